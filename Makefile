@@ -1,0 +1,119 @@
+# What is built goes to bin/, the pinned programs that are run but not linked
+# to .tools/bin/. Both can be thrown away at any time (make clean).
+TOOLS := .tools/bin
+GO ?= go
+GOOS := $(shell $(GO) env GOOS)
+CC := $(shell CGO_ENABLED=1 $(GO) env CC)
+MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod tools/*/go.mod)))
+BUILDKIT = $(shell sed -n 's|.*github.com/moby/buildkit \(v[^ ]*\).*|\1|p' tools/engine/go.mod)
+
+# buildkitd runs on Linux only; elsewhere the tests that need it are left out.
+ENGINE := $(if $(filter linux,$(GOOS)),$(addprefix $(TOOLS)/,buildkitd runc buildkit-runc))
+LINT := $(addprefix $(TOOLS)/,staticcheck depguard govulncheck)
+
+# No C but for runc and the race detector, and the same flags everywhere: what
+# one command compiles, the next finds in Go's cache.
+export CGO_ENABLED := 0
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help build tools demo test race check bench docs clean \
+	fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+build: ## build slipway and slipway-sandbox into bin/
+	$(GO) build -o bin/ ./cmd/slipway ./cmd/slipway-sandbox
+
+tools: $(ENGINE) ## build the pinned BuildKit daemon and runc into .tools/bin/
+
+demo: build tools ## build examples/ against a sandbox: no AWS account, no Docker
+	./examples/demo.sh
+
+# Whatever the outcome, what could not run is said last, where it is read.
+test: tools ## run all tests, those against a real BuildKit daemon included
+	@status=0; set -x; \
+	$(GO) test ./... || status=1; \
+	(cd tools/engine && $(GO) test ./buildkit-runc) || status=1; \
+	$(GO) run ./internal/enginetest/cmd/leftout || status=1; \
+	exit $$status
+
+race: tools ## run all tests under the race detector (slow)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+check: fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine ## check format, lint, imports, docs, modules, races
+	@echo "check: all good"
+
+bench: build tools $(TOOLS)/buildx ## measure the speed budgets, as ratios in one run
+	./bench/run.sh
+
+docs: ## write docs/cli anew from the commands
+	$(GO) run ./cmd/slipway-docs docs/cli
+
+clean: ## remove bin/ and .tools/
+	rm -rf bin .tools .depguard.toml
+
+# The parts of check.
+
+fmt:
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { printf 'gofmt -w is needed for:\n%s\n' "$$out"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+	cd tools/engine && $(GO) vet ./buildkit-runc
+	cd tools/lint && $(GO) vet .
+
+staticcheck: $(TOOLS)/staticcheck
+	$(TOOLS)/staticcheck ./...
+
+# depguard reads its rules from the working directory and compares absolute
+# paths. Its own tests come first: rules that cannot fail would prove nothing.
+imports: $(TOOLS)/depguard
+	cd tools/lint && $(GO) test .
+	sed 's|ROOT|$(CURDIR)|g' tools/lint/imports.toml >.depguard.toml
+	$(TOOLS)/depguard ./...
+
+tidy:
+	@for m in $(MODULES); do echo "go mod tidy -diff in $$m"; (cd $$m && $(GO) mod tidy -diff) || exit 1; done
+
+docs-unchanged:
+	@[ ! -d docs/cli ] || { $(MAKE) --no-print-directory docs && git add --intent-to-add docs/cli && \
+	git diff --exit-code -- docs/cli || { echo "docs/cli is not what the commands say: commit what 'make docs' wrote"; exit 1; }; }
+
+vulnerabilities: $(TOOLS)/govulncheck
+	tools/lint/vulnerabilities.sh $(TOOLS)/govulncheck
+
+# make test has run everything once. Here the race detector goes over all that
+# needs no daemon: with it the two would take longer than CI has; make race
+# does that.
+race-without-engine:
+	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd $(GO) test -race ./...
+
+# The pinned programs, built anew only when their module changes. go build may
+# leave an unchanged file alone, so touch tells make that it is current.
+
+$(TOOLS)/buildkitd: tools/engine/go.mod tools/engine/go.sum
+	cd tools/engine && $(GO) build -ldflags '-s -w -X github.com/moby/buildkit/version.Version=$(BUILDKIT)' \
+		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/buildkitd
+	@touch $@
+
+$(TOOLS)/runc: tools/engine/go.mod tools/engine/go.sum
+	@command -v $(firstword $(CC)) >/dev/null || { echo "make tools: no C compiler ($(CC)); runc needs one: install gcc or clang, or set CC"; exit 1; }
+	cd tools/engine && CGO_ENABLED=1 $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/opencontainers/runc
+	@touch $@
+
+$(TOOLS)/buildkit-runc: tools/engine/buildkit-runc/main.go tools/engine/go.mod
+	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ ./buildkit-runc
+	@touch $@
+
+$(TOOLS)/staticcheck: PACKAGE := honnef.co/go/tools/cmd/staticcheck
+$(TOOLS)/depguard: PACKAGE := github.com/OpenPeeDeeP/depguard/v2/cmd/depguard
+$(TOOLS)/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
+$(LINT): tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && $(GO) build -o $(CURDIR)/$@ $(PACKAGE)
+	@touch $@
+
+$(TOOLS)/buildx: tools/bench/go.mod tools/bench/go.sum
+	cd tools/bench && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/docker/buildx/cmd/buildx
+	@touch $@

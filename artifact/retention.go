@@ -1,0 +1,68 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+)
+
+// maxRules is how many lifecycle rules a bucket takes, from "Setting lifecycle
+// configuration on a bucket" in the S3 user guide.
+const maxRules = 1000
+
+type bucketLifecycleAPI interface {
+	GetBucketLifecycleConfiguration(context.Context, *s3.GetBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.GetBucketLifecycleConfigurationOutput, error)
+	PutBucketLifecycleConfiguration(context.Context, *s3.PutBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.PutBucketLifecycleConfigurationOutput, error)
+}
+
+// ApplyBucketRetention sees to it that objects in bucket whose key begins with
+// prefix go after some days, and leaves the bucket's other rules as they are.
+// The bucket is written only if that changes something, and never in a dry
+// run. It returns whether something changes and the ids of all rules the
+// bucket then has, in order; RetentionRuleID names ours.
+//
+// S3 has no way to change one rule: two callers at once can undo each other.
+// What the SDK answers is wrapped.
+func ApplyBucketRetention(ctx context.Context, api bucketLifecycleAPI, bucket, prefix string, days int32, dryRun bool) (changed bool, ruleIDs []string, err error) {
+	if days < 1 {
+		return false, nil, fmt.Errorf("retention of %d days: use 1 or more", days)
+	}
+	now, err := lifecycle(ctx, api, bucket)
+	if err != nil {
+		return false, nil, fmt.Errorf("reading the lifecycle rules of bucket %q: %w", bucket, err)
+	}
+	rules, changed := MergeLifecycle(now.Rules, prefix, days)
+	if len(rules) > maxRules {
+		return false, nil, fmt.Errorf("bucket %q would have %d lifecycle rules, more than %d: remove one that is not needed", bucket, len(rules), maxRules)
+	}
+	if changed && !dryRun {
+		_, err := api.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
+			Bucket:                 aws.String(bucket),
+			LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: rules},
+			// Left out, S3 would put its default in place of the bucket's own.
+			TransitionDefaultMinimumObjectSize: now.TransitionDefaultMinimumObjectSize,
+		})
+		if err != nil {
+			return false, nil, fmt.Errorf("writing the lifecycle rules of bucket %q: %w", bucket, err)
+		}
+	}
+	for _, r := range rules {
+		ruleIDs = append(ruleIDs, aws.ToString(r.ID))
+	}
+	return changed, ruleIDs, nil
+}
+
+// lifecycle is what the bucket has, empty if it never had a rule.
+func lifecycle(ctx context.Context, api bucketLifecycleAPI, bucket string) (*s3.GetBucketLifecycleConfigurationOutput, error) {
+	out, err := api.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: aws.String(bucket)})
+	var answer smithy.APIError
+	if errors.As(err, &answer) && answer.ErrorCode() == "NoSuchLifecycleConfiguration" {
+		return &s3.GetBucketLifecycleConfigurationOutput{}, nil
+	}
+	return out, err
+}

@@ -1,0 +1,288 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// own is a buildkitd of our own. Several jobs may share it: each holds a shared lock on
+// users, and the last one out stops the daemon. Locks die with their process, so a job
+// that was killed holds nothing up; the daemon it left behind serves the next job, which
+// stops it.
+type own struct {
+	dir   string
+	gate  *os.File // held while the daemon is started or stopped
+	users *os.File // held, shared, while a job uses the daemon
+}
+
+// registryConcurrency raises the engine's limit of connections for blobs, which is four
+// for each host, since every repository of an account shares one host.
+const registryConcurrency = 24
+
+const ownConfig = `# written by slipway for the engine it starts
+insecure-entitlements = ["network.host", "security.insecure"]
+[system]
+  maxRegistryConcurrency = %d
+[worker.containerd]
+  enabled = false
+[worker.oci]
+  enabled = true
+  networkMode = "host"
+`
+
+func startOwn(ctx context.Context, o EngineOptions) (*Engine, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("starting buildkitd needs root")
+	}
+	binary, err := findBuildkitd(o.Binary)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openOwn(ctx, o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	e, err := w.attach(ctx, binary)
+	if err != nil {
+		return nil, errors.Join(err, w.leave(context.WithoutCancel(ctx)))
+	}
+	e.Kind, e.stop = EngineOwn, w.leave
+	return e, w.unlockGate()
+}
+
+// findBuildkitd looks beside this program first, so that a release that carries both is
+// used whole, then in PATH.
+func findBuildkitd(named string) (string, error) {
+	if named != "" {
+		return exec.LookPath(named)
+	}
+	if self, err := os.Executable(); err == nil {
+		if path := filepath.Join(filepath.Dir(self), "buildkitd"); isExecutable(path) {
+			return path, nil
+		}
+	}
+	path, err := exec.LookPath("buildkitd")
+	if err != nil {
+		return "", errors.New("no buildkitd beside slipway or in PATH")
+	}
+	return path, nil
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// openOwn takes the gate and joins the users.
+func openOwn(ctx context.Context, dir string) (*own, error) {
+	if dir == "" {
+		dir = DefaultStateDir()
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the engine's state: %w", err)
+	}
+	w := &own{dir: dir}
+	if len(w.socket()) > maxSocketPath {
+		return nil, fmt.Errorf("the state directory's path %s is too long for a socket in it: choose a shorter one with --engine-state", dir)
+	}
+	if w.gate, err = lockFile(ctx, filepath.Join(dir, "gate.lock"), unix.LOCK_EX); err != nil {
+		return nil, err
+	}
+	if w.users, err = lockFile(ctx, filepath.Join(dir, "users.lock"), unix.LOCK_SH); err != nil {
+		return nil, errors.Join(err, w.gate.Close())
+	}
+	return w, nil
+}
+
+// DefaultStateDir is where our own engine keeps its cache between runs.
+func DefaultStateDir() string {
+	return "/var/lib/slipway/engine"
+}
+
+// maxSocketPath is the length of sun_path less its final zero (unix(7)).
+const maxSocketPath = 107
+
+func (w *own) socket() string  { return filepath.Join(w.dir, "buildkitd.sock") }
+func (w *own) root() string    { return filepath.Join(w.dir, "root") }
+func (w *own) logFile() string { return filepath.Join(w.dir, "buildkitd.log") }
+func (w *own) pidFile() string { return filepath.Join(w.dir, "buildkitd.pid") }
+
+// attach uses the daemon that is there, or starts one. The gate is held.
+func (w *own) attach(ctx context.Context, binary string) (*Engine, error) {
+	if _, err := os.Stat(w.socket()); err == nil {
+		if e, err := dialEngine(ctx, "unix://"+w.socket(), probeTime); err == nil {
+			return e, nil
+		}
+	}
+	_, err := os.Stat(w.root())
+	fresh := errors.Is(err, fs.ErrNotExist)
+	exited, err := w.spawn(binary)
+	if err != nil {
+		return nil, err
+	}
+	e, err := w.await(ctx, exited)
+	if err != nil {
+		return nil, err
+	}
+	e.Fresh = fresh
+	return e, nil
+}
+
+// spawn starts the daemon in a session of its own, so that an interrupt at the terminal
+// reaches it only through us, after the builds ended in order.
+func (w *own) spawn(binary string) (<-chan error, error) {
+	config := filepath.Join(w.dir, "buildkitd.toml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, ownConfig, registryConcurrency), 0o600); err != nil {
+		return nil, err
+	}
+	out, err := os.Create(w.logFile())
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	// The daemon outlives this call and is stopped by leave, not by a context.
+	cmd := exec.Command(binary, "--config", config, "--root", w.root(), "--addr", "unix://"+w.socket())
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", binary, err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	return exited, os.WriteFile(w.pidFile(), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600)
+}
+
+func (w *own) await(ctx context.Context, exited <-chan error) (*Engine, error) {
+	ctx, cancel := context.WithTimeout(ctx, explicitTime)
+	defer cancel()
+	type answer struct {
+		engine *Engine
+		err    error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		e, err := dialEngine(ctx, "unix://"+w.socket(), explicitTime)
+		answers <- answer{e, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return nil, fmt.Errorf("buildkitd does not answer: %w%s", a.err, w.lastLog())
+		}
+		return a.engine, nil
+	case err := <-exited:
+		return nil, fmt.Errorf("buildkitd ended at once: %v%s", err, w.lastLog())
+	}
+}
+
+// lastLog is the end of the daemon's log, for an error message.
+func (w *own) lastLog() string {
+	data, err := os.ReadFile(w.logFile())
+	if err != nil || len(data) == 0 {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return "; its log ends: " + strings.Join(lines[max(0, len(lines)-3):], " | ")
+}
+
+// leave gives the daemon up and stops it if this was its last user.
+func (w *own) leave(ctx context.Context) error {
+	if w.gate == nil {
+		var err error
+		if w.gate, err = lockFile(ctx, filepath.Join(w.dir, "gate.lock"), unix.LOCK_EX); err != nil {
+			return err
+		}
+	}
+	var err error
+	// While the gate is held nobody can join: whoever gets users alone is the last.
+	if unix.Flock(int(w.users.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		err = w.stopDaemon(ctx)
+	}
+	return errors.Join(err, w.users.Close(), w.unlockGate())
+}
+
+func (w *own) unlockGate() error {
+	err := w.gate.Close()
+	w.gate = nil
+	return err
+}
+
+// stopDaemon ends the process that the pid file names, if it is still a buildkitd.
+func (w *own) stopDaemon(ctx context.Context) error {
+	data, err := os.ReadFile(w.pidFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || !isBuildkitd(pid) {
+		return os.Remove(w.pidFile())
+	}
+	_ = unix.Kill(pid, unix.SIGTERM) // it may be gone already
+	if !waitGone(ctx, pid, stopTime) {
+		_ = unix.Kill(pid, unix.SIGKILL)
+		waitGone(ctx, pid, stopTime)
+	}
+	return os.Remove(w.pidFile())
+}
+
+// stopTime is how long the daemon may take to end before it is killed.
+const stopTime = 10 * time.Second
+
+func isBuildkitd(pid int) bool {
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && strings.Contains(string(cmdline), "buildkitd")
+}
+
+func waitGone(ctx context.Context, pid int, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for isBuildkitd(pid) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(retryPause):
+		}
+	}
+	return true
+}
+
+// lockFile opens and locks a file, waiting until ctx ends.
+func lockFile(ctx context.Context, path string, how int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("waiting for %s: %w", path, ctx.Err()), f.Close())
+		case <-time.After(retryPause):
+		}
+	}
+}

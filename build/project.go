@@ -1,0 +1,144 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// InputError is an error in what the user wrote: a file, a key or a name. Nothing
+// was touched when it is returned.
+type InputError struct {
+	// Where names the file, the service or the field.
+	Where string
+	// Problem says what is wrong.
+	Problem string
+	// Remedy says what to do about it, in one sentence.
+	Remedy string
+	// Err is the cause, if there is one.
+	Err error
+}
+
+// Error joins where, problem and cause; the remedy is for the caller to show.
+func (e *InputError) Error() string {
+	s := e.Problem
+	if e.Err != nil {
+		if s != "" {
+			s += ": "
+		}
+		s += e.Err.Error()
+	}
+	if e.Where == "" {
+		return s
+	}
+	return e.Where + ": " + s
+}
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Hint returns the remedy.
+func (e *InputError) Hint() string { return e.Remedy }
+
+func badInput(where, remedy, format string, args ...any) error {
+	return &InputError{Where: where, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+// LoadOptions say where the project is, in the words of docker compose.
+type LoadOptions struct {
+	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
+	Files []string
+	// EnvFiles replace the project's .env file.
+	EnvFiles []string
+	// Profiles are switched on beside those of COMPOSE_PROFILES.
+	Profiles []string
+	// Dir is the project directory; empty means the first file's.
+	Dir string
+	// Name is the project's name; empty means what compose derives.
+	Name string
+	// Environ is the environment that variables are taken from, as KEY=VALUE.
+	Environ []string
+	// Lone is the name of the single service when there is a Dockerfile but no compose file.
+	Lone string
+}
+
+// Load reads the compose project as docker compose would: default file names (parent
+// directories included), overrides, .env, profiles, extends, include and interpolation
+// with the environment. Without a compose file, a Dockerfile in the directory is a
+// project of one service. Errors in the files are *InputError.
+func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
+	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o)...)
+	if err != nil {
+		return nil, &InputError{Where: "compose project", Err: err, Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
+	}
+	if len(opts.ConfigPaths) == 0 {
+		return lone(ctx, o)
+	}
+	project, err := opts.LoadProject(ctx)
+	if err != nil {
+		return nil, &InputError{Err: err, Remedy: "`docker compose config` checks a compose file by the same rules"}
+	}
+	return project, nil
+}
+
+func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
+	fns := []cli.ProjectOptionsFn{
+		cli.WithWorkingDirectory(o.Dir),
+		cli.WithEnv(o.Environ),
+		cli.WithEnvFiles(o.EnvFiles...),
+		cli.WithDotEnv,
+		cli.WithConfigFileEnv,
+		cli.WithDefaultConfigPath,
+		// Once more: the default .env lies beside the file that was only just found.
+		cli.WithEnvFiles(o.EnvFiles...),
+		cli.WithDotEnv,
+		cli.WithDefaultProfiles(o.Profiles...),
+		cli.WithName(o.Name),
+		// env_file and label_file belong to the run, not to the build: one that is
+		// missing on the build host is no error.
+		cli.WithoutEnvironmentResolution,
+		cli.WithoutLabelsResolution,
+	}
+	return fns
+}
+
+// lone is the project of a directory that has a Dockerfile and no compose file.
+func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("project directory: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "Dockerfile")); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, badInput(dir, "run slipway in the project's directory, or name the file with --file", "no compose file and no Dockerfile here")
+		}
+		return nil, err
+	}
+	service := o.Lone
+	if service == "" {
+		service = "api"
+	}
+	name := o.Name
+	if name == "" {
+		name = loader.NormalizeProjectName(filepath.Base(dir))
+	}
+	if name == "" {
+		return nil, badInput(dir, "give it one with --project-name", "the directory's name makes no project name")
+	}
+	return loader.LoadWithContext(ctx, types.ConfigDetails{
+		WorkingDir:  dir,
+		Environment: types.NewMapping(o.Environ),
+		ConfigFiles: []types.ConfigFile{{
+			Filename: filepath.Join(dir, "compose.yaml"),
+			Config: map[string]any{
+				"services": map[string]any{service: map[string]any{"build": map[string]any{"context": dir}}},
+			},
+		}},
+	}, func(lo *loader.Options) { lo.SetProjectName(name, true) })
+}

@@ -1,0 +1,209 @@
+package build
+
+import (
+	"encoding/csv"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+)
+
+// Push says where a target's image goes and what is written on it.
+type Push struct {
+	// Repository is host/name, without a tag.
+	Repository string
+	// Insecure makes the engine speak plain HTTP to the registry.
+	Insecure bool
+	// Inputs is the value of the InputsAnnotation.
+	Inputs string
+	// CacheFrom and CacheTo are used where the compose file has none of its own.
+	CacheFrom, CacheTo []Cache
+}
+
+// InputsAnnotation is the manifest annotation that holds the sha256 of a service's
+// resolved build settings, so that a later job can tell whether an image was built from
+// the same ones.
+const InputsAnnotation = "build.slipway.inputs"
+
+// Sources are what a request takes from this host and from the builds before it.
+type Sources struct {
+	// Session gives the id of the session that serves a local directory, or the one
+	// that serves an inline Dockerfile for the key InlineKey gives.
+	Session map[string]string
+	// Images are the references, by digest, of the services that contexts link to.
+	Images map[string]string
+}
+
+// InlineKey is the key in Sources.Session of a target's inline Dockerfile.
+func (t Target) InlineKey() string { return "inline:" + t.Service }
+
+// SolveOpt is the BuildKit request for a target. It is pure: sessions, secrets and
+// credentials are for the caller to attach. Attribute names are those of BuildKit's
+// Dockerfile frontend (frontend/dockerui) and image exporter (docs/image-exporter).
+func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
+	attrs := map[string]string{}
+	t.sourceAttrs(attrs, src)
+	t.valueAttrs(attrs)
+	from, to := t.CacheFrom, t.CacheTo
+	if len(from) == 0 {
+		from = push.CacheFrom
+	}
+	if len(to) == 0 {
+		to = push.CacheTo
+	}
+	return client.SolveOpt{
+		Frontend:            "dockerfile.v0",
+		FrontendAttrs:       attrs,
+		Exports:             []client.ExportEntry{{Type: client.ExporterImage, Attrs: t.exportAttrs(push)}},
+		CacheImports:        cacheEntries(from, push.Insecure),
+		CacheExports:        cacheEntries(to, push.Insecure),
+		AllowedEntitlements: t.Entitlements,
+	}
+}
+
+// sourceAttrs says where the frontend finds the contexts and the Dockerfile. The name
+// of a local source is always the frontend's own; which directory it is, the session
+// behind it tells.
+func (t Target) sourceAttrs(attrs map[string]string, src Sources) {
+	if t.Context.Dir != "" {
+		attrs["local-sessionid:context"] = src.Session[t.Context.Dir]
+	} else {
+		attrs["context"] = t.Context.Remote
+	}
+	switch {
+	case t.DockerfileInline != "":
+		attrs["filename"] = defaultDockerfile
+		attrs["dockerfilekey"] = localDockerfile
+		attrs["local-sessionid:"+localDockerfile] = src.Session[t.InlineKey()]
+	case t.Context.Dir != "":
+		dir, file := t.dockerfileDir()
+		attrs["filename"] = file
+		attrs["local-sessionid:"+localDockerfile] = src.Session[dir]
+	default:
+		attrs["filename"] = t.Dockerfile
+	}
+	for name, c := range t.Contexts {
+		attrs["context:"+name] = c.frontendValue(name, src)
+		if c.Dir != "" {
+			attrs["local-sessionid:"+localName(name)] = src.Session[c.Dir]
+		}
+	}
+}
+
+// localDockerfile is the frontend's default name for the source that has the Dockerfile.
+const localDockerfile = "dockerfile"
+
+func localName(context string) string { return "context-" + context }
+
+// storeID names an OCI layout's content store in the session.
+func storeID(context string) string { return "layout-" + strings.ToLower(context) }
+
+func (c Context) frontendValue(name string, src Sources) string {
+	switch {
+	case c.Dir != "":
+		return "local:" + localName(name)
+	case c.OCILayout != "":
+		return "oci-layout://" + storeID(name) + "@" + c.Digest
+	case c.Service != "":
+		return "docker-image://" + src.Images[c.Service]
+	default:
+		return c.String()
+	}
+}
+
+func (t Target) valueAttrs(attrs map[string]string) {
+	for k, v := range t.Args {
+		attrs["build-arg:"+k] = v
+	}
+	for k, v := range t.Labels {
+		attrs["label:"+k] = v
+	}
+	set := func(key, value string) {
+		if value != "" {
+			attrs[key] = value
+		}
+	}
+	set("target", t.Target)
+	set("platform", strings.Join(t.Platforms, ","))
+	set("force-network-mode", t.Network)
+	set("add-hosts", csvLine(t.ExtraHosts))
+	set("ulimit", csvLine(t.Ulimits))
+	set("no-cache", strings.Join(t.NoCacheFilter, ","))
+	set("attest:provenance", t.Provenance)
+	set("attest:sbom", t.SBOM)
+	if t.NoCache {
+		attrs["no-cache"] = ""
+	}
+	if t.Pull {
+		attrs["image-resolve-mode"] = "pull"
+	}
+	if t.ShmSize > 0 {
+		attrs["shm-size"] = strconv.FormatInt(t.ShmSize, 10)
+	}
+}
+
+// exportAttrs pushes by digest: no tag appears before every image is there.
+func (t Target) exportAttrs(push Push) map[string]string {
+	attrs := map[string]string{
+		"name":           push.Repository,
+		"push":           "true",
+		"push-by-digest": "true",
+		"oci-mediatypes": "true",
+	}
+	if push.Insecure {
+		attrs["registry.insecure"] = "true"
+	}
+	if push.Inputs != "" {
+		level := "annotation."
+		if t.index() {
+			level = "annotation-index."
+		}
+		attrs[level+InputsAnnotation] = push.Inputs
+	}
+	return attrs
+}
+
+// index tells whether the result is an image index rather than one manifest.
+func (t Target) index() bool {
+	return len(t.Platforms) > 1 || t.Provenance != "" || t.SBOM != ""
+}
+
+func cacheEntries(caches []Cache, insecure bool) []client.CacheOptionsEntry {
+	var out []client.CacheOptionsEntry
+	for _, c := range caches {
+		attrs := maps.Clone(c.Attrs)
+		if attrs == nil {
+			attrs = map[string]string{}
+		}
+		if insecure && c.Type == "registry" {
+			attrs["registry.insecure"] = "true"
+		}
+		out = append(out, client.CacheOptionsEntry{Type: c.Type, Attrs: attrs})
+	}
+	return out
+}
+
+// csvLine joins values as one CSV record, which is how the frontend reads lists.
+func csvLine(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	// A strings.Builder takes every write.
+	_ = w.Write(values)
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// RegistryCache is the cache kept under a tag of its own in a repository, in the form
+// that ECR stores (an image manifest; facts of the registry cache exporter). A cache
+// that cannot be written never fails the build.
+func RegistryCache(ref string) (from, to Cache) {
+	from = Cache{Type: "registry", Attrs: map[string]string{"ref": ref}}
+	to = Cache{Type: "registry", Attrs: map[string]string{
+		"ref": ref, "mode": "max", "image-manifest": "true", "oci-mediatypes": "true", "ignore-error": "true",
+	}}
+	return from, to
+}

@@ -1,0 +1,99 @@
+// Package buildspec is what Slipway knows of CodeBuild: the variables a build
+// job finds in its environment, read once into plain values. It is pure: it
+// calls nothing and keeps nothing.
+package buildspec
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Env is what CodeBuild's environment says. Fields are empty where the
+// variable is not set. The variables are described under "Environment
+// variables in build environments" in the CodeBuild user guide.
+type Env struct {
+	InCodeBuild bool   // whether this is a CodeBuild job: CODEBUILD_BUILD_ID is set
+	BuildID     string // CODEBUILD_BUILD_ID, PROJECT:UUID
+
+	// ResolvedSourceVersion is CODEBUILD_RESOLVED_SOURCE_VERSION: the commit id
+	// of a git source, under CodePipeline the revision the source action
+	// named. Absent for a plain S3 source.
+	ResolvedSourceVersion string
+	// SourceVersion is CODEBUILD_SOURCE_VERSION: an S3 object version, a
+	// commit, branch or tag, pr/N, or an ARN. See ObjectVersion and
+	// PullRequest.
+	SourceVersion string
+	// SourceRepoURL is CODEBUILD_SOURCE_REPO_URL. CodePipeline may leave it
+	// empty.
+	SourceRepoURL string
+
+	Initiator    string // CODEBUILD_INITIATOR: a user, or codepipeline/NAME
+	InPipeline   bool   // whether CodePipeline started the job
+	PipelineName string // NAME of the initiator codepipeline/NAME
+
+	SrcDir string // CODEBUILD_SRC_DIR, an absolute path
+	Region string // AWS_REGION, else AWS_DEFAULT_REGION
+}
+
+// FromEnv reads the variables through lookup, which has the meaning of
+// os.LookupEnv. Surrounding white space is dropped.
+func FromEnv(lookup func(string) (string, bool)) Env {
+	get := func(name string) string {
+		v, _ := lookup(name)
+		return strings.TrimSpace(v)
+	}
+	e := Env{
+		BuildID:               get("CODEBUILD_BUILD_ID"),
+		ResolvedSourceVersion: get("CODEBUILD_RESOLVED_SOURCE_VERSION"),
+		SourceVersion:         get("CODEBUILD_SOURCE_VERSION"),
+		SourceRepoURL:         get("CODEBUILD_SOURCE_REPO_URL"),
+		Initiator:             get("CODEBUILD_INITIATOR"),
+		SrcDir:                get("CODEBUILD_SRC_DIR"),
+		Region:                get("AWS_REGION"),
+	}
+	if e.Region == "" {
+		e.Region = get("AWS_DEFAULT_REGION")
+	}
+	e.InCodeBuild = e.BuildID != ""
+	e.PipelineName, e.InPipeline = strings.CutPrefix(e.Initiator, "codepipeline/")
+	if !e.InPipeline {
+		e.PipelineName = ""
+	}
+	return e
+}
+
+// ObjectVersion returns the S3 object version the source was read at, or ""
+// when SourceVersion is something else. Only an S3 source has one. A branch
+// can look just like it, and would then name every later build alike, so the
+// address of the source decides. S3 calls the only version in a bucket that
+// keeps none "null", and CodePipeline may give the artifact's ARN: neither is
+// a version.
+func (e Env) ObjectVersion() string {
+	v := e.SourceVersion
+	if v == "null" || strings.HasPrefix(v, "arn:") || !fromS3(e.SourceRepoURL) {
+		return ""
+	}
+	return v
+}
+
+// s3ARN is an object's or bucket's ARN in any partition.
+var s3ARN = regexp.MustCompile(`^arn:aws[a-z-]*:s3:::`)
+
+// fromS3 accepts both ways a bucket is addressed; the guide promises s3://.
+func fromS3(url string) bool {
+	return strings.HasPrefix(url, "s3://") || s3ARN.MatchString(url)
+}
+
+var pullRequest = regexp.MustCompile(`^(?:pr/|refs/pull/)([0-9]+)(?:/.*)?$`)
+
+// PullRequest returns the number of the pull request being built, if
+// SourceVersion names one: pr/N, or git's own refs/pull/N/head.
+func (e Env) PullRequest() (number int, ok bool) {
+	m := pullRequest.FindStringSubmatch(e.SourceVersion)
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(m[1])
+	return n, err == nil && n > 0
+}

@@ -1,0 +1,195 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"slipway/artifact"
+	"slipway/build"
+)
+
+// buildOptions are the flags of `slipway build`.
+type buildOptions struct {
+	project projectOptions
+	aws     awsOptions
+	output  string
+
+	plan      bool
+	rebuild   bool
+	noLatest  bool
+	imageRef  string
+	artifact  string
+	progress  string
+	cache     string
+	engine    string
+	engineSrc string
+	stateDir  string
+	jobs      int
+	failFast  bool
+
+	retention retentionOptions
+	create    bool
+}
+
+// awsOptions are the flags of every command that asks AWS.
+type awsOptions struct{ region string }
+
+func (o *awsOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.region, "region", "", "AWS `region` (default: as the AWS SDK finds it)")
+}
+
+// retentionOptions are the flags of the 7-day policies.
+type retentionOptions struct {
+	days    int
+	replace bool
+}
+
+func (o *retentionOptions) flags(f *pflag.FlagSet) {
+	f.IntVar(&o.days, "retention-days", 7, "`days` after its push at which an image may expire")
+	f.BoolVar(&o.replace, "replace-policy", false, "overwrite lifecycle rules that others put there and that clash with slipway's")
+}
+
+func (o retentionOptions) check() error {
+	if o.days < 1 {
+		return &usageError{fmt.Errorf("--retention-days: want at least 1, have %d", o.days), "leave the flag out for 7 days"}
+	}
+	return nil
+}
+
+func newBuildCommand(w *world) *cobra.Command {
+	var o buildOptions
+	c := &cobra.Command{
+		Use:   "build [SERVICE...]",
+		Short: "Build the services, push them by digest, tag them all or nothing, write the definitions",
+		Long: `Builds the services of the compose file that have a build section, pushes each image
+to its ECR repository by digest, and when all are there tags them with the hash, moves
+deployed and latest, and writes imagedefinitions.json. If anything fails before that, no
+tag moves anywhere.
+
+With SERVICE arguments, those and the services they are linked to are built; what latest
+stands on in the other repositories gets the hash as well, so that every revision is
+whole.
+
+The result goes to stdout, one line for each service: its name, repository:hash, and the
+digest. Everything else goes to stderr.`,
+		Example: `  slipway build --plan
+  slipway build --create-repositories
+  slipway build --hash "$(git rev-parse --short=12 HEAD)" express`,
+		RunE: func(c *cobra.Command, args []string) error {
+			o.project.services = args
+			return runBuild(c.Context(), w, o)
+		},
+	}
+	f := c.Flags()
+	o.project.flags(f)
+	o.aws.flags(f)
+	o.retention.flags(f)
+	f.StringVar(&o.project.hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
+	f.StringSliceVar(&o.project.allow, "allow", nil, "`entitlement` that a build may have: network.host, security.insecure")
+	f.StringVar(&o.project.definitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
+	f.BoolVar(&o.project.imageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	f.BoolVar(&o.plan, "plan", false, "print what would be built and stop, asking neither AWS nor an engine")
+	f.BoolVar(&o.rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
+	f.BoolVar(&o.create, "create-repositories", false, "create the repositories that are missing")
+	f.BoolVar(&o.noLatest, "no-latest", false, "push and tag with the hash only: leave latest and deployed, write no definitions (pull requests)")
+	f.StringVar(&o.imageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
+	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
+	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
+	f.StringVar(&o.cache, "cache", "", "layer cache kept in the repositories: auto, registry, inline or none (default: x-slipway.engine.cache, else auto)")
+	f.StringVar(&o.engine, "engine", "", "`address` of BuildKit, or own for one started for the job (default: BUILDKIT_HOST, a running buildkitd, own)")
+	f.StringVar(&o.stateDir, "engine-state", build.DefaultStateDir(), "`directory` that keeps the cache of slipway's own engine")
+	f.IntVar(&o.jobs, "jobs", 0, "how many services to build at once (default: all)")
+	f.BoolVar(&o.failFast, "fail-fast", false, "stop the other builds when one fails")
+	return c
+}
+
+func runBuild(ctx context.Context, w *world, o buildOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	p, err := makePlan(ctx, w, o.project)
+	if err != nil {
+		return err
+	}
+	if err := o.fromPlan(w, p); err != nil {
+		return err
+	}
+	for _, warning := range p.warnings {
+		w.log.Warn().Msg(warning)
+	}
+	if o.plan {
+		return printPlan(w, p, o)
+	}
+	return runPipeline(ctx, w, o, p)
+}
+
+// check refuses values that no flag parser refuses.
+func (o buildOptions) check() error {
+	choices := []struct {
+		flag, value string
+		known       []string
+	}{
+		{"output", o.output, []string{"text", "json"}},
+		{"image-ref", o.imageRef, []string{"hash", "digest", "latest"}},
+		{"progress", o.progress, []string{"auto", "tty", "plain", "quiet"}},
+		{"cache", o.cache, append([]string{""}, cacheModes...)},
+	}
+	for _, c := range choices {
+		if !slices.Contains(c.known, c.value) {
+			known := slices.DeleteFunc(slices.Clone(c.known), func(s string) bool { return s == "" })
+			return &usageError{fmt.Errorf("--%s: unknown value %q", c.flag, c.value), "use one of " + strings.Join(known, ", ")}
+		}
+	}
+	if o.jobs < 0 {
+		return &usageError{fmt.Errorf("--jobs: want 0 or more, have %d", o.jobs), "leave the flag out to build all at once"}
+	}
+	return o.retention.check()
+}
+
+// fromPlan fills in what the compose file and the environment say where no flag does.
+func (o *buildOptions) fromPlan(w *world, p *plan) error {
+	if o.artifact == "" {
+		o.artifact = p.settings.Artifact
+	}
+	if o.artifact != "" {
+		if _, err := artifact.ParseS3URL(o.artifact); err != nil {
+			return inputError("artifact", err.Error(), "write s3://bucket/key")
+		}
+	}
+	if o.cache == "" {
+		o.cache = p.settings.Cache
+	}
+	if o.cache == "" {
+		o.cache = cacheAuto
+	}
+	if !slices.Contains(cacheModes, o.cache) {
+		return inputError("x-slipway.engine.cache", fmt.Sprintf("unknown value %q", o.cache), "use one of "+strings.Join(cacheModes, ", "))
+	}
+	o.engineSrc = "--engine"
+	if o.engine == "" {
+		o.engine, o.engineSrc = w.getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
+	}
+	if o.engine == "" {
+		o.engine, o.engineSrc = p.settings.Engine, "x-slipway.engine.address"
+	}
+	if p.settings.ECS.Cluster != "" && p.settings.ECS.Service == "" {
+		return inputError("x-slipway.ecs", "has a cluster but no service", "add service: NAME")
+	}
+	return nil
+}
+
+// The cache modes of --cache.
+const (
+	cacheAuto     = "auto"
+	cacheRegistry = "registry"
+	cacheInline   = "inline"
+	cacheNone     = "none"
+)
+
+var cacheModes = []string{cacheAuto, cacheRegistry, cacheInline, cacheNone}

@@ -1,0 +1,254 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/progress/progressui"
+	digest "github.com/opencontainers/go-digest"
+
+	"slipway/build"
+)
+
+// display shows the progress of all builds on stderr.
+type display interface {
+	status(service string, s *client.SolveStatus)
+	retrying(service string, attempt int, pause time.Duration, cause error)
+	// close draws what is left and waits for it.
+	close()
+}
+
+func newDisplay(w *world, mode string, targets []build.Target) display {
+	if mode == "auto" {
+		mode = "plain"
+		if w.terminal {
+			mode = "tty"
+		}
+	}
+	switch mode {
+	case "quiet":
+		return quietDisplay{w}
+	case "tty":
+		if d := newLiveDisplay(w); d != nil {
+			return d
+		}
+	}
+	return newPlainDisplay(w, targets)
+}
+
+func tellRetry(w *world, service string, attempt int, pause time.Duration, cause error) {
+	w.log.Warn().Str("service", service).Msgf("push attempt %d failed, trying again in %s: %v", attempt, pause.Round(100*time.Millisecond), cause)
+}
+
+type quietDisplay struct{ w *world }
+
+func (quietDisplay) status(string, *client.SolveStatus) {}
+func (quietDisplay) close()                             {}
+func (d quietDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {
+	tellRetry(d.w, service, attempt, pause, cause)
+}
+
+// liveDisplay is BuildKit's own, fed by all builds at once.
+type liveDisplay struct {
+	w    *world
+	feed chan *client.SolveStatus
+	done chan struct{}
+
+	mu sync.Mutex
+	// owner is the service under whose name a step is shown: builds that share a step
+	// would otherwise rename it back and forth.
+	owner map[digest.Digest]string
+}
+
+// newLiveDisplay is nil when stderr cannot be drawn on.
+func newLiveDisplay(w *world) *liveDisplay {
+	ui, err := progressui.NewDisplay(w.stderr, progressui.TtyMode)
+	if err != nil {
+		return nil
+	}
+	d := &liveDisplay{w: w, feed: make(chan *client.SolveStatus), done: make(chan struct{}), owner: map[digest.Digest]string{}}
+	go func() {
+		defer close(d.done)
+		// Not under the job's context: what a cancelled build says last is drawn too.
+		// Warnings are in the display already, and drawing has no other error.
+		_, _ = ui.UpdateFrom(context.Background(), d.feed)
+	}()
+	return d
+}
+
+func (d *liveDisplay) status(service string, s *client.SolveStatus) {
+	out := &client.SolveStatus{Warnings: s.Warnings}
+	d.mu.Lock()
+	for _, v := range s.Vertexes {
+		if d.owns(service, v.Digest) {
+			v.Name = liveName(service, v.Name)
+			out.Vertexes = append(out.Vertexes, v)
+		}
+	}
+	for _, v := range s.Statuses {
+		if d.owns(service, v.Vertex) {
+			out.Statuses = append(out.Statuses, v)
+		}
+	}
+	for _, v := range s.Logs {
+		if d.owns(service, v.Vertex) {
+			out.Logs = append(out.Logs, v)
+		}
+	}
+	d.mu.Unlock()
+	d.feed <- out
+}
+
+func (d *liveDisplay) owns(service string, step digest.Digest) bool {
+	owner, ok := d.owner[step]
+	if !ok {
+		d.owner[step], owner = service, service
+	}
+	return owner == service
+}
+
+// liveName puts the service into the brackets that BuildKit writes stages in.
+func liveName(service, name string) string {
+	if rest, ok := strings.CutPrefix(name, "["); ok {
+		return "[" + service + " " + rest
+	}
+	return "[" + service + "] " + name
+}
+
+func (d *liveDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {
+	tellRetry(d.w, service, attempt, pause, cause)
+}
+
+func (d *liveDisplay) close() {
+	close(d.feed)
+	<-d.done
+}
+
+// plainDisplay writes a line for each step that was done and for each line that a step
+// printed, behind the service's name. It is made for logs such as CloudWatch's: no
+// colours, no redrawing, no long lines.
+type plainDisplay struct {
+	w     *world
+	width int
+
+	mu    sync.Mutex
+	steps map[string]map[digest.Digest]*plainStep
+}
+
+type plainStep struct {
+	name    string
+	partial string // a line of output whose end has not come yet
+	begun   bool   // whether its name was printed
+	done    bool
+}
+
+// maxLine is the longest line of plain output, in characters.
+const maxLine = 200
+
+func newPlainDisplay(w *world, targets []build.Target) *plainDisplay {
+	d := &plainDisplay{w: w, steps: map[string]map[digest.Digest]*plainStep{}}
+	for _, t := range targets {
+		d.width = max(d.width, utf8.RuneCountInString(t.Service))
+	}
+	return d
+}
+
+func (d *plainDisplay) status(service string, s *client.SolveStatus) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, v := range s.Vertexes {
+		d.vertex(service, v)
+	}
+	for _, l := range s.Logs {
+		d.output(service, l)
+	}
+	for _, warning := range s.Warnings {
+		d.line(service, "warning: "+string(warning.Short))
+	}
+}
+
+func (d *plainDisplay) step(service string, id digest.Digest) *plainStep {
+	steps := d.steps[service]
+	if steps == nil {
+		steps = map[digest.Digest]*plainStep{}
+		d.steps[service] = steps
+	}
+	if steps[id] == nil {
+		steps[id] = &plainStep{}
+	}
+	return steps[id]
+}
+
+func (d *plainDisplay) vertex(service string, v *client.Vertex) {
+	step := d.step(service, v.Digest)
+	step.name = v.Name
+	if v.Completed == nil || step.done {
+		return
+	}
+	step.done = true
+	d.flush(service, step)
+	switch {
+	case v.Error != "":
+		d.line(service, v.Name+": "+v.Error)
+	case strings.HasPrefix(v.Name, "[internal]"):
+		// What BuildKit does for itself is news only when it fails.
+	case v.Cached:
+		d.line(service, v.Name+" (cached)")
+	case v.Started != nil:
+		d.line(service, fmt.Sprintf("%s (%.1fs)", v.Name, v.Completed.Sub(*v.Started).Seconds()))
+	}
+}
+
+func (d *plainDisplay) output(service string, l *client.VertexLog) {
+	step := d.step(service, l.Vertex)
+	if !step.begun && step.name != "" {
+		step.begun = true
+		d.line(service, step.name)
+	}
+	lines := strings.Split(step.partial+string(l.Data), "\n")
+	step.partial = lines[len(lines)-1]
+	for _, line := range lines[:len(lines)-1] {
+		d.line(service, "  "+line)
+	}
+}
+
+func (d *plainDisplay) flush(service string, step *plainStep) {
+	if step.partial != "" {
+		d.line(service, "  "+step.partial)
+		step.partial = ""
+	}
+}
+
+// line prints one line, what redraws itself reduced to its last state.
+func (d *plainDisplay) line(service, text string) {
+	text = strings.TrimRight(text, "\r\n")
+	if i := strings.LastIndexByte(text, '\r'); i >= 0 {
+		text = text[i+1:]
+	}
+	text = strings.ReplaceAll(text, "\n", " ")
+	if runes := []rune(text); len(runes) > maxLine {
+		text = string(runes[:maxLine-1]) + "…"
+	}
+	fmt.Fprintf(d.w.stderr, "%-*s | %s\n", d.width, service, text)
+}
+
+func (d *plainDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	tellRetry(d.w, service, attempt, pause, cause)
+}
+
+func (d *plainDisplay) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for service, steps := range d.steps {
+		for _, step := range steps {
+			d.flush(service, step)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/sirupsen/logrus"
+)
+
+// newLogger writes for people (text) or machines (json).
+func newLogger(w io.Writer, level, format string) zerolog.Logger {
+	l, err := zerolog.ParseLevel(level)
+	if err != nil {
+		l = zerolog.InfoLevel
+	}
+	if format != "json" {
+		w = zerolog.ConsoleWriter{
+			Out: w, NoColor: true,
+			PartsOrder:  []string{zerolog.LevelFieldName, zerolog.MessageFieldName},
+			FormatLevel: levelWord,
+		}
+		return zerolog.New(w).Level(l)
+	}
+	return zerolog.New(w).Level(l).With().Timestamp().Logger()
+}
+
+// levelWord makes warnings and errors stand out and leaves plain news alone.
+func levelWord(v any) string {
+	switch v {
+	case "warn":
+		return "WARNING:"
+	case "error":
+		return "ERROR:"
+	case "debug", "trace":
+		return "debug:"
+	default:
+		return "slipway:"
+	}
+}
+
+// report tells the error and what to do about it.
+func report(w *world, err error) {
+	w.log.Error().Msg(err.Error())
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) && hint.Hint() != "" {
+		w.log.Error().Msg("what to do: " + hint.Hint())
+	}
+}
+
+// routeLibraryLogs takes what compose-go says through logrus, its only way to warn, into
+// our own log. What it says of the obsolete version key is no news to anybody.
+func routeLibraryLogs(w *world) {
+	logrus.SetOutput(io.Discard)
+	logrus.SetLevel(logrus.WarnLevel)
+	logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
+	logrus.AddHook(logHook{w})
+}
+
+type logHook struct{ w *world }
+
+func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
+
+func (h logHook) Fire(e *logrus.Entry) error {
+	if strings.Contains(e.Message, "`version` is obsolete") {
+		return nil
+	}
+	h.w.log.Warn().Msg(e.Message)
+	return nil
+}
+
+// plural is "1 service", "2 services".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,76 @@
+// Package cmd is the command line: one file per command, the flow of a build once in
+// pipeline.go, and the only room that prints, logs or knows cobra.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+)
+
+// world is what a command sees of the process it runs in.
+type world struct {
+	stdout, stderr io.Writer
+	// terminal tells that stderr is one, so that a live display can be drawn.
+	terminal bool
+	environ  []string
+	// dir is the working directory.
+	dir string
+	log zerolog.Logger
+}
+
+func (w *world) getenv(name string) string {
+	v, _ := w.lookupenv(name)
+	return v
+}
+
+func (w *world) lookupenv(name string) (string, bool) {
+	for i := len(w.environ) - 1; i >= 0; i-- {
+		if e := w.environ[i]; len(e) > len(name) && e[len(name)] == '=' && e[:len(name)] == name {
+			return e[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+// Main runs the command line of this process and returns its exit code. The first
+// interrupt ends the job in order; the second one ends the process.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	dir, err := os.Getwd()
+	if err != nil {
+		dir = "."
+	}
+	w := &world{
+		stdout: os.Stdout, stderr: os.Stderr,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		environ:  os.Environ(),
+		dir:      dir,
+	}
+	return run(ctx, w, os.Args[1:])
+}
+
+// run is Main without the process: the exit code of one command line.
+func run(ctx context.Context, w *world, args []string) int {
+	w.log = newLogger(w.stderr, "info", "text")
+	root := newRootCommand(w)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code := exitCode(ctx, err)
+	var told *toldError
+	if !errors.As(err, &told) {
+		report(w, err)
+	}
+	return code
+}

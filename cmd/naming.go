@@ -1,0 +1,116 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"slipway/build"
+	"slipway/registry"
+)
+
+// repositoryOf derives a service's repository: x-slipway.repository, an image key that
+// lies in ECR, the variable <container>_REPOSITORY_URI that Amplify sets, else
+// <project>/<service>.
+func repositoryOf(t build.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
+	if name := t.Settings.Repository; name != "" {
+		ref, err := registry.ParseRef(name)
+		return ref, named("services."+t.Service+".x-slipway.repository", err)
+	}
+	if ref, ok, err := repositoryOfImage(t); ok || err != nil {
+		return ref, err
+	}
+	variable := t.Container + "_REPOSITORY_URI"
+	if uri, ok := lookupenv(variable); ok && uri != "" {
+		ref, err := registry.ParseRef(uri)
+		return ref, named("environment variable "+variable, err)
+	}
+	ref, err := registry.ParseRef(registry.NormalizeName(project + "/" + t.Service))
+	return ref, named("services."+t.Service, err)
+}
+
+// repositoryOfImage takes the repository of an image key in ECR; other registries'
+// images are names for docker compose and no concern of ours.
+func repositoryOfImage(t build.Target) (registry.Ref, bool, error) {
+	if t.Image == "" {
+		return registry.Ref{}, false, nil
+	}
+	where := "services." + t.Service + ".image"
+	parsed, err := reference.ParseNormalizedNamed(t.Image)
+	if err != nil {
+		// An unset ${TAG} leaves such a reference behind with no more than a warning.
+		return registry.Ref{}, false, inputError(where, fmt.Sprintf("%q is no image reference (%v)", t.Image, err), "check that the variables in it are set")
+	}
+	ref, err := registry.ParseRef(parsed.Name())
+	if errors.Is(err, registry.ErrNotECR) || err == nil && reference.Domain(parsed) == "docker.io" {
+		return registry.Ref{}, false, nil
+	}
+	return ref, err == nil, named(where, err)
+}
+
+func named(where string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return inputError(where, err.Error(), "name the repository with x-slipway.repository: lower-case letters, digits and . _ - / in 2 to 256 characters")
+}
+
+func inputError(where, problem, remedy string) error {
+	return &build.InputError{Where: where, Problem: problem, Remedy: remedy}
+}
+
+// extraTags turns the tags key into tags of the service's own repository. An entry may be
+// a bare tag, or a reference whose repository is the service's own or that of its image key.
+func extraTags(t build.Target, repo registry.Ref, hash string) ([]string, error) {
+	var out []string
+	for _, entry := range t.Tags {
+		tag, err := extraTag(entry, t, repo)
+		if err != nil {
+			return nil, inputError("services."+t.Service+".build.tags", err.Error(), "write the tag alone, or "+repo.Name+":TAG; tags in other repositories are not pushed")
+		}
+		if tag == hash || tag == registry.TagLatest || slices.Contains(out, tag) {
+			continue // these move by themselves
+		}
+		if slices.Contains(registry.Protected(), tag) {
+			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q is a tag that slipway itself moves", tag), "choose another tag")
+		}
+		out = append(out, tag)
+	}
+	return out, nil
+}
+
+func extraTag(entry string, t build.Target, repo registry.Ref) (string, error) {
+	if !strings.ContainsAny(entry, ":/") {
+		return entry, registry.ValidateTag(entry)
+	}
+	parsed, err := reference.ParseNormalizedNamed(entry)
+	if err != nil {
+		return "", fmt.Errorf("%q is no image reference (%w)", entry, err)
+	}
+	tagged, ok := reference.TagNameOnly(parsed).(reference.NamedTagged)
+	if !ok {
+		return "", fmt.Errorf("%q has a digest instead of a tag", entry)
+	}
+	if !sameRepository(parsed, t, repo) {
+		return "", fmt.Errorf("%q lies in another repository than %s", entry, repo.Name)
+	}
+	return tagged.Tag(), nil
+}
+
+func sameRepository(parsed reference.Named, t build.Target, repo registry.Ref) bool {
+	if reference.FamiliarName(parsed) == repo.Name {
+		return true
+	}
+	if image, err := reference.ParseNormalizedNamed(t.Image); err == nil && image.Name() == parsed.Name() {
+		return true
+	}
+	ref, err := registry.ParseRef(parsed.Name())
+	if err != nil || ref.Name != repo.Name {
+		return false
+	}
+	// An account or region that one of them leaves open is the caller's own.
+	return (repo.Account == "" || ref.Account == repo.Account) && (repo.Region == "" || ref.Region == repo.Region)
+}

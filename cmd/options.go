@@ -1,0 +1,47 @@
+package cmd
+
+import (
+	"errors"
+
+	"github.com/spf13/pflag"
+
+	"slipway/build"
+)
+
+// projectOptions say which project and what of it; every command that reads the compose
+// file has them.
+type projectOptions struct {
+	files, envFiles, profiles []string
+	dir, name, lone           string
+	services                  []string
+	hash                      string
+	allow                     []string
+	definitionsDir            string
+	imageDetail               bool
+}
+
+func (o *projectOptions) flags(f *pflag.FlagSet) {
+	f.StringSliceVarP(&o.files, "file", "f", nil, "compose `file`, repeated to merge several (default: COMPOSE_FILE, or compose.yaml and its kin here or in a parent directory)")
+	f.StringSliceVar(&o.envFiles, "env-file", nil, "`file` with variables instead of the project's .env")
+	f.StringSliceVar(&o.profiles, "profile", nil, "compose `profile` to switch on")
+	f.StringVar(&o.dir, "project-directory", "", "the project's `directory` (default: that of the first compose file)")
+	f.StringVarP(&o.name, "project-name", "p", "", "the project's `name` (default: as compose derives it)")
+	f.StringVar(&o.lone, "name", "api", "the `service`'s name when there is a Dockerfile but no compose file")
+}
+
+func (o projectOptions) load(w *world) build.LoadOptions {
+	l := build.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Dir: w.dir, Name: o.name, Environ: w.environ, Lone: o.lone}
+	for _, f := range o.files {
+		l.Files = append(l.Files, absolute(w.dir, f))
+	}
+	switch {
+	case o.dir != "":
+		l.Dir = absolute(w.dir, o.dir)
+	case len(o.files) > 0:
+		l.Dir = "" // compose takes the first file's
+	}
+	return l
+}
+
+// asError is errors.As, for places where its second result is all that matters.
+func asError[T error](err error, target *T) bool { return errors.As(err, target) }

@@ -1,0 +1,255 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"slipway/build"
+	"slipway/registry"
+)
+
+// writeJSON prints a value for machines.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// plannedService is one element of the array that `build --plan --output json` prints.
+// docs/plan.md describes it.
+type plannedService struct {
+	Service    string                   `json:"service"`
+	Container  string                   `json:"container"`
+	Repository string                   `json:"repository"`
+	Account    string                   `json:"account,omitempty"`
+	Region     string                   `json:"region,omitempty"`
+	Context    string                   `json:"context"`
+	Contexts   map[string]build.Context `json:"contexts,omitempty"`
+	Dockerfile string                   `json:"dockerfile"`
+	Target     string                   `json:"target,omitempty"`
+	Args       map[string]string        `json:"args,omitempty"`
+	Platforms  []string                 `json:"platforms,omitempty"`
+	Labels     map[string]string        `json:"labels,omitempty"`
+	Secrets    []string                 `json:"secrets,omitempty"`
+	SSH        []string                 `json:"ssh,omitempty"`
+	Allow      []string                 `json:"entitlements,omitempty"`
+	Cache      plannedCache             `json:"cache"`
+	Tags       []string                 `json:"tags"`
+	Definition string                   `json:"definition,omitempty"`
+	Inputs     string                   `json:"inputs"`
+}
+
+type plannedCache struct {
+	Mode string        `json:"mode"`
+	From []build.Cache `json:"from,omitempty"`
+	To   []build.Cache `json:"to,omitempty"`
+}
+
+// inlineDockerfile stands for a Dockerfile that the compose file holds.
+const inlineDockerfile = "(inline)"
+
+func (p *plan) planned(o buildOptions) []plannedService {
+	out := []plannedService{}
+	for _, s := range p.services {
+		if !s.build {
+			continue
+		}
+		t := s.target
+		ps := plannedService{
+			Service: t.Service, Container: t.Container,
+			Repository: s.repo.Name, Account: s.repo.Account, Region: s.repo.Region,
+			Context: t.Context.String(), Contexts: t.Contexts, Dockerfile: t.Dockerfile, Target: t.Target,
+			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
+			Cache:  plannedCache{o.cache, t.CacheFrom, t.CacheTo},
+			Tags:   append([]string{p.hash.Name}, s.extra...),
+			Inputs: t.Inputs(p.root),
+		}
+		if t.DockerfileInline != "" {
+			ps.Dockerfile = inlineDockerfile
+		}
+		for _, secret := range t.Secrets {
+			ps.Secrets = append(ps.Secrets, secret.ID)
+		}
+		for _, k := range t.SSH {
+			ps.SSH = append(ps.SSH, k.ID)
+		}
+		if !o.noLatest {
+			ps.Tags = append(ps.Tags, registry.TagLatest)
+			for _, f := range p.files {
+				if slices.Contains(f.services, t.Service) {
+					ps.Definition = f.path
+				}
+			}
+		}
+		out = append(out, ps)
+	}
+	return out
+}
+
+// printPlan prints the plan on stdout.
+func printPlan(w *world, p *plan, o buildOptions) error {
+	services := p.planned(o)
+	if o.output == "json" {
+		return writeJSON(w.stdout, services)
+	}
+	fmt.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.project, p.root, p.hash.Name, p.hash.Detail)
+	for _, s := range services {
+		fmt.Fprintf(w.stdout, "\n%s\n", s.Service)
+		for _, f := range s.fields() {
+			if f[1] != "" {
+				fmt.Fprintf(w.stdout, "  %-11s %s\n", f[0], f[1])
+			}
+		}
+	}
+	return nil
+}
+
+func (s plannedService) fields() [][2]string {
+	repo := registry.Ref{Account: s.Account, Region: s.Region, Name: s.Repository}
+	var contexts, caches []string
+	for _, name := range slices.Sorted(maps.Keys(s.Contexts)) {
+		contexts = append(contexts, name+"="+s.Contexts[name].String())
+	}
+	for _, c := range s.Cache.From {
+		caches = append(caches, "from "+c.String())
+	}
+	for _, c := range s.Cache.To {
+		caches = append(caches, "to "+c.String())
+	}
+	if len(caches) == 0 {
+		caches = []string{s.Cache.Mode}
+	}
+	return [][2]string{
+		{"container", s.Container},
+		{"repository", repo.String()},
+		{"context", s.Context},
+		{"contexts", strings.Join(contexts, ", ")},
+		{"dockerfile", s.Dockerfile},
+		{"target", s.Target},
+		{"args", pairs(s.Args)},
+		{"platforms", strings.Join(s.Platforms, ", ")},
+		{"labels", pairs(s.Labels)},
+		{"secrets", strings.Join(s.Secrets, ", ")},
+		{"ssh", strings.Join(s.SSH, ", ")},
+		{"allow", strings.Join(s.Allow, ", ")},
+		{"cache", strings.Join(caches, ", ")},
+		{"tags", strings.Join(s.Tags, ", ")},
+		{"definition", s.Definition},
+	}
+}
+
+func pairs(m map[string]string) string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, k+"="+m[k])
+	}
+	return strings.Join(out, " ")
+}
+
+// builtService is one element of the array that `build --output json` prints.
+type builtService struct {
+	Service    string `json:"service"`
+	Container  string `json:"container"`
+	Repository string `json:"repository"` // host/name
+	Tag        string `json:"tag"`        // the revision's name
+	Digest     string `json:"digest"`
+	// State is new, unchanged (the digest is what latest stood on) or reused (nothing was built).
+	State string `json:"state"`
+	// BytesPushed counts the layers and configurations that the repository did not have
+	// under a tag that the job knew; null where that cannot be told.
+	BytesPushed *int64  `json:"bytesPushed"`
+	Seconds     float64 `json:"seconds"`
+}
+
+// report prints the table on stderr and the result on stdout.
+func (j *job) report(images *images, published registry.Published, total time.Duration) error {
+	var rows []builtService
+	for i, s := range j.plan.services {
+		p := images.placements[i]
+		row := builtService{
+			Service: s.target.Service, Container: s.target.Container,
+			Repository: p.Repository.URI.Name(), Tag: published.Name, Digest: p.Digest,
+			State:   j.state(s, p, images, published.Survey),
+			Seconds: round(images.results[s.target.Service].Duration),
+		}
+		row.BytesPushed = published.Survey.NewBytes(p.Repository.Ref, p.Digest, published.Name)
+		rows = append(rows, row)
+	}
+	printTable(j.stderr, rows)
+	where := "latest stands on it"
+	if j.options.noLatest {
+		where = "latest was left where it is"
+	}
+	if published.OvertakenBy != "" {
+		where = "latest stands on " + published.OvertakenBy
+	}
+	j.log.Info().Msgf("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, total.Seconds())
+	if j.options.output == "json" {
+		return writeJSON(j.stdout, rows)
+	}
+	for _, r := range rows {
+		if _, err := fmt.Fprintf(j.stdout, "%s  %s:%s  %s\n", r.Service, r.Repository, r.Tag, r.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func repositories(n int) string {
+	if n == 1 {
+		return "1 repository"
+	}
+	return fmt.Sprintf("%d repositories", n)
+}
+
+func (j *job) state(s service, p registry.Placement, images *images, before *registry.Survey) string {
+	latest, ok := before.At(p.Repository.Ref, registry.TagLatest)
+	switch {
+	case images.reused != "" || !s.build:
+		return "reused"
+	case ok && latest.Digest == p.Digest:
+		return "unchanged"
+	default:
+		return "new"
+	}
+}
+
+func printTable(w io.Writer, rows []builtService) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nSERVICE\tDIGEST\tSTATE\tPUSHED\tSECONDS")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\n", r.Service, shortDigest(r.Digest), r.State, byteCount(r.BytesPushed), r.Seconds)
+	}
+	// What cannot be written to stderr cannot be told there either.
+	_ = t.Flush()
+	fmt.Fprintln(w)
+}
+
+func shortDigest(d string) string {
+	const shown = len("sha256:") + 12
+	return d[:min(len(d), shown)]
+}
+
+func byteCount(n *int64) string {
+	switch {
+	case n == nil:
+		return "?"
+	case *n < 1000:
+		return fmt.Sprintf("%d B", *n)
+	case *n < 1000*1000:
+		return fmt.Sprintf("%.1f kB", float64(*n)/1e3)
+	case *n < 1000*1000*1000:
+		return fmt.Sprintf("%.1f MB", float64(*n)/1e6)
+	default:
+		return fmt.Sprintf("%.2f GB", float64(*n)/1e9)
+	}
+}
+
+func round(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }

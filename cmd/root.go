@@ -1,0 +1,109 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// envPrefix begins the environment variable of each flag: SLIPWAY_HASH for --hash.
+const envPrefix = "SLIPWAY_"
+
+func newRootCommand(w *world) *cobra.Command {
+	var level, format string
+	root := &cobra.Command{
+		Use:   "slipway",
+		Short: "Build a compose project into Amazon ECR, all or nothing",
+		Long: `Slipway builds the services of a compose file with BuildKit, pushes them to Amazon
+ECR by digest, and only when every service is there tags them with the hash of the
+commit and latest, and writes imagedefinitions.json.
+
+Each flag has an environment variable: SLIPWAY_HASH for --hash. What a flag says goes
+before the variable, the variable before x-slipway in the compose file, and that before
+what can be derived.
+
+` + exitCodesHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		// Flags are read from the environment before any command runs.
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := flagsFromEnv(c.Flags(), w); err != nil {
+				return err
+			}
+			if err := checkLogFlags(level, format); err != nil {
+				return err
+			}
+			w.log = newLogger(w.stderr, level, format)
+			routeLibraryLogs(w)
+			return nil
+		},
+	}
+	root.PersistentFlags().StringVar(&level, "log-level", "info", "what to log: debug, info, warn or error")
+	root.PersistentFlags().StringVar(&format, "log-format", "text", "how to log: text or json")
+	root.SetOut(w.stdout)
+	root.SetErr(w.stderr)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
+	})
+	root.AddCommand(newBuildCommand(w), newRetentionCommand(w), newVersionCommand(w))
+	usageErrors(root)
+	return root
+}
+
+// usageErrors lets errors in the arguments end with the code for wrong usage.
+func usageErrors(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		check := sub.Args
+		sub.Args = func(c *cobra.Command, args []string) error {
+			if check == nil {
+				return nil
+			}
+			if err := check(c, args); err != nil {
+				return &usageError{err, fmt.Sprintf("`%s --help` tells the arguments", c.CommandPath())}
+			}
+			return nil
+		}
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return &usageError{fmt.Errorf("unknown command %q", args[0]), "`slipway --help` lists the commands"}
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+}
+
+func checkLogFlags(level, format string) error {
+	if _, err := zerolog.ParseLevel(level); err != nil || level == "" {
+		return &usageError{fmt.Errorf("--log-level: unknown level %q", level), "use debug, info, warn or error"}
+	}
+	if format != "text" && format != "json" {
+		return &usageError{fmt.Errorf("--log-format: unknown format %q", format), "use text or json"}
+	}
+	return nil
+}
+
+// flagsFromEnv sets the flags that the command line did not from their variables.
+func flagsFromEnv(flags *pflag.FlagSet, w *world) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := envName(f.Name)
+		v, ok := w.lookupenv(name)
+		if f.Changed || !ok || f.Name == "help" {
+			return
+		}
+		if err := flags.Set(f.Name, v); err != nil {
+			errs = append(errs, &usageError{fmt.Errorf("%s: %w", name, err), "correct or unset the variable"})
+		}
+	})
+	return errors.Join(errs...)
+}
+
+func envName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}

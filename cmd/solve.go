@@ -1,0 +1,181 @@
+package cmd
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/types"
+	"github.com/moby/buildkit/session/auth/authprovider"
+
+	"slipway/build"
+	"slipway/registry"
+)
+
+// buildAll finds an engine, builds and pushes every target of the plan, and returns the
+// results by service. If any failed, each is told and the error is *buildsFailed.
+func (j *job) buildAll(ctx context.Context) (map[string]build.Result, error) {
+	engine, err := build.FindEngine(ctx, build.EngineOptions{Address: j.options.engine, AddressFrom: j.options.engineSrc, StateDir: j.options.stateDir})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err := engine.Close(context.WithoutCancel(ctx)); err != nil {
+			j.log.Warn().Msgf("stopping the engine: %v", err)
+		}
+	}()
+	j.log.Info().Msgf("engine: %s at %s, since %s", engine.Kind, engine.Address, engine.Why)
+	login, err := j.login()
+	if err != nil {
+		return nil, err
+	}
+	display := newDisplay(j.world, j.options.progress, j.plan.targets())
+	results, err := build.Run(ctx, engine, j.plan.targets(), build.RunOptions{
+		Jobs:     j.options.jobs,
+		FailFast: j.options.failFast,
+		Own:      j.plan.own,
+		Login:    login,
+		Push:     j.pushes(engine.Fresh),
+		Retry:    build.DefaultBackoff,
+		Renew:    j.renew,
+		Status:   display.status,
+		Retrying: display.retrying,
+	})
+	display.close()
+	if err != nil {
+		return nil, err
+	}
+	return j.sortResults(ctx, results)
+}
+
+// sortResults tells of each failure and gives the results by service if there is none.
+func (j *job) sortResults(ctx context.Context, results []build.Result) (map[string]build.Result, error) {
+	out := map[string]build.Result{}
+	failed := &buildsFailed{}
+	for _, r := range results {
+		out[r.Service] = r
+		var f *build.FailedError
+		switch {
+		case r.Err == nil:
+		case errors.As(r.Err, &f):
+			failed.failed = append(failed.failed, r.Service)
+			j.log.Error().Str("service", r.Service).Msg(failureText(f))
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
+		case errors.Is(r.Err, build.ErrStopped):
+			failed.stopped = append(failed.stopped, r.Service)
+		default:
+			return nil, r.Err
+		}
+	}
+	if len(failed.failed) > 0 {
+		return nil, failed
+	}
+	return out, nil
+}
+
+func failureText(f *build.FailedError) string {
+	text := f.Error()
+	if f.Lines != "" {
+		text += "\n" + strings.TrimRight(f.Lines, "\n")
+	}
+	return text
+}
+
+// pushes says where each image goes and which cache its build uses.
+func (j *job) pushes(fresh bool) map[string]build.Push {
+	out := map[string]build.Push{}
+	for i, s := range j.plan.services {
+		if !s.build {
+			// Linked services are among the targets: nobody asks for the others.
+			continue
+		}
+		repo := j.repos[i].URI
+		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root)}
+		from, to := build.RegistryCache(repo.Tag(registry.TagCache).Name())
+		switch j.options.cache {
+		case cacheRegistry:
+			p.CacheFrom, p.CacheTo = []build.Cache{from}, []build.Cache{to}
+		case cacheInline:
+			p.CacheFrom = []build.Cache{{Type: "registry", Attrs: map[string]string{"ref": repo.Tag(registry.TagLatest).Name()}}}
+			p.CacheTo = []build.Cache{{Type: "inline"}}
+		case cacheAuto:
+			p.CacheFrom = []build.Cache{from}
+			if j.plan.env.InCodeBuild || fresh {
+				p.CacheTo = []build.Cache{to}
+			}
+		}
+		out[s.target.Service] = p
+	}
+	return out
+}
+
+// renew drops the token of the registry that refused it.
+func (j *job) renew(name string) bool {
+	for i, s := range j.plan.services {
+		if s.target.Service == name {
+			j.logins.Invalidate(j.repos[i].URI.RegistryStr())
+			return true
+		}
+	}
+	return false
+}
+
+// login gives ECR tokens for ECR and the user's own docker logins for everything else.
+func (j *job) login() (build.AuthFunc, error) {
+	file, err := config.Load(j.getenv("DOCKER_CONFIG"))
+	if err != nil {
+		return nil, inputError("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
+	}
+	docker := dockerLogins(file)
+	return func(ctx context.Context, host string) (types.AuthConfig, error) {
+		if ref, err := registry.ParseRef(host + "/any"); err == nil && ref.Region != "" {
+			j.logins.Register(host, ref.Region)
+		}
+		c, known, err := j.logins.Credentials(ctx, host)
+		if err != nil {
+			return types.AuthConfig{}, err
+		}
+		if known {
+			return types.AuthConfig{Username: c.Username, Password: c.Password.Reveal()}, nil
+		}
+		return docker(ctx, host)
+	}, nil
+}
+
+// publicECR is the registry that anybody may pull from, but that refuses even public
+// images to a stale login.
+const publicECR = "public.ecr.aws"
+
+func dockerLogins(file *configfile.ConfigFile) build.AuthFunc {
+	load := authprovider.LoadAuthConfig(file)
+	return func(ctx context.Context, host string) (types.AuthConfig, error) {
+		c, err := load(ctx, host, nil, nil)
+		if err != nil {
+			return types.AuthConfig{}, err
+		}
+		if host == publicECR && stale(c.Password, time.Now()) {
+			return types.AuthConfig{}, nil
+		}
+		return c, nil
+	}
+}
+
+// stale tells whether an ECR token is past its end. The token is base64 of a JSON object
+// with the end in seconds since 1970; one that reads otherwise is taken as good.
+func stale(token string, now time.Time) bool {
+	data, err := base64.StdEncoding.DecodeString(token)
+	if err != nil {
+		return false
+	}
+	var t struct {
+		Expiration int64 `json:"expiration"`
+	}
+	return json.Unmarshal(data, &t) == nil && t.Expiration > 0 && !now.Before(time.Unix(t.Expiration, 0))
+}

@@ -1,0 +1,171 @@
+// Package enginetest gives tests a real BuildKit daemon: the one pinned in
+// tools/engine, started on a socket and a root directory of its own and gone
+// without a trace at the end. Where none can run, a test is left out aloud.
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+)
+
+const (
+	// startLimit is how long a daemon may take until it answers.
+	startLimit = time.Minute
+	// stopLimit is how long a daemon may take to end after SIGTERM, before
+	// SIGKILL.
+	stopLimit = 10 * time.Second
+)
+
+// Engine is a BuildKit daemon that belongs to the tests. Its methods are not
+// meant for several goroutines at once; the daemon behind it serves any number.
+type Engine struct {
+	// Addr is where the daemon listens, as "unix://…". It stays the same
+	// over Restart and Empty.
+	Addr string
+
+	dir     string // socket, configuration and, unless kept, the root
+	root    string
+	options options
+	daemon  *daemon
+}
+
+// Start starts a daemon for this test alone and stops it when the test ends.
+// It calls Require first, so a test need not. The daemon's log is shown if the
+// test fails.
+func Start(t testing.TB, opts ...Option) *Engine {
+	t.Helper()
+	Require(t)
+	e, err := launch(t.Context(), opts...)
+	if err != nil {
+		t.Fatalf("starting the test engine: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := e.close(); err != nil {
+			t.Errorf("stopping the test engine: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("log of the test engine:\n%s", e.Log())
+		}
+	})
+	return e
+}
+
+// Client connects to the daemon; the connection is closed when the test ends.
+func (e *Engine) Client(t testing.TB) *client.Client {
+	t.Helper()
+	c, err := client.New(t.Context(), e.Addr)
+	if err != nil {
+		t.Fatalf("connecting to the test engine: %v", err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// Restart ends the daemon and starts it again with everything it has cached.
+// Builds under way fail.
+func (e *Engine) Restart(t testing.TB) {
+	t.Helper()
+	e.again(t, func() error { return nil })
+}
+
+// Empty ends the daemon and starts it again with nothing cached, like the
+// fresh host that every CodeBuild job gets. Builds under way fail.
+func (e *Engine) Empty(t testing.TB) {
+	t.Helper()
+	e.again(t, func() error { return removeAll(e.root) })
+}
+
+// Log returns what the daemon has written since it was last started.
+func (e *Engine) Log() string { return e.daemon.log.String() }
+
+// PID is the daemon's process, for tests that kill it.
+func (e *Engine) PID() int { return e.daemon.cmd.Process.Pid }
+
+func (e *Engine) again(t testing.TB, between func() error) {
+	t.Helper()
+	err := e.daemon.stop()
+	if err == nil {
+		err = between()
+	}
+	if err == nil {
+		err = e.run(t.Context())
+	}
+	if err != nil {
+		t.Fatalf("starting the test engine again: %v", err)
+	}
+}
+
+// launch makes the directories, writes the configuration and starts the daemon.
+func launch(ctx context.Context, opts ...Option) (*Engine, error) {
+	dir, err := shortTempDir()
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Addr: "unix://" + filepath.Join(dir, "s"), dir: dir, root: filepath.Join(dir, "root")}
+	for _, o := range opts {
+		o(&e.options)
+	}
+	if e.options.root != "" {
+		e.root = e.options.root
+	}
+	if err := e.run(ctx); err != nil {
+		return nil, errors.Join(err, removeAll(dir))
+	}
+	return e, nil
+}
+
+func (e *Engine) run(ctx context.Context) error {
+	config := filepath.Join(e.dir, "buildkitd.toml")
+	if err := os.WriteFile(config, []byte(e.options.toml(e.root, e.Addr)), 0o600); err != nil {
+		return err
+	}
+	d, err := startDaemon(config, e.dir)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err := d.waitReady(ctx, e.Addr); err != nil {
+		return errors.Join(fmt.Errorf("%w; its log:\n%s", err, d.log.String()), d.stop())
+	}
+	e.daemon = d
+	return nil
+}
+
+// close stops the daemon and removes what it left, but not a kept root.
+func (e *Engine) close() error {
+	return errors.Join(e.daemon.stop(), removeAll(e.dir))
+}
+
+// removeAll removes also directories of images that an ordinary user may not
+// write to.
+func removeAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
+		if d != nil && d.IsDir() {
+			os.Chmod(path, 0o700) // if that fails, so will the removal below
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
+
+// shortTempDir makes a directory whose sockets stay under the 108 bytes that
+// Linux allows, also where TMPDIR is long.
+func shortTempDir() (string, error) {
+	parent := os.TempDir()
+	if len(parent) > 60 {
+		parent = "/tmp"
+	}
+	return os.MkdirTemp(parent, "engine-")
+}

@@ -1,0 +1,66 @@
+package enginetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Option changes how a daemon is started.
+type Option func(*options)
+
+type options struct {
+	root  string
+	lines []string
+}
+
+// KeepRoot makes the daemon work in dir, which may hold another daemon's cache
+// and which is left there at the end. Empty empties it all the same.
+func KeepRoot(dir string) Option {
+	return func(o *options) { o.root = dir }
+}
+
+// Mirror makes the daemon ask mirror, reached by plain http, for images of the
+// registry host: Mirror("docker.io", "127.0.0.1:5001").
+func Mirror(host, mirror string) Option {
+	return func(o *options) {
+		o.lines = append(o.lines,
+			fmt.Sprintf("[registry.%q]\n  mirrors = [%q]", host, mirror),
+			fmt.Sprintf("[registry.%q]\n  http = true", mirror))
+	}
+}
+
+// Config adds lines to the end of the daemon's buildkitd.toml.
+func Config(lines ...string) Option {
+	return func(o *options) { o.lines = append(o.lines, lines...) }
+}
+
+// toml is the daemon's whole configuration. Containers share the host's
+// network, so neither CNI nor iptables is needed; what is cached is never
+// collected, so tests see the same cache on a full disk; entitlements are
+// allowed here so that tests can see Slipway refuse them itself.
+func (o options) toml(root, addr string) string {
+	head := fmt.Sprintf(`root = %q
+insecure-entitlements = ["network.host", "security.insecure"]
+
+[grpc]
+  address = [%q]
+[otel]
+  socketPath = %q
+[cdi]
+  disabled = true
+[worker.containerd]
+  enabled = false
+[worker.oci]
+  enabled = true
+  networkMode = "host"
+  gc = false
+`, root, addr, strings.TrimPrefix(addr, "unix://")+".otel")
+	var done []string
+	for _, l := range o.lines {
+		if !slices.Contains(done, l) { // a table may stand in TOML only once
+			done = append(done, l)
+		}
+	}
+	return head + strings.Join(done, "\n") + "\n"
+}

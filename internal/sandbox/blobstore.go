@@ -1,0 +1,138 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/distribution/distribution/v3/configuration"
+	"github.com/distribution/distribution/v3/registry/handlers"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem" // the driver configured below
+	"github.com/sirupsen/logrus"
+)
+
+// blobStore is a distribution registry that keeps the blobs and manifests of
+// one ECR registry. It knows no tags: those are the ECR side's, so that a tag
+// moves in one place, under one lock.
+type blobStore struct {
+	app *handlers.App
+	dir string
+}
+
+func newBlobStore(dir string) *blobStore {
+	config := &configuration.Configuration{
+		Storage: configuration.Storage{
+			"filesystem": {"rootdirectory": dir},
+			"redirect":   {"disable": true},
+			"maintenance": {
+				"uploadpurging": map[any]any{"enabled": false},
+			},
+		},
+		// What an index refers to is checked against the ECR side.
+		Validation: configuration.Validation{Disabled: true},
+	}
+	config.HTTP.Secret = rand.Text()
+	config.HTTP.RelativeURLs = true // right behind any proxy
+	return &blobStore{app: handlers.NewApp(silent(context.Background()), config), dir: dir}
+}
+
+// ServeHTTP passes a request on to the registry.
+func (b *blobStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.app.ServeHTTP(w, r.WithContext(silent(r.Context())))
+}
+
+func (b *blobStore) close() error { return b.app.Shutdown() }
+
+// forget removes what a repository holds; repositories below its name stay.
+func (b *blobStore) forget(repository string) error {
+	root := filepath.Join(b.dir, "docker/registry/v2/repositories", filepath.FromSlash(repository))
+	for _, part := range []string{"_layers", "_manifests", "_uploads"} {
+		if err := os.RemoveAll(filepath.Join(root, part)); err != nil {
+			return fmt.Errorf("removing repository %q: %w", repository, err)
+		}
+	}
+	return nil
+}
+
+// putManifest stores a manifest under its digest. The answer is the
+// registry's own; 201 means stored.
+func (b *blobStore) putManifest(ctx context.Context, repository, digest, mediaType string, manifest []byte) (*answer, error) {
+	path := "/v2/" + repository + "/manifests/" + digest
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, path, bytes.NewReader(manifest))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", mediaType)
+	a := newAnswer()
+	b.ServeHTTP(a, r)
+	return a, nil
+}
+
+// blobSize asks whether a repository has a blob; -1 if not.
+func (b *blobStore) blobSize(ctx context.Context, repository, digest string) (int64, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, "/v2/"+repository+"/blobs/"+digest, http.NoBody)
+	if err != nil {
+		return -1, err
+	}
+	a := newAnswer()
+	b.ServeHTTP(a, r)
+	if a.status != http.StatusOK {
+		return -1, nil
+	}
+	var size int64
+	if _, err := fmt.Sscan(a.header.Get("Content-Length"), &size); err != nil {
+		return -1, fmt.Errorf("size of blob %s: %w", digest, err)
+	}
+	return size, nil
+}
+
+// answer is a response kept in memory.
+type answer struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func newAnswer() *answer { return &answer{status: http.StatusOK, header: http.Header{}} }
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+// sendTo repeats the answer to a client.
+func (a *answer) sendTo(w http.ResponseWriter) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body.Bytes()) // the client has gone if this fails
+}
+
+// silent makes the distribution library keep its log to itself. The library
+// takes its logger from the context under a key it does not export, and else
+// uses logrus's global one, which is not ours to change; so the key is told by
+// its type's name.
+func silent(ctx context.Context) context.Context {
+	l := logrus.New()
+	l.SetOutput(io.Discard)
+	l.SetLevel(logrus.PanicLevel)
+	return silentContext{ctx, logrus.NewEntry(l)}
+}
+
+type silentContext struct {
+	context.Context
+	entry *logrus.Entry
+}
+
+// Value answers the distribution library's question for a logger.
+func (c silentContext) Value(key any) any {
+	if fmt.Sprintf("%T", key) == "dcontext.loggerKey" {
+		return c.entry
+	}
+	return c.Context.Value(key)
+}

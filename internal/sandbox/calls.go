@@ -1,0 +1,125 @@
+package sandbox
+
+import (
+	"io"
+	"net/http"
+	"sync"
+)
+
+// Call is one request as the server saw it.
+type Call struct {
+	// Service is "ecr", "s3", "sts" or "registry".
+	Service string `json:"service"`
+	// Action is the API's action ("PutImage", "PutObject"), or the method and
+	// what it was for on the registry: "PUT manifest", "POST upload",
+	// "PATCH upload", "PUT upload", "HEAD blob", "GET blob", "GET tags" …
+	Action string `json:"action"`
+	// Repository is the ECR repository, or the S3 bucket; empty where the
+	// request names none or several.
+	Repository string `json:"repository,omitempty"`
+	// Reference is the tag or digest on the registry, or the S3 object's key.
+	Reference string `json:"reference,omitempty"`
+	// BytesIn and BytesOut count the bodies of request and answer.
+	BytesIn  int64 `json:"bytesIn"`
+	BytesOut int64 `json:"bytesOut"`
+	// Status is the answer's HTTP status, 0 while there is none.
+	Status int `json:"status"`
+}
+
+// recorder keeps calls in the order in which they came in. Each is entered
+// before its answer is written, so whoever has the answer finds the call.
+type recorder struct {
+	mu    sync.Mutex
+	calls []*Call
+}
+
+func (r *recorder) change(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
+// Calls returns every request so far, oldest first, those to the control plane
+// below /_sandbox/ left out.
+func (s *Server) Calls() []Call {
+	s.calls.mu.Lock()
+	defer s.calls.mu.Unlock()
+	out := make([]Call, len(s.calls.calls))
+	for i, c := range s.calls.calls {
+		out[i] = *c
+	}
+	return out
+}
+
+// ResetCalls forgets the requests so far.
+func (s *Server) ResetCalls() {
+	s.calls.change(func() { s.calls.calls = nil })
+}
+
+// watched counts what goes through a request and its answer.
+type watched struct {
+	http.ResponseWriter
+	body io.ReadCloser
+	rec  *recorder
+	call *Call
+}
+
+// watch enters a call and returns the pair to serve it with.
+func (r *recorder) watch(w http.ResponseWriter, req *http.Request) (*watched, *http.Request) {
+	out := &watched{ResponseWriter: w, body: req.Body, rec: r, call: &Call{}}
+	r.change(func() { r.calls = append(r.calls, out.call) })
+	req = req.WithContext(req.Context())
+	req.Body = (*watchedBody)(out)
+	return out, req
+}
+
+// name says what the call is, once that is known.
+func (w *watched) name(service, action, repository, reference string) {
+	w.rec.change(func() {
+		w.call.Service, w.call.Action = service, action
+		w.call.Repository, w.call.Reference = repository, reference
+	})
+}
+
+// WriteHeader notes the first status that is not informational.
+func (w *watched) WriteHeader(status int) {
+	w.rec.change(func() {
+		if w.call.Status == 0 && status >= http.StatusOK {
+			w.call.Status = status
+		}
+	})
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts before it writes, for the client may look at once.
+func (w *watched) Write(p []byte) (int, error) {
+	w.rec.change(func() {
+		if w.call.Status == 0 {
+			w.call.Status = http.StatusOK
+		}
+		w.call.BytesOut += int64(len(p))
+	})
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// done gives an answer without body or explicit status its 200.
+func (w *watched) done() {
+	w.rec.change(func() {
+		if w.call.Status == 0 {
+			w.call.Status = http.StatusOK
+		}
+	})
+}
+
+type watchedBody watched
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	b.rec.change(func() { b.call.BytesIn += int64(n) })
+	return n, err
+}
+
+func (b *watchedBody) Close() error { return b.body.Close() }

@@ -1,0 +1,56 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// controlPrefix is no legal bucket name, so S3 cannot miss it.
+const controlPrefix = "/_sandbox/"
+
+// controlPlane is for people and shell tests:
+//
+//	GET    /_sandbox/clock                               the server's time
+//	POST   /_sandbox/clock?advance=192h                  moves it, applies lifecycle policies
+//	GET    /_sandbox/calls                               the requests so far
+//	DELETE /_sandbox/calls                               forgets them
+//	POST   /_sandbox/archive?repository=R&digest=D       archives an image
+func (s *Server) controlPlane() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_sandbox/clock", func(w http.ResponseWriter, _ *http.Request) {
+		writeControl(w, map[string]time.Time{"now": s.clock.Now()})
+	})
+	mux.HandleFunc("POST /_sandbox/clock", func(w http.ResponseWriter, r *http.Request) {
+		d, err := time.ParseDuration(r.URL.Query().Get("advance"))
+		if err != nil || d < 0 {
+			http.Error(w, "advance must be a duration such as 192h, not negative", http.StatusBadRequest)
+			return
+		}
+		s.Advance(d)
+		writeControl(w, map[string]time.Time{"now": s.clock.Now()})
+	})
+	mux.HandleFunc("GET /_sandbox/calls", func(w http.ResponseWriter, _ *http.Request) {
+		writeControl(w, s.Calls())
+	})
+	mux.HandleFunc("DELETE /_sandbox/calls", func(w http.ResponseWriter, _ *http.Request) {
+		s.ResetCalls()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /_sandbox/archive", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if err := s.Archive(q.Get("repository"), q.Get("digest")); err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}
+
+func writeControl(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	_ = e.Encode(v) // the client has gone if this fails
+}

@@ -1,0 +1,225 @@
+package sandbox
+
+import (
+	"cmp"
+)
+
+// imageFilter narrows DescribeImages and ListImages.
+type imageFilter struct {
+	TagStatus   string `json:"tagStatus"`
+	ImageStatus string `json:"imageStatus"`
+}
+
+func (f imageFilter) check() error {
+	switch f.TagStatus {
+	case "", "ANY", "TAGGED", "UNTAGGED":
+	default:
+		return invalid("filter.tagStatus", "must satisfy enum value set: [TAGGED, UNTAGGED, ANY]")
+	}
+	switch f.ImageStatus {
+	case "", "ANY", "ACTIVE", "ARCHIVED", "ACTIVATING":
+	default:
+		return invalid("filter.imageStatus", "must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
+	}
+	return nil
+}
+
+// lets shows only active images unless asked otherwise, as ECR does.
+func (f imageFilter) lets(i *image, tags []string) bool {
+	switch f.TagStatus {
+	case "TAGGED":
+		if tags == nil {
+			return false
+		}
+	case "UNTAGGED":
+		if tags != nil {
+			return false
+		}
+	}
+	wanted := cmp.Or(f.ImageStatus, "ACTIVE")
+	return wanted == "ANY" || wanted == i.status()
+}
+
+func (i *image) status() string {
+	if i.archived {
+		return "ARCHIVED"
+	}
+	return "ACTIVE"
+}
+
+type describeImagesIn struct {
+	target
+	paging
+	ImageIDs []imageID   `json:"imageIds"`
+	Filter   imageFilter `json:"filter"`
+}
+
+type imageDetail struct {
+	target
+	ImageDigest            string   `json:"imageDigest"`
+	ImageTags              []string `json:"imageTags,omitempty"`
+	ImageSizeInBytes       int64    `json:"imageSizeInBytes"`
+	ImagePushedAt          *epoch   `json:"imagePushedAt"`
+	ImageManifestMediaType string   `json:"imageManifestMediaType"`
+	ArtifactMediaType      string   `json:"artifactMediaType,omitempty"`
+	ImageStatus            string   `json:"imageStatus"`
+	LastRecordedPullTime   *epoch   `json:"lastRecordedPullTime,omitempty"`
+	LastArchivedAt         *epoch   `json:"lastArchivedAt,omitempty"`
+	LastActivatedAt        *epoch   `json:"lastActivatedAt,omitempty"`
+	SubjectManifestDigest  string   `json:"subjectManifestDigest,omitempty"`
+}
+
+type describeImagesOut struct {
+	ImageDetails []imageDetail `json:"imageDetails"`
+	NextToken    string        `json:"nextToken,omitempty"`
+}
+
+func describeImages(c jsonCall, in describeImagesIn) (describeImagesOut, error) {
+	out := describeImagesOut{ImageDetails: []imageDetail{}}
+	if err := in.Filter.check(); err != nil {
+		return out, err
+	}
+	err := c.locked(in.target, func(g *registry, r *repository) error {
+		images, next, err := g.chosen(r, in)
+		if err != nil {
+			return err
+		}
+		out.NextToken = next
+		for _, i := range images {
+			out.ImageDetails = append(out.ImageDetails, g.detail(r, i))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// chosen is the images named, or else a page of all that the filter lets pass.
+func (g *registry) chosen(r *repository, in describeImagesIn) (images []*image, next string, err error) {
+	if in.ImageIDs == nil {
+		for _, i := range r.sortedImages() {
+			if in.Filter.lets(i, r.tagsOf(i.digest)) {
+				images = append(images, i)
+			}
+		}
+		return page(in.paging, 1000, images, func(i *image) string { return i.digest })
+	}
+	if in.MaxResults != nil || in.NextToken != "" {
+		return nil, "", invalid("maxResults", "must be absent when imageIds are given")
+	}
+	if err := checkImageIDs(in.ImageIDs); err != nil {
+		return nil, "", err
+	}
+	seen := map[string]bool{}
+	for _, id := range in.ImageIDs {
+		i, failure := r.resolve(id)
+		if failure != nil {
+			return nil, "", g.notFound(r, failure)
+		}
+		if !seen[i.digest] {
+			seen[i.digest] = true
+			images = append(images, i)
+		}
+	}
+	return images, "", nil
+}
+
+func (g *registry) notFound(r *repository, f *imageFailure) error {
+	switch f.FailureCode {
+	case "ImageNotFound", "ImageTagDoesNotMatchDigest":
+		return apiErrorf("ImageNotFoundException",
+			"The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
+			cmp.Or(f.ImageID.ImageDigest, "null"), cmp.Or(f.ImageID.ImageTag, "null"), r.name, g.account)
+	default:
+		return invalid("imageIds", f.FailureReason)
+	}
+}
+
+func (g *registry) detail(r *repository, i *image) imageDetail {
+	d := imageDetail{
+		target:                 target{g.account, r.name},
+		ImageDigest:            i.digest,
+		ImageTags:              r.tagsOf(i.digest),
+		ImageSizeInBytes:       r.sizeOf(i),
+		ImagePushedAt:          stamp(i.pushedAt),
+		ImageManifestMediaType: i.mediaType,
+		ArtifactMediaType:      i.content.artifactMediaType(),
+		ImageStatus:            i.status(),
+		LastRecordedPullTime:   stamp(i.pulledAt),
+		LastArchivedAt:         stamp(i.archivedAt),
+		LastActivatedAt:        stamp(i.activatedAt),
+	}
+	if i.content.Subject != nil {
+		d.SubjectManifestDigest = i.content.Subject.Digest.String()
+	}
+	return d
+}
+
+type listImagesIn struct {
+	target
+	paging
+	Filter imageFilter `json:"filter"`
+}
+
+type listImagesOut struct {
+	ImageIDs  []imageID `json:"imageIds"`
+	NextToken string    `json:"nextToken,omitempty"`
+}
+
+// listImages has an entry per tag, and one per image without any.
+func listImages(c jsonCall, in listImagesIn) (listImagesOut, error) {
+	out := listImagesOut{ImageIDs: []imageID{}}
+	if err := in.Filter.check(); err != nil {
+		return out, err
+	}
+	err := c.locked(in.target, func(_ *registry, r *repository) error {
+		ids := []imageID{}
+		for _, i := range r.sortedImages() {
+			tags := r.tagsOf(i.digest)
+			if !in.Filter.lets(i, tags) {
+				continue
+			}
+			if tags == nil {
+				ids = append(ids, imageID{ImageDigest: i.digest})
+			}
+			for _, tag := range tags {
+				ids = append(ids, imageID{i.digest, tag})
+			}
+		}
+		var err error
+		out.ImageIDs, out.NextToken, err = page(in.paging, 1000, ids, func(id imageID) string {
+			return id.ImageDigest + "\x00" + id.ImageTag
+		})
+		return err
+	})
+	return out, err
+}
+
+type updateImageStorageClassIn struct {
+	target
+	ImageID            imageID `json:"imageId"`
+	TargetStorageClass string  `json:"targetStorageClass"`
+}
+
+type updateImageStorageClassOut struct {
+	target
+	ImageID     imageID `json:"imageId"`
+	ImageStatus string  `json:"imageStatus"`
+}
+
+// updateImageStorageClass archives and restores at once; ECR takes up to 20
+// minutes to restore.
+func updateImageStorageClass(c jsonCall, in updateImageStorageClassIn) (out updateImageStorageClassOut, err error) {
+	if in.TargetStorageClass != "STANDARD" && in.TargetStorageClass != "ARCHIVE" {
+		return out, invalid("targetStorageClass", "must satisfy enum value set: [STANDARD, ARCHIVE]")
+	}
+	err = c.locked(in.target, func(g *registry, r *repository) error {
+		i, failure := r.resolve(in.ImageID)
+		if failure != nil {
+			return g.notFound(r, failure)
+		}
+		i.setArchived(in.TargetStorageClass == "ARCHIVE", g.clock.Now())
+		out = updateImageStorageClassOut{target{g.account, r.name}, imageID{ImageDigest: i.digest}, i.status()}
+		return nil
+	})
+	return out, err
+}

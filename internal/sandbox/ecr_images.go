@@ -1,0 +1,215 @@
+package sandbox
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+type imageID struct {
+	ImageDigest string `json:"imageDigest,omitempty"`
+	ImageTag    string `json:"imageTag,omitempty"`
+}
+
+type imageFailure struct {
+	ImageID       imageID `json:"imageId"`
+	FailureCode   string  `json:"failureCode"`
+	FailureReason string  `json:"failureReason"`
+}
+
+// maxImageIDs is ECR's limit for every request that names images.
+const maxImageIDs = 100
+
+func checkImageIDs(ids []imageID) error {
+	if len(ids) < 1 || len(ids) > maxImageIDs {
+		return invalid("imageIds", fmt.Sprintf("must have length between 1 and %d", maxImageIDs))
+	}
+	return nil
+}
+
+// resolve finds what an id names, or says why not.
+func (r *repository) resolve(id imageID) (*image, *imageFailure) {
+	fail := func(code, reason string) (*image, *imageFailure) {
+		return nil, &imageFailure{id, code, reason}
+	}
+	switch {
+	case id == imageID{}:
+		return fail("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
+	case id.ImageDigest != "" && !digestPattern.MatchString(id.ImageDigest):
+		return fail("InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
+	case id.ImageTag != "" && !tagPattern.MatchString(id.ImageTag):
+		return fail("InvalidImageTag", "Invalid request parameters: image tag is not legal")
+	}
+	if i := r.find(id.ImageDigest, id.ImageTag); i != nil {
+		return i, nil
+	}
+	if id.ImageDigest != "" && r.tags[id.ImageTag] != "" {
+		return fail("ImageTagDoesNotMatchDigest", "The tag does not belong to the image with this digest")
+	}
+	return fail("ImageNotFound", "Requested image not found")
+}
+
+type batchGetImageIn struct {
+	target
+	ImageIDs           []imageID `json:"imageIds"`
+	AcceptedMediaTypes []string  `json:"acceptedMediaTypes"`
+}
+
+type imageOut struct {
+	target
+	ImageID                imageID `json:"imageId"`
+	ImageManifest          string  `json:"imageManifest"`
+	ImageManifestMediaType string  `json:"imageManifestMediaType"`
+}
+
+type batchGetImageOut struct {
+	Images   []imageOut     `json:"images"`
+	Failures []imageFailure `json:"failures"`
+}
+
+func batchGetImage(c jsonCall, in batchGetImageIn) (batchGetImageOut, error) {
+	out := batchGetImageOut{Images: []imageOut{}, Failures: []imageFailure{}}
+	if err := checkImageIDs(in.ImageIDs); err != nil {
+		return out, err
+	}
+	err := c.locked(in.target, func(g *registry, r *repository) error {
+		for _, id := range in.ImageIDs {
+			i, failure := r.resolve(id)
+			if failure == nil {
+				failure = i.refuses(id, in.AcceptedMediaTypes)
+			}
+			if failure != nil {
+				out.Failures = append(out.Failures, *failure)
+				continue
+			}
+			out.Images = append(out.Images, g.imageOut(r, i, id.ImageTag))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// refuses says why a manifest that is there cannot be had.
+func (i *image) refuses(id imageID, accepted []string) *imageFailure {
+	switch {
+	case i.archived:
+		return &imageFailure{id, "ImageInaccessible", "Requested image is archived"}
+	case accepted != nil && !slices.Contains(accepted, i.mediaType):
+		return &imageFailure{id, "ImageNotFound", "Requested image is of media type " + i.mediaType + ", which is not accepted"}
+	}
+	return nil
+}
+
+func (g *registry) imageOut(r *repository, i *image, tag string) imageOut {
+	return imageOut{
+		target:                 target{g.account, r.name},
+		ImageID:                imageID{i.digest, tag},
+		ImageManifest:          string(i.manifest),
+		ImageManifestMediaType: i.mediaType,
+	}
+}
+
+type putImageIn struct {
+	target
+	ImageManifest          string `json:"imageManifest"`
+	ImageManifestMediaType string `json:"imageManifestMediaType"`
+	ImageTag               string `json:"imageTag"`
+	ImageDigest            string `json:"imageDigest"`
+}
+
+type putImageOut struct {
+	Image imageOut `json:"image"`
+}
+
+func putImage(c jsonCall, in putImageIn) (out putImageOut, err error) {
+	g, err := c.registry(in.RegistryID)
+	if err != nil {
+		return out, err
+	}
+	if err := checkPutImage(in); err != nil {
+		return out, err
+	}
+	i, err := g.put(c.ctx, putRequest{in.RepositoryName, []byte(in.ImageManifest), in.ImageManifestMediaType, in.ImageTag})
+	if err != nil {
+		return out, err
+	}
+	return putImageOut{g.imageOut(&repository{name: in.RepositoryName}, i, in.ImageTag)}, nil
+}
+
+func checkPutImage(in putImageIn) error {
+	if err := checkRepositoryName(in.RepositoryName); err != nil {
+		return err
+	}
+	if in.ImageManifest == "" || len(in.ImageManifest) > maxManifest {
+		return invalid("imageManifest", fmt.Sprintf("must have length between 1 and %d", maxManifest))
+	}
+	if in.ImageTag != "" && !tagPattern.MatchString(in.ImageTag) {
+		return invalid("imageTag", "must satisfy regular expression '"+tagPattern.String()+"'")
+	}
+	content, err := parseManifest([]byte(in.ImageManifest))
+	if err != nil {
+		return invalid("imageManifest", err.Error())
+	}
+	if cmp.Or(in.ImageManifestMediaType, content.MediaType) == "" {
+		return invalid("imageManifestMediaType", "must be given, for the manifest holds no mediaType")
+	}
+	if digest := digestOf([]byte(in.ImageManifest)); in.ImageDigest != "" && in.ImageDigest != digest {
+		return apiErrorf("ImageDigestDoesNotMatchException",
+			"The provided digest '%s' does not match the computed digest '%s'", in.ImageDigest, digest)
+	}
+	return nil
+}
+
+type batchDeleteImageIn struct {
+	target
+	ImageIDs []imageID `json:"imageIds"`
+}
+
+type batchDeleteImageOut struct {
+	ImageIDs []imageID      `json:"imageIds"`
+	Failures []imageFailure `json:"failures"`
+}
+
+func batchDeleteImage(c jsonCall, in batchDeleteImageIn) (batchDeleteImageOut, error) {
+	out := batchDeleteImageOut{ImageIDs: []imageID{}, Failures: []imageFailure{}}
+	if err := checkImageIDs(in.ImageIDs); err != nil {
+		return out, err
+	}
+	err := c.locked(in.target, func(_ *registry, r *repository) error {
+		for _, id := range in.ImageIDs {
+			deleted, failure := r.drop(id)
+			if failure != nil {
+				out.Failures = append(out.Failures, *failure)
+			}
+			out.ImageIDs = append(out.ImageIDs, deleted...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// drop deletes by digest the image with all its tags, by tag that tag alone;
+// with its last tag an image goes too.
+func (r *repository) drop(id imageID) (deleted []imageID, failure *imageFailure) {
+	i, failure := r.resolve(id)
+	if failure != nil {
+		return nil, failure
+	}
+	tags := r.tagsOf(i.digest)
+	if id.ImageDigest == "" && len(tags) > 1 {
+		delete(r.tags, id.ImageTag)
+		return []imageID{{i.digest, id.ImageTag}}, nil
+	}
+	if parents := r.parentsOf(i.digest); parents != nil {
+		return nil, &imageFailure{id, "ImageReferencedByManifestList",
+			fmt.Sprintf("Requested image referenced by manifest list: %v", parents)}
+	}
+	r.remove(i.digest)
+	if tags == nil {
+		return []imageID{{ImageDigest: i.digest}}, nil
+	}
+	for _, tag := range tags {
+		deleted = append(deleted, imageID{i.digest, tag})
+	}
+	return deleted, nil
+}

@@ -1,0 +1,61 @@
+package sandbox
+
+type batchCheckLayersIn struct {
+	target
+	LayerDigests []string `json:"layerDigests"`
+}
+
+type layerOut struct {
+	LayerDigest       string `json:"layerDigest"`
+	LayerAvailability string `json:"layerAvailability"`
+	LayerSize         int64  `json:"layerSize,omitempty"`
+	MediaType         string `json:"mediaType,omitempty"`
+}
+
+type layerFailure struct {
+	LayerDigest   string `json:"layerDigest"`
+	FailureCode   string `json:"failureCode"`
+	FailureReason string `json:"failureReason"`
+}
+
+type batchCheckLayersOut struct {
+	Layers   []layerOut     `json:"layers"`
+	Failures []layerFailure `json:"failures"`
+}
+
+func batchCheckLayerAvailability(c jsonCall, in batchCheckLayersIn) (batchCheckLayersOut, error) {
+	out := batchCheckLayersOut{Layers: []layerOut{}, Failures: []layerFailure{}}
+	if len(in.LayerDigests) < 1 || len(in.LayerDigests) > 100 {
+		return out, invalid("layerDigests", "must have length between 1 and 100")
+	}
+	var g *registry
+	mediaTypes := map[string]string{}
+	err := c.locked(in.target, func(found *registry, r *repository) error {
+		g = found
+		for _, i := range r.images {
+			for _, l := range i.content.Layers {
+				mediaTypes[l.Digest.String()] = string(l.MediaType)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	for _, digest := range in.LayerDigests {
+		if !digestPattern.MatchString(digest) {
+			out.Failures = append(out.Failures, layerFailure{digest, "InvalidLayerDigest", "Invalid layer digest"})
+			continue
+		}
+		size, err := g.blobs.blobSize(c.ctx, in.RepositoryName, digest)
+		if err != nil {
+			return out, err
+		}
+		layer := layerOut{digest, "AVAILABLE", size, mediaTypes[digest]}
+		if size < 0 {
+			layer = layerOut{LayerDigest: digest, LayerAvailability: "UNAVAILABLE"}
+		}
+		out.Layers = append(out.Layers, layer)
+	}
+	return out, nil
+}

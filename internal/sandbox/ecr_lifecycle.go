@@ -1,0 +1,261 @@
+package sandbox
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+type lifecyclePolicyIn struct {
+	target
+	LifecyclePolicyText string `json:"lifecyclePolicyText"`
+}
+
+type lifecyclePolicyOut struct {
+	target
+	LifecyclePolicyText string `json:"lifecyclePolicyText"`
+	LastEvaluatedAt     *epoch `json:"lastEvaluatedAt,omitempty"`
+}
+
+func checkPolicyText(text string) error {
+	if _, err := parseLifecyclePolicy(text); err != nil {
+		return invalid("LifecyclePolicyText", "Lifecycle policy validation failure: "+err.Error())
+	}
+	return nil
+}
+
+func putLifecyclePolicy(c jsonCall, in lifecyclePolicyIn) (out lifecyclePolicyOut, err error) {
+	err = c.locked(in.target, func(g *registry, r *repository) error {
+		if err := checkPolicyText(in.LifecyclePolicyText); err != nil {
+			return err
+		}
+		r.policy, r.evaluatedAt = in.LifecyclePolicyText, time.Time{}
+		out = lifecyclePolicyOut{target: target{g.account, r.name}, LifecyclePolicyText: r.policy}
+		return nil
+	})
+	return out, err
+}
+
+func (g *registry) policyOf(r *repository) (lifecyclePolicyOut, error) {
+	if r.policy == "" {
+		return lifecyclePolicyOut{}, apiErrorf("LifecyclePolicyNotFoundException",
+			"Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.account)
+	}
+	return lifecyclePolicyOut{target{g.account, r.name}, r.policy, stamp(r.evaluatedAt)}, nil
+}
+
+func getLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
+	err = c.locked(in, func(g *registry, r *repository) (err error) {
+		out, err = g.policyOf(r)
+		return err
+	})
+	return out, err
+}
+
+func deleteLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
+	err = c.locked(in, func(g *registry, r *repository) (err error) {
+		out, err = g.policyOf(r)
+		r.policy, r.evaluatedAt = "", time.Time{}
+		return err
+	})
+	return out, err
+}
+
+// policyPreview is the last preview of a repository, ready at once.
+type policyPreview struct {
+	text    string
+	results []previewResult
+}
+
+type previewAction struct {
+	Type               string `json:"type"`
+	TargetStorageClass string `json:"targetStorageClass,omitempty"`
+}
+
+type previewResult struct {
+	ImageTags           []string      `json:"imageTags,omitempty"`
+	ImageDigest         string        `json:"imageDigest"`
+	ImagePushedAt       *epoch        `json:"imagePushedAt"`
+	Action              previewAction `json:"action"`
+	AppliedRulePriority int           `json:"appliedRulePriority"`
+	StorageClass        string        `json:"storageClass"`
+}
+
+type startPreviewOut struct {
+	target
+	LifecyclePolicyText string `json:"lifecyclePolicyText"`
+	Status              string `json:"status"`
+}
+
+func startLifecyclePolicyPreview(c jsonCall, in lifecyclePolicyIn) (out startPreviewOut, err error) {
+	err = c.locked(in.target, func(g *registry, r *repository) error {
+		text := in.LifecyclePolicyText
+		if text == "" {
+			current, err := g.policyOf(r)
+			if err != nil {
+				return err
+			}
+			text = current.LifecyclePolicyText
+		}
+		if err := checkPolicyText(text); err != nil {
+			return err
+		}
+		r.preview = &policyPreview{text, r.foresee(text, g.clock.Now())}
+		out = startPreviewOut{target{g.account, r.name}, text, "IN_PROGRESS"}
+		return nil
+	})
+	return out, err
+}
+
+// foresee is what a policy would do now.
+func (r *repository) foresee(text string, now time.Time) []previewResult {
+	out := []previewResult{}
+	for _, v := range r.verdicts(text, now) {
+		i := r.images[v.digest]
+		storage := strings.ToUpper(classStandard)
+		if i.archived {
+			storage = strings.ToUpper(classArchive)
+		}
+		out = append(out, previewResult{
+			ImageTags:           r.tagsOf(v.digest),
+			ImageDigest:         v.digest,
+			ImagePushedAt:       stamp(i.pushedAt),
+			Action:              previewAction{strings.ToUpper(v.action.Type), strings.ToUpper(v.action.TargetStorageClass)},
+			AppliedRulePriority: v.priority,
+			StorageClass:        storage,
+		})
+	}
+	return out
+}
+
+type getPreviewIn struct {
+	target
+	paging
+	ImageIDs []imageID   `json:"imageIds"`
+	Filter   imageFilter `json:"filter"`
+}
+
+type transitionCount struct {
+	ImageTotalCount    int    `json:"imageTotalCount"`
+	TargetStorageClass string `json:"targetStorageClass"`
+}
+
+type previewSummary struct {
+	ExpiringImageTotalCount       int               `json:"expiringImageTotalCount"`
+	TransitioningImageTotalCounts []transitionCount `json:"transitioningImageTotalCounts,omitempty"`
+}
+
+type getPreviewOut struct {
+	startPreviewOut
+	NextToken      string          `json:"nextToken,omitempty"`
+	PreviewResults []previewResult `json:"previewResults"`
+	Summary        previewSummary  `json:"summary"`
+}
+
+func getLifecyclePolicyPreview(c jsonCall, in getPreviewIn) (out getPreviewOut, err error) {
+	if err := in.Filter.check(); err != nil {
+		return out, err
+	}
+	err = c.locked(in.target, func(g *registry, r *repository) error {
+		if r.preview == nil {
+			return apiErrorf("LifecyclePolicyPreviewNotFoundException",
+				"Lifecycle policy preview does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.account)
+		}
+		out.startPreviewOut = startPreviewOut{target{g.account, r.name}, r.preview.text, "COMPLETE"}
+		out.Summary = summarize(r.preview.results)
+		var err error
+		out.PreviewResults, out.NextToken, err = page(in.paging, 100, in.narrow(r.preview.results), func(p previewResult) string {
+			return p.ImageDigest
+		})
+		return err
+	})
+	return out, err
+}
+
+// narrow keeps the results asked for, in the order pages go by.
+func (in getPreviewIn) narrow(results []previewResult) []previewResult {
+	out := []previewResult{}
+	for _, p := range results {
+		named := in.ImageIDs == nil || slices.ContainsFunc(in.ImageIDs, func(id imageID) bool {
+			return id.ImageDigest == p.ImageDigest || slices.Contains(p.ImageTags, id.ImageTag)
+		})
+		tagged := p.ImageTags != nil
+		status := cmp.Or(in.Filter.TagStatus, "ANY")
+		if named && (status == "ANY" || tagged == (status == "TAGGED")) {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b previewResult) int { return cmp.Compare(a.ImageDigest, b.ImageDigest) })
+	return out
+}
+
+func summarize(results []previewResult) (s previewSummary) {
+	transitions := 0
+	for _, p := range results {
+		if p.Action.Type == "EXPIRE" {
+			s.ExpiringImageTotalCount++
+		} else {
+			transitions++
+		}
+	}
+	if transitions > 0 {
+		s.TransitioningImageTotalCounts = []transitionCount{{transitions, "ARCHIVE"}}
+	}
+	return s
+}
+
+// verdicts evaluates a policy that was accepted before.
+func (r *repository) verdicts(text string, now time.Time) []verdict {
+	policy, err := parseLifecyclePolicy(text)
+	if err != nil {
+		return nil // cannot be: only checked texts are kept
+	}
+	var images []lifecycleImage
+	for _, i := range r.sortedImages() {
+		images = append(images, lifecycleImage{
+			digest: i.digest, tags: r.tagsOf(i.digest), pushedAt: i.pushedAt, usedAt: i.usedAt(),
+			archived: i.archived, archivedAt: i.archivedAt, held: r.parentsOf(i.digest) != nil,
+		})
+	}
+	return policy.evaluate(images, now)
+}
+
+func (i *image) usedAt() time.Time {
+	last := i.pushedAt
+	for _, t := range []time.Time{i.activatedAt, i.pulledAt} {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+// applyPolicies does what ECR does within 24 hours of an image meeting a rule.
+// With an index gone its images may go as well, hence the loop.
+func (g *registry) applyPolicies() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.clock.Now()
+	for _, name := range slices.Sorted(maps.Keys(g.repositories)) {
+		r := g.repositories[name]
+		if r.policy == "" {
+			continue
+		}
+		for todo := r.verdicts(r.policy, now); len(todo) > 0; todo = r.verdicts(r.policy, now) {
+			r.carryOut(todo, now)
+		}
+		r.evaluatedAt = now
+	}
+}
+
+func (r *repository) carryOut(verdicts []verdict, now time.Time) {
+	for _, v := range verdicts {
+		if v.action.Type == actionExpire {
+			r.remove(v.digest)
+		} else {
+			r.images[v.digest].setArchived(true, now)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package sandbox_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/internal/sandbox"
+)
+
+// start runs a sandbox for the length of a test.
+func start(t *testing.T, o sandbox.Options) *sandbox.Server {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	s, err := sandbox.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("closing the sandbox: %v", err)
+		}
+	})
+	return s
+}
+
+var static = credentials.NewStaticCredentialsProvider("key", "secret", "")
+
+// client is an ECR client for a region that knows nothing of the machine's own
+// configuration and does not retry.
+func client(s *sandbox.Server, region string) *ecr.Client {
+	return ecr.New(ecr.Options{
+		BaseEndpoint: aws.String(s.URL()),
+		Region:       region,
+		Credentials:  static,
+		Retryer:      aws.NopRetryer{},
+	})
+}
+
+func create(t *testing.T, c *ecr.Client, repository string) string {
+	t.Helper()
+	out, err := c.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &repository})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.Repository.RepositoryUri
+}
+
+// login is what ECR's token stands for on the registry API.
+func login(t *testing.T, c *ecr.Client) remote.Option {
+	t.Helper()
+	out, err := c.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(*out.AuthorizationData[0].AuthorizationToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, password, _ := strings.Cut(string(raw), ":")
+	return remote.WithAuth(&authn.Basic{Username: user, Password: password})
+}
+
+func randomImage(t *testing.T) v1.Image {
+	t.Helper()
+	img, err := random.Image(1024, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+func digestOf(t *testing.T, i interface{ Digest() (v1.Hash, error) }) string {
+	t.Helper()
+	h, err := i.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.String()
+}
+
+func reference(t *testing.T, s string) name.Reference {
+	t.Helper()
+	ref, err := name.ParseReference(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// push pushes an image under a reference and returns its digest.
+func push(t *testing.T, ref string, img v1.Image, auth remote.Option) string {
+	t.Helper()
+	if err := remote.Write(reference(t, ref), img, auth, remote.WithContext(t.Context())); err != nil {
+		t.Fatalf("pushing %s: %v", ref, err)
+	}
+	return digestOf(t, img)
+}
+
+// wantCode fails the test unless err is the API error named.
+func wantCode(t *testing.T, err error, code string) {
+	t.Helper()
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		t.Errorf("got error %v, want %s", err, code)
+	} else if api.ErrorCode() != code {
+		t.Errorf("got %s (%s), want %s", api.ErrorCode(), api.ErrorMessage(), code)
+	}
+}
+
+// nobody is a keychain without any credentials.
+type nobody struct{}
+
+func (nobody) Resolve(authn.Resource) (authn.Authenticator, error) { return authn.Anonymous, nil }

@@ -1,0 +1,91 @@
+package sandbox
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// tagMutability says which tags of a repository may move.
+type tagMutability struct {
+	Setting    string
+	Exclusions []exclusionFilter
+}
+
+type exclusionFilter struct {
+	FilterType string `json:"filterType"`
+	Filter     string `json:"filter"`
+}
+
+// maxExclusions is ECR's limit per repository.
+const maxExclusions = 5
+
+var exclusionPattern = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
+
+// newTagMutability checks what a request asks for as ECR does.
+func newTagMutability(setting string, exclusions []exclusionFilter) (tagMutability, error) {
+	m := tagMutability{setting, exclusions}
+	switch setting {
+	case "MUTABLE", "IMMUTABLE":
+		if exclusions != nil {
+			return m, invalid("imageTagMutabilityExclusionFilters",
+				"must be absent unless imageTagMutability is IMMUTABLE_WITH_EXCLUSION or MUTABLE_WITH_EXCLUSION")
+		}
+	case "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION":
+		if len(exclusions) < 1 || len(exclusions) > maxExclusions {
+			return m, invalid("imageTagMutabilityExclusionFilters", fmt.Sprintf("must have length between 1 and %d", maxExclusions))
+		}
+	default:
+		return m, invalid("imageTagMutability",
+			"must satisfy enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]")
+	}
+	for _, e := range exclusions {
+		if e.FilterType != "WILDCARD" {
+			return m, invalid("imageTagMutabilityExclusionFilters.filterType", "must satisfy enum value set: [WILDCARD]")
+		}
+		if !exclusionPattern.MatchString(e.Filter) {
+			return m, invalid("imageTagMutabilityExclusionFilters.filter", "must satisfy regular expression '"+exclusionPattern.String()+"'")
+		}
+	}
+	return m, nil
+}
+
+// fixed reports whether a tag stays where it is once it is there.
+func (m tagMutability) fixed(tag string) bool {
+	excluded := slices.ContainsFunc(m.Exclusions, func(e exclusionFilter) bool {
+		return matchWildcard(e.Filter, tag)
+	})
+	switch m.Setting {
+	case "IMMUTABLE":
+		return true
+	case "IMMUTABLE_WITH_EXCLUSION":
+		return !excluded
+	case "MUTABLE_WITH_EXCLUSION":
+		return excluded
+	default:
+		return false
+	}
+}
+
+// matchWildcard matches a whole string; * stands for any run of characters,
+// none included.
+func matchWildcard(pattern, s string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == s
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
+		return false
+	}
+	s = s[len(first) : len(s)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		_, rest, found := strings.Cut(s, part)
+		if !found {
+			return false
+		}
+		s = rest
+	}
+	return true
+}

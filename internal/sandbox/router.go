@@ -1,0 +1,51 @@
+package sandbox
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// handler routes by what tells AWS's protocols apart. The control plane is not
+// recorded; the rest is.
+func (s *Server) handler(g *registry) http.Handler {
+	control := s.controlPlane()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, controlPrefix) {
+			control.ServeHTTP(w, r)
+			return
+		}
+		rec, r := s.calls.watch(w, r)
+		defer rec.done()
+		switch {
+		case r.Header.Get("X-Amz-Target") != "":
+			s.serveJSON(rec, r)
+		case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
+			s.serveRegistry(rec, r, g)
+		case isQueryProtocol(r):
+			s.serveSTS(rec, r)
+		default:
+			rec.name("s3", s3Action(r), s3Bucket(r), s3Key(r))
+			s.s3.ServeHTTP(rec, r)
+		}
+	})
+}
+
+func isQueryProtocol(r *http.Request) bool {
+	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	return r.URL.Path == "/" && (r.Method == http.MethodPost && form || r.URL.Query().Has("Action"))
+}
+
+// credentialScope is the part of a SigV4 Authorization header that names the
+// region: Credential=KEY/date/REGION/service/aws4_request.
+var credentialScope = regexp.MustCompile(`Credential=[^/,\s]+/[0-9]{8}/([^/,\s]+)/[^/,\s]+/aws4_request`)
+
+// signedRegion is the region a request was signed for, "" if it is not signed.
+// The signature itself is not looked at.
+func signedRegion(r *http.Request) string {
+	m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization"))
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}

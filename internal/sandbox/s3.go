@@ -1,0 +1,192 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// s3 is S3 in memory, by path-style addresses. gofakes3 keeps the objects;
+// here is what it lacks: request checksums, lifecycle configurations, and a
+// refusal of the subresources that it would take for plain requests.
+type s3 struct {
+	fake    http.Handler
+	backend gofakes3.Backend
+
+	mu         sync.Mutex
+	lifecycles map[string]bucketLifecycle // by bucket
+}
+
+func newS3(c *clock) *s3 {
+	backend := s3mem.New(s3mem.WithTimeSource(c))
+	fake := gofakes3.New(backend, gofakes3.WithTimeSource(c), gofakes3.WithTimeSkewLimit(0))
+	return &s3{fake: fake.Server(), backend: backend, lifecycles: map[string]bucketLifecycle{}}
+}
+
+// subresources that neither gofakes3 nor this package knows.
+var unknownSubresources = []string{
+	"accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering", "inventory",
+	"legal-hold", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
+	"publicAccessBlock", "replication", "requestPayment", "restore", "retention", "select", "tagging", "torrent", "website",
+}
+
+// ServeHTTP answers one request of the S3 REST API.
+func (s *s3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	if i := slices.IndexFunc(unknownSubresources, query.Has); i >= 0 {
+		writeS3Error(w, r, &s3Error{http.StatusNotImplemented, "NotImplemented", "the sandbox does not know ?" + unknownSubresources[i]})
+		return
+	}
+	asked := r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED"
+	r, err := withPlainBody(w, r)
+	if err != nil {
+		writeS3Error(w, r, err)
+		return
+	}
+	if query.Has("lifecycle") {
+		s.serveLifecycle(w, r)
+		return
+	}
+	if r.Method == http.MethodHead && query.Has("versionId") {
+		// gofakes3 looks at the newest version only.
+		w = bodiless{w}
+		r.Method = http.MethodGet
+	}
+	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
+	s.fake.ServeHTTP(&objectAnswer{ResponseWriter: w, reading: reading, asked: asked}, r)
+	if r.Method == http.MethodDelete && s3Key(r) == "" {
+		s.forgetIfGone(s3Bucket(r))
+	}
+}
+
+func (s *s3) forgetIfGone(bucket string) {
+	if exists, err := s.backend.BucketExists(bucket); err != nil || exists {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.lifecycles, bucket)
+}
+
+// withPlainBody reads the body, takes off the aws-chunked encoding and checks
+// the checksums it came with. The headers that belong to the transfer and not
+// to the object go, for gofakes3 keeps every x-amz- header as metadata.
+func withPlainBody(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	body, sums, err := readBody(r)
+	if err != nil {
+		return r, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = readCloser{bytes.NewReader(body)}
+	r.ContentLength = int64(len(body))
+	if r.Method == http.MethodPut || r.URL.Query().Has("delete") {
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		if err := sums.verify(body); err != nil {
+			return r, err
+		}
+		for name, value := range sums {
+			w.Header().Set(name, value)
+			r.Header.Set(name, value)
+		}
+	}
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Amz-") && !keptWithObject(name) {
+			r.Header.Del(name)
+		}
+	}
+	setEncoding(r.Header)
+	return r, nil
+}
+
+func keptWithObject(header string) bool {
+	switch header {
+	case "X-Amz-Storage-Class", "X-Amz-Website-Redirect-Location", "X-Amz-Metadata-Directive", minimumSizeHeader:
+		return true
+	}
+	_, sum := checksums[header]
+	return sum || strings.HasPrefix(header, "X-Amz-Meta-") || strings.HasPrefix(header, "X-Amz-Copy-Source")
+}
+
+// setEncoding leaves the object's own Content-Encoding.
+func setEncoding(h http.Header) {
+	var own []string
+	for _, e := range strings.Split(h.Get("Content-Encoding"), ",") {
+		if e = strings.TrimSpace(e); e != "" && e != "aws-chunked" {
+			own = append(own, e)
+		}
+	}
+	h.Del("Content-Encoding")
+	if own != nil {
+		h.Set("Content-Encoding", strings.Join(own, ","))
+	}
+}
+
+// objectAnswer leaves an object's checksum out where S3 does: when it is not
+// asked for, and from parts of an object.
+type objectAnswer struct {
+	http.ResponseWriter
+	reading bool // the request is for an object's content or headers
+	asked   bool // and wants its checksum
+	begun   bool
+}
+
+// WriteHeader is where the headers are final.
+func (a *objectAnswer) WriteHeader(status int) {
+	if !a.begun && a.reading && (!a.asked || status != http.StatusOK) {
+		for name := range checksums {
+			a.Header().Del(name)
+		}
+	}
+	a.begun = true
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write makes an implicit status explicit.
+func (a *objectAnswer) Write(p []byte) (int, error) {
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// bodiless answers a HEAD with what was written for a GET.
+type bodiless struct{ http.ResponseWriter }
+
+func (b bodiless) Write(p []byte) (int, error) { return len(p), nil }
+
+// s3Error is an error as S3 words it.
+type s3Error struct {
+	status        int
+	code, message string
+}
+
+func (e *s3Error) Error() string { return fmt.Sprintf("%s: %s", e.code, e.message) }
+
+func writeS3Error(w http.ResponseWriter, r *http.Request, err error) {
+	var e *s3Error
+	if !errors.As(err, &e) {
+		e = &s3Error{http.StatusInternalServerError, "InternalError", err.Error()}
+	}
+	body, err := xml.Marshal(struct {
+		XMLName  xml.Name `xml:"Error"`
+		Code     string
+		Message  string
+		Resource string
+	}{Code: e.code, Message: e.message, Resource: r.URL.Path})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(e.status)
+	_, _ = w.Write(append([]byte(xml.Header), body...)) // the client has gone if this fails
+}

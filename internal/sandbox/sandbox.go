@@ -1,0 +1,245 @@
+// Package sandbox is a local stand-in for the part of AWS that Slipway uses:
+// ECR with a real OCI registry behind it, S3 and STS, all on one listener. It
+// serves the program slipway-sandbox and the tests; nothing of the agent may
+// import it.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Options says how a Server is set up. The zero value is a server on a free
+// loopback port for account 000000000000 in us-east-1.
+type Options struct {
+	// Addr is the host:port to listen on; "127.0.0.1:0" if empty.
+	Addr string
+	// PublicAddr is the host:port that proxyEndpoint and repositoryUri name
+	// instead of the listener's own, for a proxy that stands in between. It
+	// holds for the default account and region only.
+	PublicAddr string
+	// Account is the twelve-digit account whose registry the main listener
+	// serves; "000000000000" if empty.
+	Account string
+	// Region goes with Account; "us-east-1" if empty.
+	Region string
+	// Dir is where blobs lie: a directory of its own is made in it and removed
+	// at Close. The system's temporary directory if empty.
+	Dir string
+	// TokenLifetime is how long an authorization token is good for; 12 hours,
+	// as with ECR, if zero.
+	TokenLifetime time.Duration
+}
+
+// ErrOption is wrapped by what Start returns when an option makes no sense.
+var ErrOption = errors.New("bad option")
+
+var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	if o.Account == "" {
+		o.Account = "000000000000"
+	}
+	if o.Region == "" {
+		o.Region = "us-east-1"
+	}
+	if o.TokenLifetime == 0 {
+		o.TokenLifetime = 12 * time.Hour
+	}
+	return o, o.check()
+}
+
+func (o Options) check() error {
+	if o.TokenLifetime < 0 {
+		return fmt.Errorf("%w: token lifetime %s: must be positive", ErrOption, o.TokenLifetime)
+	}
+	if !accountPattern.MatchString(o.Account) {
+		return fmt.Errorf("%w: account %q: must be twelve digits", ErrOption, o.Account)
+	}
+	if !regionPattern.MatchString(o.Region) {
+		return fmt.Errorf("%w: region %q: must be of lower-case letters, digits and hyphens", ErrOption, o.Region)
+	}
+	if err := checkAddr(o.Addr); err != nil {
+		return fmt.Errorf("%w: address %q: %w", ErrOption, o.Addr, err)
+	}
+	if o.PublicAddr == "" {
+		return nil
+	}
+	if err := checkAddr(o.PublicAddr); err != nil {
+		return fmt.Errorf("%w: public address %q: %w", ErrOption, o.PublicAddr, err)
+	}
+	return nil
+}
+
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("must be host:port, such as 127.0.0.1:4566: %w", err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("port %q must be a number up to 65535", port)
+	}
+	return nil
+}
+
+// Server is a running sandbox. All its methods may be called from several
+// goroutines at once.
+type Server struct {
+	options Options
+	dir     string
+	addr    string
+	clock   *clock
+	calls   *recorder
+	tokens  *tokenBook
+	s3      http.Handler
+	json    []jsonService
+
+	mu         sync.Mutex
+	closed     bool
+	servers    []*http.Server
+	registries map[place]*registry
+
+	closing  sync.Once
+	closeErr error
+}
+
+// Start listens and returns once requests are served. The context bounds the
+// start alone; call Close to end the server. The error wraps ErrOption if an
+// option makes no sense, or else says which address or directory cannot be had.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", o.Addr, err)
+	}
+	dir, err := makeDir(o.Dir)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	s := &Server{
+		options:    o,
+		dir:        dir,
+		addr:       reachable(listener.Addr()),
+		clock:      &clock{},
+		calls:      &recorder{},
+		registries: map[place]*registry{},
+	}
+	s.tokens = &tokenBook{clock: s.clock, lifetime: o.TokenLifetime, issued: map[string]token{}}
+	s.s3 = newS3(s.clock)
+	s.json = []jsonService{newECR(s)}
+	host := o.PublicAddr
+	if host == "" {
+		host = s.addr
+	}
+	home := newRegistry(place{o.Account, o.Region}, host, filepath.Join(dir, o.Account, o.Region), s.clock)
+	s.registries[home.place] = home
+	s.serve(listener, home)
+	return s, nil
+}
+
+func makeDir(parent string) (string, error) {
+	if parent != "" {
+		if err := os.MkdirAll(parent, 0o755); err != nil {
+			return "", fmt.Errorf("directory for blobs: %w", err)
+		}
+	}
+	dir, err := os.MkdirTemp(parent, "slipway-sandbox-")
+	if err != nil {
+		return "", fmt.Errorf("directory for blobs: %w", err)
+	}
+	return dir, nil
+}
+
+// reachable is the listener's address as a client on this host can dial it.
+func reachable(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
+	}
+	return a.String()
+}
+
+// serve answers on the listener, the registry API with the registry given. The
+// caller holds mu or is the only one to know the server.
+func (s *Server) serve(l net.Listener, g *registry) {
+	srv := &http.Server{
+		Handler:           s.handler(g),
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	s.servers = append(s.servers, srv)
+	go func() { _ = srv.Serve(l) }() // ends with ErrServerClosed at Close
+}
+
+// URL is the endpoint of every service: http://host:port.
+func (s *Server) URL() string { return "http://" + s.addr }
+
+// Env holds the KEY=value lines that point the AWS SDKs and the AWS CLI at
+// this server. The credentials are made up; any others work as well.
+func (s *Server) Env() []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + s.URL(),
+		"AWS_ACCESS_KEY_ID=sandbox",
+		"AWS_SECRET_ACCESS_KEY=sandbox",
+		"AWS_REGION=" + s.options.Region,
+		"AWS_DEFAULT_REGION=" + s.options.Region,
+		"AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// Advance moves the server's clock and then applies every lifecycle policy.
+// Push ages, token lifetimes and S3's dates all follow that clock. A negative
+// duration moves it back.
+func (s *Server) Advance(d time.Duration) {
+	s.clock.advance(d)
+	for _, g := range s.allRegistries() {
+		g.applyPolicies()
+	}
+}
+
+// Close stops serving and removes the blobs. It may be called more than once.
+func (s *Server) Close() error {
+	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+// grace is how long Close lets requests under way finish: the blobs are
+// removed next, and a writer at that moment would leave files behind.
+const grace = time.Second
+
+func (s *Server) close() error {
+	s.mu.Lock()
+	s.closed = true
+	servers := s.servers
+	s.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var errs []error
+	for _, srv := range servers {
+		if srv.Shutdown(ctx) != nil {
+			errs = append(errs, srv.Close())
+		}
+	}
+	for _, g := range s.allRegistries() {
+		errs = append(errs, g.blobs.close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+}

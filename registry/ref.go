@@ -1,0 +1,202 @@
+// Package registry is the room for everything that lives in ECR: logins,
+// repositories and their retention, tags and revisions. It asks ECR's own API
+// for what only ECR knows, and the registry API for the rest.
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+)
+
+// ErrNotECR says that a reference names a registry that is not ECR, so that a
+// caller reading `image:` can tell a base image from a repository of its own.
+var ErrNotECR = errors.New("not an ECR registry")
+
+// Ref names a repository before AWS was asked. Empty Account and Region mean
+// the caller's own. It is comparable and serves as a map key.
+type Ref struct {
+	// Account is the registry's 12-digit AWS account id, or empty.
+	Account string
+	// Region is the registry's region, such as eu-west-1, or empty.
+	Region string
+	// Name is the repository's name within its registry.
+	Name string
+}
+
+// String tells people which repository is meant. It is no URI: only AWS knows
+// a registry's host name.
+func (r Ref) String() string {
+	var where []string
+	if r.Account != "" {
+		where = append(where, "account "+r.Account)
+	}
+	if r.Region != "" {
+		where = append(where, "region "+r.Region)
+	}
+	if len(where) == 0 {
+		return r.Name
+	}
+	return r.Name + " (" + strings.Join(where, ", ") + ")"
+}
+
+// ecrHost takes account and region out of every form of ECR host name: plain,
+// FIPS and dual stack. What follows the region differs by partition and is not
+// checked, since that host is never called: the answer of AWS says where to go.
+// Source: "Amazon ECR endpoints and quotas" in the AWS General Reference.
+var ecrHost = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]+(?:-[a-z]+)+-[0-9]+)\.[a-z0-9.-]+(?::[0-9]+)?$`)
+
+// ParseRef reads a repository's plain name, its URI or its ARN. A loopback
+// host stands for the caller's own registry. Errors say what is wrong with s;
+// errors.Is(err, ErrNotECR) holds when s names another kind of registry. A
+// tag or digest behind the repository is an error.
+func ParseRef(s string) (Ref, error) {
+	ref, err := parseRef(s)
+	if err == nil {
+		err = ValidateName(ref.Name)
+	}
+	if err != nil {
+		return Ref{}, fmt.Errorf("repository %q: %w", s, err)
+	}
+	return ref, nil
+}
+
+func parseRef(s string) (Ref, error) {
+	if strings.HasPrefix(s, "arn:") {
+		return parseARN(s)
+	}
+	if strings.Contains(s, "://") {
+		return Ref{}, errors.New("leave out the scheme before ://")
+	}
+	if suffix := imageSuffix(s); suffix != "" {
+		return Ref{}, fmt.Errorf("names an image, leave out %q", suffix)
+	}
+	host, name, ok := strings.Cut(s, "/")
+	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
+		return Ref{Name: s}, nil
+	}
+	if m := ecrHost.FindStringSubmatch(strings.ToLower(host)); m != nil {
+		return Ref{Account: m[1], Region: m[2], Name: name}, nil
+	}
+	if loopback(host) {
+		return Ref{Name: name}, nil
+	}
+	return Ref{}, fmt.Errorf("%w: %s (a repository of ECR whose name begins like a host is given by its ARN)", ErrNotECR, host)
+}
+
+func parseARN(s string) (Ref, error) {
+	a, err := arn.Parse(s)
+	if err != nil {
+		return Ref{}, err
+	}
+	name, ok := strings.CutPrefix(a.Resource, "repository/")
+	if a.Service != "ecr" || !ok {
+		return Ref{}, fmt.Errorf("%w: want an ARN like arn:aws:ecr:REGION:ACCOUNT:repository/NAME", ErrNotECR)
+	}
+	if !ecrHost.MatchString(a.AccountID + ".dkr.ecr." + a.Region + ".x") {
+		return Ref{}, errors.New("the ARN lacks a valid region or account id")
+	}
+	return Ref{Account: a.AccountID, Region: a.Region, Name: name}, nil
+}
+
+// imageSuffix returns the tag or digest behind a repository, with its mark.
+func imageSuffix(s string) string {
+	if i := strings.IndexByte(s, '@'); i >= 0 {
+		return s[i:]
+	}
+	last := strings.LastIndexByte(s, '/') + 1
+	if i := strings.IndexByte(s[last:], ':'); i >= 0 {
+		return s[last+i:]
+	}
+	return ""
+}
+
+// loopback tells whether host, which may carry a port, is this machine.
+func loopback(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return ip != nil && ip.IsLoopback()
+}
+
+// Lengths of a repository's name and the pattern each of its parts follows.
+// Source: RepositoryName in the service model of ECR's API.
+const (
+	minName = 2
+	maxName = 256
+)
+
+var namePart = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$`)
+
+// ValidateName tells whether ECR takes name as a repository's name: 2 to 256
+// characters in parts separated by slashes, each part of lower-case letters
+// and digits with a '.', one or two '_' or any number of '-' between them. The
+// error says which part breaks which of these.
+func ValidateName(name string) error {
+	if len(name) < minName || len(name) > maxName {
+		return fmt.Errorf("name has %d characters, ECR wants %d to %d", len(name), minName, maxName)
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if namePart.MatchString(part) {
+			continue
+		}
+		return fmt.Errorf("%s in name %q", partFault(part), name)
+	}
+	return nil
+}
+
+func partFault(part string) string {
+	switch {
+	case part == "":
+		return "empty part (a slash at an end, or two in a row)"
+	case part != strings.ToLower(part):
+		return fmt.Sprintf("upper-case letter in %q", part)
+	case strings.ContainsFunc(part, notNameRune):
+		return fmt.Sprintf("character other than a-z, 0-9, '.', '_' and '-' in %q", part)
+	case !strings.ContainsFunc(part[:1]+part[len(part)-1:], isSeparator):
+		return fmt.Sprintf("only one '.', one or two '_' or some '-' may stand together, not as in %q", part)
+	default:
+		return fmt.Sprintf("'.', '_' or '-' at an end of %q", part)
+	}
+}
+
+func isSeparator(r rune) bool { return strings.ContainsRune("._-", r) }
+
+func notNameRune(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !isSeparator(r)
+}
+
+// NormalizeName lower-cases a name, since ECR knows no upper case and compose
+// files do. It changes nothing else: ValidateName tells what is still wrong.
+func NormalizeName(s string) string { return strings.ToLower(s) }
+
+// The tags that Slipway moves itself; no build may be named by one of them.
+const (
+	TagLatest   = "latest"     // what should run
+	TagDeployed = "deployed"   // what ECS was running before latest moved
+	TagCache    = "buildcache" // the remote build cache
+)
+
+// Protected returns the tags that Slipway itself owns and moves, which
+// retention never takes.
+func Protected() []string { return []string{TagLatest, TagDeployed, TagCache} }
+
+var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+
+// ValidateTag tells whether tag is a legal tag: 1 to 128 of the characters
+// A-Z, a-z, 0-9, '_', '.' and '-', not starting with '.' or '-'.
+// Source: "Pulling manifests" in the OCI distribution specification.
+func ValidateTag(tag string) error {
+	if tagPattern.MatchString(tag) {
+		return nil
+	}
+	return fmt.Errorf("tag %q: want 1 to 128 of A-Z, a-z, 0-9, '_', '.' and '-', not starting with '.' or '-'", tag)
+}

@@ -1,0 +1,198 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+)
+
+type policyReader interface {
+	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
+}
+
+// policyClient is what applying a policy needs of ECR.
+type policyClient interface {
+	policyReader
+	PutLifecyclePolicy(context.Context, *ecr.PutLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.PutLifecyclePolicyOutput, error)
+}
+
+// previewClient is what previewing a policy needs of ECR.
+type previewClient interface {
+	policyReader
+	StartLifecyclePolicyPreview(context.Context, *ecr.StartLifecyclePolicyPreviewInput, ...func(*ecr.Options)) (*ecr.StartLifecyclePolicyPreviewOutput, error)
+	GetLifecyclePolicyPreview(context.Context, *ecr.GetLifecyclePolicyPreviewInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyPreviewOutput, error)
+}
+
+// RetentionResult says what became, or would become, of a repository's policy.
+type RetentionResult struct {
+	// Repository is the one it is about.
+	Repository Repository
+	// Before is the text of the policy found, empty where there was none.
+	Before string
+	// Outcome is the merged policy. Outcome.Changed tells whether it was
+	// written, or in a preview, whether it would be.
+	Outcome Outcome
+}
+
+// ApplyRetention sees to it that repo keeps the protected tags and expires
+// the rest days after their push. It writes only if the policy differs. The
+// error wraps a *ConflictError when rules of other people are in the way;
+// then, and on every other error of Merge, nothing was written.
+func ApplyRetention(ctx context.Context, client policyClient, repo Repository, days int, replace bool) (RetentionResult, error) {
+	result, err := mergeRetention(ctx, client, repo, days, replace)
+	if err != nil || !result.Outcome.Changed {
+		return result, err
+	}
+	_, err = client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
+		RegistryId:          aws.String(repo.Account),
+		RepositoryName:      aws.String(repo.Name),
+		LifecyclePolicyText: aws.String(result.Outcome.Text),
+	})
+	if err != nil {
+		return result, fmt.Errorf("writing the lifecycle policy of %s: %w", repo.Ref, err)
+	}
+	return result, nil
+}
+
+func mergeRetention(ctx context.Context, client policyReader, repo Repository, days int, replace bool) (RetentionResult, error) {
+	result := RetentionResult{Repository: repo}
+	found, err := client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{
+		RegistryId:     aws.String(repo.Account),
+		RepositoryName: aws.String(repo.Name),
+	})
+	var none *types.LifecyclePolicyNotFoundException
+	switch {
+	case err == nil:
+		result.Before = aws.ToString(found.LifecyclePolicyText)
+	case !errors.As(err, &none):
+		return result, fmt.Errorf("reading the lifecycle policy of %s: %w", repo.Ref, err)
+	}
+	if result.Outcome, err = Merge(result.Before, Policy(days), replace); err != nil {
+		return result, fmt.Errorf("repository %s: %w", repo.Ref, err)
+	}
+	return result, nil
+}
+
+// Expiry is an image that a policy would expire.
+type Expiry struct {
+	// Digest names the image, as sha256:….
+	Digest string
+	// Tags holds its tags, none for an untagged image.
+	Tags []string
+	// PushedAt is when it was pushed, from which its age counts.
+	PushedAt time.Time
+	// Rule is the number of the rule that would take it.
+	Rule int
+}
+
+// Wait says how to wait for ECR. Zero values mean the defaults.
+type Wait struct {
+	// Interval is the pause between two questions, 2 seconds by default. It
+	// grows up to five times while nothing changes.
+	Interval time.Duration
+	// Limit bounds the whole wait, 5 minutes by default.
+	Limit time.Duration
+}
+
+func (w Wait) withDefaults() Wait {
+	if w.Interval <= 0 {
+		w.Interval = 2 * time.Second
+	}
+	if w.Limit <= 0 {
+		w.Limit = 5 * time.Minute
+	}
+	return w
+}
+
+// PreviewRetention asks ECR what the policy that ApplyRetention would write
+// expires now, and writes nothing. Errors are those of ApplyRetention, and one
+// that tells of a preview that failed or took longer than wait allows.
+func PreviewRetention(ctx context.Context, client previewClient, repo Repository, days int, replace bool, wait Wait) (RetentionResult, []Expiry, error) {
+	result, err := mergeRetention(ctx, client, repo, days, replace)
+	if err != nil {
+		return result, nil, err
+	}
+	wait = wait.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, wait.Limit)
+	defer cancel()
+	if err = startPreview(ctx, client, repo, result.Outcome.Text, wait); err == nil {
+		err = awaitPreview(ctx, client, repo, wait)
+	}
+	if err != nil {
+		return result, nil, fmt.Errorf("previewing the lifecycle policy of %s: %w", repo.Ref, err)
+	}
+	expiries, err := readPreview(ctx, client, repo)
+	return result, expiries, err
+}
+
+// startPreview begins a preview, after the one that somebody else may have
+// under way: ECR runs one at a time for each repository.
+func startPreview(ctx context.Context, client previewClient, repo Repository, text string, wait Wait) error {
+	for {
+		_, err := client.StartLifecyclePolicyPreview(ctx, &ecr.StartLifecyclePolicyPreviewInput{
+			RegistryId:          aws.String(repo.Account),
+			RepositoryName:      aws.String(repo.Name),
+			LifecyclePolicyText: aws.String(text),
+		})
+		var busy *types.LifecyclePolicyPreviewInProgressException
+		if !errors.As(err, &busy) {
+			return err
+		}
+		if err := pause(ctx, wait.Interval); err != nil {
+			return fmt.Errorf("another preview is under way: %w", err)
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+func awaitPreview(ctx context.Context, client previewClient, repo Repository, wait Wait) error {
+	waiter := ecr.NewLifecyclePolicyPreviewCompleteWaiter(client, func(o *ecr.LifecyclePolicyPreviewCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = wait.Interval, 5*wait.Interval
+	})
+	return waiter.Wait(ctx, previewInput(repo), wait.Limit)
+}
+
+func previewInput(repo Repository) *ecr.GetLifecyclePolicyPreviewInput {
+	return &ecr.GetLifecyclePolicyPreviewInput{
+		RegistryId:     aws.String(repo.Account),
+		RepositoryName: aws.String(repo.Name),
+	}
+}
+
+func readPreview(ctx context.Context, client previewClient, repo Repository) ([]Expiry, error) {
+	var expiries []Expiry
+	pages := ecr.NewGetLifecyclePolicyPreviewPaginator(client, previewInput(repo))
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("reading the preview of %s: %w", repo.Ref, err)
+		}
+		for _, r := range page.PreviewResults {
+			if r.Action != nil && r.Action.Type != types.ImageActionTypeExpire {
+				continue // another one's rule that archives
+			}
+			expiries = append(expiries, Expiry{
+				Digest:   aws.ToString(r.ImageDigest),
+				Tags:     r.ImageTags,
+				PushedAt: aws.ToTime(r.ImagePushedAt),
+				Rule:     int(aws.ToInt32(r.AppliedRulePriority)),
+			})
+		}
+	}
+	return expiries, nil
+}

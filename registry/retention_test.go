@@ -1,0 +1,309 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+func putPolicy(t *testing.T, client *ecr.Client, repo Repository, text string) {
+	t.Helper()
+	_, err := client.PutLifecyclePolicy(t.Context(), &ecr.PutLifecyclePolicyInput{
+		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name), LifecyclePolicyText: aws.String(text),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func getPolicy(t *testing.T, client *ecr.Client, repo Repository) string {
+	t.Helper()
+	out, err := client.GetLifecyclePolicy(t.Context(), &ecr.GetLifecyclePolicyInput{
+		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name),
+	})
+	var none *types.LifecyclePolicyNotFoundException
+	if errors.As(err, &none) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *out.LifecyclePolicyText
+}
+
+func TestApplyRetentionWritesOnlyWhatDiffers(t *testing.T) {
+	server, clients := startSandbox(t)
+	ref := Ref{Account: otherAccount, Region: otherRegion, Name: "shop/one"}
+	repo := mustCreate(t, server, clients, ref)[ref]
+	api := clients(repo.Region)
+	apply := func(days int, replace bool, wantPuts int) RetentionResult {
+		t.Helper()
+		server.ResetCalls()
+		result, err := ApplyRetention(t.Context(), api, repo, days, replace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCalls(t, server, "GetLifecyclePolicy", 1)
+		wantCalls(t, server, "PutLifecyclePolicy", wantPuts)
+		if got := getPolicy(t, api, repo); got != result.Outcome.Text {
+			t.Errorf("the policy is %s, want %s", got, result.Outcome.Text)
+		}
+		return result
+	}
+	if got := apply(7, false, 1); got.Before != "" || !got.Outcome.Changed || got.Repository.Ref != ref {
+		t.Errorf("first: %+v", got)
+	}
+	apply(7, false, 0)
+	apply(30, false, 1)
+	apply(30, true, 0)
+
+	foreign := policyOf(rule(1, untagged), rule(50, tagged("v*")))
+	putPolicy(t, api, repo, foreign)
+	if got := apply(7, false, 1); len(got.Outcome.Kept) != 2 || got.Before != foreign {
+		t.Errorf("besides others: %+v", got)
+	}
+	apply(7, false, 0)
+	if got := apply(7, true, 1); len(got.Outcome.Dropped) != 2 {
+		t.Errorf("instead of others: %+v", got)
+	}
+}
+
+func TestRetentionLeavesConflictsAlone(t *testing.T) {
+	server, clients := startSandbox(t)
+	ref := Ref{Name: "shop/one"}
+	repo := mustCreate(t, server, clients, ref)[ref]
+	api := clients("")
+	theirs := policyOf(rule(10, tagged("latest")), rule(100, anyImage))
+	putPolicy(t, api, repo, theirs)
+	server.ResetCalls()
+	_, errApply := ApplyRetention(t.Context(), api, repo, 7, false)
+	_, _, errPreview := PreviewRetention(t.Context(), api, repo, 7, false, Wait{})
+	for _, err := range []error{errApply, errPreview} {
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) || len(conflict.Clashes) != 2 || !strings.Contains(err.Error(), "repository shop/one (account") {
+			t.Errorf("got %v", err)
+		}
+	}
+	wantCalls(t, server, "PutLifecyclePolicy", 0)
+	wantCalls(t, server, "StartLifecyclePolicyPreview", 0)
+	if got := getPolicy(t, api, repo); got != theirs {
+		t.Errorf("the policy became %s", got)
+	}
+}
+
+func TestRetentionNamesTheRepository(t *testing.T) {
+	_, clients := startSandbox(t)
+	repo := Repository{Ref: Ref{Account: homeAccount, Region: homeRegion, Name: "shop/gone"}}
+	_, err := ApplyRetention(t.Context(), clients(""), repo, 7, false)
+	var gone *types.RepositoryNotFoundException
+	if !errors.As(err, &gone) || !strings.Contains(err.Error(), "reading the lifecycle policy of shop/gone") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// push puts a new image under each of tags and returns its digest.
+func push(t *testing.T, repo Repository, auth authn.Authenticator, tags ...string) string {
+	t.Helper()
+	image, err := random.Image(64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tags) == 0 {
+		err = remote.Write(repo.URI.Digest(digest.String()), image, remote.WithAuth(auth))
+	}
+	for _, tag := range tags {
+		err = errors.Join(err, remote.Write(repo.URI.Tag(tag), image, remote.WithAuth(auth)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest.String()
+}
+
+func digestsIn(t *testing.T, client *ecr.Client, repo Repository) []string {
+	t.Helper()
+	out, err := client.DescribeImages(t.Context(), &ecr.DescribeImagesInput{
+		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var digests []string
+	for _, d := range out.ImageDetails {
+		digests = append(digests, *d.ImageDigest)
+	}
+	return digests
+}
+
+// TestRetentionKeepsWhatRuns pushes with a login of Logins, lets days pass,
+// and compares what ECR said beforehand with what is then gone.
+func TestRetentionKeepsWhatRuns(t *testing.T) {
+	server, clients := startSandbox(t)
+	ref := Ref{Account: otherAccount, Region: otherRegion, Name: "shop/one"}
+	repo := mustCreate(t, server, clients, ref)[ref]
+	api := clients(repo.Region)
+
+	logins := NewLogins(clients, time.Now)
+	host := repo.URI.RegistryStr()
+	logins.Register(host, repo.Region)
+	creds, ok, err := logins.Credentials(t.Context(), host)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	auth := authn.FromConfig(authn.AuthConfig{Username: creds.Username, Password: creds.Password.Reveal()})
+
+	kept := []string{
+		push(t, repo, auth, "latest", "release-1", "aaaaaaaaaaaa"),
+		push(t, repo, auth, "deployed", "release-2"),
+		push(t, repo, auth, "buildcache"),
+		push(t, repo, auth, "release-3"), // by the rule of somebody else
+	}
+	gone := []string{push(t, repo, auth, "bbbbbbbbbbbb"), push(t, repo, auth)}
+
+	server.Advance(6 * 24 * time.Hour)
+	fresh := push(t, repo, freshAuth(t, api), "cccccccccccc")
+	server.Advance(25 * time.Hour)
+	one := strings.Replace(rule(5, tagged("release-*")), `"countNumber":9`, `"countNumber":1`, 1)
+	putPolicy(t, api, repo, policyOf(one)) // would take the first two, had they no protected tag
+	server.ResetCalls()
+	_, expiries, err := PreviewRetention(t.Context(), api, repo, 7, false, Wait{Interval: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCalls(t, server, "PutLifecyclePolicy", 0)
+	var foretold []string
+	for _, e := range expiries {
+		foretold = append(foretold, e.Digest)
+		if e.Rule != 100 || e.PushedAt.IsZero() {
+			t.Errorf("foretold %+v", e)
+		}
+	}
+	slices.Sort(gone)
+	if slices.Sort(foretold); !slices.Equal(foretold, gone) {
+		t.Errorf("foretold %v, want %v", foretold, gone)
+	}
+
+	if _, err := ApplyRetention(t.Context(), api, repo, 7, false); err != nil {
+		t.Fatal(err)
+	}
+	server.Advance(time.Second)
+	left := digestsIn(t, api, repo)
+	for _, digest := range append(kept, fresh) {
+		if !slices.Contains(left, digest) {
+			t.Errorf("lost %s", digest)
+		}
+	}
+	for _, digest := range gone {
+		if slices.Contains(left, digest) {
+			t.Errorf("kept %s", digest)
+		}
+	}
+}
+
+// freshAuth logs in after the sandbox's clock was moved past the first token.
+func freshAuth(t *testing.T, api *ecr.Client) authn.Authenticator {
+	t.Helper()
+	out, err := api.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authn.FromConfig(authn.AuthConfig{Auth: *out.AuthorizationData[0].AuthorizationToken})
+}
+
+// slowPreviewer is busy with somebody else's preview at first, and then takes
+// its time.
+type slowPreviewer struct {
+	previewClient
+	busy, pending, started int
+	status                 types.LifecyclePolicyPreviewStatus
+}
+
+func (s *slowPreviewer) GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error) {
+	return nil, &types.LifecyclePolicyNotFoundException{}
+}
+
+func (s *slowPreviewer) StartLifecyclePolicyPreview(_ context.Context, in *ecr.StartLifecyclePolicyPreviewInput, _ ...func(*ecr.Options)) (*ecr.StartLifecyclePolicyPreviewOutput, error) {
+	if s.busy--; s.busy >= 0 {
+		return nil, &types.LifecyclePolicyPreviewInProgressException{}
+	}
+	s.started++
+	return &ecr.StartLifecyclePolicyPreviewOutput{LifecyclePolicyText: in.LifecyclePolicyText}, nil
+}
+
+func (s *slowPreviewer) GetLifecyclePolicyPreview(_ context.Context, in *ecr.GetLifecyclePolicyPreviewInput, _ ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyPreviewOutput, error) {
+	out := &ecr.GetLifecyclePolicyPreviewOutput{Status: s.status}
+	if s.pending--; s.pending >= 0 {
+		out.Status = types.LifecyclePolicyPreviewStatusInProgress
+		return out, nil
+	}
+	digest, action := "sha256:one", types.ImageActionTypeExpire
+	if in.NextToken != nil {
+		digest, action = "sha256:two", types.ImageActionTypeTransition
+	} else {
+		out.NextToken = aws.String("more")
+	}
+	out.PreviewResults = []types.LifecyclePolicyPreviewResult{
+		{ImageDigest: aws.String(digest), Action: &types.LifecyclePolicyRuleAction{Type: action}},
+		{ImageDigest: aws.String(digest + "!"), ImageTags: []string{"a"}},
+	}
+	return out, nil
+}
+
+func TestPreviewRetentionWaits(t *testing.T) {
+	wait := Wait{Interval: time.Microsecond}
+	s := &slowPreviewer{busy: 2, pending: 3, status: types.LifecyclePolicyPreviewStatusComplete}
+	result, expiries, err := PreviewRetention(t.Context(), s, Repository{Ref: Ref{Name: "shop"}}, 7, false, wait)
+	if err != nil || !result.Outcome.Changed || s.started != 1 {
+		t.Fatalf("%+v, %v, started %d times", result, err, s.started)
+	}
+	var digests []string
+	for _, e := range expiries {
+		digests = append(digests, e.Digest)
+	}
+	if want := []string{"sha256:one", "sha256:one!", "sha256:two!"}; !slices.Equal(digests, want) {
+		t.Errorf("got %v, want %v", digests, want)
+	}
+}
+
+func TestPreviewRetentionGivesUp(t *testing.T) {
+	const always = 1 << 30
+	for name, tc := range map[string]struct {
+		client *slowPreviewer
+		want   string
+	}{
+		"somebody else's": {&slowPreviewer{busy: always}, "another preview is under way"},
+		"never complete":  {&slowPreviewer{pending: always}, "previewing the lifecycle policy of shop"},
+		"failed":          {&slowPreviewer{status: types.LifecyclePolicyPreviewStatusFailed}, "transitioned to Failure"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wait := Wait{Interval: time.Millisecond, Limit: 20 * time.Millisecond}
+			_, _, err := PreviewRetention(t.Context(), tc.client, Repository{Ref: Ref{Name: "shop"}}, 7, false, wait)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestPreviewRetentionStopsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err := PreviewRetention(ctx, &slowPreviewer{busy: 1 << 30}, Repository{}, 7, false, Wait{Interval: time.Hour})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,189 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// settle makes sure that latest stands on one revision everywhere, although ECR cannot
+// compare and swap: two jobs that move latest at the same time can leave it on one
+// revision here and on the other there. Each job looks again after its last move; where
+// it finds a mixture, it moves latest to the revision that both jobs pick by the same
+// rule. Whoever writes last looks last, so that no mixture stays.
+//
+// It returns the name of the other revision when latest ended on that.
+func (p Publication) settle(ctx context.Context, clients Clients, s *Survey, name string) (string, error) {
+	for range maxRounds {
+		now, err := p.latest(ctx, clients)
+		if err != nil {
+			return "", err
+		}
+		if p.ours(now) {
+			return "", nil
+		}
+		if other := common(now); other != "" {
+			return other, nil
+		}
+		if err := p.converge(ctx, clients, s, name, now); err != nil {
+			return "", err
+		}
+		select {
+		case <-time.After(rand.N(roundPause)):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return "", fmt.Errorf("other jobs keep moving %s: let one job at a time publish, then run again", TagLatest)
+}
+
+// Rounds of settling and the longest pause between two. Two jobs need two rounds.
+const (
+	maxRounds  = 8
+	roundPause = 200 * time.Millisecond
+)
+
+// imageState is an image as DescribeImages shows it.
+type imageState struct {
+	digest string
+	tags   []string // without the protected ones
+	pushed time.Time
+}
+
+// latest reads where latest stands in each repository, in the order of p.Images.
+func (p Publication) latest(ctx context.Context, clients Clients) ([]imageState, error) {
+	return p.describe(ctx, clients, func(Placement) types.ImageIdentifier {
+		return types.ImageIdentifier{ImageTag: aws.String(TagLatest)}
+	})
+}
+
+func (p Publication) describe(ctx context.Context, clients Clients, id func(Placement) types.ImageIdentifier) ([]imageState, error) {
+	out := make([]imageState, len(p.Images))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxCalls)
+	for i, image := range p.Images {
+		g.Go(func() (err error) {
+			out[i], err = describeImage(ctx, clients(image.Repository.Region), image.Repository, id(image))
+			return err
+		})
+	}
+	return out, g.Wait()
+}
+
+// describeImage reads one image; one that is not there is the zero value.
+func describeImage(ctx context.Context, client tagger, repo Repository, id types.ImageIdentifier) (imageState, error) {
+	got, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{
+		RegistryId:     registryID(repo.Ref),
+		RepositoryName: aws.String(repo.Name),
+		ImageIds:       []types.ImageIdentifier{id},
+	})
+	var missing *types.ImageNotFoundException
+	if errors.As(err, &missing) {
+		return imageState{}, nil
+	}
+	if err != nil {
+		return imageState{}, fmt.Errorf("reading %s of %s: %w", imageName(&id), repo.Name, err)
+	}
+	if len(got.ImageDetails) == 0 {
+		return imageState{}, nil
+	}
+	d := got.ImageDetails[0]
+	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
+	for _, tag := range d.ImageTags {
+		if !slices.Contains(Protected(), tag) {
+			out.tags = append(out.tags, tag)
+		}
+	}
+	return out, nil
+}
+
+func (p Publication) ours(now []imageState) bool {
+	for i := range now {
+		if now[i].digest != p.Images[i].Digest {
+			return false
+		}
+	}
+	return true
+}
+
+// common is a revision that latest stands on everywhere, if there is one.
+func common(now []imageState) string {
+	var shared []string
+	for _, tag := range now[0].tags {
+		if !slices.ContainsFunc(now, func(t imageState) bool { return !slices.Contains(t.tags, tag) }) {
+			shared = append(shared, tag)
+		}
+	}
+	slices.Sort(shared)
+	if len(shared) == 0 {
+		return ""
+	}
+	return shared[len(shared)-1]
+}
+
+// converge moves latest to the winner among the revisions that it stands on and ours:
+// of those that are complete, the one whose newest image was pushed last, and of equals
+// the one whose name sorts last. Every job sees the same and picks the same.
+func (p Publication) converge(ctx context.Context, clients Clients, s *Survey, name string, now []imageState) error {
+	candidates := []string{name}
+	for _, t := range now {
+		candidates = append(candidates, t.tags...)
+	}
+	slices.Sort(candidates)
+	candidates = slices.Compact(candidates)
+	extra := map[Ref][]string{}
+	for _, i := range p.Images {
+		extra[i.Repository.Ref] = candidates
+	}
+	found, err := Look(ctx, clients, s.repos, nil, extra)
+	if err != nil {
+		return err
+	}
+	found.names = candidates
+	winner, newest := name, time.Time{}
+	for _, c := range slices.Backward(found.Complete()) { // in ascending order of name
+		at, err := p.pushed(ctx, clients, found, c)
+		if err != nil {
+			return err
+		}
+		if !at.Before(newest) {
+			winner, newest = c, at
+		}
+	}
+	return p.moveLatest(ctx, clients, found, winner)
+}
+
+// pushed is the time at which the newest image of a revision was pushed.
+func (p Publication) pushed(ctx context.Context, clients Clients, s *Survey, name string) (time.Time, error) {
+	images, err := p.describe(ctx, clients, func(i Placement) types.ImageIdentifier {
+		at, _ := s.At(i.Repository.Ref, name)
+		return types.ImageIdentifier{ImageDigest: aws.String(at.Digest)}
+	})
+	var newest time.Time
+	for _, i := range images {
+		if i.pushed.After(newest) {
+			newest = i.pushed
+		}
+	}
+	return newest, err
+}
+
+func (p Publication) moveLatest(ctx context.Context, clients Clients, s *Survey, name string) error {
+	var step []Change
+	for _, i := range p.Images {
+		want, ok := s.At(i.Repository.Ref, name)
+		at, _ := s.At(i.Repository.Ref, TagLatest)
+		if ok && at.Digest != want.Digest {
+			step = append(step, Change{Repository: i.Repository, Tag: TagLatest, From: at.Digest, To: want.Digest})
+		}
+	}
+	return apply(ctx, clients, s, step)
+}

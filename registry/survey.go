@@ -1,0 +1,244 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// Image is an image of a repository, with the very bytes of its manifest.
+type Image struct {
+	// Digest is the manifest's, sha256:….
+	Digest string
+	// MediaType is the manifest's.
+	MediaType string
+	// Manifest is the manifest as ECR stores it: moving a tag puts these bytes again.
+	Manifest string
+}
+
+// Annotation is the value of a manifest annotation, empty when there is none.
+func (i Image) Annotation(key string) string {
+	var m struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if json.Unmarshal([]byte(i.Manifest), &m) != nil {
+		return "" // what is no JSON has no annotations
+	}
+	return m.Annotations[key]
+}
+
+// Variant gives the n-th name of a revision, from 1: the hash itself, then what it is
+// called when the same hash was built again with another result.
+type Variant func(n int) string
+
+// maxVariants is how many variants of a hash one survey reads. With the other tags and
+// digests it stays below the 100 ids that one BatchGetImage takes.
+const maxVariants = 40
+
+// Survey is what the tags of several repositories stand on.
+type Survey struct {
+	names []string
+	repos []Repository
+	tags  map[Ref]map[string]Image
+	known map[Ref]map[string]Image // by digest
+}
+
+// imageReader is what a survey needs of ECR.
+type imageReader interface {
+	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
+}
+
+// manifestTypes are the media types that are read as they are stored. Without naming
+// them, ECR may translate a manifest to another type, and the digest with it
+// (BatchGetImage API reference, acceptedMediaTypes).
+var manifestTypes = []string{
+	"application/vnd.oci.image.index.v1+json",
+	"application/vnd.oci.image.manifest.v1+json",
+	"application/vnd.docker.distribution.manifest.list.v2+json",
+	"application/vnd.docker.distribution.manifest.v2+json",
+}
+
+// Look reads, with one call for each repository and all at once, where the variants of
+// a revision, latest and deployed stand, the extra tags named, and the digests named.
+func Look(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string) (*Survey, error) {
+	s := &Survey{repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}}
+	if variant != nil {
+		for n := 1; n <= maxVariants; n++ {
+			s.names = append(s.names, variant(n))
+		}
+	}
+	answers := make([][]types.Image, len(repos))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxCalls)
+	for i, repo := range repos {
+		ids := imageIDs(append(slices.Concat(s.names, []string{TagLatest, TagDeployed}), extra[repo.Ref]...))
+		g.Go(func() (err error) {
+			answers[i], err = readImages(ctx, clients(repo.Region), repo, ids)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, repo := range repos {
+		s.add(repo.Ref, answers[i])
+	}
+	return s, nil
+}
+
+func (s *Survey) add(ref Ref, images []types.Image) {
+	tags, known := map[string]Image{}, map[string]Image{}
+	for _, i := range images {
+		image := Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
+		known[image.Digest] = image
+		if tag := aws.ToString(i.ImageId.ImageTag); tag != "" {
+			tags[tag] = image
+		}
+	}
+	s.tags[ref], s.known[ref] = tags, known
+}
+
+// At returns the image that a tag stands on; false when the repository lacks the tag.
+func (s *Survey) At(ref Ref, tag string) (Image, bool) {
+	i, ok := s.tags[ref][tag]
+	return i, ok
+}
+
+// Known returns an image that was read, by digest.
+func (s *Survey) Known(ref Ref, digest string) (Image, bool) {
+	i, ok := s.known[ref][digest]
+	return i, ok
+}
+
+// Complete lists the variants that every repository has, the latest one first.
+func (s *Survey) Complete() []string {
+	var out []string
+	for _, name := range slices.Backward(s.names) {
+		if !slices.ContainsFunc(s.repos, func(r Repository) bool { _, ok := s.At(r.Ref, name); return !ok }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// imageIDs turns tags and digests into ids, each once.
+func imageIDs(names []string) []types.ImageIdentifier {
+	var ids []types.ImageIdentifier
+	seen := map[string]bool{}
+	for _, n := range names {
+		if n == "" || seen[n] {
+			continue
+		}
+		seen[n] = true
+		if isDigest(n) {
+			ids = append(ids, types.ImageIdentifier{ImageDigest: aws.String(n)})
+			continue
+		}
+		ids = append(ids, types.ImageIdentifier{ImageTag: aws.String(n)})
+	}
+	return ids
+}
+
+// isDigest tells a digest from a tag, which can have no colon.
+func isDigest(s string) bool { return len(s) > len("sha256:") && s[:len("sha256:")] == "sha256:" }
+
+// readImages reads images with their manifests; those that are not there are left out.
+func readImages(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) ([]types.Image, error) {
+	var out []types.Image
+	for chunk := range slices.Chunk(ids, maxIDs) {
+		got, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{
+			RegistryId:         registryID(repo.Ref),
+			RepositoryName:     aws.String(repo.Name),
+			ImageIds:           chunk,
+			AcceptedMediaTypes: manifestTypes,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("reading images of %s: %w", repo.Name, err)
+		}
+		for _, f := range got.Failures {
+			if f.FailureCode != types.ImageFailureCodeImageNotFound {
+				return nil, fmt.Errorf("reading image %s of %s: %s: %s", imageName(f.ImageId), repo.Name, f.FailureCode, aws.ToString(f.FailureReason))
+			}
+		}
+		out = append(out, got.Images...)
+	}
+	return out, nil
+}
+
+// maxIDs is how many image ids one BatchGetImage takes (its API reference, imageIds).
+const maxIDs = 100
+
+func imageName(id *types.ImageIdentifier) string {
+	if id == nil {
+		return "?"
+	}
+	if id.ImageTag != nil {
+		return *id.ImageTag
+	}
+	return aws.ToString(id.ImageDigest)
+}
+
+// NewBytes counts the bytes of an image's layers and configuration that no other image
+// of the survey has in the same repository: what had to be pushed, as far as the tags
+// that were read can tell. It is nil for an image whose manifest was not read or is an
+// index, whose parts a survey does not read.
+func (s *Survey) NewBytes(ref Ref, digest, name string) *int64 {
+	image, ok := s.Known(ref, digest)
+	if !ok {
+		return nil
+	}
+	parts, ok := image.parts()
+	if !ok {
+		return nil
+	}
+	if tagged, ok := s.At(ref, name); ok && tagged.Digest == digest {
+		return new(int64)
+	}
+	had := map[string]bool{}
+	for d, other := range s.known[ref] {
+		if d == digest {
+			continue
+		}
+		p, _ := other.parts()
+		for part := range p {
+			had[part] = true
+		}
+	}
+	if latest, ok := s.At(ref, TagLatest); ok && latest.Digest == digest {
+		return new(int64)
+	}
+	total := new(int64)
+	for part, size := range parts {
+		if !had[part] {
+			*total += size
+		}
+	}
+	return total
+}
+
+// parts are the sizes of an image's layers and configuration by digest; false for an
+// index.
+func (i Image) parts() (map[string]int64, bool) {
+	type descriptor struct {
+		Digest string `json:"digest"`
+		Size   int64  `json:"size"`
+	}
+	var m struct {
+		Config descriptor   `json:"config"`
+		Layers []descriptor `json:"layers"`
+	}
+	if json.Unmarshal([]byte(i.Manifest), &m) != nil || m.Config.Digest == "" {
+		return nil, false
+	}
+	out := map[string]int64{m.Config.Digest: m.Config.Size}
+	for _, l := range m.Layers {
+		out[l.Digest] = l.Size
+	}
+	return out, true
+}

@@ -1,0 +1,182 @@
+package revision
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
+)
+
+// Root is one of the build inputs: a directory, seen through the filter its
+// build uses, or a single file.
+type Root struct {
+	Label string    // tells the roots of one hash apart; no machine's own path
+	FS    fsutil.FS // a directory
+	File  string    // or the path of one file, links followed
+
+	// Skip leaves out paths inside FS, such as a file Slipway itself writes
+	// there. They are relative, with slashes.
+	Skip func(path string) bool
+}
+
+// ContentOf is the sha256, in hex, of everything in roots: labels, relative
+// paths, kinds, executable bits, link targets and bytes. File times, owners
+// and the order of roots do not count, so the same inputs have the same
+// checksum on every machine.
+func ContentOf(ctx context.Context, roots []Root) (string, error) {
+	if len(roots) == 0 {
+		return "", errors.New("no build inputs to hash")
+	}
+	roots = slices.SortedFunc(slices.Values(roots), func(a, b Root) int { return cmp.Compare(a.Label, b.Label) })
+	h := sha256.New()
+	for i, r := range roots {
+		if i > 0 && r.Label == roots[i-1].Label {
+			return "", fmt.Errorf("two build inputs are labelled %q", r.Label)
+		}
+		kind, sum, err := r.sum(ctx)
+		if err != nil {
+			return "", fmt.Errorf("build input %q: %w", r.Label, err)
+		}
+		frame(h, r.Label, kind, sum)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func (r Root) sum(ctx context.Context) (kind, sum string, err error) {
+	switch {
+	case r.FS != nil && r.File == "":
+		sum, err = r.directory(ctx)
+		return "directory", sum, err
+	case r.FS == nil && r.File != "":
+		return singleFile(r.File)
+	}
+	return "", "", errors.New("must be either a directory or a file")
+}
+
+func singleFile(path string) (kind, sum string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", "", fmt.Errorf("%q is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", "", err
+	}
+	sum, err = fileSum(f)
+	return fileKind(info.Mode()), sum, err
+}
+
+// node is an entry of a directory before its bytes are read.
+type node struct {
+	path string
+	mode fs.FileMode
+	link string
+}
+
+func (r Root) directory(ctx context.Context) (string, error) {
+	nodes, err := r.nodes(ctx)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, n := range nodes {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		kind, value := n.mode.Type().String(), ""
+		switch {
+		case n.mode.IsRegular():
+			f, err := r.FS.Open(n.path)
+			if err != nil {
+				return "", fmt.Errorf("%q: %w", n.path, err)
+			}
+			if value, err = fileSum(f); err != nil {
+				return "", fmt.Errorf("%q: %w", n.path, err)
+			}
+			kind = fileKind(n.mode)
+		case n.mode&fs.ModeSymlink != 0:
+			kind, value = "link", n.link
+		}
+		frame(h, n.path, kind, value)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// nodes lists FS by path. The files are opened only later, as a walk of
+// fsutil takes a "does not exist" from its callback for "go on", and would so
+// leave out what vanishes under way.
+func (r Root) nodes(ctx context.Context) ([]node, error) {
+	var nodes []node
+	var failed error
+	err := r.FS.Walk(ctx, "", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			failed = err
+			return fs.SkipAll
+		}
+		slashed := filepath.ToSlash(path)
+		if r.Skip != nil && r.Skip(slashed) {
+			return nil
+		}
+		info, err := entry.Info()
+		if err != nil {
+			failed = err
+			return fs.SkipAll
+		}
+		n := node{path: slashed, mode: info.Mode()}
+		if stat, ok := info.Sys().(*types.Stat); ok {
+			n.link = stat.Linkname
+		}
+		nodes = append(nodes, n)
+		return nil
+	})
+	if err := errors.Join(failed, err); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(nodes, func(a, b node) int { return cmp.Compare(a.path, b.path) })
+	return nodes, nil
+}
+
+// fileKind knows of a mode what git does: whether the owner may execute it.
+func fileKind(mode fs.FileMode) string {
+	if mode&0o100 != 0 {
+		return "executable"
+	}
+	return "file"
+}
+
+// fileSum reads f to its end and closes it.
+func fileSum(f io.ReadCloser) (string, error) {
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return string(h.Sum(nil)), nil
+}
+
+// frame writes parts so that no two lists of parts give the same bytes: their
+// number, then the length of each before it.
+func frame(h hash.Hash, parts ...string) {
+	var n [8]byte
+	put := func(v int) { binary.BigEndian.PutUint64(n[:], uint64(v)); h.Write(n[:]) }
+	put(len(parts))
+	for _, p := range parts {
+		put(len(p))
+		io.WriteString(h, p)
+	}
+}
