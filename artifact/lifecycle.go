@@ -1,5 +1,7 @@
 package artifact
 
+//lint:file-ignore SA1019 buckets with rules in the deprecated form must be served too
+
 import (
 	"crypto/sha256"
 	"encoding/hex"

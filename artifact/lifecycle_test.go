@@ -1,11 +1,14 @@
 package artifact
 
+//lint:file-ignore SA1019 buckets with rules in the deprecated form must be served too
+
 import (
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -51,6 +54,9 @@ func TestMergeLifecycle(t *testing.T) {
 		})}, true, "slipway-retention-build/"},
 		{"narrowed", []types.LifecycleRule{ours(func(r *types.LifecycleRule) {
 			r.Filter.ObjectSizeLessThan = aws.Int64(5)
+		})}, true, "slipway-retention-build/"},
+		{"ends on a date", []types.LifecycleRule{ours(func(r *types.LifecycleRule) {
+			r.Expiration.Date = aws.Time(time.Unix(0, 0))
 		})}, true, "slipway-retention-build/"},
 		{"twice", []types.LifecycleRule{a, same, b, same}, true, "a slipway-retention-build/ b"},
 		{"a rule without an id", []types.LifecycleRule{{}}, true, " slipway-retention-build/"},

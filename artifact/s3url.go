@@ -89,3 +89,20 @@ func badKey(key string) string {
 	}
 	return ""
 }
+
+// ParseS3Prefix reads what a retention is for: s3://BUCKET/PREFIX, or s3://BUCKET or
+// BUCKET for a whole bucket, in which case Key is empty. Errors are *S3URLError.
+func ParseS3Prefix(url string) (S3Location, error) {
+	rest := strings.TrimPrefix(url, "s3://")
+	bucket, prefix, _ := strings.Cut(rest, "/")
+	if rest == url && prefix != "" {
+		return S3Location{}, &S3URLError{url, "it does not start with s3://"}
+	}
+	if prefix != "" {
+		return ParseS3URL(url)
+	}
+	if reason := badBucket(bucket); reason != "" {
+		return S3Location{}, &S3URLError{url, reason}
+	}
+	return S3Location{Bucket: bucket}, nil
+}

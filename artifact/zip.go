@@ -39,8 +39,9 @@ func Zip(files map[string][]byte) ([]byte, error) {
 // stored file that has them behind.
 func store(w *zip.Writer, name string, data []byte) error {
 	h := &zip.FileHeader{
-		Name:               name,
-		Method:             zip.Store,
+		Name:   name,
+		Method: zip.Store,
+		//lint:ignore SA1019 CreateRaw does not look at Modified
 		ModifiedDate:       firstDay,
 		CRC32:              crc32.ChecksumIEEE(data),
 		CompressedSize64:   uint64(len(data)),

@@ -13,19 +13,28 @@ import (
 	"github.com/containerd/platforms"
 )
 
-// Secret is one build secret. Its value is read when BuildKit asks for it.
+// Secret is one build secret. A file is read when the target is built.
 type Secret struct {
 	// ID is what RUN --mount=type=secret,id= names.
 	ID string
-	// File or Env say where the value is; Value holds one written in the compose file.
-	File, Env, Value string
+	// File or Env say where the value is.
+	File, Env string
+	// Value is the one of the environment or of the compose file. It is kept out of
+	// every output.
+	Value string `json:"-"`
 }
+
+// String names the secret without its value.
+func (s Secret) String() string { return "secret " + s.ID }
+
+// GoString is String: %#v shows no value either.
+func (s Secret) GoString() string { return s.String() }
 
 // SSH is one forwarded agent socket or set of keys.
 type SSH struct {
 	// ID is what RUN --mount=type=ssh,id= names.
 	ID string
-	// Path is a socket or a key file; empty means SSH_AUTH_SOCK.
+	// Path is a socket or a key file.
 	Path string
 }
 
@@ -193,12 +202,12 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 
 func (t *translator) ssh(out *Target) error {
 	for _, k := range t.build().SSH {
-		if k.Path == "" && t.project.Environment["SSH_AUTH_SOCK"] == "" {
+		path := t.project.Environment["SSH_AUTH_SOCK"]
+		if k.Path == "" && path == "" {
 			return t.refuse("ssh."+k.ID, "start an ssh-agent, or name a key: "+k.ID+"=path", "SSH_AUTH_SOCK is not set")
 		}
-		path := k.Path
-		if path != "" {
-			path = t.abs(path)
+		if k.Path != "" {
+			path = t.abs(k.Path)
 			if _, err := os.Stat(path); err != nil {
 				return t.refuse("ssh."+k.ID, "correct the path of the key or socket", "%v", err)
 			}

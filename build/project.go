@@ -50,6 +50,9 @@ func badInput(where, remedy, format string, args ...any) error {
 	return &InputError{Where: where, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
+// ErrNoProject is in the error of Load when there is neither a compose file nor a Dockerfile.
+var ErrNoProject = errors.New("no compose file and no Dockerfile here")
+
 // LoadOptions say where the project is, in the words of docker compose.
 type LoadOptions struct {
 	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
@@ -58,7 +61,8 @@ type LoadOptions struct {
 	EnvFiles []string
 	// Profiles are switched on beside those of COMPOSE_PROFILES.
 	Profiles []string
-	// Dir is the project directory; empty means the first file's.
+	// Dir is the project directory; empty means the first file's. Files are searched from
+	// there, or from the working directory.
 	Dir string
 	// Name is the project's name; empty means what compose derives.
 	Name string
@@ -116,7 +120,7 @@ func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "Dockerfile")); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, badInput(dir, "run slipway in the project's directory, or name the file with --file", "no compose file and no Dockerfile here")
+			return nil, &InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
 		}
 		return nil, err
 	}

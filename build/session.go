@@ -118,11 +118,7 @@ func (t Target) attachables(login AuthFunc) ([]session.Attachable, error) {
 	if len(t.SSH) > 0 {
 		var agents []sshprovider.AgentConfig
 		for _, k := range t.SSH {
-			a := sshprovider.AgentConfig{ID: k.ID}
-			if k.Path != "" {
-				a.Paths = []string{k.Path}
-			}
-			agents = append(agents, a)
+			agents = append(agents, sshprovider.AgentConfig{ID: k.ID, Paths: []string{k.Path}})
 		}
 		p, err := sshprovider.NewSSHAgentProvider(agents)
 		if err != nil {

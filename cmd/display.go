@@ -193,6 +193,8 @@ func (d *plainDisplay) vertex(service string, v *client.Vertex) {
 	step.done = true
 	d.flush(service, step)
 	switch {
+	case missedCache(v):
+		// The first build of a repository has no cache to import: no news, and no error.
 	case v.Error != "":
 		d.line(service, v.Name+": "+v.Error)
 	case strings.HasPrefix(v.Name, "[internal]"):
@@ -202,6 +204,12 @@ func (d *plainDisplay) vertex(service string, v *client.Vertex) {
 	case v.Started != nil:
 		d.line(service, fmt.Sprintf("%s (%.1fs)", v.Name, v.Completed.Sub(*v.Started).Seconds()))
 	}
+}
+
+// missedCache tells a cache import that found nothing from one that went wrong. BuildKit
+// calls both an error of the step, and goes on without the cache.
+func missedCache(v *client.Vertex) bool {
+	return strings.HasPrefix(v.Name, "importing cache manifest from ") && strings.HasSuffix(v.Error, ": not found")
 }
 
 func (d *plainDisplay) output(service string, l *client.VertexLog) {

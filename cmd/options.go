@@ -30,15 +30,12 @@ func (o *projectOptions) flags(f *pflag.FlagSet) {
 }
 
 func (o projectOptions) load(w *world) build.LoadOptions {
-	l := build.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Dir: w.dir, Name: o.name, Environ: w.environ, Lone: o.lone}
+	l := build.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.environ, Lone: o.lone}
 	for _, f := range o.files {
 		l.Files = append(l.Files, absolute(w.dir, f))
 	}
-	switch {
-	case o.dir != "":
+	if o.dir != "" {
 		l.Dir = absolute(w.dir, o.dir)
-	case len(o.files) > 0:
-		l.Dir = "" // compose takes the first file's
 	}
 	return l
 }

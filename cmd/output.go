@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -102,13 +103,37 @@ func printPlan(w *world, p *plan, o buildOptions) error {
 	fmt.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.project, p.root, p.hash.Name, p.hash.Detail)
 	for _, s := range services {
 		fmt.Fprintf(w.stdout, "\n%s\n", s.Service)
-		for _, f := range s.fields() {
+		for _, f := range s.relativeTo(p.root, w.dir).fields() {
 			if f[1] != "" {
 				fmt.Fprintf(w.stdout, "  %-11s %s\n", f[0], f[1])
 			}
 		}
 	}
 	return nil
+}
+
+// relativeTo shortens the paths for people: below the project's directory, and below the
+// working directory for what is written.
+func (s plannedService) relativeTo(root, dir string) plannedService {
+	s.Context, s.Dockerfile, s.Definition = relative(root, s.Context), relative(root, s.Dockerfile), relative(dir, s.Definition)
+	s.Contexts = maps.Clone(s.Contexts)
+	for name, c := range s.Contexts {
+		c.Dir, c.OCILayout = relative(root, c.Dir), relative(root, c.OCILayout)
+		s.Contexts[name] = c
+	}
+	return s
+}
+
+// relative is an absolute path as seen from base, if it lies below it.
+func relative(base, path string) string {
+	rel, err := filepath.Rel(base, path)
+	if !filepath.IsAbs(path) || err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	if rel == "." {
+		return rel
+	}
+	return "./" + rel
 }
 
 func (s plannedService) fields() [][2]string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	}
 	j := &job{world: w, options: o, plan: p, cloud: cloud, clients: cloud.clients()}
 	j.logins = registry.NewLogins(j.clients, time.Now)
+	defer j.closing.Wait()
 
 	if err := j.ensureRepositories(ctx); err != nil {
 		return refused(err)
@@ -62,6 +64,8 @@ type job struct {
 	cloud   *cloud
 	clients registry.Clients
 	logins  *registry.Logins
+	// closing are engines being stopped.
+	closing sync.WaitGroup
 	// repos are the services' repositories as AWS described them, in the plan's order.
 	repos []registry.Repository
 }

@@ -25,11 +25,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]build.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err := engine.Close(context.WithoutCancel(ctx)); err != nil {
-			j.log.Warn().Msgf("stopping the engine: %v", err)
-		}
-	}()
+	defer j.closeEngine(ctx, engine)
 	j.log.Info().Msgf("engine: %s at %s, since %s", engine.Kind, engine.Address, engine.Why)
 	login, err := j.login()
 	if err != nil {
@@ -52,6 +48,16 @@ func (j *job) buildAll(ctx context.Context) (map[string]build.Result, error) {
 		return nil, err
 	}
 	return j.sortResults(ctx, results)
+}
+
+// closeEngine hangs up in the background: stopping an engine of our own takes a moment
+// that the tags need not wait for. The pipeline waits for it at its end.
+func (j *job) closeEngine(ctx context.Context, engine *build.Engine) {
+	j.closing.Go(func() {
+		if err := engine.Close(context.WithoutCancel(ctx)); err != nil {
+			j.log.Warn().Msgf("stopping the engine: %v", err)
+		}
+	})
 }
 
 // sortResults tells of each failure and gives the results by service if there is none.

@@ -209,6 +209,31 @@ func TestDescribeStopsListingWhenAllAreFound(t *testing.T) {
 	}
 }
 
+func TestByRegistryAsksForEachNameOnce(t *testing.T) {
+	a, b := Ref{Name: "a1"}, Ref{Name: "b1"}
+	abroad := Ref{Region: otherRegion, Name: "a1"}
+	groups := byRegistry([]Ref{a, abroad, b, a, abroad})
+	if len(groups) != 2 || !slices.Equal(groups[0], []Ref{a, b}) || !slices.Equal(groups[1], []Ref{abroad}) {
+		t.Errorf("got %v", groups)
+	}
+}
+
+func TestNewRepositorySpeaksHTTPOnLoopback(t *testing.T) {
+	for uri, want := range map[string]string{
+		"127.0.0.2:5000/shop":    "http",
+		"localhost/shop":         "http",
+		"[::1]:5000/shop":        "http",
+		"registry.example/shop":  "https",
+		"203.0.113.7:5000/shop":  "https",
+		"localhost.example/shop": "https",
+	} {
+		repo, err := newRepository(Ref{Name: "shop"}, types.Repository{RepositoryUri: aws.String(uri)})
+		if err != nil || repo.URI.Scheme() != want {
+			t.Errorf("%s: %s, %v, want %s", uri, repo.URI.Scheme(), err, want)
+		}
+	}
+}
+
 func TestNewRepositoryRefusesOddURIs(t *testing.T) {
 	_, err := newRepository(Ref{Name: "shop"}, types.Repository{RepositoryUri: aws.String("no host")})
 	if err == nil || !strings.Contains(err.Error(), `repositoryUri "no host" of shop`) {

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -16,7 +15,7 @@ func sameRules(a, b []ruleText) bool {
 }
 
 // meaning decodes a rule without what makes no difference: white space, the
-// order of keys and of tags, and fields that are null or repeat a default.
+// order of keys, and fields that are null or repeat a default.
 func meaning(raw json.RawMessage) map[string]any {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber() // large numbers must not be taken for equal
@@ -30,11 +29,6 @@ func meaning(raw json.RawMessage) map[string]any {
 	}
 	if selection, ok := rule["selection"].(map[string]any); ok {
 		dropDefaults(selection, map[string]any{"storageClass": classStandard, "countUnit": unitDays})
-		for _, list := range []string{"tagPatternList", "tagPrefixList"} {
-			if tags, ok := selection[list].([]any); ok {
-				slices.SortFunc(tags, compareText)
-			}
-		}
 	}
 	return rule
 }
@@ -50,10 +44,4 @@ func dropDefaults(fields, defaults map[string]any) {
 			delete(fields, key)
 		}
 	}
-}
-
-func compareText(a, b any) int {
-	x, _ := a.(string)
-	y, _ := b.(string)
-	return cmp.Compare(x, y)
 }

@@ -199,14 +199,17 @@ func (p Publication) running(s *Survey, ref Ref) string {
 	return at.Digest
 }
 
-// apply moves the tags of one step in parallel. The first error keeps further ones from
-// starting, but interrupts none: a request cut off may have been carried out.
+// apply moves the tags of one step in parallel. The first error, or an interrupt, keeps
+// further ones from starting, but cuts none off: it may be carried out all the same, and
+// that after undo has looked.
 func apply(ctx context.Context, clients Clients, s *Survey, step []Change) error {
 	var (
 		g      errgroup.Group
 		mu     sync.Mutex
 		failed error
 	)
+	lasting, done := outlive(ctx, lastCall)
+	defer done()
 	g.SetLimit(maxCalls)
 	for _, c := range step {
 		g.Go(func() error {
@@ -217,7 +220,7 @@ func apply(ctx context.Context, clients Clients, s *Survey, step []Change) error
 				return ctx.Err()
 			}
 			image, _ := s.Known(c.Repository.Ref, c.To)
-			err := put(ctx, clients(c.Repository.Region), c.Repository, c.Tag, image)
+			err := put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, image)
 			if err != nil {
 				mu.Lock()
 				failed = errors.Join(failed, err)
@@ -226,11 +229,28 @@ func apply(ctx context.Context, clients Clients, s *Survey, step []Change) error
 			return err
 		})
 	}
-	err := g.Wait()
+	_ = g.Wait() // its goroutines keep their errors in failed, but for an interrupt
 	if failed != nil {
 		return failed
 	}
-	return err
+	return ctx.Err()
+}
+
+// lastCall is how long calls under way may still take after an interrupt.
+const lastCall = 10 * time.Second
+
+// outlive is a context that ends some time after ctx does. The function returned frees
+// what it takes.
+func outlive(ctx context.Context, extra time.Duration) (context.Context, func()) {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(extra):
+			cancel()
+		case <-lasting.Done():
+		}
+	})
+	return lasting, func() { stop(); cancel() }
 }
 
 // put lets a tag stand on an image by putting the image's manifest under it.

@@ -33,8 +33,5 @@ func (s Secret) GoString() string { return redacted }
 // Format writes REDACTED for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText returns REDACTED.
+// MarshalText returns REDACTED, also for encoding/json.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// MarshalJSON returns "REDACTED".
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }

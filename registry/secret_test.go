@@ -20,6 +20,9 @@ func TestSecretNeverShows(t *testing.T) {
 	slog.New(slog.NewTextHandler(&log, nil)).Info("login", "creds", creds, "password", creds.Password)
 	seen := []string{string(marshalled), log.String(), creds.Password.String(), fmt.Sprint(creds.Password.GoString())}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%t"} {
+		if got := fmt.Sprintf(verb, creds.Password); got != "REDACTED" {
+			t.Errorf("%s shows %q", verb, got)
+		}
 		seen = append(seen, fmt.Sprintf(verb, creds.Password), fmt.Sprintf(verb, creds), fmt.Sprintf(verb, &creds), fmt.Sprintf(verb, outer))
 	}
 	for _, s := range seen {

@@ -22,12 +22,18 @@ import (
 //
 // It returns the name of the other revision when latest ended on that.
 func (p Publication) settle(ctx context.Context, clients Clients, s *Survey, name string) (string, error) {
+	return p.agree(ctx, clients, s, name, p.ours)
+}
+
+// agree looks until latest stands as it fits the job, or on one other revision, whose
+// name it returns, and converges what is a mixture. name is the job's own candidate.
+func (p Publication) agree(ctx context.Context, clients Clients, s *Survey, name string, fits func([]imageState) bool) (string, error) {
 	for range maxRounds {
 		now, err := p.latest(ctx, clients)
 		if err != nil {
 			return "", err
 		}
-		if p.ours(now) {
+		if fits(now) {
 			return "", nil
 		}
 		if other := common(now); other != "" {
@@ -72,6 +78,8 @@ func (p Publication) describe(ctx context.Context, clients Clients, id func(Plac
 	for i, image := range p.Images {
 		g.Go(func() (err error) {
 			out[i], err = describeImage(ctx, clients(image.Repository.Region), image.Repository, id(image))
+			// Extra tags name no revision: the next job may move them elsewhere.
+			out[i].tags = slices.DeleteFunc(out[i].tags, func(tag string) bool { return slices.Contains(image.Extra, tag) })
 			return err
 		})
 	}

@@ -15,7 +15,8 @@ import (
 // undo puts every tag of the steps back to where the survey saw it, last step first, and
 // returns the *PublishError. It looks again instead of trusting its own record, since a
 // request that failed may have been carried out, and leaves alone what another job has
-// moved since. It works on after an interrupt.
+// moved since. Where that job and this one leave a mixture of revisions under latest,
+// they agree on one as in settle. It works on after an interrupt.
 func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps [][]Change, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
@@ -42,7 +43,21 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 	}
 	slices.Sort(out.Unknown)
 	out.Unknown = slices.Compact(out.Unknown)
+	if !p.KeepLatest && len(out.Left) == 0 && len(out.Unknown) == 0 {
+		// What was moved is back whether the others can be asked or not.
+		_, _ = p.agree(ctx, clients, s, "", func(now []imageState) bool { return p.before(s, now) })
+	}
 	return out
+}
+
+// before tells whether latest stands where the survey saw it.
+func (p Publication) before(s *Survey, now []imageState) bool {
+	for i := range now {
+		if at, _ := s.At(p.Images[i].Repository.Ref, TagLatest); now[i].digest != at.Digest {
+			return false
+		}
+	}
+	return true
 }
 
 // errUnread says that a repository could not be looked at.
@@ -50,18 +65,34 @@ var errUnread = errors.New("tags could not be read")
 
 // putBack undoes one change, if it was made and still stands.
 func (p Publication) putBack(ctx context.Context, client tagger, s *Survey, c Change) error {
-	now, err := readImages(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
-	if err != nil {
-		return errors.Join(errUnread, err)
+	if stands, err := c.stands(ctx, client); err != nil || !stands {
+		return err
 	}
-	if len(now) == 0 || aws.ToString(now[0].ImageId.ImageDigest) != c.To {
-		return nil
-	}
+	var err error
 	if c.From != "" {
 		before, _ := s.Known(c.Repository.Ref, c.From)
-		return put(ctx, client, c.Repository, c.Tag, before)
+		err = put(ctx, client, c.Repository, c.Tag, before)
+	} else {
+		err = p.removeTag(ctx, client, c)
 	}
-	return p.removeTag(ctx, client, c)
+	if err == nil {
+		return nil
+	}
+	// The answer may have been lost on the way back.
+	stands, unread := c.stands(ctx, client)
+	if unread != nil || stands {
+		return errors.Join(err, unread)
+	}
+	return nil
+}
+
+// stands tells whether the tag stands where the change put it. The error wraps errUnread.
+func (c Change) stands(ctx context.Context, client imageReader) (bool, error) {
+	now, err := readImages(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
+	if err != nil {
+		return false, errors.Join(errUnread, err)
+	}
+	return len(now) > 0 && aws.ToString(now[0].ImageId.ImageDigest) == c.To, nil
 }
 
 // removeTag takes away a tag that was not there before. Taking the last tag of an image

@@ -68,7 +68,7 @@ type watched struct {
 func (r *recorder) watch(w http.ResponseWriter, req *http.Request) (*watched, *http.Request) {
 	out := &watched{ResponseWriter: w, body: req.Body, rec: r, call: &Call{}}
 	r.change(func() { r.calls = append(r.calls, out.call) })
-	req = req.WithContext(req.Context())
+	req = req.WithContext(req.Context()) // a shallow copy, to change the body of
 	req.Body = (*watchedBody)(out)
 	return out, req
 }

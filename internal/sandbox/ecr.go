@@ -8,7 +8,7 @@ import (
 
 // newECR is the ECR API. Names of fields, limits and errors are those of its
 // API reference, version 2015-09-21.
-func newECR(*Server) jsonService {
+func newECR() jsonService {
 	return jsonService{
 		name:   "ecr",
 		prefix: "AmazonEC2ContainerRegistry_V20150921",

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -40,7 +39,7 @@ func (m manifestContent) blobs() []string {
 		out = append(out, m.Config.Digest.String())
 	}
 	for _, l := range m.Layers {
-		if l.MediaType.IsDistributable() || !strings.Contains(string(l.MediaType), "layer") {
+		if l.MediaType.IsDistributable() {
 			out = append(out, l.Digest.String())
 		}
 	}

@@ -11,6 +11,12 @@ import (
 func (s *Server) handler(g *registry) http.Handler {
 	control := s.controlPlane()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.serving.RLock()
+		defer s.serving.RUnlock()
+		if s.isClosed() {
+			http.Error(w, "the sandbox is closed", http.StatusServiceUnavailable)
+			return
+		}
 		if strings.HasPrefix(r.URL.Path, controlPrefix) {
 			control.ServeHTTP(w, r)
 			return
@@ -29,6 +35,12 @@ func (s *Server) handler(g *registry) http.Handler {
 			s.s3.ServeHTTP(rec, r)
 		}
 	})
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 func isQueryProtocol(r *http.Request) bool {

@@ -1,7 +1,7 @@
 // Package sandbox is a local stand-in for the part of AWS that Slipway uses:
 // ECR with a real OCI registry behind it, S3 and STS, all on one listener. It
-// serves the program slipway-sandbox and the tests; nothing of the agent may
-// import it.
+// serves the program slipway-sandbox and the tests; no other package of Slipway
+// may import it.
 package sandbox
 
 import (
@@ -113,6 +113,7 @@ type Server struct {
 	servers    []*http.Server
 	registries map[place]*registry
 
+	serving  sync.RWMutex // read-locked by every request
 	closing  sync.Once
 	closeErr error
 }
@@ -143,7 +144,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.tokens = &tokenBook{clock: s.clock, lifetime: o.TokenLifetime, issued: map[string]token{}}
 	s.s3 = newS3(s.clock)
-	s.json = []jsonService{newECR(s)}
+	s.json = []jsonService{newECR()}
 	host := o.PublicAddr
 	if host == "" {
 		host = s.addr
@@ -214,15 +215,12 @@ func (s *Server) Advance(d time.Duration) {
 	}
 }
 
-// Close stops serving and removes the blobs. It may be called more than once.
+// Close stops serving, cuts off requests under way and removes the blobs. It may
+// be called more than once.
 func (s *Server) Close() error {
 	s.closing.Do(func() { s.closeErr = s.close() })
 	return s.closeErr
 }
-
-// grace is how long Close lets requests under way finish: the blobs are
-// removed next, and a writer at that moment would leave files behind.
-const grace = time.Second
 
 func (s *Server) close() error {
 	s.mu.Lock()
@@ -230,14 +228,14 @@ func (s *Server) close() error {
 	servers := s.servers
 	s.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
 	var errs []error
 	for _, srv := range servers {
-		if srv.Shutdown(ctx) != nil {
-			errs = append(errs, srv.Close())
-		}
+		errs = append(errs, srv.Close())
 	}
+	// With their connections gone, requests under way end soon; one that still
+	// writes would leave files behind.
+	s.serving.Lock()
+	defer s.serving.Unlock()
 	for _, g := range s.allRegistries() {
 		errs = append(errs, g.blobs.close())
 	}

@@ -1,0 +1,80 @@
+package build_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/client"
+
+	"slipway/build"
+)
+
+// request is what a target asks of BuildKit, as far as it is plain data.
+type request struct {
+	Service      string
+	Frontend     string
+	Attrs        map[string]string
+	Exports      []build.Cache // a type with attributes, like a cache
+	CacheImports []client.CacheOptionsEntry
+	CacheExports []client.CacheOptionsEntry
+	Entitlements []string
+}
+
+func requestOf(t build.Target, push build.Push, src build.Sources) request {
+	o := t.SolveOpt(push, src)
+	var exports []build.Cache
+	for _, e := range o.Exports {
+		exports = append(exports, build.Cache{Type: e.Type, Attrs: e.Attrs})
+	}
+	return request{t.Service, o.Frontend, o.FrontendAttrs, exports, o.CacheImports, o.CacheExports, o.AllowedEntitlements}
+}
+
+// allKeys plans testdata/keys, which uses every key that is carried.
+func allKeys(t *testing.T) (dir string, list []build.Target) {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("testdata", "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, dir, "TAG=7", "FROM_HOST=yes", "API_TOKEN=s3cr3t-token", "SSH_AUTH_SOCK=/run/agent.sock")
+	list, warnings, err := build.Targets(p, build.Selection{Allow: []string{"network.host", "security.insecure"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "services.web.build.provenance: provenance holds the time of the build, so the digest is a new one each time"
+	if !slices.Equal(warnings, []string{want}) {
+		t.Errorf("warnings %q", warnings)
+	}
+	return dir, list
+}
+
+func TestTargetsGolden(t *testing.T) {
+	dir, list := allKeys(t)
+	got := indented(t, dir, list)
+	for _, secret := range []string{"s3cr3t-npm", "s3cr3t-token"} {
+		if strings.Contains(string(got), secret) {
+			t.Errorf("the targets show the secret %s", secret)
+		}
+	}
+	golden(t, "targets", got)
+}
+
+func TestSolveOptGolden(t *testing.T) {
+	dir, list := allKeys(t)
+	src := build.Sources{Session: map[string]string{}, Images: map[string]string{"lib": "registry.example.org/lib@sha256:11"}}
+	for _, d := range build.Dirs(list) {
+		src.Session[d] = "session of " + d
+	}
+	var got []request
+	for _, x := range list {
+		src.Session[x.InlineKey()] = "session of " + x.InlineKey()
+		from, to := build.RegistryCache("registry.example.org/" + x.Service + ":buildcache")
+		push := build.Push{Repository: "registry.example.org/" + x.Service, Inputs: "0123"}
+		push.CacheFrom, push.CacheTo = []build.Cache{from}, []build.Cache{to}
+		push.Insecure = x.Service == "lib"
+		got = append(got, requestOf(x, push, src))
+	}
+	golden(t, "requests", indented(t, dir, got))
+}

@@ -1,0 +1,115 @@
+package build_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/build"
+	"slipway/internal/enginetest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestMain(m *testing.M) {
+	os.Exit(enginetest.StopAfter(m).Run())
+}
+
+// golden compares got with testdata/NAME.golden.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("%s differs (-update writes it anew):\n--- want\n%s\n--- got\n%s", path, want, got)
+	}
+}
+
+// indented is v as JSON with dir written as /project, so that golden files know no machine.
+func indented(t *testing.T, dir string, v any) []byte {
+	t.Helper()
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]byte(strings.ReplaceAll(string(text), dir, "/project")), '\n')
+}
+
+// files writes a tree below a new directory and returns it.
+func files(t testing.TB, tree map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range tree {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// load reads the project in dir with the variables KEY=VALUE.
+func load(t testing.TB, dir string, environ ...string) *types.Project {
+	t.Helper()
+	p, err := build.Load(t.Context(), build.LoadOptions{Dir: dir, Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// targets plans the project in dir and fails on errors and on warnings.
+func targets(t testing.TB, dir string, environ ...string) []build.Target {
+	t.Helper()
+	out, warnings, err := build.Targets(load(t, dir, environ...), build.Selection{})
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v, warnings %q", err, warnings)
+	}
+	return out
+}
+
+// byService finds one target.
+func byService(t testing.TB, list []build.Target, name string) build.Target {
+	t.Helper()
+	for _, x := range list {
+		if x.Service == name {
+			return x
+		}
+	}
+	t.Fatalf("no target %s", name)
+	return build.Target{}
+}
+
+// wantInputError checks that err is an InputError with this text and a remedy.
+func wantInputError(t *testing.T, err error, want string) {
+	t.Helper()
+	var input *build.InputError
+	if !asInput(err, &input) {
+		t.Fatalf("want an *InputError, have %v", err)
+	}
+	if err.Error() != want {
+		t.Errorf("error\n have %s\n want %s", err, want)
+	}
+	if input.Hint() == "" {
+		t.Errorf("no hint with %q", err)
+	}
+}
+
+func asInput(err error, input **build.InputError) bool { return errors.As(err, input) }
