@@ -30,7 +30,7 @@ func page[T any](p paging, limit int, sorted []T, key func(T) string) (part []T,
 		if err != nil {
 			return nil, "", invalid("nextToken", "must be a token of an earlier answer")
 		}
-		for start < len(sorted) && key(sorted[start]) < string(last) {
+		for start < len(sorted) && key(sorted[start]) <= string(last) {
 			start++
 		}
 	}
