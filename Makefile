@@ -46,7 +46,7 @@ check: fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-with
 	@echo "check: all good"
 
 bench: build tools $(TOOLS)/buildx ## measure the speed budgets, as ratios in one run
-	./bench/run.sh
+	$(GO) run ./bench
 
 docs: ## write docs/cli anew from the commands
 	$(GO) run ./cmd/slipway-docs docs/cli
@@ -78,8 +78,8 @@ tidy:
 	@for m in $(MODULES); do echo "go mod tidy -diff in $$m"; (cd $$m && $(GO) mod tidy -diff) || exit 1; done
 
 docs-unchanged:
-	@[ ! -d docs/cli ] || { $(MAKE) --no-print-directory docs && git add --intent-to-add docs/cli && \
-	git diff --exit-code -- docs/cli || { echo "docs/cli is not what the commands say: commit what 'make docs' wrote"; exit 1; }; }
+	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; $(GO) run ./cmd/slipway-docs "$$new" && diff -ru docs/cli "$$new" || \
+	{ echo "docs/cli is not what the commands say: commit what 'make docs' writes"; exit 1; }
 
 vulnerabilities: $(TOOLS)/govulncheck
 	tools/lint/vulnerabilities.sh $(TOOLS)/govulncheck

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -111,11 +112,11 @@ func (t *translator) localContext(key, dir string) (Context, error) {
 	return Context{Dir: dir}, nil
 }
 
-// ociLayout resolves PATH[:TAG][@DIGEST]; without a digest, the index in the layout
-// is asked for the tag (latest if none is given).
+// ociLayout resolves PATH[:TAG][@DIGEST]. Without a digest, the index in the layout is
+// asked for the tag; without a tag either, for latest or for the only image there is.
 func (t *translator) ociLayout(key, s string) (Context, error) {
 	path, dgst, _ := strings.Cut(s, "@")
-	tag := "latest"
+	tag := ""
 	if i := strings.LastIndexByte(path, ':'); i > strings.LastIndexByte(path, '/') {
 		path, tag = path[:i], path[i+1:]
 	}
@@ -124,16 +125,24 @@ func (t *translator) ociLayout(key, s string) (Context, error) {
 		return Context{}, t.refuse(key, "name a directory in the OCI image layout", "%v", err)
 	}
 	if dgst == "" {
-		desc, err := ociindex.NewStoreIndex(path).Get(tag)
-		if err == nil && desc == nil {
-			desc, err = ociindex.NewStoreIndex(path).GetSingle()
+		if dgst = layoutDigest(path, tag); dgst == "" {
+			return Context{}, t.refuse(key, "add @sha256:… or a tag that is in the layout", "%s has no image %q", path, cmp.Or(tag, "latest"))
 		}
-		if err != nil || desc == nil {
-			return Context{}, t.refuse(key, "add @sha256:… or a tag that is in the layout", "%s has no image %q", path, tag)
-		}
-		dgst = desc.Digest.String()
 	}
 	return Context{OCILayout: path, Digest: dgst}, nil
+}
+
+// layoutDigest is empty when the layout has no such image, or no readable index.
+func layoutDigest(path, tag string) string {
+	index := ociindex.NewStoreIndex(path)
+	desc, err := index.Get(cmp.Or(tag, "latest"))
+	if err == nil && desc == nil && tag == "" {
+		desc, err = index.GetSingle()
+	}
+	if err != nil || desc == nil {
+		return ""
+	}
+	return desc.Digest.String()
 }
 
 func (t *translator) abs(path string) string {

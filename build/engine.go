@@ -64,7 +64,7 @@ func (e *NoEngineError) Error() string {
 
 // Hint says how to get an engine.
 func (e *NoEngineError) Hint() string {
-	return "start buildkitd and set BUILDKIT_HOST to its address, or put buildkitd and runc beside slipway or in PATH and run as root"
+	return "start buildkitd and set BUILDKIT_HOST to its address, or put buildkitd and runc beside slipway or in PATH"
 }
 
 // FindEngine takes the first engine that answers: the explicit address; a buildkitd at
@@ -100,7 +100,8 @@ func FindEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
 	return nil, &NoEngineError{Tried: append(tried, "our own: "+err.Error())}
 }
 
-// Waiting times for an engine to answer: one that was named may still be starting.
+// Waiting times for an engine to answer: one that was named may still be starting, if its
+// socket is there.
 const (
 	probeTime    = 2 * time.Second
 	explicitTime = 20 * time.Second
@@ -110,7 +111,13 @@ func explicitEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
 	if !strings.Contains(o.Address, "://") {
 		return nil, badInput(o.AddressFrom, "write unix:///run/buildkit/buildkitd.sock or tcp://host:port, or own", "%q is no engine address", o.Address)
 	}
-	e, err := dialEngine(ctx, o.Address, explicitTime)
+	wait := explicitTime
+	if path, ok := strings.CutPrefix(o.Address, "unix://"); ok {
+		if _, err := os.Stat(path); err != nil {
+			wait = probeTime
+		}
+	}
+	e, err := dialEngine(ctx, o.Address, wait)
 	if err != nil {
 		return nil, &InputError{Where: o.AddressFrom, Problem: fmt.Sprintf("no engine answers at %s", o.Address), Err: err, Remedy: "start the engine, or correct the address"}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/moby/buildkit/util/staticfs"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -107,12 +108,29 @@ func ContextTree(t Target, own []string) (fsutil.FS, error) {
 	return filtered(t.Context.Dir, append(patterns, ownPatterns(t.Context.Dir, own)...))
 }
 
+// additionalTree is the same for an additional context, of which BuildKit reads the
+// .dockerignore as well.
+func additionalTree(dir string, own []string) (fsutil.FS, error) {
+	patterns, err := firstIgnoreFile(filepath.Join(dir, dockerignore))
+	if err != nil {
+		return nil, err
+	}
+	return filtered(dir, append(patterns, ownPatterns(dir, own)...))
+}
+
 func filtered(dir string, exclude []string) (fsutil.FS, error) {
 	tree, err := fsutil.NewFS(dir)
-	if err != nil || len(exclude) == 0 {
-		return tree, err
+	if err != nil {
+		return nil, err
 	}
-	return fsutil.NewFilterFS(tree, &fsutil.FilterOpt{ExcludePatterns: exclude})
+	return fsutil.NewFilterFS(tree, &fsutil.FilterOpt{ExcludePatterns: exclude, Map: ownedByRoot})
+}
+
+// ownedByRoot makes every file root's, as all BuildKit clients do: who checked the files
+// out must not change the image, and the owner's number may mean nobody at the engine.
+func ownedByRoot(_ string, s *fstypes.Stat) fsutil.MapResult {
+	s.Uid, s.Gid = 0, 0
+	return fsutil.MapResultKeep
 }
 
 func ownPatterns(dir string, own []string) []string {
@@ -130,10 +148,17 @@ func ownPatterns(dir string, own []string) []string {
 // ignored reads Dockerfile.dockerignore beside the Dockerfile, else the context's
 // .dockerignore, as BuildKit does.
 func (t Target) ignored() ([]string, error) {
-	files := []string{filepath.Join(t.Context.Dir, ".dockerignore")}
+	files := []string{filepath.Join(t.Context.Dir, dockerignore)}
 	if t.Dockerfile != "" {
-		files = append([]string{t.Dockerfile + ".dockerignore"}, files...)
+		files = append([]string{t.Dockerfile + dockerignore}, files...)
 	}
+	return firstIgnoreFile(files...)
+}
+
+const dockerignore = ".dockerignore"
+
+// firstIgnoreFile reads the patterns of the first of the files that exists.
+func firstIgnoreFile(files ...string) ([]string, error) {
 	for _, path := range files {
 		f, err := os.Open(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -150,6 +175,15 @@ func (t Target) ignored() ([]string, error) {
 		return patterns, nil
 	}
 	return nil, nil
+}
+
+// dockerfileNames are the files that a Dockerfile's name can mean (checkDockerfile).
+func dockerfileNames(file string) []string {
+	names := []string{file, file + dockerignore}
+	if file == defaultDockerfile {
+		names = append(names, strings.ToLower(file))
+	}
+	return names
 }
 
 // Root is one part of what a build depends on: a tree of files under a label.
@@ -175,7 +209,7 @@ func Roots(ctx context.Context, root string, targets []Target, own []string) ([]
 			if err != nil {
 				return nil, err
 			}
-			one, err := fsutil.NewFilterFS(tree, &fsutil.FilterOpt{IncludePatterns: []string{file, file + ".dockerignore"}})
+			one, err := fsutil.NewFilterFS(tree, &fsutil.FilterOpt{IncludePatterns: dockerfileNames(file)})
 			if err != nil {
 				return nil, err
 			}
@@ -183,7 +217,7 @@ func Roots(ctx context.Context, root string, targets []Target, own []string) ([]
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.Contexts)) {
 			if c := t.Contexts[name]; c.Dir != "" {
-				tree, err := Tree(c.Dir, own)
+				tree, err := additionalTree(c.Dir, own)
 				if err != nil {
 					return nil, err
 				}

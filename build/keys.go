@@ -238,15 +238,16 @@ func (t *translator) caches(out *Target) (err error) {
 // ParseCache reads a cache entry: comma-separated attributes with a type, or an image
 // reference, which means type=registry.
 func ParseCache(s string) (Cache, error) {
-	if !strings.Contains(s, "=") {
-		if strings.TrimSpace(s) == "" {
-			return Cache{}, errors.New("is empty")
-		}
+	if s = strings.TrimSpace(s); s == "" {
+		return Cache{}, errors.New("is empty")
+	}
+	if !strings.ContainsAny(s, "=,") {
 		return Cache{Type: "registry", Attrs: map[string]string{"ref": s}}, nil
 	}
 	c := Cache{Attrs: map[string]string{}}
 	for part := range strings.SplitSeq(s, ",") {
-		k, v, ok := strings.Cut(strings.TrimSpace(part), "=")
+		k, v, ok := strings.Cut(part, "=")
+		k, v = strings.TrimSpace(k), strings.TrimSpace(v)
 		if !ok || k == "" {
 			return Cache{}, fmt.Errorf("%q is no key=value", part)
 		}

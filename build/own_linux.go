@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +33,9 @@ const ownConfig = `# written by slipway for the engine it starts
 insecure-entitlements = ["network.host", "security.insecure"]
 [system]
   maxRegistryConcurrency = %d
+# The default socket belongs to the system's own daemon.
+[otel]
+  socketPath = %q
 [worker.containerd]
   enabled = false
 [worker.oci]
@@ -42,9 +44,6 @@ insecure-entitlements = ["network.host", "security.insecure"]
 `
 
 func startOwn(ctx context.Context, o EngineOptions) (*Engine, error) {
-	if os.Geteuid() != 0 {
-		return nil, errors.New("starting buildkitd needs root")
-	}
 	binary, err := findBuildkitd(o.Binary)
 	if err != nil {
 		return nil, err
@@ -109,18 +108,14 @@ func openOwn(ctx context.Context, dir string) (*own, error) {
 	return w, nil
 }
 
-// DefaultStateDir is where our own engine keeps its cache between runs.
-func DefaultStateDir() string {
-	return "/var/lib/slipway/engine"
-}
-
 // maxSocketPath is the length of sun_path less its final zero (unix(7)).
 const maxSocketPath = 107
 
-func (w *own) socket() string  { return filepath.Join(w.dir, "buildkitd.sock") }
-func (w *own) root() string    { return filepath.Join(w.dir, "root") }
-func (w *own) logFile() string { return filepath.Join(w.dir, "buildkitd.log") }
-func (w *own) pidFile() string { return filepath.Join(w.dir, "buildkitd.pid") }
+func (w *own) socket() string      { return filepath.Join(w.dir, "buildkitd.sock") }
+func (w *own) traceSocket() string { return filepath.Join(w.dir, "trace.sock") }
+func (w *own) root() string        { return filepath.Join(w.dir, "root") }
+func (w *own) logFile() string     { return filepath.Join(w.dir, "buildkitd.log") }
+func (w *own) pidFile() string     { return filepath.Join(w.dir, "buildkitd.pid") }
 
 // attach uses the daemon that is there, or starts one. The gate is held.
 func (w *own) attach(ctx context.Context, binary string) (*Engine, error) {
@@ -143,11 +138,10 @@ func (w *own) attach(ctx context.Context, binary string) (*Engine, error) {
 	return e, nil
 }
 
-// spawn starts the daemon in a session of its own, so that an interrupt at the terminal
-// reaches it only through us, after the builds ended in order.
+// spawn starts the daemon.
 func (w *own) spawn(binary string) (<-chan error, error) {
 	config := filepath.Join(w.dir, "buildkitd.toml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, ownConfig, registryConcurrency), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, ownConfig, registryConcurrency, w.traceSocket()), 0o600); err != nil {
 		return nil, err
 	}
 	out, err := os.Create(w.logFile())
@@ -156,10 +150,10 @@ func (w *own) spawn(binary string) (<-chan error, error) {
 	}
 	defer out.Close()
 	// The daemon outlives this call and is stopped by leave, not by a context.
-	cmd := exec.Command(binary, "--config", config, "--root", w.root(), "--addr", "unix://"+w.socket())
+	cmd := exec.Command(binary, append(modeFlags(), "--config", config, "--root", w.root(), "--addr", "unix://"+w.socket())...)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = isolation()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", binary, err)
 	}

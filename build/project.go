@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/loader"
@@ -79,6 +80,9 @@ type LoadOptions struct {
 func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o)...)
 	if err != nil {
+		if input := (*InputError)(nil); errors.As(err, &input) {
+			return nil, input
+		}
 		return nil, &InputError{Where: "compose project", Err: err, Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
 	}
 	if len(opts.ConfigPaths) == 0 {
@@ -86,7 +90,7 @@ func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	}
 	project, err := opts.LoadProject(ctx)
 	if err != nil {
-		return nil, &InputError{Err: err, Remedy: "`docker compose config` checks a compose file by the same rules"}
+		return nil, loadError(ctx, opts.ConfigPaths, err)
 	}
 	return project, nil
 }
@@ -97,8 +101,9 @@ func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
 		cli.WithEnv(o.Environ),
 		cli.WithEnvFiles(o.EnvFiles...),
 		cli.WithDotEnv,
-		cli.WithConfigFileEnv,
+		composeFileEnv,
 		cli.WithDefaultConfigPath,
+		projectDirectory(o),
 		// Once more: the default .env lies beside the file that was only just found.
 		cli.WithEnvFiles(o.EnvFiles...),
 		cli.WithDotEnv,
@@ -108,8 +113,19 @@ func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
 		// missing on the build host is no error.
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
+		cli.WithResourceLoader(noRemotes{}),
 	}
 	return fns
+}
+
+// hasDockerfile looks for the names that BuildKit takes without being told one.
+func hasDockerfile(dir string) bool {
+	for _, name := range []string{defaultDockerfile, strings.ToLower(defaultDockerfile)} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
+			return true
+		}
+	}
+	return false
 }
 
 // lone is the project of a directory that has a Dockerfile and no compose file.
@@ -118,11 +134,8 @@ func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	if err != nil {
 		return nil, fmt.Errorf("project directory: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "Dockerfile")); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, &InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
-		}
-		return nil, err
+	if !hasDockerfile(dir) {
+		return nil, &InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
 	}
 	service := o.Lone
 	if service == "" {

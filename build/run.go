@@ -67,7 +67,7 @@ func (e *FailedError) Error() string {
 	if e.Pushing {
 		doing = "pushing"
 	}
-	return fmt.Sprintf("%s %s: %v", doing, e.Service, e.Err)
+	return fmt.Sprintf("%s %s: %s", doing, e.Service, strings.TrimPrefix(e.Err.Error(), "failed to solve: "))
 }
 
 // Unwrap returns the engine's error.

@@ -59,10 +59,10 @@ func TestProjectSettingsErrors(t *testing.T) {
 
 func TestServiceSettingsErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"{repo: x}":           "services.a.x-slipway.repo: unknown key",
-		"{repository: 1}":     "services.a.x-slipway.repository: want a string, have a number",
-		"{container: [a]}":    "services.a.x-slipway.container: want a string, have a list",
-		"{ecs: {name: x}}":    "services.a.x-slipway.ecs.name: unknown key",
+		"{repo: x}":            "services.a.x-slipway.repo: unknown key",
+		"{repository: 1}":      "services.a.x-slipway.repository: want a string, have a number",
+		"{container: [a]}":     "services.a.x-slipway.container: want a string, have a list",
+		"{ecs: {name: x}}":     "services.a.x-slipway.ecs.name: unknown key",
 		"{ecs: {service: {}}}": "services.a.x-slipway.ecs.service: want a string, have a mapping",
 	} {
 		p := extension(t, "services: {a: {build: {context: ., dockerfile_inline: FROM scratch}, x-slipway: "+text+"}}")

@@ -104,13 +104,16 @@ func TestNothingToBuild(t *testing.T) {
 	wantInputError(t, err, filepath.Join(dir, "compose.yaml")+": no service has a build section")
 }
 
+// compose-go finds the first of these itself, in the file; a project put together in
+// another way must be refused as well.
 func TestLinkToAServiceWithoutBuild(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": `services:
-  a: {build: {context: ., dockerfile_inline: FROM scratch, additional_contexts: {x: "service:b"}}}
-  b: {image: example.org/b}
-`})
-	_, _, err := build.Targets(load(t, dir), build.Selection{})
-	wantInputError(t, err, "services.b: the service has no build section")
+	p := load(t, files(t, map[string]string{"compose.yaml": linked}))
+	p.Services["mid"].Build.AdditionalContexts["x"] = "service:bought"
+	_, _, err := build.Targets(p, build.Selection{})
+	wantInputError(t, err, "services.bought: the service has no build section")
+	p.Services["mid"].Build.AdditionalContexts["x"] = "service:nobody"
+	_, _, err = build.Targets(p, build.Selection{})
+	wantInputError(t, err, `services.mid.build.additional_contexts: no service "nobody"`)
 }
 
 func TestCircles(t *testing.T) {

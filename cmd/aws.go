@@ -17,8 +17,8 @@ import (
 
 // awsAttempts is how often the SDK tries a call that was throttled or cut off, with its
 // own backoff. ECR allows ten PutImage a second for an account: a project of many
-// services waits its turn.
-const awsAttempts = 10
+// services waits its turn, some fifteen seconds in all.
+const awsAttempts = 7
 
 // cloud hands out AWS clients.
 type cloud struct {
@@ -28,9 +28,10 @@ type cloud struct {
 	ecr map[string]*ecr.Client
 }
 
-// openCloud reads credentials and region by the SDK's default chain.
+// openCloud finds credentials and region by the SDK's default chain, and asks for the
+// credentials at once: without them nothing else is worth a try.
 func openCloud(ctx context.Context, region string) (*cloud, error) {
-	opts := []func(*config.LoadOptions) error{config.WithRetryMaxAttempts(awsAttempts)}
+	var opts []func(*config.LoadOptions) error
 	if region != "" {
 		opts = append(opts, config.WithRegion(region))
 	}
@@ -39,7 +40,13 @@ func openCloud(ctx context.Context, region string) (*cloud, error) {
 		return nil, &usageError{fmt.Errorf("AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config"}
 	}
 	if cfg.Region == "" {
-		return nil, &usageError{fmt.Errorf("no AWS region is set"), "set AWS_REGION, or give --region"}
+		return nil, &usageError{errors.New("no AWS region is set"), "set AWS_REGION, or give --region"}
+	}
+	if cfg.RetryMaxAttempts == 0 { // AWS_MAX_ATTEMPTS and the profile go before
+		cfg.RetryMaxAttempts = awsAttempts
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return nil, &awsError{fmt.Errorf("no AWS credentials: %w", err), "log in (aws sso login, AWS_PROFILE, a role), then `aws sts get-caller-identity` shows whose they are"}
 	}
 	return &cloud{config: cfg, ecr: map[string]*ecr.Client{}}, nil
 }

@@ -31,6 +31,8 @@ type buildOptions struct {
 	stateDir  string
 	jobs      int
 	failFast  bool
+	// pushAttempts is how often a push is tried; tests shorten it.
+	pushAttempts int
 
 	retention retentionOptions
 	create    bool
@@ -103,9 +105,12 @@ digest. Everything else goes to stderr.`,
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
 	f.StringVar(&o.cache, "cache", "", "layer cache kept in the repositories: auto, registry, inline or none (default: x-slipway.engine.cache, else auto)")
 	f.StringVar(&o.engine, "engine", "", "`address` of BuildKit, or own for one started for the job (default: BUILDKIT_HOST, a running buildkitd, own)")
-	f.StringVar(&o.stateDir, "engine-state", build.DefaultStateDir(), "`directory` that keeps the cache of slipway's own engine")
+	f.StringVar(&o.stateDir, "engine-state", "", "`directory` that keeps the cache of slipway's own engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
 	f.IntVar(&o.jobs, "jobs", 0, "how many services to build at once (default: all)")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop the other builds when one fails")
+	f.IntVar(&o.pushAttempts, "push-attempts", build.DefaultBackoff.Attempts, "how often to try a push")
+	// Registered a line above, so that it is there to be hidden.
+	_ = f.MarkHidden("push-attempts")
 	return c
 }
 

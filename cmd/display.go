@@ -42,7 +42,7 @@ func newDisplay(w *world, mode string, targets []build.Target) display {
 }
 
 func tellRetry(w *world, service string, attempt int, pause time.Duration, cause error) {
-	w.log.Warn().Str("service", service).Msgf("push attempt %d failed, trying again in %s: %v", attempt, pause.Round(100*time.Millisecond), cause)
+	w.log.Warn().Str(serviceField, service).Msgf("push attempt %d of %s failed, trying again in %s: %v", attempt, service, pause.Round(100*time.Millisecond), cause)
 }
 
 type quietDisplay struct{ w *world }
@@ -197,13 +197,19 @@ func (d *plainDisplay) vertex(service string, v *client.Vertex) {
 		// The first build of a repository has no cache to import: no news, and no error.
 	case v.Error != "":
 		d.line(service, v.Name+": "+v.Error)
-	case strings.HasPrefix(v.Name, "[internal]"):
+	case strings.HasPrefix(v.Name, "[internal]"), contextLoad(v.Name):
 		// What BuildKit does for itself is news only when it fails.
 	case v.Cached:
 		d.line(service, v.Name+" (cached)")
 	case v.Started != nil:
 		d.line(service, fmt.Sprintf("%s (%.1fs)", v.Name, v.Completed.Sub(*v.Started).Seconds()))
 	}
+}
+
+// contextLoad tells the steps that read an additional context from those that use it.
+func contextLoad(name string) bool {
+	_, rest, ok := strings.Cut(name, "] ")
+	return ok && strings.HasPrefix(name, "[context ") && strings.HasPrefix(rest, "load ")
 }
 
 // missedCache tells a cache import that found nothing from one that went wrong. BuildKit

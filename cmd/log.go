@@ -21,11 +21,16 @@ func newLogger(w io.Writer, level, format string) zerolog.Logger {
 			Out: w, NoColor: true,
 			PartsOrder:  []string{zerolog.LevelFieldName, zerolog.MessageFieldName},
 			FormatLevel: levelWord,
+			// The message names the service already: the field is for machines.
+			FieldsExclude: []string{serviceField},
 		}
 		return zerolog.New(w).Level(l)
 	}
 	return zerolog.New(w).Level(l).With().Timestamp().Logger()
 }
+
+// serviceField holds the service that a log line is about.
+const serviceField = "service"
 
 // levelWord makes warnings and errors stand out and leaves plain news alone.
 func levelWord(v any) string {

@@ -279,10 +279,15 @@ func (j *job) define(ctx context.Context, name string, images *images) error {
 		files[j.plan.imageDetail] = data
 	}
 	for _, path := range j.plan.own {
-		if _, err := artifact.WriteFile(path, files[path]); err != nil {
+		written, err := artifact.WriteFile(path, files[path])
+		if err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)
 		}
-		j.log.Info().Msgf("wrote %s", path)
+		verb := "wrote"
+		if !written {
+			verb = "left as it is:"
+		}
+		j.log.Info().Msgf("%s %s", verb, relative(j.dir, path))
 	}
 	return j.upload(ctx, files)
 }

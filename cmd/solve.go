@@ -31,6 +31,8 @@ func (j *job) buildAll(ctx context.Context) (map[string]build.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	retry := build.DefaultBackoff
+	retry.Attempts = j.options.pushAttempts
 	display := newDisplay(j.world, j.options.progress, j.plan.targets())
 	results, err := build.Run(ctx, engine, j.plan.targets(), build.RunOptions{
 		Jobs:     j.options.jobs,
@@ -38,7 +40,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]build.Result, error) {
 		Own:      j.plan.own,
 		Login:    login,
 		Push:     j.pushes(engine.Fresh),
-		Retry:    build.DefaultBackoff,
+		Retry:    retry,
 		Renew:    j.renew,
 		Status:   display.status,
 		Retrying: display.retrying,
@@ -71,7 +73,7 @@ func (j *job) sortResults(ctx context.Context, results []build.Result) (map[stri
 		case r.Err == nil:
 		case errors.As(r.Err, &f):
 			failed.failed = append(failed.failed, r.Service)
-			j.log.Error().Str("service", r.Service).Msg(failureText(f))
+			j.log.Error().Str(serviceField, r.Service).Msg(failureText(f))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
 		case errors.Is(r.Err, build.ErrStopped):

@@ -65,11 +65,14 @@ type PublishError struct {
 	Left []Change
 	// Unknown are the repositories that could not be looked at afterwards.
 	Unknown []string
+	// Unsettled is why latest may stand on several revisions, after another job moved it
+	// at the same time; nil where it does not.
+	Unsettled error
 }
 
 // Error tells the cause and the state of the tags.
 func (e *PublishError) Error() string {
-	if len(e.Left) == 0 && len(e.Unknown) == 0 {
+	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Unsettled == nil {
 		return fmt.Sprintf("tagging: %v; all tags are where they were", e.Err)
 	}
 	lines := []string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}
@@ -82,6 +85,9 @@ func (e *PublishError) Error() string {
 	}
 	for _, name := range e.Unknown {
 		lines = append(lines, fmt.Sprintf("  %s: its tags could not be read", name))
+	}
+	if e.Unsettled != nil {
+		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may stand on several revisions: %v", TagLatest, e.Unsettled))
 	}
 	return strings.Join(lines, "\n")
 }

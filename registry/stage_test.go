@@ -41,20 +41,7 @@ func newStage(t *testing.T, names ...string) *stage {
 	t.Helper()
 	server, direct := startSandbox(t)
 	s := &stage{t: t, server: server, direct: direct, wire: &wire{}}
-	s.clients = func(region string) *ecr.Client {
-		if region == "" {
-			region = homeRegion
-		}
-		return ecr.New(ecr.Options{
-			Region:           region,
-			BaseEndpoint:     aws.String(server.URL()),
-			RetryMaxAttempts: 1,
-			HTTPClient:       &http.Client{Transport: s.wire},
-			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-				return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-			}),
-		})
-	}
+	s.clients = s.over(s.wire)
 	var refs []Ref
 	for _, name := range names {
 		refs = append(refs, Ref{Name: name})
@@ -65,6 +52,35 @@ func newStage(t *testing.T, names ...string) *stage {
 	}
 	s.auth = freshAuth(t, direct(""))
 	return s
+}
+
+// over gives clients whose requests go over a wire.
+func (s *stage) over(w *wire) Clients {
+	return func(region string) *ecr.Client {
+		options := s.direct(region).Options()
+		options.HTTPClient = &http.Client{Transport: w}
+		return ecr.New(options)
+	}
+}
+
+// mutable lets all tags move.
+func (s *stage) mutable() {
+	s.t.Helper()
+	for _, repo := range s.repos {
+		_, err := s.direct("").PutImageTagMutability(s.t.Context(), &ecr.PutImageTagMutabilityInput{
+			RepositoryName: aws.String(repo.Name), ImageTagMutability: types.ImageTagMutabilityMutable,
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// extra adds a tag to all images of a publication.
+func (s *stage) extra(p *Publication, tag string) {
+	for i := range p.Images {
+		p.Images[i].Extra = append(p.Images[i].Extra, tag)
+	}
 }
 
 // image is a new one, different from all others.

@@ -44,10 +44,23 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 	slices.Sort(out.Unknown)
 	out.Unknown = slices.Compact(out.Unknown)
 	if !p.KeepLatest && len(out.Left) == 0 && len(out.Unknown) == 0 {
-		// What was moved is back whether the others can be asked or not.
-		_, _ = p.agree(ctx, clients, s, "", func(now []imageState) bool { return p.before(s, now) })
+		out.Unsettled = p.settleUndone(ctx, clients, s)
 	}
 	return out
+}
+
+// settleUndone makes sure that latest stands where it did, or on one revision of other
+// jobs. That nobody else was at work cannot always be seen, and is then taken as given.
+func (p Publication) settleUndone(ctx context.Context, clients Clients, s *Survey) error {
+	mixed := false
+	_, err := p.agree(ctx, clients, s, "", func(now []imageState) bool {
+		mixed = !p.before(s, now)
+		return !mixed
+	})
+	if !mixed {
+		return nil
+	}
+	return err
 }
 
 // before tells whether latest stands where the survey saw it.

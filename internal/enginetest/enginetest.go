@@ -43,12 +43,12 @@ type Engine struct {
 func Start(t testing.TB, opts ...Option) *Engine {
 	t.Helper()
 	Require(t)
-	e, err := launch(t.Context(), opts...)
+	e, err := Launch(t.Context(), opts...)
 	if err != nil {
 		t.Fatalf("starting the test engine: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := e.close(); err != nil {
+		if err := e.Close(); err != nil {
 			t.Errorf("stopping the test engine: %v", err)
 		}
 		if t.Failed() {
@@ -73,14 +73,23 @@ func (e *Engine) Client(t testing.TB) *client.Client {
 // Builds under way fail.
 func (e *Engine) Restart(t testing.TB) {
 	t.Helper()
-	e.again(t, func() error { return nil })
+	if err := e.again(t.Context(), func() error { return nil }); err != nil {
+		t.Fatalf("starting the test engine again: %v", err)
+	}
 }
 
 // Empty ends the daemon and starts it again with nothing cached, like the
 // fresh host that every CodeBuild job gets. Builds under way fail.
 func (e *Engine) Empty(t testing.TB) {
 	t.Helper()
-	e.again(t, func() error { return removeAll(e.root) })
+	if err := e.Renew(t.Context()); err != nil {
+		t.Fatalf("starting the test engine again: %v", err)
+	}
+}
+
+// Renew is Empty without a test around it. After an error no daemon runs.
+func (e *Engine) Renew(ctx context.Context) error {
+	return e.again(ctx, func() error { return removeAll(e.root) })
 }
 
 // Log returns what the daemon has written since it was last started.
@@ -89,22 +98,20 @@ func (e *Engine) Log() string { return e.daemon.log.String() }
 // PID is the daemon's process, for tests that kill it.
 func (e *Engine) PID() int { return e.daemon.cmd.Process.Pid }
 
-func (e *Engine) again(t testing.TB, between func() error) {
-	t.Helper()
-	err := e.daemon.stop()
-	if err == nil {
-		err = between()
+func (e *Engine) again(ctx context.Context, between func() error) error {
+	if err := e.daemon.stop(); err != nil {
+		return err
 	}
-	if err == nil {
-		err = e.run(t.Context())
+	if err := between(); err != nil {
+		return err
 	}
-	if err != nil {
-		t.Fatalf("starting the test engine again: %v", err)
-	}
+	return e.run(ctx)
 }
 
-// launch makes the directories, writes the configuration and starts the daemon.
-func launch(ctx context.Context, opts ...Option) (*Engine, error) {
+// Launch starts a daemon that no test owns, for programs that measure: they
+// look at Available first and call Close at the end. The context bounds the
+// start alone.
+func Launch(ctx context.Context, opts ...Option) (*Engine, error) {
 	dir, err := shortTempDir()
 	if err != nil {
 		return nil, err
@@ -140,8 +147,9 @@ func (e *Engine) run(ctx context.Context) error {
 	return nil
 }
 
-// close stops the daemon and removes what it left, but not a kept root.
-func (e *Engine) close() error {
+// Close stops the daemon and removes what it left, but not a kept root. It is
+// for an engine from Launch; the others are closed with their tests.
+func (e *Engine) Close() error {
 	return errors.Join(e.daemon.stop(), removeAll(e.dir))
 }
 

@@ -28,7 +28,7 @@ func Shared(t testing.TB) *Engine {
 		t.Fatal("enginetest.Shared needs a TestMain that runs enginetest.StopAfter(m)")
 	}
 	if shared.engine == nil && shared.err == nil {
-		shared.engine, shared.err = launch(t.Context())
+		shared.engine, shared.err = Launch(t.Context())
 	}
 	if shared.err != nil {
 		t.Fatalf("starting the shared test engine: %v", shared.err)
@@ -59,7 +59,7 @@ func (s stopper) Run() int {
 	if shared.engine == nil {
 		return code
 	}
-	if err := shared.engine.close(); err != nil {
+	if err := shared.engine.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "stopping the shared test engine:", err)
 		code = max(code, 1)
 	}

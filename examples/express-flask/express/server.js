@@ -13,7 +13,7 @@ app.get('/', async (_req, res) => {
   const answer = await fetch(`${flaskUrl}/bread`, { signal: AbortSignal.timeout(3000) });
   if (!answer.ok) throw new Error(`flask answered ${answer.status}`);
   const { bakery, bread } = await answer.json();
-  res.type('text').send(`Today at ${bakery}: ${bread.join(', ')}\n`);
+  res.type('text').send(`Today at ${bakery}: ${bread.join(', ') || 'nothing, come back tomorrow'}\n`);
 });
 
 app.use((err, _req, res, _next) => {
