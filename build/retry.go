@@ -34,8 +34,12 @@ func (b Backoff) pause(attempt int) time.Duration {
 }
 
 // refusals are the error codes, as containerd prints them, of answers that trying again
-// does not change (distribution-spec, "Error Codes"; ECR answers with the same).
-var refusals = []string{"denied:", "unauthorized:", "name unknown:", "name invalid:", "manifest invalid:", "tag invalid:", "unsupported:", "insufficient_scope"}
+// does not change (distribution-spec, "Error Codes"; ECR answers with the same). The
+// answer to a HEAD request has no code, only its status.
+var refusals = []string{
+	"denied:", "unauthorized:", "name unknown:", "name invalid:", "manifest invalid:", "tag invalid:", "unsupported:", "insufficient_scope",
+	"401 Unauthorized", "403 Forbidden",
+}
 
 // refused tells whether the registry said no, rather than not now. The engine hands on
 // the registry's words without a type or a status, so that these words are all there is.

@@ -86,6 +86,9 @@ func (d *liveDisplay) status(service string, s *client.SolveStatus) {
 	d.mu.Lock()
 	for _, v := range s.Vertexes {
 		if d.owns(service, v.Digest) {
+			if missedCache(v) {
+				v.Name, v.Error = v.Name+" (none yet)", ""
+			}
 			v.Name = liveName(service, v.Name)
 			out.Vertexes = append(out.Vertexes, v)
 		}
@@ -227,24 +230,26 @@ func (d *plainDisplay) output(service string, l *client.VertexLog) {
 	lines := strings.Split(step.partial+string(l.Data), "\n")
 	step.partial = lines[len(lines)-1]
 	for _, line := range lines[:len(lines)-1] {
-		d.line(service, "  "+line)
+		d.line(service, "  "+lastDrawn(line))
 	}
+}
+
+// lastDrawn is what a line that redraws itself ends as.
+func lastDrawn(line string) string {
+	line = strings.TrimRight(line, "\r")
+	return line[strings.LastIndexByte(line, '\r')+1:]
 }
 
 func (d *plainDisplay) flush(service string, step *plainStep) {
 	if step.partial != "" {
-		d.line(service, "  "+step.partial)
+		d.line(service, "  "+lastDrawn(step.partial))
 		step.partial = ""
 	}
 }
 
-// line prints one line, what redraws itself reduced to its last state.
+// line prints one line, however many the text has.
 func (d *plainDisplay) line(service, text string) {
-	text = strings.TrimRight(text, "\r\n")
-	if i := strings.LastIndexByte(text, '\r'); i >= 0 {
-		text = text[i+1:]
-	}
-	text = strings.ReplaceAll(text, "\n", " ")
+	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", " ")
 	if runes := []rune(text); len(runes) > maxLine {
 		text = string(runes[:maxLine-1]) + "…"
 	}

@@ -168,7 +168,7 @@ func on(action, repository, tag string) func(request) bool {
 	}
 }
 
-// fault answers a request with an error. Above, the tables call it by its name.
+// fault is a treatment with a name for tables.
 type fault struct {
 	name  string
 	treat treatment
@@ -207,50 +207,48 @@ func writeFault(w http.ResponseWriter, q request, status int, apiCode, registryC
 	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":"said the proxy"}]}`, registryCode)
 }
 
-// gate holds requests until the test lets them go.
+// gate holds requests, or their answers if after, until the test lets them go.
 type gate struct {
 	arrived chan request
-	open    chan bool // closed: all go on their way; true: one goes, false: one is dropped
 	after   bool
+
+	once  sync.Once
+	open  chan struct{}
+	carry bool
 }
 
-// newGate holds requests before they are carried out, or their answers if after.
-// What is still held when the test ends is dropped.
+// newGate makes a gate that drops what it holds when the test ends.
 func newGate(t *testing.T, after bool) *gate {
-	g := &gate{arrived: make(chan request, 100), open: make(chan bool), after: after}
-	done := make(chan struct{})
-	t.Cleanup(func() { close(done) })
-	go func() {
-		<-done
-		for {
-			select {
-			case g.open <- false:
-			default:
-				return
-			}
-		}
-	}()
+	g := &gate{arrived: make(chan request, 100), open: make(chan struct{}), after: after}
+	t.Cleanup(func() { g.release(false) })
 	return g
 }
 
+// release lets all requests go on, those held and those to come, or drops them.
+func (g *gate) release(carry bool) {
+	g.once.Do(func() {
+		g.carry = carry
+		close(g.open)
+	})
+}
+
 func (g *gate) treat(w http.ResponseWriter, q request, forward func(http.ResponseWriter)) {
-	if !g.after {
-		g.arrived <- q
-		if !<-g.open {
-			panic(http.ErrAbortHandler)
-		}
-		forward(w)
-		return
-	}
 	answer := httptest.NewRecorder()
-	forward(answer)
+	if g.after {
+		forward(answer)
+	}
 	g.arrived <- q
-	if !<-g.open {
+	<-g.open
+	switch {
+	case !g.carry:
 		panic(http.ErrAbortHandler)
+	case !g.after:
+		forward(w)
+	default:
+		for k, v := range answer.Header() {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes()) // the client has gone if this fails
 	}
-	for k, v := range answer.Header() {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // the client has gone if this fails
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -12,6 +13,11 @@ import (
 // TestMain puts the real main in PATH as slipway, for scripts and for tests that run it
 // as a process of its own.
 func TestMain(m *testing.M) {
+	// Most tests wait for a pause or a process rather than for a processor. What the
+	// command line says comes after this and wins.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
 	testscript.Main(enginetest.StopAfter(m), map[string]func(){
 		"slipway": func() { os.Exit(Main()) },
 	})

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -187,24 +188,29 @@ type builtService struct {
 	Digest     string `json:"digest"`
 	// State is new, unchanged (the digest is what latest stood on) or reused (nothing was built).
 	State string `json:"state"`
-	// BytesPushed counts the layers and configurations that the repository did not have
-	// under a tag that the job knew; null where that cannot be told.
+	// BytesPushed counts the layers and configurations that were new to the repository
+	// (see registry.Survey.NewBytes); null where that cannot be told.
 	BytesPushed *int64  `json:"bytesPushed"`
 	Seconds     float64 `json:"seconds"`
 }
 
 // report prints the table on stderr and the result on stdout.
-func (j *job) report(images *images, published registry.Published, total time.Duration) error {
+func (j *job) report(ctx context.Context, images *images, before *registry.Survey, published registry.Published, total time.Duration) error {
 	var rows []builtService
+	for _, s := range []*registry.Survey{before, published.Survey} {
+		if err := s.ReadParts(ctx, j.clients); err != nil {
+			j.log.Debug().Msgf("the bytes pushed cannot be told: %v", err)
+		}
+	}
 	for i, s := range j.plan.services {
 		p := images.placements[i]
 		row := builtService{
 			Service: s.target.Service, Container: s.target.Container,
 			Repository: p.Repository.URI.Name(), Tag: published.Name, Digest: p.Digest,
-			State:   j.state(s, p, images, published.Survey),
+			State:   j.state(s, p, images, before),
 			Seconds: round(images.results[s.target.Service].Duration),
 		}
-		row.BytesPushed = published.Survey.NewBytes(p.Repository.Ref, p.Digest, published.Name)
+		row.BytesPushed = before.NewBytes(published, p)
 		rows = append(rows, row)
 	}
 	printTable(j.stderr, rows)

@@ -37,7 +37,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.ensureRepositories(ctx); err != nil {
 		return refused(err)
 	}
-	survey, err := registry.Look(ctx, j.clients, j.repositories(), j.variant, nil)
+	survey, err := j.survey(ctx)
 	if err != nil {
 		return refused(err)
 	}
@@ -53,7 +53,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.define(ctx, published.Name, images); err != nil {
 		return err
 	}
-	return j.report(images, published, time.Since(started))
+	return j.report(ctx, images, survey, published, time.Since(started))
 }
 
 // job is one run of the pipeline.
@@ -72,10 +72,20 @@ type job struct {
 
 func (j *job) variant(n int) string { return revision.Variant(j.plan.hash.Name, n) }
 
-func (j *job) repositories() []registry.Repository { return j.repos }
+// survey sees to the retention of the repositories and looks where their tags stand, both
+// at once.
+func (j *job) survey(ctx context.Context) (survey *registry.Survey, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return j.ensureRetention(ctx) })
+	g.Go(func() (err error) {
+		survey, err = registry.Look(ctx, j.clients, j.repos, j.variant, nil)
+		return err
+	})
+	return survey, g.Wait()
+}
 
-// ensureRepositories finds or creates every repository, checks that tags can move in
-// them, and sees to their retention.
+// ensureRepositories finds or creates every repository and checks that tags can move in
+// them.
 func (j *job) ensureRepositories(ctx context.Context) error {
 	var refs []registry.Ref
 	for _, s := range j.plan.services {
@@ -106,10 +116,7 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 		j.repos = append(j.repos, repo)
 		j.logins.Register(repo.URI.RegistryStr(), repo.Region)
 	}
-	if err := j.distinct(); err != nil {
-		return err
-	}
-	return j.ensureRetention(ctx)
+	return j.distinct()
 }
 
 // distinct refuses two names of one repository, as a plain name and a full URI can be.

@@ -54,6 +54,9 @@ type Published struct {
 	// OvertakenBy names the revision that another job moved latest to at the same time;
 	// empty when latest stands on this one.
 	OvertakenBy string
+	// Pushed tells when each image was first pushed, by ECR's clock; nil when latest was
+	// not moved to this revision.
+	Pushed map[Ref]time.Time
 	// Survey is what stood where before.
 	Survey *Survey
 }
@@ -128,7 +131,7 @@ func Publish(ctx context.Context, clients Clients, p Publication) (Published, er
 		out.Changes = append(out.Changes, step...)
 	}
 	if !p.KeepLatest {
-		if out.OvertakenBy, err = p.settle(ctx, clients, survey, name); err != nil {
+		if err = p.settle(ctx, clients, &out); err != nil {
 			return out, p.undo(ctx, clients, survey, steps, err)
 		}
 	}

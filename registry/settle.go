@@ -20,9 +20,20 @@ import (
 // it finds a mixture, it moves latest to the revision that both jobs pick by the same
 // rule. Whoever writes last looks last, so that no mixture stays.
 //
-// It returns the name of the other revision when latest ended on that.
-func (p Publication) settle(ctx context.Context, clients Clients, s *Survey, name string) (string, error) {
-	return p.agree(ctx, clients, s, name, p.ours)
+// It notes when our images were pushed, or the name of the other revision when latest
+// ended on that.
+func (p Publication) settle(ctx context.Context, clients Clients, out *Published) (err error) {
+	out.OvertakenBy, err = p.agree(ctx, clients, out.Survey, out.Name, func(now []imageState) bool {
+		if !p.ours(now) {
+			return false
+		}
+		out.Pushed = map[Ref]time.Time{}
+		for i, image := range now {
+			out.Pushed[p.Images[i].Repository.Ref] = image.pushed
+		}
+		return true
+	})
+	return err
 }
 
 // agree looks until latest stands as it fits the job, or on one other revision, whose

@@ -35,7 +35,9 @@ func TestSettlePicksTheNewest(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				overtaken, err := p.settle(t.Context(), s.clients, survey, own)
+				out := Published{Name: own, Survey: survey}
+				err = p.settle(t.Context(), s.clients, &out)
+				overtaken := out.OvertakenBy
 				want := map[string]string{"first": name, "second": ""}[mine]
 				if err != nil || overtaken != want {
 					t.Errorf("overtaken by %q, %v, want %q", overtaken, err, want)
@@ -59,8 +61,9 @@ func TestSettleWantsCompleteRevisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if overtaken, err := p.settle(t.Context(), s.clients, survey, "first"); err != nil || overtaken != "" {
-		t.Errorf("overtaken by %q, %v", overtaken, err)
+	out := Published{Name: "first", Survey: survey}
+	if err := p.settle(t.Context(), s.clients, &out); err != nil || out.OvertakenBy != "" {
+		t.Errorf("overtaken by %q, %v", out.OvertakenBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, TagLatest: first, "partial": {"", partial}})
 }
@@ -82,8 +85,9 @@ func TestSettleIsNotFooledByExtraTags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if overtaken, err := p.settle(t.Context(), s.clients, survey, "first"); err != nil || overtaken != "second" {
-		t.Errorf("overtaken by %q, %v, want second", overtaken, err)
+	out := Published{Name: "first", Survey: survey}
+	if err := p.settle(t.Context(), s.clients, &out); err != nil || out.OvertakenBy != "second" {
+		t.Errorf("overtaken by %q, %v, want second", out.OvertakenBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, "second": second, TagLatest: second, "stable": {first[0], second[1]}})
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
@@ -47,6 +49,7 @@ type Survey struct {
 	repos []Repository
 	tags  map[Ref]map[string]Image
 	known map[Ref]map[string]Image // by digest
+	read  map[Ref]time.Time        // by ECR's clock
 }
 
 // imageReader is what a survey needs of ECR.
@@ -67,19 +70,19 @@ var manifestTypes = []string{
 // Look reads, with one call for each repository and all at once, where the variants of
 // a revision, latest and deployed stand, the extra tags named, and the digests named.
 func Look(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string) (*Survey, error) {
-	s := &Survey{repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}}
+	s := &Survey{repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}, read: map[Ref]time.Time{}}
 	if variant != nil {
 		for n := 1; n <= maxVariants; n++ {
 			s.names = append(s.names, variant(n))
 		}
 	}
-	answers := make([][]types.Image, len(repos))
+	answers := make([]answer, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
 	for i, repo := range repos {
 		ids := imageIDs(append(slices.Concat(s.names, []string{TagLatest, TagDeployed}), extra[repo.Ref]...))
 		g.Go(func() (err error) {
-			answers[i], err = readImages(ctx, clients(repo.Region), repo, ids)
+			answers[i], err = ask(ctx, clients(repo.Region), repo, ids)
 			return err
 		})
 	}
@@ -87,13 +90,17 @@ func Look(ctx context.Context, clients Clients, repos []Repository, variant Vari
 		return nil, err
 	}
 	for i, repo := range repos {
-		s.add(repo.Ref, answers[i])
+		s.add(repo.Ref, answers[i].images)
+		s.read[repo.Ref] = answers[i].at
 	}
 	return s, nil
 }
 
 func (s *Survey) add(ref Ref, images []types.Image) {
-	tags, known := map[string]Image{}, map[string]Image{}
+	if s.tags[ref] == nil {
+		s.tags[ref], s.known[ref] = map[string]Image{}, map[string]Image{}
+	}
+	tags, known := s.tags[ref], s.known[ref]
 	for _, i := range images {
 		image := Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
 		known[image.Digest] = image
@@ -101,7 +108,6 @@ func (s *Survey) add(ref Ref, images []types.Image) {
 			tags[tag] = image
 		}
 	}
-	s.tags[ref], s.known[ref] = tags, known
 }
 
 // At returns the image that a tag stands on; false when the repository lacks the tag.
@@ -148,9 +154,21 @@ func imageIDs(names []string) []types.ImageIdentifier {
 // isDigest tells a digest from a tag, which can have no colon.
 func isDigest(s string) bool { return len(s) > len("sha256:") && s[:len("sha256:")] == "sha256:" }
 
+// answer is what one repository's images were at a time by ECR's clock.
+type answer struct {
+	images []types.Image
+	at     time.Time
+}
+
 // readImages reads images with their manifests; those that are not there are left out.
 func readImages(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) ([]types.Image, error) {
-	var out []types.Image
+	out, err := ask(ctx, client, repo, ids)
+	return out.images, err
+}
+
+// ask is readImages with the time of the answer.
+func ask(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) (answer, error) {
+	var out answer
 	for chunk := range slices.Chunk(ids, maxIDs) {
 		got, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{
 			RegistryId:         registryID(repo.Ref),
@@ -159,14 +177,17 @@ func readImages(ctx context.Context, client imageReader, repo Repository, ids []
 			AcceptedMediaTypes: manifestTypes,
 		})
 		if err != nil {
-			return nil, fmt.Errorf("reading images of %s: %w", repo.Name, err)
+			return answer{}, fmt.Errorf("reading images of %s: %w", repo.Name, err)
 		}
 		for _, f := range got.Failures {
 			if f.FailureCode != types.ImageFailureCodeImageNotFound {
-				return nil, fmt.Errorf("reading image %s of %s: %s: %s", imageName(f.ImageId), repo.Name, f.FailureCode, aws.ToString(f.FailureReason))
+				return answer{}, fmt.Errorf("reading image %s of %s: %s: %s", imageName(f.ImageId), repo.Name, f.FailureCode, aws.ToString(f.FailureReason))
 			}
 		}
-		out = append(out, got.Images...)
+		out.images = append(out.images, got.Images...)
+		if at, ok := middleware.GetServerTime(got.ResultMetadata); ok && out.at.IsZero() {
+			out.at = at
+		}
 	}
 	return out, nil
 }
@@ -182,63 +203,4 @@ func imageName(id *types.ImageIdentifier) string {
 		return *id.ImageTag
 	}
 	return aws.ToString(id.ImageDigest)
-}
-
-// NewBytes counts the bytes of an image's layers and configuration that no other image
-// of the survey has in the same repository: what had to be pushed, as far as the tags
-// that were read can tell. It is nil for an image whose manifest was not read or is an
-// index, whose parts a survey does not read.
-func (s *Survey) NewBytes(ref Ref, digest, name string) *int64 {
-	image, ok := s.Known(ref, digest)
-	if !ok {
-		return nil
-	}
-	parts, ok := image.parts()
-	if !ok {
-		return nil
-	}
-	if tagged, ok := s.At(ref, name); ok && tagged.Digest == digest {
-		return new(int64)
-	}
-	had := map[string]bool{}
-	for d, other := range s.known[ref] {
-		if d == digest {
-			continue
-		}
-		p, _ := other.parts()
-		for part := range p {
-			had[part] = true
-		}
-	}
-	if latest, ok := s.At(ref, TagLatest); ok && latest.Digest == digest {
-		return new(int64)
-	}
-	total := new(int64)
-	for part, size := range parts {
-		if !had[part] {
-			*total += size
-		}
-	}
-	return total
-}
-
-// parts are the sizes of an image's layers and configuration by digest; false for an
-// index.
-func (i Image) parts() (map[string]int64, bool) {
-	type descriptor struct {
-		Digest string `json:"digest"`
-		Size   int64  `json:"size"`
-	}
-	var m struct {
-		Config descriptor   `json:"config"`
-		Layers []descriptor `json:"layers"`
-	}
-	if json.Unmarshal([]byte(i.Manifest), &m) != nil || m.Config.Digest == "" {
-		return nil, false
-	}
-	out := map[string]int64{m.Config.Digest: m.Config.Size}
-	for _, l := range m.Layers {
-		out[l.Digest] = l.Size
-	}
-	return out, true
 }

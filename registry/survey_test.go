@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -173,7 +174,8 @@ func TestNewBytes(t *testing.T) {
 	oldDigest, nextDigest := s.pushOne(0, old, TagLatest, "old"), s.pushOne(0, next)
 	other := with(t, empty.Image, 300)
 	otherDigest := s.pushOne(0, other, "other")
-	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: next})
+	child := with(t, base, 900)
+	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: child})
 	indexHash, err := index.Digest()
 	if err != nil {
 		t.Fatal(err)
@@ -181,27 +183,47 @@ func TestNewBytes(t *testing.T) {
 	if err := remote.WriteIndex(s.repos[0].URI.Digest(indexHash.String()), index, remote.WithAuth(authn.Authenticator(s.auth))); err != nil {
 		t.Fatal(err)
 	}
-	survey, err := Look(t.Context(), s.clients, s.repos, variantOf("other"), map[Ref][]string{s.repos[0].Ref: {nextDigest, indexHash.String()}})
+	before, err := Look(t.Context(), s.clients, s.repos, variantOf("other"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct {
-		what, digest, name string
-		want               *int64
-	}{
-		{"what shares a layer with latest", nextDigest, "next", aws.Int64(size(t, next, 1))},
-		{"what latest stands on", oldDigest, "next", aws.Int64(0)},
-		{"what the revision has already", otherDigest, "other", aws.Int64(0)},
-		{"what shares nothing", otherDigest, "next", aws.Int64(size(t, other, 0))},
-		{"an index", indexHash.String(), "next", nil},
-		{"what was not read", "sha256:" + strings.Repeat("0", 64), "next", nil},
-	} {
-		got := survey.NewBytes(s.repos[0].Ref, c.digest, c.name)
-		if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
-			t.Errorf("%s: %v new bytes, want %v", c.what, show(got), show(c.want))
+	digests := []string{nextDigest, indexHash.String(), unreadDigest}
+	after, err := Look(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: digests[:2]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(what, digest string, p Published, want *int64) {
+		t.Helper()
+		p.Survey = after
+		got := before.NewBytes(p, Placement{Repository: s.repos[0], Digest: digest})
+		if (got == nil) != (want == nil) || got != nil && *got != *want {
+			t.Errorf("%s: %v new bytes, want %v", what, show(got), show(want))
 		}
 	}
+	check("what shares a layer with latest", nextDigest, Published{}, aws.Int64(size(t, next, 1)))
+	check("what latest stands on", oldDigest, Published{}, aws.Int64(0))
+	check("what the revision has already", otherDigest, Published{}, aws.Int64(0))
+	check("what was not read", unreadDigest, Published{}, nil)
+	check("an index whose parts were not read", indexHash.String(), Published{}, nil)
+	pushed := func(at time.Time) Published {
+		return Published{Pushed: map[Ref]time.Time{s.repos[0].Ref: at}}
+	}
+	check("what was pushed long ago", nextDigest, pushed(time.Now().Add(-time.Hour)), aws.Int64(0))
+	check("what was pushed since", nextDigest, pushed(time.Now().Add(time.Hour)), aws.Int64(size(t, next, 1)))
+
+	s.server.ResetCalls()
+	if err := after.ReadParts(t.Context(), s.clients); err != nil {
+		t.Fatal(err)
+	}
+	wantCalls(t, s.server, "BatchGetImage", 1)
+	check("an index", indexHash.String(), Published{}, aws.Int64(size(t, child, 1)))
+	if err := before.ReadParts(t.Context(), s.clients); err != nil {
+		t.Fatal(err)
+	}
+	wantCalls(t, s.server, "BatchGetImage", 1)
 }
+
+var unreadDigest = "sha256:" + strings.Repeat("0", 64)
 
 func show(n *int64) string {
 	if n == nil {

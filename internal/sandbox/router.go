@@ -23,6 +23,8 @@ func (s *Server) handler(g *registry) http.Handler {
 		}
 		rec, r := s.calls.watch(w, r)
 		defer rec.done()
+		// AWS's clients correct their own clock by the server's.
+		w.Header().Set("Date", s.clock.Now().UTC().Format(http.TimeFormat))
 		switch {
 		case r.Header.Get("X-Amz-Target") != "":
 			s.serveJSON(rec, r)

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The budgets. Each is a promise of the README's.
+const (
+	coldBudget    = 1.05 // of the bare solves
+	sameBudget    = 0.5  // of buildx bake
+	cachedBudget  = 1.3  // of the bare solves
+	planBudget    = 200 * time.Millisecond
+	startUpBudget = 50 * time.Millisecond
+	memoryBudget  = int64(100 << 20) // bytes
+)
+
+const (
+	// shortRuns is how much more often a build that takes a second is measured.
+	shortRuns = 3
+	// starts is how often the program is started, and planned with.
+	starts = 20
+)
+
+// stage is one measurement and its rows of the table.
+type stage struct {
+	name    string
+	measure func(*bench, context.Context) ([]row, error)
+}
+
+var stages = []stage{
+	{"start-up", (*bench).startUp},
+	{"plan", (*bench).plan},
+	{"cold", (*bench).cold},
+	{"unchanged", (*bench).unchanged},
+	{"cached", (*bench).cached},
+}
+
+func stageNames() []string {
+	var out []string
+	for _, s := range stages {
+		out = append(out, s.name)
+	}
+	return out
+}
+
+func chosen(only string) []stage {
+	if only == "" {
+		return stages
+	}
+	for _, s := range stages {
+		if s.name == only {
+			return []stage{s}
+		}
+	}
+	return nil
+}
+
+func (b *bench) startUp(ctx context.Context) ([]row, error) {
+	wall, _, err := b.times(ctx, b.dir, "version")
+	if err != nil {
+		return nil, err
+	}
+	return []row{limitRow("start-up: `slipway version`", seconds(wall), wall, startUpBudget, seconds(startUpBudget))}, nil
+}
+
+func (b *bench) plan(ctx context.Context) ([]row, error) {
+	dir := filepath.Join(b.dir, "large")
+	if err := writeLargeProject(dir); err != nil {
+		return nil, err
+	}
+	plain, plainUser, err := b.times(ctx, dir, "build", "--plan")
+	if err != nil {
+		return nil, err
+	}
+	if err := commit(ctx, dir); err != nil {
+		return nil, err
+	}
+	git, gitUser, err := b.times(ctx, dir, "build", "--plan")
+	if err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("plan of %d services", planCount)
+	return []row{
+		limitRow(what+", in git", fmt.Sprintf("%s (user %s)", seconds(git), seconds(gitUser)), git, planBudget, seconds(planBudget)),
+		{what: what + ", hash from the content", slipway: fmt.Sprintf("%s (user %s)", seconds(plain), seconds(plainUser))},
+	}, nil
+}
+
+// times is how long Slipway takes for a command, and how much of a core's time,
+// as medians. The first run is not counted: it reads the program from the disk.
+func (b *bench) times(ctx context.Context, dir string, args ...string) (wall, user time.Duration, err error) {
+	var walls, users []time.Duration
+	for i := range starts + 1 {
+		cmd := exec.CommandContext(ctx, b.slipwayBin, args...)
+		cmd.Dir, cmd.Env = dir, b.stand.environ()
+		start := time.Now()
+		if err := quietly(cmd); err != nil {
+			return 0, 0, err
+		}
+		if i > 0 {
+			walls, users = append(walls, time.Since(start)), append(users, cmd.ProcessState.UserTime())
+		}
+	}
+	b.say("slipway %s took %s", strings.Join(args, " "), seconds(median(walls)))
+	return median(walls), median(users), nil
+}
+
+// cold builds everything on an empty engine into empty repositories.
+func (b *bench) cold(ctx context.Context) ([]row, error) {
+	var entries []entry
+	for i, c := range b.everyone() {
+		prefix := func(round int) string { return fmt.Sprintf("cold-%d-%d", round, i) }
+		entries = append(entries, entry{
+			contestant: c,
+			prepare: func(ctx context.Context, round int) error {
+				return errors.Join(b.stand.engine.Renew(ctx), b.stand.createRepositories(ctx, prefix(round), b.project.services))
+			},
+			job: func(round int) job { return job{prefix: prefix(round), tag: "one"} },
+			check: func(ctx context.Context, j job) error {
+				_, err := b.pushed(ctx, j)
+				return err
+			},
+		})
+	}
+	samples, err := interleave(ctx, b.runs, entries, b.tell("cold"))
+	if err != nil {
+		return nil, err
+	}
+	rows := b.compare("cold build of eight services", samples, coldBudget, 0)
+	most := peak(samples[0])
+	if most == 0 {
+		return nil, errors.New("the system does not say how much memory slipway took")
+	}
+	return append(rows, limitRow("memory of slipway in the cold build", fmt.Sprintf("%d MiB", most>>20), most, memoryBudget, "100 MiB")), nil
+}
+
+// unchanged builds again what is in the engine and in the repositories: under
+// the same tag, and under a new one as a commit does that changes no image.
+func (b *bench) unchanged(ctx context.Context) ([]row, error) {
+	seeds, err := b.seed(ctx, b.everyone(), func(i int) job { return job{prefix: fmt.Sprintf("again-%d", i), tag: "seed"} })
+	if err != nil {
+		return nil, err
+	}
+	same, err := interleave(ctx, b.runs*shortRuns, b.again(seeds, sameTag), b.tell("unchanged, same tag"))
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := interleave(ctx, b.runs*shortRuns, b.again(seeds, newTag), b.tell("unchanged, new tag"))
+	if err != nil {
+		return nil, err
+	}
+	return append(
+		b.compare("nothing changed, the same hash", same, 0, sameBudget),
+		b.compare("nothing changed, a new hash", fresh, 0, 0)...,
+	), nil
+}
+
+// cached builds on an emptied engine what the repositories keep a cache of. All
+// work in the same repositories and import the cache that Slipway exported.
+func (b *bench) cached(ctx context.Context) ([]row, error) {
+	who := b.everyone()
+	who[0] = slipway{b, []string{"--cache", "registry"}}
+	seeds, err := b.seed(ctx, who, func(i int) job { return job{prefix: "cached", tag: fmt.Sprintf("seed-%d", i), cached: true} })
+	if err != nil {
+		return nil, err
+	}
+	entries := b.again(seeds, newTag)
+	for i := range entries {
+		entries[i].prepare = func(ctx context.Context, _ int) error { return b.stand.engine.Renew(ctx) }
+	}
+	samples, err := interleave(ctx, b.runs*shortRuns, entries, b.tell("emptied engine, remote cache"))
+	if err != nil {
+		return nil, err
+	}
+	return b.compare("emptied engine, remote cache", samples, cachedBudget, 0), nil
+}
+
+// seed is a contestant's first build, which the later ones repeat.
+type seed struct {
+	job     job
+	digests string
+}
+
+// seed builds once for each contestant. Slipway comes first: its cache is there
+// for the others.
+func (b *bench) seed(ctx context.Context, who []contestant, first func(i int) job) ([]seed, error) {
+	var seeds []seed
+	made := map[string]bool{}
+	for i, c := range who {
+		j := first(i)
+		if !made[j.prefix] {
+			if err := b.stand.createRepositories(ctx, j.prefix, b.project.services); err != nil {
+				return nil, err
+			}
+			made[j.prefix] = true
+		}
+		b.say("%s: seeding %s", c.name(), j.prefix)
+		if _, err := c.build(ctx, j); err != nil {
+			return nil, contestError{c.name(), err}
+		}
+		digests, err := b.pushed(ctx, j)
+		if err != nil {
+			return nil, contestError{c.name(), err}
+		}
+		seeds = append(seeds, seed{j, digests})
+	}
+	return seeds, nil
+}
+
+func sameTag(seed string, _ int) string { return seed }
+
+func newTag(seed string, round int) string { return fmt.Sprintf("%s-%d", seed, round) }
+
+// again repeats the seeds. Digests other than the seed's would mean that the
+// cache was not used: file times alone make another layer of every RUN.
+func (b *bench) again(seeds []seed, tag func(seed string, round int) string) []entry {
+	var entries []entry
+	for i, c := range b.everyone() {
+		entries = append(entries, entry{
+			contestant: c,
+			prepare:    func(context.Context, int) error { return nil },
+			job: func(round int) job {
+				j := seeds[i].job
+				j.tag = tag(j.tag, round)
+				return j
+			},
+			check: func(ctx context.Context, j job) error {
+				digests, err := b.pushed(ctx, j)
+				if err == nil && digests != seeds[i].digests {
+					err = fmt.Errorf("%s: other digests than before, so the cache was not used", j.tag)
+				}
+				return err
+			},
+		})
+	}
+	return entries
+}
+
+// compare makes a row for each contestant beside Slipway, whose samples are the
+// first. A budget of 0 is none.
+func (b *bench) compare(what string, samples [][]sample, bareBudget, bakeBudget float64) []row {
+	var rows []row
+	ours := median(walls(samples[0]))
+	for i, c := range b.others() {
+		budget := bareBudget
+		if i > 0 {
+			budget = bakeBudget
+		}
+		rows = append(rows, ratioRow(what, ours, c.name(), median(walls(samples[i+1])), budget))
+	}
+	return rows
+}

@@ -1,0 +1,56 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/smithy-go"
+
+	"slipway/artifact"
+	"slipway/build"
+	"slipway/registry"
+	"slipway/revision"
+)
+
+func TestExitCode(t *testing.T) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		want int
+	}{
+		{t.Context(), errors.New("anything"), exitOther},
+		{t.Context(), &usageError{err: errors.New("x")}, exitUsage},
+		{t.Context(), &build.InputError{Problem: "x"}, exitUsage},
+		{t.Context(), revision.Validate("latest"), exitUsage},
+		{t.Context(), &artifact.TooLargeError{}, exitUsage},
+		{t.Context(), &buildsFailed{failed: []string{"a"}}, exitBuild},
+		{t.Context(), &awsError{err: errors.New("x")}, exitAWS},
+		{t.Context(), &registry.PublishError{Err: errors.New("x")}, exitAWS},
+		{t.Context(), &registry.MissingError{}, exitAWS},
+		{t.Context(), &registry.ImmovableError{}, exitAWS},
+		{t.Context(), &smithy.GenericAPIError{Code: "x"}, exitAWS},
+		// A bad name that is found only once AWS has answered is bad input all the same.
+		{t.Context(), refused(&build.InputError{Problem: "x"}), exitUsage},
+		{t.Context(), context.Canceled, exitOther},
+		{cancelled, refused(context.Canceled), exitInterrupted},
+		{cancelled, &buildsFailed{failed: []string{"a"}}, exitBuild},
+	} {
+		if got := exitCode(c.ctx, fmt.Errorf("wrapped: %w", c.err)); got != c.want {
+			t.Errorf("%T %v: exit code %d, want %d", c.err, c.err, got, c.want)
+		}
+	}
+}
+
+// TestExitCodesAreDocumented keeps the help and the README to the codes that there are.
+func TestExitCodesAreDocumented(t *testing.T) {
+	for _, code := range []int{exitDone, exitOther, exitUsage, exitBuild, exitAWS, exitRollout, exitRolledBack, exitTimeout, exitInterrupted} {
+		if !strings.Contains(exitCodesHelp, fmt.Sprintf("\n  %-5d", code)) {
+			t.Errorf("the help does not tell code %d", code)
+		}
+	}
+}

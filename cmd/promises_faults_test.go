@@ -1,0 +1,196 @@
+package cmd
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"slipway/internal/sandbox"
+)
+
+// TestFaultsThatPass lets the first request of every kind to every repository
+// fail, one way at a time: the job ends as if nothing had been.
+func TestFaultsThatPass(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T) *shop {
+		s := newShop(t, "passing faults", sandbox.Options{})
+		s.stockSome("passing faults", wares[:3]) // the fourth repository is yet to be made
+		s.build("one", "--cache", "none").wait(exitDone)
+		s.stock("passing faults, next")
+		return s
+	}
+	calm := open(t)
+	calm.build("two", "--cache", "none").wait(exitDone)
+	want := calm.state()
+	for _, f := range []fault{serverError, throttled, cutOff, answerLost} {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			first := &firsts{seen: map[request]int{}}
+			s.proxy.set(&rule{match: first.match, treat: f.treat})
+			s.build("two", "--cache", "none").wait(exitDone)
+			first.wantAll(t)
+			same(t, s.state(), want)
+		})
+	}
+}
+
+// firsts matches the first request of each kind.
+type firsts struct {
+	mu   sync.Mutex
+	seen map[request]int
+}
+
+func (f *firsts) match(q request) bool {
+	if !q.api {
+		q.tag = "" // it is a digest
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen[q]++
+	return f.seen[q] == 1
+}
+
+// wantAll checks that each kind of request was made, and made again.
+func (f *firsts) wantAll(t *testing.T) {
+	t.Helper()
+	want := []request{
+		{action: "DescribeRepositories", api: true},
+		{action: "GetAuthorizationToken", api: true},
+		{"CreateRepository", "shop/d", "", true},
+		{"PutLifecyclePolicy", "shop/d", "", true},
+	}
+	for _, ware := range wares {
+		repo := "shop/" + ware
+		for _, action := range []string{"GetLifecyclePolicy", "BatchGetImage", "DescribeImages"} {
+			want = append(want, request{action, repo, "", true})
+		}
+		tags := []string{"two", "latest", "deployed"}
+		if ware == "d" {
+			tags = tags[:2] // nothing of it ran
+		}
+		for _, tag := range tags {
+			want = append(want, request{"PutImage", repo, tag, true})
+		}
+		for _, action := range []string{"HEAD blob", "POST upload", "PUT upload", "PUT manifest"} {
+			want = append(want, request{action, repo, "", false})
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, q := range want {
+		if f.seen[q] < 2 {
+			t.Errorf("%+v was made %d times, want more than one", q, f.seen[q])
+		}
+	}
+}
+
+// step is a point at which a job can meet a fault that does not pass.
+type step struct {
+	action, repository, tag string
+	codes                   []int
+	flags                   []string
+}
+
+var (
+	apiSteps = []step{
+		{action: "DescribeRepositories", codes: []int{exitAWS}},
+		{action: "GetLifecyclePolicy", repository: "shop/c", codes: []int{exitAWS}},
+		{action: "PutLifecyclePolicy", repository: "shop/c", codes: []int{exitAWS}, flags: []string{"--retention-days", "9"}},
+		{action: "BatchGetImage", repository: "shop/c", codes: []int{exitAWS}},
+		{action: "GetAuthorizationToken", codes: []int{exitBuild, exitAWS}},
+		{action: "PutImage", repository: "shop/c", tag: "two", codes: []int{exitAWS}},
+		{action: "PutImage", repository: "shop/c", tag: "deployed", codes: []int{exitAWS}},
+		{action: "PutImage", repository: "shop/c", tag: "latest", codes: []int{exitAWS}},
+		{action: "DescribeImages", repository: "shop/c", codes: []int{exitAWS}},
+	}
+	// The engine tries each of these for seven seconds.
+	registrySteps = []step{
+		{action: "POST upload", repository: "shop/c", codes: []int{exitBuild}},
+		{action: "PUT manifest", repository: "shop/c", codes: []int{exitBuild}},
+	}
+)
+
+// TestFaultsThatStay finds all tags and definitions as they were.
+func TestFaultsThatStay(t *testing.T) {
+	t.Parallel()
+	tagging := slices.DeleteFunc(slices.Clone(apiSteps), func(s step) bool { return s.action != "PutImage" && s.action != "DescribeImages" })
+	for _, c := range []struct {
+		fault fault
+		steps []step
+	}{
+		{serverError, apiSteps},
+		{serverError, registrySteps[:1]},
+		{serverError, registrySteps[1:]},
+		{throttled, slices.Concat(tagging, registrySteps)},
+		{cutOff, tagging},
+		{answerLost, tagging},
+	} {
+		t.Run(c.fault.name+" "+c.steps[0].action, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t, "staying faults", sandbox.Options{})
+			s.build("zero", "--cache", "none").wait(exitDone)
+			s.stock("staying faults, one")
+			s.build("one", "--cache", "none").wait(exitDone)
+			before := s.tags()
+			policies := s.policies()
+			for _, step := range c.steps {
+				s.stock("staying faults, two")
+				r := &rule{match: on(step.action, step.repository, step.tag), treat: c.fault.treat}
+				s.proxy.set(r)
+				job := s.build(slices.Concat(quick, []string{"two", "--cache", "none"}, step.flags)...)
+				job.wait(step.codes...)
+				s.proxy.set()
+				if s.proxy.count(r) == 0 {
+					t.Errorf("%+v: no such request", step)
+				}
+				same(t, s.tags(), before)
+				if step.action != "PutLifecyclePolicy" {
+					same(t, s.policies(), policies)
+				}
+				s.defines("one")
+				if t.Failed() {
+					t.Fatalf("%+v:\n%s", step, &job.stderr)
+				}
+				if job.stdout.Len() > 0 {
+					t.Errorf("%+v: there is a result: %s", step, &job.stdout)
+				}
+				policies = s.policies()
+			}
+			s.build("two", "--cache", "none").wait(exitDone)
+			s.complete("two", true)
+		})
+	}
+}
+
+func (s *shop) policies() map[string]string {
+	out := map[string]string{}
+	for _, repo := range s.aws.Repositories() {
+		out[repo] = s.aws.Policy(repo)
+	}
+	return out
+}
+
+// TestUndoFails lets the taking back fail too: the error says what stands where.
+func TestUndoFails(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "undo", sandbox.Options{})
+	s.build("one").wait(exitDone)
+	before := s.tags()
+	s.stock("undo, next")
+	s.proxy.set(
+		&rule{match: on("DescribeImages", "", ""), treat: serverError.treat},
+		// The second one is the way back.
+		&rule{match: on("PutImage", "shop/b", "latest"), skip: 1, treat: serverError.treat},
+	)
+	r := s.build(append(slices.Clone(quick), "two")...).wait(exitAWS)
+	after := s.tags()
+	r.says("not all tags could be put back:", "shop/b:latest stands on "+after["shop/b:latest"]+", before on "+before["shop/b:latest"])
+	if strings.Contains(r.stderr.String(), "shop/a:latest stands") {
+		t.Error("more is said to be left than is")
+	}
+	before["shop/b:latest"] = after["shop/b:latest"]
+	delete(after, "shop/b:two") // its only other tag went, or stayed with latest
+	same(t, after, before)
+}

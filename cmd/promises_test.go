@@ -1,0 +1,309 @@
+package cmd
+
+import (
+	"encoding/json"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"slipway/internal/enginetest"
+	"slipway/internal/sandbox"
+)
+
+const definitions = "imagedefinitions.json"
+
+// TestOneServiceFails is promise 1 for the build itself.
+func TestOneServiceFails(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "fails", sandbox.Options{})
+	s.write("c/Dockerfile", "FROM scratch\nCOPY file /file\nCOPY missing /missing\n")
+	r := s.build("one").wait(exitBuild)
+	r.says("COPY missing /missing", ">>>", "1 service failed to build: c; no tag was moved")
+	if tags := s.tags(); len(tags) > 0 {
+		t.Errorf("there are tags: %v", tags)
+	}
+	for _, ware := range []string{"a", "b", "d"} {
+		if got := s.aws.Digests("shop/" + ware); len(got) != 1 {
+			t.Errorf("%s was not built: %v", ware, got)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(s.dir, definitions)); err == nil || r.stdout.Len() > 0 {
+		t.Errorf("there are definitions, or a result: %q", &r.stdout)
+	}
+
+	// The same with a revision in place: it stays as it is.
+	s.stock("fails")
+	s.build("one").wait(exitDone)
+	before := s.tags()
+	s.stock("fails again")
+	s.write("c/Dockerfile", "FROM nosuchstage AS x\nFROM scratch\nCOPY --from=y /file /file\n")
+	s.build("two").wait(exitBuild)
+	same(t, s.tags(), before)
+}
+
+func TestFailFast(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "fast", sandbox.Options{})
+	s.write("c/Dockerfile", "FROM scratch\nCOPY missing /missing\n")
+	g := newGate(t, false)
+	s.proxy.set(&rule{match: on("POST upload", "", ""), treat: g.treat})
+	r := s.build("one", "--fail-fast").wait(exitBuild)
+	r.says("1 service failed to build: c; not built: a, b, d; no tag was moved")
+	for _, ware := range wares {
+		if got := s.aws.Digests("shop/" + ware); len(got) != 0 {
+			t.Errorf("%s was pushed: %v", ware, got)
+		}
+	}
+}
+
+// TestImmutableRepository finds a repository whose latest cannot move before
+// anything is made, built or pushed.
+func TestImmutableRepository(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "immutable", sandbox.Options{})
+	client := ecr.New(ecr.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(s.aws.URL()),
+		Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
+	})
+	_, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
+		RepositoryName: aws.String("shop/b"), ImageTagMutability: types.ImageTagMutabilityImmutable,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.aws.ResetCalls()
+	before := s.state()
+	s.build("one").wait(exitAWS).says("aws ecr put-image-tag-mutability", "--repository-name shop/b", "IMMUTABLE_WITH_EXCLUSION")
+	for _, action := range []string{"CreateRepository", "PutLifecyclePolicy", "PutImage"} {
+		if n := s.calls("ecr", action); n > 0 {
+			t.Errorf("%d calls of %s", n, action)
+		}
+	}
+	if n := s.calls("registry", ""); n > 0 {
+		t.Errorf("%d calls of the registry", n)
+	}
+	same(t, s.state(), before)
+}
+
+// TestSameDigestOnAFreshHost is promise 5: with the remote cache, a host that
+// has nothing builds the same digests, whatever times its files have.
+func TestSameDigestOnAFreshHost(t *testing.T) {
+	t.Parallel()
+	engine := enginetest.Start(t)
+	s := openShop(t, "fresh", sandbox.Options{}, engine.Addr)
+	s.build("one", "--cache", "registry").wait(exitDone)
+	one := s.tags()
+	again := func(hash, cache string, at time.Time) map[string]string {
+		engine.Empty(t)
+		for _, ware := range wares {
+			if err := os.Chtimes(filepath.Join(s.dir, ware, "file"), at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.build(hash, "--cache", cache).wait(exitDone)
+		return s.tags()
+	}
+	two := again("two", "registry", time.Date(2026, 11, 21, 6, 0, 0, 0, time.UTC))
+	for _, ware := range wares {
+		if repo := "shop/" + ware; two[repo+":two"] != one[repo+":one"] {
+			t.Errorf("%s is %s, was %s", ware, two[repo+":two"], one[repo+":one"])
+		}
+	}
+	// Without the cache, the times do make a difference: it was the cache.
+	three := again("three", "none", time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
+	if three["shop/a:three"] == one["shop/a:one"] {
+		t.Error("the digest is the same without the cache: this test proves nothing")
+	}
+}
+
+// TestSameHashAgain reuses a revision, and gives another name to what came out
+// differently.
+func TestSameHashAgain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "again", sandbox.Options{})
+	first := s.build("one").wait(exitDone)
+	before := s.state()
+	s.aws.ResetCalls()
+	second := s.build("one").wait(exitDone)
+	second.says("nothing to build")
+	same(t, s.state(), before)
+	if first.stdout.String() != second.stdout.String() || first.stdout.Len() == 0 {
+		t.Errorf("the result was\n%sand is\n%s", &first.stdout, &second.stdout)
+	}
+	for _, action := range []string{"GetAuthorizationToken", "PutImage", "PutLifecyclePolicy", "BatchDeleteImage"} {
+		if n := s.calls("ecr", action); n > 0 {
+			t.Errorf("%d calls of %s", n, action)
+		}
+	}
+	if n := s.calls("registry", ""); n > 0 {
+		t.Errorf("%d calls of the registry", n)
+	}
+
+	s.write("b/file", "something else")
+	third := s.build("one", "--rebuild").wait(exitDone)
+	third.says("this one is one.2")
+	s.complete("one.2", true)
+	after := s.tags()
+	for _, ware := range wares {
+		repo := "shop/" + ware
+		if after[repo+":one"] != before[repo+":one"] {
+			t.Errorf("%s:one moved from %s to %s", repo, before[repo+":one"], after[repo+":one"])
+		}
+		if changed := after[repo+":one.2"] != after[repo+":one"]; changed != (ware == "b") {
+			t.Errorf("%s: one is %s, one.2 is %s", repo, after[repo+":one"], after[repo+":one.2"])
+		}
+	}
+	s.defines("one.2")
+}
+
+// defines checks that the definitions name a revision's images.
+func (s *shop) defines(name string) {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, definitions))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var got []struct{ Name, ImageURI string }
+	if err := json.Unmarshal(data, &got); err != nil || len(got) != len(wares) {
+		s.t.Fatalf("%s: %v\n%s", definitions, err, data)
+	}
+	for i, ware := range wares {
+		if want := s.proxy.host() + "/shop/" + ware + ":" + name; got[i].Name != ware || got[i].ImageURI != want {
+			s.t.Errorf("%s[%d] is %+v, want %s with %s", definitions, i, got[i], ware, want)
+		}
+	}
+}
+
+// TestSubset builds one service: the others' latest images join its revision.
+func TestSubset(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "subset", sandbox.Options{})
+	s.build("one", "b").wait(exitUsage).says("services.a", "no latest image")
+	if tags := s.tags(); len(tags) > 0 {
+		t.Errorf("there are tags: %v", tags)
+	}
+	s.build("one").wait(exitDone)
+	one := s.tags()
+	s.stock("subset, all changed")
+	s.aws.ResetCalls()
+	s.build("two", "b").wait(exitDone)
+	s.complete("two", true)
+	s.defines("two")
+	for _, ware := range wares {
+		repo := "shop/" + ware
+		if changed := s.tags()[repo+":two"] != one[repo+":one"]; changed != (ware == "b") {
+			t.Errorf("%s: changed: %v", repo, changed)
+		}
+	}
+	for _, c := range s.aws.Calls() {
+		if c.Service == "registry" && strings.HasPrefix(c.Action, "PUT") && c.Repository != "shop/b" {
+			t.Errorf("%s in %s", c.Action, c.Repository)
+		}
+	}
+}
+
+// TestTokensLeaveNoTrace is promise 6.
+func TestTokensLeaveNoTrace(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "tokens", sandbox.Options{})
+	r := s.start("build", "--create-repositories", "--hash", "one", "--log-level", "debug", "--cache", "registry", "--progress", "plain").wait(exitDone)
+	tokens := s.proxy.tokens()
+	if len(tokens) == 0 {
+		t.Fatal("no token was seen: this test proves nothing")
+	}
+	for _, token := range tokens {
+		if strings.Contains(r.stderr.String()+r.stdout.String(), token) {
+			t.Error("the token is in the output")
+		}
+		for path, content := range s.state() {
+			if strings.Contains(content, token) {
+				t.Errorf("the token is in %s", path)
+			}
+		}
+	}
+	err := filepath.WalkDir(s.home, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && path != s.home {
+			t.Errorf("%s was written", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTokenExpires lets ECR's token run out in the middle of the pushes.
+func TestTokenExpires(t *testing.T) {
+	t.Parallel()
+	const life, more = 8 * time.Second, 9 * time.Second
+	t.Run("by the clock that slipway knows", func(t *testing.T) {
+		t.Parallel()
+		s := newShop(t, "expires", sandbox.Options{TokenLifetime: life})
+		slow := func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+			<-time.After(more)
+			forward(w)
+		}
+		s.proxy.set(&rule{match: on("PUT manifest", "", ""), times: len(wares), treat: slow})
+		s.renewed()
+	})
+	t.Run("although it should be good", func(t *testing.T) {
+		t.Parallel()
+		s := newShop(t, "expires early", sandbox.Options{})
+		moved := func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+			s.aws.Advance(13 * time.Hour)
+			forward(w)
+		}
+		s.proxy.set(&rule{match: on("PUT manifest", "", ""), times: 1, treat: moved})
+		s.renewed()
+	})
+}
+
+func (s *shop) renewed() {
+	s.t.Helper()
+	s.build("one").wait(exitDone).says("expired")
+	s.complete("one", true)
+	s.defines("one")
+	if n := s.calls("ecr", "GetAuthorizationToken"); n < 2 {
+		s.t.Errorf("%d calls of GetAuthorizationToken, want more than one", n)
+	}
+}
+
+// TestTwoBuildsAtOnce lets two builds of different hashes race.
+func TestTwoBuildsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "racer one", sandbox.Options{})
+	other := s.another("racer two")
+	jitter := func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+		<-time.After(rand.N(20 * time.Millisecond))
+		forward(w)
+	}
+	s.proxy.set(&rule{match: func(q request) bool { return q.api }, treat: jitter})
+	for round := range 4 {
+		names := []string{"one-" + string(rune('a'+round)), "two-" + string(rune('a'+round))}
+		s.stock(names[0])
+		other.stock(names[1])
+		one, two := s.startBuild(names[0]), other.startBuild(names[1])
+		one.wait(exitDone)
+		two.wait(exitDone)
+		tags := s.tags()
+		winner := names[0]
+		if tags["shop/a:latest"] == tags["shop/a:"+names[1]] {
+			winner = names[1]
+		}
+		for _, name := range names {
+			s.complete(name, name == winner)
+		}
+		s.defines(names[0])
+		other.defines(names[1])
+	}
+}
