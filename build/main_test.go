@@ -18,6 +18,10 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(userOfOwnEngine); dir != "" {
+		useOwnEngine(dir)
+		return
+	}
 	os.Exit(enginetest.StopAfter(m).Run())
 }
 

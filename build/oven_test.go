@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	docker "github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -73,6 +74,9 @@ func plan(t *testing.T, dir string, environ ...string) []build.Target {
 	return list
 }
 
+// limit is how long a build that hangs holds a test up.
+const limit = time.Minute
+
 // bake builds the targets and returns the results by service.
 func (o *oven) bake(ctx context.Context, t *testing.T, list []build.Target, opts build.RunOptions) map[string]build.Result {
 	t.Helper()
@@ -82,6 +86,8 @@ func (o *oven) bake(ctx context.Context, t *testing.T, list []build.Target, opts
 	if opts.Login == nil {
 		opts.Login = anonymous
 	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	results, err := build.Run(ctx, o.engine, list, opts)
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ func (m *meeting) next(t *testing.T) *guest {
 	select {
 	case g := <-m.came:
 		return g
-	case <-time.After(time.Minute):
+	case <-time.After(limit):
 		t.Error("nobody came")
 		return nil
 	}
@@ -231,7 +231,7 @@ func TestCancel(t *testing.T) {
 				t.Errorf("%s: %+v", name, r)
 			}
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(limit):
 		t.Fatal("the build goes on")
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+	"github.com/rs/zerolog"
 
 	"slipway/registry"
 )
@@ -30,8 +32,11 @@ type cloud struct {
 
 // openCloud finds credentials and region by the SDK's default chain, and asks for the
 // credentials at once: without them nothing else is worth a try.
-func openCloud(ctx context.Context, region string) (*cloud, error) {
-	var opts []func(*config.LoadOptions) error
+func openCloud(ctx context.Context, log zerolog.Logger, region string) (*cloud, error) {
+	// The SDK would write its warnings to stderr by itself.
+	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.LoggerFunc(func(c logging.Classification, format string, v ...any) {
+		log.Debug().Msgf("AWS SDK: %s: "+format, append([]any{c}, v...)...)
+	}))}
 	if region != "" {
 		opts = append(opts, config.WithRegion(region))
 	}

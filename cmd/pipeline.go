@@ -26,7 +26,7 @@ import (
 func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	started := time.Now()
 	w.log.Info().Msgf("%s: %s to build as %s (%s)", p.project, plural(len(p.targets()), "service"), p.hash.Name, p.hash.Detail)
-	cloud, err := openCloud(ctx, o.aws.region)
+	cloud, err := openCloud(ctx, w.log, o.aws.region)
 	if err != nil {
 		return err
 	}

@@ -227,7 +227,6 @@ func freshAuth(t *testing.T, api *ecr.Client) authn.Authenticator {
 // slowPreviewer is busy with somebody else's preview at first, and then takes
 // its time.
 type slowPreviewer struct {
-	previewClient
 	busy, pending, started int
 	status                 types.LifecyclePolicyPreviewStatus
 }

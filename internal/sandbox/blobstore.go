@@ -104,15 +104,6 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// sendTo repeats the answer to a client.
-func (a *answer) sendTo(w http.ResponseWriter) {
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body.Bytes()) // the client has gone if this fails
-}
-
 // silent makes the distribution library keep its log to itself. The library
 // takes its logger from the context under a key it does not export, and else
 // uses logrus's global one, which is not ours to change; so the key is told by

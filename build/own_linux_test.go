@@ -1,0 +1,278 @@
+package build_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"slipway/build"
+	"slipway/internal/enginetest"
+)
+
+// userOfOwnEngine makes the test binary a job that uses the engine in the directory it
+// names until it is killed.
+const userOfOwnEngine = "SLIPWAY_TEST_USER_OF_OWN_ENGINE"
+
+func useOwnEngine(dir string) {
+	e, err := build.FindEngine(context.Background(), build.EngineOptions{Address: build.EngineOwn, StateDir: dir, Binary: buildkitd()})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("ready at", e.Address)
+	io.Copy(io.Discard, os.Stdin) // for ever: nobody closes it
+}
+
+func buildkitd() string {
+	if path := os.Getenv("SLIPWAY_TEST_BUILDKITD"); path != "" {
+		return path
+	}
+	path, err := filepath.Abs("../.tools/bin/buildkitd")
+	if err != nil {
+		panic(err)
+	}
+	return path
+}
+
+// needRoot leaves the test out aloud where no engine of our own may be started.
+func needRoot(t *testing.T) {
+	t.Helper()
+	enginetest.Require(t)
+	if os.Geteuid() != 0 {
+		t.Skip("LEFT OUT: starting an engine of our own needs root")
+	}
+}
+
+// stateDir is a new state directory; what was left running in it is ended.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir := shortDir(t)
+	t.Cleanup(func() {
+		if pid := pidIn(dir); alive(pid) {
+			t.Errorf("engine %d was left behind", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	return dir
+}
+
+func pidIn(dir string) int {
+	text, err := os.ReadFile(filepath.Join(dir, "buildkitd.pid"))
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(string(text))
+	return pid
+}
+
+// alive tells whether the process runs; one that ended and was not waited for does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if pid == 0 || err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+func own(t *testing.T, dir string) *build.Engine {
+	t.Helper()
+	e, err := build.FindEngine(t.Context(), build.EngineOptions{Address: build.EngineOwn, AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func closeEngine(t *testing.T, e *build.Engine) {
+	t.Helper()
+	if err := e.Close(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
+// Two jobs share one daemon, and the last one stops it; its cache stays.
+func TestOwnEngineIsShared(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	dir := stateDir(t)
+	one, two := make(chan *build.Engine, 1), make(chan *build.Engine, 1)
+	for _, c := range []chan *build.Engine{one, two} {
+		go func() { defer close(c); c <- own(t, dir) }()
+	}
+	a, b := <-one, <-two
+	if a == nil || b == nil {
+		t.Fatal("no engine")
+	}
+	pid := pidIn(dir)
+	if a.Address != b.Address || a.Fresh == b.Fresh || a.Kind != build.EngineOwn || a.Why != "asked for with --engine" {
+		t.Errorf("%+v and %+v", a, b)
+	}
+	closeEngine(t, a)
+	if _, err := b.Client.ListWorkers(t.Context()); err != nil || !alive(pid) {
+		t.Errorf("the engine is gone under the second job: %v", err)
+	}
+	closeEngine(t, b)
+	if alive(pid) || pidIn(dir) != 0 {
+		t.Errorf("engine %d runs on", pid)
+	}
+	again := own(t, dir)
+	if again.Fresh {
+		t.Error("the second engine knows nothing of the first one's cache")
+	}
+	closeEngine(t, again)
+}
+
+// The daemon of a job that was killed serves the next job, which stops it.
+func TestOwnEngineLeftBehind(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	dir := stateDir(t)
+	killed := exec.Command(os.Args[0])
+	killed.Env = append(os.Environ(), userOfOwnEngine+"="+dir)
+	hold, err := killed.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Close()
+	out, err := killed.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	killed.Process.Kill()
+	killed.Wait() // it was killed: that is its error
+	pid := pidIn(dir)
+	if !strings.HasPrefix(line, "ready at") || !alive(pid) {
+		t.Fatalf("%q, engine %d", line, pid)
+	}
+	e := own(t, dir)
+	if now := pidIn(dir); now != pid || e.Fresh {
+		t.Errorf("engine %d took the place of %d", now, pid)
+	}
+	closeEngine(t, e)
+	if alive(pid) {
+		t.Errorf("engine %d runs on", pid)
+	}
+}
+
+// It is an engine: it builds, and pushes.
+func TestOwnEngineBuilds(t *testing.T) {
+	needRoot(t)
+	o := newOven(t)
+	t.Parallel()
+	o.engine = own(t, stateDir(t))
+	defer closeEngine(t, o.engine)
+	got := o.project(t, services(map[string][]string{"app": {"see interfaces /net"}}))
+	if net := o.files(t, got["app"])["net"]; net == "" {
+		t.Error("the step saw no network")
+	}
+}
+
+// noEngine asks for an engine of our own that cannot be had.
+func noEngine(t *testing.T, ctx context.Context, o build.EngineOptions) string {
+	t.Helper()
+	o.Address, o.AddressFrom = build.EngineOwn, "--engine"
+	_, err := build.FindEngine(ctx, o)
+	var none *build.NoEngineError
+	if !errors.As(err, &none) || none.Hint() == "" {
+		t.Fatalf("want a *NoEngineError with a hint, have %v", err)
+	}
+	return err.Error()
+}
+
+// script is a program in the daemon's place.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(files(t, map[string]string{"buildkitd": "#!/bin/sh\n" + text}), "buildkitd")
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOwnEngineThatEndsShowsItsLog(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	text := noEngine(t, t.Context(), build.EngineOptions{StateDir: stateDir(t), Binary: script(t, "for i in 1 2 3 4 5; do echo line $i; done; exit 3\n")})
+	if want := "no BuildKit engine: buildkitd ended at once: exit status 3; its log ends: line 3 | line 4 | line 5"; text != want {
+		t.Errorf("have %s\nwant %s", text, want)
+	}
+}
+
+// A daemon that does not come up is ended with the job that started it.
+func TestOwnEngineThatHangs(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	dir := stateDir(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	text := noEngine(t, ctx, build.EngineOptions{StateDir: dir, Binary: script(t, "echo $$ > "+dir+"/script.pid; echo starting; sleep 300 & trap 'kill $!; exit' TERM; wait\n")})
+	if !strings.Contains(text, "buildkitd does not answer") || !strings.HasSuffix(text, "its log ends: starting") {
+		t.Error(text)
+	}
+	pid, err := os.ReadFile(filepath.Join(dir, "script.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := strconv.Atoi(strings.TrimSpace(string(pid))); err != nil || alive(n) {
+		t.Errorf("process %d runs on, %v", n, err)
+	}
+}
+
+func TestOwnEngineCannotStart(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	long := filepath.Join(shortDir(t), strings.Repeat("long", 30))
+	file := files(t, map[string]string{"file": ""}) + "/file"
+	for want, o := range map[string]build.EngineOptions{
+		"no such file or directory": {StateDir: stateDir(t), Binary: "/no/such/buildkitd"},
+		"too long for a socket":     {StateDir: long, Binary: buildkitd()},
+		"not a directory":           {StateDir: file + "/below", Binary: buildkitd()},
+	} {
+		if text := noEngine(t, t.Context(), o); !strings.Contains(text, want) {
+			t.Errorf("%s lacks %q", text, want)
+		}
+	}
+}
+
+func TestOwnEngineWithoutABinary(t *testing.T) {
+	needRoot(t)
+	t.Setenv("PATH", t.TempDir())
+	if text := noEngine(t, t.Context(), build.EngineOptions{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd beside slipway or in PATH") {
+		t.Error(text)
+	}
+}
+
+// While another job starts or stops the daemon, a job waits, but not for ever.
+func TestOwnEngineWaitsAtTheGate(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	dir := stateDir(t)
+	gate, err := os.Create(filepath.Join(dir, "gate.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	if err := syscall.Flock(int(gate.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if text := noEngine(t, ctx, build.EngineOptions{StateDir: dir, Binary: buildkitd()}); !strings.Contains(text, "waiting for "+dir+"/gate.lock") {
+		t.Error(text)
+	}
+}

@@ -1,0 +1,49 @@
+package cmd
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// TestExamples plans every project of examples/ as a newcomer would.
+func TestExamples(t *testing.T) {
+	want := map[string][]string{
+		"express-flask":   {"express", "flask"},
+		"two-services":    {"foodstore", "petstore"},
+		"lone-dockerfile": {"api"},
+		"hermetic":        {"brand", "handbook", "prices", "shop"},
+	}
+	dirs, err := filepath.Glob("../examples/*/README.md")
+	if err != nil || len(dirs) != len(want) {
+		t.Fatalf("%d examples, %v, want %d", len(dirs), err, len(want))
+	}
+	for name, services := range want {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(filepath.Join("../examples", name))
+			dir, err := os.Getwd()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stdout, stderr bytes.Buffer
+			w := &world{stdout: &stdout, stderr: &stderr, dir: dir}
+			if code := run(t.Context(), w, []string{"build", "--plan", "--output", "json", "--hash", "h"}); code != exitDone || stderr.Len() > 0 {
+				t.Fatalf("exit code %d, %s", code, stderr.String())
+			}
+			var plan []plannedService
+			if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, s := range plan {
+				got = append(got, s.Service)
+			}
+			if !slices.Equal(got, services) {
+				t.Errorf("services %v, want %v", got, services)
+			}
+		})
+	}
+}
