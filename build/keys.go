@@ -1,7 +1,6 @@
 package build
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -36,12 +35,6 @@ type SSH struct {
 	ID string
 	// Path is a socket or a key file.
 	Path string
-}
-
-// Cache is one BuildKit cache, with the attributes that buildx documents for its type.
-type Cache struct {
-	Type  string            `json:"type"`
-	Attrs map[string]string `json:"attrs,omitempty"`
 }
 
 // Entitlements that BuildKit knows (util/entitlements) and that privileged stands for.
@@ -235,37 +228,6 @@ func (t *translator) caches(out *Target) (err error) {
 	return nil
 }
 
-// ParseCache reads a cache entry: comma-separated attributes with a type, or an image
-// reference, which means type=registry.
-func ParseCache(s string) (Cache, error) {
-	if s = strings.TrimSpace(s); s == "" {
-		return Cache{}, errors.New("is empty")
-	}
-	if !strings.ContainsAny(s, "=,") {
-		return Cache{Type: "registry", Attrs: map[string]string{"ref": s}}, nil
-	}
-	c := Cache{Attrs: map[string]string{}}
-	for part := range strings.SplitSeq(s, ",") {
-		k, v, ok := strings.Cut(part, "=")
-		k, v = strings.TrimSpace(k), strings.TrimSpace(v)
-		if !ok || k == "" {
-			return Cache{}, fmt.Errorf("%q is no key=value", part)
-		}
-		if k == "type" {
-			c.Type = v
-			continue
-		}
-		c.Attrs[k] = v
-	}
-	if c.Type == "" {
-		return Cache{}, errors.New("has no type")
-	}
-	if c.Type == "registry" && c.Attrs["ref"] == "" {
-		return Cache{}, errors.New("type=registry needs a ref")
-	}
-	return c, nil
-}
-
 // sandbox carries what RUN steps see: network, hosts, limits.
 func (t *translator) sandbox(out *Target) error {
 	b := t.build()
@@ -344,12 +306,3 @@ func (t *translator) attestations(out *Target) error {
 
 // defaultScanner is the SBOM scanner that buildx documents as its default.
 const defaultScanner = "docker/buildkit-syft-scanner:stable-1"
-
-// String writes the cache as the compose file would.
-func (c Cache) String() string {
-	s := "type=" + c.Type
-	for _, k := range slices.Sorted(maps.Keys(c.Attrs)) {
-		s += "," + k + "=" + c.Attrs[k]
-	}
-	return s
-}

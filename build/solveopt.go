@@ -196,14 +196,3 @@ func csvLine(values []string) string {
 	w.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
 }
-
-// RegistryCache is the cache kept under a tag of its own in a repository, in the form
-// that ECR stores (an image manifest; facts of the registry cache exporter). A cache
-// that cannot be written never fails the build.
-func RegistryCache(ref string) (from, to Cache) {
-	from = Cache{Type: "registry", Attrs: map[string]string{"ref": ref}}
-	to = Cache{Type: "registry", Attrs: map[string]string{
-		"ref": ref, "mode": "max", "image-manifest": "true", "oci-mediatypes": "true", "ignore-error": "true",
-	}}
-	return from, to
-}

@@ -2,12 +2,14 @@ package cmd
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -278,20 +280,17 @@ func (s *shop) renewed() {
 	}
 }
 
-// TestTwoBuildsAtOnce lets two builds of different hashes race.
+// TestTwoBuildsAtOnce lets two builds of different hashes race: both are about
+// to move latest everywhere when the first of them may, in any order.
 func TestTwoBuildsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, "racer one", sandbox.Options{})
 	other := s.another("racer two")
-	jitter := func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
-		<-time.After(rand.N(20 * time.Millisecond))
-		forward(w)
-	}
-	s.proxy.set(&rule{match: func(q request) bool { return q.api }, treat: jitter})
 	for round := range 4 {
-		names := []string{"one-" + string(rune('a'+round)), "two-" + string(rune('a'+round))}
+		names := []string{fmt.Sprint("one-", round), fmt.Sprint("two-", round)}
 		s.stock(names[0])
 		other.stock(names[1])
+		s.proxy.set(&rule{match: on("PutImage", "", "latest"), times: 2 * len(wares), treat: together(2 * len(wares))})
 		one, two := s.startBuild(names[0]), other.startBuild(names[1])
 		one.wait(exitDone)
 		two.wait(exitDone)
@@ -305,5 +304,26 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 		}
 		s.defines(names[0])
 		other.defines(names[1])
+	}
+}
+
+// together holds requests until there are n, and then lets them go in any
+// order. If one never comes, the others go on after a while.
+func together(n int) treatment {
+	var here sync.WaitGroup
+	here.Add(n)
+	all := make(chan struct{})
+	go func() {
+		here.Wait()
+		close(all)
+	}()
+	return func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+		here.Done()
+		select {
+		case <-all:
+		case <-time.After(10 * time.Second):
+		}
+		<-time.After(rand.N(20 * time.Millisecond))
+		forward(w)
 	}
 }

@@ -1,0 +1,66 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Cache is one BuildKit cache, with the attributes that buildx documents for its type.
+type Cache struct {
+	Type  string            `json:"type"`
+	Attrs map[string]string `json:"attrs,omitempty"`
+}
+
+// ParseCache reads a cache entry: comma-separated attributes with a type, or an image
+// reference, which means type=registry.
+func ParseCache(s string) (Cache, error) {
+	if s = strings.TrimSpace(s); s == "" {
+		return Cache{}, errors.New("is empty")
+	}
+	if !strings.ContainsAny(s, "=,") {
+		return Cache{Type: "registry", Attrs: map[string]string{"ref": s}}, nil
+	}
+	c := Cache{Attrs: map[string]string{}}
+	for part := range strings.SplitSeq(s, ",") {
+		k, v, ok := strings.Cut(part, "=")
+		k, v = strings.TrimSpace(k), strings.TrimSpace(v)
+		if !ok || k == "" {
+			return Cache{}, fmt.Errorf("%q is no key=value", part)
+		}
+		if k == "type" {
+			c.Type = v
+			continue
+		}
+		c.Attrs[k] = v
+	}
+	if c.Type == "" {
+		return Cache{}, errors.New("has no type")
+	}
+	if c.Type == "registry" && c.Attrs["ref"] == "" {
+		return Cache{}, errors.New("type=registry needs a ref")
+	}
+	return c, nil
+}
+
+// String writes the cache as the compose file would.
+func (c Cache) String() string {
+	s := "type=" + c.Type
+	for _, k := range slices.Sorted(maps.Keys(c.Attrs)) {
+		s += "," + k + "=" + c.Attrs[k]
+	}
+	return s
+}
+
+// RegistryCache is the cache kept under a tag of its own in a repository, in the form
+// that ECR stores (an image manifest; facts of the registry cache exporter). A cache
+// that cannot be written never fails the build.
+func RegistryCache(ref string) (from, to Cache) {
+	from = Cache{Type: "registry", Attrs: map[string]string{"ref": ref}}
+	to = Cache{Type: "registry", Attrs: map[string]string{
+		"ref": ref, "mode": "max", "image-manifest": "true", "oci-mediatypes": "true", "ignore-error": "true",
+	}}
+	return from, to
+}

@@ -1,0 +1,113 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
+)
+
+// ensureRepositories finds or creates every repository and checks that tags can move in
+// them.
+func (j *job) ensureRepositories(ctx context.Context) error {
+	var refs []registry.Ref
+	for _, s := range j.plan.services {
+		refs = append(refs, s.repo)
+	}
+	found, missing, err := registry.Find(ctx, j.clients, refs)
+	if err != nil {
+		return err
+	}
+	if err := j.checkMovable(found); err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		if !j.options.create {
+			return &registry.MissingError{Refs: missing}
+		}
+		created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.project})
+		for ref, repo := range created {
+			found[ref] = repo
+			j.log.Info().Msgf("created repository %s", repo.URI)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, s := range j.plan.services {
+		repo := found[s.repo]
+		j.repos = append(j.repos, repo)
+		j.logins.Register(repo.URI.RegistryStr(), repo.Region)
+	}
+	return j.distinct()
+}
+
+// distinct refuses two names of one repository, as a plain name and a full URI can be.
+func (j *job) distinct() error {
+	seen := map[registry.Ref]string{}
+	for i, repo := range j.repos {
+		name := j.plan.services[i].target.Service
+		if other, ok := seen[repo.Ref]; ok {
+			return inputError("services."+name, fmt.Sprintf("resolves to the repository %s, like service %s", repo.URI, other), "give one of them another with x-slipway.repository")
+		}
+		seen[repo.Ref] = name
+	}
+	return nil
+}
+
+func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
+	tags := []string{registry.TagLatest, registry.TagDeployed}
+	if j.options.cache != cacheNone && j.options.cache != cacheInline {
+		tags = registry.Protected()
+	}
+	if j.options.noLatest {
+		tags = slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return t != registry.TagCache })
+	}
+	var errs []error
+	for _, s := range j.plan.services {
+		if repo, ok := found[s.repo]; ok {
+			errs = append(errs, repo.CheckMovable(tags))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ensureRetention writes the lifecycle policy where it differs. Rules of others that
+// clash are a warning: the images are safe without ours, only kept longer or shorter.
+func (j *job) ensureRetention(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(retentionCalls)
+	results := make([]registry.RetentionResult, len(j.repos))
+	clashes := make([]error, len(j.repos))
+	for i, repo := range j.repos {
+		g.Go(func() error {
+			var err error
+			results[i], err = registry.ApplyRetention(ctx, j.clients(repo.Region), repo, j.options.retention.days, j.options.retention.replace)
+			var clash *registry.ConflictError
+			if errors.As(err, &clash) {
+				clashes[i] = err
+				return nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, r := range results {
+		switch {
+		case clashes[i] != nil:
+			j.log.Warn().Msgf("retention left as it is: %v", clashes[i])
+		case r.Outcome.Changed:
+			j.log.Info().Msgf("retention of %s set to %s", j.repos[i].Name, plural(j.options.retention.days, "day"))
+		}
+	}
+	return nil
+}
+
+// retentionCalls is how many policies are read or written at once.
+const retentionCalls = 8
