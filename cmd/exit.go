@@ -13,16 +13,14 @@ import (
 	"slipway/revision"
 )
 
-// Exit codes. The help of the root command and the README list the same.
+// Exit codes. The help of the root command and the README list the same. 5, 6 and 7 are
+// kept for roll-outs.
 const (
 	exitDone        = 0
 	exitOther       = 1
 	exitUsage       = 2
 	exitBuild       = 3
 	exitAWS         = 4
-	exitRollout     = 5
-	exitRolledBack  = 6
-	exitTimeout     = 7
 	exitInterrupted = 130
 )
 
@@ -32,9 +30,6 @@ const exitCodesHelp = `Exit codes:
   2    wrong usage or a bad input file; nothing was touched
   3    a build failed
   4    the registry or AWS refused
-  5    the roll-out failed
-  6    ECS rolled the roll-out back
-  7    timed out
   130  interrupted`
 
 // usageError is a wrong command line.

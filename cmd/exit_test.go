@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -48,9 +49,16 @@ func TestExitCode(t *testing.T) {
 
 // TestExitCodesAreDocumented keeps the help and the README to the codes that there are.
 func TestExitCodesAreDocumented(t *testing.T) {
-	for _, code := range []int{exitDone, exitOther, exitUsage, exitBuild, exitAWS, exitRollout, exitRolledBack, exitTimeout, exitInterrupted} {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range []int{exitDone, exitOther, exitUsage, exitBuild, exitAWS, exitInterrupted} {
 		if !strings.Contains(exitCodesHelp, fmt.Sprintf("\n  %-5d", code)) {
 			t.Errorf("the help does not tell code %d", code)
+		}
+		if !strings.Contains(string(readme), fmt.Sprintf("\n| %d |", code)) {
+			t.Errorf("the README does not tell code %d", code)
 		}
 	}
 }

@@ -247,7 +247,7 @@ func TestTokensLeaveNoTrace(t *testing.T) {
 // TestTokenExpires lets ECR's token run out in the middle of the pushes.
 func TestTokenExpires(t *testing.T) {
 	t.Parallel()
-	const life, more = 8 * time.Second, 9 * time.Second
+	const life, more = 12 * time.Second, 13 * time.Second
 	t.Run("by the clock that slipway knows", func(t *testing.T) {
 		t.Parallel()
 		s := newShop(t, "expires", sandbox.Options{TokenLifetime: life})
