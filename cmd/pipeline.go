@@ -74,7 +74,11 @@ func (j *job) survey(ctx context.Context) (survey *registry.Survey, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return j.ensureRetention(ctx) })
 	g.Go(func() (err error) {
-		survey, err = registry.Look(ctx, j.clients, j.repos, j.variant, nil)
+		cache := map[registry.Ref][]string{}
+		for _, repo := range j.repos {
+			cache[repo.Ref] = []string{registry.TagCache}
+		}
+		survey, err = registry.Look(ctx, j.clients, j.repos, j.variant, cache)
 		return err
 	})
 	err = g.Wait()
@@ -101,7 +105,7 @@ func (j *job) images(ctx context.Context, survey *registry.Survey) (*images, err
 			return nil, inputError("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
 		}
 	}
-	results, err := j.buildAll(ctx)
+	results, err := j.buildAll(ctx, survey)
 	if err != nil {
 		return nil, err
 	}

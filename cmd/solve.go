@@ -20,7 +20,7 @@ import (
 
 // buildAll finds an engine, builds and pushes every target of the plan, and returns the
 // results by service. If any failed, each is told and the error is *buildsFailed.
-func (j *job) buildAll(ctx context.Context) (map[string]build.Result, error) {
+func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string]build.Result, error) {
 	engine, err := build.FindEngine(ctx, build.EngineOptions{Address: j.options.engine, AddressFrom: j.options.engineSrc, StateDir: j.options.stateDir})
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]build.Result, error) {
 		FailFast: j.options.failFast,
 		Own:      j.plan.own,
 		Login:    login,
-		Push:     j.pushes(engine.Fresh),
+		Push:     j.pushes(survey, engine.Fresh),
 		Retry:    retry,
 		Renew:    j.renew,
 		Status:   display.status,
@@ -96,8 +96,10 @@ func failureText(f *build.FailedError) string {
 	return text
 }
 
-// pushes says where each image goes and which cache its build uses.
-func (j *job) pushes(fresh bool) map[string]build.Push {
+// pushes says where each image goes and which cache its build uses. A cache that is not
+// there yet is not asked for: BuildKit would look for it twice, with and without a login,
+// before each solve.
+func (j *job) pushes(survey *registry.Survey, fresh bool) map[string]build.Push {
 	out := map[string]build.Push{}
 	for i, s := range j.plan.services {
 		if !s.build {
@@ -106,18 +108,20 @@ func (j *job) pushes(fresh bool) map[string]build.Push {
 		}
 		repo := j.repos[i].URI
 		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root)}
-		from, to := build.RegistryCache(repo.Tag(registry.TagCache).Name())
-		switch j.options.cache {
-		case cacheRegistry:
-			p.CacheFrom, p.CacheTo = []build.Cache{from}, []build.Cache{to}
-		case cacheInline:
-			p.CacheFrom = []build.Cache{{Type: "registry", Attrs: map[string]string{"ref": repo.Tag(registry.TagLatest).Name()}}}
-			p.CacheTo = []build.Cache{{Type: "inline"}}
-		case cacheAuto:
+		mode := j.options.cache
+		tag := registry.TagCache
+		if mode == cacheInline {
+			tag = registry.TagLatest // its cache is in the image itself
+		}
+		from, to := build.RegistryCache(repo.Tag(tag).Name())
+		if _, ok := survey.At(j.repos[i].Ref, tag); ok && mode != cacheNone {
 			p.CacheFrom = []build.Cache{from}
-			if j.plan.env.InCodeBuild || fresh {
-				p.CacheTo = []build.Cache{to}
-			}
+		}
+		switch {
+		case mode == cacheInline:
+			p.CacheTo = []build.Cache{{Type: "inline"}}
+		case mode == cacheRegistry, mode == cacheAuto && (j.plan.env.InCodeBuild || fresh):
+			p.CacheTo = []build.Cache{to}
 		}
 		out[s.target.Service] = p
 	}
