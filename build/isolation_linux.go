@@ -45,3 +45,12 @@ func DefaultStateDir() string {
 	}
 	return filepath.Join(dir, "slipway", "engine")
 }
+
+// modeEnv keeps runc's own state beside the engine's: without it runc, seeing itself as
+// root of its namespace, would write to /run, which belongs to the real one.
+func modeEnv(dir string) []string {
+	if root() {
+		return nil
+	}
+	return []string{"XDG_RUNTIME_DIR=" + dir, "USER="} // a USER named root makes runc ignore the directory
+}

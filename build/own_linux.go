@@ -152,6 +152,7 @@ func (w *own) spawn(binary string) (<-chan error, error) {
 	// The daemon outlives this call and is stopped by leave, not by a context.
 	cmd := exec.Command(binary, append(modeFlags(), "--config", config, "--root", w.root(), "--addr", "unix://"+w.socket())...)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env, modeEnv(w.dir)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = isolation()
 	if err := cmd.Start(); err != nil {

@@ -44,15 +44,6 @@ func buildkitd() string {
 	return path
 }
 
-// needRoot leaves the test out aloud where no engine of our own may be started.
-func needRoot(t *testing.T) {
-	t.Helper()
-	enginetest.Require(t)
-	if os.Geteuid() != 0 {
-		t.Skip("LEFT OUT: starting an engine of our own needs root")
-	}
-}
-
 // stateDir is a new state directory; what was left running in it is ended.
 func stateDir(t *testing.T) string {
 	t.Helper()
@@ -103,7 +94,7 @@ func closeEngine(t *testing.T, e *build.Engine) {
 
 // Two jobs share one daemon, and the last one stops it; its cache stays.
 func TestOwnEngineIsShared(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
 	one, two := make(chan *build.Engine, 1), make(chan *build.Engine, 1)
@@ -135,7 +126,7 @@ func TestOwnEngineIsShared(t *testing.T) {
 
 // The daemon of a job that was killed serves the next job, which stops it.
 func TestOwnEngineLeftBehind(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
 	killed := exec.Command(os.Args[0])
@@ -171,7 +162,7 @@ func TestOwnEngineLeftBehind(t *testing.T) {
 
 // It is an engine: it builds, and pushes.
 func TestOwnEngineBuilds(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	o := newOven(t)
 	t.Parallel()
 	o.engine = own(t, stateDir(t))
@@ -205,7 +196,7 @@ func script(t *testing.T, text string) string {
 }
 
 func TestOwnEngineThatEndsShowsItsLog(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	t.Parallel()
 	text := noEngine(t, t.Context(), build.EngineOptions{StateDir: stateDir(t), Binary: script(t, "for i in 1 2 3 4 5; do echo line $i; done; exit 3\n")})
 	if want := "no BuildKit engine: buildkitd ended at once: exit status 3; its log ends: line 3 | line 4 | line 5"; text != want {
@@ -215,7 +206,7 @@ func TestOwnEngineThatEndsShowsItsLog(t *testing.T) {
 
 // A daemon that does not come up is ended with the job that started it.
 func TestOwnEngineThatHangs(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -234,7 +225,7 @@ func TestOwnEngineThatHangs(t *testing.T) {
 }
 
 func TestOwnEngineCannotStart(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	t.Parallel()
 	long := filepath.Join(shortDir(t), strings.Repeat("long", 30))
 	file := files(t, map[string]string{"file": ""}) + "/file"
@@ -250,7 +241,7 @@ func TestOwnEngineCannotStart(t *testing.T) {
 }
 
 func TestOwnEngineWithoutABinary(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	t.Setenv("PATH", t.TempDir())
 	if text := noEngine(t, t.Context(), build.EngineOptions{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd beside slipway or in PATH") {
 		t.Error(text)
@@ -259,7 +250,7 @@ func TestOwnEngineWithoutABinary(t *testing.T) {
 
 // While another job starts or stops the daemon, a job waits, but not for ever.
 func TestOwnEngineWaitsAtTheGate(t *testing.T) {
-	needRoot(t)
+	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
 	gate, err := os.Create(filepath.Join(dir, "gate.lock"))

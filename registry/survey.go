@@ -181,7 +181,7 @@ func ask(ctx context.Context, client imageReader, repo Repository, ids []types.I
 		}
 		for _, f := range got.Failures {
 			if f.FailureCode != types.ImageFailureCodeImageNotFound {
-				return answer{}, fmt.Errorf("reading image %s of %s: %s: %s", imageName(f.ImageId), repo.Name, f.FailureCode, aws.ToString(f.FailureReason))
+				return answer{}, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)}
 			}
 		}
 		out.images = append(out.images, got.Images...)
@@ -190,6 +190,29 @@ func ask(ctx context.Context, client imageReader, repo Repository, ids []types.I
 		}
 	}
 	return out, nil
+}
+
+// UnreadableError is an image that is there and cannot be read.
+type UnreadableError struct {
+	Repository Repository
+	// Image is the tag or the digest.
+	Image  string
+	Code   types.ImageFailureCode
+	Reason string
+}
+
+// Error names the image and ECR's reason.
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("reading image %s of %s: %s: %s", e.Image, e.Repository.Name, e.Code, e.Reason)
+}
+
+// Hint says what to do about an archived image, the one kind that ECR keeps and does not
+// hand out ("Archiving images" in the ECR user guide).
+func (e *UnreadableError) Hint() string {
+	if e.Code != types.ImageFailureCodeImageInaccessible {
+		return ""
+	}
+	return "the image is archived: restore it (aws ecr update-image-storage-class --target-storage-class STANDARD …), delete it, or build under another name with --hash"
 }
 
 // maxIDs is how many image ids one BatchGetImage takes (its API reference, imageIds).
