@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/internal/sandbox"
+)
+
+func TestShow(t *testing.T) {
+	s, err := sandbox.Start(t.Context(), sandbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	client := ecr.New(ecr.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(s.URL()),
+		Credentials:  credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
+	})
+	for _, repo := range []string{"shop/web", "shop/empty"} {
+		if _, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String(repo), ImageTagMutability: types.ImageTagMutabilityMutable}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const policy = `{"rules":[{"rulePriority":7,"description":"a week","selection":{"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":7},"action":{"type":"expire"}}]}`
+	if _, err := client.PutLifecyclePolicy(t.Context(), &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String("shop/web"), LifecyclePolicyText: aws.String(policy)}); err != nil {
+		t.Fatal(err)
+	}
+	digest := pushTags(t, client, strings.TrimPrefix(s.URL(), "http://")+"/shop/web", "one", "latest")
+
+	var out bytes.Buffer
+	addr := strings.TrimPrefix(s.URL(), "http://")
+	if code := run(t.Context(), []string{"show", "--addr", addr}, &out, io.Discard); code != exitDone {
+		t.Fatalf("exit code %d", code)
+	}
+	want := addr + "/shop/empty (MUTABLE)\n  no lifecycle policy\n" +
+		addr + "/shop/web (MUTABLE)\n  " + digest[:19] + "  latest, one\n  rule 7    a week\n"
+	if out.String() != want {
+		t.Errorf("got:\n%swant:\n%s", out.String(), want)
+	}
+	if code := run(t.Context(), []string{"show", "extra"}, io.Discard, io.Discard); code != exitUsage {
+		t.Errorf("an argument too many: exit code %d", code)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if code := run(ctx, []string{"show", "--addr", addr}, io.Discard, io.Discard); code != exitError {
+		t.Errorf("interrupted: exit code %d", code)
+	}
+}
+
+// pushTags pushes an image under the tags and returns its digest.
+func pushTags(t *testing.T, client *ecr.Client, repo string, tags ...string) string {
+	t.Helper()
+	token, err := client.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := random.Image(100, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auth := remote.WithAuth(authn.FromConfig(authn.AuthConfig{Auth: *token.AuthorizationData[0].AuthorizationToken}))
+	for _, tag := range tags {
+		ref, err := name.NewTag(repo+":"+tag, name.Insecure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.Write(ref, image, auth); err != nil {
+			t.Fatal(err)
+		}
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest.String()
+}
