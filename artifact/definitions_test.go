@@ -1,36 +1,14 @@
 package artifact
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"slipway/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares a document with testdata/NAME.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s:\ngot:\n%s\nwant:\n%s", name, got, want)
-	}
-}
 
 const registry = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/"
 
@@ -45,7 +23,7 @@ func TestDefinitions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "imagedefinitions.golden", data)
+	golden.Check(t, "imagedefinitions.golden", data)
 	back, err := ParseDefinitions(data)
 	if err != nil || !reflect.DeepEqual(back, shop) {
 		t.Errorf("read back: %v, %v", back, err)
@@ -116,7 +94,7 @@ func TestImageDetail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "imagedetail.golden", data)
+	golden.Check(t, "imagedetail.golden", data)
 	var bad *DefinitionError
 	if _, err := ImageDetail("a b"); !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), "image detail, ImageURI:") {
 		t.Errorf("got %v", err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/aws/smithy-go"
+
+	"slipway/internal/golden"
 )
 
 func TestApplyBucketRetention(t *testing.T) {
@@ -22,7 +24,7 @@ func TestApplyBucketRetention(t *testing.T) {
 	const build, other = "slipway-retention-build/", "slipway-retention-other/"
 	apply("build/", 7, true, true, 0, build)
 	apply("build/", 7, false, true, 1, build)
-	golden(t, "lifecycle.golden", []byte(b.lifecycle))
+	golden.Check(t, "lifecycle.golden", []byte(b.lifecycle))
 	apply("build/", 7, false, false, 1, build)
 	apply("other/", 7, false, true, 2, build, other)
 	apply("build/", 30, true, true, 2, build, other)
@@ -46,7 +48,7 @@ func TestRetentionKeepsOtherRules(t *testing.T) {
 			if b.minSize != "varies_by_storage_class" {
 				t.Errorf("the minimum object size is now %q", b.minSize)
 			}
-			golden(t, file+".golden", []byte(strings.ReplaceAll(b.lifecycle, "<Rule>", "\n<Rule>")))
+			golden.Check(t, file+".golden", []byte(strings.ReplaceAll(b.lifecycle, "<Rule>", "\n<Rule>")))
 		})
 	}
 }

@@ -13,26 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"slipway/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is\n%s\nwant\n%s", path, got, want)
-	}
-}
 
 var someRows = []row{
 	limitRow("start-up", "14 ms", 14*time.Millisecond, startUpBudget, seconds(startUpBudget)),
@@ -45,7 +28,7 @@ var someRows = []row{
 func TestReport(t *testing.T) {
 	var out bytes.Buffer
 	err := report(&out, []string{"machine: two cores", "load: none"}, someRows)
-	golden(t, "report", out.Bytes())
+	golden.Check(t, "report.golden", out.Bytes())
 	if !errors.Is(err, errMissed) {
 		t.Fatalf("got %v, want errMissed", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"slipway/build"
+	"slipway/internal/golden"
 )
 
 func TestProject(t *testing.T) {
@@ -71,5 +72,5 @@ func TestBakeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "bake", append(data, '\n'))
+	golden.Check(t, "bake.golden", append(data, '\n'))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"slipway/build"
+	"slipway/internal/golden"
 )
 
 // request is what a target asks of BuildKit, as far as it is plain data.
@@ -58,7 +59,7 @@ func TestTargetsGolden(t *testing.T) {
 			t.Errorf("the targets show the secret %s", secret)
 		}
 	}
-	golden(t, "targets", got)
+	golden.Check(t, "targets.golden", got)
 }
 
 func TestSolveOptGolden(t *testing.T) {
@@ -76,5 +77,5 @@ func TestSolveOptGolden(t *testing.T) {
 		push.Insecure = x.Service == "lib"
 		got = append(got, requestOf(x, push, src))
 	}
-	golden(t, "requests", indented(t, dir, got))
+	golden.Check(t, "requests.golden", indented(t, dir, got))
 }

@@ -3,7 +3,6 @@ package build_test
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,32 +14,12 @@ import (
 	"slipway/internal/enginetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(userOfOwnEngine); dir != "" {
 		useOwnEngine(dir)
 		return
 	}
 	os.Exit(enginetest.StopAfter(m).Run())
-}
-
-// golden compares got with testdata/NAME.golden.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("%s differs (-update writes it anew):\n--- want\n%s\n--- got\n%s", path, want, got)
-	}
 }
 
 // indented is v as JSON with dir written as /project, so that golden files know no machine.

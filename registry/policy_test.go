@@ -8,6 +8,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"slipway/internal/golden"
 )
 
 func policyText(t testing.TB, d Document) string {
@@ -29,7 +31,7 @@ func indented(t *testing.T, text string) string {
 }
 
 func TestPolicyGolden(t *testing.T) {
-	golden(t, "policy-7-days", indented(t, policyText(t, Policy(7))))
+	golden.Check(t, "policy-7-days.golden", []byte(indented(t, policyText(t, Policy(7)))))
 }
 
 // rule writes a rule of somebody else.
@@ -211,7 +213,7 @@ func TestConflictErrorGolden(t *testing.T) {
 	if err == nil {
 		t.Fatal("no conflict")
 	}
-	golden(t, "conflict", err.Error()+"\n")
+	golden.Check(t, "conflict.golden", []byte(err.Error()+"\n"))
 }
 
 func TestMergeRefuses(t *testing.T) {
