@@ -195,7 +195,7 @@ type builtService struct {
 }
 
 // report prints the table on stderr and the result on stdout.
-func (j *job) report(ctx context.Context, images *images, before *registry.Survey, published registry.Published, total time.Duration) error {
+func (j *job) report(ctx context.Context, images *images, before *registry.Survey, published registry.Published) error {
 	var rows []builtService
 	for _, s := range []*registry.Survey{before, published.Survey} {
 		if err := s.ReadParts(ctx, j.clients); err != nil {
@@ -221,7 +221,7 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Surve
 	if published.OvertakenBy != "" {
 		where = "latest stands on " + published.OvertakenBy
 	}
-	j.log.Info().Msgf("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, total.Seconds())
+	j.log.Info().Msgf("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, time.Since(j.started).Seconds())
 	if j.options.output == "json" {
 		return writeJSON(j.stdout, rows)
 	}

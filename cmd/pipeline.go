@@ -26,30 +26,39 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err != nil {
 		return err
 	}
-	j := &job{world: w, options: o, plan: p, cloud: cloud, clients: cloud.clients()}
+	j := &job{world: w, options: o, plan: p, cloud: cloud, clients: cloud.clients(), started: started}
 	j.logins = registry.NewLogins(j.clients, time.Now)
 	defer j.closing.Wait()
 
 	if err := j.ensureRepositories(ctx); err != nil {
 		return refused(err)
 	}
+	j.reached("repositories found")
 	survey, err := j.survey(ctx)
 	if err != nil {
 		return refused(err)
 	}
+	j.reached("tags and retention looked at")
 	images, err := j.images(ctx, survey)
 	if err != nil {
 		return err
 	}
+	j.reached("images pushed")
 	published, err := registry.Publish(ctx, j.clients, registry.Publication{Variant: j.variant, Images: images.placements, KeepLatest: o.noLatest})
 	if err != nil {
 		return refused(err)
 	}
+	j.reached("tags moved")
 	j.tellRevision(published)
 	if err := j.define(ctx, published.Name, images); err != nil {
 		return err
 	}
-	return j.report(ctx, images, survey, published, time.Since(started))
+	return j.report(ctx, images, survey, published)
+}
+
+// reached tells those who look for lost time how far the job came and when.
+func (j *job) reached(what string) {
+	j.log.Debug().Msgf("%s after %d ms", what, time.Since(j.started).Milliseconds())
 }
 
 // job is one run of the pipeline.
@@ -60,6 +69,7 @@ type job struct {
 	cloud   *cloud
 	clients registry.Clients
 	logins  *registry.Logins
+	started time.Time
 	// closing are engines being stopped.
 	closing sync.WaitGroup
 	// repos are the services' repositories as AWS described them, in the plan's order.
