@@ -66,8 +66,8 @@ func TestParse(t *testing.T) {
 		usage bool
 		want  options
 	}{
-		{"", false, options{runs: 3, bin: "bin", tool: ".tools/bin"}},
-		{"-runs 5 -only cold", false, options{runs: 5, bin: "bin", tool: ".tools/bin", only: "cold"}},
+		{"", false, options{runs: 5, bin: "bin", tool: ".tools/bin"}},
+		{"-runs 7 -only cold", false, options{runs: 7, bin: "bin", tool: ".tools/bin", only: "cold"}},
 		{"-runs 0", true, options{}},
 		{"-only warm", true, options{}},
 		{"-fast", true, options{}},

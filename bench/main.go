@@ -56,7 +56,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.IntVar(&o.runs, "runs", 3, "how often each build is measured; the short ones three times as often")
+	f.IntVar(&o.runs, "runs", 5, "how often each build is measured; the short ones three times as often")
 	f.StringVar(&o.bin, "bin", "bin", "directory of slipway and slipway-sandbox (make build)")
 	f.StringVar(&o.tool, "tools", ".tools/bin", "directory of buildx (make .tools/bin/buildx)")
 	f.StringVar(&o.only, "only", "", "measure just this: "+strings.Join(stageNames(), ", "))
