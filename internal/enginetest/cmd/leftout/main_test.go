@@ -7,23 +7,30 @@ import (
 )
 
 func TestReport(t *testing.T) {
-	reason := errors.New("no hands")
+	none, reason := error(nil), errors.New("no hands")
 	for name, c := range map[string]struct {
-		unavailable error
-		required    bool
-		code        int
+		engine, other error
+		required      bool
+		code          int
 	}{
-		"can run":   {nil, true, 0},
-		"left out":  {reason, false, 0},
-		"must have": {reason, true, 1},
+		"all can run":          {none, none, true, 0},
+		"engine left out":      {reason, none, false, 0},
+		"engine must be there": {reason, none, true, 1},
+		"other left out":       {none, reason, true, 0},
+		"both":                 {reason, reason, true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			if code := report(&out, c.unavailable, c.required); code != c.code {
+			if code := report(&out, []gap{{"engine tests", c.engine, true}, {"other tests", c.other, false}}, c.required); code != c.code {
 				t.Errorf("exit code %d, want %d", code, c.code)
 			}
-			if said := strings.Contains(out.String(), "no hands"); said != (c.unavailable != nil) {
-				t.Errorf("it printed %q", out.String())
+			for what, why := range map[string]error{"engine tests": c.engine, "other tests": c.other} {
+				if said := strings.Contains(out.String(), "LEFT OUT: "+what+"\n* no hands\n"); said != (why != nil) {
+					t.Errorf("it printed %q", out.String())
+				}
+			}
+			if c.engine == nil && c.other == nil && out.Len() > 0 {
+				t.Errorf("nothing was left out, and it printed %q", out.String())
 			}
 		})
 	}
