@@ -64,14 +64,17 @@ func (e *NoEngineError) Error() string {
 
 // Hint says how to get an engine.
 func (e *NoEngineError) Hint() string {
-	return "start buildkitd and set BUILDKIT_HOST to its address, or put buildkitd and runc beside slipway or in PATH"
+	return "start buildkitd and set BUILDKIT_HOST (or --engine) to its address, or put buildkitd and runc beside slipway or in PATH"
 }
 
 // FindEngine takes the first engine that answers: the explicit address; a buildkitd at
 // its default socket; one of our own, started for the job. A Docker engine with the
 // containerd store belongs between the last two, one with the classic store behind them.
-// Errors: *NoEngineError, or *InputError when an explicit address does not answer.
+// Errors: *NoEngineError, or the *InputError of Check.
 func FindEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
 	switch {
 	case o.Address == EngineOwn:
 		e, err := startOwn(ctx, o)
@@ -107,10 +110,15 @@ const (
 	explicitTime = 20 * time.Second
 )
 
-func explicitEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
-	if !strings.Contains(o.Address, "://") {
-		return nil, badInput(o.AddressFrom, "write unix:///run/buildkit/buildkitd.sock or tcp://host:port, or own", "%q is no engine address", o.Address)
+// Check tells whether the address can be one, asking nobody. The error is an *InputError.
+func (o EngineOptions) Check() error {
+	if o.Address == "" || o.Address == EngineOwn || strings.Contains(o.Address, "://") {
+		return nil
 	}
+	return badInput(o.AddressFrom, "write unix:///run/buildkit/buildkitd.sock or tcp://host:port, or own", "%q is no engine address", o.Address)
+}
+
+func explicitEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
 	wait := explicitTime
 	if path, ok := strings.CutPrefix(o.Address, "unix://"); ok {
 		if _, err := os.Stat(path); err != nil {
@@ -119,7 +127,7 @@ func explicitEngine(ctx context.Context, o EngineOptions) (*Engine, error) {
 	}
 	e, err := dialEngine(ctx, o.Address, wait)
 	if err != nil {
-		return nil, &InputError{Where: o.AddressFrom, Problem: fmt.Sprintf("no engine answers at %s", o.Address), Err: err, Remedy: "start the engine, or correct the address"}
+		return nil, &NoEngineError{Tried: []string{fmt.Sprintf("%s: no engine answers at %s: %v", o.AddressFrom, o.Address, err)}}
 	}
 	e.Kind, e.Why = "buildkitd", "named by "+o.AddressFrom
 	return e, nil

@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -31,11 +32,11 @@ func TestExplicitEngineThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	addr := "unix://" + t.TempDir() + "/none.sock"
 	_, err := build.FindEngine(t.Context(), build.EngineOptions{Address: addr, AddressFrom: "--engine"})
-	var input *build.InputError
-	if !asInput(err, &input) || input.Hint() == "" {
-		t.Fatalf("want an *InputError, have %v", err)
+	var none *build.NoEngineError
+	if !errors.As(err, &none) || none.Hint() == "" {
+		t.Fatalf("want a *NoEngineError, have %v", err)
 	}
-	if want := "--engine: no engine answers at " + addr + ": "; !strings.HasPrefix(err.Error(), want) || len(err.Error()) == len(want) {
+	if want := "no BuildKit engine: --engine: no engine answers at " + addr + ": "; !strings.HasPrefix(err.Error(), want) || len(err.Error()) == len(want) {
 		t.Errorf("%v", err)
 	}
 }

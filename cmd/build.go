@@ -183,10 +183,17 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	if o.engine == "" {
 		o.engine, o.engineSrc = p.settings.Engine, "x-slipway.engine.address"
 	}
+	if err := o.engineOptions().Check(); err != nil {
+		return err
+	}
 	if p.settings.ECS.Cluster != "" && p.settings.ECS.Service == "" {
 		return inputError("x-slipway.ecs", "has a cluster but no service", "add service: NAME")
 	}
 	return nil
+}
+
+func (o buildOptions) engineOptions() build.EngineOptions {
+	return build.EngineOptions{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir}
 }
 
 // The cache modes of --cache.

@@ -15,8 +15,8 @@ import (
 
 // runPipeline is the flow of `slipway build` behind the plan, once:
 //
-//	repositories ensured → revision looked for → images built and pushed by digest →
-//	tags moved → definitions written and uploaded → result
+//	repositories ensured → revision looked for → images built and pushed by digest, and
+//	retention seen to → tags moved → definitions written and uploaded → result
 //
 // Nothing that another tool or a rollback can see changes before the tags move.
 func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
@@ -34,12 +34,15 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return refused(err)
 	}
 	j.reached("repositories found")
-	survey, err := j.survey(ctx)
+	survey, err := registry.Look(ctx, j.clients, j.repos, j.variant, j.cacheTags())
 	if err != nil {
 		return refused(err)
 	}
-	j.reached("tags and retention looked at")
-	images, err := j.images(ctx, survey)
+	if err := j.checkOthers(survey); err != nil {
+		return err
+	}
+	j.reached("tags looked at")
+	images, err := j.retainAndBuild(ctx, survey)
 	if err != nil {
 		return err
 	}
@@ -78,21 +81,43 @@ type job struct {
 
 func (j *job) variant(n int) string { return revision.Variant(j.plan.hash.Name, n) }
 
-// survey sees to the retention of the repositories and looks where their tags stand, both
-// at once.
-func (j *job) survey(ctx context.Context) (survey *registry.Survey, err error) {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return j.ensureRetention(ctx) })
-	g.Go(func() (err error) {
-		cache := map[registry.Ref][]string{}
-		for _, repo := range j.repos {
-			cache[repo.Ref] = []string{registry.TagCache}
+// cacheTags asks the survey for the layer caches as well.
+func (j *job) cacheTags() map[registry.Ref][]string {
+	out := map[registry.Ref][]string{}
+	for _, repo := range j.repos {
+		out[repo.Ref] = []string{registry.TagCache}
+	}
+	return out
+}
+
+// checkOthers makes sure that services which are not to be built have an image that can
+// stand for them.
+func (j *job) checkOthers(survey *registry.Survey) error {
+	for i, s := range j.plan.services {
+		if _, ok := survey.At(j.repos[i].Ref, registry.TagLatest); !s.build && !ok {
+			return inputError("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
 		}
-		survey, err = registry.Look(ctx, j.clients, j.repos, j.variant, cache)
+	}
+	return nil
+}
+
+// retainAndBuild sees to the retention of the repositories while the images are built:
+// both must be done before a tag moves.
+func (j *job) retainAndBuild(ctx context.Context, survey *registry.Survey) (out *images, err error) {
+	var retained []retention
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		retained, err = j.ensureRetention(ctx)
+		return refused(err)
+	})
+	g.Go(func() (err error) {
+		out, err = j.images(ctx, survey)
 		return err
 	})
 	err = g.Wait()
-	return survey, err
+	// Told only now: a live display may have been drawn on until here.
+	j.tellRetention(retained)
+	return out, err
 }
 
 // images are the digests of a revision, one for each service of the plan.
@@ -109,11 +134,6 @@ func (j *job) images(ctx context.Context, survey *registry.Survey) (*images, err
 	if name := j.reusable(survey); name != "" {
 		j.log.Info().Msgf("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", name)
 		return &images{placements: j.place(survey, name, nil), reused: name}, nil
-	}
-	for i, s := range j.plan.services {
-		if _, ok := survey.At(j.repos[i].Ref, registry.TagLatest); !s.build && !ok {
-			return nil, inputError("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
-		}
 	}
 	results, err := j.buildAll(ctx, survey)
 	if err != nil {

@@ -76,37 +76,44 @@ func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 	return errors.Join(errs...)
 }
 
+// retention is what became of one repository's policy.
+type retention struct {
+	registry.RetentionResult
+	// clash is why the policy was left alone, if rules of others are in the way.
+	clash error
+}
+
 // ensureRetention writes the lifecycle policy where it differs. Rules of others that
-// clash are a warning: the images are safe without ours, only kept longer or shorter.
-func (j *job) ensureRetention(ctx context.Context) error {
+// clash are no error: the images are safe without ours, only kept longer or shorter.
+func (j *job) ensureRetention(ctx context.Context) ([]retention, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(retentionCalls)
-	results := make([]registry.RetentionResult, len(j.repos))
-	clashes := make([]error, len(j.repos))
+	out := make([]retention, len(j.repos))
 	for i, repo := range j.repos {
 		g.Go(func() error {
-			var err error
-			results[i], err = registry.ApplyRetention(ctx, j.clients(repo.Region), repo, j.options.retention.days, j.options.retention.replace)
+			result, err := registry.ApplyRetention(ctx, j.clients(repo.Region), repo, j.options.retention.days, j.options.retention.replace)
+			out[i].RetentionResult = result
 			var clash *registry.ConflictError
 			if errors.As(err, &clash) {
-				clashes[i] = err
+				out[i].clash = err
 				return nil
 			}
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	for i, r := range results {
+	err := g.Wait()
+	return out, err
+}
+
+func (j *job) tellRetention(done []retention) {
+	for i, r := range done {
 		switch {
-		case clashes[i] != nil:
-			j.log.Warn().Msgf("retention left as it is: %v", clashes[i])
+		case r.clash != nil:
+			j.log.Warn().Msgf("retention left as it is: %v", r.clash)
 		case r.Outcome.Changed:
 			j.log.Info().Msgf("retention of %s set to %s", j.repos[i].Name, plural(j.options.retention.days, "day"))
 		}
 	}
-	return nil
 }
 
 // retentionCalls is how many policies are read or written at once.

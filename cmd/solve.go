@@ -21,7 +21,7 @@ import (
 // buildAll finds an engine, builds and pushes every target of the plan, and returns the
 // results by service. If any failed, each is told and the error is *buildsFailed.
 func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string]build.Result, error) {
-	engine, err := build.FindEngine(ctx, build.EngineOptions{Address: j.options.engine, AddressFrom: j.options.engineSrc, StateDir: j.options.stateDir})
+	engine, err := build.FindEngine(ctx, j.options.engineOptions())
 	if err != nil {
 		return nil, err
 	}
