@@ -5,6 +5,7 @@ import (
 	gofs "io/fs"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"testing"
@@ -208,5 +209,21 @@ func TestRootsHeedTheContext(t *testing.T) {
 	cancel()
 	if _, err := build.Roots(ctx, "", nil, nil); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestTargetsComeAlikeEachTime loads one project again and again: what compose-go keeps
+// in maps comes in any order, and a revision is only found again by equal Inputs.
+func TestTargetsComeAlikeEachTime(t *testing.T) {
+	dir, first := allKeys(t)
+	for range 60 {
+		p := load(t, dir, "TAG=7", "FROM_HOST=yes", "API_TOKEN=s3cr3t-token", "SSH_AUTH_SOCK=/run/agent.sock")
+		again, _, err := build.Targets(p, build.Selection{Allow: []string{"network.host", "security.insecure"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(again, first) {
+			t.Fatalf("now %+v, first %+v", again, first)
+		}
 	}
 }

@@ -194,6 +194,8 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 }
 
 func (t *translator) ssh(out *Target) error {
+	// compose-go hands the list on in any order, and Inputs must not depend on it.
+	defer func() { slices.SortFunc(out.SSH, func(a, b SSH) int { return strings.Compare(a.ID, b.ID) }) }()
 	for _, k := range t.build().SSH {
 		path := t.project.Environment["SSH_AUTH_SOCK"]
 		if k.Path == "" && path == "" {

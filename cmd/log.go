@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -55,21 +56,35 @@ func report(w *world, err error) {
 	}
 }
 
-// routeLibraryLogs takes what compose-go says through logrus, its only way to warn, into
-// our own log. What it says of the obsolete version key is no news to anybody.
+// routeLibraryLogs takes what libraries write by themselves into our own log: the
+// warnings of compose-go, which has no other way to tell them, and the remarks of others,
+// which are news only to those who look for a fault.
 func routeLibraryLogs(w *world) {
+	log.SetFlags(0)
+	log.SetOutput(remarks{w})
 	logrus.SetOutput(io.Discard)
 	logrus.SetLevel(logrus.WarnLevel)
 	logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
 	logrus.AddHook(logHook{w})
 }
 
+// remarks takes the lines of the standard library's logger.
+type remarks struct{ w *world }
+
+func (r remarks) Write(line []byte) (int, error) {
+	r.w.log.Debug().Msg(strings.TrimRight(string(line), "\n"))
+	return len(line), nil
+}
+
 type logHook struct{ w *world }
 
 func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
 
+// Fire tells compose-go's warnings, which have no fields, from the rest. What it says of
+// the obsolete version key is no news to anybody.
 func (h logHook) Fire(e *logrus.Entry) error {
-	if strings.Contains(e.Message, "`version` is obsolete") {
+	if len(e.Data) > 0 || strings.Contains(e.Message, "`version` is obsolete") {
+		h.w.log.Debug().Fields(map[string]any(e.Data)).Msg(e.Message)
 		return nil
 	}
 	h.w.log.Warn().Msg(e.Message)
