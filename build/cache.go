@@ -45,6 +45,23 @@ func ParseCache(s string) (Cache, error) {
 	return c, nil
 }
 
+// secretAttrs are the attributes of BuildKit's s3, azblob and gha caches that hold
+// credentials (their READMEs in the cache exporters' documentation).
+var secretAttrs = []string{"access_key_id", "secret_access_key", "session_token", "secret_key", "token"}
+
+// Redacted is the cache as it may be shown: without the values of credentials.
+func (c Cache) Redacted() Cache {
+	out := Cache{Type: c.Type, Attrs: maps.Clone(c.Attrs)}
+	for _, k := range secretAttrs {
+		if _, ok := out.Attrs[k]; ok {
+			out.Attrs[k] = redacted
+		}
+	}
+	return out
+}
+
+const redacted = "REDACTED"
+
 // String writes the cache as the compose file would.
 func (c Cache) String() string {
 	s := "type=" + c.Type

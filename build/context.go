@@ -10,6 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/client/ociindex"
+	"github.com/moby/buildkit/util/urlutil"
 )
 
 // Context is where files of a build come from. Exactly one field is set, but for
@@ -45,6 +46,12 @@ func (c Context) String() string {
 	default:
 		return ""
 	}
+}
+
+// Redacted is the context as it may be shown: without the password or token of a URL.
+func (c Context) Redacted() Context {
+	c.Remote = urlutil.RedactCredentials(c.Remote)
+	return c
 }
 
 // remotePrefixes are what BuildKit's Dockerfile frontend takes for a git or HTTP

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +23,7 @@ type own struct {
 	dir   string
 	gate  *os.File // held while the daemon is started or stopped
 	users *os.File // held, shared, while a job uses the daemon
+	child *os.Process
 }
 
 // registryConcurrency raises the engine's limit of connections for blobs, which is four
@@ -115,7 +116,6 @@ func (w *own) socket() string      { return filepath.Join(w.dir, "buildkitd.sock
 func (w *own) traceSocket() string { return filepath.Join(w.dir, "trace.sock") }
 func (w *own) root() string        { return filepath.Join(w.dir, "root") }
 func (w *own) logFile() string     { return filepath.Join(w.dir, "buildkitd.log") }
-func (w *own) pidFile() string     { return filepath.Join(w.dir, "buildkitd.pid") }
 
 // attach uses the daemon that is there, or starts one. The gate is held.
 func (w *own) attach(ctx context.Context, binary string) (*Engine, error) {
@@ -160,7 +160,8 @@ func (w *own) spawn(binary string) (<-chan error, error) {
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	return exited, os.WriteFile(w.pidFile(), []byte(strconv.Itoa(cmd.Process.Pid)), 0o600)
+	w.child = cmd.Process
+	return exited, nil
 }
 
 func (w *own) await(ctx context.Context, exited <-chan error) (*Engine, error) {
@@ -218,25 +219,50 @@ func (w *own) unlockGate() error {
 	return err
 }
 
-// stopDaemon ends the process that the pid file names, if it is still a buildkitd.
+// stopDaemon ends the process that listens on the socket, whichever job started it, or
+// the one that this job started and that does not listen.
 func (w *own) stopDaemon(ctx context.Context) error {
-	data, err := os.ReadFile(w.pidFile())
-	if errors.Is(err, fs.ErrNotExist) {
+	pid := w.listener()
+	if pid == 0 && w.child != nil {
+		pid = w.child.Pid
+	}
+	if pid == 0 || !isBuildkitd(pid) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil || !isBuildkitd(pid) {
-		return os.Remove(w.pidFile())
-	}
 	_ = unix.Kill(pid, unix.SIGTERM) // it may be gone already
-	if !waitGone(ctx, pid, stopTime) {
-		_ = unix.Kill(pid, unix.SIGKILL)
-		waitGone(ctx, pid, stopTime)
+	if waitGone(ctx, pid, stopTime) {
+		return nil
 	}
-	return os.Remove(w.pidFile())
+	_ = unix.Kill(pid, unix.SIGKILL)
+	if !waitGone(ctx, pid, stopTime) {
+		return fmt.Errorf("the engine's process %d cannot be stopped: see %s", pid, w.logFile())
+	}
+	return nil
+}
+
+// listener asks the kernel who listens on the socket (SO_PEERCRED, unix(7)); 0 when nobody
+// does. Unlike a pid file, the answer cannot be stale, nor lost by a kill between the
+// start and the writing.
+func (w *own) listener() int {
+	conn, err := net.Dial("unix", w.socket())
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0
+	}
+	pid := 0
+	err = raw.Control(func(fd uintptr) {
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(cred.Pid)
+		}
+	})
+	if err != nil {
+		return 0
+	}
+	return pid
 }
 
 // stopTime is how long the daemon may take to end before it is killed.

@@ -57,13 +57,19 @@ func stateDir(t *testing.T) string {
 	return dir
 }
 
+// pidIn finds the engine of a state directory among all processes, by its command line.
 func pidIn(dir string) int {
-	text, err := os.ReadFile(filepath.Join(dir, "buildkitd.pid"))
-	if err != nil {
-		return 0
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well formed
+	for _, line := range lines {
+		text, err := os.ReadFile(line)
+		if err != nil || !strings.Contains(string(text), "unix://"+filepath.Join(dir, "buildkitd.sock")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(line))); err == nil {
+			return pid
+		}
 	}
-	pid, _ := strconv.Atoi(string(text))
-	return pid
+	return 0
 }
 
 // alive tells whether the process runs; one that ended and was not waited for does not.

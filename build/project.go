@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -128,6 +129,9 @@ func hasDockerfile(dir string) bool {
 	return false
 }
 
+// serviceName is the pattern of the compose specification's schema.
+var serviceName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+
 // lone is the project of a directory that has a Dockerfile and no compose file.
 func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	dir, err := filepath.Abs(o.Dir)
@@ -140,6 +144,9 @@ func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	service := o.Lone
 	if service == "" {
 		service = "api"
+	}
+	if !serviceName.MatchString(service) {
+		return nil, badInput("--name", "use letters, digits and . _ -", "%q is no name for a service", service)
 	}
 	name := o.Name
 	if name == "" {

@@ -82,9 +82,16 @@ func Run(ctx context.Context, e *Engine, targets []Target, o RunOptions) ([]Resu
 		return nil, err
 	}
 	defer src.close()
+	// Opened anew for the caches: with the sessions of the push, BuildKit would know each
+	// local directory again by its session, and export a cache that is keyed by that.
+	again, err := openSources(ctx, e.Client.Dialer(), cacheExporting(targets, o.Push), o.Own)
+	if err != nil {
+		return nil, err
+	}
+	defer again.close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &run{engine: e, options: o, sources: src, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
+	r := &run{engine: e, options: o, sources: src, again: again, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
 	for _, t := range targets {
 		r.done[t.Service] = &outcome{ready: make(chan struct{})}
 	}
@@ -105,6 +112,7 @@ type run struct {
 	engine  *Engine
 	options RunOptions
 	sources *sources
+	again   *sources // for the caches
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	done    map[string]*outcome
@@ -200,9 +208,39 @@ func (r *run) solveWithRetry(ctx context.Context, t Target, images map[string]st
 	}
 }
 
-// solve asks the engine once.
+// solve builds and pushes once, and then exports the layer cache.
 func (r *run) solve(ctx context.Context, t Target, images map[string]string) (string, error) {
-	opt := t.SolveOpt(r.options.Push[t.Service], Sources{Session: r.sources.ids, Images: images})
+	request := func(src *sources) client.SolveOpt {
+		return t.SolveOpt(r.options.Push[t.Service], Sources{Session: src.ids, Images: images})
+	}
+	push, _ := splitCache(request(r.sources))
+	digest, err := r.ask(ctx, t, push)
+	if err != nil {
+		return "", err
+	}
+	if digest == "" {
+		return "", &FailedError{Service: t.Service, Err: errors.New("the engine named no digest")}
+	}
+	if _, cache := splitCache(request(r.again)); cache != nil {
+		_, err = r.ask(ctx, t, *cache)
+	}
+	return digest, err
+}
+
+// cacheExporting are the targets that keep a layer cache of its own.
+func cacheExporting(targets []Target, push map[string]Push) []Target {
+	var out []Target
+	for _, t := range targets {
+		if _, cache := splitCache(t.SolveOpt(push[t.Service], Sources{})); cache != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// ask sends the engine one request, with a session of its own, and returns the digest of
+// the image, if there is one.
+func (r *run) ask(ctx context.Context, t Target, opt client.SolveOpt) (string, error) {
 	var err error
 	if opt.Session, err = t.attachables(r.options.Login); err != nil {
 		return "", err
@@ -222,17 +260,13 @@ func (r *run) solve(ctx context.Context, t Target, images map[string]string) (st
 	}()
 	resp, err := r.engine.Client.Solve(ctx, nil, opt, statuses)
 	<-drained
-	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return "", cause
-		}
-		return "", &FailedError{Service: t.Service, Lines: sourceLines(err), Pushing: watch.exportFailed, Err: err}
+	if err == nil {
+		return resp.ExporterResponse[exptypes.ExporterImageDigestKey], nil
 	}
-	digest := resp.ExporterResponse[exptypes.ExporterImageDigestKey]
-	if digest == "" {
-		return "", &FailedError{Service: t.Service, Err: errors.New("the engine named no digest")}
+	if cause := context.Cause(ctx); cause != nil {
+		return "", cause
 	}
-	return digest, nil
+	return "", &FailedError{Service: t.Service, Lines: sourceLines(err), Pushing: watch.exportFailed, Err: err}
 }
 
 // watch reads a solve's progress on its way to the display.

@@ -196,3 +196,38 @@ func csvLine(values []string) string {
 	w.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+// kept is an export that goes nowhere: without one, BuildKit has no result whose layers
+// it could put into the cache.
+var kept = client.ExportEntry{Type: client.ExporterImage, Attrs: map[string]string{"oci-mediatypes": "true", "store": "false"}}
+
+// splitCache takes the export of the layer cache out of a request, into one of its own
+// for after the push; nil when there is none. BuildKit exports both at the same time, and
+// where both lie in one repository its two pushes of a layer share one record of how far
+// they came: each can take the other's bytes for its own and wait for ever (the status
+// tracker of the resolver that util/resolver's pool hands to both). An inline cache is
+// part of the image and stays.
+//
+// The second request finds every step in the engine's cache, so it must not be told to
+// ignore that.
+func splitCache(opt client.SolveOpt) (push client.SolveOpt, cache *client.SolveOpt) {
+	push = opt
+	push.CacheExports = nil
+	var after []client.CacheOptionsEntry
+	for _, e := range opt.CacheExports {
+		if e.Type == "inline" {
+			push.CacheExports = append(push.CacheExports, e)
+		} else {
+			after = append(after, e)
+		}
+	}
+	if len(after) == 0 {
+		return push, nil
+	}
+	second := opt
+	second.Exports, second.CacheExports = []client.ExportEntry{kept}, after
+	second.FrontendAttrs = maps.Clone(opt.FrontendAttrs)
+	delete(second.FrontendAttrs, "no-cache")
+	delete(second.FrontendAttrs, "image-resolve-mode")
+	return push, &second
+}

@@ -57,11 +57,15 @@ func (o *retentionOptions) flags(f *pflag.FlagSet) {
 }
 
 func (o retentionOptions) check() error {
-	if o.days < 1 {
-		return &usageError{fmt.Errorf("--retention-days: want at least 1, have %d", o.days), "leave the flag out for 7 days"}
+	if o.days < 1 || o.days > maxRetention {
+		return &usageError{fmt.Errorf("--retention-days: want 1 to %d, have %d", maxRetention, o.days), "leave the flag out for 7 days"}
 	}
 	return nil
 }
+
+// maxRetention is a hundred years: what is longer is a slip of the hand, and S3 counts in
+// 32 bits.
+const maxRetention = 36500
 
 func newBuildCommand(w *world) *cobra.Command {
 	var o buildOptions

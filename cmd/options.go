@@ -1,8 +1,6 @@
 package cmd
 
 import (
-	"errors"
-
 	"github.com/spf13/pflag"
 
 	"slipway/build"
@@ -39,6 +37,3 @@ func (o projectOptions) load(w *world) build.LoadOptions {
 	}
 	return l
 }
-
-// asError is errors.As, for places where its second result is all that matters.
-func asError[T error](err error, target *T) bool { return errors.As(err, target) }

@@ -67,14 +67,20 @@ func (p *plan) planned(o buildOptions) []plannedService {
 		ps := plannedService{
 			Service: t.Service, Container: t.Container,
 			Repository: s.repo.Name, Account: s.repo.Account, Region: s.repo.Region,
-			Context: t.Context.String(), Contexts: t.Contexts, Dockerfile: t.Dockerfile, Target: t.Target,
+			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
-			Cache:  plannedCache{o.cache, t.CacheFrom, t.CacheTo},
+			Cache:  plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 			Tags:   append([]string{p.hash.Name}, s.extra...),
 			Inputs: t.Inputs(p.root),
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
+		}
+		for name, c := range t.Contexts {
+			if ps.Contexts == nil {
+				ps.Contexts = map[string]build.Context{}
+			}
+			ps.Contexts[name] = c.Redacted()
 		}
 		for _, secret := range t.Secrets {
 			ps.Secrets = append(ps.Secrets, secret.ID)
@@ -91,6 +97,14 @@ func (p *plan) planned(o buildOptions) []plannedService {
 			}
 		}
 		out = append(out, ps)
+	}
+	return out
+}
+
+func redactedCaches(caches []build.Cache) []build.Cache {
+	var out []build.Cache
+	for _, c := range caches {
+		out = append(out, c.Redacted())
 	}
 	return out
 }

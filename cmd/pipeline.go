@@ -104,10 +104,10 @@ func (j *job) checkOthers(survey *registry.Survey) error {
 // retainAndBuild sees to the retention of the repositories while the images are built:
 // both must be done before a tag moves.
 func (j *job) retainAndBuild(ctx context.Context, survey *registry.Survey) (out *images, err error) {
-	var retained []retention
+	var policies []retention
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		retained, err = j.ensureRetention(ctx)
+		policies, err = j.ensureRetention(ctx)
 		return refused(err)
 	})
 	g.Go(func() (err error) {
@@ -116,7 +116,7 @@ func (j *job) retainAndBuild(ctx context.Context, survey *registry.Survey) (out 
 	})
 	err = g.Wait()
 	// Told only now: a live display may have been drawn on until here.
-	j.tellRetention(retained)
+	j.tellRetention(policies)
 	return out, err
 }
 

@@ -2,7 +2,9 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,6 +131,10 @@ func (p *plan) distinct() error {
 // addFiles groups the containers by ECS service: one file for one service, else one each.
 func (p *plan) addFiles(w *world, o projectOptions) error {
 	dir := absolute(w.dir, o.definitionsDir)
+	// Written last of all: that it cannot be must not come out last of all.
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return &usageError{fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here"}
+	}
 	groups, order := map[build.ECS][]string{}, []build.ECS{}
 	own := slices.ContainsFunc(p.services, func(s service) bool { return s.target.Settings.ECS != (build.ECS{}) })
 	for _, s := range p.services {
@@ -221,7 +227,7 @@ func (p *plan) definitions(f definitionsFile, image func(service) string) ([]byt
 	data, err := artifact.Definitions(list)
 	if err != nil {
 		var tooLarge *artifact.TooLargeError
-		if asError(err, &tooLarge) {
+		if errors.As(err, &tooLarge) {
 			return nil, err
 		}
 		return nil, inputError(filepath.Base(f.path), err.Error(), "correct container_name or x-slipway.container")

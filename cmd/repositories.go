@@ -112,7 +112,15 @@ func (j *job) tellRetention(done []retention) {
 			j.log.Warn().Msgf("retention left as it is: %v", r.clash)
 		case r.Outcome.Changed:
 			j.log.Info().Msgf("retention of %s set to %s", j.repos[i].Name, plural(j.options.retention.days, "day"))
+			tellDropped(j.world, j.repos[i], r.Outcome)
 		}
+	}
+}
+
+// tellDropped names the rules of others that --replace-policy gave up.
+func tellDropped(w *world, repo registry.Repository, o registry.Outcome) {
+	for _, rule := range o.Dropped {
+		w.log.Warn().Msgf("%s: no longer in the lifecycle policy: %s", repo.Name, rule)
 	}
 }
 

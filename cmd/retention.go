@@ -97,7 +97,7 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	results, err := o.apply(ctx, cloud, refs)
+	results, err := o.apply(ctx, w, cloud, refs)
 	if err != nil {
 		return refused(err)
 	}
@@ -146,7 +146,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) ([]registr
 	return refs, nil
 }
 
-func (o retentionCommand) apply(ctx context.Context, c *cloud, refs []registry.Ref) ([]retained, error) {
+func (o retentionCommand) apply(ctx context.Context, w *world, c *cloud, refs []registry.Ref) ([]retained, error) {
 	found, missing, err := registry.Find(ctx, c.clients(), refs)
 	if err != nil {
 		return nil, err
@@ -159,14 +159,14 @@ func (o retentionCommand) apply(ctx context.Context, c *cloud, refs []registry.R
 	g.SetLimit(retentionCalls)
 	for i, ref := range refs {
 		g.Go(func() (err error) {
-			results[i], err = o.applyOne(ctx, c, found[ref])
+			results[i], err = o.applyOne(ctx, w, c, found[ref])
 			return err
 		})
 	}
 	return results, g.Wait()
 }
 
-func (o retentionCommand) applyOne(ctx context.Context, c *cloud, repo registry.Repository) (retained, error) {
+func (o retentionCommand) applyOne(ctx context.Context, w *world, c *cloud, repo registry.Repository) (retained, error) {
 	out := retained{Target: repo.URI.Name()}
 	var (
 		result   registry.RetentionResult
@@ -185,6 +185,9 @@ func (o retentionCommand) applyOne(ctx context.Context, c *cloud, repo registry.
 		return out, nil
 	}
 	out.Changed = result.Outcome.Changed
+	if err == nil && !o.preview {
+		tellDropped(w, repo, result.Outcome)
+	}
 	for _, e := range expiring {
 		out.Expires = append(out.Expires, expiry{e.Digest, e.Tags, e.PushedAt})
 	}
