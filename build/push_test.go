@@ -240,27 +240,37 @@ func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t)
 	o := newOvenOn(t, e)
-	build1 := func() (build.Result, map[string]string) {
-		list := plan(t, files(t, withProbe(t, services(map[string][]string{"app": {"see time /time", "COPY compose.yaml /"}}))))
+	// Several services at once, which share a context: each one's cache must hold what the
+	// shared directory contributes.
+	steps := []string{"see time /time", "COPY compose.yaml /"}
+	all := map[string][]string{"app": steps, "b": append([]string{"see time /b"}, steps...), "c": append([]string{"see time /c"}, steps...)}
+	build1 := func() (map[string]build.Result, map[string]string) {
+		list := plan(t, files(t, withProbe(t, services(all))))
 		push := o.pushes(list)
-		p := push["app"]
-		from, to := build.RegistryCache(o.host + "/app:buildcache")
-		p.CacheFrom, p.CacheTo = []build.Cache{from}, []build.Cache{to}
-		push["app"] = p
-		r := o.loaves(t, list, build.RunOptions{Push: push})["app"]
-		return r, o.files(t, r)
+		for name, p := range push {
+			from, to := build.RegistryCache(o.host + "/" + name + ":buildcache")
+			p.CacheFrom, p.CacheTo = []build.Cache{from}, []build.Cache{to}
+			push[name] = p
+		}
+		r := o.loaves(t, list, build.RunOptions{Push: push})
+		return r, o.files(t, r["app"])
 	}
 	first, saw := build1()
 	e.Empty(t)
 	o.engine.Client = e.Client(t)
 	second, sees := build1()
-	if first.Digest != second.Digest || saw["time"] == "" || saw["time"] != sees["time"] {
-		t.Errorf("%s became %s, the step at %s ran at %s", first.Digest, second.Digest, saw["time"], sees["time"])
+	for name := range all {
+		if first[name].Digest == "" || first[name].Digest != second[name].Digest {
+			t.Errorf("%s: %s became %s", name, first[name].Digest, second[name].Digest)
+		}
+	}
+	if saw["time"] == "" || saw["time"] != sees["time"] {
+		t.Errorf("the step at %s ran at %s", saw["time"], sees["time"])
 	}
 	e.Empty(t)
 	o.engine.Client = e.Client(t)
 	list := plan(t, files(t, withProbe(t, services(map[string][]string{"app": {"see time /time", "COPY compose.yaml /"}}))))
-	if third := o.loaves(t, list, build.RunOptions{})["app"]; third.Digest == first.Digest {
+	if third := o.loaves(t, list, build.RunOptions{})["app"]; third.Digest == first["app"].Digest {
 		t.Error("without the cache the digest is the same: this test proves nothing")
 	}
 }

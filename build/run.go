@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,16 +83,9 @@ func Run(ctx context.Context, e *Engine, targets []Target, o RunOptions) ([]Resu
 		return nil, err
 	}
 	defer src.close()
-	// Opened anew for the caches: with the sessions of the push, BuildKit would know each
-	// local directory again by its session, and export a cache that is keyed by that.
-	again, err := openSources(ctx, e.Client.Dialer(), cacheExporting(targets, o.Push), o.Own)
-	if err != nil {
-		return nil, err
-	}
-	defer again.close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &run{engine: e, options: o, sources: src, again: again, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
+	r := &run{engine: e, options: o, sources: src, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
 	for _, t := range targets {
 		r.done[t.Service] = &outcome{ready: make(chan struct{})}
 	}
@@ -100,6 +94,9 @@ func Run(ctx context.Context, e *Engine, targets []Target, o RunOptions) ([]Resu
 		wait.Go(func() { r.build(ctx, t) })
 	}
 	wait.Wait()
+	if err := r.exportCaches(ctx, targets); err != nil {
+		return nil, err
+	}
 	results := make([]Result, len(targets))
 	for i, t := range targets {
 		results[i] = r.done[t.Service].result
@@ -112,7 +109,6 @@ type run struct {
 	engine  *Engine
 	options RunOptions
 	sources *sources
-	again   *sources // for the caches
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	done    map[string]*outcome
@@ -208,34 +204,66 @@ func (r *run) solveWithRetry(ctx context.Context, t Target, images map[string]st
 	}
 }
 
-// solve builds and pushes once, and then exports the layer cache.
+// solve builds and pushes once.
 func (r *run) solve(ctx context.Context, t Target, images map[string]string) (string, error) {
-	request := func(src *sources) client.SolveOpt {
-		return t.SolveOpt(r.options.Push[t.Service], Sources{Session: src.ids, Images: images})
-	}
-	push, _ := splitCache(request(r.sources))
+	push, _ := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{Session: r.sources.ids, Images: images}))
 	digest, err := r.ask(ctx, t, push)
-	if err != nil {
-		return "", err
-	}
-	if digest == "" {
-		return "", &FailedError{Service: t.Service, Err: errors.New("the engine named no digest")}
-	}
-	if _, cache := splitCache(request(r.again)); cache != nil {
-		_, err = r.ask(ctx, t, *cache)
+	if err == nil && digest == "" {
+		err = &FailedError{Service: t.Service, Err: errors.New("the engine named no digest")}
 	}
 	return digest, err
 }
 
-// cacheExporting are the targets that keep a layer cache of its own.
-func cacheExporting(targets []Target, push map[string]Push) []Target {
-	var out []Target
-	for _, t := range targets {
-		if _, cache := splitCache(t.SolveOpt(push[t.Service], Sources{})); cache != nil {
-			out = append(out, t)
+// exportCaches writes the layer caches of the targets that were pushed, when no push is
+// under way any more. The sessions are new ones: with those of the pushes, BuildKit would
+// know each local directory again by its session, and key the cache by that instead of by
+// the content.
+func (r *run) exportCaches(ctx context.Context, targets []Target) error {
+	exporting := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
+		_, cache := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{}))
+		return cache == nil || r.done[t.Service].result.Err != nil
+	})
+	if len(exporting) == 0 {
+		return nil
+	}
+	src, err := openSources(ctx, r.engine.Client.Dialer(), exporting, r.options.Own)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	took, errs := make([]time.Duration, len(exporting)), make([]error, len(exporting))
+	var wait sync.WaitGroup
+	for i, t := range exporting {
+		wait.Go(func() {
+			r.slots <- struct{}{}
+			defer func() { <-r.slots }()
+			start := time.Now()
+			errs[i] = r.exportCache(ctx, t, src)
+			took[i] = time.Since(start)
+		})
+	}
+	wait.Wait()
+	// Only now: until here they read each other's results.
+	for i, t := range exporting {
+		res := &r.done[t.Service].result
+		res.Duration += took[i]
+		if errs[i] != nil {
+			res.Digest, res.Err = "", errs[i]
 		}
 	}
-	return out
+	return nil
+}
+
+// exportCache writes one target's cache. A cache that may fail, as Slipway's own may, is
+// no error.
+func (r *run) exportCache(ctx context.Context, t Target, src *sources) error {
+	images, err := r.links(ctx, t) // all there: t itself was pushed
+	if err != nil {
+		return err
+	}
+	_, cache := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{Session: src.ids, Images: images}))
+	_, err = r.ask(ctx, t, *cache)
+	return err
 }
 
 // ask sends the engine one request, with a session of its own, and returns the digest of

@@ -202,7 +202,7 @@ func csvLine(values []string) string {
 var kept = client.ExportEntry{Type: client.ExporterImage, Attrs: map[string]string{"oci-mediatypes": "true", "store": "false"}}
 
 // splitCache takes the export of the layer cache out of a request, into one of its own
-// for after the push; nil when there is none. BuildKit exports both at the same time, and
+// for after the pushes; nil when there is none. BuildKit exports both at the same time, and
 // where both lie in one repository its two pushes of a layer share one record of how far
 // they came: each can take the other's bytes for its own and wait for ever (the status
 // tracker of the resolver that util/resolver's pool hands to both). An inline cache is
