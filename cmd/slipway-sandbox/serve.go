@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage) || errors.Is(err, sandbox.ErrOption):
-		fmt.Fprintf(stderr, "slipway-sandbox: %v\ntry: slipway-sandbox serve --help\n", err)
+		fmt.Fprintf(stderr, "slipway-sandbox: %v\ntry: slipway-sandbox --help\n", err)
 		return exitUsage
 	default:
 		fmt.Fprintf(stderr, "slipway-sandbox: %v\n", err)
@@ -47,10 +47,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "slipway-sandbox",
-		Short: "A local stand-in for ECR, S3 and STS",
+		Short: "A local stand-in for ECR, ECS, S3 and what goes with them",
 		Long: `slipway-sandbox stands in for the part of AWS that Slipway uses: ECR with a
-real image registry behind it, S3 and STS, all on one address. Nothing survives
-its end.`,
+real image registry behind it, ECS with deployments that take time, CodeDeploy for
+ECS, CloudWatch Logs, Application Auto Scaling, S3 and STS, all on one address.
+Nothing survives its end.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q", args[0])}
@@ -63,7 +64,7 @@ its end.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newShow())
+	root.AddCommand(newServe(), newService(), newShow())
 	return root
 }
 
@@ -82,6 +83,34 @@ A control plane for scripts:
   curl -X POST  URL/_sandbox/clock?advance=192h   move the clock, apply lifecycle policies
   curl          URL/_sandbox/calls                the requests so far, as JSON
   curl -X POST  'URL/_sandbox/archive?repository=R&digest=D'   archive an image
+  curl -X POST  'URL/_sandbox/fault?service=ecs&action=UpdateService&count=3&error=ThrottlingException'
+                the next three such calls get that error; count=0 takes it back, delay=2s
+                comes before the answer, carried-out=true does the work all the same
+  curl -X POST  'URL/_sandbox/limit?service=ecs&action=DescribeServices&rate=20'
+                calls beyond 20 a second get ThrottlingException; rate=0 lifts it, and
+                burst=N lets N through at once
+  curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
+  curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
+  curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves
+                open: separate-ids, list-delay, platform-digests, early-success, late-current
+
+ECS deploys as the real one does, in time: images are resolved to digests when a
+deployment begins, tasks take seconds to start and to stop. Nothing runs in them.
+A container does as a label of its image says, or a variable of its environment,
+which wins:
+  slipway.sandbox.exit=1         SLIPWAY_SANDBOX_EXIT=1         exits with 1; oom: out of memory
+  slipway.sandbox.exit-after=3s  SLIPWAY_SANDBOX_EXIT_AFTER=3s  … after that time (default 1s)
+  slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never   passes no health check, its own
+                                                                or the load balancer's
+  slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none  finds no room
+  slipway.sandbox.log=text       SLIPWAY_SANDBOX_LOG=text       writes this, with awslogs to
+                                                                CloudWatch Logs
+Tasks also fail for what is really so: an image that is missing, archived or for
+another architecture, a log group that is not there; and for a secret whose
+valueFrom, or an execution role whose ARN, contains "missing".
+
+CodeDeploy deploys to ECS services with that controller; as the real one, it waits
+an hour of ECS's time for tasks that do not come up.
 
 Exit codes: 0 interrupted, as it should be; 1 the address cannot be had or
 another error; 2 wrong usage.`,
@@ -104,6 +133,7 @@ another error; 2 wrong usage.`,
 	f.StringVar(&o.Account, "account", "000000000000", "account the main address serves")
 	f.StringVar(&o.Region, "region", "us-east-1", "region the main address serves")
 	f.DurationVar(&o.TokenLifetime, "token-lifetime", 0, "how long an ECR token is good for (default 12h)")
+	f.Float64Var(&o.ECSSpeed, "ecs-speed", 1, "how much faster than the clock the time of ECS runs")
 	f.StringVar(&o.Dir, "dir", "", "directory for a temporary directory with the blobs (default the system's)")
 	return c
 }
@@ -121,7 +151,7 @@ func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) 
 	if _, err := io.WriteString(stdout, out.String()); err != nil {
 		return errors.Join(fmt.Errorf("printing the environment: %w", err), s.Close())
 	}
-	fmt.Fprintf(stderr, "serving ECR, S3 and STS on %s until interrupted\n", s.URL())
+	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3 and STS on %s until interrupted\n", s.URL())
 	<-ctx.Done()
 	return s.Close()
 }

@@ -103,6 +103,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"serve", "--addr", "127.0.0.1:http!"}, exitUsage, "", "must be a number"},
 		{[]string{"serve", "--account", "12"}, exitUsage, "", "twelve digits"},
 		{[]string{"serve", "--token-lifetime", "soon"}, exitUsage, "", "token-lifetime"},
+		{[]string{"serve", "--ecs-speed", "-1"}, exitUsage, "", "must be above 0"},
 		{[]string{"serve", "--addr", taken.Addr().String()}, exitError, "", "in use"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

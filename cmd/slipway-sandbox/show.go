@@ -10,19 +10,19 @@ import (
 	"text/tabwriter"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/spf13/cobra"
 )
 
 func newShow() *cobra.Command {
-	var addr, region string
+	var at endpoint
 	c := &cobra.Command{
 		Use:   "show",
-		Short: "Show the repositories of a running sandbox: images, tags, lifecycle rules",
-		Long: `show asks the ECR of a running sandbox, as any AWS client would, for its
-repositories, and prints each one's images with their tags and its lifecycle rules.`,
+		Short: "Show what a running sandbox holds: images, tags, lifecycle rules, ECS services",
+		Long: `show asks a running sandbox, as any AWS client would, for its ECR repositories,
+and prints each one's images with their tags and its lifecycle rules; then for its
+ECS services, and prints their task counts and the digests that their containers run.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("show takes no arguments, got %q", args)}
@@ -30,20 +30,18 @@ repositories, and prints each one's images with their tags and its lifecycle rul
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			client := ecr.New(ecr.Options{
-				Region:       region,
-				BaseEndpoint: aws.String("http://" + addr),
-				Credentials:  credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-			})
-			return runShow(c.Context(), client, c.OutOrStdout())
+			clients := at.clients()
+			if err := showRepositories(c.Context(), clients.ecr, c.OutOrStdout()); err != nil {
+				return err
+			}
+			return showServices(c.Context(), clients.ecs, c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&addr, "addr", "127.0.0.1:4566", "host:port that the sandbox listens on")
-	c.Flags().StringVar(&region, "region", "us-east-1", "region to show")
+	at.flags(c)
 	return c
 }
 
-func runShow(ctx context.Context, client *ecr.Client, out io.Writer) error {
+func showRepositories(ctx context.Context, client *ecr.Client, out io.Writer) error {
 	pages := ecr.NewDescribeRepositoriesPaginator(client, &ecr.DescribeRepositoriesInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

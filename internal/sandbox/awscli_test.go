@@ -33,6 +33,49 @@ func awsCLI(t *testing.T) string {
 	return ""
 }
 
+// runAWS runs the AWS CLI on a sandbox and returns what it prints.
+func runAWS(t *testing.T, path string, s *sandbox.Server, dir string, args ...string) string {
+	t.Helper()
+	stdout, stderr, err := tryAWS(t, path, s, dir, args...)
+	if err != nil {
+		t.Fatalf("aws %s: %v\n%s", strings.Join(args, " "), err, stderr)
+	}
+	return stdout
+}
+
+func tryAWS(t *testing.T, path string, s *sandbox.Server, dir string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	// Old versions of the CLI do not know AWS_ENDPOINT_URL.
+	c := exec.CommandContext(t.Context(), path, append([]string{"--endpoint-url", s.URL(), "--output", "json"}, args...)...)
+	c.Dir = dir
+	c.Env = append(s.Env(), "HOME="+dir, "PATH="+os.Getenv("PATH"), "AWS_PAGER=")
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	err = c.Run()
+	return out.String(), errs.String(), err
+}
+
+// fieldOf picks a string out of JSON, of the first entry where there is a list.
+func fieldOf(t *testing.T, text string, keys ...string) string {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	for _, key := range keys {
+		if list, ok := v.([]any); ok && len(list) > 0 {
+			v = list[0]
+		}
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	if list, ok := v.([]any); ok && len(list) > 0 {
+		v = list[0]
+	}
+	got, _ := v.(string)
+	return got
+}
+
 // The AWS CLI is a client that shares nothing with the Go SDK.
 func TestWithTheAWSCLI(t *testing.T) {
 	t.Parallel() // each command takes about a second
@@ -41,33 +84,11 @@ func TestWithTheAWSCLI(t *testing.T) {
 	dir := t.TempDir()
 	aws := func(args ...string) string {
 		t.Helper()
-		c := exec.CommandContext(t.Context(), path, args...)
-		c.Dir = dir
-		// Old versions of the CLI do not know AWS_ENDPOINT_URL.
-		c.Args = append([]string{path, "--endpoint-url", s.URL(), "--output", "json"}, args...)
-		c.Env = append(s.Env(), "HOME="+dir, "PATH="+os.Getenv("PATH"), "AWS_PAGER=")
-		var stdout, stderr bytes.Buffer
-		c.Stdout, c.Stderr = &stdout, &stderr
-		if err := c.Run(); err != nil {
-			t.Fatalf("aws %s: %v\n%s", strings.Join(args, " "), err, &stderr)
-		}
-		return stdout.String()
+		return runAWS(t, path, s, dir, args...)
 	}
 	field := func(text string, keys ...string) string {
 		t.Helper()
-		var v any
-		if err := json.Unmarshal([]byte(text), &v); err != nil {
-			t.Fatalf("%v in %s", err, text)
-		}
-		for _, key := range keys {
-			if list, ok := v.([]any); ok && len(list) > 0 {
-				v = list[0]
-			}
-			m, _ := v.(map[string]any)
-			v = m[key]
-		}
-		got, _ := v.(string)
-		return got
+		return fieldOf(t, text, keys...)
 	}
 
 	if got := field(aws("sts", "get-caller-identity"), "Account"); got != "000000000000" {

@@ -60,7 +60,7 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 		writeJSONError(w, &apiError{"SerializationException", "the request body could not be read: " + err.Error()})
 		return
 	}
-	w.name(service, name, repositoryOf(body), "")
+	w.name(service, name, repositoryOf(body), referenceIn(service, body))
 	if act == nil {
 		writeJSONError(w, apiErrorf("UnknownOperationException", "the sandbox does not know %s.%s", prefix, name))
 		return
@@ -70,7 +70,9 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 		writeJSONError(w, &apiError{"MissingAuthenticationTokenException", "Missing Authentication Token"})
 		return
 	}
-	out, err := act(jsonCall{ctx: r.Context(), server: s, region: region}, body)
+	out, err := s.trouble.around(r.Context(), service, name, func() (any, error) {
+		return act(jsonCall{ctx: r.Context(), server: s, region: region}, body)
+	})
 	if err != nil {
 		writeJSONError(w, err)
 		return
@@ -101,12 +103,8 @@ func writeJSONError(w http.ResponseWriter, err error) {
 	if !errors.As(err, &e) {
 		e = &apiError{"ServerException", err.Error()}
 	}
-	status := http.StatusBadRequest
-	if e.code == "ServerException" {
-		status = http.StatusInternalServerError
-	}
 	w.Header().Set("X-Amzn-Errortype", e.code)
-	writeJSON(w, status, map[string]string{"__type": e.code, "message": e.message})
+	writeJSON(w, statusOf(e.code), map[string]string{"__type": e.code, "message": e.message})
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

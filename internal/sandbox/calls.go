@@ -8,7 +8,8 @@ import (
 
 // Call is one request as the server saw it.
 type Call struct {
-	// Service is "ecr", "s3", "sts" or "registry".
+	// Service is "ecr", "ecs", "codedeploy", "logs", "application-autoscaling",
+	// "s3", "sts" or "registry".
 	Service string `json:"service"`
 	// Action is the API's action ("PutImage", "PutObject"), or the method and
 	// what it was for on the registry: "PUT manifest", "POST upload",
@@ -17,7 +18,11 @@ type Call struct {
 	// Repository is the ECR repository, or the S3 bucket; empty where the
 	// request names none or several.
 	Repository string `json:"repository,omitempty"`
-	// Reference is the tag or digest on the registry, or the S3 object's key.
+	// Reference is the tag or digest on the registry, the S3 object's key, or the
+	// names of the ECS services or the task definition that a call to ECS names,
+	// clusters and ARNs left off, several with a comma in between; with the other
+	// services the deployment or its group, the log stream or its group, and the
+	// resources that scale.
 	Reference string `json:"reference,omitempty"`
 	// BytesIn and BytesOut count the bodies of request and answer.
 	BytesIn  int64 `json:"bytesIn"`

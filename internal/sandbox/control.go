@@ -45,6 +45,8 @@ func (s *Server) controlPlane() http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+	s.troublePlane(mux)
+	s.ecsPlane(mux)
 	return mux
 }
 

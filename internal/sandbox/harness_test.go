@@ -47,6 +47,7 @@ func client(s *sandbox.Server, region string) *ecr.Client {
 		Region:       region,
 		Credentials:  static,
 		Retryer:      aws.NopRetryer{},
+		HTTPClient:   patient,
 	})
 }
 

@@ -1,7 +1,8 @@
 // Package sandbox is a local stand-in for the part of AWS that Slipway uses:
-// ECR with a real OCI registry behind it, S3 and STS, all on one listener. It
-// serves the program slipway-sandbox and the tests; no other package of Slipway
-// may import it.
+// ECR with a real OCI registry behind it, ECS with deployments that take time,
+// CodeDeploy, S3, STS and what goes with them, all on one listener. It serves
+// the program slipway-sandbox and the tests; no other package of Slipway may
+// import it.
 package sandbox
 
 import (
@@ -40,6 +41,12 @@ type Options struct {
 	// TokenLifetime is how long an authorization token is good for; 12 hours,
 	// as with ECR, if zero.
 	TokenLifetime time.Duration
+	// ECSSpeed is how much faster than the server's clock the time of ECS runs:
+	// with 20, a task that takes ten seconds to start takes half a second. 1 if
+	// zero.
+	ECSSpeed float64
+	// ECS decides what the documentation of ECS leaves open.
+	ECS ECSQuirks
 }
 
 // ErrOption is wrapped by what Start returns when an option makes no sense.
@@ -60,12 +67,18 @@ func (o Options) withDefaults() (Options, error) {
 	if o.TokenLifetime == 0 {
 		o.TokenLifetime = 12 * time.Hour
 	}
+	if o.ECSSpeed == 0 {
+		o.ECSSpeed = 1
+	}
 	return o, o.check()
 }
 
 func (o Options) check() error {
 	if o.TokenLifetime < 0 {
 		return fmt.Errorf("%w: token lifetime %s: must be positive", ErrOption, o.TokenLifetime)
+	}
+	if err := checkSpeed(o.ECSSpeed); err != nil {
+		return err
 	}
 	if !accountPattern.MatchString(o.Account) {
 		return fmt.Errorf("%w: account %q: must be twelve digits", ErrOption, o.Account)
@@ -105,13 +118,21 @@ type Server struct {
 	clock   *clock
 	calls   *recorder
 	tokens  *tokenBook
+	trouble *trouble
+	logs    *logStore
 	s3      http.Handler
 	json    []jsonService
+
+	scalable scalableTargets
+	deploys  codeDeploys
 
 	mu         sync.Mutex
 	closed     bool
 	servers    []*http.Server
 	registries map[place]*registry
+	ecs        map[string]*ecs // by region
+	ecsSpeed   float64
+	ecsQuirks  ECSQuirks
 
 	serving  sync.RWMutex // read-locked by every request
 	closing  sync.Once
@@ -141,10 +162,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		clock:      &clock{},
 		calls:      &recorder{},
 		registries: map[place]*registry{},
+		ecs:        map[string]*ecs{},
+		ecsSpeed:   o.ECSSpeed,
+		ecsQuirks:  o.ECS,
 	}
 	s.tokens = &tokenBook{clock: s.clock, lifetime: o.TokenLifetime, issued: map[string]token{}}
+	s.trouble = newTrouble(s.clock)
+	s.logs = newLogStore(o.Account, s.clock)
 	s.s3 = newS3(s.clock)
-	s.json = []jsonService{newECR()}
+	s.json = []jsonService{newECR(), newECS(), newLogs(), newAutoscaling(), newCodeDeploy()}
 	host := o.PublicAddr
 	if host == "" {
 		host = s.addr
@@ -206,10 +232,12 @@ func (s *Server) Env() []string {
 }
 
 // Advance moves the server's clock and then applies every lifecycle policy.
-// Push ages, token lifetimes and S3's dates all follow that clock. A negative
-// duration moves it back.
+// Push ages, token lifetimes, S3's dates and ECS all follow that clock: what is
+// due in ECS meanwhile happens first, with the images that are still there. A
+// negative duration moves it back, for which ECS stands still.
 func (s *Server) Advance(d time.Duration) {
 	s.clock.advance(d)
+	s.catchUp()
 	for _, g := range s.allRegistries() {
 		g.applyPolicies()
 	}

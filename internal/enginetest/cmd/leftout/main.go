@@ -33,6 +33,7 @@ func gaps() []gap {
 	return []gap{
 		{"every test against a real BuildKit daemon", enginetest.Available(), true},
 		{"the sandbox's answers checked by the AWS CLI, against Amazon's own models", awsCLI(), false},
+		{"the sandbox held against moto, which imitates the same services", moto(), false},
 		{"builds from a remote git context", gitServer(), false},
 	}
 }
@@ -45,6 +46,13 @@ func awsCLI() error {
 		}
 	}
 	return errors.New("no AWS CLI of version 2 in PATH (apt-get install awscli)")
+}
+
+func moto() error {
+	if _, err := exec.LookPath("moto_server"); err != nil {
+		return fmt.Errorf("%w (pip install \"moto[server]\")", err)
+	}
+	return nil
 }
 
 // gitServer looks for the part of git that serves a repository over http.

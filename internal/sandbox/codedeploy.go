@@ -1,0 +1,189 @@
+package sandbox
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"sync"
+)
+
+// newCodeDeploy is the CodeDeploy API for the ECS compute platform. Names of
+// fields, limits and errors are those of its API reference, version 2014-10-06;
+// what a deployment does follows "Deployments on an Amazon ECS compute
+// platform" in its user guide.
+func newCodeDeploy() jsonService {
+	return jsonService{
+		name:   "codedeploy",
+		prefix: "CodeDeploy_20141006",
+		actions: map[string]jsonAction{
+			"CreateApplication":        codeDeployAction(createApplication),
+			"ListApplications":         codeDeployAction(listApplications),
+			"CreateDeploymentGroup":    codeDeployAction(createDeploymentGroup),
+			"GetDeploymentGroup":       codeDeployAction(getDeploymentGroup),
+			"BatchGetDeploymentGroups": codeDeployAction(batchGetDeploymentGroups),
+			"ListDeploymentGroups":     codeDeployAction(listDeploymentGroups),
+			"CreateDeployment":         codeDeployAction(createDeployment),
+			"GetDeployment":            codeDeployAction(getDeployment),
+			"StopDeployment":           codeDeployAction(stopDeployment),
+			"ListDeployments":          codeDeployAction(listDeployments),
+		},
+	}
+}
+
+// codeDeploy is CodeDeploy in one region. It lives on ECS's timeline and under
+// ECS's lock.
+type codeDeploy struct {
+	ecs          *ecs
+	applications map[string]*cdApplication
+	deployments  []*cdDeployment // oldest first
+}
+
+type cdApplication struct {
+	name, id string
+	groups   map[string]*cdGroup
+}
+
+// codeDeploys are those of all regions of the default account. The lock is taken
+// before ECS's.
+type codeDeploys struct {
+	mu       sync.Mutex
+	byRegion map[string]*codeDeploy
+}
+
+// codeDeployAt finds the CodeDeploy of a region, which is made the first time.
+func (s *Server) codeDeployAt(region string) (*codeDeploy, error) {
+	e, err := s.ecsAt(region)
+	if err != nil {
+		return nil, err
+	}
+	all := &s.deploys
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if d := all.byRegion[region]; d != nil {
+		return d, nil
+	}
+	d := &codeDeploy{ecs: e, applications: map[string]*cdApplication{}}
+	if all.byRegion == nil {
+		all.byRegion = map[string]*codeDeploy{}
+	}
+	all.byRegion[region] = d
+	return d, e.do(func() error {
+		e.onStep = append(e.onStep, d.step)
+		return nil
+	})
+}
+
+// codeDeployAction makes a jsonAction of a function that has CodeDeploy and ECS
+// to itself and up to date.
+func codeDeployAction[In, Out any](f func(*codeDeploy, In) (Out, error)) jsonAction {
+	return action(func(c jsonCall, in In) (out Out, err error) {
+		d, err := c.server.codeDeployAt(c.region)
+		if err != nil {
+			return out, err
+		}
+		err = d.ecs.do(func() error {
+			out, err = f(d, in)
+			return err
+		})
+		return out, err
+	})
+}
+
+var cdNamePattern = regexp.MustCompile(`^[^\s]{1,100}$`)
+
+func (d *codeDeploy) application(name string) (*cdApplication, error) {
+	if name == "" {
+		return nil, &apiError{"ApplicationNameRequiredException", "Application name is required"}
+	}
+	if a := d.applications[name]; a != nil {
+		return a, nil
+	}
+	return nil, apiErrorf("ApplicationDoesNotExistException", "No application found for name: %s", name)
+}
+
+func (d *codeDeploy) group(application, name string) (*cdGroup, error) {
+	a, err := d.application(application)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, &apiError{"DeploymentGroupNameRequiredException", "Deployment Group name is required"}
+	}
+	if g := a.groups[name]; g != nil {
+		return g, nil
+	}
+	return nil, apiErrorf("DeploymentGroupDoesNotExistException", "No Deployment Group found for name: %s", name)
+}
+
+type createApplicationIn struct {
+	ApplicationName string `json:"applicationName"`
+	ComputePlatform string `json:"computePlatform"`
+}
+
+type createApplicationOut struct {
+	ApplicationID string `json:"applicationId"`
+}
+
+func createApplication(d *codeDeploy, in createApplicationIn) (out createApplicationOut, err error) {
+	switch {
+	case !cdNamePattern.MatchString(in.ApplicationName):
+		return out, apiErrorf("InvalidApplicationNameException", "Invalid application name: %q", in.ApplicationName)
+	case in.ComputePlatform != "ECS":
+		return out, apiErrorf("InvalidComputePlatformException", "the sandbox knows the compute platform ECS only, not %q", in.ComputePlatform)
+	case d.applications[in.ApplicationName] != nil:
+		return out, apiErrorf("ApplicationAlreadyExistsException", "Application already exists: %s", in.ApplicationName)
+	}
+	a := &cdApplication{name: in.ApplicationName, id: uuid(), groups: map[string]*cdGroup{}}
+	d.applications[a.name] = a
+	return createApplicationOut{a.id}, nil
+}
+
+// cdPage is how CodeDeploy's list requests ask for more: its pages have a fixed
+// size, 100 here.
+type cdPage struct {
+	NextToken string `json:"nextToken"`
+}
+
+func (p cdPage) of(sorted []string, key func(string) string) ([]string, string, error) {
+	part, next, err := page(paging{NextToken: p.NextToken}, defaultPage, sorted, key)
+	if err != nil {
+		return nil, "", &apiError{"InvalidNextTokenException", "The next token is invalid"}
+	}
+	if part == nil {
+		part = []string{}
+	}
+	return part, next, nil
+}
+
+func itself(s string) string { return s }
+
+type listApplicationsOut struct {
+	Applications []string `json:"applications"`
+	NextToken    string   `json:"nextToken,omitempty"`
+}
+
+func listApplications(d *codeDeploy, in cdPage) (out listApplicationsOut, err error) {
+	out.Applications, out.NextToken, err = in.of(slices.Sorted(maps.Keys(d.applications)), itself)
+	return out, err
+}
+
+type listDeploymentGroupsIn struct {
+	cdPage
+	ApplicationName string `json:"applicationName"`
+}
+
+type listDeploymentGroupsOut struct {
+	ApplicationName  string   `json:"applicationName"`
+	DeploymentGroups []string `json:"deploymentGroups"`
+	NextToken        string   `json:"nextToken,omitempty"`
+}
+
+func listDeploymentGroups(d *codeDeploy, in listDeploymentGroupsIn) (out listDeploymentGroupsOut, err error) {
+	a, err := d.application(in.ApplicationName)
+	if err != nil {
+		return out, err
+	}
+	out.ApplicationName = a.name
+	out.DeploymentGroups, out.NextToken, err = in.of(slices.Sorted(maps.Keys(a.groups)), itself)
+	return out, err
+}

@@ -1,0 +1,108 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// SetECSSpeed has the time of ECS run that much faster than the server's clock
+// from now on, in all regions. The error wraps ErrOption if it is not positive.
+func (s *Server) SetECSSpeed(speed float64) error {
+	if err := checkSpeed(speed); err != nil {
+		return err
+	}
+	return s.changeECS(func() { s.ecsSpeed = speed }, func(e *ecs) { e.timeline.setSpeed(speed) })
+}
+
+func checkSpeed(speed float64) error {
+	if !(speed > 0) || speed > 1e6 {
+		return fmt.Errorf("%w: ECS speed %g: must be above 0, at most a million", ErrOption, speed)
+	}
+	return nil
+}
+
+// SetECSQuirks decides what the documentation of ECS leaves open, in all
+// regions and for what happens from now on.
+func (s *Server) SetECSQuirks(q ECSQuirks) {
+	_ = s.changeECS(func() { s.ecsQuirks = q }, func(e *ecs) { e.quirks = q }) // nothing to go wrong
+}
+
+// changeECS changes what regions to come begin with and those that are there.
+func (s *Server) changeECS(begin func(), change func(*ecs)) error {
+	s.mu.Lock()
+	begin()
+	var all []*ecs
+	for _, e := range s.ecs {
+		all = append(all, e)
+	}
+	s.mu.Unlock()
+	for _, e := range all {
+		if err := e.do(func() error { change(e); return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp lets happen in ECS what was due before something else changes.
+func (s *Server) catchUp() {
+	_ = s.changeECS(func() {}, func(*ecs) {}) // nothing to go wrong
+}
+
+// ecsPlane is the part of the control plane for ECS:
+//
+//	GET  /_sandbox/ecs                     speed and quirks
+//	POST /_sandbox/ecs?speed=50            changes the speed
+//	POST /_sandbox/ecs?list-delay=true     changes a quirk: separate-ids, list-delay,
+//	                                       platform-digests, early-success, late-current
+func (s *Server) ecsPlane(mux *http.ServeMux) {
+	show := func(w http.ResponseWriter) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		writeControl(w, struct {
+			Speed float64 `json:"speed"`
+			ECSQuirks
+		}{s.ecsSpeed, s.ecsQuirks})
+	}
+	mux.HandleFunc("GET /_sandbox/ecs", func(w http.ResponseWriter, _ *http.Request) { show(w) })
+	mux.HandleFunc("POST /_sandbox/ecs", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.setECS(r.URL.Query()); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		show(w)
+	})
+}
+
+func (s *Server) setECS(q url.Values) error {
+	s.mu.Lock()
+	quirks := s.ecsQuirks
+	s.mu.Unlock()
+	known := map[string]*bool{
+		"separate-ids": &quirks.SeparateIDs, "list-delay": &quirks.ListDelay, "platform-digests": &quirks.PlatformDigests,
+		"early-success": &quirks.EarlySuccess, "late-current": &quirks.LateCurrent,
+	}
+	speed := 0.0
+	for name := range q {
+		v, err := q.Get(name), error(nil)
+		switch field, ok := known[name]; {
+		case ok:
+			if *field, err = strconv.ParseBool(v); err != nil {
+				return badParameter{name, v, "true or false"}
+			}
+		case name == "speed":
+			if speed, err = strconv.ParseFloat(v, 64); err != nil || checkSpeed(speed) != nil {
+				return badParameter{name, v, "a number above 0"}
+			}
+		default:
+			return fmt.Errorf("%s is not known: it must be speed or a quirk", name)
+		}
+	}
+	s.SetECSQuirks(quirks)
+	if speed == 0 {
+		return nil
+	}
+	return s.SetECSSpeed(speed)
+}

@@ -1,0 +1,34 @@
+package sandbox
+
+import (
+	"fmt"
+	"strings"
+)
+
+// serviceEvent is an entry of a service's event stream.
+type serviceEvent struct {
+	ID        string `json:"id"`
+	CreatedAt *epoch `json:"createdAt"`
+	Message   string `json:"message"`
+}
+
+// event writes an event; the latest 100 are kept, as many as ECS shows.
+func (e *ecs) event(s *ecsService, format string, args ...any) {
+	ev := serviceEvent{uuid(), stamp(e.wall()), fmt.Sprintf("(service %s)", s.name) + fmt.Sprintf(format, args...)}
+	s.events = append([]serviceEvent{ev}, s.events...)
+	if len(s.events) > 100 {
+		s.events = s.events[:100]
+	}
+}
+
+// eventOfTasks tells of several tasks in one event.
+func (e *ecs) eventOfTasks(s *ecsService, did string, tasks []*ecsTask) {
+	if len(tasks) == 0 {
+		return
+	}
+	var ids strings.Builder
+	for _, t := range tasks {
+		fmt.Fprintf(&ids, " (task %s)", t.id)
+	}
+	e.event(s, " has %s %d tasks:%s.", did, len(tasks), &ids)
+}

@@ -1,0 +1,295 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// How long things take, in ECS's time. What a task's own health check, its
+// service's grace period or a deployment's configuration say comes on top.
+const (
+	timeProvisioning   = 3 * time.Second // a network interface
+	timePull           = 7 * time.Second
+	timeActivating     = 2 * time.Second  // a target in a target group
+	timeTargetHealthy  = 10 * time.Second // two checks of five seconds
+	timeTargetFailed   = 20 * time.Second
+	timeDeregistration = 30 * time.Second
+	timeStopping       = 5 * time.Second
+	timeDeprovisioning = time.Second
+	// timeUnchecked is how long the scheduler waits before it counts a running
+	// task without any health check as healthy (reference of
+	// DeploymentConfiguration, minimumHealthyPercent).
+	timeUnchecked = 40 * time.Second
+)
+
+// stoppedVisible is how long a stopped task can be described, on the server's
+// clock: "Stopped tasks only appear in the returned results for at least one
+// hour" (guide).
+const stoppedVisible = time.Hour
+
+// ecsTask is a task of a service.
+type ecsTask struct {
+	id, arn    string
+	service    *ecsService
+	owner      *ecsDeployment
+	definition *taskDefinition
+	containers []*ecsContainer
+	tags       ecsTags
+	attachment string
+	zone       string
+
+	desired string // RUNNING, STOPPED
+	last    string
+	version int
+	healthy bool // counts as healthy for the scheduler
+	failing bool // its stop counts as a failure of its deployment
+	plan    int  // what was planned under an earlier number is void
+
+	created, pullStarted, pullStopped, started time.Time
+	stopping, executionStopped, stopped        time.Time
+	stopCode, stopReason                       string
+}
+
+type ecsContainer struct {
+	definition containerDefinition
+	id         string
+	image      pulledImage
+	digest     string // as the task reports it
+	last       string
+	health     string
+	exitCode   *int
+	reason     string
+}
+
+func (t *ecsTask) isRunning() bool { return t.desired == "RUNNING" && t.last == "RUNNING" }
+
+func (t *ecsTask) isPending() bool {
+	return t.desired == "RUNNING" && (t.last == "PROVISIONING" || t.last == "PENDING" || t.last == "ACTIVATING")
+}
+
+func (t *ecsTask) move(status string) {
+	t.last = status
+	t.version++
+}
+
+// then plans what happens to a task unless it is stopped before.
+func (e *ecs) then(t *ecsTask, d time.Duration, do func()) {
+	plan := t.plan
+	e.after(d, func() {
+		if t.plan == plan {
+			do()
+		}
+	})
+}
+
+func hexID(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // crypto/rand never fails
+	return hex.EncodeToString(b)
+}
+
+func uuid() string {
+	h := hexID(16)
+	return fmt.Sprintf("%s-%s-4%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:])
+}
+
+// launch starts a task of a deployment or task set.
+func (e *ecs) launch(d *ecsDeployment) *ecsTask {
+	s := d.service
+	t := &ecsTask{
+		id: hexID(16), service: s, owner: d, definition: d.revision.definition,
+		desired: "RUNNING", last: "PROVISIONING", version: 1, created: e.wall(), attachment: uuid(),
+		zone: e.region + string("abc"[len(s.tasks)%3]),
+	}
+	t.arn = e.arn("task", s.cluster.name, t.id)
+	switch s.parsed.PropagateTags {
+	case "SERVICE":
+		t.tags = s.tags
+	case "TASK_DEFINITION":
+		t.tags = t.definition.tags
+	}
+	for _, c := range t.definition.Containers {
+		t.containers = append(t.containers, &ecsContainer{definition: c, id: uuid(), last: "PENDING", health: "UNKNOWN"})
+	}
+	s.tasks = append(s.tasks, t)
+	s.cluster.tasks = append(s.cluster.tasks, t)
+	d.updated = e.wall()
+	e.then(t, timeProvisioning, func() { e.prepare(t) })
+	return t
+}
+
+// prepare is PENDING: roles, secrets and images are fetched.
+func (e *ecs) prepare(t *ecsTask) {
+	t.move("PENDING")
+	t.pullStarted = e.wall()
+	e.then(t, timePull, func() { e.pulled(t) })
+}
+
+// pulled is the end of PENDING. A tag is resolved for good by the first task
+// that gets its image; a container that opted out asks each time.
+func (e *ecs) pulled(t *ecsTask) {
+	if err := t.definition.initError(); err != nil {
+		e.failToStart(t, nil, err)
+		return
+	}
+	for _, c := range t.containers {
+		image, err := e.pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.architecture())
+		if err != nil {
+			e.failToStart(t, c, err)
+			return
+		}
+		if c.definition.VersionConsistency != "disabled" {
+			t.owner.revision.pinned[c.definition.Name] = image.digest
+		}
+		c.image, c.digest = image, image.digest
+		if e.quirks.PlatformDigests {
+			c.digest = image.platform
+		}
+	}
+	t.pullStopped = e.wall()
+	if !t.service.balanced() {
+		e.run(t)
+		return
+	}
+	t.move("ACTIVATING")
+	e.then(t, timeActivating, func() { e.run(t) })
+}
+
+func (e *ecs) failToStart(t *ecsTask, c *ecsContainer, err error) {
+	t.pullStopped = e.wall()
+	if c != nil {
+		c.reason = err.Error()
+	}
+	t.failing = true
+	e.stop(t, "TaskFailedToStart", err.Error())
+}
+
+// run is RUNNING: containers start, write their logs, and from here on do as
+// they were told.
+func (e *ecs) run(t *ecsTask) {
+	for _, c := range t.containers {
+		if err := e.writeLogs(t, c); err != nil {
+			e.failToStart(t, c, err)
+			return
+		}
+	}
+	t.move("RUNNING")
+	t.started = e.wall()
+	for _, c := range t.containers {
+		c.last = "RUNNING"
+		if x, ok := c.definition.exitOf(c.image.labels); ok {
+			e.then(t, x.after, func() { e.exited(t, c, x) })
+		}
+	}
+	e.checkHealth(t)
+}
+
+// exited is a container's own end; an essential one ends its task.
+func (e *ecs) exited(t *ecsTask, c *ecsContainer, x exit) {
+	c.last, c.exitCode, c.reason = "STOPPED", &x.code, x.reason
+	t.version++
+	if c.definition.essential() {
+		t.failing = !t.healthy
+		e.stop(t, "EssentialContainerExited", "Essential container in task exited")
+	}
+}
+
+// counted is when the scheduler takes a task for healthy.
+func (e *ecs) counted(t *ecsTask) {
+	t.healthy = true
+	t.owner.crashed = 0
+	if t.service.resets() {
+		t.owner.failed = 0
+	}
+}
+
+// stop stops a task: out of the target groups, then its containers, then its
+// network interface.
+func (e *ecs) stop(t *ecsTask, code, reason string) {
+	if t.desired == "STOPPED" {
+		return
+	}
+	ran := t.last == "RUNNING"
+	t.desired, t.healthy, t.stopCode, t.stopReason = "STOPPED", false, code, reason
+	t.stopping = e.wall()
+	t.plan++
+	t.owner.updated = e.wall()
+	if !ran || !t.service.balanced() {
+		e.halt(t, ran)
+		return
+	}
+	t.move("DEACTIVATING")
+	e.event(t.service, " has begun draining connections on 1 tasks.")
+	for _, lb := range t.service.parsed.LoadBalancers {
+		e.event(t.service, " deregistered 1 targets in (target-group %s)", lb.TargetGroupArn)
+	}
+	wait := timeDeregistration
+	if code == "EssentialContainerExited" {
+		wait = timeActivating // there are no connections to wait for
+	}
+	e.then(t, wait, func() { e.halt(t, ran) })
+}
+
+// halt stops the containers; one that ran ends by SIGTERM.
+func (e *ecs) halt(t *ecsTask, ran bool) {
+	t.move("STOPPING")
+	wait := timeStopping
+	if !ran || t.stopCode == "EssentialContainerExited" {
+		wait = timeDeprovisioning
+	}
+	e.then(t, wait, func() {
+		t.executionStopped = e.wall()
+		for _, c := range t.containers {
+			if c.last == "RUNNING" {
+				terminated := 143
+				c.exitCode = &terminated
+			}
+			c.last = "STOPPED"
+		}
+		t.move("DEPROVISIONING")
+		e.then(t, timeDeprovisioning, func() { e.gone(t) })
+	})
+}
+
+func (e *ecs) gone(t *ecsTask) {
+	t.move("STOPPED")
+	t.stopped = e.wall()
+	if t.failing {
+		e.taskFailed(t.owner)
+	}
+	e.forget(t.service)
+}
+
+// expired tells whether a stopped task is no longer shown.
+func (t *ecsTask) expired(now time.Time) bool {
+	return t.last == "STOPPED" && now.Sub(t.stopped) >= stoppedVisible
+}
+
+// forget drops the tasks of a service that are no longer shown.
+func (e *ecs) forget(s *ecsService) {
+	now := e.wall()
+	gone := func(t *ecsTask) bool { return t.expired(now) }
+	if slices.ContainsFunc(s.tasks, gone) {
+		s.tasks = slices.DeleteFunc(s.tasks, gone)
+		s.cluster.tasks = slices.DeleteFunc(s.cluster.tasks, gone)
+	}
+}
+
+// runningDigests counts a service's running tasks by container and digest.
+func (s *ecsService) runningDigests() map[string][]string {
+	out := map[string][]string{}
+	for _, t := range s.tasks {
+		if t.isRunning() {
+			for _, c := range t.containers {
+				out[c.definition.Name] = append(out[c.definition.Name], c.digest)
+			}
+		}
+	}
+	for _, digests := range out {
+		slices.Sort(digests)
+	}
+	return out
+}

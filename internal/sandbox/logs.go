@@ -1,0 +1,149 @@
+package sandbox
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// newLogs is the CloudWatch Logs API. Names of fields, limits and errors are
+// those of its API reference, version 2014-03-28.
+func newLogs() jsonService {
+	return jsonService{
+		name:   "logs",
+		prefix: "Logs_20140328",
+		actions: map[string]jsonAction{
+			"CreateLogGroup":     action(createLogGroup),
+			"DescribeLogGroups":  action(describeLogGroups),
+			"CreateLogStream":    action(createLogStream),
+			"DescribeLogStreams": action(describeLogStreams),
+			"PutLogEvents":       action(putLogEvents),
+			"GetLogEvents":       action(getLogEvents),
+		},
+	}
+}
+
+// logStore holds the log groups of all regions of the default account.
+type logStore struct {
+	clock   *clock
+	account string
+
+	mu     sync.Mutex
+	groups map[logGroupKey]*logGroup
+}
+
+type logGroupKey struct{ region, name string }
+
+type logGroup struct {
+	name, arn string
+	createdAt time.Time
+	streams   map[string]*logStream
+}
+
+type logStream struct {
+	name, arn string
+	createdAt time.Time
+	// events are in order of their times.
+	events []logEvent
+}
+
+type logEvent struct {
+	Timestamp     int64  `json:"timestamp"`
+	Message       string `json:"message"`
+	IngestionTime int64  `json:"ingestionTime"`
+}
+
+func newLogStore(account string, c *clock) *logStore {
+	return &logStore{clock: c, account: account, groups: map[logGroupKey]*logGroup{}}
+}
+
+// write is for containers whose log driver is awslogs: it makes the stream and,
+// if the driver's awslogs-create-group is set, the group. The error is
+// ResourceNotFoundException if there is no group.
+func (l *logStore) write(region, group, stream string, createGroup bool, at time.Time, lines []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.groups[logGroupKey{region, group}]
+	if g == nil {
+		if !createGroup {
+			return errNoLogGroup
+		}
+		g = l.addGroup(region, group)
+	}
+	s := g.streams[stream]
+	if s == nil {
+		s = g.addStream(stream, l.clock.Now())
+	}
+	for _, line := range lines {
+		s.insert(logEvent{at.UnixMilli(), line, l.clock.Now().UnixMilli()})
+	}
+	return nil
+}
+
+func (l *logStore) addGroup(region, name string) *logGroup {
+	g := &logGroup{
+		name:      name,
+		arn:       fmt.Sprintf("arn:%s:logs:%s:%s:log-group:%s", partition(region), region, l.account, name),
+		createdAt: l.clock.Now(),
+		streams:   map[string]*logStream{},
+	}
+	l.groups[logGroupKey{region, name}] = g
+	return g
+}
+
+func (g *logGroup) addStream(name string, now time.Time) *logStream {
+	s := &logStream{name: name, arn: g.arn + ":log-stream:" + name, createdAt: now}
+	g.streams[name] = s
+	return s
+}
+
+// insert keeps the order of times; events of the same time stay as they came.
+func (s *logStream) insert(e logEvent) {
+	i := len(s.events)
+	for i > 0 && s.events[i-1].Timestamp > e.Timestamp {
+		i--
+	}
+	s.events = slices.Insert(s.events, i, e)
+}
+
+func (g *logGroup) storedBytes() (n int64) {
+	for _, s := range g.streams {
+		for _, e := range s.events {
+			n += int64(len(e.Message)) + 26 // the overhead that PutLogEvents documents
+		}
+	}
+	return n
+}
+
+var (
+	errNoLogGroup  = &apiError{"ResourceNotFoundException", "The specified log group does not exist."}
+	errNoLogStream = &apiError{"ResourceNotFoundException", "The specified log stream does not exist."}
+)
+
+var (
+	logGroupPattern  = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+	logStreamPattern = regexp.MustCompile(`^[^:*]{1,512}$`)
+)
+
+func checkLogName(pattern *regexp.Regexp, field, name string) error {
+	if !pattern.MatchString(name) {
+		return apiErrorf("InvalidParameterException",
+			"1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", name, field, pattern)
+	}
+	return nil
+}
+
+// LogStreams lists the streams of a log group in the default region, in order
+// of their names; none if there is no such group.
+func (s *Server) LogStreams(group string) []string {
+	s.logs.mu.Lock()
+	defer s.logs.mu.Unlock()
+	g := s.logs.groups[logGroupKey{s.options.Region, group}]
+	if g == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(g.streams))
+}

@@ -1,0 +1,204 @@
+package sandbox
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// logTarget is how most requests name a group.
+type logTarget struct {
+	LogGroupName       string `json:"logGroupName"`
+	LogGroupIdentifier string `json:"logGroupIdentifier"`
+}
+
+// lockedGroup finds a request's log group and runs f with the store locked.
+func (c jsonCall) lockedGroup(t logTarget, f func(*logGroup) error) error {
+	name := t.LogGroupName
+	if id := t.LogGroupIdentifier; id != "" {
+		if name != "" {
+			return &apiError{"InvalidParameterException", "logGroupName and logGroupIdentifier are mutually exclusive"}
+		}
+		name = id
+		if _, after, ok := strings.Cut(id, ":log-group:"); ok {
+			name = after
+		}
+	}
+	if err := checkLogName(logGroupPattern, "logGroupName", name); err != nil {
+		return err
+	}
+	l := c.server.logs
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.groups[logGroupKey{c.region, name}]
+	if g == nil {
+		return errNoLogGroup
+	}
+	return f(g)
+}
+
+type nothing struct{}
+
+type createLogGroupIn struct {
+	LogGroupName string `json:"logGroupName"`
+}
+
+func createLogGroup(c jsonCall, in createLogGroupIn) (nothing, error) {
+	if err := checkLogName(logGroupPattern, "logGroupName", in.LogGroupName); err != nil {
+		return nothing{}, err
+	}
+	l := c.server.logs
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.groups[logGroupKey{c.region, in.LogGroupName}] != nil {
+		return nothing{}, &apiError{"ResourceAlreadyExistsException", "The specified log group already exists"}
+	}
+	l.addGroup(c.region, in.LogGroupName)
+	return nothing{}, nil
+}
+
+// logPaging is how the describing requests ask for a part.
+type logPaging struct {
+	Limit     *int   `json:"limit"`
+	NextToken string `json:"nextToken"`
+}
+
+// logPage is the limit, and the default, of what is described at once.
+const logPage = 50
+
+func (p logPaging) paging() paging {
+	limit := logPage
+	return paging{MaxResults: cmp.Or(p.Limit, &limit), NextToken: p.NextToken}
+}
+
+type describeLogGroupsIn struct {
+	logPaging
+	Prefix  string `json:"logGroupNamePrefix"`
+	Pattern string `json:"logGroupNamePattern"`
+}
+
+type logGroupOut struct {
+	ARN               string `json:"arn"`
+	LogGroupARN       string `json:"logGroupArn"`
+	LogGroupName      string `json:"logGroupName"`
+	LogGroupClass     string `json:"logGroupClass"`
+	CreationTime      int64  `json:"creationTime"`
+	MetricFilterCount int    `json:"metricFilterCount"`
+	StoredBytes       int64  `json:"storedBytes"`
+}
+
+type describeLogGroupsOut struct {
+	LogGroups []logGroupOut `json:"logGroups"`
+	NextToken string        `json:"nextToken,omitempty"`
+}
+
+func describeLogGroups(c jsonCall, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
+	if in.Prefix != "" && in.Pattern != "" {
+		return out, &apiError{"InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."}
+	}
+	l := c.server.logs
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var names []string
+	for key := range l.groups {
+		if key.region == c.region && strings.HasPrefix(key.name, in.Prefix) && strings.Contains(key.name, in.Pattern) {
+			names = append(names, key.name)
+		}
+	}
+	slices.Sort(names)
+	names, out.NextToken, err = page(in.paging(), logPage, names, func(n string) string { return n })
+	out.LogGroups = []logGroupOut{}
+	for _, name := range names {
+		g := l.groups[logGroupKey{c.region, name}]
+		out.LogGroups = append(out.LogGroups, logGroupOut{
+			ARN: g.arn + ":*", LogGroupARN: g.arn, LogGroupName: g.name, LogGroupClass: "STANDARD",
+			CreationTime: g.createdAt.UnixMilli(), StoredBytes: g.storedBytes(),
+		})
+	}
+	return out, err
+}
+
+type logStreamIn struct {
+	logTarget
+	LogStreamName string `json:"logStreamName"`
+}
+
+func createLogStream(c jsonCall, in logStreamIn) (out nothing, err error) {
+	if err := checkLogName(logStreamPattern, "logStreamName", in.LogStreamName); err != nil {
+		return out, err
+	}
+	return out, c.lockedGroup(in.logTarget, func(g *logGroup) error {
+		if g.streams[in.LogStreamName] != nil {
+			return &apiError{"ResourceAlreadyExistsException", "The specified log stream already exists"}
+		}
+		g.addStream(in.LogStreamName, c.server.clock.Now())
+		return nil
+	})
+}
+
+type describeLogStreamsIn struct {
+	logTarget
+	logPaging
+	Prefix     string `json:"logStreamNamePrefix"`
+	OrderBy    string `json:"orderBy"`
+	Descending bool   `json:"descending"`
+}
+
+type logStreamOut struct {
+	ARN                 string `json:"arn"`
+	LogStreamName       string `json:"logStreamName"`
+	CreationTime        int64  `json:"creationTime"`
+	FirstEventTimestamp int64  `json:"firstEventTimestamp,omitempty"`
+	LastEventTimestamp  int64  `json:"lastEventTimestamp,omitempty"`
+	LastIngestionTime   int64  `json:"lastIngestionTime,omitempty"`
+	StoredBytes         int64  `json:"storedBytes"` // always 0 since 2019, says the reference
+}
+
+type describeLogStreamsOut struct {
+	LogStreams []logStreamOut `json:"logStreams"`
+	NextToken  string         `json:"nextToken,omitempty"`
+}
+
+func describeLogStreams(c jsonCall, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
+	byTime := in.OrderBy == "LastEventTime"
+	if byTime && in.Prefix != "" {
+		return out, &apiError{"InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix."}
+	}
+	err = c.lockedGroup(in.logTarget, func(g *logGroup) error {
+		streams := []logStreamOut{}
+		for _, s := range g.streams {
+			if strings.HasPrefix(s.name, in.Prefix) {
+				streams = append(streams, s.describe())
+			}
+		}
+		slices.SortFunc(streams, func(a, b logStreamOut) int {
+			if byTime {
+				return cmp.Or(cmp.Compare(a.LastEventTimestamp, b.LastEventTimestamp), cmp.Compare(a.LogStreamName, b.LogStreamName))
+			}
+			return cmp.Compare(a.LogStreamName, b.LogStreamName)
+		})
+		if in.Descending {
+			slices.Reverse(streams)
+		}
+		// Pages are cut by position, which new streams may shift, as they may on AWS.
+		position := map[string]string{}
+		for i, s := range streams {
+			position[s.LogStreamName] = fmt.Sprintf("%08d", i)
+		}
+		out.LogStreams, out.NextToken, err = page(in.paging(), logPage, streams, func(s logStreamOut) string { return position[s.LogStreamName] })
+		return err
+	})
+	return out, err
+}
+
+func (s *logStream) describe() logStreamOut {
+	out := logStreamOut{ARN: s.arn, LogStreamName: s.name, CreationTime: s.createdAt.UnixMilli()}
+	if n := len(s.events); n > 0 {
+		out.FirstEventTimestamp, out.LastEventTimestamp = s.events[0].Timestamp, s.events[n-1].Timestamp
+		for _, e := range s.events {
+			out.LastIngestionTime = max(out.LastIngestionTime, e.IngestionTime)
+		}
+	}
+	return out
+}
