@@ -98,6 +98,10 @@ func (i Image) children() []string {
 	return out
 }
 
+// Platforms lists the digests that count as an image, since a task of ECS may report any
+// of them: its own first, then those of the manifests that an index refers to.
+func Platforms(i Image) []string { return append([]string{i.Digest}, i.children()...) }
+
 // parts are the sizes of an image's layers and configuration by digest, for an index
 // those of all its images; false when a manifest is not known.
 func (s *Survey) parts(ref Ref, digest string) (map[string]int64, bool) {

@@ -50,14 +50,7 @@ func (e *ImmovableError) Remedy() string {
 	if len(filters) == 0 || len(filters) > maxFilters {
 		setting, filters = types.ImageTagMutabilityMutable, nil
 	}
-	command := []string{"aws ecr put-image-tag-mutability"}
-	if r.Account != "" {
-		command = append(command, "--registry-id "+r.Account)
-	}
-	if r.Region != "" {
-		command = append(command, "--region "+r.Region)
-	}
-	command = append(command, "--repository-name "+r.Name, "--image-tag-mutability "+string(setting))
+	command := append(r.command("put-image-tag-mutability"), "--image-tag-mutability "+string(setting))
 	if len(filters) > 0 {
 		command = append(command, "--image-tag-mutability-exclusion-filters")
 	}
@@ -65,6 +58,18 @@ func (e *ImmovableError) Remedy() string {
 		command = append(command, fmt.Sprintf("'filterType=WILDCARD,filter=%s'", f))
 	}
 	return strings.Join(command, " ")
+}
+
+// command begins a command line of the AWS CLI about a repository.
+func (r Ref) command(action string) []string {
+	out := []string{"aws ecr " + action}
+	if r.Account != "" {
+		out = append(out, "--registry-id "+r.Account)
+	}
+	if r.Region != "" {
+		out = append(out, "--region "+r.Region)
+	}
+	return append(out, "--repository-name "+r.Name)
 }
 
 // CheckMovable tells whether every one of tags can move in the repository. The
@@ -101,6 +106,9 @@ func (r Repository) movable(tag string) bool {
 // wildcardMatch tells whether the whole of tag matches pattern, in which *
 // stands for any text, also none.
 func wildcardMatch(pattern, tag string) bool {
+	if !strings.Contains(pattern, "*") {
+		return pattern == tag
+	}
 	parts := strings.Split(pattern, "*")
 	for i, part := range parts {
 		parts[i] = regexp.QuoteMeta(part)

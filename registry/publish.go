@@ -2,17 +2,12 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	"golang.org/x/sync/errgroup"
 )
 
 // Placement is the image that a revision has in one repository. It is there already,
@@ -20,7 +15,8 @@ import (
 type Placement struct {
 	Repository Repository
 	Digest     string
-	// Extra are tags that the image gets beside the revision's.
+	// Extra are tags that the image gets beside the revision's. They name no revision,
+	// and Promote leaves them where they are.
 	Extra []string
 }
 
@@ -30,8 +26,9 @@ type Publication struct {
 	Variant Variant
 	// Images are the revision's, one for each repository.
 	Images []Placement
-	// Running are the digests that ECS runs, where they are known; elsewhere what latest
-	// stands on is taken for what runs.
+	// Running are the digests that ECS runs, where they are known, be it the image's own
+	// or that of an index's manifest; elsewhere what latest stands on is taken for what
+	// runs.
 	Running map[Ref]string
 	// KeepLatest leaves latest and deployed where they are.
 	KeepLatest bool
@@ -59,6 +56,8 @@ type Published struct {
 	Pushed map[Ref]time.Time
 	// Survey is what stood where before.
 	Survey *Survey
+	// job is what Restore takes back.
+	job Publication
 }
 
 // PublishError says that tags could not be moved, and what stands where now.
@@ -78,21 +77,27 @@ func (e *PublishError) Error() string {
 	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Unsettled == nil {
 		return fmt.Sprintf("tagging: %v; all tags are where they were", e.Err)
 	}
-	lines := []string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}
-	for _, c := range e.Left {
+	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, standing(e.Left, e.Unknown, e.Unsettled)...)
+	return strings.Join(lines, "\n")
+}
+
+// standing tells in a line each where tags stand that could not be put back.
+func standing(left []Change, unknown []string, unsettled error) []string {
+	var lines []string
+	for _, c := range left {
 		was := "not there before"
 		if c.From != "" {
 			was = "before on " + c.From
 		}
 		lines = append(lines, fmt.Sprintf("  %s:%s stands on %s, %s", c.Repository.Name, c.Tag, c.To, was))
 	}
-	for _, name := range e.Unknown {
+	for _, name := range unknown {
 		lines = append(lines, fmt.Sprintf("  %s: its tags could not be read", name))
 	}
-	if e.Unsettled != nil {
-		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may stand on several revisions: %v", TagLatest, e.Unsettled))
+	if unsettled != nil {
+		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may stand on several revisions: %v", TagLatest, unsettled))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // Unwrap returns what stopped the tagging.
@@ -122,16 +127,20 @@ func Publish(ctx context.Context, clients Clients, p Publication) (Published, er
 	if err != nil {
 		return Published{}, err
 	}
-	out := Published{Name: name, Survey: survey}
-	steps := p.steps(survey, name)
+	return p.carryOut(ctx, clients, survey, name, p.steps(survey, name))
+}
+
+// carryOut moves the tags of the steps, all or nothing, and settles where latest stands.
+func (p Publication) carryOut(ctx context.Context, clients Clients, survey *Survey, name string, steps [][]Change) (Published, error) {
+	out := Published{Name: name, Survey: survey, job: p}
 	for _, step := range steps {
-		if err = apply(ctx, clients, survey, step); err != nil {
+		if err := apply(ctx, clients, survey, step); err != nil {
 			return out, p.undo(ctx, clients, survey, steps, err)
 		}
 		out.Changes = append(out.Changes, step...)
 	}
 	if !p.KeepLatest {
-		if err = p.settle(ctx, clients, &out); err != nil {
+		if err := p.settle(ctx, clients, &out); err != nil {
 			return out, p.undo(ctx, clients, survey, steps, err)
 		}
 	}
@@ -139,22 +148,18 @@ func Publish(ctx context.Context, clients Clients, p Publication) (Published, er
 }
 
 func (p Publication) look(ctx context.Context, clients Clients) (*Survey, error) {
-	var repos []Repository
 	extra := map[Ref][]string{}
 	for _, i := range p.Images {
-		repos = append(repos, i.Repository)
 		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
 	}
-	return Look(ctx, clients, repos, p.Variant, extra)
+	return Look(ctx, clients, p.repositories(), p.Variant, extra)
 }
 
 // choose takes the first variant under which no repository has another digest: a name
 // stands for one set of digests for ever. A revision left incomplete is completed.
 func (p Publication) choose(s *Survey) (string, error) {
-	for _, i := range p.Images {
-		if _, ok := s.Known(i.Repository.Ref, i.Digest); !ok {
-			return "", fmt.Errorf("repository %s has no image %s to tag", i.Repository.Name, i.Digest)
-		}
+	if err := p.check(s); err != nil {
+		return "", err
 	}
 	for _, name := range s.names {
 		taken := slices.ContainsFunc(p.Images, func(i Placement) bool {
@@ -168,117 +173,80 @@ func (p Publication) choose(s *Survey) (string, error) {
 	return "", fmt.Errorf("hash %s was built %d times with different results: build it under another name with --hash", s.names[0], len(s.names))
 }
 
+// check makes sure that every image is there to be tagged.
+func (p Publication) check(s *Survey) error {
+	for _, i := range p.Images {
+		if _, ok := s.Known(i.Repository.Ref, i.Digest); !ok {
+			return fmt.Errorf("repository %s has no image %s to tag", i.Repository.Name, i.Digest)
+		}
+	}
+	return nil
+}
+
+// repositories are those of the images.
+func (p Publication) repositories() []Repository {
+	repos := make([]Repository, len(p.Images))
+	for i, image := range p.Images {
+		repos[i] = image.Repository
+	}
+	return repos
+}
+
 // steps lists the tags to move, in the order of the promise: hash and extra tags, then
 // deployed, then latest. What stands right already is in no step.
 func (p Publication) steps(s *Survey, name string) [][]Change {
-	var hash, deployed, latest []Change
-	move := func(step []Change, i Placement, tag, to string) []Change {
-		at, _ := s.At(i.Repository.Ref, tag)
-		if to == "" || at.Digest == to {
-			return step
-		}
-		return append(step, Change{Repository: i.Repository, Tag: tag, From: at.Digest, To: to})
-	}
+	var hash []Change
 	for _, i := range p.Images {
 		for _, tag := range append([]string{name}, i.Extra...) {
-			hash = move(hash, i, tag, i.Digest)
-		}
-		before := len(latest)
-		latest = move(latest, i, TagLatest, i.Digest)
-		if len(latest) > before {
-			// Only where latest moves: run again, the same job must not call deployed
-			// what it has itself just made latest.
-			deployed = move(deployed, i, TagDeployed, p.running(s, i.Repository.Ref))
+			hash = s.step(hash, i.Repository, tag, i.Digest)
 		}
 	}
 	if p.KeepLatest {
 		return [][]Change{hash}
 	}
-	return [][]Change{hash, deployed, latest}
+	return append([][]Change{hash}, p.latestSteps(s)...)
 }
 
-// running is the digest that deployed must protect.
-func (p Publication) running(s *Survey, ref Ref) string {
-	if d, ok := p.Running[ref]; ok {
-		if _, known := s.Known(ref, d); known {
-			return d
+// latestSteps lists where deployed must move, and then latest.
+func (p Publication) latestSteps(s *Survey) [][]Change {
+	var deployed, latest []Change
+	for _, i := range p.Images {
+		deployed = s.step(deployed, i.Repository, TagDeployed, p.outgoing(s, i))
+		latest = s.step(latest, i.Repository, TagLatest, i.Digest)
+	}
+	return [][]Change{deployed, latest}
+}
+
+// step adds the move of a tag to an image, unless it stands there already or there is no
+// image to move it to.
+func (s *Survey) step(to []Change, repo Repository, tag, digest string) []Change {
+	at, _ := s.At(repo.Ref, tag)
+	if digest == "" || at.Digest == digest {
+		return to
+	}
+	return append(to, Change{Repository: repo, Tag: tag, From: at.Digest, To: digest})
+}
+
+// outgoing is the digest that deployed must protect, empty where it is to stay: what ECS
+// runs, unless that is the new image, which latest protects. Where nothing is known of
+// that, it is what latest is about to leave: run again, the same job must not call
+// deployed what it has itself just made latest.
+func (p Publication) outgoing(s *Survey, i Placement) string {
+	ref := i.Repository.Ref
+	if running, ok := p.running(s, i.Repository.Ref); ok {
+		if s.same(ref, i.Digest, p.Running[ref]) {
+			return ""
 		}
+		return running.Digest
 	}
 	at, _ := s.At(ref, TagLatest)
+	if at.Digest == i.Digest {
+		return ""
+	}
 	return at.Digest
 }
 
-// apply moves the tags of one step in parallel. The first error, or an interrupt, keeps
-// further ones from starting, but cuts none off: it may be carried out all the same, and
-// that after undo has looked.
-func apply(ctx context.Context, clients Clients, s *Survey, step []Change) error {
-	var (
-		g      errgroup.Group
-		mu     sync.Mutex
-		failed error
-	)
-	lasting, done := outlive(ctx, lastCall)
-	defer done()
-	g.SetLimit(maxCalls)
-	for _, c := range step {
-		g.Go(func() error {
-			mu.Lock()
-			stop := failed != nil || ctx.Err() != nil
-			mu.Unlock()
-			if stop {
-				return ctx.Err()
-			}
-			image, _ := s.Known(c.Repository.Ref, c.To)
-			err := put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, image)
-			if err != nil {
-				mu.Lock()
-				failed = errors.Join(failed, err)
-				mu.Unlock()
-			}
-			return err
-		})
-	}
-	_ = g.Wait() // its goroutines keep their errors in failed, but for an interrupt
-	if failed != nil {
-		return failed
-	}
-	return ctx.Err()
+// running is the image that ECS runs, where it is known and still there.
+func (p Publication) running(s *Survey, ref Ref) (Image, bool) {
+	return s.Covering(ref, p.Running[ref])
 }
-
-// lastCall is how long calls under way may still take after an interrupt.
-const lastCall = 10 * time.Second
-
-// outlive is a context that ends some time after ctx does. The function returned frees
-// what it takes.
-func outlive(ctx context.Context, extra time.Duration) (context.Context, func()) {
-	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(extra):
-			cancel()
-		case <-lasting.Done():
-		}
-	})
-	return lasting, func() { stop(); cancel() }
-}
-
-// put lets a tag stand on an image by putting the image's manifest under it.
-// ImageAlreadyExistsException means that it does already (PutImage API reference).
-func put(ctx context.Context, client tagger, repo Repository, tag string, image Image) error {
-	_, err := client.PutImage(ctx, &ecr.PutImageInput{
-		RegistryId:             registryID(repo.Ref),
-		RepositoryName:         aws.String(repo.Name),
-		ImageTag:               aws.String(tag),
-		ImageDigest:            aws.String(image.Digest),
-		ImageManifest:          aws.String(image.Manifest),
-		ImageManifestMediaType: aws.String(image.MediaType),
-	})
-	var exists *types.ImageAlreadyExistsException
-	if err == nil || errors.As(err, &exists) {
-		return nil
-	}
-	return fmt.Errorf("moving %s:%s to %s: %w", repo.Name, tag, image.Digest, err)
-}
-
-// undoTime is how long putting tags back may take, also after an interrupt.
-const undoTime = time.Minute

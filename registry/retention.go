@@ -61,16 +61,9 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 
 func mergeRetention(ctx context.Context, client policyReader, repo Repository, days int, replace bool) (RetentionResult, error) {
 	result := RetentionResult{Repository: repo}
-	found, err := client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{
-		RegistryId:     aws.String(repo.Account),
-		RepositoryName: aws.String(repo.Name),
-	})
-	var none *types.LifecyclePolicyNotFoundException
-	switch {
-	case err == nil:
-		result.Before = aws.ToString(found.LifecyclePolicyText)
-	case !errors.As(err, &none):
-		return result, fmt.Errorf("reading the lifecycle policy of %s: %w", repo.Ref, err)
+	var err error
+	if result.Before, err = readPolicy(ctx, client, repo); err != nil {
+		return result, err
 	}
 	if result.Outcome, err = Merge(result.Before, Policy(days), replace); err != nil {
 		return result, fmt.Errorf("repository %s: %w", repo.Ref, err)

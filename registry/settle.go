@@ -23,7 +23,7 @@ import (
 // It notes when our images were pushed, or the name of the other revision when latest
 // ended on that.
 func (p Publication) settle(ctx context.Context, clients Clients, out *Published) (err error) {
-	out.OvertakenBy, err = p.agree(ctx, clients, out.Survey, out.Name, func(now []imageState) bool {
+	out.OvertakenBy, err = p.agree(ctx, clients, aim{name: out.Name, fits: func(now []imageState) bool {
 		if !p.ours(now) {
 			return false
 		}
@@ -32,25 +32,35 @@ func (p Publication) settle(ctx context.Context, clients Clients, out *Published
 			out.Pushed[p.Images[i].Repository.Ref] = image.pushed
 		}
 		return true
-	})
+	}})
 	return err
 }
 
+// aim is what a job wants of latest.
+type aim struct {
+	// name is the job's own revision, empty where it has none to offer.
+	name string
+	// fits tells whether latest stands as the job wants it.
+	fits func([]imageState) bool
+	// admits tells whether latest may come to stand on a revision; nil admits all.
+	admits func(*Survey, string) bool
+}
+
 // agree looks until latest stands as it fits the job, or on one other revision, whose
-// name it returns, and converges what is a mixture. name is the job's own candidate.
-func (p Publication) agree(ctx context.Context, clients Clients, s *Survey, name string, fits func([]imageState) bool) (string, error) {
+// name it returns, and converges what is a mixture.
+func (p Publication) agree(ctx context.Context, clients Clients, a aim) (string, error) {
 	for range maxRounds {
 		now, err := p.latest(ctx, clients)
 		if err != nil {
 			return "", err
 		}
-		if fits(now) {
+		if a.fits(now) {
 			return "", nil
 		}
 		if other := common(now); other != "" {
 			return other, nil
 		}
-		if err := p.converge(ctx, clients, s, name, now); err != nil {
+		if err := p.converge(ctx, clients, a, now); err != nil {
 			return "", err
 		}
 		select {
@@ -135,6 +145,9 @@ func (p Publication) ours(now []imageState) bool {
 
 // common is a revision that latest stands on everywhere, if there is one.
 func common(now []imageState) string {
+	if len(now) == 0 {
+		return ""
+	}
 	var shared []string
 	for _, tag := range now[0].tags {
 		if !slices.ContainsFunc(now, func(t imageState) bool { return !slices.Contains(t.tags, tag) }) {
@@ -149,26 +162,20 @@ func common(now []imageState) string {
 }
 
 // converge moves latest to the winner among the revisions that it stands on and ours:
-// of those that are complete, the one whose newest image was pushed last, and of equals
-// the one whose name sorts last. Every job sees the same and picks the same.
-func (p Publication) converge(ctx context.Context, clients Clients, s *Survey, name string, now []imageState) error {
-	candidates := []string{name}
-	for _, t := range now {
-		candidates = append(candidates, t.tags...)
-	}
-	slices.Sort(candidates)
-	candidates = slices.Compact(candidates)
-	extra := map[Ref][]string{}
-	for _, i := range p.Images {
-		extra[i.Repository.Ref] = candidates
-	}
-	found, err := Look(ctx, clients, s.repos, nil, extra)
+// of those that are complete and no other's shadow, the one whose newest image was pushed
+// last, and of equals the one whose name sorts last. Every job sees the same and picks
+// the same.
+func (p Publication) converge(ctx context.Context, clients Clients, a aim, now []imageState) error {
+	found, err := p.lookAt(ctx, clients, append(tagsOf(now), a.name))
 	if err != nil {
 		return err
 	}
-	found.names = candidates
-	winner, newest := name, time.Time{}
-	for _, c := range slices.Backward(found.Complete()) { // in ascending order of name
+	complete := found.Complete() // in descending order of name
+	if a.admits != nil {
+		complete = slices.DeleteFunc(complete, func(name string) bool { return !a.admits(found, name) })
+	}
+	winner, newest := a.name, time.Time{}
+	for _, c := range slices.Backward(found.unshadowed(complete)) {
 		at, err := p.pushed(ctx, clients, found, c)
 		if err != nil {
 			return err
@@ -178,6 +185,51 @@ func (p Publication) converge(ctx context.Context, clients Clients, s *Survey, n
 		}
 	}
 	return p.moveLatest(ctx, clients, found, winner)
+}
+
+// lookAt reads where revisions stand in the repositories of the images.
+func (p Publication) lookAt(ctx context.Context, clients Clients, names []string) (*Survey, error) {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	extra := map[Ref][]string{}
+	for _, i := range p.Images {
+		extra[i.Repository.Ref] = names
+	}
+	found, err := Look(ctx, clients, p.repositories(), nil, extra)
+	if err == nil {
+		found.names = names
+	}
+	return found, err
+}
+
+// tagsOf lists the tags of images.
+func tagsOf(images []imageState) []string {
+	var out []string
+	for _, i := range images {
+		out = append(out, i.tags...)
+	}
+	return out
+}
+
+// unshadowed leaves out the revisions on which latest stands only where it stands on
+// another one as well, and in fewer repositories: an image that did not change for long
+// bears the names of many revisions, of which no job is after more than one.
+func (s *Survey) unshadowed(names []string) []string {
+	on := map[string][]Ref{}
+	for _, name := range names {
+		for _, repo := range s.repos {
+			at, _ := s.At(repo.Ref, name)
+			if latest, ok := s.At(repo.Ref, TagLatest); ok && latest.Digest == at.Digest {
+				on[name] = append(on[name], repo.Ref)
+			}
+		}
+	}
+	within := func(a, b []Ref) bool {
+		return len(a) < len(b) && !slices.ContainsFunc(a, func(r Ref) bool { return !slices.Contains(b, r) })
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(names, func(other string) bool { return within(on[name], on[other]) })
+	})
 }
 
 // pushed is the time at which the newest image of a revision was pushed.

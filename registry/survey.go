@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -68,32 +69,48 @@ var manifestTypes = []string{
 }
 
 // Look reads, with one call for each repository and all at once, where the variants of
-// a revision, latest and deployed stand, the extra tags named, and the digests named.
+// a revision, latest and deployed stand, the extra tags named, and the digests named. An
+// image that is there and cannot be read is an *UnreadableError.
 func Look(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string) (*Survey, error) {
-	s := &Survey{repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}, read: map[Ref]time.Time{}}
+	var names []string
 	if variant != nil {
 		for n := 1; n <= maxVariants; n++ {
-			s.names = append(s.names, variant(n))
+			names = append(names, variant(n))
 		}
 	}
+	s, unreadable, err := gather(ctx, clients, repos, names, extra)
+	if err == nil && len(unreadable) > 0 {
+		err = unreadable[0]
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// gather is Look that goes on where images cannot be read, and tells which.
+func gather(ctx context.Context, clients Clients, repos []Repository, names []string, extra map[Ref][]string) (*Survey, []*UnreadableError, error) {
+	s := &Survey{names: names, repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}, read: map[Ref]time.Time{}}
 	answers := make([]answer, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
 	for i, repo := range repos {
-		ids := imageIDs(append(slices.Concat(s.names, []string{TagLatest, TagDeployed}), extra[repo.Ref]...))
+		ids := imageIDs(append(slices.Concat(names, []string{TagLatest, TagDeployed}), extra[repo.Ref]...))
 		g.Go(func() (err error) {
 			answers[i], err = ask(ctx, clients(repo.Region), repo, ids)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var unreadable []*UnreadableError
 	for i, repo := range repos {
 		s.add(repo.Ref, answers[i].images)
 		s.read[repo.Ref] = answers[i].at
+		unreadable = append(unreadable, answers[i].unreadable...)
 	}
-	return s, nil
+	return s, unreadable, nil
 }
 
 func (s *Survey) add(ref Ref, images []types.Image) {
@@ -102,12 +119,16 @@ func (s *Survey) add(ref Ref, images []types.Image) {
 	}
 	tags, known := s.tags[ref], s.known[ref]
 	for _, i := range images {
-		image := Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
+		image := newImage(i)
 		known[image.Digest] = image
 		if tag := aws.ToString(i.ImageId.ImageTag); tag != "" {
 			tags[tag] = image
 		}
 	}
+}
+
+func newImage(i types.Image) Image {
+	return Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
 }
 
 // At returns the image that a tag stands on; false when the repository lacks the tag.
@@ -120,6 +141,30 @@ func (s *Survey) At(ref Ref, tag string) (Image, bool) {
 func (s *Survey) Known(ref Ref, digest string) (Image, bool) {
 	i, ok := s.known[ref][digest]
 	return i, ok
+}
+
+// Covering returns the image that a tag must stand on so that a digest stays, false where
+// none is known: the image of that digest, or an index that refers to it, since a task may
+// report either. Where several do, it is the one that latest stands on, then deployed.
+func (s *Survey) Covering(ref Ref, digest string) (Image, bool) {
+	for _, tag := range []string{TagLatest, TagDeployed} {
+		if i, ok := s.At(ref, tag); ok && slices.Contains(Platforms(i), digest) {
+			return i, true
+		}
+	}
+	for _, d := range slices.Sorted(maps.Keys(s.known[ref])) {
+		if i := s.known[ref][d]; slices.Contains(i.children(), digest) {
+			return i, true
+		}
+	}
+	return s.Known(ref, digest)
+}
+
+// same tells whether a digest that ECS reports is that of an image, or of a manifest of
+// it.
+func (s *Survey) same(ref Ref, image, reported string) bool {
+	i, ok := s.Known(ref, image)
+	return image == reported || ok && slices.Contains(Platforms(i), reported)
 }
 
 // Complete lists the variants that every repository has, the latest one first.
@@ -156,17 +201,21 @@ func isDigest(s string) bool { return len(s) > len("sha256:") && s[:len("sha256:
 
 // answer is what one repository's images were at a time by ECR's clock.
 type answer struct {
-	images []types.Image
-	at     time.Time
+	images     []types.Image
+	unreadable []*UnreadableError
+	at         time.Time
 }
 
 // readImages reads images with their manifests; those that are not there are left out.
 func readImages(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) ([]types.Image, error) {
 	out, err := ask(ctx, client, repo, ids)
+	if err == nil && len(out.unreadable) > 0 {
+		err = out.unreadable[0]
+	}
 	return out.images, err
 }
 
-// ask is readImages with the time of the answer.
+// ask reads images; those that are not there are left out.
 func ask(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) (answer, error) {
 	var out answer
 	for chunk := range slices.Chunk(ids, maxIDs) {
@@ -181,7 +230,7 @@ func ask(ctx context.Context, client imageReader, repo Repository, ids []types.I
 		}
 		for _, f := range got.Failures {
 			if f.FailureCode != types.ImageFailureCodeImageNotFound {
-				return answer{}, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)}
+				out.unreadable = append(out.unreadable, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)})
 			}
 		}
 		out.images = append(out.images, got.Images...)

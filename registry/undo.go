@@ -27,7 +27,7 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 		g.SetLimit(maxCalls)
 		for i, c := range step {
 			g.Go(func() error {
-				results[i] = p.putBack(ctx, clients(c.Repository.Region), s, c)
+				_, results[i] = putBack(ctx, clients(c.Repository.Region), s, c, p.mayRun(s, c))
 				return nil
 			})
 		}
@@ -53,10 +53,10 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 // jobs. That nobody else was at work cannot always be seen, and is then taken as given.
 func (p Publication) settleUndone(ctx context.Context, clients Clients, s *Survey) error {
 	mixed := false
-	_, err := p.agree(ctx, clients, s, "", func(now []imageState) bool {
+	_, err := p.agree(ctx, clients, aim{fits: func(now []imageState) bool {
 		mixed = !p.before(s, now)
 		return !mixed
-	})
+	}})
 	if !mixed {
 		return nil
 	}
@@ -76,50 +76,64 @@ func (p Publication) before(s *Survey, now []imageState) bool {
 // errUnread says that a repository could not be looked at.
 var errUnread = errors.New("tags could not be read")
 
-// putBack undoes one change, if it was made and still stands.
-func (p Publication) putBack(ctx context.Context, client tagger, s *Survey, c Change) error {
-	if stands, err := c.stands(ctx, client); err != nil || !stands {
-		return err
+// errOnlyTag says that a tag stays because its image would go with it.
+var errOnlyTag = errors.New("it is the only tag of an image that may be running")
+
+// putBack undoes one change, if it was made and still stands. It returns the digest on
+// which it found the tag, empty for none.
+func putBack(ctx context.Context, client tagger, s *Survey, c Change, mayRun bool) (string, error) {
+	found, err := c.read(ctx, client)
+	if err != nil || found != c.To {
+		return found, err
 	}
-	var err error
 	if c.From != "" {
 		before, _ := s.Known(c.Repository.Ref, c.From)
 		err = put(ctx, client, c.Repository, c.Tag, before)
 	} else {
-		err = p.removeTag(ctx, client, c)
+		err = removeTag(ctx, client, c, mayRun)
 	}
 	if err == nil {
-		return nil
+		return found, nil
 	}
 	// The answer may have been lost on the way back.
-	stands, unread := c.stands(ctx, client)
-	if unread != nil || stands {
-		return errors.Join(err, unread)
+	now, unread := c.read(ctx, client)
+	if unread != nil || now == c.To {
+		return found, errors.Join(err, unread)
 	}
-	return nil
+	return found, nil
 }
 
-// stands tells whether the tag stands where the change put it. The error wraps errUnread.
-func (c Change) stands(ctx context.Context, client imageReader) (bool, error) {
+// read returns the digest on which the change's tag stands now, empty for none. The
+// error wraps errUnread.
+func (c Change) read(ctx context.Context, client imageReader) (string, error) {
 	now, err := readImages(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
 	if err != nil {
-		return false, errors.Join(errUnread, err)
+		return "", errors.Join(errUnread, err)
 	}
-	return len(now) > 0 && aws.ToString(now[0].ImageId.ImageDigest) == c.To, nil
+	if len(now) == 0 {
+		return "", nil
+	}
+	return aws.ToString(now[0].ImageId.ImageDigest), nil
+}
+
+// mayRun tells whether ECS may be running the image that a change put a tag on.
+func (p Publication) mayRun(s *Survey, c Change) bool {
+	running := p.Running[c.Repository.Ref]
+	return c.Tag == TagDeployed || running != "" && s.same(c.Repository.Ref, c.To, running)
 }
 
 // removeTag takes away a tag that was not there before. Taking the last tag of an image
 // deletes the image (BatchDeleteImage API reference): right for one that this job has
-// just pushed, never for one that may run. Such a tag stays and is reported; it is
+// just pushed, never for one that may run. Such a tag stays, which errOnlyTag says; it is
 // harmless, since deployed on what runs is what the next job would put there.
-func (p Publication) removeTag(ctx context.Context, client tagger, c Change) error {
-	if c.Tag == TagDeployed || p.Running[c.Repository.Ref] == c.To {
+func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error {
+	if mayRun {
 		last, err := lastTag(ctx, client, c)
 		if err != nil {
 			return errors.Join(errUnread, err)
 		}
 		if last {
-			return fmt.Errorf("%s is the only tag of an image that may be running", c.Tag)
+			return errOnlyTag
 		}
 	}
 	out, err := client.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{

@@ -1,0 +1,133 @@
+package registry
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// FindDigests finds the images of a revision of which only the digests are known, one for
+// each repository of interest, and surveys as FindRevision does. The digests may be those
+// of an index's manifests: the images found are the indexes. The name is that of the
+// revision whose images these are, the last in order of name where there are several, and
+// empty where there is none. It touches nothing.
+//
+// Errors: *GoneError for images that are there no more, *ArchivedError.
+//
+// Calls for each repository: one BatchGetImage and one DescribeImages, at the same time.
+// Where a digest bears no tag, the repositories are listed (one DescribeImages for each
+// thousand images and one BatchGetImage for each hundred indexes), and looked at once more.
+func FindDigests(ctx context.Context, clients Clients, repos []Repository, digests map[Ref]string, extra map[Ref][]string) (Found, error) {
+	s := search{clients: clients, extra: extra}
+	for _, repo := range distinctRepositories(repos) {
+		s.repos = append(s.repos, repo)
+		if digests[repo.Ref] != "" {
+			s.asked = append(s.asked, Placement{Repository: repo, Digest: digests[repo.Ref]})
+		}
+	}
+	var (
+		survey *Survey
+		states []imageState
+	)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		survey, err = s.look(gctx, digests)
+		return err
+	})
+	g.Go(func() (err error) {
+		states, err = Publication{Images: s.asked}.describe(gctx, clients, func(i Placement) types.ImageIdentifier {
+			return types.ImageIdentifier{ImageDigest: aws.String(i.Digest)}
+		})
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return Found{}, err
+	}
+	name := common(states)
+	if name == "" && slices.ContainsFunc(states, func(i imageState) bool { return len(i.tags) == 0 }) {
+		return s.indexes(ctx)
+	}
+	return Found{Name: name, Images: s.asked, Survey: survey}, nil
+}
+
+// search is a search for digests.
+type search struct {
+	clients Clients
+	repos   []Repository
+	asked   []Placement
+	extra   map[Ref][]string
+}
+
+// look surveys, and makes sure that the images of the digests are there.
+func (s search) look(ctx context.Context, digests map[Ref]string) (*Survey, error) {
+	wanted := map[Ref][]string{}
+	for _, repo := range s.repos {
+		wanted[repo.Ref] = append(slices.Clone(s.extra[repo.Ref]), digests[repo.Ref])
+	}
+	survey, unreadable, err := gather(ctx, s.clients, s.repos, nil, wanted)
+	if err != nil {
+		return nil, err
+	}
+	archived, gone := &ArchivedError{}, &GoneError{}
+	for _, u := range unreadable {
+		if u.Image != digests[u.Repository.Ref] || u.Code != types.ImageFailureCodeImageInaccessible {
+			return nil, u
+		}
+		archived.Images = append(archived.Images, ArchivedImage{u.Repository, u.Image})
+	}
+	if len(archived.Images) > 0 {
+		return nil, archived
+	}
+	for _, i := range s.asked {
+		if d := digests[i.Repository.Ref]; !survey.has(i.Repository.Ref, d) {
+			gone.Images = append(gone.Images, GoneImage{i.Repository, d})
+		}
+	}
+	if len(gone.Images) > 0 {
+		return nil, gone
+	}
+	return survey, nil
+}
+
+func (s *Survey) has(ref Ref, digest string) bool {
+	_, ok := s.Known(ref, digest)
+	return ok
+}
+
+// indexes finds the indexes that digests without a tag belong to, and surveys again with
+// them.
+func (s search) indexes(ctx context.Context) (Found, error) {
+	listing, err := List(ctx, s.clients, s.repos)
+	if err != nil {
+		return Found{}, err
+	}
+	asked, reported := map[Ref]string{}, map[Ref][]string{}
+	for _, i := range s.asked {
+		asked[i.Repository.Ref], reported[i.Repository.Ref] = i.Digest, []string{i.Digest}
+	}
+	if err := listing.ReadIndexes(ctx, s.clients, reported); err != nil {
+		return Found{}, err
+	}
+	var out Found
+	if names := listing.Common(asked); len(names) > 0 {
+		out.Name = names[len(names)-1]
+	}
+	digests := map[Ref]string{}
+	for _, i := range s.asked {
+		ref := i.Repository.Ref
+		image, ok := listing.Tagged(ref, out.Name)
+		if !ok {
+			image, ok = listing.Image(ref, i.Digest)
+		}
+		if ok {
+			i.Digest = image.Digest
+		}
+		digests[ref] = i.Digest
+		out.Images = append(out.Images, i)
+	}
+	out.Survey, err = s.look(ctx, digests)
+	return out, err
+}

@@ -1,0 +1,150 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+)
+
+// Found is a revision that can be promoted.
+type Found struct {
+	// Name is the revision's full name, empty where its digests have none in common.
+	Name string
+	// Images are its images, in the order of the repositories.
+	Images []Placement
+	// Survey is what stands where, for Promotion.Survey.
+	Survey *Survey
+}
+
+// FindRevision finds the one revision that text names, in full or by a prefix that no
+// other begins with, and surveys the repositories for Promote: latest, deployed, the
+// revision, and what extra names, which should be the digests that ECS runs. Where a hash
+// and its variants (hash.2, hash.3) begin alike, it is the hash. It touches nothing.
+//
+// Errors: *RevisionNameError for text that can name none, *UnknownRevisionError,
+// *AmbiguousError, *IncompleteError, *ArchivedError.
+//
+// Calls for each repository: one BatchGetImage for a full name; for a prefix, two and one
+// DescribeImages for each thousand images. An error takes a few more, to say why.
+func FindRevision(ctx context.Context, clients Clients, repos []Repository, text string, extra map[Ref][]string) (Found, error) {
+	if err := checkRevisionName(text); err != nil {
+		return Found{}, err
+	}
+	repos, name := distinctRepositories(repos), text
+	found, err := seek(ctx, clients, repos, name, extra)
+	if err != nil {
+		return Found{}, err
+	}
+	if len(found.missing) == len(repos) {
+		listing, err := List(ctx, clients, repos)
+		if err != nil {
+			return Found{}, err
+		}
+		if name, err = listing.match(text); err != nil {
+			return Found{}, err
+		}
+		if found, err = seek(ctx, clients, repos, name, extra); err != nil {
+			return Found{}, err
+		}
+	}
+	if err := found.check(ctx, clients, name); err != nil {
+		return Found{}, err
+	}
+	out := Found{Name: name, Survey: found.survey}
+	for _, repo := range repos {
+		at, _ := found.survey.At(repo.Ref, name)
+		out.Images = append(out.Images, Placement{Repository: repo, Digest: at.Digest})
+	}
+	return out, nil
+}
+
+func checkRevisionName(text string) error {
+	if slices.Contains(Protected(), text) {
+		return &RevisionNameError{Text: text, Err: errProtected}
+	}
+	if err := ValidateTag(text); err != nil {
+		return &RevisionNameError{Text: text, Err: err}
+	}
+	return nil
+}
+
+// sought is where a revision was looked for.
+type sought struct {
+	survey *Survey
+	// have, missing and archived part the repositories.
+	have, missing []Repository
+	archived      []ArchivedImage
+}
+
+// seek looks for a revision's name in each repository.
+func seek(ctx context.Context, clients Clients, repos []Repository, name string, extra map[Ref][]string) (sought, error) {
+	survey, unreadable, err := gather(ctx, clients, repos, []string{name}, extra)
+	if err != nil {
+		return sought{}, err
+	}
+	out := sought{survey: survey}
+	archived := map[Ref]bool{}
+	for _, u := range unreadable {
+		if u.Image != name || u.Code != types.ImageFailureCodeImageInaccessible {
+			return sought{}, u
+		}
+		archived[u.Repository.Ref] = true
+		out.archived = append(out.archived, ArchivedImage{Repository: u.Repository, Image: name})
+	}
+	for _, repo := range repos {
+		_, ok := survey.At(repo.Ref, name)
+		switch {
+		case ok:
+			out.have = append(out.have, repo)
+		case !archived[repo.Ref]:
+			out.missing = append(out.missing, repo)
+		}
+	}
+	return out, nil
+}
+
+// check says what keeps a revision from being rolled back to.
+func (s sought) check(ctx context.Context, clients Clients, name string) error {
+	switch {
+	case len(s.missing) > 0:
+		e := &IncompleteError{Name: name, Have: s.have, Missing: s.missing}
+		for _, a := range s.archived {
+			e.Have = append(e.Have, a.Repository)
+		}
+		e.explain(ctx, clients)
+		return e
+	case len(s.archived) > 0:
+		return &ArchivedError{Name: name, Images: s.archived}
+	}
+	return nil
+}
+
+// match finds the one revision whose name begins with a prefix.
+func (l *Listing) match(prefix string) (string, error) {
+	var matches, ready []Revision
+	for _, r := range l.Revisions(nil) {
+		if strings.HasPrefix(r.Name, prefix) {
+			matches = append(matches, r)
+		}
+		if r.Ready() {
+			ready = append(ready, r)
+		}
+	}
+	if len(matches) == 0 {
+		return "", &UnknownRevisionError{Text: prefix, Newest: ready[:min(len(ready), shownRevisions)], At: l.At}
+	}
+	for _, hash := range matches {
+		others := slices.ContainsFunc(matches, func(r Revision) bool {
+			return r.Name != hash.Name && !strings.HasPrefix(r.Name, hash.Name+".")
+		})
+		if !others {
+			return hash.Name, nil
+		}
+	}
+	return "", &AmbiguousError{Text: prefix, Matches: matches, At: l.At}
+}
+
+var errProtected = errors.New("the tag moves from revision to revision")

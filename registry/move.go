@@ -1,0 +1,89 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// apply moves the tags of one step in parallel. The first error, or an interrupt, keeps
+// further ones from starting, but cuts none off: it may be carried out all the same, and
+// that after undo has looked.
+func apply(ctx context.Context, clients Clients, s *Survey, step []Change) error {
+	var (
+		g      errgroup.Group
+		mu     sync.Mutex
+		failed error
+	)
+	lasting, done := outlive(ctx, lastCall)
+	defer done()
+	g.SetLimit(maxCalls)
+	for _, c := range step {
+		g.Go(func() error {
+			mu.Lock()
+			stop := failed != nil || ctx.Err() != nil
+			mu.Unlock()
+			if stop {
+				return ctx.Err()
+			}
+			image, _ := s.Known(c.Repository.Ref, c.To)
+			err := put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, image)
+			if err != nil {
+				mu.Lock()
+				failed = errors.Join(failed, err)
+				mu.Unlock()
+			}
+			return err
+		})
+	}
+	_ = g.Wait() // its goroutines keep their errors in failed, but for an interrupt
+	if failed != nil {
+		return failed
+	}
+	return ctx.Err()
+}
+
+// lastCall is how long calls under way may still take after an interrupt.
+const lastCall = 10 * time.Second
+
+// outlive is a context that ends some time after ctx does. The function returned frees
+// what it takes.
+func outlive(ctx context.Context, extra time.Duration) (context.Context, func()) {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(extra):
+			cancel()
+		case <-lasting.Done():
+		}
+	})
+	return lasting, func() { stop(); cancel() }
+}
+
+// put lets a tag stand on an image by putting the image's manifest under it.
+// ImageAlreadyExistsException means that it does already (PutImage API reference).
+func put(ctx context.Context, client tagger, repo Repository, tag string, image Image) error {
+	_, err := client.PutImage(ctx, &ecr.PutImageInput{
+		RegistryId:             registryID(repo.Ref),
+		RepositoryName:         aws.String(repo.Name),
+		ImageTag:               aws.String(tag),
+		ImageDigest:            aws.String(image.Digest),
+		ImageManifest:          aws.String(image.Manifest),
+		ImageManifestMediaType: aws.String(image.MediaType),
+	})
+	var exists *types.ImageAlreadyExistsException
+	if err == nil || errors.As(err, &exists) {
+		return nil
+	}
+	return fmt.Errorf("moving %s:%s to %s: %w", repo.Name, tag, image.Digest, err)
+}
+
+// undoTime is how long putting tags back may take, also after an interrupt.
+const undoTime = time.Minute

@@ -1,0 +1,245 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Restore puts latest and deployed back after a roll-out that failed: to where they stood
+// before Publish or Promote, whose result p is. Tags of revisions stay. Where latest stood
+// on the new image before, because an earlier run was killed before its deployment, it
+// goes to the image that ECS was running.
+//
+// Left alone, and told in Kept, is what another job has moved since, the only tag of an
+// image, and deployed where it alone protects what runs. Where the other job and this one
+// leave a mixture of revisions under latest, they agree on one as in Publish, and never on
+// the revision that failed. It works on for up to a minute after ctx has ended. The error
+// is a *RestoreError; the result is right as far as it goes even then.
+//
+// Calls for each repository: one BatchGetImage and one PutImage or BatchDeleteImage for
+// each tag to put back, and one DescribeImages, one more for each tag to remove; none
+// where nothing was moved.
+func Restore(ctx context.Context, clients Clients, p Published) (Restored, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	r := &restoration{Publication: p.job, clients: clients, survey: p.Survey}
+	r.plan(p.Changes)
+	if len(r.latest)+len(r.deployed) == 0 {
+		return Restored{}, nil
+	}
+	latest := r.putBack(ctx, r.latest)
+	r.settle(ctx)
+	for _, t := range latest {
+		r.note(t.at(r.state(t.Repository.Ref)))
+	}
+	for _, t := range r.putBack(ctx, r.unneeded()) {
+		r.note(t)
+	}
+	return r.out, r.error()
+}
+
+// restoration is a Restore under way.
+type restoration struct {
+	Publication
+	clients Clients
+	survey  *Survey
+	// latest and deployed are the changes to take back.
+	latest, deployed []Change
+	// now is where latest was last seen, in the order of Images; nil while unknown.
+	now  []imageState
+	out  Restored
+	fail RestoreError
+}
+
+// plan finds what to take back.
+func (r *restoration) plan(changes []Change) {
+	for _, c := range changes {
+		switch c.Tag {
+		case TagLatest:
+			r.latest = append(r.latest, c)
+		case TagDeployed:
+			r.deployed = append(r.deployed, c)
+		}
+	}
+	if r.KeepLatest {
+		return
+	}
+	for _, i := range r.Images {
+		ref := i.Repository.Ref
+		at, _ := r.survey.At(ref, TagLatest)
+		running, ok := r.running(r.survey, ref)
+		if ok && at.Digest == i.Digest && !r.survey.same(ref, i.Digest, r.Running[ref]) {
+			r.latest = append(r.latest, Change{Repository: i.Repository, Tag: TagLatest, From: running.Digest, To: i.Digest})
+		}
+	}
+}
+
+// target is the digest that latest should stand on in a repository when all is done.
+func (r *restoration) target(ref Ref) string {
+	for _, c := range r.latest {
+		if c.Repository.Ref == ref {
+			return c.From
+		}
+	}
+	at, _ := r.survey.At(ref, TagLatest)
+	return at.Digest
+}
+
+// attempt is what became of taking one change back.
+type attempt struct {
+	Change
+	// found is where the tag stood at first, now where it stands; empty for nowhere.
+	found, now string
+	// seen tells that now was read after all was done.
+	seen bool
+	err  error
+}
+
+// putBack takes changes back in parallel.
+func (r *restoration) putBack(ctx context.Context, changes []Change) []attempt {
+	out := make([]attempt, len(changes))
+	var g errgroup.Group
+	g.SetLimit(maxCalls)
+	for i, c := range changes {
+		g.Go(func() error {
+			found, err := putBack(ctx, r.clients(c.Repository.Region), r.survey, c, true)
+			out[i] = attempt{Change: c, found: found, now: found, err: err}
+			if err == nil && found == c.To {
+				out[i].now = c.From
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // its goroutines keep their errors in out
+	return out
+}
+
+// at is the attempt in the light of a later look, which tells more than an error did.
+func (t attempt) at(image *imageState) attempt {
+	if image == nil {
+		return t
+	}
+	t.now, t.seen = image.digest, true
+	if t.now != t.To && !errors.Is(t.err, errOnlyTag) {
+		t.err = nil
+	}
+	return t
+}
+
+// state is what latest was last seen on in a repository, nil while unknown.
+func (r *restoration) state(ref Ref) *imageState {
+	n := slices.IndexFunc(r.Images, func(i Placement) bool { return i.Repository.Ref == ref })
+	if n < 0 || r.now == nil {
+		return nil
+	}
+	return &r.now[n]
+}
+
+// note files what became of one change.
+func (r *restoration) note(t attempt) {
+	switch {
+	case errors.Is(t.err, errOnlyTag):
+		r.out.Kept = append(r.out.Kept, Kept{t.Repository, t.Tag, t.now, OnlyTag})
+	case errors.Is(t.err, errUnread) && !t.seen:
+		r.failed(t.err)
+		r.fail.Unknown = append(r.fail.Unknown, t.Repository.Name)
+	case t.err != nil:
+		r.failed(t.err)
+		r.fail.Left = append(r.fail.Left, t.Change)
+	case t.now != t.From:
+		r.out.Kept = append(r.out.Kept, Kept{t.Repository, t.Tag, t.now, MovedSince})
+	case t.found != t.From:
+		r.out.Changes = append(r.out.Changes, Change{Repository: t.Repository, Tag: t.Tag, From: cmp.Or(t.found, t.To), To: t.From})
+	}
+}
+
+func (r *restoration) failed(err error) {
+	if r.fail.Err == nil {
+		r.fail.Err = err
+	}
+}
+
+// settle looks where latest stands now. Where another job has moved it to a revision of
+// its own, in some repositories after this one had put it back in others, both agree; a
+// tag moved by hand in one repository stays there.
+func (r *restoration) settle(ctx context.Context) {
+	now, err := r.Publication.latest(ctx, r.clients)
+	if err != nil {
+		r.failed(err)
+		return
+	}
+	r.now = now
+	if err := r.agreeWithOthers(ctx); err != nil {
+		r.failed(err)
+		r.fail.Unsettled = err
+	}
+}
+
+func (r *restoration) agreeWithOthers(ctx context.Context) error {
+	var theirs []imageState
+	for i, image := range r.now {
+		if image.digest != r.target(r.Images[i].Repository.Ref) && image.digest != r.Images[i].Digest {
+			theirs = append(theirs, image)
+		}
+	}
+	if len(theirs) == 0 {
+		return nil
+	}
+	found, err := r.lookAt(ctx, r.clients, tagsOf(theirs))
+	if err != nil || !slices.ContainsFunc(found.Complete(), func(name string) bool { return r.admits(found, name) }) {
+		return err
+	}
+	r.out.OvertakenBy, err = r.agree(ctx, r.clients, aim{fits: r.fits, admits: r.admits})
+	return err
+}
+
+// fits tells whether latest stands where it should, and keeps what it saw.
+func (r *restoration) fits(now []imageState) bool {
+	r.now = now
+	for i := range now {
+		if now[i].digest != r.target(r.Images[i].Repository.Ref) {
+			return false
+		}
+	}
+	return true
+}
+
+// admits keeps latest off the revision that failed.
+func (r *restoration) admits(found *Survey, name string) bool {
+	return slices.ContainsFunc(r.Images, func(i Placement) bool {
+		at, _ := found.At(i.Repository.Ref, name)
+		return at.Digest != i.Digest
+	})
+}
+
+// unneeded are the moves of deployed that can be taken back: latest protects again what
+// they protect.
+func (r *restoration) unneeded() []Change {
+	var out []Change
+	for _, c := range r.deployed {
+		latest := r.state(c.Repository.Ref)
+		switch {
+		case latest == nil:
+			r.fail.Left = append(r.fail.Left, c)
+		case latest.digest == c.To:
+			out = append(out, c)
+		default:
+			r.out.Kept = append(r.out.Kept, Kept{c.Repository, c.Tag, c.To, Runs})
+		}
+	}
+	return out
+}
+
+// error is the *RestoreError, if anything went wrong.
+func (r *restoration) error() error {
+	if r.fail.Err == nil {
+		return nil
+	}
+	slices.Sort(r.fail.Unknown)
+	r.fail.Unknown = slices.Compact(r.fail.Unknown)
+	return &r.fail
+}

@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Restored says what Restore did.
+type Restored struct {
+	// Changes are the tags that went back: From is where the roll-out had put them, To
+	// where they stand now, empty for a tag that was not there before.
+	Changes []Change
+	// Kept are tags that the roll-out moved, or found moved, and that stay.
+	Kept []Kept
+	// OvertakenBy names the revision that another job has moved latest to everywhere;
+	// empty otherwise.
+	OvertakenBy string
+}
+
+// Kept is a tag that did not go back.
+type Kept struct {
+	Repository Repository
+	Tag        string
+	// Digest is what it stands on, empty where it is gone.
+	Digest string
+	Reason Reason
+}
+
+// Reason says why a tag stays where it is.
+type Reason string
+
+// The reasons.
+const (
+	// MovedSince: another job has moved the tag since.
+	MovedSince Reason = "another job has moved it since"
+	// OnlyTag: its image would be deleted with it.
+	OnlyTag Reason = "it is the only tag of an image that may be running"
+	// Runs: latest does not stand on what runs, so that deployed alone keeps it from
+	// expiring.
+	Runs Reason = "it protects what runs, which latest does not"
+)
+
+// RestoreError says that tags could not be put back, and what stands where.
+type RestoreError struct {
+	// Err is what went wrong first.
+	Err error
+	// Left are the changes that could not be taken back: To is what the tag stands on,
+	// From where it should go, empty for nowhere.
+	Left []Change
+	// Unknown are the repositories that could not be looked at.
+	Unknown []string
+	// Unsettled is why latest may stand on several revisions, after another job moved it
+	// at the same time; nil where it does not.
+	Unsettled error
+}
+
+// Error tells the cause and the state of the tags.
+func (e *RestoreError) Error() string {
+	lines := append([]string{fmt.Sprintf("putting tags back: %v", e.Err)}, standing(e.Left, e.Unknown, e.Unsettled)...)
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns what went wrong first.
+func (e *RestoreError) Unwrap() error { return e.Err }
+
+// Hint says how to put the tags back.
+func (e *RestoreError) Hint() string {
+	return "slipway status shows where the tags stand; slipway rollback HASH, with the revision that should run, moves them all and deploys it"
+}
