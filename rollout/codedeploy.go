@@ -1,0 +1,173 @@
+package rollout
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+type groupFinder interface {
+	GetDeployment(context.Context, *codedeploy.GetDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.GetDeploymentOutput, error)
+	GetDeploymentGroup(context.Context, *codedeploy.GetDeploymentGroupInput, ...func(*codedeploy.Options)) (*codedeploy.GetDeploymentGroupOutput, error)
+}
+
+type codeDeployer interface {
+	groupFinder
+	CreateDeployment(context.Context, *codedeploy.CreateDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.CreateDeploymentOutput, error)
+}
+
+// group is a CodeDeploy deployment group.
+type group struct{ application, name string }
+
+// deployByCodeDeploy does all that reads and can fail before it registers anything.
+func deployByCodeDeploy(ctx context.Context, client definitionWriter, codeDeploy codeDeployer, c Change) (Deployment, error) {
+	failed := func(err error) (Deployment, error) {
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
+	}
+	if _, err := appSpec(c.Service, c.Service.Definition.ARN); err != nil {
+		return failed(err)
+	}
+	g, err := findGroup(ctx, codeDeploy, c.Service)
+	if err != nil {
+		return failed(err)
+	}
+	arn, err := c.define(ctx, client)
+	if err != nil {
+		return failed(err)
+	}
+	spec, err := appSpec(c.Service, arn)
+	if err != nil {
+		return failed(err)
+	}
+	out, err := codeDeploy.CreateDeployment(ctx, g.deployment(string(spec)))
+	if busy := new(codedeploytypes.DeploymentLimitExceededException); errors.As(err, &busy) {
+		err = &BusyError{Ref: c.Service.Ref, Application: g.application, Group: g.name, Err: err}
+	}
+	if err != nil {
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
+	}
+	return Deployment{Service: c.Service, ID: aws.ToString(out.DeploymentId), TaskDefinition: arn, Wants: c.toVerify()}, nil
+}
+
+func (g group) deployment(spec string) *codedeploy.CreateDeploymentInput {
+	return &codedeploy.CreateDeploymentInput{
+		ApplicationName: &g.application, DeploymentGroupName: &g.name, Description: aws.String("slipway"),
+		Revision: &codedeploytypes.RevisionLocation{
+			RevisionType: codedeploytypes.RevisionLocationTypeAppSpecContent,
+			AppSpecContent: &codedeploytypes.AppSpecContent{
+				Content: &spec, Sha256: aws.String(fmt.Sprintf("%x", sha256.Sum256([]byte(spec)))),
+			},
+		},
+	}
+}
+
+// findGroup finds out which deployment group deploys the service. A task set made by
+// CodeDeploy names the deployment that made it (API reference, TaskSet, externalId), and
+// that its group; this is one call as a rule. Otherwise the names that the ECS console
+// gives are tried, and the group asked whether the service is its own.
+func findGroup(ctx context.Context, client groupFinder, s Service) (group, error) {
+	for _, id := range madeBy(s.Raw) {
+		out, err := client.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
+		if gone := new(codedeploytypes.DeploymentDoesNotExistException); errors.As(err, &gone) {
+			continue // CodeDeploy keeps its deployments for a time only
+		}
+		if err != nil {
+			return group{}, fmt.Errorf("reading CodeDeploy deployment %s: %w", id, err)
+		}
+		if d := out.DeploymentInfo; d != nil {
+			return group{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}, nil
+		}
+	}
+	cluster, service := s.shortNames()
+	g := group{"AppECS-" + cluster + "-" + service, "DgpECS-" + cluster + "-" + service}
+	out, err := client.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{ApplicationName: &g.application, DeploymentGroupName: &g.name})
+	switch {
+	case noGroup(err):
+		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: err}
+	case err != nil:
+		return group{}, fmt.Errorf("reading CodeDeploy deployment group %s: %w", g.name, err)
+	case !deploys(out.DeploymentGroupInfo, cluster, service):
+		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: errOthersGroup}
+	}
+	return g, nil
+}
+
+// madeBy are the CodeDeploy deployments that made the task sets, the serving one first.
+func madeBy(raw types.Service) []string {
+	var ids []string
+	if p := primarySet(raw); p != nil && aws.ToString(p.ExternalId) != "" {
+		ids = append(ids, *p.ExternalId)
+	}
+	for _, set := range raw.TaskSets {
+		if id := aws.ToString(set.ExternalId); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func noGroup(err error) bool {
+	var application *codedeploytypes.ApplicationDoesNotExistException
+	var group *codedeploytypes.DeploymentGroupDoesNotExistException
+	return errors.As(err, &application) || errors.As(err, &group)
+}
+
+func deploys(g *codedeploytypes.DeploymentGroupInfo, cluster, service string) bool {
+	return g != nil && slices.ContainsFunc(g.EcsServices, func(s codedeploytypes.ECSService) bool {
+		return lastPart(aws.ToString(s.ClusterName)) == cluster && lastPart(aws.ToString(s.ServiceName)) == service
+	})
+}
+
+var errOthersGroup = errors.New("the group deploys another service")
+
+// GroupError is an ECS service of which it could not be found out which CodeDeploy
+// deployment group deploys it.
+type GroupError struct {
+	Ref
+	// Application and Group are the names that were tried last.
+	Application, Group string
+	Err                error
+}
+
+// Error names the service and what was tried.
+func (e *GroupError) Error() string {
+	return fmt.Sprintf("no CodeDeploy deployment group found for ECS service %s: no task set of it names a deployment that CodeDeploy still knows, and application %s, group %s: %v",
+		e.Ref, e.Application, e.Group, e.Err)
+}
+
+// Unwrap returns CodeDeploy's answer.
+func (e *GroupError) Unwrap() error { return e.Err }
+
+// Hint says how the group can be found.
+func (e *GroupError) Hint() string {
+	return "deploy the service by CodeDeploy once (its task set then names the group), or give application and group the names " + e.Application + " and " + e.Group
+}
+
+// BusyError is a CodeDeploy deployment group that has a deployment under way, and takes
+// no second one.
+type BusyError struct {
+	Ref
+	Application, Group string
+	// Err is CodeDeploy's own error, which names the deployment.
+	Err error
+}
+
+// Error names the service and the group.
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("CodeDeploy group %s of application %s has a deployment under way and takes no second one: %v", e.Group, e.Application, e.Err)
+}
+
+// Unwrap returns CodeDeploy's own error.
+func (e *BusyError) Unwrap() error { return e.Err }
+
+// Hint says what to do about the deployment under way.
+func (e *BusyError) Hint() string {
+	return "wait until it ends, which includes the time before the old tasks are ended, or stop it: aws deploy stop-deployment --auto-rollback-enabled --deployment-id d-…"
+}

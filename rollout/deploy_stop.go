@@ -1,0 +1,74 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+type deploymentStopper interface {
+	listDeploymentsAPI
+	StopServiceDeployment(context.Context, *ecs.StopServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error)
+}
+
+type codeDeployStopper interface {
+	StopDeployment(context.Context, *codedeploy.StopDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.StopDeploymentOutput, error)
+}
+
+// ErrNotListed is the error for a deployment that ECS did not list in time, so that it
+// could not be named to ECS.
+var ErrNotListed = errors.New("ECS does not list the deployment yet")
+
+// listedWithin is how long ECS may take to list a deployment that it has started.
+const listedWithin = 30 * time.Second
+
+// StopDeployment stops a deployment under way and has ECS, or CodeDeploy, bring the
+// service back to what it ran before. It returns when that has begun; follow the
+// deployment to see the end. It takes one call, and before it one ListServiceDeployments
+// and more until ECS lists the deployment, where its ARN is not known. A deployment that
+// has ended is refused.
+//
+// Errors: ErrNotListed.
+func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy codeDeployStopper, d Deployment) error {
+	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
+		_, err := codeDeploy.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &d.ID, AutoRollbackEnabled: aws.Bool(true)})
+		return stopping(d, err)
+	}
+	arn, err := d.await(ctx, client)
+	if err != nil {
+		return stopping(d, err)
+	}
+	_, err = client.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
+		ServiceDeploymentArn: &arn, StopType: types.StopServiceDeploymentStopTypeRollback,
+	})
+	return stopping(d, err)
+}
+
+// await is find, asked until ECS lists the deployment.
+func (d Deployment) await(ctx context.Context, client listDeploymentsAPI) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, listedWithin)
+	defer cancel()
+	var poll Pauses
+	for pause := poll.first(); ; pause = poll.next(pause) {
+		arn, err := d.find(ctx, client)
+		if err != nil || arn != "" {
+			return arn, err
+		}
+		if !rest(ctx, pause) {
+			return "", errors.Join(ErrNotListed, ctx.Err())
+		}
+	}
+}
+
+func stopping(d Deployment, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("stopping deployment %s of ECS service %s: %w", d.ID, d.Service.Ref, err)
+}

@@ -1,0 +1,210 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"golang.org/x/sync/errgroup"
+)
+
+// followAPI is what following reads from ECS.
+type followAPI interface {
+	serviceDescriber
+	taskReader
+	listDeploymentsAPI
+	revisionReader
+	DescribeServiceDeployments(context.Context, *ecs.DescribeServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error)
+}
+
+// Follower follows deployments to their ends and tells how they ended.
+type Follower struct {
+	// ECS is asked about services, deployments and tasks.
+	ECS followAPI
+	// CodeDeploy is asked about deployments of CODE_DEPLOY services; nil where there are
+	// none.
+	CodeDeploy deploymentInfoAPI
+	// Logs is asked for the last lines of a container that failed; nil asks for none.
+	Logs logsAPI
+	// Poll bounds the pauses between two rounds of questions.
+	Poll Pauses
+	// Settle is how long something that must follow may take after ECS called a
+	// deployment ended: the last old task to go, a rollback to show. 0 is a minute.
+	Settle time.Duration
+}
+
+// Pauses are the pauses between two rounds: the first is First, each is half as long
+// again as the one before, none is longer than Max.
+type Pauses struct {
+	// First is 500 ms where it is 0.
+	First time.Duration
+	// Max is 5 s where it is 0.
+	Max time.Duration
+}
+
+func (p Pauses) first() time.Duration {
+	if p.First <= 0 {
+		return 500 * time.Millisecond
+	}
+	return p.First
+}
+
+func (p Pauses) next(last time.Duration) time.Duration {
+	limit := p.Max
+	if limit <= 0 {
+		limit = 5 * time.Second
+	}
+	return min(last+last/2, max(limit, p.first()))
+}
+
+const (
+	// parallel bounds the calls under way at once, well below ECS's bursts.
+	parallel = 8
+	// explainTime is what reading the evidence of a bad end may take.
+	explainTime = 20 * time.Second
+	// partingTime is the same for someone who pressed Ctrl-C and waits for the prompt.
+	partingTime = 5 * time.Second
+)
+
+func (f Follower) settle() time.Duration {
+	if f.Settle <= 0 {
+		return time.Minute
+	}
+	return f.Settle
+}
+
+// Follow follows deployments to their ends, all at once, and answers an Outcome for
+// each, in their order. Each is followed by its own id: neither "the service is stable"
+// nor the task definition say how a deployment ended, for both are the same after a
+// rollback or a forced deployment.
+//
+// Calls in a round: one DescribeServices for ten services of a cluster, one
+// DescribeServiceDeployments for 20 deployments, one GetDeployment for each CodeDeploy
+// deployment; ListTasks and DescribeTasks only for services whose failed tasks, events or
+// status changed and at the end; one ListServiceDeployments for each deployment until
+// ECS lists it. Nothing is called again within a round: the clients retry.
+//
+// report gets the news, never from two goroutines at once; nil is allowed. Answers that
+// ask to come again, or that do not come at all, are told once as an Event and asked for
+// anew until ctx ends. When ctx's deadline passes, what has not ended is TimedOut; when
+// ctx is cancelled, Interrupted. An error that asking again does not change is in
+// Outcome.Err, with the status Failed.
+func (f Follower) Follow(ctx context.Context, deployments []Deployment, report func(Progress)) []Outcome {
+	if report == nil {
+		report = func(Progress) {}
+	}
+	watches := make([]*watch, len(deployments))
+	for i, d := range deployments {
+		watches[i] = newWatch(d, report)
+	}
+	f.rounds(ctx, watches)
+	f.part(ctx, open(watches))
+	outcomes := make([]Outcome, len(watches))
+	for i, w := range watches {
+		outcomes[i] = w.outcome
+	}
+	return outcomes
+}
+
+// rounds goes on until every deployment has ended or ctx has.
+func (f Follower) rounds(ctx context.Context, watches []*watch) {
+	for pause := f.Poll.first(); ctx.Err() == nil; pause = f.Poll.next(pause) {
+		f.round(ctx, open(watches))
+		if len(open(watches)) == 0 || !rest(ctx, pause) {
+			return
+		}
+	}
+}
+
+// round asks once about everything that has not ended, tells what is new and ends what
+// has ended.
+func (f Follower) round(ctx context.Context, watches []*watch) {
+	f.locate(ctx, watches)
+	f.look(ctx, watches)
+	var changed []*watch
+	for _, w := range watches {
+		w.admit(ctx)
+		if !w.ended && w.tell() {
+			changed = append(changed, w)
+		}
+	}
+	each(changed, func(w *watch) { w.taskErr = f.readStopped(ctx, w, false) })
+	for _, w := range changed {
+		w.admit(ctx)
+		w.tellStopped()
+	}
+	each(open(watches), func(w *watch) { f.judge(ctx, w) })
+	for _, w := range open(watches) {
+		w.admit(ctx)
+	}
+	f.conclude(ctx, watches, explainTime)
+}
+
+// part ends what ctx left under way.
+func (f Follower) part(ctx context.Context, watches []*watch) {
+	limit := explainTime
+	for _, w := range watches {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			w.end(TimedOut, join("it had not ended when time was up", w.stage, w.doubt))
+		} else {
+			w.end(Interrupted, join("the following was interrupted", w.stage, w.doubt))
+			limit = partingTime
+		}
+	}
+	f.conclude(ctx, watches, limit)
+}
+
+// conclude reads the evidence for those that have just ended and tells their outcomes.
+func (f Follower) conclude(ctx context.Context, watches []*watch, limit time.Duration) {
+	var ended []*watch
+	for _, w := range watches {
+		if w.ended {
+			ended = append(ended, w)
+		}
+	}
+	if len(ended) == 0 {
+		return
+	}
+	// The evidence is wanted most when time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	each(ended, func(w *watch) { f.gather(ctx, w) })
+	for _, w := range ended {
+		w.tellStopped()
+		w.news(Ended, join(string(w.outcome.Status), w.outcome.Reason))
+	}
+}
+
+// open are the watches that have not ended.
+func open(watches []*watch) []*watch {
+	var left []*watch
+	for _, w := range watches {
+		if !w.ended {
+			left = append(left, w)
+		}
+	}
+	return left
+}
+
+// each runs do for every watch, a bounded number at once.
+func each(watches []*watch, do func(*watch)) {
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for _, w := range watches {
+		group.Go(func() error { do(w); return nil })
+	}
+	_ = group.Wait()
+}
+
+// rest waits and tells whether ctx let it.
+func rest(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

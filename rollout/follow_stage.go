@@ -1,0 +1,107 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// stageWords say what happens in the stages of a deployment that shifts traffic. The
+// meanings are those of ServiceDeployment.lifecycleStage in ECS's API reference.
+var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
+	types.ServiceDeploymentLifecycleStageReconcileService:           "reconciling the revisions that run",
+	types.ServiceDeploymentLifecycleStagePreScaleUp:                 "before the new tasks start",
+	types.ServiceDeploymentLifecycleStageScaleUp:                    "starting the new tasks",
+	types.ServiceDeploymentLifecycleStagePostScaleUp:                "the new tasks are up, without traffic",
+	types.ServiceDeploymentLifecycleStageTestTrafficShift:           "shifting test traffic",
+	types.ServiceDeploymentLifecycleStagePostTestTrafficShift:       "test traffic goes to the new tasks",
+	types.ServiceDeploymentLifecycleStageProductionTrafficShift:     "shifting production traffic",
+	types.ServiceDeploymentLifecycleStagePostProductionTrafficShift: "production traffic goes to the new tasks",
+	types.ServiceDeploymentLifecycleStageBakeTime:                   "baking: old and new tasks run side by side",
+	types.ServiceDeploymentLifecycleStageCleanUp:                    "stopping the old tasks",
+	// The SDK lists this stage in its comments only.
+	"PRE_PRODUCTION_TRAFFIC_SHIFT": "before production traffic is shifted",
+}
+
+// tellStage reports a stage that differs from the last one told.
+func (w *watch) tellStage() bool {
+	stage := w.stageNow()
+	if stage == "" || stage == w.stage {
+		return false
+	}
+	w.stage = stage
+	w.news(Stage, stage)
+	return true
+}
+
+func (w *watch) stageNow() string {
+	switch {
+	case w.byCodeDeploy():
+		return w.codeDeployStage()
+	case w.deployment != nil:
+		return deploymentStage(*w.deployment)
+	case w.plain:
+		if e := w.present(); e != nil && e.RolloutState == types.DeploymentRolloutStateInProgress {
+			return "under way"
+		}
+	}
+	return ""
+}
+
+// deploymentStage says in plain words where a service deployment stands, nothing for one
+// that has ended.
+func deploymentStage(sd types.ServiceDeployment) string {
+	text := ""
+	switch sd.Status {
+	case types.ServiceDeploymentStatusPending:
+		text = "waiting to begin"
+	case types.ServiceDeploymentStatusInProgress:
+		text = "under way"
+	case types.ServiceDeploymentStatusStopRequested:
+		text = "to be stopped"
+	case types.ServiceDeploymentStatusRollbackRequested:
+		text = "to be rolled back"
+	case types.ServiceDeploymentStatusRollbackInProgress:
+		text = join("rolling back", rollbackReason(sd))
+	default:
+		return ""
+	}
+	if sd.LifecycleStage != "" {
+		words := stageWords[sd.LifecycleStage]
+		if words == "" {
+			words = strings.ToLower(strings.ReplaceAll(string(sd.LifecycleStage), "_", " "))
+		}
+		if sd.Status == types.ServiceDeploymentStatusInProgress {
+			text = words
+		} else {
+			text += ", " + words
+		}
+	}
+	return text + paused(sd)
+}
+
+// paused tells of a lifecycle hook that waits for somebody.
+func paused(sd types.ServiceDeployment) string {
+	for _, h := range sd.LifecycleHookDetails {
+		if h.Status != types.DeploymentLifecycleHookStatusAwaitingAction {
+			continue
+		}
+		text := " (paused by a lifecycle hook"
+		if h.ExpiresAt != nil {
+			text += fmt.Sprintf(" until %s, then %s", h.ExpiresAt.UTC().Format(time.RFC3339), strings.ToLower(string(h.TimeoutAction)))
+		}
+		return text + "; to go on: aws ecs continue-service-deployment --service-deployment-arn " +
+			shellWord(aws.ToString(sd.ServiceDeploymentArn)) + " --hook-id " + shellWord(aws.ToString(h.HookId)) + ")"
+	}
+	return ""
+}
+
+func rollbackReason(sd types.ServiceDeployment) string {
+	if sd.Rollback == nil {
+		return ""
+	}
+	return aws.ToString(sd.Rollback.Reason)
+}

@@ -1,0 +1,82 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// How many pages of 100 tasks are read.
+const (
+	onePage  = 1
+	allPages = 0
+)
+
+// runningDigests counts the running tasks of a service by container and digest; the
+// digest is empty where ECS told none. It takes one ListTasks and one
+// DescribeTasks for each 100 tasks.
+func runningDigests(ctx context.Context, client taskReader, s Service, pages int) (map[string]map[string]int, error) {
+	arns, err := listTasks(ctx, client, s, pages)
+	if err != nil {
+		return nil, err
+	}
+	chunks := slices.Collect(slices.Chunk(arns, 100))
+	answers := make([][]types.Task, len(chunks))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, some := range chunks {
+		g.Go(func() error {
+			out, err := client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: s.clusterID(), Tasks: some})
+			if err != nil {
+				return fmt.Errorf("reading its tasks: %w", err)
+			}
+			answers[i] = out.Tasks
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return countDigests(slices.Concat(answers...)), nil
+}
+
+func listTasks(ctx context.Context, client taskReader, s Service, pages int) ([]string, error) {
+	_, name := s.shortNames()
+	in := &ecs.ListTasksInput{Cluster: s.clusterID(), ServiceName: &name, DesiredStatus: types.DesiredStatusRunning}
+	var arns []string
+	for page := 1; ; page++ {
+		out, err := client.ListTasks(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("listing its tasks: %w", err)
+		}
+		arns = append(arns, out.TaskArns...)
+		if aws.ToString(out.NextToken) == "" || page == pages {
+			return arns, nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+// countDigests looks only at tasks that run: one that is being started has no digests
+// yet, and one that is being stopped is on its way out.
+func countDigests(tasks []types.Task) map[string]map[string]int {
+	counts := map[string]map[string]int{}
+	for _, task := range tasks {
+		if aws.ToString(task.LastStatus) != "RUNNING" {
+			continue
+		}
+		for _, c := range task.Containers {
+			name := aws.ToString(c.Name)
+			if counts[name] == nil {
+				counts[name] = map[string]int{}
+			}
+			counts[name][aws.ToString(c.ImageDigest)]++
+		}
+	}
+	return counts
+}

@@ -1,0 +1,65 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+)
+
+type targetDescriber interface {
+	DescribeScalableTargets(context.Context, *applicationautoscaling.DescribeScalableTargetsInput, ...func(*applicationautoscaling.Options)) (*applicationautoscaling.DescribeScalableTargetsOutput, error)
+}
+
+// Range is what autoscaling may set a service's desired count to.
+type Range struct {
+	// Min and Max bound the desired count.
+	Min, Max int
+	// Suspended is true where autoscaling will not raise the count: neither its alarms
+	// nor its schedule.
+	Suspended bool
+}
+
+// Autoscaled reads the ranges of those services that Application Auto Scaling scales,
+// with one call for each page of 50 of them.
+func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Ref]Range, error) {
+	byID := map[string][]Ref{}
+	for _, ref := range refs {
+		cluster, service := Service{Ref: ref}.shortNames()
+		id := "service/" + cluster + "/" + service
+		byID[id] = append(byID[id], ref)
+	}
+	ranges := map[Ref]Range{}
+	if len(refs) == 0 {
+		return ranges, nil // without ids, all targets of the account would be answered
+	}
+	in := &applicationautoscaling.DescribeScalableTargetsInput{
+		ServiceNamespace: types.ServiceNamespaceEcs, ScalableDimension: types.ScalableDimensionECSServiceDesiredCount,
+		ResourceIds: sortedKeys(byID),
+	}
+	for {
+		out, err := client.DescribeScalableTargets(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("reading what autoscaling does to the ECS services: %w", err)
+		}
+		for _, target := range out.ScalableTargets {
+			for _, ref := range byID[aws.ToString(target.ResourceId)] {
+				ranges[ref] = rangeOf(target)
+			}
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return ranges, nil
+		}
+		in.NextToken = out.NextToken
+	}
+}
+
+func rangeOf(t types.ScalableTarget) Range {
+	r := Range{Min: int(aws.ToInt32(t.MinCapacity)), Max: int(aws.ToInt32(t.MaxCapacity))}
+	if s := t.SuspendedState; s != nil {
+		r.Suspended = aws.ToBool(s.DynamicScalingOutSuspended) && aws.ToBool(s.ScheduledScalingSuspended)
+	}
+	return r
+}
