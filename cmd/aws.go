@@ -11,7 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
@@ -97,6 +101,16 @@ func (c *cloud) clients() registry.Clients {
 
 func (c *cloud) s3() *s3.Client { return s3.NewFromConfig(c.config) }
 
+func (c *cloud) ecs() *ecs.Client { return ecs.NewFromConfig(c.config) }
+
+func (c *cloud) codeDeploy() *codedeploy.Client { return codedeploy.NewFromConfig(c.config) }
+
+func (c *cloud) scaling() *applicationautoscaling.Client {
+	return applicationautoscaling.NewFromConfig(c.config)
+}
+
+func (c *cloud) logs() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(c.config) }
+
 // refused wraps an error of AWS with its exit code and a hint where the kind is known.
 func refused(err error) error {
 	if err == nil {
@@ -107,9 +121,8 @@ func refused(err error) error {
 
 // awsRemedy is what to do about the refusals that users meet most.
 func awsRemedy(err error) string {
-	var hint interface{ Hint() string }
-	if errors.As(err, &hint) {
-		return hint.Hint()
+	if hint := hintOf(err); hint != "" {
+		return hint
 	}
 	var unsent *smithyhttp.RequestSendError
 	if errors.As(err, &unsent) {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,6 +37,9 @@ type buildOptions struct {
 
 	retention retentionOptions
 	create    bool
+
+	rollout bool
+	deploy  deployOptions
 }
 
 // awsOptions are the flags of every command that asks AWS.
@@ -95,6 +99,9 @@ digest. Everything else goes to stderr.`,
 	o.project.flags(f)
 	o.aws.flags(f)
 	o.retention.flags(f)
+	o.project.ecs.flags(f)
+	o.deploy.flags(f)
+	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS at the end, follow the deployments and verify them, as slipway rollout does")
 	f.StringVar(&o.project.hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
 	f.StringSliceVar(&o.project.allow, "allow", nil, "`entitlement` that a build may have: network.host, security.insecure")
 	f.StringVar(&o.project.definitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
@@ -120,6 +127,9 @@ digest. Everything else goes to stderr.`,
 
 func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	if err := o.project.ecs.check(); err != nil {
 		return err
 	}
 	p, err := makePlan(ctx, w, o.project)
@@ -158,6 +168,12 @@ func (o buildOptions) check() error {
 	if o.jobs < 0 {
 		return &usageError{fmt.Errorf("--jobs: want 0 or more, have %d", o.jobs), "leave the flag out to build all at once"}
 	}
+	if o.rollout && o.noLatest {
+		return &usageError{errors.New("--rollout and --no-latest exclude each other"), "a pull request's images are not deployed: leave --rollout out"}
+	}
+	if err := o.deploy.check(); err != nil {
+		return err
+	}
 	return o.retention.check()
 }
 
@@ -189,6 +205,11 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	}
 	if err := o.engineOptions().Check(); err != nil {
 		return err
+	}
+	if o.rollout {
+		if err := p.site.check(); err != nil {
+			return err
+		}
 	}
 	if p.settings.ECS.Cluster != "" && p.settings.ECS.Service == "" {
 		return inputError("x-slipway.ecs", "has a cluster but no service", "add service: NAME")

@@ -249,11 +249,7 @@ func (d *plainDisplay) flush(service string, step *plainStep) {
 
 // line prints one line, however many the text has.
 func (d *plainDisplay) line(service, text string) {
-	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", " ")
-	if runes := []rune(text); len(runes) > maxLine {
-		text = string(runes[:maxLine-1]) + "…"
-	}
-	fmt.Fprintf(d.w.stderr, "%-*s | %s\n", d.width, service, text)
+	fmt.Fprintf(d.w.stderr, "%-*s | %s\n", d.width, service, cut(text, maxLine))
 }
 
 func (d *plainDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {

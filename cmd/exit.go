@@ -13,14 +13,16 @@ import (
 	"slipway/revision"
 )
 
-// Exit codes. The help of the root command and the README list the same. 5, 6 and 7 are
-// kept for roll-outs.
+// Exit codes. The help of the root command and the README list the same.
 const (
 	exitDone        = 0
 	exitOther       = 1
 	exitUsage       = 2
 	exitBuild       = 3
 	exitAWS         = 4
+	exitRollout     = 5
+	exitRolledBack  = 6
+	exitTimedOut    = 7
 	exitInterrupted = 130
 )
 
@@ -30,6 +32,9 @@ const exitCodesHelp = `Exit codes:
   2    wrong usage or a bad input file; nothing was touched
   3    a build failed
   4    the registry or AWS refused
+  5    the roll-out failed
+  6    ECS rolled the deployment back
+  7    the roll-out timed out
   130  interrupted`
 
 // usageError is a wrong command line.
@@ -64,6 +69,25 @@ func (e *awsError) Error() string { return e.err.Error() }
 func (e *awsError) Unwrap() error { return e.err }
 func (e *awsError) Hint() string  { return e.remedy }
 
+// timeoutError is something that took too long and goes on without us.
+type timeoutError struct {
+	err    error
+	remedy string
+}
+
+func (e *timeoutError) Error() string { return e.err.Error() }
+func (e *timeoutError) Unwrap() error { return e.err }
+func (e *timeoutError) Hint() string  { return e.remedy }
+
+// hintOf is the remedy that an error brings along, empty if it brings none.
+func hintOf(err error) string {
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) {
+		return hint.Hint()
+	}
+	return ""
+}
+
 // exitCode is the one place that turns errors into exit codes.
 func exitCode(ctx context.Context, err error) int {
 	var (
@@ -79,15 +103,22 @@ func exitCode(ctx context.Context, err error) int {
 		missing  *registry.MissingError
 		stuck    *registry.ImmovableError
 		clashing *registry.ConflictError
+		restore  *registry.RestoreError
+		rollouts *rolloutsFailed
+		late     *timeoutError
 	)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case errors.As(err, &rollouts):
+		return rollouts.code()
+	case errors.As(err, &late):
+		return exitTimedOut
 	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size):
 		return exitUsage
 	case errors.As(err, &failed):
 		return exitBuild
-	case errors.As(err, &aws), errors.As(err, &publish), errors.As(err, &missing), errors.As(err, &stuck), errors.As(err, &clashing),
+	case errors.As(err, &aws), errors.As(err, &publish), errors.As(err, &restore), errors.As(err, &missing), errors.As(err, &stuck), errors.As(err, &clashing),
 		errors.As(err, &api), errors.As(err, &op):
 		return exitAWS
 	default:

@@ -14,6 +14,7 @@ import (
 	"slipway/build"
 	"slipway/registry"
 	"slipway/revision"
+	"slipway/rollout"
 )
 
 func TestExitCode(t *testing.T) {
@@ -37,6 +38,17 @@ func TestExitCode(t *testing.T) {
 		{t.Context(), &smithy.GenericAPIError{Code: "x"}, exitAWS},
 		// A bad name that is found only once AWS has answered is bad input all the same.
 		{t.Context(), refused(&build.InputError{Problem: "x"}), exitUsage},
+		{t.Context(), ended(rollout.Failed), exitRollout},
+		{t.Context(), ended(rollout.Differs), exitRollout},
+		{t.Context(), ended(rollout.Superseded), exitRollout},
+		{t.Context(), ended(rollout.RolledBack), exitRolledBack},
+		{t.Context(), ended(rollout.TimedOut), exitTimedOut},
+		// The worst decides, and that the tags could not be put back does not hide it.
+		{t.Context(), ended(rollout.TimedOut, rollout.RolledBack), exitRolledBack},
+		{t.Context(), ended(rollout.RolledBack, rollout.Failed, rollout.TimedOut), exitRollout},
+		{t.Context(), errors.Join(ended(rollout.RolledBack), &registry.RestoreError{Err: errors.New("x")}), exitRolledBack},
+		{t.Context(), &registry.RestoreError{Err: errors.New("x")}, exitAWS},
+		{t.Context(), &timeoutError{err: context.DeadlineExceeded}, exitTimedOut},
 		{t.Context(), context.Canceled, exitOther},
 		{cancelled, refused(context.Canceled), exitInterrupted},
 		{cancelled, &buildsFailed{failed: []string{"a"}}, exitBuild},
@@ -47,13 +59,22 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
+// ended are roll-outs that ended so.
+func ended(statuses ...rollout.Status) error {
+	e := &rolloutsFailed{}
+	for _, s := range statuses {
+		e.outcomes = append(e.outcomes, rollout.Outcome{Status: s})
+	}
+	return e
+}
+
 // TestExitCodesAreDocumented keeps the help and the README to the codes that there are.
 func TestExitCodesAreDocumented(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, code := range []int{exitDone, exitOther, exitUsage, exitBuild, exitAWS, exitInterrupted} {
+	for _, code := range []int{exitDone, exitOther, exitUsage, exitBuild, exitAWS, exitRollout, exitRolledBack, exitTimedOut, exitInterrupted} {
 		if !strings.Contains(exitCodesHelp, fmt.Sprintf("\n  %-5d", code)) {
 			t.Errorf("the help does not tell code %d", code)
 		}

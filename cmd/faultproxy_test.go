@@ -28,9 +28,10 @@ type faultProxy struct {
 	passwords map[string]bool
 }
 
-// request is one request of ECR's API or of the registry's.
+// request is one request of ECR's API, of ECS's or of the registry's.
 type request struct {
-	// action is "PutImage" or "PUT manifest", as the sandbox names its calls.
+	// action is "PutImage" or "PUT manifest", as the sandbox names its calls. For ECS,
+	// repository is the service's name.
 	action, repository, tag string
 	api                     bool
 }
@@ -143,8 +144,11 @@ func newRequest(r *http.Request) request {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		body, _ := io.ReadAll(r.Body) // a sender that hangs up gets no answer anyway
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		var in struct{ RepositoryName, ImageTag string }
+		var in struct{ RepositoryName, ImageTag, Service string }
 		_ = json.Unmarshal(body, &in)
+		if in.RepositoryName == "" {
+			in.RepositoryName = in.Service[strings.LastIndexByte(in.Service, '/')+1:]
+		}
 		_, action, _ := strings.Cut(target, ".")
 		return request{action, in.RepositoryName, in.ImageTag, true}
 	}

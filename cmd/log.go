@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -50,9 +49,8 @@ func levelWord(v any) string {
 // report tells the error and what to do about it.
 func report(w *world, err error) {
 	w.log.Error().Msg(err.Error())
-	var hint interface{ Hint() string }
-	if errors.As(err, &hint) && hint.Hint() != "" {
-		w.log.Error().Msg("what to do: " + hint.Hint())
+	if hint := hintOf(err); hint != "" {
+		w.log.Error().Msg("what to do: " + hint)
 	}
 }
 

@@ -19,7 +19,9 @@ type world struct {
 	stdout, stderr io.Writer
 	// terminal tells that stderr is one, so that a live display can be drawn.
 	terminal bool
-	environ  []string
+	// questions asks the user; nil where nobody can answer.
+	questions *questions
+	environ   []string
 	// dir is the working directory.
 	dir string
 	log zerolog.Logger
@@ -51,9 +53,10 @@ func Main() int {
 	}
 	w := &world{
 		stdout: os.Stdout, stderr: os.Stderr,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())),
-		environ:  os.Environ(),
-		dir:      dir,
+		terminal:  term.IsTerminal(int(os.Stderr.Fd())),
+		questions: newQuestions(os.Stdin, os.Stderr),
+		environ:   os.Environ(),
+		dir:       dir,
 	}
 	return run(ctx, w, os.Args[1:])
 }

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"fmt"
+
 	"github.com/spf13/pflag"
 
 	"slipway/build"
@@ -16,6 +18,8 @@ type projectOptions struct {
 	allow                     []string
 	definitionsDir            string
 	imageDetail               bool
+	// ecs are set by build alone; the other commands find their site themselves.
+	ecs ecsOptions
 }
 
 func (o *projectOptions) flags(f *pflag.FlagSet) {
@@ -25,6 +29,14 @@ func (o *projectOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.dir, "project-directory", "", "the project's `directory` (default: that of the first compose file)")
 	f.StringVarP(&o.name, "project-name", "p", "", "the project's `name` (default: as compose derives it)")
 	f.StringVar(&o.lone, "name", "api", "the `service`'s name when there is a Dockerfile but no compose file")
+}
+
+// checkOutput refuses a form of the result that is not known.
+func checkOutput(output string) error {
+	if output == "text" || output == "json" {
+		return nil
+	}
+	return &usageError{fmt.Errorf("--output: unknown value %q", output), "use one of text, json"}
 }
 
 func (o projectOptions) load(w *world) build.LoadOptions {

@@ -236,6 +236,10 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Surve
 		where = "latest stands on " + published.OvertakenBy
 	}
 	j.log.Info().Msgf("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, time.Since(j.started).Seconds())
+	j.rows = rows
+	if j.options.output == "json" && j.options.rollout {
+		return nil // printed with what became of the roll-out
+	}
 	if j.options.output == "json" {
 		return writeJSON(j.stdout, rows)
 	}

@@ -34,6 +34,9 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return refused(err)
 	}
 	j.reached("repositories found")
+	if err := j.checkSite(ctx); err != nil {
+		return err
+	}
 	survey, err := registry.Look(ctx, j.clients, j.repos, j.variant, j.cacheTags())
 	if err != nil {
 		return refused(err)
@@ -47,7 +50,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return err
 	}
 	j.reached("images pushed")
-	published, err := registry.Publish(ctx, j.clients, registry.Publication{Variant: j.variant, Images: images.placements, KeepLatest: o.noLatest})
+	published, err := registry.Publish(ctx, j.clients, registry.Publication{Variant: j.variant, Images: images.placements, Running: images.running, KeepLatest: o.noLatest})
 	if err != nil {
 		return refused(err)
 	}
@@ -56,7 +59,10 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.define(ctx, published.Name, images); err != nil {
 		return err
 	}
-	return j.report(ctx, images, survey, published)
+	if err := j.report(ctx, images, survey, published); err != nil || !o.rollout {
+		return err
+	}
+	return j.rollOut(ctx, images, published)
 }
 
 // reached tells those who look for lost time how far the job came and when.
@@ -77,6 +83,8 @@ type job struct {
 	closing sync.WaitGroup
 	// repos are the services' repositories as AWS described them, in the plan's order.
 	repos []registry.Repository
+	// rows are the result.
+	rows []builtService
 }
 
 func (j *job) variant(n int) string { return revision.Variant(j.plan.hash.Name, n) }
@@ -105,6 +113,7 @@ func (j *job) checkOthers(survey *registry.Survey) error {
 // both must be done before a tag moves.
 func (j *job) retainAndBuild(ctx context.Context, survey *registry.Survey) (out *images, err error) {
 	var policies []retention
+	var running map[registry.Ref]string
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		policies, err = j.ensureRetention(ctx)
@@ -114,7 +123,14 @@ func (j *job) retainAndBuild(ctx context.Context, survey *registry.Survey) (out 
 		out, err = j.images(ctx, survey)
 		return err
 	})
+	g.Go(func() error {
+		running = j.running(ctx)
+		return nil
+	})
 	err = g.Wait()
+	if out != nil {
+		out.running = running
+	}
 	// Told only now: a live display may have been drawn on until here.
 	j.tellRetention(policies)
 	return out, err
@@ -126,6 +142,8 @@ type images struct {
 	results    map[string]build.Result
 	// reused names the revision that was there already, if nothing had to be built.
 	reused string
+	// running are the digests that ECS runs, where it may be asked.
+	running map[registry.Ref]string
 }
 
 // images gets the revision's digests: from a revision that is there already, or by

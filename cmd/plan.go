@@ -29,6 +29,8 @@ type plan struct {
 	files    []definitionsFile
 	// imageDetail is the path of imageDetail.json, if it was asked for.
 	imageDetail string
+	// site is where the project runs, without any ECS service if none is named.
+	site *site
 	// own are the absolute paths that the job writes.
 	own      []string
 	warnings []string
@@ -72,6 +74,10 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 		return nil, err
 	}
 	if err := p.addServices(project, w, o); err != nil {
+		return nil, err
+	}
+	p.site = &site{flagged: len(o.ecs.services) > 0, given: true}
+	if err := p.site.addProject(w, project, o.ecs); err != nil {
 		return nil, err
 	}
 	if err := p.addFiles(w, o); err != nil {

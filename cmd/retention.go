@@ -78,8 +78,8 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	if err := o.policy.check(); err != nil {
 		return err
 	}
-	if o.output != "text" && o.output != "json" {
-		return &usageError{fmt.Errorf("--output: unknown value %q", o.output), "use one of text, json"}
+	if err := checkOutput(o.output); err != nil {
+		return err
 	}
 	var places []artifact.S3Location
 	for _, url := range o.buckets {

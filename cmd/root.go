@@ -17,10 +17,11 @@ func newRootCommand(w *world) *cobra.Command {
 	var level, format string
 	root := &cobra.Command{
 		Use:   "slipway",
-		Short: "Build a compose project into Amazon ECR, all or nothing",
+		Short: "Build a compose project into Amazon ECR, roll it out on ECS, take it back",
 		Long: `Slipway builds the services of a compose file with BuildKit, pushes them to Amazon
 ECR by digest, and only when every service is there tags them with the hash of the
-commit and latest, and writes imagedefinitions.json.
+commit and latest, and writes imagedefinitions.json. It rolls the images out on ECS, and
+takes ECS back to an earlier revision, and calls either done only when it has seen it.
 
 Each flag has an environment variable: SLIPWAY_HASH for --hash. What a flag says goes
 before the variable, the variable before x-slipway in the compose file, and that before
@@ -50,7 +51,8 @@ what can be derived.
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(newBuildCommand(w), newRetentionCommand(w), newVersionCommand(w))
+	root.AddCommand(newBuildCommand(w), newRolloutCommand(w), newRollbackCommand(w), newRevisionsCommand(w), newStatusCommand(w),
+		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newVersionCommand(w))
 	usageErrors(root)
 	return root
 }

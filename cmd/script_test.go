@@ -44,13 +44,13 @@ func TestEngineScripts(t *testing.T) {
 		Dir:                 "testdata/engine",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                scriptCommands,
+		Cmds:                ecsCommands(),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			if err := bareEnvironment(env); err != nil {
 				return err
 			}
-			aws, err := sandbox.Start(t.Context(), sandbox.Options{})
+			aws, err := sandbox.Start(t.Context(), sandbox.Options{ECSSpeed: 40})
 			if err != nil {
 				return err
 			}
@@ -62,6 +62,7 @@ func TestEngineScripts(t *testing.T) {
 			env.Setenv("BUILDKIT_HOST", engine.Addr)
 			env.Setenv("REGISTRY", strings.TrimPrefix(aws.URL(), "http://"))
 			env.Values[sandboxKey{}] = aws
+			env.Values[fleetKey{}] = openFleet(aws, strings.TrimPrefix(aws.URL(), "http://"))
 			return nil
 		},
 	})

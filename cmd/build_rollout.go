@@ -1,0 +1,101 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// running asks ECS which digests it runs, so that deployed protects those. Where it
+// cannot be asked, the job goes on: what latest stands on is then taken for what runs.
+func (j *job) running(ctx context.Context) map[registry.Ref]string {
+	if len(j.plan.site.stations) == 0 || j.options.noLatest {
+		return nil
+	}
+	services, err := rollout.Images(ctx, j.cloud.ecs(), j.plan.site.refs())
+	var missing *rollout.MissingError
+	switch {
+	case errors.As(err, &missing):
+		j.log.Info().Msgf("%v: deployed will mark what latest stands on", err)
+	case err != nil && ctx.Err() == nil:
+		j.log.Warn().Msgf("what ECS runs cannot be read, so deployed will mark what latest stands on: %v", err)
+	}
+	out := map[registry.Ref]string{}
+	for _, st := range j.plan.site.stations {
+		for container, digest := range services[st.ref] {
+			if i := j.container(container); i >= 0 {
+				out[j.repos[i].Ref] = digest
+			}
+		}
+	}
+	return out
+}
+
+// container is the index of the plan's service with a container's name, or -1.
+func (j *job) container(name string) int {
+	return slices.IndexFunc(j.plan.services, func(s service) bool { return s.target.Container == name })
+}
+
+// checkSite finds out before anything is built whether the images could be deployed.
+func (j *job) checkSite(ctx context.Context) error {
+	if !j.options.rollout {
+		return nil
+	}
+	if err := j.plan.site.look(ctx, j.world, j.cloud); err != nil {
+		return err
+	}
+	d := j.deployJob(func(s service) rollout.Want { return rollout.Want{Image: s.repo.Name} })
+	_, err := d.decide()
+	return err
+}
+
+// deployJob is the deployment of the plan's images, given the want of each service.
+func (j *job) deployJob(want func(service) rollout.Want) *deployJob {
+	d := &deployJob{world: j.world, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.plan.site, exact: true}
+	d.wants = map[rollout.Ref]map[string]rollout.Want{}
+	for _, st := range d.site.stations {
+		d.wants[st.ref] = map[string]rollout.Want{}
+		for container := range st.containers {
+			d.wants[st.ref][container] = want(j.plan.services[j.container(container)])
+		}
+	}
+	return d
+}
+
+// rollOut deploys what was published, with the images as the definitions name them.
+func (j *job) rollOut(ctx context.Context, images *images, published registry.Published) (err error) {
+	d := j.deployJob(func(s service) rollout.Want {
+		i := j.container(s.target.Container)
+		p := images.placements[i]
+		image, _ := published.Survey.Known(p.Repository.Ref, p.Digest)
+		return rollout.Want{Image: imageURI(p, published.Name, j.options.imageRef), Digests: registry.Platforms(image)}
+	})
+	d.name = published.Name
+	defer func() { err = errors.Join(err, j.print(d)) }()
+	if published.OvertakenBy != "" {
+		return &awsError{err: errors.New("nothing was deployed: another job has moved latest to " + published.OvertakenBy), remedy: "see to it that one job at a time publishes; slipway status shows what runs"}
+	}
+	d.restore = func(ctx context.Context) error { return d.back(ctx, published) }
+	// Building took its time: what was found before it may be old.
+	if err := d.site.look(ctx, j.world, j.cloud); err != nil {
+		return errors.Join(err, d.putBack(ctx))
+	}
+	return d.run(ctx)
+}
+
+// delivered is what build --rollout --output json prints.
+type delivered struct {
+	Services []builtService `json:"services"`
+	Rollouts []rolledOut    `json:"rollouts"`
+}
+
+// print adds the roll-out to the result of the build.
+func (j *job) print(d *deployJob) error {
+	if j.options.output != "json" {
+		return d.print(j.stdout, j.options.output)
+	}
+	return writeJSON(j.stdout, delivered{j.rows, d.sorted()})
+}

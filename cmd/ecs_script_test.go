@@ -1,0 +1,175 @@
+package cmd
+
+import (
+	"context"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"slipway/internal/sandbox"
+)
+
+// TestECSScripts runs roll-outs and rollbacks as users type them, against a sandbox of
+// their own. Images come without an engine.
+func TestECSScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/ecs",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds:                ecsCommands(),
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			if err := bareEnvironment(env); err != nil {
+				return err
+			}
+			server, err := sandbox.Start(t.Context(), sandbox.Options{ECSSpeed: 40})
+			if err != nil {
+				return err
+			}
+			env.Defer(func() { _ = server.Close() })
+			for _, line := range server.Env() {
+				k, v, _ := strings.Cut(line, "=")
+				env.Setenv(k, v)
+			}
+			env.Setenv("REGISTRY", strings.TrimPrefix(server.URL(), "http://"))
+			env.Values[sandboxKey{}] = server
+			env.Values[fleetKey{}] = openFleet(server, strings.TrimPrefix(server.URL(), "http://"))
+			return nil
+		},
+	})
+}
+
+type fleetKey struct{}
+
+func fleetOf(ts *testscript.TestScript) *fleet { return ts.Value(fleetKey{}).(*fleet) }
+
+func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	out := maps.Clone(scriptCommands)
+	out["speed"] = ecsSpeed
+	out["stock"] = stockImage
+	out["service"] = openService
+	out["runs"] = runsImage
+	out["ecs-calls"] = ecsCalls
+	out["autoscale"] = autoscale
+	out["expand"] = expand
+	out["archive"] = archive
+	return out
+}
+
+// speed N lets ECS be N times as fast as the real one.
+func ecsSpeed(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseFloat(args[0], 64)
+	ts.Check(err)
+	ts.Check(stand(ts).SetECSSpeed(n))
+}
+
+// stock [-aside] [-same=REVISION] REPOSITORY REVISION [LABEL=VALUE...] pushes an image,
+// with latest on it unless aside, another revision's if told.
+func stockImage(ts *testscript.TestScript, _ bool, args []string) {
+	latest := true
+	labels := map[string]string{}
+	for strings.HasPrefix(args[0], "-") {
+		if same, ok := strings.CutPrefix(args[0], "-same="); ok {
+			labels["revision"] = same
+		}
+		latest = latest && args[0] != "-aside"
+		args = args[1:]
+	}
+	for _, l := range args[2:] {
+		k, v, _ := strings.Cut(l, "=")
+		labels[k] = v
+	}
+	ts.Check(fleetOf(ts).stock(context.Background(), args[0], args[1], latest, labels))
+}
+
+// service [-KEY=VALUE...] CLUSTER SERVICE CONTAINER=IMAGE... makes an ECS service and
+// waits until it runs.
+func openService(ts *testscript.TestScript, _ bool, args []string) {
+	b := berth{desired: 1, breaker: "rollback", healthy: 100, environment: map[string]string{}}
+	for strings.HasPrefix(args[0], "-") {
+		k, v, _ := strings.Cut(args[0][1:], "=")
+		n, _ := strconv.Atoi(v)
+		switch k {
+		case "desired":
+			b.desired = int32(n)
+		case "breaker":
+			b.breaker = v
+		case "healthy":
+			b.healthy = int32(n)
+		case "balanced":
+			b.balanced = true
+		case "controller":
+			b.controller = types.DeploymentControllerType(v)
+		case "strategy":
+			b.strategy = types.DeploymentStrategy(v)
+		case "env":
+			name, value, _ := strings.Cut(v, "=")
+			b.environment[name] = value
+		default:
+			ts.Fatalf("service: no option %s", k)
+		}
+		args = args[1:]
+	}
+	b.cluster, b.service, b.containers = args[0], args[1], args[2:]
+	ts.Check(fleetOf(ts).open(context.Background(), b))
+	advance(ts, false, []string{"10m"})
+}
+
+// runs CLUSTER SERVICE CONTAINER REPOSITORY TAG checks that every task runs what the tag
+// stands on (or that none does, with !).
+func runsImage(ts *testscript.TestScript, neg bool, args []string) {
+	running, err := fleetOf(ts).runs(context.Background(), args[0], args[1])
+	ts.Check(err)
+	want := stand(ts).Tags(args[3])[args[4]]
+	have := running[args[2]]
+	if want == "" || len(have) == 0 {
+		ts.Fatalf("tag %s of %s is on %q, and tasks run %v", args[4], args[3], want, running)
+	}
+	slices.Sort(have)
+	have = slices.Compact(have)
+	if same := len(have) == 1 && have[0] == want; same == neg {
+		ts.Fatalf("%s runs %v, %s:%s is %s", args[2], have, args[3], args[4], want)
+	}
+}
+
+// autoscale CLUSTER SERVICE MIN MAX lets Application Auto Scaling keep a service between
+// two counts.
+func autoscale(ts *testscript.TestScript, _ bool, args []string) {
+	lowest, err := strconv.ParseInt(args[2], 10, 32)
+	ts.Check(err)
+	highest, err := strconv.ParseInt(args[3], 10, 32)
+	ts.Check(err)
+	client := applicationautoscaling.New(applicationautoscaling.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(stand(ts).URL()), Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
+	})
+	_, err = client.RegisterScalableTarget(context.Background(), &applicationautoscaling.RegisterScalableTargetInput{
+		ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount,
+		ResourceId: aws.String("service/" + args[0] + "/" + args[1]), MinCapacity: aws.Int32(int32(lowest)), MaxCapacity: aws.Int32(int32(highest)),
+	})
+	ts.Check(err)
+}
+
+// expand FROM TO writes a file with the $VARIABLES in it replaced.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o644))
+}
+
+// archive REPOSITORY TAG puts an image into ECR's archive.
+func archive(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(stand(ts).Archive(args[0], stand(ts).Tags(args[0])[args[1]]))
+}
+
+// ecs-calls ACTION N checks how often ECS was asked for an action.
+func ecsCalls(ts *testscript.TestScript, _ bool, args []string) {
+	countCalls(ts, false, append([]string{"ecs"}, args...))
+}

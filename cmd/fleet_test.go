@@ -1,0 +1,244 @@
+package cmd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cdtypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/internal/sandbox"
+)
+
+// fleet is a sandbox with images that nobody had to build, and ECS services that run
+// them.
+type fleet struct {
+	aws        *sandbox.Server
+	ecr        *ecr.Client
+	ecs        *ecs.Client
+	codeDeploy *codedeploy.Client
+	host       string
+}
+
+// openFleet connects to a sandbox. host is the registry's, as AWS names it.
+func openFleet(server *sandbox.Server, host string) *fleet {
+	login := credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")
+	return &fleet{
+		aws: server, host: host,
+		ecr: ecr.New(ecr.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
+		ecs: ecs.New(ecs.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
+
+		codeDeploy: codedeploy.New(codedeploy.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
+	}
+}
+
+// stock pushes an image of a revision to a repository, which it makes, under the
+// revision's name, and under latest too if asked. Labels tell the sandbox's ECS how its
+// containers behave. Equal arguments make equal images.
+func (f *fleet) stock(ctx context.Context, repository, revision string, latest bool, labels map[string]string) error {
+	image, err := newImage(repository, revision, labels)
+	if err != nil {
+		return err
+	}
+	return f.push(ctx, repository, revision, latest, func(ref name.Reference, options ...remote.Option) error {
+		return remote.Write(ref, image, options...)
+	})
+}
+
+// stockIndex is stock with an image of several platforms.
+func (f *fleet) stockIndex(ctx context.Context, repository, revision string, latest bool) error {
+	image, err := newImage(repository, revision, nil)
+	if err != nil {
+		return err
+	}
+	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
+		Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
+	})
+	return f.push(ctx, repository, revision, latest, func(ref name.Reference, options ...remote.Option) error {
+		return remote.WriteIndex(ref, index, options...)
+	})
+}
+
+func newImage(repository, revision string, labels map[string]string) (v1.Image, error) {
+	all := map[string]string{"repository": repository, "revision": revision}
+	for k, v := range labels {
+		all[k] = v
+	}
+	return mutate.ConfigFile(empty.Image, &v1.ConfigFile{Architecture: "amd64", OS: "linux", Config: v1.Config{Labels: all}})
+}
+
+func (f *fleet) push(ctx context.Context, repository, revision string, latest bool, write func(name.Reference, ...remote.Option) error) error {
+	// That it is there already is what is wanted.
+	_, _ = f.ecr.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String(repository)})
+	tags := []string{revision}
+	if latest {
+		tags = append(tags, "latest")
+	}
+	for _, tag := range tags {
+		ref, err := name.ParseReference(strings.TrimPrefix(f.aws.URL(), "http://")+"/"+repository+":"+tag, name.Insecure)
+		if err != nil {
+			return err
+		}
+		if err := write(ref, remote.WithContext(ctx), remote.WithAuth(f.login(ctx))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fleet) login(ctx context.Context) authn.Authenticator {
+	out, err := f.ecr.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+	if err != nil || len(out.AuthorizationData) == 0 {
+		return authn.Anonymous
+	}
+	return authn.FromConfig(authn.AuthConfig{Auth: aws.ToString(out.AuthorizationData[0].AuthorizationToken)})
+}
+
+// image is a reference with the registry's host in front of shop/web:one; what has a
+// host already stays.
+func (f *fleet) image(s string) string {
+	if host, _, ok := strings.Cut(s, "/"); !ok || strings.ContainsAny(host, ".:") {
+		return s
+	}
+	return f.host + "/" + s
+}
+
+// berth is an ECS service to make.
+type berth struct {
+	cluster, service string
+	// containers are name=image, in order.
+	containers []string
+	desired    int32
+	// breaker is rollback, stop or off.
+	breaker    string
+	controller types.DeploymentControllerType
+	strategy   types.DeploymentStrategy
+	healthy    int32
+	// environment is for every container.
+	environment map[string]string
+	// balanced puts the first container behind a load balancer.
+	balanced bool
+}
+
+// open makes the service and its cluster.
+func (f *fleet) open(ctx context.Context, b berth) error {
+	if _, err := f.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(b.cluster)}); err != nil {
+		return err
+	}
+	def, err := f.ecs.RegisterTaskDefinition(ctx, f.definition(b))
+	if err != nil {
+		return err
+	}
+	in := &ecs.CreateServiceInput{
+		Cluster: aws.String(b.cluster), ServiceName: aws.String(b.service), LaunchType: types.LaunchTypeFargate,
+		TaskDefinition: def.TaskDefinition.TaskDefinitionArn, DesiredCount: aws.Int32(b.desired),
+		NetworkConfiguration: &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}},
+		DeploymentConfiguration: &types.DeploymentConfiguration{
+			MinimumHealthyPercent:    aws.Int32(b.healthy),
+			MaximumPercent:           aws.Int32(200),
+			DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: b.breaker != "off", Rollback: b.breaker == "rollback"},
+			Strategy:                 b.strategy,
+		},
+	}
+	if b.controller != "" {
+		in.DeploymentController = &types.DeploymentController{Type: b.controller}
+		in.DeploymentConfiguration.DeploymentCircuitBreaker = nil
+	}
+	if b.balanced || b.controller == types.DeploymentControllerTypeCodeDeploy {
+		container, _, _ := strings.Cut(b.containers[0], "=")
+		in.LoadBalancers = []types.LoadBalancer{{
+			TargetGroupArn: aws.String("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/" + b.service + "-blue/1"),
+			ContainerName:  &container, ContainerPort: aws.Int32(80),
+		}}
+	}
+	if _, err = f.ecs.CreateService(ctx, in); err != nil || b.controller != types.DeploymentControllerTypeCodeDeploy {
+		return err
+	}
+	return f.openGroup(ctx, b)
+}
+
+// openGroup makes what CodeDeploy needs to deploy a service, named as the ECS console
+// names it.
+func (f *fleet) openGroup(ctx context.Context, b berth) error {
+	application := aws.String("AppECS-" + b.cluster + "-" + b.service)
+	_, err := f.codeDeploy.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: application, ComputePlatform: cdtypes.ComputePlatformEcs})
+	if err != nil {
+		return err
+	}
+	_, err = f.codeDeploy.CreateDeploymentGroup(ctx, &codedeploy.CreateDeploymentGroupInput{
+		ApplicationName: application, DeploymentGroupName: aws.String("DgpECS-" + b.cluster + "-" + b.service),
+		ServiceRoleArn:       aws.String("arn:aws:iam::000000000000:role/ecsCodeDeployRole"),
+		DeploymentConfigName: aws.String("CodeDeployDefault.ECSAllAtOnce"),
+		EcsServices:          []cdtypes.ECSService{{ClusterName: &b.cluster, ServiceName: &b.service}},
+		AutoRollbackConfiguration: &cdtypes.AutoRollbackConfiguration{
+			Enabled: b.breaker == "rollback", Events: []cdtypes.AutoRollbackEvent{cdtypes.AutoRollbackEventDeploymentFailure},
+		},
+		DeploymentStyle: &cdtypes.DeploymentStyle{
+			DeploymentType: cdtypes.DeploymentTypeBlueGreen, DeploymentOption: cdtypes.DeploymentOptionWithTrafficControl,
+		},
+		BlueGreenDeploymentConfiguration: &cdtypes.BlueGreenDeploymentConfiguration{
+			DeploymentReadyOption:                     &cdtypes.DeploymentReadyOption{ActionOnTimeout: cdtypes.DeploymentReadyActionContinueDeployment},
+			TerminateBlueInstancesOnDeploymentSuccess: &cdtypes.BlueInstanceTerminationOption{Action: cdtypes.InstanceActionTerminate},
+		},
+		LoadBalancerInfo: &cdtypes.LoadBalancerInfo{TargetGroupPairInfoList: []cdtypes.TargetGroupPairInfo{{
+			TargetGroups:     []cdtypes.TargetGroupInfo{{Name: aws.String(b.service + "-blue")}, {Name: aws.String(b.service + "-green")}},
+			ProdTrafficRoute: &cdtypes.TrafficRoute{ListenerArns: []string{"arn:aws:elasticloadbalancing:us-east-1:000000000000:listener/app/" + b.service + "/1/2"}},
+		}}},
+	})
+	return err
+}
+
+func (f *fleet) definition(b berth) *ecs.RegisterTaskDefinitionInput {
+	def := &ecs.RegisterTaskDefinitionInput{
+		Family: aws.String(b.service), NetworkMode: types.NetworkModeAwsvpc, Cpu: aws.String("256"), Memory: aws.String("512"),
+		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
+	}
+	for _, c := range b.containers {
+		container, image, _ := strings.Cut(c, "=")
+		cd := types.ContainerDefinition{
+			Name: aws.String(container), Image: aws.String(f.image(image)), Essential: aws.Bool(true),
+			PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(int32(80 + len(def.ContainerDefinitions)))}},
+		}
+		for k, v := range b.environment {
+			cd.Environment = append(cd.Environment, types.KeyValuePair{Name: aws.String(k), Value: aws.String(v)})
+		}
+		def.ContainerDefinitions = append(def.ContainerDefinitions, cd)
+	}
+	return def
+}
+
+// runs are the digests that the running tasks of a service have, by container.
+func (f *fleet) runs(ctx context.Context, cluster, service string) (map[string][]string, error) {
+	out := map[string][]string{}
+	pages := ecs.NewListTasksPaginator(f.ecs, &ecs.ListTasksInput{Cluster: aws.String(cluster), ServiceName: aws.String(service)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.TaskArns) == 0 {
+			break
+		}
+		tasks, err := f.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cluster), Tasks: page.TaskArns})
+		if err != nil {
+			return nil, err
+		}
+		for _, task := range tasks.Tasks {
+			for _, c := range task.Containers {
+				out[aws.ToString(c.Name)] = append(out[aws.ToString(c.Name)], aws.ToString(c.ImageDigest))
+			}
+		}
+	}
+	return out, nil
+}

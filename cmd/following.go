@@ -1,0 +1,130 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"slipway/rollout"
+)
+
+// following shows deployments under way on stderr: a line for each piece of news, and on
+// a terminal the task counts of all services in one line at the bottom.
+type following struct {
+	w       *world
+	started time.Time
+	width   int
+	live    bool
+	stop    chan struct{}
+	stopped sync.WaitGroup
+
+	mu     sync.Mutex
+	order  []rollout.Ref
+	counts map[rollout.Ref]string
+	drawn  bool
+}
+
+// redraw is how often the clock in the live line moves.
+const redraw = time.Second
+
+func newFollowing(w *world, refs []rollout.Ref) *following {
+	f := &following{w: w, started: time.Now(), live: w.terminal, order: refs, counts: map[rollout.Ref]string{}, stop: make(chan struct{})}
+	for _, ref := range refs {
+		f.width = max(f.width, len(ref.String()))
+	}
+	if f.live {
+		f.stopped.Go(f.tick)
+	}
+	return f
+}
+
+func (f *following) tick() {
+	t := time.NewTicker(redraw)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			f.mu.Lock()
+			f.draw()
+			f.mu.Unlock()
+		case <-f.stop:
+			return
+		}
+	}
+}
+
+// close ends the live line.
+func (f *following) close() {
+	close(f.stop)
+	f.stopped.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wipe()
+	f.live = false
+}
+
+// report shows one piece of news.
+func (f *following) report(p rollout.Progress) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p.Kind == rollout.Counts {
+		f.counts[p.Service] = fmt.Sprintf("%d/%d running", p.Running, p.Desired)
+		if p.Pending > 0 {
+			f.counts[p.Service] += fmt.Sprintf(", %d pending", p.Pending)
+		}
+		if f.live {
+			f.draw()
+			return
+		}
+		p.Text = f.counts[p.Service]
+	}
+	f.wipe()
+	fmt.Fprintf(f.w.stderr, "%-*s | %s\n", f.width, p.Service, cut(p.Text, maxLine))
+	f.draw()
+}
+
+// wipe takes the live line away, so that a line can be printed in its place.
+func (f *following) wipe() {
+	if f.drawn {
+		fmt.Fprint(f.w.stderr, "\r\x1b[K")
+		f.drawn = false
+	}
+}
+
+func (f *following) draw() {
+	if !f.live || len(f.counts) == 0 {
+		return
+	}
+	var parts []string
+	for _, ref := range f.order {
+		if c, ok := f.counts[ref]; ok {
+			parts = append(parts, ref.String()+" "+c)
+		}
+	}
+	line := fmt.Sprintf("%s  %s", time.Since(f.started).Round(time.Second), strings.Join(parts, " · "))
+	f.wipe()
+	fmt.Fprint(f.w.stderr, cut(line, f.w.columns()-1))
+	f.drawn = true
+}
+
+// columns is the width of the terminal that stderr is.
+func (w *world) columns() int {
+	if file, ok := w.stderr.(interface{ Fd() uintptr }); ok {
+		if n, _, err := term.GetSize(int(file.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 80
+}
+
+// cut is one line of at most n characters.
+func cut(text string, n int) string {
+	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", " ")
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:max(n-1, 0)]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,475 @@
+package cmd
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"slipway/internal/sandbox"
+)
+
+// harbour is a shop without an engine whose four services run on ECS, in one ECS service
+// each or all in one.
+type harbour struct {
+	*shop
+	fleet *fleet
+}
+
+// openHarbour stocks the revisions one, two and bad, of which two runs and bad crashes.
+func openHarbour(t *testing.T, apart bool) *harbour {
+	t.Helper()
+	return openStrangeHarbour(t, apart, sandbox.ECSQuirks{})
+}
+
+// openStrangeHarbour is openHarbour with an ECS of which some things are as nobody knows
+// them to be.
+func openStrangeHarbour(t *testing.T, apart bool, quirks sandbox.ECSQuirks) *harbour {
+	t.Helper()
+	h := &harbour{shop: openShop(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: quirks}, "")}
+	h.fleet = openFleet(h.aws, h.proxy.host())
+	h.load("one", nil)
+	h.load("bad", map[string]string{"slipway.sandbox.exit": "1"})
+	h.load("two", nil)
+	compose := "name: shop\nservices:\n"
+	var all []string
+	for _, ware := range wares {
+		all = append(all, ware+"=shop/"+ware+":latest")
+		compose += fmt.Sprintf("  %s: {build: ./%[1]s", ware)
+		if apart {
+			h.open(berth{cluster: "quay", service: ware, containers: all[len(all)-1:]})
+			compose += fmt.Sprintf(", x-slipway: {ecs: {cluster: quay, service: %s}}", ware)
+		}
+		compose += "}\n"
+	}
+	if !apart {
+		h.open(berth{cluster: "quay", service: "shop", containers: all})
+		compose += "x-slipway: {ecs: {cluster: quay, service: shop}}\n"
+	}
+	h.write("compose.yaml", compose)
+	h.aws.Advance(10 * time.Minute)
+	h.aws.ResetCalls()
+	return h
+}
+
+// load pushes a revision and lets latest stand on it.
+func (h *harbour) load(revision string, labels map[string]string) {
+	h.t.Helper()
+	for _, ware := range wares {
+		if err := h.fleet.stock(h.t.Context(), "shop/"+ware, revision, true, labels); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+func (h *harbour) open(b berth) {
+	h.t.Helper()
+	if b.desired == 0 {
+		b.desired = 1
+	}
+	if b.breaker == "" {
+		b.breaker = "rollback"
+	}
+	if b.healthy == 0 {
+		b.healthy = 100
+	}
+	if err := h.fleet.open(h.t.Context(), b); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// services are the ECS services by container.
+func (h *harbour) services() map[string]string {
+	h.t.Helper()
+	out := map[string]string{}
+	for _, ware := range wares {
+		out[ware] = "shop"
+		if _, err := h.fleet.runs(h.t.Context(), "quay", ware); err == nil {
+			out[ware] = ware
+		}
+	}
+	return out
+}
+
+// runsAll checks that every task runs a revision.
+func (h *harbour) runsAll(revision string) {
+	h.t.Helper()
+	for container, service := range h.services() {
+		h.runsOne(service, container, revision)
+	}
+}
+
+func (h *harbour) runsOne(service, container, revision string) {
+	h.t.Helper()
+	running, err := h.fleet.runs(h.t.Context(), "quay", service)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	want := h.tags()["shop/"+container+":"+revision]
+	got := slices.Clone(running[container])
+	slices.Sort(got)
+	if got = slices.Compact(got); len(got) != 1 || got[0] != want {
+		h.t.Errorf("%s runs %v in %s, want %s's %s", service, got, container, revision, want)
+	}
+}
+
+// stands checks where a tag stands in every repository; an empty revision is nowhere.
+func (h *harbour) stands(tag, revision string) {
+	h.t.Helper()
+	tags := h.tags()
+	for _, ware := range wares {
+		if got, want := tags["shop/"+ware+":"+tag], tags["shop/"+ware+":"+revision]; got != want {
+			h.t.Errorf("shop/%s:%s stands on %s, want %s's %q", ware, tag, got, revision, want)
+		}
+	}
+}
+
+func (h *harbour) rollback(args ...string) *process {
+	h.t.Helper()
+	r := h.start(append([]string{"rollback"}, args...)...)
+	<-r.ended
+	return r
+}
+
+// TestRollbackKilled ends a rollback with SIGKILL at each point between its first tag and
+// its last deployment, whether what it had sent arrives or not. The same command again
+// ends as an undisturbed one.
+func TestRollbackKilled(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what, action, tag string
+		pass              int
+		after, arrives    bool
+	}{
+		{"before the first tag", "PutImage", "deployed", 0, false, false},
+		{"between two deployed", "PutImage", "deployed", 2, false, true},
+		{"between two latest", "PutImage", "latest", 2, false, false},
+		{"between retagging and deploying", "UpdateService", "", 0, false, false},
+		{"when the deployments have begun", "UpdateService", "", 0, true, true},
+		{"between two deployments", "UpdateService", "", 2, false, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			h := openHarbour(t, true)
+			g := newGate(t, c.after)
+			h.proxy.set(&rule{match: on(c.action, "", c.tag), skip: c.pass, treat: g.treat})
+			r := h.start("rollback", "one")
+			for range len(wares) - c.pass {
+				r.meets(g)
+			}
+			r.signal(syscall.SIGKILL)
+			r.wait(-1)
+			g.release(c.arrives)
+			h.proxy.set()
+			h.rollback("one").wait(exitDone)
+			h.runsAll("one")
+			h.stands("latest", "one")
+			h.stands("deployed", "two")
+		})
+	}
+}
+
+// TestKilledThenFailing kills a rollback between its tags and its deployment; when the
+// same command then fails, latest goes back to what runs, not to what the first run made
+// of it.
+func TestKilledThenFailing(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	g := newGate(t, false)
+	h.proxy.set(&rule{match: on("UpdateService", "", ""), treat: g.treat})
+	r := h.start("rollback", "bad")
+	r.meets(g)
+	r.signal(syscall.SIGKILL)
+	r.wait(-1)
+	g.release(false)
+	h.proxy.set()
+	h.stands("latest", "bad")
+	h.rollback("bad").wait(exitRolledBack)
+	h.stands("latest", "two")
+	h.runsAll("two")
+}
+
+// TestRollbackFaults lets each kind of call fail for a while: the rollback gets through.
+func TestRollbackFaults(t *testing.T) {
+	t.Parallel()
+	reads := []string{
+		"DescribeServices", "DescribeTaskDefinition", "ListTasks", "DescribeTasks", "ListServiceDeployments",
+		"DescribeServiceDeployments", "DescribeServiceRevisions", "DescribeRepositories", "BatchGetImage", "DescribeImages",
+	}
+	writes := []string{"UpdateService", "PutImage"}
+	for _, c := range []struct {
+		fault
+		actions []string
+	}{
+		{serverError, slices.Concat(reads, writes)},
+		{cutOff, slices.Concat(reads, writes)},
+		// Throttled, the client slows down all that follows: a few will do.
+		{throttled, append(writes, "DescribeServices", "DescribeServiceDeployments")},
+		// What was carried out is asked for again.
+		{answerLost, writes},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := openHarbour(t, false)
+			var rules []*rule
+			for _, action := range c.actions {
+				rules = append(rules, &rule{match: on(action, "", ""), times: 1, treat: c.treat})
+			}
+			h.proxy.set(rules...)
+			h.rollback("one").wait(exitDone)
+			h.runsAll("one")
+			h.stands("latest", "one")
+			h.stands("deployed", "two")
+		})
+	}
+}
+
+// TestRefusedDeployment lets ECS refuse one of four deployments: the other three go back,
+// and so do the tags.
+func TestRefusedDeployment(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, true)
+	h.proxy.set(&rule{match: on("UpdateService", "c", ""), treat: func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+		writeFault(w, q, 400, "AccessDeniedException", "")
+	}})
+	r := h.rollback("one").wait(exitAWS)
+	r.says("deploying ECS service quay/c", "latest and deployed are back where they were")
+	h.stands("latest", "two")
+	h.stands("deployed", "")
+	h.aws.Advance(10 * time.Minute)
+	h.runsAll("two")
+}
+
+// TestOneOfFourCrashes rolls four services back to a revision of which one image crashes.
+func TestOneOfFourCrashes(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, true)
+	for _, ware := range wares {
+		labels := map[string]string{}
+		if ware == "b" {
+			labels["slipway.sandbox.exit"] = "7"
+		}
+		if err := h.fleet.stock(t.Context(), "shop/"+ware, "mixed", false, labels); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := h.rollback("mixed").wait(exitRolledBack)
+	r.says("b exited with 7", "quay/a runs mixed and latest does not stand on it any more", "latest and deployed are back")
+	h.stands("latest", "two")
+	h.runsOne("b", "b", "two")
+	h.runsOne("a", "a", "mixed")
+}
+
+// TestTwoOperators lets two people roll back to different revisions. Whatever the order
+// in which their calls arrive, latest stands on one revision everywhere, and that is
+// what runs in the end; whoever did not get what he wanted is told.
+func TestTwoOperators(t *testing.T) {
+	t.Parallel()
+	t.Run("one after the other's tags", func(t *testing.T) {
+		t.Parallel()
+		h := openHarbour(t, false)
+		h.load("three", nil)
+		g := newGate(t, false)
+		h.proxy.set(&rule{match: on("UpdateService", "", ""), times: 1, treat: g.treat})
+		first := h.start("rollback", "one")
+		first.meets(g)
+		h.rollback("three").wait(exitDone)
+		g.release(true)
+		// Its deployment reads what latest stands on by now.
+		first.wait(exitRollout)
+		h.stands("latest", "three")
+		h.runsAll("three")
+	})
+	t.Run("one during the other's deployment", func(t *testing.T) {
+		t.Parallel()
+		h := openHarbour(t, false)
+		g := newGate(t, true)
+		h.proxy.set(&rule{match: on("UpdateService", "", ""), times: 1, treat: g.treat})
+		first := h.start("rollback", "bad")
+		first.meets(g)
+		second := h.start("rollback", "one")
+		g.release(true)
+		second.wait(exitDone)
+		first.wait(exitRollout)
+		first.says("superseded", "the tags were left as they are")
+		h.stands("latest", "one")
+		h.runsAll("one")
+	})
+	t.Run("both move latest", func(t *testing.T) {
+		t.Parallel()
+		h := openHarbour(t, false)
+		h.load("three", nil)
+		g := newGate(t, false)
+		h.proxy.set(&rule{match: on("PutImage", "", "latest"), times: 2, skip: 2, treat: g.treat})
+		first := h.start("rollback", "one")
+		first.meets(g)
+		first.meets(g)
+		second := h.start("rollback", "two")
+		second.wait(exitDone, exitAWS, exitRollout)
+		g.release(true)
+		first.wait(exitDone, exitAWS, exitRollout)
+		latest := ""
+		for _, name := range []string{"one", "two", "three"} {
+			if tags := h.tags(); tags["shop/a:latest"] == tags["shop/a:"+name] {
+				latest = name
+			}
+		}
+		h.stands("latest", latest)
+		if first.code != exitDone && second.code != exitDone {
+			t.Errorf("nobody got through: %d and %d", first.code, second.code)
+		}
+	})
+}
+
+// TestInterruptedFollowing leaves tags and deployment agreeing.
+func TestInterruptedFollowing(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	g := newGate(t, false)
+	h.proxy.set(&rule{match: on("DescribeServiceDeployments", "", ""), treat: g.treat})
+	r := h.start("rollback", "one")
+	r.meets(g)
+	r.signal(syscall.SIGINT)
+	g.release(true)
+	r.wait(exitInterrupted)
+	r.says("goes on without being followed; the tags stay on one")
+	h.stands("latest", "one")
+	h.aws.Advance(10 * time.Minute)
+	h.runsAll("one")
+}
+
+// TestInterruptedBefore ends a rollback before its deployment: the tags go back.
+func TestInterruptedBefore(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	g := newGate(t, false)
+	h.proxy.set(&rule{match: on("DescribeImages", "", ""), treat: g.treat})
+	r := h.start("rollback", "one")
+	for range wares {
+		r.meets(g)
+	}
+	r.signal(syscall.SIGINT)
+	h.proxy.set()
+	g.release(true)
+	r.wait(exitInterrupted)
+	h.stands("latest", "two")
+	h.stands("deployed", "")
+	if n := h.calls("ecs", "UpdateService"); n != 0 {
+		t.Errorf("%d deployments after an interrupt", n)
+	}
+}
+
+// TestExpired finds a revision of which one image has gone, and one that is gone.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	h.start("retention").wait(exitDone)
+	if err := h.fleet.stock(t.Context(), "shop/a", "late", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.aws.Advance(8 * 24 * time.Hour)
+	h.rollback("one").wait(exitUsage).says("one")
+	h.rollback("--previous").wait(exitUsage)
+	h.stands("latest", "two")
+}
+
+// TestThirtyServices rolls thirty services back at once, within the budget of calls:
+// four for each repository and two writes for each service before the wait.
+func TestThirtyServices(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "thirty", sandbox.Options{ECSSpeed: 40}, "")
+	h := &harbour{shop: s, fleet: openFleet(s.aws, s.proxy.host())}
+	compose := "name: shop\nservices:\n"
+	const services = 30
+	for i := range services {
+		name := fmt.Sprintf("s%02d", i)
+		compose += fmt.Sprintf("  %s: {build: ., x-slipway: {ecs: {cluster: quay, service: %[1]s}}}\n", name)
+		for _, revision := range []string{"one", "two"} {
+			if err := h.fleet.stock(t.Context(), "shop/"+name, revision, true, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.open(berth{cluster: "quay", service: name, containers: []string{name + "=shop/" + name + ":latest"}})
+	}
+	h.write("compose.yaml", compose)
+	h.aws.Advance(10 * time.Minute)
+	h.aws.ResetCalls()
+	r := h.rollback("one").wait(exitDone)
+	if n := strings.Count(r.stdout.String(), "  succeeded  "); n != services {
+		t.Errorf("%d services succeeded, want %d:\n%s", n, services, &r.stdout)
+	}
+	perRepository, writes := map[string]int{}, map[string]int{}
+	for _, c := range h.aws.Calls() {
+		if c.Service == "ecr" && c.Repository != "" {
+			perRepository[c.Repository]++
+		}
+		if c.Service == "ecs" && (c.Action == "UpdateService" || c.Action == "RegisterTaskDefinition") {
+			writes[c.Reference]++
+		}
+	}
+	for repository, n := range perRepository {
+		if n > 4 {
+			t.Errorf("%d calls for %s, want 4 at most", n, repository)
+		}
+	}
+	if len(perRepository) != services || len(writes) != services || slices.Max(slices.Collect(maps.Values(writes))) > 2 {
+		t.Errorf("calls for %d repositories, writes %v", len(perRepository), writes)
+	}
+}
+
+// TestManyTasks follows a service whose tasks are more than one page of ListTasks.
+func TestManyTasks(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	h.open(berth{cluster: "quay", service: "crowd", containers: []string{"a=shop/a:latest"}, desired: 130, healthy: 50})
+	h.aws.Advance(30 * time.Minute)
+	h.rollback("one", "--cluster", "quay", "--ecs-service", "crowd").wait(exitDone)
+	h.runsOne("crowd", "a", "one")
+}
+
+// TestDoubtfulAnswers runs a rollback that works and one that does not against every
+// answer of ECS of which nobody knows for sure what it looks like.
+func TestDoubtfulAnswers(t *testing.T) {
+	t.Parallel()
+	for name, quirks := range map[string]sandbox.ECSQuirks{
+		"as usual":                        {},
+		"ids of their own":                {SeparateIDs: true},
+		"deployments are listed late":     {ListDelay: true},
+		"digests of the platform":         {PlatformDigests: true},
+		"success before the last is gone": {EarlySuccess: true},
+		"the answer shows the old one":    {LateCurrent: true},
+		"all at once":                     {SeparateIDs: true, ListDelay: true, PlatformDigests: true, EarlySuccess: true, LateCurrent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := openStrangeHarbour(t, false, quirks)
+			for _, revision := range []string{"many", "more"} {
+				for _, ware := range wares {
+					if err := h.fleet.stockIndex(t.Context(), "shop/"+ware, revision, false); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			h.rollback("many").wait(exitDone)
+			h.stands("latest", "many")
+			h.stands("deployed", "two")
+			h.rollback("more").wait(exitDone)
+			h.stands("latest", "more")
+			// What runs is known by its platform's digest; deployed marks the index.
+			h.stands("deployed", "many")
+			h.rollback("more").wait(exitDone).says("is left alone")
+			h.rollback("bad").wait(exitRolledBack)
+			h.stands("latest", "more")
+			// What ran before the deployment that failed runs again.
+			h.rollback("--previous").wait(exitDone).says("is left alone")
+			h.rollback("two").wait(exitDone)
+			h.rollback("--previous").wait(exitDone)
+			h.stands("latest", "more")
+			h.start("status").wait(exitDone)
+		})
+	}
+}

@@ -1,0 +1,223 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/build"
+	"slipway/registry"
+)
+
+// revisionsOptions are the flags of `slipway revisions`.
+type revisionsOptions struct {
+	project projectOptions
+	aws     awsOptions
+	ecs     ecsOptions
+	output  string
+}
+
+func newRevisionsCommand(w *world) *cobra.Command {
+	var o revisionsOptions
+	c := &cobra.Command{
+		Use:   "revisions",
+		Short: "List what can be rolled back to",
+		Long: `Lists the revisions in the project's repositories, the newest first: how old each is, in
+how many of the repositories it has an image, when the first of its images expires by
+the repositories' lifecycle policies, and whether latest or deployed stand on it.
+
+A revision that is not in every repository, or of which an image is archived, cannot be
+rolled back to.`,
+		Example: "  slipway revisions\n  slipway revisions --cluster shop --ecs-service shop --output json",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return runRevisions(c.Context(), w, o) },
+	}
+	f := c.Flags()
+	o.project.flags(f)
+	o.aws.flags(f)
+	o.ecs.flags(f)
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	return c
+}
+
+// listedRevision is one element of the array that `revisions --output json` prints.
+type listedRevision struct {
+	Revision string    `json:"revision"`
+	Pushed   time.Time `json:"pushed"`
+	Complete bool      `json:"complete"`
+	// Missing and Archived are repositories.
+	Missing  []string `json:"missing,omitempty"`
+	Archived []string `json:"archived,omitempty"`
+	// Expires is when the first of its images goes; null for never and for unknown.
+	Expires *time.Time `json:"expires"`
+	// Fate is stays, expires, archives or unknown.
+	Fate     registry.Verdict `json:"fate"`
+	Latest   bool             `json:"latest"`
+	Deployed bool             `json:"deployed"`
+	Bytes    int64            `json:"bytes"`
+	Images   []listedImage    `json:"images"`
+}
+
+type listedImage struct {
+	Repository string `json:"repository"`
+	Digest     string `json:"digest"`
+}
+
+func runRevisions(ctx context.Context, w *world, o revisionsOptions) error {
+	if err := checkOutput(o.output); err != nil {
+		return err
+	}
+	s, err := findRepositories(ctx, w, o.project, o.ecs)
+	if err != nil {
+		return err
+	}
+	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	if err != nil {
+		return err
+	}
+	if err := s.lookAtRepositories(ctx, w, cloud); err != nil {
+		return err
+	}
+	listing, fates, err := listAll(ctx, cloud, s.repos)
+	if err != nil {
+		return refused(err)
+	}
+	rows := []listedRevision{}
+	for _, r := range listing.Revisions(s.skip) {
+		rows = append(rows, listed(r, s.repos, fates))
+	}
+	if o.output == "json" {
+		return writeJSON(w.stdout, rows)
+	}
+	return printRevisions(w, rows, len(s.repos), listing.At)
+}
+
+// findRepositories is findSite for a command to which a compose file without ECS
+// services says enough.
+func findRepositories(ctx context.Context, w *world, p projectOptions, o ecsOptions) (*site, error) {
+	s, err := findSite(ctx, w, p, o)
+	var usage *usageError
+	if !errors.As(err, &usage) || len(o.services) > 0 || o.cluster != "" {
+		return s, err
+	}
+	project, failed := build.Load(ctx, p.load(w))
+	if failed != nil {
+		return nil, err
+	}
+	s = &site{}
+	return s, s.addProject(w, project, o)
+}
+
+// lookAtRepositories finds the repositories that the compose file names; where it names
+// none, or some that are not there, ECS is asked what its task definitions name.
+func (s *site) lookAtRepositories(ctx context.Context, w *world, c *cloud) error {
+	if s.flagged {
+		return s.look(ctx, w, c)
+	}
+	found, missing, err := registry.Find(ctx, c.clients(), s.own)
+	switch {
+	case err != nil:
+		return refused(err)
+	case len(missing) == 0:
+		for _, repo := range found {
+			s.addRepository(repo)
+		}
+		return nil
+	case len(s.stations) > 0:
+		return s.look(ctx, w, c)
+	default:
+		return &registry.MissingError{Refs: missing}
+	}
+}
+
+// skip tells the tags that the compose file gives beside the revision's.
+func (s *site) skip(ref registry.Ref, tag string) bool {
+	return slices.Contains(s.extra[ref.Name], tag)
+}
+
+// listAll reads all images of the repositories, and their policies.
+func listAll(ctx context.Context, c *cloud, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		listing, err = registry.List(ctx, c.clients(), repos)
+		return err
+	})
+	g.Go(func() (err error) {
+		fates, err = registry.Lifecycles(ctx, c.clients(), repos)
+		return err
+	})
+	return listing, fates, g.Wait()
+}
+
+func listed(r registry.Revision, repos []registry.Repository, fates map[registry.Ref]registry.Lifecycle) listedRevision {
+	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Bytes: r.Size, Images: []listedImage{}}
+	at, fate := r.Expiry(fates)
+	row.Fate = fate
+	if !at.IsZero() {
+		row.Expires = &at
+	}
+	for _, repo := range repos {
+		if image, ok := r.Images[repo.Ref]; ok {
+			row.Images = append(row.Images, listedImage{repo.URI.Name(), image.Digest})
+		}
+	}
+	for _, repo := range r.Missing {
+		row.Missing = append(row.Missing, repo.Name)
+	}
+	for _, repo := range r.Archived {
+		row.Archived = append(row.Archived, repo.Name)
+	}
+	return row
+}
+
+func printRevisions(w *world, rows []listedRevision, repos int, now time.Time) error {
+	if len(rows) == 0 {
+		w.log.Info().Msg("no revision is in the repositories: slipway build makes one")
+		return nil
+	}
+	t := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "REVISION\tAGE\tCOMPLETE\tEXPIRES\tSIZE\tTAGS")
+	for _, r := range rows {
+		complete := fmt.Sprintf("%d of %d", len(r.Images), repos)
+		if len(r.Missing) > 0 {
+			complete += ", not in " + strings.Join(r.Missing, ", ")
+		}
+		if len(r.Archived) > 0 {
+			complete += ", archived in " + strings.Join(r.Archived, ", ")
+		}
+		var tags []string
+		if r.Latest {
+			tags = append(tags, registry.TagLatest)
+		}
+		if r.Deployed {
+			tags = append(tags, registry.TagDeployed)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, ago(now, r.Pushed), complete, fateText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
+	}
+	return t.Flush()
+}
+
+// fateText says when an image goes, for people.
+func fateText(fate registry.Verdict, at *time.Time, now time.Time) string {
+	switch {
+	case fate == registry.Stays:
+		return "never"
+	case at == nil:
+		return "unknown"
+	case !at.After(now):
+		return "any moment"
+	case fate == registry.Archives:
+		return "archived in " + ago(*at, now)
+	case fate == registry.Unknown:
+		return "in " + ago(*at, now) + " or before"
+	default:
+		return "in " + ago(*at, now)
+	}
+}

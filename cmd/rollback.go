@@ -1,0 +1,108 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+// rollbackOptions are the flags of `slipway rollback`.
+type rollbackOptions struct {
+	project  projectOptions
+	aws      awsOptions
+	ecs      ecsOptions
+	deploy   deployOptions
+	output   string
+	yes      bool
+	previous bool
+	// revision is the name or prefix on the command line.
+	revision string
+}
+
+func newRollbackCommand(w *world) *cobra.Command {
+	var o rollbackOptions
+	c := &cobra.Command{
+		Use:   "rollback (REVISION | --previous)",
+		Short: "Take ECS back to a revision: tags and deployments, verified",
+		Long: `Takes the project's ECS services to a revision that is in the repositories already.
+
+Nothing is touched before everything is checked: the revision is complete in every
+repository and not archived, and each service can be deployed. Then what runs is tagged
+deployed, latest moves to the revision in all repositories or in none, and each service
+gets a new deployment: a forced one where its task definition reads latest, a new task
+definition revision where it names a hash or a digest. Services that run the images
+already are left alone.
+
+Each deployment is followed to its end. It succeeded when ECS calls it SUCCESSFUL and
+every task runs the revision's digests. If it fails or takes too long, latest and
+deployed go back to where they were, and what went wrong is told.
+
+REVISION is a name that "slipway revisions" lists, or a prefix of just one. --previous
+takes what ran before the present deployment. Services and repositories come from the
+compose file, or without one from the task definition of --ecs-service.`,
+		Example: `  slipway rollback 1a2b3c4d5e6f
+  slipway rollback 1a2b --yes
+  slipway rollback --previous --cluster shop --ecs-service shop`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.revision = args[0]
+			}
+			return runRollback(c.Context(), w, o)
+		},
+	}
+	f := c.Flags()
+	o.project.flags(f)
+	o.aws.flags(f)
+	o.ecs.flags(f)
+	o.deploy.flags(f)
+	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask (without a terminal nothing is asked)")
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	return c
+}
+
+func (o rollbackOptions) check() error {
+	if o.previous == (o.revision != "") {
+		return &usageError{errors.New("name one revision, or give --previous"), "`slipway revisions` lists them"}
+	}
+	if err := checkOutput(o.output); err != nil {
+		return err
+	}
+	return o.deploy.check()
+}
+
+func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	s, err := findSite(ctx, w, o.project, o.ecs)
+	if err != nil {
+		return err
+	}
+	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	if err != nil {
+		return err
+	}
+	if err := s.look(ctx, w, cloud); err != nil {
+		return err
+	}
+	if err := s.drivable(); err != nil {
+		return err
+	}
+	d := &deployJob{world: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s}
+	if o.previous {
+		err = d.findPrevious(ctx)
+	} else {
+		err = d.findRevision(ctx, o.revision)
+	}
+	if err != nil {
+		return err
+	}
+	if !o.yes {
+		d.question = "take " + s.names() + " to " + d.revision() + "?"
+	}
+	err = d.run(ctx)
+	return errors.Join(err, d.print(w.stdout, o.output))
+}

@@ -1,0 +1,305 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/spf13/cobra"
+
+	"slipway/artifact"
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// rolloutOptions are the flags of `slipway rollout`.
+type rolloutOptions struct {
+	project     projectOptions
+	aws         awsOptions
+	ecs         ecsOptions
+	deploy      deployOptions
+	output      string
+	definitions []string
+	// revision is the name or prefix on the command line.
+	revision string
+}
+
+func newRolloutCommand(w *world) *cobra.Command {
+	var o rolloutOptions
+	c := &cobra.Command{
+		Use:   "rollout [REVISION]",
+		Short: "Deploy the definitions that build wrote, or a revision, and verify it",
+		Long: `Registers a new revision of each service's task definition with the images of
+imagedefinitions.json, every other field as it was, and deploys it: what CodePipeline's
+deploy action does, and what a build by hand does after "slipway build". With REVISION,
+the images of that revision are deployed instead.
+
+Where several ECS services are configured, each has a file of its own,
+imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
+the images already is left alone.
+
+latest moves to the images if it does not stand on them; each deployment is followed to
+its end and verified, and if one fails, latest and deployed go back to what ran before.`,
+		Example: `  slipway build && slipway rollout
+  slipway rollout --definitions imagedefinitions.json --cluster shop --ecs-service shop
+  slipway rollout 1a2b3c4d5e6f`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.revision = args[0]
+			}
+			return runRollout(c.Context(), w, o)
+		},
+	}
+	f := c.Flags()
+	o.project.flags(f)
+	o.aws.flags(f)
+	o.ecs.flags(f)
+	o.deploy.flags(f)
+	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE, repeated for several (default: those that build writes here)")
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	return c
+}
+
+func (o rolloutOptions) check() error {
+	if o.revision != "" && len(o.definitions) > 0 {
+		return &usageError{errors.New("a revision and --definitions are two answers to one question"), "give one of them"}
+	}
+	if err := checkOutput(o.output); err != nil {
+		return err
+	}
+	return o.deploy.check()
+}
+
+func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	s, err := findSite(ctx, w, o.project, o.ecs)
+	if err != nil {
+		return err
+	}
+	var files map[rollout.Ref][]artifact.Definition
+	if o.revision == "" {
+		if files, err = o.read(w, s); err != nil {
+			return err
+		}
+		s.only(files)
+	}
+	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	if err != nil {
+		return err
+	}
+	if err := s.look(ctx, w, cloud); err != nil {
+		return err
+	}
+	if err := s.drivable(); err != nil {
+		return err
+	}
+	d := &deployJob{world: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s, exact: true}
+	if err := d.prepare(ctx, o.revision, files); err != nil {
+		return err
+	}
+	err = d.run(ctx)
+	return errors.Join(err, d.print(w.stdout, o.output))
+}
+
+// prepare finds the images to deploy: a revision's, or those of definitions files.
+func (d *deployJob) prepare(ctx context.Context, revision string, files map[rollout.Ref][]artifact.Definition) error {
+	if revision != "" {
+		return d.findRevision(ctx, revision)
+	}
+	return d.wantDefinitions(ctx, files)
+}
+
+// read finds the definitions files: those of --definitions, or those that build writes.
+func (o rolloutOptions) read(w *world, s *site) (map[rollout.Ref][]artifact.Definition, error) {
+	out := map[rollout.Ref][]artifact.Definition{}
+	paths, err := o.paths(s)
+	if err != nil {
+		return nil, err
+	}
+	for ref, path := range paths {
+		defs, err := readDefinitions(absolute(w.dir, path))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, inputError(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
+		}
+		if err != nil {
+			return nil, inputError(path, err.Error(), "let slipway build write it, or correct it")
+		}
+		out[ref] = defs
+	}
+	return out, nil
+}
+
+// paths says which file is which service's.
+func (o rolloutOptions) paths(s *site) (map[rollout.Ref]string, error) {
+	out := map[rollout.Ref]string{}
+	if len(o.definitions) == 0 {
+		for _, st := range s.stations {
+			out[st.ref] = "imagedefinitions.json"
+			if len(s.stations) > 1 {
+				out[st.ref] = "imagedefinitions-" + st.ref.Service + ".json"
+			}
+		}
+		return out, nil
+	}
+	for _, d := range o.definitions {
+		st, path, err := s.fileOf(d)
+		if err != nil {
+			return nil, err
+		}
+		if other, ok := out[st.ref]; ok {
+			return nil, &usageError{fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.ref), "give one file for each service: --definitions ECS-SERVICE=FILE"}
+		}
+		out[st.ref] = path
+	}
+	return out, nil
+}
+
+// fileOf reads one --definitions: ECS-SERVICE=FILE, a file named as build names it, or
+// any file where there is one service.
+func (s *site) fileOf(d string) (*station, string, error) {
+	service, path, ok := strings.Cut(d, "=")
+	if !ok {
+		path = d
+		service, _ = strings.CutPrefix(strings.TrimSuffix(filepath.Base(d), ".json"), "imagedefinitions-")
+	}
+	i := slices.IndexFunc(s.stations, func(st *station) bool { return st.ref.Service == service })
+	if i < 0 && !ok && len(s.stations) == 1 {
+		i = 0
+	}
+	if i >= 0 {
+		return s.stations[i], path, nil
+	}
+	var have []string
+	for _, st := range s.stations {
+		have = append(have, st.ref.Service)
+	}
+	return nil, "", &usageError{fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE"}
+}
+
+func readDefinitions(path string) ([]artifact.Definition, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > artifact.MaxDefinitionsBytes {
+		return nil, fmt.Errorf("has %d bytes, more than the %d that CodePipeline takes", info.Size(), artifact.MaxDefinitionsBytes)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return artifact.ParseDefinitions(data)
+}
+
+// only leaves the stations that have a file, and the containers that are in it.
+func (s *site) only(files map[rollout.Ref][]artifact.Definition) {
+	s.given = true
+	s.stations = slices.DeleteFunc(s.stations, func(st *station) bool { return files[st.ref] == nil })
+	for _, st := range s.stations {
+		own := st.containers
+		st.containers = map[string]registry.Ref{}
+		for _, def := range files[st.ref] {
+			repo, inECR := repositoryOfReference(def.ImageURI)
+			if !inECR {
+				repo = own[def.Name]
+			}
+			st.containers[def.Name] = repo
+		}
+	}
+}
+
+// wantDefinitions wants the images that files name, their digests as ECR has them now.
+func (d *deployJob) wantDefinitions(ctx context.Context, files map[rollout.Ref][]artifact.Definition) error {
+	names := d.runningNames()
+	for _, st := range d.site.stations {
+		for _, def := range files[st.ref] {
+			if repo, ok := st.repos[def.Name]; ok {
+				names[repo.Ref] = append(names[repo.Ref], tagOrDigest(def.ImageURI))
+			}
+		}
+	}
+	survey, err := registry.Look(ctx, d.clients, d.site.repos, nil, names)
+	if err != nil {
+		return refused(err)
+	}
+	d.survey, d.wants = survey, map[rollout.Ref]map[string]rollout.Want{}
+	tags := map[string]bool{}
+	for _, st := range d.site.stations {
+		d.wants[st.ref] = map[string]rollout.Want{}
+		for _, def := range files[st.ref] {
+			want := rollout.Want{Image: def.ImageURI}
+			if repo, ok := st.repos[def.Name]; ok {
+				image, ok := standing(survey, repo.Ref, def.ImageURI)
+				if !ok {
+					return inputError("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "slipway revisions lists what is there; slipway build makes it anew")
+				}
+				want.Digests = registry.Platforms(image)
+				tags[tagOrDigest(def.ImageURI)] = true
+				if err := d.place(repo, image.Digest); err != nil {
+					return err
+				}
+			}
+			d.wants[st.ref][def.Name] = want
+		}
+	}
+	if len(tags) == 1 {
+		for tag := range tags {
+			d.name = revisionTag(tag)
+		}
+	}
+	return nil
+}
+
+// place lets latest move to an image, once for each repository.
+func (d *deployJob) place(repo registry.Repository, digest string) error {
+	i := slices.IndexFunc(d.images, func(p registry.Placement) bool { return p.Repository.Ref == repo.Ref })
+	if i < 0 {
+		d.images = append(d.images, registry.Placement{Repository: repo, Digest: digest})
+		return nil
+	}
+	if d.images[i].Digest != digest {
+		return inputError("repository "+repo.Name, "has two different images in the definitions, and one latest", "deploy one revision of it, or give its containers a repository each")
+	}
+	return nil
+}
+
+// tagOrDigest is what a reference names in its repository.
+func tagOrDigest(image string) string {
+	parsed, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return ""
+	}
+	if d, ok := parsed.(reference.Digested); ok {
+		return d.Digest().String()
+	}
+	if t, ok := reference.TagNameOnly(parsed).(reference.Tagged); ok {
+		return t.Tag()
+	}
+	return ""
+}
+
+// revisionTag is the tag, if it is the name of a revision.
+func revisionTag(tag string) string {
+	if strings.Contains(tag, ":") || slices.Contains(registry.Protected(), tag) {
+		return ""
+	}
+	return tag
+}
+
+// standing is the image that a reference stands for now.
+func standing(s *registry.Survey, ref registry.Ref, image string) (registry.Image, bool) {
+	name := tagOrDigest(image)
+	if strings.Contains(name, ":") {
+		return s.Known(ref, name)
+	}
+	return s.At(ref, name)
+}

@@ -1,0 +1,205 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/rollout"
+)
+
+// scaleOptions are the flags of `slipway stop` and `slipway start`.
+type scaleOptions struct {
+	project projectOptions
+	aws     awsOptions
+	ecs     ecsOptions
+	timeout time.Duration
+	noWait  bool
+	output  string
+	// count is the desired count to start with; -1 is the remembered one.
+	count int
+	up    bool
+}
+
+func newStopCommand(w *world) *cobra.Command {
+	var o scaleOptions
+	c := &cobra.Command{
+		Use:   "stop",
+		Short: "Let the ECS services run no tasks, remembering how many they had",
+		Long: `Sets the desired count of the project's ECS services to 0 and waits until no task runs.
+The old count is kept in the service's tag ` + rollout.TagDesiredCount + ` for "slipway start". Stopping
+what is stopped changes nothing.
+
+Where autoscaling would raise the count again, a warning says so.`,
+		Example: "  slipway stop\n  slipway stop --cluster shop --ecs-service shop",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return runScale(c.Context(), w, o) },
+	}
+	o.flags(c)
+	return c
+}
+
+func newStartCommand(w *world) *cobra.Command {
+	o := scaleOptions{up: true}
+	c := &cobra.Command{
+		Use:   "start",
+		Short: "Let stopped ECS services run as many tasks as before",
+		Long: `Sets the desired count of the project's ECS services to what "slipway stop" remembered, or
+to --count, and waits until as many tasks run. Starting what runs changes nothing.`,
+		Example: "  slipway start\n  slipway start --count 2",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return runScale(c.Context(), w, o) },
+	}
+	o.flags(c)
+	c.Flags().IntVar(&o.count, "count", -1, "how many `tasks` to start (default: the remembered count)")
+	return c
+}
+
+func (o *scaleOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	o.project.flags(f)
+	o.aws.flags(f)
+	o.ecs.flags(f)
+	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait")
+	f.BoolVar(&o.noWait, "no-wait", false, "do not wait")
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+}
+
+func (o scaleOptions) check() error {
+	if o.up && o.count < -1 {
+		return &usageError{fmt.Errorf("--count: want 0 or more, have %d", o.count), "leave the flag out for the remembered count"}
+	}
+	if o.timeout <= 0 {
+		return &usageError{fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for 15m"}
+	}
+	return checkOutput(o.output)
+}
+
+// scaled is one element of the array that stop and start print as JSON.
+type scaled struct {
+	Cluster string `json:"cluster,omitempty"`
+	Service string `json:"service"`
+	From    int    `json:"from"`
+	To      int    `json:"to"`
+	// Remembered is the count that the service's tag keeps; 0 for none.
+	Remembered int `json:"remembered"`
+}
+
+func runScale(ctx context.Context, w *world, o scaleOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	s, err := findSite(ctx, w, o.project, o.ecs)
+	if err != nil {
+		return err
+	}
+	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	if err != nil {
+		return err
+	}
+	services, err := rollout.Read(ctx, cloud.ecs(), s.refs())
+	if err != nil {
+		return refused(err)
+	}
+	o.warnOfScaling(ctx, w, cloud, s.refs())
+	rows, err := o.scale(ctx, cloud, services)
+	if err == nil && !o.noWait {
+		err = o.await(ctx, w, cloud, s.refs())
+	}
+	return errors.Join(err, o.print(w, rows))
+}
+
+// warnOfScaling tells of services that autoscaling would not leave alone. That it may
+// not be asked is no reason not to stop a service.
+func (o scaleOptions) warnOfScaling(ctx context.Context, w *world, c *cloud, refs []rollout.Ref) {
+	ranges, err := rollout.Autoscaled(ctx, c.scaling(), refs)
+	if err != nil {
+		w.log.Warn().Msgf("whether autoscaling would change the counts cannot be read: %v", err)
+		return
+	}
+	for _, ref := range refs {
+		r, ok := ranges[ref]
+		switch {
+		case !ok || r.Suspended:
+		case !o.up && r.Min > 0:
+			w.log.Warn().Msgf("%s: autoscaling keeps it at %d to %d tasks and may start them again (aws application-autoscaling register-scalable-target with --suspended-state, or a minimum of 0, keeps it stopped)", ref, r.Min, r.Max)
+		case o.up && o.count > r.Max:
+			w.log.Warn().Msgf("%s: autoscaling keeps it at %d to %d tasks, not %d", ref, r.Min, r.Max, o.count)
+		}
+	}
+}
+
+// scale writes to all services; one that cannot be written to does not keep the others.
+func (o scaleOptions) scale(ctx context.Context, c *cloud, services []rollout.Service) ([]scaled, error) {
+	rows := make([]scaled, len(services))
+	errs := make([]error, len(services))
+	var g errgroup.Group
+	g.SetLimit(maxDeploys)
+	for i, s := range services {
+		g.Go(func() error {
+			var out rollout.Scaled
+			if o.up {
+				out, errs[i] = rollout.ScaleUp(ctx, c.ecs(), s, o.count)
+			} else {
+				out, errs[i] = rollout.ScaleDown(ctx, c.ecs(), s)
+			}
+			rows[i] = scaled{s.Cluster, s.Service, out.From, out.To, out.Remembered}
+			return nil
+		})
+	}
+	_ = g.Wait() // the goroutines keep their errors in errs
+	var done []scaled
+	for i := range rows {
+		if errs[i] == nil {
+			done = append(done, rows[i])
+		}
+	}
+	return done, scaleRefused(errors.Join(errs...))
+}
+
+// scaleRefused tells wrong usage from what AWS refused.
+func scaleRefused(err error) error {
+	var (
+		daemon *rollout.DaemonError
+		count  *rollout.CountError
+	)
+	if errors.As(err, &daemon) || errors.As(err, &count) {
+		return &usageError{err, hintOf(err)}
+	}
+	return refused(err)
+}
+
+func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []rollout.Ref) error {
+	waiting, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	f := newFollowing(w, refs)
+	defer f.close()
+	err := rollout.AwaitCounts(waiting, c.ecs(), refs, rollout.Pauses{}, f.report)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return &timeoutError{err, "slipway status shows why; the desired count stands, ECS goes on trying"}
+	}
+	if ctx.Err() == nil {
+		err = refused(err)
+	}
+	return err
+}
+
+func (o scaleOptions) print(w *world, rows []scaled) error {
+	if o.output == "json" {
+		return writeJSON(w.stdout, append([]scaled{}, rows...))
+	}
+	for _, r := range rows {
+		counts := fmt.Sprint(r.To)
+		if r.From != r.To {
+			counts = fmt.Sprintf("%d -> %d", r.From, r.To)
+		}
+		if _, err := fmt.Fprintf(w.stdout, "%s  %s\n", rollout.Ref{Cluster: r.Cluster, Service: r.Service}, counts); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package cmd
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// print writes a service for people.
+func (s serviceStatus) print(b *strings.Builder, now time.Time) {
+	fmt.Fprintf(b, "%s  %d of %d running", s.ref, s.Running, s.Desired)
+	if s.Pending > 0 {
+		fmt.Fprintf(b, ", %d pending", s.Pending)
+	}
+	fmt.Fprintf(b, "  %s", path.Base(s.TaskDefinition))
+	if s.Controller != "ECS" {
+		fmt.Fprintf(b, "  %s", s.Controller)
+	} else if s.Strategy != "ROLLING" {
+		fmt.Fprintf(b, "  %s", s.Strategy)
+	}
+	b.WriteString("\n")
+	if d := s.Deployment; d != nil {
+		fmt.Fprintf(b, "  deployment %s  %s  %s ago", d.ID, d.Status, ago(now, d.Created))
+		if d.Reason != "" && s.Failure != nil {
+			fmt.Fprintf(b, "  %s", d.Reason)
+		}
+		b.WriteString("\n")
+	}
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "  CONTAINER\tRUNS\tREVISION\tTASKS\tEXPIRES\tIMAGE")
+	for _, c := range s.Containers {
+		c.print(t, now)
+	}
+	_ = t.Flush() // a Builder takes everything
+	for _, line := range s.Diagnosis {
+		fmt.Fprintf(b, "  %s\n", line)
+	}
+}
+
+func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
+	if len(c.Images) == 0 {
+		fmt.Fprintf(t, "  %s\t-\t-\t0\t-\t%s\n", c.Container, c.Image)
+	}
+	for _, i := range c.Images {
+		expires := "-"
+		switch {
+		case c.Repository == "":
+		case i.Gone:
+			expires = "gone"
+		case i.Expires != nil:
+			expires = "in " + ago(*i.Expires, now)
+		default:
+			expires = "never"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(shortDigest(i.Digest)), i.names(), i.Tasks, expires, c.Image)
+	}
+}
+
+// names are the image's revision and the moving tags on it: "1a2b3c4d5e6f (latest)".
+func (i imageStatus) names() string {
+	name := "-"
+	if n := len(i.Revisions); n > 0 {
+		name = i.Revisions[0]
+		if n > 1 {
+			name += fmt.Sprintf(" and %d more", n-1)
+		}
+	}
+	switch {
+	case i.Latest:
+		return name + " (latest)"
+	case i.Deployed:
+		return name + " (deployed)"
+	default:
+		return name
+	}
+}

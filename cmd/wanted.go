@@ -1,0 +1,197 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// names are the site's ECS services, for people.
+func (s *site) names() string {
+	var out []string
+	for _, st := range s.stations {
+		out = append(out, st.ref.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+// runningNames asks a survey for the digests that run, so that deployed can be put on
+// them.
+func (d *deployJob) runningNames() map[registry.Ref][]string {
+	out := map[registry.Ref][]string{}
+	for ref, digest := range d.site.running() {
+		out[ref] = append(out[ref], digest)
+	}
+	return out
+}
+
+// findRevision finds the revision that a command names and checks that it is whole.
+// Nothing is touched.
+func (d *deployJob) findRevision(ctx context.Context, text string) error {
+	found, err := registry.FindRevision(ctx, d.clients, d.site.repos, text, d.runningNames())
+	return d.take(found, err)
+}
+
+// take wants a revision that was found.
+func (d *deployJob) take(found registry.Found, err error) error {
+	if err != nil {
+		return revisionRefused(err)
+	}
+	d.name, d.survey, d.images = found.Name, found.Survey, found.Images
+	d.wantImages()
+	return nil
+}
+
+// revisionRefused tells a revision that cannot be had, which is wrong usage, from what
+// AWS refused.
+func revisionRefused(err error) error {
+	var (
+		name       *registry.RevisionNameError
+		unknown    *registry.UnknownRevisionError
+		ambiguous  *registry.AmbiguousError
+		incomplete *registry.IncompleteError
+		archived   *registry.ArchivedError
+		gone       *registry.GoneError
+	)
+	for _, target := range []any{&name, &unknown, &ambiguous, &incomplete, &archived, &gone} {
+		if errors.As(err, target) {
+			return &usageError{err, hintOf(err)}
+		}
+	}
+	return refused(err)
+}
+
+// maxHistory is how many deployments of a service are looked through for what ran before.
+const maxHistory = 100
+
+// findPrevious finds what all services together ran before the present deployment: going
+// back, the first state whose images are one revision, or, with one service, the first.
+func (d *deployJob) findPrevious(ctx context.Context) error {
+	for _, st := range d.site.stations {
+		if st.service.Controller != ecstypes.DeploymentControllerTypeEcs {
+			return &usageError{fmt.Errorf("ECS keeps no history of %s, which %s deploys: what ran before is not known", st.ref, st.service.Controller), "slipway revisions lists what can be rolled back to; name one of them"}
+		}
+	}
+	histories := make([]rollout.History, len(d.site.stations))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxDeploys)
+	for i, st := range d.site.stations {
+		g.Go(func() error {
+			past, err := rollout.Successful(gctx, d.cloud.ecs(), st.ref, maxHistory)
+			histories[i] = rollout.HistoryOf(st.service, past, slices.Sorted(maps.Keys(st.repos))...)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return refused(err)
+	}
+	for state := range rollout.Previous(histories) {
+		digests := d.site.digests(state)
+		found, err := registry.FindDigests(ctx, d.clients, d.site.repos, digests, d.runningNames())
+		if err == nil && found.Name == "" && len(d.site.stations) > 1 {
+			continue // half way through a roll-out of several services
+		}
+		return d.take(found, err)
+	}
+	return &usageError{fmt.Errorf("%s: ECS knows of no successful deployment of other images before the present one", d.site.names()), "slipway revisions lists what can be rolled back to; name one of them"}
+}
+
+// digests are a state's images by repository.
+func (s *site) digests(state map[rollout.Ref]map[string]string) map[registry.Ref]string {
+	out := map[registry.Ref]string{}
+	for _, st := range s.stations {
+		for container, repo := range st.repos {
+			if digest := state[st.ref][container]; digest != "" {
+				out[repo.Ref] = digest
+			}
+		}
+	}
+	return out
+}
+
+// wantImages wants the revision's images of every container of the project.
+func (d *deployJob) wantImages() {
+	d.wants = map[rollout.Ref]map[string]rollout.Want{}
+	for _, st := range d.site.stations {
+		d.wants[st.ref] = map[string]rollout.Want{}
+		for container, repo := range st.repos {
+			i := slices.IndexFunc(d.images, func(p registry.Placement) bool { return p.Repository.Ref == repo.Ref })
+			if i < 0 {
+				continue
+			}
+			image, _ := d.survey.Known(repo.Ref, d.images[i].Digest)
+			uri := repo.URI.Name() + "@" + image.Digest
+			if d.name != "" {
+				uri = repo.URI.Name() + ":" + d.name
+			}
+			d.wants[st.ref][container] = rollout.Want{Image: uri, Digests: registry.Platforms(image)}
+		}
+	}
+}
+
+// promote moves latest to the images, deployed to what runs, all or nothing. Nothing is
+// deployed where another job moved latest elsewhere at the same time.
+func (d *deployJob) promote(ctx context.Context) error {
+	if d.asked {
+		// The answer took its time: others may have moved tags since.
+		if err := d.lookAgain(ctx); err != nil {
+			return err
+		}
+	}
+	done, err := registry.Promote(ctx, d.clients, registry.Promotion{Survey: d.survey, Name: d.name, Images: d.images, Running: d.site.running()})
+	if err != nil {
+		return refused(err)
+	}
+	if done.OvertakenBy != "" {
+		return &awsError{err: fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.OvertakenBy), remedy: "slipway status shows where things stand; then type the command again if it is still wanted"}
+	}
+	if len(done.Changes) > 0 {
+		d.log.Info().Msgf("latest stands on %s in %s", d.revision(), repositories(len(d.images)))
+	}
+	d.restore = func(ctx context.Context) error { return d.back(ctx, done) }
+	return nil
+}
+
+func (d *deployJob) lookAgain(ctx context.Context) error {
+	names := d.runningNames()
+	for _, i := range d.images {
+		names[i.Repository.Ref] = append(names[i.Repository.Ref], i.Digest, d.name)
+	}
+	survey, err := registry.Look(ctx, d.clients, d.site.repos, nil, names)
+	if err != nil {
+		return refused(err)
+	}
+	d.survey = survey
+	return nil
+}
+
+// back puts latest and deployed back after a deployment that failed, and tells.
+func (d *deployJob) back(ctx context.Context, p registry.Published) error {
+	restored, err := registry.Restore(ctx, d.clients, p)
+	for _, k := range restored.Kept {
+		at := k.Digest
+		if at == "" {
+			at = "nothing"
+		}
+		d.log.Warn().Msgf("%s:%s stays on %s: %s", k.Repository.Name, k.Tag, shortDigest(at), k.Reason)
+	}
+	switch {
+	case restored.OvertakenBy != "":
+		d.log.Warn().Msgf("another job has moved latest to %s: it was left there", restored.OvertakenBy)
+	case err == nil && len(restored.Kept) == 0 && len(restored.Changes) > 0:
+		d.log.Info().Msg("latest and deployed are back where they were")
+	}
+	if err != nil {
+		return &awsError{err: err, remedy: hintOf(err)}
+	}
+	return nil
+}
