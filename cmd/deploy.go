@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -80,6 +79,11 @@ func (d *deployJob) run(ctx context.Context) error {
 	if err := d.confirm(ctx, changes); err != nil {
 		return err
 	}
+	if d.asked {
+		if changes, err = d.decideAgain(ctx, changes); err != nil {
+			return err
+		}
+	}
 	if len(d.images) > 0 {
 		if err := d.promote(ctx); err != nil {
 			return err
@@ -147,6 +151,24 @@ func (d *deployJob) confirm(ctx context.Context, changes []rollout.Change) error
 	return nil
 }
 
+// decideAgain looks at the services once more after a question, whose answer took its
+// time, and refuses to go on where they are not what was shown.
+func (d *deployJob) decideAgain(ctx context.Context, shown []rollout.Change) ([]rollout.Change, error) {
+	if err := d.site.look(ctx, d.world, d.cloud); err != nil {
+		return nil, err
+	}
+	changes, err := d.decide()
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range changes {
+		if !slices.Equal(c.Lines, shown[i].Lines) || c.Action != shown[i].Action || (c.Replaces == nil) != (shown[i].Replaces == nil) {
+			return nil, &usageError{fmt.Errorf("%s has changed since it was shown: nothing was touched", c.Service.Ref), "type the command again to see what it is now"}
+		}
+	}
+	return changes, nil
+}
+
 // maxDeploys is how many services are written to at once.
 const maxDeploys = 8
 
@@ -168,11 +190,7 @@ func (d *deployJob) deploy(ctx context.Context, changes []rollout.Change) ([]rol
 			continue
 		}
 		g.Go(func() error {
-			dep, err := rollout.Deploy(lasting, d.cloud.ecs(), d.cloud.codeDeploy(), c)
-			if err == nil {
-				started[i] = &dep
-			}
-			errs[i] = err
+			started[i], errs[i] = d.start(lasting, c)
 			return nil
 		})
 	}
@@ -185,6 +203,21 @@ func (d *deployJob) deploy(ctx context.Context, changes []rollout.Change) ([]rol
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// start starts one deployment. Where the answer got lost, it looks whether it began.
+func (d *deployJob) start(ctx context.Context, c rollout.Change) (*rollout.Deployment, error) {
+	dep, err := rollout.Deploy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c)
+	if err == nil {
+		return &dep, nil
+	}
+	var open *rollout.DeployError
+	if errors.As(err, &open) && open.Started {
+		if dep, begun, looked := rollout.Begun(ctx, d.cloud.ecs(), c); begun && looked == nil {
+			return &dep, nil
+		}
+	}
+	return nil, err
 }
 
 // startTime bounds the starting of all deployments.
@@ -212,168 +245,4 @@ func (d *deployJob) follow(ctx context.Context, deployments []rollout.Deployment
 	defer f.close()
 	follower := rollout.Follower{ECS: d.cloud.ecs(), CodeDeploy: d.cloud.codeDeploy(), Logs: d.cloud.logs()}
 	return follower.Follow(ctx, deployments, f.report)
-}
-
-// abandon goes back after some deployments could not be started.
-func (d *deployJob) abandon(ctx context.Context, deployments []rollout.Deployment, cause error) error {
-	if errors.Is(cause, context.Canceled) {
-		return errors.Join(cause, d.putBack(ctx))
-	}
-	d.halt(ctx, deployments)
-	return refused(errors.Join(cause, d.putBack(ctx)))
-}
-
-// putBack is restore, if there is something to put back.
-func (d *deployJob) putBack(ctx context.Context) error {
-	if d.restore == nil {
-		return nil
-	}
-	return d.restore(ctx)
-}
-
-// halt asks ECS to take deployments of ours back to what ran before.
-func (d *deployJob) halt(ctx context.Context, deployments []rollout.Deployment) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
-	defer cancel()
-	for _, dep := range deployments {
-		if err := rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep); err != nil {
-			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", dep.Service.Ref, dep.ID, err)
-			continue
-		}
-		d.log.Info().Msgf("%s: stopped deployment %s, ECS goes back to what ran before", dep.Service.Ref, dep.ID)
-	}
-}
-
-// conclude turns the ends of the deployments into the result of the command.
-func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) error {
-	var bad, timedOut []rollout.Outcome
-	interrupted := false
-	for _, o := range outcomes {
-		d.add(o.Deployment, string(o.Status), o.Reason)
-		switch o.Status {
-		case rollout.Succeeded:
-			continue
-		case rollout.Interrupted:
-			interrupted = true
-		case rollout.TimedOut:
-			timedOut = append(timedOut, o)
-		}
-		bad = append(bad, o)
-	}
-	if len(bad) == 0 {
-		return nil
-	}
-	if interrupted {
-		return d.interrupt(ctx, outcomes)
-	}
-	for _, o := range bad {
-		d.explain(o)
-	}
-	d.halt(ctx, deploymentsOf(timedOut))
-	return d.failed(ctx, outcomes, bad)
-}
-
-func deploymentsOf(outcomes []rollout.Outcome) []rollout.Deployment {
-	var out []rollout.Deployment
-	for _, o := range outcomes {
-		out = append(out, o.Deployment)
-	}
-	return out
-}
-
-// failed puts the tags back and says which service runs what now.
-func (d *deployJob) failed(ctx context.Context, outcomes, bad []rollout.Outcome) error {
-	failure := &rolloutsFailed{name: d.name, outcomes: bad}
-	if slices.ContainsFunc(bad, func(o rollout.Outcome) bool { return o.Status == rollout.Superseded }) {
-		// Whoever deployed after us has moved latest, or counts on where it stands.
-		d.log.Warn().Msg("another deployment took over: the tags were left as they are")
-		return failure
-	}
-	if d.restore == nil {
-		return failure
-	}
-	if err := d.restore(ctx); err != nil {
-		return errors.Join(failure, err)
-	}
-	for _, o := range outcomes {
-		if o.Status == rollout.Succeeded {
-			d.log.Warn().Msgf("%s runs %s and latest does not stand on it any more", o.Deployment.Service.Ref, d.revision())
-		}
-	}
-	return failure
-}
-
-// interrupt asks whether the deployments go on. Either way, tags and deployments agree.
-func (d *deployJob) interrupt(ctx context.Context, outcomes []rollout.Outcome) error {
-	var open []rollout.Outcome
-	for _, o := range outcomes {
-		if o.Status == rollout.Interrupted {
-			open = append(open, o)
-		}
-	}
-	lasting := context.WithoutCancel(ctx)
-	if d.interactive() {
-		answer, _ := d.world.ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
-		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
-			d.halt(lasting, deploymentsOf(open))
-			return errors.Join(context.Canceled, d.putBack(lasting))
-		}
-	}
-	for _, o := range open {
-		d.log.Warn().Msgf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision())
-	}
-	return fmt.Errorf("interrupted while following: %w", context.Canceled)
-}
-
-func (d *deployJob) revision() string {
-	if d.name == "" {
-		return "the revision"
-	}
-	return d.name
-}
-
-// explain prints why a deployment did not succeed.
-func (d *deployJob) explain(o rollout.Outcome) {
-	d.log.Error().Msgf("%s: deployment %s %s: %s", o.Deployment.Service.Ref, o.Deployment.ID, o.Status, o.Reason)
-	if o.Diagnosis == nil {
-		return
-	}
-	for _, line := range o.Diagnosis.Lines() {
-		fmt.Fprintln(d.stderr, line)
-	}
-}
-
-// rolloutsFailed are the deployments that did not succeed.
-type rolloutsFailed struct {
-	name     string
-	outcomes []rollout.Outcome
-}
-
-// Error names the services by how they ended.
-func (e *rolloutsFailed) Error() string {
-	var parts []string
-	for _, o := range e.outcomes {
-		parts = append(parts, fmt.Sprintf("%s %s", o.Deployment.Service.Ref, o.Status))
-	}
-	what := "roll-out"
-	if e.name != "" {
-		what += " of " + e.name
-	}
-	return what + ": " + strings.Join(parts, ", ")
-}
-
-// code is the exit code: a failure nothing brought back weighs more than one that was,
-// and that more than one that may still succeed.
-func (e *rolloutsFailed) code() int {
-	code := exitTimedOut
-	for _, o := range e.outcomes {
-		switch o.Status {
-		case rollout.TimedOut:
-		case rollout.RolledBack:
-			code = min(code, exitRolledBack)
-		default:
-			code = min(code, exitRollout)
-		}
-	}
-	return code
 }

@@ -473,3 +473,36 @@ func TestDoubtfulAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswerLost loses the answer to the one try of a deployment that was carried out: it
+// is found and followed all the same.
+func TestAnswerLost(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	h.proxy.set(&rule{match: on("UpdateService", "", ""), treat: answerLost.treat})
+	r := h.start("AWS_MAX_ATTEMPTS=1", "rollback", "one").wait(exitDone)
+	if n := h.calls("ecs", "UpdateService"); n != 1 {
+		t.Errorf("%d deployments\n%s", n, &r.stderr)
+	}
+	h.runsAll("one")
+	h.stands("latest", "one")
+}
+
+// TestNotAllowedToLook starts a deployment that may then not be followed: that is no
+// success and no failure, so the tags stay with it.
+func TestNotAllowedToLook(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	update := &rule{match: on("UpdateService", "", ""), treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) { forward(w) }}
+	h.proxy.set(update, &rule{
+		match: func(q request) bool { return strings.HasPrefix(q.action, "Describe") && update.seen > 0 },
+		treat: func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+			writeFault(w, q, http.StatusBadRequest, "AccessDeniedException", "")
+		},
+	})
+	h.rollback("one").wait(exitAWS).says("could not be followed: nothing is verified, and the tags stay on one")
+	h.proxy.set()
+	h.stands("latest", "one")
+	h.aws.Advance(10 * time.Minute)
+	h.runsAll("one")
+}

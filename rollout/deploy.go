@@ -61,6 +61,28 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	return d, nil
 }
 
+// Begun looks for the deployment of a change of which Deploy could not tell whether it
+// had started (DeployError.Started): one that was not there before. It is false where
+// there is none, and with CodeDeploy, which lists nothing of the kind. It takes one call.
+func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, bool, error) {
+	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
+		return Deployment{}, false, nil
+	}
+	described, err := describeServices(ctx, client, []Ref{c.Service.Ref})
+	if err != nil {
+		return Deployment{}, false, err
+	}
+	now := described[c.Service.Ref]
+	d, ok := newDeployment(c.Service.Raw, &now)
+	if !ok || slices.ContainsFunc(c.Service.Raw.Deployments, func(b types.Deployment) bool { return aws.ToString(b.Id) == aws.ToString(d.Id) }) {
+		return Deployment{}, false, nil
+	}
+	return Deployment{
+		Service: c.Service, ID: aws.ToString(d.Id), Created: aws.ToTime(d.CreatedAt),
+		TaskDefinition: aws.ToString(d.TaskDefinition), Wants: c.toVerify(),
+	}, true, nil
+}
+
 // define returns the ARN of the task definition to deploy, after registering it where
 // the change asks for that.
 func (c Change) define(ctx context.Context, client definitionWriter) (string, error) {

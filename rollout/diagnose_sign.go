@@ -78,9 +78,9 @@ func (s sign) ran() string {
 	}
 	seconds := stop.Sub(*s.task.StartedAt).Seconds()
 	if seconds < 120 {
-		return fmt.Sprintf(" %.0f s after it started", seconds)
+		return fmt.Sprintf(", %.0f s after it started", seconds)
 	}
-	return fmt.Sprintf(" %.0f minutes after it started", seconds/60)
+	return fmt.Sprintf(", %.0f minutes after it started", seconds/60)
 }
 
 // serviceFlags are the flags that name the service to slipway and the cluster to aws.

@@ -192,8 +192,8 @@ func TestCauseOfEvents(t *testing.T) {
 
 func TestCauseOfExit(t *testing.T) {
 	tests := map[int32]string{
-		0:   "container web ended with code 0 3 s after it started: a service's program must keep running",
-		1:   "container web ended with code 1 3 s after it started: its last lines say why",
+		0:   "container web ended with code 0, 3 s after it started: a service's program must keep running",
+		1:   "container web ended with code 1, 3 s after it started: its last lines say why",
 		127: "a command that is missing",
 		137: "(SIGKILL)", 139: "(SIGSEGV)", 143: "(SIGTERM)", 134: "(SIGABRT)",
 	}
