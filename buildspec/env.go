@@ -1,6 +1,6 @@
 // Package buildspec is what Slipway knows of CodeBuild: the variables a build
-// job finds in its environment, read once into plain values. It is pure: it
-// calls nothing and keeps nothing.
+// job finds in its environment, the buildspec it runs, written or checked, and
+// the IAM policy it needs. It is pure: it calls nothing and keeps nothing.
 package buildspec
 
 import (

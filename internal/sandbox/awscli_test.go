@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -14,23 +15,26 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// awsCLI finds version 2 of the AWS CLI, Debian's before what a version
-// manager may have put in front of it.
-func awsCLI(t *testing.T) string {
-	t.Helper()
+// findAWSCLI looks for version 2 of the AWS CLI, Debian's before what a version manager
+// may have put in front of it, and returns "" where there is none.
+var findAWSCLI = sync.OnceValue(func() string {
 	for _, name := range []string{"/usr/bin/aws", "aws"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
-		}
-		out, err := exec.CommandContext(t.Context(), path, "--version").Output()
+		out, err := exec.Command(name, "--version").Output()
 		if err == nil && bytes.HasPrefix(out, []byte("aws-cli/2.")) {
-			return path
+			return name
 		}
 	}
-	t.Skip("LEFT OUT: the check of the sandbox's answers by the AWS CLI, which holds them against Amazon's own models; " +
-		"to run it: apt-get install awscli")
 	return ""
+})
+
+func awsCLI(t *testing.T) string {
+	t.Helper()
+	path := findAWSCLI()
+	if path == "" {
+		t.Skip("LEFT OUT: the check of the sandbox's answers by the AWS CLI, which holds them against Amazon's own models; " +
+			"to run it: apt-get install awscli")
+	}
+	return path
 }
 
 // runAWS runs the AWS CLI on a sandbox and returns what it prints.

@@ -22,6 +22,7 @@ func newCodeDeploy() jsonService {
 			"GetDeploymentGroup":       codeDeployAction(getDeploymentGroup),
 			"BatchGetDeploymentGroups": codeDeployAction(batchGetDeploymentGroups),
 			"ListDeploymentGroups":     codeDeployAction(listDeploymentGroups),
+			"GetDeploymentConfig":      codeDeployAction(getDeploymentConfig),
 			"CreateDeployment":         codeDeployAction(createDeployment),
 			"GetDeployment":            codeDeployAction(getDeployment),
 			"StopDeployment":           codeDeployAction(stopDeployment),

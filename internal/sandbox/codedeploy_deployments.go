@@ -84,7 +84,7 @@ func createDeployment(d *codeDeploy, in createDeploymentIn) (out createDeploymen
 		return out, err
 	}
 	config := cmp.Or(in.DeploymentConfigName, g.config())
-	if _, err := shiftTime(config); err != nil {
+	if _, err := shiftOf(config); err != nil {
 		return out, err
 	}
 	if a := g.attempted; a != nil && !a.ended() {

@@ -98,7 +98,7 @@ func (g *cdGroup) check() error {
 	case g.LoadBalancer == nil || len(g.LoadBalancer.Pairs) == 0:
 		return &apiError{"InvalidLoadBalancerInfoException", "For ECS deployment group, targetGroupPairInfoList is required"}
 	}
-	_, err := shiftTime(g.config())
+	_, err := shiftOf(g.config())
 	return err
 }
 

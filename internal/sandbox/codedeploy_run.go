@@ -39,25 +39,6 @@ type cdRun struct {
 
 func (r *cdRun) gone(set *ecsDeployment) bool { return !slices.Contains(r.service.sets, set) }
 
-// shiftTime is how long a deployment configuration takes to move the traffic.
-// Only the predefined ones for ECS are known.
-func shiftTime(config string) (time.Duration, error) {
-	switch config {
-	case "CodeDeployDefault.ECSAllAtOnce":
-		return 0, nil
-	case "CodeDeployDefault.ECSLinear10PercentEvery1Minutes":
-		return 9 * time.Minute, nil
-	case "CodeDeployDefault.ECSLinear10PercentEvery3Minutes":
-		return 27 * time.Minute, nil
-	case "CodeDeployDefault.ECSCanary10Percent5Minutes":
-		return 5 * time.Minute, nil
-	case "CodeDeployDefault.ECSCanary10Percent15Minutes":
-		return 15 * time.Minute, nil
-	default:
-		return 0, apiErrorf("DeploymentConfigDoesNotExistException", "No Deployment Configuration found for name: %s", config)
-	}
-}
-
 // service is the one that a group deploys to.
 func (d *codeDeploy) service(g *cdGroup) (*ecsService, error) {
 	return d.ecs.service(g.ECSServices[0].ClusterName, g.ECSServices[0].ServiceName)
@@ -169,8 +150,8 @@ func (d *codeDeploy) ready(n *cdDeployment) {
 		return
 	}
 	n.run.stage = cdShifting
-	wait, _ := shiftTime(n.config) // looked at when the deployment was made
-	d.later(n, wait, func() { d.shifted(n) })
+	shift, _ := shiftOf(n.config) // looked at when the deployment was made
+	d.later(n, shift.time(), func() { d.shifted(n) })
 }
 
 // shifted makes the replacement task set the primary one.

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -417,5 +418,29 @@ func TestCallsAreNamed(t *testing.T) {
 	}
 	if !slices.Equal(named, want) {
 		t.Errorf("calls are %q, want %q", named, want)
+	}
+}
+
+func TestCodeDeployConfigs(t *testing.T) {
+	b := startBlueGreen(t)
+	for name, want := range map[string]string{
+		"ECSAllAtOnce":                    "AllAtOnce 0 0",
+		"ECSCanary10Percent15Minutes":     "TimeBasedCanary 10 15",
+		"ECSLinear10PercentEvery3Minutes": "TimeBasedLinear 10 3",
+	} {
+		out, err := b.cd.GetDeploymentConfig(t.Context(), &codedeploy.GetDeploymentConfigInput{DeploymentConfigName: aws.String("CodeDeployDefault." + name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := out.DeploymentConfigInfo.TrafficRoutingConfig
+		canary, linear := cmp.Or(r.TimeBasedCanary, &types.TimeBasedCanary{}), cmp.Or(r.TimeBasedLinear, &types.TimeBasedLinear{})
+		got := fmt.Sprint(r.Type, " ", canary.CanaryPercentage+linear.LinearPercentage, " ", canary.CanaryInterval+linear.LinearInterval)
+		if got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	_, err := b.cd.GetDeploymentConfig(t.Context(), &codedeploy.GetDeploymentConfigInput{DeploymentConfigName: aws.String("mine")})
+	if !errors.As(err, new(*types.DeploymentConfigDoesNotExistException)) {
+		t.Errorf("error %v", err)
 	}
 }

@@ -62,10 +62,22 @@ func (s *s3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Method = http.MethodGet
 	}
 	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
-	s.fake.ServeHTTP(&objectAnswer{ResponseWriter: w, reading: reading, asked: asked}, r)
+	answer := &objectAnswer{ResponseWriter: w, reading: reading, asked: asked, versionless: !s.hasVersions(s3Bucket(r))}
+	s.fake.ServeHTTP(answer, r)
+	answer.finish()
 	if r.Method == http.MethodDelete && s3Key(r) == "" {
 		s.forgetIfGone(s3Bucket(r))
 	}
+}
+
+// hasVersions tells whether a bucket keeps versions or once did.
+func (s *s3) hasVersions(bucket string) bool {
+	versioned, ok := s.backend.(gofakes3.VersionedBackend)
+	if !ok {
+		return false
+	}
+	config, err := versioned.VersioningConfiguration(bucket)
+	return err == nil && config.Status != ""
 }
 
 func (s *s3) forgetIfGone(bucket string) {
@@ -131,12 +143,14 @@ func setEncoding(h http.Header) {
 }
 
 // objectAnswer leaves an object's checksum out where S3 does: when it is not
-// asked for, and from parts of an object.
+// asked for, and from parts of an object. It leaves out as well the version
+// that gofakes3 gives to objects of buckets that keep none.
 type objectAnswer struct {
 	http.ResponseWriter
-	reading bool // the request is for an object's content or headers
-	asked   bool // and wants its checksum
-	begun   bool
+	reading     bool // the request is for an object's content or headers
+	asked       bool // and wants its checksum
+	versionless bool // the bucket never kept versions
+	begun       bool
 }
 
 // WriteHeader is where the headers are final.
@@ -146,8 +160,18 @@ func (a *objectAnswer) WriteHeader(status int) {
 			a.Header().Del(name)
 		}
 	}
+	if !a.begun && a.versionless {
+		a.Header().Del("X-Amz-Version-Id")
+	}
 	a.begun = true
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// finish begins an answer without body or status, such as one to a HEAD.
+func (a *objectAnswer) finish() {
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
 }
 
 // Write makes an implicit status explicit.

@@ -126,6 +126,8 @@ type Server struct {
 	scalable scalableTargets
 	deploys  codeDeploys
 
+	pipelines codePipelines
+
 	mu         sync.Mutex
 	closed     bool
 	servers    []*http.Server
@@ -170,7 +172,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.trouble = newTrouble(s.clock)
 	s.logs = newLogStore(o.Account, s.clock)
 	s.s3 = newS3(s.clock)
-	s.json = []jsonService{newECR(), newECS(), newLogs(), newAutoscaling(), newCodeDeploy()}
+	s.json = []jsonService{newECR(), newECS(), newLogs(), newAutoscaling(), newCodeDeploy(), newCodePipeline()}
 	host := o.PublicAddr
 	if host == "" {
 		host = s.addr

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -30,22 +31,40 @@ type gap struct {
 }
 
 func gaps() []gap {
+	cli := []string{"/usr/bin/aws", "aws"}
 	return []gap{
 		{"every test against a real BuildKit daemon", enginetest.Available(), true},
-		{"the sandbox's answers checked by the AWS CLI, against Amazon's own models", awsCLI(), false},
+		{"the sandbox's answers checked by the AWS CLI, against Amazon's own models", awsCLI(cli), false},
+		{"the sandbox's service deployments and revisions checked by the AWS CLI", newAWSCLI(cli), false},
 		{"the sandbox held against moto, which imitates the same services", moto(), false},
 		{"builds from a remote git context", gitServer(), false},
 	}
 }
 
 // awsCLI looks for version 2, as Debian's awscli is.
-func awsCLI() error {
-	for _, name := range []string{"/usr/bin/aws", "aws"} {
+func awsCLI(names []string) error {
+	for _, name := range names {
 		if out, err := exec.Command(name, "--version").Output(); err == nil && strings.HasPrefix(string(out), "aws-cli/2.") {
 			return nil
 		}
 	}
 	return errors.New("no AWS CLI of version 2 in PATH (apt-get install awscli)")
+}
+
+// newAWSCLI looks, beside version 2, for any version that knows service deployments,
+// which came in October 2024.
+func newAWSCLI(names []string) error {
+	if err := awsCLI(names); err != nil {
+		return err
+	}
+	for _, name := range names {
+		// It always fails, for want of --service; an older one does not get as far.
+		out, err := exec.Command(name, "ecs", "list-service-deployments").CombinedOutput()
+		if err != nil && bytes.Contains(out, []byte("--service")) && !bytes.Contains(out, []byte("nvalid choice")) {
+			return nil
+		}
+	}
+	return errors.New("the AWS CLI is older than October 2024 (pip install awscli)")
 }
 
 func moto() error {

@@ -1,0 +1,179 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// SourceOptions say what of a directory is sent.
+type SourceOptions struct {
+	// Dir is the directory. A link to one is followed.
+	Dir string
+	// RespectIgnore leaves out what .dockerignore and .gitignore files name. Each
+	// .dockerignore holds below its own directory; the files that a build starts from
+	// (Dockerfiles, compose files, buildspecs, .dockerignore) stay, as long as their
+	// directory does. What git ignores git is asked, so a tracked file stays.
+	RespectIgnore bool
+	// AllowSecrets lets files through that look like secrets.
+	AllowSecrets bool
+}
+
+// Source is what of a directory will be sent, read but not packed.
+type Source struct {
+	// Dir is the directory, links followed.
+	Dir string
+	// Entries are its directories, files and links by name, without .git.
+	Entries []SourceEntry
+	// Secrets are the entries that look like secrets; only with AllowSecrets there
+	// are any.
+	Secrets []Secret
+	// LeftOut counts the files and directories that an ignore file names; a directory
+	// counts once.
+	LeftOut int
+}
+
+// Files counts the files and links.
+func (s *Source) Files() int {
+	n := 0
+	for _, e := range s.Entries {
+		if !e.Mode.IsDir() {
+			n++
+		}
+	}
+	return n
+}
+
+// SourceEntry is one directory, file or symbolic link.
+type SourceEntry struct {
+	// Name is relative to the directory and has slashes, none at the end.
+	Name string
+	// Mode holds the type and the permissions.
+	Mode fs.FileMode
+	// Size is in bytes, 0 for what is no file.
+	Size int64
+}
+
+// SourceProblem is what cannot be sent, and why.
+type SourceProblem struct{ Name, Reason string }
+
+// SourceError names everything in a directory that stands in the way of sending it.
+type SourceError struct {
+	Dir      string
+	Problems []SourceProblem
+	remedy   string
+}
+
+func (e *SourceError) Error() string {
+	const most = 20
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q cannot be sent: ", e.Dir)
+	for i, p := range e.Problems[:min(most, len(e.Problems))] {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		if p.Name != "" {
+			fmt.Fprintf(&b, "%q: ", p.Name)
+		}
+		b.WriteString(p.Reason)
+	}
+	if more := len(e.Problems) - most; more > 0 {
+		fmt.Fprintf(&b, "; and %d more", more)
+	}
+	return b.String()
+}
+
+// Hint is what to do about it.
+func (e *SourceError) Hint() string { return e.remedy }
+
+func badSource(dir, remedy, format string, args ...any) *SourceError {
+	return &SourceError{dir, []SourceProblem{{"", fmt.Sprintf(format, args...)}}, remedy}
+}
+
+// What a zip without its 64-bit extensions holds, from sections 4.3.16 and 4.4 of
+// PKWARE's APPNOTE. Not every program that unpacks sources knows the extensions.
+const (
+	maxEntries   = 1<<16 - 1
+	maxEntrySize = 1<<32 - 1
+)
+
+// ReadSource finds what of a directory will be sent and looks into the files for
+// secrets; nothing is written. Errors are a *SourceError, a *SecretsError, or what ended
+// ctx.
+func ReadSource(ctx context.Context, o SourceOptions) (*Source, error) {
+	dir, err := sourceDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, badSource(o.Dir, "name a directory that may be read", "%v", cause(err))
+	}
+	defer root.Close()
+	return readTree(ctx, dir, root.FS(), o)
+}
+
+func sourceDir(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", badSource(dir, "name the directory by an absolute path", "%v", err)
+	}
+	abs, err = filepath.EvalSymlinks(abs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", badSource(dir, "name the directory to send", "there is no such directory")
+	}
+	if err != nil {
+		return "", badSource(dir, "name a directory that may be read", "%v", cause(err))
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return "", badSource(dir, "name a directory that may be read", "%v", cause(err))
+	}
+	if !info.IsDir() {
+		return "", badSource(dir, "name the directory that it lies in", "it is no directory")
+	}
+	return abs, nil
+}
+
+// readTree is ReadSource on an open directory.
+func readTree(ctx context.Context, dir string, tree fs.FS, o SourceOptions) (*Source, error) {
+	w := &sourceWalk{ctx: ctx, dir: dir, tree: tree, respect: o.RespectIgnore, source: &Source{Dir: dir}}
+	if err := w.run(); err != nil {
+		return nil, err
+	}
+	s := w.source
+	slices.SortFunc(s.Entries, func(a, b SourceEntry) int { return strings.Compare(a.Name, b.Name) })
+	secrets, unreadable, err := findSecrets(ctx, tree, s.Entries)
+	if err != nil {
+		return nil, err
+	}
+	if problems := slices.Concat(w.problems, unreadable); len(problems) > 0 {
+		slices.SortFunc(problems, func(a, b SourceProblem) int { return strings.Compare(a.Name, b.Name) })
+		return nil, &SourceError{dir, problems, "remove or mend what is named, or put it in .dockerignore or .gitignore and add --respect-ignore"}
+	}
+	if n := len(s.Entries); n > maxEntries {
+		return nil, badSource(dir, "leave out what the build does not need (--respect-ignore)", "%d files and directories are more than the %d that a plain zip holds", n, maxEntries)
+	}
+	if s.Files() == 0 {
+		return nil, badSource(dir, "name the directory that holds the project", "there is no file to send")
+	}
+	if len(secrets) > 0 && !o.AllowSecrets {
+		return nil, &SecretsError{dir, secrets}
+	}
+	s.Secrets = secrets
+	return s, nil
+}
+
+// cause is an error without the path, which is told beside it.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,164 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// sourceWalk collects the entries of a directory.
+type sourceWalk struct {
+	ctx     context.Context
+	dir     string
+	tree    fs.FS
+	respect bool
+
+	source   *Source
+	problems []SourceProblem
+	git      gitIgnored
+}
+
+func (w *sourceWalk) run() error {
+	if w.respect {
+		if err := w.git.read(w.ctx, w.dir, ""); err != nil {
+			return err
+		}
+	}
+	return w.walk(".", nil)
+}
+
+// walk goes through the directory called name, "." for the top, under the ignore files
+// of the directories above it.
+func (w *sourceWalk) walk(name string, above dockerIgnores) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	children, err := fs.ReadDir(w.tree, name)
+	if err != nil {
+		w.problem(name, "it cannot be read: %v", cause(err))
+		return nil
+	}
+	scopes, err := w.scopes(name, children, above)
+	if err != nil {
+		return err
+	}
+	for _, c := range children {
+		if c.Name() == ".git" {
+			continue
+		}
+		if err := w.visit(path.Join(name, c.Name()), c, scopes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scopes reads the ignore files of a directory.
+func (w *sourceWalk) scopes(name string, children []fs.DirEntry, above dockerIgnores) (dockerIgnores, error) {
+	if !w.respect {
+		return nil, nil
+	}
+	scopes := above
+	for _, c := range children {
+		switch c.Name() {
+		case ".dockerignore":
+			data, err := fs.ReadFile(w.tree, path.Join(name, c.Name()))
+			if err != nil {
+				w.problem(path.Join(name, c.Name()), "it cannot be read: %v", cause(err))
+				continue
+			}
+			if scopes, err = above.with(name, data); err != nil {
+				return nil, badSource(w.dir, "correct the pattern", "%q: %v", path.Join(name, c.Name()), err)
+			}
+		case ".git":
+			// A repository within one: git does not look into it from outside.
+			if name == "." {
+				continue
+			}
+			if err := w.git.read(w.ctx, w.dir, name); err != nil {
+				return nil, err
+			}
+		case ".gitignore":
+			if w.git.missing {
+				return nil, badSource(w.dir, "install git, or leave --respect-ignore out", "%q is there, and git is not installed to tell what it means", path.Join(name, c.Name()))
+			}
+		}
+	}
+	return scopes, nil
+}
+
+// visit takes one entry and goes on below it.
+func (w *sourceWalk) visit(name string, e fs.DirEntry, scopes dockerIgnores) error {
+	if w.git.ignores(name, e.IsDir()) {
+		w.source.LeftOut++
+		return nil
+	}
+	verdict, below, err := scopes.judge(name, e.IsDir())
+	if err != nil {
+		return badSource(w.dir, "correct the pattern", "the .dockerignore files cannot be held against %q: %v", name, err)
+	}
+	switch verdict {
+	case leaveOut:
+		w.source.LeftOut++
+		return nil
+	case lookInside:
+		return w.walk(name, below)
+	}
+	info, err := e.Info()
+	if errors.Is(err, fs.ErrNotExist) {
+		w.problem(name, "it went away while the directory was read")
+		return nil
+	}
+	if err != nil {
+		w.problem(name, "it cannot be read: %v", cause(err))
+		return nil
+	}
+	if w.add(name, info) && e.IsDir() {
+		return w.walk(name, below)
+	}
+	return nil
+}
+
+// add takes what a zip can carry.
+func (w *sourceWalk) add(name string, info fs.FileInfo) bool {
+	entry := SourceEntry{Name: name, Mode: info.Mode()}
+	switch kind := info.Mode().Type(); {
+	case !utf8.ValidString(name):
+		w.problem(name, "its name is not UTF-8")
+		return false
+	case strings.Contains(name, `\`):
+		w.problem(name, `its name has a \, which is a separator elsewhere`)
+		return false
+	case kind == 0 && info.Size() > maxEntrySize:
+		w.problem(name, "its %d bytes are more than a plain zip holds", info.Size())
+		return false
+	case kind == 0:
+		entry.Size = info.Size()
+	case kind != fs.ModeDir && kind != fs.ModeSymlink:
+		w.problem(name, "it is a %s", kindOf(kind))
+		return false
+	}
+	w.source.Entries = append(w.source.Entries, entry)
+	return true
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	case m&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	default:
+		return "special file"
+	}
+}
+
+func (w *sourceWalk) problem(name, format string, args ...any) {
+	w.problems = append(w.problems, SourceProblem{name, fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,281 @@
+package artifact
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+type pipelineAPI interface {
+	ListPipelineExecutions(context.Context, *codepipeline.ListPipelineExecutionsInput, ...func(*codepipeline.Options)) (*codepipeline.ListPipelineExecutionsOutput, error)
+	GetPipelineExecution(context.Context, *codepipeline.GetPipelineExecutionInput, ...func(*codepipeline.Options)) (*codepipeline.GetPipelineExecutionOutput, error)
+	ListActionExecutions(context.Context, *codepipeline.ListActionExecutionsInput, ...func(*codepipeline.Options)) (*codepipeline.ListActionExecutionsOutput, error)
+}
+
+// PipelineFollower follows what CodePipeline does with a submitted object.
+type PipelineFollower struct {
+	API  pipelineAPI
+	Name string
+	// First and Max bound the pauses between two rounds of questions; 1 s and 10 s if 0.
+	First, Max time.Duration
+	// Appear is how long an execution may take to start: CodePipeline looks at a bucket
+	// once a minute where no event tells it. 5 minutes if 0.
+	Appear time.Duration
+}
+
+// PipelineRun is one execution of a pipeline and how it stands or ended.
+type PipelineRun struct {
+	ExecutionID string
+	// Status is one of types.PipelineExecutionStatus: Succeeded, Failed, Stopped …
+	Status types.PipelineExecutionStatus
+	// Summary is what CodePipeline says about the status, often nothing.
+	Summary string
+	// Failed are the actions that failed, in the order of their end.
+	Failed []PipelineAction
+}
+
+// PipelineAction is one action of an execution.
+type PipelineAction struct {
+	Stage, Name string
+	// Category is the kind: Source, Build, Test, Deploy, Approval …
+	Category types.ActionCategory
+	Status   types.ActionExecutionStatus
+	// Message is what the action itself says, and URL where more is to be read.
+	Message, URL string
+}
+
+// PipelineNews is one line to show. Stage and Action are empty in what concerns the
+// whole execution.
+type PipelineNews struct{ Stage, Action, Text string }
+
+// NoExecutionError tells that no execution started from a version in time.
+type NoExecutionError struct {
+	Pipeline, Version string
+	Waited            time.Duration
+}
+
+func (e *NoExecutionError) Error() string {
+	return fmt.Sprintf("pipeline %q: no execution has started from version %s within %s", e.Pipeline, e.Version, e.Waited)
+}
+
+// Hint is what to do about it.
+func (e *NoExecutionError) Hint() string {
+	return "see that the pipeline's source names this bucket and key and detects changes; `aws codepipeline start-pipeline-execution` starts one by hand"
+}
+
+// Check asks whether the pipeline is there and may be read: one ListPipelineExecutions.
+// What the SDK answers is wrapped.
+func (f PipelineFollower) Check(ctx context.Context) error {
+	_, err := f.API.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(f.Name), MaxResults: aws.Int32(1)})
+	if err != nil {
+		return fmt.Errorf("reading pipeline %q: %w", f.Name, err)
+	}
+	return nil
+}
+
+// Follow finds the newest execution, of the last hundred, that started from an object's
+// version, and follows it to its end: one ListPipelineExecutions a round until it is
+// found, then one GetPipelineExecution and one ListActionExecutions (for each hundred
+// actions) a round. However it ends is no error.
+//
+// report gets the news; nil is allowed. AWS being out of reach, throttling or faulty is
+// told once and borne until ctx ends. Errors are a *NoExecutionError, or wrap what the
+// SDK answered or what ended ctx; the run is then as it was last seen.
+func (f PipelineFollower) Follow(ctx context.Context, version string, report func(PipelineNews)) (PipelineRun, error) {
+	if report == nil {
+		report = func(PipelineNews) {}
+	}
+	w := &pipelineWatch{PipelineFollower: f, report: report, told: map[string]string{}}
+	if err := w.find(ctx, version); err != nil {
+		return w.run, err
+	}
+	report(PipelineNews{Text: "execution " + w.run.ExecutionID})
+	err := w.rounds(ctx, func(ctx context.Context) (bool, error) { return w.round(ctx) })
+	return w.run, err
+}
+
+type pipelineWatch struct {
+	PipelineFollower
+	report  func(PipelineNews)
+	run     PipelineRun
+	told    map[string]string // by action execution
+	waiting bool              // that AWS does not answer has been told
+}
+
+// rounds calls step until it is done.
+func (w *pipelineWatch) rounds(ctx context.Context, step func(context.Context) (bool, error)) error {
+	pause := cmp.Or(w.First, time.Second)
+	for {
+		done, err := step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("pipeline %q: %w", w.Name, ctx.Err())
+		case err != nil && !passing(err):
+			return fmt.Errorf("pipeline %q: %w", w.Name, err)
+		case err != nil && !w.waiting:
+			w.waiting = true
+			w.report(PipelineNews{Text: fmt.Sprintf("AWS does not tell, asking on: %v", err)})
+		case err == nil:
+			w.waiting = false
+		}
+		if done {
+			return nil
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("pipeline %q: %w", w.Name, ctx.Err())
+		}
+		pause = min(pause+pause/2, max(cmp.Or(w.Max, 10*time.Second), pause))
+	}
+}
+
+// passing tells an error that asking again may change.
+func passing(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return true // no answer at all
+	}
+	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
+	var answer *smithyhttp.ResponseError
+	return throttled || errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusInternalServerError
+}
+
+// find looks for the execution until it is there.
+func (w *pipelineWatch) find(ctx context.Context, version string) error {
+	limit := cmp.Or(w.Appear, 5*time.Minute)
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := w.rounds(bounded, func(ctx context.Context) (bool, error) {
+		out, err := w.API.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(w.Name), MaxResults: aws.Int32(100)})
+		if err != nil {
+			return false, err
+		}
+		i := slices.IndexFunc(out.PipelineExecutionSummaries, func(s types.PipelineExecutionSummary) bool {
+			return slices.ContainsFunc(s.SourceRevisions, func(r types.SourceRevision) bool { return aws.ToString(r.RevisionId) == version })
+		})
+		if i < 0 {
+			return false, nil
+		}
+		found := out.PipelineExecutionSummaries[i]
+		w.run.ExecutionID, w.run.Status = aws.ToString(found.PipelineExecutionId), found.Status
+		return true, nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return &NoExecutionError{w.Name, version, limit}
+	}
+	return err
+}
+
+// round reads the status first, so that the actions read after an end have all ended.
+func (w *pipelineWatch) round(ctx context.Context) (done bool, err error) {
+	out, err := w.API.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: aws.String(w.Name), PipelineExecutionId: aws.String(w.run.ExecutionID)})
+	if err != nil {
+		return false, err
+	}
+	actions, err := w.actions(ctx)
+	if err != nil {
+		return false, err
+	}
+	w.tell(actions)
+	if e := out.PipelineExecution; e != nil {
+		w.run.Status, w.run.Summary = e.Status, aws.ToString(e.StatusSummary)
+	}
+	switch w.run.Status {
+	case types.PipelineExecutionStatusInProgress, types.PipelineExecutionStatusStopping, "":
+		return false, nil
+	default:
+		return true, nil
+	}
+}
+
+// actions are those of the execution, by the time of their last change.
+func (w *pipelineWatch) actions(ctx context.Context) ([]types.ActionExecutionDetail, error) {
+	var all []types.ActionExecutionDetail
+	pages := codepipeline.NewListActionExecutionsPaginator(w.API, &codepipeline.ListActionExecutionsInput{
+		PipelineName: aws.String(w.Name),
+		Filter:       &types.ActionExecutionFilter{PipelineExecutionId: aws.String(w.run.ExecutionID)},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.ActionExecutionDetails...)
+	}
+	slices.SortStableFunc(all, func(a, b types.ActionExecutionDetail) int {
+		return aws.ToTime(a.LastUpdateTime).Compare(aws.ToTime(b.LastUpdateTime))
+	})
+	return all, nil
+}
+
+// tell reports what is new of the actions and keeps those that failed.
+func (w *pipelineWatch) tell(actions []types.ActionExecutionDetail) {
+	w.run.Failed = nil
+	for _, d := range actions {
+		a := actionOf(d)
+		if a.Status == types.ActionExecutionStatusFailed {
+			w.run.Failed = append(w.run.Failed, a)
+		}
+		if id, text := aws.ToString(d.ActionExecutionId), a.text(); w.told[id] != text {
+			w.told[id] = text
+			w.report(PipelineNews{a.Stage, a.Name, text})
+		}
+	}
+}
+
+func actionOf(d types.ActionExecutionDetail) PipelineAction {
+	a := PipelineAction{Stage: aws.ToString(d.StageName), Name: aws.ToString(d.ActionName), Status: d.Status}
+	if d.Input != nil && d.Input.ActionTypeId != nil {
+		a.Category = d.Input.ActionTypeId.Category
+	}
+	if d.Output == nil || d.Output.ExecutionResult == nil {
+		return a
+	}
+	r := d.Output.ExecutionResult
+	a.URL = aws.ToString(r.ExternalExecutionUrl)
+	a.Message = aws.ToString(r.ExternalExecutionSummary)
+	if e := r.ErrorDetails; e != nil {
+		a.Message = cmp.Or(aws.ToString(e.Message), a.Message, aws.ToString(e.Code))
+	}
+	return a
+}
+
+// text is an action's line.
+func (a PipelineAction) text() string {
+	switch a.Status {
+	case types.ActionExecutionStatusInProgress:
+		if a.Category == types.ActionCategoryApproval {
+			return with("waits for somebody's approval", a.URL)
+		}
+		return with("started", a.URL)
+	case types.ActionExecutionStatusFailed:
+		return with(with("failed", a.Message), a.URL)
+	case types.ActionExecutionStatusSucceeded:
+		return "succeeded"
+	case types.ActionExecutionStatusAbandoned:
+		return "abandoned"
+	default:
+		return string(a.Status)
+	}
+}
+
+func with(text, more string) string {
+	if more == "" {
+		return text
+	}
+	return text + ": " + more
+}

@@ -1,0 +1,164 @@
+package buildspec
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// shapeRules are about what CodeBuild itself reads of the file.
+var shapeRules = []rule{
+	{
+		name: "version", severity: Breaks,
+		problem: "the version is not 0.2: in 0.1 each command has a shell of its own, so that variables and cd are lost, and others CodeBuild refuses",
+		remedy:  "write version: 0.2",
+		find: func(s *spec) []int {
+			if s.version == nil {
+				return []int{1}
+			}
+			if s.version.Value != "0.2" {
+				return []int{s.version.Line}
+			}
+			return nil
+		},
+	},
+	{
+		name: "no-commands", severity: Breaks,
+		problem: "no phase has a command",
+		remedy:  "`slipway buildspec` prints a whole buildspec",
+		find: func(s *spec) []int {
+			if len(s.commands) == 0 && len(s.faults) == 0 {
+				return []int{1}
+			}
+			return nil
+		},
+	},
+	{
+		name: "unknown-key", severity: Breaks,
+		problem: "CodeBuild knows no such key at the top of the file",
+		remedy:  "the keys are " + strings.Join(topKeys, ", "),
+		find: func(s *spec) []int {
+			var out []int
+			for _, p := range pairs(s.top) {
+				// Others use keys like x-defaults to keep what they refer to.
+				if !slices.Contains(topKeys, p.key) && !strings.HasPrefix(p.key, "x-") {
+					out = append(out, p.line)
+				}
+			}
+			return out
+		},
+	},
+	{
+		name: "runtime", severity: Breaks,
+		problem: "the current build images have no such runtime: the job ends in the install phase",
+		remedy:  "leave runtime-versions out: slipway needs none, and docker comes with the image",
+		find:    unsupportedRuntimes,
+	},
+	{
+		name: "no-artifacts", severity: Breaks,
+		problem: "the build writes definitions and the artifacts do not list them: CodePipeline's deploy action finds no file",
+		remedy:  "list them: artifacts: {files: [imagedefinitions.json]}",
+		find:    unlistedDefinitions,
+	},
+	{
+		name: "privileged", severity: Note,
+		problem: "images are built here, which needs the CodeBuild project in privileged mode; the file does not say so",
+		remedy:  "switch privileged mode on in the project's environment, and say so in a comment",
+		find: func(s *spec) []int {
+			if strings.Contains(strings.ToLower(s.comments), "privileged") {
+				return nil
+			}
+			return first(s.matching(dockerBuild, slipwayBuild))
+		},
+	},
+}
+
+// topKeys are those of "Build specification reference for CodeBuild".
+var topKeys = []string{"version", "run-as", "env", "proxy", "batch", "phases", "reports", "artifacts", "cache"}
+
+// oldest are the oldest versions of the current standard images, Ubuntu 7.0 and
+// Amazon Linux 2023 5.0 ("Available runtimes" in the CodeBuild user guide).
+var oldest = map[string][2]int{"nodejs": {18, 0}, "python": {3, 9}, "ruby": {3, 1}, "golang": {1, 20}, "php": {8, 1}, "dotnet": {6, 0}}
+
+var versionNumber = regexp.MustCompile(`^([0-9]+)(?:\.([0-9]+))?`)
+
+func unsupportedRuntimes(s *spec) []int {
+	var out []int
+	for _, r := range s.runtimes {
+		limit, known := oldest[r.key]
+		m := versionNumber.FindStringSubmatch(r.value.Value)
+		switch {
+		case r.key == "docker":
+			out = append(out, r.line)
+		case known && m != nil:
+			major, _ := strconv.Atoi(m[1])
+			minor, err := strconv.Atoi(m[2])
+			if major < limit[0] || major == limit[0] && err == nil && minor < limit[1] {
+				out = append(out, r.line)
+			}
+		}
+	}
+	return out
+}
+
+// unlistedDefinitions are the commands that write definitions which no artifact
+// pattern takes along.
+func unlistedDefinitions(s *spec) []int {
+	var out []int
+	for _, c := range s.commands {
+		names := definitionsWritten(c)
+		for _, name := range names {
+			if !s.listed(name) {
+				out = append(out, c.line)
+			}
+		}
+	}
+	return out
+}
+
+var (
+	redirected   = regexp.MustCompile(`>\s*["']?([^"'\s]*image(?:definitions|Detail)[^"'\s]*\.json)`)
+	noDefinition = regexp.MustCompile(`--(?:plan|no-latest|rollout|artifact|definitions-dir)\b`)
+)
+
+func definitionsWritten(c command) []string {
+	var out []string
+	for _, m := range redirected.FindAllStringSubmatch(c.text, -1) {
+		out = append(out, m[1])
+	}
+	if slipwayBuild.MatchString(c.text) && !noDefinition.MatchString(c.text) {
+		out = append(out, "imagedefinitions*.json")
+	}
+	return out
+}
+
+// listed tells whether the artifacts take a file along. Of a name with a `*` in
+// it any file is enough.
+func (s *spec) listed(name string) bool {
+	base := path.Base(name)
+	prefix, _, open := strings.Cut(base, "*")
+	return slices.ContainsFunc(s.files, func(pattern string) bool {
+		last := path.Base(pattern)
+		matched, _ := path.Match(last, base)
+		return last == "**" || matched || open && strings.HasPrefix(last, prefix)
+	})
+}
+
+// matching are the lines of commands that one of the expressions fits.
+func (s *spec) matching(exprs ...*regexp.Regexp) []int {
+	var out []int
+	for _, c := range s.commands {
+		if matches(c, exprs...) {
+			out = append(out, c.line)
+		}
+	}
+	return out
+}
+
+func matches(c command, exprs ...*regexp.Regexp) bool {
+	return slices.ContainsFunc(exprs, func(e *regexp.Regexp) bool { return e.MatchString(c.text) })
+}
+
+func first(lines []int) []int { return lines[:min(1, len(lines))] }

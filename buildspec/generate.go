@@ -1,0 +1,104 @@
+package buildspec
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Variables that `slipway build --output env` prints and a generated buildspec
+// exports. HashVariable is the variable of build's flag --hash too: a later
+// action that is given it builds under the same name.
+const (
+	HashVariable     = "SLIPWAY_HASH"     // the hash that was asked for or derived
+	RevisionVariable = "SLIPWAY_REVISION" // what the revision came to be called: the hash, or hash.2
+)
+
+// Spec is what a generated buildspec does.
+type Spec struct {
+	// Install is where slipway comes from; nil where the build image has it.
+	Install *Download
+	// Args are the arguments of `slipway build`, unquoted.
+	Args []string
+	// Files are what the build leaves behind for later pipeline actions,
+	// relative to the source's directory; none where it writes nothing.
+	Files []string
+}
+
+// document has the keys of "Build specification reference for CodeBuild" that
+// a generated buildspec uses.
+type document struct {
+	Version float64 `yaml:"version"`
+	Env     struct {
+		Exported []string `yaml:"exported-variables,flow"`
+	} `yaml:"env"`
+	Phases struct {
+		Build struct {
+			Commands []string `yaml:"commands"`
+		} `yaml:"build"`
+	} `yaml:"phases"`
+	Artifacts *artifacts `yaml:"artifacts,omitempty"`
+}
+
+type artifacts struct {
+	Files []string `yaml:"files"`
+}
+
+// YAML is the buildspec, version 0.2. Everything happens in the build phase:
+// CodeBuild runs post_build after a failed build phase too ("Build phase
+// transitions" in the CodeBuild user guide), so what publishes must not stand
+// there. Errors are an *InstallError.
+func (s Spec) YAML() ([]byte, error) {
+	var d document
+	d.Version = 0.2
+	d.Env.Exported = []string{HashVariable, RevisionVariable}
+	if s.Install != nil {
+		if err := s.Install.Check(); err != nil {
+			return nil, err
+		}
+		d.Phases.Build.Commands = s.Install.commands()
+	}
+	d.Phases.Build.Commands = append(d.Phases.Build.Commands, s.build())
+	if len(s.Files) > 0 {
+		d.Artifacts = &artifacts{s.Files}
+	}
+	out := bytes.NewBufferString(s.comment())
+	e := yaml.NewEncoder(out)
+	e.SetIndent(2)
+	if err := e.Encode(d); err != nil {
+		return nil, fmt.Errorf("writing the buildspec: %w", err)
+	}
+	return out.Bytes(), e.Close()
+}
+
+func (s Spec) comment() string {
+	image := "# slipway, buildkitd and runc are expected in the build image.\n"
+	if s.Install != nil {
+		image = "# buildkitd and runc are expected in the build image or beside slipway.\n"
+	}
+	return "# Written by slipway buildspec. The CodeBuild project needs privileged mode.\n" + image
+}
+
+// build keeps the exit code of slipway: that of `export $(…)` or `eval "$(…)"`
+// would be 0 whatever happened. A revision's name has nothing in it that the
+// shell would split.
+func (s Spec) build() string {
+	words := []string{"slipway", "build", "--output", "env"}
+	for _, a := range s.Args {
+		words = append(words, shellWord(a))
+	}
+	return "variables=$(" + strings.Join(words, " ") + ") && export $variables"
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shellWord quotes what a shell would not leave as it is.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,73 @@
+package buildspec
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Download is a slipway to install, pinned by its checksum.
+type Download struct {
+	// URL is an https:// or s3:// address of the program itself, or of an
+	// archive (.tar.gz, .tgz) that has it, and what is to stand beside it, at
+	// its top.
+	URL string
+	// SHA256 is the checksum of what is downloaded, in 64 hex digits.
+	SHA256 string
+}
+
+// InstallError is a download that cannot be pinned.
+type InstallError struct {
+	// Field is "URL" or "SHA256".
+	Field   string
+	Problem string
+	remedy  string
+}
+
+// Error says what is wrong with the field.
+func (e *InstallError) Error() string { return e.Problem }
+
+// Hint says what to write instead.
+func (e *InstallError) Hint() string { return e.remedy }
+
+var checksum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Check refuses addresses and checksums that a build could not use. Errors are
+// *InstallError.
+func (d Download) Check() error {
+	u, err := url.Parse(d.URL)
+	if err == nil && u.User != nil {
+		return &InstallError{"URL", "the address holds a password, which would stand in the buildspec", "put the file where the job's role may read it: s3://BUCKET/KEY"}
+	}
+	if err != nil || u.Host == "" || u.Path == "" || u.Scheme != "https" && u.Scheme != "s3" {
+		return &InstallError{"URL", fmt.Sprintf("%q is no https:// or s3:// address of a file", d.URL), "write https://HOST/PATH or s3://BUCKET/KEY"}
+	}
+	if !checksum.MatchString(d.SHA256) {
+		return &InstallError{"SHA256", fmt.Sprintf("%q is no SHA-256 checksum in 64 lower-case hex digits", d.SHA256), "sha256sum FILE prints it"}
+	}
+	return nil
+}
+
+// downloaded lies outside the source's directory: there it would make the tree
+// dirty and go into the build's context.
+const downloaded = "/tmp/slipway.download"
+
+// commands fetch, verify and install. CodeBuild ends the phase at the first
+// that fails.
+func (d Download) commands() []string {
+	fetch := "curl -fsSL --retry 5 -o " + downloaded + " " + shellWord(d.URL)
+	if strings.HasPrefix(d.URL, "s3://") {
+		fetch = "aws s3 cp --only-show-errors " + shellWord(d.URL) + " " + downloaded
+	}
+	install := "install -m 755 " + downloaded + " /usr/local/bin/slipway"
+	if d.archive() {
+		install = "tar -xzf " + downloaded + " -C /usr/local/bin"
+	}
+	return []string{fetch, "echo '" + d.SHA256 + "  " + downloaded + "' | sha256sum -c -", install}
+}
+
+func (d Download) archive() bool {
+	u, err := url.Parse(d.URL)
+	return err == nil && (strings.HasSuffix(u.Path, ".tar.gz") || strings.HasSuffix(u.Path, ".tgz"))
+}

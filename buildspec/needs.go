@@ -1,0 +1,117 @@
+package buildspec
+
+import "slices"
+
+// need is what some commands ask of AWS on one kind of resource.
+type need struct {
+	commands []string
+	on       resource
+	actions  []string
+	// when tells under which circumstances; nil is always.
+	when func(Use) bool
+}
+
+func (n need) wanted(u Use) bool {
+	for _, c := range n.commands {
+		// What is asked only with --rollout is asked by build only then; the flag
+		// means nothing to the others.
+		if slices.Contains(u.Commands, c) && (n.when == nil || n.when(u)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Groups of commands that ask alike.
+var (
+	deploying = []string{"rollout", "rollback"}
+	scaling   = []string{"stop", "start"}
+	building  = []string{"build"}
+)
+
+// Circumstances.
+func always(Use) bool       { return true }
+func onECS(u Use) bool      { return len(u.Services) > 0 && !u.NoLatest }
+func rollingOut(u Use) bool { return u.Rollout }
+func named(u Use) bool      { return u.Named }
+func rolling(u Use) bool    { return !u.CodeDeploy }
+func codeDeploy(u Use) bool { return u.CodeDeploy }
+func both(a, b func(Use) bool) func(Use) bool {
+	return func(u Use) bool { return a(u) && b(u) }
+}
+
+// needs is all that slipway asks of AWS.
+var needs = slices.Concat(
+	[]need{
+		// Images.
+		{commands: building, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
+		{commands: building, on: repositories, actions: []string{
+			"ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage",
+			"ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy",
+			"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload",
+		}},
+		{commands: building, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:DescribeImages"}},
+		{commands: building, on: repositories, when: func(u Use) bool { return u.CreateRepositories }, actions: []string{"ecr:CreateRepository", "ecr:TagResource"}},
+		{commands: building, on: artifactObject, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:PutObject"}},
+		// Retention.
+		{commands: []string{"retention"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:GetLifecyclePolicy"}},
+		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return !u.Preview }, actions: []string{"ecr:PutLifecyclePolicy"}},
+		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return u.Preview }, actions: []string{"ecr:StartLifecyclePolicyPreview", "ecr:GetLifecyclePolicyPreview"}},
+		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration"}},
+		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 && !u.Preview }, actions: []string{"s3:PutLifecycleConfiguration"}},
+		// What is there.
+		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetLifecyclePolicy"}},
+		{commands: []string{"status"}, on: repositories, actions: []string{"ecr:BatchGetImage"}},
+		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
+		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
+		// Tags that a deployment moves.
+		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage"}},
+		// Counts.
+		{commands: scaling, on: services, actions: []string{"ecs:UpdateService"}},
+		{commands: []string{"stop"}, on: services, actions: []string{"ecs:TagResource"}},
+		{commands: []string{"start"}, on: services, actions: []string{"ecs:UntagResource"}},
+		{commands: scaling, on: everything, actions: []string{"application-autoscaling:DescribeScalableTargets"}},
+	},
+	images(building, onECS),
+	reading(building, both(onECS, rollingOut)),
+	reading(slices.Concat(deploying, scaling, []string{"status"}), always),
+	reading([]string{"revisions"}, named),
+	deployment(deploying, always),
+	deployment(building, rollingOut),
+)
+
+// images are the digests that services run, as rollout.Images asks for them. Revisions
+// and deployments are kept of services that ECS deploys alone.
+func images(commands []string, when func(Use) bool) []need {
+	return []need{
+		{commands: commands, when: when, on: services, actions: []string{"ecs:DescribeServices"}},
+		{commands: commands, when: when, on: listedTasks, actions: []string{"ecs:ListTasks"}},
+		{commands: commands, when: when, on: tasks, actions: []string{"ecs:DescribeTasks"}},
+		{commands: commands, when: both(when, rolling), on: serviceRevisions, actions: []string{"ecs:DescribeServiceRevisions"}},
+	}
+}
+
+// reading is all of a service, as rollout.Read asks for it.
+func reading(commands []string, when func(Use) bool) []need {
+	return append(images(commands, when),
+		need{commands: commands, when: when, on: everything, actions: []string{"ecs:DescribeTaskDefinition"}},
+		need{commands: commands, when: both(when, rolling), on: serviceDeployments, actions: []string{"ecs:ListServiceDeployments"}},
+	)
+}
+
+// deployment is a deployment, followed to its end and undone if it fails.
+func deployment(commands []string, when func(Use) bool) []need {
+	ecs, other := both(when, rolling), both(when, codeDeploy)
+	return []need{
+		{commands: commands, when: when, on: everything, actions: []string{"ecs:RegisterTaskDefinition"}},
+		{commands: commands, when: when, on: roles, actions: []string{"iam:PassRole"}},
+		{commands: commands, when: both(when, func(u Use) bool { return u.Tags }), on: taskDefinitionTags, actions: []string{"ecs:TagResource"}},
+		{commands: commands, when: when, on: logStreams, actions: []string{"logs:GetLogEvents"}},
+		{commands: commands, when: ecs, on: services, actions: []string{"ecs:UpdateService"}},
+		{commands: commands, when: ecs, on: serviceDeployments, actions: []string{"ecs:DescribeServiceDeployments", "ecs:StopServiceDeployment"}},
+		{commands: commands, when: other, on: deploymentGroups, actions: []string{"codedeploy:CreateDeployment", "codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments"}},
+		{commands: commands, when: other, on: applications, actions: []string{"codedeploy:RegisterApplicationRevision"}},
+		{commands: commands, when: other, on: deploymentConfigs, actions: []string{"codedeploy:GetDeploymentConfig"}},
+		{commands: commands, when: other, on: everything, actions: []string{"codedeploy:StopDeployment"}},
+	}
+}

@@ -1,0 +1,141 @@
+package buildspec
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Policy is an IAM policy ("IAM JSON policy elements reference" in the IAM user
+// guide).
+type Policy struct {
+	Version   string      `json:"Version"`
+	Statement []Statement `json:"Statement"`
+}
+
+// Statement allows actions on resources.
+type Statement struct {
+	Effect    string    `json:"Effect"`
+	Action    []string  `json:"Action"`
+	Resource  []string  `json:"Resource"`
+	Condition Condition `json:"Condition,omitempty"`
+}
+
+// Condition has operators, their keys, and the values that each may have.
+type Condition map[string]map[string][]string
+
+// Use is what a policy is for: commands, how they are called, and on what.
+type Use struct {
+	// Commands are subcommands of slipway, as Commands lists them.
+	Commands []string
+	// CreateRepositories, Rollout, NoLatest, Preview and Previous are the flags of
+	// that name.
+	CreateRepositories, Rollout, NoLatest, Preview bool
+	// CodeDeploy tells that CodeDeploy deploys the ECS services, not ECS.
+	CodeDeploy bool
+	// Tags tells that the task definitions have tags, which each new revision gets.
+	Tags bool
+	// Named tells that flags name the ECS services, not the compose file.
+	Named bool
+	Scope
+}
+
+// UseError is a use for which there is no policy.
+type UseError struct {
+	Problem string
+	remedy  string
+}
+
+// Error says what is wrong.
+func (e *UseError) Error() string { return e.Problem }
+
+// Hint says what to write instead.
+func (e *UseError) Hint() string { return e.remedy }
+
+// Commands are the subcommands that ask AWS anything, in order.
+func Commands() []string {
+	var out []string
+	for _, n := range needs {
+		out = append(out, n.commands...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Policy is the least policy for a use: the same for the same use, statements
+// and everything in them sorted. Errors are *UseError.
+func (u Use) Policy() (Policy, error) {
+	if err := u.check(); err != nil {
+		return Policy{}, err
+	}
+	statements := map[string]*Statement{}
+	for _, n := range needs {
+		if !n.wanted(u) {
+			continue
+		}
+		resources, condition := u.on(n.on)
+		key := fmt.Sprint(resources, condition)
+		if statements[key] == nil {
+			statements[key] = &Statement{Effect: "Allow", Resource: resources, Condition: condition}
+		}
+		statements[key].Action = append(statements[key].Action, n.actions...)
+	}
+	p := Policy{Version: "2012-10-17"}
+	for _, s := range statements {
+		slices.Sort(s.Action)
+		s.Action = slices.Compact(s.Action)
+		p.Statement = append(p.Statement, *s)
+	}
+	slices.SortFunc(p.Statement, func(a, b Statement) int {
+		return cmp.Or(slices.Compare(a.Action, b.Action), slices.Compare(a.Resource, b.Resource))
+	})
+	return p, nil
+}
+
+func (u Use) check() error {
+	if len(u.Commands) == 0 {
+		return &UseError{"no command is named", "name one or several of " + strings.Join(Commands(), ", ")}
+	}
+	for _, c := range u.Commands {
+		if !slices.Contains(Commands(), c) {
+			return &UseError{fmt.Sprintf("there is no permission to list for %q", c), "the commands that ask AWS are " + strings.Join(Commands(), ", ")}
+		}
+	}
+	for _, n := range needs {
+		if n.wanted(u) && len(u.Services) == 0 && n.on.ecs() {
+			return &UseError{"no ECS service is named, neither in the compose file nor by a flag", "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"}
+		}
+	}
+	return nil
+}
+
+// JSON is the policy as IAM takes it, with a new line at its end.
+func (p Policy) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(p); err != nil {
+		return nil, fmt.Errorf("writing the policy: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// Limits of a policy's length, white space not counted ("IAM and AWS STS
+// quotas" in the IAM user guide).
+const (
+	MaxManagedPolicy = 6144  // a policy of its own
+	MaxRolePolicies  = 10240 // all policies in one role together
+)
+
+// Size is the policy's length as IAM counts it, in characters.
+func (p Policy) Size() int {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return 0 // strings alone always can be written
+	}
+	return len(b)
+}

@@ -1,0 +1,212 @@
+package buildspec
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"slipway/internal/golden"
+)
+
+// shopScope is a project with nothing known of the account.
+var shopScope = Scope{
+	Repositories: []Repository{{Name: "shop/express"}, {Name: "shop/flask"}},
+	Services:     []Service{{"shop", "shop"}},
+}
+
+// TestDocs keeps the examples in docs/iam what the table says.
+func TestDocs(t *testing.T) {
+	withArtifact, withBucket := shopScope, shopScope
+	withArtifact.Artifact = "BUCKET/shop/imagedefinitions.zip"
+	withBucket.Buckets = []string{"BUCKET"}
+	for name, use := range map[string]Use{
+		"build":           {Commands: []string{"build"}, Scope: shopScope},
+		"build-first":     {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
+		"build-rollout":   {Commands: []string{"build"}, Rollout: true, Scope: shopScope},
+		"pull-request":    {Commands: []string{"build"}, NoLatest: true, Scope: shopScope},
+		"operator":        {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},
+		"operator-deploy": {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
+		"reader":          {Commands: []string{"revisions", "status"}, Scope: shopScope},
+		"retention":       {Commands: []string{"retention"}, Scope: withBucket},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := use.Policy()
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := p.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Check(t, "../../docs/iam/"+name+".json", text)
+			// The order of what goes in is not in what comes out.
+			slices.Reverse(use.Commands)
+			use.Repositories = slices.Clone(use.Repositories)
+			slices.Reverse(use.Repositories)
+			use.Services = append(slices.Clone(use.Services), use.Services...)
+			again, err := use.Policy()
+			if other, _ := again.JSON(); err != nil || string(other) != string(text) {
+				t.Errorf("in another order: %v\n%s", err, other)
+			}
+		})
+	}
+}
+
+func TestPolicyRefused(t *testing.T) {
+	for _, tt := range []struct {
+		use  Use
+		want string
+	}{
+		{Use{}, "no command"},
+		{Use{Commands: []string{"version"}}, `"version"`},
+		{Use{Commands: []string{"build", ""}}, `""`},
+		{Use{Commands: []string{"rollback"}}, "no ECS service"},
+		{Use{Commands: []string{"build"}, Rollout: true}, "no ECS service"},
+		{Use{Commands: []string{"revisions"}, Named: true}, "no ECS service"},
+	} {
+		_, err := tt.use.Policy()
+		var bad *UseError
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), tt.want) || bad.Hint() == "" {
+			t.Errorf("%+v: got %v, want …%s…", tt.use, err, tt.want)
+		}
+	}
+	for _, ok := range []Use{{Commands: []string{"build"}}, {Commands: []string{"revisions"}}, {Commands: []string{"retention"}}} {
+		if _, err := ok.Policy(); err != nil {
+			t.Errorf("%+v: %v", ok, err)
+		}
+	}
+}
+
+func TestPolicyConditions(t *testing.T) {
+	actions := func(u Use) []string {
+		u.Scope = shopScope
+		p, err := u.Policy()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, s := range p.Statement {
+			out = append(out, s.Action...)
+		}
+		return out
+	}
+	for _, tt := range []struct {
+		use  Use
+		has  string
+		lack string
+	}{
+		{Use{Commands: []string{"build"}}, "ecs:ListTasks", "ecr:CreateRepository ecs:UpdateService s3:PutObject"},
+		{Use{Commands: []string{"build"}, NoLatest: true}, "ecr:PutImage", "ecs:ListTasks ecr:DescribeImages"},
+		{Use{Commands: []string{"build"}, CreateRepositories: true}, "ecr:CreateRepository ecr:TagResource", "ecs:UpdateService"},
+		{Use{Commands: []string{"build"}, Rollout: true}, "iam:PassRole ecs:UpdateService", "ecs:TagResource codedeploy:CreateDeployment"},
+		{Use{Commands: []string{"rollback"}, Tags: true}, "ecs:TagResource", "ecs:UntagResource"},
+		{Use{Commands: []string{"rollback"}, CodeDeploy: true}, "codedeploy:CreateDeployment", "ecs:UpdateService ecs:ListServiceDeployments"},
+		// Another command's flag changes nothing.
+		{Use{Commands: []string{"status"}, Rollout: true, CreateRepositories: true, Tags: true}, "ecs:ListTasks", "ecs:UpdateService ecr:CreateRepository ecs:TagResource"},
+		{Use{Commands: []string{"retention"}, Preview: true}, "ecr:StartLifecyclePolicyPreview", "ecr:PutLifecyclePolicy"},
+	} {
+		got := actions(tt.use)
+		for a := range strings.FieldsSeq(tt.has) {
+			if !slices.Contains(got, a) {
+				t.Errorf("%+v lacks %s", tt.use, a)
+			}
+		}
+		for a := range strings.FieldsSeq(tt.lack) {
+			if slices.Contains(got, a) {
+				t.Errorf("%+v has %s", tt.use, a)
+			}
+		}
+	}
+}
+
+func TestScope(t *testing.T) {
+	place := Scope{Region: "eu-west-1", Account: "123456789012"}
+	with := func(change func(*Scope)) Scope {
+		s := place
+		change(&s)
+		return s
+	}
+	for _, tt := range []struct {
+		name  string
+		scope Scope
+		on    resource
+		want  string
+	}{
+		{"repository", with(func(s *Scope) { s.Repositories = []Repository{{Name: "a/b"}} }), repositories, "arn:aws:ecr:eu-west-1:123456789012:repository/a/b"},
+		{"repository elsewhere", with(func(s *Scope) { s.Repositories = []Repository{{"210987654321", "cn-north-1", "b"}} }), repositories, "arn:aws-cn:ecr:cn-north-1:210987654321:repository/b"},
+		{"no repository", place, repositories, "arn:aws:ecr:eu-west-1:123456789012:repository/REPOSITORY"},
+		{"service", with(func(s *Scope) { s.Services = []Service{{"c", "s"}} }), services, "arn:aws:ecs:eu-west-1:123456789012:service/c/s"},
+		{"default cluster", with(func(s *Scope) { s.Services = []Service{{"", "s"}} }), tasks, "arn:aws:ecs:eu-west-1:123456789012:task/default/*"},
+		{"cluster by ARN", with(func(s *Scope) { s.Services = []Service{{"arn:aws-us-gov:ecs:us-gov-west-1:1:cluster/c", "s"}} }), services, "arn:aws-us-gov:ecs:us-gov-west-1:1:service/c/s"},
+		{"service by ARN", with(func(s *Scope) { s.Services = []Service{{"", "arn:aws:ecs:us-east-2:2:service/c/s"}} }), serviceRevisions, "arn:aws:ecs:us-east-2:2:service-revision/c/s/* arn:aws:ecs:us-east-2:2:service/c/s"},
+		{"services of one cluster", with(func(s *Scope) { s.Services = []Service{{"c", "s"}, {"c", "t"}} }), tasks, "arn:aws:ecs:eu-west-1:123456789012:task/c/*"},
+		{"role", with(func(s *Scope) { s.Roles = []string{"path/r", "/r", "arn:aws:iam::1:role/q"} }), roles, "arn:aws:iam::123456789012:role/path/r arn:aws:iam::123456789012:role/r arn:aws:iam::1:role/q"},
+		{"no role", Scope{}, roles, "arn:aws:iam::ACCOUNT:role/ROLE"},
+		{"object", with(func(s *Scope) { s.Artifact = "b/k" }), artifactObject, "arn:aws:s3:::b/k"},
+		{"bucket in China", Scope{Region: "cn-north-1", Buckets: []string{"b"}}, lifecycleBuckets, "arn:aws-cn:s3:::b"},
+		{"partition given", Scope{Partition: "aws-x", Region: "cn-north-1", Buckets: []string{"b"}}, lifecycleBuckets, "arn:aws-x:s3:::b"},
+		{"log group", with(func(s *Scope) { s.LogGroups = []string{"g"} }), logStreams, "arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:*"},
+	} {
+		got, _ := tt.scope.on(tt.on)
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestEveryARN: all kinds of resource that a need names have ARNs of their own.
+func TestEveryARN(t *testing.T) {
+	scope := shopScope
+	scope.Artifact, scope.Buckets = "b/k", []string{"b"}
+	for _, n := range needs {
+		got, condition := scope.on(n.on)
+		wild := len(got) == 1 && got[0] == "*"
+		if len(got) == 0 || wild && n.on != everything && condition == nil {
+			t.Errorf("%v: %s", n.actions, got)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	scope := Scope{Region: "eu-west-1", Account: "123456789012"}
+	for i := range 100 {
+		scope.Repositories = append(scope.Repositories, Repository{Name: fmt.Sprintf("shop/service-%03d", i)})
+	}
+	p, err := Use{Commands: []string{"build"}, Scope: scope}.Policy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := p.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := len(strings.Join(strings.Fields(string(text)), "")); p.Size() != want || want < MaxManagedPolicy {
+		t.Errorf("size %d, want %d, more than %d", p.Size(), want, MaxManagedPolicy)
+	}
+}
+
+func ExampleUse_Policy() {
+	p, err := Use{
+		Commands: []string{"retention"},
+		Preview:  true,
+		Scope:    Scope{Region: "eu-west-1", Account: "123456789012", Repositories: []Repository{{Name: "shop/web"}}},
+	}.Policy()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range p.Statement {
+		fmt.Println(s.Resource[0])
+		for _, a := range s.Action {
+			fmt.Println(" ", a)
+		}
+	}
+	// Output:
+	// arn:aws:ecr:eu-west-1:123456789012:repository/shop/web
+	//   ecr:DescribeRepositories
+	//   ecr:GetLifecyclePolicy
+	//   ecr:GetLifecyclePolicyPreview
+	//   ecr:StartLifecyclePolicyPreview
+}

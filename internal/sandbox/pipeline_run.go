@@ -1,0 +1,167 @@
+package sandbox
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
+
+// codePipelineExecution is one execution. How it stands follows from when it started
+// and how long its actions take: the stages come one after the other, the actions of a
+// stage at the same time.
+type codePipelineExecution struct {
+	id       string
+	pipeline *codePipeline
+	started  time.Time
+	version  string // of the source's object
+	fates    map[[2]string]PipelineAction
+	stopped  time.Time // zero unless it was
+	reason   string
+}
+
+const (
+	runInProgress = "InProgress"
+	runSucceeded  = "Succeeded"
+	runFailed     = "Failed"
+	runStopped    = "Stopped"
+	runAbandoned  = "Abandoned"
+)
+
+type executionView struct {
+	Pipeline  string           `json:"pipelineName,omitempty"`
+	ID        string           `json:"pipelineExecutionId"`
+	Status    string           `json:"status"`
+	Summary   string           `json:"statusSummary,omitempty"`
+	Start     epoch            `json:"startTime"`
+	Updated   epoch            `json:"lastUpdateTime"`
+	Revisions []sourceRevision `json:"sourceRevisions,omitempty"`
+	Artifacts []sourceRevision `json:"artifactRevisions,omitempty"`
+	Mode      string           `json:"executionMode"`
+}
+
+type sourceRevision struct {
+	Name    string `json:"name,omitempty"`
+	Action  string `json:"actionName,omitempty"`
+	ID      string `json:"revisionId"`
+	Summary string `json:"revisionSummary"`
+}
+
+type actionView struct {
+	Execution string `json:"pipelineExecutionId"`
+	ID        string `json:"actionExecutionId"`
+	Version   int    `json:"pipelineVersion"`
+	Stage     string `json:"stageName"`
+	Name      string `json:"actionName"`
+	Start     epoch  `json:"startTime"`
+	Updated   epoch  `json:"lastUpdateTime"`
+	Status    string `json:"status"`
+	Input     struct {
+		Type          pipelineActionID  `json:"actionTypeId"`
+		Configuration map[string]string `json:"configuration,omitempty"`
+	} `json:"input"`
+	Output actionOutput `json:"output"`
+}
+
+type actionOutput struct {
+	Result struct {
+		ID      string       `json:"externalExecutionId,omitempty"`
+		Summary string       `json:"externalExecutionSummary,omitempty"`
+		URL     string       `json:"externalExecutionUrl,omitempty"`
+		Error   *actionError `json:"errorDetails,omitempty"`
+	} `json:"executionResult"`
+	Variables map[string]string `json:"outputVariables,omitempty"`
+}
+
+type actionError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// actions are those that have started by now, in that order.
+func (e *codePipelineExecution) actions(now time.Time) []actionView {
+	if !e.stopped.IsZero() && now.After(e.stopped) {
+		now = e.stopped
+	}
+	var out []actionView
+	begin := e.started
+	for _, stage := range e.pipeline.declaration.Stages {
+		if begin.After(now) {
+			break
+		}
+		end, broken := begin, false
+		for _, a := range stage.Actions {
+			view, ends := e.action(stage.Name, a, begin, now)
+			out = append(out, view)
+			broken = broken || view.Status == runFailed
+			if ends.After(end) {
+				end = ends
+			}
+		}
+		if broken || end.After(now) {
+			break
+		}
+		begin = end
+	}
+	return out
+}
+
+// action is one that began, as it stands now, and when it ends.
+func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin, now time.Time) (actionView, time.Time) {
+	fate := e.fates[[2]string{e.pipeline.declaration.Name, a.Name}]
+	ends := begin.Add(cmp.Or(fate.Takes, 200*time.Millisecond))
+	v := actionView{
+		Execution: e.id, ID: fmt.Sprintf("%s-%s-%s", e.id, stage, a.Name), Version: e.pipeline.declaration.Version,
+		Stage: stage, Name: a.Name, Start: epoch(begin), Updated: epoch(begin), Status: runInProgress,
+	}
+	v.Input.Type, v.Input.Configuration = a.ActionTypeID, a.Configuration
+	v.Output.Result.URL = fate.URL
+	switch {
+	case ends.After(now):
+		if !e.stopped.IsZero() {
+			v.Status, v.Updated = runAbandoned, epoch(e.stopped)
+		}
+		return v, ends
+	case fate.Error != "":
+		v.Status = runFailed
+		v.Output.Result.Error = &actionError{"JobFailed", fate.Error}
+	default:
+		v.Status = runSucceeded
+	}
+	v.Updated, v.Output.Result.Summary = epoch(ends), fate.Summary
+	if a.Name == e.pipeline.source.action && v.Status == runSucceeded {
+		v.Output.Variables = map[string]string{"BucketName": e.pipeline.source.bucket, "ObjectKey": e.pipeline.source.key, "VersionId": e.version}
+	}
+	return v, ends
+}
+
+// view is the execution as it stands now.
+func (e *codePipelineExecution) view(now time.Time) executionView {
+	actions := e.actions(now)
+	v := executionView{Pipeline: e.pipeline.declaration.Name, ID: e.id, Status: runSucceeded, Start: epoch(e.started), Updated: epoch(e.started), Mode: "SUPERSEDED"}
+	done := 0
+	for _, a := range actions {
+		if time.Time(a.Updated).After(time.Time(v.Updated)) {
+			v.Updated = a.Updated
+		}
+		switch a.Status {
+		case runFailed:
+			v.Status = runFailed
+		case runSucceeded:
+			done++
+		}
+		if a.Name == e.pipeline.source.action && a.Status == runSucceeded {
+			v.Revisions = []sourceRevision{{Action: a.Name, ID: e.version, Summary: "Amazon S3 version id: " + e.version}}
+		}
+	}
+	total := 0
+	for _, s := range e.pipeline.declaration.Stages {
+		total += len(s.Actions)
+	}
+	switch {
+	case !e.stopped.IsZero():
+		v.Status, v.Summary, v.Updated = runStopped, e.reason, epoch(e.stopped)
+	case v.Status != runFailed && done < total:
+		v.Status = runInProgress
+	}
+	return v
+}

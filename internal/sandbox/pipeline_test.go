@@ -1,0 +1,119 @@
+package sandbox_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"slipway/internal/sandbox"
+)
+
+// shopPipeline is a pipeline of three stages on s3://source/shop.zip.
+func shopPipeline() *codepipeline.CreatePipelineInput {
+	stage := func(name string, category types.ActionCategory, provider string, configuration map[string]string) types.StageDeclaration {
+		return types.StageDeclaration{Name: aws.String(name), Actions: []types.ActionDeclaration{{
+			Name:          aws.String(name),
+			ActionTypeId:  &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: aws.String(provider), Version: aws.String("1")},
+			Configuration: configuration,
+		}}}
+	}
+	return &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
+		Name: aws.String("shop"), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"),
+		Stages: []types.StageDeclaration{
+			stage("Source", types.ActionCategorySource, "S3", map[string]string{"S3Bucket": "source", "S3ObjectKey": "shop.zip"}),
+			stage("Build", types.ActionCategoryBuild, "CodeBuild", nil),
+			stage("Deploy", types.ActionCategoryDeploy, "ECS", nil),
+		},
+	}}
+}
+
+func TestPipeline(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	ctx := t.Context()
+	name := aws.String("shop")
+	bucket := s3.New(s3.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", UsePathStyle: true, Credentials: static})
+	done(bucket.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("source")}))(t)
+	done(bucket.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("source"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}))(t)
+	_, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: name})
+	var missing *types.PipelineNotFoundException
+	if !errors.As(err, &missing) {
+		t.Fatalf("got %v", err)
+	}
+	done(client.CreatePipeline(ctx, shopPipeline()))(t)
+
+	s.SetPipelineAction("shop", "Source", sandbox.PipelineAction{Takes: time.Minute})
+	s.SetPipelineAction("shop", "Build", sandbox.PipelineAction{Takes: time.Hour, URL: "https://example.com/log"})
+	put := done(bucket.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("shop.zip")}))(t)
+	newest := func() types.PipelineExecutionSummary {
+		out, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: name})
+		if err != nil || len(out.PipelineExecutionSummaries) == 0 {
+			t.Fatalf("got %v, %v", out, err)
+		}
+		return out.PipelineExecutionSummaries[0]
+	}
+	first := newest()
+	if first.Status != types.PipelineExecutionStatusInProgress || len(first.SourceRevisions) != 0 {
+		t.Errorf("before the source was read: %+v", first)
+	}
+	s.Advance(time.Minute)
+	if got := newest(); len(got.SourceRevisions) != 1 || aws.ToString(got.SourceRevisions[0].RevisionId) != aws.ToString(put.VersionId) {
+		t.Errorf("after the source was read: %+v", got)
+	}
+	s.Advance(2 * time.Hour)
+	one, err := client.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: name, PipelineExecutionId: first.PipelineExecutionId})
+	if err != nil || one.PipelineExecution.Status != types.PipelineExecutionStatusSucceeded || aws.ToString(one.PipelineExecution.ArtifactRevisions[0].RevisionId) != aws.ToString(put.VersionId) {
+		t.Fatalf("got %+v, %v", one, err)
+	}
+
+	// The next one fails, and the one after it is stopped.
+	s.SetPipelineAction("shop", "Build", sandbox.PipelineAction{Error: "COMMAND_EXECUTION_ERROR", URL: "https://example.com/log"})
+	done(bucket.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("shop.zip")}))(t)
+	second := newest()
+	s.Advance(time.Hour)
+	if got := newest(); got.Status != types.PipelineExecutionStatusFailed {
+		t.Errorf("got %+v", got)
+	}
+	var actions []types.ActionExecutionDetail
+	pages := codepipeline.NewListActionExecutionsPaginator(client, &codepipeline.ListActionExecutionsInput{
+		PipelineName: name, MaxResults: aws.Int32(1), Filter: &types.ActionExecutionFilter{PipelineExecutionId: second.PipelineExecutionId},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		actions = append(actions, page.ActionExecutionDetails...)
+	}
+	if len(actions) != 2 || aws.ToString(actions[0].ActionName) != "Build" || actions[0].Status != types.ActionExecutionStatusFailed ||
+		aws.ToString(actions[0].Output.ExecutionResult.ErrorDetails.Message) != "COMMAND_EXECUTION_ERROR" || actions[1].Status != types.ActionExecutionStatusSucceeded {
+		t.Errorf("got %+v", actions)
+	}
+	done(bucket.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("shop.zip")}))(t)
+	third := newest()
+	stop := &codepipeline.StopPipelineExecutionInput{PipelineName: name, PipelineExecutionId: third.PipelineExecutionId}
+	done(client.StopPipelineExecution(ctx, stop))(t)
+	s.Advance(time.Hour)
+	if got := newest(); got.Status != types.PipelineExecutionStatusStopped {
+		t.Errorf("got %+v", got)
+	}
+	_, err = client.StopPipelineExecution(ctx, stop)
+	wantCode(t, err, "PipelineExecutionNotStoppableException")
+}
+
+// done is the answer of a call that must succeed.
+func done[T any](out T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+}
