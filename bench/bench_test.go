@@ -167,3 +167,21 @@ func TestField(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestCount counts the calls of a rollback by repository and by ECS service.
+func TestCount(t *testing.T) {
+	made := []call{
+		{Service: "ecr", Action: "DescribeRepositories"},
+		{Service: "ecr", Action: "PutImage", Repository: "a"},
+		{Service: "registry", Action: "GET manifest", Repository: "a"},
+		{Service: "ecr", Action: "PutImage", Repository: "b"},
+		{Service: "ecs", Action: "DescribeServices", Reference: "s"},
+		{Service: "ecs", Action: "UpdateService", Reference: "s"},
+	}
+	if got, want := count(made), (calls{repository: 2, service: 1}); got != want {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+	if countRow("x", 5, 4).verdict != missedBudget || countRow("x", 4, 4).verdict != keptBudget {
+		t.Error("5 of 4 must miss the budget, and 4 of 4 keep it")
+	}
+}

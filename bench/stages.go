@@ -39,6 +39,7 @@ var stages = []stage{
 	{"cold", (*bench).cold},
 	{"unchanged", (*bench).unchanged},
 	{"cached", (*bench).cached},
+	{"rollback", (*bench).rollback},
 }
 
 func stageNames() []string {

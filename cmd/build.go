@@ -95,7 +95,11 @@ digest. Everything else goes to stderr.`,
 			return runBuild(c.Context(), w, o)
 		},
 	}
-	f := c.Flags()
+	o.flags(c.Flags())
+	return c
+}
+
+func (o *buildOptions) flags(f *pflag.FlagSet) {
 	o.project.flags(f)
 	o.aws.flags(f)
 	o.retention.flags(f)
@@ -106,7 +110,7 @@ digest. Everything else goes to stderr.`,
 	f.StringSliceVar(&o.project.allow, "allow", nil, "`entitlement` that a build may have: network.host, security.insecure")
 	f.StringVar(&o.project.definitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
 	f.BoolVar(&o.project.imageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
-	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for variables of the hash and the revision")
 	f.BoolVar(&o.plan, "plan", false, "print what would be built and stop, asking neither AWS nor an engine")
 	f.BoolVar(&o.rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
 	f.BoolVar(&o.create, "create-repositories", false, "create the repositories that are missing")
@@ -122,7 +126,6 @@ digest. Everything else goes to stderr.`,
 	f.IntVar(&o.pushAttempts, "push-attempts", build.DefaultBackoff.Attempts, "how often to try a push")
 	// Registered a line above, so that it is there to be hidden.
 	_ = f.MarkHidden("push-attempts")
-	return c
 }
 
 func runBuild(ctx context.Context, w *world, o buildOptions) error {
@@ -154,7 +157,7 @@ func (o buildOptions) check() error {
 		flag, value string
 		known       []string
 	}{
-		{"output", o.output, []string{"text", "json"}},
+		{"output", o.output, []string{"text", "json", outputEnv}},
 		{"image-ref", o.imageRef, []string{"hash", "digest", "latest"}},
 		{"progress", o.progress, []string{"auto", "tty", "plain", "quiet"}},
 		{"cache", o.cache, append([]string{""}, cacheModes...)},
@@ -170,6 +173,9 @@ func (o buildOptions) check() error {
 	}
 	if o.rollout && o.noLatest {
 		return &usageError{errors.New("--rollout and --no-latest exclude each other"), "a pull request's images are not deployed: leave --rollout out"}
+	}
+	if o.plan && o.output == outputEnv {
+		return &usageError{errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json"}
 	}
 	if err := o.deploy.check(); err != nil {
 		return err

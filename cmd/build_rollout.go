@@ -26,7 +26,7 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 	out := map[registry.Ref]string{}
 	for _, st := range j.plan.site.stations {
 		for container, digest := range services[st.ref] {
-			if i := j.container(container); i >= 0 {
+			if i := j.serviceOf(st, container); i >= 0 {
 				out[j.repos[i].Ref] = digest
 			}
 		}
@@ -34,9 +34,12 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 	return out
 }
 
-// container is the index of the plan's service with a container's name, or -1.
-func (j *job) container(name string) int {
-	return slices.IndexFunc(j.plan.services, func(s service) bool { return s.target.Container == name })
+// serviceOf is the index of the plan's service whose image a station's container runs, or
+// -1. Containers of two ECS services may be called alike.
+func (j *job) serviceOf(st *station, container string) int {
+	return slices.IndexFunc(j.plan.services, func(s service) bool {
+		return s.target.Container == container && s.repo == st.containers[container]
+	})
 }
 
 // checkSite finds out before anything is built whether the images could be deployed.
@@ -47,19 +50,23 @@ func (j *job) checkSite(ctx context.Context) error {
 	if err := j.plan.site.look(ctx, j.world, j.cloud); err != nil {
 		return err
 	}
-	d := j.deployJob(func(s service) rollout.Want { return rollout.Want{Image: s.repo.Name} })
+	if err := j.plan.site.drivable(ctx, j.cloud); err != nil {
+		return err
+	}
+	d := j.deployJob(func(i int) rollout.Want { return rollout.Want{Image: j.plan.services[i].repo.Name} })
 	_, err := d.decide()
 	return err
 }
 
-// deployJob is the deployment of the plan's images, given the want of each service.
-func (j *job) deployJob(want func(service) rollout.Want) *deployJob {
+// deployJob is the deployment of the plan's images, given the want of each of its services
+// by index.
+func (j *job) deployJob(want func(int) rollout.Want) *deployJob {
 	d := &deployJob{world: j.world, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.plan.site, exact: true}
 	d.wants = map[rollout.Ref]map[string]rollout.Want{}
 	for _, st := range d.site.stations {
 		d.wants[st.ref] = map[string]rollout.Want{}
 		for container := range st.containers {
-			d.wants[st.ref][container] = want(j.plan.services[j.container(container)])
+			d.wants[st.ref][container] = want(j.serviceOf(st, container))
 		}
 	}
 	return d
@@ -67,8 +74,7 @@ func (j *job) deployJob(want func(service) rollout.Want) *deployJob {
 
 // rollOut deploys what was published, with the images as the definitions name them.
 func (j *job) rollOut(ctx context.Context, images *images, published registry.Published) (err error) {
-	d := j.deployJob(func(s service) rollout.Want {
-		i := j.container(s.target.Container)
+	d := j.deployJob(func(i int) rollout.Want {
 		p := images.placements[i]
 		image, _ := published.Survey.Known(p.Repository.Ref, p.Digest)
 		return rollout.Want{Image: imageURI(p, published.Name, j.options.imageRef), Digests: registry.Platforms(image)}
@@ -78,10 +84,10 @@ func (j *job) rollOut(ctx context.Context, images *images, published registry.Pu
 	if published.OvertakenBy != "" {
 		return &awsError{err: errors.New("nothing was deployed: another job has moved latest to " + published.OvertakenBy), remedy: "see to it that one job at a time publishes; slipway status shows what runs"}
 	}
-	d.restore = func(ctx context.Context) error { return d.back(ctx, published) }
+	d.restore = func(ctx context.Context, a registry.Aftermath) error { return d.back(ctx, published, a) }
 	// Building took its time: what was found before it may be old.
 	if err := d.site.look(ctx, j.world, j.cloud); err != nil {
-		return errors.Join(err, d.putBack(ctx))
+		return errors.Join(err, d.putBack(ctx, registry.Aftermath{}))
 	}
 	return d.run(ctx)
 }
@@ -94,6 +100,9 @@ type delivered struct {
 
 // print adds the roll-out to the result of the build.
 func (j *job) print(d *deployJob) error {
+	if j.options.output == outputEnv {
+		return d.print(j.stderr, "text") // stdout is for a shell to read
+	}
 	if j.options.output != "json" {
 		return d.print(j.stdout, j.options.output)
 	}

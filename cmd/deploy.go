@@ -25,7 +25,7 @@ const defaultTimeout = 15 * time.Minute
 
 func (o *deployOptions) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.timeout, "timeout", 0, "how long a deployment may take before it is stopped (default 15m, and the bake times that the service has)")
-	f.BoolVar(&o.noWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified, nothing is put back")
+	f.BoolVar(&o.noWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
 }
 
 func (o deployOptions) check() error {
@@ -60,10 +60,12 @@ type deployJob struct {
 	images []registry.Placement
 	// restore puts the tags back after a failed deployment and tells what it did; nil
 	// while there is nothing to put back.
-	restore func(context.Context) error
+	restore func(context.Context, registry.Aftermath) error
 	// question is asked on a terminal; empty asks nothing. asked tells that it was.
 	question string
 	asked    bool
+	// replaced tells that deployments under way were replaced: they do not come back.
+	replaced bool
 	started  time.Time
 	rows     []rolledOut
 }
@@ -73,7 +75,7 @@ func (d *deployJob) run(ctx context.Context) error {
 	d.started = time.Now()
 	changes, err := d.decide()
 	if err != nil {
-		return errors.Join(err, d.putBack(ctx))
+		return errors.Join(err, d.putBack(ctx, registry.Aftermath{}))
 	}
 	d.tell(changes)
 	if err := d.confirm(ctx, changes); err != nil {
@@ -83,6 +85,9 @@ func (d *deployJob) run(ctx context.Context) error {
 		if changes, err = d.decideAgain(ctx, changes); err != nil {
 			return err
 		}
+	}
+	if err := d.checkBusy(ctx, changes); err != nil {
+		return errors.Join(err, d.putBack(ctx, registry.Aftermath{}))
 	}
 	if len(d.images) > 0 {
 		if err := d.promote(ctx); err != nil {
@@ -100,6 +105,17 @@ func (d *deployJob) run(ctx context.Context) error {
 		return nil
 	}
 	return d.conclude(ctx, d.follow(ctx, deployments))
+}
+
+// checkBusy refuses services that CodeDeploy is deploying other images to: it takes no
+// second deployment, and that must not come out when tags have moved.
+func (d *deployJob) checkBusy(ctx context.Context, changes []rollout.Change) error {
+	for _, c := range changes {
+		if err := rollout.Busy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c); err != nil {
+			return refused(err)
+		}
+	}
+	return nil
 }
 
 // decide makes out for every service what has to happen.
@@ -130,7 +146,8 @@ func (d *deployJob) tell(changes []rollout.Change) {
 		}
 		d.log.Info().Msgf("%s: %s", c.Service.Ref, c.Why)
 		if c.Replaces != nil {
-			d.log.Warn().Msgf("%s: a deployment is under way since %s (%s) and will be replaced", c.Service.Ref, ago(time.Now(), c.Replaces.Created), c.Replaces.Status)
+			d.replaced = true
+			d.log.Warn().Msgf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, ago(time.Now(), c.Replaces.Created), c.Replaces.Status)
 		}
 	}
 }
@@ -143,7 +160,7 @@ func (d *deployJob) confirm(ctx context.Context, changes []rollout.Change) error
 	d.asked = true
 	yes, err := d.world.confirm(ctx, d.question)
 	if err != nil {
-		return err
+		return &interruptedError{"interrupted: nothing was touched"}
 	}
 	if !yes {
 		return &usageError{errors.New("not confirmed: nothing was touched"), "answer y, or give --yes"}
@@ -232,7 +249,7 @@ func (d *deployJob) follow(ctx context.Context, deployments []rollout.Deployment
 	if timeout == 0 {
 		timeout = defaultTimeout
 		for _, dep := range deployments {
-			timeout = max(timeout, defaultTimeout+dep.Service.Wait)
+			timeout = max(timeout, defaultTimeout+dep.Wait)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)

@@ -7,53 +7,93 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
 	"slipway/rollout"
 )
 
 // abandon goes back after some deployments could not be started.
 func (d *deployJob) abandon(ctx context.Context, deployments []rollout.Deployment, cause error) error {
 	if errors.Is(cause, context.Canceled) {
-		return errors.Join(cause, d.putBack(ctx))
+		return errors.Join(cause, d.putBack(ctx, registry.Aftermath{}))
 	}
-	d.halt(ctx, deployments)
-	return refused(errors.Join(cause, d.putBack(ctx)))
+	after := registry.Aftermath{}
+	for _, dep := range d.halt(ctx, deployments) {
+		d.goesOn(&after, dep)
+	}
+	return refused(errors.Join(cause, d.putBack(ctx, after)))
 }
 
 // putBack is restore, if there is something to put back.
-func (d *deployJob) putBack(ctx context.Context) error {
+func (d *deployJob) putBack(ctx context.Context, a registry.Aftermath) error {
 	if d.restore == nil {
 		return nil
 	}
-	return d.restore(ctx)
+	return d.restore(ctx, a)
 }
 
-// halt asks ECS to take deployments of ours back to what ran before.
-func (d *deployJob) halt(ctx context.Context, deployments []rollout.Deployment) {
+// goesOn notes that a service runs, or will run, the new images whatever the tags say:
+// they must not expire.
+func (d *deployJob) goesOn(a *registry.Aftermath, dep rollout.Deployment) {
+	if a.Runs == nil {
+		a.Runs = map[registry.Ref]string{}
+	}
+	for container, repo := range d.reposOf(dep.Service.Ref) {
+		if want := d.wants[dep.Service.Ref][container]; len(want.Digests) > 0 {
+			a.Runs[repo.Ref] = want.Digests[0]
+		}
+	}
+}
+
+// reposOf are the repositories of a service's containers.
+func (d *deployJob) reposOf(ref rollout.Ref) map[string]registry.Repository {
+	for _, st := range d.site.stations {
+		if st.ref == ref {
+			return st.repos
+		}
+	}
+	return nil
+}
+
+// halt asks ECS to take deployments of ours back to what ran before, all at once, and
+// returns those that could not be stopped.
+func (d *deployJob) halt(ctx context.Context, deployments []rollout.Deployment) []rollout.Deployment {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
-	for _, dep := range deployments {
-		if err := rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep); err != nil {
-			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", dep.Service.Ref, dep.ID, err)
+	errs := make([]error, len(deployments))
+	var g errgroup.Group
+	g.SetLimit(maxDeploys)
+	for i, dep := range deployments {
+		g.Go(func() error {
+			errs[i] = rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
+			return nil
+		})
+	}
+	_ = g.Wait() // the goroutines keep their errors in errs
+	var left []rollout.Deployment
+	for i, dep := range deployments {
+		if errs[i] != nil {
+			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", dep.Service.Ref, dep.ID, errs[i])
+			left = append(left, dep)
 			continue
 		}
 		d.log.Info().Msgf("%s: stopped deployment %s, ECS goes back to what ran before", dep.Service.Ref, dep.ID)
 	}
+	return left
 }
 
 // conclude turns the ends of the deployments into the result of the command.
 func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) error {
-	var bad, open, timedOut, unseen []rollout.Outcome
+	var bad, open, unseen []rollout.Outcome
 	for _, o := range outcomes {
-		d.add(o.Deployment, string(o.Status), o.Reason)
+		d.addOutcome(o)
 		switch {
 		case o.Status == rollout.Succeeded:
 		case o.Status == rollout.Interrupted:
 			open = append(open, o)
 		case o.Err != nil:
 			unseen = append(unseen, o)
-		case o.Status == rollout.TimedOut:
-			timedOut = append(timedOut, o)
-			bad = append(bad, o)
 		default:
 			bad = append(bad, o)
 		}
@@ -62,11 +102,10 @@ func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) er
 		d.explain(o)
 	}
 	switch {
-	case len(open) > 0 && len(bad) == 0:
-		return d.interrupt(ctx, open)
 	case len(bad) > 0:
-		d.halt(ctx, deploymentsOf(slices.Concat(timedOut, open)))
 		return d.failed(ctx, outcomes, bad)
+	case len(open) > 0:
+		return d.interrupt(ctx, outcomes, open)
 	case len(unseen) > 0:
 		return d.unverified(unseen)
 	default:
@@ -84,50 +123,61 @@ func (d *deployJob) unverified(outcomes []rollout.Outcome) error {
 	return refused(errors.Join(errs...))
 }
 
-func deploymentsOf(outcomes []rollout.Outcome) []rollout.Deployment {
-	var out []rollout.Deployment
+// goBack stops what is still under way and puts the tags back as it fits how each
+// service's deployment ended: what runs the new images stays protected, and where
+// another deployment took over, the tags are its business.
+func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) error {
+	var underWay []rollout.Deployment
+	after := registry.Aftermath{Keep: map[registry.Ref]bool{}}
 	for _, o := range outcomes {
-		out = append(out, o.Deployment)
+		switch {
+		case o.Status == rollout.TimedOut, o.Status == rollout.Interrupted:
+			underWay = append(underWay, o.Deployment)
+		case o.Status == rollout.Superseded:
+			d.log.Warn().Msgf("%s: another deployment took over: its tags were left as they are", o.Deployment.Service.Ref)
+			for _, repo := range d.reposOf(o.Deployment.Service.Ref) {
+				after.Keep[repo.Ref] = true
+			}
+		case o.Status == rollout.Succeeded, o.Err != nil:
+			d.goesOn(&after, o.Deployment)
+		}
 	}
-	return out
-}
-
-// failed puts the tags back and says which service runs what now.
-func (d *deployJob) failed(ctx context.Context, outcomes, bad []rollout.Outcome) error {
-	failure := &rolloutsFailed{name: d.name, outcomes: bad}
-	if slices.ContainsFunc(bad, func(o rollout.Outcome) bool { return o.Status == rollout.Superseded }) {
-		// Whoever deployed after us has moved latest, or counts on where it stands.
-		d.log.Warn().Msg("another deployment took over: the tags were left as they are")
-		return failure
+	for _, dep := range d.halt(ctx, underWay) {
+		d.goesOn(&after, dep)
 	}
 	if d.restore == nil {
-		return failure
+		return nil
 	}
-	if err := d.restore(ctx); err != nil {
-		return errors.Join(failure, err)
+	err := d.restore(ctx, after)
+	if d.replaced {
+		d.log.Warn().Msgf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.site.flags())
 	}
 	for _, o := range outcomes {
 		if o.Status == rollout.Succeeded {
-			d.log.Warn().Msgf("%s runs %s and latest does not stand on it any more", o.Deployment.Service.Ref, d.revision())
+			d.log.Warn().Msgf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION --ecs-service %s takes it along", o.Deployment.Service.Ref, d.revision(), o.Deployment.Service.Ref.Service)
 		}
 	}
-	return failure
+	return err
+}
+
+// failed puts the tags back and tells which deployments failed.
+func (d *deployJob) failed(ctx context.Context, outcomes, bad []rollout.Outcome) error {
+	return errors.Join(&rolloutsFailed{name: d.name, outcomes: bad}, d.goBack(ctx, outcomes))
 }
 
 // interrupt asks whether the deployments go on. Either way, tags and deployments agree.
-func (d *deployJob) interrupt(ctx context.Context, open []rollout.Outcome) error {
+func (d *deployJob) interrupt(ctx context.Context, outcomes, open []rollout.Outcome) error {
 	lasting := context.WithoutCancel(ctx)
 	if d.interactive() {
 		answer, _ := d.world.ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
 		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
-			d.halt(lasting, deploymentsOf(open))
-			return errors.Join(context.Canceled, d.putBack(lasting))
+			return errors.Join(&interruptedError{"interrupted: the deployment was stopped"}, d.goBack(lasting, outcomes))
 		}
 	}
 	for _, o := range open {
 		d.log.Warn().Msgf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision())
 	}
-	return fmt.Errorf("interrupted while following: %w", context.Canceled)
+	return &interruptedError{"interrupted: the deployment goes on"}
 }
 
 func (d *deployJob) revision() string {
@@ -144,6 +194,10 @@ func (d *deployJob) explain(o rollout.Outcome) {
 		return
 	}
 	for _, line := range o.Diagnosis.Lines() {
+		if d.structured {
+			d.log.Error().Str(serviceField, o.Deployment.Service.Ref.String()).Msg(line)
+			continue
+		}
 		fmt.Fprintln(d.stderr, line)
 	}
 }

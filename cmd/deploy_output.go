@@ -19,8 +19,10 @@ type rolledOut struct {
 	Revision string `json:"revision,omitempty"`
 	// Status is unchanged (left alone), started (not followed), or how it ended:
 	// succeeded, failed, rolled back, timed out, interrupted, superseded, differs.
-	Status         string         `json:"status"`
-	Reason         string         `json:"reason,omitempty"`
+	Status string `json:"status"`
+	Reason string `json:"reason,omitempty"`
+	// Diagnosis is what there is to tell why it failed, line by line.
+	Diagnosis      []string       `json:"diagnosis,omitempty"`
 	Deployment     string         `json:"deployment,omitempty"`
 	TaskDefinition string         `json:"taskDefinition"`
 	Containers     []ranContainer `json:"containers"`
@@ -65,6 +67,17 @@ func (d *deployJob) sorted() []rolledOut {
 	rows := append([]rolledOut{}, d.rows...)
 	slices.SortStableFunc(rows, func(a, b rolledOut) int { return strings.Compare(a.Cluster+"/"+a.Service, b.Cluster+"/"+b.Service) })
 	return rows
+}
+
+// addOutcome is add for a deployment that was followed.
+func (d *deployJob) addOutcome(o rollout.Outcome) {
+	d.add(o.Deployment, string(o.Status), o.Reason)
+	if o.Status != rollout.Succeeded && o.Diagnosis != nil {
+		d.rows[len(d.rows)-1].Diagnosis = o.Diagnosis.Lines()
+	}
+	if o.Status == rollout.Succeeded && o.Deployment.Service.Desired == 0 {
+		d.log.Warn().Msgf("%s: no task is wanted, so none has proven the images: slipway start starts them", o.Deployment.Service.Ref)
+	}
 }
 
 // print writes the result to stdout.

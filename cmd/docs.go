@@ -51,7 +51,10 @@ func writeVariables(path string, root *cobra.Command) error {
 	}
 	root.PersistentFlags().VisitAll(add("all"))
 	for _, c := range root.Commands() {
-		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { add(c.Name())(f) })
+		for _, c := range append([]*cobra.Command{c}, c.Commands()...) {
+			name := strings.TrimPrefix(c.CommandPath(), root.Name()+" ")
+			c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) { add(name)(f) })
+		}
 	}
 	for _, f := range flags {
 		fmt.Fprintf(&b, "| `%s` | `--%s` | %s |\n", envName(f.name), f.name, f.commands)

@@ -15,37 +15,19 @@ import (
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"slipway/internal/sandbox"
 )
 
 // TestECSScripts runs roll-outs and rollbacks as users type them, against a sandbox of
 // their own. Images come without an engine.
 func TestECSScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/ecs",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds:                ecsCommands(),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup: func(env *testscript.Env) error {
-			if err := bareEnvironment(env); err != nil {
-				return err
-			}
-			server, err := sandbox.Start(t.Context(), sandbox.Options{ECSSpeed: 40})
-			if err != nil {
-				return err
-			}
-			env.Defer(func() { _ = server.Close() })
-			for _, line := range server.Env() {
-				k, v, _ := strings.Cut(line, "=")
-				env.Setenv(k, v)
-			}
-			env.Setenv("REGISTRY", strings.TrimPrefix(server.URL(), "http://"))
-			env.Values[sandboxKey{}] = server
-			env.Values[fleetKey{}] = openFleet(server, strings.TrimPrefix(server.URL(), "http://"))
-			return nil
-		},
+		Setup:               func(env *testscript.Env) error { return sandboxEnvironment(t, env) },
 	})
 }
 

@@ -79,6 +79,12 @@ func (e *timeoutError) Error() string { return e.err.Error() }
 func (e *timeoutError) Unwrap() error { return e.err }
 func (e *timeoutError) Hint() string  { return e.remedy }
 
+// interruptedError says what an interrupt left behind.
+type interruptedError struct{ state string }
+
+func (e *interruptedError) Error() string { return e.state }
+func (e *interruptedError) Unwrap() error { return context.Canceled }
+
 // hintOf is the remedy that an error brings along, empty if it brings none.
 func hintOf(err error) string {
 	var hint interface{ Hint() string }
@@ -106,12 +112,15 @@ func exitCode(ctx context.Context, err error) int {
 		restore  *registry.RestoreError
 		rollouts *rolloutsFailed
 		late     *timeoutError
+		piped    *pipelineFailed
 	)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &rollouts):
 		return rollouts.code()
+	case errors.As(err, &piped):
+		return piped.code()
 	case errors.As(err, &late):
 		return exitTimedOut
 	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size):

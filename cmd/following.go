@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
 	"slipway/rollout"
@@ -31,7 +32,7 @@ type following struct {
 const redraw = time.Second
 
 func newFollowing(w *world, refs []rollout.Ref) *following {
-	f := &following{w: w, started: time.Now(), live: w.terminal, order: refs, counts: map[rollout.Ref]string{}, stop: make(chan struct{})}
+	f := &following{w: w, started: time.Now(), live: w.terminal && w.talks(), order: refs, counts: map[rollout.Ref]string{}, stop: make(chan struct{})}
 	for _, ref := range refs {
 		f.width = max(f.width, len(ref.String()))
 	}
@@ -82,9 +83,16 @@ func (f *following) report(p rollout.Progress) {
 		p.Text = f.counts[p.Service]
 	}
 	f.wipe()
-	fmt.Fprintf(f.w.stderr, "%-*s | %s\n", f.width, p.Service, cut(p.Text, maxLine))
+	if f.w.talks() {
+		fmt.Fprintf(f.w.stderr, "%-*s | %s\n", f.width, p.Service, cut(p.Text, maxLine))
+	} else {
+		f.w.log.Info().Str(serviceField, p.Service.String()).Str("kind", string(p.Kind)).Msg(p.Text)
+	}
 	f.draw()
 }
+
+// talks tells whether people read stderr and want more than warnings.
+func (w *world) talks() bool { return !w.structured && w.log.GetLevel() <= zerolog.InfoLevel }
 
 // wipe takes the live line away, so that a line can be printed in its place.
 func (f *following) wipe() {

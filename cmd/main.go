@@ -21,7 +21,9 @@ type world struct {
 	terminal bool
 	// questions asks the user; nil where nobody can answer.
 	questions *questions
-	environ   []string
+	// structured tells that logs are for machines, and so is all on stderr.
+	structured bool
+	environ    []string
 	// dir is the working directory.
 	dir string
 	log zerolog.Logger

@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) {
 	// Most tests wait for a pause or a process rather than for a processor. What the
 	// command line says comes after this and wins.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
 	testscript.Main(enginetest.StopAfter(m), map[string]func(){

@@ -237,6 +237,9 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Surve
 	}
 	j.log.Info().Msgf("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, time.Since(j.started).Seconds())
 	j.rows = rows
+	if j.options.output == outputEnv {
+		return printVariables(j.stdout, j.plan.hash.Name, published.Name)
+	}
 	if j.options.output == "json" && j.options.rollout {
 		return nil // printed with what became of the roll-out
 	}

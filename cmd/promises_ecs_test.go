@@ -245,9 +245,11 @@ func TestRefusedDeployment(t *testing.T) {
 }
 
 // TestOneOfFourCrashes rolls four services back to a revision of which one image crashes.
+// What the other three run is protected, although latest goes back.
 func TestOneOfFourCrashes(t *testing.T) {
 	t.Parallel()
 	h := openHarbour(t, true)
+	h.start("retention").wait(exitDone)
 	for _, ware := range wares {
 		labels := map[string]string{}
 		if ware == "b" {
@@ -258,10 +260,87 @@ func TestOneOfFourCrashes(t *testing.T) {
 		}
 	}
 	r := h.rollback("mixed").wait(exitRolledBack)
-	r.says("b exited with 7", "quay/a runs mixed and latest does not stand on it any more", "latest and deployed are back")
+	r.says("b exited with 7", "quay/a runs mixed, and latest does not stand on it any more")
 	h.stands("latest", "two")
 	h.runsOne("b", "b", "two")
 	h.runsOne("a", "a", "mixed")
+	mixed := h.tags()["shop/a:mixed"]
+	if got := h.tags()["shop/a:deployed"]; got != mixed {
+		t.Errorf("shop/a:deployed stands on %s, want what runs, %s", got, mixed)
+	}
+	h.aws.Advance(9 * 24 * time.Hour)
+	if !slices.Contains(h.aws.Digests("shop/a"), mixed) {
+		t.Error("what runs has expired")
+	}
+	h.start("status").wait(exitDone).says("quay/a: container a runs mixed, but latest of shop/a is two")
+}
+
+// TestStopRefused lets time run out while the deployment may not be stopped: it goes on
+// to images that latest does not name any more, and those must not expire.
+func TestStopRefused(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	h.start("retention").wait(exitDone)
+	if err := h.aws.SetECSSpeed(1); err != nil {
+		t.Fatal(err)
+	}
+	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+		writeFault(w, q, http.StatusBadRequest, "AccessDeniedException", "")
+	}})
+	h.rollback("one", "--timeout", "1s").wait(exitTimedOut).says("could not be stopped and goes on")
+	h.stands("latest", "two")
+	h.stands("deployed", "one")
+	h.aws.Advance(9 * 24 * time.Hour)
+	h.runsAll("one")
+}
+
+// TestSupersededAndFailed lets another deployment take one service over while another
+// one crashes: the tags of the first are left alone, those of the second go back.
+func TestSupersededAndFailed(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, true)
+	g := newGate(t, true)
+	h.proxy.set(&rule{match: on("UpdateService", "", ""), treat: g.treat})
+	first := h.start("rollback", "bad")
+	for range wares {
+		first.meets(g)
+	}
+	h.proxy.set()
+	second := h.start("rollback", "one", "--ecs-service", "a")
+	g.release(true)
+	second.wait(exitDone)
+	first.wait(exitRollout)
+	tags := h.tags()
+	if tags["shop/a:latest"] != tags["shop/a:one"] || tags["shop/b:latest"] != tags["shop/b:two"] {
+		t.Errorf("tags %v", tags)
+	}
+	h.runsOne("a", "a", "one")
+	h.runsOne("b", "b", "two")
+}
+
+// TestSharedRepository lets two ECS services run one image: what all ran before is what
+// both ran.
+func TestSharedRepository(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "shared", sandbox.Options{ECSSpeed: 40}, "")
+	h := &harbour{shop: s, fleet: openFleet(s.aws, s.proxy.host())}
+	h.write("compose.yaml", `name: shop
+services:
+  web: {build: ., x-slipway: {repository: shop/a, ecs: {cluster: quay, service: web}}}
+`)
+	h.load("one", nil)
+	h.load("two", nil)
+	for _, service := range []string{"web", "worker"} {
+		h.open(berth{cluster: "quay", service: service, containers: []string{service + "=shop/a:latest"}})
+	}
+	h.aws.Advance(10 * time.Minute)
+	both := []string{"--cluster", "quay", "--ecs-service", "web", "--ecs-service", "worker"}
+	h.rollback(append(both, "one")...).wait(exitDone)
+	h.rollback(append(both, "--previous")...).wait(exitDone)
+	running, err := h.fleet.runs(t.Context(), "quay", "worker")
+	if err != nil || !slices.Equal(running["worker"], []string{h.tags()["shop/a:two"]}) {
+		t.Errorf("worker runs %v, %v", running, err)
+	}
 }
 
 // TestTwoOperators lets two people roll back to different revisions. Whatever the order
@@ -295,7 +374,7 @@ func TestTwoOperators(t *testing.T) {
 		g.release(true)
 		second.wait(exitDone)
 		first.wait(exitRollout)
-		first.says("superseded", "the tags were left as they are")
+		first.says("superseded", "its tags were left as they are")
 		h.stands("latest", "one")
 		h.runsAll("one")
 	})
@@ -352,10 +431,11 @@ func TestInterruptedBefore(t *testing.T) {
 	for range wares {
 		r.meets(g)
 	}
-	r.signal(syscall.SIGINT)
 	h.proxy.set()
-	g.release(true)
+	// What is held stays so: let go, it could be done before the signal has arrived.
+	r.signal(syscall.SIGINT)
 	r.wait(exitInterrupted)
+	g.release(false)
 	h.stands("latest", "two")
 	h.stands("deployed", "")
 	if n := h.calls("ecs", "UpdateService"); n != 0 {
@@ -505,4 +585,38 @@ func TestNotAllowedToLook(t *testing.T) {
 	h.stands("latest", "one")
 	h.aws.Advance(10 * time.Minute)
 	h.runsAll("one")
+}
+
+// TestBackToOneRevision lets a roll-out fail whose images are partly those that latest
+// stands on, of a revision that was published and not deployed: latest goes back to that
+// everywhere, not to what runs in one repository and to what was there in another.
+func TestBackToOneRevision(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	h.load("three", nil)
+	for _, ware := range wares {
+		labels := map[string]string{"revision": "three"}
+		if ware == "b" {
+			labels = map[string]string{"slipway.sandbox.exit": "1"}
+		}
+		if err := h.fleet.stock(t.Context(), "shop/"+ware, "four", false, labels); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.rollback("four").wait(exitRolledBack)
+	h.stands("latest", "three")
+	h.runsAll("two")
+}
+
+// TestVariantIsNoPrefix does not take another build of a hash for the hash.
+func TestVariantIsNoPrefix(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	for _, ware := range wares {
+		if err := h.fleet.stock(t.Context(), "shop/"+ware, "zero.2", false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.rollback("zero").wait(exitUsage)
+	h.rollback("zer").wait(exitDone).says("zer is short for zero.2")
 }

@@ -24,12 +24,22 @@ func TestFaultsThatPass(t *testing.T) {
 	calm := open(t)
 	calm.build("two", "--cache", "none").wait(exitDone)
 	want := calm.state()
-	for _, f := range []fault{serverError, throttled, cutOff, answerLost} {
-		t.Run(f.name, func(t *testing.T) {
+	for _, c := range []struct {
+		fault fault
+		wares []string
+	}{
+		{serverError, wares},
+		// Each throttled call slows down those that follow: half of them at a time.
+		{throttled, wares[:2]},
+		{throttled, wares[2:]},
+		{cutOff, wares},
+		{answerLost, wares},
+	} {
+		t.Run(c.fault.name+" "+strings.Join(c.wares, ""), func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
-			first := &firsts{seen: map[request]int{}}
-			s.proxy.set(&rule{match: first.match, treat: f.treat})
+			first := &firsts{wares: c.wares, seen: map[request]int{}}
+			s.proxy.set(&rule{match: first.match, treat: c.fault.treat})
 			s.build("two", "--cache", "none").wait(exitDone)
 			first.wantAll(t)
 			same(t, s.state(), want)
@@ -37,13 +47,18 @@ func TestFaultsThatPass(t *testing.T) {
 	}
 }
 
-// firsts matches the first request of each kind.
+// firsts matches the first request of each kind, to no repository or to those of some
+// wares.
 type firsts struct {
-	mu   sync.Mutex
-	seen map[request]int
+	wares []string
+	mu    sync.Mutex
+	seen  map[request]int
 }
 
 func (f *firsts) match(q request) bool {
+	if q.repository != "" && !slices.Contains(f.wares, strings.TrimPrefix(q.repository, "shop/")) {
+		return false
+	}
 	if !q.api {
 		q.tag = "" // it is a digest
 	}
@@ -59,11 +74,12 @@ func (f *firsts) wantAll(t *testing.T) {
 	want := []request{
 		{action: "DescribeRepositories", api: true},
 		{action: "GetAuthorizationToken", api: true},
-		{"CreateRepository", "shop/d", "", true},
-		{"PutLifecyclePolicy", "shop/d", "", true},
 	}
-	for _, ware := range wares {
+	for _, ware := range f.wares {
 		repo := "shop/" + ware
+		if ware == "d" {
+			want = append(want, request{"CreateRepository", repo, "", true}, request{"PutLifecyclePolicy", repo, "", true})
+		}
 		for _, action := range []string{"GetLifecyclePolicy", "BatchGetImage", "DescribeImages"} {
 			want = append(want, request{action, repo, "", true})
 		}

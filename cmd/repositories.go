@@ -27,7 +27,7 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 	}
 	if len(missing) > 0 {
 		if !j.options.create {
-			return &registry.MissingError{Refs: missing}
+			return &awsError{err: &registry.MissingError{Refs: missing}, remedy: "--create-repositories creates what is missing"}
 		}
 		created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.project})
 		for ref, repo := range created {

@@ -85,7 +85,7 @@ func runRevisions(ctx context.Context, w *world, o revisionsOptions) error {
 	if err := s.lookAtRepositories(ctx, w, cloud); err != nil {
 		return err
 	}
-	listing, fates, err := listAll(ctx, cloud, s.repos)
+	listing, fates, err := listAll(ctx, w, cloud, s.repos)
 	if err != nil {
 		return refused(err)
 	}
@@ -142,19 +142,34 @@ func (s *site) skip(ref registry.Ref, tag string) bool {
 	return slices.Contains(s.extra[ref.Name], tag)
 }
 
-// listAll reads all images of the repositories, and their policies.
-func listAll(ctx context.Context, c *cloud, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
+// listAll reads all images of the repositories, and their policies. Where a policy may not
+// be read, when images expire is not known, and all else is told.
+func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
+	var unread error
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		listing, err = registry.List(ctx, c.clients(), repos)
 		return err
 	})
-	g.Go(func() (err error) {
-		fates, err = registry.Lifecycles(ctx, c.clients(), repos)
-		return err
+	g.Go(func() error {
+		fates, unread = registry.Lifecycles(ctx, c.clients(), repos)
+		return nil
 	})
-	return listing, fates, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	if unread != nil {
+		w.log.Warn().Msgf("when images expire is not known: %v", unread)
+		fates = map[registry.Ref]registry.Lifecycle{}
+		for _, repo := range repos {
+			fates[repo.Ref] = registry.ParseLifecycle(unreadPolicy)
+		}
+	}
+	return listing, fates, nil
 }
+
+// unreadPolicy stands for a policy that could not be read: nothing can be told by it.
+const unreadPolicy = "?"
 
 func listed(r registry.Revision, repos []registry.Repository, fates map[registry.Ref]registry.Lifecycle) listedRevision {
 	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Bytes: r.Size, Images: []listedImage{}}

@@ -39,8 +39,9 @@ every task runs the revision's digests. If it fails or takes too long, latest an
 deployed go back to where they were, and what went wrong is told.
 
 REVISION is a name that "slipway revisions" lists, or a prefix of just one. --previous
-takes what ran before the present deployment. Services and repositories come from the
-compose file, or without one from the task definition of --ecs-service.`,
+takes what ran before the newest deployment, whoever started that: typed twice, it goes
+there and back. Services and repositories come from the compose file, or without one from
+the task definition of --ecs-service.`,
 		Example: `  slipway rollback 1a2b3c4d5e6f
   slipway rollback 1a2b --yes
   slipway rollback --previous --cluster shop --ecs-service shop`,
@@ -77,18 +78,11 @@ func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	s, err := findSite(ctx, w, o.project, o.ecs)
+	s, cloud, err := openSite(ctx, w, o.project, o.ecs, o.aws, nil)
 	if err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws.region)
-	if err != nil {
-		return err
-	}
-	if err := s.look(ctx, w, cloud); err != nil {
-		return err
-	}
-	if err := s.drivable(); err != nil {
+	if err := s.drivable(ctx, cloud); err != nil {
 		return err
 	}
 	d := &deployJob{world: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s}

@@ -81,25 +81,20 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	s, err := findSite(ctx, w, o.project, o.ecs)
-	if err != nil {
-		return err
-	}
 	var files map[rollout.Ref][]artifact.Definition
-	if o.revision == "" {
-		if files, err = o.read(w, s); err != nil {
-			return err
+	s, cloud, err := openSite(ctx, w, o.project, o.ecs, o.aws, func(s *site) (err error) {
+		if o.revision != "" {
+			return nil
 		}
-		s.only(files)
-	}
-	cloud, err := openCloud(ctx, w.log, o.aws.region)
+		if files, err = o.read(w, s); err == nil {
+			s.only(files)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if err := s.look(ctx, w, cloud); err != nil {
-		return err
-	}
-	if err := s.drivable(); err != nil {
+	if err := s.drivable(ctx, cloud); err != nil {
 		return err
 	}
 	d := &deployJob{world: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s, exact: true}
@@ -144,7 +139,7 @@ func (o rolloutOptions) paths(s *site) (map[rollout.Ref]string, error) {
 	if len(o.definitions) == 0 {
 		for _, st := range s.stations {
 			out[st.ref] = "imagedefinitions.json"
-			if len(s.stations) > 1 {
+			if len(s.configured) > 1 || len(s.stations) > 1 {
 				out[st.ref] = "imagedefinitions-" + st.ref.Service + ".json"
 			}
 		}
@@ -205,14 +200,10 @@ func (s *site) only(files map[rollout.Ref][]artifact.Definition) {
 	s.given = true
 	s.stations = slices.DeleteFunc(s.stations, func(st *station) bool { return files[st.ref] == nil })
 	for _, st := range s.stations {
-		own := st.containers
 		st.containers = map[string]registry.Ref{}
 		for _, def := range files[st.ref] {
-			repo, inECR := repositoryOfReference(def.ImageURI)
-			if !inECR {
-				repo = own[def.Name]
-			}
-			st.containers[def.Name] = repo
+			// Images of other registries are deployed and not verified.
+			st.containers[def.Name], _ = repositoryOfReference(def.ImageURI)
 		}
 	}
 }

@@ -38,7 +38,7 @@ what can be derived.
 			if err := checkLogFlags(level, format); err != nil {
 				return err
 			}
-			w.log = newLogger(w.stderr, level, format)
+			w.log, w.structured = newLogger(w.stderr, level, format), format == "json"
 			routeLibraryLogs(w)
 			return nil
 		},
@@ -52,7 +52,7 @@ what can be derived.
 		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
 	})
 	root.AddCommand(newBuildCommand(w), newRolloutCommand(w), newRollbackCommand(w), newRevisionsCommand(w), newStatusCommand(w),
-		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newVersionCommand(w))
+		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newBuildspecCommand(w), newSubmitCommand(w), newVersionCommand(w))
 	usageErrors(root)
 	return root
 }

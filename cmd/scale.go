@@ -101,9 +101,9 @@ func runScale(ctx context.Context, w *world, o scaleOptions) error {
 	if err != nil {
 		return err
 	}
-	services, err := rollout.Read(ctx, cloud.ecs(), s.refs())
+	services, err := readServices(ctx, cloud, s.refs())
 	if err != nil {
-		return refused(err)
+		return err
 	}
 	o.warnOfScaling(ctx, w, cloud, s.refs())
 	rows, err := o.scale(ctx, cloud, services)

@@ -28,6 +28,7 @@ import (
 // TestScripts runs the command line as users do: the plan and bad input without AWS and
 // engine, everything else against a sandbox of its own and a real BuildKit.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -39,6 +40,7 @@ func TestScripts(t *testing.T) {
 }
 
 func TestEngineScripts(t *testing.T) {
+	t.Parallel()
 	engine := enginetest.Shared(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/engine",
@@ -47,25 +49,31 @@ func TestEngineScripts(t *testing.T) {
 		Cmds:                ecsCommands(),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
-			if err := bareEnvironment(env); err != nil {
-				return err
-			}
-			aws, err := sandbox.Start(t.Context(), sandbox.Options{ECSSpeed: 40})
-			if err != nil {
-				return err
-			}
-			env.Defer(func() { _ = aws.Close() })
-			for _, line := range aws.Env() {
-				k, v, _ := strings.Cut(line, "=")
-				env.Setenv(k, v)
-			}
 			env.Setenv("BUILDKIT_HOST", engine.Addr)
-			env.Setenv("REGISTRY", strings.TrimPrefix(aws.URL(), "http://"))
-			env.Values[sandboxKey{}] = aws
-			env.Values[fleetKey{}] = openFleet(aws, strings.TrimPrefix(aws.URL(), "http://"))
-			return nil
+			return sandboxEnvironment(t, env)
 		},
 	})
+}
+
+// sandboxEnvironment starts a sandbox for a script.
+func sandboxEnvironment(t *testing.T, env *testscript.Env) error {
+	if err := bareEnvironment(env); err != nil {
+		return err
+	}
+	server, err := sandbox.Start(t.Context(), sandbox.Options{ECSSpeed: 40})
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { _ = server.Close() })
+	for _, line := range server.Env() {
+		k, v, _ := strings.Cut(line, "=")
+		env.Setenv(k, v)
+	}
+	host := strings.TrimPrefix(server.URL(), "http://")
+	env.Setenv("REGISTRY", host)
+	env.Values[sandboxKey{}] = server
+	env.Values[fleetKey{}] = openFleet(server, host)
+	return nil
 }
 
 type sandboxKey struct{}

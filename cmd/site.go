@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/distribution/reference"
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"slipway/build"
 	"slipway/registry"
@@ -53,6 +53,9 @@ type station struct {
 	service rollout.Service
 	// repos are the repositories of the project's containers, as AWS described them.
 	repos map[string]registry.Repository
+	// proven are the digests of the last deployment that succeeded, by container, read
+	// only while another one is under way.
+	proven map[string]string
 }
 
 // site is where a project runs: its ECS services and their repositories.
@@ -66,6 +69,8 @@ type site struct {
 	extra map[string][]string
 	// own are the repositories that the compose file names.
 	own []registry.Ref
+	// configured are the ECS services that the compose file names.
+	configured []rollout.Ref
 	// given tells that the images to deploy are given with their repositories, which
 	// then go before those of the task definitions.
 	given bool
@@ -83,7 +88,10 @@ func findSite(ctx context.Context, w *world, p projectOptions, o ecsOptions) (*s
 	}
 	s := &site{flagged: len(o.services) > 0}
 	project, err := build.Load(ctx, p.load(w))
-	if errors.Is(err, build.ErrNoProject) && s.flagged && len(p.files) == 0 {
+	if err != nil && s.flagged && len(p.files) == 0 {
+		if !errors.Is(err, build.ErrNoProject) {
+			w.log.Warn().Msgf("the compose file here is left out: %v", err)
+		}
 		for _, name := range o.services {
 			s.add(rollout.Ref{Cluster: o.cluster, Service: name}, nil)
 		}
@@ -99,6 +107,23 @@ func findSite(ctx context.Context, w *world, p projectOptions, o ecsOptions) (*s
 		return nil, err
 	}
 	return s, s.check()
+}
+
+// openSite finds the site, logs in to AWS and looks at what is there. read, if not nil, is
+// for input that must be good before AWS is asked.
+func openSite(ctx context.Context, w *world, p projectOptions, o ecsOptions, a awsOptions, read func(*site) error) (*site, *cloud, error) {
+	s, err := findSite(ctx, w, p, o)
+	if err == nil && read != nil {
+		err = read(s)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := openCloud(ctx, w.log, a.region)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, c, s.look(ctx, w, c)
 }
 
 // check refuses a site without an ECS service.
@@ -137,6 +162,9 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 			ecs = settings.ECS
 		}
 		ref := rollout.Ref{Cluster: ecs.Cluster, Service: ecs.Service}
+		if ecs.Service != "" && !slices.Contains(s.configured, ref) {
+			s.configured = append(s.configured, ref)
+		}
 		if ecs.Service != "" && (!s.flagged || o.names(ref)) {
 			s.add(ref, map[string]registry.Ref{t.Container: repo})
 		}
@@ -144,7 +172,7 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 	// A service that only the flags know may run any of the containers.
 	for _, name := range o.services {
 		if !slices.ContainsFunc(s.stations, func(st *station) bool { return st.ref.Service == name }) {
-			s.add(rollout.Ref{Cluster: o.cluster, Service: name}, all)
+			s.add(rollout.Ref{Cluster: cmp.Or(o.cluster, settings.ECS.Cluster), Service: name}, all)
 		}
 	}
 	return nil
@@ -152,6 +180,7 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 
 // add lets the containers be run by a service.
 func (s *site) add(ref rollout.Ref, containers map[string]registry.Ref) {
+	ref = plainRef(ref)
 	i := slices.IndexFunc(s.stations, func(st *station) bool { return st.ref == ref })
 	if i < 0 {
 		i = len(s.stations)
@@ -161,6 +190,41 @@ func (s *site) add(ref rollout.Ref, containers map[string]registry.Ref) {
 		s.stations[i].containers = map[string]registry.Ref{}
 	}
 	maps.Copy(s.stations[i].containers, containers)
+}
+
+// plainRef names a service by plain names where it was named by ARNs, so that each is
+// there once: arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE, or without the cluster in
+// the old format.
+func plainRef(ref rollout.Ref) rollout.Ref {
+	if _, resource, ok := strings.Cut(ref.Service, ":service/"); ok && strings.HasPrefix(ref.Service, "arn:") {
+		if cluster, service, ok := strings.Cut(resource, "/"); ok {
+			ref.Cluster, resource = cluster, service
+		}
+		ref.Service = resource
+	}
+	if _, name, ok := strings.Cut(ref.Cluster, ":cluster/"); ok && strings.HasPrefix(ref.Cluster, "arn:") {
+		ref.Cluster = name
+	}
+	if ref.Cluster == "default" {
+		ref.Cluster = ""
+	}
+	return ref
+}
+
+// flags are the flags that name the services, where they were given: for commands that
+// are told to be typed next.
+func (s *site) flags() string {
+	if !s.flagged {
+		return ""
+	}
+	var out strings.Builder
+	if cluster := s.stations[0].ref.Cluster; cluster != "" {
+		out.WriteString(" --cluster " + cluster)
+	}
+	for _, st := range s.stations {
+		out.WriteString(" --ecs-service " + st.ref.Service)
+	}
+	return out.String()
 }
 
 func (s *site) refs() []rollout.Ref {
@@ -175,8 +239,11 @@ func (s *site) refs() []rollout.Ref {
 // container has, its task definition says first: that is where the images that run came
 // from, also for an operator without the build's environment.
 func (s *site) look(ctx context.Context, w *world, c *cloud) error {
-	services, err := rollout.Read(ctx, c.ecs(), s.refs())
+	services, err := readServices(ctx, c, s.refs())
 	if err != nil {
+		return err
+	}
+	if err := s.lookBack(ctx, c, services); err != nil {
 		return refused(err)
 	}
 	s.repos = nil
@@ -209,11 +276,46 @@ func (s *site) look(ctx context.Context, w *world, c *cloud) error {
 	return nil
 }
 
-// drivable refuses services that others deploy.
-func (s *site) drivable() error {
+// lookBack finds out what ran before the deployments under way, whose tasks and the old
+// ones run side by side.
+func (s *site) lookBack(ctx context.Context, c *cloud, services []rollout.Service) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxDeploys)
+	for i, st := range s.stations {
+		st.proven = nil
+		if services[i].UnderWay() == nil {
+			continue
+		}
+		g.Go(func() error {
+			past, err := rollout.Successful(ctx, c.ecs(), st.ref, 1)
+			if err == nil && len(past) > 0 {
+				st.proven = past[0].Digests
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// readServices reads ECS services. That one is not there is wrong input: nothing else was
+// asked or touched.
+func readServices(ctx context.Context, c *cloud, refs []rollout.Ref) ([]rollout.Service, error) {
+	services, err := rollout.Read(ctx, c.ecs(), refs)
+	var missing *rollout.MissingError
+	if errors.As(err, &missing) {
+		return nil, &usageError{fmt.Errorf("%w (looked for in %s)", err, c.config.Region), missing.Hint()}
+	}
+	return services, refused(err)
+}
+
+// drivable refuses services that others deploy, and those that CodeDeploy could not.
+func (s *site) drivable(ctx context.Context, c *cloud) error {
 	for _, st := range s.stations {
 		if _, err := rollout.Decide(st.service, nil, false); err != nil {
 			return &usageError{err, hintOf(err)}
+		}
+		if err := rollout.Prepare(ctx, c.codeDeploy(), st.service); err != nil {
+			return refused(err)
 		}
 	}
 	return nil
@@ -227,83 +329,4 @@ func (s *site) addRepository(repo registry.Repository) {
 	if !there {
 		s.repos = slices.Insert(s.repos, at, repo)
 	}
-}
-
-// repositories are those of a station's containers.
-func (s *site) repositories(w *world, st *station) (map[string]registry.Ref, error) {
-	out := map[string]registry.Ref{}
-	take := func(all bool) {
-		for _, c := range st.service.Containers {
-			own, ours := st.containers[c.Name]
-			ref, inECR := repositoryOfReference(c.Image)
-			switch {
-			case ours && (s.given || !inECR):
-				if own != (registry.Ref{}) {
-					out[c.Name] = own
-				}
-			case inECR && (ours || all):
-				out[c.Name] = ref
-			}
-		}
-	}
-	take(st.containers == nil)
-	if len(out) > 0 || s.given {
-		return out, nil
-	}
-	if s.flagged && st.containers != nil {
-		w.log.Warn().Msgf("the compose file in %s describes no container of %s: taking those whose images are in ECR", s.home, st.ref)
-		take(true)
-	}
-	if len(out) > 0 {
-		return out, nil
-	}
-	var have []string
-	for _, c := range st.service.Containers {
-		have = append(have, c.Name+" ("+c.Image+")")
-	}
-	return nil, inputError("ECS service "+st.ref.String(), "runs none of the project's containers; its task definition has "+strings.Join(have, ", "),
-		"let container_name or x-slipway.container name the container of the task definition")
-}
-
-// repositoryOfReference is the ECR repository of an image reference, if it lies in one.
-func repositoryOfReference(image string) (registry.Ref, bool) {
-	parsed, err := reference.ParseNormalizedNamed(image)
-	if err != nil || reference.Domain(parsed) == "docker.io" {
-		return registry.Ref{}, false
-	}
-	ref, err := registry.ParseRef(parsed.Name())
-	return ref, err == nil
-}
-
-// running are the digests that ECS runs by repository: that of most tasks, or what the
-// service's revision resolved to where no task runs.
-func (s *site) running() map[registry.Ref]string {
-	counts := map[registry.Ref]map[string]int{}
-	for _, st := range s.stations {
-		for _, c := range st.service.Containers {
-			repo, ok := st.repos[c.Name]
-			if !ok {
-				continue
-			}
-			if counts[repo.Ref] == nil {
-				counts[repo.Ref] = map[string]int{}
-			}
-			for digest, n := range c.Running {
-				counts[repo.Ref][digest] += 1 + n
-			}
-			if len(c.Running) == 0 && c.Resolved != "" {
-				counts[repo.Ref][c.Resolved]++
-			}
-		}
-	}
-	out := map[registry.Ref]string{}
-	for ref, digests := range counts {
-		// Equal counts, as half way through a deployment, must not depend on the map's order.
-		for _, digest := range slices.Sorted(maps.Keys(digests)) {
-			if digests[digest] > digests[out[ref]] {
-				out[ref] = digest
-			}
-		}
-	}
-	return out
 }

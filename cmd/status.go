@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -74,7 +75,10 @@ type serviceStatus struct {
 }
 
 type deploymentStatus struct {
+	// ID is the deployment's as roll-outs print it, ecs-svc/…, where ECS still tells it;
+	// else the last part of ARN.
 	ID      string    `json:"id"`
+	ARN     string    `json:"arn"`
 	Status  string    `json:"status"`
 	Reason  string    `json:"reason,omitempty"`
 	Created time.Time `json:"created"`
@@ -99,6 +103,9 @@ type imageStatus struct {
 	Gone      bool     `json:"gone"`
 	// Expires is when it goes; null for never and for unknown.
 	Expires *time.Time `json:"expires"`
+	// Fate is stays, expires, archives or unknown; empty for an image of no repository
+	// of ours.
+	Fate registry.Verdict `json:"fate,omitempty"`
 }
 
 // review is a status being made out.
@@ -115,19 +122,12 @@ func runStatus(ctx context.Context, w *world, o statusOptions) error {
 	if err := checkOutput(o.output); err != nil {
 		return err
 	}
-	s, err := findSite(ctx, w, o.project, o.ecs)
+	s, cloud, err := openSite(ctx, w, o.project, o.ecs, o.aws, nil)
 	if err != nil {
-		return err
-	}
-	cloud, err := openCloud(ctx, w.log, o.aws.region)
-	if err != nil {
-		return err
-	}
-	if err := s.look(ctx, w, cloud); err != nil {
 		return err
 	}
 	r := &review{site: s, report: statusReport{Services: []serviceStatus{}, Warnings: []string{}}}
-	if r.listing, r.fates, err = listAll(ctx, cloud, s.repos); err != nil {
+	if r.listing, r.fates, err = listAll(ctx, w, cloud, s.repos); err != nil {
 		return refused(err)
 	}
 	if err := r.listing.ReadIndexes(ctx, cloud.clients(), s.runningDigests()); err != nil {
@@ -157,35 +157,6 @@ func (s *site) runningDigests() map[registry.Ref][]string {
 	return out
 }
 
-// orderNames puts the revisions in the order in which an image that has several should be
-// called: one that everything that runs belongs to, then the one that latest stands on,
-// then the newest.
-func (r *review) orderNames() {
-	var latest, rest []string
-	for _, rev := range r.listing.Revisions(r.site.skip) {
-		if rev.Latest && rev.Complete() {
-			latest = append(latest, rev.Name)
-		} else {
-			rest = append(rest, rev.Name)
-		}
-	}
-	all := slices.Concat(latest, rest)
-	shared := r.listing.Common(r.site.running())
-	for _, name := range all {
-		if slices.Contains(shared, name) {
-			r.names = append(r.names, name)
-		}
-	}
-	r.names = append(r.names, all...)
-}
-
-// namesOf are the revisions of an image, the likeliest first.
-func (r *review) namesOf(ref registry.Ref, digest string) []string {
-	names := slices.DeleteFunc(r.listing.NamesOf(ref, digest), func(tag string) bool { return r.site.skip(ref, tag) })
-	slices.SortFunc(names, func(a, b string) int { return slices.Index(r.names, a) - slices.Index(r.names, b) })
-	return append([]string{}, names...)
-}
-
 func (r *review) make() {
 	r.orderNames()
 	for _, st := range r.site.stations {
@@ -197,7 +168,7 @@ func (r *review) make() {
 			Containers: []containerStatus{},
 		}
 		if len(s.Deployments) > 0 {
-			row.Deployment = past(s.Deployments[0])
+			row.Deployment = past(s, s.Deployments[0])
 			if failedOrFailing(s) {
 				row.Failure = row.Deployment
 			}
@@ -209,8 +180,14 @@ func (r *review) make() {
 	}
 }
 
-func past(p rollout.Past) *deploymentStatus {
-	return &deploymentStatus{ID: path.Base(p.ARN), Status: string(p.Status), Reason: p.Reason, Created: p.Created}
+func past(s rollout.Service, p rollout.Past) *deploymentStatus {
+	out := &deploymentStatus{ID: path.Base(p.ARN), ARN: p.ARN, Status: string(p.Status), Reason: p.Reason, Created: p.Created}
+	for _, d := range s.Raw.Deployments {
+		if id := aws.ToString(d.Id); path.Base(id) == path.Base(p.Revision) {
+			out.ID = id
+		}
+	}
+	return out
 }
 
 // failedOrFailing tells whether the newest deployment did not bring what it should, or
@@ -241,52 +218,9 @@ func (r *review) container(st *station, c rollout.Container) containerStatus {
 		out.Images = append(out.Images, i)
 	}
 	if ours && len(running) > 1 && st.service.UnderWay() == nil {
-		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION makes them one", st.ref, c.Name, len(running))
+		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.ref, c.Name, len(running), r.site.flags())
 	}
 	return out
-}
-
-// image looks up what runs in its repository, and warns where tags and tasks disagree.
-func (r *review) image(st *station, c rollout.Container, repo registry.Repository, i *imageStatus) {
-	found, ok := r.listing.Image(repo.Ref, i.Digest)
-	if !ok {
-		i.Gone = true
-		r.warn("%s: container %s runs %s, which is no longer in %s: no new task of it can start; roll out another revision (slipway revisions lists them)", st.ref, c.Name, shortDigest(i.Digest), repo.Name)
-		return
-	}
-	i.Revisions = r.namesOf(repo.Ref, i.Digest)
-	i.Latest, i.Deployed = slices.Contains(found.Tags, registry.TagLatest), slices.Contains(found.Tags, registry.TagDeployed)
-	at, fate := r.fates[repo.Ref].At(found)
-	if !at.IsZero() {
-		i.Expires = &at
-	}
-	name := shortDigest(i.Digest)
-	if len(i.Revisions) > 0 {
-		name = i.Revisions[0]
-	}
-	if !i.Latest && st.service.UnderWay() == nil {
-		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout deploys what was built last, slipway rollback %s lets the tags follow", st.ref, c.Name, name, repo.Name, r.latest(repo), name)
-	}
-	if fate == registry.Expires || fate == registry.Archives {
-		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %s lets latest protect it", st.ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), name)
-	}
-}
-
-// latest is the revision that latest stands on, for people.
-func (r *review) latest(repo registry.Repository) string {
-	image, ok := r.listing.Tagged(repo.Ref, registry.TagLatest)
-	if !ok {
-		return "nowhere"
-	}
-	names := r.namesOf(repo.Ref, image.Digest)
-	if len(names) == 0 {
-		return shortDigest(image.Digest)
-	}
-	return names[0]
-}
-
-func (r *review) warn(format string, args ...any) {
-	r.report.Warnings = append(r.report.Warnings, fmt.Sprintf(format, args...))
 }
 
 // diagnose reads why the deployments that failed, or are failing, do so.

@@ -49,10 +49,8 @@ func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
 		case c.Repository == "":
 		case i.Gone:
 			expires = "gone"
-		case i.Expires != nil:
-			expires = "in " + ago(*i.Expires, now)
 		default:
-			expires = "never"
+			expires = fateText(i.Fate, i.Expires, now)
 		}
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(shortDigest(i.Digest)), i.names(), i.Tasks, expires, c.Image)
 	}

@@ -37,7 +37,10 @@ func (d *deployJob) runningNames() map[registry.Ref][]string {
 // findRevision finds the revision that a command names and checks that it is whole.
 // Nothing is touched.
 func (d *deployJob) findRevision(ctx context.Context, text string) error {
-	found, err := registry.FindRevision(ctx, d.clients, d.site.repos, text, d.runningNames())
+	found, err := registry.FindRevision(ctx, d.clients, d.site.repos, text, d.runningNames(), d.site.skip)
+	if err == nil && found.Name != text {
+		d.log.Info().Msgf("%s is short for %s", text, found.Name)
+	}
 	return d.take(found, err)
 }
 
@@ -94,28 +97,60 @@ func (d *deployJob) findPrevious(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return refused(err)
 	}
-	for state := range rollout.Previous(histories) {
-		digests := d.site.digests(state)
-		found, err := registry.FindDigests(ctx, d.clients, d.site.repos, digests, d.runningNames())
-		if err == nil && found.Name == "" && len(d.site.stations) > 1 {
-			continue // half way through a roll-out of several services
-		}
-		return d.take(found, err)
-	}
-	return &usageError{fmt.Errorf("%s: ECS knows of no successful deployment of other images before the present one", d.site.names()), "slipway revisions lists what can be rolled back to; name one of them"}
+	return d.findState(ctx, histories)
 }
 
-// digests are a state's images by repository.
-func (s *site) digests(state map[rollout.Ref]map[string]string) map[registry.Ref]string {
-	out := map[registry.Ref]string{}
+// findState goes back to the first state of all services together that is one revision,
+// or, with one service, that has images still there.
+func (d *deployJob) findState(ctx context.Context, histories []rollout.History) error {
+	states := slices.Collect(rollout.Previous(histories))
+	listing, err := registry.List(ctx, d.clients, d.site.repos)
+	if err != nil {
+		return refused(err)
+	}
+	all := map[registry.Ref][]string{}
+	for _, state := range states {
+		digests, _ := d.site.digests(state)
+		for ref, digest := range digests {
+			all[ref] = append(all[ref], digest)
+		}
+	}
+	if err := listing.ReadIndexes(ctx, d.clients, all); err != nil {
+		return refused(err)
+	}
+	revisions := listing.Revisions(d.site.skip)
+	for _, state := range states {
+		digests, whole := d.site.digests(state)
+		names := listing.Common(digests)
+		i := slices.IndexFunc(revisions, func(r registry.Revision) bool { return r.Complete() && slices.Contains(names, r.Name) })
+		switch {
+		case whole && i >= 0:
+			return d.findRevision(ctx, revisions[i].Name)
+		case whole && len(d.site.stations) == 1 && len(digests) == len(d.site.repos):
+			found, err := registry.FindDigests(ctx, d.clients, d.site.repos, digests, d.runningNames(), d.site.skip)
+			return d.take(found, err)
+		}
+	}
+	return &usageError{fmt.Errorf("%s: ECS knows of no successful deployment of other images before the present one that is one revision", d.site.names()), "slipway revisions lists what can be rolled back to; name one of them"}
+}
+
+// digests are a state's images by repository, as far as they are known. They are no whole
+// where two containers had different images of one repository: that is half way through a
+// roll-out.
+func (s *site) digests(state map[rollout.Ref]map[string]string) (digests map[registry.Ref]string, whole bool) {
+	digests, whole = map[registry.Ref]string{}, true
 	for _, st := range s.stations {
 		for container, repo := range st.repos {
-			if digest := state[st.ref][container]; digest != "" {
-				out[repo.Ref] = digest
+			digest := state[st.ref][container]
+			if had, ok := digests[repo.Ref]; ok && digest != "" && had != digest {
+				whole = false
+			}
+			if digest != "" {
+				digests[repo.Ref] = digest
 			}
 		}
 	}
-	return out
+	return digests, whole
 }
 
 // wantImages wants the revision's images of every container of the project.
@@ -157,7 +192,7 @@ func (d *deployJob) promote(ctx context.Context) error {
 	if len(done.Changes) > 0 {
 		d.log.Info().Msgf("latest stands on %s in %s", d.revision(), repositories(len(d.images)))
 	}
-	d.restore = func(ctx context.Context) error { return d.back(ctx, done) }
+	d.restore = func(ctx context.Context, a registry.Aftermath) error { return d.back(ctx, done, a) }
 	return nil
 }
 
@@ -175,8 +210,8 @@ func (d *deployJob) lookAgain(ctx context.Context) error {
 }
 
 // back puts latest and deployed back after a deployment that failed, and tells.
-func (d *deployJob) back(ctx context.Context, p registry.Published) error {
-	restored, err := registry.Restore(ctx, d.clients, p)
+func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.Aftermath) error {
+	restored, err := registry.Restore(ctx, d.clients, p, a)
 	for _, k := range restored.Kept {
 		at := k.Digest
 		if at == "" {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestCreate(t *testing.T) {
+	t.Parallel()
 	_, clients := startSandbox(t)
 	refs := []Ref{{Name: "shop/one"}, {Account: otherAccount, Region: otherRegion, Name: "shop/two"}}
 	made, err := Create(t.Context(), clients, refs, map[string]string{"team": "shop", "by": "slipway"})
@@ -50,6 +51,7 @@ func TestCreate(t *testing.T) {
 }
 
 func TestCreateLeavesWhatExists(t *testing.T) {
+	t.Parallel()
 	_, clients := startSandbox(t)
 	_, err := clients("").CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
 		RepositoryName: aws.String("shop/old"), ImageTagMutability: types.ImageTagMutabilityImmutable,
@@ -65,6 +67,7 @@ func TestCreateLeavesWhatExists(t *testing.T) {
 }
 
 func TestCreateTellsAllThatFailed(t *testing.T) {
+	t.Parallel()
 	_, clients := startSandbox(t)
 	made, err := Create(t.Context(), clients, []Ref{{Name: "Bad"}, {Name: "good"}, {Name: "b..ad"}}, nil)
 	if err == nil || len(made) != 1 || made[Ref{Name: "good"}].Name != "good" {

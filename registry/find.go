@@ -37,13 +37,18 @@ type MissingError struct {
 	Refs []Ref
 }
 
-// Error names them all and the remedy.
+// Error names them all.
 func (e *MissingError) Error() string {
 	names := make([]string, len(e.Refs))
 	for i, r := range e.Refs {
 		names[i] = r.String()
 	}
-	return fmt.Sprintf("no such repository: %s (--create-repositories creates what is missing)", strings.Join(names, ", "))
+	return "no such repository: " + strings.Join(names, ", ")
+}
+
+// Hint says what to do about it.
+func (e *MissingError) Hint() string {
+	return "check the names, the account and the region; the repositories of a new project come with its first build"
 }
 
 // Find describes repositories: one DescribeRepositories for each account and

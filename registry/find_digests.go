@@ -13,19 +13,20 @@ import (
 // each repository of interest, and surveys as FindRevision does. The digests may be those
 // of an index's manifests: the images found are the indexes. The name is that of the
 // revision whose images these are, the last in order of name where there are several, and
-// empty where there is none. It touches nothing.
+// empty where there is none; tags that skip tells name none. It touches nothing.
 //
-// Errors: *GoneError for images that are there no more, *ArchivedError.
+// Errors: *GoneError for images that are there no more, *ArchivedError; an archived image
+// beside those asked for is in nobody's way.
 //
 // Calls for each repository: one BatchGetImage and one DescribeImages, at the same time.
-// Where a digest bears no tag, the repositories are listed (one DescribeImages for each
+// Where a digest bears no revision's tag, the repositories are listed (one DescribeImages for each
 // thousand images and one BatchGetImage for each hundred indexes), and looked at once more.
-func FindDigests(ctx context.Context, clients Clients, repos []Repository, digests map[Ref]string, extra map[Ref][]string) (Found, error) {
+func FindDigests(ctx context.Context, clients Clients, repos []Repository, digests map[Ref]string, extra map[Ref][]string, skip func(Ref, string) bool) (Found, error) {
 	s := search{clients: clients, extra: extra}
 	for _, repo := range distinctRepositories(repos) {
 		s.repos = append(s.repos, repo)
 		if digests[repo.Ref] != "" {
-			s.asked = append(s.asked, Placement{Repository: repo, Digest: digests[repo.Ref]})
+			s.asked = append(s.asked, Placement{Repository: repo, Digest: digests[repo.Ref], skip: skip})
 		}
 	}
 	var (
@@ -67,16 +68,15 @@ func (s search) look(ctx context.Context, digests map[Ref]string) (*Survey, erro
 	for _, repo := range s.repos {
 		wanted[repo.Ref] = append(slices.Clone(s.extra[repo.Ref]), digests[repo.Ref])
 	}
-	survey, unreadable, err := gather(ctx, s.clients, s.repos, nil, wanted)
+	survey, unread, err := gather(ctx, s.clients, s.repos, nil, wanted)
 	if err != nil {
 		return nil, err
 	}
 	archived, gone := &ArchivedError{}, &GoneError{}
-	for _, u := range unreadable {
-		if u.Image != digests[u.Repository.Ref] || u.Code != types.ImageFailureCodeImageInaccessible {
-			return nil, u
+	for _, u := range unread {
+		if u.Image == digests[u.Repository.Ref] {
+			archived.Images = append(archived.Images, ArchivedImage{u.Repository, u.Image})
 		}
-		archived.Images = append(archived.Images, ArchivedImage{u.Repository, u.Image})
 	}
 	if len(archived.Images) > 0 {
 		return nil, archived
@@ -112,7 +112,10 @@ func (s search) indexes(ctx context.Context) (Found, error) {
 		return Found{}, err
 	}
 	var out Found
-	if names := listing.Common(asked); len(names) > 0 {
+	names := slices.DeleteFunc(listing.Common(asked), func(name string) bool {
+		return slices.ContainsFunc(s.asked, func(i Placement) bool { return i.extra(name) })
+	})
+	if len(names) > 0 {
 		out.Name = names[len(names)-1]
 	}
 	digests := map[Ref]string{}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
 // Found is a revision that can be promoted.
@@ -22,15 +20,18 @@ type Found struct {
 // FindRevision finds the one revision that text names, in full or by a prefix that no
 // other begins with, and surveys the repositories for Promote: latest, deployed, the
 // revision, and what extra names, which should be the digests that ECS runs. Where a hash
-// and its variants (hash.2, hash.3) begin alike, it is the hash. It touches nothing.
+// and its variants (hash.2, hash.3) begin alike, it is the hash. Tags that skip tells, such
+// as the extra tags of a build, name no revision; skip may be nil. It touches nothing.
 //
 // Errors: *RevisionNameError for text that can name none, *UnknownRevisionError,
-// *AmbiguousError, *IncompleteError, *ArchivedError.
+// *AmbiguousError, *IncompleteError, *ArchivedError for images of the revision; another
+// archived image is in nobody's way.
 //
 // Calls for each repository: one BatchGetImage for a full name; for a prefix, two and one
-// DescribeImages for each thousand images. An error takes a few more, to say why.
-func FindRevision(ctx context.Context, clients Clients, repos []Repository, text string, extra map[Ref][]string) (Found, error) {
-	if err := checkRevisionName(text); err != nil {
+// DescribeImages for each thousand images. An error takes a few more, to say why, and a
+// latest or deployed on an archived image one DescribeImages.
+func FindRevision(ctx context.Context, clients Clients, repos []Repository, text string, extra map[Ref][]string, skip func(Ref, string) bool) (Found, error) {
+	if err := checkRevisionName(text, repos, skip); err != nil {
 		return Found{}, err
 	}
 	repos, name := distinctRepositories(repos), text
@@ -43,7 +44,7 @@ func FindRevision(ctx context.Context, clients Clients, repos []Repository, text
 		if err != nil {
 			return Found{}, err
 		}
-		if name, err = listing.match(text); err != nil {
+		if name, err = listing.match(text, skip); err != nil {
 			return Found{}, err
 		}
 		if found, err = seek(ctx, clients, repos, name, extra); err != nil {
@@ -56,17 +57,20 @@ func FindRevision(ctx context.Context, clients Clients, repos []Repository, text
 	out := Found{Name: name, Survey: found.survey}
 	for _, repo := range repos {
 		at, _ := found.survey.At(repo.Ref, name)
-		out.Images = append(out.Images, Placement{Repository: repo, Digest: at.Digest})
+		out.Images = append(out.Images, Placement{Repository: repo, Digest: at.Digest, skip: skip})
 	}
 	return out, nil
 }
 
-func checkRevisionName(text string) error {
+func checkRevisionName(text string, repos []Repository, skip func(Ref, string) bool) error {
 	if slices.Contains(Protected(), text) {
 		return &RevisionNameError{Text: text, Err: errProtected}
 	}
 	if err := ValidateTag(text); err != nil {
 		return &RevisionNameError{Text: text, Err: err}
+	}
+	if skip != nil && slices.ContainsFunc(repos, func(r Repository) bool { return skip(r.Ref, text) }) {
+		return &RevisionNameError{Text: text, Err: errExtra}
 	}
 	return nil
 }
@@ -81,18 +85,17 @@ type sought struct {
 
 // seek looks for a revision's name in each repository.
 func seek(ctx context.Context, clients Clients, repos []Repository, name string, extra map[Ref][]string) (sought, error) {
-	survey, unreadable, err := gather(ctx, clients, repos, []string{name}, extra)
+	survey, unread, err := gather(ctx, clients, repos, []string{name}, extra)
 	if err != nil {
 		return sought{}, err
 	}
 	out := sought{survey: survey}
 	archived := map[Ref]bool{}
-	for _, u := range unreadable {
-		if u.Image != name || u.Code != types.ImageFailureCodeImageInaccessible {
-			return sought{}, u
+	for _, u := range unread {
+		if u.Image == name {
+			archived[u.Repository.Ref] = true
+			out.archived = append(out.archived, ArchivedImage{Repository: u.Repository, Image: name})
 		}
-		archived[u.Repository.Ref] = true
-		out.archived = append(out.archived, ArchivedImage{Repository: u.Repository, Image: name})
 	}
 	for _, repo := range repos {
 		_, ok := survey.At(repo.Ref, name)
@@ -123,10 +126,10 @@ func (s sought) check(ctx context.Context, clients Clients, name string) error {
 }
 
 // match finds the one revision whose name begins with a prefix.
-func (l *Listing) match(prefix string) (string, error) {
+func (l *Listing) match(prefix string, skip func(Ref, string) bool) (string, error) {
 	var matches, ready []Revision
-	for _, r := range l.Revisions(nil) {
-		if strings.HasPrefix(r.Name, prefix) {
+	for _, r := range l.Revisions(skip) {
+		if strings.HasPrefix(r.Name, prefix) && !strings.HasPrefix(r.Name, prefix+".") {
 			matches = append(matches, r)
 		}
 		if r.Ready() {
@@ -147,4 +150,8 @@ func (l *Listing) match(prefix string) (string, error) {
 	return "", &AmbiguousError{Text: prefix, Matches: matches, At: l.At}
 }
 
-var errProtected = errors.New("the tag moves from revision to revision")
+// What makes a tag no name of a revision.
+var (
+	errProtected = errors.New("the tag moves from revision to revision")
+	errExtra     = errors.New("the compose file gives the tag to every revision (build.tags), and it moves on with each")
+)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestFindAsksOnce(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	refs := []Ref{{Name: "shop/one"}, {Name: "shop/two"}, {Name: "shop/three"}}
 	mustCreate(t, server, clients, refs...)
@@ -44,6 +45,7 @@ func TestFindAsksOnce(t *testing.T) {
 }
 
 func TestFindNothing(t *testing.T) {
+	t.Parallel()
 	found, missing, err := Find(t.Context(), func(string) *ecr.Client { t.Error("asked AWS"); return nil }, nil)
 	if err != nil || len(found) != 0 || len(missing) != 0 {
 		t.Errorf("found %v, missing %v, %v", found, missing, err)
@@ -51,6 +53,7 @@ func TestFindNothing(t *testing.T) {
 }
 
 func TestFindNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	here := Ref{Name: "shop/here"}
 	mustCreate(t, server, clients, here, Ref{Name: "other"})
@@ -69,14 +72,19 @@ func TestFindNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestMissingError(t *testing.T) {
+	t.Parallel()
 	err := error(&MissingError{Refs: []Ref{{Name: "shop/a"}, {Account: homeAccount, Region: homeRegion, Name: "shop/b"}}})
-	want := "no such repository: shop/a, shop/b (account 111111111111, region eu-west-1) (--create-repositories creates what is missing)"
+	want := "no such repository: shop/a, shop/b (account 111111111111, region eu-west-1)"
 	if err.Error() != want {
 		t.Errorf("got %q", err)
+	}
+	if strings.Contains(told(t, err), "--") {
+		t.Errorf("names a flag that only one command has: %s", told(t, err))
 	}
 }
 
 func TestFindInSeveralAccountsAndRegions(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	var refs, gone []Ref
 	for _, account := range []string{homeAccount, otherAccount} {
@@ -111,6 +119,7 @@ func TestFindInSeveralAccountsAndRegions(t *testing.T) {
 }
 
 func TestFindInChunks(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	var refs []Ref
 	for i := range maxNames + 1 {
@@ -125,6 +134,7 @@ func TestFindInChunks(t *testing.T) {
 }
 
 func TestFindTellsWhoRefused(t *testing.T) {
+	t.Parallel()
 	_, clients := startSandbox(t)
 	_, _, err := Find(t.Context(), clients, []Ref{{Account: "12", Name: "shop/one"}})
 	var refused smithy.APIError
@@ -175,6 +185,7 @@ func (s *shelf) DescribeRepositories(_ context.Context, in *ecr.DescribeReposito
 }
 
 func TestDescribeListsPageByPage(t *testing.T) {
+	t.Parallel()
 	refs := []Ref{{Name: "a3", Region: homeRegion}, {Name: "none"}, {Name: "a5"}}
 	for name, tc := range map[string]struct {
 		shelf *shelf
@@ -202,6 +213,7 @@ func TestDescribeListsPageByPage(t *testing.T) {
 }
 
 func TestDescribeStopsListingWhenAllAreFound(t *testing.T) {
+	t.Parallel()
 	s := &shelf{names: []string{"a1", "a2", "a3", "a4", "a5"}, page: 2}
 	found, err := list(t.Context(), s, []Ref{{Name: "a1"}, {Name: "a2"}})
 	if err != nil || len(found) != 2 || s.calls != 1 {
@@ -210,6 +222,7 @@ func TestDescribeStopsListingWhenAllAreFound(t *testing.T) {
 }
 
 func TestByRegistryAsksForEachNameOnce(t *testing.T) {
+	t.Parallel()
 	a, b := Ref{Name: "a1"}, Ref{Name: "b1"}
 	abroad := Ref{Region: otherRegion, Name: "a1"}
 	groups := byRegistry([]Ref{a, abroad, b, a, abroad})
@@ -219,6 +232,7 @@ func TestByRegistryAsksForEachNameOnce(t *testing.T) {
 }
 
 func TestNewRepositorySpeaksHTTPOnLoopback(t *testing.T) {
+	t.Parallel()
 	for uri, want := range map[string]string{
 		"127.0.0.2:5000/shop":    "http",
 		"localhost/shop":         "http",
@@ -235,6 +249,7 @@ func TestNewRepositorySpeaksHTTPOnLoopback(t *testing.T) {
 }
 
 func TestNewRepositoryRefusesOddURIs(t *testing.T) {
+	t.Parallel()
 	_, err := newRepository(Ref{Name: "shop"}, types.Repository{RepositoryUri: aws.String("no host")})
 	if err == nil || !strings.Contains(err.Error(), `repositoryUri "no host" of shop`) {
 		t.Errorf("got %v", err)

@@ -45,6 +45,7 @@ func own(t *testing.T, foreign string, days int) string {
 }
 
 func TestLifecycleAt(t *testing.T) {
+	t.Parallel()
 	pushed := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	archived := pushed.Add(30 * day)
 	untagged := `{"rules":[{"rulePriority":50,"selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":1},"action":{"type":"expire"}}]}`
@@ -109,6 +110,7 @@ func TestLifecycleAt(t *testing.T) {
 // TestLifecycleAgreesWithECR lets the sandbox apply policies while its clock moves: each
 // image is there just before the time told, and gone after it.
 func TestLifecycleAgreesWithECR(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a")
 	random := rand.New(rand.NewPCG(7, 11))
 	statuses := [][]string{{"latest"}, {"h*"}, {"*"}, {"v*", "h1"}}
@@ -185,6 +187,7 @@ func (s *stage) delete(digest string) {
 }
 
 func TestRevisionExpiry(t *testing.T) {
+	t.Parallel()
 	a, b := Ref{Name: "a"}, Ref{Name: "b"}
 	pushed := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	seven, three := ParseLifecycle(own(t, "", 7)), ParseLifecycle(own(t, "", 3))

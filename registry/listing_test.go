@@ -53,6 +53,7 @@ func briefs(revisions []Revision) []string {
 }
 
 func TestRevisions(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two")
 	// In three only b is new: deployed stands on b alone, a and c are the same images.
@@ -111,6 +112,7 @@ func TestRevisions(t *testing.T) {
 
 // TestRevisionsAfterARollback has all images of a revision both latest and deployed.
 func TestRevisionsAfterARollback(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two")
 	s.promoted("one", s.running(h["two"]))
@@ -148,6 +150,7 @@ func (p *pagedLister) DescribeImages(_ context.Context, in *ecr.DescribeImagesIn
 }
 
 func TestListPages(t *testing.T) {
+	t.Parallel()
 	p := &pagedLister{digests: []string{"sha256:1", "sha256:2", "sha256:3"}}
 	images, _, err := listImages(t.Context(), p, Repository{Ref: Ref{Account: homeAccount, Name: "shop/a"}})
 	var got []string
@@ -165,6 +168,7 @@ func TestListPages(t *testing.T) {
 }
 
 func TestListReadsIndexes(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	shared := image(t)
 	old, children := s.pushIndexOf(0, []v1.Image{shared, image(t)}, "old")
@@ -212,6 +216,7 @@ func TestListReadsIndexes(t *testing.T) {
 }
 
 func TestListFails(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	s.repos[1].Name = "shop/gone"
 	_, err := List(t.Context(), s.clients, s.repos)

@@ -95,6 +95,7 @@ func wantLogin(t *testing.T, l *Logins, host, password string) {
 }
 
 func TestLoginsRenew(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct{ life, before, after time.Duration }{
 		"12 hours leave 15 minutes": {12 * time.Hour, 12*time.Hour - 15*time.Minute - time.Second, 2 * time.Second},
 		"an hour leaves a tenth":    {time.Hour, 54*time.Minute - time.Second, 2 * time.Second},
@@ -127,6 +128,7 @@ func TestLoginsRenew(t *testing.T) {
 }
 
 func TestLoginsUnknownHost(t *testing.T) {
+	t.Parallel()
 	l := NewLogins(func(string) *ecr.Client { t.Error("asked AWS"); return nil }, time.Now)
 	l.Register("one.example", "eu-west-1")
 	if got, ok, err := l.Credentials(t.Context(), "docker.io"); ok || err != nil || got.Password.Reveal() != "" {
@@ -136,6 +138,7 @@ func TestLoginsUnknownHost(t *testing.T) {
 }
 
 func TestLoginsInvalidate(t *testing.T) {
+	t.Parallel()
 	clock := newTestClock()
 	issuer := &tokenIssuer{t: t, answer: func(n int32) (int, any) {
 		return 200, tokenAnswer(fmt.Sprintf("AWS:token-%d", n), clock.now().Add(time.Hour))
@@ -148,6 +151,7 @@ func TestLoginsInvalidate(t *testing.T) {
 }
 
 func TestLoginsSingleFlight(t *testing.T) {
+	t.Parallel()
 	clock := newTestClock()
 	issuer := &tokenIssuer{t: t, started: make(chan struct{}, 100), hold: make(chan struct{}), answer: func(n int32) (int, any) {
 		return 200, tokenAnswer(fmt.Sprintf("AWS:token-%d", n), clock.now().Add(time.Hour))
@@ -184,6 +188,7 @@ func TestLoginsSingleFlight(t *testing.T) {
 }
 
 func TestLoginsUseWhatIsStillValid(t *testing.T) {
+	t.Parallel()
 	clock := newTestClock()
 	issuer := &tokenIssuer{t: t, answer: func(n int32) (int, any) {
 		if n == 1 {
@@ -207,6 +212,7 @@ func TestLoginsUseWhatIsStillValid(t *testing.T) {
 }
 
 func TestLoginsRefuseOddTokens(t *testing.T) {
+	t.Parallel()
 	clock := newTestClock()
 	for want, answer := range map[string]any{
 		"holds no token":       map[string]any{},
@@ -225,6 +231,7 @@ func TestLoginsRefuseOddTokens(t *testing.T) {
 }
 
 func TestLoginsAskOncePerRegion(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	var refs []Ref
 	for _, account := range []string{homeAccount, otherAccount} {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestCheckMovable(t *testing.T) {
+	t.Parallel()
 	const (
 		im = types.ImageTagMutabilityImmutable
 		mu = types.ImageTagMutabilityMutable

@@ -31,6 +31,7 @@ func indented(t *testing.T, text string) string {
 }
 
 func TestPolicyGolden(t *testing.T) {
+	t.Parallel()
 	golden.Check(t, "policy-7-days.golden", []byte(indented(t, policyText(t, Policy(7)))))
 }
 
@@ -55,6 +56,7 @@ func prefixed(prefix string) string {
 }
 
 func TestMergeAlone(t *testing.T) {
+	t.Parallel()
 	ours := policyText(t, Policy(7))
 	for name, existing := range map[string]string{
 		"none":            "",
@@ -76,6 +78,7 @@ func TestMergeAlone(t *testing.T) {
 }
 
 func TestMergeSeesWhatMakesNoDifference(t *testing.T) {
+	t.Parallel()
 	ours := policyText(t, Policy(7))
 	rules := Policy(7).Rules
 	shuffled := policyText(t, Document{Rules: []Rule{rules[3], rules[1], rules[0], rules[2]}})
@@ -100,6 +103,7 @@ func TestMergeSeesWhatMakesNoDifference(t *testing.T) {
 }
 
 func TestMergeSeesWhatMakesADifference(t *testing.T) {
+	t.Parallel()
 	ours := policyText(t, Policy(7))
 	for _, change := range [][2]string{
 		{`"countNumber":7`, `"countNumber":8`},
@@ -122,6 +126,7 @@ func TestMergeSeesWhatMakesADifference(t *testing.T) {
 }
 
 func TestMergeBesides(t *testing.T) {
+	t.Parallel()
 	odd := `{ "rulePriority": 9,  "description":"odd <&> ü", "selection":{"tagStatus":"tagged","tagPatternList":["v*"],"countType":"sinceImagePulled","countUnit":"days","countNumber":1, "new":[1.50]}, "action":{"type":"transition","targetStorageClass":"archive"},"x":null}`
 	for name, tc := range map[string]struct {
 		existing string
@@ -172,6 +177,7 @@ func policyRules(d Document) string {
 }
 
 func TestMergeConflicts(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		existing string
 		want     []string // beginnings of the clashes
@@ -209,6 +215,7 @@ func TestMergeConflicts(t *testing.T) {
 }
 
 func TestConflictErrorGolden(t *testing.T) {
+	t.Parallel()
 	_, err := Merge(policyOf(rule(1, tagged("v*")), rule(6, tagged("latest")), rule(7, prefixed("")), rule(100, anyImage)), Policy(7), false)
 	if err == nil {
 		t.Fatal("no conflict")
@@ -217,6 +224,7 @@ func TestConflictErrorGolden(t *testing.T) {
 }
 
 func TestMergeRefuses(t *testing.T) {
+	t.Parallel()
 	foreign := Policy(7)
 	foreign.Rules[0].Description = "latest"
 	twice := Policy(7)
@@ -265,6 +273,7 @@ func TestMergeRefuses(t *testing.T) {
 }
 
 func TestMergeReplacesTheUnreadable(t *testing.T) {
+	t.Parallel()
 	for _, existing := range []string{"{", `{"rules":[null]}`, policyOf(rule(1, anyImage), rule(2, untagged))} {
 		got, err := Merge(existing, Policy(7), true)
 		if err != nil || !got.Changed || got.Text != policyText(t, Policy(7)) {
@@ -274,6 +283,7 @@ func TestMergeReplacesTheUnreadable(t *testing.T) {
 }
 
 func TestMergeReplaceLeavesOursAlone(t *testing.T) {
+	t.Parallel()
 	ours := policyText(t, Policy(7))
 	got, err := Merge(ours, Policy(7), true)
 	if err != nil || got.Changed || len(got.Dropped) != 0 {

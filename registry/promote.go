@@ -22,8 +22,9 @@ type Promotion struct {
 
 // Promote lets latest stand on a revision, all or nothing: deployed goes to what runs,
 // then latest to the revision, each step in parallel over the repositories. When a step
-// fails, every tag goes back to where it was and the error is a *PublishError; other
-// errors come before anything is touched. Killed on the way, it leaves tags that the same
+// fails, every tag goes back to where it was, unless the image there is archived, and the
+// error is a *PublishError; other errors come before anything is touched, among them an
+// *ArchivedError for images of the revision. Killed on the way, it leaves tags that the same
 // call completes. OvertakenBy and Changes of the result mean what they mean for Publish;
 // Restore takes them back.
 //
@@ -49,8 +50,8 @@ func (p Promotion) check(job Publication) error {
 			return fmt.Errorf("repository %s has two images in one revision: its services need a repository each", i.Repository.Name)
 		}
 		seen[ref] = true
-		if at, ok := p.Survey.At(ref, p.Name); ok && at.Digest != i.Digest {
-			return fmt.Errorf("revision %s of repository %s is %s, not %s", p.Name, i.Repository.Name, at.Digest, i.Digest)
+		if at := p.Survey.on(ref, p.Name); at != "" && at != i.Digest {
+			return fmt.Errorf("revision %s of repository %s is %s, not %s", p.Name, i.Repository.Name, at, i.Digest)
 		}
 	}
 	return nil

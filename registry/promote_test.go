@@ -41,7 +41,7 @@ func extraDigests(running map[Ref]string) map[Ref][]string {
 // promotion finds a revision, as a rollback does.
 func (s *stage) promotion(clients Clients, text string, running map[Ref]string) Promotion {
 	s.t.Helper()
-	found, err := FindRevision(s.t.Context(), clients, s.repos, text, extraDigests(running))
+	found, err := FindRevision(s.t.Context(), clients, s.repos, text, extraDigests(running), nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -60,9 +60,25 @@ func (s *stage) promoted(text string, running map[Ref]string) Published {
 // history publishes revisions one after the other, an hour apart.
 func (s *stage) history(names ...string) map[string][]string {
 	s.t.Helper()
+	return s.historyOf(s.images, names...)
+}
+
+// stillHistory is a history in which the last repository always gets the same image.
+func (s *stage) stillHistory(names ...string) map[string][]string {
+	s.t.Helper()
+	still := image(s.t)
+	return s.historyOf(func() []v1.Image {
+		images := s.images()
+		images[len(images)-1] = still
+		return images
+	}, names...)
+}
+
+func (s *stage) historyOf(images func() []v1.Image, names ...string) map[string][]string {
+	s.t.Helper()
 	out := map[string][]string{}
 	for _, name := range names {
-		out[name] = s.push(s.images())
+		out[name] = s.push(images())
 		s.published(s.publication(name, out[name]))
 		s.server.Advance(time.Hour)
 	}
@@ -70,6 +86,7 @@ func (s *stage) history(names ...string) map[string][]string {
 }
 
 func TestPromote(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	s.server.ResetCalls()
@@ -88,6 +105,7 @@ func TestPromote(t *testing.T) {
 // TestPromoteBudget counts the calls of a rollback before it deploys, the looking for the
 // revision included: four for each repository.
 func TestPromoteBudget(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c", "shop/d")
 	h := s.history("one", "two", "three")
 	s.server.ResetCalls()
@@ -107,6 +125,7 @@ func TestPromoteBudget(t *testing.T) {
 
 // TestPromoteCallsDeployedWhatRuns has a different answer in each repository to what runs.
 func TestPromoteCallsDeployedWhatRuns(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/older", "shop/wanted", "shop/gone", "shop/unknown", "shop/same")
 	h := s.history("one", "two", "three")
 	s.move(4, TagLatest, h["one"][4]) // latest is there already, something else runs
@@ -123,6 +142,7 @@ func TestPromoteCallsDeployedWhatRuns(t *testing.T) {
 // TestPromoteConvergesAfterAKill cuts the wire for good at each PutImage, as the end of
 // the process would, and runs again. What ran at first is deployed in the end.
 func TestPromoteConvergesAfterAKill(t *testing.T) {
+	t.Parallel()
 	for _, known := range []bool{true, false} {
 		for n := 1; n <= 6; n++ {
 			t.Run(fmt.Sprintf("known %v, put %d", known, n), func(t *testing.T) {
@@ -160,6 +180,7 @@ func TestPromoteConvergesAfterAKill(t *testing.T) {
 
 // TestPromoteFailsAtEveryCall finds every tag where it was.
 func TestPromoteFailsAtEveryCall(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	before := s.tags()
@@ -182,6 +203,7 @@ func TestPromoteFailsAtEveryCall(t *testing.T) {
 }
 
 func TestPromoteInterrupted(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two")
 	before := s.tags()
@@ -203,11 +225,12 @@ func TestPromoteInterrupted(t *testing.T) {
 }
 
 func TestPromoteWithoutAName(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	// A service of one revision and another of the other, as ECS may have run them.
 	mixed := []string{h["one"][0], h["two"][1]}
-	found, err := FindDigests(t.Context(), s.clients, s.repos, s.running(mixed), nil)
+	found, err := FindDigests(t.Context(), s.clients, s.repos, s.running(mixed), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +242,7 @@ func TestPromoteWithoutAName(t *testing.T) {
 }
 
 func TestPromoteRefusesMistakes(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two")
 	before := s.tags()
@@ -241,14 +265,9 @@ func TestPromoteRefusesMistakes(t *testing.T) {
 // change for long: its image bears the names of all revisions, that of a newer one too,
 // which neither is after.
 func TestPromoteRace(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/still")
-	still := image(t)
-	h := map[string][]string{}
-	for _, name := range []string{"one", "two", "three"} {
-		h[name] = s.push([]v1.Image{image(t), image(t), still})
-		s.published(s.publication(name, h[name]))
-		s.server.Advance(time.Hour)
-	}
+	h := s.stillHistory("one", "two", "three")
 	for round := range 12 {
 		s.promoted("three", nil)
 		names := []string{"one", "two"}
@@ -313,6 +332,7 @@ func (s *stage) pushIndexOf(repo int, images []v1.Image, tags ...string) (digest
 
 // TestPlatformsCount has ECS report the manifest of one platform, and tags the index.
 func TestPlatformsCount(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a")
 	old, oldChildren := s.pushIndex(0, "old", TagLatest)
 	s.server.Advance(time.Hour)
@@ -350,6 +370,7 @@ func TestPlatformsCount(t *testing.T) {
 // TestCoveringPrefersLatest has two indexes share a manifest: the one that latest stands
 // on counts, else that of deployed.
 func TestCoveringPrefersLatest(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a")
 	shared := image(t)
 	one, children := s.pushIndexOf(0, []v1.Image{shared, image(t)}, "one")

@@ -18,6 +18,13 @@ type Placement struct {
 	// Extra are tags that the image gets beside the revision's. They name no revision,
 	// and Promote leaves them where they are.
 	Extra []string
+	// skip tells further tags that name no revision; nil tells none.
+	skip func(Ref, string) bool
+}
+
+// extra tells whether a tag of the image names no revision.
+func (i Placement) extra(tag string) bool {
+	return slices.Contains(i.Extra, tag) || i.skip != nil && i.skip(i.Repository.Ref, tag)
 }
 
 // Publication is a revision about to get its tags.
@@ -40,6 +47,9 @@ type Change struct {
 	Tag        string
 	// From is the digest before, empty for a tag that was not there; To the one after.
 	From, To string
+	// Archived tells that the image of From is archived: ECR does not hand out the
+	// manifest, so that the tag cannot go back to it.
+	Archived bool
 }
 
 // Published is a revision that has its tags.
@@ -54,6 +64,9 @@ type Published struct {
 	// Pushed tells when each image was first pushed, by ECR's clock; nil when latest was
 	// not moved to this revision.
 	Pushed map[Ref]time.Time
+	// Unprotected are the digests of what runs, or of what latest left where that is not
+	// known, on which deployed could not be put because they are archived; nil for none.
+	Unprotected map[Ref]string
 	// Survey is what stood where before.
 	Survey *Survey
 	// job is what Restore takes back.
@@ -89,6 +102,9 @@ func standing(left []Change, unknown []string, unsettled error) []string {
 		if c.From != "" {
 			was = "before on " + c.From
 		}
+		if c.Archived {
+			was += ", which is archived: no tag can be put on it"
+		}
 		lines = append(lines, fmt.Sprintf("  %s:%s stands on %s, %s", c.Repository.Name, c.Tag, c.To, was))
 	}
 	for _, name := range unknown {
@@ -114,7 +130,9 @@ type tagger interface {
 // Publish gives a revision its tags, all or nothing: the hash everywhere, then deployed,
 // then latest, each step in parallel over the repositories. When a step fails, every tag
 // goes back to where it was and the error is a *PublishError. A job that is killed on
-// the way leaves tags that the same call completes.
+// the way leaves tags that the same call completes. Tags can leave archived images, and
+// nothing brings them back there; an image of the revision that is archived is an
+// *ArchivedError before anything is touched.
 //
 // Calls for each repository: one BatchGetImage, at most three PutImage and one
 // DescribeImages, more only with extra tags or another job at the same time.
@@ -132,7 +150,7 @@ func Publish(ctx context.Context, clients Clients, p Publication) (Published, er
 
 // carryOut moves the tags of the steps, all or nothing, and settles where latest stands.
 func (p Publication) carryOut(ctx context.Context, clients Clients, survey *Survey, name string, steps [][]Change) (Published, error) {
-	out := Published{Name: name, Survey: survey, job: p}
+	out := Published{Name: name, Survey: survey, Unprotected: p.unprotected(survey), job: p}
 	for _, step := range steps {
 		if err := apply(ctx, clients, survey, step); err != nil {
 			return out, p.undo(ctx, clients, survey, steps, err)
@@ -152,7 +170,9 @@ func (p Publication) look(ctx context.Context, clients Clients) (*Survey, error)
 	for _, i := range p.Images {
 		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
 	}
-	return Look(ctx, clients, p.repositories(), p.Variant, extra)
+	return look(ctx, clients, p.repositories(), p.Variant, extra, func(ref Ref, tag string) bool {
+		return slices.ContainsFunc(p.Images, func(i Placement) bool { return i.Repository.Ref == ref && i.extra(tag) })
+	})
 }
 
 // choose takes the first variant under which no repository has another digest: a name
@@ -175,10 +195,19 @@ func (p Publication) choose(s *Survey) (string, error) {
 
 // check makes sure that every image is there to be tagged.
 func (p Publication) check(s *Survey) error {
+	archived := &ArchivedError{}
 	for _, i := range p.Images {
-		if _, ok := s.Known(i.Repository.Ref, i.Digest); !ok {
+		_, ok := s.Known(i.Repository.Ref, i.Digest)
+		switch {
+		case ok:
+		case s.isArchived(i.Repository.Ref, i.Digest):
+			archived.Images = append(archived.Images, ArchivedImage{i.Repository, i.Digest})
+		default:
 			return fmt.Errorf("repository %s has no image %s to tag", i.Repository.Name, i.Digest)
 		}
+	}
+	if len(archived.Images) > 0 {
+		return archived
 	}
 	return nil
 }
@@ -211,20 +240,40 @@ func (p Publication) steps(s *Survey, name string) [][]Change {
 func (p Publication) latestSteps(s *Survey) [][]Change {
 	var deployed, latest []Change
 	for _, i := range p.Images {
-		deployed = s.step(deployed, i.Repository, TagDeployed, p.outgoing(s, i))
+		if out := p.outgoing(s, i); !s.isArchived(i.Repository.Ref, out) {
+			deployed = s.step(deployed, i.Repository, TagDeployed, out)
+		}
 		latest = s.step(latest, i.Repository, TagLatest, i.Digest)
 	}
 	return [][]Change{deployed, latest}
 }
 
+// unprotected are the archived images that deployed should stand on and does not.
+func (p Publication) unprotected(s *Survey) map[Ref]string {
+	if p.KeepLatest {
+		return nil
+	}
+	var out map[Ref]string
+	for _, i := range p.Images {
+		ref := i.Repository.Ref
+		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.on(ref, TagDeployed) != d {
+			if out == nil {
+				out = map[Ref]string{}
+			}
+			out[ref] = d
+		}
+	}
+	return out
+}
+
 // step adds the move of a tag to an image, unless it stands there already or there is no
 // image to move it to.
 func (s *Survey) step(to []Change, repo Repository, tag, digest string) []Change {
-	at, _ := s.At(repo.Ref, tag)
-	if digest == "" || at.Digest == digest {
+	at := s.on(repo.Ref, tag)
+	if digest == "" || at == digest {
 		return to
 	}
-	return append(to, Change{Repository: repo, Tag: tag, From: at.Digest, To: digest})
+	return append(to, Change{Repository: repo, Tag: tag, From: at, To: digest, Archived: s.isArchived(repo.Ref, at)})
 }
 
 // outgoing is the digest that deployed must protect, empty where it is to stay: what ECS
@@ -233,17 +282,20 @@ func (s *Survey) step(to []Change, repo Repository, tag, digest string) []Change
 // deployed what it has itself just made latest.
 func (p Publication) outgoing(s *Survey, i Placement) string {
 	ref := i.Repository.Ref
-	if running, ok := p.running(s, i.Repository.Ref); ok {
+	if s.isArchived(ref, p.Running[ref]) {
+		return p.Running[ref]
+	}
+	if running, ok := p.running(s, ref); ok {
 		if s.same(ref, i.Digest, p.Running[ref]) {
 			return ""
 		}
 		return running.Digest
 	}
-	at, _ := s.At(ref, TagLatest)
-	if at.Digest == i.Digest {
+	at := s.on(ref, TagLatest)
+	if at == i.Digest {
 		return ""
 	}
-	return at.Digest
+	return at
 }
 
 // running is the image that ECS runs, where it is known and still there.

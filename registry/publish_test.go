@@ -17,6 +17,7 @@ import (
 )
 
 func TestPublishFirst(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	one := s.push(s.images())
 	got := s.published(s.publication("one", one))
@@ -28,6 +29,7 @@ func TestPublishFirst(t *testing.T) {
 }
 
 func TestPublishAgainPutsNothing(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	s.published(s.publication("old", s.push(s.images())))
 	p := s.publication("one", s.push(s.images()))
@@ -44,6 +46,7 @@ func TestPublishAgainPutsNothing(t *testing.T) {
 }
 
 func TestPublishMovesLatestAndDeployed(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	one := s.push(s.images())
 	s.published(s.publication("one", one))
@@ -67,6 +70,7 @@ func TestPublishMovesLatestAndDeployed(t *testing.T) {
 }
 
 func TestPublishCallsDeployedWhatRuns(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	one := s.push(s.images())
 	s.published(s.publication("one", one))
@@ -86,6 +90,7 @@ func TestPublishCallsDeployedWhatRuns(t *testing.T) {
 }
 
 func TestPublishKeepsLatest(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	one, two := s.push(s.images()), s.push(s.images())
 	s.published(s.publication("one", one))
@@ -100,6 +105,7 @@ func TestPublishKeepsLatest(t *testing.T) {
 // TestPublishNeverChangesARevision is promise 7: a name stands for one set of
 // digests for ever.
 func TestPublishNeverChangesARevision(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	first := s.push(s.images())
 	second := slices.Clone(first)
@@ -121,6 +127,7 @@ func TestPublishNeverChangesARevision(t *testing.T) {
 }
 
 func TestPublishCompletesARevision(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	one := s.push(s.images())
 	s.move(0, "one", one[0])
@@ -133,6 +140,7 @@ func TestPublishCompletesARevision(t *testing.T) {
 }
 
 func TestPublishGivesUpOnNames(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a")
 	taken := s.pushOne(0, image(t))
 	for n := 1; n <= maxVariants; n++ {
@@ -147,6 +155,7 @@ func TestPublishGivesUpOnNames(t *testing.T) {
 }
 
 func TestPublishWantsTheImages(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	one := s.push(s.images())
 	one[1] = "sha256:" + strings.Repeat("0", 64)
@@ -158,6 +167,7 @@ func TestPublishWantsTheImages(t *testing.T) {
 }
 
 func TestPublishExtraTags(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	one := s.push(s.images())
 	p := s.publication("one", one)
@@ -181,6 +191,7 @@ func TestPublishExtraTags(t *testing.T) {
 
 // TestPublishBudget holds Publish to the calls that its comment promises.
 func TestPublishBudget(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c", "shop/d")
 	for _, hash := range []string{"one", "two"} {
 		digests := s.push(s.images())
@@ -253,6 +264,7 @@ func (u *upset) try(ctx context.Context, hook func(wired) fault) error {
 // TestPublishFailsAtEveryCall fails each call of a run in each way, and finds
 // all tags where they were.
 func TestPublishFailsAtEveryCall(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	for _, f := range []fault{refused, cut, lost} {
 		for _, action := range []string{"BatchGetImage", "PutImage", "DescribeImages"} {
@@ -285,6 +297,7 @@ func TestPublishFailsAtEveryCall(t *testing.T) {
 // TestPublishCancelledAtEveryCall interrupts a run at each call. What was on
 // its way at that moment may reach ECR all the same, at any time.
 func TestPublishCancelledAtEveryCall(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	for _, action := range []string{"PutImage", "DescribeImages"} {
 		for n := 1; n <= u.calls[action]; n++ {
@@ -316,6 +329,7 @@ func TestPublishCancelledAtEveryCall(t *testing.T) {
 // TestPublishMeetsATakenHash lets somebody else take the hash between the look
 // and the first tag, in a repository whose tags cannot move.
 func TestPublishMeetsATakenHash(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	theirs := u.pushOne(2, image(t))
 	var once sync.Once
@@ -343,6 +357,7 @@ func TestPublishMeetsATakenHash(t *testing.T) {
 // TestPublishIntoImmutable is for callers who did not ask CheckMovable: latest
 // cannot move, and that is found out after deployed has.
 func TestPublishIntoImmutable(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	_, err := u.direct("").PutImageTagMutability(t.Context(), &ecr.PutImageTagMutabilityInput{
 		RepositoryName: aws.String("shop/b"), ImageTagMutability: types.ImageTagMutabilityImmutableWithExclusion,

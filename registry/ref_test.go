@@ -8,6 +8,7 @@ import (
 )
 
 func TestParseRef(t *testing.T) {
+	t.Parallel()
 	const acct = "123456789012"
 	abroad := func(region string) Ref { return Ref{Account: acct, Region: region, Name: "shop/express"} }
 	for in, want := range map[string]Ref{
@@ -37,6 +38,7 @@ func TestParseRef(t *testing.T) {
 }
 
 func TestParseRefRefuses(t *testing.T) {
+	t.Parallel()
 	const host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/"
 	for in, want := range map[string]string{
 		"":                          "0 characters",
@@ -70,6 +72,7 @@ func TestParseRefRefuses(t *testing.T) {
 }
 
 func TestRefString(t *testing.T) {
+	t.Parallel()
 	for want, ref := range map[string]Ref{
 		"shop":                    {Name: "shop"},
 		"shop (region eu-west-1)": {Name: "shop", Region: "eu-west-1"},
@@ -114,6 +117,7 @@ func FuzzParseRef(f *testing.F) {
 }
 
 func TestValidateName(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"shop/express":           "",
 		"a1":                     "",
@@ -161,12 +165,14 @@ func FuzzValidateName(f *testing.F) {
 }
 
 func TestNormalizeName(t *testing.T) {
+	t.Parallel()
 	if got := NormalizeName("Shop/My_API"); got != "shop/my_api" {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestValidateTag(t *testing.T) {
+	t.Parallel()
 	for tag, ok := range map[string]bool{
 		"latest": true, "1a2b3c4d5e6f.2": true, "_x": true, strings.Repeat("a", 128): true,
 		"": false, ".x": false, "-x": false, "a b": false, "a/b": false, "a:b": false, "ä": false, "a\n": false,
@@ -179,6 +185,7 @@ func TestValidateTag(t *testing.T) {
 }
 
 func TestProtectedIsACopy(t *testing.T) {
+	t.Parallel()
 	Protected()[0] = "x"
 	if got := Protected(); len(got) != 3 || got[0] != "latest" || got[1] != "deployed" || got[2] != "buildcache" {
 		t.Errorf("Protected() = %q", got)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -14,23 +16,29 @@ import (
 // on the new image before, because an earlier run was killed before its deployment, it
 // goes to the image that ECS was running.
 //
+// In the repositories of a.Runs, deployed goes to what runs now before latest leaves it,
+// and stays there; where it cannot, latest stays. Those of a.Keep are left wholly alone.
+//
 // Left alone, and told in Kept, is what another job has moved since, the only tag of an
-// image, and deployed where it alone protects what runs. Where the other job and this one
-// leave a mixture of revisions under latest, they agree on one as in Publish, and never on
-// the revision that failed. It works on for up to a minute after ctx has ended. The error
-// is a *RestoreError; the result is right as far as it goes even then.
+// image, a tag that stood on an archived image, and deployed where it alone protects what
+// runs. Where the other job and this one leave a mixture of revisions under latest, they
+// agree on one as in Publish, and never on the revision that failed. It works on for up to
+// a minute after ctx has ended. The error is a *RestoreError; the result is right as far
+// as it goes even then.
 //
 // Calls for each repository: one BatchGetImage and one PutImage or BatchDeleteImage for
 // each tag to put back, and one DescribeImages, one more for each tag to remove; none
-// where nothing was moved.
-func Restore(ctx context.Context, clients Clients, p Published) (Restored, error) {
+// where nothing was moved. In those of a.Runs one BatchGetImage and one PutImage more.
+func Restore(ctx context.Context, clients Clients, p Published, a Aftermath) (Restored, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	r := &restoration{Publication: p.job, clients: clients, survey: p.Survey}
-	r.plan(p.Changes)
+	r := &restoration{Publication: p.job, clients: clients, survey: p.Survey, aftermath: a, guards: map[Ref]attempt{}}
+	r.leaveOut(a.Keep)
+	r.plan(ctx, p.Changes)
 	if len(r.latest)+len(r.deployed) == 0 {
 		return Restored{}, nil
 	}
+	r.guard(ctx)
 	latest := r.putBack(ctx, r.latest)
 	r.settle(ctx)
 	for _, t := range latest {
@@ -39,14 +47,18 @@ func Restore(ctx context.Context, clients Clients, p Published) (Restored, error
 	for _, t := range r.putBack(ctx, r.unneeded()) {
 		r.note(t)
 	}
+	r.release(ctx)
 	return r.out, r.error()
 }
 
 // restoration is a Restore under way.
 type restoration struct {
 	Publication
-	clients Clients
-	survey  *Survey
+	clients   Clients
+	survey    *Survey
+	aftermath Aftermath
+	// guards are the moves of deployed to what runs now.
+	guards map[Ref]attempt
 	// latest and deployed are the changes to take back.
 	latest, deployed []Change
 	// now is where latest was last seen, in the order of Images; nil while unknown.
@@ -56,26 +68,58 @@ type restoration struct {
 }
 
 // plan finds what to take back.
-func (r *restoration) plan(changes []Change) {
+func (r *restoration) plan(ctx context.Context, changes []Change) {
 	for _, c := range changes {
-		switch c.Tag {
-		case TagLatest:
+		switch {
+		case r.aftermath.Keep[c.Repository.Ref]:
+		case c.Tag == TagLatest:
 			r.latest = append(r.latest, c)
-		case TagDeployed:
+		case c.Tag == TagDeployed:
 			r.deployed = append(r.deployed, c)
 		}
 	}
 	if r.KeepLatest {
 		return
 	}
+	if again := r.begunBefore(); len(again) > 0 && !(r.ahead() && r.wholeBefore(ctx)) {
+		r.latest = append(r.latest, again...)
+	}
+}
+
+// begunBefore are the repositories where latest stood on the new image before, although
+// something else ran, as changes to take back.
+func (r *restoration) begunBefore() []Change {
+	var out []Change
 	for _, i := range r.Images {
 		ref := i.Repository.Ref
 		at, _ := r.survey.At(ref, TagLatest)
 		running, ok := r.running(r.survey, ref)
 		if ok && at.Digest == i.Digest && !r.survey.same(ref, i.Digest, r.Running[ref]) {
-			r.latest = append(r.latest, Change{Repository: i.Repository, Tag: TagLatest, From: running.Digest, To: i.Digest})
+			out = append(out, Change{Repository: i.Repository, Tag: TagLatest, From: running.Digest, To: i.Digest})
 		}
 	}
+	return out
+}
+
+// ahead tells whether latest stood on images that were neither the new ones nor those
+// that run, as on a revision that was published and not deployed.
+func (r *restoration) ahead() bool {
+	return slices.ContainsFunc(r.Images, func(i Placement) bool {
+		ref := i.Repository.Ref
+		at := r.survey.on(ref, TagLatest)
+		_, known := r.running(r.survey, ref)
+		return known && at != "" && at != i.Digest && !r.survey.same(ref, at, r.Running[ref])
+	})
+}
+
+// wholeBefore tells whether latest stood on one revision everywhere before. Then it goes
+// back there, also where that shares an image with the one that failed; a mixture was
+// left by an earlier run that was killed half way.
+func (r *restoration) wholeBefore(ctx context.Context) bool {
+	images, err := r.describe(ctx, r.clients, func(i Placement) types.ImageIdentifier {
+		return types.ImageIdentifier{ImageDigest: aws.String(r.survey.on(i.Repository.Ref, TagLatest))}
+	})
+	return err != nil || common(images) != ""
 }
 
 // target is the digest that latest should stand on in a repository when all is done.
@@ -85,8 +129,7 @@ func (r *restoration) target(ref Ref) string {
 			return c.From
 		}
 	}
-	at, _ := r.survey.At(ref, TagLatest)
-	return at.Digest
+	return r.survey.on(ref, TagLatest)
 }
 
 // attempt is what became of taking one change back.
@@ -143,7 +186,9 @@ func (r *restoration) state(ref Ref) *imageState {
 func (r *restoration) note(t attempt) {
 	switch {
 	case errors.Is(t.err, errOnlyTag):
-		r.out.Kept = append(r.out.Kept, Kept{t.Repository, t.Tag, t.now, OnlyTag})
+		r.keep(t.Change, t.now, OnlyTag)
+	case errors.Is(t.err, errArchived):
+		r.keep(t.Change, t.now, Archived)
 	case errors.Is(t.err, errUnread) && !t.seen:
 		r.failed(t.err)
 		r.fail.Unknown = append(r.fail.Unknown, t.Repository.Name)
@@ -151,10 +196,14 @@ func (r *restoration) note(t attempt) {
 		r.failed(t.err)
 		r.fail.Left = append(r.fail.Left, t.Change)
 	case t.now != t.From:
-		r.out.Kept = append(r.out.Kept, Kept{t.Repository, t.Tag, t.now, MovedSince})
+		r.keep(t.Change, t.now, MovedSince)
 	case t.found != t.From:
 		r.out.Changes = append(r.out.Changes, Change{Repository: t.Repository, Tag: t.Tag, From: cmp.Or(t.found, t.To), To: t.From})
 	}
+}
+
+func (r *restoration) keep(c Change, digest string, why Reason) {
+	r.out.Kept = append(r.out.Kept, Kept{c.Repository, c.Tag, digest, why})
 }
 
 func (r *restoration) failed(err error) {
@@ -221,14 +270,19 @@ func (r *restoration) admits(found *Survey, name string) bool {
 func (r *restoration) unneeded() []Change {
 	var out []Change
 	for _, c := range r.deployed {
-		latest := r.state(c.Repository.Ref)
+		ref := c.Repository.Ref
+		latest := r.state(ref)
+		_, guarded := r.guards[ref]
 		switch {
+		case guarded: // release tells what becomes of it
+		case r.runsUnknown(ref):
+			r.keep(c, c.To, RunsUnknown)
 		case latest == nil:
 			r.fail.Left = append(r.fail.Left, c)
 		case latest.digest == c.To:
 			out = append(out, c)
 		default:
-			r.out.Kept = append(r.out.Kept, Kept{c.Repository, c.Tag, c.To, Runs})
+			r.keep(c, c.To, Runs)
 		}
 	}
 	return out

@@ -8,17 +8,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 func (s *stage) restored(p Published) Restored {
 	s.t.Helper()
-	out, err := Restore(s.t.Context(), s.clients, p)
+	out, err := Restore(s.t.Context(), s.clients, p, Aftermath{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -51,6 +49,7 @@ func (s *stage) wantRestored(got Restored, want ...string) {
 }
 
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	before := s.tags()
@@ -84,7 +83,7 @@ func TestRestore(t *testing.T) {
 		p := s.promoted("one", s.running(h["three"]))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := Restore(ctx, s.clients, p); err != nil {
+		if _, err := Restore(ctx, s.clients, p, Aftermath{}); err != nil {
 			t.Error(err)
 		}
 		s.wantState(before)
@@ -106,6 +105,7 @@ func TestRestore(t *testing.T) {
 // TestRestoreAfterAKill restores what an earlier run had moved: latest stood on the wanted
 // image before, and something else ran.
 func TestRestoreAfterAKill(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	s.promoted("one", s.running(h["three"])) // killed before it deployed
@@ -129,6 +129,7 @@ func TestRestoreAfterAKill(t *testing.T) {
 // TestRestoreKeepsWhatRuns has ECS run an image that latest did not stand on: deployed is
 // all that keeps it, and must stay.
 func TestRestoreKeepsWhatRuns(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	got := s.restored(s.promoted("two", s.running([]string{h["one"][0], h["three"][1]})))
@@ -139,6 +140,7 @@ func TestRestoreKeepsWhatRuns(t *testing.T) {
 // TestRestoreTheFirst has nothing to go back to: the tags go, but never with an image
 // that a task may run.
 func TestRestoreTheFirst(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	one := s.push(s.images())
 	got := s.restored(s.published(s.publication("one", one)))
@@ -146,7 +148,7 @@ func TestRestoreTheFirst(t *testing.T) {
 	s.wantTags(map[string][]string{"one": one})
 
 	bare := s.push(s.images())
-	found, err := FindDigests(t.Context(), s.clients, s.repos, s.running(bare), extraDigests(s.running(one)))
+	found, err := FindDigests(t.Context(), s.clients, s.repos, s.running(bare), extraDigests(s.running(one)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +164,7 @@ func TestRestoreTheFirst(t *testing.T) {
 
 // TestRestoreLeavesOthersAlone lets others move latest before the restoration.
 func TestRestoreLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
 	t.Run("a whole revision", func(t *testing.T) {
 		s := newStage(t, "shop/a", "shop/b")
 		h := s.history("one", "two", "three")
@@ -193,14 +196,9 @@ func TestRestoreLeavesOthersAlone(t *testing.T) {
 // the tag of one repository and its move: putting it back in that one alone would leave
 // two revisions under latest.
 func TestRestoreLeavesNoMixture(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/still")
-	still := image(t)
-	h := map[string][]string{}
-	for _, name := range []string{"one", "two", "three"} {
-		h[name] = s.push([]v1.Image{image(t), image(t), still})
-		s.published(s.publication(name, h[name]))
-		s.server.Advance(time.Hour)
-	}
+	h := s.stillHistory("one", "two", "three")
 	s.promoted("one", nil)
 	p := s.promoted("three", nil)
 	other := s.promotion(s.direct, "two", nil)
@@ -234,6 +232,7 @@ func TestRestoreLeavesNoMixture(t *testing.T) {
 // TestRestoreNeverSettlesOnTheFailed has a mixture of three revisions, of which the newest
 // is the one that failed.
 func TestRestoreNeverSettlesOnTheFailed(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	s.promoted("one", nil)
@@ -256,6 +255,7 @@ func TestRestoreNeverSettlesOnTheFailed(t *testing.T) {
 
 // TestRestoreTellsWhatIsLeft fails in each repository another way.
 func TestRestoreTellsWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
@@ -268,7 +268,7 @@ func TestRestoreTellsWhatIsLeft(t *testing.T) {
 		}
 		return fine
 	})
-	got, err := Restore(t.Context(), s.clients, p)
+	got, err := Restore(t.Context(), s.clients, p, Aftermath{})
 	s.wire.set(nil)
 	var failed *RestoreError
 	if !errors.As(err, &failed) || !slices.Equal(failed.Unknown, []string{"shop/c"}) || failed.Unsettled != nil || !strings.Contains(failed.Hint(), "slipway rollback") {
@@ -291,6 +291,7 @@ func TestRestoreTellsWhatIsLeft(t *testing.T) {
 
 // TestRestoreLooksTwice cannot read a tag at first, and sees later where it stands.
 func TestRestoreLooksTwice(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two")
 	p := s.promoted("one", s.running(h["two"]))
@@ -300,7 +301,7 @@ func TestRestoreLooksTwice(t *testing.T) {
 		}
 		return fine
 	})
-	got, err := Restore(t.Context(), s.clients, p)
+	got, err := Restore(t.Context(), s.clients, p, Aftermath{})
 	s.wire.set(nil)
 	var failed *RestoreError
 	if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].To != h["one"][0] {
@@ -312,6 +313,7 @@ func TestRestoreLooksTwice(t *testing.T) {
 // TestRestoreFailsAtEveryCall breaks each call in each way: what the error or the result
 // says is so, and another Restore finishes it.
 func TestRestoreFailsAtEveryCall(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	before := s.tags()
@@ -320,7 +322,7 @@ func TestRestoreFailsAtEveryCall(t *testing.T) {
 			for n := 1; n <= calls; n++ {
 				p := s.promoted("one", s.running(h["three"]))
 				s.wire.set(nth(action, n, f))
-				got, err := Restore(t.Context(), s.clients, p)
+				got, err := Restore(t.Context(), s.clients, p, Aftermath{})
 				s.wire.set(nil)
 				for _, c := range got.Changes {
 					if at := s.tags()[c.Repository.Name+":"+c.Tag]; at != c.To {
@@ -334,7 +336,7 @@ func TestRestoreFailsAtEveryCall(t *testing.T) {
 				if err == nil {
 					s.wantState(before)
 				}
-				if _, err := Restore(t.Context(), s.clients, p); err != nil {
+				if _, err := Restore(t.Context(), s.clients, p, Aftermath{}); err != nil {
 					t.Fatal(err)
 				}
 				s.wantState(before)
@@ -345,6 +347,7 @@ func TestRestoreFailsAtEveryCall(t *testing.T) {
 
 // TestRestoreIntoImmutable says what is in the way.
 func TestRestoreIntoImmutable(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a")
 	h := s.history("one", "two")
 	p := s.promoted("one", s.running(h["two"]))
@@ -354,7 +357,7 @@ func TestRestoreIntoImmutable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Restore(t.Context(), s.clients, p)
+	_, err = Restore(t.Context(), s.clients, p, Aftermath{})
 	var failed *RestoreError
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &failed) || !errors.As(err, &taken) || len(failed.Left) != 1 {

@@ -38,6 +38,12 @@ const (
 	// Runs: latest does not stand on what runs, so that deployed alone keeps it from
 	// expiring.
 	Runs Reason = "it protects what runs, which latest does not"
+	// RunsNew: a service runs the image of the roll-out, or goes on to it.
+	RunsNew Reason = "a service runs the new image or goes on to it"
+	// RunsUnknown: the image that a service is said to run is not in the survey.
+	RunsUnknown Reason = "the image that a service runs is not known in this repository"
+	// Archived: the tag stood on an archived image, whose manifest ECR does not hand out.
+	Archived Reason = "the image that it stood on is archived"
 )
 
 // RestoreError says that tags could not be put back, and what stands where.

@@ -42,6 +42,7 @@ func getPolicy(t *testing.T, client *ecr.Client, repo Repository) string {
 }
 
 func TestApplyRetentionWritesOnlyWhatDiffers(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	ref := Ref{Account: otherAccount, Region: otherRegion, Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
@@ -79,6 +80,7 @@ func TestApplyRetentionWritesOnlyWhatDiffers(t *testing.T) {
 }
 
 func TestRetentionLeavesConflictsAlone(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	ref := Ref{Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
@@ -102,6 +104,7 @@ func TestRetentionLeavesConflictsAlone(t *testing.T) {
 }
 
 func TestRetentionNamesTheRepository(t *testing.T) {
+	t.Parallel()
 	_, clients := startSandbox(t)
 	repo := Repository{Ref: Ref{Account: homeAccount, Region: homeRegion, Name: "shop/gone"}}
 	_, err := ApplyRetention(t.Context(), clients(""), repo, 7, false)
@@ -152,6 +155,7 @@ func digestsIn(t *testing.T, client *ecr.Client, repo Repository) []string {
 // TestRetentionKeepsWhatRuns pushes with a login of Logins, lets days pass,
 // and compares what ECR said beforehand with what is then gone.
 func TestRetentionKeepsWhatRuns(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	ref := Ref{Account: otherAccount, Region: otherRegion, Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
@@ -263,6 +267,7 @@ func (s *slowPreviewer) GetLifecyclePolicyPreview(_ context.Context, in *ecr.Get
 }
 
 func TestPreviewRetentionWaits(t *testing.T) {
+	t.Parallel()
 	wait := Wait{Interval: time.Microsecond}
 	s := &slowPreviewer{busy: 2, pending: 3, status: types.LifecyclePolicyPreviewStatusComplete}
 	result, expiries, err := PreviewRetention(t.Context(), s, Repository{Ref: Ref{Name: "shop"}}, 7, false, wait)
@@ -279,6 +284,7 @@ func TestPreviewRetentionWaits(t *testing.T) {
 }
 
 func TestPreviewRetentionGivesUp(t *testing.T) {
+	t.Parallel()
 	const always = 1 << 30
 	for name, tc := range map[string]struct {
 		client *slowPreviewer
@@ -299,6 +305,7 @@ func TestPreviewRetentionGivesUp(t *testing.T) {
 }
 
 func TestPreviewRetentionStopsWithItsContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err := PreviewRetention(ctx, &slowPreviewer{busy: 1 << 30}, Repository{}, 7, false, Wait{Interval: time.Hour})

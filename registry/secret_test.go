@@ -9,6 +9,7 @@ import (
 )
 
 func TestSecretNeverShows(t *testing.T) {
+	t.Parallel()
 	const hidden = "hunter2-hunter2"
 	creds := Credentials{Username: "AWS", Password: NewSecret(hidden)}
 	outer := struct{ inner Credentials }{creds}

@@ -100,19 +100,26 @@ func (p Publication) describe(ctx context.Context, clients Clients, id func(Plac
 		g.Go(func() (err error) {
 			out[i], err = describeImage(ctx, clients(image.Repository.Region), image.Repository, id(image))
 			// Extra tags name no revision: the next job may move them elsewhere.
-			out[i].tags = slices.DeleteFunc(out[i].tags, func(tag string) bool { return slices.Contains(image.Extra, tag) })
+			out[i].tags = slices.DeleteFunc(out[i].tags, image.extra)
 			return err
 		})
 	}
 	return out, g.Wait()
 }
 
-// describeImage reads one image; one that is not there is the zero value.
-func describeImage(ctx context.Context, client tagger, repo Repository, id types.ImageIdentifier) (imageState, error) {
+// imageDescriber is what reading an image without its manifest needs of ECR.
+type imageDescriber interface {
+	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
+}
+
+// describeImage reads one image; one that is not there is the zero value. Archived ones
+// have to be asked for (DescribeImagesFilter in ECR's API reference).
+func describeImage(ctx context.Context, client imageDescriber, repo Repository, id types.ImageIdentifier) (imageState, error) {
 	got, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{
 		RegistryId:     registryID(repo.Ref),
 		RepositoryName: aws.String(repo.Name),
 		ImageIds:       []types.ImageIdentifier{id},
+		Filter:         &types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny},
 	})
 	var missing *types.ImageNotFoundException
 	if errors.As(err, &missing) {
@@ -187,7 +194,8 @@ func (p Publication) converge(ctx context.Context, clients Clients, a aim, now [
 	return p.moveLatest(ctx, clients, found, winner)
 }
 
-// lookAt reads where revisions stand in the repositories of the images.
+// lookAt reads where revisions stand in the repositories of the images; one with an
+// archived image is not complete.
 func (p Publication) lookAt(ctx context.Context, clients Clients, names []string) (*Survey, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -195,7 +203,7 @@ func (p Publication) lookAt(ctx context.Context, clients Clients, names []string
 	for _, i := range p.Images {
 		extra[i.Repository.Ref] = names
 	}
-	found, err := Look(ctx, clients, p.repositories(), nil, extra)
+	found, _, err := gather(ctx, clients, p.repositories(), nil, extra)
 	if err == nil {
 		found.names = names
 	}
@@ -251,9 +259,8 @@ func (p Publication) moveLatest(ctx context.Context, clients Clients, s *Survey,
 	var step []Change
 	for _, i := range p.Images {
 		want, ok := s.At(i.Repository.Ref, name)
-		at, _ := s.At(i.Repository.Ref, TagLatest)
-		if ok && at.Digest != want.Digest {
-			step = append(step, Change{Repository: i.Repository, Tag: TagLatest, From: at.Digest, To: want.Digest})
+		if ok {
+			step = s.step(step, i.Repository, TagLatest, want.Digest)
 		}
 	}
 	return apply(ctx, clients, s, step)

@@ -16,6 +16,7 @@ import (
 // TestSettlePicksTheNewest leaves latest on two revisions and lets the job of
 // either one settle that: both pick the one that was pushed last.
 func TestSettlePicksTheNewest(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"aaa", "zzz"} {
 		for _, mine := range []string{"first", "second"} {
 			t.Run(name+" "+mine, func(t *testing.T) {
@@ -51,6 +52,7 @@ func TestSettlePicksTheNewest(t *testing.T) {
 // TestSettleWantsCompleteRevisions keeps latest off a revision that lacks an
 // image, however new it is.
 func TestSettleWantsCompleteRevisions(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	first := s.push(s.images(), "first")
 	s.server.Advance(time.Hour)
@@ -71,6 +73,7 @@ func TestSettleWantsCompleteRevisions(t *testing.T) {
 // TestSettleIsNotFooledByExtraTags has a tag that both jobs move, and that
 // stands everywhere on what latest stands on: it names no revision.
 func TestSettleIsNotFooledByExtraTags(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	first := s.push(s.images(), "first")
 	s.server.Advance(time.Hour)
@@ -94,6 +97,7 @@ func TestSettleIsNotFooledByExtraTags(t *testing.T) {
 
 // TestSettleGivesUp meets somebody who tears latest apart before every look.
 func TestSettleGivesUp(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	err := u.try(t.Context(), func(c wired) fault {
 		if c.action == "DescribeImages" && c.tag == TagLatest && u.server.Tags("shop/a")["next"] != "" {
@@ -145,6 +149,7 @@ func (s *stage) wantOneLatest(revisions ...Publication) int {
 }
 
 func TestRace(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	common := image(t) // a service that changes in neither
 	for round := range 18 {
@@ -193,6 +198,7 @@ func TestRace(t *testing.T) {
 // repositories take each tag once, so that at most one set of digests gets a
 // name; nobody gets a mixture.
 func TestRaceForOneName(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	for round := range 8 {
 		hash := fmt.Sprintf("hash-%d", round)
@@ -221,6 +227,7 @@ func TestRaceForOneName(t *testing.T) {
 // revision all the same: on the other job's, or, where that one had already
 // left latest to the one that then failed, on the one before.
 func TestRaceWithAFailure(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	base := s.publication("base", s.push(s.images()))
 	s.published(base)

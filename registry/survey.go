@@ -51,6 +51,9 @@ type Survey struct {
 	tags  map[Ref]map[string]Image
 	known map[Ref]map[string]Image // by digest
 	read  map[Ref]time.Time        // by ECR's clock
+	// archived are the digests of images that are there and cannot be read, by the tag or
+	// digest that was asked for.
+	archived map[Ref]map[string]string
 }
 
 // imageReader is what a survey needs of ECR.
@@ -69,48 +72,63 @@ var manifestTypes = []string{
 }
 
 // Look reads, with one call for each repository and all at once, where the variants of
-// a revision, latest and deployed stand, the extra tags named, and the digests named. An
-// image that is there and cannot be read is an *UnreadableError.
+// a revision, latest and deployed stand, the extra tags named, and the digests named.
+//
+// An image that is there and cannot be read is an *UnreadableError, unless it is archived
+// and asked for by digest or as one of the tags that move: At and Known do not tell such a
+// one, and moving a tag off it is a way that ECR lets nobody go back. One DescribeImages
+// more for each such tag tells the digest.
 func Look(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string) (*Survey, error) {
+	return look(ctx, clients, repos, variant, extra, func(Ref, string) bool { return false })
+}
+
+// look is Look where further tags move.
+func look(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string, moves func(Ref, string) bool) (*Survey, error) {
 	var names []string
 	if variant != nil {
 		for n := 1; n <= maxVariants; n++ {
 			names = append(names, variant(n))
 		}
 	}
-	s, unreadable, err := gather(ctx, clients, repos, names, extra)
-	if err == nil && len(unreadable) > 0 {
-		err = unreadable[0]
-	}
+	s, archived, err := gather(ctx, clients, repos, names, extra)
 	if err != nil {
 		return nil, err
+	}
+	for _, u := range archived {
+		if !isDigest(u.Image) && !slices.Contains(Protected(), u.Image) && !moves(u.Repository.Ref, u.Image) {
+			return nil, u
+		}
 	}
 	return s, nil
 }
 
-// gather is Look that goes on where images cannot be read, and tells which.
+// gather is Look that goes on where images are archived, and tells which.
 func gather(ctx context.Context, clients Clients, repos []Repository, names []string, extra map[Ref][]string) (*Survey, []*UnreadableError, error) {
-	s := &Survey{names: names, repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}, read: map[Ref]time.Time{}}
+	s := &Survey{names: names, repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}, read: map[Ref]time.Time{}, archived: map[Ref]map[string]string{}}
 	answers := make([]answer, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
 	for i, repo := range repos {
 		ids := imageIDs(append(slices.Concat(names, []string{TagLatest, TagDeployed}), extra[repo.Ref]...))
 		g.Go(func() (err error) {
-			answers[i], err = ask(ctx, clients(repo.Region), repo, ids)
-			return err
+			client := clients(repo.Region)
+			if answers[i], err = ask(ctx, client, repo, ids); err != nil {
+				return err
+			}
+			return answers[i].locate(ctx, client)
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
-	var unreadable []*UnreadableError
+	var archived []*UnreadableError
 	for i, repo := range repos {
 		s.add(repo.Ref, answers[i].images)
 		s.read[repo.Ref] = answers[i].at
-		unreadable = append(unreadable, answers[i].unreadable...)
+		s.archived[repo.Ref] = answers[i].archived
+		archived = append(archived, answers[i].unreadable...)
 	}
-	return s, unreadable, nil
+	return s, archived, nil
 }
 
 func (s *Survey) add(ref Ref, images []types.Image) {
@@ -203,6 +221,7 @@ func isDigest(s string) bool { return len(s) > len("sha256:") && s[:len("sha256:
 type answer struct {
 	images     []types.Image
 	unreadable []*UnreadableError
+	archived   map[string]string // digests by what was asked for
 	at         time.Time
 }
 
@@ -239,29 +258,6 @@ func ask(ctx context.Context, client imageReader, repo Repository, ids []types.I
 		}
 	}
 	return out, nil
-}
-
-// UnreadableError is an image that is there and cannot be read.
-type UnreadableError struct {
-	Repository Repository
-	// Image is the tag or the digest.
-	Image  string
-	Code   types.ImageFailureCode
-	Reason string
-}
-
-// Error names the image and ECR's reason.
-func (e *UnreadableError) Error() string {
-	return fmt.Sprintf("reading image %s of %s: %s: %s", e.Image, e.Repository.Name, e.Code, e.Reason)
-}
-
-// Hint says what to do about an archived image, the one kind that ECR keeps and does not
-// hand out ("Archiving images" in the ECR user guide).
-func (e *UnreadableError) Hint() string {
-	if e.Code != types.ImageFailureCodeImageInaccessible {
-		return ""
-	}
-	return "the image is archived: restore it (aws ecr update-image-storage-class --target-storage-class STANDARD …), delete it, or build under another name with --hash"
 }
 
 // maxIDs is how many image ids one BatchGetImage takes (its API reference, imageIds).

@@ -20,6 +20,7 @@ import (
 )
 
 func TestLook(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	a := s.images()
 	one := s.push(a, "one", "one.2", "one.10", TagLatest)
@@ -63,6 +64,7 @@ func TestLook(t *testing.T) {
 }
 
 func TestLookInPages(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a")
 	digest := s.pushOne(0, image(t), "t99")
 	var tags []string
@@ -81,6 +83,7 @@ func TestLookInPages(t *testing.T) {
 }
 
 func TestLookInSeveralRegions(t *testing.T) {
+	t.Parallel()
 	server, clients := startSandbox(t)
 	refs := []Ref{{Name: "shop/a"}, {Account: otherAccount, Region: otherRegion, Name: "shop/a"}}
 	made := mustCreate(t, server, clients, refs...)
@@ -102,6 +105,7 @@ func TestLookInSeveralRegions(t *testing.T) {
 }
 
 func TestLookFails(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	archived := s.pushOne(1, image(t), "one")
 	if err := s.server.Archive("shop/b", archived); err != nil {
@@ -126,6 +130,7 @@ func TestLookFails(t *testing.T) {
 }
 
 func TestAnnotation(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ manifest, want string }{
 		{`{"annotations":{"k":"v"}}`, "v"},
 		{`{"annotations":{"other":"v"}}`, ""},
@@ -167,6 +172,7 @@ func size(t *testing.T, i v1.Image, from int) int64 {
 }
 
 func TestNewBytes(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, "shop/a")
 	base := with(t, empty.Image, 1000)
 	old := with(t, base, 500)

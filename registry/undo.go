@@ -66,7 +66,7 @@ func (p Publication) settleUndone(ctx context.Context, clients Clients, s *Surve
 // before tells whether latest stands where the survey saw it.
 func (p Publication) before(s *Survey, now []imageState) bool {
 	for i := range now {
-		if at, _ := s.At(p.Images[i].Repository.Ref, TagLatest); now[i].digest != at.Digest {
+		if now[i].digest != s.on(p.Images[i].Repository.Ref, TagLatest) {
 			return false
 		}
 	}
@@ -79,15 +79,21 @@ var errUnread = errors.New("tags could not be read")
 // errOnlyTag says that a tag stays because its image would go with it.
 var errOnlyTag = errors.New("it is the only tag of an image that may be running")
 
+// errArchived says that a tag cannot go back because the image there is archived.
+var errArchived = errors.New("the image that it stood on is archived")
+
 // putBack undoes one change, if it was made and still stands. It returns the digest on
 // which it found the tag, empty for none.
 func putBack(ctx context.Context, client tagger, s *Survey, c Change, mayRun bool) (string, error) {
 	found, err := c.read(ctx, client)
-	if err != nil || found != c.To {
+	if err != nil || found != c.To || c.From == c.To {
 		return found, err
 	}
 	if c.From != "" {
-		before, _ := s.Known(c.Repository.Ref, c.From)
+		before, ok := s.Known(c.Repository.Ref, c.From)
+		if !ok {
+			return found, errArchived
+		}
 		err = put(ctx, client, c.Repository, c.Tag, before)
 	} else {
 		err = removeTag(ctx, client, c, mayRun)
@@ -105,15 +111,19 @@ func putBack(ctx context.Context, client tagger, s *Survey, c Change, mayRun boo
 
 // read returns the digest on which the change's tag stands now, empty for none. The
 // error wraps errUnread.
-func (c Change) read(ctx context.Context, client imageReader) (string, error) {
-	now, err := readImages(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
-	if err != nil {
+func (c Change) read(ctx context.Context, client tagger) (string, error) {
+	now, err := ask(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
+	if err == nil {
+		err = now.locate(ctx, client)
+	}
+	switch {
+	case err != nil:
 		return "", errors.Join(errUnread, err)
+	case len(now.images) > 0:
+		return aws.ToString(now.images[0].ImageId.ImageDigest), nil
+	default:
+		return now.archived[c.Tag], nil
 	}
-	if len(now) == 0 {
-		return "", nil
-	}
-	return aws.ToString(now[0].ImageId.ImageDigest), nil
 }
 
 // mayRun tells whether ECS may be running the image that a change put a tag on.

@@ -12,6 +12,7 @@ import (
 // TestUndoTellsWhatIsLeft fails the look after the last tag, and then taking
 // back in every repository another way.
 func TestUndoTellsWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	undoing := false
 	var mu sync.Mutex
@@ -68,6 +69,7 @@ func TestUndoTellsWhatIsLeft(t *testing.T) {
 // TestUndoSeesWhatWasCarriedOut loses the answers to every taking back: the
 // tags are back, and so says the error.
 func TestUndoSeesWhatWasCarriedOut(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	undoing := false
 	var mu sync.Mutex
@@ -93,6 +95,7 @@ func TestUndoSeesWhatWasCarriedOut(t *testing.T) {
 // TestUndoNeverDeletesWhatRuns gives ECR's only tag to an image that ECS runs,
 // and then has to take it back: the image would go with it.
 func TestUndoNeverDeletesWhatRuns(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	runs := u.pushOne(0, image(t)) // without any tag
 	fresh := newStage(t, "shop/a")
@@ -139,6 +142,7 @@ func TestUndoNeverDeletesWhatRuns(t *testing.T) {
 // TestUndoLeavesOthersAlone lets another job move latest on before the first
 // one fails: what the other one put stays.
 func TestUndoLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	other := u.publication("other", u.push(u.images()))
 	var once sync.Once
@@ -168,6 +172,7 @@ func TestUndoLeavesOthersAlone(t *testing.T) {
 // another job was done everywhere, and then fails: putting latest back to what
 // it saw at first would leave two revisions under latest.
 func TestUndoLeavesNoMixture(t *testing.T) {
+	t.Parallel()
 	u := newUpset(t)
 	other := u.publication("other", u.push(u.images()))
 	var once sync.Once

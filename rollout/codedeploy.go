@@ -20,23 +20,30 @@ type groupFinder interface {
 
 type codeDeployer interface {
 	groupFinder
+	configReader
+	codedeploy.ListDeploymentsAPIClient
 	CreateDeployment(context.Context, *codedeploy.CreateDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.CreateDeploymentOutput, error)
 }
 
 // group is a CodeDeploy deployment group.
 type group struct{ application, name string }
 
-// deployByCodeDeploy does all that reads and can fail before it registers anything.
-func deployByCodeDeploy(ctx context.Context, client definitionWriter, codeDeploy codeDeployer, c Change) (Deployment, error) {
+// deployByCodeDeploy does all that reads and can fail before it registers anything. A
+// deployment under way that brings the same images is taken for the one to start: the
+// command may have been given before, and a CreateDeployment whose answer got lost is
+// repeated by the SDK and then refused for the sake of our own deployment.
+func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Change) (Deployment, error) {
 	failed := func(err error) (Deployment, error) {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
 	}
-	if _, err := appSpec(c.Service, c.Service.Definition.ARN); err != nil {
-		return failed(err)
-	}
-	g, err := findGroup(ctx, codeDeploy, c.Service)
+	g, err := prepare(ctx, codeDeploy, c.Service)
 	if err != nil {
 		return failed(err)
+	}
+	if d, err := g.join(ctx, client, codeDeploy, c); err != nil {
+		return failed(err)
+	} else if d != nil {
+		return *d, nil
 	}
 	arn, err := c.define(ctx, client)
 	if err != nil {
@@ -46,19 +53,28 @@ func deployByCodeDeploy(ctx context.Context, client definitionWriter, codeDeploy
 	if err != nil {
 		return failed(err)
 	}
-	out, err := codeDeploy.CreateDeployment(ctx, g.deployment(string(spec)))
+	out, err := codeDeploy.CreateDeployment(ctx, g.deployment(c.mark(), string(spec)))
 	if busy := new(codedeploytypes.DeploymentLimitExceededException); errors.As(err, &busy) {
-		err = &BusyError{Ref: c.Service.Ref, Application: g.application, Group: g.name, Err: err}
+		d, joinErr := g.join(ctx, client, codeDeploy, c)
+		if d != nil {
+			return *d, nil
+		}
+		busyErr := &BusyError{Ref: c.Service.Ref, Application: g.application, Group: g.name, Err: err}
+		if other := new(BusyError); errors.As(joinErr, &other) {
+			busyErr.Deployment = other.Deployment
+		}
+		err = busyErr
 	}
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
 	}
-	return Deployment{Service: c.Service, ID: aws.ToString(out.DeploymentId), TaskDefinition: arn, Wants: c.toVerify()}, nil
+	id := aws.ToString(out.DeploymentId)
+	return Deployment{Service: c.Service, ID: id, TaskDefinition: arn, Wants: c.toVerify(), Wait: waitOf(ctx, codeDeploy, id)}, nil
 }
 
-func (g group) deployment(spec string) *codedeploy.CreateDeploymentInput {
+func (g group) deployment(description, spec string) *codedeploy.CreateDeploymentInput {
 	return &codedeploy.CreateDeploymentInput{
-		ApplicationName: &g.application, DeploymentGroupName: &g.name, Description: aws.String("slipway"),
+		ApplicationName: &g.application, DeploymentGroupName: &g.name, Description: &description,
 		Revision: &codedeploytypes.RevisionLocation{
 			RevisionType: codedeploytypes.RevisionLocationTypeAppSpecContent,
 			AppSpecContent: &codedeploytypes.AppSpecContent{
@@ -148,26 +164,4 @@ func (e *GroupError) Unwrap() error { return e.Err }
 // Hint says how the group can be found.
 func (e *GroupError) Hint() string {
 	return "deploy the service by CodeDeploy once (its task set then names the group), or give application and group the names " + e.Application + " and " + e.Group
-}
-
-// BusyError is a CodeDeploy deployment group that has a deployment under way, and takes
-// no second one.
-type BusyError struct {
-	Ref
-	Application, Group string
-	// Err is CodeDeploy's own error, which names the deployment.
-	Err error
-}
-
-// Error names the service and the group.
-func (e *BusyError) Error() string {
-	return fmt.Sprintf("CodeDeploy group %s of application %s has a deployment under way and takes no second one: %v", e.Group, e.Application, e.Err)
-}
-
-// Unwrap returns CodeDeploy's own error.
-func (e *BusyError) Unwrap() error { return e.Err }
-
-// Hint says what to do about the deployment under way.
-func (e *BusyError) Hint() string {
-	return "wait until it ends, which includes the time before the old tasks are ended, or stop it: aws deploy stop-deployment --auto-rollback-enabled --deployment-id d-…"
 }

@@ -20,6 +20,7 @@ type serviceUpdater interface {
 type deployer interface {
 	definitionWriter
 	serviceUpdater
+	taskSetReader // with CodeDeploy only
 }
 
 // ErrNothingToDeploy is the error for a Change that leaves its service alone.
@@ -27,9 +28,12 @@ var ErrNothingToDeploy = errors.New("the service runs what is wanted: there is n
 
 // Deploy starts what Decide decided, with one call, or two where the task definition
 // needs a new revision. A revision that was registered and then not deployed stays: it
-// costs nothing, and a deregistered one could never be deployed. With the controller
-// CODE_DEPLOY, CodeDeploy is asked first whose the service is, with one or two calls
-// that read, and starts the deployment.
+// costs nothing, and a deregistered one could never be deployed.
+//
+// With the controller CODE_DEPLOY, CodeDeploy is asked first whose the service is and what
+// is under way, with two or three calls that read, and starts the deployment; two more
+// calls tell what time it will take by itself. If a deployment under way brings the wanted
+// images already, that one is returned and nothing is started.
 //
 // Errors: a *DeployError, which tells whether the deployment may have started all the
 // same, and wraps a *GroupError or *BusyError with CodeDeploy; ErrNothingToDeploy.
@@ -52,7 +56,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
 	}
-	d := Deployment{Service: c.Service, TaskDefinition: arn, Wants: c.toVerify()}
+	d := Deployment{Service: c.Service, TaskDefinition: arn, Wants: c.toVerify(), Wait: c.Service.Wait}
 	started, ok := newDeployment(c.Service.Raw, out.Service)
 	if !ok {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: true, TaskDefinition: arn, Err: errNoDeployment}
@@ -63,7 +67,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 
 // Begun looks for the deployment of a change of which Deploy could not tell whether it
 // had started (DeployError.Started): one that was not there before. It is false where
-// there is none, and with CodeDeploy, which lists nothing of the kind. It takes one call.
+// there is none, and with CodeDeploy, where Deploy finds it itself. It takes one call.
 func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, bool, error) {
 	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		return Deployment{}, false, nil
@@ -79,7 +83,7 @@ func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, 
 	}
 	return Deployment{
 		Service: c.Service, ID: aws.ToString(d.Id), Created: aws.ToTime(d.CreatedAt),
-		TaskDefinition: aws.ToString(d.TaskDefinition), Wants: c.toVerify(),
+		TaskDefinition: aws.ToString(d.TaskDefinition), Wants: c.toVerify(), Wait: c.Service.Wait,
 	}, true, nil
 }
 

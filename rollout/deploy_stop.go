@@ -13,7 +13,7 @@ import (
 )
 
 type deploymentStopper interface {
-	listDeploymentsAPI
+	deploymentFinder
 	StopServiceDeployment(context.Context, *ecs.StopServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error)
 }
 
@@ -51,7 +51,7 @@ func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy co
 }
 
 // await is find, asked until ECS lists the deployment.
-func (d Deployment) await(ctx context.Context, client listDeploymentsAPI) (string, error) {
+func (d Deployment) await(ctx context.Context, client deploymentFinder) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listedWithin)
 	defer cancel()
 	var poll Pauses

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -96,6 +97,9 @@ func (w *watch) codeDeployEnd() (end, string) {
 		return arrived, ""
 	case codetypes.DeploymentStatusFailed, codetypes.DeploymentStatusStopped:
 	default:
+		if w.oldKept() {
+			return arrived, ""
+		}
 		return underWay, ""
 	}
 	reason := codeDeployReason(*w.code)
@@ -114,6 +118,27 @@ func (w *watch) codeDeployEnd() (end, string) {
 	default:
 		return underWay, ""
 	}
+}
+
+// oldKept tells whether the new task set has all the traffic and CodeDeploy only waits
+// before it ends the old one, which may take two days. It says so itself
+// (instanceTerminationWaitTimeStarted); else the new task set is the primary one and
+// steady, once the traffic has had the time to move in steps.
+func (w *watch) oldKept() bool {
+	if w.code == nil {
+		return false
+	}
+	switch w.code.Status {
+	case codetypes.DeploymentStatusInProgress, codetypes.DeploymentStatusBaking:
+	default:
+		return false
+	}
+	if w.code.InstanceTerminationWaitTimeStarted {
+		return true
+	}
+	set := w.taskSet()
+	return set != nil && aws.ToString(set.Status) == "PRIMARY" && set.StabilityStatus == types.StabilityStatusSteadyState &&
+		time.Since(w.began()) >= w.d.Wait
 }
 
 func codeDeployReason(info codetypes.DeploymentInfo) string {

@@ -54,9 +54,6 @@ func TestFollowCodeDeploy(t *testing.T) {
 			w.stop("web", "s1", "ecs-svc/2", 1)
 		})
 		w.after(20*time.Second, func() { w.green("PRIMARY", 1); w.run("web", "t2", "ecs-svc/2", digestA) })
-		w.after(30*time.Second, func() {
-			w.codeStatus("d-NEW", codetypes.DeploymentStatusInProgress, func(i *codetypes.DeploymentInfo) { i.InstanceTerminationWaitTimeStarted = true })
-		})
 		w.after(40*time.Second, func() { w.codeStatus("d-NEW", codetypes.DeploymentStatusReady, nil) })
 		w.after(50*time.Second, func() { w.codeStatus("d-NEW", codetypes.DeploymentStatusBaking, nil) })
 		w.after(60*time.Second, func() { w.codeStatus("d-NEW", codetypes.DeploymentStatusSucceeded, nil) })
@@ -66,7 +63,7 @@ func TestFollowCodeDeploy(t *testing.T) {
 		if r := outcomes[0].Running["web"]; r[digestA] != 1 || r[digestB] != 1 {
 			t.Errorf("running %v", r)
 		}
-		wantTexts(t, n, Stage, "waiting to begin", "under way", "the new tasks have the traffic, the old ones wait to be stopped",
+		wantTexts(t, n, Stage, "waiting to begin", "under way",
 			"the new tasks are ready and wait for traffic to be rerouted (aws deploy continue-deployment --deployment-id d-NEW)",
 			"baking: old and new tasks run side by side")
 		wantTexts(t, n, Event, "has started 1 tasks")
@@ -76,6 +73,51 @@ func TestFollowCodeDeploy(t *testing.T) {
 			t.Error("waited for the old task set")
 		}
 	})
+}
+
+// CodeDeploy keeps the old task set for up to two days; nobody waits for that.
+func TestFollowCodeDeployWhileTheOldTasksAreKept(t *testing.T) {
+	kept := func(w *world) {
+		w.codeStatus("d-NEW", codetypes.DeploymentStatusInProgress, func(i *codetypes.DeploymentInfo) { i.InstanceTerminationWaitTimeStarted = true })
+	}
+	steady := func(w *world) {
+		s := w.services["web"]
+		s.TaskSets[1].StabilityStatus = types.StabilityStatusSteadyState
+	}
+	for name, tt := range map[string]struct {
+		do     func(w *world)
+		digest string
+		wait   time.Duration
+		status Status
+		reason string
+		at     time.Duration
+	}{
+		"it says so":             {kept, digestA, 0, Succeeded, "the old tasks are kept until CodeDeploy ends them", 30 * time.Second},
+		"the task set says so":   {steady, digestA, 0, Succeeded, "the old tasks are kept until CodeDeploy ends them", 30 * time.Second},
+		"traffic goes in steps":  {steady, digestA, 5 * time.Minute, Succeeded, "the old tasks are kept until CodeDeploy ends them", 5 * time.Minute},
+		"the steps are all done": {kept, digestA, 5 * time.Minute, Succeeded, "the old tasks are kept until CodeDeploy ends them", 30 * time.Second},
+		"other digests":          {kept, digestB, 0, Differs, "the new tasks have the traffic, but web runs " + digestB, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				d := w.blueGreen()
+				d.Wait = tt.wait
+				began := time.Now()
+				w.codeStatus("d-NEW", codetypes.DeploymentStatusInProgress, nil)
+				w.green("ACTIVE", 1)
+				w.run("web", "t2", "ecs-svc/2", tt.digest)
+				w.after(10*time.Second, func() { w.green("PRIMARY", 1) }) // not steady yet
+				w.after(30*time.Second, func() { tt.do(w) })
+				w.after(50*time.Minute, func() { w.codeStatus("d-NEW", codetypes.DeploymentStatusSucceeded, nil) })
+				outcomes, _ := follow(t, w, d)
+				wantOutcome(t, outcomes[0], tt.status, tt.reason)
+				if took := time.Since(began); took < tt.at || took > tt.at+10*time.Second {
+					t.Errorf("ended after %s, want %s", took, tt.at)
+				}
+			})
+		})
+	}
 }
 
 func TestFollowCodeDeployDiffers(t *testing.T) {

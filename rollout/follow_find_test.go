@@ -17,7 +17,9 @@ func TestFind(t *testing.T) {
 	type listed struct {
 		name, revision string
 		after          time.Duration
+		status         types.ServiceDeploymentStatus
 	}
+	const stopped = types.ServiceDeploymentStatusStopped
 	had := func(past, revision, deployment string) Service {
 		return Service{
 			Ref: Ref{Service: "web"}, Deployments: []Past{{ARN: past, Revision: "a/" + revision}},
@@ -29,14 +31,19 @@ func TestFind(t *testing.T) {
 		listed  []listed
 		want    string
 	}{
-		"nothing yet":                     {Service{}, nil, ""},
-		"by its number":                   {Service{}, []listed{{"other", "a/10", 0}, {"ours", "a/9", time.Second}, {"third", "a/11", 2 * time.Second}}, "ours"},
-		"by its number, listed before it": {Service{}, []listed{{"ours", "a/9", -4 * time.Second}}, "ours"},
-		"the oldest where numbers differ": {Service{}, []listed{{"later", "a/x2", time.Second}, {"ours", "a/x1", -time.Second}}, "ours"},
-		"not one from before":             {had("before", "x0", "0"), []listed{{"before", "a/x0", -time.Second}, {"ours", "a/x1", time.Second}}, "ours"},
-		"not one that is too old":         {Service{}, []listed{{"old", "a/x0", -3 * time.Second}}, ""},
-		"numbers hold here, so wait":      {had("before", "8", "8"), []listed{{"other", "a/10", time.Second}}, ""},
-		"numbers hold here, and there":    {had("before", "8", "8"), []listed{{"other", "a/10", 0}, {"ours", "a/9", time.Second}}, "ours"},
+		"nothing yet":                      {Service{}, nil, ""},
+		"by its number":                    {Service{}, []listed{{"other", "a/10", 0, ""}, {"ours", "a/9", time.Second, ""}, {"third", "a/11", 2 * time.Second, ""}}, "ours"},
+		"by its number, listed before it":  {Service{}, []listed{{"ours", "a/9", -4 * time.Second, ""}}, "ours"},
+		"the nearest where numbers differ": {Service{}, []listed{{"later", "a/x2", 3 * time.Second, ""}, {"ours", "a/x1", time.Second, ""}, {"first", "a/x0", -2 * time.Second, ""}}, "ours"},
+		"the nearest was replaced by ours": {Service{}, []listed{{"first", "a/x1", 0, stopped}, {"ours", "a/same", 3 * time.Second, ""}}, "ours"},
+		"both of ours were stopped":        {Service{}, []listed{{"first", "a/x1", 0, stopped}, {"last", "a/same", 3 * time.Second, stopped}}, "last"},
+		"replaced by other images":         {Service{}, []listed{{"ours", "a/x1", 0, stopped}, {"other", "a/images", 3 * time.Second, ""}}, "ours"},
+		"replaced by another definition":   {Service{}, []listed{{"ours", "a/x1", 0, stopped}, {"other", "a/definition", 3 * time.Second, ""}}, "ours"},
+		"by the same images, but later":    {Service{}, []listed{{"ours", "a/x1", 0, stopped}, {"other", "a/same", 10 * time.Minute, ""}}, "ours"},
+		"not one from before":              {had("before", "x0", "0"), []listed{{"before", "a/x0", -time.Second, ""}, {"ours", "a/x1", time.Second, ""}}, "ours"},
+		"not one that is too old":          {Service{}, []listed{{"old", "a/x0", -3 * time.Second, ""}}, ""},
+		"numbers hold here, so wait":       {had("before", "8", "8"), []listed{{"other", "a/10", time.Second, ""}}, ""},
+		"numbers hold here, and there":     {had("before", "8", "8"), []listed{{"other", "a/10", 0, ""}, {"ours", "a/9", time.Second, ""}}, "ours"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -44,12 +51,19 @@ func TestFind(t *testing.T) {
 			w.pageSize = 1
 			for _, l := range tt.listed {
 				w.deployments[l.name] = types.ServiceDeployment{
-					ServiceArn: aws.String("s/web"), CreatedAt: aws.Time(start.Add(l.after)),
+					ServiceArn: aws.String("s/web"), CreatedAt: aws.Time(start.Add(l.after)), Status: l.status,
 					TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String(l.revision)},
 				}
 			}
+			revise := func(arn, definition, digest string) {
+				w.revisions[arn] = types.ServiceRevision{ServiceRevisionArn: &arn, TaskDefinition: &definition,
+					ContainerImages: []types.ContainerImage{{ContainerName: aws.String("web"), ImageDigest: &digest}}}
+			}
+			revise("a/same", "web:7", digestA)
+			revise("a/images", "web:7", digestB)
+			revise("a/definition", "web:8", digestA)
 			tt.service.Service = "web"
-			d := Deployment{Service: tt.service, ID: "ecs-svc/9", Created: start}
+			d := Deployment{Service: tt.service, ID: "ecs-svc/9", Created: start, TaskDefinition: "web:7", Wants: map[string]Want{"web": {Digests: []string{digestA}}}}
 			got, err := d.find(t.Context(), w)
 			if err != nil || got != tt.want {
 				t.Errorf("got %q, %v, want %q", got, err, tt.want)
@@ -59,6 +73,23 @@ func TestFind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A stopped one with nothing after it may have been replaced by one that is listed later.
+func TestFindWaitsAfterAStoppedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		d := w.deployment("web", "9", 1)
+		w.status("web", "9", types.ServiceDeploymentStatusStopped, "")
+		d.ID = "ecs-svc/777"
+		if got, err := d.find(t.Context(), w); got != "" || err != nil {
+			t.Errorf("at once: %q, %v", got, err)
+		}
+		time.Sleep(replacedWithin)
+		if got, err := d.find(t.Context(), w); got != w.arnOf("web", "9") || err != nil {
+			t.Errorf("later: %q, %v", got, err)
+		}
+	})
 }
 
 func TestFindKnown(t *testing.T) {
@@ -80,6 +111,45 @@ func TestFindKnown(t *testing.T) {
 	}
 	if denied(errors.New("AccessDenied")) {
 		t.Error("told by its text")
+	}
+}
+
+// An UpdateService whose answer got lost is sent again by the SDK and starts a second
+// deployment, which stops the first. Ours is the second, whichever ECS lists first.
+func TestFollowRepeatedUpdate(t *testing.T) {
+	for name, late := range map[string]time.Duration{"both listed": 0, "the first one listed before": 4 * time.Second, "long before": 12 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				first := w.deployment("web", "9", 1)
+				w.status("web", "9", types.ServiceDeploymentStatusInProgress, "")
+				time.Sleep(time.Second)
+				before := w.deployments
+				w.deployments = map[string]types.ServiceDeployment{}
+				d := w.deployment("web", "10", 1)
+				second := w.deployments[w.arnOf("web", "10")]
+				w.deployments = before
+				d.ID = "ecs-svc/777" // no number of a revision
+				w.primary("web", func(p *types.Deployment) { p.Id = &d.ID })
+				for _, number := range []string{"9", "10"} {
+					arn := w.revisionOf("web", number)
+					w.revisions[arn] = types.ServiceRevision{ServiceRevisionArn: &arn, TaskDefinition: &first.TaskDefinition,
+						ContainerImages: []types.ContainerImage{{ContainerName: aws.String("web"), ImageDigest: aws.String(digestA)}}}
+				}
+				w.after(late, func() {
+					w.deployments[w.arnOf("web", "10")] = second
+					w.status("web", "10", types.ServiceDeploymentStatusInProgress, "")
+				})
+				w.after(3*time.Second, func() { w.status("web", "9", types.ServiceDeploymentStatusStopped, "") })
+				w.after(30*time.Second, func() { w.status("web", "10", types.ServiceDeploymentStatusSuccessful, "") })
+				w.run("web", "t10", d.ID, digestA)
+				outcomes, _ := follow(t, w, d)
+				wantOutcome(t, outcomes[0], Succeeded)
+				if outcomes[0].Deployment.ARN != w.arnOf("web", "10") {
+					t.Errorf("followed %s", outcomes[0].Deployment.ARN)
+				}
+			})
+		})
 	}
 }
 

@@ -88,20 +88,11 @@ func stopTime(t types.Task) time.Time {
 
 // listTasks lists all tasks of a service with a desired status.
 func (f Follower) listTasks(ctx context.Context, s Service, status types.DesiredStatus) ([]string, error) {
-	_, name := s.shortNames()
-	in := &ecs.ListTasksInput{Cluster: s.clusterID(), ServiceName: &name, DesiredStatus: status}
-	var arns []string
-	for {
-		out, err := f.ECS.ListTasks(ctx, in)
-		if err != nil {
-			return nil, fmt.Errorf("listing the tasks of %s: %w", s.Ref, err)
-		}
-		arns = append(arns, out.TaskArns...)
-		if aws.ToString(out.NextToken) == "" {
-			return arns, nil
-		}
-		in.NextToken = out.NextToken
+	arns, err := listTasks(ctx, f.ECS, s, status, allPages)
+	if err != nil {
+		return nil, fmt.Errorf("listing the tasks of %s: %w", s.Ref, err)
 	}
+	return arns, nil
 }
 
 // describeTasks describes tasks by the hundred; those that ECS forgot meanwhile are left

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
 	"reflect"
 	"slices"
 
@@ -57,15 +56,15 @@ type History struct {
 	// Present are the digests of what is wrong or at least to be left, by container: what
 	// the service runs, or what its newest deployment was to bring when that has not
 	// ended or did not succeed. An empty digest is one that nobody knows, as when the
-	// image was missing, and differs from all others. Containers that it does not name
-	// are not looked at.
+	// image was missing or ECS resolves none, and differs from all that are known.
+	// Containers that it does not name are not looked at.
 	Present map[string]string
 	// Successful are the deployments that were SUCCESSFUL, newest first.
 	Successful []Past
 }
 
-// HistoryOf joins a service with its successful deployments, for the containers named;
-// for all of them when none is.
+// HistoryOf joins a service with its successful deployments, for those of the containers
+// named that it has; for all of them when none is named.
 func HistoryOf(s Service, successful []Past, containers ...string) History {
 	h := History{Ref: s.Ref, Present: map[string]string{}, Successful: successful}
 	for _, c := range s.Containers {
@@ -78,17 +77,18 @@ func HistoryOf(s Service, successful []Past, containers ...string) History {
 		}
 		// The revision's digest comes first: tasks may report that of an index's
 		// platform, which no revision names.
-		if digest := cmp.Or(c.Resolved, mostRun(c.Running)); digest != "" {
-			h.Present[c.Name] = digest
-		}
+		h.Present[c.Name] = cmp.Or(c.Resolved, mostRun(c.Running))
 	}
 	return h
 }
 
 // Previous goes back through the successful deployments of all services by their time,
 // newest first, and offers after each step what all services together ran then: digests
-// by container, for each service. What equals the present, or what was offered last, is
-// left out, and so is a state of which some service's digests are not known. It ends where
+// by container, for each service. Every container of Present is in it; the digest is
+// empty where ECS resolved none (versionConsistency disabled), so that such a state is
+// only a part of what ran. What equals the present as far as it is known, or what was
+// offered last, is left out, and so is a state in which no digest of some service is
+// known. It ends where
 // a service's history does, for nobody knows what it ran before; it offers nothing
 // when a service has no history.
 //
@@ -133,12 +133,13 @@ func stepBack(histories []History, at []int) bool {
 func stateAt(histories []History, at []int) map[Ref]map[string]string {
 	state := map[Ref]map[string]string{}
 	for i, h := range histories {
-		digests := maps.Clone(h.Successful[at[i]].Digests)
-		maps.DeleteFunc(digests, func(container, _ string) bool {
-			_, asked := h.Present[container]
-			return !asked
-		})
-		if len(digests) == 0 && len(h.Present) > 0 {
+		digests := map[string]string{}
+		known := false
+		for container := range h.Present {
+			digests[container] = h.Successful[at[i]].Digests[container]
+			known = known || digests[container] != ""
+		}
+		if !known && len(digests) > 0 {
 			return nil
 		}
 		state[h.Ref] = digests
@@ -149,7 +150,7 @@ func stateAt(histories []History, at []int) map[Ref]map[string]string {
 func differs(histories []History, state map[Ref]map[string]string) bool {
 	for _, h := range histories {
 		for container, digest := range state[h.Ref] {
-			if digest != h.Present[container] {
+			if digest != "" && digest != h.Present[container] {
 				return true
 			}
 		}

@@ -104,6 +104,20 @@ func TestPreviousLooksOnlyAtTheContainersOfPresent(t *testing.T) {
 	}
 }
 
+// ECS resolves no digest for a container with versionConsistency disabled. The states must
+// not be taken for whole ones, nor is what nobody knows a difference.
+func TestPreviousNamesContainersThatNobodyKnows(t *testing.T) {
+	s := Service{Ref: Ref{Service: "a"}, Containers: []Container{
+		{Name: "web", Resolved: digest(3)}, {Name: "api", Running: map[string]int{digest(3): 2}}, {Name: "log"},
+	}}
+	h := HistoryOf(s, []Past{went(4, 3), went(3, 3), went(2, 2), went(1, 0)}, "web", "api")
+	states := slices.Collect(Previous([]History{h}))
+	want := []map[Ref]map[string]string{{{Service: "a"}: {"web": digest(2), "api": ""}}}
+	if !reflect.DeepEqual(states, want) {
+		t.Errorf("states %v, want %v", states, want)
+	}
+}
+
 func TestHistoryOf(t *testing.T) {
 	s := Service{Ref: Ref{Service: "a"}, Containers: []Container{
 		{Name: "web", Resolved: digest(1), Running: map[string]int{digest(5): 2}},
@@ -121,8 +135,9 @@ func TestHistoryOf(t *testing.T) {
 		containers []string
 		want       map[string]string
 	}{
-		{"never deployed", s, nil, map[string]string{"web": digest(1), "api": digest(7)}},
-		{"succeeded", deployed("SUCCESSFUL"), nil, map[string]string{"web": digest(1), "api": digest(7)}},
+		{"never deployed", s, nil, map[string]string{"web": digest(1), "api": digest(7), "log": ""}},
+		{"succeeded", deployed("SUCCESSFUL"), nil, map[string]string{"web": digest(1), "api": digest(7), "log": ""}},
+		{"succeeded, some asked for", deployed("SUCCESSFUL"), []string{"web", "log", "gone"}, map[string]string{"web": digest(1), "log": ""}},
 		{"under way", deployed("IN_PROGRESS"), nil, map[string]string{"web": digest(3), "api": "", "log": ""}},
 		{"rolled back", deployed("ROLLBACK_SUCCESSFUL"), []string{"web"}, map[string]string{"web": digest(3)}},
 	} {

@@ -16,7 +16,8 @@ type end int
 const (
 	// underWay: it goes on.
 	underWay end = iota
-	// arrived: ECS calls it successful; the digests are still to be verified.
+	// arrived: ECS calls it successful, or with CodeDeploy only the old tasks are left to
+	// be ended; the digests are still to be verified.
 	arrived
 	// halted: it was stopped and nothing undone; another one may have taken its place.
 	halted
@@ -98,30 +99,47 @@ func monitors(sd types.ServiceDeployment) []string {
 	return told
 }
 
-// arrive verifies a deployment that ECS calls successful.
+// arrive verifies a deployment that ECS calls successful, or that has all the traffic.
 func (f Follower) arrive(ctx context.Context, w *watch) {
 	late := w.waited(f.settle())
 	if p := w.newer(); p != nil {
 		w.end(Superseded, "it was SUCCESSFUL, and then "+another(*p))
 		return
 	}
+	is := w.arrival()
 	v, err := f.verify(ctx, w)
 	w.running = v.running
 	switch {
 	case err != nil && (ctx.Err() != nil || passing(err)):
-		w.doubt, w.taskErr = "it is SUCCESSFUL, but not verified yet", err
+		w.doubt, w.taskErr = is+", but not verified yet", err
 	case deleted(err):
 		w.fail(err)
 	case err != nil:
-		w.end(Differs, "it is SUCCESSFUL, but what runs could not be verified: "+err.Error())
+		w.end(Differs, is+", but what runs could not be verified: "+err.Error())
 		w.outcome.Err = err
 	case v.same:
-		w.end(Succeeded, v.reason)
+		w.end(Succeeded, join(v.reason, w.leftOver()))
 	case v.later && !late:
-		w.doubt = "it is SUCCESSFUL, but " + v.reason
+		w.doubt = is + ", but " + v.reason
 	default:
-		w.end(Differs, "it is SUCCESSFUL, but "+v.reason)
+		w.end(Differs, is+", but "+v.reason)
 	}
+}
+
+// arrival says in words why the deployment counts as arrived.
+func (w *watch) arrival() string {
+	if w.byCodeDeploy() && w.oldKept() {
+		return "the new tasks have the traffic"
+	}
+	return "it is SUCCESSFUL"
+}
+
+// leftOver says what still runs after a success, if anything.
+func (w *watch) leftOver() string {
+	if w.byCodeDeploy() && w.oldKept() {
+		return "the old tasks are kept until CodeDeploy ends them"
+	}
+	return ""
 }
 
 // waited tells whether a time has passed since it was asked first.
@@ -141,6 +159,16 @@ func (f Follower) halt(ctx context.Context, w *watch, reason string) {
 	late := w.waited(min(f.settle(), replacedWithin))
 	if p := w.newer(); p != nil {
 		w.end(Superseded, another(*p))
+		return
+	}
+	// What was found first may be one that a repetition of our own call replaced.
+	arn, err := w.d.find(ctx, f.ECS)
+	if err != nil {
+		w.deploymentErr = err
+		return
+	}
+	if arn != "" && arn != w.arn {
+		w.arn, w.deployment, w.since = arn, nil, time.Time{}
 		return
 	}
 	since := w.d.Created

@@ -18,14 +18,41 @@ const (
 )
 
 // runningDigests counts the running tasks of a service by container and digest; the
-// digest is empty where ECS told none. It takes one ListTasks and one
-// DescribeTasks for each 100 tasks.
+// digest is empty where ECS told none. Where there are several task sets, only the tasks
+// of the one that serves count. It takes one ListTasks and one DescribeTasks for each 100
+// tasks.
 func runningDigests(ctx context.Context, client taskReader, s Service, pages int) (map[string]map[string]int, error) {
-	arns, err := listTasks(ctx, client, s, pages)
+	serving := primarySet(s.Raw)
+	if len(s.Raw.TaskSets) < 2 {
+		serving = nil
+	}
+	if serving != nil {
+		pages = allPages // the first ones may all be of another set
+	}
+	tasks, err := readTasks(ctx, client, s, pages)
 	if err != nil {
 		return nil, err
 	}
-	chunks := slices.Collect(slices.Chunk(arns, 100))
+	if serving != nil {
+		tasks = startedBy(tasks, aws.ToString(serving.Id))
+	}
+	return countDigests(tasks), nil
+}
+
+// startedBy are the running ones of the tasks that a deployment or task set started.
+func startedBy(tasks []types.Task, id string) []types.Task {
+	return slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool {
+		return aws.ToString(t.StartedBy) != id || aws.ToString(t.LastStatus) != "RUNNING"
+	})
+}
+
+// readTasks describes the tasks of a service that are to run.
+func readTasks(ctx context.Context, client taskReader, s Service, pages int) ([]types.Task, error) {
+	arns, err := listTasks(ctx, client, s, types.DesiredStatusRunning, pages)
+	if err != nil {
+		return nil, fmt.Errorf("listing its tasks: %w", err)
+	}
+	chunks := slices.Collect(slices.Chunk(arns, tasksAtOnce))
 	answers := make([][]types.Task, len(chunks))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -42,17 +69,19 @@ func runningDigests(ctx context.Context, client taskReader, s Service, pages int
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return countDigests(slices.Concat(answers...)), nil
+	return slices.Concat(answers...), nil
 }
 
-func listTasks(ctx context.Context, client taskReader, s Service, pages int) ([]string, error) {
+// listTasks lists a service's tasks with a desired status, 100 a page. The error does not
+// say yet what was being done.
+func listTasks(ctx context.Context, client taskReader, s Service, status types.DesiredStatus, pages int) ([]string, error) {
 	_, name := s.shortNames()
-	in := &ecs.ListTasksInput{Cluster: s.clusterID(), ServiceName: &name, DesiredStatus: types.DesiredStatusRunning}
+	in := &ecs.ListTasksInput{Cluster: s.clusterID(), ServiceName: &name, DesiredStatus: status}
 	var arns []string
 	for page := 1; ; page++ {
 		out, err := client.ListTasks(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("listing its tasks: %w", err)
+			return nil, err
 		}
 		arns = append(arns, out.TaskArns...)
 		if aws.ToString(out.NextToken) == "" || page == pages {

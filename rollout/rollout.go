@@ -68,7 +68,8 @@ type Container struct {
 	// Resolved is the digest that the service's present revision gives to every task;
 	// empty where ECS resolved none.
 	Resolved string
-	// Running counts running tasks by the digest that they run.
+	// Running counts running tasks by the digest that they run; with CODE_DEPLOY those of
+	// the task set that serves only.
 	Running map[string]int
 }
 
@@ -137,6 +138,10 @@ type Deployment struct {
 	// Wants are the images that its tasks must run in the end, by container, with their
 	// digests. Containers that are not named may run what they like.
 	Wants map[string]Want
+	// Wait is the time that the deployment itself lets pass before it counts as arrived:
+	// Service.Wait, or with CodeDeploy the steps in which it moves the traffic, as far as
+	// they may be read. A time limit should be longer than that.
+	Wait time.Duration
 }
 
 // Status is how a deployment of ours ended.
@@ -144,7 +149,8 @@ type Status string
 
 // The ends of a deployment.
 const (
-	// Succeeded: SUCCESSFUL, and every running digest is a wanted one.
+	// Succeeded: SUCCESSFUL, or with CodeDeploy all traffic moved, and every running
+	// digest is a wanted one.
 	Succeeded Status = "succeeded"
 	// Failed: it ended otherwise and nothing brought the service back.
 	Failed Status = "failed"

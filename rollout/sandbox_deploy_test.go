@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
-	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -322,43 +320,61 @@ func TestScaleOnTheSandbox(t *testing.T) {
 func TestCodeDeployOnTheSandbox(t *testing.T) {
 	h := startHarbour(t, sandbox.Options{})
 	first := h.push("a1")
-	ref := h.create("web", first.Image, func(in *ecs.CreateServiceInput) {
-		in.DeploymentController = &types.DeploymentController{Type: types.DeploymentControllerTypeCodeDeploy}
-		in.LoadBalancers = []types.LoadBalancer{{ContainerName: aws.String("web"), ContainerPort: aws.Int32(80),
-			TargetGroupArn: aws.String("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1")}}
-	})
+	ref := h.createForCodeDeploy("web", first.Image, "CodeDeployDefault.ECSLinear10PercentEvery1Minutes")
 	deployer := codedeploy.NewFromConfig(h.config)
-	application, group := "AppECS-shop-web", "DgpECS-shop-web"
-	h.must(deployer.CreateApplication(t.Context(), &codedeploy.CreateApplicationInput{ApplicationName: &application, ComputePlatform: codedeploytypes.ComputePlatformEcs}))
-	h.must(deployer.CreateDeploymentGroup(t.Context(), &codedeploy.CreateDeploymentGroupInput{
-		ApplicationName: &application, DeploymentGroupName: &group, ServiceRoleArn: aws.String("arn:aws:iam::000000000000:role/deploy"),
-		EcsServices:     []codedeploytypes.ECSService{{ClusterName: aws.String("shop"), ServiceName: aws.String("web")}},
-		DeploymentStyle: &codedeploytypes.DeploymentStyle{DeploymentType: codedeploytypes.DeploymentTypeBlueGreen, DeploymentOption: codedeploytypes.DeploymentOptionWithTrafficControl},
-		BlueGreenDeploymentConfiguration: &codedeploytypes.BlueGreenDeploymentConfiguration{
-			DeploymentReadyOption:                     &codedeploytypes.DeploymentReadyOption{ActionOnTimeout: codedeploytypes.DeploymentReadyActionContinueDeployment},
-			TerminateBlueInstancesOnDeploymentSuccess: &codedeploytypes.BlueInstanceTerminationOption{Action: codedeploytypes.InstanceActionTerminate, TerminationWaitTimeInMinutes: 30},
-		},
-		LoadBalancerInfo: &codedeploytypes.LoadBalancerInfo{TargetGroupPairInfoList: []codedeploytypes.TargetGroupPairInfo{{
-			TargetGroups: []codedeploytypes.TargetGroupInfo{{Name: aws.String("blue")}, {Name: aws.String("green")}}}}},
-	}))
 	second := h.push("b2")
 	d := h.deploy(ref, second, Register) // the group is found by its name
-	if !strings.HasPrefix(d.ID, "d-") {
-		t.Errorf("deployment %s", d.ID)
+	if !strings.HasPrefix(d.ID, "d-") || d.Wait != 9*time.Minute {
+		t.Errorf("deployment %s, which takes %s", d.ID, d.Wait)
 	}
 	h.pass(time.Hour)
 	h.runs(ref, second)
 
 	h.deploy(ref, first, Register) // by the deployment that made the task set
-	h.pass(time.Minute)            // until there is a second task set
+	h.pass(time.Minute)            // until there is a second task set, whose tasks run
+	if running := h.read(ref).Containers[0].Running; len(running) != 1 || running[second.Digests[0]] != 2 {
+		t.Errorf("running %v, want the tasks that serve", running)
+	}
+	if images, err := Images(t.Context(), h.ecs, []Ref{ref}); err != nil || !second.Has(images[ref]["web"]) {
+		t.Errorf("images %v, %v", images, err)
+	}
 	c := h.decide(ref, second)
 	if c.Action == Leave {
 		t.Errorf("while another is under way: %s", c.Why)
 	}
 	_, err := Deploy(t.Context(), h.ecs, deployer, c)
-	if want := fmt.Sprintf("CodeDeploy group %s of application %s has a deployment under way", group, application); err == nil || !strings.Contains(err.Error(), want) {
+	if want := "CodeDeploy group DgpECS-shop-web of application AppECS-shop-web has deployment d-"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	h.pass(time.Hour)
 	h.runs(ref, first)
+}
+
+// The command again at every moment of its own deployment finds that one.
+func TestCodeDeployAgainOnTheSandbox(t *testing.T) {
+	h := startHarbour(t, sandbox.Options{})
+	first := h.push("a1")
+	ref := h.createForCodeDeploy("web", first.Image, "CodeDeployDefault.ECSLinear10PercentEvery1Minutes")
+	deployer := codedeploy.NewFromConfig(h.config)
+	second := h.push("b2")
+	d := h.deploy(ref, second, Register)
+	for _, moment := range []time.Duration{0, 5 * time.Second, time.Minute, 3 * time.Minute, 7 * time.Minute} {
+		h.pass(moment)
+		h.server.ResetCalls()
+		c := h.decide(ref, second)
+		again, err := Deploy(t.Context(), h.ecs, deployer, c)
+		if err != nil || again.ID != d.ID {
+			t.Errorf("after %s: %+v, %v, want deployment %s", moment, again, err, d.ID)
+		}
+		if err := Busy(t.Context(), h.ecs, deployer, c); err != nil {
+			t.Error(err)
+		}
+		for _, call := range h.server.Calls() {
+			if call.Action == "RegisterTaskDefinition" || call.Action == "CreateDeployment" {
+				t.Errorf("after %s: called %s", moment, call.Action)
+			}
+		}
+	}
+	outcomes, _ := h.followAt(1, d)
+	wantOutcome(t, outcomes[0], Succeeded, "the old tasks are kept until CodeDeploy ends them")
 }

@@ -32,7 +32,9 @@ type Scaled struct {
 
 // ScaleDown sets the desired count of a service to 0. The old count is first put in its
 // tag slipway:desired-count, so that a run that is killed between the two calls loses
-// nothing and can be repeated. A service that stands at 0 is left alone.
+// nothing and can be repeated. A larger count that the tag remembers already stays: a
+// stopped service that autoscaling raises comes back with less than it had. A service
+// that stands at 0 is left alone.
 //
 // Errors: *DaemonError.
 func ScaleDown(ctx context.Context, client scaler, s Service) (Scaled, error) {
@@ -44,20 +46,30 @@ func ScaleDown(ctx context.Context, client scaler, s Service) (Scaled, error) {
 	if s.Desired == 0 {
 		return scaled, nil
 	}
+	scaled.Remembered = max(remembered, s.Desired)
+	if scaled.Remembered != remembered {
+		if err := remember(ctx, client, s, scaled.Remembered); err != nil {
+			return Scaled{}, err
+		}
+	}
+	return scaled, setCount(ctx, client, s, 0)
+}
+
+func remember(ctx context.Context, client scaler, s Service, count int) error {
 	_, err := client.TagResource(ctx, &ecs.TagResourceInput{
-		ResourceArn: &s.ARN, Tags: []types.Tag{{Key: aws.String(TagDesiredCount), Value: aws.String(strconv.Itoa(s.Desired))}},
+		ResourceArn: &s.ARN, Tags: []types.Tag{{Key: aws.String(TagDesiredCount), Value: aws.String(strconv.Itoa(count))}},
 	})
 	if err != nil {
-		return Scaled{}, fmt.Errorf("remembering the desired count of ECS service %s in its tag %s: %w", s.Ref, TagDesiredCount, err)
+		return fmt.Errorf("remembering the desired count of ECS service %s in its tag %s: %w", s.Ref, TagDesiredCount, err)
 	}
-	scaled.Remembered = s.Desired
-	return scaled, setCount(ctx, client, s, 0)
+	return nil
 }
 
 // ScaleUp sets the desired count of a service, then takes the tag that remembers one
 // away. A count of -1 is the remembered one; if more tasks are desired already, as
 // autoscaling may have it, that stays, and without a remembered count a service that was
-// not stopped is left alone. A run that is killed at any point can be repeated.
+// not stopped is left alone. A count of 0 leaves the tag for the next start. A run that is
+// killed at any point can be repeated.
 //
 // Errors: *DaemonError, *CountError when there is nothing to go by.
 func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, error) {
@@ -72,6 +84,10 @@ func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, 
 		if err := setCount(ctx, client, s, to); err != nil {
 			return Scaled{}, err
 		}
+	}
+	if to == 0 {
+		remembered, _ := s.remembered()
+		return Scaled{Ref: s.Ref, From: s.Desired, Remembered: remembered}, nil
 	}
 	if _, tagged := s.countTag(); tagged {
 		_, err := client.UntagResource(ctx, &ecs.UntagResourceInput{ResourceArn: &s.ARN, TagKeys: []string{TagDesiredCount}})

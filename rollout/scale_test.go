@@ -61,7 +61,9 @@ func TestScaleDown(t *testing.T) {
 		{"running", scaled(3, ""), Scaled{From: 3, Remembered: 3}, "tag slipway:desired-count=3, count 0"},
 		{"stopped before", scaled(0, "3"), Scaled{Remembered: 3}, ""},
 		{"stopped by somebody else", scaled(0, ""), Scaled{}, ""},
-		{"killed between the calls", scaled(3, "3"), Scaled{From: 3, Remembered: 3}, "tag slipway:desired-count=3, count 0"},
+		{"killed between the calls", scaled(3, "3"), Scaled{From: 3, Remembered: 3}, "count 0"},
+		{"tag spoilt", scaled(3, "many"), Scaled{From: 3, Remembered: 3}, "tag slipway:desired-count=3, count 0"},
+		{"raised by autoscaling, not to all", scaled(1, "4"), Scaled{From: 1, Remembered: 4}, "count 0"},
 		{"raised since", scaled(5, "3"), Scaled{From: 5, Remembered: 5}, "tag slipway:desired-count=5, count 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -104,6 +106,8 @@ func TestScaleUp(t *testing.T) {
 		{"raised by autoscaling, and more", scaled(5, "3"), -1, 5, "untag [slipway:desired-count]"},
 		{"started before", scaled(3, ""), -1, 3, ""},
 		{"runs more, a count", scaled(5, ""), 4, 4, "count 4"},
+		{"to 0, running", scaled(1, "3"), 0, 0, "count 0"},
+		{"to 0, stopped before", scaled(0, "3"), 0, 0, ""},
 		{"tag spoilt, a count", scaled(0, "many"), 2, 2, "count 2, untag [slipway:desired-count]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -112,7 +116,11 @@ func TestScaleUp(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := (Scaled{Ref: Ref{"shop", "web"}, From: test.service.Desired, To: test.to}); got != want {
+			want := Scaled{Ref: Ref{"shop", "web"}, From: test.service.Desired, To: test.to}
+			if test.to == 0 {
+				want.Remembered = 3 // the tag stays
+			}
+			if got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 			if calls := calledText(s); calls != test.calls {

@@ -1,0 +1,192 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"slipway/artifact"
+	"slipway/buildspec"
+)
+
+// buildspecOptions are the flags of `slipway buildspec`.
+type buildspecOptions struct {
+	installURL, installSHA256 string
+	file                      string
+	force                     bool
+	check                     string
+	output                    string
+	// build are the arguments for `slipway build`.
+	build []string
+}
+
+func newBuildspecCommand(w *world) *cobra.Command {
+	var o buildspecOptions
+	c := &cobra.Command{
+		Use:   "buildspec [flags] [-- BUILD-ARGUMENTS...]",
+		Short: "Write the buildspec.yml of a CodeBuild job that calls slipway, or check one",
+		Long: `Writes a buildspec for CodeBuild, version 0.2: it installs a pinned slipway, calls
+"slipway build" in the build phase, exports SLIPWAY_HASH and SLIPWAY_REVISION for later
+pipeline actions, and lists the definitions that the build writes as artifacts. What
+stands behind -- is handed to slipway build.
+
+Run it in the directory that is the job's source, for the artifacts are named relative to
+it. Without --install-url, slipway is expected in the build image.
+
+With --check, an existing buildspec is read instead, and what in it would break a build or
+is dangerous is told with its lines and what to do: the one that Amplify generates is
+recognised. The exit code is 1 if anything was found.`,
+		Example: `  slipway buildspec --output-file buildspec.yml
+  slipway buildspec --install-url s3://tools/slipway.tar.gz --install-sha256 "$(sha256sum <slipway.tar.gz | cut -c -64)"
+  slipway buildspec -- --create-repositories --rollout
+  slipway buildspec --check buildspec.yml`,
+		Args: func(c *cobra.Command, args []string) error {
+			if at := c.ArgsLenAtDash(); len(args) > 0 && at != 0 {
+				return fmt.Errorf("unknown argument %q: what is for slipway build stands behind --", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.build = args
+			return runBuildspec(c.Context(), w, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.installURL, "install-url", "", "https:// or s3:// `URL` of the slipway to install: the program, or a .tar.gz with it and buildkitd and runc (default: slipway is in the build image)")
+	f.StringVar(&o.installSHA256, "install-sha256", "", "`checksum` of what --install-url names, verified in the job")
+	f.StringVar(&o.file, "output-file", "", "`file` to write instead of stdout")
+	f.BoolVar(&o.force, "force", false, "overwrite a file that says something else")
+	f.StringVar(&o.check, "check", "", "`file` to check; nothing is written")
+	f.StringVar(&o.output, "output", "text", "form of the result of --check on stdout: text or json")
+	c.AddCommand(newIAMCommand(w))
+	return c
+}
+
+func runBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	if o.check != "" {
+		return checkBuildspec(w, o)
+	}
+	spec, err := o.spec(ctx, w)
+	if err != nil {
+		return err
+	}
+	text, err := spec.YAML()
+	if err != nil {
+		return err
+	}
+	if o.file == "" {
+		_, err := w.stdout.Write(text)
+		return err
+	}
+	return o.write(w, text)
+}
+
+func (o buildspecOptions) validate() error {
+	if err := checkOutput(o.output); err != nil {
+		return err
+	}
+	if o.check != "" && (o.file != "" || o.installURL != "" || o.installSHA256 != "" || len(o.build) > 0) {
+		return &usageError{errors.New("--check reads a buildspec, the other flags and arguments are about writing one"), "give --check FILE alone"}
+	}
+	if o.force && o.file == "" {
+		return &usageError{errors.New("--force is given without --output-file"), "name the file: --output-file buildspec.yml"}
+	}
+	install := buildspec.Download{URL: o.installURL, SHA256: o.installSHA256}
+	if install == (buildspec.Download{}) {
+		return nil
+	}
+	err := install.Check()
+	var bad *buildspec.InstallError
+	if errors.As(err, &bad) {
+		flag := map[string]string{"URL": "--install-url", "SHA256": "--install-sha256"}[bad.Field]
+		return &usageError{fmt.Errorf("%s: %w", flag, err), bad.Hint()}
+	}
+	return err
+}
+
+// spec plans the build, as the job will, for the files that it leaves behind.
+func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, error) {
+	b, err := parseBuild(o.build)
+	if err != nil {
+		return buildspec.Spec{}, err
+	}
+	p, err := makePlan(ctx, w, b.project)
+	if err != nil {
+		return buildspec.Spec{}, err
+	}
+	if err := b.fromPlan(w, p); err != nil {
+		return buildspec.Spec{}, err
+	}
+	out := buildspec.Spec{Args: o.build}
+	if o.installURL != "" {
+		out.Install = &buildspec.Download{URL: o.installURL, SHA256: o.installSHA256}
+	}
+	if b.noLatest {
+		return out, nil // no definitions
+	}
+	for _, path := range p.own {
+		rel, err := filepath.Rel(w.dir, path)
+		if err != nil || !filepath.IsLocal(rel) {
+			return buildspec.Spec{}, &usageError{fmt.Errorf("--definitions-dir: %s lies outside the source's directory %s, where CodeBuild takes no artifact from", path, w.dir), "run slipway buildspec in the directory that is the job's source, or name a directory below it"}
+		}
+		out.Files = append(out.Files, filepath.ToSlash(rel))
+	}
+	slices.Sort(out.Files)
+	return out, nil
+}
+
+// parseBuild reads arguments of `slipway build` as it would, the environment's left out:
+// it is not the job's.
+func parseBuild(args []string) (buildOptions, error) {
+	var o buildOptions
+	f := pflag.NewFlagSet("build", pflag.ContinueOnError)
+	f.Usage = func() {}
+	o.flags(f)
+	refuse := func(err error, hint string) (buildOptions, error) {
+		return o, &usageError{fmt.Errorf("arguments of slipway build: %w", err), hint}
+	}
+	if err := f.Parse(args); err != nil {
+		return refuse(err, "`slipway build --help` lists the flags")
+	}
+	if f.Changed("output") || o.plan {
+		return refuse(errors.New("--output and --plan are not for a job: its buildspec reads --output env"), "leave them out")
+	}
+	if err := o.check(); err != nil {
+		return refuse(err, hintOf(err))
+	}
+	o.project.services = f.Args()
+	return o, o.project.ecs.check()
+}
+
+// write puts the buildspec into a file, but not over what somebody wrote there.
+func (o buildspecOptions) write(w *world, text []byte) error {
+	path := absolute(w.dir, o.file)
+	old, err := os.ReadFile(path)
+	switch {
+	case err == nil && !o.force && !bytes.Equal(old, text):
+		return &usageError{fmt.Errorf("--output-file: %s is there and says something else", o.file), "`slipway buildspec --check " + o.file + "` tells what is wrong with it; --force overwrites it"}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return &usageError{fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there"}
+	}
+	written, err := artifact.WriteFile(path, text)
+	if err != nil {
+		return &usageError{fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there and may be written"}
+	}
+	if !written {
+		w.log.Info().Msgf("left as it is: %s", o.file)
+		return nil
+	}
+	w.log.Info().Msgf("wrote %s; the CodeBuild project needs privileged mode", o.file)
+	return nil
+}

@@ -1,0 +1,173 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"slipway/artifact"
+	"slipway/build"
+	"slipway/buildspec"
+)
+
+// iamOptions are the flags of `slipway buildspec iam`.
+type iamOptions struct {
+	project  projectOptions
+	ecs      ecsOptions
+	use      buildspec.Use
+	artifact string
+	buckets  []string
+}
+
+func newIAMCommand(w *world) *cobra.Command {
+	var o iamOptions
+	c := &cobra.Command{
+		Use:   "iam [COMMAND...]",
+		Short: "Print the least IAM policy for some commands",
+		Long: `Prints the least IAM policy that some of slipway's commands need, as JSON, narrowed to the
+project's repositories, ECS services and buckets. The commands are ` + strings.Join(buildspec.Commands(), ", ") + `;
+build if none is named. The flags say how they will be called.
+
+What is not known stands in the policy in capitals, REGION or ACCOUNT, and is told on
+stderr.`,
+		Example: `  slipway buildspec iam --account 123456789012 --region eu-west-1
+  slipway buildspec iam build --create-repositories --rollout --role shop-execution --role shop-task
+  slipway buildspec iam rollback status revisions --cluster shop --ecs-service shop`,
+		Args: func(_ *cobra.Command, args []string) error {
+			for _, a := range args {
+				if !slices.Contains(buildspec.Commands(), a) {
+					return &usageError{fmt.Errorf("there is no permission to list for %q", a), "the commands that ask AWS are " + strings.Join(buildspec.Commands(), ", ")}
+				}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.use.Commands = args
+			return runIAM(c.Context(), w, o)
+		},
+	}
+	f := c.Flags()
+	o.project.flags(f)
+	o.ecs.flags(f)
+	f.StringVar(&o.use.Account, "account", "", "AWS account `id` (default: AWS_ACCOUNT_ID)")
+	f.StringVar(&o.use.Region, "region", "", "AWS `region` (default: AWS_REGION, AWS_DEFAULT_REGION)")
+	f.StringVar(&o.use.Partition, "partition", "", "AWS `partition`: aws, aws-cn, aws-us-gov … (default: the region's)")
+	f.BoolVar(&o.use.CreateRepositories, "create-repositories", false, "build creates repositories")
+	f.BoolVar(&o.use.Rollout, "rollout", false, "build deploys to ECS")
+	f.BoolVar(&o.use.NoLatest, "no-latest", false, "build moves neither latest nor deployed")
+	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` that build puts the definitions at (default: x-slipway.artifact)")
+	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
+	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
+	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
+	f.BoolVar(&o.use.Tags, "tags", false, "the task definitions have tags, which each revision of them gets")
+	f.StringSliceVar(&o.use.Roles, "role", nil, "`name` or ARN of a role that the task definitions name: their execution and task roles")
+	f.StringSliceVar(&o.use.LogGroups, "log-group", nil, "`name` of a log group of the containers, read when a roll-out fails (default: /ecs/*)")
+	return c
+}
+
+func runIAM(ctx context.Context, w *world, o iamOptions) error {
+	if len(o.use.Commands) == 0 {
+		o.use.Commands = []string{"build"}
+	}
+	if err := o.complete(ctx, w); err != nil {
+		return err
+	}
+	policy, err := o.use.Policy()
+	var bad *buildspec.UseError
+	if errors.As(err, &bad) {
+		return &usageError{err, bad.Hint()}
+	}
+	if err != nil {
+		return err
+	}
+	text, err := policy.JSON()
+	if err != nil {
+		return err
+	}
+	tellOpen(w, policy, string(text))
+	_, err = w.stdout.Write(text)
+	return err
+}
+
+// complete adds what the project and the environment say.
+func (o *iamOptions) complete(ctx context.Context, w *world) error {
+	if err := o.ecs.check(); err != nil {
+		return err
+	}
+	project, err := build.Load(ctx, o.project.load(w))
+	s := &site{flagged: len(o.ecs.services) > 0}
+	switch {
+	case errors.Is(err, build.ErrNoProject) && len(o.project.files) == 0:
+		// An operator may stand anywhere; what the flags do not tell becomes a placeholder.
+		for _, name := range o.ecs.services {
+			o.use.Services = append(o.use.Services, buildspec.Service{Cluster: o.ecs.cluster, Service: name})
+		}
+	case err != nil:
+		return err
+	default:
+		if err := s.addProject(w, project, o.ecs); err != nil {
+			return err
+		}
+		settings, err := build.ProjectSettings(project)
+		if err != nil {
+			return err
+		}
+		if o.artifact == "" {
+			o.artifact = settings.Artifact
+		}
+	}
+	o.use.Named = s.flagged
+	o.addSite(s)
+	env := buildspec.FromEnv(w.lookupenv)
+	if o.use.Region == "" {
+		o.use.Region = env.Region
+	}
+	if o.use.Account == "" {
+		o.use.Account = w.getenv("AWS_ACCOUNT_ID")
+	}
+	return o.addBuckets()
+}
+
+func (o *iamOptions) addSite(s *site) {
+	for _, ref := range s.own {
+		o.use.Repositories = append(o.use.Repositories, buildspec.Repository(ref))
+	}
+	for _, ref := range s.refs() {
+		o.use.Services = append(o.use.Services, buildspec.Service(ref))
+	}
+}
+
+func (o *iamOptions) addBuckets() error {
+	if o.artifact != "" {
+		loc, err := artifact.ParseS3URL(o.artifact)
+		if err != nil {
+			return &usageError{fmt.Errorf("--artifact: %w", err), "write s3://bucket/key"}
+		}
+		o.use.Artifact = loc.Bucket + "/" + loc.Key
+	}
+	for _, url := range o.buckets {
+		loc, err := artifact.ParseS3Prefix(url)
+		if err != nil {
+			return &usageError{fmt.Errorf("--bucket: %w", err), "write s3://bucket or s3://bucket/prefix/"}
+		}
+		o.use.Buckets = append(o.use.Buckets, loc.Bucket)
+	}
+	return nil
+}
+
+// tellOpen names the placeholders that are left, and says when the policy is too long.
+func tellOpen(w *world, p buildspec.Policy, text string) {
+	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions"}
+	for _, word := range buildspec.Placeholders() {
+		if strings.Contains(text, ":"+word) || strings.Contains(text, "/"+word+`"`) {
+			w.log.Warn().Msgf("%s stands for what is not known here: %s", word, flags[word])
+		}
+	}
+	if size := p.Size(); size > buildspec.MaxManagedPolicy {
+		w.log.Warn().Msgf("the policy has %d characters, and a managed policy at most %d: put it into the role itself (at most %d), or one policy for each command", size, buildspec.MaxManagedPolicy, buildspec.MaxRolePolicies)
+	}
+}

@@ -1,0 +1,407 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/buildspec"
+	"slipway/internal/sandbox"
+)
+
+// unseen are the actions that a policy may have although the runs of its case do not ask
+// for them, each with the reason. One that no case needs fails the test.
+var unseen = map[string]string{
+	"ecr:BatchDeleteImage":          "takes back tags when tagging fails half way",
+	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
+	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
+	"codedeploy:GetDeploymentGroup": "of a service whose task sets name no deployment any more",
+	"logs:GetLogEvents":             "shows the last lines of a container that crashed",
+}
+
+// asksToo are actions that IAM asks for beside the one that is called, by action. Sources:
+// the pages "Actions, resources, and condition keys" of ECR, ECS and CodeDeploy in the
+// Service Authorization Reference, and their columns of dependent actions.
+var asksToo = map[string][]string{
+	"ecr:CreateRepository":        {"ecr:TagResource"},
+	"ecs:RegisterTaskDefinition":  {"iam:PassRole"},
+	"codedeploy:CreateDeployment": {"codedeploy:GetDeploymentConfig", "codedeploy:RegisterApplicationRevision"},
+	// BuildKit sends a layer with the request that completes it.
+	"ecr:CompleteLayerUpload": {"ecr:UploadLayerPart"},
+}
+
+// asksWithTags are those for task definitions with tags.
+var asksWithTags = map[string][]string{"ecs:RegisterTaskDefinition": {"ecs:TagResource"}}
+
+// registryActions are the permissions behind the registry's API ("Private repository
+// policies" in the ECR user guide).
+var registryActions = map[string]string{
+	"HEAD manifest": "ecr:BatchGetImage",
+	"GET manifest":  "ecr:BatchGetImage",
+	"PUT manifest":  "ecr:PutImage",
+	"HEAD blob":     "ecr:BatchCheckLayerAvailability",
+	"GET blob":      "ecr:GetDownloadUrlForLayer",
+	"POST upload":   "ecr:InitiateLayerUpload",
+	"PATCH upload":  "ecr:UploadLayerPart",
+	"PUT upload":    "ecr:CompleteLayerUpload",
+}
+
+// s3Permissions are those whose name is not the action's.
+var s3Permissions = map[string]string{
+	"GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+	"PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+}
+
+// permissionFor is what IAM asks for a call, empty for one that needs only a login.
+func permissionFor(c sandbox.Call) string {
+	switch c.Service {
+	case "registry":
+		if c.Action == "GET ping" {
+			return ""
+		}
+		if p, ok := registryActions[c.Action]; ok {
+			return p
+		}
+	case "s3":
+		if p, ok := s3Permissions[c.Action]; ok {
+			return p
+		}
+	}
+	return c.Service + ":" + c.Action
+}
+
+// policyCase is a way to use slipway: the arguments of `buildspec iam`, and runs that ask
+// for all that it may ask for.
+type policyCase struct {
+	what string
+	iam  string
+	// stage opens the shop and, as others would, what is in it; run uses it.
+	stage func(*testing.T) *harbour
+	run   func(*trial)
+}
+
+// trial is a harbour in use, with the calls of its runs.
+type trial struct {
+	*harbour
+	calls []sandbox.Call
+}
+
+func (h *trial) does(args ...string) {
+	h.t.Helper()
+	h.start(args...).wait(exitDone)
+}
+
+// outside runs a command that the policy is not for.
+func (h *trial) outside(code int, args ...string) {
+	h.t.Helper()
+	h.calls = append(h.calls, h.aws.Calls()...)
+	h.start(args...).wait(code)
+	h.aws.ResetCalls()
+}
+
+var policyCases = []policyCase{
+	{"build", "build", workshop, func(h *trial) { h.buildThrice() }},
+	{"build on ECS", "build", workshopOnECS(""), func(h *trial) {
+		h.buildThrice()
+		h.outside(exitDone, "stop")
+		h.does("build", "--hash", "second")
+	}},
+	{"build that makes repositories", "build --create-repositories", emptyWorkshop, func(h *trial) { h.buildThrice("--create-repositories") }},
+	{"build that uploads", "build --artifact s3://stock/path/definitions.zip", workshop, func(h *trial) {
+		h.makeBucket("stock")
+		h.buildThrice("--artifact", "s3://stock/path/definitions.zip")
+	}},
+	{"build for a pull request", "build --no-latest", workshopOnECS(""), func(h *trial) { h.buildThrice("--no-latest") }},
+	{"build that deploys", "build --rollout --tags", workshopOnECS(""), func(h *trial) { h.buildThrice("--rollout") }},
+	{"build that CodeDeploy deploys", "build --rollout --code-deploy", workshopOnECS(types.DeploymentControllerTypeCodeDeploy), func(h *trial) { h.buildThrice("--rollout") }},
+
+	{"retention", "retention", quay, func(h *trial) { h.does("retention") }},
+	{"retention previewed", "retention --preview", quay, func(h *trial) { h.does("retention", "--preview") }},
+	{"retention of a bucket", "retention --bucket s3://stock/a/", quay, func(h *trial) {
+		h.makeBucket("stock")
+		h.does("retention", "--bucket", "s3://stock/a/")
+	}},
+	{"retention of a bucket previewed", "retention --preview --bucket stock", quay, func(h *trial) {
+		h.makeBucket("stock")
+		h.does("retention", "--preview", "--bucket", "stock")
+	}},
+
+	{"rollout", "rollout", quay, func(h *trial) {
+		h.define("one")
+		h.does("rollout")
+		h.does("rollout", "two")
+	}},
+	{"rollout by CodeDeploy", "rollout --code-deploy --tags", wharf, func(h *trial) {
+		h.define("one")
+		h.does("rollout")
+		h.aws.Advance(time.Hour) // CodeDeploy keeps the old tasks for a while, and takes no second deployment
+		h.does("rollout", "two")
+	}},
+	{"rollback", "rollback", quay, func(h *trial) {
+		h.does("rollback", "one") // reads latest: forced
+		h.does("rollback", "--previous")
+		h.define("one")
+		h.outside(exitDone, "rollout")
+		h.does("rollback", "two") // names a hash: registered
+		h.start("rollback", "bad").wait(exitRolledBack)
+		h.start("rollback", "one", "--timeout", "1ms").wait(exitTimedOut)
+	}},
+	{"rollback by CodeDeploy", "rollback --code-deploy", wharf, func(h *trial) {
+		h.define("one")
+		h.outside(exitDone, "rollout")
+		h.aws.Advance(time.Hour)
+		h.does("rollback", "two")
+		h.aws.Advance(time.Hour)
+		h.start("rollback", "one", "--timeout", "1ms").wait(exitTimedOut)
+	}},
+	{"revisions", "revisions", quay, func(h *trial) { h.does("revisions") }},
+	{"revisions of named services", "revisions --cluster quay --ecs-service shop", quay, func(h *trial) {
+		h.does("revisions", "--cluster", "quay", "--ecs-service", "shop")
+	}},
+	{"status", "status", platforms, func(h *trial) {
+		h.does("status")
+		h.outside(exitRolledBack, "rollback", "bad")
+		h.does("status")
+	}},
+	{"stop", "stop", quay, func(h *trial) { h.does("stop") }},
+	{"start", "start", quay, func(h *trial) {
+		h.does("start")
+		h.outside(exitDone, "stop")
+		h.does("start")
+	}},
+}
+
+// TestPolicies: the policy of each use has every action that its runs ask for, on what
+// they ask it for, and no other.
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	needed := map[string]bool{}
+	covered := map[string]bool{}
+	t.Run("cases", func(t *testing.T) {
+		for _, c := range policyCases {
+			for command := range strings.FieldsSeq(c.iam) {
+				if slices.Contains(buildspec.Commands(), command) {
+					covered[command] = true
+				}
+			}
+			t.Run(c.what, func(t *testing.T) {
+				t.Parallel()
+				extra := c.check(t)
+				mu.Lock()
+				defer mu.Unlock()
+				for _, action := range extra {
+					needed[action] = true
+				}
+			})
+		}
+	})
+	for _, command := range buildspec.Commands() {
+		if !covered[command] {
+			t.Errorf("no case runs %s", command)
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	for action := range unseen {
+		// Without an engine the builds were left out; the other commands use the same reasons.
+		if !needed[action] {
+			t.Errorf("the reason for %s is not needed: some run asks for it, or no policy has it", action)
+		}
+	}
+}
+
+// check returns the actions that the policy has and no run asked for.
+func (c policyCase) check(t *testing.T) []string {
+	h := &trial{harbour: c.stage(t)}
+	policy := h.policy(strings.Fields(c.iam)...)
+	h.aws.ResetCalls()
+	c.run(h)
+	used := map[string]bool{}
+	use := func(action, repository string) {
+		used[action] = true
+		if !allowed(policy, action, repository) {
+			t.Errorf("the policy does not allow %s on %q", action, repository)
+		}
+	}
+	for _, call := range append(h.calls, h.aws.Calls()...) {
+		action := permissionFor(call)
+		if action == "" {
+			continue
+		}
+		use(action, c.resourceOf(call))
+		for _, too := range asksToo[action] {
+			use(too, "")
+		}
+		if strings.Contains(c.iam, "--tags") {
+			for _, too := range asksWithTags[action] {
+				use(too, "")
+			}
+		}
+	}
+	var extra []string
+	for _, s := range policy.Statement {
+		for _, action := range s.Action {
+			if used[action] {
+				continue
+			}
+			extra = append(extra, action)
+			if unseen[action] == "" {
+				t.Errorf("the policy allows %s, which no run asks for (they ask for %s)", action, slices.Sorted(maps.Keys(used)))
+			}
+		}
+	}
+	return extra
+}
+
+// resourceOf is the end of the ARN that a call is about; empty where the record does not
+// tell or IAM cannot narrow it.
+func (c policyCase) resourceOf(call sandbox.Call) string {
+	switch {
+	case call.Service == "s3" && strings.HasSuffix(call.Action, "Object"):
+		return ":::" + call.Repository + "/" + call.Reference
+	case call.Service == "s3":
+		return ":::" + call.Repository
+	case (call.Service == "ecr" || call.Service == "registry") && call.Repository != "":
+		return ":repository/" + call.Repository
+	case call.Service == "ecs" && call.Action == "UpdateService":
+		return ":service/quay/" + call.Reference
+	default:
+		return ""
+	}
+}
+
+// allowed tells whether a statement allows an action on what ends so.
+func allowed(p buildspec.Policy, action, end string) bool {
+	return slices.ContainsFunc(p.Statement, func(s buildspec.Statement) bool {
+		return slices.Contains(s.Action, action) && slices.ContainsFunc(s.Resource, func(r string) bool {
+			return r == "*" || strings.HasSuffix(r, end)
+		})
+	})
+}
+
+func (h *harbour) policy(args ...string) buildspec.Policy {
+	h.t.Helper()
+	r := h.start(slices.Concat([]string{"buildspec", "iam"}, args)...).wait(exitDone)
+	var p buildspec.Policy
+	if err := json.Unmarshal(r.stdout.Bytes(), &p); err != nil {
+		h.t.Fatalf("%v\n%s", err, &r.stdout)
+	}
+	return p
+}
+
+// emptyWorkshop is a shop with an engine and nothing in its registry.
+func emptyWorkshop(t *testing.T) *harbour {
+	s := newShop(t, "policy", sandbox.Options{ECSSpeed: 40})
+	return &harbour{shop: s, fleet: openFleet(s.aws, s.proxy.host())}
+}
+
+// workshop has the repositories.
+func workshop(t *testing.T) *harbour {
+	h := emptyWorkshop(t)
+	for _, ware := range wares {
+		if _, err := h.fleet.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("shop/" + ware)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// workshopOnECS has images, and an ECS service that runs them.
+func workshopOnECS(controller types.DeploymentControllerType) func(t *testing.T) *harbour {
+	return func(t *testing.T) *harbour {
+		h := workshop(t)
+		h.load("zero", nil)
+		h.berthAll(controller)
+		return h
+	}
+}
+
+// berthAll makes the ECS service that runs all containers, and names it in the compose
+// file.
+func (h *harbour) berthAll(controller types.DeploymentControllerType) {
+	h.t.Helper()
+	compose := "name: shop\nx-slipway: {ecs: {cluster: quay, service: shop}}\nservices:\n"
+	var all []string
+	for _, ware := range wares {
+		all = append(all, ware+"=shop/"+ware+":latest")
+		compose += fmt.Sprintf("  %s: {build: ./%[1]s}\n", ware)
+	}
+	h.open(berth{cluster: "quay", service: "shop", containers: all, controller: controller})
+	h.write("compose.yaml", compose)
+	h.aws.Advance(10 * time.Minute)
+}
+
+// buildThrice builds, builds what has changed with the layer cache that the first build
+// left, and builds what is there already.
+func (h *trial) buildThrice(flags ...string) {
+	h.t.Helper()
+	build := func(hash string) {
+		h.t.Helper()
+		h.does(slices.Concat([]string{"build", "--progress", "plain", "--cache", "registry", "--hash", hash}, flags)...)
+	}
+	build("first")
+	h.write("a/file", "changed")
+	build("second")
+	build("second")
+}
+
+func quay(t *testing.T) *harbour { return openHarbour(t, false) }
+
+// platforms is a quay whose tasks tell the digests of their platforms' manifests.
+func platforms(t *testing.T) *harbour {
+	h := &harbour{shop: openShop(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: sandbox.ECSQuirks{PlatformDigests: true}}, "")}
+	h.fleet = openFleet(h.aws, h.proxy.host())
+	h.load("bad", map[string]string{"slipway.sandbox.exit": "1"})
+	h.load("two", nil)
+	if err := h.fleet.stockIndex(t.Context(), "shop/a", "three", true); err != nil {
+		t.Fatal(err)
+	}
+	h.berthAll("")
+	return h
+}
+
+// wharf is a quay whose service CodeDeploy deploys.
+func wharf(t *testing.T) *harbour {
+	h := &harbour{shop: openShop(t, "harbour", sandbox.Options{ECSSpeed: 40}, "")}
+	h.fleet = openFleet(h.aws, h.proxy.host())
+	h.load("one", nil)
+	h.load("two", nil)
+	h.berthAll(types.DeploymentControllerTypeCodeDeploy)
+	return h
+}
+
+// define writes the definitions of a revision, as its build did.
+func (h *harbour) define(revision string) {
+	h.t.Helper()
+	var list []string
+	for _, ware := range wares {
+		list = append(list, fmt.Sprintf(`{"name":%q,"imageUri":%q}`, ware, h.proxy.host()+"/shop/"+ware+":"+revision))
+	}
+	h.write("imagedefinitions.json", "["+strings.Join(list, ",")+"]")
+}
+
+func (h *harbour) makeBucket(name string) {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPut, h.aws.URL()+"/"+name, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_ = resp.Body.Close() // it says nothing
+	h.aws.ResetCalls()
+}

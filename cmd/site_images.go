@@ -1,0 +1,128 @@
+package cmd
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// repositories are those of a station's containers.
+func (s *site) repositories(w *world, st *station) (map[string]registry.Ref, error) {
+	out := map[string]registry.Ref{}
+	take := func(all bool) {
+		for _, c := range st.service.Containers {
+			own, ours := st.containers[c.Name]
+			ref, inECR := repositoryOfReference(c.Image)
+			switch {
+			case ours && (s.given || !inECR):
+				if own != (registry.Ref{}) {
+					out[c.Name] = own
+				}
+			case inECR && (ours || all):
+				out[c.Name] = ref
+			}
+		}
+	}
+	take(st.containers == nil)
+	others, absent := st.uncovered(out)
+	switch {
+	case s.given || st.containers == nil && len(out) > 0:
+		return out, nil
+	case len(others) == 0 && len(out) > 0:
+		return out, nil
+	case s.flagged && !slices.Contains(s.configured, st.ref):
+		// The compose file may be another project's.
+		w.log.Warn().Msgf("%s: the compose file in %s does not describe %s: taking all containers whose images are in ECR", st.ref, s.home, strings.Join(others, ", "))
+		if take(true); len(out) > 0 {
+			return out, nil
+		}
+	case len(absent) == 0 && len(out) > 0:
+		w.log.Warn().Msgf("%s: the compose file does not build %s: it stays as it is", st.ref, strings.Join(others, ", "))
+		return out, nil
+	}
+	return nil, inputError("ECS service "+st.ref.String(), fmt.Sprintf("its task definition has no container %s; it has %s", strings.Join(absent, ", "), st.described()),
+		"let container_name or x-slipway.container name the container of the task definition")
+}
+
+// uncovered are the containers with images in ECR that are not among ours, and those of
+// the project that the task definition has not.
+func (st *station) uncovered(ours map[string]registry.Ref) (others, absent []string) {
+	for _, c := range st.service.Containers {
+		if _, inECR := repositoryOfReference(c.Image); inECR {
+			if _, ok := ours[c.Name]; !ok {
+				others = append(others, c.Name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(st.containers)) {
+		if !slices.ContainsFunc(st.service.Containers, func(c rollout.Container) bool { return c.Name == name }) {
+			absent = append(absent, name)
+		}
+	}
+	return others, absent
+}
+
+// described are a task definition's containers for people.
+func (st *station) described() string {
+	var out []string
+	for _, c := range st.service.Containers {
+		out = append(out, c.Name+" ("+c.Image+")")
+	}
+	return strings.Join(out, ", ")
+}
+
+// repositoryOfReference is the ECR repository of an image reference, if it lies in one.
+func repositoryOfReference(image string) (registry.Ref, bool) {
+	parsed, err := reference.ParseNormalizedNamed(image)
+	if err != nil || reference.Domain(parsed) == "docker.io" {
+		return registry.Ref{}, false
+	}
+	ref, err := registry.ParseRef(parsed.Name())
+	return ref, err == nil
+}
+
+// maxTasks is more than a service has (5,000, "Amazon ECS service quotas").
+const maxTasks = 1 << 20
+
+// running are the digests that ECS runs by repository: that of most tasks, or what the
+// service's revision resolved to where no task runs.
+func (s *site) running() map[registry.Ref]string {
+	counts := map[registry.Ref]map[string]int{}
+	for _, st := range s.stations {
+		for _, c := range st.service.Containers {
+			repo, ok := st.repos[c.Name]
+			if !ok {
+				continue
+			}
+			if counts[repo.Ref] == nil {
+				counts[repo.Ref] = map[string]int{}
+			}
+			for digest, n := range c.Running {
+				counts[repo.Ref][digest] += 1 + n
+				if digest == st.proven[c.Name] {
+					// Of two that run side by side, the one that is known to be good.
+					counts[repo.Ref][digest] += maxTasks
+				}
+			}
+			if len(c.Running) == 0 && c.Resolved != "" {
+				counts[repo.Ref][c.Resolved]++
+			}
+		}
+	}
+	out := map[registry.Ref]string{}
+	for ref, digests := range counts {
+		// Equal counts, as half way through a deployment, must not depend on the map's order.
+		for _, digest := range slices.Sorted(maps.Keys(digests)) {
+			if digests[digest] > digests[out[ref]] {
+				out[ref] = digest
+			}
+		}
+	}
+	return out
+}

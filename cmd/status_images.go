@@ -1,0 +1,82 @@
+package cmd
+
+import (
+	"fmt"
+	"slices"
+
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// orderNames puts the revisions in the order in which an image that has several should be
+// called: one that everything that runs belongs to, then the one that latest stands on,
+// then the newest.
+func (r *review) orderNames() {
+	var latest, rest []string
+	for _, rev := range r.listing.Revisions(r.site.skip) {
+		if rev.Latest && rev.Complete() {
+			latest = append(latest, rev.Name)
+		} else {
+			rest = append(rest, rev.Name)
+		}
+	}
+	all := slices.Concat(latest, rest)
+	shared := r.listing.Common(r.site.running())
+	for _, name := range all {
+		if slices.Contains(shared, name) {
+			r.names = append(r.names, name)
+		}
+	}
+	r.names = append(r.names, all...)
+}
+
+// namesOf are the revisions of an image, the likeliest first.
+func (r *review) namesOf(ref registry.Ref, digest string) []string {
+	names := slices.DeleteFunc(r.listing.NamesOf(ref, digest), func(tag string) bool { return r.site.skip(ref, tag) })
+	slices.SortFunc(names, func(a, b string) int { return slices.Index(r.names, a) - slices.Index(r.names, b) })
+	return append([]string{}, names...)
+}
+
+// image looks up what runs in its repository, and warns where tags and tasks disagree.
+func (r *review) image(st *station, c rollout.Container, repo registry.Repository, i *imageStatus) {
+	found, ok := r.listing.Image(repo.Ref, i.Digest)
+	if !ok {
+		i.Gone = true
+		r.warn("%s: container %s runs %s, which is no longer in %s: no new task of it can start; roll out another revision (slipway revisions lists them)", st.ref, c.Name, shortDigest(i.Digest), repo.Name)
+		return
+	}
+	i.Revisions = r.namesOf(repo.Ref, i.Digest)
+	i.Latest, i.Deployed = slices.Contains(found.Tags, registry.TagLatest), slices.Contains(found.Tags, registry.TagDeployed)
+	at, fate := r.fates[repo.Ref].At(found)
+	i.Fate = fate
+	if !at.IsZero() {
+		i.Expires = &at
+	}
+	name := shortDigest(i.Digest)
+	if len(i.Revisions) > 0 {
+		name = i.Revisions[0]
+	}
+	if !i.Latest && st.service.UnderWay() == nil {
+		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.ref, c.Name, name, repo.Name, r.latest(repo), r.site.flags())
+	}
+	if fate == registry.Expires || fate == registry.Archives {
+		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), r.site.flags())
+	}
+}
+
+// latest is the revision that latest stands on, for people.
+func (r *review) latest(repo registry.Repository) string {
+	image, ok := r.listing.Tagged(repo.Ref, registry.TagLatest)
+	if !ok {
+		return "nowhere"
+	}
+	names := r.namesOf(repo.Ref, image.Digest)
+	if len(names) == 0 {
+		return shortDigest(image.Digest)
+	}
+	return names[0]
+}
+
+func (r *review) warn(format string, args ...any) {
+	r.report.Warnings = append(r.report.Warnings, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,220 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/spf13/cobra"
+
+	"slipway/artifact"
+	"slipway/build"
+)
+
+// submitOptions are the flags of `slipway submit`.
+type submitOptions struct {
+	project       projectOptions
+	aws           awsOptions
+	url, dir      string
+	respectIgnore bool
+	allowSecrets  bool
+	wait          bool
+	pipeline      string
+	timeout       time.Duration
+	maxBytes      int64
+	output        string
+}
+
+// submitTimeout is how long a pipeline is followed: builds, bake times and somebody's
+// approval lie within.
+const submitTimeout = time.Hour
+
+func newSubmitCommand(w *world) *cobra.Command {
+	var o submitOptions
+	c := &cobra.Command{
+		Use:   "submit s3://BUCKET/KEY [DIR]",
+		Short: "Pack a source directory and put it on the pipeline's S3 source, if it changed",
+		Long: `Packs DIR (default: the project's directory) as a zip, without .git, and puts it where the
+pipeline's S3 source looks, unless the same content is there already. The same content
+always has the same bytes; permissions and symbolic links are kept.
+
+Files that look like secrets are refused by name, and nothing is sent: .env and .env.*
+(but for .env.example and its kin), .secret-*, keys and key stores, .aws/credentials, an
+.npmrc with a token, and whatever begins as a private key does. With --respect-ignore,
+what .dockerignore and .gitignore name is neither sent nor looked at; Dockerfiles, compose
+files and buildspecs go along whatever .dockerignore says, for the pipeline needs them.
+
+The object's version goes to stdout. CodePipeline needs a bucket with versioning.
+
+With --wait, the pipeline's execution that the version starts is followed to its end.`,
+		Example: `  slipway submit s3://my-bucket/source.zip
+  slipway submit --respect-ignore --wait --pipeline shop s3://my-bucket/source.zip ./shop`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.url = args[0]
+			if len(args) > 1 {
+				o.dir = args[1]
+			}
+			return runSubmit(c.Context(), w, o)
+		},
+	}
+	f := c.Flags()
+	o.project.flags(f)
+	o.aws.flags(f)
+	f.BoolVar(&o.respectIgnore, "respect-ignore", false, "leave out what .dockerignore and .gitignore files name")
+	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "send files that look like secrets too")
+	f.BoolVar(&o.wait, "wait", false, "follow the pipeline's execution to its end; needs --pipeline")
+	f.StringVar(&o.pipeline, "pipeline", "", "`name` of the pipeline to follow with --wait")
+	f.DurationVar(&o.timeout, "timeout", submitTimeout, "how long to follow the pipeline")
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	f.Int64Var(&o.maxBytes, "max-bytes", artifact.MaxArchive, "size of the zip above which it is refused")
+	// Registered a line above, so that it is there to be hidden.
+	_ = f.MarkHidden("max-bytes")
+	return c
+}
+
+func (o submitOptions) check() error {
+	switch {
+	case o.wait && o.pipeline == "":
+		return &usageError{errors.New("--wait does not say what to follow"), "name the pipeline: --pipeline NAME"}
+	case o.timeout <= 0:
+		return &usageError{fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for an hour"}
+	case o.maxBytes < 1:
+		return &usageError{fmt.Errorf("--max-bytes: want 1 or more, have %d", o.maxBytes), "leave the flag out for 1 GiB"}
+	}
+	return checkOutput(o.output)
+}
+
+func runSubmit(ctx context.Context, w *world, o submitOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	loc, err := submitLocation(o.url)
+	if err != nil {
+		return err
+	}
+	source, err := o.read(ctx, w)
+	if err != nil {
+		return badInput(err)
+	}
+	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	if err != nil {
+		return err
+	}
+	follower := artifact.PipelineFollower{API: codepipeline.NewFromConfig(cloud.config), Name: o.pipeline}
+	if o.wait {
+		if err := follower.Check(ctx); err != nil {
+			return pipelineRefused(err)
+		}
+	}
+	result, err := o.submit(ctx, w, cloud, loc, source)
+	if err != nil {
+		return err
+	}
+	if o.output == "text" && result.VersionID != "" {
+		if _, err := fmt.Fprintln(w.stdout, result.VersionID); err != nil {
+			return err
+		}
+	}
+	if o.wait {
+		err = o.follow(ctx, w, follower, &result)
+	}
+	if o.output == "json" {
+		err = errors.Join(err, writeJSON(w.stdout, result))
+	}
+	return err
+}
+
+func submitLocation(url string) (artifact.S3Location, error) {
+	loc, err := artifact.ParseS3URL(url)
+	if err != nil {
+		return loc, &usageError{err, "write the bucket and the key of the pipeline's source action, as in s3://my-bucket/source.zip"}
+	}
+	return loc, nil
+}
+
+// read finds what will be sent, and refuses what must not be.
+func (o submitOptions) read(ctx context.Context, w *world) (*artifact.Source, error) {
+	dir := o.dir
+	if dir == "" {
+		project, err := build.Load(ctx, o.project.load(w))
+		if err != nil {
+			return nil, err
+		}
+		dir = project.WorkingDir
+	}
+	source, err := artifact.ReadSource(ctx, artifact.SourceOptions{
+		Dir: absolute(w.dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range source.Secrets {
+		w.log.Warn().Msgf("%q looks like a secret (%s) and is sent all the same", s.Name, s.Reason)
+	}
+	return source, nil
+}
+
+// badInput gives what is wrong with a directory the exit code of bad input.
+func badInput(err error) error {
+	var (
+		source  *artifact.SourceError
+		secrets *artifact.SecretsError
+		url     *artifact.S3URLError
+	)
+	if errors.As(err, &source) || errors.As(err, &secrets) || errors.As(err, &url) {
+		return &usageError{err, hintOf(err)}
+	}
+	return err
+}
+
+// submit packs and uploads.
+func (o submitOptions) submit(ctx context.Context, w *world, c *cloud, loc artifact.S3Location, source *artifact.Source) (submitted, error) {
+	archive, err := source.Pack(ctx, o.maxBytes)
+	if err != nil {
+		return submitted{}, badInput(err)
+	}
+	defer archive.Close()
+	left := ""
+	if source.LeftOut > 0 {
+		left = fmt.Sprintf(", %d left out by ignore files", source.LeftOut)
+	}
+	w.log.Info().Msgf("packed %s of %s as %s%s", plural(source.Files(), "file"), relative(w.dir, source.Dir), byteCount(&archive.Size), left)
+	shown := newUploadProgress(w, archive.Size)
+	done, err := artifact.Submit(ctx, c.s3(), loc, archive, shown.report)
+	shown.close()
+	if err != nil {
+		return submitted{}, uploadRefused(badInput(err))
+	}
+	result := submitted{
+		URL: loc.String(), VersionID: done.VersionID, State: "unchanged",
+		Content: "sha256:" + archive.Content, Files: source.Files(), Bytes: archive.Size,
+	}
+	if done.Changed {
+		result.State = "uploaded"
+	}
+	result.tell(w, done)
+	return result, nil
+}
+
+// uploadRefused is refused with what is to do about an object that cannot be put.
+func uploadRefused(err error) error {
+	var (
+		usage    *usageError
+		response *smithyhttp.ResponseError
+		api      smithy.APIError
+	)
+	switch {
+	case errors.As(err, &usage), errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
+		return &awsError{err, "create the bucket, with versioning, or correct its name"}
+	case errors.As(err, &response) && response.HTTPStatusCode() == 301:
+		return &awsError{err, "the bucket lies in another region: name that with --region"}
+	}
+	return refused(err)
+}

@@ -1,0 +1,115 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/smithy-go"
+
+	"slipway/artifact"
+)
+
+// follow watches the pipeline's execution and puts how it went into result.
+func (o submitOptions) follow(ctx context.Context, w *world, f artifact.PipelineFollower, result *submitted) error {
+	result.Pipeline = &followedPipeline{Name: o.pipeline}
+	if result.VersionID == "" {
+		return &awsError{errors.New("the pipeline cannot be followed: the object has no version by which its execution is known"), "switch the bucket's versioning on and submit a change"}
+	}
+	bounded, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	run, err := f.Follow(bounded, result.VersionID, func(n artifact.PipelineNews) { tellPipeline(w, o.pipeline, n) })
+	result.Pipeline.ExecutionID, result.Pipeline.Status = run.ExecutionID, string(run.Status)
+	for _, a := range run.Failed {
+		result.Pipeline.Failed = append(result.Pipeline.Failed, failedAction{a.Stage, a.Name, a.Message, a.URL})
+	}
+	var none *artifact.NoExecutionError
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted while following pipeline %q, which goes on: %w", o.pipeline, ctx.Err())
+	case errors.As(err, &none):
+		return &timeoutError{err, none.Hint()}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &timeoutError{fmt.Errorf("pipeline %q: execution %s had not ended after %s", o.pipeline, run.ExecutionID, o.timeout), "it goes on: the same command follows it again, --timeout gives it longer"}
+	case err != nil:
+		return pipelineRefused(err)
+	case run.Status == types.PipelineExecutionStatusSucceeded:
+		w.log.Info().Msgf("pipeline %s: execution %s succeeded", o.pipeline, run.ExecutionID)
+		return nil
+	}
+	return &pipelineFailed{o.pipeline, run}
+}
+
+func tellPipeline(w *world, pipeline string, n artifact.PipelineNews) {
+	where := pipeline
+	if n.Action != "" {
+		where = n.Stage + "/" + n.Action
+	}
+	fmt.Fprintf(w.stderr, "%s | %s\n", where, cut(n.Text, maxLine))
+}
+
+// pipelineRefused is refused with the actions that following needs.
+func pipelineRefused(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
+		return &awsError{err, "allow codepipeline:ListPipelineExecutions, GetPipelineExecution and ListActionExecutions, or leave --wait out"}
+	}
+	var missing *types.PipelineNotFoundException
+	if errors.As(err, &missing) {
+		return &awsError{err, "correct --pipeline or --region (aws codepipeline list-pipelines lists what is there)"}
+	}
+	return refused(err)
+}
+
+// pipelineFailed is an execution that did not succeed.
+type pipelineFailed struct {
+	pipeline string
+	run      artifact.PipelineRun
+}
+
+// Error names the actions that failed, with their own words.
+func (e *pipelineFailed) Error() string {
+	s := fmt.Sprintf("pipeline %q: execution %s ended %s", e.pipeline, e.run.ExecutionID, e.run.Status)
+	if e.run.Summary != "" {
+		s += " (" + e.run.Summary + ")"
+	}
+	for _, a := range e.run.Failed {
+		s += fmt.Sprintf("; %s/%s failed", a.Stage, a.Name)
+		if a.Message != "" {
+			s += ": " + a.Message
+		}
+	}
+	return s
+}
+
+// Hint says where more is to be read.
+func (e *pipelineFailed) Hint() string {
+	var links []string
+	for _, a := range e.run.Failed {
+		if a.URL != "" {
+			links = append(links, a.URL)
+		}
+	}
+	switch {
+	case len(links) > 0:
+		return "read " + strings.Join(links, ", ")
+	case e.run.Status == types.PipelineExecutionStatusSuperseded:
+		return "a later change overtook this one in the pipeline: follow that"
+	default:
+		return ""
+	}
+}
+
+// code is that of a failed build if only building failed, else that of a roll-out.
+func (e *pipelineFailed) code() int {
+	built := func(a artifact.PipelineAction) bool {
+		return a.Category == types.ActionCategoryBuild || a.Category == types.ActionCategoryTest
+	}
+	if len(e.run.Failed) > 0 && !slices.ContainsFunc(e.run.Failed, func(a artifact.PipelineAction) bool { return !built(a) }) {
+		return exitBuild
+	}
+	return exitRollout
+}
