@@ -82,6 +82,26 @@ func (h *harbour) open(b berth) {
 	}
 }
 
+// speed lets ECS be so many times as fast as the real one.
+func (h *harbour) speed(n float64) {
+	h.t.Helper()
+	if err := h.aws.SetECSSpeed(n); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// deploys waits until a run has made the n-th deployment of all.
+func (h *harbour) deploys(r *process, n int) {
+	h.t.Helper()
+	for h.calls("ecs", "UpdateService") < n {
+		select {
+		case <-r.ended:
+			h.t.Fatalf("it ended before it deployed:\n%s", &r.stderr)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 // services are the ECS services by container.
 func (h *harbour) services() map[string]string {
 	h.t.Helper()
@@ -281,9 +301,7 @@ func TestStopRefused(t *testing.T) {
 	t.Parallel()
 	h := openHarbour(t, false)
 	h.start("retention").wait(exitDone)
-	if err := h.aws.SetECSSpeed(1); err != nil {
-		t.Fatal(err)
-	}
+	h.speed(1)
 	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusBadRequest, "AccessDeniedException", "")
 	}})
@@ -306,8 +324,11 @@ func TestSupersededAndFailed(t *testing.T) {
 		first.meets(g)
 	}
 	h.proxy.set()
+	h.speed(1) // so that the first deployment does not fail before the second one comes
 	second := h.start("rollback", "one", "--ecs-service", "a")
 	g.release(true)
+	h.deploys(second, len(wares)+1)
+	h.speed(40)
 	second.wait(exitDone)
 	first.wait(exitRollout)
 	tags := h.tags()
@@ -370,8 +391,12 @@ func TestTwoOperators(t *testing.T) {
 		h.proxy.set(&rule{match: on("UpdateService", "", ""), times: 1, treat: g.treat})
 		first := h.start("rollback", "bad")
 		first.meets(g)
+		// Slowly, so that the first deployment does not fail before the second one comes.
+		h.speed(1)
 		second := h.start("rollback", "one")
 		g.release(true)
+		h.deploys(second, 2)
+		h.speed(40)
 		second.wait(exitDone)
 		first.wait(exitRollout)
 		first.says("superseded", "its tags were left as they are")

@@ -186,6 +186,9 @@ func (d *deployJob) promote(ctx context.Context) error {
 	if err != nil {
 		return refused(err)
 	}
+	for ref, digest := range done.Unprotected {
+		d.log.Warn().Msgf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, shortDigest(digest))
+	}
 	if done.OvertakenBy != "" {
 		return &awsError{err: fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.OvertakenBy), remedy: "slipway status shows where things stand; then type the command again if it is still wanted"}
 	}

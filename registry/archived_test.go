@@ -98,7 +98,12 @@ func TestArchivedStaysBehind(t *testing.T) {
 	s.archive(0, h["three"][0])
 	p := s.promotion(s.clients, "one", s.running(h["two"]))
 	t.Run("nothing was moved off it", func(t *testing.T) {
-		s.wire.set(nth("PutImage", 1, refused))
+		s.wire.set(func(c wired) fault {
+			if c.action == "PutImage" && c.repository == "shop/a" {
+				return refused
+			}
+			return fine
+		})
 		_, err := Promote(t.Context(), s.clients, p)
 		s.wire.set(nil)
 		var failed *PublishError
@@ -143,6 +148,16 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	s := newStage(t, "shop/a")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
+	byHand := s.pushOne(0, image(t), "by-hand")
+	s.move(0, TagDeployed, byHand)
+	s.archive(0, byHand)
+	if got := s.restored(p); len(got.Kept) != 1 || got.Kept[0].Digest != byHand || got.Kept[0].Reason != MovedSince {
+		t.Errorf("deployed: got %+v", got)
+	}
+
+	s = newStage(t, "shop/a")
+	h = s.history("one", "two", "three")
+	p = s.promoted("one", s.running(h["three"]))
 	s.move(0, TagLatest, h["two"][0])
 	s.archive(0, h["two"][0])
 	got := s.restored(p)

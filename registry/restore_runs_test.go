@@ -45,13 +45,15 @@ func TestRestoreWhatRunsNew(t *testing.T) {
 		wanted   string
 		want     []string
 		deployed string // in shop/a
+		puts     int
 	}{
-		"latest ran":         {"three", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest", "shop/b:deployed"}, "one"},
-		"what deployed was":  {"three", "two", []string{"shop/a:latest", "shop/a:deployed", "shop/b:latest", "shop/b:deployed"}, "two"},
-		"deployed ran":       {"two", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "one"},
-		"nobody knew":        {"", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest", "shop/b:deployed"}, "one"},
-		"the new one ran":    {"one", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "one"},
-		"another killed run": {"two", "three", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "three"},
+		"latest ran":         {"three", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest", "shop/b:deployed"}, "one", 4},
+		"what deployed was":  {"three", "two", []string{"shop/a:latest", "shop/a:deployed", "shop/b:latest", "shop/b:deployed"}, "two", 4},
+		"deployed ran":       {"two", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "one", 3},
+		"deployed is there":  {"two", "two", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "two", 2},
+		"nobody knew":        {"", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest", "shop/b:deployed"}, "one", 4},
+		"the new one ran":    {"one", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "one", 3},
+		"another killed run": {"two", "three", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "three", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, "shop/a", "shop/b")
@@ -73,7 +75,7 @@ func TestRestoreWhatRunsNew(t *testing.T) {
 			s.wantRestored(got, c.want...)
 			after := map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], TagLatest: h[back], TagDeployed: {h[c.deployed][0], h["two"][1]}}
 			s.wantTags(after)
-			if counts["PutImage"] > 4 || counts["BatchGetImage"] > 4 || counts["DescribeImages"] != 2 {
+			if counts["PutImage"] != c.puts || counts["BatchGetImage"] > 4 || counts["DescribeImages"] != 2 {
 				t.Errorf("calls %v", counts)
 			}
 			for _, k := range got.Kept {
@@ -194,6 +196,21 @@ func TestRestoreHoldsLatest(t *testing.T) {
 		s.wantRestored(got, "shop/b:latest", "shop/b:deployed")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], TagLatest: {h["one"][0], h["three"][1]}, TagDeployed: {h["three"][0], h["two"][1]}})
 	})
+	t.Run("refused, and others are at work", func(t *testing.T) {
+		s, h, p, a := start(t)
+		s.move(1, TagLatest, h["two"][1])
+		s.wire.set(s.guarded(0, h["one"][0], func(c wired) fault {
+			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == TagDeployed {
+				return refused
+			}
+			return fine
+		}))
+		_, err := Restore(t.Context(), s.clients, p, a)
+		s.wire.set(nil)
+		if at := s.server.Tags("shop/a")[TagLatest]; err == nil || at != h["one"][0] {
+			t.Errorf("latest went to %s, %v", at, err)
+		}
+	})
 	t.Run("latest refused", func(t *testing.T) {
 		s, h, p, a := start(t)
 		s.wire.set(s.guarded(0, h["one"][0], func(c wired) fault {
@@ -216,7 +233,10 @@ func TestRestoreHoldsLatest(t *testing.T) {
 		s := newStage(t, "shop/a")
 		h := s.history("one", "two", "three")
 		s.archive(0, h["three"][0])
-		got := s.restoredTo(s.promoted("one", s.running(h["two"])), Aftermath{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}})
+		p := s.promoted("one", s.running(h["two"]))
+		s.server.ResetCalls()
+		got := s.restoredTo(p, Aftermath{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}})
+		wantCalls(t, s.server, "PutImage", 0)
 		s.wantRestored(got, "shop/a:latest kept (the image that it stood on is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], TagLatest: h["one"], TagDeployed: h["two"]})
 	})
