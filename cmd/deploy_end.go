@@ -154,7 +154,8 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) erro
 	}
 	for _, o := range outcomes {
 		if o.Status == rollout.Succeeded {
-			d.log.Warn().Msgf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION --ecs-service %s takes it along", o.Deployment.Service.Ref, d.revision(), o.Deployment.Service.Ref.Service)
+			ref := o.Deployment.Service.Ref
+			d.log.Warn().Msgf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.revision(), flagsOf(ref))
 		}
 	}
 	return err
@@ -175,7 +176,7 @@ func (d *deployJob) interrupt(ctx context.Context, outcomes, open []rollout.Outc
 		}
 	}
 	for _, o := range open {
-		d.log.Warn().Msgf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision())
+		d.log.Warn().Msgf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), d.site.flags())
 	}
 	return &interruptedError{"interrupted: the deployment goes on"}
 }

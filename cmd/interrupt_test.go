@@ -40,13 +40,7 @@ func TestInterruptAsks(t *testing.T) {
 	} {
 		t.Run(c.answer, func(t *testing.T) {
 			h := openHarbour(t, false)
-			t.Chdir(h.dir)
-			for _, line := range h.env {
-				k, v, _ := strings.Cut(line, "=")
-				if strings.HasPrefix(k, "AWS_") {
-					t.Setenv(k, v)
-				}
-			}
+			h.enter(t)
 			if err := h.aws.SetECSSpeed(1); err != nil { // it must still be under way when stopped
 				t.Fatal(err)
 			}
@@ -71,4 +65,47 @@ func TestInterruptAsks(t *testing.T) {
 			h.runsAll(c.runs)
 		})
 	}
+}
+
+// enter lets this process be in the harbour, as the SDK and compose-go see it.
+func (h *harbour) enter(t *testing.T) {
+	t.Helper()
+	t.Chdir(h.dir)
+	for _, line := range h.env {
+		if k, v, _ := strings.Cut(line, "="); strings.HasPrefix(k, "AWS_") {
+			t.Setenv(k, v)
+		}
+	}
+}
+
+// slowAnswer is somebody who is asked and lets things happen before he answers.
+type slowAnswer struct {
+	meanwhile func()
+	answer    io.Reader
+}
+
+func (a slowAnswer) Read(p []byte) (int, error) {
+	a.meanwhile()
+	return a.answer.Read(p)
+}
+
+// TestChangedWhileAsked deploys something else while the question stands: what was shown
+// is not what would be done any more, so nothing is.
+func TestChangedWhileAsked(t *testing.T) {
+	h := openHarbour(t, false)
+	h.load("three", nil)
+	h.enter(t)
+	var once sync.Once
+	var stderr strings.Builder
+	w := &world{stdout: io.Discard, stderr: &stderr, dir: h.dir, environ: h.env, questions: &questions{out: io.Discard, in: slowAnswer{
+		func() { once.Do(func() { h.rollback("three").wait(exitDone) }) }, strings.NewReader("y\n"),
+	}}}
+	if code := run(t.Context(), w, []string{"rollback", "one"}); code != exitUsage {
+		t.Errorf("exit code %d, want %d", code, exitUsage)
+	}
+	if !strings.Contains(stderr.String(), "quay/shop has changed since it was shown: nothing was touched") {
+		t.Errorf("said:\n%s", &stderr)
+	}
+	h.stands("latest", "three")
+	h.runsAll("three")
 }

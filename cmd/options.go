@@ -31,6 +31,28 @@ func (o *projectOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.lone, "name", "api", "the `service`'s name when there is a Dockerfile but no compose file")
 }
 
+// siteOptions are the flags of every command that works on ECS services.
+type siteOptions struct {
+	project projectOptions
+	aws     awsOptions
+	ecs     ecsOptions
+	output  string
+}
+
+func (o *siteOptions) flags(f *pflag.FlagSet) {
+	o.project.flags(f)
+	o.aws.flags(f)
+	o.ecs.flags(f)
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+}
+
+func (o siteOptions) check() error {
+	if err := o.ecs.check(); err != nil {
+		return err
+	}
+	return checkOutput(o.output)
+}
+
 // checkOutput refuses a form of the result that is not known.
 func checkOutput(output string) error {
 	if output == "text" || output == "json" {

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
 	"slipway/internal/sandbox"
 )
 
@@ -644,4 +647,31 @@ func TestVariantIsNoPrefix(t *testing.T) {
 	}
 	h.rollback("zero").wait(exitUsage)
 	h.rollback("zer").wait(exitDone).says("zer is short for zero.2")
+}
+
+// TestDeployedIsProven replaces a deployment that is half way through: deployed marks the
+// revision that was proven before, whole, and not what each container happens to run.
+func TestDeployedIsProven(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	var containers []string
+	for _, ware := range wares {
+		containers = append(containers, ware+"=shop/"+ware+":latest")
+	}
+	h.open(berth{cluster: "quay", service: "pair", containers: containers, desired: 2})
+	h.aws.Advance(10 * time.Minute)
+	h.speed(1)
+	pair := []string{"--cluster", "quay", "--ecs-service", "pair"}
+	h.rollback(append(pair, "one", "--no-wait")...).wait(exitDone)
+	// As many new tasks as old ones, side by side.
+	for running := int32(0); running < 4; h.aws.Advance(time.Second) {
+		out, err := h.fleet.ecs.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("quay"), Services: []string{"pair"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		running = out.Services[0].RunningCount
+	}
+	h.load("three", nil)
+	h.rollback(append(pair, "three", "--no-wait")...).wait(exitDone)
+	h.stands("deployed", "two")
 }

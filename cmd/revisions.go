@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,20 +11,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build"
 	"slipway/registry"
 )
 
-// revisionsOptions are the flags of `slipway revisions`.
-type revisionsOptions struct {
-	project projectOptions
-	aws     awsOptions
-	ecs     ecsOptions
-	output  string
-}
-
 func newRevisionsCommand(w *world) *cobra.Command {
-	var o revisionsOptions
+	var o siteOptions
 	c := &cobra.Command{
 		Use:   "revisions",
 		Short: "List what can be rolled back to",
@@ -39,11 +29,7 @@ rolled back to.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runRevisions(c.Context(), w, o) },
 	}
-	f := c.Flags()
-	o.project.flags(f)
-	o.aws.flags(f)
-	o.ecs.flags(f)
-	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	o.flags(c.Flags())
 	return c
 }
 
@@ -70,11 +56,9 @@ type listedImage struct {
 	Digest     string `json:"digest"`
 }
 
-func runRevisions(ctx context.Context, w *world, o revisionsOptions) error {
-	if err := checkOutput(o.output); err != nil {
-		return err
-	}
-	s, err := findRepositories(ctx, w, o.project, o.ecs)
+func runRevisions(ctx context.Context, w *world, o siteOptions) error {
+	// A compose file without ECS services says enough here.
+	s, err := readSite(ctx, w, o)
 	if err != nil {
 		return err
 	}
@@ -97,22 +81,6 @@ func runRevisions(ctx context.Context, w *world, o revisionsOptions) error {
 		return writeJSON(w.stdout, rows)
 	}
 	return printRevisions(w, rows, len(s.repos), listing.At)
-}
-
-// findRepositories is findSite for a command to which a compose file without ECS
-// services says enough.
-func findRepositories(ctx context.Context, w *world, p projectOptions, o ecsOptions) (*site, error) {
-	s, err := findSite(ctx, w, p, o)
-	var usage *usageError
-	if !errors.As(err, &usage) || len(o.services) > 0 || o.cluster != "" {
-		return s, err
-	}
-	project, failed := build.Load(ctx, p.load(w))
-	if failed != nil {
-		return nil, err
-	}
-	s = &site{}
-	return s, s.addProject(w, project, o)
 }
 
 // lookAtRepositories finds the repositories that the compose file names; where it names

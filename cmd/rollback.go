@@ -9,11 +9,8 @@ import (
 
 // rollbackOptions are the flags of `slipway rollback`.
 type rollbackOptions struct {
-	project  projectOptions
-	aws      awsOptions
-	ecs      ecsOptions
+	siteOptions
 	deploy   deployOptions
-	output   string
 	yes      bool
 	previous bool
 	// revision is the name or prefix on the command line.
@@ -54,13 +51,10 @@ the task definition of --ecs-service.`,
 		},
 	}
 	f := c.Flags()
-	o.project.flags(f)
-	o.aws.flags(f)
-	o.ecs.flags(f)
+	o.siteOptions.flags(f)
 	o.deploy.flags(f)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask (without a terminal nothing is asked)")
-	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
 	return c
 }
 
@@ -68,7 +62,7 @@ func (o rollbackOptions) check() error {
 	if o.previous == (o.revision != "") {
 		return &usageError{errors.New("name one revision, or give --previous"), "`slipway revisions` lists them"}
 	}
-	if err := checkOutput(o.output); err != nil {
+	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
 	return o.deploy.check()
@@ -78,7 +72,7 @@ func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	s, cloud, err := openSite(ctx, w, o.project, o.ecs, o.aws, nil)
+	s, cloud, err := openSite(ctx, w, o.siteOptions, nil)
 	if err != nil {
 		return err
 	}

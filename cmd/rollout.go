@@ -20,11 +20,8 @@ import (
 
 // rolloutOptions are the flags of `slipway rollout`.
 type rolloutOptions struct {
-	project     projectOptions
-	aws         awsOptions
-	ecs         ecsOptions
+	siteOptions
 	deploy      deployOptions
-	output      string
 	definitions []string
 	// revision is the name or prefix on the command line.
 	revision string
@@ -58,12 +55,9 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 		},
 	}
 	f := c.Flags()
-	o.project.flags(f)
-	o.aws.flags(f)
-	o.ecs.flags(f)
+	o.siteOptions.flags(f)
 	o.deploy.flags(f)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE, repeated for several (default: those that build writes here)")
-	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
 	return c
 }
 
@@ -71,7 +65,7 @@ func (o rolloutOptions) check() error {
 	if o.revision != "" && len(o.definitions) > 0 {
 		return &usageError{errors.New("a revision and --definitions are two answers to one question"), "give one of them"}
 	}
-	if err := checkOutput(o.output); err != nil {
+	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
 	return o.deploy.check()
@@ -82,7 +76,7 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 		return err
 	}
 	var files map[rollout.Ref][]artifact.Definition
-	s, cloud, err := openSite(ctx, w, o.project, o.ecs, o.aws, func(s *site) (err error) {
+	s, cloud, err := openSite(ctx, w, o.siteOptions, func(s *site) (err error) {
 		if o.revision != "" {
 			return nil
 		}

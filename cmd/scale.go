@@ -14,12 +14,9 @@ import (
 
 // scaleOptions are the flags of `slipway stop` and `slipway start`.
 type scaleOptions struct {
-	project projectOptions
-	aws     awsOptions
-	ecs     ecsOptions
+	siteOptions
 	timeout time.Duration
 	noWait  bool
-	output  string
 	// count is the desired count to start with; -1 is the remembered one.
 	count int
 	up    bool
@@ -61,12 +58,9 @@ to --count, and waits until as many tasks run. Starting what runs changes nothin
 
 func (o *scaleOptions) flags(c *cobra.Command) {
 	f := c.Flags()
-	o.project.flags(f)
-	o.aws.flags(f)
-	o.ecs.flags(f)
+	o.siteOptions.flags(f)
 	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait")
-	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
 }
 
 func (o scaleOptions) check() error {
@@ -76,7 +70,7 @@ func (o scaleOptions) check() error {
 	if o.timeout <= 0 {
 		return &usageError{fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for 15m"}
 	}
-	return checkOutput(o.output)
+	return o.siteOptions.check()
 }
 
 // scaled is one element of the array that stop and start print as JSON.
@@ -93,7 +87,7 @@ func runScale(ctx context.Context, w *world, o scaleOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	s, err := findSite(ctx, w, o.project, o.ecs)
+	s, err := findSite(ctx, w, o.siteOptions)
 	if err != nil {
 		return err
 	}

@@ -37,9 +37,22 @@ func (o ecsOptions) check() error {
 	return nil
 }
 
-// names tells whether the flags mean this service.
+// refs are the services that the flags name, each once. cluster is for those that are
+// named without one.
+func (o ecsOptions) refs(cluster string) []rollout.Ref {
+	var out []rollout.Ref
+	for _, name := range o.services {
+		if ref := plainRef(rollout.Ref{Cluster: cmp.Or(o.cluster, cluster), Service: name}); !slices.Contains(out, ref) {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// names tells whether the flags mean a service of the compose file: without --cluster, the
+// service's name is enough.
 func (o ecsOptions) names(ref rollout.Ref) bool {
-	return slices.Contains(o.services, ref.Service) && (o.cluster == "" || o.cluster == ref.Cluster)
+	return slices.Contains(o.refs(ref.Cluster), ref)
 }
 
 // station is one ECS service and what of it is the project's.
@@ -60,8 +73,6 @@ type station struct {
 
 // site is where a project runs: its ECS services and their repositories.
 type site struct {
-	// project is the compose project's name; empty without one.
-	project  string
 	stations []*station
 	// repos are the repositories of all stations, each once, in order of name.
 	repos []registry.Repository
@@ -80,46 +91,52 @@ type site struct {
 	home string
 }
 
-// findSite reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
-// Without a compose file the flags must name them, for an operator may stand anywhere.
-func findSite(ctx context.Context, w *world, p projectOptions, o ecsOptions) (*site, error) {
-	if err := o.check(); err != nil {
-		return nil, err
-	}
-	s := &site{flagged: len(o.services) > 0}
-	project, err := build.Load(ctx, p.load(w))
-	if err != nil && s.flagged && len(p.files) == 0 {
-		if !errors.Is(err, build.ErrNoProject) {
-			w.log.Warn().Msgf("the compose file here is left out: %v", err)
-		}
-		for _, name := range o.services {
-			s.add(rollout.Ref{Cluster: o.cluster, Service: name}, nil)
-		}
-		return s, nil
-	}
-	if errors.Is(err, build.ErrNoProject) {
-		return nil, &usageError{err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE"}
-	}
+// findSite is readSite for commands that need an ECS service.
+func findSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
+	s, err := readSite(ctx, w, o)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.addProject(w, project, o); err != nil {
 		return nil, err
 	}
 	return s, s.check()
 }
 
+// readSite reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
+// Without a compose file the flags must name them, for an operator may stand anywhere.
+func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	s := &site{flagged: len(o.ecs.services) > 0}
+	project, err := build.Load(ctx, o.project.load(w))
+	switch {
+	case err == nil:
+		return s, s.addProject(w, project, o.ecs)
+	case s.flagged && len(o.project.files) == 0:
+		if !errors.Is(err, build.ErrNoProject) {
+			w.log.Warn().Msgf("the compose file here is left out: %v", err)
+		}
+		for _, ref := range o.ecs.refs("") {
+			s.add(ref, nil)
+		}
+		return s, nil
+	case errors.Is(err, build.ErrNoProject):
+		return nil, &usageError{err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE"}
+	default:
+		return nil, err
+	}
+}
+
 // openSite finds the site, logs in to AWS and looks at what is there. read, if not nil, is
 // for input that must be good before AWS is asked.
-func openSite(ctx context.Context, w *world, p projectOptions, o ecsOptions, a awsOptions, read func(*site) error) (*site, *cloud, error) {
-	s, err := findSite(ctx, w, p, o)
+func openSite(ctx context.Context, w *world, o siteOptions, read func(*site) error) (*site, *cloud, error) {
+	s, err := findSite(ctx, w, o)
 	if err == nil && read != nil {
 		err = read(s)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := openCloud(ctx, w.log, a.region)
+	c, err := openCloud(ctx, w.log, o.aws.region)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +153,7 @@ func (s *site) check() error {
 
 // addProject adds the ECS services of a compose project.
 func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error {
-	s.project, s.home = project.Name, project.WorkingDir
+	s.home = project.WorkingDir
 	settings, err := build.ProjectSettings(project)
 	if err != nil {
 		return err
@@ -161,7 +178,7 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 		if ecs == (build.ECS{}) {
 			ecs = settings.ECS
 		}
-		ref := rollout.Ref{Cluster: ecs.Cluster, Service: ecs.Service}
+		ref := plainRef(rollout.Ref{Cluster: ecs.Cluster, Service: ecs.Service})
 		if ecs.Service != "" && !slices.Contains(s.configured, ref) {
 			s.configured = append(s.configured, ref)
 		}
@@ -170,9 +187,9 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 		}
 	}
 	// A service that only the flags know may run any of the containers.
-	for _, name := range o.services {
-		if !slices.ContainsFunc(s.stations, func(st *station) bool { return st.ref.Service == name }) {
-			s.add(rollout.Ref{Cluster: cmp.Or(o.cluster, settings.ECS.Cluster), Service: name}, all)
+	for _, ref := range o.refs(settings.ECS.Cluster) {
+		if !slices.ContainsFunc(s.stations, func(st *station) bool { return st.ref.Service == ref.Service }) {
+			s.add(ref, all)
 		}
 	}
 	return nil
@@ -180,7 +197,6 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 
 // add lets the containers be run by a service.
 func (s *site) add(ref rollout.Ref, containers map[string]registry.Ref) {
-	ref = plainRef(ref)
 	i := slices.IndexFunc(s.stations, func(st *station) bool { return st.ref == ref })
 	if i < 0 {
 		i = len(s.stations)
@@ -217,12 +233,17 @@ func (s *site) flags() string {
 	if !s.flagged {
 		return ""
 	}
+	return flagsOf(s.refs()...)
+}
+
+// flagsOf are the flags that name services of one cluster.
+func flagsOf(refs ...rollout.Ref) string {
 	var out strings.Builder
-	if cluster := s.stations[0].ref.Cluster; cluster != "" {
+	if cluster := refs[0].Cluster; cluster != "" {
 		out.WriteString(" --cluster " + cluster)
 	}
-	for _, st := range s.stations {
-		out.WriteString(" --ecs-service " + st.ref.Service)
+	for _, ref := range refs {
+		out.WriteString(" --ecs-service " + ref.Service)
 	}
 	return out.String()
 }

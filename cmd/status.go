@@ -18,16 +18,8 @@ import (
 	"slipway/rollout"
 )
 
-// statusOptions are the flags of `slipway status`.
-type statusOptions struct {
-	project projectOptions
-	aws     awsOptions
-	ecs     ecsOptions
-	output  string
-}
-
 func newStatusCommand(w *world) *cobra.Command {
-	var o statusOptions
+	var o siteOptions
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Tell what the ECS services run, and whether the tags agree",
@@ -41,11 +33,7 @@ images run at once, when what runs has expired or will, and what to type.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), w, o) },
 	}
-	f := c.Flags()
-	o.project.flags(f)
-	o.aws.flags(f)
-	o.ecs.flags(f)
-	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
+	o.flags(c.Flags())
 	return c
 }
 
@@ -118,11 +106,8 @@ type review struct {
 	report statusReport
 }
 
-func runStatus(ctx context.Context, w *world, o statusOptions) error {
-	if err := checkOutput(o.output); err != nil {
-		return err
-	}
-	s, cloud, err := openSite(ctx, w, o.project, o.ecs, o.aws, nil)
+func runStatus(ctx context.Context, w *world, o siteOptions) error {
+	s, cloud, err := openSite(ctx, w, o, nil)
 	if err != nil {
 		return err
 	}

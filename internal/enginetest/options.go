@@ -30,11 +30,6 @@ func Mirror(host, mirror string) Option {
 	}
 }
 
-// Config adds lines to the end of the daemon's buildkitd.toml.
-func Config(lines ...string) Option {
-	return func(o *options) { o.lines = append(o.lines, lines...) }
-}
-
 // toml is the daemon's whole configuration. Containers share the host's
 // network, so neither CNI nor iptables is needed; what is cached is never
 // collected, so tests see the same cache on a full disk; entitlements are
