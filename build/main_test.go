@@ -14,13 +14,7 @@ import (
 	"slipway/internal/enginetest"
 )
 
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(userOfOwnEngine); dir != "" {
-		useOwnEngine(dir)
-		return
-	}
-	os.Exit(enginetest.StopAfter(m).Run())
-}
+func TestMain(m *testing.M) { os.Exit(enginetest.StopAfter(m).Run()) }
 
 // indented is v as JSON with dir written as /project, so that golden files know no machine.
 func indented(t *testing.T, dir string, v any) []byte {

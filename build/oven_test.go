@@ -30,8 +30,8 @@ import (
 
 // oven is a real engine with a registry to push to.
 type oven struct {
-	engine *build.Engine
-	host   string
+	engines []build.Engine
+	host    string
 }
 
 // newOven uses the engine that the tests share. wrap, if given, stands before the registry.
@@ -48,7 +48,7 @@ func newOvenOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Handler) ht
 	}
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return &oven{engine: &build.Engine{Client: e.Client(t), Address: e.Addr}, host: strings.TrimPrefix(s.URL, "http://")}
+	return &oven{engines: []build.Engine{{Client: e.Client(t)}}, host: strings.TrimPrefix(s.URL, "http://")}
 }
 
 var anonymous = func(context.Context, string) (docker.AuthConfig, error) { return docker.AuthConfig{}, nil }
@@ -88,7 +88,7 @@ func (o *oven) bake(ctx context.Context, t *testing.T, list []build.Target, opts
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	results, err := build.Run(ctx, o.engine, list, opts)
+	results, err := build.Run(ctx, o.engines, list, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -257,7 +257,7 @@ func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 	}
 	first, saw := build1()
 	e.Empty(t)
-	o.engine.Client = e.Client(t)
+	o.engines[0].Client = e.Client(t)
 	second, sees := build1()
 	for name := range all {
 		if first[name].Digest == "" || first[name].Digest != second[name].Digest {
@@ -268,7 +268,7 @@ func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 		t.Errorf("the step at %s ran at %s", saw["time"], sees["time"])
 	}
 	e.Empty(t)
-	o.engine.Client = e.Client(t)
+	o.engines[0].Client = e.Client(t)
 	list := plan(t, files(t, withProbe(t, services(map[string][]string{"app": {"see time /time", "COPY compose.yaml /"}}))))
 	if third := o.loaves(t, list, build.RunOptions{})["app"]; third.Digest == first["app"].Digest {
 		t.Error("without the cache the digest is the same: this test proves nothing")

@@ -1,9 +1,13 @@
 package build
 
 import (
+	"errors"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // Backoff says how often and how slowly a push is tried again.
@@ -42,8 +46,13 @@ var refusals = []string{
 }
 
 // refused tells whether the registry said no, rather than not now. The engine hands on
-// the registry's words without a type or a status, so that these words are all there is.
+// the registry's words without a type or a status, so that these words are all there is;
+// of a push of our own the status is known.
 func refused(err error) bool {
+	var answer *transport.Error
+	if errors.As(err, &answer) {
+		return answer.StatusCode/100 == 4 && answer.StatusCode != http.StatusRequestTimeout && answer.StatusCode != http.StatusTooManyRequests
+	}
 	text := err.Error()
 	for _, code := range refusals {
 		if strings.Contains(text, code) {

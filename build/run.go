@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -77,15 +76,21 @@ func (e *FailedError) Unwrap() error { return e.Err }
 // Run builds and pushes all targets by digest, each as soon as the services it is linked
 // to are there. Results stand in the order of the targets; one that fails does not keep
 // the others from ending. The error is for what concerns no single target.
-func Run(ctx context.Context, e *Engine, targets []Target, o RunOptions) ([]Result, error) {
-	src, err := openSources(ctx, e.Client.Dialer(), targets, o.Own)
-	if err != nil {
-		return nil, err
-	}
-	defer src.close()
+//
+// Where there are several engines, each builds the platform it was named for, and what
+// they pushed becomes one index (see CheckPlatforms).
+func Run(ctx context.Context, engines []Engine, targets []Target, o RunOptions) ([]Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &run{engine: e, options: o, sources: src, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
+	r := &run{options: o, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
+	for _, e := range engines {
+		src, err := openSources(ctx, e.dialer(), targets, o.Own)
+		if err != nil {
+			return nil, err
+		}
+		defer src.close()
+		r.workers = append(r.workers, worker{e, src})
+	}
 	for _, t := range targets {
 		r.done[t.Service] = &outcome{ready: make(chan struct{})}
 	}
@@ -106,9 +111,8 @@ func Run(ctx context.Context, e *Engine, targets []Target, o RunOptions) ([]Resu
 
 // run is the state of one Run.
 type run struct {
-	engine  *Engine
 	options RunOptions
-	sources *sources
+	workers []worker
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	done    map[string]*outcome
@@ -152,7 +156,7 @@ func (r *run) result(ctx context.Context, t Target) Result {
 		return res
 	}
 	start := time.Now()
-	res.Digest, res.Err = r.solveWithRetry(ctx, t, images)
+	res.Digest, res.Err = r.image(ctx, t, images)
 	res.Duration = time.Since(start)
 	return res
 }
@@ -175,100 +179,9 @@ func (r *run) links(ctx context.Context, t Target) (map[string]string, error) {
 	return images, nil
 }
 
-// solveWithRetry tries a failed push again: what was built is in the engine's cache, so
-// only the push is repeated. The engine's own retries last seven seconds and do not wait
-// after a 429.
-func (r *run) solveWithRetry(ctx context.Context, t Target, images map[string]string) (string, error) {
-	for attempt := 1; ; attempt++ {
-		digest, err := r.solve(ctx, t, images)
-		var failed *FailedError
-		if err == nil || !errors.As(err, &failed) || !failed.Pushing || attempt >= r.options.Retry.Attempts {
-			return digest, err
-		}
-		pause := r.options.Retry.pause(attempt)
-		if refused(failed.Err) {
-			// Once more with a new login, in case the old one had run out.
-			if attempt > 1 || r.options.Renew == nil || !r.options.Renew(t.Service) {
-				return "", err
-			}
-			pause = 0
-		}
-		if r.options.Retrying != nil {
-			r.options.Retrying(t.Service, attempt, pause, failed.Err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
-	}
-}
-
-// solve builds and pushes once.
-func (r *run) solve(ctx context.Context, t Target, images map[string]string) (string, error) {
-	push, _ := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{Session: r.sources.ids, Images: images}))
-	digest, err := r.ask(ctx, t, push)
-	if err == nil && digest == "" {
-		err = &FailedError{Service: t.Service, Err: errors.New("the engine named no digest")}
-	}
-	return digest, err
-}
-
-// exportCaches writes the layer caches of the targets that were pushed, when no push is
-// under way any more. The sessions are new ones: with those of the pushes, BuildKit would
-// know each local directory again by its session, and key the cache by that instead of by
-// the content.
-func (r *run) exportCaches(ctx context.Context, targets []Target) error {
-	exporting := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
-		_, cache := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{}))
-		return cache == nil || r.done[t.Service].result.Err != nil
-	})
-	if len(exporting) == 0 {
-		return nil
-	}
-	src, err := openSources(ctx, r.engine.Client.Dialer(), exporting, r.options.Own)
-	if err != nil {
-		return err
-	}
-	defer src.close()
-	took, errs := make([]time.Duration, len(exporting)), make([]error, len(exporting))
-	var wait sync.WaitGroup
-	for i, t := range exporting {
-		wait.Go(func() {
-			r.slots <- struct{}{}
-			defer func() { <-r.slots }()
-			start := time.Now()
-			errs[i] = r.exportCache(ctx, t, src)
-			took[i] = time.Since(start)
-		})
-	}
-	wait.Wait()
-	// Only now: until here they read each other's results.
-	for i, t := range exporting {
-		res := &r.done[t.Service].result
-		res.Duration += took[i]
-		if errs[i] != nil {
-			res.Digest, res.Err = "", errs[i]
-		}
-	}
-	return nil
-}
-
-// exportCache writes one target's cache. A cache that may fail, as Slipway's own may, is
-// no error.
-func (r *run) exportCache(ctx context.Context, t Target, src *sources) error {
-	images, err := r.links(ctx, t) // all there: t itself was pushed
-	if err != nil {
-		return err
-	}
-	_, cache := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{Session: src.ids, Images: images}))
-	_, err = r.ask(ctx, t, *cache)
-	return err
-}
-
 // ask sends the engine one request, with a session of its own, and returns the digest of
 // the image, if there is one.
-func (r *run) ask(ctx context.Context, t Target, opt client.SolveOpt) (string, error) {
+func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) (string, error) {
 	var err error
 	if opt.Session, err = t.attachables(r.options.Login); err != nil {
 		return "", err
@@ -286,7 +199,7 @@ func (r *run) ask(ctx context.Context, t Target, opt client.SolveOpt) (string, e
 			watch.see(s)
 		}
 	}()
-	resp, err := r.engine.Client.Solve(ctx, nil, opt, statuses)
+	resp, err := w.Client.Solve(ctx, nil, opt, statuses)
 	<-drained
 	if err == nil {
 		return resp.ExporterResponse[exptypes.ExporterImageDigestKey], nil
@@ -294,7 +207,7 @@ func (r *run) ask(ctx context.Context, t Target, opt client.SolveOpt) (string, e
 	if cause := context.Cause(ctx); cause != nil {
 		return "", cause
 	}
-	return "", &FailedError{Service: t.Service, Lines: sourceLines(err), Pushing: watch.exportFailed, Err: err}
+	return "", &FailedError{Service: t.Service, Lines: sourceLines(err), Pushing: watch.exportFailed && w.Store == nil, Err: err}
 }
 
 // watch reads a solve's progress on its way to the display.

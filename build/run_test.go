@@ -247,7 +247,7 @@ func TestCancel(t *testing.T) {
 func TestRunWithoutTheDirectory(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	_, err := build.Run(t.Context(), o.engine, []build.Target{{Service: "a", Context: build.Context{Dir: "/no/such/directory"}}}, build.RunOptions{Login: anonymous})
+	_, err := build.Run(t.Context(), o.engines, []build.Target{{Service: "a", Context: build.Context{Dir: "/no/such/directory"}}}, build.RunOptions{Login: anonymous})
 	if err == nil || !strings.Contains(err.Error(), "/no/such/directory") {
 		t.Errorf("%v", err)
 	}

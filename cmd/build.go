@@ -12,6 +12,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/build"
+	"slipway/engine"
 )
 
 // buildOptions are the flags of `slipway build`.
@@ -29,6 +30,7 @@ type buildOptions struct {
 	cache     string
 	engine    string
 	engineSrc string
+	engineTLS string
 	stateDir  string
 	jobs      int
 	failFast  bool
@@ -119,7 +121,8 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
 	f.StringVar(&o.cache, "cache", "", "layer cache kept in the repositories: auto, registry, inline or none (default: x-slipway.engine.cache, else auto)")
-	f.StringVar(&o.engine, "engine", "", "`address` of BuildKit, or own for one started for the job (default: BUILDKIT_HOST, a running buildkitd, own)")
+	f.StringVar(&o.engine, "engine", "", "`engine` that builds: an address of BuildKit, docker, buildkitd, own for one started for the job, or a list of PLATFORM=ENGINE (default: BUILDKIT_HOST, else the first that is there of a buildkitd, a Docker engine with the containerd store, own, another Docker engine)")
+	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.stateDir, "engine-state", "", "`directory` that keeps the cache of slipway's own engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
 	f.IntVar(&o.jobs, "jobs", 0, "how many services to build at once (default: all)")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop the other builds when one fails")
@@ -209,7 +212,11 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	if o.engine == "" {
 		o.engine, o.engineSrc = p.settings.Engine, "x-slipway.engine.address"
 	}
-	if err := o.engineOptions().Check(); err != nil {
+	options := o.engineOptions(w)
+	if err := options.Check(); err != nil {
+		return err
+	}
+	if err := build.CheckPlatforms(p.targets(), options.Platforms()); err != nil {
 		return err
 	}
 	if o.rollout {
@@ -223,8 +230,12 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	return nil
 }
 
-func (o buildOptions) engineOptions() build.EngineOptions {
-	return build.EngineOptions{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir}
+func (o buildOptions) engineOptions(w *world) engine.Options {
+	out := engine.Options{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir, LookupEnv: w.lookupenv}
+	if o.engineTLS != "" {
+		out.TLS = absolute(w.dir, o.engineTLS)
+	}
+	return out
 }
 
 // The cache modes of --cache.

@@ -9,6 +9,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/build"
+	"slipway/engine"
 	"slipway/registry"
 	"slipway/revision"
 )
@@ -101,6 +102,8 @@ func exitCode(ctx context.Context, err error) int {
 		input    *build.InputError
 		name     *revision.NameError
 		size     *artifact.TooLargeError
+		address  *engine.AddressError
+		cannot   *engine.CannotError
 		failed   *buildsFailed
 		aws      *awsError
 		api      smithy.APIError
@@ -123,7 +126,8 @@ func exitCode(ctx context.Context, err error) int {
 		return piped.code()
 	case errors.As(err, &late):
 		return exitTimedOut
-	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size):
+	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size),
+		errors.As(err, &address), errors.As(err, &cannot):
 		return exitUsage
 	case errors.As(err, &failed):
 		return exitBuild

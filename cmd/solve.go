@@ -15,18 +15,18 @@ import (
 	"github.com/moby/buildkit/session/auth/authprovider"
 
 	"slipway/build"
+	"slipway/engine"
 	"slipway/registry"
 )
 
 // buildAll finds an engine, builds and pushes every target of the plan, and returns the
 // results by service. If any failed, each is told and the error is *buildsFailed.
 func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string]build.Result, error) {
-	engine, err := build.FindEngine(ctx, j.options.engineOptions())
+	engines, err := j.engines(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer j.closeEngine(ctx, engine)
-	j.log.Info().Msgf("engine: %s at %s, since %s", engine.Kind, engine.Address, engine.Why)
+	defer j.closeEngines(ctx, engines)
 	login, err := j.login()
 	if err != nil {
 		return nil, err
@@ -35,12 +35,12 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string
 	retry.Attempts = j.options.pushAttempts
 	j.reached("engine found")
 	display := newDisplay(j.world, j.options.progress, j.plan.targets())
-	results, err := build.Run(ctx, engine, j.plan.targets(), build.RunOptions{
+	results, err := build.Run(ctx, builders(engines), j.plan.targets(), build.RunOptions{
 		Jobs:     j.options.jobs,
 		FailFast: j.options.failFast,
 		Own:      j.plan.own,
 		Login:    login,
-		Push:     j.pushes(survey, engine.Fresh),
+		Push:     j.pushes(survey, engines),
 		Retry:    retry,
 		Renew:    j.renew,
 		Status:   display.status,
@@ -51,16 +51,6 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string
 		return nil, err
 	}
 	return j.sortResults(ctx, results)
-}
-
-// closeEngine hangs up in the background: stopping an engine of our own takes a moment
-// that the tags need not wait for. The pipeline waits for it at its end.
-func (j *job) closeEngine(ctx context.Context, engine *build.Engine) {
-	j.closing.Go(func() {
-		if err := engine.Close(context.WithoutCancel(ctx)); err != nil {
-			j.log.Warn().Msgf("stopping the engine: %v", err)
-		}
-	})
 }
 
 // sortResults tells of each failure and gives the results by service if there is none.
@@ -100,7 +90,7 @@ func failureText(f *build.FailedError) string {
 // pushes says where each image goes and which cache its build uses. A cache that is not
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) pushes(survey *registry.Survey, fresh bool) map[string]build.Push {
+func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine) map[string]build.Push {
 	out := map[string]build.Push{}
 	for i, s := range j.plan.services {
 		if !s.build {
@@ -109,7 +99,7 @@ func (j *job) pushes(survey *registry.Survey, fresh bool) map[string]build.Push 
 		}
 		repo := j.repos[i].URI
 		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root)}
-		mode := j.options.cache
+		mode := j.cacheMode(engines)
 		tag := registry.TagCache
 		if mode == cacheInline {
 			tag = registry.TagLatest // its cache is in the image itself
@@ -121,7 +111,7 @@ func (j *job) pushes(survey *registry.Survey, fresh bool) map[string]build.Push 
 		switch {
 		case mode == cacheInline:
 			p.CacheTo = []build.Cache{{Type: "inline"}}
-		case mode == cacheRegistry, mode == cacheAuto && (j.plan.env.InCodeBuild || fresh):
+		case mode == cacheRegistry, mode == cacheAuto && (j.plan.env.InCodeBuild || engines[0].Fresh):
 			p.CacheTo = []build.Cache{to}
 		}
 		out[s.target.Service] = p

@@ -16,7 +16,7 @@ const (
 	upwards  = "knows nothing of it"
 )
 
-var stages = []string{"artifact", "build", "buildspec", "registry", "revision", "rollout"}
+var stages = []string{"artifact", "build", "buildspec", "engine", "registry", "revision", "rollout"}
 
 // offence is a file with an import, and a part of the reason against it, or ""
 // if it is allowed.
@@ -26,6 +26,7 @@ func offences() []offence {
 	list := []offence{
 		{"buildspec/aws.go", "github.com/aws/sdk", "works with no account"},
 		{"revision/aws.go", "github.com/aws/sdk", "asks AWS nothing"},
+		{"engine/aws.go", "github.com/aws/sdk", "without an account"},
 		{"registry/aws.go", "github.com/aws/sdk", ""},
 		{"registry/cobra.go", "github.com/spf13/cobra", "end at cmd"},
 		{"registry/pflag.go", "github.com/spf13/pflag", "end at cmd"},

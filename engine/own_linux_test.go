@@ -1,4 +1,4 @@
-package build_test
+package engine_test
 
 import (
 	"bufio"
@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"slipway/build"
+	"slipway/engine"
 	"slipway/internal/enginetest"
 )
 
@@ -24,12 +24,12 @@ import (
 const userOfOwnEngine = "SLIPWAY_TEST_USER_OF_OWN_ENGINE"
 
 func useOwnEngine(dir string) {
-	e, err := build.FindEngine(context.Background(), build.EngineOptions{Address: build.EngineOwn, StateDir: dir, Binary: buildkitd()})
+	found, err := engine.Find(context.Background(), engine.Options{Address: string(engine.Own), StateDir: dir, Binary: buildkitd()})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println("ready at", e.Address)
+	fmt.Println("ready at", found[0].Address)
 	io.Copy(io.Discard, os.Stdin) // for ever: nobody closes it
 }
 
@@ -82,16 +82,16 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-func own(t *testing.T, dir string) *build.Engine {
+func own(t *testing.T, dir string) *engine.Engine {
 	t.Helper()
-	e, err := build.FindEngine(t.Context(), build.EngineOptions{Address: build.EngineOwn, AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
+	found, err := engine.Find(t.Context(), engine.Options{Address: string(engine.Own), AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return found[0]
 }
 
-func closeEngine(t *testing.T, e *build.Engine) {
+func closeEngine(t *testing.T, e *engine.Engine) {
 	t.Helper()
 	if err := e.Close(context.WithoutCancel(t.Context())); err != nil {
 		t.Error(err)
@@ -103,8 +103,8 @@ func TestOwnEngineIsShared(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
-	one, two := make(chan *build.Engine, 1), make(chan *build.Engine, 1)
-	for _, c := range []chan *build.Engine{one, two} {
+	one, two := make(chan *engine.Engine, 1), make(chan *engine.Engine, 1)
+	for _, c := range []chan *engine.Engine{one, two} {
 		go func() { defer close(c); c <- own(t, dir) }()
 	}
 	a, b := <-one, <-two
@@ -112,7 +112,7 @@ func TestOwnEngineIsShared(t *testing.T) {
 		t.Fatal("no engine")
 	}
 	pid := pidIn(dir)
-	if a.Address != b.Address || a.Fresh == b.Fresh || a.Kind != build.EngineOwn || a.Why != "asked for with --engine" {
+	if a.Address != b.Address || a.Fresh == b.Fresh || a.Kind != engine.Own || a.Why != "asked for with --engine" {
 		t.Errorf("%+v and %+v", a, b)
 	}
 	closeEngine(t, a)
@@ -166,27 +166,14 @@ func TestOwnEngineLeftBehind(t *testing.T) {
 	}
 }
 
-// It is an engine: it builds, and pushes.
-func TestOwnEngineBuilds(t *testing.T) {
-	enginetest.Require(t)
-	o := newOven(t)
-	t.Parallel()
-	o.engine = own(t, stateDir(t))
-	defer closeEngine(t, o.engine)
-	got := o.project(t, services(map[string][]string{"app": {"see interfaces /net"}}))
-	if net := o.files(t, got["app"])["net"]; net == "" {
-		t.Error("the step saw no network")
-	}
-}
-
 // noEngine asks for an engine of our own that cannot be had.
-func noEngine(t *testing.T, ctx context.Context, o build.EngineOptions) string {
+func noEngine(t *testing.T, ctx context.Context, o engine.Options) string {
 	t.Helper()
-	o.Address, o.AddressFrom = build.EngineOwn, "--engine"
-	_, err := build.FindEngine(ctx, o)
-	var none *build.NoEngineError
+	o.Address, o.AddressFrom = string(engine.Own), "--engine"
+	_, err := engine.Find(ctx, o)
+	var none *engine.NotFoundError
 	if !errors.As(err, &none) || none.Hint() == "" {
-		t.Fatalf("want a *NoEngineError with a hint, have %v", err)
+		t.Fatalf("want a *engine.NotFoundError with a hint, have %v", err)
 	}
 	return err.Error()
 }
@@ -194,8 +181,8 @@ func noEngine(t *testing.T, ctx context.Context, o build.EngineOptions) string {
 // script is a program in the daemon's place.
 func script(t *testing.T, text string) string {
 	t.Helper()
-	path := filepath.Join(files(t, map[string]string{"buildkitd": "#!/bin/sh\n" + text}), "buildkitd")
-	if err := os.Chmod(path, 0o755); err != nil {
+	path := filepath.Join(t.TempDir(), "buildkitd")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -204,7 +191,7 @@ func script(t *testing.T, text string) string {
 func TestOwnEngineThatEndsShowsItsLog(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
-	text := noEngine(t, t.Context(), build.EngineOptions{StateDir: stateDir(t), Binary: script(t, "for i in 1 2 3 4 5; do echo line $i; done; exit 3\n")})
+	text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t), Binary: script(t, "for i in 1 2 3 4 5; do echo line $i; done; exit 3\n")})
 	if want := "no BuildKit engine: buildkitd ended at once: exit status 3; its log ends: line 3 | line 4 | line 5"; text != want {
 		t.Errorf("have %s\nwant %s", text, want)
 	}
@@ -217,7 +204,7 @@ func TestOwnEngineThatHangs(t *testing.T) {
 	dir := stateDir(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	text := noEngine(t, ctx, build.EngineOptions{StateDir: dir, Binary: script(t, "echo $$ > "+dir+"/script.pid; echo starting; sleep 300 & trap 'kill $!; exit' TERM; wait\n")})
+	text := noEngine(t, ctx, engine.Options{StateDir: dir, Binary: script(t, "echo $$ > "+dir+"/script.pid; echo starting; sleep 300 & trap 'kill $!; exit' TERM; wait\n")})
 	if !strings.Contains(text, "buildkitd does not answer") || !strings.HasSuffix(text, "its log ends: starting") {
 		t.Error(text)
 	}
@@ -234,8 +221,11 @@ func TestOwnEngineCannotStart(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	long := filepath.Join(shortDir(t), strings.Repeat("long", 30))
-	file := files(t, map[string]string{"file": ""}) + "/file"
-	for want, o := range map[string]build.EngineOptions{
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, o := range map[string]engine.Options{
 		"no such file or directory": {StateDir: stateDir(t), Binary: "/no/such/buildkitd"},
 		"too long for a socket":     {StateDir: long, Binary: buildkitd()},
 		"not a directory":           {StateDir: file + "/below", Binary: buildkitd()},
@@ -249,7 +239,7 @@ func TestOwnEngineCannotStart(t *testing.T) {
 func TestOwnEngineWithoutABinary(t *testing.T) {
 	enginetest.Require(t)
 	t.Setenv("PATH", t.TempDir())
-	if text := noEngine(t, t.Context(), build.EngineOptions{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd beside slipway or in PATH") {
+	if text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd beside slipway or in PATH") {
 		t.Error(text)
 	}
 }
@@ -269,7 +259,7 @@ func TestOwnEngineWaitsAtTheGate(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	if text := noEngine(t, ctx, build.EngineOptions{StateDir: dir, Binary: buildkitd()}); !strings.Contains(text, "waiting for "+dir+"/gate.lock") {
+	if text := noEngine(t, ctx, engine.Options{StateDir: dir, Binary: buildkitd()}); !strings.Contains(text, "waiting for "+dir+"/gate.lock") {
 		t.Error(text)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package build_test
+package engine_test
 
 // No engine of our own runs here, so that nobody asks for a user of one.
 const userOfOwnEngine = "SLIPWAY_TEST_USER_OF_OWN_ENGINE"

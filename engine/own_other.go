@@ -1,6 +1,6 @@
 //go:build !linux
 
-package build
+package engine
 
 import (
 	"context"
@@ -10,6 +10,6 @@ import (
 // DefaultStateDir is empty where no engine of our own can run.
 func DefaultStateDir() string { return "" }
 
-func startOwn(context.Context, EngineOptions) (*Engine, error) {
+func startOwn(context.Context, Options) (*Engine, error) {
 	return nil, errors.New("buildkitd runs on Linux only")
 }

@@ -1,4 +1,4 @@
-package build
+package engine
 
 import (
 	"context"
@@ -44,7 +44,7 @@ insecure-entitlements = ["network.host", "security.insecure"]
   networkMode = "host"
 `
 
-func startOwn(ctx context.Context, o EngineOptions) (*Engine, error) {
+func startOwn(ctx context.Context, o Options) (*Engine, error) {
 	binary, err := findBuildkitd(o.Binary)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func startOwn(ctx context.Context, o EngineOptions) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.leave(context.WithoutCancel(ctx)))
 	}
-	e.Kind, e.stop = EngineOwn, w.leave
+	e.Kind, e.stop = Own, w.leave
 	return e, w.unlockGate()
 }
 
@@ -120,7 +120,7 @@ func (w *own) logFile() string     { return filepath.Join(w.dir, "buildkitd.log"
 // attach uses the daemon that is there, or starts one. The gate is held.
 func (w *own) attach(ctx context.Context, binary string) (*Engine, error) {
 	if _, err := os.Stat(w.socket()); err == nil {
-		if e, err := dialEngine(ctx, "unix://"+w.socket(), probeTime); err == nil {
+		if e, err := dial(ctx, "unix://"+w.socket(), "", probeTime); err == nil {
 			return e, nil
 		}
 	}
@@ -173,7 +173,7 @@ func (w *own) await(ctx context.Context, exited <-chan error) (*Engine, error) {
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		e, err := dialEngine(ctx, "unix://"+w.socket(), explicitTime)
+		e, err := dial(ctx, "unix://"+w.socket(), "", explicitTime)
 		answers <- answer{e, err}
 	}()
 	select {

@@ -1,0 +1,157 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"golang.org/x/sync/errgroup"
+)
+
+// Engine is a BuildKit that builds targets.
+type Engine struct {
+	// Client talks to it.
+	Client *client.Client
+	// Session opens the connections of sessions; nil means through Client.
+	Session session.Dialer
+	// Platform is the one that it builds, where several engines share the work.
+	Platform string
+	// Store is where the images of an engine go that cannot push; nil where it can.
+	Store ImageStore
+}
+
+func (e Engine) dialer() session.Dialer {
+	if e.Session != nil {
+		return e.Session
+	}
+	return e.Client.Dialer()
+}
+
+// worker is an engine with the sessions that serve it the sources.
+type worker struct {
+	Engine
+	sources *sources
+}
+
+// CheckPlatforms refuses targets that none of the engines named by platform builds. The
+// error is an *InputError.
+func CheckPlatforms(targets []Target, engines []string) error {
+	if len(engines) == 0 {
+		return nil
+	}
+	for _, t := range targets {
+		for _, p := range t.Platforms {
+			if !slices.Contains(engines, p) {
+				return badInput("services."+t.Service+".build.platforms", "name one: --engine "+strings.Join(engines, "=…,")+"=…,"+p+"=…", "no engine is named for %s", p)
+			}
+		}
+	}
+	return nil
+}
+
+// part is what one engine builds of a target.
+type part struct {
+	worker
+	target Target
+}
+
+// parts shares the target's platforms out to the engines. A target that names none is
+// built for the platform of the first.
+func (r *run) parts(t Target) []part {
+	if len(r.workers) == 1 && r.workers[0].Platform == "" {
+		return []part{{r.workers[0], t}}
+	}
+	wanted := t.Platforms
+	if len(wanted) == 0 {
+		wanted = []string{r.workers[0].Platform}
+	}
+	var out []part
+	for _, p := range wanted {
+		for _, w := range r.workers {
+			if w.Platform == p {
+				one := t
+				one.Platforms = []string{p}
+				out = append(out, part{w, one})
+			}
+		}
+	}
+	return out
+}
+
+// image builds all parts of a target and makes them one image.
+func (r *run) image(ctx context.Context, t Target, images map[string]string) (string, error) {
+	parts := r.parts(t)
+	digests := make([]string, len(parts))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, p := range parts {
+		g.Go(func() (err error) {
+			digests[i], err = r.solveWithRetry(gctx, p, images)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil || len(parts) == 1 {
+		return digests[0], err
+	}
+	var digest string
+	err := r.pushWithRetry(ctx, t.Service, func() (err error) {
+		digest, err = r.join(ctx, t, digests)
+		return err
+	})
+	return digest, err
+}
+
+// solveWithRetry tries a failed push again: what was built is in the engine's cache, so
+// only the push is repeated.
+func (r *run) solveWithRetry(ctx context.Context, p part, images map[string]string) (digest string, err error) {
+	err = r.pushWithRetry(ctx, p.target.Service, func() (err error) {
+		digest, err = r.solve(ctx, p, images)
+		return err
+	})
+	return digest, err
+}
+
+// pushWithRetry repeats what ends in a push, as long as it is the push that fails. The
+// engine's own retries last seven seconds and do not wait after a 429.
+func (r *run) pushWithRetry(ctx context.Context, service string, push func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := push()
+		var failed *FailedError
+		if err == nil || !errors.As(err, &failed) || !failed.Pushing || attempt >= r.options.Retry.Attempts {
+			return err
+		}
+		pause := r.options.Retry.pause(attempt)
+		if refused(failed.Err) {
+			// Once more with a new login, in case the old one had run out.
+			if attempt > 1 || r.options.Renew == nil || !r.options.Renew(service) {
+				return err
+			}
+			pause = 0
+		}
+		if r.options.Retrying != nil {
+			r.options.Retrying(service, attempt, pause, failed.Err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// solve builds and pushes once.
+func (r *run) solve(ctx context.Context, p part, images map[string]string) (string, error) {
+	t := p.target
+	push, _ := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{Session: p.sources.ids, Images: images}))
+	if p.Store != nil {
+		return r.solveIntoStore(ctx, p, push)
+	}
+	digest, err := r.ask(ctx, p.worker, t, push)
+	if err == nil && digest == "" {
+		err = &FailedError{Service: t.Service, Err: errors.New("the engine named no digest")}
+	}
+	return digest, err
+}

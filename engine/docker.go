@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/docker/cli/cli/config"
+	dockercontext "github.com/docker/cli/cli/context"
+	"github.com/docker/cli/cli/context/docker"
+	"github.com/docker/cli/cli/context/store"
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
+)
+
+// dockerEngine is the Docker engine around its BuildKit.
+type dockerEngine struct {
+	client *client.Client
+	api    string
+}
+
+func (d *dockerEngine) olderThan(api string) bool { return versions.LessThan(d.api, api) }
+
+// session is where a Docker engine takes the sessions of its BuildKit.
+func (d *dockerEngine) session(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+	return d.client.DialHijack(ctx, "/session", proto, meta)
+}
+
+// dockerStartTime is how long a Docker engine may take to start. In CodeBuild's images the
+// entry point gives it a minute, too.
+const dockerStartTime = time.Minute
+
+// docker is the Docker engine that the docker CLI would use.
+func (p place) docker(ctx context.Context) (*Engine, error) {
+	from, endpoint, err := p.dockerEndpoint()
+	if err != nil {
+		return nil, err
+	}
+	opts, err := endpoint.ClientOpts()
+	if err != nil {
+		return nil, badAddress(from, "correct the address or the certificates", "%v", err)
+	}
+	c, err := client.New(opts...)
+	if err != nil {
+		return nil, badAddress(from, "correct the address of the Docker engine", "%v", err)
+	}
+	e, err := p.dockerAt(ctx, c)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("no Docker engine answers at %s (%s): %w", c.DaemonHost(), from, err), c.Close())
+	}
+	return e, nil
+}
+
+func (p place) dockerAt(ctx context.Context, c *client.Client) (*Engine, error) {
+	if err := p.awaitDocker(ctx, c); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, explicitTime)
+	defer cancel()
+	version, err := c.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return nil, err
+	}
+	d := &dockerEngine{client: c, api: version.APIVersion}
+	b, err := buildkit.New(ctx, "", buildkit.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		return c.DialHijack(ctx, "/grpc", "h2c", nil)
+	}), buildkit.WithSessionDialer(d.session))
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Client: b, Kind: Docker, Address: c.DaemonHost(), SameHost: sameHost(c.DaemonHost()), docker: d}
+	workers, err := awaitWorkers(ctx, b)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	e.describe(workers)
+	e.Version = version.Version
+	if workers[0].Labels[snapshotterLabel] == "" {
+		e.Images = &Images{client: c}
+	}
+	return e, nil
+}
+
+// snapshotterLabel is on the worker of a Docker engine with the containerd store only.
+const snapshotterLabel = "org.mobyproject.buildkit.worker.snapshotter"
+
+// awaitDocker waits until the engine answers. One whose socket takes connections but does
+// not answer is starting; one that has no socket yet is waited for only where DockerStarts.
+func (p place) awaitDocker(ctx context.Context, c *client.Client) error {
+	limit := probeTime
+	if p.DockerStarts {
+		limit = dockerStartTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	told := time.After(probeTime)
+	for {
+		_, err := c.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+		if err == nil || !p.DockerStarts {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s: %w", limit, err)
+		case <-told:
+			p.waiting("the Docker engine at " + c.DaemonHost())
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+// dockerEndpoint finds the engine as the docker CLI does: DOCKER_HOST, the context that
+// DOCKER_CONTEXT names, the current one of the docker config, the default socket. It also
+// names where the answer stands.
+func (p place) dockerEndpoint() (from string, _ docker.Endpoint, err error) {
+	file, err := config.Load(p.getenv("DOCKER_CONFIG"))
+	if err != nil {
+		return "", docker.Endpoint{}, badAddress("docker config", "correct the file, or name another directory with DOCKER_CONFIG", "%v", err)
+	}
+	dir := filepath.Dir(file.Filename)
+	if host := p.getenv(client.EnvOverrideHost); host != "" {
+		e, err := p.dockerHost(host, dir)
+		return client.EnvOverrideHost, e, err
+	}
+	name, from := p.getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
+	if name == "" {
+		name, from = file.CurrentContext, "the current docker context"
+	}
+	if name == "" || name == "default" {
+		e, err := p.dockerHost(client.DefaultDockerHost, dir)
+		return "the default socket", e, err
+	}
+	e, err := dockerContext(dir, name)
+	if err != nil {
+		return "", e, badAddress(from, "`docker context ls` lists the contexts; DOCKER_HOST goes before them", "%q: %v", name, err)
+	}
+	return "docker context " + name, e, nil
+}
+
+// dockerHost is an address with the certificates that the environment names, in the
+// meaning that the docker CLI gives the variables.
+func (p place) dockerHost(host, configDir string) (docker.Endpoint, error) {
+	e := docker.Endpoint{EndpointMeta: docker.EndpointMeta{Host: host}}
+	verify := p.getenv(client.EnvTLSVerify) != ""
+	dir := p.getenv(client.EnvOverrideCertPath)
+	if !verify && p.getenv("DOCKER_TLS") == "" && dir == "" {
+		return e, nil
+	}
+	if dir == "" {
+		dir = configDir
+	}
+	var paths [3]string
+	for i, f := range tlsFiles {
+		if path := filepath.Join(dir, f); verify || exists(path) {
+			paths[i] = path
+		}
+	}
+	var err error
+	if e.TLSData, err = dockercontext.TLSDataFromFiles(paths[0], paths[1], paths[2]); err != nil {
+		return e, badAddress(client.EnvOverrideCertPath, "name a directory with ca.pem, cert.pem and key.pem", "%v", err)
+	}
+	e.SkipTLSVerify = !verify
+	return e, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// dockerContext reads one of the docker CLI's contexts.
+func dockerContext(dir, name string) (docker.Endpoint, error) {
+	s := store.New(filepath.Join(dir, "contexts"), store.NewConfig(
+		func() any { return &map[string]any{} },
+		store.EndpointTypeGetter(docker.DockerEndpoint, func() any { return &docker.EndpointMeta{} }),
+	))
+	meta, err := s.GetMetadata(name)
+	if err != nil {
+		return docker.Endpoint{}, err
+	}
+	endpoint, err := docker.EndpointFromContext(meta)
+	if err != nil {
+		return docker.Endpoint{}, err
+	}
+	return docker.WithTLSData(s, name, endpoint)
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+)
+
+// Kind is what an engine is.
+type Kind string
+
+// The kinds of engines. Their words are what --engine takes, too.
+const (
+	Buildkitd Kind = "buildkitd" // a daemon that runs, or that an address leads to
+	Docker    Kind = "docker"    // a Docker engine, which has a BuildKit of its own
+	Own       Kind = "own"       // a buildkitd started for the job
+)
+
+// Engine is a BuildKit that answered.
+type Engine struct {
+	// Client talks to it.
+	Client *client.Client
+	// Address is where it listens.
+	Address string
+	// Kind is what it is.
+	Kind Kind
+	// Why says in one sentence why this engine was taken.
+	Why string
+	// Version is what the engine says of itself; empty where it says nothing.
+	Version string
+	// Platform is what it was named for, where several engines share the work.
+	Platform string
+	// Platforms are those whose programs it can run, in OCI's words.
+	Platforms []string
+	// Fresh tells that the engine was started with an empty state: it has no cache yet.
+	Fresh bool
+	// SameHost tells that the engine runs on this host, by its address.
+	SameHost bool
+	// Images is the store that images go to on an engine that cannot push: a Docker
+	// engine with the classic store. It is nil where the engine pushes by itself.
+	Images *Images
+
+	docker *dockerEngine
+	stop   func(context.Context) error
+}
+
+// Store names the image store of a Docker engine: "containerd" or "classic".
+func (e *Engine) Store() string {
+	switch {
+	case e.Kind != Docker:
+		return ""
+	case e.Images != nil:
+		return "classic"
+	default:
+		return "containerd"
+	}
+}
+
+// String names the engine with what tells it from others.
+func (e *Engine) String() string {
+	var what []string
+	if e.Version != "" {
+		what = append(what, e.Version)
+	}
+	if store := e.Store(); store != "" {
+		what = append(what, store+" store")
+	}
+	s := string(e.Kind)
+	if len(what) > 0 {
+		s += " (" + strings.Join(what, ", ") + ")"
+	}
+	return s + " at " + e.Address
+}
+
+// SessionDialer opens a session's connection to the engine.
+func (e *Engine) SessionDialer() session.Dialer {
+	if e.docker == nil {
+		return e.Client.Dialer()
+	}
+	return func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+		return e.docker.session(ctx, proto, meta)
+	}
+}
+
+// Close hangs up and, where the engine was started for the job and nobody else uses it,
+// stops it.
+func (e *Engine) Close(ctx context.Context) error {
+	err := e.Client.Close()
+	if e.docker != nil {
+		err = errors.Join(err, e.docker.client.Close())
+	}
+	if e.stop != nil {
+		err = errors.Join(err, e.stop(ctx))
+	}
+	return err
+}
+
+// NotFoundError says that no engine was found, and what was tried.
+type NotFoundError struct {
+	Tried  []string
+	remedy string
+}
+
+// Error lists what was tried.
+func (e *NotFoundError) Error() string {
+	return "no BuildKit engine: " + strings.Join(e.Tried, "; ")
+}
+
+// Hint says how to get an engine.
+func (e *NotFoundError) Hint() string {
+	if e.remedy != "" {
+		return e.remedy
+	}
+	return "start buildkitd and set BUILDKIT_HOST (or --engine) to its address, put buildkitd and runc beside slipway or in PATH, or start Docker"
+}
+
+// AddressError is an address that cannot be one. Nothing was asked.
+type AddressError struct {
+	// From is the flag, variable or field that the address stands in.
+	From    string
+	Problem string
+	remedy  string
+}
+
+// Error names the place and the problem.
+func (e *AddressError) Error() string { return e.From + ": " + e.Problem }
+
+// Hint says what to write instead.
+func (e *AddressError) Hint() string { return e.remedy }
+
+func badAddress(from, remedy, format string, args ...any) error {
+	return &AddressError{From: from, Problem: fmt.Sprintf(format, args...), remedy: remedy}
+}

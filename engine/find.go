@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Find takes the first engine that answers and can do what the build needs: the one that
+// was asked for; else a buildkitd at its default socket, a Docker engine with the
+// containerd store, a buildkitd of our own, a Docker engine with the classic store.
+// Where engines are named by platform, there is one for each, in the order named.
+// Errors: *NotFoundError, *CannotError, or the *AddressError of Check.
+func Find(ctx context.Context, o Options) ([]*Engine, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	places, err := o.split()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Engine, len(places))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, p := range places {
+		g.Go(func() (err error) {
+			if out[i], err = p.find(gctx); err == nil {
+				out[i].Platform = p.platform
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, errors.Join(err, closeAll(context.WithoutCancel(ctx), out))
+	}
+	return out, nil
+}
+
+func closeAll(ctx context.Context, engines []*Engine) error {
+	var errs []error
+	for _, e := range engines {
+		if e != nil {
+			errs = append(errs, e.Close(ctx))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p place) find(ctx context.Context) (*Engine, error) {
+	e, err := p.named(ctx)
+	if e == nil && err == nil {
+		return p.search(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if lacks := e.lacks(p.Needs); len(lacks) > 0 {
+		return nil, errors.Join(&CannotError{e, lacks}, e.Close(context.WithoutCancel(ctx)))
+	}
+	return e, nil
+}
+
+// named is the engine that was asked for; nil when none was.
+func (p place) named(ctx context.Context) (e *Engine, err error) {
+	if p.Address == "" {
+		return nil, nil
+	}
+	kind, word := p.kind()
+	why := "asked for with " + p.AddressFrom
+	switch {
+	case !word:
+		e, err = p.address(ctx)
+		why = "named by " + p.AddressFrom
+	case kind == Own:
+		e, err = startOwn(ctx, p.Options)
+	case kind == Docker:
+		p.DockerStarts = true // whoever asks for it knows that there is one
+		e, err = p.docker(ctx)
+	default:
+		e, err = running(ctx)
+	}
+	if err != nil {
+		return nil, notFound(err)
+	}
+	e.Why = why
+	return e, nil
+}
+
+func notFound(err error) error {
+	var address *AddressError
+	if errors.As(err, &address) {
+		return err
+	}
+	e := &NotFoundError{Tried: []string{err.Error()}}
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) {
+		e.remedy = hint.Hint()
+	}
+	return e
+}
+
+// search goes through what may be there. A Docker engine is asked once, for the place
+// that it takes goes by its store.
+func (p place) search(ctx context.Context) (*Engine, error) {
+	s := &search{place: p}
+	if e, err := running(ctx); s.takes(ctx, e, err, "it is running") {
+		return e, nil
+	}
+	quick := p
+	quick.DockerStarts = false
+	docker, dockerErr := quick.docker(ctx)
+	classic := dockerErr == nil && docker.Images != nil
+	if !classic && s.takes(ctx, docker, dockerErr, "it is running, and no buildkitd is") {
+		return docker, nil
+	}
+	own, err := startOwn(ctx, p.Options)
+	if s.takes(ctx, own, wrapped("our own", err), "no other engine is running") {
+		if classic {
+			own.Why = "the Docker engine that is running has the classic store, which cannot push"
+			return own, docker.Close(ctx)
+		}
+		return own, nil
+	}
+	// One that takes the connection and does not answer is starting.
+	if dockerErr != nil && (p.DockerStarts || errors.Is(dockerErr, context.DeadlineExceeded)) {
+		p.DockerStarts = true
+		docker, dockerErr = p.docker(ctx)
+	}
+	if (classic || dockerErr == nil && docker != nil) && s.takes(ctx, docker, nil, "no other engine is running or could be started") {
+		return docker, nil
+	}
+	return nil, s.failed()
+}
+
+// search remembers why engines were passed over.
+type search struct {
+	place
+	tried  []string
+	cannot *CannotError
+}
+
+// takes tells whether the engine is there and can do what is needed; one that cannot is
+// left.
+func (s *search) takes(ctx context.Context, e *Engine, err error, why string) bool {
+	if err != nil {
+		s.tried = append(s.tried, err.Error())
+		return false
+	}
+	if lacks := e.lacks(s.Needs); len(lacks) > 0 {
+		s.cannot = &CannotError{e, lacks}
+		s.tried = append(s.tried, s.cannot.Error())
+		_ = e.Close(ctx) // what it was asked is all that was done with it
+		return false
+	}
+	e.Why = why
+	return true
+}
+
+func (s *search) failed() error {
+	e := &NotFoundError{Tried: s.tried}
+	if s.cannot != nil {
+		e.remedy = s.cannot.Hint()
+	}
+	return e
+}
+
+func wrapped(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// Waiting times for an engine to answer: one that was named may still be starting, if its
+// socket is there.
+const (
+	probeTime    = 2 * time.Second
+	explicitTime = 20 * time.Second
+)
+
+// address is the buildkitd at an explicit address.
+func (p place) address(ctx context.Context) (*Engine, error) {
+	wait := explicitTime
+	if path, ok := strings.CutPrefix(p.Address, "unix://"); ok {
+		if _, err := os.Stat(path); err != nil {
+			wait = probeTime
+		}
+	}
+	e, err := dial(ctx, p.Address, p.TLS, wait)
+	if err != nil {
+		return nil, &silentError{p.Options, err}
+	}
+	e.Kind = Buildkitd
+	return e, nil
+}
+
+// silentError is an address where no engine answers.
+type silentError struct {
+	options Options
+	err     error
+}
+
+func (e *silentError) Error() string {
+	return fmt.Sprintf("%s: no engine answers at %s: %v", e.options.AddressFrom, e.options.Address, e.err)
+}
+
+func (e *silentError) Unwrap() error { return e.err }
+
+// Hint looks for the two mistakes that are made most.
+func (e *silentError) Hint() string {
+	switch {
+	case strings.HasSuffix(e.options.Address, "docker.sock"):
+		return "that is a Docker engine's socket: take --engine docker, with DOCKER_HOST set to it"
+	case strings.HasPrefix(e.options.Address, "tcp://") && e.options.TLS == "":
+		return "see that buildkitd listens there; if it wants TLS, name the directory with ca.pem, cert.pem and key.pem with --engine-tls"
+	default:
+		return "see that buildkitd listens there and that you may connect to it"
+	}
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// Images is the image store of a Docker engine with the classic store. Its BuildKit puts
+// images there and nowhere else, so that whoever wants to push one by digest has to read
+// it back.
+type Images struct{ client *client.Client }
+
+// imageName is what images are called in the store while they are built: nobody else's
+// are, and no registry is asked for it.
+const imageName = "slipway.invalid/build"
+
+// leftover is the age at which an image of a job that was killed is taken for one.
+const leftover = 24 * time.Hour
+
+// Name is a name for an image while it is built: a new one each time, so that jobs on one
+// engine do not take each other's images away.
+func (s *Images) Name() string {
+	return fmt.Sprintf("%s:%d-%s", imageName, time.Now().Unix(), strings.ToLower(rand.Text()))
+}
+
+// Save is the image as `docker save` writes it.
+func (s *Images) Save(ctx context.Context, name string) (io.ReadCloser, error) {
+	return s.client.ImageSave(ctx, []string{name})
+}
+
+// Remove takes the name from the image, and with its last name the image; what was built
+// stays in the engine's build cache. It also removes what jobs left behind that were killed.
+func (s *Images) Remove(ctx context.Context, name string) error {
+	if _, err := s.client.ImageRemove(ctx, name, client.ImageRemoveOptions{}); err != nil {
+		return fmt.Errorf("removing %s from the Docker engine: %w", name, err)
+	}
+	list, err := s.client.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", imageName)})
+	if err != nil {
+		return fmt.Errorf("looking for images left behind: %w", err)
+	}
+	for _, image := range list.Items {
+		for _, tag := range image.RepoTags {
+			if old(tag, time.Now()) {
+				// Another job may do the same: gone is gone.
+				_, _ = s.client.ImageRemove(ctx, tag, client.ImageRemoveOptions{})
+			}
+		}
+	}
+	return nil
+}
+
+// old tells by the name that it was given longer ago than any build takes.
+func old(name string, now time.Time) bool {
+	tag, ours := strings.CutPrefix(name, imageName+":")
+	seconds, _, _ := strings.Cut(tag, "-")
+	at, err := strconv.ParseInt(seconds, 10, 64)
+	return ours && err == nil && now.Sub(time.Unix(at, 0)) > leftover
+}

@@ -1,0 +1,94 @@
+package engine
+
+import "fmt"
+
+// Needs are what a build asks of an engine, beyond what every engine can.
+type Needs struct {
+	// Platforms tells that a service is built for several platforms at once.
+	Platforms bool
+	// Attestations tells that a service wants provenance or an SBOM.
+	Attestations bool
+	// NamedContexts tells that a service has additional contexts.
+	NamedContexts bool
+	// Insecure tells that a step wants security.insecure.
+	Insecure bool
+	// RegistryCache tells that layer caches are to be exported to a registry.
+	RegistryCache bool
+	// S3Cache tells that layer caches are kept on S3.
+	S3Cache bool
+}
+
+// Docker engines of API version 1.42 (Docker 23) are the first whose Dockerfile frontend
+// knows named contexts; older ones ignore them without a word.
+const namedContextsAPI = "1.42"
+
+// lacks says what of the needs the engine cannot do.
+func (e *Engine) lacks(n Needs) []string {
+	if e.Kind != Docker {
+		return nil
+	}
+	var out []string
+	add := func(needed bool, what string) {
+		if needed {
+			out = append(out, what)
+		}
+	}
+	classic := e.Images != nil
+	add(classic && n.Platforms, "build for several platforms at once")
+	add(classic && n.Attestations, "make attestations")
+	add(classic && n.RegistryCache, "export a layer cache to a registry")
+	add(n.S3Cache, "keep a layer cache on S3")
+	add(n.Insecure, "allow security.insecure")
+	add(n.NamedContexts && e.docker.olderThan(namedContextsAPI), "read additional contexts")
+	return out
+}
+
+// CannotError is an engine that cannot do what a build needs. Nothing was built.
+type CannotError struct {
+	Engine *Engine
+	// Lacks are what it cannot do.
+	Lacks []string
+}
+
+// Error names the engine and what it cannot do.
+func (e *CannotError) Error() string {
+	return fmt.Sprintf("the engine %s cannot %s", e.Engine, sentence(e.Lacks))
+}
+
+// Hint names the engines that could.
+func (e *CannotError) Hint() string {
+	able := "a buildkitd could (--engine own starts one where buildkitd and runc are installed)"
+	if e.Engine.Images != nil && (&Engine{Kind: Docker, docker: e.Engine.docker}).can(e.Lacks) {
+		able += ", and so could a Docker engine with the containerd store"
+	}
+	return able
+}
+
+// can tells whether an engine could do all of what another one lacks.
+func (e *Engine) can(lacked []string) bool {
+	all := e.lacks(Needs{true, true, true, true, true, true})
+	for _, one := range all {
+		for _, l := range lacked {
+			if one == l {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sentence joins what cannot be done.
+func sentence(parts []string) string {
+	out := ""
+	for i, p := range parts {
+		switch {
+		case i == 0:
+		case i == len(parts)-1:
+			out += " or "
+		default:
+			out += ", "
+		}
+		out += p
+	}
+	return out
+}

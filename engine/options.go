@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containerd/platforms"
+	"github.com/moby/buildkit/client/connhelper"
+	// The addresses that BuildKit reaches through another program: docker exec, kubectl
+	// exec and ssh.
+	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
+	_ "github.com/moby/buildkit/client/connhelper/kubepod"
+	_ "github.com/moby/buildkit/client/connhelper/ssh"
+)
+
+// Options say where an engine may be.
+type Options struct {
+	// Address is what was asked for: an address, the word of a kind, or a list of
+	// PLATFORM=ADDRESS; empty means search.
+	Address string
+	// AddressFrom names where Address was given, for messages.
+	AddressFrom string
+	// TLS is a directory with ca.pem, cert.pem and key.pem for tcp:// addresses.
+	TLS string
+	// StateDir keeps our own engine's cache between runs.
+	StateDir string
+	// Binary is the buildkitd of our own engine; empty means beside this program, then PATH.
+	Binary string
+	// Needs are what the build asks of the engine.
+	Needs Needs
+	// LookupEnv reads the environment, in which Docker's variables say where its engine
+	// is; nil means that there are none.
+	LookupEnv func(string) (string, bool)
+	// DockerStarts tells that a Docker engine may still be starting, as in CodeBuild, so
+	// that it is waited for where there is no other engine.
+	DockerStarts bool
+	// Waiting, if set, is told what is waited for.
+	Waiting func(what string)
+}
+
+func (o Options) getenv(name string) string {
+	if o.LookupEnv == nil {
+		return ""
+	}
+	v, _ := o.LookupEnv(name)
+	return v
+}
+
+func (o Options) waiting(what string) {
+	if o.Waiting != nil {
+		o.Waiting(what)
+	}
+}
+
+const addressRemedy = "write docker, buildkitd or own, an address (unix:///run/buildkit/buildkitd.sock, tcp://host:port, docker-container://name, kube-pod://name, ssh://user@host), or a list of PLATFORM=ADDRESS"
+
+// Check tells whether the addresses can be ones, asking nobody. The error is an *AddressError.
+func (o Options) Check() error {
+	several, err := o.split()
+	if err != nil {
+		return err
+	}
+	for _, one := range several {
+		if err := one.checkAddress(); err != nil {
+			return err
+		}
+	}
+	return o.checkTLS()
+}
+
+// Several tells whether engines are named by platform.
+func (o Options) Several() bool {
+	before, _, _ := strings.Cut(o.Address, "://")
+	return strings.Contains(before, "=")
+}
+
+// Platforms are those that Address names engines for.
+func (o Options) Platforms() []string {
+	several, err := o.split()
+	if err != nil || !o.Several() {
+		return nil
+	}
+	var out []string
+	for _, one := range several {
+		out = append(out, one.platform)
+	}
+	return out
+}
+
+// place is one address, with the platform it is for.
+type place struct {
+	Options
+	platform string
+}
+
+// split takes a list of PLATFORM=ADDRESS apart.
+func (o Options) split() ([]place, error) {
+	if !o.Several() {
+		return []place{{Options: o}}, nil
+	}
+	var out []place
+	seen := map[string]bool{}
+	for part := range strings.SplitSeq(o.Address, ",") {
+		name, address, _ := strings.Cut(part, "=")
+		p, err := platforms.Parse(strings.TrimSpace(name))
+		if err != nil {
+			return nil, badAddress(o.AddressFrom, "write linux/amd64=ADDRESS,linux/arm64=ADDRESS", "%q names no platform: %v", part, err)
+		}
+		one := place{Options: o, platform: platforms.Format(platforms.Normalize(p))}
+		one.Address = strings.TrimSpace(address)
+		if one.Address == "" {
+			return nil, badAddress(o.AddressFrom, "write "+one.platform+"=ADDRESS", "%s has no address", one.platform)
+		}
+		if seen[one.platform] {
+			return nil, badAddress(o.AddressFrom, "name one engine for each platform", "%s is named twice", one.platform)
+		}
+		seen[one.platform] = true
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// kind is the word that Address is, if it is one.
+func (o Options) kind() (Kind, bool) {
+	switch k := Kind(o.Address); k {
+	case Buildkitd, Docker, Own:
+		return k, true
+	default:
+		return "", false
+	}
+}
+
+// schemes are those that are reached without another program.
+var schemes = []string{"unix", "tcp", "npipe"}
+
+func (o Options) checkAddress() error {
+	if _, ok := o.kind(); ok || o.Address == "" {
+		return nil
+	}
+	u, err := url.Parse(o.Address)
+	if err != nil || !strings.Contains(o.Address, "://") {
+		return badAddress(o.AddressFrom, addressRemedy, "%q is no engine address", o.Address)
+	}
+	for _, s := range schemes {
+		if u.Scheme == s {
+			if u.Host == "" && u.Path == "" {
+				return badAddress(o.AddressFrom, addressRemedy, "%q names no place", o.Address)
+			}
+			return nil
+		}
+	}
+	helper, err := connhelper.GetConnectionHelper(o.Address)
+	if err != nil {
+		return badAddress(o.AddressFrom, addressRemedy, "%q: %v", o.Address, err)
+	}
+	if helper == nil {
+		return badAddress(o.AddressFrom, addressRemedy, "%q: an engine is not reached by %s://", o.Address, u.Scheme)
+	}
+	return nil
+}
+
+// tlsFiles are what the directory of TLS holds, as docker's and buildctl's do.
+var tlsFiles = []string{"ca.pem", "cert.pem", "key.pem"}
+
+func (o Options) checkTLS() error {
+	if o.TLS == "" {
+		return nil
+	}
+	for _, f := range tlsFiles {
+		if _, err := os.Stat(filepath.Join(o.TLS, f)); err != nil {
+			return badAddress("--engine-tls", "name a directory with ca.pem, cert.pem and key.pem", "%v", err)
+		}
+	}
+	return nil
+}
