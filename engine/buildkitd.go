@@ -52,7 +52,7 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Client: c, Address: addr, SameHost: sameHost(addr)}
+	e := &Engine{Client: c, Address: shown(addr), SameHost: sameHost(addr)}
 	workers, err := awaitWorkers(ctx, c)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())

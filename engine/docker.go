@@ -35,8 +35,9 @@ func (d *dockerEngine) session(ctx context.Context, proto string, meta map[strin
 // entry point gives it a minute, too.
 const dockerStartTime = time.Minute
 
-// docker is the Docker engine that the docker CLI would use.
-func (p place) docker(ctx context.Context) (*Engine, error) {
+// docker is the Docker engine that the docker CLI would use. One that does not answer is
+// waited for, for as long as wait says; 0 means that it is asked once.
+func (p place) docker(ctx context.Context, wait time.Duration) (*Engine, error) {
 	from, endpoint, err := p.dockerEndpoint()
 	if err != nil {
 		return nil, err
@@ -49,15 +50,22 @@ func (p place) docker(ctx context.Context) (*Engine, error) {
 	if err != nil {
 		return nil, badAddress(from, "correct the address of the Docker engine", "%v", err)
 	}
-	e, err := p.dockerAt(ctx, c)
+	switch {
+	case wait == 0:
+	case p.DockerStarts:
+		wait = dockerStartTime
+	case noSocket(c.DaemonHost()):
+		wait = 0
+	}
+	e, err := p.dockerAt(ctx, c, wait)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("no Docker engine answers at %s (%s): %w", c.DaemonHost(), from, err), c.Close())
 	}
 	return e, nil
 }
 
-func (p place) dockerAt(ctx context.Context, c *client.Client) (*Engine, error) {
-	if err := p.awaitDocker(ctx, c); err != nil {
+func (p place) dockerAt(ctx context.Context, c *client.Client, wait time.Duration) (*Engine, error) {
+	if err := p.awaitDocker(ctx, c, wait); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, explicitTime)
@@ -89,29 +97,35 @@ func (p place) dockerAt(ctx context.Context, c *client.Client) (*Engine, error) 
 // snapshotterLabel is on the worker of a Docker engine with the containerd store only.
 const snapshotterLabel = "org.mobyproject.buildkit.worker.snapshotter"
 
-// awaitDocker waits until the engine answers. One whose socket takes connections but does
-// not answer is starting; one that has no socket yet is waited for only where DockerStarts.
-func (p place) awaitDocker(ctx context.Context, c *client.Client) error {
-	limit := probeTime
-	if p.DockerStarts {
-		limit = dockerStartTime
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// awaitDocker asks until the engine answers or the time is over.
+func (p place) awaitDocker(ctx context.Context, c *client.Client, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, max(wait, probeTime))
 	defer cancel()
 	told := time.After(probeTime)
 	for {
-		_, err := c.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
-		if err == nil || !p.DockerStarts {
+		err := ping(ctx, c)
+		if err == nil || wait == 0 {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waited %s: %w", limit, err)
+			return fmt.Errorf("waited %s: %w", wait, err)
 		case <-told:
 			p.waiting("the Docker engine at " + c.DaemonHost())
 		case <-time.After(retryPause):
 		}
 	}
+}
+
+// ping asks once. An engine that is starting takes the connection and says nothing.
+func ping(ctx context.Context, c *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := c.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
+	if ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	return err
 }
 
 // dockerEndpoint finds the engine as the docker CLI does: DOCKER_HOST, the context that

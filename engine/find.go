@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -78,8 +77,7 @@ func (p place) named(ctx context.Context) (e *Engine, err error) {
 	case kind == Own:
 		e, err = startOwn(ctx, p.Options)
 	case kind == Docker:
-		p.DockerStarts = true // whoever asks for it knows that there is one
-		e, err = p.docker(ctx)
+		e, err = p.docker(ctx, explicitTime)
 	default:
 		e, err = running(ctx)
 	}
@@ -110,9 +108,7 @@ func (p place) search(ctx context.Context) (*Engine, error) {
 	if e, err := running(ctx); s.takes(ctx, e, err, "it is running") {
 		return e, nil
 	}
-	quick := p
-	quick.DockerStarts = false
-	docker, dockerErr := quick.docker(ctx)
+	docker, dockerErr := p.docker(ctx, 0)
 	classic := dockerErr == nil && docker.Images != nil
 	if !classic && s.takes(ctx, docker, dockerErr, "it is running, and no buildkitd is") {
 		return docker, nil
@@ -127,8 +123,7 @@ func (p place) search(ctx context.Context) (*Engine, error) {
 	}
 	// One that takes the connection and does not answer is starting.
 	if dockerErr != nil && (p.DockerStarts || errors.Is(dockerErr, context.DeadlineExceeded)) {
-		p.DockerStarts = true
-		docker, dockerErr = p.docker(ctx)
+		docker, dockerErr = p.docker(ctx, dockerStartTime)
 	}
 	if (classic || dockerErr == nil && docker != nil) && s.takes(ctx, docker, nil, "no other engine is running or could be started") {
 		return docker, nil
@@ -182,13 +177,17 @@ const (
 	explicitTime = 20 * time.Second
 )
 
+// noSocket tells that an address on this host leads to a socket that is not there.
+func noSocket(address string) bool {
+	path, ok := strings.CutPrefix(address, "unix://")
+	return ok && !exists(path)
+}
+
 // address is the buildkitd at an explicit address.
 func (p place) address(ctx context.Context) (*Engine, error) {
 	wait := explicitTime
-	if path, ok := strings.CutPrefix(p.Address, "unix://"); ok {
-		if _, err := os.Stat(path); err != nil {
-			wait = probeTime
-		}
+	if noSocket(p.Address) {
+		wait = probeTime
 	}
 	e, err := dial(ctx, p.Address, p.TLS, wait)
 	if err != nil {
@@ -205,7 +204,7 @@ type silentError struct {
 }
 
 func (e *silentError) Error() string {
-	return fmt.Sprintf("%s: no engine answers at %s: %v", e.options.AddressFrom, e.options.Address, e.err)
+	return fmt.Sprintf("%s: no engine answers at %s: %v", e.options.AddressFrom, shown(e.options.Address), e.err)
 }
 
 func (e *silentError) Unwrap() error { return e.err }

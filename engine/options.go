@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -106,7 +107,7 @@ func (o Options) split() ([]place, error) {
 		name, address, _ := strings.Cut(part, "=")
 		p, err := platforms.Parse(strings.TrimSpace(name))
 		if err != nil {
-			return nil, badAddress(o.AddressFrom, "write linux/amd64=ADDRESS,linux/arm64=ADDRESS", "%q names no platform: %v", part, err)
+			return nil, badAddress(o.AddressFrom, "write linux/amd64=ADDRESS,linux/arm64=ADDRESS", "%q names no platform: %v", shown(part), err)
 		}
 		one := place{Options: o, platform: platforms.Format(platforms.Normalize(p))}
 		one.Address = strings.TrimSpace(address)
@@ -132,6 +133,11 @@ func (o Options) kind() (Kind, bool) {
 	}
 }
 
+var password = regexp.MustCompile(`(://[^/:@]*):[^/@]*@`)
+
+// shown is an address without a password that somebody put there.
+func shown(address string) string { return password.ReplaceAllString(address, "$1:REDACTED@") }
+
 // schemes are those that are reached without another program.
 var schemes = []string{"unix", "tcp", "npipe"}
 
@@ -141,22 +147,22 @@ func (o Options) checkAddress() error {
 	}
 	u, err := url.Parse(o.Address)
 	if err != nil || !strings.Contains(o.Address, "://") {
-		return badAddress(o.AddressFrom, addressRemedy, "%q is no engine address", o.Address)
+		return badAddress(o.AddressFrom, addressRemedy, "%q is no engine address", shown(o.Address))
 	}
 	for _, s := range schemes {
 		if u.Scheme == s {
 			if u.Host == "" && u.Path == "" {
-				return badAddress(o.AddressFrom, addressRemedy, "%q names no place", o.Address)
+				return badAddress(o.AddressFrom, addressRemedy, "%q names no place", shown(o.Address))
 			}
 			return nil
 		}
 	}
 	helper, err := connhelper.GetConnectionHelper(o.Address)
 	if err != nil {
-		return badAddress(o.AddressFrom, addressRemedy, "%q: %v", o.Address, err)
+		return badAddress(o.AddressFrom, addressRemedy, "%q: %v", shown(o.Address), err)
 	}
 	if helper == nil {
-		return badAddress(o.AddressFrom, addressRemedy, "%q: an engine is not reached by %s://", o.Address, u.Scheme)
+		return badAddress(o.AddressFrom, addressRemedy, "%q: an engine is not reached by %s://", shown(o.Address), u.Scheme)
 	}
 	return nil
 }
