@@ -37,8 +37,8 @@ func Mirror(mirror string) Option {
 func (o options) config(k Kind, key string) ([]byte, error) {
 	c := map[string]any{
 		"deprecated-key-path": key,
-		"features": map[string]bool{"buildkit": true, "containerd-snapshotter": k.Snapshotter()},
-		"builder":  map[string]any{"gc": map[string]any{"enabled": false}},
+		"features":            map[string]bool{"buildkit": true, "containerd-snapshotter": k.Snapshotter()},
+		"builder":             map[string]any{"gc": map[string]any{"enabled": false}},
 	}
 	if o.insecure != nil {
 		c["insecure-registries"] = o.insecure
