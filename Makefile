@@ -6,9 +6,13 @@ GOOS := $(shell $(GO) env GOOS)
 CC := $(shell CGO_ENABLED=1 $(GO) env CC)
 MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod tools/*/go.mod)))
 BUILDKIT = $(shell sed -n 's|.*github.com/moby/buildkit \(v[^ ]*\).*|\1|p' tools/engine/go.mod)
+MOBY = $(shell sed -n 's|.*github.com/moby/moby/v2 v\([^ ]*\).*|\1|p' tools/docker/go.mod)
 
 # buildkitd runs on Linux only; elsewhere the tests that need it are left out.
 ENGINE := $(if $(filter linux,$(GOOS)),$(addprefix $(TOOLS)/,buildkitd runc buildkit-runc))
+BUILDCTL := $(if $(filter linux,$(GOOS)),$(TOOLS)/buildctl)
+# Docker engines are for root on Linux.
+DOCKER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),docker-engines)
 LINT := $(addprefix $(TOOLS)/,staticcheck depguard govulncheck)
 
 # No C but for runc and the race detector, and the same flags everywhere: what
@@ -17,7 +21,7 @@ export CGO_ENABLED := 0
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build tools demo test race check bench docs clean \
+.PHONY: help build tools docker-engines demo test race check bench docs clean \
 	fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine
 
 help: ## list the targets
@@ -28,18 +32,24 @@ build: ## build slipway and slipway-sandbox into bin/
 
 tools: $(ENGINE) ## build the pinned BuildKit daemon and runc into .tools/bin/
 
+# Tests alone need them. .tools/docker comes from Go modules, .tools/docker-classic
+# from the packages of Debian and its like.
+docker-engines: $(addprefix .tools/docker/,dockerd containerd containerd-shim-runc-v2) .tools/docker-classic/unpacked
+
 demo: build tools ## build examples/ against a sandbox: no AWS account, no Docker
 	./examples/demo.sh
 
-# Whatever the outcome, what could not run is said last, where it is read.
-test: tools ## run all tests, those against a real BuildKit daemon included
+# Whatever the outcome, what could not run is said last, where it is read. That
+# goes for Docker engines that cannot be had, too: -k gets what can.
+test: tools $(BUILDCTL) ## run all tests, those against real BuildKit daemons and Docker engines included
+	@$(if $(DOCKER),$(MAKE) --no-print-directory -k $(DOCKER) || echo "make test: going on without")
 	@status=0; set -x; \
 	$(GO) test ./... || status=1; \
 	(cd tools/engine && $(GO) test ./buildkit-runc) || status=1; \
 	$(GO) run ./internal/enginetest/cmd/leftout || status=1; \
 	exit $$status
 
-race: tools ## run all tests under the race detector (slow)
+race: tools $(BUILDCTL) ## run all tests under the race detector (slow)
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 check: fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine ## check format, lint, imports, docs, modules, races
@@ -88,7 +98,7 @@ vulnerabilities: $(TOOLS)/govulncheck
 # needs no daemon: with it the two would take longer than CI has; make race
 # does that.
 race-without-engine:
-	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd $(GO) test -race ./...
+	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd SLIPWAY_TEST_DOCKER=/nowhere $(GO) test -race ./...
 
 # The pinned programs, built anew only when their module changes. go build may
 # leave an unchanged file alone, so touch tells make that it is current.
@@ -98,6 +108,10 @@ $(TOOLS)/buildkitd: tools/engine/go.mod tools/engine/go.sum
 		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/buildkitd
 	@touch $@
 
+$(TOOLS)/buildctl: tools/engine/go.mod tools/engine/go.sum
+	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/moby/buildkit/cmd/buildctl
+	@touch $@
+
 $(TOOLS)/runc: tools/engine/go.mod tools/engine/go.sum
 	@command -v $(firstword $(CC)) >/dev/null || { echo "make tools: no C compiler ($(CC)); runc needs one: install gcc or clang, or set CC"; exit 1; }
 	cd tools/engine && CGO_ENABLED=1 $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/opencontainers/runc
@@ -105,6 +119,19 @@ $(TOOLS)/runc: tools/engine/go.mod tools/engine/go.sum
 
 $(TOOLS)/buildkit-runc: tools/engine/buildkit-runc/main.go tools/engine/go.mod
 	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ ./buildkit-runc
+	@touch $@
+
+# What containers, other than Docker's, would need is left out.
+.tools/docker/dockerd: PACKAGE := github.com/moby/moby/v2/cmd/dockerd
+.tools/docker/containerd: PACKAGE := -tags 'no_cri no_devmapper no_zfs' github.com/containerd/containerd/v2/cmd/containerd
+.tools/docker/containerd-shim-runc-v2: PACKAGE := github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
+.tools/docker/%: tools/docker/go.mod tools/docker/go.sum
+	cd tools/docker && $(GO) build -ldflags '-s -w -X github.com/moby/moby/v2/dockerversion.Version=$(MOBY)' \
+		-o $(CURDIR)/$@ $(PACKAGE)
+	@touch $@
+
+.tools/docker-classic/unpacked: tools/docker/unpack.sh
+	tools/docker/unpack.sh $(CURDIR)/$(@D)
 	@touch $@
 
 $(TOOLS)/staticcheck: PACKAGE := honnef.co/go/tools/cmd/staticcheck

@@ -6,17 +6,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"sync"
 	"testing"
+
+	"slipway/internal/daemontest"
 )
 
 // ErrUnavailable is what Available's errors wrap.
 var ErrUnavailable = errors.New("no BuildKit daemon can run here")
-
-// workDir is where the test binary was started; tests may change directory.
-var workDir, _ = os.Getwd()
 
 // Available says why no daemon can run here: a missing binary, a system other
 // than Linux, no right to mount. The error wraps ErrUnavailable.
@@ -40,24 +38,13 @@ func look() error {
 
 // Required tells whether tests must fail where no daemon can run, which they
 // do when SLIPWAY_REQUIRE_ENGINE is 1.
-func Required() bool { return os.Getenv("SLIPWAY_REQUIRE_ENGINE") == "1" }
+func Required() bool { return daemontest.Required() }
 
 // Require leaves the test out where no daemon can run, saying so, or fails it
 // where Required.
 func Require(t testing.TB) {
 	t.Helper()
-	require(t, Available(), Required())
-}
-
-func require(t testing.TB, unavailable error, required bool) {
-	t.Helper()
-	switch {
-	case unavailable == nil:
-	case required:
-		t.Fatalf("SLIPWAY_REQUIRE_ENGINE=1: %v", unavailable)
-	default:
-		t.Skipf("LEFT OUT: %v", unavailable)
-	}
+	daemontest.Require(t, Available(), Required())
 }
 
 // binaries returns the daemon's path: $SLIPWAY_TEST_BUILDKITD, else
@@ -66,11 +53,11 @@ func require(t testing.TB, unavailable error, required bool) {
 func binaries() (string, error) {
 	bin := os.Getenv("SLIPWAY_TEST_BUILDKITD")
 	if bin == "" {
-		root, err := moduleRoot(workDir)
+		tools, err := daemontest.Tools()
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%w: set SLIPWAY_TEST_BUILDKITD", err)
 		}
-		bin = filepath.Join(root, ".tools", "bin", "buildkitd")
+		bin = filepath.Join(tools, "bin", "buildkitd")
 	}
 	if _, err := os.Stat(bin); err != nil {
 		return "", fmt.Errorf("%w (`make tools` builds it)", err)
@@ -81,18 +68,4 @@ func binaries() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no runc in %s or PATH (`make tools` builds it)", filepath.Dir(bin))
-}
-
-var moduleLine = regexp.MustCompile(`(?m)^module slipway$`)
-
-// moduleRoot climbs from dir to the directory of Slipway's go.mod.
-func moduleRoot(dir string) (string, error) {
-	for d := dir; ; d = filepath.Dir(d) {
-		if mod, err := os.ReadFile(filepath.Join(d, "go.mod")); err == nil && moduleLine.Match(mod) {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("%s is not in Slipway's source: set SLIPWAY_TEST_BUILDKITD", dir)
-		}
-	}
 }

@@ -6,14 +6,14 @@ package enginetest
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/moby/buildkit/client"
+
+	"slipway/internal/daemontest"
 )
 
 const (
@@ -34,7 +34,7 @@ type Engine struct {
 	dir     string // socket, configuration and, unless kept, the root
 	root    string
 	options options
-	daemon  *daemon
+	daemon  *daemontest.Daemon
 }
 
 // Start starts a daemon for this test alone and stops it when the test ends.
@@ -89,17 +89,17 @@ func (e *Engine) Empty(t testing.TB) {
 
 // Renew is Empty without a test around it. After an error no daemon runs.
 func (e *Engine) Renew(ctx context.Context) error {
-	return e.again(ctx, func() error { return removeAll(e.root) })
+	return e.again(ctx, func() error { return daemontest.RemoveAll(e.root) })
 }
 
 // Log returns what the daemon has written since it was last started.
-func (e *Engine) Log() string { return e.daemon.log.String() }
+func (e *Engine) Log() string { return e.daemon.Log() }
 
 // PID is the daemon's process, for tests that kill it.
-func (e *Engine) PID() int { return e.daemon.cmd.Process.Pid }
+func (e *Engine) PID() int { return e.daemon.PID() }
 
 func (e *Engine) again(ctx context.Context, between func() error) error {
-	if err := e.daemon.stop(); err != nil {
+	if err := e.daemon.Stop(stopLimit); err != nil {
 		return err
 	}
 	if err := between(); err != nil {
@@ -112,7 +112,7 @@ func (e *Engine) again(ctx context.Context, between func() error) error {
 // look at Available first and call Close at the end. The context bounds the
 // start alone.
 func Launch(ctx context.Context, opts ...Option) (*Engine, error) {
-	dir, err := shortTempDir()
+	dir, err := daemontest.Dir("engine-")
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func Launch(ctx context.Context, opts ...Option) (*Engine, error) {
 		e.root = e.options.root
 	}
 	if err := e.run(ctx); err != nil {
-		return nil, errors.Join(err, removeAll(dir))
+		return nil, errors.Join(err, daemontest.RemoveAll(dir))
 	}
 	return e, nil
 }
@@ -140,8 +140,8 @@ func (e *Engine) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	if err := d.waitReady(ctx, e.Addr); err != nil {
-		return errors.Join(fmt.Errorf("%w; its log:\n%s", err, d.log.String()), d.stop())
+	if err := d.WaitReady(ctx, func(ctx context.Context) error { return ask(ctx, e.Addr) }); err != nil {
+		return errors.Join(err, d.Stop(stopLimit))
 	}
 	e.daemon = d
 	return nil
@@ -150,30 +150,5 @@ func (e *Engine) run(ctx context.Context) error {
 // Close stops the daemon and removes what it left, but not a kept root. It is
 // for an engine from Launch; the others are closed with their tests.
 func (e *Engine) Close() error {
-	return errors.Join(e.daemon.stop(), removeAll(e.dir))
-}
-
-// removeAll removes also directories of images that an ordinary user may not
-// write to.
-func removeAll(dir string) error {
-	if os.RemoveAll(dir) == nil {
-		return nil
-	}
-	filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
-		if d != nil && d.IsDir() {
-			os.Chmod(path, 0o700) // if that fails, so will the removal below
-		}
-		return nil
-	})
-	return os.RemoveAll(dir)
-}
-
-// shortTempDir makes a directory whose sockets stay under the 108 bytes that
-// Linux allows, also where TMPDIR is long.
-func shortTempDir() (string, error) {
-	parent := os.TempDir()
-	if len(parent) > 60 {
-		parent = "/tmp"
-	}
-	return os.MkdirTemp(parent, "engine-")
+	return errors.Join(e.daemon.Stop(stopLimit), daemontest.RemoveAll(e.dir))
 }

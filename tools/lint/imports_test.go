@@ -40,6 +40,13 @@ func offences() []offence {
 		{"cmd/slipway-sandbox/sandbox.go", "slipway/internal/sandbox", ""},
 		{"cmd/engine.go", "slipway/internal/enginetest", "for tests only"},
 		{"cmd/engine_test.go", "slipway/internal/enginetest", ""},
+		{"cmd/docker.go", "slipway/internal/dockertest", "for tests only"},
+		{"cmd/docker_test.go", "slipway/internal/dockertest", ""},
+		{"build/docker.go", "slipway/internal/dockertest", "for tests only"},
+		{"internal/enginetest/cmd/leftout/docker.go", "slipway/internal/dockertest", ""},
+		{"build/daemon.go", "slipway/internal/daemontest", "for tests only"},
+		{"internal/enginetest/daemon.go", "slipway/internal/daemontest", ""},
+		{"internal/dockertest/daemon.go", "slipway/internal/daemontest", ""},
 	}
 	for _, from := range stages {
 		list = append(list, offence{from + "/cmd.go", "slipway/cmd", upwards})
@@ -64,7 +71,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "internal/sandbox", "internal/enginetest"}, stages...) {
+	for _, p := range append([]string{"cmd", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

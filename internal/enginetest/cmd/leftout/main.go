@@ -1,7 +1,7 @@
 // Command leftout says aloud which tests `make test` could not run, and why. It looks
 // for what the tests themselves look for, since the output of a test that was left out
 // is seen by nobody, and a cached one is not even printed. It prints nothing where all
-// is there, and fails where a BuildKit daemon is missing but SLIPWAY_REQUIRE_ENGINE is 1.
+// is there, and fails where an engine is missing but SLIPWAY_REQUIRE_ENGINE is 1.
 package main
 
 import (
@@ -14,11 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"slipway/internal/dockertest"
 	"slipway/internal/enginetest"
 )
 
 func main() {
-	os.Exit(report(os.Stderr, gaps(), enginetest.Required()))
+	os.Exit(report(os.Stderr, gaps()))
 }
 
 // gap is a set of tests that cannot run here.
@@ -26,19 +27,26 @@ type gap struct {
 	tests string
 	// why is nil where they can.
 	why error
-	// engine marks the tests that SLIPWAY_REQUIRE_ENGINE insists on.
-	engine bool
+	// required marks the tests that must not be left out here.
+	required bool
 }
 
 func gaps() []gap {
 	cli := []string{"/usr/bin/aws", "aws"}
 	return []gap{
-		{"every test against a real BuildKit daemon", enginetest.Available(), true},
+		{"every test against a real BuildKit daemon", enginetest.Available(), enginetest.Required()},
+		docker("tests against the distribution's Docker engine, with the classic store", dockertest.Classic),
+		docker("tests against a current Docker engine, with the containerd store", dockertest.ContainerdStore),
+		docker("tests against a current Docker engine, with the classic store", dockertest.CurrentClassic),
 		{"the sandbox's answers checked by the AWS CLI, against Amazon's own models", awsCLI(cli), false},
 		{"the sandbox's service deployments and revisions checked by the AWS CLI", newAWSCLI(cli), false},
 		{"the sandbox held against moto, which imitates the same services", moto(), false},
 		{"builds from a remote git context", gitServer(), false},
 	}
+}
+
+func docker(tests string, k dockertest.Kind) gap {
+	return gap{tests, dockertest.Available(k), dockertest.Required(k)}
 }
 
 // awsCLI looks for version 2, as Debian's awscli is.
@@ -85,7 +93,7 @@ func gitServer() error {
 }
 
 // report returns the exit code.
-func report(w io.Writer, gaps []gap, required bool) int {
+func report(w io.Writer, gaps []gap) int {
 	code := 0
 	var out strings.Builder
 	for _, g := range gaps {
@@ -93,7 +101,7 @@ func report(w io.Writer, gaps []gap, required bool) int {
 			continue
 		}
 		fmt.Fprintf(&out, "* LEFT OUT: %s\n* %v\n", g.tests, g.why)
-		if g.engine && required {
+		if g.required {
 			code = 1
 		}
 	}

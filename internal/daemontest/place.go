@@ -1,0 +1,75 @@
+package daemontest
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Dir makes a directory whose sockets stay under the 108 bytes that Linux
+// allows, also where TMPDIR is long.
+func Dir(prefix string) (string, error) {
+	parent := os.TempDir()
+	if len(parent) > 60 {
+		parent = "/tmp"
+	}
+	return os.MkdirTemp(parent, prefix)
+}
+
+// RemoveAll removes also directories of images that an ordinary user may not
+// write to.
+func RemoveAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
+		if d != nil && d.IsDir() {
+			os.Chmod(path, 0o700) // if that fails, so will the removal below
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
+
+// Environment leaves out what would make a daemon behave otherwise on one
+// machine than on another. It looks for programs in bins first, and leaves its
+// files in dir.
+func Environment(dir string, bins ...string) []string {
+	env := []string{
+		"PATH=" + strings.Join(append(bins, os.Getenv("PATH")), string(os.PathListSeparator)),
+		"HOME=" + dir, "TMPDIR=" + dir, "XDG_RUNTIME_DIR=" + dir,
+	}
+	for _, e := range os.Environ() {
+		name, _, _ := strings.Cut(e, "=")
+		if strings.HasSuffix(strings.ToLower(name), "_proxy") || strings.HasPrefix(name, "SSL_CERT_") {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+// workDir is where the test binary was started; tests may change directory.
+var workDir, _ = os.Getwd()
+
+// Tools is .tools in the root of Slipway's source, in which the tests run.
+func Tools() (string, error) {
+	root, err := moduleRoot(workDir)
+	return filepath.Join(root, ".tools"), err
+}
+
+var moduleLine = regexp.MustCompile(`(?m)^module slipway$`)
+
+// moduleRoot climbs from dir to the directory of Slipway's go.mod.
+func moduleRoot(dir string) (string, error) {
+	for d := dir; ; d = filepath.Dir(d) {
+		if mod, err := os.ReadFile(filepath.Join(d, "go.mod")); err == nil && moduleLine.Match(mod) {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("%s is not in Slipway's source", dir)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package dockertest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"slipway/internal/daemontest"
+)
+
+// ErrUnavailable is what Available's errors wrap.
+var ErrUnavailable = errors.New("no Docker engine of this kind can run here")
+
+var available = [...]func() error{
+	Classic:         sync.OnceValue(func() error { return look(Classic) }),
+	ContainerdStore: sync.OnceValue(func() error { return look(ContainerdStore) }),
+	CurrentClassic:  sync.OnceValue(func() error { return look(CurrentClassic) }),
+}
+
+// Available says why no engine of the kind can run here: a missing binary, a
+// system other than Linux, no right to mount. The error wraps ErrUnavailable.
+func Available(k Kind) error { return available[k]() }
+
+func look(k Kind) error {
+	if err := lookFor(k); err != nil {
+		return fmt.Errorf("%w (%s): %w", ErrUnavailable, k, err)
+	}
+	return nil
+}
+
+func lookFor(k Kind) error {
+	if err := host(); err != nil {
+		return err
+	}
+	p, err := find(k)
+	if err != nil {
+		return err
+	}
+	return probe(p)
+}
+
+func host() error {
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("dockerd runs on Linux, this is %s", runtime.GOOS)
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("dockerd with its overlay stores is run by root only")
+	}
+	return nil
+}
+
+// Required tells whether tests must fail where no engine of the kind can run:
+// when SLIPWAY_REQUIRE_ENGINE is 1, where `make docker-engines` can be expected
+// to have brought one.
+func Required(k Kind) bool {
+	if !daemontest.Required() || host() != nil {
+		return false
+	}
+	_, err := exec.LookPath("apt-get")
+	return k != Classic || err == nil
+}
+
+// Require leaves the test out where no engine of the kind can run, saying so,
+// or fails it where Required.
+func Require(t testing.TB, k Kind) {
+	t.Helper()
+	daemontest.Require(t, Available(k), Required(k))
+}
+
+// programs are what an engine is made of.
+type programs struct {
+	dockerd string
+	// bins are where dockerd finds containerd, its shim and runc.
+	bins []string
+	// libs are shared libraries that the system may lack.
+	libs []string
+}
+
+// find looks in $SLIPWAY_TEST_DOCKER, else in .tools in the module's root, for
+// docker-classic, in which Debian's packages are unpacked, and docker, for
+// what is built of Go modules. Where there are no packages to unpack, Classic
+// takes the dockerd in PATH.
+func find(k Kind) (programs, error) {
+	dir := os.Getenv("SLIPWAY_TEST_DOCKER")
+	system := dir == ""
+	if system {
+		var err error
+		if dir, err = daemontest.Tools(); err != nil {
+			return programs{}, fmt.Errorf("%w: set SLIPWAY_TEST_DOCKER", err)
+		}
+	}
+	p := packaged(filepath.Join(dir, "docker-classic"))
+	if k != Classic {
+		p = built(filepath.Join(dir, "docker"), p, filepath.Join(dir, "bin"))
+		return p, p.missing("containerd", "containerd-shim-runc-v2", "runc")
+	}
+	err := p.missing("containerd", "runc")
+	if err != nil && system {
+		if bin, lookErr := exec.LookPath("dockerd"); lookErr == nil {
+			return programs{dockerd: bin}, nil
+		}
+	}
+	return p, err
+}
+
+func packaged(dir string) programs {
+	p := programs{
+		dockerd: filepath.Join(dir, "usr", "sbin", "dockerd"),
+		bins:    []string{filepath.Join(dir, "usr", "sbin"), filepath.Join(dir, "usr", "bin")},
+	}
+	for _, pattern := range []string{"lib/*-linux-*", "usr/lib/*-linux-*"} {
+		dirs, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is well-formed
+		p.libs = append(p.libs, dirs...)
+	}
+	return p
+}
+
+// built prefers a runc with seccomp, as distributions have it, to the one in
+// bin: containers, other than build steps, do not start without.
+func built(dir string, packaged programs, bin string) programs {
+	bins := append([]string{dir}, packaged.bins...)
+	if _, err := exec.LookPath("runc"); err != nil {
+		bins = append(bins, bin)
+	}
+	return programs{dockerd: filepath.Join(dir, "dockerd"), bins: bins, libs: packaged.libs}
+}
+
+func (p programs) missing(others ...string) error {
+	if _, err := os.Stat(p.dockerd); err != nil {
+		return fmt.Errorf("%w (`make docker-engines` brings it)", err)
+	}
+	for _, name := range others {
+		if !p.has(name) {
+			return fmt.Errorf("no %s beside %s (`make docker-engines` brings it)", name, p.dockerd)
+		}
+	}
+	return nil
+}
+
+func (p programs) has(name string) bool {
+	for _, dir := range p.bins {
+		if _, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+package dockertest
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	t.Setenv("SLIPWAY_TEST_DOCKER", dir)
+	steps := []struct{ program, classic, current string }{
+		{"", "docker-classic/usr/sbin/dockerd", "docker/dockerd"},
+		{"docker-classic/usr/sbin/dockerd", "no containerd", "docker/dockerd"},
+		{"docker-classic/usr/bin/containerd", "no runc", "docker/dockerd"},
+		{"docker/dockerd", "no runc", "no containerd-shim-runc-v2"},
+		{"docker/containerd-shim-runc-v2", "no runc", "no runc"},
+		{"bin/runc", "no runc", ""},
+		{"docker-classic/usr/sbin/runc", "", ""},
+	}
+	for _, s := range steps {
+		if s.program != "" {
+			writeProgram(t, filepath.Join(dir, s.program))
+		}
+		for k, want := range map[Kind]string{Classic: s.classic, ContainerdStore: s.current, CurrentClassic: s.current} {
+			_, err := find(k)
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("with %q, %s: %v, want %q", s.program, k, err, want)
+			}
+		}
+	}
+}
+
+// The runc with seccomp comes first; libraries are looked for beside it.
+func TestFindPrefersPackaged(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	t.Setenv("SLIPWAY_TEST_DOCKER", dir)
+	for _, p := range []string{"docker-classic/usr/sbin/runc", "docker/dockerd", "docker/containerd", "docker/containerd-shim-runc-v2", "bin/runc"} {
+		writeProgram(t, filepath.Join(dir, p))
+	}
+	libs := filepath.Join(dir, "docker-classic", "usr", "lib", "riscv64-linux-gnu")
+	if err := os.MkdirAll(libs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p, err := find(ContainerdStore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := strings.Join(p.bins, " ")
+	if packaged, own := strings.Index(order, "docker-classic/usr/sbin"), strings.Index(order, "/bin/"); packaged < 0 || own >= 0 && own < packaged {
+		t.Errorf("programs are looked for in %s", order)
+	}
+	if len(p.libs) != 1 || p.libs[0] != libs {
+		t.Errorf("libraries are looked for in %q", p.libs)
+	}
+}
+
+func TestRequired(t *testing.T) {
+	if host() != nil {
+		t.Setenv("SLIPWAY_REQUIRE_ENGINE", "1")
+		if Required(ContainerdStore) {
+			t.Error("it insists on an engine that cannot run here")
+		}
+		return
+	}
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	for _, c := range []struct {
+		env              string
+		apt              bool
+		classic, current bool
+	}{
+		{"0", false, false, false},
+		{"1", false, false, true},
+		{"0", true, false, false},
+		{"1", true, true, true},
+	} {
+		t.Setenv("SLIPWAY_REQUIRE_ENGINE", c.env)
+		if c.apt {
+			writeProgram(t, filepath.Join(bin, "apt-get"))
+		}
+		if got := Required(Classic); got != c.classic {
+			t.Errorf("%+v: classic is required: %v", c, got)
+		}
+		if got := Required(CurrentClassic); got != c.current {
+			t.Errorf("%+v: current is required: %v", c, got)
+		}
+	}
+}
+
+// A daemon that cannot start is an error with its log, and leaves nothing.
+func TestLaunchFails(t *testing.T) {
+	Require(t, ContainerdStore)
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	_, err := Launch(t.Context(), ContainerdStore, Insecure("no/registry"))
+	if err == nil || !strings.Contains(err.Error(), "no/registry") {
+		t.Errorf("the error is %v", err)
+	}
+	left, err := os.ReadDir(tmp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// What cannot be started is found out before a test needs it.
+func TestProbe(t *testing.T) {
+	if err := host(); err != nil {
+		if !errors.Is(look(Classic), ErrUnavailable) {
+			t.Error("it is available here?")
+		}
+		return
+	}
+	broken := filepath.Join(t.TempDir(), "dockerd")
+	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no lib >&2\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := probe(programs{dockerd: broken}); err == nil || !strings.Contains(err.Error(), "no lib") {
+		t.Errorf("of a broken dockerd it says %v", err)
+	}
+}
+
+func writeProgram(t *testing.T, path string) {
+	t.Helper()
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,134 @@
+// Package dockertest gives tests real Docker engines: the distribution's and a
+// current one, each with its own containerd, data and socket, and gone without
+// a trace at the end. Where one cannot run, a test is left out aloud.
+package dockertest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"slipway/internal/daemontest"
+)
+
+const (
+	// startLimit is how long an engine may take until it answers.
+	startLimit = time.Minute
+	// stopLimit is how long an engine may take to end after SIGTERM, before
+	// SIGKILL. It gives its containers 10 s of that.
+	stopLimit = 20 * time.Second
+)
+
+// Engine is a Docker engine that belongs to the tests. Its methods are not
+// meant for several goroutines at once; the engine behind it serves any number.
+type Engine struct {
+	// Kind is what was asked for.
+	Kind Kind
+	// Host is where the engine listens, as DOCKER_HOST wants it: "unix://…".
+	// It stays the same over Stop and Run.
+	Host string
+	// TLSHost is the engine's second address, "tcp://127.0.0.1:…", and CertDir
+	// what DOCKER_CERT_PATH wants for it: a directory with ca.pem, cert.pem and
+	// key.pem. Both are empty without the option TLS.
+	TLSHost, CertDir string
+
+	dir     string
+	options options
+	daemon  *daemontest.Daemon // nil while it does not run
+	log     string             // of the runs before
+}
+
+// Start starts an engine for this test alone and stops it when the test ends.
+// It calls Require first, so a test need not. The engine's log is shown if the
+// test fails.
+func Start(t testing.TB, k Kind, opts ...Option) *Engine {
+	t.Helper()
+	Require(t, k)
+	e, err := Launch(t.Context(), k, opts...)
+	if err != nil {
+		t.Fatalf("starting the Docker engine (%s): %v", k, err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("stopping the Docker engine (%s): %v", k, err)
+		}
+		if t.Failed() {
+			t.Logf("log of the Docker engine (%s):\n%s", k, e.Log())
+		}
+	})
+	return e
+}
+
+// Launch starts an engine that no test owns: look at Available first and call
+// Close at the end. The context bounds the start alone.
+func Launch(ctx context.Context, k Kind, opts ...Option) (*Engine, error) {
+	dir, err := daemontest.Dir("docker-")
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Kind: k, Host: "unix://" + filepath.Join(dir, "docker.sock"), dir: dir}
+	for _, o := range opts {
+		o(&e.options)
+	}
+	if err := e.prepare(); err != nil {
+		return nil, errors.Join(err, daemontest.RemoveAll(dir))
+	}
+	if err := e.Run(ctx); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
+}
+
+// prepare writes what the daemon reads.
+func (e *Engine) prepare() error {
+	config, err := e.options.config(e.Kind, filepath.Join(e.dir, "key.json"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(e.dir, "daemon.json"), config, 0o600); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(e.dir, "private"), 0o700); err != nil {
+		return err
+	}
+	if !e.options.tls {
+		return nil
+	}
+	if e.TLSHost, err = freePort(); err != nil {
+		return err
+	}
+	e.CertDir = filepath.Join(e.dir, "certs")
+	return writeCerts(e.CertDir, filepath.Join(e.dir, "server"))
+}
+
+// Stop ends the daemon and keeps its images and cache, until Run.
+func (e *Engine) Stop() error {
+	if e.daemon == nil {
+		return nil
+	}
+	err := e.daemon.Stop(stopLimit)
+	e.log += e.daemon.Log()
+	e.daemon = nil
+	return err
+}
+
+// Log returns what the engine has written.
+func (e *Engine) Log() string {
+	if e.daemon == nil {
+		return e.log
+	}
+	return e.log + e.daemon.Log()
+}
+
+// PID is the daemon's process, for tests that kill it. Its containerd, shims
+// and containers go with it.
+func (e *Engine) PID() int { return e.daemon.PID() }
+
+// Close stops the engine and removes what it left. It is for an engine from
+// Launch; the others are closed with their tests.
+func (e *Engine) Close() error {
+	return errors.Join(e.Stop(), e.removeCgroups(), daemontest.RemoveAll(e.dir))
+}

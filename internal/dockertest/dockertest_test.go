@@ -1,0 +1,227 @@
+package dockertest_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/entitlements"
+	"github.com/moby/moby/client"
+	"github.com/tonistiigi/fsutil"
+
+	"slipway/internal/dockertest"
+)
+
+func TestMain(m *testing.M) { os.Exit(dockertest.StopAfter(m).Run()) }
+
+// each runs the test against an engine of each kind.
+func each(t *testing.T, test func(*testing.T, dockertest.Kind)) {
+	for _, k := range dockertest.Kinds {
+		t.Run(k.String(), func(t *testing.T) { test(t, k) })
+	}
+}
+
+// solve builds the Dockerfile in dir to a directory and returns that.
+func solve(t *testing.T, e *dockertest.Engine, dir string) string {
+	t.Helper()
+	tree, err := fsutil.NewFS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	status := make(chan *buildkit.SolveStatus)
+	go func() {
+		for s := range status {
+			for _, l := range s.Logs {
+				t.Logf("%s", l.Data)
+			}
+		}
+	}()
+	_, err = e.BuildKit(t).Solve(t.Context(), nil, buildkit.SolveOpt{
+		Frontend:            "dockerfile.v0",
+		FrontendAttrs:       map[string]string{"force-network-mode": "host"},
+		AllowedEntitlements: []string{string(entitlements.EntitlementNetworkHost)},
+		LocalMounts:         map[string]fsutil.FS{"context": tree, "dockerfile": tree},
+		Exports:             []buildkit.ExportEntry{{Type: buildkit.ExporterLocal, OutputDir: out}},
+	}, status)
+	if err != nil {
+		t.Fatalf("building: %v\n%s", err, e.Log())
+	}
+	return out
+}
+
+func project(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Each kind is what it is called: tests of what a store cannot do would prove
+// nothing on another.
+func TestStores(t *testing.T) {
+	each(t, func(t *testing.T, k dockertest.Kind) {
+		e := dockertest.Shared(t, k)
+		info, err := e.Docker(t).Info(t.Context(), client.InfoOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("Docker engine %s, API %s, driver %s", info.Info.ServerVersion, e.Docker(t).ClientVersion(), info.Info.Driver)
+		inContainerd := slices.Contains(info.Info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
+		if inContainerd != k.Snapshotter() {
+			t.Errorf("the driver is %s, %v", info.Info.Driver, info.Info.DriverStatus)
+		}
+		if !k.Snapshotter() && info.Info.Driver != "overlay2" {
+			t.Errorf("the driver is %s", info.Info.Driver)
+		}
+		if again := dockertest.Shared(t, k); again != e {
+			t.Error("the second call started another engine")
+		}
+	})
+}
+
+func TestBuildsCopy(t *testing.T) {
+	each(t, func(t *testing.T, k dockertest.Kind) {
+		e := dockertest.Shared(t, k)
+		out := solve(t, e, project(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /b\n", "a": "one\n"}))
+		if got := content(t, filepath.Join(out, "b")); got != "one\n" {
+			t.Errorf("/b holds %q", got)
+		}
+	})
+}
+
+// A RUN proves that runc and its cgroups work.
+func TestRuns(t *testing.T) {
+	each(t, func(t *testing.T, k dockertest.Kind) {
+		e := dockertest.Shared(t, k)
+		out := solve(t, e, stepProject(t, "/step", "/result"))
+		if got := content(t, filepath.Join(out, "result")); got != "ran" {
+			t.Errorf("/result holds %q", got)
+		}
+	})
+}
+
+// stepProject is a Dockerfile with one RUN of a program that writes "ran" to
+// the file it is given.
+func stepProject(t *testing.T, command ...string) string {
+	t.Helper()
+	run, err := json.Marshal(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := project(t, map[string]string{
+		"Dockerfile": "FROM scratch\nCOPY step /step\nRUN " + string(run) + "\n",
+		"main.go": `package main
+
+import "os"
+
+func main() {
+	if err := os.WriteFile(os.Args[1], []byte("ran"), 0o644); err != nil {
+		os.Stderr.WriteString(err.Error())
+		os.Exit(1)
+	}
+}
+`,
+	})
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "step"), filepath.Join(dir, "main.go"))
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if b, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("compiling the step: %v\n%s", err, b)
+	}
+	return dir
+}
+
+// outside is where daemons write whatever they are told.
+var outside = []string{"/etc/docker", "/opt/containerd", "/run/containerd", "/run/docker", "/run/runc", "/var/lib/docker", "/var/lib/containerd"}
+
+func present(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
+		_, err := os.Stat(p)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// After a test, neither a process nor mounts nor files are left, be it that
+// the daemon was stopped or killed.
+func TestStartLeavesNothing(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		each(t, func(t *testing.T, k dockertest.Kind) {
+			dockertest.Require(t, k)
+			before := present(outside)
+			var dir string
+			t.Run("use", func(t *testing.T) {
+				e := dockertest.Start(t, k)
+				dir = filepath.Dir(strings.TrimPrefix(e.Host, "unix://"))
+				solve(t, e, stepProject(t, "/step", "/result"))
+				if len(mentioning(t, dir)) == 0 {
+					t.Error("no process is found even now")
+				}
+				if killed {
+					if err := syscall.Kill(e.PID(), syscall.SIGKILL); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			if left := mentioning(t, dir); len(left) > 0 {
+				t.Errorf("processes are left:\n%s", strings.Join(left, "\n"))
+			}
+			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is still there: %v", dir, err)
+			}
+			if mounts := content(t, "/proc/self/mounts"); strings.Contains(mounts, dir) {
+				t.Errorf("mounts under %s are left:\n%s", dir, mounts)
+			}
+			if after := present(outside); !slices.Equal(before, after) {
+				t.Errorf("of files elsewhere there were %q, and are %q", before, after)
+			}
+			for _, pattern := range []string{"/sys/fs/cgroup/*", "/sys/fs/cgroup/*/*"} {
+				groups, err := filepath.Glob(pattern)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, g := range groups {
+					if strings.Contains(g, filepath.Base(dir)) {
+						t.Errorf("%s is left", g)
+					}
+				}
+			}
+		})
+	}
+}
+
+// mentioning lists the processes whose command line names dir.
+func mentioning(t *testing.T, dir string) []string {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(lines) == 0 {
+		t.Fatalf("reading /proc: %v", err)
+	}
+	var found []string
+	for _, l := range lines {
+		if b, err := os.ReadFile(l); err == nil && strings.Contains(string(b), dir) {
+			found = append(found, l+": "+strings.ReplaceAll(string(b), "\x00", " "))
+		}
+	}
+	return found
+}

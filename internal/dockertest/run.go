@@ -1,0 +1,98 @@
+package dockertest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/moby/moby/client"
+
+	"slipway/internal/daemontest"
+)
+
+// Run starts the daemon, anew after Stop, and returns when it answers.
+func (e *Engine) Run(ctx context.Context) error {
+	p, err := find(e.Kind)
+	if err != nil {
+		return err
+	}
+	// A daemon that was killed leaves the numbers of processes that are gone,
+	// and may be others now.
+	exec, pidfile := filepath.Join(e.dir, "exec"), filepath.Join(e.dir, "docker.pid")
+	if err := errors.Join(os.RemoveAll(exec), os.RemoveAll(pidfile)); err != nil {
+		return err
+	}
+	args := append(e.Kind.args(),
+		"--config-file="+filepath.Join(e.dir, "daemon.json"),
+		"--data-root="+filepath.Join(e.dir, "data"),
+		"--exec-root="+exec,
+		"--pidfile="+pidfile,
+		"--cgroup-parent="+e.cgroup(),
+		"--host="+e.Host)
+	if e.options.tls {
+		server := filepath.Join(e.dir, "server")
+		args = append(args, "--host="+e.TLSHost, "--tlsverify",
+			"--tlscacert="+filepath.Join(server, caFile),
+			"--tlscert="+filepath.Join(server, certFile),
+			"--tlskey="+filepath.Join(server, keyFile))
+	}
+	d, err := daemontest.Start(p.dockerd, p.command(e.dir, args...))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err := d.WaitReady(ctx, e.ask); err != nil {
+		return errors.Join(err, d.Stop(stopLimit))
+	}
+	e.daemon = d
+	return nil
+}
+
+func (e *Engine) ask(ctx context.Context) error {
+	c, err := client.New(client.WithHost(e.Host))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.Ping(ctx, client.PingOptions{})
+	return err
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return "tcp://" + l.Addr().String(), l.Close()
+}
+
+// cgroup is the parent of all that the engine runs, which it leaves behind.
+func (e *Engine) cgroup() string { return "/slipway-" + filepath.Base(e.dir) }
+
+// removeCgroups removes it, from each controller's tree where there are
+// several. Their files go with the directories.
+func (e *Engine) removeCgroups() error {
+	var dirs []string
+	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
+		roots, _ := filepath.Glob(pattern + e.cgroup()) // the pattern is well-formed
+		for _, root := range roots {
+			filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+				if err == nil && d.IsDir() {
+					dirs = append(dirs, path)
+				}
+				return nil
+			})
+		}
+	}
+	var errs []error
+	for i := len(dirs) - 1; i >= 0; i-- { // what is below first
+		if err := os.Remove(dirs[i]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
