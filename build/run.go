@@ -10,6 +10,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/solver/errdefs"
 )
 
@@ -186,6 +187,7 @@ func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) 
 	if opt.Session, err = t.attachables(r.options.Login); err != nil {
 		return "", err
 	}
+	opt.Session = append(opt.Session, filesync.NewFSSyncProvider(w.sources.named(t)))
 	if opt.OCIStores, err = t.stores(); err != nil {
 		return "", err
 	}

@@ -33,16 +33,40 @@ import (
 // serve two directories; and a directory behind two sessions would be sent twice. One
 // session per directory, named to each solve by local-sessionid, is both right and
 // cheap: the daemon sees equal vertices and syncs the directory once.
+//
+// Frontends older than July 2024 (BuildKit v0.16, docker/dockerfile:1.10), those of older
+// engines and those that a Dockerfile pins with # syntax, do not know local-sessionid.
+// For them each solve's own session offers the same sources under the frontend's names.
 type sources struct {
 	ids     map[string]string
+	trees   map[string]fsutil.FS
 	running *errgroup.Group
 	open    []*session.Session
+}
+
+// named are the target's sources by the names that the frontend gives them.
+func (s *sources) named(t Target) filesync.StaticDirSource {
+	out := filesync.StaticDirSource{}
+	add := func(name, key string) {
+		if tree, ok := s.trees[key]; ok {
+			out[name] = tree
+		}
+	}
+	add(localContext, t.Context.Dir)
+	if dir, _ := t.dockerfileDir(); dir != "" {
+		add(localDockerfile, dir)
+	}
+	add(localDockerfile, t.InlineKey())
+	for name, c := range t.Contexts {
+		add(localName(name), c.Dir)
+	}
+	return out
 }
 
 // openSources starts the sessions. They run until close, even when ctx is cancelled,
 // since cancelled solves still want to end in order.
 func openSources(ctx context.Context, dial session.Dialer, targets []Target, own []string) (*sources, error) {
-	s := &sources{ids: map[string]string{}, running: &errgroup.Group{}}
+	s := &sources{ids: map[string]string{}, trees: map[string]fsutil.FS{}, running: &errgroup.Group{}}
 	ctx = context.WithoutCancel(ctx)
 	for _, dir := range Dirs(targets) {
 		tree, err := Tree(dir, own)
@@ -75,7 +99,7 @@ func (s *sources) serve(ctx context.Context, dial session.Dialer, key, shared st
 		return fmt.Errorf("opening a session for %s: %w", key, err)
 	}
 	one.Allow(filesync.NewFSSyncProvider(anyName{tree}))
-	s.ids[key], s.open = one.ID(), append(s.open, one)
+	s.ids[key], s.trees[key], s.open = one.ID(), tree, append(s.open, one)
 	s.running.Go(func() error { return one.Run(ctx, dial) })
 	return nil
 }

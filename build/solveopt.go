@@ -67,7 +67,7 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 // behind it tells.
 func (t Target) sourceAttrs(attrs map[string]string, src Sources) {
 	if t.Context.Dir != "" {
-		attrs["local-sessionid:context"] = src.Session[t.Context.Dir]
+		attrs["local-sessionid:"+localContext] = src.Session[t.Context.Dir]
 	} else {
 		attrs["context"] = t.Context.Remote
 	}
@@ -91,8 +91,12 @@ func (t Target) sourceAttrs(attrs map[string]string, src Sources) {
 	}
 }
 
-// localDockerfile is the frontend's default name for the source that has the Dockerfile.
-const localDockerfile = "dockerfile"
+// The frontend's default names for the sources of the main context and of the Dockerfile
+// (frontend/dockerui).
+const (
+	localContext    = "context"
+	localDockerfile = "dockerfile"
+)
 
 func localName(context string) string { return "context-" + context }
 

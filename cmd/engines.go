@@ -24,7 +24,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		}
 		j.log.Info().Msgf("engine%s: %s, since %s", platform, e, e.Why)
 	}
-	j.tellInline(engines)
+	j.tellUncached(engines)
 	return engines, nil
 }
 
@@ -49,18 +49,12 @@ func (j *job) needs() engine.Needs {
 	return n
 }
 
-// cacheMode is the mode of the cache on the engines that were found: a Docker engine with
-// the classic store exports no cache but an inline one.
-func (j *job) cacheMode(engines []*engine.Engine) string {
-	if j.options.cache == cacheAuto && engines[0].Images != nil {
-		return cacheInline
-	}
-	return j.options.cache
-}
-
-func (j *job) tellInline(engines []*engine.Engine) {
-	if j.cacheMode(engines) != j.options.cache {
-		j.log.Info().Msg("layer cache: inline, in the images themselves, for this engine can export no other")
+// tellUncached says where a build will have no cache next time. The one cache that a Docker
+// engine with the classic store exports is inline: part of the image, whose digest then
+// depends on what was in the cache. That is for users to choose.
+func (j *job) tellUncached(engines []*engine.Engine) {
+	if j.options.cache == cacheAuto && j.plan.env.InCodeBuild && engines[0].Images != nil {
+		j.log.Info().Msg("no layer cache is kept: this engine could keep an inline one only (--cache inline), which changes the images' digests; a buildkitd beside slipway keeps one in the registry")
 	}
 }
 

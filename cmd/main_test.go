@@ -7,6 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"slipway/internal/dockertest"
 	"slipway/internal/enginetest"
 )
 
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
-	testscript.Main(enginetest.StopAfter(m), map[string]func(){
+	testscript.Main(dockertest.StopAfter(enginetest.StopAfter(m)), map[string]func(){
 		"slipway": func() { os.Exit(Main()) },
 	})
 }

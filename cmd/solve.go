@@ -99,7 +99,7 @@ func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine) map[stri
 		}
 		repo := j.repos[i].URI
 		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root)}
-		mode := j.cacheMode(engines)
+		mode := j.options.cache
 		tag := registry.TagCache
 		if mode == cacheInline {
 			tag = registry.TagLatest // its cache is in the image itself
@@ -111,7 +111,7 @@ func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine) map[stri
 		switch {
 		case mode == cacheInline:
 			p.CacheTo = []build.Cache{{Type: "inline"}}
-		case mode == cacheRegistry, mode == cacheAuto && (j.plan.env.InCodeBuild || engines[0].Fresh):
+		case mode == cacheRegistry, mode == cacheAuto && engines[0].Images == nil && (j.plan.env.InCodeBuild || engines[0].Fresh):
 			p.CacheTo = []build.Cache{to}
 		}
 		out[s.target.Service] = p

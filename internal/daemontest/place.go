@@ -3,6 +3,7 @@ package daemontest
 import (
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,6 +50,15 @@ func Environment(dir string, bins ...string) []string {
 		}
 	}
 	return env
+}
+
+// FreePort is an address, "tcp://127.0.0.1:…", that nobody listens at.
+func FreePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return "tcp://" + l.Addr().String(), l.Close()
 }
 
 // workDir is where the test binary was started; tests may change directory.

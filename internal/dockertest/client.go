@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"slipway/internal/daemontest"
 	"testing"
 
 	buildkit "github.com/moby/buildkit/client"
@@ -21,7 +22,7 @@ func (e *Engine) Docker(t testing.TB) *client.Client {
 func (e *Engine) DockerTLS(t testing.TB) *client.Client {
 	t.Helper()
 	file := func(name string) string { return filepath.Join(e.CertDir, name) }
-	return connect(t, client.WithHost(e.TLSHost), client.WithTLSClientConfig(file(caFile), file(certFile), file(keyFile)))
+	return connect(t, client.WithHost(e.TLSHost), client.WithTLSClientConfig(file(daemontest.CAFile), file(daemontest.CertFile), file(daemontest.KeyFile)))
 }
 
 func connect(t testing.TB, opts ...client.Opt) *client.Client {

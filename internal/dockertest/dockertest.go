@@ -97,11 +97,11 @@ func (e *Engine) prepare() error {
 	if !e.options.tls {
 		return nil
 	}
-	if e.TLSHost, err = freePort(); err != nil {
+	if e.TLSHost, err = daemontest.FreePort(); err != nil {
 		return err
 	}
 	e.CertDir = filepath.Join(e.dir, "certs")
-	return writeCerts(e.CertDir, filepath.Join(e.dir, "server"))
+	return daemontest.WriteCerts(e.CertDir, filepath.Join(e.dir, "server"))
 }
 
 // Stop ends the daemon and keeps its images and cache, until Run.

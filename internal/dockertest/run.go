@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -35,9 +34,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	if e.options.tls {
 		server := filepath.Join(e.dir, "server")
 		args = append(args, "--host="+e.TLSHost, "--tlsverify",
-			"--tlscacert="+filepath.Join(server, caFile),
-			"--tlscert="+filepath.Join(server, certFile),
-			"--tlskey="+filepath.Join(server, keyFile))
+			"--tlscacert="+filepath.Join(server, daemontest.CAFile),
+			"--tlscert="+filepath.Join(server, daemontest.CertFile),
+			"--tlskey="+filepath.Join(server, daemontest.KeyFile))
 	}
 	d, err := daemontest.Start(p.dockerd, p.command(e.dir, args...))
 	if err != nil {
@@ -60,14 +59,6 @@ func (e *Engine) ask(ctx context.Context) error {
 	defer c.Close()
 	_, err = c.Ping(ctx, client.PingOptions{})
 	return err
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return "tcp://" + l.Addr().String(), l.Close()
 }
 
 // cgroup is the parent of all that the engine runs, which it leaves behind.

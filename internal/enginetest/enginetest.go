@@ -30,6 +30,9 @@ type Engine struct {
 	// Addr is where the daemon listens, as "unix://…". It stays the same
 	// over Restart and Empty.
 	Addr string
+	// TLSAddr is the daemon's second address, "tcp://127.0.0.1:…", and CertDir a directory
+	// with the ca.pem, cert.pem and key.pem for it. Both are empty without the option TLS.
+	TLSAddr, CertDir string
 
 	dir     string // socket, configuration and, unless kept, the root
 	root    string
@@ -123,10 +126,25 @@ func Launch(ctx context.Context, opts ...Option) (*Engine, error) {
 	if e.options.root != "" {
 		e.root = e.options.root
 	}
+	if err := e.listenTLS(); err != nil {
+		return nil, errors.Join(err, daemontest.RemoveAll(dir))
+	}
 	if err := e.run(ctx); err != nil {
 		return nil, errors.Join(err, daemontest.RemoveAll(dir))
 	}
 	return e, nil
+}
+
+func (e *Engine) listenTLS() (err error) {
+	if !e.options.tls {
+		return nil
+	}
+	if e.TLSAddr, err = daemontest.FreePort(); err != nil {
+		return err
+	}
+	e.CertDir = filepath.Join(e.dir, "certs")
+	e.options.tcp, e.options.certs = e.TLSAddr, filepath.Join(e.dir, "server")
+	return daemontest.WriteCerts(e.CertDir, e.options.certs)
 }
 
 func (e *Engine) run(ctx context.Context) error {

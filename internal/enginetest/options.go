@@ -2,8 +2,11 @@ package enginetest
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"slipway/internal/daemontest"
 )
 
 // Option changes how a daemon is started.
@@ -12,7 +15,14 @@ type Option func(*options)
 type options struct {
 	root  string
 	lines []string
+	// tcp is a second address, and certs are the server's certificates for it.
+	tls        bool
+	tcp, certs string
 }
+
+// TLS makes the daemon listen on a port of the loopback device too, where it and its
+// clients show each other certificates: Engine.TLSAddr and Engine.CertDir.
+func TLS() Option { return func(o *options) { o.tls = true } }
 
 // KeepRoot makes the daemon work in dir, which may hold another daemon's cache
 // and which is left there at the end. Empty empties it all the same.
@@ -35,11 +45,16 @@ func Mirror(host, mirror string) Option {
 // collected, so tests see the same cache on a full disk; entitlements are
 // allowed here so that tests can see Slipway refuse them itself.
 func (o options) toml(root, addr string) string {
+	listen := fmt.Sprintf("[%q]", addr)
+	if o.tls {
+		listen = fmt.Sprintf("[%q, %q]\n[grpc.tls]\n  ca = %q\n  cert = %q\n  key = %q", addr, o.tcp,
+			filepath.Join(o.certs, daemontest.CAFile), filepath.Join(o.certs, daemontest.CertFile), filepath.Join(o.certs, daemontest.KeyFile))
+	}
 	head := fmt.Sprintf(`root = %q
 insecure-entitlements = ["network.host", "security.insecure"]
 
 [grpc]
-  address = [%q]
+  address = %s
 [otel]
   socketPath = %q
 [cdi]
@@ -50,7 +65,7 @@ insecure-entitlements = ["network.host", "security.insecure"]
   enabled = true
   networkMode = "host"
   gc = false
-`, root, addr, strings.TrimPrefix(addr, "unix://")+".otel")
+`, root, listen, strings.TrimPrefix(addr, "unix://")+".otel")
 	var done []string
 	for _, l := range o.lines {
 		if !slices.Contains(done, l) { // a table may stand in TOML only once

@@ -1,4 +1,4 @@
-package dockertest
+package daemontest
 
 import (
 	"crypto/ecdsa"
@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// The names that docker's clients look for in DOCKER_CERT_PATH.
+// The names that docker's and BuildKit's clients look for in a directory of certificates.
 const (
-	caFile   = "ca.pem"
-	certFile = "cert.pem"
-	keyFile  = "key.pem"
+	CAFile   = "ca.pem"
+	CertFile = "cert.pem"
+	KeyFile  = "key.pem"
 )
 
-// writeCerts makes an authority and, signed by it, a certificate for the
+// WriteCerts makes an authority and, signed by it, a certificate for the
 // client and one for the daemon, each in a directory with the authority's own.
-func writeCerts(clientDir, serverDir string) error {
+func WriteCerts(clientDir, serverDir string) error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -73,9 +73,9 @@ func writePair(dir string, cert, ca *x509.Certificate, caDER []byte, caKey *ecds
 		return err
 	}
 	return errors.Join(
-		writePEM(filepath.Join(dir, caFile), "CERTIFICATE", caDER),
-		writePEM(filepath.Join(dir, certFile), "CERTIFICATE", der),
-		writePEM(filepath.Join(dir, keyFile), "EC PRIVATE KEY", keyDER))
+		writePEM(filepath.Join(dir, CAFile), "CERTIFICATE", caDER),
+		writePEM(filepath.Join(dir, CertFile), "CERTIFICATE", der),
+		writePEM(filepath.Join(dir, KeyFile), "EC PRIVATE KEY", keyDER))
 }
 
 func writePEM(path, kind string, der []byte) error {

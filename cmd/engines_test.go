@@ -1,0 +1,250 @@
+package cmd
+
+import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/internal/dockertest"
+	"slipway/internal/enginetest"
+	"slipway/internal/sandbox"
+)
+
+// stove is one way to an engine.
+type stove struct {
+	// env and flags lead slipway there.
+	env, flags []string
+	// says is how slipway names the engine.
+	says string
+	// old tells that its frontend knows no named contexts.
+	old bool
+}
+
+func (s stove) build(hash string, flags ...string) []string {
+	out := append([]string{"BUILDKIT_HOST="}, s.env...)
+	return append(append(append(out, hash), s.flags...), flags...)
+}
+
+// stoves are all ways to engines, by name; each starts what it needs.
+var stoves = map[string]func(*testing.T) stove{
+	"buildkitd at BUILDKIT_HOST": func(t *testing.T) stove {
+		return stove{env: []string{"BUILDKIT_HOST=" + enginetest.Shared(t).Addr}, says: "engine: buildkitd (", flags: nil}
+	},
+	"buildkitd over TLS": func(t *testing.T) stove {
+		e := enginetest.Start(t, enginetest.TLS())
+		return stove{flags: []string{"--engine", e.TLSAddr, "--engine-tls", e.CertDir}, says: "at " + e.TLSAddr + ", since named by --engine"}
+	},
+	"own": func(t *testing.T) stove {
+		enginetest.Require(t)
+		return stove{env: []string{toolsPath(t)}, flags: []string{"--engine", "own", "--engine-state", shortTemp(t)}, says: "engine: own ("}
+	},
+	"docker, classic":         func(t *testing.T) stove { return dockerStove(t, dockertest.Classic) },
+	"docker, current classic": func(t *testing.T) stove { return dockerStove(t, dockertest.CurrentClassic) },
+	"docker, containerd":      func(t *testing.T) stove { return dockerStove(t, dockertest.ContainerdStore) },
+	"docker over TLS": func(t *testing.T) stove {
+		e := dockertest.Start(t, dockertest.ContainerdStore, dockertest.TLS())
+		return stove{
+			env:   []string{"DOCKER_HOST=" + e.TLSHost, "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=" + e.CertDir},
+			flags: []string{"--engine", "docker"}, says: "containerd store) at " + e.TLSHost,
+		}
+	},
+	"kube-pod://": func(t *testing.T) stove {
+		path := standIn(t, "kubectl", "--context=prod --namespace=ci exec --container=engine -i buildkitd-0 -- buildctl dial-stdio")
+		return stove{env: []string{path}, flags: []string{"--engine", "kube-pod://buildkitd-0?context=prod&namespace=ci&container=engine"}, says: "at kube-pod://buildkitd-0"}
+	},
+	"ssh://": func(t *testing.T) stove {
+		path := standIn(t, "ssh", "-l builder -p 2222 -- far.example buildctl --addr unix:///run/b.sock dial-stdio")
+		return stove{env: []string{path}, flags: []string{"--engine", "ssh://builder@far.example:2222/run/b.sock"}, says: "at ssh://builder@far.example:2222"}
+	},
+}
+
+func dockerStove(t *testing.T, kind dockertest.Kind) stove {
+	e := dockertest.Shared(t, kind)
+	store := "classic store) at "
+	if kind.Snapshotter() {
+		store = "containerd store) at "
+	}
+	return stove{
+		env: []string{"DOCKER_HOST=" + e.Host}, flags: []string{"--engine", "docker"}, says: store + e.Host,
+		old: kind == dockertest.Classic,
+	}
+}
+
+func toolsDir(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../.tools/bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func toolsPath(t *testing.T) string { return "PATH=" + toolsDir(t) + ":" + os.Getenv("PATH") }
+
+// shortTemp is a directory whose path leaves room for a socket's name.
+func shortTemp(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "slip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// standIn is a PATH with a program that stands for one which reaches another machine: it
+// wants just these arguments, and runs BuildKit's own end of the connection here.
+func standIn(t *testing.T, program, arguments string) string {
+	t.Helper()
+	addr := enginetest.Shared(t).Addr
+	buildctl := filepath.Join(toolsDir(t), "buildctl")
+	if _, err := os.Stat(buildctl); err != nil {
+		t.Fatalf("%v (`make test` builds it)", err)
+	}
+	dir := t.TempDir()
+	text := fmt.Sprintf("#!/bin/sh\n[ \"$*\" = %q ] || { echo \"%s: called with $*\" >&2; exit 1; }\nexec %s --addr %s dial-stdio\n", arguments, program, buildctl, addr)
+	if err := os.WriteFile(filepath.Join(dir, program), []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return "PATH=" + dir + ":" + os.Getenv("PATH")
+}
+
+// probe is the program of build's test images.
+var probe = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "probe")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "probe")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "../build/testdata/probe")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	data, err := os.ReadFile(file)
+	return string(data), err
+})
+
+// kitchen is a shop whose services use what engines differ in: steps that run, several
+// stages and, but for old ones, the image of another service.
+func kitchen(t *testing.T, seed string, s stove) *shop {
+	t.Helper()
+	out := openShop(t, seed, sandbox.Options{}, "")
+	program, err := probe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compose := "name: shop\nservices:\n  a: {build: ./a}\n  b: {build: {context: ./b, network: host, args: {GREETING: hello}}}\n  c: {build: ./c}\n"
+	last := "  d: {build: {context: ./d, additional_contexts: {base: \"service:a\"}}}\n"
+	if s.old {
+		last = "  d: {build: ./d}\n"
+	} else {
+		out.write("d/Dockerfile", "FROM base AS base2\nFROM scratch\nCOPY --from=base2 /file /from-a\nCOPY file /file\n")
+	}
+	out.write("compose.yaml", compose+last)
+	out.write("b/probe", program)
+	out.write("b/Dockerfile", "FROM scratch AS run\nARG GREETING\nENV GREETING=$GREETING\nCOPY --chmod=755 probe /probe\nRUN [\"/probe\",\"see\",\"env\",\"GREETING\",\"/greeting\"]\nFROM scratch\nCOPY --from=run /greeting /greeting\nCOPY file /file\n")
+	return out
+}
+
+// holds reads a file of a pushed image.
+func (s *shop) holds(repository, tag, path string) string {
+	s.t.Helper()
+	ref, err := name.ParseReference(s.proxy.host() + "/" + repository + ":" + tag)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	login := openFleet(s.aws, s.proxy.host()).login(s.t.Context())
+	image, err := remote.Image(ref, remote.WithAuth(login))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	files := mutate.Extract(image)
+	defer files.Close()
+	for r := tar.NewReader(files); ; {
+		h, err := r.Next()
+		if err != nil {
+			s.t.Fatalf("%s of %s: %v", path, repository, err)
+		}
+		if h.Name == path {
+			text, err := io.ReadAll(r)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return string(text)
+		}
+	}
+}
+
+// TestEveryEngine has each engine keep the same promises.
+func TestEveryEngine(t *testing.T) {
+	t.Parallel()
+	for name, light := range stoves {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			on := light(t)
+			s := kitchen(t, "engine "+name, on)
+			s.allOrNothing(on)
+			s.build(on.build("one")...).wait(exitDone).says(on.says)
+			s.complete("one", true)
+			if got := s.holds("shop/b", "one", "greeting"); got != "hello" {
+				t.Errorf("the step saw %q", got)
+			}
+			if !on.old {
+				if got := s.holds("shop/d", "one", "from-a"); got != "a engine "+name {
+					t.Errorf("the image of another service holds %q", got)
+				}
+			}
+			s.build(on.build("one")...).wait(exitDone).says("nothing to build")
+			s.oneChanges(on)
+		})
+	}
+}
+
+// allOrNothing breaks one service: no tag appears.
+func (s *shop) allOrNothing(on stove) {
+	s.t.Helper()
+	s.write("c/Dockerfile", "FROM scratch\nCOPY missing /missing\n")
+	s.build(on.build("none")...).wait(exitBuild).says("/missing", "not found", "no tag was moved")
+	for tag := range s.tags() {
+		if !strings.HasSuffix(tag, ":buildcache") {
+			s.t.Errorf("there is a tag %s", tag)
+		}
+	}
+	s.write("c/Dockerfile", "FROM scratch\nCOPY file /file\n")
+}
+
+// oneChanges changes one service: one digest is new, also when all are built once more,
+// and nothing of the others is pushed.
+func (s *shop) oneChanges(on stove) {
+	s.t.Helper()
+	before := s.tags()
+	s.write("c/file", "changed")
+	s.aws.ResetCalls()
+	s.build(on.build("two")...).wait(exitDone)
+	after := s.tags()
+	for _, ware := range wares {
+		repo := "shop/" + ware
+		if changed := after[repo+":two"] != before[repo+":one"]; changed != (ware == "c") {
+			s.t.Errorf("%s: %s became %s", repo, before[repo+":one"], after[repo+":two"])
+		}
+	}
+	for _, c := range s.aws.Calls() {
+		if c.Service == "registry" && c.Action == "PUT upload" && c.Repository != "shop/c" {
+			s.t.Errorf("a blob was pushed to %s, where nothing changed", c.Repository)
+		}
+	}
+	s.build(on.build("two", "--rebuild")...).wait(exitDone)
+	same(s.t, s.tags(), after)
+}
