@@ -115,7 +115,7 @@ func (r *run) pushStep(service string, push func() (string, error)) (string, err
 		return push()
 	}
 	start := time.Now()
-	step := client.Vertex{Digest: digest.FromString("push of " + service), Name: "pushing " + r.options.Push[service].Repository, Started: &start}
+	step := client.Vertex{Digest: digest.FromString(fmt.Sprint("push of ", service, start.UnixNano())), Name: "pushing " + r.options.Push[service].Repository, Started: &start}
 	show := func(v client.Vertex) {
 		r.options.Status(service, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -161,12 +162,22 @@ func kitchen(t *testing.T, seed string, s stove) *shop {
 // holds reads a file of a pushed image.
 func (s *shop) holds(repository, tag, path string) string {
 	s.t.Helper()
+	return s.holdsFor("linux/amd64", repository, tag, path)
+}
+
+// holdsFor reads one of the image for a platform, which counts where there are several.
+func (s *shop) holdsFor(platform, repository, tag, path string) string {
+	s.t.Helper()
+	p, err := v1.ParsePlatform(platform)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	ref, err := name.ParseReference(s.proxy.host() + "/" + repository + ":" + tag)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	login := openFleet(s.aws, s.proxy.host()).login(s.t.Context())
-	image, err := remote.Image(ref, remote.WithAuth(login))
+	image, err := remote.Image(ref, remote.WithAuth(login), remote.WithPlatform(*p))
 	if err != nil {
 		s.t.Fatal(err)
 	}
