@@ -12,7 +12,15 @@ import (
 
 // newCodePipeline is the CodePipeline API as far as pipelines with one S3 source go.
 // Names of fields, limits and errors are those of its API reference, version
-// 2015-07-09. Actions do no work: each takes a time and ends as SetPipelineAction says.
+// 2015-07-09. Actions do no work of their own: each takes a time and ends as
+// PipelineWork is the execution that an action belongs to.
+type PipelineWork struct {
+	ExecutionID string
+	// Version is that of the source's object.
+	Version string
+}
+
+// SetPipelineAction says, or does what it gives them to do.
 // A new version of the source's object starts an execution when the pipeline is next
 // looked at, as with a pipeline that polls.
 func newCodePipeline() jsonService {
@@ -35,6 +43,10 @@ type PipelineAction struct {
 	Takes time.Duration
 	// Error, if not empty, is the message with which it fails.
 	Error string
+	// Run, if not nil, is the action's work: it starts when the actions before it have
+	// succeeded, and an error is the message with which it fails. Takes and Error are
+	// not used then.
+	Run func(PipelineWork) error
 	// Summary and URL are what it says of itself and where more is to be read.
 	Summary, URL string
 }
@@ -134,7 +146,7 @@ func (c jsonCall) pipeline(name string) (*codePipeline, error) {
 	if v := c.server.objectVersion(p.source.bucket, p.source.key); v != "" && v != p.seen {
 		p.seen = v
 		p.executions = append(p.executions, &codePipelineExecution{
-			id: uuid(), pipeline: p, started: c.server.clock.Now(), version: v, fates: maps.Clone(c.server.pipelines.fates),
+			id: uuid(), server: c.server, pipeline: p, started: c.server.clock.Now(), version: v, fates: maps.Clone(c.server.pipelines.fates),
 		})
 	}
 	return p, nil
