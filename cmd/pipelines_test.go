@@ -53,11 +53,7 @@ func TestPipelineBuildspecs(t *testing.T) {
 func TestPipelineFromS3(t *testing.T) {
 	t.Parallel()
 	y := openShipyard(t, "s3-source", map[string][]string{"shop": {"shop/web", "shop/api"}})
-	y.pipeline(y.buildFromS3, func(w sandbox.PipelineWork) (map[string][]byte, error) {
-		y.mu.Lock()
-		defer y.mu.Unlock()
-		return y.builds[w.ExecutionID].artifacts, nil
-	})
+	y.pipeline(y.buildFromS3, y.handedOn)
 	// A working copy has more in it than a pipeline wants.
 	y.write(".git/HEAD", "ref: refs/heads/main\n")
 	submit := func(codes ...int) string {
@@ -127,9 +123,7 @@ func (y *shipyard) buildFromS3(w sandbox.PipelineWork) error {
 	}
 	b, err := y.codeBuild(dir, "CODEBUILD_INITIATOR=codepipeline/shop", "CODEBUILD_RESOLVED_SOURCE_VERSION="+w.Version,
 		"CODEBUILD_SOURCE_VERSION=arn:aws:s3:::my-artifacts/shop/Source/0a1b2c3")
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.builds[w.ExecutionID] = b
+	y.keep(w, b)
 	return err
 }
 
@@ -172,43 +166,64 @@ func (y *shipyard) commit() string {
 	return y.git("rev-parse", "HEAD")
 }
 
+// buildFromGit is the pipeline's build of a commit, in a clone or, without .git, in what
+// the zip of the commit holds.
+func (y *shipyard) buildFromGit(clone bool) func(sandbox.PipelineWork) error {
+	return func(w sandbox.PipelineWork) error {
+		dir := filepath.Join(y.t.TempDir(), "src")
+		script := `git clone --quiet "$1" "$2" && git -C "$2" checkout --quiet --detach "$3"`
+		if !clone {
+			script = `mkdir "$2" && git -C "$1" archive --format zip --output "$2.zip" "$3" && unzip -q "$2.zip" -d "$2"`
+		}
+		if out, err := exec.Command("sh", "-c", script, "sh", y.dir, dir, w.Version).CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		b, err := y.codeBuild(dir, "CODEBUILD_INITIATOR=codepipeline/stores", "CODEBUILD_RESOLVED_SOURCE_VERSION="+w.Version,
+			"CODEBUILD_SOURCE_VERSION=arn:aws:s3:::my-artifacts/stores/Source/0a1b2c3")
+		y.keep(w, b)
+		return err
+	}
+}
+
+// push tells the pipeline of a commit and waits for the end of the n-th execution.
+func (y *shipyard) push(n int, commit string) {
+	y.t.Helper()
+	if err := y.aws.Push(y.declared.Pipeline.Name, commit); err != nil {
+		y.t.Fatal(err)
+	}
+	y.last(n, func(b built) {
+		if b.variables["SLIPWAY_HASH"] != commit[:12] || b.variables["SLIPWAY_REVISION"] != commit[:12] {
+			y.t.Errorf("exported %v, want %s\n%s", b.variables, commit[:12], b.log)
+		}
+	})
+}
+
 // TestPipelineFromGit: a checkout → CodeBuild → an ECS action for each service; then the
 // zip of a commit, which has no .git, and the way back.
 func TestPipelineFromGit(t *testing.T) {
 	t.Parallel()
 	y := openShipyard(t, "git-source", map[string][]string{"foodstore": {"stores/foodstore"}, "petstore": {"stores/petstore"}})
+	y.pipeline(y.buildFromGit(true), y.handedOn)
 	y.git("init", "--quiet", "--initial-branch", "main")
-	build := func(dir, commit string) built {
-		t.Helper()
-		b, err := y.codeBuild(dir, "CODEBUILD_INITIATOR=codepipeline/stores", "CODEBUILD_RESOLVED_SOURCE_VERSION="+commit, "CODEBUILD_SOURCE_VERSION=arn:aws:s3:::my-artifacts/stores/Source/0a1b2c3")
-		if err != nil {
-			t.Fatalf("%v\n%s", err, b.log)
-		}
-		return b
-	}
 
 	one := y.commit()
-	checkout := filepath.Join(t.TempDir(), "src")
-	y.git("clone", "--quiet", y.dir, checkout)
-	b := build(checkout, one)
 	first := one[:12]
-	if b.variables["SLIPWAY_HASH"] != first || b.variables["SLIPWAY_REVISION"] != first || len(b.artifacts) != 2 {
-		t.Errorf("exported %v, left %d files, want %s", b.variables, len(b.artifacts), first)
-	}
-	y.images(b.artifacts["imagedefinitions-petstore.json"], first, "stores/petstore")
-	y.deploy(b)
+	y.push(1, one)
 	y.runs(first)
+	y.last(1, func(b built) {
+		if len(b.artifacts) != 2 {
+			t.Errorf("left %d files", len(b.artifacts))
+		}
+		y.images(b.artifacts["imagedefinitions-petstore.json"], first, "stores/petstore")
+	})
 
+	y.aws.SetPipelineAction("stores", "Build", sandbox.PipelineAction{Run: y.buildFromGit(false)})
 	y.write("petstore/pets.json", `["hamster"]`)
-	second := y.commit()
-	archive, unpacked := filepath.Join(t.TempDir(), "src.zip"), t.TempDir()
-	y.git("archive", "--format", "zip", "--output", archive, second)
-	if out, err := exec.CommandContext(t.Context(), "unzip", "-q", archive, "-d", unpacked).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	y.deploy(build(unpacked, second))
-	y.runs(second[:12])
-	y.stands("stores/foodstore", first, second[:12]) // touched by no change
+	two := y.commit()
+	second := two[:12]
+	y.push(2, two)
+	y.runs(second)
+	y.stands("stores/foodstore", first, second) // touched by no change
 
 	y.start("rollback", "--previous", "--cluster", "stores", "--ecs-service", "petstore").wait(exitDone)
 	y.stands("stores/petstore", "latest", first)

@@ -80,7 +80,7 @@ func openShipyard(t *testing.T, example string, containers map[string][]string) 
 	return y
 }
 
-// deploys are the configurations of the pipeline's ECS actions, by name.
+// deployments are the configurations of the pipeline's ECS actions, by name.
 func (y *shipyard) deployments() map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for _, stage := range y.declared.Pipeline.Stages {
@@ -103,8 +103,10 @@ func (y *shipyard) source() map[string]string {
 // do their work: build, and CodePipeline's ECS action on what files gives it.
 func (y *shipyard) pipeline(build func(sandbox.PipelineWork) error, files func(sandbox.PipelineWork) (map[string][]byte, error)) {
 	y.t.Helper()
-	if err := makeVersioned(y.aws, y.source()["S3Bucket"]); err != nil {
-		y.t.Fatal(err)
+	if bucket := y.source()["S3Bucket"]; bucket != "" {
+		if err := makeVersioned(y.aws, bucket); err != nil {
+			y.t.Fatal(err)
+		}
 	}
 	body, err := os.Open(filepath.Join(y.dir, "pipeline.json"))
 	if err != nil {
@@ -135,6 +137,20 @@ func (y *shipyard) pipeline(build func(sandbox.PipelineWork) error, files func(s
 			return deployAction(context.Background(), y.fleet, configuration, artifact)
 		}})
 	}
+}
+
+// keep notes what a build left for the actions behind it.
+func (y *shipyard) keep(w sandbox.PipelineWork, b built) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.builds[w.ExecutionID] = b
+}
+
+// handedOn are the artifacts of the build of an execution.
+func (y *shipyard) handedOn(w sandbox.PipelineWork) (map[string][]byte, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.builds[w.ExecutionID].artifacts, nil
 }
 
 // codeBuild runs the buildspec of a source in a build container of its own.
@@ -183,17 +199,6 @@ func unpack(archive *zip.Reader, dir string) error {
 		}
 	}
 	return nil
-}
-
-// deploy runs the pipeline's ECS actions on what a build left, for pipelines that the
-// sandbox's CodePipeline cannot have.
-func (y *shipyard) deploy(b built) {
-	y.t.Helper()
-	for name, configuration := range y.deployments() {
-		if err := deployAction(y.t.Context(), y.fleet, configuration, b.artifacts); err != nil {
-			y.t.Fatalf("%s: %v", name, err)
-		}
-	}
 }
 
 // runs checks that all tasks of the ECS services run the images of a revision.

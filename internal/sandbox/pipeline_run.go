@@ -165,7 +165,7 @@ func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin
 	}
 	v.Updated, v.Output.Result.Summary = epoch(ends), fate.Summary
 	if a.Name == e.pipeline.source.action && v.Status == runSucceeded {
-		v.Output.Variables = map[string]string{"BucketName": e.pipeline.source.bucket, "ObjectKey": e.pipeline.source.key, "VersionId": e.version}
+		v.Output.Variables = e.sourceVariables()
 	}
 	return v, ends
 }
@@ -186,7 +186,7 @@ func (e *codePipelineExecution) view(now time.Time) executionView {
 			done++
 		}
 		if a.Name == e.pipeline.source.action && a.Status == runSucceeded {
-			v.Revisions = []sourceRevision{{Action: a.Name, ID: e.version, Summary: "Amazon S3 version id: " + e.version}}
+			v.Revisions = []sourceRevision{{Action: a.Name, ID: e.version, Summary: e.sourceSummary()}}
 		}
 	}
 	total := 0

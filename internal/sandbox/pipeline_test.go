@@ -160,6 +160,46 @@ func TestPipelineWork(t *testing.T) {
 	}
 }
 
+// TestPipelineFromGit: a pipeline whose source is a repository starts when it is told of a
+// commit, and no other pipeline does.
+func TestPipelineFromGit(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	ctx := t.Context()
+	in := shopPipeline()
+	source := &in.Pipeline.Stages[0].Actions[0]
+	source.ActionTypeId.Provider = aws.String("CodeStarSourceConnection")
+	source.Configuration = map[string]string{"ConnectionArn": "arn", "FullRepositoryId": "example/shop"}
+	_, err := client.CreatePipeline(ctx, in)
+	wantCode(t, err, "InvalidActionDeclarationException")
+	source.Configuration["BranchName"] = "main"
+	done(client.CreatePipeline(ctx, in))(t)
+	list := &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String("shop")}
+	if all := done(client.ListPipelineExecutions(ctx, list))(t).PipelineExecutionSummaries; len(all) != 0 {
+		t.Errorf("got %+v", all)
+	}
+	if err := s.Push("shop", "0123456789abcdef0123456789abcdef01234567"); err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(time.Minute)
+	all := done(client.ListPipelineExecutions(ctx, list))(t).PipelineExecutionSummaries
+	if len(all) != 1 || all[0].Status != types.PipelineExecutionStatusSucceeded || aws.ToString(all[0].SourceRevisions[0].RevisionId) != "0123456789abcdef0123456789abcdef01234567" {
+		t.Errorf("got %+v", all)
+	}
+	other := shopPipeline()
+	other.Pipeline.Name = aws.String("other")
+	done(client.CreatePipeline(ctx, other))(t)
+	for _, name := range []string{"other", "none"} {
+		if err := s.Push(name, "c"); err == nil {
+			t.Errorf("%s takes a commit", name)
+		}
+	}
+	other.Pipeline.Name = aws.String("third")
+	other.Pipeline.Stages[0].Actions[0].ActionTypeId.Provider = aws.String("ECR")
+	_, err = client.CreatePipeline(ctx, other)
+	wantCode(t, err, "InvalidStructureException")
+}
+
 // done is the answer of a call that must succeed.
 func done[T any](out T, err error) func(*testing.T) T {
 	return func(t *testing.T) T {
