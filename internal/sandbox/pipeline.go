@@ -10,19 +10,11 @@ import (
 )
 
 // newCodePipeline is the CodePipeline API as far as pipelines with one source go, on S3
-// or, through a connection, in a git repository.
-// Names of fields, limits and errors are those of its API reference, version
-// 2015-07-09. Actions do no work of their own: each takes a time and ends as
-// PipelineWork is the execution that an action belongs to.
-type PipelineWork struct {
-	ExecutionID string
-	// Version is that of the source's object, or the commit.
-	Version string
-}
-
-// SetPipelineAction says, or does what it gives them to do.
-// A new version of the source's object starts an execution when the pipeline is next
-// looked at, as with a pipeline that polls; a commit when Push tells of it.
+// or, through a connection, in a git repository. Names of fields, limits and errors are
+// those of its API reference, version 2015-07-09. Actions do no work of their own: each
+// takes a time and ends as SetPipelineAction says, or does what it gives them to do. A new
+// version of the source's object starts an execution when the pipeline is next looked at,
+// as with a pipeline that polls; a commit when Push tells of it.
 func newCodePipeline() jsonService {
 	return jsonService{
 		name:   "codepipeline",
@@ -49,6 +41,13 @@ type PipelineAction struct {
 	Run func(PipelineWork) error
 	// Summary and URL are what it says of itself and where more is to be read.
 	Summary, URL string
+}
+
+// PipelineWork is the execution that an action belongs to.
+type PipelineWork struct {
+	ExecutionID string
+	// Version is that of the source's object, or the commit.
+	Version string
 }
 
 // SetPipelineAction says how an action goes in executions that start from now on. The
