@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/sha256"
 	"errors"
@@ -170,13 +171,23 @@ func (y *shipyard) commit() string {
 // the zip of the commit holds.
 func (y *shipyard) buildFromGit(clone bool) func(sandbox.PipelineWork) error {
 	return func(w sandbox.PipelineWork) error {
-		dir := filepath.Join(y.t.TempDir(), "src")
+		dir := y.t.TempDir()
 		script := `git clone --quiet "$1" "$2" && git -C "$2" checkout --quiet --detach "$3"`
 		if !clone {
-			script = `mkdir "$2" && git -C "$1" archive --format zip --output "$2.zip" "$3" && unzip -q "$2.zip" -d "$2"`
+			script = `git -C "$1" archive --format zip --output "$2.zip" "$3"`
 		}
 		if out, err := exec.Command("sh", "-c", script, "sh", y.dir, dir, w.Version).CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
+		}
+		if !clone {
+			archive, err := zip.OpenReader(dir + ".zip")
+			if err != nil {
+				return err
+			}
+			defer archive.Close()
+			if err := unpack(&archive.Reader, dir); err != nil {
+				return err
+			}
 		}
 		b, err := y.codeBuild(dir, "CODEBUILD_INITIATOR=codepipeline/stores", "CODEBUILD_RESOLVED_SOURCE_VERSION="+w.Version,
 			"CODEBUILD_SOURCE_VERSION=arn:aws:s3:::my-artifacts/stores/Source/0a1b2c3")
