@@ -96,10 +96,12 @@ type job struct {
 	t   *testing.T
 	dir string
 	bin string
+	// stubs tells that the programs only note how they are called.
+	stubs bool
 }
 
 func newJob(t *testing.T) *job {
-	j := &job{t: t, dir: t.TempDir(), bin: t.TempDir()}
+	j := &job{t: t, dir: t.TempDir(), bin: t.TempDir(), stubs: true}
 	// What is asked for, in order, and what slipway was called with.
 	j.program("slipway", `printf '<%s>' "$@" >>calls; echo >>calls; echo building >&2; printf 'SLIPWAY_HASH=%s\nSLIPWAY_REVISION=%s\n' 1a2b 1a2b.2; exit ${CODE:-0}`)
 	j.program("curl", `for a; do case $a in -o) ;; http*) echo "curl $a" >>calls;; esac; done; cp "$SERVED" "$5"`)
@@ -107,6 +109,15 @@ func newJob(t *testing.T) *job {
 	j.program("install", `echo "install $4" >>calls`)
 	j.program("tar", `echo "tar $2 $4" >>calls`)
 	return j
+}
+
+// installed is where programs go: the job's own directory, or what the commands name where
+// the programs are stubs.
+func (j *job) installed() string {
+	if j.stubs {
+		return installed
+	}
+	return j.bin
 }
 
 func (j *job) program(name, script string) {
@@ -143,8 +154,8 @@ func (j *job) run(s Spec, env ...string) (calls, exported string, err error) {
 	for _, v := range d.Env.Exported {
 		fmt.Fprintf(&script, "sh -c 'echo %s=$%[1]s'\n", v)
 	}
-	// The fixed name of the download is the job's own file here.
-	shell := strings.ReplaceAll(script.String(), downloaded, filepath.Join(j.dir, "download"))
+	// The fixed name of the download is the job's own file here, and so is where it goes.
+	shell := strings.NewReplacer(downloaded, filepath.Join(j.dir, "download"), installed, j.installed()).Replace(script.String())
 	cmd := exec.CommandContext(j.t.Context(), "sh", "-c", shell)
 	cmd.Dir, cmd.Env = j.dir, append([]string{"PATH=" + j.bin + ":" + os.Getenv("PATH")}, env...)
 	out, err := cmd.Output()

@@ -53,6 +53,9 @@ func (d Download) Check() error {
 // dirty and go into the build's context.
 const downloaded = "/tmp/slipway.download"
 
+// installed is where programs go: a directory in the PATH of every build image.
+const installed = "/usr/local/bin"
+
 // commands fetch, verify and install. CodeBuild ends the phase at the first
 // that fails.
 func (d Download) commands() []string {
@@ -60,9 +63,9 @@ func (d Download) commands() []string {
 	if strings.HasPrefix(d.URL, "s3://") {
 		fetch = "aws s3 cp --only-show-errors " + shellWord(d.URL) + " " + downloaded
 	}
-	install := "install -m 755 " + downloaded + " /usr/local/bin/slipway"
+	install := "install -m 755 " + downloaded + " " + installed + "/slipway"
 	if d.archive() {
-		install = "tar -xzf " + downloaded + " -C /usr/local/bin"
+		install = "tar -xzf " + downloaded + " -C " + installed
 	}
 	return []string{fetch, "echo '" + d.SHA256 + "  " + downloaded + "' | sha256sum -c -", install}
 }

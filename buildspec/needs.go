@@ -24,9 +24,10 @@ func (n need) wanted(u Use) bool {
 
 // Groups of commands that ask alike.
 var (
-	deploying = []string{"rollout", "rollback"}
-	scaling   = []string{"stop", "start"}
-	building  = []string{"build"}
+	deploying  = []string{"rollout", "rollback"}
+	scaling    = []string{"stop", "start"}
+	building   = []string{"build"}
+	submitting = []string{"submit"}
 )
 
 // Circumstances.
@@ -71,6 +72,12 @@ var needs = slices.Concat(
 		{commands: []string{"stop"}, on: services, actions: []string{"ecs:TagResource"}},
 		{commands: []string{"start"}, on: services, actions: []string{"ecs:UntagResource"}},
 		{commands: scaling, on: everything, actions: []string{"application-autoscaling:DescribeScalableTargets"}},
+		// A source. Without ListBucket, S3 refuses to tell that an object is not there.
+		{commands: submitting, on: sourceObject, actions: []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"}},
+		{commands: submitting, on: sourceBucket, actions: []string{"s3:ListBucket"}},
+		{commands: submitting, on: pipelines, when: func(u Use) bool { return u.Wait }, actions: []string{
+			"codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions",
+		}},
 	},
 	images(building, onECS),
 	reading(building, both(onECS, rollingOut)),

@@ -38,6 +38,8 @@ type Use struct {
 	CodeDeploy bool
 	// Tags tells that the task definitions have tags, which each new revision gets.
 	Tags bool
+	// Wait tells that submit follows the pipeline.
+	Wait bool
 	// Named tells that flags name the ECS services, not the compose file.
 	Named bool
 	Scope

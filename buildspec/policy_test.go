@@ -18,9 +18,10 @@ var shopScope = Scope{
 
 // TestDocs keeps the examples in docs/iam what the table says.
 func TestDocs(t *testing.T) {
-	withArtifact, withBucket := shopScope, shopScope
+	withArtifact, withBucket, withSource := shopScope, shopScope, shopScope
 	withArtifact.Artifact = "BUCKET/shop/imagedefinitions.zip"
 	withBucket.Buckets = []string{"BUCKET"}
+	withSource.Source, withSource.Pipeline = "BUCKET/shop/source.zip", "shop"
 	for name, use := range map[string]Use{
 		"build":           {Commands: []string{"build"}, Scope: shopScope},
 		"build-first":     {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
@@ -30,6 +31,7 @@ func TestDocs(t *testing.T) {
 		"operator-deploy": {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
 		"reader":          {Commands: []string{"revisions", "status"}, Scope: shopScope},
 		"retention":       {Commands: []string{"retention"}, Scope: withBucket},
+		"submit":          {Commands: []string{"submit"}, Wait: true, Scope: withSource},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := use.Policy()
@@ -105,6 +107,9 @@ func TestPolicyConditions(t *testing.T) {
 		{Use{Commands: []string{"rollback"}, CodeDeploy: true}, "codedeploy:CreateDeployment", "ecs:UpdateService ecs:ListServiceDeployments"},
 		// Another command's flag changes nothing.
 		{Use{Commands: []string{"status"}, Rollout: true, CreateRepositories: true, Tags: true}, "ecs:ListTasks", "ecs:UpdateService ecr:CreateRepository ecs:TagResource"},
+		{Use{Commands: []string{"submit"}}, "s3:GetObject s3:PutObject", "codepipeline:GetPipelineExecution ecr:GetAuthorizationToken"},
+		{Use{Commands: []string{"submit"}, Wait: true}, "codepipeline:GetPipelineExecution", "codepipeline:StartPipelineExecution"},
+		{Use{Commands: []string{"build"}, Wait: true}, "ecr:PutImage", "codepipeline:GetPipelineExecution s3:GetObject"},
 		{Use{Commands: []string{"retention"}, Preview: true}, "ecr:StartLifecyclePolicyPreview", "ecr:PutLifecyclePolicy"},
 	} {
 		got := actions(tt.use)
@@ -146,6 +151,12 @@ func TestScope(t *testing.T) {
 		{"no role", Scope{}, roles, "arn:aws:iam::ACCOUNT:role/ROLE"},
 		{"object", with(func(s *Scope) { s.Artifact = "b/k" }), artifactObject, "arn:aws:s3:::b/k"},
 		{"bucket in China", Scope{Region: "cn-north-1", Buckets: []string{"b"}}, lifecycleBuckets, "arn:aws-cn:s3:::b"},
+		{"source", with(func(s *Scope) { s.Source = "b/k/l" }), sourceObject, "arn:aws:s3:::b/k/l"},
+		{"source's bucket", with(func(s *Scope) { s.Source = "b/k/l" }), sourceBucket, "arn:aws:s3:::b"},
+		{"no source", place, sourceObject, "arn:aws:s3:::BUCKET/KEY"},
+		{"bucket of no source", place, sourceBucket, "arn:aws:s3:::BUCKET"},
+		{"pipeline", with(func(s *Scope) { s.Pipeline = "p" }), pipelines, "arn:aws:codepipeline:eu-west-1:123456789012:p"},
+		{"no pipeline", Scope{}, pipelines, "arn:aws:codepipeline:REGION:ACCOUNT:PIPELINE"},
 		{"partition given", Scope{Partition: "aws-x", Region: "cn-north-1", Buckets: []string{"b"}}, lifecycleBuckets, "arn:aws-x:s3:::b"},
 		{"log group", with(func(s *Scope) { s.LogGroups = []string{"g"} }), logStreams, "arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:*"},
 	} {

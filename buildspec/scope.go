@@ -12,11 +12,13 @@ const (
 	unknownAccount    = "ACCOUNT"
 	unknownRepository = "REPOSITORY"
 	unknownRole       = "ROLE"
+	unknownBucket     = "BUCKET"
+	unknownPipeline   = "PIPELINE"
 )
 
 // Placeholders are the words that stand for what a Scope leaves open.
 func Placeholders() []string {
-	return []string{unknownRegion, unknownAccount, unknownRepository, unknownRole}
+	return []string{unknownRegion, unknownAccount, unknownRepository, unknownRole, unknownBucket, unknownPipeline}
 }
 
 // Scope is what commands work on. Empty fields become placeholders.
@@ -30,6 +32,10 @@ type Scope struct {
 	Services []Service
 	// Artifact is BUCKET/KEY of the definitions' zip, if one is uploaded.
 	Artifact string
+	// Source is BUCKET/KEY of the source that `submit` sends.
+	Source string
+	// Pipeline is the name of the one that `submit --wait` follows.
+	Pipeline string
 	// Buckets are those that `retention` sees to.
 	Buckets []string
 	// Roles are the names, with their paths, or ARNs of the roles that the task
@@ -62,6 +68,9 @@ const (
 	logStreams
 	artifactObject
 	lifecycleBuckets
+	sourceObject
+	sourceBucket
+	pipelines
 	deploymentGroups
 	applications
 	deploymentConfigs
@@ -109,6 +118,13 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		for _, b := range s.Buckets {
 			out = append(out, "arn:"+s.partition(s.Region)+":s3:::"+b)
 		}
+	case sourceObject:
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(s.Source, unknownBucket+"/KEY")}
+	case sourceBucket:
+		bucket, _, _ := strings.Cut(s.Source, "/")
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(bucket, unknownBucket)}
+	case pipelines:
+		out = []string{s.arn("codepipeline", s.Region, s.Account, or(s.Pipeline, unknownPipeline))}
 	case deploymentGroups:
 		// Which application is whose is known only to CodeDeploy.
 		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:*/*")}

@@ -60,7 +60,7 @@ recognised. The exit code is 1 if anything was found.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.installURL, "install-url", "", "https:// or s3:// `URL` of the slipway to install: the program, or a .tar.gz with it and buildkitd and runc (default: slipway is in the build image)")
+	f.StringVar(&o.installURL, "install-url", "", "https:// or s3:// `URL` of the slipway to install: the program, or a .tar.gz with it and buildkitd and runc, built for the project's compute type, amd64 or arm64 (default: slipway is in the build image)")
 	f.StringVar(&o.installSHA256, "install-sha256", "", "`checksum` of what --install-url names, verified in the job")
 	f.StringVar(&o.file, "output-file", "", "`file` to write instead of stdout")
 	f.BoolVar(&o.force, "force", false, "overwrite a file that says something else")

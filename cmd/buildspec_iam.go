@@ -20,6 +20,7 @@ type iamOptions struct {
 	ecs      ecsOptions
 	use      buildspec.Use
 	artifact string
+	source   string
 	buckets  []string
 }
 
@@ -36,7 +37,8 @@ What is not known stands in the policy in capitals, REGION or ACCOUNT, and is to
 stderr.`,
 		Example: `  slipway buildspec iam --account 123456789012 --region eu-west-1
   slipway buildspec iam build --create-repositories --rollout --role shop-execution --role shop-task
-  slipway buildspec iam rollback status revisions --cluster shop --ecs-service shop`,
+  slipway buildspec iam rollback status revisions --cluster shop --ecs-service shop
+  slipway buildspec iam submit --source s3://my-bucket/source.zip --pipeline shop`,
 		Args: func(_ *cobra.Command, args []string) error {
 			for _, a := range args {
 				if !slices.Contains(buildspec.Commands(), a) {
@@ -60,6 +62,9 @@ stderr.`,
 	f.BoolVar(&o.use.Rollout, "rollout", false, "build deploys to ECS")
 	f.BoolVar(&o.use.NoLatest, "no-latest", false, "build moves neither latest nor deployed")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` that build puts the definitions at (default: x-slipway.artifact)")
+	f.StringVar(&o.source, "source", "", "s3:// `URL` that submit puts the source at")
+	f.BoolVar(&o.use.Wait, "wait", false, "submit follows the pipeline")
+	f.StringVar(&o.use.Pipeline, "pipeline", "", "`name` of the pipeline that submit follows")
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
@@ -121,6 +126,7 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 		}
 	}
 	o.use.Named = s.flagged
+	o.use.Wait = o.use.Wait || o.use.Pipeline != ""
 	o.addSite(s)
 	env := buildspec.FromEnv(w.lookupenv)
 	if o.use.Region == "" {
@@ -149,6 +155,13 @@ func (o *iamOptions) addBuckets() error {
 		}
 		o.use.Artifact = loc.Bucket + "/" + loc.Key
 	}
+	if o.source != "" {
+		loc, err := artifact.ParseS3URL(o.source)
+		if err != nil {
+			return &usageError{fmt.Errorf("--source: %w", err), "write s3://bucket/key, as for slipway submit"}
+		}
+		o.use.Source = loc.Bucket + "/" + loc.Key
+	}
 	for _, url := range o.buckets {
 		loc, err := artifact.ParseS3Prefix(url)
 		if err != nil {
@@ -161,7 +174,7 @@ func (o *iamOptions) addBuckets() error {
 
 // tellOpen names the placeholders that are left, and says when the policy is too long.
 func tellOpen(w *world, p buildspec.Policy, text string) {
-	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions"}
+	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline"}
 	for _, word := range buildspec.Placeholders() {
 		if strings.Contains(text, ":"+word) || strings.Contains(text, "/"+word+`"`) {
 			w.log.Warn().Msgf("%s stands for what is not known here: %s", word, flags[word])

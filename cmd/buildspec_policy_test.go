@@ -2,9 +2,11 @@ package cmd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +29,8 @@ var unseen = map[string]string{
 	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:GetDeploymentGroup": "of a service whose task sets name no deployment any more",
 	"logs:GetLogEvents":             "shows the last lines of a container that crashed",
+	"s3:ListBucket":                 "without it S3 calls an object that is not there forbidden",
+	"s3:AbortMultipartUpload":       "gives an upload up that failed or was interrupted",
 }
 
 // asksToo are actions that IAM asks for beside the one that is called, by action. Sources:
@@ -60,6 +64,10 @@ var registryActions = map[string]string{
 var s3Permissions = map[string]string{
 	"GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
 	"PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+	"HeadObject":                      "s3:GetObject",
+	"CreateMultipartUpload":           "s3:PutObject",
+	"UploadPart":                      "s3:PutObject",
+	"CompleteMultipartUpload":         "s3:PutObject",
 }
 
 // permissionFor is what IAM asks for a call, empty for one that needs only a login.
@@ -179,6 +187,17 @@ var policyCases = []policyCase{
 		h.outside(exitDone, "stop")
 		h.does("start")
 	}},
+	{"submit", "submit --source s3://stock/shop/source.zip", yard, func(h *trial) {
+		h.does("submit", "s3://stock/shop/source.zip")
+		h.does("submit", "s3://stock/shop/source.zip") // nothing changed
+		if err := writeNoise(filepath.Join(h.dir, "noise")); err != nil {
+			h.t.Fatal(err)
+		}
+		h.does("submit", "s3://stock/shop/source.zip") // in parts
+	}},
+	{"submit that follows", "submit --source s3://stock/shop/source.zip --pipeline shop", yard, func(h *trial) {
+		h.does("submit", "--wait", "--pipeline", "shop", "s3://stock/shop/source.zip")
+	}},
 }
 
 // TestPolicies: the policy of each use has every action that its runs ask for, on what
@@ -269,10 +288,12 @@ func (c policyCase) check(t *testing.T) []string {
 // tell or IAM cannot narrow it.
 func (c policyCase) resourceOf(call sandbox.Call) string {
 	switch {
-	case call.Service == "s3" && strings.HasSuffix(call.Action, "Object"):
+	case call.Service == "s3" && call.Reference != "":
 		return ":::" + call.Repository + "/" + call.Reference
 	case call.Service == "s3":
 		return ":::" + call.Repository
+	case call.Service == "codepipeline":
+		return ":" + call.Reference
 	case (call.Service == "ecr" || call.Service == "registry") && call.Repository != "":
 		return ":repository/" + call.Repository
 	case call.Service == "ecs" && call.Action == "UpdateService":
@@ -380,6 +401,15 @@ func wharf(t *testing.T) *harbour {
 	h.load("two", nil)
 	h.berthAll(types.DeploymentControllerTypeCodeDeploy)
 	return h
+}
+
+// yard is a shop with a bucket for its source and a pipeline that reads it.
+func yard(t *testing.T) *harbour {
+	s := openShop(t, "harbour", sandbox.Options{}, "")
+	if err := errors.Join(makeVersioned(s.aws, "stock"), makePipeline(t.Context(), s.aws, "shop", "stock", "shop/source.zip")); err != nil {
+		t.Fatal(err)
+	}
+	return &harbour{shop: s}
 }
 
 // define writes the definitions of a revision, as its build did.

@@ -73,6 +73,7 @@ type deployJob struct {
 // run is the flow behind the decision which images are wanted.
 func (d *deployJob) run(ctx context.Context) error {
 	d.started = time.Now()
+	d.jobLog.about(d.name)
 	changes, err := d.decide()
 	if err != nil {
 		return errors.Join(err, d.putBack(ctx, registry.Aftermath{}))

@@ -82,6 +82,7 @@ func (d *deployJob) addOutcome(o rollout.Outcome) {
 
 // print writes the result to stdout.
 func (d *deployJob) print(w io.Writer, output string) error {
+	d.jobLog.repeat()
 	if output == "json" {
 		return writeJSON(w, d.sorted())
 	}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -172,6 +173,7 @@ func (d *plainDisplay) status(service string, s *client.SolveStatus) {
 	}
 	for _, warning := range s.Warnings {
 		d.line(service, "warning: "+string(warning.Short))
+		d.w.jobLog.warn(service + ": " + string(warning.Short))
 	}
 }
 
@@ -234,9 +236,13 @@ func (d *plainDisplay) output(service string, l *client.VertexLog) {
 	}
 }
 
-// lastDrawn is what a line that redraws itself ends as.
+// escapes are what terminals take for colours and titles (ECMA-48, section 5.4, and
+// what xterm adds). A log shows them as litter.
+var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\))`)
+
+// lastDrawn is what a line that redraws itself ends as, without colours.
 func lastDrawn(line string) string {
-	line = strings.TrimRight(line, "\r")
+	line = escapes.ReplaceAllString(strings.TrimRight(line, "\r"), "")
 	return line[strings.LastIndexByte(line, '\r')+1:]
 }
 

@@ -40,7 +40,7 @@ func TestPlainDisplay(t *testing.T) {
 	show("api", []*client.Vertex{vertex("importing cache manifest from r:buildcache2", false, at(1), "denied")})
 	show("express", []*client.Vertex{vertex("[1/2] COPY . .", true, at(1), "")})
 	run := vertex("[2/2] RUN npm ci", false, nil, "")
-	show("express", []*client.Vertex{run}, "added 3 packages\nfunding", " message\r\n10%\r20%\rdone\n", "no newline")
+	show("express", []*client.Vertex{run}, "\x1b[1;32madded\x1b[0m 3 packages\x1b[K\nfunding", " message\r\n10%\r20%\rdone\n", "no newline")
 	show("express", []*client.Vertex{vertex(run.Name, false, at(12.34), "")})
 	show("express", []*client.Vertex{vertex(run.Name, false, at(12.34), "")})
 	show("api", []*client.Vertex{vertex("RUN false", false, at(1), "exit code: 1\nsecond line")})

@@ -16,10 +16,22 @@ func TestExamples(t *testing.T) {
 		"two-services":    {"foodstore", "petstore"},
 		"lone-dockerfile": {"api"},
 		"hermetic":        {"brand", "handbook", "prices", "shop"},
+
+		"pipelines/s3-source":    {"api", "web"},
+		"pipelines/git-source":   {"foodstore", "petstore"},
+		"pipelines/laptop":       {"web"},
+		"pipelines/pull-request": {"web"},
 	}
-	dirs, err := filepath.Glob("../examples/*/README.md")
-	if err != nil || len(dirs) != len(want) {
-		t.Fatalf("%d examples, %v, want %d", len(dirs), err, len(want))
+	found := 0
+	for _, pattern := range []string{"../examples/*/README.md", "../examples/pipelines/*/README.md"} {
+		dirs, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found += len(dirs)
+	}
+	if found--; found != len(want) { // pipelines itself holds examples and is none
+		t.Fatalf("%d examples, want %d", found, len(want))
 	}
 	for name, services := range want {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,8 @@ type world struct {
 	// dir is the working directory.
 	dir string
 	log zerolog.Logger
+	// jobLog is what a CodeBuild job says again at its end; nil elsewhere.
+	jobLog *jobLog
 }
 
 func (w *world) getenv(name string) string {
@@ -69,13 +71,15 @@ func run(ctx context.Context, w *world, args []string) int {
 	root := newRootCommand(w)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitDone
+	w.jobLog.repeat()
+	code := exitDone
+	if err != nil {
+		code = exitCode(ctx, err)
+		var told *toldError
+		if !errors.As(err, &told) {
+			report(w, err)
+		}
 	}
-	code := exitCode(ctx, err)
-	var told *toldError
-	if !errors.As(err, &told) {
-		report(w, err)
-	}
+	w.jobLog.end(code)
 	return code
 }

@@ -227,6 +227,7 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Surve
 		row.BytesPushed = before.NewBytes(published, p)
 		rows = append(rows, row)
 	}
+	j.jobLog.repeat()
 	printTable(j.stderr, rows)
 	where := "latest stands on it"
 	if j.options.noLatest {

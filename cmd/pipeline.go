@@ -21,6 +21,7 @@ import (
 // Nothing that another tool or a rollback can see changes before the tags move.
 func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	started := time.Now()
+	w.jobLog.about(p.hash.Name)
 	w.log.Info().Msgf("%s: %s to build as %s (%s)", p.project, plural(len(p.targets()), "service"), p.hash.Name, p.hash.Detail)
 	cloud, err := openCloud(ctx, w.log, o.aws.region)
 	if err != nil {
@@ -55,6 +56,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return refused(err)
 	}
 	j.reached("tags moved")
+	w.jobLog.about(published.Name)
 	j.tellRevision(published)
 	if err := j.define(ctx, published.Name, images); err != nil {
 		return err

@@ -39,6 +39,7 @@ what can be derived.
 				return err
 			}
 			w.log, w.structured = newLogger(w.stderr, level, format), format == "json"
+			w.inCodeBuild(c.CommandPath())
 			routeLibraryLogs(w)
 			return nil
 		},

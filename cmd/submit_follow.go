@@ -48,6 +48,10 @@ func tellPipeline(w *world, pipeline string, n artifact.PipelineNews) {
 	if n.Action != "" {
 		where = n.Stage + "/" + n.Action
 	}
+	if !w.talks() {
+		w.log.Info().Str("action", where).Msg(n.Text)
+		return
+	}
 	fmt.Fprintf(w.stderr, "%s | %s\n", where, cut(n.Text, maxLine))
 }
 

@@ -80,7 +80,7 @@ func (p *uploadProgress) report(done int64) {
 		return // it arrived at once: the line about the end says as much
 	}
 	line := fmt.Sprintf("uploaded %s of %s (%d %%)", byteCount(&done), byteCount(&p.total), 100*done/p.total)
-	if p.w.terminal {
+	if p.w.terminal && p.w.talks() {
 		p.drawn = true
 		fmt.Fprintf(p.w.stderr, "\r\x1b[K%s", line)
 		return

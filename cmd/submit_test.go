@@ -97,22 +97,26 @@ func makeVersioned(server *sandbox.Server, bucket string) error {
 
 // pipeline NAME BUCKET KEY makes a pipeline of a source, a build and a deployment.
 func pipeline(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(makePipeline(context.Background(), stand(ts), args[0], args[1], args[2]))
+}
+
+func makePipeline(ctx context.Context, server *sandbox.Server, pipeline, bucket, key string) error {
 	stage := func(name string, category types.ActionCategory, provider string, configuration map[string]string) types.StageDeclaration {
 		return types.StageDeclaration{Name: &name, Actions: []types.ActionDeclaration{{
 			Name: &name, Configuration: configuration,
 			ActionTypeId: &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: &provider, Version: aws.String("1")},
 		}}}
 	}
-	client := codepipeline.NewFromConfig(awsOf(stand(ts)))
-	_, err := client.CreatePipeline(context.Background(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
-		Name: aws.String(args[0]), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"),
+	client := codepipeline.NewFromConfig(awsOf(server))
+	_, err := client.CreatePipeline(ctx, &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
+		Name: aws.String(pipeline), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"),
 		Stages: []types.StageDeclaration{
-			stage("Source", types.ActionCategorySource, "S3", map[string]string{"S3Bucket": args[1], "S3ObjectKey": args[2]}),
+			stage("Source", types.ActionCategorySource, "S3", map[string]string{"S3Bucket": bucket, "S3ObjectKey": key}),
 			stage("Build", types.ActionCategoryBuild, "CodeBuild", nil),
 			stage("Deploy", types.ActionCategoryDeploy, "ECS", nil),
 		},
 	}})
-	ts.Check(err)
+	return err
 }
 
 // action PIPELINE ACTION TAKES [ERROR [URL]] says how an action will go.

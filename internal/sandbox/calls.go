@@ -8,8 +8,8 @@ import (
 
 // Call is one request as the server saw it.
 type Call struct {
-	// Service is "ecr", "ecs", "codedeploy", "logs", "application-autoscaling",
-	// "s3", "sts" or "registry".
+	// Service is "ecr", "ecs", "codedeploy", "codepipeline", "logs",
+	// "application-autoscaling", "s3", "sts" or "registry".
 	Service string `json:"service"`
 	// Action is the API's action ("PutImage", "PutObject"), or the method and
 	// what it was for on the registry: "PUT manifest", "POST upload",
@@ -21,8 +21,8 @@ type Call struct {
 	// Reference is the tag or digest on the registry, the S3 object's key, or the
 	// names of the ECS services or the task definition that a call to ECS names,
 	// clusters and ARNs left off, several with a comma in between; with the other
-	// services the deployment or its group, the log stream or its group, and the
-	// resources that scale.
+	// services the deployment or its group, the log stream or its group, the
+	// resources that scale, and the pipeline.
 	Reference string `json:"reference,omitempty"`
 	// BytesIn and BytesOut count the bodies of request and answer.
 	BytesIn  int64 `json:"bytesIn"`

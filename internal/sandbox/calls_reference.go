@@ -13,13 +13,14 @@ func referenceIn(service string, body []byte) string {
 		LogStreamName, LogGroupName, LogGroupIdentifier    string
 		ResourceID                                         string
 		ResourceIDs                                        []string
+		PipelineName                                       string
 	}
 	switch service {
 	case "ecs":
 		return ecsNameIn(service, body)
-	case "codedeploy", "logs", "application-autoscaling":
+	case "codedeploy", "logs", "application-autoscaling", "codepipeline":
 		_ = json.Unmarshal(body, &in) // the action complains about bad JSON
 	}
 	return cmp.Or(in.DeploymentID, in.DeploymentGroupName, in.ApplicationName,
-		in.LogStreamName, in.LogGroupName, in.LogGroupIdentifier, in.ResourceID, strings.Join(in.ResourceIDs, ","))
+		in.LogStreamName, in.LogGroupName, in.LogGroupIdentifier, in.ResourceID, strings.Join(in.ResourceIDs, ","), in.PipelineName)
 }

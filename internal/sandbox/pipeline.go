@@ -3,18 +3,18 @@ package sandbox
 import (
 	"cmp"
 	"encoding/base64"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 )
 
-// newCodePipeline is the CodePipeline API as far as pipelines with one S3 source go.
-// Names of fields, limits and errors are those of its API reference, version
-// 2015-07-09. Actions do no work: each takes a time and ends as SetPipelineAction says.
-// A new version of the source's object starts an execution when the pipeline is next
-// looked at, as with a pipeline that polls.
+// newCodePipeline is the CodePipeline API as far as pipelines with one source go, on S3
+// or, through a connection, in a git repository. Names of fields, limits and errors are
+// those of its API reference, version 2015-07-09. Actions do no work of their own: each
+// takes a time and ends as SetPipelineAction says, or does what it gives them to do. A new
+// version of the source's object starts an execution when the pipeline is next looked at,
+// as with a pipeline that polls; a commit when Push tells of it.
 func newCodePipeline() jsonService {
 	return jsonService{
 		name:   "codepipeline",
@@ -35,8 +35,19 @@ type PipelineAction struct {
 	Takes time.Duration
 	// Error, if not empty, is the message with which it fails.
 	Error string
+	// Run, if not nil, is the action's work: it starts when the actions before it have
+	// succeeded, and an error is the message with which it fails. Takes and Error are
+	// not used then.
+	Run func(PipelineWork) error
 	// Summary and URL are what it says of itself and where more is to be read.
 	Summary, URL string
+}
+
+// PipelineWork is the execution that an action belongs to.
+type PipelineWork struct {
+	ExecutionID string
+	// Version is that of the source's object, or the commit.
+	Version string
 }
 
 // SetPipelineAction says how an action goes in executions that start from now on. The
@@ -90,25 +101,23 @@ type pipelineActionID struct {
 	Version  string `json:"version"`
 }
 
-type pipelineSource struct{ action, bucket, key string }
-
 type pipelineInOut struct {
 	Pipeline pipelineDeclaration `json:"pipeline"`
 }
 
-// createPipeline takes a pipeline whose first stage has one action, an S3 source.
+// createPipeline takes a pipeline whose first stage has one action, a source.
 func createPipeline(c jsonCall, in pipelineInOut) (*pipelineInOut, error) {
 	d := in.Pipeline
 	if d.Name == "" || d.RoleARN == "" || len(d.Stages) < 2 {
 		return nil, &apiError{"InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages"}
 	}
 	first := d.Stages[0].Actions
-	if len(first) != 1 || first[0].ActionTypeID.Category != "Source" || first[0].ActionTypeID.Provider != "S3" {
-		return nil, &apiError{"InvalidStructureException", "the sandbox wants one S3 source as the only action of the first stage"}
+	if len(first) != 1 || first[0].ActionTypeID.Category != "Source" {
+		return nil, &apiError{"InvalidStructureException", "the sandbox wants one source as the only action of the first stage"}
 	}
-	source := pipelineSource{first[0].Name, first[0].Configuration["S3Bucket"], first[0].Configuration["S3ObjectKey"]}
-	if source.bucket == "" || source.key == "" {
-		return nil, &apiError{"InvalidActionDeclarationException", "Action configuration for action '" + source.action + "' is missing required configuration 'S3Bucket' or 'S3ObjectKey'"}
+	source, err := sourceOf(first[0])
+	if err != nil {
+		return nil, err
 	}
 	all := &c.server.pipelines
 	all.mu.Lock()
@@ -131,26 +140,14 @@ func (c jsonCall) pipeline(name string) (*codePipeline, error) {
 	if p == nil {
 		return nil, apiErrorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", c.server.options.Account, name)
 	}
+	if p.source.repository != "" {
+		return p, nil
+	}
 	if v := c.server.objectVersion(p.source.bucket, p.source.key); v != "" && v != p.seen {
 		p.seen = v
-		p.executions = append(p.executions, &codePipelineExecution{
-			id: uuid(), pipeline: p, started: c.server.clock.Now(), version: v, fates: maps.Clone(c.server.pipelines.fates),
-		})
+		c.server.execute(p, v)
 	}
 	return p, nil
-}
-
-// objectVersion is an object's present version, "" if it has none.
-func (s *Server) objectVersion(bucket, key string) string {
-	store, ok := s.s3.(*s3)
-	if !ok {
-		return ""
-	}
-	o, err := store.backend.HeadObject(bucket, key)
-	if err != nil || o == nil || o.IsDeleteMarker {
-		return ""
-	}
-	return string(o.VersionID)
 }
 
 type pagedIn struct {

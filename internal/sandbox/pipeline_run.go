@@ -11,12 +11,41 @@ import (
 // stage at the same time.
 type codePipelineExecution struct {
 	id       string
+	server   *Server
 	pipeline *codePipeline
 	started  time.Time
 	version  string // of the source's object
 	fates    map[[2]string]PipelineAction
-	stopped  time.Time // zero unless it was
+	works    map[string]*actionWork // by action
+	stopped  time.Time              // zero unless it was
 	reason   string
+}
+
+// actionWork is the work of an action that has some.
+type actionWork struct {
+	ended time.Time // zero while it is under way
+	err   error
+}
+
+// work is an action's work, begun if it has not been. The caller holds the pipelines'
+// lock, which the work itself does not.
+func (e *codePipelineExecution) work(action string, run func(PipelineWork) error) *actionWork {
+	if w := e.works[action]; w != nil {
+		return w
+	}
+	if e.works == nil {
+		e.works = map[string]*actionWork{}
+	}
+	w := &actionWork{}
+	e.works[action] = w
+	go func() {
+		err := run(PipelineWork{e.id, e.version})
+		e.server.pipelines.mu.Lock()
+		defer e.server.pipelines.mu.Unlock()
+		w.ended, w.err = e.server.clock.Now(), err
+		e.actions(w.ended) // begins the work of the next stage
+	}()
+	return w
 }
 
 const (
@@ -109,6 +138,13 @@ func (e *codePipelineExecution) actions(now time.Time) []actionView {
 func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin, now time.Time) (actionView, time.Time) {
 	fate := e.fates[[2]string{e.pipeline.declaration.Name, a.Name}]
 	ends := begin.Add(cmp.Or(fate.Takes, 200*time.Millisecond))
+	if fate.Run != nil {
+		w := e.work(a.Name, fate.Run)
+		ends = cmp.Or(w.ended, now.Add(time.Hour))
+		if w.err != nil {
+			fate.Error = w.err.Error()
+		}
+	}
 	v := actionView{
 		Execution: e.id, ID: fmt.Sprintf("%s-%s-%s", e.id, stage, a.Name), Version: e.pipeline.declaration.Version,
 		Stage: stage, Name: a.Name, Start: epoch(begin), Updated: epoch(begin), Status: runInProgress,
@@ -129,7 +165,7 @@ func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin
 	}
 	v.Updated, v.Output.Result.Summary = epoch(ends), fate.Summary
 	if a.Name == e.pipeline.source.action && v.Status == runSucceeded {
-		v.Output.Variables = map[string]string{"BucketName": e.pipeline.source.bucket, "ObjectKey": e.pipeline.source.key, "VersionId": e.version}
+		v.Output.Variables = e.sourceVariables()
 	}
 	return v, ends
 }
@@ -150,7 +186,7 @@ func (e *codePipelineExecution) view(now time.Time) executionView {
 			done++
 		}
 		if a.Name == e.pipeline.source.action && a.Status == runSucceeded {
-			v.Revisions = []sourceRevision{{Action: a.Name, ID: e.version, Summary: "Amazon S3 version id: " + e.version}}
+			v.Revisions = []sourceRevision{{Action: a.Name, ID: e.version, Summary: e.sourceSummary()}}
 		}
 	}
 	total := 0

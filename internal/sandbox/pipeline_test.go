@@ -107,6 +107,99 @@ func TestPipeline(t *testing.T) {
 	wantCode(t, err, "PipelineExecutionNotStoppableException")
 }
 
+// TestPipelineWork: actions that have work do it one after the other, and none behind one
+// that failed.
+func TestPipelineWork(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	bucket := s3.New(s3.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", UsePathStyle: true, Credentials: static})
+	ctx := t.Context()
+	done(bucket.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("source")}))(t)
+	done(bucket.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("source"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}))(t)
+	done(client.CreatePipeline(ctx, shopPipeline()))(t)
+	put := done(bucket.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("shop.zip")}))(t)
+
+	works := make(chan string, 2)
+	proceed := make(chan error)
+	work := func(name string) sandbox.PipelineAction {
+		return sandbox.PipelineAction{Run: func(w sandbox.PipelineWork) error {
+			works <- name + " " + w.Version
+			return <-proceed
+		}}
+	}
+	s.SetPipelineAction("shop", "Build", work("build"))
+	s.SetPipelineAction("shop", "Deploy", work("deploy"))
+	status := func() types.PipelineExecutionSummary {
+		return done(client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String("shop")}))(t).PipelineExecutionSummaries[0]
+	}
+	status() // it starts
+	s.Advance(time.Minute)
+	if got := status(); got.Status != types.PipelineExecutionStatusInProgress {
+		t.Errorf("got %+v", got)
+	}
+	if got, want := <-works, "build "+aws.ToString(put.VersionId); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	proceed <- nil
+	if got := <-works; got != "deploy "+aws.ToString(put.VersionId) { // nobody asked meanwhile
+		t.Errorf("got %s", got)
+	}
+	if got := status(); got.Status != types.PipelineExecutionStatusInProgress {
+		t.Errorf("got %+v", got)
+	}
+	proceed <- errors.New("unstable")
+	for status().Status == types.PipelineExecutionStatusInProgress {
+		time.Sleep(time.Millisecond)
+	}
+	if got := status(); got.Status != types.PipelineExecutionStatusFailed {
+		t.Errorf("got %+v", got)
+	}
+	actions := done(client.ListActionExecutions(ctx, &codepipeline.ListActionExecutionsInput{PipelineName: aws.String("shop")}))(t).ActionExecutionDetails
+	if len(actions) != 3 || aws.ToString(actions[0].Output.ExecutionResult.ErrorDetails.Message) != "unstable" {
+		t.Errorf("got %+v", actions)
+	}
+}
+
+// TestPipelineFromGit: a pipeline whose source is a repository starts when it is told of a
+// commit, and no other pipeline does.
+func TestPipelineFromGit(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	ctx := t.Context()
+	in := shopPipeline()
+	source := &in.Pipeline.Stages[0].Actions[0]
+	source.ActionTypeId.Provider = aws.String("CodeStarSourceConnection")
+	source.Configuration = map[string]string{"ConnectionArn": "arn", "FullRepositoryId": "example/shop"}
+	_, err := client.CreatePipeline(ctx, in)
+	wantCode(t, err, "InvalidActionDeclarationException")
+	source.Configuration["BranchName"] = "main"
+	done(client.CreatePipeline(ctx, in))(t)
+	list := &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String("shop")}
+	if all := done(client.ListPipelineExecutions(ctx, list))(t).PipelineExecutionSummaries; len(all) != 0 {
+		t.Errorf("got %+v", all)
+	}
+	if err := s.Push("shop", "0123456789abcdef0123456789abcdef01234567"); err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(time.Minute)
+	all := done(client.ListPipelineExecutions(ctx, list))(t).PipelineExecutionSummaries
+	if len(all) != 1 || all[0].Status != types.PipelineExecutionStatusSucceeded || aws.ToString(all[0].SourceRevisions[0].RevisionId) != "0123456789abcdef0123456789abcdef01234567" {
+		t.Errorf("got %+v", all)
+	}
+	other := shopPipeline()
+	other.Pipeline.Name = aws.String("other")
+	done(client.CreatePipeline(ctx, other))(t)
+	for _, name := range []string{"other", "none"} {
+		if err := s.Push(name, "c"); err == nil {
+			t.Errorf("%s takes a commit", name)
+		}
+	}
+	other.Pipeline.Name = aws.String("third")
+	other.Pipeline.Stages[0].Actions[0].ActionTypeId.Provider = aws.String("ECR")
+	_, err = client.CreatePipeline(ctx, other)
+	wantCode(t, err, "InvalidStructureException")
+}
+
 // done is the answer of a call that must succeed.
 func done[T any](out T, err error) func(*testing.T) T {
 	return func(t *testing.T) T {

@@ -42,6 +42,7 @@ func gaps() []gap {
 		{"the sandbox's service deployments and revisions checked by the AWS CLI", newAWSCLI(cli), false},
 		{"the sandbox held against moto, which imitates the same services", moto(), false},
 		{"builds from a remote git context", gitServer(), false},
+		{"what a buildspec installs, fetched with curl", curl(), false},
 	}
 }
 
@@ -90,6 +91,13 @@ func gitServer() error {
 	}
 	_, err = os.Stat(filepath.Join(strings.TrimSpace(string(dir)), "git-http-backend"))
 	return err
+}
+
+func curl() error {
+	if _, err := exec.LookPath("curl"); err != nil {
+		return fmt.Errorf("%w (apt-get install curl)", err)
+	}
+	return nil
 }
 
 // report returns the exit code.

@@ -1,0 +1,62 @@
+package cmd
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestInCodeBuild: nothing is redrawn and nobody is asked, and a warning is repeated
+// once, however often it came.
+func TestInCodeBuild(t *testing.T) {
+	var out bytes.Buffer
+	w := &world{stderr: &out, terminal: true, questions: &questions{}, environ: []string{"CODEBUILD_BUILD_ID=shop:1"}}
+	w.log = newLogger(&out, "info", "text")
+	w.inCodeBuild("slipway build")
+	if w.terminal || w.interactive() {
+		t.Error("the job has a terminal")
+	}
+	for range 2 {
+		w.log.Warn().Str("password", "h1dden").Msg("a warning")
+	}
+	w.log.Info().Msg("news")
+	out.Reset()
+	w.jobLog.repeat()
+	w.jobLog.repeat()
+	w.log.Warn().Msg("another")
+	w.jobLog.repeat()
+	w.jobLog.about("1a2b")
+	w.jobLog.end(exitAWS)
+	want := `
+---- 1 warning ` + strings.Repeat("-", 57) + `
+WARNING: a warning
+` + strings.Repeat("-", 72) + `
+WARNING: another
+
+---- 1 more warning ` + strings.Repeat("-", 52) + `
+WARNING: another
+` + strings.Repeat("-", 72) + `
+
+==== slipway build FAILED with exit code 4: revision 1a2b ====
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+// TestOutsideCodeBuild: everything is left as it was, and for machines nothing is framed.
+func TestOutsideCodeBuild(t *testing.T) {
+	w := &world{terminal: true}
+	w.inCodeBuild("slipway build")
+	w.jobLog.warn("a warning")
+	w.jobLog.about("1a2b")
+	w.jobLog.repeat()
+	w.jobLog.end(exitOther)
+	if !w.terminal || w.jobLog != nil {
+		t.Errorf("got %+v", w)
+	}
+	w = &world{structured: true, terminal: true, environ: []string{"CODEBUILD_BUILD_ID=shop:1"}}
+	if w.inCodeBuild("slipway build"); w.terminal || w.jobLog != nil {
+		t.Errorf("got %+v", w)
+	}
+}
