@@ -32,16 +32,17 @@ const exporterMoby = "moby"
 func (r *run) solveIntoStore(ctx context.Context, p part, opt client.SolveOpt) (string, error) {
 	image := p.Store.Name()
 	opt.Exports = []client.ExportEntry{{Type: exporterMoby, Attrs: map[string]string{"name": image}}}
-	if _, err := r.ask(ctx, p.worker, p.target, opt); err != nil {
-		return "", err
-	}
-	// Also when ctx has ended: nobody else knows the name.
+	// Also when ctx has ended: nobody else knows the name, and an interrupted engine may
+	// have given it already.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 		defer cancel()
 		// What stays is removed by a later job.
 		_ = p.Store.Remove(ctx, image)
 	}()
+	if _, err := r.ask(ctx, p.worker, p.target, opt); err != nil {
+		return "", err
+	}
 	digest, err := r.pushStep(p.target.Service, func() (string, error) { return r.pushSaved(ctx, p, image) })
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return "", cause

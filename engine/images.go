@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 )
 
@@ -38,7 +39,7 @@ func (s *Images) Save(ctx context.Context, name string) (io.ReadCloser, error) {
 // Remove takes the name from the image, and with its last name the image; what was built
 // stays in the engine's build cache. It also removes what jobs left behind that were killed.
 func (s *Images) Remove(ctx context.Context, name string) error {
-	if _, err := s.client.ImageRemove(ctx, name, client.ImageRemoveOptions{}); err != nil {
+	if _, err := s.client.ImageRemove(ctx, name, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("removing %s from the Docker engine: %w", name, err)
 	}
 	list, err := s.client.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", imageName)})
