@@ -121,7 +121,9 @@ $(TOOLS)/buildkit-runc: tools/engine/buildkit-runc/main.go tools/engine/go.mod
 	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ ./buildkit-runc
 	@touch $@
 
-# What containers, other than Docker's, would need is left out.
+# dockerd wants the very BuildKit it was made for: with v0.33.1 in place of
+# v0.33.0 the overlay2 store unpacks no base image. Of containerd, what Docker
+# has no use for is left out.
 .tools/docker/dockerd: PACKAGE := github.com/moby/moby/v2/cmd/dockerd
 .tools/docker/containerd: PACKAGE := -tags 'no_cri no_devmapper no_zfs' github.com/containerd/containerd/v2/cmd/containerd
 .tools/docker/containerd-shim-runc-v2: PACKAGE := github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
