@@ -34,7 +34,7 @@ tools: $(ENGINE) ## build the pinned BuildKit daemon and runc into .tools/bin/
 
 # Tests alone need them. .tools/docker comes from Go modules, .tools/docker-classic
 # from the packages of Debian and its like.
-docker-engines: $(addprefix .tools/docker/,dockerd containerd containerd-shim-runc-v2) .tools/docker-classic/unpacked
+docker-engines: $(addprefix .tools/docker/,dockerd containerd containerd-shim-runc-v2 runc) .tools/docker-classic/unpacked
 
 demo: build tools ## build examples/ against a sandbox: no AWS account, no Docker
 	./examples/demo.sh
@@ -131,6 +131,11 @@ $(TOOLS)/buildkit-runc: tools/engine/buildkit-runc/main.go tools/engine/go.mod
 	cd tools/docker && $(GO) build -ldflags '-s -w -X github.com/moby/moby/v2/dockerversion.Version=$(MOBY)' \
 		-o $(CURDIR)/$@ $(PACKAGE)
 	@touch $@
+
+# Debian 12's runc is too old for the containers of a current dockerd.
+.tools/docker/runc: | $(TOOLS)/buildkit-runc $(TOOLS)/runc
+	@mkdir -p $(@D)
+	ln -sf ../bin/buildkit-runc $@
 
 .tools/docker-classic/unpacked: tools/docker/unpack.sh
 	tools/docker/unpack.sh $(CURDIR)/$(@D)
