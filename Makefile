@@ -103,13 +103,9 @@ race-without-engine:
 # The pinned programs, built anew only when their module changes. go build may
 # leave an unchanged file alone, so touch tells make that it is current.
 
-$(TOOLS)/buildkitd: tools/engine/go.mod tools/engine/go.sum
+$(TOOLS)/buildkitd $(TOOLS)/buildctl: tools/engine/go.mod tools/engine/go.sum
 	cd tools/engine && $(GO) build -ldflags '-s -w -X github.com/moby/buildkit/version.Version=$(BUILDKIT)' \
-		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/buildkitd
-	@touch $@
-
-$(TOOLS)/buildctl: tools/engine/go.mod tools/engine/go.sum
-	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/moby/buildkit/cmd/buildctl
+		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/$(@F)
 	@touch $@
 
 $(TOOLS)/runc: tools/engine/go.mod tools/engine/go.sum

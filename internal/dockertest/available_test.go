@@ -103,6 +103,29 @@ func TestLaunchFails(t *testing.T) {
 	}
 }
 
+// The longest TMPDIR that is used leaves room for containerd's sockets.
+func TestLongTMPDIR(t *testing.T) {
+	Require(t, ContainerdStore)
+	base, err := os.MkdirTemp("/tmp", "tmpdir-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(base)
+	long := filepath.Join(base, strings.Repeat("d", 49-len(base)))
+	if err := os.Mkdir(long, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", long)
+	e, err := Launch(t.Context(), ContainerdStore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if !strings.HasPrefix(e.dir, long) {
+		t.Errorf("%s is not below %s, of %d bytes", e.dir, long, len(long))
+	}
+}
+
 // What cannot be started is found out before a test needs it.
 func TestProbe(t *testing.T) {
 	if err := host(); err != nil {
