@@ -34,7 +34,7 @@ tools: $(ENGINE) ## build the pinned BuildKit daemon and runc into .tools/bin/
 
 # Tests alone need them. .tools/docker comes from Go modules, .tools/docker-classic
 # from the packages of Debian and its like.
-docker-engines: $(addprefix .tools/docker/,dockerd containerd containerd-shim-runc-v2) .tools/docker-classic/unpacked
+docker-engines: $(addprefix .tools/docker/,dockerd containerd containerd-shim-runc-v2 runc) .tools/docker-classic/unpacked
 
 demo: build tools ## build examples/ against a sandbox: no AWS account, no Docker
 	./examples/demo.sh
@@ -103,13 +103,9 @@ race-without-engine:
 # The pinned programs, built anew only when their module changes. go build may
 # leave an unchanged file alone, so touch tells make that it is current.
 
-$(TOOLS)/buildkitd: tools/engine/go.mod tools/engine/go.sum
+$(TOOLS)/buildkitd $(TOOLS)/buildctl: tools/engine/go.mod tools/engine/go.sum
 	cd tools/engine && $(GO) build -ldflags '-s -w -X github.com/moby/buildkit/version.Version=$(BUILDKIT)' \
-		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/buildkitd
-	@touch $@
-
-$(TOOLS)/buildctl: tools/engine/go.mod tools/engine/go.sum
-	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/moby/buildkit/cmd/buildctl
+		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/$(@F)
 	@touch $@
 
 $(TOOLS)/runc: tools/engine/go.mod tools/engine/go.sum
@@ -121,7 +117,9 @@ $(TOOLS)/buildkit-runc: tools/engine/buildkit-runc/main.go tools/engine/go.mod
 	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ ./buildkit-runc
 	@touch $@
 
-# What containers, other than Docker's, would need is left out.
+# dockerd wants the very BuildKit it was made for: with v0.33.1 in place of
+# v0.33.0 the overlay2 store unpacks no base image. Of containerd, what Docker
+# has no use for is left out.
 .tools/docker/dockerd: PACKAGE := github.com/moby/moby/v2/cmd/dockerd
 .tools/docker/containerd: PACKAGE := -tags 'no_cri no_devmapper no_zfs' github.com/containerd/containerd/v2/cmd/containerd
 .tools/docker/containerd-shim-runc-v2: PACKAGE := github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
@@ -129,6 +127,11 @@ $(TOOLS)/buildkit-runc: tools/engine/buildkit-runc/main.go tools/engine/go.mod
 	cd tools/docker && $(GO) build -ldflags '-s -w -X github.com/moby/moby/v2/dockerversion.Version=$(MOBY)' \
 		-o $(CURDIR)/$@ $(PACKAGE)
 	@touch $@
+
+# Debian 12's runc is too old for the containers of a current dockerd.
+.tools/docker/runc: | $(TOOLS)/buildkit-runc $(TOOLS)/runc
+	@mkdir -p $(@D)
+	ln -sf ../bin/buildkit-runc $@
 
 .tools/docker-classic/unpacked: tools/docker/unpack.sh
 	tools/docker/unpack.sh $(CURDIR)/$(@D)

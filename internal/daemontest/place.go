@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// Dir makes a directory whose sockets stay under the 108 bytes that Linux
-// allows, also where TMPDIR is long.
+// Dir makes a directory whose sockets, with 35 bytes of path below it, stay
+// under the 108 bytes that Linux allows, also where TMPDIR is long.
 func Dir(prefix string) (string, error) {
 	parent := os.TempDir()
-	if len(parent) > 60 {
+	if len(parent) > 50 {
 		parent = "/tmp"
 	}
 	return os.MkdirTemp(parent, prefix)

@@ -94,11 +94,12 @@ func find(k Kind) (programs, error) {
 			return programs{}, fmt.Errorf("%w: set SLIPWAY_TEST_DOCKER", err)
 		}
 	}
-	p := packaged(filepath.Join(dir, "docker-classic"))
 	if k != Classic {
-		p = built(filepath.Join(dir, "docker"), p, filepath.Join(dir, "bin"))
+		own := filepath.Join(dir, "docker")
+		p := programs{dockerd: filepath.Join(own, "dockerd"), bins: []string{own}}
 		return p, p.missing("containerd", "containerd-shim-runc-v2", "runc")
 	}
+	p := packaged(filepath.Join(dir, "docker-classic"))
 	err := p.missing("containerd", "runc")
 	if err != nil && system {
 		if bin, lookErr := exec.LookPath("dockerd"); lookErr == nil {
@@ -118,16 +119,6 @@ func packaged(dir string) programs {
 		p.libs = append(p.libs, dirs...)
 	}
 	return p
-}
-
-// built prefers a runc with seccomp, as distributions have it, to the one in
-// bin: containers, other than build steps, do not start without.
-func built(dir string, packaged programs, bin string) programs {
-	bins := append([]string{dir}, packaged.bins...)
-	if _, err := exec.LookPath("runc"); err != nil {
-		bins = append(bins, bin)
-	}
-	return programs{dockerd: filepath.Join(dir, "dockerd"), bins: bins, libs: packaged.libs}
 }
 
 func (p programs) missing(others ...string) error {

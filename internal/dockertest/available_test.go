@@ -16,9 +16,10 @@ func TestFind(t *testing.T) {
 		{"", "docker-classic/usr/sbin/dockerd", "docker/dockerd"},
 		{"docker-classic/usr/sbin/dockerd", "no containerd", "docker/dockerd"},
 		{"docker-classic/usr/bin/containerd", "no runc", "docker/dockerd"},
-		{"docker/dockerd", "no runc", "no containerd-shim-runc-v2"},
+		{"docker/dockerd", "no runc", "no containerd "},
+		{"docker/containerd", "no runc", "no containerd-shim-runc-v2"},
 		{"docker/containerd-shim-runc-v2", "no runc", "no runc"},
-		{"bin/runc", "no runc", ""},
+		{"docker/runc", "no runc", ""},
 		{"docker-classic/usr/sbin/runc", "", ""},
 	}
 	for _, s := range steps {
@@ -34,25 +35,20 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// The runc with seccomp comes first; libraries are looked for beside it.
-func TestFindPrefersPackaged(t *testing.T) {
+// Libraries are looked for beside what was unpacked.
+func TestFindLibraries(t *testing.T) {
 	dir := t.TempDir()
-	t.Setenv("PATH", dir)
 	t.Setenv("SLIPWAY_TEST_DOCKER", dir)
-	for _, p := range []string{"docker-classic/usr/sbin/runc", "docker/dockerd", "docker/containerd", "docker/containerd-shim-runc-v2", "bin/runc"} {
-		writeProgram(t, filepath.Join(dir, p))
+	for _, p := range []string{"usr/sbin/dockerd", "usr/bin/containerd", "usr/sbin/runc"} {
+		writeProgram(t, filepath.Join(dir, "docker-classic", p))
 	}
 	libs := filepath.Join(dir, "docker-classic", "usr", "lib", "riscv64-linux-gnu")
 	if err := os.MkdirAll(libs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p, err := find(ContainerdStore)
+	p, err := find(Classic)
 	if err != nil {
 		t.Fatal(err)
-	}
-	order := strings.Join(p.bins, " ")
-	if packaged, own := strings.Index(order, "docker-classic/usr/sbin"), strings.Index(order, "/bin/"); packaged < 0 || own >= 0 && own < packaged {
-		t.Errorf("programs are looked for in %s", order)
 	}
 	if len(p.libs) != 1 || p.libs[0] != libs {
 		t.Errorf("libraries are looked for in %q", p.libs)
@@ -104,6 +100,29 @@ func TestLaunchFails(t *testing.T) {
 	left, err := os.ReadDir(tmp)
 	if err != nil || len(left) > 0 {
 		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// The longest TMPDIR that is used leaves room for containerd's sockets.
+func TestLongTMPDIR(t *testing.T) {
+	Require(t, ContainerdStore)
+	base, err := os.MkdirTemp("/tmp", "tmpdir-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(base)
+	long := filepath.Join(base, strings.Repeat("d", 49-len(base)))
+	if err := os.Mkdir(long, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", long)
+	e, err := Launch(t.Context(), ContainerdStore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if !strings.HasPrefix(e.dir, long) {
+		t.Errorf("%s is not below %s, of %d bytes", e.dir, long, len(long))
 	}
 }
 

@@ -54,7 +54,7 @@ func (o options) config(k Kind, key string) ([]byte, error) {
 // build steps and containers have the host's ("network: host"), or none.
 func (k Kind) args() []string {
 	args := []string{
-		"--bridge=none", "--iptables=false", "--ip6tables=false",
+		"--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy=false",
 		"--exec-opt=native.cgroupdriver=cgroupfs",
 	}
 	if !k.Snapshotter() {

@@ -7,12 +7,14 @@ import (
 	"log"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -82,7 +84,12 @@ func hub(t *testing.T) string {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")
-	image, err := mutate.AppendLayers(empty.Image, static.NewLayer(tarOf(t, "from-the-mirror", "yes"), types.DockerUncompressedLayer))
+	config := &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH}
+	image, err := mutate.ConfigFile(empty.Image, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err = mutate.AppendLayers(image, static.NewLayer(tarOf(t, "from-the-mirror", "yes"), types.DockerUncompressedLayer))
 	if err != nil {
 		t.Fatal(err)
 	}

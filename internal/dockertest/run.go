@@ -19,8 +19,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	// A daemon that was killed leaves the numbers of processes that are gone,
-	// and may be others now.
-	exec, pidfile := filepath.Join(e.dir, "exec"), filepath.Join(e.dir, "docker.pid")
+	// and may be others now. The name is short for the sockets deep below it.
+	exec, pidfile := filepath.Join(e.dir, "x"), filepath.Join(e.dir, "docker.pid")
 	if err := errors.Join(os.RemoveAll(exec), os.RemoveAll(pidfile)); err != nil {
 		return err
 	}

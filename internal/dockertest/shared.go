@@ -11,11 +11,11 @@ import (
 // asks for it.
 var shared struct {
 	sync.Mutex
-	stops bool // StopAfter is in place
-	kinds map[Kind]launched
+	kinds map[Kind]*launched // nil unless StopAfter is in place
 }
 
 type launched struct {
+	once   sync.Once
 	engine *Engine
 	err    error
 }
@@ -27,15 +27,12 @@ func Shared(t testing.TB, k Kind) *Engine {
 	t.Helper()
 	Require(t, k)
 	shared.Lock()
-	defer shared.Unlock()
-	if !shared.stops {
+	l := shared.kinds[k]
+	shared.Unlock()
+	if l == nil {
 		t.Fatal("dockertest.Shared needs a TestMain that runs dockertest.StopAfter(m)")
 	}
-	l, ok := shared.kinds[k]
-	if !ok {
-		l.engine, l.err = Launch(t.Context(), k)
-		shared.kinds[k] = l
-	}
+	l.once.Do(func() { l.engine, l.err = Launch(t.Context(), k) })
 	if l.err != nil {
 		t.Fatalf("starting the shared Docker engine (%s): %v", k, l.err)
 	}
@@ -56,7 +53,10 @@ func StopAfter(m runner) interface{ Run() int } { return stopper{m} }
 // an engine could not be stopped.
 func (s stopper) Run() int {
 	shared.Lock()
-	shared.stops, shared.kinds = true, map[Kind]launched{}
+	shared.kinds = map[Kind]*launched{}
+	for _, k := range Kinds {
+		shared.kinds[k] = &launched{}
+	}
 	shared.Unlock()
 	code := s.tests.Run()
 	shared.Lock()
@@ -70,6 +70,6 @@ func (s stopper) Run() int {
 			code = max(code, 1)
 		}
 	}
-	shared.stops, shared.kinds = false, nil
+	shared.kinds = nil
 	return code
 }

@@ -39,7 +39,7 @@ unpack
 if lacking >/dev/null; then
 	download $(missing)
 	unpack
-	! lacking >&2
+	if lacking >&2; then exit 1; fi
 fi
 rm -rf "$to"
 mv "$new/root" "$to"
