@@ -82,7 +82,9 @@ func TestHead(t *testing.T) {
 		{host + "/private:1", anonymous, http.StatusUnauthorized, "Unauthorized"},
 		{host + "/limited/x:1", somebody, http.StatusTooManyRequests, "limits how often"},
 		{strings.TrimPrefix(gone.URL, "http://") + "/a:1", somebody, 0, "refused"},
-		{host + "/there:1", func(context.Context, string) (types.AuthConfig, error) { return types.AuthConfig{}, errors.New("no token") }, 0, "no token"},
+		{host + "/there:1", func(context.Context, string) (types.AuthConfig, error) {
+			return types.AuthConfig{}, errors.New("no token")
+		}, 0, "no token"},
 	} {
 		err := build.Head(t.Context(), c.image, c.login)
 		if c.status == http.StatusOK {

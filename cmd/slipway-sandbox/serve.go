@@ -89,6 +89,9 @@ A control plane for scripts:
   curl -X POST  'URL/_sandbox/limit?service=ecs&action=DescribeServices&rate=20'
                 calls beyond 20 a second get ThrottlingException; rate=0 lifts it, and
                 burst=N lets N through at once
+  curl -X POST  'URL/_sandbox/deny?action=ecr:PutImage'   refuse an action, to IAM's simulation
+                too; without action: allow all again
+  curl -X POST  'URL/_sandbox/caller?arn=ARN&entity=ARN'   change who calls, and the role behind
   curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
   curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
   curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves
