@@ -27,6 +27,7 @@ var (
 	deploying = []string{"rollout", "rollback"}
 	scaling   = []string{"stop", "start"}
 	building  = []string{"build"}
+	checking  = []string{"doctor"}
 )
 
 // Circumstances.
@@ -72,6 +73,16 @@ var needs = slices.Concat(
 		{commands: []string{"start"}, on: services, actions: []string{"ecs:UntagResource"}},
 		{commands: scaling, on: everything, actions: []string{"application-autoscaling:DescribeScalableTargets"}},
 	},
+	[]need{
+		// What doctor looks at, and tries.
+		{commands: checking, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
+		{commands: checking, on: repositories, actions: []string{
+			"ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
+		}},
+		{commands: checking, on: principals, actions: []string{"iam:GetRole", "iam:SimulatePrincipalPolicy"}},
+		{commands: checking, on: artifactBucket, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:GetBucketVersioning", "s3:ListBucket"}},
+	},
+	reading(checking, onECS),
 	images(building, onECS),
 	reading(building, both(onECS, rollingOut)),
 	reading(slices.Concat(deploying, scaling, []string{"status"}), always),

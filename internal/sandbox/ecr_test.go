@@ -105,6 +105,33 @@ func TestDeleteRepositoryForgetsItsImages(t *testing.T) {
 	}
 }
 
+func TestDownloadURL(t *testing.T) {
+	t.Parallel()
+	s := start(t, sandbox.Options{})
+	c := client(s, "us-east-1")
+	img := randomImage(t)
+	push(t, create(t, c, "web")+":one", img, login(t, c))
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := func(digest string) (string, error) {
+		out, err := c.GetDownloadUrlForLayer(t.Context(), &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("web"), LayerDigest: &digest})
+		if err != nil {
+			return "", err
+		}
+		return *out.DownloadUrl, nil
+	}
+	layer := m.Layers[0].Digest.String()
+	if got, err := url(layer); err != nil || got != s.URL()+"/v2/web/blobs/"+layer {
+		t.Errorf("%s, %v", got, err)
+	}
+	var none *types.LayersNotFoundException
+	if _, err := url("sha256:" + strings.Repeat("0", 64)); !errors.As(err, &none) {
+		t.Errorf("%v", err)
+	}
+}
+
 func layers(t *testing.T, c *ecr.Client, repository string, img v1.Image) *ecr.BatchCheckLayerAvailabilityOutput {
 	t.Helper()
 	m, err := img.Manifest()
