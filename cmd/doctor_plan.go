@@ -28,7 +28,12 @@ func (d *doctor) readPlan(ctx context.Context) {
 	} else {
 		d.plan = p
 	}
-	d.settingsErr = d.options.fromPlan(d.world, p)
+	if d.settingsErr = d.options.fromPlan(d.world, p); d.settingsErr != nil {
+		// Without those that may be wrong, for the rest of them, the engine above all.
+		d.options.artifact, d.options.cache, d.options.rollout = "", "", false
+		p.settings.Artifact, p.settings.Cache = "", ""
+		_ = d.options.fromPlan(d.world, p) // told once
+	}
 }
 
 func (d *doctor) checkProject(context.Context) []finding {
