@@ -77,7 +77,7 @@ var needs = slices.Concat(
 		// What doctor looks at, and tries.
 		{commands: checking, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
 		{commands: checking, on: repositories, actions: []string{
-			"ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
+			"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
 		}},
 		{commands: checking, on: principals, actions: []string{"iam:GetRole", "iam:SimulatePrincipalPolicy"}},
 		{commands: checking, on: artifactBucket, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:GetBucketVersioning", "s3:ListBucket"}},

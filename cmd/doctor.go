@@ -159,7 +159,7 @@ func (d *doctor) checks() []check {
 	if d.options.artifact != "" {
 		all = append(all, check{name: "artifact", needs: needsProject | needsAccess, run: d.checkArtifact})
 	}
-	if d.plan != nil && len(d.plan.site.stations) > 0 {
+	if d.plan != nil && len(d.plan.site.stations) > 0 && !d.options.noLatest {
 		all = append(all, check{name: "ECS service", needs: needsProject | needsAccess, run: d.checkECS})
 	}
 	return all

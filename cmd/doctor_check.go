@@ -153,12 +153,17 @@ func (d *doctor) examineOne(ctx context.Context, c check) []finding {
 	select {
 	case list := <-done:
 		return list
-	case <-time.After(d.options.limit + gracePeriod):
+	case <-ctx.Done():
+	}
+	select {
+	case list := <-done:
+		return list
+	case <-time.After(gracePeriod):
 		return []finding{{Status: statusFailed, Detail: "no answer within " + d.options.limit.String(), Remedy: "look for what hangs, or give it more time with --check-timeout", code: exitOther}}
 	}
 }
 
-// gracePeriod is how much longer than its context a check may take.
+// gracePeriod is how long a check may take to notice that its time is over.
 const gracePeriod = 2 * time.Second
 
 // asked is a question that is asked once, within a limit, however many want its answer.

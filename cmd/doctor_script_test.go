@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +46,12 @@ func TestDoctorScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			// Where the engine's program lies, for scripts that start one of their own.
+			buildkitd, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", engine.PID()))
+			if err != nil {
+				return err
+			}
+			env.Setenv("TOOLS", filepath.Dir(buildkitd))
 			env.Setenv("SLIPWAY", program)
 			env.Setenv("BUILDKIT_HOST", engine.Addr)
 			return sandboxEnvironment(t, env)

@@ -50,8 +50,8 @@ func newRoot() *cobra.Command {
 		Short: "A local stand-in for ECR, ECS, S3 and what goes with them",
 		Long: `slipway-sandbox stands in for the part of AWS that Slipway uses: ECR with a
 real image registry behind it, ECS with deployments that take time, CodeDeploy for
-ECS, CloudWatch Logs, Application Auto Scaling, S3 and STS, all on one address.
-Nothing survives its end.`,
+ECS, CloudWatch Logs, Application Auto Scaling, S3, STS and IAM's policy
+simulation, all on one address. Nothing survives its end.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q", args[0])}
@@ -154,7 +154,7 @@ func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) 
 	if _, err := io.WriteString(stdout, out.String()); err != nil {
 		return errors.Join(fmt.Errorf("printing the environment: %w", err), s.Close())
 	}
-	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3 and STS on %s until interrupted\n", s.URL())
+	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3, STS and IAM on %s until interrupted\n", s.URL())
 	<-ctx.Done()
 	return s.Close()
 }
