@@ -141,8 +141,7 @@ func awsRemedy(err error) string {
 	if hint := hintOf(err); hint != "" {
 		return hint
 	}
-	var unsent *smithyhttp.RequestSendError
-	if errors.As(err, &unsent) {
+	if unreachable(err) {
 		return "AWS cannot be reached: check the network, the region and AWS_ENDPOINT_URL"
 	}
 	var api smithy.APIError
@@ -159,4 +158,10 @@ func awsRemedy(err error) string {
 	default:
 		return ""
 	}
+}
+
+// unreachable tells that there was no answer at all.
+func unreachable(err error) bool {
+	var unsent *smithyhttp.RequestSendError
+	return errors.As(err, &unsent) || errors.Is(err, context.DeadlineExceeded)
 }

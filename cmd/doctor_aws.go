@@ -179,12 +179,6 @@ func readClock(m middleware.Metadata, err error) clockReading {
 	return clockReading{at.Sub(date), err == nil && dated && came}
 }
 
-// unreachable tells that there was no answer at all.
-func unreachable(err error) bool {
-	var unsent *smithyhttp.RequestSendError
-	return errors.As(err, &unsent) || errors.Is(err, context.DeadlineExceeded)
-}
-
 // refusesCredentials tells that AWS does not take the credentials, whatever they are for.
 func refusesCredentials(err error) bool {
 	var api smithy.APIError
