@@ -36,6 +36,7 @@ func TestBases(t *testing.T) {
 		{"syntax by argument", "FROM scratch\n", build.Target{Args: map[string]string{"BUILDKIT_SYNTAX": "my/frontend:2 --x"}}, "my/frontend:2 "},
 		{"context in place of an image", "FROM alpine\n", build.Target{Contexts: map[string]build.Context{"alpine": {Dir: "/tmp"}}}, ""},
 		{"context in place of a stage", "FROM golang:1 AS base\nRUN true\nFROM base\n", build.Target{Contexts: map[string]build.Context{"base": {Image: "mirror/base:1"}}}, "mirror/base:1 linux/amd64"},
+		{"what a replaced stage copies", "FROM golang:1 AS base\nCOPY --from=busybox:1 /a /\nFROM alpine:3\nFROM scratch\nCOPY --from=base /a /\nCOPY --from=1 /b /\n", build.Target{Contexts: map[string]build.Context{"base": {Dir: "/tmp"}}}, "alpine:3 linux/amd64"},
 		{"copied from a context", "FROM scratch\nCOPY --from=assets /a /\n", build.Target{Contexts: map[string]build.Context{"assets": {Service: "web"}}}, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
