@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/containerd/platforms"
 	"github.com/docker/cli/cli/config/types"
@@ -70,9 +72,12 @@ func Head(ctx context.Context, image string, login AuthFunc) error {
 	if err != nil {
 		return &PullError{Image: image, Err: err}
 	}
-	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(authenticator(auth)), remote.WithRetryBackoff(remote.Backoff{Steps: 1}))
+	pulls := &pullCount{inner: remote.DefaultTransport}
+	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(authenticator(auth)), remote.WithTransport(pulls), remote.WithRetryBackoff(remote.Backoff{Steps: 1}))
 	var answer *transport.Error
 	switch {
+	case err == nil && pulls.none.Load():
+		return &PullError{Image: image, Status: http.StatusTooManyRequests, Err: errors.New("no pulls are left")}
 	case err == nil:
 		return nil
 	case errors.As(err, &answer):
@@ -80,6 +85,25 @@ func Head(ctx context.Context, image string, login AuthFunc) error {
 	default:
 		return &PullError{Image: image, Err: err}
 	}
+}
+
+// pullCount looks for what Docker Hub says of the pulls that are left: a HEAD request is
+// answered when there are none, but none follows ("Pull usage and limits" in its manual).
+type pullCount struct {
+	inner http.RoundTripper
+	none  atomic.Bool
+}
+
+// RoundTrip reads the header RateLimit-Remaining, such as "76;w=21600".
+func (c *pullCount) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.inner.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if left, _, _ := strings.Cut(resp.Header.Get("RateLimit-Remaining"), ";"); left == "0" {
+		c.none.Store(true)
+	}
+	return resp, nil
 }
 
 // loginHost is the name under which the engine asks for a login of Docker Hub.

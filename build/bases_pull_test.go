@@ -23,7 +23,7 @@ import (
 	"slipway/internal/enginetest"
 )
 
-// library is a registry that holds there:1, limits the pulls of limited, and shows private
+// library is a registry that holds there:1, limits the pulls of limited, has none left of spent, and shows private
 // only to somebody.
 func library(t *testing.T) string {
 	t.Helper()
@@ -33,6 +33,9 @@ func library(t *testing.T) string {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/v2/limited/"):
 			w.WriteHeader(http.StatusTooManyRequests)
+		case strings.HasPrefix(r.URL.Path, "/v2/spent/"):
+			w.Header().Set("RateLimit-Remaining", "0;w=21600")
+			inner.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/v2/private/") && user != "somebody":
 			w.Header().Set("WWW-Authenticate", `Basic realm="library"`)
 			w.WriteHeader(http.StatusUnauthorized)
@@ -49,7 +52,7 @@ func library(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, repo := range []string{"there", "private"} {
+	for _, repo := range []string{"there", "private", "spent"} {
 		ref, err := name.ParseReference(host + "/" + repo + ":1")
 		if err != nil {
 			t.Fatal(err)
@@ -81,6 +84,7 @@ func TestHead(t *testing.T) {
 		{host + "/there:2", somebody, http.StatusNotFound, "there is no such image"},
 		{host + "/private:1", anonymous, http.StatusUnauthorized, "Unauthorized"},
 		{host + "/limited/x:1", somebody, http.StatusTooManyRequests, "limits how often"},
+		{host + "/spent:1", somebody, http.StatusTooManyRequests, "no pulls are left"},
 		{strings.TrimPrefix(gone.URL, "http://") + "/a:1", somebody, 0, "refused"},
 		{host + "/there:1", func(context.Context, string) (types.AuthConfig, error) {
 			return types.AuthConfig{}, errors.New("no token")

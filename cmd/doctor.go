@@ -154,7 +154,7 @@ func (d *doctor) checks() []check {
 		{name: "runc", first: engine, run: d.checkRunc},
 		{name: "platforms", needs: needsProject | needsEngine, run: d.checkPlatforms},
 		{name: "disk", first: engine, run: d.checkDisk},
-		{name: "base image", needs: needsProject, first: engine, run: d.checkBases},
+		{name: "base image", needs: needsProject, first: func() { engine(); access() }, run: d.checkBases},
 	}
 	if d.options.artifact != "" {
 		all = append(all, check{name: "artifact", needs: needsProject | needsAccess, run: d.checkArtifact})

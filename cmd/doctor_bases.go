@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/build"
@@ -22,6 +23,8 @@ const headCalls = 8
 // network, and a HEAD request from here counts as no pull.
 func (d *doctor) checkBases(ctx context.Context) []finding {
 	bases, out := d.bases(ctx)
+	bases, withheld := d.withhold(bases)
+	out = append(out, withheld...)
 	if len(bases) == 0 {
 		if len(out) == 0 {
 			out = append(out, fine("none is needed"))
@@ -63,11 +66,28 @@ func (d *doctor) bases(ctx context.Context) (all []build.Base, out []finding) {
 	return all, out
 }
 
+// withhold takes out the images in ECR where AWS gives no login for them.
+func (d *doctor) withhold(bases []build.Base) (others []build.Base, out []finding) {
+	why := d.missing(needsAccess)
+	if why == "" {
+		return bases, nil
+	}
+	for _, b := range bases {
+		if _, ours := repositoryOfReference(b.Image); !ours {
+			others = append(others, b)
+		} else if !slices.ContainsFunc(out, func(f finding) bool { return f.Subject == b.Image }) {
+			out = append(out, unchecked("", "%s", why).of(b.Image))
+		}
+	}
+	return others, out
+}
+
 // login gives the logins that build would give.
 func (d *doctor) login() (build.AuthFunc, error) {
 	clients, err := d.clients()
 	if err != nil {
-		return nil, err
+		// No image that needs one is asked for.
+		clients = func(region string) *ecr.Client { return ecr.New(ecr.Options{Region: region}) }
 	}
 	j := &job{world: d.world, logins: registry.NewLogins(clients, time.Now)}
 	if d.missing(needsRepositories) == "" {

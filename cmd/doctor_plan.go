@@ -1,11 +1,6 @@
 package cmd
 
-import (
-	"context"
-	"errors"
-
-	"slipway/revision"
-)
+import "context"
 
 // standIn is a hash for a project that has none, so that the rest of it can be checked.
 const standIn = "doctor"
@@ -53,8 +48,7 @@ func (d *doctor) checkHash(context.Context) []finding {
 		return []finding{unchecked("", "the project cannot be read")}
 	case d.hashErr != nil:
 		f := broken(d.hashErr)
-		var name *revision.NameError
-		if f.Remedy == "" && !errors.As(d.hashErr, &name) {
+		if f.Remedy == "" {
 			f.Remedy = "name the build: slipway build --hash NAME"
 		}
 		return []finding{f}
