@@ -66,7 +66,11 @@ func (o *doctorOptions) flags(f *pflag.FlagSet) {
 	all := pflag.NewFlagSet("build", pflag.ContinueOnError)
 	o.buildOptions.flags(all)
 	for _, name := range buildFlags {
-		f.AddFlag(all.Lookup(name))
+		flag := all.Lookup(name)
+		if flag.Value.Type() == "bool" {
+			flag.Usage = "for a build that is told to " + flag.Usage
+		}
+		f.AddFlag(flag)
 	}
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
 	f.DurationVar(&o.limit, "check-timeout", doctorTimeout, "`time` that each step of a check may take")
