@@ -28,6 +28,7 @@ var (
 	scaling    = []string{"stop", "start"}
 	building   = []string{"build"}
 	submitting = []string{"submit"}
+	checking   = []string{"doctor"}
 )
 
 // Circumstances.
@@ -79,6 +80,16 @@ var needs = slices.Concat(
 			"codepipeline:ListPipelineExecutions", "codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions",
 		}},
 	},
+	[]need{
+		// What doctor looks at, and tries.
+		{commands: checking, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
+		{commands: checking, on: repositories, actions: []string{
+			"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
+		}},
+		{commands: checking, on: principals, actions: []string{"iam:GetRole", "iam:SimulatePrincipalPolicy"}},
+		{commands: checking, on: artifactBucket, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:GetBucketVersioning", "s3:ListBucket"}},
+	},
+	reading(checking, onECS),
 	images(building, onECS),
 	reading(building, both(onECS, rollingOut)),
 	reading(slices.Concat(deploying, scaling, []string{"status"}), always),

@@ -30,6 +30,7 @@ func TestDocs(t *testing.T) {
 		"operator":        {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},
 		"operator-deploy": {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
 		"reader":          {Commands: []string{"revisions", "status"}, Scope: shopScope},
+		"doctor":          {Commands: []string{"doctor"}, Scope: withArtifact},
 		"retention":       {Commands: []string{"retention"}, Scope: withBucket},
 		"submit":          {Commands: []string{"submit"}, Wait: true, Scope: withSource},
 	} {

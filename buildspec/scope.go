@@ -67,6 +67,8 @@ const (
 	roles
 	logStreams
 	artifactObject
+	artifactBucket
+	principals
 	lifecycleBuckets
 	sourceObject
 	sourceBucket
@@ -114,6 +116,14 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		}
 	case artifactObject:
 		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + s.Artifact}
+	case artifactBucket:
+		bucket, _, _ := strings.Cut(s.Artifact, "/")
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + bucket}
+	case principals:
+		// Whoever calls asks about himself; GetRole is for roles alone.
+		for _, kind := range []string{"role", "user"} {
+			out = append(out, "arn:"+s.partition(s.Region)+":iam::"+or(s.Account, unknownAccount)+":"+kind+"/*")
+		}
 	case lifecycleBuckets:
 		for _, b := range s.Buckets {
 			out = append(out, "arn:"+s.partition(s.Region)+":s3:::"+b)

@@ -55,6 +55,26 @@ type cloud struct {
 // openCloud finds credentials and region by the SDK's default chain, and asks for the
 // credentials at once: without them nothing else is worth a try.
 func openCloud(ctx context.Context, log zerolog.Logger, region string) (*cloud, error) {
+	c, err := configureCloud(ctx, log, region)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.authenticate(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// authenticate asks the chain for credentials.
+func (c *cloud) authenticate(ctx context.Context) error {
+	if _, err := c.config.Credentials.Retrieve(ctx); err != nil {
+		return &awsError{fmt.Errorf("no AWS credentials: %w", err), "log in (aws sso login, AWS_PROFILE, a role), then `aws sts get-caller-identity` shows whose they are"}
+	}
+	return nil
+}
+
+// configureCloud is openCloud before the credentials are asked for.
+func configureCloud(ctx context.Context, log zerolog.Logger, region string) (*cloud, error) {
 	// The SDK would write its warnings to stderr by itself.
 	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.LoggerFunc(func(c logging.Classification, format string, v ...any) {
 		log.Debug().Msgf("AWS SDK: %s: "+format, append([]any{c}, v...)...)
@@ -75,9 +95,6 @@ func openCloud(ctx context.Context, log zerolog.Logger, region string) (*cloud, 
 	}
 	if cfg.RetryMode == "" {
 		cfg.Retryer = newRetryer
-	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return nil, &awsError{fmt.Errorf("no AWS credentials: %w", err), "log in (aws sso login, AWS_PROFILE, a role), then `aws sts get-caller-identity` shows whose they are"}
 	}
 	return &cloud{config: cfg, ecr: map[string]*ecr.Client{}}, nil
 }
@@ -124,8 +141,7 @@ func awsRemedy(err error) string {
 	if hint := hintOf(err); hint != "" {
 		return hint
 	}
-	var unsent *smithyhttp.RequestSendError
-	if errors.As(err, &unsent) {
+	if unreachable(err) {
 		return "AWS cannot be reached: check the network, the region and AWS_ENDPOINT_URL"
 	}
 	var api smithy.APIError
@@ -142,4 +158,10 @@ func awsRemedy(err error) string {
 	default:
 		return ""
 	}
+}
+
+// unreachable tells that there was no answer at all.
+func unreachable(err error) bool {
+	var unsent *smithyhttp.RequestSendError
+	return errors.As(err, &unsent) || errors.Is(err, context.DeadlineExceeded)
 }

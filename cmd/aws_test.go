@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,6 +20,7 @@ func TestAWSRemedy(t *testing.T) {
 		want string
 	}{
 		{&smithyhttp.RequestSendError{Err: errors.New("refused")}, "cannot be reached"},
+		{context.DeadlineExceeded, "cannot be reached"},
 		{api("AccessDeniedException"), "allow the action"},
 		{api("ExpiredTokenException"), "log in to AWS again"},
 		{api("UnrecognizedClientException"), "log in to AWS again"},

@@ -25,6 +25,7 @@ import (
 // for them, each with the reason. One that no case needs fails the test.
 var unseen = map[string]string{
 	"ecr:BatchDeleteImage":          "takes back tags when tagging fails half way",
+	"ecr:DescribeImages":            "tells doctor the digest of an archived image that latest stands on",
 	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:GetDeploymentGroup": "of a service whose task sets name no deployment any more",
@@ -68,6 +69,7 @@ var s3Permissions = map[string]string{
 	"CreateMultipartUpload":           "s3:PutObject",
 	"UploadPart":                      "s3:PutObject",
 	"CompleteMultipartUpload":         "s3:PutObject",
+	"HeadBucket":                      "s3:ListBucket",
 }
 
 // permissionFor is what IAM asks for a call, empty for one that needs only a login.
@@ -80,6 +82,8 @@ func permissionFor(c sandbox.Call) string {
 		if p, ok := registryActions[c.Action]; ok {
 			return p
 		}
+	case "sts":
+		return "" // who calls may always ask who calls
 	case "s3":
 		if p, ok := s3Permissions[c.Action]; ok {
 			return p
@@ -180,6 +184,10 @@ var policyCases = []policyCase{
 		h.does("status")
 		h.outside(exitRolledBack, "rollback", "bad")
 		h.does("status")
+	}},
+	{"doctor", "doctor --artifact s3://stock/path/definitions.zip", assumed, func(h *trial) {
+		h.makeBucket("stock")
+		h.start("doctor", "--artifact", "s3://stock/path/definitions.zip").wait(exitOther) // no engine
 	}},
 	{"stop", "stop", quay, func(h *trial) { h.does("stop") }},
 	{"start", "start", quay, func(h *trial) {
@@ -379,6 +387,15 @@ func (h *trial) buildThrice(flags ...string) {
 }
 
 func quay(t *testing.T) *harbour { return openHarbour(t, false) }
+
+// assumed is a quay at which somebody has taken on a role.
+func assumed(t *testing.T) *harbour {
+	h := quay(t)
+	h.aws.Advance(-10 * time.Minute) // the way back from when its service started: the clocks agree
+	h.aws.SetCaller("arn:aws:sts::000000000000:assumed-role/build/job", "arn:aws:iam::000000000000:role/service-role/build")
+	h.env = append(h.env, "BUILDKIT_HOST=unix:///nowhere.sock")
+	return h
+}
 
 // platforms is a quay whose tasks tell the digests of their platforms' manifests.
 func platforms(t *testing.T) *harbour {

@@ -2,51 +2,61 @@ package cmd
 
 import (
 	"context"
+	"slices"
 
 	"slipway/build"
 	"slipway/engine"
 )
 
-// engines finds the engine, or one for each platform, and says which it took and why.
-func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
-	o := j.options.engineOptions(j.world)
-	o.Needs = j.needs()
-	o.DockerStarts = j.plan.env.InCodeBuild
-	o.Waiting = func(what string) { j.log.Info().Msgf("waiting for %s", what) }
-	engines, err := engine.Find(ctx, o)
-	if err != nil {
-		return nil, err
+// engineSearch says where the engine may be and what the plan asks of it. The plan may be
+// nil: nothing is asked then.
+func (o buildOptions) engineSearch(w *world, p *plan) engine.Options {
+	out := o.engineOptions(w)
+	if p != nil {
+		out.Needs = o.needs(p, len(out.Platforms()) > 0)
+		out.DockerStarts = p.env.InCodeBuild
 	}
-	for _, e := range engines {
-		platform := ""
-		if e.Platform != "" {
-			platform = " for " + e.Platform
-		}
-		j.log.Info().Msgf("engine%s: %s, since %s", platform, e, e.Why)
-	}
-	j.tellUncached(engines)
-	return engines, nil
+	out.Waiting = func(what string) { w.log.Info().Msgf("waiting for %s", what) }
+	return out
 }
 
-// needs are what the plan asks of an engine.
-func (j *job) needs() engine.Needs {
+// needs are what the plan asks of an engine, or of each of several.
+func (o buildOptions) needs(p *plan, several bool) engine.Needs {
 	var n engine.Needs
-	several := len(j.options.engineOptions(j.world).Platforms()) > 0
-	for _, t := range j.plan.targets() {
+	for _, t := range p.targets() {
 		// Each of several engines builds one platform.
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
 		n.NamedContexts = n.NamedContexts || len(t.Contexts) > 0
-		for _, e := range t.Entitlements {
-			n.Insecure = n.Insecure || e == build.EntitlementSecurityInsecure
-		}
+		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, build.EntitlementSecurityInsecure)
 		for _, c := range t.CacheTo {
 			n.RegistryCache = n.RegistryCache || c.Type == "registry"
 			n.S3Cache = n.S3Cache || c.Type == "s3"
 		}
 	}
-	n.RegistryCache = n.RegistryCache || j.options.cache == cacheRegistry
+	n.RegistryCache = n.RegistryCache || o.cache == cacheRegistry
 	return n
+}
+
+// engines finds the engine, or one for each platform, and says which it took and why.
+func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
+	engines, err := engine.Find(ctx, j.options.engineSearch(j.world, j.plan))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range engines {
+		j.log.Info().Msgf("engine%s: %s, since %s", forPlatform(e), e, e.Why)
+	}
+	j.tellUncached(engines)
+	return engines, nil
+}
+
+// forPlatform tells several engines apart.
+func forPlatform(e *engine.Engine) string {
+	if e.Platform == "" {
+		return ""
+	}
+	return " for " + e.Platform
 }
 
 // tellUncached says where a build will have no cache next time. The one cache that a Docker

@@ -60,11 +60,11 @@ var stoves = map[string]func(*testing.T) stove{
 		}
 	},
 	"kube-pod://": func(t *testing.T) stove {
-		path := standIn(t, "kubectl", "--context=prod --namespace=ci exec --container=engine -i buildkitd-0 -- buildctl dial-stdio")
+		path := wayOut(t, "kubectl", "--context=prod --namespace=ci exec --container=engine -i buildkitd-0 -- buildctl dial-stdio")
 		return stove{env: []string{path}, flags: []string{"--engine", "kube-pod://buildkitd-0?context=prod&namespace=ci&container=engine"}, says: "at kube-pod://buildkitd-0"}
 	},
 	"ssh://": func(t *testing.T) stove {
-		path := standIn(t, "ssh", "-l builder -p 2222 -- far.example buildctl --addr unix:///run/b.sock dial-stdio")
+		path := wayOut(t, "ssh", "-l builder -p 2222 -- far.example buildctl --addr unix:///run/b.sock dial-stdio")
 		return stove{env: []string{path}, flags: []string{"--engine", "ssh://builder@far.example:2222/run/b.sock"}, says: "at ssh://builder@far.example:2222"}
 	},
 }
@@ -103,9 +103,9 @@ func shortTemp(t *testing.T) string {
 	return dir
 }
 
-// standIn is a PATH with a program that stands for one which reaches another machine: it
+// wayOut is a PATH with a program that stands for one which reaches another machine: it
 // wants just these arguments, and runs BuildKit's own end of the connection here.
-func standIn(t *testing.T, program, arguments string) string {
+func wayOut(t *testing.T, program, arguments string) string {
 	t.Helper()
 	addr := enginetest.Shared(t).Addr
 	buildctl := filepath.Join(toolsDir(t), "buildctl")

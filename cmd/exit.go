@@ -116,6 +116,7 @@ func exitCode(ctx context.Context, err error) int {
 		rollouts *rolloutsFailed
 		late     *timeoutError
 		piped    *pipelineFailed
+		sick     *unwell
 	)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -124,6 +125,8 @@ func exitCode(ctx context.Context, err error) int {
 		return rollouts.code()
 	case errors.As(err, &piped):
 		return piped.code()
+	case errors.As(err, &sick):
+		return sick.code
 	case errors.As(err, &late):
 		return exitTimedOut
 	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size),

@@ -59,14 +59,20 @@ func (j *job) distinct() error {
 	return nil
 }
 
-func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
+// movingTags are the tags that a build moves in each repository.
+func (o buildOptions) movingTags() []string {
 	tags := []string{registry.TagLatest, registry.TagDeployed}
-	if j.options.cache != cacheNone && j.options.cache != cacheInline {
+	if o.cache != cacheNone && o.cache != cacheInline {
 		tags = registry.Protected()
 	}
-	if j.options.noLatest {
+	if o.noLatest {
 		tags = slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return t != registry.TagCache })
 	}
+	return tags
+}
+
+func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
+	tags := j.options.movingTags()
 	var errs []error
 	for _, s := range j.plan.services {
 		if repo, ok := found[s.repo]; ok {

@@ -53,7 +53,7 @@ what can be derived.
 		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
 	})
 	root.AddCommand(newBuildCommand(w), newRolloutCommand(w), newRollbackCommand(w), newRevisionsCommand(w), newStatusCommand(w),
-		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newBuildspecCommand(w), newSubmitCommand(w), newVersionCommand(w))
+		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newBuildspecCommand(w), newSubmitCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	usageErrors(root)
 	return root
 }

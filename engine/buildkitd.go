@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/appdefaults"
+	"github.com/moby/buildkit/worker/label"
 )
 
 // running is a buildkitd at one of the default sockets, the system's and a user's.
@@ -82,6 +83,7 @@ func awaitWorkers(ctx context.Context, c *client.Client) ([]*client.WorkerInfo, 
 
 // describe keeps what the worker tells that builds: the first one (BuildKit's default).
 func (e *Engine) describe(workers []*client.WorkerInfo) {
+	e.Snapshotter = workers[0].Labels[label.Snapshotter]
 	for _, p := range workers[0].Platforms {
 		e.Platforms = append(e.Platforms, platforms.Format(platforms.Normalize(p)))
 	}

@@ -88,14 +88,12 @@ func (p place) dockerAt(ctx context.Context, c *client.Client, wait time.Duratio
 	}
 	e.describe(workers)
 	e.Version = version.Version
-	if workers[0].Labels[snapshotterLabel] == "" {
+	// The label is there with the containerd store only.
+	if e.Snapshotter == "" {
 		e.Images = &Images{client: c}
 	}
 	return e, nil
 }
-
-// snapshotterLabel is on the worker of a Docker engine with the containerd store only.
-const snapshotterLabel = "org.mobyproject.buildkit.worker.snapshotter"
 
 // awaitDocker asks until the engine answers or the time is over.
 func (p place) awaitDocker(ctx context.Context, c *client.Client, wait time.Duration) error {

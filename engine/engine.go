@@ -37,6 +37,8 @@ type Engine struct {
 	Platform string
 	// Platforms are those whose programs it can run, in OCI's words.
 	Platforms []string
+	// Snapshotter is how its worker keeps layers ("overlayfs"); empty where it does not say.
+	Snapshotter string
 	// Fresh tells that the engine was started with an empty state: it has no cache yet.
 	Fresh bool
 	// SameHost tells that the engine runs on this host, by its address.

@@ -59,6 +59,12 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 	return result, nil
 }
 
+// ReadRetention tells what ApplyRetention would do, and writes nothing. Errors are those of
+// ApplyRetention.
+func ReadRetention(ctx context.Context, client policyReader, repo Repository, days int, replace bool) (RetentionResult, error) {
+	return mergeRetention(ctx, client, repo, days, replace)
+}
+
 func mergeRetention(ctx context.Context, client policyReader, repo Repository, days int, replace bool) (RetentionResult, error) {
 	result := RetentionResult{Repository: repo}
 	var err error

@@ -149,3 +149,15 @@ func (e *ContainerError) Error() string {
 func (e *ContainerError) Hint() string {
 	return "name it as the task definition does, with container_name or x-slipway.container in the compose file"
 }
+
+// Roles are the ARNs of the roles that a task definition names: the one that starts its
+// tasks and the one that they have.
+func (d Definition) Roles() []string {
+	var out []string
+	for _, field := range []string{"executionRoleArn", "taskRoleArn"} {
+		if role := text(d.Fields, field); role != "" {
+			out = append(out, role)
+		}
+	}
+	return out
+}

@@ -50,8 +50,8 @@ func newRoot() *cobra.Command {
 		Short: "A local stand-in for ECR, ECS, S3 and what goes with them",
 		Long: `slipway-sandbox stands in for the part of AWS that Slipway uses: ECR with a
 real image registry behind it, ECS with deployments that take time, CodeDeploy for
-ECS, CloudWatch Logs, Application Auto Scaling, S3 and STS, all on one address.
-Nothing survives its end.`,
+ECS, CloudWatch Logs, Application Auto Scaling, S3, STS and IAM's policy
+simulation, all on one address. Nothing survives its end.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q", args[0])}
@@ -89,6 +89,9 @@ A control plane for scripts:
   curl -X POST  'URL/_sandbox/limit?service=ecs&action=DescribeServices&rate=20'
                 calls beyond 20 a second get ThrottlingException; rate=0 lifts it, and
                 burst=N lets N through at once
+  curl -X POST  'URL/_sandbox/deny?action=ecr:PutImage'   refuse an action, to IAM's simulation
+                too; without action: allow all again
+  curl -X POST  'URL/_sandbox/caller?arn=ARN&entity=ARN'   change who calls, and the role behind
   curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
   curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
   curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves
@@ -151,7 +154,7 @@ func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) 
 	if _, err := io.WriteString(stdout, out.String()); err != nil {
 		return errors.Join(fmt.Errorf("printing the environment: %w", err), s.Close())
 	}
-	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3 and STS on %s until interrupted\n", s.URL())
+	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3, STS and IAM on %s until interrupted\n", s.URL())
 	<-ctx.Done()
 	return s.Close()
 }

@@ -98,6 +98,10 @@ func TestWithTheAWSCLI(t *testing.T) {
 	if got := field(aws("sts", "get-caller-identity"), "Account"); got != "000000000000" {
 		t.Errorf("account is %q", got)
 	}
+	simulated := aws("iam", "simulate-principal-policy", "--policy-source-arn", "arn:aws:iam::000000000000:user/sandbox", "--action-names", "ecr:PutImage")
+	if got := field(simulated, "EvaluationResults", "EvalDecision"); got != "allowed" {
+		t.Errorf("simulated: %q", got)
+	}
 	uri := field(aws("ecr", "create-repository", "--repository-name", "web", "--image-scanning-configuration", "scanOnPush=true"), "repository", "repositoryUri")
 	if password := strings.TrimSpace(aws("ecr", "get-login-password")); len(password) < 20 {
 		t.Errorf("password is %q", password)

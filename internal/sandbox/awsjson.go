@@ -70,6 +70,10 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 		writeJSONError(w, &apiError{"MissingAuthenticationTokenException", "Missing Authentication Token"})
 		return
 	}
+	if action := service + ":" + name; !s.iam.allows(action) {
+		writeJSONError(w, &apiError{"AccessDeniedException", s.iam.refusal(action)})
+		return
+	}
 	out, err := s.trouble.around(r.Context(), service, name, func() (any, error) {
 		return act(jsonCall{ctx: r.Context(), server: s, region: region}, body)
 	})

@@ -9,7 +9,7 @@ import (
 // Call is one request as the server saw it.
 type Call struct {
 	// Service is "ecr", "ecs", "codedeploy", "codepipeline", "logs",
-	// "application-autoscaling", "s3", "sts" or "registry".
+	// "application-autoscaling", "s3", "sts", "iam" or "registry".
 	Service string `json:"service"`
 	// Action is the API's action ("PutImage", "PutObject"), or the method and
 	// what it was for on the registry: "PUT manifest", "POST upload",

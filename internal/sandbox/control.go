@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,8 @@ const controlPrefix = "/_sandbox/"
 //	GET    /_sandbox/calls                               the requests so far
 //	DELETE /_sandbox/calls                               forgets them
 //	POST   /_sandbox/archive?repository=R&digest=D       archives an image
+//	POST   /_sandbox/deny?action=ecr:PutImage            refuses an action; none: all are allowed again
+//	POST   /_sandbox/caller?arn=ARN&entity=ARN           changes who calls, and the role behind
 func (s *Server) controlPlane() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_sandbox/clock", func(w http.ResponseWriter, _ *http.Request) {
@@ -43,6 +46,19 @@ func (s *Server) controlPlane() http.Handler {
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return
 		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /_sandbox/deny", func(w http.ResponseWriter, r *http.Request) {
+		s.Deny(r.URL.Query()["action"]...)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /_sandbox/caller", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if !strings.HasPrefix(q.Get("arn"), "arn:") {
+			http.Error(w, "arn must be the caller's ARN", http.StatusBadRequest)
+			return
+		}
+		s.SetCaller(q.Get("arn"), q.Get("entity"))
 		w.WriteHeader(http.StatusNoContent)
 	})
 	s.troublePlane(mux)

@@ -27,6 +27,7 @@ func newECR() jsonService {
 			"ListImages":                  action(listImages),
 			"BatchDeleteImage":            action(batchDeleteImage),
 			"BatchCheckLayerAvailability": action(batchCheckLayerAvailability),
+			"GetDownloadUrlForLayer":      action(getDownloadURLForLayer),
 			"UpdateImageStorageClass":     action(updateImageStorageClass),
 			"PutLifecyclePolicy":          action(putLifecyclePolicy),
 			"GetLifecyclePolicy":          action(getLifecyclePolicy),

@@ -59,3 +59,37 @@ func batchCheckLayerAvailability(c jsonCall, in batchCheckLayersIn) (batchCheckL
 	}
 	return out, nil
 }
+
+type downloadURLIn struct {
+	target
+	LayerDigest string `json:"layerDigest"`
+}
+
+type downloadURLOut struct {
+	LayerDigest string `json:"layerDigest"`
+	DownloadURL string `json:"downloadUrl"`
+}
+
+// getDownloadURLForLayer answers with the layer's address on the registry, which wants its
+// login there; ECR's is signed and wants none.
+func getDownloadURLForLayer(c jsonCall, in downloadURLIn) (downloadURLOut, error) {
+	if !digestPattern.MatchString(in.LayerDigest) {
+		return downloadURLOut{}, invalid("layerDigest", "must satisfy the pattern of a digest")
+	}
+	var g *registry
+	err := c.locked(in.target, func(found *registry, _ *repository) error {
+		g = found
+		return nil
+	})
+	if err != nil {
+		return downloadURLOut{}, err
+	}
+	size, err := g.blobs.blobSize(c.ctx, in.RepositoryName, in.LayerDigest)
+	if err != nil {
+		return downloadURLOut{}, err
+	}
+	if size < 0 {
+		return downloadURLOut{}, apiErrorf("LayersNotFoundException", "The layer with digest '%s' does not exist in the repository with name '%s'", in.LayerDigest, in.RepositoryName)
+	}
+	return downloadURLOut{in.LayerDigest, "http://" + g.host + "/v2/" + in.RepositoryName + "/blobs/" + in.LayerDigest}, nil
+}

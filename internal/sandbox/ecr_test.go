@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -102,6 +103,33 @@ func TestDeleteRepositoryForgetsItsImages(t *testing.T) {
 	}
 	if out := layers(t, c, "web/sub", img); out.Layers[0].LayerAvailability != types.LayerAvailabilityAvailable || *out.Layers[0].LayerSize == 0 {
 		t.Errorf("the repository below lost its layers: %+v", out.Layers)
+	}
+}
+
+func TestDownloadURL(t *testing.T) {
+	t.Parallel()
+	s := start(t, sandbox.Options{})
+	c := client(s, "us-east-1")
+	img := randomImage(t)
+	push(t, create(t, c, "web")+":one", img, login(t, c))
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := func(digest string) (string, error) {
+		out, err := c.GetDownloadUrlForLayer(t.Context(), &ecr.GetDownloadUrlForLayerInput{RepositoryName: aws.String("web"), LayerDigest: &digest})
+		if err != nil {
+			return "", err
+		}
+		return *out.DownloadUrl, nil
+	}
+	layer := m.Layers[0].Digest.String()
+	if got, err := url(layer); err != nil || got != s.URL()+"/v2/web/blobs/"+layer {
+		t.Errorf("%s, %v", got, err)
+	}
+	var none *types.LayersNotFoundException
+	if _, err := url("sha256:" + strings.Repeat("0", 64)); !errors.As(err, &none) {
+		t.Errorf("%v", err)
 	}
 }
 

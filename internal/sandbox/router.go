@@ -31,7 +31,7 @@ func (s *Server) handler(g *registry) http.Handler {
 		case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 			s.serveRegistry(rec, r, g)
 		case isQueryProtocol(r):
-			s.serveSTS(rec, r)
+			s.serveQuery(rec, r)
 		default:
 			rec.name("s3", s3Action(r), s3Bucket(r), s3Key(r))
 			s.s3.ServeHTTP(rec, r)

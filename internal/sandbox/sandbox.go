@@ -1,6 +1,6 @@
 // Package sandbox is a local stand-in for the part of AWS that Slipway uses:
 // ECR with a real OCI registry behind it, ECS with deployments that take time,
-// CodeDeploy, S3, STS and what goes with them, all on one listener. It serves
+// CodeDeploy, S3, STS, IAM and what goes with them, all on one listener. It serves
 // the program slipway-sandbox and the tests; no other package of Slipway may
 // import it.
 package sandbox
@@ -121,6 +121,7 @@ type Server struct {
 	trouble *trouble
 	logs    *logStore
 	s3      http.Handler
+	iam     *iam
 	json    []jsonService
 
 	scalable scalableTargets
@@ -172,6 +173,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.trouble = newTrouble(s.clock)
 	s.logs = newLogStore(o.Account, s.clock)
 	s.s3 = newS3(s.clock)
+	s.iam = newIAM(o.Account, o.Region)
 	s.json = []jsonService{newECR(), newECS(), newLogs(), newAutoscaling(), newCodeDeploy(), newCodePipeline()}
 	host := o.PublicAddr
 	if host == "" {

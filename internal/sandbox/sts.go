@@ -8,11 +8,6 @@ import (
 
 // serveSTS answers GetCallerIdentity, the one action of STS known here.
 func (s *Server) serveSTS(w *watched, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		w.name("sts", "", "", "")
-		writeSTS(w, http.StatusBadRequest, stsError("MalformedQueryString", err.Error()))
-		return
-	}
 	name := r.Form.Get("Action")
 	w.name("sts", name, "", "")
 	switch {
@@ -21,16 +16,14 @@ func (s *Server) serveSTS(w *watched, r *http.Request) {
 	case signedRegion(r) == "":
 		writeSTS(w, http.StatusForbidden, stsError("MissingAuthenticationToken", "Request is missing Authentication Token"))
 	default:
-		writeSTS(w, http.StatusOK, strings.NewReplacer(
-			"ACCOUNT", s.options.Account,
-			"PARTITION", partition(s.options.Region),
-		).Replace(callerIdentity))
+		caller, _ := s.iam.who()
+		writeSTS(w, http.StatusOK, strings.NewReplacer("CALLER", caller, "ACCOUNT", s.options.Account).Replace(callerIdentity))
 	}
 }
 
 const callerIdentity = `<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <GetCallerIdentityResult>
-    <Arn>arn:PARTITION:iam::ACCOUNT:user/sandbox</Arn>
+    <Arn>CALLER</Arn>
     <UserId>AIDASANDBOXSANDBOX000</UserId>
     <Account>ACCOUNT</Account>
   </GetCallerIdentityResult>

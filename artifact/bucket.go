@@ -1,0 +1,88 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// bucketReader is what looking at a bucket needs of S3.
+type bucketReader interface {
+	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+	GetBucketVersioning(context.Context, *s3.GetBucketVersioningInput, ...func(*s3.Options)) (*s3.GetBucketVersioningOutput, error)
+}
+
+// Bucket is what is known of a bucket.
+type Bucket struct {
+	// Versioned tells that each object keeps its versions.
+	Versioned bool
+	// Unseen is why Versioned is not known; nil where it is.
+	Unseen error
+}
+
+// BucketError is a bucket that cannot be used. S3 answers a HEAD without a body, so that
+// the status says all.
+type BucketError struct {
+	Name string
+	// Status is the HTTP status: 404 no such bucket, 403 one that may not be looked at,
+	// 301 or 400 one in another region.
+	Status int
+	// Region is where the bucket lies, if S3 told.
+	Region string
+	Err    error
+}
+
+// Error says what the status means.
+func (e *BucketError) Error() string {
+	switch e.Status {
+	case http.StatusNotFound:
+		return fmt.Sprintf("there is no bucket %s", e.Name)
+	case http.StatusForbidden:
+		return fmt.Sprintf("bucket %s may not be looked at", e.Name)
+	case http.StatusMovedPermanently:
+		return fmt.Sprintf("bucket %s lies in another region: %s", e.Name, e.Region)
+	default:
+		return fmt.Sprintf("looking at bucket %s: %v", e.Name, e.Err)
+	}
+}
+
+// Unwrap returns S3's answer.
+func (e *BucketError) Unwrap() error { return e.Err }
+
+// Hint says what to do about it.
+func (e *BucketError) Hint() string {
+	switch e.Status {
+	case http.StatusNotFound:
+		return "create the bucket (aws s3api create-bucket), or correct its name"
+	case http.StatusForbidden:
+		return "allow s3:ListBucket on it, which is what looking takes; uploading takes s3:PutObject alone"
+	case http.StatusMovedPermanently:
+		return "use a bucket in the region of the build, or give that region"
+	default:
+		return ""
+	}
+}
+
+// LookAt asks whether a bucket is there and keeps versions, which CodePipeline wants of a
+// source (its user guide, "Amazon S3 source action"). Errors are *BucketError.
+func LookAt(ctx context.Context, client bucketReader, bucket string) (Bucket, error) {
+	if _, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)}); err != nil {
+		e := &BucketError{Name: bucket, Err: err}
+		var answer *smithyhttp.ResponseError
+		if errors.As(err, &answer) && answer.Response != nil {
+			e.Status, e.Region = answer.HTTPStatusCode(), answer.Response.Header.Get("X-Amz-Bucket-Region")
+		}
+		return Bucket{}, e
+	}
+	out, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: aws.String(bucket)})
+	if err != nil {
+		return Bucket{Unseen: err}, nil
+	}
+	return Bucket{Versioned: out.Status == types.BucketVersioningStatusEnabled}, nil
+}

@@ -1,0 +1,57 @@
+package artifact_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"slipway/artifact"
+)
+
+func TestLookAtTheSandbox(t *testing.T) {
+	client := newSandboxBucket(t, "shop")
+	b, err := artifact.LookAt(t.Context(), client, "shop")
+	if err != nil || !b.Versioned || b.Unseen != nil {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("plain")}); err != nil {
+		t.Fatal(err)
+	}
+	b, err = artifact.LookAt(t.Context(), client, "plain")
+	if err != nil || b.Versioned || b.Unseen != nil {
+		t.Errorf("%+v, %v", b, err)
+	}
+	_, err = artifact.LookAt(t.Context(), client, "nowhere")
+	var bad *artifact.BucketError
+	if !errors.As(err, &bad) || bad.Status != http.StatusNotFound || bad.Hint() == "" {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestLookAtRefused: S3's refusals of a HEAD have a status and no body.
+func TestLookAtRefused(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]string{
+		http.StatusForbidden:        "bucket shop may not be looked at",
+		http.StatusMovedPermanently: "bucket shop lies in another region: eu-west-1",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Amz-Bucket-Region", "eu-west-1")
+			w.WriteHeader(status)
+		}))
+		client := s3.New(s3.Options{BaseEndpoint: aws.String(server.URL), Region: "us-east-1", UsePathStyle: true, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
+		})})
+		_, err := artifact.LookAt(t.Context(), client, "shop")
+		var bad *artifact.BucketError
+		if !errors.As(err, &bad) || bad.Error() != want || bad.Hint() == "" {
+			t.Errorf("%d: %v", status, err)
+		}
+		server.Close()
+	}
+}

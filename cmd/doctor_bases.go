@@ -1,0 +1,154 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/build"
+	"slipway/registry"
+)
+
+// headCalls is how many registries are asked at once.
+const headCalls = 8
+
+// checkBases looks for the images that the Dockerfiles name. A running engine is asked to
+// find them, as it will be for the build; one of slipway's own, or none, has this host's
+// network, and a HEAD request from here counts as no pull.
+func (d *doctor) checkBases(ctx context.Context) []finding {
+	bases, out := d.bases(ctx)
+	bases, withheld := d.withhold(bases)
+	out = append(out, withheld...)
+	if len(bases) == 0 {
+		if len(out) == 0 {
+			out = append(out, fine("none is needed"))
+		}
+		return out
+	}
+	login, err := d.login()
+	if err != nil {
+		return append(out, broken(err))
+	}
+	engine, err := d.engine()
+	if err != nil || engine.own() {
+		return append(out, d.fromHere(ctx, bases, login)...)
+	}
+	each, err := build.Resolve(ctx, engine.Client, bases, login)
+	if err != nil {
+		return append(out, broken(fmt.Errorf("asking the engine for the base images: %w", err)))
+	}
+	return append(out, throughEngine(ctx, bases, each, login)...)
+}
+
+// bases are the images of all targets, and findings about Dockerfiles that do not tell.
+func (d *doctor) bases(ctx context.Context) (all []build.Base, out []finding) {
+	for _, t := range d.plan.targets() {
+		bases, err := build.Bases(ctx, t)
+		switch {
+		case errors.Is(err, build.ErrUnreadable):
+			out = append(out, unchecked("", "not all are known: %v", err).of(t.Service))
+		case err != nil:
+			out = append(out, broken(err).of(t.Service))
+		}
+		for _, b := range bases {
+			if !slices.Contains(all, b) {
+				all = append(all, b)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b build.Base) int { return strings.Compare(a.Image+" "+a.Platform, b.Image+" "+b.Platform) })
+	return all, out
+}
+
+// withhold takes out the images in ECR where AWS gives no login for them.
+func (d *doctor) withhold(bases []build.Base) (others []build.Base, out []finding) {
+	why := d.missing(needsAccess)
+	if why == "" {
+		return bases, nil
+	}
+	for _, b := range bases {
+		if _, ours := repositoryOfReference(b.Image); !ours {
+			others = append(others, b)
+		} else if !slices.ContainsFunc(out, func(f finding) bool { return f.Subject == b.Image }) {
+			out = append(out, unchecked("", "%s", why).of(b.Image))
+		}
+	}
+	return others, out
+}
+
+// login gives the logins that build would give.
+func (d *doctor) login() (build.AuthFunc, error) {
+	clients, err := d.clients()
+	if err != nil {
+		// No image that needs one is asked for.
+		clients = func(region string) *ecr.Client { return ecr.New(ecr.Options{Region: region}) }
+	}
+	j := &job{world: d.world, logins: registry.NewLogins(clients, time.Now)}
+	if d.missing(needsRepositories) == "" {
+		repos, err := d.repositories()
+		if err != nil {
+			return nil, err
+		}
+		for _, repo := range repos.found {
+			j.logins.Register(repo.URI.RegistryStr(), repo.Region)
+		}
+	}
+	return j.login()
+}
+
+// fromHere asks for each image once, whatever its platforms.
+func (d *doctor) fromHere(ctx context.Context, bases []build.Base, login build.AuthFunc) []finding {
+	images := imagesOf(bases)
+	out := make([]finding, len(images))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(headCalls)
+	for i, image := range images {
+		g.Go(func() error {
+			out[i] = fine("is there").of(image)
+			if err := build.Head(ctx, image, login); err != nil {
+				out[i] = broken(err).of(image)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // each finding has its error
+	return out
+}
+
+// throughEngine reads the engine's answers. Its refusals are words; the registry itself is
+// asked what they mean.
+func throughEngine(ctx context.Context, bases []build.Base, each []error, login build.AuthFunc) []finding {
+	var out []finding
+	for _, image := range imagesOf(bases) {
+		f := fine("the engine finds it").of(image)
+		for i, b := range bases {
+			if b.Image != image || each[i] == nil || f.Status == statusFailed {
+				continue
+			}
+			if err := build.Head(ctx, image, login); err != nil {
+				f = broken(err).of(image)
+				continue
+			}
+			f = broken(fmt.Errorf("is there, but the engine cannot pull it for %s: %w", b.Platform, each[i])).of(image)
+			f.Remedy = "choose an image that has the platform; if it has, look at the engine's network, proxy and mirrors"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func imagesOf(bases []build.Base) []string {
+	var out []string
+	for _, b := range bases {
+		if !slices.Contains(out, b.Image) {
+			out = append(out, b.Image)
+		}
+	}
+	return out
+}

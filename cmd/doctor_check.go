@@ -1,0 +1,176 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// status is how a finding stands.
+type status string
+
+const (
+	statusOK        status = "ok"
+	statusWarning   status = "warning"
+	statusFailed    status = "failed"
+	statusUnchecked status = "not checked"
+)
+
+// finding is one element of the array that `doctor --output json` prints.
+type finding struct {
+	Check string `json:"check"`
+	// Subject is what it was found out about, where a check has several.
+	Subject string `json:"subject,omitempty"`
+	Status  status `json:"status"`
+	Detail  string `json:"detail"`
+	// Remedy is what to do about it; empty where nothing is to be done.
+	Remedy string `json:"remedy,omitempty"`
+	// code is the exit code of a failure.
+	code int
+}
+
+// of is the finding about a subject.
+func (f finding) of(subject string) finding {
+	f.Subject = subject
+	return f
+}
+
+// softened is a failure that does not keep build from running.
+func (f finding) softened() finding {
+	if f.Status == statusFailed {
+		f.Status = statusWarning
+	}
+	return f
+}
+
+func fine(format string, args ...any) finding {
+	return finding{Status: statusOK, Detail: fmt.Sprintf(format, args...)}
+}
+
+func warned(remedy, format string, args ...any) finding {
+	return finding{Status: statusWarning, Detail: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+func unchecked(remedy, format string, args ...any) finding {
+	return finding{Status: statusUnchecked, Detail: fmt.Sprintf(format, args...), Remedy: remedy}
+}
+
+// broken is an error that build would end with, or one like it.
+func broken(err error) finding {
+	code := exitCode(context.Background(), err)
+	if code != exitUsage && code != exitAWS {
+		code = exitOther
+	}
+	return finding{Status: statusFailed, Detail: err.Error(), Remedy: hintOf(err), code: code}
+}
+
+// check finds something out. Checks know nothing of each other and run at the same time.
+type check struct {
+	name  string
+	needs need
+	// first waits for what the check wants to know from others and can do without; nil
+	// for nothing.
+	first func()
+	// run must return soon after its context ends.
+	run func(context.Context) []finding
+}
+
+// need is what a check cannot do without.
+type need int
+
+const (
+	needsProject need = 1 << iota
+	needsCloud
+	needsAccess
+	needsFound
+	needsEngine
+
+	needsRepositories = needsProject | needsAccess | needsFound
+)
+
+// missing says which need is not met, and empty if all are. The check that is about the
+// need itself tells the reason and the remedy.
+func (d *doctor) missing(n need) string {
+	if n&needsProject != 0 && d.plan == nil {
+		return "the project cannot be read"
+	}
+	if n&(needsCloud|needsAccess) != 0 {
+		if _, err := d.cloud(); err != nil {
+			return "no region is known"
+		}
+	}
+	if n&needsAccess != 0 {
+		if a, err := d.access(); err != nil {
+			return a.blocked
+		}
+	}
+	if n&needsFound != 0 {
+		if _, err := d.repositories(); err != nil {
+			return "the repositories cannot be described"
+		}
+	}
+	if n&needsEngine != 0 {
+		if _, err := d.engine(); err != nil {
+			return "there is no engine"
+		}
+	}
+	return ""
+}
+
+// examine runs the checks all at once and lists what they find in their order.
+func (d *doctor) examine(ctx context.Context, checks []check) []finding {
+	results := make([][]finding, len(checks))
+	var all sync.WaitGroup
+	for i, c := range checks {
+		all.Go(func() { results[i] = d.examineOne(ctx, c) })
+	}
+	all.Wait()
+	var out []finding
+	for i, list := range results {
+		for _, f := range list {
+			f.Check = cmp.Or(f.Check, checks[i].name)
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// examineOne lets no check hang: one that does not come back in time is given up.
+func (d *doctor) examineOne(ctx context.Context, c check) []finding {
+	if why := d.missing(c.needs); why != "" {
+		return []finding{unchecked("", "%s", why)}
+	}
+	// What is shared with other checks has limits of its own.
+	if c.first != nil {
+		c.first()
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.options.limit)
+	defer cancel()
+	done := make(chan []finding, 1)
+	go func() { done <- c.run(ctx) }()
+	select {
+	case list := <-done:
+		return list
+	case <-ctx.Done():
+	}
+	select {
+	case list := <-done:
+		return list
+	case <-time.After(gracePeriod):
+		return []finding{{Status: statusFailed, Detail: "no answer within " + d.options.limit.String(), Remedy: "look for what hangs, or give it more time with --check-timeout", code: exitOther}}
+	}
+}
+
+// gracePeriod is how long a check may take to notice that its time is over.
+const gracePeriod = 2 * time.Second
+
+// asked is a question that is asked once, within a limit, however many want its answer.
+func asked[T any](ctx context.Context, limit time.Duration, question func(context.Context) (T, error)) func() (T, error) {
+	return sync.OnceValues(func() (T, error) {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return question(ctx)
+	})
+}

@@ -1,0 +1,129 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+const (
+	checkBreaker  = "circuit breaker"
+	checkImageURI = "imageUri"
+)
+
+// checkECS reads the services that the project's flags or compose file name.
+func (d *doctor) checkECS(ctx context.Context) []finding {
+	c, err := d.cloud()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	stations := d.plan.site.stations
+	each := make([][]finding, len(stations))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxDeploys)
+	for i, st := range stations {
+		g.Go(func() error {
+			services, err := readServices(ctx, c, []rollout.Ref{st.ref})
+			if err != nil {
+				each[i] = []finding{d.onECS(broken(err)).of(st.ref.String())}
+				return nil
+			}
+			each[i] = d.judgeService(st, services[0])
+			return nil
+		})
+	}
+	_ = g.Wait() // each finding has its error
+	return slices.Concat(each...)
+}
+
+// onECS softens what only a roll-out needs, where build is not to do one.
+func (d *doctor) onECS(f finding) finding {
+	if d.options.rollout {
+		return f
+	}
+	return f.softened()
+}
+
+func (d *doctor) judgeService(st *station, s rollout.Service) []finding {
+	out := []finding{d.driven(s)}
+	if s.Controller == types.DeploymentControllerTypeEcs {
+		out = append(out, breakerFinding(s.Raw.DeploymentConfiguration))
+		out[len(out)-1].Check = checkBreaker
+	}
+	for i := range out {
+		out[i].Subject = s.Ref.String()
+	}
+	for _, name := range slices.Sorted(maps.Keys(st.containers)) {
+		f := d.imageFinding(s, name, st.containers[name])
+		f.Check = checkImageURI
+		out = append(out, f.of(s.Ref.String()+" "+name))
+	}
+	return out
+}
+
+// driven tells whether slipway could deploy the service.
+func (d *doctor) driven(s rollout.Service) finding {
+	if _, err := rollout.Decide(s, nil, false); err != nil {
+		return d.onECS(broken(&usageError{err, hintOf(err)}))
+	}
+	detail := fmt.Sprintf("%d of %d running, %s", s.Running, s.Desired, path.Base(s.Definition.ARN))
+	if p := s.UnderWay(); p != nil {
+		detail += ", a deployment is under way"
+	}
+	if s.Controller != types.DeploymentControllerTypeEcs {
+		return fine("%s, deployed by %s", detail, s.Controller)
+	}
+	return fine("%s, deployed by ECS (%s)", detail, s.Strategy)
+}
+
+func breakerFinding(c *types.DeploymentConfiguration) finding {
+	const remedy = "aws ecs update-service --deployment-configuration 'deploymentCircuitBreaker={enable=true,rollback=true}' with the service's --cluster and --service"
+	switch {
+	case c == nil || c.DeploymentCircuitBreaker == nil || !c.DeploymentCircuitBreaker.Enable:
+		return warned(remedy, "is off: a deployment whose tasks fail starts new ones for ever, until slipway's time-out stops it")
+	case !c.DeploymentCircuitBreaker.Rollback:
+		return warned(remedy, "is on and does not roll back: a deployment that fails leaves the service without a good one")
+	default:
+		return fine("is on and rolls back")
+	}
+}
+
+// imageFinding compares what the task definition calls a container's image with what the
+// definitions will call it.
+func (d *doctor) imageFinding(s rollout.Service, name string, repo registry.Ref) finding {
+	i := slices.IndexFunc(s.Containers, func(c rollout.Container) bool { return c.Name == name })
+	if i < 0 {
+		err := &rollout.ContainerError{Definition: path.Base(s.Definition.ARN), Missing: []string{name}}
+		for _, c := range s.Containers {
+			err.Have = append(err.Have, c.Name)
+		}
+		return d.onECS(broken(&usageError{err, hintOf(err)}))
+	}
+	image := s.Containers[i].Image
+	if present, ok := repositoryOfReference(image); !ok || present.Name != repo.Name {
+		return warned("a roll-out changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
+	}
+	return styleFinding(rollout.StyleOf(image), rollout.Style(d.options.imageRef))
+}
+
+// styleFinding tells what becomes of the style. None of it keeps build from running.
+func styleFinding(present, will rollout.Style) finding {
+	switch {
+	case present == will:
+		return fine("by %s, as --image-ref has it", present)
+	case present == rollout.StyleLatest:
+		return warned("--image-ref latest keeps it", "the task definition names latest; the first roll-out will register one that names the image by %s", will)
+	case will == rollout.StyleLatest:
+		return warned("--image-ref "+string(present)+" keeps it", "the task definition names the image by %s; the first roll-out will register one that names latest, and each later one needs a forced deployment", present)
+	default:
+		return fine("by %s; the next roll-out will register one by %s", present, will)
+	}
+}

@@ -1,0 +1,156 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	ociplatforms "github.com/containerd/platforms"
+
+	"slipway/engine"
+)
+
+// foundEngine is the engine that build would take, or the several of them.
+type foundEngine struct {
+	*engine.Engine
+	all []*engine.Engine
+	// scratch is the state of an engine of our own that was started for the doctor; empty
+	// where the engine's own was used.
+	scratch string
+}
+
+// own tells whether the engine was started by slipway.
+func (e *foundEngine) own() bool { return e.Kind == engine.Own }
+
+// startEngine finds the engines. One of our own that has no state yet gets one that is
+// thrown away: build takes an empty state for the sign of a fresh host.
+func (d *doctor) startEngine(ctx context.Context) (*foundEngine, error) {
+	found := &foundEngine{}
+	options := d.options.engineSearch(d.world, d.plan)
+	if dir := stateDir(options); dir != "" && !exists(filepath.Join(dir, "root")) {
+		scratch, err := os.MkdirTemp("", "slipway-doctor-")
+		if err != nil {
+			return nil, err
+		}
+		found.scratch, options.StateDir = scratch, scratch
+	}
+	engines, err := engine.Find(ctx, options)
+	if err != nil {
+		return nil, errors.Join(err, found.clear())
+	}
+	found.Engine, found.all = engines[0], engines
+	return found, nil
+}
+
+func (e *foundEngine) clear() error {
+	if e.scratch == "" {
+		return nil
+	}
+	return os.RemoveAll(e.scratch)
+}
+
+// closeTime is how long an engine of our own may take to stop.
+const closeTime = 30 * time.Second
+
+// close stops what was started.
+func (d *doctor) close(ctx context.Context) error {
+	found, err := d.engine()
+	if err != nil {
+		return nil // there is none
+	}
+	return d.closeFound(ctx, found)
+}
+
+func (d *doctor) closeFound(ctx context.Context, e *foundEngine) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	var errs []error
+	for _, one := range e.all {
+		errs = append(errs, one.Close(ctx))
+	}
+	return errors.Join(append(errs, e.clear())...)
+}
+
+// stateDir is where an engine of our own would keep its state; empty where none can run.
+func stateDir(o engine.Options) string {
+	if o.StateDir != "" {
+		return o.StateDir
+	}
+	return engine.DefaultStateDir()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (d *doctor) checkEngine(context.Context) []finding {
+	found, err := d.engine()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	var out []finding
+	for _, e := range found.all {
+		where := "at " + e.Address
+		if e.Kind == engine.Own {
+			where = "started for the job"
+		}
+		detail := fmt.Sprintf("%s %s, %s, since %s", e.Kind, cmp.Or(e.Version, "of no known version"), where, e.Why)
+		if store := cmp.Or(e.Store(), e.Snapshotter); store != "" {
+			detail += "; store " + store
+		}
+		out = append(out, fine("%s", detail).of(e.Platform))
+	}
+	return out
+}
+
+// platforms are those for which the engines can run build steps.
+func (e *foundEngine) platforms() []string {
+	var out []string
+	for _, one := range e.all {
+		for _, p := range one.Platforms {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+// checkPlatforms warns of platforms for which nothing can run: a Dockerfile without RUN
+// does without.
+func (d *doctor) checkPlatforms(context.Context) []finding {
+	found, err := d.engine()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	have := found.platforms()
+	var out []finding
+	for _, t := range d.plan.targets() {
+		if lacking := lackingPlatforms(t.Platforms, have); len(lacking) > 0 {
+			out = append(out, warned("build on an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine runs no steps for %s", strings.Join(lacking, ", ")).of(t.Service))
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return []finding{fine("%s", strings.Join(have, ", "))}
+}
+
+// lackingPlatforms are those wanted that the engine does not have.
+func lackingPlatforms(wanted, have []string) []string {
+	var out []string
+	for _, w := range wanted {
+		p, err := ociplatforms.Parse(w)
+		if err != nil || !slices.Contains(have, ociplatforms.Format(ociplatforms.Normalize(p))) {
+			out = append(out, w)
+		}
+	}
+	return out
+}

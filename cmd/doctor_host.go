@@ -1,0 +1,150 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"slipway/engine"
+)
+
+// checkRunc is about engines of our own alone: others have theirs.
+func (d *doctor) checkRunc(ctx context.Context) []finding {
+	found, err := d.engine()
+	if err == nil && !found.own() {
+		return []finding{unchecked("", "the engine is not slipway's own")}
+	}
+	if !d.wantsOwn() {
+		return []finding{unchecked("", "no engine of slipway's own would be used")}
+	}
+	path, missing := findRunc()
+	if missing == nil {
+		return []finding{runcVersion(ctx, path)}
+	}
+	f := broken(missing)
+	f.Remedy = "install runc (apt-get install runc), or put it beside slipway or buildkitd: it is needed for an engine of slipway's own"
+	if err == nil {
+		return []finding{f.softened()} // it runs, whatever it found
+	}
+	return []finding{f}
+}
+
+// wantsOwn tells whether an engine of slipway's own may be used, on a host where one can run.
+func (d *doctor) wantsOwn() bool {
+	o := d.options.engineOptions(d.world)
+	return (o.Address == "" || o.Address == string(engine.Own)) && stateDir(o) != ""
+}
+
+// runcs are the names under which buildkitd looks for it, in order.
+var runcs = []string{"buildkit-runc", "runc"}
+
+// findRunc looks where an engine of our own does: beside buildkitd, then in PATH.
+func findRunc() (string, error) {
+	var dirs []string
+	if self, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Dir(self))
+	}
+	if buildkitd, err := exec.LookPath("buildkitd"); err == nil {
+		dirs = append(dirs, filepath.Dir(buildkitd))
+	}
+	for _, name := range runcs {
+		for _, dir := range dirs {
+			if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+				return path, nil
+			}
+		}
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("there is none beside slipway, beside buildkitd or in PATH")
+}
+
+// runcVersion asks the program itself: one that does not run is no use.
+func runcVersion(ctx context.Context, path string) finding {
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		f := broken(fmt.Errorf("%s --version: %w", path, err))
+		f.Remedy = "install runc anew"
+		return f
+	}
+	version, rest, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if !strings.Contains(rest, "libseccomp") {
+		return fine("%s (%s), which filters no system calls: for Dockerfiles that are not trusted take your distribution's", version, path)
+	}
+	return fine("%s (%s)", version, path)
+}
+
+// lowDisk is what a build of a few large images takes.
+const lowDisk = 5 << 30
+
+// checkDisk is about the disk of an engine of our own; of another one only the size of its
+// cache can be known.
+func (d *doctor) checkDisk(ctx context.Context) []finding {
+	found, err := d.engine()
+	if err == nil && !found.own() {
+		return []finding{cacheSize(ctx, found)}
+	}
+	if !d.wantsOwn() {
+		return []finding{unchecked("", "there is no engine")}
+	}
+	dir := stateDir(d.options.engineOptions(d.world))
+	free, writable, err := space(nearest(dir))
+	switch {
+	case err != nil:
+		return []finding{unchecked("", "%v", err).of(dir)}
+	case !writable:
+		f := broken(errors.New("may not be written by this user"))
+		f.Remedy = "name another directory with --engine-state, or let this one be written"
+		if found != nil && found.scratch == "" {
+			f = f.softened() // it is in use
+		}
+		return []finding{f.of(dir)}
+	case free < lowDisk:
+		return []finding{warned("make room, or name a directory on another disk with --engine-state", "%s free", bytesText(free)).of(dir)}
+	default:
+		return []finding{fine("%s free", bytesText(free)).of(dir)}
+	}
+}
+
+func cacheSize(ctx context.Context, found *foundEngine) finding {
+	records, err := found.Client.DiskUsage(ctx)
+	if err != nil {
+		return unchecked("", "the engine does not tell what its cache holds: %v", err)
+	}
+	var all, used uint64
+	for _, r := range records {
+		all += uint64(max(r.Size, 0))
+		if r.InUse {
+			used += uint64(max(r.Size, 0))
+		}
+	}
+	return fine("the engine's cache holds %s, %s of it in use; what room is left it does not tell", bytesText(all), bytesText(used))
+}
+
+// nearest is the first directory on the way up that exists: a state directory may be made
+// only when an engine starts.
+func nearest(dir string) string {
+	dir, err := filepath.Abs(dir)
+	for err == nil && !exists(dir) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+	}
+	return dir
+}
+
+// bytesText is a size for people, in binary units.
+func bytesText(n uint64) string {
+	const units = "KMGTPE"
+	if n < 1<<10 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/(1<<10), 0
+	for value >= 1<<10 && unit < len(units)-1 {
+		value, unit = value/(1<<10), unit+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}

@@ -1,0 +1,80 @@
+package cmd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// printFindings writes the checklist to stdout.
+func printFindings(w *world, findings []finding, output string) error {
+	if output == "json" {
+		return writeJSON(w.stdout, findings)
+	}
+	_, err := w.stdout.Write([]byte(checklist(findings)))
+	return err
+}
+
+// checklist is the findings for people: a line each, in columns, with what to do below.
+func checklist(findings []finding) string {
+	var widths [3]int
+	for _, f := range findings {
+		for i, text := range f.columns() {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	var b strings.Builder
+	for _, f := range findings {
+		for i, text := range f.columns() {
+			b.WriteString(text + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2))
+		}
+		lines := strings.Split(f.Detail, "\n")
+		b.WriteString(lines[0] + "\n")
+		for _, line := range lines[1:] {
+			b.WriteString(remedyIndent + line + "\n")
+		}
+		if f.Remedy != "" {
+			b.WriteString(remedyIndent + "what to do: " + strings.ReplaceAll(f.Remedy, "\n", "\n"+remedyIndent) + "\n")
+		}
+	}
+	return b.String()
+}
+
+const remedyIndent = "    "
+
+// columns are what stands before the detail.
+func (f finding) columns() [3]string { return [3]string{string(f.Status), f.Check, f.Subject} }
+
+// unwell says that build could not run. Why has been told.
+type unwell struct {
+	code int
+	text string
+}
+
+func (e *unwell) Error() string { return e.text }
+
+// verdict is an error if anything failed. Wrong input alone has its own code, since nothing
+// but a file needs to be touched; otherwise AWS's goes before.
+func verdict(w *world, findings []finding) error {
+	count := map[status]int{}
+	var codes []int
+	for _, f := range findings {
+		count[f.Status]++
+		if f.Status == statusFailed {
+			codes = append(codes, f.code)
+		}
+	}
+	if len(codes) == 0 {
+		w.log.Info().Msgf("build would be able to run: %d ok, %s, %d not checked", count[statusOK], plural(count[statusWarning], "warning"), count[statusUnchecked])
+		return nil
+	}
+	e := &unwell{code: exitOther, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(codes), plural(count[statusWarning], "warning"), count[statusUnchecked])}
+	switch {
+	case !slices.ContainsFunc(codes, func(c int) bool { return c != exitUsage }):
+		e.code = exitUsage
+	case slices.Contains(codes, exitAWS):
+		e.code = exitAWS
+	}
+	return e
+}

@@ -1,0 +1,209 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/artifact"
+	"slipway/buildspec"
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// checkPermissions asks IAM what it would say to the least policy of build, and tries out
+// what can be tried.
+func (d *doctor) checkPermissions(ctx context.Context) []finding {
+	var both sync.WaitGroup
+	var simulated, tried []finding
+	both.Go(func() { simulated = d.simulate(ctx) })
+	both.Go(func() { tried = d.dryRun(ctx) })
+	both.Wait()
+	return append(simulated, tried...)
+}
+
+// unknownPermissions is what proves the permissions that cannot be asked for.
+const unknownPermissions = "allow iam:SimulatePrincipalPolicy and iam:GetRole to have them checked; or compare the role's policies with `slipway buildspec iam build`; or push for a trial, which moves no tag that runs: slipway build --no-latest"
+
+func (d *doctor) simulate(ctx context.Context) []finding {
+	c, err := d.cloud()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	a, _ := d.access()
+	if a.caller == nil {
+		return []finding{unchecked(unknownPermissions, "whose the credentials are is not known")}
+	}
+	client := iam.NewFromConfig(c.config)
+	who, err := principalOf(ctx, client, *a.caller.Arn)
+	switch {
+	case err != nil:
+		return []finding{unchecked(unknownPermissions, "IAM cannot be asked about %s: %v", *a.caller.Arn, err)}
+	case strings.HasSuffix(who, ":root"):
+		return []finding{fine("the root user may do everything; better give build a role of its own").of(who)}
+	}
+	policy, err := d.use(ctx, *a.caller.Account, c).Policy()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	answers, err := simulate(ctx, client, who, policy)
+	if err != nil {
+		return []finding{unchecked(unknownPermissions, "IAM cannot be asked about %s: %v", who, err)}
+	}
+	return d.judge(who, answers)
+}
+
+// use is what build would ask of AWS.
+func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Use {
+	u := buildspec.Use{
+		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest,
+		Scope: buildspec.Scope{Account: account, Region: c.config.Region},
+	}
+	repos, err := d.repositories()
+	u.CreateRepositories = d.options.create && (err != nil || len(repos.missing) > 0)
+	for _, s := range d.plan.services {
+		ref := s.repo
+		if repo, ok := repos.found[s.repo]; ok {
+			ref = repo.Ref
+		}
+		u.Repositories = append(u.Repositories, buildspec.Repository(ref))
+	}
+	for _, ref := range d.plan.site.refs() {
+		u.Services = append(u.Services, buildspec.Service(ref))
+	}
+	if loc, err := artifact.ParseS3URL(d.options.artifact); err == nil {
+		u.Artifact = loc.Bucket + "/" + loc.Key
+	}
+	if u.Rollout {
+		d.addDeployment(ctx, c, &u)
+	}
+	return u
+}
+
+// addDeployment adds what only the services themselves tell; what is not known stays a
+// placeholder, which is not asked about.
+func (d *doctor) addDeployment(ctx context.Context, c *cloud, u *buildspec.Use) {
+	services, err := rollout.Read(ctx, c.ecs(), d.plan.site.refs())
+	if err != nil {
+		return // the check of the services says why
+	}
+	for _, s := range services {
+		u.CodeDeploy = u.CodeDeploy || s.Controller == types.DeploymentControllerTypeCodeDeploy
+		u.Tags = u.Tags || len(s.Definition.Tags) > 0
+		u.Roles = append(u.Roles, s.Definition.Roles()...)
+	}
+}
+
+// judge turns the answers to a simulation into findings. What build can do without is a
+// warning.
+func (d *doctor) judge(who string, answers map[string][]denial) []finding {
+	var out []finding
+	for _, action := range slices.Sorted(maps.Keys(answers)) {
+		denials := answers[action]
+		if len(denials) == 0 {
+			continue
+		}
+		f := broken(&awsError{err: errors.New(denialText(denials)), remedy: "allow it in the policies of " + who + ": `slipway buildspec iam build` prints the least that build needs"})
+		if without := d.without(action); without != "" {
+			f = f.softened()
+			f.Detail += ": " + without
+		}
+		out = append(out, f.of(action))
+	}
+	if len(out) == 0 {
+		out = append(out, fine("%s allowed, says IAM's simulation", plural(len(answers), "action")).of(who))
+	}
+	return out
+}
+
+func denialText(denials []denial) string {
+	var on, why []string
+	for _, x := range denials {
+		if x.resource != "*" {
+			on = append(on, lastOf(x.resource))
+		}
+		if x.why != "" && !slices.Contains(why, x.why) {
+			why = append(why, x.why)
+		}
+	}
+	text := "denied"
+	if len(why) > 0 {
+		text += " " + strings.Join(why, ", ")
+	}
+	if len(on) > 0 {
+		slices.Sort(on)
+		text += " on " + strings.Join(slices.Compact(on), ", ")
+	}
+	return text
+}
+
+// lastOf is an ARN without what all ARNs of an account have in front.
+func lastOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	return parts[len(parts)-1]
+}
+
+// without says what build does without an action; empty where it cannot.
+func (d *doctor) without(action string) string {
+	switch {
+	case d.options.rollout && !strings.HasPrefix(action, "ecr:"):
+	case strings.HasPrefix(action, "ecs:"):
+		return "build will take what latest stands on for what runs"
+	case action == "ecr:BatchDeleteImage":
+		return "tags could not be taken back if tagging failed half way"
+	case action == "ecr:PutLifecyclePolicy" && !d.writesPolicies():
+		return "the lifecycle policies need no change now"
+	}
+	return ""
+}
+
+func (d *doctor) writesPolicies() bool {
+	repos, err := d.repositories()
+	if err != nil || len(repos.missing) > 0 {
+		return true
+	}
+	policies, err := d.policies()
+	return err != nil || slices.ContainsFunc(policies, func(r retention) bool { return r.Outcome.Changed })
+}
+
+// dryRun tries out on each repository what can be tried without writing.
+func (d *doctor) dryRun(ctx context.Context) []finding {
+	clients, err := d.clients()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	found, err := d.repositories()
+	if err != nil || len(found.found) == 0 {
+		return nil // said of the repositories
+	}
+	repos := found.list(d.plan)
+	each := make([]finding, len(repos))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(retentionCalls)
+	for i, repo := range repos {
+		g.Go(func() error {
+			denied, err := registry.DryRun(ctx, clients(repo.Region), repo)
+			switch {
+			case err != nil:
+				each[i] = broken(refused(err)).of(repo.Name)
+			case len(denied) > 0:
+				each[i] = broken(&awsError{err: fmt.Errorf("denied when tried: %s", strings.Join(denied, ", ")), remedy: "allow it in the caller's policy and, in another account, in the repository's"}).of(repo.Name)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // each finding has its error
+	out := slices.DeleteFunc(each, func(f finding) bool { return f.Status == "" })
+	if len(out) == 0 {
+		return []finding{fine("%s: allowed, tried on each repository", strings.Join(registry.DryActions, ", "))}
+	}
+	return out
+}

@@ -1,0 +1,206 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
+)
+
+// foundRepositories are the project's, as AWS described them.
+type foundRepositories struct {
+	found   map[registry.Ref]registry.Repository
+	missing []registry.Ref
+}
+
+// list are those that are there, in the plan's order, each once.
+func (r foundRepositories) list(p *plan) []registry.Repository {
+	var out []registry.Repository
+	for _, s := range p.services {
+		if repo, ok := r.found[s.repo]; ok {
+			out = append(out, repo)
+		}
+	}
+	return out
+}
+
+func (d *doctor) clients() (registry.Clients, error) {
+	c, err := d.cloud()
+	if err != nil {
+		return nil, err
+	}
+	return c.clients(), nil
+}
+
+func (d *doctor) findRepositories(ctx context.Context) (foundRepositories, error) {
+	clients, err := d.clients()
+	if err != nil {
+		return foundRepositories{}, err
+	}
+	var refs []registry.Ref
+	for _, s := range d.plan.services {
+		refs = append(refs, s.repo)
+	}
+	found, missing, err := registry.Find(ctx, clients, refs)
+	return foundRepositories{found, missing}, refused(err)
+}
+
+func (d *doctor) checkRepositories(context.Context) []finding {
+	repos, err := d.repositories()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	var out []finding
+	seen := map[registry.Ref]string{}
+	for _, s := range d.plan.services {
+		repo, ok := repos.found[s.repo]
+		name := s.target.Service
+		switch other, twice := seen[repo.Ref]; {
+		case !ok && d.options.create:
+			out = append(out, fine("is missing, and build will create it").of(s.repo.String()))
+		case !ok:
+			f := broken(&awsError{err: errors.New("there is none"), remedy: "check the name and the region, or let build create it: --create-repositories"})
+			out = append(out, f.of(s.repo.String()))
+		case twice:
+			out = append(out, broken(inputError("services."+name, fmt.Sprintf("has the same repository as service %s", other), "give one of them another with x-slipway.repository")).of(repo.Name))
+		default:
+			seen[repo.Ref] = name
+			out = append(out, fine("%s", repo.URI.Name()).of(repo.Name))
+		}
+	}
+	return out
+}
+
+// checkTags tells which tags can move. The hash is new, or build gives it another name, so
+// that it can be put whatever the setting.
+func (d *doctor) checkTags(context.Context) []finding {
+	repos, err := d.repositories()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	var out []finding
+	tags := d.options.movingTags()
+	for _, s := range d.plan.services {
+		repo, ok := repos.found[s.repo]
+		if !ok {
+			continue
+		}
+		var stuck *registry.ImmovableError
+		switch {
+		case errors.As(repo.CheckMovable(tags), &stuck):
+			out = append(out, immovable(stuck).of(repo.Name))
+		case errors.As(repo.CheckMovable(s.extra), &stuck):
+			// They are put once without a fault; a later build fails.
+			out = append(out, immovable(stuck).softened().of(repo.Name))
+		case len(tags) == 0:
+			out = append(out, fine("the hash can be put").of(repo.Name))
+		default:
+			out = append(out, fine("%s can move, the hash can be put", strings.Join(tags, ", ")).of(repo.Name))
+		}
+	}
+	return out
+}
+
+func immovable(e *registry.ImmovableError) finding {
+	f := broken(refused(e))
+	f.Detail = fmt.Sprintf("is %s: %s cannot move", e.Repository.Mutability, strings.Join(e.Tags, ", "))
+	f.Remedy = e.Remedy()
+	return f
+}
+
+// readPolicies reads what build would make of the lifecycle policies, in the order of list.
+func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
+	if d.missing(needsRepositories) != "" {
+		return nil, nil // whoever wants the policies cannot be checked either
+	}
+	clients, err := d.clients()
+	if err != nil {
+		return nil, err
+	}
+	found, err := d.repositories()
+	if err != nil {
+		return nil, err
+	}
+	repos := found.list(d.plan)
+	out := make([]retention, len(repos))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(retentionCalls)
+	for i, repo := range repos {
+		g.Go(func() (err error) {
+			out[i].RetentionResult, err = registry.ReadRetention(ctx, clients(repo.Region), repo, d.options.retention.days, d.options.retention.replace)
+			var clash *registry.ConflictError
+			if errors.As(err, &clash) {
+				out[i].clash = clash
+				return nil
+			}
+			return err
+		})
+	}
+	return out, refused(g.Wait())
+}
+
+func (d *doctor) checkRetention(context.Context) []finding {
+	policies, err := d.policies()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	var out []finding
+	for _, r := range policies {
+		out = append(out, policyFinding(r, d.options.retention.days).of(r.Repository.Name))
+	}
+	return out
+}
+
+// policyFinding is a warning at most: build goes on beside the rules of others.
+func policyFinding(r retention, days int) finding {
+	switch {
+	case r.clash != nil:
+		text, remedy, _ := strings.Cut(r.clash.Error(), "\nchange them, or ")
+		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
+	case !r.Outcome.Changed:
+		return fine("slipway's rules are there: %s", plural(days, "day"))
+	case r.Before == "":
+		return fine("has none yet, and build will write it: %s", plural(days, "day"))
+	case len(r.Outcome.Dropped) > 0:
+		return warned("leave --replace-policy out to keep them", "build will drop %s of others", plural(len(r.Outcome.Dropped), "rule"))
+	default:
+		return fine("build will add slipway's rules: %s", plural(days, "day"))
+	}
+}
+
+// checkRevision asks where the hash and latest stand.
+func (d *doctor) checkRevision(ctx context.Context) []finding {
+	clients, err := d.clients()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	repos, err := d.repositories()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	j := &job{world: d.world, options: d.options.buildOptions, plan: d.plan, clients: clients}
+	survey, err := registry.Look(ctx, clients, repos.list(d.plan), j.variant, nil)
+	if err != nil {
+		return []finding{broken(refused(err))}
+	}
+	name := d.plan.hash.Name
+	var out []finding
+	for _, s := range d.plan.services {
+		repo, ok := repos.found[s.repo]
+		if _, latest := survey.At(repo.Ref, registry.TagLatest); !s.build && (!ok || !latest) {
+			out = append(out, broken(inputError("services."+s.target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
+		}
+	}
+	switch {
+	case len(out) > 0:
+	case len(repos.missing) == 0 && len(survey.Complete()) > 0:
+		out = append(out, fine("is complete already: there is nothing to build if it was built from the same settings").of(name))
+	default:
+		out = append(out, fine("is not there yet").of(name))
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"slipway/internal/enginetest"
+)
+
+// TestDoctorScripts runs the doctor against a sandbox of its own, which has nothing in it
+// but what the script puts there, and a real BuildKit.
+func TestDoctorScripts(t *testing.T) {
+	t.Parallel()
+	engine := enginetest.Shared(t)
+	commands := ecsCommands()
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
+		"repository": makeRepository,
+		"skew":       skew,
+		"deny":       deny,
+		"caller":     caller,
+		"silent":     silent,
+		"index":      stockIndex,
+		"unwritten":  unwritten,
+	})
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/doctor",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds:                commands,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			program, err := exec.LookPath("slipway")
+			if err != nil {
+				return err
+			}
+			// Where the engine's program lies, for scripts that start one of their own.
+			buildkitd, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", engine.PID()))
+			if err != nil {
+				return err
+			}
+			env.Setenv("TOOLS", filepath.Dir(buildkitd))
+			env.Setenv("SLIPWAY", program)
+			env.Setenv("BUILDKIT_HOST", engine.Addr)
+			return sandboxEnvironment(t, env)
+		},
+	})
+}
+
+// repository NAME [MUTABILITY] makes a repository.
+func makeRepository(ts *testscript.TestScript, _ bool, args []string) {
+	in := &ecr.CreateRepositoryInput{RepositoryName: aws.String(args[0])}
+	if len(args) > 1 {
+		in.ImageTagMutability = types.ImageTagMutability(args[1])
+	}
+	_, err := fleetOf(ts).ecr.CreateRepository(context.Background(), in)
+	ts.Check(err)
+}
+
+// index REPOSITORY TAG pushes an image that is there for linux/amd64 alone.
+func stockIndex(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(fleetOf(ts).stockIndex(context.Background(), args[0], args[1], false))
+}
+
+// skew DURATION moves AWS's clock; back, if negative.
+func skew(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	stand(ts).Advance(d)
+}
+
+// deny ACTION... takes actions from the caller; none gives all back.
+func deny(ts *testscript.TestScript, _ bool, args []string) { stand(ts).Deny(args...) }
+
+// caller ARN [ENTITY] changes who calls.
+func caller(ts *testscript.TestScript, _ bool, args []string) {
+	stand(ts).SetCaller(args[0], strings.Join(args[1:], ""))
+}
+
+// silent VARIABLE sets it to an address that takes connections and never answers.
+func silent(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+// unwritten checks that nothing but questions was asked of AWS since "calls reset".
+func unwritten(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, c := range stand(ts).Calls() {
+		switch {
+		case c.Service == "registry" && (strings.HasPrefix(c.Action, "GET ") || strings.HasPrefix(c.Action, "HEAD ")):
+		case strings.HasPrefix(c.Action, "Get"), strings.HasPrefix(c.Action, "Describe"), strings.HasPrefix(c.Action, "List"),
+			strings.HasPrefix(c.Action, "BatchGet"), c.Action == "BatchCheckLayerAvailability", c.Action == "HeadBucket", c.Action == "SimulatePrincipalPolicy":
+		default:
+			ts.Fatalf("%s %s was called", c.Service, c.Action)
+		}
+	}
+}

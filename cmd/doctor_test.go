@@ -1,0 +1,254 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
+	"github.com/rs/zerolog"
+
+	"slipway/artifact"
+	"slipway/build"
+	"slipway/buildspec"
+	"slipway/engine"
+	"slipway/registry"
+)
+
+func TestChecklist(t *testing.T) {
+	t.Parallel()
+	got := checklist([]finding{
+		{Check: "compose file", Subject: "shop", Status: statusOK, Detail: "fine"},
+		{Check: "tags", Subject: "shop/ä", Status: statusFailed, Detail: "one\ntwo", Remedy: "do this\nand that"},
+		{Check: "runc", Status: statusUnchecked, Detail: "why"},
+	})
+	want := `ok           compose file  shop    fine
+failed       tags          shop/ä  one
+    two
+    what to do: do this
+    and that
+not checked  runc                  why
+`
+	if got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	w := &world{log: zerolog.New(io.Discard)}
+	failed := func(code int) finding { return finding{Status: statusFailed, code: code} }
+	for _, c := range []struct {
+		findings []finding
+		want     int
+	}{
+		{nil, exitDone},
+		{[]finding{fine("x"), warned("", "y"), unchecked("", "z")}, exitDone},
+		{[]finding{fine("x"), failed(exitUsage)}, exitUsage},
+		{[]finding{failed(exitUsage), failed(exitAWS)}, exitAWS},
+		{[]finding{failed(exitAWS), failed(exitOther)}, exitAWS},
+		{[]finding{failed(exitUsage), failed(exitOther)}, exitOther},
+		{[]finding{failed(exitUsage).softened()}, exitDone},
+	} {
+		err := verdict(w, c.findings)
+		got := exitDone
+		if err != nil {
+			got = exitCode(t.Context(), err)
+		}
+		if got != c.want {
+			t.Errorf("%v: %d, want %d", c.findings, got, c.want)
+		}
+	}
+}
+
+func TestBrokenCodes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{&usageError{err: errors.New("x")}, exitUsage},
+		{inputError("x", "y", "z"), exitUsage},
+		{refused(errors.New("x")), exitAWS},
+		{&engine.NotFoundError{}, exitOther},
+		{&build.PullError{Status: 404, Err: errors.New("x")}, exitOther},
+		{context.Canceled, exitOther},
+	} {
+		if got := broken(c.err); got.code != c.want || got.Status != statusFailed {
+			t.Errorf("%v: %+v, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+// TestStuckCheck: a check that does not mind its context holds nobody up.
+func TestStuckCheck(t *testing.T) {
+	t.Parallel()
+	stuck := make(chan struct{})
+	defer close(stuck)
+	d := &doctor{options: doctorOptions{limit: time.Millisecond}}
+	got := d.examine(t.Context(), []check{
+		{name: "stuck", run: func(context.Context) []finding { <-stuck; return nil }},
+		{name: "other", run: func(context.Context) []finding { return []finding{fine("done")} }},
+	})
+	if len(got) != 2 || got[0].Status != statusFailed || got[0].Check != "stuck" || got[1].Detail != "done" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestClockFinding(t *testing.T) {
+	t.Parallel()
+	for ahead, want := range map[time.Duration]status{
+		0: statusOK, 59 * time.Second: statusOK, -time.Minute: statusOK,
+		-2 * time.Minute: statusWarning, 5 * time.Minute: statusWarning,
+		6 * time.Minute: statusFailed, -time.Hour: statusFailed,
+	} {
+		got := clockFinding(ahead)
+		if got.Status != want || want == statusFailed && got.code != exitAWS {
+			t.Errorf("%s: %+v, want %s", ahead, got, want)
+		}
+		if word := map[bool]string{true: "ahead", false: "behind"}[ahead > 0]; want != statusOK && !strings.Contains(got.Detail, word) {
+			t.Errorf("%s: %s", ahead, got.Detail)
+		}
+	}
+}
+
+type oneRole struct{ err error }
+
+func (r oneRole) GetRole(_ context.Context, in *iam.GetRoleInput, _ ...func(*iam.Options)) (*iam.GetRoleOutput, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &iam.GetRoleOutput{Role: &types.Role{Arn: aws.String("arn:aws:iam::1:role/path/" + *in.RoleName)}}, nil
+}
+
+func TestPrincipalOf(t *testing.T) {
+	t.Parallel()
+	known, secret, gone := oneRole{}, oneRole{&smithy.GenericAPIError{Code: "AccessDenied"}}, oneRole{&types.NoSuchEntityException{}}
+	for _, c := range []struct {
+		caller string
+		roles  oneRole
+		want   string
+	}{
+		{"arn:aws:iam::1:user/me", known, "arn:aws:iam::1:user/me"},
+		{"arn:aws:iam::1:root", known, "arn:aws:iam::1:root"},
+		{"arn:aws:sts::1:assumed-role/build/job", known, "arn:aws:iam::1:role/path/build"},
+		{"arn:aws-cn:sts::1:assumed-role/build/job", secret, "arn:aws-cn:iam::1:role/build"},
+		{"arn:aws:sts::1:assumed-role/build/job", gone, ""},
+		{"arn:aws:sts::1:federated-user/me", known, ""},
+		{"nobody", known, ""},
+	} {
+		got, err := principalOf(t.Context(), c.roles, c.caller)
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: %q, %v, want %q", c.caller, got, err, c.want)
+		}
+	}
+}
+
+// TestDenials: IAM answers for all resources together, or one by one.
+func TestDenials(t *testing.T) {
+	t.Parallel()
+	const deny, allow = types.PolicyEvaluationDecisionTypeImplicitDeny, types.PolicyEvaluationDecisionTypeAllowed
+	for _, c := range []struct {
+		result types.EvaluationResult
+		want   string
+	}{
+		{types.EvaluationResult{EvalDecision: allow, EvalResourceName: aws.String("*")}, "[]"},
+		{types.EvaluationResult{EvalDecision: deny, EvalResourceName: aws.String("a")}, "[{a }]"},
+		{types.EvaluationResult{EvalDecision: types.PolicyEvaluationDecisionTypeExplicitDeny, EvalResourceName: aws.String("a")}, "[{a by a policy that says Deny}]"},
+		{types.EvaluationResult{EvalDecision: deny, EvalResourceName: aws.String("a"), OrganizationsDecisionDetail: &types.OrganizationsDecisionDetail{}}, "[{a by a service control policy of the organization}]"},
+		{types.EvaluationResult{EvalDecision: deny, EvalResourceName: aws.String("a"), PermissionsBoundaryDecisionDetail: &types.PermissionsBoundaryDecisionDetail{}}, "[{a by the permissions boundary}]"},
+		{types.EvaluationResult{EvalDecision: deny, ResourceSpecificResults: []types.ResourceSpecificResult{
+			{EvalResourceDecision: allow, EvalResourceName: aws.String("a")}, {EvalResourceDecision: deny, EvalResourceName: aws.String("b")},
+		}}, "[{b }]"},
+	} {
+		if got := fmt.Sprint(denials(c.result)); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+	text := denialText([]denial{{"arn:aws:ecr:r:1:repository/b", "by x"}, {"arn:aws:ecr:r:1:repository/a", "by x"}, {"*", ""}})
+	if text != "denied by x on repository/a, repository/b" {
+		t.Error(text)
+	}
+}
+
+func TestSimulationOf(t *testing.T) {
+	t.Parallel()
+	open := buildspec.Statement{Action: []string{"iam:PassRole"}, Resource: []string{"arn:aws:iam::1:role/ROLE"}}
+	if !placeholder(open) || !placeholder(buildspec.Statement{Resource: []string{"arn:aws:ecr:REGION:1:repository/a"}}) {
+		t.Error("a placeholder would be asked about")
+	}
+	narrow := buildspec.Statement{Action: []string{"ecs:ListTasks"}, Resource: []string{"*"}, Condition: buildspec.Condition{"ArnEquals": {"ecs:cluster": {"arn:one", "arn:two"}}}}
+	if placeholder(narrow) {
+		t.Error("* is no placeholder")
+	}
+	in := simulationOf("arn:who", narrow)
+	if in.ResourceArns != nil || len(in.ContextEntries) != 1 || *in.ContextEntries[0].ContextKeyName != "ecs:cluster" || len(in.ContextEntries[0].ContextKeyValues) != 1 {
+		t.Errorf("%+v", in)
+	}
+}
+
+func TestBucketFinding(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		bucket artifact.Bucket
+		err    error
+		want   status
+	}{
+		{artifact.Bucket{Versioned: true}, nil, statusOK},
+		{artifact.Bucket{}, nil, statusWarning},
+		{artifact.Bucket{Unseen: errors.New("denied")}, nil, statusUnchecked},
+		{artifact.Bucket{}, &artifact.BucketError{Status: 403}, statusUnchecked},
+		{artifact.Bucket{}, &artifact.BucketError{Status: 301}, statusFailed},
+		{artifact.Bucket{}, &artifact.BucketError{Status: 404}, statusFailed},
+	} {
+		if got := bucketFinding(c.bucket, c.err); got.Status != c.want || got.Status == statusFailed && got.code != exitAWS {
+			t.Errorf("%+v, %v: %+v, want %s", c.bucket, c.err, got, c.want)
+		}
+	}
+}
+
+func TestPolicyFinding(t *testing.T) {
+	t.Parallel()
+	of := func(before string, o registry.Outcome) retention {
+		return retention{RetentionResult: registry.RetentionResult{Before: before, Outcome: o}}
+	}
+	for _, c := range []struct {
+		r    retention
+		want status
+		says string
+	}{
+		{of("{}", registry.Outcome{}), statusOK, "are there"},
+		{of("", registry.Outcome{Changed: true}), statusOK, "none yet"},
+		{of("{}", registry.Outcome{Changed: true}), statusOK, "will add"},
+		{of("{}", registry.Outcome{Changed: true, Dropped: []registry.Rule{{}}}), statusWarning, "drop 1 rule"},
+		{retention{clash: &registry.ConflictError{}}, statusWarning, "leave it alone"},
+	} {
+		if got := policyFinding(c.r, 7); got.Status != c.want || !strings.Contains(got.Detail, c.says) {
+			t.Errorf("%+v, want %s, %s", got, c.want, c.says)
+		}
+	}
+}
+
+func TestLackingPlatforms(t *testing.T) {
+	t.Parallel()
+	have := []string{"linux/amd64", "linux/arm64"}
+	if got := lackingPlatforms([]string{"linux/amd64", "linux/arm64/v8", "linux/s390x"}, have); fmt.Sprint(got) != "[linux/s390x]" {
+		t.Error(got)
+	}
+}
+
+func TestBytesText(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[uint64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 5 << 30: "5.0 GiB", 1 << 63: "8.0 EiB"} {
+		if got := bytesText(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
