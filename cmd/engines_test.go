@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -146,6 +147,10 @@ func kitchen(t *testing.T, seed string, s stove) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := openFleet(out.aws, out.proxy.host()).stock(t.Context(), "base", "1", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	out.write("c/Dockerfile", out.fromBase("COPY file /file\n"))
 	compose := "name: shop\nservices:\n  a: {build: ./a}\n  b: {build: {context: ./b, network: host, args: {GREETING: hello}}}\n  c: {build: ./c}\n"
 	last := "  d: {build: {context: ./d, additional_contexts: {base: \"service:a\"}}}\n"
 	if s.old {
@@ -219,6 +224,7 @@ func TestEveryEngine(t *testing.T) {
 			}
 			s.build(on.build("one")...).wait(exitDone).says("nothing to build")
 			s.oneChanges(on)
+			s.examined(on)
 		})
 	}
 }
@@ -226,14 +232,19 @@ func TestEveryEngine(t *testing.T) {
 // allOrNothing breaks one service: no tag appears.
 func (s *shop) allOrNothing(on stove) {
 	s.t.Helper()
-	s.write("c/Dockerfile", "FROM scratch\nCOPY missing /missing\n")
+	s.write("c/Dockerfile", s.fromBase("COPY missing /missing\n"))
 	s.build(on.build("none")...).wait(exitBuild).says("/missing", "not found", "no tag was moved")
 	for tag := range s.tags() {
-		if !strings.HasSuffix(tag, ":buildcache") {
+		if !strings.HasSuffix(tag, ":buildcache") && tag != "base:1" {
 			s.t.Errorf("there is a tag %s", tag)
 		}
 	}
-	s.write("c/Dockerfile", "FROM scratch\nCOPY file /file\n")
+	s.write("c/Dockerfile", s.fromBase("COPY file /file\n"))
+}
+
+// fromBase is a Dockerfile whose base image lies in the registry, behind its login.
+func (s *shop) fromBase(steps string) string {
+	return "FROM " + s.proxy.host() + "/base:1\n" + steps
 }
 
 // oneChanges changes one service: one digest is new, also when all are built once more,
@@ -258,4 +269,17 @@ func (s *shop) oneChanges(on stove) {
 	}
 	s.build(on.build("two", "--rebuild")...).wait(exitDone)
 	same(s.t, s.tags(), after)
+}
+
+// examined has doctor look at the engine: it finds the one that build took, and the base
+// image through it.
+func (s *shop) examined(on stove) {
+	s.t.Helper()
+	args := append(append([]string{"BUILDKIT_HOST="}, on.env...), "doctor", "--hash", "two")
+	r := s.start(append(args, on.flags...)...).wait(exitDone)
+	for _, line := range []string{`(?m)^ok +engine +.*(buildkitd|docker|own) .*, since `, `(?m)^ok +base image +\S+/base:1 `} {
+		if !regexp.MustCompile(line).Match(r.stdout.Bytes()) {
+			s.t.Errorf("nothing matches %s in\n%s", line, &r.stdout)
+		}
+	}
 }
