@@ -17,6 +17,9 @@ type Push struct {
 	Insecure bool
 	// Inputs is the value of the InputsAnnotation.
 	Inputs string
+	// Built are images that are in the repository already, by the digest of their
+	// configuration: one that comes out again need not be read back from an engine's store.
+	Built map[string]string
 	// CacheFrom and CacheTo are used where the compose file has none of its own.
 	CacheFrom, CacheTo []Cache
 }

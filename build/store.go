@@ -40,8 +40,13 @@ func (r *run) solveIntoStore(ctx context.Context, p part, opt client.SolveOpt) (
 		// What stays is removed by a later job.
 		_ = p.Store.Remove(ctx, image)
 	}()
-	if _, err := r.ask(ctx, p.worker, p.target, opt); err != nil {
+	config, err := r.ask(ctx, p.worker, p.target, opt)
+	if err != nil {
 		return "", err
+	}
+	// The store names an image by its configuration.
+	if digest := r.options.Push[p.target.Service].Built[config]; digest != "" {
+		return digest, nil
 	}
 	digest, err := r.pushStep(p.target.Service, func() (string, error) { return r.pushSaved(ctx, p, image) })
 	if cause := context.Cause(ctx); err != nil && cause != nil {

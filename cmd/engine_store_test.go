@@ -21,7 +21,6 @@ import (
 type storeShop struct {
 	*shop
 	docker *client.Client
-	env    []string
 	tmp    string
 }
 
@@ -77,6 +76,20 @@ func TestPushFromStore(t *testing.T) {
 	r.wait(exitDone).says("push attempt 2 of b failed, trying again", "TOOMANYREQUESTS")
 	s.complete("one", true)
 	s.clean()
+
+	// What comes out again is in the repository: it is neither read back nor pushed.
+	one := s.tags()
+	s.write("b/file", "b changed")
+	r = s.build("again").wait(exitDone)
+	for _, ware := range wares {
+		pushed := strings.Contains(r.stderr.String(), ware+" | pushing ")
+		if pushed != (ware == "b") {
+			t.Errorf("%s: pushed %v", ware, pushed)
+		}
+		if same := s.tags()["shop/"+ware+":again"] == one["shop/"+ware+":one"]; same != (ware != "b") {
+			t.Errorf("%s: %v", ware, s.tags())
+		}
+	}
 
 	// Refused: told, nothing moved, nothing left.
 	before := s.tags()

@@ -99,6 +99,9 @@ func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine) map[stri
 		}
 		repo := j.repos[i].URI
 		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root)}
+		if engines[0].Images != nil {
+			p.Built = survey.ByConfig(j.repos[i].Ref, build.InputsAnnotation, p.Inputs)
+		}
 		mode := j.options.cache
 		tag := registry.TagCache
 		if mode == cacheInline {

@@ -161,6 +161,25 @@ func (s *Survey) Known(ref Ref, digest string) (Image, bool) {
 	return i, ok
 }
 
+// ByConfig lists the images of a repository that have a manifest annotation, by the digest
+// of their configuration: what says which image it is, however its layers are compressed.
+// Of several with one configuration, latest's goes before the others.
+func (s *Survey) ByConfig(ref Ref, annotation, value string) map[string]string {
+	latest, _ := s.At(ref, TagLatest)
+	out := map[string]string{}
+	for _, digest := range slices.Sorted(maps.Keys(s.known[ref])) {
+		image := s.known[ref][digest]
+		config := image.parsed().Config.Digest
+		if config == "" || image.Annotation(annotation) != value {
+			continue
+		}
+		if _, taken := out[config]; !taken || digest == latest.Digest {
+			out[config] = digest
+		}
+	}
+	return out
+}
+
 // Covering returns the image that a tag must stand on so that a digest stays, false where
 // none is known: the image of that digest, or an index that refers to it, since a task may
 // report either. Where several do, it is the one that latest stands on, then deployed.

@@ -237,3 +237,34 @@ func show(n *int64) string {
 	}
 	return fmt.Sprint(*n)
 }
+
+// One configuration can have several manifests: with other annotations, or with layers
+// compressed by another program.
+func TestByConfig(t *testing.T) {
+	t.Parallel()
+	const key = "build.slipway.inputs"
+	s := newStage(t, "shop/a")
+	annotated := func(img v1.Image, pairs ...string) v1.Image {
+		marks := map[string]string{}
+		for i := 0; i < len(pairs); i += 2 {
+			marks[pairs[i]] = pairs[i+1]
+		}
+		return mutate.Annotations(img, marks).(v1.Image)
+	}
+	img, other := image(t), image(t)
+	config, err := img.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.pushOne(0, annotated(img, key, "wanted", "by", "one"), TagDeployed)
+	latest := s.pushOne(0, annotated(img, key, "wanted", "by", "another"), TagLatest)
+	s.pushOne(0, annotated(other, key, "not wanted"), "one")
+	survey, err := Look(t.Context(), s.clients, s.repos, variantOf("one"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := survey.ByConfig(s.repos[0].Ref, key, "wanted")
+	if len(got) != 1 || got[config.String()] != latest {
+		t.Errorf("%v, want latest's %s for %s", got, latest, config)
+	}
+}
