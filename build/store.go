@@ -2,12 +2,10 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/moby/buildkit/client"
@@ -108,11 +106,7 @@ func (r *run) remote(ctx context.Context, host string) ([]remote.Option, error) 
 	if err != nil {
 		return nil, err
 	}
-	auth := authn.Anonymous
-	if login.Username != "" || login.IdentityToken != "" {
-		auth = authn.FromConfig(authn.AuthConfig{Username: login.Username, Password: login.Password, IdentityToken: login.IdentityToken})
-	}
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(auth), remote.WithJobs(pushJobs), remote.WithRetryBackoff(remote.Backoff{Steps: 1})}, nil
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(authenticator(login)), remote.WithJobs(pushJobs), remote.WithRetryBackoff(remote.Backoff{Steps: 1})}, nil
 }
 
 // pushStep shows a push of our own as the engine shows its steps.
@@ -154,7 +148,7 @@ func (r *run) join(ctx context.Context, t Target, digests []string) (string, err
 		return "", cause
 	}
 	if err != nil {
-		return "", &FailedError{Service: t.Service, Pushing: true, Err: errors.Join(err)}
+		return "", &FailedError{Service: t.Service, Pushing: true, Err: err}
 	}
 	return pushed, nil
 }
