@@ -152,6 +152,7 @@ const (
 func (w *cacheWatch) see(s *client.SolveStatus) {
 	for _, v := range s.Vertexes {
 		switch {
+		case strings.HasPrefix(v.Name, importVertex) && notThere(v.Error):
 		case strings.HasPrefix(v.Name, importVertex) && v.Error != "":
 			w.importing = errors.New(v.Error)
 		case strings.HasPrefix(v.Name, importVertex) && v.Completed != nil:
@@ -160,6 +161,11 @@ func (w *cacheWatch) see(s *client.SolveStatus) {
 			w.exporting = errors.New(v.Error)
 		}
 	}
+}
+
+// notThere tells whether a cache could not be read because there is none yet.
+func notThere(text string) bool {
+	return strings.HasPrefix(text, "failed to configure ") && strings.HasSuffix(text, ": not found")
 }
 
 // mayHaveCaused tells whether a failure may come of a cache that was read. A step that ran

@@ -28,7 +28,7 @@ type larder struct {
 	mu     sync.Mutex
 	gone   map[string]bool
 	answer func(http.ResponseWriter, *http.Request) bool
-	// down and up are the blobs that came and went, by their size or the bytes sent.
+	// down and up are the bytes of blobs that came and went, by digest.
 	down, up map[string]int64
 }
 
@@ -72,8 +72,8 @@ func (l *larder) count(r *http.Request, answer *countedAnswer, in int64) {
 	if r.Method == http.MethodPut && answer.code == http.StatusCreated {
 		delete(l.gone, r.URL.Query().Get("digest"))
 	}
-	if blobUpload(r) && in > 0 {
-		l.up[r.URL.Path] += in
+	if d := r.URL.Query().Get("digest"); d != "" && blobUpload(r) {
+		l.up[d] += in
 	}
 }
 

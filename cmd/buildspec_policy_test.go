@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -392,16 +391,9 @@ func (h *harbour) define(revision string) {
 	h.write("imagedefinitions.json", "["+strings.Join(list, ",")+"]")
 }
 
+// makeBucket makes a bucket as others would.
 func (h *harbour) makeBucket(name string) {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPut, h.aws.URL()+"/"+name, nil)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = resp.Body.Close() // it says nothing
+	h.shop.makeBucket(name)
 	h.aws.ResetCalls()
 }

@@ -46,22 +46,8 @@ func (j *job) needs() engine.Needs {
 		}
 	}
 	n.RegistryCache = n.RegistryCache || j.options.cache == cacheRegistry
+	n.S3Cache = n.S3Cache || onS3(j.options.cache)
 	return n
-}
-
-// cacheMode is the mode of the cache on the engines that were found: a Docker engine with
-// the classic store exports no cache but an inline one.
-func (j *job) cacheMode(engines []*engine.Engine) string {
-	if j.options.cache == cacheAuto && engines[0].Images != nil {
-		return cacheInline
-	}
-	return j.options.cache
-}
-
-func (j *job) tellInline(engines []*engine.Engine) {
-	if j.cacheMode(engines) != j.options.cache {
-		j.log.Info().Msg("layer cache: inline, in the images themselves, for this engine can export no other")
-	}
 }
 
 // builders are the engines as the builds see them.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -60,12 +59,9 @@ func (j *job) distinct() error {
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := []string{registry.TagLatest, registry.TagDeployed}
-	if j.options.cache != cacheNone && j.options.cache != cacheInline {
-		tags = registry.Protected()
-	}
-	if j.options.noLatest {
-		tags = slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return t != registry.TagCache })
+	tags := j.options.cacheTagNames(j.world)
+	if !j.options.noLatest {
+		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
 	}
 	var errs []error
 	for _, s := range j.plan.services {
