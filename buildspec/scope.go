@@ -30,6 +30,9 @@ type Scope struct {
 	Services []Service
 	// Artifact is BUCKET/KEY of the definitions' zip, if one is uploaded.
 	Artifact string
+	// Cache is BUCKET/PREFIX of the layer caches on S3, if they are there; the prefix is
+	// empty or ends in a slash.
+	Cache string
 	// Buckets are those that `retention` sees to.
 	Buckets []string
 	// Roles are the names, with their paths, or ARNs of the roles that the task
@@ -62,6 +65,8 @@ const (
 	logStreams
 	artifactObject
 	lifecycleBuckets
+	cacheObjects
+	cacheBucket
 	deploymentGroups
 	applications
 	deploymentConfigs
@@ -109,6 +114,11 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		for _, b := range s.Buckets {
 			out = append(out, "arn:"+s.partition(s.Region)+":s3:::"+b)
 		}
+	case cacheObjects:
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + s.Cache + "*"}
+	case cacheBucket:
+		bucket, _, _ := strings.Cut(s.Cache, "/")
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + bucket}
 	case deploymentGroups:
 		// Which application is whose is known only to CodeDeploy.
 		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:*/*")}

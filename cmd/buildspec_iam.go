@@ -20,6 +20,7 @@ type iamOptions struct {
 	ecs      ecsOptions
 	use      buildspec.Use
 	artifact string
+	cache    string
 	buckets  []string
 }
 
@@ -60,6 +61,7 @@ stderr.`,
 	f.BoolVar(&o.use.Rollout, "rollout", false, "build deploys to ECS")
 	f.BoolVar(&o.use.NoLatest, "no-latest", false, "build moves neither latest nor deployed")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` that build puts the definitions at (default: x-slipway.artifact)")
+	f.StringVar(&o.cache, "cache", "", "the layer cache of build, if it is at s3://BUCKET/PREFIX (default: x-slipway.engine.cache)")
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
@@ -119,6 +121,9 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 		if o.artifact == "" {
 			o.artifact = settings.Artifact
 		}
+		if o.cache == "" {
+			o.cache = settings.Cache
+		}
 	}
 	o.use.Named = s.flagged
 	o.addSite(s)
@@ -148,6 +153,18 @@ func (o *iamOptions) addBuckets() error {
 			return &usageError{fmt.Errorf("--artifact: %w", err), "write s3://bucket/key"}
 		}
 		o.use.Artifact = loc.Bucket + "/" + loc.Key
+	}
+	if o.cache != "" {
+		if err := checkCache(o.cache); err != nil {
+			return &usageError{fmt.Errorf("--cache: %w", err), cacheRemedy}
+		}
+	}
+	if onS3(o.cache) {
+		loc, err := s3Location(o.cache)
+		if err != nil {
+			return err
+		}
+		o.use.Cache = loc.Bucket + "/" + loc.Key
 	}
 	for _, url := range o.buckets {
 		loc, err := artifact.ParseS3Prefix(url)

@@ -25,6 +25,7 @@ var unseen = map[string]string{
 	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:GetDeploymentGroup": "of a service whose task sets name no deployment any more",
+	"s3:AbortMultipartUpload":       "takes back the parts of a large layer whose upload failed",
 	"logs:GetLogEvents":             "shows the last lines of a container that crashed",
 }
 
@@ -59,6 +60,11 @@ var registryActions = map[string]string{
 var s3Permissions = map[string]string{
 	"GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
 	"PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+	"HeadBucket":                      "s3:ListBucket",
+	"HeadObject":                      "s3:GetObject",
+	"CreateMultipartUpload":           "s3:PutObject",
+	"UploadPart":                      "s3:PutObject",
+	"CompleteMultipartUpload":         "s3:PutObject",
 }
 
 // permissionFor is what IAM asks for a call, empty for one that needs only a login.
@@ -119,6 +125,12 @@ var policyCases = []policyCase{
 	{"build that uploads", "build --artifact s3://stock/path/definitions.zip", workshop, func(h *trial) {
 		h.makeBucket("stock")
 		h.buildThrice("--artifact", "s3://stock/path/definitions.zip")
+	}},
+	{"build with a cache on S3", "build --cache s3://stock/layers", workshop, func(h *trial) {
+		h.makeBucket("stock")
+		h.buildThrice("--cache", "s3://stock/layers")
+		h.does("build", "--cache", "registry", "--hash", "third")
+		h.does("build", "--cache", "registry", "--hash", "fourth")
 	}},
 	{"build for a pull request", "build --no-latest", workshopOnECS(""), func(h *trial) { h.buildThrice("--no-latest") }},
 	{"build that deploys", "build --rollout --tags", workshopOnECS(""), func(h *trial) { h.buildThrice("--rollout") }},
@@ -285,9 +297,16 @@ func (c policyCase) resourceOf(call sandbox.Call) string {
 func allowed(p buildspec.Policy, action, end string) bool {
 	return slices.ContainsFunc(p.Statement, func(s buildspec.Statement) bool {
 		return slices.Contains(s.Action, action) && slices.ContainsFunc(s.Resource, func(r string) bool {
-			return r == "*" || strings.HasSuffix(r, end)
+			return r == "*" || strings.HasSuffix(r, end) || underneath(r, end)
 		})
 	})
+}
+
+// underneath tells whether what ends so is an object below a prefix.
+func underneath(resource, end string) bool {
+	prefix, star := strings.CutSuffix(resource, "/*")
+	_, bucket, object := strings.Cut(prefix, ":::")
+	return star && object && strings.HasPrefix(end, ":::"+bucket+"/")
 }
 
 func (h *harbour) policy(args ...string) buildspec.Policy {
