@@ -265,3 +265,64 @@ func TestBucketRegion(t *testing.T) {
 		}
 	}
 }
+
+// TestCacheOutlivesRetention: the cache stays while its tag is on it; one that a newer
+// export took the tag of goes with the rest.
+func TestCacheOutlivesRetention(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "cache kept", sandbox.Options{})
+	s.build("one", "--cache", "registry").wait(exitDone)
+	old := s.tags()["shop/a:buildcache"]
+	s.stock("cache kept, changed")
+	s.build("two", "--cache", "registry").wait(exitDone)
+	now := s.tags()["shop/a:buildcache"]
+	has := func(digest string) bool { return slices.Contains(s.aws.Digests("shop/a"), digest) }
+	if old == "" || old == now || !has(old) {
+		t.Fatalf("the cache was %s and is %s", old, now)
+	}
+	s.aws.Advance(6 * 24 * time.Hour)
+	if !has(old) {
+		t.Error("the old cache is gone before its time")
+	}
+	s.aws.Advance(2 * 24 * time.Hour)
+	if has(old) || !has(now) || s.tags()["shop/a:buildcache"] != now {
+		t.Errorf("after eight days: old %v, new %v, tags %v", has(old), has(now), s.tags())
+	}
+}
+
+// TestCacheOfEachPlatform: engines that share the work by platform do not overwrite each
+// other's cache, neither in the repository nor on S3.
+func TestCacheOfEachPlatform(t *testing.T) {
+	t.Parallel()
+	e := enginetest.Start(t)
+	s := openShop(t, "platforms", sandbox.Options{}, "linux/amd64="+e.Addr+",linux/arm64="+e.Addr)
+	s.makeBucket("stock")
+	s.write("compose.yaml", "name: shop\nservices: {a: {build: {context: ./a, platforms: [linux/amd64, linux/arm64]}}}\n")
+	s.write("a/Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /file\n")
+	s.write("a/amd64", "for one")
+	s.write("a/arm64", "for the other")
+	s.build("one", "--cache", "registry").wait(exitDone).warns()
+	tags := s.tags()
+	amd, arm := tags["shop/a:buildcache-linux-amd64"], tags["shop/a:buildcache-linux-arm64"]
+	if amd == "" || arm == "" || amd == arm || tags["shop/a:buildcache"] != "" {
+		t.Fatalf("tags %v", tags)
+	}
+	cached := func(r *process) {
+		t.Helper()
+		r.says("COPY amd64 /file (cached)", "COPY arm64 /file (cached)")
+	}
+	e.Empty(t)
+	r := s.build("two", "--cache", "registry").wait(exitDone)
+	r.warns()
+	cached(r)
+	s.onS3("s3://stock/", "three").wait(exitDone).warns()
+	for _, key := range []string{"manifests/shop/a-linux-amd64", "manifests/shop/a-linux-arm64"} {
+		if keys := s.keys("stock"); !slices.Contains(keys, key) {
+			t.Errorf("no %s in %v", key, keys)
+		}
+	}
+	e.Empty(t)
+	r = s.onS3("s3://stock/", "four").wait(exitDone)
+	r.warns()
+	cached(r)
+}
