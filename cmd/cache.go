@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -246,5 +247,9 @@ func cacheTrouble(results []build.Result, writing bool) string {
 	if writing {
 		verb = "written"
 	}
-	return fmt.Sprintf("%s for %s (%s)", verb, strings.Join(services, ", "), strings.Join(strings.Fields(reason), " "))
+	reason = strings.Join(strings.Fields(awsNoise.ReplaceAllString(reason, "")), " ")
+	return fmt.Sprintf("%s for %s (%s)", verb, strings.Join(services, ", "), reason)
 }
+
+// awsNoise is what an SDK says of an answer before it says what the answer was.
+var awsNoise = regexp.MustCompile(`, https response error StatusCode: \d+, RequestID: [^,]*, HostID: [^,]*`)

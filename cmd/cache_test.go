@@ -159,7 +159,7 @@ func TestS3CacheRefused(t *testing.T) {
 	s := newShop(t, "s3 refused", sandbox.Options{})
 	s.makeBucket("closed")
 	all := strings.Join(wares, ", ")
-	s.onS3("s3://nowhere/layers", "one").wait(exitDone).warns("could not be read for "+all, "nor written for "+all, "NoSuchBucket")
+	s.onS3("s3://nowhere/layers", "one").wait(exitDone).warns("could not be read for "+all+" (operation error S3: GetObject, api error NoSuchBucket: ", "nor written for "+all)
 	forbidden := fault{"403", func(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(http.StatusForbidden)
