@@ -153,3 +153,22 @@ func (b *bakery) allOf(t *testing.T, service, reference string, want types.Media
 		t.Errorf("%s:%s has no layers", service, reference)
 	}
 }
+
+// The compression does not go by what an engine has: layers that are there in gzip become
+// zstd, the same bytes as on an engine that had none.
+func TestCompressionIsForced(t *testing.T) {
+	t.Parallel()
+	b := newBakery(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+	list := plan(t, files(t, b.tree))
+	b.allOf(t, "app", b.loaves(t, list, build.RunOptions{})["app"].Digest, types.OCILayer)
+	list[0].Compression = build.Zstd
+	second := b.loaves(t, list, build.RunOptions{})["app"]
+	b.allOf(t, "app", second.Digest, types.OCILayerZStd)
+	b.e.Empty(t)
+	b.engines[0].Client = b.e.Client(t)
+	// The images tell when they were made, and differ.
+	there, empty := b.layers(t, "app", second.Digest), b.layers(t, "app", b.loaves(t, list, build.RunOptions{})["app"].Digest)
+	if !slices.Equal(there, empty) {
+		t.Errorf("%v on an engine with layers in gzip, %v on an empty one", there, empty)
+	}
+}

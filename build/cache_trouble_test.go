@@ -364,3 +364,33 @@ func TestFailureBesideTheCache(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestComposeCachesKeepTheirMeaning: a cache that the compose file has written and cannot be
+// fails the build, unless it may; what it reads and is not there is its own affair.
+func TestComposeCachesKeepTheirMeaning(t *testing.T) {
+	t.Parallel()
+	tree := map[string]string{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"}
+	b := newBakery(t, tree)
+	ref := func(service, more string) string {
+		return "type=registry,ref=" + b.host + "/" + service + ":own" + more
+	}
+	b.tree["compose.yaml"] = `services:
+  strict: {build: {context: ., cache_from: ["` + ref("strict", "") + `"], cache_to: ["` + ref("strict", "") + `"]}}
+  lenient: {build: {context: ., cache_from: ["` + ref("lenient", "") + `"], cache_to: ["` + ref("lenient", ",ignore-error=true") + `"]}}
+`
+	b.set(func(w http.ResponseWriter, r *http.Request) bool {
+		own := strings.HasSuffix(r.URL.Path, "/manifests/own")
+		if own {
+			status(403, denied)(w)
+		}
+		return own
+	})
+	got := b.fresh(t)
+	var failed *build.FailedError
+	if r := got["strict"]; !errors.As(r.Err, &failed) || r.Digest != "" || len(r.Cache) > 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := got["lenient"]; r.Err != nil || r.Digest == "" || len(r.Cache) > 0 {
+		t.Errorf("%+v", r)
+	}
+}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -325,4 +326,22 @@ func TestCacheOfEachPlatform(t *testing.T) {
 	r = s.onS3("s3://stock/", "four").wait(exitDone)
 	r.warns()
 	cached(r)
+}
+
+// TestCacheTags: only the tags that may be read are asked for, and must be able to move.
+func TestCacheTags(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ cache, engine, want string }{
+		{"auto", "", "[buildcache]"},
+		{"registry", "unix:///x", "[buildcache]"},
+		{"registry", "linux/amd64=own,linux/arm64=tcp://arm:1", "[buildcache-linux-amd64 buildcache-linux-arm64]"},
+		{"none", "linux/amd64=own", "[]"},
+		{"inline", "", "[]"},
+		{"s3://layers/x", "", "[]"},
+	} {
+		o := buildOptions{cache: c.cache, engine: c.engine}
+		if got := fmt.Sprint(o.cacheTagNames(&world{})); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
 }
