@@ -39,6 +39,8 @@ var stages = []stage{
 	{"cold", (*bench).cold},
 	{"unchanged", (*bench).unchanged},
 	{"cached", (*bench).cached},
+	{"caches", (*bench).caches},
+	{"compression", (*bench).compression},
 	{"rollback", (*bench).rollback},
 }
 
@@ -221,8 +223,12 @@ func newTag(seed string, round int) string { return fmt.Sprintf("%s-%d", seed, r
 // again repeats the seeds. Digests other than the seed's would mean that the
 // cache was not used: file times alone make another layer of every RUN.
 func (b *bench) again(seeds []seed, tag func(seed string, round int) string) []entry {
+	return b.againAs(b.everyone(), seeds, tag)
+}
+
+func (b *bench) againAs(who []contestant, seeds []seed, tag func(seed string, round int) string) []entry {
 	var entries []entry
-	for i, c := range b.everyone() {
+	for i, c := range who {
 		entries = append(entries, entry{
 			contestant: c,
 			prepare:    func(context.Context, int) error { return nil },

@@ -119,11 +119,7 @@ func parseExports(data []byte) ([]string, error) {
 
 // logIn gets a token and writes it where docker's tools look for it.
 func (s *stand) logIn(ctx context.Context) error {
-	vars := map[string]string{}
-	for _, e := range s.env {
-		k, v, _ := strings.Cut(e, "=")
-		vars[k] = v
-	}
+	vars := s.variables()
 	s.ecr = ecr.New(ecr.Options{
 		BaseEndpoint: aws.String(vars["AWS_ENDPOINT_URL"]),
 		Region:       vars["AWS_REGION"],

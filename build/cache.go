@@ -12,6 +12,9 @@ import (
 type Cache struct {
 	Type  string            `json:"type"`
 	Attrs map[string]string `json:"attrs,omitempty"`
+	// Platform is that of the engine the cache is for, where several share the work; empty
+	// is any engine.
+	Platform string `json:"-"`
 }
 
 // ParseCache reads a cache entry: comma-separated attributes with a type, or an image
@@ -21,7 +24,7 @@ func ParseCache(s string) (Cache, error) {
 		return Cache{}, errors.New("is empty")
 	}
 	if !strings.ContainsAny(s, "=,") {
-		return Cache{Type: "registry", Attrs: map[string]string{"ref": s}}, nil
+		return Cache{Type: cacheRegistry, Attrs: map[string]string{"ref": s}}, nil
 	}
 	c := Cache{Attrs: map[string]string{}}
 	for part := range strings.SplitSeq(s, ",") {
@@ -39,7 +42,7 @@ func ParseCache(s string) (Cache, error) {
 	if c.Type == "" {
 		return Cache{}, errors.New("has no type")
 	}
-	if c.Type == "registry" && c.Attrs["ref"] == "" {
+	if c.Type == cacheRegistry && c.Attrs["ref"] == "" {
 		return Cache{}, errors.New("type=registry needs a ref")
 	}
 	return c, nil
@@ -51,7 +54,7 @@ var secretAttrs = []string{"access_key_id", "secret_access_key", "session_token"
 
 // Redacted is the cache as it may be shown: without the values of credentials.
 func (c Cache) Redacted() Cache {
-	out := Cache{Type: c.Type, Attrs: maps.Clone(c.Attrs)}
+	out := Cache{Type: c.Type, Attrs: maps.Clone(c.Attrs), Platform: c.Platform}
 	for _, k := range secretAttrs {
 		if _, ok := out.Attrs[k]; ok {
 			out.Attrs[k] = redacted
@@ -75,9 +78,51 @@ func (c Cache) String() string {
 // that ECR stores (an image manifest; facts of the registry cache exporter). A cache
 // that cannot be written never fails the build.
 func RegistryCache(ref string) (from, to Cache) {
-	from = Cache{Type: "registry", Attrs: map[string]string{"ref": ref}}
-	to = Cache{Type: "registry", Attrs: map[string]string{
+	from = Cache{Type: cacheRegistry, Attrs: map[string]string{"ref": ref}}
+	to = Cache{Type: cacheRegistry, Attrs: map[string]string{
 		"ref": ref, "mode": "max", "image-manifest": "true", "oci-mediatypes": "true", "ignore-error": "true",
 	}}
 	return from, to
 }
+
+// S3Place is where caches lie on S3.
+type S3Place struct {
+	Bucket string
+	// Prefix stands before all keys: empty, or ending in a slash.
+	Prefix string
+	Region string
+	// Endpoint is the address of the API where it is not AWS's own.
+	Endpoint string
+}
+
+// S3Cache is the cache of that name on S3 (the attributes are those of BuildKit's
+// cache/remotecache/s3). Layers are shared by all names below a prefix. A cache that
+// cannot be written never fails the build.
+func S3Cache(place S3Place, name string) (from, to Cache) {
+	attrs := map[string]string{"bucket": place.Bucket, "region": place.Region, "name": name}
+	if place.Prefix != "" {
+		attrs["prefix"] = place.Prefix
+	}
+	if place.Endpoint != "" {
+		attrs["endpoint_url"], attrs["use_path_style"] = place.Endpoint, "true"
+	}
+	from = Cache{Type: cacheS3, Attrs: attrs}
+	to = Cache{Type: cacheS3, Attrs: maps.Clone(attrs)}
+	to.Attrs["mode"], to.Attrs["ignore-error"] = "max", "true"
+	return from, to
+}
+
+// S3Credentials are the attributes that give BuildKit's S3 cache credentials. The token is
+// empty for those that last.
+func S3Credentials(keyID, secret, token string) map[string]string {
+	attrs := map[string]string{"access_key_id": keyID, "secret_access_key": secret}
+	if token != "" {
+		attrs["session_token"] = token
+	}
+	return attrs
+}
+
+const (
+	cacheRegistry = "registry"
+	cacheS3       = "s3"
+)

@@ -23,7 +23,7 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 	for i, w := range r.workers {
 		src, err := openSources(ctx, w.dialer(), exporting, r.options.Own)
 		if err != nil {
-			return err
+			return r.noExport(exporting, err)
 		}
 		defer src.close()
 		r.workers[i].sources = src
@@ -36,7 +36,12 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 			defer func() { <-r.slots }()
 			start := time.Now()
 			for _, p := range r.parts(t) {
-				errs[i] = errors.Join(errs[i], r.exportCache(ctx, p))
+				err := r.exportCache(ctx, p)
+				if t.ownExports() && err != nil && ctx.Err() == nil {
+					r.caches.note(p, true, err)
+					continue
+				}
+				errs[i] = errors.Join(errs[i], err)
 			}
 			took[i] = time.Since(start)
 		})
@@ -53,14 +58,36 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 	return nil
 }
 
-// exportCache writes the cache of what one engine built. A cache that may fail, as
-// Slipway's own may, is no error.
+// noExport is the end of all exports, which is none of the builds where the caches are
+// Slipway's own.
+func (r *run) noExport(exporting []Target, err error) error {
+	for _, t := range exporting {
+		if !t.ownExports() {
+			return err
+		}
+		for _, p := range r.parts(t) {
+			r.caches.note(p, true, err)
+		}
+	}
+	return nil
+}
+
+// exportCache writes the cache of what one engine built. A cache that the engine may
+// ignore the failure of, as it may with Slipway's own, is no error, but noted.
 func (r *run) exportCache(ctx context.Context, p part) error {
 	images, err := r.links(ctx, p.target) // all there: the target itself was pushed
 	if err != nil {
 		return err
 	}
-	_, cache := splitCache(p.target.SolveOpt(r.options.Push[p.target.Service], Sources{Session: p.sources.ids, Images: images}))
+	_, cache := splitCache(p.target.SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
+	if cache == nil {
+		return nil // no credentials for it, which is noted
+	}
+	var watch cacheWatch
+	p.seen = watch.see
 	_, err = r.ask(ctx, p.worker, p.target, *cache)
+	if watch.exporting != nil && p.target.ownExports() && err == nil {
+		r.caches.note(p, true, watch.exporting)
+	}
 	return err
 }

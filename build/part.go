@@ -35,6 +35,21 @@ func (e Engine) dialer() session.Dialer {
 type worker struct {
 	Engine
 	sources *sources
+	// seen, if set, is told of a request's progress before the display is.
+	seen func(*client.SolveStatus)
+}
+
+// watching tells seen as well.
+func (w worker) watching(next func(string, *client.SolveStatus)) func(string, *client.SolveStatus) {
+	if w.seen == nil {
+		return next
+	}
+	return func(service string, s *client.SolveStatus) {
+		w.seen(s)
+		if next != nil {
+			next(service, s)
+		}
+	}
 }
 
 // CheckPlatforms refuses targets that none of the engines named by platform builds. The
@@ -108,7 +123,7 @@ func (r *run) image(ctx context.Context, t Target, images map[string]string) (st
 // only the push is repeated.
 func (r *run) solveWithRetry(ctx context.Context, p part, images map[string]string) (digest string, err error) {
 	err = r.pushWithRetry(ctx, p.target.Service, func() (err error) {
-		digest, err = r.solve(ctx, p, images)
+		digest, err = r.solveAroundCache(ctx, p, images)
 		return err
 	})
 	return digest, err
@@ -145,7 +160,7 @@ func (r *run) pushWithRetry(ctx context.Context, service string, push func() err
 // solve builds and pushes once.
 func (r *run) solve(ctx context.Context, p part, images map[string]string) (string, error) {
 	t := p.target
-	push, _ := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{Session: p.sources.ids, Images: images}))
+	push, _ := splitCache(t.SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
 	if p.Store != nil {
 		return r.solveIntoStore(ctx, p, push)
 	}

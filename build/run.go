@@ -26,6 +26,9 @@ type RunOptions struct {
 	Login AuthFunc
 	// Push says for each service where its image goes.
 	Push map[string]Push
+	// CacheLogin gives the attributes that hold the credentials for a cache of Push, anew
+	// for each request; nil means that no cache has any.
+	CacheLogin func(ctx context.Context, c Cache) (map[string]string, error)
 	// Retry is the pause before a push is tried again.
 	Retry Backoff
 	// Renew drops the login for the service's registry after a refusal; false means that
@@ -46,6 +49,8 @@ type Result struct {
 	Duration time.Duration
 	// Err is *FailedError for a build that failed, ErrStopped for one that was not carried through.
 	Err error
+	// Cache is what was wrong with the caches of Push. It failed nothing.
+	Cache []CacheError
 }
 
 // ErrStopped marks a target that was not built because something else failed.
@@ -90,7 +95,7 @@ func Run(ctx context.Context, engines []Engine, targets []Target, o RunOptions) 
 			return nil, err
 		}
 		defer src.close()
-		r.workers = append(r.workers, worker{e, src})
+		r.workers = append(r.workers, worker{Engine: e, sources: src})
 	}
 	for _, t := range targets {
 		r.done[t.Service] = &outcome{ready: make(chan struct{})}
@@ -106,6 +111,7 @@ func Run(ctx context.Context, engines []Engine, targets []Target, o RunOptions) 
 	results := make([]Result, len(targets))
 	for i, t := range targets {
 		results[i] = r.done[t.Service].result
+		results[i].Cache = r.caches.errs[t.Service]
 	}
 	return results, nil
 }
@@ -117,6 +123,7 @@ type run struct {
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	done    map[string]*outcome
+	caches  cacheBook
 }
 
 // outcome is a result that others can wait for.
@@ -191,7 +198,7 @@ func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) 
 	if opt.OCIStores, err = t.stores(); err != nil {
 		return "", err
 	}
-	watch := &watch{service: t.Service, next: r.options.Status}
+	watch := &watch{service: t.Service, next: w.watching(r.options.Status)}
 	statuses := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
 	go func() {

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/gzip"
 	digest "github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 )
@@ -33,20 +32,20 @@ func (s *saved) close() {
 // unpack reads the stream and gives the image the form that engines which push give it:
 // an OCI manifest with the annotation of the inputs. The configuration is kept byte for
 // byte, for an inline cache lies in it.
-func unpack(ctx context.Context, stream io.Reader, push Push) (*saved, error) {
+func unpack(ctx context.Context, stream io.Reader, c Compression, push Push) (*saved, error) {
 	dir, err := os.MkdirTemp("", "slipway-push-")
 	if err != nil {
 		return nil, err
 	}
 	s := &saved{dir: dir}
-	if err := s.fill(ctx, stream, push); err != nil {
+	if err := s.fill(ctx, stream, c, push); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *saved) fill(ctx context.Context, stream io.Reader, push Push) error {
+func (s *saved) fill(ctx context.Context, stream io.Reader, c Compression, push Push) error {
 	path := filepath.Join(s.dir, "image.tar")
 	if err := writeAll(path, stream); err != nil {
 		return err
@@ -55,7 +54,7 @@ func (s *saved) fill(ctx context.Context, stream io.Reader, push Push) error {
 	if err != nil {
 		return err
 	}
-	layers, err := s.compress(ctx, image)
+	layers, err := s.compress(ctx, image, c)
 	if err != nil {
 		return err
 	}
@@ -76,8 +75,8 @@ func writeAll(path string, from io.Reader) error {
 	return errors.Join(err, f.Close())
 }
 
-// compress writes the layers as gzip files, several at once.
-func (s *saved) compress(ctx context.Context, image v1.Image) ([]fileLayer, error) {
+// compress writes the layers as compressed files, several at once.
+func (s *saved) compress(ctx context.Context, image v1.Image, c Compression) ([]fileLayer, error) {
 	layers, err := image.Layers()
 	if err != nil {
 		return nil, err
@@ -90,16 +89,15 @@ func (s *saved) compress(ctx context.Context, image v1.Image) ([]fileLayer, erro
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			out[i], err = compressLayer(layer, filepath.Join(s.dir, "layer-"+strconv.Itoa(i)))
+			out[i], err = compressLayer(layer, c, filepath.Join(s.dir, "layer-"+strconv.Itoa(i)))
 			return err
 		})
 	}
 	return out, g.Wait()
 }
 
-// compressLayer writes one layer as gzip, whose header holds neither name nor time: the
-// same layer gives the same bytes.
-func compressLayer(layer v1.Layer, path string) (fileLayer, error) {
+// compressLayer writes one layer.
+func compressLayer(layer v1.Layer, c Compression, path string) (fileLayer, error) {
 	from, err := layer.Uncompressed()
 	if err != nil {
 		return fileLayer{}, err
@@ -110,7 +108,10 @@ func compressLayer(layer v1.Layer, path string) (fileLayer, error) {
 		return fileLayer{}, err
 	}
 	sum := digest.Canonical.Digester()
-	z := gzip.NewWriter(io.MultiWriter(f, sum.Hash()))
+	z, err := c.writer(io.MultiWriter(f, sum.Hash()))
+	if err != nil {
+		return fileLayer{}, errors.Join(err, f.Close())
+	}
 	_, err = io.Copy(z, from)
 	if err := errors.Join(err, z.Close(), f.Close()); err != nil {
 		return fileLayer{}, err
@@ -120,19 +121,20 @@ func compressLayer(layer v1.Layer, path string) (fileLayer, error) {
 		return fileLayer{}, err
 	}
 	hash, err := v1.NewHash(sum.Digest().String())
-	return fileLayer{path: path, hash: hash, size: info.Size()}, err
+	return fileLayer{path: path, hash: hash, size: info.Size(), mediaType: c.mediaType()}, err
 }
 
 // fileLayer is a compressed layer in a file.
 type fileLayer struct {
-	path string
-	hash v1.Hash
-	size int64
+	path      string
+	hash      v1.Hash
+	size      int64
+	mediaType types.MediaType
 }
 
 func (l fileLayer) Digest() (v1.Hash, error)            { return l.hash, nil }
 func (l fileLayer) Size() (int64, error)                { return l.size, nil }
-func (l fileLayer) MediaType() (types.MediaType, error) { return types.OCILayer, nil }
+func (l fileLayer) MediaType() (types.MediaType, error) { return l.mediaType, nil }
 func (l fileLayer) Compressed() (io.ReadCloser, error)  { return os.Open(l.path) }
 
 // oci is an image of a configuration and compressed layers.
@@ -148,7 +150,7 @@ func newOCI(config []byte, layers []fileLayer, push Push) oci {
 	m.Config = v1.Descriptor{MediaType: types.OCIConfigJSON, Size: int64(len(config)), Digest: v1.Hash{Algorithm: sum.Algorithm().String(), Hex: sum.Encoded()}}
 	m.Layers = []v1.Descriptor{} // null would be no list
 	for _, l := range layers {
-		m.Layers = append(m.Layers, v1.Descriptor{MediaType: types.OCILayer, Size: l.size, Digest: l.hash})
+		m.Layers = append(m.Layers, v1.Descriptor{MediaType: l.mediaType, Size: l.size, Digest: l.hash})
 	}
 	if push.Inputs != "" {
 		m.Annotations = map[string]string{InputsAnnotation: push.Inputs}

@@ -25,8 +25,10 @@ type Settings struct {
 	ECS ECS
 	// Artifact is the s3:// URL that the definitions are uploaded to as a zip.
 	Artifact string
-	// Cache is engine.cache: auto, registry, inline or none.
+	// Cache is engine.cache: auto, registry, s3://BUCKET/PREFIX, inline or none.
 	Cache string
+	// Compression is engine.compression: gzip or zstd.
+	Compression string
 	// Engine is engine.address: where BuildKit listens.
 	Engine string
 }
@@ -49,8 +51,8 @@ func ProjectSettings(p *types.Project) (Settings, error) {
 	m := r.object("ecs", "artifact", "engine")
 	s.ECS = m.ecs("ecs")
 	s.Artifact = m.text("artifact")
-	engine := m.object("engine", "cache", "address")
-	s.Cache, s.Engine = engine.text("cache"), engine.text("address")
+	engine := m.object("engine", "cache", "address", "compression")
+	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
 	return s, r.err
 }
 

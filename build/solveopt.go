@@ -49,11 +49,11 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	t.sourceAttrs(attrs, src)
 	t.valueAttrs(attrs)
 	from, to := t.CacheFrom, t.CacheTo
-	if len(from) == 0 {
+	if t.ownImports() {
 		from = push.CacheFrom
 	}
-	if len(to) == 0 {
-		to = push.CacheTo
+	if t.ownExports() {
+		to = t.compressed(push.CacheTo)
 	}
 	return client.SolveOpt{
 		Frontend:            "dockerfile.v0",
@@ -64,6 +64,11 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 		AllowedEntitlements: t.Entitlements,
 	}
 }
+
+// ownImports and ownExports tell whether the caches are Slipway's own: those of the
+// compose file go before.
+func (t Target) ownImports() bool { return len(t.CacheFrom) == 0 }
+func (t Target) ownExports() bool { return len(t.CacheTo) == 0 }
 
 // sourceAttrs says where the frontend finds the contexts and the Dockerfile. The name
 // of a local source is always the frontend's own; which directory it is, the session
@@ -158,6 +163,7 @@ func (t Target) exportAttrs(push Push) map[string]string {
 		"push-by-digest": "true",
 		"oci-mediatypes": "true",
 	}
+	maps.Copy(attrs, t.compressionAttrs())
 	if push.Insecure {
 		attrs["registry.insecure"] = "true"
 	}
@@ -183,7 +189,7 @@ func cacheEntries(caches []Cache, insecure bool) []client.CacheOptionsEntry {
 		if attrs == nil {
 			attrs = map[string]string{}
 		}
-		if insecure && c.Type == "registry" {
+		if insecure && c.Type == cacheRegistry {
 			attrs["registry.insecure"] = "true"
 		}
 		out = append(out, client.CacheOptionsEntry{Type: c.Type, Attrs: attrs})
@@ -205,8 +211,17 @@ func csvLine(values []string) string {
 }
 
 // kept is an export that goes nowhere: without one, BuildKit has no result whose layers
-// it could put into the cache.
-var kept = client.ExportEntry{Type: client.ExporterImage, Attrs: map[string]string{"oci-mediatypes": "true", "store": "false"}}
+// it could put into the cache. The layers are compressed as they were for the push, or
+// they would be once more.
+func kept(push client.ExportEntry) client.ExportEntry {
+	attrs := map[string]string{"oci-mediatypes": "true", "store": "false"}
+	for _, k := range []string{attrCompression, attrForceCompression} {
+		if v, ok := push.Attrs[k]; ok {
+			attrs[k] = v
+		}
+	}
+	return client.ExportEntry{Type: client.ExporterImage, Attrs: attrs}
+}
 
 // splitCache takes the export of the layer cache out of a request, into one of its own
 // for after the pushes; nil when there is none. BuildKit exports both at the same time, and
@@ -232,7 +247,7 @@ func splitCache(opt client.SolveOpt) (push client.SolveOpt, cache *client.SolveO
 		return push, nil
 	}
 	second := opt
-	second.Exports, second.CacheExports = []client.ExportEntry{kept}, after
+	second.Exports, second.CacheExports = []client.ExportEntry{kept(opt.Exports[0])}, after
 	second.FrontendAttrs = maps.Clone(opt.FrontendAttrs)
 	delete(second.FrontendAttrs, "no-cache")
 	delete(second.FrontendAttrs, "image-resolve-mode")

@@ -67,7 +67,7 @@ func (r *run) pushSaved(ctx context.Context, p part, image string) (string, erro
 		return "", fmt.Errorf("reading the image back: %w", err)
 	}
 	defer stream.Close()
-	saved, err := unpack(ctx, stream, push)
+	saved, err := unpack(ctx, stream, p.target.Compression, push)
 	if err != nil {
 		return "", fmt.Errorf("reading the image back: %w", err)
 	}

@@ -62,6 +62,9 @@ type Target struct {
 	Ulimits []string
 	// Entitlements are what the build asks to be allowed.
 	Entitlements []string
+	// Compression is that of the layers; empty is gzip, which the inputs of images built so
+	// far stand for.
+	Compression Compression `json:",omitempty"`
 	// Provenance and SBOM are the attestations asked for, in BuildKit's own words.
 	Provenance, SBOM string
 }

@@ -35,6 +35,7 @@ var (
 func always(Use) bool       { return true }
 func onECS(u Use) bool      { return len(u.Services) > 0 && !u.NoLatest }
 func rollingOut(u Use) bool { return u.Rollout }
+func cacheOnS3(u Use) bool  { return u.Cache != "" }
 func named(u Use) bool      { return u.Named }
 func rolling(u Use) bool    { return !u.CodeDeploy }
 func codeDeploy(u Use) bool { return u.CodeDeploy }
@@ -55,6 +56,9 @@ var needs = slices.Concat(
 		{commands: building, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:DescribeImages"}},
 		{commands: building, on: repositories, when: func(u Use) bool { return u.CreateRepositories }, actions: []string{"ecr:CreateRepository", "ecr:TagResource"}},
 		{commands: building, on: artifactObject, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:PutObject"}},
+		// Layer caches. Without s3:ListBucket, S3 refuses what is not there yet.
+		{commands: building, on: cacheObjects, when: cacheOnS3, actions: []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"}},
+		{commands: building, on: cacheBucket, when: cacheOnS3, actions: []string{"s3:ListBucket"}},
 		// Retention.
 		{commands: []string{"retention"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:GetLifecyclePolicy"}},
 		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return !u.Preview }, actions: []string{"ecr:PutLifecyclePolicy"}},

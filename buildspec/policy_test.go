@@ -22,9 +22,12 @@ func TestDocs(t *testing.T) {
 	withArtifact.Artifact = "BUCKET/shop/imagedefinitions.zip"
 	withBucket.Buckets = []string{"BUCKET"}
 	withSource.Source, withSource.Pipeline = "BUCKET/shop/source.zip", "shop"
+	withCache := shopScope
+	withCache.Cache = "BUCKET/shop/"
 	for name, use := range map[string]Use{
 		"build":           {Commands: []string{"build"}, Scope: shopScope},
 		"build-first":     {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
+		"build-s3-cache":  {Commands: []string{"build"}, Scope: withCache},
 		"build-rollout":   {Commands: []string{"build"}, Rollout: true, Scope: shopScope},
 		"pull-request":    {Commands: []string{"build"}, NoLatest: true, Scope: shopScope},
 		"operator":        {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},

@@ -36,6 +36,9 @@ type Scope struct {
 	Source string
 	// Pipeline is the name of the one that `submit --wait` follows.
 	Pipeline string
+	// Cache is BUCKET/PREFIX of the layer caches on S3, if they are there; the prefix is
+	// empty or ends in a slash.
+	Cache string
 	// Buckets are those that `retention` sees to.
 	Buckets []string
 	// Roles are the names, with their paths, or ARNs of the roles that the task
@@ -73,6 +76,8 @@ const (
 	sourceObject
 	sourceBucket
 	pipelines
+	cacheObjects
+	cacheBucket
 	deploymentGroups
 	applications
 	deploymentConfigs
@@ -135,6 +140,11 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(bucket, unknownBucket)}
 	case pipelines:
 		out = []string{s.arn("codepipeline", s.Region, s.Account, or(s.Pipeline, unknownPipeline))}
+	case cacheObjects:
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + s.Cache + "*"}
+	case cacheBucket:
+		bucket, _, _ := strings.Cut(s.Cache, "/")
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + bucket}
 	case deploymentGroups:
 		// Which application is whose is known only to CodeDeploy.
 		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:*/*")}

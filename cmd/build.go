@@ -120,7 +120,8 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.imageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
-	f.StringVar(&o.cache, "cache", "", "layer cache kept in the repositories: auto, registry, inline or none (default: x-slipway.engine.cache, else auto)")
+	f.StringVar(&o.cache, "cache", "", "where layers are kept for engines that have none: auto, registry (in each repository), s3://BUCKET/PREFIX, inline (in the images) or none; auto is registry, which only CodeBuild and an empty engine write (default: x-slipway.engine.cache, else auto)")
+	f.StringVar(&o.project.compression, "compression", "", "compression of the layers: gzip or zstd (default: x-slipway.engine.compression, else gzip)")
 	f.StringVar(&o.engine, "engine", "", "`engine` that builds: an address of BuildKit, docker, buildkitd, own for one started for the job, or a list of PLATFORM=ENGINE (default: BUILDKIT_HOST, else the first that is there of a buildkitd, a Docker engine with the containerd store, own, another Docker engine)")
 	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.stateDir, "engine-state", "", "`directory` that keeps the cache of slipway's own engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
@@ -163,12 +164,17 @@ func (o buildOptions) check() error {
 		{"output", o.output, []string{"text", "json", outputEnv}},
 		{"image-ref", o.imageRef, []string{"hash", "digest", "latest"}},
 		{"progress", o.progress, []string{"auto", "tty", "plain", "quiet"}},
-		{"cache", o.cache, append([]string{""}, cacheModes...)},
+		{"compression", o.project.compression, append([]string{""}, build.Compressions()...)},
 	}
 	for _, c := range choices {
 		if !slices.Contains(c.known, c.value) {
 			known := slices.DeleteFunc(slices.Clone(c.known), func(s string) bool { return s == "" })
 			return &usageError{fmt.Errorf("--%s: unknown value %q", c.flag, c.value), "use one of " + strings.Join(known, ", ")}
+		}
+	}
+	if o.cache != "" {
+		if err := checkCache(o.cache); err != nil {
+			return &usageError{fmt.Errorf("--cache: %w", err), cacheRemedy}
 		}
 	}
 	if o.jobs < 0 {
@@ -202,8 +208,8 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	if o.cache == "" {
 		o.cache = cacheAuto
 	}
-	if !slices.Contains(cacheModes, o.cache) {
-		return inputError("x-slipway.engine.cache", fmt.Sprintf("unknown value %q", o.cache), "use one of "+strings.Join(cacheModes, ", "))
+	if err := checkCache(o.cache); err != nil {
+		return inputError("x-slipway.engine.cache", err.Error(), cacheRemedy)
 	}
 	o.engineSrc = "--engine"
 	if o.engine == "" {
@@ -214,6 +220,9 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	}
 	options := o.engineOptions(w)
 	if err := options.Check(); err != nil {
+		return err
+	}
+	if err := o.checkCacheSecrets(options); err != nil {
 		return err
 	}
 	if err := build.CheckPlatforms(p.targets(), options.Platforms()); err != nil {
@@ -237,13 +246,3 @@ func (o buildOptions) engineOptions(w *world) engine.Options {
 	}
 	return out
 }
-
-// The cache modes of --cache.
-const (
-	cacheAuto     = "auto"
-	cacheRegistry = "registry"
-	cacheInline   = "inline"
-	cacheNone     = "none"
-)
-
-var cacheModes = []string{cacheAuto, cacheRegistry, cacheInline, cacheNone}

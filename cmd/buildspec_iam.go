@@ -21,6 +21,7 @@ type iamOptions struct {
 	use      buildspec.Use
 	artifact string
 	source   string
+	cache    string
 	buckets  []string
 }
 
@@ -65,6 +66,7 @@ stderr.`,
 	f.StringVar(&o.source, "source", "", "s3:// `URL` that submit puts the source at")
 	f.BoolVar(&o.use.Wait, "wait", false, "submit follows the pipeline")
 	f.StringVar(&o.use.Pipeline, "pipeline", "", "`name` of the pipeline that submit follows")
+	f.StringVar(&o.cache, "cache", "", "the layer cache of build, if it is at s3://BUCKET/PREFIX (default: x-slipway.engine.cache)")
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
@@ -124,6 +126,9 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 		if o.artifact == "" {
 			o.artifact = settings.Artifact
 		}
+		if o.cache == "" {
+			o.cache = settings.Cache
+		}
 	}
 	o.use.Named = s.flagged
 	o.use.Wait = o.use.Wait || o.use.Pipeline != ""
@@ -161,6 +166,18 @@ func (o *iamOptions) addBuckets() error {
 			return &usageError{fmt.Errorf("--source: %w", err), "write s3://bucket/key, as for slipway submit"}
 		}
 		o.use.Source = loc.Bucket + "/" + loc.Key
+	}
+	if o.cache != "" {
+		if err := checkCache(o.cache); err != nil {
+			return &usageError{fmt.Errorf("--cache: %w", err), cacheRemedy}
+		}
+	}
+	if onS3(o.cache) {
+		loc, err := s3Location(o.cache)
+		if err != nil {
+			return err
+		}
+		o.use.Cache = loc.Bucket + "/" + loc.Key
 	}
 	for _, url := range o.buckets {
 		loc, err := artifact.ParseS3Prefix(url)

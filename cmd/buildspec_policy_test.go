@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ var unseen = map[string]string{
 	"codedeploy:GetDeploymentGroup": "of a service whose task sets name no deployment any more",
 	"logs:GetLogEvents":             "shows the last lines of a container that crashed",
 	"s3:ListBucket":                 "without it S3 calls an object that is not there forbidden",
-	"s3:AbortMultipartUpload":       "gives an upload up that failed or was interrupted",
+	"s3:AbortMultipartUpload":       "gives up a source's upload, or a large layer's, that failed or was interrupted",
 }
 
 // asksToo are actions that IAM asks for beside the one that is called, by action. Sources:
@@ -65,11 +64,11 @@ var registryActions = map[string]string{
 var s3Permissions = map[string]string{
 	"GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
 	"PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+	"HeadBucket":                      "s3:ListBucket",
 	"HeadObject":                      "s3:GetObject",
 	"CreateMultipartUpload":           "s3:PutObject",
 	"UploadPart":                      "s3:PutObject",
 	"CompleteMultipartUpload":         "s3:PutObject",
-	"HeadBucket":                      "s3:ListBucket",
 }
 
 // permissionFor is what IAM asks for a call, empty for one that needs only a login.
@@ -132,6 +131,12 @@ var policyCases = []policyCase{
 	{"build that uploads", "build --artifact s3://stock/path/definitions.zip", workshop, func(h *trial) {
 		h.makeBucket("stock")
 		h.buildThrice("--artifact", "s3://stock/path/definitions.zip")
+	}},
+	{"build with a cache on S3", "build --cache s3://stock/layers", workshop, func(h *trial) {
+		h.makeBucket("stock")
+		h.buildThrice("--cache", "s3://stock/layers")
+		h.does("build", "--cache", "registry", "--hash", "third")
+		h.does("build", "--cache", "registry", "--hash", "fourth")
 	}},
 	{"build for a pull request", "build --no-latest", workshopOnECS(""), func(h *trial) { h.buildThrice("--no-latest") }},
 	{"build that deploys", "build --rollout --tags", workshopOnECS(""), func(h *trial) { h.buildThrice("--rollout") }},
@@ -315,9 +320,16 @@ func (c policyCase) resourceOf(call sandbox.Call) string {
 func allowed(p buildspec.Policy, action, end string) bool {
 	return slices.ContainsFunc(p.Statement, func(s buildspec.Statement) bool {
 		return slices.Contains(s.Action, action) && slices.ContainsFunc(s.Resource, func(r string) bool {
-			return r == "*" || strings.HasSuffix(r, end)
+			return r == "*" || strings.HasSuffix(r, end) || underneath(r, end)
 		})
 	})
+}
+
+// underneath tells whether what ends so is an object below a prefix.
+func underneath(resource, end string) bool {
+	prefix, star := strings.CutSuffix(resource, "/*")
+	_, bucket, object := strings.Cut(prefix, ":::")
+	return star && object && strings.HasPrefix(end, ":::"+bucket+"/")
 }
 
 func (h *harbour) policy(args ...string) buildspec.Policy {
@@ -439,16 +451,9 @@ func (h *harbour) define(revision string) {
 	h.write("imagedefinitions.json", "["+strings.Join(list, ",")+"]")
 }
 
+// makeBucket makes a bucket as others would.
 func (h *harbour) makeBucket(name string) {
 	h.t.Helper()
-	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPut, h.aws.URL()+"/"+name, nil)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = resp.Body.Close() // it says nothing
+	h.shop.makeBucket(name)
 	h.aws.ResetCalls()
 }

@@ -35,6 +35,7 @@ func (o buildOptions) needs(p *plan, several bool) engine.Needs {
 		}
 	}
 	n.RegistryCache = n.RegistryCache || o.cache == cacheRegistry
+	n.S3Cache = n.S3Cache || onS3(o.cache)
 	return n
 }
 
@@ -63,7 +64,8 @@ func forPlatform(e *engine.Engine) string {
 // engine with the classic store exports is inline: part of the image, whose digest then
 // depends on what was in the cache. That is for users to choose.
 func (j *job) tellUncached(engines []*engine.Engine) {
-	if j.options.cache == cacheAuto && j.plan.env.InCodeBuild && engines[0].Images != nil {
+	classic := slices.ContainsFunc(engines, func(e *engine.Engine) bool { return e.Images != nil })
+	if j.options.cache == cacheAuto && j.plan.env.InCodeBuild && classic {
 		j.log.Info().Msg("no layer cache is kept: this engine could keep an inline one only (--cache inline), which changes the images' digests; a buildkitd beside slipway keeps one in the registry")
 	}
 }

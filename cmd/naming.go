@@ -74,7 +74,7 @@ func extraTags(t build.Target, repo registry.Ref, hash string) ([]string, error)
 		if tag == hash || tag == registry.TagLatest || slices.Contains(out, tag) {
 			continue // these move by themselves
 		}
-		if slices.Contains(registry.Protected(), tag) {
+		if registry.IsProtected(tag) {
 			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q is a tag that slipway itself moves", tag), "choose another tag")
 		}
 		out = append(out, tag)

@@ -18,6 +18,7 @@ type projectOptions struct {
 	allow                     []string
 	definitionsDir            string
 	imageDetail               bool
+	compression               string
 	// ecs are set by build alone; the other commands find their site themselves.
 	ecs ecsOptions
 }

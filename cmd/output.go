@@ -43,6 +43,7 @@ type plannedService struct {
 	SSH        []string                 `json:"ssh,omitempty"`
 	Allow      []string                 `json:"entitlements,omitempty"`
 	Cache      plannedCache             `json:"cache"`
+	Compress   build.Compression        `json:"compression,omitempty"`
 	Tags       []string                 `json:"tags"`
 	Definition string                   `json:"definition,omitempty"`
 	Inputs     string                   `json:"inputs"`
@@ -69,8 +70,8 @@ func (p *plan) planned(o buildOptions) []plannedService {
 			Repository: s.repo.Name, Account: s.repo.Account, Region: s.repo.Region,
 			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
-			Cache:  plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
-			Tags:   append([]string{p.hash.Name}, s.extra...),
+			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
+			Tags:  append([]string{p.hash.Name}, s.extra...), Compress: t.Compression,
 			Inputs: t.Inputs(p.root),
 		}
 		if t.DockerfileInline != "" {

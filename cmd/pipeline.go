@@ -94,8 +94,9 @@ func (j *job) variant(n int) string { return revision.Variant(j.plan.hash.Name, 
 // cacheTags asks the survey for the layer caches as well.
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
+	tags := j.options.cacheTagNames(j.world)
 	for _, repo := range j.repos {
-		out[repo.Ref] = []string{registry.TagCache}
+		out[repo.Ref] = tags
 	}
 	return out
 }

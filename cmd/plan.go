@@ -73,6 +73,9 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	if p.settings, err = build.ProjectSettings(project); err != nil {
 		return nil, err
 	}
+	if o.compression == "" {
+		o.compression = p.settings.Compression
+	}
 	if err := p.addServices(project, w, o); err != nil {
 		return nil, err
 	}
@@ -99,6 +102,10 @@ func (p *plan) addServices(project *types.Project, w *world, o projectOptions) e
 		return err
 	}
 	p.warnings = warnings
+	compression, err := build.ParseCompression(o.compression)
+	if err != nil {
+		return inputError("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(build.Compressions(), ", "))
+	}
 	others, err := build.Others(project, targets)
 	if err != nil {
 		return err
@@ -109,6 +116,7 @@ func (p *plan) addServices(project *types.Project, w *world, o projectOptions) e
 		return err
 	}
 	for _, t := range targets {
+		t.Compression = compression
 		if err := add(t, true); err != nil {
 			return err
 		}

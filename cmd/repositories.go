@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -60,19 +59,16 @@ func (j *job) distinct() error {
 }
 
 // movingTags are the tags that a build moves in each repository.
-func (o buildOptions) movingTags() []string {
-	tags := []string{registry.TagLatest, registry.TagDeployed}
-	if o.cache != cacheNone && o.cache != cacheInline {
-		tags = registry.Protected()
-	}
-	if o.noLatest {
-		tags = slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return t != registry.TagCache })
+func (o buildOptions) movingTags(w *world) []string {
+	tags := o.cacheTagNames(w)
+	if !o.noLatest {
+		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
 	}
 	return tags
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := j.options.movingTags()
+	tags := j.options.movingTags(j.world)
 	var errs []error
 	for _, s := range j.plan.services {
 		if repo, ok := found[s.repo]; ok {

@@ -274,7 +274,7 @@ func tagOrDigest(image string) string {
 
 // revisionTag is the tag, if it is the name of a revision.
 func revisionTag(tag string) string {
-	if strings.Contains(tag, ":") || slices.Contains(registry.Protected(), tag) {
+	if strings.Contains(tag, ":") || registry.IsProtected(tag) {
 		return ""
 	}
 	return tag

@@ -31,25 +31,31 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string
 	if err != nil {
 		return nil, err
 	}
+	place, err := j.s3Place(ctx)
+	if err != nil {
+		return nil, err
+	}
 	retry := build.DefaultBackoff
 	retry.Attempts = j.options.pushAttempts
 	j.reached("engine found")
 	display := newDisplay(j.world, j.options.progress, j.plan.targets())
 	results, err := build.Run(ctx, builders(engines), j.plan.targets(), build.RunOptions{
-		Jobs:     j.options.jobs,
-		FailFast: j.options.failFast,
-		Own:      j.plan.own,
-		Login:    login,
-		Push:     j.pushes(survey, engines),
-		Retry:    retry,
-		Renew:    j.renew,
-		Status:   display.status,
-		Retrying: display.retrying,
+		Jobs:       j.options.jobs,
+		FailFast:   j.options.failFast,
+		Own:        j.plan.own,
+		Login:      login,
+		Push:       j.pushes(survey, engines, place),
+		CacheLogin: cacheLogin(j.cloud.config.Credentials, engines),
+		Retry:      retry,
+		Renew:      j.renew,
+		Status:     display.status,
+		Retrying:   display.retrying,
 	})
 	display.close()
 	if err != nil {
 		return nil, err
 	}
+	j.tellCaches(results)
 	return j.sortResults(ctx, results)
 }
 
@@ -87,10 +93,8 @@ func failureText(f *build.FailedError) string {
 	return text
 }
 
-// pushes says where each image goes and which cache its build uses. A cache that is not
-// there yet is not asked for: BuildKit would look for it twice, with and without a login,
-// before each solve.
-func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine) map[string]build.Push {
+// pushes says where each image goes and which caches its build uses.
+func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine, place build.S3Place) map[string]build.Push {
 	out := map[string]build.Push{}
 	for i, s := range j.plan.services {
 		if !s.build {
@@ -102,21 +106,7 @@ func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine) map[stri
 		if engines[0].Images != nil {
 			p.Built = survey.ByConfig(j.repos[i].Ref, build.InputsAnnotation, p.Inputs)
 		}
-		mode := j.options.cache
-		tag := registry.TagCache
-		if mode == cacheInline {
-			tag = registry.TagLatest // its cache is in the image itself
-		}
-		from, to := build.RegistryCache(repo.Tag(tag).Name())
-		if _, ok := survey.At(j.repos[i].Ref, tag); ok && mode != cacheNone {
-			p.CacheFrom = []build.Cache{from}
-		}
-		switch {
-		case mode == cacheInline:
-			p.CacheTo = []build.Cache{{Type: "inline"}}
-		case mode == cacheRegistry, mode == cacheAuto && engines[0].Images == nil && (j.plan.env.InCodeBuild || engines[0].Fresh):
-			p.CacheTo = []build.Cache{to}
-		}
+		p.CacheFrom, p.CacheTo = j.caches(i, survey, engines, place)
 		out[s.target.Service] = p
 	}
 	return out

@@ -82,7 +82,7 @@ func createInput(ref Ref, tags map[string]string) *ecr.CreateRepositoryInput {
 		RegistryId:                         registryID(ref),
 		RepositoryName:                     aws.String(ref.Name),
 		ImageTagMutability:                 types.ImageTagMutabilityImmutableWithExclusion,
-		ImageTagMutabilityExclusionFilters: wildcards(Protected()),
+		ImageTagMutabilityExclusionFilters: wildcards(protectedPatterns()),
 		ImageScanningConfiguration:         &types.ImageScanningConfiguration{ScanOnPush: true},
 		EncryptionConfiguration:            &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeAes256},
 	}

@@ -63,7 +63,7 @@ func FindRevision(ctx context.Context, clients Clients, repos []Repository, text
 }
 
 func checkRevisionName(text string, repos []Repository, skip func(Ref, string) bool) error {
-	if slices.Contains(Protected(), text) {
+	if IsProtected(text) {
 		return &RevisionNameError{Text: text, Err: errProtected}
 	}
 	if err := ValidateTag(text); err != nil {

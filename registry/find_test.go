@@ -38,7 +38,7 @@ func TestFindAsksOnce(t *testing.T) {
 		if want := "arn:aws:ecr:" + homeRegion + ":" + homeAccount + ":repository/" + ref.Name; repo.ARN != want {
 			t.Errorf("ARN %s, want %s", repo.ARN, want)
 		}
-		if repo.Mutability != types.ImageTagMutabilityImmutableWithExclusion || !slices.Equal(repo.Exclusions, Protected()) {
+		if repo.Mutability != types.ImageTagMutabilityImmutableWithExclusion || !slices.Equal(repo.Exclusions, protectedPatterns()) {
 			t.Errorf("%v is %s %v", ref, repo.Mutability, repo.Exclusions)
 		}
 	}

@@ -170,7 +170,7 @@ func (l *Listing) NamesOf(ref Ref, digest string) []string {
 	var out []string
 	for _, d := range append([]string{digest}, l.covers[ref][digest]...) {
 		for _, tag := range l.images[ref][d].Tags {
-			if !slices.Contains(Protected(), tag) {
+			if !IsProtected(tag) {
 				out = append(out, tag)
 			}
 		}

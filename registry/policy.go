@@ -82,15 +82,24 @@ type Action struct {
 	Type string `json:"type"`
 }
 
+// cacheImages is how many images may bear tags of build caches at once: one for
+// each platform that has an engine of its own. Of more, the oldest go.
+const cacheImages = 8
+
 // Policy returns the policy that keeps the images of every protected tag and
 // expires all others a number of days after their push. Each tag has a rule of
 // its own, since several entries of one pattern list must all match. One image
 // at most bears a tag, so these rules expire nothing; an image that matches
-// them is out of reach of the age rule. Days below 1 make a document that
-// Merge refuses.
+// them is out of reach of the age rule. A cache whose tag went on to a newer
+// one matches no rule but the last. Days below 1 make a document that Merge
+// refuses.
 func Policy(days int) Document {
 	var d Document
-	for i, tag := range Protected() {
+	for i, tag := range protectedPatterns() {
+		most := 1
+		if strings.HasPrefix(tag, TagCache) {
+			most = cacheImages
+		}
 		d.Rules = append(d.Rules, Rule{
 			Priority:    minPriority + i,
 			Description: ownPrefix + "keep what is tagged " + tag,
@@ -98,7 +107,7 @@ func Policy(days int) Document {
 				TagStatus:   statusTagged,
 				TagPatterns: []string{tag},
 				CountType:   countMoreThan,
-				CountNumber: 1,
+				CountNumber: most,
 			},
 			Action: Action{Type: actionExpire},
 		})

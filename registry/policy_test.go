@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 
@@ -55,6 +56,16 @@ func prefixed(prefix string) string {
 	return `"tagStatus":"tagged","tagPrefixList":["` + prefix + `"]`
 }
 
+// firstPolicy is what was written before each platform had a cache of its own.
+func firstPolicy(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/policy-first.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestMergeAlone(t *testing.T) {
 	t.Parallel()
 	ours := policyText(t, Policy(7))
@@ -62,6 +73,7 @@ func TestMergeAlone(t *testing.T) {
 		"none":            "",
 		"no rules":        `{"rules":[]}`,
 		"older rules":     policyText(t, Policy(30)),
+		"the first ones":  firstPolicy(t),
 		"some rules":      policyText(t, Document{Rules: Policy(7).Rules[:2]}),
 		"a rule of later": strings.ReplaceAll(rule(4, tagged("later")), "theirs", "slipway: later"),
 	} {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -186,8 +187,34 @@ const (
 )
 
 // Protected returns the tags that Slipway itself owns and moves, which
-// retention never takes.
+// retention never takes, but for those that CacheTag makes of TagCache.
 func Protected() []string { return []string{TagLatest, TagDeployed, TagCache} }
+
+// IsProtected tells whether Slipway itself owns and moves a tag: one of
+// Protected, or one that begins like TagCache.
+func IsProtected(tag string) bool {
+	return slices.Contains(Protected(), tag) || strings.HasPrefix(tag, TagCache)
+}
+
+// CacheTag is the tag of the build cache of one platform, where several engines
+// share the work: in one tag, each would overwrite what another one wrote. An
+// empty platform is that of the only engine.
+func CacheTag(platform string) string {
+	if platform == "" {
+		return TagCache
+	}
+	legal := func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' {
+			return r
+		}
+		return '-'
+	}
+	return TagCache + "-" + strings.Map(legal, platform)
+}
+
+// protectedPatterns are Protected as the patterns of rules and filters, in which
+// one stands for the caches of all platforms.
+func protectedPatterns() []string { return []string{TagLatest, TagDeployed, TagCache + "*"} }
 
 var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 

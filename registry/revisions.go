@@ -62,7 +62,7 @@ func (l *Listing) Revisions(skip func(Ref, string) bool) []Revision {
 	byName := map[string]*Revision{}
 	for _, repo := range l.repos {
 		for tag, digest := range l.tags[repo.Ref] {
-			if slices.Contains(Protected(), tag) || skip != nil && skip(repo.Ref, tag) {
+			if IsProtected(tag) || skip != nil && skip(repo.Ref, tag) {
 				continue
 			}
 			if byName[tag] == nil {

@@ -134,7 +134,7 @@ func describeImage(ctx context.Context, client imageDescriber, repo Repository, 
 	d := got.ImageDetails[0]
 	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
 	for _, tag := range d.ImageTags {
-		if !slices.Contains(Protected(), tag) {
+		if !IsProtected(tag) {
 			out.tags = append(out.tags, tag)
 		}
 	}

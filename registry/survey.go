@@ -95,7 +95,7 @@ func look(ctx context.Context, clients Clients, repos []Repository, variant Vari
 		return nil, err
 	}
 	for _, u := range archived {
-		if !isDigest(u.Image) && !slices.Contains(Protected(), u.Image) && !moves(u.Repository.Ref, u.Image) {
+		if !isDigest(u.Image) && !IsProtected(u.Image) && !moves(u.Repository.Ref, u.Image) {
 			return nil, u
 		}
 	}

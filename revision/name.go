@@ -18,7 +18,10 @@ const maxVariant = 9_999_999
 // its length.
 var legalTag = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]*$`)
 
-var protected = []string{"latest", "deployed", "buildcache"}
+var protected = []string{"latest", "deployed"}
+
+// cachePrefix begins the tags of layer caches, one for each platform.
+const cachePrefix = "buildcache"
 
 // NameError says why a name cannot be the hash of a build, and what to do.
 type NameError struct {
@@ -42,7 +45,7 @@ func shorten(name string) string {
 
 // Validate returns a *NameError unless name can be the hash of a build: a
 // legal tag of at most MaxName characters, none of the tags that Slipway moves
-// (latest, deployed, buildcache), and not what Variant makes of another name.
+// (latest, deployed, and those that begin with buildcache), and not what Variant makes of another name.
 func Validate(name string) error {
 	switch {
 	case name == "":
@@ -51,7 +54,7 @@ func Validate(name string) error {
 		return &NameError{name, "is no legal image tag", "use letters, digits, '_', '.' and '-', with neither '.' nor '-' first"}
 	case len(name) > MaxName:
 		return &NameError{name, fmt.Sprintf("has %d characters", len(name)), fmt.Sprintf("use at most %d", MaxName)}
-	case slices.Contains(protected, name):
+	case slices.Contains(protected, name), strings.HasPrefix(name, cachePrefix):
 		return &NameError{name, "is a tag that moves", "choose a name that stays with one build, such as the commit id"}
 	}
 	if base, n := ParseVariant(name); n > 1 {

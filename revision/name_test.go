@@ -22,6 +22,7 @@ func TestValidate(t *testing.T) {
 		"latest":                         "tag that moves",
 		"deployed":                       "tag that moves",
 		"buildcache":                     "tag that moves",
+		"buildcache-linux-arm64":         "tag that moves",
 		"a b":                            "no legal image tag",
 		"-a":                             "no legal image tag",
 		".a":                             "no legal image tag",

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// variant is Slipway with certain flags, measured against Slipway with others.
+type variant struct {
+	slipway
+	label string
+}
+
+func (v variant) name() string { return v.label }
+
+func (b *bench) variant(label string, flags ...string) variant {
+	return variant{slipway{b, flags}, label}
+}
+
+// cacheBucket is where the caches on S3 lie.
+const cacheBucket = "bench-layers"
+
+// caches builds on an emptied engine from each kind of cache. They are measured against
+// the one in the repositories.
+func (b *bench) caches(ctx context.Context) ([]row, error) {
+	if err := b.stand.createBucket(ctx, cacheBucket); err != nil {
+		return nil, err
+	}
+	who := []contestant{
+		b.variant("in the repositories", "--cache", "registry"),
+		b.variant("on S3", "--cache", "s3://"+cacheBucket+"/layers"),
+		b.variant("inline", "--cache", "inline"),
+	}
+	seeds, err := b.seed(ctx, who, func(i int) job { return job{prefix: fmt.Sprintf("caches-%d", i), tag: "seed"} })
+	if err != nil {
+		return nil, err
+	}
+	entries := b.againAs(who, seeds, newTag)
+	for i := range entries {
+		entries[i].prepare = func(ctx context.Context, _ int) error { return b.stand.engine.Renew(ctx) }
+	}
+	samples, err := interleave(ctx, b.runs*shortRuns, entries, b.tell("emptied engine, caches"))
+	if err != nil {
+		return nil, err
+	}
+	first := median(walls(samples[0]))
+	var rows []row
+	for i, c := range who[1:] {
+		rows = append(rows, ratioRow("emptied engine, cache "+c.name(), median(walls(samples[i+1])), "cache "+who[0].name(), first, 0))
+	}
+	return rows, nil
+}
+
+// compression is a cold build in zstd, against the one in gzip.
+func (b *bench) compression(ctx context.Context) ([]row, error) {
+	who := []contestant{b.variant("zstd", "--compression", "zstd"), b.variant("gzip")}
+	var entries []entry
+	for i, c := range who {
+		prefix := func(round int) string { return fmt.Sprintf("compress-%d-%d", round, i) }
+		entries = append(entries, entry{
+			contestant: c,
+			prepare: func(ctx context.Context, round int) error {
+				return errors.Join(b.stand.engine.Renew(ctx), b.stand.createRepositories(ctx, prefix(round), b.project.services))
+			},
+			job: func(round int) job { return job{prefix: prefix(round), tag: "one"} },
+			check: func(ctx context.Context, j job) error {
+				_, err := b.pushed(ctx, j)
+				return err
+			},
+		})
+	}
+	samples, err := interleave(ctx, b.runs, entries, b.tell("cold, compression"))
+	if err != nil {
+		return nil, err
+	}
+	return []row{ratioRow("cold build of eight services, --compression zstd", median(walls(samples[0])), "gzip", median(walls(samples[1])), 0)}, nil
+}
+
+func (s *stand) createBucket(ctx context.Context, name string) error {
+	vars := s.variables()
+	client := s3.New(s3.Options{
+		BaseEndpoint: aws.String(vars["AWS_ENDPOINT_URL"]),
+		Region:       vars["AWS_REGION"],
+		UsePathStyle: true,
+		Credentials:  credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
+	})
+	_, err := client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(name)})
+	return err
+}
+
+// variables are those that point AWS clients at the sandbox.
+func (s *stand) variables() map[string]string {
+	vars := map[string]string{}
+	for _, e := range s.env {
+		k, v, _ := strings.Cut(e, "=")
+		vars[k] = v
+	}
+	return vars
+}

@@ -1,0 +1,198 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/pb"
+)
+
+// CacheError is what was wrong with a layer cache of Slipway's own.
+type CacheError struct {
+	// Writing tells that it could not be written; otherwise it could not be read.
+	Writing bool
+	Err     error
+}
+
+// Error says what could not be done and why.
+func (e CacheError) Error() string {
+	if e.Writing {
+		return "writing: " + e.Err.Error()
+	}
+	return "reading: " + e.Err.Error()
+}
+
+// Unwrap returns the engine's error.
+func (e CacheError) Unwrap() error { return e.Err }
+
+// cacheBook holds what was wrong with Slipway's own caches.
+type cacheBook struct {
+	mu   sync.Mutex
+	errs map[string][]CacheError // by service
+	// spoiled are the parts whose builds only went without reading the cache.
+	spoiled map[string]bool
+	// told are those that could not read it, so that a push that is tried again, and the
+	// cache with it, is noted once.
+	told map[string]bool
+}
+
+func (b *cacheBook) note(p part, writing bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.errs == nil {
+		b.errs = map[string][]CacheError{}
+	}
+	b.errs[p.target.Service] = append(b.errs[p.target.Service], CacheError{writing, err})
+}
+
+func (p part) key() string { return p.target.Service + " " + p.Platform }
+
+// first tells whether it is asked for the first time.
+func (b *cacheBook) first(p part) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.told == nil {
+		b.told = map[string]bool{}
+	}
+	before := b.told[p.key()]
+	b.told[p.key()] = true
+	return !before
+}
+
+func (b *cacheBook) spoil(p part) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spoiled == nil {
+		b.spoiled = map[string]bool{}
+	}
+	b.spoiled[p.key()] = true
+}
+
+func (b *cacheBook) isSpoiled(p part) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.spoiled[p.key()]
+}
+
+// push says where a part's image goes, with the caches of its engine alone and the
+// credentials of this moment. A cache without credentials is left out, which is noted.
+func (r *run) push(ctx context.Context, p part) Push {
+	push := r.options.Push[p.target.Service]
+	push.CacheTo = r.ready(ctx, p, true, push.CacheTo)
+	if r.caches.isSpoiled(p) {
+		push.CacheFrom = nil
+		return push
+	}
+	push.CacheFrom = r.ready(ctx, p, false, push.CacheFrom)
+	return push
+}
+
+func (r *run) ready(ctx context.Context, p part, writing bool, caches []Cache) []Cache {
+	var out []Cache
+	for _, c := range caches {
+		if c.Platform != "" && c.Platform != p.Platform {
+			continue
+		}
+		if r.options.CacheLogin != nil {
+			secrets, err := r.options.CacheLogin(ctx, c)
+			if err != nil {
+				r.caches.note(p, writing, err)
+				continue
+			}
+			c.Attrs = maps.Clone(c.Attrs)
+			maps.Copy(c.Attrs, secrets)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// solveAroundCache solves, and once more without reading Slipway's own caches where they
+// may be why it failed: BuildKit reads a cache's list of layers first and the layers when
+// it needs them, and one that is gone or damaged then fails the build.
+func (r *run) solveAroundCache(ctx context.Context, p part, images map[string]string) (string, error) {
+	var watch cacheWatch
+	if p.target.ownImports() {
+		p.seen = watch.see
+	}
+	digest, err := r.solve(ctx, p, images)
+	if watch.importing != nil && r.caches.first(p) {
+		r.caches.note(p, false, watch.importing)
+	}
+	if err == nil || !watch.mayHaveCaused(err) || r.caches.isSpoiled(p) {
+		return digest, err
+	}
+	r.caches.spoil(p)
+	p.seen = nil
+	digest, second := r.solve(ctx, p, images)
+	if second == nil {
+		r.caches.note(p, false, err)
+	}
+	return digest, second
+}
+
+// cacheWatch reads of a request's progress what became of its caches.
+type cacheWatch struct {
+	imported  bool
+	importing error
+	exporting error
+}
+
+// How BuildKit names the steps that read the list of a cache's layers (solver/llbsolver)
+// and that write a cache (the exporters' Name in cache/remotecache).
+const (
+	importVertex      = "importing cache manifest from "
+	cacheExportVertex = "exporting cache to "
+)
+
+func (w *cacheWatch) see(s *client.SolveStatus) {
+	for _, v := range s.Vertexes {
+		switch {
+		case strings.HasPrefix(v.Name, importVertex) && notThere(v.Error):
+		case strings.HasPrefix(v.Name, importVertex) && v.Error != "":
+			w.importing = errors.New(v.Error)
+		case strings.HasPrefix(v.Name, importVertex) && v.Completed != nil:
+			w.imported = true
+		case strings.HasPrefix(v.Name, cacheExportVertex) && v.Error != "":
+			w.exporting = errors.New(v.Error)
+		}
+	}
+}
+
+// notThere tells whether a cache could not be read because there is none yet.
+func notThere(text string) bool {
+	return strings.HasPrefix(text, "failed to configure ") && strings.HasSuffix(text, ": not found")
+}
+
+// mayHaveCaused tells whether a failure may come of a cache that was read. A step that ran
+// and failed, and a push that was refused, do not; nor does what ended the job.
+func (w *cacheWatch) mayHaveCaused(err error) bool {
+	var failed *FailedError
+	var exit *gateway.ExitError
+	switch {
+	case !w.imported || !errors.As(err, &failed) || errors.As(err, &exit):
+		return false
+	case failed.Pushing:
+		return unreadable(failed.Err)
+	default:
+		return true
+	}
+}
+
+// reads are the words of errors that come of reading a layer, of which a push is made:
+// containerd's reader of registries, and the SDK's of S3. There is nothing else to tell
+// them by.
+var reads = []string{"httpReadSeeker", "S3: GetObject"}
+
+func unreadable(err error) bool {
+	for _, words := range reads {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,245 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/artifact"
+	"slipway/build"
+	"slipway/engine"
+	"slipway/registry"
+)
+
+// The cache modes of --cache, beside s3://BUCKET/PREFIX.
+const (
+	cacheAuto     = "auto"
+	cacheRegistry = "registry"
+	cacheInline   = "inline"
+	cacheNone     = "none"
+)
+
+var cacheModes = []string{cacheAuto, cacheRegistry, cacheInline, cacheNone}
+
+const cacheRemedy = "use one of auto, registry, s3://BUCKET/PREFIX, inline, none"
+
+// onS3 tells whether a mode is a place on S3.
+func onS3(mode string) bool { return strings.HasPrefix(mode, "s3:") }
+
+// checkCache tells what is wrong with a mode.
+func checkCache(mode string) error {
+	if onS3(mode) {
+		_, err := s3Location(mode)
+		return err
+	}
+	if !slices.Contains(cacheModes, mode) {
+		return fmt.Errorf("unknown value %q", mode)
+	}
+	return nil
+}
+
+// s3Location is the bucket and the prefix of all keys, which ends in a slash unless it is
+// empty.
+func s3Location(mode string) (artifact.S3Location, error) {
+	loc, err := artifact.ParseS3Prefix(mode)
+	if err == nil && loc.Key != "" {
+		loc.Key = strings.TrimSuffix(loc.Key, "/") + "/"
+	}
+	return loc, err
+}
+
+// checkCacheSecrets refuses to send credentials for S3 where others could read them.
+func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
+	address := engines.ClearText()
+	if !onS3(o.cache) || address == "" {
+		return nil
+	}
+	return inputError(o.engineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.cache),
+		"name a directory with certificates by --engine-tls, reach the engine by ssh://, or take --cache registry, which needs no AWS credentials there")
+}
+
+// cacheTagNames are the tags that caches in the repositories have: one for each of several
+// engines. There are none where the caches lie elsewhere.
+func (o buildOptions) cacheTagNames(w *world) []string {
+	if o.cache != cacheAuto && o.cache != cacheRegistry {
+		return nil
+	}
+	var tags []string
+	for _, p := range o.engineOptions(w).Platforms() {
+		tags = append(tags, registry.CacheTag(p))
+	}
+	if tags == nil {
+		tags = []string{registry.TagCache}
+	}
+	return tags
+}
+
+// caches are those that each engine reads and writes for a service. A cache that is not
+// there yet is not asked for: BuildKit would look for it twice, with and without a login,
+// before each solve.
+func (j *job) caches(i int, survey *registry.Survey, engines []*engine.Engine, place build.S3Place) (from, to []build.Cache) {
+	mode := j.options.cache
+	if mode == cacheInline {
+		to = []build.Cache{{Type: "inline"}}
+	}
+	for _, e := range engines {
+		read, write := j.cachesOn(e, mode, i, survey, place)
+		for _, c := range read {
+			c.Platform = e.Platform
+			from = append(from, c)
+		}
+		for _, c := range write {
+			c.Platform = e.Platform
+			to = append(to, c)
+		}
+	}
+	return from, to
+}
+
+func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Survey, place build.S3Place) (from, to []build.Cache) {
+	repo := j.repos[i]
+	tag := registry.CacheTag(e.Platform)
+	switch {
+	case mode == cacheNone:
+		return nil, nil
+	case onS3(mode):
+		// The name is the repository's, and what the tag would have beside TagCache's.
+		read, write := build.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
+		return []build.Cache{read}, []build.Cache{write}
+	case mode == cacheInline:
+		tag = registry.TagLatest // its cache is in the image itself
+	}
+	read, write := build.RegistryCache(repo.URI.Tag(tag).Name())
+	if _, ok := survey.At(repo.Ref, tag); ok {
+		from = []build.Cache{read}
+	}
+	if mode == cacheRegistry || mode == cacheAuto && e.Images == nil && (j.plan.env.InCodeBuild || e.Fresh) {
+		to = []build.Cache{write}
+	}
+	return from, to
+}
+
+// s3Place is where the caches lie, if they do on S3.
+func (j *job) s3Place(ctx context.Context) (build.S3Place, error) {
+	if !onS3(j.options.cache) {
+		return build.S3Place{}, nil
+	}
+	loc, err := s3Location(j.options.cache)
+	if err != nil {
+		return build.S3Place{}, err
+	}
+	client := j.cloud.s3()
+	place := build.S3Place{Bucket: loc.Bucket, Prefix: loc.Key, Region: bucketRegion(ctx, client, loc.Bucket), Endpoint: aws.ToString(client.Options().BaseEndpoint)}
+	if place.Region == "" {
+		place.Region = j.cloud.config.Region
+	}
+	return place, nil
+}
+
+// regionTime is how long S3 may take to name a bucket's region.
+const regionTime = 5 * time.Second
+
+// bucketRegion asks S3 for a bucket's region; empty where it does not say. S3 names it in
+// each of its answers to HeadBucket, a refusal included, whoever asks.
+func bucketRegion(ctx context.Context, client *s3.Client, bucket string) string {
+	ctx, cancel := context.WithTimeout(ctx, regionTime)
+	defer cancel()
+	out, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+	if err == nil {
+		return aws.ToString(out.BucketRegion)
+	}
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) && answer.Response != nil {
+		return answer.Response.Header.Get("X-Amz-Bucket-Region")
+	}
+	return "" // what is wrong with the bucket, the engine says
+}
+
+// lasting is how long credentials must be good for to be handed to an engine for a request.
+const lasting = 15 * time.Minute
+
+// cacheLogin gives the engines credentials for S3, those of the moment for each request,
+// but none to those that find the same by themselves, and renew them: an engine of our own,
+// which has this process's environment, and any on this host if they are the role's that
+// the host has.
+func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, build.Cache) (map[string]string, error) {
+	own, here := map[string]bool{}, map[string]bool{}
+	for _, e := range engines {
+		own[e.Platform], here[e.Platform] = e.Kind == engine.Own, e.SameHost
+	}
+	return func(ctx context.Context, c build.Cache) (map[string]string, error) {
+		if c.Type != "s3" || own[c.Platform] {
+			return nil, nil
+		}
+		cred, err := freshCredentials(ctx, from, time.Now())
+		if err != nil {
+			return nil, fmt.Errorf("no AWS credentials: %w", err)
+		}
+		if here[c.Platform] && cred.Source == ec2rolecreds.ProviderName {
+			return nil, nil
+		}
+		return build.S3Credentials(cred.AccessKeyID, cred.SecretAccessKey, cred.SessionToken), nil
+	}
+}
+
+// freshCredentials asks again for credentials that soon end.
+func freshCredentials(ctx context.Context, from aws.CredentialsProvider, now time.Time) (aws.Credentials, error) {
+	cred, err := from.Retrieve(ctx)
+	cache, ok := from.(*aws.CredentialsCache)
+	if err != nil || !ok || !cred.CanExpire || cred.Expires.Sub(now) > lasting {
+		return cred, err
+	}
+	cache.Invalidate()
+	return cache.Retrieve(ctx)
+}
+
+// tellCaches says once, for all services, what was wrong with the layer caches.
+func (j *job) tellCaches(results []build.Result) {
+	var parts []string
+	for _, writing := range []bool{false, true} {
+		if p := cacheTrouble(results, writing); p != "" {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) > 0 {
+		j.log.Warn().Msgf("the layer cache could not be %s; the builds do not need it, but take longer without it", strings.Join(parts, ", nor "))
+	}
+}
+
+// cacheTrouble names the services whose caches could not be read, or written, and a reason.
+func cacheTrouble(results []build.Result, writing bool) string {
+	var services []string
+	reason := ""
+	for _, r := range results {
+		for _, e := range r.Cache {
+			if e.Writing != writing || slices.Contains(services, r.Service) {
+				continue
+			}
+			services = append(services, r.Service)
+			if reason == "" {
+				reason = e.Err.Error()
+			}
+		}
+	}
+	if reason == "" {
+		return ""
+	}
+	verb := "read"
+	if writing {
+		verb = "written"
+	}
+	reason = strings.Join(strings.Fields(awsNoise.ReplaceAllString(reason, "")), " ")
+	return fmt.Sprintf("%s for %s (%s)", verb, strings.Join(services, ", "), reason)
+}
+
+// awsNoise is what an SDK says of an answer before it says what the answer was.
+var awsNoise = regexp.MustCompile(`, https response error StatusCode: \d+, RequestID: [^,]*, HostID: [^,]*`)
