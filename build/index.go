@@ -1,15 +1,39 @@
 package build
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
 	"github.com/containerd/platforms"
-	"github.com/google/go-containerregistry/pkg/v1"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	digest "github.com/opencontainers/go-digest"
 )
+
+// join pushes an index of what the engines pushed.
+func (r *run) join(ctx context.Context, t Target, digests []string) (string, error) {
+	pushed, err := r.pushStep(t.Service, func() (string, error) {
+		push := r.options.Push[t.Service]
+		first, err := push.digest(digests[0])
+		if err != nil {
+			return "", err
+		}
+		options, err := r.remote(ctx, first.RegistryStr())
+		if err != nil {
+			return "", err
+		}
+		return pushIndex(push, t.Platforms, digests, options)
+	})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return "", cause
+	}
+	if err != nil {
+		return "", &FailedError{Service: t.Service, Pushing: true, Err: err}
+	}
+	return pushed, nil
+}
 
 // manifest is what a registry stores under a digest.
 type manifest struct {

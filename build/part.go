@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
@@ -127,34 +126,6 @@ func (r *run) solveWithRetry(ctx context.Context, p part, images map[string]stri
 		return err
 	})
 	return digest, err
-}
-
-// pushWithRetry repeats what ends in a push, as long as it is the push that fails. The
-// engine's own retries last seven seconds and do not wait after a 429.
-func (r *run) pushWithRetry(ctx context.Context, service string, push func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := push()
-		var failed *FailedError
-		if err == nil || !errors.As(err, &failed) || !failed.Pushing || attempt >= r.options.Retry.Attempts {
-			return err
-		}
-		pause := r.options.Retry.pause(attempt)
-		if refused(failed.Err) {
-			// Once more with a new login, in case the old one had run out.
-			if attempt > 1 || r.options.Renew == nil || !r.options.Renew(service) {
-				return err
-			}
-			pause = 0
-		}
-		if r.options.Retrying != nil {
-			r.options.Retrying(service, attempt, pause, failed.Err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // solve builds and pushes once.

@@ -6,10 +6,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/moby/buildkit/client"
-	digest "github.com/opencontainers/go-digest"
 )
 
 // ImageStore holds the images of an engine that has no registry client of its own.
@@ -85,70 +83,4 @@ func (r *run) pushSaved(ctx context.Context, p part, image string) (string, erro
 		return "", err
 	}
 	return hash.String(), remote.Write(ref, saved.image, options...)
-}
-
-// digest is a manifest in the repository of the push.
-func (p Push) digest(digest string) (name.Digest, error) {
-	var opts []name.Option
-	if p.Insecure {
-		opts = append(opts, name.Insecure)
-	}
-	return name.NewDigest(p.Repository+"@"+digest, opts...)
-}
-
-// pushJobs is how many layers of an image are pushed at once.
-const pushJobs = 4
-
-// remote says how to talk to a registry: with the login of this moment, and without
-// retries, which are pushWithRetry's.
-func (r *run) remote(ctx context.Context, host string) ([]remote.Option, error) {
-	login, err := r.options.Login(ctx, host)
-	if err != nil {
-		return nil, err
-	}
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(authenticator(login)), remote.WithJobs(pushJobs), remote.WithRetryBackoff(remote.Backoff{Steps: 1})}, nil
-}
-
-// pushStep shows a push of our own as the engine shows its steps.
-func (r *run) pushStep(service string, push func() (string, error)) (string, error) {
-	if r.options.Status == nil {
-		return push()
-	}
-	start := time.Now()
-	step := client.Vertex{Digest: digest.FromString(fmt.Sprint("push of ", service, start.UnixNano())), Name: "pushing " + r.options.Push[service].Repository, Started: &start}
-	show := func(v client.Vertex) {
-		r.options.Status(service, &client.SolveStatus{Vertexes: []*client.Vertex{&v}})
-	}
-	show(step)
-	pushed, err := push()
-	end := time.Now()
-	step.Completed = &end
-	if err != nil {
-		step.Error = err.Error()
-	}
-	show(step)
-	return pushed, err
-}
-
-// join pushes an index of what the engines pushed.
-func (r *run) join(ctx context.Context, t Target, digests []string) (string, error) {
-	pushed, err := r.pushStep(t.Service, func() (string, error) {
-		push := r.options.Push[t.Service]
-		first, err := push.digest(digests[0])
-		if err != nil {
-			return "", err
-		}
-		options, err := r.remote(ctx, first.RegistryStr())
-		if err != nil {
-			return "", err
-		}
-		return pushIndex(push, t.Platforms, digests, options)
-	})
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return "", cause
-	}
-	if err != nil {
-		return "", &FailedError{Service: t.Service, Pushing: true, Err: err}
-	}
-	return pushed, nil
 }

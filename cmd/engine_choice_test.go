@@ -103,6 +103,7 @@ func TestEngineCannot(t *testing.T) {
 		"attestations":      {dockertest.CurrentClassic, attested, nil, "cannot make attestations", ownCould + dockerCould},
 		"all of it":         {dockertest.CurrentClassic, platforms + ", " + attested, []string{"--cache", "registry"}, "cannot build for several platforms at once, make attestations or export a layer cache to a registry", ownCould + dockerCould},
 		"named contexts":    {dockertest.Classic, contexts, nil, "cannot read additional contexts", ownCould},
+		"cache on S3":       {dockertest.ContainerdStore, "", []string{"--cache", "s3://stock/layers"}, "cannot keep a layer cache on S3", ownCould},
 		"security.insecure": {dockertest.ContainerdStore, insecure, []string{"--allow", "security.insecure"}, "cannot allow security.insecure", ownCould},
 	} {
 		t.Run(name, func(t *testing.T) {

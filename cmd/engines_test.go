@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"slipway/internal/dockertest"
 	"slipway/internal/enginetest"
@@ -173,20 +174,7 @@ func (s *shop) holds(repository, tag, path string) string {
 // holdsFor reads one of the image for a platform, which counts where there are several.
 func (s *shop) holdsFor(platform, repository, tag, path string) string {
 	s.t.Helper()
-	p, err := v1.ParsePlatform(platform)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	ref, err := name.ParseReference(s.proxy.host() + "/" + repository + ":" + tag)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	login := openFleet(s.aws, s.proxy.host()).login(s.t.Context())
-	image, err := remote.Image(ref, remote.WithAuth(login), remote.WithPlatform(*p))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	files := mutate.Extract(image)
+	files := mutate.Extract(s.pull(platform, repository, tag))
 	defer files.Close()
 	for r := tar.NewReader(files); ; {
 		h, err := r.Next()
@@ -201,6 +189,25 @@ func (s *shop) holdsFor(platform, repository, tag, path string) string {
 			return string(text)
 		}
 	}
+}
+
+// pull is a pushed image.
+func (s *shop) pull(platform, repository, tag string) v1.Image {
+	s.t.Helper()
+	p, err := v1.ParsePlatform(platform)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ref, err := name.ParseReference(s.proxy.host() + "/" + repository + ":" + tag)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	login := openFleet(s.aws, s.proxy.host()).login(s.t.Context())
+	image, err := remote.Image(ref, remote.WithAuth(login), remote.WithPlatform(*p))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return image
 }
 
 // TestEveryEngine has each engine keep the same promises.
@@ -224,6 +231,7 @@ func TestEveryEngine(t *testing.T) {
 			}
 			s.build(on.build("one")...).wait(exitDone).says("nothing to build")
 			s.oneChanges(on)
+			s.compressed(on)
 			s.examined(on)
 		})
 	}
@@ -269,6 +277,31 @@ func (s *shop) oneChanges(on stove) {
 	}
 	s.build(on.build("two", "--rebuild")...).wait(exitDone)
 	same(s.t, s.tags(), after)
+}
+
+// compressed asks for zstd: all layers have it, and the same ones when built again.
+func (s *shop) compressed(on stove) {
+	s.t.Helper()
+	s.build(on.build("packed", "--compression", "zstd")...).wait(exitDone)
+	before := s.tags()
+	for _, ware := range wares {
+		m, err := s.pull("linux/amd64", "shop/"+ware, "packed").Manifest()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, l := range m.Layers {
+			if l.MediaType != types.OCILayerZStd {
+				s.t.Errorf("%s has a layer of type %s", ware, l.MediaType)
+			}
+		}
+		if len(m.Layers) == 0 {
+			s.t.Errorf("%s has no layer", ware)
+		}
+	}
+	s.build(on.build("packed", "--compression", "zstd", "--rebuild")...).wait(exitDone)
+	same(s.t, s.tags(), before)
+	// For what comes after this, latest is a revision of gzip again.
+	s.build(on.build("two")...).wait(exitDone)
 }
 
 // examined has doctor look at the engine: it finds the one that build took, and the base
