@@ -227,7 +227,7 @@ func ExampleSpec_YAML() {
 	fmt.Print(string(text))
 	// Output:
 	// # Written by slipway buildspec. The CodeBuild project needs privileged mode.
-	// # slipway, buildkitd and runc are expected in the build image.
+	// # slipway is expected in the build image, with buildkitd and runc for a layer cache.
 	// version: 0.2
 	// env:
 	//   exported-variables: [SLIPWAY_HASH, SLIPWAY_REVISION]
