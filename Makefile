@@ -44,13 +44,13 @@ demo: build tools ## build examples/ against a sandbox: no AWS account, no Docke
 test: tools $(BUILDCTL) ## run all tests, those against real BuildKit daemons and Docker engines included
 	@$(if $(DOCKER),$(MAKE) --no-print-directory -k $(DOCKER) || echo "make test: going on without")
 	@status=0; set -x; \
-	$(GO) test ./... || status=1; \
+	$(GO) test -timeout 30m ./... || status=1; \
 	(cd tools/engine && $(GO) test ./buildkit-runc) || status=1; \
 	$(GO) run ./internal/enginetest/cmd/leftout || status=1; \
 	exit $$status
 
 race: tools $(BUILDCTL) ## run all tests under the race detector (slow)
-	CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
 
 check: fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine ## check format, lint, imports, docs, modules, races
 	@echo "check: all good"
@@ -98,7 +98,7 @@ vulnerabilities: $(TOOLS)/govulncheck
 # needs no daemon: with it the two would take longer than CI has; make race
 # does that.
 race-without-engine:
-	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd SLIPWAY_TEST_DOCKER=/nowhere $(GO) test -race ./...
+	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd SLIPWAY_TEST_DOCKER=/nowhere $(GO) test -race -timeout 60m ./...
 
 # The pinned programs, built anew only when their module changes. go build may
 # leave an unchanged file alone, so touch tells make that it is current.
