@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/opencontainers/go-digest"
 )
 
 // exportCaches writes the layer caches of the targets that were pushed, when no push is
@@ -17,7 +21,8 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 		_, cache := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{}))
 		return cache == nil || r.done[t.Service].result.Err != nil
 	})
-	if len(exporting) == 0 {
+	// A job that was stopped, by a failure or by its user, keeps what was pushed.
+	if len(exporting) == 0 || ctx.Err() != nil {
 		return nil
 	}
 	for i, w := range r.workers {
@@ -84,10 +89,29 @@ func (r *run) exportCache(ctx context.Context, p part) error {
 		return nil // no credentials for it, which is noted
 	}
 	var watch cacheWatch
-	p.seen = watch.see
+	p.seen, p.again = watch.see, true
 	_, err = r.ask(ctx, p.worker, p.target, *cache)
 	if watch.exporting != nil && p.target.ownExports() && err == nil {
 		r.caches.note(p, true, watch.exporting)
 	}
 	return err
+}
+
+// onlyCacheExport leaves out the steps of a build that was shown before: all but those that
+// write the cache.
+func onlyCacheExport(s *client.SolveStatus) *client.SolveStatus {
+	out := &client.SolveStatus{}
+	kept := map[digest.Digest]bool{}
+	for _, v := range s.Vertexes {
+		if strings.HasPrefix(v.Name, cacheExportVertex) {
+			out.Vertexes = append(out.Vertexes, v)
+			kept[v.Digest] = true
+		}
+	}
+	for _, v := range s.Statuses {
+		if kept[v.Vertex] {
+			out.Statuses = append(out.Statuses, v)
+		}
+	}
+	return out
 }

@@ -56,6 +56,6 @@ func ExampleParseCache() {
 func ExampleTarget_Inputs() {
 	one := build.Target{Service: "web", Context: build.Context{Dir: "/home/ann/shop"}, Tags: []string{"web:1"}}
 	two := build.Target{Service: "web", Context: build.Context{Dir: "/codebuild/src"}, Tags: []string{"web:2"}}
-	fmt.Println(one.Inputs("/home/ann/shop") == two.Inputs("/codebuild/src"))
+	fmt.Println(one.Inputs("/home/ann/shop", "linux/amd64") == two.Inputs("/codebuild/src", "linux/amd64"))
 	// Output: true
 }

@@ -26,11 +26,8 @@ func (r *run) join(ctx context.Context, t Target, digests []string) (string, err
 		}
 		return pushIndex(push, t.Platforms, digests, options)
 	})
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return "", cause
-	}
 	if err != nil {
-		return "", &FailedError{Service: t.Service, Pushing: true, Err: err}
+		return "", r.failed(ctx, t, true, err)
 	}
 	return pushed, nil
 }

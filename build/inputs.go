@@ -22,7 +22,9 @@ import (
 // Inputs is the hex sha256 of the target's resolved build settings: everything that
 // shapes the request but the files. Paths are taken relative to root, so that two
 // checkouts agree, and secrets count by id. Neither the commit nor the hash is in it.
-func (t Target) Inputs(root string) string {
+// A target that names no platform is built for the engine's own, which counts as if it
+// were named; empty leaves it open.
+func (t Target) Inputs(root, platform string) string {
 	rel := func(p string) string {
 		if r, err := filepath.Rel(root, p); err == nil && p != "" {
 			return filepath.ToSlash(r)
@@ -34,6 +36,9 @@ func (t Target) Inputs(root string) string {
 	c.Context.Dir, c.Dockerfile = rel(t.Context.Dir), rel(t.Dockerfile)
 	if t.Context.Dir == "" {
 		c.Context.Dir, c.Dockerfile = "", t.Dockerfile
+	}
+	if len(t.Platforms) == 0 && platform != "" {
+		c.Platforms = []string{platform}
 	}
 	c.Contexts = maps.Clone(t.Contexts)
 	for name, x := range c.Contexts {
@@ -225,7 +230,7 @@ func Roots(ctx context.Context, root string, targets []Target, own []string) ([]
 			}
 		}
 		settings := staticfs.NewFS()
-		settings.Add("settings", &fstypes.Stat{Mode: 0o644}, []byte(t.Inputs(root)))
+		settings.Add("settings", &fstypes.Stat{Mode: 0o644}, []byte(t.Inputs(root, "")))
 		roots = append(roots, Root{t.Service + " settings", settings})
 	}
 	return roots, ctx.Err()

@@ -43,7 +43,7 @@ func inputs(t *testing.T, tree map[string]string, environ ...string) string {
 	if len(environ) == 0 {
 		environ = []string{"TOKEN=a", "SSH_AUTH_SOCK=/run/one"}
 	}
-	return targets(t, dir, environ...)[0].Inputs(dir)
+	return targets(t, dir, environ...)[0].Inputs(dir, "")
 }
 
 func TestInputsDoNotDependOn(t *testing.T) {

@@ -36,6 +36,8 @@ type worker struct {
 	sources *sources
 	// seen, if set, is told of a request's progress before the display is.
 	seen func(*client.SolveStatus)
+	// again tells that the request finds done what the display has shown already.
+	again bool
 }
 
 // watching tells seen as well.
@@ -45,6 +47,9 @@ func (w worker) watching(next func(string, *client.SolveStatus)) func(string, *c
 	}
 	return func(service string, s *client.SolveStatus) {
 		w.seen(s)
+		if w.again {
+			s = onlyCacheExport(s)
+		}
 		if next != nil {
 			next(service, s)
 		}

@@ -252,3 +252,24 @@ func TestRunWithoutTheDirectory(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// One that fails stops the others, but not what was pushed before.
+func TestFailFastKeepsWhatWasPushed(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	list := plan(t, files(t, map[string]string{"who": t.Name(), "compose.yaml": `services:
+  good: {build: {context: ., dockerfile_inline: "FROM scratch\nCOPY who /who"}}
+  bad: {build: {context: ., additional_contexts: {base: "service:good"}, dockerfile_inline: "FROM base\nCOPY missing /missing"}}
+`}))
+	push := o.pushes(list)
+	for name, p := range push {
+		_, to := build.RegistryCache(o.host + "/" + name + ":buildcache")
+		p.CacheTo = []build.Cache{to}
+		push[name] = p
+	}
+	got := o.bake(t.Context(), t, list, build.RunOptions{FailFast: true, Push: push})
+	if got["bad"].Err == nil || got["good"].Err != nil || got["good"].Digest == "" {
+		t.Fatalf("%+v", got)
+	}
+	o.want(t, got["good"], map[string]string{"who": t.Name()})
+}

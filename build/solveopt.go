@@ -162,6 +162,8 @@ func (t Target) exportAttrs(push Push) map[string]string {
 		"push":           "true",
 		"push-by-digest": "true",
 		"oci-mediatypes": "true",
+		// A Docker engine would list each image, nameless, among its user's.
+		"store": "false",
 	}
 	maps.Copy(attrs, t.compressionAttrs())
 	if push.Insecure {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -44,37 +45,50 @@ func (r *run) solveIntoStore(ctx context.Context, p part, opt client.SolveOpt) (
 	if digest := r.options.Push[p.target.Service].Built[config]; digest != "" {
 		return digest, nil
 	}
-	digest, err := r.pushStep(p.target.Service, func() (string, error) { return r.pushSaved(ctx, p, image) })
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return "", cause
-	}
+	back, err := r.readBack(ctx, p, image)
 	if err != nil {
-		return "", &FailedError{Service: p.target.Service, Pushing: true, Err: err}
+		return "", r.failed(ctx, p.target, false, err)
+	}
+	defer back.close()
+	digest, err := r.pushStep(p.target.Service, func() (string, error) { return r.pushSaved(ctx, p, back) })
+	if err != nil {
+		return "", r.failed(ctx, p.target, true, err)
 	}
 	return digest, nil
+}
+
+// failed is the error of what was done here rather than by the engine.
+func (r *run) failed(ctx context.Context, t Target, pushing bool, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return &FailedError{Service: t.Service, Pushing: pushing, Err: err}
 }
 
 // removeTime is how long a Docker engine may take to forget an image.
 const removeTime = 30 * time.Second
 
-// pushSaved reads the image back from the store and pushes it.
-func (r *run) pushSaved(ctx context.Context, p part, image string) (string, error) {
-	push := r.options.Push[p.target.Service]
+// readBack takes the image out of the store, into files of this host.
+func (r *run) readBack(ctx context.Context, p part, image string) (*saved, error) {
 	stream, err := p.Store.Save(ctx, image)
 	if err != nil {
-		return "", fmt.Errorf("reading the image back: %w", err)
+		return nil, fmt.Errorf("reading the image back from the engine: %w", err)
 	}
 	defer stream.Close()
-	saved, err := unpack(ctx, stream, p.target.Compression, push)
+	out, err := unpack(ctx, stream, p.target.Compression, r.options.Push[p.target.Service])
 	if err != nil {
-		return "", fmt.Errorf("reading the image back: %w", err)
+		return nil, fmt.Errorf("reading the image back from the engine into %s, which takes room for about twice the image (TMPDIR names another place): %w", os.TempDir(), err)
 	}
-	defer saved.close()
-	hash, err := saved.image.Digest()
+	return out, nil
+}
+
+// pushSaved pushes an image by digest.
+func (r *run) pushSaved(ctx context.Context, p part, image *saved) (string, error) {
+	hash, err := image.image.Digest()
 	if err != nil {
 		return "", err
 	}
-	ref, err := push.digest(hash.String())
+	ref, err := r.options.Push[p.target.Service].digest(hash.String())
 	if err != nil {
 		return "", err
 	}
@@ -82,5 +96,5 @@ func (r *run) pushSaved(ctx context.Context, p part, image string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return hash.String(), remote.Write(ref, saved.image, options...)
+	return hash.String(), remote.Write(ref, image.image, options...)
 }

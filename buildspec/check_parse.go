@@ -79,6 +79,7 @@ func parse(data []byte) (*spec, error) {
 	s.comments = comments(data)
 	s.version = at(s.top, "version")
 	s.variables = pairs(at(at(s.top, "env"), "variables"))
+	s.faults = append(s.faults, unknownBelow(s.top)...)
 	for _, f := range items(at(at(s.top, "artifacts"), "files")) {
 		s.files = append(s.files, path.Clean(f.Value))
 	}

@@ -55,6 +55,7 @@ func TestCheckRules(t *testing.T) {
 		{"version 0.1", "version: 0.1\nphases: {build: {commands: [make]}}", "version@1"},
 		{"no version", "phases: {build: {commands: [make]}}", "version@1"},
 		{"nothing to do", "version: 0.2\nphases: {build: {commands: []}}", "no-commands@1"},
+		{"unknown keys below", "version: 0.2\nenv:\n  exported-variable: [A]\nphases:\n  build:\n    run_as: me\n    commands: [make]\nartifacts:\n  file: [a]\n  files: [b]", "unknown-key@3 unknown-key@6 unknown-key@9"},
 		{"unknown key", "version: 0.2\nphase: {}\nx-own: 1\nphases: {build: {commands: [make]}}", "unknown-key@2"},
 		{"unknown phase", "version: 0.2\nphases:\n  deploy: {commands: [make]}\n  build: {commands: [make]}", "unknown-phase@3"},
 		{"command is a mapping", "version: 0.2\nphases:\n  build:\n    commands:\n      - echo result: done\n      - make", "command-no-string@5"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"slipway/registry"
 	"slipway/rollout"
@@ -19,7 +20,7 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 	var missing *rollout.MissingError
 	switch {
 	case errors.As(err, &missing):
-		j.log.Info().Msgf("%v: deployed will mark what latest stands on", err)
+		j.log.Info().Msgf("%s: deployed will mark what latest stands on", strings.ReplaceAll(err.Error(), "\n", "; "))
 	case err != nil && ctx.Err() == nil:
 		j.log.Warn().Msgf("what ECS runs cannot be read, so deployed will mark what latest stands on: %v", err)
 	}

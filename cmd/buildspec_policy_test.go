@@ -185,7 +185,7 @@ var policyCases = []policyCase{
 	{"revisions of named services", "revisions --cluster quay --ecs-service shop", quay, func(h *trial) {
 		h.does("revisions", "--cluster", "quay", "--ecs-service", "shop")
 	}},
-	{"status", "status", platforms, func(h *trial) {
+	{"status", "status", platformList, func(h *trial) {
 		h.does("status")
 		h.outside(exitRolledBack, "rollback", "bad")
 		h.does("status")
@@ -410,7 +410,7 @@ func assumed(t *testing.T) *harbour {
 }
 
 // platforms is a quay whose tasks tell the digests of their platforms' manifests.
-func platforms(t *testing.T) *harbour {
+func platformList(t *testing.T) *harbour {
 	h := &harbour{shop: openShop(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: sandbox.ECSQuirks{PlatformDigests: true}}, "")}
 	h.fleet = openFleet(h.aws, h.proxy.host())
 	h.load("bad", map[string]string{"slipway.sandbox.exit": "1"})

@@ -64,7 +64,7 @@ func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
 		return nil
 	}
 	return inputError(o.engineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.cache),
-		"name a directory with certificates by --engine-tls, reach the engine by ssh://, or take --cache registry, which needs no AWS credentials there")
+		"name a directory with certificates by --engine-tls, or reach the engine by ssh://")
 }
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
@@ -87,12 +87,8 @@ func (o buildOptions) cacheTagNames(w *world) []string {
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
 func (j *job) caches(i int, survey *registry.Survey, engines []*engine.Engine, place build.S3Place) (from, to []build.Cache) {
-	mode := j.options.cache
-	if mode == cacheInline {
-		to = []build.Cache{{Type: "inline"}}
-	}
 	for _, e := range engines {
-		read, write := j.cachesOn(e, mode, i, survey, place)
+		read, write := j.cachesOn(e, j.cacheMode(e), i, survey, place)
 		for _, c := range read {
 			c.Platform = e.Platform
 			from = append(from, c)
@@ -103,6 +99,16 @@ func (j *job) caches(i int, survey *registry.Survey, engines []*engine.Engine, p
 		}
 	}
 	return from, to
+}
+
+// cacheMode is the mode of the cache on an engine. A Docker engine with the classic store
+// exports no cache but an inline one, and the fresh host of a CodeBuild job needs one: what
+// it does not find in a cache has new times, and with them a new digest.
+func (j *job) cacheMode(e *engine.Engine) string {
+	if j.options.cache == cacheAuto && e.Images != nil && j.plan.env.InCodeBuild {
+		return cacheInline
+	}
+	return j.options.cache
 }
 
 func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Survey, place build.S3Place) (from, to []build.Cache) {
@@ -117,12 +123,15 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Su
 		return []build.Cache{read}, []build.Cache{write}
 	case mode == cacheInline:
 		tag = registry.TagLatest // its cache is in the image itself
+		to = []build.Cache{{Type: "inline"}}
 	}
 	read, write := build.RegistryCache(repo.URI.Tag(tag).Name())
 	if _, ok := survey.At(repo.Ref, tag); ok {
 		from = []build.Cache{read}
 	}
-	if mode == cacheRegistry || mode == cacheAuto && e.Images == nil && (j.plan.env.InCodeBuild || e.Fresh) {
+	// What a pull request builds must not be what the next build of the main line reads.
+	auto := mode == cacheAuto && e.Images == nil && !j.options.noLatest && (j.plan.env.InCodeBuild || e.Fresh)
+	if mode == cacheRegistry || auto {
 		to = []build.Cache{write}
 	}
 	return from, to

@@ -132,7 +132,7 @@ func newDoctor(ctx context.Context, w *world, o doctorOptions) *doctor {
 	d.access = asked(ctx, o.limit, d.enter)
 	d.repositories = asked(ctx, o.limit, d.findRepositories)
 	d.policies = asked(ctx, o.limit, d.readPolicies)
-	d.engine = asked(ctx, o.limit, d.startEngine)
+	d.engine = asked(ctx, o.limit+d.dockerTime(), d.startEngine)
 	return d
 }
 

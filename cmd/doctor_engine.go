@@ -25,8 +25,31 @@ type foundEngine struct {
 	scratch string
 }
 
+// dockerTime is how much longer than other steps the search for an engine may take: in
+// CodeBuild build waits for a Docker engine that is starting.
+func (d *doctor) dockerTime() time.Duration {
+	if d.plan != nil && d.plan.env.InCodeBuild {
+		return engine.DockerStartTime
+	}
+	return 0
+}
+
+// longTemp is the length of a path above which an engine's sockets may not fit below it.
+const longTemp = 60
+
+// socketTemp is where a temporary directory has room for a socket's path; empty is the
+// default place.
+func socketTemp() string {
+	if len(os.TempDir()) > longTemp {
+		return "/tmp"
+	}
+	return ""
+}
+
 // own tells whether the engine was started by slipway.
-func (e *foundEngine) own() bool { return e.Kind == engine.Own }
+func (e *foundEngine) own() bool {
+	return slices.ContainsFunc(e.all, func(one *engine.Engine) bool { return one.Kind == engine.Own })
+}
 
 // startEngine finds the engines. One of our own that has no state yet gets one that is
 // thrown away: build takes an empty state for the sign of a fresh host.
@@ -34,13 +57,13 @@ func (d *doctor) startEngine(ctx context.Context) (*foundEngine, error) {
 	found := &foundEngine{}
 	options := d.options.engineSearch(d.world, d.plan)
 	if dir := stateDir(options); dir != "" && !exists(filepath.Join(dir, "root")) {
-		scratch, err := os.MkdirTemp("", "slipway-doctor-")
+		scratch, err := os.MkdirTemp(socketTemp(), "slipway-doctor-")
 		if err != nil {
 			return nil, err
 		}
 		found.scratch, options.StateDir = scratch, scratch
 	}
-	engines, err := engine.Find(ctx, options)
+	engines, err := findEngines(ctx, options)
 	if err != nil {
 		return nil, errors.Join(err, found.clear())
 	}
@@ -110,12 +133,13 @@ func (d *doctor) checkEngine(context.Context) []finding {
 	return out
 }
 
-// platforms are those for which the engines can run build steps.
+// platforms are those for which the engines can run build steps: each of several is asked
+// for its own.
 func (e *foundEngine) platforms() []string {
 	var out []string
 	for _, one := range e.all {
 		for _, p := range one.Platforms {
-			if !slices.Contains(out, p) {
+			if !slices.Contains(out, p) && (one.Platform == "" || one.Platform == p) {
 				out = append(out, p)
 			}
 		}
@@ -132,6 +156,11 @@ func (d *doctor) checkPlatforms(context.Context) []finding {
 	}
 	have := found.platforms()
 	var out []finding
+	for _, e := range found.all {
+		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
+			out = append(out, warned("name an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine for it runs programs for %s only: a RUN step would fail", strings.Join(e.Platforms, ", ")).of(e.Platform))
+		}
+	}
 	for _, t := range d.plan.targets() {
 		if lacking := lackingPlatforms(t.Platforms, have); len(lacking) > 0 {
 			out = append(out, warned("build on an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine runs no steps for %s", strings.Join(lacking, ", ")).of(t.Service))

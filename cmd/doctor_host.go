@@ -21,12 +21,12 @@ func (d *doctor) checkRunc(ctx context.Context) []finding {
 	if !d.wantsOwn() {
 		return []finding{unchecked("", "no engine of slipway's own would be used")}
 	}
-	path, missing := findRunc()
+	path, missing := engine.FindRunc("")
 	if missing == nil {
 		return []finding{runcVersion(ctx, path)}
 	}
 	f := broken(missing)
-	f.Remedy = "install runc (apt-get install runc), or put it beside slipway or buildkitd: it is needed for an engine of slipway's own"
+	f.Remedy = "install runc (apt-get install runc), or put it beside buildkitd: it is needed for an engine of slipway's own"
 	if err == nil {
 		return []finding{f.softened()} // it runs, whatever it found
 	}
@@ -36,32 +36,7 @@ func (d *doctor) checkRunc(ctx context.Context) []finding {
 // wantsOwn tells whether an engine of slipway's own may be used, on a host where one can run.
 func (d *doctor) wantsOwn() bool {
 	o := d.options.engineOptions(d.world)
-	return (o.Address == "" || o.Address == string(engine.Own)) && stateDir(o) != ""
-}
-
-// runcs are the names under which buildkitd looks for it, in order.
-var runcs = []string{"buildkit-runc", "runc"}
-
-// findRunc looks where an engine of our own does: beside buildkitd, then in PATH.
-func findRunc() (string, error) {
-	var dirs []string
-	if self, err := os.Executable(); err == nil {
-		dirs = append(dirs, filepath.Dir(self))
-	}
-	if buildkitd, err := exec.LookPath("buildkitd"); err == nil {
-		dirs = append(dirs, filepath.Dir(buildkitd))
-	}
-	for _, name := range runcs {
-		for _, dir := range dirs {
-			if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-				return path, nil
-			}
-		}
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("there is none beside slipway, beside buildkitd or in PATH")
+	return o.MayBeOwn() && stateDir(o) != ""
 }
 
 // runcVersion asks the program itself: one that does not run is no use.
@@ -94,7 +69,12 @@ func (d *doctor) checkDisk(ctx context.Context) []finding {
 	}
 	dir := stateDir(d.options.engineOptions(d.world))
 	free, writable, err := space(nearest(dir))
+	info, statErr := os.Stat(nearest(dir))
 	switch {
+	case statErr == nil && !info.IsDir():
+		f := broken(fmt.Errorf("%s is no directory", nearest(dir)))
+		f.Remedy = "name another directory with --engine-state"
+		return []finding{f.of(dir)}
 	case err != nil:
 		return []finding{unchecked("", "%v", err).of(dir)}
 	case !writable:

@@ -82,6 +82,9 @@ func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Us
 	if loc, err := artifact.ParseS3URL(d.options.artifact); err == nil {
 		u.Artifact = loc.Bucket + "/" + loc.Key
 	}
+	if loc, err := s3Location(d.options.cache); err == nil && onS3(d.options.cache) {
+		u.Cache = loc.Bucket + "/" + loc.Key
+	}
 	if u.Rollout {
 		d.addDeployment(ctx, c, &u)
 	}
@@ -115,6 +118,9 @@ func (d *doctor) judge(who string, answers map[string][]denial) []finding {
 		if without := d.without(action); without != "" {
 			f = f.softened()
 			f.Detail += ": " + without
+		} else if !slices.ContainsFunc(denials, func(x denial) bool { return !patterned(x.resource) }) {
+			f = f.softened()
+			f.Detail += ": asked about all that there can be, of which a role may be allowed those that count"
 		}
 		out = append(out, f.of(action))
 	}
@@ -123,6 +129,9 @@ func (d *doctor) judge(who string, answers map[string][]denial) []finding {
 	}
 	return out
 }
+
+// patterned tells a resource that stands for many: IAM answers for the pattern as such.
+func patterned(resource string) bool { return resource != "*" && strings.Contains(resource, "*") }
 
 func denialText(denials []denial) string {
 	var on, why []string
@@ -154,6 +163,12 @@ func lastOf(arn string) string {
 // without says what build does without an action; empty where it cannot.
 func (d *doctor) without(action string) string {
 	switch {
+	case strings.HasPrefix(action, "logs:"):
+		return "a roll-out that fails shows no last lines of its containers"
+	case action == "ecs:StopServiceDeployment", action == "codedeploy:StopDeployment":
+		return "a deployment that takes too long is not stopped"
+	case strings.HasPrefix(action, "s3:") && !strings.HasPrefix(d.options.artifact, "s3:"), action == "s3:GetObject", action == "s3:ListBucket", action == "s3:AbortMultipartUpload":
+		return "the layer cache is not used, or not wholly"
 	case d.options.rollout && !strings.HasPrefix(action, "ecr:"):
 	case strings.HasPrefix(action, "ecs:"):
 		return "build will take what latest stands on for what runs"

@@ -188,6 +188,9 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 		return []finding{broken(refused(err))}
 	}
 	name := d.plan.hash.Name
+	if d.hashErr != nil {
+		name = "" // that of the plan stands in for it
+	}
 	var out []finding
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
@@ -197,6 +200,8 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 	}
 	switch {
 	case len(out) > 0:
+	case d.hashErr != nil:
+		out = append(out, unchecked("", "the build has no name"))
 	case len(repos.missing) == 0 && len(survey.Complete()) > 0:
 		out = append(out, fine("is complete already: there is nothing to build if it was built from the same settings").of(name))
 	default:

@@ -1,10 +1,15 @@
 package cmd
 
 import (
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/moby/moby/client"
 
 	"slipway/internal/dockertest"
 	"slipway/internal/enginetest"
@@ -75,8 +80,87 @@ func TestNoEngine(t *testing.T) {
 		"no BuildKit engine: ", "no Docker engine answers at "+noDocker, "our own: no buildkitd beside slipway or in PATH",
 		"start buildkitd and set BUILDKIT_HOST (or --engine)")
 	s.build(append(bare(t, noDocker), "one", "--engine", "buildkitd")...).wait(exitOther).says("no buildkitd is running")
-	if tags := s.tags(); len(tags) > 0 {
-		t.Errorf("there are tags: %v", tags)
+	// Something was to be built for certain: without an engine, nothing was made for it.
+	if got := s.aws.Repositories(); len(got) > 0 {
+		t.Errorf("there are repositories: %v", got)
+	}
+	s.build(append(bare(t, noDocker), "CODEBUILD_BUILD_ID=shop:1", "DOCKER_HOST=tcp://127.0.0.1:1", "one", "--engine", "buildkitd")...).wait(exitOther).says("switch on privileged mode")
+}
+
+// A revision that was built for another platform is not the same one, though no service
+// names any.
+func TestRevisionOfAnotherPlatform(t *testing.T) {
+	t.Parallel()
+	addr := enginetest.Shared(t).Addr
+	s := openShop(t, "another platform", sandbox.Options{}, "")
+	arch := func(tag string) string {
+		t.Helper()
+		config, err := s.pull("linux/amd64", "shop/a", tag).ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config.Architecture
+	}
+	s.build("BUILDKIT_HOST=", "one", "--engine", "linux/arm64="+addr).wait(exitDone)
+	if got := arch("one"); got != "arm64" {
+		t.Fatalf("the engine named for arm64 built for %s", got)
+	}
+	s.build("BUILDKIT_HOST=", "one", "--engine", "linux/arm64="+addr).wait(exitDone).says("nothing to build")
+	s.build("BUILDKIT_HOST="+addr, "one").wait(exitDone).says("one names other images already", "this one is one.2")
+	if got := arch("one.2"); got != runtime.GOARCH {
+		t.Errorf("the engine of this host built for %s", got)
+	}
+	s.build("BUILDKIT_HOST="+addr, "one").wait(exitDone).says("revision one.2 is complete and was built from the same settings")
+}
+
+// An interrupt while an engine is waited for is one.
+func TestInterruptedSearch(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(shortTemp(t), "docker.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	came := make(chan net.Conn, 100)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			came <- conn // it gets no answer
+		}
+	}()
+	for _, args := range [][]string{{"one"}, {"one", "--engine", "docker"}} {
+		s := openShop(t, "interrupted", sandbox.Options{}, "")
+		r := s.startBuild(append(bare(t, "unix://"+socket), args...)...)
+		<-came
+		r.signal(syscall.SIGTERM)
+		r.wait(exitInterrupted).says("interrupted while looking for an engine")
+		if strings.Contains(r.stderr.String(), "start buildkitd") {
+			t.Errorf("there is advice that nobody asked for:\n%s", &r.stderr)
+		}
+		for len(came) > 0 {
+			<-came
+		}
+	}
+}
+
+// A Docker engine keeps nothing of a build that its user sees.
+func TestNothingIsListed(t *testing.T) {
+	t.Parallel()
+	for _, kind := range dockertest.Kinds {
+		docker := dockertest.Start(t, kind)
+		s := openShop(t, "listed", sandbox.Options{}, "")
+		s.build(append(bare(t, docker.Host), "one", "--engine", "docker")...).wait(exitDone)
+		list, err := docker.Docker(t).ImageList(t.Context(), client.ImageListOptions{All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, image := range list.Items {
+			t.Errorf("%s: %s %q %q", kind, image.ID, image.RepoTags, image.RepoDigests)
+		}
 	}
 }
 
@@ -99,9 +183,11 @@ func TestEngineCannot(t *testing.T) {
 		could string
 	}{
 		"platforms":         {dockertest.CurrentClassic, platforms, nil, "cannot build for several platforms at once", ownCould + dockerCould},
-		"registry cache":    {dockertest.CurrentClassic, "", []string{"--cache", "registry"}, "cannot export a layer cache to a registry", ownCould + dockerCould},
+		"registry cache":    {dockertest.CurrentClassic, "", []string{"--cache", "registry"}, "cannot export a layer cache", ownCould + dockerCould},
+		"another cache":     {dockertest.CurrentClassic, "cache_to: [\"type=local,dest=cache\"]", nil, "cannot export a layer cache", ownCould + dockerCould},
+		"cache read on S3":  {dockertest.ContainerdStore, "cache_from: [\"type=s3,bucket=stock,region=us-east-1,name=a\"]", nil, "cannot keep a layer cache on S3", ownCould},
 		"attestations":      {dockertest.CurrentClassic, attested, nil, "cannot make attestations", ownCould + dockerCould},
-		"all of it":         {dockertest.CurrentClassic, platforms + ", " + attested, []string{"--cache", "registry"}, "cannot build for several platforms at once, make attestations or export a layer cache to a registry", ownCould + dockerCould},
+		"all of it":         {dockertest.CurrentClassic, platforms + ", " + attested, []string{"--cache", "registry"}, "cannot build for several platforms at once, make attestations or export a layer cache", ownCould + dockerCould},
 		"named contexts":    {dockertest.Classic, contexts, nil, "cannot read additional contexts", ownCould},
 		"cache on S3":       {dockertest.ContainerdStore, "", []string{"--cache", "s3://stock/layers"}, "cannot keep a layer cache on S3", ownCould},
 		"security.insecure": {dockertest.ContainerdStore, insecure, []string{"--allow", "security.insecure"}, "cannot allow security.insecure", ownCould},
@@ -119,10 +205,9 @@ func TestEngineCannot(t *testing.T) {
 			if !strings.Contains(c.could, dockerCould) && strings.Contains(r.stderr.String(), dockerCould) {
 				t.Errorf("no Docker engine could:\n%s", &r.stderr)
 			}
-			for _, repo := range s.aws.Repositories() {
-				if got := s.aws.Digests(repo); len(got) > 0 {
-					t.Errorf("%s was pushed: %v", repo, got)
-				}
+			// Exit code 2 says that nothing was touched.
+			if got := s.aws.Repositories(); len(got) > 0 {
+				t.Errorf("there are repositories: %v", got)
 			}
 		})
 	}
@@ -158,7 +243,7 @@ func TestDockerStartsLate(t *testing.T) {
 	if err := docker.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.wait(exitDone).says("classic store) at "+docker.Host, "no layer cache is kept")
+	r.wait(exitDone).says("classic store) at "+docker.Host, "layer cache: inline")
 	s.complete("one", true)
 }
 

@@ -91,6 +91,15 @@ func TestPushFromStore(t *testing.T) {
 		}
 	}
 
+	// A failure on this host is no push that could be tried again.
+	s.write("b/file", "b changed again")
+	r = s.build("TMPDIR=/no/such/place", "nowhere").wait(exitBuild)
+	r.says("building b: reading the image back from the engine into /no/such/place, which takes room")
+	if strings.Contains(r.stderr.String(), "attempt") {
+		t.Errorf("it was tried again:\n%s", &r.stderr)
+	}
+	s.clean()
+
 	// Refused: told, nothing moved, nothing left.
 	before := s.tags()
 	s.stock("store again")

@@ -2,7 +2,12 @@ package cmd
 
 import (
 	"context"
+	"errors"
+	"runtime"
 	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
 
 	"slipway/build"
 	"slipway/engine"
@@ -30,27 +35,87 @@ func (o buildOptions) needs(p *plan, several bool) engine.Needs {
 		n.NamedContexts = n.NamedContexts || len(t.Contexts) > 0
 		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, build.EntitlementSecurityInsecure)
 		for _, c := range t.CacheTo {
-			n.RegistryCache = n.RegistryCache || c.Type == "registry"
+			n.CacheExport = n.CacheExport || c.Type != cacheInline
+		}
+		for _, c := range slices.Concat(t.CacheFrom, t.CacheTo) {
 			n.S3Cache = n.S3Cache || c.Type == "s3"
 		}
 	}
-	n.RegistryCache = n.RegistryCache || o.cache == cacheRegistry
+	n.CacheExport = n.CacheExport || o.cache == cacheRegistry
 	n.S3Cache = n.S3Cache || onS3(o.cache)
 	return n
 }
 
+// findEarly finds the engine before anything is touched, if the plan asks of it what not
+// every engine can. Otherwise it is found when something is to be built: the same hash
+// again needs none.
+func (j *job) findEarly(ctx context.Context) (err error) {
+	if j.options.engineSearch(j.world, j.plan).Needs == (engine.Needs{}) {
+		return nil
+	}
+	j.found, err = j.engines(ctx)
+	return err
+}
+
 // engines finds the engine, or one for each platform, and says which it took and why.
 func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
-	engines, err := engine.Find(ctx, j.options.engineSearch(j.world, j.plan))
+	if j.found != nil {
+		return j.found, nil
+	}
+	engines, err := findEngines(ctx, j.options.engineSearch(j.world, j.plan))
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range engines {
 		j.log.Info().Msgf("engine%s: %s, since %s", forPlatform(e), e, e.Why)
+		if e.ClearText {
+			j.log.Warn().Msgf("what is sent to the engine at %s can be read on the way, the registry's login and build secrets included: reach it by TLS (--engine-tls) or ssh://", e.Address)
+		}
+		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
+			j.log.Info().Msgf("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
+		}
 	}
-	j.tellUncached(engines)
+	j.tellInline(engines)
 	return engines, nil
 }
+
+// platformOf is what an engine builds services for that name no platform.
+func platformOf(e *engine.Engine) string {
+	if e.Platform != "" || len(e.Platforms) == 0 {
+		return e.Platform
+	}
+	return e.Platforms[0]
+}
+
+// platform is what platformOf will say, as far as it can be known before an engine is
+// found: the platform that is named first, else this host's. Where the engine turns out to
+// have another one, a revision that is there is built again, and found to be the same.
+func (o buildOptions) platform(w *world) string {
+	if named := o.engineOptions(w).Platforms(); len(named) > 0 {
+		return named[0]
+	}
+	return platforms.Format(platforms.Normalize(platforms.Platform{OS: "linux", Architecture: runtime.GOARCH}))
+}
+
+// findEngines finds engines; in CodeBuild there is one reason above all why there is none.
+func findEngines(ctx context.Context, o engine.Options) ([]*engine.Engine, error) {
+	found, err := engine.Find(ctx, o)
+	var none *engine.NotFoundError
+	if o.DockerStarts && errors.As(err, &none) {
+		return nil, &unprivileged{none}
+	}
+	return found, err
+}
+
+// unprivileged is a CodeBuild job without an engine.
+type unprivileged struct{ *engine.NotFoundError }
+
+// Hint names the switch, and then what the search itself has to say.
+func (e *unprivileged) Hint() string {
+	return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + e.NotFoundError.Hint()
+}
+
+func (e *unprivileged) Unwrap() error { return e.NotFoundError }
 
 // forPlatform tells several engines apart.
 func forPlatform(e *engine.Engine) string {
@@ -60,13 +125,10 @@ func forPlatform(e *engine.Engine) string {
 	return " for " + e.Platform
 }
 
-// tellUncached says where a build will have no cache next time. The one cache that a Docker
-// engine with the classic store exports is inline: part of the image, whose digest then
-// depends on what was in the cache. That is for users to choose.
-func (j *job) tellUncached(engines []*engine.Engine) {
-	classic := slices.ContainsFunc(engines, func(e *engine.Engine) bool { return e.Images != nil })
-	if j.options.cache == cacheAuto && j.plan.env.InCodeBuild && classic {
-		j.log.Info().Msg("no layer cache is kept: this engine could keep an inline one only (--cache inline), which changes the images' digests; a buildkitd beside slipway keeps one in the registry")
+// tellInline says where the layer cache is not what it would be on other engines.
+func (j *job) tellInline(engines []*engine.Engine) {
+	if slices.ContainsFunc(engines, func(e *engine.Engine) bool { return j.cacheMode(e) == cacheInline && j.options.cache != cacheInline }) {
+		j.log.Info().Msg("layer cache: inline, in the images themselves, for this engine can export no other; a buildkitd beside slipway keeps all stages in the registry")
 	}
 }
 

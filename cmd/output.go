@@ -58,7 +58,7 @@ type plannedCache struct {
 // inlineDockerfile stands for a Dockerfile that the compose file holds.
 const inlineDockerfile = "(inline)"
 
-func (p *plan) planned(o buildOptions) []plannedService {
+func (p *plan) planned(o buildOptions, platform string) []plannedService {
 	out := []plannedService{}
 	for _, s := range p.services {
 		if !s.build {
@@ -72,7 +72,7 @@ func (p *plan) planned(o buildOptions) []plannedService {
 			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 			Tags:  append([]string{p.hash.Name}, s.extra...), Compress: t.Compression,
-			Inputs: t.Inputs(p.root),
+			Inputs: t.Inputs(p.root, platform),
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
@@ -112,7 +112,7 @@ func redactedCaches(caches []build.Cache) []build.Cache {
 
 // printPlan prints the plan on stdout.
 func printPlan(w *world, p *plan, o buildOptions) error {
-	services := p.planned(o)
+	services := p.planned(o, o.platform(w))
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/build"
+	"slipway/engine"
 	"slipway/registry"
 	"slipway/revision"
 )
@@ -30,9 +31,13 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	j := &job{world: w, options: o, plan: p, cloud: cloud, clients: cloud.clients(), started: started}
 	j.logins = registry.NewLogins(j.clients, time.Now)
 	defer j.closing.Wait()
+	defer func() { j.closeEngines(ctx, j.found) }()
 
+	if err := j.findEarly(ctx); err != nil {
+		return err
+	}
 	if err := j.ensureRepositories(ctx); err != nil {
-		return refused(err)
+		return err
 	}
 	j.reached("repositories found")
 	if err := j.checkSite(ctx); err != nil {
@@ -81,6 +86,8 @@ type job struct {
 	clients registry.Clients
 	logins  *registry.Logins
 	started time.Time
+	// found are engines that were looked for before they are needed.
+	found []*engine.Engine
 	// closing are engines being stopped.
 	closing sync.WaitGroup
 	// repos are the services' repositories as AWS described them, in the plan's order.
@@ -187,11 +194,12 @@ func (j *job) reusable(survey *registry.Survey) string {
 	if j.options.rebuild {
 		return ""
 	}
+	platform := j.options.platform(j.world)
 	for _, name := range survey.Complete() {
 		same := true
 		for i, s := range j.plan.services {
 			at, _ := survey.At(j.repos[i].Ref, name)
-			if s.build && at.Annotation(build.InputsAnnotation) != s.target.Inputs(j.plan.root) {
+			if s.build && at.Annotation(build.InputsAnnotation) != s.target.Inputs(j.plan.root, platform) {
 				same = false
 			}
 		}

@@ -19,14 +19,18 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 	}
 	found, missing, err := registry.Find(ctx, j.clients, refs)
 	if err != nil {
-		return err
+		return refused(err)
 	}
 	if err := j.checkMovable(found); err != nil {
-		return err
+		return refused(err)
 	}
 	if len(missing) > 0 {
 		if !j.options.create {
 			return &awsError{err: &registry.MissingError{Refs: missing}, remedy: "--create-repositories creates what is missing"}
+		}
+		// Something will be built for certain: without an engine, nothing is created.
+		if j.found, err = j.engines(ctx); err != nil {
+			return err
 		}
 		created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.project})
 		for ref, repo := range created {
@@ -34,7 +38,7 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 			j.log.Info().Msgf("created repository %s", repo.URI)
 		}
 		if err != nil {
-			return err
+			return refused(err)
 		}
 	}
 	for _, s := range j.plan.services {

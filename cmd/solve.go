@@ -26,6 +26,7 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string
 	if err != nil {
 		return nil, err
 	}
+	j.found = nil // closed here, as soon as the images are pushed
 	defer j.closeEngines(ctx, engines)
 	login, err := j.login()
 	if err != nil {
@@ -102,7 +103,7 @@ func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine, place bu
 			continue
 		}
 		repo := j.repos[i].URI
-		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root)}
+		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root, platformOf(engines[0]))}
 		if engines[0].Images != nil {
 			p.Built = survey.ByConfig(j.repos[i].Ref, build.InputsAnnotation, p.Inputs)
 		}

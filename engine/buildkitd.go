@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -35,14 +36,21 @@ func running(ctx context.Context) (*Engine, error) {
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", addr, err))
 	}
-	if len(errs) == 0 {
+	switch len(errs) {
+	case 0:
 		return nil, errors.New("no buildkitd is running")
+	case 1:
+		return nil, errs[0]
+	default:
+		return nil, fmt.Errorf("%w; %w", errs[0], errs[1])
 	}
-	return nil, errors.Join(errs...)
 }
 
 // dial connects and waits until the engine lists a worker.
 func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, error) {
+	if err := allowed(ctx, addr); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	opts, err := tlsOptions(addr, tls)
@@ -61,6 +69,23 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	e.Version = workers[0].BuildkitVersion.Version
 	e.describe(workers)
 	return e, nil
+}
+
+// allowed finds out what waiting does not mend, and what the client only hands on in
+// words: that this user may not write to the socket.
+func allowed(ctx context.Context, addr string) error {
+	path, ok := strings.CutPrefix(addr, "unix://")
+	if !ok {
+		return nil
+	}
+	conn, err := (&net.Dialer{Timeout: probeTime}).DialContext(ctx, "unix", path)
+	if err == nil {
+		return conn.Close()
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 // awaitWorkers asks for the workers until there is one.

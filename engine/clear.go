@@ -3,6 +3,7 @@ package engine
 import (
 	"net/url"
 
+	"github.com/docker/cli/cli/context/docker"
 	"github.com/moby/moby/client"
 )
 
@@ -30,11 +31,34 @@ func (p place) clearText() bool {
 	case "tcp":
 		return p.TLS == "" && !sameHost(p.Address)
 	case "docker-container":
-		// By way of the docker CLI, which goes by these variables.
-		host := p.getenv(client.EnvOverrideHost)
-		there, err := url.Parse(host)
-		return err == nil && there.Scheme == "tcp" && !sameHost(host) && p.getenv(client.EnvTLSVerify) == "" && p.getenv("DOCKER_TLS") == ""
+		// By way of the docker command, with the context that the address names.
+		if name := u.Query().Get("context"); name != "" {
+			p.LookupEnv = p.withContext(name)
+		}
+		_, endpoint, err := p.dockerEndpoint()
+		return err == nil && clearHost(endpoint)
 	default:
 		return false // a socket of this host, or what another program carries and guards
 	}
+}
+
+// withContext is the environment in which the docker command has been told a context.
+func (p place) withContext(name string) func(string) (string, bool) {
+	return func(variable string) (string, bool) {
+		switch variable {
+		case client.EnvOverrideHost:
+			return "", false
+		case "DOCKER_CONTEXT":
+			return name, true
+		default:
+			v := p.getenv(variable)
+			return v, v != ""
+		}
+	}
+}
+
+// clearHost tells whether others can read what is sent to a Docker engine.
+func clearHost(e docker.Endpoint) bool {
+	u, err := url.Parse(e.Host)
+	return err == nil && u.Scheme == "tcp" && !sameHost(e.Host) && e.TLSData == nil && !e.SkipTLSVerify
 }

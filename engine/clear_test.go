@@ -1,6 +1,10 @@
-package engine
+package engine_test
 
-import "testing"
+import (
+	"testing"
+
+	"slipway/engine"
+)
 
 func TestClearText(t *testing.T) {
 	t.Parallel()
@@ -25,9 +29,12 @@ func TestClearText(t *testing.T) {
 		{address: "docker-container://builder", env: map[string]string{"DOCKER_HOST": "tcp://10.1.2.3:2375"}, want: "docker-container://builder"},
 		{address: "docker-container://builder", env: map[string]string{"DOCKER_HOST": "tcp://10.1.2.3:2376", "DOCKER_TLS_VERIFY": "1"}},
 		{address: "docker-container://builder", env: map[string]string{"DOCKER_HOST": "tcp://127.0.0.1:2375"}},
+		{address: "docker-container://builder?context=remote", env: map[string]string{"DOCKER_CONFIG": dockerConfig(t, "", "remote", "tcp://10.1.2.3:2375")}, want: "docker-container://builder?context=remote"},
+		{address: "docker-container://builder?context=remote", env: map[string]string{"DOCKER_CONFIG": dockerConfig(t, "", "remote", "unix:///run/docker.sock"), "DOCKER_HOST": "tcp://10.1.2.3:2375"}},
+		{address: "docker-container://builder", env: map[string]string{"DOCKER_CONFIG": dockerConfig(t, "", "remote", "tcp://10.1.2.3:2375"), "DOCKER_CONTEXT": "remote"}, want: "docker-container://builder"},
 		{address: "linux/amd64=own,linux/arm64=tcp://arm.example:1", want: "tcp://arm.example:1"},
 	} {
-		o := Options{Address: c.address, TLS: c.tls, LookupEnv: func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }}
+		o := engine.Options{Address: c.address, TLS: c.tls, LookupEnv: func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }}
 		if got := o.ClearText(); got != c.want {
 			t.Errorf("%s %v: %q, want %q", c.address, c.env, got, c.want)
 		}

@@ -2,9 +2,12 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -31,9 +34,9 @@ func (d *dockerEngine) session(ctx context.Context, proto string, meta map[strin
 	return d.client.DialHijack(ctx, "/session", proto, meta)
 }
 
-// dockerStartTime is how long a Docker engine may take to start. In CodeBuild's images the
+// DockerStartTime is how long a Docker engine may take to start. In CodeBuild's images the
 // entry point gives it a minute, too.
-const dockerStartTime = time.Minute
+const DockerStartTime = time.Minute
 
 // docker is the Docker engine that the docker CLI would use. One that does not answer is
 // waited for, for as long as wait says; 0 means that it is asked once.
@@ -53,19 +56,44 @@ func (p place) docker(ctx context.Context, wait time.Duration) (*Engine, error) 
 	switch {
 	case wait == 0:
 	case p.DockerStarts:
-		wait = dockerStartTime
-	case noSocket(c.DaemonHost()):
+		wait = DockerStartTime
+	case noSocket(endpoint.Host):
 		wait = 0
 	}
-	e, err := p.dockerAt(ctx, c, wait)
+	e, err := p.dockerAt(ctx, c, endpoint.Host, wait)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("no Docker engine answers at %s (%s): %w", c.DaemonHost(), from, err), c.Close())
+		_ = c.Close() // it was only asked
+		return nil, &noDockerError{endpoint.Host, from, err}
 	}
+	e.ClearText = clearHost(endpoint)
 	return e, nil
 }
 
-func (p place) dockerAt(ctx context.Context, c *client.Client, wait time.Duration) (*Engine, error) {
-	if err := p.awaitDocker(ctx, c, wait); err != nil {
+// noDockerError is a Docker engine that does not answer.
+type noDockerError struct {
+	host, from string
+	err        error
+}
+
+func (e *noDockerError) Error() string {
+	return fmt.Sprintf("no Docker engine answers at %s (%s): %v", shown(e.host), e.from, e.err)
+}
+
+func (e *noDockerError) Unwrap() error { return e.err }
+
+// Hint is about the one mistake that the error itself does not explain; empty otherwise.
+func (e *noDockerError) Hint() string {
+	if errors.Is(e.err, fs.ErrPermission) {
+		return "this user may not write to Docker's socket: join the group docker, or run the job as one who may"
+	}
+	return ""
+}
+
+func (p place) dockerAt(ctx context.Context, c *client.Client, host string, wait time.Duration) (*Engine, error) {
+	if err := allowed(ctx, host); err != nil {
+		return nil, err
+	}
+	if err := p.awaitDocker(ctx, c, host, wait); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, explicitTime)
@@ -81,7 +109,7 @@ func (p place) dockerAt(ctx context.Context, c *client.Client, wait time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{Client: b, Kind: Docker, Address: c.DaemonHost(), SameHost: sameHost(c.DaemonHost()), docker: d}
+	e := &Engine{Client: b, Kind: Docker, Address: shown(host), SameHost: sameHost(host), docker: d}
 	workers, err := awaitWorkers(ctx, b)
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -96,23 +124,30 @@ func (p place) dockerAt(ctx context.Context, c *client.Client, wait time.Duratio
 }
 
 // awaitDocker asks until the engine answers or the time is over.
-func (p place) awaitDocker(ctx context.Context, c *client.Client, wait time.Duration) error {
+func (p place) awaitDocker(ctx context.Context, c *client.Client, host string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, max(wait, probeTime))
 	defer cancel()
 	told := time.After(probeTime)
 	for {
 		err := ping(ctx, c)
-		if err == nil || wait == 0 {
+		if err == nil || wait == 0 || hopeless(err) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waited %s: %w", wait, err)
 		case <-told:
-			p.waiting("the Docker engine at " + c.DaemonHost())
+			p.waiting("the Docker engine at " + shown(host))
 		case <-time.After(retryPause):
 		}
 	}
+}
+
+// hopeless tells an answer that waiting does not change: TLS on one side only, or
+// certificates that do not fit.
+func hopeless(err error) bool {
+	var verify *tls.CertificateVerificationError
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verify)
 }
 
 // ping asks once. An engine that is starting takes the connection and says nothing.
@@ -120,8 +155,8 @@ func ping(ctx context.Context, c *client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	_, err := c.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
-	if ctx.Err() != nil {
-		return errors.Join(err, ctx.Err())
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
 	return err
 }
@@ -160,7 +195,7 @@ func (p place) dockerHost(host, configDir string) (docker.Endpoint, error) {
 	e := docker.Endpoint{EndpointMeta: docker.EndpointMeta{Host: host}}
 	verify := p.getenv(client.EnvTLSVerify) != ""
 	dir := p.getenv(client.EnvOverrideCertPath)
-	if !verify && p.getenv("DOCKER_TLS") == "" && dir == "" {
+	if !verify && p.getenv("DOCKER_TLS") == "" {
 		return e, nil
 	}
 	if dir == "" {

@@ -43,6 +43,9 @@ type Engine struct {
 	Fresh bool
 	// SameHost tells that the engine runs on this host, by its address.
 	SameHost bool
+	// ClearText tells that others can read what is sent to it: it is on another host, and
+	// reached by tcp without TLS.
+	ClearText bool
 	// Images is the store that images go to on an engine that cannot push: a Docker
 	// engine with the classic store. It is nil where the engine pushes by itself.
 	Images *Images

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -33,8 +34,14 @@ func Find(ctx context.Context, o Options) ([]*Engine, error) {
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, errors.Join(err, closeAll(context.WithoutCancel(ctx), out))
+	err = g.Wait()
+	if errors.Is(ctx.Err(), context.Canceled) { // whatever was said of the engines, nobody waited for them
+		err = fmt.Errorf("interrupted while looking for an engine: %w", ctx.Err())
+	}
+	if err != nil {
+		// What could not be closed is no news beside why.
+		_ = closeAll(context.WithoutCancel(ctx), out)
+		return nil, err
 	}
 	return out, nil
 }
@@ -58,7 +65,8 @@ func (p place) find(ctx context.Context) (*Engine, error) {
 		return nil, err
 	}
 	if lacks := e.lacks(p.Needs); len(lacks) > 0 {
-		return nil, errors.Join(&CannotError{e, lacks}, e.Close(context.WithoutCancel(ctx)))
+		_ = e.Close(context.WithoutCancel(ctx)) // it was asked, and that is all
+		return nil, &CannotError{e, lacks}
 	}
 	return e, nil
 }
@@ -81,51 +89,60 @@ func (p place) named(ctx context.Context) (e *Engine, err error) {
 	default:
 		e, err = running(ctx)
 	}
-	if err != nil {
-		return nil, notFound(err)
+	var address *AddressError
+	switch {
+	case errors.As(err, &address):
+		return nil, err
+	case err != nil:
+		return nil, &NotFoundError{Tried: []string{err.Error()}, remedy: hintOf(err)}
 	}
 	e.Why = why
 	return e, nil
 }
 
-func notFound(err error) error {
-	var address *AddressError
-	if errors.As(err, &address) {
-		return err
-	}
-	e := &NotFoundError{Tried: []string{err.Error()}}
+// hintOf is the remedy that an error brings along, empty if it brings none.
+func hintOf(err error) string {
 	var hint interface{ Hint() string }
 	if errors.As(err, &hint) {
-		e.remedy = hint.Hint()
+		return hint.Hint()
 	}
-	return e
+	return ""
 }
 
 // search goes through what may be there. A Docker engine is asked once, for the place
 // that it takes goes by its store.
 func (p place) search(ctx context.Context) (*Engine, error) {
 	s := &search{place: p}
-	if e, err := running(ctx); s.takes(ctx, e, err, "it is running") {
+	e, err := running(ctx)
+	if s.takes(ctx, e, err, "it is running") {
 		return e, nil
 	}
 	docker, dockerErr := p.docker(ctx, 0)
-	classic := dockerErr == nil && docker.Images != nil
-	if !classic && s.takes(ctx, docker, dockerErr, "it is running, and no buildkitd is") {
-		return docker, nil
+	if docker != nil && docker.Images == nil {
+		if s.takes(ctx, docker, nil, "it is running, and no buildkitd is") {
+			return docker, nil
+		}
+		docker = nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	own, err := startOwn(ctx, p.Options)
 	if s.takes(ctx, own, wrapped("our own", err), "no other engine is running") {
-		if classic {
+		if docker != nil {
 			own.Why = "the Docker engine that is running has the classic store, which cannot push"
-			return own, docker.Close(ctx)
+			_ = docker.Close(ctx) // it is not needed
 		}
 		return own, nil
 	}
 	// One that takes the connection and does not answer is starting.
 	if dockerErr != nil && (p.DockerStarts || errors.Is(dockerErr, context.DeadlineExceeded)) {
-		docker, dockerErr = p.docker(ctx, dockerStartTime)
+		docker, dockerErr = p.docker(ctx, DockerStartTime)
 	}
-	if (classic || dockerErr == nil && docker != nil) && s.takes(ctx, docker, nil, "no other engine is running or could be started") {
+	if docker == nil && dockerErr == nil {
+		return nil, s.failed() // it was passed over
+	}
+	if s.takes(ctx, docker, dockerErr, "no other engine is running or could be started") {
 		return docker, nil
 	}
 	return nil, s.failed()
@@ -135,33 +152,30 @@ func (p place) search(ctx context.Context) (*Engine, error) {
 type search struct {
 	place
 	tried  []string
-	cannot *CannotError
+	remedy string
 }
 
 // takes tells whether the engine is there and can do what is needed; one that cannot is
 // left.
 func (s *search) takes(ctx context.Context, e *Engine, err error, why string) bool {
+	if err == nil {
+		if lacks := e.lacks(s.Needs); len(lacks) > 0 {
+			err = &CannotError{e, lacks}
+			_ = e.Close(ctx) // what it was asked is all that was done with it
+		}
+	}
 	if err != nil {
 		s.tried = append(s.tried, err.Error())
-		return false
-	}
-	if lacks := e.lacks(s.Needs); len(lacks) > 0 {
-		s.cannot = &CannotError{e, lacks}
-		s.tried = append(s.tried, s.cannot.Error())
-		_ = e.Close(ctx) // what it was asked is all that was done with it
+		if s.remedy == "" {
+			s.remedy = hintOf(err)
+		}
 		return false
 	}
 	e.Why = why
 	return true
 }
 
-func (s *search) failed() error {
-	e := &NotFoundError{Tried: s.tried}
-	if s.cannot != nil {
-		e.remedy = s.cannot.Hint()
-	}
-	return e
-}
+func (s *search) failed() error { return &NotFoundError{Tried: s.tried, remedy: s.remedy} }
 
 func wrapped(what string, err error) error {
 	if err == nil {
@@ -193,7 +207,7 @@ func (p place) address(ctx context.Context) (*Engine, error) {
 	if err != nil {
 		return nil, &silentError{p.Options, err}
 	}
-	e.Kind = Buildkitd
+	e.Kind, e.ClearText = Buildkitd, p.clearText()
 	return e, nil
 }
 
@@ -212,6 +226,8 @@ func (e *silentError) Unwrap() error { return e.err }
 // Hint looks for the two mistakes that are made most.
 func (e *silentError) Hint() string {
 	switch {
+	case errors.Is(e.err, fs.ErrPermission):
+		return "see that this user may write to the socket: buildkitd's --group gives it to a group"
 	case strings.HasSuffix(e.options.Address, "docker.sock"):
 		return "that is a Docker engine's socket: take --engine docker, with DOCKER_HOST set to it"
 	case strings.HasPrefix(e.options.Address, "tcp://") && e.options.TLS == "":

@@ -12,8 +12,8 @@ type Needs struct {
 	NamedContexts bool
 	// Insecure tells that a step wants security.insecure.
 	Insecure bool
-	// RegistryCache tells that layer caches are to be exported to a registry.
-	RegistryCache bool
+	// CacheExport tells that layer caches are to be exported, other than inline.
+	CacheExport bool
 	// S3Cache tells that layer caches are kept on S3.
 	S3Cache bool
 }
@@ -36,7 +36,7 @@ func (e *Engine) lacks(n Needs) []string {
 	classic := e.Images != nil
 	add(classic && n.Platforms, "build for several platforms at once")
 	add(classic && n.Attestations, "make attestations")
-	add(classic && n.RegistryCache, "export a layer cache to a registry")
+	add(classic && n.CacheExport, "export a layer cache")
 	add(n.S3Cache, "keep a layer cache on S3")
 	add(n.Insecure, "allow security.insecure")
 	add(n.NamedContexts && e.docker.olderThan(namedContextsAPI), "read additional contexts")
@@ -66,7 +66,7 @@ func (e *CannotError) Hint() string {
 
 // can tells whether an engine could do all of what another one lacks.
 func (e *Engine) can(lacked []string) bool {
-	all := e.lacks(Needs{true, true, true, true, true, true})
+	all := e.lacks(Needs{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true})
 	for _, one := range all {
 		for _, l := range lacked {
 			if one == l {

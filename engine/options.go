@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -90,6 +91,12 @@ func (o Options) Platforms() []string {
 	return out
 }
 
+// MayBeOwn tells whether an engine of our own may be started.
+func (o Options) MayBeOwn() bool {
+	places, err := o.split()
+	return err == nil && slices.ContainsFunc(places, func(p place) bool { return p.Address == "" || p.Address == string(Own) })
+}
+
 // place is one address, with the platform it is for.
 type place struct {
 	Options
@@ -154,6 +161,9 @@ func (o Options) checkAddress() error {
 			if u.Host == "" && u.Path == "" {
 				return badAddress(o.AddressFrom, addressRemedy, "%q names no place", shown(o.Address))
 			}
+			if u.Scheme == "tcp" && u.Port() == "" {
+				return badAddress(o.AddressFrom, "write tcp://host:port; 1234 is usual for buildkitd", "%q names no port", shown(o.Address))
+			}
 			return nil
 		}
 	}
@@ -173,6 +183,10 @@ var tlsFiles = []string{"ca.pem", "cert.pem", "key.pem"}
 func (o Options) checkTLS() error {
 	if o.TLS == "" {
 		return nil
+	}
+	places, err := o.split()
+	if err == nil && !slices.ContainsFunc(places, func(p place) bool { return strings.HasPrefix(p.Address, "tcp://") }) {
+		return badAddress("--engine-tls", "leave it out: a Docker engine's certificates are named by DOCKER_CERT_PATH", "no engine at tcp:// is named that it could be for")
 	}
 	for _, f := range tlsFiles {
 		if _, err := os.Stat(filepath.Join(o.TLS, f)); err != nil {

@@ -79,6 +79,27 @@ func findBuildkitd(named string) (string, error) {
 	return path, nil
 }
 
+// runcs are the names under which buildkitd looks for it, in order.
+var runcs = []string{"buildkit-runc", "runc"}
+
+// FindRunc finds the runc that an engine of our own would take: beside its buildkitd, then
+// in PATH.
+func FindRunc(binary string) (string, error) {
+	var dir string
+	if buildkitd, err := findBuildkitd(binary); err == nil {
+		dir = filepath.Dir(buildkitd)
+	}
+	for _, name := range runcs {
+		if path := filepath.Join(dir, name); dir != "" && isExecutable(path) {
+			return path, nil
+		}
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("there is none beside buildkitd or in PATH")
+}
+
 func isExecutable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0

@@ -13,3 +13,6 @@ func DefaultStateDir() string { return "" }
 func startOwn(context.Context, Options) (*Engine, error) {
 	return nil, errors.New("buildkitd runs on Linux only")
 }
+
+// FindRunc finds none: runc runs on Linux only.
+func FindRunc(string) (string, error) { return "", errors.New("runc runs on Linux only") }

@@ -97,7 +97,7 @@ func Policy(days int) Document {
 	var d Document
 	for i, tag := range protectedPatterns() {
 		most := 1
-		if strings.HasPrefix(tag, TagCache) {
+		if tag == platformCaches {
 			most = cacheImages
 		}
 		d.Rules = append(d.Rules, Rule{

@@ -93,7 +93,7 @@ func TestMergeSeesWhatMakesNoDifference(t *testing.T) {
 	t.Parallel()
 	ours := policyText(t, Policy(7))
 	rules := Policy(7).Rules
-	shuffled := policyText(t, Document{Rules: []Rule{rules[3], rules[1], rules[0], rules[2]}})
+	shuffled := policyText(t, Document{Rules: []Rule{rules[4], rules[3], rules[1], rules[0], rules[2]}})
 	for name, existing := range map[string]string{
 		"the same":    ours,
 		"white space": indented(t, ours),
@@ -144,16 +144,16 @@ func TestMergeBesides(t *testing.T) {
 		existing string
 		ours     []int // numbers of our rules, the age rule last
 	}{
-		"untagged first":           {policyOf(rule(1, untagged)), []int{2, 3, 4, 100}},
-		"untagged between":         {policyOf(rule(2, untagged)), []int{1, 3, 4, 100}},
-		"untagged above":           {policyOf(rule(500, untagged)), []int{1, 2, 3, 501}},
-		"tagged later":             {policyOf(rule(4, tagged("v*"))), []int{1, 2, 3, 100}},
-		"tagged at the age's":      {policyOf(rule(100, tagged("v*"))), []int{1, 2, 3, 101}},
-		"prefix later":             {policyOf(rule(10, prefixed("v"))), []int{1, 2, 3, 100}},
-		"wildcard and narrow":      {policyOf(rule(10, tagged("*", "v*"))), []int{1, 2, 3, 100}},
-		"both, with ours about":    {policyOf(rule(2, untagged), rule(7, tagged("v*")), policyRules(Policy(3))), []int{1, 3, 4, 100}},
-		"a longer name of a tag":   {policyOf(rule(10, tagged("latest-*"))), []int{1, 2, 3, 100}},
-		"an odd one stays as text": {policyOf(odd), []int{1, 2, 3, 100}},
+		"untagged first":           {policyOf(rule(1, untagged)), []int{2, 3, 4, 5, 100}},
+		"untagged between":         {policyOf(rule(2, untagged)), []int{1, 3, 4, 5, 100}},
+		"untagged above":           {policyOf(rule(500, untagged)), []int{1, 2, 3, 4, 501}},
+		"tagged later":             {policyOf(rule(5, tagged("v*"))), []int{1, 2, 3, 4, 100}},
+		"tagged at the age's":      {policyOf(rule(100, tagged("v*"))), []int{1, 2, 3, 4, 101}},
+		"prefix later":             {policyOf(rule(10, prefixed("v"))), []int{1, 2, 3, 4, 100}},
+		"wildcard and narrow":      {policyOf(rule(10, tagged("*", "v*"))), []int{1, 2, 3, 4, 100}},
+		"both, with ours about":    {policyOf(rule(2, untagged), rule(7, tagged("v*")), policyRules(Policy(3))), []int{1, 3, 4, 5, 100}},
+		"a longer name of a tag":   {policyOf(rule(10, tagged("latest-*"))), []int{1, 2, 3, 4, 100}},
+		"an odd one stays as text": {policyOf(odd), []int{1, 2, 3, 4, 100}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Merge(tc.existing, Policy(7), false)
@@ -269,7 +269,7 @@ func TestMergeRefuses(t *testing.T) {
 		"unknown status":  {policyOf(rule(1, `"tagStatus":"some"`)), Policy(7), `unknown tagStatus "some"`},
 		"tagged, no tags": {policyOf(rule(1, `"tagStatus":"tagged"`)), Policy(7), "without tagPatternList"},
 		"any with tags":   {policyOf(rule(1, strings.Replace(tagged("a"), "tagged", "any", 1))), Policy(7), "any with tagPatternList"},
-		"too long":        {long, Policy(7), "30721 characters, 5 rules"},
+		"too long":        {long, Policy(7), "30721 characters, 6 rules"},
 		"too many":        {policyOf(many...), Policy(7), "51 rules"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -364,7 +364,7 @@ func FuzzMerge(f *testing.F) {
 		if err != nil || len(replaced.Kept) != 0 {
 			t.Fatalf("replacing %q: %+v, %v", existing, replaced, err)
 		}
-		if rules, err := parsePolicy(replaced.Text); err != nil || len(rules) != 4 {
+		if rules, err := parsePolicy(replaced.Text); err != nil || len(rules) != 5 {
 			t.Fatalf("replacing %q made %s: %v", existing, replaced.Text, err)
 		}
 		got, err := Merge(existing, Policy(7), false)

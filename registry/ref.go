@@ -212,9 +212,13 @@ func CacheTag(platform string) string {
 	return TagCache + "-" + strings.Map(legal, platform)
 }
 
-// protectedPatterns are Protected as the patterns of rules and filters, in which
-// one stands for the caches of all platforms.
-func protectedPatterns() []string { return []string{TagLatest, TagDeployed, TagCache + "*"} }
+// platformCaches stands, in rules and filters, for the caches of all platforms, and
+// for no tag that other tools give.
+const platformCaches = TagCache + "-linux-*"
+
+// protectedPatterns are Protected as the patterns of rules and filters, and the
+// caches of all platforms.
+func protectedPatterns() []string { return append(Protected(), platformCaches) }
 
 var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
