@@ -46,18 +46,7 @@ func (o buildOptions) needs(p *plan, several bool) engine.Needs {
 	return n
 }
 
-// findEarly finds the engine before anything is touched, if the plan asks of it what not
-// every engine can. Otherwise it is found when something is to be built: the same hash
-// again needs none.
-func (j *job) findEarly(ctx context.Context) (err error) {
-	if j.options.engineSearch(j.world, j.plan).Needs == (engine.Needs{}) {
-		return nil
-	}
-	j.found, err = j.engines(ctx)
-	return err
-}
-
-// engines finds the engine, or one for each platform, and says which it took and why.
+// engines finds the engine, or one for each platform, once, and says which it took and why.
 func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	if j.found != nil {
 		return j.found, nil

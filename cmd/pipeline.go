@@ -16,8 +16,8 @@ import (
 
 // runPipeline is the flow of `slipway build` behind the plan, once:
 //
-//	repositories ensured → revision looked for → images built and pushed by digest, and
-//	retention seen to → tags moved → definitions written and uploaded → result
+//	repositories ensured → revision looked for → engine found → images built and pushed by
+//	digest, and retention seen to → tags moved → definitions written and uploaded → result
 //
 // Nothing that another tool or a rollback can see changes before the tags move.
 func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
@@ -33,9 +33,6 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	defer j.closing.Wait()
 	defer func() { j.closeEngines(ctx, j.found) }()
 
-	if err := j.findEarly(ctx); err != nil {
-		return err
-	}
 	if err := j.ensureRepositories(ctx); err != nil {
 		return err
 	}
@@ -51,6 +48,13 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return err
 	}
 	j.reached("tags looked at")
+	if j.reusable(survey) == "" {
+		// Before anything is written: it may not be there, or not be able to.
+		if j.found, err = j.engines(ctx); err != nil {
+			return err
+		}
+		j.reached("engine found")
+	}
 	images, err := j.retainAndBuild(ctx, survey)
 	if err != nil {
 		return err
@@ -86,7 +90,7 @@ type job struct {
 	clients registry.Clients
 	logins  *registry.Logins
 	started time.Time
-	// found are engines that were looked for before they are needed.
+	// found are the engines, until they are closed.
 	found []*engine.Engine
 	// closing are engines being stopped.
 	closing sync.WaitGroup

@@ -38,7 +38,6 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string
 	}
 	retry := build.DefaultBackoff
 	retry.Attempts = j.options.pushAttempts
-	j.reached("engine found")
 	display := newDisplay(j.world, j.options.progress, j.plan.targets())
 	results, err := build.Run(ctx, builders(engines), j.plan.targets(), build.RunOptions{
 		Jobs:       j.options.jobs,
