@@ -42,6 +42,7 @@ func gaps() []gap {
 		{"the sandbox's service deployments and revisions checked by the AWS CLI", newAWSCLI(cli), false},
 		{"the sandbox held against moto, which imitates the same services", moto(), false},
 		{"builds from a remote git context", gitServer(), false},
+		{"the order in which engines are searched for", otherBuildkitd(), false},
 		{"what a buildspec installs, fetched with curl", curl(), false},
 	}
 }
@@ -79,6 +80,15 @@ func newAWSCLI(names []string) error {
 func moto() error {
 	if _, err := exec.LookPath("moto_server"); err != nil {
 		return fmt.Errorf("%w (pip install \"moto[server]\")", err)
+	}
+	return nil
+}
+
+// otherBuildkitd looks for a daemon that every search would take.
+func otherBuildkitd() error {
+	const socket = "/run/buildkit/buildkitd.sock"
+	if _, err := os.Stat(socket); err == nil {
+		return errors.New("a buildkitd runs on this machine, at " + socket)
 	}
 	return nil
 }
