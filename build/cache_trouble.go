@@ -11,28 +11,18 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
 )
 
-// CacheError is what was wrong with a layer cache of Slipway's own.
-type CacheError struct {
+// CacheTrouble is what was wrong with a layer cache of Slipway's own. It is no error: the
+// build went on without.
+type CacheTrouble struct {
 	// Writing tells that it could not be written; otherwise it could not be read.
 	Writing bool
 	Err     error
 }
 
-// Error says what could not be done and why.
-func (e CacheError) Error() string {
-	if e.Writing {
-		return "writing: " + e.Err.Error()
-	}
-	return "reading: " + e.Err.Error()
-}
-
-// Unwrap returns the engine's error.
-func (e CacheError) Unwrap() error { return e.Err }
-
 // cacheBook holds what was wrong with Slipway's own caches.
 type cacheBook struct {
 	mu   sync.Mutex
-	errs map[string][]CacheError // by service
+	errs map[string][]CacheTrouble // by service
 	// spoiled are the parts whose builds only went without reading the cache.
 	spoiled map[string]bool
 	// told are those that could not read it, so that a push that is tried again, and the
@@ -44,9 +34,9 @@ func (b *cacheBook) note(p part, writing bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.errs == nil {
-		b.errs = map[string][]CacheError{}
+		b.errs = map[string][]CacheTrouble{}
 	}
-	b.errs[p.target.Service] = append(b.errs[p.target.Service], CacheError{writing, err})
+	b.errs[p.target.Service] = append(b.errs[p.target.Service], CacheTrouble{writing, err})
 }
 
 func (p part) key() string { return p.target.Service + " " + p.Platform }

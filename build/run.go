@@ -50,7 +50,7 @@ type Result struct {
 	// Err is *FailedError for a build that failed, ErrStopped for one that was not carried through.
 	Err error
 	// Cache is what was wrong with the caches of Push. It failed nothing.
-	Cache []CacheError
+	Cache []CacheTrouble
 }
 
 // ErrStopped marks a target that was not built because something else failed.

@@ -125,6 +125,9 @@ func (p place) search(ctx context.Context) (*Engine, error) {
 		docker = nil
 	}
 	if ctx.Err() != nil {
+		if docker != nil {
+			_ = docker.Close(ctx) // nobody waits for it
+		}
 		return nil, ctx.Err()
 	}
 	own, err := startOwn(ctx, p.Options)
