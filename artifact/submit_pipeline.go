@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/awsclient"
 )
 
 type pipelineAPI interface {
@@ -205,16 +207,21 @@ func (w *pipelineWatch) round(ctx context.Context) (done bool, err error) {
 // actions are those of the execution, by the time of their last change.
 func (w *pipelineWatch) actions(ctx context.Context) ([]types.ActionExecutionDetail, error) {
 	var all []types.ActionExecutionDetail
-	pages := codepipeline.NewListActionExecutionsPaginator(w.API, &codepipeline.ListActionExecutionsInput{
+	in := &codepipeline.ListActionExecutionsInput{
 		PipelineName: aws.String(w.Name),
 		Filter:       &types.ActionExecutionFilter{PipelineExecutionId: aws.String(w.run.ExecutionID)},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	}
+	err := awsclient.EachPage("CodePipeline ListActionExecutions", func(token *string) (*string, error) {
+		in.NextToken = token
+		page, err := w.API.ListActionExecutions(ctx, in)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, page.ActionExecutionDetails...)
+		return page.NextToken, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b types.ActionExecutionDetail) int {
 		return aws.ToTime(a.LastUpdateTime).Compare(aws.ToTime(b.LastUpdateTime))

@@ -3,7 +3,9 @@ package build
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/containerd/platforms"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -20,7 +22,9 @@ func (r *run) join(ctx context.Context, t Target, digests []string) (string, err
 		if err != nil {
 			return "", err
 		}
-		options, err := r.remote(ctx, first.RegistryStr())
+		within, cancel := context.WithTimeoutCause(ctx, time.Duration(len(digests)+1)*manifestTime, errors.New("the registry did not answer in time"))
+		defer cancel()
+		options, err := r.remote(within, first.RegistryStr())
 		if err != nil {
 			return "", err
 		}

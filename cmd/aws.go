@@ -22,6 +22,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/rs/zerolog"
 
+	"slipway/internal/awsclient"
 	"slipway/registry"
 )
 
@@ -54,8 +55,8 @@ type cloud struct {
 
 // openCloud finds credentials and region by the SDK's default chain, and asks for the
 // credentials at once: without them nothing else is worth a try.
-func openCloud(ctx context.Context, log zerolog.Logger, region string) (*cloud, error) {
-	c, err := configureCloud(ctx, log, region)
+func openCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*cloud, error) {
+	c, err := configureCloud(ctx, log, o)
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +75,13 @@ func (c *cloud) authenticate(ctx context.Context) error {
 }
 
 // configureCloud is openCloud before the credentials are asked for.
-func configureCloud(ctx context.Context, log zerolog.Logger, region string) (*cloud, error) {
+func configureCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*cloud, error) {
 	// The SDK would write its warnings to stderr by itself.
 	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.LoggerFunc(func(c logging.Classification, format string, v ...any) {
 		log.Debug().Msgf("AWS SDK: %s: "+format, append([]any{c}, v...)...)
 	}))}
-	if region != "" {
-		opts = append(opts, config.WithRegion(region))
+	if o.region != "" {
+		opts = append(opts, config.WithRegion(o.region))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	if err != nil {
@@ -96,6 +97,7 @@ func configureCloud(ctx context.Context, log zerolog.Logger, region string) (*cl
 	if cfg.RetryMode == "" {
 		cfg.Retryer = newRetryer
 	}
+	awsclient.Bound(&cfg, o.timeout, func(late *awsclient.TimeoutError) { log.Warn().Msgf("%v; trying again", late) })
 	return &cloud{config: cfg, ecr: map[string]*ecr.Client{}}, nil
 }
 
@@ -163,5 +165,6 @@ func awsRemedy(err error) string {
 // unreachable tells that there was no answer at all.
 func unreachable(err error) bool {
 	var unsent *smithyhttp.RequestSendError
-	return errors.As(err, &unsent) || errors.Is(err, context.DeadlineExceeded)
+	var late *awsclient.TimeoutError
+	return errors.As(err, &unsent) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,6 +14,7 @@ import (
 	"slipway/artifact"
 	"slipway/build"
 	"slipway/engine"
+	"slipway/internal/awsclient"
 )
 
 // buildOptions are the flags of `slipway build`.
@@ -45,10 +47,32 @@ type buildOptions struct {
 }
 
 // awsOptions are the flags of every command that asks AWS.
-type awsOptions struct{ region string }
+type awsOptions struct {
+	region string
+	// timeout is the time limit of one attempt of a call.
+	timeout time.Duration
+}
 
 func (o *awsOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.region, "region", "", "AWS `region` (default: as the AWS SDK finds it)")
+	o.timeout = awsclient.DefaultTimeout
+	f.Var((*positiveDuration)(&o.timeout), "aws-timeout", "`time` limit of each request to AWS; the second one that passes it is an error")
+}
+
+// positiveDuration is a flag's value that must be more than 0.
+type positiveDuration time.Duration
+
+func (d *positiveDuration) String() string { return time.Duration(*d).String() }
+
+func (d *positiveDuration) Type() string { return "duration" }
+
+func (d *positiveDuration) Set(text string) error {
+	value, err := time.ParseDuration(text)
+	if err == nil && value <= 0 {
+		err = errors.New("want a time of more than 0, such as 30s")
+	}
+	*d = positiveDuration(value)
+	return err
 }
 
 // retentionOptions are the flags of the 7-day policies.

@@ -22,7 +22,7 @@ import (
 const doctorAttempts = 3
 
 func (d *doctor) configure(ctx context.Context) (*cloud, error) {
-	c, err := configureCloud(ctx, d.log, d.options.aws.region)
+	c, err := configureCloud(ctx, d.log, d.options.aws)
 	if err == nil {
 		c.config.RetryMaxAttempts = min(c.config.RetryMaxAttempts, doctorAttempts)
 	}

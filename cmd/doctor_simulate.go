@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/buildspec"
+	"slipway/internal/awsclient"
 )
 
 // roleReader finds a role's ARN by its name.
@@ -68,20 +69,21 @@ func simulate(ctx context.Context, client iam.SimulatePrincipalPolicyAPIClient, 
 			continue
 		}
 		g.Go(func() error {
-			pages := iam.NewSimulatePrincipalPolicyPaginator(client, simulationOf(who, s))
-			for pages.HasMorePages() {
-				page, err := pages.NextPage(ctx)
+			in := simulationOf(who, s)
+			return awsclient.EachPage("IAM SimulatePrincipalPolicy", func(marker *string) (*string, error) {
+				in.Marker = marker
+				page, err := client.SimulatePrincipalPolicy(ctx, in)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				mu.Lock()
+				defer mu.Unlock()
 				for _, e := range page.EvaluationResults {
 					action := aws.ToString(e.EvalActionName)
 					out[action] = append(out[action], denials(e)...)
 				}
-				mu.Unlock()
-			}
-			return nil
+				return page.Marker, nil
+			})
 		})
 	}
 	return out, g.Wait()

@@ -93,7 +93,7 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	cloud, err := openCloud(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func runRevisions(ctx context.Context, w *world, o siteOptions) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	cloud, err := openCloud(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func runScale(ctx context.Context, w *world, o scaleOptions) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	cloud, err := openCloud(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}

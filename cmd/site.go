@@ -136,7 +136,7 @@ func openSite(ctx context.Context, w *world, o siteOptions, read func(*site) err
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := openCloud(ctx, w.log, o.aws.region)
+	c, err := openCloud(ctx, w.log, o.aws)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -101,7 +101,7 @@ func runSubmit(ctx context.Context, w *world, o submitOptions) error {
 	if err != nil {
 		return badInput(err)
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws.region)
+	cloud, err := openCloud(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
 )
 
 const (
@@ -138,12 +140,10 @@ func describeNames(ctx context.Context, client describer, refs []Ref) (map[Ref]R
 // list pages through a whole registry until every ref was seen.
 func list(ctx context.Context, client describer, refs []Ref) (map[Ref]Repository, error) {
 	found := map[Ref]Repository{}
-	pages := ecr.NewDescribeRepositoriesPaginator(client, &ecr.DescribeRepositoriesInput{
-		RegistryId: registryID(refs[0]),
-		MaxResults: aws.Int32(maxPage),
-	})
-	for pages.HasMorePages() && len(found) < len(refs) {
-		page, err := pages.NextPage(ctx)
+	in := &ecr.DescribeRepositoriesInput{RegistryId: registryID(refs[0]), MaxResults: aws.Int32(maxPage)}
+	err := awsclient.EachPage("ECR DescribeRepositories", func(token *string) (*string, error) {
+		in.NextToken = token
+		page, err := client.DescribeRepositories(ctx, in)
 		if err != nil {
 			return nil, describeError(refs[0], err)
 		}
@@ -152,8 +152,12 @@ func list(ctx context.Context, client describer, refs []Ref) (map[Ref]Repository
 			return nil, err
 		}
 		maps.Copy(found, some)
-	}
-	return found, nil
+		if len(found) == len(refs) {
+			return nil, nil
+		}
+		return page.NextToken, nil
+	})
+	return found, err
 }
 
 func describeEach(ctx context.Context, client describer, refs []Ref) (map[Ref]Repository, error) {

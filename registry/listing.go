@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
 )
 
 // Listed is an image as a listing of its repository shows it.
@@ -96,21 +98,26 @@ func distinctRepositories(repos []Repository) []Repository {
 }
 
 func listImages(ctx context.Context, client lister, repo Repository) (images []types.ImageDetail, at time.Time, err error) {
-	pages := ecr.NewDescribeImagesPaginator(client, &ecr.DescribeImagesInput{
+	in := &ecr.DescribeImagesInput{
 		RegistryId:     registryID(repo.Ref),
 		RepositoryName: aws.String(repo.Name),
 		MaxResults:     aws.Int32(maxPage),
 		Filter:         &types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	}
+	err = awsclient.EachPage("ECR DescribeImages", func(token *string) (*string, error) {
+		in.NextToken = token
+		page, err := client.DescribeImages(ctx, in)
 		if err != nil {
-			return nil, at, fmt.Errorf("listing the images of %s: %w", repo.Name, err)
+			return nil, err
 		}
 		images = append(images, page.ImageDetails...)
 		if t, ok := middleware.GetServerTime(page.ResultMetadata); ok {
 			at = t
 		}
+		return page.NextToken, nil
+	})
+	if err != nil {
+		return nil, at, fmt.Errorf("listing the images of %s: %w", repo.Name, err)
 	}
 	return images, at, nil
 }

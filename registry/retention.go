@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"slipway/internal/awsclient"
 )
 
 type policyReader interface {
@@ -175,11 +177,12 @@ func previewInput(repo Repository) *ecr.GetLifecyclePolicyPreviewInput {
 
 func readPreview(ctx context.Context, client previewClient, repo Repository) ([]Expiry, error) {
 	var expiries []Expiry
-	pages := ecr.NewGetLifecyclePolicyPreviewPaginator(client, previewInput(repo))
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	in := previewInput(repo)
+	err := awsclient.EachPage("ECR GetLifecyclePolicyPreview", func(token *string) (*string, error) {
+		in.NextToken = token
+		page, err := client.GetLifecyclePolicyPreview(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("reading the preview of %s: %w", repo.Ref, err)
+			return nil, err
 		}
 		for _, r := range page.PreviewResults {
 			if r.Action != nil && r.Action.Type != types.ImageActionTypeExpire {
@@ -192,6 +195,10 @@ func readPreview(ctx context.Context, client previewClient, repo Repository) ([]
 				Rule:     int(aws.ToInt32(r.AppliedRulePriority)),
 			})
 		}
+		return page.NextToken, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the preview of %s: %w", repo.Ref, err)
 	}
 	return expiries, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
 )
 
 // taskSetReader reads a service's task sets and what their tasks run.
@@ -125,19 +127,21 @@ var inProgress = []codedeploytypes.DeploymentStatus{
 // are asked.
 func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*codedeploytypes.DeploymentInfo, error) {
 	var ids []string
-	pages := codedeploy.NewListDeploymentsPaginator(client, &codedeploy.ListDeploymentsInput{
-		ApplicationName: &g.application, DeploymentGroupName: &g.name, IncludeOnlyStatuses: inProgress,
-	})
-	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
-		if err != nil && denied(err) {
-			ids = madeBy(s.Raw)
-			break
-		}
+	in := &codedeploy.ListDeploymentsInput{ApplicationName: &g.application, DeploymentGroupName: &g.name, IncludeOnlyStatuses: inProgress}
+	err := awsclient.EachPage("CodeDeploy ListDeployments", func(token *string) (*string, error) {
+		in.NextToken = token
+		out, err := client.ListDeployments(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("listing the deployments of CodeDeploy group %s: %w", g.name, err)
+			return nil, err
 		}
 		ids = append(ids, out.Deployments...)
+		return out.NextToken, nil
+	})
+	switch {
+	case err != nil && denied(err):
+		ids = madeBy(s.Raw)
+	case err != nil:
+		return nil, fmt.Errorf("listing the deployments of CodeDeploy group %s: %w", g.name, err)
 	}
 	for _, id := range ids {
 		out, err := client.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})

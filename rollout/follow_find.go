@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
 )
 
 // listDeploymentsAPI lists the service deployments of a service.
@@ -159,16 +161,17 @@ func deploymentsSince(ctx context.Context, client listDeploymentsAPI, s Service,
 		CreatedAt: &types.CreatedAt{After: aws.Time(after)},
 	}
 	var list []types.ServiceDeploymentBrief
-	for {
+	err := awsclient.EachPage("ECS ListServiceDeployments", func(token *string) (*string, error) {
+		in.NextToken = token
 		out, err := client.ListServiceDeployments(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("listing the deployments of %s: %w", s.Ref, err)
+			return nil, err
 		}
 		list = append(list, out.ServiceDeployments...)
-		if aws.ToString(out.NextToken) == "" {
-			break
-		}
-		in.NextToken = out.NextToken
+		return out.NextToken, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the deployments of %s: %w", s.Ref, err)
 	}
 	slices.SortStableFunc(list, func(a, b types.ServiceDeploymentBrief) int {
 		return aws.ToTime(a.CreatedAt).Compare(aws.ToTime(b.CreatedAt))

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
 )
 
 // Successful reads a service's latest deployments that ECS calls SUCCESSFUL, at most
@@ -23,16 +25,20 @@ func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int
 		Status: []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusSuccessful},
 	}
 	var briefs []types.ServiceDeploymentBrief
-	for len(briefs) < limit {
+	err := awsclient.EachPage("ECS ListServiceDeployments", func(token *string) (*string, error) {
+		if len(briefs) >= limit {
+			return nil, nil
+		}
+		in.NextToken = token
 		out, err := client.ListServiceDeployments(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("listing the deployments of ECS service %s: %w", ref, err)
+			return nil, err
 		}
 		briefs = append(briefs, out.ServiceDeployments...)
-		if aws.ToString(out.NextToken) == "" {
-			break
-		}
-		in.NextToken = out.NextToken
+		return out.NextToken, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the deployments of ECS service %s: %w", ref, err)
 	}
 	all := pasts(briefs)
 	all = all[:min(len(all), max(limit, 0))]

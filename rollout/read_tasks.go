@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
 )
 
 // How many pages of 100 tasks are read.
@@ -78,17 +80,20 @@ func listTasks(ctx context.Context, client taskReader, s Service, status types.D
 	_, name := s.shortNames()
 	in := &ecs.ListTasksInput{Cluster: s.clusterID(), ServiceName: &name, DesiredStatus: status}
 	var arns []string
-	for page := 1; ; page++ {
+	page := 0
+	err := awsclient.EachPage("ECS ListTasks of "+name, func(token *string) (*string, error) {
+		in.NextToken = token
 		out, err := client.ListTasks(ctx, in)
 		if err != nil {
 			return nil, err
 		}
 		arns = append(arns, out.TaskArns...)
-		if aws.ToString(out.NextToken) == "" || page == pages {
-			return arns, nil
+		if page++; page == pages {
+			return nil, nil
 		}
-		in.NextToken = out.NextToken
-	}
+		return out.NextToken, nil
+	})
+	return arns, err
 }
 
 // countDigests looks only at tasks that run: one that is being started has no digests

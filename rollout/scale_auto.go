@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+
+	"slipway/internal/awsclient"
 )
 
 type targetDescriber interface {
@@ -39,21 +41,23 @@ func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Re
 		ServiceNamespace: types.ServiceNamespaceEcs, ScalableDimension: types.ScalableDimensionECSServiceDesiredCount,
 		ResourceIds: sortedKeys(byID),
 	}
-	for {
+	err := awsclient.EachPage("Application Auto Scaling DescribeScalableTargets", func(token *string) (*string, error) {
+		in.NextToken = token
 		out, err := client.DescribeScalableTargets(ctx, in)
 		if err != nil {
-			return nil, fmt.Errorf("reading what autoscaling does to the ECS services: %w", err)
+			return nil, err
 		}
 		for _, target := range out.ScalableTargets {
 			for _, ref := range byID[aws.ToString(target.ResourceId)] {
 				ranges[ref] = rangeOf(target)
 			}
 		}
-		if aws.ToString(out.NextToken) == "" {
-			return ranges, nil
-		}
-		in.NextToken = out.NextToken
+		return out.NextToken, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading what autoscaling does to the ECS services: %w", err)
 	}
+	return ranges, nil
 }
 
 func rangeOf(t types.ScalableTarget) Range {
