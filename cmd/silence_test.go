@@ -1,0 +1,133 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"slipway/internal/sandbox"
+)
+
+// drip answers with one byte after the other and comes to no end.
+func drip(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
+	for range 200 {
+		fmt.Fprint(w, " ")
+		w.(http.Flusher).Flush()
+		time.Sleep(10 * time.Millisecond)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// endless gives every page of a list a token for another one.
+func endless(token func(page int) string) treatment {
+	var page atomic.Int64
+	return func(w http.ResponseWriter, q request, forward func(http.ResponseWriter)) {
+		answer := httptest.NewRecorder()
+		forward(answer)
+		var body map[string]any
+		if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
+			panic(err)
+		}
+		body["nextToken"] = token(int(page.Add(1)))
+		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+		_ = json.NewEncoder(w).Encode(body) // a sender that hangs up gets no answer
+	}
+}
+
+// impatient has requests to AWS end before a test does.
+const impatient = "SLIPWAY_AWS_TIMEOUT=500ms"
+
+// silence is a way not to answer, made for one test.
+type silence struct {
+	name  string
+	treat func(*testing.T) treatment
+}
+
+var silences = []silence{
+	{"no answer", func(t *testing.T) treatment { return newGate(t, false).treat }},
+	{"one byte after the other", func(*testing.T) treatment { return drip }},
+}
+
+// TestSilentAWS has commands end when an operation gets no whole answer, with the
+// service and the operation in the message, and leave all tags where they were.
+func TestSilentAWS(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ command, action, says string }{
+		{"status", "DescribeServices", "ECS DescribeServices"},
+		{"status", "ListTasks", "ECS ListTasks"},
+		{"revisions", "DescribeImages", "ECR DescribeImages"},
+		{"rollback one --yes", "BatchGetImage", "ECR BatchGetImage"},
+		{"rollback one --yes", "PutImage", "ECR PutImage"},
+		{"rollback --previous --yes", "ListServiceDeployments", "ECS ListServiceDeployments"},
+		{"rollout one", "DescribeTaskDefinition", "ECS DescribeTaskDefinition"},
+		{"stop", "DescribeServices", "ECS DescribeServices"},
+		{"retention --preview", "GetLifecyclePolicy", "ECR GetLifecyclePolicy"},
+	} {
+		for _, quiet := range silences {
+			t.Run(c.command+", "+c.action+", "+quiet.name, func(t *testing.T) {
+				t.Parallel()
+				h := openHarbour(t, false)
+				before := h.tags()
+				h.proxy.set(&rule{match: on(c.action, "", ""), treat: quiet.treat(t)})
+				h.start(append([]string{impatient}, strings.Fields(c.command)...)...).wait(exitAWS).
+					says(c.says+": no complete answer within 500ms", "AWS cannot be reached")
+				h.proxy.set()
+				same(t, h.tags(), before)
+			})
+		}
+	}
+}
+
+// TestSilentAWSInBuild is TestSilentAWS for the requests of a build.
+func TestSilentAWSInBuild(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"DescribeRepositories", "GetAuthorizationToken", "PutImage"} {
+		for _, quiet := range silences {
+			t.Run(action+", "+quiet.name, func(t *testing.T) {
+				t.Parallel()
+				s := newShop(t, "silence", sandbox.Options{})
+				s.build("one", "--cache", "none").wait(exitDone)
+				before := s.tags()
+				s.stock("silence, next")
+				s.proxy.set(&rule{match: on(action, "", ""), treat: quiet.treat(t)})
+				r := s.build(impatient, "two", "--cache", "none", "--push-attempts", "1")
+				r.says("ECR " + action + ": no complete answer within 500ms")
+				if r.code == exitDone {
+					t.Errorf("the build ended with %d, want an error", r.code)
+				}
+				s.proxy.set()
+				same(t, s.tags(), before)
+			})
+		}
+	}
+}
+
+// TestEndlessLists has commands refuse lists that do not end.
+func TestEndlessLists(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ command, action, says string }{
+		{"revisions", "DescribeImages", "ECR DescribeImages"},
+		{"status", "ListTasks", "ECS ListTasks"},
+		{"rollback --previous --yes", "ListServiceDeployments", "ECS ListServiceDeployments"},
+	} {
+		for name, token := range map[string]func(int) string{
+			"the same token": func(int) string { return "again" },
+			"new tokens":     func(page int) string { return fmt.Sprint(page) },
+		} {
+			t.Run(c.command+", "+name, func(t *testing.T) {
+				t.Parallel()
+				h := openHarbour(t, false)
+				before := h.tags()
+				h.proxy.set(&rule{match: on(c.action, "", ""), treat: endless(token)})
+				h.start(strings.Fields(c.command)...).wait(exitAWS).says(c.says, ": the list ")
+				h.proxy.set()
+				same(t, h.tags(), before)
+			})
+		}
+	}
+}
