@@ -19,9 +19,13 @@ LINT := $(addprefix $(TOOLS)/,staticcheck depguard govulncheck)
 # one command compiles, the next finds in Go's cache.
 export CGO_ENABLED := 0
 
+# What disturbs, and for how long; see cmd/chaos_test.go for the flags.
+CHAOS ?= -chaos.runs 300
+FUZZTIME ?= 1m
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build tools docker-engines demo test race check bench docs clean \
+.PHONY: help build tools docker-engines demo test race check chaos fuzz bench docs clean \
 	fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine
 
 help: ## list the targets
@@ -54,6 +58,12 @@ race: tools $(BUILDCTL) ## run all tests under the race detector (slow)
 
 check: fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine ## check format, lint, imports, docs, modules, races
 	@echo "check: all good"
+
+chaos: tools ## disturb builds, rollouts and rollbacks at random (CHAOS='-chaos.runs 300')
+	$(GO) test ./cmd -run '^TestChaos' -count 1 -timeout 6h -v $(CHAOS)
+
+fuzz: ## fuzz every parser in turn, FUZZTIME (1m) each
+	tools/fuzz.sh $(FUZZTIME)
 
 bench: build tools $(TOOLS)/buildx ## measure the speed budgets, as ratios in one run
 	$(GO) run ./bench
