@@ -24,6 +24,12 @@ type Env struct {
 	// commit, branch or tag, pr/N, or an ARN. See ObjectVersion and
 	// PullRequest.
 	SourceVersion string
+	// WebhookTrigger is CODEBUILD_WEBHOOK_TRIGGER, where a webhook started the
+	// build: branch/NAME, tag/NAME or pr/N.
+	WebhookTrigger string
+	// WebhookEvent is CODEBUILD_WEBHOOK_EVENT, such as PUSH or
+	// PULL_REQUEST_UPDATED.
+	WebhookEvent string
 	// SourceRepoURL is CODEBUILD_SOURCE_REPO_URL. CodePipeline may leave it
 	// empty.
 	SourceRepoURL string
@@ -47,6 +53,8 @@ func FromEnv(lookup func(string) (string, bool)) Env {
 		BuildID:               get("CODEBUILD_BUILD_ID"),
 		ResolvedSourceVersion: get("CODEBUILD_RESOLVED_SOURCE_VERSION"),
 		SourceVersion:         get("CODEBUILD_SOURCE_VERSION"),
+		WebhookTrigger:        get("CODEBUILD_WEBHOOK_TRIGGER"),
+		WebhookEvent:          get("CODEBUILD_WEBHOOK_EVENT"),
 		SourceRepoURL:         get("CODEBUILD_SOURCE_REPO_URL"),
 		Initiator:             get("CODEBUILD_INITIATOR"),
 		SrcDir:                get("CODEBUILD_SRC_DIR"),

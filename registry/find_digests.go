@@ -15,7 +15,8 @@ import (
 // revision whose images these are, the last in order of name where there are several, and
 // empty where there is none; tags that skip tells name none. It touches nothing.
 //
-// Errors: *GoneError for images that are there no more, *ArchivedError; an archived image
+// Errors: *GoneError for images that are there no more, *ArchivedError,
+// *UntrustedError; an archived image
 // beside those asked for is in nobody's way.
 //
 // Calls for each repository: one BatchGetImage and one DescribeImages, at the same time.
@@ -46,6 +47,11 @@ func FindDigests(ctx context.Context, clients Clients, repos []Repository, diges
 	})
 	if err := g.Wait(); err != nil {
 		return Found{}, err
+	}
+	for i, state := range states {
+		if state.untrusted {
+			return Found{}, &UntrustedError{s.asked[i].Repository, s.asked[i].Digest}
+		}
 	}
 	name := common(states)
 	if name == "" && slices.ContainsFunc(states, func(i imageState) bool { return len(i.tags) == 0 }) {
@@ -113,7 +119,7 @@ func (s search) indexes(ctx context.Context) (Found, error) {
 	}
 	var out Found
 	names := slices.DeleteFunc(listing.Common(asked), func(name string) bool {
-		return slices.ContainsFunc(s.asked, func(i Placement) bool { return i.extra(name) })
+		return IsUntrusted(name) || slices.ContainsFunc(s.asked, func(i Placement) bool { return i.extra(name) })
 	})
 	if len(names) > 0 {
 		out.Name = names[len(names)-1]
