@@ -83,7 +83,7 @@ func (d *doctor) checkTags(context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	var out []finding
-	tags := d.options.movingTags(d.world)
+	tags := d.options.movingTags(d.world, d.plan)
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
 		if !ok {

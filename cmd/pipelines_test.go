@@ -22,7 +22,7 @@ func TestPipelineBuildspecs(t *testing.T) {
 	for example, args := range map[string][]string{
 		"s3-source":    nil,
 		"git-source":   nil,
-		"pull-request": {"--", "--no-latest"},
+		"pull-request": {"--", "--untrusted"},
 	} {
 		t.Run(example, func(t *testing.T) {
 			t.Chdir(filepath.Join("../examples/pipelines", example))

@@ -99,6 +99,9 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"bucket":        bucket,
 	"policy":        putPolicy,
 	"many-services": manyServices,
+	"registry":      writeRegistry,
+	"holds":         holds,
+	"probe":         writeProbe,
 	"unzip":         unzip,
 }
 
