@@ -134,6 +134,9 @@ func (s search) indexes(ctx context.Context) (Found, error) {
 		if ok {
 			i.Digest = image.Digest
 		}
+		if onlyUntrusted(image.Tags) {
+			return Found{}, &UntrustedError{i.Repository, i.Digest}
+		}
 		digests[ref] = i.Digest
 		out.Images = append(out.Images, i)
 	}
