@@ -114,6 +114,9 @@ func immovable(e *registry.ImmovableError) finding {
 
 // readPolicies reads what build would make of the lifecycle policies, in the order of list.
 func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
+	if d.options.noLatest {
+		return nil, nil // such a build neither reads nor writes them
+	}
 	if d.missing(needsRepositories) != "" {
 		return nil, nil // whoever wants the policies cannot be checked either
 	}

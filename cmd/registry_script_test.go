@@ -105,3 +105,12 @@ func writeProbe(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(program), 0o755))
 }
+
+// digest REPOSITORY TAG sets DIGEST to what the tag points to.
+func setDigest(ts *testscript.TestScript, _ bool, args []string) {
+	digest := stand(ts).Tags(args[0])[args[1]]
+	if digest == "" {
+		ts.Fatalf("%s has no tag %s", args[0], args[1])
+	}
+	ts.Setenv("DIGEST", digest)
+}

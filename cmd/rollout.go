@@ -241,6 +241,9 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[rollout.Ref][
 			d.wants[st.ref][def.Name] = want
 		}
 	}
+	if err := d.checkTrusted(ctx, tags); err != nil {
+		return err
+	}
 	if len(tags) == 1 {
 		for tag := range tags {
 			d.name = revisionTag(tag)

@@ -101,6 +101,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"many-services": manyServices,
 	"registry":      writeRegistry,
 	"holds":         holds,
+	"digest":        setDigest,
 	"probe":         writeProbe,
 	"unzip":         unzip,
 }

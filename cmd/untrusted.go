@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -192,6 +193,18 @@ func checkDefinitionTrusted(path, image string) error {
 		return inputError(path, image+" "+errOnlyTrusted.Error(), "build the commit where it is trusted, and deploy that revision: slipway build")
 	}
 	return nil
+}
+
+// checkTrusted refuses images that an untrusted build made, where definitions name
+// them by digest.
+func (d *deployJob) checkTrusted(ctx context.Context, names map[string]bool) error {
+	var byDigest []registry.Placement
+	for _, i := range d.images {
+		if names[i.Digest] {
+			byDigest = append(byDigest, i)
+		}
+	}
+	return revisionRefused(registry.CheckTrusted(ctx, d.clients, byDigest))
 }
 
 // checkCaches refuses layer caches of the compose file that would write over a

@@ -48,10 +48,8 @@ func FindDigests(ctx context.Context, clients Clients, repos []Repository, diges
 	if err := g.Wait(); err != nil {
 		return Found{}, err
 	}
-	for i, state := range states {
-		if state.untrusted {
-			return Found{}, &UntrustedError{s.asked[i].Repository, s.asked[i].Digest}
-		}
+	if err := checkTrusted(s.asked, states); err != nil {
+		return Found{}, err
 	}
 	name := common(states)
 	if name == "" && slices.ContainsFunc(states, func(i imageState) bool { return len(i.tags) == 0 }) {

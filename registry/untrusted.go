@@ -1,9 +1,13 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"slipway/internal/trust"
 )
@@ -41,3 +45,27 @@ func (e *UntrustedError) Error() string {
 func (e *UntrustedError) Hint() string { return trustedRemedy }
 
 const trustedRemedy = "build the commit where it is trusted, and deploy that revision: slipway build"
+
+// CheckTrusted returns an *UntrustedError if an untrusted build made one of the
+// images. It asks by digest, for a name tells by itself: one DescribeImages for
+// each image.
+func CheckTrusted(ctx context.Context, clients Clients, images []Placement) error {
+	states, err := Publication{Images: images}.describe(ctx, clients, func(i Placement) types.ImageIdentifier {
+		return types.ImageIdentifier{ImageDigest: aws.String(i.Digest)}
+	})
+	if err != nil {
+		return err
+	}
+	return checkTrusted(images, states)
+}
+
+// checkTrusted returns an *UntrustedError for the first image that only names of
+// untrusted builds point to.
+func checkTrusted(images []Placement, states []imageState) error {
+	for i, state := range states {
+		if state.untrusted {
+			return &UntrustedError{images[i].Repository, images[i].Digest}
+		}
+	}
+	return nil
+}
