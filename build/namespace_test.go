@@ -84,3 +84,16 @@ func TestNamespaceKeepsFilesApart(t *testing.T) {
 		t.Errorf("a build outside got the file of the namespace: %q", got)
 	}
 }
+
+// The hosts of the compose file are known beside the namespace.
+func TestNamespaceKeepsHosts(t *testing.T) {
+	t.Parallel()
+	target := build.Target{Service: "app", ExtraHosts: []string{"db=10.0.0.1"}}
+	attrs := target.SolveOpt(build.Push{Namespace: "pr12"}, build.Sources{}).FrontendAttrs
+	if got, want := attrs["add-hosts"], "pr12.slipway.invalid=127.0.0.1,db=10.0.0.1"; got != want {
+		t.Errorf("add-hosts is %q, want %q", got, want)
+	}
+	if attrs := target.SolveOpt(build.Push{}, build.Sources{}).FrontendAttrs; attrs["add-hosts"] != "db=10.0.0.1" || attrs["build-arg:BUILDKIT_SANDBOX_HOSTNAME"] != "" {
+		t.Errorf("without a namespace: %v", attrs)
+	}
+}

@@ -51,7 +51,7 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	attrs := map[string]string{}
 	t.sourceAttrs(attrs, src)
 	t.valueAttrs(attrs)
-	namespaceAttrs(attrs, push.Namespace)
+	t.namespaceAttrs(attrs, push.Namespace)
 	from, to := t.CacheFrom, t.CacheTo
 	if t.ownImports() {
 		from = push.CacheFrom
