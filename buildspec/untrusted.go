@@ -9,8 +9,9 @@ import (
 
 // proposal matches how CodeBuild and git name a pull request, or a merge
 // request, with its number: pr/N in CODEBUILD_WEBHOOK_TRIGGER and
-// CODEBUILD_SOURCE_VERSION, and refs such as refs/pull/N/head.
-var proposal = regexp.MustCompile(`^(?:refs/)?(?:pr|mr|pull|pull-requests|merge-requests)(?:/([0-9]+))?(?:/|$)`)
+// CODEBUILD_SOURCE_VERSION, and references such as refs/pull/N/head. What else
+// begins with pr/ counts, without a number.
+var proposal = regexp.MustCompile(`^(?:(?:pr|mr|refs/(?:pull|pull-requests|merge-requests))/([0-9]+)(?:/|$)|pr/)`)
 
 // pullRequestEvent begins the values of CODEBUILD_WEBHOOK_EVENT for pull
 // requests, of every provider ("GitHub webhook events" and its siblings in the
@@ -33,10 +34,9 @@ func (e Env) Untrusted() (why string, number int) {
 		if m == nil {
 			continue
 		}
-		// A number that is too large is left out: the name says untrusted then.
-		n, _ := strconv.ParseInt(m[1], 10, 32)
-		if n == 1<<31-1 {
-			n = 0
+		n, err := strconv.ParseInt(m[1], 10, 32)
+		if err != nil {
+			n = 0 // none, or too large: the name says untrusted then
 		}
 		if why == "" || number == 0 && n > 0 {
 			why, number = fmt.Sprintf("%s is %s", v.name, v.value), int(n)

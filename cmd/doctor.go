@@ -27,11 +27,11 @@ func newDoctorCommand(w *world) *cobra.Command {
 		Use:   "doctor [SERVICE...]",
 		Short: "Check whether build would be able to run, and say what is missing",
 		Long: `Checks what slipway build needs, all at once, and prints a line for each finding, with
-what to do about it: the compose file and the hash, the AWS credentials, whose they are,
-the region and this machine's clock, the repositories, which tags can move in them, their
-lifecycle policies, whether the build is trusted, permissions, the bucket of the definitions, the engine, its platforms
-and disk space, runc, the base images, and the ECS services and what their task
-definitions call the images.
+what to do about it: the compose file and the hash, whether the build is untrusted, the
+AWS credentials, whose they are, the region and this machine's clock, the repositories,
+which tags can move in them, their lifecycle policies, permissions, the bucket of the
+definitions, the engine, its platforms and disk space, runc, the base images, and the ECS
+services and what their task definitions call the images.
 
 A finding is ok, a warning, failed, or not checked, with the reason. The doctor writes
 nothing. Permissions are asked from IAM's policy simulation where that is allowed, and
