@@ -85,7 +85,7 @@ func TestNamespaceKeepsFilesApart(t *testing.T) {
 	}
 }
 
-// The hosts of the compose file are known beside the namespace.
+// The hosts of the compose file stay next to that of the namespace.
 func TestNamespaceKeepsHosts(t *testing.T) {
 	t.Parallel()
 	target := build.Target{Service: "app", ExtraHosts: []string{"db=10.0.0.1"}}

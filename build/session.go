@@ -118,7 +118,7 @@ type anyName struct{ tree fsutil.FS }
 func (a anyName) LookupDir(string) (fsutil.FS, bool) { return a.tree, true }
 
 // sharedKey lets the daemon find what it received of the same source in an earlier run
-// and ask for the difference only. It is told apart by namespace, host and path: the
+// and ask for the difference only. It is identified by namespace, host and path: the
 // daemon takes a file of the same size and time for the same file.
 func sharedKey(namespace, source string) string {
 	host, _ := os.Hostname()

@@ -68,7 +68,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		}
 	}
 	j.tellInline(engines)
-	j.tellNamespace(engines)
+	j.logNamespace(engines)
 	return engines, nil
 }
 

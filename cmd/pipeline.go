@@ -29,7 +29,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return err
 	}
 	j := &job{world: w, options: o, plan: p, cloud: cloud, clients: cloud.clients(), started: started}
-	j.tellUntrusted()
+	j.logUntrusted()
 	j.logins = registry.NewLogins(j.clients, time.Now)
 	defer j.closing.Wait()
 	defer func() { j.closeEngines(ctx, j.found) }()

@@ -146,8 +146,8 @@ func untrustedStateDir(dir string) string {
 	return filepath.Join(dir, "untrusted")
 }
 
-// tellUntrusted logs why the build is untrusted and what follows from it.
-func (j *job) tellUntrusted() {
+// logUntrusted logs why the build is untrusted and what follows from it.
+func (j *job) logUntrusted() {
 	u := j.plan.untrusted
 	if !u.yes() && j.options.cacheDropped {
 		j.log.Info().Msg("with --no-latest no layer cache is written, whatever the compose file says: --cache on the command line writes one all the same")
@@ -177,8 +177,8 @@ func (j *job) namespaceOn(engines []*engine.Engine) string {
 	return ""
 }
 
-// tellNamespace says that the cache of a shared engine is not used.
-func (j *job) tellNamespace(engines []*engine.Engine) {
+// logNamespace says that the cache of a shared engine is not used.
+func (j *job) logNamespace(engines []*engine.Engine) {
 	if name := j.namespaceOn(engines); name != "" {
 		j.log.Info().Msgf("trusted builds may use this engine: steps of this build are kept apart from theirs as %s, and read no layer cache of theirs; --engine own has an engine of its own for untrusted builds", name)
 	}

@@ -47,7 +47,7 @@ func (e *UntrustedError) Hint() string { return trustedRemedy }
 const trustedRemedy = "build the commit where it is trusted, and deploy that revision: slipway build"
 
 // CheckTrusted returns an *UntrustedError if an untrusted build made one of the
-// images. It asks by digest, for a name tells by itself: one DescribeImages for
+// images, which are given by digest. Calls: one DescribeImages for
 // each image.
 func CheckTrusted(ctx context.Context, clients Clients, images []Placement) error {
 	states, err := Publication{Images: images}.describe(ctx, clients, func(i Placement) types.ImageIdentifier {
@@ -68,4 +68,19 @@ func checkTrusted(images []Placement, states []imageState) error {
 		}
 	}
 	return nil
+}
+
+// foreign reports whether the survey, of a trusted build, knows an image only by
+// names of untrusted ones.
+func (s *Survey) foreign(ref Ref, digest string) bool {
+	if len(s.names) > 0 && IsUntrusted(s.names[0]) {
+		return false
+	}
+	var tags []string
+	for tag, image := range s.tags[ref] {
+		if image.Digest == digest {
+			tags = append(tags, tag)
+		}
+	}
+	return onlyUntrusted(tags)
 }

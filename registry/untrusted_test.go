@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
 func TestFindRevisionLeavesUntrustedAlone(t *testing.T) {
@@ -73,6 +76,29 @@ func TestSettleNeverPicksUntrusted(t *testing.T) {
 		t.Errorf("settle: overtaken by %q, %v, want second", out.OvertakenBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, "second": second, TagLatest: second, "pr12-x": {first[0], second[1]}})
+}
+
+// TestByConfigLeavesUntrustedAlone: an image that a pull request pushed stands for no
+// trusted one with the same configuration, but for one of the same pull request.
+func TestByConfigLeavesUntrustedAlone(t *testing.T) {
+	t.Parallel()
+	const key = "build.slipway.inputs"
+	s := newStage(t, "shop/a")
+	img := image(t)
+	config, err := img.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushed := s.pushOne(0, mutate.Annotations(img, map[string]string{key: "wanted"}).(v1.Image), "pr12-one")
+	for hash, want := range map[string]string{"one": "", "pr12-one": pushed} {
+		survey, err := Look(t.Context(), s.clients, s.repos, variantOf(hash), map[Ref][]string{s.repos[0].Ref: {"pr12-one"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := survey.ByConfig(s.repos[0].Ref, key, "wanted")[config.String()]; got != want {
+			t.Errorf("for %s: %q stands for the image, want %q", hash, got, want)
+		}
+	}
 }
 
 // TestPublishKeepsNames: a publication that may remove nothing leaves what it wrote when

@@ -1,5 +1,5 @@
 // Package trust names what an untrusted build writes. Builds of pull requests
-// have names of their own, so that a trusted build can tell them from its own
+// have names of their own, so that a trusted build distinguishes them from its own
 // by the name alone and never reuses, deploys or reads one.
 package trust
 
