@@ -72,6 +72,7 @@ func (b *cacheBook) isSpoiled(p part) bool {
 // credentials of this moment. A cache without credentials is left out, which is noted.
 func (r *run) push(ctx context.Context, p part) Push {
 	push := r.options.Push[p.target.Service]
+	push.Namespace = r.options.Namespace
 	push.CacheTo = r.ready(ctx, p, true, push.CacheTo)
 	if r.caches.isSpoiled(p) {
 		push.CacheFrom = nil

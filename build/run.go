@@ -20,6 +20,9 @@ type RunOptions struct {
 	Jobs int
 	// FailFast stops the others when one fails.
 	FailFast bool
+	// Namespace keeps the steps of the builds, their cache mounts and the files that
+	// they send apart from those of other builds on the same engines; empty shares them.
+	Namespace string
 	// Own are absolute paths of files that Slipway writes, kept out of contexts.
 	Own []string
 	// Login gives registry credentials.
@@ -90,7 +93,7 @@ func Run(ctx context.Context, engines []Engine, targets []Target, o RunOptions) 
 	defer cancel(nil)
 	r := &run{options: o, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
 	for _, e := range engines {
-		src, err := openSources(ctx, e.dialer(), targets, o.Own)
+		src, err := openSources(ctx, e.dialer(), targets, o.Own, o.Namespace)
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func (s *sources) named(t Target) filesync.StaticDirSource {
 
 // openSources starts the sessions. They run until close, even when ctx is cancelled,
 // since cancelled solves still want to end in order.
-func openSources(ctx context.Context, dial session.Dialer, targets []Target, own []string) (*sources, error) {
+func openSources(ctx context.Context, dial session.Dialer, targets []Target, own []string, namespace string) (*sources, error) {
 	s := &sources{ids: map[string]string{}, trees: map[string]fsutil.FS{}, running: &errgroup.Group{}}
 	ctx = context.WithoutCancel(ctx)
 	for _, dir := range Dirs(targets) {
@@ -74,7 +74,7 @@ func openSources(ctx context.Context, dial session.Dialer, targets []Target, own
 			s.close()
 			return nil, fmt.Errorf("reading %s: %w", dir, err)
 		}
-		if err := s.serve(ctx, dial, dir, sharedKey(dir), tree); err != nil {
+		if err := s.serve(ctx, dial, dir, sharedKey(namespace, dir), tree); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func openSources(ctx context.Context, dial session.Dialer, targets []Target, own
 		}
 		tree := staticfs.NewFS()
 		tree.Add(defaultDockerfile, &fstypes.Stat{Mode: 0o644}, []byte(t.DockerfileInline))
-		if err := s.serve(ctx, dial, t.InlineKey(), sharedKey(t.DockerfileInline), tree); err != nil {
+		if err := s.serve(ctx, dial, t.InlineKey(), sharedKey(namespace, t.DockerfileInline), tree); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -118,9 +118,13 @@ type anyName struct{ tree fsutil.FS }
 func (a anyName) LookupDir(string) (fsutil.FS, bool) { return a.tree, true }
 
 // sharedKey lets the daemon find what it received of the same source in an earlier run
-// and ask for the difference only. It is told apart by host and path.
-func sharedKey(source string) string {
+// and ask for the difference only. It is identified by namespace, host and path: the
+// daemon takes a file of the same size and time for the same file.
+func sharedKey(namespace, source string) string {
 	host, _ := os.Hostname()
+	if namespace != "" {
+		host += "\x00" + namespace
+	}
 	sum := sha256.Sum256([]byte(host + "\x00" + source))
 	return hex.EncodeToString(sum[:16])
 }

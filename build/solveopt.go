@@ -22,6 +22,9 @@ type Push struct {
 	Built map[string]string
 	// CacheFrom and CacheTo are used where the compose file has none of its own.
 	CacheFrom, CacheTo []Cache
+	// Namespace keeps the build apart from others on the same engine (see
+	// namespaceAttrs); empty shares its layers.
+	Namespace string
 }
 
 // InputsAnnotation is the manifest annotation that holds the sha256 of a service's
@@ -48,6 +51,7 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	attrs := map[string]string{}
 	t.sourceAttrs(attrs, src)
 	t.valueAttrs(attrs)
+	t.namespaceAttrs(attrs, push.Namespace)
 	from, to := t.CacheFrom, t.CacheTo
 	if t.ownImports() {
 		from = push.CacheFrom

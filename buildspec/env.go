@@ -5,7 +5,6 @@ package buildspec
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -22,8 +21,14 @@ type Env struct {
 	ResolvedSourceVersion string
 	// SourceVersion is CODEBUILD_SOURCE_VERSION: an S3 object version, a
 	// commit, branch or tag, pr/N, or an ARN. See ObjectVersion and
-	// PullRequest.
+	// Untrusted.
 	SourceVersion string
+	// WebhookTrigger is CODEBUILD_WEBHOOK_TRIGGER, where a webhook started the
+	// build: branch/NAME, tag/NAME or pr/N.
+	WebhookTrigger string
+	// WebhookEvent is CODEBUILD_WEBHOOK_EVENT, such as PUSH or
+	// PULL_REQUEST_UPDATED.
+	WebhookEvent string
 	// SourceRepoURL is CODEBUILD_SOURCE_REPO_URL. CodePipeline may leave it
 	// empty.
 	SourceRepoURL string
@@ -47,6 +52,8 @@ func FromEnv(lookup func(string) (string, bool)) Env {
 		BuildID:               get("CODEBUILD_BUILD_ID"),
 		ResolvedSourceVersion: get("CODEBUILD_RESOLVED_SOURCE_VERSION"),
 		SourceVersion:         get("CODEBUILD_SOURCE_VERSION"),
+		WebhookTrigger:        get("CODEBUILD_WEBHOOK_TRIGGER"),
+		WebhookEvent:          get("CODEBUILD_WEBHOOK_EVENT"),
 		SourceRepoURL:         get("CODEBUILD_SOURCE_REPO_URL"),
 		Initiator:             get("CODEBUILD_INITIATOR"),
 		SrcDir:                get("CODEBUILD_SRC_DIR"),
@@ -83,17 +90,4 @@ var s3ARN = regexp.MustCompile(`^arn:aws[a-z-]*:s3:::`)
 // fromS3 accepts both ways a bucket is addressed; the guide promises s3://.
 func fromS3(url string) bool {
 	return strings.HasPrefix(url, "s3://") || s3ARN.MatchString(url)
-}
-
-var pullRequest = regexp.MustCompile(`^(?:pr/|refs/pull/)([0-9]+)(?:/.*)?$`)
-
-// PullRequest returns the number of the pull request being built, if
-// SourceVersion names one: pr/N, or git's own refs/pull/N/head.
-func (e Env) PullRequest() (number int, ok bool) {
-	m := pullRequest.FindStringSubmatch(e.SourceVersion)
-	if m == nil {
-		return 0, false
-	}
-	n, err := strconv.Atoi(m[1])
-	return n, err == nil && n > 0
 }

@@ -62,27 +62,6 @@ func TestObjectVersion(t *testing.T) {
 	}
 }
 
-func TestPullRequest(t *testing.T) {
-	for version, want := range map[string]int{
-		"pr/12":                       12,
-		"refs/pull/7/head":            7,
-		"refs/pull/7/merge^{1a2b3c4}": 7,
-		"":                            0,
-		"pr/":                         0,
-		"pr/0":                        0,
-		"pr/x":                        0,
-		"pr/12x":                      0,
-		"x/pr/12":                     0,
-		"main":                        0,
-		"pr/99999999999999999999":     0,
-	} {
-		n, ok := Env{SourceVersion: version}.PullRequest()
-		if ok != (want > 0) || ok && n != want {
-			t.Errorf("%q: got %d, %v, want %d", version, n, ok, want)
-		}
-	}
-}
-
 // FuzzEnv: an S3 object version never comes from a source that is not S3, and
 // is never something that does not name one version.
 func FuzzEnv(f *testing.F) {
@@ -98,8 +77,8 @@ func FuzzEnv(f *testing.F) {
 		if v := e.ObjectVersion(); v != "" && (strings.TrimSpace(version) != v || !strings.Contains(url, "s3:")) {
 			t.Fatalf("%q at %q has the object version %q", version, url, v)
 		}
-		if n, ok := e.PullRequest(); ok && n < 1 {
-			t.Fatalf("%q is pull request %d", version, n)
+		if why, n := e.Untrusted(); n < 0 || n > 0 && why == "" {
+			t.Fatalf("%q is pull request %d, since %q", version, n, why)
 		}
 		if e.InPipeline && e.Initiator != "codepipeline/"+e.PipelineName {
 			t.Fatalf("%q is pipeline %q", initiator, e.PipelineName)
@@ -113,8 +92,8 @@ func ExampleFromEnv() {
 		"CODEBUILD_SOURCE_VERSION": "pr/12",
 	}))
 	fmt.Println(e.InCodeBuild)
-	fmt.Println(e.PullRequest())
+	fmt.Println(e.Untrusted())
 	// Output:
 	// true
-	// 12 true
+	// CODEBUILD_SOURCE_VERSION is pr/12 12
 }

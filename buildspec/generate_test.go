@@ -26,7 +26,7 @@ var specs = map[string]Spec{
 		Args:    []string{"--create-repositories", "-f", "a b/it's.yaml", "express"},
 		Files:   []string{"out/imagedefinitions-a.json", "out/imagedefinitions-b.json"},
 	},
-	"pull-request": {Args: []string{"--no-latest"}},
+	"pull-request": {Args: []string{"--untrusted"}},
 }
 
 func TestYAML(t *testing.T) {

@@ -36,6 +36,7 @@ func always(Use) bool       { return true }
 func onECS(u Use) bool      { return len(u.Services) > 0 && !u.NoLatest }
 func rollingOut(u Use) bool { return u.Rollout }
 func cacheOnS3(u Use) bool  { return u.Cache != "" }
+func trusted(u Use) bool    { return !u.Untrusted }
 func named(u Use) bool      { return u.Named }
 func rolling(u Use) bool    { return !u.CodeDeploy }
 func codeDeploy(u Use) bool { return u.CodeDeploy }
@@ -49,15 +50,16 @@ var needs = slices.Concat(
 		// Images.
 		{commands: building, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
 		{commands: building, on: repositories, actions: []string{
-			"ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage",
-			"ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy",
+			"ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:PutImage",
 			"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload",
 		}},
-		{commands: building, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:DescribeImages"}},
+		{commands: building, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"}},
+		{commands: building, on: repositories, when: trusted, actions: []string{"ecr:BatchDeleteImage"}},
 		{commands: building, on: repositories, when: func(u Use) bool { return u.CreateRepositories }, actions: []string{"ecr:CreateRepository", "ecr:TagResource"}},
 		{commands: building, on: artifactObject, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:PutObject"}},
 		// Layer caches. Without s3:ListBucket, S3 refuses what is not there yet.
-		{commands: building, on: cacheObjects, when: cacheOnS3, actions: []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"}},
+		{commands: building, on: cacheObjects, when: cacheOnS3, actions: []string{"s3:GetObject"}},
+		{commands: building, on: cacheObjects, when: both(cacheOnS3, trusted), actions: []string{"s3:PutObject", "s3:AbortMultipartUpload"}},
 		{commands: building, on: cacheBucket, when: cacheOnS3, actions: []string{"s3:ListBucket"}},
 		// Retention.
 		{commands: []string{"retention"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:GetLifecyclePolicy"}},

@@ -34,6 +34,9 @@ type Use struct {
 	// CreateRepositories, Rollout, NoLatest, Preview and Previous are the flags of
 	// that name.
 	CreateRepositories, Rollout, NoLatest, Preview bool
+	// Untrusted is the flag of that name. Such a build moves no tag, removes none, and
+	// neither reads nor writes a lifecycle policy.
+	Untrusted bool
 	// CodeDeploy tells that CodeDeploy deploys the ECS services, not ECS.
 	CodeDeploy bool
 	// Tags tells that the task definitions have tags, which each new revision gets.
@@ -70,6 +73,7 @@ func Commands() []string {
 // Policy is the least policy for a use: the same for the same use, statements
 // and everything in them sorted. Errors are *UseError.
 func (u Use) Policy() (Policy, error) {
+	u.NoLatest = u.NoLatest || u.Untrusted
 	if err := u.check(); err != nil {
 		return Policy{}, err
 	}
@@ -105,6 +109,9 @@ func (u Use) check() error {
 		if !slices.Contains(Commands(), c) {
 			return &UseError{fmt.Sprintf("there is no permission to list for %q", c), "the commands that ask AWS are " + strings.Join(Commands(), ", ")}
 		}
+	}
+	if u.Untrusted && (u.Rollout || u.CreateRepositories || u.Artifact != "") {
+		return &UseError{"an untrusted build deploys nothing, creates no repositories and uploads nothing", "leave --rollout, --create-repositories and --artifact out"}
 	}
 	for _, n := range needs {
 		if n.wanted(u) && len(u.Services) == 0 && n.on.ecs() {

@@ -29,7 +29,7 @@ func TestDocs(t *testing.T) {
 		"build-first":     {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
 		"build-s3-cache":  {Commands: []string{"build"}, Scope: withCache},
 		"build-rollout":   {Commands: []string{"build"}, Rollout: true, Scope: shopScope},
-		"pull-request":    {Commands: []string{"build"}, NoLatest: true, Scope: shopScope},
+		"pull-request":    {Commands: []string{"build"}, Untrusted: true, Scope: shopScope},
 		"operator":        {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},
 		"operator-deploy": {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
 		"reader":          {Commands: []string{"revisions", "status"}, Scope: shopScope},
@@ -71,6 +71,8 @@ func TestPolicyRefused(t *testing.T) {
 		{Use{Commands: []string{"rollback"}}, "no ECS service"},
 		{Use{Commands: []string{"build"}, Rollout: true}, "no ECS service"},
 		{Use{Commands: []string{"revisions"}, Named: true}, "no ECS service"},
+		{Use{Commands: []string{"build"}, Untrusted: true, Rollout: true, Scope: shopScope}, "an untrusted build deploys nothing"},
+		{Use{Commands: []string{"build"}, Untrusted: true, CreateRepositories: true}, "an untrusted build deploys nothing"},
 	} {
 		_, err := tt.use.Policy()
 		var bad *UseError
@@ -104,7 +106,8 @@ func TestPolicyConditions(t *testing.T) {
 		lack string
 	}{
 		{Use{Commands: []string{"build"}}, "ecs:ListTasks", "ecr:CreateRepository ecs:UpdateService s3:PutObject"},
-		{Use{Commands: []string{"build"}, NoLatest: true}, "ecr:PutImage", "ecs:ListTasks ecr:DescribeImages"},
+		{Use{Commands: []string{"build"}, NoLatest: true}, "ecr:PutImage ecr:BatchDeleteImage", "ecs:ListTasks ecr:DescribeImages ecr:GetLifecyclePolicy ecr:PutLifecyclePolicy"},
+		{Use{Commands: []string{"build"}, Untrusted: true}, "ecr:PutImage", "ecs:ListTasks ecr:DescribeImages ecr:GetLifecyclePolicy ecr:PutLifecyclePolicy ecr:BatchDeleteImage"},
 		{Use{Commands: []string{"build"}, CreateRepositories: true}, "ecr:CreateRepository ecr:TagResource", "ecs:UpdateService"},
 		{Use{Commands: []string{"build"}, Rollout: true}, "iam:PassRole ecs:UpdateService", "ecs:TagResource codedeploy:CreateDeployment"},
 		{Use{Commands: []string{"rollback"}, Tags: true}, "ecs:TagResource", "ecs:UntagResource"},

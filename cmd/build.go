@@ -23,19 +23,23 @@ type buildOptions struct {
 	aws     awsOptions
 	output  string
 
-	plan      bool
-	rebuild   bool
-	noLatest  bool
-	imageRef  string
-	artifact  string
-	progress  string
-	cache     string
-	engine    string
-	engineSrc string
-	engineTLS string
-	stateDir  string
-	jobs      int
-	failFast  bool
+	plan     bool
+	rebuild  bool
+	noLatest bool
+	imageRef string
+	artifact string
+	progress string
+	cache    string
+	// cacheGiven reports that the command line or the environment names the cache.
+	cacheGiven bool
+	// cacheDropped reports that the compose file asks for a cache that is not written.
+	cacheDropped bool
+	engine       string
+	engineSrc    string
+	engineTLS    string
+	stateDir     string
+	jobs         int
+	failFast     bool
 	// pushAttempts is how often a push is tried; tests shorten it.
 	pushAttempts int
 
@@ -107,6 +111,11 @@ to its ECR repository by digest, and when all are there tags them with the hash,
 deployed and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere.
 
+A build of a pull request is untrusted: by itself in CodeBuild, elsewhere with
+--untrusted. Its revision is called prN- or untrusted- and the hash. It moves no tag that
+exists, writes no lifecycle policy and no layer cache that others read, and no trusted
+build uses what it made. --untrusted=false says that the source is trusted all the same.
+
 With SERVICE arguments, those and the services they are linked to are built; what latest
 stands on in the other repositories gets the hash as well, so that every revision is
 whole.
@@ -140,7 +149,8 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.plan, "plan", false, "print what would be built and stop, asking neither AWS nor an engine")
 	f.BoolVar(&o.rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
 	f.BoolVar(&o.create, "create-repositories", false, "create the repositories that are missing")
-	f.BoolVar(&o.noLatest, "no-latest", false, "push and tag with the hash only: leave latest and deployed, write no definitions (pull requests)")
+	f.BoolVar(&o.noLatest, "no-latest", false, "push and tag with the hash only: leave latest and deployed, write no definitions")
+	o.project.trust.flag(f)
 	f.StringVar(&o.imageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
@@ -205,7 +215,7 @@ func (o buildOptions) check() error {
 		return &usageError{fmt.Errorf("--jobs: want 0 or more, have %d", o.jobs), "leave the flag out to build all at once"}
 	}
 	if o.rollout && o.noLatest {
-		return &usageError{errors.New("--rollout and --no-latest exclude each other"), "a pull request's images are not deployed: leave --rollout out"}
+		return &usageError{errors.New("--rollout and --no-latest exclude each other"), "images that latest does not point to are not deployed: leave --rollout out"}
 	}
 	if o.plan && o.output == outputEnv {
 		return &usageError{errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json"}
@@ -218,6 +228,7 @@ func (o buildOptions) check() error {
 
 // fromPlan fills in what the compose file and the environment say where no flag does.
 func (o *buildOptions) fromPlan(w *world, p *plan) error {
+	o.confine(p)
 	if o.artifact == "" {
 		o.artifact = p.settings.Artifact
 	}
@@ -226,6 +237,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 			return inputError("artifact", err.Error(), "write s3://bucket/key")
 		}
 	}
+	o.cacheGiven = o.cache != ""
 	if o.cache == "" {
 		o.cache = p.settings.Cache
 	}
@@ -235,6 +247,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	if err := checkCache(o.cache); err != nil {
 		return inputError("x-slipway.engine.cache", err.Error(), cacheRemedy)
 	}
+	o.withoutExports(p)
 	o.engineSrc = "--engine"
 	if o.engine == "" {
 		o.engine, o.engineSrc = w.getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
@@ -250,6 +263,9 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 		return err
 	}
 	if err := build.CheckPlatforms(p.targets(), options.Platforms()); err != nil {
+		return err
+	}
+	if err := o.checkUntrusted(p); err != nil {
 		return err
 	}
 	if o.rollout {

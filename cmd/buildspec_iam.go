@@ -62,6 +62,7 @@ stderr.`,
 	f.BoolVar(&o.use.CreateRepositories, "create-repositories", false, "build creates repositories")
 	f.BoolVar(&o.use.Rollout, "rollout", false, "build deploys to ECS")
 	f.BoolVar(&o.use.NoLatest, "no-latest", false, "build moves neither latest nor deployed")
+	f.BoolVar(&o.use.Untrusted, "untrusted", false, "build is untrusted, as one of a pull request is")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` that build puts the definitions at (default: x-slipway.artifact)")
 	f.StringVar(&o.source, "source", "", "s3:// `URL` that submit puts the source at")
 	f.BoolVar(&o.use.Wait, "wait", false, "submit follows the pipeline")
@@ -123,10 +124,10 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 		if err != nil {
 			return err
 		}
-		if o.artifact == "" {
+		if o.artifact == "" && !o.use.Untrusted {
 			o.artifact = settings.Artifact
 		}
-		if o.cache == "" {
+		if o.cache == "" && !o.use.Untrusted {
 			o.cache = settings.Cache
 		}
 	}

@@ -138,7 +138,18 @@ var policyCases = []policyCase{
 		h.does("build", "--cache", "registry", "--hash", "third")
 		h.does("build", "--cache", "registry", "--hash", "fourth")
 	}},
-	{"build for a pull request", "build --no-latest", workshopOnECS(""), func(h *trial) { h.buildThrice("--no-latest") }},
+	{"build that moves nothing", "build --no-latest", workshopOnECS(""), func(h *trial) { h.buildThrice("--no-latest") }},
+	{"build for a pull request", "build --untrusted", workshopOnECS(""), func(h *trial) {
+		h.outside(exitDone, "build", "--cache", "registry", "--hash", "zero") // a cache to read
+		h.buildThrice("--untrusted")
+	}},
+	{"build for a pull request with a cache on S3", "build --untrusted --cache s3://stock/layers", workshop, func(h *trial) {
+		h.makeBucket("stock")
+		h.outside(exitDone, "build", "--cache", "s3://stock/layers", "--hash", "zero")
+		h.buildThrice("--untrusted", "--cache", "s3://stock/layers")
+		h.outside(exitDone, "build", "--cache", "registry", "--hash", "one")
+		h.does("build", "--untrusted", "--cache", "registry", "--hash", "third")
+	}},
 	{"build that deploys", "build --rollout --tags", workshopOnECS(""), func(h *trial) { h.buildThrice("--rollout") }},
 	{"build that CodeDeploy deploys", "build --rollout --code-deploy", workshopOnECS(types.DeploymentControllerTypeCodeDeploy), func(h *trial) { h.buildThrice("--rollout") }},
 

@@ -120,6 +120,9 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Su
 	case onS3(mode):
 		// The name is the repository's, and what the tag would have beside TagCache's.
 		read, write := build.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
+		if !j.options.exportsCache(j.plan) {
+			return []build.Cache{read}, nil
+		}
 		return []build.Cache{read}, []build.Cache{write}
 	case mode == cacheInline:
 		tag = registry.TagLatest // its cache is in the image itself
@@ -129,9 +132,8 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Su
 	if _, ok := survey.At(repo.Ref, tag); ok {
 		from = []build.Cache{read}
 	}
-	// What a pull request builds must not be what the next build of the main line reads.
-	auto := mode == cacheAuto && e.Images == nil && !j.options.noLatest && (j.plan.env.InCodeBuild || e.Fresh)
-	if mode == cacheRegistry || auto {
+	auto := mode == cacheAuto && e.Images == nil && (j.plan.env.InCodeBuild || e.Fresh)
+	if (mode == cacheRegistry || auto) && j.options.exportsCache(j.plan) {
 		to = []build.Cache{write}
 	}
 	return from, to

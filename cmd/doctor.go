@@ -27,11 +27,11 @@ func newDoctorCommand(w *world) *cobra.Command {
 		Use:   "doctor [SERVICE...]",
 		Short: "Check whether build would be able to run, and say what is missing",
 		Long: `Checks what slipway build needs, all at once, and prints a line for each finding, with
-what to do about it: the compose file and the hash, the AWS credentials, whose they are,
-the region and this machine's clock, the repositories, which tags can move in them, their
-lifecycle policies, permissions, the bucket of the definitions, the engine, its platforms
-and disk space, runc, the base images, and the ECS services and what their task
-definitions call the images.
+what to do about it: the compose file and the hash, whether the build is untrusted, the
+AWS credentials, whose they are, the region and this machine's clock, the repositories,
+which tags can move in them, their lifecycle policies, permissions, the bucket of the
+definitions, the engine, its platforms and disk space, runc, the base images, and the ECS
+services and what their task definitions call the images.
 
 A finding is ok, a warning, failed, or not checked, with the reason. The doctor writes
 nothing. Permissions are asked from IAM's policy simulation where that is allowed, and
@@ -58,7 +58,7 @@ anything else, such as no engine or a base image that cannot be pulled.`,
 var buildFlags = []string{
 	"file", "env-file", "profile", "project-directory", "project-name", "name", "hash", "allow", "definitions-dir",
 	"region", "cluster", "ecs-service", "retention-days", "replace-policy",
-	"create-repositories", "no-latest", "rollout", "image-ref", "artifact", "cache", "compression", "engine", "engine-tls", "engine-state",
+	"create-repositories", "no-latest", "untrusted", "rollout", "image-ref", "artifact", "cache", "compression", "engine", "engine-tls", "engine-state",
 }
 
 // flags takes over build's, so that they stay the same; the others keep build's defaults.
@@ -145,6 +145,7 @@ func (d *doctor) checks() []check {
 		{name: "compose file", run: d.checkProject},
 		{name: "hash", run: d.checkHash},
 		{name: "settings", run: d.checkSettings},
+		{name: "trust", run: d.checkTrust},
 		{name: "region", run: d.checkRegion},
 		{name: "credentials", needs: needsCloud, first: access, run: d.checkCredentials},
 		{name: "clock", needs: needsCloud, first: access, run: d.checkClock},

@@ -64,7 +64,7 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 // use is what build would ask of AWS.
 func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Use {
 	u := buildspec.Use{
-		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest,
+		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.untrusted.yes(),
 		Scope: buildspec.Scope{Account: account, Region: c.config.Region},
 	}
 	repos, err := d.repositories()

@@ -1,6 +1,9 @@
 package cmd
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // standIn is a hash for a project that has none, so that the rest of it can be checked.
 const standIn = "doctor"
@@ -55,6 +58,19 @@ func (d *doctor) checkHash(context.Context) []finding {
 	default:
 		return []finding{fine("%s", d.plan.hash.Detail).of(d.plan.hash.Name)}
 	}
+}
+
+// checkTrust has nothing to say of a trusted build.
+func (d *doctor) checkTrust(context.Context) []finding {
+	if d.plan == nil || !d.plan.untrusted.yes() {
+		return nil
+	}
+	u := d.plan.untrusted
+	text := "untrusted build, since " + u.why + ": no tag that exists moves, and no layer cache is exported"
+	if len(u.ignored) > 0 {
+		text += "; ignored: " + strings.Join(u.ignored, ", ")
+	}
+	return []finding{fine("%s", text).of(d.plan.hash.Name)}
 }
 
 // checkSettings has nothing to say of settings that are right.

@@ -83,7 +83,7 @@ func (d *doctor) checkTags(context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	var out []finding
-	tags := d.options.movingTags(d.world)
+	tags := d.options.movingTags(d.world, d.plan)
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
 		if !ok {
@@ -114,6 +114,9 @@ func immovable(e *registry.ImmovableError) finding {
 
 // readPolicies reads what build would make of the lifecycle policies, in the order of list.
 func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
+	if d.options.noLatest {
+		return nil, nil // such a build neither reads nor writes them
+	}
 	if d.missing(needsRepositories) != "" {
 		return nil, nil // whoever wants the policies cannot be checked either
 	}

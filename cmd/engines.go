@@ -17,6 +17,9 @@ import (
 // nil: nothing is asked then.
 func (o buildOptions) engineSearch(w *world, p *plan) engine.Options {
 	out := o.engineOptions(w)
+	if p != nil && p.untrusted.yes() {
+		out.StateDir = untrustedStateDir(out.StateDir)
+	}
 	if p != nil {
 		out.Needs = o.needs(p, len(out.Platforms()) > 0)
 		out.DockerStarts = p.env.InCodeBuild
@@ -41,7 +44,7 @@ func (o buildOptions) needs(p *plan, several bool) engine.Needs {
 			n.S3Cache = n.S3Cache || c.Type == "s3"
 		}
 	}
-	n.CacheExport = n.CacheExport || o.cache == cacheRegistry
+	n.CacheExport = n.CacheExport || o.cache == cacheRegistry && o.exportsCache(p)
 	n.S3Cache = n.S3Cache || onS3(o.cache)
 	return n
 }
@@ -65,6 +68,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		}
 	}
 	j.tellInline(engines)
+	j.logNamespace(engines)
 	return engines, nil
 }
 

@@ -77,6 +77,9 @@ func extraTags(t build.Target, repo registry.Ref, hash string) ([]string, error)
 		if registry.IsProtected(tag) {
 			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q is a tag that slipway itself moves", tag), "choose another tag")
 		}
+		if registry.IsUntrusted(tag) {
+			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q begins as only the names of untrusted builds do", tag), "choose another tag")
+		}
 		out = append(out, tag)
 	}
 	return out, nil

@@ -19,6 +19,7 @@ type projectOptions struct {
 	definitionsDir            string
 	imageDetail               bool
 	compression               string
+	trust                     trustOption
 	// ecs are set by build alone; the other commands find their site themselves.
 	ecs ecsOptions
 }

@@ -47,6 +47,8 @@ type plannedService struct {
 	Tags       []string                 `json:"tags"`
 	Definition string                   `json:"definition,omitempty"`
 	Inputs     string                   `json:"inputs"`
+	// Untrusted is why the build is untrusted, as a phrase; left out for a trusted one.
+	Untrusted string `json:"untrusted,omitempty"`
 }
 
 type plannedCache struct {
@@ -72,7 +74,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 			Tags:  append([]string{p.hash.Name}, s.extra...), Compress: t.Compression,
-			Inputs: t.Inputs(p.root, platform),
+			Inputs: t.Inputs(p.root, platform), Untrusted: p.untrusted.why,
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
@@ -117,6 +119,9 @@ func printPlan(w *world, p *plan, o buildOptions) error {
 		return writeJSON(w.stdout, services)
 	}
 	fmt.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.project, p.root, p.hash.Name, p.hash.Detail)
+	if p.untrusted.yes() {
+		fmt.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.untrusted.why)
+	}
 	for _, s := range services {
 		fmt.Fprintf(w.stdout, "\n%s\n", s.Service)
 		for _, f := range s.relativeTo(p.root, w.dir).fields() {
@@ -207,6 +212,8 @@ type builtService struct {
 	// (see registry.Survey.NewBytes); null where that cannot be told.
 	BytesPushed *int64  `json:"bytesPushed"`
 	Seconds     float64 `json:"seconds"`
+	// Untrusted is why the build is untrusted, as a phrase; left out for a trusted one.
+	Untrusted string `json:"untrusted,omitempty"`
 }
 
 // report prints the table on stderr and the result on stdout.
@@ -223,7 +230,7 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Surve
 			Service: s.target.Service, Container: s.target.Container,
 			Repository: p.Repository.URI.Name(), Tag: published.Name, Digest: p.Digest,
 			State:   j.state(s, p, images, before),
-			Seconds: round(images.results[s.target.Service].Duration),
+			Seconds: round(images.results[s.target.Service].Duration), Untrusted: j.plan.untrusted.why,
 		}
 		row.BytesPushed = before.NewBytes(published, p)
 		rows = append(rows, row)

@@ -29,6 +29,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return err
 	}
 	j := &job{world: w, options: o, plan: p, cloud: cloud, clients: cloud.clients(), started: started}
+	j.logUntrusted()
 	j.logins = registry.NewLogins(j.clients, time.Now)
 	defer j.closing.Wait()
 	defer func() { j.closeEngines(ctx, j.found) }()
@@ -60,7 +61,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return err
 	}
 	j.reached("images pushed")
-	published, err := registry.Publish(ctx, j.clients, registry.Publication{Variant: j.variant, Images: images.placements, Running: images.running, KeepLatest: o.noLatest})
+	published, err := registry.Publish(ctx, j.clients, registry.Publication{Variant: j.variant, Images: images.placements, Running: images.running, KeepLatest: o.noLatest, KeepNames: p.untrusted.yes()})
 	if err != nil {
 		return refused(err)
 	}

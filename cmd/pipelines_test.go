@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,7 @@ func TestPipelineBuildspecs(t *testing.T) {
 	for example, args := range map[string][]string{
 		"s3-source":    nil,
 		"git-source":   nil,
-		"pull-request": {"--", "--no-latest"},
+		"pull-request": {"--", "--untrusted"},
 	} {
 		t.Run(example, func(t *testing.T) {
 			t.Chdir(filepath.Join("../examples/pipelines", example))
@@ -275,8 +276,8 @@ func TestPipelineFromALaptop(t *testing.T) {
 	y.last(2, nil)
 }
 
-// TestPullRequest: pushes and tags with the commit's hash, and nothing else; merged, the
-// same commit is not built again.
+// TestPullRequest: pushes and tags with a name of its own, and nothing else; merged, the
+// same commit is built again, under the commit's hash.
 func TestPullRequest(t *testing.T) {
 	t.Parallel()
 	y := openShipyard(t, "pull-request", map[string][]string{"forum": {"forum/web"}})
@@ -298,17 +299,25 @@ func TestPullRequest(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, b.log)
 	}
-	if b.variables["SLIPWAY_REVISION"] != hash || len(b.artifacts) != 0 {
+	own := "pr7-" + hash
+	if b.variables["SLIPWAY_REVISION"] != own || len(b.artifacts) != 0 {
 		t.Errorf("exported %v, left %v", b.variables, b.artifacts)
 	}
 	if left, err := filepath.Glob(filepath.Join(checkout, "*.json")); err != nil || len(left) > 0 {
 		t.Errorf("wrote %v, %v", left, err)
 	}
 	after := y.aws.Tags("forum/web")
-	if after[hash] == "" || after["latest"] != before["latest"] || after["deployed"] != before["deployed"] || deployment() != deployed {
+	if after[own] == "" || deployment() != deployed {
 		t.Errorf("before %v, after %v", before, after)
 	}
+	if delete(after, own); !maps.Equal(before, after) {
+		t.Errorf("before %v, after without %s %v", before, own, after)
+	}
 
-	y.start("CODEBUILD_BUILD_ID=forum:2", "CODEBUILD_RESOLVED_SOURCE_VERSION="+commit, "build").wait(exitDone).says("nothing to build")
+	r := y.start("CODEBUILD_BUILD_ID=forum:2", "CODEBUILD_RESOLVED_SOURCE_VERSION="+commit, "build").wait(exitDone)
+	if strings.Contains(r.stderr.String(), "nothing to build") {
+		t.Errorf("the pull request's revision was reused:\n%s", &r.stderr)
+	}
 	y.stands("forum/web", "latest", hash)
+	y.start("rollback", own).wait(exitUsage).says("names no revision: an untrusted build made the revision of that name")
 }

@@ -34,6 +34,8 @@ type plan struct {
 	// own are the absolute paths that the job writes.
 	own      []string
 	warnings []string
+	// untrusted is why the build may write only names of its own.
+	untrusted untrusted
 }
 
 // service is one service of the plan.
@@ -89,7 +91,10 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	if p.hash, err = p.hashOf(ctx, o); err != nil {
 		return nil, err
 	}
-	return p, p.finish()
+	if err := p.distrust(o.trust); err != nil {
+		return nil, err
+	}
+	return p, errors.Join(p.finish(), p.checkCaches())
 }
 
 func (p *plan) addServices(project *types.Project, w *world, o projectOptions) error {
@@ -216,6 +221,9 @@ func (p *plan) finish() (err error) {
 		s := &p.services[i]
 		if s.extra, err = extraTags(s.target, s.repo, p.hash.Name); err != nil {
 			return err
+		}
+		if p.untrusted.yes() {
+			s.extra = nil // they are not the build's own
 		}
 	}
 	for _, f := range p.files {

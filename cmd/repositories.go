@@ -63,8 +63,11 @@ func (j *job) distinct() error {
 }
 
 // movingTags are the tags that a build moves in each repository.
-func (o buildOptions) movingTags(w *world) []string {
-	tags := o.cacheTagNames(w)
+func (o buildOptions) movingTags(w *world, p *plan) []string {
+	var tags []string
+	if o.exportsCache(p) {
+		tags = o.cacheTagNames(w)
+	}
 	if !o.noLatest {
 		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
 	}
@@ -72,7 +75,7 @@ func (o buildOptions) movingTags(w *world) []string {
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := j.options.movingTags(j.world)
+	tags := j.options.movingTags(j.world, j.plan)
 	var errs []error
 	for _, s := range j.plan.services {
 		if repo, ok := found[s.repo]; ok {
@@ -92,6 +95,9 @@ type retention struct {
 // ensureRetention writes the lifecycle policy where it differs. Rules of others that
 // clash are no error: the images are safe without ours, only kept longer or shorter.
 func (j *job) ensureRetention(ctx context.Context) ([]retention, error) {
+	if j.options.noLatest {
+		return nil, nil // it moves nothing, and arms nothing
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(retentionCalls)
 	out := make([]retention, len(j.repos))

@@ -24,7 +24,7 @@ how many of the repositories it has an image, when the first of its images expir
 the repositories' lifecycle policies, and whether latest or deployed stand on it.
 
 A revision that is not in every repository, or of which an image is archived, cannot be
-rolled back to.`,
+rolled back to. Nor can one of an untrusted build, which is marked so.`,
 		Example: "  slipway revisions\n  slipway revisions --cluster shop --ecs-service shop --output json",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runRevisions(c.Context(), w, o) },
@@ -47,8 +47,10 @@ type listedRevision struct {
 	Fate     registry.Verdict `json:"fate"`
 	Latest   bool             `json:"latest"`
 	Deployed bool             `json:"deployed"`
-	Bytes    int64            `json:"bytes"`
-	Images   []listedImage    `json:"images"`
+	// Untrusted reports that an untrusted build made it: it cannot be rolled back to.
+	Untrusted bool          `json:"untrusted,omitempty"`
+	Bytes     int64         `json:"bytes"`
+	Images    []listedImage `json:"images"`
 }
 
 type listedImage struct {
@@ -140,7 +142,7 @@ func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repositor
 const unreadPolicy = "?"
 
 func listed(r registry.Revision, repos []registry.Repository, fates map[registry.Ref]registry.Lifecycle) listedRevision {
-	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Bytes: r.Size, Images: []listedImage{}}
+	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Untrusted: r.Untrusted(), Bytes: r.Size, Images: []listedImage{}}
 	at, fate := r.Expiry(fates)
 	row.Fate = fate
 	if !at.IsZero() {
@@ -181,6 +183,9 @@ func printRevisions(w *world, rows []listedRevision, repos int, now time.Time) e
 		}
 		if r.Deployed {
 			tags = append(tags, registry.TagDeployed)
+		}
+		if r.Untrusted {
+			tags = append(tags, "(untrusted)")
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, ago(now, r.Pushed), complete, fateText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
 	}

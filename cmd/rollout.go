@@ -122,6 +122,11 @@ func (o rolloutOptions) read(w *world, s *site) (map[rollout.Ref][]artifact.Defi
 		if err != nil {
 			return nil, inputError(path, err.Error(), "let slipway build write it, or correct it")
 		}
+		for _, def := range defs {
+			if err := checkDefinitionTrusted(path, def.ImageURI); err != nil {
+				return nil, err
+			}
+		}
 		out[ref] = defs
 	}
 	return out, nil
@@ -235,6 +240,9 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[rollout.Ref][
 			}
 			d.wants[st.ref][def.Name] = want
 		}
+	}
+	if err := d.checkTrusted(ctx, tags); err != nil {
+		return err
 	}
 	if len(tags) == 1 {
 		for tag := range tags {

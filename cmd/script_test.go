@@ -99,6 +99,10 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"bucket":        bucket,
 	"policy":        putPolicy,
 	"many-services": manyServices,
+	"registry":      writeRegistry,
+	"holds":         holds,
+	"digest":        setDigest,
+	"probe":         writeProbe,
 	"unzip":         unzip,
 }
 

@@ -43,6 +43,7 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string
 		Jobs:       j.options.jobs,
 		FailFast:   j.options.failFast,
 		Own:        j.plan.own,
+		Namespace:  j.namespaceOn(engines),
 		Login:      login,
 		Push:       j.pushes(survey, engines, place),
 		CacheLogin: cacheLogin(j.cloud.config.Credentials, engines),

@@ -10,17 +10,20 @@ import (
 
 // orderNames puts the revisions in the order in which an image that has several should be
 // called: one that everything that runs belongs to, then the one that latest stands on,
-// then the newest.
+// then the newest; names of untrusted builds come last.
 func (r *review) orderNames() {
-	var latest, rest []string
+	var latest, rest, untrusted []string
 	for _, rev := range r.listing.Revisions(r.site.skip) {
-		if rev.Latest && rev.Complete() {
+		switch {
+		case rev.Untrusted():
+			untrusted = append(untrusted, rev.Name)
+		case rev.Latest && rev.Complete():
 			latest = append(latest, rev.Name)
-		} else {
+		default:
 			rest = append(rest, rev.Name)
 		}
 	}
-	all := slices.Concat(latest, rest)
+	all := slices.Concat(latest, rest, untrusted)
 	shared := r.listing.Common(r.site.running())
 	for _, name := range all {
 		if slices.Contains(shared, name) {

@@ -64,8 +64,9 @@ func revisionRefused(err error) error {
 		incomplete *registry.IncompleteError
 		archived   *registry.ArchivedError
 		gone       *registry.GoneError
+		untrusted  *registry.UntrustedError
 	)
-	for _, target := range []any{&name, &unknown, &ambiguous, &incomplete, &archived, &gone} {
+	for _, target := range []any{&name, &unknown, &ambiguous, &incomplete, &archived, &gone, &untrusted} {
 		if errors.As(err, target) {
 			return &usageError{err, hintOf(err)}
 		}
@@ -122,7 +123,9 @@ func (d *deployJob) findState(ctx context.Context, histories []rollout.History) 
 	for _, state := range states {
 		digests, whole := d.site.digests(state)
 		names := listing.Common(digests)
-		i := slices.IndexFunc(revisions, func(r registry.Revision) bool { return r.Complete() && slices.Contains(names, r.Name) })
+		i := slices.IndexFunc(revisions, func(r registry.Revision) bool {
+			return r.Complete() && !r.Untrusted() && slices.Contains(names, r.Name)
+		})
 		switch {
 		case whole && i >= 0:
 			return d.findRevision(ctx, revisions[i].Name)

@@ -15,7 +15,8 @@ import (
 // revision whose images these are, the last in order of name where there are several, and
 // empty where there is none; tags that skip tells name none. It touches nothing.
 //
-// Errors: *GoneError for images that are there no more, *ArchivedError; an archived image
+// Errors: *GoneError for images that are there no more, *ArchivedError,
+// *UntrustedError; an archived image
 // beside those asked for is in nobody's way.
 //
 // Calls for each repository: one BatchGetImage and one DescribeImages, at the same time.
@@ -45,6 +46,9 @@ func FindDigests(ctx context.Context, clients Clients, repos []Repository, diges
 		return err
 	})
 	if err := g.Wait(); err != nil {
+		return Found{}, err
+	}
+	if err := checkTrusted(s.asked, states); err != nil {
 		return Found{}, err
 	}
 	name := common(states)
@@ -113,7 +117,7 @@ func (s search) indexes(ctx context.Context) (Found, error) {
 	}
 	var out Found
 	names := slices.DeleteFunc(listing.Common(asked), func(name string) bool {
-		return slices.ContainsFunc(s.asked, func(i Placement) bool { return i.extra(name) })
+		return IsUntrusted(name) || slices.ContainsFunc(s.asked, func(i Placement) bool { return i.extra(name) })
 	})
 	if len(names) > 0 {
 		out.Name = names[len(names)-1]
@@ -127,6 +131,9 @@ func (s search) indexes(ctx context.Context) (Found, error) {
 		}
 		if ok {
 			i.Digest = image.Digest
+		}
+		if onlyUntrusted(image.Tags) {
+			return Found{}, &UntrustedError{i.Repository, i.Digest}
 		}
 		digests[ref] = i.Digest
 		out.Images = append(out.Images, i)

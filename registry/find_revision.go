@@ -69,6 +69,9 @@ func checkRevisionName(text string, repos []Repository, skip func(Ref, string) b
 	if err := ValidateTag(text); err != nil {
 		return &RevisionNameError{Text: text, Err: err}
 	}
+	if IsUntrusted(text) {
+		return &RevisionNameError{Text: text, Err: errUntrusted}
+	}
 	if skip != nil && slices.ContainsFunc(repos, func(r Repository) bool { return skip(r.Ref, text) }) {
 		return &RevisionNameError{Text: text, Err: errExtra}
 	}
@@ -129,6 +132,9 @@ func (s sought) check(ctx context.Context, clients Clients, name string) error {
 func (l *Listing) match(prefix string, skip func(Ref, string) bool) (string, error) {
 	var matches, ready []Revision
 	for _, r := range l.Revisions(skip) {
+		if r.Untrusted() {
+			continue
+		}
 		if strings.HasPrefix(r.Name, prefix) && !strings.HasPrefix(r.Name, prefix+".") {
 			matches = append(matches, r)
 		}

@@ -39,6 +39,10 @@ type Publication struct {
 	Running map[Ref]string
 	// KeepLatest leaves latest and deployed where they are.
 	KeepLatest bool
+	// KeepNames leaves the revision's name where it was written when the rest
+	// fails, instead of removing it: for a build that may remove nothing. The same
+	// build completes the revision. It is for use with KeepLatest.
+	KeepNames bool
 }
 
 // Change is one tag that moved.
@@ -80,6 +84,8 @@ type PublishError struct {
 	Left []Change
 	// Unknown are the repositories that could not be looked at afterwards.
 	Unknown []string
+	// Kept reports that the names that were written stay (Publication.KeepNames).
+	Kept bool
 	// Unsettled is why latest may stand on several revisions, after another job moved it
 	// at the same time; nil where it does not.
 	Unsettled error
@@ -87,6 +93,9 @@ type PublishError struct {
 
 // Error tells the cause and the state of the tags.
 func (e *PublishError) Error() string {
+	if e.Kept {
+		return fmt.Sprintf("tagging: %v; no tag was moved, and the same build completes the revision", e.Err)
+	}
 	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Unsettled == nil {
 		return fmt.Sprintf("tagging: %v; all tags are where they were", e.Err)
 	}
@@ -153,7 +162,7 @@ func (p Publication) carryOut(ctx context.Context, clients Clients, survey *Surv
 	out := Published{Name: name, Survey: survey, Unprotected: p.unprotected(survey), job: p}
 	for _, step := range steps {
 		if err := apply(ctx, clients, survey, step); err != nil {
-			return out, p.undo(ctx, clients, survey, steps, err)
+			return out, p.takeBack(ctx, clients, survey, steps, err)
 		}
 		out.Changes = append(out.Changes, step...)
 	}
@@ -163,6 +172,14 @@ func (p Publication) carryOut(ctx context.Context, clients Clients, survey *Surv
 		}
 	}
 	return out, nil
+}
+
+// takeBack undoes the steps unless names are kept.
+func (p Publication) takeBack(ctx context.Context, clients Clients, s *Survey, steps [][]Change, cause error) error {
+	if p.KeepNames {
+		return &PublishError{Err: cause, Kept: true}
+	}
+	return p.undo(ctx, clients, s, steps, cause)
 }
 
 func (p Publication) look(ctx context.Context, clients Clients) (*Survey, error) {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ func (e *RevisionNameError) Unwrap() error { return e.Err }
 
 // Hint says what to give instead.
 func (e *RevisionNameError) Hint() string {
+	if errors.Is(e.Err, errUntrusted) {
+		return trustedRemedy
+	}
 	return "give a hash or the beginning of one: slipway revisions lists them"
 }
 

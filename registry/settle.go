@@ -81,8 +81,10 @@ const (
 // imageState is an image as DescribeImages shows it.
 type imageState struct {
 	digest string
-	tags   []string // without the protected ones
+	tags   []string // without the protected and the untrusted ones
 	pushed time.Time
+	// untrusted reports that every tag is one of an untrusted build.
+	untrusted bool
 }
 
 // latest reads where latest stands in each repository, in the order of p.Images.
@@ -134,10 +136,11 @@ func describeImage(ctx context.Context, client imageDescriber, repo Repository, 
 	d := got.ImageDetails[0]
 	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
 	for _, tag := range d.ImageTags {
-		if !IsProtected(tag) {
+		if !IsProtected(tag) && !IsUntrusted(tag) {
 			out.tags = append(out.tags, tag)
 		}
 	}
+	out.untrusted = onlyUntrusted(d.ImageTags)
 	return out, nil
 }
 

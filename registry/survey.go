@@ -163,14 +163,15 @@ func (s *Survey) Known(ref Ref, digest string) (Image, bool) {
 
 // ByConfig lists the images of a repository that have a manifest annotation, by the digest
 // of their configuration: what says which image it is, however its layers are compressed.
-// Of several with one configuration, latest's goes before the others.
+// Of several with one configuration, latest's goes before the others. A trusted build's
+// survey lists none that it knows only by names of untrusted builds.
 func (s *Survey) ByConfig(ref Ref, annotation, value string) map[string]string {
 	latest, _ := s.At(ref, TagLatest)
 	out := map[string]string{}
 	for _, digest := range slices.Sorted(maps.Keys(s.known[ref])) {
 		image := s.known[ref][digest]
 		config := image.parsed().Config.Digest
-		if config == "" || image.Annotation(annotation) != value {
+		if config == "" || image.Annotation(annotation) != value || s.foreign(ref, digest) {
 			continue
 		}
 		if _, taken := out[config]; !taken || digest == latest.Digest {

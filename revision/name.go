@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"slipway/internal/trust"
 )
 
 // MaxName is the longest hash, in characters. The OCI distribution
@@ -45,7 +47,8 @@ func shorten(name string) string {
 
 // Validate returns a *NameError unless name can be the hash of a build: a
 // legal tag of at most MaxName characters, none of the tags that Slipway moves
-// (latest, deployed, and those that begin with buildcache), and not what Variant makes of another name.
+// (latest, deployed, and those that begin with buildcache), not a name of an
+// untrusted build (see Untrusted), and not what Variant makes of another name.
 func Validate(name string) error {
 	switch {
 	case name == "":
@@ -56,6 +59,9 @@ func Validate(name string) error {
 		return &NameError{name, fmt.Sprintf("has %d characters", len(name)), fmt.Sprintf("use at most %d", MaxName)}
 	case slices.Contains(protected, name), strings.HasPrefix(name, cachePrefix):
 		return &NameError{name, "is a tag that moves", "choose a name that stays with one build, such as the commit id"}
+	}
+	if trust.Reserved(name) {
+		return &NameError{name, "begins as only the names of untrusted builds do", reservedRemedy}
 	}
 	if base, n := ParseVariant(name); n > 1 {
 		return &NameError{name, fmt.Sprintf("would be variant %d of %q", n, base), fmt.Sprintf("write %q", strings.ReplaceAll(name, ".", "-"))}
