@@ -89,6 +89,7 @@ func TestOutput(t *testing.T) {
 	for in, want := range map[string]string{
 		"10%\r20%\rdone\r": "done",
 		"a\tb\x1b[1m\tc":   "a       b       c",
+		"\xff\tb":          "\xff       b",
 		"\x1b[32mok":       "ok",
 	} {
 		if got := plain.Output(in); got != want {

@@ -1,6 +1,9 @@
 package plain
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // tabStop is the distance of a terminal's tab stops.
 const tabStop = 8
@@ -16,15 +19,14 @@ func Output(line string) string {
 	}
 	var b strings.Builder
 	column := 0
-	for _, r := range line {
-		if r == '\t' {
+	for i, part := range strings.Split(line, "\t") {
+		if i > 0 {
 			n := tabStop - column%tabStop
 			b.WriteString(strings.Repeat(" ", n))
 			column += n
-			continue
 		}
-		b.WriteRune(r)
-		column++
+		b.WriteString(part)
+		column += utf8.RuneCountInString(part)
 	}
 	return b.String()
 }
