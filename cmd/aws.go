@@ -96,7 +96,7 @@ func configureCloud(ctx context.Context, log zerolog.Logger, region string) (*cl
 	if cfg.RetryMode == "" {
 		cfg.Retryer = newRetryer
 	}
-	return &cloud{config: cfg, ecr: map[string]*ecr.Client{}}, nil
+	return &cloud{config: knowCredentials(ctx, cfg), ecr: map[string]*ecr.Client{}}, nil
 }
 
 // clients is the ECR client of each region, made once.
