@@ -9,9 +9,6 @@ import (
 	"slipway/internal/plain"
 )
 
-// shown is a text that others wrote, for a display that draws by itself.
-func (w *world) shown(text string) string { return plain.Text(w.secrets.Text(text)) }
-
 // liveLines is what a step printed and did not end yet.
 type liveLines struct {
 	partial string

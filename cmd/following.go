@@ -132,6 +132,9 @@ func (w *world) columns() int {
 // cut is one line of at most n characters.
 func cut(text string, n int) string {
 	text = oneLine(text)
+	if len(text) <= n {
+		return text
+	}
 	if runes := []rune(text); len(runes) > n {
 		return string(runes[:max(n-1, 0)]) + "…"
 	}

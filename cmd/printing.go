@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
@@ -40,8 +41,10 @@ func (w *world) checkWritten(code int) int {
 // line prints a line about something on stderr, in the form "where | text", where has a
 // column of that width. It is cut last, so that no part of a secret is left.
 func (w *world) line(width int, where, text string) {
-	text = plain.Text(w.secrets.Text(oneLine(text)))
-	plain.Fprintf(w.stderr, "%-*s | %s\n", width, where, cut(text, maxLine))
+	where, text = w.shown(where), cut(w.shown(oneLine(text)), maxLine)
+	pad := max(width-utf8.RuneCountInString(where), 0)
+	// Drawn, since both are safe by now: steps may print a lot.
+	w.draw(where + strings.Repeat(" ", pad) + " | " + text + "\n")
 }
 
 // oneLine joins the lines of a text.
@@ -49,7 +52,10 @@ func oneLine(text string) string {
 	return strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", " ")
 }
 
-// draw prints on a terminal what Text would escape.
+// shown is a text that others wrote as it may be drawn.
+func (w *world) shown(text string) string { return plain.Text(w.secrets.Text(text)) }
+
+// draw prints what is Slipway's own, control sequences included, or was made so.
 func (w *world) draw(text string) {
 	if out, ok := w.stderr.(*output.Writer); ok {
 		out.Draw(text)
