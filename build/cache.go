@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"slipway/internal/redact"
 )
 
 // Cache is one BuildKit cache, with the attributes that buildx documents for its type.
@@ -27,12 +29,18 @@ func ParseCache(s string) (Cache, error) {
 		return Cache{Type: cacheRegistry, Attrs: map[string]string{"ref": s}}, nil
 	}
 	c := Cache{Attrs: map[string]string{}}
+	last := ""
 	for part := range strings.SplitSeq(s, ",") {
 		k, v, ok := strings.Cut(part, "=")
 		k, v = strings.TrimSpace(k), strings.TrimSpace(v)
+		if (!ok || k == "") && redact.Credential(last) {
+			// Not quoted: it may be the end of a secret that has a comma.
+			return Cache{}, fmt.Errorf("the attribute after %s is not key=value", last)
+		}
 		if !ok || k == "" {
 			return Cache{}, fmt.Errorf("%q is no key=value", part)
 		}
+		last = k
 		if k == "type" {
 			c.Type = v
 			continue
@@ -48,22 +56,49 @@ func ParseCache(s string) (Cache, error) {
 	return c, nil
 }
 
-// secretAttrs are the attributes of BuildKit's s3, azblob and gha caches that hold
-// credentials (their READMEs in the cache exporters' documentation).
-var secretAttrs = []string{"access_key_id", "secret_access_key", "session_token", "secret_key", "token"}
+// shownCache is a cache entry, right or wrong, as an error may show it: without the values
+// of credentials, and without what follows one that has a comma.
+func shownCache(s string) string {
+	parts := strings.Split(s, ",")
+	secret := false
+	for i, part := range parts {
+		k, v, ok := strings.Cut(part, "=")
+		switch {
+		case ok:
+			if secret = redact.Credential(strings.TrimSpace(k)); secret && v != "" {
+				parts[i] = k + "=" + redact.Mark
+			}
+		case secret:
+			parts[i] = redact.Mark
+		}
+	}
+	return redact.Patterns(strings.Join(parts, ","))
+}
 
-// Redacted is the cache as it may be shown: without the values of credentials.
-func (c Cache) Redacted() Cache {
-	out := Cache{Type: c.Type, Attrs: maps.Clone(c.Attrs), Platform: c.Platform}
-	for _, k := range secretAttrs {
-		if _, ok := out.Attrs[k]; ok {
-			out.Attrs[k] = redacted
+// Secrets are the values of the attributes of BuildKit's s3, azblob and gha caches that
+// hold credentials (their READMEs in the cache exporters' documentation).
+func (c Cache) Secrets() []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(c.Attrs)) {
+		if redact.Credential(k) {
+			out = append(out, c.Attrs[k])
 		}
 	}
 	return out
 }
 
-const redacted = "REDACTED"
+// Redacted is the cache as it may be shown: without credentials, in attributes of their
+// own and in addresses.
+func (c Cache) Redacted() Cache {
+	out := Cache{Type: c.Type, Attrs: maps.Clone(c.Attrs), Platform: c.Platform}
+	for k, v := range out.Attrs {
+		out.Attrs[k] = redact.Patterns(v)
+		if v != "" && redact.Credential(k) {
+			out.Attrs[k] = redact.Mark
+		}
+	}
+	return out
+}
 
 // String writes the cache as the compose file would.
 func (c Cache) String() string {

@@ -10,7 +10,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/client/ociindex"
-	"github.com/moby/buildkit/util/urlutil"
+
+	"slipway/internal/redact"
 )
 
 // Context is where files of a build come from. Exactly one field is set, but for
@@ -48,9 +49,10 @@ func (c Context) String() string {
 	}
 }
 
-// Redacted is the context as it may be shown: without the password or token of a URL.
+// Redacted is the context as it may be shown: without the password, token or signature of
+// a URL.
 func (c Context) Redacted() Context {
-	c.Remote = urlutil.RedactCredentials(c.Remote)
+	c.Remote = redact.Patterns(c.Remote)
 	return c
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+
+	"slipway/internal/plain"
 )
 
 // Secret is one build secret. A file is read when the target is built.
@@ -62,7 +64,7 @@ func (t *translator) refuse(key, remedy, format string, args ...any) error {
 }
 
 func (t *translator) warn(format string, args ...any) {
-	t.warnings = append(t.warnings, fmt.Sprintf(format, args...))
+	t.warnings = append(t.warnings, plain.Sprintf(format, args...))
 }
 
 func (t *translator) target() (Target, error) {
@@ -216,14 +218,14 @@ func (t *translator) caches(out *Target) (err error) {
 	for _, s := range t.build().CacheFrom {
 		c, err := ParseCache(s)
 		if err != nil {
-			return t.refuse("cache_from", "write type=registry,ref=… or an image reference", "%q: %v", s, err)
+			return t.refuse("cache_from", "write type=registry,ref=… or an image reference", "%q: %v", shownCache(s), err)
 		}
 		out.CacheFrom = append(out.CacheFrom, c)
 	}
 	for _, s := range t.build().CacheTo {
 		c, err := ParseCache(s)
 		if err != nil {
-			return t.refuse("cache_to", "write type=registry,ref=… or type=inline", "%q: %v", s, err)
+			return t.refuse("cache_to", "write type=registry,ref=… or type=inline", "%q: %v", shownCache(s), err)
 		}
 		out.CacheTo = append(out.CacheTo, c)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/internal/plain"
 )
 
 // InputError is an error in what the user wrote: a file, a key or a name. Nothing
@@ -29,7 +31,7 @@ type InputError struct {
 
 // Error joins where, problem and cause; the remedy is for the caller to show.
 func (e *InputError) Error() string {
-	s := e.Problem
+	s := plain.Text(e.Problem)
 	if e.Err != nil {
 		if s != "" {
 			s += ": "
@@ -39,7 +41,7 @@ func (e *InputError) Error() string {
 	if e.Where == "" {
 		return s
 	}
-	return e.Where + ": " + s
+	return plain.Text(e.Where) + ": " + s
 }
 
 // Unwrap returns the cause.
@@ -49,7 +51,7 @@ func (e *InputError) Unwrap() error { return e.Err }
 func (e *InputError) Hint() string { return e.Remedy }
 
 func badInput(where, remedy, format string, args ...any) error {
-	return &InputError{Where: where, Problem: fmt.Sprintf(format, args...), Remedy: remedy}
+	return &InputError{Where: where, Problem: plain.Sprintf(format, args...), Remedy: remedy}
 }
 
 // ErrNoProject is in the error of Load when there is neither a compose file nor a Dockerfile.

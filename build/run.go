@@ -27,6 +27,9 @@ type RunOptions struct {
 	Own []string
 	// Login gives registry credentials.
 	Login AuthFunc
+	// Secret is called with the value of each build secret before an engine may ask for
+	// it; nil does nothing.
+	Secret func(value string)
 	// Push says for each service where its image goes.
 	Push map[string]Push
 	// CacheLogin gives the attributes that hold the credentials for a cache of Push, anew
@@ -194,7 +197,7 @@ func (r *run) links(ctx context.Context, t Target) (map[string]string, error) {
 // the image, if there is one.
 func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) (string, error) {
 	var err error
-	if opt.Session, err = t.attachables(r.options.Login); err != nil {
+	if opt.Session, err = t.attachables(r.options.Login, r.options.Secret); err != nil {
 		return "", err
 	}
 	opt.Session = append(opt.Session, filesync.NewFSSyncProvider(w.sources.named(t)))

@@ -134,10 +134,10 @@ type AuthFunc func(ctx context.Context, host string) (types.AuthConfig, error)
 
 // attachables are what one target's own session offers: its secrets and agents, which no
 // other target can ask for, and the registry credentials.
-func (t Target) attachables(login AuthFunc) ([]session.Attachable, error) {
+func (t Target) attachables(login AuthFunc, known func(string)) ([]session.Attachable, error) {
 	out := []session.Attachable{newAuth(login)}
 	if len(t.Secrets) > 0 {
-		s, err := t.secretProvider()
+		s, err := t.secretProvider(known)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func (t Target) attachables(login AuthFunc) ([]session.Attachable, error) {
 	return out, nil
 }
 
-func (t Target) secretProvider() (session.Attachable, error) {
+func (t Target) secretProvider(known func(string)) (session.Attachable, error) {
 	values := map[string][]byte{}
 	for _, s := range t.Secrets {
 		values[s.ID] = []byte(s.Value)
@@ -172,6 +172,11 @@ func (t Target) secretProvider() (session.Attachable, error) {
 			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, "BuildKit takes secrets of at most 500 KiB", "%s is too large", s.File)
 		}
 		values[s.ID] = data
+	}
+	for _, value := range values {
+		if known != nil {
+			known(string(value))
+		}
 	}
 	return secretsprovider.FromMap(values), nil
 }

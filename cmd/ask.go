@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"slipway/internal/plain"
 )
 
 // questions asks on the terminal, which stdin is. One goroutine reads all answers, so that a question
@@ -54,7 +56,7 @@ func (w *world) interactive() bool { return w.questions != nil }
 
 // ask prints the question on the terminal and returns the answer: empty at the end of input.
 func (w *world) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(w.questions.out, question)
+	fmt.Fprint(w.questions.out, plain.Lines(question))
 	w.questions.once.Do(w.questions.start)
 	select {
 	case line := <-w.questions.lines:

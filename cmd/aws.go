@@ -98,7 +98,7 @@ func configureCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*clo
 		cfg.Retryer = newRetryer
 	}
 	awsclient.Bound(&cfg, o.timeout, func(late *awsclient.TimeoutError) { log.Warn().Msgf("%v; trying again", late) })
-	return &cloud{config: cfg, ecr: map[string]*ecr.Client{}}, nil
+	return &cloud{config: knowCredentials(ctx, cfg), ecr: map[string]*ecr.Client{}}, nil
 }
 
 // clients is the ECR client of each region, made once.

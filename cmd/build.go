@@ -177,6 +177,7 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if err != nil {
 		return err
 	}
+	w.learn(p.targets())
 	if err := o.fromPlan(w, p); err != nil {
 		return err
 	}

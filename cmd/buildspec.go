@@ -86,8 +86,7 @@ func runBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
 		return err
 	}
 	if o.file == "" {
-		_, err := w.stdout.Write(text)
-		return err
+		return writeDocument(w.stdout, text)
 	}
 	return o.write(w, text)
 }

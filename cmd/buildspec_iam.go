@@ -97,8 +97,7 @@ func runIAM(ctx context.Context, w *world, o iamOptions) error {
 		return err
 	}
 	tellOpen(w, policy, string(text))
-	_, err = w.stdout.Write(text)
-	return err
+	return putJSON(w.stdout, text)
 }
 
 // complete adds what the project and the environment say.

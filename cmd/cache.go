@@ -205,12 +205,12 @@ func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(con
 // freshCredentials asks again for credentials that soon end.
 func freshCredentials(ctx context.Context, from aws.CredentialsProvider, now time.Time) (aws.Credentials, error) {
 	cred, err := from.Retrieve(ctx)
-	cache, ok := from.(*aws.CredentialsCache)
+	cache, ok := from.(interface{ Invalidate() })
 	if err != nil || !ok || !cred.CanExpire || cred.Expires.Sub(now) > lasting {
 		return cred, err
 	}
 	cache.Invalidate()
-	return cache.Retrieve(ctx)
+	return from.Retrieve(ctx)
 }
 
 // tellCaches says once, for all services, what was wrong with the layer caches.

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"slipway/buildspec"
+	"slipway/internal/plain"
 )
 
 // jobLog is what a CodeBuild job says once more where its log in CloudWatch is read, at
@@ -90,7 +91,7 @@ func (j *jobLog) repeat() {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n---- %s %s\n", title, strings.Repeat("-", max(frame-len(title)-6, 0)))
 	for _, text := range j.warnings {
-		fmt.Fprintf(&b, "WARNING: %s\n", text)
+		fmt.Fprintf(&b, "WARNING: %s\n", plain.Message(text))
 	}
 	b.WriteString(strings.Repeat("-", frame) + "\n")
 	// What cannot be written to stderr cannot be told there either.
@@ -111,5 +112,5 @@ func (j *jobLog) end(code int) {
 	if j.revision != "" {
 		how += ": revision " + j.revision
 	}
-	fmt.Fprintf(j.out, "\n==== %s %s ====\n", j.command, how)
+	plain.Fprintf(j.out, "\n==== %s %s ====\n", j.command, how)
 }

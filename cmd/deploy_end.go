@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/rollout"
 )
@@ -199,7 +200,7 @@ func (d *deployJob) explain(o rollout.Outcome) {
 			d.log.Error().Str(serviceField, o.Deployment.Service.Ref.String()).Msg(line)
 			continue
 		}
-		fmt.Fprintln(d.stderr, line)
+		plain.Fprintf(d.stderr, "%s\n", line)
 	}
 }
 

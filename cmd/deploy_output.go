@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"slipway/internal/plain"
 	"slipway/rollout"
 )
 
@@ -88,7 +88,7 @@ func (d *deployJob) print(w io.Writer, output string) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range d.sorted() {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", rollout.Ref{Cluster: r.Cluster, Service: r.Service}, orDash(r.Revision), r.Status, orDash(r.Deployment))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\n", rollout.Ref{Cluster: r.Cluster, Service: r.Service}, orDash(r.Revision), r.Status, orDash(r.Deployment))
 	}
 	return t.Flush()
 }

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +13,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"slipway/build"
+	"slipway/internal/plain"
 )
 
 // display shows the progress of all builds on stderr.
@@ -61,6 +61,8 @@ type liveDisplay struct {
 	done chan struct{}
 
 	mu sync.Mutex
+	// lines are the steps' lines that have not ended yet.
+	lines map[digest.Digest]*liveLines
 	// owner is the service under whose name a step is shown: builds that share a step
 	// would otherwise rename it back and forth.
 	owner map[digest.Digest]string
@@ -68,11 +70,11 @@ type liveDisplay struct {
 
 // newLiveDisplay is nil when stderr cannot be drawn on.
 func newLiveDisplay(w *world) *liveDisplay {
-	ui, err := progressui.NewDisplay(w.stderr, progressui.TtyMode)
+	ui, err := progressui.NewDisplay(w.screen(), progressui.TtyMode)
 	if err != nil {
 		return nil
 	}
-	d := &liveDisplay{w: w, feed: make(chan *client.SolveStatus), done: make(chan struct{}), owner: map[digest.Digest]string{}}
+	d := &liveDisplay{w: w, feed: make(chan *client.SolveStatus), done: make(chan struct{}), owner: map[digest.Digest]string{}, lines: map[digest.Digest]*liveLines{}}
 	go func() {
 		defer close(d.done)
 		// Not under the job's context: what a cancelled build says last is drawn too.
@@ -83,25 +85,31 @@ func newLiveDisplay(w *world) *liveDisplay {
 }
 
 func (d *liveDisplay) status(service string, s *client.SolveStatus) {
-	out := &client.SolveStatus{Warnings: s.Warnings}
+	out := &client.SolveStatus{} // the display does not draw warnings
 	d.mu.Lock()
 	for _, v := range s.Vertexes {
 		if d.owns(service, v.Digest) {
 			if missedCache(v) {
 				v.Name, v.Error = v.Name+" (none yet)", ""
 			}
-			v.Name = liveName(service, v.Name)
+			v.Name, v.Error = d.w.shown(liveName(service, v.Name)), d.w.shown(v.Error)
 			out.Vertexes = append(out.Vertexes, v)
 		}
 	}
 	for _, v := range s.Statuses {
 		if d.owns(service, v.Vertex) {
+			v.ID, v.Name = d.w.shown(v.ID), d.w.shown(v.Name)
 			out.Statuses = append(out.Statuses, v)
 		}
 	}
 	for _, v := range s.Logs {
 		if d.owns(service, v.Vertex) {
-			out.Logs = append(out.Logs, v)
+			out.Logs = append(out.Logs, d.whole(v)...)
+		}
+	}
+	for _, v := range s.Vertexes {
+		if v.Completed != nil && d.owns(service, v.Digest) {
+			out.Logs = append(out.Logs, d.rest(v.Digest)...)
 		}
 	}
 	d.mu.Unlock()
@@ -173,7 +181,7 @@ func (d *plainDisplay) status(service string, s *client.SolveStatus) {
 	}
 	for _, warning := range s.Warnings {
 		d.line(service, "warning: "+string(warning.Short))
-		d.w.jobLog.warn(service + ": " + string(warning.Short))
+		d.w.jobLog.warn(service + ": " + plain.Text(string(warning.Short)))
 	}
 }
 
@@ -230,32 +238,35 @@ func (d *plainDisplay) output(service string, l *client.VertexLog) {
 		d.line(service, step.name)
 	}
 	lines := strings.Split(step.partial+string(l.Data), "\n")
-	step.partial = lines[len(lines)-1]
+	step.partial = bounded(lines[len(lines)-1])
 	for _, line := range lines[:len(lines)-1] {
-		d.line(service, "  "+lastDrawn(line))
+		d.line(service, "  "+plain.Output(line))
 	}
 }
 
-// escapes are what terminals take for colours and titles (ECMA-48, section 5.4, and
-// what xterm adds). A log shows them as litter.
-var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\))`)
+// maxPartial bounds a line that does not end, in bytes. It is longer than any secret, so
+// that one is seen whole.
+const maxPartial = 1 << 20
 
-// lastDrawn is what a line that redraws itself ends as, without colours.
-func lastDrawn(line string) string {
-	line = escapes.ReplaceAllString(strings.TrimRight(line, "\r"), "")
-	return line[strings.LastIndexByte(line, '\r')+1:]
+// bounded is the beginning of what a line shows, if it is long.
+func bounded(line string) string {
+	if len(line) <= maxPartial {
+		return line
+	}
+	line = line[strings.LastIndexByte(line, '\r')+1:]
+	return line[:min(len(line), maxPartial)]
 }
 
 func (d *plainDisplay) flush(service string, step *plainStep) {
 	if step.partial != "" {
-		d.line(service, "  "+lastDrawn(step.partial))
+		d.line(service, "  "+plain.Output(step.partial))
 		step.partial = ""
 	}
 }
 
 // line prints one line, however many the text has.
 func (d *plainDisplay) line(service, text string) {
-	fmt.Fprintf(d.w.stderr, "%-*s | %s\n", d.width, service, cut(text, maxLine))
+	d.w.line(d.width, service, text)
 }
 
 func (d *plainDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {

@@ -82,12 +82,12 @@ func TestLiveNames(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", name, got, want)
 		}
 	}
-	d := &liveDisplay{feed: make(chan *client.SolveStatus, 2), owner: map[digest.Digest]string{}}
+	d := &liveDisplay{w: &world{}, feed: make(chan *client.SolveStatus, 2), owner: map[digest.Digest]string{}, lines: map[digest.Digest]*liveLines{}}
 	shared := func() *client.SolveStatus {
 		id := digest.FromString("shared")
 		return &client.SolveStatus{
 			Vertexes: []*client.Vertex{{Digest: id, Name: "[1/2] COPY . ."}},
-			Logs:     []*client.VertexLog{{Vertex: id}},
+			Logs:     []*client.VertexLog{{Vertex: id, Data: []byte("copied\n")}},
 			Statuses: []*client.VertexStatus{{Vertex: id}},
 		}
 	}

@@ -99,7 +99,11 @@ func (d *doctor) login() (build.AuthFunc, error) {
 			j.logins.Register(repo.URI.RegistryStr(), repo.Region)
 		}
 	}
-	return j.login()
+	login, err := j.login()
+	if err != nil {
+		return nil, err
+	}
+	return j.knowing(login), nil
 }
 
 // fromHere asks for each image once, whatever its platforms.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"slipway/internal/plain"
 )
 
 // printFindings writes the checklist to stdout.
@@ -30,9 +32,9 @@ func checklist(findings []finding) string {
 			b.WriteString(text + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2))
 		}
 		lines := strings.Split(f.Detail, "\n")
-		b.WriteString(lines[0] + "\n")
+		b.WriteString(plain.Text(lines[0]) + "\n")
 		for _, line := range lines[1:] {
-			b.WriteString(remedyIndent + line + "\n")
+			b.WriteString(remedyIndent + plain.Text(line) + "\n")
 		}
 		if f.Remedy != "" {
 			b.WriteString(remedyIndent + "what to do: " + strings.ReplaceAll(f.Remedy, "\n", "\n"+remedyIndent) + "\n")
@@ -44,7 +46,9 @@ func checklist(findings []finding) string {
 const remedyIndent = "    "
 
 // columns are what stands before the detail.
-func (f finding) columns() [3]string { return [3]string{string(f.Status), f.Check, f.Subject} }
+func (f finding) columns() [3]string {
+	return [3]string{string(f.Status), plain.Text(f.Check), plain.Text(f.Subject)}
+}
 
 // unwell says that build could not run. Why has been told.
 type unwell struct {

@@ -25,6 +25,7 @@ func (d *doctor) readPlan(ctx context.Context) {
 		d.options.rollout = false // it would be said to have no ECS service
 	} else {
 		d.plan = p
+		d.learn(p.targets())
 	}
 	if d.settingsErr = d.options.fromPlan(d.world, p); d.settingsErr != nil {
 		// Without those that may be wrong, for the rest of them, the engine above all.

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
+	"slipway/internal/plain"
 	"slipway/rollout"
 )
 
@@ -84,7 +85,7 @@ func (f *following) report(p rollout.Progress) {
 	}
 	f.wipe()
 	if f.w.talks() {
-		fmt.Fprintf(f.w.stderr, "%-*s | %s\n", f.width, p.Service, cut(p.Text, maxLine))
+		f.w.line(f.width, p.Service.String(), p.Text)
 	} else {
 		f.w.log.Info().Str(serviceField, p.Service.String()).Str("kind", string(p.Kind)).Msg(p.Text)
 	}
@@ -97,7 +98,7 @@ func (w *world) talks() bool { return !w.structured && w.log.GetLevel() <= zerol
 // wipe takes the live line away, so that a line can be printed in its place.
 func (f *following) wipe() {
 	if f.drawn {
-		fmt.Fprint(f.w.stderr, "\r\x1b[K")
+		f.w.draw("\r\x1b[K")
 		f.drawn = false
 	}
 }
@@ -114,13 +115,13 @@ func (f *following) draw() {
 	}
 	line := fmt.Sprintf("%s  %s", time.Since(f.started).Round(time.Second), strings.Join(parts, " · "))
 	f.wipe()
-	fmt.Fprint(f.w.stderr, cut(line, f.w.columns()-1))
+	f.w.draw(cut(plain.Text(line), f.w.columns()-1))
 	f.drawn = true
 }
 
 // columns is the width of the terminal that stderr is.
 func (w *world) columns() int {
-	if file, ok := w.stderr.(interface{ Fd() uintptr }); ok {
+	if file, ok := w.screen().(interface{ Fd() uintptr }); ok {
 		if n, _, err := term.GetSize(int(file.Fd())); err == nil && n > 0 {
 			return n
 		}
@@ -130,7 +131,10 @@ func (w *world) columns() int {
 
 // cut is one line of at most n characters.
 func cut(text string, n int) string {
-	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", " ")
+	text = oneLine(text)
+	if len(text) <= n {
+		return text
+	}
 	if runes := []rune(text); len(runes) > n {
 		return string(runes[:max(n-1, 0)]) + "…"
 	}

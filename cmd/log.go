@@ -8,6 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/sirupsen/logrus"
+
+	"slipway/internal/plain"
 )
 
 // newLogger writes for people (text) or machines (json).
@@ -23,10 +25,11 @@ func newLogger(w io.Writer, level, format string) zerolog.Logger {
 			FormatLevel: levelWord,
 			// The message names the service already: the field is for machines.
 			FieldsExclude: []string{serviceField},
+			FormatPrepare: onLines,
 		}
 		return zerolog.New(w).Level(l)
 	}
-	return zerolog.New(w).Level(l).With().Timestamp().Logger()
+	return zerolog.New(jsonLog{w}).Level(l).With().Timestamp().Logger()
 }
 
 // serviceField holds the service that a log line is about.
@@ -82,10 +85,10 @@ func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
 // the obsolete version key is no news to anybody.
 func (h logHook) Fire(e *logrus.Entry) error {
 	if len(e.Data) > 0 || strings.Contains(e.Message, "`version` is obsolete") {
-		h.w.log.Debug().Fields(map[string]any(e.Data)).Msg(e.Message)
+		h.w.log.Debug().Fields(map[string]any(e.Data)).Msg(plain.Text(e.Message))
 		return nil
 	}
-	h.w.log.Warn().Msg(e.Message)
+	h.w.log.Warn().Msg(plain.Text(e.Message))
 	return nil
 }
 

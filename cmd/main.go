@@ -12,6 +12,9 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
+
+	"slipway/internal/output"
+	"slipway/internal/redact"
 )
 
 // world is what a command sees of the process it runs in.
@@ -29,6 +32,8 @@ type world struct {
 	log zerolog.Logger
 	// jobLog is what a CodeBuild job says again at its end; nil elsewhere.
 	jobLog *jobLog
+	// secrets are replaced in everything that is printed.
+	secrets *redact.Redactor
 }
 
 func (w *world) getenv(name string) string {
@@ -48,6 +53,7 @@ func (w *world) lookupenv(name string) (string, bool) {
 // Main runs the command line of this process and returns its exit code. The first
 // interrupt ends the job in order; the second one ends the process.
 func Main() int {
+	output.SurviveClosedPipes()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -67,10 +73,11 @@ func Main() int {
 
 // run is Main without the process: the exit code of one command line.
 func run(ctx context.Context, w *world, args []string) int {
+	w.openOutput()
 	w.log = newLogger(w.stderr, "info", "text")
 	root := newRootCommand(w)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(redact.WithContext(ctx, w.secrets))
 	w.jobLog.repeat()
 	code := exitDone
 	if err != nil {
@@ -80,6 +87,7 @@ func run(ctx context.Context, w *world, args []string) int {
 			report(w, err)
 		}
 	}
+	code = w.checkWritten(code)
 	w.jobLog.end(code)
 	return code
 }

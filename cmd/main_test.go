@@ -21,5 +21,7 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(dockertest.StopAfter(enginetest.StopAfter(m)), map[string]func(){
 		"slipway": func() { os.Exit(Main()) },
+		"unread":  runUnread,
+		"full":    runFull,
 	})
 }

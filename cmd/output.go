@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,15 +14,21 @@ import (
 	"time"
 
 	"slipway/build"
+	"slipway/internal/plain"
+	"slipway/internal/redact"
 	"slipway/registry"
 )
 
 // writeJSON prints a value for machines.
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	return putJSON(w, text.Bytes())
 }
 
 // plannedService is one element of the array that `build --plan --output json` prints.
@@ -71,7 +78,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			Service: t.Service, Container: t.Container,
 			Repository: s.repo.Name, Account: s.repo.Account, Region: s.repo.Region,
 			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
-			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
+			Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 			Tags:  append([]string{p.hash.Name}, s.extra...), Compress: t.Compression,
 			Inputs: t.Inputs(p.root, platform), Untrusted: p.untrusted.why,
@@ -104,6 +111,18 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 	return out
 }
 
+// redactedArgs are build arguments without the values of those that are named like
+// credentials. An argument is no secret, but many are given one.
+func redactedArgs(args map[string]string) map[string]string {
+	args = maps.Clone(args)
+	for name, value := range args {
+		if value != "" && redact.Credential(name) {
+			args[name] = redact.Mark
+		}
+	}
+	return args
+}
+
 func redactedCaches(caches []build.Cache) []build.Cache {
 	var out []build.Cache
 	for _, c := range caches {
@@ -118,15 +137,15 @@ func printPlan(w *world, p *plan, o buildOptions) error {
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
 	}
-	fmt.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.project, p.root, p.hash.Name, p.hash.Detail)
+	plain.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.project, p.root, p.hash.Name, p.hash.Detail)
 	if p.untrusted.yes() {
-		fmt.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.untrusted.why)
+		plain.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.untrusted.why)
 	}
 	for _, s := range services {
-		fmt.Fprintf(w.stdout, "\n%s\n", s.Service)
+		plain.Fprintf(w.stdout, "\n%s\n", s.Service)
 		for _, f := range s.relativeTo(p.root, w.dir).fields() {
 			if f[1] != "" {
-				fmt.Fprintf(w.stdout, "  %-11s %s\n", f[0], f[1])
+				plain.Fprintf(w.stdout, "  %-11s %s\n", f[0], f[1])
 			}
 		}
 	}
@@ -256,7 +275,7 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Surve
 		return writeJSON(j.stdout, rows)
 	}
 	for _, r := range rows {
-		if _, err := fmt.Fprintf(j.stdout, "%s  %s:%s  %s\n", r.Service, r.Repository, r.Tag, r.Digest); err != nil {
+		if _, err := plain.Fprintf(j.stdout, "%s  %s:%s  %s\n", r.Service, r.Repository, r.Tag, r.Digest); err != nil {
 			return err
 		}
 	}
@@ -286,7 +305,7 @@ func printTable(w io.Writer, rows []builtService) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nSERVICE\tDIGEST\tSTATE\tPUSHED\tSECONDS")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\n", r.Service, shortDigest(r.Digest), r.State, byteCount(r.BytesPushed), r.Seconds)
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\n", r.Service, shortDigest(r.Digest), r.State, byteCount(r.BytesPushed), r.Seconds)
 	}
 	// What cannot be written to stderr cannot be told there either.
 	_ = t.Flush()

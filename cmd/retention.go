@@ -12,6 +12,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/build"
+	"slipway/internal/plain"
 	"slipway/registry"
 )
 
@@ -227,12 +228,12 @@ func (o retentionCommand) printOne(w *world, r retained) {
 	case r.Changed:
 		state = "changed"
 	}
-	fmt.Fprintf(w.stdout, "%s  %s\n", r.Target, state)
+	plain.Fprintf(w.stdout, "%s  %s\n", r.Target, state)
 	for _, e := range r.Expires {
 		tags := strings.Join(e.Tags, ",")
 		if tags == "" {
 			tags = "untagged"
 		}
-		fmt.Fprintf(w.stdout, "  would expire  %s  %s  pushed %s\n", e.Digest, tags, e.Pushed.UTC().Format(time.RFC3339))
+		plain.Fprintf(w.stdout, "  would expire  %s  %s  pushed %s\n", e.Digest, tags, e.Pushed.UTC().Format(time.RFC3339))
 	}
 }

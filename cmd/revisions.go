@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/plain"
 	"slipway/registry"
 )
 
@@ -187,7 +188,7 @@ func printRevisions(w *world, rows []listedRevision, repos int, now time.Time) e
 		if r.Untrusted {
 			tags = append(tags, "(untrusted)")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, ago(now, r.Pushed), complete, fateText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, ago(now, r.Pushed), complete, fateText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
 	}
 	return t.Flush()
 }

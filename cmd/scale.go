@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/plain"
 	"slipway/rollout"
 )
 
@@ -191,7 +192,7 @@ func (o scaleOptions) print(w *world, rows []scaled) error {
 		if r.From != r.To {
 			counts = fmt.Sprintf("%d -> %d", r.From, r.To)
 		}
-		if _, err := fmt.Fprintf(w.stdout, "%s  %s\n", rollout.Ref{Cluster: r.Cluster, Service: r.Service}, counts); err != nil {
+		if _, err := plain.Fprintf(w.stdout, "%s  %s\n", rollout.Ref{Cluster: r.Cluster, Service: r.Service}, counts); err != nil {
 			return err
 		}
 	}

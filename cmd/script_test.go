@@ -104,6 +104,8 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"digest":        setDigest,
 	"probe":         writeProbe,
 	"unzip":         unzip,
+	"probe":         putProbe,
+	"unquoted":      unquoteFile,
 }
 
 // exits CODE slipway ARGS... runs a command that must end with just this code.

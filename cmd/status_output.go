@@ -6,25 +6,27 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"slipway/internal/plain"
 )
 
 // print writes a service for people.
 func (s serviceStatus) print(b *strings.Builder, now time.Time) {
-	fmt.Fprintf(b, "%s  %d of %d running", s.ref, s.Running, s.Desired)
+	plain.Fprintf(b, "%s  %d of %d running", s.ref, s.Running, s.Desired)
 	if s.Pending > 0 {
-		fmt.Fprintf(b, ", %d pending", s.Pending)
+		plain.Fprintf(b, ", %d pending", s.Pending)
 	}
-	fmt.Fprintf(b, "  %s", path.Base(s.TaskDefinition))
+	plain.Fprintf(b, "  %s", path.Base(s.TaskDefinition))
 	if s.Controller != "ECS" {
-		fmt.Fprintf(b, "  %s", s.Controller)
+		plain.Fprintf(b, "  %s", s.Controller)
 	} else if s.Strategy != "ROLLING" {
-		fmt.Fprintf(b, "  %s", s.Strategy)
+		plain.Fprintf(b, "  %s", s.Strategy)
 	}
 	b.WriteString("\n")
 	if d := s.Deployment; d != nil {
-		fmt.Fprintf(b, "  deployment %s  %s  %s ago", d.ID, d.Status, ago(now, d.Created))
+		plain.Fprintf(b, "  deployment %s  %s  %s ago", d.ID, d.Status, ago(now, d.Created))
 		if d.Reason != "" && s.Failure != nil {
-			fmt.Fprintf(b, "  %s", d.Reason)
+			plain.Fprintf(b, "  %s", d.Reason)
 		}
 		b.WriteString("\n")
 	}
@@ -35,13 +37,13 @@ func (s serviceStatus) print(b *strings.Builder, now time.Time) {
 	}
 	_ = t.Flush() // a Builder takes everything
 	for _, line := range s.Diagnosis {
-		fmt.Fprintf(b, "  %s\n", line)
+		plain.Fprintf(b, "  %s\n", line)
 	}
 }
 
 func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
 	if len(c.Images) == 0 {
-		fmt.Fprintf(t, "  %s\t-\t-\t0\t-\t%s\n", c.Container, c.Image)
+		plain.Fprintf(t, "  %s\t-\t-\t0\t-\t%s\n", c.Container, c.Image)
 	}
 	for _, i := range c.Images {
 		expires := "-"
@@ -52,7 +54,7 @@ func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
 		default:
 			expires = fateText(i.Fate, i.Expires, now)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(shortDigest(i.Digest)), i.names(), i.Tasks, expires, c.Image)
+		plain.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(shortDigest(i.Digest)), i.names(), i.Tasks, expires, c.Image)
 	}
 }
 

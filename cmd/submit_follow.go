@@ -52,7 +52,7 @@ func tellPipeline(w *world, pipeline string, n artifact.PipelineNews) {
 		w.log.Info().Str("action", where).Msg(n.Text)
 		return
 	}
-	fmt.Fprintf(w.stderr, "%s | %s\n", where, cut(n.Text, maxLine))
+	w.line(0, where, n.Text)
 }
 
 // pipelineRefused is refused with the actions that following needs.

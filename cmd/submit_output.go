@@ -82,7 +82,7 @@ func (p *uploadProgress) report(done int64) {
 	line := fmt.Sprintf("uploaded %s of %s (%d %%)", byteCount(&done), byteCount(&p.total), 100*done/p.total)
 	if p.w.terminal && p.w.talks() {
 		p.drawn = true
-		fmt.Fprintf(p.w.stderr, "\r\x1b[K%s", line)
+		p.w.draw("\r\x1b[K" + line)
 		return
 	}
 	if step := progressSteps * done / p.total; step > p.step {
@@ -96,6 +96,6 @@ func (p *uploadProgress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drawn {
-		fmt.Fprint(p.w.stderr, "\r\x1b[K")
+		p.w.draw("\r\x1b[K")
 	}
 }

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	printing "slipway/internal/plain"
 )
 
 // logsAPI reads a log stream.
@@ -180,14 +181,11 @@ func (f Follower) lastLines(ctx context.Context, at stream) ([]string, error) {
 	return nil, nil
 }
 
-// escapes are terminal control sequences: CSI, OSC and the two-character ones (ECMA-48).
-var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]?")
-
-// cleanLines makes a log message safe to print: lines without control characters and
-// escape sequences, cut where they are long, empty ones left out.
+// cleanLines makes a log message safe to print: lines without escape sequences, control
+// characters escaped, cut where they are long, empty ones left out.
 func cleanLines(message string) []string {
 	var lines []string
-	for line := range strings.FieldsFuncSeq(strings.ToValidUTF8(message, "�"), func(r rune) bool { return r == '\n' || r == '\r' }) {
+	for line := range strings.FieldsFuncSeq(message, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = strings.TrimRightFunc(printable(line), unicode.IsSpace); line == "" {
 			continue
 		}
@@ -201,20 +199,11 @@ func cleanLines(message string) []string {
 
 // oneLine makes a text of AWS fit into a line.
 func oneLine(s string) string {
-	return strings.Join(strings.Fields(printable(strings.ToValidUTF8(s, "�"))), " ")
+	return strings.Join(strings.Fields(printable(s)), " ")
 }
 
-// printable takes out what a terminal acts upon: escape sequences, control characters, and
-// characters that turn the writing direction.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n' || r == '\r':
-			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		default:
-			return r
-		}
-	}, escapes.ReplaceAllString(s, ""))
-}
+// blanks are what separates words and lines.
+var blanks = strings.NewReplacer("\t", " ", "\n", " ", "\r", " ")
+
+// printable takes out escape sequences and escapes what else a terminal acts on.
+func printable(s string) string { return printing.Text(blanks.Replace(printing.Strip(s))) }

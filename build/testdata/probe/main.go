@@ -2,6 +2,7 @@
 //
 //	probe see THING [ARGUMENT] FILE   write what is asked for into FILE
 //	probe meet ADDRESS NAME           say NAME there and wait for leave to go on
+//	probe print FILE...               write files to the output, a byte at a time
 //	probe fail TEXT                   end with code 7
 package main
 
@@ -39,9 +40,27 @@ func run(args []string) error {
 		return os.WriteFile(file, []byte(text), 0o644)
 	case "meet":
 		return meet(args[1], args[2])
+	case "print":
+		return printFiles(args[1:])
 	default:
 		return errors.New(strings.Join(args, " "))
 	}
+}
+
+// printFiles writes small pieces, so that an engine cuts the output anywhere.
+func printFiles(files []string) error {
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for i := range data {
+			if _, err := os.Stdout.Write(data[i : i+1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func see(args []string) (string, error) {

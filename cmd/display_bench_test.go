@@ -1,0 +1,44 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/moby/buildkit/client"
+	digest "github.com/opencontainers/go-digest"
+
+	"slipway/build"
+)
+
+// BenchmarkPlainDisplay is the heavy output of a RUN step, one line in ten in colour.
+func BenchmarkPlainDisplay(b *testing.B) {
+	w := benchWorld()
+	d := newPlainDisplay(w, []build.Target{{Service: "web"}})
+	step := &client.Vertex{Digest: digest.FromString("run"), Name: "RUN npm ci"}
+	var data []byte
+	for i := range 50 {
+		if i%10 == 0 {
+			data = append(data, "\x1b[32m"...)
+		}
+		data = fmt.Appendf(data, "npm http fetch GET 200 https://registry.npmjs.org/package-%d attempt #1 in 12ms (cache miss)", i)
+		if i%10 == 0 {
+			data = append(data, "\x1b[0m"...)
+		}
+		data = append(data, '\n')
+	}
+	d.status("web", &client.SolveStatus{Vertexes: []*client.Vertex{step}})
+	s := &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: step.Digest, Data: data}}}
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		d.status("web", s)
+	}
+}
+
+func benchWorld() *world {
+	w := &world{stdout: io.Discard, stderr: io.Discard, environ: []string{"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}}
+	w.openOutput()
+	w.secrets.AddLogin("AWS", "eyJwYXlsb2FkIjoieHh4eHh4eHh4eHh4eHh4eHh4In0=")
+	w.secrets.Add("npm_0123456789abcdefghijklmnop")
+	return w
+}

@@ -1,0 +1,106 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+
+	"slipway/internal/output"
+	"slipway/internal/plain"
+	"slipway/internal/redact"
+)
+
+// openOutput lets everything that the command prints pass through internal/output, which
+// replaces the secrets that are known: those of the environment from the start.
+func (w *world) openOutput() {
+	w.secrets = &redact.Redactor{}
+	w.secrets.AddEnviron(w.environ)
+	w.stdout, w.stderr = output.New(w.stdout, w.secrets), output.New(w.stderr, w.secrets)
+	if w.questions != nil {
+		w.questions.out = output.New(w.questions.out, w.secrets)
+	}
+}
+
+// checkWritten reports a result that could not be written to stdout, and returns the exit
+// code of the command: what was done stays done, but it is not a success.
+func (w *world) checkWritten(code int) int {
+	out, ok := w.stdout.(*output.Writer)
+	if !ok || out.Err() == nil {
+		return code
+	}
+	w.log.Error().Msgf("standard output: %v", out.Err())
+	if code == exitDone {
+		return exitOther
+	}
+	return code
+}
+
+// line prints a line about something on stderr, in the form "where | text", where has a
+// column of that width. It is cut last, so that no part of a secret is left.
+func (w *world) line(width int, where, text string) {
+	where, text = w.shown(where), cut(w.shown(oneLine(text)), maxLine)
+	pad := max(width-utf8.RuneCountInString(where), 0)
+	// Drawn, since both are safe by now: steps may print a lot.
+	w.draw(where + strings.Repeat(" ", pad) + " | " + text + "\n")
+}
+
+// oneLine joins the lines of a text.
+func oneLine(text string) string {
+	return strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", " ")
+}
+
+// shown is a text that others wrote as it may be drawn.
+func (w *world) shown(text string) string { return plain.Text(w.secrets.Text(text)) }
+
+// draw prints what is Slipway's own, control sequences included, or was made so.
+func (w *world) draw(text string) {
+	if out, ok := w.stderr.(*output.Writer); ok {
+		out.Draw(text)
+		return
+	}
+	fmt.Fprint(w.stderr, text)
+}
+
+// screen is the file that stderr is, for what draws by itself or asks for its size.
+func (w *world) screen() io.Writer {
+	if out, ok := w.stderr.(*output.Writer); ok {
+		return out.Unwrap()
+	}
+	return w.stderr
+}
+
+// writeDocument prints what another program reads, such as a buildspec, as it is.
+func writeDocument(to io.Writer, text []byte) error {
+	if out, ok := to.(*output.Writer); ok {
+		out.Document(text)
+		return nil
+	}
+	_, err := to.Write(text)
+	return err
+}
+
+// putJSON prints a JSON text: its strings are what is redacted and escaped.
+func putJSON(to io.Writer, text []byte) error {
+	if out, ok := to.(*output.Writer); ok {
+		out.WriteJSON(text)
+		return nil
+	}
+	_, err := to.Write(plain.JSON(text))
+	return err
+}
+
+// jsonLog takes the lines of a log for machines.
+type jsonLog struct{ to io.Writer }
+
+func (l jsonLog) Write(line []byte) (int, error) { return len(line), putJSON(l.to, line) }
+
+// onLines lets a message of several lines show which of them are its own.
+func onLines(event map[string]any) error {
+	if text, ok := event[zerolog.MessageFieldName].(string); ok {
+		event[zerolog.MessageFieldName] = plain.Message(text)
+	}
+	return nil
+}

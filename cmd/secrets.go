@@ -1,0 +1,89 @@
+package cmd
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/docker/cli/cli/config/types"
+
+	"slipway/build"
+	"slipway/internal/redact"
+)
+
+// learn makes the credentials known that the plan's targets hold, so that no line shows
+// them: an engine, a registry or a RUN step may print each.
+func (w *world) learn(targets []build.Target) {
+	for _, t := range targets {
+		for name, value := range t.Args {
+			if redact.Credential(name) {
+				w.secrets.Add(value)
+			}
+		}
+		for _, s := range t.Secrets {
+			w.secrets.Add(s.Value)
+		}
+		for _, c := range append(append([]build.Cache{}, t.CacheFrom...), t.CacheTo...) {
+			w.secrets.Add(c.Secrets()...)
+		}
+		w.secrets.Add(urlSecrets(t.Context.Remote)...)
+		for _, c := range t.Contexts {
+			w.secrets.Add(urlSecrets(c.Remote)...)
+		}
+	}
+}
+
+// urlSecrets are the password or token of a URL and the credentials in its query.
+func urlSecrets(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	password, has := u.User.Password()
+	switch {
+	case has:
+		out = append(out, password)
+	case u.User != nil && strings.HasPrefix(u.Scheme, "http"):
+		out = append(out, u.User.Username())
+	}
+	for name, values := range u.Query() {
+		if redact.Credential(name) {
+			out = append(out, values...)
+		}
+	}
+	return out
+}
+
+// knowing makes known what a login hands out.
+func (w *world) knowing(login build.AuthFunc) build.AuthFunc {
+	return func(ctx context.Context, host string) (types.AuthConfig, error) {
+		c, err := login(ctx, host)
+		w.secrets.AddLogin(c.Username, c.Password)
+		w.secrets.Add(c.IdentityToken, c.RegistryToken)
+		return c, err
+	}
+}
+
+// knownCredentials makes AWS's credentials known whenever they are used.
+type knownCredentials struct {
+	*aws.CredentialsCache
+	secrets *redact.Redactor
+}
+
+// Retrieve returns the credentials.
+func (c knownCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	out, err := c.CredentialsCache.Retrieve(ctx)
+	c.secrets.AddKey(out.SecretAccessKey)
+	c.secrets.AddKey(out.SessionToken)
+	return out, err
+}
+
+// knowCredentials lets the redactor of the context know the credentials of a configuration.
+func knowCredentials(ctx context.Context, c aws.Config) aws.Config {
+	if cache, ok := c.Credentials.(*aws.CredentialsCache); ok {
+		c.Credentials = knownCredentials{cache, redact.FromContext(ctx)}
+	}
+	return c
+}
