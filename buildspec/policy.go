@@ -47,6 +47,8 @@ type Use struct {
 
 // UseError is a use for which there is no policy.
 type UseError struct {
+	// Field is the field of Scope that is wrong; empty where the use itself is.
+	Field   string
 	Problem string
 	remedy  string
 }
@@ -99,19 +101,19 @@ func (u Use) Policy() (Policy, error) {
 
 func (u Use) check() error {
 	if len(u.Commands) == 0 {
-		return &UseError{"no command is named", "name one or several of " + strings.Join(Commands(), ", ")}
+		return &UseError{Problem: "no command is named", remedy: "name one or several of " + strings.Join(Commands(), ", ")}
 	}
 	for _, c := range u.Commands {
 		if !slices.Contains(Commands(), c) {
-			return &UseError{fmt.Sprintf("there is no permission to list for %q", c), "the commands that ask AWS are " + strings.Join(Commands(), ", ")}
+			return &UseError{Problem: fmt.Sprintf("there is no permission to list for %q", c), remedy: "the commands that ask AWS are " + strings.Join(Commands(), ", ")}
 		}
 	}
 	for _, n := range needs {
 		if n.wanted(u) && len(u.Services) == 0 && n.on.ecs() {
-			return &UseError{"no ECS service is named, neither in the compose file nor by a flag", "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"}
+			return &UseError{Problem: "no ECS service is named, neither in the compose file nor by a flag", remedy: "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"}
 		}
 	}
-	return nil
+	return u.Scope.check()
 }
 
 // JSON is the policy as IAM takes it, with a new line at its end.
