@@ -10,6 +10,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+
+	"slipway/internal/awsname"
 )
 
 // Secret is one build secret. A file is read when the target is built.
@@ -85,6 +87,11 @@ func (t *translator) naming(out *Target) (err error) {
 	}
 	if out.Settings.Container != "" {
 		out.Container = out.Settings.Container
+	}
+	if name := t.service.ContainerName; name != "" && name == out.Container {
+		if err := awsname.CheckContainer(name); err != nil {
+			return badInput("services."+t.service.Name+".container_name", "write the name in the ECS task definition into x-slipway.container", "%v", err)
+		}
 	}
 	return nil
 }
