@@ -61,7 +61,7 @@ func (e *BucketError) Hint() string {
 	case http.StatusNotFound:
 		return "create the bucket (aws s3api create-bucket), or correct its name"
 	case http.StatusForbidden:
-		return "allow s3:ListBucket on it, which is what looking takes; uploading takes s3:PutObject alone"
+		return "allow s3:GetBucketVersioning on it, which is what looking takes; uploading takes s3:PutObject alone"
 	case http.StatusMovedPermanently:
 		return "use a bucket in the region of the build, or give that region"
 	default:
@@ -70,19 +70,34 @@ func (e *BucketError) Hint() string {
 }
 
 // LookAt asks whether a bucket is there and keeps versions, which CodePipeline wants of a
-// source (its user guide, "Amazon S3 source action"). Errors are *BucketError.
+// source (its user guide, "Amazon S3 source action"). Who may not list the whole bucket is
+// answered by its versioning alone. Errors are *BucketError.
 func LookAt(ctx context.Context, client bucketReader, bucket string) (Bucket, error) {
-	if _, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)}); err != nil {
-		e := &BucketError{Name: bucket, Err: err}
-		var answer *smithyhttp.ResponseError
-		if errors.As(err, &answer) && answer.Response != nil {
-			e.Status, e.Region = answer.HTTPStatusCode(), answer.Response.Header.Get("X-Amz-Bucket-Region")
-		}
-		return Bucket{}, e
+	_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)})
+	refused := bucketError(bucket, err)
+	if refused != nil && refused.Status != http.StatusForbidden {
+		return Bucket{}, refused
 	}
 	out, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: aws.String(bucket)})
-	if err != nil {
+	switch {
+	case err != nil && refused != nil:
+		return Bucket{}, refused
+	case err != nil:
 		return Bucket{Unseen: err}, nil
+	default:
+		return Bucket{Versioned: out.Status == types.BucketVersioningStatusEnabled}, nil
 	}
-	return Bucket{Versioned: out.Status == types.BucketVersioningStatusEnabled}, nil
+}
+
+// bucketError reads the answer to a HEAD of a bucket; nil if that was good.
+func bucketError(bucket string, err error) *BucketError {
+	if err == nil {
+		return nil
+	}
+	e := &BucketError{Name: bucket, Err: err}
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) && answer.Response != nil {
+		e.Status, e.Region = answer.HTTPStatusCode(), answer.Response.Header.Get("X-Amz-Bucket-Region")
+	}
+	return e
 }

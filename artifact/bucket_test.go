@@ -55,3 +55,22 @@ func TestLookAtRefused(t *testing.T) {
 		server.Close()
 	}
 }
+
+// TestLookAtByItsVersioning: who may not list a whole bucket may still see that it is there.
+func TestLookAtByItsVersioning(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		_, _ = w.Write([]byte(`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`))
+	}))
+	defer server.Close()
+	client := s3.New(s3.Options{BaseEndpoint: aws.String(server.URL), Region: "us-east-1", UsePathStyle: true, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
+	})})
+	if b, err := artifact.LookAt(t.Context(), client, "shop"); err != nil || !b.Versioned || b.Unseen != nil {
+		t.Errorf("%+v, %v", b, err)
+	}
+}

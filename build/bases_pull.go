@@ -72,7 +72,7 @@ func Head(ctx context.Context, image string, login AuthFunc) error {
 	if err != nil {
 		return &PullError{Image: image, Err: err}
 	}
-	pulls := &pullCount{inner: registryTransport}
+	pulls := &pullCount{inner: bound{registryTransport, ref.Context().RegistryStr(), auth}}
 	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(authenticator(auth)), remote.WithTransport(pulls), remote.WithRetryBackoff(remote.Backoff{Steps: 1}))
 	var answer *transport.Error
 	switch {

@@ -11,6 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
 
+	"slipway/internal/awsname"
 	"slipway/internal/plain"
 )
 
@@ -87,6 +88,11 @@ func (t *translator) naming(out *Target) (err error) {
 	}
 	if out.Settings.Container != "" {
 		out.Container = out.Settings.Container
+	}
+	if name := t.service.ContainerName; name != "" && name == out.Container {
+		if err := awsname.CheckContainer(name); err != nil {
+			return badInput("services."+t.service.Name+".container_name", "write the name in the ECS task definition into x-slipway.container", "%v", err)
+		}
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (r *run) remote(ctx context.Context, host string) ([]remote.Option, error) 
 	if err != nil {
 		return nil, err
 	}
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(authenticator(login)), remote.WithTransport(registryTransport), remote.WithJobs(pushJobs), remote.WithRetryBackoff(remote.Backoff{Steps: 1})}, nil
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuth(authenticator(login)), remote.WithTransport(bound{registryTransport, host, login}), remote.WithJobs(pushJobs), remote.WithRetryBackoff(remote.Backoff{Steps: 1})}, nil
 }
 
 // pushStep shows a push of our own as the engine shows its steps.

@@ -214,10 +214,13 @@ func newAuth(login AuthFunc) session.Attachable {
 	if !ok {
 		return inner
 	}
-	return seedless{server}
+	return seedless{server, login}
 }
 
-type seedless struct{ auth.AuthServer }
+type seedless struct {
+	auth.AuthServer
+	login AuthFunc
+}
 
 func (s seedless) Register(server *grpc.Server) { auth.RegisterAuthServer(server, s) }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/internal/awsname"
 )
 
 // ExtensionKey is the key of Slipway's own settings in a compose file, at the top
@@ -61,7 +63,8 @@ func ReadServiceSettings(s types.ServiceConfig) (ServiceSettings, error) {
 	r := reader{path: "services." + s.Name + "." + ExtensionKey, value: s.Extensions[ExtensionKey]}
 	var out ServiceSettings
 	m := r.object("repository", "container", "ecs")
-	out.Repository, out.Container = m.text("repository"), m.text("container")
+	out.Repository = m.text("repository")
+	out.Container = m.name("container", awsname.CheckContainer, "write the container's name in the ECS task definition")
 	out.ECS = m.ecs("ecs")
 	return out, r.err
 }
@@ -133,7 +136,22 @@ func (o object) text(key string) string {
 
 func (o object) ecs(key string) ECS {
 	e := o.object(key, "cluster", "service")
-	return ECS{Cluster: e.text("cluster"), Service: e.text("service")}
+	return ECS{
+		Cluster: e.name("cluster", awsname.CheckCluster, "write the cluster's name or its ARN"),
+		Service: e.name("service", awsname.CheckService, "write the ECS service's name or its ARN"),
+	}
+}
+
+// name is a text that is empty or follows AWS's grammar.
+func (o object) name(key string, check func(string) error, remedy string) string {
+	s := o.text(key)
+	if s == "" {
+		return ""
+	}
+	if err := check(s); err != nil {
+		o.r.fail(o.path+"."+key, remedy, "%v", err)
+	}
+	return s
 }
 
 func kindOf(v any) string {

@@ -104,10 +104,10 @@ func newJob(t *testing.T) *job {
 	j := &job{t: t, dir: t.TempDir(), bin: t.TempDir(), stubs: true}
 	// What is asked for, in order, and what slipway was called with.
 	j.program("slipway", `printf '<%s>' "$@" >>calls; echo >>calls; echo building >&2; printf 'SLIPWAY_HASH=%s\nSLIPWAY_REVISION=%s\n' 1a2b 1a2b.2; exit ${CODE:-0}`)
-	j.program("curl", `for a; do case $a in -o) ;; http*) echo "curl $a" >>calls;; esac; done; cp "$SERVED" "$5"`)
+	j.program("curl", `while [ $# -gt 0 ]; do case $1 in -o) shift; to=$1;; http*) echo "curl $1" >>calls;; esac; shift; done; cp "$SERVED" "$to"`)
 	j.program("aws", `echo "aws $4" >>calls; cp "$SERVED" "$5"`)
 	j.program("install", `echo "install $4" >>calls`)
-	j.program("tar", `echo "tar $2 $4" >>calls`)
+	j.program("tar", `cmp "$2" "$SERVED" && echo "tar $4" >>calls`)
 	return j
 }
 
@@ -154,10 +154,10 @@ func (j *job) run(s Spec, env ...string) (calls, exported string, err error) {
 	for _, v := range d.Env.Exported {
 		fmt.Fprintf(&script, "sh -c 'echo %s=$%[1]s'\n", v)
 	}
-	// The fixed name of the download is the job's own file here, and so is where it goes.
-	shell := strings.NewReplacer(downloaded, filepath.Join(j.dir, "download"), installed, j.installed()).Replace(script.String())
+	// Where it goes is the job's own directory here.
+	shell := strings.ReplaceAll(script.String(), installed, j.installed())
 	cmd := exec.CommandContext(j.t.Context(), "sh", "-c", shell)
-	cmd.Dir, cmd.Env = j.dir, append([]string{"PATH=" + j.bin + ":" + os.Getenv("PATH")}, env...)
+	cmd.Dir, cmd.Env = j.dir, append([]string{"PATH=" + j.bin + ":" + os.Getenv("PATH"), "TMPDIR=" + j.dir}, env...)
 	out, err := cmd.Output()
 	data, readErr := os.ReadFile(filepath.Join(j.dir, "calls"))
 	if readErr != nil && !os.IsNotExist(readErr) {
@@ -205,15 +205,14 @@ func TestJobInstalls(t *testing.T) {
 		ok       bool
 	}{
 		{"https://example.com/slipway?a=1&b=$HOME", right, "curl https://example.com/slipway?a=1&b=$HOME\ninstall /usr/local/bin/slipway\n<build><--output><env>\n", true},
-		{"s3://tools/slipway.tar.gz", right, "aws s3://tools/slipway.tar.gz\ntar DOWNLOAD /usr/local/bin\n<build><--output><env>\n", true},
+		{"s3://tools/slipway.tar.gz", right, "aws s3://tools/slipway.tar.gz\ntar /usr/local/bin\n<build><--output><env>\n", true},
 		{"https://example.com/slipway", someSHA, "curl https://example.com/slipway\n", false},
 		{"s3://tools/slipway.tgz", someSHA, "aws s3://tools/slipway.tgz\n", false},
 	} {
 		j := newJob(t)
 		calls, _, err := j.run(Spec{Install: &Download{tt.url, tt.sum}}, "SERVED="+served)
-		want := strings.ReplaceAll(tt.want, "DOWNLOAD", filepath.Join(j.dir, "download"))
-		if calls != want || (err == nil) != tt.ok {
-			t.Errorf("%s: calls %q, want %q; %v", tt.url, calls, want, err)
+		if calls != tt.want || (err == nil) != tt.ok {
+			t.Errorf("%s: calls %q, want %q; %v", tt.url, calls, tt.want, err)
 		}
 	}
 }

@@ -49,17 +49,19 @@ func (d Download) Check() error {
 	return nil
 }
 
-// downloaded lies outside the source's directory: there it would make the tree
-// dirty and go into the build's context.
-const downloaded = "/tmp/slipway.download"
+// downloaded has the name of the file that is downloaded to, a new one in each job. It
+// lies outside the source's directory: there it would make the tree dirty and go into the
+// build's context.
+const downloaded = `"$SLIPWAY_DOWNLOAD"`
 
 // installed is where programs go: a directory in the PATH of every build image.
 const installed = "/usr/local/bin"
 
-// commands fetch, verify and install. CodeBuild ends the phase at the first
-// that fails.
+// commands fetch, verify and install. CodeBuild ends the phase at the first that fails, and
+// keeps variables from one command to the next (version 0.2 in the "Build specification
+// reference for CodeBuild"). curl follows redirects to https alone.
 func (d Download) commands() []string {
-	fetch := "curl -fsSL --retry 5 -o " + downloaded + " " + shellWord(d.URL)
+	fetch := "curl --proto '=https' --proto-redir '=https' -fsSL --retry 5 -o " + downloaded + " " + shellWord(d.URL)
 	if strings.HasPrefix(d.URL, "s3://") {
 		fetch = "aws s3 cp --only-show-errors " + shellWord(d.URL) + " " + downloaded
 	}
@@ -67,7 +69,13 @@ func (d Download) commands() []string {
 	if d.archive() {
 		install = "tar -xzf " + downloaded + " -C " + installed
 	}
-	return []string{fetch, "echo '" + d.SHA256 + "  " + downloaded + "' | sha256sum -c -", install}
+	return []string{
+		"SLIPWAY_DOWNLOAD=$(mktemp)",
+		fetch,
+		`echo "` + d.SHA256 + `  $SLIPWAY_DOWNLOAD" | sha256sum -c -`,
+		install,
+		"rm -f " + downloaded,
+	}
 }
 
 func (d Download) archive() bool {

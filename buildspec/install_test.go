@@ -33,8 +33,10 @@ func TestInstall(t *testing.T) {
 		// tampered is what the server sends instead of what the checksum was made of.
 		tampered []byte
 		status   int
-		ok       bool
-		files    []string
+		// moved sends the client on to plain http.
+		moved bool
+		ok    bool
+		files []string
 	}{
 		{name: "program", path: "/slipway", served: program, ok: true, files: []string{"slipway"}},
 		{name: "archive", path: "/v1/slipway.tar.gz?a=1&b=2", served: archive, ok: true, files: []string{"buildkitd", "runc", "slipway"}},
@@ -42,14 +44,24 @@ func TestInstall(t *testing.T) {
 		{name: "another archive", path: "/slipway.tgz", served: archive, tampered: tarball(t, map[string][]byte{"slipway": program})},
 		{name: "half of it", path: "/slipway.tar.gz", served: archive, tampered: archive[:len(archive)/2]},
 		{name: "not there", path: "/slipway", served: program, status: http.StatusNotFound},
+		{name: "sent on to http", path: "/slipway", served: program, moved: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var asked atomic.Int32
+			var asked, plainly atomic.Int32
+			plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				plainly.Add(1)
+				_, _ = w.Write(tt.served)
+			}))
+			defer plain.Close()
 			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked.Add(1)
 				if r.URL.RequestURI() != tt.path || tt.status != 0 {
 					http.NotFound(w, r)
+					return
+				}
+				if tt.moved {
+					http.Redirect(w, r, plain.URL, http.StatusFound)
 					return
 				}
 				body := tt.served
@@ -71,8 +83,8 @@ func TestInstall(t *testing.T) {
 			}
 			j := &job{t: t, dir: dir, bin: bin}
 			_, exported, err := j.run(Spec{Install: &Download{server.URL + tt.path, fmt.Sprintf("%x", sha256.Sum256(tt.served))}}, "CURL_CA_BUNDLE="+trust, "RAN="+ran)
-			if (err == nil) != tt.ok || asked.Load() == 0 {
-				t.Fatalf("%v, after %d requests", err, asked.Load())
+			if (err == nil) != tt.ok || asked.Load() == 0 || plainly.Load() > 0 {
+				t.Fatalf("%v, after %d requests, and %d by plain http", err, asked.Load(), plainly.Load())
 			}
 			called, _ := os.ReadFile(ran) // not there unless it ran
 			if want := map[bool]string{true: "ran build --output env\n"}[tt.ok]; string(called) != want {

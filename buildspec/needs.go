@@ -93,7 +93,7 @@ var needs = slices.Concat(
 			"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
 		}},
 		{commands: checking, on: principals, actions: []string{"iam:GetRole", "iam:SimulatePrincipalPolicy"}},
-		{commands: checking, on: artifactBucket, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:GetBucketVersioning", "s3:ListBucket"}},
+		{commands: checking, on: artifactBucket, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:GetBucketVersioning"}},
 	},
 	reading(checking, onECS),
 	images(building, onECS),

@@ -50,6 +50,8 @@ type Use struct {
 
 // UseError is a use for which there is no policy.
 type UseError struct {
+	// Field is the field of Scope that is wrong; empty where the use itself is.
+	Field   string
 	Problem string
 	remedy  string
 }
@@ -103,22 +105,22 @@ func (u Use) Policy() (Policy, error) {
 
 func (u Use) check() error {
 	if len(u.Commands) == 0 {
-		return &UseError{"no command is named", "name one or several of " + strings.Join(Commands(), ", ")}
+		return &UseError{Problem: "no command is named", remedy: "name one or several of " + strings.Join(Commands(), ", ")}
 	}
 	for _, c := range u.Commands {
 		if !slices.Contains(Commands(), c) {
-			return &UseError{fmt.Sprintf("there is no permission to list for %q", c), "the commands that ask AWS are " + strings.Join(Commands(), ", ")}
+			return &UseError{Problem: fmt.Sprintf("there is no permission to list for %q", c), remedy: "the commands that ask AWS are " + strings.Join(Commands(), ", ")}
 		}
 	}
 	if u.Untrusted && (u.Rollout || u.CreateRepositories || u.Artifact != "") {
-		return &UseError{"an untrusted build deploys nothing, creates no repositories and uploads nothing", "leave --rollout, --create-repositories and --artifact out"}
+		return &UseError{Problem: "an untrusted build deploys nothing, creates no repositories and uploads nothing", remedy: "leave --rollout, --create-repositories and --artifact out"}
 	}
 	for _, n := range needs {
 		if n.wanted(u) && len(u.Services) == 0 && n.on.ecs() {
-			return &UseError{"no ECS service is named, neither in the compose file nor by a flag", "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"}
+			return &UseError{Problem: "no ECS service is named, neither in the compose file nor by a flag", remedy: "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"}
 		}
 	}
-	return nil
+	return u.Scope.check()
 }
 
 // JSON is the policy as IAM takes it, with a new line at its end.

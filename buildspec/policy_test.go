@@ -80,6 +80,26 @@ func TestPolicyRefused(t *testing.T) {
 			t.Errorf("%+v: got %v, want …%s…", tt.use, err, tt.want)
 		}
 	}
+	for field, change := range map[string]func(*Scope){
+		"Partition":        func(s *Scope) { s.Partition = "aws-*" },
+		"Region":           func(s *Scope) { s.Region = "*" },
+		"Account":          func(s *Scope) { s.Account = "12345678901?" },
+		"Pipeline":         func(s *Scope) { s.Pipeline = "shop*" },
+		"Roles":            func(s *Scope) { s.Roles = []string{"exec", "arn:aws:iam::123456789012:role/*"} },
+		"LogGroups":        func(s *Scope) { s.LogGroups = []string{"/ecs/${aws:username}"} },
+		"Caller":           func(s *Scope) { s.Caller = "*" },
+		"DeploymentGroups": func(s *Scope) { s.DeploymentGroups = []string{"shop/*"} },
+		"Services":         func(s *Scope) { s.Services = []Service{{"shop*", "sh?p"}} },
+		"Repositories":     func(s *Scope) { s.Repositories = []Repository{{Name: "shop/*"}} },
+	} {
+		u := Use{Commands: []string{"build"}, Scope: shopScope}
+		change(&u.Scope)
+		_, err := u.Policy()
+		var bad *UseError
+		if !errors.As(err, &bad) || bad.Field != field || bad.Hint() == "" {
+			t.Errorf("%s: got %v", field, err)
+		}
+	}
 	for _, ok := range []Use{{Commands: []string{"build"}}, {Commands: []string{"revisions"}}, {Commands: []string{"retention"}}} {
 		if _, err := ok.Policy(); err != nil {
 			t.Errorf("%+v: %v", ok, err)
@@ -151,7 +171,9 @@ func TestScope(t *testing.T) {
 		{"no repository", place, repositories, "arn:aws:ecr:eu-west-1:123456789012:repository/REPOSITORY"},
 		{"service", with(func(s *Scope) { s.Services = []Service{{"c", "s"}} }), services, "arn:aws:ecs:eu-west-1:123456789012:service/c/s"},
 		{"default cluster", with(func(s *Scope) { s.Services = []Service{{"", "s"}} }), tasks, "arn:aws:ecs:eu-west-1:123456789012:task/default/*"},
-		{"cluster by ARN", with(func(s *Scope) { s.Services = []Service{{"arn:aws-us-gov:ecs:us-gov-west-1:1:cluster/c", "s"}} }), services, "arn:aws-us-gov:ecs:us-gov-west-1:1:service/c/s"},
+		{"cluster by ARN", with(func(s *Scope) {
+			s.Services = []Service{{"arn:aws-us-gov:ecs:us-gov-west-1:123456789012:cluster/c", "s"}}
+		}), services, "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:service/c/s"},
 		{"service by ARN", with(func(s *Scope) { s.Services = []Service{{"", "arn:aws:ecs:us-east-2:2:service/c/s"}} }), serviceRevisions, "arn:aws:ecs:us-east-2:2:service-revision/c/s/* arn:aws:ecs:us-east-2:2:service/c/s"},
 		{"services of one cluster", with(func(s *Scope) { s.Services = []Service{{"c", "s"}, {"c", "t"}} }), tasks, "arn:aws:ecs:eu-west-1:123456789012:task/c/*"},
 		{"role", with(func(s *Scope) { s.Roles = []string{"path/r", "/r", "arn:aws:iam::1:role/q"} }), roles, "arn:aws:iam::123456789012:role/path/r arn:aws:iam::123456789012:role/r arn:aws:iam::1:role/q"},
@@ -165,11 +187,44 @@ func TestScope(t *testing.T) {
 		{"pipeline", with(func(s *Scope) { s.Pipeline = "p" }), pipelines, "arn:aws:codepipeline:eu-west-1:123456789012:p"},
 		{"no pipeline", Scope{}, pipelines, "arn:aws:codepipeline:REGION:ACCOUNT:PIPELINE"},
 		{"partition given", Scope{Partition: "aws-x", Region: "cn-north-1", Buckets: []string{"b"}}, lifecycleBuckets, "arn:aws-x:s3:::b"},
+		{"caller", with(func(s *Scope) { s.Caller = "path/r" }), principals, "arn:aws:iam::123456789012:role/path/r"},
+		{"caller by ARN", with(func(s *Scope) { s.Caller = "arn:aws:iam::123456789012:user/u" }), principals, "arn:aws:iam::123456789012:user/u"},
+		{"no caller", place, principals, "arn:aws:iam::123456789012:role/CALLER"},
+		{"deployment groups", with(func(s *Scope) { s.DeploymentGroups = []string{"a/g", "a/h"} }), deploymentGroups, "arn:aws:codedeploy:eu-west-1:123456789012:deploymentgroup:a/g arn:aws:codedeploy:eu-west-1:123456789012:deploymentgroup:a/h"},
+		{"applications", with(func(s *Scope) { s.DeploymentGroups = []string{"a/g", "a/h"} }), applications, "arn:aws:codedeploy:eu-west-1:123456789012:application:a"},
+		{"no deployment group", place, deploymentGroups, "arn:aws:codedeploy:eu-west-1:123456789012:deploymentgroup:APPLICATION/DEPLOYMENT_GROUP"},
+		{"object with wildcards", with(func(s *Scope) { s.Artifact = "b/*/${aws:username}?" }), artifactObject, "arn:aws:s3:::b/${*}/${$}{aws:username}${?}"},
+		{"source with wildcards", with(func(s *Scope) { s.Source = "b/*" }), sourceObject, "arn:aws:s3:::b/${*}"},
+		{"cache with wildcards", with(func(s *Scope) { s.Cache = "b/*/" }), cacheObjects, "arn:aws:s3:::b/${*}/*"},
 		{"log group", with(func(s *Scope) { s.LogGroups = []string{"g"} }), logStreams, "arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:*"},
 	} {
 		got, _ := tt.scope.on(tt.on)
 		if strings.Join(got, " ") != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestListing: who may list a bucket may list what slipway asks for there, no more.
+func TestListing(t *testing.T) {
+	for _, tt := range []struct {
+		scope Scope
+		on    resource
+		want  string
+	}{
+		{Scope{Source: "b/k/l.zip"}, sourceBucket, "k/l.zip"},
+		{Scope{Source: "b/k*"}, sourceBucket, "k${*}"},
+		{Scope{}, sourceBucket, "KEY"},
+		{Scope{Cache: "b/layers/"}, cacheBucket, "layers/*"},
+		{Scope{Cache: "b/"}, cacheBucket, "*"},
+	} {
+		if _, got := tt.scope.on(tt.on); fmt.Sprint(got) != "map[StringLike:map[s3:prefix:["+tt.want+"]]]" {
+			t.Errorf("%+v: got %v, want %s", tt.scope, got, tt.want)
+		}
+	}
+	for _, n := range needs {
+		if _, condition := (Scope{}).on(n.on); slices.Contains(n.actions, "s3:ListBucket") && condition == nil {
+			t.Errorf("%v may list a whole bucket", n.commands)
 		}
 	}
 }

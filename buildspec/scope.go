@@ -3,6 +3,8 @@ package buildspec
 import (
 	"slices"
 	"strings"
+
+	"slipway/internal/awsname"
 )
 
 // What stands in a policy where something is not known. IAM refuses it or
@@ -14,11 +16,14 @@ const (
 	unknownRole       = "ROLE"
 	unknownBucket     = "BUCKET"
 	unknownPipeline   = "PIPELINE"
+	unknownCaller     = "CALLER"
+	unknownApp        = "APPLICATION"
+	unknownGroup      = "DEPLOYMENT_GROUP"
 )
 
 // Placeholders are the words that stand for what a Scope leaves open.
 func Placeholders() []string {
-	return []string{unknownRegion, unknownAccount, unknownRepository, unknownRole, unknownBucket, unknownPipeline}
+	return []string{unknownRegion, unknownAccount, unknownRepository, unknownRole, unknownBucket, unknownPipeline, unknownCaller, unknownApp, unknownGroup}
 }
 
 // Scope is what commands work on. Empty fields become placeholders.
@@ -44,6 +49,12 @@ type Scope struct {
 	// Roles are the names, with their paths, or ARNs of the roles that the task
 	// definitions name.
 	Roles []string
+	// Caller is the role or user that calls, for what it asks about itself: a role's name,
+	// with its path, or the ARN of a role or user.
+	Caller string
+	// DeploymentGroups are those of CodeDeploy that deploy the services, as
+	// APPLICATION/GROUP.
+	DeploymentGroups []string
 	// LogGroups are those of the containers. Empty: /ecs/*, the ECS console's.
 	LogGroups []string
 }
@@ -120,36 +131,39 @@ func (s Scope) on(r resource) ([]string, Condition) {
 			out = append(out, s.arn("logs", s.Region, s.Account, "log-group:"+g+":log-stream:*"))
 		}
 	case artifactObject:
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + s.Artifact}
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + literal(s.Artifact)}
 	case artifactBucket:
 		bucket, _, _ := strings.Cut(s.Artifact, "/")
 		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + bucket}
 	case principals:
-		// Whoever calls asks about himself; GetRole is for roles alone.
-		for _, kind := range []string{"role", "user"} {
-			out = append(out, "arn:"+s.partition(s.Region)+":iam::"+or(s.Account, unknownAccount)+":"+kind+"/*")
-		}
+		out = []string{s.caller()}
 	case lifecycleBuckets:
 		for _, b := range s.Buckets {
 			out = append(out, "arn:"+s.partition(s.Region)+":s3:::"+b)
 		}
 	case sourceObject:
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(s.Source, unknownBucket+"/KEY")}
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(literal(s.Source), unknownBucket+"/KEY")}
 	case sourceBucket:
-		bucket, _, _ := strings.Cut(s.Source, "/")
+		bucket, key, _ := strings.Cut(s.Source, "/")
 		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(bucket, unknownBucket)}
+		condition = listing(or(literal(key), "KEY"))
 	case pipelines:
 		out = []string{s.arn("codepipeline", s.Region, s.Account, or(s.Pipeline, unknownPipeline))}
 	case cacheObjects:
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + s.Cache + "*"}
+		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + literal(s.Cache) + "*"}
 	case cacheBucket:
-		bucket, _, _ := strings.Cut(s.Cache, "/")
+		bucket, prefix, _ := strings.Cut(s.Cache, "/")
 		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + bucket}
+		condition = listing(literal(prefix) + "*")
 	case deploymentGroups:
-		// Which application is whose is known only to CodeDeploy.
-		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:*/*")}
+		for _, g := range orElse(s.DeploymentGroups, unknownApp+"/"+unknownGroup) {
+			out = append(out, s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:"+g))
+		}
 	case applications:
-		out = []string{s.arn("codedeploy", s.Region, s.Account, "application:*")}
+		for _, g := range orElse(s.DeploymentGroups, unknownApp+"/"+unknownGroup) {
+			application, _, _ := strings.Cut(g, "/")
+			out = append(out, s.arn("codedeploy", s.Region, s.Account, "application:"+application))
+		}
 	case deploymentConfigs:
 		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentconfig:*")}
 	default:
@@ -213,25 +227,37 @@ func (s Scope) cluster(svc Service) (region, account, name string) {
 func (s Scope) roles() []string {
 	var out []string
 	for _, r := range orElse(s.Roles, unknownRole) {
-		if !strings.HasPrefix(r, "arn:") {
-			r = "arn:" + s.partition(s.Region) + ":iam::" + or(s.Account, unknownAccount) + ":role/" + strings.TrimPrefix(r, "/")
-		}
-		out = append(out, r)
+		out = append(out, s.role(r))
 	}
 	return out
 }
 
-// partition is that of a region: the prefixes are those of the SDK's partitions.
+// role is the ARN of a role given by its name or its ARN.
+func (s Scope) role(r string) string {
+	if strings.HasPrefix(r, "arn:") {
+		return r
+	}
+	return "arn:" + s.partition(s.Region) + ":iam::" + or(s.Account, unknownAccount) + ":role/" + strings.TrimPrefix(r, "/")
+}
+
+// caller is the ARN of the role or user that asks about itself.
+func (s Scope) caller() string { return s.role(or(s.Caller, unknownCaller)) }
+
+// listing narrows s3:ListBucket to keys. S3 judges a request for an object that is not
+// there as a listing of the object's own name: who may not list it gets 403, not 404
+// (HeadObject in the S3 API reference; that the prefix then is the object's name,
+// github.com/ceph/ceph/pull/68577 found of S3).
+func listing(pattern string) Condition {
+	return Condition{"StringLike": {"s3:prefix": {pattern}}}
+}
+
+// partition is that of a region.
 func (s Scope) partition(region string) string {
 	if s.Partition != "" {
 		return s.Partition
 	}
-	for _, p := range [][2]string{
-		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-isob-", "aws-iso-b"}, {"us-isof-", "aws-iso-f"}, {"us-iso-", "aws-iso"}, {"eu-isoe-", "aws-iso-e"}, {"eusc-", "aws-eusc"},
-	} {
-		if strings.HasPrefix(region, p[0]) {
-			return p[1]
-		}
+	if p, ok := awsname.PartitionOf(region); ok {
+		return p.ID
 	}
 	return "aws"
 }

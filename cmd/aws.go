@@ -90,6 +90,9 @@ func configureCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*clo
 	if cfg.Region == "" {
 		return nil, &usageError{errors.New("no AWS region is set"), "set AWS_REGION, or give --region"}
 	}
+	if err := checkRegion(o.region, cfg.Region); err != nil {
+		return nil, err
+	}
 	// AWS_MAX_ATTEMPTS, AWS_RETRY_MODE and the profile go before.
 	if cfg.RetryMaxAttempts == 0 {
 		cfg.RetryMaxAttempts = awsAttempts

@@ -142,6 +142,9 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 		if err != nil || !filepath.IsLocal(rel) {
 			return buildspec.Spec{}, &usageError{fmt.Errorf("--definitions-dir: %s lies outside the source's directory %s, where CodeBuild takes no artifact from", path, w.dir), "run slipway buildspec in the directory that is the job's source, or name a directory below it"}
 		}
+		if err := buildspec.CheckFile(filepath.ToSlash(rel)); err != nil {
+			return buildspec.Spec{}, &usageError{fmt.Errorf("--definitions-dir: %w", err), "name a directory whose path has letters, digits and . _ @ + = , / - only"}
+		}
 		out.Files = append(out.Files, filepath.ToSlash(rel))
 	}
 	slices.Sort(out.Files)

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,21 @@ type iamOptions struct {
 	source   string
 	cache    string
 	buckets  []string
+	// regionSrc and accountSrc are the variables that region and account come from.
+	regionSrc, accountSrc string
+}
+
+// whereIs puts before an error the flag or variable that it is about.
+func (o *iamOptions) whereIs(bad *buildspec.UseError) error {
+	where := map[string]string{
+		"Partition": "--partition", "Region": cmp.Or(o.regionSrc, "--region"), "Account": cmp.Or(o.accountSrc, "--account"), "Pipeline": "--pipeline",
+		"Roles": "--role", "LogGroups": "--log-group", "Caller": "--caller", "DeploymentGroups": "--deployment-group",
+		"Services": "ECS service", "Repositories": "repository",
+	}[bad.Field]
+	if where == "" {
+		return bad
+	}
+	return fmt.Errorf("%s: %w", where, bad)
 }
 
 func newIAMCommand(w *world) *cobra.Command {
@@ -71,6 +87,8 @@ stderr.`,
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
+	f.StringSliceVar(&o.use.DeploymentGroups, "deployment-group", nil, "`APPLICATION/GROUP` of CodeDeploy that deploys an ECS service; means --code-deploy")
+	f.StringVar(&o.use.Caller, "caller", "", "`name` or ARN of the role, or ARN of the user, that runs doctor")
 	f.BoolVar(&o.use.Tags, "tags", false, "the task definitions have tags, which each revision of them gets")
 	f.StringSliceVar(&o.use.Roles, "role", nil, "`name` or ARN of a role that the task definitions name: their execution and task roles")
 	f.StringSliceVar(&o.use.LogGroups, "log-group", nil, "`name` of a log group of the containers, read when a roll-out fails (default: /ecs/*)")
@@ -87,7 +105,7 @@ func runIAM(ctx context.Context, w *world, o iamOptions) error {
 	policy, err := o.use.Policy()
 	var bad *buildspec.UseError
 	if errors.As(err, &bad) {
-		return &usageError{err, bad.Hint()}
+		return &usageError{o.whereIs(bad), bad.Hint()}
 	}
 	if err != nil {
 		return err
@@ -131,14 +149,15 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 		}
 	}
 	o.use.Named = s.flagged
+	o.use.CodeDeploy = o.use.CodeDeploy || len(o.use.DeploymentGroups) > 0
 	o.use.Wait = o.use.Wait || o.use.Pipeline != ""
 	o.addSite(s)
 	env := buildspec.FromEnv(w.lookupenv)
-	if o.use.Region == "" {
-		o.use.Region = env.Region
+	if o.use.Region == "" && env.Region != "" {
+		o.use.Region, o.regionSrc = env.Region, "AWS_REGION, AWS_DEFAULT_REGION"
 	}
-	if o.use.Account == "" {
-		o.use.Account = w.getenv("AWS_ACCOUNT_ID")
+	if id := w.getenv("AWS_ACCOUNT_ID"); o.use.Account == "" && id != "" {
+		o.use.Account, o.accountSrc = id, "AWS_ACCOUNT_ID"
 	}
 	return o.addBuckets()
 }
@@ -191,7 +210,7 @@ func (o *iamOptions) addBuckets() error {
 
 // tellOpen names the placeholders that are left, and says when the policy is too long.
 func tellOpen(w *world, p buildspec.Policy, text string) {
-	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline"}
+	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline", "CALLER": "--caller", "APPLICATION": "--deployment-group APPLICATION/GROUP", "DEPLOYMENT_GROUP": "--deployment-group APPLICATION/GROUP"}
 	for _, word := range buildspec.Placeholders() {
 		if strings.Contains(text, ":"+word) || strings.Contains(text, "/"+word+`"`) {
 			w.log.Warn().Msgf("%s stands for what is not known here: %s", word, flags[word])

@@ -93,7 +93,7 @@ func simulate(ctx context.Context, client iam.SimulatePrincipalPolicyAPIClient, 
 func placeholder(s buildspec.Statement) bool {
 	return slices.ContainsFunc(s.Resource, func(r string) bool {
 		return slices.ContainsFunc(buildspec.Placeholders(), func(word string) bool {
-			return strings.Contains(r, ":"+word+":") || strings.HasSuffix(r, "/"+word)
+			return strings.Contains(r, ":"+word+":") || strings.HasSuffix(r, "/"+word) || strings.HasSuffix(r, ":"+word)
 		})
 	})
 }

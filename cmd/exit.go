@@ -58,7 +58,12 @@ func (e *toldError) Unwrap() error { return e.err }
 type buildsFailed struct {
 	failed  []string
 	stopped []string
+	// remedy is what to do about one of them, if that is known.
+	remedy string
 }
+
+// Hint is what to do about it.
+func (e *buildsFailed) Hint() string { return e.remedy }
 
 // awsError marks an error of a stage that talks to AWS.
 type awsError struct {

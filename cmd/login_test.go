@@ -77,7 +77,7 @@ func TestLoginReadsNoBrokenConfig(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j := &job{world: &world{environ: []string{"DOCKER_CONFIG=" + dir}, log: zerolog.Nop()}, logins: registry.NewLogins(nil, time.Now)}
+	j := &job{world: &world{environ: []string{"DOCKER_CONFIG=" + dir}, log: zerolog.Nop()}, plan: &plan{}, logins: registry.NewLogins(nil, time.Now)}
 	if _, err := j.login(); err == nil || exitCode(t.Context(), err) != exitUsage {
 		t.Errorf("got %v", err)
 	}

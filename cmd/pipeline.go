@@ -90,6 +90,8 @@ type job struct {
 	cloud   *cloud
 	clients registry.Clients
 	logins  *registry.Logins
+	// planned limits the docker logins that engines get.
+	planned *planned
 	started time.Time
 	// found are the engines, until they are closed.
 	found []*engine.Engine

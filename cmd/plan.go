@@ -16,6 +16,7 @@ import (
 	"slipway/buildspec"
 	"slipway/registry"
 	"slipway/revision"
+	"slipway/rollout"
 )
 
 // plan is all that can be known without asking AWS or an engine.
@@ -173,7 +174,8 @@ func (p *plan) addFiles(w *world, o projectOptions) error {
 	for _, ecs := range order {
 		name := "imagedefinitions.json"
 		if len(order) > 1 {
-			name = "imagedefinitions-" + ecs.Service + ".json"
+			// An ARN is no file name: what it ends in is.
+			name = "imagedefinitions-" + plainRef(rollout.Ref(ecs)).Service + ".json"
 		}
 		path := filepath.Join(dir, name)
 		if i := slices.IndexFunc(p.files, func(f definitionsFile) bool { return f.path == path }); i >= 0 {

@@ -29,8 +29,11 @@ func (o *ecsOptions) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.services, "ecs-service", nil, "ECS `service` to work on, repeated for several (default: x-slipway.ecs)")
 }
 
-// check refuses a cluster without a service.
+// check refuses a cluster without a service, and names that ECS does not take.
 func (o ecsOptions) check() error {
+	if err := o.checkNames(); err != nil {
+		return err
+	}
 	if o.cluster != "" && len(o.services) == 0 {
 		return &usageError{errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE"}
 	}

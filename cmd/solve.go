@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -73,6 +74,7 @@ func (j *job) sortResults(ctx context.Context, results []build.Result) (map[stri
 		case errors.As(r.Err, &f):
 			failed.failed = append(failed.failed, r.Service)
 			j.log.Error().Str(serviceField, r.Service).Msg(failureText(f))
+			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
 		case errors.Is(r.Err, build.ErrStopped):
@@ -125,17 +127,18 @@ func (j *job) renew(name string) bool {
 	return false
 }
 
-// login gives ECR tokens for ECR and the user's own docker logins for everything else.
+// login gives ECR tokens for the hosts that registry.Logins trusts, and the user's own
+// docker logins for the other registries of the plan.
 func (j *job) login() (build.AuthFunc, error) {
 	file, err := config.Load(j.getenv("DOCKER_CONFIG"))
 	if err != nil {
 		return nil, inputError("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
-	docker := dockerLogins(file)
+	j.planned = &planned{targets: j.plan.targets(), note: func(name string) {
+		j.log.Debug().Msgf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
+	}}
+	docker := j.planned.only(dockerLogins(file))
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
-		if ref, err := registry.ParseRef(host + "/any"); err == nil && ref.Region != "" {
-			j.logins.Register(host, ref.Region)
-		}
 		c, known, err := j.logins.Credentials(ctx, host)
 		if err != nil {
 			return types.AuthConfig{}, err

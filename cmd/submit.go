@@ -13,6 +13,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/build"
+	"slipway/internal/awsname"
 )
 
 // submitOptions are the flags of `slipway submit`.
@@ -85,6 +86,9 @@ func (o submitOptions) check() error {
 		return &usageError{fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for an hour"}
 	case o.maxBytes < 1:
 		return &usageError{fmt.Errorf("--max-bytes: want 1 or more, have %d", o.maxBytes), "leave the flag out for 1 GiB"}
+	}
+	if err := checkNamed("--pipeline", o.pipeline, "write the pipeline's name", awsname.CheckPipeline); err != nil {
+		return err
 	}
 	return checkOutput(o.output)
 }

@@ -63,16 +63,17 @@ func NewLogins(clients Clients, now func() time.Time) *Logins {
 	}
 }
 
-// Register says that host, taken from a repository's URI with its port if it
-// has one, is an ECR registry of region.
+// Register says that host, with its port if it has one, is an ECR registry of
+// region. Only hosts that an answer of AWS named may be registered, such as that
+// of a repository's URI.
 func (l *Logins) Register(host, region string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.regions[strings.ToLower(host)] = region
 }
 
-// Credentials returns what logs in to host, and false when host was not
-// registered as an ECR registry. Callers that ask at once share one request. A
+// Credentials returns what logs in to host, and false when host was neither
+// registered as an ECR registry nor has a name that ParseHost takes. Callers that ask at once share one request. A
 // token that cannot be renewed is handed out for as long as it is valid.
 func (l *Logins) Credentials(ctx context.Context, host string) (Credentials, bool, error) {
 	region, cached, ok := l.lookup(host)
@@ -102,15 +103,25 @@ func (l *Logins) Credentials(ctx context.Context, host string) (Credentials, boo
 func (l *Logins) Invalidate(host string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if region, ok := l.regions[strings.ToLower(host)]; ok {
+	if region, ok := l.region(host); ok {
 		delete(l.tokens, region)
 	}
+}
+
+// region returns the region of a host that a token may be sent to. The caller
+// holds the lock.
+func (l *Logins) region(host string) (string, bool) {
+	if region, ok := l.regions[strings.ToLower(host)]; ok {
+		return region, true
+	}
+	h, ok := ParseHost(host)
+	return h.Region, ok
 }
 
 func (l *Logins) lookup(host string) (string, token, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	region, ok := l.regions[strings.ToLower(host)]
+	region, ok := l.region(host)
 	return region, l.tokens[region], ok
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"slipway/internal/awsname"
 )
 
 // ErrNotECR says that a reference names a registry that is not ECR, so that a
@@ -45,12 +47,6 @@ func (r Ref) String() string {
 	return r.Name + " (" + strings.Join(where, ", ") + ")"
 }
 
-// ecrHost takes account and region out of every form of ECR host name: plain,
-// FIPS and dual stack. What follows the region differs by partition and is not
-// checked, since that host is never called: the answer of AWS says where to go.
-// Source: "Amazon ECR endpoints and quotas" in the AWS General Reference.
-var ecrHost = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]+(?:-[a-z]+)+-[0-9]+)\.[a-z0-9.-]+(?::[0-9]+)?$`)
-
 // ParseRef reads a repository's plain name, its URI or its ARN. A loopback
 // host stands for the caller's own registry. Errors say what is wrong with s;
 // errors.Is(err, ErrNotECR) holds when s names another kind of registry. A
@@ -80,8 +76,8 @@ func parseRef(s string) (Ref, error) {
 	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return Ref{Name: s}, nil
 	}
-	if m := ecrHost.FindStringSubmatch(strings.ToLower(host)); m != nil {
-		return Ref{Account: m[1], Region: m[2], Name: name}, nil
+	if h, ok := namedHost(host); ok {
+		return Ref{Account: h.Account, Region: h.Region, Name: name}, nil
 	}
 	if loopback(host) {
 		return Ref{Name: name}, nil
@@ -98,8 +94,8 @@ func parseARN(s string) (Ref, error) {
 	if a.Service != "ecr" || !ok {
 		return Ref{}, fmt.Errorf("%w: want an ARN like arn:aws:ecr:REGION:ACCOUNT:repository/NAME", ErrNotECR)
 	}
-	if !ecrHost.MatchString(a.AccountID + ".dkr.ecr." + a.Region + ".x") {
-		return Ref{}, errors.New("the ARN lacks a valid region or account id")
+	if p, ok := awsname.PartitionOf(a.Region); !ok || p.ID != a.Partition || awsname.CheckAccount(a.AccountID) != nil {
+		return Ref{}, errors.New("the ARN lacks a valid account id, or a region of its partition")
 	}
 	return Ref{Account: a.AccountID, Region: a.Region, Name: name}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"slipway/internal/awsname"
 )
 
 func TestParseRef(t *testing.T) {
@@ -53,11 +55,17 @@ func TestParseRefRefuses(t *testing.T) {
 		"docker.io/library/nginx":   "not an ECR registry",
 		"public.ecr.aws/nginx/web":  "not an ECR registry",
 		"x.dkr.ecr.eu.example/shop": "not an ECR registry",
-		"arn:aws:ecr:eu-west-1:123456789012:repository/":    "0 characters",
-		"arn:aws:ecr:eu-west-1:123:repository/shop":         "account",
-		"arn:aws:ecr::123456789012:repository/shop":         "region",
-		"arn:aws:ecs:eu-west-1:123456789012:cluster/shop":   "not an ECR registry",
-		"arn:aws:ecr:eu-west-1:123456789012:repository/a:1": "character other than",
+		"123456789012.dkr.ecr.eu-west-1.evil.example/shop":               "not an ECR registry",
+		"123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example/shop": "not an ECR registry",
+		"123456789012.dkr.ecr.eu-west-1.localhost.evil.example/shop":     "not an ECR registry",
+		"123456789012.dkr.ecr.cn-north-1.amazonaws.com/shop":             "not an ECR registry",
+		"arn:aws:ecr:cn-north-1:123456789012:repository/shop":            "region of its partition",
+		"arn:aws:ecr:*:123456789012:repository/shop":                     "region of its partition",
+		"arn:aws:ecr:eu-west-1:123456789012:repository/":                 "0 characters",
+		"arn:aws:ecr:eu-west-1:123:repository/shop":                      "account",
+		"arn:aws:ecr::123456789012:repository/shop":                      "region",
+		"arn:aws:ecs:eu-west-1:123456789012:cluster/shop":                "not an ECR registry",
+		"arn:aws:ecr:eu-west-1:123456789012:repository/a:1":              "character other than",
 		"arn:aws": "arn",
 	} {
 		got, err := ParseRef(in)
@@ -109,7 +117,8 @@ func FuzzParseRef(f *testing.F) {
 		if ref.Account == "" {
 			return
 		}
-		again, err := ParseRef("arn:aws:ecr:" + ref.Region + ":" + ref.Account + ":repository/" + ref.Name)
+		p, _ := awsname.PartitionOf(ref.Region)
+		again, err := ParseRef("arn:" + p.ID + ":ecr:" + ref.Region + ":" + ref.Account + ":repository/" + ref.Name)
 		if err != nil || again != ref {
 			t.Fatalf("%q: as an ARN it is %+v, %v, not %+v", s, again, err, ref)
 		}

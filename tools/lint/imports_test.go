@@ -27,6 +27,10 @@ func offences() []offence {
 		{"buildspec/aws.go", "github.com/aws/sdk", "works with no account"},
 		{"revision/aws.go", "github.com/aws/sdk", "asks AWS nothing"},
 		{"engine/aws.go", "github.com/aws/sdk", "without an account"},
+		{"internal/awsname/aws.go", "github.com/aws/sdk", "works with no account"},
+		{"internal/awsname/registry.go", "slipway/registry", "it imports none"},
+		{"buildspec/awsname.go", "slipway/internal/awsname", ""},
+		{"registry/awsname.go", "slipway/internal/awsname", ""},
 		{"registry/aws.go", "github.com/aws/sdk", ""},
 		{"registry/cobra.go", "github.com/spf13/cobra", "end at cmd"},
 		{"registry/pflag.go", "github.com/spf13/pflag", "end at cmd"},
@@ -75,7 +79,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "internal/awsname", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

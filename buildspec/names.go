@@ -1,0 +1,84 @@
+package buildspec
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"slipway/internal/awsname"
+)
+
+// check refuses names that AWS does not have, so that none becomes a wildcard or a
+// variable in an ARN. Errors are *UseError with the field.
+func (s Scope) check() error {
+	for _, f := range []struct {
+		field string
+		test  func(string) error
+		names []string
+	}{
+		{"Partition", awsname.CheckPartition, []string{s.Partition}},
+		{"Region", awsname.CheckRegion, []string{s.Region}},
+		{"Account", awsname.CheckAccount, []string{s.Account}},
+		{"Pipeline", awsname.CheckPipeline, []string{s.Pipeline}},
+		{"Roles", awsname.CheckRole, s.Roles},
+		{"LogGroups", awsname.CheckLogGroup, s.LogGroups},
+		{"Caller", awsname.CheckPrincipal, []string{s.Caller}},
+		{"DeploymentGroups", awsname.CheckDeploymentGroup, s.DeploymentGroups},
+	} {
+		for _, name := range f.names {
+			if err := f.test(name); err != nil && name != "" {
+				return &UseError{Field: f.field, Problem: err.Error(), remedy: "write it as AWS does, without wildcards and variables"}
+			}
+		}
+	}
+	return s.checkProject()
+}
+
+// checkProject is check for what the compose file names.
+func (s Scope) checkProject() error {
+	bad := func(field string, err error) error {
+		return &UseError{Field: field, Problem: err.Error(), remedy: "write it as AWS does, without wildcards and variables"}
+	}
+	for _, svc := range s.Services {
+		if err := awsname.CheckService(svc.Service); err != nil {
+			return bad("Services", err)
+		}
+		if err := awsname.CheckCluster(or(svc.Cluster, "default")); err != nil {
+			return bad("Services", err)
+		}
+	}
+	for _, r := range s.Repositories {
+		switch {
+		case !repositoryName.MatchString(r.Name):
+			return bad("Repositories", fmt.Errorf("%q is not a repository's name", r.Name))
+		case r.Region != "" && awsname.CheckRegion(r.Region) != nil:
+			return bad("Repositories", awsname.CheckRegion(r.Region))
+		case r.Account != "" && awsname.CheckAccount(r.Account) != nil:
+			return bad("Repositories", awsname.CheckAccount(r.Account))
+		}
+	}
+	return nil
+}
+
+// repositoryName has the characters of a repository's name (RepositoryName in the ECR
+// API reference). Package registry knows the whole grammar.
+var repositoryName = regexp.MustCompile(`^[a-z0-9._/-]{2,256}$`)
+
+// literal keeps the characters of an S3 key that an ARN or a condition would read as a
+// wildcard or the start of a variable ("IAM policy elements: Variables and tags" in the
+// IAM user guide, special characters).
+func literal(key string) string {
+	return strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}").Replace(key)
+}
+
+// fileName has no character that CodeBuild reads as a pattern in artifacts.files
+// ("Build specification reference for CodeBuild"), and none that YAML would have to quote.
+var fileName = regexp.MustCompile(`^[A-Za-z0-9._@+=,/-]+$`)
+
+// CheckFile refuses a name of an artifact that CodeBuild would not take literally.
+func CheckFile(name string) error {
+	if fileName.MatchString(name) {
+		return nil
+	}
+	return fmt.Errorf("CodeBuild would not take %q as the name of one file", name)
+}
