@@ -10,6 +10,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+
+	"slipway/internal/allow"
 )
 
 // Secret is one build secret. A file is read when the target is built.
@@ -47,7 +49,7 @@ const (
 type translator struct {
 	project  *types.Project
 	service  types.ServiceConfig
-	allow    []string
+	wanted   *allow.Wanted
 	warnings []string
 }
 
@@ -67,7 +69,7 @@ func (t *translator) warn(format string, args ...any) {
 
 func (t *translator) target() (Target, error) {
 	out := Target{Service: t.service.Name, Image: t.service.Image}
-	for _, step := range []func(*Target) error{t.naming, t.contexts, t.plain, t.platforms, t.secrets, t.ssh, t.caches, t.sandbox, t.entitlements, t.attestations} {
+	for _, step := range []func(*Target) error{t.naming, t.contexts, t.plain, t.platforms, t.secrets, t.ssh, t.caches, t.sandbox, t.entitlements, t.attestations, t.ask} {
 		if err := step(&out); err != nil {
 			return Target{}, err
 		}
@@ -119,6 +121,7 @@ func (t *translator) plain(out *Target) error {
 		if value == nil {
 			v, ok := t.project.Environment[name]
 			if !ok {
+				t.wanted.Hidden(name, t.field("args."+name))
 				continue // as docker compose: an argument without a value anywhere is not passed
 			}
 			value = &v
@@ -177,11 +180,17 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 	case bool(def.External):
 		return Secret{}, t.refuse(key, "give it a file or an environment variable", "an external secret cannot be read here")
 	case s.File != "":
+		if !t.wanted.Read(s.File, t.field(key)) {
+			break
+		}
 		if _, err := os.Stat(s.File); err != nil {
 			return Secret{}, t.refuse(key, "create the file or correct the path", "%v", err)
 		}
+		if err := checkSecretFile(s.File); err != nil {
+			return Secret{}, t.refuse(key, "name a regular file of at most 500 KiB", "%v", err)
+		}
 	case s.Env != "":
-		if _, ok := t.project.Environment[s.Env]; !ok {
+		if _, ok := t.project.Environment[s.Env]; !ok && !t.wanted.Hidden(s.Env, t.field(key)) {
 			return Secret{}, t.refuse(key, "set the variable in the environment", "the environment variable %s is not set", s.Env)
 		}
 		s.Value = t.project.Environment[s.Env]
@@ -271,13 +280,12 @@ func (t *translator) entitlements(out *Target) error {
 		if e != EntitlementNetworkHost && e != EntitlementSecurityInsecure && !strings.HasPrefix(e, "device") {
 			return t.refuse("entitlements", "BuildKit knows network.host, security.insecure and device", "unknown entitlement %q", e)
 		}
-		if !slices.Contains(t.allow, e) {
-			return t.refuse(key, "allow it with --allow "+e+" if you trust the Dockerfile", "the build asks for %s", e)
-		}
+		kind, value, _ := strings.Cut(e, "=")
+		t.wanted.Add(allow.Want{Kind: allow.Kind(kind), Value: value, Where: t.field(key)})
 		out.Entitlements = append(out.Entitlements, e)
 	}
-	// The key itself says it all: network: host grants just this and needs no flag beside it.
 	if out.Network == "host" && !slices.Contains(out.Entitlements, EntitlementNetworkHost) {
+		t.wanted.Add(allow.Want{Kind: allow.NetworkHost, Where: t.field("network")})
 		out.Entitlements = append([]string{EntitlementNetworkHost}, out.Entitlements...)
 	}
 	return nil

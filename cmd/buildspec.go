@@ -121,7 +121,8 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 	if err != nil {
 		return buildspec.Spec{}, err
 	}
-	p, err := makePlan(ctx, w, b.project)
+	b.project.unasked = true // the job cannot ask either
+	p, err := makePlan(ctx, w, b.places(w))
 	if err != nil {
 		return buildspec.Spec{}, err
 	}

@@ -107,7 +107,7 @@ func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 		return nil, err
 	}
 	s := &site{flagged: len(o.ecs.services) > 0}
-	project, err := build.Load(ctx, o.project.load(w))
+	project, err := loadAllowed(ctx, w, o.project, nil)
 	switch {
 	case err == nil:
 		return s, s.addProject(w, project, o.ecs)
