@@ -1,6 +1,7 @@
 package build
 
 import (
+	"encoding/json"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,9 @@ import (
 // ask notes what the target wants beyond the project's own files and the engine's
 // sandbox.
 func (t *translator) ask(out *Target) error {
+	if err := t.askVariables(out); err != nil {
+		return err
+	}
 	t.askContext("context", out.Context)
 	for _, name := range slices.Sorted(maps.Keys(out.Contexts)) {
 		t.askContext("additional_contexts."+name, out.Contexts[name])
@@ -29,6 +33,22 @@ func (t *translator) ask(out *Target) error {
 		}
 	}
 	return t.askCaches(out)
+}
+
+// askVariables notes the variables with credentials whose values would reach the engine.
+func (t *translator) askVariables(out *Target) error {
+	for name, value := range out.Args {
+		t.wanted.Scan(value, t.field("args."+name))
+	}
+	for _, s := range out.Secrets {
+		t.wanted.Scan(s.Value, t.field("secrets."+s.ID))
+	}
+	all, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	t.wanted.Scan(string(all), "services."+t.service.Name)
+	return nil
 }
 
 func (t *translator) askContext(key string, c Context) {

@@ -10,9 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/consts"
-	"github.com/compose-spec/compose-go/v2/interpolation"
 	"github.com/compose-spec/compose-go/v2/loader"
-	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/tree"
 
 	"slipway/internal/allow"
@@ -74,13 +72,7 @@ func (b *boundary) envFiles(o LoadOptions) cli.ProjectOptionsFn {
 		if path := filepath.Join(dir, dotEnv); !b.mayRead(path, dotEnv) {
 			return nil
 		}
-		if err := cli.WithEnvFiles()(p); err != nil {
-			return err
-		}
-		for _, f := range p.EnvFiles {
-			b.noteSecrets(f)
-		}
-		return nil
+		return cli.WithEnvFiles()(p)
 	}
 }
 
@@ -90,21 +82,6 @@ func (b *boundary) mayRead(path, where string) bool {
 		return true
 	}
 	return b.wanted.Read(path, where)
-}
-
-// inherits is a line of an env file that takes a variable of the environment: in a value,
-// or as a name alone.
-var inherits = regexp.MustCompile(`(?m)\$\{?([A-Z][A-Z0-9_]*)|^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*$`)
-
-// noteSecrets notes the hidden variables that an env file takes from the environment.
-func (b *boundary) noteSecrets(path string) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return // reported by who reads it for its values
-	}
-	for _, m := range inherits.FindAllSubmatch(text, -1) {
-		b.wanted.Hidden(string(m[1])+string(m[2]), dotEnv)
-	}
 }
 
 // configFiles refuses compose files that the project chose outside itself: through .env,
@@ -148,20 +125,7 @@ func (b *boundary) watch(o *loader.Options) {
 	for path, check := range readKeys {
 		casts[path] = func(value string) (any, error) { return value, check(b, string(path), value) }
 	}
-	substitute := o.Interpolate.Substitute
-	o.Interpolate = &interpolation.Options{
-		LookupValue:     o.Interpolate.LookupValue,
-		TypeCastMapping: casts,
-		Substitute: func(text string, lookup template.Mapping) (string, error) {
-			return substitute(text, func(name string) (string, bool) {
-				value, ok := lookup(name)
-				if !ok {
-					b.wanted.Hidden(name, "${"+name+"}")
-				}
-				return value, ok
-			})
-		},
-	}
+	o.Interpolate.TypeCastMapping = casts
 }
 
 // file checks a file that is read, wherever its relative path starts.

@@ -121,7 +121,6 @@ func (t *translator) plain(out *Target) error {
 		if value == nil {
 			v, ok := t.project.Environment[name]
 			if !ok {
-				t.wanted.Hidden(name, t.field("args."+name))
 				continue // as docker compose: an argument without a value anywhere is not passed
 			}
 			value = &v
@@ -190,7 +189,7 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 			return Secret{}, t.refuse(key, "name a regular file of at most 500 KiB", "%v", err)
 		}
 	case s.Env != "":
-		if _, ok := t.project.Environment[s.Env]; !ok && !t.wanted.Hidden(s.Env, t.field(key)) {
+		if _, ok := t.project.Environment[s.Env]; !ok {
 			return Secret{}, t.refuse(key, "set the variable in the environment", "the environment variable %s is not set", s.Env)
 		}
 		s.Value = t.project.Environment[s.Env]

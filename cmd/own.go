@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -90,7 +91,9 @@ func repositoryField(t build.Target) string {
 // S3 and engines that the compose file names.
 func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *allow.Wanted) error {
 	own := newOwner(w, project.Name)
+	wanted.Scan(fmt.Sprintf("%+v", p.settings), build.ExtensionKey)
 	for _, s := range p.services {
+		wanted.Scan(fmt.Sprintf("%+v %s", s.target.Settings, s.target.Container), "services."+s.target.Service)
 		own.ask(wanted, s.repo, repositoryField(s.target))
 	}
 	for _, s := range p.services {
@@ -107,6 +110,12 @@ func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *a
 	}
 	if onS3(p.settings.Cache) && checkCache(p.settings.Cache) == nil && !o.given.cache {
 		s3(p.settings.Cache, "x-slipway.engine.cache")
+	}
+	for _, path := range p.own {
+		// A file is replaced where it really lies.
+		if filepath.Dir(allow.Real(path)) != allow.Real(filepath.Dir(path)) {
+			wanted.Write(path, filepath.Base(path))
+		}
 	}
 	if !o.given.engine {
 		askEngines(p.settings.Engine, wanted)

@@ -40,6 +40,9 @@ func loadAllowed(ctx context.Context, w *world, o projectOptions, ask func(*type
 		if err == nil && ask != nil {
 			err = ask(project, wanted)
 		}
+		if err != nil {
+			wanted.Scan(err.Error(), "the compose file")
+		}
 		missing := wanted.Missing()
 		if len(missing) == 0 {
 			return project, err

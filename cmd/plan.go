@@ -76,6 +76,9 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 		if err := p.addServices(project, w, o, wanted); err != nil {
 			return err
 		}
+		if err := p.addFiles(w, o); err != nil {
+			return err
+		}
 		return p.ask(w, o, project, wanted)
 	})
 	if err != nil {
@@ -83,9 +86,6 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	}
 	p.site = &site{flagged: len(o.ecs.services) > 0, given: true}
 	if err := p.site.addProject(w, project, o.ecs); err != nil {
-		return nil, err
-	}
-	if err := p.addFiles(w, o); err != nil {
 		return nil, err
 	}
 	if p.hash, err = p.hashOf(ctx, o); err != nil {

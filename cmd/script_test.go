@@ -100,6 +100,8 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"policy":        putPolicy,
 	"many-services": manyServices,
 	"unzip":         unzip,
+	"mkfifo":        makePipe,
+	"big":           big,
 }
 
 // exits CODE slipway ARGS... runs a command that must end with just this code.

@@ -1,6 +1,7 @@
 package allow
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ type Wanted struct {
 func NewWanted(set Set, environ []string) *Wanted {
 	w := &Wanted{set: set, hidden: map[string]bool{}}
 	for _, kv := range environ {
-		if name, _, _ := strings.Cut(kv, "="); Secret(name) && !set.Env(name) {
+		if name, value, _ := strings.Cut(kv, "="); value != "" && Secret(name) && !set.Env(name) {
 			w.hidden[name] = true
 		}
 	}
@@ -35,25 +36,35 @@ func (w *Wanted) Own(dir, home string) {
 	}
 }
 
-// Visible is the environment without the variables that are kept from the project.
+// Visible is the environment as the project sees it. A variable that is kept from it
+// has a value that says so: where the compose file passes it only to a running
+// container, nothing is asked for.
 func (w *Wanted) Visible(environ []string) []string {
 	if w == nil {
 		return environ
 	}
-	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return w.hidden[name]
-	})
+	out := slices.Clone(environ)
+	for i, kv := range out {
+		if name, _, _ := strings.Cut(kv, "="); w.hidden[name] {
+			out[i] = name + "=" + standIn(name)
+		}
+	}
+	return out
 }
 
-// Hidden reports whether a variable is set and kept from the project. The
-// project is taken to ask for it.
-func (w *Wanted) Hidden(name, where string) bool {
-	if w == nil || !w.hidden[name] {
-		return false
+// standIn is the value of a hidden variable.
+func standIn(name string) string { return "(" + name + " is kept from the project)" }
+
+// Scan notes the hidden variables whose values a text would hold.
+func (w *Wanted) Scan(text, where string) {
+	if w == nil || !strings.Contains(text, standIn("")[2:]) {
+		return
 	}
-	w.Add(Want{Env, name, where})
-	return true
+	for _, name := range slices.Sorted(maps.Keys(w.hidden)) {
+		if strings.Contains(text, standIn(name)) {
+			w.Add(Want{Env, name, where})
+		}
+	}
 }
 
 // Read notes a path that the project wants read, and reports whether it may be.
@@ -91,10 +102,17 @@ func (w *Wanted) Missing() []Want {
 	if w == nil {
 		return nil
 	}
-	covered := func(m Want) bool {
-		return slices.ContainsFunc(w.missing, func(n Want) bool { return n.String() != m.String() && n.covers(m) })
+	var out []Want
+	for i, m := range w.missing {
+		covered := false
+		for j, n := range w.missing {
+			// Of two that cover each other, as two links to one file, the first stays.
+			covered = covered || i != j && n.covers(m) && (j < i || !m.covers(n))
+		}
+		if !covered {
+			out = append(out, m)
+		}
 	}
-	out := slices.DeleteFunc(slices.Clone(w.missing), covered)
 	slices.SortStableFunc(out, func(a, b Want) int { return strings.Compare(a.Where+a.String(), b.Where+b.String()) })
 	return out
 }
