@@ -102,6 +102,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"unzip":         unzip,
 	"mkfifo":        makePipe,
 	"big":           big,
+	"address":       putAddress,
 }
 
 // exits CODE slipway ARGS... runs a command that must end with just this code.

@@ -89,6 +89,8 @@ type site struct {
 	flagged bool
 	// home is the directory of the compose file.
 	home string
+	// project is the project's name; empty without a compose file.
+	project string
 }
 
 // findSite is readSite for commands that need an ECS service.
@@ -153,7 +155,7 @@ func (s *site) check() error {
 
 // addProject adds the ECS services of a compose project.
 func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error {
-	s.home = project.WorkingDir
+	s.home, s.project = project.WorkingDir, project.Name
 	settings, err := build.ProjectSettings(project)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ const (
 	Engine           Kind = "engine"
 	Repository       Kind = "repository"
 	S3               Kind = "s3"
+	ECS              Kind = "ecs"
 	Cache            Kind = "cache"
 )
 
@@ -43,6 +44,7 @@ var forms = []form{
 	{kind: NetworkHost}, {kind: SecurityInsecure}, {kind: Device, value: "NAME", optional: true},
 	{kind: FSRead, value: "PATH"}, {kind: FSWrite, value: "PATH"}, {kind: SSH}, {kind: Env, value: "NAME"},
 	{kind: Engine, value: "ADDRESS", optional: true}, {kind: Repository, value: "NAME"}, {kind: S3, value: "URL"},
+	{kind: ECS, value: "CLUSTER/SERVICE"},
 	{kind: Cache, value: "TYPE"},
 }
 
@@ -199,7 +201,7 @@ func (w Want) covers(asked Want) bool {
 	case S3:
 		place := strings.TrimSuffix(w.Value, "/")
 		return asked.Value == place || strings.HasPrefix(asked.Value, place+"/")
-	case Repository:
+	case Repository, ECS:
 		return glob(w.Value, asked.Value)
 	default:
 		return w.Value == "" || w.Value == asked.Value
@@ -208,9 +210,18 @@ func (w Want) covers(asked Want) bool {
 
 // glob reports whether text matches a pattern in which * stands for any text.
 func glob(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	for i := range parts {
-		parts[i] = regexp.QuoteMeta(parts[i])
+	first, rest, starred := strings.Cut(pattern, anything)
+	text, ok := strings.CutPrefix(text, first)
+	if !ok || !starred {
+		return ok && text == ""
 	}
-	return regexp.MustCompile(`^(?s:` + strings.Join(parts, ".*") + `)$`).MatchString(text)
+	parts := strings.Split(rest, anything)
+	for _, part := range parts[:len(parts)-1] {
+		_, after, ok := strings.Cut(text, part)
+		if !ok {
+			return false
+		}
+		text = after
+	}
+	return strings.HasSuffix(text, parts[len(parts)-1])
 }

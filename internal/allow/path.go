@@ -24,6 +24,9 @@ func Real(path string) string { return realPath(filepath.Clean(path), maxLinks) 
 // number at which Linux gives up (path_resolution(7)).
 const maxLinks = 40
 
+// maxPath is the longest path in bytes that Linux opens (PATH_MAX in limits.h).
+const maxPath = 4096
+
 func realPath(path string, links int) string {
 	if p, err := filepath.EvalSymlinks(path); err == nil {
 		return p
@@ -35,7 +38,7 @@ func realPath(path string, links int) string {
 		return realPath(filepath.Clean(target), links-1)
 	}
 	parent := filepath.Dir(path)
-	if parent == path {
+	if parent == path || len(path) > maxPath {
 		return path
 	}
 	return filepath.Join(realPath(parent, links), filepath.Base(path))
