@@ -45,7 +45,7 @@ func (b *boundary) own(o LoadOptions) cli.ProjectOptionsFn {
 			return err
 		}
 		b.wanted.Own(dir, b.home)
-		b.addBase(dir)
+		b.bases = append(b.bases, dir)
 		return nil
 	}
 }
@@ -134,9 +134,11 @@ func (b *boundary) file(where, value string) error {
 		if !b.mayRead(path, where) {
 			return outsideError(where, path)
 		}
-		b.addBase(filepath.Dir(path))
+		if err := b.addBase(filepath.Dir(path)); err != nil {
+			return err
+		}
 	}
-	return b.dotEnvs()
+	return nil
 }
 
 // directory checks a directory from which files are read.
@@ -145,16 +147,8 @@ func (b *boundary) directory(where, value string) error {
 		if !b.mayRead(path, where) {
 			return outsideError(where, path)
 		}
-		b.addBase(path)
-	}
-	return b.dotEnvs()
-}
-
-// dotEnvs checks the .env files that an include reads by itself.
-func (b *boundary) dotEnvs() error {
-	for _, dir := range b.bases {
-		if path := filepath.Join(dir, dotEnv); !b.mayRead(path, "include") {
-			return outsideError("include", path)
+		if err := b.addBase(path); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -172,11 +166,17 @@ func (b *boundary) candidates(value string) []string {
 	return out
 }
 
-// addBase adds a directory that is there.
-func (b *boundary) addBase(dir string) {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() && !slices.Contains(b.bases, dir) {
-		b.bases = append(b.bases, dir)
+// addBase adds a directory that is there, and checks the .env that an include reads there
+// by itself.
+func (b *boundary) addBase(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() || slices.Contains(b.bases, dir) {
+		return nil
 	}
+	b.bases = append(b.bases, dir)
+	if path := filepath.Join(dir, dotEnv); !b.mayRead(path, dotEnv) {
+		return outsideError(dotEnv, path)
+	}
+	return nil
 }
 
 // unquoted rewrites what the loader says of a file that it cannot parse, so that nothing

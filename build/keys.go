@@ -276,7 +276,7 @@ func (t *translator) entitlements(out *Target) error {
 	}
 	sort.Strings(asked)
 	for _, e := range slices.Compact(asked) {
-		if e != EntitlementNetworkHost && e != EntitlementSecurityInsecure && !strings.HasPrefix(e, "device") {
+		if e != EntitlementNetworkHost && e != EntitlementSecurityInsecure && e != "device" && !strings.HasPrefix(e, "device=") {
 			return t.refuse("entitlements", "BuildKit knows network.host, security.insecure and device", "unknown entitlement %q", e)
 		}
 		kind, value, _ := strings.Cut(e, "=")

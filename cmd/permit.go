@@ -34,6 +34,9 @@ func loadAllowed(ctx context.Context, w *world, o projectOptions, ask func(*type
 	}
 	for {
 		wanted := allow.NewWanted(granted, w.environ)
+		if source := w.getenv("CODEBUILD_SRC_DIR"); source != "" {
+			wanted.Own(source, w.getenv("HOME")) // a source zip has no .git
+		}
 		options := o.load(w)
 		options.Wanted, options.Home = wanted, w.getenv("HOME")
 		project, err := build.Load(ctx, options)
