@@ -1,6 +1,7 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -185,22 +186,38 @@ func (b *boundary) addBase(dir string) error {
 func unquoted(err error) error {
 	text := err.Error()
 	if m := parseFailed.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%s: yaml: %s", m[1], summary(m[2], yamlKind))
+		return fmt.Errorf("%syaml: %s", m[1], summary(m[2], yamlKind))
 	}
 	if m := readFailed.FindStringSubmatch(text); m != nil {
 		return fmt.Errorf("%s: %s", m[1], summary(m[2], envKind))
+	}
+	if m := invalid.FindStringSubmatch(text); m != nil && !composeFile(m[1]) {
+		return fmt.Errorf("%s is not a compose file: none of its keys is one of a compose file", m[1])
+	}
+	if m := keyFailed.FindString(text); m != "" {
+		return errors.New(m)
 	}
 	return err
 }
 
 var (
-	parseFailed = regexp.MustCompile(`(?s)^(.*failed to parse [^\n]+?): (.*)$`)
+	parseFailed = regexp.MustCompile(`(?s)^(|.*? )yaml: (.*)$`)
 	readFailed  = regexp.MustCompile(`(?s)^(.*failed to read [^\n]+?): (.*)$`)
-	lineNumber  = regexp.MustCompile(`line (\d+)`)
+	invalid     = regexp.MustCompile(`(?s)validating ([^\n]+?): `)
+	keyFailed   = regexp.MustCompile(`(?i)^non-string key [^:]*`)
+	// composeKey is a key at the top of a compose file, in YAML or JSON.
+	composeKey = regexp.MustCompile(`(?m)(?:^|[{,]\s*)["']?(?:services|include|networks|volumes|secrets|configs|models|name|version)["']?\s*:(?:\s|$)`)
+	lineNumber = regexp.MustCompile(`line (\d+)`)
 	// yamlKind and envKind are what the parsers call a mistake, without what they quote.
-	yamlKind = regexp.MustCompile(`found [a-z ]*(?:character|escape|document|end of stream|directive|tab|tag)[a-z ]*|(?:did|could) not find expected [^\n'"` + "`" + `]*(?:'.'(?: or '.')?)?|mapping values are not allowed in this context|block (?:sequence|mapping) entries are not allowed in this context|cannot unmarshal ![!a-z]+|exceeded max depth|excessive aliasing|unknown anchor|mapping key "[A-Za-z0-9_.-]{1,40}" already defined|permission denied|is a directory`)
+	yamlKind = regexp.MustCompile(`found [a-z ]*(?:character|escape|document|end of stream|directive|tab|tag)[a-z ]*|(?:did|could) not find expected [^\n'"` + "`" + `]*(?:'.'(?: or '.')?)?|mapping values are not allowed in this context|block (?:sequence|mapping) entries are not allowed in this context|cannot (?:unmarshal|construct) ![!a-z]+|exceeded max depth|excessive aliasing|unknown anchor|mapping key "[A-Za-z0-9_.-]{1,40}" already defined|permission denied|is a directory`)
 	envKind  = regexp.MustCompile(`unexpected character|key cannot contain a space|unterminated quoted value|permission denied|is a directory`)
 )
+
+// composeFile reports whether a file that parsed as YAML has a key of a compose file.
+func composeFile(path string) bool {
+	text, err := os.ReadFile(path)
+	return err == nil && composeKey.Match(text)
+}
 
 // summary is the position and the kind of a mistake.
 func summary(text string, kind *regexp.Regexp) string {
