@@ -115,9 +115,6 @@ func (t *translator) localContext(key, dir string) (Context, error) {
 	if !info.IsDir() {
 		return Context{}, t.refuse(key, "a context is a directory; name the file with dockerfile", "%s is not a directory", dir)
 	}
-	if !inside(t.project.WorkingDir, dir) {
-		t.warn("%s %s lies outside the project directory %s", t.field(key), dir, t.project.WorkingDir)
-	}
 	return Context{Dir: dir}, nil
 }
 

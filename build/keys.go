@@ -11,6 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
 
+	"slipway/internal/allow"
 	"slipway/internal/awsname"
 	"slipway/internal/plain"
 )
@@ -50,7 +51,7 @@ const (
 type translator struct {
 	project  *types.Project
 	service  types.ServiceConfig
-	allow    []string
+	wanted   *allow.Wanted
 	warnings []string
 }
 
@@ -70,7 +71,7 @@ func (t *translator) warn(format string, args ...any) {
 
 func (t *translator) target() (Target, error) {
 	out := Target{Service: t.service.Name, Image: t.service.Image}
-	for _, step := range []func(*Target) error{t.naming, t.contexts, t.plain, t.platforms, t.secrets, t.ssh, t.caches, t.sandbox, t.entitlements, t.attestations} {
+	for _, step := range []func(*Target) error{t.naming, t.contexts, t.plain, t.platforms, t.secrets, t.ssh, t.caches, t.sandbox, t.entitlements, t.attestations, t.ask} {
 		if err := step(&out); err != nil {
 			return Target{}, err
 		}
@@ -185,8 +186,14 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 	case bool(def.External):
 		return Secret{}, t.refuse(key, "give it a file or an environment variable", "an external secret cannot be read here")
 	case s.File != "":
+		if !t.wanted.Read(s.File, t.field(key)) {
+			break
+		}
 		if _, err := os.Stat(s.File); err != nil {
 			return Secret{}, t.refuse(key, "create the file or correct the path", "%v", err)
+		}
+		if err := checkSecretFile(s.File); err != nil {
+			return Secret{}, t.refuse(key, "name a regular file of at most 500 KiB", "%v", err)
 		}
 	case s.Env != "":
 		if _, ok := t.project.Environment[s.Env]; !ok {
@@ -276,16 +283,15 @@ func (t *translator) entitlements(out *Target) error {
 	}
 	sort.Strings(asked)
 	for _, e := range slices.Compact(asked) {
-		if e != EntitlementNetworkHost && e != EntitlementSecurityInsecure && !strings.HasPrefix(e, "device") {
+		if e != EntitlementNetworkHost && e != EntitlementSecurityInsecure && e != "device" && !strings.HasPrefix(e, "device=") {
 			return t.refuse("entitlements", "BuildKit knows network.host, security.insecure and device", "unknown entitlement %q", e)
 		}
-		if !slices.Contains(t.allow, e) {
-			return t.refuse(key, "allow it with --allow "+e+" if you trust the Dockerfile", "the build asks for %s", e)
-		}
+		kind, value, _ := strings.Cut(e, "=")
+		t.wanted.Add(allow.Want{Kind: allow.Kind(kind), Value: value, Where: t.field(key)})
 		out.Entitlements = append(out.Entitlements, e)
 	}
-	// The key itself says it all: network: host grants just this and needs no flag beside it.
 	if out.Network == "host" && !slices.Contains(out.Entitlements, EntitlementNetworkHost) {
+		t.wanted.Add(allow.Want{Kind: allow.NetworkHost, Where: t.field("network")})
 		out.Entitlements = append([]string{EntitlementNetworkHost}, out.Entitlements...)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/build"
+	"slipway/internal/allow"
 )
 
 // buildKeys says for every key below build how it reaches BuildKit: have is what
@@ -105,7 +106,7 @@ func keyProject(t *testing.T, lines ...string) string {
 func planKeys(t *testing.T, dir string) (build.Target, error) {
 	t.Helper()
 	list, _, err := build.Targets(load(t, dir, "TOKEN=x", "SSH_AUTH_SOCK=/run/agent"),
-		build.Selection{Allow: []string{"network.host", "security.insecure"}})
+		build.Selection{})
 	if err != nil {
 		return build.Target{}, err
 	}
@@ -203,11 +204,32 @@ func TestRefusalsFromTheEnvironment(t *testing.T) {
 	for _, row := range []struct{ line, message string }{
 		{"secrets: [token]", "services.app.build.secrets.token: the environment variable TOKEN is not set"},
 		{"ssh: [default]", "services.app.build.ssh.default: SSH_AUTH_SOCK is not set"},
-		{"privileged: true", "services.app.build.privileged: the build asks for security.insecure"},
-		{"entitlements: [network.host]", "services.app.build.entitlements: the build asks for network.host"},
 	} {
 		_, _, err := build.Targets(load(t, keyProject(t, row.line)), build.Selection{})
 		wantInputError(t, err, row.message)
+	}
+}
+
+// What the engine's sandbox keeps from a build is noted, for the caller to allow or refuse.
+func TestEntitlementsAreNoted(t *testing.T) {
+	for line, want := range map[string]string{
+		"privileged: true":             "services.app.build.privileged security.insecure",
+		"entitlements: [network.host]": "services.app.build.entitlements network.host",
+		"entitlements: [device=gpu]":   "services.app.build.entitlements device=gpu",
+		"network: host":                "services.app.build.network network.host",
+		"ssh: [default]":               "services.app.build.ssh.default ssh",
+		"cache_from: ['type=s3,bucket=b,prefix=p,endpoint_url=https://x.example']": "services.app.build.cache_from s3=https://x.example/b/p",
+	} {
+		wanted := allow.NewWanted(allow.Set{}, nil)
+		p := load(t, keyProject(t, line), "SSH_AUTH_SOCK=/run/agent")
+		wanted.Own(p.WorkingDir, "")
+		if _, _, err := build.Targets(p, build.Selection{Wanted: wanted}); err != nil {
+			t.Fatal(err)
+		}
+		missing := wanted.Missing()
+		if len(missing) != 1 || missing[0].Where+" "+missing[0].String() != want {
+			t.Errorf("%s: Missing() = %v, want %s", line, missing, want)
+		}
 	}
 }
 

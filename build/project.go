@@ -13,6 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"slipway/internal/allow"
 	"slipway/internal/plain"
 )
 
@@ -74,6 +75,10 @@ type LoadOptions struct {
 	Environ []string
 	// Lone is the name of the single service when there is a Dockerfile but no compose file.
 	Lone string
+	// Home is the user's home directory: a clone that is all of it is no project's own.
+	Home string
+	// Wanted takes what the project asks to read beyond its own files; nil lets it.
+	Wanted *allow.Wanted
 }
 
 // Load reads the compose project as docker compose would: default file names (parent
@@ -81,12 +86,13 @@ type LoadOptions struct {
 // with the environment. Without a compose file, a Dockerfile in the directory is a
 // project of one service. Errors in the files are *InputError.
 func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
+	o.Environ = o.Wanted.Visible(o.Environ)
 	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o)...)
 	if err != nil {
 		if input := (*InputError)(nil); errors.As(err, &input) {
 			return nil, input
 		}
-		return nil, &InputError{Where: "compose project", Err: err, Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
+		return nil, &InputError{Where: "compose project", Err: unquoted(err), Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
 	}
 	if len(opts.ConfigPaths) == 0 {
 		return lone(ctx, o)
@@ -99,16 +105,20 @@ func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 }
 
 func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
+	b := &boundary{wanted: o.Wanted, home: o.Home}
 	fns := []cli.ProjectOptionsFn{
 		cli.WithWorkingDirectory(o.Dir),
 		cli.WithEnv(o.Environ),
-		cli.WithEnvFiles(o.EnvFiles...),
+		b.own(o),
+		b.envFiles(o),
 		cli.WithDotEnv,
 		composeFileEnv,
 		cli.WithDefaultConfigPath,
 		projectDirectory(o),
+		b.own(o),
+		b.configFiles(o),
 		// Once more: the default .env lies beside the file that was only just found.
-		cli.WithEnvFiles(o.EnvFiles...),
+		b.envFiles(o),
 		cli.WithDotEnv,
 		cli.WithDefaultProfiles(o.Profiles...),
 		cli.WithName(o.Name),
@@ -117,6 +127,7 @@ func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
 		cli.WithResourceLoader(noRemotes{}),
+		cli.WithLoadOptions(b.watch),
 	}
 	return fns
 }
@@ -143,6 +154,7 @@ func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	if !hasDockerfile(dir) {
 		return nil, &InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
 	}
+	o.Wanted.Own(dir, o.Home)
 	service := o.Lone
 	if service == "" {
 		service = "api"

@@ -164,12 +164,9 @@ func (t Target) secretProvider(known func(string)) (session.Attachable, error) {
 		if s.File == "" {
 			continue
 		}
-		data, err := os.ReadFile(s.File)
+		data, err := readSecret(s.File)
 		if err != nil {
-			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, "make the file readable", "%v", err)
-		}
-		if len(data) > secretsprovider.MaxSecretSize {
-			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, "BuildKit takes secrets of at most 500 KiB", "%s is too large", s.File)
+			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, "name a regular file of at most 500 KiB", "%v", err)
 		}
 		values[s.ID] = data
 	}

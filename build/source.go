@@ -53,6 +53,7 @@ func loadError(ctx context.Context, files []string, err error) error {
 	if errors.As(err, &input) {
 		return input
 	}
+	err = unquoted(err)
 	out := &InputError{Err: err, Remedy: "`docker compose config` checks a compose file by the same rules"}
 	named := func(file string) bool { return strings.Contains(err.Error(), file) }
 	if !slices.ContainsFunc(files, named) {

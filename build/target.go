@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/internal/allow"
 )
 
 // Target is one service to build, with every build key resolved to a plain value.
@@ -73,8 +75,8 @@ type Target struct {
 type Selection struct {
 	// Services are names; empty means all with a build section.
 	Services []string
-	// Allow are the entitlements that may be granted.
-	Allow []string
+	// Wanted takes what the services ask for beyond the project's own; nil lets them.
+	Wanted *allow.Wanted
 }
 
 // Targets turns the project's services with a build section into targets, sorted by
@@ -88,7 +90,7 @@ func Targets(p *types.Project, sel Selection) (targets []Target, warnings []stri
 		return nil, nil, err
 	}
 	for _, name := range names {
-		t := translator{project: p, service: p.Services[name], allow: sel.Allow}
+		t := translator{project: p, service: p.Services[name], wanted: sel.Wanted}
 		target, err := t.target()
 		if err != nil {
 			return nil, nil, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"slipway/build"
+	"slipway/internal/allow"
 )
 
 const linked = `services:
@@ -144,41 +145,68 @@ func TestOrderIsStable(t *testing.T) {
 	}
 }
 
-func TestContextOutsideTheProjectWarns(t *testing.T) {
+// What lies outside the project is noted, through links and in every field that reads or
+// writes files; what lies in it is not.
+func TestPathsOutsideTheProjectAreNoted(t *testing.T) {
 	dir := files(t, map[string]string{
-		"app/compose.yaml":  "services: {a: {build: {context: ../out, additional_contexts: {y: ../more}}}}",
-		"out/Dockerfile":    "FROM scratch\n",
-		"more/file":         "",
-		"app/in/Dockerfile": "FROM scratch\n",
+		"app/compose.yaml": `services:
+  a:
+    build:
+      context: ../out
+      additional_contexts: {x: ./in, y: ../more, z: ./link}
+      cache_from: ["type=local,src=/nowhere/from"]
+      cache_to: ["type=local,dest=/nowhere/to"]
+      secrets: [s]
+  b: {build: {context: in, dockerfile: ../../out/Dockerfile}}
+  c: {build: {context: in, dockerfile: linked}}
+  d: {build: {context: ignoring}}
+secrets: {s: {file: ../more/file}}
+`,
+		"out/Dockerfile": "FROM scratch\n", "more/file": "", "app/in/Dockerfile": "FROM scratch\n",
+		"app/ignoring/Dockerfile": "FROM scratch\n",
 	})
-	_, warnings, err := build.Targets(load(t, filepath.Join(dir, "app")), build.Selection{})
+	for link, target := range map[string]string{
+		"app/link": "../more", "app/in/linked": "../../more/file", "app/ignoring/.dockerignore": "../../more/file",
+	} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wanted := allow.NewWanted(allow.Set{}, nil)
+	p, err := build.Load(t.Context(), build.LoadOptions{Dir: filepath.Join(dir, "app"), Name: "app", Wanted: wanted})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := build.Targets(p, build.Selection{Wanted: wanted}); err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for _, w := range wanted.Missing() {
+		have = append(have, strings.ReplaceAll(w.String(), dir, "DIR"))
+	}
+	slices.Sort(have)
 	want := []string{
-		"services.a.build.context DIR/out lies outside the project directory DIR/app",
-		"services.a.build.additional_contexts.y DIR/more lies outside the project directory DIR/app",
+		"fs.read=/nowhere/from", "fs.read=DIR/more", "fs.read=DIR/out", "fs.write=/nowhere/to",
 	}
-	for i, w := range warnings {
-		warnings[i] = strings.ReplaceAll(w, dir, "DIR")
-	}
-	if !slices.Equal(warnings, want) {
-		t.Errorf("warnings %q", warnings)
+	if !slices.Equal(have, want) {
+		t.Errorf("Missing() = %q, want %q", have, want)
 	}
 }
 
-// A link inside the project that leads out of it is outside as well.
-func TestSymbolicLinkOutOfTheProjectWarns(t *testing.T) {
+// A directory beside the project is the project's own in the same clone.
+func TestTheCloneIsTheProject(t *testing.T) {
 	dir := files(t, map[string]string{
-		"app/compose.yaml": "services: {a: {build: ./link}}",
-		"out/Dockerfile":   "FROM scratch\n",
+		"app/compose.yaml": "services: {a: {build: ../lib}}", "lib/Dockerfile": "FROM scratch\n", ".git/HEAD": "ref: refs/heads/main\n",
 	})
-	if err := os.Symlink("../out", filepath.Join(dir, "app", "link")); err != nil {
-		t.Fatal(err)
-	}
-	_, warnings, err := build.Targets(load(t, filepath.Join(dir, "app")), build.Selection{})
-	if err != nil || len(warnings) != 1 {
-		t.Errorf("%v, warnings %q", err, warnings)
+	for home, want := range map[string]int{"": 0, dir: 1} {
+		wanted := allow.NewWanted(allow.Set{}, nil)
+		p, err := build.Load(t.Context(), build.LoadOptions{Dir: filepath.Join(dir, "app"), Name: "app", Home: home, Wanted: wanted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := build.Targets(p, build.Selection{Wanted: wanted}); err != nil || len(wanted.Missing()) != want {
+			t.Errorf("home %q: %v, Missing() = %v, want %d", home, err, wanted.Missing(), want)
+		}
 	}
 }
 

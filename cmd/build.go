@@ -142,7 +142,6 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	o.deploy.flags(f)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS at the end, follow the deployments and verify them, as slipway rollout does")
 	f.StringVar(&o.project.hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
-	f.StringSliceVar(&o.project.allow, "allow", nil, "`entitlement` that a build may have: network.host, security.insecure")
 	f.StringVar(&o.project.definitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
 	f.BoolVar(&o.project.imageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for variables of the hash and the revision")
@@ -173,7 +172,7 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 	if err := o.project.ecs.check(); err != nil {
 		return err
 	}
-	p, err := makePlan(ctx, w, o.project)
+	p, err := makePlan(ctx, w, o.places(w))
 	if err != nil {
 		return err
 	}

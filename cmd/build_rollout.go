@@ -55,8 +55,10 @@ func (j *job) checkSite(ctx context.Context) error {
 		return err
 	}
 	d := j.deployJob(func(i int) rollout.Want { return rollout.Want{Image: j.plan.services[i].repo.Name} })
-	_, err := d.decide()
-	return err
+	if _, err := d.decide(); err != nil {
+		return err
+	}
+	return j.plan.site.askServices(ctx, j.world, j.options.project, j.plan.site.services(), false)
 }
 
 // deployJob is the deployment of the plan's images, given the want of each of its services

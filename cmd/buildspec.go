@@ -123,7 +123,8 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 	if !b.project.trust.given {
 		b.project.trust.given = true // this environment is not the job's
 	}
-	p, err := makePlan(ctx, w, b.project)
+	b.project.unasked = true // the job cannot ask either
+	p, err := makePlan(ctx, w, b.places(w))
 	if err != nil {
 		return buildspec.Spec{}, err
 	}

@@ -123,7 +123,7 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 	if err := o.ecs.check(); err != nil {
 		return err
 	}
-	project, err := build.Load(ctx, o.project.load(w))
+	project, err := loadAllowed(ctx, w, o.project, nil)
 	s := &site{flagged: len(o.ecs.services) > 0}
 	switch {
 	case errors.Is(err, build.ErrNoProject) && len(o.project.files) == 0:

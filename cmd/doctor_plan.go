@@ -11,9 +11,10 @@ const standIn = "doctor"
 // readPlan makes the plan that build would make. Where only the hash is wrong, the plan
 // has another one.
 func (d *doctor) readPlan(ctx context.Context) {
-	p, err := makePlan(ctx, d.world, d.options.project)
+	d.options.project.unasked = true
+	p, err := makePlan(ctx, d.world, d.options.places(d.world))
 	if err != nil && d.options.project.hash != standIn {
-		other := d.options.project
+		other := d.options.places(d.world)
 		other.hash = standIn
 		if q, again := makePlan(ctx, d.world, other); again == nil {
 			p, d.hashErr, err = q, err, nil

@@ -144,6 +144,7 @@ var probe = sync.OnceValues(func() (string, error) {
 func kitchen(t *testing.T, seed string, s stove) *shop {
 	t.Helper()
 	out := openShop(t, seed, sandbox.Options{}, "")
+	out.env = append(out.env, "SLIPWAY_ALLOW=network.host")
 	program, err := probe()
 	if err != nil {
 		t.Fatal(err)

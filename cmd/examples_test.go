@@ -42,7 +42,7 @@ func TestExamples(t *testing.T) {
 			}
 			var stdout, stderr bytes.Buffer
 			w := &world{stdout: &stdout, stderr: &stderr, dir: dir}
-			if code := run(t.Context(), w, []string{"build", "--plan", "--output", "json", "--hash", "h"}); code != exitDone || stderr.Len() > 0 {
+			if code := run(t.Context(), w, []string{"build", "--plan", "--output", "json", "--hash", "h", "--allow", "s3=s3://my-definitions/blog"}); code != exitDone || stderr.Len() > 0 {
 				t.Fatalf("exit code %d, %s", code, stderr.String())
 			}
 			var plan []plannedService

@@ -16,10 +16,14 @@ type projectOptions struct {
 	services                  []string
 	hash                      string
 	allow                     []string
-	definitionsDir            string
-	imageDetail               bool
-	compression               string
-	trust                     trustOption
+	// given are the places that do not come from the compose file.
+	given placesGiven
+	// unasked keeps what --allow does not cover from being asked on the terminal.
+	unasked        bool
+	definitionsDir string
+	imageDetail    bool
+	compression    string
+	trust          trustOption
 	// ecs are set by build alone; the other commands find their site themselves.
 	ecs ecsOptions
 }
@@ -30,6 +34,7 @@ func (o *projectOptions) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.profiles, "profile", nil, "compose `profile` to switch on")
 	f.StringVar(&o.dir, "project-directory", "", "the project's `directory` (default: that of the first compose file)")
 	f.StringVarP(&o.name, "project-name", "p", "", "the project's `name` (default: as compose derives it)")
+	f.StringSliceVar(&o.allow, "allow", nil, "`entitlement` that the project may have beyond its own, such as fs.read=PATH")
 	f.StringVar(&o.lone, "name", "api", "the `service`'s name when there is a Dockerfile but no compose file")
 }
 

@@ -259,6 +259,8 @@ func TestPipelineFromALaptop(t *testing.T) {
 	y.git("init", "--quiet")
 
 	first := y.commit()[:12]
+	y.start("build").wait(exitUsage).says("--allow s3=s3://my-definitions/blog/imagedefinitions.zip")
+	y.env = append(y.env, "SLIPWAY_ALLOW=s3=s3://my-definitions/blog") // as its README says
 	y.start("build").wait(exitDone).says("uploaded s3://my-definitions/blog/imagedefinitions.zip (version ")
 	y.last(1, nil)
 	y.runs(first)

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"slipway/artifact"
 	"slipway/build"
 	"slipway/buildspec"
+	"slipway/internal/allow"
 	"slipway/registry"
 	"slipway/revision"
 	"slipway/rollout"
@@ -68,47 +70,45 @@ func (p *plan) targets() []build.Target {
 // makePlan reads the project and decides everything that the files and the environment
 // decide. It touches nothing.
 func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
-	project, err := build.Load(ctx, o.load(w))
+	var p *plan
+	project, err := loadAllowed(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
+		p = &plan{project: project.Name, root: project.WorkingDir, env: buildspec.FromEnv(w.lookupenv)}
+		if p.settings, err = build.ProjectSettings(project); err != nil {
+			return err
+		}
+		if err := p.addServices(project, w, o, wanted); err != nil {
+			return err
+		}
+		if err := p.addFiles(w, o); err != nil {
+			return err
+		}
+		p.distrust(o.trust)
+		return p.ask(w, o, project, wanted)
+	})
 	if err != nil {
-		return nil, err
-	}
-	p := &plan{project: project.Name, root: project.WorkingDir, env: buildspec.FromEnv(w.lookupenv)}
-	if p.settings, err = build.ProjectSettings(project); err != nil {
-		return nil, err
-	}
-	if o.compression == "" {
-		o.compression = p.settings.Compression
-	}
-	if err := p.addServices(project, w, o); err != nil {
 		return nil, err
 	}
 	p.site = &site{flagged: len(o.ecs.services) > 0, given: true}
 	if err := p.site.addProject(w, project, o.ecs); err != nil {
 		return nil, err
 	}
-	if err := p.addFiles(w, o); err != nil {
-		return nil, err
-	}
-	if p.hash, err = p.hashOf(ctx, o); err != nil {
-		return nil, err
-	}
-	if err := p.distrust(o.trust); err != nil {
+	if err := p.nameHash(ctx, o); err != nil {
 		return nil, err
 	}
 	return p, errors.Join(p.finish(), p.checkCaches())
 }
 
-func (p *plan) addServices(project *types.Project, w *world, o projectOptions) error {
+func (p *plan) addServices(project *types.Project, w *world, o projectOptions, wanted *allow.Wanted) error {
 	project, err := project.WithServicesEnabled(o.services...)
 	if err != nil {
 		return inputError(p.root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := build.Targets(project, build.Selection{Services: o.services, Allow: o.allow})
+	targets, warnings, err := build.Targets(project, build.Selection{Services: o.services, Wanted: wanted})
 	if err != nil {
 		return err
 	}
 	p.warnings = warnings
-	compression, err := build.ParseCompression(o.compression)
+	compression, err := build.ParseCompression(cmp.Or(o.compression, p.settings.Compression))
 	if err != nil {
 		return inputError("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(build.Compressions(), ", "))
 	}

@@ -12,13 +12,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// putProbe is the script command `probe FILE`: the program of build's test images.
-func putProbe(ts *testscript.TestScript, _ bool, args []string) {
-	program, err := probe()
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(program), 0o755))
-}
-
 // unquoteFile is the script command `unquoted FROM TO`: it writes the strings that stand
 // in Go's syntax in the lines of a file.
 func unquoteFile(ts *testscript.TestScript, _ bool, args []string) {

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
 	"slipway/build"
+	"slipway/internal/allow"
 	"slipway/internal/plain"
 	"slipway/registry"
 )
@@ -114,7 +116,9 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 
 // repositories are the project's. With buckets to see to, a project is not needed.
 func (o retentionCommand) repositories(ctx context.Context, w *world) ([]registry.Ref, error) {
-	project, err := build.Load(ctx, o.project.load(w))
+	project, err := loadAllowed(ctx, w, o.project, func(project *types.Project, wanted *allow.Wanted) error {
+		return askRepositories(w, project, wanted)
+	})
 	if err != nil {
 		if errors.Is(err, build.ErrNoProject) && len(o.buckets) > 0 {
 			return nil, nil

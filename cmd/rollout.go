@@ -95,6 +95,9 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 	if err := d.prepare(ctx, o.revision, files); err != nil {
 		return err
 	}
+	if err := s.askServices(ctx, w, o.project, s.services(), false); err != nil {
+		return err
+	}
 	err = d.run(ctx)
 	return errors.Join(err, d.print(w.stdout, o.output))
 }

@@ -100,6 +100,9 @@ func runScale(ctx context.Context, w *world, o scaleOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := s.askServices(ctx, w, o.project, services, true); err != nil {
+		return err
+	}
 	o.warnOfScaling(ctx, w, cloud, s.refs())
 	rows, err := o.scale(ctx, cloud, services)
 	if err == nil && !o.noWait {

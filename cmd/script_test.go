@@ -104,8 +104,10 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"digest":        setDigest,
 	"probe":         writeProbe,
 	"unzip":         unzip,
-	"probe":         putProbe,
 	"unquoted":      unquoteFile,
+	"mkfifo":        makePipe,
+	"large":         putLarge,
+	"address":       putAddress,
 }
 
 // exits CODE slipway ARGS... runs a command that must end with just this code.

@@ -92,6 +92,8 @@ type site struct {
 	flagged bool
 	// home is the directory of the compose file.
 	home string
+	// project is the project's name; empty without a compose file.
+	project string
 }
 
 // findSite is readSite for commands that need an ECS service.
@@ -110,7 +112,7 @@ func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 		return nil, err
 	}
 	s := &site{flagged: len(o.ecs.services) > 0}
-	project, err := build.Load(ctx, o.project.load(w))
+	project, err := loadAllowed(ctx, w, o.project, nil)
 	switch {
 	case err == nil:
 		return s, s.addProject(w, project, o.ecs)
@@ -156,7 +158,7 @@ func (s *site) check() error {
 
 // addProject adds the ECS services of a compose project.
 func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error {
-	s.home = project.WorkingDir
+	s.home, s.project = project.WorkingDir, project.Name
 	settings, err := build.ProjectSettings(project)
 	if err != nil {
 		return err

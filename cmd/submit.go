@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
-	"slipway/build"
 	"slipway/internal/awsname"
 )
 
@@ -145,7 +144,7 @@ func submitLocation(url string) (artifact.S3Location, error) {
 func (o submitOptions) read(ctx context.Context, w *world) (*artifact.Source, error) {
 	dir := o.dir
 	if dir == "" {
-		project, err := build.Load(ctx, o.project.load(w))
+		project, err := loadAllowed(ctx, w, o.project, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -65,23 +65,28 @@ func (u untrusted) yes() bool { return u.why != "" }
 // others on an engine that they share.
 func (u untrusted) namespace() string { return strings.TrimSuffix(trust.Prefix(u.number), "-") }
 
-// distrust decides whether the build is untrusted and gives it a name of its own.
-func (p *plan) distrust(o trustOption) (err error) {
+// distrust decides whether the build is untrusted, and which settings then do not count.
+func (p *plan) distrust(o trustOption) {
 	why, number := p.env.Untrusted()
 	switch {
 	case o.given && !o.untrusted:
-		return nil
+		return
 	case why == "" && o.untrusted:
 		why = "--untrusted is given"
 	case why == "":
-		return nil
+		return
 	}
 	p.untrusted = untrusted{why: why, number: number}
-	if p.hash, err = revision.Untrusted(p.hash, number); err != nil {
+	p.ignoreSettings()
+}
+
+// nameHash names the build; one that is untrusted gets a name of its own.
+func (p *plan) nameHash(ctx context.Context, o projectOptions) (err error) {
+	if p.hash, err = p.hashOf(ctx, o); err != nil || !p.untrusted.yes() {
 		return err
 	}
-	p.ignoreSettings()
-	return nil
+	p.hash, err = revision.Untrusted(p.hash, p.untrusted.number)
+	return err
 }
 
 // ignoreSettings leaves out what the compose file may not decide in an untrusted

@@ -32,6 +32,10 @@ func offences() []offence {
 		{"buildspec/awsname.go", "slipway/internal/awsname", ""},
 		{"registry/awsname.go", "slipway/internal/awsname", ""},
 		{"registry/aws.go", "github.com/aws/sdk", ""},
+		{"internal/allow/aws.go", "github.com/aws/sdk", "are pure"},
+		{"internal/allow/registry.go", "slipway/registry", "are pure"},
+		{"internal/allow/own_test.go", "slipway/internal/allow", ""},
+		{"cmd/allow.go", "slipway/internal/allow", ""},
 		{"registry/cobra.go", "github.com/spf13/cobra", "end at cmd"},
 		{"registry/pflag.go", "github.com/spf13/pflag", "end at cmd"},
 		{"internal/sandbox/log.go", "github.com/rs/zerolog", "only cmd logs"},
@@ -79,7 +83,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "internal/awsname", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "internal/allow", "internal/awsname", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

@@ -1,0 +1,206 @@
+package cmd
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
+
+	"slipway/artifact"
+	"slipway/build"
+	"slipway/internal/allow"
+	"slipway/registry"
+)
+
+// owner knows which repositories are the project's own: those in the caller's account
+// whose name is the project's, or begins with it and a slash, and those that a variable
+// NAME_REPOSITORY_URI of the environment names.
+type owner struct {
+	project  string
+	accounts []string
+	named    []registry.Ref
+}
+
+// repositoryVariable ends the names of the variables that Amplify sets.
+const repositoryVariable = "_REPOSITORY_URI"
+
+func newOwner(w *world, project string) owner {
+	o := owner{project: registry.NormalizeName(project), accounts: accountsOf(w)}
+	for _, kv := range w.environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if !strings.HasSuffix(name, repositoryVariable) {
+			continue
+		}
+		if ref, err := registry.ParseRef(value); err == nil {
+			o.named = append(o.named, ref)
+			o.accounts = append(o.accounts, ref.Account)
+		}
+	}
+	return o
+}
+
+// accountsOf are the accounts that the environment says the caller has: AWS_ACCOUNT_ID,
+// that of the CodeBuild job and that of the role to assume.
+func accountsOf(w *world) []string {
+	out := []string{"", w.getenv("AWS_ACCOUNT_ID")}
+	for _, name := range []string{"CODEBUILD_BUILD_ARN", "AWS_ROLE_ARN"} {
+		if a, err := arn.Parse(w.getenv(name)); err == nil {
+			out = append(out, a.AccountID)
+		}
+	}
+	return out
+}
+
+// owns reports whether a repository is the project's own.
+func (o owner) owns(ref registry.Ref) bool {
+	if slices.Contains(o.named, ref) {
+		return true
+	}
+	return slices.Contains(o.accounts, ref.Account) && (ref.Name == o.project || strings.HasPrefix(ref.Name, o.project+"/"))
+}
+
+// name is the repository's name, and its ARN where it is not known to lie in the caller's
+// account.
+func (o owner) name(ref registry.Ref) string {
+	if slices.Contains(o.accounts, ref.Account) {
+		return ref.Name
+	}
+	return allow.RepositoryARN(ref.Account, ref.Region, ref.Name)
+}
+
+// ask notes a repository that is not the project's own.
+func (o owner) ask(wanted *allow.Wanted, ref registry.Ref, where string) {
+	if !o.owns(ref) {
+		wanted.Add(allow.Want{Kind: allow.Repository, Value: o.name(ref), Where: where})
+	}
+}
+
+// repositoryField names the field that a service's repository comes from.
+func repositoryField(t build.Target) string {
+	if t.Settings.Repository == "" && t.Image != "" {
+		return "services." + t.Service + ".image"
+	}
+	return "services." + t.Service + ".x-slipway.repository"
+}
+
+// ask notes what the plan would do beyond the project's own: the repositories, places on
+// S3 and engines that the compose file names.
+func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *allow.Wanted) error {
+	own := newOwner(w, project.Name)
+	wanted.Scan(fmt.Sprintf("%+v", p.settings), build.ExtensionKey)
+	for _, s := range p.services {
+		wanted.Scan(fmt.Sprintf("%+v %s", s.target.Settings, s.target.Container), "services."+s.target.Service)
+		own.ask(wanted, s.repo, repositoryField(s.target))
+	}
+	for _, s := range p.services {
+		if p.untrusted.yes() {
+			break // it writes none
+		}
+		for _, c := range s.target.CacheTo {
+			if err := p.askCache(own, s, c, wanted); err != nil {
+				return err
+			}
+		}
+	}
+	s3 := func(url, where string) { wanted.Add(allow.Want{Kind: allow.S3, Value: url, Where: where}) }
+	// What is no URL is refused where it is read.
+	if _, err := artifact.ParseS3URL(p.settings.Artifact); err == nil && !o.given.artifact {
+		s3(p.settings.Artifact, "x-slipway.artifact")
+	}
+	if onS3(p.settings.Cache) && checkCache(p.settings.Cache) == nil && !o.given.cache {
+		s3(p.settings.Cache, "x-slipway.engine.cache")
+	}
+	for _, path := range p.own {
+		// A file is replaced where it really lies.
+		if filepath.Dir(allow.Real(path)) != allow.Real(filepath.Dir(path)) {
+			wanted.Write(path, filepath.Base(path))
+		}
+	}
+	if !o.given.engine {
+		askEngines(p.settings.Engine, wanted)
+	}
+	return nil
+}
+
+// foundEngines are the names of engines that the environment and the host decide.
+var foundEngines = []string{"", "own", "docker", "buildkitd"}
+
+// askEngines notes the addresses in an engine or a list of PLATFORM=ENGINE.
+func askEngines(engines string, wanted *allow.Wanted) {
+	for address := range strings.SplitSeq(engines, ",") {
+		if platform, rest, ok := strings.Cut(address, "="); ok && !strings.Contains(platform, ":") {
+			address = rest
+		}
+		if address = strings.TrimSpace(address); !slices.Contains(foundEngines, address) {
+			wanted.Add(allow.Want{Kind: allow.Engine, Value: address, Where: "x-slipway.engine.address"})
+		}
+	}
+}
+
+// askCache notes where a cache of the compose file is written. In a repository that holds
+// a service's images it is refused any tag that does not begin as Slipway's caches do.
+func (p *plan) askCache(own owner, s service, c build.Cache, wanted *allow.Wanted) error {
+	where := "services." + s.target.Service + ".build.cache_to"
+	switch c.Type {
+	case "inline", "local", "s3":
+		return nil // the image itself; what build.Targets notes
+	case "registry":
+	default:
+		wanted.Add(allow.Want{Kind: allow.Cache, Value: c.Type, Where: where})
+		return nil
+	}
+	name, ref, tag, err := cacheRef(c.Attrs["ref"])
+	if err != nil {
+		return inputError(where, err.Error(), "write ref=HOST/NAME:TAG")
+	}
+	cache := strings.HasPrefix(tag, registry.TagCache)
+	if name != "" {
+		wanted.Add(allow.Want{Kind: allow.Repository, Value: name, Where: where})
+		return nil
+	}
+	holds := func(other service) bool { return own.name(other.repo) == own.name(ref) }
+	if slices.ContainsFunc(p.services, holds) && !cache {
+		return inputError(where, fmt.Sprintf("the tag %q of %s is for images", tag, ref), "choose a tag that begins with "+registry.TagCache)
+	}
+	if !cache || !own.owns(ref) {
+		wanted.Add(allow.Want{Kind: allow.Repository, Value: own.name(ref), Where: where})
+	}
+	return nil
+}
+
+// cacheRef splits a reference into a repository of ECR and a tag. Of another registry it
+// returns the repository's whole name.
+func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
+	parsed, err := reference.ParseNormalizedNamed(s)
+	if err != nil {
+		return "", ref, "", fmt.Errorf("%q is not an image reference (%w)", s, err)
+	}
+	if tagged, ok := reference.TagNameOnly(parsed).(reference.Tagged); ok {
+		tag = tagged.Tag()
+	}
+	if ref, err = registry.ParseRef(parsed.Name()); err != nil || reference.Domain(parsed) == "docker.io" {
+		return parsed.Name(), registry.Ref{}, tag, nil
+	}
+	return "", ref, tag, nil
+}
+
+// askRepositories notes the repositories of a project that are not its own.
+func askRepositories(w *world, project *types.Project, wanted *allow.Wanted) error {
+	targets, err := build.Others(project, nil)
+	if err != nil {
+		return err
+	}
+	own := newOwner(w, project.Name)
+	for _, t := range targets {
+		ref, err := repositoryOf(t, project.Name, w.lookupenv)
+		if err != nil {
+			return err
+		}
+		own.ask(wanted, ref, repositoryField(t))
+	}
+	return nil
+}

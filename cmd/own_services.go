@@ -1,0 +1,72 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"slipway/internal/allow"
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// askServices asks before an ECS service is changed that the compose file names and that
+// is not the project's own. Services that flags name are the operator's choice. A change
+// of the whole service needs a container of the project in it.
+func (s *site) askServices(ctx context.Context, w *world, o projectOptions, services []rollout.Service, whole bool) error {
+	if s.flagged {
+		return nil
+	}
+	granted, err := allow.Parse(w.dir, o.allow)
+	if err != nil {
+		return err // read before, with the project
+	}
+	wanted := allow.NewWanted(granted, nil)
+	own := newOwner(w, s.project)
+	for i, st := range s.stations {
+		if !st.ours(own, granted, services[i], whole) {
+			wanted.Add(allow.Want{Kind: allow.ECS, Value: cmp.Or(st.ref.Cluster, "default") + "/" + st.ref.Service, Where: "x-slipway.ecs"})
+		}
+	}
+	if missing := wanted.Missing(); len(missing) > 0 {
+		return w.permit(ctx, o, missing)
+	}
+	return nil
+}
+
+// services are the stations' services as they were read.
+func (s *site) services() []rollout.Service {
+	var out []rollout.Service
+	for _, st := range s.stations {
+		out = append(out, st.service)
+	}
+	return out
+}
+
+// ours reports whether an ECS service is the project's own: the project's containers in it
+// that run images of ECR have them from repositories that are the project's own or
+// allowed. For a change of the whole service there must be such a container.
+func (st *station) ours(own owner, granted allow.Set, service rollout.Service, whole bool) bool {
+	if len(service.Containers) == 0 {
+		return true // an external controller has given it no task set yet
+	}
+	found := !whole
+	for _, c := range service.Containers {
+		if _, ours := st.containers[c.Name]; !ours {
+			continue
+		}
+		found = true
+		ref, inECR := repositoryOfReference(c.Image)
+		if inECR && !own.ownsName(ref.Name) && !granted.Allows(allow.Want{Kind: allow.Repository, Value: ref.Name}) {
+			return false
+		}
+	}
+	return found
+}
+
+// ownsName is owns for a repository in whatever account: ECS shows the caller services
+// of its own account, but not whose repositories their images come from.
+func (o owner) ownsName(name string) bool {
+	named := func(ref registry.Ref) bool { return ref.Name == name }
+	return o.owns(registry.Ref{Name: name}) || slices.ContainsFunc(o.named, named)
+}
