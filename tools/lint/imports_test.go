@@ -83,7 +83,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "internal/allow", "internal/awsname", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "internal/allow", "internal/awsname", "internal/output", "internal/plain", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
