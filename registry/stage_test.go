@@ -229,6 +229,8 @@ func (f fault) String() string { return []string{"fine", "refused", "cut", "lost
 // wired is one request of ECR's API on the wire.
 type wired struct {
 	action, repository, tag string
+	// digest is the image of a PutImage.
+	digest string
 	// n counts the requests of this action, from 1.
 	n       int
 	context context.Context
@@ -292,8 +294,8 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (w *wire) note(r *http.Request, body []byte) (wired, func(wired) fault) {
 	var in struct {
-		RepositoryName, ImageTag string
-		ImageIDs                 []struct{ ImageTag string }
+		RepositoryName, ImageTag, ImageDigest string
+		ImageIDs                              []struct{ ImageTag string }
 	}
 	_ = json.Unmarshal(body, &in) // what cannot be read names nothing
 	if in.ImageTag == "" && len(in.ImageIDs) == 1 {
@@ -306,7 +308,7 @@ func (w *wire) note(r *http.Request, body []byte) (wired, func(wired) fault) {
 		w.counts = map[string]int{}
 	}
 	w.counts[action]++
-	return wired{action, in.RepositoryName, in.ImageTag, w.counts[action], r.Context()}, w.hook
+	return wired{action, in.RepositoryName, in.ImageTag, in.ImageDigest, w.counts[action], r.Context()}, w.hook
 }
 
 // deliver carries out what was given up on: a request that was on its way when

@@ -17,15 +17,23 @@ import (
 // request that failed may have been carried out, and leaves alone what another job has
 // moved since. Where that job and this one leave a mixture of revisions under latest,
 // they agree on one as in settle. It works on after an interrupt.
+//
+// In a repository whose latest could not be reverted, deployed keeps the image that
+// latest left: the same job, run again, finds latest in place and cannot know it anymore.
 func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps [][]Change, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	out := &PublishError{Err: cause}
+	stuck := map[Ref]error{} // why latest of a repository is not known to be reverted
 	for _, step := range slices.Backward(steps) {
 		results := make([]error, len(step))
 		var g errgroup.Group
 		g.SetLimit(maxCalls)
 		for i, c := range step {
+			if err := stuck[c.Repository.Ref]; err != nil && c.Tag == TagDeployed {
+				results[i] = err
+				continue
+			}
 			g.Go(func() error {
 				_, results[i] = putBack(ctx, clients(c.Repository.Region), s, c, p.mayRun(s, c))
 				return nil
@@ -33,6 +41,9 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 		}
 		_ = g.Wait() // the goroutines keep their errors in results
 		for i, err := range results {
+			if err != nil && step[i].Tag == TagLatest {
+				stuck[step[i].Repository.Ref] = err
+			}
 			switch {
 			case errors.Is(err, errUnread):
 				out.Unknown = append(out.Unknown, step[i].Repository.Name)
