@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+
+	"slipway/internal/awserr"
 )
 
 // maxRules is how many lifecycle rules a bucket takes, from "Setting lifecycle
@@ -63,6 +65,11 @@ func lifecycle(ctx context.Context, api bucketLifecycleAPI, bucket string) (*s3.
 	var answer smithy.APIError
 	if errors.As(err, &answer) && answer.ErrorCode() == "NoSuchLifecycleConfiguration" {
 		return &s3.GetBucketLifecycleConfigurationOutput{}, nil
+	}
+	if err == nil && len(out.Rules) == 0 {
+		// A bucket without rules has no configuration. Taken at its word, the rules of
+		// others would be overwritten.
+		return nil, awserr.Incomplete("S3", "GetBucketLifecycleConfiguration", "the rules of bucket "+bucket)
 	}
 	return out, err
 }

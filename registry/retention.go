@@ -48,11 +48,14 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 	if err != nil || !result.Outcome.Changed {
 		return result, err
 	}
-	_, err = client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
+	out, err := client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
 		RegistryId:          aws.String(repo.Account),
 		RepositoryName:      aws.String(repo.Name),
 		LifecyclePolicyText: aws.String(result.Outcome.Text),
 	})
+	if err == nil && aws.ToString(out.LifecyclePolicyText) == "" {
+		err = incomplete("PutLifecyclePolicy", "the lifecycle policy")
+	}
 	if err != nil {
 		return result, fmt.Errorf("writing the lifecycle policy of %s: %w", repo.Ref, err)
 	}
@@ -180,6 +183,9 @@ func readPreview(ctx context.Context, client previewClient, repo Repository) ([]
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("reading the preview of %s: %w", repo.Ref, err)
+		}
+		if page.Status != types.LifecyclePolicyPreviewStatusComplete {
+			return nil, fmt.Errorf("reading the preview of %s: %w", repo.Ref, incomplete("GetLifecyclePolicyPreview", "a status of COMPLETE"))
 		}
 		for _, r := range page.PreviewResults {
 			if r.Action != nil && r.Action.Type != types.ImageActionTypeExpire {

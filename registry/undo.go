@@ -165,6 +165,9 @@ func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error 
 	if err != nil {
 		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
 	}
+	if err := accounted("BatchDeleteImage", c.Repository, []types.ImageIdentifier{{ImageTag: aws.String(c.Tag)}}, out.ImageIds, out.Failures); err != nil {
+		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
+	}
 	for _, f := range out.Failures {
 		if f.FailureCode != types.ImageFailureCodeImageNotFound {
 			return fmt.Errorf("removing %s:%s: %s", c.Repository.Name, c.Tag, aws.ToString(f.FailureReason))
@@ -182,6 +185,9 @@ func lastTag(ctx context.Context, client tagger, c Change) (bool, error) {
 	})
 	if err != nil {
 		return false, fmt.Errorf("reading the tags of %s@%s: %w", c.Repository.Name, c.To, err)
+	}
+	if len(out.ImageDetails) == 0 {
+		return false, incomplete("DescribeImages", "image %s of %s", c.To, c.Repository.Name)
 	}
 	return len(out.ImageDetails) != 1 || len(out.ImageDetails[0].ImageTags) < 2, nil
 }
