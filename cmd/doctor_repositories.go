@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"slipway/registry"
 )
 
@@ -125,22 +123,65 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
 	if err != nil {
 		return nil, err
 	}
-	repos := found.list(d.plan)
-	out := make([]retention, len(repos))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(retentionCalls)
-	for i, repo := range repos {
-		g.Go(func() (err error) {
-			out[i].RetentionResult, err = registry.ReadRetention(ctx, clients(repo.Region), repo, d.options.retention.days, d.options.retention.replace)
-			var clash *registry.ConflictError
-			if errors.As(err, &clash) {
-				out[i].clash = clash
-				return nil
-			}
-			return err
-		})
+	out, err := readPolicies(ctx, clients, found.list(d.plan), d.options.retention)
+	if err != nil {
+		return nil, refused(err)
 	}
-	return out, refused(g.Wait())
+	return out, refused(d.foresee(ctx, clients, found, out))
+}
+
+// foresee finds what the policies would take after a build: deployed then points to what
+// runs, or where that is not known to what latest points to now, and latest to an image
+// that is yet to be made.
+func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention) error {
+	repos := unmanaged(policies)
+	if len(repos) == 0 || d.options.noLatest {
+		return nil
+	}
+	listing, err := registry.List(ctx, clients, repos)
+	if err != nil {
+		return err
+	}
+	running, err := d.running(ctx, found)
+	if err != nil {
+		return err
+	}
+	seen := map[registry.Ref][]string{}
+	for ref, digest := range running {
+		seen[ref] = []string{digest}
+	}
+	if err := listing.ReadIndexes(ctx, clients, seen); err != nil {
+		return err
+	}
+	for _, repo := range repos {
+		latest, _ := listing.Tagged(repo.Ref, registry.TagLatest)
+		runs, ok := listing.Image(repo.Ref, running[repo.Ref])
+		if !ok {
+			runs = latest
+		}
+		if runs.Digest != "" {
+			listing.Point(repo.Ref, registry.TagDeployed, runs.Digest)
+		}
+		listing.Point(repo.Ref, registry.TagLatest, "")
+	}
+	return judge(ctx, clients, listing, policies, known(running))
+}
+
+// running are the digests that ECS runs, as far as they can be read: build goes on without.
+func (d *doctor) running(ctx context.Context, found foundRepositories) (map[registry.Ref]string, error) {
+	if len(d.plan.site.stations) == 0 {
+		return nil, nil
+	}
+	c, err := d.cloud()
+	if err != nil {
+		return nil, err
+	}
+	j := &job{world: d.world, options: d.options.buildOptions, plan: d.plan, cloud: c}
+	for _, s := range d.plan.services {
+		j.repos = append(j.repos, found.found[s.repo])
+	}
+	out, _ := j.askRunning(ctx) // checkECS says what is wrong with the services
+	return out, nil
 }
 
 func (d *doctor) checkRetention(context.Context) []finding {
@@ -150,25 +191,30 @@ func (d *doctor) checkRetention(context.Context) []finding {
 	}
 	var out []finding
 	for _, r := range policies {
-		out = append(out, policyFinding(r, d.options.retention.days).of(r.Repository.Name))
+		out = append(out, policyFinding(r, d.options.buildOptions).of(r.Repository.Name))
 	}
 	return out
 }
 
 // policyFinding is a warning at most: build goes on beside the rules of others.
-func policyFinding(r retention, days int) finding {
+func policyFinding(r retention, o buildOptions) finding {
+	days := o.retention.days
 	switch {
+	case o.noLatest:
+		return fine("--no-latest writes no lifecycle policy")
+	case len(r.losses) > 0:
+		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", plural(len(r.losses), "image"), newest(r.losses))
 	case r.clash != nil:
 		text, remedy, _ := strings.Cut(r.clash.Error(), "\nchange them, or ")
 		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
 	case !r.Outcome.Changed:
 		return fine("slipway's rules are there: %s", plural(days, "day"))
 	case r.Before == "":
-		return fine("has none yet, and build will write it: %s", plural(days, "day"))
+		return fine("has none yet, and build will write it when the tags have moved: %s", plural(days, "day"))
 	case len(r.Outcome.Dropped) > 0:
 		return warned("leave --replace-policy out to keep them", "build will drop %s of others", plural(len(r.Outcome.Dropped), "rule"))
 	default:
-		return fine("build will add slipway's rules: %s", plural(days, "day"))
+		return fine("build will add slipway's rules when the tags have moved: %s", plural(days, "day"))
 	}
 }
 

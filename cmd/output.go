@@ -47,6 +47,7 @@ type plannedService struct {
 	Tags       []string                 `json:"tags"`
 	Definition string                   `json:"definition,omitempty"`
 	Inputs     string                   `json:"inputs"`
+	Retention  string                   `json:"retention"`
 }
 
 type plannedCache struct {
@@ -72,7 +73,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 			Tags:  append([]string{p.hash.Name}, s.extra...), Compress: t.Compression,
-			Inputs: t.Inputs(p.root, platform),
+			Inputs: t.Inputs(p.root, platform), Retention: o.retentionInWords(),
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
@@ -183,6 +184,7 @@ func (s plannedService) fields() [][2]string {
 		{"cache", strings.Join(caches, ", ")},
 		{"tags", strings.Join(s.Tags, ", ")},
 		{"definition", s.Definition},
+		{"retention", s.Retention},
 	}
 }
 

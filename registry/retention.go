@@ -34,6 +34,9 @@ type RetentionResult struct {
 	Repository Repository
 	// Before is the text of the policy found, empty where there was none.
 	Before string
+	// Managed reports whether the policy found has Slipway's age rule: the repository's
+	// images expire by Slipway's rules already.
+	Managed bool
 	// Outcome is the merged policy. Outcome.Changed tells whether it was
 	// written, or in a preview, whether it would be.
 	Outcome Outcome
@@ -74,6 +77,7 @@ func mergeRetention(ctx context.Context, client policyReader, repo Repository, d
 	if result.Before, err = readPolicy(ctx, client, repo); err != nil {
 		return result, err
 	}
+	result.Managed = managed(result.Before)
 	if result.Outcome, err = Merge(result.Before, Policy(days), replace); err != nil {
 		return result, fmt.Errorf("repository %s: %w", repo.Ref, err)
 	}
