@@ -75,12 +75,12 @@ func (d *doctor) checkRepositories(context.Context) []finding {
 
 // checkTags tells which tags can move. The hash is new, or build gives it another name, so
 // that it can be put whatever the setting.
-func (d *doctor) checkTags(context.Context) []finding {
+func (d *doctor) checkTags(ctx context.Context) []finding {
 	repos, err := d.repositories()
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	var out []finding
+	out := d.checkExtra(ctx, repos)
 	tags := d.options.movingTags(d.world)
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
@@ -99,6 +99,27 @@ func (d *doctor) checkTags(context.Context) []finding {
 		default:
 			out = append(out, fine("%s can move, the hash can be put", strings.Join(tags, ", ")).of(repo.Name))
 		}
+	}
+	return out
+}
+
+// checkExtra finds tags of the compose file that a build would refuse to move.
+func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []finding {
+	clients, err := d.clients()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	var repos []registry.Repository
+	for _, s := range d.plan.services {
+		repos = append(repos, found.found[s.repo])
+	}
+	faults, err := extraFaults(ctx, clients, d.plan, repos, false)
+	if err != nil {
+		return []finding{broken(refused(err))}
+	}
+	var out []finding
+	for _, fault := range faults {
+		out = append(out, broken(fault))
 	}
 	return out
 }

@@ -72,7 +72,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 			Args: t.Args, Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
-			Tags:  append([]string{p.hash.Name}, s.extra...), Compress: t.Compression,
+			Tags:  []string{p.hash.Name}, Compress: t.Compression,
 			Inputs: t.Inputs(p.root, platform), Retention: o.retentionInWords(),
 		}
 		if t.DockerfileInline != "" {
@@ -91,7 +91,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			ps.SSH = append(ps.SSH, k.ID)
 		}
 		if !o.noLatest {
-			ps.Tags = append(ps.Tags, registry.TagLatest)
+			ps.Tags = append(append(ps.Tags, s.extra...), registry.TagLatest)
 			for _, f := range p.files {
 				if slices.Contains(f.services, t.Service) {
 					ps.Definition = f.path

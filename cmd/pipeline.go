@@ -47,6 +47,9 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.checkOthers(survey); err != nil {
 		return err
 	}
+	if err := j.checkExtra(ctx, survey); err != nil {
+		return err
+	}
 	j.reached("tags looked at")
 	if j.reusable(survey) == "" {
 		// Before anything is written: it may not be there, or not be able to.
@@ -192,7 +195,7 @@ func (j *job) place(survey *registry.Survey, tag string, results map[string]buil
 			digest = at.Digest
 		}
 		placement := registry.Placement{Repository: j.repos[i], Digest: digest}
-		if s.build {
+		if s.build && !j.options.noLatest {
 			placement.Extra = s.extra
 		}
 		out = append(out, placement)
