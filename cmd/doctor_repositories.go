@@ -220,13 +220,14 @@ func (d *doctor) checkRetention(context.Context) []finding {
 // policyFinding is a warning at most: build goes on beside the rules of others.
 func policyFinding(r retention, o buildOptions) finding {
 	days := o.retention.days
+	var clash *registry.ConflictError
 	switch {
 	case o.noLatest:
 		return fine("--no-latest writes no lifecycle policy")
 	case len(r.losses) > 0:
 		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", plural(len(r.losses), "image"), newest(r.losses))
-	case r.clash != nil:
-		text, remedy, _ := strings.Cut(r.clash.Error(), "\nchange them, or ")
+	case errors.As(r.clash, &clash):
+		text, remedy, _ := strings.Cut(clash.Error(), "\nchange them, or ")
 		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
 	case !r.Outcome.Changed:
 		return fine("slipway's rules are there: %s", plural(days, "day"))

@@ -118,6 +118,7 @@ func printPlan(w *world, p *plan, o buildOptions) error {
 		return writeJSON(w.stdout, services)
 	}
 	fmt.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.project, p.root, p.hash.Name, p.hash.Detail)
+	fmt.Fprintf(w.stdout, "policy   %s\n", o.retentionInWords())
 	for _, s := range services {
 		fmt.Fprintf(w.stdout, "\n%s\n", s.Service)
 		for _, f := range s.relativeTo(p.root, w.dir).fields() {
@@ -184,7 +185,6 @@ func (s plannedService) fields() [][2]string {
 		{"cache", strings.Join(caches, ", ")},
 		{"tags", strings.Join(s.Tags, ", ")},
 		{"definition", s.Definition},
-		{"retention", s.Retention},
 	}
 }
 
