@@ -50,20 +50,21 @@ var needs = slices.Concat(
 		{commands: building, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
 		{commands: building, on: repositories, actions: []string{
 			"ecr:DescribeRepositories", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage",
-			"ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy",
 			"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload",
 		}},
-		{commands: building, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:DescribeImages"}},
+		{commands: building, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{
+			"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy",
+		}},
 		{commands: building, on: repositories, when: func(u Use) bool { return u.CreateRepositories }, actions: []string{"ecr:CreateRepository", "ecr:TagResource"}},
 		{commands: building, on: artifactObject, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:PutObject"}},
 		// Layer caches. Without s3:ListBucket, S3 refuses what is not there yet.
 		{commands: building, on: cacheObjects, when: cacheOnS3, actions: []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"}},
 		{commands: building, on: cacheBucket, when: cacheOnS3, actions: []string{"s3:ListBucket"}},
 		// Retention.
-		{commands: []string{"retention"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:GetLifecyclePolicy"}},
+		{commands: []string{"retention"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:DescribeImages", "ecr:BatchGetImage"}},
 		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return !u.Preview }, actions: []string{"ecr:PutLifecyclePolicy"}},
 		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return u.Preview }, actions: []string{"ecr:StartLifecyclePolicyPreview", "ecr:GetLifecyclePolicyPreview"}},
-		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration"}},
+		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration", "s3:ListBucketVersions"}},
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 && !u.Preview }, actions: []string{"s3:PutLifecycleConfiguration"}},
 		// What is there.
 		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetLifecyclePolicy"}},
@@ -95,6 +96,7 @@ var needs = slices.Concat(
 	},
 	reading(checking, onECS),
 	images(building, onECS),
+	images([]string{"retention"}, both(onECS, func(u Use) bool { return !u.Preview })),
 	reading(building, both(onECS, rollingOut)),
 	reading(slices.Concat(deploying, scaling, []string{"status"}), always),
 	reading([]string{"revisions"}, named),

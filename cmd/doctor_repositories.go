@@ -113,7 +113,7 @@ func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []find
 	for _, s := range d.plan.services {
 		repos = append(repos, found.found[s.repo])
 	}
-	faults, err := extraFaults(ctx, clients, d.plan, repos, false)
+	faults, err := extraFaults(ctx, clients, d.plan, repos, registry.ExtraTags{Kept: d.options.noLatest})
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}

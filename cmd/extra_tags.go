@@ -13,7 +13,7 @@ import (
 // checkExtra refuses, before anything is built, tags of the compose file (build.tags) that
 // exist and must not or cannot be moved.
 func (j *job) checkExtra(ctx context.Context, survey *registry.Survey) error {
-	faults, err := extraFaults(ctx, j.clients, j.plan, j.repos, !j.options.noLatest && j.reusable(survey) == "")
+	faults, err := extraFaults(ctx, j.clients, j.plan, j.repos, registry.ExtraTags{Moves: j.reusable(survey) == "", Kept: j.options.noLatest})
 	if err != nil {
 		return refused(err)
 	}
@@ -29,15 +29,15 @@ func (j *job) checkExtra(ctx context.Context, survey *registry.Survey) error {
 }
 
 // extraFaults finds the tags that a build must not or cannot move. The repositories are in
-// the order of the plan; moves reports whether the build moves tags to images of its own.
-func extraFaults(ctx context.Context, clients registry.Clients, p *plan, repos []registry.Repository, moves bool) ([]error, error) {
+// the order of the plan; like says what the build does with the tags.
+func extraFaults(ctx context.Context, clients registry.Clients, p *plan, repos []registry.Repository, like registry.ExtraTags) ([]error, error) {
 	var extras []registry.ExtraTags
 	services := map[registry.Ref]string{}
 	for i, s := range p.services {
 		if repos[i].Name == "" {
 			continue // not there yet
 		}
-		extras = append(extras, registry.ExtraTags{Repository: repos[i], Tags: s.extra, Moves: moves && s.build})
+		extras = append(extras, registry.ExtraTags{Repository: repos[i], Tags: s.extra, Moves: like.Moves && s.build, Kept: like.Kept})
 		services[repos[i].Ref] = s.target.Service
 	}
 	found, err := registry.CheckExtra(ctx, clients, extras, variantsOf(p.hash.Name), build.InputsAnnotation)

@@ -20,6 +20,9 @@ type ExtraTags struct {
 	Tags       []string
 	// Moves reports that the build moves the tags, to an image that is not known yet.
 	Moves bool
+	// Kept reports that the build puts none of the tags. They are then not looked at so
+	// closely that ecr:DescribeImages is needed.
+	Kept bool
 }
 
 // ExtraError is an extra tag that exists and must not be moved.
@@ -108,6 +111,9 @@ func (c *extraCheck) run(ctx context.Context, clients Clients) ([]*ExtraError, e
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
 	for i, f := range found {
+		if c.of(f.Repository.Ref).Kept {
+			continue
+		}
 		g.Go(func() (err error) {
 			states[i], err = describeImage(ctx, clients(f.Repository.Region), f.Repository, types.ImageIdentifier{ImageTag: aws.String(f.Tag)})
 			return err
@@ -146,16 +152,19 @@ func (c *extraCheck) reason(f *ExtraError) string {
 		return extraRevision
 	case readable && image.Annotation(c.annotation) == "":
 		return extraForeign
+	case c.of(f.Repository.Ref).Kept:
+		return ""
 	case !c.aliases(f.Tag):
 		return extraRevision
-	case c.moves(f.Repository.Ref) && !f.Repository.movable(f.Tag):
+	case c.of(f.Repository.Ref).Moves && !f.Repository.movable(f.Tag):
 		return extraStuck
 	}
 	return ""
 }
 
-func (c *extraCheck) moves(ref Ref) bool {
-	return slices.ContainsFunc(c.extras, func(e ExtraTags) bool { return e.Repository.Ref == ref && e.Moves })
+// of are the extra tags of a repository.
+func (c *extraCheck) of(ref Ref) ExtraTags {
+	return c.extras[slices.IndexFunc(c.extras, func(e ExtraTags) bool { return e.Repository.Ref == ref })]
 }
 
 // isOwn reports whether an image has one of the names of this build already.
