@@ -144,11 +144,15 @@ var policyCases = []policyCase{
 	{"build that CodeDeploy deploys", "build --rollout --code-deploy", workshopOnECS(types.DeploymentControllerTypeCodeDeploy), func(h *trial) { h.buildThrice("--rollout") }},
 
 	{"retention", "retention", quay, func(h *trial) {
+		h.start("retention").wait(exitUsage)
+		h.outside(exitDone, "stop")
 		h.does("retention", "--apply", "--yes")
 	}},
 	{"retention previewed", "retention --preview", quay, func(h *trial) { h.does("retention", "--preview") }},
 	{"retention of a bucket", "retention --bucket s3://stock/a/", quay, func(h *trial) {
 		h.makeBucket("stock")
+		h.start("retention", "--bucket", "s3://stock/a/").wait(exitUsage)
+		h.outside(exitDone, "stop")
 		h.does("retention", "--bucket", "s3://stock/a/", "--apply", "--yes")
 	}},
 	{"retention of a bucket previewed", "retention --preview --bucket stock", quay, func(h *trial) {
