@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+
+	"slipway/internal/awserr"
 )
 
 // maxRules is how many lifecycle rules a bucket takes, from "Setting lifecycle
@@ -64,5 +68,85 @@ func lifecycle(ctx context.Context, api bucketLifecycleAPI, bucket string) (*s3.
 	if errors.As(err, &answer) && answer.ErrorCode() == "NoSuchLifecycleConfiguration" {
 		return &s3.GetBucketLifecycleConfigurationOutput{}, nil
 	}
+	if err == nil && len(out.Rules) == 0 {
+		// A bucket without rules has no configuration. Taken at its word, the rules of
+		// others would be overwritten.
+		return nil, awserr.Incomplete("S3", "GetBucketLifecycleConfiguration", "the rules of bucket "+bucket)
+	}
 	return out, err
+}
+
+// bucketLister is what reading a prefix and its rules needs of S3.
+type bucketLister interface {
+	bucketLifecycleAPI
+	ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
+}
+
+// BucketRetention says what ApplyBucketRetention would do, and what of.
+type BucketRetention struct {
+	Location S3Location
+	// Changed reports whether the bucket's rules would change.
+	Changed bool
+	// Objects counts the objects and old versions under the prefix, up to maxObjects,
+	// where the prefix has no rule of Slipway's yet; 0 where it has.
+	Objects int
+	// Newest are these objects, the last written first.
+	Newest []Object
+}
+
+// Object is an object, or an old version of one, in a bucket.
+type Object struct {
+	Key      string
+	Modified time.Time
+}
+
+// Count is the number of objects for people.
+func (b BucketRetention) Count() string {
+	if b.Objects >= maxObjects {
+		return fmt.Sprintf("%d objects or more", maxObjects)
+	}
+	if b.Objects == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", b.Objects)
+}
+
+// maxObjects is how many objects are counted: ten pages of a listing (ListObjectVersions in
+// the S3 API reference).
+const maxObjects = 10000
+
+// ReadBucketRetention reads what ApplyBucketRetention would change, and the objects that it
+// would be about for the first time. It writes nothing. What the SDK answers is wrapped.
+func ReadBucketRetention(ctx context.Context, api bucketLister, loc S3Location, days int32) (BucketRetention, error) {
+	out := BucketRetention{Location: loc}
+	changed, _, err := ApplyBucketRetention(ctx, api, loc.Bucket, loc.Key, days, true)
+	if err != nil || !changed {
+		return out, err
+	}
+	out.Changed = true
+	now, err := lifecycle(ctx, api, loc.Bucket)
+	if err != nil {
+		return out, fmt.Errorf("reading the lifecycle rules of bucket %q: %w", loc.Bucket, err)
+	}
+	if slices.ContainsFunc(now.Rules, func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == RetentionRuleID(loc.Key) }) {
+		return out, nil
+	}
+	return out, out.count(ctx, api)
+}
+
+// count lists the objects and their old versions.
+func (b *BucketRetention) count(ctx context.Context, api bucketLister) error {
+	pages := s3.NewListObjectVersionsPaginator(api, &s3.ListObjectVersionsInput{Bucket: aws.String(b.Location.Bucket), Prefix: aws.String(b.Location.Key)})
+	for pages.HasMorePages() && len(b.Newest) < maxObjects {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("listing the objects of %s: %w", b.Location, err)
+		}
+		for _, v := range page.Versions {
+			b.Newest = append(b.Newest, Object{aws.ToString(v.Key), aws.ToTime(v.LastModified)})
+		}
+	}
+	b.Objects = len(b.Newest)
+	slices.SortStableFunc(b.Newest, func(x, y Object) int { return y.Modified.Compare(x.Modified) })
+	return nil
 }

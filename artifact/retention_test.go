@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
+	"slipway/internal/awserr"
 	"slipway/internal/golden"
 )
 
@@ -71,5 +72,17 @@ func TestRetentionErrors(t *testing.T) {
 	}
 	if b.puts != 0 {
 		t.Errorf("%d puts", b.puts)
+	}
+}
+
+// TestRetentionHollowAnswer is an answer without any rule, as no bucket has it: to write
+// would drop the rules of others.
+func TestRetentionHollowAnswer(t *testing.T) {
+	b, client := newBucket(t)
+	b.lifecycle = "<LifecycleConfiguration></LifecycleConfiguration>"
+	_, _, err := ApplyBucketRetention(t.Context(), client, "bucket", "build/", 7, false)
+	var partial *awserr.IncompleteError
+	if !errors.As(err, &partial) || b.puts != 0 {
+		t.Errorf("got %v after %d puts", err, b.puts)
 	}
 }

@@ -75,6 +75,7 @@ func (b *bucket) putObject(w http.ResponseWriter, r *http.Request, body []byte) 
 		return
 	}
 	b.objects[r.URL.Path], b.types[r.URL.Path] = string(body), r.Header.Get("Content-Type")
+	w.Header().Set("ETag", `"tag"`)
 	w.Header().Set("X-Amz-Version-Id", fmt.Sprintf("version-%d", len(b.objects)))
 }
 

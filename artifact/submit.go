@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/awserr"
 )
 
 type headObjectAPI interface {
@@ -118,6 +120,9 @@ func uploadArchive(ctx context.Context, api transfermanager.S3APIClient, loc S3L
 	}
 	if err != nil {
 		return "", err
+	}
+	if aws.ToString(out.ETag) == "" {
+		return "", awserr.Incomplete("S3", "PutObject", "the entity tag of the object")
 	}
 	return version(out.VersionID), nil
 }

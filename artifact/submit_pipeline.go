@@ -17,6 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/awserr"
 )
 
 type pipelineAPI interface {
@@ -188,14 +189,15 @@ func (w *pipelineWatch) round(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if out.PipelineExecution == nil {
+		return false, awserr.Incomplete("CodePipeline", "GetPipelineExecution", "execution "+w.run.ExecutionID)
+	}
 	actions, err := w.actions(ctx)
 	if err != nil {
 		return false, err
 	}
 	w.tell(actions)
-	if e := out.PipelineExecution; e != nil {
-		w.run.Status, w.run.Summary = e.Status, aws.ToString(e.StatusSummary)
-	}
+	w.run.Status, w.run.Summary = out.PipelineExecution.Status, aws.ToString(out.PipelineExecution.StatusSummary)
 	switch w.run.Status {
 	case types.PipelineExecutionStatusInProgress, types.PipelineExecutionStatusStopping, "":
 		return false, nil

@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"slipway/internal/awserr"
 )
 
 type putObjectAPI interface {
@@ -32,6 +34,9 @@ func Upload(ctx context.Context, api putObjectAPI, loc S3Location, body []byte, 
 		ContentType:    aws.String(contentType),
 		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	})
+	if err == nil && aws.ToString(out.ETag) == "" {
+		err = awserr.Incomplete("S3", "PutObject", "the entity tag of the object")
+	}
 	if err != nil {
 		return "", fmt.Errorf("uploading %s: %w", loc, err)
 	}

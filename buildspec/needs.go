@@ -62,10 +62,10 @@ var needs = slices.Concat(
 		{commands: building, on: cacheObjects, when: both(cacheOnS3, trusted), actions: []string{"s3:PutObject", "s3:AbortMultipartUpload"}},
 		{commands: building, on: cacheBucket, when: cacheOnS3, actions: []string{"s3:ListBucket"}},
 		// Retention.
-		{commands: []string{"retention"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:GetLifecyclePolicy"}},
+		{commands: []string{"retention"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:GetLifecyclePolicy", "ecr:DescribeImages", "ecr:BatchGetImage"}},
 		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return !u.Preview }, actions: []string{"ecr:PutLifecyclePolicy"}},
 		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return u.Preview }, actions: []string{"ecr:StartLifecyclePolicyPreview", "ecr:GetLifecyclePolicyPreview"}},
-		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration"}},
+		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration", "s3:ListBucketVersions"}},
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 && !u.Preview }, actions: []string{"s3:PutLifecycleConfiguration"}},
 		// What is there.
 		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetLifecyclePolicy"}},
@@ -97,6 +97,7 @@ var needs = slices.Concat(
 	},
 	reading(checking, onECS),
 	images(building, onECS),
+	images([]string{"retention"}, both(onECS, func(u Use) bool { return !u.Preview })),
 	reading(building, both(onECS, rollingOut)),
 	reading(slices.Concat(deploying, scaling, []string{"status"}), always),
 	reading([]string{"revisions"}, named),

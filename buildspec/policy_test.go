@@ -278,6 +278,8 @@ func ExampleUse_Policy() {
 	}
 	// Output:
 	// arn:aws:ecr:eu-west-1:123456789012:repository/shop/web
+	//   ecr:BatchGetImage
+	//   ecr:DescribeImages
 	//   ecr:DescribeRepositories
 	//   ecr:GetLifecyclePolicy
 	//   ecr:GetLifecyclePolicyPreview

@@ -16,7 +16,7 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 	if len(j.plan.site.stations) == 0 || j.options.noLatest {
 		return nil
 	}
-	services, err := rollout.Images(ctx, j.cloud.ecs(), j.plan.site.refs())
+	out, err := j.askRunning(ctx)
 	var missing *rollout.MissingError
 	switch {
 	case errors.As(err, &missing):
@@ -24,6 +24,12 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 	case err != nil && ctx.Err() == nil:
 		j.log.Warn().Msgf("what ECS runs cannot be read, so deployed will mark what latest stands on: %v", err)
 	}
+	return out
+}
+
+// askRunning asks ECS which digests it runs, by repository.
+func (j *job) askRunning(ctx context.Context) (map[registry.Ref]string, error) {
+	services, err := rollout.Images(ctx, j.cloud.ecs(), j.plan.site.refs())
 	out := map[registry.Ref]string{}
 	for _, st := range j.plan.site.stations {
 		for container, digest := range services[st.ref] {
@@ -32,7 +38,7 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 			}
 		}
 	}
-	return out
+	return out, err
 }
 
 // serviceOf is the index of the plan's service whose image a station's container runs, or

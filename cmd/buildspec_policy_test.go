@@ -64,6 +64,7 @@ var registryActions = map[string]string{
 var s3Permissions = map[string]string{
 	"GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
 	"PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+	"ListObjectVersions":              "s3:ListBucketVersions",
 	"HeadObject":                      "s3:GetObject",
 	"CreateMultipartUpload":           "s3:PutObject",
 	"UploadPart":                      "s3:PutObject",
@@ -155,11 +156,17 @@ var policyCases = []policyCase{
 	{"build that deploys", "build --rollout --tags", workshopOnECS(""), func(h *trial) { h.buildThrice("--rollout") }},
 	{"build that CodeDeploy deploys", "build --rollout --deployment-group shop/shop", workshopOnECS(types.DeploymentControllerTypeCodeDeploy), func(h *trial) { h.buildThrice("--rollout") }},
 
-	{"retention", "retention", quay, func(h *trial) { h.does("retention") }},
+	{"retention", "retention", quay, func(h *trial) {
+		h.start("retention").wait(exitUsage)
+		h.outside(exitDone, "stop")
+		h.does("retention", "--apply", "--yes")
+	}},
 	{"retention previewed", "retention --preview", quay, func(h *trial) { h.does("retention", "--preview") }},
 	{"retention of a bucket", "retention --bucket s3://stock/a/", quay, func(h *trial) {
 		h.makeBucket("stock")
-		h.does("retention", "--bucket", "s3://stock/a/")
+		h.start("retention", "--bucket", "s3://stock/a/").wait(exitUsage)
+		h.outside(exitDone, "stop")
+		h.does("retention", "--bucket", "s3://stock/a/", "--apply", "--yes")
 	}},
 	{"retention of a bucket previewed", "retention --preview --bucket stock", quay, func(h *trial) {
 		h.makeBucket("stock")

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/awserr"
 )
 
 // doctorAttempts are fewer tries than build's: somebody waits for the answer, and one
@@ -90,6 +92,9 @@ func (d *doctor) enter(ctx context.Context) (access, error) {
 
 func (a *access) identify(ctx context.Context, client *sts.Client) clockReading {
 	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err == nil && (out.Account == nil || out.Arn == nil) {
+		err = awserr.Incomplete("STS", "GetCallerIdentity", "the caller")
+	}
 	if err != nil {
 		a.callerErr = fmt.Errorf("asking whose the credentials are: %w", err)
 		return readClock(middleware.Metadata{}, err)
@@ -100,6 +105,9 @@ func (a *access) identify(ctx context.Context, client *sts.Client) clockReading 
 
 func (a *access) logIn(ctx context.Context, client *ecr.Client) clockReading {
 	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
+	if err == nil && len(out.AuthorizationData) == 0 {
+		err = awserr.Incomplete("ECR", "GetAuthorizationToken", "a token")
+	}
 	if err != nil {
 		a.loginErr = fmt.Errorf("logging in to the registry: %w", err)
 		return readClock(middleware.Metadata{}, err)

@@ -186,7 +186,7 @@ func (d *doctor) writesPolicies() bool {
 		return true
 	}
 	policies, err := d.policies()
-	return err != nil || slices.ContainsFunc(policies, func(r retention) bool { return r.Outcome.Changed })
+	return err != nil || slices.ContainsFunc(policies, func(r retention) bool { return r.Outcome.Changed && len(r.losses) == 0 })
 }
 
 // dryRun tries out on each repository what can be tried without writing.

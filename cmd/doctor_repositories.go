@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"slipway/registry"
 )
 
@@ -77,12 +75,12 @@ func (d *doctor) checkRepositories(context.Context) []finding {
 
 // checkTags tells which tags can move. The hash is new, or build gives it another name, so
 // that it can be put whatever the setting.
-func (d *doctor) checkTags(context.Context) []finding {
+func (d *doctor) checkTags(ctx context.Context) []finding {
 	repos, err := d.repositories()
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	var out []finding
+	out := d.checkExtra(ctx, repos)
 	tags := d.options.movingTags(d.world, d.plan)
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
@@ -101,6 +99,27 @@ func (d *doctor) checkTags(context.Context) []finding {
 		default:
 			out = append(out, fine("%s can move, the hash can be put", strings.Join(tags, ", ")).of(repo.Name))
 		}
+	}
+	return out
+}
+
+// checkExtra finds tags of the compose file that a build would refuse to move.
+func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []finding {
+	clients, err := d.clients()
+	if err != nil {
+		return []finding{broken(err)}
+	}
+	var repos []registry.Repository
+	for _, s := range d.plan.services {
+		repos = append(repos, found.found[s.repo])
+	}
+	faults, err := extraFaults(ctx, clients, d.plan, repos, registry.ExtraTags{Kept: d.options.noLatest})
+	if err != nil {
+		return []finding{broken(refused(err))}
+	}
+	var out []finding
+	for _, fault := range faults {
+		out = append(out, broken(fault))
 	}
 	return out
 }
@@ -128,22 +147,65 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
 	if err != nil {
 		return nil, err
 	}
-	repos := found.list(d.plan)
-	out := make([]retention, len(repos))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(retentionCalls)
-	for i, repo := range repos {
-		g.Go(func() (err error) {
-			out[i].RetentionResult, err = registry.ReadRetention(ctx, clients(repo.Region), repo, d.options.retention.days, d.options.retention.replace)
-			var clash *registry.ConflictError
-			if errors.As(err, &clash) {
-				out[i].clash = clash
-				return nil
-			}
-			return err
-		})
+	out, err := readPolicies(ctx, clients, found.list(d.plan), d.options.retention)
+	if err != nil {
+		return nil, refused(err)
 	}
-	return out, refused(g.Wait())
+	return out, refused(d.foresee(ctx, clients, found, out))
+}
+
+// foresee finds what the policies would take after a build: deployed then points to what
+// runs, or where that is not known to what latest points to now, and latest to an image
+// that is yet to be made.
+func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention) error {
+	repos := unmanaged(policies)
+	if len(repos) == 0 || d.options.noLatest {
+		return nil
+	}
+	listing, err := registry.List(ctx, clients, repos)
+	if err != nil {
+		return err
+	}
+	running, err := d.running(ctx, found)
+	if err != nil {
+		return err
+	}
+	seen := map[registry.Ref][]string{}
+	for ref, digest := range running {
+		seen[ref] = []string{digest}
+	}
+	if err := listing.ReadIndexes(ctx, clients, seen); err != nil {
+		return err
+	}
+	for _, repo := range repos {
+		latest, _ := listing.Tagged(repo.Ref, registry.TagLatest)
+		runs, ok := listing.Image(repo.Ref, running[repo.Ref])
+		if !ok {
+			runs = latest
+		}
+		if runs.Digest != "" {
+			listing.Point(repo.Ref, registry.TagDeployed, runs.Digest)
+		}
+		listing.Point(repo.Ref, registry.TagLatest, "")
+	}
+	return judge(ctx, clients, listing, policies, known(running))
+}
+
+// running are the digests that ECS runs, as far as they can be read: build goes on without.
+func (d *doctor) running(ctx context.Context, found foundRepositories) (map[registry.Ref]string, error) {
+	if len(d.plan.site.stations) == 0 {
+		return nil, nil
+	}
+	c, err := d.cloud()
+	if err != nil {
+		return nil, err
+	}
+	j := &job{world: d.world, options: d.options.buildOptions, plan: d.plan, cloud: c}
+	for _, s := range d.plan.services {
+		j.repos = append(j.repos, found.found[s.repo])
+	}
+	out, _ := j.askRunning(ctx) // checkECS says what is wrong with the services
+	return out, nil
 }
 
 func (d *doctor) checkRetention(context.Context) []finding {
@@ -153,25 +215,31 @@ func (d *doctor) checkRetention(context.Context) []finding {
 	}
 	var out []finding
 	for _, r := range policies {
-		out = append(out, policyFinding(r, d.options.retention.days).of(r.Repository.Name))
+		out = append(out, policyFinding(r, d.options.buildOptions).of(r.Repository.Name))
 	}
 	return out
 }
 
 // policyFinding is a warning at most: build goes on beside the rules of others.
-func policyFinding(r retention, days int) finding {
+func policyFinding(r retention, o buildOptions) finding {
+	days := o.retention.days
+	var clash *registry.ConflictError
 	switch {
-	case r.clash != nil:
-		text, remedy, _ := strings.Cut(r.clash.Error(), "\nchange them, or ")
+	case o.noLatest:
+		return fine("--no-latest writes no lifecycle policy")
+	case len(r.losses) > 0:
+		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", plural(len(r.losses), "image"), newest(r.losses))
+	case errors.As(r.clash, &clash):
+		text, remedy, _ := strings.Cut(clash.Error(), "\nchange them, or ")
 		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
 	case !r.Outcome.Changed:
 		return fine("slipway's rules are there: %s", plural(days, "day"))
 	case r.Before == "":
-		return fine("has none yet, and build will write it: %s", plural(days, "day"))
+		return fine("has none yet, and build will write it when the tags have moved: %s", plural(days, "day"))
 	case len(r.Outcome.Dropped) > 0:
 		return warned("leave --replace-policy out to keep them", "build will drop %s of others", plural(len(r.Outcome.Dropped), "rule"))
 	default:
-		return fine("build will add slipway's rules: %s", plural(days, "day"))
+		return fine("build will add slipway's rules when the tags have moved: %s", plural(days, "day"))
 	}
 }
 

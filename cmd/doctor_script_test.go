@@ -27,13 +27,12 @@ func TestDoctorScripts(t *testing.T) {
 	engine := enginetest.Shared(t)
 	commands := ecsCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"repository": makeRepository,
-		"skew":       skew,
-		"deny":       deny,
-		"caller":     caller,
-		"silent":     silent,
-		"index":      stockIndex,
-		"unwritten":  unwritten,
+		"skew":      skew,
+		"deny":      deny,
+		"caller":    caller,
+		"silent":    silent,
+		"index":     stockIndex,
+		"unwritten": unwritten,
 	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/doctor",

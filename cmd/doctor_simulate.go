@@ -16,6 +16,7 @@ import (
 
 	"slipway/buildspec"
 	"slipway/internal/awsclient"
+	"slipway/internal/awserr"
 )
 
 // roleReader finds a role's ARN by its name.
@@ -41,6 +42,8 @@ func principalOf(ctx context.Context, client roleReader, caller string) (string,
 	out, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(path[1])})
 	var api smithy.APIError
 	switch {
+	case err == nil && out.Role == nil:
+		return "", awserr.Incomplete("IAM", "GetRole", "role "+path[1])
 	case err == nil:
 		return aws.ToString(out.Role.Arn), nil
 	case errors.As(err, &api) && api.ErrorCode() == "AccessDenied":
@@ -86,7 +89,23 @@ func simulate(ctx context.Context, client iam.SimulatePrincipalPolicyAPIClient, 
 			})
 		})
 	}
-	return out, g.Wait()
+	if err := g.Wait(); err != nil {
+		return out, err
+	}
+	return out, simulated(policy, out)
+}
+
+// simulated makes sure that IAM judged every action: one that is missing would be taken
+// for allowed.
+func simulated(policy buildspec.Policy, judged map[string][]denial) error {
+	for _, s := range policy.Statement {
+		for _, action := range s.Action {
+			if _, ok := judged[action]; !ok && !placeholder(s) {
+				return awserr.Incomplete("IAM", "SimulatePrincipalPolicy", "action "+action)
+			}
+		}
+	}
+	return nil
 }
 
 // placeholder tells that a statement is about something that is not known.

@@ -45,6 +45,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["autoscale"] = autoscale
 	out["expand"] = expand
 	out["archive"] = archive
+	out["repository"] = makeRepository
 	return out
 }
 

@@ -10,6 +10,7 @@ import (
 	"slipway/artifact"
 	"slipway/build"
 	"slipway/engine"
+	"slipway/internal/awserr"
 	"slipway/registry"
 	"slipway/revision"
 )
@@ -122,6 +123,7 @@ func exitCode(ctx context.Context, err error) int {
 		late     *timeoutError
 		piped    *pipelineFailed
 		sick     *unwell
+		partial  *awserr.IncompleteError
 	)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -140,7 +142,7 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &failed):
 		return exitBuild
 	case errors.As(err, &aws), errors.As(err, &publish), errors.As(err, &restore), errors.As(err, &missing), errors.As(err, &stuck), errors.As(err, &clashing),
-		errors.As(err, &api), errors.As(err, &op):
+		errors.As(err, &partial), errors.As(err, &api), errors.As(err, &op):
 		return exitAWS
 	default:
 		return exitOther

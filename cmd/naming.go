@@ -10,6 +10,7 @@ import (
 
 	"slipway/build"
 	"slipway/registry"
+	"slipway/revision"
 )
 
 // repositoryOf derives a service's repository: x-slipway.repository, an image key that
@@ -74,11 +75,14 @@ func extraTags(t build.Target, repo registry.Ref, hash string) ([]string, error)
 		if tag == hash || tag == registry.TagLatest || slices.Contains(out, tag) {
 			continue // these move by themselves
 		}
-		if registry.IsProtected(tag) {
+		if registry.IsReserved(tag) {
 			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q is a tag that slipway itself moves", tag), "choose another tag")
 		}
 		if registry.IsUntrusted(tag) {
 			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q begins as only the names of untrusted builds do", tag), "choose another tag")
+		}
+		if base, n := revision.ParseVariant(tag); base == hash && n > 1 {
+			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q is what slipway calls another build of %s", tag, hash), "choose another tag")
 		}
 		out = append(out, tag)
 	}

@@ -56,6 +56,7 @@ type plannedService struct {
 	Inputs     string                   `json:"inputs"`
 	// Untrusted is why the build is untrusted, as a phrase; left out for a trusted one.
 	Untrusted string `json:"untrusted,omitempty"`
+	Retention string `json:"retention"`
 }
 
 type plannedCache struct {
@@ -80,8 +81,8 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 			Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
-			Tags:  append([]string{p.hash.Name}, s.extra...), Compress: t.Compression,
-			Inputs: t.Inputs(p.root, platform), Untrusted: p.untrusted.why,
+			Tags:  []string{p.hash.Name}, Compress: t.Compression,
+			Inputs: t.Inputs(p.root, platform), Untrusted: p.untrusted.why, Retention: o.retentionInWords(),
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
@@ -99,7 +100,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			ps.SSH = append(ps.SSH, k.ID)
 		}
 		if !o.noLatest {
-			ps.Tags = append(ps.Tags, registry.TagLatest)
+			ps.Tags = append(append(ps.Tags, s.extra...), registry.TagLatest)
 			for _, f := range p.files {
 				if slices.Contains(f.services, t.Service) {
 					ps.Definition = f.path
@@ -141,6 +142,7 @@ func printPlan(w *world, p *plan, o buildOptions) error {
 	if p.untrusted.yes() {
 		plain.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.untrusted.why)
 	}
+	plain.Fprintf(w.stdout, "policy   %s\n", o.retentionInWords())
 	for _, s := range services {
 		plain.Fprintf(w.stdout, "\n%s\n", s.Service)
 		for _, f := range s.relativeTo(p.root, w.dir).fields() {

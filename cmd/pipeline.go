@@ -17,7 +17,7 @@ import (
 // runPipeline is the flow of `slipway build` behind the plan, once:
 //
 //	repositories ensured → revision looked for → engine found → images built and pushed by
-//	digest, and retention seen to → tags moved → definitions written and uploaded → result
+//	digest → tags moved → definitions written and uploaded → result → retention seen to
 //
 // Nothing that another tool or a rollback can see changes before the tags move.
 func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
@@ -48,6 +48,9 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.checkOthers(survey); err != nil {
 		return err
 	}
+	if err := j.checkExtra(ctx, survey); err != nil {
+		return err
+	}
 	j.reached("tags looked at")
 	if j.reusable(survey) == "" {
 		// Before anything is written: it may not be there, or not be able to.
@@ -56,7 +59,7 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		}
 		j.reached("engine found")
 	}
-	images, err := j.retainAndBuild(ctx, survey)
+	images, err := j.lookAndBuild(ctx, survey)
 	if err != nil {
 		return err
 	}
@@ -71,10 +74,16 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.define(ctx, published.Name, images); err != nil {
 		return err
 	}
-	if err := j.report(ctx, images, survey, published); err != nil || !o.rollout {
+	if err := j.report(ctx, images, survey, published); err != nil {
 		return err
 	}
-	return j.rollOut(ctx, images, published)
+	if o.rollout {
+		if err := j.rollOut(ctx, images, published); err != nil {
+			return err
+		}
+	}
+	j.retain(ctx, images.running)
+	return nil
 }
 
 // reached tells those who look for lost time how far the job came and when.
@@ -99,6 +108,9 @@ type job struct {
 	closing sync.WaitGroup
 	// repos are the services' repositories as AWS described them, in the plan's order.
 	repos []registry.Repository
+	// policies are the lifecycle policies as they were read, in the order of repos; none
+	// with --no-latest.
+	policies []retention
 	// rows are the result.
 	rows []builtService
 }
@@ -126,14 +138,15 @@ func (j *job) checkOthers(survey *registry.Survey) error {
 	return nil
 }
 
-// retainAndBuild sees to the retention of the repositories while the images are built:
-// both must be done before a tag moves.
-func (j *job) retainAndBuild(ctx context.Context, survey *registry.Survey) (out *images, err error) {
-	var policies []retention
+// lookAndBuild reads, while the images are built, what must be known before a tag moves:
+// what ECS runs, and that the lifecycle policies may be read.
+func (j *job) lookAndBuild(ctx context.Context, survey *registry.Survey) (out *images, err error) {
 	var running map[registry.Ref]string
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		policies, err = j.ensureRetention(ctx)
+		if !j.options.noLatest {
+			j.policies, err = readPolicies(ctx, j.clients, j.repos, j.options.retention)
+		}
 		return refused(err)
 	})
 	g.Go(func() (err error) {
@@ -148,8 +161,6 @@ func (j *job) retainAndBuild(ctx context.Context, survey *registry.Survey) (out 
 	if out != nil {
 		out.running = running
 	}
-	// Told only now: a live display may have been drawn on until here.
-	j.tellRetention(policies)
 	return out, err
 }
 
@@ -187,7 +198,7 @@ func (j *job) place(survey *registry.Survey, tag string, results map[string]buil
 			digest = at.Digest
 		}
 		placement := registry.Placement{Repository: j.repos[i], Digest: digest}
-		if s.build {
+		if s.build && !j.options.noLatest {
 			placement.Extra = s.extra
 		}
 		out = append(out, placement)

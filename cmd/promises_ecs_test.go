@@ -272,7 +272,7 @@ func TestRefusedDeployment(t *testing.T) {
 func TestOneOfFourCrashes(t *testing.T) {
 	t.Parallel()
 	h := openHarbour(t, true)
-	h.start("retention").wait(exitDone)
+	h.start("retention", "--apply", "--yes").wait(exitDone)
 	for _, ware := range wares {
 		labels := map[string]string{}
 		if ware == "b" {
@@ -303,7 +303,7 @@ func TestOneOfFourCrashes(t *testing.T) {
 func TestStopRefused(t *testing.T) {
 	t.Parallel()
 	h := openHarbour(t, false)
-	h.start("retention").wait(exitDone)
+	h.start("retention", "--apply", "--yes").wait(exitDone)
 	h.speed(1)
 	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusBadRequest, "AccessDeniedException", "")
@@ -475,7 +475,7 @@ func TestInterruptedBefore(t *testing.T) {
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	h := openHarbour(t, false)
-	h.start("retention").wait(exitDone)
+	h.start("retention", "--apply", "--yes").wait(exitDone)
 	if err := h.fleet.stock(t.Context(), "shop/a", "late", false, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -107,7 +108,6 @@ func (f *firsts) wantAll(t *testing.T) {
 type step struct {
 	action, repository, tag string
 	codes                   []int
-	flags                   []string
 }
 
 var (
@@ -120,7 +120,6 @@ var (
 		{action: "PutImage", repository: "shop/c", tag: "deployed", codes: []int{exitAWS}},
 		{action: "PutImage", repository: "shop/c", tag: "latest", codes: []int{exitAWS}},
 		{action: "DescribeImages", repository: "shop/c", codes: []int{exitAWS}},
-		{action: "PutLifecyclePolicy", repository: "shop/c", codes: []int{exitAWS}, flags: []string{"--retention-days", "9"}},
 	}
 	// The engine tries each of these for seven seconds.
 	registrySteps = []step{
@@ -156,16 +155,14 @@ func TestFaultsThatStay(t *testing.T) {
 				s.stock(fmt.Sprintf("staying faults, two, %d", i)) // nothing of it was pushed before
 				r := &rule{match: on(step.action, step.repository, step.tag), treat: c.fault.treat}
 				s.proxy.set(r)
-				job := s.build(slices.Concat(quick, []string{"two", "--cache", "none"}, step.flags)...)
+				job := s.build(slices.Concat(quick, []string{"two", "--cache", "none"})...)
 				job.wait(step.codes...)
 				s.proxy.set()
 				if s.proxy.count(r) == 0 {
 					t.Errorf("%+v: no such request", step)
 				}
 				same(t, s.tags(), before)
-				if step.action != "PutLifecyclePolicy" {
-					same(t, s.policies(), policies)
-				}
+				same(t, s.policies(), policies)
 				s.defines("one")
 				if t.Failed() {
 					t.Fatalf("%+v:\n%s", step, &job.stderr)
@@ -177,6 +174,61 @@ func TestFaultsThatStay(t *testing.T) {
 			s.build("two", "--cache", "none").wait(exitDone)
 			s.complete("two", true)
 		})
+	}
+}
+
+// TestPolicyCannotBeWritten finds a build done although the lifecycle policy of one
+// repository was refused: the images stay, and the next build writes it.
+func TestPolicyCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "policy", sandbox.Options{})
+	s.proxy.set(&rule{match: on("PutLifecyclePolicy", "shop/c", ""), treat: serverError.treat})
+	s.build(append(slices.Clone(quick), "one")...).wait(exitDone).says("the lifecycle policy was not written, so images do not expire", "slipway retention writes it")
+	s.proxy.set()
+	s.complete("one", true)
+	s.defines("one")
+	if got := s.aws.Policy("shop/c"); got != "" {
+		t.Errorf("shop/c has the policy %s", got)
+	}
+	if s.aws.Policy("shop/a") == "" {
+		t.Error("shop/a has no policy")
+	}
+	s.build("one").wait(exitDone)
+	if s.aws.Policy("shop/c") == "" {
+		t.Error("the same command again wrote no policy")
+	}
+}
+
+// TestRerunAfterAPartialUndo refuses latest of c, and the way back of latest of b. The
+// same command again ends as if nothing had happened: deployed points to what latest left.
+func TestRerunAfterAPartialUndo(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "partial undo", sandbox.Options{})
+	s.build("one").wait(exitDone)
+	s.stock("partial undo, two")
+	s.build("two").wait(exitDone)
+	before := s.tags()
+	s.stock("partial undo, three")
+	moved := newGate(t, true)
+	s.proxy.set(
+		&rule{match: on("PutImage", "shop/b", "latest"), times: 1, treat: func(w http.ResponseWriter, q request, forward func(http.ResponseWriter)) {
+			forward(w)
+			moved.release(true)
+		}},
+		&rule{match: on("PutImage", "shop/b", "latest"), treat: serverError.treat},
+		&rule{match: on("PutImage", "shop/c", "latest"), treat: func(w http.ResponseWriter, q request, forward func(http.ResponseWriter)) {
+			<-moved.open // b is to have moved when c fails
+			serverError.treat(w, q, forward)
+		}},
+	)
+	s.build(append(slices.Clone(quick), "three")...).wait(exitAWS).says("not all tags could be put back:", "shop/b:latest stands on", "shop/b:deployed stands on")
+	s.proxy.set()
+	s.build("three").wait(exitDone)
+	s.complete("three", true)
+	for _, ware := range wares {
+		if got, want := s.tags()["shop/"+ware+":deployed"], before["shop/"+ware+":latest"]; got != want {
+			t.Errorf("%s: deployed points to %s, want what latest left, %s", ware, got, want)
+		}
 	}
 }
 
@@ -204,10 +256,13 @@ func TestUndoFails(t *testing.T) {
 	)
 	r := s.build(append(slices.Clone(quick), "two")...).wait(exitAWS)
 	after := s.tags()
-	r.says("not all tags could be put back:", "shop/b:latest stands on "+after["shop/b:latest"]+", before on "+before["shop/b:latest"])
+	r.says("not all tags could be put back:", "shop/b:latest stands on "+after["shop/b:latest"]+", before on "+before["shop/b:latest"],
+		"shop/b:deployed stands on "+before["shop/b:latest"])
 	if strings.Contains(r.stderr.String(), "shop/a:latest stands") {
 		t.Error("more is said to be left than is")
 	}
+	// A job run again must find there what latest pointed to.
+	before["shop/b:deployed"] = before["shop/b:latest"]
 	before["shop/b:latest"] = after["shop/b:latest"]
 	same(t, after, before)
 }

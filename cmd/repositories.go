@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sync/errgroup"
-
 	"slipway/registry"
 )
 
@@ -83,50 +81,6 @@ func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// retention is what became of one repository's policy.
-type retention struct {
-	registry.RetentionResult
-	// clash is why the policy was left alone, if rules of others are in the way.
-	clash error
-}
-
-// ensureRetention writes the lifecycle policy where it differs. Rules of others that
-// clash are no error: the images are safe without ours, only kept longer or shorter.
-func (j *job) ensureRetention(ctx context.Context) ([]retention, error) {
-	if j.options.noLatest {
-		return nil, nil // it moves nothing, and arms nothing
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(retentionCalls)
-	out := make([]retention, len(j.repos))
-	for i, repo := range j.repos {
-		g.Go(func() error {
-			result, err := registry.ApplyRetention(ctx, j.clients(repo.Region), repo, j.options.retention.days, j.options.retention.replace)
-			out[i].RetentionResult = result
-			var clash *registry.ConflictError
-			if errors.As(err, &clash) {
-				out[i].clash = err
-				return nil
-			}
-			return err
-		})
-	}
-	err := g.Wait()
-	return out, err
-}
-
-func (j *job) tellRetention(done []retention) {
-	for i, r := range done {
-		switch {
-		case r.clash != nil:
-			j.log.Warn().Msgf("retention left as it is: %v", r.clash)
-		case r.Outcome.Changed:
-			j.log.Info().Msgf("retention of %s set to %s", j.repos[i].Name, plural(j.options.retention.days, "day"))
-			tellDropped(j.world, j.repos[i], r.Outcome)
-		}
-	}
 }
 
 // tellDropped names the rules of others that --replace-policy gave up.

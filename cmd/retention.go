@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
-
 	"slipway/artifact"
 	"slipway/build"
 	"slipway/internal/allow"
-	"slipway/internal/plain"
 	"slipway/registry"
 )
 
@@ -25,6 +21,8 @@ type retentionCommand struct {
 	policy  retentionOptions
 	buckets []string
 	preview bool
+	apply   bool
+	yes     bool
 	output  string
 }
 
@@ -33,16 +31,24 @@ func newRetentionCommand(w *world) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "retention [SERVICE...]",
 		Short: "Apply or preview the 7-day policies of the repositories and of S3 prefixes",
-		Long: `Writes the lifecycle policy of the project's repositories where it differs: what latest,
-deployed and buildcache stand on is kept, anything else expires 7 days after its push.
-Rules that others put there are kept; where the two cannot live together nothing is
+		Long: `Writes the lifecycle policy of the project's repositories where it differs: the images
+that latest, deployed and buildcache point to are kept, any other expires 7 days after its
+push. Rules that others put there are kept; where the two cannot live together nothing is
 written and the rules are named, unless --replace-policy says otherwise.
 
+Where a repository has no rules of slipway's yet, and holds images that would expire and
+that slipway did not push, nothing is written anywhere without --apply. --apply shows the
+number of these images, the newest of them and what ECS runs, and asks; without a terminal
+it needs --yes. An image that runs and that no protecting tag points to is not given up at
+all: slipway build, or slipway rollback, protects it first.
+
 With --bucket, a rule for the prefix is merged into the bucket's lifecycle rules as well;
-where there is no compose file, the buckets are all.
+where there is no compose file, the buckets are all. A prefix that holds objects needs
+--apply too.
 
 --preview writes nothing, and asks ECR what would expire now.`,
 		Example: `  slipway retention --preview
+  slipway retention --apply
   slipway retention --bucket s3://my-artifacts/definitions/`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.project.services = args
@@ -54,7 +60,9 @@ where there is no compose file, the buckets are all.
 	o.aws.flags(f)
 	o.policy.flags(f)
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket or a prefix in it whose objects go too")
-	f.BoolVar(&o.preview, "preview", false, "write nothing; tell what would change and what would expire")
+	f.BoolVar(&o.preview, "preview", false, "write nothing; show what would change and what would expire")
+	f.BoolVar(&o.apply, "apply", false, "write the policies that let images of others expire, after showing them")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask; --apply needs it where there is no terminal")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
 	return c
 }
@@ -67,6 +75,10 @@ type retained struct {
 	Changed bool `json:"changed"`
 	// Conflict says why nothing was or would be written.
 	Conflict string `json:"conflict,omitempty"`
+	// NeedsApply reports that only --apply writes it: Losses images, or objects of a
+	// bucket, would be lost that slipway did not put there.
+	NeedsApply bool `json:"needsApply,omitempty"`
+	Losses     int  `json:"losses,omitempty"`
 	// Expires are the images that would go now; in a preview only.
 	Expires []expiry `json:"expires,omitempty"`
 }
@@ -84,6 +96,9 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	if err := checkOutput(o.output); err != nil {
 		return err
 	}
+	if o.preview && o.apply {
+		return &usageError{errors.New("--preview and --apply exclude each other"), "leave one of them out"}
+	}
 	var places []artifact.S3Location
 	for _, url := range o.buckets {
 		loc, err := artifact.ParseS3Prefix(url)
@@ -100,18 +115,23 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	results, err := o.apply(ctx, w, cloud, refs)
-	if err != nil {
+	r := &retaining{world: w, o: o, cloud: cloud}
+	if err := r.read(ctx, refs, places); err != nil {
 		return refused(err)
 	}
-	for _, loc := range places {
-		changed, _, err := artifact.ApplyBucketRetention(ctx, cloud.s3(), loc.Bucket, loc.Key, int32(o.policy.days), o.preview)
-		if err != nil {
+	if o.preview {
+		if err := r.preview(ctx); err != nil {
 			return refused(err)
 		}
-		results = append(results, retained{Target: loc.String(), Changed: changed})
+		return r.print()
 	}
-	return o.print(w, results)
+	if err := r.agree(ctx); err != nil {
+		return err
+	}
+	if err := r.write(ctx); err != nil {
+		return refused(err)
+	}
+	return r.print()
 }
 
 // repositories are the project's. With buckets to see to, a project is not needed.
@@ -149,95 +169,4 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) ([]registr
 		return nil, inputError("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")
 	}
 	return refs, nil
-}
-
-func (o retentionCommand) apply(ctx context.Context, w *world, c *cloud, refs []registry.Ref) ([]retained, error) {
-	found, missing, err := registry.Find(ctx, c.clients(), refs)
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		return nil, &registry.MissingError{Refs: missing}
-	}
-	results := make([]retained, len(refs))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(retentionCalls)
-	for i, ref := range refs {
-		g.Go(func() (err error) {
-			results[i], err = o.applyOne(ctx, w, c, found[ref])
-			return err
-		})
-	}
-	return results, g.Wait()
-}
-
-func (o retentionCommand) applyOne(ctx context.Context, w *world, c *cloud, repo registry.Repository) (retained, error) {
-	out := retained{Target: repo.URI.Name()}
-	var (
-		result   registry.RetentionResult
-		expiring []registry.Expiry
-		err      error
-	)
-	client := c.clients()(repo.Region)
-	if o.preview {
-		result, expiring, err = registry.PreviewRetention(ctx, client, repo, o.policy.days, o.policy.replace, registry.Wait{})
-	} else {
-		result, err = registry.ApplyRetention(ctx, client, repo, o.policy.days, o.policy.replace)
-	}
-	var clash *registry.ConflictError
-	if errors.As(err, &clash) {
-		out.Conflict = clash.Error()
-		return out, nil
-	}
-	out.Changed = result.Outcome.Changed
-	if err == nil && !o.preview {
-		tellDropped(w, repo, result.Outcome)
-	}
-	for _, e := range expiring {
-		out.Expires = append(out.Expires, expiry{e.Digest, e.Tags, e.PushedAt})
-	}
-	return out, err
-}
-
-func (o retentionCommand) print(w *world, results []retained) error {
-	conflicts := 0
-	for _, r := range results {
-		if r.Conflict != "" {
-			conflicts++
-			w.log.Warn().Msgf("%s: %s", r.Target, r.Conflict)
-		}
-	}
-	if o.output == "json" {
-		if err := writeJSON(w.stdout, results); err != nil {
-			return err
-		}
-	} else {
-		for _, r := range results {
-			o.printOne(w, r)
-		}
-	}
-	if conflicts > 0 {
-		return &toldError{&awsError{err: fmt.Errorf("%s left as they are", plural(conflicts, "policy conflict"))}}
-	}
-	return nil
-}
-
-func (o retentionCommand) printOne(w *world, r retained) {
-	state := "unchanged"
-	switch {
-	case r.Conflict != "":
-		state = "conflict"
-	case r.Changed && o.preview:
-		state = "would change"
-	case r.Changed:
-		state = "changed"
-	}
-	plain.Fprintf(w.stdout, "%s  %s\n", r.Target, state)
-	for _, e := range r.Expires {
-		tags := strings.Join(e.Tags, ",")
-		if tags == "" {
-			tags = "untagged"
-		}
-		plain.Fprintf(w.stdout, "  would expire  %s  %s  pushed %s\n", e.Digest, tags, e.Pushed.UTC().Format(time.RFC3339))
-	}
 }

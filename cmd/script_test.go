@@ -97,6 +97,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"advance":       advance,
 	"calls":         countCalls,
 	"bucket":        bucket,
+	"object":        putObject,
 	"policy":        putPolicy,
 	"many-services": manyServices,
 	"registry":      writeRegistry,
@@ -236,4 +237,16 @@ func putPolicy(ts *testscript.TestScript, _ bool, args []string) {
 		LifecyclePolicyText: aws.String(ts.ReadFile(args[1])),
 	})
 	ts.Check(err)
+}
+
+// object BUCKET KEY puts an object into a bucket of the sandbox.
+func putObject(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.NewRequest(http.MethodPut, stand(ts).URL()+"/"+args[0]+"/"+args[1], strings.NewReader("x"))
+	ts.Check(err)
+	resp, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("putting %s: %s", args[1], resp.Status)
+	}
 }

@@ -134,7 +134,13 @@ func describeNames(ctx context.Context, client describer, refs []Ref) (map[Ref]R
 	if err != nil {
 		return nil, describeError(refs[0], err)
 	}
-	return pick(refs, out.Repositories)
+	found, err := pick(refs, out.Repositories)
+	for _, ref := range refs {
+		if _, ok := found[ref]; !ok && err == nil {
+			err = incomplete("DescribeRepositories", "repository %s", ref)
+		}
+	}
+	return found, err
 }
 
 // list pages through a whole registry until every ref was seen.

@@ -90,7 +90,11 @@ func readPolicy(ctx context.Context, client policyReader, repo Repository) (stri
 	case err != nil:
 		return "", fmt.Errorf("reading the lifecycle policy of %s: %w", repo.Ref, err)
 	}
-	return aws.ToString(found.LifecyclePolicyText), nil
+	if aws.ToString(found.LifecyclePolicyText) == "" {
+		// Taken for no policy, rules of others would be overwritten.
+		return "", incomplete("GetLifecyclePolicy", "the lifecycle policy of %s", repo.Ref)
+	}
+	return *found.LifecyclePolicyText, nil
 }
 
 // ParseLifecycle reads the text of a policy; empty text is no policy. What cannot be

@@ -142,7 +142,7 @@ func (l *Logins) fetch(ctx context.Context, region string) (Credentials, error) 
 		return Credentials{}, err
 	}
 	if len(answer.AuthorizationData) == 0 {
-		return Credentials{}, errors.New("the answer holds no token")
+		return Credentials{}, incomplete("GetAuthorizationToken", "a token")
 	}
 	data := answer.AuthorizationData[0]
 	creds, err := decodeToken(aws.ToString(data.AuthorizationToken))

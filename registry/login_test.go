@@ -215,7 +215,7 @@ func TestLoginsRefuseOddTokens(t *testing.T) {
 	t.Parallel()
 	clock := newTestClock()
 	for want, answer := range map[string]any{
-		"holds no token":       map[string]any{},
+		"without a token":      map[string]any{},
 		"not base64":           map[string]any{"authorizationData": []authData{{AuthorizationToken: "hunter2!"}}},
 		"form user:password":   tokenAnswer("hunter2", time.Time{}),
 		"the form user:passwo": tokenAnswer("hunter2:", time.Time{}),

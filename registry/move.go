@@ -70,7 +70,7 @@ func outlive(ctx context.Context, extra time.Duration) (context.Context, func())
 // put lets a tag stand on an image by putting the image's manifest under it.
 // ImageAlreadyExistsException means that it does already (PutImage API reference).
 func put(ctx context.Context, client tagger, repo Repository, tag string, image Image) error {
-	_, err := client.PutImage(ctx, &ecr.PutImageInput{
+	out, err := client.PutImage(ctx, &ecr.PutImageInput{
 		RegistryId:             registryID(repo.Ref),
 		RepositoryName:         aws.String(repo.Name),
 		ImageTag:               aws.String(tag),
@@ -79,7 +79,12 @@ func put(ctx context.Context, client tagger, repo Repository, tag string, image 
 		ImageManifestMediaType: aws.String(image.MediaType),
 	})
 	var exists *types.ImageAlreadyExistsException
-	if err == nil || errors.As(err, &exists) {
+	switch {
+	case errors.As(err, &exists):
+		return nil
+	case err == nil && (out.Image == nil || out.Image.ImageId == nil || aws.ToString(out.Image.ImageId.ImageDigest) != image.Digest):
+		err = incomplete("PutImage", "the image")
+	case err == nil:
 		return nil
 	}
 	return fmt.Errorf("moving %s:%s to %s: %w", repo.Name, tag, image.Digest, err)

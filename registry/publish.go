@@ -136,8 +136,8 @@ type tagger interface {
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
 
-// Publish gives a revision its tags, all or nothing: the hash everywhere, then deployed,
-// then latest, each step in parallel over the repositories. When a step fails, every tag
+// Publish gives a revision its tags, all or nothing: the hash everywhere, then the extra
+// tags, then deployed, then latest, each step in parallel over the repositories. When a step fails, every tag
 // goes back to where it was and the error is a *PublishError. A job that is killed on
 // the way leaves tags that the same call completes. Tags can leave archived images, and
 // nothing brings them back there; an image of the revision that is archived is an
@@ -238,19 +238,21 @@ func (p Publication) repositories() []Repository {
 	return repos
 }
 
-// steps lists the tags to move, in the order of the promise: hash and extra tags, then
-// deployed, then latest. What stands right already is in no step.
+// steps lists the tags to move, in the order of the promise: the hash, then the extra
+// tags, then deployed, then latest. What stands right already is in no step. An extra tag
+// never points to an image before the hash does: that is how CheckExtra knows it again.
 func (p Publication) steps(s *Survey, name string) [][]Change {
-	var hash []Change
+	var hash, extra []Change
 	for _, i := range p.Images {
-		for _, tag := range append([]string{name}, i.Extra...) {
-			hash = s.step(hash, i.Repository, tag, i.Digest)
+		hash = s.step(hash, i.Repository, name, i.Digest)
+		for _, tag := range i.Extra {
+			extra = s.step(extra, i.Repository, tag, i.Digest)
 		}
 	}
 	if p.KeepLatest {
-		return [][]Change{hash}
+		return [][]Change{hash, extra}
 	}
-	return append([][]Change{hash}, p.latestSteps(s)...)
+	return append([][]Change{hash, extra}, p.latestSteps(s)...)
 }
 
 // latestSteps lists where deployed must move, and then latest.

@@ -36,6 +36,9 @@ type RetentionResult struct {
 	Repository Repository
 	// Before is the text of the policy found, empty where there was none.
 	Before string
+	// Managed reports whether the policy found has Slipway's age rule: the repository's
+	// images expire by Slipway's rules already.
+	Managed bool
 	// Outcome is the merged policy. Outcome.Changed tells whether it was
 	// written, or in a preview, whether it would be.
 	Outcome Outcome
@@ -50,11 +53,14 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 	if err != nil || !result.Outcome.Changed {
 		return result, err
 	}
-	_, err = client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
+	out, err := client.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{
 		RegistryId:          aws.String(repo.Account),
 		RepositoryName:      aws.String(repo.Name),
 		LifecyclePolicyText: aws.String(result.Outcome.Text),
 	})
+	if err == nil && aws.ToString(out.LifecyclePolicyText) == "" {
+		err = incomplete("PutLifecyclePolicy", "the lifecycle policy")
+	}
 	if err != nil {
 		return result, fmt.Errorf("writing the lifecycle policy of %s: %w", repo.Ref, err)
 	}
@@ -73,6 +79,7 @@ func mergeRetention(ctx context.Context, client policyReader, repo Repository, d
 	if result.Before, err = readPolicy(ctx, client, repo); err != nil {
 		return result, err
 	}
+	result.Managed = managed(result.Before)
 	if result.Outcome, err = Merge(result.Before, Policy(days), replace); err != nil {
 		return result, fmt.Errorf("repository %s: %w", repo.Ref, err)
 	}
@@ -183,6 +190,9 @@ func readPreview(ctx context.Context, client previewClient, repo Repository) ([]
 		page, err := client.GetLifecyclePolicyPreview(ctx, in)
 		if err != nil {
 			return nil, err
+		}
+		if page.Status != types.LifecyclePolicyPreviewStatusComplete {
+			return nil, fmt.Errorf("reading the preview of %s: %w", repo.Ref, incomplete("GetLifecyclePolicyPreview", "a status of COMPLETE"))
 		}
 		for _, r := range page.PreviewResults {
 			if r.Action != nil && r.Action.Type != types.ImageActionTypeExpire {

@@ -131,7 +131,7 @@ func describeImage(ctx context.Context, client imageDescriber, repo Repository, 
 		return imageState{}, fmt.Errorf("reading %s of %s: %w", imageName(&id), repo.Name, err)
 	}
 	if len(got.ImageDetails) == 0 {
-		return imageState{}, nil
+		return imageState{}, incomplete("DescribeImages", "image %s of %s", imageName(&id), repo.Name)
 	}
 	d := got.ImageDetails[0]
 	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}

@@ -222,13 +222,16 @@ const (
 	refused       // answered with an error, and not carried out
 	cut           // no answer, and not carried out
 	lost          // carried out, but no answer
+	hollow        // answered with status 200 and nothing, and not carried out
 )
 
-func (f fault) String() string { return []string{"fine", "refused", "cut", "lost"}[f] }
+func (f fault) String() string { return []string{"fine", "refused", "cut", "lost", "hollow"}[f] }
 
 // wired is one request of ECR's API on the wire.
 type wired struct {
 	action, repository, tag string
+	// digest is the image of a PutImage.
+	digest string
 	// n counts the requests of this action, from 1.
 	n       int
 	context context.Context
@@ -281,6 +284,8 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return refusal(r), nil
 	case cut:
 		return nil, errWire
+	case hollow:
+		return reply(r, http.StatusOK, `{}`), nil
 	}
 	answer, err := http.DefaultTransport.RoundTrip(send)
 	if err == nil && what == lost {
@@ -292,8 +297,8 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (w *wire) note(r *http.Request, body []byte) (wired, func(wired) fault) {
 	var in struct {
-		RepositoryName, ImageTag string
-		ImageIDs                 []struct{ ImageTag string }
+		RepositoryName, ImageTag, ImageDigest string
+		ImageIDs                              []struct{ ImageTag string }
 	}
 	_ = json.Unmarshal(body, &in) // what cannot be read names nothing
 	if in.ImageTag == "" && len(in.ImageIDs) == 1 {
@@ -306,7 +311,7 @@ func (w *wire) note(r *http.Request, body []byte) (wired, func(wired) fault) {
 		w.counts = map[string]int{}
 	}
 	w.counts[action]++
-	return wired{action, in.RepositoryName, in.ImageTag, w.counts[action], r.Context()}, w.hook
+	return wired{action, in.RepositoryName, in.ImageTag, in.ImageDigest, w.counts[action], r.Context()}, w.hook
 }
 
 // deliver carries out what was given up on: a request that was on its way when
@@ -326,9 +331,12 @@ func (w *wire) deliver(t *testing.T) {
 }
 
 func refusal(r *http.Request) *http.Response {
-	text := `{"__type":"AccessDeniedException","message":"refused by the test"}`
+	return reply(r, http.StatusBadRequest, `{"__type":"AccessDeniedException","message":"refused by the test"}`)
+}
+
+func reply(r *http.Request, status int, text string) *http.Response {
 	return &http.Response{
-		StatusCode: http.StatusBadRequest, Status: "400 Bad Request", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode: status, Status: fmt.Sprint(status, " ", http.StatusText(status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
 		Body:   io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text)), Request: r,
 	}
@@ -341,5 +349,15 @@ func nth(action string, n int, f fault) func(wired) fault {
 			return f
 		}
 		return fine
+	}
+}
+
+// serial lets a hook be called by one request at a time.
+func serial(hook func(wired) fault) func(wired) fault {
+	var mu sync.Mutex
+	return func(c wired) fault {
+		mu.Lock()
+		defer mu.Unlock()
+		return hook(c)
 	}
 }

@@ -272,6 +272,9 @@ func ask(ctx context.Context, client imageReader, repo Repository, ids []types.I
 				out.unreadable = append(out.unreadable, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)})
 			}
 		}
+		if err := answered(repo, chunk, got); err != nil {
+			return answer{}, err
+		}
 		out.images = append(out.images, got.Images...)
 		if at, ok := middleware.GetServerTime(got.ResultMetadata); ok && out.at.IsZero() {
 			out.at = at

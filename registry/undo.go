@@ -17,15 +17,23 @@ import (
 // request that failed may have been carried out, and leaves alone what another job has
 // moved since. Where that job and this one leave a mixture of revisions under latest,
 // they agree on one as in settle. It works on after an interrupt.
+//
+// In a repository whose latest could not be reverted, deployed keeps the image that
+// latest left: the same job, run again, finds latest in place and cannot know it anymore.
 func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps [][]Change, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	out := &PublishError{Err: cause}
+	stuck := map[Ref]error{} // why latest of a repository is not known to be reverted
 	for _, step := range slices.Backward(steps) {
 		results := make([]error, len(step))
 		var g errgroup.Group
 		g.SetLimit(maxCalls)
 		for i, c := range step {
+			if err := stuck[c.Repository.Ref]; err != nil && c.Tag == TagDeployed {
+				results[i] = err
+				continue
+			}
 			g.Go(func() error {
 				_, results[i] = putBack(ctx, clients(c.Repository.Region), s, c, p.mayRun(s, c))
 				return nil
@@ -33,6 +41,9 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 		}
 		_ = g.Wait() // the goroutines keep their errors in results
 		for i, err := range results {
+			if err != nil && step[i].Tag == TagLatest {
+				stuck[step[i].Repository.Ref] = err
+			}
 			switch {
 			case errors.Is(err, errUnread):
 				out.Unknown = append(out.Unknown, step[i].Repository.Name)
@@ -154,6 +165,9 @@ func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error 
 	if err != nil {
 		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
 	}
+	if err := accounted("BatchDeleteImage", c.Repository, []types.ImageIdentifier{{ImageTag: aws.String(c.Tag)}}, out.ImageIds, out.Failures); err != nil {
+		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
+	}
 	for _, f := range out.Failures {
 		if f.FailureCode != types.ImageFailureCodeImageNotFound {
 			return fmt.Errorf("removing %s:%s: %s", c.Repository.Name, c.Tag, aws.ToString(f.FailureReason))
@@ -171,6 +185,9 @@ func lastTag(ctx context.Context, client tagger, c Change) (bool, error) {
 	})
 	if err != nil {
 		return false, fmt.Errorf("reading the tags of %s@%s: %w", c.Repository.Name, c.To, err)
+	}
+	if len(out.ImageDetails) == 0 {
+		return false, incomplete("DescribeImages", "image %s of %s", c.To, c.Repository.Name)
 	}
 	return len(out.ImageDetails) != 1 || len(out.ImageDetails[0].ImageTags) < 2, nil
 }

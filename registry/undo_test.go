@@ -37,7 +37,7 @@ func TestUndoTellsWhatIsLeft(t *testing.T) {
 	for _, c := range failed.Left {
 		left = append(left, c.Repository.Name+":"+c.Tag)
 	}
-	if slices.Sort(left); !slices.Equal(left, []string{"shop/a:latest", "shop/b:next"}) {
+	if slices.Sort(left); !slices.Equal(left, []string{"shop/a:deployed", "shop/a:latest", "shop/b:next"}) {
 		t.Errorf("left %v", left)
 	}
 	if !slices.Equal(failed.Unknown, []string{"shop/c"}) {
@@ -57,6 +57,7 @@ func TestUndoTellsWhatIsLeft(t *testing.T) {
 	// What the error says is so, and the rest went back.
 	want := u.before
 	want["shop/a:latest"], want["shop/a:next"] = next[0].Digest, ""
+	want["shop/a:deployed"] = u.before["shop/a:old"] // a job run again must find it there
 	want["shop/b:next"] = next[1].Digest
 	delete(want, "shop/a:next")
 	for _, tag := range []string{"latest", "next"} {

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awserr"
 )
 
 type groupFinder interface {
@@ -69,6 +71,10 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
 	}
 	id := aws.ToString(out.DeploymentId)
+	if id == "" {
+		err := awserr.Incomplete("CodeDeploy", "CreateDeployment", "the id of the deployment")
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: true, TaskDefinition: arn, Err: err}
+	}
 	return Deployment{Service: c.Service, ID: id, TaskDefinition: arn, Wants: c.toVerify(), Wait: waitOf(ctx, codeDeploy, id)}, nil
 }
 
@@ -97,9 +103,11 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 		if err != nil {
 			return group{}, fmt.Errorf("reading CodeDeploy deployment %s: %w", id, err)
 		}
-		if d := out.DeploymentInfo; d != nil {
-			return group{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}, nil
+		d := out.DeploymentInfo
+		if d == nil {
+			return group{}, unanswered(id)
 		}
+		return group{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}, nil
 	}
 	cluster, service := s.shortNames()
 	g := group{"AppECS-" + cluster + "-" + service, "DgpECS-" + cluster + "-" + service}
@@ -109,6 +117,8 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: err}
 	case err != nil:
 		return group{}, fmt.Errorf("reading CodeDeploy deployment group %s: %w", g.name, err)
+	case out.DeploymentGroupInfo == nil:
+		return group{}, awserr.Incomplete("CodeDeploy", "GetDeploymentGroup", "deployment group "+g.name)
 	case !deploys(out.DeploymentGroupInfo, cluster, service):
 		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: errOthersGroup}
 	}

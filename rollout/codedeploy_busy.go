@@ -151,6 +151,9 @@ func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*c
 		if err != nil {
 			return nil, fmt.Errorf("reading CodeDeploy deployment %s: %w", id, err)
 		}
+		if out.DeploymentInfo == nil {
+			return nil, unanswered(id)
+		}
 		if goesOn(out.DeploymentInfo) {
 			return out.DeploymentInfo, nil
 		}

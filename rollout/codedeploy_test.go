@@ -223,10 +223,14 @@ func TestPrepare(t *testing.T) {
 // joining are the answers while deployment d-9 is under way: how it describes itself, and
 // the digest that its task runs, if any.
 func joining(description, digest string) map[string]func(object) any {
+	answer := object{}
 	tasks := []object{{"taskArn": "t0", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "containers": []object{{"name": "web", "imageDigest": "sha256:old"}}}}
 	if digest != "" {
 		tasks = append(tasks, object{"taskArn": "t1", "startedBy": "ecs-svc/2", "lastStatus": "RUNNING", "containers": []object{{"name": "web", "imageDigest": digest}}})
+	} else {
+		answer["failures"] = []object{{"arn": "t1", "reason": "MISSING"}}
 	}
+	answer["tasks"] = tasks
 	return map[string]func(object) any{
 		"ListDeployments": fixed(object{"deployments": []string{"d-9"}}),
 		"GetDeployment": func(in object) any {
@@ -240,7 +244,7 @@ func joining(description, digest string) map[string]func(object) any {
 		"DescribeServices": fixed(object{"services": []object{{"serviceName": "web", "status": "ACTIVE", "taskSets": []object{
 			{"id": "ecs-svc/1", "externalId": "d-1", "status": "PRIMARY"}, {"id": "ecs-svc/2", "externalId": "d-9", "status": "ACTIVE", "taskDefinition": "shop:9"}}}}}),
 		"ListTasks":     fixed(object{"taskArns": []string{"t0", "t1"}}),
-		"DescribeTasks": fixed(object{"tasks": tasks}),
+		"DescribeTasks": fixed(answer),
 	}
 }
 

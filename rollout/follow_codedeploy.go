@@ -40,6 +40,9 @@ func (f Follower) codeDeployment(ctx context.Context, id string) (*codetypes.Dep
 	if err != nil {
 		return nil, fmt.Errorf("reading CodeDeploy deployment %s: %w", id, err)
 	}
+	if out.DeploymentInfo == nil {
+		return nil, unanswered(id)
+	}
 	return out.DeploymentInfo, nil
 }
 

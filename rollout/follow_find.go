@@ -113,6 +113,9 @@ func (d Deployment) successor(ctx context.Context, client revisionReader, stoppe
 		in.ServiceRevisionArns = append(in.ServiceRevisionArns, aws.ToString(b.TargetServiceRevisionArn))
 	}
 	out, err := client.DescribeServiceRevisions(ctx, in)
+	if err == nil {
+		err = answeredRevisions(in.ServiceRevisionArns, out.ServiceRevisions, out.Failures)
+	}
 	if err != nil {
 		return "", fmt.Errorf("reading the revisions of %s: %w", d.Service.Ref, err)
 	}

@@ -71,6 +71,9 @@ func (f Follower) services(ctx context.Context, batch []*watch) {
 		}
 	}
 	out, err := f.ECS.DescribeServices(ctx, in)
+	if err == nil {
+		err = answeredServices(in.Services, out.Services, out.Failures)
+	}
 	for _, w := range batch {
 		if err != nil {
 			w.serviceErr = fmt.Errorf("describing %s: %w", w.d.Service.Ref, err)
@@ -107,11 +110,14 @@ func (f Follower) deployments(ctx context.Context, batch []*watch) {
 			w.deploymentErr = fmt.Errorf("describing the deployment of %s: %w", w.d.Service.Ref, err)
 			continue
 		}
+		var seen []string
 		for _, sd := range out.ServiceDeployments {
+			seen = append(seen, aws.ToString(sd.ServiceDeploymentArn))
 			if aws.ToString(sd.ServiceDeploymentArn) == w.arn {
 				w.deployment = &sd
 			}
 		}
+		w.deploymentErr = answered("DescribeServiceDeployments", "service deployment", []string{w.arn}, seen, out.Failures)
 	}
 }
 

@@ -104,6 +104,9 @@ func (f Follower) describeTasks(ctx context.Context, s Service, arns []string) (
 		if err != nil {
 			return nil, fmt.Errorf("describing the tasks of %s: %w", s.Ref, err)
 		}
+		if err := answeredTasks(some, out.Tasks, out.Failures); err != nil {
+			return nil, fmt.Errorf("describing the tasks of %s: %w", s.Ref, err)
+		}
 		tasks = append(tasks, out.Tasks...)
 	}
 	return tasks, nil

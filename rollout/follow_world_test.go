@@ -146,6 +146,8 @@ func (w *world) DescribeServiceDeployments(ctx context.Context, in *ecs.Describe
 	for _, arn := range in.ServiceDeploymentArns {
 		if d, ok := w.deployments[arn]; ok {
 			out.ServiceDeployments = append(out.ServiceDeployments, d)
+		} else {
+			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(arn), Reason: aws.String("MISSING")})
 		}
 	}
 	return out, nil
@@ -161,6 +163,8 @@ func (w *world) DescribeServiceRevisions(ctx context.Context, in *ecs.DescribeSe
 	for _, arn := range in.ServiceRevisionArns {
 		if r, ok := w.revisions[arn]; ok {
 			out.ServiceRevisions = append(out.ServiceRevisions, r)
+		} else {
+			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(arn), Reason: aws.String("MISSING")})
 		}
 	}
 	return out, nil

@@ -191,7 +191,7 @@ func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs
 	if err != nil {
 		return nil, fmt.Errorf("reading ECS services of cluster %s: %w", cmp.Or(cluster, "default"), err)
 	}
-	return out, nil
+	return out, answeredServices(in.Services, out.Services, out.Failures)
 }
 
 // pick finds a service in the answer to describeTen.

@@ -106,7 +106,7 @@ func revisionDigests(ctx context.Context, client revisionReader, arns []string) 
 			for _, r := range out.ServiceRevisions {
 				answers[i][aws.ToString(r.ServiceRevisionArn)] = imageDigests(r.ContainerImages)
 			}
-			return nil
+			return answeredRevisions(some, out.ServiceRevisions, out.Failures)
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -65,7 +65,7 @@ func readTasks(ctx context.Context, client taskReader, s Service, pages int) ([]
 				return fmt.Errorf("reading its tasks: %w", err)
 			}
 			answers[i] = out.Tasks
-			return nil
+			return answeredTasks(some, out.Tasks, out.Failures)
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -44,7 +44,7 @@ func describeFrom(services ...object) func(object) any {
 		if cluster == "" {
 			cluster = "default"
 		}
-		found, known := []object{}, false
+		found, known, there := []object{}, false, map[string]bool{}
 		for _, s := range services {
 			if s["clusterArn"] != cluster && lastPart(s["clusterArn"].(string)) != cluster {
 				continue
@@ -53,13 +53,20 @@ func describeFrom(services ...object) func(object) any {
 			for _, name := range list(in, "services") {
 				if name == s["serviceName"] || name == s["serviceArn"] {
 					found = append(found, s)
+					there[name] = true
 				}
 			}
 		}
 		if !known {
 			return refusal{code: "ClusterNotFoundException"}
 		}
-		return object{"services": found}
+		missing := []object{}
+		for _, name := range list(in, "services") {
+			if !there[name] {
+				missing = append(missing, object{"arn": "arn:aws:ecs:eu-west-1:1:service/" + cluster + "/" + lastPart(name), "reason": "MISSING"})
+			}
+		}
+		return object{"services": found, "failures": missing}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awserr"
 )
 
 // TagDesiredCount is the tag of an ECS service that remembers, while it is stopped, how
@@ -130,9 +132,12 @@ func (s Service) countTag() (string, bool) {
 }
 
 func setCount(ctx context.Context, client serviceUpdater, s Service, count int) error {
-	_, err := client.UpdateService(ctx, &ecs.UpdateServiceInput{
+	out, err := client.UpdateService(ctx, &ecs.UpdateServiceInput{
 		Cluster: s.clusterID(), Service: s.serviceID(), DesiredCount: aws.Int32(int32(count)),
 	})
+	if err == nil && out.Service == nil {
+		err = awserr.Incomplete("ECS", "UpdateService", "the service")
+	}
 	if err != nil {
 		return fmt.Errorf("setting the desired count of ECS service %s to %d: %w", s.Ref, count, err)
 	}

@@ -1,0 +1,34 @@
+// Package awserr has the error of an AWS answer that lacks what was asked for. Such an
+// answer has status 200; taken at its word it would say that the thing is not there.
+package awserr
+
+import "fmt"
+
+// IncompleteError is an answer that has an item neither among its results nor among its
+// failures.
+type IncompleteError struct {
+	// Service and Operation are the ones of AWS that answered, such as ECR and
+	// BatchGetImage.
+	Service, Operation string
+	// Item names what was asked for.
+	Item string
+}
+
+// Incomplete returns an *IncompleteError.
+func Incomplete(service, operation, item string) error {
+	return &IncompleteError{service, operation, item}
+}
+
+// Error names the service, the operation and the item.
+func (e *IncompleteError) Error() string {
+	return fmt.Sprintf("%s answered %s without %s", e.Service, e.Operation, e.Item)
+}
+
+// Hint says what to do about it.
+func (e *IncompleteError) Hint() string {
+	return "type the command again; if the answer stays incomplete, check the proxies and endpoints on the way to AWS"
+}
+
+// RetryableError reports true: the next answer may be complete. The SDK's classes of
+// errors ask for it.
+func (e *IncompleteError) RetryableError() bool { return true }
