@@ -123,13 +123,13 @@ func (d *deployJob) checkBusy(ctx context.Context, changes []rollout.Change) err
 func (d *deployJob) decide() ([]rollout.Change, error) {
 	var changes []rollout.Change
 	for _, st := range d.site.stations {
-		c, err := rollout.Decide(st.service, d.wants[st.ref], d.exact)
+		c, err := rollout.Decide(st.service, st.keepHosts(d.wants[st.ref]), d.exact)
 		if err != nil {
 			return nil, &usageError{err, hintOf(err)}
 		}
 		changes = append(changes, c)
 	}
-	return changes, nil
+	return changes, d.checkReach(changes)
 }
 
 // tell says what will change, before anything does.

@@ -126,6 +126,9 @@ func (s *Server) registryServing(host string) *registry {
 			return g
 		}
 	}
+	if at, ok := s.placeOf(host); ok {
+		return s.registries[at]
+	}
 	return nil
 }
 
