@@ -83,12 +83,26 @@ func (f *following) report(p rollout.Progress) {
 		p.Text = f.counts[p.Service]
 	}
 	f.wipe()
+	text := p.Text
 	if f.w.talks() {
-		fmt.Fprintf(f.w.stderr, "%-*s | %s\n", f.width, p.Service, cut(p.Text, maxLine))
-	} else {
-		f.w.log.Info().Str(serviceField, p.Service.String()).Str("kind", string(p.Kind)).Msg(p.Text)
+		text = cut(text, maxLine)
+	}
+	f.line(p, text)
+	if p.Kind == rollout.Paused {
+		// Commands to type are never cut.
+		f.line(p, "to go on, type: "+continueCommand(p.Service))
+		f.line(p, "to go back, type: "+abortCommand(p.Service))
 	}
 	f.draw()
+}
+
+// line prints one line of news.
+func (f *following) line(p rollout.Progress, text string) {
+	if f.w.talks() {
+		fmt.Fprintf(f.w.stderr, "%-*s | %s\n", f.width, p.Service, text)
+		return
+	}
+	f.w.log.Info().Str(serviceField, p.Service.String()).Str("kind", string(p.Kind)).Msg(text)
 }
 
 // talks tells whether people read stderr and want more than warnings.

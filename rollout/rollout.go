@@ -59,6 +59,14 @@ func (s Service) UnderWay() *Past {
 	return nil
 }
 
+// Settling reports whether tasks of a container that run other images are on their way
+// out: the last deployment was SUCCESSFUL and its tasks run, and ECS still lists an
+// earlier one, whose tasks it stops.
+func (s Service) Settling(c Container) bool {
+	return len(s.Deployments) > 0 && s.Deployments[0].Status == types.ServiceDeploymentStatusSuccessful &&
+		len(s.Raw.Deployments) > 1 && c.Running[c.Resolved] > 0
+}
+
 // Container is a container of a service's task definition.
 type Container struct {
 	// Name is the container's in the task definition.

@@ -36,6 +36,7 @@ func newECS() jsonService {
 			"DescribeServiceDeployments":  ecsAction(describeServiceDeployments),
 			"DescribeServiceRevisions":    ecsAction(describeServiceRevisions),
 			"StopServiceDeployment":       ecsAction(stopServiceDeployment),
+			"ContinueServiceDeployment":   ecsAction(continueServiceDeployment),
 			"CreateTaskSet":               ecsAction(createTaskSet),
 			"DescribeTaskSets":            ecsAction(describeTaskSets),
 			"UpdateTaskSet":               ecsAction(updateTaskSet),

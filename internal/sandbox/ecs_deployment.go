@@ -60,6 +60,7 @@ type serviceDeployment struct {
 	raw       json.RawMessage
 	rollback  *rollbackRecord
 	tripped   bool
+	hooks     []*hookRecord
 	stage     string  // of strategies other than ROLLING
 	shifted   float64 // percent of the traffic that the target has
 	testShift float64

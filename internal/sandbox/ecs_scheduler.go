@@ -192,6 +192,10 @@ func (e *ecs) settle(s *ecsService) bool {
 	if sd.status == "ROLLBACK_REQUESTED" {
 		return false
 	}
+	if sd.status == "IN_PROGRESS" && !p.halted && sd.settings.early(mine, others, s.desired) {
+		e.succeed(sd)
+		return true
+	}
 	if p.halted || mine.alive != s.desired || mine.healthy != s.desired || others.alive > 0 {
 		return false
 	}
