@@ -60,7 +60,18 @@ func (e *ecs) schedule(s *ecsService) bool {
 	if sd.shifting() {
 		return e.shift(sd)
 	}
-	return e.roll(s) || e.settle(s)
+	return e.succeedEarly(sd) || e.roll(s) || e.settle(s)
+}
+
+// succeedEarly ends a deployment by its early success criteria. The scheduler then goes
+// on as before.
+func (e *ecs) succeedEarly(sd *serviceDeployment) bool {
+	_, others := sd.service.totals(sd.target)
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.early(sd.service.counts(sd.target), others, sd.service.desired) {
+		return false
+	}
+	e.succeed(sd)
+	return true
 }
 
 // drain empties a service that is being deleted.
@@ -191,10 +202,6 @@ func (e *ecs) settle(s *ecsService) bool {
 	_, others := s.totals(p)
 	if sd.status == "ROLLBACK_REQUESTED" {
 		return false
-	}
-	if sd.status == "IN_PROGRESS" && !p.halted && sd.settings.early(mine, others, s.desired) {
-		e.succeed(sd)
-		return true
 	}
 	if p.halted || mine.alive != s.desired || mine.healthy != s.desired || others.alive > 0 {
 		return false
