@@ -71,8 +71,14 @@ func (e *ecs) succeedEarly(sd *serviceDeployment) bool {
 		return false
 	}
 	e.succeed(sd)
+	sd.service.cleansAt = e.timeline.now + moment(timeDeferred)
+	e.after(timeDeferred, func() {})
 	return true
 }
+
+// timeDeferred is how long the previous tasks stay after an early success. ECS "removes
+// the previous tasks in the background" (reference of DeploymentEarlySuccessCriteria).
+const timeDeferred = 30 * time.Second
 
 // drain empties a service that is being deleted.
 func (e *ecs) drain(s *ecsService) bool {
@@ -101,7 +107,7 @@ func (e *ecs) roll(s *ecsService) bool {
 	if surplus := mine.alive - s.desired; surplus > 0 && others.alive == 0 {
 		return e.stopTasks(s, surplus, reason, nil) > 0
 	}
-	if others.alive == 0 || p.halted {
+	if others.alive == 0 || p.halted || e.timeline.now < s.cleansAt {
 		return false
 	}
 	// Old tasks go as new ones become healthy, and earlier if there is no room
