@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -41,6 +42,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["stock"] = stockImage
 	out["service"] = openService
 	out["runs"] = runsImage
+	out["paused"] = awaitPause
 	out["ecs-calls"] = ecsCalls
 	out["autoscale"] = autoscale
 	out["expand"] = expand
@@ -94,6 +96,10 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.controller = types.DeploymentControllerType(v)
 		case "strategy":
 			b.strategy = types.DeploymentStrategy(v)
+		case "hook":
+			b.hook = types.DeploymentLifecycleHookStage(v)
+		case "early":
+			b.early = int32(n)
 		case "env":
 			name, value, _ := strings.Cut(v, "=")
 			b.environment[name] = value
@@ -105,6 +111,20 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 	b.cluster, b.service, b.containers = args[0], args[1], args[2:]
 	ts.Check(fleetOf(ts).open(context.Background(), b))
 	advance(ts, false, []string{"10m"})
+}
+
+// paused CLUSTER SERVICE waits until the service's newest deployment waits at a hook.
+func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		paused, err := fleetOf(ts).paused(ctx, args[0], args[1])
+		ts.Check(err)
+		if paused {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
 }
 
 // runs CLUSTER SERVICE CONTAINER REPOSITORY TAG checks that every task runs what the tag

@@ -175,7 +175,7 @@ func TestEarlySuccess(t *testing.T) {
 				t.Errorf("old tasks run at success: %v, want %v", left, want)
 			}
 			c.slow(1)
-			c.s.Advance(10 * time.Minute)
+			c.s.Advance(20 * time.Minute)
 			if s := c.service(); len(s.Deployments) != 1 || s.RunningCount != 4 || s.Deployments[0].RunningCount != 4 {
 				t.Errorf("in the end: %+v", s)
 			}

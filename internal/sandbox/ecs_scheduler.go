@@ -78,7 +78,7 @@ func (e *ecs) succeedEarly(sd *serviceDeployment) bool {
 
 // timeDeferred is how long the previous tasks stay after an early success. ECS "removes
 // the previous tasks in the background" (reference of DeploymentEarlySuccessCriteria).
-const timeDeferred = 30 * time.Second
+const timeDeferred = 10 * time.Minute
 
 // drain empties a service that is being deleted.
 func (e *ecs) drain(s *ecsService) bool {
