@@ -87,9 +87,11 @@ func (f *following) report(p rollout.Progress) {
 	if f.w.talks() {
 		text = cut(text, maxLine)
 	}
-	f.line(p, text)
+	if p.Kind != rollout.Paused || !f.w.talks() {
+		f.line(p, text)
+	}
 	if p.Kind == rollout.Paused {
-		// Commands to type are never cut.
+		// People have read of the pause in its stage. Commands to type are never cut.
 		f.line(p, "to go on, type: "+continueCommand(p.Service))
 		f.line(p, "to go back, type: "+abortCommand(p.Service))
 	}
