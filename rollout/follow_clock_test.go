@@ -101,7 +101,7 @@ func TestFollowLimit(t *testing.T) {
 		"a hook that ECS does not end": {1, func(w *world, _ *Deployment) { w.underWay(1, 1, paused(time.Hour)) },
 			TimedOut, "its new tasks made no progress for 15m0s", time.Hour + limit},
 		"a continued deployment begins anew": {1, func(w *world, _ *Deployment) {
-			w.underWay(0, 1, nil)
+			w.underWay(0, 1, atStage(types.ServiceDeploymentLifecycleStagePostTestTrafficShift))
 			w.after(14*time.Minute, func() { w.alter(paused(24 * time.Hour)) })
 			w.after(2*time.Hour, func() {
 				w.alter(func(sd *types.ServiceDeployment) {
