@@ -113,18 +113,44 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 	advance(ts, false, []string{"10m"})
 }
 
-// paused CLUSTER SERVICE waits until the service's newest deployment waits at a hook.
+// paused [-seen] CLUSTER SERVICE waits until the service's newest deployment waits at a
+// hook, and with -seen until somebody who follows it has been told so.
 func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for {
+	seen := args[0] == "-seen"
+	if seen {
+		args = args[1:]
+	}
+	await(ctx, ts, func() bool {
 		paused, err := fleetOf(ts).paused(ctx, args[0], args[1])
 		ts.Check(err)
-		if paused {
-			return
+		return paused
+	})
+	if !seen {
+		return
+	}
+	// When the second question comes, the first has its answer.
+	before := descriptions(ts)
+	await(ctx, ts, func() bool { return descriptions(ts) >= before+2 })
+}
+
+func await(ctx context.Context, ts *testscript.TestScript, done func() bool) {
+	for !done() {
+		if ctx.Err() != nil {
+			ts.Fatalf("time is up before the state is reached")
 		}
 		time.Sleep(10 * time.Millisecond) // between two looks
 	}
+}
+
+func descriptions(ts *testscript.TestScript) (n int) {
+	for _, c := range stand(ts).Calls() {
+		if c.Action == "DescribeServiceDeployments" {
+			n++
+		}
+	}
+	return n
 }
 
 // runs CLUSTER SERVICE CONTAINER REPOSITORY TAG checks that every task runs what the tag
