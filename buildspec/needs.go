@@ -74,6 +74,8 @@ var needs = slices.Concat(
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
 		// Tags that a deployment moves.
 		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage"}},
+		// Deployments that wait at a lifecycle hook.
+		{commands: []string{"rollout"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:ContinueServiceDeployment"}},
 		// Counts.
 		{commands: scaling, on: services, actions: []string{"ecs:UpdateService"}},
 		{commands: []string{"stop"}, on: services, actions: []string{"ecs:TagResource"}},

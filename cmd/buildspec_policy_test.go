@@ -173,10 +173,13 @@ var policyCases = []policyCase{
 		h.does("retention", "--preview", "--bucket", "stock")
 	}},
 
-	{"rollout", "rollout", quay, func(h *trial) {
+	{"rollout", "rollout", pausing, func(h *trial) {
 		h.define("one")
 		h.does("rollout")
 		h.does("rollout", "two")
+		h.outside(exitDone, "rollback", "one", "--no-wait", "--cluster", "quay", "--ecs-service", "paused")
+		h.awaitPause("quay", "paused")
+		h.does("rollout", "--continue", "--cluster", "quay", "--ecs-service", "paused")
 	}},
 	{"rollout by CodeDeploy", "rollout --code-deploy --tags", wharf, func(h *trial) {
 		h.define("one")
@@ -419,6 +422,32 @@ func (h *trial) buildThrice(flags ...string) {
 }
 
 func quay(t *testing.T) *harbour { return openHarbour(t, false) }
+
+// pausing is a quay with another service, whose deployments wait at a lifecycle hook.
+func pausing(t *testing.T) *harbour {
+	h := quay(t)
+	h.open(berth{
+		cluster: "quay", service: "paused", containers: []string{"a=shop/a:latest"},
+		strategy: types.DeploymentStrategyBlueGreen, hook: types.DeploymentLifecycleHookStagePostScaleUp,
+	})
+	h.aws.Advance(10 * time.Minute)
+	return h
+}
+
+// awaitPause waits until the newest deployment of a service waits at a lifecycle hook.
+func (h *harbour) awaitPause(cluster, service string) {
+	h.t.Helper()
+	for h.t.Context().Err() == nil {
+		paused, err := h.fleet.paused(h.t.Context(), cluster, service)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if paused {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
+}
 
 // assumed is a quay at which somebody has taken on a role.
 func assumed(t *testing.T) *harbour {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,11 +21,11 @@ type deployOptions struct {
 	noWait  bool
 }
 
-// defaultTimeout is how long a deployment may take, bake times not counted.
+// defaultTimeout is how long a deployment may make no progress (rollout.Follower.Limit).
 const defaultTimeout = 15 * time.Minute
 
 func (o *deployOptions) flags(f *pflag.FlagSet) {
-	f.DurationVar(&o.timeout, "timeout", 0, "how long a deployment may take before it is stopped (default 15m, and the bake times that the service has)")
+	f.DurationVar(&o.timeout, "timeout", 0, "how long a deployment may make no progress before it is stopped (default 15m)")
 	f.BoolVar(&o.noWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
 }
 
@@ -66,8 +67,10 @@ type deployJob struct {
 	asked    bool
 	// replaced tells that deployments under way were replaced: they do not come back.
 	replaced bool
-	started  time.Time
-	rows     []rolledOut
+	// goingOn are the deployments that could not be stopped.
+	goingOn []rollout.Deployment
+	started time.Time
+	rows    []rolledOut
 }
 
 // run is the flow behind the decision which images are wanted.
@@ -123,13 +126,13 @@ func (d *deployJob) checkBusy(ctx context.Context, changes []rollout.Change) err
 func (d *deployJob) decide() ([]rollout.Change, error) {
 	var changes []rollout.Change
 	for _, st := range d.site.stations {
-		c, err := rollout.Decide(st.service, d.wants[st.ref], d.exact)
+		c, err := rollout.Decide(st.service, st.keepHosts(d.wants[st.ref]), d.exact)
 		if err != nil {
 			return nil, &usageError{err, hintOf(err)}
 		}
 		changes = append(changes, c)
 	}
-	return changes, nil
+	return changes, d.checkReach(changes)
 }
 
 // tell says what will change, before anything does.
@@ -246,21 +249,17 @@ func (d *deployJob) follow(ctx context.Context, deployments []rollout.Deployment
 	if len(deployments) == 0 {
 		return nil
 	}
-	timeout := d.options.timeout
-	if timeout == 0 {
-		timeout = defaultTimeout
-		for _, dep := range deployments {
-			timeout = max(timeout, defaultTimeout+dep.Wait)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	var refs []rollout.Ref
 	for _, dep := range deployments {
 		refs = append(refs, dep.Service.Ref)
 	}
 	f := newFollowing(d.world, refs)
 	defer f.close()
-	follower := rollout.Follower{ECS: d.cloud.ecs(), CodeDeploy: d.cloud.codeDeploy(), Logs: d.cloud.logs()}
+	follower := d.follower()
+	follower.Limit = cmp.Or(d.options.timeout, defaultTimeout)
 	return follower.Follow(ctx, deployments, f.report)
+}
+
+func (d *deployJob) follower() rollout.Follower {
+	return rollout.Follower{ECS: d.cloud.ecs(), CodeDeploy: d.cloud.codeDeploy(), Logs: d.cloud.logs()}
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/rollout"
@@ -20,7 +18,8 @@ func (d *deployJob) abandon(ctx context.Context, deployments []rollout.Deploymen
 		return errors.Join(cause, d.putBack(ctx, registry.Aftermath{}))
 	}
 	after := registry.Aftermath{}
-	for _, dep := range d.halt(ctx, deployments) {
+	left, ended := d.halt(ctx, deployments)
+	for _, dep := range append(left, ended...) {
 		d.goesOn(&after, dep)
 	}
 	return refused(errors.Join(cause, d.putBack(ctx, after)))
@@ -57,35 +56,9 @@ func (d *deployJob) reposOf(ref rollout.Ref) map[string]registry.Repository {
 	return nil
 }
 
-// halt asks ECS to take deployments of ours back to what ran before, all at once, and
-// returns those that could not be stopped.
-func (d *deployJob) halt(ctx context.Context, deployments []rollout.Deployment) []rollout.Deployment {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
-	defer cancel()
-	errs := make([]error, len(deployments))
-	var g errgroup.Group
-	g.SetLimit(maxDeploys)
-	for i, dep := range deployments {
-		g.Go(func() error {
-			errs[i] = rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
-			return nil
-		})
-	}
-	_ = g.Wait() // the goroutines keep their errors in errs
-	var left []rollout.Deployment
-	for i, dep := range deployments {
-		if errs[i] != nil {
-			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", dep.Service.Ref, dep.ID, errs[i])
-			left = append(left, dep)
-			continue
-		}
-		d.log.Info().Msgf("%s: stopped deployment %s, ECS goes back to what ran before", dep.Service.Ref, dep.ID)
-	}
-	return left
-}
-
 // conclude turns the ends of the deployments into the result of the command.
 func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) error {
+	outcomes = d.stop(ctx, outcomes, rollout.TimedOut)
 	var bad, open, unseen []rollout.Outcome
 	for _, o := range outcomes {
 		d.addOutcome(o)
@@ -128,12 +101,13 @@ func (d *deployJob) unverified(outcomes []rollout.Outcome) error {
 // service's deployment ended: what runs the new images stays protected, and where
 // another deployment took over, the tags are its business.
 func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) error {
-	var underWay []rollout.Deployment
+	outcomes = d.stop(ctx, outcomes, rollout.Interrupted)
 	after := registry.Aftermath{Keep: map[registry.Ref]bool{}}
+	back := slices.ContainsFunc(outcomes, func(o rollout.Outcome) bool {
+		return o.Status != rollout.Succeeded && o.Status != rollout.Differs && o.Status != rollout.Superseded && o.Err == nil
+	})
 	for _, o := range outcomes {
 		switch {
-		case o.Status == rollout.TimedOut, o.Status == rollout.Interrupted:
-			underWay = append(underWay, o.Deployment)
 		case o.Status == rollout.Superseded:
 			d.log.Warn().Msgf("%s: another deployment took over: its tags were left as they are", o.Deployment.Service.Ref)
 			for _, repo := range d.reposOf(o.Deployment.Service.Ref) {
@@ -141,9 +115,11 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) erro
 			}
 		case o.Status == rollout.Succeeded, o.Err != nil:
 			d.goesOn(&after, o.Deployment)
+		case o.Status == rollout.Differs:
+			d.keepOrGuard(&after, o, back)
 		}
 	}
-	for _, dep := range d.halt(ctx, underWay) {
+	for _, dep := range d.goingOn {
 		d.goesOn(&after, dep)
 	}
 	if d.restore == nil {
@@ -173,6 +149,9 @@ func (d *deployJob) interrupt(ctx context.Context, outcomes, open []rollout.Outc
 	if d.interactive() {
 		answer, _ := d.world.ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
 		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
+			if outcomes = d.stop(lasting, outcomes, rollout.Interrupted); allSucceeded(outcomes) {
+				return &interruptedError{"interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.revision()}
+			}
 			return errors.Join(&interruptedError{"interrupted: the deployment was stopped"}, d.goBack(lasting, outcomes))
 		}
 	}
@@ -180,6 +159,10 @@ func (d *deployJob) interrupt(ctx context.Context, outcomes, open []rollout.Outc
 		d.log.Warn().Msgf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), d.site.flags())
 	}
 	return &interruptedError{"interrupted: the deployment goes on"}
+}
+
+func allSucceeded(outcomes []rollout.Outcome) bool {
+	return !slices.ContainsFunc(outcomes, func(o rollout.Outcome) bool { return o.Status != rollout.Succeeded })
 }
 
 func (d *deployJob) revision() string {

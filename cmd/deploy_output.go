@@ -75,6 +75,10 @@ func (d *deployJob) addOutcome(o rollout.Outcome) {
 	if o.Status != rollout.Succeeded && o.Diagnosis != nil {
 		d.rows[len(d.rows)-1].Diagnosis = o.Diagnosis.Lines()
 	}
+	if o.Status == rollout.Succeeded && o.Reason != "" {
+		// The line that told the end may have been cut.
+		d.log.Info().Msgf("%s: %s", o.Deployment.Service.Ref, o.Reason)
+	}
 	if o.Status == rollout.Succeeded && o.Deployment.Service.Desired == 0 {
 		d.log.Warn().Msgf("%s: no task is wanted, so none has proven the images: slipway start starts them", o.Deployment.Service.Ref)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -41,6 +42,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["stock"] = stockImage
 	out["service"] = openService
 	out["runs"] = runsImage
+	out["paused"] = awaitPause
 	out["ecs-calls"] = ecsCalls
 	out["autoscale"] = autoscale
 	out["expand"] = expand
@@ -95,6 +97,10 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.controller = types.DeploymentControllerType(v)
 		case "strategy":
 			b.strategy = types.DeploymentStrategy(v)
+		case "hook":
+			b.hook = types.DeploymentLifecycleHookStage(v)
+		case "early":
+			b.early = int32(n)
 		case "env":
 			name, value, _ := strings.Cut(v, "=")
 			b.environment[name] = value
@@ -106,6 +112,46 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 	b.cluster, b.service, b.containers = args[0], args[1], args[2:]
 	ts.Check(fleetOf(ts).open(context.Background(), b))
 	advance(ts, false, []string{"10m"})
+}
+
+// paused [-seen] CLUSTER SERVICE waits until the service's newest deployment waits at a
+// hook, and with -seen until somebody who follows it has been told so.
+func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	seen := args[0] == "-seen"
+	if seen {
+		args = args[1:]
+	}
+	await(ctx, ts, func() bool {
+		paused, err := fleetOf(ts).paused(ctx, args[0], args[1])
+		ts.Check(err)
+		return paused
+	})
+	if !seen {
+		return
+	}
+	// When the second question comes, the first has its answer.
+	before := descriptions(ts)
+	await(ctx, ts, func() bool { return descriptions(ts) >= before+2 })
+}
+
+func await(ctx context.Context, ts *testscript.TestScript, done func() bool) {
+	for !done() {
+		if ctx.Err() != nil {
+			ts.Fatalf("time is up before the state is reached")
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
+}
+
+func descriptions(ts *testscript.TestScript) (n int) {
+	for _, c := range stand(ts).Calls() {
+		if c.Action == "DescribeServiceDeployments" {
+			n++
+		}
+	}
+	return n
 }
 
 // runs CLUSTER SERVICE CONTAINER REPOSITORY TAG checks that every task runs what the tag

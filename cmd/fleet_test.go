@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -127,6 +128,10 @@ type berth struct {
 	healthy    int32
 	// environment is for every container.
 	environment map[string]string
+	// hook is the lifecycle stage of a PAUSE hook; early is the percentage of healthy
+	// tasks that is enough, old ones going later; 0 for none.
+	hook  types.DeploymentLifecycleHookStage
+	early int32
 	// balanced puts the first container behind a load balancer.
 	balanced bool
 }
@@ -150,6 +155,16 @@ func (f *fleet) open(ctx context.Context, b berth) error {
 			DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: b.breaker != "off", Rollback: b.breaker == "rollback"},
 			Strategy:                 b.strategy,
 		},
+	}
+	if b.hook != "" {
+		in.DeploymentConfiguration.LifecycleHooks = []types.DeploymentLifecycleHook{{
+			TargetType: types.DeploymentLifecycleHookTargetTypePause, LifecycleStages: []types.DeploymentLifecycleHookStage{b.hook},
+		}}
+	}
+	if b.early > 0 {
+		in.DeploymentConfiguration.EarlySuccessCriteria = &types.DeploymentEarlySuccessCriteria{
+			Enable: true, HealthyPercent: &b.early, SourceServiceRevisionCleanup: types.ServiceRevisionCleanupDeferred,
+		}
 	}
 	if b.controller != "" {
 		in.DeploymentController = &types.DeploymentController{Type: b.controller}
@@ -216,6 +231,21 @@ func (f *fleet) definition(b berth) *ecs.RegisterTaskDefinitionInput {
 		def.ContainerDefinitions = append(def.ContainerDefinitions, cd)
 	}
 	return def
+}
+
+// paused reports whether the newest deployment of a service waits at a PAUSE hook.
+func (f *fleet) paused(ctx context.Context, cluster, service string) (bool, error) {
+	list, err := f.ecs.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: &cluster, Service: &service})
+	if err != nil || len(list.ServiceDeployments) == 0 {
+		return false, err
+	}
+	out, err := f.ecs.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*list.ServiceDeployments[0].ServiceDeploymentArn}})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(out.ServiceDeployments[0].LifecycleHookDetails, func(h types.DeploymentLifecycleHookDetail) bool {
+		return h.Status == types.DeploymentLifecycleHookStatusAwaitingAction
+	}), nil
 }
 
 // runs are the digests that the running tasks of a service have, by container.

@@ -84,12 +84,24 @@ func (f *following) report(p rollout.Progress) {
 		p.Text = f.counts[p.Service]
 	}
 	f.wipe()
-	if f.w.talks() {
-		f.w.line(f.width, p.Service.String(), p.Text)
-	} else {
-		f.w.log.Info().Str(serviceField, p.Service.String()).Str("kind", string(p.Kind)).Msg(p.Text)
+	if p.Kind != rollout.Paused || !f.w.talks() {
+		f.news(p, p.Text, f.w.line)
+	}
+	if p.Kind == rollout.Paused {
+		// People have read of the pause in its stage. Commands to type are never cut.
+		f.news(p, "to go on, type: "+continueCommand(p.Service), f.w.wholeLine)
+		f.news(p, "to go back, type: "+abortCommand(p.Service), f.w.wholeLine)
 	}
 	f.draw()
+}
+
+// news prints one line of news: for people by line, for machines as a message.
+func (f *following) news(p rollout.Progress, text string, line func(width int, where, text string)) {
+	if f.w.talks() {
+		line(f.width, p.Service.String(), text)
+		return
+	}
+	f.w.log.Info().Str(serviceField, p.Service.String()).Str("kind", string(p.Kind)).Msg(text)
 }
 
 // talks tells whether people read stderr and want more than warnings.

@@ -41,7 +41,17 @@ func (w *world) checkWritten(code int) int {
 // line prints a line about something on stderr, in the form "where | text", where has a
 // column of that width. It is cut last, so that no part of a secret is left.
 func (w *world) line(width int, where, text string) {
-	where, text = w.shown(where), cut(w.shown(oneLine(text)), maxLine)
+	w.row(width, where, cut(w.shown(oneLine(text)), maxLine))
+}
+
+// wholeLine is line for a command to type, which is never cut.
+func (w *world) wholeLine(width int, where, text string) {
+	w.row(width, where, w.shown(oneLine(text)))
+}
+
+// row prints text, which is safe, behind where.
+func (w *world) row(width int, where, text string) {
+	where = w.shown(where)
 	pad := max(width-utf8.RuneCountInString(where), 0)
 	// Drawn, since both are safe by now: steps may print a lot.
 	w.draw(where + strings.Repeat(" ", pad) + " | " + text + "\n")

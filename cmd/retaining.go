@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
-	"slipway/build"
 	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/rollout"
@@ -21,8 +21,10 @@ import (
 // to, then written.
 type retaining struct {
 	*world
-	o        retentionCommand
-	cloud    *cloud
+	o     retentionCommand
+	cloud *cloud
+	// project is nil where there are only buckets.
+	project  *types.Project
 	policies []retention
 	// listing is of the unmanaged repositories.
 	listing *registry.Listing
@@ -192,12 +194,11 @@ type runs struct {
 
 // running asks ECS what the services of the compose file run. What cannot be read is said.
 func (r *retaining) running(ctx context.Context) []runs {
-	project, err := build.Load(ctx, r.o.project.load(r.world))
-	if err != nil {
+	if r.project == nil {
 		return nil // there are only buckets
 	}
 	s := &site{given: true}
-	if err := s.addProject(r.world, project, ecsOptions{}); err != nil || len(s.stations) == 0 {
+	if err := s.addProject(r.world, r.project, ecsOptions{}); err != nil || len(s.stations) == 0 {
 		r.log.Info().Msg("the compose file names no ECS service: what runs is not known")
 		return nil
 	}

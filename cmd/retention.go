@@ -107,7 +107,7 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 		}
 		places = append(places, loc)
 	}
-	refs, err := o.repositories(ctx, w)
+	project, refs, err := o.repositories(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	r := &retaining{world: w, o: o, cloud: cloud}
+	r := &retaining{world: w, o: o, cloud: cloud, project: project}
 	if err := r.read(ctx, refs, places); err != nil {
 		return refused(err)
 	}
@@ -134,20 +134,21 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	return r.print()
 }
 
-// repositories are the project's. With buckets to see to, a project is not needed.
-func (o retentionCommand) repositories(ctx context.Context, w *world) ([]registry.Ref, error) {
+// repositories returns the project and its repositories. With buckets to see to, a
+// project is not needed.
+func (o retentionCommand) repositories(ctx context.Context, w *world) (*types.Project, []registry.Ref, error) {
 	project, err := loadAllowed(ctx, w, o.project, func(project *types.Project, wanted *allow.Wanted) error {
 		return askRepositories(w, project, wanted)
 	})
 	if err != nil {
 		if errors.Is(err, build.ErrNoProject) && len(o.buckets) > 0 {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	all, err := build.Others(project, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var refs []registry.Ref
 	asked := map[string]bool{}
@@ -161,12 +162,12 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) ([]registr
 		delete(asked, t.Service)
 		ref, err := repositoryOf(t, project.Name, w.lookupenv)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		refs = append(refs, ref)
 	}
 	for name := range asked {
-		return nil, inputError("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")
+		return nil, nil, inputError("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")
 	}
-	return refs, nil
+	return project, refs, nil
 }

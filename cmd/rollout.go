@@ -23,6 +23,8 @@ type rolloutOptions struct {
 	siteOptions
 	deploy      deployOptions
 	definitions []string
+	// goOn and abort answer the lifecycle hooks of deployments under way.
+	goOn, abort bool
 	// revision is the name or prefix on the command line.
 	revision string
 }
@@ -41,11 +43,16 @@ Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
 the images already is left alone.
 
+A deployment that waits at a PAUSE lifecycle hook is continued with --continue and taken
+back with --abort, from any directory and by anybody, whoever started it; it is followed
+to its end. The tags are the business of the command that started it.
+
 latest moves to the images if it does not stand on them; each deployment is followed to
 its end and verified, and if one fails, latest and deployed go back to what ran before.`,
 		Example: `  slipway build && slipway rollout
   slipway rollout --definitions imagedefinitions.json --cluster shop --ecs-service shop
-  slipway rollout 1a2b3c4d5e6f`,
+  slipway rollout 1a2b3c4d5e6f
+  slipway rollout --continue --cluster shop --ecs-service shop`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -58,12 +65,17 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 	o.siteOptions.flags(f)
 	o.deploy.flags(f)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE, repeated for several (default: those that build writes here)")
+	f.BoolVar(&o.goOn, "continue", false, "let deployments go on that wait at a PAUSE lifecycle hook")
+	f.BoolVar(&o.abort, "abort", false, "take deployments back that wait at a PAUSE lifecycle hook")
 	return c
 }
 
 func (o rolloutOptions) check() error {
 	if o.revision != "" && len(o.definitions) > 0 {
 		return &usageError{errors.New("a revision and --definitions are two answers to one question"), "give one of them"}
+	}
+	if (o.goOn || o.abort) && (o.revision != "" || len(o.definitions) > 0 || o.goOn == o.abort) {
+		return &usageError{errors.New("--continue and --abort answer deployments under way: they take no revision, no --definitions, and not each other"), "give one of them, with --cluster and --ecs-service to name services"}
 	}
 	if err := o.siteOptions.check(); err != nil {
 		return err
@@ -74,6 +86,9 @@ func (o rolloutOptions) check() error {
 func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 	if err := o.check(); err != nil {
 		return err
+	}
+	if o.goOn || o.abort {
+		return runContinue(ctx, w, o)
 	}
 	var files map[rollout.Ref][]artifact.Definition
 	s, cloud, err := openSite(ctx, w, o.siteOptions, func(s *site) (err error) {

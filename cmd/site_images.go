@@ -110,6 +110,9 @@ func (s *site) running() map[registry.Ref]string {
 					counts[repo.Ref][digest] += maxTasks
 				}
 			}
+			if st.service.Settling(c) {
+				counts[repo.Ref][c.Resolved] += maxTasks
+			}
 			if len(c.Running) == 0 && c.Resolved != "" {
 				counts[repo.Ref][c.Resolved]++
 			}

@@ -24,8 +24,8 @@ func newStatusCommand(w *world) *cobra.Command {
 		Use:   "status",
 		Short: "Tell what the ECS services run, and whether the tags agree",
 		Long: `Tells for each of the project's ECS services how many tasks are wanted and running, which
-revision each container runs, whether a deployment is under way, and why the last one
-failed if it did.
+revision each container runs, whether a deployment is under way or waits for somebody,
+and why the last one failed if it did.
 
 Warnings on stderr, and in the JSON, tell when latest is not what runs, when several
 images run at once, when what runs has expired or will, and what to type.`,
@@ -70,6 +70,8 @@ type deploymentStatus struct {
 	Status  string    `json:"status"`
 	Reason  string    `json:"reason,omitempty"`
 	Created time.Time `json:"created"`
+	// Paused is the lifecycle hook at which it waits; null for none.
+	Paused *pauseStatus `json:"paused,omitempty"`
 }
 
 type containerStatus struct {
@@ -119,6 +121,7 @@ func runStatus(ctx context.Context, w *world, o siteOptions) error {
 		return refused(err)
 	}
 	r.make()
+	r.pauses(ctx, cloud)
 	r.diagnose(ctx, cloud)
 	for _, warning := range r.report.Warnings {
 		w.log.Warn().Msg(warning)
@@ -202,7 +205,9 @@ func (r *review) container(st *station, c rollout.Container) containerStatus {
 		}
 		out.Images = append(out.Images, i)
 	}
-	if ours && len(running) > 1 && st.service.UnderWay() == nil {
+	if ours && len(running) > 1 && st.service.Settling(c) {
+		r.warn("%s: container %s still runs in tasks of an earlier deployment: ECS stops them", st.ref, c.Name)
+	} else if ours && len(running) > 1 && st.service.UnderWay() == nil {
 		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.ref, c.Name, len(running), r.site.flags())
 	}
 	return out

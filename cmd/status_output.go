@@ -29,6 +29,9 @@ func (s serviceStatus) print(b *strings.Builder, now time.Time) {
 			plain.Fprintf(b, "  %s", d.Reason)
 		}
 		b.WriteString("\n")
+		if d.Paused != nil {
+			plain.Fprintf(b, "  %s at %s\n", d.Paused.text, d.Paused.Stage)
+		}
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "  CONTAINER\tRUNS\tREVISION\tTASKS\tEXPIRES\tIMAGE")

@@ -178,7 +178,8 @@ func (c *Change) done(exact bool) bool {
 			}
 			continue
 		}
-		if !container.has(w, c.Service.Desired) || exact && !sameRepository(container.Image, w.Image) {
+		settled := c.Service.Settling(container) && w.Has(container.Resolved)
+		if !settled && !container.has(w, c.Service.Desired) || exact && !sameRepository(container.Image, w.Image) {
 			return false
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	codetypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -48,6 +49,37 @@ func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy co
 		ServiceDeploymentArn: &arn, StopType: types.StopServiceDeploymentStopTypeRollback,
 	})
 	return stopping(d, err)
+}
+
+type deploymentLook interface {
+	deploymentFinder
+	deploymentsDescriber
+}
+
+// HasEnded reports whether a deployment of ours has ended, however it did, as one may
+// that could not be stopped. It takes one call, and one ListServiceDeployments before it
+// where the deployment's ARN is not known.
+func HasEnded(ctx context.Context, client deploymentLook, codeDeploy deploymentInfoAPI, d Deployment) (bool, error) {
+	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
+		out, err := codeDeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &d.ID})
+		if err != nil || out.DeploymentInfo == nil {
+			return false, err
+		}
+		switch out.DeploymentInfo.Status {
+		case codetypes.DeploymentStatusSucceeded, codetypes.DeploymentStatusFailed, codetypes.DeploymentStatusStopped:
+			return true, nil
+		}
+		return false, nil
+	}
+	arn, err := d.find(ctx, client)
+	if err != nil || arn == "" {
+		return false, err
+	}
+	out, err := client.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
+	if err != nil || len(out.ServiceDeployments) == 0 {
+		return false, err
+	}
+	return Past{Status: out.ServiceDeployments[0].Status}.Ended(), nil
 }
 
 // await is find, asked until ECS lists the deployment.

@@ -30,8 +30,12 @@ type Follower struct {
 	// Poll bounds the pauses between two rounds of questions.
 	Poll Pauses
 	// Settle is how long something that must follow may take after ECS called a
-	// deployment ended: the last old task to go, a rollback to show. 0 is a minute.
+	// deployment ended: the first new task to run, a rollback to show. 0 is a minute.
 	Settle time.Duration
+	// Limit is how long a deployment may make no progress on its new tasks before it is
+	// TimedOut; 0 is for ever. It does not count while a lifecycle hook holds the
+	// deployment up, during bake times, and while only old tasks are left to stop.
+	Limit time.Duration
 }
 
 // Pauses are the pauses between two rounds: the first is First, each is half as long
@@ -87,8 +91,10 @@ func (f Follower) settle() time.Duration {
 //
 // report gets the news, never from two goroutines at once; nil is allowed. Answers that
 // ask to come again, or that do not come at all, are told once as an Event and asked for
-// anew until ctx ends. When ctx's deadline passes, what has not ended is TimedOut; when
-// ctx is cancelled, Interrupted. An error that asking again does not change is in
+// anew until Limit or ctx ends. A deployment without progress for Limit is TimedOut; one
+// whose new tasks all run when only old ones have been stopping for Limit has Succeeded.
+// When ctx's deadline passes, what has not ended is TimedOut; when ctx is cancelled,
+// Interrupted. An error that asking again does not change is in
 // Outcome.Err, with the status Failed.
 func (f Follower) Follow(ctx context.Context, deployments []Deployment, report func(Progress)) []Outcome {
 	if report == nil {
@@ -110,10 +116,25 @@ func (f Follower) Follow(ctx context.Context, deployments []Deployment, report f
 // rounds goes on until every deployment has ended or ctx has.
 func (f Follower) rounds(ctx context.Context, watches []*watch) {
 	for pause := f.Poll.first(); ctx.Err() == nil; pause = f.Poll.next(pause) {
-		f.round(ctx, open(watches))
-		if len(open(watches)) == 0 || !rest(ctx, pause) {
+		f.bounded(ctx, open(watches))
+		f.expire(ctx, open(watches))
+		if len(open(watches)) == 0 || !rest(ctx, f.shortened(pause, open(watches))) {
 			return
 		}
+	}
+}
+
+// bounded is a round that ends in time.
+func (f Follower) bounded(ctx context.Context, watches []*watch) {
+	within := f.roundTime(watches)
+	round, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	f.round(round, watches)
+	if round.Err() == nil || ctx.Err() != nil {
+		return
+	}
+	for _, w := range open(watches) {
+		w.once("AWS does not answer within " + within.Round(time.Second).String() + ", asking again")
 	}
 }
 

@@ -1,9 +1,7 @@
 package rollout
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -22,9 +20,11 @@ var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
 	types.ServiceDeploymentLifecycleStagePostProductionTrafficShift: "production traffic goes to the new tasks",
 	types.ServiceDeploymentLifecycleStageBakeTime:                   "baking: old and new tasks run side by side",
 	types.ServiceDeploymentLifecycleStageCleanUp:                    "stopping the old tasks",
-	// The SDK lists this stage in its comments only.
-	"PRE_PRODUCTION_TRAFFIC_SHIFT": "before production traffic is shifted",
+	stagePreProduction: "before production traffic is shifted",
 }
+
+// stagePreProduction is a stage that the SDK lists in its comments only.
+const stagePreProduction types.ServiceDeploymentLifecycleStage = "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
 // tellStage reports a stage that differs from the last one told.
 func (w *watch) tellStage() bool {
@@ -34,7 +34,19 @@ func (w *watch) tellStage() bool {
 	}
 	w.stage = stage
 	w.news(Stage, stage)
+	w.tellPause()
 	return true
+}
+
+// tellPause reports a lifecycle hook that waits for somebody, once for each.
+func (w *watch) tellPause() {
+	if w.deployment == nil {
+		return
+	}
+	if p, ok := pauseOf(*w.deployment); ok && !w.said[p.Hook] {
+		w.said[p.Hook] = true
+		w.news(Paused, p.String())
+	}
 }
 
 func (w *watch) stageNow() string {
@@ -80,23 +92,10 @@ func deploymentStage(sd types.ServiceDeployment) string {
 			text += ", " + words
 		}
 	}
-	return text + paused(sd)
-}
-
-// paused tells of a lifecycle hook that waits for somebody.
-func paused(sd types.ServiceDeployment) string {
-	for _, h := range sd.LifecycleHookDetails {
-		if h.Status != types.DeploymentLifecycleHookStatusAwaitingAction {
-			continue
-		}
-		text := " (paused by a lifecycle hook"
-		if h.ExpiresAt != nil {
-			text += fmt.Sprintf(" until %s, then %s", h.ExpiresAt.UTC().Format(time.RFC3339), strings.ToLower(string(h.TimeoutAction)))
-		}
-		return text + "; to go on: aws ecs continue-service-deployment --service-deployment-arn " +
-			shellWord(aws.ToString(sd.ServiceDeploymentArn)) + " --hook-id " + shellWord(aws.ToString(h.HookId)) + ")"
+	if p, ok := pauseOf(sd); ok {
+		text += " (" + p.String() + ")"
 	}
-	return ""
+	return text
 }
 
 func rollbackReason(sd types.ServiceDeployment) string {

@@ -115,8 +115,9 @@ func TestFollowStages(t *testing.T) {
 		outcomes, n := follow(t, w, d)
 		wantOutcome(t, outcomes[0], RolledBack, "The deployment was rolled back; A hook asked for it")
 		wantTexts(t, n, Stage, "waiting to begin", "starting the new tasks", "some new stage",
-			"baking: old and new tasks run side by side (paused by a lifecycle hook until 2026-11-22T04:00:00Z, then rollback; to go on: aws ecs continue-service-deployment --service-deployment-arn "+w.arnOf("web", "9")+" --hook-id h1)",
+			"baking: old and new tasks run side by side (paused by a lifecycle hook until 2026-11-22T04:00:00Z, then rollback)",
 			"rolling back; A hook asked for it, stopping the old tasks")
+		wantTexts(t, n, Paused, "paused by a lifecycle hook until 2026-11-22T04:00:00Z, then rollback")
 	})
 }
 

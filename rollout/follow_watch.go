@@ -47,6 +47,12 @@ type watch struct {
 	doubt   string
 	running map[string]map[string]int
 
+	// clock counts the time without progress; stuck says that no old task is stopping,
+	// although ECS still lists their deployment. hookSince is when a hook was seen first.
+	clock     clock
+	stuck     bool
+	hookSince time.Time
+
 	ended   bool
 	outcome Outcome
 }
@@ -57,6 +63,7 @@ func newWatch(d Deployment, report func(Progress)) *watch {
 		seenEvents: map[string]bool{}, said: map[string]bool{},
 		stopped: stoppedTasks{known: map[string]bool{}},
 		outcome: Outcome{Deployment: d},
+		clock:   clock{looked: time.Now()},
 	}
 }
 

@@ -101,14 +101,14 @@ func monitors(sd types.ServiceDeployment) []string {
 
 // arrive verifies a deployment that ECS calls successful, or that has all the traffic.
 func (f Follower) arrive(ctx context.Context, w *watch) {
-	late := w.waited(f.settle())
+	late := w.waited(f.settle()) && !(w.early() && f.Limit > 0 && w.clock.idle < f.Limit)
 	if p := w.newer(); p != nil {
 		w.end(Superseded, "it was SUCCESSFUL, and then "+another(*p))
 		return
 	}
 	is := w.arrival()
 	v, err := f.verify(ctx, w)
-	w.running = v.running
+	w.running, w.outcome.Own = v.running, v.own
 	switch {
 	case err != nil && (ctx.Err() != nil || passing(err)):
 		w.doubt, w.taskErr = is+", but not verified yet", err
@@ -124,6 +124,16 @@ func (f Follower) arrive(ctx context.Context, w *watch) {
 	default:
 		w.end(Differs, is+", but "+v.reason)
 	}
+}
+
+// early reports whether ECS may call the deployment successful before its tasks run
+// (API reference, DeploymentEarlySuccessCriteria).
+func (w *watch) early() bool {
+	if w.deployment == nil || w.deployment.DeploymentConfiguration == nil {
+		return false
+	}
+	c := w.deployment.DeploymentConfiguration.EarlySuccessCriteria
+	return c != nil && c.Enable
 }
 
 // arrival says in words why the deployment counts as arrived.

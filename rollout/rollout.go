@@ -59,6 +59,14 @@ func (s Service) UnderWay() *Past {
 	return nil
 }
 
+// Settling reports whether tasks of a container that run other images are on their way
+// out: the last deployment was SUCCESSFUL and its tasks run, and ECS still lists an
+// earlier one, whose tasks it stops.
+func (s Service) Settling(c Container) bool {
+	return len(s.Deployments) > 0 && s.Deployments[0].Status == types.ServiceDeploymentStatusSuccessful &&
+		len(s.Raw.Deployments) > 1 && c.Running[c.Resolved] > 0
+}
+
 // Container is a container of a service's task definition.
 type Container struct {
 	// Name is the container's in the task definition.
@@ -149,20 +157,21 @@ type Status string
 
 // The ends of a deployment.
 const (
-	// Succeeded: SUCCESSFUL, or with CodeDeploy all traffic moved, and every running
-	// digest is a wanted one.
+	// Succeeded: SUCCESSFUL, or with CodeDeploy all traffic moved, or only old tasks left
+	// to stop, and every task of the deployment runs a wanted digest.
 	Succeeded Status = "succeeded"
 	// Failed: it ended otherwise and nothing brought the service back.
 	Failed Status = "failed"
 	// RolledBack: ECS or CodeDeploy brought the service back.
 	RolledBack Status = "rolled back"
-	// TimedOut: it had not ended when time was up.
+	// TimedOut: its new tasks made no progress for the time limit, or time was up.
 	TimedOut Status = "timed out"
 	// Interrupted: the caller ended the following.
 	Interrupted Status = "interrupted"
 	// Superseded: another deployment, not ours, took its place.
 	Superseded Status = "superseded"
-	// Differs: SUCCESSFUL, but tasks run other digests than wanted.
+	// Differs: SUCCESSFUL, but tasks of the deployment run other digests than wanted, or
+	// none runs.
 	Differs Status = "differs"
 )
 
@@ -174,6 +183,9 @@ type Outcome struct {
 	Reason string
 	// Running counts tasks by container and digest at the end.
 	Running map[string]map[string]int
+	// Own counts those of the deployment itself; where it has none, it names the digests
+	// that ECS resolved for it, with a count of 0. It is set where its tasks were verified.
+	Own map[string]map[string]int
 	// Diagnosis is set for what did not succeed.
 	Diagnosis *Diagnosis
 	// Err is the answer of AWS that ended the following or the verifying before the
@@ -232,6 +244,8 @@ const (
 	Stopped Kind = "stopped"
 	// Stage: the deployment's status or lifecycle stage changed.
 	Stage Kind = "stage"
+	// Paused: a lifecycle hook waits for somebody to continue the deployment.
+	Paused Kind = "paused"
 	// Ended: the deployment ended; Text is the outcome.
 	Ended Kind = "ended"
 )

@@ -19,6 +19,10 @@ type verified struct {
 	later   bool
 	reason  string
 	running map[string]map[string]int
+	// own is Outcome.Own; unhealthy says that a task of the deployment fails its health
+	// checks.
+	own       map[string]map[string]int
+	unhealthy bool
 }
 
 // verify compares the digests of the running tasks with the wanted ones. It takes one
@@ -38,25 +42,59 @@ func (f Follower) verify(ctx context.Context, w *watch) (verified, error) {
 			return v, err
 		}
 	}
-	older := len(tasks) - len(own)
-	if w.byCodeDeploy() {
-		// CodeDeploy keeps the old task set as long as its configuration says.
-		older = 0
+	v.own = countDigests(own)
+	if len(own) == 0 {
+		for container, digest := range resolved {
+			v.own[container] = map[string]int{digest: 0}
+		}
 	}
+	v.unhealthy = slices.ContainsFunc(own, func(t types.Task) bool { return t.HealthStatus == types.HealthStatusUnhealthy })
 	switch v.reason = w.d.differences(own, resolved); {
 	case v.reason != "":
 	case idle && len(own) == 0:
 		v.reason = w.d.unlike(resolved)
 	case len(own) == 0:
 		v.later, v.reason = true, "no task of it is running"
-	case older > 0:
-		v.later, v.reason = true, "of an earlier deployment there is still running: "+countTasks(older)
 	}
 	v.same = v.reason == ""
+	if v.same && !w.byCodeDeploy() {
+		// CodeDeploy keeps the old task set as long as its configuration says.
+		v.reason = w.remainder(tasks, own)
+	}
 	if v.same && idle && len(resolved) == 0 && len(w.d.Wants) > 0 {
 		v.reason = "the desired count is 0 and ECS tells no digests, so there was nothing to verify"
 	}
 	return v, nil
+}
+
+// remainder says what a successful deployment leaves ECS to do, with early success
+// criteria (API reference, DeploymentEarlySuccessCriteria) or protected tasks: new tasks
+// to start and old ones to stop.
+func (w *watch) remainder(tasks, own []types.Task) string {
+	var parts []string
+	if w.service != nil && len(own) > 0 && len(own) < int(w.service.DesiredCount) {
+		parts = append(parts, fmt.Sprintf("%d of %d new tasks run, ECS starts the others", len(own), w.service.DesiredCount))
+	}
+	old := slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool { return w.serving(aws.ToString(t.StartedBy)) })
+	if len(old) > 0 {
+		parts = append(parts, "of an earlier deployment there still runs, until ECS stops it: "+taskNames(old))
+	}
+	return join(parts...)
+}
+
+// taskNames counts tasks and names the first few, as ECS's console does.
+func taskNames(tasks []types.Task) string {
+	const most = 5
+	var names []string
+	for _, t := range tasks[:min(most, len(tasks))] {
+		names = append(names, lastPart(aws.ToString(t.TaskArn)))
+	}
+	slices.Sort(names)
+	text := countTasks(len(tasks)) + " (" + strings.Join(names, ", ")
+	if len(tasks) > most {
+		text += " …"
+	}
+	return text + ")"
 }
 
 // serving tells whether a task's startedBy is of the deployment that serves: ours, or

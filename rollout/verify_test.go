@@ -45,15 +45,20 @@ func TestVerify(t *testing.T) {
 		}, status: Succeeded},
 		"no digest anywhere": {desired: 1, world: func(w *world) { w.run("web", "a", ours, "") },
 			status: Differs, reason: "web runs an image whose digest ECS does not tell instead of " + digestA},
-		"an old task goes": {desired: 1, world: func(w *world) {
-			w.run("web", "a", ours, digestA)
-			w.run("web", "o", old, digestB)
-			w.after(45*time.Second, func() { w.forget("web", "o") })
-		}, status: Succeeded, least: 45 * time.Second, most: 50 * time.Second},
 		"an old task stays": {desired: 1, world: func(w *world) {
 			w.run("web", "a", ours, digestA)
+			w.run("web", "o", old, digestB)
+		}, status: Succeeded, reason: "of an earlier deployment there still runs, until ECS stops it: 1 task (o)"},
+		"many old tasks stay": {desired: 4, world: func(w *world) {
+			w.run("web", "a", ours, digestA)
+			for i := range 7 {
+				w.run("web", fmt.Sprint("o", i), old, digestB)
+			}
+		}, status: Succeeded, reason: "1 of 4 new tasks run, ECS starts the others; of an earlier deployment there still runs, until ECS stops it: 7 tasks (o0, o1, o2, o3, o4 …)"},
+		"an old task stays, and a new one differs": {desired: 2, world: func(w *world) {
+			w.run("web", "a", ours, digestB)
 			w.run("web", "o", old, digestA)
-		}, status: Differs, reason: "it is SUCCESSFUL, but of an earlier deployment there is still running: 1 task", least: time.Minute, most: 70 * time.Second},
+		}, status: Differs, reason: "web runs " + digestB + " instead of " + digestA},
 		"a task of ours comes": {desired: 1, world: func(w *world) {
 			w.after(10*time.Second, func() { w.run("web", "a", ours, digestA) })
 		}, status: Succeeded, least: 10 * time.Second, most: 20 * time.Second},

@@ -36,6 +36,7 @@ func newECS() jsonService {
 			"DescribeServiceDeployments":  ecsAction(describeServiceDeployments),
 			"DescribeServiceRevisions":    ecsAction(describeServiceRevisions),
 			"StopServiceDeployment":       ecsAction(stopServiceDeployment),
+			"ContinueServiceDeployment":   ecsAction(continueServiceDeployment),
 			"CreateTaskSet":               ecsAction(createTaskSet),
 			"DescribeTaskSets":            ecsAction(describeTaskSets),
 			"UpdateTaskSet":               ecsAction(updateTaskSet),
@@ -125,6 +126,9 @@ func (s *Server) registryServing(host string) *registry {
 		if g.host == host {
 			return g
 		}
+	}
+	if at, ok := s.placeOf(host); ok {
+		return s.registries[at]
 	}
 	return nil
 }

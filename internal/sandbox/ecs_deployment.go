@@ -60,6 +60,7 @@ type serviceDeployment struct {
 	raw       json.RawMessage
 	rollback  *rollbackRecord
 	tripped   bool
+	hooks     []*hookRecord
 	stage     string  // of strategies other than ROLLING
 	shifted   float64 // percent of the traffic that the target has
 	testShift float64
@@ -106,7 +107,7 @@ func (e *ecs) deploy(s *ecsService, d *taskDefinition) error {
 	e.supersede(s, now)
 	sources := s.sources()
 	number := digits()
-	s.definition = d
+	s.definition, s.cleansAt = d, 0
 	target := e.newDeployment(s, d, number)
 	for _, old := range s.deployments {
 		old.status, old.updated = "ACTIVE", now

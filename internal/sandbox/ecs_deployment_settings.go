@@ -20,6 +20,12 @@ type deploymentSettings struct {
 		Percent  float64 `json:"stepPercent"`
 		BakeTime int     `json:"stepBakeTimeInMinutes"`
 	} `json:"linearConfiguration"`
+	Hooks []lifecycleHook `json:"lifecycleHooks"`
+	Early struct {
+		Enable  bool   `json:"enable"`
+		Percent *int   `json:"healthyPercent"`
+		Cleanup string `json:"sourceServiceRevisionCleanup"`
+	} `json:"earlySuccessCriteria"`
 	Breaker struct {
 		Enable    bool  `json:"enable"`
 		Rollback  bool  `json:"rollback"`
@@ -82,5 +88,34 @@ func (d deploymentSettings) check() error {
 	case !slices.Contains([]string{"", "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}, d.Strategy):
 		return parameterError("Invalid deployment strategy: %s", d.Strategy)
 	}
+	for _, h := range d.Hooks {
+		if err := h.check(); err != nil {
+			return err
+		}
+	}
+	return d.checkEarly()
+}
+
+// checkEarly follows the reference of DeploymentEarlySuccessCriteria.
+func (d deploymentSettings) checkEarly() error {
+	switch early := d.Early; {
+	case !early.Enable:
+		return nil
+	case !d.rolling():
+		return parameterError("earlySuccessCriteria is only supported for the ROLLING deployment strategy.")
+	case early.Percent == nil || early.Cleanup == "":
+		return parameterError("earlySuccessCriteria must specify healthyPercent and sourceServiceRevisionCleanup.")
+	case *early.Percent < *d.MinimumHealthyPercent || *early.Percent > 100:
+		return parameterError("healthyPercent must be between minimumHealthyPercent and 100.")
+	case early.Cleanup != "BLOCKING" && early.Cleanup != "DEFERRED":
+		return parameterError("Invalid sourceServiceRevisionCleanup: %s", early.Cleanup)
+	}
 	return nil
+}
+
+// early reports whether a rolling deployment counts as successful before it is complete:
+// a part of its tasks is healthy and, with BLOCKING, the previous ones are gone.
+func (d deploymentSettings) early(mine, others tally, desired int) bool {
+	return d.Early.Enable && mine.healthy*100 >= desired**d.Early.Percent &&
+		(d.Early.Cleanup == "DEFERRED" || others.left == 0)
 }

@@ -60,8 +60,25 @@ func (e *ecs) schedule(s *ecsService) bool {
 	if sd.shifting() {
 		return e.shift(sd)
 	}
-	return e.roll(s) || e.settle(s)
+	return e.succeedEarly(sd) || e.roll(s) || e.settle(s)
 }
+
+// succeedEarly ends a deployment by its early success criteria. The scheduler then goes
+// on as before.
+func (e *ecs) succeedEarly(sd *serviceDeployment) bool {
+	_, others := sd.service.totals(sd.target)
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.early(sd.service.counts(sd.target), others, sd.service.desired) {
+		return false
+	}
+	e.succeed(sd)
+	sd.service.cleansAt = e.timeline.now + moment(timeDeferred)
+	e.after(timeDeferred, func() {})
+	return true
+}
+
+// timeDeferred is how long the previous tasks stay after an early success. ECS "removes
+// the previous tasks in the background" (reference of DeploymentEarlySuccessCriteria).
+const timeDeferred = 10 * time.Minute
 
 // drain empties a service that is being deleted.
 func (e *ecs) drain(s *ecsService) bool {
@@ -90,7 +107,7 @@ func (e *ecs) roll(s *ecsService) bool {
 	if surplus := mine.alive - s.desired; surplus > 0 && others.alive == 0 {
 		return e.stopTasks(s, surplus, reason, nil) > 0
 	}
-	if others.alive == 0 || p.halted {
+	if others.alive == 0 || p.halted || e.timeline.now < s.cleansAt {
 		return false
 	}
 	// Old tasks go as new ones become healthy, and earlier if there is no room

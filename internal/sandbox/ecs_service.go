@@ -27,6 +27,7 @@ type ecsService struct {
 	tasks       []*ecsTask           // oldest first
 	events      []serviceEvent       // newest first
 	steady      bool
+	cleansAt    moment // when tasks go that an early success left
 	clientToken string
 }
 

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"slices"
 	"time"
 )
 
@@ -48,11 +49,28 @@ func (d deploymentSettings) stages() []stageOf {
 		}
 		out = append(out, stageOf{"PRODUCTION_TRAFFIC_SHIFT", wait, 100, at})
 	}
-	return append(out,
+	return append(d.withHooks(out),
 		stageOf{"POST_PRODUCTION_TRAFFIC_SHIFT", timeStage, 100, 100},
 		stageOf{"BAKE_TIME", time.Duration(d.BakeTimeInMinutes) * time.Minute, 100, 100},
 		stageOf{"CLEAN_UP", 0, 100, 100},
 	)
+}
+
+// withHooks adds PRE_PRODUCTION_TRAFFIC_SHIFT before each step of the shift, where a hook
+// waits there: nothing else shows that stage.
+func (d deploymentSettings) withHooks(stages []stageOf) []stageOf {
+	const before = "PRE_PRODUCTION_TRAFFIC_SHIFT"
+	if !slices.ContainsFunc(d.Hooks, func(h lifecycleHook) bool { return h.pauses(before) }) {
+		return stages
+	}
+	var out []stageOf
+	for _, s := range stages {
+		if s.name == "PRODUCTION_TRAFFIC_SHIFT" {
+			out = append(out, stageOf{before, timeStage, 100, out[len(out)-1].shifted})
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // shift keeps blue and green as the stage of a deployment demands.
@@ -89,6 +107,9 @@ func (e *ecs) shift(sd *serviceDeployment) bool {
 // half way.
 func (e *ecs) reconcile(sd *serviceDeployment, blue *ecsDeployment) bool {
 	s := sd.service
+	if sd.pausedAt() != nil {
+		return false
+	}
 	_, others := s.totals(blue)
 	reason := "Scaling activity initiated by (deployment " + sd.target.id + ")"
 	if e.stopTasks(s, others.alive, reason, blue) > 0 {
@@ -97,16 +118,18 @@ func (e *ecs) reconcile(sd *serviceDeployment, blue *ecsDeployment) bool {
 	if others.left > 0 {
 		return false
 	}
-	e.preScaleUp(sd)
+	e.pauseAt(sd, sd.stage, func() { e.preScaleUp(sd) })
 	return true
 }
 
 func (e *ecs) preScaleUp(sd *serviceDeployment) {
 	e.enterStage(sd, "PRE_SCALE_UP")
-	e.after(timeStage, func() {
-		if sd.status == "IN_PROGRESS" {
-			e.enterStage(sd, "SCALE_UP")
-		}
+	e.pauseAt(sd, "PRE_SCALE_UP", func() {
+		e.after(timeStage, func() {
+			if sd.status == "IN_PROGRESS" {
+				e.enterStage(sd, "SCALE_UP")
+			}
+		})
 	})
 }
 
@@ -122,7 +145,9 @@ func (e *ecs) walk(sd *serviceDeployment, stages []stageOf) {
 	now := stages[0]
 	e.enterStage(sd, now.name)
 	sd.testShift, sd.shifted = now.test, now.shifted
-	e.after(now.lasts, func() { e.walk(sd, stages[1:]) })
+	e.pauseAt(sd, now.name, func() {
+		e.after(now.lasts, func() { e.walk(sd, stages[1:]) })
+	})
 }
 
 // cleanUp scales the blue revision down and ends the deployment.

@@ -233,12 +233,24 @@ func (e *ecs) stop(t *ecsTask, code, reason string) {
 	e.then(t, wait, func() { e.halt(t, ran) })
 }
 
+// stopAfter is how long the slowest container was told to take after SIGTERM.
+func (t *ecsTask) stopAfter() (longest time.Duration) {
+	for _, c := range t.containers {
+		if d, err := time.ParseDuration(c.definition.instruction("stop-after", c.image.labels)); err == nil {
+			longest = max(longest, d)
+		}
+	}
+	return longest
+}
+
 // halt stops the containers; one that ran ends by SIGTERM.
 func (e *ecs) halt(t *ecsTask, ran bool) {
 	t.move("STOPPING")
 	wait := timeStopping
 	if !ran || t.stopCode == "EssentialContainerExited" {
 		wait = timeDeprovisioning
+	} else {
+		wait = max(wait, t.stopAfter())
 	}
 	e.then(t, wait, func() {
 		t.executionStopped = e.wall()

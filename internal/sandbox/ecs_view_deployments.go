@@ -71,6 +71,9 @@ func (e *ecs) describeServiceDeployment(sd *serviceDeployment) object {
 	if sd.stage != "" {
 		out["lifecycleStage"] = sd.stage
 	}
+	if len(sd.hooks) > 0 {
+		out["lifecycleHookDetails"] = sd.hookDetails()
+	}
 	if r := sd.rollback; r != nil {
 		out["rollback"] = object{"reason": r.reason, "startedAt": stamp(r.started), "serviceRevisionArn": r.revision}
 	}

@@ -1,0 +1,138 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/rollout"
+)
+
+// continueCommand and abortCommand are the commands that answer a paused deployment of an
+// ECS service, from any directory.
+func continueCommand(ref rollout.Ref) string { return "slipway rollout --continue" + flagsOf(ref) }
+
+func abortCommand(ref rollout.Ref) string { return "slipway rollout --abort" + flagsOf(ref) }
+
+// paused is a service whose deployment waits at a lifecycle hook.
+type paused struct {
+	service rollout.Service
+	pause   rollout.Pause
+}
+
+// runContinue answers the lifecycle hooks at which the services' deployments wait, and
+// follows the deployments to their ends. It moves no tags.
+func runContinue(ctx context.Context, w *world, o rolloutOptions) error {
+	s, err := findSite(ctx, w, o.siteOptions)
+	if err != nil {
+		return err
+	}
+	cloud, err := openCloud(ctx, w.log, o.aws)
+	if err != nil {
+		return err
+	}
+	services, err := readServices(ctx, cloud, s.refs())
+	if err != nil {
+		return err
+	}
+	if err := s.askServices(ctx, w, o.project, services, true); err != nil {
+		return err
+	}
+	waiting, err := findPauses(ctx, cloud, services)
+	if err != nil {
+		return err
+	}
+	d := &deployJob{world: w, options: o.deploy, cloud: cloud, site: s}
+	err = d.answer(ctx, waiting, o.abort)
+	return errors.Join(err, d.print(w.stdout, o.output))
+}
+
+// findPauses are the services whose deployments wait. None is wrong usage, and what the
+// services do instead is said.
+func findPauses(ctx context.Context, c *cloud, services []rollout.Service) ([]paused, error) {
+	var found []paused
+	var states []string
+	for _, service := range services {
+		pause, ok, err := rollout.FindPause(ctx, c.ecs(), service)
+		if err != nil {
+			return nil, refused(err)
+		}
+		if ok {
+			found = append(found, paused{service, pause})
+		}
+		states = append(states, service.Ref.String()+" "+stateOf(service))
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	return nil, &usageError{fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "slipway status shows what the services do"}
+}
+
+func stateOf(s rollout.Service) string {
+	switch {
+	case s.Controller != types.DeploymentControllerTypeEcs:
+		return "is deployed by " + string(s.Controller) + " (aws deploy continue-deployment --deployment-id ID)"
+	case len(s.Deployments) == 0:
+		return "has no deployment"
+	default:
+		return "has a deployment that is " + string(s.Deployments[0].Status)
+	}
+}
+
+// answer continues the paused deployments, or takes them back, and follows them.
+func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) error {
+	action, done := types.DeploymentLifecycleHookActionContinue, "continued"
+	if abort {
+		action, done = types.DeploymentLifecycleHookActionRollback, "aborted"
+	}
+	var under []rollout.Deployment
+	var errs []error
+	for _, p := range waiting {
+		if err := p.pause.Continue(ctx, d.cloud.ecs(), action); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", p.service.Ref, err))
+			continue
+		}
+		d.log.Info().Msgf("%s: %s the deployment at lifecycle hook %s (%s)", p.service.Ref, done, p.pause.Hook, p.pause.Stage)
+		if dep, ok := p.service.Resume(); ok {
+			under = append(under, dep)
+		}
+	}
+	if d.options.noWait {
+		for _, dep := range under {
+			d.add(dep, done, "")
+		}
+		return refused(errors.Join(errs...))
+	}
+	return errors.Join(refused(errors.Join(errs...)), d.seeOff(ctx, under, abort))
+}
+
+// seeOff follows answered deployments to their ends. It stops none: whoever started one
+// may be following it too.
+func (d *deployJob) seeOff(ctx context.Context, deployments []rollout.Deployment, abort bool) error {
+	var bad []rollout.Outcome
+	var interrupted bool
+	for _, o := range d.follow(ctx, deployments) {
+		d.addOutcome(o)
+		switch {
+		case o.Status == rollout.Succeeded, abort && o.Status == rollout.RolledBack:
+		case o.Status == rollout.Interrupted:
+			interrupted = true
+		default:
+			d.explain(o)
+			bad = append(bad, o)
+		}
+		if o.Status == rollout.RolledBack {
+			d.log.Warn().Msgf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, flagsOf(o.Deployment.Service.Ref))
+		}
+	}
+	switch {
+	case len(bad) > 0:
+		return &rolloutsFailed{outcomes: bad}
+	case interrupted:
+		return &interruptedError{"interrupted: the deployment goes on"}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package cmd
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// halt asks ECS to take deployments of ours back to what ran before, all at once. It
+// returns those that go on because they could not be stopped, and those that had ended
+// before they could be, whatever their end was.
+func (d *deployJob) halt(ctx context.Context, deployments []rollout.Deployment) (left, ended []rollout.Deployment) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
+	defer cancel()
+	errs := make([]error, len(deployments))
+	over := make([]bool, len(deployments))
+	var g errgroup.Group
+	g.SetLimit(maxDeploys)
+	for i, dep := range deployments {
+		g.Go(func() error {
+			if errs[i] = rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep); errs[i] != nil {
+				// That it cannot be read either leaves it among those that go on.
+				over[i], _ = rollout.HasEnded(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the goroutines keep their errors in errs
+	for i, dep := range deployments {
+		switch {
+		case errs[i] == nil:
+			d.log.Info().Msgf("%s: stopped deployment %s, ECS goes back to what ran before", dep.Service.Ref, dep.ID)
+		case over[i]:
+			d.log.Info().Msgf("%s: deployment %s had ended before it could be stopped", dep.Service.Ref, dep.ID)
+			ended = append(ended, dep)
+		default:
+			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", dep.Service.Ref, dep.ID, errs[i])
+			left = append(left, dep)
+		}
+	}
+	return left, ended
+}
+
+// stop stops the deployments that ended with a status under way. One that ECS would not
+// stop because it had ended is looked at again, and has the outcome that is found then:
+// what succeeded in the last moment has succeeded.
+func (d *deployJob) stop(ctx context.Context, outcomes []rollout.Outcome, status rollout.Status) []rollout.Outcome {
+	var late []rollout.Deployment
+	for _, o := range outcomes {
+		if o.Status == status {
+			late = append(late, o.Deployment)
+		}
+	}
+	if len(late) == 0 {
+		return outcomes
+	}
+	left, ended := d.halt(ctx, late)
+	d.goingOn = append(d.goingOn, left...)
+	if len(ended) == 0 {
+		return outcomes
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
+	defer cancel()
+	outcomes = slices.Clone(outcomes)
+	for _, again := range d.follower().Follow(ctx, ended, nil) {
+		i := slices.IndexFunc(outcomes, func(o rollout.Outcome) bool { return o.Deployment.ID == again.Deployment.ID })
+		if again.Status != rollout.TimedOut {
+			outcomes[i] = again
+		}
+	}
+	return outcomes
+}
+
+// keepOrGuard says what becomes of the tags of a service whose deployment is SUCCESSFUL
+// and does not run what was wanted everywhere. Where some of its tasks do, or have still
+// to start, latest stays on what they run, unless another service takes all tags back:
+// then deployed protects it. What else runs is protected by deployed.
+func (d *deployJob) keepOrGuard(after *registry.Aftermath, o rollout.Outcome, back bool) {
+	ref := o.Deployment.Service.Ref
+	if after.Runs == nil {
+		after.Runs = map[registry.Ref]string{}
+	}
+	for container, repo := range d.reposOf(ref) {
+		want, wanted := o.Deployment.Wants[container]
+		own := o.Own[container]
+		switch ours := slices.ContainsFunc(slices.Collect(maps.Keys(own)), want.Has); {
+		case !wanted || len(want.Digests) == 0:
+		case !ours && len(own) > 0:
+			after.Runs[repo.Ref] = most(own)
+		case back:
+			after.Runs[repo.Ref] = want.Digests[0]
+		default:
+			after.Keep[repo.Ref] = true
+			d.log.Warn().Msgf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; slipway status%s shows what runs", ref, repo.Name, d.revision(), flagsOf(ref))
+		}
+	}
+}
+
+// most is the digest of most tasks, the first in order of several.
+func most(counts map[string]int) string {
+	digests := slices.Sorted(maps.Keys(counts))
+	return slices.MaxFunc(digests, func(a, b string) int { return counts[a] - counts[b] })
+}

@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// TestStopOfEnded lets a deployment succeed between the end of its time and the call that
+// stops it: it has succeeded.
+func TestStopOfEnded(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	h.speed(1)
+	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+		h.aws.Advance(10 * time.Minute)
+		forward(w)
+	}})
+	h.rollback("one", "--timeout", "1s").wait(exitDone).says("had ended before it could be stopped")
+	h.stands("latest", "one")
+	h.stands("deployed", "two")
+	h.runsAll("one")
+}
+
+// TestStopOfCrashed is the same for one that ECS has rolled back meanwhile.
+func TestStopOfCrashed(t *testing.T) {
+	t.Parallel()
+	h := openHarbour(t, false)
+	h.speed(1)
+	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+		h.aws.Advance(20 * time.Minute)
+		forward(w)
+	}})
+	h.rollback("bad", "--timeout", "1s").wait(exitRolledBack).says("had ended before it could be stopped", "rolled back")
+	h.stands("latest", "two")
+	h.runsAll("two")
+}
+
+// TestKeepOrGuard: latest does not leave what a SUCCESSFUL deployment runs.
+func TestKeepOrGuard(t *testing.T) {
+	const wanted, platform, other = "sha256:aa", "sha256:ab", "sha256:bb"
+	repo := registry.Ref{Account: "000000000000", Region: "us-east-1", Name: "shop/web"}
+	for name, tt := range map[string]struct {
+		own  map[string]map[string]int
+		back bool
+		keep bool
+		runs string
+	}{
+		"some tasks run it":         {map[string]map[string]int{"web": {wanted: 1, other: 5}}, false, true, ""},
+		"an index's platform":       {map[string]map[string]int{"web": {platform: 1}}, false, true, ""},
+		"no task has started":       {map[string]map[string]int{}, false, true, ""},
+		"none runs it":              {map[string]map[string]int{"web": {other: 2}}, false, false, other},
+		"none would":                {map[string]map[string]int{"web": {other: 0}}, false, false, other},
+		"another service goes back": {map[string]map[string]int{"web": {wanted: 1}}, true, false, wanted},
+	} {
+		ref := rollout.Ref{Cluster: "shop", Service: "web"}
+		d := &deployJob{world: &world{}, name: "one", site: &site{stations: []*station{{ref: ref, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
+		after := registry.Aftermath{Keep: map[registry.Ref]bool{}}
+		d.keepOrGuard(&after, rollout.Outcome{
+			Status: rollout.Differs, Own: tt.own,
+			Deployment: rollout.Deployment{Service: rollout.Service{Ref: ref}, Wants: map[string]rollout.Want{"web": {Digests: []string{wanted, platform}}}},
+		}, tt.back)
+		if after.Keep[repo] != tt.keep || after.Runs[repo] != tt.runs {
+			t.Errorf("%s: kept %v, runs %q; want %v, %q", name, after.Keep[repo], after.Runs[repo], tt.keep, tt.runs)
+		}
+	}
+}

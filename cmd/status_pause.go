@@ -1,0 +1,65 @@
+package cmd
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/rollout"
+)
+
+// pauseStatus is the lifecycle hook at which a deployment waits for somebody.
+type pauseStatus struct {
+	Hook  string `json:"hook"`
+	Stage string `json:"stage"`
+	// Until is when ECS takes the action Then by itself; null where it does not say.
+	Until *time.Time `json:"until"`
+	Then  string     `json:"then,omitempty"`
+	// Continue and Abort are the commands to type.
+	Continue string `json:"continue"`
+	Abort    string `json:"abort"`
+
+	text string
+}
+
+// pauses adds the lifecycle hooks at which deployments wait. One that may not be read is
+// told and left out: the rest of the status is right without it.
+func (r *review) pauses(ctx context.Context, c *cloud) {
+	var g errgroup.Group
+	g.SetLimit(maxDeploys)
+	found := make([]*pauseStatus, len(r.report.Services))
+	errs := make([]error, len(found))
+	for i, st := range r.site.stations {
+		g.Go(func() error {
+			p, ok, err := rollout.FindPause(ctx, c.ecs(), st.service)
+			if errs[i] = err; ok {
+				found[i] = newPauseStatus(st.ref, p)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the goroutines keep their errors in errs
+	for i, p := range found {
+		ref := r.site.stations[i].ref
+		if errs[i] != nil {
+			r.warn("%s: whether its deployment is paused cannot be read: %v", ref, errs[i])
+		}
+		if p != nil {
+			r.report.Services[i].Deployment.Paused = p
+			r.warn("%s: its deployment is %s: `%s` lets it go on, `%s` takes it back", ref, p.text, p.Continue, p.Abort)
+		}
+	}
+}
+
+func newPauseStatus(ref rollout.Ref, p rollout.Pause) *pauseStatus {
+	out := &pauseStatus{
+		Hook: p.Hook, Stage: string(p.Stage), Then: string(p.Then),
+		Continue: continueCommand(ref), Abort: abortCommand(ref), text: p.String(),
+	}
+	if !p.Until.IsZero() {
+		out.Until = aws.Time(p.Until)
+	}
+	return out
+}
