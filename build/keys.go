@@ -10,6 +10,9 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+
+	"slipway/internal/bounded"
 )
 
 // Secret is one build secret. A file is read when the target is built.
@@ -179,6 +182,9 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 	case s.File != "":
 		if _, err := os.Stat(s.File); err != nil {
 			return Secret{}, t.refuse(key, "create the file or correct the path", "%v", err)
+		}
+		if err := bounded.CheckFile(s.File, secretsprovider.MaxSecretSize); err != nil {
+			return Secret{}, t.refuse(key, secretRemedy, "%v", err)
 		}
 	case s.Env != "":
 		if _, ok := t.project.Environment[s.Env]; !ok {

@@ -107,15 +107,18 @@ func TestSecretFileErrors(t *testing.T) {
 	t.Parallel()
 	dir := files(t, withProbe(t, map[string]string{
 		"compose.yaml": "services: {gone: {build: {context: ., secrets: [gone]}}, large: {build: {context: ., secrets: [large]}}}\nsecrets: {gone: {file: ./gone}, large: {file: ./large}}\n",
-		"Dockerfile":   "FROM scratch\nCOPY Dockerfile /\n", "gone": "", "large": strings.Repeat("x", 500<<10+1),
+		"Dockerfile":   "FROM scratch\nCOPY Dockerfile /\n", "gone": "", "large": "",
 	}))
 	list := plan(t, dir)
 	if err := os.Remove(filepath.Join(dir, "gone")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "large"), make([]byte, 500<<10+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	got := o.bake(t.Context(), t, list, build.RunOptions{})
 	wantInputError(t, got["gone"].Err, "services.gone.build.secrets.gone: open "+dir+"/gone: no such file or directory")
-	wantInputError(t, got["large"].Err, "services.large.build.secrets.large: "+dir+"/large is too large")
+	wantInputError(t, got["large"].Err, "services.large.build.secrets.large: \""+dir+"/large\": is larger than the limit of 500 KiB")
 }
 
 func TestSSHAgent(t *testing.T) {

@@ -25,6 +25,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"slipway/internal/bounded"
 )
 
 // sources runs one session for each distinct local directory, shared by all solves.
@@ -153,6 +155,9 @@ func (t Target) attachables(login AuthFunc) ([]session.Attachable, error) {
 	return out, nil
 }
 
+// secretRemedy is what to do about a secret that cannot be read.
+const secretRemedy = "name a regular, readable file of at most 500 KiB, BuildKit's limit for a secret"
+
 func (t Target) secretProvider() (session.Attachable, error) {
 	values := map[string][]byte{}
 	for _, s := range t.Secrets {
@@ -160,12 +165,9 @@ func (t Target) secretProvider() (session.Attachable, error) {
 		if s.File == "" {
 			continue
 		}
-		data, err := os.ReadFile(s.File)
+		data, err := bounded.ReadFile(context.Background(), s.File, secretsprovider.MaxSecretSize)
 		if err != nil {
-			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, "make the file readable", "%v", err)
-		}
-		if len(data) > secretsprovider.MaxSecretSize {
-			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, "BuildKit takes secrets of at most 500 KiB", "%s is too large", s.File)
+			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, secretRemedy, "%v", err)
 		}
 		values[s.ID] = data
 	}

@@ -1,14 +1,15 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"slipway/buildspec"
+	"slipway/internal/bounded"
 )
 
 // maxBuildspec bounds what is read: a buildspec is a page or two.
@@ -21,8 +22,8 @@ type checkedBuildspec struct {
 }
 
 // checkBuildspec tells what is wrong with a buildspec.
-func checkBuildspec(w *world, o buildspecOptions) error {
-	data, err := readBuildspec(absolute(w.dir, o.check))
+func checkBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
+	data, err := bounded.ReadGiven(ctx, absolute(w.dir, o.check), maxBuildspec)
 	if err != nil {
 		return &usageError{fmt.Errorf("--check: %w", err), "name a buildspec"}
 	}
@@ -48,19 +49,6 @@ func checkBuildspec(w *world, o buildspecOptions) error {
 		return nil
 	}
 	return &findingsError{file: o.check, faults: faults, amplify: report.Amplify}
-}
-
-func readBuildspec(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxBuildspec+1))
-	if err == nil && len(data) > maxBuildspec {
-		err = fmt.Errorf("%s has more than %d bytes: it is no buildspec", path, maxBuildspec)
-	}
-	return data, err
 }
 
 // findingsError is a buildspec with faults.

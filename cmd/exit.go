@@ -10,6 +10,7 @@ import (
 	"slipway/artifact"
 	"slipway/build"
 	"slipway/engine"
+	"slipway/internal/bounded"
 	"slipway/registry"
 	"slipway/revision"
 )
@@ -117,6 +118,7 @@ func exitCode(ctx context.Context, err error) int {
 		late     *timeoutError
 		piped    *pipelineFailed
 		sick     *unwell
+		bound    *bounded.Error
 	)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -130,7 +132,7 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &late):
 		return exitTimedOut
 	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size),
-		errors.As(err, &address), errors.As(err, &cannot):
+		errors.As(err, &address), errors.As(err, &cannot), errors.As(err, &bound):
 		return exitUsage
 	case errors.As(err, &failed):
 		return exitBuild

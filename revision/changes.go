@@ -56,7 +56,7 @@ func (t *tree) entry(ctx context.Context, abs string) (kind, value string, err e
 		if err != nil {
 			return "", "", err
 		}
-		value, err = fileSum(f)
+		value, err = fileSum(ctx, f)
 		return fileKind(info.Mode()), value, err
 	case info.Mode()&fs.ModeSymlink != 0:
 		value, err = os.Readlink(abs)

@@ -47,7 +47,7 @@ func (t *tree) withoutFiltered(ctx context.Context, changes []change) ([]change,
 	}
 	var kept []change
 	for _, c := range changes {
-		if p, ok := pointers[c.path]; ok && p.describes(filepath.Join(t.dir, c.path)) {
+		if p, ok := pointers[c.path]; ok && p.describes(ctx, filepath.Join(t.dir, c.path)) {
 			continue
 		}
 		kept = append(kept, c)
@@ -173,7 +173,7 @@ func blobSize(line string) int64 {
 }
 
 // describes reports whether the file at path is the one that p stands for.
-func (p pointer) describes(path string) bool {
+func (p pointer) describes(ctx context.Context, path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != p.size {
 		return false
@@ -182,6 +182,6 @@ func (p pointer) describes(path string) bool {
 	if err != nil {
 		return false
 	}
-	sum, err := fileSum(f)
+	sum, err := fileSum(ctx, f)
 	return err == nil && hex.EncodeToString([]byte(sum)) == p.sum
 }
