@@ -49,7 +49,7 @@ func (w *sourceWalk) walk(name string, above dockerIgnores) error {
 		return err
 	}
 	for _, c := range children {
-		if c.Name() == ".git" {
+		if c.Name() == ".git" || isTemporary(c.Name()) {
 			continue
 		}
 		if err := w.visit(path.Join(name, c.Name()), c, scopes); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"slipway/artifact"
 	"slipway/build"
 	"slipway/engine"
 	"slipway/registry"
@@ -33,6 +34,10 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	defer j.closing.Wait()
 	defer func() { j.closeEngines(ctx, j.found) }()
 
+	if err := j.reserve(); err != nil {
+		return err
+	}
+	defer j.discard()
 	if err := j.ensureRepositories(ctx); err != nil {
 		return err
 	}
@@ -96,6 +101,8 @@ type job struct {
 	closing sync.WaitGroup
 	// repos are the services' repositories as AWS described them, in the plan's order.
 	repos []registry.Repository
+	// pending are the definitions, by path.
+	pending map[string]*artifact.Pending
 	// rows are the result.
 	rows []builtService
 }
