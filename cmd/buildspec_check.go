@@ -13,7 +13,7 @@ import (
 )
 
 // maxBuildspec bounds what is read: a buildspec is a page or two.
-const maxBuildspec = 1 << 20
+const maxBuildspec = 256 << 10
 
 // checkedBuildspec is what `buildspec --check FILE --output json` prints.
 type checkedBuildspec struct {
@@ -27,7 +27,8 @@ func checkBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
 	if err != nil {
 		return &usageError{fmt.Errorf("--check: %w", err), "name a buildspec"}
 	}
-	report, err := buildspec.Check(data)
+	// The check takes time that grows with the square of a buildspec's keys.
+	report, err := bounded.Do(ctx, func() (buildspec.Report, error) { return buildspec.Check(data) })
 	var syntax *buildspec.SyntaxError
 	if errors.As(err, &syntax) {
 		return inputError(o.check+":"+strconv.Itoa(syntax.Line), syntax.Problem, syntax.Hint())
