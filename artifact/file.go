@@ -1,12 +1,9 @@
 package artifact
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
@@ -19,65 +16,18 @@ import (
 // stays, and the file is replaced. If the content is there already, nothing is
 // done and written is false.
 func WriteFile(path string, data []byte) (written bool, err error) {
-	target := path
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		target = resolved
-	}
-	mode := fs.FileMode(0o644)
-	info, err := os.Stat(target)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return false, fmt.Errorf("writing %q: %w", path, err)
-	case !info.Mode().IsRegular():
-		return false, fmt.Errorf("writing %q: there is something that is no regular file: name another path", path)
-	default:
-		mode = info.Mode().Perm()
-		// An unreadable file is simply replaced.
-		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, data) {
-			return false, nil
-		}
-	}
-	if err := replace(target, data, mode); err != nil {
-		return false, fmt.Errorf("writing %q: %w", path, err)
-	}
-	return true, nil
-}
-
-func replace(path string, data []byte, mode fs.FileMode) (err error) {
-	dir, base := filepath.Split(path)
-	dir = filepath.Clean(dir)
-	tmp, err := os.CreateTemp(dir, "."+base+".*.tmp")
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("create directory %q first: %w", dir, fs.ErrNotExist)
-	}
+	target, _, err := replaceable(path)
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, removed(tmp.Name()))
-		}
-	}()
-	if err := fill(tmp, data, mode); err != nil {
-		return err
+	if sameContent(target, data) {
+		return false, nil
 	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
+	p, err := Reserve(path, 0)
+	if err != nil {
+		return false, err
 	}
-	return syncDir(dir)
-}
-
-// fill writes f through to the disk and closes it.
-func fill(f *os.File, data []byte, mode fs.FileMode) error {
-	_, err := f.Write(data)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return p.Write(data)
 }
 
 func removed(path string) error {

@@ -109,20 +109,24 @@ func TestWriteFileErrors(t *testing.T) {
 
 func TestFailedRenameLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
+	p, err := Reserve(dir+"/taken", 10)
+	must(t, err)
 	must(t, os.MkdirAll(dir+"/taken/inside", 0o755))
-	if err := replace(dir+"/taken", []byte("x"), 0o644); err == nil {
-		t.Fatal("a directory was replaced by a file")
+	if written, err := p.Write([]byte("x")); err == nil || written {
+		t.Fatalf("got %v, %v where a directory came in the way", written, err)
 	}
 	only(t, dir, "taken")
 }
 
 func TestFailedWriteIsAnError(t *testing.T) {
-	f, err := os.CreateTemp(t.TempDir(), "x")
+	dir := t.TempDir()
+	p, err := Reserve(dir+"/x", 10)
 	must(t, err)
-	must(t, f.Close())
-	if err := fill(f, []byte("x"), 0o644); !errors.Is(err, os.ErrClosed) {
+	must(t, p.tmp.Close())
+	if _, err := p.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
+	only(t, dir)
 }
 
 // TestReadersSeeWholeFiles reads all the while two contents take turns.

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"slipway/internal/safegit"
 )
 
 // gitIgnored holds what git ignores: it is asked rather than imitated, because its rules
@@ -31,16 +30,19 @@ func (g *gitIgnored) ignores(name string, isDir bool) bool {
 // as well.
 func (g *gitIgnored) read(ctx context.Context, dir, below string) error {
 	at := filepath.Join(dir, filepath.FromSlash(below))
-	out, err := runGit(ctx, at, nil, listIgnored...)
-	var failed *exec.ExitError
-	switch {
-	case errors.Is(err, exec.ErrNotFound):
+	repo, err := safegit.Open(ctx, at)
+	if errors.Is(err, safegit.ErrNoRepository) {
+		repo, err = safegit.Empty(ctx, at)
+	}
+	if errors.Is(err, safegit.ErrNoBinary) {
 		g.missing = true
 		return nil
-	case errors.As(err, &failed) && strings.Contains(string(failed.Stderr), "not a git repository (or any"):
-		out, err = ignoredWithoutRepository(ctx, at)
 	}
 	if err != nil {
+		return gitTrouble(ctx, at, err)
+	}
+	out, err := repo.Run(ctx, at, nil, listIgnored...)
+	if err := errors.Join(err, repo.Close()); err != nil {
 		return gitTrouble(ctx, at, err)
 	}
 	g.add(below, out)
@@ -68,50 +70,9 @@ func (g *gitIgnored) add(below string, list []byte) {
 	}
 }
 
-func ignoredWithoutRepository(ctx context.Context, dir string) ([]byte, error) {
-	tmp, err := os.MkdirTemp("", "slipway-ignore-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(tmp)
-	if _, err := runGit(ctx, tmp, nil, "init", "--quiet", "--template="); err != nil {
-		return nil, err
-	}
-	return runGit(ctx, dir, []string{"GIT_DIR=" + filepath.Join(tmp, ".git"), "GIT_WORK_TREE=" + dir}, listIgnored...)
-}
-
-// runGit runs one git command in dir and returns what it printed.
-func runGit(ctx context.Context, dir string, env []string, args ...string) ([]byte, error) {
-	// A file system monitor is a program of the repository's choice.
-	args = append([]string{"-C", dir, "-c", "core.fsmonitor=false"}, args...)
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(withoutRepository(os.Environ()), env...)
-	return cmd.Output()
-}
-
-// withoutRepository is the environment without what ties git to one repository, as it
-// is in git's hooks, and with plain English words.
-func withoutRepository(env []string) []string {
-	out := []string{"LC_ALL=C", "GIT_OPTIONAL_LOCKS=0"}
-	for _, line := range env {
-		name, _, _ := strings.Cut(line, "=")
-		setting := strings.HasPrefix(name, "GIT_CONFIG_") || name == "GIT_CEILING_DIRECTORIES" || name == "GIT_EXEC_PATH"
-		if name != "LC_ALL" && (setting || !strings.HasPrefix(name, "GIT_")) {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
 func gitTrouble(ctx context.Context, dir string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	words := err.Error()
-	var failed *exec.ExitError
-	if errors.As(err, &failed) && len(failed.Stderr) > 0 {
-		words = strings.Join(strings.Fields(string(failed.Stderr)), " ")
-	}
-	return badSource(dir, "put that right, or leave --respect-ignore out", "asking git what it ignores: %s", words)
+	return badSource(dir, "put that right, or leave --respect-ignore out", "asking git what it ignores: %v", err)
 }

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
+
+	"slipway/internal/bounded"
 )
 
 // sourceWalk collects the entries of a directory.
@@ -47,7 +49,7 @@ func (w *sourceWalk) walk(name string, above dockerIgnores) error {
 		return err
 	}
 	for _, c := range children {
-		if c.Name() == ".git" {
+		if c.Name() == ".git" || isTemporary(c.Name()) {
 			continue
 		}
 		if err := w.visit(path.Join(name, c.Name()), c, scopes); err != nil {
@@ -66,7 +68,7 @@ func (w *sourceWalk) scopes(name string, children []fs.DirEntry, above dockerIgn
 	for _, c := range children {
 		switch c.Name() {
 		case ".dockerignore":
-			data, err := fs.ReadFile(w.tree, path.Join(name, c.Name()))
+			data, err := w.readIgnore(path.Join(name, c.Name()))
 			if err != nil {
 				w.problem(path.Join(name, c.Name()), "it cannot be read: %v", cause(err))
 				continue
@@ -89,6 +91,26 @@ func (w *sourceWalk) scopes(name string, children []fs.DirEntry, above dockerIgn
 		}
 	}
 	return scopes, nil
+}
+
+// maxIgnoreFile is the size of a .dockerignore in bytes.
+const maxIgnoreFile = 1 << 20
+
+// readIgnore reads an ignore file, links within the directory followed.
+func (w *sourceWalk) readIgnore(name string) ([]byte, error) {
+	info, err := fs.Stat(w.tree, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("it is a %s", kindOf(info.Mode().Type()))
+	}
+	f, err := w.tree.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return bounded.Read(w.ctx, f, name, maxIgnoreFile)
 }
 
 // visit takes one entry and goes on below it.

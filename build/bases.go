@@ -21,6 +21,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"slipway/internal/bounded"
 )
 
 // Base is an image that a build starts from or copies from.
@@ -54,7 +56,7 @@ func Bases(ctx context.Context, t Target) ([]Base, error) {
 	if t.DockerfileInline == "" && t.Context.Dir == "" {
 		return found.list(), fmt.Errorf("%w: it lies at %s", ErrUnreadable, t.Context.Redacted())
 	}
-	text, name, err := t.dockerfileText()
+	text, name, err := t.dockerfileText(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -82,14 +84,14 @@ func (t Target) platforms() []string {
 }
 
 // dockerfileText is the Dockerfile and what to call it.
-func (t Target) dockerfileText() (text []byte, name string, err error) {
+func (t Target) dockerfileText(ctx context.Context) (text []byte, name string, err error) {
 	if t.DockerfileInline != "" {
 		return []byte(t.DockerfileInline), "dockerfile_inline", nil
 	}
-	text, err = os.ReadFile(t.Dockerfile)
+	text, err = bounded.ReadFile(ctx, t.Dockerfile, MaxDockerfile)
 	if errors.Is(err, os.ErrNotExist) && filepath.Base(t.Dockerfile) == defaultDockerfile {
 		// The frontend takes the lower-case name as well.
-		text, err = os.ReadFile(filepath.Join(filepath.Dir(t.Dockerfile), strings.ToLower(defaultDockerfile)))
+		text, err = bounded.ReadFile(ctx, filepath.Join(filepath.Dir(t.Dockerfile), strings.ToLower(defaultDockerfile)), MaxDockerfile)
 	}
 	if err != nil {
 		return nil, "", &InputError{Where: "services." + t.Service + ".build.dockerfile", Err: err, Remedy: "make the file readable"}

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/tree"
 
 	"slipway/internal/allow"
+	"slipway/internal/bounded"
 )
 
 // boundary keeps the reading of a project inside the project.
@@ -215,7 +217,7 @@ var (
 
 // composeFile reports whether a file that parsed as YAML has a key of a compose file.
 func composeFile(path string) bool {
-	text, err := os.ReadFile(path)
+	text, err := bounded.ReadFile(context.Background(), path, MaxComposeFile)
 	return err == nil && composeKey.Match(text)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/client/ociindex"
 
+	"slipway/internal/bounded"
 	"slipway/internal/redact"
 )
 
@@ -130,6 +131,9 @@ func (t *translator) ociLayout(key, s string) (Context, error) {
 	if _, err := os.Stat(filepath.Join(path, "index.json")); err != nil {
 		return Context{}, t.refuse(key, "name a directory in the OCI image layout", "%v", err)
 	}
+	if err := bounded.CheckFile(filepath.Join(path, "index.json"), MaxLayoutIndex); err != nil {
+		return Context{}, t.refuse(key, "name a directory in the OCI image layout", "%v", err)
+	}
 	if dgst == "" {
 		if dgst = layoutDigest(path, tag); dgst == "" {
 			return Context{}, t.refuse(key, "add @sha256:… or a tag that is in the layout", "%s has no image %q", path, cmp.Or(tag, "latest"))
@@ -199,10 +203,14 @@ func (t *translator) checkDockerfile(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) && filepath.Base(path) == defaultDockerfile {
 		// The frontend takes the lower-case name as well.
-		info, err = os.Stat(filepath.Join(filepath.Dir(path), strings.ToLower(defaultDockerfile)))
+		path = filepath.Join(filepath.Dir(path), strings.ToLower(defaultDockerfile))
+		info, err = os.Stat(path)
 	}
 	if err == nil && info.IsDir() {
 		err = fmt.Errorf("%s is a directory", path)
+	}
+	if err == nil {
+		err = bounded.CheckFile(path, MaxDockerfile)
 	}
 	if err != nil {
 		return t.refuse("dockerfile", "create it, or name another with dockerfile or dockerfile_inline", "no Dockerfile: %v", err)

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,15 +9,19 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/util/staticfs"
+	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
+
+	"slipway/internal/bounded"
 )
 
 // Inputs is the hex sha256 of the target's resolved build settings: everything that
@@ -143,12 +148,22 @@ func ownPatterns(dir string, own []string) []string {
 	for _, p := range own {
 		if inside(dir, filepath.Dir(p)) {
 			if rel, err := filepath.Rel(dir, p); err == nil {
-				patterns = append(patterns, filepath.ToSlash(rel))
+				below, base := path.Split(filepath.ToSlash(rel))
+				// A killed process leaves the temporary file (artifact.WriteFile).
+				patterns = append(patterns, literal(below+base), literal(below+"."+base+".")+"*.tmp")
 			}
 		}
 	}
 	return patterns
 }
+
+// literal is a pattern of .dockerignore files that matches one path alone.
+func literal(path string) string {
+	return special.ReplaceAllString(path, `\$0`)
+}
+
+// special are the characters that patterns give a meaning.
+var special = regexp.MustCompile(`[^A-Za-z0-9/_ -]`)
 
 // ignored reads Dockerfile.dockerignore beside the Dockerfile, else the context's
 // .dockerignore, as BuildKit does.
@@ -165,15 +180,17 @@ const dockerignore = ".dockerignore"
 // firstIgnoreFile reads the patterns of the first of the files that exists.
 func firstIgnoreFile(files ...string) ([]string, error) {
 	for _, path := range files {
-		f, err := os.Open(path)
+		data, err := bounded.ReadFile(context.Background(), path, MaxIgnoreFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, inputOf(err)
 		}
-		defer f.Close()
-		patterns, err := ignorefile.ReadAll(f)
+		patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
+		if err == nil {
+			_, err = patternmatcher.New(patterns)
+		}
 		if err != nil {
 			return nil, badInput(path, "correct the pattern", "%v", err)
 		}

@@ -10,9 +10,11 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
 
 	"slipway/internal/allow"
 	"slipway/internal/awsname"
+	"slipway/internal/bounded"
 	"slipway/internal/plain"
 )
 
@@ -192,8 +194,8 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 		if _, err := os.Stat(s.File); err != nil {
 			return Secret{}, t.refuse(key, "create the file or correct the path", "%v", err)
 		}
-		if err := checkSecretFile(s.File); err != nil {
-			return Secret{}, t.refuse(key, "name a regular file of at most 500 KiB", "%v", err)
+		if err := bounded.CheckFile(s.File, secretsprovider.MaxSecretSize); err != nil {
+			return Secret{}, t.refuse(key, secretRemedy, "%v", err)
 		}
 	case s.Env != "":
 		if _, ok := t.project.Environment[s.Env]; !ok {

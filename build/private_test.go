@@ -116,9 +116,12 @@ func TestSecretFileErrors(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "gone")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "large"), make([]byte, 500<<10+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	got := o.bake(t.Context(), t, list, build.RunOptions{})
 	wantInputError(t, got["gone"].Err, "services.gone.build.secrets.gone: open "+dir+"/gone: no such file or directory")
-	wantInputError(t, got["large"].Err, "services.large.build.secrets.large: "+dir+"/large is too large: BuildKit takes secrets of at most 500 KiB")
+	wantInputError(t, got["large"].Err, "services.large.build.secrets.large: \""+dir+"/large\": is larger than the limit of 500 KiB")
 }
 
 func TestSSHAgent(t *testing.T) {

@@ -85,9 +85,12 @@ type LoadOptions struct {
 // directories included), overrides, .env, profiles, extends, include and interpolation
 // with the environment. Without a compose file, a Dockerfile in the directory is a
 // project of one service. Errors in the files are *InputError.
-func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
+func Load(ctx context.Context, o LoadOptions) (*types.Project, error) { return boundedLoad(ctx, o) }
+
+func load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	o.Environ = o.Wanted.Visible(o.Environ)
-	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o)...)
+	guard := &checked{ctx: ctx, seen: map[string]bool{}}
+	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o, guard)...)
 	if err != nil {
 		if input := (*InputError)(nil); errors.As(err, &input) {
 			return nil, input
@@ -97,6 +100,9 @@ func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	if len(opts.ConfigPaths) == 0 {
 		return lone(ctx, o)
 	}
+	if err := guard.begin(opts); err != nil {
+		return nil, err
+	}
 	project, err := opts.LoadProject(ctx)
 	if err != nil {
 		return nil, loadError(ctx, opts.ConfigPaths, err)
@@ -104,13 +110,14 @@ func Load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	return project, nil
 }
 
-func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
+func projectOptions(o LoadOptions, guard *checked) []cli.ProjectOptionsFn {
 	b := &boundary{wanted: o.Wanted, home: o.Home}
 	fns := []cli.ProjectOptionsFn{
 		cli.WithWorkingDirectory(o.Dir),
 		cli.WithEnv(o.Environ),
 		b.own(o),
 		b.envFiles(o),
+		checkEnvFiles(o.EnvFiles),
 		cli.WithDotEnv,
 		composeFileEnv,
 		cli.WithDefaultConfigPath,
@@ -119,6 +126,7 @@ func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
 		b.configFiles(o),
 		// Once more: the default .env lies beside the file that was only just found.
 		b.envFiles(o),
+		checkEnvFiles(o.EnvFiles),
 		cli.WithDotEnv,
 		cli.WithDefaultProfiles(o.Profiles...),
 		cli.WithName(o.Name),
@@ -126,7 +134,7 @@ func projectOptions(o LoadOptions) []cli.ProjectOptionsFn {
 		// missing on the build host is no error.
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
-		cli.WithResourceLoader(noRemotes{}),
+		cli.WithResourceLoader(guard),
 		cli.WithLoadOptions(b.watch),
 	}
 	return fns
@@ -150,6 +158,9 @@ func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("project directory: %w", err)
+	}
+	if err := checkDirectory(dir); err != nil {
+		return nil, err
 	}
 	if !hasDockerfile(dir) {
 		return nil, &InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}

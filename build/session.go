@@ -25,6 +25,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"slipway/internal/bounded"
 )
 
 // sources runs one session for each distinct local directory, shared by all solves.
@@ -157,6 +159,9 @@ func (t Target) attachables(login AuthFunc, known func(string)) ([]session.Attac
 	return out, nil
 }
 
+// secretRemedy is what to do about a secret that cannot be read.
+const secretRemedy = "name a regular, readable file of at most 500 KiB, BuildKit's limit for a secret"
+
 func (t Target) secretProvider(known func(string)) (session.Attachable, error) {
 	values := map[string][]byte{}
 	for _, s := range t.Secrets {
@@ -164,9 +169,9 @@ func (t Target) secretProvider(known func(string)) (session.Attachable, error) {
 		if s.File == "" {
 			continue
 		}
-		data, err := readSecret(s.File)
+		data, err := bounded.ReadFile(context.Background(), s.File, secretsprovider.MaxSecretSize)
 		if err != nil {
-			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, "name a regular file of at most 500 KiB", "%v", err)
+			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, secretRemedy, "%v", err)
 		}
 		values[s.ID] = data
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -15,6 +14,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/buildspec"
+	"slipway/internal/bounded"
 )
 
 // buildspecOptions are the flags of `slipway buildspec`.
@@ -75,7 +75,7 @@ func runBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
 		return err
 	}
 	if o.check != "" {
-		return checkBuildspec(w, o)
+		return checkBuildspec(ctx, w, o)
 	}
 	spec, err := o.spec(ctx, w)
 	if err != nil {
@@ -88,7 +88,7 @@ func runBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
 	if o.file == "" {
 		return writeDocument(w.stdout, text)
 	}
-	return o.write(w, text)
+	return o.write(ctx, w, text)
 }
 
 func (o buildspecOptions) validate() error {
@@ -176,9 +176,9 @@ func parseBuild(args []string) (buildOptions, error) {
 }
 
 // write puts the buildspec into a file, but not over what somebody wrote there.
-func (o buildspecOptions) write(w *world, text []byte) error {
+func (o buildspecOptions) write(ctx context.Context, w *world, text []byte) error {
 	path := absolute(w.dir, o.file)
-	old, err := os.ReadFile(path)
+	old, err := bounded.ReadFile(ctx, path, maxBuildspec)
 	switch {
 	case err == nil && !o.force && !bytes.Equal(old, text):
 		return &usageError{fmt.Errorf("--output-file: %s is there and says something else", o.file), "`slipway buildspec --check " + o.file + "` tells what is wrong with it; --force overwrites it"}

@@ -1,19 +1,20 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"slipway/buildspec"
+	"slipway/internal/bounded"
 	"slipway/internal/plain"
 )
 
 // maxBuildspec bounds what is read: a buildspec is a page or two.
-const maxBuildspec = 1 << 20
+const maxBuildspec = 256 << 10
 
 // checkedBuildspec is what `buildspec --check FILE --output json` prints.
 type checkedBuildspec struct {
@@ -22,12 +23,13 @@ type checkedBuildspec struct {
 }
 
 // checkBuildspec tells what is wrong with a buildspec.
-func checkBuildspec(w *world, o buildspecOptions) error {
-	data, err := readBuildspec(absolute(w.dir, o.check))
+func checkBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
+	data, err := bounded.ReadGiven(ctx, absolute(w.dir, o.check), maxBuildspec)
 	if err != nil {
 		return &usageError{fmt.Errorf("--check: %w", err), "name a buildspec"}
 	}
-	report, err := buildspec.Check(data)
+	// The check takes time that grows with the square of a buildspec's keys.
+	report, err := bounded.Do(ctx, func() (buildspec.Report, error) { return buildspec.Check(data) })
 	var syntax *buildspec.SyntaxError
 	if errors.As(err, &syntax) {
 		return inputError(o.check+":"+strconv.Itoa(syntax.Line), syntax.Problem, syntax.Hint())
@@ -49,19 +51,6 @@ func checkBuildspec(w *world, o buildspecOptions) error {
 		return nil
 	}
 	return &findingsError{file: o.check, faults: faults, amplify: report.Amplify}
-}
-
-func readBuildspec(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxBuildspec+1))
-	if err == nil && len(data) > maxBuildspec {
-		err = fmt.Errorf("%s has more than %d bytes: it is no buildspec", path, maxBuildspec)
-	}
-	return data, err
 }
 
 // findingsError is a buildspec with faults.

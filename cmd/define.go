@@ -35,7 +35,7 @@ func (j *job) define(ctx context.Context, name string, images *images) error {
 		files[j.plan.imageDetail] = data
 	}
 	for _, path := range j.plan.own {
-		written, err := artifact.WriteFile(path, files[path])
+		written, err := j.pending[path].Write(files[path])
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)
 		}

@@ -238,7 +238,7 @@ func (d *plainDisplay) output(service string, l *client.VertexLog) {
 		d.line(service, step.name)
 	}
 	lines := strings.Split(step.partial+string(l.Data), "\n")
-	step.partial = bounded(lines[len(lines)-1])
+	step.partial = clipped(lines[len(lines)-1])
 	for _, line := range lines[:len(lines)-1] {
 		d.line(service, "  "+plain.Output(line))
 	}
@@ -248,8 +248,8 @@ func (d *plainDisplay) output(service string, l *client.VertexLog) {
 // that one is seen whole.
 const maxPartial = 1 << 20
 
-// bounded is the beginning of what a line shows, if it is long.
-func bounded(line string) string {
+// clipped is the beginning of what a line shows, if it is long.
+func clipped(line string) string {
 	if len(line) <= maxPartial {
 		return line
 	}

@@ -29,7 +29,7 @@ func (d *liveDisplay) whole(l *client.VertexLog) []*client.VertexLog {
 	if lines.ended {
 		end = len(text)
 	}
-	lines.partial, lines.last = bounded(text[end:]), l
+	lines.partial, lines.last = clipped(text[end:]), l
 	if end == 0 {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"slipway/build"
 	"slipway/engine"
 	"slipway/internal/awserr"
+	"slipway/internal/bounded"
 	"slipway/registry"
 	"slipway/revision"
 )
@@ -124,6 +125,7 @@ func exitCode(ctx context.Context, err error) int {
 		piped    *pipelineFailed
 		sick     *unwell
 		partial  *awserr.IncompleteError
+		bound    *bounded.Error
 	)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -137,7 +139,7 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &late):
 		return exitTimedOut
 	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size),
-		errors.As(err, &address), errors.As(err, &cannot):
+		errors.As(err, &address), errors.As(err, &cannot), errors.As(err, &bound):
 		return exitUsage
 	case errors.As(err, &failed):
 		return exitBuild

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"slipway/artifact"
 	"slipway/build"
 	"slipway/engine"
 	"slipway/registry"
@@ -34,6 +35,10 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	defer j.closing.Wait()
 	defer func() { j.closeEngines(ctx, j.found) }()
 
+	if err := j.reserve(); err != nil {
+		return err
+	}
+	defer j.discard()
 	if err := j.ensureRepositories(ctx); err != nil {
 		return err
 	}
@@ -111,6 +116,8 @@ type job struct {
 	// policies are the lifecycle policies as they were read, in the order of repos; none
 	// with --no-latest.
 	policies []retention
+	// pending are the definitions, by path.
+	pending map[string]*artifact.Pending
 	// rows are the result.
 	rows []builtService
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
+	"slipway/internal/bounded"
 	"slipway/registry"
 	"slipway/rollout"
 )
@@ -95,7 +96,7 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 		if o.revision != "" {
 			return nil
 		}
-		if files, err = o.read(w, s); err == nil {
+		if files, err = o.read(ctx, w, s); err == nil {
 			s.only(files)
 		}
 		return err
@@ -126,16 +127,19 @@ func (d *deployJob) prepare(ctx context.Context, revision string, files map[roll
 }
 
 // read finds the definitions files: those of --definitions, or those that build writes.
-func (o rolloutOptions) read(w *world, s *site) (map[rollout.Ref][]artifact.Definition, error) {
+func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[rollout.Ref][]artifact.Definition, error) {
 	out := map[rollout.Ref][]artifact.Definition{}
 	paths, err := o.paths(s)
 	if err != nil {
 		return nil, err
 	}
 	for ref, path := range paths {
-		defs, err := readDefinitions(absolute(w.dir, path))
+		defs, err := readDefinitions(ctx, absolute(w.dir, path))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, inputError(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 		if err != nil {
 			return nil, inputError(path, err.Error(), "let slipway build write it, or correct it")
@@ -197,7 +201,7 @@ func (s *site) fileOf(d string) (*station, string, error) {
 	return nil, "", &usageError{fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE"}
 }
 
-func readDefinitions(path string) ([]artifact.Definition, error) {
+func readDefinitions(ctx context.Context, path string) ([]artifact.Definition, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -205,7 +209,7 @@ func readDefinitions(path string) ([]artifact.Definition, error) {
 	if info.Size() > artifact.MaxDefinitionsBytes {
 		return nil, fmt.Errorf("has %d bytes, more than the %d that CodePipeline takes", info.Size(), artifact.MaxDefinitionsBytes)
 	}
-	data, err := os.ReadFile(path)
+	data, err := bounded.ReadGiven(ctx, path, artifact.MaxDefinitionsBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (t *tree) entry(ctx context.Context, abs string) (kind, value string, err e
 		if err != nil {
 			return "", "", err
 		}
-		value, err = fileSum(f)
+		value, err = fileSum(ctx, f)
 		return fileKind(info.Mode()), value, err
 	case info.Mode()&fs.ModeSymlink != 0:
 		value, err = os.Readlink(abs)
@@ -71,18 +71,23 @@ func (t *tree) entry(ctx context.Context, abs string) (kind, value string, err e
 // directory is the sum of the files that git would keep in a submodule, or in
 // a repository that lies in the tree unrecorded.
 func (t *tree) directory(ctx context.Context, dir string) (string, error) {
-	out, err := git(ctx, dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	sub, err := openTree(ctx, dir, t.ignored)
 	if err != nil {
 		return "", fmt.Errorf("directory %q: %w", dir, err)
 	}
+	defer sub.close()
+	out, err := sub.repo.Run(ctx, dir, nil, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		return "", fmt.Errorf("directory %q: %w", dir, gitFailure(dir, err))
+	}
 	var paths []string
-	for _, p := range strings.Split(strings.TrimSuffix(out, "\x00"), "\x00") {
+	for _, p := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		p = strings.TrimSuffix(p, "/")
 		if p != "" && !t.ignored(filepath.Join(dir, p)) {
 			paths = append(paths, p)
 		}
 	}
 	slices.Sort(paths)
-	sub := tree{dir: dir, ignored: t.ignored}
+	sub.dir = dir
 	return sub.sumPaths(ctx, slices.Compact(paths))
 }

@@ -60,12 +60,12 @@ func (r Root) sum(ctx context.Context) (kind, sum string, err error) {
 		sum, err = r.directory(ctx)
 		return "directory", sum, err
 	case r.FS == nil && r.File != "":
-		return singleFile(r.File)
+		return singleFile(ctx, r.File)
 	}
 	return "", "", errors.New("must be either a directory or a file")
 }
 
-func singleFile(path string) (kind, sum string, err error) {
+func singleFile(ctx context.Context, path string) (kind, sum string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", "", err
@@ -77,7 +77,7 @@ func singleFile(path string) (kind, sum string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	sum, err = fileSum(f)
+	sum, err = fileSum(ctx, f)
 	return fileKind(info.Mode()), sum, err
 }
 
@@ -105,7 +105,7 @@ func (r Root) directory(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("%q: %w", n.path, err)
 			}
-			if value, err = fileSum(f); err != nil {
+			if value, err = fileSum(ctx, f); err != nil {
 				return "", fmt.Errorf("%q: %w", n.path, err)
 			}
 			kind = fileKind(n.mode)
@@ -160,13 +160,26 @@ func fileKind(mode fs.FileMode) string {
 }
 
 // fileSum reads f to its end and closes it.
-func fileSum(f io.ReadCloser) (string, error) {
+func fileSum(ctx context.Context, f io.ReadCloser) (string, error) {
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(h, whileIn{ctx, f}); err != nil {
 		return "", err
 	}
 	return string(h.Sum(nil)), nil
+}
+
+// whileIn reads until its context ends: a file can be of any size.
+type whileIn struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (w whileIn) Read(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.Reader.Read(p)
 }
 
 // frame writes parts so that no two lists of parts give the same bytes: their

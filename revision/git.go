@@ -1,15 +1,12 @@
 package revision
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
-	"time"
+
+	"slipway/internal/safegit"
 )
 
 // noGit is the reason why git names nothing here, though nothing is broken.
@@ -45,7 +42,11 @@ func (e *GitError) Unwrap() error { return e.Err }
 // fromGit names the build after HEAD. The error is a noGit where git has
 // nothing to say.
 func fromGit(ctx context.Context, dir string, ignore []string) (Hash, error) {
-	t := tree{dir: dir, ignored: ignorer(ignore)}
+	t, err := openTree(ctx, dir, ignorer(ignore))
+	if err != nil {
+		return Hash{}, err
+	}
+	defer t.close()
 	head, changes, err := t.status(ctx)
 	if err != nil {
 		return Hash{}, err
@@ -74,53 +75,38 @@ func list(changes []change) string {
 	return strings.Join(names, ", ")
 }
 
-// git runs one git command in dir and returns what it printed.
-func git(ctx context.Context, dir string, args ...string) (string, error) {
-	// A file system monitor is a program of the repository's choice.
-	args = append([]string{"-C", dir, "-c", "core.fsmonitor=false"}, args...)
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = gitEnv(os.Environ())
-	var out, words bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &words
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		return "", gitFailure(dir, words.String(), err)
+// openTree finds the repository that holds dir. The error is a noGit where git has
+// nothing to say.
+func openTree(ctx context.Context, dir string, ignored func(string) bool) (*tree, error) {
+	repo, err := safegit.Open(ctx, dir)
+	if err != nil {
+		return nil, gitFailure(dir, err)
 	}
-	return out.String(), nil
+	return &tree{dir: repo.Top, repo: repo, ignored: ignored}, nil
 }
 
-// gitFailure tells "no git here" from a git that is in trouble. The words are
-// git's own under LC_ALL=C. A repository that is named but missing (a work
-// tree whose repository went away) reads "not a git repository: PATH", without
-// the bracket, and is trouble.
-func gitFailure(dir, words string, err error) error {
-	if errors.Is(err, exec.ErrNotFound) {
-		return errNoBinary
+// close removes temporary files: that one is left behind fails no build.
+func (t *tree) close() { _ = t.repo.Close() }
+
+// git runs one git command at the top of the work tree and returns what it printed.
+func (t *tree) git(ctx context.Context, stdin string, args ...string) (string, error) {
+	out, err := t.repo.Run(ctx, t.dir, strings.NewReader(stdin), args...)
+	if err != nil {
+		return "", gitFailure(t.dir, err)
 	}
-	if strings.Contains(words, "not a git repository (or any") {
+	return string(out), nil
+}
+
+// gitFailure tells "no git here" from a git that is in trouble.
+func gitFailure(dir string, err error) error {
+	var failed *safegit.Error
+	switch {
+	case errors.Is(err, safegit.ErrNoBinary):
+		return errNoBinary
+	case errors.As(err, &failed):
+		return &GitError{Dir: dir, Words: failed.Words, Err: err}
+	case errors.Is(err, safegit.ErrNoRepository):
 		return errNoRepo
 	}
-	return &GitError{Dir: dir, Words: strings.Join(strings.Fields(words), " "), Err: err}
-}
-
-// localVars tie git to one repository whatever the directory. Git sets them
-// for its hooks, where Slipway may well be called. The list is that of
-// `git rev-parse --local-env-vars` but for the ones that carry settings.
-var localVars = []string{
-	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE",
-	"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE",
-	"GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_IMPLICIT_WORK_TREE", "GIT_INTERNAL_SUPER_PREFIX",
-}
-
-// gitEnv is env without localVars, in plain English and without the optional
-// locks that would get in the way of the user's own git.
-func gitEnv(env []string) []string {
-	env = slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(localVars, name)
-	})
-	return append(env, "LC_ALL=C", "LANGUAGE=C", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
+	return err
 }

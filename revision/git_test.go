@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -164,7 +165,8 @@ func TestUnmerged(t *testing.T) {
 	run(t, dir, "checkout", "-q", "main")
 	write(t, dir+"/a.txt", "main\n")
 	commit(t, dir)
-	if _, err := git(t.Context(), dir, "-c", "user.name=A", "-c", "user.email=a@example.com", "merge", "other"); err == nil {
+	merge := exec.CommandContext(t.Context(), "git", "-C", dir, "-c", "user.name=A", "-c", "user.email=a@example.com", "merge", "other")
+	if err := merge.Run(); err == nil {
 		t.Fatal("the merge has no conflict")
 	}
 	gitHash(t, dir, GitDirty)

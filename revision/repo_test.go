@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,9 @@ func run(t *testing.T, dir string, args ...string) string {
 	args = append([]string{"-C", dir, "-c", "user.name=A", "-c", "user.email=a@example.com",
 		"-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false", "-c", "protocol.file.allow=always"}, args...)
 	cmd := exec.CommandContext(t.Context(), "git", args...)
-	cmd.Env = gitEnv(os.Environ())
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(line string) bool {
+		return strings.HasPrefix(line, "GIT_DIR=") || strings.HasPrefix(line, "GIT_INDEX_FILE=")
+	})
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)

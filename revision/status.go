@@ -4,33 +4,52 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/safegit"
 )
 
 // change is one path that differs from HEAD, as git status sees it.
 type change struct {
 	path string // from the top of the work tree, with slashes
 
-	// inside is set for a submodule that stands at its recorded commit, so
-	// that only what lies in its own work tree differs.
-	inside bool
+	// unstaged is the id of the file's blob in the index, set where only the bytes in
+	// the work tree differ.
+	unstaged string
 }
 
-// tree is a work tree, seen from one of its directories.
+// tree is a work tree, seen from its top.
 type tree struct {
 	dir     string
+	repo    *safegit.Repository
 	ignored func(abs string) bool
 }
 
 // status returns HEAD's commit id and what differs from it, sorted by path.
 func (t *tree) status(ctx context.Context) (head string, changes []change, err error) {
-	// Without renames a moved file is the same two changes whether it was
-	// staged or not.
-	out, err := git(ctx, t.dir, "status", "--porcelain=v2", "--branch", "-z",
-		"--untracked-files=all", "--no-renames", "--ignore-submodules=none", "--no-ahead-behind")
-	if err != nil {
+	if t.repo.Head == "" {
+		return "", nil, errNoCommits
+	}
+	var out, index string
+	g, both := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		// Without renames a moved file is the same two changes whether it was staged or
+		// not. For what lies in a submodule git would start itself there, under the
+		// submodule's own configuration.
+		out, err = t.git(both, "", "status", "--porcelain=v2", "--branch", "-z",
+			"--untracked-files=all", "--no-renames", "--ignore-submodules=dirty", "--no-ahead-behind")
+		return err
+	})
+	g.Go(func() (err error) {
+		index, err = t.git(both, "", "ls-files", "--stage", "-z")
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return "", nil, err
 	}
 	head, changes, err = parseStatus(out)
@@ -40,38 +59,59 @@ func (t *tree) status(ctx context.Context) (head string, changes []change, err e
 	if head == "" {
 		return "", nil, errNoCommits
 	}
-	if len(changes) == 0 {
-		return head, nil, nil
+	changes = slices.DeleteFunc(changes, func(c change) bool { return t.ignored(filepath.Join(t.dir, c.path)) })
+	if changes, err = t.withoutFiltered(ctx, changes); err != nil {
+		return "", nil, err
 	}
-	changes, err = t.relevant(ctx, changes)
+	changes, err = t.withSubmodules(ctx, changes, submodules(index))
 	return head, changes, err
 }
 
-// relevant leaves out what Slipway wrote itself. It moves t to the top of the
-// work tree, which is where git counts the paths from.
-func (t *tree) relevant(ctx context.Context, changes []change) ([]change, error) {
-	top, err := git(ctx, t.dir, "rev-parse", "--show-toplevel")
+// submodules are the paths that `git ls-files --stage -z` lists as commits of another
+// repository (mode 160000 in git-fast-import(1)).
+func submodules(index string) []string {
+	var out []string
+	for rest := index; ; {
+		i := strings.Index(rest, "160000 ")
+		if i < 0 {
+			return out
+		}
+		starts := i == 0 || rest[i-1] == 0
+		entry, after, _ := strings.Cut(rest[i:], "\x00")
+		if _, path, ok := strings.Cut(entry, "\t"); ok && starts {
+			out = append(out, path)
+		}
+		rest = after
+	}
+}
+
+// withSubmodules adds the submodules that are at their recorded commit and differ inside.
+func (t *tree) withSubmodules(ctx context.Context, changes []change, paths []string) ([]change, error) {
+	for _, path := range paths {
+		abs := filepath.Join(t.dir, path)
+		changed := slices.ContainsFunc(changes, func(c change) bool { return c.path == path })
+		if _, err := os.Lstat(filepath.Join(abs, ".git")); changed || err != nil || t.ignored(abs) {
+			continue // not checked out, if there is no .git
+		}
+		dirty, err := t.dirtyInside(ctx, abs)
+		if err != nil {
+			return nil, fmt.Errorf("submodule %q: %w", path, err)
+		}
+		if dirty {
+			changes = append(changes, change{path: path})
+		}
+	}
+	return sorted(changes), nil
+}
+
+func (t *tree) dirtyInside(ctx context.Context, dir string) (bool, error) {
+	sub, err := openTree(ctx, dir, t.ignored)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	t.dir = strings.TrimSuffix(top, "\n")
-	var kept []change
-	for _, c := range changes {
-		abs := filepath.Join(t.dir, c.path)
-		if t.ignored(abs) {
-			continue
-		}
-		if c.inside {
-			sub := tree{dir: abs, ignored: t.ignored}
-			if _, inner, err := sub.status(ctx); err != nil {
-				return nil, fmt.Errorf("submodule %q: %w", c.path, err)
-			} else if len(inner) == 0 {
-				continue
-			}
-		}
-		kept = append(kept, c)
-	}
-	return kept, nil
+	defer sub.close()
+	_, changes, err := sub.status(ctx)
+	return len(changes) > 0, err
 }
 
 // parseStatus reads `git status --porcelain=v2 --branch -z --no-renames`, as
@@ -108,8 +148,12 @@ func parseTracked(kind, rest string) (change, bool) {
 	if len(parts) != fields || parts[fields-1] == "" || len(parts[0]) != 2 || len(parts[1]) != 4 {
 		return change{}, false
 	}
-	inside := kind == "1" && parts[0][0] == '.' && strings.HasPrefix(parts[1], "S.")
-	return change{path: parts[fields-1], inside: inside}, true
+	c := change{path: parts[fields-1]}
+	// XY, sub, the modes of HEAD, index and work tree, the ids of HEAD and index, path.
+	if kind == "1" && parts[0] == ".M" && parts[1][0] == 'N' && parts[3] == parts[4] {
+		c.unstaged = parts[6]
+	}
+	return c, true
 }
 
 // sorted orders changes by path, one each: a file taken out of the index and

@@ -13,7 +13,7 @@ func TestParseStatus(t *testing.T) {
 		"# branch.oid " + id40,
 		"# branch.head (detached)",
 		"1 .M N... 100644 100644 100644" + ids + "z file",
-		"1 .M S..U 160000 160000 160000" + ids + "lib",
+		"1 .M N... 100644 100644 100755" + ids + "program",
 		"1 .M SC.. 160000 160000 160000" + ids + "moved",
 		"1 M. S... 160000 160000 160000" + ids + "recorded",
 		"u UU N... 100644 100644 100644 100644 " + id40 + ids + "both",
@@ -23,7 +23,7 @@ func TestParseStatus(t *testing.T) {
 		"",
 	}, "\x00")
 	head, changes, err := parseStatus(out)
-	want := []change{{"both", false}, {"kept", false}, {"lib", true}, {"moved", false}, {"new dir", false}, {"recorded", false}, {"z file", false}}
+	want := []change{{"both", ""}, {"kept", ""}, {"moved", ""}, {"new dir", ""}, {"program", ""}, {"recorded", ""}, {"z file", "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"}}
 	if err != nil || head != id40 || !reflect.DeepEqual(changes, want) {
 		t.Errorf("got %q, %v, %v", head, changes, err)
 	}

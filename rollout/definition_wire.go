@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/bounded"
 )
 
 // The SDK drops the fields that it is older than, both from answers and from requests.
@@ -79,6 +81,10 @@ func parseDefinition(body []byte) (Definition, error) {
 	return Definition{ARN: text(fields, "taskDefinitionArn"), Family: text(fields, "family"), Fields: fields, Tags: answer.Tags}, nil
 }
 
+// maxAnswer bounds an answer of ECS, in bytes. A task definition has at most 64 KiB
+// ("Amazon ECS service quotas" in the ECS developer guide).
+const maxAnswer = 16 << 20
+
 // keepBody is a call's option that copies the body of the answer before the SDK reads it.
 func keepBody(body *[]byte) func(*ecs.Options) {
 	keep := func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
@@ -88,7 +94,7 @@ func keepBody(body *[]byte) func(*ecs.Options) {
 			return out, metadata, err
 		}
 		defer func() { _ = response.Body.Close() }() // all of it was read, or reading it failed
-		*body, err = io.ReadAll(response.Body)
+		*body, err = bounded.Read(ctx, response.Body, "ECS's answer", maxAnswer)
 		response.Body = io.NopCloser(bytes.NewReader(*body))
 		return out, metadata, err
 	}
