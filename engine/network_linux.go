@@ -33,6 +33,9 @@ func newBridge(state string) *bridge {
 func (b *bridge) conflist() string { return filepath.Join(b.dir, "slipway.conflist") }
 func (b *bridge) plugins() string  { return filepath.Join(b.dir, "plugins") }
 
+// leases is where host-local keeps which addresses are in use.
+func (b *bridge) leases() string { return filepath.Join(b.dir, "addresses") }
+
 // noBridgeError is the reason why this host has no network for a managed
 // engine, with the remedy.
 type noBridgeError struct {
@@ -130,7 +133,7 @@ func (b *bridge) configure(cidr string, found map[string]string) error {
 	if err := os.RemoveAll(b.dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(b.plugins(), 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(b.plugins(), 0o700), os.Mkdir(b.leases(), 0o700)); err != nil {
 		return err
 	}
 	for name, path := range found {
@@ -142,7 +145,7 @@ func (b *bridge) configure(cidr string, found map[string]string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(b.conflist(), text, 0o600)
+	return writePrivate(b.conflist(), text)
 }
 
 // cni is the configuration of the network, in the words of
@@ -160,7 +163,7 @@ func (b *bridge) cni(cidr string) map[string]any {
 			"portIsolation": true,
 			"ipam": map[string]any{
 				"type":    "host-local",
-				"dataDir": filepath.Join(b.dir, "addresses"),
+				"dataDir": b.leases(),
 				"ranges":  []any{[]any{map[string]any{"subnet": cidr}}},
 			},
 		}},

@@ -254,7 +254,9 @@ func (w *own) spawn(binary string, network Network) (<-chan error, error) {
 	defer out.Close()
 	// The daemon outlives this call and is stopped by leave, not by a context.
 	cmd := exec.Command(binary, append(modeFlags(), "--config", config, "--root", w.root(), "--addr", "unix://"+w.socket())...)
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	// Its environment is there to be read as long as it runs, in rootless mode by
+	// RUN steps too. What it needs of AWS's credentials comes with the solves.
+	cmd.Env = append(withoutCredentials(os.Environ()), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Env = append(cmd.Env, modeEnv(w.dir)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = isolation()
