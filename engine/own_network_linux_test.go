@@ -301,22 +301,32 @@ func ownWith(t *testing.T, o engine.Options) *engine.Engine {
 	return found[0]
 }
 
-// RUN steps reach other hosts and the resolver, and neither this host nor the
-// addresses at which AWS gives out credentials. Afterwards nothing is left.
+// RUN steps reach other hosts and resolvers, and neither this host nor the
+// addresses at which AWS gives out credentials. Afterwards nothing is left. The
+// host forwards nothing by itself, as with Docker's policy.
 func TestOwnNetwork(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
 	cable(t)
+	run(t, "iptables", "-P", "FORWARD", "DROP")
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	loopback, port := services(t)
+	dns, err := answer(hereOnCable + ":53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dns.Close()
 	e := ownWith(t, engine.Options{StateDir: stateDir(t)})
 	if e.Network != engine.NetworkBridge || e.NetworkTrouble != nil {
 		t.Fatalf("network %q, %v", e.Network, e.NetworkTrouble)
 	}
 	got, err := reached(t, e, "", nil,
-		server+":80", resolver+":53", credentials+":80", metadata+":80",
+		server+":80", resolver+":53", hereOnCable+":53", credentials+":80", metadata+":80",
 		loopback, "127.0.0.1:"+port, gateway(t)+":"+port, hereOnCable+":"+port)
-	if want := []string{server + ":80", resolver + ":53"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{server + ":80", resolver + ":53", hereOnCable + ":53"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("a RUN step reached %q, want %q; %v", got, want, err)
 	}
 	closeEngine(t, e)
