@@ -101,12 +101,28 @@ func table(name, link string, rules []string) string {
 	return b.String()
 }
 
+// unruled removes what table adds. Naming a chain empties it.
+func unruled(name, link string) string {
+	var chains, deletions strings.Builder
+	for _, j := range jumps(link) {
+		if j.table == name {
+			fmt.Fprintf(&chains, ":%s - [0:0]\n", j.to)
+			fmt.Fprintf(&deletions, "-D %s %s -j %s\n-X %s\n", j.chain, j.match, j.to, j.to)
+		}
+	}
+	return "*" + name + "\n" + chains.String() + deletions.String() + "COMMIT\n"
+}
+
 func (f *packetFilter) apply(ctx context.Context, link string, net subnet) error {
 	return f.run(ctx, f.restore, rules(link, net), "--noflush", "--wait")
 }
 
-// remove takes the jumps and chains away. What is not there need not be removed.
+// remove takes the jumps and chains away, all at once where all are there, else
+// each that is there.
 func (f *packetFilter) remove(ctx context.Context, link string) {
+	if f.run(ctx, f.restore, unruled("filter", link)+unruled("nat", link), "--noflush", "--wait") == nil {
+		return
+	}
 	for _, j := range jumps(link) {
 		command := append([]string{"--wait", "-t", j.table, "-D", j.chain}, strings.Fields(j.match)...)
 		_ = f.run(ctx, f.iptables, "", append(command, "-j", j.to)...)

@@ -47,12 +47,12 @@ insecure-entitlements = ["network.host", "security.insecure"]
 const hostNetwork = `  networkMode = "host"
 `
 
-// bridgeNetwork keeps a few namespaces ready: making one takes longer than most
-// RUN steps would otherwise.
+// bridgeNetwork keeps no namespaces ready but the one with which BuildKit tries
+// the network: steps that run at once make theirs, and steps after them use it.
+// Each has to be removed at the end, while the job waits.
 const bridgeNetwork = `  networkMode = "cni"
   cniConfigPath = %q
   cniBinaryPath = %q
-  cniPoolSize = 4
 `
 
 func startOwn(ctx context.Context, o Options) (*Engine, error) {
