@@ -20,8 +20,8 @@ const answerLimit = 4 << 20
 // askTime bounds one question to a Docker engine that already answered.
 const askTime = time.Minute
 
-// idleTime is how long a Docker engine may send nothing while it hands out an
-// image. It writes the whole image to its disk before the first byte.
+// idleTime is how long a Docker engine may pause while it sends an image. It
+// writes the whole image to its disk before the first byte.
 const idleTime = 15 * time.Minute
 
 // get asks a Docker engine and reads the answer up to answerLimit. The client's
@@ -65,7 +65,7 @@ func within(ctx context.Context, limit time.Duration, err error) error {
 }
 
 // stream is what an engine sends, given up when it pauses for too long. Time in
-// which nobody reads does not count.
+// which the caller does not read does not count.
 type stream struct {
 	io.ReadCloser
 	limit  time.Duration

@@ -59,7 +59,7 @@ func jumps(link string) []jump {
 // rules is the packet filter's part of the network, as iptables-restore reads
 // it. Steps may open connections to other hosts, and none may be opened to them.
 // They do not reach this host, nor the link-local addresses (RFC 3927), at which
-// AWS gives out credentials:
+// AWS serves credentials:
 // 169.254.170.2 (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html),
 // 169.254.170.23 (https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html) and
 // 169.254.169.254 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html).

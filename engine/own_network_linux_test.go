@@ -302,7 +302,7 @@ func ownWith(t *testing.T, o engine.Options) *engine.Engine {
 }
 
 // RUN steps reach other hosts and resolvers, and neither this host nor the
-// addresses at which AWS gives out credentials. Afterwards nothing is left. The
+// addresses at which AWS serves credentials. Afterwards nothing is left. The
 // host forwards nothing by itself, as with Docker's policy.
 func TestOwnNetwork(t *testing.T) {
 	if !inNamespace(t) {
@@ -357,7 +357,7 @@ func TestOwnNetworkEntitlement(t *testing.T) {
 }
 
 // Whoever asks for the host's network gets it, and a job that wants another one
-// is told.
+// is refused.
 func TestOwnNetworkOfTheHost(t *testing.T) {
 	if !inNamespace(t) {
 		return
@@ -402,7 +402,7 @@ func barePath(t *testing.T, programs map[string]string) string {
 	return dir
 }
 
-// Where no network of its own can be had, the engine says why, and refuses if
+// Where no network of its own can be made, the engine says why, and refuses if
 // it was asked for one. Nothing half made is left.
 func TestOwnNetworkCannotBeMade(t *testing.T) {
 	if !inNamespace(t) {

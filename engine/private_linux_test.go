@@ -25,7 +25,7 @@ func TestOwnEngineIsPrivate(t *testing.T) {
 	t.Parallel()
 	dir := stateDir(t)
 	log := filepath.Join(dir, "buildkitd.log")
-	if err := errors.Join(os.WriteFile(log, nil, 0o600), os.Chmod(log, 0o666), os.Chmod(dir, 0o777)); err != nil {
+	if err := errors.Join(os.WriteFile(log, nil, 0o600), os.Chmod(log, 0o666), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	job := exec.Command("sh", "-c", "umask 000; exec "+os.Args[0])
@@ -56,7 +56,7 @@ func TestOwnEngineIsPrivate(t *testing.T) {
 			t.Errorf("%s is there for others: %s", path, info.Mode())
 		}
 		if path == filepath.Join(dir, "root") || path == filepath.Join(dir, "network", "addresses") {
-			return filepath.SkipDir // BuildKit's and a plugin's own, in a directory that nobody else enters
+			return filepath.SkipDir // BuildKit's and a plugin's own, in a directory that no other user enters
 		}
 		return nil
 	}); err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -10,9 +11,10 @@ import (
 )
 
 // privateDir makes a directory that only this user can enter. One that is there
-// already must be this user's; a wider mode is narrowed. A symbolic link is
-// refused in the last place of the path: whoever may write to a shared directory
-// such as /tmp could have put it there.
+// already must be this user's. A wider mode is narrowed, but a directory in which
+// others could have put something, such as a socket of theirs, must be empty. A
+// symbolic link is refused in the last place of the path: whoever may write to a
+// shared directory such as /tmp could have put it there.
 func privateDir(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
@@ -29,19 +31,29 @@ func privateDir(dir string) error {
 	case err != nil:
 		return &os.PathError{Op: "open", Path: dir, Err: err}
 	}
-	defer unix.Close(fd)
+	f := os.NewFile(uintptr(fd), dir)
+	return errors.Join(narrow(f), f.Close())
+}
+
+// narrow makes an open directory this user's alone.
+func narrow(dir *os.File) error {
 	var s unix.Stat_t
-	if err := unix.Fstat(fd, &s); err != nil {
-		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	if err := unix.Fstat(int(dir.Fd()), &s); err != nil {
+		return &os.PathError{Op: "stat", Path: dir.Name(), Err: err}
 	}
 	if int(s.Uid) != os.Geteuid() {
-		return &stateError{fmt.Errorf("%s belongs to user %d, not to user %d who runs slipway", dir, s.Uid, os.Geteuid())}
+		return &stateError{fmt.Errorf("%s belongs to user %d, not to user %d who runs slipway", dir.Name(), s.Uid, os.Geteuid())}
 	}
 	if s.Mode&0o777 == 0o700 {
 		return nil
 	}
-	if err := unix.Fchmod(fd, 0o700); err != nil {
-		return &os.PathError{Op: "chmod", Path: dir, Err: err}
+	if err := dir.Chmod(0o700); err != nil {
+		return err
+	}
+	// Now no other user can add anything.
+	if _, err := dir.Readdirnames(1); s.Mode&0o022 != 0 && !errors.Is(err, io.EOF) {
+		err = errors.Join(err, dir.Chmod(os.FileMode(s.Mode&0o777))) // as it was: it is looked at again
+		return &stateError{errors.Join(fmt.Errorf("%s was writable by other users, and holds files", dir.Name()), err)}
 	}
 	return nil
 }
@@ -54,7 +66,7 @@ func (e *stateError) Unwrap() error { return e.err }
 
 // Hint says what to do about the directory.
 func (e *stateError) Hint() string {
-	return "name a directory of this user with --engine-state, or remove this one"
+	return "name another directory with --engine-state, or remove this one"
 }
 
 // createPrivate opens a file of mode 0600, whatever the umask and whatever mode

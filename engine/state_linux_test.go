@@ -53,12 +53,19 @@ func TestPrivateDirOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for path, want := range map[string]string{link: "is not a directory", others: "belongs to user "} {
+	shared := filepath.Join(dir, "shared")
+	if err := errors.Join(os.Mkdir(shared, 0o700), os.WriteFile(filepath.Join(shared, "buildkitd.sock"), nil, 0o600), os.Chmod(shared, 0o775)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{link: "is not a directory", others: "belongs to user ", shared: "was writable by other users, and holds files"} {
 		err := privateDir(path)
 		var refused *stateError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), want) || refused.Hint() == "" {
 			t.Errorf("%s: %v lacks %q", path, err, want)
 		}
+	}
+	if err := privateDir(shared); err == nil {
+		t.Error("asked twice, the shared directory is used")
 	}
 }
 
