@@ -8,11 +8,17 @@ MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod tools/*/go.mod)))
 BUILDKIT = $(shell sed -n 's|.*github.com/moby/buildkit \(v[^ ]*\).*|\1|p' tools/engine/go.mod)
 MOBY = $(shell sed -n 's|.*github.com/moby/moby/v2 v\([^ ]*\).*|\1|p' tools/docker/go.mod)
 
+# The CNI plugins of the network that build steps get, under the names that
+# BuildKit's releases give them.
+CNI := $(addprefix buildkit-cni-,bridge host-local loopback)
+
 # buildkitd runs on Linux only; elsewhere the tests that need it are left out.
-ENGINE := $(if $(filter linux,$(GOOS)),$(addprefix $(TOOLS)/,buildkitd runc buildkit-runc))
+ENGINE := $(if $(filter linux,$(GOOS)),$(addprefix $(TOOLS)/,buildkitd runc buildkit-runc $(CNI)))
 BUILDCTL := $(if $(filter linux,$(GOOS)),$(TOOLS)/buildctl)
 # Docker engines are for root on Linux.
 DOCKER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),docker-engines)
+# So are bridges and packet filters.
+FILTER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),packet-filter)
 LINT := $(addprefix $(TOOLS)/,staticcheck depguard govulncheck)
 
 # No C but for runc and the race detector, and the same flags everywhere: what
@@ -25,7 +31,7 @@ FUZZTIME ?= 1m
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build tools docker-engines demo test race check chaos fuzz bench docs clean \
+.PHONY: help build tools docker-engines packet-filter demo test race check chaos fuzz bench docs clean \
 	fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine
 
 help: ## list the targets
@@ -34,7 +40,13 @@ help: ## list the targets
 build: ## build slipway and slipway-sandbox into bin/
 	$(GO) build -o bin/ ./cmd/slipway ./cmd/slipway-sandbox
 
-tools: $(ENGINE) ## build the pinned BuildKit daemon and runc into .tools/bin/
+tools: $(ENGINE) ## build the pinned BuildKit daemon, runc and CNI plugins into .tools/bin/
+
+# iptables and ip come from the distribution. The tests of the network need them.
+packet-filter:
+	@export PATH="$$PATH:/usr/sbin:/sbin"; command -v iptables >/dev/null && command -v ip >/dev/null || \
+	{ apt-get install -y --no-install-recommends iptables iproute2 || \
+	{ apt-get update && apt-get install -y --no-install-recommends iptables iproute2; }; }
 
 # Tests alone need them. .tools/docker comes from Go modules, .tools/docker-classic
 # from the packages of Debian and its like.
@@ -46,7 +58,7 @@ demo: build tools ## build examples/ against a sandbox: no AWS account, no Docke
 # Whatever the outcome, what could not run is said last, where it is read. That
 # goes for Docker engines that cannot be had, too: -k gets what can.
 test: tools $(BUILDCTL) ## run all tests, those against real BuildKit daemons and Docker engines included
-	@$(if $(DOCKER),$(MAKE) --no-print-directory -k $(DOCKER) || echo "make test: going on without")
+	@$(if $(DOCKER),$(MAKE) --no-print-directory -k $(DOCKER) $(FILTER) || echo "make test: going on without")
 	@status=0; set -x; \
 	$(GO) test -timeout 30m ./... || status=1; \
 	(cd tools/engine && $(GO) test ./buildkit-runc) || status=1; \
@@ -116,6 +128,13 @@ race-without-engine:
 $(TOOLS)/buildkitd $(TOOLS)/buildctl: tools/engine/go.mod tools/engine/go.sum
 	cd tools/engine && $(GO) build -ldflags '-s -w -X github.com/moby/buildkit/version.Version=$(BUILDKIT)' \
 		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/$(@F)
+	@touch $@
+
+$(TOOLS)/buildkit-cni-bridge: PACKAGE := main/bridge
+$(TOOLS)/buildkit-cni-loopback: PACKAGE := main/loopback
+$(TOOLS)/buildkit-cni-host-local: PACKAGE := ipam/host-local
+$(TOOLS)/buildkit-cni-%: tools/engine/go.mod tools/engine/go.sum
+	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/containernetworking/plugins/plugins/$(PACKAGE)
 	@touch $@
 
 $(TOOLS)/runc: tools/engine/go.mod tools/engine/go.sum

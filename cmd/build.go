@@ -37,9 +37,11 @@ type buildOptions struct {
 	engine       string
 	engineSrc    string
 	engineTLS    string
-	stateDir     string
-	jobs         int
-	failFast     bool
+	// engineNet is the network of RUN steps on a managed engine.
+	engineNet string
+	stateDir  string
+	jobs      int
+	failFast  bool
 	// pushAttempts is how often a push is tried; tests shorten it.
 	pushAttempts int
 
@@ -157,6 +159,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.project.compression, "compression", "", "compression of the layers: gzip or zstd (default: x-slipway.engine.compression, else gzip)")
 	f.StringVar(&o.engine, "engine", "", "`engine` that builds: an address of BuildKit, docker, buildkitd, own for one started for the job, or a list of PLATFORM=ENGINE (default: BUILDKIT_HOST, else the first that is there of a buildkitd, a Docker engine with the containerd store, own, another Docker engine)")
 	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
+	f.StringVar(&o.engineNet, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
 	f.StringVar(&o.stateDir, "engine-state", "", "`directory` that keeps the cache of slipway's own engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
 	f.IntVar(&o.jobs, "jobs", 0, "how many services to build at once (default: all)")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop the other builds when one fails")
@@ -280,7 +283,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 }
 
 func (o buildOptions) engineOptions(w *world) engine.Options {
-	out := engine.Options{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir, LookupEnv: w.lookupenv}
+	out := engine.Options{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir, Network: engine.Network(o.engineNet), LookupEnv: w.lookupenv}
 	if o.engineTLS != "" {
 		out.TLS = absolute(w.dir, o.engineTLS)
 	}

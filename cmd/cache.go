@@ -179,16 +179,16 @@ func bucketRegion(ctx context.Context, client *s3.Client, bucket string) string 
 const lasting = 15 * time.Minute
 
 // cacheLogin gives the engines credentials for S3, those of the moment for each request,
-// but none to those that find the same by themselves, and renew them: an engine of our own,
-// which has this process's environment, and any on this host if they are the role's that
-// the host has.
+// but none to those that find the same by themselves, and renew them: engines on this host
+// if they are the role's that the host has. A managed engine does not have this process's
+// credentials in its environment.
 func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, build.Cache) (map[string]string, error) {
-	own, here := map[string]bool{}, map[string]bool{}
+	here := map[string]bool{}
 	for _, e := range engines {
-		own[e.Platform], here[e.Platform] = e.Kind == engine.Own, e.SameHost
+		here[e.Platform] = e.SameHost
 	}
 	return func(ctx context.Context, c build.Cache) (map[string]string, error) {
-		if c.Type != "s3" || own[c.Platform] {
+		if c.Type != "s3" {
 			return nil, nil
 		}
 		cred, err := freshCredentials(ctx, from, time.Now())

@@ -58,7 +58,7 @@ anything else, such as no engine or a base image that cannot be pulled.`,
 var buildFlags = []string{
 	"file", "env-file", "profile", "project-directory", "project-name", "name", "hash", "allow", "definitions-dir",
 	"region", "cluster", "ecs-service", "retention-days", "replace-policy",
-	"create-repositories", "no-latest", "untrusted", "rollout", "image-ref", "artifact", "cache", "compression", "engine", "engine-tls", "engine-state",
+	"create-repositories", "no-latest", "untrusted", "rollout", "image-ref", "artifact", "cache", "compression", "engine", "engine-tls", "engine-network", "engine-state",
 }
 
 // flags takes over build's, so that they stay the same; the others keep build's defaults.
@@ -157,6 +157,7 @@ func (d *doctor) checks() []check {
 		{name: "permissions", needs: needsProject | needsAccess, first: policies, run: d.checkPermissions},
 		{name: "engine", first: engine, run: d.checkEngine},
 		{name: "runc", first: engine, run: d.checkRunc},
+		{name: "engine network", first: engine, run: d.checkNetwork},
 		{name: "platforms", needs: needsProject | needsEngine, run: d.checkPlatforms},
 		{name: "disk", first: engine, run: d.checkDisk},
 		{name: "base image", needs: needsProject, first: func() { engine(); access() }, run: d.checkBases},

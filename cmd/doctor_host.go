@@ -41,7 +41,9 @@ func (d *doctor) wantsOwn() bool {
 
 // runcVersion asks the program itself: one that does not run is no use.
 func runcVersion(ctx context.Context, path string) finding {
-	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")} // it needs nothing else of ours
+	out, err := cmd.Output()
 	if err != nil {
 		f := broken(fmt.Errorf("%s --version: %w", path, err))
 		f.Remedy = "install runc anew"

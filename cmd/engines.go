@@ -60,6 +60,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	}
 	for _, e := range engines {
 		j.log.Info().Msgf("engine%s: %s, since %s", forPlatform(e), e, e.Why)
+		j.warnOfNetwork(e)
 		if e.ClearText {
 			j.log.Warn().Msgf("what is sent to the engine at %s can be read on the way, the registry's login and build secrets included: reach it by TLS (--engine-tls) or ssh://", e.Address)
 		}

@@ -97,7 +97,7 @@ func TestPlainDisplaySecrets(t *testing.T) {
 // TestBoundedLine: a line that never ends does not fill the memory, and what is kept is
 // what it shows.
 func TestBoundedLine(t *testing.T) {
-	if got := bounded("old\r" + strings.Repeat("x", 2*maxPartial)); len(got) != maxPartial || got[0] != 'x' {
+	if got := clipped("old\r" + strings.Repeat("x", 2*maxPartial)); len(got) != maxPartial || got[0] != 'x' {
 		t.Errorf("kept %d bytes, want the first %d after the carriage return", len(got), maxPartial)
 	}
 }

@@ -57,6 +57,13 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	if err != nil {
 		return nil, err
 	}
+	dialer, err := commandDialer(addr)
+	if err != nil {
+		return nil, err
+	}
+	if dialer != nil {
+		opts = append(opts, client.WithContextDialer(dialer))
+	}
 	c, err := client.New(ctx, addr, opts...)
 	if err != nil {
 		return nil, err
@@ -64,7 +71,7 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	e := &Engine{Client: c, Address: shown(addr), SameHost: sameHost(addr)}
 	workers, err := awaitWorkers(ctx, c)
 	if err != nil {
-		return nil, errors.Join(err, c.Close())
+		return nil, errors.Join(within(ctx, wait, err), c.Close())
 	}
 	e.Version = workers[0].BuildkitVersion.Version
 	e.describe(workers)

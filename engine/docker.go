@@ -45,7 +45,7 @@ func (p place) docker(ctx context.Context, wait time.Duration) (*Engine, error) 
 	if err != nil {
 		return nil, err
 	}
-	opts, err := endpoint.ClientOpts()
+	opts, err := dockerOptions(endpoint)
 	if err != nil {
 		return nil, badAddress(from, "correct the address or the certificates", "%v", err)
 	}
@@ -98,9 +98,9 @@ func (p place) dockerAt(ctx context.Context, c *client.Client, host string, wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, explicitTime)
 	defer cancel()
-	version, err := c.ServerVersion(ctx, client.ServerVersionOptions{})
-	if err != nil {
-		return nil, err
+	var version struct{ Version, APIVersion string }
+	if err := get(ctx, c, "/version", &version); err != nil {
+		return nil, within(ctx, explicitTime, err)
 	}
 	d := &dockerEngine{client: c, api: version.APIVersion}
 	b, err := buildkit.New(ctx, "", buildkit.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
@@ -112,7 +112,7 @@ func (p place) dockerAt(ctx context.Context, c *client.Client, host string, wait
 	e := &Engine{Client: b, Kind: Docker, Address: shown(host), SameHost: sameHost(host), docker: d}
 	workers, err := awaitWorkers(ctx, b)
 	if err != nil {
-		return nil, errors.Join(err, b.Close())
+		return nil, errors.Join(within(ctx, explicitTime, err), b.Close())
 	}
 	e.describe(workers)
 	e.Version = version.Version
@@ -156,7 +156,7 @@ func ping(ctx context.Context, c *client.Client) error {
 	defer cancel()
 	_, err := c.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true})
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", ctx.Err(), err)
+		return fmt.Errorf("no answer within %s: %w: %w", probeTime, ctx.Err(), err)
 	}
 	return err
 }

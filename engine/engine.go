@@ -50,6 +50,13 @@ type Engine struct {
 	// engine with the classic store. It is nil where the engine pushes by itself.
 	Images *Images
 
+	// Network is the network of RUN steps: NetworkBridge or NetworkHost. It is
+	// empty for an engine that slipway did not start.
+	Network Network
+	// NetworkTrouble is why it is NetworkHost though the host's network was not
+	// asked for; nil otherwise.
+	NetworkTrouble *NetworkTrouble
+
 	docker *dockerEngine
 	stop   func(context.Context) error
 }

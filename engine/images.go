@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -33,20 +34,34 @@ func (s *Images) Name() string {
 
 // Save is the image as `docker save` writes it.
 func (s *Images) Save(ctx context.Context, name string) (io.ReadCloser, error) {
-	return s.client.ImageSave(ctx, []string{name})
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(idleTime, func() { cancel(fmt.Errorf("the Docker engine has sent nothing for %s", idleTime)) })
+	defer timer.Stop()
+	image, err := s.client.ImageSave(ctx, []string{name})
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		cancel(nil)
+		return nil, err
+	}
+	return &stream{image, idleTime, cancel, ctx}, nil
 }
 
 // Remove takes the name from the image, and with its last name the image; what was built
 // stays in the engine's build cache. It also removes what jobs left behind that were killed.
 func (s *Images) Remove(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	if _, err := s.client.ImageRemove(ctx, name, client.ImageRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
 		return fmt.Errorf("removing %s from the Docker engine: %w", name, err)
 	}
-	list, err := s.client.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", imageName)})
-	if err != nil {
+	var list []struct{ RepoTags []string }
+	filters := url.QueryEscape(`{"reference":{"` + imageName + `":true}}`)
+	if err := get(ctx, s.client, "/v"+s.client.ClientVersion()+"/images/json?filters="+filters, &list); err != nil {
 		return fmt.Errorf("looking for images left behind: %w", err)
 	}
-	for _, image := range list.Items {
+	for _, image := range list {
 		for _, tag := range image.RepoTags {
 			if old(tag, time.Now()) {
 				// Another job may do the same: gone is gone.

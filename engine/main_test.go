@@ -12,6 +12,10 @@ func TestMain(m *testing.M) {
 		useOwnEngine(dir)
 		return
 	}
+	if os.Getenv(otherHosts) != "" {
+		beOtherHosts()
+		return
+	}
 	os.Exit(enginetest.StopAfter(m).Run())
 }
 

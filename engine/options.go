@@ -30,6 +30,8 @@ type Options struct {
 	StateDir string
 	// Binary is the buildkitd of our own engine; empty means beside this program, then PATH.
 	Binary string
+	// Network is what RUN steps of our own engine get; empty is NetworkAuto.
+	Network Network
 	// Needs are what the build asks of the engine.
 	Needs Needs
 	// LookupEnv reads the environment, in which Docker's variables say where its engine
@@ -68,6 +70,9 @@ func (o Options) Check() error {
 		if err := one.checkAddress(); err != nil {
 			return err
 		}
+	}
+	if err := o.checkNetwork(); err != nil {
+		return err
 	}
 	return o.checkTLS()
 }

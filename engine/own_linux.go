@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -41,7 +42,17 @@ insecure-entitlements = ["network.host", "security.insecure"]
   enabled = false
 [worker.oci]
   enabled = true
-  networkMode = "host"
+%s`
+
+const hostNetwork = `  networkMode = "host"
+`
+
+// bridgeNetwork keeps no namespaces ready but the one with which BuildKit tries
+// the network: steps that run at once make theirs, and steps after them use it.
+// Each has to be removed at the end, while the job waits.
+const bridgeNetwork = `  networkMode = "cni"
+  cniConfigPath = %q
+  cniBinaryPath = %q
 `
 
 func startOwn(ctx context.Context, o Options) (*Engine, error) {
@@ -53,7 +64,7 @@ func startOwn(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := w.attach(ctx, binary)
+	e, err := w.attach(ctx, binary, o.network())
 	if err != nil {
 		return nil, errors.Join(err, w.leave(context.WithoutCancel(ctx)))
 	}
@@ -114,10 +125,10 @@ func openOwn(ctx context.Context, dir string) (*own, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	w := &own{dir: dir}
+	if err := privateDir(dir); err != nil {
 		return nil, fmt.Errorf("the engine's state: %w", err)
 	}
-	w := &own{dir: dir}
 	if len(w.socket()) > maxSocketPath {
 		return nil, fmt.Errorf("the state directory's path %s is too long for a socket in it: choose a shorter one with --engine-state", dir)
 	}
@@ -139,19 +150,15 @@ func (w *own) root() string        { return filepath.Join(w.dir, "root") }
 func (w *own) logFile() string     { return filepath.Join(w.dir, "buildkitd.log") }
 
 // attach uses the daemon that is there, or starts one. The gate is held.
-func (w *own) attach(ctx context.Context, binary string) (*Engine, error) {
+func (w *own) attach(ctx context.Context, binary string, wanted Network) (*Engine, error) {
 	if _, err := os.Stat(w.socket()); err == nil {
 		if e, err := dial(ctx, "unix://"+w.socket(), "", probeTime); err == nil {
-			return e, nil
+			return w.join(e, wanted)
 		}
 	}
 	_, err := os.Stat(w.root())
 	fresh := errors.Is(err, fs.ErrNotExist)
-	exited, err := w.spawn(binary)
-	if err != nil {
-		return nil, err
-	}
-	e, err := w.await(ctx, exited)
+	e, err := w.start(ctx, binary, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -159,20 +166,97 @@ func (w *own) attach(ctx context.Context, binary string) (*Engine, error) {
 	return e, nil
 }
 
-// spawn starts the daemon.
-func (w *own) spawn(binary string) (<-chan error, error) {
-	config := filepath.Join(w.dir, "buildkitd.toml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, ownConfig, registryConcurrency, w.traceSocket()), 0o600); err != nil {
+// join takes a daemon that runs, if its network is the one that is wanted.
+func (w *own) join(e *Engine, wanted Network) (*Engine, error) {
+	r, err := w.recorded()
+	if err == nil {
+		err = r.fits(wanted)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.Client.Close())
+	}
+	r.describe(e)
+	return e, nil
+}
+
+// start starts the daemon with the network that is wanted. Where any would do,
+// what fails with a network of its own is tried with the host's.
+func (w *own) start(ctx context.Context, binary string, wanted Network) (*Engine, error) {
+	if wanted == NetworkHost {
+		return w.run(ctx, binary, networkRecord{Network: NetworkHost})
+	}
+	err := newBridge(w.dir).setUp(ctx, binary)
+	if err == nil {
+		var e *Engine
+		if e, err = w.run(ctx, binary, networkRecord{Network: NetworkBridge}); err == nil {
+			return e, nil
+		}
+		newBridge(w.dir).tearDown(ctx)
+	}
+	var ended *endedError
+	var none *noBridgeError
+	if wanted == NetworkBridge || ctx.Err() != nil || !errors.As(err, &ended) && !errors.As(err, &none) {
 		return nil, err
 	}
-	out, err := os.Create(w.logFile())
+	return w.run(ctx, binary, networkRecord{Network: NetworkHost, Reason: reason(err), Remedy: hintOf(err)})
+}
+
+// run starts the daemon with a network and waits until it answers.
+func (w *own) run(ctx context.Context, binary string, r networkRecord) (*Engine, error) {
+	if err := w.record(r); err != nil {
+		return nil, err
+	}
+	exited, err := w.spawn(binary, r.Network)
+	if err != nil {
+		return nil, err
+	}
+	e, err := w.await(ctx, exited)
+	if err != nil {
+		return nil, err
+	}
+	// buildkitd makes the socket for traces writable for all.
+	if err := w.guardSockets(); err != nil {
+		return nil, errors.Join(err, e.Client.Close())
+	}
+	r.describe(e)
+	return e, nil
+}
+
+func (w *own) guardSockets() error {
+	for _, path := range []string{w.socket(), w.traceSocket()} {
+		if err := os.Chmod(path, 0o600); err != nil {
+			return fmt.Errorf("the engine's socket: %w", err)
+		}
+	}
+	return nil
+}
+
+// config is the daemon's configuration.
+func (w *own) config(network Network) []byte {
+	net := hostNetwork
+	if network == NetworkBridge {
+		b := newBridge(w.dir)
+		net = fmt.Sprintf(bridgeNetwork, b.conflist(), b.plugins())
+	}
+	return fmt.Appendf(nil, ownConfig, registryConcurrency, w.traceSocket(), net)
+}
+
+// spawn starts the daemon.
+func (w *own) spawn(binary string, network Network) (<-chan error, error) {
+	config := filepath.Join(w.dir, "buildkitd.toml")
+	if err := writePrivate(config, w.config(network)); err != nil {
+		return nil, err
+	}
+	out, err := createPrivate(w.logFile())
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
 	// The daemon outlives this call and is stopped by leave, not by a context.
 	cmd := exec.Command(binary, append(modeFlags(), "--config", config, "--root", w.root(), "--addr", "unix://"+w.socket())...)
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	// Its environment is there to be read as long as it runs, in rootless mode by
+	// RUN steps too. What it needs of AWS's credentials comes with the solves.
+	cmd.Env = append(withoutCredentials(os.Environ()), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Env = append(cmd.Env, modeEnv(w.dir)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = isolation()
@@ -183,6 +267,16 @@ func (w *own) spawn(binary string) (<-chan error, error) {
 	go func() { exited <- cmd.Wait() }()
 	w.child = cmd.Process
 	return exited, nil
+}
+
+// endedError is a daemon that ended instead of answering.
+type endedError struct {
+	err error
+	log string
+}
+
+func (e *endedError) Error() string {
+	return fmt.Sprintf("buildkitd ended at once: %v%s", e.err, e.log)
 }
 
 func (w *own) await(ctx context.Context, exited <-chan error) (*Engine, error) {
@@ -204,18 +298,46 @@ func (w *own) await(ctx context.Context, exited <-chan error) (*Engine, error) {
 		}
 		return a.engine, nil
 	case err := <-exited:
-		return nil, fmt.Errorf("buildkitd ended at once: %v%s", err, w.lastLog())
+		return nil, &endedError{err, w.lastLog()}
 	}
 }
 
 // lastLog is the end of the daemon's log, for an error message.
 func (w *own) lastLog() string {
-	data, err := os.ReadFile(w.logFile())
-	if err != nil || len(data) == 0 {
+	f, err := os.Open(w.logFile())
+	if err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	defer f.Close()
+	if size, err := f.Seek(0, io.SeekEnd); err == nil {
+		_, err = f.Seek(max(0, size-logEnd), io.SeekStart)
+		if err != nil {
+			return ""
+		}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, logEnd))
+	lines := messages(string(data))
+	if err != nil || len(lines) == 0 {
+		return ""
+	}
 	return "; its log ends: " + strings.Join(lines[max(0, len(lines)-3):], " | ")
+}
+
+// logEnd is how many bytes of the daemon's log are read for a message.
+const logEnd = 64 << 10
+
+// messages are the lines of a log without the frames of stack traces: a
+// function's name and, on the next line after a tab, its place.
+func messages(log string) []string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	var out []string
+	for i, line := range lines {
+		frame := strings.HasPrefix(line, "\t") || i+1 < len(lines) && strings.HasPrefix(lines[i+1], "\t")
+		if !frame && line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 // leave gives the daemon up and stops it if this was its last user.
@@ -229,7 +351,9 @@ func (w *own) leave(ctx context.Context) error {
 	var err error
 	// While the gate is held nobody can join: whoever gets users alone is the last.
 	if unix.Flock(int(w.users.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-		err = w.stopDaemon(ctx)
+		if err = w.stopDaemon(ctx); err == nil {
+			newBridge(w.dir).tearDown(ctx)
+		}
 	}
 	return errors.Join(err, w.users.Close(), w.unlockGate())
 }
@@ -309,7 +433,7 @@ func waitGone(ctx context.Context, pid int, limit time.Duration) bool {
 
 // lockFile opens and locks a file, waiting until ctx ends.
 func lockFile(ctx context.Context, path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openPrivate(path, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}

@@ -6,3 +6,7 @@ package engine_test
 const userOfOwnEngine = "SLIPWAY_TEST_USER_OF_OWN_ENGINE"
 
 func useOwnEngine(string) {}
+
+const otherHosts = "SLIPWAY_TEST_OTHER_HOSTS"
+
+func beOtherHosts() {}

@@ -1,0 +1,42 @@
+package cmd
+
+import (
+	"context"
+
+	"slipway/engine"
+)
+
+// warnOfNetwork says which network RUN steps have where it is not the one that
+// they should have.
+func (j *job) warnOfNetwork(e *engine.Engine) {
+	if t := e.NetworkTrouble; t != nil {
+		j.log.Warn().Msgf("%v. %s", t, t.Hint())
+	}
+}
+
+// checkNetwork is about managed engines alone: others have the network that
+// their own configuration says.
+func (d *doctor) checkNetwork(context.Context) []finding {
+	found, err := d.engine()
+	if err != nil {
+		return []finding{unchecked("", "there is no engine")}
+	}
+	var out []finding
+	for _, e := range found.all {
+		out = append(out, networkOf(e).of(e.Platform))
+	}
+	return out
+}
+
+func networkOf(e *engine.Engine) finding {
+	switch {
+	case e.NetworkTrouble != nil:
+		return warned(e.NetworkTrouble.Hint(), "%v", e.NetworkTrouble)
+	case e.Network == engine.NetworkBridge:
+		return fine("RUN steps have a network of their own: other hosts, but not this one nor link-local addresses")
+	case e.Network == engine.NetworkHost:
+		return fine("RUN steps have this host's network, as --engine-network says")
+	default:
+		return unchecked("", "the engine is not slipway's own: its configuration says what RUN steps reach")
+	}
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/docker/cli/cli/connhelper"
+	"github.com/docker/cli/cli/connhelper/commandconn"
+	dockerssh "github.com/docker/cli/cli/connhelper/ssh"
+	"github.com/docker/cli/cli/context/docker"
+	"github.com/moby/buildkit/client/connhelper/dockercontainer"
+	"github.com/moby/buildkit/client/connhelper/ssh"
+	"github.com/moby/moby/client"
+)
+
+// credentialVariables are those in which AWS's SDKs find credentials
+// (https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html).
+// AWS_PROFILE and AWS_REGION are not among them.
+var credentialVariables = []string{
+	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
+	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+	"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+	"AWS_WEB_IDENTITY_TOKEN_FILE",
+}
+
+// withoutCredentials is an environment without AWS's credentials.
+func withoutCredentials(environment []string) []string {
+	return slices.DeleteFunc(slices.Clone(environment), func(line string) bool {
+		name, _, _ := strings.Cut(line, "=")
+		return slices.Contains(credentialVariables, name)
+	})
+}
+
+// stripped is a command that runs without AWS's credentials. The connection
+// starts it with the whole environment, so that env(1) has to take them away.
+func stripped(command ...string) (string, []string) {
+	if runtime.GOOS == "windows" { // it has no env
+		return command[0], command[1:]
+	}
+	var args []string
+	for _, name := range credentialVariables {
+		args = append(args, "-u", name)
+	}
+	env := "env"
+	if _, err := os.Stat("/usr/bin/env"); err == nil {
+		env = "/usr/bin/env"
+	}
+	return env, append(args, command...)
+}
+
+// commandDialer connects through another program that needs no AWS credentials:
+// docker and ssh. It is nil for other addresses: kubectl asks AWS for its token
+// on EKS, and is started by BuildKit's own dialer. The commands are those of
+// BuildKit's dialers.
+func commandDialer(address string) (func(context.Context, string) (net.Conn, error), error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	var command []string
+	switch u.Scheme {
+	case "docker-container":
+		command, err = dockerExec(u)
+	case "ssh":
+		command, err = sshDial(u)
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	program, args := stripped(command...)
+	return func(context.Context, string) (net.Conn, error) {
+		// The command lives as long as the connection, not as the dialing.
+		return commandconn.New(context.Background(), program, args...)
+	}, nil
+}
+
+func dockerExec(u *url.URL) ([]string, error) {
+	s, err := dockercontainer.SpecFromURL(u)
+	if err != nil {
+		return nil, err
+	}
+	command := []string{"docker"}
+	if s.Context != "" {
+		command = append(command, "--context="+s.Context)
+	}
+	return append(command, "exec", "-i", s.Container, "buildctl", "dial-stdio"), nil
+}
+
+func sshDial(u *url.URL) ([]string, error) {
+	s, err := ssh.SpecFromURL(u)
+	if err != nil {
+		return nil, err
+	}
+	command := []string{"ssh"}
+	if s.User != "" {
+		command = append(command, "-l", s.User)
+	}
+	if s.Port != "" {
+		command = append(command, "-p", s.Port)
+	}
+	command = append(command, "--", s.Host, "buildctl")
+	if s.Socket != "" {
+		command = append(command, "--addr", "unix://"+s.Socket)
+	}
+	return append(command, "dial-stdio"), nil
+}
+
+// dockerOptions are how a Docker engine is reached: as the docker command does,
+// but ssh gets no AWS credentials.
+func dockerOptions(e docker.Endpoint) ([]client.Opt, error) {
+	if !strings.HasPrefix(e.Host, "ssh://") {
+		return e.ClientOpts()
+	}
+	u, err := url.Parse(e.Host)
+	if err != nil {
+		return nil, err
+	}
+	s, err := dockerssh.NewSpec(u)
+	if err != nil {
+		return nil, err
+	}
+	remote := []string{"docker", "system", "dial-stdio"}
+	if strings.Trim(s.Path, "/") != "" {
+		remote = []string{"docker", "--host=unix://" + s.Path, "system", "dial-stdio"}
+	}
+	args, err := s.Command([]string{"-o ConnectTimeout=30", "-T"}, remote...)
+	if err != nil {
+		return nil, err
+	}
+	program, args := stripped(append([]string{"ssh"}, args...)...)
+	helper, err := connhelper.GetCommandConnectionHelper(program, args...)
+	if err != nil {
+		return nil, err
+	}
+	e.Host = helper.Host
+	return []client.Opt{client.WithHost(helper.Host), client.WithDialContext(helper.Dialer), client.WithAPIVersionFromEnv()}, nil
+}

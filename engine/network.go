@@ -1,0 +1,59 @@
+package engine
+
+import "strings"
+
+// Network is the network that the RUN steps of a managed engine have.
+type Network string
+
+// The networks of a managed engine, in the words that --engine-network takes.
+const (
+	// NetworkAuto is NetworkBridge where this host can set it up, else NetworkHost.
+	NetworkAuto Network = "auto"
+	// NetworkBridge is a network of the engine's own, from which RUN steps reach
+	// other hosts, but neither this host nor link-local addresses.
+	NetworkBridge Network = "bridge"
+	// NetworkHost is this host's network: RUN steps reach what this host reaches.
+	NetworkHost Network = "host"
+)
+
+// networks are the values of --engine-network; empty means NetworkAuto.
+var networks = []string{string(NetworkAuto), string(NetworkBridge), string(NetworkHost)}
+
+func (o Options) checkNetwork() error {
+	switch o.Network {
+	case "", NetworkAuto, NetworkBridge, NetworkHost:
+		return nil
+	default:
+		return badAddress("--engine-network", "write one of "+strings.Join(networks, ", "), "%q is not a network", o.Network)
+	}
+}
+
+// network returns the network asked for, with the default filled in.
+func (o Options) network() Network {
+	if o.Network == "" {
+		return NetworkAuto
+	}
+	return o.Network
+}
+
+// NetworkTrouble says why the RUN steps of a managed engine have this host's
+// network although it was not asked for.
+type NetworkTrouble struct {
+	// Reason is what a network of the engine's own failed of.
+	Reason string
+	remedy string
+}
+
+// Error says what follows for the RUN steps, and why.
+func (e *NetworkTrouble) Error() string {
+	return "RUN steps of the managed engine have this host's network: they reach its loopback, and the credentials at 169.254.169.254 and 169.254.170.2: " + e.Reason
+}
+
+// Hint says how to give them a network of their own, or accept this one.
+func (e *NetworkTrouble) Hint() string {
+	hint := "`--engine-network host` accepts it, `--engine-network bridge` refuses to build"
+	if e.remedy == "" {
+		return hint
+	}
+	return e.remedy + "; " + hint
+}
