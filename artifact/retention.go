@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 // maxRules is how many lifecycle rules a bucket takes, from "Setting lifecycle
@@ -71,7 +71,7 @@ func lifecycle(ctx context.Context, api bucketLifecycleAPI, bucket string) (*s3.
 	if err == nil && len(out.Rules) == 0 {
 		// A bucket without rules has no configuration. Taken at its word, the rules of
 		// others would be overwritten.
-		return nil, awserr.Incomplete("S3", "GetBucketLifecycleConfiguration", "the rules of bucket "+bucket)
+		return nil, awsclient.Incomplete("S3", "GetBucketLifecycleConfiguration", "the rules of bucket "+bucket)
 	}
 	return out, err
 }

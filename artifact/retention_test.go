@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 	"slipway/internal/golden"
 )
 
@@ -81,7 +81,7 @@ func TestRetentionHollowAnswer(t *testing.T) {
 	b, client := newBucket(t)
 	b.lifecycle = "<LifecycleConfiguration></LifecycleConfiguration>"
 	_, _, err := ApplyBucketRetention(t.Context(), client, "bucket", "build/", 7, false)
-	var partial *awserr.IncompleteError
+	var partial *awsclient.IncompleteError
 	if !errors.As(err, &partial) || b.puts != 0 {
 		t.Errorf("got %v after %d puts", err, b.puts)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 type headObjectAPI interface {
@@ -122,7 +122,7 @@ func uploadArchive(ctx context.Context, api transfermanager.S3APIClient, loc S3L
 		return "", err
 	}
 	if aws.ToString(out.ETag) == "" {
-		return "", awserr.Incomplete("S3", "PutObject", "the entity tag of the object")
+		return "", awsclient.Incomplete("S3", "PutObject", "the entity tag of the object")
 	}
 	return version(out.VersionID), nil
 }

@@ -17,7 +17,6 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"slipway/internal/awsclient"
-	"slipway/internal/awserr"
 )
 
 type pipelineAPI interface {
@@ -190,7 +189,7 @@ func (w *pipelineWatch) round(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if out.PipelineExecution == nil {
-		return false, awserr.Incomplete("CodePipeline", "GetPipelineExecution", "execution "+w.run.ExecutionID)
+		return false, awsclient.Incomplete("CodePipeline", "GetPipelineExecution", "execution "+w.run.ExecutionID)
 	}
 	actions, err := w.actions(ctx)
 	if err != nil {

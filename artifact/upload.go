@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 type putObjectAPI interface {
@@ -35,7 +35,7 @@ func Upload(ctx context.Context, api putObjectAPI, loc S3Location, body []byte, 
 		ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
 	})
 	if err == nil && aws.ToString(out.ETag) == "" {
-		err = awserr.Incomplete("S3", "PutObject", "the entity tag of the object")
+		err = awsclient.Incomplete("S3", "PutObject", "the entity tag of the object")
 	}
 	if err != nil {
 		return "", fmt.Errorf("uploading %s: %w", loc, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 // doctorAttempts are fewer tries than build's: somebody waits for the answer, and one
@@ -93,7 +93,7 @@ func (d *doctor) enter(ctx context.Context) (access, error) {
 func (a *access) identify(ctx context.Context, client *sts.Client) clockReading {
 	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err == nil && (out.Account == nil || out.Arn == nil) {
-		err = awserr.Incomplete("STS", "GetCallerIdentity", "the caller")
+		err = awsclient.Incomplete("STS", "GetCallerIdentity", "the caller")
 	}
 	if err != nil {
 		a.callerErr = fmt.Errorf("asking whose the credentials are: %w", err)
@@ -106,7 +106,7 @@ func (a *access) identify(ctx context.Context, client *sts.Client) clockReading 
 func (a *access) logIn(ctx context.Context, client *ecr.Client) clockReading {
 	out, err := client.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	if err == nil && len(out.AuthorizationData) == 0 {
-		err = awserr.Incomplete("ECR", "GetAuthorizationToken", "a token")
+		err = awsclient.Incomplete("ECR", "GetAuthorizationToken", "a token")
 	}
 	if err != nil {
 		a.loginErr = fmt.Errorf("logging in to the registry: %w", err)

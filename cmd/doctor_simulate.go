@@ -16,7 +16,6 @@ import (
 
 	"slipway/buildspec"
 	"slipway/internal/awsclient"
-	"slipway/internal/awserr"
 )
 
 // roleReader finds a role's ARN by its name.
@@ -43,7 +42,7 @@ func principalOf(ctx context.Context, client roleReader, caller string) (string,
 	var api smithy.APIError
 	switch {
 	case err == nil && out.Role == nil:
-		return "", awserr.Incomplete("IAM", "GetRole", "role "+path[1])
+		return "", awsclient.Incomplete("IAM", "GetRole", "role "+path[1])
 	case err == nil:
 		return aws.ToString(out.Role.Arn), nil
 	case errors.As(err, &api) && api.ErrorCode() == "AccessDenied":
@@ -101,7 +100,7 @@ func simulated(policy buildspec.Policy, judged map[string][]denial) error {
 	for _, s := range policy.Statement {
 		for _, action := range s.Action {
 			if _, ok := judged[action]; !ok && !placeholder(s) {
-				return awserr.Incomplete("IAM", "SimulatePrincipalPolicy", "action "+action)
+				return awsclient.Incomplete("IAM", "SimulatePrincipalPolicy", "action "+action)
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"slipway/artifact"
 	"slipway/build"
 	"slipway/engine"
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 	"slipway/internal/bounded"
 	"slipway/registry"
 	"slipway/revision"
@@ -124,7 +124,7 @@ func exitCode(ctx context.Context, err error) int {
 		late     *timeoutError
 		piped    *pipelineFailed
 		sick     *unwell
-		partial  *awserr.IncompleteError
+		partial  *awsclient.IncompleteError
 		bound    *bounded.Error
 	)
 	switch {

@@ -8,12 +8,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
-// incomplete is an *awserr.IncompleteError of ECR's.
+// incomplete is an *awsclient.IncompleteError of ECR's.
 func incomplete(operation, format string, args ...any) error {
-	return awserr.Incomplete("ECR", operation, fmt.Sprintf(format, args...))
+	return awsclient.Incomplete("ECR", operation, fmt.Sprintf(format, args...))
 }
 
 // answered makes sure that a BatchGetImage has every image that was asked for, or says

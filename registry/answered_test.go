@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 // wantIncomplete checks that an error says which answer lacked what.
 func wantIncomplete(t *testing.T, err error, operation, item string) {
 	t.Helper()
-	var partial *awserr.IncompleteError
+	var partial *awsclient.IncompleteError
 	if !errors.As(err, &partial) || partial.Operation != operation || !strings.Contains(partial.Item, item) {
 		t.Errorf("got %v, want an incomplete answer to %s about %q", err, operation, item)
 	}

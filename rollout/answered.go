@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 // answered makes sure that an answer of ECS has everything that was asked for by ARN or
@@ -17,7 +17,7 @@ func answered(operation, what string, asked, seen []string, failures []types.Fai
 	}
 	for _, item := range asked {
 		if !slices.ContainsFunc(seen, func(s string) bool { return lastPart(s) == lastPart(item) }) {
-			return awserr.Incomplete("ECS", operation, what+" "+item)
+			return awsclient.Incomplete("ECS", operation, what+" "+item)
 		}
 	}
 	return nil
@@ -52,5 +52,5 @@ func answeredServices(asked []string, services []types.Service, failures []types
 
 // unanswered is the answer to GetDeployment that lacks the deployment.
 func unanswered(id string) error {
-	return awserr.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
+	return awsclient.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
 }

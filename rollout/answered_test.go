@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 // TestHollowAnswers answers one action with status 200 and nothing: that is an error, not
@@ -26,7 +26,7 @@ func TestHollowAnswers(t *testing.T) {
 		actions[action] = fixed(object{})
 		s := startScript(t, actions)
 		_, err := Read(t.Context(), s.ecs(), []Ref{ref})
-		var partial *awserr.IncompleteError
+		var partial *awsclient.IncompleteError
 		if !errors.As(err, &partial) || partial.Operation != action {
 			t.Errorf("Read with a hollow answer to %s: %v", action, err)
 		}
@@ -36,7 +36,7 @@ func TestHollowAnswers(t *testing.T) {
 	}
 	d := codeDeployActions(t, map[string]func(object) any{"GetDeployment": fixed(object{})})
 	_, err := Follower{CodeDeploy: d.codeDeploy()}.codeDeployment(t.Context(), "d-1")
-	var partial *awserr.IncompleteError
+	var partial *awsclient.IncompleteError
 	if !errors.As(err, &partial) || partial.Service != "CodeDeploy" {
 		t.Errorf("GetDeployment with a hollow answer: %v", err)
 	}

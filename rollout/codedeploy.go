@@ -12,7 +12,7 @@ import (
 	codedeploytypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 type groupFinder interface {
@@ -72,7 +72,7 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 	}
 	id := aws.ToString(out.DeploymentId)
 	if id == "" {
-		err := awserr.Incomplete("CodeDeploy", "CreateDeployment", "the id of the deployment")
+		err := awsclient.Incomplete("CodeDeploy", "CreateDeployment", "the id of the deployment")
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: true, TaskDefinition: arn, Err: err}
 	}
 	return Deployment{Service: c.Service, ID: id, TaskDefinition: arn, Wants: c.toVerify(), Wait: waitOf(ctx, codeDeploy, id)}, nil
@@ -118,7 +118,7 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 	case err != nil:
 		return group{}, fmt.Errorf("reading CodeDeploy deployment group %s: %w", g.name, err)
 	case out.DeploymentGroupInfo == nil:
-		return group{}, awserr.Incomplete("CodeDeploy", "GetDeploymentGroup", "deployment group "+g.name)
+		return group{}, awsclient.Incomplete("CodeDeploy", "GetDeploymentGroup", "deployment group "+g.name)
 	case !deploys(out.DeploymentGroupInfo, cluster, service):
 		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: errOthersGroup}
 	}

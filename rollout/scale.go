@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"slipway/internal/awserr"
+	"slipway/internal/awsclient"
 )
 
 // TagDesiredCount is the tag of an ECS service that remembers, while it is stopped, how
@@ -136,7 +136,7 @@ func setCount(ctx context.Context, client serviceUpdater, s Service, count int) 
 		Cluster: s.clusterID(), Service: s.serviceID(), DesiredCount: aws.Int32(int32(count)),
 	})
 	if err == nil && out.Service == nil {
-		err = awserr.Incomplete("ECS", "UpdateService", "the service")
+		err = awsclient.Incomplete("ECS", "UpdateService", "the service")
 	}
 	if err != nil {
 		return fmt.Errorf("setting the desired count of ECS service %s to %d: %w", s.Ref, count, err)

@@ -1,6 +1,7 @@
-// Package awsclient bounds the calls of the AWS SDK: the time of each attempt,
-// the time that credentials take, and the pages of a list. The SDK itself
-// waits for an answer without any limit.
+// Package awsclient bounds what AWS may ask of Slipway: the time of each attempt
+// of a call, the time that credentials take, and the pages of a list. The SDK
+// itself waits for an answer without any limit. It also has the error of an
+// answer that lacks what was asked for.
 package awsclient
 
 import (

@@ -62,7 +62,7 @@ func offences() []offence {
 		{"build/daemon.go", "slipway/internal/daemontest", "for tests only"},
 		{"internal/enginetest/daemon.go", "slipway/internal/daemontest", ""},
 		{"internal/dockertest/daemon.go", "slipway/internal/daemontest", ""},
-		{"internal/awserr/registry.go", "slipway/registry", "knows none of them"},
+		{"internal/awsclient/registry.go", "slipway/registry", "know none of them"},
 	}
 	for _, from := range stages {
 		list = append(list, offence{from + "/cmd.go", "slipway/cmd", upwards})
@@ -87,7 +87,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "internal/allow", "internal/awserr", "internal/awsname", "internal/output", "internal/plain", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "internal/allow", "internal/awsclient", "internal/awsname", "internal/output", "internal/plain", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

@@ -1,11 +1,10 @@
-// Package awserr has the error of an AWS answer that lacks what was asked for. Such an
-// answer has status 200; taken at its word it would say that the thing is not there.
-package awserr
+package awsclient
 
 import "fmt"
 
 // IncompleteError is an answer that has an item neither among its results nor among its
-// failures.
+// failures. Such an answer has status 200: taken at its word, it would say that the item
+// does not exist.
 type IncompleteError struct {
 	// Service and Operation are the ones of AWS that answered, such as ECR and
 	// BatchGetImage.
