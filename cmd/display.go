@@ -39,7 +39,9 @@ func newDisplay(w *world, mode string, targets []build.Target) display {
 			return d
 		}
 	}
-	return newPlainDisplay(w, targets)
+	d := newPlainDisplay(w, targets)
+	d.remindEvery(quietTime / 4)
+	return d
 }
 
 func tellRetry(w *world, service string, attempt int, pause time.Duration, cause error) {
@@ -150,10 +152,16 @@ type plainDisplay struct {
 
 	mu    sync.Mutex
 	steps map[string]map[digest.Digest]*plainStep
+	// printed is when each service had its last line.
+	printed map[string]time.Time
+	now     func() time.Time
+	// reminding ends the reminders of steps that print nothing.
+	reminding context.CancelFunc
 }
 
 type plainStep struct {
 	name    string
+	started *time.Time
 	partial string // a line of output whose end has not come yet
 	begun   bool   // whether its name was printed
 	done    bool
@@ -163,8 +171,9 @@ type plainStep struct {
 const maxLine = 200
 
 func newPlainDisplay(w *world, targets []build.Target) *plainDisplay {
-	d := &plainDisplay{w: w, steps: map[string]map[digest.Digest]*plainStep{}}
+	d := &plainDisplay{w: w, steps: map[string]map[digest.Digest]*plainStep{}, printed: map[string]time.Time{}, now: time.Now, reminding: func() {}}
 	for _, t := range targets {
+		d.printed[t.Service] = d.now()
 		d.width = max(d.width, utf8.RuneCountInString(t.Service))
 	}
 	return d
@@ -199,7 +208,7 @@ func (d *plainDisplay) step(service string, id digest.Digest) *plainStep {
 
 func (d *plainDisplay) vertex(service string, v *client.Vertex) {
 	step := d.step(service, v.Digest)
-	step.name = v.Name
+	step.name, step.started = v.Name, v.Started
 	if v.Completed == nil || step.done {
 		return
 	}
@@ -266,6 +275,7 @@ func (d *plainDisplay) flush(service string, step *plainStep) {
 
 // line prints one line, however many the text has.
 func (d *plainDisplay) line(service, text string) {
+	d.printed[service] = d.now()
 	d.w.line(d.width, service, text)
 }
 
@@ -276,6 +286,7 @@ func (d *plainDisplay) retrying(service string, attempt int, pause time.Duration
 }
 
 func (d *plainDisplay) close() {
+	d.reminding()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for service, steps := range d.steps {

@@ -101,3 +101,38 @@ func TestLiveNames(t *testing.T) {
 		t.Errorf("the second service shows it again: %+v", second)
 	}
 }
+
+// TestPlainDisplayNamesQuietSteps has a service that prints nothing for a minute say which
+// of its steps run, and one that printed, or runs nothing, say no more.
+func TestPlainDisplayNamesQuietSteps(t *testing.T) {
+	var out bytes.Buffer
+	w := &world{stderr: &out}
+	d := newPlainDisplay(w, []build.Target{{Service: "api"}, {Service: "web"}, {Service: "done"}})
+	now := time.Now()
+	d.now = func() time.Time { return now }
+	start, end := now, now.Add(time.Second)
+	step := func(name string, completed *time.Time) *client.SolveStatus {
+		return &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(name), Name: name, Started: &start, Completed: completed}}}
+	}
+	d.status("api", step("load metadata for registry.example/base", nil))
+	d.status("web", step("RUN make", nil))
+	d.status("done", step("[internal] load build context", &end))
+	now = start.Add(50 * time.Second)
+	d.remind()
+	d.status("web", &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: digest.FromString("RUN make"), Data: []byte("compiling\n")}}})
+	now = start.Add(70 * time.Second)
+	d.remind()
+	d.remind()
+	now = start.Add(140 * time.Second)
+	d.remind()
+	d.close()
+	const want = `web  | RUN make
+web  |   compiling
+api  | still running: load metadata for registry.example/base (1m10s)
+api  | still running: load metadata for registry.example/base (2m20s)
+web  | still running: RUN make (2m20s)
+`
+	if out.String() != want {
+		t.Errorf("printed\n%s\nwant\n%s", &out, want)
+	}
+}
