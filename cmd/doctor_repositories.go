@@ -159,7 +159,7 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
 // that is yet to be made.
 func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention) error {
 	repos := unmanaged(policies)
-	if len(repos) == 0 || d.options.noLatest {
+	if len(repos) == 0 {
 		return nil
 	}
 	listing, err := registry.List(ctx, clients, repos)
@@ -209,24 +209,24 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 }
 
 func (d *doctor) checkRetention(context.Context) []finding {
+	if d.options.noLatest {
+		return []finding{fine("build --no-latest neither reads nor writes lifecycle policies")}
+	}
 	policies, err := d.policies()
 	if err != nil {
 		return []finding{broken(err)}
 	}
 	var out []finding
 	for _, r := range policies {
-		out = append(out, policyFinding(r, d.options.buildOptions).of(r.Repository.Name))
+		out = append(out, policyFinding(r, d.options.retention.days).of(r.Repository.Name))
 	}
 	return out
 }
 
 // policyFinding is a warning at most: build goes on beside the rules of others.
-func policyFinding(r retention, o buildOptions) finding {
-	days := o.retention.days
+func policyFinding(r retention, days int) finding {
 	var clash *registry.ConflictError
 	switch {
-	case o.noLatest:
-		return fine("--no-latest writes no lifecycle policy")
 	case len(r.losses) > 0:
 		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", plural(len(r.losses), "image"), newest(r.losses))
 	case errors.As(r.clash, &clash):

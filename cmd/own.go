@@ -141,8 +141,8 @@ func askEngines(engines string, wanted *allow.Wanted) {
 	}
 }
 
-// askCache notes where a cache of the compose file is written. In a repository that holds
-// a service's images it is refused any tag that does not begin as Slipway's caches do.
+// askCache notes where a cache of the compose file is written. checkCaches has refused
+// the tags of images.
 func (p *plan) askCache(own owner, s service, c build.Cache, wanted *allow.Wanted) error {
 	where := "services." + s.target.Service + ".build.cache_to"
 	switch c.Type {
@@ -157,16 +157,11 @@ func (p *plan) askCache(own owner, s service, c build.Cache, wanted *allow.Wante
 	if err != nil {
 		return inputError(where, err.Error(), "write ref=HOST/NAME:TAG")
 	}
-	cache := strings.HasPrefix(tag, registry.TagCache)
 	if name != "" {
 		wanted.Add(allow.Want{Kind: allow.Repository, Value: name, Where: where})
 		return nil
 	}
-	holds := func(other service) bool { return own.name(other.repo) == own.name(ref) }
-	if slices.ContainsFunc(p.services, holds) && !cache {
-		return inputError(where, fmt.Sprintf("the tag %q of %s is for images", tag, ref), "choose a tag that begins with "+registry.TagCache)
-	}
-	if !cache || !own.owns(ref) {
+	if !isCacheTag(tag) || !own.owns(ref) {
 		wanted.Add(allow.Want{Kind: allow.Repository, Value: own.name(ref), Where: where})
 	}
 	return nil

@@ -83,6 +83,9 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 			return err
 		}
 		p.distrust(o.trust)
+		if err := p.checkCaches(); err != nil {
+			return err
+		}
 		return p.ask(w, o, project, wanted)
 	})
 	if err != nil {
@@ -95,7 +98,7 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	if err := p.nameHash(ctx, o); err != nil {
 		return nil, err
 	}
-	return p, errors.Join(p.finish(), p.checkCaches())
+	return p, p.finish()
 }
 
 func (p *plan) addServices(project *types.Project, w *world, o projectOptions, wanted *allow.Wanted) error {
