@@ -97,7 +97,8 @@ func (b *boundary) configFiles(o LoadOptions) cli.ProjectOptionsFn {
 			if err != nil {
 				return err
 			}
-			link := allow.Real(path) != filepath.Join(allow.Real(filepath.Dir(path)), filepath.Base(path))
+			// A link elsewhere, such as /dev/stdin, is not the project's.
+			link := allow.Real(path) != filepath.Join(allow.Real(filepath.Dir(path)), filepath.Base(path)) && b.wanted.Owns(filepath.Dir(path))
 			if (!byOperator || link) && !b.mayRead(path, filepath.Base(path)) {
 				return outsideError(filepath.Base(path), path)
 			}

@@ -73,8 +73,14 @@ func (w *Wanted) Read(path, where string) bool { return w.path(FSRead, path, whe
 // Write notes a path that the project wants written, and reports whether it may be.
 func (w *Wanted) Write(path, where string) bool { return w.path(FSWrite, path, where) }
 
+// Owns reports whether a path lies in the project, links followed. Of a nil *Wanted
+// nothing does.
+func (w *Wanted) Owns(path string) bool {
+	return w != nil && slices.ContainsFunc(w.dirs, func(dir string) bool { return Inside(dir, path) })
+}
+
 func (w *Wanted) path(kind Kind, path, where string) bool {
-	if w == nil || slices.ContainsFunc(w.dirs, func(dir string) bool { return Inside(dir, path) }) {
+	if w == nil || w.Owns(path) {
 		return true
 	}
 	// What lies in the project and leads out of it is named by where it leads.
