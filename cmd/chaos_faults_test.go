@@ -19,15 +19,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// replay sends an answer that was kept.
-func replay(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
-	for k, v := range answer.Header() {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // the client has gone if this fails
-}
-
 var (
 	unavailable = fault{"503", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusServiceUnavailable, "ServiceUnavailableException", "UNAVAILABLE")

@@ -175,7 +175,7 @@ func TestUnboundedDockerIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for want, version := range map[string]func(http.ResponseWriter, *http.Request){
 		"no answer within 20s": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"GET /version: the answer is longer than 4194304 bytes": func(w http.ResponseWriter, r *http.Request) {
+		"GET /version: the answer is larger than the limit of 4 MiB": func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, `{"Version":"`)
 			for r.Context().Err() == nil {
 				if _, err := io.WriteString(w, strings.Repeat("9", 1<<16)); err != nil {
