@@ -241,7 +241,7 @@ func isCacheTag(tag string) bool { return strings.HasPrefix(tag, registry.TagCac
 // repositories, whatever the spelling of the host. An account or region that the
 // compose file leaves open fits any.
 func (p *plan) ownTag(c build.Cache) (string, bool) {
-	if c.Type != "registry" {
+	if c.Type != cacheRegistry {
 		return "", false
 	}
 	ref, ok := repositoryOfReference(c.Attrs["ref"])

@@ -90,6 +90,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush")
 	t.Setenv("AWS_SESSION_TOKEN", "hush")
+	t.Setenv("CODEBUILD_AUTH_TOKEN", "hush")
 	t.Setenv("AWS_PROFILE", "kept")
 	for address, wanted := range map[string]bool{
 		"docker-container://b?context=c": false, "ssh://u@h:22/run/b.sock": false, "kube-pod://p?namespace=n": true,
