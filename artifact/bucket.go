@@ -61,7 +61,7 @@ func (e *BucketError) Hint() string {
 	case http.StatusNotFound:
 		return "create the bucket (aws s3api create-bucket), or correct its name"
 	case http.StatusForbidden:
-		return "allow s3:GetBucketVersioning on it, which is what looking takes; uploading takes s3:PutObject alone"
+		return "allow s3:GetBucketVersioning on the bucket for this check; an upload needs only s3:PutObject"
 	case http.StatusMovedPermanently:
 		return "use a bucket in the region of the build, or give that region"
 	default:

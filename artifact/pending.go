@@ -96,7 +96,7 @@ func replaceable(path string) (target string, mode fs.FileMode, err error) {
 	case err != nil:
 		return "", 0, fmt.Errorf("writing %q: %w", path, err)
 	case !info.Mode().IsRegular():
-		return "", 0, fmt.Errorf("writing %q: there is something that is no regular file: name another path", path)
+		return "", 0, fmt.Errorf("writing %q: it is not a regular file: name another path", path)
 	}
 	return target, info.Mode().Perm(), nil
 }

@@ -136,15 +136,24 @@ func ReadBucketRetention(ctx context.Context, api bucketLister, loc S3Location, 
 
 // count lists the objects and their old versions.
 func (b *BucketRetention) count(ctx context.Context, api bucketLister) error {
-	pages := s3.NewListObjectVersionsPaginator(api, &s3.ListObjectVersionsInput{Bucket: aws.String(b.Location.Bucket), Prefix: aws.String(b.Location.Key)})
-	for pages.HasMorePages() && len(b.Newest) < maxObjects {
-		page, err := pages.NextPage(ctx)
+	in := &s3.ListObjectVersionsInput{Bucket: aws.String(b.Location.Bucket), Prefix: aws.String(b.Location.Key)}
+	err := awsclient.EachPage("S3 ListObjectVersions", func(*string) (*string, error) {
+		page, err := api.ListObjectVersions(ctx, in)
 		if err != nil {
-			return fmt.Errorf("listing the objects of %s: %w", b.Location, err)
+			return nil, err
 		}
 		for _, v := range page.Versions {
 			b.Newest = append(b.Newest, Object{aws.ToString(v.Key), aws.ToTime(v.LastModified)})
 		}
+		if !aws.ToBool(page.IsTruncated) || len(b.Newest) >= maxObjects {
+			return nil, nil
+		}
+		// The list goes on at a key and a version of it.
+		in.KeyMarker, in.VersionIdMarker = page.NextKeyMarker, page.NextVersionIdMarker
+		return aws.String(aws.ToString(in.KeyMarker) + "\x00" + aws.ToString(in.VersionIdMarker)), nil
+	})
+	if err != nil {
+		return fmt.Errorf("listing the objects of %s: %w", b.Location, err)
 	}
 	b.Objects = len(b.Newest)
 	slices.SortStableFunc(b.Newest, func(x, y Object) int { return y.Modified.Compare(x.Modified) })

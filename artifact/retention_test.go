@@ -1,12 +1,16 @@
 package artifact
 
 import (
+	"context"
 	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
 	"slipway/internal/awsclient"
@@ -84,5 +88,29 @@ func TestRetentionHollowAnswer(t *testing.T) {
 	var partial *awsclient.IncompleteError
 	if !errors.As(err, &partial) || b.puts != 0 {
 		t.Errorf("got %v after %d puts", err, b.puts)
+	}
+}
+
+// endless answers ListObjectVersions with pages of deletions, of which the last never
+// comes.
+type endless struct {
+	bucketLister
+	asked int
+}
+
+func (e *endless) ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error) {
+	e.asked++
+	return &s3.ListObjectVersionsOutput{
+		DeleteMarkers: []types.DeleteMarkerEntry{{Key: aws.String("build/a")}}, IsTruncated: aws.Bool(true),
+		NextKeyMarker: aws.String("build/a"), NextVersionIdMarker: aws.String(strings.Repeat("v", e.asked)),
+	}, nil
+}
+
+func TestBucketRetentionOfAListWithoutEnd(t *testing.T) {
+	var pages *awsclient.PagesError
+	api := &endless{}
+	b := BucketRetention{Location: S3Location{Bucket: "bucket", Key: "build/"}}
+	if err := b.count(t.Context(), api); !errors.As(err, &pages) || api.asked != awsclient.MaxPages {
+		t.Errorf("count: got %v after %d pages, want a *PagesError after %d", err, api.asked, awsclient.MaxPages)
 	}
 }

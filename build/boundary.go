@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/consts"
@@ -55,9 +56,7 @@ func (b *boundary) own(o LoadOptions) cli.ProjectOptionsFn {
 
 // set reports whether a variable is in an environment of KEY=VALUE lines.
 func set(environ []string, name string) bool {
-	return slices.ContainsFunc(environ, func(kv string) bool {
-		return len(kv) > len(name) && kv[:len(name)] == name && kv[len(name)] == '='
-	})
+	return slices.ContainsFunc(environ, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
 }
 
 // envFiles is cli.WithEnvFiles, but leaves out a default .env that leads out of the

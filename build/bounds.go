@@ -172,7 +172,7 @@ func (m *measure) node(n *yaml.Node, depth int) {
 	case m.err != nil:
 		return
 	case depth > maxComposeDepth+1: // the document is one
-		m.refuse(n, "nest less", "mappings and lists are nested deeper than the limit of %d", maxComposeDepth)
+		m.refuse(n, "nest mappings and lists less deeply", "mappings and lists are nested deeper than the limit of %d", maxComposeDepth)
 		return
 	case n.Kind == yaml.MappingNode && len(n.Content)/2 > maxComposeKeys:
 		m.refuse(n, "use fewer keys", "a mapping has %d keys, more than the limit of %d", len(n.Content)/2, maxComposeKeys)

@@ -162,18 +162,6 @@ func (t *translator) abs(path string) string {
 	return filepath.Join(t.project.WorkingDir, path)
 }
 
-// inside tells whether path is dir or lies below it, symbolic links resolved.
-func inside(dir, path string) bool {
-	if d, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = d
-	}
-	if p, err := filepath.EvalSymlinks(path); err == nil {
-		path = p
-	}
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-}
-
 // dockerfile finds the Dockerfile and checks that it is there, as far as this host can see.
 func (t *translator) dockerfile(main Context) (path, inline string, err error) {
 	b := t.build()

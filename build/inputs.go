@@ -21,6 +21,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
+	"slipway/internal/allow"
 	"slipway/internal/bounded"
 )
 
@@ -146,7 +147,7 @@ func ownedByRoot(_ string, s *fstypes.Stat) fsutil.MapResult {
 func ownPatterns(dir string, own []string) []string {
 	var patterns []string
 	for _, p := range own {
-		if inside(dir, filepath.Dir(p)) {
+		if allow.Inside(dir, filepath.Dir(p)) {
 			if rel, err := filepath.Rel(dir, p); err == nil {
 				below, base := path.Split(filepath.ToSlash(rel))
 				// A killed process leaves the temporary file (artifact.WriteFile).

@@ -30,7 +30,7 @@ func checkRealm(login types.AuthConfig, host, realm string) error {
 	case strings.EqualFold(u.Host, host):
 		return nil
 	case secret && login.Username == ecrUser:
-		return fmt.Errorf("the registry %s sends its login to another host, %s: a token of ECR does not go there", host, u.Host)
+		return fmt.Errorf("the registry %s sends its login to another host, %s: ECR tokens are not sent there", host, u.Host)
 	case linkLocal(u.Hostname()):
 		return fmt.Errorf("the registry %s names a token server at a link-local address, %s", host, u.Host)
 	case secret && u.Scheme != "https" && !(loopback(host) && loopback(u.Host)):

@@ -60,7 +60,7 @@ func TestHeadFollowsNoChallengeWithAToken(t *testing.T) {
 		if got := logins.Load() > 0; got != want {
 			t.Errorf("%s: the token server was sent a login: %v, want %v (%v)", user, got, want, err)
 		}
-		if !want && (err == nil || !strings.Contains(err.Error(), "a token of ECR does not go there")) {
+		if !want && (err == nil || !strings.Contains(err.Error(), "ECR tokens are not sent there")) {
 			t.Errorf("%s: got %v", user, err)
 		}
 	}

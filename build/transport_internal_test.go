@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/docker/cli/cli/config/types"
@@ -64,32 +66,32 @@ func TestBoundedTransportEndsSilence(t *testing.T) {
 	}
 }
 
-// TestBoundedTransportLetsSlowUploadsGoOn has an upload take far longer than the limit
-// of silence, a piece at a time, and its answer arrive.
-func TestBoundedTransportLetsSlowUploadsGoOn(t *testing.T) {
-	const silence = time.Second
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		piece := make([]byte, 1<<20)
-		for {
-			if _, err := io.ReadFull(r.Body, piece); err != nil {
-				return
+// TestSilentConnLetsSlowUploadsGoOn has an upload take ten times the limit of silence,
+// a piece just before each limit, by a clock that does not depend on the machine.
+func TestSilentConnLetsSlowUploadsGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const silence, pieces = time.Second, 10
+		near, far := net.Pipe()
+		defer far.Close()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			piece := make([]byte, 64<<10)
+			for range pieces {
+				time.Sleep(silence - time.Millisecond)
+				if _, err := io.ReadFull(far, piece); err != nil {
+					t.Errorf("reading a piece: %v", err)
+				}
 			}
-			time.Sleep(silence / 8)
+		}()
+		c := &silentConn{near, silence}
+		n, err := c.Write(make([]byte, pieces*64<<10))
+		if err != nil || n != pieces*64<<10 {
+			t.Errorf("Write to a slow reader: %d bytes, %v, want all", n, err)
 		}
-	}))
-	defer server.Close()
-	client := http.Client{Transport: boundedTransport(silence)}
-	resp, err := client.Post(server.URL, "application/octet-stream", io.LimitReader(zeros{}, 12<<20))
-	if err != nil {
-		t.Fatalf("upload of 12 MiB: %v", err)
-	}
-	resp.Body.Close()
-}
-
-// zeros reads as zeros.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
+		<-done
+		if _, err := c.Write([]byte("x")); !os.IsTimeout(err) {
+			t.Errorf("Write to a reader that stopped: %v, want a timeout", err)
+		}
+	})
 }

@@ -3,10 +3,11 @@ package buildspec
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"slipway/internal/shell"
 )
 
 // Variables that `slipway build --output env` prints and a generated buildspec
@@ -88,17 +89,7 @@ func (s Spec) comment() string {
 func (s Spec) build() string {
 	words := []string{"slipway", "build", "--output", "env"}
 	for _, a := range s.Args {
-		words = append(words, shellWord(a))
+		words = append(words, shell.Word(a))
 	}
 	return "variables=$(" + strings.Join(words, " ") + ") && export $variables"
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
-// shellWord quotes what a shell would not leave as it is.
-func shellWord(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"slipway/internal/shell"
 )
 
 // Download is a slipway to install, pinned by its checksum.
@@ -61,9 +63,9 @@ const installed = "/usr/local/bin"
 // keeps variables from one command to the next (version 0.2 in the "Build specification
 // reference for CodeBuild"). curl follows redirects to https alone.
 func (d Download) commands() []string {
-	fetch := "curl --proto '=https' --proto-redir '=https' -fsSL --retry 5 -o " + downloaded + " " + shellWord(d.URL)
+	fetch := "curl --proto '=https' --proto-redir '=https' -fsSL --retry 5 -o " + downloaded + " " + shell.Word(d.URL)
 	if strings.HasPrefix(d.URL, "s3://") {
-		fetch = "aws s3 cp --only-show-errors " + shellWord(d.URL) + " " + downloaded
+		fetch = "aws s3 cp --only-show-errors " + shell.Word(d.URL) + " " + downloaded
 	}
 	install := "install -m 755 " + downloaded + " " + installed + "/slipway"
 	if d.archive() {

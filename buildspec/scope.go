@@ -130,31 +130,10 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		for _, g := range orElse(s.LogGroups, "/ecs/*") {
 			out = append(out, s.arn("logs", s.Region, s.Account, "log-group:"+g+":log-stream:*"))
 		}
-	case artifactObject:
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + literal(s.Artifact)}
-	case artifactBucket:
-		bucket, _, _ := strings.Cut(s.Artifact, "/")
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + bucket}
 	case principals:
 		out = []string{s.caller()}
-	case lifecycleBuckets:
-		for _, b := range s.Buckets {
-			out = append(out, "arn:"+s.partition(s.Region)+":s3:::"+b)
-		}
-	case sourceObject:
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(literal(s.Source), unknownBucket+"/KEY")}
-	case sourceBucket:
-		bucket, key, _ := strings.Cut(s.Source, "/")
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + or(bucket, unknownBucket)}
-		condition = listing(or(literal(key), "KEY"))
 	case pipelines:
 		out = []string{s.arn("codepipeline", s.Region, s.Account, or(s.Pipeline, unknownPipeline))}
-	case cacheObjects:
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + literal(s.Cache) + "*"}
-	case cacheBucket:
-		bucket, prefix, _ := strings.Cut(s.Cache, "/")
-		out = []string{"arn:" + s.partition(s.Region) + ":s3:::" + bucket}
-		condition = listing(literal(prefix) + "*")
 	case deploymentGroups:
 		for _, g := range orElse(s.DeploymentGroups, unknownApp+"/"+unknownGroup) {
 			out = append(out, s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:"+g))
@@ -166,11 +145,42 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		}
 	case deploymentConfigs:
 		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentconfig:*")}
-	default:
+	case everything:
 		out = []string{"*"}
+	default:
+		out, condition = s.onS3(r)
 	}
 	slices.Sort(out)
 	return slices.Compact(out), condition
+}
+
+// onS3 is on for buckets and objects; other resources have no ARN there.
+func (s Scope) onS3(r resource) (out []string, condition Condition) {
+	arn := "arn:" + s.partition(s.Region) + ":s3:::"
+	switch r {
+	case artifactObject:
+		out = []string{arn + literal(s.Artifact)}
+	case artifactBucket:
+		bucket, _, _ := strings.Cut(s.Artifact, "/")
+		out = []string{arn + bucket}
+	case lifecycleBuckets:
+		for _, b := range s.Buckets {
+			out = append(out, arn+b)
+		}
+	case sourceObject:
+		out = []string{arn + or(literal(s.Source), unknownBucket+"/KEY")}
+	case sourceBucket:
+		bucket, key, _ := strings.Cut(s.Source, "/")
+		out = []string{arn + or(bucket, unknownBucket)}
+		condition = listing(or(literal(key), "KEY"))
+	case cacheObjects:
+		out = []string{arn + literal(s.Cache) + "*"}
+	case cacheBucket:
+		bucket, prefix, _ := strings.Cut(s.Cache, "/")
+		out = []string{arn + bucket}
+		condition = listing(literal(prefix) + "*")
+	}
+	return out, condition
 }
 
 func (s Scope) arn(service, region, account, rest string) string {

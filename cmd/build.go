@@ -113,10 +113,10 @@ to its ECR repository by digest, and when all are there tags them with the hash,
 deployed and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere.
 
-A build of a pull request is untrusted: by itself in CodeBuild, elsewhere with
---untrusted. Its revision is called prN- or untrusted- and the hash. It moves no tag that
-exists, writes no lifecycle policy and no layer cache that others read, and no trusted
-build uses what it made. --untrusted=false says that the source is trusted all the same.
+A build of a pull request is untrusted. Slipway recognizes one in CodeBuild; elsewhere,
+give --untrusted. Its revision is called prN-HASH or untrusted-HASH. It moves no tag that
+exists, and writes no lifecycle policy and no layer cache that others read. No trusted
+build uses its images. --untrusted=false declares the source trusted.
 
 With SERVICE arguments, those and the services they are linked to are built; what latest
 stands on in the other repositories gets the hash as well, so that every revision is

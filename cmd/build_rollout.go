@@ -83,6 +83,9 @@ func (j *job) deployJob(want func(int) rollout.Want) *deployJob {
 
 // rollOut deploys what was published, with the images as the definitions name them.
 func (j *job) rollOut(ctx context.Context, images *images, published registry.Published) (err error) {
+	if !j.options.rollout {
+		return nil
+	}
 	d := j.deployJob(func(i int) rollout.Want {
 		p := images.placements[i]
 		image, _ := published.Survey.Known(p.Repository.Ref, p.Digest)

@@ -68,7 +68,7 @@ func findPauses(ctx context.Context, c *cloud, services []rollout.Service) ([]pa
 	if len(found) > 0 {
 		return found, nil
 	}
-	return nil, &usageError{fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "slipway status shows what the services do"}
+	return nil, &usageError{fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "type `slipway status` to see the deployments of the services"}
 }
 
 func stateOf(s rollout.Service) string {

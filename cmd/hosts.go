@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -42,7 +41,7 @@ func (st *station) keepHosts(wants map[string]rollout.Want) map[string]rollout.W
 // of the repository's hosts it uses. repo has an account and a region.
 func namesRepository(image string, repo registry.Ref) bool {
 	if ref, ok := repositoryOfReference(image); ok {
-		return ref.Name == repo.Name && cmp.Or(ref.Account, repo.Account) == repo.Account && cmp.Or(ref.Region, repo.Region) == repo.Region
+		return mayBeSame(ref, repo)
 	}
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil || reference.Path(named) != repo.Name {

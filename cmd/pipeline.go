@@ -46,14 +46,8 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.checkSite(ctx); err != nil {
 		return err
 	}
-	survey, err := registry.Look(ctx, j.clients, j.repos, j.variant, j.cacheTags())
+	survey, err := j.look(ctx)
 	if err != nil {
-		return refused(err)
-	}
-	if err := j.checkOthers(survey); err != nil {
-		return err
-	}
-	if err := j.checkExtra(ctx, survey); err != nil {
 		return err
 	}
 	j.reached("tags looked at")
@@ -69,9 +63,9 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 		return err
 	}
 	j.reached("images pushed")
-	published, err := registry.Publish(ctx, j.clients, registry.Publication{Variant: j.variant, Images: images.placements, Running: images.running, KeepLatest: o.noLatest, KeepNames: p.untrusted.yes()})
+	published, err := j.publish(ctx, images)
 	if err != nil {
-		return refused(err)
+		return err
 	}
 	j.reached("tags moved")
 	w.jobLog.about(published.Name)
@@ -82,13 +76,32 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	if err := j.report(ctx, images, survey, published); err != nil {
 		return err
 	}
-	if o.rollout {
-		if err := j.rollOut(ctx, images, published); err != nil {
-			return err
-		}
+	if err := j.rollOut(ctx, images, published); err != nil {
+		return err
 	}
 	j.retain(ctx, images.running)
 	return nil
+}
+
+// look reads where the tags are, and refuses those that the build must not move.
+func (j *job) look(ctx context.Context) (*registry.Survey, error) {
+	survey, err := registry.Look(ctx, j.clients, j.repos, j.variant, j.cacheTags())
+	if err != nil {
+		return nil, refused(err)
+	}
+	if err := j.checkOthers(survey); err != nil {
+		return nil, err
+	}
+	return survey, j.checkExtra(ctx, survey)
+}
+
+// publish moves the tags to the images.
+func (j *job) publish(ctx context.Context, images *images) (registry.Published, error) {
+	published, err := registry.Publish(ctx, j.clients, registry.Publication{
+		Variant: j.variant, Images: images.placements, Running: images.running,
+		KeepLatest: j.options.noLatest, KeepNames: j.plan.untrusted.yes(),
+	})
+	return published, refused(err)
 }
 
 // reached tells those who look for lost time how far the job came and when.

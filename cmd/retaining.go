@@ -100,12 +100,12 @@ func (r *retaining) agree(ctx context.Context) error {
 	}
 	switch {
 	case !r.o.apply:
-		return &usageError{errors.New("nothing was written: images or objects would expire that slipway did not put there"),
-			"type slipway retention --apply, with the other arguments as they are, if that is right"}
+		return &usageError{errors.New("nothing was written: images or objects of others would expire"),
+			"type `slipway retention --apply` with the same arguments to let them expire"}
 	case r.o.yes:
 		return nil
 	case !r.interactive():
-		return &usageError{errors.New("nothing was written: there is no terminal to ask on"), "give --yes if what is shown may expire"}
+		return &usageError{errors.New("nothing was written: there is no terminal to ask on"), "give --yes to let the images and objects above expire"}
 	}
 	yes, err := r.confirm(ctx, "Let them expire?")
 	if err != nil {
@@ -179,7 +179,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 		r.log.Info().Msgf("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, shortDigest(image.Digest), tagsText(image.Tags))
 		if slices.ContainsFunc(r.policies[p].losses, func(l registry.Listed) bool { return l.Digest == image.Digest }) {
 			return &usageError{fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, shortDigest(image.Digest), i.ref.Name),
-				"slipway build, or slipway rollback to the revision that runs, protects it; then type the command again"}
+				"protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again"}
 		}
 	}
 	return nil
@@ -199,12 +199,12 @@ func (r *retaining) running(ctx context.Context) []runs {
 	}
 	s := &site{given: true}
 	if err := s.addProject(r.world, r.project, ecsOptions{}); err != nil || len(s.stations) == 0 {
-		r.log.Info().Msg("the compose file names no ECS service: what runs is not known")
+		r.log.Info().Msg("the compose file names no ECS service, so the running images are not known")
 		return nil
 	}
 	images, err := rollout.Images(ctx, r.cloud.ecs(), s.refs())
 	if err != nil {
-		r.log.Warn().Msgf("what ECS runs is not known: %v", err)
+		r.log.Warn().Msgf("the running images are not known: %v", err)
 	}
 	var out []runs
 	for _, st := range s.stations {
@@ -302,7 +302,7 @@ func (r *retaining) printOne(e retained) {
 	case e.Conflict != "":
 		state = "conflict"
 	case e.NeedsApply:
-		state = fmt.Sprintf("would change, but only with --apply: %d of others would expire", e.Losses)
+		state = fmt.Sprintf("would change only with --apply: %d images or objects of others would expire", e.Losses)
 	case e.Changed && r.o.preview:
 		state = "would change"
 	case e.Changed:

@@ -39,8 +39,8 @@ written and the rules are named, unless --replace-policy says otherwise.
 Where a repository has no rules of slipway's yet, and holds images that would expire and
 that slipway did not push, nothing is written anywhere without --apply. --apply shows the
 number of these images, the newest of them and what ECS runs, and asks; without a terminal
-it needs --yes. An image that runs and that no protecting tag points to is not given up at
-all: slipway build, or slipway rollback, protects it first.
+it needs --yes. A running image that no protecting tag points to is never given up: slipway
+build, or slipway rollback, protects it first.
 
 With --bucket, a rule for the prefix is merged into the bucket's lifecycle rules as well;
 where there is no compose file, the buckets are all. A prefix that holds objects needs

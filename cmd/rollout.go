@@ -44,9 +44,9 @@ Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
 the images already is left alone.
 
-A deployment that waits at a PAUSE lifecycle hook is continued with --continue and taken
-back with --abort, from any directory and by anybody, whoever started it; it is followed
-to its end. The tags are the business of the command that started it.
+A deployment that waits at a PAUSE lifecycle hook is continued with --continue and rolled
+back with --abort, from any directory and whoever started it. It is followed to its end.
+Only the command that started it moves tags.
 
 latest moves to the images if it does not stand on them; each deployment is followed to
 its end and verified, and if one fails, latest and deployed go back to what ran before.`,
@@ -66,8 +66,8 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 	o.siteOptions.flags(f)
 	o.deploy.flags(f)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE, repeated for several (default: those that build writes here)")
-	f.BoolVar(&o.goOn, "continue", false, "let deployments go on that wait at a PAUSE lifecycle hook")
-	f.BoolVar(&o.abort, "abort", false, "take deployments back that wait at a PAUSE lifecycle hook")
+	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
+	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
 	return c
 }
 
@@ -76,7 +76,7 @@ func (o rolloutOptions) check() error {
 		return &usageError{errors.New("a revision and --definitions are two answers to one question"), "give one of them"}
 	}
 	if (o.goOn || o.abort) && (o.revision != "" || len(o.definitions) > 0 || o.goOn == o.abort) {
-		return &usageError{errors.New("--continue and --abort answer deployments under way: they take no revision, no --definitions, and not each other"), "give one of them, with --cluster and --ecs-service to name services"}
+		return &usageError{errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services"}
 	}
 	if err := o.siteOptions.check(); err != nil {
 		return err

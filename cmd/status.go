@@ -24,8 +24,8 @@ func newStatusCommand(w *world) *cobra.Command {
 		Use:   "status",
 		Short: "Tell what the ECS services run, and whether the tags agree",
 		Long: `Tells for each of the project's ECS services how many tasks are wanted and running, which
-revision each container runs, whether a deployment is under way or waits for somebody,
-and why the last one failed if it did.
+revision each container runs, whether a deployment is under way or waits at a lifecycle
+hook, and why the last one failed if it did.
 
 Warnings on stderr, and in the JSON, tell when latest is not what runs, when several
 images run at once, when what runs has expired or will, and what to type.`,

@@ -185,7 +185,7 @@ func (j *job) namespaceOn(engines []*engine.Engine) string {
 // logNamespace says that the cache of a shared engine is not used.
 func (j *job) logNamespace(engines []*engine.Engine) {
 	if name := j.namespaceOn(engines); name != "" {
-		j.log.Info().Msgf("trusted builds may use this engine: steps of this build are kept apart from theirs as %s, and read no layer cache of theirs; --engine own has an engine of its own for untrusted builds", name)
+		j.log.Info().Msgf("trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers; `--engine own` keeps an engine for untrusted builds", name)
 	}
 }
 
@@ -227,7 +227,7 @@ func (p *plan) checkCaches() error {
 		}
 		for _, c := range s.target.CacheFrom {
 			if tag, ok := p.ownTag(c); ok && registry.IsUntrusted(tag) && !p.untrusted.yes() {
-				return inputError("services."+s.target.Service+".build.cache_from", fmt.Sprintf("%q is the work of an untrusted build", c.Attrs["ref"]),
+				return inputError("services."+s.target.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
 					"name a cache that trusted builds write, such as "+registry.TagCache)
 			}
 		}
@@ -241,7 +241,7 @@ func isCacheTag(tag string) bool { return strings.HasPrefix(tag, registry.TagCac
 // repositories, whatever the spelling of the host. An account or region that the
 // compose file leaves open fits any.
 func (p *plan) ownTag(c build.Cache) (string, bool) {
-	if c.Type != "registry" {
+	if c.Type != cacheRegistry {
 		return "", false
 	}
 	ref, ok := repositoryOfReference(c.Attrs["ref"])

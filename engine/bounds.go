@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"slipway/internal/bounded"
 )
 
 // answerLimit is the size of an answer of a Docker engine that is read, in
@@ -41,16 +43,15 @@ func get(ctx context.Context, c *client.Client, path string, answer any) error {
 		return err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, answerLimit+1))
+	text, err := bounded.Answer(response.Body, answerLimit)
 	switch {
 	case err != nil:
-		return err
-	case len(text) > answerLimit:
-		return fmt.Errorf("GET %s: the answer is longer than %d bytes", path, answerLimit)
 	case response.StatusCode != http.StatusOK:
-		return fmt.Errorf("GET %s: %s", path, response.Status)
+		err = errors.New(response.Status)
+	default:
+		err = json.Unmarshal(text, answer)
 	}
-	if err := json.Unmarshal(text, answer); err != nil {
+	if err != nil {
 		return fmt.Errorf("GET %s: %w", path, err)
 	}
 	return nil

@@ -16,35 +16,30 @@ import (
 	"github.com/moby/buildkit/client/connhelper/dockercontainer"
 	"github.com/moby/buildkit/client/connhelper/ssh"
 	"github.com/moby/moby/client"
+
+	"slipway/internal/allow"
 )
 
-// credentialVariables are those in which AWS's SDKs find credentials
-// (https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html).
-// AWS_PROFILE and AWS_REGION are not among them.
-var credentialVariables = []string{
-	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN",
-	"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-	"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-	"AWS_WEB_IDENTITY_TOKEN_FILE",
-}
-
-// withoutCredentials is an environment without AWS's credentials.
+// withoutCredentials returns an environment without the variables that hold
+// credentials. AWS_PROFILE and AWS_REGION stay.
 func withoutCredentials(environment []string) []string {
 	return slices.DeleteFunc(slices.Clone(environment), func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")
-		return slices.Contains(credentialVariables, name)
+		return allow.Secret(name)
 	})
 }
 
-// stripped is a command that runs without AWS's credentials. The connection
-// starts it with the whole environment, so that env(1) has to take them away.
+// stripped returns a command that runs without those variables. The connection
+// starts it with the whole environment, so that env(1) has to remove them.
 func stripped(command ...string) (string, []string) {
 	if runtime.GOOS == "windows" { // it has no env
 		return command[0], command[1:]
 	}
 	var args []string
-	for _, name := range credentialVariables {
-		args = append(args, "-u", name)
+	for _, line := range os.Environ() {
+		if name, _, _ := strings.Cut(line, "="); allow.Secret(name) {
+			args = append(args, "-u", name)
+		}
 	}
 	env := "env"
 	if _, err := os.Stat("/usr/bin/env"); err == nil {

@@ -90,6 +90,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush")
 	t.Setenv("AWS_SESSION_TOKEN", "hush")
+	t.Setenv("CODEBUILD_AUTH_TOKEN", "hush")
 	t.Setenv("AWS_PROFILE", "kept")
 	for address, wanted := range map[string]bool{
 		"docker-container://b?context=c": false, "ssh://u@h:22/run/b.sock": false, "kube-pod://p?namespace=n": true,
@@ -175,7 +176,7 @@ func TestUnboundedDockerIsGivenUp(t *testing.T) {
 	t.Parallel()
 	for want, version := range map[string]func(http.ResponseWriter, *http.Request){
 		"no answer within 20s": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"GET /version: the answer is longer than 4194304 bytes": func(w http.ResponseWriter, r *http.Request) {
+		"GET /version: the answer is larger than the limit of 4 MiB": func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, `{"Version":"`)
 			for r.Context().Err() == nil {
 				if _, err := io.WriteString(w, strings.Repeat("9", 1<<16)); err != nil {

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/tagname"
 )
 
 // ExtraTags are the extra tags of one repository: those that a build gives its image
@@ -210,12 +212,8 @@ func looksLikeHash(tag string) bool {
 	return err != nil || len(id) == 12 || len(id) == 40 || len(id) == 64
 }
 
-// reservedPrefixes begin the names of tags that Slipway keeps for itself, also those that
-// it does not use yet.
-var reservedPrefixes = []string{TagCache, "revision-", "in-", "live-", "previous-"}
-
-// IsReserved reports whether a tag is Slipway's own: a protected tag, or one that begins
-// like those that Slipway keeps for itself.
+// IsReserved reports whether a tag is Slipway's own: a protected tag, one of a layer
+// cache, or one of those that tagname.Kept knows.
 func IsReserved(tag string) bool {
-	return IsProtected(tag) || slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(tag, prefix) })
+	return IsProtected(tag) || strings.HasPrefix(tag, TagCache) || tagname.Kept(tag)
 }

@@ -192,7 +192,7 @@ func readPreview(ctx context.Context, client previewClient, repo Repository) ([]
 			return nil, err
 		}
 		if page.Status != types.LifecyclePolicyPreviewStatusComplete {
-			return nil, fmt.Errorf("reading the preview of %s: %w", repo.Ref, incomplete("GetLifecyclePolicyPreview", "a status of COMPLETE"))
+			return nil, incomplete("GetLifecyclePolicyPreview", "a status of COMPLETE")
 		}
 		for _, r := range page.PreviewResults {
 			if r.Action != nil && r.Action.Type != types.ImageActionTypeExpire {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/internal/tagname"
 	"slipway/internal/trust"
 )
 
@@ -24,10 +25,6 @@ var protected = []string{"latest", "deployed"}
 
 // cachePrefix begins the tags of layer caches, one for each platform.
 const cachePrefix = "buildcache"
-
-// reserved begin the tags that Slipway keeps for itself, also those that it does not use
-// yet.
-var reserved = []string{"revision-", "in-", "live-", "previous-"}
 
 // NameError says why a name cannot be the hash of a build, and what to do.
 type NameError struct {
@@ -63,8 +60,8 @@ func Validate(name string) error {
 		return &NameError{name, fmt.Sprintf("has %d characters", len(name)), fmt.Sprintf("use at most %d", MaxName)}
 	case slices.Contains(protected, name), strings.HasPrefix(name, cachePrefix):
 		return &NameError{name, "is a tag that moves", "choose a name that stays with one build, such as the commit id"}
-	case slices.ContainsFunc(reserved, func(prefix string) bool { return strings.HasPrefix(name, prefix) }):
-		return &NameError{name, "begins like the tags that slipway keeps for itself (" + strings.Join(reserved, ", ") + ")", "choose another name, such as the commit id"}
+	case tagname.Kept(name):
+		return &NameError{name, "begins like the tags that slipway keeps for itself (" + strings.Join(tagname.Prefixes(), ", ") + ")", "choose another name, such as the commit id"}
 	}
 	if trust.Reserved(name) {
 		return &NameError{name, "begins as only the names of untrusted builds do", reservedRemedy}

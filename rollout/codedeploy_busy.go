@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/shell"
 )
 
 // taskSetReader reads a service's task sets and what their tasks run.
@@ -215,7 +216,7 @@ func (e *BusyError) Unwrap() error { return e.Err }
 func (e *BusyError) Hint() string {
 	id := "d-…"
 	if e.Deployment != "" {
-		id = shellWord(e.Deployment)
+		id = shell.Word(e.Deployment)
 	}
 	return "wait until it ends, which includes the time before the old tasks are ended, or stop it: aws deploy stop-deployment --auto-rollback-enabled --deployment-id " + id
 }

@@ -94,7 +94,7 @@ func keepBody(body *[]byte) func(*ecs.Options) {
 			return out, metadata, err
 		}
 		defer func() { _ = response.Body.Close() }() // all of it was read, or reading it failed
-		*body, err = bounded.Read(ctx, response.Body, "ECS's answer", maxAnswer)
+		*body, err = bounded.Answer(response.Body, maxAnswer)
 		response.Body = io.NopCloser(bytes.NewReader(*body))
 		return out, metadata, err
 	}

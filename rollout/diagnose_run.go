@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/shell"
 )
 
 var (
@@ -30,7 +32,7 @@ var alarmRules = []rule{
 			if list := s.find(alarmNames); list != "" {
 				command = "aws cloudwatch describe-alarms --alarm-names"
 				for name := range strings.SplitSeq(list, ",") {
-					command += " " + shellWord(strings.TrimSpace(name))
+					command += " " + shell.Word(strings.TrimSpace(name))
 				}
 			}
 			return command
@@ -61,7 +63,7 @@ var runRules = []rule{
 		cause: balancerCause,
 		next: func(s sign) string {
 			if arn := s.find(targetGroup); arn != "" {
-				return "aws elbv2 describe-target-health --target-group-arn " + shellWord(arn)
+				return "aws elbv2 describe-target-health --target-group-arn " + shell.Word(arn)
 			}
 			return s.taskCommand()
 		},

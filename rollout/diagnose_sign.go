@@ -3,10 +3,11 @@ package rollout
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/shell"
 )
 
 // sign is one thing that a cause may be read from: a stopped task, an event, or ECS's
@@ -87,9 +88,9 @@ func (s sign) ran() string {
 func (e Evidence) serviceFlags() (slipway, aws string) {
 	cluster := e.Service.cluster()
 	if cluster != "" {
-		slipway, aws = " --cluster "+shellWord(cluster), " --cluster "+shellWord(cluster)
+		slipway, aws = " --cluster "+shell.Word(cluster), " --cluster "+shell.Word(cluster)
 	}
-	return slipway + " --ecs-service " + shellWord(e.Service.Service), aws
+	return slipway + " --ecs-service " + shell.Word(e.Service.Service), aws
 }
 
 func (e Evidence) statusCommand() string {
@@ -109,7 +110,7 @@ func (s sign) taskCommand() string {
 		return ""
 	}
 	_, cluster := s.e.serviceFlags()
-	return "aws ecs describe-tasks" + cluster + " --tasks " + shellWord(aws.ToString(s.task.TaskArn))
+	return "aws ecs describe-tasks" + cluster + " --tasks " + shell.Word(aws.ToString(s.task.TaskArn))
 }
 
 // logCommand shows more of the log, else the task.
@@ -129,15 +130,5 @@ func (s sign) definitionCommand(query string) string {
 	if arn == "" {
 		return ""
 	}
-	return "aws ecs describe-task-definition --task-definition " + shellWord(lastPart(arn)) + " --query " + shellWord(query)
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9@%+=:,./_-]+$`)
-
-// shellWord quotes a word for a POSIX shell where that is needed.
-func shellWord(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return "aws ecs describe-task-definition --task-definition " + shell.Word(lastPart(arn)) + " --query " + shell.Word(query)
 }

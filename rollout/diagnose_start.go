@@ -3,6 +3,8 @@ package rollout
 import (
 	"regexp"
 	"strings"
+
+	"slipway/internal/shell"
 )
 
 var (
@@ -20,7 +22,7 @@ var startRules = []rule{
 		},
 		next: func(s sign) string {
 			if name := s.find(roleARN); name != "" {
-				return "aws iam get-role --role-name " + shellWord(lastPart(name))
+				return "aws iam get-role --role-name " + shell.Word(lastPart(name))
 			}
 			return s.definitionCommand("taskDefinition.[executionRoleArn,taskRoleArn]")
 		},
@@ -85,7 +87,7 @@ func logCause(s sign) string {
 func logGroupCommand(s sign) string {
 	for _, c := range logViews(s.e.Service.Definition) {
 		if group := c.options["awslogs-group"]; group != "" && (c.name == s.container || s.container == "") {
-			return "aws logs describe-log-groups --log-group-name-prefix " + shellWord(group)
+			return "aws logs describe-log-groups --log-group-name-prefix " + shell.Word(group)
 		}
 	}
 	return s.definitionCommand("taskDefinition.containerDefinitions[].[name,logConfiguration]")
@@ -105,7 +107,7 @@ func secretCause(s sign) string {
 func secretCommand(s sign) string {
 	arn := s.find(secretARN)
 	if strings.Contains(arn, ":secretsmanager:") {
-		return "aws secretsmanager describe-secret --secret-id " + shellWord(arn)
+		return "aws secretsmanager describe-secret --secret-id " + shell.Word(arn)
 	}
 	return s.definitionCommand("taskDefinition.containerDefinitions[].[name,secrets]")
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	codetypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/shell"
 )
 
 // deploymentInfoAPI tells of one CodeDeploy deployment.
@@ -77,7 +79,7 @@ func (w *watch) codeDeployStage() string {
 	case codetypes.DeploymentStatusCreated, codetypes.DeploymentStatusQueued:
 		return "waiting to begin"
 	case codetypes.DeploymentStatusReady:
-		return "the new tasks are ready and wait for traffic to be rerouted (aws deploy continue-deployment --deployment-id " + shellWord(w.d.ID) + ")"
+		return "the new tasks are ready and wait for traffic to be rerouted (aws deploy continue-deployment --deployment-id " + shell.Word(w.d.ID) + ")"
 	case codetypes.DeploymentStatusBaking:
 		return "baking: old and new tasks run side by side"
 	case codetypes.DeploymentStatusInProgress:

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	printing "slipway/internal/plain"
+	"slipway/internal/shell"
 )
 
 // logsAPI reads a log stream.
@@ -63,9 +64,9 @@ func (f Follower) readLog(ctx context.Context, e *Evidence, t types.Task) {
 		e.LogOf = why
 		return
 	}
-	e.tail = "aws logs tail " + shellWord(at.group) + " --log-stream-names " + shellWord(at.name) + " --since 1h"
+	e.tail = "aws logs tail " + shell.Word(at.group) + " --log-stream-names " + shell.Word(at.name) + " --since 1h"
 	if at.region != "" {
-		e.tail += " --region " + shellWord(at.region)
+		e.tail += " --region " + shell.Word(at.region)
 	}
 	lines, err := f.lastLines(ctx, at)
 	of := aws.ToString(c.Name) + " in task " + tail(aws.ToString(t.TaskArn))

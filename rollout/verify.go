@@ -77,7 +77,7 @@ func (w *watch) remainder(tasks, own []types.Task) string {
 	}
 	old := slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool { return w.serving(aws.ToString(t.StartedBy)) })
 	if len(old) > 0 {
-		parts = append(parts, "of an earlier deployment there still runs, until ECS stops it: "+taskNames(old))
+		parts = append(parts, "ECS has still to stop tasks of an earlier deployment: "+taskNames(old))
 	}
 	return join(parts...)
 }

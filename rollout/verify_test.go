@@ -48,13 +48,13 @@ func TestVerify(t *testing.T) {
 		"an old task stays": {desired: 1, world: func(w *world) {
 			w.run("web", "a", ours, digestA)
 			w.run("web", "o", old, digestB)
-		}, status: Succeeded, reason: "of an earlier deployment there still runs, until ECS stops it: 1 task (o)"},
+		}, status: Succeeded, reason: "ECS has still to stop tasks of an earlier deployment: 1 task (o)"},
 		"many old tasks stay": {desired: 4, world: func(w *world) {
 			w.run("web", "a", ours, digestA)
 			for i := range 7 {
 				w.run("web", fmt.Sprint("o", i), old, digestB)
 			}
-		}, status: Succeeded, reason: "1 of 4 new tasks run, ECS starts the others; of an earlier deployment there still runs, until ECS stops it: 7 tasks (o0, o1, o2, o3, o4 …)"},
+		}, status: Succeeded, reason: "1 of 4 new tasks run, ECS starts the others; ECS has still to stop tasks of an earlier deployment: 7 tasks (o0, o1, o2, o3, o4 …)"},
 		"an old task stays, and a new one differs": {desired: 2, world: func(w *world) {
 			w.run("web", "a", ours, digestB)
 			w.run("web", "o", old, digestA)

@@ -4,12 +4,16 @@
 package allow
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"slipway/internal/awsname"
+	"slipway/internal/shell"
 )
 
 // Kind is the first part of a value of --allow, before the equals sign.
@@ -88,16 +92,7 @@ func (w Want) Flag() string {
 		// The flag's value is a list in CSV.
 		value = `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
 	}
-	return "--allow " + shellQuote(value)
-}
-
-var shellSafe = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+-]+$`)
-
-func shellQuote(s string) string {
-	if shellSafe.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return "--allow " + shell.Word(value)
 }
 
 // Set is what the operator allows. The zero value allows nothing.
@@ -159,14 +154,10 @@ func arnOf(repository string) string {
 // written as *.
 func RepositoryARN(account, region, name string) string {
 	partition := "aws"
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		partition = "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		partition = "aws-us-gov"
-	case region == "":
-		region = anything
+	if p, ok := awsname.PartitionOf(region); ok {
+		partition = p.ID
 	}
+	region = cmp.Or(region, anything)
 	return "arn:" + partition + ":ecr:" + region + ":" + account + ":repository/" + name
 }
 

@@ -53,6 +53,7 @@ func TestSetAllows(t *testing.T) {
 		{"repository=shop/*", []allow.Want{{Kind: allow.Repository, Value: "shop/a/b"}}, []allow.Want{{Kind: allow.Repository, Value: "shopping/a"}, {Kind: allow.Repository, Value: "a/shop/b"}, {Kind: allow.Repository, Value: arn}}},
 		{"repository=shop.a", nil, []allow.Want{{Kind: allow.Repository, Value: "shopxa"}}},
 		{"repository=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/*", []allow.Want{{Kind: allow.Repository, Value: arn}}, []allow.Want{{Kind: allow.Repository, Value: "shop/web"}}},
+		{"repository=arn:aws-iso:ecr:us-iso-east-1:123456789012:repository/shop/*", []allow.Want{{Kind: allow.Repository, Value: allow.RepositoryARN("123456789012", "us-iso-east-1", "shop/web")}}, nil},
 		{"fs.read=dir", []allow.Want{{Kind: allow.FSRead, Value: "/work/dir"}, {Kind: allow.FSRead, Value: "/work/dir/x"}}, []allow.Want{{Kind: allow.FSRead, Value: "/work/dirx"}, {Kind: allow.FSRead, Value: "/work"}, {Kind: allow.FSWrite, Value: "/work/dir"}, {Kind: allow.FSRead, Value: "/work/dir/../x"}}},
 		{"fs.write=*", []allow.Want{{Kind: allow.FSWrite, Value: "/etc"}}, []allow.Want{{Kind: allow.FSRead, Value: "/etc"}}},
 	} {

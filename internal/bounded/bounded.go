@@ -118,12 +118,28 @@ func IsPipe(path string) bool {
 // read that blocks is abandoned when ctx ends.
 func Read(ctx context.Context, r io.Reader, name string, limit int64) ([]byte, error) {
 	return Do(ctx, func() ([]byte, error) {
-		data, err := io.ReadAll(io.LimitReader(r, limit+1))
-		if err == nil && int64(len(data)) > limit {
+		data, more, err := readUpTo(r, limit)
+		if more {
 			return nil, tooLarge(name, limit)
 		}
 		return data, err
 	})
+}
+
+// Answer returns all of r, the body of a server's answer. An answer of more than limit
+// bytes is an error, but not an *Error: no file of the user is too large.
+func Answer(r io.Reader, limit int64) ([]byte, error) {
+	data, more, err := readUpTo(r, limit)
+	if more {
+		return nil, fmt.Errorf("the answer is larger than the limit of %s", Size(limit))
+	}
+	return data, err
+}
+
+// readUpTo returns what r has, and whether that is more than limit bytes.
+func readUpTo(r io.Reader, limit int64) (data []byte, more bool, err error) {
+	data, err = io.ReadAll(io.LimitReader(r, limit+1))
+	return data, err == nil && int64(len(data)) > limit, err
 }
 
 // Do returns what f returns, or ctx's error as soon as ctx ends. f is abandoned then: it

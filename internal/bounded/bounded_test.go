@@ -31,6 +31,17 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
+// TestAnswer: too large an answer is not the fault of a file of the user.
+func TestAnswer(t *testing.T) {
+	if got, err := Answer(strings.NewReader("12345"), 5); err != nil || string(got) != "12345" {
+		t.Errorf("Answer with a limit of the size: got %q, %v", got, err)
+	}
+	var bound *Error
+	if got, err := Answer(strings.NewReader("12345"), 4); err == nil || errors.As(err, &bound) || !strings.Contains(err.Error(), "4 bytes") {
+		t.Errorf("Answer above the limit: got %q, %v, want an error that names the limit and is no *Error", got, err)
+	}
+}
+
 func TestReadFileOfAnotherKind(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mkfifo(dir+"/pipe", 0o600); err != nil {

@@ -38,6 +38,11 @@ func offences() []offence {
 		{"internal/allow/aws.go", "github.com/aws/sdk", "are pure"},
 		{"internal/allow/registry.go", "slipway/registry", "are pure"},
 		{"internal/allow/own_test.go", "slipway/internal/allow", ""},
+		{"internal/allow/awsname.go", "slipway/internal/awsname", ""},
+		{"internal/allow/shell.go", "slipway/internal/shell", ""},
+		{"internal/trust/registry.go", "slipway/registry", "need no other part"},
+		{"internal/tagname/registry.go", "slipway/registry", "need no other part"},
+		{"internal/shell/registry.go", "slipway/registry", "needs none"},
 		{"cmd/allow.go", "slipway/internal/allow", ""},
 		{"registry/cobra.go", "github.com/spf13/cobra", "end at cmd"},
 		{"registry/pflag.go", "github.com/spf13/pflag", "end at cmd"},
@@ -88,7 +93,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "internal/allow", "internal/awsclient", "internal/awsname", "internal/output", "internal/plain", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "internal/allow", "internal/awsclient", "internal/awsname", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
