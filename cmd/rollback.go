@@ -91,6 +91,9 @@ func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
 	if err := s.askServices(ctx, w, o.project, s.services(), false); err != nil {
 		return err
 	}
+	if err := s.askImages(ctx, w, o.project); err != nil {
+		return err
+	}
 	if !o.yes {
 		d.question = "take " + s.names() + " to " + d.revision() + "?"
 	}

@@ -114,6 +114,9 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 	if err := s.askServices(ctx, w, o.project, s.services(), false); err != nil {
 		return err
 	}
+	if err := s.askImages(ctx, w, o.project); err != nil {
+		return err
+	}
 	err = d.run(ctx)
 	return errors.Join(err, d.print(w.stdout, o.output))
 }
