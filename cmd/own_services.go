@@ -45,23 +45,28 @@ func (s *site) services() []rollout.Service {
 
 // ours reports whether an ECS service is the project's own: the project's containers in it
 // that run images of ECR have them from repositories that are the project's own or
-// allowed. For a change of the whole service there must be such a container.
+// allowed. Where they run none, no other container may run another project's either: a
+// container's name alone, such as a sidecar's, makes no service the project's. For a
+// change of the whole service there must be a container of the project.
 func (st *station) ours(own owner, granted allow.Set, service rollout.Service, whole bool) bool {
 	if len(service.Containers) == 0 {
 		return true // an external controller has given it no task set yet
 	}
-	found := !whole
+	found, proven, foreign := !whole, false, false
 	for _, c := range service.Containers {
-		if _, ours := st.containers[c.Name]; !ours {
+		_, named := st.containers[c.Name]
+		found = found || named
+		ref, inECR := repositoryOfReference(c.Image)
+		if !inECR {
 			continue
 		}
-		found = true
-		ref, inECR := repositoryOfReference(c.Image)
-		if inECR && !own.ownsName(ref.Name) && !granted.Allows(allow.Want{Kind: allow.Repository, Value: ref.Name}) {
+		allowed := own.ownsName(ref.Name) || granted.Allows(allow.Want{Kind: allow.Repository, Value: ref.Name})
+		if named && !allowed {
 			return false
 		}
+		proven, foreign = proven || named, foreign || !allowed
 	}
-	return found
+	return found && (proven || !foreign)
 }
 
 // ownsName is owns for a repository in whatever account: ECS shows the caller services

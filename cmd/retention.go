@@ -57,6 +57,7 @@ where there is no compose file, the buckets are all. A prefix that holds objects
 	}
 	f := c.Flags()
 	o.project.flags(f)
+	o.project.trust.onlyTrusted(f)
 	o.aws.flags(f)
 	o.policy.flags(f)
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket or a prefix in it whose objects go too")
@@ -98,6 +99,11 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	}
 	if o.preview && o.apply {
 		return &usageError{errors.New("--preview and --apply exclude each other"), "leave one of them out"}
+	}
+	if !o.preview {
+		if err := o.project.trust.refuse(w, "retention without --preview"); err != nil {
+			return err
+		}
 	}
 	var places []artifact.S3Location
 	for _, url := range o.buckets {

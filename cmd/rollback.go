@@ -52,6 +52,7 @@ the task definition of --ecs-service.`,
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
+	o.project.trust.onlyTrusted(f)
 	o.deploy.flags(f)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask (without a terminal nothing is asked)")
@@ -72,6 +73,9 @@ func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if err := o.project.trust.refuse(w, "rollback"); err != nil {
+		return err
+	}
 	s, cloud, err := openSite(ctx, w, o.siteOptions, nil)
 	if err != nil {
 		return err
@@ -89,6 +93,9 @@ func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
 		return err
 	}
 	if err := s.askServices(ctx, w, o.project, s.services(), false); err != nil {
+		return err
+	}
+	if err := s.askImages(ctx, w, o.project); err != nil {
 		return err
 	}
 	if !o.yes {

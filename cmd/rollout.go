@@ -64,6 +64,7 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
+	o.project.trust.onlyTrusted(f)
 	o.deploy.flags(f)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE, repeated for several (default: those that build writes here)")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
@@ -86,6 +87,9 @@ func (o rolloutOptions) check() error {
 
 func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	if err := o.project.trust.refuse(w, "rollout"); err != nil {
 		return err
 	}
 	if o.goOn || o.abort {
@@ -112,6 +116,9 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 		return err
 	}
 	if err := s.askServices(ctx, w, o.project, s.services(), false); err != nil {
+		return err
+	}
+	if err := s.askImages(ctx, w, o.project); err != nil {
 		return err
 	}
 	err = d.run(ctx)

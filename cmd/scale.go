@@ -60,6 +60,7 @@ to --count, and waits until as many tasks run. Starting what runs changes nothin
 func (o *scaleOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	o.siteOptions.flags(f)
+	o.project.trust.onlyTrusted(f)
 	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait")
 }
@@ -74,6 +75,13 @@ func (o scaleOptions) check() error {
 	return o.siteOptions.check()
 }
 
+func (o scaleOptions) name() string {
+	if o.up {
+		return "start"
+	}
+	return "stop"
+}
+
 // scaled is one element of the array that stop and start print as JSON.
 type scaled struct {
 	Cluster string `json:"cluster,omitempty"`
@@ -86,6 +94,9 @@ type scaled struct {
 
 func runScale(ctx context.Context, w *world, o scaleOptions) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	if err := o.project.trust.refuse(w, o.name()); err != nil {
 		return err
 	}
 	s, err := findSite(ctx, w, o.siteOptions)

@@ -64,6 +64,7 @@ With --wait, the pipeline's execution that the version starts is followed to its
 	}
 	f := c.Flags()
 	o.project.flags(f)
+	o.project.trust.onlyTrusted(f)
 	o.aws.flags(f)
 	f.BoolVar(&o.respectIgnore, "respect-ignore", false, "leave out what .dockerignore and .gitignore files name")
 	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "send files that look like secrets too")
@@ -94,6 +95,9 @@ func (o submitOptions) check() error {
 
 func runSubmit(ctx context.Context, w *world, o submitOptions) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	if err := o.project.trust.refuse(w, "submit"); err != nil {
 		return err
 	}
 	loc, err := submitLocation(o.url)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway/build"
+	"slipway/buildspec"
 	"slipway/engine"
 	"slipway/internal/trust"
 	"slipway/registry"
@@ -49,6 +50,35 @@ func (o *trustOption) Set(s string) error {
 // Type is the flag's type in the help.
 func (o *trustOption) Type() string { return "bool" }
 
+// onlyTrusted is flag for a command that an untrusted source may not cause.
+func (o *trustOption) onlyTrusted(f *pflag.FlagSet) {
+	o.flag(f)
+	f.Lookup("untrusted").Usage = "say whether others write the source; the command is refused if they do"
+}
+
+// reason is why the source is untrusted, empty if it is trusted, and the number of the
+// pull request, 0 for none.
+func (o trustOption) reason(env buildspec.Env) (why string, number int) {
+	why, number = env.Untrusted()
+	switch {
+	case o.given && !o.untrusted:
+		return "", 0
+	case why == "" && o.untrusted:
+		return "--untrusted is given", 0
+	}
+	return why, number
+}
+
+// refuse refuses a command that changes what is not an untrusted build's own. The files
+// of an untrusted source would decide what it deploys, and where.
+func (o trustOption) refuse(w *world, command string) error {
+	if why, _ := o.reason(buildspec.FromEnv(w.lookupenv)); why != "" {
+		return &usageError{fmt.Errorf("%s is not for an untrusted source, and this one is untrusted: %s", command, why),
+			"run it in a job of the main branch; if the source is trusted all the same, say so with --untrusted=false"}
+	}
+	return nil
+}
+
 // untrusted is why a build is untrusted; the zero value is a trusted build.
 type untrusted struct {
 	// why is the reason as a phrase, such as "CODEBUILD_WEBHOOK_TRIGGER is pr/12".
@@ -67,13 +97,8 @@ func (u untrusted) namespace() string { return strings.TrimSuffix(trust.Prefix(u
 
 // distrust decides whether the build is untrusted, and which settings then do not count.
 func (p *plan) distrust(o trustOption) {
-	why, number := p.env.Untrusted()
-	switch {
-	case o.given && !o.untrusted:
-		return
-	case why == "" && o.untrusted:
-		why = "--untrusted is given"
-	case why == "":
+	why, number := o.reason(p.env)
+	if why == "" {
 		return
 	}
 	p.untrusted = untrusted{why: why, number: number}

@@ -102,6 +102,36 @@ func TestBoundTriesAgain(t *testing.T) {
 	}
 }
 
+// TestBoundEndsLargeAnswers has answers without an end, good ones and errors, fail once
+// and name the call.
+func TestBoundEndsLargeAnswers(t *testing.T) {
+	for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusInternalServerError} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			var sent atomic.Int64
+			c := config(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(status)
+				fmt.Fprint(w, `{"message":"`)
+				piece := strings.Repeat("x", 1<<20)
+				for range 4 * awsclient.MaxAnswer >> 20 {
+					if _, err := io.WriteString(w, piece); err != nil {
+						return
+					}
+					sent.Add(1 << 20)
+				}
+			})
+			awsclient.Bound(&c, time.Minute, nil)
+			_, err := ecr.NewFromConfig(c).DescribeRepositories(t.Context(), nil)
+			var large *awsclient.SizeError
+			if !errors.As(err, &large) || large.Error() != "ECR DescribeRepositories: the answer is larger than 64 MiB" {
+				t.Fatalf("DescribeRepositories: %v, want a *SizeError that names the call", err)
+			}
+			if n := sent.Load(); n > 2*awsclient.MaxAnswer {
+				t.Errorf("%d bytes were taken, want few more than %d", n, awsclient.MaxAnswer)
+			}
+		})
+	}
+}
+
 // TestBoundKeepsInterrupts has a call of a context that ends fail with the context's
 // error, not as if AWS had been slow.
 func TestBoundKeepsInterrupts(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package awsclient bounds what AWS may ask of Slipway: the time of each attempt
-// of a call, the time that credentials take, and the pages of a list. The SDK
-// itself waits for an answer without any limit. It also has the error of an
-// answer that lacks what was asked for.
+// of a call, the time that credentials take, the size of an answer and the pages
+// of a list. The SDK itself waits for an answer, and reads it, without any limit.
+// It also has the error of an answer that lacks what was asked for.
 package awsclient
 
 import (
@@ -52,14 +52,15 @@ func (e *TimeoutError) RetryableError() bool { return !e.Final }
 // Bound gives every call of the clients that are made from c a time limit for
 // each attempt, and the credentials one of their own. A call whose second
 // attempt runs into the limit fails with a *TimeoutError. report, which may be
-// nil, is called for an attempt that timed out and is repeated.
+// nil, is called for an attempt that timed out and is repeated. An answer larger
+// than MaxAnswer is a *SizeError.
 func Bound(c *aws.Config, limit time.Duration, report func(*TimeoutError)) {
 	c.APIOptions = append(c.APIOptions, func(stack *middleware.Stack) error {
 		if err := stack.Finalize.Insert(counter{}, "Retry", middleware.Before); err != nil {
 			return err
 		}
 		return stack.Finalize.Insert(attempts{limit, report}, "Retry", middleware.After)
-	})
+	}, boundSize)
 	if c.Credentials != nil {
 		c.Credentials = credentials{c.Credentials, limit}
 	}

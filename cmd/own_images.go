@@ -1,0 +1,49 @@
+package cmd
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"slipway/internal/allow"
+	"slipway/registry"
+	"slipway/rollout"
+)
+
+// askImages asks before images are deployed from repositories that are not the project's
+// own, and latest moves there. The compose file names such a repository, or a definitions
+// file does: whoever writes the project's files can write that too. What a container's
+// task definition names already needs nothing.
+func (s *site) askImages(ctx context.Context, w *world, o projectOptions) error {
+	granted, err := allow.Parse(w.dir, o.allow)
+	if err != nil {
+		return err // read before, with the project
+	}
+	wanted := allow.NewWanted(granted, nil)
+	for _, st := range s.stations {
+		own := newOwner(w, s.project)
+		if a, err := arn.Parse(st.service.ARN); err == nil {
+			// ECS shows the caller services of its own account.
+			own.accounts = append(own.accounts, a.AccountID)
+		}
+		for _, container := range slices.Sorted(maps.Keys(st.repos)) {
+			if ref := st.repos[container].Ref; !st.takes(container, ref) {
+				own.ask(wanted, ref, "the image of container "+container)
+			}
+		}
+	}
+	if missing := wanted.Missing(); len(missing) > 0 {
+		return w.permit(ctx, o, missing)
+	}
+	return nil
+}
+
+// takes reports whether the task definition takes a container's image from a repository.
+func (st *station) takes(container string, ref registry.Ref) bool {
+	return slices.ContainsFunc(st.service.Containers, func(c rollout.Container) bool {
+		named, inECR := repositoryOfReference(c.Image)
+		return c.Name == container && inECR && mayBeSame(named, ref)
+	})
+}
