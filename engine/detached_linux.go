@@ -65,10 +65,11 @@ func (w *own) spawnDetached(ctx context.Context, cmd *exec.Cmd) (<-chan error, e
 		return nil, err
 	}
 	defer report.Close()
-	cmd.Args = append([]string{detacherName, w.dir, cmd.Path}, cmd.Args[1:]...)
+	binary := cmd.Path
+	cmd.Args = append([]string{detacherName, w.dir, binary}, cmd.Args[1:]...)
 	cmd.Path = "/proc/self/exe"
 	cmd.ExtraFiles = []*os.File{childs}
-	exited, err := w.launch(cmd)
+	exited, err := w.launch(cmd, binary)
 	if err := errors.Join(err, childs.Close()); err != nil {
 		return nil, err
 	}
@@ -111,8 +112,10 @@ func becomeDaemon(state, buildkitd string, args []string) error {
 	if err := b.detach(ctx, buildkitd); err != nil {
 		return err
 	}
-	env := append(os.Environ(), "ROOTLESSKIT_STATE_DIR="+b.detached())
-	return fmt.Errorf("starting %s: %w", buildkitd, unix.Exec(buildkitd, append([]string{buildkitd}, args...), env))
+	if err := os.Setenv("ROOTLESSKIT_STATE_DIR", b.detached()); err != nil {
+		return err
+	}
+	return fmt.Errorf("starting %s: %w", buildkitd, unix.Exec(buildkitd, append([]string{buildkitd}, args...), os.Environ()))
 }
 
 // detach makes the namespace, connects it and makes the bridge in it.

@@ -155,8 +155,8 @@ func (u user) fresh(t *testing.T) user {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Unmount("/var/lib", unix.MNT_DETACH) })
-	home := "/var/lib/home"
-	if err := errors.Join(os.Symlink("home", "/var/lib/link"), os.WriteFile("/var/lib/file", nil, 0o600), os.Mkdir(home, 0o755)); err != nil {
+	home := filepath.Join("/var/lib", filepath.Base(u.dir))
+	if err := errors.Join(os.Symlink(home, "/var/lib/link"), os.WriteFile("/var/lib/file", nil, 0o600), os.Mkdir(home, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Mount(u.dir, home, "", unix.MS_BIND, ""); err != nil {

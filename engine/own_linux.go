@@ -266,12 +266,12 @@ func (w *own) spawn(ctx context.Context, binary string, network Network) (<-chan
 	if network == NetworkBridge && !root() {
 		return w.spawnDetached(ctx, cmd)
 	}
-	return w.launch(cmd)
+	return w.launch(cmd, binary)
 }
 
-func (w *own) launch(cmd *exec.Cmd) (<-chan error, error) {
+func (w *own) launch(cmd *exec.Cmd, name string) (<-chan error, error) {
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
+		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
