@@ -248,7 +248,7 @@ func awaitRoute(ctx context.Context, ended <-chan error) error {
 		case err := <-ended:
 			return err
 		case <-ctx.Done():
-			return fmt.Errorf("the network's connector is not ready: %w", ctx.Err())
+			return noBridge(connectorRemedy, "the namespace has no default route after %s", setupTime)
 		case <-time.After(retryPause):
 		}
 	}
