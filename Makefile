@@ -17,7 +17,9 @@ ENGINE := $(if $(filter linux,$(GOOS)),$(addprefix $(TOOLS)/,buildkitd runc buil
 BUILDCTL := $(if $(filter linux,$(GOOS)),$(TOOLS)/buildctl)
 # Docker engines are for root on Linux.
 DOCKER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),docker-engines)
-# So are bridges and packet filters.
+# So are bridges and packet filters, and the network that root gives to tests of
+# an ordinary user's engine.
+FILTER_PACKAGES := iptables iproute2 slirp4netns passt
 FILTER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),packet-filter)
 LINT := $(addprefix $(TOOLS)/,staticcheck depguard govulncheck)
 
@@ -42,11 +44,12 @@ build: ## build slipway and slipway-sandbox into bin/
 
 tools: $(ENGINE) ## build the pinned BuildKit daemon, runc and CNI plugins into .tools/bin/
 
-# iptables and ip come from the distribution. The tests of the network need them.
+# The programs come from the distribution. The tests of the network need them.
 packet-filter:
-	@export PATH="$$PATH:/usr/sbin:/sbin"; command -v iptables >/dev/null && command -v ip >/dev/null || \
-	{ apt-get install -y --no-install-recommends iptables iproute2 || \
-	{ apt-get update && apt-get install -y --no-install-recommends iptables iproute2; }; }
+	@export PATH="$$PATH:/usr/sbin:/sbin"; \
+	for p in iptables ip slirp4netns pasta; do command -v $$p >/dev/null || missing=$$p; done; [ -z "$$missing" ] || \
+	{ apt-get install -y --no-install-recommends $(FILTER_PACKAGES) || \
+	{ apt-get update && apt-get install -y --no-install-recommends $(FILTER_PACKAGES); }; }
 
 # Tests alone need them. .tools/docker comes from Go modules, .tools/docker-classic
 # from the packages of Debian and its like.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -65,19 +66,26 @@ func jumps(link string) []jump {
 // 169.254.169.254 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html).
 // Names are resolved wherever the resolver is: this host, or 169.254.169.253
 // (https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html).
-func rules(link string, net subnet) string {
+//
+// A detached network is not this host's own, and would reach its addresses as
+// those of others: these are refused.
+func rules(link string, net subnet, refused []string) string {
 	name := strings.ToUpper(link)
 	filter := []string{
 		"-A " + name + "-OUT -p udp --dport 53 -j ACCEPT",
 		"-A " + name + "-OUT -p tcp --dport 53 -j ACCEPT",
-		"-A " + name + "-OUT -d 169.254.0.0/16 -j REJECT",
-		"-A " + name + "-OUT -j ACCEPT",
-		"-A " + name + "-BACK -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-		"-A " + name + "-BACK -j REJECT",
-		"-A " + name + "-HOST -p udp --dport 53 -j ACCEPT",
-		"-A " + name + "-HOST -p tcp --dport 53 -j ACCEPT",
-		"-A " + name + "-HOST -j REJECT",
 	}
+	for _, a := range append([]string{"169.254.0.0/16"}, refused...) {
+		filter = append(filter, "-A "+name+"-OUT -d "+a+" -j REJECT")
+	}
+	filter = append(filter,
+		"-A "+name+"-OUT -j ACCEPT",
+		"-A "+name+"-BACK -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+		"-A "+name+"-BACK -j REJECT",
+		"-A "+name+"-HOST -p udp --dport 53 -j ACCEPT",
+		"-A "+name+"-HOST -p tcp --dport 53 -j ACCEPT",
+		"-A "+name+"-HOST -j REJECT",
+	)
 	nat := []string{"-A " + name + "-NAT -s " + net.String() + " ! -o " + link + " -j MASQUERADE"}
 	return table("filter", link, filter) + table("nat", link, nat)
 }
@@ -113,8 +121,8 @@ func unruled(name, link string) string {
 	return "*" + name + "\n" + chains.String() + deletions.String() + "COMMIT\n"
 }
 
-func (f *packetFilter) apply(ctx context.Context, link string, net subnet) error {
-	return f.run(ctx, f.restore, rules(link, net), "--noflush", "--wait")
+func (f *packetFilter) apply(ctx context.Context, link string, net subnet, refused []string) error {
+	return f.run(ctx, f.restore, rules(link, net, refused), "--noflush", "--wait")
 }
 
 // remove takes the jumps and chains away, all at once where all are there, else
@@ -131,10 +139,9 @@ func (f *packetFilter) remove(ctx context.Context, link string) {
 	}
 }
 
-// run gives the program no environment: it needs none.
 func (f *packetFilter) run(ctx context.Context, program, input string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = []string{"PATH=" + strings.Join(append(systemDirs, "/usr/bin", "/bin"), ":"), "LC_ALL=C"}
+	cmd.Env = cleanEnvironment()
 	cmd.Stdin = strings.NewReader(input)
 	var out tail
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -142,6 +149,11 @@ func (f *packetFilter) run(ctx context.Context, program, input string, args ...s
 		return fmt.Errorf("%s: %w: %s", program, err, bytes.TrimSpace(out.data))
 	}
 	return nil
+}
+
+// cleanEnvironment is that of the programs that make the network.
+func cleanEnvironment() []string {
+	return []string{"PATH=" + strings.Join(slices.Concat(systemDirs, []string{"/usr/bin", "/bin"}), ":"), "LC_ALL=C"}
 }
 
 // tail keeps the end of what is written to it.

@@ -30,13 +30,14 @@ func (s subnet) gateway() netip.Addr { return s.Addr().Next() }
 // mask is the netmask in the order of the bytes on the wire.
 func (s subnet) mask() []byte { return net.CIDRMask(s.Bits(), 32) }
 
-// freeSubnet is the first candidate that no address or route of this host uses.
-func freeSubnet() (subnet, error) {
+// freeSubnet is the first candidate that no address or route of this host uses,
+// nor what is taken besides.
+func freeSubnet(taken ...netip.Prefix) (subnet, error) {
 	used, err := usedPrefixes()
 	if err != nil {
 		return subnet{}, err
 	}
-	s, ok := firstFree(used)
+	s, ok := firstFree(append(used, taken...))
 	if !ok {
 		return subnet{}, fmt.Errorf("no part of %s is free", candidates)
 	}

@@ -16,6 +16,10 @@ func TestMain(m *testing.M) {
 		beOtherHosts()
 		return
 	}
+	if os.Getenv(ordinaryUser) != "" {
+		beOrdinaryUser()
+		return
+	}
 	os.Exit(enginetest.StopAfter(m).Run())
 }
 

@@ -23,6 +23,9 @@ import (
 type bridge struct {
 	dir  string // holds the CNI configuration
 	name string // of the interface; at most 15 characters (netdevice(7))
+	// host is set where the bridge is not in the host's network namespace, but
+	// in a detached one.
+	host surroundings
 }
 
 func newBridge(state string) *bridge {
@@ -67,7 +70,7 @@ const networkLock = "/run/slipway-network.lock"
 func (b *bridge) setUp(ctx context.Context, buildkitd string) error {
 	ctx, cancel := context.WithTimeout(ctx, setupTime)
 	defer cancel()
-	if err := b.possible(); err != nil {
+	if err := resolverReachable("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"); err != nil {
 		return err
 	}
 	found, err := findPlugins(filepath.Dir(buildkitd))
@@ -86,14 +89,6 @@ func (b *bridge) setUp(ctx context.Context, buildkitd string) error {
 	return nil
 }
 
-// possible finds the reasons that no package of the distribution removes.
-func (b *bridge) possible() error {
-	if !root() {
-		return noBridge("run slipway as root, or name a buildkitd with --engine", "slipway runs as an ordinary user")
-	}
-	return resolverReachable("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf")
-}
-
 const privilegedRemedy = "run slipway in a privileged container, or as root of the host"
 
 func (b *bridge) make(ctx context.Context, found map[string]string, filter *packetFilter) error {
@@ -104,7 +99,7 @@ func (b *bridge) make(ctx context.Context, found map[string]string, filter *pack
 	if err != nil {
 		return noBridge(privilegedRemedy, "the bridge %s: %w", b.name, err)
 	}
-	if err := filter.apply(ctx, b.name, net); err != nil {
+	if err := filter.apply(ctx, b.name, net, b.host.addresses); err != nil {
 		return noBridge(filterRemedy, "%w", err)
 	}
 	if err := b.configure(net.String(), found); err != nil {
@@ -115,12 +110,19 @@ func (b *bridge) make(ctx context.Context, found map[string]string, filter *pack
 
 // link makes the interface, with an address in a subnet that is free.
 func (b *bridge) link(ctx context.Context) (subnet, error) {
+	if b.host.connector.IsValid() { // this network namespace has no other engine
+		return b.linkUnlocked()
+	}
 	lock, err := lockFile(ctx, networkLock, unix.LOCK_EX)
 	if err != nil {
 		return subnet{}, err
 	}
 	defer lock.Close()
-	net, err := freeSubnet()
+	return b.linkUnlocked()
+}
+
+func (b *bridge) linkUnlocked() (subnet, error) {
+	net, err := freeSubnet(b.host.used...)
 	if err != nil {
 		return subnet{}, err
 	}
@@ -175,6 +177,9 @@ func (b *bridge) cni(cidr string) map[string]any {
 func (b *bridge) tearDown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setupTime)
 	defer cancel()
+	if !root() {
+		b.awaitConnector(ctx)
+	}
 	filter, err := findFilter()
 	if err != nil {
 		return

@@ -185,7 +185,10 @@ func (w *own) start(ctx context.Context, binary string, wanted Network) (*Engine
 	if wanted == NetworkHost {
 		return w.run(ctx, binary, networkRecord{Network: NetworkHost})
 	}
-	err := newBridge(w.dir).setUp(ctx, binary)
+	var err error
+	if root() { // else the daemon's process makes it, see becomeDaemon
+		err = newBridge(w.dir).setUp(ctx, binary)
+	}
 	if err == nil {
 		var e *Engine
 		if e, err = w.run(ctx, binary, networkRecord{Network: NetworkBridge}); err == nil {
@@ -206,7 +209,7 @@ func (w *own) run(ctx context.Context, binary string, r networkRecord) (*Engine,
 	if err := w.record(r); err != nil {
 		return nil, err
 	}
-	exited, err := w.spawn(binary, r.Network)
+	exited, err := w.spawn(ctx, binary, r.Network)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +245,7 @@ func (w *own) config(network Network) []byte {
 }
 
 // spawn starts the daemon.
-func (w *own) spawn(binary string, network Network) (<-chan error, error) {
+func (w *own) spawn(ctx context.Context, binary string, network Network) (<-chan error, error) {
 	config := filepath.Join(w.dir, "buildkitd.toml")
 	if err := writePrivate(config, w.config(network)); err != nil {
 		return nil, err
@@ -260,8 +263,15 @@ func (w *own) spawn(binary string, network Network) (<-chan error, error) {
 	cmd.Env = append(cmd.Env, modeEnv(w.dir)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = isolation()
+	if network == NetworkBridge && !root() {
+		return w.spawnDetached(ctx, cmd)
+	}
+	return w.launch(cmd, binary)
+}
+
+func (w *own) launch(cmd *exec.Cmd, name string) (<-chan error, error) {
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", binary, err)
+		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()

@@ -45,7 +45,7 @@ func inNamespace(t *testing.T) bool {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), insideNamespace+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Unshareflags: syscall.CLONE_NEWNS}
 	out, err := cmd.CombinedOutput()
 	t.Logf("in a namespace:\n%s", out)
 	if err != nil {
@@ -156,13 +156,15 @@ func cable(t *testing.T) {
 	}
 }
 
-// dialer is a program that writes to a file which of its addresses it reaches.
+// dialer is a program that writes to a file which of its addresses it reaches,
+// and which processes with another network it could take over.
 const dialer = `package main
 
 import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -179,6 +181,14 @@ func main() {
 		}
 		conn.Close()
 		fmt.Fprintln(out, a)
+	}
+	own, _ := os.Readlink("/proc/self/ns/net")
+	links, _ := filepath.Glob("/proc/[0-9]*/ns/net")
+	for _, link := range links {
+		if other, err := os.Readlink(link); err == nil && other != own {
+			name, _ := os.ReadFile(filepath.Dir(filepath.Dir(link)) + "/comm")
+			fmt.Fprintf(out, "%s", name)
+		}
 	}
 }
 `

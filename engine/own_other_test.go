@@ -10,3 +10,7 @@ func useOwnEngine(string) {}
 const otherHosts = "SLIPWAY_TEST_OTHER_HOSTS"
 
 func beOtherHosts() {}
+
+const ordinaryUser = "SLIPWAY_TEST_ORDINARY_USER"
+
+func beOrdinaryUser() {}

@@ -105,6 +105,11 @@ short	line
 	if len(got) != 2 || got[0].String() != "198.18.0.0/22" || got[1].String() != "192.0.2.0/24" {
 		t.Errorf("have %v", got)
 	}
+	head, rest, _ := strings.Cut(table, "eth0\t00000000")
+	_, rest, _ = strings.Cut(rest, "\n")
+	if !hasDefault(table) || hasDefault(head+rest) {
+		t.Errorf("a default route: %v, %v without it", hasDefault(table), hasDefault(head+rest))
+	}
 }
 
 func TestFirstFreeSubnet(t *testing.T) {
