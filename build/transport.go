@@ -68,7 +68,7 @@ func (c *silentConn) Read(p []byte) (int, error) {
 	return n, c.moved(n, err)
 }
 
-// Write gives the other side the time anew for each piece that it takes.
+// Write renews the time limit for each piece that the other side takes.
 func (c *silentConn) Write(p []byte) (int, error) {
 	const piece = 64 << 10
 	sent := 0
@@ -83,7 +83,7 @@ func (c *silentConn) Write(p []byte) (int, error) {
 	}
 }
 
-// moved starts the time anew after n bytes.
+// moved renews the time limit after n bytes.
 func (c *silentConn) moved(n int, err error) error {
 	if err != nil || n == 0 {
 		return err

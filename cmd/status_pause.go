@@ -10,7 +10,7 @@ import (
 	"slipway/rollout"
 )
 
-// pauseStatus is the lifecycle hook at which a deployment waits for somebody.
+// pauseStatus is the lifecycle hook at which a deployment waits.
 type pauseStatus struct {
 	Hook  string `json:"hook"`
 	Stage string `json:"stage"`
@@ -25,7 +25,7 @@ type pauseStatus struct {
 }
 
 // pauses adds the lifecycle hooks at which deployments wait. One that may not be read is
-// told and left out: the rest of the status is right without it.
+// reported and left out: the rest of the status is right without it.
 func (r *review) pauses(ctx context.Context, c *cloud) {
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)

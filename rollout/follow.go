@@ -33,7 +33,7 @@ type Follower struct {
 	// deployment ended: the first new task to run, a rollback to show. 0 is a minute.
 	Settle time.Duration
 	// Limit is how long a deployment may make no progress on its new tasks before it is
-	// TimedOut; 0 is for ever. It does not count while a lifecycle hook holds the
+	// TimedOut; 0 is no limit. It does not count while a lifecycle hook holds the
 	// deployment up, during bake times, and while only old tasks are left to stop.
 	Limit time.Duration
 }
