@@ -24,7 +24,7 @@ type trustOption struct{ given, untrusted bool }
 var _ pflag.Value = (*trustOption)(nil)
 
 func (o *trustOption) flag(f *pflag.FlagSet) {
-	f.Var(o, "untrusted", "keep apart what is built from a source that others write, such as a pull request")
+	f.Var(o, "untrusted", "build a source that others write, such as a pull request, apart from the rest")
 	f.Lookup("untrusted").NoOptDefVal = "true"
 }
 
