@@ -44,11 +44,11 @@ func (r *review) pauses(ctx context.Context, c *cloud) {
 	for i, p := range found {
 		ref := r.site.stations[i].ref
 		if errs[i] != nil {
-			r.warn("%s: whether its deployment is paused cannot be read: %v", ref, errs[i])
+			r.warn("%s: cannot read whether its deployment is paused: %v", ref, errs[i])
 		}
 		if p != nil {
 			r.report.Services[i].Deployment.Paused = p
-			r.warn("%s: its deployment is %s: `%s` lets it go on, `%s` takes it back", ref, p.text, p.Continue, p.Abort)
+			r.warn("%s: its deployment is %s: `%s` continues it, `%s` rolls it back", ref, p.text, p.Continue, p.Abort)
 		}
 	}
 }

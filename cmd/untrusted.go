@@ -155,7 +155,7 @@ func untrustedStateDir(dir string) string {
 func (j *job) logUntrusted() {
 	u := j.plan.untrusted
 	if !u.yes() && j.options.cacheDropped {
-		j.log.Info().Msg("with --no-latest no layer cache is written, whatever the compose file says: --cache on the command line writes one all the same")
+		j.log.Info().Msg("--no-latest writes no layer cache, also where the compose file names one; --cache on the command line still does")
 	}
 	if !u.yes() {
 		return
