@@ -17,7 +17,7 @@ const (
 	// registrySilence is how long a registry may take no byte of a request and send none
 	// of an answer: some check the digest of a large layer before they answer.
 	registrySilence = 2 * time.Minute
-	// manifestTime is how long a registry may take to hand over or take a manifest.
+	// manifestTime is how long a registry may take to send or store a manifest.
 	manifestTime = time.Minute
 )
 
