@@ -29,7 +29,7 @@ type stillness int
 const (
 	// moving: it is one.
 	moving stillness = iota
-	// paused: a lifecycle hook, or CodeDeploy, waits, and has a time limit of its own.
+	// pausing: a lifecycle hook, or CodeDeploy, waits, and has a time limit of its own.
 	pausing
 	// baking: ECS lets time pass, as the service's settings say.
 	baking
