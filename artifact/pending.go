@@ -11,9 +11,8 @@ import (
 	"strings"
 )
 
-// Pending is a file that will be written later: its temporary file is there and has
-// room, so that what stands in the way shows before anything else is done. End it with
-// Write or Discard.
+// Pending is a file that will be written later. Its temporary file exists and has room, so
+// that an obstacle is found before anything else is done. End it with Write or Discard.
 type Pending struct {
 	path   string // as it was named
 	target string // links followed
@@ -38,7 +37,7 @@ func Reserve(path string, size int) (*Pending, error) {
 	return p, nil
 }
 
-// Discard gives the room up. It does nothing after Write.
+// Discard removes the temporary file. It does nothing after Write.
 func (p *Pending) Discard() error {
 	if p.tmp == nil {
 		return nil
@@ -112,8 +111,8 @@ func sameContent(path string, data []byte) bool {
 	return err == nil && bytes.Equal(old, data)
 }
 
-// createTemp makes a temporary file next to the file at path, locked as long as this
-// process holds it, and removes those that nobody holds.
+// createTemp makes a temporary file next to the file at path, locked while this
+// process has it open, and removes those that no process has locked.
 func createTemp(path string) (*os.File, error) {
 	dir, base := filepath.Split(path)
 	dir = filepath.Clean(dir)
@@ -143,8 +142,8 @@ func still(f *os.File) bool {
 	return err == nil && statErr == nil && os.SameFile(open, named)
 }
 
-// removeStale removes the temporary files of the file base that no process holds. What
-// cannot be removed is in nobody's way: it is left out of contexts and hashes.
+// removeStale removes the temporary files of the file base that no process has locked.
+// One that cannot be removed does no harm: contexts and hashes leave it out.
 func removeStale(dir, base string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

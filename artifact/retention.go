@@ -100,7 +100,7 @@ type Object struct {
 	Modified time.Time
 }
 
-// Count is the number of objects for people.
+// Count returns the number of objects in words.
 func (b BucketRetention) Count() string {
 	if b.Objects >= maxObjects {
 		return fmt.Sprintf("%d objects or more", maxObjects)

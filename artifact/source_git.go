@@ -74,5 +74,5 @@ func gitTrouble(ctx context.Context, dir string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return badSource(dir, "put that right, or leave --respect-ignore out", "asking git what it ignores: %v", err)
+	return badSource(dir, "repair the repository, or leave --respect-ignore out", "asking git what it ignores: %v", err)
 }

@@ -75,7 +75,7 @@ func shownCache(s string) string {
 	return redact.Patterns(strings.Join(parts, ","))
 }
 
-// Secrets are the values of the attributes of BuildKit's s3, azblob and gha caches that
+// Secrets returns the values of the attributes of BuildKit's s3, azblob and gha caches that
 // hold credentials (their READMEs in the cache exporters' documentation).
 func (c Cache) Secrets() []string {
 	var out []string

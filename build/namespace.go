@@ -11,7 +11,7 @@ package build
 // The values stand where build arguments would, and are set last: a build
 // argument of the compose file cannot replace them. A frontend that a Dockerfile
 // names with "# syntax" could leave them out, so the engine's own is used: it
-// takes a request that has a cmdline for one that it handed on before
+// takes a request that has a cmdline for one that it forwarded before
 // (frontend/dockerfile/builder).
 func (t Target) namespaceAttrs(attrs map[string]string, namespace string) {
 	if namespace == "" {

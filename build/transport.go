@@ -17,7 +17,7 @@ const (
 	// registrySilence is how long a registry may take no byte of a request and send none
 	// of an answer: some check the digest of a large layer before they answer.
 	registrySilence = 2 * time.Minute
-	// manifestTime is how long a registry may take to hand over or take a manifest.
+	// manifestTime is how long a registry may take to send or store a manifest.
 	manifestTime = time.Minute
 )
 
@@ -68,7 +68,7 @@ func (c *silentConn) Read(p []byte) (int, error) {
 	return n, c.moved(n, err)
 }
 
-// Write gives the other side the time anew for each piece that it takes.
+// Write renews the time limit for each piece that the other side takes.
 func (c *silentConn) Write(p []byte) (int, error) {
 	const piece = 64 << 10
 	sent := 0
@@ -83,7 +83,7 @@ func (c *silentConn) Write(p []byte) (int, error) {
 	}
 }
 
-// moved starts the time anew after n bytes.
+// moved renews the time limit after n bytes.
 func (c *silentConn) moved(n int, err error) error {
 	if err != nil || n == 0 {
 		return err

@@ -75,7 +75,8 @@ func literal(key string) string {
 // ("Build specification reference for CodeBuild"), and none that YAML would have to quote.
 var fileName = regexp.MustCompile(`^[A-Za-z0-9._@+=,/-]+$`)
 
-// CheckFile refuses a name of an artifact that CodeBuild would not take literally.
+// CheckFile returns an error for the name of an artifact that CodeBuild would not take
+// literally.
 func CheckFile(name string) error {
 	if fileName.MatchString(name) {
 		return nil

@@ -150,7 +150,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.plan, "plan", false, "print what would be built and stop, asking neither AWS nor an engine")
 	f.BoolVar(&o.rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
 	f.BoolVar(&o.create, "create-repositories", false, "create the repositories that are missing")
-	f.BoolVar(&o.noLatest, "no-latest", false, "push and tag with the hash only: leave latest and deployed, write no definitions")
+	f.BoolVar(&o.noLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
 	o.project.trust.flag(f)
 	f.StringVar(&o.imageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")

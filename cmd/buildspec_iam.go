@@ -87,7 +87,7 @@ stderr.`,
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
-	f.StringSliceVar(&o.use.DeploymentGroups, "deployment-group", nil, "`APPLICATION/GROUP` of CodeDeploy that deploys an ECS service; means --code-deploy")
+	f.StringSliceVar(&o.use.DeploymentGroups, "deployment-group", nil, "`APPLICATION/GROUP` of CodeDeploy for an ECS service; implies --code-deploy")
 	f.StringVar(&o.use.Caller, "caller", "", "`name` or ARN of the role, or ARN of the user, that runs doctor")
 	f.BoolVar(&o.use.Tags, "tags", false, "the task definitions have tags, which each revision of them gets")
 	f.StringSliceVar(&o.use.Roles, "role", nil, "`name` or ARN of a role that the task definitions name: their execution and task roles")

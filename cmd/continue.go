@@ -106,12 +106,12 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 		}
 		return refused(errors.Join(errs...))
 	}
-	return errors.Join(refused(errors.Join(errs...)), d.seeOff(ctx, under, abort))
+	return errors.Join(refused(errors.Join(errs...)), d.followAnswered(ctx, under, abort))
 }
 
-// seeOff follows answered deployments to their ends. It stops none: whoever started one
-// may be following it too.
-func (d *deployJob) seeOff(ctx context.Context, deployments []rollout.Deployment, abort bool) error {
+// followAnswered follows answered deployments to their ends. It stops none: the command that
+// started one may follow it too.
+func (d *deployJob) followAnswered(ctx context.Context, deployments []rollout.Deployment, abort bool) error {
 	var bad []rollout.Outcome
 	var interrupted bool
 	for _, o := range d.follow(ctx, deployments) {

@@ -76,7 +76,7 @@ func (d *deployJob) addOutcome(o rollout.Outcome) {
 		d.rows[len(d.rows)-1].Diagnosis = o.Diagnosis.Lines()
 	}
 	if o.Status == rollout.Succeeded && o.Reason != "" {
-		// The line that told the end may have been cut.
+		// The line about the end may have been cut.
 		d.log.Info().Msgf("%s: %s", o.Deployment.Service.Ref, o.Reason)
 	}
 	if o.Status == rollout.Succeeded && o.Deployment.Service.Desired == 0 {

@@ -115,7 +115,7 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // paused [-seen] CLUSTER SERVICE waits until the service's newest deployment waits at a
-// hook, and with -seen until somebody who follows it has been told so.
+// hook, and with -seen until a follower of it has reported that.
 func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

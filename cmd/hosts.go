@@ -16,8 +16,8 @@ import (
 // keepHosts returns the wanted images of an ECS service, each written with the host that
 // the container's task definition uses for the same repository. A repository is account,
 // region and name; its host is only a way to reach it, and the network of the tasks may
-// allow no other. An image that names another host than ECR's answer was written by
-// somebody who meant it, and stays.
+// allow no other. An image that names another host than ECR's answer does so on
+// purpose, and stays.
 func (st *station) keepHosts(wants map[string]rollout.Want) map[string]rollout.Want {
 	out := maps.Clone(wants)
 	for _, c := range st.service.Containers {

@@ -82,7 +82,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 			Tags:  []string{p.hash.Name}, Compress: t.Compression,
-			Inputs: t.Inputs(p.root, platform), Untrusted: p.untrusted.why, Retention: o.retentionInWords(),
+			Inputs: t.Inputs(p.root, platform), Untrusted: p.untrusted.why, Retention: o.retentionInWords(p),
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
@@ -142,7 +142,7 @@ func printPlan(w *world, p *plan, o buildOptions) error {
 	if p.untrusted.yes() {
 		plain.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.untrusted.why)
 	}
-	plain.Fprintf(w.stdout, "policy   %s\n", o.retentionInWords())
+	plain.Fprintf(w.stdout, "policy   %s\n", o.retentionInWords(p))
 	for _, s := range services {
 		plain.Fprintf(w.stdout, "\n%s\n", s.Service)
 		for _, f := range s.relativeTo(p.root, w.dir).fields() {

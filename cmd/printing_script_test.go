@@ -25,7 +25,7 @@ func unquoteFile(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // runUnread is the script program `unread [-2] COMMAND ARGS...`: a command whose standard
-// output is a pipe that nobody reads any more, with -2 the standard error too.
+// output is a pipe that no process reads anymore, with -2 the standard error too.
 func runUnread() {
 	r, w, err := os.Pipe()
 	if err != nil {

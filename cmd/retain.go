@@ -144,8 +144,11 @@ func newest(images []registry.Listed) string {
 }
 
 // retentionInWords says of a build that is only planned when it writes policies.
-func (o buildOptions) retentionInWords() string {
-	if o.noLatest {
+func (o buildOptions) retentionInWords(p *plan) string {
+	switch {
+	case p.untrusted.yes():
+		return "no lifecycle policy is written by an untrusted build"
+	case o.noLatest:
 		return "no lifecycle policy is written with --no-latest"
 	}
 	return fmt.Sprintf("%s, written when the tags have moved; if images that slipway did not push would expire, only by slipway retention --apply", plural(o.retention.days, "day"))

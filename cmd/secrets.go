@@ -56,7 +56,7 @@ func urlSecrets(address string) []string {
 	return out
 }
 
-// knowing makes known what a login hands out.
+// knowing makes the credentials known that a login returns.
 func (w *world) knowing(login build.AuthFunc) build.AuthFunc {
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
 		c, err := login(ctx, host)

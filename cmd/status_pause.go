@@ -10,7 +10,7 @@ import (
 	"slipway/rollout"
 )
 
-// pauseStatus is the lifecycle hook at which a deployment waits for somebody.
+// pauseStatus is the lifecycle hook at which a deployment waits.
 type pauseStatus struct {
 	Hook  string `json:"hook"`
 	Stage string `json:"stage"`
@@ -25,7 +25,7 @@ type pauseStatus struct {
 }
 
 // pauses adds the lifecycle hooks at which deployments wait. One that may not be read is
-// told and left out: the rest of the status is right without it.
+// reported and left out: the rest of the status is right without it.
 func (r *review) pauses(ctx context.Context, c *cloud) {
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
@@ -44,11 +44,11 @@ func (r *review) pauses(ctx context.Context, c *cloud) {
 	for i, p := range found {
 		ref := r.site.stations[i].ref
 		if errs[i] != nil {
-			r.warn("%s: whether its deployment is paused cannot be read: %v", ref, errs[i])
+			r.warn("%s: cannot read whether its deployment is paused: %v", ref, errs[i])
 		}
 		if p != nil {
 			r.report.Services[i].Deployment.Paused = p
-			r.warn("%s: its deployment is %s: `%s` lets it go on, `%s` takes it back", ref, p.text, p.Continue, p.Abort)
+			r.warn("%s: its deployment is %s: `%s` continues it, `%s` rolls it back", ref, p.text, p.Continue, p.Abort)
 		}
 	}
 }

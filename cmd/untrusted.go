@@ -25,7 +25,7 @@ type trustOption struct{ given, untrusted bool }
 var _ pflag.Value = (*trustOption)(nil)
 
 func (o *trustOption) flag(f *pflag.FlagSet) {
-	f.Var(o, "untrusted", "keep apart what is built from a source that others write, such as a pull request")
+	f.Var(o, "untrusted", "build a source that others write, such as a pull request, apart from the rest")
 	f.Lookup("untrusted").NoOptDefVal = "true"
 }
 
@@ -180,7 +180,7 @@ func untrustedStateDir(dir string) string {
 func (j *job) logUntrusted() {
 	u := j.plan.untrusted
 	if !u.yes() && j.options.cacheDropped {
-		j.log.Info().Msg("with --no-latest no layer cache is written, whatever the compose file says: --cache on the command line writes one all the same")
+		j.log.Info().Msg("--no-latest writes no layer cache, also where the compose file names one; --cache on the command line still does")
 	}
 	if !u.yes() {
 		return

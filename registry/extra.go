@@ -54,7 +54,7 @@ func (e *ExtraError) Hint() string {
 // The reasons.
 const (
 	extraRevision = "is the name of a revision, which never changes"
-	extraForeign  = "was not put there by slipway"
+	extraForeign  = "was not pushed by slipway"
 	extraStuck    = "cannot move, since the repository lets no tag move but the ones it excludes"
 )
 

@@ -100,7 +100,7 @@ func TestParseHost(t *testing.T) {
 	}
 }
 
-// TestLoginsTrustParseHost: a host that nobody registered gets a token if ParseHost takes
+// TestLoginsTrustParseHost: a host that was not registered gets a token if ParseHost takes
 // it, and no other one makes a request to AWS.
 func TestLoginsTrustParseHost(t *testing.T) {
 	t.Parallel()

@@ -73,7 +73,7 @@ func TestLosses(t *testing.T) {
 	// A policy of others that takes them as early anyway.
 	s.putPolicy(`{"rules":[{"rulePriority":9,"selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":7},"action":{"type":"expire"}}]}`)
 	if got := s.lost(true); !slices.Equal(got, []string{"mine", "v42"}) {
-		t.Errorf("beside a rule for untagged images lost are %v", got)
+		t.Errorf("with a rule for untagged images lost are %v", got)
 	}
 	// Slipway's own policy is no first one.
 	if _, err := ApplyRetention(t.Context(), s.direct(""), s.repos[0], 30, false); err != nil {

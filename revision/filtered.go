@@ -71,7 +71,7 @@ func (t *tree) filtered(ctx context.Context, paths []string) ([]string, error) {
 	return filtered, nil
 }
 
-// asCheckedOut tells of paths whether size and time are those of the index.
+// asCheckedOut reports for each path whether its size and time are those of the index.
 func (t *tree) asCheckedOut(ctx context.Context, paths []string) (map[string]bool, error) {
 	args := append([]string{"--literal-pathspecs", "ls-files", "--debug", "-z", "--"}, paths...)
 	out, err := t.git(ctx, "", args...)

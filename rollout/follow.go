@@ -33,7 +33,7 @@ type Follower struct {
 	// deployment ended: the first new task to run, a rollback to show. 0 is a minute.
 	Settle time.Duration
 	// Limit is how long a deployment may make no progress on its new tasks before it is
-	// TimedOut; 0 is for ever. It does not count while a lifecycle hook holds the
+	// TimedOut; 0 is no limit. It does not count while a lifecycle hook holds the
 	// deployment up, during bake times, and while only old tasks are left to stop.
 	Limit time.Duration
 }
@@ -90,8 +90,8 @@ func (f Follower) settle() time.Duration {
 // ECS lists it. Nothing is called again within a round: the clients retry.
 //
 // report gets the news, never from two goroutines at once; nil is allowed. Answers that
-// ask to come again, or that do not come at all, are told once as an Event and asked for
-// anew until Limit or ctx ends. A deployment without progress for Limit is TimedOut; one
+// ask to come again, or that do not come at all, are reported once as an Event and asked
+// for again until Limit or ctx ends. A deployment without progress for Limit is TimedOut; one
 // whose new tasks all run when only old ones have been stopping for Limit has Succeeded.
 // When ctx's deadline passes, what has not ended is TimedOut; when ctx is cancelled,
 // Interrupted. An error that asking again does not change is in

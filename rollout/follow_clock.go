@@ -29,7 +29,7 @@ type stillness int
 const (
 	// moving: it is one.
 	moving stillness = iota
-	// paused: a lifecycle hook, or CodeDeploy, waits, and has a time limit of its own.
+	// pausing: a lifecycle hook, or CodeDeploy, waits, and has a time limit of its own.
 	pausing
 	// baking: ECS lets time pass, as the service's settings say.
 	baking
@@ -59,7 +59,7 @@ func (w *watch) wind(now time.Time) {
 	at, still := w.reached(), w.stillness(now)
 	switch {
 	case at.beyond(c.best), c.still == pausing && still != pausing:
-		// Somebody who continued a deployment has brought it on.
+		// A deployment that was continued has made progress.
 		c.idle, c.drained = 0, 0
 	case c.still == moving:
 		c.idle += passed
@@ -133,7 +133,7 @@ func (w *watch) stillness(now time.Time) stillness {
 const hookLimit = 1440 * time.Minute
 
 // hooked reports whether a lifecycle hook holds the deployment up: a PAUSE hook that waits
-// for somebody, or a function that is under way and whose time limit is known. ECS itself
+// for an answer, or a function that is under way and whose time limit is known. ECS itself
 // ends a hook that takes too long; from then on the time counts.
 func (w *watch) hooked(sd types.ServiceDeployment, now time.Time) bool {
 	for _, h := range sd.LifecycleHookDetails {
@@ -191,7 +191,7 @@ func (w *watch) others() []types.Deployment {
 	return slices.DeleteFunc(slices.Clone(w.service.Deployments), func(e types.Deployment) bool { return w.ours(aws.ToString(e.Id)) })
 }
 
-// drains reports whether, all new tasks running, ECS has told all old ones to stop: of the
+// drains reports whether, all new tasks running, ECS is stopping all old ones: of the
 // deployments before ours it wants no tasks. Old tasks that it keeps, because the new ones
 // are not healthy yet, are still wanted.
 func (w *watch) drains() bool {
@@ -199,7 +199,7 @@ func (w *watch) drains() bool {
 	return !w.stuck && len(others) > 0 && !slices.ContainsFunc(others, func(e types.Deployment) bool { return e.DesiredCount > 0 })
 }
 
-// limit is how long the deployment may make no progress; 0 is for ever. What cannot be
+// limit is how long the deployment may make no progress; 0 is no limit. What cannot be
 // seen is added: how CodeDeploy moves the traffic, and all stages where service
 // deployments may not be read.
 func (f Follower) limit(w *watch) time.Duration {
@@ -263,8 +263,8 @@ func (f Follower) outlast(ctx context.Context, w *watch) {
 	w.end(Succeeded, join("all new tasks run, and ECS has only old ones left to stop: "+taskNames(stopping)))
 }
 
-// stopping are the tasks of earlier deployments that ECS has told to stop and that have
-// not stopped yet.
+// stopping returns the tasks of earlier deployments that ECS is stopping and that have not
+// stopped yet.
 func (f Follower) stopping(ctx context.Context, w *watch) ([]types.Task, error) {
 	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusStopped)
 	if err != nil {

@@ -38,7 +38,7 @@ func (w *watch) tellStage() bool {
 	return true
 }
 
-// tellPause reports a lifecycle hook that waits for somebody, once for each.
+// tellPause reports a lifecycle hook that waits for an answer, once for each.
 func (w *watch) tellPause() {
 	if w.deployment == nil {
 		return

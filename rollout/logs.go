@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	printing "slipway/internal/plain"
+	"slipway/internal/redact"
 	"slipway/internal/shell"
 )
 
@@ -169,7 +170,9 @@ func (f Follower) lastLines(ctx context.Context, at stream) ([]string, error) {
 		}
 		var lines []string
 		for _, e := range out.Events {
-			lines = append(lines, cleanLines(aws.ToString(e.Message))...)
+			// Before lines are cut: half a secret would not be known anymore.
+			message := redact.FromContext(ctx).Text(aws.ToString(e.Message))
+			lines = append(lines, cleanLines(message)...)
 		}
 		if len(lines) > 0 {
 			return lines[max(0, len(lines)-logLines):], nil

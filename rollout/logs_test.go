@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/redact"
 )
 
 // logPage answers like GetLogEvents from the tail: a first page that is empty, as
@@ -111,6 +113,20 @@ func TestReadLog(t *testing.T) {
 				t.Errorf("%d calls", w.calls["GetLogEvents"])
 			}
 		})
+	}
+}
+
+// A line is cut after the secrets in it are replaced: half of one would not be known.
+func TestLogWithSecretAtTheCut(t *testing.T) {
+	const secret = "hush-hush-hush"
+	known := &redact.Redactor{}
+	known.Add(secret)
+	w := newWorld()
+	w.logs = map[string][]string{" g 0123-runtime": {strings.Repeat("x", lineWidth-5) + secret}}
+	e := Evidence{Service: logging(map[string]any{"awslogs-group": "g"}, "awslogs")}
+	Follower{Logs: w}.readLog(redact.WithContext(t.Context(), known), &e, exited(1))
+	if len(e.Log) != 1 || strings.Contains(e.Log[0], secret[:5]) || !strings.HasSuffix(e.Log[0], "xREDAC…") {
+		t.Errorf("got %q, want the secret replaced and the mark cut", e.Log)
 	}
 }
 

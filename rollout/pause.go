@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Pause is a deployment under way that waits at a lifecycle hook until somebody continues
-// it or takes it back.
+// Pause is a deployment under way that waits at a lifecycle hook until it is continued or
+// rolled back.
 type Pause struct {
 	// Deployment is the ARN of the service deployment, Hook the hook's id.
 	Deployment, Hook string
@@ -33,7 +33,7 @@ func (p Pause) String() string {
 	return text
 }
 
-// pauseOf is the first hook of a service deployment that waits for somebody (API
+// pauseOf is the first hook of a service deployment that waits for an answer (API
 // reference, DeploymentLifecycleHookDetail).
 func pauseOf(sd types.ServiceDeployment) (Pause, bool) {
 	for _, h := range sd.LifecycleHookDetails {
@@ -87,8 +87,8 @@ func (p Pause) Continue(ctx context.Context, client deploymentContinuer, action 
 	return nil
 }
 
-// Resume is the deployment under way of a service, to be followed to its end. Its tasks
-// are to run what ECS resolved for it.
+// Resume returns the deployment under way of a service, to be followed to its end. Its
+// tasks are to run the digests that ECS resolved for it.
 func (s Service) Resume() (Deployment, bool) {
 	p := s.UnderWay()
 	if p == nil {

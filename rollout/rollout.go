@@ -244,7 +244,7 @@ const (
 	Stopped Kind = "stopped"
 	// Stage: the deployment's status or lifecycle stage changed.
 	Stage Kind = "stage"
-	// Paused: a lifecycle hook waits for somebody to continue the deployment.
+	// Paused: a lifecycle hook waits until the deployment is continued.
 	Paused Kind = "paused"
 	// Ended: the deployment ended; Text is the outcome.
 	Ended Kind = "ended"

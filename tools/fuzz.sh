@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fuzzes every parser in turn for a time each, such as 1m or 1h. What it finds is
-# written to testdata/fuzz beside the test: keep it there, as a seed. The last
+# written to testdata/fuzz next to the test: keep it there, as a seed. The last
 # lines count the inputs that were tried.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -10,7 +10,7 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// TestUnwritten: a result that nobody could be given is not a success, and a closed pipe
+// TestUnwritten: a result that could not be written is not a success, and a closed pipe
 // ends no process by a signal.
 func TestUnwritten(t *testing.T) {
 	server, err := sandbox.Start(t.Context(), sandbox.Options{})

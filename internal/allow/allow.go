@@ -77,7 +77,7 @@ type Want struct {
 	Where string
 }
 
-// String is the value of --allow that grants it.
+// String returns the value of --allow that grants it.
 func (w Want) String() string {
 	if w.Value == "" {
 		return string(w.Kind)
@@ -85,7 +85,7 @@ func (w Want) String() string {
 	return string(w.Kind) + "=" + w.Value
 }
 
-// Flag is the flag that grants it, quoted for a POSIX shell.
+// Flag returns the flag that grants it, quoted for a POSIX shell.
 func (w Want) Flag() string {
 	value := w.String()
 	if strings.ContainsAny(value, ",\"\n") {
@@ -150,8 +150,7 @@ func arnOf(repository string) string {
 	return repository
 }
 
-// RepositoryARN names a repository of a certain account. An empty region is
-// written as *.
+// RepositoryARN returns the ARN of a repository. An empty region is written as *.
 func RepositoryARN(account, region, name string) string {
 	partition := "aws"
 	if p, ok := awsname.PartitionOf(region); ok {

@@ -15,8 +15,8 @@ func below(dir, path string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// Real is an absolute path with its symbolic links resolved. Of a path that does
-// not exist yet, the part that does is resolved. A link whose target cannot be
+// Real returns an absolute path with its symbolic links resolved. Of a path that
+// does not exist yet, the part that does is resolved. A link whose target cannot be
 // found is followed as far as it leads.
 func Real(path string) string { return realPath(filepath.Clean(path), maxLinks) }
 
@@ -44,7 +44,7 @@ func realPath(path string, links int) string {
 	return filepath.Join(realPath(parent, links), filepath.Base(path))
 }
 
-// Top is the top of the clone that holds dir: the nearest directory at or above
+// Top returns the top of the clone that holds dir: the nearest directory at or above
 // it with a .git in it. Without one it is dir itself. A clone that is the home
 // directory or the root of the file system holds more than a project, so there
 // it is dir too.

@@ -36,7 +36,7 @@ func (w *Wanted) Own(dir, home string) {
 	}
 }
 
-// Visible is the environment as the project sees it. A variable that is kept from it
+// Visible returns the environment as the project sees it. A variable that is kept from it
 // has a value that says so: where the compose file passes it only to a running
 // container, nothing is asked for.
 func (w *Wanted) Visible(environ []string) []string {
@@ -102,8 +102,8 @@ func (w *Wanted) Add(want Want) bool {
 	return false
 }
 
-// Missing is what was asked for and is not allowed, in the order of the fields. What
-// another want covers is left out.
+// Missing returns the wants that are not allowed, in the order of the fields. A want
+// that another one covers is left out.
 func (w *Wanted) Missing() []Want {
 	if w == nil {
 		return nil

@@ -3,7 +3,7 @@ package awsclient
 import "fmt"
 
 // IncompleteError is an answer that has an item neither among its results nor among its
-// failures. Such an answer has status 200: taken at its word, it would say that the item
+// failures. Such an answer has status 200: read literally, it would say that the item
 // does not exist.
 type IncompleteError struct {
 	// Service and Operation are the ones of AWS that answered, such as ECR and
@@ -28,6 +28,5 @@ func (e *IncompleteError) Hint() string {
 	return "type the command again; if the answer stays incomplete, check the proxies and endpoints on the way to AWS"
 }
 
-// RetryableError reports true: the next answer may be complete. The SDK's classes of
-// errors ask for it.
+// RetryableError returns true: the next answer may be complete. The SDK asks for it.
 func (e *IncompleteError) RetryableError() bool { return true }

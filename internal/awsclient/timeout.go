@@ -46,7 +46,7 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("%s %s: no complete answer within %s", e.Service, e.Operation, e.After)
 }
 
-// RetryableError tells the SDK whether to try the call again.
+// RetryableError reports whether the SDK is to try the call again.
 func (e *TimeoutError) RetryableError() bool { return !e.Final }
 
 // Bound gives every call of the clients that are made from c a time limit for

@@ -18,7 +18,7 @@ func shorten(name string) string {
 
 var account = regexp.MustCompile(`^[0-9]{12}$`)
 
-// CheckAccount refuses what is not an account's id: 12 digits ("View AWS account
+// CheckAccount returns an error unless id is an account ID: 12 digits ("View AWS account
 // identifiers" in the AWS Account Management guide).
 func CheckAccount(id string) error {
 	if account.MatchString(id) {
@@ -29,7 +29,7 @@ func CheckAccount(id string) error {
 
 var ecsName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
-// CheckContainer refuses what ECS does not take as a container's name: up to 255
+// CheckContainer returns an error unless name can be an ECS container's name: up to 255
 // letters, digits, underscores and hyphens (ContainerDefinition in the ECS API
 // reference).
 func CheckContainer(name string) error {
@@ -39,8 +39,8 @@ func CheckContainer(name string) error {
 	return fmt.Errorf("%q is not an ECS container name of 1 to 255 letters, digits, '_' and '-'", shorten(name))
 }
 
-// CheckCluster refuses what is neither a cluster's name (CreateCluster in the ECS API
-// reference: up to 255 letters, digits, underscores and hyphens) nor the ARN of one.
+// CheckCluster returns an error unless name is a cluster's name (CreateCluster in the ECS
+// API reference: up to 255 letters, digits, underscores and hyphens) or its ARN.
 func CheckCluster(name string) error {
 	if ecsName.MatchString(name) {
 		return nil
@@ -55,8 +55,8 @@ func CheckCluster(name string) error {
 	return fmt.Errorf("%q is neither an ECS cluster's name of 1 to 255 letters, digits, '_' and '-' nor a cluster's ARN", shorten(name))
 }
 
-// CheckService refuses what is neither a service's name (CreateService in the ECS API
-// reference: up to 255 letters, digits, underscores and hyphens) nor the ARN of one,
+// CheckService returns an error unless name is a service's name (CreateService in the ECS
+// API reference: up to 255 letters, digits, underscores and hyphens) or its ARN,
 // with or without the cluster's name ("Amazon Resource Names (ARNs) and IDs" in the ECS
 // developer guide).
 func CheckService(name string) error {
@@ -76,7 +76,8 @@ func CheckService(name string) error {
 	return fmt.Errorf("%q is neither an ECS service's name of 1 to 255 letters, digits, '_' and '-' nor a service's ARN", shorten(name))
 }
 
-// ecsResource returns what an ARN of ECS is of, and false for what is no ARN.
+// ecsResource returns the resource of an ARN of ECS, and false for a text that is not an
+// ARN.
 func ecsResource(arn string) (string, bool, error) {
 	if !strings.HasPrefix(arn, "arn:") {
 		return "", false, nil
@@ -129,12 +130,12 @@ var rolePath = regexp.MustCompile(`^/?(?:[\w+=,.@-]{1,64}/)*[\w+=,.@-]{1,64}$`)
 // maxRole is the length of a path, 512, and a name, 64.
 const maxRole = 512 + 64
 
-// CheckRole refuses what is neither a role's name, which may have its path before it,
-// nor the ARN of a role.
+// CheckRole returns an error unless name is a role's name, which may have its path before
+// it, or the ARN of a role.
 func CheckRole(name string) error { return checkIAM(name, "role") }
 
-// CheckPrincipal refuses what is neither a role's name, which may have its path before
-// it, nor the ARN of a role or a user.
+// CheckPrincipal returns an error unless name is a role's name, which may have its path
+// before it, or the ARN of a role or a user.
 func CheckPrincipal(name string) error { return checkIAM(name, "role", "user") }
 
 func checkIAM(name string, kinds ...string) error {
@@ -160,7 +161,7 @@ func checkIAM(name string, kinds ...string) error {
 
 var pipeline = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
 
-// CheckPipeline refuses what CodePipeline does not take as a pipeline's name
+// CheckPipeline returns an error unless name can be a pipeline's name
 // (PipelineDeclaration in the CodePipeline API reference).
 func CheckPipeline(name string) error {
 	if pipeline.MatchString(name) {
@@ -171,7 +172,7 @@ func CheckPipeline(name string) error {
 
 var logGroup = regexp.MustCompile(`^[A-Za-z0-9._/#-]{1,512}$`)
 
-// CheckLogGroup refuses what CloudWatch Logs does not take as a log group's name
+// CheckLogGroup returns an error unless name can be a log group's name
 // (CreateLogGroup in the CloudWatch Logs API reference).
 func CheckLogGroup(name string) error {
 	if logGroup.MatchString(name) {
@@ -185,7 +186,7 @@ func CheckLogGroup(name string) error {
 // CodeDeploy console and ECS give, and none that a policy reads in another way.
 var deployment = regexp.MustCompile(`^[\w+=,.@-]{1,100}$`)
 
-// CheckDeploymentGroup refuses what is not APPLICATION/GROUP.
+// CheckDeploymentGroup returns an error unless s is APPLICATION/GROUP.
 func CheckDeploymentGroup(s string) error {
 	application, group, ok := strings.Cut(s, "/")
 	if !ok {

@@ -16,7 +16,7 @@ type Partition struct {
 	DNSSuffix string
 	// RegistrySuffix ends ECR's dual-stack host names; empty where AWS documents none.
 	RegistrySuffix string
-	// FIPS says that ECR has FIPS endpoints there.
+	// FIPS reports whether ECR has FIPS endpoints there.
 	FIPS bool
 
 	region *regexp.Regexp
@@ -49,7 +49,7 @@ func PartitionOf(region string) (Partition, bool) {
 	return Partition{}, false
 }
 
-// CheckPartition refuses what is not the ID of a partition.
+// CheckPartition returns an error unless id is the ID of a partition.
 func CheckPartition(id string) error {
 	for _, p := range partitions {
 		if p.ID == id {
@@ -59,8 +59,8 @@ func CheckPartition(id string) error {
 	return fmt.Errorf("%q is not an AWS partition", id)
 }
 
-// CheckRegion refuses what does not fit the pattern of any partition's regions. A
-// region becomes part of a host name.
+// CheckRegion returns an error unless region fits the pattern of a partition's regions.
+// A region becomes part of a host name.
 func CheckRegion(region string) error {
 	if _, ok := PartitionOf(region); ok {
 		return nil

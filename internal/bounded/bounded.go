@@ -42,7 +42,7 @@ func Open(ctx context.Context, path string, limit int64) (*os.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// Without O_NONBLOCK, a named pipe blocks until somebody writes to it.
+	// Without O_NONBLOCK, a named pipe blocks until a process opens it for writing.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, kindOfSocket(path, err)

@@ -84,7 +84,7 @@ func (c *Checked) Err() error {
 	return c.err
 }
 
-// SurviveClosedPipes lets a write to a pipe that nobody reads return an error
+// SurviveClosedPipes makes a write to a pipe without a reader return an error
 // instead of ending the process, also on standard output and standard error.
 // The signal is caught rather than ignored: programs that are started would
 // inherit the latter ("SIGPIPE" in the documentation of os/signal).

@@ -108,8 +108,8 @@ func escaped(r rune) string {
 	}
 }
 
-// Quoted is what stands before the second and later lines of a message that
-// may hold text of others: no line of Slipway's own begins like that.
+// Quoted begins the second and later lines of a message that may hold text of
+// others: no line of Slipway's own begins like that.
 const Quoted = "  | "
 
 // Message returns a message of one or more lines. Those after the first begin

@@ -8,8 +8,8 @@ import (
 // tabStop is the distance of a terminal's tab stops.
 const tabStop = 8
 
-// Output returns one line that a program wrote, as it would stand on a terminal
-// when the line has ended: what was drawn after the last carriage return,
+// Output returns one line that a program wrote, as a terminal shows it when
+// the line has ended: what was drawn after the last carriage return,
 // without colours and other sequences, tabs expanded. It is not escaped.
 func Output(line string) string {
 	line = strings.TrimRight(line, "\r")

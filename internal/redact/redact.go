@@ -1,6 +1,6 @@
 // Package redact replaces credentials in text: the values that Slipway knows
-// to be secret, and what stands where credentials stand, in addresses and
-// behind names such as secret_access_key.
+// to be secret, and text in the place of a credential, in addresses and behind
+// names such as secret_access_key.
 package redact
 
 import (
@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 )
 
-// Mark stands for what was replaced.
+// Mark is the text that replaces a credential.
 const Mark = "REDACTED"
 
 // Redactor knows secret values. Its zero value knows none, and a nil one

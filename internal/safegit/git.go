@@ -22,9 +22,9 @@ import (
 )
 
 var (
-	// ErrNoBinary says that git is not installed.
+	// ErrNoBinary is returned where git is not installed.
 	ErrNoBinary = errors.New("git is not installed")
-	// ErrNoRepository says that no repository holds the directory.
+	// ErrNoRepository is returned for a directory in no repository.
 	ErrNoRepository = errors.New("there is no git repository")
 )
 

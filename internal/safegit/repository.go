@@ -58,8 +58,8 @@ func Open(ctx context.Context, dir string) (*Repository, error) {
 	return r, nil
 }
 
-// Empty is a repository without a commit or an index whose work tree is top, so that
-// .gitignore files hold where there is no repository.
+// Empty returns a repository without a commit or an index whose work tree is top, so
+// that .gitignore files hold where there is no repository.
 func Empty(ctx context.Context, top string) (*Repository, error) {
 	settings, err := readSettings(ctx, os.TempDir())
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 //
 //	slipway.sandbox.exit=1         SLIPWAY_SANDBOX_EXIT=1          exits with code 1; "oom" is killed for its memory
 //	slipway.sandbox.exit-after=3s  SLIPWAY_SANDBOX_EXIT_AFTER=3s   … that long after its start, 1s if not said
-//	slipway.sandbox.stop-after=9m  SLIPWAY_SANDBOX_STOP_AFTER=9m   takes that long to stop when it is told to
+//	slipway.sandbox.stop-after=9m  SLIPWAY_SANDBOX_STOP_AFTER=9m   takes that long to stop after SIGTERM
 //	slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never    passes no health check, its own or a load balancer's
 //	slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none   finds no room (also as a tag of the cluster)
 //	slipway.sandbox.log=text       SLIPWAY_SANDBOX_LOG=text        writes these lines, to CloudWatch Logs with awslogs

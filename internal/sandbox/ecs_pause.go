@@ -58,7 +58,7 @@ type hookRecord struct {
 	resume func()
 }
 
-// pausedAt is the hook that waits for somebody, nil if none does.
+// pausedAt is the hook that waits for an answer, nil if none does.
 func (sd *serviceDeployment) pausedAt() *hookRecord {
 	i := slices.IndexFunc(sd.hooks, func(h *hookRecord) bool { return h.status == "AWAITING_ACTION" })
 	if i < 0 || !sd.underWay() {

@@ -66,7 +66,7 @@ func TestPauseHooks(t *testing.T) {
 	wantCode(t, c.answer(arn, "h", "STOP"), "InvalidParameterException")
 }
 
-// A hook that is answered with ROLLBACK, or by nobody in time, takes the service back, or
+// A hook that is answered with ROLLBACK, or not in time, takes the service back, or
 // on, as it says.
 func TestPauseHooksEnd(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -183,7 +183,7 @@ func TestEarlySuccess(t *testing.T) {
 	}
 }
 
-// A container that was told to takes its time to stop.
+// A container with the instruction takes its time to stop.
 func TestSlowStop(t *testing.T) {
 	c := openShop(t, sandbox.Options{})
 	c.push("latest", "slipway.sandbox.stop-after=20m")

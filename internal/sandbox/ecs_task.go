@@ -233,7 +233,7 @@ func (e *ecs) stop(t *ecsTask, code, reason string) {
 	e.then(t, wait, func() { e.halt(t, ran) })
 }
 
-// stopAfter is how long the slowest container was told to take after SIGTERM.
+// stopAfter is how long the slowest container takes to stop after SIGTERM.
 func (t *ecsTask) stopAfter() (longest time.Duration) {
 	for _, c := range t.containers {
 		if d, err := time.ParseDuration(c.definition.instruction("stop-after", c.image.labels)); err == nil {
