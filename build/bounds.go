@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -47,11 +49,22 @@ const (
 	maxComposeFiles = 1000
 )
 
-// boundedLoad is load, but ended as soon as ctx ends, whatever the library is at.
+// maxLoad is how long a project may take to load. compose-go looks for circles in
+// depends_on along each path: 28 services that all depend on those after them take hours.
+const maxLoad = 2 * time.Minute
+
+// boundedLoad is load, but ended as soon as ctx or the time for it ends, whatever the
+// library is at.
 func boundedLoad(ctx context.Context, o LoadOptions) (*types.Project, error) {
-	project, err := bounded.Do(ctx, func() (*types.Project, error) { return load(ctx, o) })
-	if ctx.Err() != nil {
+	limit := cmp.Or(o.Limit, maxLoad)
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	project, err := bounded.Do(within, func() (*types.Project, error) { return load(within, o) })
+	switch {
+	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case err != nil && within.Err() != nil:
+		return nil, badInput("compose project", "use fewer dependencies between services, such as depends_on", "takes longer to load than the limit of %s", limit)
 	}
 	return project, inputOf(err)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/loader"
@@ -77,6 +78,8 @@ type LoadOptions struct {
 	Lone string
 	// Home is the user's home directory: a clone that is all of it is no project's own.
 	Home string
+	// Limit is how long loading may take; 0 means 2 minutes.
+	Limit time.Duration
 	// Wanted takes what the project asks to read beyond its own files; nil lets it.
 	Wanted *allow.Wanted
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -46,4 +47,28 @@ func (st *station) takes(container string, ref registry.Ref) bool {
 		named, inECR := repositoryOfReference(c.Image)
 		return c.Name == container && inECR && mayBeSame(named, ref)
 	})
+}
+
+// askDefinitionsFiles asks before definitions files are read that are links out of the
+// project: the project's files may be such links, and errors would quote what is there.
+// A file that the operator names is read wherever it lies.
+func askDefinitionsFiles(ctx context.Context, w *world, o projectOptions, paths []string) error {
+	granted, err := allow.Parse(w.dir, o.allow)
+	if err != nil {
+		return err // read before, with the project
+	}
+	wanted := allow.NewWanted(granted, nil)
+	wanted.Own(w.dir, w.getenv("HOME"))
+	for _, path := range paths {
+		at := absolute(w.dir, path)
+		in := filepath.Dir(at)
+		link := filepath.Join(allow.Real(in), filepath.Base(at)) != allow.Real(at)
+		if link && allow.Inside(w.dir, in) {
+			wanted.Read(at, path)
+		}
+	}
+	if missing := wanted.Missing(); len(missing) > 0 {
+		return w.permit(ctx, o, missing)
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,8 +141,15 @@ func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[rollou
 	if err != nil {
 		return nil, err
 	}
+	read := bounded.ReadGiven
+	if len(o.definitions) == 0 {
+		read = bounded.ReadFile
+	}
+	if err := askDefinitionsFiles(ctx, w, o.project, slices.Sorted(maps.Values(paths))); err != nil {
+		return nil, err
+	}
 	for ref, path := range paths {
-		defs, err := readDefinitions(ctx, absolute(w.dir, path))
+		defs, err := readDefinitions(ctx, absolute(w.dir, path), read)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, inputError(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
 		}
@@ -208,7 +216,8 @@ func (s *site) fileOf(d string) (*station, string, error) {
 	return nil, "", &usageError{fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE"}
 }
 
-func readDefinitions(ctx context.Context, path string) ([]artifact.Definition, error) {
+// readDefinitions reads a file by read, which says whether it may be a pipe.
+func readDefinitions(ctx context.Context, path string, read func(context.Context, string, int64) ([]byte, error)) ([]artifact.Definition, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -216,7 +225,7 @@ func readDefinitions(ctx context.Context, path string) ([]artifact.Definition, e
 	if info.Size() > artifact.MaxDefinitionsBytes {
 		return nil, fmt.Errorf("has %d bytes, more than the %d that CodePipeline takes", info.Size(), artifact.MaxDefinitionsBytes)
 	}
-	data, err := bounded.ReadGiven(ctx, path, artifact.MaxDefinitionsBytes)
+	data, err := read(ctx, path, artifact.MaxDefinitionsBytes)
 	if err != nil {
 		return nil, err
 	}
