@@ -94,8 +94,8 @@ func TestWriteFileErrors(t *testing.T) {
 	must(t, syscall.Mkfifo(dir+"/pipe", 0o644))
 	must(t, os.WriteFile(dir+"/plain", nil, 0o644))
 	for path, want := range map[string]string{
-		dir + "/sub":          "no regular file",
-		dir + "/pipe":         "no regular file",
+		dir + "/sub":          "not a regular file",
+		dir + "/pipe":         "not a regular file",
 		dir + "/none/x.json":  "create directory",
 		dir + "/plain/x.json": "not a directory",
 	} {
