@@ -2,9 +2,12 @@ package build
 
 import (
 	"encoding/json"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"slipway/internal/allow"
 )
@@ -53,12 +56,35 @@ func (t *translator) askVariables(out *Target) error {
 
 func (t *translator) askContext(key string, c Context) {
 	switch {
-	case c.OCILayout != "":
-		t.wanted.Read(c.OCILayout, t.field(key))
+	case c.OCILayout != "" && t.wanted.Read(c.OCILayout, t.field(key)):
+		t.askLayout(key, c.OCILayout)
 	case c.Dir != "" && t.wanted.Read(c.Dir, t.field(key)):
 		t.askFile(key, filepath.Join(c.Dir, dockerignore))
 	}
 }
+
+// askLayout notes the links in an OCI layout: the engine is served what they lead to. What
+// lies behind one that may not be read is not looked at.
+func (t *translator) askLayout(key, dir string) {
+	b := boundary{wanted: t.wanted}
+	for _, name := range []string{"index.json", "ingest", "blobs", "blobs/*", "blobs/*/*"} {
+		paths, _ := filepath.Glob(filepath.Join(escape(dir), name)) // the pattern is right
+		inside := true
+		for _, path := range paths {
+			info, err := os.Lstat(path)
+			link := err == nil && info.Mode()&fs.ModeSymlink != 0
+			inside = (!link || b.mayRead(path, t.field(key))) && inside
+		}
+		if !inside {
+			return
+		}
+	}
+}
+
+// escape makes a pattern of a path.
+func escape(path string) string { return globs.Replace(path) }
+
+var globs = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
 // askFile notes a file that is read on this host, through links too.
 func (t *translator) askFile(key, path string) {

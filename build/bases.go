@@ -60,6 +60,9 @@ func Bases(ctx context.Context, t Target) ([]Base, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.checkGrowth(text, name); err != nil {
+		return found.list(), err
+	}
 	syntax, custom := t.syntax(text)
 	if custom {
 		found.add(syntax, "")
