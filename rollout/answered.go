@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
@@ -30,6 +31,15 @@ func answeredTasks(asked []string, tasks []types.Task, failures []types.Failure)
 		seen = append(seen, aws.ToString(t.TaskArn))
 	}
 	return answered("DescribeTasks", "task", asked, seen, failures)
+}
+
+// answeredProtection is answered for GetTaskProtection.
+func answeredProtection(asked []string, answer *ecs.GetTaskProtectionOutput) error {
+	var seen []string
+	for _, t := range answer.ProtectedTasks {
+		seen = append(seen, aws.ToString(t.TaskArn))
+	}
+	return answered("GetTaskProtection", "task", asked, seen, answer.Failures)
 }
 
 // answeredRevisions is answered for DescribeServiceRevisions.

@@ -34,7 +34,8 @@ type world struct {
 	tasks       map[string][]types.Task // by service
 	revisions   map[string]types.ServiceRevision
 	code        map[string]codetypes.DeploymentInfo
-	logs        map[string][]string // by region/group/stream
+	logs        map[string][]string  // by region/group/stream
+	protected   map[string]time.Time // when protection expires, by task id
 
 	// pageSize bounds a page of ListTasks and ListServiceDeployments; 0 is 100.
 	pageSize int
@@ -50,7 +51,8 @@ func newWorld() *world {
 		services: map[string]types.Service{}, deployments: map[string]types.ServiceDeployment{},
 		tasks: map[string][]types.Task{}, revisions: map[string]types.ServiceRevision{},
 		code: map[string]codetypes.DeploymentInfo{}, logs: map[string][]string{},
-		calls: map[string]int{}, described: map[string]int{},
+		protected: map[string]time.Time{},
+		calls:     map[string]int{}, described: map[string]int{},
 	}
 }
 
@@ -203,6 +205,26 @@ func (w *world) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput, _
 				out.Tasks = append(out.Tasks, t)
 			}
 		}
+	}
+	return out, nil
+}
+
+func (w *world) GetTaskProtection(ctx context.Context, in *ecs.GetTaskProtectionInput, _ ...func(*ecs.Options)) (*ecs.GetTaskProtectionOutput, error) {
+	err := w.call(ctx, "GetTaskProtection")
+	defer w.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Tasks) > 100 || len(in.Tasks) == 0 || aws.ToString(in.Cluster) == "" {
+		return nil, &types.InvalidParameterException{Message: aws.String("a cluster, and between 1 and 100 tasks")}
+	}
+	out := &ecs.GetTaskProtectionOutput{}
+	for _, arn := range in.Tasks {
+		task := types.ProtectedTask{TaskArn: aws.String(arn)}
+		if until, ok := w.protected[lastPart(arn)]; ok && time.Now().Before(until) {
+			task.ProtectionEnabled, task.ExpirationDate = true, aws.Time(until)
+		}
+		out.ProtectedTasks = append(out.ProtectedTasks, task)
 	}
 	return out, nil
 }
