@@ -43,6 +43,8 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["service"] = openService
 	out["runs"] = runsImage
 	out["paused"] = awaitPause
+	out["protect"] = protectTasks
+	out["deny"] = deny
 	out["ecs-calls"] = ecsCalls
 	out["autoscale"] = autoscale
 	out["expand"] = expand
@@ -134,6 +136,14 @@ func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
 	// When the second question comes, the first has its answer.
 	before := descriptions(ts)
 	await(ctx, ts, func() bool { return descriptions(ts) >= before+2 })
+}
+
+// protect CLUSTER SERVICE MINUTES puts the running tasks of a service under scale-in
+// protection, or with 0 ends it.
+func protectTasks(ts *testscript.TestScript, _ bool, args []string) {
+	minutes, err := strconv.ParseInt(args[2], 10, 32)
+	ts.Check(err)
+	ts.Check(fleetOf(ts).protect(context.Background(), args[0], args[1], int32(minutes)))
 }
 
 func await(ctx context.Context, ts *testscript.TestScript, done func() bool) {

@@ -248,6 +248,21 @@ func (f *fleet) paused(ctx context.Context, cluster, service string) (bool, erro
 	}), nil
 }
 
+// protect puts the running tasks of a service under scale-in protection for some minutes,
+// or with 0 ends it.
+func (f *fleet) protect(ctx context.Context, cluster, service string, minutes int32) error {
+	list, err := f.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: &cluster, ServiceName: &service})
+	if err != nil {
+		return err
+	}
+	in := &ecs.UpdateTaskProtectionInput{Cluster: &cluster, Tasks: list.TaskArns, ProtectionEnabled: minutes > 0}
+	if minutes > 0 {
+		in.ExpiresInMinutes = &minutes
+	}
+	_, err = f.ecs.UpdateTaskProtection(ctx, in)
+	return err
+}
+
 // runs are the digests that the running tasks of a service have, by container.
 func (f *fleet) runs(ctx context.Context, cluster, service string) (map[string][]string, error) {
 	out := map[string][]string{}
