@@ -58,7 +58,6 @@ func (d *deployJob) reposOf(ref rollout.Ref) map[string]registry.Repository {
 
 // conclude turns the ends of the deployments into the result of the command.
 func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) error {
-	outcomes = d.stop(ctx, outcomes, rollout.TimedOut)
 	var bad, open, unseen []rollout.Outcome
 	for _, o := range outcomes {
 		d.addOutcome(o)

@@ -16,6 +16,8 @@ import (
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"slipway/internal/sandbox"
 )
 
 // TestECSScripts runs roll-outs and rollbacks as users type them, against a sandbox of
@@ -44,6 +46,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["runs"] = runsImage
 	out["paused"] = awaitPause
 	out["protect"] = protectTasks
+	out["called"] = awaitCall
 	out["deny"] = deny
 	out["ecs-calls"] = ecsCalls
 	out["autoscale"] = autoscale
@@ -144,6 +147,15 @@ func protectTasks(ts *testscript.TestScript, _ bool, args []string) {
 	minutes, err := strconv.ParseInt(args[2], 10, 32)
 	ts.Check(err)
 	ts.Check(fleetOf(ts).protect(context.Background(), args[0], args[1], int32(minutes)))
+}
+
+// called SERVICE ACTION waits until AWS has been asked for an action.
+func awaitCall(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	await(ctx, ts, func() bool {
+		return slices.ContainsFunc(stand(ts).Calls(), func(c sandbox.Call) bool { return c.Service == args[0] && c.Action == args[1] })
+	})
 }
 
 func await(ctx context.Context, ts *testscript.TestScript, done func() bool) {

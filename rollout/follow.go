@@ -37,6 +37,9 @@ type Follower struct {
 	// TimedOut; 0 is for ever. It does not count while a lifecycle hook holds the
 	// deployment up, during bake times, and while only old tasks are left to stop.
 	Limit time.Duration
+	// Ended is called as soon as a deployment has ended, while others are still followed,
+	// never from two goroutines at once; nil is allowed.
+	Ended func(Outcome)
 }
 
 // Pauses are the pauses between two rounds: the first is First, each is half as long
@@ -200,6 +203,9 @@ func (f Follower) conclude(ctx context.Context, watches []*watch, limit time.Dur
 	for _, w := range ended {
 		w.tellStopped()
 		w.news(Ended, join(string(w.outcome.Status), w.outcome.Reason))
+		if f.Ended != nil {
+			f.Ended(w.outcome)
+		}
 	}
 }
 

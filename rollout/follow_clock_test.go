@@ -393,7 +393,12 @@ func TestFollowLimitOfEach(t *testing.T) {
 		web, api := w.deployment("web", "9", 1), w.deployment("api", "8", 1)
 		w.underWay(1, 1, paused(24*time.Hour))
 		w.succeedAfter(2 * time.Hour)
-		outcomes := Follower{ECS: w, Limit: limit}.Follow(t.Context(), []Deployment{web, api}, nil)
+		began, after := time.Now(), map[string]time.Duration{}
+		ended := func(o Outcome) { after[o.Deployment.Service.Service] = time.Since(began) }
+		outcomes := Follower{ECS: w, Limit: limit, Ended: ended}.Follow(t.Context(), []Deployment{web, api}, nil)
+		if after["api"] < limit || after["api"] > limit+time.Minute || after["web"] < 2*time.Hour {
+			t.Errorf("the ends were reported after %s", after)
+		}
 		wantOutcome(t, outcomes[0], Succeeded)
 		wantOutcome(t, outcomes[1], TimedOut)
 	})
