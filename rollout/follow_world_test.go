@@ -121,7 +121,7 @@ func (w *world) ListServiceDeployments(ctx context.Context, in *ecs.ListServiceD
 	if err != nil {
 		return nil, err
 	}
-	var list []types.ServiceDeploymentBrief
+	list := []types.ServiceDeploymentBrief{}
 	for arn, d := range w.deployments {
 		if lastPart(aws.ToString(d.ServiceArn)) == lastPart(*in.Service) && d.CreatedAt.After(*in.CreatedAt.After) {
 			list = append(list, types.ServiceDeploymentBrief{
@@ -178,7 +178,7 @@ func (w *world) ListTasks(ctx context.Context, in *ecs.ListTasksInput, _ ...func
 	if err != nil {
 		return nil, err
 	}
-	var arns []string
+	arns := []string{}
 	for _, t := range w.tasks[*in.ServiceName] {
 		if aws.ToString(t.DesiredStatus) == string(in.DesiredStatus) {
 			arns = append(arns, *t.TaskArn)

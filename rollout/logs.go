@@ -163,6 +163,9 @@ func (f Follower) lastLines(ctx context.Context, at stream) ([]string, error) {
 				o.Region = at.region
 			}
 		})
+		if err == nil {
+			err = listed("CloudWatch Logs", "GetLogEvents", "events", out.Events)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ import (
 // logPage answers like GetLogEvents from the tail: a first page that is empty, as
 // CloudWatch may give it, then the last lines.
 func logPage(lines []string, in *cloudwatchlogs.GetLogEventsInput) *cloudwatchlogs.GetLogEventsOutput {
-	out := &cloudwatchlogs.GetLogEventsOutput{NextBackwardToken: aws.String("b/end")}
+	out := &cloudwatchlogs.GetLogEventsOutput{NextBackwardToken: aws.String("b/end"), Events: []logtypes.OutputLogEvent{}}
 	if in.NextToken == nil {
 		out.NextBackwardToken = aws.String("b/1")
 		return out
