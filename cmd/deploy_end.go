@@ -177,7 +177,7 @@ func (d *deployJob) explain(o rollout.Outcome) {
 	if o.Diagnosis == nil {
 		return
 	}
-	for _, line := range o.Diagnosis.Lines() {
+	for _, line := range d.diagnosis(*o.Diagnosis) {
 		if d.structured {
 			d.log.Error().Str(serviceField, o.Deployment.Service.Ref.String()).Msg(line)
 			continue

@@ -96,6 +96,8 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.breaker = v
 		case "healthy":
 			b.healthy = int32(n)
+		case "logged":
+			b.logged = true
 		case "balanced":
 			b.balanced = true
 		case "controller":

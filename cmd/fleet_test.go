@@ -134,6 +134,8 @@ type berth struct {
 	early int32
 	// balanced puts the first container behind a load balancer.
 	balanced bool
+	// logged has the containers log to CloudWatch.
+	logged bool
 }
 
 // open makes the service and its cluster.
@@ -224,6 +226,11 @@ func (f *fleet) definition(b berth) *ecs.RegisterTaskDefinitionInput {
 		cd := types.ContainerDefinition{
 			Name: aws.String(container), Image: aws.String(f.image(image)), Essential: aws.Bool(true),
 			PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(int32(80 + len(def.ContainerDefinitions)))}},
+		}
+		if b.logged {
+			cd.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{
+				"awslogs-group": "/ecs/" + b.service, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "ecs", "awslogs-create-group": "true",
+			}}
 		}
 		for k, v := range b.environment {
 			cd.Environment = append(cd.Environment, types.KeyValuePair{Name: aws.String(k), Value: aws.String(v)})

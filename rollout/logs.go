@@ -19,9 +19,11 @@ type logsAPI interface {
 }
 
 const (
-	// logLines are read of a container's end, each cut after lineWidth characters.
+	// logLines are read of a container's end, each up to lineBytes. Nobody shows that
+	// much: who prints a line cuts it when secrets are replaced, for a part of one would
+	// not be recognised.
 	logLines  = 10
-	lineWidth = 300
+	lineBytes = 64 << 10
 	// logPages may be empty before the end of a stream is given up: GetLogEvents answers
 	// empty pages in the middle of a stream.
 	logPages = 3
@@ -185,15 +187,15 @@ func (f Follower) lastLines(ctx context.Context, at stream) ([]string, error) {
 }
 
 // cleanLines makes a log message safe to print: lines without escape sequences, control
-// characters escaped, cut where they are long, empty ones left out.
+// characters escaped, cut at lineBytes, empty ones left out.
 func cleanLines(message string) []string {
 	var lines []string
 	for line := range strings.FieldsFuncSeq(message, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = strings.TrimRightFunc(printable(line), unicode.IsSpace); line == "" {
 			continue
 		}
-		if runes := []rune(line); len(runes) > lineWidth {
-			line = string(runes[:lineWidth]) + "…"
+		if len(line) > lineBytes {
+			line = strings.ToValidUTF8(line[:lineBytes], "") + "…"
 		}
 		lines = append(lines, line)
 	}

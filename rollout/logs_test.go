@@ -157,7 +157,8 @@ func TestLoggedBehindBalancer(t *testing.T) {
 }
 
 func TestCleanLines(t *testing.T) {
-	long := strings.Repeat("ä", lineWidth+5)
+	long := strings.Repeat("ä", 300) + "the end"
+	endless := "x" + strings.Repeat("ä", lineBytes)
 	tests := map[string][]string{
 		"plain":                              {"plain"},
 		"\x1b[31mred\x1b[0m":                 {"red"},
@@ -169,7 +170,8 @@ func TestCleanLines(t *testing.T) {
 		"turned \u202eretni":                 {`turned \u202eretni`},
 		"bad \xff byte":                      {`bad \xff byte`},
 		"one\r\ntwo\n\n":                     {"one", "two"},
-		long:                                 {strings.Repeat("ä", lineWidth) + "…"},
+		long:                                 {long},
+		endless:                              {"x" + strings.Repeat("ä", lineBytes/2-1) + "…"},
 		" \x1b[0m ":                          nil,
 	}
 	for message, want := range tests {
@@ -185,6 +187,9 @@ func FuzzCleanLines(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, message string) {
 		for _, line := range append(cleanLines(message), oneLine(message)) {
+			if len(line) > lineBytes+len("…") && line != oneLine(message) {
+				t.Errorf("%q gave %d bytes", message, len(line))
+			}
 			if !utf8.ValidString(line) || strings.ContainsFunc(line, unicode.IsControl) {
 				t.Errorf("%q gave %q", message, line)
 			}
