@@ -24,7 +24,6 @@ import (
 // for them, each with the reason. One that no case needs fails the test.
 var unseen = map[string]string{
 	"ecr:BatchDeleteImage":          "takes back tags when tagging fails half way",
-	"ecr:DescribeImages":            "tells doctor the digest of an archived image that latest stands on",
 	"ecs:GetTaskProtection":         "of old tasks that ECS keeps for long, as one below does for rollback",
 	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
