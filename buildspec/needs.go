@@ -136,6 +136,8 @@ func deployment(commands []string, when func(Use) bool) []need {
 		{commands: commands, when: when, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: commands, when: ecs, on: services, actions: []string{"ecs:UpdateService"}},
 		{commands: commands, when: ecs, on: serviceDeployments, actions: []string{"ecs:DescribeServiceDeployments", "ecs:StopServiceDeployment"}},
+		// Old tasks that ECS keeps for long, and why.
+		{commands: commands, when: ecs, on: tasks, actions: []string{"ecs:GetTaskProtection"}},
 		{commands: commands, when: other, on: deploymentGroups, actions: []string{"codedeploy:CreateDeployment", "codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments"}},
 		{commands: commands, when: other, on: applications, actions: []string{"codedeploy:RegisterApplicationRevision"}},
 		{commands: commands, when: other, on: deploymentConfigs, actions: []string{"codedeploy:GetDeploymentConfig"}},

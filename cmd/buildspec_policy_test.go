@@ -24,6 +24,7 @@ import (
 // for them, each with the reason. One that no case needs fails the test.
 var unseen = map[string]string{
 	"ecr:BatchDeleteImage":          "takes back tags when tagging fails half way",
+	"ecs:GetTaskProtection":         "of old tasks that ECS keeps for long, as one below does for rollback",
 	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:GetDeploymentGroup": "of a service whose task sets name no deployment any more",
@@ -122,6 +123,16 @@ func (h *trial) outside(code int, args ...string) {
 	h.aws.ResetCalls()
 }
 
+// protect protects what runs of a service, as its tasks would.
+func (h *trial) protect(cluster, service string, minutes int32) {
+	h.t.Helper()
+	h.calls = append(h.calls, h.aws.Calls()...)
+	if err := h.fleet.protect(h.t.Context(), cluster, service, minutes); err != nil {
+		h.t.Fatal(err)
+	}
+	h.aws.ResetCalls()
+}
+
 var policyCases = []policyCase{
 	{"build", "build", workshop, func(h *trial) { h.buildThrice() }},
 	{"build on ECS", "build", workshopOnECS(""), func(h *trial) {
@@ -193,7 +204,11 @@ var policyCases = []policyCase{
 		h.outside(exitDone, "rollout")
 		h.does("rollback", "two") // names a hash: registered
 		h.start("rollback", "bad").wait(exitRolledBack)
-		h.start("rollback", "one", "--timeout", "1ms").wait(exitTimedOut)
+		h.protect("quay", "shop", 2880)
+		h.does("rollback", "one", "--timeout", "3s")
+		h.protect("quay", "shop", 0)
+		h.aws.Advance(49 * time.Hour)
+		h.start("rollback", "two", "--timeout", "1ms").wait(exitTimedOut)
 	}},
 	{"rollback by CodeDeploy", "rollback --code-deploy", wharf, func(h *trial) {
 		h.define("one")

@@ -108,7 +108,7 @@ func (d *deployJob) run(ctx context.Context) error {
 		}
 		return nil
 	}
-	return d.conclude(ctx, d.follow(ctx, deployments))
+	return d.conclude(ctx, d.followAndStop(ctx, deployments))
 }
 
 // checkBusy refuses services that CodeDeploy is deploying other images to: it takes no
@@ -246,6 +246,11 @@ const startTime = 2 * time.Minute
 
 // follow waits for all deployments to end.
 func (d *deployJob) follow(ctx context.Context, deployments []rollout.Deployment) []rollout.Outcome {
+	return d.followWith(ctx, deployments, func(*following) func(rollout.Outcome) { return nil })
+}
+
+// followWith is follow with what is to be called, given the display, as each one ends.
+func (d *deployJob) followWith(ctx context.Context, deployments []rollout.Deployment, ended func(*following) func(rollout.Outcome)) []rollout.Outcome {
 	if len(deployments) == 0 {
 		return nil
 	}
@@ -257,6 +262,7 @@ func (d *deployJob) follow(ctx context.Context, deployments []rollout.Deployment
 	defer f.close()
 	follower := d.follower()
 	follower.Limit = cmp.Or(d.options.timeout, defaultTimeout)
+	follower.Ended = ended(f)
 	return follower.Follow(ctx, deployments, f.report)
 }
 

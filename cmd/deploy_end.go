@@ -58,7 +58,6 @@ func (d *deployJob) reposOf(ref rollout.Ref) map[string]registry.Repository {
 
 // conclude turns the ends of the deployments into the result of the command.
 func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) error {
-	outcomes = d.stop(ctx, outcomes, rollout.TimedOut)
 	var bad, open, unseen []rollout.Outcome
 	for _, o := range outcomes {
 		d.addOutcome(o)
@@ -178,7 +177,7 @@ func (d *deployJob) explain(o rollout.Outcome) {
 	if o.Diagnosis == nil {
 		return
 	}
-	for _, line := range o.Diagnosis.Lines() {
+	for _, line := range d.diagnosis(*o.Diagnosis) {
 		if d.structured {
 			d.log.Error().Str(serviceField, o.Deployment.Service.Ref.String()).Msg(line)
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,39 +12,91 @@ import (
 	"slipway/rollout"
 )
 
+// halted is a deployment that was to be stopped.
+type halted struct {
+	rollout.Deployment
+	// err is why it was not; ended reports that it had ended by then, however it did.
+	err   error
+	ended bool
+}
+
 // halt asks ECS to take deployments of ours back to what ran before, all at once. It
 // returns those that go on because they could not be stopped, and those that had ended
 // before they could be, whatever their end was.
 func (d *deployJob) halt(ctx context.Context, deployments []rollout.Deployment) (left, ended []rollout.Deployment) {
+	return d.logHalted(d.tryHalt(ctx, deployments))
+}
+
+func (d *deployJob) tryHalt(ctx context.Context, deployments []rollout.Deployment) []halted {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
-	errs := make([]error, len(deployments))
-	over := make([]bool, len(deployments))
+	out := make([]halted, len(deployments))
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	for i, dep := range deployments {
 		g.Go(func() error {
-			if errs[i] = rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep); errs[i] != nil {
+			out[i] = halted{Deployment: dep, err: rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)}
+			if out[i].err != nil {
 				// That it cannot be read either leaves it among those that go on.
-				over[i], _ = rollout.HasEnded(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
+				out[i].ended, _ = rollout.HasEnded(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
 			}
 			return nil
 		})
 	}
-	_ = g.Wait() // the goroutines keep their errors in errs
-	for i, dep := range deployments {
+	_ = g.Wait() // the goroutines keep their errors
+	return out
+}
+
+func (d *deployJob) logHalted(all []halted) (left, ended []rollout.Deployment) {
+	for _, h := range all {
 		switch {
-		case errs[i] == nil:
-			d.log.Info().Msgf("%s: stopped deployment %s, ECS goes back to what ran before", dep.Service.Ref, dep.ID)
-		case over[i]:
-			d.log.Info().Msgf("%s: deployment %s had ended before it could be stopped", dep.Service.Ref, dep.ID)
-			ended = append(ended, dep)
+		case h.err == nil:
+			d.log.Info().Msgf("%s: stopped deployment %s, ECS goes back to what ran before", h.Service.Ref, h.ID)
+		case h.ended:
+			d.log.Info().Msgf("%s: deployment %s had ended before it could be stopped", h.Service.Ref, h.ID)
+			ended = append(ended, h.Deployment)
 		default:
-			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", dep.Service.Ref, dep.ID, errs[i])
-			left = append(left, dep)
+			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", h.Service.Ref, h.ID, h.err)
+			left = append(left, h.Deployment)
 		}
 	}
 	return left, ended
+}
+
+// stopper stops each deployment as soon as it has timed out: others may be followed for
+// much longer.
+type stopper struct {
+	*deployJob
+	group       sync.WaitGroup
+	mu          sync.Mutex
+	left, ended []rollout.Deployment
+}
+
+// watch returns what is to be called when a deployment has ended, given the display.
+func (s *stopper) watch(ctx context.Context, f *following) func(rollout.Outcome) {
+	return func(o rollout.Outcome) {
+		if o.Status != rollout.TimedOut {
+			return
+		}
+		s.group.Go(func() {
+			all := s.tryHalt(ctx, []rollout.Deployment{o.Deployment})
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			f.aside(func() {
+				left, ended := s.logHalted(all)
+				s.left, s.ended = append(s.left, left...), append(s.ended, ended...)
+			})
+		})
+	}
+}
+
+// followAndStop waits for all deployments to end, and stops those that time out.
+func (d *deployJob) followAndStop(ctx context.Context, deployments []rollout.Deployment) []rollout.Outcome {
+	s := &stopper{deployJob: d}
+	outcomes := d.followWith(ctx, deployments, func(f *following) func(rollout.Outcome) { return s.watch(ctx, f) })
+	s.group.Wait()
+	d.goingOn = append(d.goingOn, s.left...)
+	return d.endsOf(ctx, outcomes, s.ended)
 }
 
 // stop stops the deployments that ended with a status under way. One that ECS would not
@@ -61,6 +114,12 @@ func (d *deployJob) stop(ctx context.Context, outcomes []rollout.Outcome, status
 	}
 	left, ended := d.halt(ctx, late)
 	d.goingOn = append(d.goingOn, left...)
+	return d.endsOf(ctx, outcomes, ended)
+}
+
+// endsOf gives deployments that had ended before they could be stopped the outcomes
+// that they have now.
+func (d *deployJob) endsOf(ctx context.Context, outcomes []rollout.Outcome, ended []rollout.Deployment) []rollout.Outcome {
 	if len(ended) == 0 {
 		return outcomes
 	}

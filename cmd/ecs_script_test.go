@@ -16,6 +16,8 @@ import (
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"slipway/internal/sandbox"
 )
 
 // TestECSScripts runs roll-outs and rollbacks as users type them, against a sandbox of
@@ -43,6 +45,9 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["service"] = openService
 	out["runs"] = runsImage
 	out["paused"] = awaitPause
+	out["protect"] = protectTasks
+	out["called"] = awaitCall
+	out["deny"] = deny
 	out["ecs-calls"] = ecsCalls
 	out["autoscale"] = autoscale
 	out["expand"] = expand
@@ -91,6 +96,8 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.breaker = v
 		case "healthy":
 			b.healthy = int32(n)
+		case "logged":
+			b.logged = true
 		case "balanced":
 			b.balanced = true
 		case "controller":
@@ -134,6 +141,23 @@ func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
 	// When the second question comes, the first has its answer.
 	before := descriptions(ts)
 	await(ctx, ts, func() bool { return descriptions(ts) >= before+2 })
+}
+
+// protect CLUSTER SERVICE MINUTES puts the running tasks of a service under scale-in
+// protection, or with 0 ends it.
+func protectTasks(ts *testscript.TestScript, _ bool, args []string) {
+	minutes, err := strconv.ParseInt(args[2], 10, 32)
+	ts.Check(err)
+	ts.Check(fleetOf(ts).protect(context.Background(), args[0], args[1], int32(minutes)))
+}
+
+// called SERVICE ACTION waits until AWS has been asked for an action.
+func awaitCall(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	await(ctx, ts, func() bool {
+		return slices.ContainsFunc(stand(ts).Calls(), func(c sandbox.Call) bool { return c.Service == args[0] && c.Action == args[1] })
+	})
 }
 
 func await(ctx context.Context, ts *testscript.TestScript, done func() bool) {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -71,6 +72,15 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	j.tellInline(engines)
 	j.logNamespace(engines)
 	return engines, nil
+}
+
+// checkState makes sure that an engine which slipway is told to start can be, as far as
+// its state goes, before anything is touched.
+func (o buildOptions) checkState(w *world, p *plan) error {
+	if err := o.engineSearch(w, p).CheckState(); err != nil {
+		return &usageError{err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable")}
+	}
+	return nil
 }
 
 // platformOf is what an engine builds services for that name no platform.

@@ -134,6 +134,8 @@ type berth struct {
 	early int32
 	// balanced puts the first container behind a load balancer.
 	balanced bool
+	// logged has the containers log to CloudWatch.
+	logged bool
 }
 
 // open makes the service and its cluster.
@@ -225,6 +227,11 @@ func (f *fleet) definition(b berth) *ecs.RegisterTaskDefinitionInput {
 			Name: aws.String(container), Image: aws.String(f.image(image)), Essential: aws.Bool(true),
 			PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(int32(80 + len(def.ContainerDefinitions)))}},
 		}
+		if b.logged {
+			cd.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{
+				"awslogs-group": "/ecs/" + b.service, "awslogs-region": "us-east-1", "awslogs-stream-prefix": "ecs", "awslogs-create-group": "true",
+			}}
+		}
 		for k, v := range b.environment {
 			cd.Environment = append(cd.Environment, types.KeyValuePair{Name: aws.String(k), Value: aws.String(v)})
 		}
@@ -246,6 +253,21 @@ func (f *fleet) paused(ctx context.Context, cluster, service string) (bool, erro
 	return slices.ContainsFunc(out.ServiceDeployments[0].LifecycleHookDetails, func(h types.DeploymentLifecycleHookDetail) bool {
 		return h.Status == types.DeploymentLifecycleHookStatusAwaitingAction
 	}), nil
+}
+
+// protect puts the running tasks of a service under scale-in protection for some minutes,
+// or with 0 ends it.
+func (f *fleet) protect(ctx context.Context, cluster, service string, minutes int32) error {
+	list, err := f.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: &cluster, ServiceName: &service})
+	if err != nil {
+		return err
+	}
+	in := &ecs.UpdateTaskProtectionInput{Cluster: &cluster, Tasks: list.TaskArns, ProtectionEnabled: minutes > 0}
+	if minutes > 0 {
+		in.ExpiresInMinutes = &minutes
+	}
+	_, err = f.ecs.UpdateTaskProtection(ctx, in)
+	return err
 }
 
 // runs are the digests that the running tasks of a service have, by container.

@@ -95,6 +95,15 @@ func (f *following) report(p rollout.Progress) {
 	f.draw()
 }
 
+// aside prints what is no news of ECS.
+func (f *following) aside(print func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wipe()
+	print()
+	f.draw()
+}
+
 // news prints one line of news: for people by line, for machines as a message.
 func (f *following) news(p rollout.Progress, text string, line func(width int, where, text string)) {
 	if f.w.talks() {

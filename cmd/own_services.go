@@ -21,6 +21,7 @@ func (s *site) askServices(ctx context.Context, w *world, o projectOptions, serv
 	if err != nil {
 		return err // read before, with the project
 	}
+	granted = granted.And(s.granted)
 	wanted := allow.NewWanted(granted, nil)
 	own := newOwner(w, s.project)
 	for i, st := range s.stations {
@@ -60,13 +61,23 @@ func (st *station) ours(own owner, granted allow.Set, service rollout.Service, w
 		if !inECR {
 			continue
 		}
-		allowed := own.ownsName(ref.Name) || granted.Allows(allow.Want{Kind: allow.Repository, Value: ref.Name})
+		allowed := own.ownsName(ref.Name) || allowsRepository(granted, ref)
 		if named && !allowed {
 			return false
 		}
 		proven, foreign = proven || named, foreign || !allowed
 	}
 	return found && (proven || !foreign)
+}
+
+// allowsRepository reports whether a repository is allowed by its name or its ARN.
+func allowsRepository(granted allow.Set, ref registry.Ref) bool {
+	for _, name := range []string{ref.Name, allow.RepositoryARN(ref.Account, ref.Region, ref.Name)} {
+		if granted.Allows(allow.Want{Kind: allow.Repository, Value: name}) {
+			return true
+		}
+	}
+	return false
 }
 
 // ownsName is owns for a repository in whatever account: ECS shows the caller services

@@ -25,6 +25,9 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 	started := time.Now()
 	w.jobLog.about(p.hash.Name)
 	w.log.Info().Msgf("%s: %s to build as %s (%s)", p.project, plural(len(p.targets()), "service"), p.hash.Name, p.hash.Detail)
+	if err := o.checkState(w, p); err != nil {
+		return err
+	}
 	cloud, err := openCloud(ctx, w.log, o.aws)
 	if err != nil {
 		return err

@@ -71,6 +71,7 @@ func (p *plan) targets() []build.Target {
 // decide. It touches nothing.
 func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	var p *plan
+	var granted allow.Set
 	project, err := loadAllowed(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
 		p = &plan{project: project.Name, root: project.WorkingDir, env: buildspec.FromEnv(w.lookupenv)}
 		if p.settings, err = build.ProjectSettings(project); err != nil {
@@ -86,12 +87,13 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 		if err := p.checkCaches(); err != nil {
 			return err
 		}
+		granted = wanted.Granted()
 		return p.ask(w, o, project, wanted)
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.site = &site{flagged: len(o.ecs.services) > 0, given: true}
+	p.site = &site{flagged: len(o.ecs.services) > 0, given: true, granted: granted}
 	if err := p.site.addProject(w, project, o.ecs); err != nil {
 		return nil, err
 	}

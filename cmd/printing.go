@@ -11,6 +11,7 @@ import (
 	"slipway/internal/output"
 	"slipway/internal/plain"
 	"slipway/internal/redact"
+	"slipway/rollout"
 )
 
 // openOutput lets everything that the command prints pass through internal/output, which
@@ -42,6 +43,20 @@ func (w *world) checkWritten(code int) int {
 // column of that width. It is cut last, so that no part of a secret is left.
 func (w *world) line(width int, where, text string) {
 	w.row(width, where, cut(w.shown(oneLine(text)), maxLine))
+}
+
+// maxLogLine is the longest line of a container's log that is shown, in characters.
+const maxLogLine = 300
+
+// diagnosis is what a diagnosis says, line by line. A container's log lines are cut when
+// secrets are replaced in them, so that no part of a secret is left.
+func (w *world) diagnosis(d rollout.Diagnosis) []string {
+	lines := make([]string, len(d.Log))
+	for i, line := range d.Log {
+		lines[i] = cut(w.secrets.Text(line), maxLogLine)
+	}
+	d.Log = lines
+	return d.Lines()
 }
 
 // wholeLine is line for a command to type, which is never cut.

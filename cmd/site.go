@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/build"
+	"slipway/internal/allow"
 	"slipway/registry"
 	"slipway/rollout"
 )
@@ -94,6 +95,9 @@ type site struct {
 	home string
 	// project is the project's name; empty without a compose file.
 	project string
+	// granted is what the project was allowed on the terminal as well, where it was
+	// asked there; the flags' grants count in any case.
+	granted allow.Set
 }
 
 // findSite is readSite for commands that need an ECS service.

@@ -122,7 +122,7 @@ func runStatus(ctx context.Context, w *world, o siteOptions) error {
 	}
 	r.make()
 	r.pauses(ctx, cloud)
-	r.diagnose(ctx, cloud)
+	r.diagnose(ctx, w, cloud)
 	for _, warning := range r.report.Warnings {
 		w.log.Warn().Msg(warning)
 	}
@@ -214,7 +214,7 @@ func (r *review) container(st *station, c rollout.Container) containerStatus {
 }
 
 // diagnose reads why the deployments that failed, or are failing, do so.
-func (r *review) diagnose(ctx context.Context, c *cloud) {
+func (r *review) diagnose(ctx context.Context, w *world, c *cloud) {
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	for i := range r.report.Services {
@@ -230,7 +230,7 @@ func (r *review) diagnose(ctx context.Context, c *cloud) {
 				Deployment: rollout.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
 			})
 			d.Next = "" // it would be this command
-			row.Diagnosis = d.Lines()
+			row.Diagnosis = w.diagnosis(d)
 			return nil
 		})
 	}

@@ -102,6 +102,16 @@ func (o Options) MayBeOwn() bool {
 	return err == nil && slices.ContainsFunc(places, func(p place) bool { return p.Address == "" || p.Address == string(Own) })
 }
 
+// CheckState makes sure that the state directory can be written where an engine of our
+// own is named, and makes it. What a search comes to is not known before it.
+func (o Options) CheckState() error {
+	places, err := o.split()
+	if err != nil || !slices.ContainsFunc(places, func(p place) bool { return p.Address == string(Own) }) {
+		return err
+	}
+	return checkState(o)
+}
+
 // place is one address, with the platform it is for.
 type place struct {
 	Options

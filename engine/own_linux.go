@@ -118,6 +118,22 @@ func isExecutable(path string) bool {
 
 // openOwn takes the gate and joins the users.
 func openOwn(ctx context.Context, dir string) (*own, error) {
+	w, err := prepareOwn(dir)
+	if err != nil {
+		return nil, err
+	}
+	dir = w.dir
+	if w.gate, err = lockFile(ctx, filepath.Join(dir, "gate.lock"), unix.LOCK_EX); err != nil {
+		return nil, err
+	}
+	if w.users, err = lockFile(ctx, filepath.Join(dir, "users.lock"), unix.LOCK_SH); err != nil {
+		return nil, errors.Join(err, w.gate.Close())
+	}
+	return w, nil
+}
+
+// prepareOwn makes the state directory.
+func prepareOwn(dir string) (*own, error) {
 	if dir == "" {
 		dir = DefaultStateDir()
 	}
@@ -132,13 +148,24 @@ func openOwn(ctx context.Context, dir string) (*own, error) {
 	if len(w.socket()) > maxSocketPath {
 		return nil, fmt.Errorf("the state directory's path %s is too long for a socket in it: choose a shorter one with --engine-state", dir)
 	}
-	if w.gate, err = lockFile(ctx, filepath.Join(dir, "gate.lock"), unix.LOCK_EX); err != nil {
-		return nil, err
-	}
-	if w.users, err = lockFile(ctx, filepath.Join(dir, "users.lock"), unix.LOCK_SH); err != nil {
-		return nil, errors.Join(err, w.gate.Close())
-	}
 	return w, nil
+}
+
+// checkState makes sure that our own engine could write its state, if there is one to
+// start.
+func checkState(o Options) error {
+	if _, err := findBuildkitd(o.Binary); err != nil {
+		return nil // Find says so
+	}
+	w, err := prepareOwn(o.StateDir)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(w.dir, "probe-*")
+	if err != nil {
+		return fmt.Errorf("the engine's state: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // maxSocketPath is the length of sun_path less its final zero (unix(7)).

@@ -61,7 +61,7 @@ func narrow(dir *os.File) error {
 // stateError is a state directory that is not this user's own.
 type stateError struct{ err error }
 
-func (e *stateError) Error() string { return "the engine's state: " + e.err.Error() }
+func (e *stateError) Error() string { return e.err.Error() }
 func (e *stateError) Unwrap() error { return e.err }
 
 // Hint says what to do about the directory.

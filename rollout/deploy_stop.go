@@ -11,6 +11,8 @@ import (
 	codetypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
 )
 
 type deploymentStopper interface {
@@ -38,17 +40,38 @@ const listedWithin = 30 * time.Second
 // Errors: ErrNotListed.
 func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy codeDeployStopper, d Deployment) error {
 	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
-		_, err := codeDeploy.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &d.ID, AutoRollbackEnabled: aws.Bool(true)})
-		return stopping(d, err)
+		return stopping(d, stopByCodeDeploy(ctx, codeDeploy, d.ID))
 	}
 	arn, err := d.await(ctx, client)
 	if err != nil {
 		return stopping(d, err)
 	}
-	_, err = client.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
-		ServiceDeploymentArn: &arn, StopType: types.StopServiceDeploymentStopTypeRollback,
-	})
-	return stopping(d, err)
+	return stopping(d, stopByECS(ctx, client, arn))
+}
+
+// stopTries is how often a stop is asked for whose answer is empty: it may not have begun.
+const stopTries = 2
+
+func stopByECS(ctx context.Context, client deploymentStopper, arn string) error {
+	for range stopTries {
+		out, err := client.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{
+			ServiceDeploymentArn: &arn, StopType: types.StopServiceDeploymentStopTypeRollback,
+		})
+		if err != nil || aws.ToString(out.ServiceDeploymentArn) != "" {
+			return err
+		}
+	}
+	return awsclient.Incomplete("ECS", "StopServiceDeployment", "service deployment "+arn)
+}
+
+func stopByCodeDeploy(ctx context.Context, client codeDeployStopper, id string) error {
+	for range stopTries {
+		out, err := client.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: aws.Bool(true)})
+		if err != nil || out.Status != "" {
+			return err
+		}
+	}
+	return awsclient.Incomplete("CodeDeploy", "StopDeployment", "the status of deployment "+id)
 }
 
 type deploymentLook interface {
@@ -62,7 +85,10 @@ type deploymentLook interface {
 func HasEnded(ctx context.Context, client deploymentLook, codeDeploy deploymentInfoAPI, d Deployment) (bool, error) {
 	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		out, err := codeDeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &d.ID})
-		if err != nil || out.DeploymentInfo == nil {
+		if err == nil && out.DeploymentInfo == nil {
+			err = unanswered(d.ID)
+		}
+		if err != nil {
 			return false, err
 		}
 		switch out.DeploymentInfo.Status {
@@ -76,6 +102,9 @@ func HasEnded(ctx context.Context, client deploymentLook, codeDeploy deploymentI
 		return false, err
 	}
 	out, err := client.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
+	if err == nil {
+		err = answeredDeployments([]string{arn}, out)
+	}
 	if err != nil || len(out.ServiceDeployments) == 0 {
 		return false, err
 	}

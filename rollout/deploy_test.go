@@ -9,7 +9,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"github.com/aws/smithy-go"
+	"slipway/internal/awsclient"
 )
 
 // deploying is a change of a service whose container is pinned.
@@ -193,12 +195,38 @@ func TestStopDeployment(t *testing.T) {
 	s.wantCalls(map[string]int{"StopServiceDeployment": 1, "StopDeployment": 1})
 }
 
+// A stop that is answered with nothing is asked for again; it is not taken for done.
+func TestStopDeploymentWithHollowAnswers(t *testing.T) {
+	service := Service{Ref: Ref{"shop", "web"}}
+	byCodeDeploy := service
+	byCodeDeploy.Controller = types.DeploymentControllerTypeCodeDeploy
+	for action, d := range map[string]Deployment{
+		"StopServiceDeployment": {Service: service, ID: "ecs-svc/3", ARN: deploymentARN(3)},
+		"StopDeployment":        {Service: byCodeDeploy, ID: "d-3"},
+	} {
+		for hollow, want := range map[int]bool{1: true, 2: false} {
+			n := 0
+			s := startScript(t, map[string]func(object) any{action: func(object) any {
+				if n++; n <= hollow {
+					return object{}
+				}
+				return object{"serviceDeploymentArn": deploymentARN(3), "status": "Pending"}
+			}})
+			err := StopDeployment(t.Context(), s.ecs(), s.codeDeploy(), d)
+			var partial *awsclient.IncompleteError
+			if stopped := err == nil; stopped != want || !stopped && (!errors.As(err, &partial) || partial.Operation != action) {
+				t.Errorf("%s after %d hollow answers: %v", action, hollow, err)
+			}
+		}
+	}
+}
+
 func TestStopDeploymentFindsTheDeployment(t *testing.T) {
 	lists := 0
 	s := startScript(t, map[string]func(object) any{
 		"ListServiceDeployments": func(object) any {
 			if lists++; lists == 1 {
-				return object{} // ECS lists a new deployment some seconds late
+				return object{"serviceDeployments": []object{}} // ECS lists a new deployment some seconds late
 			}
 			return object{"serviceDeployments": []object{past(3, "IN_PROGRESS")}}
 		},
@@ -221,7 +249,7 @@ func TestStopDeploymentThatIsNeverListed(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := startScript(t, map[string]func(object) any{"ListServiceDeployments": func(object) any {
 		time.AfterFunc(50*time.Millisecond, cancel)
-		return object{}
+		return object{"serviceDeployments": []object{}}
 	}})
 	err := StopDeployment(ctx, s.ecs(), nil, Deployment{ID: "ecs-svc/3", Service: Service{Ref: Ref{"shop", "web"}}})
 	if !errors.Is(err, ErrNotListed) || !errors.Is(err, context.Canceled) {

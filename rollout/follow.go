@@ -15,6 +15,7 @@ type followAPI interface {
 	taskReader
 	listDeploymentsAPI
 	revisionReader
+	protectionReader
 	DescribeServiceDeployments(context.Context, *ecs.DescribeServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error)
 }
 
@@ -36,6 +37,9 @@ type Follower struct {
 	// TimedOut; 0 is no limit. It does not count while a lifecycle hook holds the
 	// deployment up, during bake times, and while only old tasks are left to stop.
 	Limit time.Duration
+	// Ended is called as soon as a deployment has ended, while others are still followed,
+	// never from two goroutines at once; nil is allowed.
+	Ended func(Outcome)
 }
 
 // Pauses are the pauses between two rounds: the first is First, each is half as long
@@ -86,7 +90,8 @@ func (f Follower) settle() time.Duration {
 // Calls in a round: one DescribeServices for ten services of a cluster, one
 // DescribeServiceDeployments for 20 deployments, one GetDeployment for each CodeDeploy
 // deployment; ListTasks and DescribeTasks only for services whose failed tasks, events or
-// status changed and at the end; one ListServiceDeployments for each deployment until
+// status changed and at the end, and with GetTaskProtection once a minute for those that
+// keep old tasks although all new ones run; one ListServiceDeployments for each deployment until
 // ECS lists it. Nothing is called again within a round: the clients retry.
 //
 // report gets the news, never from two goroutines at once; nil is allowed. Answers that
@@ -155,9 +160,13 @@ func (f Follower) round(ctx context.Context, watches []*watch) {
 		w.admit(ctx)
 		w.tellStopped()
 	}
-	each(open(watches), func(w *watch) { f.judge(ctx, w) })
+	each(open(watches), func(w *watch) {
+		f.judge(ctx, w)
+		f.lookAtProtection(ctx, w)
+	})
 	for _, w := range open(watches) {
 		w.admit(ctx)
+		w.admitProtection()
 	}
 	f.conclude(ctx, watches, explainTime)
 }
@@ -194,6 +203,9 @@ func (f Follower) conclude(ctx context.Context, watches []*watch, limit time.Dur
 	for _, w := range ended {
 		w.tellStopped()
 		w.news(Ended, join(string(w.outcome.Status), w.outcome.Reason))
+		if f.Ended != nil {
+			f.Ended(w.outcome)
+		}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 type clock struct {
 	// looked is when it was wound last.
 	looked time.Time
-	// idle is the time without progress, drained the time in which only old tasks were
-	// left to stop.
+	// idle is the time without progress, drained the time in which without a break only
+	// old tasks were left to stop.
 	idle, drained time.Duration
 	// still is why the clock stands still since it was wound last.
 	still stillness
@@ -33,7 +33,8 @@ const (
 	pausing
 	// baking: ECS lets time pass, as the service's settings say.
 	baking
-	// draining: all new tasks run, and old ones are being stopped.
+	// draining: all new tasks run, and old ones are being stopped, or are protected from
+	// being stopped.
 	draining
 )
 
@@ -65,6 +66,9 @@ func (w *watch) wind(now time.Time) {
 		c.idle += passed
 	case c.still == draining:
 		c.drained += passed
+	}
+	if still != draining {
+		c.drained = 0
 	}
 	c.looked, c.still, c.best = now, still, c.best.furthest(at)
 }
@@ -122,7 +126,7 @@ func (w *watch) stillness(now time.Time) stillness {
 		return moving
 	case sd != nil && w.bakes(*sd):
 		return baking
-	case w.drains():
+	case w.drains(), w.guarded():
 		return draining
 	}
 	return moving
@@ -169,11 +173,16 @@ func (w *watch) bakes(sd types.ServiceDeployment) bool {
 	return false
 }
 
-func (w *watch) inSteps(sd types.ServiceDeployment) bool {
-	strategy := w.d.Service.Strategy
+// strategy is the one that ECS deploys with.
+func (w *watch) strategy(sd types.ServiceDeployment) types.DeploymentStrategy {
 	if c := sd.DeploymentConfiguration; c != nil && c.Strategy != "" {
-		strategy = c.Strategy
+		return c.Strategy
 	}
+	return w.d.Service.Strategy
+}
+
+func (w *watch) inSteps(sd types.ServiceDeployment) bool {
+	strategy := w.strategy(sd)
 	return strategy == types.DeploymentStrategyLinear || strategy == types.DeploymentStrategyCanary
 }
 
@@ -233,7 +242,7 @@ func (f Follower) expire(ctx context.Context, watches []*watch) {
 func (f Follower) giveUp(w *watch, limit time.Duration) {
 	end, _ := w.verdict()
 	if end != arrived {
-		w.end(TimedOut, join("its new tasks made no progress for "+limit.Round(time.Millisecond).String(), w.stage, w.doubt))
+		w.end(TimedOut, join("its new tasks made no progress for "+limit.Round(time.Millisecond).String(), w.stage, w.doubt, w.protection.unread))
 		return
 	}
 	if w.waited(f.settle()) {
@@ -243,24 +252,59 @@ func (f Follower) giveUp(w *watch, limit time.Duration) {
 }
 
 // outlast ends the following of a deployment of which only old tasks are left, which ECS
-// may take long to stop: a deregistration delay, a stopTimeout. Nothing is wrong with it
-// if its own tasks run what is wanted. Where no old task is left, or a new one is not
-// healthy, the time counts from now on.
+// may take long to stop: a deregistration delay, a stopTimeout, task protection. Nothing
+// is wrong with it if its own tasks run what is wanted. Where no old task is left, or a
+// new one is not healthy, the time counts from now on.
 func (f Follower) outlast(ctx context.Context, w *watch) {
-	stopping, err := f.stopping(ctx, w)
+	guarded := w.guarded()
+	left, err := f.oldTasks(ctx, w)
 	if err != nil {
 		w.taskErr = err
 		w.admit(ctx)
 		return
 	}
+	if left == "" && guarded {
+		w.protection.holds = false // ECS stops them now, or keeps them for another reason
+		return
+	}
 	v, err := f.verify(ctx, w)
-	if err != nil || !v.same || v.unhealthy || len(stopping) == 0 {
+	if err != nil || !v.same || v.unhealthy || left == "" {
 		w.stuck, w.taskErr = true, err
 		w.admit(ctx)
 		return
 	}
 	w.running, w.outcome.Own = v.running, v.own
-	w.end(Succeeded, join("all new tasks run, and ECS has only old ones left to stop: "+taskNames(stopping)))
+	w.end(Succeeded, "all new tasks run, and "+left)
+}
+
+// oldTasks says which old tasks are left; empty where none is, or where ECS keeps some
+// that are not protected.
+func (f Follower) oldTasks(ctx context.Context, w *watch) (string, error) {
+	stopping, err := f.stopping(ctx, w)
+	if err != nil {
+		return "", err
+	}
+	var parts []string
+	if len(stopping) > 0 {
+		parts = append(parts, "ECS has only old ones left to stop: "+taskNames(stopping))
+	}
+	if len(stopping) > 0 && w.drains() {
+		return parts[0], nil
+	}
+	kept, protected, err := f.kept(ctx, w)
+	switch {
+	case err != nil && !passing(err):
+		w.protection.err = err
+		w.admitProtection()
+		return "", nil
+	case err != nil:
+		return "", err
+	case kept != len(protected):
+		return "", nil
+	case kept > 0:
+		parts = append(parts, "ECS keeps old ones under task protection: "+protectedNames(protected))
+	}
+	return join(parts...), nil
 }
 
 // stopping returns the tasks of earlier deployments that ECS is stopping and that have not

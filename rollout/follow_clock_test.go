@@ -44,6 +44,16 @@ func (w *world) oldWanted(n int32) {
 	w.services["web"].Deployments[1].DesiredCount = n
 }
 
+// refuse has an operation refused for want of a permission.
+func (w *world) refuse(operation string) {
+	w.fail = func(called string, _ int) error {
+		if called == operation {
+			return refused("AccessDeniedException")
+		}
+		return nil
+	}
+}
+
 // alone takes the old deployment off the list.
 func (w *world) alone() {
 	s := w.services["web"]
@@ -55,6 +65,14 @@ func (w *world) alone() {
 func (w *world) stopping(id string) {
 	w.stop("web", id, "ecs-svc/1", 0)
 	w.tasks["web"][len(w.tasks["web"])-1].LastStatus = aws.String("DEACTIVATING")
+}
+
+// keep adds an old task that runs, under task protection if for is positive.
+func (w *world) keep(id string, protection time.Duration) {
+	w.run("web", id, "ecs-svc/1", digestB)
+	if protection > 0 {
+		w.protected[id] = time.Now().Add(protection)
+	}
 }
 
 func (w *world) succeedAfter(d time.Duration) {
@@ -165,6 +183,82 @@ func TestFollowLimit(t *testing.T) {
 		"no old task is left": {1, func(w *world, _ *Deployment) { w.underWay(1, 0, nil) }, TimedOut, "", 2 * limit},
 		"old tasks are kept": {1, func(w *world, _ *Deployment) { w.underWay(1, 1, nil) },
 			TimedOut, "its new tasks made no progress for 15m0s; under way", limit},
+		"old tasks are kept by task protection": {2, func(w *world, _ *Deployment) {
+			w.underWay(2, 2, nil)
+			w.change(func() { w.keep("old1", 48*time.Hour); w.keep("old2", 20*time.Minute) })
+		}, Succeeded, "all new tasks run, and ECS keeps old ones under task protection: 2 tasks (old1 until 2000-01-03T00:00:00Z, old2 until 2000-01-01T00:20:00Z)", time.Minute + limit},
+		"protected tasks that ECS wants no more": {1, func(w *world, _ *Deployment) {
+			w.underWay(1, 0, nil)
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, Succeeded, "ECS keeps old ones under task protection: 1 task (old until 2000-01-03T00:00:00Z)", limit},
+		"some are protected, and others drain": {1, func(w *world, _ *Deployment) {
+			w.underWay(1, 1, nil)
+			w.change(func() { w.keep("old1", 48*time.Hour); w.stopping("old2") })
+		}, Succeeded, "ECS has only old ones left to stop: 1 task (old2); ECS keeps old ones under task protection: 1 task (old1 until", time.Minute + limit},
+		"protection ends in time": {1, func(w *world, _ *Deployment) {
+			w.underWay(1, 1, nil)
+			w.change(func() { w.keep("old", 15*time.Minute) })
+			w.after(15*time.Minute+30*time.Second, func() { w.oldWanted(0); w.forget("web", "old"); w.stopping("old") })
+			w.succeedAfter(20 * time.Minute)
+		}, Succeeded, "", 20 * time.Minute},
+		"protection ends, and ECS keeps the tasks": {1, func(w *world, _ *Deployment) {
+			w.underWay(1, 1, nil)
+			w.change(func() { w.keep("old", 10*time.Minute) })
+		}, TimedOut, "its new tasks made no progress for 15m0s; under way", 9*time.Minute + limit},
+		"one of the old tasks is not protected": {1, func(w *world, _ *Deployment) {
+			w.underWay(1, 2, nil)
+			w.change(func() { w.keep("old1", 48*time.Hour); w.keep("old2", 0) })
+		}, TimedOut, "its new tasks made no progress for 15m0s; under way", limit},
+		"old tasks are protected, and others start": {2, func(w *world, _ *Deployment) {
+			w.underWay(1, 1, nil)
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, TimedOut, "its new tasks made no progress", limit},
+		"old tasks are protected, and a new one crashes again and again": {1, func(w *world, _ *Deployment) {
+			w.underWay(1, 1, nil)
+			w.change(func() { w.keep("old", 48*time.Hour) })
+			for i := range int32(60) {
+				w.after(time.Duration(i+1)*5*time.Minute, func() {
+					w.primary("web", func(d *types.Deployment) { d.RunningCount = (i + 1) % 2 })
+				})
+			}
+		}, TimedOut, "its new tasks made no progress", 32 * time.Minute},
+		"old tasks are protected, and a new one is ill": {1, func(w *world, _ *Deployment) {
+			w.underWay(1, 1, nil)
+			w.change(func() {
+				w.keep("old", 48*time.Hour)
+				w.tasks["web"][0].HealthStatus = types.HealthStatusUnhealthy
+			})
+		}, TimedOut, "", 2 * limit},
+		"old tasks are protected, and traffic does not move": {1, func(w *world, d *Deployment) {
+			d.Service.Strategy = types.DeploymentStrategyBlueGreen
+			w.underWay(1, 1, atStage(types.ServiceDeploymentLifecycleStageProductionTrafficShift))
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, TimedOut, "", limit},
+		"protected blue tasks at the clean-up": {1, func(w *world, d *Deployment) {
+			d.Service.Strategy = types.DeploymentStrategyBlueGreen
+			w.underWay(1, 1, atStage(types.ServiceDeploymentLifecycleStageCleanUp))
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, Succeeded, "under task protection: 1 task (old until", time.Minute + limit},
+		"task protection may not be read": {1, func(w *world, _ *Deployment) {
+			w.refuse("GetTaskProtection")
+			w.underWay(1, 1, nil)
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, TimedOut, "its new tasks made no progress for 15m0s; under way; task protection may not be read (ecs:GetTaskProtection)", limit},
+		"task protection of tasks that ECS wants no more may not be read": {1, func(w *world, _ *Deployment) {
+			w.refuse("GetTaskProtection")
+			w.underWay(1, 0, nil)
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, TimedOut, "task protection may not be read (ecs:GetTaskProtection)", 2 * limit},
+		"task protection is read at the second try": {1, func(w *world, _ *Deployment) {
+			w.fail = func(operation string, n int) error {
+				if operation == "GetTaskProtection" && n < 4 {
+					return refused("ThrottlingException")
+				}
+				return nil
+			}
+			w.underWay(1, 0, nil)
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, Succeeded, "under task protection", limit},
 		"a task after the other": {5, func(w *world, _ *Deployment) {
 			w.underWay(0, 5, nil)
 			for i := range int32(5) {
@@ -192,14 +286,14 @@ func TestFollowLimit(t *testing.T) {
 		}, Succeeded, "1 of 2 new tasks run", 10 * time.Minute},
 		"no service deployments may be read": {1, func(w *world, d *Deployment) {
 			d.Wait = 30 * time.Minute
-			w.fail = func(operation string, _ int) error {
-				if operation == "ListServiceDeployments" {
-					return refused("AccessDeniedException")
-				}
-				return nil
-			}
+			w.refuse("ListServiceDeployments")
 			w.underWay(1, 1, nil)
 		}, TimedOut, "its new tasks made no progress for 45m0s", 45 * time.Minute},
+		"protected tasks, and no service deployments may be read": {1, func(w *world, d *Deployment) {
+			w.refuse("ListServiceDeployments")
+			w.underWay(1, 1, nil)
+			w.change(func() { w.keep("old", 48*time.Hour) })
+		}, Succeeded, "under task protection: 1 task (old until", time.Minute + limit},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -232,6 +326,25 @@ type mute struct{ *world }
 func (mute) DescribeServiceDeployments(ctx context.Context, _ *ecs.DescribeServiceDeploymentsInput, _ ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
+}
+
+// Protected tasks are reported once, and ECS is asked about them about once a minute.
+func TestFollowReportsProtection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		d := w.deployment("web", "9", 1)
+		w.underWay(1, 1, nil)
+		w.change(func() { w.keep("old", 48*time.Hour) })
+		n := &news{}
+		outcome := Follower{ECS: w, Limit: limit}.Follow(t.Context(), []Deployment{d}, n.report)[0]
+		wantOutcome(t, outcome, Succeeded)
+		if told := strings.Join(n.texts(Event), "\n"); strings.Count(told, "ECS keeps old ones under task protection: waiting") != 1 {
+			t.Errorf("told %s", told)
+		}
+		if got := w.calls["GetTaskProtection"]; got < 14 || got > 18 {
+			t.Errorf("GetTaskProtection was called %d times in 16 minutes", got)
+		}
+	})
 }
 
 // An AWS that does not answer does not hold the time limit up, and that is told.
@@ -280,7 +393,12 @@ func TestFollowLimitOfEach(t *testing.T) {
 		web, api := w.deployment("web", "9", 1), w.deployment("api", "8", 1)
 		w.underWay(1, 1, paused(24*time.Hour))
 		w.succeedAfter(2 * time.Hour)
-		outcomes := Follower{ECS: w, Limit: limit}.Follow(t.Context(), []Deployment{web, api}, nil)
+		began, after := time.Now(), map[string]time.Duration{}
+		ended := func(o Outcome) { after[o.Deployment.Service.Service] = time.Since(began) }
+		outcomes := Follower{ECS: w, Limit: limit, Ended: ended}.Follow(t.Context(), []Deployment{web, api}, nil)
+		if after["api"] < limit || after["api"] > limit+time.Minute || after["web"] < 2*time.Hour {
+			t.Errorf("the ends were reported after %s", after)
+		}
 		wantOutcome(t, outcomes[0], Succeeded)
 		wantOutcome(t, outcomes[1], TimedOut)
 	})

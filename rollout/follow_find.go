@@ -167,6 +167,9 @@ func deploymentsSince(ctx context.Context, client listDeploymentsAPI, s Service,
 	err := awsclient.EachPage("ECS ListServiceDeployments", func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := client.ListServiceDeployments(ctx, in)
+		if err == nil {
+			err = listed("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
+		}
 		if err != nil {
 			return nil, err
 		}

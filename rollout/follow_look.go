@@ -110,14 +110,12 @@ func (f Follower) deployments(ctx context.Context, batch []*watch) {
 			w.deploymentErr = fmt.Errorf("describing the deployment of %s: %w", w.d.Service.Ref, err)
 			continue
 		}
-		var seen []string
 		for _, sd := range out.ServiceDeployments {
-			seen = append(seen, aws.ToString(sd.ServiceDeploymentArn))
 			if aws.ToString(sd.ServiceDeploymentArn) == w.arn {
 				w.deployment = &sd
 			}
 		}
-		w.deploymentErr = answered("DescribeServiceDeployments", "service deployment", []string{w.arn}, seen, out.Failures)
+		w.deploymentErr = answeredDeployments([]string{w.arn}, out)
 	}
 }
 

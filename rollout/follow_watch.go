@@ -52,6 +52,8 @@ type watch struct {
 	clock     clock
 	stuck     bool
 	hookSince time.Time
+	// protection is what is known of old tasks that ECS keeps.
+	protection protection
 
 	ended   bool
 	outcome Outcome

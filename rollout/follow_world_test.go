@@ -34,7 +34,8 @@ type world struct {
 	tasks       map[string][]types.Task // by service
 	revisions   map[string]types.ServiceRevision
 	code        map[string]codetypes.DeploymentInfo
-	logs        map[string][]string // by region/group/stream
+	logs        map[string][]string  // by region/group/stream
+	protected   map[string]time.Time // when protection expires, by task id
 
 	// pageSize bounds a page of ListTasks and ListServiceDeployments; 0 is 100.
 	pageSize int
@@ -50,7 +51,8 @@ func newWorld() *world {
 		services: map[string]types.Service{}, deployments: map[string]types.ServiceDeployment{},
 		tasks: map[string][]types.Task{}, revisions: map[string]types.ServiceRevision{},
 		code: map[string]codetypes.DeploymentInfo{}, logs: map[string][]string{},
-		calls: map[string]int{}, described: map[string]int{},
+		protected: map[string]time.Time{},
+		calls:     map[string]int{}, described: map[string]int{},
 	}
 }
 
@@ -119,7 +121,7 @@ func (w *world) ListServiceDeployments(ctx context.Context, in *ecs.ListServiceD
 	if err != nil {
 		return nil, err
 	}
-	var list []types.ServiceDeploymentBrief
+	list := []types.ServiceDeploymentBrief{}
 	for arn, d := range w.deployments {
 		if lastPart(aws.ToString(d.ServiceArn)) == lastPart(*in.Service) && d.CreatedAt.After(*in.CreatedAt.After) {
 			list = append(list, types.ServiceDeploymentBrief{
@@ -176,7 +178,7 @@ func (w *world) ListTasks(ctx context.Context, in *ecs.ListTasksInput, _ ...func
 	if err != nil {
 		return nil, err
 	}
-	var arns []string
+	arns := []string{}
 	for _, t := range w.tasks[*in.ServiceName] {
 		if aws.ToString(t.DesiredStatus) == string(in.DesiredStatus) {
 			arns = append(arns, *t.TaskArn)
@@ -203,6 +205,26 @@ func (w *world) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput, _
 				out.Tasks = append(out.Tasks, t)
 			}
 		}
+	}
+	return out, nil
+}
+
+func (w *world) GetTaskProtection(ctx context.Context, in *ecs.GetTaskProtectionInput, _ ...func(*ecs.Options)) (*ecs.GetTaskProtectionOutput, error) {
+	err := w.call(ctx, "GetTaskProtection")
+	defer w.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if len(in.Tasks) > 100 || len(in.Tasks) == 0 || aws.ToString(in.Cluster) == "" {
+		return nil, &types.InvalidParameterException{Message: aws.String("a cluster, and between 1 and 100 tasks")}
+	}
+	out := &ecs.GetTaskProtectionOutput{}
+	for _, arn := range in.Tasks {
+		task := types.ProtectedTask{TaskArn: aws.String(arn)}
+		if until, ok := w.protected[lastPart(arn)]; ok && time.Now().Before(until) {
+			task.ProtectionEnabled, task.ExpirationDate = true, aws.Time(until)
+		}
+		out.ProtectedTasks = append(out.ProtectedTasks, task)
 	}
 	return out, nil
 }

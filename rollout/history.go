@@ -31,6 +31,9 @@ func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int
 		}
 		in.NextToken = token
 		out, err := client.ListServiceDeployments(ctx, in)
+		if err == nil {
+			err = listed("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
+		}
 		if err != nil {
 			return nil, err
 		}

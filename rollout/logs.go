@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	printing "slipway/internal/plain"
-	"slipway/internal/redact"
 	"slipway/internal/shell"
 )
 
@@ -21,9 +20,11 @@ type logsAPI interface {
 }
 
 const (
-	// logLines are read of a container's end, each cut after lineWidth characters.
+	// logLines are read of a container's end, each up to lineBytes. Nobody shows that
+	// much: who prints a line cuts it when secrets are replaced, for a part of one would
+	// not be recognised.
 	logLines  = 10
-	lineWidth = 300
+	lineBytes = 64 << 10
 	// logPages may be empty before the end of a stream is given up: GetLogEvents answers
 	// empty pages in the middle of a stream.
 	logPages = 3
@@ -165,14 +166,15 @@ func (f Follower) lastLines(ctx context.Context, at stream) ([]string, error) {
 				o.Region = at.region
 			}
 		})
+		if err == nil {
+			err = listed("CloudWatch Logs", "GetLogEvents", "events", out.Events)
+		}
 		if err != nil {
 			return nil, err
 		}
 		var lines []string
 		for _, e := range out.Events {
-			// Before lines are cut: half a secret would not be known anymore.
-			message := redact.FromContext(ctx).Text(aws.ToString(e.Message))
-			lines = append(lines, cleanLines(message)...)
+			lines = append(lines, cleanLines(aws.ToString(e.Message))...)
 		}
 		if len(lines) > 0 {
 			return lines[max(0, len(lines)-logLines):], nil
@@ -186,15 +188,15 @@ func (f Follower) lastLines(ctx context.Context, at stream) ([]string, error) {
 }
 
 // cleanLines makes a log message safe to print: lines without escape sequences, control
-// characters escaped, cut where they are long, empty ones left out.
+// characters escaped, cut at lineBytes, empty ones left out.
 func cleanLines(message string) []string {
 	var lines []string
 	for line := range strings.FieldsFuncSeq(message, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = strings.TrimRightFunc(printable(line), unicode.IsSpace); line == "" {
 			continue
 		}
-		if runes := []rune(line); len(runes) > lineWidth {
-			line = string(runes[:lineWidth]) + "…"
+		if len(line) > lineBytes {
+			line = strings.ToValidUTF8(line[:lineBytes], "") + "…"
 		}
 		lines = append(lines, line)
 	}

@@ -59,6 +59,9 @@ func FindPause(ctx context.Context, client deploymentsDescriber, s Service) (Pau
 		return Pause{}, false, nil
 	}
 	out, err := client.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{p.ARN}})
+	if err == nil {
+		err = answeredDeployments([]string{p.ARN}, out)
+	}
 	if err != nil {
 		return Pause{}, false, fmt.Errorf("reading the deployment of ECS service %s: %w", s.Ref, err)
 	}

@@ -18,6 +18,9 @@ import (
 // present revisions have their digests.
 func readDeployments(ctx context.Context, client deploymentReader, s Service) ([]Past, map[string]string, error) {
 	out, err := client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: s.clusterID(), Service: s.serviceID()})
+	if err == nil {
+		err = listed("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing its deployments: %w", err)
 	}

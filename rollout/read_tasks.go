@@ -84,6 +84,9 @@ func listTasks(ctx context.Context, client taskReader, s Service, status types.D
 	err := awsclient.EachPage("ECS ListTasks of "+name, func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := client.ListTasks(ctx, in)
+		if err == nil {
+			err = listed("ECS", "ListTasks", "tasks", out.TaskArns)
+		}
 		if err != nil {
 			return nil, err
 		}

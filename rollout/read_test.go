@@ -195,7 +195,7 @@ func TestReadAsksOnceForTenServices(t *testing.T) {
 	s := startScript(t, map[string]func(object) any{
 		"DescribeServices":         describeFrom(described...),
 		"DescribeTaskDefinition":   shopDefinition,
-		"ListServiceDeployments":   fixed(object{}),
+		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{}}),
 		"DescribeServiceRevisions": revisionsRunning,
 		"ListTasks":                taskList(0),
 	})
@@ -259,7 +259,7 @@ func TestReadTellsWhatFailed(t *testing.T) {
 			"currentServiceRevisions": []object{{"arn": revisionARN(2)}},
 		})),
 		"DescribeTaskDefinition":   shopDefinition,
-		"ListServiceDeployments":   fixed(object{}),
+		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{}}),
 		"DescribeServiceRevisions": revisionsRunning,
 		"ListTasks":                taskList(1),
 		"DescribeTasks":            tasksRunning(digest),

@@ -201,7 +201,8 @@ type Diagnosis struct {
 	Cause string
 	// Next is the command to type next.
 	Next string
-	// Log are the last lines of the container that failed, oldest first.
+	// Log are the last lines of the container that failed, oldest first, each up to
+	// 64 KiB.
 	Log []string
 	// LogOf names the container and task of Log, or says why there are no lines.
 	LogOf string

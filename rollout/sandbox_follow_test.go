@@ -157,6 +157,34 @@ func TestFollowEndsOnTheSandbox(t *testing.T) {
 	}
 }
 
+// Old tasks under task protection are left to ECS when the time limit has passed; when the
+// protection ends, so does the deployment.
+func TestFollowProtectedOnTheSandbox(t *testing.T) {
+	for name, q := range quirks {
+		t.Run(name, func(t *testing.T) {
+			h := startHarbour(t, sandbox.Options{ECS: q})
+			first := h.push("a1")
+			ref := h.logging("web", first.Image)
+			old, err := h.ecs.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("shop")})
+			h.must(old, err)
+			h.must(h.ecs.UpdateTaskProtection(t.Context(), &ecs.UpdateTaskProtectionInput{
+				Cluster: aws.String("shop"), Tasks: old.TaskArns, ProtectionEnabled: true, ExpiresInMinutes: aws.Int32(2880),
+			}))
+			second := h.push("b2")
+			d := h.deploy(ref, second, Register)
+			h.pass(3 * time.Minute)
+			f := h.follower()
+			f.Limit = 500 * time.Millisecond
+			outcome := f.Follow(t.Context(), []Deployment{d}, nil)[0]
+			wantOutcome(t, outcome, Succeeded, "ECS keeps old ones under task protection: 2 tasks ("+lastPart(old.TaskArns[0])+" until ")
+			h.pass(49 * time.Hour)
+			outcomes, _ := h.follow(d)
+			wantOutcome(t, outcomes[0], Succeeded)
+			h.runs(ref, second)
+		})
+	}
+}
+
 // Without the permission to read service deployments the ends are the same.
 func TestFollowPlainOnTheSandbox(t *testing.T) {
 	for name, q := range quirks {

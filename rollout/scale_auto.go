@@ -44,6 +44,9 @@ func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Re
 	err := awsclient.EachPage("Application Auto Scaling DescribeScalableTargets", func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := client.DescribeScalableTargets(ctx, in)
+		if err == nil {
+			err = listed("Application Auto Scaling", "DescribeScalableTargets", "scalable targets", out.ScalableTargets)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -165,6 +165,9 @@ func (s Set) With(more ...Want) Set {
 	return Set{append(slices.Clone(s.granted), more...)}
 }
 
+// And returns the set with what another set grants.
+func (s Set) And(other Set) Set { return s.With(other.granted...) }
+
 // Allows reports whether the set covers a want.
 func (s Set) Allows(w Want) bool {
 	return slices.ContainsFunc(s.granted, func(g Want) bool { return g.covers(w) })

@@ -29,6 +29,14 @@ func NewWanted(set Set, environ []string) *Wanted {
 	return w
 }
 
+// Granted is what the operator allows, answers of earlier questions included.
+func (w *Wanted) Granted() Set {
+	if w == nil {
+		return Set{}
+	}
+	return w.set
+}
+
 // Own adds a directory that is the project's own, and the top of its clone.
 func (w *Wanted) Own(dir, home string) {
 	if w != nil {

@@ -56,6 +56,14 @@ func TestECSWithTheAWSCLI(t *testing.T) {
 	running := aws("describe-tasks", "--cluster", "cli", "--tasks", task)
 	want(running, second, "tasks", "containers", "imageDigest")
 	want(running, "HEALTHY", "tasks", "healthStatus")
+	want(aws("update-task-protection", "--cluster", "cli", "--tasks", task, "--protection-enabled", "--expires-in-minutes", "2880"), task, "protectedTasks", "taskArn")
+	protected := aws("get-task-protection", "--cluster", "cli", "--tasks", task)
+	if text := fieldOf(t, protected, "protectedTasks", "expirationDate"); !strings.Contains(protected, `"protectionEnabled": true`) || !strings.Contains(text, "T") {
+		t.Errorf("the protection is %s, want it on, and a date", protected)
+	}
+	if ended := aws("update-task-protection", "--cluster", "cli", "--tasks", task, "--no-protection-enabled"); !strings.Contains(ended, `"protectionEnabled": false`) {
+		t.Errorf("after its end, the protection is %s", ended)
+	}
 	old := fieldOf(t, aws("list-tasks", "--cluster", "cli", "--desired-status", "STOPPED"), "taskArns")
 	want(aws("describe-tasks", "--cluster", "cli", "--tasks", old), first, "tasks", "containers", "imageDigest")
 	want(aws("stop-task", "--cluster", "cli", "--task", task, "--reason", "try"), "try", "task", "stoppedReason")

@@ -32,6 +32,8 @@ func newECS() jsonService {
 			"ListTasks":                   ecsAction(listTasks),
 			"DescribeTasks":               ecsAction(describeTasks),
 			"StopTask":                    ecsAction(stopTask),
+			"UpdateTaskProtection":        ecsAction(updateTaskProtection),
+			"GetTaskProtection":           ecsAction(getTaskProtection),
 			"ListServiceDeployments":      ecsAction(listServiceDeployments),
 			"DescribeServiceDeployments":  ecsAction(describeServiceDeployments),
 			"DescribeServiceRevisions":    ecsAction(describeServiceRevisions),

@@ -180,11 +180,11 @@ func throttle(failures int) time.Duration {
 	}
 }
 
-// stopTasks stops n tasks that are to run, those of a deployment that stays
-// left out: first those not healthy, then the oldest.
+// stopTasks stops n tasks that are to run, protected ones and those of a
+// deployment that stays left out: first those not healthy, then the oldest.
 func (e *ecs) stopTasks(s *ecsService, n int, reason string, but *ecsDeployment) int {
 	var candidates []*ecsTask
-	for _, t := range s.tasks {
+	for _, t := range e.unprotected(s.tasks) {
 		if t.desired == "RUNNING" && t.owner != but {
 			candidates = append(candidates, t)
 		}

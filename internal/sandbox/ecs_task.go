@@ -48,6 +48,8 @@ type ecsTask struct {
 	failing bool // its stop counts as a failure of its deployment
 	plan    int  // what was planned under an earlier number is void
 
+	protected moment // the scheduler may not stop it before
+
 	created, pullStarted, pullStopped, started time.Time
 	stopping, executionStopped, stopped        time.Time
 	stopCode, stopReason                       string

@@ -85,15 +85,18 @@ func (e *ecs) scheduleTaskSets(s *ecsService) bool {
 
 func (e *ecs) stopTaskSet(set *ecsDeployment, n int) bool {
 	var stopped []*ecsTask
-	for _, t := range set.service.tasks {
+	for _, t := range e.unprotected(set.service.tasks) {
 		if t.owner == set && t.desired == "RUNNING" && len(stopped) < n {
 			e.stop(t, "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment "+set.id+")")
 			stopped = append(stopped, t)
 		}
 	}
+	if len(stopped) == 0 {
+		return false
+	}
 	set.service.steady = false
 	e.eventOfTasks(set.service, "stopped", stopped)
-	return len(stopped) > 0
+	return true
 }
 
 func (e *ecs) settleTaskSets(s *ecsService) bool {

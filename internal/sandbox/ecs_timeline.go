@@ -51,8 +51,11 @@ func (t *timeline) after(d time.Duration, run func()) {
 }
 
 // wall is the server's time at the present moment.
-func (t *timeline) wall() time.Time {
-	passed := float64(t.now-t.anchorAt) / t.speed
+func (t *timeline) wall() time.Time { return t.wallAt(t.now) }
+
+// wallAt is the server's time at a moment, if the speed stays.
+func (t *timeline) wallAt(m moment) time.Time {
+	passed := float64(m-t.anchorAt) / t.speed
 	return t.anchor.Add(time.Duration(passed)).Round(0)
 }
 
