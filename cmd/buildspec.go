@@ -124,6 +124,7 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 		b.project.trust.given = true // this environment is not the job's
 	}
 	b.project.unasked = true // the job cannot ask either
+	b.project.nameKnown = true
 	p, err := makePlan(ctx, w, b.places(w))
 	if err != nil {
 		return buildspec.Spec{}, err
@@ -132,6 +133,9 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 		return buildspec.Spec{}, err
 	}
 	out := buildspec.Spec{Args: o.build}
+	if p.untrusted.yes() && b.project.name == "" {
+		out.Args = append(slices.Clone(out.Args), "--project-name", p.project)
+	}
 	if o.installURL != "" {
 		out.Install = &buildspec.Download{URL: o.installURL, SHA256: o.installSHA256}
 	}

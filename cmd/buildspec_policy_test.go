@@ -154,14 +154,14 @@ var policyCases = []policyCase{
 	{"build that moves nothing", "build --no-latest", workshopOnECS(""), func(h *trial) { h.buildThrice("--no-latest") }},
 	{"build for a pull request", "build --untrusted", workshopOnECS(""), func(h *trial) {
 		h.outside(exitDone, "build", "--cache", "registry", "--hash", "zero") // a cache to read
-		h.buildThrice("--untrusted")
+		h.buildThrice("--untrusted", "--project-name", "shop")
 	}},
 	{"build for a pull request with a cache on S3", "build --untrusted --cache s3://stock/layers", workshop, func(h *trial) {
 		h.makeBucket("stock")
 		h.outside(exitDone, "build", "--cache", "s3://stock/layers", "--hash", "zero")
-		h.buildThrice("--untrusted", "--cache", "s3://stock/layers")
+		h.buildThrice("--untrusted", "--project-name", "shop", "--cache", "s3://stock/layers")
 		h.outside(exitDone, "build", "--cache", "registry", "--hash", "one")
-		h.does("build", "--untrusted", "--cache", "registry", "--hash", "third")
+		h.does("build", "--untrusted", "--project-name", "shop", "--cache", "registry", "--hash", "third")
 	}},
 	{"build that deploys", "build --rollout --tags", workshopOnECS(""), func(h *trial) { h.buildThrice("--rollout") }},
 	{"build that CodeDeploy deploys", "build --rollout --deployment-group shop/shop", workshopOnECS(types.DeploymentControllerTypeCodeDeploy), func(h *trial) { h.buildThrice("--rollout") }},

@@ -18,6 +18,8 @@ type projectOptions struct {
 	allow                     []string
 	// given are the places that do not come from the compose file.
 	given placesGiven
+	// nameKnown reports that whoever runs the command knows the project by its name.
+	nameKnown bool
 	// unasked keeps what --allow does not cover from being asked on the terminal.
 	unasked        bool
 	definitionsDir string

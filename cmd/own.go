@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/compose-spec/compose-go/v2/consts"
+	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 
@@ -91,6 +93,9 @@ func repositoryField(t build.Target) string {
 // S3 and engines that the compose file names.
 func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *allow.Wanted) error {
 	own := newOwner(w, project.Name)
+	if err := p.checkName(w, o, project, own); err != nil {
+		return err
+	}
 	wanted.Scan(fmt.Sprintf("%+v", p.settings), build.ExtensionKey)
 	for _, s := range p.services {
 		wanted.Scan(fmt.Sprintf("%+v %s", s.target.Settings, s.target.Container), "services."+s.target.Service)
@@ -122,6 +127,23 @@ func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *a
 	}
 	if !o.given.engine {
 		askEngines(p.settings.Engine, wanted)
+	}
+	return nil
+}
+
+// checkName refuses an untrusted build whose repositories are the project's own only by a
+// name that the compose file gives: it could be another project's.
+func (p *plan) checkName(w *world, o projectOptions, project *types.Project, own owner) error {
+	given := o.name != "" || o.nameKnown || w.getenv(consts.ComposeProjectName) != "" ||
+		project.Name == loader.NormalizeProjectName(filepath.Base(project.WorkingDir))
+	if given || !p.untrusted.yes() {
+		return nil
+	}
+	for _, s := range p.services {
+		if own.owns(s.repo) && !slices.Contains(own.named, s.repo) {
+			return &usageError{fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.target.Service, s.repo, p.untrusted.why),
+				"give --project-name " + project.Name + " if that is the project's name"}
+		}
 	}
 	return nil
 }

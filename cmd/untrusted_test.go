@@ -68,7 +68,7 @@ func TestUntrustedOwnEngine(t *testing.T) {
 	build("--hash", "zero", "--create-repositories")
 	s.write("a/probe", program)
 	s.write("a/Dockerfile", "FROM scratch\nCOPY --chmod=755 probe /probe\nRUN [\"/probe\",\"see\",\"time\",\"/time\"]\n")
-	build("--hash", "one", "--untrusted")
+	build("--hash", "one", "--untrusted", "--project-name", "shop")
 	build("--hash", "one")
 	build("--hash", "two")
 	tags := s.tags()
