@@ -222,7 +222,7 @@ func TestLoginsForThePlanAlone(t *testing.T) {
 	s.write("compose.yaml", "name: shop\nservices:\n  a: {build: ./a}\n  b: {build: {context: ./b, args: {BASE: "+planned+"/x}}}\n")
 	s.write("a/Dockerfile", "FROM "+here+"/x:1\n")
 	s.write("b/Dockerfile", "ARG BASE\nFROM $BASE:1\n")
-	login := base64.StdEncoding.EncodeToString([]byte("somebody:secret"))
+	login := base64.StdEncoding.EncodeToString([]byte("somebody:pass-phrase"))
 	docker := t.TempDir()
 	config := fmt.Sprintf(`{"auths": {%q: {"auth": %q}, %q: {"auth": %q}}}`, planned, login, other, login)
 	if err := os.WriteFile(filepath.Join(docker, "config.json"), []byte(config), 0o600); err != nil {
