@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -123,6 +124,7 @@ func TestFollowLimit(t *testing.T) {
 			w.after(14*time.Minute, func() { w.alter(paused(24 * time.Hour)) })
 			w.after(2*time.Hour, func() {
 				w.alter(func(sd *types.ServiceDeployment) {
+					sd.LifecycleHookDetails = slices.Clone(sd.LifecycleHookDetails) // it is being read
 					sd.LifecycleHookDetails[0].Status = types.DeploymentLifecycleHookStatusSucceeded
 				})
 			})

@@ -20,7 +20,7 @@ type logsAPI interface {
 }
 
 const (
-	// logLines are read of a container's end, each up to lineBytes. Nobody shows that
+	// logLines are read of a container's end, each up to lineBytes. No command shows that
 	// much: who prints a line cuts it when secrets are replaced, for a part of one would
 	// not be recognised.
 	logLines  = 10

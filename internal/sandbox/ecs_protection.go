@@ -27,7 +27,7 @@ type protectionOut struct {
 }
 
 // updateTaskProtection protects tasks from being stopped by a deployment or a lower
-// desired count, or ends their protection. Every call sets the time anew.
+// desired count, or ends their protection. Every call sets a new time.
 func updateTaskProtection(e *ecs, in protectionIn) (out protectionOut, err error) {
 	minutes := protectionDefault
 	if in.ExpiresInMinutes != nil {
