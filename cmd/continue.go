@@ -26,19 +26,8 @@ type paused struct {
 // runContinue answers the lifecycle hooks at which the services' deployments wait, and
 // follows the deployments to their ends. It moves no tags.
 func runContinue(ctx context.Context, w *world, o rolloutOptions) error {
-	s, err := findSite(ctx, w, o.siteOptions)
+	s, cloud, services, err := openServices(ctx, w, o.siteOptions)
 	if err != nil {
-		return err
-	}
-	cloud, err := openCloud(ctx, w.log, o.aws)
-	if err != nil {
-		return err
-	}
-	services, err := readServices(ctx, cloud, s.refs())
-	if err != nil {
-		return err
-	}
-	if err := s.askServices(ctx, w, o.project, services, true); err != nil {
 		return err
 	}
 	waiting, err := findPauses(ctx, cloud, services)

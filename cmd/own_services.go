@@ -35,6 +35,23 @@ func (s *site) askServices(ctx context.Context, w *world, o projectOptions, serv
 	return nil
 }
 
+// openServices reads the ECS services that a command changes as a whole, once it may.
+func openServices(ctx context.Context, w *world, o siteOptions) (*site, *cloud, []rollout.Service, error) {
+	s, err := findSite(ctx, w, o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	cloud, err := openCloud(ctx, w.log, o.aws)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	services, err := readServices(ctx, cloud, s.refs())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return s, cloud, services, s.askServices(ctx, w, o.project, services, true)
+}
+
 // services are the stations' services as they were read.
 func (s *site) services() []rollout.Service {
 	var out []rollout.Service

@@ -99,19 +99,8 @@ func runScale(ctx context.Context, w *world, o scaleOptions) error {
 	if err := o.project.trust.refuse(w, o.name()); err != nil {
 		return err
 	}
-	s, err := findSite(ctx, w, o.siteOptions)
+	s, cloud, services, err := openServices(ctx, w, o.siteOptions)
 	if err != nil {
-		return err
-	}
-	cloud, err := openCloud(ctx, w.log, o.aws)
-	if err != nil {
-		return err
-	}
-	services, err := readServices(ctx, cloud, s.refs())
-	if err != nil {
-		return err
-	}
-	if err := s.askServices(ctx, w, o.project, services, true); err != nil {
 		return err
 	}
 	o.warnOfScaling(ctx, w, cloud, s.refs())
