@@ -183,7 +183,7 @@ func TestPolicyCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, "policy", sandbox.Options{})
 	s.proxy.set(&rule{match: on("PutLifecyclePolicy", "shop/c", ""), treat: serverError.treat})
-	s.build(append(slices.Clone(quick), "one")...).wait(exitDone).says("the lifecycle policy was not written, so images do not expire", "slipway retention writes it")
+	s.build(append(slices.Clone(quick), "one")...).wait(exitDone).says("the lifecycle policy was not written, so images do not expire", "`slipway retention` writes it")
 	s.proxy.set()
 	s.complete("one", true)
 	s.defines("one")

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,19 +27,26 @@ func drip(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
 	}
 }
 
-// endless gives every page of a list a token for another one.
+// endless answers with the first page of a list again and again, each time with a token
+// for another one.
 func endless(token func(page int) string) treatment {
-	var page atomic.Int64
-	return func(w http.ResponseWriter, q request, forward func(http.ResponseWriter)) {
-		answer := httptest.NewRecorder()
-		forward(answer)
-		var body map[string]any
-		if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
-			panic(err)
+	var mu sync.Mutex
+	var first map[string]any
+	page := 0
+	return func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+		mu.Lock()
+		defer mu.Unlock()
+		if first == nil {
+			answer := httptest.NewRecorder()
+			forward(answer)
+			if err := json.Unmarshal(answer.Body.Bytes(), &first); err != nil {
+				panic(err)
+			}
 		}
-		body["nextToken"] = token(int(page.Add(1)))
-		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
-		_ = json.NewEncoder(w).Encode(body) // a sender that hangs up gets no answer
+		page++
+		first["nextToken"] = token(page)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		_ = json.NewEncoder(w).Encode(first) // a sender that hangs up gets no answer
 	}
 }
 
@@ -115,10 +122,14 @@ func TestSilentAWSInBuild(t *testing.T) {
 // TestEndlessLists has commands refuse lists that do not end.
 func TestEndlessLists(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ command, action, says string }{
-		{"revisions", "DescribeImages", "ECR DescribeImages"},
-		{"status", "ListTasks", "ECS ListTasks"},
-		{"rollback --previous --yes", "ListServiceDeployments", "ECS ListServiceDeployments"},
+	for _, c := range []struct {
+		command, action, says string
+		ends                  []int
+	}{
+		{"revisions", "DescribeImages", "ECR DescribeImages", []int{exitAWS}},
+		{"status", "ListTasks", "ECS ListTasks", []int{exitAWS}},
+		// It reads only so many deployments, and may have those first.
+		{"rollback --previous --yes", "ListServiceDeployments", "ECS ListServiceDeployments", []int{exitAWS, exitUsage}},
 	} {
 		for name, token := range map[string]func(int) string{
 			"the same token": func(int) string { return "again" },
@@ -129,7 +140,10 @@ func TestEndlessLists(t *testing.T) {
 				h := openHarbour(t, false)
 				before := h.tags()
 				h.proxy.set(&rule{match: on(c.action, "", ""), treat: endless(token)})
-				h.start(strings.Fields(c.command)...).wait(exitAWS).says(c.says, ": the list ")
+				r := h.start(strings.Fields(c.command)...).wait(c.ends...)
+				if r.code == exitAWS {
+					r.says(c.says, ": the list ")
+				}
 				h.proxy.set()
 				same(t, h.tags(), before)
 			})
