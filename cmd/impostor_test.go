@@ -117,13 +117,14 @@ func tunnel(w http.ResponseWriter, address string) {
 	}
 	defer there.Close()
 	w.WriteHeader(http.StatusOK)
-	here, _, err := http.NewResponseController(w).Hijack()
+	here, read, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer here.Close()
 	go func() {
-		_, _ = io.Copy(there, here)
+		// The server may have read the client's first bytes already.
+		_, _ = io.Copy(there, read)
 		there.Close()
 	}()
 	_, _ = io.Copy(here, there)
@@ -206,8 +207,11 @@ services:
 	s.build(append(env, "one", "--engine", "own")...).wait(exitBuild)
 	check("build", evil...)
 	// doctor asks from this host, and looks for no layer cache.
-	s.start(append(env, "doctor", "--engine", "own")...).wait(exitOther, exitUsage, exitAWS)
+	r := s.start(append(env, "doctor", "--engine", "own")...).wait(exitOther, exitUsage, exitAWS)
 	check("doctor", evilFrom, evilCopy, evilSyntax, evilContext, evilRegion)
+	if t.Failed() {
+		t.Logf("doctor printed\n%s", &r.stdout)
+	}
 }
 
 // TestLoginsForThePlanAlone has a registry send the engine to another one, which no image

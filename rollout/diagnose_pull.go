@@ -8,7 +8,7 @@ import (
 const (
 	startText   = `CannotPull|ResourceInitializationError|CannotCreateContainer|CannotStartContainer|fetching secret`
 	networkText = `i/o timeout|request canceled|context canceled|context deadline exceeded|connection issue|network configuration|no such host|connection refused|Client\.Timeout|RequestCanceled|send request failed|signal: killed`
-	refusedText = `AccessDenied|access denied|not authorized|no basic auth|403|Forbidden|UnauthorizedOperation|role has the permissions|authorization token has expired|denied:`
+	refusedText = `AccessDenied|access denied|not authorized|no basic auth|\b403\b|Forbidden|UnauthorizedOperation|role has the permissions|authorization token has expired|denied:`
 )
 
 // pullRules know why an image, a secret or a log group was not to be had from where it is.
@@ -50,7 +50,7 @@ var pullRules = []rule{
 		next: func(s sign) string { return s.definitionCommand("taskDefinition.executionRoleArn") },
 	},
 	{
-		words: words(`CannotPull`, `not found|manifest unknown|does not exist|name unknown|failed to resolve ref|whether the image exists|404`),
+		words: words(`CannotPull`, `not found|manifest unknown|does not exist|name unknown|failed to resolve ref|whether the image exists|\b404\b`),
 		cause: func(s sign) string {
 			return s.theImage() + " is not in the registry (expired, deleted or never pushed): deploy a revision that is complete"
 		},

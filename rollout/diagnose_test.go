@@ -47,6 +47,7 @@ func TestCauseOfReason(t *testing.T) {
 		"is not in the registry": {
 			"CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref 111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop/web:latest: not found",
 			"CannotPullContainerError: API error (404): repository 111122223333.dkr.ecr.us-east-1.amazonaws.com/shop/web not found",
+			"CannotPullContainerError: failed to resolve ref 111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop/web@sha256:4031a403b5c6d7e8: not found",
 			"CannotPullContainerError: Error response from daemon: manifest for shop/web:1a2b3c not found: manifest unknown: Requested image not found",
 			"CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"docker.io/library/web:none\": docker.io/library/web:none: not found",
 			"CannotPullContainerError: The task can't pull the image. Check whether the image exists.",
