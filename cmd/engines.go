@@ -74,8 +74,8 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	return engines, nil
 }
 
-// checkState makes sure that an engine which slipway is told to start can be, as far as
-// its state goes, before anything is touched.
+// checkState refuses a state directory that an engine of slipway's own could not use,
+// before anything is touched.
 func (o buildOptions) checkState(w *world, p *plan) error {
 	if err := o.engineSearch(w, p).CheckState(); err != nil {
 		return &usageError{err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable")}

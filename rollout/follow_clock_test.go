@@ -62,7 +62,7 @@ func (w *world) alone() {
 	w.services["web"] = s
 }
 
-// stopping adds an old task that ECS has told to stop and that drains.
+// stopping adds an old task that ECS is stopping and that drains.
 func (w *world) stopping(id string) {
 	w.stop("web", id, "ecs-svc/1", 0)
 	w.tasks["web"][len(w.tasks["web"])-1].LastStatus = aws.String("DEACTIVATING")
@@ -119,7 +119,7 @@ func TestFollowLimit(t *testing.T) {
 		}, Succeeded, "", 23 * time.Hour},
 		"a hook that ECS does not end": {1, func(w *world, _ *Deployment) { w.underWay(1, 1, paused(time.Hour)) },
 			TimedOut, "its new tasks made no progress for 15m0s", time.Hour + limit},
-		"a continued deployment begins anew": {1, func(w *world, _ *Deployment) {
+		"a continued deployment starts again": {1, func(w *world, _ *Deployment) {
 			w.underWay(0, 1, atStage(types.ServiceDeploymentLifecycleStagePostTestTrafficShift))
 			w.after(14*time.Minute, func() { w.alter(paused(24 * time.Hour)) })
 			w.after(2*time.Hour, func() {
@@ -349,7 +349,7 @@ func TestFollowReportsProtection(t *testing.T) {
 	})
 }
 
-// An AWS that does not answer does not hold the time limit up, and that is told.
+// An AWS that does not answer does not hold the time limit up, and that is reported.
 func TestFollowLimitWithoutAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

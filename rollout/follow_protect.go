@@ -106,7 +106,7 @@ func (w *watch) admitProtection() {
 	}
 }
 
-// kept counts the tasks of earlier deployments that ECS has not told to stop, and returns
+// kept counts the tasks of earlier deployments that ECS is not stopping, and returns
 // those that are protected.
 func (f Follower) kept(ctx context.Context, w *watch) (int, []types.ProtectedTask, error) {
 	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusRunning)

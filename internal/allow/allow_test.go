@@ -12,7 +12,7 @@ import (
 
 func parse(t *testing.T, values ...string) allow.Set {
 	t.Helper()
-	s, err := allow.Parse("/work", values)
+	s, err := allow.Parse("/project", values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestSetAllows(t *testing.T) {
 		{"repository=shop.a", nil, []allow.Want{{Kind: allow.Repository, Value: "shopxa"}}},
 		{"repository=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/*", []allow.Want{{Kind: allow.Repository, Value: arn}}, []allow.Want{{Kind: allow.Repository, Value: "shop/web"}}},
 		{"repository=arn:aws-iso:ecr:us-iso-east-1:123456789012:repository/shop/*", []allow.Want{{Kind: allow.Repository, Value: allow.RepositoryARN("123456789012", "us-iso-east-1", "shop/web")}}, nil},
-		{"fs.read=dir", []allow.Want{{Kind: allow.FSRead, Value: "/work/dir"}, {Kind: allow.FSRead, Value: "/work/dir/x"}}, []allow.Want{{Kind: allow.FSRead, Value: "/work/dirx"}, {Kind: allow.FSRead, Value: "/work"}, {Kind: allow.FSWrite, Value: "/work/dir"}, {Kind: allow.FSRead, Value: "/work/dir/../x"}}},
+		{"fs.read=dir", []allow.Want{{Kind: allow.FSRead, Value: "/project/dir"}, {Kind: allow.FSRead, Value: "/project/dir/x"}}, []allow.Want{{Kind: allow.FSRead, Value: "/project/dirx"}, {Kind: allow.FSRead, Value: "/project"}, {Kind: allow.FSWrite, Value: "/project/dir"}, {Kind: allow.FSRead, Value: "/project/dir/../x"}}},
 		{"fs.write=*", []allow.Want{{Kind: allow.FSWrite, Value: "/etc"}}, []allow.Want{{Kind: allow.FSRead, Value: "/etc"}}},
 	} {
 		set := parse(t, row.value)
@@ -220,7 +220,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		set, err := allow.Parse("/work", []string{text})
+		set, err := allow.Parse("/project", []string{text})
 		if err != nil {
 			return
 		}
@@ -228,7 +228,7 @@ func FuzzParse(f *testing.F) {
 		w := allow.Want{Kind: allow.Kind(kind), Value: value}
 		if w.Kind == allow.FSRead || w.Kind == allow.FSWrite {
 			if !filepath.IsAbs(value) && value != "*" {
-				w.Value = filepath.Join("/work", value)
+				w.Value = filepath.Join("/project", value)
 			}
 		}
 		ecr := w.Kind == allow.Repository && strings.Contains(value, ".dkr")
