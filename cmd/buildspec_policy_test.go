@@ -208,6 +208,7 @@ var policyCases = []policyCase{
 		h.does("rollback", "one", "--timeout", "3s")
 		h.protect("quay", "shop", 0)
 		h.aws.Advance(49 * time.Hour)
+		h.speed(1) // so that the deployment does not end before it is stopped
 		h.start("rollback", "two", "--timeout", "1ms").wait(exitTimedOut)
 	}},
 	{"rollback by CodeDeploy", "rollback --code-deploy", wharf, func(h *trial) {
@@ -216,6 +217,7 @@ var policyCases = []policyCase{
 		h.aws.Advance(time.Hour)
 		h.does("rollback", "two")
 		h.aws.Advance(time.Hour)
+		h.speed(1) // so that the deployment does not end before it is stopped
 		h.start("rollback", "one", "--timeout", "1ms").wait(exitTimedOut)
 	}},
 	{"revisions", "revisions", quay, func(h *trial) { h.does("revisions") }},
