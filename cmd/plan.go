@@ -163,30 +163,30 @@ func (p *plan) addFiles(w *world, o projectOptions) error {
 	groups, order := map[build.ECS][]string{}, []build.ECS{}
 	own := slices.ContainsFunc(p.services, func(s service) bool { return s.target.Settings.ECS != (build.ECS{}) })
 	for _, s := range p.services {
-		ecs := s.target.Settings.ECS
-		if ecs == (build.ECS{}) {
-			ecs = p.settings.ECS
+		named := s.target.Settings.ECS
+		if named == (build.ECS{}) {
+			named = p.settings.ECS
 		}
-		if own && ecs == (build.ECS{}) {
+		if own && named == (build.ECS{}) {
 			p.warnings = append(p.warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file", s.target.Service))
 			continue
 		}
-		if _, ok := groups[ecs]; !ok {
-			order = append(order, ecs)
+		if _, ok := groups[named]; !ok {
+			order = append(order, named)
 		}
-		groups[ecs] = append(groups[ecs], s.target.Service)
+		groups[named] = append(groups[named], s.target.Service)
 	}
-	for _, ecs := range order {
+	for _, named := range order {
 		name := "imagedefinitions.json"
 		if len(order) > 1 {
 			// An ARN is no file name: what it ends in is.
-			name = "imagedefinitions-" + plainRef(rollout.Ref(ecs)).Service + ".json"
+			name = "imagedefinitions-" + plainRef(rollout.Ref(named)).Service + ".json"
 		}
 		path := filepath.Join(dir, name)
 		if i := slices.IndexFunc(p.files, func(f definitionsFile) bool { return f.path == path }); i >= 0 {
-			return inputError("x-slipway.ecs", fmt.Sprintf("two ECS services are called %q, in different clusters: their definitions would share one file", ecs.Service), "build them as two projects")
+			return inputError("x-slipway.ecs", fmt.Sprintf("two ECS services are called %q, in different clusters: their definitions would share one file", named.Service), "build them as two projects")
 		}
-		p.files = append(p.files, definitionsFile{path: path, services: groups[ecs]})
+		p.files = append(p.files, definitionsFile{path: path, services: groups[named]})
 		p.own = append(p.own, path)
 	}
 	if o.imageDetail {

@@ -183,15 +183,15 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 		for _, tag := range project.Services[t.Service].Build.Tags {
 			s.extra[repo.Name] = append(s.extra[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
-		ecs := t.Settings.ECS
-		if ecs == (build.ECS{}) {
-			ecs = settings.ECS
+		named := t.Settings.ECS
+		if named == (build.ECS{}) {
+			named = settings.ECS
 		}
-		ref := plainRef(rollout.Ref{Cluster: ecs.Cluster, Service: ecs.Service})
-		if ecs.Service != "" && !slices.Contains(s.configured, ref) {
+		ref := plainRef(rollout.Ref{Cluster: named.Cluster, Service: named.Service})
+		if named.Service != "" && !slices.Contains(s.configured, ref) {
 			s.configured = append(s.configured, ref)
 		}
-		if ecs.Service != "" && (!s.flagged || o.names(ref)) {
+		if named.Service != "" && (!s.flagged || o.names(ref)) {
 			s.add(ref, map[string]registry.Ref{t.Container: repo})
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -25,7 +25,7 @@ func ExampleFollower_Follow() {
 		return
 	}
 	follower := rollout.Follower{
-		ECS:        ecs.NewFromConfig(cfg),
+		ECS:        awsecs.NewFromConfig(cfg),
 		CodeDeploy: codedeploy.NewFromConfig(cfg),
 		Logs:       cloudwatchlogs.NewFromConfig(cfg),
 	}
