@@ -119,7 +119,7 @@ var readKeys = map[tree.Path]func(b *boundary, where, value string) error{
 	"jobs.*.extends.file":          (*boundary).file,
 }
 
-// watch hooks the boundary into the loader.
+// observer hooks the boundary into the loader.
 func (b *boundary) watch(o *loader.Options) {
 	if o.Interpolate == nil {
 		return

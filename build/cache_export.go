@@ -40,7 +40,7 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 			r.slots <- struct{}{}
 			defer func() { <-r.slots }()
 			start := time.Now()
-			for _, p := range r.parts(t) {
+			for _, p := range r.platformBuilds(t) {
 				err := r.exportCache(ctx, p)
 				if t.ownExports() && err != nil && ctx.Err() == nil {
 					r.caches.note(p, true, err)
@@ -70,7 +70,7 @@ func (r *run) noExport(exporting []Target, err error) error {
 		if !t.ownExports() {
 			return err
 		}
-		for _, p := range r.parts(t) {
+		for _, p := range r.platformBuilds(t) {
 			r.caches.note(p, true, err)
 		}
 	}
@@ -79,7 +79,7 @@ func (r *run) noExport(exporting []Target, err error) error {
 
 // exportCache writes the cache of what one engine built. A cache that the engine may
 // ignore the failure of, as it may with Slipway's own, is no error, but noted.
-func (r *run) exportCache(ctx context.Context, p part) error {
+func (r *run) exportCache(ctx context.Context, p platformBuild) error {
 	images, err := r.links(ctx, p.target) // all there: the target itself was pushed
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (r *run) exportCache(ctx context.Context, p part) error {
 	if cache == nil {
 		return nil // no credentials for it, which is noted
 	}
-	var watch cacheWatch
+	var watch cacheObserver
 	p.seen, p.again = watch.see, true
 	_, err = r.ask(ctx, p.worker, p.target, *cache)
 	if watch.exporting != nil && p.target.ownExports() && err == nil {

@@ -11,18 +11,18 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
 )
 
-// CacheTrouble is what was wrong with a layer cache of Slipway's own. It is no error: the
+// CacheError is what was wrong with a layer cache of Slipway's own. It is no error: the
 // build went on without.
-type CacheTrouble struct {
+type CacheError struct {
 	// Writing tells that it could not be written; otherwise it could not be read.
 	Writing bool
 	Err     error
 }
 
-// cacheBook holds what was wrong with Slipway's own caches.
-type cacheBook struct {
+// cacheState holds what was wrong with Slipway's own caches.
+type cacheState struct {
 	mu   sync.Mutex
-	errs map[string][]CacheTrouble // by service
+	errs map[string][]CacheError // by service
 	// spoiled are the parts whose builds only went without reading the cache.
 	spoiled map[string]bool
 	// told are those that could not read it, so that a push that is tried again, and the
@@ -30,19 +30,19 @@ type cacheBook struct {
 	told map[string]bool
 }
 
-func (b *cacheBook) note(p part, writing bool, err error) {
+func (b *cacheState) note(p platformBuild, writing bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.errs == nil {
-		b.errs = map[string][]CacheTrouble{}
+		b.errs = map[string][]CacheError{}
 	}
-	b.errs[p.target.Service] = append(b.errs[p.target.Service], CacheTrouble{writing, err})
+	b.errs[p.target.Service] = append(b.errs[p.target.Service], CacheError{writing, err})
 }
 
-func (p part) key() string { return p.target.Service + " " + p.Platform }
+func (p platformBuild) key() string { return p.target.Service + " " + p.Platform }
 
-// first tells whether it is asked for the first time.
-func (b *cacheBook) first(p part) bool {
+// firstFailure tells whether it is asked for the first time.
+func (b *cacheState) firstFailure(p platformBuild) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.told == nil {
@@ -53,7 +53,7 @@ func (b *cacheBook) first(p part) bool {
 	return !before
 }
 
-func (b *cacheBook) spoil(p part) {
+func (b *cacheState) disableImport(p platformBuild) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.spoiled == nil {
@@ -62,7 +62,7 @@ func (b *cacheBook) spoil(p part) {
 	b.spoiled[p.key()] = true
 }
 
-func (b *cacheBook) isSpoiled(p part) bool {
+func (b *cacheState) importDisabled(p platformBuild) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.spoiled[p.key()]
@@ -70,11 +70,11 @@ func (b *cacheBook) isSpoiled(p part) bool {
 
 // push says where a part's image goes, with the caches of its engine alone and the
 // credentials of this moment. A cache without credentials is left out, which is noted.
-func (r *run) push(ctx context.Context, p part) Push {
+func (r *run) push(ctx context.Context, p platformBuild) Push {
 	push := r.options.Push[p.target.Service]
 	push.Namespace = r.options.Namespace
 	push.CacheTo = r.ready(ctx, p, true, push.CacheTo)
-	if r.caches.isSpoiled(p) {
+	if r.caches.importDisabled(p) {
 		push.CacheFrom = nil
 		return push
 	}
@@ -82,7 +82,7 @@ func (r *run) push(ctx context.Context, p part) Push {
 	return push
 }
 
-func (r *run) ready(ctx context.Context, p part, writing bool, caches []Cache) []Cache {
+func (r *run) ready(ctx context.Context, p platformBuild, writing bool, caches []Cache) []Cache {
 	var out []Cache
 	for _, c := range caches {
 		if c.Platform != "" && c.Platform != p.Platform {
@@ -102,22 +102,22 @@ func (r *run) ready(ctx context.Context, p part, writing bool, caches []Cache) [
 	return out
 }
 
-// solveAroundCache solves, and once more without reading Slipway's own caches where they
+// solveWithCacheFallback solves, and once more without reading Slipway's own caches where they
 // may be why it failed: BuildKit reads a cache's list of layers first and the layers when
 // it needs them, and one that is gone or damaged then fails the build.
-func (r *run) solveAroundCache(ctx context.Context, p part, images map[string]string) (string, error) {
-	var watch cacheWatch
+func (r *run) solveWithCacheFallback(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
+	var watch cacheObserver
 	if p.target.ownImports() {
 		p.seen = watch.see
 	}
 	digest, err := r.solve(ctx, p, images)
-	if watch.importing != nil && r.caches.first(p) {
+	if watch.importing != nil && r.caches.firstFailure(p) {
 		r.caches.note(p, false, watch.importing)
 	}
-	if err == nil || !watch.mayHaveCaused(err) || r.caches.isSpoiled(p) {
+	if err == nil || !watch.mayHaveCaused(err) || r.caches.importDisabled(p) {
 		return digest, err
 	}
-	r.caches.spoil(p)
+	r.caches.disableImport(p)
 	p.seen = nil
 	digest, second := r.solve(ctx, p, images)
 	if second == nil {
@@ -126,8 +126,8 @@ func (r *run) solveAroundCache(ctx context.Context, p part, images map[string]st
 	return digest, second
 }
 
-// cacheWatch reads of a request's progress what became of its caches.
-type cacheWatch struct {
+// cacheObserver reads of a request's progress what became of its caches.
+type cacheObserver struct {
 	imported  bool
 	importing error
 	exporting error
@@ -140,7 +140,7 @@ const (
 	cacheExportVertex = "exporting cache to "
 )
 
-func (w *cacheWatch) see(s *client.SolveStatus) {
+func (w *cacheObserver) see(s *client.SolveStatus) {
 	for _, v := range s.Vertexes {
 		switch {
 		case strings.HasPrefix(v.Name, importVertex) && notThere(v.Error):
@@ -161,7 +161,7 @@ func notThere(text string) bool {
 
 // mayHaveCaused tells whether a failure may come of a cache that was read. A step that ran
 // and failed, and a push that was refused, do not; nor does what ended the job.
-func (w *cacheWatch) mayHaveCaused(err error) bool {
+func (w *cacheObserver) mayHaveCaused(err error) bool {
 	var failed *FailedError
 	var exit *gateway.ExitError
 	switch {

@@ -276,7 +276,7 @@ func TestBrokenCache(t *testing.T) {
 	good(t, b.fresh(t)) // the cache was written anew
 }
 
-// spoil makes the cache one whose list of layers is that.
+// disableImport makes the cache one whose list of layers is that.
 func (b *bakery) spoil(t *testing.T, service string, config []byte) {
 	t.Helper()
 	ref, err := name.NewTag(b.host + "/" + service + ":" + cacheTag)

@@ -14,8 +14,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 )
 
-// join pushes an index of what the engines pushed.
-func (r *run) join(ctx context.Context, t Target, digests []string) (string, error) {
+// pushIndex pushes an index of what the engines pushed.
+func (r *run) pushIndex(ctx context.Context, t Target, digests []string) (string, error) {
 	pushed, err := r.pushStep(t.Service, func() (string, error) {
 		push := r.options.Push[t.Service]
 		first, err := push.digest(digests[0])

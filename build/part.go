@@ -72,29 +72,29 @@ func CheckPlatforms(targets []Target, engines []string) error {
 	return nil
 }
 
-// part is what one engine builds of a target.
-type part struct {
+// platformBuild is what one engine builds of a target.
+type platformBuild struct {
 	worker
 	target Target
 }
 
-// parts shares the target's platforms out to the engines. A target that names none is
+// platformBuilds shares the target's platforms out to the engines. A target that names none is
 // built for the platform of the first.
-func (r *run) parts(t Target) []part {
+func (r *run) platformBuilds(t Target) []platformBuild {
 	if len(r.workers) == 1 && r.workers[0].Platform == "" {
-		return []part{{r.workers[0], t}}
+		return []platformBuild{{r.workers[0], t}}
 	}
 	wanted := t.Platforms
 	if len(wanted) == 0 {
 		wanted = []string{r.workers[0].Platform}
 	}
-	var out []part
+	var out []platformBuild
 	for _, p := range wanted {
 		for _, w := range r.workers {
 			if w.Platform == p {
 				one := t
 				one.Platforms = []string{p}
-				out = append(out, part{w, one})
+				out = append(out, platformBuild{w, one})
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func (r *run) parts(t Target) []part {
 
 // image builds all parts of a target and makes them one image.
 func (r *run) image(ctx context.Context, t Target, images map[string]string) (string, error) {
-	parts := r.parts(t)
+	parts := r.platformBuilds(t)
 	digests := make([]string, len(parts))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, p := range parts {
@@ -117,7 +117,7 @@ func (r *run) image(ctx context.Context, t Target, images map[string]string) (st
 	}
 	var digest string
 	err := r.pushWithRetry(ctx, t.Service, func() (err error) {
-		digest, err = r.join(ctx, t, digests)
+		digest, err = r.pushIndex(ctx, t, digests)
 		return err
 	})
 	return digest, err
@@ -125,16 +125,16 @@ func (r *run) image(ctx context.Context, t Target, images map[string]string) (st
 
 // solveWithRetry tries a failed push again: what was built is in the engine's cache, so
 // only the push is repeated.
-func (r *run) solveWithRetry(ctx context.Context, p part, images map[string]string) (digest string, err error) {
+func (r *run) solveWithRetry(ctx context.Context, p platformBuild, images map[string]string) (digest string, err error) {
 	err = r.pushWithRetry(ctx, p.target.Service, func() (err error) {
-		digest, err = r.solveAroundCache(ctx, p, images)
+		digest, err = r.solveWithCacheFallback(ctx, p, images)
 		return err
 	})
 	return digest, err
 }
 
 // solve builds and pushes once.
-func (r *run) solve(ctx context.Context, p part, images map[string]string) (string, error) {
+func (r *run) solve(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
 	t := p.target
 	push, _ := splitCache(t.SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
 	if p.Store != nil {

@@ -56,7 +56,7 @@ type Result struct {
 	// Err is *FailedError for a build that failed, ErrStopped for one that was not carried through.
 	Err error
 	// Cache is what was wrong with the caches of Push. It failed nothing.
-	Cache []CacheTrouble
+	Cache []CacheError
 }
 
 // ErrStopped marks a target that was not built because something else failed.
@@ -129,7 +129,7 @@ type run struct {
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	done    map[string]*outcome
-	caches  cacheBook
+	caches  cacheState
 }
 
 // outcome is a result that others can wait for.
@@ -204,7 +204,7 @@ func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) 
 	if opt.OCIStores, err = t.stores(); err != nil {
 		return "", err
 	}
-	watch := &watch{service: t.Service, next: w.watching(r.options.Status)}
+	watch := &observer{service: t.Service, next: w.watching(r.options.Status)}
 	statuses := make(chan *client.SolveStatus)
 	drained := make(chan struct{})
 	go func() {
@@ -225,8 +225,8 @@ func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) 
 	return "", &FailedError{Service: t.Service, Lines: sourceLines(err), Pushing: watch.exportFailed && w.Store == nil, Err: err}
 }
 
-// watch reads a solve's progress on its way to the display.
-type watch struct {
+// observer reads a solve's progress on its way to the display.
+type observer struct {
 	service      string
 	next         func(string, *client.SolveStatus)
 	exportFailed bool
@@ -235,7 +235,7 @@ type watch struct {
 // exportVertex is how BuildKit's image exporter names its vertex.
 const exportVertex = "exporting to image"
 
-func (w *watch) see(s *client.SolveStatus) {
+func (w *observer) see(s *client.SolveStatus) {
 	for _, v := range s.Vertexes {
 		if v.Error != "" && v.Name == exportVertex {
 			w.exportFailed = true

@@ -68,7 +68,7 @@ func TestServiceSettingsErrors(t *testing.T) {
 		p := extension(t, "services: {a: {build: {context: ., dockerfile_inline: FROM scratch}, x-slipway: "+text+"}}")
 		_, _, err := build.Targets(p, build.Selection{})
 		wantInputError(t, err, want)
-		if _, err := build.Others(p, nil); err == nil {
+		if _, err := build.Unselected(p, nil); err == nil {
 			t.Errorf("Others takes %s", text)
 		}
 	}

@@ -234,7 +234,7 @@ func kept(push client.ExportEntry) client.ExportEntry {
 // where both lie in one repository its two pushes of a layer share one record of how far
 // they came: each can take the other's bytes for its own and wait for ever (the status
 // tracker of the resolver that util/resolver's pool hands to both). An inline cache is
-// part of the image and stays.
+// platformBuild of the image and stays.
 //
 // The second request finds every step in the engine's cache, so it must not be told to
 // ignore that.

@@ -26,7 +26,7 @@ const exporterMoby = "moby"
 
 // solveIntoStore has the engine put the image into its store, and pushes it from there by
 // digest. The digest is that of the pushed manifest: what the engine names is another one.
-func (r *run) solveIntoStore(ctx context.Context, p part, opt client.SolveOpt) (string, error) {
+func (r *run) solveIntoStore(ctx context.Context, p platformBuild, opt client.SolveOpt) (string, error) {
 	image := p.Store.Name()
 	opt.Exports = []client.ExportEntry{{Type: exporterMoby, Attrs: map[string]string{"name": image}}}
 	// Also when ctx has ended: nobody else knows the name, and an interrupted engine may
@@ -69,7 +69,7 @@ func (r *run) failed(ctx context.Context, t Target, pushing bool, err error) err
 const removeTime = 30 * time.Second
 
 // readBack takes the image out of the store, into files of this host.
-func (r *run) readBack(ctx context.Context, p part, image string) (*saved, error) {
+func (r *run) readBack(ctx context.Context, p platformBuild, image string) (*saved, error) {
 	stream, err := p.Store.Save(ctx, image)
 	if err != nil {
 		return nil, fmt.Errorf("reading the image back from the engine: %w", err)
@@ -83,7 +83,7 @@ func (r *run) readBack(ctx context.Context, p part, image string) (*saved, error
 }
 
 // pushSaved pushes an image by digest.
-func (r *run) pushSaved(ctx context.Context, p part, image *saved) (string, error) {
+func (r *run) pushSaved(ctx context.Context, p platformBuild, image *saved) (string, error) {
 	hash, err := image.image.Digest()
 	if err != nil {
 		return "", err

@@ -212,9 +212,9 @@ func checkLinks(targets []Target) error {
 // String names the target in messages.
 func (t Target) String() string { return fmt.Sprintf("service %s", t.Service) }
 
-// Others are the services with a build section that are not among the targets: their
+// Unselected are the services with a build section that are not among the targets: their
 // names and x-slipway only.
-func Others(p *types.Project, targets []Target) ([]Target, error) {
+func Unselected(p *types.Project, targets []Target) ([]Target, error) {
 	var others []Target
 	for _, name := range buildable(p) {
 		if slices.ContainsFunc(targets, func(t Target) bool { return t.Service == name }) {

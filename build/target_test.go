@@ -51,7 +51,7 @@ func TestSelection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		others, err := build.Others(p, list)
+		others, err := build.Unselected(p, list)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestOthersCarryTheirNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	others, err := build.Others(p, list)
+	others, err := build.Unselected(p, list)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (j *job) checkSite(ctx context.Context) error {
 	if err := j.plan.site.drivable(ctx, j.cloud); err != nil {
 		return err
 	}
-	d := j.deployJob(func(i int) rollout.Want { return rollout.Want{Image: j.plan.services[i].repo.Name} })
+	d := j.deployJob(func(i int) rollout.DesiredImage { return rollout.DesiredImage{Image: j.plan.services[i].repo.Name} })
 	if _, err := d.decide(); err != nil {
 		return err
 	}
@@ -69,11 +69,11 @@ func (j *job) checkSite(ctx context.Context) error {
 
 // deployJob is the deployment of the plan's images, given the want of each of its services
 // by index.
-func (j *job) deployJob(want func(int) rollout.Want) *deployJob {
+func (j *job) deployJob(want func(int) rollout.DesiredImage) *deployJob {
 	d := &deployJob{world: j.world, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.plan.site, exact: true}
-	d.wants = map[rollout.Ref]map[string]rollout.Want{}
+	d.wants = map[rollout.Ref]map[string]rollout.DesiredImage{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]rollout.Want{}
+		d.wants[st.ref] = map[string]rollout.DesiredImage{}
 		for container := range st.containers {
 			d.wants[st.ref][container] = want(j.serviceOf(st, container))
 		}
@@ -86,20 +86,20 @@ func (j *job) rollOut(ctx context.Context, images *images, published registry.Pu
 	if !j.options.rollout {
 		return nil
 	}
-	d := j.deployJob(func(i int) rollout.Want {
+	d := j.deployJob(func(i int) rollout.DesiredImage {
 		p := images.placements[i]
-		image, _ := published.Survey.Known(p.Repository.Ref, p.Digest)
-		return rollout.Want{Image: imageURI(p, published.Name, j.options.imageRef), Digests: registry.Platforms(image)}
+		image, _ := published.Snapshot.ByDigest(p.Repository.Ref, p.Digest)
+		return rollout.DesiredImage{Image: imageURI(p, published.Name, j.options.imageRef), Digests: registry.Platforms(image)}
 	})
 	d.name = published.Name
 	defer func() { err = errors.Join(err, j.print(d)) }()
-	if published.OvertakenBy != "" {
-		return &awsError{err: errors.New("nothing was deployed: another job has moved latest to " + published.OvertakenBy), remedy: "see to it that one job at a time publishes; slipway status shows what runs"}
+	if published.SupersededBy != "" {
+		return &awsError{err: errors.New("nothing was deployed: another job has moved latest to " + published.SupersededBy), remedy: "see to it that one job at a time publishes; slipway status shows what runs"}
 	}
-	d.restore = func(ctx context.Context, a registry.Aftermath) error { return d.back(ctx, published, a) }
+	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, published, a) }
 	// Building took its time: what was found before it may be old.
 	if err := d.site.look(ctx, j.world, j.cloud); err != nil {
-		return errors.Join(err, d.putBack(ctx, registry.Aftermath{}))
+		return errors.Join(err, d.putBack(ctx, registry.RolloutResult{}))
 	}
 	return d.run(ctx)
 }

@@ -86,7 +86,7 @@ func (o buildOptions) cacheTagNames(w *world) []string {
 // caches are those that each engine reads and writes for a service. A cache that is not
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(i int, survey *registry.Survey, engines []*engine.Engine, place build.S3Place) (from, to []build.Cache) {
+func (j *job) caches(i int, survey *registry.Snapshot, engines []*engine.Engine, place build.S3Place) (from, to []build.Cache) {
 	for _, e := range engines {
 		read, write := j.cachesOn(e, j.cacheMode(e), i, survey, place)
 		for _, c := range read {
@@ -111,7 +111,7 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Survey, place build.S3Place) (from, to []build.Cache) {
+func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Snapshot, place build.S3Place) (from, to []build.Cache) {
 	repo := j.repos[i]
 	tag := registry.CacheTag(e.Platform)
 	switch {
@@ -129,7 +129,7 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Su
 		to = []build.Cache{{Type: "inline"}}
 	}
 	read, write := build.RegistryCache(repo.URI.Tag(tag).Name())
-	if _, ok := survey.At(repo.Ref, tag); ok {
+	if _, ok := survey.ByTag(repo.Ref, tag); ok {
 		from = []build.Cache{read}
 	}
 	auto := mode == cacheAuto && e.Images == nil && (j.plan.env.InCodeBuild || e.Fresh)

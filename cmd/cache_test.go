@@ -222,7 +222,7 @@ func TestCredentialsForEngines(t *testing.T) {
 		n++
 		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: strings.Repeat("x", n), SessionToken: "token", CanExpire: true, Expires: time.Now().Add(time.Minute)}, nil
 	})
-	engines := []*engine.Engine{{Kind: engine.Own, Platform: "linux/amd64"}, {Kind: engine.Buildkitd, Platform: "linux/arm64"}, {Kind: engine.Buildkitd, Platform: "linux/arm/v7", SameHost: true}}
+	engines := []*engine.Engine{{Kind: engine.Managed, Platform: "linux/amd64"}, {Kind: engine.Buildkitd, Platform: "linux/arm64"}, {Kind: engine.Buildkitd, Platform: "linux/arm/v7", SameHost: true}}
 	login := cacheLogin(aws.NewCredentialsCache(provider), engines)
 	ask := func(c build.Cache) map[string]string {
 		t.Helper()

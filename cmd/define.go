@@ -48,7 +48,7 @@ func (j *job) define(ctx context.Context, name string, images *images) error {
 	return j.upload(ctx, files)
 }
 
-func imageURI(p registry.Placement, name, ref string) string {
+func imageURI(p registry.RevisionImage, name, ref string) string {
 	switch ref {
 	case "digest":
 		return p.Repository.URI.Name() + "@" + p.Digest

@@ -53,15 +53,15 @@ type deployJob struct {
 	name string
 	// wants are the images by service and container; exact writes them into the task
 	// definition as they are.
-	wants map[rollout.Ref]map[string]rollout.Want
+	wants map[rollout.Ref]map[string]rollout.DesiredImage
 	exact bool
 	// survey and images are the revision in the registry, for the tags to move; no images
 	// where the tags are moved already or not ours to move.
-	survey *registry.Survey
-	images []registry.Placement
+	survey *registry.Snapshot
+	images []registry.RevisionImage
 	// restore puts the tags back after a failed deployment and tells what it did; nil
 	// while there is nothing to put back.
-	restore func(context.Context, registry.Aftermath) error
+	restore func(context.Context, registry.RolloutResult) error
 	// question is asked on a terminal; empty asks nothing. asked tells that it was.
 	question string
 	asked    bool
@@ -79,7 +79,7 @@ func (d *deployJob) run(ctx context.Context) error {
 	d.jobLog.about(d.name)
 	changes, err := d.decide()
 	if err != nil {
-		return errors.Join(err, d.putBack(ctx, registry.Aftermath{}))
+		return errors.Join(err, d.putBack(ctx, registry.RolloutResult{}))
 	}
 	d.tell(changes)
 	if err := d.confirm(ctx, changes); err != nil {
@@ -91,7 +91,7 @@ func (d *deployJob) run(ctx context.Context) error {
 		}
 	}
 	if err := d.checkBusy(ctx, changes); err != nil {
-		return errors.Join(err, d.putBack(ctx, registry.Aftermath{}))
+		return errors.Join(err, d.putBack(ctx, registry.RolloutResult{}))
 	}
 	if len(d.images) > 0 {
 		if err := d.promote(ctx); err != nil {

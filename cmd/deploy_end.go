@@ -15,9 +15,9 @@ import (
 // abandon goes back after some deployments could not be started.
 func (d *deployJob) abandon(ctx context.Context, deployments []rollout.Deployment, cause error) error {
 	if errors.Is(cause, context.Canceled) {
-		return errors.Join(cause, d.putBack(ctx, registry.Aftermath{}))
+		return errors.Join(cause, d.putBack(ctx, registry.RolloutResult{}))
 	}
-	after := registry.Aftermath{}
+	after := registry.RolloutResult{}
 	left, ended := d.halt(ctx, deployments)
 	for _, dep := range append(left, ended...) {
 		d.goesOn(&after, dep)
@@ -26,7 +26,7 @@ func (d *deployJob) abandon(ctx context.Context, deployments []rollout.Deploymen
 }
 
 // putBack is restore, if there is something to put back.
-func (d *deployJob) putBack(ctx context.Context, a registry.Aftermath) error {
+func (d *deployJob) putBack(ctx context.Context, a registry.RolloutResult) error {
 	if d.restore == nil {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (d *deployJob) putBack(ctx context.Context, a registry.Aftermath) error {
 
 // goesOn notes that a service runs, or will run, the new images whatever the tags say:
 // they must not expire.
-func (d *deployJob) goesOn(a *registry.Aftermath, dep rollout.Deployment) {
+func (d *deployJob) goesOn(a *registry.RolloutResult, dep rollout.Deployment) {
 	if a.Runs == nil {
 		a.Runs = map[registry.Ref]string{}
 	}
@@ -101,7 +101,7 @@ func (d *deployJob) unverified(outcomes []rollout.Outcome) error {
 // another deployment took over, the tags are its business.
 func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) error {
 	outcomes = d.stop(ctx, outcomes, rollout.Interrupted)
-	after := registry.Aftermath{Keep: map[registry.Ref]bool{}}
+	after := registry.RolloutResult{Keep: map[registry.Ref]bool{}}
 	back := slices.ContainsFunc(outcomes, func(o rollout.Outcome) bool {
 		return o.Status != rollout.Succeeded && o.Status != rollout.Differs && o.Status != rollout.Superseded && o.Err == nil
 	})

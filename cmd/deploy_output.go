@@ -36,7 +36,7 @@ type ranContainer struct {
 	Digest    string `json:"digest,omitempty"`
 }
 
-func (d *deployJob) row(s rollout.Service, wants map[string]rollout.Want) rolledOut {
+func (d *deployJob) row(s rollout.Service, wants map[string]rollout.DesiredImage) rolledOut {
 	row := rolledOut{Cluster: s.Cluster, Service: s.Ref.Service, Revision: d.name, TaskDefinition: s.Definition.ARN, Containers: []ranContainer{}, Seconds: round(time.Since(d.started))}
 	for _, name := range slices.Sorted(maps.Keys(wants)) {
 		c := ranContainer{Container: name, Image: wants[name].Image}

@@ -48,7 +48,7 @@ func socketTemp() string {
 
 // own tells whether the engine was started by slipway.
 func (e *foundEngine) own() bool {
-	return slices.ContainsFunc(e.all, func(one *engine.Engine) bool { return one.Kind == engine.Own })
+	return slices.ContainsFunc(e.all, func(one *engine.Engine) bool { return one.Kind == engine.Managed })
 }
 
 // startEngine finds the engines. One of our own that has no state yet gets one that is
@@ -121,7 +121,7 @@ func (d *doctor) checkEngine(context.Context) []finding {
 	var out []finding
 	for _, e := range found.all {
 		where := "at " + e.Address
-		if e.Kind == engine.Own {
+		if e.Kind == engine.Managed {
 			where = "started for the job"
 		}
 		detail := fmt.Sprintf("%s %s, %s, since %s", e.Kind, cmp.Or(e.Version, "of no known version"), where, e.Why)

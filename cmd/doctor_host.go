@@ -36,7 +36,7 @@ func (d *doctor) checkRunc(ctx context.Context) []finding {
 // wantsOwn tells whether an engine of slipway's own may be used, on a host where one can run.
 func (d *doctor) wantsOwn() bool {
 	o := d.options.engineOptions(d.world)
-	return o.MayBeOwn() && stateDir(o) != ""
+	return o.MayBeManaged() && stateDir(o) != ""
 }
 
 // runcVersion asks the program itself: one that does not run is no use.

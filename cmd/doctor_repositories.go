@@ -254,7 +254,7 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	j := &job{world: d.world, options: d.options.buildOptions, plan: d.plan, clients: clients}
-	survey, err := registry.Look(ctx, clients, repos.list(d.plan), j.variant, nil)
+	survey, err := registry.ReadTags(ctx, clients, repos.list(d.plan), j.variant, nil)
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}
@@ -265,7 +265,7 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 	var out []finding
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
-		if _, latest := survey.At(repo.Ref, registry.TagLatest); !s.build && (!ok || !latest) {
+		if _, latest := survey.ByTag(repo.Ref, registry.TagLatest); !s.build && (!ok || !latest) {
 			out = append(out, broken(inputError("services."+s.target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
 		}
 	}

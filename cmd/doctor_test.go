@@ -229,7 +229,7 @@ func TestPolicyFinding(t *testing.T) {
 		{of("{}", registry.Outcome{Changed: true}), statusOK, "will add"},
 		{of("{}", registry.Outcome{Changed: true, Dropped: []registry.Rule{{}}}), statusWarning, "drop 1 rule"},
 		{retention{clash: &registry.ConflictError{}}, statusWarning, "leave it alone"},
-		{retention{losses: []registry.Listed{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
+		{retention{losses: []registry.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
 	} {
 		if got := policyFinding(c.r, 7); got.Status != c.want || !strings.Contains(got.Detail, c.says) {
 			t.Errorf("%+v, want %s, %s", got, c.want, c.says)

@@ -22,7 +22,7 @@ func (o buildOptions) engineSearch(w *world, p *plan) engine.Options {
 		out.StateDir = untrustedStateDir(out.StateDir)
 	}
 	if p != nil {
-		out.Needs = o.needs(p, len(out.Platforms()) > 0)
+		out.Requirements = o.needs(p, len(out.Platforms()) > 0)
 		out.DockerStarts = p.env.InCodeBuild
 	}
 	out.Waiting = func(what string) { w.log.Info().Msgf("waiting for %s", what) }
@@ -30,8 +30,8 @@ func (o buildOptions) engineSearch(w *world, p *plan) engine.Options {
 }
 
 // needs are what the plan asks of an engine, or of each of several.
-func (o buildOptions) needs(p *plan, several bool) engine.Needs {
-	var n engine.Needs
+func (o buildOptions) needs(p *plan, several bool) engine.Requirements {
+	var n engine.Requirements
 	for _, t := range p.targets() {
 		// Each of several engines builds one platform.
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several

@@ -119,7 +119,7 @@ func exitCode(ctx context.Context, err error) int {
 		missing  *registry.MissingError
 		stuck    *registry.ImmovableError
 		clashing *registry.ConflictError
-		restore  *registry.RestoreError
+		restore  *registry.RevertError
 		rollouts *rolloutsFailed
 		late     *timeoutError
 		piped    *pipelineFailed

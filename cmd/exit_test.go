@@ -46,8 +46,8 @@ func TestExitCode(t *testing.T) {
 		// The worst decides, and that the tags could not be put back does not hide it.
 		{t.Context(), ended(rollout.TimedOut, rollout.RolledBack), exitRolledBack},
 		{t.Context(), ended(rollout.RolledBack, rollout.Failed, rollout.TimedOut), exitRollout},
-		{t.Context(), errors.Join(ended(rollout.RolledBack), &registry.RestoreError{Err: errors.New("x")}), exitRolledBack},
-		{t.Context(), &registry.RestoreError{Err: errors.New("x")}, exitAWS},
+		{t.Context(), errors.Join(ended(rollout.RolledBack), &registry.RevertError{Err: errors.New("x")}), exitRolledBack},
+		{t.Context(), &registry.RevertError{Err: errors.New("x")}, exitAWS},
 		{t.Context(), &timeoutError{err: context.DeadlineExceeded}, exitTimedOut},
 		{t.Context(), context.Canceled, exitOther},
 		{cancelled, refused(context.Canceled), exitInterrupted},

@@ -12,7 +12,7 @@ import (
 
 // checkExtra refuses, before anything is built, tags of the compose file (build.tags) that
 // exist and must not or cannot be moved.
-func (j *job) checkExtra(ctx context.Context, survey *registry.Survey) error {
+func (j *job) checkExtra(ctx context.Context, survey *registry.Snapshot) error {
 	faults, err := extraFaults(ctx, j.clients, j.plan, j.repos, registry.ExtraTags{Moves: j.reusable(survey) == "", Kept: j.options.noLatest})
 	if err != nil {
 		return refused(err)

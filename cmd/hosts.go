@@ -18,7 +18,7 @@ import (
 // region and name; its host is only a way to reach it, and the network of the tasks may
 // allow no other. An image that names another host than ECR's answer does so on
 // purpose, and stays.
-func (st *station) keepHosts(wants map[string]rollout.Want) map[string]rollout.Want {
+func (st *station) keepHosts(wants map[string]rollout.DesiredImage) map[string]rollout.DesiredImage {
 	out := maps.Clone(wants)
 	for _, c := range st.service.Containers {
 		want, wanted := wants[c.Name]

@@ -230,7 +230,7 @@ type builtService struct {
 	// State is new, unchanged (the digest is what latest stood on) or reused (nothing was built).
 	State string `json:"state"`
 	// BytesPushed counts the layers and configurations that were new to the repository
-	// (see registry.Survey.NewBytes); null where that cannot be told.
+	// (see registry.Snapshot.NewBytes); null where that cannot be told.
 	BytesPushed *int64  `json:"bytesPushed"`
 	Seconds     float64 `json:"seconds"`
 	// Untrusted is why the build is untrusted, as a phrase; left out for a trusted one.
@@ -238,9 +238,9 @@ type builtService struct {
 }
 
 // report prints the table on stderr and the result on stdout.
-func (j *job) report(ctx context.Context, images *images, before *registry.Survey, published registry.Published) error {
+func (j *job) report(ctx context.Context, images *images, before *registry.Snapshot, published registry.Published) error {
 	var rows []builtService
-	for _, s := range []*registry.Survey{before, published.Survey} {
+	for _, s := range []*registry.Snapshot{before, published.Snapshot} {
 		if err := s.ReadParts(ctx, j.clients); err != nil {
 			j.log.Debug().Msgf("the bytes pushed cannot be told: %v", err)
 		}
@@ -262,8 +262,8 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Surve
 	if j.options.noLatest {
 		where = "latest was left where it is"
 	}
-	if published.OvertakenBy != "" {
-		where = "latest stands on " + published.OvertakenBy
+	if published.SupersededBy != "" {
+		where = "latest stands on " + published.SupersededBy
 	}
 	j.log.Info().Msgf("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, time.Since(j.started).Seconds())
 	j.rows = rows
@@ -291,8 +291,8 @@ func repositories(n int) string {
 	return fmt.Sprintf("%d repositories", n)
 }
 
-func (j *job) state(s service, p registry.Placement, images *images, before *registry.Survey) string {
-	latest, ok := before.At(p.Repository.Ref, registry.TagLatest)
+func (j *job) state(s service, p registry.RevisionImage, images *images, before *registry.Snapshot) string {
+	latest, ok := before.ByTag(p.Repository.Ref, registry.TagLatest)
 	switch {
 	case images.reused != "" || !s.build:
 		return "reused"

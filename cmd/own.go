@@ -207,7 +207,7 @@ func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
 
 // askRepositories notes the repositories of a project that are not its own.
 func askRepositories(w *world, project *types.Project, wanted *allow.Wanted) error {
-	targets, err := build.Others(project, nil)
+	targets, err := build.Unselected(project, nil)
 	if err != nil {
 		return err
 	}

@@ -87,8 +87,8 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 }
 
 // look reads where the tags are, and refuses those that the build must not move.
-func (j *job) look(ctx context.Context) (*registry.Survey, error) {
-	survey, err := registry.Look(ctx, j.clients, j.repos, j.variant, j.cacheTags())
+func (j *job) look(ctx context.Context) (*registry.Snapshot, error) {
+	survey, err := registry.ReadTags(ctx, j.clients, j.repos, j.variant, j.cacheTags())
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -152,9 +152,9 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 
 // checkOthers makes sure that services which are not to be built have an image that can
 // stand for them.
-func (j *job) checkOthers(survey *registry.Survey) error {
+func (j *job) checkOthers(survey *registry.Snapshot) error {
 	for i, s := range j.plan.services {
-		if _, ok := survey.At(j.repos[i].Ref, registry.TagLatest); !s.build && !ok {
+		if _, ok := survey.ByTag(j.repos[i].Ref, registry.TagLatest); !s.build && !ok {
 			return inputError("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
 		}
 	}
@@ -163,7 +163,7 @@ func (j *job) checkOthers(survey *registry.Survey) error {
 
 // lookAndBuild reads, while the images are built, what must be known before a tag moves:
 // what ECS runs, and that the lifecycle policies may be read.
-func (j *job) lookAndBuild(ctx context.Context, survey *registry.Survey) (out *images, err error) {
+func (j *job) lookAndBuild(ctx context.Context, survey *registry.Snapshot) (out *images, err error) {
 	var running map[registry.Ref]string
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -189,7 +189,7 @@ func (j *job) lookAndBuild(ctx context.Context, survey *registry.Survey) (out *i
 
 // images are the digests of a revision, one for each service of the plan.
 type images struct {
-	placements []registry.Placement
+	placements []registry.RevisionImage
 	results    map[string]build.Result
 	// reused names the revision that was there already, if nothing had to be built.
 	reused string
@@ -199,7 +199,7 @@ type images struct {
 
 // images gets the revision's digests: from a revision that is there already, or by
 // building; for services that are not to be built, from latest.
-func (j *job) images(ctx context.Context, survey *registry.Survey) (*images, error) {
+func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, error) {
 	if name := j.reusable(survey); name != "" {
 		j.log.Info().Msgf("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", name)
 		return &images{placements: j.place(survey, name, nil), reused: name}, nil
@@ -212,15 +212,15 @@ func (j *job) images(ctx context.Context, survey *registry.Survey) (*images, err
 }
 
 // place lists the digest of every service: a result's, or what a tag stands on.
-func (j *job) place(survey *registry.Survey, tag string, results map[string]build.Result) []registry.Placement {
-	var out []registry.Placement
+func (j *job) place(survey *registry.Snapshot, tag string, results map[string]build.Result) []registry.RevisionImage {
+	var out []registry.RevisionImage
 	for i, s := range j.plan.services {
 		digest := results[s.target.Service].Digest
 		if digest == "" {
-			at, _ := survey.At(j.repos[i].Ref, tag)
+			at, _ := survey.ByTag(j.repos[i].Ref, tag)
 			digest = at.Digest
 		}
-		placement := registry.Placement{Repository: j.repos[i], Digest: digest}
+		placement := registry.RevisionImage{Repository: j.repos[i], Digest: digest}
 		if s.build && !j.options.noLatest {
 			placement.Extra = s.extra
 		}
@@ -231,7 +231,7 @@ func (j *job) place(survey *registry.Survey, tag string, results map[string]buil
 
 // reusable is a complete revision of the hash whose images were built from the same
 // settings; empty when there is none or a new build is asked for.
-func (j *job) reusable(survey *registry.Survey) string {
+func (j *job) reusable(survey *registry.Snapshot) string {
 	if j.options.rebuild {
 		return ""
 	}
@@ -239,7 +239,7 @@ func (j *job) reusable(survey *registry.Survey) string {
 	for _, name := range survey.Complete() {
 		same := true
 		for i, s := range j.plan.services {
-			at, _ := survey.At(j.repos[i].Ref, name)
+			at, _ := survey.ByTag(j.repos[i].Ref, name)
 			if s.build && at.Annotation(build.InputsAnnotation) != s.target.Inputs(j.plan.root, platform) {
 				same = false
 			}
@@ -256,7 +256,7 @@ func (j *job) tellRevision(p registry.Published) {
 	if p.Name != j.plan.hash.Name {
 		j.log.Warn().Msgf("%s names other images already, and a revision never changes: this one is %s", j.plan.hash.Name, p.Name)
 	}
-	if p.OvertakenBy != "" {
-		j.log.Warn().Msgf("another job published %s at the same time: latest stands on that everywhere", p.OvertakenBy)
+	if p.SupersededBy != "" {
+		j.log.Warn().Msgf("another job published %s at the same time: latest stands on that everywhere", p.SupersededBy)
 	}
 }

@@ -117,7 +117,7 @@ func (p *plan) addServices(project *types.Project, w *world, o projectOptions, w
 	if err != nil {
 		return inputError("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(build.Compressions(), ", "))
 	}
-	others, err := build.Others(project, targets)
+	others, err := build.Unselected(project, targets)
 	if err != nil {
 		return err
 	}

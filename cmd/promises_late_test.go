@@ -58,10 +58,10 @@ func TestKeepOrGuard(t *testing.T) {
 	} {
 		ref := rollout.Ref{Cluster: "shop", Service: "web"}
 		d := &deployJob{world: &world{}, name: "one", site: &site{stations: []*station{{ref: ref, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
-		after := registry.Aftermath{Keep: map[registry.Ref]bool{}}
+		after := registry.RolloutResult{Keep: map[registry.Ref]bool{}}
 		d.keepOrGuard(&after, rollout.Outcome{
 			Status: rollout.Differs, Own: tt.own,
-			Deployment: rollout.Deployment{Service: rollout.Service{Ref: ref}, Wants: map[string]rollout.Want{"web": {Digests: []string{wanted, platform}}}},
+			Deployment: rollout.Deployment{Service: rollout.Service{Ref: ref}, Wants: map[string]rollout.DesiredImage{"web": {Digests: []string{wanted, platform}}}},
 		}, tt.back)
 		if after.Keep[repo] != tt.keep || after.Runs[repo] != tt.runs {
 			t.Errorf("%s: kept %v, runs %q; want %v, %q", name, after.Keep[repo], after.Runs[repo], tt.keep, tt.runs)

@@ -20,7 +20,7 @@ type retention struct {
 	clash error
 	// losses are the images for which the policy is written only when a person has seen
 	// them: `slipway retention --apply`.
-	losses []registry.Listed
+	losses []registry.ImageDetail
 }
 
 // readPolicies reads the lifecycle policies of repositories, in their order, and works out
@@ -128,7 +128,7 @@ func known(running map[registry.Ref]string) map[registry.Ref]bool {
 const shownLosses = 3
 
 // newest names the newest of the images, which come newest first.
-func newest(images []registry.Listed) string {
+func newest(images []registry.ImageDetail) string {
 	var names []string
 	for _, i := range images[:min(len(images), shownLosses)] {
 		name := shortDigest(i.Digest)

@@ -177,7 +177,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 			continue
 		}
 		r.log.Info().Msgf("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, shortDigest(image.Digest), tagsText(image.Tags))
-		if slices.ContainsFunc(r.policies[p].losses, func(l registry.Listed) bool { return l.Digest == image.Digest }) {
+		if slices.ContainsFunc(r.policies[p].losses, func(l registry.ImageDetail) bool { return l.Digest == image.Digest }) {
 			return &usageError{fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, shortDigest(image.Digest), i.ref.Name),
 				"protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again"}
 		}

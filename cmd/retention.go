@@ -152,7 +152,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) (*types.Pr
 		}
 		return nil, nil, err
 	}
-	all, err := build.Others(project, nil)
+	all, err := build.Unselected(project, nil)
 	if err != nil {
 		return nil, nil, err
 	}

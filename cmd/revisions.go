@@ -45,9 +45,9 @@ type listedRevision struct {
 	// Expires is when the first of its images goes; null for never and for unknown.
 	Expires *time.Time `json:"expires"`
 	// Fate is stays, expires, archives or unknown.
-	Fate     registry.Verdict `json:"fate"`
-	Latest   bool             `json:"latest"`
-	Deployed bool             `json:"deployed"`
+	Fate     registry.Disposition `json:"fate"`
+	Latest   bool                 `json:"latest"`
+	Deployed bool                 `json:"deployed"`
 	// Untrusted reports that an untrusted build made it: it cannot be rolled back to.
 	Untrusted bool          `json:"untrusted,omitempty"`
 	Bytes     int64         `json:"bytes"`
@@ -194,7 +194,7 @@ func printRevisions(w *world, rows []listedRevision, repos int, now time.Time) e
 }
 
 // fateText says when an image goes, for people.
-func fateText(fate registry.Verdict, at *time.Time, now time.Time) string {
+func fateText(fate registry.Disposition, at *time.Time, now time.Time) string {
 	switch {
 	case fate == registry.Stays:
 		return "never"

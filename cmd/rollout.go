@@ -255,16 +255,16 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[rollout.Ref][
 			}
 		}
 	}
-	survey, err := registry.Look(ctx, d.clients, d.site.repos, nil, names)
+	survey, err := registry.ReadTags(ctx, d.clients, d.site.repos, nil, names)
 	if err != nil {
 		return refused(err)
 	}
-	d.survey, d.wants = survey, map[rollout.Ref]map[string]rollout.Want{}
+	d.survey, d.wants = survey, map[rollout.Ref]map[string]rollout.DesiredImage{}
 	tags := map[string]bool{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]rollout.Want{}
+		d.wants[st.ref] = map[string]rollout.DesiredImage{}
 		for _, def := range files[st.ref] {
-			want := rollout.Want{Image: def.ImageURI}
+			want := rollout.DesiredImage{Image: def.ImageURI}
 			if repo, ok := st.repos[def.Name]; ok {
 				image, ok := standing(survey, repo.Ref, def.ImageURI)
 				if !ok {
@@ -292,9 +292,9 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[rollout.Ref][
 
 // place lets latest move to an image, once for each repository.
 func (d *deployJob) place(repo registry.Repository, digest string) error {
-	i := slices.IndexFunc(d.images, func(p registry.Placement) bool { return p.Repository.Ref == repo.Ref })
+	i := slices.IndexFunc(d.images, func(p registry.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 	if i < 0 {
-		d.images = append(d.images, registry.Placement{Repository: repo, Digest: digest})
+		d.images = append(d.images, registry.RevisionImage{Repository: repo, Digest: digest})
 		return nil
 	}
 	if d.images[i].Digest != digest {
@@ -327,10 +327,10 @@ func revisionTag(tag string) string {
 }
 
 // standing is the image that a reference stands for now.
-func standing(s *registry.Survey, ref registry.Ref, image string) (registry.Image, bool) {
+func standing(s *registry.Snapshot, ref registry.Ref, image string) (registry.Image, bool) {
 	name := tagOrDigest(image)
 	if strings.Contains(name, ":") {
-		return s.Known(ref, name)
+		return s.ByDigest(ref, name)
 	}
-	return s.At(ref, name)
+	return s.ByTag(ref, name)
 }

@@ -167,7 +167,7 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 	if err != nil {
 		return err
 	}
-	targets, err := build.Others(project, nil)
+	targets, err := build.Unselected(project, nil)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 
 // buildAll finds an engine, builds and pushes every target of the plan, and returns the
 // results by service. If any failed, each is told and the error is *buildsFailed.
-func (j *job) buildAll(ctx context.Context, survey *registry.Survey) (map[string]build.Result, error) {
+func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[string]build.Result, error) {
 	engines, err := j.engines(ctx)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func failureText(f *build.FailedError) string {
 }
 
 // pushes says where each image goes and which caches its build uses.
-func (j *job) pushes(survey *registry.Survey, engines []*engine.Engine, place build.S3Place) map[string]build.Push {
+func (j *job) pushes(survey *registry.Snapshot, engines []*engine.Engine, place build.S3Place) map[string]build.Push {
 	out := map[string]build.Push{}
 	for i, s := range j.plan.services {
 		if !s.build {

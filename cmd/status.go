@@ -95,7 +95,7 @@ type imageStatus struct {
 	Expires *time.Time `json:"expires"`
 	// Fate is stays, expires, archives or unknown; empty for an image of no repository
 	// of ours.
-	Fate registry.Verdict `json:"fate,omitempty"`
+	Fate registry.Disposition `json:"fate,omitempty"`
 }
 
 // review is a status being made out.
@@ -168,7 +168,7 @@ func (r *review) make() {
 	}
 }
 
-func past(s rollout.Service, p rollout.Past) *deploymentStatus {
+func past(s rollout.Service, p rollout.ServiceDeployment) *deploymentStatus {
 	out := &deploymentStatus{ID: path.Base(p.ARN), ARN: p.ARN, Status: string(p.Status), Reason: p.Reason, Created: p.Created}
 	for _, d := range s.Raw.Deployments {
 		if id := aws.ToString(d.Id); path.Base(id) == path.Base(p.Revision) {

@@ -200,7 +200,7 @@ func (j *job) namespaceOn(engines []*engine.Engine) string {
 		return ""
 	}
 	for _, e := range engines {
-		if e.Kind != engine.Own {
+		if e.Kind != engine.Managed {
 			return j.plan.untrusted.namespace()
 		}
 	}
@@ -228,7 +228,7 @@ func checkDefinitionTrusted(path, image string) error {
 // checkTrusted refuses images that an untrusted build made, where definitions name
 // them by digest.
 func (d *deployJob) checkTrusted(ctx context.Context, names map[string]bool) error {
-	var byDigest []registry.Placement
+	var byDigest []registry.RevisionImage
 	for _, i := range d.images {
 		if names[i.Digest] {
 			byDigest = append(byDigest, i)

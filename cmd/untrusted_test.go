@@ -30,7 +30,7 @@ func TestUntrustedStateDir(t *testing.T) {
 // TestUntrustedNamespace: only an engine of slipway's own needs none.
 func TestUntrustedNamespace(t *testing.T) {
 	t.Parallel()
-	own, docker := &engine.Engine{Kind: engine.Own}, &engine.Engine{Kind: engine.Docker}
+	own, docker := &engine.Engine{Kind: engine.Managed}, &engine.Engine{Kind: engine.Docker}
 	for _, tt := range []struct {
 		u       untrusted
 		engines []*engine.Engine

@@ -49,7 +49,7 @@ func (d *deployJob) take(found registry.Found, err error) error {
 	if err != nil {
 		return revisionRefused(err)
 	}
-	d.name, d.survey, d.images = found.Name, found.Survey, found.Images
+	d.name, d.survey, d.images = found.Name, found.Snapshot, found.Images
 	d.wantImages()
 	return nil
 }
@@ -158,20 +158,20 @@ func (s *site) digests(state map[rollout.Ref]map[string]string) (digests map[reg
 
 // wantImages wants the revision's images of every container of the project.
 func (d *deployJob) wantImages() {
-	d.wants = map[rollout.Ref]map[string]rollout.Want{}
+	d.wants = map[rollout.Ref]map[string]rollout.DesiredImage{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]rollout.Want{}
+		d.wants[st.ref] = map[string]rollout.DesiredImage{}
 		for container, repo := range st.repos {
-			i := slices.IndexFunc(d.images, func(p registry.Placement) bool { return p.Repository.Ref == repo.Ref })
+			i := slices.IndexFunc(d.images, func(p registry.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 			if i < 0 {
 				continue
 			}
-			image, _ := d.survey.Known(repo.Ref, d.images[i].Digest)
+			image, _ := d.survey.ByDigest(repo.Ref, d.images[i].Digest)
 			uri := repo.URI.Name() + "@" + image.Digest
 			if d.name != "" {
 				uri = repo.URI.Name() + ":" + d.name
 			}
-			d.wants[st.ref][container] = rollout.Want{Image: uri, Digests: registry.Platforms(image)}
+			d.wants[st.ref][container] = rollout.DesiredImage{Image: uri, Digests: registry.Platforms(image)}
 		}
 	}
 }
@@ -185,20 +185,20 @@ func (d *deployJob) promote(ctx context.Context) error {
 			return err
 		}
 	}
-	done, err := registry.Promote(ctx, d.clients, registry.Promotion{Survey: d.survey, Name: d.name, Images: d.images, Running: d.site.running()})
+	done, err := registry.Promote(ctx, d.clients, registry.Promotion{Snapshot: d.survey, Name: d.name, Images: d.images, Running: d.site.running()})
 	if err != nil {
 		return refused(err)
 	}
 	for ref, digest := range done.Unprotected {
 		d.log.Warn().Msgf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, shortDigest(digest))
 	}
-	if done.OvertakenBy != "" {
-		return &awsError{err: fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.OvertakenBy), remedy: "slipway status shows where things stand; then type the command again if it is still wanted"}
+	if done.SupersededBy != "" {
+		return &awsError{err: fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), remedy: "slipway status shows where things stand; then type the command again if it is still wanted"}
 	}
 	if len(done.Changes) > 0 {
 		d.log.Info().Msgf("latest stands on %s in %s", d.revision(), repositories(len(d.images)))
 	}
-	d.restore = func(ctx context.Context, a registry.Aftermath) error { return d.back(ctx, done, a) }
+	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, done, a) }
 	return nil
 }
 
@@ -207,7 +207,7 @@ func (d *deployJob) lookAgain(ctx context.Context) error {
 	for _, i := range d.images {
 		names[i.Repository.Ref] = append(names[i.Repository.Ref], i.Digest, d.name)
 	}
-	survey, err := registry.Look(ctx, d.clients, d.site.repos, nil, names)
+	survey, err := registry.ReadTags(ctx, d.clients, d.site.repos, nil, names)
 	if err != nil {
 		return refused(err)
 	}
@@ -216,9 +216,9 @@ func (d *deployJob) lookAgain(ctx context.Context) error {
 }
 
 // back puts latest and deployed back after a deployment that failed, and tells.
-func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.Aftermath) error {
-	restored, err := registry.Restore(ctx, d.clients, p, a)
-	for _, k := range restored.Kept {
+func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.RolloutResult) error {
+	restored, err := registry.Revert(ctx, d.clients, p, a)
+	for _, k := range restored.NotReverted {
 		at := k.Digest
 		if at == "" {
 			at = "nothing"
@@ -226,9 +226,9 @@ func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.A
 		d.log.Warn().Msgf("%s:%s stays on %s: %s", k.Repository.Name, k.Tag, shortDigest(at), k.Reason)
 	}
 	switch {
-	case restored.OvertakenBy != "":
-		d.log.Warn().Msgf("another job has moved latest to %s: it was left there", restored.OvertakenBy)
-	case err == nil && len(restored.Kept) == 0 && len(restored.Changes) > 0:
+	case restored.SupersededBy != "":
+		d.log.Warn().Msgf("another job has moved latest to %s: it was left there", restored.SupersededBy)
+	case err == nil && len(restored.NotReverted) == 0 && len(restored.Changes) > 0:
 		d.log.Info().Msg("latest and deployed are back where they were")
 	}
 	if err != nil {

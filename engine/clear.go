@@ -22,7 +22,7 @@ func (o Options) ClearText() string {
 	return ""
 }
 
-func (p place) clearText() bool {
+func (p candidate) clearText() bool {
 	u, err := url.Parse(p.Address)
 	if err != nil {
 		return false
@@ -43,7 +43,7 @@ func (p place) clearText() bool {
 }
 
 // withContext is the environment in which the docker command has been told a context.
-func (p place) withContext(name string) func(string) (string, bool) {
+func (p candidate) withContext(name string) func(string) (string, bool) {
 	return func(variable string) (string, bool) {
 		switch variable {
 		case client.EnvOverrideHost:

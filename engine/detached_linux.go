@@ -31,7 +31,7 @@ import (
 const detacherName = "slipway-detach-network"
 
 // init is where the program becomes the daemon: here it has run nothing of its
-// own, and it is on its main thread, on which the connector's life depends.
+// managed, and it is on its main thread, on which the connector's life depends.
 func init() {
 	if len(os.Args) > 2 && os.Args[0] == detacherName {
 		report := os.NewFile(reportFD, "report")
@@ -59,7 +59,7 @@ func (b *bridge) connectorLog() string { return filepath.Join(b.detached(), "con
 
 // spawnDetached starts the daemon's command by way of this program, which makes
 // the network first.
-func (w *own) spawnDetached(ctx context.Context, cmd *exec.Cmd) (<-chan error, error) {
+func (w *managed) spawnDetached(ctx context.Context, cmd *exec.Cmd) (<-chan error, error) {
 	report, childs, err := os.Pipe()
 	if err != nil {
 		return nil, err

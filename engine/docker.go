@@ -40,7 +40,7 @@ const DockerStartTime = time.Minute
 
 // docker is the Docker engine that the docker CLI would use. One that does not answer is
 // waited for, for as long as wait says; 0 means that it is asked once.
-func (p place) docker(ctx context.Context, wait time.Duration) (*Engine, error) {
+func (p candidate) docker(ctx context.Context, wait time.Duration) (*Engine, error) {
 	from, endpoint, err := p.dockerEndpoint()
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (e *noDockerError) Hint() string {
 	return ""
 }
 
-func (p place) dockerAt(ctx context.Context, c *client.Client, host string, wait time.Duration) (*Engine, error) {
+func (p candidate) dockerAt(ctx context.Context, c *client.Client, host string, wait time.Duration) (*Engine, error) {
 	if err := allowed(ctx, host); err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (p place) dockerAt(ctx context.Context, c *client.Client, host string, wait
 }
 
 // awaitDocker asks until the engine answers or the time is over.
-func (p place) awaitDocker(ctx context.Context, c *client.Client, host string, wait time.Duration) error {
+func (p candidate) awaitDocker(ctx context.Context, c *client.Client, host string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, max(wait, probeTime))
 	defer cancel()
 	told := time.After(probeTime)
@@ -164,7 +164,7 @@ func ping(ctx context.Context, c *client.Client) error {
 // dockerEndpoint finds the engine as the docker CLI does: DOCKER_HOST, the context that
 // DOCKER_CONTEXT names, the current one of the docker config, the default socket. It also
 // names where the answer stands.
-func (p place) dockerEndpoint() (from string, _ docker.Endpoint, err error) {
+func (p candidate) dockerEndpoint() (from string, _ docker.Endpoint, err error) {
 	file, err := config.Load(p.getenv("DOCKER_CONFIG"))
 	if err != nil {
 		return "", docker.Endpoint{}, badAddress("docker config", "correct the file, or name another directory with DOCKER_CONFIG", "%v", err)
@@ -191,7 +191,7 @@ func (p place) dockerEndpoint() (from string, _ docker.Endpoint, err error) {
 
 // dockerHost is an address with the certificates that the environment names, in the
 // meaning that the docker CLI gives the variables.
-func (p place) dockerHost(host, configDir string) (docker.Endpoint, error) {
+func (p candidate) dockerHost(host, configDir string) (docker.Endpoint, error) {
 	e := docker.Endpoint{EndpointMeta: docker.EndpointMeta{Host: host}}
 	verify := p.getenv(client.EnvTLSVerify) != ""
 	dir := p.getenv(client.EnvOverrideCertPath)

@@ -18,7 +18,7 @@ type Kind string
 const (
 	Buildkitd Kind = "buildkitd" // a daemon that runs, or that an address leads to
 	Docker    Kind = "docker"    // a Docker engine, which has a BuildKit of its own
-	Own       Kind = "own"       // a buildkitd started for the job
+	Managed   Kind = "own"       // a buildkitd started for the job
 )
 
 // Engine is a BuildKit that answered.
@@ -53,9 +53,9 @@ type Engine struct {
 	// Network is the network of RUN steps: NetworkBridge or NetworkHost. It is
 	// empty for an engine that slipway did not start.
 	Network Network
-	// NetworkTrouble is why it is NetworkHost though the host's network was not
+	// NetworkError is why it is NetworkHost though the host's network was not
 	// asked for; nil otherwise.
-	NetworkTrouble *NetworkTrouble
+	NetworkTrouble *NetworkError
 
 	docker *dockerEngine
 	stop   func(context.Context) error

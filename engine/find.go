@@ -56,7 +56,7 @@ func closeAll(ctx context.Context, engines []*Engine) error {
 	return errors.Join(errs...)
 }
 
-func (p place) find(ctx context.Context) (*Engine, error) {
+func (p candidate) find(ctx context.Context) (*Engine, error) {
 	e, err := p.named(ctx)
 	if e == nil && err == nil {
 		return p.search(ctx)
@@ -64,7 +64,7 @@ func (p place) find(ctx context.Context) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if lacks := e.lacks(p.Needs); len(lacks) > 0 {
+	if lacks := e.missing(p.Requirements); len(lacks) > 0 {
 		_ = e.Close(context.WithoutCancel(ctx)) // it was asked, and that is all
 		return nil, &CannotError{e, lacks}
 	}
@@ -72,7 +72,7 @@ func (p place) find(ctx context.Context) (*Engine, error) {
 }
 
 // named is the engine that was asked for; nil when none was.
-func (p place) named(ctx context.Context) (e *Engine, err error) {
+func (p candidate) named(ctx context.Context) (e *Engine, err error) {
 	if p.Address == "" {
 		return nil, nil
 	}
@@ -82,7 +82,7 @@ func (p place) named(ctx context.Context) (e *Engine, err error) {
 	case !word:
 		e, err = p.address(ctx)
 		why = "named by " + p.AddressFrom
-	case kind == Own:
+	case kind == Managed:
 		e, err = startOwn(ctx, p.Options)
 	case kind == Docker:
 		e, err = p.docker(ctx, explicitTime)
@@ -111,8 +111,8 @@ func hintOf(err error) string {
 
 // search goes through what may be there. A Docker engine is asked once, for the place
 // that it takes goes by its store.
-func (p place) search(ctx context.Context) (*Engine, error) {
-	s := &search{place: p}
+func (p candidate) search(ctx context.Context) (*Engine, error) {
+	s := &search{candidate: p}
 	e, err := running(ctx)
 	if s.takes(ctx, e, err, "it is running") {
 		return e, nil
@@ -153,7 +153,7 @@ func (p place) search(ctx context.Context) (*Engine, error) {
 
 // search remembers why engines were passed over.
 type search struct {
-	place
+	candidate
 	tried  []string
 	remedy string
 }
@@ -162,7 +162,7 @@ type search struct {
 // left.
 func (s *search) takes(ctx context.Context, e *Engine, err error, why string) bool {
 	if err == nil {
-		if lacks := e.lacks(s.Needs); len(lacks) > 0 {
+		if lacks := e.missing(s.Requirements); len(lacks) > 0 {
 			err = &CannotError{e, lacks}
 			_ = e.Close(ctx) // what it was asked is all that was done with it
 		}
@@ -201,7 +201,7 @@ func noSocket(address string) bool {
 }
 
 // address is the buildkitd at an explicit address.
-func (p place) address(ctx context.Context) (*Engine, error) {
+func (p candidate) address(ctx context.Context) (*Engine, error) {
 	wait := explicitTime
 	if noSocket(p.Address) {
 		wait = probeTime

@@ -2,8 +2,8 @@ package engine
 
 import "fmt"
 
-// Needs are what a build asks of an engine, beyond what every engine can.
-type Needs struct {
+// Requirements are what a build asks of an engine, beyond what every engine can.
+type Requirements struct {
 	// Platforms tells that a service is built for several platforms at once.
 	Platforms bool
 	// Attestations tells that a service wants provenance or an SBOM.
@@ -22,8 +22,8 @@ type Needs struct {
 // knows named contexts; older ones ignore them without a word.
 const namedContextsAPI = "1.42"
 
-// lacks says what of the needs the engine cannot do.
-func (e *Engine) lacks(n Needs) []string {
+// missing says what of the needs the engine cannot do.
+func (e *Engine) missing(n Requirements) []string {
 	if e.Kind != Docker {
 		return nil
 	}
@@ -58,15 +58,15 @@ func (e *CannotError) Error() string {
 // Hint names the engines that could.
 func (e *CannotError) Hint() string {
 	able := "a buildkitd could (--engine own starts one where buildkitd and runc are installed)"
-	if e.Engine.Images != nil && (&Engine{Kind: Docker, docker: e.Engine.docker}).can(e.Lacks) {
+	if e.Engine.Images != nil && (&Engine{Kind: Docker, docker: e.Engine.docker}).supports(e.Lacks) {
 		able += ", and so could a Docker engine with the containerd store"
 	}
 	return able
 }
 
-// can tells whether an engine could do all of what another one lacks.
-func (e *Engine) can(lacked []string) bool {
-	all := e.lacks(Needs{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true})
+// supports tells whether an engine could do all of what another one lacks.
+func (e *Engine) supports(lacked []string) bool {
+	all := e.missing(Requirements{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true})
 	for _, one := range all {
 		for _, l := range lacked {
 			if one == l {

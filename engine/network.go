@@ -36,21 +36,21 @@ func (o Options) network() Network {
 	return o.Network
 }
 
-// NetworkTrouble says why the RUN steps of a managed engine have this host's
+// NetworkError says why the RUN steps of a managed engine have this host's
 // network although it was not asked for.
-type NetworkTrouble struct {
+type NetworkError struct {
 	// Reason is what a network of the engine's own failed of.
 	Reason string
 	remedy string
 }
 
 // Error says what follows for the RUN steps, and why.
-func (e *NetworkTrouble) Error() string {
+func (e *NetworkError) Error() string {
 	return "RUN steps of the managed engine have this host's network: they reach its loopback, and the credentials at 169.254.169.254 and 169.254.170.2: " + e.Reason
 }
 
 // Hint says how to give them a network of their own, or accept this one.
-func (e *NetworkTrouble) Hint() string {
+func (e *NetworkError) Hint() string {
 	hint := "`--engine-network host` accepts it, `--engine-network bridge` refuses to build"
 	if e.remedy == "" {
 		return hint

@@ -248,9 +248,9 @@ type networkRecord struct {
 	Remedy string `json:"remedy,omitempty"`
 }
 
-func (w *own) recordFile() string { return filepath.Join(w.dir, "network.json") }
+func (w *managed) recordFile() string { return filepath.Join(w.dir, "network.json") }
 
-func (w *own) record(r networkRecord) error {
+func (w *managed) record(r networkRecord) error {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -260,7 +260,7 @@ func (w *own) record(r networkRecord) error {
 
 // recorded is the network of the daemon that runs. One without a record was
 // started by a version of slipway that knew the host's network only.
-func (w *own) recorded() (networkRecord, error) {
+func (w *managed) recorded() (networkRecord, error) {
 	text, err := os.ReadFile(w.recordFile())
 	if errors.Is(err, fs.ErrNotExist) {
 		return networkRecord{Network: NetworkHost, Reason: "an older slipway started the engine", Remedy: "run the job again when no other job uses the engine"}, nil
@@ -290,7 +290,7 @@ func (r networkRecord) fits(wanted Network) error {
 func (r networkRecord) describe(e *Engine) {
 	e.Network = r.Network
 	if r.Reason != "" {
-		e.NetworkTrouble = &NetworkTrouble{Reason: r.Reason, remedy: r.Remedy}
+		e.NetworkTrouble = &NetworkError{Reason: r.Reason, remedy: r.Remedy}
 	}
 }
 

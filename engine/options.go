@@ -32,8 +32,8 @@ type Options struct {
 	Binary string
 	// Network is what RUN steps of our own engine get; empty is NetworkAuto.
 	Network Network
-	// Needs are what the build asks of the engine.
-	Needs Needs
+	// Requirements are what the build asks of the engine.
+	Requirements Requirements
 	// LookupEnv reads the environment, in which Docker's variables say where its engine
 	// is; nil means that there are none.
 	LookupEnv func(string) (string, bool)
@@ -96,34 +96,34 @@ func (o Options) Platforms() []string {
 	return out
 }
 
-// MayBeOwn tells whether an engine of our own may be started.
-func (o Options) MayBeOwn() bool {
+// MayBeManaged tells whether an engine of our own may be started.
+func (o Options) MayBeManaged() bool {
 	places, err := o.split()
-	return err == nil && slices.ContainsFunc(places, func(p place) bool { return p.Address == "" || p.Address == string(Own) })
+	return err == nil && slices.ContainsFunc(places, func(p candidate) bool { return p.Address == "" || p.Address == string(Managed) })
 }
 
 // CheckState makes sure that the state directory can be written where an engine of our
-// own is named, and makes it. What a search comes to is not known before it.
+// managed is named, and makes it. What a search comes to is not known before it.
 func (o Options) CheckState() error {
 	places, err := o.split()
-	if err != nil || !slices.ContainsFunc(places, func(p place) bool { return p.Address == string(Own) }) {
+	if err != nil || !slices.ContainsFunc(places, func(p candidate) bool { return p.Address == string(Managed) }) {
 		return err
 	}
 	return checkState(o)
 }
 
-// place is one address, with the platform it is for.
-type place struct {
+// candidate is one address, with the platform it is for.
+type candidate struct {
 	Options
 	platform string
 }
 
 // split takes a list of PLATFORM=ADDRESS apart.
-func (o Options) split() ([]place, error) {
+func (o Options) split() ([]candidate, error) {
 	if !o.Several() {
-		return []place{{Options: o}}, nil
+		return []candidate{{Options: o}}, nil
 	}
-	var out []place
+	var out []candidate
 	seen := map[string]bool{}
 	for part := range strings.SplitSeq(o.Address, ",") {
 		name, address, _ := strings.Cut(part, "=")
@@ -131,7 +131,7 @@ func (o Options) split() ([]place, error) {
 		if err != nil {
 			return nil, badAddress(o.AddressFrom, "write linux/amd64=ADDRESS,linux/arm64=ADDRESS", "%q names no platform: %v", shown(part), err)
 		}
-		one := place{Options: o, platform: platforms.Format(platforms.Normalize(p))}
+		one := candidate{Options: o, platform: platforms.Format(platforms.Normalize(p))}
 		one.Address = strings.TrimSpace(address)
 		if one.Address == "" {
 			return nil, badAddress(o.AddressFrom, "write "+one.platform+"=ADDRESS", "%s has no address", one.platform)
@@ -148,7 +148,7 @@ func (o Options) split() ([]place, error) {
 // kind is the word that Address is, if it is one.
 func (o Options) kind() (Kind, bool) {
 	switch k := Kind(o.Address); k {
-	case Buildkitd, Docker, Own:
+	case Buildkitd, Docker, Managed:
 		return k, true
 	default:
 		return "", false
@@ -200,7 +200,7 @@ func (o Options) checkTLS() error {
 		return nil
 	}
 	places, err := o.split()
-	if err == nil && !slices.ContainsFunc(places, func(p place) bool { return strings.HasPrefix(p.Address, "tcp://") }) {
+	if err == nil && !slices.ContainsFunc(places, func(p candidate) bool { return strings.HasPrefix(p.Address, "tcp://") }) {
 		return badAddress("--engine-tls", "leave it out: a Docker engine's certificates are named by DOCKER_CERT_PATH", "no engine at tcp:// is named that it could be for")
 	}
 	for _, f := range tlsFiles {

@@ -48,7 +48,7 @@ func beOrdinaryUser() {
 	}
 	var j job
 	found, err := engine.Find(context.Background(), engine.Options{
-		Address: string(engine.Own), AddressFrom: "--engine", StateDir: o.State, Binary: o.Binary, Network: o.Network,
+		Address: string(engine.Managed), AddressFrom: "--engine", StateDir: o.State, Binary: o.Binary, Network: o.Network,
 	})
 	if err != nil {
 		j.Error = err.Error()
@@ -91,7 +91,7 @@ func newUser(t *testing.T) user {
 	return u
 }
 
-// own has the user start an engine with the programs in a directory. The
+// managed has the user start an engine with the programs in a directory. The
 // returned function ends the job, which closes the engine.
 func (u user) own(t *testing.T, bin string, n engine.Network) (job, *engine.Engine, func()) {
 	t.Helper()

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// own is a buildkitd of our own. Several jobs may share it: each holds a shared lock on
+// managed is a buildkitd of our own. Several jobs may share it: each holds a shared lock on
 // users, and the last one out stops the daemon. Locks die with their process, so a job
 // that was killed holds nothing up; the daemon it left behind serves the next job, which
 // stops it.
-type own struct {
+type managed struct {
 	dir   string
 	gate  *os.File // held while the daemon is started or stopped
 	users *os.File // held, shared, while a job uses the daemon
@@ -31,7 +31,7 @@ type own struct {
 // for each host, since every repository of an account shares one host.
 const registryConcurrency = 24
 
-const ownConfig = `# written by slipway for the engine it starts
+const managedConfig = `# written by slipway for the engine it starts
 insecure-entitlements = ["network.host", "security.insecure"]
 [system]
   maxRegistryConcurrency = %d
@@ -68,7 +68,7 @@ func startOwn(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.leave(context.WithoutCancel(ctx)))
 	}
-	e.Kind, e.stop = Own, w.leave
+	e.Kind, e.stop = Managed, w.leave
 	return e, w.unlockGate()
 }
 
@@ -117,7 +117,7 @@ func isExecutable(path string) bool {
 }
 
 // openOwn takes the gate and joins the users.
-func openOwn(ctx context.Context, dir string) (*own, error) {
+func openOwn(ctx context.Context, dir string) (*managed, error) {
 	w, err := prepareOwn(dir)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func openOwn(ctx context.Context, dir string) (*own, error) {
 }
 
 // prepareOwn makes the state directory.
-func prepareOwn(dir string) (*own, error) {
+func prepareOwn(dir string) (*managed, error) {
 	if dir == "" {
 		dir = DefaultStateDir()
 	}
@@ -141,7 +141,7 @@ func prepareOwn(dir string) (*own, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &own{dir: dir}
+	w := &managed{dir: dir}
 	if err := privateDir(dir); err != nil {
 		return nil, fmt.Errorf("the engine's state: %w", err)
 	}
@@ -171,13 +171,13 @@ func checkState(o Options) error {
 // maxSocketPath is the length of sun_path less its final zero (unix(7)).
 const maxSocketPath = 107
 
-func (w *own) socket() string      { return filepath.Join(w.dir, "buildkitd.sock") }
-func (w *own) traceSocket() string { return filepath.Join(w.dir, "trace.sock") }
-func (w *own) root() string        { return filepath.Join(w.dir, "root") }
-func (w *own) logFile() string     { return filepath.Join(w.dir, "buildkitd.log") }
+func (w *managed) socket() string      { return filepath.Join(w.dir, "buildkitd.sock") }
+func (w *managed) traceSocket() string { return filepath.Join(w.dir, "trace.sock") }
+func (w *managed) root() string        { return filepath.Join(w.dir, "root") }
+func (w *managed) logFile() string     { return filepath.Join(w.dir, "buildkitd.log") }
 
 // attach uses the daemon that is there, or starts one. The gate is held.
-func (w *own) attach(ctx context.Context, binary string, wanted Network) (*Engine, error) {
+func (w *managed) attach(ctx context.Context, binary string, wanted Network) (*Engine, error) {
 	if _, err := os.Stat(w.socket()); err == nil {
 		if e, err := dial(ctx, "unix://"+w.socket(), "", probeTime); err == nil {
 			return w.join(e, wanted)
@@ -194,7 +194,7 @@ func (w *own) attach(ctx context.Context, binary string, wanted Network) (*Engin
 }
 
 // join takes a daemon that runs, if its network is the one that is wanted.
-func (w *own) join(e *Engine, wanted Network) (*Engine, error) {
+func (w *managed) join(e *Engine, wanted Network) (*Engine, error) {
 	r, err := w.recorded()
 	if err == nil {
 		err = r.fits(wanted)
@@ -208,7 +208,7 @@ func (w *own) join(e *Engine, wanted Network) (*Engine, error) {
 
 // start starts the daemon with the network that is wanted. Where any would do,
 // what fails with a network of its own is tried with the host's.
-func (w *own) start(ctx context.Context, binary string, wanted Network) (*Engine, error) {
+func (w *managed) start(ctx context.Context, binary string, wanted Network) (*Engine, error) {
 	if wanted == NetworkHost {
 		return w.run(ctx, binary, networkRecord{Network: NetworkHost})
 	}
@@ -232,7 +232,7 @@ func (w *own) start(ctx context.Context, binary string, wanted Network) (*Engine
 }
 
 // run starts the daemon with a network and waits until it answers.
-func (w *own) run(ctx context.Context, binary string, r networkRecord) (*Engine, error) {
+func (w *managed) run(ctx context.Context, binary string, r networkRecord) (*Engine, error) {
 	if err := w.record(r); err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func (w *own) run(ctx context.Context, binary string, r networkRecord) (*Engine,
 	return e, nil
 }
 
-func (w *own) guardSockets() error {
+func (w *managed) guardSockets() error {
 	for _, path := range []string{w.socket(), w.traceSocket()} {
 		if err := os.Chmod(path, 0o600); err != nil {
 			return fmt.Errorf("the engine's socket: %w", err)
@@ -262,17 +262,17 @@ func (w *own) guardSockets() error {
 }
 
 // config is the daemon's configuration.
-func (w *own) config(network Network) []byte {
+func (w *managed) config(network Network) []byte {
 	net := hostNetwork
 	if network == NetworkBridge {
 		b := newBridge(w.dir)
 		net = fmt.Sprintf(bridgeNetwork, b.conflist(), b.plugins())
 	}
-	return fmt.Appendf(nil, ownConfig, registryConcurrency, w.traceSocket(), net)
+	return fmt.Appendf(nil, managedConfig, registryConcurrency, w.traceSocket(), net)
 }
 
 // spawn starts the daemon.
-func (w *own) spawn(ctx context.Context, binary string, network Network) (<-chan error, error) {
+func (w *managed) spawn(ctx context.Context, binary string, network Network) (<-chan error, error) {
 	config := filepath.Join(w.dir, "buildkitd.toml")
 	if err := writePrivate(config, w.config(network)); err != nil {
 		return nil, err
@@ -296,7 +296,7 @@ func (w *own) spawn(ctx context.Context, binary string, network Network) (<-chan
 	return w.launch(cmd, binary)
 }
 
-func (w *own) launch(cmd *exec.Cmd, name string) (<-chan error, error) {
+func (w *managed) launch(cmd *exec.Cmd, name string) (<-chan error, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
@@ -316,7 +316,7 @@ func (e *endedError) Error() string {
 	return fmt.Sprintf("buildkitd ended at once: %v%s", e.err, e.log)
 }
 
-func (w *own) await(ctx context.Context, exited <-chan error) (*Engine, error) {
+func (w *managed) await(ctx context.Context, exited <-chan error) (*Engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, explicitTime)
 	defer cancel()
 	type answer struct {
@@ -340,7 +340,7 @@ func (w *own) await(ctx context.Context, exited <-chan error) (*Engine, error) {
 }
 
 // lastLog is the end of the daemon's log, for an error message.
-func (w *own) lastLog() string {
+func (w *managed) lastLog() string {
 	f, err := os.Open(w.logFile())
 	if err != nil {
 		return ""
@@ -378,7 +378,7 @@ func messages(log string) []string {
 }
 
 // leave gives the daemon up and stops it if this was its last user.
-func (w *own) leave(ctx context.Context) error {
+func (w *managed) leave(ctx context.Context) error {
 	if w.gate == nil {
 		var err error
 		if w.gate, err = lockFile(ctx, filepath.Join(w.dir, "gate.lock"), unix.LOCK_EX); err != nil {
@@ -395,7 +395,7 @@ func (w *own) leave(ctx context.Context) error {
 	return errors.Join(err, w.users.Close(), w.unlockGate())
 }
 
-func (w *own) unlockGate() error {
+func (w *managed) unlockGate() error {
 	err := w.gate.Close()
 	w.gate = nil
 	return err
@@ -403,7 +403,7 @@ func (w *own) unlockGate() error {
 
 // stopDaemon ends the process that listens on the socket, whichever job started it, or
 // the one that this job started and that does not listen.
-func (w *own) stopDaemon(ctx context.Context) error {
+func (w *managed) stopDaemon(ctx context.Context) error {
 	pid := w.listener()
 	if pid == 0 && w.child != nil {
 		pid = w.child.Pid
@@ -425,7 +425,7 @@ func (w *own) stopDaemon(ctx context.Context) error {
 // listener asks the kernel who listens on the socket (SO_PEERCRED, unix(7)); 0 when nobody
 // does. Unlike a pid file, the answer cannot be stale, nor lost by a kill between the
 // start and the writing.
-func (w *own) listener() int {
+func (w *managed) listener() int {
 	conn, err := net.Dial("unix", w.socket())
 	if err != nil {
 		return 0

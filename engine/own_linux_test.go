@@ -24,7 +24,7 @@ import (
 const userOfOwnEngine = "SLIPWAY_TEST_USER_OF_OWN_ENGINE"
 
 func useOwnEngine(dir string) {
-	found, err := engine.Find(context.Background(), engine.Options{Address: string(engine.Own), StateDir: dir, Binary: buildkitd()})
+	found, err := engine.Find(context.Background(), engine.Options{Address: string(engine.Managed), StateDir: dir, Binary: buildkitd()})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -84,7 +84,7 @@ func alive(pid int) bool {
 
 func own(t *testing.T, dir string) *engine.Engine {
 	t.Helper()
-	found, err := engine.Find(t.Context(), engine.Options{Address: string(engine.Own), AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
+	found, err := engine.Find(t.Context(), engine.Options{Address: string(engine.Managed), AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestOwnEngineIsShared(t *testing.T) {
 		t.Fatal("no engine")
 	}
 	pid := pidIn(dir)
-	if a.Address != b.Address || a.Fresh == b.Fresh || a.Kind != engine.Own || a.Why != "asked for with --engine" {
+	if a.Address != b.Address || a.Fresh == b.Fresh || a.Kind != engine.Managed || a.Why != "asked for with --engine" {
 		t.Errorf("%+v and %+v", a, b)
 	}
 	closeEngine(t, a)
@@ -169,7 +169,7 @@ func TestOwnEngineLeftBehind(t *testing.T) {
 // noEngine asks for an engine of our own that cannot be had.
 func noEngine(t *testing.T, ctx context.Context, o engine.Options) string {
 	t.Helper()
-	o.Address, o.AddressFrom = string(engine.Own), "--engine"
+	o.Address, o.AddressFrom = string(engine.Managed), "--engine"
 	_, err := engine.Find(ctx, o)
 	var none *engine.NotFoundError
 	if !errors.As(err, &none) || none.Hint() == "" {

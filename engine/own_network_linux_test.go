@@ -300,7 +300,7 @@ func traces(t *testing.T) string {
 
 func ownWith(t *testing.T, o engine.Options) *engine.Engine {
 	t.Helper()
-	o.Address, o.AddressFrom = string(engine.Own), "--engine"
+	o.Address, o.AddressFrom = string(engine.Managed), "--engine"
 	if o.Binary == "" {
 		o.Binary = buildkitd()
 	}

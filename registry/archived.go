@@ -33,17 +33,17 @@ func (e *UnreadableError) Hint() string {
 	return "the image is archived: restore it (aws ecr update-image-storage-class --target-storage-class STANDARD …), delete it, or build under another name with --hash"
 }
 
-// on is the digest that a tag stands on, that of an archived image as well; empty for
+// digestOf is the digest that a tag stands on, that of an archived image as well; empty for
 // none.
-func (s *Survey) on(ref Ref, tag string) string {
-	if i, ok := s.At(ref, tag); ok {
+func (s *Snapshot) digestOf(ref Ref, tag string) string {
+	if i, ok := s.ByTag(ref, tag); ok {
 		return i.Digest
 	}
 	return s.archived[ref][tag]
 }
 
 // isArchived tells whether a digest is that of an image which is there and cannot be read.
-func (s *Survey) isArchived(ref Ref, digest string) bool {
+func (s *Snapshot) isArchived(ref Ref, digest string) bool {
 	return digest != "" && slices.Contains(slices.Collect(maps.Values(s.archived[ref])), digest)
 }
 

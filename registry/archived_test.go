@@ -74,16 +74,16 @@ func TestArchivedAndWanted(t *testing.T) {
 		t.Errorf("by digest: got %v", err)
 	}
 	// As a command looks again, after a person has answered.
-	survey, err := Look(t.Context(), s.clients, s.repos, nil, extraDigests(s.running(h["one"])))
+	survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, extraDigests(s.running(h["one"])))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Survey = survey
+	p.Snapshot = survey
 	if _, err := Promote(t.Context(), s.clients, p); !errors.As(err, &archived) || len(archived.Images) != 1 || archived.Images[0].Image != h["one"][1] {
 		t.Errorf("promoting: got %v", err)
 	}
 	var unreadable *UnreadableError
-	if _, err := Look(t.Context(), s.clients, s.repos, variantOf("one"), nil); !errors.As(err, &unreadable) {
+	if _, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil); !errors.As(err, &unreadable) {
 		t.Errorf("a name that a build would get: got %v", err)
 	}
 	s.wantState(before)
@@ -151,7 +151,7 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	byHand := s.pushOne(0, image(t), "by-hand")
 	s.move(0, TagDeployed, byHand)
 	s.archive(0, byHand)
-	if got := s.restored(p); len(got.Kept) != 1 || got.Kept[0].Digest != byHand || got.Kept[0].Reason != MovedSince {
+	if got := s.restored(p); len(got.NotReverted) != 1 || got.NotReverted[0].Digest != byHand || got.NotReverted[0].Reason != MovedSince {
 		t.Errorf("deployed: got %+v", got)
 	}
 
@@ -161,7 +161,9 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	s.move(0, TagLatest, h["two"][0])
 	s.archive(0, h["two"][0])
 	got := s.restored(p)
-	if !slices.ContainsFunc(got.Kept, func(k Kept) bool { return k.Tag == TagLatest && k.Digest == h["two"][0] && k.Reason == MovedSince }) {
+	if !slices.ContainsFunc(got.NotReverted, func(k NotReverted) bool {
+		return k.Tag == TagLatest && k.Digest == h["two"][0] && k.Reason == MovedSince
+	}) {
 		t.Errorf("got %+v", got)
 	}
 }

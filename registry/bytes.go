@@ -17,15 +17,15 @@ import (
 //
 // Layers that only images outside the survey have count as new, though the engine found
 // them there and did not push them: the figure is an upper bound.
-func (s *Survey) NewBytes(p Published, i Placement) *int64 {
+func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
 	ref := i.Repository.Ref
 	if at, ok := p.Pushed[ref]; ok && at.Before(s.read[ref]) {
 		return new(int64)
 	}
-	if _, ok := s.Known(ref, i.Digest); ok {
+	if _, ok := s.ByDigest(ref, i.Digest); ok {
 		return new(int64) // a tag stood on it
 	}
-	parts, ok := p.Survey.parts(ref, i.Digest)
+	parts, ok := p.Snapshot.parts(ref, i.Digest)
 	if !ok {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (s *Survey) NewBytes(p Published, i Placement) *int64 {
 
 // ReadParts reads the manifests that the indexes of the survey refer to, with one call
 // for each repository that has an index.
-func (s *Survey) ReadParts(ctx context.Context, clients Clients) error {
+func (s *Snapshot) ReadParts(ctx context.Context, clients Clients) error {
 	answers := make([][]types.Image, len(s.repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
@@ -104,8 +104,8 @@ func Platforms(i Image) []string { return append([]string{i.Digest}, i.children(
 
 // parts are the sizes of an image's layers and configuration by digest, for an index
 // those of all its images; false when a manifest is not known.
-func (s *Survey) parts(ref Ref, digest string) (map[string]int64, bool) {
-	image, ok := s.Known(ref, digest)
+func (s *Snapshot) parts(ref Ref, digest string) (map[string]int64, bool) {
+	image, ok := s.ByDigest(ref, digest)
 	if !ok {
 		return nil, false
 	}

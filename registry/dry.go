@@ -18,9 +18,9 @@ type dryCaller interface {
 	GetDownloadUrlForLayer(context.Context, *ecr.GetDownloadUrlForLayerInput, ...func(*ecr.Options)) (*ecr.GetDownloadUrlForLayerOutput, error)
 }
 
-// nobodys is the digest of a layer that no repository has: asking for it shows whether one
+// absentLayer is the digest of a layer that no repository has: asking for it shows whether one
 // may ask.
-var nobodys = digest.FromString("slipway asks for a layer that nobody has").String()
+var absentLayer = digest.FromString("slipway asks for a layer that nobody has").String()
 
 // DryActions are the permissions that DryRun tries out.
 var DryActions = []string{"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"}
@@ -30,10 +30,10 @@ var DryActions = []string{"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrl
 // than a denial.
 func DryRun(ctx context.Context, client dryCaller, repo Repository) (denied []string, err error) {
 	_, checking := client.BatchCheckLayerAvailability(ctx, &ecr.BatchCheckLayerAvailabilityInput{
-		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name), LayerDigests: []string{nobodys},
+		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name), LayerDigests: []string{absentLayer},
 	})
 	_, loading := client.GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{
-		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name), LayerDigest: aws.String(nobodys),
+		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name), LayerDigest: aws.String(absentLayer),
 	})
 	for i, err := range []error{checking, loading} {
 		var api smithy.APIError

@@ -22,7 +22,7 @@ type ExtraTags struct {
 	Tags       []string
 	// Moves reports that the build moves the tags, to an image that is not known yet.
 	Moves bool
-	// Kept reports that the build puts none of the tags. They are then not looked at so
+	// NotReverted reports that the build puts none of the tags. They are then not looked at so
 	// closely that ecr:DescribeImages is needed.
 	Kept bool
 }
@@ -88,7 +88,7 @@ func CheckExtra(ctx context.Context, clients Clients, extras []ExtraTags, names 
 	for _, repo := range all {
 		ids[repo.Ref] = append(slices.Clone(tags), names...)
 	}
-	survey, _, err := gather(ctx, clients, all, nil, ids)
+	survey, _, err := readAll(ctx, clients, all, nil, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func CheckExtra(ctx context.Context, clients Clients, extras []ExtraTags, names 
 
 // extraCheck is one run of CheckExtra.
 type extraCheck struct {
-	survey     *Survey
+	survey     *Snapshot
 	extras     []ExtraTags
 	names      []string
 	annotation string
@@ -138,7 +138,7 @@ func (c *extraCheck) existing() []*ExtraError {
 	var out []*ExtraError
 	for _, e := range c.extras {
 		for _, tag := range e.Tags {
-			if at := c.survey.on(e.Repository.Ref, tag); at != "" && !c.isOwn(e.Repository.Ref, at) {
+			if at := c.survey.digestOf(e.Repository.Ref, tag); at != "" && !c.isOwn(e.Repository.Ref, at) {
 				out = append(out, &ExtraError{Repository: e.Repository, Tag: tag, Digest: at})
 			}
 		}
@@ -148,7 +148,7 @@ func (c *extraCheck) existing() []*ExtraError {
 
 // reason is why a tag that exists must not be moved, empty if it may.
 func (c *extraCheck) reason(f *ExtraError) string {
-	image, readable := c.survey.Known(f.Repository.Ref, f.Digest)
+	image, readable := c.survey.ByDigest(f.Repository.Ref, f.Digest)
 	switch {
 	case looksLikeHash(f.Tag) || c.elsewhere(f.Tag):
 		return extraRevision
@@ -171,13 +171,13 @@ func (c *extraCheck) of(ref Ref) ExtraTags {
 
 // isOwn reports whether an image has one of the names of this build already.
 func (c *extraCheck) isOwn(ref Ref, digest string) bool {
-	return slices.ContainsFunc(c.names, func(name string) bool { return c.survey.on(ref, name) == digest })
+	return slices.ContainsFunc(c.names, func(name string) bool { return c.survey.digestOf(ref, name) == digest })
 }
 
 // elsewhere reports whether a repository has a tag that is not one of its extra tags.
 func (c *extraCheck) elsewhere(tag string) bool {
 	return slices.ContainsFunc(c.extras, func(e ExtraTags) bool {
-		return c.survey.on(e.Repository.Ref, tag) != "" && !slices.Contains(e.Tags, tag)
+		return c.survey.digestOf(e.Repository.Ref, tag) != "" && !slices.Contains(e.Tags, tag)
 	})
 }
 
@@ -213,7 +213,7 @@ func looksLikeHash(tag string) bool {
 }
 
 // IsReserved reports whether a tag is Slipway's own: a protected tag, one of a layer
-// cache, or one of those that tagname.Kept knows.
+// cache, or one of those that tagname.NotReverted knows.
 func IsReserved(tag string) bool {
 	return IsProtected(tag) || strings.HasPrefix(tag, TagCache) || tagname.Kept(tag)
 }

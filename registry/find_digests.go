@@ -23,24 +23,24 @@ import (
 // Where a digest bears no revision's tag, the repositories are listed (one DescribeImages for each
 // thousand images and one BatchGetImage for each hundred indexes), and looked at once more.
 func FindDigests(ctx context.Context, clients Clients, repos []Repository, digests map[Ref]string, extra map[Ref][]string, skip func(Ref, string) bool) (Found, error) {
-	s := search{clients: clients, extra: extra}
+	s := digestLookup{clients: clients, extra: extra}
 	for _, repo := range distinctRepositories(repos) {
 		s.repos = append(s.repos, repo)
 		if digests[repo.Ref] != "" {
-			s.asked = append(s.asked, Placement{Repository: repo, Digest: digests[repo.Ref], skip: skip})
+			s.asked = append(s.asked, RevisionImage{Repository: repo, Digest: digests[repo.Ref], skip: skip})
 		}
 	}
 	var (
-		survey *Survey
+		survey *Snapshot
 		states []imageState
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		survey, err = s.look(gctx, digests)
+		survey, err = s.readSnapshot(gctx, digests)
 		return err
 	})
 	g.Go(func() (err error) {
-		states, err = Publication{Images: s.asked}.describe(gctx, clients, func(i Placement) types.ImageIdentifier {
+		states, err = Publication{Images: s.asked}.describe(gctx, clients, func(i RevisionImage) types.ImageIdentifier {
 			return types.ImageIdentifier{ImageDigest: aws.String(i.Digest)}
 		})
 		return err
@@ -55,24 +55,24 @@ func FindDigests(ctx context.Context, clients Clients, repos []Repository, diges
 	if name == "" && slices.ContainsFunc(states, func(i imageState) bool { return len(i.tags) == 0 }) {
 		return s.indexes(ctx)
 	}
-	return Found{Name: name, Images: s.asked, Survey: survey}, nil
+	return Found{Name: name, Images: s.asked, Snapshot: survey}, nil
 }
 
-// search is a search for digests.
-type search struct {
+// digestLookup is a search for digests.
+type digestLookup struct {
 	clients Clients
 	repos   []Repository
-	asked   []Placement
+	asked   []RevisionImage
 	extra   map[Ref][]string
 }
 
-// look surveys, and makes sure that the images of the digests are there.
-func (s search) look(ctx context.Context, digests map[Ref]string) (*Survey, error) {
+// readSnapshot surveys, and makes sure that the images of the digests are there.
+func (s digestLookup) readSnapshot(ctx context.Context, digests map[Ref]string) (*Snapshot, error) {
 	wanted := map[Ref][]string{}
 	for _, repo := range s.repos {
 		wanted[repo.Ref] = append(slices.Clone(s.extra[repo.Ref]), digests[repo.Ref])
 	}
-	survey, unread, err := gather(ctx, s.clients, s.repos, nil, wanted)
+	survey, unread, err := readAll(ctx, s.clients, s.repos, nil, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s search) look(ctx context.Context, digests map[Ref]string) (*Survey, erro
 		return nil, archived
 	}
 	for _, i := range s.asked {
-		if d := digests[i.Repository.Ref]; !survey.has(i.Repository.Ref, d) {
+		if d := digests[i.Repository.Ref]; !survey.contains(i.Repository.Ref, d) {
 			gone.Images = append(gone.Images, GoneImage{i.Repository, d})
 		}
 	}
@@ -96,14 +96,14 @@ func (s search) look(ctx context.Context, digests map[Ref]string) (*Survey, erro
 	return survey, nil
 }
 
-func (s *Survey) has(ref Ref, digest string) bool {
-	_, ok := s.Known(ref, digest)
+func (s *Snapshot) contains(ref Ref, digest string) bool {
+	_, ok := s.ByDigest(ref, digest)
 	return ok
 }
 
 // indexes finds the indexes that digests without a tag belong to, and surveys again with
 // them.
-func (s search) indexes(ctx context.Context) (Found, error) {
+func (s digestLookup) indexes(ctx context.Context) (Found, error) {
 	listing, err := List(ctx, s.clients, s.repos)
 	if err != nil {
 		return Found{}, err
@@ -117,7 +117,7 @@ func (s search) indexes(ctx context.Context) (Found, error) {
 	}
 	var out Found
 	names := slices.DeleteFunc(listing.Common(asked), func(name string) bool {
-		return IsUntrusted(name) || slices.ContainsFunc(s.asked, func(i Placement) bool { return i.extra(name) })
+		return IsUntrusted(name) || slices.ContainsFunc(s.asked, func(i RevisionImage) bool { return i.extra(name) })
 	})
 	if len(names) > 0 {
 		out.Name = names[len(names)-1]
@@ -138,6 +138,6 @@ func (s search) indexes(ctx context.Context) (Found, error) {
 		digests[ref] = i.Digest
 		out.Images = append(out.Images, i)
 	}
-	out.Survey, err = s.look(ctx, digests)
+	out.Snapshot, err = s.readSnapshot(ctx, digests)
 	return out, err
 }

@@ -12,9 +12,9 @@ type Found struct {
 	// Name is the revision's full name, empty where its digests have none in common.
 	Name string
 	// Images are its images, in the order of the repositories.
-	Images []Placement
-	// Survey is what stands where, for Promotion.Survey.
-	Survey *Survey
+	Images []RevisionImage
+	// Snapshot is what stands where, for Promotion.Snapshot.
+	Snapshot *Snapshot
 }
 
 // FindRevision finds the one revision that text names, in full or by a prefix that no
@@ -35,7 +35,7 @@ func FindRevision(ctx context.Context, clients Clients, repos []Repository, text
 		return Found{}, err
 	}
 	repos, name := distinctRepositories(repos), text
-	found, err := seek(ctx, clients, repos, name, extra)
+	found, err := lookup(ctx, clients, repos, name, extra)
 	if err != nil {
 		return Found{}, err
 	}
@@ -47,17 +47,17 @@ func FindRevision(ctx context.Context, clients Clients, repos []Repository, text
 		if name, err = listing.match(text, skip); err != nil {
 			return Found{}, err
 		}
-		if found, err = seek(ctx, clients, repos, name, extra); err != nil {
+		if found, err = lookup(ctx, clients, repos, name, extra); err != nil {
 			return Found{}, err
 		}
 	}
 	if err := found.check(ctx, clients, name); err != nil {
 		return Found{}, err
 	}
-	out := Found{Name: name, Survey: found.survey}
+	out := Found{Name: name, Snapshot: found.survey}
 	for _, repo := range repos {
-		at, _ := found.survey.At(repo.Ref, name)
-		out.Images = append(out.Images, Placement{Repository: repo, Digest: at.Digest, skip: skip})
+		at, _ := found.survey.ByTag(repo.Ref, name)
+		out.Images = append(out.Images, RevisionImage{Repository: repo, Digest: at.Digest, skip: skip})
 	}
 	return out, nil
 }
@@ -78,21 +78,21 @@ func checkRevisionName(text string, repos []Repository, skip func(Ref, string) b
 	return nil
 }
 
-// sought is where a revision was looked for.
-type sought struct {
-	survey *Survey
+// lookupResult is where a revision was looked for.
+type lookupResult struct {
+	survey *Snapshot
 	// have, missing and archived part the repositories.
 	have, missing []Repository
 	archived      []ArchivedImage
 }
 
-// seek looks for a revision's name in each repository.
-func seek(ctx context.Context, clients Clients, repos []Repository, name string, extra map[Ref][]string) (sought, error) {
-	survey, unread, err := gather(ctx, clients, repos, []string{name}, extra)
+// lookup looks for a revision's name in each repository.
+func lookup(ctx context.Context, clients Clients, repos []Repository, name string, extra map[Ref][]string) (lookupResult, error) {
+	survey, unread, err := readAll(ctx, clients, repos, []string{name}, extra)
 	if err != nil {
-		return sought{}, err
+		return lookupResult{}, err
 	}
-	out := sought{survey: survey}
+	out := lookupResult{survey: survey}
 	archived := map[Ref]bool{}
 	for _, u := range unread {
 		if u.Image == name {
@@ -101,7 +101,7 @@ func seek(ctx context.Context, clients Clients, repos []Repository, name string,
 		}
 	}
 	for _, repo := range repos {
-		_, ok := survey.At(repo.Ref, name)
+		_, ok := survey.ByTag(repo.Ref, name)
 		switch {
 		case ok:
 			out.have = append(out.have, repo)
@@ -113,7 +113,7 @@ func seek(ctx context.Context, clients Clients, repos []Repository, name string,
 }
 
 // check says what keeps a revision from being rolled back to.
-func (s sought) check(ctx context.Context, clients Clients, name string) error {
+func (s lookupResult) check(ctx context.Context, clients Clients, name string) error {
 	switch {
 	case len(s.missing) > 0:
 		e := &IncompleteError{Name: name, Have: s.have, Missing: s.missing}

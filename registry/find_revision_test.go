@@ -39,7 +39,7 @@ func TestFindRevision(t *testing.T) {
 			if image.Repository.Ref != ref || image.Digest != h[want][i] {
 				t.Errorf("%s: image %d is %s@%s", text, i, image.Repository.Name, image.Digest)
 			}
-			if latest, _ := found.Survey.At(ref, TagLatest); latest.Digest != h["v1.0"][i] || !found.Survey.has(ref, running[i]) {
+			if latest, _ := found.Snapshot.ByTag(ref, TagLatest); latest.Digest != h["v1.0"][i] || !found.Snapshot.contains(ref, running[i]) {
 				t.Errorf("%s: the survey lacks latest or what runs", text)
 			}
 		}
@@ -144,7 +144,7 @@ func TestIncompleteMayHaveExpired(t *testing.T) {
 	for policy, want := range map[string]struct {
 		hint    string
 		days    int
-		verdict Verdict
+		verdict Disposition
 	}{
 		"":                               {"no lifecycle policy can have taken it", 0, Stays},
 		rulesText(t, Policy(9).Rules...): {"it may have expired there, where images go 9 days after their push", 9, Expires},
@@ -191,7 +191,7 @@ func TestFindDigests(t *testing.T) {
 			continue
 		}
 		n := len(s.running(c.digests))
-		if len(found.Images) != n || found.Images[0].Digest != c.digests[0] || !found.Survey.has(s.repos[0].Ref, h["three"][0]) {
+		if len(found.Images) != n || found.Images[0].Digest != c.digests[0] || !found.Snapshot.contains(s.repos[0].Ref, h["three"][0]) {
 			t.Errorf("found %+v", found.Images)
 		}
 		wantCalls(t, s.server, "BatchGetImage", 2)
@@ -213,7 +213,7 @@ func TestFindDigestsOfPlatforms(t *testing.T) {
 	s.pushIndexOf(0, []v1.Image{shared, image(t)}, "two", TagLatest)
 	b := s.pushOne(1, image(t), "one")
 	found, err := FindDigests(t.Context(), s.clients, s.repos, s.running([]string{children[0], b}), nil, nil)
-	if err != nil || found.Name != "one" || found.Images[0].Digest != one || found.Images[1].Digest != b || !found.Survey.has(s.repos[0].Ref, one) {
+	if err != nil || found.Name != "one" || found.Images[0].Digest != one || found.Images[1].Digest != b || !found.Snapshot.contains(s.repos[0].Ref, one) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	bare := s.pushOne(0, image(t))

@@ -97,8 +97,8 @@ func TestPromoteSettlesOnNoExtraTag(t *testing.T) {
 		}
 		return fine
 	})
-	out, err := Promote(t.Context(), s.clients, Promotion{Survey: found.Survey, Name: found.Name, Images: found.Images})
-	if err != nil || out.OvertakenBy != "two" {
-		t.Errorf("overtaken by %q, %v, want two", out.OvertakenBy, err)
+	out, err := Promote(t.Context(), s.clients, Promotion{Snapshot: found.Snapshot, Name: found.Name, Images: found.Images})
+	if err != nil || out.SupersededBy != "two" {
+		t.Errorf("overtaken by %q, %v, want two", out.SupersededBy, err)
 	}
 }

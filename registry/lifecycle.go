@@ -37,20 +37,20 @@ type Lifecycle struct {
 	unread error
 }
 
-// Verdict says what becomes of an image.
-type Verdict string
+// Disposition says what becomes of an image.
+type Disposition string
 
 // The verdicts.
 const (
 	// Stays: no rule takes the image as it is tagged now.
-	Stays Verdict = "stays"
+	Stays Disposition = "stays"
 	// Expires: it is deleted at the time told.
-	Expires Verdict = "expires"
+	Expires Disposition = "expires"
 	// Archives: it goes to the archive at the time told, and cannot be pulled then.
-	Archives Verdict = "archives"
+	Archives Disposition = "archives"
 	// Unknown: that hangs on other images, on pulls, or on a rule of a kind not known
 	// here.
-	Unknown Verdict = "unknown"
+	Unknown Disposition = "unknown"
 )
 
 // Lifecycles reads the lifecycle policy of each repository, with one GetLifecyclePolicy
@@ -116,13 +116,13 @@ func ParseLifecycle(text string) Lifecycle {
 	return Lifecycle{rules: d.Rules}
 }
 
-// At tells when an image goes, as it is tagged now. ECR carries that out within a day of
+// ByTag tells when an image goes, as it is tagged now. ECR carries that out within a day of
 // it. Of the rules that select the image only the one with the lowest number counts, since
 // those with higher numbers cannot take what it selects ("How lifecycle policies work" in
 // the ECR user guide); whether it is its turn yet makes no difference. The time is zero
 // but with Expires and Archives. That an index holds an image, which then stays as long
 // as the index, is for the caller to know.
-func (l Lifecycle) At(image Listed) (time.Time, Verdict) {
+func (l Lifecycle) At(image ImageDetail) (time.Time, Disposition) {
 	if l.unread != nil {
 		return time.Time{}, Unknown
 	}
@@ -138,7 +138,7 @@ func (l Lifecycle) At(image Listed) (time.Time, Verdict) {
 }
 
 // selects tells whether a rule is about an image, by its tags and storage class alone.
-func (s Selection) selects(image Listed) bool {
+func (s Selection) selects(image ImageDetail) bool {
 	if (s.StorageClass == classArchive) != image.Archived {
 		return false
 	}
@@ -158,8 +158,8 @@ func (s Selection) selects(image Listed) bool {
 }
 
 // at tells when a rule takes an image that it selects.
-func (r Rule) at(image Listed) (time.Time, Verdict) {
-	verdict := map[string]Verdict{actionExpire: Expires, actionTransition: Archives}[r.Action.Type]
+func (r Rule) at(image ImageDetail) (time.Time, Disposition) {
+	verdict := map[string]Disposition{actionExpire: Expires, actionTransition: Archives}[r.Action.Type]
 	since := image.Pushed
 	switch {
 	case verdict == "":

@@ -66,7 +66,7 @@ func TestLifecycleAt(t *testing.T) {
 		tags    []string
 		archive bool
 		days    int // after the push; 0 for no time
-		want    Verdict
+		want    Disposition
 	}{
 		"no policy":                      {"", []string{"h1"}, false, 0, Stays},
 		"ours":                           {own(t, "", 7), []string{"h1"}, false, 7, Expires},
@@ -93,7 +93,7 @@ func TestLifecycleAt(t *testing.T) {
 		"not JSON":                       {"{", []string{"h1"}, false, 0, Unknown},
 		"a status of the future":         {rulesText(t, expireRule("signed", nil, countPushed, 7)), []string{"h1"}, false, 0, Unknown},
 	} {
-		image := Listed{Tags: c.tags, Pushed: pushed, Archived: c.archive}
+		image := ImageDetail{Tags: c.tags, Pushed: pushed, Archived: c.archive}
 		if c.archive {
 			image.ArchivedAt = archived
 		}
@@ -196,7 +196,7 @@ func TestRevisionExpiry(t *testing.T) {
 		policies map[Ref]Lifecycle
 		tags     []string // of the image in b
 		want     time.Time
-		verdict  Verdict
+		verdict  Disposition
 	}{
 		"the earliest":        {map[Ref]Lifecycle{a: seven, b: three}, []string{"h"}, pushed.Add(3 * day), Expires},
 		"one protected":       {map[Ref]Lifecycle{a: seven, b: three}, []string{"h", TagLatest}, pushed.Add(7 * day), Expires},
@@ -205,7 +205,7 @@ func TestRevisionExpiry(t *testing.T) {
 		"one unknown":         {map[Ref]Lifecycle{a: seven, b: pulled}, []string{"h"}, pushed.Add(7 * day), Unknown},
 		"nothing but unknown": {map[Ref]Lifecycle{b: pulled}, []string{"h"}, time.Time{}, Unknown},
 	} {
-		r := Revision{Images: map[Ref]Listed{a: {Tags: []string{"h"}, Pushed: pushed}, b: {Tags: c.tags, Pushed: pushed}}}
+		r := Revision{Images: map[Ref]ImageDetail{a: {Tags: []string{"h"}, Pushed: pushed}, b: {Tags: c.tags, Pushed: pushed}}}
 		if at, verdict := r.Expiry(c.policies); !at.Equal(c.want) || verdict != c.verdict {
 			t.Errorf("%s: %s at %v, want %s at %v", name, verdict, at, c.verdict, c.want)
 		}
@@ -219,13 +219,13 @@ func FuzzParseLifecycle(f *testing.F) {
 	f.Add(`{"rules":[{}]}`, "latest", false)
 	pushed := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, text, tag string, archived bool) {
-		image := Listed{Pushed: pushed, Archived: archived, ArchivedAt: pushed}
+		image := ImageDetail{Pushed: pushed, Archived: archived, ArchivedAt: pushed}
 		if tag != "" {
 			image.Tags = []string{tag}
 		}
 		at, verdict := ParseLifecycle(text).At(image)
 		switch {
-		case !slices.Contains([]Verdict{Stays, Expires, Archives, Unknown}, verdict):
+		case !slices.Contains([]Disposition{Stays, Expires, Archives, Unknown}, verdict):
 			t.Errorf("verdict %q", verdict)
 		case at.IsZero() != (verdict == Stays || verdict == Unknown), !at.IsZero() && !at.After(pushed):
 			t.Errorf("%s at %v", verdict, at)
@@ -241,7 +241,7 @@ func ExampleLifecycle_At() {
 	policy := ParseLifecycle(string(document))
 	pushed := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	for _, tags := range [][]string{{"1a2b3c4d5e6f"}, {"1a2b3c4d5e6f", TagLatest}} {
-		at, verdict := policy.At(Listed{Tags: tags, Pushed: pushed})
+		at, verdict := policy.At(ImageDetail{Tags: tags, Pushed: pushed})
 		if verdict == Expires {
 			fmt.Println(tags, verdict, at.Format(time.DateOnly))
 			continue

@@ -16,8 +16,8 @@ import (
 	"slipway/internal/awsclient"
 )
 
-// Listed is an image as a listing of its repository shows it.
-type Listed struct {
+// ImageDetail is an image as a listing of its repository shows it.
+type ImageDetail struct {
 	// Digest is the manifest's, sha256:….
 	Digest string
 	// Tags are all its tags, none for an untagged image.
@@ -35,19 +35,19 @@ type Listed struct {
 }
 
 // index tells whether the image is one of several platforms.
-func (i Listed) index() bool {
+func (i ImageDetail) index() bool {
 	return strings.HasSuffix(i.MediaType, ".image.index.v1+json") || strings.HasSuffix(i.MediaType, ".manifest.list.v2+json")
 }
 
 // Listing is every image of some repositories.
 type Listing struct {
-	// At is when it was read, by ECR's clock.
+	// ByTag is when it was read, by ECR's clock.
 	At time.Time
 
 	repos  []Repository
-	images map[Ref]map[string]Listed   // by digest
-	tags   map[Ref]map[string]string   // digests by tag
-	covers map[Ref]map[string][]string // indexes by the manifests that they refer to
+	images map[Ref]map[string]ImageDetail // by digest
+	tags   map[Ref]map[string]string      // digests by tag
+	covers map[Ref]map[string][]string    // indexes by the manifests that they refer to
 }
 
 // lister is what a listing needs of ECR.
@@ -59,7 +59,7 @@ type lister interface {
 // DescribeImages for each thousand images of a repository, all repositories at once.
 func List(ctx context.Context, clients Clients, repos []Repository) (*Listing, error) {
 	l := &Listing{
-		repos: distinctRepositories(repos), images: map[Ref]map[string]Listed{},
+		repos: distinctRepositories(repos), images: map[Ref]map[string]ImageDetail{},
 		tags: map[Ref]map[string]string{}, covers: map[Ref]map[string][]string{},
 	}
 	found := make([][]types.ImageDetail, len(l.repos))
@@ -123,9 +123,9 @@ func listImages(ctx context.Context, client lister, repo Repository) (images []t
 }
 
 func (l *Listing) add(ref Ref, images []types.ImageDetail) {
-	l.images[ref], l.tags[ref], l.covers[ref] = map[string]Listed{}, map[string]string{}, map[string][]string{}
+	l.images[ref], l.tags[ref], l.covers[ref] = map[string]ImageDetail{}, map[string]string{}, map[string][]string{}
 	for _, d := range images {
-		image := newListed(d)
+		image := newImageDetail(d)
 		l.images[ref][image.Digest] = image
 		for _, tag := range image.Tags {
 			l.tags[ref][tag] = image.Digest
@@ -133,8 +133,8 @@ func (l *Listing) add(ref Ref, images []types.ImageDetail) {
 	}
 }
 
-func newListed(d types.ImageDetail) Listed {
-	return Listed{
+func newImageDetail(d types.ImageDetail) ImageDetail {
+	return ImageDetail{
 		Digest:     aws.ToString(d.ImageDigest),
 		Tags:       d.ImageTags,
 		Pushed:     aws.ToTime(d.ImagePushedAt),
@@ -146,7 +146,7 @@ func newListed(d types.ImageDetail) Listed {
 }
 
 // Tagged returns the image that a tag stands on, false where the repository lacks the tag.
-func (l *Listing) Tagged(ref Ref, tag string) (Listed, bool) {
+func (l *Listing) Tagged(ref Ref, tag string) (ImageDetail, bool) {
 	i, ok := l.images[ref][l.tags[ref][tag]]
 	return i, ok
 }
@@ -155,7 +155,7 @@ func (l *Listing) Tagged(ref Ref, tag string) (Listed, bool) {
 // ReadIndexes, for a manifest of an index, the index, since that is what expires. Where
 // several refer to it, it is the one that latest stands on, then deployed, then the
 // newest.
-func (l *Listing) Image(ref Ref, digest string) (Listed, bool) {
+func (l *Listing) Image(ref Ref, digest string) (ImageDetail, bool) {
 	indexes := l.covers[ref][digest]
 	for _, tag := range []string{TagLatest, TagDeployed} {
 		if at := l.tags[ref][tag]; at != "" && slices.Contains(indexes, at) {

@@ -35,8 +35,8 @@ type Origin struct {
 //
 // It takes one BatchGetImage for each hundred images in question, of maxJudged at most:
 // the others count as lost.
-func (l *Listing) Losses(ctx context.Context, clients Clients, results []RetentionResult, origin Origin) (map[Ref][]Listed, error) {
-	lost := make([][]Listed, len(results))
+func (l *Listing) Losses(ctx context.Context, clients Clients, results []RetentionResult, origin Origin) (map[Ref][]ImageDetail, error) {
+	lost := make([][]ImageDetail, len(results))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
 	for i, r := range results {
@@ -51,7 +51,7 @@ func (l *Listing) Losses(ctx context.Context, clients Clients, results []Retenti
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	out := map[Ref][]Listed{}
+	out := map[Ref][]ImageDetail{}
 	for i, r := range results {
 		if len(lost[i]) > 0 {
 			out[r.Repository.Ref] = lost[i]
@@ -63,15 +63,15 @@ func (l *Listing) Losses(ctx context.Context, clients Clients, results []Retenti
 // maxJudged is how many images of a repository are read to see who made them.
 const maxJudged = 500
 
-func (l *Listing) losses(ctx context.Context, client imageReader, r RetentionResult, origin Origin) ([]Listed, error) {
+func (l *Listing) losses(ctx context.Context, client imageReader, r RetentionResult, origin Origin) ([]ImageDetail, error) {
 	before, after := ParseLifecycle(r.Before), ParseLifecycle(r.Outcome.Text)
-	var taken []Listed
+	var taken []ImageDetail
 	for _, image := range l.images[r.Repository.Ref] {
 		if !slices.ContainsFunc(image.Tags, IsProtected) && takesMore(before, after, image) {
 			taken = append(taken, image)
 		}
 	}
-	slices.SortFunc(taken, func(a, b Listed) int {
+	slices.SortFunc(taken, func(a, b ImageDetail) int {
 		if c := b.Pushed.Compare(a.Pushed); c != 0 {
 			return c
 		}
@@ -84,7 +84,7 @@ func (l *Listing) losses(ctx context.Context, client imageReader, r RetentionRes
 }
 
 // takesMore reports whether a policy takes an image that another one lets stay longer.
-func takesMore(before, after Lifecycle, image Listed) bool {
+func takesMore(before, after Lifecycle, image ImageDetail) bool {
 	was, verdict := before.At(image)
 	at, now := after.At(image)
 	switch {
@@ -98,14 +98,14 @@ func takesMore(before, after Lifecycle, image Listed) bool {
 }
 
 // foreign leaves of the images taken those that are to be asked about.
-func (l *Listing) foreign(ctx context.Context, client imageReader, repo Repository, policy Lifecycle, taken []Listed, origin Origin) ([]Listed, error) {
+func (l *Listing) foreign(ctx context.Context, client imageReader, repo Repository, policy Lifecycle, taken []ImageDetail, origin Origin) ([]ImageDetail, error) {
 	ids := l.indexes(repo.Ref)
 	for _, image := range taken[:min(len(taken), maxJudged)] {
 		if !image.Archived {
 			ids = append(ids, image.Digest)
 		}
 	}
-	read, err := ask(ctx, client, repo, imageIDs(ids))
+	read, err := batchGet(ctx, client, repo, imageIDs(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (l *Listing) foreign(ctx context.Context, client imageReader, repo Reposito
 			children[child] = true
 		}
 	}
-	return slices.DeleteFunc(taken, func(image Listed) bool {
+	return slices.DeleteFunc(taken, func(image ImageDetail) bool {
 		manifest, ok := known[image.Digest]
 		switch {
 		case children[image.Digest]:

@@ -16,7 +16,7 @@ import (
 // apply moves the tags of one step in parallel. The first error, or an interrupt, keeps
 // further ones from starting, but cuts none off: it may be carried out all the same, and
 // that after undo has looked.
-func apply(ctx context.Context, clients Clients, s *Survey, step []Change) error {
+func apply(ctx context.Context, clients Clients, s *Snapshot, step []Change) error {
 	var (
 		g      errgroup.Group
 		mu     sync.Mutex
@@ -33,7 +33,7 @@ func apply(ctx context.Context, clients Clients, s *Survey, step []Change) error
 			if stop {
 				return ctx.Err()
 			}
-			image, _ := s.Known(c.Repository.Ref, c.To)
+			image, _ := s.ByDigest(c.Repository.Ref, c.To)
 			err := put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, image)
 			if err != nil {
 				mu.Lock()
@@ -90,5 +90,5 @@ func put(ctx context.Context, client tagger, repo Repository, tag string, image 
 	return fmt.Errorf("moving %s:%s to %s: %w", repo.Name, tag, image.Digest, err)
 }
 
-// undoTime is how long putting tags back may take, also after an interrupt.
-const undoTime = time.Minute
+// revertTime is how long putting tags back may take, also after an interrupt.
+const revertTime = time.Minute

@@ -29,7 +29,7 @@ type Outcome struct {
 	Text string
 	// Changed is false when the existing policy says the same already.
 	Changed bool
-	// Kept holds the rules of other people that stay as they are.
+	// NotReverted holds the rules of other people that stay as they are.
 	Kept []Rule
 	// Dropped holds the rules of other people that are given up.
 	Dropped []Rule

@@ -45,7 +45,7 @@ func (s *stage) promotion(clients Clients, text string, running map[Ref]string) 
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return Promotion{Survey: found.Survey, Name: found.Name, Images: found.Images, Running: running}
+	return Promotion{Snapshot: found.Snapshot, Name: found.Name, Images: found.Images, Running: running}
 }
 
 func (s *stage) promoted(text string, running map[Ref]string) Published {
@@ -97,8 +97,8 @@ func TestPromote(t *testing.T) {
 		moved = append(moved, c.Repository.Name+":"+c.Tag)
 	}
 	want := []string{"shop/a:deployed", "shop/b:deployed", "shop/c:deployed", "shop/a:latest", "shop/b:latest", "shop/c:latest"}
-	if got.Name != "one" || got.OvertakenBy != "" || !slices.Equal(moved, want) {
-		t.Errorf("promoted %q, overtaken by %q, moved %v", got.Name, got.OvertakenBy, moved)
+	if got.Name != "one" || got.SupersededBy != "" || !slices.Equal(moved, want) {
+		t.Errorf("promoted %q, overtaken by %q, moved %v", got.Name, got.SupersededBy, moved)
 	}
 }
 
@@ -234,9 +234,9 @@ func TestPromoteWithoutAName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Promote(t.Context(), s.clients, Promotion{Survey: found.Survey, Name: found.Name, Images: found.Images})
-	if err != nil || got.Name != "" || got.OvertakenBy != "" {
-		t.Errorf("promoted %q, overtaken by %q, %v", got.Name, got.OvertakenBy, err)
+	got, err := Promote(t.Context(), s.clients, Promotion{Snapshot: found.Snapshot, Name: found.Name, Images: found.Images})
+	if err != nil || got.Name != "" || got.SupersededBy != "" {
+		t.Errorf("promoted %q, overtaken by %q, %v", got.Name, got.SupersededBy, err)
 	}
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], TagLatest: mixed, TagDeployed: h["three"]})
 }
@@ -290,8 +290,8 @@ func TestPromoteRace(t *testing.T) {
 		if err := errors.Join(errs[:]...); err != nil || t.Failed() {
 			t.Fatalf("round %d: %v", round, err)
 		}
-		if out[at].OvertakenBy != "" || out[1-at].OvertakenBy != "" && out[1-at].OvertakenBy != names[at] {
-			t.Errorf("round %d: latest is on %s, overtaken by %q and %q", round, names[at], out[0].OvertakenBy, out[1].OvertakenBy)
+		if out[at].SupersededBy != "" || out[1-at].SupersededBy != "" && out[1-at].SupersededBy != names[at] {
+			t.Errorf("round %d: latest is on %s, overtaken by %q and %q", round, names[at], out[0].SupersededBy, out[1].SupersededBy)
 		}
 	}
 }
@@ -338,17 +338,17 @@ func TestPlatformsCount(t *testing.T) {
 	s.server.Advance(time.Hour)
 	next, nextChildren := s.pushIndex(0, "next")
 
-	survey, err := Look(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: {"next", oldChildren[1]}})
+	survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: {"next", oldChildren[1]}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ref := s.repos[0].Ref
-	latest, _ := survey.At(ref, TagLatest)
+	latest, _ := survey.ByTag(ref, TagLatest)
 	if got := Platforms(latest); !slices.Equal(got, append([]string{old}, oldChildren...)) {
 		t.Errorf("platforms %v", got)
 	}
 	for digest, want := range map[string]string{oldChildren[1]: old, old: old, nextChildren[0]: next, "": "", "sha256:0": ""} {
-		if got, ok := survey.Covering(ref, digest); got.Digest != want || ok != (want != "") {
+		if got, ok := survey.TaggedParent(ref, digest); got.Digest != want || ok != (want != "") {
 			t.Errorf("covering %s is %s, %v, want %s", digest, got.Digest, ok, want)
 		}
 	}
@@ -368,7 +368,7 @@ func TestPlatformsCount(t *testing.T) {
 }
 
 // TestCoveringPrefersLatest has two indexes share a manifest: the one that latest stands
-// on counts, else that of deployed.
+// digestOf counts, else that of deployed.
 func TestCoveringPrefersLatest(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "shop/a")
@@ -380,11 +380,11 @@ func TestCoveringPrefersLatest(t *testing.T) {
 		for _, want := range []string{one, two} {
 			s.move(0, TagLatest, other)
 			s.move(0, tag, want)
-			survey, err := Look(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: {"one", "two"}})
+			survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: {"one", "two"}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, _ := survey.Covering(s.repos[0].Ref, children[0]); got.Digest != want {
+			if got, _ := survey.TaggedParent(s.repos[0].Ref, children[0]); got.Digest != want {
 				t.Errorf("with %s on %s, %s is covered by %s", tag, want, children[0], got.Digest)
 			}
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
-// Placement is the image that a revision has in one repository. It is there already,
+// RevisionImage is the image that a revision has in one repository. It is there already,
 // under its digest.
-type Placement struct {
+type RevisionImage struct {
 	Repository Repository
 	Digest     string
 	// Extra are tags that the image gets beside the revision's. They name no revision,
@@ -23,7 +23,7 @@ type Placement struct {
 }
 
 // extra tells whether a tag of the image names no revision.
-func (i Placement) extra(tag string) bool {
+func (i RevisionImage) extra(tag string) bool {
 	return slices.Contains(i.Extra, tag) || i.skip != nil && i.skip(i.Repository.Ref, tag)
 }
 
@@ -32,7 +32,7 @@ type Publication struct {
 	// Variant gives the names that the revision may get.
 	Variant Variant
 	// Images are the revision's, one for each repository.
-	Images []Placement
+	Images []RevisionImage
 	// Running are the digests that ECS runs, where they are known, be it the image's own
 	// or that of an index's manifest; elsewhere what latest stands on is taken for what
 	// runs.
@@ -62,18 +62,18 @@ type Published struct {
 	Name string
 	// Changes are the tags that moved.
 	Changes []Change
-	// OvertakenBy names the revision that another job moved latest to at the same time;
+	// SupersededBy names the revision that another job moved latest to at the same time;
 	// empty when latest stands on this one.
-	OvertakenBy string
+	SupersededBy string
 	// Pushed tells when each image was first pushed, by ECR's clock; nil when latest was
 	// not moved to this revision.
 	Pushed map[Ref]time.Time
 	// Unprotected are the digests of what runs, or of what latest left where that is not
 	// known, on which deployed could not be put because they are archived; nil for none.
 	Unprotected map[Ref]string
-	// Survey is what stood where before.
-	Survey *Survey
-	// job is what Restore takes back.
+	// Snapshot is what stood where before.
+	Snapshot *Snapshot
+	// job is what Revert takes back.
 	job Publication
 }
 
@@ -84,7 +84,7 @@ type PublishError struct {
 	Left []Change
 	// Unknown are the repositories that could not be looked at afterwards.
 	Unknown []string
-	// Kept reports that the names that were written stay (Publication.KeepNames).
+	// NotReverted reports that the names that were written stay (Publication.KeepNames).
 	Kept bool
 	// Unsettled is why latest may stand on several revisions, after another job moved it
 	// at the same time; nil where it does not.
@@ -99,12 +99,12 @@ func (e *PublishError) Error() string {
 	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Unsettled == nil {
 		return fmt.Sprintf("tagging: %v; all tags are where they were", e.Err)
 	}
-	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, standing(e.Left, e.Unknown, e.Unsettled)...)
+	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, describeState(e.Left, e.Unknown, e.Unsettled)...)
 	return strings.Join(lines, "\n")
 }
 
-// standing tells in a line each where tags stand that could not be put back.
-func standing(left []Change, unknown []string, unsettled error) []string {
+// describeState tells in a line each where tags stand that could not be put back.
+func describeState(left []Change, unknown []string, unsettled error) []string {
 	var lines []string
 	for _, c := range left {
 		was := "not there before"
@@ -146,7 +146,7 @@ type tagger interface {
 // Calls for each repository: one BatchGetImage, at most three PutImage and one
 // DescribeImages, more only with extra tags or another job at the same time.
 func Publish(ctx context.Context, clients Clients, p Publication) (Published, error) {
-	survey, err := p.look(ctx, clients)
+	survey, err := p.readSnapshot(ctx, clients)
 	if err != nil {
 		return Published{}, err
 	}
@@ -158,49 +158,49 @@ func Publish(ctx context.Context, clients Clients, p Publication) (Published, er
 }
 
 // carryOut moves the tags of the steps, all or nothing, and settles where latest stands.
-func (p Publication) carryOut(ctx context.Context, clients Clients, survey *Survey, name string, steps [][]Change) (Published, error) {
-	out := Published{Name: name, Survey: survey, Unprotected: p.unprotected(survey), job: p}
+func (p Publication) carryOut(ctx context.Context, clients Clients, survey *Snapshot, name string, steps [][]Change) (Published, error) {
+	out := Published{Name: name, Snapshot: survey, Unprotected: p.unprotected(survey), job: p}
 	for _, step := range steps {
 		if err := apply(ctx, clients, survey, step); err != nil {
-			return out, p.takeBack(ctx, clients, survey, steps, err)
+			return out, p.revertSteps(ctx, clients, survey, steps, err)
 		}
 		out.Changes = append(out.Changes, step...)
 	}
 	if !p.KeepLatest {
-		if err := p.settle(ctx, clients, &out); err != nil {
-			return out, p.undo(ctx, clients, survey, steps, err)
+		if err := p.reconcile(ctx, clients, &out); err != nil {
+			return out, p.revert(ctx, clients, survey, steps, err)
 		}
 	}
 	return out, nil
 }
 
-// takeBack undoes the steps unless names are kept.
-func (p Publication) takeBack(ctx context.Context, clients Clients, s *Survey, steps [][]Change, cause error) error {
+// revertSteps undoes the steps unless names are kept.
+func (p Publication) revertSteps(ctx context.Context, clients Clients, s *Snapshot, steps [][]Change, cause error) error {
 	if p.KeepNames {
 		return &PublishError{Err: cause, Kept: true}
 	}
-	return p.undo(ctx, clients, s, steps, cause)
+	return p.revert(ctx, clients, s, steps, cause)
 }
 
-func (p Publication) look(ctx context.Context, clients Clients) (*Survey, error) {
+func (p Publication) readSnapshot(ctx context.Context, clients Clients) (*Snapshot, error) {
 	extra := map[Ref][]string{}
 	for _, i := range p.Images {
 		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
 	}
-	return look(ctx, clients, p.repositories(), p.Variant, extra, func(ref Ref, tag string) bool {
-		return slices.ContainsFunc(p.Images, func(i Placement) bool { return i.Repository.Ref == ref && i.extra(tag) })
+	return readSnapshot(ctx, clients, p.repositories(), p.Variant, extra, func(ref Ref, tag string) bool {
+		return slices.ContainsFunc(p.Images, func(i RevisionImage) bool { return i.Repository.Ref == ref && i.extra(tag) })
 	})
 }
 
 // choose takes the first variant under which no repository has another digest: a name
 // stands for one set of digests for ever. A revision left incomplete is completed.
-func (p Publication) choose(s *Survey) (string, error) {
+func (p Publication) choose(s *Snapshot) (string, error) {
 	if err := p.check(s); err != nil {
 		return "", err
 	}
 	for _, name := range s.names {
-		taken := slices.ContainsFunc(p.Images, func(i Placement) bool {
-			at, ok := s.At(i.Repository.Ref, name)
+		taken := slices.ContainsFunc(p.Images, func(i RevisionImage) bool {
+			at, ok := s.ByTag(i.Repository.Ref, name)
 			return ok && at.Digest != i.Digest
 		})
 		if !taken {
@@ -211,10 +211,10 @@ func (p Publication) choose(s *Survey) (string, error) {
 }
 
 // check makes sure that every image is there to be tagged.
-func (p Publication) check(s *Survey) error {
+func (p Publication) check(s *Snapshot) error {
 	archived := &ArchivedError{}
 	for _, i := range p.Images {
-		_, ok := s.Known(i.Repository.Ref, i.Digest)
+		_, ok := s.ByDigest(i.Repository.Ref, i.Digest)
 		switch {
 		case ok:
 		case s.isArchived(i.Repository.Ref, i.Digest):
@@ -241,7 +241,7 @@ func (p Publication) repositories() []Repository {
 // steps lists the tags to move, in the order of the promise: the hash, then the extra
 // tags, then deployed, then latest. What stands right already is in no step. An extra tag
 // never points to an image before the hash does: that is how CheckExtra knows it again.
-func (p Publication) steps(s *Survey, name string) [][]Change {
+func (p Publication) steps(s *Snapshot, name string) [][]Change {
 	var hash, extra []Change
 	for _, i := range p.Images {
 		hash = s.step(hash, i.Repository, name, i.Digest)
@@ -256,7 +256,7 @@ func (p Publication) steps(s *Survey, name string) [][]Change {
 }
 
 // latestSteps lists where deployed must move, and then latest.
-func (p Publication) latestSteps(s *Survey) [][]Change {
+func (p Publication) latestSteps(s *Snapshot) [][]Change {
 	var deployed, latest []Change
 	for _, i := range p.Images {
 		if out := p.outgoing(s, i); !s.isArchived(i.Repository.Ref, out) {
@@ -268,14 +268,14 @@ func (p Publication) latestSteps(s *Survey) [][]Change {
 }
 
 // unprotected are the archived images that deployed should stand on and does not.
-func (p Publication) unprotected(s *Survey) map[Ref]string {
+func (p Publication) unprotected(s *Snapshot) map[Ref]string {
 	if p.KeepLatest {
 		return nil
 	}
 	var out map[Ref]string
 	for _, i := range p.Images {
 		ref := i.Repository.Ref
-		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.on(ref, TagDeployed) != d {
+		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.digestOf(ref, TagDeployed) != d {
 			if out == nil {
 				out = map[Ref]string{}
 			}
@@ -287,8 +287,8 @@ func (p Publication) unprotected(s *Survey) map[Ref]string {
 
 // step adds the move of a tag to an image, unless it stands there already or there is no
 // image to move it to.
-func (s *Survey) step(to []Change, repo Repository, tag, digest string) []Change {
-	at := s.on(repo.Ref, tag)
+func (s *Snapshot) step(to []Change, repo Repository, tag, digest string) []Change {
+	at := s.digestOf(repo.Ref, tag)
 	if digest == "" || at == digest {
 		return to
 	}
@@ -299,18 +299,18 @@ func (s *Survey) step(to []Change, repo Repository, tag, digest string) []Change
 // runs, unless that is the new image, which latest protects. Where nothing is known of
 // that, it is what latest is about to leave: run again, the same job must not call
 // deployed what it has itself just made latest.
-func (p Publication) outgoing(s *Survey, i Placement) string {
+func (p Publication) outgoing(s *Snapshot, i RevisionImage) string {
 	ref := i.Repository.Ref
 	if s.isArchived(ref, p.Running[ref]) {
 		return p.Running[ref]
 	}
 	if running, ok := p.running(s, ref); ok {
-		if s.same(ref, i.Digest, p.Running[ref]) {
+		if s.equivalent(ref, i.Digest, p.Running[ref]) {
 			return ""
 		}
 		return running.Digest
 	}
-	at := s.on(ref, TagLatest)
+	at := s.digestOf(ref, TagLatest)
 	if at == i.Digest {
 		return ""
 	}
@@ -318,6 +318,6 @@ func (p Publication) outgoing(s *Survey, i Placement) string {
 }
 
 // running is the image that ECS runs, where it is known and still there.
-func (p Publication) running(s *Survey, ref Ref) (Image, bool) {
-	return s.Covering(ref, p.Running[ref])
+func (p Publication) running(s *Snapshot, ref Ref) (Image, bool) {
+	return s.TaggedParent(ref, p.Running[ref])
 }

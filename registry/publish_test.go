@@ -21,8 +21,8 @@ func TestPublishFirst(t *testing.T) {
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	one := s.push(s.images())
 	got := s.published(s.publication("one", one))
-	if got.Name != "one" || got.OvertakenBy != "" || len(got.Changes) != 6 {
-		t.Errorf("published %q, overtaken by %q, %d changes, want one, nobody, 6", got.Name, got.OvertakenBy, len(got.Changes))
+	if got.Name != "one" || got.SupersededBy != "" || len(got.Changes) != 6 {
+		t.Errorf("published %q, overtaken by %q, %d changes, want one, nobody, 6", got.Name, got.SupersededBy, len(got.Changes))
 	}
 	// Nothing ran before: there is nothing to call deployed.
 	s.wantTags(map[string][]string{"one": one, "latest": one})

@@ -278,7 +278,7 @@ func (d *disturbed) tryRestore(back disturbance, want map[string]string) {
 		}
 		return fine
 	})
-	_, _ = Restore(d.t.Context(), d.clients, done, Aftermath{}) // whatever became of it
+	_, _ = Revert(d.t.Context(), d.clients, done, RolloutResult{}) // whatever became of it
 	d.wire.set(nil)
 	if err := d.again(); err != nil {
 		d.t.Errorf("back %s: again: %v", back.name, err)

@@ -11,64 +11,64 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Restore puts latest and deployed back after a roll-out that failed: to where they stood
+// Revert puts latest and deployed back after a roll-out that failed: to where they stood
 // before Publish or Promote, whose result p is. Tags of revisions stay. Where latest stood
-// on the new image before, because an earlier run was killed before its deployment, it
+// digestOf the new image before, because an earlier run was killed before its deployment, it
 // goes to the image that ECS was running.
 //
 // In the repositories of a.Runs, deployed goes to what runs now before latest leaves it,
 // and stays there; where it cannot, latest stays. Those of a.Keep are left wholly alone.
 //
-// Left alone, and told in Kept, is what another job has moved since, the only tag of an
+// Left alone, and told in NotReverted, is what another job has moved since, the only tag of an
 // image, a tag that stood on an archived image, and deployed where it alone protects what
 // runs. Where the other job and this one leave a mixture of revisions under latest, they
-// agree on one as in Publish, and never on the revision that failed. It works on for up to
-// a minute after ctx has ended. The error is a *RestoreError; the result is right as far
+// awaitAgreement on one as in Publish, and never on the revision that failed. It works on for up to
+// a minute after ctx has ended. The error is a *RevertError; the result is right as far
 // as it goes even then.
 //
 // Calls for each repository: one BatchGetImage and one PutImage or BatchDeleteImage for
 // each tag to put back, and one DescribeImages, one more for each tag to remove; none
 // where nothing was moved. In those of a.Runs one BatchGetImage and one PutImage more.
-func Restore(ctx context.Context, clients Clients, p Published, a Aftermath) (Restored, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+func Revert(ctx context.Context, clients Clients, p Published, a RolloutResult) (Reverted, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTime)
 	defer cancel()
-	r := &restoration{Publication: p.job, clients: clients, survey: p.Survey, aftermath: a, guards: map[Ref]attempt{}}
+	r := &reversion{Publication: p.job, clients: clients, survey: p.Snapshot, aftermath: a, guards: map[Ref]attempt{}}
 	r.leaveOut(a.Keep)
 	r.plan(ctx, p.Changes)
 	if len(r.latest)+len(r.deployed) == 0 {
-		return Restored{}, nil
+		return Reverted{}, nil
 	}
-	r.guard(ctx)
-	latest := r.putBack(ctx, r.latest)
-	r.settle(ctx)
+	r.protectRunning(ctx)
+	latest := r.revertAll(ctx, r.latest)
+	r.reconcile(ctx)
 	for _, t := range latest {
 		r.note(t.at(r.state(t.Repository.Ref)))
 	}
-	for _, t := range r.putBack(ctx, r.unneeded()) {
+	for _, t := range r.revertAll(ctx, r.unneeded()) {
 		r.note(t)
 	}
-	r.release(ctx)
+	r.unprotect(ctx)
 	return r.out, r.error()
 }
 
-// restoration is a Restore under way.
-type restoration struct {
+// reversion is a Revert under way.
+type reversion struct {
 	Publication
 	clients   Clients
-	survey    *Survey
-	aftermath Aftermath
+	survey    *Snapshot
+	aftermath RolloutResult
 	// guards are the moves of deployed to what runs now.
 	guards map[Ref]attempt
 	// latest and deployed are the changes to take back.
 	latest, deployed []Change
 	// now is where latest was last seen, in the order of Images; nil while unknown.
 	now  []imageState
-	out  Restored
-	fail RestoreError
+	out  Reverted
+	fail RevertError
 }
 
 // plan finds what to take back.
-func (r *restoration) plan(ctx context.Context, changes []Change) {
+func (r *reversion) plan(ctx context.Context, changes []Change) {
 	for _, c := range changes {
 		switch {
 		case r.aftermath.Keep[c.Repository.Ref]:
@@ -81,55 +81,55 @@ func (r *restoration) plan(ctx context.Context, changes []Change) {
 	if r.KeepLatest {
 		return
 	}
-	if again := r.begunBefore(); len(again) > 0 && !(r.ahead() && r.wholeBefore(ctx)) {
+	if again := r.interruptedEarlier(); len(again) > 0 && !(r.publishedNotDeployed() && r.consistentBefore(ctx)) {
 		r.latest = append(r.latest, again...)
 	}
 }
 
-// begunBefore are the repositories where latest stood on the new image before, although
+// interruptedEarlier are the repositories where latest stood on the new image before, although
 // something else ran, as changes to take back.
-func (r *restoration) begunBefore() []Change {
+func (r *reversion) interruptedEarlier() []Change {
 	var out []Change
 	for _, i := range r.Images {
 		ref := i.Repository.Ref
-		at, _ := r.survey.At(ref, TagLatest)
+		at, _ := r.survey.ByTag(ref, TagLatest)
 		running, ok := r.running(r.survey, ref)
-		if ok && at.Digest == i.Digest && !r.survey.same(ref, i.Digest, r.Running[ref]) {
+		if ok && at.Digest == i.Digest && !r.survey.equivalent(ref, i.Digest, r.Running[ref]) {
 			out = append(out, Change{Repository: i.Repository, Tag: TagLatest, From: running.Digest, To: i.Digest})
 		}
 	}
 	return out
 }
 
-// ahead tells whether latest stood on images that were neither the new ones nor those
+// publishedNotDeployed tells whether latest stood on images that were neither the new ones nor those
 // that run, as on a revision that was published and not deployed.
-func (r *restoration) ahead() bool {
-	return slices.ContainsFunc(r.Images, func(i Placement) bool {
+func (r *reversion) publishedNotDeployed() bool {
+	return slices.ContainsFunc(r.Images, func(i RevisionImage) bool {
 		ref := i.Repository.Ref
-		at := r.survey.on(ref, TagLatest)
+		at := r.survey.digestOf(ref, TagLatest)
 		_, known := r.running(r.survey, ref)
-		return known && at != "" && at != i.Digest && !r.survey.same(ref, at, r.Running[ref])
+		return known && at != "" && at != i.Digest && !r.survey.equivalent(ref, at, r.Running[ref])
 	})
 }
 
-// wholeBefore tells whether latest stood on one revision everywhere before. Then it goes
+// consistentBefore tells whether latest stood on one revision everywhere before. Then it goes
 // back there, also where that shares an image with the one that failed; a mixture was
 // left by an earlier run that was killed half way.
-func (r *restoration) wholeBefore(ctx context.Context) bool {
-	images, err := r.describe(ctx, r.clients, func(i Placement) types.ImageIdentifier {
-		return types.ImageIdentifier{ImageDigest: aws.String(r.survey.on(i.Repository.Ref, TagLatest))}
+func (r *reversion) consistentBefore(ctx context.Context) bool {
+	images, err := r.describe(ctx, r.clients, func(i RevisionImage) types.ImageIdentifier {
+		return types.ImageIdentifier{ImageDigest: aws.String(r.survey.digestOf(i.Repository.Ref, TagLatest))}
 	})
 	return err != nil || common(images) != ""
 }
 
 // target is the digest that latest should stand on in a repository when all is done.
-func (r *restoration) target(ref Ref) string {
+func (r *reversion) target(ref Ref) string {
 	for _, c := range r.latest {
 		if c.Repository.Ref == ref {
 			return c.From
 		}
 	}
-	return r.survey.on(ref, TagLatest)
+	return r.survey.digestOf(ref, TagLatest)
 }
 
 // attempt is what became of taking one change back.
@@ -142,14 +142,14 @@ type attempt struct {
 	err  error
 }
 
-// putBack takes changes back in parallel.
-func (r *restoration) putBack(ctx context.Context, changes []Change) []attempt {
+// revertTag takes changes back in parallel.
+func (r *reversion) revertAll(ctx context.Context, changes []Change) []attempt {
 	out := make([]attempt, len(changes))
 	var g errgroup.Group
 	g.SetLimit(maxCalls)
 	for i, c := range changes {
 		g.Go(func() error {
-			found, err := putBack(ctx, r.clients(c.Repository.Region), r.survey, c, true)
+			found, err := revertTag(ctx, r.clients(c.Repository.Region), r.survey, c, true)
 			out[i] = attempt{Change: c, found: found, now: found, err: err}
 			if err == nil && found == c.To {
 				out[i].now = c.From
@@ -174,8 +174,8 @@ func (t attempt) at(image *imageState) attempt {
 }
 
 // state is what latest was last seen on in a repository, nil while unknown.
-func (r *restoration) state(ref Ref) *imageState {
-	n := slices.IndexFunc(r.Images, func(i Placement) bool { return i.Repository.Ref == ref })
+func (r *reversion) state(ref Ref) *imageState {
+	n := slices.IndexFunc(r.Images, func(i RevisionImage) bool { return i.Repository.Ref == ref })
 	if n < 0 || r.now == nil {
 		return nil
 	}
@@ -183,12 +183,12 @@ func (r *restoration) state(ref Ref) *imageState {
 }
 
 // note files what became of one change.
-func (r *restoration) note(t attempt) {
+func (r *reversion) note(t attempt) {
 	switch {
 	case errors.Is(t.err, errOnlyTag):
-		r.keep(t.Change, t.now, OnlyTag)
+		r.leave(t.Change, t.now, OnlyTag)
 	case errors.Is(t.err, errArchived):
-		r.keep(t.Change, t.now, Archived)
+		r.leave(t.Change, t.now, Archived)
 	case errors.Is(t.err, errUnread) && !t.seen:
 		r.failed(t.err)
 		r.fail.Unknown = append(r.fail.Unknown, t.Repository.Name)
@@ -196,39 +196,39 @@ func (r *restoration) note(t attempt) {
 		r.failed(t.err)
 		r.fail.Left = append(r.fail.Left, t.Change)
 	case t.now != t.From:
-		r.keep(t.Change, t.now, MovedSince)
+		r.leave(t.Change, t.now, MovedSince)
 	case t.found != t.From:
 		r.out.Changes = append(r.out.Changes, Change{Repository: t.Repository, Tag: t.Tag, From: cmp.Or(t.found, t.To), To: t.From})
 	}
 }
 
-func (r *restoration) keep(c Change, digest string, why Reason) {
-	r.out.Kept = append(r.out.Kept, Kept{c.Repository, c.Tag, digest, why})
+func (r *reversion) leave(c Change, digest string, why Reason) {
+	r.out.NotReverted = append(r.out.NotReverted, NotReverted{c.Repository, c.Tag, digest, why})
 }
 
-func (r *restoration) failed(err error) {
+func (r *reversion) failed(err error) {
 	if r.fail.Err == nil {
 		r.fail.Err = err
 	}
 }
 
-// settle looks where latest stands now. Where another job has moved it to a revision of
+// reconcile looks where latest stands now. Where another job has moved it to a revision of
 // its own, in some repositories after this one had put it back in others, both agree; a
 // tag moved by hand in one repository stays there.
-func (r *restoration) settle(ctx context.Context) {
+func (r *reversion) reconcile(ctx context.Context) {
 	now, err := r.Publication.latest(ctx, r.clients)
 	if err != nil {
 		r.failed(err)
 		return
 	}
 	r.now = now
-	if err := r.agreeWithOthers(ctx); err != nil {
+	if err := r.awaitOthers(ctx); err != nil {
 		r.failed(err)
 		r.fail.Unsettled = err
 	}
 }
 
-func (r *restoration) agreeWithOthers(ctx context.Context) error {
+func (r *reversion) awaitOthers(ctx context.Context) error {
 	var theirs []imageState
 	for i, image := range r.now {
 		if image.digest != r.target(r.Images[i].Repository.Ref) && image.digest != r.Images[i].Digest {
@@ -238,16 +238,16 @@ func (r *restoration) agreeWithOthers(ctx context.Context) error {
 	if len(theirs) == 0 {
 		return nil
 	}
-	found, err := r.lookAt(ctx, r.clients, tagsOf(theirs))
-	if err != nil || !slices.ContainsFunc(found.Complete(), func(name string) bool { return r.admits(found, name) }) {
+	found, err := r.readTags(ctx, r.clients, tagsOf(theirs))
+	if err != nil || !slices.ContainsFunc(found.Complete(), func(name string) bool { return r.allows(found, name) }) {
 		return err
 	}
-	r.out.OvertakenBy, err = r.agree(ctx, r.clients, aim{fits: r.fits, admits: r.admits})
+	r.out.SupersededBy, err = r.awaitAgreement(ctx, r.clients, goal{fits: r.satisfied, admits: r.allows})
 	return err
 }
 
-// fits tells whether latest stands where it should, and keeps what it saw.
-func (r *restoration) fits(now []imageState) bool {
+// satisfied tells whether latest stands where it should, and keeps what it saw.
+func (r *reversion) satisfied(now []imageState) bool {
 	r.now = now
 	for i := range now {
 		if now[i].digest != r.target(r.Images[i].Repository.Ref) {
@@ -257,39 +257,39 @@ func (r *restoration) fits(now []imageState) bool {
 	return true
 }
 
-// admits keeps latest off the revision that failed.
-func (r *restoration) admits(found *Survey, name string) bool {
-	return slices.ContainsFunc(r.Images, func(i Placement) bool {
-		at, _ := found.At(i.Repository.Ref, name)
+// allows keeps latest off the revision that failed.
+func (r *reversion) allows(found *Snapshot, name string) bool {
+	return slices.ContainsFunc(r.Images, func(i RevisionImage) bool {
+		at, _ := found.ByTag(i.Repository.Ref, name)
 		return at.Digest != i.Digest
 	})
 }
 
 // unneeded are the moves of deployed that can be taken back: latest protects again what
 // they protect.
-func (r *restoration) unneeded() []Change {
+func (r *reversion) unneeded() []Change {
 	var out []Change
 	for _, c := range r.deployed {
 		ref := c.Repository.Ref
 		latest := r.state(ref)
 		_, guarded := r.guards[ref]
 		switch {
-		case guarded: // release tells what becomes of it
+		case guarded: // unprotect tells what becomes of it
 		case r.runsUnknown(ref):
-			r.keep(c, c.To, RunsUnknown)
+			r.leave(c, c.To, RunsUnknown)
 		case latest == nil:
 			r.fail.Left = append(r.fail.Left, c)
 		case latest.digest == c.To:
 			out = append(out, c)
 		default:
-			r.keep(c, c.To, Runs)
+			r.leave(c, c.To, Runs)
 		}
 	}
 	return out
 }
 
-// error is the *RestoreError, if anything went wrong.
-func (r *restoration) error() error {
+// error is the *RevertError, if anything went wrong.
+func (r *reversion) error() error {
 	if r.fail.Err == nil {
 		return nil
 	}

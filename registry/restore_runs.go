@@ -6,60 +6,60 @@ import (
 	"slices"
 )
 
-// Aftermath is how a roll-out of several ECS services ended, as far as it matters to their
+// RolloutResult is how a roll-out of several ECS services ended, as far as it matters to their
 // repositories. The zero value says that none of them runs the new images.
-type Aftermath struct {
+type RolloutResult struct {
 	// Keep are the repositories whose tags are not to be touched, since another deployment
 	// took over there. It goes before Runs.
 	Keep map[Ref]bool
 	// Runs are the digests that ECS runs or goes on to, where that is not what ran before:
 	// the new image of a service that succeeded while another failed, or whose deployment
-	// could not be stopped. Restore puts deployed on them; one that the survey does not
+	// could not be stopped. Revert puts deployed on them; one that the survey does not
 	// know leaves deployed where it is.
 	Runs map[Ref]string
 }
 
 // leaveOut keeps repositories out of all that follows.
-func (r *restoration) leaveOut(refs map[Ref]bool) {
-	r.Images = slices.DeleteFunc(slices.Clone(r.Images), func(i Placement) bool { return refs[i.Repository.Ref] })
+func (r *reversion) leaveOut(refs map[Ref]bool) {
+	r.Images = slices.DeleteFunc(slices.Clone(r.Images), func(i RevisionImage) bool { return refs[i.Repository.Ref] })
 }
 
 // runsUnknown tells whether a repository's service runs an image that cannot be tagged.
-func (r *restoration) runsUnknown(ref Ref) bool {
+func (r *reversion) runsUnknown(ref Ref) bool {
 	digest, told := r.aftermath.Runs[ref]
-	_, known := r.survey.Covering(ref, digest)
+	_, known := r.survey.TaggedParent(ref, digest)
 	return told && !known
 }
 
-// guard puts deployed on what runs now, in the repositories where latest is about to leave
+// protectRunning puts deployed on what runs now, in the repositories where latest is about to leave
 // it. Where that cannot be done, latest stays, also when others are to be agreed with.
-func (r *restoration) guard(ctx context.Context) {
+func (r *reversion) protectRunning(ctx context.Context) {
 	stuck := map[Ref]bool{}
-	for _, t := range r.putBack(ctx, r.guardMoves()) {
+	for _, t := range r.revertAll(ctx, r.protectionMoves()) {
 		ref := t.Repository.Ref
 		if t.err == nil && t.now == t.From {
 			r.guards[ref] = t
 			continue
 		}
 		stuck[ref] = true
-		r.tellStuck(t)
+		r.reportStuck(t)
 	}
 	r.latest = slices.DeleteFunc(r.latest, func(c Change) bool { return stuck[c.Repository.Ref] })
 	r.deployed = slices.DeleteFunc(r.deployed, func(c Change) bool { return stuck[c.Repository.Ref] })
 	r.leaveOut(stuck)
 }
 
-// guardMoves are moves of deployed, as changes to take back: From is where it should go,
+// protectionMoves are moves of deployed, as changes to take back: From is where it should go,
 // To where it is thought to stand.
-func (r *restoration) guardMoves() []Change {
+func (r *reversion) protectionMoves() []Change {
 	var out []Change
 	for _, c := range r.latest {
 		ref := c.Repository.Ref
-		image, ok := r.survey.Covering(ref, r.aftermath.Runs[ref])
-		if !ok || image.Digest == c.From || c.From != "" && !r.survey.has(ref, c.From) {
+		image, ok := r.survey.TaggedParent(ref, r.aftermath.Runs[ref])
+		if !ok || image.Digest == c.From || c.From != "" && !r.survey.contains(ref, c.From) {
 			continue // latest will protect it, or cannot leave it
 		}
-		at := r.survey.on(ref, TagDeployed)
+		at := r.survey.digestOf(ref, TagDeployed)
 		if moved, ok := r.move(ref); ok {
 			at = moved.To
 		}
@@ -69,7 +69,7 @@ func (r *restoration) guardMoves() []Change {
 }
 
 // move is what the roll-out did to deployed in a repository.
-func (r *restoration) move(ref Ref) (Change, bool) {
+func (r *reversion) move(ref Ref) (Change, bool) {
 	i := slices.IndexFunc(r.deployed, func(c Change) bool { return c.Repository.Ref == ref })
 	if i < 0 {
 		return Change{}, false
@@ -77,15 +77,15 @@ func (r *restoration) move(ref Ref) (Change, bool) {
 	return r.deployed[i], true
 }
 
-// tellStuck says why the tags of a repository stay where they are.
-func (r *restoration) tellStuck(t attempt) {
+// reportStuck says why the tags of a repository stay where they are.
+func (r *reversion) reportStuck(t attempt) {
 	ref := t.Repository.Ref
 	latest := r.latest[slices.IndexFunc(r.latest, func(c Change) bool { return c.Repository.Ref == ref })]
 	deployed, moved := r.move(ref)
 	switch {
 	case t.err == nil:
-		r.keep(t.Change, t.now, MovedSince)
-		r.keep(latest, latest.To, RunsNew)
+		r.leave(t.Change, t.now, MovedSince)
+		r.leave(latest, latest.To, RunsNew)
 	case errors.Is(t.err, errUnread):
 		r.failed(t.err)
 		r.fail.Unknown = append(r.fail.Unknown, t.Repository.Name)
@@ -98,11 +98,11 @@ func (r *restoration) tellStuck(t attempt) {
 	}
 }
 
-// release tells where the guards stay. Where latest did not leave what they protect after
+// unprotect tells where the guards stay. Where latest did not leave what they protect after
 // all, they go back, to what nothing else may protect.
-func (r *restoration) release(ctx context.Context) {
+func (r *reversion) unprotect(ctx context.Context) {
 	var idle []Change
-	for _, ref := range r.guarded() {
+	for _, ref := range r.protectedRefs() {
 		t := r.guards[ref]
 		moved, ok := r.move(ref)
 		latest := r.state(ref)
@@ -114,13 +114,13 @@ func (r *restoration) release(ctx context.Context) {
 		case ok && moved.From == t.From && t.found != t.From:
 			r.out.Changes = append(r.out.Changes, moved.reversed())
 		case !ok || moved.From != t.From:
-			r.keep(t.Change, t.From, RunsNew)
+			r.leave(t.Change, t.From, RunsNew)
 		}
 	}
-	for _, t := range r.putBack(ctx, idle) {
+	for _, t := range r.revertAll(ctx, idle) {
 		if t.err == nil && t.now == t.From {
 			if _, moved := r.move(t.Repository.Ref); moved {
-				r.keep(t.Change, t.now, Runs)
+				r.leave(t.Change, t.now, Runs)
 			}
 			continue
 		}
@@ -128,8 +128,8 @@ func (r *restoration) release(ctx context.Context) {
 	}
 }
 
-// guarded are the repositories of the guards, in the order of the images.
-func (r *restoration) guarded() []Ref {
+// protectedRefs are the repositories of the guards, in the order of the images.
+func (r *reversion) protectedRefs() []Ref {
 	var out []Ref
 	for _, i := range r.Images {
 		if _, ok := r.guards[i.Repository.Ref]; ok {

@@ -15,16 +15,16 @@ const (
 	moved   = "another job has moved it since"
 )
 
-func (s *stage) restoredTo(p Published, a Aftermath) Restored {
+func (s *stage) restoredTo(p Published, a RolloutResult) Reverted {
 	s.t.Helper()
-	out, err := Restore(s.t.Context(), s.clients, p, a)
+	out, err := Revert(s.t.Context(), s.clients, p, a)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return out
 }
 
-// guarded fails the test if at any request neither latest nor deployed stands on a digest.
+// protectedRefs fails the test if at any request neither latest nor deployed stands on a digest.
 func (s *stage) guarded(repo int, digest string, f func(wired) fault) func(wired) fault {
 	return func(c wired) fault {
 		if at := s.server.Tags(s.repos[repo].Name); at[TagLatest] != digest && at[TagDeployed] != digest {
@@ -67,7 +67,7 @@ func TestRestoreWhatRunsNew(t *testing.T) {
 				back = c.running
 			}
 			p := s.promoted(c.wanted, running)
-			a := Aftermath{Runs: map[Ref]string{s.repos[0].Ref: h[c.wanted][0]}}
+			a := RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: h[c.wanted][0]}}
 			s.wire.set(s.guarded(0, h[c.wanted][0], allFine))
 			got := s.restoredTo(p, a)
 			counts := s.wire.seen()
@@ -78,7 +78,7 @@ func TestRestoreWhatRunsNew(t *testing.T) {
 			if counts["PutImage"] != c.puts || counts["BatchGetImage"] > 4 || counts["DescribeImages"] != 2 {
 				t.Errorf("calls %v", counts)
 			}
-			for _, k := range got.Kept {
+			for _, k := range got.NotReverted {
 				if k.Digest != s.tags()[k.Repository.Name+":"+k.Tag] {
 					t.Errorf("says that %s stands on %s", k.Tag, k.Digest)
 				}
@@ -96,7 +96,7 @@ func TestRestoreWhatRunsNewAtFirst(t *testing.T) {
 	one := s.push(s.images())
 	p := s.published(s.publication("one", one))
 	s.wire.set(s.guarded(0, one[0], allFine))
-	got := s.restoredTo(p, Aftermath{Runs: map[Ref]string{s.repos[0].Ref: one[0]}})
+	got := s.restoredTo(p, RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: one[0]}})
 	s.wire.set(nil)
 	s.wantRestored(got, "shop/a:latest removed", "shop/b:latest removed", "shop/a:deployed kept ("+runsNew+")")
 	s.wantTags(map[string][]string{"one": one, TagDeployed: {one[0], ""}})
@@ -108,7 +108,7 @@ func TestRestoreWhatRunsIsAPlatform(t *testing.T) {
 	s := newStage(t, "shop/a")
 	old := s.pushOne(0, image(t), "old", TagLatest)
 	index, children := s.pushIndex(0, "new")
-	got := s.restoredTo(s.promoted("new", nil), Aftermath{Runs: map[Ref]string{s.repos[0].Ref: children[1]}})
+	got := s.restoredTo(s.promoted("new", nil), RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: children[1]}})
 	s.wantRestored(got, "shop/a:latest", "shop/a:deployed kept ("+runsNew+")")
 	s.wantTags(map[string][]string{"old": {old}, "new": {index}, TagLatest: {old}, TagDeployed: {index}})
 }
@@ -120,13 +120,13 @@ func TestRestoreOtherDigests(t *testing.T) {
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
-	got := s.restoredTo(p, Aftermath{Runs: map[Ref]string{s.repos[0].Ref: "sha256:" + strings.Repeat("0", 64), s.repos[1].Ref: h["three"][1]}})
+	got := s.restoredTo(p, RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: "sha256:" + strings.Repeat("0", 64), s.repos[1].Ref: h["three"][1]}})
 	s.wantRestored(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (the image that a service runs is not known in this repository)")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], TagLatest: h["three"], TagDeployed: {h["three"][0], h["two"][1]}})
 }
 
 // TestRestoreKeepsAway touches nothing where another deployment took over, not even to
-// agree with others, and asks nothing there.
+// awaitAgreement with others, and asks nothing there.
 func TestRestoreKeepsAway(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
@@ -136,7 +136,7 @@ func TestRestoreKeepsAway(t *testing.T) {
 	s.move(1, TagLatest, h["two"][1])
 	s.server.ResetCalls()
 	ref := s.repos[0].Ref
-	got := s.restoredTo(p, Aftermath{Keep: map[Ref]bool{ref: true}, Runs: map[Ref]string{ref: h["one"][0]}})
+	got := s.restoredTo(p, RolloutResult{Keep: map[Ref]bool{ref: true}, Runs: map[Ref]string{ref: h["one"][0]}})
 	for _, c := range s.server.Calls() {
 		if c.Repository == "shop/a" {
 			t.Errorf("%s of shop/a", c.Action)
@@ -155,7 +155,7 @@ func TestRestoreKeepsAway(t *testing.T) {
 		keep[repo.Ref] = true
 	}
 	s.server.ResetCalls()
-	s.wantRestored(s.restoredTo(p, Aftermath{Keep: keep}))
+	s.wantRestored(s.restoredTo(p, RolloutResult{Keep: keep}))
 	if n := len(s.server.Calls()); n != 0 {
 		t.Errorf("%d calls", n)
 	}
@@ -164,11 +164,11 @@ func TestRestoreKeepsAway(t *testing.T) {
 // TestRestoreHoldsLatest cannot put deployed on what runs: latest stays, and is told.
 func TestRestoreHoldsLatest(t *testing.T) {
 	t.Parallel()
-	start := func(t *testing.T) (*stage, map[string][]string, Published, Aftermath) {
+	start := func(t *testing.T) (*stage, map[string][]string, Published, RolloutResult) {
 		s := newStage(t, "shop/a", "shop/b")
 		h := s.history("one", "two", "three")
 		p := s.promoted("one", s.running(h["three"]))
-		return s, h, p, Aftermath{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}}
+		return s, h, p, RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}}
 	}
 	t.Run("another job moved deployed", func(t *testing.T) {
 		s, h, p, a := start(t)
@@ -185,9 +185,9 @@ func TestRestoreHoldsLatest(t *testing.T) {
 			}
 			return fine
 		})
-		got, err := Restore(t.Context(), s.clients, p, a)
+		got, err := Revert(t.Context(), s.clients, p, a)
 		s.wire.set(nil)
-		var failed *RestoreError
+		var failed *RevertError
 		if !errors.As(err, &failed) || len(failed.Left) != 2 || len(failed.Unknown) != 0 ||
 			!strings.Contains(err.Error(), "shop/a:latest stands on "+h["one"][0]+", before on "+h["three"][0]) ||
 			!strings.Contains(err.Error(), "shop/a:deployed stands on "+h["three"][0]+", before on "+h["two"][0]) {
@@ -205,7 +205,7 @@ func TestRestoreHoldsLatest(t *testing.T) {
 			}
 			return fine
 		}))
-		_, err := Restore(t.Context(), s.clients, p, a)
+		_, err := Revert(t.Context(), s.clients, p, a)
 		s.wire.set(nil)
 		if at := s.server.Tags("shop/a")[TagLatest]; err == nil || at != h["one"][0] {
 			t.Errorf("latest went to %s, %v", at, err)
@@ -219,9 +219,9 @@ func TestRestoreHoldsLatest(t *testing.T) {
 			}
 			return fine
 		}))
-		got, err := Restore(t.Context(), s.clients, p, a)
+		got, err := Revert(t.Context(), s.clients, p, a)
 		s.wire.set(nil)
-		var failed *RestoreError
+		var failed *RevertError
 		if !errors.As(err, &failed) || len(failed.Left) != 1 || failed.Left[0].Tag != TagLatest {
 			t.Errorf("got %v", err)
 		}
@@ -235,7 +235,7 @@ func TestRestoreHoldsLatest(t *testing.T) {
 		s.archive(0, h["three"][0])
 		p := s.promoted("one", s.running(h["two"]))
 		s.server.ResetCalls()
-		got := s.restoredTo(p, Aftermath{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}})
+		got := s.restoredTo(p, RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}})
 		wantCalls(t, s.server, "PutImage", 0)
 		s.wantRestored(got, "shop/a:latest kept (the image that it stood on is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], TagLatest: h["one"], TagDeployed: h["two"]})
@@ -243,12 +243,12 @@ func TestRestoreHoldsLatest(t *testing.T) {
 }
 
 // TestRestoreWhatRunsFailsAtEveryCall breaks each call in each way: what runs is under
-// latest or deployed at all times, what is told is so, and another Restore finishes it.
+// latest or deployed at all times, what is told is so, and another Revert finishes it.
 func TestRestoreWhatRunsFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
-	a := Aftermath{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}}
+	a := RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}}
 	for _, f := range []fault{refused, cut, lost} {
 		for action, calls := range map[string]int{"BatchGetImage": 4, "PutImage": 4, "DescribeImages": 2} {
 			for n := 1; n <= calls; n++ {
@@ -256,7 +256,7 @@ func TestRestoreWhatRunsFailsAtEveryCall(t *testing.T) {
 				s.move(0, TagDeployed, h["two"][0])
 				p := s.promoted("one", s.running(h["three"]))
 				s.wire.set(s.guarded(0, h["one"][0], nth(action, n, f)))
-				got, err := Restore(t.Context(), s.clients, p, a)
+				got, err := Revert(t.Context(), s.clients, p, a)
 				s.wire.set(nil)
 				at := s.tags()
 				for _, c := range got.Changes {
@@ -264,12 +264,12 @@ func TestRestoreWhatRunsFailsAtEveryCall(t *testing.T) {
 						t.Errorf("%s: says that %s:%s went to %s", what, c.Repository.Name, c.Tag, c.To)
 					}
 				}
-				for _, k := range got.Kept {
+				for _, k := range got.NotReverted {
 					if at[k.Repository.Name+":"+k.Tag] != k.Digest {
 						t.Errorf("%s: says that %s:%s stays on %s (%s)", what, k.Repository.Name, k.Tag, k.Digest, k.Reason)
 					}
 				}
-				var failed *RestoreError
+				var failed *RevertError
 				if err != nil && (!errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) == 0) {
 					t.Errorf("%s: got %v", what, err)
 				}
@@ -305,7 +305,7 @@ func TestRestoreWhatRunsWithOthers(t *testing.T) {
 		}
 		return fine
 	}))
-	got := s.restoredTo(p, Aftermath{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}})
+	got := s.restoredTo(p, RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}})
 	s.wire.set(nil)
 	s.wantOneLatest(s.publication("two", h["two"]), s.publication("three", h["three"]))
 	if at := s.server.Tags("shop/a")[TagDeployed]; at != h["one"][0] {

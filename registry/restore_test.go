@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-func (s *stage) restored(p Published) Restored {
+func (s *stage) restored(p Published) Reverted {
 	s.t.Helper()
-	out, err := Restore(s.t.Context(), s.clients, p, Aftermath{})
+	out, err := Revert(s.t.Context(), s.clients, p, RolloutResult{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func (s *stage) restored(p Published) Restored {
 }
 
 // brief is a result in words, the digests left out.
-func (r Restored) brief() string {
+func (r Reverted) brief() string {
 	var words []string
 	for _, c := range r.Changes {
 		word := c.Repository.Name + ":" + c.Tag
@@ -33,14 +33,14 @@ func (r Restored) brief() string {
 		}
 		words = append(words, word)
 	}
-	for _, k := range r.Kept {
+	for _, k := range r.NotReverted {
 		words = append(words, fmt.Sprintf("%s:%s kept (%s)", k.Repository.Name, k.Tag, k.Reason))
 	}
 	slices.Sort(words)
 	return strings.Join(words, "; ")
 }
 
-func (s *stage) wantRestored(got Restored, want ...string) {
+func (s *stage) wantRestored(got Reverted, want ...string) {
 	s.t.Helper()
 	slices.Sort(want)
 	if got.brief() != strings.Join(want, "; ") {
@@ -83,7 +83,7 @@ func TestRestore(t *testing.T) {
 		p := s.promoted("one", s.running(h["three"]))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := Restore(ctx, s.clients, p, Aftermath{}); err != nil {
+		if _, err := Revert(ctx, s.clients, p, RolloutResult{}); err != nil {
 			t.Error(err)
 		}
 		s.wantState(before)
@@ -152,7 +152,7 @@ func TestRestoreTheFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Promote(t.Context(), s.clients, Promotion{Survey: found.Survey, Images: found.Images, Running: s.running(one)})
+	p, err := Promote(t.Context(), s.clients, Promotion{Snapshot: found.Snapshot, Images: found.Images, Running: s.running(one)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestRestoreLeavesOthersAlone(t *testing.T) {
 		s.promoted("two", s.running(h["three"]))
 		before := s.tags()
 		got := s.restored(p)
-		if got.OvertakenBy != "two" || len(got.Changes) != 0 || len(got.Kept) != 4 || got.Kept[0].Digest != h["two"][0] {
+		if got.SupersededBy != "two" || len(got.Changes) != 0 || len(got.NotReverted) != 4 || got.NotReverted[0].Digest != h["two"][0] {
 			t.Errorf("got %+v", got)
 		}
 		s.wantState(before)
@@ -223,8 +223,8 @@ func TestRestoreLeavesNoMixture(t *testing.T) {
 	// two is newer than one: both jobs settle on it.
 	s.wantRestored(got, "shop/a:latest kept (another job has moved it since)", "shop/b:latest kept (another job has moved it since)",
 		"shop/a:deployed kept (it protects what runs, which latest does not)", "shop/b:deployed kept (it protects what runs, which latest does not)")
-	if got.OvertakenBy != "two" {
-		t.Errorf("overtaken by %q, want two", got.OvertakenBy)
+	if got.SupersededBy != "two" {
+		t.Errorf("overtaken by %q, want two", got.SupersededBy)
 	}
 	s.wantOneLatest(s.publication("two", h["two"]))
 }
@@ -247,8 +247,8 @@ func TestRestoreNeverSettlesOnTheFailed(t *testing.T) {
 	})
 	got := s.restored(p)
 	s.wire.set(nil)
-	if got.OvertakenBy != "two" {
-		t.Errorf("overtaken by %q, want two", got.OvertakenBy)
+	if got.SupersededBy != "two" {
+		t.Errorf("overtaken by %q, want two", got.SupersededBy)
 	}
 	s.wantOneLatest(s.publication("two", h["two"]))
 }
@@ -268,9 +268,9 @@ func TestRestoreTellsWhatIsLeft(t *testing.T) {
 		}
 		return fine
 	})
-	got, err := Restore(t.Context(), s.clients, p, Aftermath{})
+	got, err := Revert(t.Context(), s.clients, p, RolloutResult{})
 	s.wire.set(nil)
-	var failed *RestoreError
+	var failed *RevertError
 	if !errors.As(err, &failed) || !slices.Equal(failed.Unknown, []string{"shop/c"}) || failed.Unsettled != nil || !strings.Contains(failed.Hint(), "slipway rollback") {
 		t.Fatalf("got %v", err)
 	}
@@ -301,9 +301,9 @@ func TestRestoreLooksTwice(t *testing.T) {
 		}
 		return fine
 	})
-	got, err := Restore(t.Context(), s.clients, p, Aftermath{})
+	got, err := Revert(t.Context(), s.clients, p, RolloutResult{})
 	s.wire.set(nil)
-	var failed *RestoreError
+	var failed *RevertError
 	if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].To != h["one"][0] {
 		t.Errorf("got %v", err)
 	}
@@ -311,7 +311,7 @@ func TestRestoreLooksTwice(t *testing.T) {
 }
 
 // TestRestoreFailsAtEveryCall breaks each call in each way: what the error or the result
-// says is so, and another Restore finishes it.
+// says is so, and another Revert finishes it.
 func TestRestoreFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
@@ -322,21 +322,21 @@ func TestRestoreFailsAtEveryCall(t *testing.T) {
 			for n := 1; n <= calls; n++ {
 				p := s.promoted("one", s.running(h["three"]))
 				s.wire.set(nth(action, n, f))
-				got, err := Restore(t.Context(), s.clients, p, Aftermath{})
+				got, err := Revert(t.Context(), s.clients, p, RolloutResult{})
 				s.wire.set(nil)
 				for _, c := range got.Changes {
 					if at := s.tags()[c.Repository.Name+":"+c.Tag]; at != c.To {
 						t.Errorf("%s %s %d: says that %s:%s stands on %s, and it stands on %s", f, action, n, c.Repository.Name, c.Tag, c.To, at)
 					}
 				}
-				var failed *RestoreError
+				var failed *RevertError
 				if err != nil && (!errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) == 0) {
 					t.Errorf("%s %s %d: got %v", f, action, n, err)
 				}
 				if err == nil {
 					s.wantState(before)
 				}
-				if _, err := Restore(t.Context(), s.clients, p, Aftermath{}); err != nil {
+				if _, err := Revert(t.Context(), s.clients, p, RolloutResult{}); err != nil {
 					t.Fatal(err)
 				}
 				s.wantState(before)
@@ -357,8 +357,8 @@ func TestRestoreIntoImmutable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Restore(t.Context(), s.clients, p, Aftermath{})
-	var failed *RestoreError
+	_, err = Revert(t.Context(), s.clients, p, RolloutResult{})
+	var failed *RevertError
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &failed) || !errors.As(err, &taken) || len(failed.Left) != 1 {
 		t.Errorf("got %v", err)

@@ -5,20 +5,20 @@ import (
 	"strings"
 )
 
-// Restored says what Restore did.
-type Restored struct {
+// Reverted says what Revert did.
+type Reverted struct {
 	// Changes are the tags that went back: From is where the roll-out had put them, To
 	// where they stand now, empty for a tag that was not there before.
 	Changes []Change
-	// Kept are tags that the roll-out moved, or found moved, and that stay.
-	Kept []Kept
-	// OvertakenBy names the revision that another job has moved latest to everywhere;
+	// NotReverted are tags that the roll-out moved, or found moved, and that stay.
+	NotReverted []NotReverted
+	// SupersededBy names the revision that another job has moved latest to everywhere;
 	// empty otherwise.
-	OvertakenBy string
+	SupersededBy string
 }
 
-// Kept is a tag that did not go back.
-type Kept struct {
+// NotReverted is a tag that did not go back.
+type NotReverted struct {
 	Repository Repository
 	Tag        string
 	// Digest is what it stands on, empty where it is gone.
@@ -46,8 +46,8 @@ const (
 	Archived Reason = "the image that it stood on is archived"
 )
 
-// RestoreError says that tags could not be put back, and what stands where.
-type RestoreError struct {
+// RevertError says that tags could not be put back, and what stands where.
+type RevertError struct {
 	// Err is what went wrong first.
 	Err error
 	// Left are the changes that could not be taken back: To is what the tag stands on,
@@ -61,15 +61,15 @@ type RestoreError struct {
 }
 
 // Error tells the cause and the state of the tags.
-func (e *RestoreError) Error() string {
-	lines := append([]string{fmt.Sprintf("putting tags back: %v", e.Err)}, standing(e.Left, e.Unknown, e.Unsettled)...)
+func (e *RevertError) Error() string {
+	lines := append([]string{fmt.Sprintf("putting tags back: %v", e.Err)}, describeState(e.Left, e.Unknown, e.Unsettled)...)
 	return strings.Join(lines, "\n")
 }
 
 // Unwrap returns what went wrong first.
-func (e *RestoreError) Unwrap() error { return e.Err }
+func (e *RevertError) Unwrap() error { return e.Err }
 
 // Hint says how to put the tags back.
-func (e *RestoreError) Hint() string {
+func (e *RevertError) Hint() string {
 	return "slipway status shows where the tags stand; slipway rollback HASH, with the revision that should run, moves them all and deploys it"
 }

@@ -38,7 +38,7 @@ type UnknownRevisionError struct {
 	Text string
 	// Newest are the newest revisions that could be rolled back to, three at most.
 	Newest []Revision
-	// At is when they were listed.
+	// ByTag is when they were listed.
 	At time.Time
 }
 
@@ -60,7 +60,7 @@ type AmbiguousError struct {
 	Text string
 	// Matches are the revisions, newest first.
 	Matches []Revision
-	// At is when they were listed.
+	// ByTag is when they were listed.
 	At time.Time
 }
 
@@ -107,7 +107,7 @@ type IncompleteError struct {
 	// Expiry tells of each missing repository what its lifecycle policy does to images
 	// tagged so: Stays where it cannot have taken one, Unknown also where the policy
 	// could not be read.
-	Expiry map[Ref]Verdict
+	Expiry map[Ref]Disposition
 	// Days is the least age in days at which one of these policies expires such an image,
 	// 0 where none does by age.
 	Days int
@@ -116,7 +116,7 @@ type IncompleteError struct {
 // explain asks the policies whether the images may have expired. That it cannot is not
 // worth an error of its own.
 func (e *IncompleteError) explain(ctx context.Context, clients Clients) {
-	e.Expiry = map[Ref]Verdict{}
+	e.Expiry = map[Ref]Disposition{}
 	policies, err := Lifecycles(ctx, clients, e.Missing)
 	pushed := time.Unix(0, 0)
 	for _, repo := range e.Missing {
@@ -124,7 +124,7 @@ func (e *IncompleteError) explain(ctx context.Context, clients Clients) {
 			e.Expiry[repo.Ref] = Unknown
 			continue
 		}
-		at, verdict := policies[repo.Ref].At(Listed{Tags: []string{e.Name}, Pushed: pushed})
+		at, verdict := policies[repo.Ref].At(ImageDetail{Tags: []string{e.Name}, Pushed: pushed})
 		e.Expiry[repo.Ref] = verdict
 		if days := int(at.Sub(pushed) / (24 * time.Hour)); verdict == Expires && (e.Days == 0 || days < e.Days) {
 			e.Days = days

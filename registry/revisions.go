@@ -12,7 +12,7 @@ type Revision struct {
 	// Name is the tag that they have in common.
 	Name string
 	// Images are those that carry it.
-	Images map[Ref]Listed
+	Images map[Ref]ImageDetail
 	// Missing are the repositories without it.
 	Missing []Repository
 	// Archived are the repositories whose image of it cannot be pulled.
@@ -39,7 +39,7 @@ func (r Revision) Ready() bool { return r.Complete() && len(r.Archived) == 0 }
 // Expiry is when the first image of the revision goes, by the policies of its
 // repositories. Expires and Archives come with a time, the earliest of the images. With
 // Unknown, the time is the latest possible, zero where even that cannot be told.
-func (r Revision) Expiry(policies map[Ref]Lifecycle) (time.Time, Verdict) {
+func (r Revision) Expiry(policies map[Ref]Lifecycle) (time.Time, Disposition) {
 	var earliest time.Time
 	out, unknown := Stays, false
 	for ref, image := range r.Images {
@@ -66,7 +66,7 @@ func (l *Listing) Revisions(skip func(Ref, string) bool) []Revision {
 				continue
 			}
 			if byName[tag] == nil {
-				byName[tag] = &Revision{Name: tag, Images: map[Ref]Listed{}}
+				byName[tag] = &Revision{Name: tag, Images: map[Ref]ImageDetail{}}
 			}
 			byName[tag].Images[repo.Ref] = l.images[repo.Ref][digest]
 		}

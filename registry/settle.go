@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// settle makes sure that latest stands on one revision everywhere, although ECR cannot
+// reconcile makes sure that latest stands on one revision everywhere, although ECR cannot
 // compare and swap: two jobs that move latest at the same time can leave it on one
 // revision here and on the other there. Each job looks again after its last move; where
 // it finds a mixture, it moves latest to the revision that both jobs pick by the same
@@ -22,9 +22,9 @@ import (
 //
 // It notes when our images were pushed, or the name of the other revision when latest
 // ended on that.
-func (p Publication) settle(ctx context.Context, clients Clients, out *Published) (err error) {
-	out.OvertakenBy, err = p.agree(ctx, clients, aim{name: out.Name, fits: func(now []imageState) bool {
-		if !p.ours(now) {
+func (p Publication) reconcile(ctx context.Context, clients Clients, out *Published) (err error) {
+	out.SupersededBy, err = p.awaitAgreement(ctx, clients, goal{name: out.Name, fits: func(now []imageState) bool {
+		if !p.isOurs(now) {
 			return false
 		}
 		out.Pushed = map[Ref]time.Time{}
@@ -36,19 +36,19 @@ func (p Publication) settle(ctx context.Context, clients Clients, out *Published
 	return err
 }
 
-// aim is what a job wants of latest.
-type aim struct {
+// goal is what a job wants of latest.
+type goal struct {
 	// name is the job's own revision, empty where it has none to offer.
 	name string
-	// fits tells whether latest stands as the job wants it.
+	// satisfied tells whether latest stands as the job wants it.
 	fits func([]imageState) bool
-	// admits tells whether latest may come to stand on a revision; nil admits all.
-	admits func(*Survey, string) bool
+	// allows tells whether latest may come to stand on a revision; nil admits all.
+	admits func(*Snapshot, string) bool
 }
 
-// agree looks until latest stands as it fits the job, or on one other revision, whose
+// awaitAgreement looks until latest stands as it fits the job, or on one other revision, whose
 // name it returns, and converges what is a mixture.
-func (p Publication) agree(ctx context.Context, clients Clients, a aim) (string, error) {
+func (p Publication) awaitAgreement(ctx context.Context, clients Clients, a goal) (string, error) {
 	for range maxRounds {
 		now, err := p.latest(ctx, clients)
 		if err != nil {
@@ -89,12 +89,12 @@ type imageState struct {
 
 // latest reads where latest stands in each repository, in the order of p.Images.
 func (p Publication) latest(ctx context.Context, clients Clients) ([]imageState, error) {
-	return p.describe(ctx, clients, func(Placement) types.ImageIdentifier {
+	return p.describe(ctx, clients, func(RevisionImage) types.ImageIdentifier {
 		return types.ImageIdentifier{ImageTag: aws.String(TagLatest)}
 	})
 }
 
-func (p Publication) describe(ctx context.Context, clients Clients, id func(Placement) types.ImageIdentifier) ([]imageState, error) {
+func (p Publication) describe(ctx context.Context, clients Clients, id func(RevisionImage) types.ImageIdentifier) ([]imageState, error) {
 	out := make([]imageState, len(p.Images))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
@@ -144,7 +144,7 @@ func describeImage(ctx context.Context, client imageDescriber, repo Repository, 
 	return out, nil
 }
 
-func (p Publication) ours(now []imageState) bool {
+func (p Publication) isOurs(now []imageState) bool {
 	for i := range now {
 		if now[i].digest != p.Images[i].Digest {
 			return false
@@ -175,8 +175,8 @@ func common(now []imageState) string {
 // of those that are complete and no other's shadow, the one whose newest image was pushed
 // last, and of equals the one whose name sorts last. Every job sees the same and picks
 // the same.
-func (p Publication) converge(ctx context.Context, clients Clients, a aim, now []imageState) error {
-	found, err := p.lookAt(ctx, clients, append(tagsOf(now), a.name))
+func (p Publication) converge(ctx context.Context, clients Clients, a goal, now []imageState) error {
+	found, err := p.readTags(ctx, clients, append(tagsOf(now), a.name))
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (p Publication) converge(ctx context.Context, clients Clients, a aim, now [
 		complete = slices.DeleteFunc(complete, func(name string) bool { return !a.admits(found, name) })
 	}
 	winner, newest := a.name, time.Time{}
-	for _, c := range slices.Backward(found.unshadowed(complete)) {
+	for _, c := range slices.Backward(found.withoutSubsumed(complete)) {
 		at, err := p.pushed(ctx, clients, found, c)
 		if err != nil {
 			return err
@@ -197,16 +197,16 @@ func (p Publication) converge(ctx context.Context, clients Clients, a aim, now [
 	return p.moveLatest(ctx, clients, found, winner)
 }
 
-// lookAt reads where revisions stand in the repositories of the images; one with an
+// readTags reads where revisions stand in the repositories of the images; one with an
 // archived image is not complete.
-func (p Publication) lookAt(ctx context.Context, clients Clients, names []string) (*Survey, error) {
+func (p Publication) readTags(ctx context.Context, clients Clients, names []string) (*Snapshot, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	extra := map[Ref][]string{}
 	for _, i := range p.Images {
 		extra[i.Repository.Ref] = names
 	}
-	found, _, err := gather(ctx, clients, p.repositories(), nil, extra)
+	found, _, err := readAll(ctx, clients, p.repositories(), nil, extra)
 	if err == nil {
 		found.names = names
 	}
@@ -222,15 +222,15 @@ func tagsOf(images []imageState) []string {
 	return out
 }
 
-// unshadowed leaves out the revisions on which latest stands only where it stands on
+// withoutSubsumed leaves out the revisions on which latest stands only where it stands on
 // another one as well, and in fewer repositories: an image that did not change for long
 // bears the names of many revisions, of which no job is after more than one.
-func (s *Survey) unshadowed(names []string) []string {
+func (s *Snapshot) withoutSubsumed(names []string) []string {
 	on := map[string][]Ref{}
 	for _, name := range names {
 		for _, repo := range s.repos {
-			at, _ := s.At(repo.Ref, name)
-			if latest, ok := s.At(repo.Ref, TagLatest); ok && latest.Digest == at.Digest {
+			at, _ := s.ByTag(repo.Ref, name)
+			if latest, ok := s.ByTag(repo.Ref, TagLatest); ok && latest.Digest == at.Digest {
 				on[name] = append(on[name], repo.Ref)
 			}
 		}
@@ -244,9 +244,9 @@ func (s *Survey) unshadowed(names []string) []string {
 }
 
 // pushed is the time at which the newest image of a revision was pushed.
-func (p Publication) pushed(ctx context.Context, clients Clients, s *Survey, name string) (time.Time, error) {
-	images, err := p.describe(ctx, clients, func(i Placement) types.ImageIdentifier {
-		at, _ := s.At(i.Repository.Ref, name)
+func (p Publication) pushed(ctx context.Context, clients Clients, s *Snapshot, name string) (time.Time, error) {
+	images, err := p.describe(ctx, clients, func(i RevisionImage) types.ImageIdentifier {
+		at, _ := s.ByTag(i.Repository.Ref, name)
 		return types.ImageIdentifier{ImageDigest: aws.String(at.Digest)}
 	})
 	var newest time.Time
@@ -258,10 +258,10 @@ func (p Publication) pushed(ctx context.Context, clients Clients, s *Survey, nam
 	return newest, err
 }
 
-func (p Publication) moveLatest(ctx context.Context, clients Clients, s *Survey, name string) error {
+func (p Publication) moveLatest(ctx context.Context, clients Clients, s *Snapshot, name string) error {
 	var step []Change
 	for _, i := range p.Images {
-		want, ok := s.At(i.Repository.Ref, name)
+		want, ok := s.ByTag(i.Repository.Ref, name)
 		if ok {
 			step = s.step(step, i.Repository, TagLatest, want.Digest)
 		}

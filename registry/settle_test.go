@@ -32,13 +32,13 @@ func TestSettlePicksTheNewest(t *testing.T) {
 				if mine == "second" {
 					p, own = s.publication(name, second), name
 				}
-				survey, err := p.look(t.Context(), s.clients)
+				survey, err := p.readSnapshot(t.Context(), s.clients)
 				if err != nil {
 					t.Fatal(err)
 				}
-				out := Published{Name: own, Survey: survey}
-				err = p.settle(t.Context(), s.clients, &out)
-				overtaken := out.OvertakenBy
+				out := Published{Name: own, Snapshot: survey}
+				err = p.reconcile(t.Context(), s.clients, &out)
+				overtaken := out.SupersededBy
 				want := map[string]string{"first": name, "second": ""}[mine]
 				if err != nil || overtaken != want {
 					t.Errorf("overtaken by %q, %v, want %q", overtaken, err, want)
@@ -59,13 +59,13 @@ func TestSettleWantsCompleteRevisions(t *testing.T) {
 	partial := s.pushOne(1, image(t), "partial", TagLatest)
 	s.move(0, TagLatest, first[0])
 	p := s.publication("first", first)
-	survey, err := p.look(t.Context(), s.clients)
+	survey, err := p.readSnapshot(t.Context(), s.clients)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Published{Name: "first", Survey: survey}
-	if err := p.settle(t.Context(), s.clients, &out); err != nil || out.OvertakenBy != "" {
-		t.Errorf("overtaken by %q, %v", out.OvertakenBy, err)
+	out := Published{Name: "first", Snapshot: survey}
+	if err := p.reconcile(t.Context(), s.clients, &out); err != nil || out.SupersededBy != "" {
+		t.Errorf("overtaken by %q, %v", out.SupersededBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, TagLatest: first, "partial": {"", partial}})
 }
@@ -84,13 +84,13 @@ func TestSettleIsNotFooledByExtraTags(t *testing.T) {
 	}
 	p := s.publication("first", first)
 	p.Images[0].Extra, p.Images[1].Extra = []string{"stable"}, []string{"stable"}
-	survey, err := p.look(t.Context(), s.clients)
+	survey, err := p.readSnapshot(t.Context(), s.clients)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Published{Name: "first", Survey: survey}
-	if err := p.settle(t.Context(), s.clients, &out); err != nil || out.OvertakenBy != "second" {
-		t.Errorf("overtaken by %q, %v, want second", out.OvertakenBy, err)
+	out := Published{Name: "first", Snapshot: survey}
+	if err := p.reconcile(t.Context(), s.clients, &out); err != nil || out.SupersededBy != "second" {
+		t.Errorf("overtaken by %q, %v, want second", out.SupersededBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, "second": second, TagLatest: second, "stable": {first[0], second[1]}})
 }
@@ -184,11 +184,11 @@ func TestRace(t *testing.T) {
 			t.Fatalf("round %d", round)
 		}
 		for i, o := range out {
-			if o.OvertakenBy != "" && (o.OvertakenBy != names[1-i] || at == i) {
-				t.Errorf("round %d: %s says it was overtaken by %q, latest stands on %s", round, names[i], o.OvertakenBy, names[at])
+			if o.SupersededBy != "" && (o.SupersededBy != names[1-i] || at == i) {
+				t.Errorf("round %d: %s says it was overtaken by %q, latest stands on %s", round, names[i], o.SupersededBy, names[at])
 			}
 		}
-		if out[at].OvertakenBy != "" {
+		if out[at].SupersededBy != "" {
 			t.Errorf("round %d: the winner says it was overtaken", round)
 		}
 	}

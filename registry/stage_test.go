@@ -132,7 +132,7 @@ func (s *stage) pushOne(repo int, img v1.Image, tags ...string) string {
 func (s *stage) publication(hash string, digests []string) Publication {
 	p := Publication{Variant: variantOf(hash)}
 	for i, repo := range s.repos {
-		p.Images = append(p.Images, Placement{Repository: repo, Digest: digests[i]})
+		p.Images = append(p.Images, RevisionImage{Repository: repo, Digest: digests[i]})
 	}
 	return p
 }

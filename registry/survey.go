@@ -44,8 +44,8 @@ type Variant func(n int) string
 // digests it stays below the 100 ids that one BatchGetImage takes.
 const maxVariants = 40
 
-// Survey is what the tags of several repositories stand on.
-type Survey struct {
+// Snapshot is what the tags of several repositories stand on.
+type Snapshot struct {
 	names []string
 	repos []Repository
 	tags  map[Ref]map[string]Image
@@ -71,26 +71,26 @@ var manifestTypes = []string{
 	"application/vnd.docker.distribution.manifest.v2+json",
 }
 
-// Look reads, with one call for each repository and all at once, where the variants of
+// ReadTags reads, with one call for each repository and all at once, where the variants of
 // a revision, latest and deployed stand, the extra tags named, and the digests named.
 //
 // An image that is there and cannot be read is an *UnreadableError, unless it is archived
-// and asked for by digest or as one of the tags that move: At and Known do not tell such a
+// and asked for by digest or as one of the tags that move: ByTag and ByDigest do not tell such a
 // one, and moving a tag off it is a way that ECR lets nobody go back. One DescribeImages
 // more for each such tag tells the digest.
-func Look(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string) (*Survey, error) {
-	return look(ctx, clients, repos, variant, extra, func(Ref, string) bool { return false })
+func ReadTags(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string) (*Snapshot, error) {
+	return readSnapshot(ctx, clients, repos, variant, extra, func(Ref, string) bool { return false })
 }
 
-// look is Look where further tags move.
-func look(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string, moves func(Ref, string) bool) (*Survey, error) {
+// readSnapshot is ReadTags where further tags move.
+func readSnapshot(ctx context.Context, clients Clients, repos []Repository, variant Variant, extra map[Ref][]string, moves func(Ref, string) bool) (*Snapshot, error) {
 	var names []string
 	if variant != nil {
 		for n := 1; n <= maxVariants; n++ {
 			names = append(names, variant(n))
 		}
 	}
-	s, archived, err := gather(ctx, clients, repos, names, extra)
+	s, archived, err := readAll(ctx, clients, repos, names, extra)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +102,9 @@ func look(ctx context.Context, clients Clients, repos []Repository, variant Vari
 	return s, nil
 }
 
-// gather is Look that goes on where images are archived, and tells which.
-func gather(ctx context.Context, clients Clients, repos []Repository, names []string, extra map[Ref][]string) (*Survey, []*UnreadableError, error) {
-	s := &Survey{names: names, repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}, read: map[Ref]time.Time{}, archived: map[Ref]map[string]string{}}
+// readAll is ReadTags that goes on where images are archived, and tells which.
+func readAll(ctx context.Context, clients Clients, repos []Repository, names []string, extra map[Ref][]string) (*Snapshot, []*UnreadableError, error) {
+	s := &Snapshot{names: names, repos: repos, tags: map[Ref]map[string]Image{}, known: map[Ref]map[string]Image{}, read: map[Ref]time.Time{}, archived: map[Ref]map[string]string{}}
 	answers := make([]answer, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCalls)
@@ -112,7 +112,7 @@ func gather(ctx context.Context, clients Clients, repos []Repository, names []st
 		ids := imageIDs(append(slices.Concat(names, []string{TagLatest, TagDeployed}), extra[repo.Ref]...))
 		g.Go(func() (err error) {
 			client := clients(repo.Region)
-			if answers[i], err = ask(ctx, client, repo, ids); err != nil {
+			if answers[i], err = batchGet(ctx, client, repo, ids); err != nil {
 				return err
 			}
 			return answers[i].locate(ctx, client)
@@ -131,7 +131,7 @@ func gather(ctx context.Context, clients Clients, repos []Repository, names []st
 	return s, archived, nil
 }
 
-func (s *Survey) add(ref Ref, images []types.Image) {
+func (s *Snapshot) add(ref Ref, images []types.Image) {
 	if s.tags[ref] == nil {
 		s.tags[ref], s.known[ref] = map[string]Image{}, map[string]Image{}
 	}
@@ -149,14 +149,14 @@ func newImage(i types.Image) Image {
 	return Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
 }
 
-// At returns the image that a tag stands on; false when the repository lacks the tag.
-func (s *Survey) At(ref Ref, tag string) (Image, bool) {
+// ByTag returns the image that a tag stands on; false when the repository lacks the tag.
+func (s *Snapshot) ByTag(ref Ref, tag string) (Image, bool) {
 	i, ok := s.tags[ref][tag]
 	return i, ok
 }
 
-// Known returns an image that was read, by digest.
-func (s *Survey) Known(ref Ref, digest string) (Image, bool) {
+// ByDigest returns an image that was read, by digest.
+func (s *Snapshot) ByDigest(ref Ref, digest string) (Image, bool) {
 	i, ok := s.known[ref][digest]
 	return i, ok
 }
@@ -165,8 +165,8 @@ func (s *Survey) Known(ref Ref, digest string) (Image, bool) {
 // of their configuration: what says which image it is, however its layers are compressed.
 // Of several with one configuration, latest's goes before the others. A trusted build's
 // survey lists none that it knows only by names of untrusted builds.
-func (s *Survey) ByConfig(ref Ref, annotation, value string) map[string]string {
-	latest, _ := s.At(ref, TagLatest)
+func (s *Snapshot) ByConfig(ref Ref, annotation, value string) map[string]string {
+	latest, _ := s.ByTag(ref, TagLatest)
 	out := map[string]string{}
 	for _, digest := range slices.Sorted(maps.Keys(s.known[ref])) {
 		image := s.known[ref][digest]
@@ -181,12 +181,12 @@ func (s *Survey) ByConfig(ref Ref, annotation, value string) map[string]string {
 	return out
 }
 
-// Covering returns the image that a tag must stand on so that a digest stays, false where
+// TaggedParent returns the image that a tag must stand on so that a digest stays, false where
 // none is known: the image of that digest, or an index that refers to it, since a task may
 // report either. Where several do, it is the one that latest stands on, then deployed.
-func (s *Survey) Covering(ref Ref, digest string) (Image, bool) {
+func (s *Snapshot) TaggedParent(ref Ref, digest string) (Image, bool) {
 	for _, tag := range []string{TagLatest, TagDeployed} {
-		if i, ok := s.At(ref, tag); ok && slices.Contains(Platforms(i), digest) {
+		if i, ok := s.ByTag(ref, tag); ok && slices.Contains(Platforms(i), digest) {
 			return i, true
 		}
 	}
@@ -195,21 +195,21 @@ func (s *Survey) Covering(ref Ref, digest string) (Image, bool) {
 			return i, true
 		}
 	}
-	return s.Known(ref, digest)
+	return s.ByDigest(ref, digest)
 }
 
-// same tells whether a digest that ECS reports is that of an image, or of a manifest of
+// equivalent tells whether a digest that ECS reports is that of an image, or of a manifest of
 // it.
-func (s *Survey) same(ref Ref, image, reported string) bool {
-	i, ok := s.Known(ref, image)
+func (s *Snapshot) equivalent(ref Ref, image, reported string) bool {
+	i, ok := s.ByDigest(ref, image)
 	return image == reported || ok && slices.Contains(Platforms(i), reported)
 }
 
 // Complete lists the variants that every repository has, the latest one first.
-func (s *Survey) Complete() []string {
+func (s *Snapshot) Complete() []string {
 	var out []string
 	for _, name := range slices.Backward(s.names) {
-		if !slices.ContainsFunc(s.repos, func(r Repository) bool { _, ok := s.At(r.Ref, name); return !ok }) {
+		if !slices.ContainsFunc(s.repos, func(r Repository) bool { _, ok := s.ByTag(r.Ref, name); return !ok }) {
 			out = append(out, name)
 		}
 	}
@@ -247,15 +247,15 @@ type answer struct {
 
 // readImages reads images with their manifests; those that are not there are left out.
 func readImages(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) ([]types.Image, error) {
-	out, err := ask(ctx, client, repo, ids)
+	out, err := batchGet(ctx, client, repo, ids)
 	if err == nil && len(out.unreadable) > 0 {
 		err = out.unreadable[0]
 	}
 	return out.images, err
 }
 
-// ask reads images; those that are not there are left out.
-func ask(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) (answer, error) {
+// batchGet reads images; those that are not there are left out.
+func batchGet(ctx context.Context, client imageReader, repo Repository, ids []types.ImageIdentifier) (answer, error) {
 	var out answer
 	for chunk := range slices.Chunk(ids, maxIDs) {
 		got, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{

@@ -28,7 +28,7 @@ func TestLook(t *testing.T) {
 	bare := s.pushOne(1, image(t))
 	s.server.ResetCalls()
 	extra := map[Ref][]string{s.repos[0].Ref: {"v1", "v1", one[0], ""}, s.repos[1].Ref: {bare, "nothing"}}
-	survey, err := Look(t.Context(), s.clients, s.repos, variantOf("one"), extra)
+	survey, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), extra)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,22 +43,22 @@ func TestLook(t *testing.T) {
 		{0, "one", one[0]}, {1, "one", one[1]}, {0, "one.3", partial}, {1, "one.3", ""}, {0, "v1", partial},
 		{0, TagLatest, one[0]}, {0, TagDeployed, ""}, {1, "nothing", ""},
 	} {
-		at, ok := survey.At(s.repos[c.repo].Ref, c.tag)
+		at, ok := survey.ByTag(s.repos[c.repo].Ref, c.tag)
 		if at.Digest != c.want || ok != (c.want != "") {
 			t.Errorf("%s:%s is at %q, %v, want %q", s.repos[c.repo].Name, c.tag, at.Digest, ok, c.want)
 		}
 	}
-	if i, ok := survey.Known(s.repos[1].Ref, bare); !ok || i.Digest != bare {
+	if i, ok := survey.ByDigest(s.repos[1].Ref, bare); !ok || i.Digest != bare {
 		t.Errorf("an untagged image: %+v, %v", i, ok)
 	}
-	if _, ok := survey.Known(s.repos[0].Ref, bare); ok {
+	if _, ok := survey.ByDigest(s.repos[0].Ref, bare); ok {
 		t.Error("an image is known in a repository that has no such image")
 	}
 	raw, err := a[0].RawManifest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i, _ := survey.Known(s.repos[0].Ref, one[0]); i.Manifest != string(raw) || !strings.Contains(i.MediaType, "manifest") {
+	if i, _ := survey.ByDigest(s.repos[0].Ref, one[0]); i.Manifest != string(raw) || !strings.Contains(i.MediaType, "manifest") {
 		t.Errorf("the manifest is not what was pushed: %+v", i)
 	}
 }
@@ -72,12 +72,12 @@ func TestLookInPages(t *testing.T) {
 		tags = append(tags, fmt.Sprintf("t%d", n))
 	}
 	s.server.ResetCalls()
-	survey, err := Look(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: tags})
+	survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: tags})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantCalls(t, s.server, "BatchGetImage", 2)
-	if at, _ := survey.At(s.repos[0].Ref, "t99"); at.Digest != digest {
+	if at, _ := survey.ByTag(s.repos[0].Ref, "t99"); at.Digest != digest {
 		t.Errorf("the last tag is at %q", at.Digest)
 	}
 }
@@ -93,12 +93,12 @@ func TestLookInSeveralRegions(t *testing.T) {
 		repos = append(repos, made[ref])
 		want = append(want, push(t, made[ref], freshAuth(t, clients(ref.Region)), "one"))
 	}
-	survey, err := Look(t.Context(), clients, repos, variantOf("one"), nil)
+	survey, err := ReadTags(t.Context(), clients, repos, variantOf("one"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, repo := range repos {
-		if at, _ := survey.At(repo.Ref, "one"); at.Digest != want[i] {
+		if at, _ := survey.ByTag(repo.Ref, "one"); at.Digest != want[i] {
 			t.Errorf("%v: one is at %q, want %q", repo.Ref, at.Digest, want[i])
 		}
 	}
@@ -111,20 +111,20 @@ func TestLookFails(t *testing.T) {
 	if err := s.server.Archive("shop/b", archived); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Look(t.Context(), s.clients, s.repos, variantOf("one"), nil)
+	_, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil)
 	if err == nil || !strings.Contains(err.Error(), "reading image one of shop/b: ImageInaccessible") {
 		t.Errorf("an archived image: %v", err)
 	}
 	gone := s.repos[0]
 	gone.Name = "shop/gone"
-	_, err = Look(t.Context(), s.clients, []Repository{gone}, nil, nil)
+	_, err = ReadTags(t.Context(), s.clients, []Repository{gone}, nil, nil)
 	var missing *types.RepositoryNotFoundException
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "reading images of shop/gone") {
 		t.Errorf("a repository that is gone: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Look(ctx, s.clients, s.repos, nil, nil); !errors.Is(err, context.Canceled) {
+	if _, err := ReadTags(ctx, s.clients, s.repos, nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -189,19 +189,19 @@ func TestNewBytes(t *testing.T) {
 	if err := remote.WriteIndex(s.repos[0].URI.Digest(indexHash.String()), index, remote.WithAuth(authn.Authenticator(s.auth))); err != nil {
 		t.Fatal(err)
 	}
-	before, err := Look(t.Context(), s.clients, s.repos, variantOf("other"), nil)
+	before, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("other"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	digests := []string{nextDigest, indexHash.String(), unreadDigest}
-	after, err := Look(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: digests[:2]})
+	after, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[Ref][]string{s.repos[0].Ref: digests[:2]})
 	if err != nil {
 		t.Fatal(err)
 	}
 	check := func(what, digest string, p Published, want *int64) {
 		t.Helper()
-		p.Survey = after
-		got := before.NewBytes(p, Placement{Repository: s.repos[0], Digest: digest})
+		p.Snapshot = after
+		got := before.NewBytes(p, RevisionImage{Repository: s.repos[0], Digest: digest})
 		if (got == nil) != (want == nil) || got != nil && *got != *want {
 			t.Errorf("%s: %v new bytes, want %v", what, show(got), show(want))
 		}
@@ -259,7 +259,7 @@ func TestByConfig(t *testing.T) {
 	s.pushOne(0, annotated(img, key, "wanted", "by", "one"), TagDeployed)
 	latest := s.pushOne(0, annotated(img, key, "wanted", "by", "another"), TagLatest)
 	s.pushOne(0, annotated(other, key, "not wanted"), "one")
-	survey, err := Look(t.Context(), s.clients, s.repos, variantOf("one"), nil)
+	survey, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// undo puts every tag of the steps back to where the survey saw it, last step first, and
+// revert puts every tag of the steps back to where the survey saw it, last step first, and
 // returns the *PublishError. It looks again instead of trusting its own record, since a
 // request that failed may have been carried out, and leaves alone what another job has
 // moved since. Where that job and this one leave a mixture of revisions under latest,
@@ -20,8 +20,8 @@ import (
 //
 // In a repository whose latest could not be reverted, deployed keeps the image that
 // latest left: the same job, run again, finds latest in place and cannot know it anymore.
-func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps [][]Change, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+func (p Publication) revert(ctx context.Context, clients Clients, s *Snapshot, steps [][]Change, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTime)
 	defer cancel()
 	out := &PublishError{Err: cause}
 	stuck := map[Ref]error{} // why latest of a repository is not known to be reverted
@@ -35,7 +35,7 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 				continue
 			}
 			g.Go(func() error {
-				_, results[i] = putBack(ctx, clients(c.Repository.Region), s, c, p.mayRun(s, c))
+				_, results[i] = revertTag(ctx, clients(c.Repository.Region), s, c, p.mayRun(s, c))
 				return nil
 			})
 		}
@@ -55,16 +55,16 @@ func (p Publication) undo(ctx context.Context, clients Clients, s *Survey, steps
 	slices.Sort(out.Unknown)
 	out.Unknown = slices.Compact(out.Unknown)
 	if !p.KeepLatest && len(out.Left) == 0 && len(out.Unknown) == 0 {
-		out.Unsettled = p.settleUndone(ctx, clients, s)
+		out.Unsettled = p.reconcileReverted(ctx, clients, s)
 	}
 	return out
 }
 
-// settleUndone makes sure that latest stands where it did, or on one revision of other
+// reconcileReverted makes sure that latest stands where it did, or on one revision of other
 // jobs. That nobody else was at work cannot always be seen, and is then taken as given.
-func (p Publication) settleUndone(ctx context.Context, clients Clients, s *Survey) error {
+func (p Publication) reconcileReverted(ctx context.Context, clients Clients, s *Snapshot) error {
 	mixed := false
-	_, err := p.agree(ctx, clients, aim{fits: func(now []imageState) bool {
+	_, err := p.awaitAgreement(ctx, clients, goal{fits: func(now []imageState) bool {
 		mixed = !p.before(s, now)
 		return !mixed
 	}})
@@ -75,9 +75,9 @@ func (p Publication) settleUndone(ctx context.Context, clients Clients, s *Surve
 }
 
 // before tells whether latest stands where the survey saw it.
-func (p Publication) before(s *Survey, now []imageState) bool {
+func (p Publication) before(s *Snapshot, now []imageState) bool {
 	for i := range now {
-		if now[i].digest != s.on(p.Images[i].Repository.Ref, TagLatest) {
+		if now[i].digest != s.digestOf(p.Images[i].Repository.Ref, TagLatest) {
 			return false
 		}
 	}
@@ -93,15 +93,15 @@ var errOnlyTag = errors.New("it is the only tag of an image that may be running"
 // errArchived says that a tag cannot go back because the image there is archived.
 var errArchived = errors.New("the image that it stood on is archived")
 
-// putBack undoes one change, if it was made and still stands. It returns the digest on
+// revertTag undoes one change, if it was made and still stands. It returns the digest on
 // which it found the tag, empty for none.
-func putBack(ctx context.Context, client tagger, s *Survey, c Change, mayRun bool) (string, error) {
+func revertTag(ctx context.Context, client tagger, s *Snapshot, c Change, mayRun bool) (string, error) {
 	found, err := c.read(ctx, client)
 	if err != nil || found != c.To || c.From == c.To {
 		return found, err
 	}
 	if c.From != "" {
-		before, ok := s.Known(c.Repository.Ref, c.From)
+		before, ok := s.ByDigest(c.Repository.Ref, c.From)
 		if !ok {
 			return found, errArchived
 		}
@@ -123,7 +123,7 @@ func putBack(ctx context.Context, client tagger, s *Survey, c Change, mayRun boo
 // read returns the digest on which the change's tag stands now, empty for none. The
 // error wraps errUnread.
 func (c Change) read(ctx context.Context, client tagger) (string, error) {
-	now, err := ask(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
+	now, err := batchGet(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
 	if err == nil {
 		err = now.locate(ctx, client)
 	}
@@ -138,9 +138,9 @@ func (c Change) read(ctx context.Context, client tagger) (string, error) {
 }
 
 // mayRun tells whether ECS may be running the image that a change put a tag on.
-func (p Publication) mayRun(s *Survey, c Change) bool {
+func (p Publication) mayRun(s *Snapshot, c Change) bool {
 	running := p.Running[c.Repository.Ref]
-	return c.Tag == TagDeployed || running != "" && s.same(c.Repository.Ref, c.To, running)
+	return c.Tag == TagDeployed || running != "" && s.equivalent(c.Repository.Ref, c.To, running)
 }
 
 // removeTag takes away a tag that was not there before. Taking the last tag of an image

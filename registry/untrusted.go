@@ -49,8 +49,8 @@ const trustedRemedy = "build the commit where it is trusted, and deploy that rev
 // CheckTrusted returns an *UntrustedError if an untrusted build made one of the
 // images, which are given by digest. Calls: one DescribeImages for
 // each image.
-func CheckTrusted(ctx context.Context, clients Clients, images []Placement) error {
-	states, err := Publication{Images: images}.describe(ctx, clients, func(i Placement) types.ImageIdentifier {
+func CheckTrusted(ctx context.Context, clients Clients, images []RevisionImage) error {
+	states, err := Publication{Images: images}.describe(ctx, clients, func(i RevisionImage) types.ImageIdentifier {
 		return types.ImageIdentifier{ImageDigest: aws.String(i.Digest)}
 	})
 	if err != nil {
@@ -61,7 +61,7 @@ func CheckTrusted(ctx context.Context, clients Clients, images []Placement) erro
 
 // checkTrusted returns an *UntrustedError for the first image that only names of
 // untrusted builds point to.
-func checkTrusted(images []Placement, states []imageState) error {
+func checkTrusted(images []RevisionImage, states []imageState) error {
 	for i, state := range states {
 		if state.untrusted {
 			return &UntrustedError{images[i].Repository, images[i].Digest}
@@ -72,7 +72,7 @@ func checkTrusted(images []Placement, states []imageState) error {
 
 // foreign reports whether the survey, of a trusted build, knows an image only by
 // names of untrusted ones.
-func (s *Survey) foreign(ref Ref, digest string) bool {
+func (s *Snapshot) foreign(ref Ref, digest string) bool {
 	if len(s.names) > 0 && IsUntrusted(s.names[0]) {
 		return false
 	}

@@ -67,13 +67,13 @@ func TestSettleNeverPicksUntrusted(t *testing.T) {
 		s.move(1, tag, second[1])
 	}
 	p := s.publication("first", first)
-	survey, err := p.look(t.Context(), s.clients)
+	survey, err := p.readSnapshot(t.Context(), s.clients)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Published{Name: "first", Survey: survey}
-	if err := p.settle(t.Context(), s.clients, &out); err != nil || out.OvertakenBy != "second" {
-		t.Errorf("settle: overtaken by %q, %v, want second", out.OvertakenBy, err)
+	out := Published{Name: "first", Snapshot: survey}
+	if err := p.reconcile(t.Context(), s.clients, &out); err != nil || out.SupersededBy != "second" {
+		t.Errorf("settle: overtaken by %q, %v, want second", out.SupersededBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, "second": second, TagLatest: second, "pr12-x": {first[0], second[1]}})
 }
@@ -91,7 +91,7 @@ func TestByConfigLeavesUntrustedAlone(t *testing.T) {
 	}
 	pushed := s.pushOne(0, mutate.Annotations(img, map[string]string{key: "wanted"}).(v1.Image), "pr12-one")
 	for hash, want := range map[string]string{"one": "", "pr12-one": pushed} {
-		survey, err := Look(t.Context(), s.clients, s.repos, variantOf(hash), map[Ref][]string{s.repos[0].Ref: {"pr12-one"}})
+		survey, err := ReadTags(t.Context(), s.clients, s.repos, variantOf(hash), map[Ref][]string{s.repos[0].Ref: {"pr12-one"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,7 +55,7 @@ func TestHollowLists(t *testing.T) {
 		"GetDeployment": fixed(object{}),
 	})
 	ref := Ref{"shop", "web"}
-	under := Service{Ref: ref, Deployments: []Past{{ARN: deploymentARN(3), Status: types.ServiceDeploymentStatusInProgress}}}
+	under := Service{Ref: ref, Deployments: []ServiceDeployment{{ARN: deploymentARN(3), Status: types.ServiceDeploymentStatusInProgress}}}
 	byCodeDeploy := Service{Ref: ref, Controller: types.DeploymentControllerTypeCodeDeploy}
 	for action, call := range map[string]func() error{
 		"DescribeScalableTargets": func() error {

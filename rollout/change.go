@@ -35,19 +35,19 @@ type Change struct {
 	Images map[string]string
 	// Wants are the images that tasks must run in the end: those wanted that concern the
 	// service.
-	Wants map[string]Want
+	Wants map[string]DesiredImage
 	// Lines tell, for each container of Wants in the task definition's order, what it is
 	// now and will be.
-	Lines []Line
+	Lines []ImageChange
 	// Notes are sentences for people about wants that are not followed, and the like.
 	Notes []string
 	// Replaces is the deployment under way that the new one will replace; nil for none,
 	// for Leave, and with CodeDeploy, which refuses a second one.
-	Replaces *Past
+	Replaces *ServiceDeployment
 }
 
-// Line is the change of one container.
-type Line struct {
+// ImageChange is the change of one container.
+type ImageChange struct {
 	Container string
 	// From and To are the references in the task definition before and after.
 	From, To string
@@ -58,7 +58,7 @@ type Line struct {
 
 // String is the line for people: "web: shop/web:latest (sha256:aaaa…) → shop/web:latest
 // (sha256:bbbb…)", digests cut to 12 digits.
-func (l Line) String() string {
+func (l ImageChange) String() string {
 	return fmt.Sprintf("%s: %s → %s", l.Container, withDigest(l.From, l.FromDigest), withDigest(l.To, l.ToDigest))
 }
 
@@ -67,16 +67,16 @@ func (l Line) String() string {
 //
 // Without exact, as a rollback needs it, references keep their style: a container that
 // reads latest or no tag is only deployed anew, the tag having been moved; one that
-// names another tag, or a digest, gets Want.Image in the same way. A want for a
+// names another tag, or a digest, gets DesiredImage.Image in the same way. A want for a
 // container that is not there, or that runs an image of another repository, becomes a
 // note.
 //
-// With exact, as a definitions file needs it, every container gets Want.Image as it
+// With exact, as a definitions file needs it, every container gets DesiredImage.Image as it
 // stands, and a want for a container that is not there is an error.
 //
 // Errors: *ControllerError for a service that ECS or CodeDeploy does not deploy,
 // *ContainerError for a container that is not there (exact).
-func Decide(s Service, wants map[string]Want, exact bool) (Change, error) {
+func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error) {
 	c := Change{Service: s, Action: Leave}
 	switch s.Controller {
 	case types.DeploymentControllerTypeEcs, types.DeploymentControllerTypeCodeDeploy:
@@ -104,8 +104,8 @@ func Decide(s Service, wants map[string]Want, exact bool) (Change, error) {
 
 // follow fills in Wants and Images and returns the reference that each container of
 // Wants will have.
-func (c *Change) follow(wants map[string]Want, exact bool) map[string]string {
-	c.Wants, c.Images = map[string]Want{}, map[string]string{}
+func (c *Change) follow(wants map[string]DesiredImage, exact bool) map[string]string {
+	c.Wants, c.Images = map[string]DesiredImage{}, map[string]string{}
 	after := map[string]string{}
 	for _, container := range c.Service.Containers {
 		w, ok := wants[container.Name]
@@ -134,7 +134,7 @@ func (c *Change) describe(after map[string]string) {
 		if !ok {
 			continue
 		}
-		line := Line{Container: container.Name, From: container.Image, FromDigest: container.digest(), To: after[container.Name]}
+		line := ImageChange{Container: container.Name, From: container.Image, FromDigest: container.digest(), To: after[container.Name]}
 		if len(w.Digests) > 0 {
 			line.ToDigest = w.Digests[0]
 		}
@@ -192,7 +192,7 @@ func (c *Change) note(format string, args ...any) {
 
 // goesElsewhere tells whether a deployment is under way that does not end with the
 // wanted images, as far as is known.
-func (s Service) goesElsewhere(wants map[string]Want) bool {
+func (s Service) goesElsewhere(wants map[string]DesiredImage) bool {
 	if s.Controller != types.DeploymentControllerTypeEcs {
 		// With CodeDeploy there is a second task set for as long as a deployment lasts,
 		// but for its first seconds, which nothing in ECS shows.
@@ -214,14 +214,14 @@ func (s Service) goesElsewhere(wants map[string]Want) bool {
 }
 
 // toVerify are the wants whose digests are known.
-func (c Change) toVerify() map[string]Want {
+func (c Change) toVerify() map[string]DesiredImage {
 	out := maps.Clone(c.Wants)
-	maps.DeleteFunc(out, func(_ string, w Want) bool { return !w.verifiable() })
+	maps.DeleteFunc(out, func(_ string, w DesiredImage) bool { return !w.verifiable() })
 	return out
 }
 
 // has tells whether all tasks run the image, and new ones would.
-func (c Container) has(w Want, desired int) bool {
+func (c Container) has(w DesiredImage, desired int) bool {
 	if c.Resolved != "" && !w.Has(c.Resolved) {
 		return false
 	}

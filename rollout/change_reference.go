@@ -10,10 +10,10 @@ import (
 )
 
 // restyle is the wanted image written as the present reference is: a tag that is latest
-// or missing stays, since moving the tag is enough; a tag becomes Want.Image; a digest
+// or missing stays, since moving the tag is enough; a tag becomes DesiredImage.Image; a digest
 // becomes the wanted digest, with the wanted tag where there was a tag too. It is false
 // when the two are not images of the same repository, or one cannot be read.
-func restyle(present string, w Want) (string, bool) {
+func restyle(present string, w DesiredImage) (string, bool) {
 	now, errNow := reference.ParseNormalizedNamed(present)
 	to, errTo := reference.ParseNormalizedNamed(w.Image)
 	if errNow != nil || errTo != nil || now.Name() != to.Name() {
@@ -30,7 +30,7 @@ func restyle(present string, w Want) (string, bool) {
 }
 
 // pin writes the wanted image with its digest; as it stands where that is not known.
-func pin(w Want, to reference.Named, withTag bool) string {
+func pin(w DesiredImage, to reference.Named, withTag bool) string {
 	tag, digest := tagAndDigest(to)
 	if len(w.Digests) > 0 {
 		digest = w.Digests[0]

@@ -27,8 +27,8 @@ func container(name, image string, n int) Container {
 	return Container{Name: name, Image: image, Resolved: digest(n), Running: map[string]int{digest(n): 2}}
 }
 
-func want(image string, n ...int) Want {
-	w := Want{Image: image}
+func want(image string, n ...int) DesiredImage {
+	w := DesiredImage{Image: image}
 	for _, n := range n {
 		w.Digests = append(w.Digests, digest(n))
 	}
@@ -37,11 +37,11 @@ func want(image string, n ...int) Want {
 
 func TestDecide(t *testing.T) {
 	const web = "r.example/shop/web"
-	type wants = map[string]Want
+	type wants = map[string]DesiredImage
 	back := func(s Service, change func(*Service)) Service { change(&s); return s }
 	target := func(status types.ServiceDeploymentStatus, n int) func(*Service) {
 		return func(s *Service) {
-			s.Deployments = []Past{{ARN: deploymentARN(n), Status: status, Digests: map[string]string{"web": digest(n)}}}
+			s.Deployments = []ServiceDeployment{{ARN: deploymentARN(n), Status: status, Digests: map[string]string{"web": digest(n)}}}
 		}
 	}
 	for _, test := range []struct {
@@ -102,7 +102,7 @@ func TestDecide(t *testing.T) {
 			action: Force, replaces: deploymentARN(1)},
 		{name: "under way back from it", service: back(runs(container("web", web, 1)), target("ROLLBACK_IN_PROGRESS", 1)), wants: wants{"web": want(web+":a1", 1)},
 			action: Force, replaces: deploymentARN(1)},
-		{name: "under way to nobody knows what", service: back(runs(container("web", web, 1)), func(s *Service) { s.Deployments = []Past{{Status: "PENDING"}} }),
+		{name: "under way to nobody knows what", service: back(runs(container("web", web, 1)), func(s *Service) { s.Deployments = []ServiceDeployment{{Status: "PENDING"}} }),
 			wants: wants{"web": want(web+":a1", 1)}, action: Force},
 		{name: "another failed before", service: back(runs(container("web", web, 1)), target("ROLLBACK_SUCCESSFUL", 2)), wants: wants{"web": want(web+":a1", 1)}, action: Leave},
 
@@ -162,11 +162,11 @@ func TestDecide(t *testing.T) {
 
 func TestDecideTellsWhatWillChange(t *testing.T) {
 	s := runs(container("web", "shop/web:latest", 2), container("log", "fluent:1", 9), container("api", "shop/api@"+digest(2), 2))
-	c, err := Decide(s, map[string]Want{"web": want("shop/web:a1", 1, 7), "api": want("shop/api:a1", 3)}, false)
+	c, err := Decide(s, map[string]DesiredImage{"web": want("shop/web:a1", 1, 7), "api": want("shop/api:a1", 3)}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Line{
+	want := []ImageChange{
 		{Container: "web", From: "shop/web:latest", To: "shop/web:latest", FromDigest: digest(2), ToDigest: digest(1)},
 		{Container: "api", From: "shop/api@" + digest(2), To: "shop/api@" + digest(3), FromDigest: digest(2), ToDigest: digest(3)},
 	}
@@ -187,13 +187,13 @@ func TestDecideTellsWhatWillChange(t *testing.T) {
 func TestDecideRefuses(t *testing.T) {
 	external := runs(container("web", "shop/web", 2))
 	external.Controller = types.DeploymentControllerTypeExternal
-	_, err := Decide(external, map[string]Want{"web": want("shop/web:a1", 1)}, false)
+	_, err := Decide(external, map[string]DesiredImage{"web": want("shop/web:a1", 1)}, false)
 	var controller *ControllerError
 	if !errors.As(err, &controller) || controller.Hint() == "" || !strings.Contains(err.Error(), "shop/web has the deployment controller EXTERNAL") {
 		t.Errorf("error %v, want a *ControllerError", err)
 	}
 
-	_, err = Decide(runs(container("web", "shop/web", 2)), map[string]Want{"wbe": want("shop/web:a1", 1)}, true)
+	_, err = Decide(runs(container("web", "shop/web", 2)), map[string]DesiredImage{"wbe": want("shop/web:a1", 1)}, true)
 	var missing *ContainerError
 	if !errors.As(err, &missing) || !reflect.DeepEqual(missing.Have, []string{"web"}) {
 		t.Errorf("error %v, want a *ContainerError", err)
@@ -204,7 +204,7 @@ func TestDecideRefuses(t *testing.T) {
 func TestDecideIsPure(t *testing.T) {
 	s := runs(container("web", "shop/web:b2", 2))
 	before := fmt.Sprintf("%+v", s)
-	if _, err := Decide(s, map[string]Want{"web": want("shop/web:a1", 1)}, true); err != nil {
+	if _, err := Decide(s, map[string]DesiredImage{"web": want("shop/web:a1", 1)}, true); err != nil {
 		t.Fatal(err)
 	}
 	if after := fmt.Sprintf("%+v", s); after != before {

@@ -157,7 +157,7 @@ var errOthersGroup = errors.New("the group deploys another service")
 // deployment group deploys it.
 type GroupError struct {
 	Ref
-	// Application and Group are the names that were tried last.
+	// Application and StoppedTaskGroup are the names that were tried last.
 	Application, Group string
 	Err                error
 }

@@ -253,7 +253,7 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 	c := changeByCodeDeploy(t, "shop/web:b2", "d-9", "d-1")
 	wanted := c.Wants["web"].Digests[0]
 	other := c
-	other.Wants = map[string]Want{"web": {Image: "shop/web:other", Digests: []string{"sha256:other"}}}
+	other.Wants = map[string]DesiredImage{"web": {Image: "shop/web:other", Digests: []string{"sha256:other"}}}
 	for _, test := range []struct {
 		name                string
 		description, digest string

@@ -18,7 +18,7 @@ import (
 
 // The SDK drops the fields that it is older than, both from answers and from requests.
 // What follows reads and writes the JSON of the wire itself; the SDK still does all the
-// rest: endpoint, signature, retries, errors.
+// sleep: endpoint, signature, retries, errors.
 
 type definitionReader interface {
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)

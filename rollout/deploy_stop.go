@@ -108,7 +108,7 @@ func HasEnded(ctx context.Context, client deploymentLook, codeDeploy deploymentI
 	if err != nil || len(out.ServiceDeployments) == 0 {
 		return false, err
 	}
-	return Past{Status: out.ServiceDeployments[0].Status}.Ended(), nil
+	return ServiceDeployment{Status: out.ServiceDeployments[0].Status}.Ended(), nil
 }
 
 // await is find, asked until ECS lists the deployment.
@@ -121,7 +121,7 @@ func (d Deployment) await(ctx context.Context, client deploymentFinder) (string,
 		if err != nil || arn != "" {
 			return arn, err
 		}
-		if !rest(ctx, pause) {
+		if !sleep(ctx, pause) {
 			return "", errors.Join(ErrNotListed, ctx.Err())
 		}
 	}

@@ -23,7 +23,7 @@ func deploying(t *testing.T, present string) Change {
 		ClusterArn: aws.String(clusterARN("shop")), ServiceName: aws.String("web"),
 		Deployments: []types.Deployment{{Id: aws.String("ecs-svc/1"), Status: aws.String("PRIMARY")}},
 	}
-	c, err := Decide(s, map[string]Want{"web": want("shop/web:a1", 1)}, false)
+	c, err := Decide(s, map[string]DesiredImage{"web": want("shop/web:a1", 1)}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

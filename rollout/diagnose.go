@@ -89,7 +89,7 @@ func (e Evidence) signOf(t types.Task) sign {
 // group puts tasks that stopped alike together: those that failed before those that ECS
 // stopped by itself, then the largest first, the newest first among equals. newest is the
 // newest task of each group.
-func (e Evidence) group() (groups []Group, newest []types.Task) {
+func (e Evidence) group() (groups []StoppedTaskGroup, newest []types.Task) {
 	var all []*grouped
 	byKey := map[string]*grouped{}
 	for _, t := range e.Stopped {
@@ -97,7 +97,7 @@ func (e Evidence) group() (groups []Group, newest []types.Task) {
 		key := string(t.StopCode) + "\n" + reason + "\n" + strings.Join(containers, "\n")
 		g := byKey[key]
 		if g == nil {
-			g = &grouped{Group: Group{Reason: reason, Containers: containers}}
+			g = &grouped{StoppedTaskGroup: StoppedTaskGroup{Reason: reason, Containers: containers}}
 			byKey[key] = g
 			all = append(all, g)
 		}
@@ -107,13 +107,13 @@ func (e Evidence) group() (groups []Group, newest []types.Task) {
 		return cmp.Or(order(expected(a.task), expected(b.task)), b.Count-a.Count, b.Last.Compare(a.Last))
 	})
 	for _, g := range all {
-		groups, newest = append(groups, g.Group), append(newest, g.task)
+		groups, newest = append(groups, g.StoppedTaskGroup), append(newest, g.task)
 	}
 	return groups, newest
 }
 
 type grouped struct {
-	Group
+	StoppedTaskGroup
 	task types.Task
 }
 

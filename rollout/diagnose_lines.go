@@ -7,7 +7,7 @@ import (
 
 // String is the group in a line: "3 × essential container in task exited: web exited
 // with 1".
-func (g Group) String() string {
+func (g StoppedTaskGroup) String() string {
 	line := fmt.Sprintf("%d × %s", g.Count, lowerFirst(g.Reason))
 	if len(g.Containers) > 0 {
 		line += ": " + strings.Join(g.Containers, ", ")

@@ -21,7 +21,7 @@ func ExampleDecide() {
 		}},
 		Containers: []rollout.Container{{Name: "web", Image: "shop/web:b2", Resolved: now, Running: map[string]int{now: 2}}},
 	}
-	change, err := rollout.Decide(service, map[string]rollout.Want{
+	change, err := rollout.Decide(service, map[string]rollout.DesiredImage{
 		"web": {Image: "shop/web:a1", Digests: []string{wanted}},
 	}, false)
 	if err != nil {
@@ -58,14 +58,14 @@ func ExampleDefinition_WithImages() {
 
 // Two services were deployed one after the other: the states between are offered too.
 func ExamplePrevious() {
-	at := func(minute int, digest string) rollout.Past {
-		return rollout.Past{Created: time.Unix(int64(60*minute), 0), Digests: map[string]string{"app": digest}}
+	at := func(minute int, digest string) rollout.ServiceDeployment {
+		return rollout.ServiceDeployment{Created: time.Unix(int64(60*minute), 0), Digests: map[string]string{"app": digest}}
 	}
 	web, api := rollout.Ref{Cluster: "shop", Service: "web"}, rollout.Ref{Cluster: "shop", Service: "api"}
 	present := map[string]string{"app": "new"}
 	for state := range rollout.Previous([]rollout.History{
-		{Ref: web, Present: present, Successful: []rollout.Past{at(21, "new"), at(11, "old")}},
-		{Ref: api, Present: present, Successful: []rollout.Past{at(20, "new"), at(10, "old")}},
+		{Ref: web, Present: present, Successful: []rollout.ServiceDeployment{at(21, "new"), at(11, "old")}},
+		{Ref: api, Present: present, Successful: []rollout.ServiceDeployment{at(20, "new"), at(10, "old")}},
 	}) {
 		fmt.Println("web", state[web]["app"], "api", state[api]["app"])
 	}

@@ -105,12 +105,12 @@ func (f Follower) Follow(ctx context.Context, deployments []Deployment, report f
 	if report == nil {
 		report = func(Progress) {}
 	}
-	watches := make([]*watch, len(deployments))
+	watches := make([]*tracker, len(deployments))
 	for i, d := range deployments {
-		watches[i] = newWatch(d, report)
+		watches[i] = newTracker(d, report)
 	}
 	f.rounds(ctx, watches)
-	f.part(ctx, open(watches))
+	f.finishOnContextDone(ctx, unfinished(watches))
 	outcomes := make([]Outcome, len(watches))
 	for i, w := range watches {
 		outcomes[i] = w.outcome
@@ -119,18 +119,18 @@ func (f Follower) Follow(ctx context.Context, deployments []Deployment, report f
 }
 
 // rounds goes on until every deployment has ended or ctx has.
-func (f Follower) rounds(ctx context.Context, watches []*watch) {
+func (f Follower) rounds(ctx context.Context, watches []*tracker) {
 	for pause := f.Poll.first(); ctx.Err() == nil; pause = f.Poll.next(pause) {
-		f.bounded(ctx, open(watches))
-		f.expire(ctx, open(watches))
-		if len(open(watches)) == 0 || !rest(ctx, f.shortened(pause, open(watches))) {
+		f.bounded(ctx, unfinished(watches))
+		f.expire(ctx, unfinished(watches))
+		if len(unfinished(watches)) == 0 || !sleep(ctx, f.shortened(pause, unfinished(watches))) {
 			return
 		}
 	}
 }
 
 // bounded is a round that ends in time.
-func (f Follower) bounded(ctx context.Context, watches []*watch) {
+func (f Follower) bounded(ctx context.Context, watches []*tracker) {
 	within := f.roundTime(watches)
 	round, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -138,41 +138,41 @@ func (f Follower) bounded(ctx context.Context, watches []*watch) {
 	if round.Err() == nil || ctx.Err() != nil {
 		return
 	}
-	for _, w := range open(watches) {
+	for _, w := range unfinished(watches) {
 		w.once("AWS does not answer within " + within.Round(time.Second).String() + ", asking again")
 	}
 }
 
 // round asks once about everything that has not ended, tells what is new and ends what
 // has ended.
-func (f Follower) round(ctx context.Context, watches []*watch) {
+func (f Follower) round(ctx context.Context, watches []*tracker) {
 	f.locate(ctx, watches)
-	f.look(ctx, watches)
-	var changed []*watch
+	f.refresh(ctx, watches)
+	var changed []*tracker
 	for _, w := range watches {
 		w.admit(ctx)
-		if !w.ended && w.tell() {
+		if !w.ended && w.reportProgress() {
 			changed = append(changed, w)
 		}
 	}
-	each(changed, func(w *watch) { w.taskErr = f.readStopped(ctx, w, false) })
+	each(changed, func(w *tracker) { w.taskErr = f.readStopped(ctx, w, false) })
 	for _, w := range changed {
 		w.admit(ctx)
-		w.tellStopped()
+		w.reportStopped()
 	}
-	each(open(watches), func(w *watch) {
-		f.judge(ctx, w)
-		f.lookAtProtection(ctx, w)
+	each(unfinished(watches), func(w *tracker) {
+		f.evaluate(ctx, w)
+		f.refreshProtection(ctx, w)
 	})
-	for _, w := range open(watches) {
+	for _, w := range unfinished(watches) {
 		w.admit(ctx)
 		w.admitProtection()
 	}
-	f.conclude(ctx, watches, explainTime)
+	f.finish(ctx, watches, explainTime)
 }
 
-// part ends what ctx left under way.
-func (f Follower) part(ctx context.Context, watches []*watch) {
+// finishOnContextDone ends what ctx left under way.
+func (f Follower) finishOnContextDone(ctx context.Context, watches []*tracker) {
 	limit := explainTime
 	for _, w := range watches {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -182,12 +182,12 @@ func (f Follower) part(ctx context.Context, watches []*watch) {
 			limit = partingTime
 		}
 	}
-	f.conclude(ctx, watches, limit)
+	f.finish(ctx, watches, limit)
 }
 
-// conclude reads the evidence for those that have just ended and tells their outcomes.
-func (f Follower) conclude(ctx context.Context, watches []*watch, limit time.Duration) {
-	var ended []*watch
+// finish reads the evidence for those that have just ended and tells their outcomes.
+func (f Follower) finish(ctx context.Context, watches []*tracker, limit time.Duration) {
+	var ended []*tracker
 	for _, w := range watches {
 		if w.ended {
 			ended = append(ended, w)
@@ -199,19 +199,19 @@ func (f Follower) conclude(ctx context.Context, watches []*watch, limit time.Dur
 	// The evidence is wanted most when time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	each(ended, func(w *watch) { f.gather(ctx, w) })
+	each(ended, func(w *tracker) { f.collectEvidence(ctx, w) })
 	for _, w := range ended {
-		w.tellStopped()
-		w.news(Ended, join(string(w.outcome.Status), w.outcome.Reason))
+		w.reportStopped()
+		w.event(Ended, join(string(w.outcome.Status), w.outcome.Reason))
 		if f.Ended != nil {
 			f.Ended(w.outcome)
 		}
 	}
 }
 
-// open are the watches that have not ended.
-func open(watches []*watch) []*watch {
-	var left []*watch
+// unfinished are the watches that have not ended.
+func unfinished(watches []*tracker) []*tracker {
+	var left []*tracker
 	for _, w := range watches {
 		if !w.ended {
 			left = append(left, w)
@@ -221,7 +221,7 @@ func open(watches []*watch) []*watch {
 }
 
 // each runs do for every watch, a bounded number at once.
-func each(watches []*watch, do func(*watch)) {
+func each(watches []*tracker, do func(*tracker)) {
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for _, w := range watches {
@@ -230,8 +230,8 @@ func each(watches []*watch, do func(*watch)) {
 	_ = group.Wait()
 }
 
-// rest waits and tells whether ctx let it.
-func rest(ctx context.Context, d time.Duration) bool {
+// sleep waits and tells whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -54,7 +54,7 @@ func (r reach) furthest(o reach) reach {
 }
 
 // wind takes in what the last round saw.
-func (w *watch) wind(now time.Time) {
+func (w *tracker) wind(now time.Time) {
 	c := &w.clock
 	passed := now.Sub(c.looked)
 	at, still := w.reached(), w.stillness(now)
@@ -85,7 +85,7 @@ var stages = []types.ServiceDeploymentLifecycleStage{
 }
 
 // reached is how far the deployment is.
-func (w *watch) reached() reach {
+func (w *tracker) reached() reach {
 	var r reach
 	if running, _, _, ok := w.count(); ok {
 		r.running = running
@@ -110,7 +110,7 @@ func (w *watch) reached() reach {
 }
 
 // stillness is why the time that passes now is not the new tasks' fault.
-func (w *watch) stillness(now time.Time) stillness {
+func (w *tracker) stillness(now time.Time) stillness {
 	sd := w.deployment
 	switch {
 	case w.byCodeDeploy():
@@ -139,7 +139,7 @@ const hookLimit = 1440 * time.Minute
 // hooked reports whether a lifecycle hook holds the deployment up: a PAUSE hook that waits
 // for an answer, or a function that is under way and whose time limit is known. ECS itself
 // ends a hook that takes too long; from then on the time counts.
-func (w *watch) hooked(sd types.ServiceDeployment, now time.Time) bool {
+func (w *tracker) hooked(sd types.ServiceDeployment, now time.Time) bool {
 	for _, h := range sd.LifecycleHookDetails {
 		waits := h.Status == types.DeploymentLifecycleHookStatusAwaitingAction
 		if !waits && (h.Status != types.DeploymentLifecycleHookStatusInProgress || h.ExpiresAt == nil) {
@@ -161,7 +161,7 @@ func (w *watch) hooked(sd types.ServiceDeployment, now time.Time) bool {
 // bakes reports whether ECS lets time pass although all new tasks run: the bake time, the
 // steps of LINEAR and CANARY, and the watch over the alarms of a rolling deployment
 // (developer guide, "How CloudWatch alarms detect Amazon ECS deployment failures").
-func (w *watch) bakes(sd types.ServiceDeployment) bool {
+func (w *tracker) bakes(sd types.ServiceDeployment) bool {
 	switch sd.LifecycleStage {
 	case types.ServiceDeploymentLifecycleStageBakeTime:
 		return true
@@ -174,26 +174,26 @@ func (w *watch) bakes(sd types.ServiceDeployment) bool {
 }
 
 // strategy is the one that ECS deploys with.
-func (w *watch) strategy(sd types.ServiceDeployment) types.DeploymentStrategy {
+func (w *tracker) strategy(sd types.ServiceDeployment) types.DeploymentStrategy {
 	if c := sd.DeploymentConfiguration; c != nil && c.Strategy != "" {
 		return c.Strategy
 	}
 	return w.d.Service.Strategy
 }
 
-func (w *watch) inSteps(sd types.ServiceDeployment) bool {
+func (w *tracker) inSteps(sd types.ServiceDeployment) bool {
 	strategy := w.strategy(sd)
 	return strategy == types.DeploymentStrategyLinear || strategy == types.DeploymentStrategyCanary
 }
 
 // allRun reports whether all tasks of the deployment run.
-func (w *watch) allRun() bool {
+func (w *tracker) allRun() bool {
 	running, pending, desired, ok := w.count()
 	return ok && running >= desired && pending == 0
 }
 
 // others are the service's deployments that are not ours, as DescribeServices lists them.
-func (w *watch) others() []types.Deployment {
+func (w *tracker) others() []types.Deployment {
 	if w.service == nil {
 		return nil
 	}
@@ -203,7 +203,7 @@ func (w *watch) others() []types.Deployment {
 // drains reports whether, all new tasks running, ECS is stopping all old ones: of the
 // deployments before ours it wants no tasks. Old tasks that it keeps, because the new ones
 // are not healthy yet, are still wanted.
-func (w *watch) drains() bool {
+func (w *tracker) drains() bool {
 	others := w.others()
 	return !w.stuck && len(others) > 0 && !slices.ContainsFunc(others, func(e types.Deployment) bool { return e.DesiredCount > 0 })
 }
@@ -211,7 +211,7 @@ func (w *watch) drains() bool {
 // limit is how long the deployment may make no progress; 0 is no limit. What cannot be
 // seen is added: how CodeDeploy moves the traffic, and all stages where service
 // deployments may not be read.
-func (f Follower) limit(w *watch) time.Duration {
+func (f Follower) limit(w *tracker) time.Duration {
 	if f.Limit <= 0 || !w.byCodeDeploy() && !w.plain {
 		return f.Limit
 	}
@@ -219,7 +219,7 @@ func (f Follower) limit(w *watch) time.Duration {
 }
 
 // expire ends the deployments whose time is up.
-func (f Follower) expire(ctx context.Context, watches []*watch) {
+func (f Follower) expire(ctx context.Context, watches []*tracker) {
 	now := time.Now()
 	for _, w := range watches {
 		w.wind(now)
@@ -234,13 +234,13 @@ func (f Follower) expire(ctx context.Context, watches []*watch) {
 			f.giveUp(w, limit)
 		}
 	}
-	f.conclude(ctx, watches, explainTime)
+	f.finish(ctx, watches, explainTime)
 }
 
 // giveUp ends a deployment that makes no progress. One that ECS calls successful has only
 // not been verified.
-func (f Follower) giveUp(w *watch, limit time.Duration) {
-	end, _ := w.verdict()
+func (f Follower) giveUp(w *tracker, limit time.Duration) {
+	end, _ := w.outcomeNow()
 	if end != arrived {
 		w.end(TimedOut, join("its new tasks made no progress for "+limit.Round(time.Millisecond).String(), w.stage, w.doubt, w.protection.unread))
 		return
@@ -255,7 +255,7 @@ func (f Follower) giveUp(w *watch, limit time.Duration) {
 // may take long to stop: a deregistration delay, a stopTimeout, task protection. Nothing
 // is wrong with it if its own tasks run what is wanted. Where no old task is left, or a
 // new one is not healthy, the time counts from now on.
-func (f Follower) outlast(ctx context.Context, w *watch) {
+func (f Follower) outlast(ctx context.Context, w *tracker) {
 	guarded := w.guarded()
 	left, err := f.oldTasks(ctx, w)
 	if err != nil {
@@ -279,7 +279,7 @@ func (f Follower) outlast(ctx context.Context, w *watch) {
 
 // oldTasks says which old tasks are left; empty where none is, or where ECS keeps some
 // that are not protected.
-func (f Follower) oldTasks(ctx context.Context, w *watch) (string, error) {
+func (f Follower) oldTasks(ctx context.Context, w *tracker) (string, error) {
 	stopping, err := f.stopping(ctx, w)
 	if err != nil {
 		return "", err
@@ -309,7 +309,7 @@ func (f Follower) oldTasks(ctx context.Context, w *watch) (string, error) {
 
 // stopping returns the tasks of earlier deployments that ECS is stopping and that have not
 // stopped yet.
-func (f Follower) stopping(ctx context.Context, w *watch) ([]types.Task, error) {
+func (f Follower) stopping(ctx context.Context, w *tracker) ([]types.Task, error) {
 	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusStopped)
 	if err != nil {
 		return nil, err
@@ -327,7 +327,7 @@ const (
 )
 
 // left is the time until the first clock runs out; 0 where none runs.
-func (f Follower) left(watches []*watch) time.Duration {
+func (f Follower) left(watches []*tracker) time.Duration {
 	var least time.Duration
 	for _, w := range watches {
 		limit := f.limit(w)
@@ -351,7 +351,7 @@ func (f Follower) left(watches []*watch) time.Duration {
 
 // roundTime bounds a round, so that an AWS that accepts a question and never answers it
 // does not hold up the clocks.
-func (f Follower) roundTime(watches []*watch) time.Duration {
+func (f Follower) roundTime(watches []*tracker) time.Duration {
 	left := f.left(watches)
 	if left == 0 {
 		return longestRound
@@ -360,7 +360,7 @@ func (f Follower) roundTime(watches []*watch) time.Duration {
 }
 
 // shortened is a pause that does not go beyond the end of a clock.
-func (f Follower) shortened(pause time.Duration, watches []*watch) time.Duration {
+func (f Follower) shortened(pause time.Duration, watches []*tracker) time.Duration {
 	if left := f.left(watches); left > 0 {
 		return min(pause, left)
 	}

@@ -21,7 +21,7 @@ type deploymentInfoAPI interface {
 }
 
 // codeDeploy reads the deployment, and the one that undoes it where there is one.
-func (f Follower) codeDeploy(ctx context.Context, w *watch) error {
+func (f Follower) codeDeploy(ctx context.Context, w *tracker) error {
 	var err error
 	if w.undo == nil {
 		if w.code, err = f.codeDeployment(ctx, w.d.ID); err != nil {
@@ -56,7 +56,7 @@ func undoneBy(info *codetypes.DeploymentInfo) string {
 }
 
 // taskSet is the task set that the CodeDeploy deployment made, nil until there is one.
-func (w *watch) taskSet() *types.TaskSet {
+func (w *tracker) taskSet() *types.TaskSet {
 	if w.service == nil {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (w *watch) taskSet() *types.TaskSet {
 	return nil
 }
 
-func (w *watch) codeDeployStage() string {
+func (w *tracker) codeDeployStage() string {
 	if w.undo != nil {
 		return "rolling back with CodeDeploy deployment " + aws.ToString(w.undo.DeploymentId)
 	}
@@ -93,7 +93,7 @@ func (w *watch) codeDeployStage() string {
 }
 
 // codeDeployEnd judges a CodeDeploy deployment.
-func (w *watch) codeDeployEnd() (end, string) {
+func (w *tracker) codeDeployEnd() (end, string) {
 	if w.code == nil {
 		return underWay, ""
 	}
@@ -129,7 +129,7 @@ func (w *watch) codeDeployEnd() (end, string) {
 // before it ends the old one, which may take two days. It says so itself
 // (instanceTerminationWaitTimeStarted); else the new task set is the primary one and
 // steady, once the traffic has had the time to move in steps.
-func (w *watch) oldKept() bool {
+func (w *tracker) oldKept() bool {
 	if w.code == nil {
 		return false
 	}

@@ -76,7 +76,7 @@ func (d Deployment) find(ctx context.Context, client deploymentFinder) (string, 
 
 // before tells whether a service deployment was there before ours.
 func (d Deployment) before(b types.ServiceDeploymentBrief) bool {
-	return aws.ToTime(b.CreatedAt).Before(d.Created.Add(-slack)) || slices.ContainsFunc(d.Service.Deployments, func(p Past) bool {
+	return aws.ToTime(b.CreatedAt).Before(d.Created.Add(-slack)) || slices.ContainsFunc(d.Service.Deployments, func(p ServiceDeployment) bool {
 		return p.ARN == aws.ToString(b.ServiceDeploymentArn)
 	})
 }
@@ -195,8 +195,8 @@ func tail(id string) string {
 
 // locate finds the service deployments that are not known yet. One that ECS does not list
 // within the time to settle is followed without.
-func (f Follower) locate(ctx context.Context, watches []*watch) {
-	var missing []*watch
+func (f Follower) locate(ctx context.Context, watches []*tracker) {
+	var missing []*tracker
 	for _, w := range watches {
 		if w.arn != "" || w.plain || w.byCodeDeploy() {
 			continue
@@ -207,5 +207,5 @@ func (f Follower) locate(ctx context.Context, watches []*watch) {
 		}
 		missing = append(missing, w)
 	}
-	each(missing, func(w *watch) { w.arn, w.deploymentErr = w.d.find(ctx, f.ECS) })
+	each(missing, func(w *tracker) { w.arn, w.deploymentErr = w.d.find(ctx, f.ECS) })
 }

@@ -22,7 +22,7 @@ func TestFind(t *testing.T) {
 	const stopped = types.ServiceDeploymentStatusStopped
 	had := func(past, revision, deployment string) Service {
 		return Service{
-			Ref: Ref{Service: "web"}, Deployments: []Past{{ARN: past, Revision: "a/" + revision}},
+			Ref: Ref{Service: "web"}, Deployments: []ServiceDeployment{{ARN: past, Revision: "a/" + revision}},
 			Raw: types.Service{Deployments: []types.Deployment{{Id: aws.String("ecs-svc/" + deployment)}}},
 		}
 	}
@@ -63,7 +63,7 @@ func TestFind(t *testing.T) {
 			revise("a/images", "web:7", digestB)
 			revise("a/definition", "web:8", digestA)
 			tt.service.Service = "web"
-			d := Deployment{Service: tt.service, ID: "ecs-svc/9", Created: start, TaskDefinition: "web:7", Wants: map[string]Want{"web": {Digests: []string{digestA}}}}
+			d := Deployment{Service: tt.service, ID: "ecs-svc/9", Created: start, TaskDefinition: "web:7", Wants: map[string]DesiredImage{"web": {Digests: []string{digestA}}}}
 			got, err := d.find(t.Context(), w)
 			if err != nil || got != tt.want {
 				t.Errorf("got %q, %v, want %q", got, err, tt.want)
@@ -214,13 +214,13 @@ func TestPlainEnd(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWatch(Deployment{ID: "ecs-svc/9", Created: start}, func(Progress) {})
+			w := newTracker(Deployment{ID: "ecs-svc/9", Created: start}, func(Progress) {})
 			w.plain = true
 			for _, round := range [][]types.Deployment{tt.before, tt.now} {
 				w.service = &types.Service{Deployments: round, DeploymentConfiguration: tt.config}
-				w.tell()
+				w.reportProgress()
 			}
-			got, reason := w.verdict()
+			got, reason := w.outcomeNow()
 			if got != tt.want || tt.reason == "" && reason != "" && tt.want != rolledBack || !contains(reason, tt.reason) {
 				t.Errorf("got %d %q, want %d %q", got, reason, tt.want, tt.reason)
 			}

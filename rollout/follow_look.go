@@ -21,8 +21,8 @@ const (
 	deploymentsAtOnce = 20
 )
 
-// look reads the present state of everything watched.
-func (f Follower) look(ctx context.Context, watches []*watch) {
+// refresh reads the present state of everything watched.
+func (f Follower) refresh(ctx context.Context, watches []*tracker) {
 	var group errgroup.Group
 	group.SetLimit(parallel)
 	for _, batch := range byCluster(watches) {
@@ -40,8 +40,8 @@ func (f Follower) look(ctx context.Context, watches []*watch) {
 }
 
 // byCluster splits the watches into what one DescribeServices may ask for.
-func byCluster(watches []*watch) [][]*watch {
-	clusters := map[string][]*watch{}
+func byCluster(watches []*tracker) [][]*tracker {
+	clusters := map[string][]*tracker{}
 	var order []string
 	for _, w := range watches {
 		name := aws.ToString(w.d.Service.clusterID())
@@ -50,20 +50,20 @@ func byCluster(watches []*watch) [][]*watch {
 		}
 		clusters[name] = append(clusters[name], w)
 	}
-	var batches [][]*watch
+	var batches [][]*tracker
 	for _, name := range order {
 		batches = slices.AppendSeq(batches, slices.Chunk(clusters[name], servicesAtOnce))
 	}
 	return batches
 }
 
-func located(watches []*watch) []*watch {
-	return slices.DeleteFunc(slices.Clone(watches), func(w *watch) bool {
+func located(watches []*tracker) []*tracker {
+	return slices.DeleteFunc(slices.Clone(watches), func(w *tracker) bool {
 		return w.arn == "" || w.plain || w.byCodeDeploy()
 	})
 }
 
-func (f Follower) services(ctx context.Context, batch []*watch) {
+func (f Follower) services(ctx context.Context, batch []*tracker) {
 	in := &ecs.DescribeServicesInput{Cluster: batch[0].d.Service.clusterID()}
 	for _, w := range batch {
 		if id := aws.ToString(w.d.Service.serviceID()); !slices.Contains(in.Services, id) {
@@ -84,7 +84,7 @@ func (f Follower) services(ctx context.Context, batch []*watch) {
 }
 
 // seeService takes the service of the watch out of an answer.
-func (w *watch) seeService(out *ecs.DescribeServicesOutput) {
+func (w *tracker) seeService(out *ecs.DescribeServicesOutput) {
 	for _, s := range out.Services {
 		if w.d.Service.names(s) {
 			w.service = &s
@@ -99,7 +99,7 @@ func (w *watch) seeService(out *ecs.DescribeServicesOutput) {
 	})
 }
 
-func (f Follower) deployments(ctx context.Context, batch []*watch) {
+func (f Follower) deployments(ctx context.Context, batch []*tracker) {
 	in := &ecs.DescribeServiceDeploymentsInput{}
 	for _, w := range batch {
 		in.ServiceDeploymentArns = append(in.ServiceDeploymentArns, w.arn)
@@ -121,7 +121,7 @@ func (f Follower) deployments(ctx context.Context, batch []*watch) {
 
 // admit looks at the errors of a round: what asking again may mend is told once, a
 // refusal to read deployments means following without them, all else is an end.
-func (w *watch) admit(ctx context.Context) {
+func (w *tracker) admit(ctx context.Context) {
 	errs := []error{w.serviceErr, w.deploymentErr, w.taskErr}
 	refused := w.deploymentErr != nil && denied(w.deploymentErr) && !w.byCodeDeploy()
 	w.serviceErr, w.deploymentErr, w.taskErr = nil, nil, nil
@@ -151,7 +151,7 @@ func (w *watch) admit(ctx context.Context) {
 }
 
 // fail ends the following with an error.
-func (w *watch) fail(err error) {
+func (w *tracker) fail(err error) {
 	if deleted(err) {
 		w.end(Failed, "the service was deleted while it was being deployed")
 	} else {

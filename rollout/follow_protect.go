@@ -40,7 +40,7 @@ const protectionPause = time.Minute
 
 // keeps reports whether all new tasks run and ECS keeps old ones that it would stop now:
 // in a rolling deployment at any time, in one that shifts traffic from the clean-up on.
-func (w *watch) keeps() bool {
+func (w *tracker) keeps() bool {
 	sd := w.deployment
 	switch {
 	case w.byCodeDeploy(), w.stuck, !w.allRun(), len(w.others()) == 0, w.drains():
@@ -58,13 +58,13 @@ func rolling(s types.DeploymentStrategy) bool {
 }
 
 // guarded reports whether only protected tasks are left of earlier deployments.
-func (w *watch) guarded() bool { return w.protection.holds && w.keeps() }
+func (w *tracker) guarded() bool { return w.protection.holds && w.keeps() }
 
-// lookAtProtection asks whether the old tasks that ECS keeps are protected: first when it
+// refreshProtection asks whether the old tasks that ECS keeps are protected: first when it
 // has kept them for a while, as it does until the new ones are healthy, and then again
 // and again. It takes one ListTasks and one DescribeTasks and GetTaskProtection for each
 // 100 tasks.
-func (f Follower) lookAtProtection(ctx context.Context, w *watch) {
+func (f Follower) refreshProtection(ctx context.Context, w *tracker) {
 	now, p := time.Now(), &w.protection
 	switch {
 	case w.ended || f.Limit <= 0 || p.unread != "":
@@ -87,7 +87,7 @@ func (f Follower) lookAtProtection(ctx context.Context, w *watch) {
 }
 
 // admitProtection takes in what the last question found, and reports it once.
-func (w *watch) admitProtection() {
+func (w *tracker) admitProtection() {
 	p := &w.protection
 	err := p.err
 	p.err = nil
@@ -108,7 +108,7 @@ func (w *watch) admitProtection() {
 
 // kept counts the tasks of earlier deployments that ECS is not stopping, and returns
 // those that are protected.
-func (f Follower) kept(ctx context.Context, w *watch) (int, []types.ProtectedTask, error) {
+func (f Follower) kept(ctx context.Context, w *tracker) (int, []types.ProtectedTask, error) {
 	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusRunning)
 	if err != nil {
 		return 0, nil, err

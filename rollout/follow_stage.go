@@ -26,30 +26,30 @@ var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
 // stagePreProduction is a stage that the SDK lists in its comments only.
 const stagePreProduction types.ServiceDeploymentLifecycleStage = "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
-// tellStage reports a stage that differs from the last one told.
-func (w *watch) tellStage() bool {
+// reportStage reports a stage that differs from the last one told.
+func (w *tracker) reportStage() bool {
 	stage := w.stageNow()
 	if stage == "" || stage == w.stage {
 		return false
 	}
 	w.stage = stage
-	w.news(Stage, stage)
-	w.tellPause()
+	w.event(Stage, stage)
+	w.reportPause()
 	return true
 }
 
-// tellPause reports a lifecycle hook that waits for an answer, once for each.
-func (w *watch) tellPause() {
+// reportPause reports a lifecycle hook that waits for an answer, once for each.
+func (w *tracker) reportPause() {
 	if w.deployment == nil {
 		return
 	}
 	if p, ok := pauseOf(*w.deployment); ok && !w.said[p.Hook] {
 		w.said[p.Hook] = true
-		w.news(Paused, p.String())
+		w.event(Paused, p.String())
 	}
 }
 
-func (w *watch) stageNow() string {
+func (w *tracker) stageNow() string {
 	switch {
 	case w.byCodeDeploy():
 		return w.codeDeployStage()

@@ -29,7 +29,7 @@ type stoppedTasks struct {
 // readStopped describes the stopped tasks that are not known yet: one ListTasks for each
 // 100 stopped tasks of the service, one DescribeTasks for each 100 new ones. Tasks that
 // are still being stopped wait for their exit codes, unless this is the last look.
-func (f Follower) readStopped(ctx context.Context, w *watch, last bool) error {
+func (f Follower) readStopped(ctx context.Context, w *tracker, last bool) error {
 	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusStopped)
 	if err != nil {
 		return err
@@ -60,10 +60,10 @@ func (s *stoppedTasks) add(t types.Task, ours, last bool) {
 	}
 }
 
-// tellStopped reports the tasks that were found stopped since it was called last.
-func (w *watch) tellStopped() {
+// reportStopped reports the tasks that were found stopped since it was called last.
+func (w *tracker) reportStopped() {
 	for _, t := range w.stopped.tasks[w.stopped.told:] {
-		w.news(Stopped, stoppedLine(t))
+		w.event(Stopped, stoppedLine(t))
 	}
 	w.stopped.told = len(w.stopped.tasks)
 }

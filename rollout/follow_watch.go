@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// watch is what is known of one deployment under way.
-type watch struct {
+// tracker is what is known of one deployment under way.
+type tracker struct {
 	d      Deployment
 	report func(Progress)
 	begun  time.Time
@@ -59,8 +59,8 @@ type watch struct {
 	outcome Outcome
 }
 
-func newWatch(d Deployment, report func(Progress)) *watch {
-	return &watch{
+func newTracker(d Deployment, report func(Progress)) *tracker {
+	return &tracker{
 		d: d, report: report, begun: time.Now(), arn: d.ARN,
 		seenEvents: map[string]bool{}, said: map[string]bool{},
 		stopped: stoppedTasks{known: map[string]bool{}},
@@ -69,17 +69,17 @@ func newWatch(d Deployment, report func(Progress)) *watch {
 	}
 }
 
-func (w *watch) byCodeDeploy() bool {
+func (w *tracker) byCodeDeploy() bool {
 	return w.d.Service.Controller == types.DeploymentControllerTypeCodeDeploy
 }
 
 // end notes the outcome; gather adds the evidence.
-func (w *watch) end(status Status, reason string) {
+func (w *tracker) end(status Status, reason string) {
 	w.ended = true
 	w.outcome.Status, w.outcome.Reason = status, reason
 }
 
-func (w *watch) news(kind Kind, text string) {
+func (w *tracker) event(kind ProgressKind, text string) {
 	w.report(Progress{
 		Service: w.d.Service.Ref, Kind: kind, Text: oneLine(text),
 		Running: w.counts[0], Pending: w.counts[1], Desired: w.counts[2],
@@ -87,25 +87,25 @@ func (w *watch) news(kind Kind, text string) {
 }
 
 // once tells an event of our own one time.
-func (w *watch) once(text string) {
+func (w *tracker) once(text string) {
 	if !w.said[text] {
 		w.said[text] = true
-		w.news(Event, text)
+		w.event(Event, text)
 	}
 }
 
-// tell reports what the round found new, and whether it is a reason to look at tasks.
-func (w *watch) tell() bool {
-	w.tellCounts()
-	changed := w.tellEvents()
-	changed = w.tellStage() || changed
+// reportProgress reports what the round found new, and whether it is a reason to look at tasks.
+func (w *tracker) reportProgress() bool {
+	w.reportCounts()
+	changed := w.reportEvents()
+	changed = w.reportStage() || changed
 	failed := w.failures()
 	changed = changed || failed != w.failedTasks || w.stopped.unfinished
 	w.failedTasks = failed
 	return changed && w.service != nil
 }
 
-func (w *watch) tellCounts() {
+func (w *tracker) reportCounts() {
 	running, pending, desired, ok := w.count()
 	counts := [3]int{running, pending, desired}
 	if !ok || w.counted && counts == w.counts {
@@ -116,11 +116,11 @@ func (w *watch) tellCounts() {
 	if pending > 0 {
 		text += fmt.Sprintf(", %d pending", pending)
 	}
-	w.news(Counts, text)
+	w.event(Counts, text)
 }
 
 // count is the deployment's own number of tasks.
-func (w *watch) count() (running, pending, desired int, ok bool) {
+func (w *tracker) count() (running, pending, desired int, ok bool) {
 	if w.byCodeDeploy() {
 		if set := w.taskSet(); set != nil {
 			return int(set.RunningCount), int(set.PendingCount), int(set.ComputedDesiredCount), true
@@ -138,7 +138,7 @@ func (w *watch) count() (running, pending, desired int, ok bool) {
 }
 
 // present is the deployment as DescribeServices lists it now, nil where it does not.
-func (w *watch) present() *types.Deployment {
+func (w *tracker) present() *types.Deployment {
 	if w.service == nil {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (w *watch) present() *types.Deployment {
 }
 
 // primary is the deployment that the service is to run, nil where it is not known.
-func (w *watch) primary() *types.Deployment {
+func (w *tracker) primary() *types.Deployment {
 	if w.service == nil {
 		return nil
 	}
@@ -166,7 +166,7 @@ func (w *watch) primary() *types.Deployment {
 // ours tells whether an id that tasks carry in startedBy is the deployment's. The target
 // revision's number counts as well, since the strategies that shift traffic may name
 // their deployments after it.
-func (w *watch) ours(id string) bool {
+func (w *tracker) ours(id string) bool {
 	if id == "" {
 		return false
 	}
@@ -178,7 +178,7 @@ func (w *watch) ours(id string) bool {
 }
 
 // revision is the ARN of the service revision that is deployed, empty until known.
-func (w *watch) revision() string {
+func (w *tracker) revision() string {
 	if w.deployment == nil || w.deployment.TargetServiceRevision == nil {
 		return ""
 	}
@@ -186,7 +186,7 @@ func (w *watch) revision() string {
 }
 
 // failures counts what ECS calls failed tasks, by whichever of its counters there are.
-func (w *watch) failures() int {
+func (w *tracker) failures() int {
 	n := 0
 	if e := w.present(); e != nil {
 		n += int(e.FailedTasks)
@@ -198,15 +198,15 @@ func (w *watch) failures() int {
 }
 
 // began is when the deployment was created. CodeDeploy does not say in its first answer.
-func (w *watch) began() time.Time {
+func (w *tracker) began() time.Time {
 	if w.d.Created.IsZero() && w.code != nil {
 		return aws.ToTime(w.code.CreateTime)
 	}
 	return w.d.Created
 }
 
-// tellEvents reports service events since the deployment, each once, the oldest first.
-func (w *watch) tellEvents() bool {
+// reportEvents reports service events since the deployment, each once, the oldest first.
+func (w *tracker) reportEvents() bool {
 	since := w.began()
 	if w.service == nil || since.IsZero() {
 		return false
@@ -220,7 +220,7 @@ func (w *watch) tellEvents() bool {
 		w.seenEvents[id] = true
 		text := w.d.Service.withoutName(aws.ToString(e.Message))
 		w.events = append(w.events, text)
-		w.news(Event, text)
+		w.event(Event, text)
 		told = true
 	}
 	return told

@@ -257,7 +257,7 @@ func (w *world) deployment(service, number string, desired int32) Deployment {
 		Service: Service{Ref: ref, ARN: arn, Controller: types.DeploymentControllerTypeEcs},
 		ID:      "ecs-svc/" + number, Created: now,
 		TaskDefinition: accountPrefix + "task-definition/" + service + ":7",
-		Wants:          map[string]Want{"web": {Image: "repo:hash", Digests: []string{digestA}}},
+		Wants:          map[string]DesiredImage{"web": {Image: "repo:hash", Digests: []string{digestA}}},
 	}
 	w.change(func() {
 		w.services[service] = types.Service{
@@ -355,7 +355,7 @@ func (w *world) GetLogEvents(ctx context.Context, in *cloudwatchlogs.GetLogEvent
 	return logPage(w.logs[o.Region+" "+*in.LogGroupName+" "+*in.LogStreamName], in), nil
 }
 
-// news collects what a Follower reports.
+// event collects what a Follower reports.
 type news struct {
 	mu   sync.Mutex
 	list []Progress
@@ -372,7 +372,7 @@ func (n *news) report(p Progress) {
 	n.at = append(n.at, time.Now())
 }
 
-func (n *news) texts(kind Kind) []string {
+func (n *news) texts(kind ProgressKind) []string {
 	var texts []string
 	for _, p := range n.list {
 		if p.Kind == kind {
@@ -382,7 +382,7 @@ func (n *news) texts(kind Kind) []string {
 	return texts
 }
 
-func wantTexts(t *testing.T, n *news, kind Kind, want ...string) {
+func wantTexts(t *testing.T, n *news, kind ProgressKind, want ...string) {
 	t.Helper()
 	if got := n.texts(kind); !slices.Equal(got, want) {
 		t.Errorf("%s:\n got %q\nwant %q", kind, got, want)

@@ -19,7 +19,7 @@ import (
 // limit of them, newest first, with the digests of their images where ECS still knows
 // them. ECS keeps them for 90 days. It takes one call for each 100 deployments and one
 // for each 20 different revisions.
-func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int) ([]Past, error) {
+func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int) ([]ServiceDeployment, error) {
 	in := &ecs.ListServiceDeploymentsInput{
 		Cluster: given(ref.cluster()), Service: &ref.Service, MaxResults: aws.Int32(int32(min(max(limit, 1), 100))),
 		Status: []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusSuccessful},
@@ -43,7 +43,7 @@ func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int
 	if err != nil {
 		return nil, fmt.Errorf("listing the deployments of ECS service %s: %w", ref, err)
 	}
-	all := pasts(briefs)
+	all := serviceDeployments(briefs)
 	all = all[:min(len(all), max(limit, 0))]
 	var arns []string
 	for _, p := range all {
@@ -69,12 +69,12 @@ type History struct {
 	// Containers that it does not name are not looked at.
 	Present map[string]string
 	// Successful are the deployments that were SUCCESSFUL, newest first.
-	Successful []Past
+	Successful []ServiceDeployment
 }
 
 // HistoryOf joins a service with its successful deployments, for those of the containers
 // named that it has; for all of them when none is named.
-func HistoryOf(s Service, successful []Past, containers ...string) History {
+func HistoryOf(s Service, successful []ServiceDeployment, containers ...string) History {
 	h := History{Ref: s.Ref, Present: map[string]string{}, Successful: successful}
 	for _, c := range s.Containers {
 		if len(containers) > 0 && !slices.Contains(containers, c.Name) {

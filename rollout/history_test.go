@@ -14,8 +14,8 @@ import (
 
 // went is a successful deployment at a minute, of a digest for the container web;
 // 0 is one whose digests ECS does not know any more.
-func went(minute, n int) Past {
-	p := Past{Status: types.ServiceDeploymentStatusSuccessful, Created: time.Unix(int64(60*minute), 0)}
+func went(minute, n int) ServiceDeployment {
+	p := ServiceDeployment{Status: types.ServiceDeploymentStatusSuccessful, Created: time.Unix(int64(60*minute), 0)}
 	if n > 0 {
 		p.Digests = map[string]string{"web": digest(n)}
 	}
@@ -23,7 +23,7 @@ func went(minute, n int) Past {
 }
 
 func TestPrevious(t *testing.T) {
-	history := func(service string, present int, successful ...Past) History {
+	history := func(service string, present int, successful ...ServiceDeployment) History {
 		return History{Ref: Ref{Service: service}, Present: map[string]string{"web": digest(present)}, Successful: successful}
 	}
 	for _, test := range []struct {
@@ -40,7 +40,7 @@ func TestPrevious(t *testing.T) {
 		{"forth and back", []History{history("a", 1, went(3, 1), went(2, 2), went(1, 1))}, []string{"a=2"}},
 		{"the newest failed", []History{history("a", 3, went(2, 2), went(1, 1))}, []string{"a=2", "a=1"}},
 		{"the newest failed with what ran before", []History{history("a", 2, went(2, 2), went(1, 1))}, []string{"a=1"}},
-		{"the newest failed, nobody knows with what", []History{{Ref: Ref{Service: "a"}, Present: map[string]string{"web": ""}, Successful: []Past{went(2, 2), went(1, 1)}}}, []string{"a=2", "a=1"}},
+		{"the newest failed, nobody knows with what", []History{{Ref: Ref{Service: "a"}, Present: map[string]string{"web": ""}, Successful: []ServiceDeployment{went(2, 2), went(1, 1)}}}, []string{"a=2", "a=1"}},
 		{"digests unknown between", []History{history("a", 3, went(3, 3), went(2, 0), went(1, 1))}, []string{"a=1"}},
 		{"two services at once", []History{history("a", 2, went(20, 2), went(10, 1)), history("b", 2, went(21, 2), went(11, 1))},
 			[]string{"a=2 b=1", "a=1 b=1"}},
@@ -77,7 +77,7 @@ func stateText(state map[Ref]map[string]string) string {
 }
 
 func TestPreviousStopsWhenTold(t *testing.T) {
-	h := History{Ref: Ref{Service: "a"}, Present: map[string]string{"web": digest(3)}, Successful: []Past{went(3, 3), went(2, 2), went(1, 1)}}
+	h := History{Ref: Ref{Service: "a"}, Present: map[string]string{"web": digest(3)}, Successful: []ServiceDeployment{went(3, 3), went(2, 2), went(1, 1)}}
 	for state := range Previous([]History{h}) {
 		if got := stateText(state); got != "a=2" {
 			t.Errorf("first %q", got)
@@ -88,12 +88,12 @@ func TestPreviousStopsWhenTold(t *testing.T) {
 
 // A sidecar that nobody asked about is no difference.
 func TestPreviousLooksOnlyAtTheContainersOfPresent(t *testing.T) {
-	p := func(minute, web, log int) Past {
+	p := func(minute, web, log int) ServiceDeployment {
 		past := went(minute, web)
 		past.Digests["log"] = digest(log)
 		return past
 	}
-	h := History{Ref: Ref{Service: "a"}, Present: map[string]string{"web": digest(2)}, Successful: []Past{p(3, 2, 9), p(2, 2, 8), p(1, 1, 8)}}
+	h := History{Ref: Ref{Service: "a"}, Present: map[string]string{"web": digest(2)}, Successful: []ServiceDeployment{p(3, 2, 9), p(2, 2, 8), p(1, 1, 8)}}
 	states := slices.Collect(Previous([]History{h}))
 	want := []map[Ref]map[string]string{{{Service: "a"}: {"web": digest(1)}}}
 	if !reflect.DeepEqual(states, want) {
@@ -110,7 +110,7 @@ func TestPreviousNamesContainersThatNobodyKnows(t *testing.T) {
 	s := Service{Ref: Ref{Service: "a"}, Containers: []Container{
 		{Name: "web", Resolved: digest(3)}, {Name: "api", Running: map[string]int{digest(3): 2}}, {Name: "log"},
 	}}
-	h := HistoryOf(s, []Past{went(4, 3), went(3, 3), went(2, 2), went(1, 0)}, "web", "api")
+	h := HistoryOf(s, []ServiceDeployment{went(4, 3), went(3, 3), went(2, 2), went(1, 0)}, "web", "api")
 	states := slices.Collect(Previous([]History{h}))
 	want := []map[Ref]map[string]string{{{Service: "a"}: {"web": digest(2), "api": ""}}}
 	if !reflect.DeepEqual(states, want) {
@@ -126,7 +126,7 @@ func TestHistoryOf(t *testing.T) {
 	}}
 	deployed := func(status types.ServiceDeploymentStatus) Service {
 		s := s
-		s.Deployments = []Past{{Status: status, Digests: map[string]string{"web": digest(3)}}}
+		s.Deployments = []ServiceDeployment{{Status: status, Digests: map[string]string{"web": digest(3)}}}
 		return s
 	}
 	for _, test := range []struct {
@@ -142,7 +142,7 @@ func TestHistoryOf(t *testing.T) {
 		{"rolled back", deployed("ROLLBACK_SUCCESSFUL"), []string{"web"}, map[string]string{"web": digest(3)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := HistoryOf(test.service, []Past{went(1, 1)}, test.containers...)
+			h := HistoryOf(test.service, []ServiceDeployment{went(1, 1)}, test.containers...)
 			if !maps.Equal(h.Present, test.want) || len(h.Successful) != 1 || h.Ref != s.Ref {
 				t.Errorf("history %+v, want %v", h, test.want)
 			}

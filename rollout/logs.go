@@ -35,10 +35,10 @@ const (
 // failed. What cannot be read is left out. It takes one DescribeServices and one
 // DescribeServiceDeployments or GetDeployment, ListTasks and DescribeTasks by the hundred, and up to three GetLogEvents.
 func (f Follower) Explain(ctx context.Context, o Outcome) Diagnosis {
-	w := newWatch(o.Deployment, func(Progress) {})
+	w := newTracker(o.Deployment, func(Progress) {})
 	w.outcome = o
-	f.look(ctx, []*watch{w})
-	w.tellEvents()
+	f.refresh(ctx, []*tracker{w})
+	w.reportEvents()
 	_ = f.readStopped(ctx, w, true)
 	return f.explain(ctx, w.evidence())
 }

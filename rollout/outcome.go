@@ -28,20 +28,20 @@ const (
 	superseded
 )
 
-// judge ends a deployment that has come to an end.
-func (f Follower) judge(ctx context.Context, w *watch) {
+// evaluate ends a deployment that has come to an end.
+func (f Follower) evaluate(ctx context.Context, w *tracker) {
 	if w.gone {
 		w.end(Failed, "the service was deleted while it was being deployed")
 		return
 	}
-	end, reason := w.verdict()
+	end, reason := w.outcomeNow()
 	switch end {
 	case underWay:
 		w.since, w.doubt = time.Time{}, ""
 	case arrived:
-		f.arrive(ctx, w)
+		f.onSuccess(ctx, w)
 	case halted:
-		f.halt(ctx, w, reason)
+		f.onStopped(ctx, w, reason)
 	case undecided:
 		if w.doubt = reason; w.waited(f.settle()) {
 			w.end(Failed, reason)
@@ -55,13 +55,13 @@ func (f Follower) judge(ctx context.Context, w *watch) {
 	}
 }
 
-// verdict judges by what the last round saw.
-func (w *watch) verdict() (end, string) {
+// outcomeNow judges by what the last round saw.
+func (w *tracker) outcomeNow() (end, string) {
 	switch {
 	case w.byCodeDeploy():
 		return w.codeDeployEnd()
 	case w.plain:
-		return w.plainEnd()
+		return w.outcomeWithoutHistory()
 	case w.deployment != nil:
 		return deploymentEnd(*w.deployment)
 	default:
@@ -99,8 +99,8 @@ func monitors(sd types.ServiceDeployment) []string {
 	return told
 }
 
-// arrive verifies a deployment that ECS calls successful, or that has all the traffic.
-func (f Follower) arrive(ctx context.Context, w *watch) {
+// onSuccess verifies a deployment that ECS calls successful, or that has all the traffic.
+func (f Follower) onSuccess(ctx context.Context, w *tracker) {
 	late := w.waited(f.settle()) && !(w.early() && f.Limit > 0 && w.clock.idle < f.Limit)
 	if p := w.newer(); p != nil {
 		w.end(Superseded, "it was SUCCESSFUL, and then "+another(*p))
@@ -128,7 +128,7 @@ func (f Follower) arrive(ctx context.Context, w *watch) {
 
 // early reports whether ECS may call the deployment successful before its tasks run
 // (API reference, DeploymentEarlySuccessCriteria).
-func (w *watch) early() bool {
+func (w *tracker) early() bool {
 	if w.deployment == nil || w.deployment.DeploymentConfiguration == nil {
 		return false
 	}
@@ -137,7 +137,7 @@ func (w *watch) early() bool {
 }
 
 // arrival says in words why the deployment counts as arrived.
-func (w *watch) arrival() string {
+func (w *tracker) arrival() string {
 	if w.byCodeDeploy() && w.oldKept() {
 		return "the new tasks have the traffic"
 	}
@@ -145,7 +145,7 @@ func (w *watch) arrival() string {
 }
 
 // leftOver says what still runs after a success, if anything.
-func (w *watch) leftOver() string {
+func (w *tracker) leftOver() string {
 	if w.byCodeDeploy() && w.oldKept() {
 		return "the old tasks are kept until CodeDeploy ends them"
 	}
@@ -153,7 +153,7 @@ func (w *watch) leftOver() string {
 }
 
 // waited tells whether a time has passed since it was asked first.
-func (w *watch) waited(d time.Duration) bool {
+func (w *tracker) waited(d time.Duration) bool {
 	if w.since.IsZero() {
 		w.since = time.Now()
 	}
@@ -163,9 +163,9 @@ func (w *watch) waited(d time.Duration) bool {
 // replacedWithin is how long ECS may take to list the deployment that replaced ours.
 const replacedWithin = 10 * time.Second
 
-// halt tells a deployment that another one replaced from one that failed: ECS calls both
+// onStopped tells a deployment that another one replaced from one that failed: ECS calls both
 // STOPPED. The other one may be listed later than ours is stopped.
-func (f Follower) halt(ctx context.Context, w *watch, reason string) {
+func (f Follower) onStopped(ctx context.Context, w *tracker, reason string) {
 	late := w.waited(min(f.settle(), replacedWithin))
 	if p := w.newer(); p != nil {
 		w.end(Superseded, another(*p))
@@ -205,7 +205,7 @@ func (f Follower) halt(ctx context.Context, w *watch, reason string) {
 }
 
 // newer is the service's primary deployment if it began after ours, nil otherwise.
-func (w *watch) newer() *types.Deployment {
+func (w *tracker) newer() *types.Deployment {
 	p := w.primary()
 	if w.byCodeDeploy() || p == nil || w.ours(aws.ToString(p.Id)) || !aws.ToTime(p.CreatedAt).After(w.d.Created) {
 		return nil
@@ -217,9 +217,9 @@ func another(p types.Deployment) string {
 	return "another deployment took its place: " + aws.ToString(p.Id) + ", which deploys " + lastPart(aws.ToString(p.TaskDefinition))
 }
 
-// gather adds to an outcome what runs and, for a bad end, why. Its own errors are no
+// collectEvidence adds to an outcome what runs and, for a bad end, why. Its own errors are no
 // reason to change the outcome: what could not be read is left out.
-func (f Follower) gather(ctx context.Context, w *watch) {
+func (f Follower) collectEvidence(ctx context.Context, w *tracker) {
 	if w.running == nil && w.service != nil {
 		if tasks, err := f.runningTasks(ctx, w.d.Service); err == nil {
 			w.running = countDigests(tasks)
@@ -243,7 +243,7 @@ func (f Follower) gather(ctx context.Context, w *watch) {
 	}
 }
 
-func (w *watch) evidence() Evidence {
+func (w *tracker) evidence() Evidence {
 	return Evidence{Service: w.d.Service, Stopped: w.stopped.tasks, Events: w.events, Reason: w.outcome.Reason}
 }
 

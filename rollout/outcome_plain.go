@@ -7,11 +7,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// plainEnd judges by what DescribeServices lists, where service deployments may not be
+// outcomeWithoutHistory judges by what DescribeServices lists, where service deployments may not be
 // read: the deployment's rolloutState, and which deployment is the primary one. ECS puts a
 // rollback in its place as a new primary deployment, as anybody else's deployment would
 // be; only the primary's rolloutStateReason tells them apart.
-func (w *watch) plainEnd() (end, string) {
+func (w *tracker) outcomeWithoutHistory() (end, string) {
 	if w.service == nil {
 		return underWay, ""
 	}
@@ -38,7 +38,7 @@ func (w *watch) plainEnd() (end, string) {
 }
 
 // displaced judges a deployment that is not the primary one any more.
-func (w *watch) displaced(primary *types.Deployment) (end, string) {
+func (w *tracker) displaced(primary *types.Deployment) (end, string) {
 	reason := ""
 	if w.entry != nil && w.entry.RolloutState == types.DeploymentRolloutStateFailed {
 		reason = aws.ToString(w.entry.RolloutStateReason)
@@ -65,7 +65,7 @@ func (w *watch) displaced(primary *types.Deployment) (end, string) {
 }
 
 // steady is the end of a deployment without a rolloutState: alone, and all tasks run.
-func (w *watch) steady(e types.Deployment) bool {
+func (w *tracker) steady(e types.Deployment) bool {
 	return len(w.service.Deployments) == 1 && e.RunningCount == e.DesiredCount && e.PendingCount == 0
 }
 

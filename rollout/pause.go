@@ -99,7 +99,7 @@ func (s Service) Resume() (Deployment, bool) {
 	}
 	d := Deployment{
 		Service: s, ID: "ecs-svc/" + lastPart(p.Revision), ARN: p.ARN, Created: p.Created,
-		TaskDefinition: s.Definition.ARN, Wants: map[string]Want{}, Wait: s.Wait,
+		TaskDefinition: s.Definition.ARN, Wants: map[string]DesiredImage{}, Wait: s.Wait,
 	}
 	for _, e := range s.Raw.Deployments {
 		if aws.ToString(e.Status) == "PRIMARY" {
@@ -108,7 +108,7 @@ func (s Service) Resume() (Deployment, bool) {
 	}
 	for _, c := range s.Containers {
 		if digest := p.Digests[c.Name]; digest != "" {
-			d.Wants[c.Name] = Want{Image: c.Image, Digests: []string{digest}}
+			d.Wants[c.Name] = DesiredImage{Image: c.Image, Digests: []string{digest}}
 		}
 	}
 	return d, true

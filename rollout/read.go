@@ -55,7 +55,7 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	g.SetLimit(parallel)
 	for i, ref := range refs {
 		g.Go(func() error {
-			s, err := complete(ctx, client, plain(ref, described[ref]))
+			s, err := complete(ctx, client, newService(ref, described[ref]))
 			if err != nil {
 				return fmt.Errorf("reading ECS service %s: %w", ref, err)
 			}
@@ -81,7 +81,7 @@ func complete(ctx context.Context, client serviceReader, s Service) (Service, er
 		}
 		return err
 	})
-	var deployments []Past
+	var deployments []ServiceDeployment
 	resolved := map[string]string{}
 	if s.Controller == types.DeploymentControllerTypeEcs {
 		g.Go(func() (err error) {
@@ -104,8 +104,8 @@ func complete(ctx context.Context, client serviceReader, s Service) (Service, er
 	return s, nil
 }
 
-// plain is what one description tells of a service.
-func plain(ref Ref, raw types.Service) Service {
+// newService is what one description tells of a service.
+func newService(ref Ref, raw types.Service) Service {
 	s := Service{
 		Ref: ref, ARN: aws.ToString(raw.ServiceArn), Raw: raw,
 		Controller: types.DeploymentControllerTypeEcs, Strategy: types.DeploymentStrategyRolling,

@@ -16,7 +16,7 @@ import (
 // readDeployments reads a page of a service's latest deployments, newest first, and the
 // digests of its present revision by container. The newest deployment and those of
 // present revisions have their digests.
-func readDeployments(ctx context.Context, client deploymentReader, s Service) ([]Past, map[string]string, error) {
+func readDeployments(ctx context.Context, client deploymentReader, s Service) ([]ServiceDeployment, map[string]string, error) {
 	out, err := client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: s.clusterID(), Service: s.serviceID()})
 	if err == nil {
 		err = listed("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
@@ -24,7 +24,7 @@ func readDeployments(ctx context.Context, client deploymentReader, s Service) ([
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing its deployments: %w", err)
 	}
-	deployments := pasts(out.ServiceDeployments)
+	deployments := serviceDeployments(out.ServiceDeployments)
 	present := presentRevision(s.Raw, deployments)
 	var arns []string
 	for _, r := range s.Raw.CurrentServiceRevisions {
@@ -47,7 +47,7 @@ func readDeployments(ctx context.Context, client deploymentReader, s Service) ([
 // presentRevision is the revision whose images ECS gives to every new task: the target
 // of a deployment that goes on, else the one that the service has; where ECS does not
 // say, that of the last deployment that was successful.
-func presentRevision(raw types.Service, deployments []Past) string {
+func presentRevision(raw types.Service, deployments []ServiceDeployment) string {
 	if len(deployments) > 0 && advances(deployments[0].Status) {
 		return deployments[0].Revision
 	}
@@ -63,7 +63,7 @@ func presentRevision(raw types.Service, deployments []Past) string {
 		})
 		return aws.ToString(most.Arn)
 	}
-	i := slices.IndexFunc(deployments, func(p Past) bool { return p.Status == types.ServiceDeploymentStatusSuccessful })
+	i := slices.IndexFunc(deployments, func(p ServiceDeployment) bool { return p.Status == types.ServiceDeploymentStatusSuccessful })
 	if i < 0 {
 		return ""
 	}
@@ -75,16 +75,16 @@ func advances(status types.ServiceDeploymentStatus) bool {
 	return status == types.ServiceDeploymentStatusPending || status == types.ServiceDeploymentStatusInProgress
 }
 
-// pasts are the deployments that ECS lists, newest first whatever their order there.
-func pasts(briefs []types.ServiceDeploymentBrief) []Past {
-	var all []Past
+// serviceDeployments are the deployments that ECS lists, newest first whatever their order there.
+func serviceDeployments(briefs []types.ServiceDeploymentBrief) []ServiceDeployment {
+	var all []ServiceDeployment
 	for _, b := range briefs {
-		all = append(all, Past{
+		all = append(all, ServiceDeployment{
 			ARN: aws.ToString(b.ServiceDeploymentArn), Status: b.Status, Reason: aws.ToString(b.StatusReason),
 			Created: aws.ToTime(b.CreatedAt), Finished: aws.ToTime(b.FinishedAt), Revision: aws.ToString(b.TargetServiceRevisionArn),
 		})
 	}
-	slices.SortStableFunc(all, func(a, b Past) int { return b.Created.Compare(a.Created) })
+	slices.SortStableFunc(all, func(a, b ServiceDeployment) int { return b.Created.Compare(a.Created) })
 	return all
 }
 

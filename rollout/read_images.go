@@ -35,7 +35,7 @@ func Images(ctx context.Context, client imagesReader, refs []Ref) (map[Ref]map[s
 	g.SetLimit(parallel)
 	for ref, raw := range described {
 		g.Go(func() error {
-			images, err := imagesOf(ctx, client, plain(ref, raw))
+			images, err := imagesOf(ctx, client, newService(ref, raw))
 			if err != nil {
 				return fmt.Errorf("reading the images of ECS service %s: %w", ref, err)
 			}

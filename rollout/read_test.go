@@ -289,23 +289,23 @@ func TestPresentRevision(t *testing.T) {
 		}
 		return all
 	}
-	deployment := func(n int, status types.ServiceDeploymentStatus) Past {
-		return Past{ARN: deploymentARN(n), Revision: revisionARN(n), Status: status}
+	deployment := func(n int, status types.ServiceDeploymentStatus) ServiceDeployment {
+		return ServiceDeployment{ARN: deploymentARN(n), Revision: revisionARN(n), Status: status}
 	}
 	for _, test := range []struct {
 		name        string
 		current     []types.ServiceCurrentRevisionSummary
-		deployments []Past
+		deployments []ServiceDeployment
 		want        string
 	}{
 		{"nothing known", nil, nil, ""},
-		{"one", current(2), []Past{deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"going forward", current(4, 1), []Past{deployment(2, "IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
-		{"going back", current(1, 4), []Past{deployment(2, "ROLLBACK_IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"gone back", current(4), []Past{deployment(2, "ROLLBACK_SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"only the target is told while going back", nil, []Past{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"deployments alone", nil, []Past{deployment(3, "STOPPED"), deployment(2, "SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
-		{"none ever succeeded", nil, []Past{deployment(3, "STOPPED")}, ""},
+		{"one", current(2), []ServiceDeployment{deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"going forward", current(4, 1), []ServiceDeployment{deployment(2, "IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
+		{"going back", current(1, 4), []ServiceDeployment{deployment(2, "ROLLBACK_IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"gone back", current(4), []ServiceDeployment{deployment(2, "ROLLBACK_SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"only the target is told while going back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"deployments alone", nil, []ServiceDeployment{deployment(3, "STOPPED"), deployment(2, "SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
+		{"none ever succeeded", nil, []ServiceDeployment{deployment(3, "STOPPED")}, ""},
 		{"the larger of two", current(1, 3), nil, revisionARN(2)},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -46,13 +46,13 @@ type Service struct {
 	Containers []Container
 	// Deployments are the latest service deployments, newest first; those of
 	// CODE_DEPLOY services are CodeDeploy's business and not listed.
-	Deployments []Past
+	Deployments []ServiceDeployment
 	// Raw is ECS's own description.
 	Raw types.Service
 }
 
 // UnderWay is the newest deployment if it has not ended yet, nil otherwise.
-func (s Service) UnderWay() *Past {
+func (s Service) UnderWay() *ServiceDeployment {
 	if len(s.Deployments) > 0 && !s.Deployments[0].Ended() {
 		return &s.Deployments[0]
 	}
@@ -81,8 +81,8 @@ type Container struct {
 	Running map[string]int
 }
 
-// Past is a service deployment, ended or under way.
-type Past struct {
+// ServiceDeployment is a service deployment, ended or under way.
+type ServiceDeployment struct {
 	ARN string
 	// Status is ECS's: SUCCESSFUL, IN_PROGRESS, ROLLBACK_SUCCESSFUL …
 	Status types.ServiceDeploymentStatus
@@ -98,7 +98,7 @@ type Past struct {
 }
 
 // Ended tells whether ECS is done with a deployment.
-func (p Past) Ended() bool {
+func (p ServiceDeployment) Ended() bool {
 	switch p.Status {
 	case types.ServiceDeploymentStatusSuccessful, types.ServiceDeploymentStatusStopped,
 		types.ServiceDeploymentStatusRollbackSuccessful, types.ServiceDeploymentStatusRollbackFailed:
@@ -108,8 +108,8 @@ func (p Past) Ended() bool {
 	}
 }
 
-// Want is the image that a container shall run.
-type Want struct {
+// DesiredImage is the image that a container shall run.
+type DesiredImage struct {
 	// Image is the reference to write where the task definition must name it anew.
 	Image string
 	// Digests are those that count as this image: its own first, then those of an
@@ -119,10 +119,10 @@ type Want struct {
 }
 
 // verifiable tells whether tasks can be held to the image.
-func (w Want) verifiable() bool { return len(w.Digests) > 0 }
+func (w DesiredImage) verifiable() bool { return len(w.Digests) > 0 }
 
 // Has tells whether a digest counts as the image.
-func (w Want) Has(digest string) bool {
+func (w DesiredImage) Has(digest string) bool {
 	for _, d := range w.Digests {
 		if d == digest {
 			return true
@@ -145,7 +145,7 @@ type Deployment struct {
 	TaskDefinition string
 	// Wants are the images that its tasks must run in the end, by container, with their
 	// digests. Containers that are not named may run what they like.
-	Wants map[string]Want
+	Wants map[string]DesiredImage
 	// Wait is the time that the deployment itself lets pass before it counts as arrived:
 	// Service.Wait, or with CodeDeploy the steps in which it moves the traffic, as far as
 	// they may be read. A time limit should be longer than that.
@@ -196,7 +196,7 @@ type Outcome struct {
 // Diagnosis is what the stopped tasks of a deployment tell.
 type Diagnosis struct {
 	// Groups are tasks that stopped alike, the largest and newest first.
-	Groups []Group
+	Groups []StoppedTaskGroup
 	// Cause is the likely cause in one sentence, empty where nothing is known.
 	Cause string
 	// Next is the command to type next.
@@ -208,8 +208,8 @@ type Diagnosis struct {
 	LogOf string
 }
 
-// Group are stopped tasks with the same reason, exit codes and all.
-type Group struct {
+// StoppedTaskGroup are stopped tasks with the same reason, exit codes and all.
+type StoppedTaskGroup struct {
 	Count int
 	// Reason is ECS's stoppedReason, ids taken out of it.
 	Reason string
@@ -224,29 +224,29 @@ type Group struct {
 // Progress is news of a deployment under way.
 type Progress struct {
 	Service Ref
-	// Kind says what the news is about.
-	Kind Kind
+	// ProgressKind says what the news is about.
+	Kind ProgressKind
 	// Text is one line without the service's name.
 	Text string
 	// Running, Pending and Desired are the deployment's own task counts.
 	Running, Pending, Desired int
 }
 
-// Kind says what a Progress is about.
-type Kind string
+// ProgressKind says what a Progress is about.
+type ProgressKind string
 
 // The kinds of news.
 const (
 	// Counts: the numbers of tasks changed.
-	Counts Kind = "counts"
+	Counts ProgressKind = "counts"
 	// Event: ECS wrote a service event.
-	Event Kind = "event"
+	Event ProgressKind = "event"
 	// Stopped: a task of the deployment stopped; Text says why.
-	Stopped Kind = "stopped"
+	Stopped ProgressKind = "stopped"
 	// Stage: the deployment's status or lifecycle stage changed.
-	Stage Kind = "stage"
+	Stage ProgressKind = "stage"
 	// Paused: a lifecycle hook waits until the deployment is continued.
-	Paused Kind = "paused"
+	Paused ProgressKind = "paused"
 	// Ended: the deployment ended; Text is the outcome.
-	Ended Kind = "ended"
+	Ended ProgressKind = "ended"
 )

@@ -79,7 +79,7 @@ func (h *harbour) must(_ any, err error) {
 }
 
 // push pushes a new image under tags and returns it as a want.
-func (h *harbour) push(tags ...string) Want {
+func (h *harbour) push(tags ...string) DesiredImage {
 	h.t.Helper()
 	image, err := random.Image(256, 1)
 	if err != nil {
@@ -98,7 +98,7 @@ func (h *harbour) push(tags ...string) Want {
 			h.t.Fatal(err)
 		}
 	}
-	return Want{Image: h.repository + ":" + tags[0], Digests: []string{digest.String()}}
+	return DesiredImage{Image: h.repository + ":" + tags[0], Digests: []string{digest.String()}}
 }
 
 // create makes a service of two tasks with a container web, and one that is not ours.
@@ -141,9 +141,9 @@ func (h *harbour) read(ref Ref) Service {
 	return services[0]
 }
 
-func (h *harbour) decide(ref Ref, w Want) Change {
+func (h *harbour) decide(ref Ref, w DesiredImage) Change {
 	h.t.Helper()
-	c, err := Decide(h.read(ref), map[string]Want{"web": w}, false)
+	c, err := Decide(h.read(ref), map[string]DesiredImage{"web": w}, false)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func (h *harbour) decide(ref Ref, w Want) Change {
 }
 
 // deploy deploys an image and wants the action that this takes.
-func (h *harbour) deploy(ref Ref, w Want, action Action) Deployment {
+func (h *harbour) deploy(ref Ref, w DesiredImage, action Action) Deployment {
 	h.t.Helper()
 	c := h.decide(ref, w)
 	if c.Action != action {
@@ -165,7 +165,7 @@ func (h *harbour) deploy(ref Ref, w Want, action Action) Deployment {
 }
 
 // runs fails the test unless the service runs the image and nothing is left to do.
-func (h *harbour) runs(ref Ref, w Want) {
+func (h *harbour) runs(ref Ref, w DesiredImage) {
 	h.t.Helper()
 	s := h.read(ref)
 	for digest := range s.Containers[0].Running {
@@ -220,7 +220,7 @@ func TestDeployOnTheSandbox(t *testing.T) {
 }
 
 // goBack wants the histories to offer a state in which all services run an image.
-func (h *harbour) goBack(refs []Ref, w Want) {
+func (h *harbour) goBack(refs []Ref, w DesiredImage) {
 	h.t.Helper()
 	var histories []History
 	for _, ref := range refs {
@@ -312,7 +312,7 @@ func TestScaleOnTheSandbox(t *testing.T) {
 		ResourceId: aws.String("service/shop/web"), MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(4),
 	}))
 	ranges, err := Autoscaled(t.Context(), targets, []Ref{ref, {"shop", "other"}})
-	if err != nil || !maps.Equal(ranges, map[Ref]Range{ref: {Min: 1, Max: 4}}) {
+	if err != nil || !maps.Equal(ranges, map[Ref]ScalingLimits{ref: {Min: 1, Max: 4}}) {
 		t.Errorf("ranges %v, %v", ranges, err)
 	}
 }

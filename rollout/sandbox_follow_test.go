@@ -23,7 +23,7 @@ import (
 )
 
 // behave pushes an image whose containers behave as its labels say (see the sandbox).
-func (h *harbour) behave(tag string, labels map[string]string) Want {
+func (h *harbour) behave(tag string, labels map[string]string) DesiredImage {
 	h.t.Helper()
 	image, err := random.Image(256, 1)
 	if err != nil {
@@ -42,7 +42,7 @@ func (h *harbour) behave(tag string, labels map[string]string) Want {
 		h.t.Fatal(err)
 	}
 	h.must(nil, remote.Write(ref, image, remote.WithAuth(h.auth)))
-	return Want{Image: h.repository + ":" + tag, Digests: []string{digest.String()}}
+	return DesiredImage{Image: h.repository + ":" + tag, Digests: []string{digest.String()}}
 }
 
 // logging makes a service of one container that logs, with the circuit breaker on.
@@ -139,7 +139,7 @@ func TestFollowEndsOnTheSandbox(t *testing.T) {
 			first := h.push("a1")
 			stopped, replaced, lost, deleted := h.logging("stopped", first.Image), h.logging("replaced", first.Image), h.logging("lost", first.Image), h.logging("deleted", first.Image)
 			second, third := h.push("b2"), h.push("c3")
-			missing := Want{Image: h.repository + ":none", Digests: []string{digestA}}
+			missing := DesiredImage{Image: h.repository + ":none", Digests: []string{digestA}}
 			ds := []Deployment{h.deploy(stopped, second, Register), h.deploy(replaced, second, Register), h.deploy(lost, missing, Register), h.deploy(deleted, second, Register)}
 			h.pass(5 * time.Second)
 			h.must(nil, StopDeployment(t.Context(), h.ecs, nil, ds[0]))

@@ -172,7 +172,7 @@ func AwaitCounts(ctx context.Context, client serviceDescriber, refs []Ref, poll 
 		if len(waiting) == 0 {
 			return nil
 		}
-		if !rest(ctx, pause) {
+		if !sleep(ctx, pause) {
 			return fmt.Errorf("waiting for the task counts of %v: %w", waiting, ctx.Err())
 		}
 	}

@@ -15,8 +15,8 @@ type targetDescriber interface {
 	DescribeScalableTargets(context.Context, *applicationautoscaling.DescribeScalableTargetsInput, ...func(*applicationautoscaling.Options)) (*applicationautoscaling.DescribeScalableTargetsOutput, error)
 }
 
-// Range is what autoscaling may set a service's desired count to.
-type Range struct {
+// ScalingLimits is what autoscaling may set a service's desired count to.
+type ScalingLimits struct {
 	// Min and Max bound the desired count.
 	Min, Max int
 	// Suspended is true where autoscaling will not raise the count: neither its alarms
@@ -26,14 +26,14 @@ type Range struct {
 
 // Autoscaled reads the ranges of those services that Application Auto Scaling scales,
 // with one call for each page of 50 of them.
-func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Ref]Range, error) {
+func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Ref]ScalingLimits, error) {
 	byID := map[string][]Ref{}
 	for _, ref := range refs {
 		cluster, service := Service{Ref: ref}.shortNames()
 		id := "service/" + cluster + "/" + service
 		byID[id] = append(byID[id], ref)
 	}
-	ranges := map[Ref]Range{}
+	ranges := map[Ref]ScalingLimits{}
 	if len(refs) == 0 {
 		return ranges, nil // without ids, all targets of the account would be answered
 	}
@@ -63,8 +63,8 @@ func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Re
 	return ranges, nil
 }
 
-func rangeOf(t types.ScalableTarget) Range {
-	r := Range{Min: int(aws.ToInt32(t.MinCapacity)), Max: int(aws.ToInt32(t.MaxCapacity))}
+func rangeOf(t types.ScalableTarget) ScalingLimits {
+	r := ScalingLimits{Min: int(aws.ToInt32(t.MinCapacity)), Max: int(aws.ToInt32(t.MaxCapacity))}
 	if s := t.SuspendedState; s != nil {
 		r.Suspended = aws.ToBool(s.DynamicScalingOutSuspended) && aws.ToBool(s.ScheduledScalingSuspended)
 	}

@@ -221,7 +221,7 @@ func TestAutoscaled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[Ref]Range{web: {2, 8, false}, api: {2, 8, true}, job: {2, 8, false}}
+	want := map[Ref]ScalingLimits{web: {2, 8, false}, api: {2, 8, true}, job: {2, 8, false}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("ranges %v, want %v", got, want)
 	}

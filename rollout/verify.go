@@ -28,7 +28,7 @@ type verified struct {
 // verify compares the digests of the running tasks with the wanted ones. It takes one
 // ListTasks and one DescribeTasks for each 100 tasks, and one DescribeServiceRevisions
 // where tasks do not tell their digests or none are desired.
-func (f Follower) verify(ctx context.Context, w *watch) (verified, error) {
+func (f Follower) verify(ctx context.Context, w *tracker) (verified, error) {
 	tasks, err := f.runningTasks(ctx, w.d.Service)
 	if err != nil {
 		return verified{}, err
@@ -70,7 +70,7 @@ func (f Follower) verify(ctx context.Context, w *watch) (verified, error) {
 // remainder says what a successful deployment leaves ECS to do, with early success
 // criteria (API reference, DeploymentEarlySuccessCriteria) or protected tasks: new tasks
 // to start and old ones to stop.
-func (w *watch) remainder(tasks, own []types.Task) string {
+func (w *tracker) remainder(tasks, own []types.Task) string {
 	var parts []string
 	if w.service != nil && len(own) > 0 && len(own) < int(w.service.DesiredCount) {
 		parts = append(parts, fmt.Sprintf("%d of %d new tasks run, ECS starts the others", len(own), w.service.DesiredCount))
@@ -99,7 +99,7 @@ func taskNames(tasks []types.Task) string {
 
 // serving tells whether a task's startedBy is of the deployment that serves: ours, or
 // with CodeDeploy the primary task set where ours is not named.
-func (w *watch) serving(startedBy string) bool {
+func (w *tracker) serving(startedBy string) bool {
 	if w.byCodeDeploy() && w.taskSet() == nil && w.service != nil {
 		set := primarySet(*w.service)
 		return set != nil && startedBy == aws.ToString(set.Id)
@@ -119,7 +119,7 @@ func (f Follower) runningTasks(ctx context.Context, s Service) ([]types.Task, er
 
 // resolved are the digests that ECS gave to the deployment's service revision, by
 // container; empty where the revision is not known.
-func (f Follower) resolved(ctx context.Context, w *watch) (map[string]string, error) {
+func (f Follower) resolved(ctx context.Context, w *tracker) (map[string]string, error) {
 	arn := w.revision()
 	if arn == "" && w.service != nil {
 		for _, r := range w.service.CurrentServiceRevisions {
@@ -133,7 +133,7 @@ func (f Follower) resolved(ctx context.Context, w *watch) (map[string]string, er
 }
 
 // untold tells whether a wanted container's digest is missing in a task.
-func untold(tasks []types.Task, wants map[string]Want) bool {
+func untold(tasks []types.Task, wants map[string]DesiredImage) bool {
 	for _, t := range tasks {
 		for _, c := range t.Containers {
 			if _, ok := wants[aws.ToString(c.Name)]; ok && aws.ToString(c.ImageDigest) == "" {
@@ -195,7 +195,7 @@ func digestOf(t types.Task, name string, resolved map[string]string) (digest str
 	return "", false
 }
 
-func (w Want) first() string {
+func (w DesiredImage) first() string {
 	if len(w.Digests) == 0 {
 		return w.Image
 	}

@@ -21,21 +21,21 @@ func TestVerify(t *testing.T) {
 	tests := map[string]struct {
 		desired int32
 		world   func(w *world)
-		wants   map[string]Want
+		wants   map[string]DesiredImage
 		status  Status
 		reason  string
 		// took is how long the verifying may take and must at least.
 		least, most time.Duration
 	}{
 		"all as wanted":       {desired: 2, world: func(w *world) { w.run("web", "a", ours, digestA); w.run("web", "b", ours, digestA) }, status: Succeeded},
-		"the index's digest":  {desired: 1, world: func(w *world) { w.run("web", "a", ours, digestIndex) }, wants: map[string]Want{"web": {Digests: []string{digestIndex, digestA}}}, status: Succeeded},
-		"a platform's digest": {desired: 1, world: func(w *world) { w.run("web", "a", ours, digestA) }, wants: map[string]Want{"web": {Digests: []string{digestIndex, digestA}}}, status: Succeeded},
-		"nothing wanted":      {desired: 1, world: func(w *world) { w.run("web", "a", ours, digestB) }, wants: map[string]Want{}, status: Succeeded},
+		"the index's digest":  {desired: 1, world: func(w *world) { w.run("web", "a", ours, digestIndex) }, wants: map[string]DesiredImage{"web": {Digests: []string{digestIndex, digestA}}}, status: Succeeded},
+		"a platform's digest": {desired: 1, world: func(w *world) { w.run("web", "a", ours, digestA) }, wants: map[string]DesiredImage{"web": {Digests: []string{digestIndex, digestA}}}, status: Succeeded},
+		"nothing wanted":      {desired: 1, world: func(w *world) { w.run("web", "a", ours, digestB) }, wants: map[string]DesiredImage{}, status: Succeeded},
 
 		"one of two differs": {desired: 2, world: func(w *world) { w.run("web", "a", ours, digestA); w.run("web", "b", ours, digestB) },
 			status: Differs, reason: "it is SUCCESSFUL, but web runs " + digestB + " instead of " + digestA + " in 1 of 2 tasks"},
 		"a container is missing": {desired: 1, world: func(w *world) { w.run("web", "a", ours, digestA) },
-			wants: map[string]Want{"api": {Digests: []string{digestA}}}, status: Differs, reason: "there is no container api in 1 of 1 task"},
+			wants: map[string]DesiredImage{"api": {Digests: []string{digestA}}}, status: Differs, reason: "there is no container api in 1 of 1 task"},
 		"the digest from the revision": {desired: 1, world: func(w *world) { w.run("web", "a", ours, ""); resolve(w, digestA) }, status: Succeeded},
 		"another from the revision": {desired: 1, world: func(w *world) { w.run("web", "a", ours, ""); resolve(w, digestB) },
 			status: Differs, reason: "web runs " + digestB},
