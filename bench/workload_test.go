@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/golden"
 )
 
@@ -35,17 +35,17 @@ func TestProject(t *testing.T) {
 	}
 }
 
-func plan(t *testing.T, dir string) []build.Target {
+func plan(t *testing.T, dir string) []solve.Target {
 	t.Helper()
-	project, err := build.Load(t.Context(), build.LoadOptions{Dir: dir, Files: []string{filepath.Join(dir, "compose.yaml")}})
+	project, err := solve.Load(t.Context(), solve.LoadOptions{Dir: dir, Files: []string{filepath.Join(dir, "compose.yaml")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets, _, err := build.Targets(project, build.Selection{})
+	targets, _, err := solve.Targets(project, solve.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(targets, func(a, b build.Target) int { return strings.Compare(a.Service, b.Service) })
+	slices.SortFunc(targets, func(a, b solve.Target) int { return strings.Compare(a.Service, b.Service) })
 	return targets
 }
 

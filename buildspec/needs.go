@@ -107,7 +107,7 @@ var needs = slices.Concat(
 	deployment(building, rollingOut),
 )
 
-// images are the digests that services run, as rollout.Images asks for them. Revisions
+// images are the digests that services run, as ecs.Images asks for them. Revisions
 // and deployments are kept of services that ECS deploys alone.
 func images(commands []string, when func(Use) bool) []need {
 	return []need{
@@ -118,7 +118,7 @@ func images(commands []string, when func(Use) bool) []need {
 	}
 }
 
-// reading is all of a service, as rollout.Read asks for it.
+// reading is all of a service, as ecs.Read asks for it.
 func reading(commands []string, when func(Use) bool) []need {
 	return append(images(commands, when),
 		need{commands: commands, when: when, on: everything, actions: []string{"ecs:DescribeTaskDefinition"}},

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"slipway/build"
+	"slipway/build/solve"
 )
 
 func TestAWSRemedy(t *testing.T) {
@@ -27,7 +27,7 @@ func TestAWSRemedy(t *testing.T) {
 		{api("ThrottlingException"), "run the same command again"},
 		{api("ValidationException"), ""},
 		{errors.New("anything"), ""},
-		{&build.InputError{Remedy: "its own"}, "its own"},
+		{&solve.InputError{Remedy: "its own"}, "its own"},
 	} {
 		got := awsRemedy(fmt.Errorf("wrapped: %w", c.err))
 		if !strings.Contains(got, c.want) || c.want == "" && got != "" {

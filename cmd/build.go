@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway/artifact"
-	"slipway/build"
-	"slipway/engine"
+	"slipway/build/engine"
+	"slipway/build/solve"
 	"slipway/internal/awsclient"
 )
 
@@ -163,7 +163,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.stateDir, "engine-state", "", "`directory` that keeps the cache of slipway's own engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
 	f.IntVar(&o.jobs, "jobs", 0, "how many services to build at once (default: all)")
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop the other builds when one fails")
-	f.IntVar(&o.pushAttempts, "push-attempts", build.DefaultBackoff.Attempts, "how often to try a push")
+	f.IntVar(&o.pushAttempts, "push-attempts", solve.DefaultBackoff.Attempts, "how often to try a push")
 	// Registered a line above, so that it is there to be hidden.
 	_ = f.MarkHidden("push-attempts")
 }
@@ -201,7 +201,7 @@ func (o buildOptions) check() error {
 		{"output", o.output, []string{"text", "json", outputEnv}},
 		{"image-ref", o.imageRef, []string{"hash", "digest", "latest"}},
 		{"progress", o.progress, []string{"auto", "tty", "plain", "quiet"}},
-		{"compression", o.project.compression, append([]string{""}, build.Compressions()...)},
+		{"compression", o.project.compression, append([]string{""}, solve.Compressions()...)},
 	}
 	for _, c := range choices {
 		if !slices.Contains(c.known, c.value) {
@@ -265,7 +265,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	if err := o.checkCacheSecrets(options); err != nil {
 		return err
 	}
-	if err := build.CheckPlatforms(p.targets(), options.Platforms()); err != nil {
+	if err := solve.CheckPlatforms(p.targets(), options.Platforms()); err != nil {
 		return err
 	}
 	if err := o.checkUntrusted(p); err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // running asks ECS which digests it runs, so that deployed protects those. Where it
@@ -17,7 +17,7 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 		return nil
 	}
 	out, err := j.askRunning(ctx)
-	var missing *rollout.MissingError
+	var missing *ecs.MissingError
 	switch {
 	case errors.As(err, &missing):
 		j.log.Info().Msgf("%s: deployed will mark what latest stands on", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -29,7 +29,7 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 
 // askRunning asks ECS which digests it runs, by repository.
 func (j *job) askRunning(ctx context.Context) (map[registry.Ref]string, error) {
-	services, err := rollout.Images(ctx, j.cloud.ecs(), j.plan.site.refs())
+	services, err := ecs.Images(ctx, j.cloud.ecs(), j.plan.site.refs())
 	out := map[registry.Ref]string{}
 	for _, st := range j.plan.site.stations {
 		for container, digest := range services[st.ref] {
@@ -60,7 +60,7 @@ func (j *job) checkSite(ctx context.Context) error {
 	if err := j.plan.site.drivable(ctx, j.cloud); err != nil {
 		return err
 	}
-	d := j.deployJob(func(i int) rollout.DesiredImage { return rollout.DesiredImage{Image: j.plan.services[i].repo.Name} })
+	d := j.deployJob(func(i int) ecs.DesiredImage { return ecs.DesiredImage{Image: j.plan.services[i].repo.Name} })
 	if _, err := d.decide(); err != nil {
 		return err
 	}
@@ -69,11 +69,11 @@ func (j *job) checkSite(ctx context.Context) error {
 
 // deployJob is the deployment of the plan's images, given the want of each of its services
 // by index.
-func (j *job) deployJob(want func(int) rollout.DesiredImage) *deployJob {
+func (j *job) deployJob(want func(int) ecs.DesiredImage) *deployJob {
 	d := &deployJob{world: j.world, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.plan.site, exact: true}
-	d.wants = map[rollout.Ref]map[string]rollout.DesiredImage{}
+	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]rollout.DesiredImage{}
+		d.wants[st.ref] = map[string]ecs.DesiredImage{}
 		for container := range st.containers {
 			d.wants[st.ref][container] = want(j.serviceOf(st, container))
 		}
@@ -86,10 +86,10 @@ func (j *job) rollOut(ctx context.Context, images *images, published registry.Pu
 	if !j.options.rollout {
 		return nil
 	}
-	d := j.deployJob(func(i int) rollout.DesiredImage {
+	d := j.deployJob(func(i int) ecs.DesiredImage {
 		p := images.placements[i]
 		image, _ := published.Snapshot.ByDigest(p.Repository.Ref, p.Digest)
-		return rollout.DesiredImage{Image: imageURI(p, published.Name, j.options.imageRef), Digests: registry.Platforms(image)}
+		return ecs.DesiredImage{Image: imageURI(p, published.Name, j.options.imageRef), Digests: registry.Platforms(image)}
 	})
 	d.name = published.Name
 	defer func() { err = errors.Join(err, j.print(d)) }()

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/buildspec"
 )
 
@@ -126,7 +126,7 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 	project, err := loadAllowed(ctx, w, o.project, nil)
 	s := &site{flagged: len(o.ecs.services) > 0}
 	switch {
-	case errors.Is(err, build.ErrNoProject) && len(o.project.files) == 0:
+	case errors.Is(err, solve.ErrNoProject) && len(o.project.files) == 0:
 		// An operator may stand anywhere; what the flags do not tell becomes a placeholder.
 		for _, name := range o.ecs.services {
 			o.use.Services = append(o.use.Services, buildspec.Service{Cluster: o.ecs.cluster, Service: name})
@@ -137,7 +137,7 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 		if err := s.addProject(w, project, o.ecs); err != nil {
 			return err
 		}
-		settings, err := build.ProjectSettings(project)
+		settings, err := solve.ProjectSettings(project)
 		if err != nil {
 			return err
 		}

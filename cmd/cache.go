@@ -15,8 +15,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"slipway/artifact"
-	"slipway/build"
-	"slipway/engine"
+	"slipway/build/engine"
+	"slipway/build/solve"
 	"slipway/registry"
 )
 
@@ -86,7 +86,7 @@ func (o buildOptions) cacheTagNames(w *world) []string {
 // caches are those that each engine reads and writes for a service. A cache that is not
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(i int, survey *registry.Snapshot, engines []*engine.Engine, place build.S3Place) (from, to []build.Cache) {
+func (j *job) caches(i int, survey *registry.Snapshot, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
 		read, write := j.cachesOn(e, j.cacheMode(e), i, survey, place)
 		for _, c := range read {
@@ -111,7 +111,7 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Snapshot, place build.S3Place) (from, to []build.Cache) {
+func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Snapshot, place solve.S3Place) (from, to []solve.Cache) {
 	repo := j.repos[i]
 	tag := registry.CacheTag(e.Platform)
 	switch {
@@ -119,37 +119,37 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Sn
 		return nil, nil
 	case onS3(mode):
 		// The name is the repository's, and what the tag would have beside TagCache's.
-		read, write := build.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
+		read, write := solve.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
 		if !j.options.exportsCache(j.plan) {
-			return []build.Cache{read}, nil
+			return []solve.Cache{read}, nil
 		}
-		return []build.Cache{read}, []build.Cache{write}
+		return []solve.Cache{read}, []solve.Cache{write}
 	case mode == cacheInline:
 		tag = registry.TagLatest // its cache is in the image itself
-		to = []build.Cache{{Type: "inline"}}
+		to = []solve.Cache{{Type: "inline"}}
 	}
-	read, write := build.RegistryCache(repo.URI.Tag(tag).Name())
+	read, write := solve.RegistryCache(repo.URI.Tag(tag).Name())
 	if _, ok := survey.ByTag(repo.Ref, tag); ok {
-		from = []build.Cache{read}
+		from = []solve.Cache{read}
 	}
 	auto := mode == cacheAuto && e.Images == nil && (j.plan.env.InCodeBuild || e.Fresh)
 	if (mode == cacheRegistry || auto) && j.options.exportsCache(j.plan) {
-		to = []build.Cache{write}
+		to = []solve.Cache{write}
 	}
 	return from, to
 }
 
 // s3Place is where the caches lie, if they do on S3.
-func (j *job) s3Place(ctx context.Context) (build.S3Place, error) {
+func (j *job) s3Place(ctx context.Context) (solve.S3Place, error) {
 	if !onS3(j.options.cache) {
-		return build.S3Place{}, nil
+		return solve.S3Place{}, nil
 	}
 	loc, err := s3Location(j.options.cache)
 	if err != nil {
-		return build.S3Place{}, err
+		return solve.S3Place{}, err
 	}
 	client := j.cloud.s3()
-	place := build.S3Place{Bucket: loc.Bucket, Prefix: loc.Key, Region: bucketRegion(ctx, client, loc.Bucket), Endpoint: aws.ToString(client.Options().BaseEndpoint)}
+	place := solve.S3Place{Bucket: loc.Bucket, Prefix: loc.Key, Region: bucketRegion(ctx, client, loc.Bucket), Endpoint: aws.ToString(client.Options().BaseEndpoint)}
 	if place.Region == "" {
 		place.Region = j.cloud.config.Region
 	}
@@ -182,12 +182,12 @@ const lasting = 15 * time.Minute
 // but none to those that find the same by themselves, and renew them: engines on this host
 // if they are the role's that the host has. A managed engine does not have this process's
 // credentials in its environment.
-func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, build.Cache) (map[string]string, error) {
+func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, solve.Cache) (map[string]string, error) {
 	here := map[string]bool{}
 	for _, e := range engines {
 		here[e.Platform] = e.SameHost
 	}
-	return func(ctx context.Context, c build.Cache) (map[string]string, error) {
+	return func(ctx context.Context, c solve.Cache) (map[string]string, error) {
 		if c.Type != "s3" {
 			return nil, nil
 		}
@@ -198,7 +198,7 @@ func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(con
 		if here[c.Platform] && cred.Source == ec2rolecreds.ProviderName {
 			return nil, nil
 		}
-		return build.S3Credentials(cred.AccessKeyID, cred.SecretAccessKey, cred.SessionToken), nil
+		return solve.S3Credentials(cred.AccessKeyID, cred.SecretAccessKey, cred.SessionToken), nil
 	}
 }
 
@@ -214,7 +214,7 @@ func freshCredentials(ctx context.Context, from aws.CredentialsProvider, now tim
 }
 
 // tellCaches says once, for all services, what was wrong with the layer caches.
-func (j *job) tellCaches(results []build.Result) {
+func (j *job) tellCaches(results []solve.Result) {
 	var parts []string
 	for _, writing := range []bool{false, true} {
 		if p := cacheTrouble(results, writing); p != "" {
@@ -227,7 +227,7 @@ func (j *job) tellCaches(results []build.Result) {
 }
 
 // cacheTrouble names the services whose caches could not be read, or written, and a reason.
-func cacheTrouble(results []build.Result, writing bool) string {
+func cacheTrouble(results []solve.Result, writing bool) string {
 	var services []string
 	reason := ""
 	for _, r := range results {

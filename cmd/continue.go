@@ -8,19 +8,19 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // continueCommand and abortCommand are the commands that answer a paused deployment of an
 // ECS service, from any directory.
-func continueCommand(ref rollout.Ref) string { return "slipway rollout --continue" + flagsOf(ref) }
+func continueCommand(ref ecs.Ref) string { return "slipway rollout --continue" + flagsOf(ref) }
 
-func abortCommand(ref rollout.Ref) string { return "slipway rollout --abort" + flagsOf(ref) }
+func abortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + flagsOf(ref) }
 
 // paused is a service whose deployment waits at a lifecycle hook.
 type paused struct {
-	service rollout.Service
-	pause   rollout.Pause
+	service ecs.Service
+	pause   ecs.Pause
 }
 
 // runContinue answers the lifecycle hooks at which the services' deployments wait, and
@@ -41,11 +41,11 @@ func runContinue(ctx context.Context, w *world, o rolloutOptions) error {
 
 // findPauses are the services whose deployments wait. None is wrong usage, and what the
 // services do instead is said.
-func findPauses(ctx context.Context, c *cloud, services []rollout.Service) ([]paused, error) {
+func findPauses(ctx context.Context, c *cloud, services []ecs.Service) ([]paused, error) {
 	var found []paused
 	var states []string
 	for _, service := range services {
-		pause, ok, err := rollout.FindPause(ctx, c.ecs(), service)
+		pause, ok, err := ecs.FindPause(ctx, c.ecs(), service)
 		if err != nil {
 			return nil, refused(err)
 		}
@@ -60,7 +60,7 @@ func findPauses(ctx context.Context, c *cloud, services []rollout.Service) ([]pa
 	return nil, &usageError{fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "type `slipway status` to see the deployments of the services"}
 }
 
-func stateOf(s rollout.Service) string {
+func stateOf(s ecs.Service) string {
 	switch {
 	case s.Controller != types.DeploymentControllerTypeEcs:
 		return "is deployed by " + string(s.Controller) + " (aws deploy continue-deployment --deployment-id ID)"
@@ -77,7 +77,7 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 	if abort {
 		action, done = types.DeploymentLifecycleHookActionRollback, "aborted"
 	}
-	var under []rollout.Deployment
+	var under []ecs.Deployment
 	var errs []error
 	for _, p := range waiting {
 		if err := p.pause.Continue(ctx, d.cloud.ecs(), action); err != nil {
@@ -100,20 +100,20 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 
 // followAnswered follows answered deployments to their ends. It stops none: the command that
 // started one may follow it too.
-func (d *deployJob) followAnswered(ctx context.Context, deployments []rollout.Deployment, abort bool) error {
-	var bad []rollout.Outcome
+func (d *deployJob) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
+	var bad []ecs.Outcome
 	var interrupted bool
 	for _, o := range d.follow(ctx, deployments) {
 		d.addOutcome(o)
 		switch {
-		case o.Status == rollout.Succeeded, abort && o.Status == rollout.RolledBack:
-		case o.Status == rollout.Interrupted:
+		case o.Status == ecs.Succeeded, abort && o.Status == ecs.RolledBack:
+		case o.Status == ecs.Interrupted:
 			interrupted = true
 		default:
 			d.explain(o)
 			bad = append(bad, o)
 		}
-		if o.Status == rollout.RolledBack {
+		if o.Status == ecs.RolledBack {
 			d.log.Warn().Msgf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, flagsOf(o.Deployment.Service.Ref))
 		}
 	}

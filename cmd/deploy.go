@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // deployOptions are the flags of every command that deploys.
@@ -21,7 +21,7 @@ type deployOptions struct {
 	noWait  bool
 }
 
-// defaultTimeout is how long a deployment may make no progress (rollout.Follower.Limit).
+// defaultTimeout is how long a deployment may make no progress (ecs.Follower.Limit).
 const defaultTimeout = 15 * time.Minute
 
 func (o *deployOptions) flags(f *pflag.FlagSet) {
@@ -53,7 +53,7 @@ type deployJob struct {
 	name string
 	// wants are the images by service and container; exact writes them into the task
 	// definition as they are.
-	wants map[rollout.Ref]map[string]rollout.DesiredImage
+	wants map[ecs.Ref]map[string]ecs.DesiredImage
 	exact bool
 	// survey and images are the revision in the registry, for the tags to move; no images
 	// where the tags are moved already or not ours to move.
@@ -68,7 +68,7 @@ type deployJob struct {
 	// replaced tells that deployments under way were replaced: they do not come back.
 	replaced bool
 	// goingOn are the deployments that could not be stopped.
-	goingOn []rollout.Deployment
+	goingOn []ecs.Deployment
 	started time.Time
 	rows    []rolledOut
 }
@@ -113,9 +113,9 @@ func (d *deployJob) run(ctx context.Context) error {
 
 // checkBusy refuses services that CodeDeploy is deploying other images to: it takes no
 // second deployment, and that must not come out when tags have moved.
-func (d *deployJob) checkBusy(ctx context.Context, changes []rollout.Change) error {
+func (d *deployJob) checkBusy(ctx context.Context, changes []ecs.Change) error {
 	for _, c := range changes {
-		if err := rollout.Busy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c); err != nil {
+		if err := ecs.Busy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c); err != nil {
 			return refused(err)
 		}
 	}
@@ -123,10 +123,10 @@ func (d *deployJob) checkBusy(ctx context.Context, changes []rollout.Change) err
 }
 
 // decide makes out for every service what has to happen.
-func (d *deployJob) decide() ([]rollout.Change, error) {
-	var changes []rollout.Change
+func (d *deployJob) decide() ([]ecs.Change, error) {
+	var changes []ecs.Change
 	for _, st := range d.site.stations {
-		c, err := rollout.Decide(st.service, st.keepHosts(d.wants[st.ref]), d.exact)
+		c, err := ecs.Decide(st.service, st.keepHosts(d.wants[st.ref]), d.exact)
 		if err != nil {
 			return nil, &usageError{err, hintOf(err)}
 		}
@@ -136,12 +136,12 @@ func (d *deployJob) decide() ([]rollout.Change, error) {
 }
 
 // tell says what will change, before anything does.
-func (d *deployJob) tell(changes []rollout.Change) {
+func (d *deployJob) tell(changes []ecs.Change) {
 	for _, c := range changes {
 		for _, note := range c.Notes {
 			d.log.Warn().Msgf("%s: %s", c.Service.Ref, note)
 		}
-		if c.Action == rollout.Leave {
+		if c.Action == ecs.Leave {
 			d.log.Info().Msgf("%s is left alone: %s", c.Service.Ref, c.Why)
 			continue
 		}
@@ -156,8 +156,8 @@ func (d *deployJob) tell(changes []rollout.Change) {
 	}
 }
 
-func (d *deployJob) confirm(ctx context.Context, changes []rollout.Change) error {
-	pending := slices.ContainsFunc(changes, func(c rollout.Change) bool { return c.Action != rollout.Leave })
+func (d *deployJob) confirm(ctx context.Context, changes []ecs.Change) error {
+	pending := slices.ContainsFunc(changes, func(c ecs.Change) bool { return c.Action != ecs.Leave })
 	if d.question == "" || !d.interactive() || !pending {
 		return nil
 	}
@@ -174,7 +174,7 @@ func (d *deployJob) confirm(ctx context.Context, changes []rollout.Change) error
 
 // decideAgain looks at the services once more after a question, whose answer took its
 // time, and refuses to go on where they are not what was shown.
-func (d *deployJob) decideAgain(ctx context.Context, shown []rollout.Change) ([]rollout.Change, error) {
+func (d *deployJob) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change, error) {
 	if err := d.site.look(ctx, d.world, d.cloud); err != nil {
 		return nil, err
 	}
@@ -195,18 +195,18 @@ const maxDeploys = 8
 
 // deploy starts all deployments. Once it has begun it goes on after an interrupt: a
 // service that got its deployment and one that did not would be half a roll-out.
-func (d *deployJob) deploy(ctx context.Context, changes []rollout.Change) ([]rollout.Deployment, error) {
+func (d *deployJob) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	started := make([]*rollout.Deployment, len(changes))
+	started := make([]*ecs.Deployment, len(changes))
 	errs := make([]error, len(changes))
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	for i, c := range changes {
-		if c.Action == rollout.Leave {
+		if c.Action == ecs.Leave {
 			d.addLeft(c)
 			continue
 		}
@@ -216,7 +216,7 @@ func (d *deployJob) deploy(ctx context.Context, changes []rollout.Change) ([]rol
 		})
 	}
 	_ = g.Wait() // the goroutines keep their errors in errs
-	var out []rollout.Deployment
+	var out []ecs.Deployment
 	for _, dep := range started {
 		if dep != nil {
 			out = append(out, *dep)
@@ -227,14 +227,14 @@ func (d *deployJob) deploy(ctx context.Context, changes []rollout.Change) ([]rol
 }
 
 // start starts one deployment. Where the answer got lost, it looks whether it began.
-func (d *deployJob) start(ctx context.Context, c rollout.Change) (*rollout.Deployment, error) {
-	dep, err := rollout.Deploy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c)
+func (d *deployJob) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, error) {
+	dep, err := ecs.Deploy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c)
 	if err == nil {
 		return &dep, nil
 	}
-	var open *rollout.DeployError
+	var open *ecs.DeployError
 	if errors.As(err, &open) && open.Started {
-		if dep, begun, looked := rollout.Begun(ctx, d.cloud.ecs(), c); begun && looked == nil {
+		if dep, begun, looked := ecs.Begun(ctx, d.cloud.ecs(), c); begun && looked == nil {
 			return &dep, nil
 		}
 	}
@@ -245,16 +245,16 @@ func (d *deployJob) start(ctx context.Context, c rollout.Change) (*rollout.Deplo
 const startTime = 2 * time.Minute
 
 // follow waits for all deployments to end.
-func (d *deployJob) follow(ctx context.Context, deployments []rollout.Deployment) []rollout.Outcome {
-	return d.followWith(ctx, deployments, func(*following) func(rollout.Outcome) { return nil })
+func (d *deployJob) follow(ctx context.Context, deployments []ecs.Deployment) []ecs.Outcome {
+	return d.followWith(ctx, deployments, func(*following) func(ecs.Outcome) { return nil })
 }
 
 // followWith is follow with what is to be called, given the display, as each one ends.
-func (d *deployJob) followWith(ctx context.Context, deployments []rollout.Deployment, ended func(*following) func(rollout.Outcome)) []rollout.Outcome {
+func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment, ended func(*following) func(ecs.Outcome)) []ecs.Outcome {
 	if len(deployments) == 0 {
 		return nil
 	}
-	var refs []rollout.Ref
+	var refs []ecs.Ref
 	for _, dep := range deployments {
 		refs = append(refs, dep.Service.Ref)
 	}
@@ -266,6 +266,6 @@ func (d *deployJob) followWith(ctx context.Context, deployments []rollout.Deploy
 	return follower.Follow(ctx, deployments, f.report)
 }
 
-func (d *deployJob) follower() rollout.Follower {
-	return rollout.Follower{ECS: d.cloud.ecs(), CodeDeploy: d.cloud.codeDeploy(), Logs: d.cloud.logs()}
+func (d *deployJob) follower() ecs.Follower {
+	return ecs.Follower{ECS: d.cloud.ecs(), CodeDeploy: d.cloud.codeDeploy(), Logs: d.cloud.logs()}
 }

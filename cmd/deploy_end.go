@@ -9,11 +9,11 @@ import (
 
 	"slipway/internal/plain"
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // abandon goes back after some deployments could not be started.
-func (d *deployJob) abandon(ctx context.Context, deployments []rollout.Deployment, cause error) error {
+func (d *deployJob) abandon(ctx context.Context, deployments []ecs.Deployment, cause error) error {
 	if errors.Is(cause, context.Canceled) {
 		return errors.Join(cause, d.putBack(ctx, registry.RolloutResult{}))
 	}
@@ -35,7 +35,7 @@ func (d *deployJob) putBack(ctx context.Context, a registry.RolloutResult) error
 
 // goesOn notes that a service runs, or will run, the new images whatever the tags say:
 // they must not expire.
-func (d *deployJob) goesOn(a *registry.RolloutResult, dep rollout.Deployment) {
+func (d *deployJob) goesOn(a *registry.RolloutResult, dep ecs.Deployment) {
 	if a.Runs == nil {
 		a.Runs = map[registry.Ref]string{}
 	}
@@ -47,7 +47,7 @@ func (d *deployJob) goesOn(a *registry.RolloutResult, dep rollout.Deployment) {
 }
 
 // reposOf are the repositories of a service's containers.
-func (d *deployJob) reposOf(ref rollout.Ref) map[string]registry.Repository {
+func (d *deployJob) reposOf(ref ecs.Ref) map[string]registry.Repository {
 	for _, st := range d.site.stations {
 		if st.ref == ref {
 			return st.repos
@@ -57,13 +57,13 @@ func (d *deployJob) reposOf(ref rollout.Ref) map[string]registry.Repository {
 }
 
 // conclude turns the ends of the deployments into the result of the command.
-func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) error {
-	var bad, open, unseen []rollout.Outcome
+func (d *deployJob) conclude(ctx context.Context, outcomes []ecs.Outcome) error {
+	var bad, open, unseen []ecs.Outcome
 	for _, o := range outcomes {
 		d.addOutcome(o)
 		switch {
-		case o.Status == rollout.Succeeded:
-		case o.Status == rollout.Interrupted:
+		case o.Status == ecs.Succeeded:
+		case o.Status == ecs.Interrupted:
 			open = append(open, o)
 		case o.Err != nil:
 			unseen = append(unseen, o)
@@ -88,7 +88,7 @@ func (d *deployJob) conclude(ctx context.Context, outcomes []rollout.Outcome) er
 
 // unverified says of deployments that AWS does not let us follow that they go on. The
 // tags stay with them: that they fail is not known.
-func (d *deployJob) unverified(outcomes []rollout.Outcome) error {
+func (d *deployJob) unverified(outcomes []ecs.Outcome) error {
 	var errs []error
 	for _, o := range outcomes {
 		errs = append(errs, fmt.Errorf("%s: deployment %s was started and could not be followed: nothing is verified, and the tags stay on %s: %w", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), o.Err))
@@ -99,22 +99,22 @@ func (d *deployJob) unverified(outcomes []rollout.Outcome) error {
 // goBack stops what is still under way and puts the tags back as it fits how each
 // service's deployment ended: what runs the new images stays protected, and where
 // another deployment took over, the tags are its business.
-func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) error {
-	outcomes = d.stop(ctx, outcomes, rollout.Interrupted)
+func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
+	outcomes = d.stop(ctx, outcomes, ecs.Interrupted)
 	after := registry.RolloutResult{Keep: map[registry.Ref]bool{}}
-	back := slices.ContainsFunc(outcomes, func(o rollout.Outcome) bool {
-		return o.Status != rollout.Succeeded && o.Status != rollout.Differs && o.Status != rollout.Superseded && o.Err == nil
+	back := slices.ContainsFunc(outcomes, func(o ecs.Outcome) bool {
+		return o.Status != ecs.Succeeded && o.Status != ecs.Differs && o.Status != ecs.Superseded && o.Err == nil
 	})
 	for _, o := range outcomes {
 		switch {
-		case o.Status == rollout.Superseded:
+		case o.Status == ecs.Superseded:
 			d.log.Warn().Msgf("%s: another deployment took over: its tags were left as they are", o.Deployment.Service.Ref)
 			for _, repo := range d.reposOf(o.Deployment.Service.Ref) {
 				after.Keep[repo.Ref] = true
 			}
-		case o.Status == rollout.Succeeded, o.Err != nil:
+		case o.Status == ecs.Succeeded, o.Err != nil:
 			d.goesOn(&after, o.Deployment)
-		case o.Status == rollout.Differs:
+		case o.Status == ecs.Differs:
 			d.keepOrGuard(&after, o, back)
 		}
 	}
@@ -129,7 +129,7 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) erro
 		d.log.Warn().Msgf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.site.flags())
 	}
 	for _, o := range outcomes {
-		if o.Status == rollout.Succeeded {
+		if o.Status == ecs.Succeeded {
 			ref := o.Deployment.Service.Ref
 			d.log.Warn().Msgf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.revision(), flagsOf(ref))
 		}
@@ -138,17 +138,17 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []rollout.Outcome) erro
 }
 
 // failed puts the tags back and tells which deployments failed.
-func (d *deployJob) failed(ctx context.Context, outcomes, bad []rollout.Outcome) error {
+func (d *deployJob) failed(ctx context.Context, outcomes, bad []ecs.Outcome) error {
 	return errors.Join(&rolloutsFailed{name: d.name, outcomes: bad}, d.goBack(ctx, outcomes))
 }
 
 // interrupt asks whether the deployments go on. Either way, tags and deployments agree.
-func (d *deployJob) interrupt(ctx context.Context, outcomes, open []rollout.Outcome) error {
+func (d *deployJob) interrupt(ctx context.Context, outcomes, open []ecs.Outcome) error {
 	lasting := context.WithoutCancel(ctx)
 	if d.interactive() {
 		answer, _ := d.world.ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
 		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
-			if outcomes = d.stop(lasting, outcomes, rollout.Interrupted); allSucceeded(outcomes) {
+			if outcomes = d.stop(lasting, outcomes, ecs.Interrupted); allSucceeded(outcomes) {
 				return &interruptedError{"interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.revision()}
 			}
 			return errors.Join(&interruptedError{"interrupted: the deployment was stopped"}, d.goBack(lasting, outcomes))
@@ -160,8 +160,8 @@ func (d *deployJob) interrupt(ctx context.Context, outcomes, open []rollout.Outc
 	return &interruptedError{"interrupted: the deployment goes on"}
 }
 
-func allSucceeded(outcomes []rollout.Outcome) bool {
-	return !slices.ContainsFunc(outcomes, func(o rollout.Outcome) bool { return o.Status != rollout.Succeeded })
+func allSucceeded(outcomes []ecs.Outcome) bool {
+	return !slices.ContainsFunc(outcomes, func(o ecs.Outcome) bool { return o.Status != ecs.Succeeded })
 }
 
 func (d *deployJob) revision() string {
@@ -172,7 +172,7 @@ func (d *deployJob) revision() string {
 }
 
 // explain prints why a deployment did not succeed.
-func (d *deployJob) explain(o rollout.Outcome) {
+func (d *deployJob) explain(o ecs.Outcome) {
 	d.log.Error().Msgf("%s: deployment %s %s: %s", o.Deployment.Service.Ref, o.Deployment.ID, o.Status, o.Reason)
 	if o.Diagnosis == nil {
 		return
@@ -189,7 +189,7 @@ func (d *deployJob) explain(o rollout.Outcome) {
 // rolloutsFailed are the deployments that did not succeed.
 type rolloutsFailed struct {
 	name     string
-	outcomes []rollout.Outcome
+	outcomes []ecs.Outcome
 }
 
 // Error names the services by how they ended.
@@ -211,8 +211,8 @@ func (e *rolloutsFailed) code() int {
 	code := exitTimedOut
 	for _, o := range e.outcomes {
 		switch o.Status {
-		case rollout.TimedOut:
-		case rollout.RolledBack:
+		case ecs.TimedOut:
+		case ecs.RolledBack:
 			code = min(code, exitRolledBack)
 		default:
 			code = min(code, exitRollout)

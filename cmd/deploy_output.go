@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"slipway/internal/plain"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // rolledOut is one element of the array that rollback and rollout print as JSON.
@@ -36,7 +36,7 @@ type ranContainer struct {
 	Digest    string `json:"digest,omitempty"`
 }
 
-func (d *deployJob) row(s rollout.Service, wants map[string]rollout.DesiredImage) rolledOut {
+func (d *deployJob) row(s ecs.Service, wants map[string]ecs.DesiredImage) rolledOut {
 	row := rolledOut{Cluster: s.Cluster, Service: s.Ref.Service, Revision: d.name, TaskDefinition: s.Definition.ARN, Containers: []ranContainer{}, Seconds: round(time.Since(d.started))}
 	for _, name := range slices.Sorted(maps.Keys(wants)) {
 		c := ranContainer{Container: name, Image: wants[name].Image}
@@ -49,14 +49,14 @@ func (d *deployJob) row(s rollout.Service, wants map[string]rollout.DesiredImage
 }
 
 // addLeft notes a service that was left alone.
-func (d *deployJob) addLeft(c rollout.Change) {
+func (d *deployJob) addLeft(c ecs.Change) {
 	row := d.row(c.Service, d.wants[c.Service.Ref])
 	row.Status = "unchanged"
 	d.rows = append(d.rows, row)
 }
 
 // add notes how a deployment ended.
-func (d *deployJob) add(dep rollout.Deployment, status, reason string) {
+func (d *deployJob) add(dep ecs.Deployment, status, reason string) {
 	row := d.row(dep.Service, dep.Wants)
 	row.Status, row.Reason, row.Deployment, row.TaskDefinition = status, reason, dep.ID, dep.TaskDefinition
 	d.rows = append(d.rows, row)
@@ -70,16 +70,16 @@ func (d *deployJob) sorted() []rolledOut {
 }
 
 // addOutcome is add for a deployment that was followed.
-func (d *deployJob) addOutcome(o rollout.Outcome) {
+func (d *deployJob) addOutcome(o ecs.Outcome) {
 	d.add(o.Deployment, string(o.Status), o.Reason)
-	if o.Status != rollout.Succeeded && o.Diagnosis != nil {
+	if o.Status != ecs.Succeeded && o.Diagnosis != nil {
 		d.rows[len(d.rows)-1].Diagnosis = d.diagnosis(*o.Diagnosis)
 	}
-	if o.Status == rollout.Succeeded && o.Reason != "" {
+	if o.Status == ecs.Succeeded && o.Reason != "" {
 		// The line about the end may have been cut.
 		d.log.Info().Msgf("%s: %s", o.Deployment.Service.Ref, o.Reason)
 	}
-	if o.Status == rollout.Succeeded && o.Deployment.Service.Desired == 0 {
+	if o.Status == ecs.Succeeded && o.Deployment.Service.Desired == 0 {
 		d.log.Warn().Msgf("%s: no task is wanted, so none has proven the images: slipway start starts them", o.Deployment.Service.Ref)
 	}
 }
@@ -92,7 +92,7 @@ func (d *deployJob) print(w io.Writer, output string) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range d.sorted() {
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\n", rollout.Ref{Cluster: r.Cluster, Service: r.Service}, orDash(r.Revision), r.Status, orDash(r.Deployment))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\n", ecs.Ref{Cluster: r.Cluster, Service: r.Service}, orDash(r.Revision), r.Status, orDash(r.Deployment))
 	}
 	return t.Flush()
 }

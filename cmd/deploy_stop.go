@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // halted is a deployment that was to be stopped.
 type halted struct {
-	rollout.Deployment
+	ecs.Deployment
 	// err is why it was not; ended reports that it had ended by then, however it did.
 	err   error
 	ended bool
@@ -23,11 +23,11 @@ type halted struct {
 // halt asks ECS to take deployments of ours back to what ran before, all at once. It
 // returns those that go on because they could not be stopped, and those that had ended
 // before they could be, whatever their end was.
-func (d *deployJob) halt(ctx context.Context, deployments []rollout.Deployment) (left, ended []rollout.Deployment) {
+func (d *deployJob) halt(ctx context.Context, deployments []ecs.Deployment) (left, ended []ecs.Deployment) {
 	return d.logHalted(d.tryHalt(ctx, deployments))
 }
 
-func (d *deployJob) tryHalt(ctx context.Context, deployments []rollout.Deployment) []halted {
+func (d *deployJob) tryHalt(ctx context.Context, deployments []ecs.Deployment) []halted {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
 	out := make([]halted, len(deployments))
@@ -35,10 +35,10 @@ func (d *deployJob) tryHalt(ctx context.Context, deployments []rollout.Deploymen
 	g.SetLimit(maxDeploys)
 	for i, dep := range deployments {
 		g.Go(func() error {
-			out[i] = halted{Deployment: dep, err: rollout.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)}
+			out[i] = halted{Deployment: dep, err: ecs.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)}
 			if out[i].err != nil {
 				// That it cannot be read either leaves it among those that go on.
-				out[i].ended, _ = rollout.HasEnded(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
+				out[i].ended, _ = ecs.HasEnded(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
 			}
 			return nil
 		})
@@ -47,7 +47,7 @@ func (d *deployJob) tryHalt(ctx context.Context, deployments []rollout.Deploymen
 	return out
 }
 
-func (d *deployJob) logHalted(all []halted) (left, ended []rollout.Deployment) {
+func (d *deployJob) logHalted(all []halted) (left, ended []ecs.Deployment) {
 	for _, h := range all {
 		switch {
 		case h.err == nil:
@@ -69,17 +69,17 @@ type stopper struct {
 	*deployJob
 	group       sync.WaitGroup
 	mu          sync.Mutex
-	left, ended []rollout.Deployment
+	left, ended []ecs.Deployment
 }
 
 // watch returns what is to be called when a deployment has ended, given the display.
-func (s *stopper) watch(ctx context.Context, f *following) func(rollout.Outcome) {
-	return func(o rollout.Outcome) {
-		if o.Status != rollout.TimedOut {
+func (s *stopper) watch(ctx context.Context, f *following) func(ecs.Outcome) {
+	return func(o ecs.Outcome) {
+		if o.Status != ecs.TimedOut {
 			return
 		}
 		s.group.Go(func() {
-			all := s.tryHalt(ctx, []rollout.Deployment{o.Deployment})
+			all := s.tryHalt(ctx, []ecs.Deployment{o.Deployment})
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			f.aside(func() {
@@ -91,9 +91,9 @@ func (s *stopper) watch(ctx context.Context, f *following) func(rollout.Outcome)
 }
 
 // followAndStop waits for all deployments to end, and stops those that time out.
-func (d *deployJob) followAndStop(ctx context.Context, deployments []rollout.Deployment) []rollout.Outcome {
+func (d *deployJob) followAndStop(ctx context.Context, deployments []ecs.Deployment) []ecs.Outcome {
 	s := &stopper{deployJob: d}
-	outcomes := d.followWith(ctx, deployments, func(f *following) func(rollout.Outcome) { return s.watch(ctx, f) })
+	outcomes := d.followWith(ctx, deployments, func(f *following) func(ecs.Outcome) { return s.watch(ctx, f) })
 	s.group.Wait()
 	d.goingOn = append(d.goingOn, s.left...)
 	return d.endsOf(ctx, outcomes, s.ended)
@@ -102,8 +102,8 @@ func (d *deployJob) followAndStop(ctx context.Context, deployments []rollout.Dep
 // stop stops the deployments that ended with a status under way. One that ECS would not
 // stop because it had ended is looked at again, and has the outcome that is found then:
 // what succeeded in the last moment has succeeded.
-func (d *deployJob) stop(ctx context.Context, outcomes []rollout.Outcome, status rollout.Status) []rollout.Outcome {
-	var late []rollout.Deployment
+func (d *deployJob) stop(ctx context.Context, outcomes []ecs.Outcome, status ecs.Status) []ecs.Outcome {
+	var late []ecs.Deployment
 	for _, o := range outcomes {
 		if o.Status == status {
 			late = append(late, o.Deployment)
@@ -119,7 +119,7 @@ func (d *deployJob) stop(ctx context.Context, outcomes []rollout.Outcome, status
 
 // endsOf gives deployments that had ended before they could be stopped the outcomes
 // that they have now.
-func (d *deployJob) endsOf(ctx context.Context, outcomes []rollout.Outcome, ended []rollout.Deployment) []rollout.Outcome {
+func (d *deployJob) endsOf(ctx context.Context, outcomes []ecs.Outcome, ended []ecs.Deployment) []ecs.Outcome {
 	if len(ended) == 0 {
 		return outcomes
 	}
@@ -127,8 +127,8 @@ func (d *deployJob) endsOf(ctx context.Context, outcomes []rollout.Outcome, ende
 	defer cancel()
 	outcomes = slices.Clone(outcomes)
 	for _, again := range d.follower().Follow(ctx, ended, nil) {
-		i := slices.IndexFunc(outcomes, func(o rollout.Outcome) bool { return o.Deployment.ID == again.Deployment.ID })
-		if again.Status != rollout.TimedOut {
+		i := slices.IndexFunc(outcomes, func(o ecs.Outcome) bool { return o.Deployment.ID == again.Deployment.ID })
+		if again.Status != ecs.TimedOut {
 			outcomes[i] = again
 		}
 	}
@@ -139,7 +139,7 @@ func (d *deployJob) endsOf(ctx context.Context, outcomes []rollout.Outcome, ende
 // and does not run what was wanted everywhere. Where some of its tasks do, or have still
 // to start, latest stays on what they run, unless another service takes all tags back:
 // then deployed protects it. What else runs is protected by deployed.
-func (d *deployJob) keepOrGuard(after *registry.RolloutResult, o rollout.Outcome, back bool) {
+func (d *deployJob) keepOrGuard(after *registry.RolloutResult, o ecs.Outcome, back bool) {
 	ref := o.Deployment.Service.Ref
 	if after.Runs == nil {
 		after.Runs = map[registry.Ref]string{}

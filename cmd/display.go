@@ -12,7 +12,7 @@ import (
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/plain"
 )
 
@@ -24,7 +24,7 @@ type display interface {
 	close()
 }
 
-func newDisplay(w *world, mode string, targets []build.Target) display {
+func newDisplay(w *world, mode string, targets []solve.Target) display {
 	if mode == "auto" {
 		mode = "plain"
 		if w.terminal {
@@ -170,7 +170,7 @@ type plainStep struct {
 // maxLine is the longest line of plain output, in characters.
 const maxLine = 200
 
-func newPlainDisplay(w *world, targets []build.Target) *plainDisplay {
+func newPlainDisplay(w *world, targets []solve.Target) *plainDisplay {
 	d := &plainDisplay{w: w, steps: map[string]map[digest.Digest]*plainStep{}, printed: map[string]time.Time{}, now: time.Now, reminding: func() {}}
 	for _, t := range targets {
 		d.printed[t.Service] = d.now()

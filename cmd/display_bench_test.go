@@ -8,13 +8,13 @@ import (
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
 
-	"slipway/build"
+	"slipway/build/solve"
 )
 
 // BenchmarkPlainDisplay is the heavy output of a RUN step, one line in ten in colour.
 func BenchmarkPlainDisplay(b *testing.B) {
 	w := benchWorld()
-	d := newPlainDisplay(w, []build.Target{{Service: "web"}})
+	d := newPlainDisplay(w, []solve.Target{{Service: "web"}})
 	step := &client.Vertex{Digest: digest.FromString("run"), Name: "RUN npm ci"}
 	var data []byte
 	for i := range 50 {

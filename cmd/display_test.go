@@ -9,7 +9,7 @@ import (
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
 
-	"slipway/build"
+	"slipway/build/solve"
 )
 
 // TestPlainDisplay shows steps and their output behind the service's name, and keeps
@@ -18,7 +18,7 @@ func TestPlainDisplay(t *testing.T) {
 	var out bytes.Buffer
 	w := &world{stderr: &out}
 	w.log = newLogger(&out, "info", "text")
-	d := newPlainDisplay(w, []build.Target{{Service: "api"}, {Service: "express"}})
+	d := newPlainDisplay(w, []solve.Target{{Service: "api"}, {Service: "express"}})
 	start := time.Unix(0, 0)
 	at := func(seconds float64) *time.Time {
 		u := start.Add(time.Duration(seconds * float64(time.Second)))
@@ -107,7 +107,7 @@ func TestLiveNames(t *testing.T) {
 func TestPlainDisplayNamesQuietSteps(t *testing.T) {
 	var out bytes.Buffer
 	w := &world{stderr: &out}
-	d := newPlainDisplay(w, []build.Target{{Service: "api"}, {Service: "web"}, {Service: "done"}})
+	d := newPlainDisplay(w, []solve.Target{{Service: "api"}, {Service: "web"}, {Service: "done"}})
 	now := time.Now()
 	d.now = func() time.Time { return now }
 	start, end := now, now.Add(time.Second)

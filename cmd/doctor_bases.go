@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/registry"
 )
 
@@ -39,7 +39,7 @@ func (d *doctor) checkBases(ctx context.Context) []finding {
 	if err != nil || engine.own() {
 		return append(out, d.fromHere(ctx, bases, login)...)
 	}
-	each, err := build.Resolve(ctx, engine.Client, bases, login)
+	each, err := solve.Resolve(ctx, engine.Client, bases, login)
 	if err != nil {
 		return append(out, broken(fmt.Errorf("asking the engine for the base images: %w", err)))
 	}
@@ -47,11 +47,11 @@ func (d *doctor) checkBases(ctx context.Context) []finding {
 }
 
 // bases are the images of all targets, and findings about Dockerfiles that do not tell.
-func (d *doctor) bases(ctx context.Context) (all []build.Base, out []finding) {
+func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []finding) {
 	for _, t := range d.plan.targets() {
-		bases, err := build.Bases(ctx, t)
+		bases, err := solve.Bases(ctx, t)
 		switch {
-		case errors.Is(err, build.ErrUnreadable):
+		case errors.Is(err, solve.ErrUnreadable):
 			out = append(out, unchecked("", "not all are known: %v", err).of(t.Service))
 		case err != nil:
 			out = append(out, broken(err).of(t.Service))
@@ -62,12 +62,12 @@ func (d *doctor) bases(ctx context.Context) (all []build.Base, out []finding) {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b build.Base) int { return strings.Compare(a.Image+" "+a.Platform, b.Image+" "+b.Platform) })
+	slices.SortFunc(all, func(a, b solve.Base) int { return strings.Compare(a.Image+" "+a.Platform, b.Image+" "+b.Platform) })
 	return all, out
 }
 
 // withhold takes out the images in ECR where AWS gives no login for them.
-func (d *doctor) withhold(bases []build.Base) (others []build.Base, out []finding) {
+func (d *doctor) withhold(bases []solve.Base) (others []solve.Base, out []finding) {
 	why := d.missing(needsAccess)
 	if why == "" {
 		return bases, nil
@@ -83,7 +83,7 @@ func (d *doctor) withhold(bases []build.Base) (others []build.Base, out []findin
 }
 
 // login gives the logins that build would give.
-func (d *doctor) login() (build.AuthFunc, error) {
+func (d *doctor) login() (solve.AuthFunc, error) {
 	clients, err := d.clients()
 	if err != nil {
 		// No image that needs one is asked for.
@@ -107,7 +107,7 @@ func (d *doctor) login() (build.AuthFunc, error) {
 }
 
 // fromHere asks for each image once, whatever its platforms.
-func (d *doctor) fromHere(ctx context.Context, bases []build.Base, login build.AuthFunc) []finding {
+func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.AuthFunc) []finding {
 	images := imagesOf(bases)
 	out := make([]finding, len(images))
 	g, ctx := errgroup.WithContext(ctx)
@@ -115,7 +115,7 @@ func (d *doctor) fromHere(ctx context.Context, bases []build.Base, login build.A
 	for i, image := range images {
 		g.Go(func() error {
 			out[i] = fine("is there").of(image)
-			if err := build.Head(ctx, image, login); err != nil {
+			if err := solve.Head(ctx, image, login); err != nil {
 				out[i] = broken(err).of(image)
 			}
 			return nil
@@ -127,7 +127,7 @@ func (d *doctor) fromHere(ctx context.Context, bases []build.Base, login build.A
 
 // throughEngine reads the engine's answers. Its refusals are words; the registry itself is
 // asked what they mean.
-func throughEngine(ctx context.Context, bases []build.Base, each []error, login build.AuthFunc) []finding {
+func throughEngine(ctx context.Context, bases []solve.Base, each []error, login solve.AuthFunc) []finding {
 	var out []finding
 	for _, image := range imagesOf(bases) {
 		f := fine("the engine finds it").of(image)
@@ -135,7 +135,7 @@ func throughEngine(ctx context.Context, bases []build.Base, each []error, login 
 			if b.Image != image || each[i] == nil || f.Status == statusFailed {
 				continue
 			}
-			if err := build.Head(ctx, image, login); err != nil {
+			if err := solve.Head(ctx, image, login); err != nil {
 				f = broken(err).of(image)
 				continue
 			}
@@ -147,7 +147,7 @@ func throughEngine(ctx context.Context, bases []build.Base, each []error, login 
 	return out
 }
 
-func imagesOf(bases []build.Base) []string {
+func imagesOf(bases []solve.Base) []string {
 	var out []string
 	for _, b := range bases {
 		if !slices.Contains(out, b.Image) {

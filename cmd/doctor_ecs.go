@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 const (
@@ -31,7 +31,7 @@ func (d *doctor) checkECS(ctx context.Context) []finding {
 	g.SetLimit(maxDeploys)
 	for i, st := range stations {
 		g.Go(func() error {
-			services, err := readServices(ctx, c, []rollout.Ref{st.ref})
+			services, err := readServices(ctx, c, []ecs.Ref{st.ref})
 			if err != nil {
 				each[i] = []finding{d.onECS(broken(err)).of(st.ref.String())}
 				return nil
@@ -52,7 +52,7 @@ func (d *doctor) onECS(f finding) finding {
 	return f.softened()
 }
 
-func (d *doctor) judgeService(st *station, s rollout.Service) []finding {
+func (d *doctor) judgeService(st *station, s ecs.Service) []finding {
 	out := []finding{d.driven(s)}
 	if s.Controller == types.DeploymentControllerTypeEcs {
 		out = append(out, breakerFinding(s.Raw.DeploymentConfiguration))
@@ -70,8 +70,8 @@ func (d *doctor) judgeService(st *station, s rollout.Service) []finding {
 }
 
 // driven tells whether slipway could deploy the service.
-func (d *doctor) driven(s rollout.Service) finding {
-	if _, err := rollout.Decide(s, nil, false); err != nil {
+func (d *doctor) driven(s ecs.Service) finding {
+	if _, err := ecs.Decide(s, nil, false); err != nil {
 		return d.onECS(broken(&usageError{err, hintOf(err)}))
 	}
 	detail := fmt.Sprintf("%d of %d running, %s", s.Running, s.Desired, path.Base(s.Definition.ARN))
@@ -98,10 +98,10 @@ func breakerFinding(c *types.DeploymentConfiguration) finding {
 
 // imageFinding compares what the task definition calls a container's image with what the
 // definitions will call it.
-func (d *doctor) imageFinding(s rollout.Service, name string, repo registry.Ref) finding {
-	i := slices.IndexFunc(s.Containers, func(c rollout.Container) bool { return c.Name == name })
+func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) finding {
+	i := slices.IndexFunc(s.Containers, func(c ecs.Container) bool { return c.Name == name })
 	if i < 0 {
-		err := &rollout.ContainerError{Definition: path.Base(s.Definition.ARN), Missing: []string{name}}
+		err := &ecs.ContainerError{Definition: path.Base(s.Definition.ARN), Missing: []string{name}}
 		for _, c := range s.Containers {
 			err.Have = append(err.Have, c.Name)
 		}
@@ -111,17 +111,17 @@ func (d *doctor) imageFinding(s rollout.Service, name string, repo registry.Ref)
 	if present, ok := repositoryOfReference(image); !ok || present.Name != repo.Name {
 		return warned("a roll-out changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
 	}
-	return styleFinding(rollout.StyleOf(image), rollout.Style(d.options.imageRef))
+	return styleFinding(ecs.StyleOf(image), ecs.Style(d.options.imageRef))
 }
 
 // styleFinding tells what becomes of the style. None of it keeps build from running.
-func styleFinding(present, will rollout.Style) finding {
+func styleFinding(present, will ecs.Style) finding {
 	switch {
 	case present == will:
 		return fine("by %s, as --image-ref has it", present)
-	case present == rollout.StyleLatest:
+	case present == ecs.StyleLatest:
 		return warned("--image-ref latest keeps it", "the task definition names latest; the first roll-out will register one that names the image by %s", will)
-	case will == rollout.StyleLatest:
+	case will == ecs.StyleLatest:
 		return warned("--image-ref "+string(present)+" keeps it", "the task definition names the image by %s; the first roll-out will register one that names latest, and each later one needs a forced deployment", present)
 	default:
 		return fine("by %s; the next roll-out will register one by %s", present, will)

@@ -13,7 +13,7 @@ import (
 
 	ociplatforms "github.com/containerd/platforms"
 
-	"slipway/engine"
+	"slipway/build/engine"
 )
 
 // foundEngine is the engine that build would take, or the several of them.

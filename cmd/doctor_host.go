@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"slipway/engine"
+	"slipway/build/engine"
 )
 
 // checkRunc is about engines of our own alone: others have theirs.

@@ -16,7 +16,7 @@ import (
 	"slipway/artifact"
 	"slipway/buildspec"
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // checkPermissions asks IAM what it would say to the least policy of build, and tries out
@@ -94,7 +94,7 @@ func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Us
 // addDeployment adds what only the services themselves tell; what is not known stays a
 // placeholder, which is not asked about.
 func (d *doctor) addDeployment(ctx context.Context, c *cloud, u *buildspec.Use) {
-	services, err := rollout.Read(ctx, c.ecs(), d.plan.site.refs())
+	services, err := ecs.Read(ctx, c.ecs(), d.plan.site.refs())
 	if err != nil {
 		return // the check of the services says why
 	}

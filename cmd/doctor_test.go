@@ -16,9 +16,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"slipway/artifact"
-	"slipway/build"
+	"slipway/build/engine"
+	"slipway/build/solve"
 	"slipway/buildspec"
-	"slipway/engine"
 	"slipway/registry"
 )
 
@@ -78,7 +78,7 @@ func TestBrokenCodes(t *testing.T) {
 		{inputError("x", "y", "z"), exitUsage},
 		{refused(errors.New("x")), exitAWS},
 		{&engine.NotFoundError{}, exitOther},
-		{&build.PullError{Status: 404, Err: errors.New("x")}, exitOther},
+		{&solve.PullError{Status: 404, Err: errors.New("x")}, exitOther},
 		{context.Canceled, exitOther},
 	} {
 		if got := broken(c.err); got.code != c.want || got.Status != statusFailed {

@@ -3,7 +3,7 @@ package cmd
 import (
 	"context"
 
-	"slipway/engine"
+	"slipway/build/engine"
 )
 
 // warnOfNetwork says which network RUN steps have where it is not the one that

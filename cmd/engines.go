@@ -10,8 +10,8 @@ import (
 
 	"github.com/containerd/platforms"
 
-	"slipway/build"
-	"slipway/engine"
+	"slipway/build/engine"
+	"slipway/build/solve"
 )
 
 // engineSearch says where the engine may be and what the plan asks of it. The plan may be
@@ -37,7 +37,7 @@ func (o buildOptions) needs(p *plan, several bool) engine.Requirements {
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
 		n.NamedContexts = n.NamedContexts || len(t.Contexts) > 0
-		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, build.EntitlementSecurityInsecure)
+		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, solve.EntitlementSecurityInsecure)
 		for _, c := range t.CacheTo {
 			n.CacheExport = n.CacheExport || c.Type != cacheInline
 		}
@@ -137,10 +137,10 @@ func (j *job) tellInline(engines []*engine.Engine) {
 }
 
 // builders are the engines as the builds see them.
-func builders(engines []*engine.Engine) []build.Engine {
-	var out []build.Engine
+func builders(engines []*engine.Engine) []solve.Engine {
+	var out []solve.Engine
 	for _, e := range engines {
-		b := build.Engine{Client: e.Client, Session: e.SessionDialer(), Platform: e.Platform}
+		b := solve.Engine{Client: e.Client, Session: e.SessionDialer(), Platform: e.Platform}
 		if e.Images != nil {
 			b.Store = e.Images
 		}

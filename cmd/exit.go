@@ -8,12 +8,12 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/artifact"
-	"slipway/build"
-	"slipway/engine"
+	"slipway/build/engine"
+	"slipway/build/revision"
+	"slipway/build/solve"
 	"slipway/internal/awsclient"
 	"slipway/internal/bounded"
 	"slipway/registry"
-	"slipway/revision"
 )
 
 // Exit codes. The help of the root command and the README list the same.
@@ -106,7 +106,7 @@ func hintOf(err error) string {
 func exitCode(ctx context.Context, err error) int {
 	var (
 		usage    *usageError
-		input    *build.InputError
+		input    *solve.InputError
 		name     *revision.NameError
 		size     *artifact.TooLargeError
 		address  *engine.AddressError

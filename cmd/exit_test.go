@@ -11,10 +11,10 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/artifact"
-	"slipway/build"
+	"slipway/build/revision"
+	"slipway/build/solve"
 	"slipway/registry"
-	"slipway/revision"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 func TestExitCode(t *testing.T) {
@@ -27,7 +27,7 @@ func TestExitCode(t *testing.T) {
 	}{
 		{t.Context(), errors.New("anything"), exitOther},
 		{t.Context(), &usageError{err: errors.New("x")}, exitUsage},
-		{t.Context(), &build.InputError{Problem: "x"}, exitUsage},
+		{t.Context(), &solve.InputError{Problem: "x"}, exitUsage},
 		{t.Context(), revision.Validate("latest"), exitUsage},
 		{t.Context(), &artifact.TooLargeError{}, exitUsage},
 		{t.Context(), &buildsFailed{failed: []string{"a"}}, exitBuild},
@@ -37,16 +37,16 @@ func TestExitCode(t *testing.T) {
 		{t.Context(), &registry.ImmovableError{}, exitAWS},
 		{t.Context(), &smithy.GenericAPIError{Code: "x"}, exitAWS},
 		// A bad name that is found only once AWS has answered is bad input all the same.
-		{t.Context(), refused(&build.InputError{Problem: "x"}), exitUsage},
-		{t.Context(), ended(rollout.Failed), exitRollout},
-		{t.Context(), ended(rollout.Differs), exitRollout},
-		{t.Context(), ended(rollout.Superseded), exitRollout},
-		{t.Context(), ended(rollout.RolledBack), exitRolledBack},
-		{t.Context(), ended(rollout.TimedOut), exitTimedOut},
+		{t.Context(), refused(&solve.InputError{Problem: "x"}), exitUsage},
+		{t.Context(), ended(ecs.Failed), exitRollout},
+		{t.Context(), ended(ecs.Differs), exitRollout},
+		{t.Context(), ended(ecs.Superseded), exitRollout},
+		{t.Context(), ended(ecs.RolledBack), exitRolledBack},
+		{t.Context(), ended(ecs.TimedOut), exitTimedOut},
 		// The worst decides, and that the tags could not be put back does not hide it.
-		{t.Context(), ended(rollout.TimedOut, rollout.RolledBack), exitRolledBack},
-		{t.Context(), ended(rollout.RolledBack, rollout.Failed, rollout.TimedOut), exitRollout},
-		{t.Context(), errors.Join(ended(rollout.RolledBack), &registry.RevertError{Err: errors.New("x")}), exitRolledBack},
+		{t.Context(), ended(ecs.TimedOut, ecs.RolledBack), exitRolledBack},
+		{t.Context(), ended(ecs.RolledBack, ecs.Failed, ecs.TimedOut), exitRollout},
+		{t.Context(), errors.Join(ended(ecs.RolledBack), &registry.RevertError{Err: errors.New("x")}), exitRolledBack},
 		{t.Context(), &registry.RevertError{Err: errors.New("x")}, exitAWS},
 		{t.Context(), &timeoutError{err: context.DeadlineExceeded}, exitTimedOut},
 		{t.Context(), context.Canceled, exitOther},
@@ -60,10 +60,10 @@ func TestExitCode(t *testing.T) {
 }
 
 // ended are roll-outs that ended so.
-func ended(statuses ...rollout.Status) error {
+func ended(statuses ...ecs.Status) error {
 	e := &rolloutsFailed{}
 	for _, s := range statuses {
-		e.outcomes = append(e.outcomes, rollout.Outcome{Status: s})
+		e.outcomes = append(e.outcomes, ecs.Outcome{Status: s})
 	}
 	return e
 }

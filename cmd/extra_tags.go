@@ -5,9 +5,9 @@ import (
 	"errors"
 	"strings"
 
-	"slipway/build"
+	"slipway/build/revision"
+	"slipway/build/solve"
 	"slipway/registry"
-	"slipway/revision"
 )
 
 // checkExtra refuses, before anything is built, tags of the compose file (build.tags) that
@@ -40,7 +40,7 @@ func extraFaults(ctx context.Context, clients registry.Clients, p *plan, repos [
 		extras = append(extras, registry.ExtraTags{Repository: repos[i], Tags: s.extra, Moves: like.Moves && s.build, Kept: like.Kept})
 		services[repos[i].Ref] = s.target.Service
 	}
-	found, err := registry.CheckExtra(ctx, clients, extras, variantsOf(p.hash.Name), build.InputsAnnotation)
+	found, err := registry.CheckExtra(ctx, clients, extras, variantsOf(p.hash.Name), solve.InputsAnnotation)
 	var faults []error
 	for _, f := range found {
 		faults = append(faults, inputError("services."+services[f.Repository.Ref]+".build.tags", f.Error(), f.Hint()))

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"slipway/internal/plain"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // following shows deployments under way on stderr: a line for each piece of news, and on
@@ -24,16 +24,16 @@ type following struct {
 	stopped sync.WaitGroup
 
 	mu     sync.Mutex
-	order  []rollout.Ref
-	counts map[rollout.Ref]string
+	order  []ecs.Ref
+	counts map[ecs.Ref]string
 	drawn  bool
 }
 
 // redraw is how often the clock in the live line moves.
 const redraw = time.Second
 
-func newFollowing(w *world, refs []rollout.Ref) *following {
-	f := &following{w: w, started: time.Now(), live: w.terminal && w.talks(), order: refs, counts: map[rollout.Ref]string{}, stop: make(chan struct{})}
+func newFollowing(w *world, refs []ecs.Ref) *following {
+	f := &following{w: w, started: time.Now(), live: w.terminal && w.talks(), order: refs, counts: map[ecs.Ref]string{}, stop: make(chan struct{})}
 	for _, ref := range refs {
 		f.width = max(f.width, len(ref.String()))
 	}
@@ -69,10 +69,10 @@ func (f *following) close() {
 }
 
 // report shows one piece of news.
-func (f *following) report(p rollout.Progress) {
+func (f *following) report(p ecs.Progress) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p.Kind == rollout.Counts {
+	if p.Kind == ecs.Counts {
 		f.counts[p.Service] = fmt.Sprintf("%d/%d running", p.Running, p.Desired)
 		if p.Pending > 0 {
 			f.counts[p.Service] += fmt.Sprintf(", %d pending", p.Pending)
@@ -84,10 +84,10 @@ func (f *following) report(p rollout.Progress) {
 		p.Text = f.counts[p.Service]
 	}
 	f.wipe()
-	if p.Kind != rollout.Paused || !f.w.talks() {
+	if p.Kind != ecs.Paused || !f.w.talks() {
 		f.news(p, p.Text, f.w.line)
 	}
-	if p.Kind == rollout.Paused {
+	if p.Kind == ecs.Paused {
 		// People have read of the pause in its stage. Commands to type are never cut.
 		f.news(p, "to go on, type: "+continueCommand(p.Service), f.w.wholeLine)
 		f.news(p, "to go back, type: "+abortCommand(p.Service), f.w.wholeLine)
@@ -105,7 +105,7 @@ func (f *following) aside(print func()) {
 }
 
 // news prints one line of news: for people by line, for machines as a message.
-func (f *following) news(p rollout.Progress, text string, line func(width int, where, text string)) {
+func (f *following) news(p ecs.Progress, text string, line func(width int, where, text string)) {
 	if f.w.talks() {
 		line(f.width, p.Service.String(), text)
 		return

@@ -10,7 +10,7 @@ import (
 	"github.com/distribution/reference"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // keepHosts returns the wanted images of an ECS service, each written with the host that
@@ -18,7 +18,7 @@ import (
 // region and name; its host is only a way to reach it, and the network of the tasks may
 // allow no other. An image that names another host than ECR's answer does so on
 // purpose, and stays.
-func (st *station) keepHosts(wants map[string]rollout.DesiredImage) map[string]rollout.DesiredImage {
+func (st *station) keepHosts(wants map[string]ecs.DesiredImage) map[string]ecs.DesiredImage {
 	out := maps.Clone(wants)
 	for _, c := range st.service.Containers {
 		want, wanted := wants[c.Name]
@@ -61,7 +61,7 @@ var endpointHost = regexp.MustCompile(`^vpce-[0-9a-z-]+\.dkr\.ecr\.([a-z0-9-]+)\
 
 // checkReach refuses a deployment that reaches no container of any service: moving tags
 // for it would change what later deployments take, and deploy nothing now.
-func (d *deployJob) checkReach(changes []rollout.Change) error {
+func (d *deployJob) checkReach(changes []ecs.Change) error {
 	var services []string
 	for _, c := range changes {
 		if len(c.Wants) > 0 {

@@ -8,15 +8,15 @@ import (
 
 	"github.com/distribution/reference"
 
-	"slipway/build"
+	"slipway/build/revision"
+	"slipway/build/solve"
 	"slipway/registry"
-	"slipway/revision"
 )
 
 // repositoryOf derives a service's repository: x-slipway.repository, an image key that
 // lies in ECR, the variable <container>_REPOSITORY_URI that Amplify sets, else
 // <project>/<service>.
-func repositoryOf(t build.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
+func repositoryOf(t solve.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
 	if name := t.Settings.Repository; name != "" {
 		ref, err := registry.ParseRef(name)
 		return ref, named("services."+t.Service+".x-slipway.repository", err)
@@ -35,7 +35,7 @@ func repositoryOf(t build.Target, project string, lookupenv func(string) (string
 
 // repositoryOfImage takes the repository of an image key in ECR; other registries'
 // images are names for docker compose and no concern of ours.
-func repositoryOfImage(t build.Target) (registry.Ref, bool, error) {
+func repositoryOfImage(t solve.Target) (registry.Ref, bool, error) {
 	if t.Image == "" {
 		return registry.Ref{}, false, nil
 	}
@@ -60,12 +60,12 @@ func named(where string, err error) error {
 }
 
 func inputError(where, problem, remedy string) error {
-	return &build.InputError{Where: where, Problem: problem, Remedy: remedy}
+	return &solve.InputError{Where: where, Problem: problem, Remedy: remedy}
 }
 
 // extraTags turns the tags key into tags of the service's own repository. An entry may be
 // a bare tag, or a reference whose repository is the service's own or that of its image key.
-func extraTags(t build.Target, repo registry.Ref, hash string) ([]string, error) {
+func extraTags(t solve.Target, repo registry.Ref, hash string) ([]string, error) {
 	var out []string
 	for _, entry := range t.Tags {
 		tag, err := extraTag(entry, t, repo)
@@ -89,7 +89,7 @@ func extraTags(t build.Target, repo registry.Ref, hash string) ([]string, error)
 	return out, nil
 }
 
-func extraTag(entry string, t build.Target, repo registry.Ref) (string, error) {
+func extraTag(entry string, t solve.Target, repo registry.Ref) (string, error) {
 	if !strings.ContainsAny(entry, ":/") {
 		return entry, registry.ValidateTag(entry)
 	}
@@ -107,7 +107,7 @@ func extraTag(entry string, t build.Target, repo registry.Ref) (string, error) {
 	return tagged.Tag(), nil
 }
 
-func sameRepository(parsed reference.Named, t build.Target, repo registry.Ref) bool {
+func sameRepository(parsed reference.Named, t solve.Target, repo registry.Ref) bool {
 	if reference.FamiliarName(parsed) == repo.Name {
 		return true
 	}

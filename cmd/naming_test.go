@@ -3,7 +3,7 @@ package cmd
 import (
 	"testing"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/registry"
 )
 
@@ -21,20 +21,20 @@ func TestRepositoryOf(t *testing.T) {
 	amplify := registry.Ref{Account: "123456789012", Region: "eu-west-1", Name: "amplify/api"}
 	for _, c := range []struct {
 		what   string
-		target build.Target
+		target solve.Target
 		want   registry.Ref
 		fails  bool
 	}{
-		{"derived", build.Target{Service: "Api", Container: "web"}, registry.Ref{Name: "shop/api"}, false},
-		{"x-slipway before all", build.Target{Service: "api", Container: "my-api", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y", Settings: build.ServiceSettings{Repository: "own/name"}}, registry.Ref{Name: "own/name"}, false},
-		{"an ECR image before the variable", build.Target{Service: "api", Container: "my-api", Image: "222222222222.dkr.ecr.us-east-1.amazonaws.com/x/y:1"}, registry.Ref{Account: "222222222222", Region: "us-east-1", Name: "x/y"}, false},
-		{"the variable, by container", build.Target{Service: "api", Container: "my-api"}, amplify, false},
-		{"an image elsewhere is no name", build.Target{Service: "api", Container: "my-api", Image: "ghcr.io/x/y:1"}, amplify, false},
-		{"a Docker Hub image is no name", build.Target{Service: "api", Container: "api", Image: "shop-api"}, registry.Ref{Name: "shop/api"}, false},
-		{"an empty variable", build.Target{Service: "api", Container: "empty"}, registry.Ref{Name: "shop/api"}, false},
-		{"a variable that is no ECR", build.Target{Service: "api", Container: "other"}, registry.Ref{}, true},
-		{"a broken image", build.Target{Service: "api", Container: "api", Image: "foo:"}, registry.Ref{}, true},
-		{"a service that makes no name", build.Target{Service: "a-", Container: "api"}, registry.Ref{}, true},
+		{"derived", solve.Target{Service: "Api", Container: "web"}, registry.Ref{Name: "shop/api"}, false},
+		{"x-slipway before all", solve.Target{Service: "api", Container: "my-api", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y", Settings: solve.ServiceSettings{Repository: "own/name"}}, registry.Ref{Name: "own/name"}, false},
+		{"an ECR image before the variable", solve.Target{Service: "api", Container: "my-api", Image: "222222222222.dkr.ecr.us-east-1.amazonaws.com/x/y:1"}, registry.Ref{Account: "222222222222", Region: "us-east-1", Name: "x/y"}, false},
+		{"the variable, by container", solve.Target{Service: "api", Container: "my-api"}, amplify, false},
+		{"an image elsewhere is no name", solve.Target{Service: "api", Container: "my-api", Image: "ghcr.io/x/y:1"}, amplify, false},
+		{"a Docker Hub image is no name", solve.Target{Service: "api", Container: "api", Image: "shop-api"}, registry.Ref{Name: "shop/api"}, false},
+		{"an empty variable", solve.Target{Service: "api", Container: "empty"}, registry.Ref{Name: "shop/api"}, false},
+		{"a variable that is no ECR", solve.Target{Service: "api", Container: "other"}, registry.Ref{}, true},
+		{"a broken image", solve.Target{Service: "api", Container: "api", Image: "foo:"}, registry.Ref{}, true},
+		{"a service that makes no name", solve.Target{Service: "a-", Container: "api"}, registry.Ref{}, true},
 	} {
 		got, err := repositoryOf(c.target, "shop", env)
 		if (err != nil) != c.fails || !c.fails && got != c.want {
@@ -67,7 +67,7 @@ func TestExtraTags(t *testing.T) {
 		{"-x", "", true},
 		{"shop/api:", "", true},
 	} {
-		target := build.Target{Service: "api", Image: "example.com/image:x", Tags: []string{c.entry, c.entry}}
+		target := solve.Target{Service: "api", Image: "example.com/image:x", Tags: []string{c.entry, c.entry}}
 		got, err := extraTags(target, repo, "the-hash")
 		want := 0
 		if c.want != "" {
@@ -86,7 +86,7 @@ func FuzzNaming(f *testing.F) {
 	f.Add("shop", "API", "foo:", "x/y", "v1")
 	f.Add("s", "a", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y:1", "arn:aws:ecr:eu-west-1:123456789012:repository/x", "a/b:c")
 	f.Fuzz(func(t *testing.T, project, name, image, repository, tag string) {
-		target := build.Target{Service: name, Container: name, Image: image, Tags: []string{tag}, Settings: build.ServiceSettings{Repository: repository}}
+		target := solve.Target{Service: name, Container: name, Image: image, Tags: []string{tag}, Settings: solve.ServiceSettings{Repository: repository}}
 		ref, err := repositoryOf(target, project, none)
 		if err != nil {
 			if exitCode(t.Context(), err) != exitUsage {

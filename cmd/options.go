@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"slipway/build"
+	"slipway/build/solve"
 )
 
 // projectOptions say which project and what of it; every command that reads the compose
@@ -70,8 +70,8 @@ func checkOutput(output string) error {
 	return &usageError{fmt.Errorf("--output: unknown value %q", output), "use one of text, json"}
 }
 
-func (o projectOptions) load(w *world) build.LoadOptions {
-	l := build.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.environ, Lone: o.lone}
+func (o projectOptions) load(w *world) solve.LoadOptions {
+	l := solve.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.environ, Lone: o.lone}
 	for _, f := range o.files {
 		l.Files = append(l.Files, absolute(w.dir, f))
 	}

@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/plain"
 	"slipway/internal/redact"
 	"slipway/registry"
@@ -40,7 +40,7 @@ type plannedService struct {
 	Account    string                   `json:"account,omitempty"`
 	Region     string                   `json:"region,omitempty"`
 	Context    string                   `json:"context"`
-	Contexts   map[string]build.Context `json:"contexts,omitempty"`
+	Contexts   map[string]solve.Context `json:"contexts,omitempty"`
 	Dockerfile string                   `json:"dockerfile"`
 	Target     string                   `json:"target,omitempty"`
 	Args       map[string]string        `json:"args,omitempty"`
@@ -50,7 +50,7 @@ type plannedService struct {
 	SSH        []string                 `json:"ssh,omitempty"`
 	Allow      []string                 `json:"entitlements,omitempty"`
 	Cache      plannedCache             `json:"cache"`
-	Compress   build.Compression        `json:"compression,omitempty"`
+	Compress   solve.Compression        `json:"compression,omitempty"`
 	Tags       []string                 `json:"tags"`
 	Definition string                   `json:"definition,omitempty"`
 	Inputs     string                   `json:"inputs"`
@@ -61,8 +61,8 @@ type plannedService struct {
 
 type plannedCache struct {
 	Mode string        `json:"mode"`
-	From []build.Cache `json:"from,omitempty"`
-	To   []build.Cache `json:"to,omitempty"`
+	From []solve.Cache `json:"from,omitempty"`
+	To   []solve.Cache `json:"to,omitempty"`
 }
 
 // inlineDockerfile stands for a Dockerfile that the compose file holds.
@@ -89,7 +89,7 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 		}
 		for name, c := range t.Contexts {
 			if ps.Contexts == nil {
-				ps.Contexts = map[string]build.Context{}
+				ps.Contexts = map[string]solve.Context{}
 			}
 			ps.Contexts[name] = c.Redacted()
 		}
@@ -124,8 +124,8 @@ func redactedArgs(args map[string]string) map[string]string {
 	return args
 }
 
-func redactedCaches(caches []build.Cache) []build.Cache {
-	var out []build.Cache
+func redactedCaches(caches []solve.Cache) []solve.Cache {
+	var out []solve.Cache
 	for _, c := range caches {
 		out = append(out, c.Redacted())
 	}

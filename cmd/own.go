@@ -13,7 +13,7 @@ import (
 	"github.com/distribution/reference"
 
 	"slipway/artifact"
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/registry"
 )
@@ -82,7 +82,7 @@ func (o owner) ask(wanted *allow.Wanted, ref registry.Ref, where string) {
 }
 
 // repositoryField names the field that a service's repository comes from.
-func repositoryField(t build.Target) string {
+func repositoryField(t solve.Target) string {
 	if t.Settings.Repository == "" && t.Image != "" {
 		return "services." + t.Service + ".image"
 	}
@@ -96,7 +96,7 @@ func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *a
 	if err := p.checkName(w, o, project, own); err != nil {
 		return err
 	}
-	wanted.Scan(fmt.Sprintf("%+v", p.settings), build.ExtensionKey)
+	wanted.Scan(fmt.Sprintf("%+v", p.settings), solve.ExtensionKey)
 	for _, s := range p.services {
 		wanted.Scan(fmt.Sprintf("%+v %s", s.target.Settings, s.target.Container), "services."+s.target.Service)
 		own.ask(wanted, s.repo, repositoryField(s.target))
@@ -165,11 +165,11 @@ func askEngines(engines string, wanted *allow.Wanted) {
 
 // askCache notes where a cache of the compose file is written. checkCaches has refused
 // the tags of images.
-func (p *plan) askCache(own owner, s service, c build.Cache, wanted *allow.Wanted) error {
+func (p *plan) askCache(own owner, s service, c solve.Cache, wanted *allow.Wanted) error {
 	where := "services." + s.target.Service + ".build.cache_to"
 	switch c.Type {
 	case "inline", "local", "s3":
-		return nil // the image itself; what build.Targets notes
+		return nil // the image itself; what solve.Targets notes
 	case "registry":
 	default:
 		wanted.Add(allow.Want{Kind: allow.Cache, Value: c.Type, Where: where})
@@ -207,7 +207,7 @@ func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
 
 // askRepositories notes the repositories of a project that are not its own.
 func askRepositories(w *world, project *types.Project, wanted *allow.Wanted) error {
-	targets, err := build.Unselected(project, nil)
+	targets, err := solve.Unselected(project, nil)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 	"slipway/internal/allow"
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // askImages asks before images are deployed from repositories that are not the project's
@@ -43,7 +43,7 @@ func (s *site) askImages(ctx context.Context, w *world, o projectOptions) error 
 
 // takes reports whether the task definition takes a container's image from a repository.
 func (st *station) takes(container string, ref registry.Ref) bool {
-	return slices.ContainsFunc(st.service.Containers, func(c rollout.Container) bool {
+	return slices.ContainsFunc(st.service.Containers, func(c ecs.Container) bool {
 		named, inECR := repositoryOfReference(c.Image)
 		return c.Name == container && inECR && mayBeSame(named, ref)
 	})

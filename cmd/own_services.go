@@ -7,13 +7,13 @@ import (
 
 	"slipway/internal/allow"
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // askServices asks before an ECS service is changed that the compose file names and that
 // is not the project's own. Services that flags name are the operator's choice. A change
 // of the whole service needs a container of the project in it.
-func (s *site) askServices(ctx context.Context, w *world, o projectOptions, services []rollout.Service, whole bool) error {
+func (s *site) askServices(ctx context.Context, w *world, o projectOptions, services []ecs.Service, whole bool) error {
 	if s.flagged {
 		return nil
 	}
@@ -36,7 +36,7 @@ func (s *site) askServices(ctx context.Context, w *world, o projectOptions, serv
 }
 
 // openServices reads the ECS services that a command changes as a whole, once it may.
-func openServices(ctx context.Context, w *world, o siteOptions) (*site, *cloud, []rollout.Service, error) {
+func openServices(ctx context.Context, w *world, o siteOptions) (*site, *cloud, []ecs.Service, error) {
 	s, err := findSite(ctx, w, o)
 	if err != nil {
 		return nil, nil, nil, err
@@ -53,8 +53,8 @@ func openServices(ctx context.Context, w *world, o siteOptions) (*site, *cloud, 
 }
 
 // services are the stations' services as they were read.
-func (s *site) services() []rollout.Service {
-	var out []rollout.Service
+func (s *site) services() []ecs.Service {
+	var out []ecs.Service
 	for _, st := range s.stations {
 		out = append(out, st.service)
 	}
@@ -66,7 +66,7 @@ func (s *site) services() []rollout.Service {
 // allowed. Where they run none, no other container may run another project's either: a
 // container's name alone, such as a sidecar's, makes no service the project's. For a
 // change of the whole service there must be a container of the project.
-func (st *station) ours(own owner, granted allow.Set, service rollout.Service, whole bool) bool {
+func (st *station) ours(own owner, granted allow.Set, service ecs.Service, whole bool) bool {
 	if len(service.Containers) == 0 {
 		return true // an external controller has given it no task set yet
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/plain"
 )
@@ -40,7 +40,7 @@ func loadAllowed(ctx context.Context, w *world, o projectOptions, ask func(*type
 		}
 		options := o.load(w)
 		options.Wanted, options.Home = wanted, w.getenv("HOME")
-		project, err := build.Load(ctx, options)
+		project, err := solve.Load(ctx, options)
 		if err == nil && ask != nil {
 			err = ask(project, wanted)
 		}

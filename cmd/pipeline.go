@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
-	"slipway/build"
-	"slipway/engine"
+	"slipway/build/engine"
+	"slipway/build/revision"
+	"slipway/build/solve"
 	"slipway/registry"
-	"slipway/revision"
 )
 
 // runPipeline is the flow of `slipway build` behind the plan, once:
@@ -190,7 +190,7 @@ func (j *job) lookAndBuild(ctx context.Context, survey *registry.Snapshot) (out 
 // images are the digests of a revision, one for each service of the plan.
 type images struct {
 	placements []registry.RevisionImage
-	results    map[string]build.Result
+	results    map[string]solve.Result
 	// reused names the revision that was there already, if nothing had to be built.
 	reused string
 	// running are the digests that ECS runs, where it may be asked.
@@ -212,7 +212,7 @@ func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, e
 }
 
 // place lists the digest of every service: a result's, or what a tag stands on.
-func (j *job) place(survey *registry.Snapshot, tag string, results map[string]build.Result) []registry.RevisionImage {
+func (j *job) place(survey *registry.Snapshot, tag string, results map[string]solve.Result) []registry.RevisionImage {
 	var out []registry.RevisionImage
 	for i, s := range j.plan.services {
 		digest := results[s.target.Service].Digest
@@ -240,7 +240,7 @@ func (j *job) reusable(survey *registry.Snapshot) string {
 		same := true
 		for i, s := range j.plan.services {
 			at, _ := survey.ByTag(j.repos[i].Ref, name)
-			if s.build && at.Annotation(build.InputsAnnotation) != s.target.Inputs(j.plan.root, platform) {
+			if s.build && at.Annotation(solve.InputsAnnotation) != s.target.Inputs(j.plan.root, platform) {
 				same = false
 			}
 		}

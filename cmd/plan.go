@@ -13,19 +13,19 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/artifact"
-	"slipway/build"
+	"slipway/build/revision"
+	"slipway/build/solve"
 	"slipway/buildspec"
 	"slipway/internal/allow"
 	"slipway/registry"
-	"slipway/revision"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // plan is all that can be known without asking AWS or an engine.
 type plan struct {
 	project  string
 	root     string
-	settings build.Settings
+	settings solve.Settings
 	env      buildspec.Env
 	hash     revision.Hash
 	services []service
@@ -43,7 +43,7 @@ type plan struct {
 
 // service is one service of the plan.
 type service struct {
-	target build.Target
+	target solve.Target
 	// build tells whether the job builds it; otherwise its latest image gets the hash too.
 	build bool
 	repo  registry.Ref
@@ -57,8 +57,8 @@ type definitionsFile struct {
 }
 
 // targets are the services to build.
-func (p *plan) targets() []build.Target {
-	var out []build.Target
+func (p *plan) targets() []solve.Target {
+	var out []solve.Target
 	for _, s := range p.services {
 		if s.build {
 			out = append(out, s.target)
@@ -74,7 +74,7 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	var granted allow.Set
 	project, err := loadAllowed(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
 		p = &plan{project: project.Name, root: project.WorkingDir, env: buildspec.FromEnv(w.lookupenv)}
-		if p.settings, err = build.ProjectSettings(project); err != nil {
+		if p.settings, err = solve.ProjectSettings(project); err != nil {
 			return err
 		}
 		if err := p.addServices(project, w, o, wanted); err != nil {
@@ -108,20 +108,20 @@ func (p *plan) addServices(project *types.Project, w *world, o projectOptions, w
 	if err != nil {
 		return inputError(p.root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := build.Targets(project, build.Selection{Services: o.services, Wanted: wanted})
+	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.services, Wanted: wanted})
 	if err != nil {
 		return err
 	}
 	p.warnings = warnings
-	compression, err := build.ParseCompression(cmp.Or(o.compression, p.settings.Compression))
+	compression, err := solve.ParseCompression(cmp.Or(o.compression, p.settings.Compression))
 	if err != nil {
-		return inputError("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(build.Compressions(), ", "))
+		return inputError("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(solve.Compressions(), ", "))
 	}
-	others, err := build.Unselected(project, targets)
+	others, err := solve.Unselected(project, targets)
 	if err != nil {
 		return err
 	}
-	add := func(t build.Target, built bool) error {
+	add := func(t solve.Target, built bool) error {
 		ref, err := repositoryOf(t, project.Name, w.lookupenv)
 		p.services = append(p.services, service{target: t, build: built, repo: ref})
 		return err
@@ -160,14 +160,14 @@ func (p *plan) addFiles(w *world, o projectOptions) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return &usageError{fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here"}
 	}
-	groups, order := map[build.ECS][]string{}, []build.ECS{}
-	own := slices.ContainsFunc(p.services, func(s service) bool { return s.target.Settings.ECS != (build.ECS{}) })
+	groups, order := map[solve.ECS][]string{}, []solve.ECS{}
+	own := slices.ContainsFunc(p.services, func(s service) bool { return s.target.Settings.ECS != (solve.ECS{}) })
 	for _, s := range p.services {
 		named := s.target.Settings.ECS
-		if named == (build.ECS{}) {
+		if named == (solve.ECS{}) {
 			named = p.settings.ECS
 		}
-		if own && named == (build.ECS{}) {
+		if own && named == (solve.ECS{}) {
 			p.warnings = append(p.warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file", s.target.Service))
 			continue
 		}
@@ -180,7 +180,7 @@ func (p *plan) addFiles(w *world, o projectOptions) error {
 		name := "imagedefinitions.json"
 		if len(order) > 1 {
 			// An ARN is no file name: what it ends in is.
-			name = "imagedefinitions-" + plainRef(rollout.Ref(named)).Service + ".json"
+			name = "imagedefinitions-" + plainRef(ecs.Ref(named)).Service + ".json"
 		}
 		path := filepath.Join(dir, name)
 		if i := slices.IndexFunc(p.files, func(f definitionsFile) bool { return f.path == path }); i >= 0 {
@@ -209,7 +209,7 @@ func (p *plan) hashOf(ctx context.Context, o projectOptions) (revision.Hash, err
 		Dir:                   p.root,
 		Ignore:                p.own,
 		Content: func(ctx context.Context) (string, error) {
-			roots, err := build.Roots(ctx, p.root, p.targets(), p.own)
+			roots, err := solve.Roots(ctx, p.root, p.targets(), p.own)
 			if err != nil {
 				return "", err
 			}

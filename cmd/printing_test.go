@@ -18,7 +18,7 @@ import (
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/redact"
 )
 
@@ -81,7 +81,7 @@ func TestQuestionForeignText(t *testing.T) {
 func TestPlainDisplaySecrets(t *testing.T) {
 	var out bytes.Buffer
 	w := printingWorld(&out, "hush-0123456789")
-	d := newPlainDisplay(w, []build.Target{{Service: "web"}})
+	d := newPlainDisplay(w, []solve.Target{{Service: "web"}})
 	step := &client.Vertex{Digest: digest.FromString("x"), Name: "RUN x"}
 	long := strings.Repeat("x", maxLine-8) + " hush-0123456789"
 	for _, piece := range []string{"a hush-01", "23456", "789\nred \x1b[31mhush-0123", "456789\x1b[0m\n", long + "\n", "no end hush-0123456789"} {
@@ -180,12 +180,12 @@ func FuzzLiveDisplay(f *testing.F) {
 // TestLearn makes the credentials of a plan known, and those that are fetched.
 func TestLearn(t *testing.T) {
 	w := printingWorld(io.Discard, "")
-	w.learn([]build.Target{{
+	w.learn([]solve.Target{{
 		Args:      map[string]string{"NPM_TOKEN": "hush-argument", "VERSION": "version-value"},
-		Secrets:   []build.Secret{{ID: "s", Value: "hush-secret"}},
-		Context:   build.Context{Remote: "https://ci:hush-context@h/x.git"},
-		Contexts:  map[string]build.Context{"a": {Remote: "https://hush-token@h/?sig=hush-signature"}, "b": {Remote: "ssh://git-user@h/x"}},
-		CacheFrom: []build.Cache{{Type: "gha", Attrs: map[string]string{"token": "hush-cache", "scope": "scope-value"}}},
+		Secrets:   []solve.Secret{{ID: "s", Value: "hush-secret"}},
+		Context:   solve.Context{Remote: "https://ci:hush-context@h/x.git"},
+		Contexts:  map[string]solve.Context{"a": {Remote: "https://hush-token@h/?sig=hush-signature"}, "b": {Remote: "ssh://git-user@h/x"}},
+		CacheFrom: []solve.Cache{{Type: "gha", Attrs: map[string]string{"token": "hush-cache", "scope": "scope-value"}}},
 	}})
 	login := w.knowing(func(context.Context, string) (types.AuthConfig, error) {
 		return types.AuthConfig{Username: "AWS", Password: "hush-password", IdentityToken: "hush-identity"}, nil

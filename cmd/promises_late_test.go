@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // TestStopOfEnded lets a deployment succeed between the end of its time and the call that
@@ -56,12 +56,12 @@ func TestKeepOrGuard(t *testing.T) {
 		"none would":                {map[string]map[string]int{"web": {other: 0}}, false, false, other},
 		"another service goes back": {map[string]map[string]int{"web": {wanted: 1}}, true, false, wanted},
 	} {
-		ref := rollout.Ref{Cluster: "shop", Service: "web"}
+		ref := ecs.Ref{Cluster: "shop", Service: "web"}
 		d := &deployJob{world: &world{}, name: "one", site: &site{stations: []*station{{ref: ref, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
 		after := registry.RolloutResult{Keep: map[registry.Ref]bool{}}
-		d.keepOrGuard(&after, rollout.Outcome{
-			Status: rollout.Differs, Own: tt.own,
-			Deployment: rollout.Deployment{Service: rollout.Service{Ref: ref}, Wants: map[string]rollout.DesiredImage{"web": {Digests: []string{wanted, platform}}}},
+		d.keepOrGuard(&after, ecs.Outcome{
+			Status: ecs.Differs, Own: tt.own,
+			Deployment: ecs.Deployment{Service: ecs.Service{Ref: ref}, Wants: map[string]ecs.DesiredImage{"web": {Digests: []string{wanted, platform}}}},
 		}, tt.back)
 		if after.Keep[repo] != tt.keep || after.Runs[repo] != tt.runs {
 			t.Errorf("%s: kept %v, runs %q; want %v, %q", name, after.Keep[repo], after.Runs[repo], tt.keep, tt.runs)

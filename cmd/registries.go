@@ -8,13 +8,13 @@ import (
 
 	"github.com/docker/cli/cli/config/types"
 
-	"slipway/build"
+	"slipway/build/solve"
 )
 
 // planned answers an engine that asks for logins: only the registries that the plan reads
 // or writes get one. Others are answered anonymously, and noted.
 type planned struct {
-	targets []build.Target
+	targets []solve.Target
 	// note is called once for each registry that got no login.
 	note func(registry string)
 
@@ -26,7 +26,7 @@ type planned struct {
 }
 
 // only limits the logins that another function gives.
-func (p *planned) only(login build.AuthFunc) build.AuthFunc {
+func (p *planned) only(login solve.AuthFunc) solve.AuthFunc {
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
 		if !p.has(ctx, host) {
 			return types.AuthConfig{}, nil
@@ -38,8 +38,8 @@ func (p *planned) only(login build.AuthFunc) build.AuthFunc {
 // has reports whether the plan needs the registry at a host. The Dockerfiles are read when
 // the first login is asked for.
 func (p *planned) has(ctx context.Context, host string) bool {
-	p.once.Do(func() { p.registries = build.Registries(context.WithoutCancel(ctx), p.targets) })
-	name := build.Registry(host)
+	p.once.Do(func() { p.registries = solve.Registries(context.WithoutCancel(ctx), p.targets) })
+	name := solve.Registry(host)
 	if slices.Contains(p.registries, name) {
 		return true
 	}

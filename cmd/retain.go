@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/registry"
 )
 
@@ -63,7 +63,7 @@ func judge(ctx context.Context, clients registry.Clients, listing *registry.List
 			results = append(results, p.RetentionResult)
 		}
 	}
-	lost, err := listing.Losses(ctx, clients, results, registry.Origin{Annotation: build.InputsAnnotation, Protected: protected})
+	lost, err := listing.Losses(ctx, clients, results, registry.Origin{Annotation: solve.InputsAnnotation, Protected: protected})
 	for i := range policies {
 		policies[i].losses = lost[policies[i].Repository.Ref]
 	}

@@ -14,7 +14,7 @@ import (
 	"slipway/artifact"
 	"slipway/internal/plain"
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // retaining is one run of `slipway retention`: everything is read, then shown and agreed
@@ -187,7 +187,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 
 // runs is an image that an ECS service runs.
 type runs struct {
-	service rollout.Ref
+	service ecs.Ref
 	ref     registry.Ref
 	digest  string
 }
@@ -202,7 +202,7 @@ func (r *retaining) running(ctx context.Context) []runs {
 		r.log.Info().Msg("the compose file names no ECS service, so the running images are not known")
 		return nil
 	}
-	images, err := rollout.Images(ctx, r.cloud.ecs(), s.refs())
+	images, err := ecs.Images(ctx, r.cloud.ecs(), s.refs())
 	if err != nil {
 		r.log.Warn().Msgf("the running images are not known: %v", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
 	"slipway/artifact"
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/registry"
 )
@@ -147,12 +147,12 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) (*types.Pr
 		return askRepositories(w, project, wanted)
 	})
 	if err != nil {
-		if errors.Is(err, build.ErrNoProject) && len(o.buckets) > 0 {
+		if errors.Is(err, solve.ErrNoProject) && len(o.buckets) > 0 {
 			return nil, nil, nil
 		}
 		return nil, nil, err
 	}
-	all, err := build.Unselected(project, nil)
+	all, err := solve.Unselected(project, nil)
 	if err != nil {
 		return nil, nil, err
 	}

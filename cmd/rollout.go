@@ -17,7 +17,7 @@ import (
 	"slipway/artifact"
 	"slipway/internal/bounded"
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // rolloutOptions are the flags of `slipway rollout`.
@@ -96,7 +96,7 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 	if o.goOn || o.abort {
 		return runContinue(ctx, w, o)
 	}
-	var files map[rollout.Ref][]artifact.Definition
+	var files map[ecs.Ref][]artifact.Definition
 	s, cloud, err := openSite(ctx, w, o.siteOptions, func(s *site) (err error) {
 		if o.revision != "" {
 			return nil
@@ -127,7 +127,7 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 }
 
 // prepare finds the images to deploy: a revision's, or those of definitions files.
-func (d *deployJob) prepare(ctx context.Context, revision string, files map[rollout.Ref][]artifact.Definition) error {
+func (d *deployJob) prepare(ctx context.Context, revision string, files map[ecs.Ref][]artifact.Definition) error {
 	if revision != "" {
 		return d.findRevision(ctx, revision)
 	}
@@ -135,8 +135,8 @@ func (d *deployJob) prepare(ctx context.Context, revision string, files map[roll
 }
 
 // read finds the definitions files: those of --definitions, or those that build writes.
-func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[rollout.Ref][]artifact.Definition, error) {
-	out := map[rollout.Ref][]artifact.Definition{}
+func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[ecs.Ref][]artifact.Definition, error) {
+	out := map[ecs.Ref][]artifact.Definition{}
 	paths, err := o.paths(s)
 	if err != nil {
 		return nil, err
@@ -170,8 +170,8 @@ func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[rollou
 }
 
 // paths says which file is which service's.
-func (o rolloutOptions) paths(s *site) (map[rollout.Ref]string, error) {
-	out := map[rollout.Ref]string{}
+func (o rolloutOptions) paths(s *site) (map[ecs.Ref]string, error) {
+	out := map[ecs.Ref]string{}
 	if len(o.definitions) == 0 {
 		for _, st := range s.stations {
 			out[st.ref] = "imagedefinitions.json"
@@ -233,7 +233,7 @@ func readDefinitions(ctx context.Context, path string, read func(context.Context
 }
 
 // only leaves the stations that have a file, and the containers that are in it.
-func (s *site) only(files map[rollout.Ref][]artifact.Definition) {
+func (s *site) only(files map[ecs.Ref][]artifact.Definition) {
 	s.given = true
 	s.stations = slices.DeleteFunc(s.stations, func(st *station) bool { return files[st.ref] == nil })
 	for _, st := range s.stations {
@@ -246,7 +246,7 @@ func (s *site) only(files map[rollout.Ref][]artifact.Definition) {
 }
 
 // wantDefinitions wants the images that files name, their digests as ECR has them now.
-func (d *deployJob) wantDefinitions(ctx context.Context, files map[rollout.Ref][]artifact.Definition) error {
+func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]artifact.Definition) error {
 	names := d.runningNames()
 	for _, st := range d.site.stations {
 		for _, def := range files[st.ref] {
@@ -259,12 +259,12 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[rollout.Ref][
 	if err != nil {
 		return refused(err)
 	}
-	d.survey, d.wants = survey, map[rollout.Ref]map[string]rollout.DesiredImage{}
+	d.survey, d.wants = survey, map[ecs.Ref]map[string]ecs.DesiredImage{}
 	tags := map[string]bool{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]rollout.DesiredImage{}
+		d.wants[st.ref] = map[string]ecs.DesiredImage{}
 		for _, def := range files[st.ref] {
-			want := rollout.DesiredImage{Image: def.ImageURI}
+			want := ecs.DesiredImage{Image: def.ImageURI}
 			if repo, ok := st.repos[def.Name]; ok {
 				image, ok := standing(survey, repo.Ref, def.ImageURI)
 				if !ok {

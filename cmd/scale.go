@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/plain"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // scaleOptions are the flags of `slipway stop` and `slipway start`.
@@ -29,7 +29,7 @@ func newStopCommand(w *world) *cobra.Command {
 		Use:   "stop",
 		Short: "Let the ECS services run no tasks, remembering how many they had",
 		Long: `Sets the desired count of the project's ECS services to 0 and waits until no task runs.
-The old count is kept in the service's tag ` + rollout.TagDesiredCount + ` for "slipway start". Stopping
+The old count is kept in the service's tag ` + ecs.TagDesiredCount + ` for "slipway start". Stopping
 what is stopped changes nothing.
 
 Where autoscaling would raise the count again, a warning says so.`,
@@ -113,8 +113,8 @@ func runScale(ctx context.Context, w *world, o scaleOptions) error {
 
 // warnOfScaling tells of services that autoscaling would not leave alone. That it may
 // not be asked is no reason not to stop a service.
-func (o scaleOptions) warnOfScaling(ctx context.Context, w *world, c *cloud, refs []rollout.Ref) {
-	ranges, err := rollout.Autoscaled(ctx, c.scaling(), refs)
+func (o scaleOptions) warnOfScaling(ctx context.Context, w *world, c *cloud, refs []ecs.Ref) {
+	ranges, err := ecs.Autoscaled(ctx, c.scaling(), refs)
 	if err != nil {
 		w.log.Warn().Msgf("whether autoscaling would change the counts cannot be read: %v", err)
 		return
@@ -132,18 +132,18 @@ func (o scaleOptions) warnOfScaling(ctx context.Context, w *world, c *cloud, ref
 }
 
 // scale writes to all services; one that cannot be written to does not keep the others.
-func (o scaleOptions) scale(ctx context.Context, c *cloud, services []rollout.Service) ([]scaled, error) {
+func (o scaleOptions) scale(ctx context.Context, c *cloud, services []ecs.Service) ([]scaled, error) {
 	rows := make([]scaled, len(services))
 	errs := make([]error, len(services))
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	for i, s := range services {
 		g.Go(func() error {
-			var out rollout.Scaled
+			var out ecs.Scaled
 			if o.up {
-				out, errs[i] = rollout.ScaleUp(ctx, c.ecs(), s, o.count)
+				out, errs[i] = ecs.ScaleUp(ctx, c.ecs(), s, o.count)
 			} else {
-				out, errs[i] = rollout.ScaleDown(ctx, c.ecs(), s)
+				out, errs[i] = ecs.ScaleDown(ctx, c.ecs(), s)
 			}
 			rows[i] = scaled{s.Cluster, s.Service, out.From, out.To, out.Remembered}
 			return nil
@@ -162,8 +162,8 @@ func (o scaleOptions) scale(ctx context.Context, c *cloud, services []rollout.Se
 // scaleRefused tells wrong usage from what AWS refused.
 func scaleRefused(err error) error {
 	var (
-		daemon *rollout.DaemonError
-		count  *rollout.CountError
+		daemon *ecs.DaemonError
+		count  *ecs.CountError
 	)
 	if errors.As(err, &daemon) || errors.As(err, &count) {
 		return &usageError{err, hintOf(err)}
@@ -171,12 +171,12 @@ func scaleRefused(err error) error {
 	return refused(err)
 }
 
-func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []rollout.Ref) error {
+func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []ecs.Ref) error {
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	f := newFollowing(w, refs)
 	defer f.close()
-	err := rollout.AwaitCounts(waiting, c.ecs(), refs, rollout.Pauses{}, f.report)
+	err := ecs.AwaitCounts(waiting, c.ecs(), refs, ecs.Pauses{}, f.report)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &timeoutError{err, "slipway status shows why; the desired count stands, ECS goes on trying"}
 	}
@@ -195,7 +195,7 @@ func (o scaleOptions) print(w *world, rows []scaled) error {
 		if r.From != r.To {
 			counts = fmt.Sprintf("%d -> %d", r.From, r.To)
 		}
-		if _, err := plain.Fprintf(w.stdout, "%s  %s\n", rollout.Ref{Cluster: r.Cluster, Service: r.Service}, counts); err != nil {
+		if _, err := plain.Fprintf(w.stdout, "%s  %s\n", ecs.Ref{Cluster: r.Cluster, Service: r.Service}, counts); err != nil {
 			return err
 		}
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/docker/cli/cli/config/types"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/redact"
 )
 
 // learn makes the credentials known that the plan's targets hold, so that no line shows
 // them: an engine, a registry or a RUN step may print each.
-func (w *world) learn(targets []build.Target) {
+func (w *world) learn(targets []solve.Target) {
 	for _, t := range targets {
 		for name, value := range t.Args {
 			if redact.Credential(name) {
@@ -24,7 +24,7 @@ func (w *world) learn(targets []build.Target) {
 		for _, s := range t.Secrets {
 			w.secrets.Add(s.Value)
 		}
-		for _, c := range append(append([]build.Cache{}, t.CacheFrom...), t.CacheTo...) {
+		for _, c := range append(append([]solve.Cache{}, t.CacheFrom...), t.CacheTo...) {
 			w.secrets.Add(c.Secrets()...)
 		}
 		w.secrets.Add(urlSecrets(t.Context.Remote)...)
@@ -57,7 +57,7 @@ func urlSecrets(address string) []string {
 }
 
 // knowing makes the credentials known that a login returns.
-func (w *world) knowing(login build.AuthFunc) build.AuthFunc {
+func (w *world) knowing(login solve.AuthFunc) solve.AuthFunc {
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
 		c, err := login(ctx, host)
 		w.secrets.AddLogin(c.Username, c.Password)

@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build"
+	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // ecsOptions are the flags that name ECS services.
@@ -43,10 +43,10 @@ func (o ecsOptions) check() error {
 
 // refs are the services that the flags name, each once. cluster is for those that are
 // named without one.
-func (o ecsOptions) refs(cluster string) []rollout.Ref {
-	var out []rollout.Ref
+func (o ecsOptions) refs(cluster string) []ecs.Ref {
+	var out []ecs.Ref
 	for _, name := range o.services {
-		if ref := plainRef(rollout.Ref{Cluster: cmp.Or(o.cluster, cluster), Service: name}); !slices.Contains(out, ref) {
+		if ref := plainRef(ecs.Ref{Cluster: cmp.Or(o.cluster, cluster), Service: name}); !slices.Contains(out, ref) {
 			out = append(out, ref)
 		}
 	}
@@ -55,19 +55,19 @@ func (o ecsOptions) refs(cluster string) []rollout.Ref {
 
 // names tells whether the flags mean a service of the compose file: without --cluster, the
 // service's name is enough.
-func (o ecsOptions) names(ref rollout.Ref) bool {
+func (o ecsOptions) names(ref ecs.Ref) bool {
 	return slices.Contains(o.refs(ref.Cluster), ref)
 }
 
 // station is one ECS service and what of it is the project's.
 type station struct {
-	ref rollout.Ref
+	ref ecs.Ref
 	// containers are the project's, by name in the task definition, with the repository
 	// that the project gives them; nil where there is no project and every container
 	// with an image in ECR counts.
 	containers map[string]registry.Ref
 	// service is what ECS says of it.
-	service rollout.Service
+	service ecs.Service
 	// repos are the repositories of the project's containers, as AWS described them.
 	repos map[string]registry.Repository
 	// proven are the digests of the last deployment that succeeded, by container, read
@@ -85,7 +85,7 @@ type site struct {
 	// own are the repositories that the compose file names.
 	own []registry.Ref
 	// configured are the ECS services that the compose file names.
-	configured []rollout.Ref
+	configured []ecs.Ref
 	// given tells that the images to deploy are given with their repositories, which
 	// then go before those of the task definitions.
 	given bool
@@ -121,14 +121,14 @@ func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 	case err == nil:
 		return s, s.addProject(w, project, o.ecs)
 	case s.flagged && len(o.project.files) == 0:
-		if !errors.Is(err, build.ErrNoProject) {
+		if !errors.Is(err, solve.ErrNoProject) {
 			w.log.Warn().Msgf("the compose file here is left out: %v", err)
 		}
 		for _, ref := range o.ecs.refs("") {
 			s.add(ref, nil)
 		}
 		return s, nil
-	case errors.Is(err, build.ErrNoProject):
+	case errors.Is(err, solve.ErrNoProject):
 		return nil, &usageError{err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE"}
 	default:
 		return nil, err
@@ -163,11 +163,11 @@ func (s *site) check() error {
 // addProject adds the ECS services of a compose project.
 func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error {
 	s.home, s.project = project.WorkingDir, project.Name
-	settings, err := build.ProjectSettings(project)
+	settings, err := solve.ProjectSettings(project)
 	if err != nil {
 		return err
 	}
-	targets, err := build.Unselected(project, nil)
+	targets, err := solve.Unselected(project, nil)
 	if err != nil {
 		return err
 	}
@@ -184,10 +184,10 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 			s.extra[repo.Name] = append(s.extra[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
 		named := t.Settings.ECS
-		if named == (build.ECS{}) {
+		if named == (solve.ECS{}) {
 			named = settings.ECS
 		}
-		ref := plainRef(rollout.Ref{Cluster: named.Cluster, Service: named.Service})
+		ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})
 		if named.Service != "" && !slices.Contains(s.configured, ref) {
 			s.configured = append(s.configured, ref)
 		}
@@ -205,7 +205,7 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 }
 
 // add lets the containers be run by a service.
-func (s *site) add(ref rollout.Ref, containers map[string]registry.Ref) {
+func (s *site) add(ref ecs.Ref, containers map[string]registry.Ref) {
 	i := slices.IndexFunc(s.stations, func(st *station) bool { return st.ref == ref })
 	if i < 0 {
 		i = len(s.stations)
@@ -220,7 +220,7 @@ func (s *site) add(ref rollout.Ref, containers map[string]registry.Ref) {
 // plainRef names a service by plain names where it was named by ARNs, so that each is
 // there once: arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE, or without the cluster in
 // the old format.
-func plainRef(ref rollout.Ref) rollout.Ref {
+func plainRef(ref ecs.Ref) ecs.Ref {
 	if _, resource, ok := strings.Cut(ref.Service, ":service/"); ok && strings.HasPrefix(ref.Service, "arn:") {
 		if cluster, service, ok := strings.Cut(resource, "/"); ok {
 			ref.Cluster, resource = cluster, service
@@ -246,7 +246,7 @@ func (s *site) flags() string {
 }
 
 // flagsOf are the flags that name services of one cluster.
-func flagsOf(refs ...rollout.Ref) string {
+func flagsOf(refs ...ecs.Ref) string {
 	var out strings.Builder
 	if cluster := refs[0].Cluster; cluster != "" {
 		out.WriteString(" --cluster " + cluster)
@@ -257,8 +257,8 @@ func flagsOf(refs ...rollout.Ref) string {
 	return out.String()
 }
 
-func (s *site) refs() []rollout.Ref {
-	var out []rollout.Ref
+func (s *site) refs() []ecs.Ref {
+	var out []ecs.Ref
 	for _, st := range s.stations {
 		out = append(out, st.ref)
 	}
@@ -308,7 +308,7 @@ func (s *site) look(ctx context.Context, w *world, c *cloud) error {
 
 // lookBack finds out what ran before the deployments under way, whose tasks and the old
 // ones run side by side.
-func (s *site) lookBack(ctx context.Context, c *cloud, services []rollout.Service) error {
+func (s *site) lookBack(ctx context.Context, c *cloud, services []ecs.Service) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxDeploys)
 	for i, st := range s.stations {
@@ -317,7 +317,7 @@ func (s *site) lookBack(ctx context.Context, c *cloud, services []rollout.Servic
 			continue
 		}
 		g.Go(func() error {
-			past, err := rollout.Successful(ctx, c.ecs(), st.ref, 1)
+			past, err := ecs.Successful(ctx, c.ecs(), st.ref, 1)
 			if err == nil && len(past) > 0 {
 				st.proven = past[0].Digests
 			}
@@ -329,9 +329,9 @@ func (s *site) lookBack(ctx context.Context, c *cloud, services []rollout.Servic
 
 // readServices reads ECS services. That one is not there is wrong input: nothing else was
 // asked or touched.
-func readServices(ctx context.Context, c *cloud, refs []rollout.Ref) ([]rollout.Service, error) {
-	services, err := rollout.Read(ctx, c.ecs(), refs)
-	var missing *rollout.MissingError
+func readServices(ctx context.Context, c *cloud, refs []ecs.Ref) ([]ecs.Service, error) {
+	services, err := ecs.Read(ctx, c.ecs(), refs)
+	var missing *ecs.MissingError
 	if errors.As(err, &missing) {
 		return nil, &usageError{fmt.Errorf("%w (looked for in %s)", err, c.config.Region), missing.Hint()}
 	}
@@ -341,10 +341,10 @@ func readServices(ctx context.Context, c *cloud, refs []rollout.Ref) ([]rollout.
 // drivable refuses services that others deploy, and those that CodeDeploy could not.
 func (s *site) drivable(ctx context.Context, c *cloud) error {
 	for _, st := range s.stations {
-		if _, err := rollout.Decide(st.service, nil, false); err != nil {
+		if _, err := ecs.Decide(st.service, nil, false); err != nil {
 			return &usageError{err, hintOf(err)}
 		}
-		if err := rollout.Prepare(ctx, c.codeDeploy(), st.service); err != nil {
+		if err := ecs.Prepare(ctx, c.codeDeploy(), st.service); err != nil {
 			return refused(err)
 		}
 	}

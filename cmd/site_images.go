@@ -9,7 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // repositories are those of a station's containers.
@@ -61,7 +61,7 @@ func (st *station) uncovered(ours map[string]registry.Ref) (others, absent []str
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(st.containers)) {
-		if !slices.ContainsFunc(st.service.Containers, func(c rollout.Container) bool { return c.Name == name }) {
+		if !slices.ContainsFunc(st.service.Containers, func(c ecs.Container) bool { return c.Name == name }) {
 			absent = append(absent, name)
 		}
 	}

@@ -15,14 +15,14 @@ import (
 	"github.com/docker/cli/cli/config/types"
 	"github.com/moby/buildkit/session/auth/authprovider"
 
-	"slipway/build"
-	"slipway/engine"
+	"slipway/build/engine"
+	"slipway/build/solve"
 	"slipway/registry"
 )
 
 // buildAll finds an engine, builds and pushes every target of the plan, and returns the
 // results by service. If any failed, each is told and the error is *buildsFailed.
-func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[string]build.Result, error) {
+func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[string]solve.Result, error) {
 	engines, err := j.engines(ctx)
 	if err != nil {
 		return nil, err
@@ -37,10 +37,10 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[stri
 	if err != nil {
 		return nil, err
 	}
-	retry := build.DefaultBackoff
+	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.pushAttempts
 	display := newDisplay(j.world, j.options.progress, j.plan.targets())
-	results, err := build.Run(ctx, builders(engines), j.plan.targets(), build.RunOptions{
+	results, err := solve.Run(ctx, builders(engines), j.plan.targets(), solve.RunOptions{
 		Jobs:       j.options.jobs,
 		FailFast:   j.options.failFast,
 		Own:        j.plan.own,
@@ -63,12 +63,12 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[stri
 }
 
 // sortResults tells of each failure and gives the results by service if there is none.
-func (j *job) sortResults(ctx context.Context, results []build.Result) (map[string]build.Result, error) {
-	out := map[string]build.Result{}
+func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[string]solve.Result, error) {
+	out := map[string]solve.Result{}
 	failed := &buildsFailed{}
 	for _, r := range results {
 		out[r.Service] = r
-		var f *build.FailedError
+		var f *solve.FailedError
 		switch {
 		case r.Err == nil:
 		case errors.As(r.Err, &f):
@@ -77,7 +77,7 @@ func (j *job) sortResults(ctx context.Context, results []build.Result) (map[stri
 			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
-		case errors.Is(r.Err, build.ErrStopped):
+		case errors.Is(r.Err, solve.ErrStopped):
 			failed.stopped = append(failed.stopped, r.Service)
 		default:
 			return nil, r.Err
@@ -89,7 +89,7 @@ func (j *job) sortResults(ctx context.Context, results []build.Result) (map[stri
 	return out, nil
 }
 
-func failureText(f *build.FailedError) string {
+func failureText(f *solve.FailedError) string {
 	text := f.Error()
 	if f.Lines != "" {
 		text += "\n" + strings.TrimRight(f.Lines, "\n")
@@ -98,17 +98,17 @@ func failureText(f *build.FailedError) string {
 }
 
 // pushes says where each image goes and which caches its build uses.
-func (j *job) pushes(survey *registry.Snapshot, engines []*engine.Engine, place build.S3Place) map[string]build.Push {
-	out := map[string]build.Push{}
+func (j *job) pushes(survey *registry.Snapshot, engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
+	out := map[string]solve.Push{}
 	for i, s := range j.plan.services {
 		if !s.build {
 			// Linked services are among the targets: nobody asks for the others.
 			continue
 		}
 		repo := j.repos[i].URI
-		p := build.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root, platformOf(engines[0]))}
+		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root, platformOf(engines[0]))}
 		if engines[0].Images != nil {
-			p.Built = survey.ByConfig(j.repos[i].Ref, build.InputsAnnotation, p.Inputs)
+			p.Built = survey.ByConfig(j.repos[i].Ref, solve.InputsAnnotation, p.Inputs)
 		}
 		p.CacheFrom, p.CacheTo = j.caches(i, survey, engines, place)
 		out[s.target.Service] = p
@@ -129,7 +129,7 @@ func (j *job) renew(name string) bool {
 
 // login gives ECR tokens for the hosts that registry.Logins trusts, and the user's own
 // docker logins for the other registries of the plan.
-func (j *job) login() (build.AuthFunc, error) {
+func (j *job) login() (solve.AuthFunc, error) {
 	file, err := config.Load(j.getenv("DOCKER_CONFIG"))
 	if err != nil {
 		return nil, inputError("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
@@ -154,7 +154,7 @@ func (j *job) login() (build.AuthFunc, error) {
 // images to a stale login.
 const publicECR = "public.ecr.aws"
 
-func dockerLogins(file *configfile.ConfigFile) build.AuthFunc {
+func dockerLogins(file *configfile.ConfigFile) solve.AuthFunc {
 	load := authprovider.LoadAuthConfig(file)
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
 		c, err := load(ctx, host, nil, nil)

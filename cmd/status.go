@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 func newStatusCommand(w *world) *cobra.Command {
@@ -59,7 +59,7 @@ type serviceStatus struct {
 	Diagnosis  []string          `json:"diagnosis,omitempty"`
 	Containers []containerStatus `json:"containers"`
 
-	ref rollout.Ref
+	ref ecs.Ref
 }
 
 type deploymentStatus struct {
@@ -168,7 +168,7 @@ func (r *review) make() {
 	}
 }
 
-func past(s rollout.Service, p rollout.ServiceDeployment) *deploymentStatus {
+func past(s ecs.Service, p ecs.ServiceDeployment) *deploymentStatus {
 	out := &deploymentStatus{ID: path.Base(p.ARN), ARN: p.ARN, Status: string(p.Status), Reason: p.Reason, Created: p.Created}
 	for _, d := range s.Raw.Deployments {
 		if id := aws.ToString(d.Id); path.Base(id) == path.Base(p.Revision) {
@@ -180,7 +180,7 @@ func past(s rollout.Service, p rollout.ServiceDeployment) *deploymentStatus {
 
 // failedOrFailing tells whether the newest deployment did not bring what it should, or
 // has tasks that fail.
-func failedOrFailing(s rollout.Service) bool {
+func failedOrFailing(s ecs.Service) bool {
 	if s.UnderWay() == nil {
 		return s.Deployments[0].Status != types.ServiceDeploymentStatusSuccessful
 	}
@@ -188,7 +188,7 @@ func failedOrFailing(s rollout.Service) bool {
 }
 
 // container tells what a container runs; where no task runs, what new tasks would.
-func (r *review) container(st *station, c rollout.Container) containerStatus {
+func (r *review) container(st *station, c ecs.Container) containerStatus {
 	out := containerStatus{Container: c.Name, Image: c.Image, Images: []imageStatus{}}
 	running := c.Running
 	if len(running) == 0 && c.Resolved != "" {
@@ -224,10 +224,10 @@ func (r *review) diagnose(ctx context.Context, w *world, c *cloud) {
 		}
 		g.Go(func() error {
 			p := s.Deployments[0]
-			follower := rollout.Follower{ECS: c.ecs(), CodeDeploy: c.codeDeploy(), Logs: c.logs()}
-			d := follower.Explain(ctx, rollout.Outcome{
+			follower := ecs.Follower{ECS: c.ecs(), CodeDeploy: c.codeDeploy(), Logs: c.logs()}
+			d := follower.Explain(ctx, ecs.Outcome{
 				Reason:     p.Reason,
-				Deployment: rollout.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
+				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
 			})
 			d.Next = "" // it would be this command
 			row.Diagnosis = w.diagnosis(d)

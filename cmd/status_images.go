@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // orderNames puts the revisions in the order in which an image that has several should be
@@ -41,7 +41,7 @@ func (r *review) namesOf(ref registry.Ref, digest string) []string {
 }
 
 // image looks up what runs in its repository, and warns where tags and tasks disagree.
-func (r *review) image(st *station, c rollout.Container, repo registry.Repository, i *imageStatus) {
+func (r *review) image(st *station, c ecs.Container, repo registry.Repository, i *imageStatus) {
 	found, ok := r.listing.Image(repo.Ref, i.Digest)
 	if !ok {
 		i.Gone = true

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // pauseStatus is the lifecycle hook at which a deployment waits.
@@ -33,7 +33,7 @@ func (r *review) pauses(ctx context.Context, c *cloud) {
 	errs := make([]error, len(found))
 	for i, st := range r.site.stations {
 		g.Go(func() error {
-			p, ok, err := rollout.FindPause(ctx, c.ecs(), st.service)
+			p, ok, err := ecs.FindPause(ctx, c.ecs(), st.service)
 			if errs[i] = err; ok {
 				found[i] = newPauseStatus(st.ref, p)
 			}
@@ -53,7 +53,7 @@ func (r *review) pauses(ctx context.Context, c *cloud) {
 	}
 }
 
-func newPauseStatus(ref rollout.Ref, p rollout.Pause) *pauseStatus {
+func newPauseStatus(ref ecs.Ref, p ecs.Pause) *pauseStatus {
 	out := &pauseStatus{
 		Hook: p.Hook, Stage: string(p.Stage), Then: string(p.Then),
 		Continue: continueCommand(ref), Abort: abortCommand(ref), text: p.String(),

@@ -10,12 +10,12 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"slipway/build"
+	"slipway/build/engine"
+	"slipway/build/revision"
+	"slipway/build/solve"
 	"slipway/buildspec"
-	"slipway/engine"
 	"slipway/internal/trust"
 	"slipway/registry"
-	"slipway/revision"
 )
 
 // trustOption is --untrusted: set, cleared, or left to what CodeBuild says.
@@ -265,7 +265,7 @@ func isCacheTag(tag string) bool { return strings.HasPrefix(tag, registry.TagCac
 // ownTag is the tag or digest that a registry cache names in one of the project's
 // repositories, whatever the spelling of the host. An account or region that the
 // compose file leaves open fits any.
-func (p *plan) ownTag(c build.Cache) (string, bool) {
+func (p *plan) ownTag(c solve.Cache) (string, bool) {
 	if c.Type != cacheRegistry {
 		return "", false
 	}
@@ -309,7 +309,7 @@ func (o *buildOptions) withoutExports(p *plan) {
 	o.cacheDropped = o.cache == cacheRegistry || onS3(o.cache)
 	for i := range p.services {
 		t := &p.services[i].target
-		var kept []build.Cache
+		var kept []solve.Cache
 		for _, c := range t.CacheTo {
 			if c.Type == cacheInline {
 				kept = append(kept, c)

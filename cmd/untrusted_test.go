@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/build"
-	"slipway/engine"
+	"slipway/build/engine"
+	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
 )
@@ -85,7 +85,7 @@ func TestMayBeSame(t *testing.T) {
 	t.Parallel()
 	p := &plan{}
 	for _, name := range []string{"shop/web", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api"} {
-		ref, err := repositoryOf(build.Target{Service: "s", Container: "s", Settings: build.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
+		ref, err := repositoryOf(solve.Target{Service: "s", Container: "s", Settings: solve.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,12 +106,12 @@ func TestMayBeSame(t *testing.T) {
 		"ghcr.io/shop/web:x": "",
 		"shop/web:x":         "",
 	} {
-		tag, own := p.ownTag(build.Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
+		tag, own := p.ownTag(solve.Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
 		if tag != want || own != (want != "") {
 			t.Errorf("%s: tag %q, own %v, want %q", ref, tag, own, want)
 		}
 	}
-	if _, own := p.ownTag(build.Cache{Type: "gha"}); own {
+	if _, own := p.ownTag(solve.Cache{Type: "gha"}); own {
 		t.Error("a cache elsewhere lies in a repository of the project")
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
-	"slipway/rollout"
+	"slipway/rollout/ecs"
 )
 
 // names are the site's ECS services, for people.
@@ -85,13 +85,13 @@ func (d *deployJob) findPrevious(ctx context.Context) error {
 			return &usageError{fmt.Errorf("ECS keeps no history of %s, which %s deploys: what ran before is not known", st.ref, st.service.Controller), "slipway revisions lists what can be rolled back to; name one of them"}
 		}
 	}
-	histories := make([]rollout.History, len(d.site.stations))
+	histories := make([]ecs.History, len(d.site.stations))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxDeploys)
 	for i, st := range d.site.stations {
 		g.Go(func() error {
-			past, err := rollout.Successful(gctx, d.cloud.ecs(), st.ref, maxHistory)
-			histories[i] = rollout.HistoryOf(st.service, past, slices.Sorted(maps.Keys(st.repos))...)
+			past, err := ecs.Successful(gctx, d.cloud.ecs(), st.ref, maxHistory)
+			histories[i] = ecs.HistoryOf(st.service, past, slices.Sorted(maps.Keys(st.repos))...)
 			return err
 		})
 	}
@@ -103,8 +103,8 @@ func (d *deployJob) findPrevious(ctx context.Context) error {
 
 // findState goes back to the first state of all services together that is one revision,
 // or, with one service, that has images still there.
-func (d *deployJob) findState(ctx context.Context, histories []rollout.History) error {
-	states := slices.Collect(rollout.Previous(histories))
+func (d *deployJob) findState(ctx context.Context, histories []ecs.History) error {
+	states := slices.Collect(ecs.Previous(histories))
 	listing, err := registry.List(ctx, d.clients, d.site.repos)
 	if err != nil {
 		return refused(err)
@@ -140,7 +140,7 @@ func (d *deployJob) findState(ctx context.Context, histories []rollout.History) 
 // digests are a state's images by repository, as far as they are known. They are no whole
 // where two containers had different images of one repository: that is half way through a
 // roll-out.
-func (s *site) digests(state map[rollout.Ref]map[string]string) (digests map[registry.Ref]string, whole bool) {
+func (s *site) digests(state map[ecs.Ref]map[string]string) (digests map[registry.Ref]string, whole bool) {
 	digests, whole = map[registry.Ref]string{}, true
 	for _, st := range s.stations {
 		for container, repo := range st.repos {
@@ -158,9 +158,9 @@ func (s *site) digests(state map[rollout.Ref]map[string]string) (digests map[reg
 
 // wantImages wants the revision's images of every container of the project.
 func (d *deployJob) wantImages() {
-	d.wants = map[rollout.Ref]map[string]rollout.DesiredImage{}
+	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]rollout.DesiredImage{}
+		d.wants[st.ref] = map[string]ecs.DesiredImage{}
 		for container, repo := range st.repos {
 			i := slices.IndexFunc(d.images, func(p registry.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 			if i < 0 {
@@ -171,7 +171,7 @@ func (d *deployJob) wantImages() {
 			if d.name != "" {
 				uri = repo.URI.Name() + ":" + d.name
 			}
-			d.wants[st.ref][container] = rollout.DesiredImage{Image: uri, Digests: registry.Platforms(image)}
+			d.wants[st.ref][container] = ecs.DesiredImage{Image: uri, Digests: registry.Platforms(image)}
 		}
 	}
 }

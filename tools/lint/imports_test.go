@@ -14,9 +14,14 @@ import (
 const (
 	siblings = "stages do not import each other"
 	upwards  = "knows nothing of it"
+	pure     = "reads nothing by itself"
+	apart    = "the flows do not import each other"
 )
 
-var stages = []string{"artifact", "build", "buildspec", "engine", "registry", "revision", "rollout"}
+var (
+	stages = []string{"artifact", "build/solve", "build/engine", "build/revision", "buildspec", "registry", "rollout/ecs"}
+	flows  = []string{"build", "rollout"}
+)
 
 // offence is a file with an import, and a part of the reason against it, or ""
 // if it is allowed.
@@ -25,15 +30,15 @@ type offence struct{ file, imports, reason string }
 func offences() []offence {
 	list := []offence{
 		{"buildspec/aws.go", "github.com/aws/sdk", "works with no account"},
-		{"revision/aws.go", "github.com/aws/sdk", "asks AWS nothing"},
-		{"engine/aws.go", "github.com/aws/sdk", "without an account"},
+		{"build/revision/aws.go", "github.com/aws/sdk", "makes no AWS request"},
+		{"build/engine/aws.go", "github.com/aws/sdk", "without an account"},
 		{"internal/awsname/aws.go", "github.com/aws/sdk", "works with no account"},
 		{"internal/awsname/registry.go", "slipway/registry", "it imports none"},
 		{"buildspec/awsname.go", "slipway/internal/awsname", ""},
 		{"registry/awsname.go", "slipway/internal/awsname", ""},
-		{"revision/exec.go", "os/exec", "through internal/safegit"},
+		{"build/revision/exec.go", "os/exec", "through internal/safegit"},
 		{"artifact/exec.go", "os/exec", "through internal/safegit"},
-		{"revision/exec_test.go", "os/exec", ""},
+		{"build/revision/exec_test.go", "os/exec", ""},
 		{"registry/aws.go", "github.com/aws/sdk", ""},
 		{"internal/allow/aws.go", "github.com/aws/sdk", "are pure"},
 		{"internal/allow/registry.go", "slipway/registry", "are pure"},
@@ -50,7 +55,7 @@ func offences() []offence {
 		{"registry/output.go", "slipway/internal/output", "only cmd prints"},
 		{"cmd/output.go", "slipway/internal/output", ""},
 		{"cmd/slipway-sandbox/output.go", "slipway/internal/output", ""},
-		{"build/plain.go", "slipway/internal/plain", ""},
+		{"build/solve/plain.go", "slipway/internal/plain", ""},
 		{"cmd/cobra.go", "github.com/spf13/cobra", ""},
 		{"cmd/slipway-sandbox/log.go", "github.com/rs/zerolog", ""},
 		{"cmd/sandbox.go", "slipway/internal/sandbox", "no special mode"},
@@ -62,20 +67,51 @@ func offences() []offence {
 		{"cmd/engine_test.go", "slipway/internal/enginetest", ""},
 		{"cmd/docker.go", "slipway/internal/dockertest", "for tests only"},
 		{"cmd/docker_test.go", "slipway/internal/dockertest", ""},
-		{"build/docker.go", "slipway/internal/dockertest", "for tests only"},
+		{"build/solve/docker.go", "slipway/internal/dockertest", "for tests only"},
 		{"internal/enginetest/cmd/leftout/docker.go", "slipway/internal/dockertest", ""},
-		{"build/daemon.go", "slipway/internal/daemontest", "for tests only"},
+		{"build/solve/daemon.go", "slipway/internal/daemontest", "for tests only"},
 		{"internal/enginetest/daemon.go", "slipway/internal/daemontest", ""},
 		{"internal/dockertest/daemon.go", "slipway/internal/daemontest", ""},
 		{"internal/awsclient/registry.go", "slipway/registry", "know none of them"},
+		{"rollout/diagnose/ecs.go", "slipway/rollout/ecs", pure},
+		{"rollout/diagnose/registry.go", "slipway/registry", pure},
+		{"rollout/diagnose/http.go", "net/http", pure},
+		{"rollout/ecs/diagnose.go", "slipway/rollout/diagnose", ""},
+		{"registry/lifecycle/registry.go", "slipway/registry", "read and written by registry"},
+		{"registry/lifecycle/aws.go", "github.com/aws/sdk", "read and written by registry"},
+		{"registry/lifecycle.go", "slipway/registry/lifecycle", ""},
+		{"buildspec/iam/buildspec.go", "slipway/buildspec", "not from a buildspec"},
+		{"buildspec/iam/aws.go", "github.com/aws/sdk", "works with no account"},
+		{"artifact/source/artifact.go", "slipway/artifact", ""},
+		{"project/solve.go", "slipway/build/solve", ""},
+		{"project/engine.go", "slipway/build/engine", "without an engine"},
+		{"project/build.go", "slipway/build", "it knows none"},
+		{"project/rollout.go", "slipway/rollout", "it knows none"},
+		{"project/cmd.go", "slipway/cmd", "flags end at cmd"},
+		{"project/aws.go", "github.com/aws/aws-sdk-go-v2/service/ecr", "without a request"},
+		{"build/rollout.go", "slipway/rollout", apart},
+		{"build/ecs.go", "slipway/rollout/ecs", apart},
+		{"rollout/build.go", "slipway/build", apart},
+		{"rollout/solve.go", "slipway/build/solve", apart},
+		{"doctor/cmd.go", "slipway/cmd", "know nothing of it"},
+		{"doctor/build.go", "slipway/build", ""},
+		{"cmd/build.go", "slipway/build", ""},
+		{"cmd/rollout.go", "slipway/rollout", ""},
 		{"internal/awsclient/own_test.go", "slipway/internal/awsclient", ""},
 	}
+	for _, flow := range flows {
+		list = append(list, offence{flow + "/cmd.go", "slipway/cmd", upwards}, offence{flow + "/project.go", "slipway/project", ""},
+			offence{flow + "/registry.go", "slipway/registry", ""}, offence{flow + "/doctor.go", "slipway/doctor", upwards})
+	}
 	for _, from := range stages {
-		list = append(list, offence{from + "/cmd.go", "slipway/cmd", upwards})
+		list = append(list, offence{from + "/cmd.go", "slipway/cmd", upwards}, offence{from + "/project.go", "slipway/project", upwards})
+		for _, flow := range flows {
+			list = append(list, offence{from + "/flow-" + flow + ".go", "slipway/" + flow, upwards})
+		}
 		list = append(list, offence{from + "/own_test.go", "slipway/" + from, ""})
 		for _, to := range stages {
 			if to != from {
-				list = append(list, offence{from + "/" + to + ".go", "slipway/" + to, siblings})
+				list = append(list, offence{from + "/" + strings.ReplaceAll(to, "/", "-") + ".go", "slipway/" + to, siblings})
 			}
 		}
 	}
@@ -93,7 +129,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "internal/allow", "internal/awsclient", "internal/awsname", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "registry/lifecycle", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
@@ -116,7 +152,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-var outside = []string{"github.com/aws/sdk", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog"}
+var outside = []string{"github.com/aws/sdk", "github.com/aws/aws-sdk-go-v2/service/ecr", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog"}
 
 // place gives every offence a directory of its own below its package, so that
 // imports which go round in a circle do not stop the go command.

@@ -1,0 +1,59 @@
+package engine_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"slipway/build/engine"
+	"slipway/internal/enginetest"
+)
+
+func TestExplicitEngine(t *testing.T) {
+	e := enginetest.Shared(t)
+	t.Parallel()
+	engines, err := engine.Find(t.Context(), engine.Options{Address: e.Addr, AddressFrom: "BUILDKIT_HOST"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := engines[0]
+	if found.Address != e.Addr || found.Kind != engine.Buildkitd || !found.SameHost || found.Why != "named by BUILDKIT_HOST" || found.Fresh {
+		t.Errorf("%+v", found)
+	}
+	if err := found.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// Closing hangs up and stops nothing.
+	if _, err := e.Client(t).ListWorkers(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestExplicitEngineThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	addr := "unix://" + t.TempDir() + "/none.sock"
+	_, err := engine.Find(t.Context(), engine.Options{Address: addr, AddressFrom: "--engine"})
+	var none *engine.NotFoundError
+	if !errors.As(err, &none) || none.Hint() == "" {
+		t.Fatalf("want a *engine.NotFoundError, have %v", err)
+	}
+	if want := "no BuildKit engine: --engine: no engine answers at " + addr + ": "; !strings.HasPrefix(err.Error(), want) || len(err.Error()) == len(want) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestEngineAddressWithoutAScheme(t *testing.T) {
+	t.Parallel()
+	_, err := engine.Find(t.Context(), engine.Options{Address: "localhost:1234", AddressFrom: "--engine"})
+	var bad *engine.AddressError
+	if !errors.As(err, &bad) || err.Error() != `--engine: "localhost:1234" is no engine address` || bad.Hint() == "" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestNoEngineErrorListsWhatWasTried(t *testing.T) {
+	err := &engine.NotFoundError{Tried: []string{"a: refused", "our own: no binary"}}
+	if err.Error() != "no BuildKit engine: a: refused; our own: no binary" {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,117 @@
+package engine_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"slipway/build/engine"
+)
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{
+		"", "docker", "buildkitd", "own",
+		"unix:///run/buildkit/buildkitd.sock", "tcp://10.0.0.1:1234", "tcp://[::1]:1234",
+		"docker-container://buildkitd", "docker-container://buildkitd?context=remote",
+		"kube-pod://buildkitd-0?context=prod&namespace=build&container=buildkitd", "ssh://user@host:2222", "ssh://host/run/buildkit/buildkitd.sock",
+		"linux/amd64=tcp://amd:1234,linux/arm64=docker", "linux/amd64=own", "linux/arm64=kube-pod://arm?namespace=build",
+	} {
+		if err := (engine.Options{Address: good, AddressFrom: "--engine"}).Check(); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
+func TestBadAddresses(t *testing.T) {
+	t.Parallel()
+	for bad, want := range map[string]string{
+		"localhost:1234":                           `"localhost:1234" is no engine address`,
+		"Docker":                                   `"Docker" is no engine address`,
+		"http://host:1234":                         `"http://host:1234": an engine is not reached by http://`,
+		"tcp://":                                   `"tcp://" names no place`,
+		"unix://":                                  `"unix://" names no place`,
+		"docker-container://":                      `"docker-container://": url lacks container name`,
+		"kube-pod://":                              `"kube-pod://": url lacks pod name`,
+		"ssh://user:secret@host":                   `plain-text password is not supported`,
+		"linux/amd64=,linux/arm64=own":             `linux/amd64 has no address`,
+		"linux/amd64=own,docker":                   `"docker" names no platform`,
+		"linux/amd64=own,linux/x86_64=docker":      `linux/amd64 is named twice`,
+		"linux/amd64=own,not a platform=docker":    `names no platform`,
+		"linux/amd64=own,linux/arm64=http://x:1":   `an engine is not reached by http://`,
+		"linux/amd64=own,linux/arm64=nowhere:1234": `"nowhere:1234" is no engine address`,
+	} {
+		err := engine.Options{Address: bad, AddressFrom: "SLIPWAY_ENGINE"}.Check()
+		var address *engine.AddressError
+		if !errors.As(err, &address) {
+			t.Errorf("%s: want an *AddressError, have %v", bad, err)
+			continue
+		}
+		if !strings.HasPrefix(err.Error(), "SLIPWAY_ENGINE: ") || !strings.Contains(err.Error(), want) || address.Hint() == "" {
+			t.Errorf("%s: %v", bad, err)
+		}
+		// Finding begins with the same check: nothing is dialled.
+		if _, err := engine.Find(t.Context(), engine.Options{Address: bad, AddressFrom: "SLIPWAY_ENGINE"}); !errors.As(err, &address) {
+			t.Errorf("%s: found: %v", bad, err)
+		}
+	}
+}
+
+// A password in an address is shown to nobody.
+func TestAddressPasswordIsNotTold(t *testing.T) {
+	t.Parallel()
+	err := engine.Options{Address: "ssh://user:s3cr3t@host", AddressFrom: "--engine"}.Check()
+	if err == nil || strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPlatforms(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string][]string{
+		"":                         nil,
+		"docker":                   nil,
+		"kube-pod://pod?context=a": nil,
+		"linux/x86_64=own,linux/arm64/v8=tcp://a:1": {"linux/amd64", "linux/arm64"},
+		"linux/arm/v7=own":                          {"linux/arm/v7"},
+	} {
+		if got := (engine.Options{Address: address}).Platforms(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", address, got)
+		}
+	}
+}
+
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{"own", "tcp://a:1", "linux/amd64=own,linux/arm64=docker", "a=b=c,,=", "unix:///x?=://"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		o := engine.Options{Address: address, AddressFrom: "--engine"}
+		err := o.Check()
+		var bad *engine.AddressError
+		if err != nil && !errors.As(err, &bad) {
+			t.Errorf("%q: %v is no *AddressError", address, err)
+		}
+		if err == nil && o.Several() != (len(o.Platforms()) > 0) {
+			t.Errorf("%q: several %v, platforms %q", address, o.Several(), o.Platforms())
+		}
+	})
+}
+
+func TestTLSDirectoryIncomplete(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, f := range []string{"ca.pem", "cert.pem"} {
+		if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := engine.Options{Address: "tcp://host:1", AddressFrom: "--engine", TLS: dir}.Check()
+	var bad *engine.AddressError
+	if !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), "--engine-tls: ") || !strings.Contains(err.Error(), "key.pem") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,135 @@
+package solve_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/docker/cli/cli/config/types"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/build/solve"
+	"slipway/internal/enginetest"
+)
+
+// library is a registry that holds there:1, limits the pulls of limited, has none left of spent, and shows private
+// only to somebody.
+func library(t *testing.T) string {
+	t.Helper()
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _, _ := r.BasicAuth()
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/v2/limited/"):
+			w.WriteHeader(http.StatusTooManyRequests)
+		case strings.HasPrefix(r.URL.Path, "/v2/spent/"):
+			w.Header().Set("RateLimit-Remaining", "0;w=21600")
+			inner.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/v2/private/") && user != "somebody":
+			w.Header().Set("WWW-Authenticate", `Basic realm="library"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/v2/" && user == "":
+			w.Header().Set("WWW-Authenticate", `Basic realm="library"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			inner.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, repo := range []string{"there", "private", "spent"} {
+		ref, err := name.ParseReference(host + "/" + repo + ":1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.Write(ref, image, remote.WithAuth(authn.FromConfig(authn.AuthConfig{Username: "somebody", Password: "x"}))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return host
+}
+
+func somebody(context.Context, string) (types.AuthConfig, error) {
+	return types.AuthConfig{Username: "somebody", Password: "x"}, nil
+}
+
+func TestHead(t *testing.T) {
+	t.Parallel()
+	host := library(t)
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for _, c := range []struct {
+		image  string
+		login  solve.AuthFunc
+		status int
+		says   string
+	}{
+		{host + "/there:1", somebody, http.StatusOK, ""},
+		{host + "/private:1", somebody, http.StatusOK, ""},
+		{host + "/there:2", somebody, http.StatusNotFound, "there is no such image"},
+		{host + "/private:1", anonymous, http.StatusUnauthorized, "Unauthorized"},
+		{host + "/limited/x:1", somebody, http.StatusTooManyRequests, "limits how often"},
+		{host + "/spent:1", somebody, http.StatusTooManyRequests, "no pulls are left"},
+		{strings.TrimPrefix(gone.URL, "http://") + "/a:1", somebody, 0, "refused"},
+		{host + "/there:1", func(context.Context, string) (types.AuthConfig, error) {
+			return types.AuthConfig{}, errors.New("no token")
+		}, 0, "no token"},
+	} {
+		err := solve.Head(t.Context(), c.image, c.login)
+		if c.status == http.StatusOK {
+			if err != nil {
+				t.Errorf("%s: %v", c.image, err)
+			}
+			continue
+		}
+		var refused *solve.PullError
+		if !errors.As(err, &refused) || refused.Status != c.status || !strings.Contains(err.Error(), c.says) || refused.Hint() == "" {
+			t.Errorf("%s: %v", c.image, err)
+		}
+	}
+	var input *solve.InputError
+	if err := solve.Head(t.Context(), "A b", somebody); !errors.As(err, &input) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLoginHost(t *testing.T) {
+	t.Parallel()
+	asked := ""
+	_ = solve.Head(t.Context(), "alpine:3", func(_ context.Context, host string) (types.AuthConfig, error) {
+		asked = host
+		return types.AuthConfig{}, errors.New("enough")
+	})
+	if asked != "registry-1.docker.io" {
+		t.Errorf("asked for a login of %q", asked)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	engine := enginetest.Shared(t)
+	host := library(t)
+	bases := []solve.Base{{Image: host + "/there:1", Platform: "linux/amd64"}, {Image: host + "/there:2", Platform: "linux/amd64"}, {Image: host + "/private:1"}}
+	each, err := solve.Resolve(t.Context(), engine.Client(t), bases, somebody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if each[0] != nil || each[1] == nil || each[2] != nil {
+		t.Errorf("%v", each)
+	}
+}

@@ -1,0 +1,101 @@
+package solve_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"slipway/build/solve"
+)
+
+func TestBases(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what, file string
+		target     solve.Target
+		want       string
+	}{
+		{"one", "FROM alpine:3.22\nRUN true\n", solve.Target{}, "alpine:3.22 linux/amd64"},
+		{"no tag", "FROM alpine\n", solve.Target{}, "alpine:latest linux/amd64"},
+		{"none", "FROM scratch\nCOPY a /\n", solve.Target{}, ""},
+		{"stages", "FROM golang:1 AS build\nFROM build AS more\nFROM debian:13\nCOPY --from=more /a /\n", solve.Target{}, "debian:13 linux/amd64, golang:1 linux/amd64"},
+		{"a stage nobody needs", "FROM golang:1 AS lint\nFROM debian:13\n", solve.Target{}, "debian:13 linux/amd64"},
+		{"target", "FROM golang:1 AS lint\nFROM debian:13\n", solve.Target{Target: "lint"}, "golang:1 linux/amd64"},
+		{"copied from", "FROM scratch\nCOPY --from=ghcr.io/a/b:1 /a /\n", solve.Target{}, "ghcr.io/a/b:1 linux/amd64"},
+		{"mounted", "FROM debian:13\nRUN --mount=type=bind,from=busybox:1,target=/b true\n", solve.Target{}, "busybox:1 linux/amd64, debian:13 linux/amd64"},
+		{"argument's default", "ARG V=3.1\nFROM alpine:${V}\n", solve.Target{}, "alpine:3.1 linux/amd64"},
+		{"argument given", "ARG V=3.1\nFROM alpine:${V}\n", solve.Target{Args: map[string]string{"V": "3.2"}}, "alpine:3.2 linux/amd64"},
+		{"argument with a fallback", "ARG V\nFROM alpine:${V:-edge}\n", solve.Target{}, "alpine:edge linux/amd64"},
+		{"platforms", "FROM alpine:3\n", solve.Target{Platforms: []string{"linux/amd64", "linux/arm64"}}, "alpine:3 linux/amd64, alpine:3 linux/arm64"},
+		{"a platform of its own", "FROM --platform=linux/s390x alpine:3\n", solve.Target{}, "alpine:3 linux/s390x"},
+		{"digest", "FROM alpine@sha256:" + strings.Repeat("a", 64) + "\n", solve.Target{}, "alpine@sha256:" + strings.Repeat("a", 64) + " linux/amd64"},
+		{"syntax", "# syntax=docker/dockerfile:1\nFROM scratch\n", solve.Target{}, "docker/dockerfile:1 "},
+		{"syntax by argument", "FROM scratch\n", solve.Target{Args: map[string]string{"BUILDKIT_SYNTAX": "my/frontend:2 --x"}}, "my/frontend:2 "},
+		{"context in place of an image", "FROM alpine\n", solve.Target{Contexts: map[string]solve.Context{"alpine": {Dir: "/tmp"}}}, ""},
+		{"context in place of a stage", "FROM golang:1 AS base\nRUN true\nFROM base\n", solve.Target{Contexts: map[string]solve.Context{"base": {Image: "mirror/base:1"}}}, "mirror/base:1 linux/amd64"},
+		{"what a replaced stage copies", "FROM golang:1 AS base\nCOPY --from=busybox:1 /a /\nFROM alpine:3\nFROM scratch\nCOPY --from=base /a /\nCOPY --from=1 /b /\n", solve.Target{Contexts: map[string]solve.Context{"base": {Dir: "/tmp"}}}, "alpine:3 linux/amd64"},
+		{"copied from a context", "FROM scratch\nCOPY --from=assets /a /\n", solve.Target{Contexts: map[string]solve.Context{"assets": {Service: "web"}}}, ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			if c.target.Platforms == nil {
+				c.target.Platforms = []string{"linux/amd64"}
+			}
+			c.target.DockerfileInline = c.file
+			bases, err := solve.Bases(t.Context(), c.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := listed(bases); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func listed(bases []solve.Base) string {
+	var out []string
+	for _, b := range bases {
+		out = append(out, b.Image+" "+b.Platform)
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestBasesOfAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "dockerfile"), []byte("FROM alpine:3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	target := solve.Target{Service: "web", Context: solve.Context{Dir: dir}, Dockerfile: filepath.Join(dir, "Dockerfile"), Platforms: []string{"linux/arm64"}}
+	bases, err := solve.Bases(t.Context(), target)
+	if err != nil || listed(bases) != "alpine:3 linux/arm64" {
+		t.Errorf("%v, %v", bases, err)
+	}
+
+	target.DockerfileInline = "FROM alpine:3\n\nRUNN true\n"
+	_, err = solve.Bases(t.Context(), target)
+	var input *solve.InputError
+	if !errors.As(err, &input) || !strings.Contains(err.Error(), "services.web.build: dockerfile_inline:3") {
+		t.Errorf("%v", err)
+	}
+
+	// Another syntax may know what the frontend linked here does not.
+	target.DockerfileInline = "# syntax=my/own:1\n" + target.DockerfileInline
+	bases, err = solve.Bases(t.Context(), target)
+	if !errors.Is(err, solve.ErrUnreadable) || listed(bases) != "my/own:1 " {
+		t.Errorf("%v, %v", bases, err)
+	}
+
+	remote := solve.Target{
+		Context: solve.Context{Remote: "https://me:secret@example.com/repo.git"}, Dockerfile: "Dockerfile",
+		Contexts: map[string]solve.Context{"base": {Image: "mirror/base:1"}}, Platforms: []string{"linux/amd64"},
+	}
+	bases, err = solve.Bases(t.Context(), remote)
+	if !errors.Is(err, solve.ErrUnreadable) || strings.Contains(err.Error(), "secret") || !slices.Equal(bases, []solve.Base{{Image: "mirror/base:1", Platform: "linux/amd64"}}) {
+		t.Errorf("%v, %v", bases, err)
+	}
+}

@@ -1,0 +1,189 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/pb"
+)
+
+// CacheError is what was wrong with a layer cache of Slipway's own. It is no error: the
+// build went on without.
+type CacheError struct {
+	// Writing tells that it could not be written; otherwise it could not be read.
+	Writing bool
+	Err     error
+}
+
+// cacheState holds what was wrong with Slipway's own caches.
+type cacheState struct {
+	mu   sync.Mutex
+	errs map[string][]CacheError // by service
+	// spoiled are the parts whose builds only went without reading the cache.
+	spoiled map[string]bool
+	// told are those that could not read it, so that a push that is tried again, and the
+	// cache with it, is noted once.
+	told map[string]bool
+}
+
+func (b *cacheState) note(p platformBuild, writing bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.errs == nil {
+		b.errs = map[string][]CacheError{}
+	}
+	b.errs[p.target.Service] = append(b.errs[p.target.Service], CacheError{writing, err})
+}
+
+func (p platformBuild) key() string { return p.target.Service + " " + p.Platform }
+
+// firstFailure tells whether it is asked for the first time.
+func (b *cacheState) firstFailure(p platformBuild) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.told == nil {
+		b.told = map[string]bool{}
+	}
+	before := b.told[p.key()]
+	b.told[p.key()] = true
+	return !before
+}
+
+func (b *cacheState) disableImport(p platformBuild) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spoiled == nil {
+		b.spoiled = map[string]bool{}
+	}
+	b.spoiled[p.key()] = true
+}
+
+func (b *cacheState) importDisabled(p platformBuild) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.spoiled[p.key()]
+}
+
+// push says where a part's image goes, with the caches of its engine alone and the
+// credentials of this moment. A cache without credentials is left out, which is noted.
+func (r *run) push(ctx context.Context, p platformBuild) Push {
+	push := r.options.Push[p.target.Service]
+	push.Namespace = r.options.Namespace
+	push.CacheTo = r.ready(ctx, p, true, push.CacheTo)
+	if r.caches.importDisabled(p) {
+		push.CacheFrom = nil
+		return push
+	}
+	push.CacheFrom = r.ready(ctx, p, false, push.CacheFrom)
+	return push
+}
+
+func (r *run) ready(ctx context.Context, p platformBuild, writing bool, caches []Cache) []Cache {
+	var out []Cache
+	for _, c := range caches {
+		if c.Platform != "" && c.Platform != p.Platform {
+			continue
+		}
+		if r.options.CacheLogin != nil {
+			secrets, err := r.options.CacheLogin(ctx, c)
+			if err != nil {
+				r.caches.note(p, writing, err)
+				continue
+			}
+			c.Attrs = maps.Clone(c.Attrs)
+			maps.Copy(c.Attrs, secrets)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// solveWithCacheFallback solves, and once more without reading Slipway's own caches where they
+// may be why it failed: BuildKit reads a cache's list of layers first and the layers when
+// it needs them, and one that is gone or damaged then fails the build.
+func (r *run) solveWithCacheFallback(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
+	var watch cacheObserver
+	if p.target.ownImports() {
+		p.seen = watch.see
+	}
+	digest, err := r.solve(ctx, p, images)
+	if watch.importing != nil && r.caches.firstFailure(p) {
+		r.caches.note(p, false, watch.importing)
+	}
+	if err == nil || !watch.mayHaveCaused(err) || r.caches.importDisabled(p) {
+		return digest, err
+	}
+	r.caches.disableImport(p)
+	p.seen = nil
+	digest, second := r.solve(ctx, p, images)
+	if second == nil {
+		r.caches.note(p, false, err)
+	}
+	return digest, second
+}
+
+// cacheObserver reads of a request's progress what became of its caches.
+type cacheObserver struct {
+	imported  bool
+	importing error
+	exporting error
+}
+
+// How BuildKit names the steps that read the list of a cache's layers (solver/llbsolver)
+// and that write a cache (the exporters' Name in cache/remotecache).
+const (
+	importVertex      = "importing cache manifest from "
+	cacheExportVertex = "exporting cache to "
+)
+
+func (w *cacheObserver) see(s *client.SolveStatus) {
+	for _, v := range s.Vertexes {
+		switch {
+		case strings.HasPrefix(v.Name, importVertex) && notThere(v.Error):
+		case strings.HasPrefix(v.Name, importVertex) && v.Error != "":
+			w.importing = errors.New(v.Error)
+		case strings.HasPrefix(v.Name, importVertex) && v.Completed != nil:
+			w.imported = true
+		case strings.HasPrefix(v.Name, cacheExportVertex) && v.Error != "":
+			w.exporting = errors.New(v.Error)
+		}
+	}
+}
+
+// notThere tells whether a cache could not be read because there is none yet.
+func notThere(text string) bool {
+	return strings.HasPrefix(text, "failed to configure ") && strings.HasSuffix(text, ": not found")
+}
+
+// mayHaveCaused tells whether a failure may come of a cache that was read. A step that ran
+// and failed, and a push that was refused, do not; nor does what ended the job.
+func (w *cacheObserver) mayHaveCaused(err error) bool {
+	var failed *FailedError
+	var exit *gateway.ExitError
+	switch {
+	case !w.imported || !errors.As(err, &failed) || errors.As(err, &exit):
+		return false
+	case failed.Pushing:
+		return unreadable(failed.Err)
+	default:
+		return true
+	}
+}
+
+// reads are the words of errors that come of reading a layer, of which a push is made:
+// containerd's reader of registries, and the SDK's of S3. There is nothing else to tell
+// them by.
+var reads = []string{"httpReadSeeker", "S3: GetObject"}
+
+func unreadable(err error) bool {
+	for _, words := range reads {
+		if strings.Contains(err.Error(), words) {
+			return true
+		}
+	}
+	return false
+}

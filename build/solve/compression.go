@@ -1,0 +1,82 @@
+package solve
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Compression is how layers are compressed.
+type Compression string
+
+// The compressions. Gzip is the zero value, as it is BuildKit's default.
+const (
+	Gzip Compression = ""
+	Zstd Compression = "zstd"
+)
+
+// Compressions are the words for them, the default first. estargz is not among them: it
+// is for engines that pull lazily, as those of ECS do not.
+func Compressions() []string { return []string{"gzip", "zstd"} }
+
+// ParseCompression reads a word; an empty one is the default.
+func ParseCompression(s string) (Compression, error) {
+	switch {
+	case s == "" || s == Compressions()[0]:
+		return Gzip, nil
+	case slices.Contains(Compressions(), s):
+		return Compression(s), nil
+	default:
+		return "", fmt.Errorf("unknown value %q", s)
+	}
+}
+
+// The attributes of BuildKit's exporters (util/compression).
+const (
+	attrCompression      = "compression"
+	attrForceCompression = "force-compression"
+)
+
+// compressionAttrs are none for gzip. Any other one is forced: left to choose, BuildKit
+// takes the layers as its cache has them, which another build may have left in gzip, and
+// the digest would go by that.
+func (t Target) compressionAttrs() map[string]string {
+	if t.Compression == Gzip {
+		return nil
+	}
+	return map[string]string{attrCompression: string(t.Compression), attrForceCompression: "true"}
+}
+
+// writer compresses for a push of our own. The same layer gives the same bytes: gzip's
+// header holds neither name nor time, and zstd's blocks do not go by who wrote when.
+func (c Compression) writer(to io.Writer) (io.WriteCloser, error) {
+	if c == Zstd {
+		return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
+	}
+	return gzip.NewWriter(to), nil
+}
+
+func (c Compression) mediaType() types.MediaType {
+	if c == Zstd {
+		return types.OCILayerZStd
+	}
+	return types.OCILayer
+}
+
+// compressed asks caches in registries for the layers as the image has them, so that they
+// are there already. The S3 cache has no such attribute and takes what there is.
+func (t Target) compressed(caches []Cache) []Cache {
+	out := slices.Clone(caches)
+	for i, c := range out {
+		if c.Type == cacheRegistry && t.Compression != Gzip {
+			out[i].Attrs = maps.Clone(c.Attrs)
+			maps.Copy(out[i].Attrs, t.compressionAttrs())
+		}
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+package solve_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/build/solve"
+	"slipway/internal/enginetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(enginetest.StopAfter(m).Run()) }
+
+// indented is v as JSON with dir written as /project, so that golden files know no machine.
+func indented(t *testing.T, dir string, v any) []byte {
+	t.Helper()
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]byte(strings.ReplaceAll(string(text), dir, "/project")), '\n')
+}
+
+// files writes a tree below a new directory and returns it.
+func files(t testing.TB, tree map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range tree {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// load reads the project in dir with the variables KEY=VALUE.
+func load(t testing.TB, dir string, environ ...string) *types.Project {
+	t.Helper()
+	p, err := solve.Load(t.Context(), solve.LoadOptions{Dir: dir, Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// targets plans the project in dir and fails on errors and on warnings.
+func targets(t testing.TB, dir string, environ ...string) []solve.Target {
+	t.Helper()
+	out, warnings, err := solve.Targets(load(t, dir, environ...), solve.Selection{})
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v, warnings %q", err, warnings)
+	}
+	return out
+}
+
+// byService finds one target.
+func byService(t testing.TB, list []solve.Target, name string) solve.Target {
+	t.Helper()
+	for _, x := range list {
+		if x.Service == name {
+			return x
+		}
+	}
+	t.Fatalf("no target %s", name)
+	return solve.Target{}
+}
+
+// wantInputError checks that err is an InputError with this text and a remedy.
+func wantInputError(t *testing.T, err error, want string) {
+	t.Helper()
+	var input *solve.InputError
+	if !asInput(err, &input) {
+		t.Fatalf("want an *InputError, have %v", err)
+	}
+	if err.Error() != want {
+		t.Errorf("error\n have %s\n want %s", err, want)
+	}
+	if input.Hint() == "" {
+		t.Errorf("no hint with %q", err)
+	}
+}
+
+func asInput(err error, input **solve.InputError) bool { return errors.As(err, input) }

@@ -1,0 +1,232 @@
+package solve_test
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	docker "github.com/docker/cli/cli/config/types"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/build/solve"
+	"slipway/internal/enginetest"
+)
+
+// oven is a real engine with a registry to push to.
+type oven struct {
+	engines []solve.Engine
+	host    string
+}
+
+// newOven uses the engine that the tests share. wrap, if given, stands before the registry.
+func newOven(t *testing.T, wrap ...func(http.Handler) http.Handler) *oven {
+	t.Helper()
+	return newOvenOn(t, enginetest.Shared(t), wrap...)
+}
+
+func newOvenOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Handler) http.Handler) *oven {
+	t.Helper()
+	h := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	for _, w := range wrap {
+		h = w(h)
+	}
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return &oven{engines: []solve.Engine{{Client: e.Client(t)}}, host: strings.TrimPrefix(s.URL, "http://")}
+}
+
+var anonymous = func(context.Context, string) (docker.AuthConfig, error) { return docker.AuthConfig{}, nil }
+
+func (o *oven) pushes(list []solve.Target) map[string]solve.Push {
+	out := map[string]solve.Push{}
+	for _, x := range list {
+		out[x.Service] = solve.Push{Repository: o.host + "/" + x.Service, Inputs: "inputs of " + x.Service}
+	}
+	return out
+}
+
+// plan reads the project in dir, with what the test's compose file needs.
+func plan(t *testing.T, dir string, environ ...string) []solve.Target {
+	t.Helper()
+	list, _, err := solve.Targets(load(t, dir, environ...), solve.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// limit is how long a build that hangs holds a test up.
+const limit = time.Minute
+
+// bake builds the targets and returns the results by service.
+func (o *oven) bake(ctx context.Context, t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+	t.Helper()
+	if opts.Push == nil {
+		opts.Push = o.pushes(list)
+	}
+	if opts.Login == nil {
+		opts.Login = anonymous
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	results, err := solve.Run(ctx, o.engines, list, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]solve.Result{}
+	for i, r := range results {
+		if r.Service != list[i].Service {
+			t.Errorf("result %d is of %s, the target of %s", i, r.Service, list[i].Service)
+		}
+		out[r.Service] = r
+	}
+	return out
+}
+
+// loaves bakes and wants every image.
+func (o *oven) loaves(t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+	t.Helper()
+	out := o.bake(t.Context(), t, list, opts)
+	for _, r := range out {
+		if r.Err != nil {
+			lines := ""
+			var failed *solve.FailedError
+			if errors.As(r.Err, &failed) {
+				lines = failed.Lines
+			}
+			t.Fatalf("%s: %v\n%s", r.Service, r.Err, lines)
+		}
+	}
+	return out
+}
+
+// project builds a project given as files and returns the results.
+func (o *oven) project(t *testing.T, tree map[string]string, environ ...string) map[string]solve.Result {
+	t.Helper()
+	return o.loaves(t, plan(t, files(t, withProbe(t, tree)), environ...), solve.RunOptions{})
+}
+
+// withProbe adds the probe to the tree, once as ./probe and for each directory that wants it.
+func withProbe(t *testing.T, tree map[string]string) map[string]string {
+	t.Helper()
+	data, err := probe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := maps.Clone(tree)
+	out["probe"] = data
+	return out
+}
+
+var probe = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "probe")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "probe")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "./testdata/probe")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", errors.New(string(out))
+	}
+	data, err := os.ReadFile(file)
+	return string(data), err
+})
+
+// probing is a Dockerfile that has the probe run each of the lines; what stands before
+// "| " are flags of RUN. Other instructions are taken as they are.
+func probing(lines ...string) string {
+	text := "FROM scratch\nCOPY --chmod=755 probe /probe\n"
+	for _, line := range lines {
+		flags, args, _ := strings.Cut(line, "| ")
+		if args == "" {
+			flags, args = "", line
+		}
+		words := strings.Fields(args)
+		if words[0] == "see" || words[0] == "meet" || words[0] == "fail" {
+			line = "RUN " + flags + `["/probe","` + strings.Join(words, `","`) + `"]`
+		}
+		text += line + "\n"
+	}
+	return text
+}
+
+// inlined indents a Dockerfile for dockerfile_inline: |.
+func inlined(dockerfile string) string {
+	return "|\n" + strings.ReplaceAll("\n"+strings.TrimSpace(dockerfile), "\n", "\n        ")[1:] + "\n"
+}
+
+func (o *oven) digest(t *testing.T, r solve.Result) name.Digest {
+	t.Helper()
+	ref, err := name.NewDigest(o.host + "/" + r.Service + "@" + r.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+func (o *oven) image(t *testing.T, r solve.Result) v1.Image {
+	t.Helper()
+	img, err := remote.Image(o.digest(t, r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// files are the regular files of an image but the probe, by path.
+func (o *oven) files(t *testing.T, r solve.Result) map[string]string {
+	t.Helper()
+	return filesOf(t, o.image(t, r))
+}
+
+func filesOf(t *testing.T, img v1.Image) map[string]string {
+	t.Helper()
+	rc := mutate.Extract(img)
+	defer rc.Close()
+	out := map[string]string{}
+	for tr := tar.NewReader(rc); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeReg && h.Name != "probe" {
+			data, err := io.ReadAll(tr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[h.Name] = string(data)
+		}
+	}
+}
+
+// want compares the image's files, those named, with what they should hold.
+func (o *oven) want(t *testing.T, r solve.Result, want map[string]string) {
+	t.Helper()
+	have := o.files(t, r)
+	for path, text := range want {
+		if have[path] != text {
+			t.Errorf("%s: %s holds %q, want %q", r.Service, path, have[path], text)
+		}
+	}
+}

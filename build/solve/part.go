@@ -1,0 +1,148 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"golang.org/x/sync/errgroup"
+)
+
+// Engine is a BuildKit that builds targets.
+type Engine struct {
+	// Client talks to it.
+	Client *client.Client
+	// Session opens the connections of sessions; nil means through Client.
+	Session session.Dialer
+	// Platform is the one that it builds, where several engines share the work.
+	Platform string
+	// Store is where the images of an engine go that cannot push; nil where it can.
+	Store ImageStore
+}
+
+func (e Engine) dialer() session.Dialer {
+	if e.Session != nil {
+		return e.Session
+	}
+	return e.Client.Dialer()
+}
+
+// worker is an engine with the sessions that serve it the sources.
+type worker struct {
+	Engine
+	sources *sources
+	// seen, if set, is told of a request's progress before the display is.
+	seen func(*client.SolveStatus)
+	// again tells that the request finds done what the display has shown already.
+	again bool
+}
+
+// watching tells seen as well.
+func (w worker) watching(next func(string, *client.SolveStatus)) func(string, *client.SolveStatus) {
+	if w.seen == nil {
+		return next
+	}
+	return func(service string, s *client.SolveStatus) {
+		w.seen(s)
+		if w.again {
+			s = onlyCacheExport(s)
+		}
+		if next != nil {
+			next(service, s)
+		}
+	}
+}
+
+// CheckPlatforms refuses targets that none of the engines named by platform builds. The
+// error is an *InputError.
+func CheckPlatforms(targets []Target, engines []string) error {
+	if len(engines) == 0 {
+		return nil
+	}
+	for _, t := range targets {
+		for _, p := range t.Platforms {
+			if !slices.Contains(engines, p) {
+				return badInput("services."+t.Service+".build.platforms", "name one: --engine "+strings.Join(engines, "=…,")+"=…,"+p+"=…", "no engine is named for %s", p)
+			}
+		}
+	}
+	return nil
+}
+
+// platformBuild is what one engine builds of a target.
+type platformBuild struct {
+	worker
+	target Target
+}
+
+// platformBuilds shares the target's platforms out to the engines. A target that names none is
+// built for the platform of the first.
+func (r *run) platformBuilds(t Target) []platformBuild {
+	if len(r.workers) == 1 && r.workers[0].Platform == "" {
+		return []platformBuild{{r.workers[0], t}}
+	}
+	wanted := t.Platforms
+	if len(wanted) == 0 {
+		wanted = []string{r.workers[0].Platform}
+	}
+	var out []platformBuild
+	for _, p := range wanted {
+		for _, w := range r.workers {
+			if w.Platform == p {
+				one := t
+				one.Platforms = []string{p}
+				out = append(out, platformBuild{w, one})
+			}
+		}
+	}
+	return out
+}
+
+// image builds all parts of a target and makes them one image.
+func (r *run) image(ctx context.Context, t Target, images map[string]string) (string, error) {
+	parts := r.platformBuilds(t)
+	digests := make([]string, len(parts))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, p := range parts {
+		g.Go(func() (err error) {
+			digests[i], err = r.solveWithRetry(gctx, p, images)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil || len(parts) == 1 {
+		return digests[0], err
+	}
+	var digest string
+	err := r.pushWithRetry(ctx, t.Service, func() (err error) {
+		digest, err = r.pushIndex(ctx, t, digests)
+		return err
+	})
+	return digest, err
+}
+
+// solveWithRetry tries a failed push again: what was built is in the engine's cache, so
+// only the push is repeated.
+func (r *run) solveWithRetry(ctx context.Context, p platformBuild, images map[string]string) (digest string, err error) {
+	err = r.pushWithRetry(ctx, p.target.Service, func() (err error) {
+		digest, err = r.solveWithCacheFallback(ctx, p, images)
+		return err
+	})
+	return digest, err
+}
+
+// solve builds and pushes once.
+func (r *run) solve(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
+	t := p.target
+	push, _ := splitCache(t.SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
+	if p.Store != nil {
+		return r.solveIntoStore(ctx, p, push)
+	}
+	digest, err := r.ask(ctx, p.worker, t, push)
+	if err == nil && digest == "" {
+		err = &FailedError{Service: t.Service, Err: errors.New("the engine named no digest")}
+	}
+	return digest, err
+}

@@ -1,0 +1,196 @@
+package solve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/internal/allow"
+	"slipway/internal/plain"
+)
+
+// InputError is an error in what the user wrote: a file, a key or a name. Nothing
+// was touched when it is returned.
+type InputError struct {
+	// Where names the file, the service or the field.
+	Where string
+	// Problem says what is wrong.
+	Problem string
+	// Remedy says what to do about it, in one sentence.
+	Remedy string
+	// Err is the cause, if there is one.
+	Err error
+}
+
+// Error joins where, problem and cause; the remedy is for the caller to show.
+func (e *InputError) Error() string {
+	s := plain.Text(e.Problem)
+	if e.Err != nil {
+		if s != "" {
+			s += ": "
+		}
+		s += e.Err.Error()
+	}
+	if e.Where == "" {
+		return s
+	}
+	return plain.Text(e.Where) + ": " + s
+}
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Hint returns the remedy.
+func (e *InputError) Hint() string { return e.Remedy }
+
+func badInput(where, remedy, format string, args ...any) error {
+	return &InputError{Where: where, Problem: plain.Sprintf(format, args...), Remedy: remedy}
+}
+
+// ErrNoProject is in the error of Load when there is neither a compose file nor a Dockerfile.
+var ErrNoProject = errors.New("no compose file and no Dockerfile here")
+
+// LoadOptions say where the project is, in the words of docker compose.
+type LoadOptions struct {
+	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
+	Files []string
+	// EnvFiles replace the project's .env file.
+	EnvFiles []string
+	// Profiles are switched on beside those of COMPOSE_PROFILES.
+	Profiles []string
+	// Dir is the project directory; empty means the first file's. Files are searched from
+	// there, or from the working directory.
+	Dir string
+	// Name is the project's name; empty means what compose derives.
+	Name string
+	// Environ is the environment that variables are taken from, as KEY=VALUE.
+	Environ []string
+	// Lone is the name of the single service when there is a Dockerfile but no compose file.
+	Lone string
+	// Home is the user's home directory: a clone that is all of it is no project's own.
+	Home string
+	// Limit is how long loading may take; 0 means 2 minutes.
+	Limit time.Duration
+	// Wanted takes what the project asks to read beyond its own files; nil lets it.
+	Wanted *allow.Wanted
+}
+
+// Load reads the compose project as docker compose would: default file names (parent
+// directories included), overrides, .env, profiles, extends, include and interpolation
+// with the environment. Without a compose file, a Dockerfile in the directory is a
+// project of one service. Errors in the files are *InputError.
+func Load(ctx context.Context, o LoadOptions) (*types.Project, error) { return boundedLoad(ctx, o) }
+
+func load(ctx context.Context, o LoadOptions) (*types.Project, error) {
+	o.Environ = o.Wanted.Visible(o.Environ)
+	guard := &checked{ctx: ctx, seen: map[string]bool{}}
+	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o, guard)...)
+	if err != nil {
+		if input := (*InputError)(nil); errors.As(err, &input) {
+			return nil, input
+		}
+		return nil, &InputError{Where: "compose project", Err: unquoted(err), Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
+	}
+	if len(opts.ConfigPaths) == 0 {
+		return lone(ctx, o)
+	}
+	if err := guard.begin(opts); err != nil {
+		return nil, err
+	}
+	project, err := opts.LoadProject(ctx)
+	if err != nil {
+		return nil, loadError(ctx, opts.ConfigPaths, err)
+	}
+	return project, nil
+}
+
+func projectOptions(o LoadOptions, guard *checked) []cli.ProjectOptionsFn {
+	b := &boundary{wanted: o.Wanted, home: o.Home}
+	fns := []cli.ProjectOptionsFn{
+		cli.WithWorkingDirectory(o.Dir),
+		cli.WithEnv(o.Environ),
+		b.own(o),
+		b.envFiles(o),
+		checkEnvFiles(o.EnvFiles),
+		cli.WithDotEnv,
+		composeFileEnv,
+		cli.WithDefaultConfigPath,
+		projectDirectory(o),
+		b.own(o),
+		b.configFiles(o),
+		// Once more: the default .env lies beside the file that was only just found.
+		b.envFiles(o),
+		checkEnvFiles(o.EnvFiles),
+		cli.WithDotEnv,
+		cli.WithDefaultProfiles(o.Profiles...),
+		cli.WithName(o.Name),
+		// env_file and label_file belong to the run, not to the build: one that is
+		// missing on the build host is no error.
+		cli.WithoutEnvironmentResolution,
+		cli.WithoutLabelsResolution,
+		cli.WithResourceLoader(guard),
+		cli.WithLoadOptions(b.watch),
+	}
+	return fns
+}
+
+// hasDockerfile looks for the names that BuildKit takes without being told one.
+func hasDockerfile(dir string) bool {
+	for _, name := range []string{defaultDockerfile, strings.ToLower(defaultDockerfile)} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
+			return true
+		}
+	}
+	return false
+}
+
+// serviceName is the pattern of the compose specification's schema.
+var serviceName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+
+// lone is the project of a directory that has a Dockerfile and no compose file.
+func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("project directory: %w", err)
+	}
+	if err := checkDirectory(dir); err != nil {
+		return nil, err
+	}
+	if !hasDockerfile(dir) {
+		return nil, &InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
+	}
+	o.Wanted.Own(dir, o.Home)
+	service := o.Lone
+	if service == "" {
+		service = "api"
+	}
+	if !serviceName.MatchString(service) {
+		return nil, badInput("--name", "use letters, digits and . _ -", "%q is no name for a service", service)
+	}
+	name := o.Name
+	if name == "" {
+		name = loader.NormalizeProjectName(filepath.Base(dir))
+	}
+	if name == "" {
+		return nil, badInput(dir, "give it one with --project-name", "the directory's name makes no project name")
+	}
+	return loader.LoadWithContext(ctx, types.ConfigDetails{
+		WorkingDir:  dir,
+		Environment: types.NewMapping(o.Environ),
+		ConfigFiles: []types.ConfigFile{{
+			Filename: filepath.Join(dir, "compose.yaml"),
+			Config: map[string]any{
+				"services": map[string]any{service: map[string]any{"build": map[string]any{"context": dir}}},
+			},
+		}},
+	}, func(lo *loader.Options) { lo.SetProjectName(name, true) })
+}

@@ -1,0 +1,275 @@
+package solve_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/client"
+
+	"slipway/build/solve"
+)
+
+// meeting is a place where RUN steps report and wait until they may go on.
+type meeting struct {
+	addr string
+	came chan *guest
+}
+
+type guest struct {
+	name string
+	conn net.Conn
+}
+
+// leave lets the guest go on; nobody is let go if nobody came.
+func (g *guest) leave() {
+	if g != nil {
+		g.conn.Write([]byte("!")) // if it is gone, its build has failed and says so
+	}
+}
+
+func newMeeting(t *testing.T) *meeting {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &meeting{addr: l.Addr().String(), came: make(chan *guest, 16)}
+	var open sync.Map
+	t.Cleanup(func() {
+		l.Close()
+		open.Range(func(conn, _ any) bool { conn.(net.Conn).Close(); return true })
+	})
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			open.Store(conn, true)
+			name, _ := bufio.NewReader(conn).ReadString('\n')
+			m.came <- &guest{strings.TrimSpace(name), conn}
+		}
+	}()
+	return m
+}
+
+// next waits for somebody to come.
+func (m *meeting) next(t *testing.T) *guest {
+	t.Helper()
+	select {
+	case g := <-m.came:
+		return g
+	case <-t.Context().Done():
+		return nil
+	case <-time.After(limit):
+		t.Error("nobody came")
+		return nil
+	}
+}
+
+// services is a compose file with an inline Dockerfile of probe lines for each service.
+func services(lines map[string][]string) map[string]string {
+	text := "services:\n"
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		text += "  " + name + ":\n    build:\n      context: .\n      dockerfile_inline: " + inlined(probing(lines[name]...))
+	}
+	return map[string]string{"compose.yaml": text}
+}
+
+// A failing step is told with its lines, and the others, still building then, finish.
+func TestOneFailsOthersFinish(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	m := newMeeting(t)
+	list := plan(t, files(t, withProbe(t, services(map[string][]string{
+		"bad":  {"fail on purpose"},
+		"good": {"meet " + m.addr + " good", "see env X /done"},
+	}))))
+	failed := make(chan bool, 1)
+	go func() {
+		g := m.next(t)
+		<-failed
+		g.leave()
+	}()
+	var once sync.Once
+	got := o.bake(t.Context(), t, list, solve.RunOptions{Status: func(service string, s *client.SolveStatus) {
+		for _, v := range s.Vertexes {
+			if service == "bad" && v.Error != "" {
+				once.Do(func() { close(failed) })
+			}
+		}
+	}})
+	if got["good"].Err != nil || got["good"].Digest == "" || got["good"].Duration <= 0 {
+		t.Errorf("good: %+v", got["good"])
+	}
+	wantFailed(t, got["bad"])
+}
+
+func wantFailed(t *testing.T, r solve.Result) {
+	t.Helper()
+	var failed *solve.FailedError
+	if !errors.As(r.Err, &failed) || failed.Pushing || r.Digest != "" {
+		t.Fatalf("%+v", r)
+	}
+	if failed.Service != "bad" || !strings.HasPrefix(r.Err.Error(), "building bad: ") || !strings.Contains(r.Err.Error(), "exit code: 7") {
+		t.Errorf("%v", r.Err)
+	}
+	for _, part := range []string{"Dockerfile:3", `3 | >>> RUN ["/probe","fail","on","purpose"]`} {
+		if !strings.Contains(failed.Lines, part) {
+			t.Errorf("no %q in the lines\n%s", part, failed.Lines)
+		}
+	}
+}
+
+func TestDockerfileErrorsShowTheirLines(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	list := plan(t, files(t, map[string]string{"compose.yaml": "services: {bad: {build: .}}", "Dockerfile": "FROM scratch\nCOPY none /\n"}))
+	var failed *solve.FailedError
+	if r := o.bake(t.Context(), t, list, solve.RunOptions{})["bad"]; !errors.As(r.Err, &failed) || !strings.Contains(failed.Lines, "2 | >>> COPY none /") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestFailFastStopsTheOthers(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	m := newMeeting(t)
+	lines := services(map[string][]string{
+		"bad":  {"meet " + m.addr + " bad", "fail on purpose"},
+		"slow": {"meet " + m.addr + " slow"},
+	})
+	go func() { // only bad may go on, once both are there
+		a, b := m.next(t), m.next(t)
+		for _, g := range []*guest{a, b} {
+			if g != nil && g.name == "bad" {
+				g.leave()
+			}
+		}
+	}()
+	got := o.bake(t.Context(), t, plan(t, files(t, withProbe(t, lines))), solve.RunOptions{FailFast: true})
+	if err := got["slow"].Err; !errors.Is(err, solve.ErrStopped) || err.Error() != "not built: bad failed" {
+		t.Errorf("slow: %v", err)
+	}
+	var failed *solve.FailedError
+	if !errors.As(got["bad"].Err, &failed) {
+		t.Errorf("bad: %v", got["bad"].Err)
+	}
+}
+
+// What needs a service that failed is not built, and says why.
+func TestFailedLink(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	list := plan(t, files(t, withProbe(t, map[string]string{"compose.yaml": `services:
+  bad: {build: {context: ., dockerfile: Bad}}
+  needs: {build: {context: ., dockerfile_inline: FROM bad, additional_contexts: {bad: "service:bad"}}}
+`, "Bad": probing("fail on purpose")})))
+	got := o.bake(t.Context(), t, list, solve.RunOptions{})
+	if err := got["needs"].Err; !errors.Is(err, solve.ErrStopped) || !strings.Contains(err.Error(), "bad") {
+		t.Errorf("%v", err)
+	}
+	if !errors.As(got["bad"].Err, new(*solve.FailedError)) {
+		t.Errorf("%v", got["bad"].Err)
+	}
+}
+
+// With no limit all meet; with a limit of one, a service is done before the next begins.
+func TestJobs(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	m := newMeeting(t)
+	lines := map[string][]string{}
+	for _, name := range []string{"a", "b", "c"} {
+		lines[name] = []string{"meet " + m.addr + " " + name}
+	}
+	list := plan(t, files(t, withProbe(t, services(lines))))
+	go func() {
+		guests := []*guest{m.next(t), m.next(t), m.next(t)}
+		for _, g := range guests {
+			g.leave()
+		}
+	}()
+	o.loaves(t, list, solve.RunOptions{})
+
+	for i := range list { // other steps than before, so that they are not cached
+		list[i].DockerfileInline += "RUN [\"/probe\",\"see\",\"time\",\"/time\"]\n"
+	}
+	var order []string
+	var mu sync.Mutex
+	o.loaves(t, list, solve.RunOptions{Jobs: 1, Status: func(service string, _ *client.SolveStatus) {
+		mu.Lock()
+		defer mu.Unlock()
+		order = append(order, service)
+	}})
+	if runs := slices.Compact(order); len(runs) != 3 {
+		t.Errorf("with one job the progress comes from %v", runs)
+	}
+}
+
+// A cancelled build returns, with its results, while a step would run for ever.
+func TestCancel(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	m := newMeeting(t)
+	list := plan(t, files(t, withProbe(t, services(map[string][]string{
+		"hangs": {"meet " + m.addr + " hangs"},
+		"waits": {"meet " + m.addr + " waits"},
+	}))))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		m.next(t)
+		cancel()
+	}()
+	done := make(chan map[string]solve.Result, 1)
+	go func() { done <- o.bake(ctx, t, list, solve.RunOptions{Jobs: 1}) }()
+	select {
+	case got := <-done:
+		for name, r := range got {
+			if !errors.Is(r.Err, context.Canceled) || r.Digest != "" {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+	case <-time.After(limit):
+		t.Fatal("the build goes on")
+	}
+}
+
+// A session that cannot be opened is nobody's failure in particular.
+func TestRunWithoutTheDirectory(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	_, err := solve.Run(t.Context(), o.engines, []solve.Target{{Service: "a", Context: solve.Context{Dir: "/no/such/directory"}}}, solve.RunOptions{Login: anonymous})
+	if err == nil || !strings.Contains(err.Error(), "/no/such/directory") {
+		t.Errorf("%v", err)
+	}
+}
+
+// One that fails stops the others, but not what was pushed before.
+func TestFailFastKeepsWhatWasPushed(t *testing.T) {
+	o := newOven(t)
+	t.Parallel()
+	list := plan(t, files(t, map[string]string{"who": t.Name(), "compose.yaml": `services:
+  good: {build: {context: ., dockerfile_inline: "FROM scratch\nCOPY who /who"}}
+  bad: {build: {context: ., additional_contexts: {base: "service:good"}, dockerfile_inline: "FROM base\nCOPY missing /missing"}}
+`}))
+	push := o.pushes(list)
+	for name, p := range push {
+		_, to := solve.RegistryCache(o.host + "/" + name + ":buildcache")
+		p.CacheTo = []solve.Cache{to}
+		push[name] = p
+	}
+	got := o.bake(t.Context(), t, list, solve.RunOptions{FailFast: true, Push: push})
+	if got["bad"].Err == nil || got["good"].Err != nil || got["good"].Digest == "" {
+		t.Fatalf("%+v", got)
+	}
+	o.want(t, got["good"], map[string]string{"who": t.Name()})
+}

@@ -1,0 +1,172 @@
+package solve
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/internal/awsname"
+)
+
+// ExtensionKey is the key of Slipway's own settings in a compose file, at the top
+// and below a service.
+const ExtensionKey = "x-slipway"
+
+// ECS names one ECS service.
+type ECS struct {
+	Cluster string `json:"cluster"`
+	Service string `json:"service"`
+}
+
+// Settings are the project's x-slipway.
+type Settings struct {
+	// ECS is the one service that runs all containers, if there is one.
+	ECS ECS
+	// Artifact is the s3:// URL that the definitions are uploaded to as a zip.
+	Artifact string
+	// Cache is engine.cache: auto, registry, s3://BUCKET/PREFIX, inline or none.
+	Cache string
+	// Compression is engine.compression: gzip or zstd.
+	Compression string
+	// Engine is engine.address: where BuildKit listens.
+	Engine string
+}
+
+// ServiceSettings are one service's x-slipway.
+type ServiceSettings struct {
+	// Repository names the ECR repository: a name, a URI or an ARN.
+	Repository string
+	// Container is the name in the ECS task definition.
+	Container string
+	// ECS is the service that runs this container, where each has its own.
+	ECS ECS
+}
+
+// ProjectSettings reads the x-slipway at the top of a project. Unknown keys and
+// wrong types are *InputError that name the field.
+func ProjectSettings(p *types.Project) (Settings, error) {
+	r := reader{path: ExtensionKey, value: p.Extensions[ExtensionKey]}
+	var s Settings
+	m := r.object("ecs", "artifact", "engine")
+	s.ECS = m.ecs("ecs")
+	s.Artifact = m.text("artifact")
+	engine := m.object("engine", "cache", "address", "compression")
+	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
+	return s, r.err
+}
+
+// ReadServiceSettings reads the x-slipway of one service, with errors as in ProjectSettings.
+func ReadServiceSettings(s types.ServiceConfig) (ServiceSettings, error) {
+	r := reader{path: "services." + s.Name + "." + ExtensionKey, value: s.Extensions[ExtensionKey]}
+	var out ServiceSettings
+	m := r.object("repository", "container", "ecs")
+	out.Repository = m.text("repository")
+	out.Container = m.name("container", awsname.CheckContainer, "write the container's name in the ECS task definition")
+	out.ECS = m.ecs("ecs")
+	return out, r.err
+}
+
+// reader walks an untyped YAML value strictly and keeps the first error.
+type reader struct {
+	path  string
+	value any
+	err   error
+}
+
+type object struct {
+	r      *reader
+	path   string
+	fields map[string]any
+}
+
+func (r *reader) fail(path, remedy, format string, args ...any) {
+	if r.err == nil {
+		r.err = badInput(path, remedy, format, args...)
+	}
+}
+
+func (r *reader) object(known ...string) object {
+	return r.asObject(r.path, r.value, known)
+}
+
+func (r *reader) asObject(path string, v any, known []string) object {
+	o := object{r: r, path: path, fields: map[string]any{}}
+	switch v := v.(type) {
+	case nil:
+	case map[string]any:
+		o.fields = v
+	default:
+		r.fail(path, "write it as a mapping with the keys "+strings.Join(known, ", "), "want a mapping, have %s", kindOf(v))
+	}
+	o.refuseUnknown(known)
+	return o
+}
+
+func (o object) refuseUnknown(known []string) {
+	names := make([]string, 0, len(o.fields))
+	for k := range o.fields {
+		names = append(names, k)
+	}
+	sort.Strings(names)
+	for _, k := range names {
+		if !slices.Contains(known, k) {
+			o.r.fail(o.path+"."+k, "known keys are "+strings.Join(known, ", "), "unknown key")
+		}
+	}
+}
+
+func (o object) object(key string, known ...string) object {
+	return o.r.asObject(o.path+"."+key, o.fields[key], known)
+}
+
+func (o object) text(key string) string {
+	switch v := o.fields[key].(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	default:
+		o.r.fail(o.path+"."+key, "write it as a string", "want a string, have %s", kindOf(v))
+		return ""
+	}
+}
+
+func (o object) ecs(key string) ECS {
+	e := o.object(key, "cluster", "service")
+	return ECS{
+		Cluster: e.name("cluster", awsname.CheckCluster, "write the cluster's name or its ARN"),
+		Service: e.name("service", awsname.CheckService, "write the ECS service's name or its ARN"),
+	}
+}
+
+// name is a text that is empty or follows AWS's grammar.
+func (o object) name(key string, check func(string) error, remedy string) string {
+	s := o.text(key)
+	if s == "" {
+		return ""
+	}
+	if err := check(s); err != nil {
+		o.r.fail(o.path+"."+key, remedy, "%v", err)
+	}
+	return s
+}
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case map[string]any:
+		return "a mapping"
+	case []any:
+		return "a list"
+	case bool:
+		return "a boolean"
+	case string:
+		return "a string"
+	case int, int64, uint64, float64:
+		return "a number"
+	default:
+		return fmt.Sprintf("%T", v)
+	}
+}

@@ -1,0 +1,167 @@
+package solve_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/build/solve"
+	"slipway/internal/enginetest"
+)
+
+// twoEngines is an oven whose first engine is named for amd64, and the second for arm64.
+// Neither can run the other's programs here, so that the Dockerfiles copy only.
+func twoEngines(t *testing.T, wrap ...func(http.Handler) http.Handler) *oven {
+	t.Helper()
+	o := newOvenOn(t, enginetest.Shared(t), wrap...)
+	second := enginetest.Start(t)
+	o.engines[0].Platform = "linux/amd64"
+	o.engines = append(o.engines, solve.Engine{Client: second.Client(t), Platform: "linux/arm64"})
+	return o
+}
+
+// index reads what was pushed, which must be an index.
+func (o *oven) index(t *testing.T, r solve.Result) *v1.IndexManifest {
+	t.Helper()
+	index, err := remote.Index(o.digest(t, r))
+	if err != nil {
+		t.Fatalf("%s: %v", r.Service, err)
+	}
+	m, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func platformsOf(m *v1.IndexManifest) []string {
+	var out []string
+	for _, d := range m.Manifests {
+		out = append(out, d.Platform.String())
+	}
+	return out
+}
+
+const severalProject = `services:
+  both:
+    build: {context: ., platforms: [linux/amd64, linux/arm64], dockerfile_inline: "FROM scratch\nARG TARGETARCH\nCOPY $$TARGETARCH /arch\n"}
+  arm:
+    build: {context: ., platforms: [linux/arm64], dockerfile_inline: "FROM scratch\nCOPY arm64 /arch\n"}
+  any:
+    build: {context: ., dockerfile_inline: "FROM scratch\nARG TARGETARCH\nCOPY $$TARGETARCH /arch\n"}
+  linked:
+    build:
+      context: .
+      platforms: [linux/arm64, linux/amd64]
+      additional_contexts: {base: "service:both"}
+      dockerfile_inline: "FROM base\nCOPY who /who\n"
+`
+
+func TestSeveralEngines(t *testing.T) {
+	o := twoEngines(t)
+	t.Parallel()
+	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	if err := solve.CheckPlatforms(list, []string{"linux/amd64", "linux/arm64"}); err != nil {
+		t.Fatal(err)
+	}
+	first := o.loaves(t, list, solve.RunOptions{})
+	second := o.loaves(t, list, solve.RunOptions{})
+	for name, r := range first {
+		if r.Digest == "" || second[name].Digest != r.Digest {
+			t.Errorf("%s: %s became %s", name, r.Digest, second[name].Digest)
+		}
+	}
+	both := o.index(t, first["both"])
+	if got := platformsOf(both); !slices.Equal(got, []string{"linux/amd64", "linux/arm64"}) {
+		t.Errorf("both: %q", got)
+	}
+	if both.Annotations[solve.InputsAnnotation] != "inputs of both" {
+		t.Errorf("both: annotations %q", both.Annotations)
+	}
+	if got := platformsOf(o.index(t, first["linked"])); !slices.Equal(got, []string{"linux/arm64", "linux/amd64"}) {
+		t.Errorf("linked: %q", got)
+	}
+	o.wantArch(t, first["both"], "linux/amd64", "an amd")
+	o.wantArch(t, first["both"], "linux/arm64", "an arm")
+	o.wantArch(t, first["linked"], "linux/amd64", "an amd")
+	o.wantArch(t, first["linked"], "linux/arm64", "an arm")
+	o.want(t, first["arm"], map[string]string{"arch": "an arm"})
+	o.want(t, first["any"], map[string]string{"arch": "an amd"}) // the first engine's
+}
+
+func (o *oven) wantArch(t *testing.T, r solve.Result, platform, want string) {
+	t.Helper()
+	p, err := v1.ParsePlatform(platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := remote.Image(o.digest(t, r), remote.WithPlatform(*p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Architecture != p.Architecture {
+		t.Errorf("%s for %s: the image is for %s", r.Service, platform, config.Architecture)
+	}
+	if got := filesOf(t, img)["arch"]; got != want {
+		t.Errorf("%s for %s holds %q", r.Service, platform, got)
+	}
+}
+
+// The parts of a build with attestations are indexes already: what they list is taken over.
+func TestSeveralEnginesWithProvenance(t *testing.T) {
+	o := twoEngines(t)
+	t.Parallel()
+	text := strings.ReplaceAll(severalProject, "platforms: [linux/amd64, linux/arm64]", "provenance: true, platforms: [linux/amd64, linux/arm64]")
+	list := plan(t, files(t, map[string]string{"compose.yaml": text, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
+	r := o.loaves(t, list, solve.RunOptions{})["both"]
+	if got := platformsOf(o.index(t, r)); !slices.Equal(got, []string{"linux/amd64", "unknown/unknown", "linux/arm64", "unknown/unknown"}) {
+		t.Errorf("%q", got)
+	}
+	o.wantArch(t, r, "linux/arm64", "an arm")
+}
+
+// A refused index is a failed push: it is tried again, and its words are told.
+func TestSeveralEnginesIndexRefused(t *testing.T) {
+	isIndex := func(r *http.Request) bool {
+		return manifestPut(r) && strings.Contains(r.Header.Get("Content-Type"), "image.index")
+	}
+	f := &faults{match: isIndex, spoil: status(503, "busy")}
+	f.left.Store(2)
+	o := twoEngines(t, f.wrap)
+	t.Parallel()
+	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
+	var count tries
+	o.wantArch(t, o.loaves(t, list, count.options(4))["both"], "linux/arm64", "an arm")
+	if len(count.causes) != 2 || !strings.Contains(count.causes[0], "503") {
+		t.Errorf("%q", count.causes)
+	}
+
+	f.spoil = status(403, denied)
+	f.left.Store(-1)
+	failed := o.bake(t.Context(), t, list, count.options(4))["both"]
+	if failed.Digest != "" || failed.Err == nil || !strings.Contains(failed.Err.Error(), "pushing both: ") || !strings.Contains(failed.Err.Error(), "not authorized") {
+		t.Errorf("%+v", failed)
+	}
+	if count.renews != 1 {
+		t.Errorf("%d logins renewed, want 1", count.renews)
+	}
+}
+
+func TestPlatformWithoutAnEngine(t *testing.T) {
+	t.Parallel()
+	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "", "arm64": "", "who": ""}))
+	wantInputError(t, solve.CheckPlatforms(list, []string{"linux/amd64"}), "services.arm.build.platforms: no engine is named for linux/arm64")
+	if err := solve.CheckPlatforms(list, nil); err != nil {
+		t.Errorf("one engine for all: %v", err)
+	}
+}

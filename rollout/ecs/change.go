@@ -1,0 +1,259 @@
+package ecs
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Action is what a service needs to run the wanted images.
+type Action string
+
+// The actions.
+const (
+	// Leave: it runs them already, or none of them concern it.
+	Leave Action = "leave"
+	// Force: a new deployment of the present task definition, which makes ECS read the
+	// tags anew ("Container image resolution" in the ECS developer guide).
+	Force Action = "force"
+	// Register: a new revision of the task definition, and a deployment of it.
+	Register Action = "register"
+)
+
+// Change is what will be done to one service. Nothing has been done yet.
+type Change struct {
+	// Service is the service as it was read.
+	Service Service
+	Action  Action
+	// Why is one sentence for people, without a period.
+	Why string
+	// Images are the references that the new revision of the task definition gets, by
+	// container; only those that differ from the present ones.
+	Images map[string]string
+	// Wants are the images that tasks must run in the end: those wanted that concern the
+	// service.
+	Wants map[string]DesiredImage
+	// Lines tell, for each container of Wants in the task definition's order, what it is
+	// now and will be.
+	Lines []ImageChange
+	// Notes are sentences for people about wants that are not followed, and the like.
+	Notes []string
+	// Replaces is the deployment under way that the new one will replace; nil for none,
+	// for Leave, and with CodeDeploy, which refuses a second one.
+	Replaces *ServiceDeployment
+}
+
+// ImageChange is the change of one container.
+type ImageChange struct {
+	Container string
+	// From and To are the references in the task definition before and after.
+	From, To string
+	// FromDigest is what most tasks run, or will be given where none runs; ToDigest is
+	// the wanted one. Empty where not known.
+	FromDigest, ToDigest string
+}
+
+// String is the line for people: "web: shop/web:latest (sha256:aaaa…) → shop/web:latest
+// (sha256:bbbb…)", digests cut to 12 digits.
+func (l ImageChange) String() string {
+	return fmt.Sprintf("%s: %s → %s", l.Container, withDigest(l.From, l.FromDigest), withDigest(l.To, l.ToDigest))
+}
+
+// Decide finds out what a service needs so that its containers run the images wanted,
+// by container name. Containers that no want names stay as they are. It is pure.
+//
+// Without exact, as a rollback needs it, references keep their style: a container that
+// reads latest or no tag is only deployed anew, the tag having been moved; one that
+// names another tag, or a digest, gets DesiredImage.Image in the same way. A want for a
+// container that is not there, or that runs an image of another repository, becomes a
+// note.
+//
+// With exact, as a definitions file needs it, every container gets DesiredImage.Image as it
+// stands, and a want for a container that is not there is an error.
+//
+// Errors: *ControllerError for a service that ECS or CodeDeploy does not deploy,
+// *ContainerError for a container that is not there (exact).
+func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error) {
+	c := Change{Service: s, Action: Leave}
+	switch s.Controller {
+	case types.DeploymentControllerTypeEcs, types.DeploymentControllerTypeCodeDeploy:
+	default:
+		return c, &ControllerError{Ref: s.Ref, Controller: s.Controller}
+	}
+	if missing := s.Definition.without(sortedKeys(wants)); len(missing) > 0 {
+		if exact {
+			return c, &ContainerError{Definition: s.Definition.name(), Missing: missing, Have: s.Definition.containerNames()}
+		}
+		c.note("its task definition has no container %s", strings.Join(missing, ", "))
+	}
+	after := c.follow(wants, exact)
+	c.describe(after)
+	switch {
+	case len(c.Wants) == 0:
+		c.Why = "it has no container with one of the images"
+	case c.done(exact):
+		c.Images, c.Why = nil, "it runs the wanted images already"
+	default:
+		c.deploy()
+	}
+	return c, nil
+}
+
+// follow fills in Wants and Images and returns the reference that each container of
+// Wants will have.
+func (c *Change) follow(wants map[string]DesiredImage, exact bool) map[string]string {
+	c.Wants, c.Images = map[string]DesiredImage{}, map[string]string{}
+	after := map[string]string{}
+	for _, container := range c.Service.Containers {
+		w, ok := wants[container.Name]
+		if !ok {
+			continue
+		}
+		image := w.Image
+		if !exact {
+			var same bool
+			if image, same = restyle(container.Image, w); !same {
+				c.note("container %s runs %s, an image of another repository, and is left alone", container.Name, container.Image)
+				continue
+			}
+		}
+		c.Wants[container.Name], after[container.Name] = w, image
+		if image != container.Image {
+			c.Images[container.Name] = image
+		}
+	}
+	return after
+}
+
+func (c *Change) describe(after map[string]string) {
+	for _, container := range c.Service.Containers {
+		w, ok := c.Wants[container.Name]
+		if !ok {
+			continue
+		}
+		line := ImageChange{Container: container.Name, From: container.Image, FromDigest: container.digest(), To: after[container.Name]}
+		if len(w.Digests) > 0 {
+			line.ToDigest = w.Digests[0]
+		}
+		c.Lines = append(c.Lines, line)
+	}
+}
+
+// deploy decides between the two ways of deploying.
+func (c *Change) deploy() {
+	if c.Service.Controller == types.DeploymentControllerTypeEcs {
+		c.Replaces = c.Service.UnderWay()
+	}
+	switch status := c.Service.Definition.status(); {
+	case len(c.Images) > 0:
+		c.Action = Register
+		c.Why = fmt.Sprintf("container %s gets another reference, which needs a new revision of the task definition", strings.Join(sortedKeys(c.Images), ", "))
+	case status != "" && status != string(types.TaskDefinitionStatusActive):
+		// ECS deploys no task definition that was deregistered.
+		c.Action = Register
+		c.Why = fmt.Sprintf("its task definition is %s, so an equal revision is registered", status)
+	default:
+		c.Action, c.Images = Force, nil
+		c.Why = "its task definition reads the wanted references already, and a new deployment reads them anew"
+	}
+}
+
+// done tells whether the service runs all that is wanted, and will go on to. An image
+// whose digest is not known counts by its reference, beside others that are known.
+func (c *Change) done(exact bool) bool {
+	if c.Service.goesElsewhere(c.Wants) || len(c.toVerify()) == 0 {
+		return false
+	}
+	for _, container := range c.Service.Containers {
+		w, ok := c.Wants[container.Name]
+		if !ok {
+			continue
+		}
+		if !w.verifiable() {
+			if container.Image != w.Image {
+				return false
+			}
+			continue
+		}
+		settled := c.Service.Settling(container) && w.Has(container.Resolved)
+		if !settled && !container.has(w, c.Service.Desired) || exact && !sameRepository(container.Image, w.Image) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Change) note(format string, args ...any) {
+	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
+}
+
+// goesElsewhere tells whether a deployment is under way that does not end with the
+// wanted images, as far as is known.
+func (s Service) goesElsewhere(wants map[string]DesiredImage) bool {
+	if s.Controller != types.DeploymentControllerTypeEcs {
+		// With CodeDeploy there is a second task set for as long as a deployment lasts,
+		// but for its first seconds, which nothing in ECS shows.
+		return slices.ContainsFunc(s.Raw.TaskSets, func(t types.TaskSet) bool { return t.Status != nil && *t.Status == "ACTIVE" })
+	}
+	p := s.UnderWay()
+	if p == nil {
+		return false
+	}
+	if !advances(p.Status) {
+		return true
+	}
+	for name, w := range wants {
+		if w.verifiable() && !w.Has(p.Digests[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+// toVerify are the wants whose digests are known.
+func (c Change) toVerify() map[string]DesiredImage {
+	out := maps.Clone(c.Wants)
+	maps.DeleteFunc(out, func(_ string, w DesiredImage) bool { return !w.verifiable() })
+	return out
+}
+
+// has tells whether all tasks run the image, and new ones would.
+func (c Container) has(w DesiredImage, desired int) bool {
+	if c.Resolved != "" && !w.Has(c.Resolved) {
+		return false
+	}
+	for digest := range c.Running {
+		if !w.Has(digest) {
+			return false
+		}
+	}
+	return len(c.Running) > 0 || desired == 0 && c.Resolved != ""
+}
+
+// digest is what most tasks run, else what new tasks would.
+func (c Container) digest() string {
+	if d := mostRun(c.Running); d != "" {
+		return d
+	}
+	return c.Resolved
+}
+
+// ControllerError is a service whose deployments belong to something that Slipway cannot
+// drive: the controller EXTERNAL, or one that it does not know.
+type ControllerError struct {
+	Ref
+	Controller types.DeploymentControllerType
+}
+
+// Error names the service and its controller.
+func (e *ControllerError) Error() string {
+	return fmt.Sprintf("ECS service %s has the deployment controller %s: ECS refuses to deploy it for anybody else", e.Ref, e.Controller)
+}
+
+// Hint says who can deploy it.
+func (e *ControllerError) Hint() string {
+	return "deploy it with the tool that makes its task sets, or create the service anew with the controller ECS: it cannot be changed later"
+}

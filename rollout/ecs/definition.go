@@ -1,0 +1,163 @@
+package ecs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Definition is a task definition with every field that ECS told, those included that
+// the SDK does not know.
+type Definition struct {
+	// ARN is the revision's; empty for one that is not registered yet.
+	ARN string
+	// Family is its name without the revision.
+	Family string
+	// Fields is the JSON object that ECS answered under taskDefinition, numbers as
+	// json.Number.
+	Fields map[string]any
+	// Tags is the JSON list that ECS answered beside it.
+	Tags []any
+}
+
+// answerOnly are the fields that DescribeTaskDefinition answers and
+// RegisterTaskDefinition does not take (API reference, TaskDefinition beside
+// RegisterTaskDefinition's request).
+var answerOnly = []string{
+	"taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities",
+	"registeredAt", "registeredBy", "deregisteredAt", "deleteRequestedAt",
+}
+
+// WithImages is the definition to register for a revision in which the named containers
+// have other images: without what only ECS's answer has and without tags that begin with
+// "aws:", which nobody may set. Everything else stays as it was, unknown fields at every
+// depth and the order of the containers included; d itself is not changed. The error is
+// a *ContainerError when the definition lacks a named container.
+func (d Definition) WithImages(images map[string]string) (Definition, error) {
+	if missing := d.without(slices.Sorted(maps.Keys(images))); len(missing) > 0 {
+		return Definition{}, &ContainerError{Definition: d.name(), Missing: missing, Have: d.containerNames()}
+	}
+	next := Definition{Family: d.Family, Fields: maps.Clone(d.Fields), Tags: settable(d.Tags)}
+	for _, field := range answerOnly {
+		delete(next.Fields, field)
+	}
+	list, _ := d.Fields["containerDefinitions"].([]any)
+	if list == nil {
+		return next, nil
+	}
+	list = slices.Clone(list)
+	for i, c := range list {
+		container, _ := c.(map[string]any)
+		if image, ok := images[text(container, "name")]; ok && container != nil {
+			container = maps.Clone(container)
+			container["image"] = image
+			list[i] = container
+		}
+	}
+	next.Fields["containerDefinitions"] = list
+	return next, nil
+}
+
+// request is the body of RegisterTaskDefinition for the definition.
+func (d Definition) request() ([]byte, error) {
+	body := maps.Clone(d.Fields)
+	if len(d.Tags) > 0 {
+		body["tags"] = d.Tags
+	}
+	payload, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("writing task definition %s as JSON: %w", d.name(), err)
+	}
+	return payload, nil
+}
+
+// status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS told none.
+func (d Definition) status() string { return text(d.Fields, "status") }
+
+// name is the ARN's last part, family:revision, else the family.
+func (d Definition) name() string {
+	if d.ARN == "" {
+		return d.Family
+	}
+	return lastPart(d.ARN)
+}
+
+func (d Definition) containers() []map[string]any {
+	list, _ := d.Fields["containerDefinitions"].([]any)
+	var containers []map[string]any
+	for _, c := range list {
+		if container, ok := c.(map[string]any); ok {
+			containers = append(containers, container)
+		}
+	}
+	return containers
+}
+
+func (d Definition) containerNames() []string {
+	var names []string
+	for _, c := range d.containers() {
+		names = append(names, text(c, "name"))
+	}
+	return names
+}
+
+// without returns those of the names that no container has.
+func (d Definition) without(names []string) []string {
+	have := d.containerNames()
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(have, name) })
+}
+
+// settable leaves out tags that only AWS sets: those whose key begins with "aws:" in
+// any case (API reference, Tag).
+func settable(tags []any) []any {
+	return slices.DeleteFunc(slices.Clone(tags), func(t any) bool {
+		tag, _ := t.(map[string]any)
+		return strings.HasPrefix(strings.ToLower(text(tag, "key")), "aws:")
+	})
+}
+
+// text is a field of a JSON object if it is a string, else empty.
+func text(object map[string]any, field string) string {
+	s, _ := object[field].(string)
+	return s
+}
+
+// lastPart is what follows the last slash of an ARN.
+func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
+
+// errNoDefinition is an answer of DescribeTaskDefinition that holds none.
+var errNoDefinition = errors.New("the answer holds no task definition")
+
+// ContainerError is a container that a task definition lacks.
+type ContainerError struct {
+	// Definition is the task definition as family:revision.
+	Definition string
+	// Missing are the names that it lacks, Have those that it has.
+	Missing, Have []string
+}
+
+// Error names the containers that are missing and those that are there.
+func (e *ContainerError) Error() string {
+	return fmt.Sprintf("task definition %s has no container %s; it has %s",
+		e.Definition, strings.Join(e.Missing, ", "), strings.Join(e.Have, ", "))
+}
+
+// Hint says how to name a container.
+func (e *ContainerError) Hint() string {
+	return "name it as the task definition does, with container_name or x-slipway.container in the compose file"
+}
+
+// Roles are the ARNs of the roles that a task definition names: the one that starts its
+// tasks and the one that they have.
+func (d Definition) Roles() []string {
+	var out []string
+	for _, field := range []string{"executionRoleArn", "taskRoleArn"} {
+		if role := text(d.Fields, field); role != "" {
+			out = append(out, role)
+		}
+	}
+	return out
+}

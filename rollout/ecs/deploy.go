@@ -1,0 +1,177 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+type serviceUpdater interface {
+	UpdateService(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
+}
+
+type deployer interface {
+	definitionWriter
+	serviceUpdater
+	taskSetReader // with CodeDeploy only
+}
+
+// ErrNothingToDeploy is the error for a Change that leaves its service alone.
+var ErrNothingToDeploy = errors.New("the service runs what is wanted: there is nothing to deploy")
+
+// Deploy starts what Decide decided, with one call, or two where the task definition
+// needs a new revision. A revision that was registered and then not deployed stays: it
+// costs nothing, and a deregistered one could never be deployed.
+//
+// With the controller CODE_DEPLOY, CodeDeploy is asked first whose the service is and what
+// is under way, with two or three calls that read, and starts the deployment; two more
+// calls tell what time it will take by itself. If a deployment under way brings the wanted
+// images already, that one is returned and nothing is started.
+//
+// Errors: a *DeployError, which tells whether the deployment may have started all the
+// same, and wraps a *GroupError or *BusyError with CodeDeploy; ErrNothingToDeploy.
+func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Change) (Deployment, error) {
+	if c.Action == Leave {
+		return Deployment{}, ErrNothingToDeploy
+	}
+	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
+		return deployByCodeDeploy(ctx, client, codeDeploy, c)
+	}
+	arn, err := c.define(ctx, client)
+	if err != nil {
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
+	}
+	in := &ecs.UpdateServiceInput{Cluster: c.Service.clusterID(), Service: c.Service.serviceID(), ForceNewDeployment: true}
+	if c.Action == Register {
+		in.TaskDefinition = &arn
+	}
+	out, err := client.UpdateService(ctx, in)
+	if err != nil {
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
+	}
+	d := Deployment{Service: c.Service, TaskDefinition: arn, Wants: c.toVerify(), Wait: c.Service.Wait}
+	started, ok := newDeployment(c.Service.Raw, out.Service)
+	if !ok {
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: true, TaskDefinition: arn, Err: errNoDeployment}
+	}
+	d.ID, d.Created = aws.ToString(started.Id), aws.ToTime(started.CreatedAt)
+	return d, nil
+}
+
+// Begun looks for the deployment of a change of which Deploy could not tell whether it
+// had started (DeployError.Started): one that was not there before. It is false where
+// there is none, and with CodeDeploy, where Deploy finds it itself. It takes one call.
+func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, bool, error) {
+	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
+		return Deployment{}, false, nil
+	}
+	described, err := describeServices(ctx, client, []Ref{c.Service.Ref})
+	if err != nil {
+		return Deployment{}, false, err
+	}
+	now := described[c.Service.Ref]
+	d, ok := newDeployment(c.Service.Raw, &now)
+	if !ok || slices.ContainsFunc(c.Service.Raw.Deployments, func(b types.Deployment) bool { return aws.ToString(b.Id) == aws.ToString(d.Id) }) {
+		return Deployment{}, false, nil
+	}
+	return Deployment{
+		Service: c.Service, ID: aws.ToString(d.Id), Created: aws.ToTime(d.CreatedAt),
+		TaskDefinition: aws.ToString(d.TaskDefinition), Wants: c.toVerify(), Wait: c.Service.Wait,
+	}, true, nil
+}
+
+// define returns the ARN of the task definition to deploy, after registering it where
+// the change asks for that.
+func (c Change) define(ctx context.Context, client definitionWriter) (string, error) {
+	if c.Action != Register {
+		return c.Service.Definition.ARN, nil
+	}
+	next, err := c.Service.Definition.WithImages(c.Images)
+	if err != nil {
+		return "", err
+	}
+	return register(ctx, client, next)
+}
+
+var errNoDeployment = errors.New("the answer names no deployment")
+
+// newDeployment is the deployment that an update started: the PRIMARY one ("the most
+// recent deployment of a service", API reference, Deployment), or if that was there
+// before, the newest that was not.
+func newDeployment(before types.Service, after *types.Service) (types.Deployment, bool) {
+	if after == nil {
+		return types.Deployment{}, false
+	}
+	candidates := slices.Clone(after.Deployments)
+	slices.SortStableFunc(candidates, func(a, b types.Deployment) int {
+		return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt))
+	})
+	isNew := func(d types.Deployment) bool {
+		return !slices.ContainsFunc(before.Deployments, func(b types.Deployment) bool { return aws.ToString(b.Id) == aws.ToString(d.Id) })
+	}
+	primary := func(d types.Deployment) bool { return aws.ToString(d.Status) == "PRIMARY" }
+	for _, fits := range []func(types.Deployment) bool{
+		func(d types.Deployment) bool { return primary(d) && isNew(d) }, isNew, primary,
+	} {
+		if i := slices.IndexFunc(candidates, fits); i >= 0 {
+			return candidates[i], true
+		}
+	}
+	return types.Deployment{}, false
+}
+
+// DeployError is a deployment that could not be started, or of which that is not known.
+type DeployError struct {
+	Ref
+	// Started is true where the deployment may have started all the same: the
+	// connection broke, time ran out or the server failed before it answered. False
+	// means that nothing was started.
+	Started bool
+	// TaskDefinition is the ARN of the revision to deploy; empty when the error came
+	// before it was registered.
+	TaskDefinition string
+	Err            error
+}
+
+// Error names the service, and says so where the deployment may have started.
+func (e *DeployError) Error() string {
+	if e.Started {
+		return fmt.Sprintf("deploying ECS service %s, which may have started all the same: %v", e.Ref, e.Err)
+	}
+	return fmt.Sprintf("deploying ECS service %s: %v", e.Ref, e.Err)
+}
+
+// Unwrap returns what went wrong.
+func (e *DeployError) Unwrap() error { return e.Err }
+
+// Hint is the hint of what went wrong, if it has one, or says how to look.
+func (e *DeployError) Hint() string {
+	var inner interface{ Hint() string }
+	if errors.As(e.Err, &inner) {
+		return inner.Hint()
+	}
+	if e.Started {
+		return "look whether it runs (slipway status); to deploy again does no harm"
+	}
+	return ""
+}
+
+// mayHaveRun tells whether a write that ended with an error may have been carried out:
+// everything but a refusal (a 4xx answer) and what failed before it was sent. No answer
+// at all has the status 0 with the SDK. A refusal after an earlier try that broke off,
+// which the SDK repeated, counts as refused.
+func mayHaveRun(err error) bool {
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) {
+		status := answer.HTTPStatusCode()
+		return status < http.StatusBadRequest || status >= http.StatusInternalServerError
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,228 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sync/errgroup"
+)
+
+type serviceDescriber interface {
+	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
+}
+
+type taskReader interface {
+	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
+	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
+}
+
+type deploymentReader interface {
+	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
+	revisionReader
+}
+
+type revisionReader interface {
+	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
+}
+
+type serviceReader interface {
+	serviceDescriber
+	definitionReader
+	taskReader
+	deploymentReader
+}
+
+// Read reads services with all that the rest of the package needs to know of them, in
+// the order asked for. It takes one call for each ten services of a cluster, then for
+// each service, several at a time: one for the task definition, one for its
+// deployments and one for its revisions (both not with other controllers than ECS), one
+// for each page of its tasks and one for each 100 tasks.
+//
+// Errors: a *MissingError for each service that is not there, joined.
+func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, error) {
+	described, err := describeServices(ctx, client, refs)
+	if err != nil {
+		return nil, err
+	}
+	services := make([]Service, len(refs))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, ref := range refs {
+		g.Go(func() error {
+			s, err := complete(ctx, client, newService(ref, described[ref]))
+			if err != nil {
+				return fmt.Errorf("reading ECS service %s: %w", ref, err)
+			}
+			services[i] = s
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return services, nil
+}
+
+// complete asks for all that DescribeServices does not tell, three things at once.
+func complete(ctx context.Context, client serviceReader, s Service) (Service, error) {
+	var definition Definition
+	var running map[string]map[string]int
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		// A service of an external controller has none until that gives it a task set.
+		if arn := definitionOf(s.Raw); arn != "" {
+			definition, err = describe(ctx, client, arn)
+		}
+		return err
+	})
+	var deployments []ServiceDeployment
+	resolved := map[string]string{}
+	if s.Controller == types.DeploymentControllerTypeEcs {
+		g.Go(func() (err error) {
+			deployments, resolved, err = readDeployments(ctx, client, s)
+			return err
+		})
+	}
+	g.Go(func() (err error) {
+		running, err = runningDigests(ctx, client, s, allPages)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return Service{}, err
+	}
+	s.Definition, s.Deployments = definition, deployments
+	for _, c := range definition.containers() {
+		name := text(c, "name")
+		s.Containers = append(s.Containers, Container{Name: name, Image: text(c, "image"), Resolved: resolved[name], Running: running[name]})
+	}
+	return s, nil
+}
+
+// newService is what one description tells of a service.
+func newService(ref Ref, raw types.Service) Service {
+	s := Service{
+		Ref: ref, ARN: aws.ToString(raw.ServiceArn), Raw: raw,
+		Controller: types.DeploymentControllerTypeEcs, Strategy: types.DeploymentStrategyRolling,
+		Desired: int(raw.DesiredCount), Running: int(raw.RunningCount), Pending: int(raw.PendingCount),
+	}
+	if c := raw.DeploymentController; c != nil && c.Type != "" {
+		s.Controller = c.Type
+	}
+	if c := raw.DeploymentConfiguration; c != nil {
+		s.Strategy = cmp.Or(c.Strategy, s.Strategy)
+		s.Wait = ownWait(*c)
+	}
+	return s
+}
+
+// describeServices describes each of refs with one call for ten services of a cluster,
+// the most that it takes (API reference, DescribeServices).
+func describeServices(ctx context.Context, client serviceDescriber, refs []Ref) (map[Ref]types.Service, error) {
+	batches := byTens(refs)
+	answers := make([]*ecs.DescribeServicesOutput, len(batches))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, batch := range batches {
+		g.Go(func() (err error) {
+			answers[i], err = describeTen(ctx, client, batch)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	found := make(map[Ref]types.Service, len(refs))
+	var missing []error
+	for i, batch := range batches {
+		for _, ref := range batch {
+			s, err := pick(ref, answers[i])
+			if err != nil {
+				missing = append(missing, err)
+				continue
+			}
+			found[ref] = s
+		}
+	}
+	if len(missing) > 0 {
+		return nil, errors.Join(missing...)
+	}
+	return found, nil
+}
+
+// byTens splits references into batches of at most ten, each within one cluster. Equal
+// references are taken once.
+func byTens(refs []Ref) [][]Ref {
+	var clusters []string
+	of := map[string][]Ref{}
+	for _, ref := range refs {
+		c := ref.cluster()
+		if of[c] == nil {
+			clusters = append(clusters, c)
+		}
+		if !slices.Contains(of[c], ref) {
+			of[c] = append(of[c], ref)
+		}
+	}
+	var batches [][]Ref
+	for _, c := range clusters {
+		batches = slices.AppendSeq(batches, slices.Chunk(of[c], 10))
+	}
+	return batches
+}
+
+// describeTen describes up to ten services of one cluster; the answer is nil when the
+// cluster is not there.
+func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs.DescribeServicesOutput, error) {
+	cluster := refs[0].cluster()
+	in := &ecs.DescribeServicesInput{Cluster: given(cluster), Include: []types.ServiceField{types.ServiceFieldTags}}
+	for _, ref := range refs {
+		in.Services = append(in.Services, ref.Service)
+	}
+	out, err := client.DescribeServices(ctx, in)
+	if gone := new(types.ClusterNotFoundException); errors.As(err, &gone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading ECS services of cluster %s: %w", cmp.Or(cluster, "default"), err)
+	}
+	return out, answeredServices(in.Services, out.Services, out.Failures)
+}
+
+// pick finds a service in the answer to describeTen.
+func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, error) {
+	if out == nil {
+		return types.Service{}, &MissingError{Ref: ref, Reason: "there is no such cluster"}
+	}
+	i := slices.IndexFunc(out.Services, ref.names)
+	if i < 0 {
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster has no such service"}
+	}
+	if status := aws.ToString(out.Services[i].Status); status != "ACTIVE" {
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the service is " + status}
+	}
+	return out.Services[i], nil
+}
+
+// MissingError is an ECS service that is not there, or was deleted: ECS describes one of
+// those for a while as DRAINING or INACTIVE.
+type MissingError struct {
+	Ref
+	// Reason is why it counts as missing.
+	Reason string
+}
+
+// Error names the service, the cluster and the reason.
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("ECS service %s in cluster %s: %s", e.Service, cmp.Or(e.cluster(), "default"), e.Reason)
+}
+
+// Hint says how to name a service.
+func (e *MissingError) Hint() string {
+	return "name the service with --cluster and --ecs-service, or with x-slipway.ecs {cluster, service} in the compose file; the region is AWS_REGION's or the profile's"
+}

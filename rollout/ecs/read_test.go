@@ -1,0 +1,384 @@
+package ecs
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+const account = "arn:aws:ecs:eu-west-1:111111111111:"
+
+func clusterARN(cluster string) string { return account + "cluster/" + cluster }
+func serviceARN(cluster, service string) string {
+	return account + "service/" + cluster + "/" + service
+}
+func revisionARN(n int) string   { return fmt.Sprintf("%sservice-revision/shop/web/%d", account, n) }
+func deploymentARN(n int) string { return fmt.Sprintf("%sservice-deployment/shop/web/%d", account, n) }
+
+// digest is a digest with a number that can be told from others.
+func digest(n int) string { return fmt.Sprintf("sha256:%064d", n) }
+
+// describedService is a service as DescribeServices answers it.
+func describedService(cluster, service string, more object) object {
+	s := object{
+		"serviceArn": serviceARN(cluster, service), "serviceName": service, "clusterArn": clusterARN(cluster),
+		"status": "ACTIVE", "desiredCount": 2, "runningCount": 2, "pendingCount": 0,
+		"taskDefinition": account + "task-definition/" + service + ":1",
+	}
+	for k, v := range more {
+		s[k] = v
+	}
+	return s
+}
+
+// describeFrom answers DescribeServices from a list, whatever way services are named.
+func describeFrom(services ...object) func(object) any {
+	return func(in object) any {
+		cluster, _ := in["cluster"].(string)
+		if cluster == "" {
+			cluster = "default"
+		}
+		found, known, there := []object{}, false, map[string]bool{}
+		for _, s := range services {
+			if s["clusterArn"] != cluster && lastPart(s["clusterArn"].(string)) != cluster {
+				continue
+			}
+			known = true
+			for _, name := range list(in, "services") {
+				if name == s["serviceName"] || name == s["serviceArn"] {
+					found = append(found, s)
+					there[name] = true
+				}
+			}
+		}
+		if !known {
+			return refusal{code: "ClusterNotFoundException"}
+		}
+		missing := []object{}
+		for _, name := range list(in, "services") {
+			if !there[name] {
+				missing = append(missing, object{"arn": "arn:aws:ecs:eu-west-1:1:service/" + cluster + "/" + lastPart(name), "reason": "MISSING"})
+			}
+		}
+		return object{"services": found, "failures": missing}
+	}
+}
+
+// taskList answers ListTasks with a number of tasks, 100 a page.
+func taskList(count int) func(object) any {
+	return func(in object) any {
+		first := 0
+		if token, _ := in["nextToken"].(string); token != "" {
+			_, _ = fmt.Sscan(token, &first)
+		}
+		arns := []string{}
+		for i := first; i < min(first+100, count); i++ {
+			arns = append(arns, fmt.Sprintf("%stask/shop/%d", account, i))
+		}
+		out := object{"taskArns": arns}
+		if first+100 < count {
+			out["nextToken"] = fmt.Sprint(first + 100)
+		}
+		return out
+	}
+}
+
+// tasksRunning answers DescribeTasks: task i runs the digest that the function gives.
+func tasksRunning(digestOf func(i int) string) func(object) any {
+	return func(in object) any {
+		tasks := []object{}
+		for _, arn := range list(in, "tasks") {
+			var i int
+			_, _ = fmt.Sscan(lastPart(arn), &i)
+			tasks = append(tasks, object{"taskArn": arn, "lastStatus": "RUNNING", "containers": []object{
+				{"name": "web", "imageDigest": digestOf(i)}, {"name": "log"},
+			}})
+		}
+		return object{"tasks": tasks}
+	}
+}
+
+// shopDefinition answers DescribeTaskDefinition.
+func shopDefinition(in object) any {
+	return object{"taskDefinition": object{"taskDefinitionArn": in["taskDefinition"], "family": "shop", "containerDefinitions": []object{
+		{"name": "web", "image": "shop/web:latest", "future": true}, {"name": "log", "image": "fluent"},
+	}}}
+}
+
+// revisionsRunning answers DescribeServiceRevisions: revision n runs digest n.
+func revisionsRunning(in object) any {
+	revisions := []object{}
+	for _, arn := range list(in, "serviceRevisionArns") {
+		var n int
+		_, _ = fmt.Sscan(lastPart(arn), &n)
+		revisions = append(revisions, object{"serviceRevisionArn": arn, "containerImages": []object{
+			{"containerName": "web", "image": "shop/web:latest", "imageDigest": digest(n)},
+			{"containerName": "pinned", "image": "shop/pinned@" + digest(99)},
+			{"containerName": "log", "image": "fluent"},
+		}})
+	}
+	return object{"serviceRevisions": revisions}
+}
+
+// past is a deployment n as ListServiceDeployments answers it, n minutes past the epoch.
+func past(n int, status types.ServiceDeploymentStatus) object {
+	return object{
+		"serviceDeploymentArn": deploymentARN(n), "targetServiceRevisionArn": revisionARN(n), "status": status,
+		"createdAt": 60 * n, "statusReason": fmt.Sprintf("reason %d", n),
+	}
+}
+
+func TestRead(t *testing.T) {
+	s := startScript(t, map[string]func(object) any{
+		"DescribeServices": describeFrom(describedService("shop", "web", object{
+			"currentServiceRevisions": []object{{"arn": revisionARN(2), "requestedTaskCount": 2}},
+			"deploymentConfiguration": object{"strategy": "CANARY", "bakeTimeInMinutes": 5},
+			"tags":                    []object{{"key": TagDesiredCount, "value": "3"}},
+		})),
+		"DescribeTaskDefinition":   shopDefinition,
+		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{past(2, "SUCCESSFUL"), past(3, "ROLLBACK_SUCCESSFUL")}}),
+		"DescribeServiceRevisions": revisionsRunning,
+		"ListTasks":                taskList(250),
+		"DescribeTasks":            tasksRunning(func(i int) string { return digest(1 + i%2) }),
+	})
+	ref := Ref{Cluster: "shop", Service: "web"}
+	services, err := Read(t.Context(), s.ecs(), []Ref{ref})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := services[0]
+	wantContainers := []Container{
+		{Name: "web", Image: "shop/web:latest", Resolved: digest(2), Running: map[string]int{digest(1): 125, digest(2): 125}},
+		{Name: "log", Image: "fluent", Running: map[string]int{"": 250}},
+	}
+	if !reflect.DeepEqual(got.Containers, wantContainers) {
+		t.Errorf("containers %+v", got.Containers)
+	}
+	if len(got.Deployments) != 2 || got.Deployments[0].ARN != deploymentARN(3) || got.Deployments[0].Digests["web"] != digest(3) ||
+		got.Deployments[0].Reason != "reason 3" || !got.Deployments[0].Created.Equal(time.Unix(180, 0)) {
+		t.Errorf("deployments %+v: want the newest first, with its digests", got.Deployments)
+	}
+	if got.Ref != ref || got.ARN != serviceARN("shop", "web") || got.Controller != "ECS" || got.Strategy != "CANARY" || got.Wait != 15*time.Minute {
+		t.Errorf("service %+v", got)
+	}
+	if count, ok := got.remembered(); !ok || count != 3 {
+		t.Errorf("tag tells %d, %t", count, ok)
+	}
+	if got.Definition.containers()[0]["future"] != true {
+		t.Errorf("definition %+v lacks a field that the SDK does not know", got.Definition)
+	}
+	s.wantCalls(map[string]int{
+		"DescribeServices": 1, "DescribeTaskDefinition": 1, "ListServiceDeployments": 1,
+		"DescribeServiceRevisions": 1, "ListTasks": 3, "DescribeTasks": 3,
+	})
+}
+
+func TestReadAsksOnceForTenServices(t *testing.T) {
+	var described []object
+	var refs []Ref
+	for i := range 30 {
+		name := fmt.Sprintf("web%d", i)
+		cluster := "shop"
+		if i >= 20 {
+			cluster = "default"
+		}
+		described = append(described, describedService(cluster, name, nil))
+		refs = append(refs, Ref{Cluster: strings.TrimSuffix(cluster, "default"), Service: name})
+	}
+	refs[7].Cluster, refs[7].Service = "", serviceARN("shop", "web7") // an ARN tells its cluster
+	s := startScript(t, map[string]func(object) any{
+		"DescribeServices":         describeFrom(described...),
+		"DescribeTaskDefinition":   shopDefinition,
+		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{}}),
+		"DescribeServiceRevisions": revisionsRunning,
+		"ListTasks":                taskList(0),
+	})
+	services, err := Read(t.Context(), s.ecs(), refs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, service := range services {
+		if service.Ref != refs[i] || aws.ToString(service.Raw.ServiceName) != fmt.Sprintf("web%d", i) {
+			t.Errorf("service %d is %s (%s), want %s", i, service.Ref, service.ARN, refs[i])
+		}
+	}
+	// No revision is known, so none is asked for; no task, so none is described.
+	s.wantCalls(map[string]int{"DescribeServices": 3, "DescribeTaskDefinition": 30, "ListServiceDeployments": 30, "ListTasks": 30})
+}
+
+func TestReadNamesWhatIsMissing(t *testing.T) {
+	s := startScript(t, map[string]func(object) any{
+		"DescribeServices": describeFrom(describedService("shop", "web", nil), describedService("shop", "gone", object{"status": "INACTIVE"})),
+	})
+	_, err := Read(t.Context(), s.ecs(), []Ref{{"shop", "web"}, {"shop", "gone"}, {"shop", "wbe"}, {"sohp", "web"}})
+	var missing *MissingError
+	if !errors.As(err, &missing) || missing.Ref != (Ref{"shop", "gone"}) || missing.Hint() == "" {
+		t.Fatalf("error %v, want a *MissingError", err)
+	}
+	want := `ECS service gone in cluster shop: the service is INACTIVE
+ECS service wbe in cluster shop: the cluster has no such service
+ECS service web in cluster sohp: there is no such cluster`
+	if err.Error() != want {
+		t.Errorf("error\n%v\nwant\n%s", err, want)
+	}
+	if n := s.count()["DescribeTaskDefinition"]; n != 0 {
+		t.Errorf("%d task definitions read all the same", n)
+	}
+}
+
+func TestReadOfCodeDeployService(t *testing.T) {
+	s := startScript(t, map[string]func(object) any{
+		"DescribeServices": describeFrom(describedService("shop", "web", object{
+			"deploymentController": object{"type": "CODE_DEPLOY"},
+			"taskSets": []object{
+				{"status": "ACTIVE", "taskDefinition": "shop:9"}, {"status": "PRIMARY", "taskDefinition": "shop:8"},
+			},
+		})),
+		"DescribeTaskDefinition": shopDefinition,
+		"ListTasks":              taskList(1),
+		"DescribeTasks":          tasksRunning(func(int) string { return digest(1) }),
+	})
+	services, err := Read(t.Context(), s.ecs(), []Ref{{"shop", "web"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := services[0]; got.Controller != "CODE_DEPLOY" || got.Definition.ARN != "shop:8" || got.Containers[0].Running[digest(1)] != 1 {
+		t.Errorf("service %+v", got)
+	}
+}
+
+func TestReadTellsWhatFailed(t *testing.T) {
+	working := map[string]func(object) any{
+		"DescribeServices": describeFrom(describedService("shop", "web", object{
+			"currentServiceRevisions": []object{{"arn": revisionARN(2)}},
+		})),
+		"DescribeTaskDefinition":   shopDefinition,
+		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{}}),
+		"DescribeServiceRevisions": revisionsRunning,
+		"ListTasks":                taskList(1),
+		"DescribeTasks":            tasksRunning(digest),
+	}
+	for action := range working {
+		t.Run(action, func(t *testing.T) {
+			actions := map[string]func(object) any{}
+			for a, answer := range working {
+				actions[a] = answer
+			}
+			actions[action] = fixed(refusal{code: "AccessDeniedException"})
+			s := startScript(t, actions)
+			services, err := Read(t.Context(), s.ecs(), []Ref{{"shop", "web"}})
+			var denied *types.AccessDeniedException
+			if !errors.As(err, &denied) || services != nil {
+				t.Errorf("services %v, error %v", services, err)
+			}
+		})
+	}
+}
+
+func TestPresentRevision(t *testing.T) {
+	current := func(requested ...int) []types.ServiceCurrentRevisionSummary {
+		var all []types.ServiceCurrentRevisionSummary
+		for i, n := range requested {
+			all = append(all, types.ServiceCurrentRevisionSummary{Arn: aws.String(revisionARN(i + 1)), RequestedTaskCount: int32(n)})
+		}
+		return all
+	}
+	deployment := func(n int, status types.ServiceDeploymentStatus) ServiceDeployment {
+		return ServiceDeployment{ARN: deploymentARN(n), Revision: revisionARN(n), Status: status}
+	}
+	for _, test := range []struct {
+		name        string
+		current     []types.ServiceCurrentRevisionSummary
+		deployments []ServiceDeployment
+		want        string
+	}{
+		{"nothing known", nil, nil, ""},
+		{"one", current(2), []ServiceDeployment{deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"going forward", current(4, 1), []ServiceDeployment{deployment(2, "IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
+		{"going back", current(1, 4), []ServiceDeployment{deployment(2, "ROLLBACK_IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"gone back", current(4), []ServiceDeployment{deployment(2, "ROLLBACK_SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"only the target is told while going back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
+		{"deployments alone", nil, []ServiceDeployment{deployment(3, "STOPPED"), deployment(2, "SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
+		{"none ever succeeded", nil, []ServiceDeployment{deployment(3, "STOPPED")}, ""},
+		{"the larger of two", current(1, 3), nil, revisionARN(2)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := presentRevision(types.Service{CurrentServiceRevisions: test.current}, test.deployments); got != test.want {
+				t.Errorf("revision %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestOwnWait(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		config types.DeploymentConfiguration
+		want   int // minutes
+	}{
+		{"none told", types.DeploymentConfiguration{BakeTimeInMinutes: aws.Int32(5)}, 0},
+		{"rolling", types.DeploymentConfiguration{Strategy: "ROLLING", BakeTimeInMinutes: aws.Int32(5)}, 0},
+		{"blue green", types.DeploymentConfiguration{Strategy: "BLUE_GREEN", BakeTimeInMinutes: aws.Int32(5)}, 5},
+		{"linear as it comes", types.DeploymentConfiguration{Strategy: "LINEAR"}, 54},
+		{"linear", types.DeploymentConfiguration{Strategy: "LINEAR", BakeTimeInMinutes: aws.Int32(3),
+			LinearConfiguration: &types.LinearConfiguration{StepPercent: aws.Float64(30), StepBakeTimeInMinutes: aws.Int32(2)}}, 9},
+		{"linear at once", types.DeploymentConfiguration{Strategy: "LINEAR", LinearConfiguration: &types.LinearConfiguration{StepPercent: aws.Float64(100)}}, 0},
+		{"canary as it comes", types.DeploymentConfiguration{Strategy: "CANARY"}, 10},
+		{"canary", types.DeploymentConfiguration{Strategy: "CANARY", BakeTimeInMinutes: aws.Int32(3),
+			CanaryConfiguration: &types.CanaryConfiguration{CanaryBakeTimeInMinutes: aws.Int32(4)}}, 7},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got, want := ownWait(test.config), time.Duration(test.want)*time.Minute; got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestImages(t *testing.T) {
+	present := []object{{"arn": revisionARN(7)}}
+	s := startScript(t, map[string]func(object) any{
+		"DescribeServices": describeFrom(
+			describedService("shop", "web", object{"currentServiceRevisions": present}),
+			describedService("shop", "stopped", object{"currentServiceRevisions": present, "runningCount": 0}),
+			describedService("shop", "new", object{"runningCount": 0}),
+		),
+		"ListTasks":                taskList(150),
+		"DescribeTasks":            tasksRunning(func(i int) string { return digest(min(i/40, 1)) }),
+		"DescribeServiceRevisions": revisionsRunning,
+	})
+	web, stopped, fresh := Ref{"shop", "web"}, Ref{"shop", "stopped"}, Ref{"shop", "new"}
+	got, err := Images(t.Context(), s.ecs(), []Ref{web, stopped, fresh, web})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[Ref]map[string]string{
+		web:     {"web": digest(1)},
+		stopped: {"web": digest(7), "pinned": digest(99)},
+		fresh:   {},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("images %v, want %v", got, want)
+	}
+	s.wantCalls(map[string]int{"DescribeServices": 1, "ListTasks": 1, "DescribeTasks": 1, "DescribeServiceRevisions": 1})
+
+	if _, err := Images(t.Context(), s.ecs(), []Ref{{"shop", "other"}}); !errors.As(err, new(*MissingError)) {
+		t.Errorf("error %v, want a *MissingError", err)
+	}
+}
+
+func TestTasksOnTheirWayAreNotCounted(t *testing.T) {
+	task := func(status string, n int) types.Task {
+		return types.Task{LastStatus: &status, Containers: []types.Container{{Name: aws.String("web"), ImageDigest: aws.String(digest(n))}}}
+	}
+	got := countDigests([]types.Task{task("RUNNING", 1), task("PENDING", 2), task("DEPROVISIONING", 3), task("RUNNING", 1)})
+	if want := map[string]map[string]int{"web": {digest(1): 2}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("counts %v, want %v", got, want)
+	}
+}

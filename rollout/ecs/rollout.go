@@ -1,0 +1,252 @@
+// Package ecs is the room for everything that happens on ECS: what runs, a new
+// task definition revision, a deployment and the following of it to its end, why it
+// failed, stopping and starting. It moves no tags: cmd joins it with the registry.
+package ecs
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Ref names an ECS service. It is comparable and serves as a map key.
+type Ref struct {
+	// Cluster is the cluster's name or ARN; empty is the cluster called default.
+	Cluster string
+	// Service is the service's name or ARN.
+	Service string
+}
+
+// String is cluster/service, or the service alone in the default cluster.
+func (r Ref) String() string {
+	if r.Cluster == "" || r.Cluster == "default" {
+		return r.Service
+	}
+	return r.Cluster + "/" + r.Service
+}
+
+// Service is an ECS service as it was found.
+type Service struct {
+	Ref
+	// ARN is the service's own.
+	ARN string
+	// Controller decides who deploys: ECS, CODE_DEPLOY or EXTERNAL.
+	Controller types.DeploymentControllerType
+	// Strategy is how ECS deploys: ROLLING (also where ECS names none), BLUE_GREEN,
+	// LINEAR or CANARY.
+	Strategy types.DeploymentStrategy
+	// Wait is the time that the strategy itself lets pass before a deployment ends:
+	// bake times and steps. 0 for ROLLING.
+	Wait time.Duration
+	// Desired, Running and Pending count tasks.
+	Desired, Running, Pending int
+	// Definition is the task definition that the service is to run now.
+	Definition Definition
+	// Containers are those of Definition, in its order.
+	Containers []Container
+	// Deployments are the latest service deployments, newest first; those of
+	// CODE_DEPLOY services are CodeDeploy's business and not listed.
+	Deployments []ServiceDeployment
+	// Raw is ECS's own description.
+	Raw types.Service
+}
+
+// UnderWay is the newest deployment if it has not ended yet, nil otherwise.
+func (s Service) UnderWay() *ServiceDeployment {
+	if len(s.Deployments) > 0 && !s.Deployments[0].Ended() {
+		return &s.Deployments[0]
+	}
+	return nil
+}
+
+// Settling reports whether tasks of a container that run other images are on their way
+// out: the last deployment was SUCCESSFUL and its tasks run, and ECS still lists an
+// earlier one, whose tasks it stops.
+func (s Service) Settling(c Container) bool {
+	return len(s.Deployments) > 0 && s.Deployments[0].Status == types.ServiceDeploymentStatusSuccessful &&
+		len(s.Raw.Deployments) > 1 && c.Running[c.Resolved] > 0
+}
+
+// Container is a container of a service's task definition.
+type Container struct {
+	// Name is the container's in the task definition.
+	Name string
+	// Image is the reference in the task definition.
+	Image string
+	// Resolved is the digest that the service's present revision gives to every task;
+	// empty where ECS resolved none.
+	Resolved string
+	// Running counts running tasks by the digest that they run; with CODE_DEPLOY those of
+	// the task set that serves only.
+	Running map[string]int
+}
+
+// ServiceDeployment is a service deployment, ended or under way.
+type ServiceDeployment struct {
+	ARN string
+	// Status is ECS's: SUCCESSFUL, IN_PROGRESS, ROLLBACK_SUCCESSFUL …
+	Status types.ServiceDeploymentStatus
+	// Reason is ECS's own words for the status.
+	Reason string
+	// Created and Finished are ECS's times; Finished is zero for one under way.
+	Created, Finished time.Time
+	// Revision is the ARN of the service revision that it deploys.
+	Revision string
+	// Digests are the images that the revision resolved to, by container; nil unless
+	// they were asked for.
+	Digests map[string]string
+}
+
+// Ended tells whether ECS is done with a deployment.
+func (p ServiceDeployment) Ended() bool {
+	switch p.Status {
+	case types.ServiceDeploymentStatusSuccessful, types.ServiceDeploymentStatusStopped,
+		types.ServiceDeploymentStatusRollbackSuccessful, types.ServiceDeploymentStatusRollbackFailed:
+		return true
+	default:
+		return false
+	}
+}
+
+// DesiredImage is the image that a container shall run.
+type DesiredImage struct {
+	// Image is the reference to write where the task definition must name it anew.
+	Image string
+	// Digests are those that count as this image: its own first, then those of an
+	// index's platforms, since tasks may report either. None for an image of a registry
+	// that was not asked: then its reference is all that can be compared.
+	Digests []string
+}
+
+// verifiable tells whether tasks can be held to the image.
+func (w DesiredImage) verifiable() bool { return len(w.Digests) > 0 }
+
+// Has tells whether a digest counts as the image.
+func (w DesiredImage) Has(digest string) bool {
+	for _, d := range w.Digests {
+		if d == digest {
+			return true
+		}
+	}
+	return false
+}
+
+// Deployment is one that we have started.
+type Deployment struct {
+	// Service is the service as it was before.
+	Service Service
+	// ID is ECS's id (ecs-svc/…), or CodeDeploy's (d-…).
+	ID string
+	// ARN is the service deployment's; empty until ECS shows it, and with CodeDeploy.
+	ARN string
+	// Created is ECS's time of the deployment; zero with CodeDeploy, which does not say.
+	Created time.Time
+	// TaskDefinition is the ARN of the task definition that it deploys.
+	TaskDefinition string
+	// Wants are the images that its tasks must run in the end, by container, with their
+	// digests. Containers that are not named may run what they like.
+	Wants map[string]DesiredImage
+	// Wait is the time that the deployment itself lets pass before it counts as arrived:
+	// Service.Wait, or with CodeDeploy the steps in which it moves the traffic, as far as
+	// they may be read. A time limit should be longer than that.
+	Wait time.Duration
+}
+
+// Status is how a deployment of ours ended.
+type Status string
+
+// The ends of a deployment.
+const (
+	// Succeeded: SUCCESSFUL, or with CodeDeploy all traffic moved, or only old tasks left
+	// to stop, and every task of the deployment runs a wanted digest.
+	Succeeded Status = "succeeded"
+	// Failed: it ended otherwise and nothing brought the service back.
+	Failed Status = "failed"
+	// RolledBack: ECS or CodeDeploy brought the service back.
+	RolledBack Status = "rolled back"
+	// TimedOut: its new tasks made no progress for the time limit, or time was up.
+	TimedOut Status = "timed out"
+	// Interrupted: the caller ended the following.
+	Interrupted Status = "interrupted"
+	// Superseded: another deployment, not ours, took its place.
+	Superseded Status = "superseded"
+	// Differs: SUCCESSFUL, but tasks of the deployment run other digests than wanted, or
+	// none runs.
+	Differs Status = "differs"
+)
+
+// Outcome is how a deployment of ours ended, and why.
+type Outcome struct {
+	Deployment Deployment
+	Status     Status
+	// Reason is ECS's own words, with what we saw.
+	Reason string
+	// Running counts tasks by container and digest at the end.
+	Running map[string]map[string]int
+	// Own counts those of the deployment itself; where it has none, it names the digests
+	// that ECS resolved for it, with a count of 0. It is set where its tasks were verified.
+	Own map[string]map[string]int
+	// Diagnosis is set for what did not succeed.
+	Diagnosis *Diagnosis
+	// Err is the answer of AWS that ended the following or the verifying before the
+	// deployment itself told its end; nil otherwise.
+	Err error
+}
+
+// Diagnosis is what the stopped tasks of a deployment tell.
+type Diagnosis struct {
+	// Groups are tasks that stopped alike, the largest and newest first.
+	Groups []StoppedTaskGroup
+	// Cause is the likely cause in one sentence, empty where nothing is known.
+	Cause string
+	// Next is the command to type next.
+	Next string
+	// Log are the last lines of the container that failed, oldest first, each up to
+	// 64 KiB.
+	Log []string
+	// LogOf names the container and task of Log, or says why there are no lines.
+	LogOf string
+}
+
+// StoppedTaskGroup are stopped tasks with the same reason, exit codes and all.
+type StoppedTaskGroup struct {
+	Count int
+	// Reason is ECS's stoppedReason, ids taken out of it.
+	Reason string
+	// Containers tell each container's exit code and reason: "web exited with 1".
+	Containers []string
+	// Last is when the newest of them stopped.
+	Last time.Time
+	// Task is the newest of them, by ARN.
+	Task string
+}
+
+// Progress is news of a deployment under way.
+type Progress struct {
+	Service Ref
+	// ProgressKind says what the news is about.
+	Kind ProgressKind
+	// Text is one line without the service's name.
+	Text string
+	// Running, Pending and Desired are the deployment's own task counts.
+	Running, Pending, Desired int
+}
+
+// ProgressKind says what a Progress is about.
+type ProgressKind string
+
+// The kinds of news.
+const (
+	// Counts: the numbers of tasks changed.
+	Counts ProgressKind = "counts"
+	// Event: ECS wrote a service event.
+	Event ProgressKind = "event"
+	// Stopped: a task of the deployment stopped; Text says why.
+	Stopped ProgressKind = "stopped"
+	// Stage: the deployment's status or lifecycle stage changed.
+	Stage ProgressKind = "stage"
+	// Paused: a lifecycle hook waits until the deployment is continued.
+	Paused ProgressKind = "paused"
+	// Ended: the deployment ended; Text is the outcome.
+	Ended ProgressKind = "ended"
+)

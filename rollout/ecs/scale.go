@@ -1,0 +1,218 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
+)
+
+// TagDesiredCount is the tag of an ECS service that remembers, while it is stopped, how
+// many tasks it had.
+const TagDesiredCount = "slipway:desired-count"
+
+type scaler interface {
+	serviceUpdater
+	TagResource(context.Context, *ecs.TagResourceInput, ...func(*ecs.Options)) (*ecs.TagResourceOutput, error)
+	UntagResource(context.Context, *ecs.UntagResourceInput, ...func(*ecs.Options)) (*ecs.UntagResourceOutput, error)
+}
+
+// Scaled is what became of a service's desired count.
+type Scaled struct {
+	Ref
+	// From and To are the desired counts before and after; equal where nothing had to
+	// be changed.
+	From, To int
+	// Remembered is the count that the service's tag keeps for a start; 0 for none.
+	Remembered int
+}
+
+// ScaleDown sets the desired count of a service to 0. The old count is first put in its
+// tag slipway:desired-count, so that a run that is killed between the two calls loses
+// nothing and can be repeated. A larger count that the tag remembers already stays: a
+// stopped service that autoscaling raises comes back with less than it had. A service
+// that stands at 0 is left alone.
+//
+// Errors: *DaemonError.
+func ScaleDown(ctx context.Context, client scaler, s Service) (Scaled, error) {
+	if s.Raw.SchedulingStrategy == types.SchedulingStrategyDaemon {
+		return Scaled{}, &DaemonError{Ref: s.Ref}
+	}
+	remembered, _ := s.remembered()
+	scaled := Scaled{Ref: s.Ref, From: s.Desired, Remembered: remembered}
+	if s.Desired == 0 {
+		return scaled, nil
+	}
+	scaled.Remembered = max(remembered, s.Desired)
+	if scaled.Remembered != remembered {
+		if err := remember(ctx, client, s, scaled.Remembered); err != nil {
+			return Scaled{}, err
+		}
+	}
+	return scaled, setCount(ctx, client, s, 0)
+}
+
+func remember(ctx context.Context, client scaler, s Service, count int) error {
+	_, err := client.TagResource(ctx, &ecs.TagResourceInput{
+		ResourceArn: &s.ARN, Tags: []types.Tag{{Key: aws.String(TagDesiredCount), Value: aws.String(strconv.Itoa(count))}},
+	})
+	if err != nil {
+		return fmt.Errorf("remembering the desired count of ECS service %s in its tag %s: %w", s.Ref, TagDesiredCount, err)
+	}
+	return nil
+}
+
+// ScaleUp sets the desired count of a service, then takes the tag that remembers one
+// away. A count of -1 is the remembered one; if more tasks are desired already, as
+// autoscaling may have it, that stays, and without a remembered count a service that was
+// not stopped is left alone. A count of 0 leaves the tag for the next start. A run that is
+// killed at any point can be repeated.
+//
+// Errors: *DaemonError, *CountError when there is nothing to go by.
+func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, error) {
+	if s.Raw.SchedulingStrategy == types.SchedulingStrategyDaemon {
+		return Scaled{}, &DaemonError{Ref: s.Ref}
+	}
+	to, err := s.upTo(count)
+	if err != nil {
+		return Scaled{}, err
+	}
+	if to != s.Desired {
+		if err := setCount(ctx, client, s, to); err != nil {
+			return Scaled{}, err
+		}
+	}
+	if to == 0 {
+		remembered, _ := s.remembered()
+		return Scaled{Ref: s.Ref, From: s.Desired, Remembered: remembered}, nil
+	}
+	if _, tagged := s.countTag(); tagged {
+		_, err := client.UntagResource(ctx, &ecs.UntagResourceInput{ResourceArn: &s.ARN, TagKeys: []string{TagDesiredCount}})
+		if err != nil {
+			return Scaled{}, fmt.Errorf("taking the tag %s from ECS service %s: %w", TagDesiredCount, s.Ref, err)
+		}
+	}
+	return Scaled{Ref: s.Ref, From: s.Desired, To: to}, nil
+}
+
+// upTo is the desired count to start a service with.
+func (s Service) upTo(count int) (int, error) {
+	if count >= 0 {
+		return count, nil
+	}
+	value, tagged := s.countTag()
+	if remembered, ok := s.remembered(); ok {
+		return max(remembered, s.Desired), nil
+	}
+	if s.Desired > 0 {
+		return s.Desired, nil
+	}
+	return 0, &CountError{Ref: s.Ref, Tagged: tagged, Value: value}
+}
+
+// remembered is the count in the service's tag; false where there is none to use.
+func (s Service) remembered() (int, bool) {
+	value, _ := s.countTag()
+	n, err := strconv.Atoi(value)
+	return n, err == nil && n > 0
+}
+
+func (s Service) countTag() (string, bool) {
+	for _, t := range s.Raw.Tags {
+		if aws.ToString(t.Key) == TagDesiredCount {
+			return aws.ToString(t.Value), true
+		}
+	}
+	return "", false
+}
+
+func setCount(ctx context.Context, client serviceUpdater, s Service, count int) error {
+	out, err := client.UpdateService(ctx, &ecs.UpdateServiceInput{
+		Cluster: s.clusterID(), Service: s.serviceID(), DesiredCount: aws.Int32(int32(count)),
+	})
+	if err == nil && out.Service == nil {
+		err = awsclient.Incomplete("ECS", "UpdateService", "the service")
+	}
+	if err != nil {
+		return fmt.Errorf("setting the desired count of ECS service %s to %d: %w", s.Ref, count, err)
+	}
+	return nil
+}
+
+// AwaitCounts waits until every service runs as many tasks as are desired and none is
+// pending, and reports each change of a service's counts, never two at once. It takes
+// one call for ten services of a cluster each time, the pauses of poll between. When it
+// ends before, the error is ctx's with the services that were not there yet.
+func AwaitCounts(ctx context.Context, client serviceDescriber, refs []Ref, poll Pauses, report func(Progress)) error {
+	if report == nil {
+		report = func(Progress) {}
+	}
+	told := map[Ref]Progress{}
+	for pause := poll.first(); ; pause = poll.next(pause) {
+		described, err := describeServices(ctx, client, refs)
+		if err != nil {
+			return err
+		}
+		var waiting []Ref
+		for _, ref := range refs {
+			p := countsOf(ref, described[ref])
+			if told[ref] != p {
+				told[ref] = p
+				report(p)
+			}
+			if p.Running != p.Desired || p.Pending != 0 {
+				waiting = append(waiting, ref)
+			}
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
+		if !sleep(ctx, pause) {
+			return fmt.Errorf("waiting for the task counts of %v: %w", waiting, ctx.Err())
+		}
+	}
+}
+
+func countsOf(ref Ref, s types.Service) Progress {
+	p := Progress{Service: ref, Kind: Counts, Running: int(s.RunningCount), Pending: int(s.PendingCount), Desired: int(s.DesiredCount)}
+	p.Text = fmt.Sprintf("%d of %d running, %d pending", p.Running, p.Desired, p.Pending)
+	return p
+}
+
+// DaemonError is a service of the scheduling strategy DAEMON: it has a task on each
+// container instance and no desired count of its own.
+type DaemonError struct{ Ref }
+
+// Error names the service.
+func (e *DaemonError) Error() string {
+	return fmt.Sprintf("ECS service %s is a DAEMON: one task on each container instance, and no desired count to change", e.Ref)
+}
+
+// Hint says what stops a daemon.
+func (e *DaemonError) Hint() string {
+	return "drain its container instances, or delete the service"
+}
+
+// CountError is a stopped service of which nobody knows how many tasks it had.
+type CountError struct {
+	Ref
+	// Tagged is true where the tag is there, with a Value that is no count.
+	Tagged bool
+	Value  string
+}
+
+// Error names the service and what its tag says.
+func (e *CountError) Error() string {
+	if e.Tagged {
+		return fmt.Sprintf("ECS service %s: its tag %s says %q, which is no count of tasks", e.Ref, TagDesiredCount, e.Value)
+	}
+	return fmt.Sprintf("ECS service %s has a desired count of 0 and no tag %s that remembers another", e.Ref, TagDesiredCount)
+}
+
+// Hint says how to name a count.
+func (e *CountError) Hint() string { return "say how many tasks to start with --count" }
