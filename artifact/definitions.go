@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slipway/internal/fault"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -58,6 +59,9 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("image definitions of %d bytes are more than the %d CodePipeline takes: "+
 		"give some services an ECS service of their own (x-slipway.ecs), which has its own file", e.Size, e.Limit)
 }
+
+// Kind returns fault.Input.
+func (e *TooLargeError) Kind() fault.Kind { return fault.Input }
 
 // Definitions returns the image definitions file (imagedefinitions.json) for
 // one ECS service, with the entries in the order given, a line each. The error

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slipway/internal/fault"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,6 +28,9 @@ type S3URLError struct {
 func (e *S3URLError) Error() string {
 	return fmt.Sprintf("%q is no S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
 }
+
+// Kind returns fault.Usage.
+func (e *S3URLError) Kind() fault.Kind { return fault.Usage }
 
 // maxKey is the length of a key in bytes, from "Naming Amazon S3 objects" in
 // the S3 user guide.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"slipway/internal/fault"
 	"strings"
 )
 
@@ -87,6 +88,9 @@ func (e *SourceError) Error() string {
 	}
 	return b.String()
 }
+
+// Kind returns fault.Usage.
+func (e *SourceError) Kind() fault.Kind { return fault.Usage }
 
 // Hint is what to do about it.
 func (e *SourceError) Hint() string { return e.remedy }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"slipway/internal/fault"
 	"strings"
 	"sync"
 
@@ -32,6 +33,9 @@ func (e *SecretsError) Error() string {
 	}
 	return fmt.Sprintf("%q holds files that look like secrets, nothing was sent: %s", e.Dir, strings.Join(names, ", "))
 }
+
+// Kind returns fault.Usage.
+func (e *SecretsError) Kind() fault.Kind { return fault.Usage }
 
 // Hint is what to do about them.
 func (e *SecretsError) Hint() string {

@@ -23,6 +23,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -69,7 +70,7 @@ func openCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*cloud, e
 // authenticate asks the chain for credentials.
 func (c *cloud) authenticate(ctx context.Context) error {
 	if _, err := c.config.Credentials.Retrieve(ctx); err != nil {
-		return &awsError{fmt.Errorf("no AWS credentials: %w", err), "log in (aws sso login, AWS_PROFILE, a role), then `aws sts get-caller-identity` shows whose they are"}
+		return fault.New(fault.AWS, fmt.Errorf("no AWS credentials: %w", err), "log in (aws sso login, AWS_PROFILE, a role), then `aws sts get-caller-identity` shows whose they are")
 	}
 	return nil
 }
@@ -85,10 +86,10 @@ func configureCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*clo
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config"}
+		return nil, fault.New(fault.Usage, fmt.Errorf("AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config")
 	}
 	if cfg.Region == "" {
-		return nil, &usageError{errors.New("no AWS region is set"), "set AWS_REGION, or give --region"}
+		return nil, fault.New(fault.Usage, errors.New("no AWS region is set"), "set AWS_REGION, or give --region")
 	}
 	if err := checkRegion(o.region, cfg.Region); err != nil {
 		return nil, err
@@ -138,12 +139,12 @@ func refused(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &awsError{err: err, remedy: awsRemedy(err)}
+	return fault.New(fault.AWS, err, awsRemedy(err))
 }
 
 // awsRemedy is what to do about the refusals that users meet most.
 func awsRemedy(err error) string {
-	if hint := hintOf(err); hint != "" {
+	if hint := fault.HintOf(err); hint != "" {
 		return hint
 	}
 	if unreachable(err) {

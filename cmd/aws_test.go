@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slipway/internal/fault"
 	"strings"
 	"testing"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-
-	"slipway/build/solve"
 )
 
 func TestAWSRemedy(t *testing.T) {
@@ -27,7 +26,7 @@ func TestAWSRemedy(t *testing.T) {
 		{api("ThrottlingException"), "run the same command again"},
 		{api("ValidationException"), ""},
 		{errors.New("anything"), ""},
-		{&solve.InputError{Remedy: "its own"}, "its own"},
+		{&fault.InputError{Remedy: "its own"}, "its own"},
 	} {
 		got := awsRemedy(fmt.Errorf("wrapped: %w", c.err))
 		if !strings.Contains(got, c.want) || c.want == "" && got != "" {

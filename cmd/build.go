@@ -15,6 +15,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 )
 
 // buildOptions are the flags of `slipway build`.
@@ -94,7 +95,7 @@ func (o *retentionOptions) flags(f *pflag.FlagSet) {
 
 func (o retentionOptions) check() error {
 	if o.days < 1 || o.days > maxRetention {
-		return &usageError{fmt.Errorf("--retention-days: want 1 to %d, have %d", maxRetention, o.days), "leave the flag out for 7 days"}
+		return fault.New(fault.Usage, fmt.Errorf("--retention-days: want 1 to %d, have %d", maxRetention, o.days), "leave the flag out for 7 days")
 	}
 	return nil
 }
@@ -206,22 +207,22 @@ func (o buildOptions) check() error {
 	for _, c := range choices {
 		if !slices.Contains(c.known, c.value) {
 			known := slices.DeleteFunc(slices.Clone(c.known), func(s string) bool { return s == "" })
-			return &usageError{fmt.Errorf("--%s: unknown value %q", c.flag, c.value), "use one of " + strings.Join(known, ", ")}
+			return fault.New(fault.Usage, fmt.Errorf("--%s: unknown value %q", c.flag, c.value), "use one of "+strings.Join(known, ", "))
 		}
 	}
 	if o.cache != "" {
 		if err := checkCache(o.cache); err != nil {
-			return &usageError{fmt.Errorf("--cache: %w", err), cacheRemedy}
+			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), cacheRemedy)
 		}
 	}
 	if o.jobs < 0 {
-		return &usageError{fmt.Errorf("--jobs: want 0 or more, have %d", o.jobs), "leave the flag out to build all at once"}
+		return fault.New(fault.Usage, fmt.Errorf("--jobs: want 0 or more, have %d", o.jobs), "leave the flag out to build all at once")
 	}
 	if o.rollout && o.noLatest {
-		return &usageError{errors.New("--rollout and --no-latest exclude each other"), "images that latest does not point to are not deployed: leave --rollout out"}
+		return fault.New(fault.Usage, errors.New("--rollout and --no-latest exclude each other"), "images that latest does not point to are not deployed: leave --rollout out")
 	}
 	if o.plan && o.output == outputEnv {
-		return &usageError{errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json"}
+		return fault.New(fault.Usage, errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json")
 	}
 	if err := o.deploy.check(); err != nil {
 		return err
@@ -237,7 +238,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	}
 	if o.artifact != "" {
 		if _, err := artifact.ParseS3URL(o.artifact); err != nil {
-			return inputError("artifact", err.Error(), "write s3://bucket/key")
+			return fault.NewInput("artifact", err.Error(), "write s3://bucket/key")
 		}
 	}
 	o.cacheGiven = o.cache != ""
@@ -248,7 +249,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 		o.cache = cacheAuto
 	}
 	if err := checkCache(o.cache); err != nil {
-		return inputError("x-slipway.engine.cache", err.Error(), cacheRemedy)
+		return fault.NewInput("x-slipway.engine.cache", err.Error(), cacheRemedy)
 	}
 	o.withoutExports(p)
 	o.engineSrc = "--engine"
@@ -277,7 +278,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 		}
 	}
 	if p.settings.ECS.Cluster != "" && p.settings.ECS.Service == "" {
-		return inputError("x-slipway.ecs", "has a cluster but no service", "add service: NAME")
+		return fault.NewInput("x-slipway.ecs", "has a cluster but no service", "add service: NAME")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -94,7 +95,7 @@ func (j *job) rollOut(ctx context.Context, images *images, published registry.Pu
 	d.name = published.Name
 	defer func() { err = errors.Join(err, j.print(d)) }()
 	if published.SupersededBy != "" {
-		return &awsError{err: errors.New("nothing was deployed: another job has moved latest to " + published.SupersededBy), remedy: "see to it that one job at a time publishes; slipway status shows what runs"}
+		return fault.New(fault.AWS, errors.New("nothing was deployed: another job has moved latest to "+published.SupersededBy), "see to it that one job at a time publishes; slipway status shows what runs")
 	}
 	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, published, a) }
 	// Building took its time: what was found before it may be old.

@@ -15,6 +15,7 @@ import (
 	"slipway/artifact"
 	"slipway/buildspec"
 	"slipway/internal/bounded"
+	"slipway/internal/fault"
 )
 
 // buildspecOptions are the flags of `slipway buildspec`.
@@ -96,10 +97,10 @@ func (o buildspecOptions) validate() error {
 		return err
 	}
 	if o.check != "" && (o.file != "" || o.installURL != "" || o.installSHA256 != "" || len(o.build) > 0) {
-		return &usageError{errors.New("--check reads a buildspec, the other flags and arguments are about writing one"), "give --check FILE alone"}
+		return fault.New(fault.Usage, errors.New("--check reads a buildspec, the other flags and arguments are about writing one"), "give --check FILE alone")
 	}
 	if o.force && o.file == "" {
-		return &usageError{errors.New("--force is given without --output-file"), "name the file: --output-file buildspec.yml"}
+		return fault.New(fault.Usage, errors.New("--force is given without --output-file"), "name the file: --output-file buildspec.yml")
 	}
 	install := buildspec.Download{URL: o.installURL, SHA256: o.installSHA256}
 	if install == (buildspec.Download{}) {
@@ -109,7 +110,7 @@ func (o buildspecOptions) validate() error {
 	var bad *buildspec.InstallError
 	if errors.As(err, &bad) {
 		flag := map[string]string{"URL": "--install-url", "SHA256": "--install-sha256"}[bad.Field]
-		return &usageError{fmt.Errorf("%s: %w", flag, err), bad.Hint()}
+		return fault.New(fault.Usage, fmt.Errorf("%s: %w", flag, err), bad.Hint())
 	}
 	return err
 }
@@ -145,10 +146,10 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 	for _, path := range p.own {
 		rel, err := filepath.Rel(w.dir, path)
 		if err != nil || !filepath.IsLocal(rel) {
-			return buildspec.Spec{}, &usageError{fmt.Errorf("--definitions-dir: %s lies outside the source's directory %s, where CodeBuild takes no artifact from", path, w.dir), "run slipway buildspec in the directory that is the job's source, or name a directory below it"}
+			return buildspec.Spec{}, fault.New(fault.Usage, fmt.Errorf("--definitions-dir: %s lies outside the source's directory %s, where CodeBuild takes no artifact from", path, w.dir), "run slipway buildspec in the directory that is the job's source, or name a directory below it")
 		}
 		if err := buildspec.CheckFile(filepath.ToSlash(rel)); err != nil {
-			return buildspec.Spec{}, &usageError{fmt.Errorf("--definitions-dir: %w", err), "name a directory whose path has letters, digits and . _ @ + = , / - only"}
+			return buildspec.Spec{}, fault.New(fault.Usage, fmt.Errorf("--definitions-dir: %w", err), "name a directory whose path has letters, digits and . _ @ + = , / - only")
 		}
 		out.Files = append(out.Files, filepath.ToSlash(rel))
 	}
@@ -164,7 +165,7 @@ func parseBuild(args []string) (buildOptions, error) {
 	f.Usage = func() {}
 	o.flags(f)
 	refuse := func(err error, hint string) (buildOptions, error) {
-		return o, &usageError{fmt.Errorf("arguments of slipway build: %w", err), hint}
+		return o, fault.New(fault.Usage, fmt.Errorf("arguments of slipway build: %w", err), hint)
 	}
 	if err := f.Parse(args); err != nil {
 		return refuse(err, "`slipway build --help` lists the flags")
@@ -173,7 +174,7 @@ func parseBuild(args []string) (buildOptions, error) {
 		return refuse(errors.New("--output and --plan are not for a job: its buildspec reads --output env"), "leave them out")
 	}
 	if err := o.check(); err != nil {
-		return refuse(err, hintOf(err))
+		return refuse(err, fault.HintOf(err))
 	}
 	o.project.services = f.Args()
 	return o, o.project.ecs.check()
@@ -185,13 +186,13 @@ func (o buildspecOptions) write(ctx context.Context, w *world, text []byte) erro
 	old, err := bounded.ReadFile(ctx, path, maxBuildspec)
 	switch {
 	case err == nil && !o.force && !bytes.Equal(old, text):
-		return &usageError{fmt.Errorf("--output-file: %s is there and says something else", o.file), "`slipway buildspec --check " + o.file + "` tells what is wrong with it; --force overwrites it"}
+		return fault.New(fault.Usage, fmt.Errorf("--output-file: %s is there and says something else", o.file), "`slipway buildspec --check "+o.file+"` tells what is wrong with it; --force overwrites it")
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return &usageError{fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there"}
+		return fault.New(fault.Usage, fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there")
 	}
 	written, err := artifact.WriteFile(path, text)
 	if err != nil {
-		return &usageError{fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there and may be written"}
+		return fault.New(fault.Usage, fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there and may be written")
 	}
 	if !written {
 		w.log.Info().Msgf("left as it is: %s", o.file)

@@ -10,6 +10,7 @@ import (
 
 	"slipway/buildspec"
 	"slipway/internal/bounded"
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 )
 
@@ -26,13 +27,13 @@ type checkedBuildspec struct {
 func checkBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
 	data, err := bounded.ReadGiven(ctx, absolute(w.dir, o.check), maxBuildspec)
 	if err != nil {
-		return &usageError{fmt.Errorf("--check: %w", err), "name a buildspec"}
+		return fault.New(fault.Usage, fmt.Errorf("--check: %w", err), "name a buildspec")
 	}
 	// The check takes time that grows with the square of a buildspec's keys.
 	report, err := bounded.Do(ctx, func() (buildspec.Report, error) { return buildspec.Check(data) })
 	var syntax *buildspec.SyntaxError
 	if errors.As(err, &syntax) {
-		return inputError(o.check+":"+strconv.Itoa(syntax.Line), syntax.Problem, syntax.Hint())
+		return fault.NewInput(o.check+":"+strconv.Itoa(syntax.Line), syntax.Problem, syntax.Hint())
 	}
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"slipway/artifact"
 	"slipway/build/solve"
 	"slipway/buildspec"
+	"slipway/internal/fault"
 )
 
 // iamOptions are the flags of `slipway buildspec iam`.
@@ -59,7 +60,7 @@ stderr.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			for _, a := range args {
 				if !slices.Contains(buildspec.Commands(), a) {
-					return &usageError{fmt.Errorf("there is no permission to list for %q", a), "the commands that ask AWS are " + strings.Join(buildspec.Commands(), ", ")}
+					return fault.New(fault.Usage, fmt.Errorf("there is no permission to list for %q", a), "the commands that ask AWS are "+strings.Join(buildspec.Commands(), ", "))
 				}
 			}
 			return nil
@@ -105,7 +106,7 @@ func runIAM(ctx context.Context, w *world, o iamOptions) error {
 	policy, err := o.use.Policy()
 	var bad *buildspec.UseError
 	if errors.As(err, &bad) {
-		return &usageError{o.whereIs(bad), bad.Hint()}
+		return fault.New(fault.Usage, o.whereIs(bad), bad.Hint())
 	}
 	if err != nil {
 		return err
@@ -175,20 +176,20 @@ func (o *iamOptions) addBuckets() error {
 	if o.artifact != "" {
 		loc, err := artifact.ParseS3URL(o.artifact)
 		if err != nil {
-			return &usageError{fmt.Errorf("--artifact: %w", err), "write s3://bucket/key"}
+			return fault.New(fault.Usage, fmt.Errorf("--artifact: %w", err), "write s3://bucket/key")
 		}
 		o.use.Artifact = loc.Bucket + "/" + loc.Key
 	}
 	if o.source != "" {
 		loc, err := artifact.ParseS3URL(o.source)
 		if err != nil {
-			return &usageError{fmt.Errorf("--source: %w", err), "write s3://bucket/key, as for slipway submit"}
+			return fault.New(fault.Usage, fmt.Errorf("--source: %w", err), "write s3://bucket/key, as for slipway submit")
 		}
 		o.use.Source = loc.Bucket + "/" + loc.Key
 	}
 	if o.cache != "" {
 		if err := checkCache(o.cache); err != nil {
-			return &usageError{fmt.Errorf("--cache: %w", err), cacheRemedy}
+			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), cacheRemedy)
 		}
 	}
 	if onS3(o.cache) {
@@ -201,7 +202,7 @@ func (o *iamOptions) addBuckets() error {
 	for _, url := range o.buckets {
 		loc, err := artifact.ParseS3Prefix(url)
 		if err != nil {
-			return &usageError{fmt.Errorf("--bucket: %w", err), "write s3://bucket or s3://bucket/prefix/"}
+			return fault.New(fault.Usage, fmt.Errorf("--bucket: %w", err), "write s3://bucket or s3://bucket/prefix/")
 		}
 		o.use.Buckets = append(o.use.Buckets, loc.Bucket)
 	}

@@ -17,6 +17,7 @@ import (
 	"slipway/artifact"
 	"slipway/build/engine"
 	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -63,7 +64,7 @@ func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
 	if !onS3(o.cache) || address == "" {
 		return nil
 	}
-	return inputError(o.engineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.cache),
+	return fault.NewInput(o.engineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.cache),
 		"name a directory with certificates by --engine-tls, or reach the engine by ssh://")
 }
 

@@ -161,7 +161,7 @@ func TestS3CacheRefused(t *testing.T) {
 	s.makeBucket("closed")
 	all := strings.Join(wares, ", ")
 	s.onS3("s3://nowhere/layers", "one").wait(exitDone).warns("could not be read for "+all+" (operation error S3: GetObject, api error NoSuchBucket: ", "nor written for "+all)
-	forbidden := fault{"403", func(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
+	forbidden := proxyFault{"403", func(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = w.Write([]byte("<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"))
@@ -181,7 +181,7 @@ func TestRegistryCacheRefused(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, "cache refused", sandbox.Options{})
 	s.build("one", "--cache", "registry").wait(exitDone).warns()
-	for i, f := range []fault{serverError, {"403", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+	for i, f := range []proxyFault{serverError, {"403", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusForbidden, "", "DENIED")
 	}}} {
 		s.stock("cache refused " + f.name)

@@ -20,14 +20,14 @@ import (
 )
 
 var (
-	unavailable = fault{"503", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+	unavailable = proxyFault{"503", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusServiceUnavailable, "ServiceUnavailableException", "UNAVAILABLE")
 	}}
-	delayed = fault{"late", func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+	delayed = proxyFault{"late", func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
 		time.Sleep(300 * time.Millisecond)
 		forward(w)
 	}}
-	truncated = fault{"carried out, half of the answer", func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+	truncated = proxyFault{"carried out, half of the answer", func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
 		answer := httptest.NewRecorder()
 		forward(answer)
 		body := answer.Body.Bytes()
@@ -37,17 +37,17 @@ var (
 		_, _ = w.Write(body[:len(body)/2])
 		panic(http.ErrAbortHandler)
 	}}
-	emptied = fault{"an empty 200", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+	emptied = proxyFault{"an empty 200", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		w.WriteHeader(http.StatusOK)
 		if q.api {
 			fmt.Fprint(w, "{}")
 		}
 	}}
-	garbage = fault{"garbage", func(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
+	garbage = proxyFault{"garbage", func(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
 		w.WriteHeader(http.StatusOK)
 		_, _ = w.Write([]byte("<\x00\xff{[not an answer"))
 	}}
-	allFaults = []fault{serverError, unavailable, throttled, cutOff, answerLost, delayed, truncated, emptied, garbage}
+	allFaults = []proxyFault{serverError, unavailable, throttled, cutOff, answerLost, delayed, truncated, emptied, garbage}
 )
 
 // randomFaults treats some requests with faults, at most a number of them. What holds a
@@ -86,11 +86,11 @@ func (f *randomFaults) treat(w http.ResponseWriter, q request, forward func(http
 	f.pick(q).treat(w, q, forward)
 }
 
-func (f *randomFaults) pick(q request) fault {
+func (f *randomFaults) pick(q request) proxyFault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := f.random.IntN(len(allFaults) + 1)
-	picked := fault{"no answer", f.silent}
+	picked := proxyFault{"no answer", f.silent}
 	if n < len(allFaults) {
 		picked = allFaults[n]
 	} else if !q.api {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"slipway/internal/fault"
 	"slipway/rollout/ecs"
 )
 
@@ -57,7 +58,7 @@ func findPauses(ctx context.Context, c *cloud, services []ecs.Service) ([]paused
 	if len(found) > 0 {
 		return found, nil
 	}
-	return nil, &usageError{fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "type `slipway status` to see the deployments of the services"}
+	return nil, fault.New(fault.Usage, fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "type `slipway status` to see the deployments of the services")
 }
 
 func stateOf(s ecs.Service) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -31,7 +32,7 @@ func (o *deployOptions) flags(f *pflag.FlagSet) {
 
 func (o deployOptions) check() error {
 	if o.timeout < 0 {
-		return &usageError{fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for 15m"}
+		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for 15m")
 	}
 	return nil
 }
@@ -128,7 +129,7 @@ func (d *deployJob) decide() ([]ecs.Change, error) {
 	for _, st := range d.site.stations {
 		c, err := ecs.Decide(st.service, st.keepHosts(d.wants[st.ref]), d.exact)
 		if err != nil {
-			return nil, &usageError{err, hintOf(err)}
+			return nil, fault.New(fault.Usage, err, fault.HintOf(err))
 		}
 		changes = append(changes, c)
 	}
@@ -167,7 +168,7 @@ func (d *deployJob) confirm(ctx context.Context, changes []ecs.Change) error {
 		return &interruptedError{"interrupted: nothing was touched"}
 	}
 	if !yes {
-		return &usageError{errors.New("not confirmed: nothing was touched"), "answer y, or give --yes"}
+		return fault.New(fault.Usage, errors.New("not confirmed: nothing was touched"), "answer y, or give --yes")
 	}
 	return nil
 }
@@ -184,7 +185,7 @@ func (d *deployJob) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.
 	}
 	for i, c := range changes {
 		if !slices.Equal(c.Lines, shown[i].Lines) || c.Action != shown[i].Action || (c.Replaces == nil) != (shown[i].Replaces == nil) {
-			return nil, &usageError{fmt.Errorf("%s has changed since it was shown: nothing was touched", c.Service.Ref), "type the command again to see what it is now"}
+			return nil, fault.New(fault.Usage, fmt.Errorf("%s has changed since it was shown: nothing was touched", c.Service.Ref), "type the command again to see what it is now")
 		}
 	}
 	return changes, nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -205,18 +206,19 @@ func (e *rolloutsFailed) Error() string {
 	return what + ": " + strings.Join(parts, ", ")
 }
 
-// code is the exit code: a failure nothing brought back weighs more than one that was,
-// and that more than one that may still succeed.
-func (e *rolloutsFailed) code() int {
-	code := exitTimedOut
+// Kind returns the kind of the worst outcome: a failure that was not rolled back
+// is worse than one that was, and that is worse than a rollout that may still
+// succeed.
+func (e *rolloutsFailed) Kind() fault.Kind {
+	kind := fault.Timeout
 	for _, o := range e.outcomes {
 		switch o.Status {
 		case ecs.TimedOut:
 		case ecs.RolledBack:
-			code = min(code, exitRolledBack)
+			kind = min(kind, fault.RolledBack)
 		default:
-			code = min(code, exitRollout)
+			kind = fault.Rollout
 		}
 	}
-	return code
+	return kind
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slipway/internal/fault"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +82,7 @@ func (o doctorOptions) check() error {
 		return err
 	}
 	if o.limit <= 0 {
-		return &usageError{fmt.Errorf("--check-timeout: want more than 0, have %s", o.limit), "leave the flag out for " + doctorTimeout.String()}
+		return fault.New(fault.Usage, fmt.Errorf("--check-timeout: want more than 0, have %s", o.limit), "leave the flag out for "+doctorTimeout.String())
 	}
 	if err := o.buildOptions.check(); err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 )
 
 // doctorAttempts are fewer tries than build's: somebody waits for the answer, and one
@@ -161,7 +162,7 @@ func clockFinding(ahead time.Duration) finding {
 	const remedy = "set this machine's clock (timedatectl set-ntp true, or chronyd)"
 	switch {
 	case off > maxSkew:
-		return finding{Status: statusFailed, Detail: fmt.Sprintf("%s %s AWS's: beyond %s signatures are refused", off, where, maxSkew), Remedy: remedy, code: exitAWS}
+		return finding{Status: statusFailed, Detail: fmt.Sprintf("%s %s AWS's: beyond %s signatures are refused", off, where, maxSkew), Remedy: remedy, kind: fault.AWS}
 	case off > someSkew:
 		return warned(remedy, "%s %s AWS's: beyond %s signatures are refused", off, where, maxSkew)
 	default:

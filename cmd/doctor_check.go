@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slipway/internal/fault"
 	"sync"
 	"time"
 )
@@ -27,8 +28,8 @@ type finding struct {
 	Detail  string `json:"detail"`
 	// Remedy is what to do about it; empty where nothing is to be done.
 	Remedy string `json:"remedy,omitempty"`
-	// code is the exit code of a failure.
-	code int
+	// kind is the kind of a failure: Input, AWS or Other.
+	kind fault.Kind
 }
 
 // of is the finding about a subject.
@@ -59,11 +60,15 @@ func unchecked(remedy, format string, args ...any) finding {
 
 // broken is an error that build would end with, or one like it.
 func broken(err error) finding {
-	code := exitCode(context.Background(), err)
-	if code != exitUsage && code != exitAWS {
-		code = exitOther
+	kind := kindOf(err)
+	switch kind {
+	case fault.Usage:
+		kind = fault.Input
+	case fault.Input, fault.AWS:
+	default:
+		kind = fault.Other
 	}
-	return finding{Status: statusFailed, Detail: err.Error(), Remedy: hintOf(err), code: code}
+	return finding{Status: statusFailed, Detail: err.Error(), Remedy: fault.HintOf(err), kind: kind}
 }
 
 // check finds something out. Checks know nothing of each other and run at the same time.
@@ -159,7 +164,7 @@ func (d *doctor) examineOne(ctx context.Context, c check) []finding {
 	case list := <-done:
 		return list
 	case <-time.After(gracePeriod):
-		return []finding{{Status: statusFailed, Detail: "no answer within " + d.options.limit.String(), Remedy: "look for what hangs, or give it more time with --check-timeout", code: exitOther}}
+		return []finding{{Status: statusFailed, Detail: "no answer within " + d.options.limit.String(), Remedy: "look for what hangs, or give it more time with --check-timeout"}}
 	}
 }
 

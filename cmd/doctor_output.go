@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 )
 
@@ -52,33 +53,34 @@ func (f finding) columns() [3]string {
 
 // unwell says that build could not run. Why has been told.
 type unwell struct {
-	code int
+	kind fault.Kind
 	text string
 }
 
-func (e *unwell) Error() string { return e.text }
+func (e *unwell) Error() string    { return e.text }
+func (e *unwell) Kind() fault.Kind { return e.kind }
 
 // verdict is an error if anything failed. Wrong input alone has its own code, since nothing
 // but a file needs to be touched; otherwise AWS's goes before.
 func verdict(w *world, findings []finding) error {
 	count := map[status]int{}
-	var codes []int
+	var kinds []fault.Kind
 	for _, f := range findings {
 		count[f.Status]++
 		if f.Status == statusFailed {
-			codes = append(codes, f.code)
+			kinds = append(kinds, f.kind)
 		}
 	}
-	if len(codes) == 0 {
+	if len(kinds) == 0 {
 		w.log.Info().Msgf("build would be able to run: %d ok, %s, %d not checked", count[statusOK], plural(count[statusWarning], "warning"), count[statusUnchecked])
 		return nil
 	}
-	e := &unwell{code: exitOther, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(codes), plural(count[statusWarning], "warning"), count[statusUnchecked])}
+	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(kinds), plural(count[statusWarning], "warning"), count[statusUnchecked])}
 	switch {
-	case !slices.ContainsFunc(codes, func(c int) bool { return c != exitUsage }):
-		e.code = exitUsage
-	case slices.Contains(codes, exitAWS):
-		e.code = exitAWS
+	case !slices.ContainsFunc(kinds, func(k fault.Kind) bool { return k != fault.Input }):
+		e.kind = fault.Input
+	case slices.Contains(kinds, fault.AWS):
+		e.kind = fault.AWS
 	}
 	return e
 }

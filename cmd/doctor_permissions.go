@@ -15,6 +15,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/buildspec"
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -114,7 +115,7 @@ func (d *doctor) judge(who string, answers map[string][]denial) []finding {
 		if len(denials) == 0 {
 			continue
 		}
-		f := broken(&awsError{err: errors.New(denialText(denials)), remedy: "allow it in the policies of " + who + ": `slipway buildspec iam build` prints the least that build needs"})
+		f := broken(fault.New(fault.AWS, errors.New(denialText(denials)), "allow it in the policies of "+who+": `slipway buildspec iam build` prints the least that build needs"))
 		if without := d.without(action); without != "" {
 			f = f.softened()
 			f.Detail += ": " + without
@@ -210,7 +211,7 @@ func (d *doctor) dryRun(ctx context.Context) []finding {
 			case err != nil:
 				each[i] = broken(refused(err)).of(repo.Name)
 			case len(denied) > 0:
-				each[i] = broken(&awsError{err: fmt.Errorf("denied when tried: %s", strings.Join(denied, ", ")), remedy: "allow it in the caller's policy and, in another account, in the repository's"}).of(repo.Name)
+				each[i] = broken(fault.New(fault.AWS, fmt.Errorf("denied when tried: %s", strings.Join(denied, ", ")), "allow it in the caller's policy and, in another account, in the repository's")).of(repo.Name)
 			}
 			return nil
 		})

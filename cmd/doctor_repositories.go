@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -61,10 +62,10 @@ func (d *doctor) checkRepositories(context.Context) []finding {
 		case !ok && d.options.create:
 			out = append(out, fine("is missing, and build will create it").of(s.repo.String()))
 		case !ok:
-			f := broken(&awsError{err: errors.New("there is none"), remedy: "check the name and the region, or let build create it: --create-repositories"})
+			f := broken(fault.New(fault.AWS, errors.New("there is none"), "check the name and the region, or let build create it: --create-repositories"))
 			out = append(out, f.of(s.repo.String()))
 		case twice:
-			out = append(out, broken(inputError("services."+name, fmt.Sprintf("has the same repository as service %s", other), "give one of them another with x-slipway.repository")).of(repo.Name))
+			out = append(out, broken(fault.NewInput("services."+name, fmt.Sprintf("has the same repository as service %s", other), "give one of them another with x-slipway.repository")).of(repo.Name))
 		default:
 			seen[repo.Ref] = name
 			out = append(out, fine("%s", repo.URI.Name()).of(repo.Name))
@@ -266,7 +267,7 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
 		if _, latest := survey.ByTag(repo.Ref, registry.TagLatest); !s.build && (!ok || !latest) {
-			out = append(out, broken(inputError("services."+s.target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
+			out = append(out, broken(fault.NewInput("services."+s.target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
 		}
 	}
 	switch {

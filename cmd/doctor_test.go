@@ -19,6 +19,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/buildspec"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -44,18 +45,18 @@ not checked  runc                  why
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	w := &world{log: zerolog.New(io.Discard)}
-	failed := func(code int) finding { return finding{Status: statusFailed, code: code} }
+	failed := func(kind fault.Kind) finding { return finding{Status: statusFailed, kind: kind} }
 	for _, c := range []struct {
 		findings []finding
 		want     int
 	}{
 		{nil, exitDone},
 		{[]finding{fine("x"), warned("", "y"), unchecked("", "z")}, exitDone},
-		{[]finding{fine("x"), failed(exitUsage)}, exitUsage},
-		{[]finding{failed(exitUsage), failed(exitAWS)}, exitAWS},
-		{[]finding{failed(exitAWS), failed(exitOther)}, exitAWS},
-		{[]finding{failed(exitUsage), failed(exitOther)}, exitOther},
-		{[]finding{failed(exitUsage).softened()}, exitDone},
+		{[]finding{fine("x"), failed(fault.Input)}, exitUsage},
+		{[]finding{failed(fault.Input), failed(fault.AWS)}, exitAWS},
+		{[]finding{failed(fault.AWS), failed(fault.Other)}, exitAWS},
+		{[]finding{failed(fault.Input), failed(fault.Other)}, exitOther},
+		{[]finding{failed(fault.Input).softened()}, exitDone},
 	} {
 		err := verdict(w, c.findings)
 		got := exitDone
@@ -74,14 +75,14 @@ func TestBrokenCodes(t *testing.T) {
 		err  error
 		want int
 	}{
-		{&usageError{err: errors.New("x")}, exitUsage},
-		{inputError("x", "y", "z"), exitUsage},
+		{fault.New(fault.Usage, errors.New("x"), ""), exitUsage},
+		{fault.NewInput("x", "y", "z"), exitUsage},
 		{refused(errors.New("x")), exitAWS},
 		{&engine.NotFoundError{}, exitOther},
 		{&solve.PullError{Status: 404, Err: errors.New("x")}, exitOther},
 		{context.Canceled, exitOther},
 	} {
-		if got := broken(c.err); got.code != c.want || got.Status != statusFailed {
+		if got := broken(c.err); exitCodes[got.kind] != c.want || got.Status != statusFailed {
 			t.Errorf("%v: %+v, want %d", c.err, got, c.want)
 		}
 	}
@@ -110,7 +111,7 @@ func TestClockFinding(t *testing.T) {
 		6 * time.Minute: statusFailed, -time.Hour: statusFailed,
 	} {
 		got := clockFinding(ahead)
-		if got.Status != want || want == statusFailed && got.code != exitAWS {
+		if got.Status != want || want == statusFailed && got.kind != fault.AWS {
 			t.Errorf("%s: %+v, want %s", ahead, got, want)
 		}
 		if word := map[bool]string{true: "ahead", false: "behind"}[ahead > 0]; want != statusOK && !strings.Contains(got.Detail, word) {
@@ -208,7 +209,7 @@ func TestBucketFinding(t *testing.T) {
 		{artifact.Bucket{}, &artifact.BucketError{Status: 301}, statusFailed},
 		{artifact.Bucket{}, &artifact.BucketError{Status: 404}, statusFailed},
 	} {
-		if got := bucketFinding(c.bucket, c.err); got.Status != c.want || got.Status == statusFailed && got.code != exitAWS {
+		if got := bucketFinding(c.bucket, c.err); got.Status != c.want || got.Status == statusFailed && got.kind != fault.AWS {
 			t.Errorf("%+v, %v: %+v, want %s", c.bucket, c.err, got, c.want)
 		}
 	}

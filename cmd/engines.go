@@ -12,6 +12,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
+	"slipway/internal/fault"
 )
 
 // engineSearch says where the engine may be and what the plan asks of it. The plan may be
@@ -78,7 +79,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 // before anything is touched.
 func (o buildOptions) checkState(w *world, p *plan) error {
 	if err := o.engineSearch(w, p).CheckState(); err != nil {
-		return &usageError{err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable")}
+		return fault.New(fault.Usage, err, cmp.Or(fault.HintOf(err), "name another directory with --engine-state, or make this one writable"))
 	}
 	return nil
 }

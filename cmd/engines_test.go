@@ -130,7 +130,7 @@ var probe = sync.OnceValues(func() (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "probe")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "../build/testdata/probe")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "../build/solve/testdata/probe")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)

@@ -7,13 +7,7 @@ import (
 
 	"github.com/aws/smithy-go"
 
-	"slipway/artifact"
-	"slipway/build/engine"
-	"slipway/build/revision"
-	"slipway/build/solve"
-	"slipway/internal/awsclient"
-	"slipway/internal/bounded"
-	"slipway/registry"
+	"slipway/internal/fault"
 )
 
 // Exit codes. The help of the root command and the README list the same.
@@ -40,21 +34,11 @@ const exitCodesHelp = `Exit codes:
   7    the roll-out timed out
   130  interrupted`
 
-// usageError is a wrong command line.
-type usageError struct {
-	err    error
-	remedy string
-}
+// reportedError is an error that was printed already.
+type reportedError struct{ err error }
 
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-func (e *usageError) Hint() string  { return e.remedy }
-
-// toldError is one that the user has been told of already.
-type toldError struct{ err error }
-
-func (e *toldError) Error() string { return e.err.Error() }
-func (e *toldError) Unwrap() error { return e.err }
+func (e *reportedError) Error() string { return e.err.Error() }
+func (e *reportedError) Unwrap() error { return e.err }
 
 // buildsFailed says how many services could not be built.
 type buildsFailed struct {
@@ -67,88 +51,45 @@ type buildsFailed struct {
 // Hint is what to do about it.
 func (e *buildsFailed) Hint() string { return e.remedy }
 
-// awsError marks an error of a stage that talks to AWS.
-type awsError struct {
-	err    error
-	remedy string
-}
-
-func (e *awsError) Error() string { return e.err.Error() }
-func (e *awsError) Unwrap() error { return e.err }
-func (e *awsError) Hint() string  { return e.remedy }
-
-// timeoutError is something that took too long and goes on without us.
-type timeoutError struct {
-	err    error
-	remedy string
-}
-
-func (e *timeoutError) Error() string { return e.err.Error() }
-func (e *timeoutError) Unwrap() error { return e.err }
-func (e *timeoutError) Hint() string  { return e.remedy }
-
 // interruptedError says what an interrupt left behind.
 type interruptedError struct{ state string }
 
 func (e *interruptedError) Error() string { return e.state }
 func (e *interruptedError) Unwrap() error { return context.Canceled }
 
-// hintOf is the remedy that an error brings along, empty if it brings none.
-func hintOf(err error) string {
-	var hint interface{ Hint() string }
-	if errors.As(err, &hint) {
-		return hint.Hint()
-	}
-	return ""
+// exitCodes are the exit codes of the kinds of errors. exitCodesHelp says what
+// they mean.
+var exitCodes = map[fault.Kind]int{
+	fault.Other:       exitOther,
+	fault.Usage:       exitUsage,
+	fault.Input:       exitUsage,
+	fault.Build:       exitBuild,
+	fault.AWS:         exitAWS,
+	fault.Rollout:     exitRollout,
+	fault.RolledBack:  exitRolledBack,
+	fault.Timeout:     exitTimedOut,
+	fault.Interrupted: exitInterrupted,
 }
 
-// exitCode is the one place that turns errors into exit codes.
+// exitCode returns the exit code of a command that ended with an error.
 func exitCode(ctx context.Context, err error) int {
-	var (
-		usage    *usageError
-		input    *solve.InputError
-		name     *revision.NameError
-		size     *artifact.TooLargeError
-		address  *engine.AddressError
-		cannot   *engine.CannotError
-		failed   *buildsFailed
-		aws      *awsError
-		api      smithy.APIError
-		op       *smithy.OperationError
-		publish  *registry.PublishError
-		missing  *registry.MissingError
-		stuck    *registry.ImmovableError
-		clashing *registry.ConflictError
-		restore  *registry.RevertError
-		rollouts *rolloutsFailed
-		late     *timeoutError
-		piped    *pipelineFailed
-		sick     *unwell
-		partial  *awsclient.IncompleteError
-		bound    *bounded.Error
-	)
-	switch {
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
-	case errors.As(err, &rollouts):
-		return rollouts.code()
-	case errors.As(err, &piped):
-		return piped.code()
-	case errors.As(err, &sick):
-		return sick.code
-	case errors.As(err, &late):
-		return exitTimedOut
-	case errors.As(err, &usage), errors.As(err, &input), errors.As(err, &name), errors.As(err, &size),
-		errors.As(err, &address), errors.As(err, &cannot), errors.As(err, &bound):
-		return exitUsage
-	case errors.As(err, &failed):
-		return exitBuild
-	case errors.As(err, &aws), errors.As(err, &publish), errors.As(err, &restore), errors.As(err, &missing), errors.As(err, &stuck), errors.As(err, &clashing),
-		errors.As(err, &partial), errors.As(err, &api), errors.As(err, &op):
-		return exitAWS
-	default:
-		return exitOther
 	}
+	return exitCodes[kindOf(err)]
+}
+
+// kindOf returns the kind of an error. The SDK's own errors have none.
+func kindOf(err error) fault.Kind {
+	var (
+		api smithy.APIError
+		op  *smithy.OperationError
+	)
+	kind := fault.KindOf(err)
+	if kind == fault.Other && (errors.As(err, &api) || errors.As(err, &op)) {
+		return fault.AWS
+	}
+	return kind
 }
 
 // Error counts the failed services; what failed in each has been told.
@@ -159,3 +100,6 @@ func (e *buildsFailed) Error() string {
 	}
 	return s + "; no tag was moved"
 }
+
+// Kind returns fault.Build.
+func (e *buildsFailed) Kind() fault.Kind { return fault.Build }

@@ -12,7 +12,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/build/revision"
-	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -26,18 +26,18 @@ func TestExitCode(t *testing.T) {
 		want int
 	}{
 		{t.Context(), errors.New("anything"), exitOther},
-		{t.Context(), &usageError{err: errors.New("x")}, exitUsage},
-		{t.Context(), &solve.InputError{Problem: "x"}, exitUsage},
+		{t.Context(), fault.New(fault.Usage, errors.New("x"), ""), exitUsage},
+		{t.Context(), &fault.InputError{Problem: "x"}, exitUsage},
 		{t.Context(), revision.Validate("latest"), exitUsage},
 		{t.Context(), &artifact.TooLargeError{}, exitUsage},
 		{t.Context(), &buildsFailed{failed: []string{"a"}}, exitBuild},
-		{t.Context(), &awsError{err: errors.New("x")}, exitAWS},
+		{t.Context(), fault.New(fault.AWS, errors.New("x"), ""), exitAWS},
 		{t.Context(), &registry.PublishError{Err: errors.New("x")}, exitAWS},
 		{t.Context(), &registry.MissingError{}, exitAWS},
 		{t.Context(), &registry.ImmovableError{}, exitAWS},
 		{t.Context(), &smithy.GenericAPIError{Code: "x"}, exitAWS},
 		// A bad name that is found only once AWS has answered is bad input all the same.
-		{t.Context(), refused(&solve.InputError{Problem: "x"}), exitUsage},
+		{t.Context(), refused(&fault.InputError{Problem: "x"}), exitUsage},
 		{t.Context(), ended(ecs.Failed), exitRollout},
 		{t.Context(), ended(ecs.Differs), exitRollout},
 		{t.Context(), ended(ecs.Superseded), exitRollout},
@@ -48,7 +48,7 @@ func TestExitCode(t *testing.T) {
 		{t.Context(), ended(ecs.RolledBack, ecs.Failed, ecs.TimedOut), exitRollout},
 		{t.Context(), errors.Join(ended(ecs.RolledBack), &registry.RevertError{Err: errors.New("x")}), exitRolledBack},
 		{t.Context(), &registry.RevertError{Err: errors.New("x")}, exitAWS},
-		{t.Context(), &timeoutError{err: context.DeadlineExceeded}, exitTimedOut},
+		{t.Context(), fault.New(fault.Timeout, context.DeadlineExceeded, ""), exitTimedOut},
 		{t.Context(), context.Canceled, exitOther},
 		{cancelled, refused(context.Canceled), exitInterrupted},
 		{cancelled, &buildsFailed{failed: []string{"a"}}, exitBuild},

@@ -7,6 +7,7 @@ import (
 
 	"slipway/build/revision"
 	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -43,7 +44,7 @@ func extraFaults(ctx context.Context, clients registry.Clients, p *plan, repos [
 	found, err := registry.CheckExtra(ctx, clients, extras, variantsOf(p.hash.Name), solve.InputsAnnotation)
 	var faults []error
 	for _, f := range found {
-		faults = append(faults, inputError("services."+services[f.Repository.Ref]+".build.tags", f.Error(), f.Hint()))
+		faults = append(faults, fault.NewInput("services."+services[f.Repository.Ref]+".build.tags", f.Error(), f.Hint()))
 	}
 	return faults, err
 }

@@ -173,27 +173,27 @@ func on(action, repository, tag string) func(request) bool {
 }
 
 // fault is a treatment with a name for tables.
-type fault struct {
+type proxyFault struct {
 	name  string
 	treat treatment
 }
 
 var (
-	serverError = fault{"500", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+	serverError = proxyFault{"500", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusInternalServerError, "ServerException", "UNKNOWN")
 	}}
 	// AWS's JSON APIs throttle with status 400, the registry with 429.
-	throttled = fault{"429", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
+	throttled = proxyFault{"429", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		status := http.StatusTooManyRequests
 		if q.api {
 			status = http.StatusBadRequest
 		}
 		writeFault(w, q, status, "ThrottlingException", "TOOMANYREQUESTS")
 	}}
-	cutOff = fault{"cut before it was carried out", func(http.ResponseWriter, request, func(http.ResponseWriter)) {
+	cutOff = proxyFault{"cut before it was carried out", func(http.ResponseWriter, request, func(http.ResponseWriter)) {
 		panic(http.ErrAbortHandler)
 	}}
-	answerLost = fault{"cut after it was carried out", func(_ http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+	answerLost = proxyFault{"cut after it was carried out", func(_ http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
 		forward(httptest.NewRecorder())
 		panic(http.ErrAbortHandler)
 	}}

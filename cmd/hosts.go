@@ -9,6 +9,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -77,8 +78,5 @@ func (d *deployJob) checkReach(changes []ecs.Change) error {
 	for _, repo := range d.site.repos {
 		repos = append(repos, repo.URI.Name())
 	}
-	return &usageError{
-		fmt.Errorf("no container runs an image of %s: %s", strings.Join(slices.Compact(repos), ", "), strings.Join(services, "; ")),
-		"let x-slipway.repository name the repository of the task definition, or type `slipway rollout REVISION` to write the image into the task definition",
-	}
+	return fault.New(fault.Usage, fmt.Errorf("no container runs an image of %s: %s", strings.Join(slices.Compact(repos), ", "), strings.Join(services, "; ")), "let x-slipway.repository name the repository of the task definition, or type `slipway rollout REVISION` to write the image into the task definition")
 }

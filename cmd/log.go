@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/sirupsen/logrus"
 
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 )
 
@@ -52,7 +53,7 @@ func levelWord(v any) string {
 // report tells the error and what to do about it.
 func report(w *world, err error) {
 	w.log.Error().Msg(err.Error())
-	if hint := hintOf(err); hint != "" {
+	if hint := fault.HintOf(err); hint != "" {
 		w.log.Error().Msg("what to do: " + hint)
 	}
 }

@@ -82,8 +82,8 @@ func run(ctx context.Context, w *world, args []string) int {
 	code := exitDone
 	if err != nil {
 		code = exitCode(ctx, err)
-		var told *toldError
-		if !errors.As(err, &told) {
+		var reported *reportedError
+		if !errors.As(err, &reported) {
 			report(w, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"slipway/internal/awsname"
+	"slipway/internal/fault"
 )
 
 // checkNamed refuses a value of a flag or variable that does not follow AWS's grammar.
@@ -13,7 +14,7 @@ func checkNamed(where, value, remedy string, check func(string) error) error {
 		return nil
 	}
 	if err := check(value); err != nil {
-		return &usageError{fmt.Errorf("%s: %w", where, err), remedy}
+		return fault.New(fault.Usage, fmt.Errorf("%s: %w", where, err), remedy)
 	}
 	return nil
 }
@@ -25,7 +26,7 @@ func (o ecsOptions) checkNames() error {
 	}
 	for _, name := range o.services {
 		if err := awsname.CheckService(name); err != nil {
-			return &usageError{fmt.Errorf("--ecs-service: %w", err), "write the ECS service's name or its ARN"}
+			return fault.New(fault.Usage, fmt.Errorf("--ecs-service: %w", err), "write the ECS service's name or its ARN")
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"slipway/build/revision"
 	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -43,7 +44,7 @@ func repositoryOfImage(t solve.Target) (registry.Ref, bool, error) {
 	parsed, err := reference.ParseNormalizedNamed(t.Image)
 	if err != nil {
 		// An unset ${TAG} leaves such a reference behind with no more than a warning.
-		return registry.Ref{}, false, inputError(where, fmt.Sprintf("%q is no image reference (%v)", t.Image, err), "check that the variables in it are set")
+		return registry.Ref{}, false, fault.NewInput(where, fmt.Sprintf("%q is no image reference (%v)", t.Image, err), "check that the variables in it are set")
 	}
 	ref, err := registry.ParseRef(parsed.Name())
 	if errors.Is(err, registry.ErrNotECR) || err == nil && reference.Domain(parsed) == "docker.io" {
@@ -56,11 +57,7 @@ func named(where string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return inputError(where, err.Error(), "name the repository with x-slipway.repository: lower-case letters, digits and . _ - / in 2 to 256 characters")
-}
-
-func inputError(where, problem, remedy string) error {
-	return &solve.InputError{Where: where, Problem: problem, Remedy: remedy}
+	return fault.NewInput(where, err.Error(), "name the repository with x-slipway.repository: lower-case letters, digits and . _ - / in 2 to 256 characters")
 }
 
 // extraTags turns the tags key into tags of the service's own repository. An entry may be
@@ -70,19 +67,19 @@ func extraTags(t solve.Target, repo registry.Ref, hash string) ([]string, error)
 	for _, entry := range t.Tags {
 		tag, err := extraTag(entry, t, repo)
 		if err != nil {
-			return nil, inputError("services."+t.Service+".build.tags", err.Error(), "write the tag alone, or "+repo.Name+":TAG; tags in other repositories are not pushed")
+			return nil, fault.NewInput("services."+t.Service+".build.tags", err.Error(), "write the tag alone, or "+repo.Name+":TAG; tags in other repositories are not pushed")
 		}
 		if tag == hash || tag == registry.TagLatest || slices.Contains(out, tag) {
 			continue // these move by themselves
 		}
 		if registry.IsReserved(tag) {
-			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q is a tag that slipway itself moves", tag), "choose another tag")
+			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q is a tag that slipway itself moves", tag), "choose another tag")
 		}
 		if registry.IsUntrusted(tag) {
-			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q begins as only the names of untrusted builds do", tag), "choose another tag")
+			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q begins as only the names of untrusted builds do", tag), "choose another tag")
 		}
 		if base, n := revision.ParseVariant(tag); base == hash && n > 1 {
-			return nil, inputError("services."+t.Service+".build.tags", fmt.Sprintf("%q is what slipway calls another build of %s", tag, hash), "choose another tag")
+			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q is what slipway calls another build of %s", tag, hash), "choose another tag")
 		}
 		out = append(out, tag)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 )
 
 // projectOptions say which project and what of it; every command that reads the compose
@@ -67,7 +68,7 @@ func checkOutput(output string) error {
 	if output == "text" || output == "json" {
 		return nil
 	}
-	return &usageError{fmt.Errorf("--output: unknown value %q", output), "use one of text, json"}
+	return fault.New(fault.Usage, fmt.Errorf("--output: unknown value %q", output), "use one of text, json")
 }
 
 func (o projectOptions) load(w *world) solve.LoadOptions {

@@ -15,6 +15,7 @@ import (
 	"slipway/artifact"
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -141,8 +142,7 @@ func (p *plan) checkName(w *world, o projectOptions, project *types.Project, own
 	}
 	for _, s := range p.services {
 		if own.owns(s.repo) && !slices.Contains(own.named, s.repo) {
-			return &usageError{fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.target.Service, s.repo, p.untrusted.why),
-				"give --project-name " + project.Name + " if that is the project's name"}
+			return fault.New(fault.Usage, fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.target.Service, s.repo, p.untrusted.why), "give --project-name "+project.Name+" if that is the project's name")
 		}
 	}
 	return nil
@@ -177,7 +177,7 @@ func (p *plan) askCache(own owner, s service, c solve.Cache, wanted *allow.Wante
 	}
 	name, ref, tag, err := cacheRef(c.Attrs["ref"])
 	if err != nil {
-		return inputError(where, err.Error(), "write ref=HOST/NAME:TAG")
+		return fault.NewInput(where, err.Error(), "write ref=HOST/NAME:TAG")
 	}
 	if name != "" {
 		wanted.Add(allow.Want{Kind: allow.Repository, Value: name, Where: where})

@@ -10,6 +10,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 )
 
@@ -31,7 +32,7 @@ func (o buildOptions) places(w *world) projectOptions {
 func loadAllowed(ctx context.Context, w *world, o projectOptions, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
 	granted, err := allow.Parse(w.dir, o.allow)
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("--allow: %w", err), "use one of " + allow.Known()}
+		return nil, fault.New(fault.Usage, fmt.Errorf("--allow: %w", err), "use one of "+allow.Known())
 	}
 	for {
 		wanted := allow.NewWanted(granted, w.environ)
@@ -67,14 +68,14 @@ func (w *world) permit(ctx context.Context, o projectOptions, missing []allow.Wa
 	}
 	remedy := "if you trust the project with this, give " + strings.Join(flags, " ")
 	if !w.interactive() || o.unasked {
-		return &usageError{fmt.Errorf("the project asks for more than its own: %s", strings.Join(lines, "; ")), remedy}
+		return fault.New(fault.Usage, fmt.Errorf("the project asks for more than its own: %s", strings.Join(lines, "; ")), remedy)
 	}
 	yes, err := w.confirm(ctx, "The project asks for more than its own:\n  "+strings.Join(lines, "\n  ")+"\nAllow this, for this run?")
 	if err != nil {
 		return err
 	}
 	if !yes {
-		return &usageError{errors.New("not allowed: nothing was touched"), remedy}
+		return fault.New(fault.Usage, errors.New("not allowed: nothing was touched"), remedy)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/revision"
 	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -155,7 +156,7 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 func (j *job) checkOthers(survey *registry.Snapshot) error {
 	for i, s := range j.plan.services {
 		if _, ok := survey.ByTag(j.repos[i].Ref, registry.TagLatest); !s.build && !ok {
-			return inputError("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
+			return fault.NewInput("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
 		}
 	}
 	return nil

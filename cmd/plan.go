@@ -17,6 +17,7 @@ import (
 	"slipway/build/solve"
 	"slipway/buildspec"
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -106,7 +107,7 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 func (p *plan) addServices(project *types.Project, w *world, o projectOptions, wanted *allow.Wanted) error {
 	project, err := project.WithServicesEnabled(o.services...)
 	if err != nil {
-		return inputError(p.root, err.Error(), "name services of the compose file")
+		return fault.NewInput(p.root, err.Error(), "name services of the compose file")
 	}
 	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.services, Wanted: wanted})
 	if err != nil {
@@ -115,7 +116,7 @@ func (p *plan) addServices(project *types.Project, w *world, o projectOptions, w
 	p.warnings = warnings
 	compression, err := solve.ParseCompression(cmp.Or(o.compression, p.settings.Compression))
 	if err != nil {
-		return inputError("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(solve.Compressions(), ", "))
+		return fault.NewInput("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(solve.Compressions(), ", "))
 	}
 	others, err := solve.Unselected(project, targets)
 	if err != nil {
@@ -146,7 +147,7 @@ func (p *plan) distinct() error {
 	repos := map[registry.Ref]string{}
 	for _, s := range p.services {
 		if other, ok := repos[s.repo]; ok {
-			return inputError("services."+s.target.Service, fmt.Sprintf("resolves to the repository %s, like service %s", s.repo, other), "give one of them another with x-slipway.repository")
+			return fault.NewInput("services."+s.target.Service, fmt.Sprintf("resolves to the repository %s, like service %s", s.repo, other), "give one of them another with x-slipway.repository")
 		}
 		repos[s.repo] = s.target.Service
 	}
@@ -158,7 +159,7 @@ func (p *plan) addFiles(w *world, o projectOptions) error {
 	dir := absolute(w.dir, o.definitionsDir)
 	// Written last of all: that it cannot be must not come out last of all.
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return &usageError{fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here"}
+		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")
 	}
 	groups, order := map[solve.ECS][]string{}, []solve.ECS{}
 	own := slices.ContainsFunc(p.services, func(s service) bool { return s.target.Settings.ECS != (solve.ECS{}) })
@@ -184,14 +185,14 @@ func (p *plan) addFiles(w *world, o projectOptions) error {
 		}
 		path := filepath.Join(dir, name)
 		if i := slices.IndexFunc(p.files, func(f definitionsFile) bool { return f.path == path }); i >= 0 {
-			return inputError("x-slipway.ecs", fmt.Sprintf("two ECS services are called %q, in different clusters: their definitions would share one file", named.Service), "build them as two projects")
+			return fault.NewInput("x-slipway.ecs", fmt.Sprintf("two ECS services are called %q, in different clusters: their definitions would share one file", named.Service), "build them as two projects")
 		}
 		p.files = append(p.files, definitionsFile{path: path, services: groups[named]})
 		p.own = append(p.own, path)
 	}
 	if o.imageDetail {
 		if len(p.services) != 1 {
-			return &usageError{fmt.Errorf("--image-detail is for one image, the project has %s", plural(len(p.services), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out"}
+			return fault.New(fault.Usage, fmt.Errorf("--image-detail is for one image, the project has %s", plural(len(p.services), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
 		}
 		p.imageDetail = filepath.Join(dir, imageDetailFile)
 		p.own = append(p.own, p.imageDetail)
@@ -259,7 +260,7 @@ func (p *plan) definitions(f definitionsFile, image func(service) string) ([]byt
 		if errors.As(err, &tooLarge) {
 			return nil, err
 		}
-		return nil, inputError(filepath.Base(f.path), err.Error(), "correct container_name or x-slipway.container")
+		return nil, fault.NewInput(filepath.Base(f.path), err.Error(), "correct container_name or x-slipway.container")
 	}
 	return data, nil
 }

@@ -19,6 +19,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/internal/redact"
 )
 
@@ -37,7 +38,7 @@ func TestLogForeignText(t *testing.T) {
 	var out bytes.Buffer
 	w := printingWorld(&out, "hush-hush")
 	w.log.Warn().Msg("first\n\n==== slipway build SUCCEEDED ====\n::error::\x1bc\u202e hush-hush")
-	report(w, errors.Join(errors.New("one https://u:p@h/"), &usageError{errors.New("two\r\n"), "run\nthis"}))
+	report(w, errors.Join(errors.New("one https://u:p@h/"), fault.New(fault.Usage, errors.New("two\r\n"), "run\nthis")))
 	const want = `WARNING: first
   | 
   | ==== slipway build SUCCEEDED ====

@@ -225,7 +225,7 @@ func TestRollbackFaults(t *testing.T) {
 	}
 	writes := []string{"UpdateService", "PutImage"}
 	for _, c := range []struct {
-		fault
+		proxyFault
 		actions []string
 	}{
 		{serverError, slices.Concat(reads, writes)},

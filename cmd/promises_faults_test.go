@@ -26,8 +26,8 @@ func TestFaultsThatPass(t *testing.T) {
 	calm.build("two", "--cache", "none").wait(exitDone)
 	want := calm.state()
 	for _, c := range []struct {
-		fault fault
-		wares []string
+		proxyFault proxyFault
+		wares      []string
 	}{
 		{serverError, wares},
 		// Each throttled call slows down those that follow: half of them at a time.
@@ -36,11 +36,11 @@ func TestFaultsThatPass(t *testing.T) {
 		{cutOff, wares},
 		{answerLost, wares},
 	} {
-		t.Run(c.fault.name+" "+strings.Join(c.wares, ""), func(t *testing.T) {
+		t.Run(c.proxyFault.name+" "+strings.Join(c.wares, ""), func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
 			first := &firsts{wares: c.wares, seen: map[request]int{}}
-			s.proxy.set(&rule{match: first.match, treat: c.fault.treat})
+			s.proxy.set(&rule{match: first.match, treat: c.proxyFault.treat})
 			s.build("two", "--cache", "none").wait(exitDone)
 			first.wantAll(t)
 			same(t, s.state(), want)
@@ -133,8 +133,8 @@ func TestFaultsThatStay(t *testing.T) {
 	t.Parallel()
 	tagging := slices.DeleteFunc(slices.Clone(apiSteps), func(s step) bool { return s.action != "PutImage" && s.action != "DescribeImages" })
 	for _, c := range []struct {
-		fault fault
-		steps []step
+		proxyFault proxyFault
+		steps      []step
 	}{
 		{serverError, apiSteps},
 		{serverError, registrySteps[:1]},
@@ -143,7 +143,7 @@ func TestFaultsThatStay(t *testing.T) {
 		{cutOff, tagging},
 		{answerLost, tagging},
 	} {
-		t.Run(c.fault.name+" "+c.steps[0].action, func(t *testing.T) {
+		t.Run(c.proxyFault.name+" "+c.steps[0].action, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t, "staying faults", sandbox.Options{})
 			s.build("zero", "--cache", "none").wait(exitDone)
@@ -153,7 +153,7 @@ func TestFaultsThatStay(t *testing.T) {
 			policies := s.policies()
 			for i, step := range c.steps {
 				s.stock(fmt.Sprintf("staying faults, two, %d", i)) // nothing of it was pushed before
-				r := &rule{match: on(step.action, step.repository, step.tag), treat: c.fault.treat}
+				r := &rule{match: on(step.action, step.repository, step.tag), treat: c.proxyFault.treat}
 				s.proxy.set(r)
 				job := s.build(slices.Concat(quick, []string{"two", "--cache", "none"})...)
 				job.wait(step.codes...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -24,7 +25,7 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 	}
 	if len(missing) > 0 {
 		if !j.options.create {
-			return &awsError{err: &registry.MissingError{Refs: missing}, remedy: "--create-repositories creates what is missing"}
+			return fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "--create-repositories creates what is missing")
 		}
 		// Something will be built for certain: without an engine, nothing is created.
 		if j.found, err = j.engines(ctx); err != nil {
@@ -53,7 +54,7 @@ func (j *job) distinct() error {
 	for i, repo := range j.repos {
 		name := j.plan.services[i].target.Service
 		if other, ok := seen[repo.Ref]; ok {
-			return inputError("services."+name, fmt.Sprintf("resolves to the repository %s, like service %s", repo.URI, other), "give one of them another with x-slipway.repository")
+			return fault.NewInput("services."+name, fmt.Sprintf("resolves to the repository %s, like service %s", repo.URI, other), "give one of them another with x-slipway.repository")
 		}
 		seen[repo.Ref] = name
 	}

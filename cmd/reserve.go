@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"slipway/artifact"
+	"slipway/internal/fault"
 )
 
 // maxEntry bounds what a definitions file says of one service besides the names of its
@@ -21,7 +22,7 @@ func (j *job) reserve() error {
 		p, err := artifact.Reserve(path, j.plan.roomFor(path))
 		if err != nil {
 			j.discard()
-			return &usageError{err, "make the directory writable, or name another one with --definitions-dir"}
+			return fault.New(fault.Usage, err, "make the directory writable, or name another one with --definitions-dir")
 		}
 		j.pending[path] = p
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -100,19 +101,18 @@ func (r *retaining) agree(ctx context.Context) error {
 	}
 	switch {
 	case !r.o.apply:
-		return &usageError{errors.New("nothing was written: images or objects of others would expire"),
-			"type `slipway retention --apply` with the same arguments to let them expire"}
+		return fault.New(fault.Usage, errors.New("nothing was written: images or objects of others would expire"), "type `slipway retention --apply` with the same arguments to let them expire")
 	case r.o.yes:
 		return nil
 	case !r.interactive():
-		return &usageError{errors.New("nothing was written: there is no terminal to ask on"), "give --yes to let the images and objects above expire"}
+		return fault.New(fault.Usage, errors.New("nothing was written: there is no terminal to ask on"), "give --yes to let the images and objects above expire")
 	}
 	yes, err := r.confirm(ctx, "Let them expire?")
 	if err != nil {
 		return &interruptedError{"interrupted: nothing was written"}
 	}
 	if !yes {
-		return &usageError{errors.New("not confirmed: nothing was written"), "answer y, or give --yes"}
+		return fault.New(fault.Usage, errors.New("not confirmed: nothing was written"), "answer y, or give --yes")
 	}
 	return nil
 }
@@ -178,8 +178,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 		}
 		r.log.Info().Msgf("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, shortDigest(image.Digest), tagsText(image.Tags))
 		if slices.ContainsFunc(r.policies[p].losses, func(l registry.ImageDetail) bool { return l.Digest == image.Digest }) {
-			return &usageError{fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, shortDigest(image.Digest), i.ref.Name),
-				"protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again"}
+			return fault.New(fault.Usage, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, shortDigest(image.Digest), i.ref.Name), "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again")
 		}
 	}
 	return nil
@@ -291,7 +290,7 @@ func (r *retaining) print() error {
 		}
 	}
 	if conflicts > 0 {
-		return &toldError{&awsError{err: fmt.Errorf("%s left as they are", plural(conflicts, "policy conflict"))}}
+		return &reportedError{fault.New(fault.AWS, fmt.Errorf("%s left as they are", plural(conflicts, "policy conflict")), "")}
 	}
 	return nil
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/spf13/cobra"
 	"slipway/artifact"
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/registry"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/spf13/cobra"
 )
 
 // retentionCommand are the flags of `slipway retention`.
@@ -98,7 +100,7 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 		return err
 	}
 	if o.preview && o.apply {
-		return &usageError{errors.New("--preview and --apply exclude each other"), "leave one of them out"}
+		return fault.New(fault.Usage, errors.New("--preview and --apply exclude each other"), "leave one of them out")
 	}
 	if !o.preview {
 		if err := o.project.trust.refuse(w, "retention without --preview"); err != nil {
@@ -109,7 +111,7 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	for _, url := range o.buckets {
 		loc, err := artifact.ParseS3Prefix(url)
 		if err != nil {
-			return &usageError{fmt.Errorf("--bucket: %w", err), "write s3://bucket or s3://bucket/prefix/"}
+			return fault.New(fault.Usage, fmt.Errorf("--bucket: %w", err), "write s3://bucket or s3://bucket/prefix/")
 		}
 		places = append(places, loc)
 	}
@@ -173,7 +175,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) (*types.Pr
 		refs = append(refs, ref)
 	}
 	for name := range asked {
-		return nil, nil, inputError("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")
+		return nil, nil, fault.NewInput("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")
 	}
 	return project, refs, nil
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"slipway/internal/fault"
 
 	"github.com/spf13/cobra"
 )
@@ -61,7 +62,7 @@ the task definition of --ecs-service.`,
 
 func (o rollbackOptions) check() error {
 	if o.previous == (o.revision != "") {
-		return &usageError{errors.New("name one revision, or give --previous"), "`slipway revisions` lists them"}
+		return fault.New(fault.Usage, errors.New("name one revision, or give --previous"), "`slipway revisions` lists them")
 	}
 	if err := o.siteOptions.check(); err != nil {
 		return err

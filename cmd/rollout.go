@@ -16,6 +16,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/internal/bounded"
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -75,10 +76,10 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 
 func (o rolloutOptions) check() error {
 	if o.revision != "" && len(o.definitions) > 0 {
-		return &usageError{errors.New("a revision and --definitions are two answers to one question"), "give one of them"}
+		return fault.New(fault.Usage, errors.New("a revision and --definitions are two answers to one question"), "give one of them")
 	}
 	if (o.goOn || o.abort) && (o.revision != "" || len(o.definitions) > 0 || o.goOn == o.abort) {
-		return &usageError{errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services"}
+		return fault.New(fault.Usage, errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services")
 	}
 	if err := o.siteOptions.check(); err != nil {
 		return err
@@ -151,13 +152,13 @@ func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[ecs.Re
 	for ref, path := range paths {
 		defs, err := readDefinitions(ctx, absolute(w.dir, path), read)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, inputError(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
+			return nil, fault.NewInput(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			return nil, inputError(path, err.Error(), "let slipway build write it, or correct it")
+			return nil, fault.NewInput(path, err.Error(), "let slipway build write it, or correct it")
 		}
 		for _, def := range defs {
 			if err := checkDefinitionTrusted(path, def.ImageURI); err != nil {
@@ -187,7 +188,7 @@ func (o rolloutOptions) paths(s *site) (map[ecs.Ref]string, error) {
 			return nil, err
 		}
 		if other, ok := out[st.ref]; ok {
-			return nil, &usageError{fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.ref), "give one file for each service: --definitions ECS-SERVICE=FILE"}
+			return nil, fault.New(fault.Usage, fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.ref), "give one file for each service: --definitions ECS-SERVICE=FILE")
 		}
 		out[st.ref] = path
 	}
@@ -213,7 +214,7 @@ func (s *site) fileOf(d string) (*station, string, error) {
 	for _, st := range s.stations {
 		have = append(have, st.ref.Service)
 	}
-	return nil, "", &usageError{fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE"}
+	return nil, "", fault.New(fault.Usage, fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE")
 }
 
 // readDefinitions reads a file by read, which says whether it may be a pipe.
@@ -268,7 +269,7 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]art
 			if repo, ok := st.repos[def.Name]; ok {
 				image, ok := standing(survey, repo.Ref, def.ImageURI)
 				if !ok {
-					return inputError("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "slipway revisions lists what is there; slipway build makes it anew")
+					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "slipway revisions lists what is there; slipway build makes it anew")
 				}
 				want.Digests = registry.Platforms(image)
 				tags[tagOrDigest(def.ImageURI)] = true
@@ -298,7 +299,7 @@ func (d *deployJob) place(repo registry.Repository, digest string) error {
 		return nil
 	}
 	if d.images[i].Digest != digest {
-		return inputError("repository "+repo.Name, "has two different images in the definitions, and one latest", "deploy one revision of it, or give its containers a repository each")
+		return fault.NewInput("repository "+repo.Name, "has two different images in the definitions, and one latest", "deploy one revision of it, or give its containers a repository each")
 	}
 	return nil
 }

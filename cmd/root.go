@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"slipway/internal/fault"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -50,7 +51,7 @@ what can be derived.
 	root.SetErr(w.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
+		return fault.New(fault.Usage, err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath()))
 	})
 	root.AddCommand(newBuildCommand(w), newRolloutCommand(w), newRollbackCommand(w), newRevisionsCommand(w), newStatusCommand(w),
 		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newBuildspecCommand(w), newSubmitCommand(w), newDoctorCommand(w), newVersionCommand(w))
@@ -67,7 +68,7 @@ func usageErrors(c *cobra.Command) {
 				return nil
 			}
 			if err := check(c, args); err != nil {
-				return &usageError{err, fmt.Sprintf("`%s --help` tells the arguments", c.CommandPath())}
+				return fault.New(fault.Usage, err, fmt.Sprintf("`%s --help` tells the arguments", c.CommandPath()))
 			}
 			return nil
 		}
@@ -76,17 +77,17 @@ func usageErrors(c *cobra.Command) {
 		if len(args) == 0 {
 			return nil
 		}
-		return &usageError{fmt.Errorf("unknown command %q", args[0]), "`slipway --help` lists the commands"}
+		return fault.New(fault.Usage, fmt.Errorf("unknown command %q", args[0]), "`slipway --help` lists the commands")
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
 func checkLogFlags(level, format string) error {
 	if _, err := zerolog.ParseLevel(level); err != nil || level == "" {
-		return &usageError{fmt.Errorf("--log-level: unknown level %q", level), "use debug, info, warn or error"}
+		return fault.New(fault.Usage, fmt.Errorf("--log-level: unknown level %q", level), "use debug, info, warn or error")
 	}
 	if format != "text" && format != "json" {
-		return &usageError{fmt.Errorf("--log-format: unknown format %q", format), "use text or json"}
+		return fault.New(fault.Usage, fmt.Errorf("--log-format: unknown format %q", format), "use text or json")
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func flagsFromEnv(flags *pflag.FlagSet, w *world) error {
 			return
 		}
 		if err := flags.Set(f.Name, v); err != nil {
-			errs = append(errs, &usageError{fmt.Errorf("%s: %w", name, err), "correct or unset the variable"})
+			errs = append(errs, fault.New(fault.Usage, fmt.Errorf("%s: %w", name, err), "correct or unset the variable"))
 		}
 	})
 	return errors.Join(errs...)

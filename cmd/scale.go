@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/rollout/ecs"
 )
@@ -67,10 +68,10 @@ func (o *scaleOptions) flags(c *cobra.Command) {
 
 func (o scaleOptions) check() error {
 	if o.up && o.count < -1 {
-		return &usageError{fmt.Errorf("--count: want 0 or more, have %d", o.count), "leave the flag out for the remembered count"}
+		return fault.New(fault.Usage, fmt.Errorf("--count: want 0 or more, have %d", o.count), "leave the flag out for the remembered count")
 	}
 	if o.timeout <= 0 {
-		return &usageError{fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for 15m"}
+		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for 15m")
 	}
 	return o.siteOptions.check()
 }
@@ -156,19 +157,7 @@ func (o scaleOptions) scale(ctx context.Context, c *cloud, services []ecs.Servic
 			done = append(done, rows[i])
 		}
 	}
-	return done, scaleRefused(errors.Join(errs...))
-}
-
-// scaleRefused tells wrong usage from what AWS refused.
-func scaleRefused(err error) error {
-	var (
-		daemon *ecs.DaemonError
-		count  *ecs.CountError
-	)
-	if errors.As(err, &daemon) || errors.As(err, &count) {
-		return &usageError{err, hintOf(err)}
-	}
-	return refused(err)
+	return done, refused(errors.Join(errs...))
 }
 
 func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []ecs.Ref) error {
@@ -178,7 +167,7 @@ func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []ecs.
 	defer f.close()
 	err := ecs.AwaitCounts(waiting, c.ecs(), refs, ecs.Pauses{}, f.report)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &timeoutError{err, "slipway status shows why; the desired count stands, ECS goes on trying"}
+		return fault.New(fault.Timeout, err, "slipway status shows why; the desired count stands, ECS goes on trying")
 	}
 	if ctx.Err() == nil {
 		err = refused(err)

@@ -15,6 +15,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -36,7 +37,7 @@ func (o ecsOptions) check() error {
 		return err
 	}
 	if o.cluster != "" && len(o.services) == 0 {
-		return &usageError{errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE"}
+		return fault.New(fault.Usage, errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE")
 	}
 	return nil
 }
@@ -129,7 +130,7 @@ func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 		}
 		return s, nil
 	case errors.Is(err, solve.ErrNoProject):
-		return nil, &usageError{err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE"}
+		return nil, fault.New(fault.Usage, err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE")
 	default:
 		return nil, err
 	}
@@ -157,7 +158,7 @@ func (s *site) check() error {
 	if len(s.stations) > 0 {
 		return nil
 	}
-	return &usageError{fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.home), "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"}
+	return fault.New(fault.Usage, fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.home), "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file")
 }
 
 // addProject adds the ECS services of a compose project.
@@ -333,7 +334,7 @@ func readServices(ctx context.Context, c *cloud, refs []ecs.Ref) ([]ecs.Service,
 	services, err := ecs.Read(ctx, c.ecs(), refs)
 	var missing *ecs.MissingError
 	if errors.As(err, &missing) {
-		return nil, &usageError{fmt.Errorf("%w (looked for in %s)", err, c.config.Region), missing.Hint()}
+		return nil, fault.New(fault.Usage, fmt.Errorf("%w (looked for in %s)", err, c.config.Region), missing.Hint())
 	}
 	return services, refused(err)
 }
@@ -342,7 +343,7 @@ func readServices(ctx context.Context, c *cloud, refs []ecs.Ref) ([]ecs.Service,
 func (s *site) drivable(ctx context.Context, c *cloud) error {
 	for _, st := range s.stations {
 		if _, err := ecs.Decide(st.service, nil, false); err != nil {
-			return &usageError{err, hintOf(err)}
+			return fault.New(fault.Usage, err, fault.HintOf(err))
 		}
 		if err := ecs.Prepare(ctx, c.codeDeploy(), st.service); err != nil {
 			return refused(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -46,7 +47,7 @@ func (s *site) repositories(w *world, st *station) (map[string]registry.Ref, err
 		w.log.Warn().Msgf("%s: the compose file does not build %s: it stays as it is", st.ref, strings.Join(others, ", "))
 		return out, nil
 	}
-	return nil, inputError("ECS service "+st.ref.String(), fmt.Sprintf("its task definition has no container %s; it has %s", strings.Join(absent, ", "), st.described()),
+	return nil, fault.NewInput("ECS service "+st.ref.String(), fmt.Sprintf("its task definition has no container %s; it has %s", strings.Join(absent, ", "), st.described()),
 		"let container_name or x-slipway.container name the container of the task definition")
 }
 

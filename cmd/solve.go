@@ -17,6 +17,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -132,7 +133,7 @@ func (j *job) renew(name string) bool {
 func (j *job) login() (solve.AuthFunc, error) {
 	file, err := config.Load(j.getenv("DOCKER_CONFIG"))
 	if err != nil {
-		return nil, inputError("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
+		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
 	j.planned = &planned{targets: j.plan.targets(), note: func(name string) {
 		j.log.Debug().Msgf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)

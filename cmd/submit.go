@@ -13,6 +13,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/internal/awsname"
+	"slipway/internal/fault"
 )
 
 // submitOptions are the flags of `slipway submit`.
@@ -81,11 +82,11 @@ With --wait, the pipeline's execution that the version starts is followed to its
 func (o submitOptions) check() error {
 	switch {
 	case o.wait && o.pipeline == "":
-		return &usageError{errors.New("--wait does not say what to follow"), "name the pipeline: --pipeline NAME"}
+		return fault.New(fault.Usage, errors.New("--wait does not say what to follow"), "name the pipeline: --pipeline NAME")
 	case o.timeout <= 0:
-		return &usageError{fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for an hour"}
+		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for an hour")
 	case o.maxBytes < 1:
-		return &usageError{fmt.Errorf("--max-bytes: want 1 or more, have %d", o.maxBytes), "leave the flag out for 1 GiB"}
+		return fault.New(fault.Usage, fmt.Errorf("--max-bytes: want 1 or more, have %d", o.maxBytes), "leave the flag out for 1 GiB")
 	}
 	if err := checkNamed("--pipeline", o.pipeline, "write the pipeline's name", awsname.CheckPipeline); err != nil {
 		return err
@@ -106,7 +107,7 @@ func runSubmit(ctx context.Context, w *world, o submitOptions) error {
 	}
 	source, err := o.read(ctx, w)
 	if err != nil {
-		return badInput(err)
+		return err
 	}
 	cloud, err := openCloud(ctx, w.log, o.aws)
 	if err != nil {
@@ -139,7 +140,7 @@ func runSubmit(ctx context.Context, w *world, o submitOptions) error {
 func submitLocation(url string) (artifact.S3Location, error) {
 	loc, err := artifact.ParseS3URL(url)
 	if err != nil {
-		return loc, &usageError{err, "write the bucket and the key of the pipeline's source action, as in s3://my-bucket/source.zip"}
+		return loc, fault.New(fault.Usage, err, "write the bucket and the key of the pipeline's source action, as in s3://my-bucket/source.zip")
 	}
 	return loc, nil
 }
@@ -166,24 +167,11 @@ func (o submitOptions) read(ctx context.Context, w *world) (*artifact.Source, er
 	return source, nil
 }
 
-// badInput gives what is wrong with a directory the exit code of bad input.
-func badInput(err error) error {
-	var (
-		source  *artifact.SourceError
-		secrets *artifact.SecretsError
-		url     *artifact.S3URLError
-	)
-	if errors.As(err, &source) || errors.As(err, &secrets) || errors.As(err, &url) {
-		return &usageError{err, hintOf(err)}
-	}
-	return err
-}
-
 // submit packs and uploads.
 func (o submitOptions) submit(ctx context.Context, w *world, c *cloud, loc artifact.S3Location, source *artifact.Source) (submitted, error) {
 	archive, err := source.Pack(ctx, o.maxBytes)
 	if err != nil {
-		return submitted{}, badInput(err)
+		return submitted{}, err
 	}
 	defer archive.Close()
 	left := ""
@@ -195,7 +183,7 @@ func (o submitOptions) submit(ctx context.Context, w *world, c *cloud, loc artif
 	done, err := artifact.Submit(ctx, c.s3(), loc, archive, shown.report)
 	shown.close()
 	if err != nil {
-		return submitted{}, uploadRefused(badInput(err))
+		return submitted{}, uploadRefused(err)
 	}
 	result := submitted{
 		URL: loc.String(), VersionID: done.VersionID, State: "unchanged",
@@ -211,17 +199,16 @@ func (o submitOptions) submit(ctx context.Context, w *world, c *cloud, loc artif
 // uploadRefused is refused with what is to do about an object that cannot be put.
 func uploadRefused(err error) error {
 	var (
-		usage    *usageError
 		response *smithyhttp.ResponseError
 		api      smithy.APIError
 	)
 	switch {
-	case errors.As(err, &usage), errors.Is(err, context.Canceled):
+	case fault.KindOf(err) == fault.Usage, errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
-		return &awsError{err, "create the bucket, with versioning, or correct its name"}
+		return fault.New(fault.AWS, err, "create the bucket, with versioning, or correct its name")
 	case errors.As(err, &response) && response.HTTPStatusCode() == 301:
-		return &awsError{err, "the bucket lies in another region: name that with --region"}
+		return fault.New(fault.AWS, err, "the bucket lies in another region: name that with --region")
 	}
 	return refused(err)
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/artifact"
+	"slipway/internal/fault"
 )
 
 // follow watches the pipeline's execution and puts how it went into result.
 func (o submitOptions) follow(ctx context.Context, w *world, f artifact.PipelineFollower, result *submitted) error {
 	result.Pipeline = &followedPipeline{Name: o.pipeline}
 	if result.VersionID == "" {
-		return &awsError{errors.New("the pipeline cannot be followed: the object has no version by which its execution is known"), "switch the bucket's versioning on and submit a change"}
+		return fault.New(fault.AWS, errors.New("the pipeline cannot be followed: the object has no version by which its execution is known"), "switch the bucket's versioning on and submit a change")
 	}
 	bounded, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
@@ -31,9 +32,9 @@ func (o submitOptions) follow(ctx context.Context, w *world, f artifact.Pipeline
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted while following pipeline %q, which goes on: %w", o.pipeline, ctx.Err())
 	case errors.As(err, &none):
-		return &timeoutError{err, none.Hint()}
+		return fault.New(fault.Timeout, err, none.Hint())
 	case errors.Is(err, context.DeadlineExceeded):
-		return &timeoutError{fmt.Errorf("pipeline %q: execution %s had not ended after %s", o.pipeline, run.ExecutionID, o.timeout), "it goes on: the same command follows it again, --timeout gives it longer"}
+		return fault.New(fault.Timeout, fmt.Errorf("pipeline %q: execution %s had not ended after %s", o.pipeline, run.ExecutionID, o.timeout), "it goes on: the same command follows it again, --timeout gives it longer")
 	case err != nil:
 		return pipelineRefused(err)
 	case run.Status == types.PipelineExecutionStatusSucceeded:
@@ -59,11 +60,11 @@ func tellPipeline(w *world, pipeline string, n artifact.PipelineNews) {
 func pipelineRefused(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
-		return &awsError{err, "allow codepipeline:ListPipelineExecutions, GetPipelineExecution and ListActionExecutions, or leave --wait out"}
+		return fault.New(fault.AWS, err, "allow codepipeline:ListPipelineExecutions, GetPipelineExecution and ListActionExecutions, or leave --wait out")
 	}
 	var missing *types.PipelineNotFoundException
 	if errors.As(err, &missing) {
-		return &awsError{err, "correct --pipeline or --region (aws codepipeline list-pipelines lists what is there)"}
+		return fault.New(fault.AWS, err, "correct --pipeline or --region (aws codepipeline list-pipelines lists what is there)")
 	}
 	return refused(err)
 }
@@ -107,13 +108,13 @@ func (e *pipelineFailed) Hint() string {
 	}
 }
 
-// code is that of a failed build if only building failed, else that of a roll-out.
-func (e *pipelineFailed) code() int {
+// Kind returns fault.Build if only actions that build failed, else fault.Rollout.
+func (e *pipelineFailed) Kind() fault.Kind {
 	built := func(a artifact.PipelineAction) bool {
 		return a.Category == types.ActionCategoryBuild || a.Category == types.ActionCategoryTest
 	}
 	if len(e.run.Failed) > 0 && !slices.ContainsFunc(e.run.Failed, func(a artifact.PipelineAction) bool { return !built(a) }) {
-		return exitBuild
+		return fault.Build
 	}
-	return exitRollout
+	return fault.Rollout
 }

@@ -14,6 +14,7 @@ import (
 	"slipway/build/revision"
 	"slipway/build/solve"
 	"slipway/buildspec"
+	"slipway/internal/fault"
 	"slipway/internal/trust"
 	"slipway/registry"
 )
@@ -73,8 +74,7 @@ func (o trustOption) reason(env buildspec.Env) (why string, number int) {
 // of an untrusted source would decide what it deploys, and where.
 func (o trustOption) refuse(w *world, command string) error {
 	if why, _ := o.reason(buildspec.FromEnv(w.lookupenv)); why != "" {
-		return &usageError{fmt.Errorf("%s is not for an untrusted source, and this one is untrusted: %s", command, why),
-			"run it in a job of the main branch; if the source is trusted all the same, say so with --untrusted=false"}
+		return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted source, and this one is untrusted: %s", command, why), "run it in a job of the main branch; if the source is trusted all the same, say so with --untrusted=false")
 	}
 	return nil
 }
@@ -156,8 +156,7 @@ func (o *buildOptions) checkUntrusted(p *plan) error {
 		{"--artifact", o.artifact != ""}, {"--replace-policy", o.retention.replace},
 	} {
 		if f.given {
-			return &usageError{fmt.Errorf("%s is not for an untrusted build, and this one is untrusted: %s", f.name, p.untrusted.why),
-				"leave " + f.name + " out; if the source is trusted all the same, say so with --untrusted=false"}
+			return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted build, and this one is untrusted: %s", f.name, p.untrusted.why), "leave "+f.name+" out; if the source is trusted all the same, say so with --untrusted=false")
 		}
 	}
 	return nil
@@ -220,7 +219,7 @@ var errOnlyTrusted = errors.New("is the name of an image that an untrusted build
 // checkDefinitionTrusted refuses an image in ECR that an untrusted build made.
 func checkDefinitionTrusted(path, image string) error {
 	if _, ok := repositoryOfReference(image); ok && registry.IsUntrusted(tagOrDigest(image)) {
-		return inputError(path, image+" "+errOnlyTrusted.Error(), "build the commit where it is trusted, and deploy that revision: slipway build")
+		return fault.NewInput(path, image+" "+errOnlyTrusted.Error(), "build the commit where it is trusted, and deploy that revision: slipway build")
 	}
 	return nil
 }
@@ -234,7 +233,7 @@ func (d *deployJob) checkTrusted(ctx context.Context, names map[string]bool) err
 			byDigest = append(byDigest, i)
 		}
 	}
-	return revisionRefused(registry.CheckTrusted(ctx, d.clients, byDigest))
+	return refused(registry.CheckTrusted(ctx, d.clients, byDigest))
 }
 
 // checkCaches refuses layer caches of the compose file that would write over a
@@ -246,13 +245,13 @@ func (p *plan) checkCaches() error {
 		}
 		for _, c := range s.target.CacheTo {
 			if tag, ok := p.ownTag(c); ok && !isCacheTag(tag) {
-				return inputError("services."+s.target.Service+".build.cache_to", fmt.Sprintf("%q would write a layer cache over the tag %q of a repository of the project", c.Attrs["ref"], tag),
+				return fault.NewInput("services."+s.target.Service+".build.cache_to", fmt.Sprintf("%q would write a layer cache over the tag %q of a repository of the project", c.Attrs["ref"], tag),
 					"name the tag "+registry.TagCache+", or another one that begins so")
 			}
 		}
 		for _, c := range s.target.CacheFrom {
 			if tag, ok := p.ownTag(c); ok && registry.IsUntrusted(tag) && !p.untrusted.yes() {
-				return inputError("services."+s.target.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
+				return fault.NewInput("services."+s.target.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
 					"name a cache that trusted builds write, such as "+registry.TagCache)
 			}
 		}

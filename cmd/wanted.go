@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -47,31 +47,11 @@ func (d *deployJob) findRevision(ctx context.Context, text string) error {
 // take wants a revision that was found.
 func (d *deployJob) take(found registry.Found, err error) error {
 	if err != nil {
-		return revisionRefused(err)
+		return refused(err)
 	}
 	d.name, d.survey, d.images = found.Name, found.Snapshot, found.Images
 	d.wantImages()
 	return nil
-}
-
-// revisionRefused tells a revision that cannot be had, which is wrong usage, from what
-// AWS refused.
-func revisionRefused(err error) error {
-	var (
-		name       *registry.RevisionNameError
-		unknown    *registry.UnknownRevisionError
-		ambiguous  *registry.AmbiguousError
-		incomplete *registry.IncompleteError
-		archived   *registry.ArchivedError
-		gone       *registry.GoneError
-		untrusted  *registry.UntrustedError
-	)
-	for _, target := range []any{&name, &unknown, &ambiguous, &incomplete, &archived, &gone, &untrusted} {
-		if errors.As(err, target) {
-			return &usageError{err, hintOf(err)}
-		}
-	}
-	return refused(err)
 }
 
 // maxHistory is how many deployments of a service are looked through for what ran before.
@@ -82,7 +62,7 @@ const maxHistory = 100
 func (d *deployJob) findPrevious(ctx context.Context) error {
 	for _, st := range d.site.stations {
 		if st.service.Controller != ecstypes.DeploymentControllerTypeEcs {
-			return &usageError{fmt.Errorf("ECS keeps no history of %s, which %s deploys: what ran before is not known", st.ref, st.service.Controller), "slipway revisions lists what can be rolled back to; name one of them"}
+			return fault.New(fault.Usage, fmt.Errorf("ECS keeps no history of %s, which %s deploys: what ran before is not known", st.ref, st.service.Controller), "slipway revisions lists what can be rolled back to; name one of them")
 		}
 	}
 	histories := make([]ecs.History, len(d.site.stations))
@@ -134,7 +114,7 @@ func (d *deployJob) findState(ctx context.Context, histories []ecs.History) erro
 			return d.take(found, err)
 		}
 	}
-	return &usageError{fmt.Errorf("%s: ECS knows of no successful deployment of other images before the present one that is one revision", d.site.names()), "slipway revisions lists what can be rolled back to; name one of them"}
+	return fault.New(fault.Usage, fmt.Errorf("%s: ECS knows of no successful deployment of other images before the present one that is one revision", d.site.names()), "slipway revisions lists what can be rolled back to; name one of them")
 }
 
 // digests are a state's images by repository, as far as they are known. They are no whole
@@ -193,7 +173,7 @@ func (d *deployJob) promote(ctx context.Context) error {
 		d.log.Warn().Msgf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, shortDigest(digest))
 	}
 	if done.SupersededBy != "" {
-		return &awsError{err: fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), remedy: "slipway status shows where things stand; then type the command again if it is still wanted"}
+		return fault.New(fault.AWS, fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), "slipway status shows where things stand; then type the command again if it is still wanted")
 	}
 	if len(done.Changes) > 0 {
 		d.log.Info().Msgf("latest stands on %s in %s", d.revision(), repositories(len(d.images)))
@@ -232,7 +212,7 @@ func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.R
 		d.log.Info().Msg("latest and deployed are back where they were")
 	}
 	if err != nil {
-		return &awsError{err: err, remedy: hintOf(err)}
+		return fault.New(fault.AWS, err, fault.HintOf(err))
 	}
 	return nil
 }

@@ -34,8 +34,8 @@ func TestHollowAnswers(t *testing.T) {
 		s.push(s.images()) // so that the next run has other images
 		p = s.publication("three", s.push(s.images()))
 	}
-	all := func(action string) func(wired) fault {
-		return func(c wired) fault {
+	all := func(action string) func(wired) injected {
+		return func(c wired) injected {
 			if c.action == action {
 				return hollow
 			}
@@ -62,7 +62,7 @@ func TestHollowAnswersWhileUndoing(t *testing.T) {
 	for _, action := range []string{"BatchGetImage", "PutImage", "BatchDeleteImage"} {
 		u := newUpset(t)
 		undoing := false
-		err := u.try(t.Context(), serial(func(c wired) fault {
+		err := u.try(t.Context(), serial(func(c wired) injected {
 			if c.action == "DescribeImages" {
 				undoing = true
 				return refused

@@ -98,7 +98,7 @@ func TestArchivedStaysBehind(t *testing.T) {
 	s.archive(0, h["three"][0])
 	p := s.promotion(s.clients, "one", s.running(h["two"]))
 	t.Run("nothing was moved off it", func(t *testing.T) {
-		s.wire.set(func(c wired) fault {
+		s.wire.set(func(c wired) injected {
 			if c.action == "PutImage" && c.repository == "shop/a" {
 				return refused
 			}

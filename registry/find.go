@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 )
 
 const (
@@ -47,6 +48,9 @@ func (e *MissingError) Error() string {
 	}
 	return "no such repository: " + strings.Join(names, ", ")
 }
+
+// Kind returns fault.AWS.
+func (e *MissingError) Kind() fault.Kind { return fault.AWS }
 
 // Hint says what to do about it.
 func (e *MissingError) Hint() string {

@@ -89,7 +89,7 @@ func TestPromoteSettlesOnNoExtraTag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.wire.set(func(c wired) fault {
+	s.wire.set(func(c wired) injected {
 		if c.action == "DescribeImages" {
 			for i := range s.repos {
 				s.move(i, TagLatest, h["two"][i])

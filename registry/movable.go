@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"slipway/internal/fault"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -31,6 +32,9 @@ func (e *ImmovableError) Error() string {
 	return fmt.Sprintf("repository %s is %s, so %s cannot move; change that with:\n  %s",
 		r.Ref, setting, strings.Join(e.Tags, ", "), e.Remedy())
 }
+
+// Kind returns fault.AWS.
+func (e *ImmovableError) Kind() fault.Kind { return fault.AWS }
 
 // Remedy returns the AWS CLI's command line that lets the tags move and leaves
 // the other tags as they are. Where that takes more filters than ECR does, it

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"slices"
+	"slipway/internal/fault"
 	"strings"
 )
 
@@ -30,6 +31,9 @@ func (e *ConflictError) Error() string {
 	b.WriteString("\nchange them, or give --replace-policy to put slipway's rules in place of the whole policy")
 	return b.String()
 }
+
+// Kind returns fault.AWS.
+func (e *ConflictError) Kind() fault.Kind { return fault.AWS }
 
 // clashesByKind finds the rules that clash whatever numbers ours are given.
 func clashesByKind(foreign, ours []ruleText) []Clash {

@@ -155,7 +155,7 @@ func TestPromoteConvergesAfterAKill(t *testing.T) {
 				p := s.promotion(s.clients, "one", running)
 				puts, dead := 0, false
 				var mu sync.Mutex
-				s.wire.set(func(c wired) fault {
+				s.wire.set(func(c wired) injected {
 					mu.Lock()
 					defer mu.Unlock()
 					if c.action == "PutImage" {
@@ -184,7 +184,7 @@ func TestPromoteFailsAtEveryCall(t *testing.T) {
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	before := s.tags()
-	for _, f := range []fault{refused, cut, lost} {
+	for _, f := range []injected{refused, cut, lost} {
 		for action, calls := range map[string]int{"PutImage": 6, "DescribeImages": 3} {
 			for n := 1; n <= calls; n++ {
 				p := s.promotion(s.clients, "one", s.running(h["three"]))
@@ -210,7 +210,7 @@ func TestPromoteInterrupted(t *testing.T) {
 	p := s.promotion(s.clients, "one", s.running(h["two"]))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s.wire.set(func(c wired) fault {
+	s.wire.set(func(c wired) injected {
 		if c.action == "PutImage" && c.tag == TagLatest {
 			cancel()
 		}
@@ -272,7 +272,7 @@ func TestPromoteRace(t *testing.T) {
 		s.promoted("three", nil)
 		names := []string{"one", "two"}
 		ps := []Promotion{s.promotion(s.clients, "one", nil), s.promotion(s.clients, "two", nil)}
-		s.wire.set(func(wired) fault {
+		s.wire.set(func(wired) injected {
 			<-time.After(rand.N(4 * time.Millisecond))
 			return fine
 		})

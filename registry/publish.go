@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"slipway/internal/fault"
 	"strings"
 	"time"
 
@@ -102,6 +103,9 @@ func (e *PublishError) Error() string {
 	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, describeState(e.Left, e.Unknown, e.Unsettled)...)
 	return strings.Join(lines, "\n")
 }
+
+// Kind returns fault.AWS.
+func (e *PublishError) Kind() fault.Kind { return fault.AWS }
 
 // describeState tells in a line each where tags stand that could not be put back.
 func describeState(left []Change, unknown []string, unsettled error) []string {

@@ -252,7 +252,7 @@ func newUpset(t *testing.T) *upset {
 }
 
 // try publishes with a fault and returns the error.
-func (u *upset) try(ctx context.Context, hook func(wired) fault) error {
+func (u *upset) try(ctx context.Context, hook func(wired) injected) error {
 	u.t.Helper()
 	u.push(u.next) // undoing removes what has no other tag
 	u.wire.set(hook)
@@ -266,7 +266,7 @@ func (u *upset) try(ctx context.Context, hook func(wired) fault) error {
 func TestPublishFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	u := newUpset(t)
-	for _, f := range []fault{refused, cut, lost} {
+	for _, f := range []injected{refused, cut, lost} {
 		for _, action := range []string{"BatchGetImage", "PutImage", "DescribeImages"} {
 			for n := 1; n <= u.calls[action]; n++ {
 				t.Run(fmt.Sprintf("%s %s %d", f, action, n), func(t *testing.T) {
@@ -305,7 +305,7 @@ func TestPublishCancelledAtEveryCall(t *testing.T) {
 				u := &upset{&stage{t, u.server, u.wire, u.clients, u.direct, u.repos, u.auth}, u.old, u.next, u.before, u.p, u.calls}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				err := u.try(ctx, func(c wired) fault {
+				err := u.try(ctx, func(c wired) injected {
 					if c.action == action && c.n == n {
 						cancel()
 						select { // give the request the time to notice
@@ -333,7 +333,7 @@ func TestPublishMeetsATakenHash(t *testing.T) {
 	u := newUpset(t)
 	theirs := u.pushOne(2, image(t))
 	var once sync.Once
-	err := u.try(t.Context(), func(c wired) fault {
+	err := u.try(t.Context(), func(c wired) injected {
 		if c.action == "PutImage" {
 			once.Do(func() { u.move(2, "next", theirs) }) // the others wait for it
 		}

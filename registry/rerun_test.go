@@ -19,7 +19,7 @@ func TestRerunAfterAPartialUndo(t *testing.T) {
 	t.Parallel()
 	u := newUpset(t)
 	next, old := u.p.Images[2].Digest, u.before["shop/b:latest"]
-	err := u.try(t.Context(), func(c wired) fault {
+	err := u.try(t.Context(), func(c wired) injected {
 		switch {
 		case c.action != "PutImage" || c.tag != TagLatest:
 			return fine
@@ -171,7 +171,7 @@ func (d *disturbed) isBack(c wired) bool {
 func (d *disturbed) try(forward, back disturbance, want map[string]string) {
 	d.t.Helper()
 	d.reset()
-	d.wire.set(func(c wired) fault {
+	d.wire.set(func(c wired) injected {
 		if b := d.isBack(c); forward.refuses(c, b) || back.refuses(c, b) {
 			return refused
 		}
@@ -272,7 +272,7 @@ func rollingBack(t *testing.T, known bool) *disturbed {
 func (d *disturbed) tryRestore(back disturbance, want map[string]string) {
 	d.t.Helper()
 	done := d.promoted("older", d.runs)
-	d.wire.set(func(c wired) fault {
+	d.wire.set(func(c wired) injected {
 		if back.refuses(c, d.isBack(c)) {
 			return refused
 		}

@@ -25,8 +25,8 @@ func (s *stage) restoredTo(p Published, a RolloutResult) Reverted {
 }
 
 // protectedRefs fails the test if at any request neither latest nor deployed stands on a digest.
-func (s *stage) guarded(repo int, digest string, f func(wired) fault) func(wired) fault {
-	return func(c wired) fault {
+func (s *stage) guarded(repo int, digest string, f func(wired) injected) func(wired) injected {
+	return func(c wired) injected {
 		if at := s.server.Tags(s.repos[repo].Name); at[TagLatest] != digest && at[TagDeployed] != digest {
 			s.t.Errorf("before %s of %s: neither latest nor deployed stands on what runs in %s", c.action, c.repository, s.repos[repo].Name)
 		}
@@ -34,7 +34,7 @@ func (s *stage) guarded(repo int, digest string, f func(wired) fault) func(wired
 	}
 }
 
-func allFine(wired) fault { return fine }
+func allFine(wired) injected { return fine }
 
 // TestRestoreWhatRunsNew has the service of shop/a run the new image, while that of shop/b
 // failed.
@@ -179,7 +179,7 @@ func TestRestoreHoldsLatest(t *testing.T) {
 	})
 	t.Run("refused", func(t *testing.T) {
 		s, h, p, a := start(t)
-		s.wire.set(func(c wired) fault {
+		s.wire.set(func(c wired) injected {
 			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == TagDeployed {
 				return refused
 			}
@@ -199,7 +199,7 @@ func TestRestoreHoldsLatest(t *testing.T) {
 	t.Run("refused, and others are at work", func(t *testing.T) {
 		s, h, p, a := start(t)
 		s.move(1, TagLatest, h["two"][1])
-		s.wire.set(s.guarded(0, h["one"][0], func(c wired) fault {
+		s.wire.set(s.guarded(0, h["one"][0], func(c wired) injected {
 			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == TagDeployed {
 				return refused
 			}
@@ -213,7 +213,7 @@ func TestRestoreHoldsLatest(t *testing.T) {
 	})
 	t.Run("latest refused", func(t *testing.T) {
 		s, h, p, a := start(t)
-		s.wire.set(s.guarded(0, h["one"][0], func(c wired) fault {
+		s.wire.set(s.guarded(0, h["one"][0], func(c wired) injected {
 			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == TagLatest {
 				return refused
 			}
@@ -249,7 +249,7 @@ func TestRestoreWhatRunsFailsAtEveryCall(t *testing.T) {
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	a := RolloutResult{Runs: map[Ref]string{s.repos[0].Ref: h["one"][0]}}
-	for _, f := range []fault{refused, cut, lost} {
+	for _, f := range []injected{refused, cut, lost} {
 		for action, calls := range map[string]int{"BatchGetImage": 4, "PutImage": 4, "DescribeImages": 2} {
 			for n := 1; n <= calls; n++ {
 				what := fmt.Sprintf("%s %s %d", f, action, n)
@@ -295,7 +295,7 @@ func TestRestoreWhatRunsWithOthers(t *testing.T) {
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
 	var once sync.Once
-	s.wire.set(s.guarded(0, h["one"][0], func(c wired) fault {
+	s.wire.set(s.guarded(0, h["one"][0], func(c wired) injected {
 		if c.action == "PutImage" && c.repository == "shop/a" && c.tag == TagLatest {
 			once.Do(func() {
 				for i := range s.repos {

@@ -204,7 +204,7 @@ func TestRestoreLeavesNoMixture(t *testing.T) {
 	other := s.promotion(s.direct, "two", nil)
 	moved := make(chan struct{})
 	var once sync.Once
-	s.wire.set(func(c wired) fault {
+	s.wire.set(func(c wired) injected {
 		switch {
 		case c.action == "PutImage" && c.repository == "shop/a":
 			once.Do(func() {
@@ -239,7 +239,7 @@ func TestRestoreNeverSettlesOnTheFailed(t *testing.T) {
 	p := s.promoted("three", nil)
 	s.move(1, TagLatest, h["two"][1])
 	var once sync.Once
-	s.wire.set(func(c wired) (f fault) {
+	s.wire.set(func(c wired) (f injected) {
 		if c.action == "PutImage" && c.repository == "shop/a" {
 			once.Do(func() { f = refused })
 		}
@@ -259,7 +259,7 @@ func TestRestoreTellsWhatIsLeft(t *testing.T) {
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
-	s.wire.set(func(c wired) fault {
+	s.wire.set(func(c wired) injected {
 		switch {
 		case c.action == "DescribeImages",
 			c.action == "PutImage" && c.repository == "shop/a" && c.tag == TagLatest,
@@ -295,7 +295,7 @@ func TestRestoreLooksTwice(t *testing.T) {
 	s := newStage(t, "shop/a", "shop/b")
 	h := s.history("one", "two")
 	p := s.promoted("one", s.running(h["two"]))
-	s.wire.set(func(c wired) fault {
+	s.wire.set(func(c wired) injected {
 		if c.action == "BatchGetImage" && c.repository == "shop/a" && c.tag == TagLatest {
 			return refused
 		}
@@ -317,7 +317,7 @@ func TestRestoreFailsAtEveryCall(t *testing.T) {
 	s := newStage(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	before := s.tags()
-	for _, f := range []fault{refused, cut, lost} {
+	for _, f := range []injected{refused, cut, lost} {
 		for action, calls := range map[string]int{"BatchGetImage": 6, "PutImage": 6, "DescribeImages": 3} {
 			for n := 1; n <= calls; n++ {
 				p := s.promoted("one", s.running(h["three"]))

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slipway/internal/fault"
 	"strings"
 )
 
@@ -65,6 +66,9 @@ func (e *RevertError) Error() string {
 	lines := append([]string{fmt.Sprintf("putting tags back: %v", e.Err)}, describeState(e.Left, e.Unknown, e.Unsettled)...)
 	return strings.Join(lines, "\n")
 }
+
+// Kind returns fault.AWS.
+func (e *RevertError) Kind() fault.Kind { return fault.AWS }
 
 // Unwrap returns what went wrong first.
 func (e *RevertError) Unwrap() error { return e.Err }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slipway/internal/fault"
 	"strings"
 	"time"
 )
@@ -21,6 +22,9 @@ type RevisionNameError struct {
 func (e *RevisionNameError) Error() string {
 	return fmt.Sprintf("%q names no revision: %v", e.Text, e.Err)
 }
+
+// Kind returns fault.Usage.
+func (e *RevisionNameError) Kind() fault.Kind { return fault.Usage }
 
 // Unwrap returns what is wrong with it.
 func (e *RevisionNameError) Unwrap() error { return e.Err }
@@ -47,6 +51,9 @@ func (e *UnknownRevisionError) Error() string {
 	return fmt.Sprintf("no revision begins with %q", e.Text)
 }
 
+// Kind returns fault.Usage.
+func (e *UnknownRevisionError) Kind() fault.Kind { return fault.Usage }
+
 // Hint lists the newest revisions.
 func (e *UnknownRevisionError) Hint() string {
 	if len(e.Newest) == 0 {
@@ -68,6 +75,9 @@ type AmbiguousError struct {
 func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%d revisions begin with %q:", len(e.Matches), e.Text) + revisionLines(e.Matches, e.At)
 }
+
+// Kind returns fault.Usage.
+func (e *AmbiguousError) Kind() fault.Kind { return fault.Usage }
 
 // Hint says what to give instead.
 func (e *AmbiguousError) Hint() string { return "give more of the hash" }
@@ -141,6 +151,9 @@ func (e *IncompleteError) Error() string {
 	return s
 }
 
+// Kind returns fault.Usage.
+func (e *IncompleteError) Kind() fault.Kind { return fault.Usage }
+
 // Hint says whether it may have expired, and what to do.
 func (e *IncompleteError) Hint() string {
 	why := "no lifecycle policy can have taken it: it was never complete, or was deleted"
@@ -202,6 +215,9 @@ func (e *ArchivedError) Error() string {
 	return s
 }
 
+// Kind returns fault.Usage.
+func (e *ArchivedError) Kind() fault.Kind { return fault.Usage }
+
 // Hint gives the command that restores each image.
 func (e *ArchivedError) Hint() string {
 	lines := []string{"restore what is archived, which takes ECR up to 20 minutes, and run again:"}
@@ -233,6 +249,9 @@ func (e *GoneError) Error() string {
 	}
 	return "no longer in the registry: " + strings.Join(images, ", ")
 }
+
+// Kind returns fault.Usage.
+func (e *GoneError) Kind() fault.Kind { return fault.Usage }
 
 // Hint says what to do without them.
 func (e *GoneError) Hint() string {

@@ -99,7 +99,7 @@ func TestSettleIsNotFooledByExtraTags(t *testing.T) {
 func TestSettleGivesUp(t *testing.T) {
 	t.Parallel()
 	u := newUpset(t)
-	err := u.try(t.Context(), func(c wired) fault {
+	err := u.try(t.Context(), func(c wired) injected {
 		if c.action == "DescribeImages" && c.tag == TagLatest && u.server.Tags("shop/a")["next"] != "" {
 			u.move(0, TagLatest, u.before["shop/a:older"])
 		}
@@ -119,7 +119,7 @@ func TestSettleGivesUp(t *testing.T) {
 // race publishes two revisions at once over a wire on which each request takes
 // its own time, and returns what became of both.
 func (s *stage) race(a, b Publication) (out [2]Published, errs [2]error) {
-	s.wire.set(func(wired) fault {
+	s.wire.set(func(wired) injected {
 		<-time.After(rand.N(4 * time.Millisecond))
 		return fine
 	})
@@ -240,8 +240,8 @@ func TestRaceWithAFailure(t *testing.T) {
 		calm, broken := &wire{}, &wire{}
 		var failed atomic.Bool
 		slow := func() { <-time.After(rand.N(4 * time.Millisecond)) }
-		calm.set(func(wired) fault { slow(); return fine })
-		broken.set(func(c wired) fault {
+		calm.set(func(wired) injected { slow(); return fine })
+		broken.set(func(c wired) injected {
 			slow()
 			if c.action != "PutImage" || c.repository != victim || c.tag != tag || failed.Swap(true) {
 				return fine

@@ -215,17 +215,17 @@ func (s *stage) move(repo int, tag, digest string) {
 }
 
 // fault is what goes wrong with a request.
-type fault int
+type injected int
 
 const (
-	fine    fault = iota
-	refused       // answered with an error, and not carried out
-	cut           // no answer, and not carried out
-	lost          // carried out, but no answer
-	hollow        // answered with status 200 and nothing, and not carried out
+	fine    injected = iota
+	refused          // answered with an error, and not carried out
+	cut              // no answer, and not carried out
+	lost             // carried out, but no answer
+	hollow           // answered with status 200 and nothing, and not carried out
 )
 
-func (f fault) String() string { return []string{"fine", "refused", "cut", "lost", "hollow"}[f] }
+func (f injected) String() string { return []string{"fine", "refused", "cut", "lost", "hollow"}[f] }
 
 // wired is one request of ECR's API on the wire.
 type wired struct {
@@ -241,7 +241,7 @@ type wired struct {
 // given up while the hook held them are kept for deliver.
 type wire struct {
 	mu     sync.Mutex
-	hook   func(wired) fault
+	hook   func(wired) injected
 	counts map[string]int
 	late   []*http.Request
 }
@@ -249,7 +249,7 @@ type wire struct {
 // errWire is what a cut connection looks like.
 var errWire = errors.New("connection reset by the test")
 
-func (w *wire) set(hook func(wired) fault) {
+func (w *wire) set(hook func(wired) injected) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hook, w.counts = hook, nil
@@ -295,7 +295,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-func (w *wire) note(r *http.Request, body []byte) (wired, func(wired) fault) {
+func (w *wire) note(r *http.Request, body []byte) (wired, func(wired) injected) {
 	var in struct {
 		RepositoryName, ImageTag, ImageDigest string
 		ImageIDs                              []struct{ ImageTag string }
@@ -343,8 +343,8 @@ func reply(r *http.Request, status int, text string) *http.Response {
 }
 
 // nth lets the n-th request of an action fail.
-func nth(action string, n int, f fault) func(wired) fault {
-	return func(c wired) fault {
+func nth(action string, n int, f injected) func(wired) injected {
+	return func(c wired) injected {
 		if c.action == action && c.n == n {
 			return f
 		}
@@ -353,9 +353,9 @@ func nth(action string, n int, f fault) func(wired) fault {
 }
 
 // serial lets a hook be called by one request at a time.
-func serial(hook func(wired) fault) func(wired) fault {
+func serial(hook func(wired) injected) func(wired) injected {
 	var mu sync.Mutex
-	return func(c wired) fault {
+	return func(c wired) injected {
 		mu.Lock()
 		defer mu.Unlock()
 		return hook(c)

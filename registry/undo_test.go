@@ -16,7 +16,7 @@ func TestUndoTellsWhatIsLeft(t *testing.T) {
 	u := newUpset(t)
 	undoing := false
 	var mu sync.Mutex
-	err := u.try(t.Context(), func(c wired) fault {
+	err := u.try(t.Context(), func(c wired) injected {
 		mu.Lock()
 		defer mu.Unlock()
 		undoing = undoing || c.action == "DescribeImages"
@@ -74,7 +74,7 @@ func TestUndoSeesWhatWasCarriedOut(t *testing.T) {
 	u := newUpset(t)
 	undoing := false
 	var mu sync.Mutex
-	err := u.try(t.Context(), func(c wired) fault {
+	err := u.try(t.Context(), func(c wired) injected {
 		mu.Lock()
 		defer mu.Unlock()
 		if c.action == "DescribeImages" {
@@ -147,7 +147,7 @@ func TestUndoLeavesOthersAlone(t *testing.T) {
 	u := newUpset(t)
 	other := u.publication("other", u.push(u.images()))
 	var once sync.Once
-	err := u.try(t.Context(), func(c wired) fault {
+	err := u.try(t.Context(), func(c wired) injected {
 		if c.action != "DescribeImages" {
 			return fine
 		}
@@ -177,7 +177,7 @@ func TestUndoLeavesNoMixture(t *testing.T) {
 	u := newUpset(t)
 	other := u.publication("other", u.push(u.images()))
 	var once sync.Once
-	err := u.try(t.Context(), func(c wired) fault {
+	err := u.try(t.Context(), func(c wired) injected {
 		if c.action != "PutImage" {
 			return fine
 		}

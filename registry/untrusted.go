@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"slipway/internal/fault"
 	"slipway/internal/trust"
 )
 
@@ -40,6 +41,9 @@ type UntrustedError struct {
 func (e *UntrustedError) Error() string {
 	return fmt.Sprintf("%s was made by an untrusted build, and those are not deployed", imageOf(e.Repository, e.Digest))
 }
+
+// Kind returns fault.Usage.
+func (e *UntrustedError) Kind() fault.Kind { return fault.Usage }
 
 // Hint says how to get an image that can be deployed.
 func (e *UntrustedError) Hint() string { return trustedRemedy }

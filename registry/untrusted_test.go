@@ -111,7 +111,7 @@ func TestPublishKeepsNames(t *testing.T) {
 	p := s.publication("pr12-one", s.push(s.images()))
 	p.KeepLatest, p.KeepNames = true, true
 	wire := &wire{}
-	wire.set(func(c wired) fault {
+	wire.set(func(c wired) injected {
 		if c.action == "PutImage" && c.repository == "shop/b" || c.action == "BatchDeleteImage" {
 			return refused
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slipway/internal/fault"
 	"strings"
 
 	"github.com/moby/buildkit/client"
@@ -141,6 +142,9 @@ type AddressError struct {
 
 // Error names the place and the problem.
 func (e *AddressError) Error() string { return e.From + ": " + e.Problem }
+
+// Kind returns fault.Usage.
+func (e *AddressError) Kind() fault.Kind { return fault.Usage }
 
 // Hint says what to write instead.
 func (e *AddressError) Hint() string { return e.remedy }

@@ -37,7 +37,7 @@ func buildkitd() string {
 	if path := os.Getenv("SLIPWAY_TEST_BUILDKITD"); path != "" {
 		return path
 	}
-	path, err := filepath.Abs("../.tools/bin/buildkitd")
+	path, err := filepath.Abs("../../.tools/bin/buildkitd")
 	if err != nil {
 		panic(err)
 	}

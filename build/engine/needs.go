@@ -1,6 +1,9 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"slipway/internal/fault"
+)
 
 // Requirements are what a build asks of an engine, beyond what every engine can.
 type Requirements struct {
@@ -54,6 +57,9 @@ type CannotError struct {
 func (e *CannotError) Error() string {
 	return fmt.Sprintf("the engine %s cannot %s", e.Engine, sentence(e.Lacks))
 }
+
+// Kind returns fault.Usage.
+func (e *CannotError) Kind() fault.Kind { return fault.Usage }
 
 // Hint names the engines that could.
 func (e *CannotError) Hint() string {

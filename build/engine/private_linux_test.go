@@ -76,7 +76,7 @@ func TestOwnEngineIsPrivate(t *testing.T) {
 // for its token.
 func TestEngineCommandsGetNoCredentials(t *testing.T) {
 	shared := enginetest.Shared(t)
-	buildctl, err := filepath.Abs("../.tools/bin/buildctl")
+	buildctl, err := filepath.Abs("../../.tools/bin/buildctl")
 	if err != nil {
 		t.Fatal(err)
 	}

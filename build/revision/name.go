@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/internal/fault"
 	"slipway/internal/tagname"
 	"slipway/internal/trust"
 )
@@ -36,6 +37,9 @@ type NameError struct {
 func (e *NameError) Error() string {
 	return fmt.Sprintf("hash %q %s: %s", shorten(e.Name), e.Reason, e.Remedy)
 }
+
+// Kind returns fault.Usage.
+func (e *NameError) Kind() fault.Kind { return fault.Usage }
 
 // shorten keeps a hopelessly long name from filling the log.
 func shorten(name string) string {

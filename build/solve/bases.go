@@ -23,6 +23,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"slipway/internal/bounded"
+	"slipway/internal/fault"
 )
 
 // Base is an image that a build starts from or copies from.
@@ -44,7 +45,7 @@ var ErrUnreadable = errors.New("the Dockerfile cannot be read here")
 // ask a registry, so that arguments, platforms and stages count as they do in the build.
 // What ONBUILD in a base image would add is not known.
 //
-// Errors: *InputError for a Dockerfile that is wrong; ErrUnreadable, with the images that
+// Errors: *fault.InputError for a Dockerfile that is wrong; ErrUnreadable, with the images that
 // are known all the same.
 func Bases(ctx context.Context, t Target) ([]Base, error) {
 	var found recorder
@@ -72,7 +73,7 @@ func Bases(ctx context.Context, t Target) ([]Base, error) {
 			if custom {
 				return found.list(), fmt.Errorf("%w: its syntax is that of %s (%w)", ErrUnreadable, syntax, err)
 			}
-			return found.list(), &InputError{Where: "services." + t.Service + ".build", Problem: name + lineOf(err), Err: err, Remedy: "correct the Dockerfile"}
+			return found.list(), &fault.InputError{Where: "services." + t.Service + ".build", Problem: name + lineOf(err), Err: err, Remedy: "correct the Dockerfile"}
 		}
 	}
 	return found.list(), nil
@@ -97,7 +98,7 @@ func (t Target) dockerfileText(ctx context.Context) (text []byte, name string, e
 		text, err = bounded.ReadFile(ctx, filepath.Join(filepath.Dir(t.Dockerfile), strings.ToLower(defaultDockerfile)), MaxDockerfile)
 	}
 	if err != nil {
-		return nil, "", &InputError{Where: "services." + t.Service + ".build.dockerfile", Err: err, Remedy: "make the file readable"}
+		return nil, "", &fault.InputError{Where: "services." + t.Service + ".build.dockerfile", Err: err, Remedy: "make the file readable"}
 	}
 	return text, t.Dockerfile, nil
 }

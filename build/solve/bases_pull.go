@@ -62,7 +62,7 @@ func (e *PullError) Hint() string {
 }
 
 // Head asks an image's registry from this host whether the image is there, without what
-// counts as a pull. The error is a *PullError, or an *InputError for a name that is none.
+// counts as a pull. The error is a *PullError, or an *fault.InputError for a name that is none.
 func Head(ctx context.Context, image string, login AuthFunc) error {
 	ref, err := name.ParseReference(image)
 	if err != nil {

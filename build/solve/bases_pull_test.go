@@ -21,6 +21,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/fault"
 )
 
 // library is a registry that holds there:1, limits the pulls of limited, has none left of spent, and shows private
@@ -102,7 +103,7 @@ func TestHead(t *testing.T) {
 			t.Errorf("%s: %v", c.image, err)
 		}
 	}
-	var input *solve.InputError
+	var input *fault.InputError
 	if err := solve.Head(t.Context(), "A b", somebody); !errors.As(err, &input) {
 		t.Errorf("%v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 )
 
 func TestBases(t *testing.T) {
@@ -78,7 +79,7 @@ func TestBasesOfAFile(t *testing.T) {
 
 	target.DockerfileInline = "FROM alpine:3\n\nRUNN true\n"
 	_, err = solve.Bases(t.Context(), target)
-	var input *solve.InputError
+	var input *fault.InputError
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), "services.web.build: dockerfile_inline:3") {
 		t.Errorf("%v", err)
 	}

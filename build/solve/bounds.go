@@ -21,6 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"slipway/internal/bounded"
+	"slipway/internal/fault"
 )
 
 // The limits of what a project's files may ask of this host; docs/limits.md lists them.
@@ -71,10 +72,10 @@ func boundedLoad(ctx context.Context, o LoadOptions) (*types.Project, error) {
 
 // inputOf makes an *InputError of a file that is too large or of the wrong kind.
 func inputOf(err error) error {
-	var input *InputError
+	var input *fault.InputError
 	var bound *bounded.Error
 	if errors.As(err, &bound) && (!errors.As(err, &input) || input.Problem == "") {
-		return &InputError{Where: bound.Path, Problem: bound.Problem, Remedy: bound.Remedy}
+		return &fault.InputError{Where: bound.Path, Problem: bound.Problem, Remedy: bound.Remedy}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 )
 
 // A project that takes far longer to load than allowed is bad input. The end of the
@@ -26,7 +27,7 @@ func TestLoadEndsInTime(t *testing.T) {
 	}
 	o := below(files(t, map[string]string{"compose.yaml": compose.String()}), solve.LoadOptions{Limit: 50 * time.Millisecond})
 	_, err := solve.Load(t.Context(), o)
-	var input *solve.InputError
+	var input *fault.InputError
 	if !errors.As(err, &input) || err.Error() != "compose project: takes longer to load than the limit of 50ms" {
 		t.Errorf("Load: %v, want an *InputError that names the limit", err)
 	}

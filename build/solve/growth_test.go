@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 )
 
 // A Dockerfile whose variables double is refused before it is interpreted here.
@@ -24,7 +25,7 @@ func TestBasesOfGrowingVariables(t *testing.T) {
 		"ARG": doubling("ARG"), "ENV": doubling("ENV"), "arg": doubling("arg"), "pattern": replacing,
 	} {
 		_, err := solve.Bases(t.Context(), solve.Target{Service: "web", DockerfileInline: dockerfile})
-		var input *solve.InputError
+		var input *fault.InputError
 		if !errors.As(err, &input) || !strings.Contains(err.Error(), "the values are larger than the limit of 16 MiB") {
 			t.Errorf("%s: Bases: %v, want an *InputError that names the limit", name, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 )
 
 // buildKeys says for every key below build how it reaches BuildKit: have is what
@@ -167,9 +168,9 @@ func wantRefused(t *testing.T, line, message, hint string) {
 	t.Helper()
 	dir := keyProject(t, line)
 	_, err := planKeys(t, dir)
-	var input *solve.InputError
+	var input *fault.InputError
 	if !asInput(err, &input) {
-		t.Fatalf("want an *InputError, have %v", err)
+		t.Fatalf("want an *fault.InputError, have %v", err)
 	}
 	if text := strings.ReplaceAll(err.Error(), dir, "DIR"); text != message && (!strings.HasSuffix(message, ":") || !strings.HasPrefix(text, message)) {
 		t.Errorf("error\n have %s\n want %s", text, message)

@@ -12,6 +12,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/fault"
 )
 
 func TestMain(m *testing.M) { os.Exit(enginetest.StopAfter(m).Run()) }
@@ -77,9 +78,9 @@ func byService(t testing.TB, list []solve.Target, name string) solve.Target {
 // wantInputError checks that err is an InputError with this text and a remedy.
 func wantInputError(t *testing.T, err error, want string) {
 	t.Helper()
-	var input *solve.InputError
+	var input *fault.InputError
 	if !asInput(err, &input) {
-		t.Fatalf("want an *InputError, have %v", err)
+		t.Fatalf("want an *fault.InputError, have %v", err)
 	}
 	if err.Error() != want {
 		t.Errorf("error\n have %s\n want %s", err, want)
@@ -89,4 +90,4 @@ func wantInputError(t *testing.T, err error, want string) {
 	}
 }
 
-func asInput(err error, input **solve.InputError) bool { return errors.As(err, input) }
+func asInput(err error, input **fault.InputError) bool { return errors.As(err, input) }

@@ -15,45 +15,12 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/internal/plain"
 )
 
-// InputError is an error in what the user wrote: a file, a key or a name. Nothing
-// was touched when it is returned.
-type InputError struct {
-	// Where names the file, the service or the field.
-	Where string
-	// Problem says what is wrong.
-	Problem string
-	// Remedy says what to do about it, in one sentence.
-	Remedy string
-	// Err is the cause, if there is one.
-	Err error
-}
-
-// Error joins where, problem and cause; the remedy is for the caller to show.
-func (e *InputError) Error() string {
-	s := plain.Text(e.Problem)
-	if e.Err != nil {
-		if s != "" {
-			s += ": "
-		}
-		s += e.Err.Error()
-	}
-	if e.Where == "" {
-		return s
-	}
-	return plain.Text(e.Where) + ": " + s
-}
-
-// Unwrap returns the cause.
-func (e *InputError) Unwrap() error { return e.Err }
-
-// Hint returns the remedy.
-func (e *InputError) Hint() string { return e.Remedy }
-
 func badInput(where, remedy, format string, args ...any) error {
-	return &InputError{Where: where, Problem: plain.Sprintf(format, args...), Remedy: remedy}
+	return &fault.InputError{Where: where, Problem: plain.Sprintf(format, args...), Remedy: remedy}
 }
 
 // ErrNoProject is in the error of Load when there is neither a compose file nor a Dockerfile.
@@ -95,10 +62,10 @@ func load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	guard := &checked{ctx: ctx, seen: map[string]bool{}}
 	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o, guard)...)
 	if err != nil {
-		if input := (*InputError)(nil); errors.As(err, &input) {
+		if input := (*fault.InputError)(nil); errors.As(err, &input) {
 			return nil, input
 		}
-		return nil, &InputError{Where: "compose project", Err: unquoted(err), Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
+		return nil, &fault.InputError{Where: "compose project", Err: unquoted(err), Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
 	}
 	if len(opts.ConfigPaths) == 0 {
 		return lone(ctx, o)
@@ -166,7 +133,7 @@ func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 		return nil, err
 	}
 	if !hasDockerfile(dir) {
-		return nil, &InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
+		return nil, &fault.InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
 	}
 	o.Wanted.Own(dir, o.Home)
 	service := o.Lone

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 )
 
 const app = "services: {app: {image: 'example.org/app:${TAG:-none}'}}\n"
@@ -192,7 +193,7 @@ func TestLoadErrors(t *testing.T) {
 
 func wantLoadError(t *testing.T, dir string, err error, want []string) {
 	t.Helper()
-	var input *solve.InputError
+	var input *fault.InputError
 	if !asInput(err, &input) || input.Hint() == "" {
 		t.Fatalf("want an *InputError with a hint, have %v", err)
 	}
@@ -232,7 +233,7 @@ func TestLoadErrorsOfFileNames(t *testing.T) {
 }
 
 func TestInputErrorText(t *testing.T) {
-	for want, e := range map[string]*solve.InputError{
+	for want, e := range map[string]*fault.InputError{
 		"a: b":                      {Where: "a", Problem: "b"},
 		"b":                         {Problem: "b"},
 		"a: b: file does not exist": {Where: "a", Problem: "b", Err: os.ErrNotExist},

@@ -9,6 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 )
 
 // extension parses YAML the way a project file is, and returns the project.
@@ -99,7 +100,7 @@ func FuzzServiceSettings(f *testing.F) {
 		}
 		s := types.ServiceConfig{Name: "a", Extensions: types.Extensions{solve.ExtensionKey: v}}
 		got, err := solve.ReadServiceSettings(s)
-		var input *solve.InputError
+		var input *fault.InputError
 		if err != nil {
 			if !errors.As(err, &input) || !strings.HasPrefix(err.Error(), "services.a.x-slipway") || input.Hint() == "" {
 				t.Errorf("%s: %v", text, err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"slipway/internal/fault"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -49,12 +50,12 @@ func projectDirectory(o LoadOptions) cli.ProjectOptionsFn {
 // loadError makes an *InputError of what the loader says, and names the file where the
 // loader names none.
 func loadError(ctx context.Context, files []string, err error) error {
-	var input *InputError
+	var input *fault.InputError
 	if errors.As(err, &input) {
 		return input
 	}
 	err = unquoted(err)
-	out := &InputError{Err: err, Remedy: "`docker compose config` checks a compose file by the same rules"}
+	out := &fault.InputError{Err: err, Remedy: "`docker compose config` checks a compose file by the same rules"}
 	named := func(file string) bool { return strings.Contains(err.Error(), file) }
 	if !slices.ContainsFunc(files, named) {
 		out.Where = guilty(ctx, files)

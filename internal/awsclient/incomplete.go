@@ -1,6 +1,9 @@
 package awsclient
 
-import "fmt"
+import (
+	"fmt"
+	"slipway/internal/fault"
+)
 
 // IncompleteError is an answer that has an item neither among its results nor among its
 // failures. Such an answer has status 200: read literally, it would say that the item
@@ -22,6 +25,9 @@ func Incomplete(service, operation, item string) error {
 func (e *IncompleteError) Error() string {
 	return fmt.Sprintf("%s answered %s without %s", e.Service, e.Operation, e.Item)
 }
+
+// Kind returns fault.AWS.
+func (e *IncompleteError) Kind() fault.Kind { return fault.AWS }
 
 // Hint says what to do about it.
 func (e *IncompleteError) Hint() string {

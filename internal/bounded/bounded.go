@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slipway/internal/fault"
 	"syscall"
 )
 
@@ -20,6 +21,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%q: %s", e.Path, e.Problem) }
+
+// Kind returns fault.Input.
+func (e *Error) Kind() fault.Kind { return fault.Input }
 
 // Hint returns the remedy.
 func (e *Error) Hint() string { return e.Remedy }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 )
 
 // TagDesiredCount is the tag of an ECS service that remembers, while it is stopped, how
@@ -193,6 +194,9 @@ func (e *DaemonError) Error() string {
 	return fmt.Sprintf("ECS service %s is a DAEMON: one task on each container instance, and no desired count to change", e.Ref)
 }
 
+// Kind returns fault.Usage.
+func (e *DaemonError) Kind() fault.Kind { return fault.Usage }
+
 // Hint says what stops a daemon.
 func (e *DaemonError) Hint() string {
 	return "drain its container instances, or delete the service"
@@ -213,6 +217,9 @@ func (e *CountError) Error() string {
 	}
 	return fmt.Sprintf("ECS service %s has a desired count of 0 and no tag %s that remembers another", e.Ref, TagDesiredCount)
 }
+
+// Kind returns fault.Usage.
+func (e *CountError) Kind() fault.Kind { return fault.Usage }
 
 // Hint says how to name a count.
 func (e *CountError) Hint() string { return "say how many tasks to start with --count" }
