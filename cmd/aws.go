@@ -17,9 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/rs/zerolog"
 
 	"slipway/internal/awsclient"
@@ -134,41 +132,5 @@ func (c *cloud) scaling() *applicationautoscaling.Client {
 
 func (c *cloud) logs() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(c.config) }
 
-// refused wraps an error of AWS with its exit code and a hint where the kind is known.
-func refused(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fault.New(fault.AWS, err, awsRemedy(err))
-}
-
-// awsRemedy is what to do about the refusals that users meet most.
-func awsRemedy(err error) string {
-	if hint := fault.HintOf(err); hint != "" {
-		return hint
-	}
-	if unreachable(err) {
-		return "AWS cannot be reached: check the network, the region and AWS_ENDPOINT_URL"
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return ""
-	}
-	switch code := api.ErrorCode(); code {
-	case "AccessDeniedException", "AccessDenied":
-		return "allow the action that the message names in the role's or user's policy"
-	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":
-		return "log in to AWS again: the credentials are expired or wrong (aws sts get-caller-identity shows whose they are)"
-	case "ThrottlingException", "TooManyRequestsException", "LimitExceededException":
-		return "run the same command again: it goes on from where it stopped"
-	default:
-		return ""
-	}
-}
-
-// unreachable tells that there was no answer at all.
-func unreachable(err error) bool {
-	var unsent *smithyhttp.RequestSendError
-	var late *awsclient.TimeoutError
-	return errors.As(err, &unsent) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
-}
+// refused gives an error of AWS its kind.
+func refused(err error) error { return fault.As(fault.AWS, err) }

@@ -12,7 +12,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-func TestAWSRemedy(t *testing.T) {
+func TestAWSHint(t *testing.T) {
 	api := func(code string) error { return &smithy.GenericAPIError{Code: code} }
 	for _, c := range []struct {
 		err  error
@@ -28,7 +28,7 @@ func TestAWSRemedy(t *testing.T) {
 		{errors.New("anything"), ""},
 		{&fault.InputError{Remedy: "its own"}, "its own"},
 	} {
-		got := awsRemedy(fmt.Errorf("wrapped: %w", c.err))
+		got := hintOf(refused(fmt.Errorf("wrapped: %w", c.err)))
 		if !strings.Contains(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%v: %q, want %q", c.err, got, c.want)
 		}

@@ -174,7 +174,7 @@ func parseBuild(args []string) (buildOptions, error) {
 		return refuse(errors.New("--output and --plan are not for a job: its buildspec reads --output env"), "leave them out")
 	}
 	if err := o.check(); err != nil {
-		return refuse(err, fault.HintOf(err))
+		return refuse(err, hintOf(err))
 	}
 	o.project.services = f.Args()
 	return o, o.project.ecs.check()

@@ -68,7 +68,7 @@ func broken(err error) finding {
 	default:
 		kind = fault.Other
 	}
-	return finding{Status: statusFailed, Detail: err.Error(), Remedy: fault.HintOf(err), kind: kind}
+	return finding{Status: statusFailed, Detail: err.Error(), Remedy: hintOf(err), kind: kind}
 }
 
 // check finds something out. Checks know nothing of each other and run at the same time.

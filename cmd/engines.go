@@ -79,7 +79,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 // before anything is touched.
 func (o buildOptions) checkState(w *world, p *plan) error {
 	if err := o.engineSearch(w, p).CheckState(); err != nil {
-		return fault.New(fault.Usage, err, cmp.Or(fault.HintOf(err), "name another directory with --engine-state, or make this one writable"))
+		return fault.New(fault.Usage, err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable"))
 	}
 	return nil
 }

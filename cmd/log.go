@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/sirupsen/logrus"
 
-	"slipway/internal/fault"
 	"slipway/internal/plain"
 )
 
@@ -53,7 +52,7 @@ func levelWord(v any) string {
 // report tells the error and what to do about it.
 func report(w *world, err error) {
 	w.log.Error().Msg(err.Error())
-	if hint := fault.HintOf(err); hint != "" {
+	if hint := hintOf(err); hint != "" {
 		w.log.Error().Msg("what to do: " + hint)
 	}
 }

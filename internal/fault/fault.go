@@ -3,8 +3,6 @@
 // type of any package takes part by methods called Kind and Hint.
 package fault
 
-import "errors"
-
 // Kind is the class of a failure.
 type Kind int
 
@@ -62,19 +60,37 @@ func walk(err error, visit func(error)) {
 	}
 }
 
-// HintOf returns the hint of an error, or of the first error in its tree that
-// has a method Hint; empty if there is none.
-func HintOf(err error) string {
-	var hint interface{ Hint() string }
-	if errors.As(err, &hint) {
-		return hint.Hint()
-	}
-	return ""
+// HintOf returns the hint of an error: the first that is not empty, from the
+// outermost error inwards. An error's hint is that of its method Hint, else the
+// one that one of the tables knows. A table gives hints for types of errors
+// whose package cannot know the command line; it is called with each error of
+// the tree.
+func HintOf(err error, tables ...func(error) string) string {
+	hint := ""
+	walk(err, func(err error) {
+		if h, ok := err.(interface{ Hint() string }); ok && hint == "" {
+			hint = h.Hint()
+		}
+		for _, table := range tables {
+			if hint == "" {
+				hint = table(err)
+			}
+		}
+	})
+	return hint
 }
 
 // New gives an error a kind and a hint. The text stays that of the error.
 func New(kind Kind, err error, hint string) error {
 	return &classified{kind, err, hint}
+}
+
+// As gives an error a kind, and no hint. It returns nil for no error.
+func As(kind Kind, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &classified{kind: kind, err: err}
 }
 
 type classified struct {

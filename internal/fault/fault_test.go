@@ -56,3 +56,25 @@ func TestInputError(t *testing.T) {
 		t.Errorf("Error() without a place = %q, want %q", got, want)
 	}
 }
+
+type tableError struct{ error }
+
+func TestHintsFromTables(t *testing.T) {
+	table := func(err error) string {
+		if _, ok := err.(*tableError); ok {
+			return "from the table"
+		}
+		return ""
+	}
+	inner := &tableError{fault.New(fault.AWS, errors.New("refused"), "innermost")}
+	for want, err := range map[string]error{
+		"from the table": fault.New(fault.AWS, fmt.Errorf("publishing: %w", inner), ""),
+		"outermost":      fault.New(fault.AWS, inner, "outermost"),
+		"innermost":      errors.Join(fault.New(fault.AWS, errors.New("refused"), "innermost"), inner),
+		"":               errors.New("refused"),
+	} {
+		if got := fault.HintOf(err, table); got != want {
+			t.Errorf("HintOf(%v) = %q, want %q", err, got, want)
+		}
+	}
+}

@@ -1,0 +1,39 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/awsclient"
+)
+
+// awsHint returns the hint for the refusals of AWS that users meet most.
+func awsHint(err error) string {
+	if unreachable(err) {
+		return "AWS cannot be reached: check the network, the region and AWS_ENDPOINT_URL"
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return ""
+	}
+	switch code := api.ErrorCode(); code {
+	case "AccessDeniedException", "AccessDenied":
+		return "allow the action that the message names in the role's or user's policy"
+	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":
+		return "log in to AWS again: the credentials are expired or wrong (aws sts get-caller-identity shows whose they are)"
+	case "ThrottlingException", "TooManyRequestsException", "LimitExceededException":
+		return "run the same command again: it goes on from where it stopped"
+	default:
+		return ""
+	}
+}
+
+// unreachable reports whether there was no answer at all.
+func unreachable(err error) bool {
+	var unsent *smithyhttp.RequestSendError
+	var late *awsclient.TimeoutError
+	return errors.As(err, &unsent) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
+}
