@@ -14,9 +14,9 @@ import (
 	"slipway/internal/plain"
 )
 
-// questions asks on the terminal, which stdin is. One goroutine reads all answers, so that a question
+// prompter asks on the terminal, which stdin is. One goroutine reads all answers, so that a question
 // that an interrupt cut short leaves no second reader behind.
-type questions struct {
+type prompter struct {
 	in io.Reader
 	// out is the terminal: stderr, or if that went elsewhere, the controlling one.
 	out   io.Writer
@@ -24,7 +24,7 @@ type questions struct {
 	lines chan string
 }
 
-func (q *questions) start() {
+func (q *prompter) start() {
 	q.lines = make(chan string)
 	go func() {
 		defer close(q.lines)
@@ -35,40 +35,32 @@ func (q *questions) start() {
 	}()
 }
 
-// newQuestions is nil where nobody can be asked: stdin is no terminal, or there is none
+// newPrompter is nil where nobody can be asked: stdin is no terminal, or there is none
 // to print the question on.
-func newQuestions(stdin, stderr *os.File) *questions {
+func newPrompter(stdin, stderr *os.File) *prompter {
 	if !term.IsTerminal(int(stdin.Fd())) {
 		return nil
 	}
 	if term.IsTerminal(int(stderr.Fd())) {
-		return &questions{in: stdin, out: stderr}
+		return &prompter{in: stdin, out: stderr}
 	}
 	tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
 	if err != nil {
 		return nil
 	}
-	return &questions{in: stdin, out: tty}
+	return &prompter{in: stdin, out: tty}
 }
 
-// interactive tells whether somebody can be asked.
-func (w *world) interactive() bool { return w.questions != nil }
-
-// ask prints the question on the terminal and returns the answer: empty at the end of input.
-func (w *world) ask(ctx context.Context, question string) (string, error) {
-	fmt.Fprint(w.questions.out, plain.Lines(question))
-	w.questions.once.Do(w.questions.start)
+// Ask prints the question on the terminal and returns the answer, which is empty
+// at the end of input.
+func (q *prompter) Ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(q.out, plain.Lines(question))
+	q.once.Do(q.start)
 	select {
-	case line := <-w.questions.lines:
+	case line := <-q.lines:
 		return line, nil
 	case <-ctx.Done():
-		fmt.Fprintln(w.questions.out)
+		fmt.Fprintln(q.out)
 		return "", ctx.Err()
 	}
-}
-
-// confirm asks for a yes.
-func (w *world) confirm(ctx context.Context, question string) (bool, error) {
-	answer, err := w.ask(ctx, question+" [y/N] ")
-	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), err
 }

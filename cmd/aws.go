@@ -44,18 +44,18 @@ func newRetryer() aws.Retryer {
 	})
 }
 
-// cloud hands out AWS clients.
-type cloud struct {
+// awsClients hands out AWS clients.
+type awsClients struct {
 	config aws.Config
 
 	mu  sync.Mutex
 	ecr map[string]*ecr.Client
 }
 
-// openCloud finds credentials and region by the SDK's default chain, and asks for the
+// openAWS finds credentials and region by the SDK's default chain, and asks for the
 // credentials at once: without them nothing else is worth a try.
-func openCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*cloud, error) {
-	c, err := configureCloud(ctx, log, o)
+func openAWS(ctx context.Context, log zerolog.Logger, o awsOptions) (*awsClients, error) {
+	c, err := configureAWS(ctx, log, o)
 	if err != nil {
 		return nil, err
 	}
@@ -66,15 +66,15 @@ func openCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*cloud, e
 }
 
 // authenticate asks the chain for credentials.
-func (c *cloud) authenticate(ctx context.Context) error {
+func (c *awsClients) authenticate(ctx context.Context) error {
 	if _, err := c.config.Credentials.Retrieve(ctx); err != nil {
 		return fault.New(fault.AWS, fmt.Errorf("no AWS credentials: %w", err), "log in (aws sso login, AWS_PROFILE, a role), then `aws sts get-caller-identity` shows whose they are")
 	}
 	return nil
 }
 
-// configureCloud is openCloud before the credentials are asked for.
-func configureCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*cloud, error) {
+// configureAWS is openAWS before the credentials are asked for.
+func configureAWS(ctx context.Context, log zerolog.Logger, o awsOptions) (*awsClients, error) {
 	// The SDK would write its warnings to stderr by itself.
 	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.LoggerFunc(func(c logging.Classification, format string, v ...any) {
 		log.Debug().Msgf("AWS SDK: %s: "+format, append([]any{c}, v...)...)
@@ -100,11 +100,11 @@ func configureCloud(ctx context.Context, log zerolog.Logger, o awsOptions) (*clo
 		cfg.Retryer = newRetryer
 	}
 	awsclient.Bound(&cfg, o.timeout, func(late *awsclient.TimeoutError) { log.Warn().Msgf("%v; trying again", late) })
-	return &cloud{config: knowCredentials(ctx, cfg), ecr: map[string]*ecr.Client{}}, nil
+	return &awsClients{config: knowCredentials(ctx, cfg), ecr: map[string]*ecr.Client{}}, nil
 }
 
 // clients is the ECR client of each region, made once.
-func (c *cloud) clients() registry.Clients {
+func (c *awsClients) clients() registry.Clients {
 	return func(region string) *ecr.Client {
 		if region == "" {
 			region = c.config.Region
@@ -120,17 +120,17 @@ func (c *cloud) clients() registry.Clients {
 	}
 }
 
-func (c *cloud) s3() *s3.Client { return s3.NewFromConfig(c.config) }
+func (c *awsClients) s3() *s3.Client { return s3.NewFromConfig(c.config) }
 
-func (c *cloud) ecs() *ecs.Client { return ecs.NewFromConfig(c.config) }
+func (c *awsClients) ecs() *ecs.Client { return ecs.NewFromConfig(c.config) }
 
-func (c *cloud) codeDeploy() *codedeploy.Client { return codedeploy.NewFromConfig(c.config) }
+func (c *awsClients) codeDeploy() *codedeploy.Client { return codedeploy.NewFromConfig(c.config) }
 
-func (c *cloud) scaling() *applicationautoscaling.Client {
+func (c *awsClients) scaling() *applicationautoscaling.Client {
 	return applicationautoscaling.NewFromConfig(c.config)
 }
 
-func (c *cloud) logs() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(c.config) }
+func (c *awsClients) logs() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(c.config) }
 
 // refused gives an error of AWS its kind.
 func refused(err error) error { return fault.As(fault.AWS, err) }

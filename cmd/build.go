@@ -104,7 +104,7 @@ func (o retentionOptions) check() error {
 // 32 bits.
 const maxRetention = 36500
 
-func newBuildCommand(w *world) *cobra.Command {
+func newBuildCommand(w *cli) *cobra.Command {
 	var o buildOptions
 	c := &cobra.Command{
 		Use:   "build [SERVICE...]",
@@ -169,7 +169,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	_ = f.MarkHidden("push-attempts")
 }
 
-func runBuild(ctx context.Context, w *world, o buildOptions) error {
+func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func runBuild(ctx context.Context, w *world, o buildOptions) error {
 		return err
 	}
 	for _, warning := range p.warnings {
-		w.log.Warn().Msg(warning)
+		w.Warnf("%s", warning)
 	}
 	if o.plan {
 		return printPlan(w, p, o)
@@ -231,7 +231,7 @@ func (o buildOptions) check() error {
 }
 
 // fromPlan fills in what the compose file and the environment say where no flag does.
-func (o *buildOptions) fromPlan(w *world, p *plan) error {
+func (o *buildOptions) fromPlan(w *cli, p *plan) error {
 	o.confine(p)
 	if o.artifact == "" {
 		o.artifact = p.settings.Artifact
@@ -254,7 +254,7 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	o.withoutExports(p)
 	o.engineSrc = "--engine"
 	if o.engine == "" {
-		o.engine, o.engineSrc = w.getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
+		o.engine, o.engineSrc = w.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
 	}
 	if o.engine == "" {
 		o.engine, o.engineSrc = p.settings.Engine, "x-slipway.engine.address"
@@ -283,10 +283,10 @@ func (o *buildOptions) fromPlan(w *world, p *plan) error {
 	return nil
 }
 
-func (o buildOptions) engineOptions(w *world) engine.Options {
-	out := engine.Options{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir, Network: engine.Network(o.engineNet), LookupEnv: w.lookupenv}
+func (o buildOptions) engineOptions(w *cli) engine.Options {
+	out := engine.Options{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir, Network: engine.Network(o.engineNet), LookupEnv: w.LookupEnv}
 	if o.engineTLS != "" {
-		out.TLS = absolute(w.dir, o.engineTLS)
+		out.TLS = absolute(w.Dir, o.engineTLS)
 	}
 	return out
 }

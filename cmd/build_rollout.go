@@ -21,9 +21,9 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 	var missing *ecs.MissingError
 	switch {
 	case errors.As(err, &missing):
-		j.log.Info().Msgf("%s: deployed will mark what latest stands on", strings.ReplaceAll(err.Error(), "\n", "; "))
+		j.Infof("%s: deployed will mark what latest stands on", strings.ReplaceAll(err.Error(), "\n", "; "))
 	case err != nil && ctx.Err() == nil:
-		j.log.Warn().Msgf("what ECS runs cannot be read, so deployed will mark what latest stands on: %v", err)
+		j.Warnf("what ECS runs cannot be read, so deployed will mark what latest stands on: %v", err)
 	}
 	return out
 }
@@ -55,7 +55,7 @@ func (j *job) checkSite(ctx context.Context) error {
 	if !j.options.rollout {
 		return nil
 	}
-	if err := j.plan.site.look(ctx, j.world, j.cloud); err != nil {
+	if err := j.plan.site.look(ctx, j.cli, j.cloud); err != nil {
 		return err
 	}
 	if err := j.plan.site.drivable(ctx, j.cloud); err != nil {
@@ -65,13 +65,13 @@ func (j *job) checkSite(ctx context.Context) error {
 	if _, err := d.decide(); err != nil {
 		return err
 	}
-	return j.plan.site.askServices(ctx, j.world, j.options.project, j.plan.site.services(), false)
+	return j.plan.site.askServices(ctx, j.cli, j.options.project, j.plan.site.services(), false)
 }
 
 // deployJob is the deployment of the plan's images, given the want of each of its services
 // by index.
 func (j *job) deployJob(want func(int) ecs.DesiredImage) *deployJob {
-	d := &deployJob{world: j.world, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.plan.site, exact: true}
+	d := &deployJob{cli: j.cli, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.plan.site, exact: true}
 	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
 	for _, st := range d.site.stations {
 		d.wants[st.ref] = map[string]ecs.DesiredImage{}
@@ -99,7 +99,7 @@ func (j *job) rollOut(ctx context.Context, images *images, published registry.Pu
 	}
 	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, published, a) }
 	// Building took its time: what was found before it may be old.
-	if err := d.site.look(ctx, j.world, j.cloud); err != nil {
+	if err := d.site.look(ctx, j.cli, j.cloud); err != nil {
 		return errors.Join(err, d.putBack(ctx, registry.RolloutResult{}))
 	}
 	return d.run(ctx)

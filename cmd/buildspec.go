@@ -29,7 +29,7 @@ type buildspecOptions struct {
 	build []string
 }
 
-func newBuildspecCommand(w *world) *cobra.Command {
+func newBuildspecCommand(w *cli) *cobra.Command {
 	var o buildspecOptions
 	c := &cobra.Command{
 		Use:   "buildspec [flags] [-- BUILD-ARGUMENTS...]",
@@ -71,7 +71,7 @@ recognised. The exit code is 1 if anything was found.`,
 	return c
 }
 
-func runBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
+func runBuildspec(ctx context.Context, w *cli, o buildspecOptions) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (o buildspecOptions) validate() error {
 }
 
 // spec plans the build, as the job will, for the files that it leaves behind.
-func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, error) {
+func (o buildspecOptions) spec(ctx context.Context, w *cli) (buildspec.Spec, error) {
 	b, err := parseBuild(o.build)
 	if err != nil {
 		return buildspec.Spec{}, err
@@ -144,9 +144,9 @@ func (o buildspecOptions) spec(ctx context.Context, w *world) (buildspec.Spec, e
 		return out, nil // no definitions
 	}
 	for _, path := range p.own {
-		rel, err := filepath.Rel(w.dir, path)
+		rel, err := filepath.Rel(w.Dir, path)
 		if err != nil || !filepath.IsLocal(rel) {
-			return buildspec.Spec{}, fault.New(fault.Usage, fmt.Errorf("--definitions-dir: %s lies outside the source's directory %s, where CodeBuild takes no artifact from", path, w.dir), "run slipway buildspec in the directory that is the job's source, or name a directory below it")
+			return buildspec.Spec{}, fault.New(fault.Usage, fmt.Errorf("--definitions-dir: %s lies outside the source's directory %s, where CodeBuild takes no artifact from", path, w.Dir), "run slipway buildspec in the directory that is the job's source, or name a directory below it")
 		}
 		if err := buildspec.CheckFile(filepath.ToSlash(rel)); err != nil {
 			return buildspec.Spec{}, fault.New(fault.Usage, fmt.Errorf("--definitions-dir: %w", err), "name a directory whose path has letters, digits and . _ @ + = , / - only")
@@ -181,8 +181,8 @@ func parseBuild(args []string) (buildOptions, error) {
 }
 
 // write puts the buildspec into a file, but not over what somebody wrote there.
-func (o buildspecOptions) write(ctx context.Context, w *world, text []byte) error {
-	path := absolute(w.dir, o.file)
+func (o buildspecOptions) write(ctx context.Context, w *cli, text []byte) error {
+	path := absolute(w.Dir, o.file)
 	old, err := bounded.ReadFile(ctx, path, maxBuildspec)
 	switch {
 	case err == nil && !o.force && !bytes.Equal(old, text):
@@ -195,9 +195,9 @@ func (o buildspecOptions) write(ctx context.Context, w *world, text []byte) erro
 		return fault.New(fault.Usage, fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there and may be written")
 	}
 	if !written {
-		w.log.Info().Msgf("left as it is: %s", o.file)
+		w.Infof("left as it is: %s", o.file)
 		return nil
 	}
-	w.log.Info().Msgf("wrote %s; the CodeBuild project needs privileged mode", o.file)
+	w.Infof("wrote %s; the CodeBuild project needs privileged mode", o.file)
 	return nil
 }

@@ -24,8 +24,8 @@ type checkedBuildspec struct {
 }
 
 // checkBuildspec tells what is wrong with a buildspec.
-func checkBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
-	data, err := bounded.ReadGiven(ctx, absolute(w.dir, o.check), maxBuildspec)
+func checkBuildspec(ctx context.Context, w *cli, o buildspecOptions) error {
+	data, err := bounded.ReadGiven(ctx, absolute(w.Dir, o.check), maxBuildspec)
 	if err != nil {
 		return fault.New(fault.Usage, fmt.Errorf("--check: %w", err), "name a buildspec")
 	}
@@ -48,7 +48,7 @@ func checkBuildspec(ctx context.Context, w *world, o buildspecOptions) error {
 	}
 	faults := report.Faults()
 	if faults == 0 {
-		w.log.Info().Msgf("%s: nothing found that breaks a build or is dangerous", o.check)
+		w.Infof("%s: nothing found that breaks a build or is dangerous", o.check)
 		return nil
 	}
 	return &findingsError{file: o.check, faults: faults, amplify: report.Amplify}

@@ -42,7 +42,7 @@ func (o *iamOptions) whereIs(bad *buildspec.UseError) error {
 	return fmt.Errorf("%s: %w", where, bad)
 }
 
-func newIAMCommand(w *world) *cobra.Command {
+func newIAMCommand(w *cli) *cobra.Command {
 	var o iamOptions
 	c := &cobra.Command{
 		Use:   "iam [COMMAND...]",
@@ -96,7 +96,7 @@ stderr.`,
 	return c
 }
 
-func runIAM(ctx context.Context, w *world, o iamOptions) error {
+func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 	if len(o.use.Commands) == 0 {
 		o.use.Commands = []string{"build"}
 	}
@@ -120,7 +120,7 @@ func runIAM(ctx context.Context, w *world, o iamOptions) error {
 }
 
 // complete adds what the project and the environment say.
-func (o *iamOptions) complete(ctx context.Context, w *world) error {
+func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 	if err := o.ecs.check(); err != nil {
 		return err
 	}
@@ -153,11 +153,11 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 	o.use.CodeDeploy = o.use.CodeDeploy || len(o.use.DeploymentGroups) > 0
 	o.use.Wait = o.use.Wait || o.use.Pipeline != ""
 	o.addSite(s)
-	env := buildspec.FromEnv(w.lookupenv)
+	env := buildspec.FromEnv(w.LookupEnv)
 	if o.use.Region == "" && env.Region != "" {
 		o.use.Region, o.regionSrc = env.Region, "AWS_REGION, AWS_DEFAULT_REGION"
 	}
-	if id := w.getenv("AWS_ACCOUNT_ID"); o.use.Account == "" && id != "" {
+	if id := w.Getenv("AWS_ACCOUNT_ID"); o.use.Account == "" && id != "" {
 		o.use.Account, o.accountSrc = id, "AWS_ACCOUNT_ID"
 	}
 	return o.addBuckets()
@@ -210,14 +210,14 @@ func (o *iamOptions) addBuckets() error {
 }
 
 // tellOpen names the placeholders that are left, and says when the policy is too long.
-func tellOpen(w *world, p buildspec.Policy, text string) {
+func tellOpen(w *cli, p buildspec.Policy, text string) {
 	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline", "CALLER": "--caller", "APPLICATION": "--deployment-group APPLICATION/GROUP", "DEPLOYMENT_GROUP": "--deployment-group APPLICATION/GROUP"}
 	for _, word := range buildspec.Placeholders() {
 		if strings.Contains(text, ":"+word) || strings.Contains(text, "/"+word+`"`) {
-			w.log.Warn().Msgf("%s stands for what is not known here: %s", word, flags[word])
+			w.Warnf("%s stands for what is not known here: %s", word, flags[word])
 		}
 	}
 	if size := p.Size(); size > buildspec.MaxManagedPolicy {
-		w.log.Warn().Msgf("the policy has %d characters, and a managed policy at most %d: put it into the role itself (at most %d), or one policy for each command", size, buildspec.MaxManagedPolicy, buildspec.MaxRolePolicies)
+		w.Warnf("the policy has %d characters, and a managed policy at most %d: put it into the role itself (at most %d), or one policy for each command", size, buildspec.MaxManagedPolicy, buildspec.MaxRolePolicies)
 	}
 }

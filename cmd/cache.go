@@ -70,7 +70,7 @@ func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
 // engines. There are none where the caches lie elsewhere.
-func (o buildOptions) cacheTagNames(w *world) []string {
+func (o buildOptions) cacheTagNames(w *cli) []string {
 	if o.cache != cacheAuto && o.cache != cacheRegistry {
 		return nil
 	}
@@ -223,7 +223,7 @@ func (j *job) tellCaches(results []solve.Result) {
 		}
 	}
 	if len(parts) > 0 {
-		j.log.Warn().Msgf("the layer cache could not be %s; the builds do not need it, but take longer without it", strings.Join(parts, ", nor "))
+		j.Warnf("the layer cache could not be %s; the builds do not need it, but take longer without it", strings.Join(parts, ", nor "))
 	}
 }
 

@@ -353,7 +353,7 @@ func TestCacheTags(t *testing.T) {
 		{"s3://layers/x", "", "[]"},
 	} {
 		o := buildOptions{cache: c.cache, engine: c.engine}
-		if got := fmt.Sprint(o.cacheTagNames(&world{})); got != c.want {
+		if got := fmt.Sprint(o.cacheTagNames(&cli{})); got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 	}

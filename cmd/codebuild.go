@@ -13,10 +13,10 @@ import (
 	"slipway/internal/plain"
 )
 
-// jobLog is what a CodeBuild job says once more where its log in CloudWatch is read, at
+// codeBuildLog is what a CodeBuild job says once more where its log in CloudWatch is read, at
 // the end: the warnings, which scrolled away between the lines of the builds, before the
 // final table, and how the job ended, last. Elsewhere there is none: nil does nothing.
-type jobLog struct {
+type codeBuildLog struct {
 	out io.Writer
 	// command is the command line's, without arguments.
 	command string
@@ -32,27 +32,27 @@ type jobLog struct {
 const frame = 72
 
 // inCodeBuild makes what goes to stderr fit for CloudWatch, in a CodeBuild job.
-func (w *world) inCodeBuild(command string) {
-	if !buildspec.FromEnv(w.lookupenv).InCodeBuild {
+func (w *cli) inCodeBuild(command string) {
+	if !buildspec.FromEnv(w.LookupEnv).InCodeBuild {
 		return
 	}
-	w.terminal, w.questions = false, nil // nothing is redrawn, and nobody answers
+	w.terminal, w.Prompt = false, nil // nothing is redrawn, and nobody answers
 	if w.structured {
 		return // who reads that finds warnings by their level
 	}
-	w.jobLog = &jobLog{out: w.stderr, command: command}
+	w.jobLog = &codeBuildLog{out: w.stderr, command: command}
 	w.log = w.log.Hook(w.jobLog)
 }
 
 // Run keeps the warnings that are logged.
-func (j *jobLog) Run(e *zerolog.Event, level zerolog.Level, message string) {
+func (j *codeBuildLog) Run(e *zerolog.Event, level zerolog.Level, message string) {
 	if level == zerolog.WarnLevel && e.Enabled() {
 		j.warn(message)
 	}
 }
 
 // warn keeps one warning.
-func (j *jobLog) warn(text string) {
+func (j *codeBuildLog) warn(text string) {
 	if j == nil {
 		return
 	}
@@ -65,7 +65,7 @@ func (j *jobLog) warn(text string) {
 
 // about notes that the job publishes or deploys, and which revision; empty where it has
 // no name.
-func (j *jobLog) about(revision string) {
+func (j *codeBuildLog) about(revision string) {
 	if j == nil {
 		return
 	}
@@ -75,7 +75,7 @@ func (j *jobLog) about(revision string) {
 }
 
 // repeat shows the warnings since the last time, in a frame.
-func (j *jobLog) repeat() {
+func (j *codeBuildLog) repeat() {
 	if j == nil {
 		return
 	}
@@ -101,7 +101,7 @@ func (j *jobLog) repeat() {
 }
 
 // end says how the job ended. A command that only looks says so only if it failed.
-func (j *jobLog) end(code int) {
+func (j *codeBuildLog) end(code int) {
 	if j == nil || code == exitDone && !j.changes {
 		return
 	}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"slipway/project"
 	"strings"
 	"testing"
 )
@@ -10,10 +11,10 @@ import (
 // once, however often it came.
 func TestInCodeBuild(t *testing.T) {
 	var out bytes.Buffer
-	w := &world{stderr: &out, terminal: true, questions: &questions{}, environ: []string{"CODEBUILD_BUILD_ID=shop:1"}}
+	w := &cli{stderr: &out, terminal: true, Host: project.Host{Prompt: &prompter{}, Environ: []string{"CODEBUILD_BUILD_ID=shop:1"}}}
 	w.log = newLogger(&out, "info", "text")
 	w.inCodeBuild("slipway build")
-	if w.terminal || w.interactive() {
+	if w.terminal || w.Interactive() {
 		t.Error("the job has a terminal")
 	}
 	for range 2 {
@@ -46,7 +47,7 @@ WARNING: another
 
 // TestOutsideCodeBuild: everything is left as it was, and for machines nothing is framed.
 func TestOutsideCodeBuild(t *testing.T) {
-	w := &world{terminal: true}
+	w := &cli{terminal: true}
 	w.inCodeBuild("slipway build")
 	w.jobLog.warn("a warning")
 	w.jobLog.about("1a2b")
@@ -55,7 +56,7 @@ func TestOutsideCodeBuild(t *testing.T) {
 	if !w.terminal || w.jobLog != nil {
 		t.Errorf("got %+v", w)
 	}
-	w = &world{structured: true, terminal: true, environ: []string{"CODEBUILD_BUILD_ID=shop:1"}}
+	w = &cli{structured: true, terminal: true, Host: project.Host{Environ: []string{"CODEBUILD_BUILD_ID=shop:1"}}}
 	if w.inCodeBuild("slipway build"); w.terminal || w.jobLog != nil {
 		t.Errorf("got %+v", w)
 	}

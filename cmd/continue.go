@@ -26,7 +26,7 @@ type paused struct {
 
 // runContinue answers the lifecycle hooks at which the services' deployments wait, and
 // follows the deployments to their ends. It moves no tags.
-func runContinue(ctx context.Context, w *world, o rolloutOptions) error {
+func runContinue(ctx context.Context, w *cli, o rolloutOptions) error {
 	s, cloud, services, err := openServices(ctx, w, o.siteOptions)
 	if err != nil {
 		return err
@@ -35,14 +35,14 @@ func runContinue(ctx context.Context, w *world, o rolloutOptions) error {
 	if err != nil {
 		return err
 	}
-	d := &deployJob{world: w, options: o.deploy, cloud: cloud, site: s}
+	d := &deployJob{cli: w, options: o.deploy, cloud: cloud, site: s}
 	err = d.answer(ctx, waiting, o.abort)
 	return errors.Join(err, d.print(w.stdout, o.output))
 }
 
 // findPauses are the services whose deployments wait. None is wrong usage, and what the
 // services do instead is said.
-func findPauses(ctx context.Context, c *cloud, services []ecs.Service) ([]paused, error) {
+func findPauses(ctx context.Context, c *awsClients, services []ecs.Service) ([]paused, error) {
 	var found []paused
 	var states []string
 	for _, service := range services {
@@ -85,7 +85,7 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 			errs = append(errs, fmt.Errorf("%s: %w", p.service.Ref, err))
 			continue
 		}
-		d.log.Info().Msgf("%s: %s the deployment at lifecycle hook %s (%s)", p.service.Ref, done, p.pause.Hook, p.pause.Stage)
+		d.Infof("%s: %s the deployment at lifecycle hook %s (%s)", p.service.Ref, done, p.pause.Hook, p.pause.Stage)
 		if dep, ok := p.service.Resume(); ok {
 			under = append(under, dep)
 		}
@@ -115,7 +115,7 @@ func (d *deployJob) followAnswered(ctx context.Context, deployments []ecs.Deploy
 			bad = append(bad, o)
 		}
 		if o.Status == ecs.RolledBack {
-			d.log.Warn().Msgf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, flagsOf(o.Deployment.Service.Ref))
+			d.Warnf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, flagsOf(o.Deployment.Service.Ref))
 		}
 	}
 	switch {

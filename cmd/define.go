@@ -43,7 +43,7 @@ func (j *job) define(ctx context.Context, name string, images *images) error {
 		if !written {
 			verb = "left as it is:"
 		}
-		j.log.Info().Msgf("%s %s", verb, relative(j.dir, path))
+		j.Infof("%s %s", verb, relative(j.Dir, path))
 	}
 	return j.upload(ctx, files)
 }
@@ -83,6 +83,6 @@ func (j *job) upload(ctx context.Context, files map[string][]byte) error {
 	if version != "" {
 		version = " (version " + version + ")"
 	}
-	j.log.Info().Msgf("uploaded %s%s", loc, version)
+	j.Infof("uploaded %s%s", loc, version)
 	return nil
 }

@@ -45,10 +45,10 @@ func (o deployOptions) check() error {
 // or, when that fails, the tags back where they were. Nothing is touched before all of it
 // is decided for every service.
 type deployJob struct {
-	*world
+	*cli
 	options deployOptions
 	clients registry.Clients
-	cloud   *cloud
+	cloud   *awsClients
 	site    *site
 	// name is the revision's, empty where the images have no common one.
 	name string
@@ -140,30 +140,30 @@ func (d *deployJob) decide() ([]ecs.Change, error) {
 func (d *deployJob) tell(changes []ecs.Change) {
 	for _, c := range changes {
 		for _, note := range c.Notes {
-			d.log.Warn().Msgf("%s: %s", c.Service.Ref, note)
+			d.Warnf("%s: %s", c.Service.Ref, note)
 		}
 		if c.Action == ecs.Leave {
-			d.log.Info().Msgf("%s is left alone: %s", c.Service.Ref, c.Why)
+			d.Infof("%s is left alone: %s", c.Service.Ref, c.Why)
 			continue
 		}
 		for _, line := range c.Lines {
-			d.log.Info().Msgf("%s: %s", c.Service.Ref, line)
+			d.Infof("%s: %s", c.Service.Ref, line)
 		}
-		d.log.Info().Msgf("%s: %s", c.Service.Ref, c.Why)
+		d.Infof("%s: %s", c.Service.Ref, c.Why)
 		if c.Replaces != nil {
 			d.replaced = true
-			d.log.Warn().Msgf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, ago(time.Now(), c.Replaces.Created), c.Replaces.Status)
+			d.Warnf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, ago(time.Now(), c.Replaces.Created), c.Replaces.Status)
 		}
 	}
 }
 
 func (d *deployJob) confirm(ctx context.Context, changes []ecs.Change) error {
 	pending := slices.ContainsFunc(changes, func(c ecs.Change) bool { return c.Action != ecs.Leave })
-	if d.question == "" || !d.interactive() || !pending {
+	if d.question == "" || !d.Interactive() || !pending {
 		return nil
 	}
 	d.asked = true
-	yes, err := d.world.confirm(ctx, d.question)
+	yes, err := d.cli.Confirm(ctx, d.question)
 	if err != nil {
 		return &interruptedError{"interrupted: nothing was touched"}
 	}
@@ -176,7 +176,7 @@ func (d *deployJob) confirm(ctx context.Context, changes []ecs.Change) error {
 // decideAgain looks at the services once more after a question, whose answer took its
 // time, and refuses to go on where they are not what was shown.
 func (d *deployJob) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change, error) {
-	if err := d.site.look(ctx, d.world, d.cloud); err != nil {
+	if err := d.site.look(ctx, d.cli, d.cloud); err != nil {
 		return nil, err
 	}
 	changes, err := d.decide()
@@ -221,7 +221,7 @@ func (d *deployJob) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Dep
 	for _, dep := range started {
 		if dep != nil {
 			out = append(out, *dep)
-			d.log.Info().Msgf("%s: deployment %s started", dep.Service.Ref, dep.ID)
+			d.Infof("%s: deployment %s started", dep.Service.Ref, dep.ID)
 		}
 	}
 	return out, errors.Join(errs...)
@@ -259,7 +259,7 @@ func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment
 	for _, dep := range deployments {
 		refs = append(refs, dep.Service.Ref)
 	}
-	f := newFollowing(d.world, refs)
+	f := newFollowing(d.cli, refs)
 	defer f.close()
 	follower := d.follower()
 	follower.Limit = cmp.Or(d.options.timeout, defaultTimeout)

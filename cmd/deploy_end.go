@@ -109,7 +109,7 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
 	for _, o := range outcomes {
 		switch {
 		case o.Status == ecs.Superseded:
-			d.log.Warn().Msgf("%s: another deployment took over: its tags were left as they are", o.Deployment.Service.Ref)
+			d.Warnf("%s: another deployment took over: its tags were left as they are", o.Deployment.Service.Ref)
 			for _, repo := range d.reposOf(o.Deployment.Service.Ref) {
 				after.Keep[repo.Ref] = true
 			}
@@ -127,12 +127,12 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
 	}
 	err := d.restore(ctx, after)
 	if d.replaced {
-		d.log.Warn().Msgf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.site.flags())
+		d.Warnf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.site.flags())
 	}
 	for _, o := range outcomes {
 		if o.Status == ecs.Succeeded {
 			ref := o.Deployment.Service.Ref
-			d.log.Warn().Msgf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.revision(), flagsOf(ref))
+			d.Warnf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.revision(), flagsOf(ref))
 		}
 	}
 	return err
@@ -146,8 +146,8 @@ func (d *deployJob) failed(ctx context.Context, outcomes, bad []ecs.Outcome) err
 // interrupt asks whether the deployments go on. Either way, tags and deployments agree.
 func (d *deployJob) interrupt(ctx context.Context, outcomes, open []ecs.Outcome) error {
 	lasting := context.WithoutCancel(ctx)
-	if d.interactive() {
-		answer, _ := d.world.ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
+	if d.Interactive() {
+		answer, _ := d.cli.Ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
 		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
 			if outcomes = d.stop(lasting, outcomes, ecs.Interrupted); allSucceeded(outcomes) {
 				return &interruptedError{"interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.revision()}
@@ -156,7 +156,7 @@ func (d *deployJob) interrupt(ctx context.Context, outcomes, open []ecs.Outcome)
 		}
 	}
 	for _, o := range open {
-		d.log.Warn().Msgf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), d.site.flags())
+		d.Warnf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), d.site.flags())
 	}
 	return &interruptedError{"interrupted: the deployment goes on"}
 }
@@ -174,13 +174,13 @@ func (d *deployJob) revision() string {
 
 // explain prints why a deployment did not succeed.
 func (d *deployJob) explain(o ecs.Outcome) {
-	d.log.Error().Msgf("%s: deployment %s %s: %s", o.Deployment.Service.Ref, o.Deployment.ID, o.Status, o.Reason)
+	d.Errorf("%s: deployment %s %s: %s", o.Deployment.Service.Ref, o.Deployment.ID, o.Status, o.Reason)
 	if o.Diagnosis == nil {
 		return
 	}
 	for _, line := range d.diagnosis(*o.Diagnosis) {
 		if d.structured {
-			d.log.Error().Str(serviceField, o.Deployment.Service.Ref.String()).Msg(line)
+			d.ServiceErrorf(o.Deployment.Service.Ref.String(), "%s", line)
 			continue
 		}
 		plain.Fprintf(d.stderr, "%s\n", line)

@@ -77,10 +77,10 @@ func (d *deployJob) addOutcome(o ecs.Outcome) {
 	}
 	if o.Status == ecs.Succeeded && o.Reason != "" {
 		// The line about the end may have been cut.
-		d.log.Info().Msgf("%s: %s", o.Deployment.Service.Ref, o.Reason)
+		d.Infof("%s: %s", o.Deployment.Service.Ref, o.Reason)
 	}
 	if o.Status == ecs.Succeeded && o.Deployment.Service.Desired == 0 {
-		d.log.Warn().Msgf("%s: no task is wanted, so none has proven the images: slipway start starts them", o.Deployment.Service.Ref)
+		d.Warnf("%s: no task is wanted, so none has proven the images: slipway start starts them", o.Deployment.Service.Ref)
 	}
 }
 

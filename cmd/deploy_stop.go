@@ -51,12 +51,12 @@ func (d *deployJob) logHalted(all []halted) (left, ended []ecs.Deployment) {
 	for _, h := range all {
 		switch {
 		case h.err == nil:
-			d.log.Info().Msgf("%s: stopped deployment %s, ECS goes back to what ran before", h.Service.Ref, h.ID)
+			d.Infof("%s: stopped deployment %s, ECS goes back to what ran before", h.Service.Ref, h.ID)
 		case h.ended:
-			d.log.Info().Msgf("%s: deployment %s had ended before it could be stopped", h.Service.Ref, h.ID)
+			d.Infof("%s: deployment %s had ended before it could be stopped", h.Service.Ref, h.ID)
 			ended = append(ended, h.Deployment)
 		default:
-			d.log.Warn().Msgf("%s: deployment %s could not be stopped and goes on: %v", h.Service.Ref, h.ID, h.err)
+			d.Warnf("%s: deployment %s could not be stopped and goes on: %v", h.Service.Ref, h.ID, h.err)
 			left = append(left, h.Deployment)
 		}
 	}
@@ -155,7 +155,7 @@ func (d *deployJob) keepOrGuard(after *registry.RolloutResult, o ecs.Outcome, ba
 			after.Runs[repo.Ref] = want.Digests[0]
 		default:
 			after.Keep[repo.Ref] = true
-			d.log.Warn().Msgf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; slipway status%s shows what runs", ref, repo.Name, d.revision(), flagsOf(ref))
+			d.Warnf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; slipway status%s shows what runs", ref, repo.Name, d.revision(), flagsOf(ref))
 		}
 	}
 }

@@ -24,7 +24,7 @@ type display interface {
 	close()
 }
 
-func newDisplay(w *world, mode string, targets []solve.Target) display {
+func newDisplay(w *cli, mode string, targets []solve.Target) display {
 	if mode == "auto" {
 		mode = "plain"
 		if w.terminal {
@@ -44,11 +44,11 @@ func newDisplay(w *world, mode string, targets []solve.Target) display {
 	return d
 }
 
-func tellRetry(w *world, service string, attempt int, pause time.Duration, cause error) {
+func tellRetry(w *cli, service string, attempt int, pause time.Duration, cause error) {
 	w.log.Warn().Str(serviceField, service).Msgf("push attempt %d of %s failed, trying again in %s: %v", attempt, service, pause.Round(100*time.Millisecond), cause)
 }
 
-type quietDisplay struct{ w *world }
+type quietDisplay struct{ w *cli }
 
 func (quietDisplay) status(string, *client.SolveStatus) {}
 func (quietDisplay) close()                             {}
@@ -58,7 +58,7 @@ func (d quietDisplay) retrying(service string, attempt int, pause time.Duration,
 
 // liveDisplay is BuildKit's own, fed by all builds at once.
 type liveDisplay struct {
-	w    *world
+	w    *cli
 	feed chan *client.SolveStatus
 	done chan struct{}
 
@@ -71,7 +71,7 @@ type liveDisplay struct {
 }
 
 // newLiveDisplay is nil when stderr cannot be drawn on.
-func newLiveDisplay(w *world) *liveDisplay {
+func newLiveDisplay(w *cli) *liveDisplay {
 	ui, err := progressui.NewDisplay(w.screen(), progressui.TtyMode)
 	if err != nil {
 		return nil
@@ -147,7 +147,7 @@ func (d *liveDisplay) close() {
 // printed, behind the service's name. It is made for logs such as CloudWatch's: no
 // colours, no redrawing, no long lines.
 type plainDisplay struct {
-	w     *world
+	w     *cli
 	width int
 
 	mu    sync.Mutex
@@ -170,7 +170,7 @@ type plainStep struct {
 // maxLine is the longest line of plain output, in characters.
 const maxLine = 200
 
-func newPlainDisplay(w *world, targets []solve.Target) *plainDisplay {
+func newPlainDisplay(w *cli, targets []solve.Target) *plainDisplay {
 	d := &plainDisplay{w: w, steps: map[string]map[digest.Digest]*plainStep{}, printed: map[string]time.Time{}, now: time.Now, reminding: func() {}}
 	for _, t := range targets {
 		d.printed[t.Service] = d.now()

@@ -9,6 +9,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"slipway/build/solve"
+	"slipway/project"
 )
 
 // BenchmarkPlainDisplay is the heavy output of a RUN step, one line in ten in colour.
@@ -35,10 +36,10 @@ func BenchmarkPlainDisplay(b *testing.B) {
 	}
 }
 
-func benchWorld() *world {
-	w := &world{stdout: io.Discard, stderr: io.Discard, environ: []string{"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}}
+func benchWorld() *cli {
+	w := &cli{stdout: io.Discard, stderr: io.Discard, Host: project.Host{Environ: []string{"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}}}
 	w.openOutput()
-	w.secrets.AddLogin("AWS", "eyJwYXlsb2FkIjoieHh4eHh4eHh4eHh4eHh4eHh4In0=")
-	w.secrets.Add("npm_0123456789abcdefghijklmnop")
+	w.Secrets.AddLogin("AWS", "eyJwYXlsb2FkIjoieHh4eHh4eHh4eHh4eHh4eHh4In0=")
+	w.Secrets.Add("npm_0123456789abcdefghijklmnop")
 	return w
 }

@@ -16,7 +16,7 @@ import (
 // quiet about what BuildKit does for itself.
 func TestPlainDisplay(t *testing.T) {
 	var out bytes.Buffer
-	w := &world{stderr: &out}
+	w := &cli{stderr: &out}
 	w.log = newLogger(&out, "info", "text")
 	d := newPlainDisplay(w, []solve.Target{{Service: "api"}, {Service: "express"}})
 	start := time.Unix(0, 0)
@@ -82,7 +82,7 @@ func TestLiveNames(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", name, got, want)
 		}
 	}
-	d := &liveDisplay{w: &world{}, feed: make(chan *client.SolveStatus, 2), owner: map[digest.Digest]string{}, lines: map[digest.Digest]*liveLines{}}
+	d := &liveDisplay{w: &cli{}, feed: make(chan *client.SolveStatus, 2), owner: map[digest.Digest]string{}, lines: map[digest.Digest]*liveLines{}}
 	shared := func() *client.SolveStatus {
 		id := digest.FromString("shared")
 		return &client.SolveStatus{
@@ -106,7 +106,7 @@ func TestLiveNames(t *testing.T) {
 // of its steps run, and one that printed, or runs nothing, say no more.
 func TestPlainDisplayNamesQuietSteps(t *testing.T) {
 	var out bytes.Buffer
-	w := &world{stderr: &out}
+	w := &cli{stderr: &out}
 	d := newPlainDisplay(w, []solve.Target{{Service: "api"}, {Service: "web"}, {Service: "done"}})
 	now := time.Now()
 	d.now = func() time.Time { return now }

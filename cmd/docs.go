@@ -20,7 +20,7 @@ func WriteDocs(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	root := newRootCommand(&world{stdout: io.Discard, stderr: io.Discard})
+	root := newRootCommand(&cli{stdout: io.Discard, stderr: io.Discard})
 	root.DisableAutoGenTag = true
 	if err := doc.GenMarkdownTree(root, dir); err != nil {
 		return fmt.Errorf("writing the command pages: %w", err)

@@ -22,7 +22,7 @@ type doctorOptions struct {
 // doctorTimeout is long enough for an engine of our own to start.
 const doctorTimeout = 20 * time.Second
 
-func newDoctorCommand(w *world) *cobra.Command {
+func newDoctorCommand(w *cli) *cobra.Command {
 	var o doctorOptions
 	c := &cobra.Command{
 		Use:   "doctor [SERVICE...]",
@@ -91,7 +91,7 @@ func (o doctorOptions) check() error {
 }
 
 // runDoctor prints the findings, and ends with an error if build could not run.
-func runDoctor(ctx context.Context, w *world, o doctorOptions) (err error) {
+func runDoctor(ctx context.Context, w *cli, o doctorOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func runDoctor(ctx context.Context, w *world, o doctorOptions) (err error) {
 // doctor is one run of `slipway doctor`. What several checks want to know is asked once,
 // by whichever comes first.
 type doctor struct {
-	*world
+	*cli
 	options doctorOptions
 	// plan is nil where the project cannot be read, and planErr says why; hashErr is why
 	// the plan has another hash than build would give it.
@@ -119,15 +119,15 @@ type doctor struct {
 	// settingsErr is what is wrong with flags and settings that the plan knows nothing of.
 	settingsErr error
 
-	cloud        func() (*cloud, error)
+	cloud        func() (*awsClients, error)
 	access       func() (access, error)
 	repositories func() (foundRepositories, error)
 	policies     func() ([]retention, error)
 	engine       func() (*foundEngine, error)
 }
 
-func newDoctor(ctx context.Context, w *world, o doctorOptions) *doctor {
-	d := &doctor{world: w, options: o}
+func newDoctor(ctx context.Context, w *cli, o doctorOptions) *doctor {
+	d := &doctor{cli: w, options: o}
 	d.readPlan(ctx)
 	d.cloud = asked(ctx, o.limit, d.configure)
 	d.access = asked(ctx, o.limit, d.enter)

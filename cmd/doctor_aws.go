@@ -24,8 +24,8 @@ import (
 // that comes late is news too.
 const doctorAttempts = 3
 
-func (d *doctor) configure(ctx context.Context) (*cloud, error) {
-	c, err := configureCloud(ctx, d.log, d.options.aws)
+func (d *doctor) configure(ctx context.Context) (*awsClients, error) {
+	c, err := configureAWS(ctx, d.log, d.options.aws)
 	if err == nil {
 		c.config.RetryMaxAttempts = min(c.config.RetryMaxAttempts, doctorAttempts)
 	}

@@ -89,7 +89,7 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 		// No image that needs one is asked for.
 		clients = func(region string) *ecr.Client { return ecr.New(ecr.Options{Region: region}) }
 	}
-	j := &job{world: d.world, plan: d.plan, logins: registry.NewLogins(clients, time.Now)}
+	j := &job{cli: d.cli, plan: d.plan, logins: registry.NewLogins(clients, time.Now)}
 	if d.missing(needsRepositories) == "" {
 		repos, err := d.repositories()
 		if err != nil {

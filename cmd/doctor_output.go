@@ -11,7 +11,7 @@ import (
 )
 
 // printFindings writes the checklist to stdout.
-func printFindings(w *world, findings []finding, output string) error {
+func printFindings(w *cli, findings []finding, output string) error {
 	if output == "json" {
 		return writeJSON(w.stdout, findings)
 	}
@@ -62,7 +62,7 @@ func (e *unwell) Kind() fault.Kind { return e.kind }
 
 // verdict is an error if anything failed. Wrong input alone has its own code, since nothing
 // but a file needs to be touched; otherwise AWS's goes before.
-func verdict(w *world, findings []finding) error {
+func verdict(w *cli, findings []finding) error {
 	count := map[status]int{}
 	var kinds []fault.Kind
 	for _, f := range findings {
@@ -72,7 +72,7 @@ func verdict(w *world, findings []finding) error {
 		}
 	}
 	if len(kinds) == 0 {
-		w.log.Info().Msgf("build would be able to run: %d ok, %s, %d not checked", count[statusOK], plural(count[statusWarning], "warning"), count[statusUnchecked])
+		w.Infof("build would be able to run: %d ok, %s, %d not checked", count[statusOK], plural(count[statusWarning], "warning"), count[statusUnchecked])
 		return nil
 	}
 	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(kinds), plural(count[statusWarning], "warning"), count[statusUnchecked])}

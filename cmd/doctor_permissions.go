@@ -63,7 +63,7 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 }
 
 // use is what build would ask of AWS.
-func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Use {
+func (d *doctor) use(ctx context.Context, account string, c *awsClients) buildspec.Use {
 	u := buildspec.Use{
 		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.untrusted.yes(),
 		Scope: buildspec.Scope{Account: account, Region: c.config.Region},
@@ -94,7 +94,7 @@ func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Us
 
 // addDeployment adds what only the services themselves tell; what is not known stays a
 // placeholder, which is not asked about.
-func (d *doctor) addDeployment(ctx context.Context, c *cloud, u *buildspec.Use) {
+func (d *doctor) addDeployment(ctx context.Context, c *awsClients, u *buildspec.Use) {
 	services, err := ecs.Read(ctx, c.ecs(), d.plan.site.refs())
 	if err != nil {
 		return // the check of the services says why

@@ -12,11 +12,11 @@ const standIn = "doctor"
 // has another one.
 func (d *doctor) readPlan(ctx context.Context) {
 	d.options.project.unasked = true
-	p, err := makePlan(ctx, d.world, d.options.places(d.world))
+	p, err := makePlan(ctx, d.cli, d.options.places(d.cli))
 	if err != nil && d.options.project.hash != standIn {
-		other := d.options.places(d.world)
+		other := d.options.places(d.cli)
 		other.hash = standIn
-		if q, again := makePlan(ctx, d.world, other); again == nil {
+		if q, again := makePlan(ctx, d.cli, other); again == nil {
 			p, d.hashErr, err = q, err, nil
 		}
 	}
@@ -28,11 +28,11 @@ func (d *doctor) readPlan(ctx context.Context) {
 		d.plan = p
 		d.learn(p.targets())
 	}
-	if d.settingsErr = d.options.fromPlan(d.world, p); d.settingsErr != nil {
+	if d.settingsErr = d.options.fromPlan(d.cli, p); d.settingsErr != nil {
 		// Without those that may be wrong, for the rest of them, the engine above all.
 		d.options.artifact, d.options.cache, d.options.rollout = "", "", false
 		p.settings.Artifact, p.settings.Cache = "", ""
-		_ = d.options.fromPlan(d.world, p) // told once
+		_ = d.options.fromPlan(d.cli, p) // told once
 	}
 }
 

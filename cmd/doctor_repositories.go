@@ -82,7 +82,7 @@ func (d *doctor) checkTags(ctx context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	out := d.checkExtra(ctx, repos)
-	tags := d.options.movingTags(d.world, d.plan)
+	tags := d.options.movingTags(d.cli, d.plan)
 	for _, s := range d.plan.services {
 		repo, ok := repos.found[s.repo]
 		if !ok {
@@ -201,7 +201,7 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 	if err != nil {
 		return nil, err
 	}
-	j := &job{world: d.world, options: d.options.buildOptions, plan: d.plan, cloud: c}
+	j := &job{cli: d.cli, options: d.options.buildOptions, plan: d.plan, cloud: c}
 	for _, s := range d.plan.services {
 		j.repos = append(j.repos, found.found[s.repo])
 	}
@@ -254,7 +254,7 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	j := &job{world: d.world, options: d.options.buildOptions, plan: d.plan, clients: clients}
+	j := &job{cli: d.cli, options: d.options.buildOptions, plan: d.plan, clients: clients}
 	survey, err := registry.ReadTags(ctx, clients, repos.list(d.plan), j.variant, nil)
 	if err != nil {
 		return []finding{broken(refused(err))}

@@ -44,7 +44,7 @@ not checked  runc                  why
 
 func TestVerdict(t *testing.T) {
 	t.Parallel()
-	w := &world{log: zerolog.New(io.Discard)}
+	w := &cli{log: zerolog.New(io.Discard)}
 	failed := func(kind fault.Kind) finding { return finding{Status: statusFailed, kind: kind} }
 	for _, c := range []struct {
 		findings []finding

@@ -10,7 +10,7 @@ import (
 // they should have.
 func (j *job) warnOfNetwork(e *engine.Engine) {
 	if t := e.NetworkTrouble; t != nil {
-		j.log.Warn().Msgf("%v. %s", t, t.Hint())
+		j.Warnf("%v. %s", t, t.Hint())
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 // engineSearch says where the engine may be and what the plan asks of it. The plan may be
 // nil: nothing is asked then.
-func (o buildOptions) engineSearch(w *world, p *plan) engine.Options {
+func (o buildOptions) engineSearch(w *cli, p *plan) engine.Options {
 	out := o.engineOptions(w)
 	if p != nil && p.untrusted.yes() {
 		out.StateDir = untrustedStateDir(out.StateDir)
@@ -26,7 +26,7 @@ func (o buildOptions) engineSearch(w *world, p *plan) engine.Options {
 		out.Requirements = o.needs(p, len(out.Platforms()) > 0)
 		out.DockerStarts = p.env.InCodeBuild
 	}
-	out.Waiting = func(what string) { w.log.Info().Msgf("waiting for %s", what) }
+	out.Waiting = func(what string) { w.Infof("waiting for %s", what) }
 	return out
 }
 
@@ -56,18 +56,18 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	if j.found != nil {
 		return j.found, nil
 	}
-	engines, err := findEngines(ctx, j.options.engineSearch(j.world, j.plan))
+	engines, err := findEngines(ctx, j.options.engineSearch(j.cli, j.plan))
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range engines {
-		j.log.Info().Msgf("engine%s: %s, since %s", forPlatform(e), e, e.Why)
+		j.Infof("engine%s: %s, since %s", forPlatform(e), e, e.Why)
 		j.warnOfNetwork(e)
 		if e.ClearText {
-			j.log.Warn().Msgf("what is sent to the engine at %s can be read on the way, the registry's login and build secrets included: reach it by TLS (--engine-tls) or ssh://", e.Address)
+			j.Warnf("what is sent to the engine at %s can be read on the way, the registry's login and build secrets included: reach it by TLS (--engine-tls) or ssh://", e.Address)
 		}
 		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
-			j.log.Info().Msgf("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
+			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
 		}
 	}
 	j.tellInline(engines)
@@ -77,7 +77,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 
 // checkState refuses a state directory that an engine of slipway's own could not use,
 // before anything is touched.
-func (o buildOptions) checkState(w *world, p *plan) error {
+func (o buildOptions) checkState(w *cli, p *plan) error {
 	if err := o.engineSearch(w, p).CheckState(); err != nil {
 		return fault.New(fault.Usage, err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable"))
 	}
@@ -95,7 +95,7 @@ func platformOf(e *engine.Engine) string {
 // platform is what platformOf will say, as far as it can be known before an engine is
 // found: the platform that is named first, else this host's. Where the engine turns out to
 // have another one, a revision that is there is built again, and found to be the same.
-func (o buildOptions) platform(w *world) string {
+func (o buildOptions) platform(w *cli) string {
 	if named := o.engineOptions(w).Platforms(); len(named) > 0 {
 		return named[0]
 	}
@@ -133,7 +133,7 @@ func forPlatform(e *engine.Engine) string {
 // tellInline says where the layer cache is not what it would be on other engines.
 func (j *job) tellInline(engines []*engine.Engine) {
 	if slices.ContainsFunc(engines, func(e *engine.Engine) bool { return j.cacheMode(e) == cacheInline && j.options.cache != cacheInline }) {
-		j.log.Info().Msg("layer cache: inline, in the images themselves, for this engine can export no other; a buildkitd beside slipway keeps all stages in the registry")
+		j.Infof("layer cache: inline, in the images themselves, for this engine can export no other; a buildkitd beside slipway keeps all stages in the registry")
 	}
 }
 
@@ -156,7 +156,7 @@ func (j *job) closeEngines(ctx context.Context, engines []*engine.Engine) {
 	for _, e := range engines {
 		j.closing.Go(func() {
 			if err := e.Close(context.WithoutCancel(ctx)); err != nil {
-				j.log.Warn().Msgf("closing the engine: %v", err)
+				j.Warnf("closing the engine: %v", err)
 			}
 		})
 	}

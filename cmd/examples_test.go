@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"slipway/project"
 	"testing"
 )
 
@@ -41,7 +42,7 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			var stdout, stderr bytes.Buffer
-			w := &world{stdout: &stdout, stderr: &stderr, dir: dir}
+			w := &cli{stdout: &stdout, stderr: &stderr, Host: project.Host{Dir: dir}}
 			if code := run(t.Context(), w, []string{"build", "--plan", "--output", "json", "--hash", "h", "--allow", "s3=s3://my-definitions/blog"}); code != exitDone || stderr.Len() > 0 {
 				t.Fatalf("exit code %d, %s", code, stderr.String())
 			}

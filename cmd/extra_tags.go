@@ -23,7 +23,7 @@ func (j *job) checkExtra(ctx context.Context, survey *registry.Snapshot) error {
 	}
 	for _, s := range j.plan.services {
 		if s.build && j.options.noLatest && len(s.extra) > 0 {
-			j.log.Info().Msgf("%s: not tagged with --no-latest: %s", s.target.Service, strings.Join(s.extra, ", "))
+			j.Infof("%s: not tagged with --no-latest: %s", s.target.Service, strings.Join(s.extra, ", "))
 		}
 	}
 	return nil

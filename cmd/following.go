@@ -16,7 +16,7 @@ import (
 // following shows deployments under way on stderr: a line for each piece of news, and on
 // a terminal the task counts of all services in one line at the bottom.
 type following struct {
-	w       *world
+	w       *cli
 	started time.Time
 	width   int
 	live    bool
@@ -32,7 +32,7 @@ type following struct {
 // redraw is how often the clock in the live line moves.
 const redraw = time.Second
 
-func newFollowing(w *world, refs []ecs.Ref) *following {
+func newFollowing(w *cli, refs []ecs.Ref) *following {
 	f := &following{w: w, started: time.Now(), live: w.terminal && w.talks(), order: refs, counts: map[ecs.Ref]string{}, stop: make(chan struct{})}
 	for _, ref := range refs {
 		f.width = max(f.width, len(ref.String()))
@@ -114,7 +114,7 @@ func (f *following) news(p ecs.Progress, text string, line func(width int, where
 }
 
 // talks tells whether people read stderr and want more than warnings.
-func (w *world) talks() bool { return !w.structured && w.log.GetLevel() <= zerolog.InfoLevel }
+func (w *cli) talks() bool { return !w.structured && w.log.GetLevel() <= zerolog.InfoLevel }
 
 // wipe takes the live line away, so that a line can be printed in its place.
 func (f *following) wipe() {
@@ -141,7 +141,7 @@ func (f *following) draw() {
 }
 
 // columns is the width of the terminal that stderr is.
-func (w *world) columns() int {
+func (w *cli) columns() int {
 	if file, ok := w.screen().(interface{ Fd() uintptr }); ok {
 		if n, _, err := term.GetSize(int(file.Fd())); err == nil && n > 0 {
 			return n

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"io"
+	"slipway/project"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func TestInterruptAsks(t *testing.T) {
 				}
 			}}
 			var asked strings.Builder
-			w := &world{stdout: io.Discard, stderr: stderr, dir: h.dir, environ: h.env, questions: &questions{in: strings.NewReader(c.answer), out: &asked}}
+			w := &cli{stdout: io.Discard, stderr: stderr, Host: project.Host{Dir: h.dir, Environ: h.env, Prompt: &prompter{in: strings.NewReader(c.answer), out: &asked}}}
 			code := run(ctx, w, []string{"rollback", "one", "--yes"})
 			if code != exitInterrupted {
 				t.Fatalf("exit code %d, want %d\n%s", code, exitInterrupted, stderr)
@@ -97,9 +98,9 @@ func TestChangedWhileAsked(t *testing.T) {
 	h.enter(t)
 	var once sync.Once
 	var stderr strings.Builder
-	w := &world{stdout: io.Discard, stderr: &stderr, dir: h.dir, environ: h.env, questions: &questions{out: io.Discard, in: slowAnswer{
+	w := &cli{stdout: io.Discard, stderr: &stderr, Host: project.Host{Dir: h.dir, Environ: h.env, Prompt: &prompter{out: io.Discard, in: slowAnswer{
 		func() { once.Do(func() { h.rollback("three").wait(exitDone) }) }, strings.NewReader("y\n"),
-	}}}
+	}}}}
 	if code := run(t.Context(), w, []string{"rollback", "one"}); code != exitUsage {
 		t.Errorf("exit code %d, want %d", code, exitUsage)
 	}

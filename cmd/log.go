@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/sirupsen/logrus"
 
+	"slipway/internal/event"
 	"slipway/internal/plain"
 )
 
@@ -49,8 +50,25 @@ func levelWord(v any) string {
 	}
 }
 
+// logSink writes the events of a flow to the log.
+type logSink struct{ w *cli }
+
+// Report logs one event.
+func (s logSink) Report(e event.Event) {
+	line := map[event.Level]func() *zerolog.Event{
+		event.Debug: s.w.log.Debug, event.Info: s.w.log.Info, event.Warning: s.w.log.Warn, event.Error: s.w.log.Error,
+	}[e.Level]()
+	if e.Service != "" {
+		line = line.Str(serviceField, e.Service)
+	}
+	line.Msg(e.Text)
+}
+
+// Revision notes the revision for the end of a CodeBuild job's log.
+func (s logSink) Revision(name string) { s.w.jobLog.about(name) }
+
 // report tells the error and what to do about it.
-func report(w *world, err error) {
+func report(w *cli, err error) {
 	w.log.Error().Msg(err.Error())
 	if hint := hintOf(err); hint != "" {
 		w.log.Error().Msg("what to do: " + hint)
@@ -60,24 +78,24 @@ func report(w *world, err error) {
 // routeLibraryLogs takes what libraries write by themselves into our own log: the
 // warnings of compose-go, which has no other way to tell them, and the remarks of others,
 // which are news only to those who look for a fault.
-func routeLibraryLogs(w *world) {
+func routeLibraryLogs(w *cli) {
 	log.SetFlags(0)
-	log.SetOutput(remarks{w})
+	log.SetOutput(stdlogWriter{w})
 	logrus.SetOutput(io.Discard)
 	logrus.SetLevel(logrus.WarnLevel)
 	logrus.StandardLogger().ReplaceHooks(logrus.LevelHooks{})
 	logrus.AddHook(logHook{w})
 }
 
-// remarks takes the lines of the standard library's logger.
-type remarks struct{ w *world }
+// stdlogWriter takes the lines of the standard library's logger.
+type stdlogWriter struct{ w *cli }
 
-func (r remarks) Write(line []byte) (int, error) {
+func (r stdlogWriter) Write(line []byte) (int, error) {
 	r.w.log.Debug().Msg(strings.TrimRight(string(line), "\n"))
 	return len(line), nil
 }
 
-type logHook struct{ w *world }
+type logHook struct{ w *cli }
 
 func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/cli/cli/config"
 	"github.com/rs/zerolog"
 
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -77,7 +78,7 @@ func TestLoginReadsNoBrokenConfig(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j := &job{world: &world{environ: []string{"DOCKER_CONFIG=" + dir}, log: zerolog.Nop()}, plan: &plan{}, logins: registry.NewLogins(nil, time.Now)}
+	j := &job{cli: &cli{log: zerolog.Nop(), Host: project.Host{Environ: []string{"DOCKER_CONFIG=" + dir}}}, plan: &plan{}, logins: registry.NewLogins(nil, time.Now)}
 	if _, err := j.login(); err == nil || exitCode(t.Context(), err) != exitUsage {
 		t.Errorf("got %v", err)
 	}

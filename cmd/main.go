@@ -15,39 +15,20 @@ import (
 
 	"slipway/internal/output"
 	"slipway/internal/redact"
+	"slipway/project"
 )
 
-// world is what a command sees of the process it runs in.
-type world struct {
+// cli is the command line of one process.
+type cli struct {
+	project.Host
 	stdout, stderr io.Writer
-	// terminal tells that stderr is one, so that a live display can be drawn.
+	// terminal reports that stderr is one, so that a live display can be drawn.
 	terminal bool
-	// questions asks the user; nil where nobody can answer.
-	questions *questions
-	// structured tells that logs are for machines, and so is all on stderr.
+	// structured reports that logs are for machines, and so is all on stderr.
 	structured bool
-	environ    []string
-	// dir is the working directory.
-	dir string
-	log zerolog.Logger
-	// jobLog is what a CodeBuild job says again at its end; nil elsewhere.
-	jobLog *jobLog
-	// secrets are replaced in everything that is printed.
-	secrets *redact.Redactor
-}
-
-func (w *world) getenv(name string) string {
-	v, _ := w.lookupenv(name)
-	return v
-}
-
-func (w *world) lookupenv(name string) (string, bool) {
-	for i := len(w.environ) - 1; i >= 0; i-- {
-		if e := w.environ[i]; len(e) > len(name) && e[len(name)] == '=' && e[:len(name)] == name {
-			return e[len(name)+1:], true
-		}
-	}
-	return "", false
+	log        zerolog.Logger
+	// jobLog is repeated at the end of a CodeBuild job; nil elsewhere.
+	jobLog *codeBuildLog
 }
 
 // Main runs the command line of this process and returns its exit code. The first
@@ -61,23 +42,25 @@ func Main() int {
 	if err != nil {
 		dir = "."
 	}
-	w := &world{
+	w := &cli{
 		stdout: os.Stdout, stderr: os.Stderr,
-		terminal:  term.IsTerminal(int(os.Stderr.Fd())),
-		questions: newQuestions(os.Stdin, os.Stderr),
-		environ:   os.Environ(),
-		dir:       dir,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Host:     project.Host{Environ: os.Environ(), Dir: dir},
+	}
+	if p := newPrompter(os.Stdin, os.Stderr); p != nil {
+		w.Prompt = p
 	}
 	return run(ctx, w, os.Args[1:])
 }
 
 // run is Main without the process: the exit code of one command line.
-func run(ctx context.Context, w *world, args []string) int {
+func run(ctx context.Context, w *cli, args []string) int {
 	w.openOutput()
 	w.log = newLogger(w.stderr, "info", "text")
+	w.Events = logSink{w}
 	root := newRootCommand(w)
 	root.SetArgs(args)
-	err := root.ExecuteContext(redact.WithContext(ctx, w.secrets))
+	err := root.ExecuteContext(redact.WithContext(ctx, w.Secrets))
 	w.jobLog.repeat()
 	code := exitDone
 	if err != nil {

@@ -71,13 +71,13 @@ func checkOutput(output string) error {
 	return fault.New(fault.Usage, fmt.Errorf("--output: unknown value %q", output), "use one of text, json")
 }
 
-func (o projectOptions) load(w *world) solve.LoadOptions {
-	l := solve.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.environ, Lone: o.lone}
+func (o projectOptions) load(w *cli) solve.LoadOptions {
+	l := solve.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.Environ, Lone: o.lone}
 	for _, f := range o.files {
-		l.Files = append(l.Files, absolute(w.dir, f))
+		l.Files = append(l.Files, absolute(w.Dir, f))
 	}
 	if o.dir != "" {
-		l.Dir = absolute(w.dir, o.dir)
+		l.Dir = absolute(w.Dir, o.dir)
 	}
 	return l
 }

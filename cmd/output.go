@@ -133,7 +133,7 @@ func redactedCaches(caches []solve.Cache) []solve.Cache {
 }
 
 // printPlan prints the plan on stdout.
-func printPlan(w *world, p *plan, o buildOptions) error {
+func printPlan(w *cli, p *plan, o buildOptions) error {
 	services := p.planned(o, o.platform(w))
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
@@ -145,7 +145,7 @@ func printPlan(w *world, p *plan, o buildOptions) error {
 	plain.Fprintf(w.stdout, "policy   %s\n", o.retentionInWords(p))
 	for _, s := range services {
 		plain.Fprintf(w.stdout, "\n%s\n", s.Service)
-		for _, f := range s.relativeTo(p.root, w.dir).fields() {
+		for _, f := range s.relativeTo(p.root, w.Dir).fields() {
 			if f[1] != "" {
 				plain.Fprintf(w.stdout, "  %-11s %s\n", f[0], f[1])
 			}
@@ -242,7 +242,7 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Snaps
 	var rows []builtService
 	for _, s := range []*registry.Snapshot{before, published.Snapshot} {
 		if err := s.ReadParts(ctx, j.clients); err != nil {
-			j.log.Debug().Msgf("the bytes pushed cannot be told: %v", err)
+			j.Debugf("the bytes pushed cannot be told: %v", err)
 		}
 	}
 	for i, s := range j.plan.services {
@@ -265,7 +265,7 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Snaps
 	if published.SupersededBy != "" {
 		where = "latest stands on " + published.SupersededBy
 	}
-	j.log.Info().Msgf("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, time.Since(j.started).Seconds())
+	j.Infof("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, time.Since(j.started).Seconds())
 	j.rows = rows
 	if j.options.output == outputEnv {
 		return printVariables(j.stdout, j.plan.hash.Name, published.Name)

@@ -31,9 +31,9 @@ type owner struct {
 // repositoryVariable ends the names of the variables that Amplify sets.
 const repositoryVariable = "_REPOSITORY_URI"
 
-func newOwner(w *world, project string) owner {
+func newOwner(w *cli, project string) owner {
 	o := owner{project: registry.NormalizeName(project), accounts: accountsOf(w)}
-	for _, kv := range w.environ {
+	for _, kv := range w.Environ {
 		name, value, _ := strings.Cut(kv, "=")
 		if !strings.HasSuffix(name, repositoryVariable) {
 			continue
@@ -48,10 +48,10 @@ func newOwner(w *world, project string) owner {
 
 // accountsOf are the accounts that the environment says the caller has: AWS_ACCOUNT_ID,
 // that of the CodeBuild job and that of the role to assume.
-func accountsOf(w *world) []string {
-	out := []string{"", w.getenv("AWS_ACCOUNT_ID")}
+func accountsOf(w *cli) []string {
+	out := []string{"", w.Getenv("AWS_ACCOUNT_ID")}
 	for _, name := range []string{"CODEBUILD_BUILD_ARN", "AWS_ROLE_ARN"} {
-		if a, err := arn.Parse(w.getenv(name)); err == nil {
+		if a, err := arn.Parse(w.Getenv(name)); err == nil {
 			out = append(out, a.AccountID)
 		}
 	}
@@ -75,7 +75,7 @@ func (o owner) name(ref registry.Ref) string {
 	return allow.RepositoryARN(ref.Account, ref.Region, ref.Name)
 }
 
-// ask notes a repository that is not the project's own.
+// Ask notes a repository that is not the project's own.
 func (o owner) ask(wanted *allow.Wanted, ref registry.Ref, where string) {
 	if !o.owns(ref) {
 		wanted.Add(allow.Want{Kind: allow.Repository, Value: o.name(ref), Where: where})
@@ -90,9 +90,9 @@ func repositoryField(t solve.Target) string {
 	return "services." + t.Service + ".x-slipway.repository"
 }
 
-// ask notes what the plan would do beyond the project's own: the repositories, places on
+// Ask notes what the plan would do beyond the project's own: the repositories, places on
 // S3 and engines that the compose file names.
-func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *allow.Wanted) error {
+func (p *plan) ask(w *cli, o projectOptions, project *types.Project, wanted *allow.Wanted) error {
 	own := newOwner(w, project.Name)
 	if err := p.checkName(w, o, project, own); err != nil {
 		return err
@@ -134,8 +134,8 @@ func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *a
 
 // checkName refuses an untrusted build whose repositories are the project's own only by a
 // name that the compose file gives: it could be another project's.
-func (p *plan) checkName(w *world, o projectOptions, project *types.Project, own owner) error {
-	given := o.name != "" || o.nameKnown || w.getenv(consts.ComposeProjectName) != "" ||
+func (p *plan) checkName(w *cli, o projectOptions, project *types.Project, own owner) error {
+	given := o.name != "" || o.nameKnown || w.Getenv(consts.ComposeProjectName) != "" ||
 		project.Name == loader.NormalizeProjectName(filepath.Base(project.WorkingDir))
 	if given || !p.untrusted.yes() {
 		return nil
@@ -206,14 +206,14 @@ func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
 }
 
 // askRepositories notes the repositories of a project that are not its own.
-func askRepositories(w *world, project *types.Project, wanted *allow.Wanted) error {
+func askRepositories(w *cli, project *types.Project, wanted *allow.Wanted) error {
 	targets, err := solve.Unselected(project, nil)
 	if err != nil {
 		return err
 	}
 	own := newOwner(w, project.Name)
 	for _, t := range targets {
-		ref, err := repositoryOf(t, project.Name, w.lookupenv)
+		ref, err := repositoryOf(t, project.Name, w.LookupEnv)
 		if err != nil {
 			return err
 		}

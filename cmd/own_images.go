@@ -17,8 +17,8 @@ import (
 // own, and latest moves there. The compose file names such a repository, or a definitions
 // file does: whoever writes the project's files can write that too. What a container's
 // task definition names already needs nothing.
-func (s *site) askImages(ctx context.Context, w *world, o projectOptions) error {
-	granted, err := allow.Parse(w.dir, o.allow)
+func (s *site) askImages(ctx context.Context, w *cli, o projectOptions) error {
+	granted, err := allow.Parse(w.Dir, o.allow)
 	if err != nil {
 		return err // read before, with the project
 	}
@@ -52,18 +52,18 @@ func (st *station) takes(container string, ref registry.Ref) bool {
 // askDefinitionsFiles asks before definitions files are read that are links out of the
 // project: the project's files may be such links, and errors would quote what is there.
 // A file that the operator names is read wherever it lies.
-func askDefinitionsFiles(ctx context.Context, w *world, o projectOptions, paths []string) error {
-	granted, err := allow.Parse(w.dir, o.allow)
+func askDefinitionsFiles(ctx context.Context, w *cli, o projectOptions, paths []string) error {
+	granted, err := allow.Parse(w.Dir, o.allow)
 	if err != nil {
 		return err // read before, with the project
 	}
 	wanted := allow.NewWanted(granted, nil)
-	wanted.Own(w.dir, w.getenv("HOME"))
+	wanted.Own(w.Dir, w.Getenv("HOME"))
 	for _, path := range paths {
-		at := absolute(w.dir, path)
+		at := absolute(w.Dir, path)
 		in := filepath.Dir(at)
 		link := filepath.Join(allow.Real(in), filepath.Base(at)) != allow.Real(at)
-		if link && allow.Inside(w.dir, in) {
+		if link && allow.Inside(w.Dir, in) {
 			wanted.Read(at, path)
 		}
 	}

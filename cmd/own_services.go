@@ -13,11 +13,11 @@ import (
 // askServices asks before an ECS service is changed that the compose file names and that
 // is not the project's own. Services that flags name are the operator's choice. A change
 // of the whole service needs a container of the project in it.
-func (s *site) askServices(ctx context.Context, w *world, o projectOptions, services []ecs.Service, whole bool) error {
+func (s *site) askServices(ctx context.Context, w *cli, o projectOptions, services []ecs.Service, whole bool) error {
 	if s.flagged {
 		return nil
 	}
-	granted, err := allow.Parse(w.dir, o.allow)
+	granted, err := allow.Parse(w.Dir, o.allow)
 	if err != nil {
 		return err // read before, with the project
 	}
@@ -36,12 +36,12 @@ func (s *site) askServices(ctx context.Context, w *world, o projectOptions, serv
 }
 
 // openServices reads the ECS services that a command changes as a whole, once it may.
-func openServices(ctx context.Context, w *world, o siteOptions) (*site, *cloud, []ecs.Service, error) {
+func openServices(ctx context.Context, w *cli, o siteOptions) (*site, *awsClients, []ecs.Service, error) {
 	s, err := findSite(ctx, w, o)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w.log, o.aws)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -20,27 +20,27 @@ type placesGiven struct{ engine, cache, artifact bool }
 
 // places returns the project's options together with the places that the flags and the
 // environment name.
-func (o buildOptions) places(w *world) projectOptions {
+func (o buildOptions) places(w *cli) projectOptions {
 	p := o.project
-	p.given = placesGiven{engine: o.engine != "" || w.getenv("BUILDKIT_HOST") != "", cache: o.cache != "", artifact: o.artifact != ""}
+	p.given = placesGiven{engine: o.engine != "" || w.Getenv("BUILDKIT_HOST") != "", cache: o.cache != "", artifact: o.artifact != ""}
 	return p
 }
 
 // loadAllowed reads the compose project. ask, if not nil, notes what the command will do
 // for it. What goes beyond the project's own and --allow does not cover is asked on the
 // terminal, all at once, and refused elsewhere.
-func loadAllowed(ctx context.Context, w *world, o projectOptions, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
-	granted, err := allow.Parse(w.dir, o.allow)
+func loadAllowed(ctx context.Context, w *cli, o projectOptions, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
+	granted, err := allow.Parse(w.Dir, o.allow)
 	if err != nil {
 		return nil, fault.New(fault.Usage, fmt.Errorf("--allow: %w", err), "use one of "+allow.Known())
 	}
 	for {
-		wanted := allow.NewWanted(granted, w.environ)
-		if source := w.getenv("CODEBUILD_SRC_DIR"); source != "" {
-			wanted.Own(source, w.getenv("HOME")) // a source zip has no .git
+		wanted := allow.NewWanted(granted, w.Environ)
+		if source := w.Getenv("CODEBUILD_SRC_DIR"); source != "" {
+			wanted.Own(source, w.Getenv("HOME")) // a source zip has no .git
 		}
 		options := o.load(w)
-		options.Wanted, options.Home = wanted, w.getenv("HOME")
+		options.Wanted, options.Home = wanted, w.Getenv("HOME")
 		project, err := solve.Load(ctx, options)
 		if err == nil && ask != nil {
 			err = ask(project, wanted)
@@ -60,17 +60,17 @@ func loadAllowed(ctx context.Context, w *world, o projectOptions, ask func(*type
 }
 
 // permit asks whether the project may have what it asks for.
-func (w *world) permit(ctx context.Context, o projectOptions, missing []allow.Want) error {
+func (w *cli) permit(ctx context.Context, o projectOptions, missing []allow.Want) error {
 	var lines, flags []string
 	for _, m := range missing {
 		lines = append(lines, plain.Sprintf("%s wants %s", m.Where, m.String()))
 		flags = append(flags, m.Flag())
 	}
 	remedy := "if you trust the project with this, give " + strings.Join(flags, " ")
-	if !w.interactive() || o.unasked {
+	if !w.Interactive() || o.unasked {
 		return fault.New(fault.Usage, fmt.Errorf("the project asks for more than its own: %s", strings.Join(lines, "; ")), remedy)
 	}
-	yes, err := w.confirm(ctx, "The project asks for more than its own:\n  "+strings.Join(lines, "\n  ")+"\nAllow this, for this run?")
+	yes, err := w.Confirm(ctx, "The project asks for more than its own:\n  "+strings.Join(lines, "\n  ")+"\nAllow this, for this run?")
 	if err != nil {
 		return err
 	}

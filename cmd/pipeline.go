@@ -22,18 +22,18 @@ import (
 //	digest → tags moved → definitions written and uploaded → result → retention seen to
 //
 // Nothing that another tool or a rollback can see changes before the tags move.
-func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
+func runPipeline(ctx context.Context, w *cli, o buildOptions, p *plan) error {
 	started := time.Now()
 	w.jobLog.about(p.hash.Name)
-	w.log.Info().Msgf("%s: %s to build as %s (%s)", p.project, plural(len(p.targets()), "service"), p.hash.Name, p.hash.Detail)
+	w.Infof("%s: %s to build as %s (%s)", p.project, plural(len(p.targets()), "service"), p.hash.Name, p.hash.Detail)
 	if err := o.checkState(w, p); err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}
-	j := &job{world: w, options: o, plan: p, cloud: cloud, clients: cloud.clients(), started: started}
+	j := &job{cli: w, options: o, plan: p, cloud: cloud, clients: cloud.clients(), started: started}
 	j.logUntrusted()
 	j.logins = registry.NewLogins(j.clients, time.Now)
 	defer j.closing.Wait()
@@ -110,15 +110,15 @@ func (j *job) publish(ctx context.Context, images *images) (registry.Published, 
 
 // reached tells those who look for lost time how far the job came and when.
 func (j *job) reached(what string) {
-	j.log.Debug().Msgf("%s after %d ms", what, time.Since(j.started).Milliseconds())
+	j.Debugf("%s after %d ms", what, time.Since(j.started).Milliseconds())
 }
 
 // job is one run of the pipeline.
 type job struct {
-	*world
+	*cli
 	options buildOptions
 	plan    *plan
-	cloud   *cloud
+	cloud   *awsClients
 	clients registry.Clients
 	logins  *registry.Logins
 	// planned limits the docker logins that engines get.
@@ -144,7 +144,7 @@ func (j *job) variant(n int) string { return revision.Variant(j.plan.hash.Name, 
 // cacheTags asks the survey for the layer caches as well.
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
-	tags := j.options.cacheTagNames(j.world)
+	tags := j.options.cacheTagNames(j.cli)
 	for _, repo := range j.repos {
 		out[repo.Ref] = tags
 	}
@@ -202,7 +202,7 @@ type images struct {
 // building; for services that are not to be built, from latest.
 func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, error) {
 	if name := j.reusable(survey); name != "" {
-		j.log.Info().Msgf("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", name)
+		j.Infof("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", name)
 		return &images{placements: j.place(survey, name, nil), reused: name}, nil
 	}
 	results, err := j.buildAll(ctx, survey)
@@ -236,7 +236,7 @@ func (j *job) reusable(survey *registry.Snapshot) string {
 	if j.options.rebuild {
 		return ""
 	}
-	platform := j.options.platform(j.world)
+	platform := j.options.platform(j.cli)
 	for _, name := range survey.Complete() {
 		same := true
 		for i, s := range j.plan.services {
@@ -255,9 +255,9 @@ func (j *job) reusable(survey *registry.Snapshot) string {
 // tellRevision says what the revision came to be called, and who else was at work.
 func (j *job) tellRevision(p registry.Published) {
 	if p.Name != j.plan.hash.Name {
-		j.log.Warn().Msgf("%s names other images already, and a revision never changes: this one is %s", j.plan.hash.Name, p.Name)
+		j.Warnf("%s names other images already, and a revision never changes: this one is %s", j.plan.hash.Name, p.Name)
 	}
 	if p.SupersededBy != "" {
-		j.log.Warn().Msgf("another job published %s at the same time: latest stands on that everywhere", p.SupersededBy)
+		j.Warnf("another job published %s at the same time: latest stands on that everywhere", p.SupersededBy)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"slipway/internal/sandbox"
+	"slipway/project"
 )
 
 // TestPipelineBuildspecs: each example's buildspec is what slipway writes for it, and
@@ -33,7 +34,7 @@ func TestPipelineBuildspecs(t *testing.T) {
 			}
 			slipway := func(args ...string) string {
 				var stdout, stderr bytes.Buffer
-				w := &world{stdout: &stdout, stderr: &stderr, dir: dir}
+				w := &cli{stdout: &stdout, stderr: &stderr, Host: project.Host{Dir: dir}}
 				if code := run(t.Context(), w, args); code != exitDone {
 					t.Fatalf("exit code %d, %s", code, stderr.String())
 				}

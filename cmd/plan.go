@@ -70,11 +70,11 @@ func (p *plan) targets() []solve.Target {
 
 // makePlan reads the project and decides everything that the files and the environment
 // decide. It touches nothing.
-func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
+func makePlan(ctx context.Context, w *cli, o projectOptions) (*plan, error) {
 	var p *plan
 	var granted allow.Set
 	project, err := loadAllowed(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
-		p = &plan{project: project.Name, root: project.WorkingDir, env: buildspec.FromEnv(w.lookupenv)}
+		p = &plan{project: project.Name, root: project.WorkingDir, env: buildspec.FromEnv(w.LookupEnv)}
 		if p.settings, err = solve.ProjectSettings(project); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	return p, p.finish()
 }
 
-func (p *plan) addServices(project *types.Project, w *world, o projectOptions, wanted *allow.Wanted) error {
+func (p *plan) addServices(project *types.Project, w *cli, o projectOptions, wanted *allow.Wanted) error {
 	project, err := project.WithServicesEnabled(o.services...)
 	if err != nil {
 		return fault.NewInput(p.root, err.Error(), "name services of the compose file")
@@ -123,7 +123,7 @@ func (p *plan) addServices(project *types.Project, w *world, o projectOptions, w
 		return err
 	}
 	add := func(t solve.Target, built bool) error {
-		ref, err := repositoryOf(t, project.Name, w.lookupenv)
+		ref, err := repositoryOf(t, project.Name, w.LookupEnv)
 		p.services = append(p.services, service{target: t, build: built, repo: ref})
 		return err
 	}
@@ -155,8 +155,8 @@ func (p *plan) distinct() error {
 }
 
 // addFiles groups the containers by ECS service: one file for one service, else one each.
-func (p *plan) addFiles(w *world, o projectOptions) error {
-	dir := absolute(w.dir, o.definitionsDir)
+func (p *plan) addFiles(w *cli, o projectOptions) error {
+	dir := absolute(w.Dir, o.definitionsDir)
 	// Written last of all: that it cannot be must not come out last of all.
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")

@@ -16,18 +16,18 @@ import (
 
 // openOutput lets everything that the command prints pass through internal/output, which
 // replaces the secrets that are known: those of the environment from the start.
-func (w *world) openOutput() {
-	w.secrets = &redact.Redactor{}
-	w.secrets.AddEnviron(w.environ)
-	w.stdout, w.stderr = output.New(w.stdout, w.secrets), output.New(w.stderr, w.secrets)
-	if w.questions != nil {
-		w.questions.out = output.New(w.questions.out, w.secrets)
+func (w *cli) openOutput() {
+	w.Secrets = &redact.Redactor{}
+	w.Secrets.AddEnviron(w.Environ)
+	w.stdout, w.stderr = output.New(w.stdout, w.Secrets), output.New(w.stderr, w.Secrets)
+	if p, ok := w.Prompt.(*prompter); ok {
+		p.out = output.New(p.out, w.Secrets)
 	}
 }
 
 // checkWritten reports a result that could not be written to stdout, and returns the exit
 // code of the command: what was done stays done, but it is not a success.
-func (w *world) checkWritten(code int) int {
+func (w *cli) checkWritten(code int) int {
 	out, ok := w.stdout.(*output.Writer)
 	if !ok || out.Err() == nil {
 		return code
@@ -41,7 +41,7 @@ func (w *world) checkWritten(code int) int {
 
 // line prints a line about something on stderr, in the form "where | text", where has a
 // column of that width. It is cut last, so that no part of a secret is left.
-func (w *world) line(width int, where, text string) {
+func (w *cli) line(width int, where, text string) {
 	w.row(width, where, cut(w.shown(oneLine(text)), maxLine))
 }
 
@@ -49,23 +49,23 @@ func (w *world) line(width int, where, text string) {
 const maxLogLine = 300
 
 // diagnosis is what a diagnosis says, line by line. A container's log lines are cut when
-// secrets are replaced in them, so that no part of a secret is left.
-func (w *world) diagnosis(d ecs.Diagnosis) []string {
+// Secrets are replaced in them, so that no part of a secret is left.
+func (w *cli) diagnosis(d ecs.Diagnosis) []string {
 	lines := make([]string, len(d.Log))
 	for i, line := range d.Log {
-		lines[i] = cut(w.secrets.Text(line), maxLogLine)
+		lines[i] = cut(w.Secrets.Text(line), maxLogLine)
 	}
 	d.Log = lines
 	return d.Lines()
 }
 
 // wholeLine is line for a command to type, which is never cut.
-func (w *world) wholeLine(width int, where, text string) {
+func (w *cli) wholeLine(width int, where, text string) {
 	w.row(width, where, w.shown(oneLine(text)))
 }
 
 // row prints text, which is safe, behind where.
-func (w *world) row(width int, where, text string) {
+func (w *cli) row(width int, where, text string) {
 	where = w.shown(where)
 	pad := max(width-utf8.RuneCountInString(where), 0)
 	// Drawn, since both are safe by now: steps may print a lot.
@@ -78,10 +78,10 @@ func oneLine(text string) string {
 }
 
 // shown is a text that others wrote as it may be drawn.
-func (w *world) shown(text string) string { return plain.Text(w.secrets.Text(text)) }
+func (w *cli) shown(text string) string { return plain.Text(w.Secrets.Text(text)) }
 
 // draw prints what is Slipway's own, control sequences included, or was made so.
-func (w *world) draw(text string) {
+func (w *cli) draw(text string) {
 	if out, ok := w.stderr.(*output.Writer); ok {
 		out.Draw(text)
 		return
@@ -90,7 +90,7 @@ func (w *world) draw(text string) {
 }
 
 // screen is the file that stderr is, for what draws by itself or asks for its size.
-func (w *world) screen() io.Writer {
+func (w *cli) screen() io.Writer {
 	if out, ok := w.stderr.(*output.Writer); ok {
 		return out.Unwrap()
 	}

@@ -21,14 +21,16 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/fault"
 	"slipway/internal/redact"
+	"slipway/project"
 )
 
 // printingWorld is a world whose output is kept, with one secret known.
-func printingWorld(stderr io.Writer, secret string) *world {
-	w := &world{stdout: io.Discard, stderr: stderr}
+func printingWorld(stderr io.Writer, secret string) *cli {
+	w := &cli{stdout: io.Discard, stderr: stderr}
 	w.openOutput()
-	w.secrets.Add(secret)
+	w.Secrets.Add(secret)
 	w.log = newLogger(w.stderr, "debug", "text")
+	w.Events = logSink{w}
 	return w
 }
 
@@ -53,6 +55,7 @@ ERROR: what to do: run
 	}
 	out.Reset()
 	w.log = newLogger(w.stderr, "info", "json")
+	w.Events = logSink{w}
 	w.log.Warn().Str(serviceField, "hush-hush").Msg("two\nlines \u202e\u009b hush-hush ##vso[x]")
 	var event struct{ Message, Service string }
 	if err := json.Unmarshal(out.Bytes(), &event); err != nil || event.Message != "two\nlines \u202e\u009b REDACTED ##vso[x]" || event.Service != redact.Mark {
@@ -66,10 +69,10 @@ ERROR: what to do: run
 // TestQuestionForeignText: a question shows names as data.
 func TestQuestionForeignText(t *testing.T) {
 	var asked, out bytes.Buffer
-	w := &world{stdout: &out, stderr: &out, questions: &questions{in: strings.NewReader("y\n"), out: &asked}}
+	w := &cli{stdout: &out, stderr: &out, Host: project.Host{Prompt: &prompter{in: strings.NewReader("y\n"), out: &asked}}}
 	w.openOutput()
-	w.secrets.Add("hush-hush")
-	if yes, err := w.confirm(t.Context(), "deploy \x1b[2J\u202ehush-hush?"); err != nil || !yes {
+	w.Secrets.Add("hush-hush")
+	if yes, err := w.Confirm(t.Context(), "deploy \x1b[2J\u202ehush-hush?"); err != nil || !yes {
 		t.Errorf("got %v, %v", yes, err)
 	}
 	if want := `deploy \x1b[2J\u202eREDACTED? [y/N] `; asked.String() != want {
@@ -111,7 +114,7 @@ func drawn(d *liveDisplay, s *client.SolveStatus) *client.SolveStatus {
 	return <-got
 }
 
-func newTestLive(w *world) *liveDisplay {
+func newTestLive(w *cli) *liveDisplay {
 	return &liveDisplay{w: w, owner: map[digest.Digest]string{}, lines: map[digest.Digest]*liveLines{}}
 }
 
@@ -194,7 +197,7 @@ func TestLearn(t *testing.T) {
 	if _, err := login(t.Context(), "host"); err != nil {
 		t.Fatal(err)
 	}
-	c := knowCredentials(redact.WithContext(t.Context(), w.secrets), aws.Config{
+	c := knowCredentials(redact.WithContext(t.Context(), w.Secrets), aws.Config{
 		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("AKIA", "hush-secret-access-key", "hush-session-token")),
 	})
 	if _, err := c.Credentials.Retrieve(t.Context()); err != nil {

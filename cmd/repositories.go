@@ -34,7 +34,7 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 		created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.project})
 		for ref, repo := range created {
 			found[ref] = repo
-			j.log.Info().Msgf("created repository %s", repo.URI)
+			j.Infof("created repository %s", repo.URI)
 		}
 		if err != nil {
 			return refused(err)
@@ -62,7 +62,7 @@ func (j *job) distinct() error {
 }
 
 // movingTags are the tags that a build moves in each repository.
-func (o buildOptions) movingTags(w *world, p *plan) []string {
+func (o buildOptions) movingTags(w *cli, p *plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
 		tags = o.cacheTagNames(w)
@@ -74,7 +74,7 @@ func (o buildOptions) movingTags(w *world, p *plan) []string {
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := j.options.movingTags(j.world, j.plan)
+	tags := j.options.movingTags(j.cli, j.plan)
 	var errs []error
 	for _, s := range j.plan.services {
 		if repo, ok := found[s.repo]; ok {
@@ -85,9 +85,9 @@ func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 }
 
 // tellDropped names the rules of others that --replace-policy gave up.
-func tellDropped(w *world, repo registry.Repository, o registry.Outcome) {
+func tellDropped(w *cli, repo registry.Repository, o registry.Outcome) {
 	for _, rule := range o.Dropped {
-		w.log.Warn().Msgf("%s: no longer in the lifecycle policy: %s", repo.Name, rule)
+		w.Warnf("%s: no longer in the lifecycle policy: %s", repo.Name, rule)
 	}
 }
 

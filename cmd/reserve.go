@@ -49,7 +49,7 @@ func (p *plan) roomFor(path string) int {
 func (j *job) discard() {
 	for _, p := range j.pending {
 		if err := p.Discard(); err != nil {
-			j.log.Warn().Msgf("a temporary file was left behind: %v", err)
+			j.Warnf("a temporary file was left behind: %v", err)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
 			err = judge(ctx, j.clients, listing, j.policies, known(running))
 		}
 		if err != nil {
-			j.log.Warn().Msgf("the lifecycle policies were not written, so images do not expire: %v; `slipway retention --preview` shows the images that they would let expire", err)
+			j.Warnf("the lifecycle policies were not written, so images do not expire: %v; `slipway retention --preview` shows the images that they would let expire", err)
 			return
 		}
 	}
@@ -96,10 +96,10 @@ func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
 func (j *job) retainOne(ctx context.Context, p retention) {
 	switch {
 	case p.clash != nil:
-		j.log.Warn().Msgf("retention left as it is: %v", p.clash)
+		j.Warnf("retention left as it is: %v", p.clash)
 		return
 	case len(p.losses) > 0:
-		j.log.Warn().Msgf("the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s); `slipway retention --apply` shows the images, asks and writes it",
+		j.Warnf("the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s); `slipway retention --apply` shows the images, asks and writes it",
 			p.Repository.Name, plural(len(p.losses), "image"), newest(p.losses))
 		return
 	case !p.Outcome.Changed:
@@ -108,10 +108,10 @@ func (j *job) retainOne(ctx context.Context, p retention) {
 	done, err := registry.ApplyRetention(ctx, j.clients(p.Repository.Region), p.Repository, j.options.retention.days, j.options.retention.replace)
 	switch {
 	case err != nil:
-		j.log.Warn().Msgf("the lifecycle policy was not written, so images do not expire: %v; `slipway retention` writes it", err)
+		j.Warnf("the lifecycle policy was not written, so images do not expire: %v; `slipway retention` writes it", err)
 	case done.Outcome.Changed:
-		j.log.Info().Msgf("retention of %s set to %s", p.Repository.Name, plural(j.options.retention.days, "day"))
-		tellDropped(j.world, p.Repository, done.Outcome)
+		j.Infof("retention of %s set to %s", p.Repository.Name, plural(j.options.retention.days, "day"))
+		tellDropped(j.cli, p.Repository, done.Outcome)
 	}
 }
 

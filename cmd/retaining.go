@@ -21,9 +21,9 @@ import (
 // retaining is one run of `slipway retention`: everything is read, then shown and agreed
 // to, then written.
 type retaining struct {
-	*world
+	*cli
 	o     retentionCommand
-	cloud *cloud
+	cloud *awsClients
 	// project is nil where there are only buckets.
 	project  *types.Project
 	policies []retention
@@ -104,10 +104,10 @@ func (r *retaining) agree(ctx context.Context) error {
 		return fault.New(fault.Usage, errors.New("nothing was written: images or objects of others would expire"), "type `slipway retention --apply` with the same arguments to let them expire")
 	case r.o.yes:
 		return nil
-	case !r.interactive():
+	case !r.Interactive():
 		return fault.New(fault.Usage, errors.New("nothing was written: there is no terminal to ask on"), "give --yes to let the images and objects above expire")
 	}
-	yes, err := r.confirm(ctx, "Let them expire?")
+	yes, err := r.Confirm(ctx, "Let them expire?")
 	if err != nil {
 		return &interruptedError{"interrupted: nothing was written"}
 	}
@@ -125,12 +125,12 @@ func (r *retaining) show() bool {
 			continue
 		}
 		found = true
-		r.log.Warn().Msgf("%s: %s would expire %s after the push, and no protecting tag keeps them:", p.Repository.Name, plural(len(p.losses), "image"), plural(r.o.policy.days, "day"))
+		r.Warnf("%s: %s would expire %s after the push, and no protecting tag keeps them:", p.Repository.Name, plural(len(p.losses), "image"), plural(r.o.policy.days, "day"))
 		for _, i := range p.losses[:min(len(p.losses), shownLosses)] {
-			r.log.Warn().Msgf("  %s  %s  pushed %s", shortDigest(i.Digest), tagsText(i.Tags), i.Pushed.UTC().Format(time.RFC3339))
+			r.Warnf("  %s  %s  pushed %s", shortDigest(i.Digest), tagsText(i.Tags), i.Pushed.UTC().Format(time.RFC3339))
 		}
 		if more := len(p.losses) - shownLosses; more > 0 {
-			r.log.Warn().Msgf("  and %d older", more)
+			r.Warnf("  and %d older", more)
 		}
 	}
 	for _, b := range r.buckets {
@@ -138,9 +138,9 @@ func (r *retaining) show() bool {
 			continue
 		}
 		found = true
-		r.log.Warn().Msgf("%s: %s would expire after %s:", b.Location, b.Count(), plural(r.o.policy.days, "day"))
+		r.Warnf("%s: %s would expire after %s:", b.Location, b.Count(), plural(r.o.policy.days, "day"))
 		for _, o := range b.Newest[:min(len(b.Newest), shownLosses)] {
-			r.log.Warn().Msgf("  %s  written %s", o.Key, o.Modified.UTC().Format(time.RFC3339))
+			r.Warnf("  %s  written %s", o.Key, o.Modified.UTC().Format(time.RFC3339))
 		}
 	}
 	return found
@@ -176,7 +176,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		r.log.Info().Msgf("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, shortDigest(image.Digest), tagsText(image.Tags))
+		r.Infof("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, shortDigest(image.Digest), tagsText(image.Tags))
 		if slices.ContainsFunc(r.policies[p].losses, func(l registry.ImageDetail) bool { return l.Digest == image.Digest }) {
 			return fault.New(fault.Usage, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, shortDigest(image.Digest), i.ref.Name), "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again")
 		}
@@ -197,13 +197,13 @@ func (r *retaining) running(ctx context.Context) []runs {
 		return nil // there are only buckets
 	}
 	s := &site{given: true}
-	if err := s.addProject(r.world, r.project, ecsOptions{}); err != nil || len(s.stations) == 0 {
-		r.log.Info().Msg("the compose file names no ECS service, so the running images are not known")
+	if err := s.addProject(r.cli, r.project, ecsOptions{}); err != nil || len(s.stations) == 0 {
+		r.Infof("the compose file names no ECS service, so the running images are not known")
 		return nil
 	}
 	images, err := ecs.Images(ctx, r.cloud.ecs(), s.refs())
 	if err != nil {
-		r.log.Warn().Msgf("the running images are not known: %v", err)
+		r.Warnf("the running images are not known: %v", err)
 	}
 	var out []runs
 	for _, st := range s.stations {
@@ -230,7 +230,7 @@ func (r *retaining) write(ctx context.Context) error {
 			done, err := registry.ApplyRetention(gctx, r.cloud.clients()(p.Repository.Region), p.Repository, r.o.policy.days, r.o.policy.replace)
 			if err == nil {
 				r.policies[i].RetentionResult = done
-				tellDropped(r.world, p.Repository, done.Outcome)
+				tellDropped(r.cli, p.Repository, done.Outcome)
 			}
 			return err
 		})
@@ -277,7 +277,7 @@ func (r *retaining) print() error {
 	for _, e := range results {
 		if e.Conflict != "" {
 			conflicts++
-			r.log.Warn().Msgf("%s: %s", e.Target, e.Conflict)
+			r.Warnf("%s: %s", e.Target, e.Conflict)
 		}
 	}
 	if r.o.output == "json" {

@@ -28,7 +28,7 @@ type retentionCommand struct {
 	output  string
 }
 
-func newRetentionCommand(w *world) *cobra.Command {
+func newRetentionCommand(w *cli) *cobra.Command {
 	var o retentionCommand
 	c := &cobra.Command{
 		Use:   "retention [SERVICE...]",
@@ -92,7 +92,7 @@ type expiry struct {
 	Pushed time.Time `json:"pushed"`
 }
 
-func runRetention(ctx context.Context, w *world, o retentionCommand) error {
+func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 	if err := o.policy.check(); err != nil {
 		return err
 	}
@@ -119,11 +119,11 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}
-	r := &retaining{world: w, o: o, cloud: cloud, project: project}
+	r := &retaining{cli: w, o: o, cloud: cloud, project: project}
 	if err := r.read(ctx, refs, places); err != nil {
 		return refused(err)
 	}
@@ -144,7 +144,7 @@ func runRetention(ctx context.Context, w *world, o retentionCommand) error {
 
 // repositories returns the project and its repositories. With buckets to see to, a
 // project is not needed.
-func (o retentionCommand) repositories(ctx context.Context, w *world) (*types.Project, []registry.Ref, error) {
+func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Project, []registry.Ref, error) {
 	project, err := loadAllowed(ctx, w, o.project, func(project *types.Project, wanted *allow.Wanted) error {
 		return askRepositories(w, project, wanted)
 	})
@@ -168,7 +168,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) (*types.Pr
 			continue
 		}
 		delete(asked, t.Service)
-		ref, err := repositoryOf(t, project.Name, w.lookupenv)
+		ref, err := repositoryOf(t, project.Name, w.LookupEnv)
 		if err != nil {
 			return nil, nil, err
 		}

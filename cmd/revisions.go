@@ -15,7 +15,7 @@ import (
 	"slipway/registry"
 )
 
-func newRevisionsCommand(w *world) *cobra.Command {
+func newRevisionsCommand(w *cli) *cobra.Command {
 	var o siteOptions
 	c := &cobra.Command{
 		Use:   "revisions",
@@ -59,13 +59,13 @@ type listedImage struct {
 	Digest     string `json:"digest"`
 }
 
-func runRevisions(ctx context.Context, w *world, o siteOptions) error {
+func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 	// A compose file without ECS services says enough here.
 	s, err := readSite(ctx, w, o)
 	if err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func runRevisions(ctx context.Context, w *world, o siteOptions) error {
 
 // lookAtRepositories finds the repositories that the compose file names; where it names
 // none, or some that are not there, ECS is asked what its task definitions name.
-func (s *site) lookAtRepositories(ctx context.Context, w *world, c *cloud) error {
+func (s *site) lookAtRepositories(ctx context.Context, w *cli, c *awsClients) error {
 	if s.flagged {
 		return s.look(ctx, w, c)
 	}
@@ -115,7 +115,7 @@ func (s *site) skip(ref registry.Ref, tag string) bool {
 
 // listAll reads all images of the repositories, and their policies. Where a policy may not
 // be read, when images expire is not known, and all else is told.
-func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
+func listAll(ctx context.Context, w *cli, c *awsClients, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
 	var unread error
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -130,7 +130,7 @@ func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repositor
 		return nil, nil, err
 	}
 	if unread != nil {
-		w.log.Warn().Msgf("when images expire is not known: %v", unread)
+		w.Warnf("when images expire is not known: %v", unread)
 		fates = map[registry.Ref]registry.Lifecycle{}
 		for _, repo := range repos {
 			fates[repo.Ref] = registry.ParseLifecycle(unreadPolicy)
@@ -163,9 +163,9 @@ func listed(r registry.Revision, repos []registry.Repository, fates map[registry
 	return row
 }
 
-func printRevisions(w *world, rows []listedRevision, repos int, now time.Time) error {
+func printRevisions(w *cli, rows []listedRevision, repos int, now time.Time) error {
 	if len(rows) == 0 {
-		w.log.Info().Msg("no revision is in the repositories: slipway build makes one")
+		w.Infof("no revision is in the repositories: slipway build makes one")
 		return nil
 	}
 	t := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)

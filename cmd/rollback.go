@@ -18,7 +18,7 @@ type rollbackOptions struct {
 	revision string
 }
 
-func newRollbackCommand(w *world) *cobra.Command {
+func newRollbackCommand(w *cli) *cobra.Command {
 	var o rollbackOptions
 	c := &cobra.Command{
 		Use:   "rollback (REVISION | --previous)",
@@ -70,7 +70,7 @@ func (o rollbackOptions) check() error {
 	return o.deploy.check()
 }
 
-func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
+func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func runRollback(ctx context.Context, w *world, o rollbackOptions) error {
 	if err := s.drivable(ctx, cloud); err != nil {
 		return err
 	}
-	d := &deployJob{world: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s}
+	d := &deployJob{cli: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s}
 	if o.previous {
 		err = d.findPrevious(ctx)
 	} else {

@@ -32,7 +32,7 @@ type rolloutOptions struct {
 	revision string
 }
 
-func newRolloutCommand(w *world) *cobra.Command {
+func newRolloutCommand(w *cli) *cobra.Command {
 	var o rolloutOptions
 	c := &cobra.Command{
 		Use:   "rollout [REVISION]",
@@ -87,7 +87,7 @@ func (o rolloutOptions) check() error {
 	return o.deploy.check()
 }
 
-func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
+func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func runRollout(ctx context.Context, w *world, o rolloutOptions) error {
 	if err := s.drivable(ctx, cloud); err != nil {
 		return err
 	}
-	d := &deployJob{world: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s, exact: true}
+	d := &deployJob{cli: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s, exact: true}
 	if err := d.prepare(ctx, o.revision, files); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (d *deployJob) prepare(ctx context.Context, revision string, files map[ecs.
 }
 
 // read finds the definitions files: those of --definitions, or those that build writes.
-func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[ecs.Ref][]artifact.Definition, error) {
+func (o rolloutOptions) read(ctx context.Context, w *cli, s *site) (map[ecs.Ref][]artifact.Definition, error) {
 	out := map[ecs.Ref][]artifact.Definition{}
 	paths, err := o.paths(s)
 	if err != nil {
@@ -150,7 +150,7 @@ func (o rolloutOptions) read(ctx context.Context, w *world, s *site) (map[ecs.Re
 		return nil, err
 	}
 	for ref, path := range paths {
-		defs, err := readDefinitions(ctx, absolute(w.dir, path), read)
+		defs, err := readDefinitions(ctx, absolute(w.Dir, path), read)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.NewInput(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
 		}

@@ -14,7 +14,7 @@ import (
 // envPrefix begins the environment variable of each flag: SLIPWAY_HASH for --hash.
 const envPrefix = "SLIPWAY_"
 
-func newRootCommand(w *world) *cobra.Command {
+func newRootCommand(w *cli) *cobra.Command {
 	var level, format string
 	root := &cobra.Command{
 		Use:   "slipway",
@@ -93,11 +93,11 @@ func checkLogFlags(level, format string) error {
 }
 
 // flagsFromEnv sets the flags that the command line did not from their variables.
-func flagsFromEnv(flags *pflag.FlagSet, w *world) error {
+func flagsFromEnv(flags *pflag.FlagSet, w *cli) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := envName(f.Name)
-		v, ok := w.lookupenv(name)
+		v, ok := w.LookupEnv(name)
 		if f.Changed || !ok || f.Name == "help" {
 			return
 		}

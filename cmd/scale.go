@@ -24,7 +24,7 @@ type scaleOptions struct {
 	up    bool
 }
 
-func newStopCommand(w *world) *cobra.Command {
+func newStopCommand(w *cli) *cobra.Command {
 	var o scaleOptions
 	c := &cobra.Command{
 		Use:   "stop",
@@ -42,7 +42,7 @@ Where autoscaling would raise the count again, a warning says so.`,
 	return c
 }
 
-func newStartCommand(w *world) *cobra.Command {
+func newStartCommand(w *cli) *cobra.Command {
 	o := scaleOptions{up: true}
 	c := &cobra.Command{
 		Use:   "start",
@@ -93,7 +93,7 @@ type scaled struct {
 	Remembered int `json:"remembered"`
 }
 
-func runScale(ctx context.Context, w *world, o scaleOptions) error {
+func runScale(ctx context.Context, w *cli, o scaleOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -114,10 +114,10 @@ func runScale(ctx context.Context, w *world, o scaleOptions) error {
 
 // warnOfScaling tells of services that autoscaling would not leave alone. That it may
 // not be asked is no reason not to stop a service.
-func (o scaleOptions) warnOfScaling(ctx context.Context, w *world, c *cloud, refs []ecs.Ref) {
+func (o scaleOptions) warnOfScaling(ctx context.Context, w *cli, c *awsClients, refs []ecs.Ref) {
 	ranges, err := ecs.Autoscaled(ctx, c.scaling(), refs)
 	if err != nil {
-		w.log.Warn().Msgf("whether autoscaling would change the counts cannot be read: %v", err)
+		w.Warnf("whether autoscaling would change the counts cannot be read: %v", err)
 		return
 	}
 	for _, ref := range refs {
@@ -125,15 +125,15 @@ func (o scaleOptions) warnOfScaling(ctx context.Context, w *world, c *cloud, ref
 		switch {
 		case !ok || r.Suspended:
 		case !o.up && r.Min > 0:
-			w.log.Warn().Msgf("%s: autoscaling keeps it at %d to %d tasks and may start them again (aws application-autoscaling register-scalable-target with --suspended-state, or a minimum of 0, keeps it stopped)", ref, r.Min, r.Max)
+			w.Warnf("%s: autoscaling keeps it at %d to %d tasks and may start them again (aws application-autoscaling register-scalable-target with --suspended-state, or a minimum of 0, keeps it stopped)", ref, r.Min, r.Max)
 		case o.up && o.count > r.Max:
-			w.log.Warn().Msgf("%s: autoscaling keeps it at %d to %d tasks, not %d", ref, r.Min, r.Max, o.count)
+			w.Warnf("%s: autoscaling keeps it at %d to %d tasks, not %d", ref, r.Min, r.Max, o.count)
 		}
 	}
 }
 
 // scale writes to all services; one that cannot be written to does not keep the others.
-func (o scaleOptions) scale(ctx context.Context, c *cloud, services []ecs.Service) ([]scaled, error) {
+func (o scaleOptions) scale(ctx context.Context, c *awsClients, services []ecs.Service) ([]scaled, error) {
 	rows := make([]scaled, len(services))
 	errs := make([]error, len(services))
 	var g errgroup.Group
@@ -160,7 +160,7 @@ func (o scaleOptions) scale(ctx context.Context, c *cloud, services []ecs.Servic
 	return done, refused(errors.Join(errs...))
 }
 
-func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []ecs.Ref) error {
+func (o scaleOptions) await(ctx context.Context, w *cli, c *awsClients, refs []ecs.Ref) error {
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	f := newFollowing(w, refs)
@@ -175,7 +175,7 @@ func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []ecs.
 	return err
 }
 
-func (o scaleOptions) print(w *world, rows []scaled) error {
+func (o scaleOptions) print(w *cli, rows []scaled) error {
 	if o.output == "json" {
 		return writeJSON(w.stdout, append([]scaled{}, rows...))
 	}

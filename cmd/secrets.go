@@ -14,22 +14,22 @@ import (
 
 // learn makes the credentials known that the plan's targets hold, so that no line shows
 // them: an engine, a registry or a RUN step may print each.
-func (w *world) learn(targets []solve.Target) {
+func (w *cli) learn(targets []solve.Target) {
 	for _, t := range targets {
 		for name, value := range t.Args {
 			if redact.Credential(name) {
-				w.secrets.Add(value)
+				w.Secrets.Add(value)
 			}
 		}
 		for _, s := range t.Secrets {
-			w.secrets.Add(s.Value)
+			w.Secrets.Add(s.Value)
 		}
 		for _, c := range append(append([]solve.Cache{}, t.CacheFrom...), t.CacheTo...) {
-			w.secrets.Add(c.Secrets()...)
+			w.Secrets.Add(c.Secrets()...)
 		}
-		w.secrets.Add(urlSecrets(t.Context.Remote)...)
+		w.Secrets.Add(urlSecrets(t.Context.Remote)...)
 		for _, c := range t.Contexts {
-			w.secrets.Add(urlSecrets(c.Remote)...)
+			w.Secrets.Add(urlSecrets(c.Remote)...)
 		}
 	}
 }
@@ -57,11 +57,11 @@ func urlSecrets(address string) []string {
 }
 
 // knowing makes the credentials known that a login returns.
-func (w *world) knowing(login solve.AuthFunc) solve.AuthFunc {
+func (w *cli) knowing(login solve.AuthFunc) solve.AuthFunc {
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
 		c, err := login(ctx, host)
-		w.secrets.AddLogin(c.Username, c.Password)
-		w.secrets.Add(c.IdentityToken, c.RegistryToken)
+		w.Secrets.AddLogin(c.Username, c.Password)
+		w.Secrets.Add(c.IdentityToken, c.RegistryToken)
 		return c, err
 	}
 }

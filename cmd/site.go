@@ -102,7 +102,7 @@ type site struct {
 }
 
 // findSite is readSite for commands that need an ECS service.
-func findSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
+func findSite(ctx context.Context, w *cli, o siteOptions) (*site, error) {
 	s, err := readSite(ctx, w, o)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func findSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 
 // readSite reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
 // Without a compose file the flags must name them, for an operator may stand anywhere.
-func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
+func readSite(ctx context.Context, w *cli, o siteOptions) (*site, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 		return s, s.addProject(w, project, o.ecs)
 	case s.flagged && len(o.project.files) == 0:
 		if !errors.Is(err, solve.ErrNoProject) {
-			w.log.Warn().Msgf("the compose file here is left out: %v", err)
+			w.Warnf("the compose file here is left out: %v", err)
 		}
 		for _, ref := range o.ecs.refs("") {
 			s.add(ref, nil)
@@ -138,7 +138,7 @@ func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 
 // openSite finds the site, logs in to AWS and looks at what is there. read, if not nil, is
 // for input that must be good before AWS is asked.
-func openSite(ctx context.Context, w *world, o siteOptions, read func(*site) error) (*site, *cloud, error) {
+func openSite(ctx context.Context, w *cli, o siteOptions, read func(*site) error) (*site, *awsClients, error) {
 	s, err := findSite(ctx, w, o)
 	if err == nil && read != nil {
 		err = read(s)
@@ -146,7 +146,7 @@ func openSite(ctx context.Context, w *world, o siteOptions, read func(*site) err
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := openCloud(ctx, w.log, o.aws)
+	c, err := openAWS(ctx, w.log, o.aws)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -162,7 +162,7 @@ func (s *site) check() error {
 }
 
 // addProject adds the ECS services of a compose project.
-func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error {
+func (s *site) addProject(w *cli, project *types.Project, o ecsOptions) error {
 	s.home, s.project = project.WorkingDir, project.Name
 	settings, err := solve.ProjectSettings(project)
 	if err != nil {
@@ -175,7 +175,7 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 	s.extra = map[string][]string{}
 	all := map[string]registry.Ref{}
 	for _, t := range targets {
-		repo, err := repositoryOf(t, project.Name, w.lookupenv)
+		repo, err := repositoryOf(t, project.Name, w.LookupEnv)
 		if err != nil {
 			return err
 		}
@@ -269,7 +269,7 @@ func (s *site) refs() []ecs.Ref {
 // look asks ECS for the services and ECR for their repositories. Which repository a
 // container has, its task definition says first: that is where the images that run came
 // from, also for an operator without the build's environment.
-func (s *site) look(ctx context.Context, w *world, c *cloud) error {
+func (s *site) look(ctx context.Context, w *cli, c *awsClients) error {
 	services, err := readServices(ctx, c, s.refs())
 	if err != nil {
 		return err
@@ -309,7 +309,7 @@ func (s *site) look(ctx context.Context, w *world, c *cloud) error {
 
 // lookBack finds out what ran before the deployments under way, whose tasks and the old
 // ones run side by side.
-func (s *site) lookBack(ctx context.Context, c *cloud, services []ecs.Service) error {
+func (s *site) lookBack(ctx context.Context, c *awsClients, services []ecs.Service) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxDeploys)
 	for i, st := range s.stations {
@@ -330,7 +330,7 @@ func (s *site) lookBack(ctx context.Context, c *cloud, services []ecs.Service) e
 
 // readServices reads ECS services. That one is not there is wrong input: nothing else was
 // asked or touched.
-func readServices(ctx context.Context, c *cloud, refs []ecs.Ref) ([]ecs.Service, error) {
+func readServices(ctx context.Context, c *awsClients, refs []ecs.Ref) ([]ecs.Service, error) {
 	services, err := ecs.Read(ctx, c.ecs(), refs)
 	var missing *ecs.MissingError
 	if errors.As(err, &missing) {
@@ -340,7 +340,7 @@ func readServices(ctx context.Context, c *cloud, refs []ecs.Ref) ([]ecs.Service,
 }
 
 // drivable refuses services that others deploy, and those that CodeDeploy could not.
-func (s *site) drivable(ctx context.Context, c *cloud) error {
+func (s *site) drivable(ctx context.Context, c *awsClients) error {
 	for _, st := range s.stations {
 		if _, err := ecs.Decide(st.service, nil, false); err != nil {
 			return fault.New(fault.Usage, err, fault.HintOf(err))

@@ -14,7 +14,7 @@ import (
 )
 
 // repositories are those of a station's containers.
-func (s *site) repositories(w *world, st *station) (map[string]registry.Ref, error) {
+func (s *site) repositories(w *cli, st *station) (map[string]registry.Ref, error) {
 	out := map[string]registry.Ref{}
 	take := func(all bool) {
 		for _, c := range st.service.Containers {
@@ -39,12 +39,12 @@ func (s *site) repositories(w *world, st *station) (map[string]registry.Ref, err
 		return out, nil
 	case s.flagged && !slices.Contains(s.configured, st.ref):
 		// The compose file may be another project's.
-		w.log.Warn().Msgf("%s: the compose file in %s does not describe %s: taking all containers whose images are in ECR", st.ref, s.home, strings.Join(others, ", "))
+		w.Warnf("%s: the compose file in %s does not describe %s: taking all containers whose images are in ECR", st.ref, s.home, strings.Join(others, ", "))
 		if take(true); len(out) > 0 {
 			return out, nil
 		}
 	case len(absent) == 0 && len(out) > 0:
-		w.log.Warn().Msgf("%s: the compose file does not build %s: it stays as it is", st.ref, strings.Join(others, ", "))
+		w.Warnf("%s: the compose file does not build %s: it stays as it is", st.ref, strings.Join(others, ", "))
 		return out, nil
 	}
 	return nil, fault.NewInput("ECS service "+st.ref.String(), fmt.Sprintf("its task definition has no container %s; it has %s", strings.Join(absent, ", "), st.described()),

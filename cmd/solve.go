@@ -40,14 +40,14 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[stri
 	}
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.pushAttempts
-	display := newDisplay(j.world, j.options.progress, j.plan.targets())
+	display := newDisplay(j.cli, j.options.progress, j.plan.targets())
 	results, err := solve.Run(ctx, builders(engines), j.plan.targets(), solve.RunOptions{
 		Jobs:       j.options.jobs,
 		FailFast:   j.options.failFast,
 		Own:        j.plan.own,
 		Namespace:  j.namespaceOn(engines),
 		Login:      j.knowing(login),
-		Secret:     func(value string) { j.secrets.Add(value) },
+		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(survey, engines, place),
 		CacheLogin: cacheLogin(j.cloud.config.Credentials, engines),
 		Retry:      retry,
@@ -74,7 +74,7 @@ func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[stri
 		case r.Err == nil:
 		case errors.As(r.Err, &f):
 			failed.failed = append(failed.failed, r.Service)
-			j.log.Error().Str(serviceField, r.Service).Msg(failureText(f))
+			j.ServiceErrorf(r.Service, "%s", failureText(f))
 			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
@@ -131,12 +131,12 @@ func (j *job) renew(name string) bool {
 // login gives ECR tokens for the hosts that registry.Logins trusts, and the user's own
 // docker logins for the other registries of the plan.
 func (j *job) login() (solve.AuthFunc, error) {
-	file, err := config.Load(j.getenv("DOCKER_CONFIG"))
+	file, err := config.Load(j.Getenv("DOCKER_CONFIG"))
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
 	j.planned = &planned{targets: j.plan.targets(), note: func(name string) {
-		j.log.Debug().Msgf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
+		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {

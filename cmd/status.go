@@ -18,7 +18,7 @@ import (
 	"slipway/rollout/ecs"
 )
 
-func newStatusCommand(w *world) *cobra.Command {
+func newStatusCommand(w *cli) *cobra.Command {
 	var o siteOptions
 	c := &cobra.Command{
 		Use:   "status",
@@ -108,7 +108,7 @@ type review struct {
 	report statusReport
 }
 
-func runStatus(ctx context.Context, w *world, o siteOptions) error {
+func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 	s, cloud, err := openSite(ctx, w, o, nil)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func runStatus(ctx context.Context, w *world, o siteOptions) error {
 	r.pauses(ctx, cloud)
 	r.diagnose(ctx, w, cloud)
 	for _, warning := range r.report.Warnings {
-		w.log.Warn().Msg(warning)
+		w.Warnf("%s", warning)
 	}
 	if o.output == "json" {
 		return writeJSON(w.stdout, r.report)
@@ -214,7 +214,7 @@ func (r *review) container(st *station, c ecs.Container) containerStatus {
 }
 
 // diagnose reads why the deployments that failed, or are failing, do so.
-func (r *review) diagnose(ctx context.Context, w *world, c *cloud) {
+func (r *review) diagnose(ctx context.Context, w *cli, c *awsClients) {
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	for i := range r.report.Services {
@@ -237,7 +237,7 @@ func (r *review) diagnose(ctx context.Context, w *world, c *cloud) {
 	_ = g.Wait() // nothing in it fails
 }
 
-func (r *review) print(w *world) error {
+func (r *review) print(w *cli) error {
 	var b strings.Builder
 	for n, s := range r.report.Services {
 		if n > 0 {

@@ -26,7 +26,7 @@ type pauseStatus struct {
 
 // pauses adds the lifecycle hooks at which deployments wait. One that may not be read is
 // reported and left out: the rest of the status is right without it.
-func (r *review) pauses(ctx context.Context, c *cloud) {
+func (r *review) pauses(ctx context.Context, c *awsClients) {
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	found := make([]*pauseStatus, len(r.report.Services))

@@ -34,7 +34,7 @@ type submitOptions struct {
 // approval lie within.
 const submitTimeout = time.Hour
 
-func newSubmitCommand(w *world) *cobra.Command {
+func newSubmitCommand(w *cli) *cobra.Command {
 	var o submitOptions
 	c := &cobra.Command{
 		Use:   "submit s3://BUCKET/KEY [DIR]",
@@ -94,7 +94,7 @@ func (o submitOptions) check() error {
 	return checkOutput(o.output)
 }
 
-func runSubmit(ctx context.Context, w *world, o submitOptions) error {
+func runSubmit(ctx context.Context, w *cli, o submitOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func runSubmit(ctx context.Context, w *world, o submitOptions) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openCloud(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w.log, o.aws)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func submitLocation(url string) (artifact.S3Location, error) {
 }
 
 // read finds what will be sent, and refuses what must not be.
-func (o submitOptions) read(ctx context.Context, w *world) (*artifact.Source, error) {
+func (o submitOptions) read(ctx context.Context, w *cli) (*artifact.Source, error) {
 	dir := o.dir
 	if dir == "" {
 		project, err := loadAllowed(ctx, w, o.project, nil)
@@ -156,19 +156,19 @@ func (o submitOptions) read(ctx context.Context, w *world) (*artifact.Source, er
 		dir = project.WorkingDir
 	}
 	source, err := artifact.ReadSource(ctx, artifact.SourceOptions{
-		Dir: absolute(w.dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets,
+		Dir: absolute(w.Dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets,
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range source.Secrets {
-		w.log.Warn().Msgf("%q looks like a secret (%s) and is sent all the same", s.Name, s.Reason)
+		w.Warnf("%q looks like a secret (%s) and is sent all the same", s.Name, s.Reason)
 	}
 	return source, nil
 }
 
 // submit packs and uploads.
-func (o submitOptions) submit(ctx context.Context, w *world, c *cloud, loc artifact.S3Location, source *artifact.Source) (submitted, error) {
+func (o submitOptions) submit(ctx context.Context, w *cli, c *awsClients, loc artifact.S3Location, source *artifact.Source) (submitted, error) {
 	archive, err := source.Pack(ctx, o.maxBytes)
 	if err != nil {
 		return submitted{}, err
@@ -178,7 +178,7 @@ func (o submitOptions) submit(ctx context.Context, w *world, c *cloud, loc artif
 	if source.LeftOut > 0 {
 		left = fmt.Sprintf(", %d left out by ignore files", source.LeftOut)
 	}
-	w.log.Info().Msgf("packed %s of %s as %s%s", plural(source.Files(), "file"), relative(w.dir, source.Dir), byteCount(&archive.Size), left)
+	w.Infof("packed %s of %s as %s%s", plural(source.Files(), "file"), relative(w.Dir, source.Dir), byteCount(&archive.Size), left)
 	shown := newUploadProgress(w, archive.Size)
 	done, err := artifact.Submit(ctx, c.s3(), loc, archive, shown.report)
 	shown.close()

@@ -15,7 +15,7 @@ import (
 )
 
 // follow watches the pipeline's execution and puts how it went into result.
-func (o submitOptions) follow(ctx context.Context, w *world, f artifact.PipelineFollower, result *submitted) error {
+func (o submitOptions) follow(ctx context.Context, w *cli, f artifact.PipelineFollower, result *submitted) error {
 	result.Pipeline = &followedPipeline{Name: o.pipeline}
 	if result.VersionID == "" {
 		return fault.New(fault.AWS, errors.New("the pipeline cannot be followed: the object has no version by which its execution is known"), "switch the bucket's versioning on and submit a change")
@@ -38,13 +38,13 @@ func (o submitOptions) follow(ctx context.Context, w *world, f artifact.Pipeline
 	case err != nil:
 		return pipelineRefused(err)
 	case run.Status == types.PipelineExecutionStatusSucceeded:
-		w.log.Info().Msgf("pipeline %s: execution %s succeeded", o.pipeline, run.ExecutionID)
+		w.Infof("pipeline %s: execution %s succeeded", o.pipeline, run.ExecutionID)
 		return nil
 	}
 	return &pipelineFailed{o.pipeline, run}
 }
 
-func tellPipeline(w *world, pipeline string, n artifact.PipelineNews) {
+func tellPipeline(w *cli, pipeline string, n artifact.PipelineNews) {
 	where := pipeline
 	if n.Action != "" {
 		where = n.Stage + "/" + n.Action

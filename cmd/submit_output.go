@@ -38,21 +38,21 @@ type failedAction struct {
 }
 
 // tell says on stderr what became of the archive.
-func (r submitted) tell(w *world, done artifact.Submission) {
+func (r submitted) tell(w *cli, done artifact.Submission) {
 	version := ""
 	if r.VersionID != "" {
 		version = " (version " + r.VersionID + ")"
 	}
 	if done.Changed {
-		w.log.Info().Msgf("uploaded %s%s", r.URL, version)
+		w.Infof("uploaded %s%s", r.URL, version)
 	} else {
-		w.log.Info().Msgf("nothing changed: %s holds this content already%s", r.URL, version)
+		w.Infof("nothing changed: %s holds this content already%s", r.URL, version)
 	}
 	if done.Unseen != nil {
-		w.log.Warn().Msgf("what was at %s could not be looked at, so it was uploaded without comparing (allow s3:GetObject and s3:ListBucket): %v", r.URL, done.Unseen)
+		w.Warnf("what was at %s could not be looked at, so it was uploaded without comparing (allow s3:GetObject and s3:ListBucket): %v", r.URL, done.Unseen)
 	}
 	if r.VersionID == "" {
-		w.log.Warn().Msg("the bucket keeps no versions: CodePipeline's S3 source needs versioning (aws s3api put-bucket-versioning)")
+		w.Warnf("the bucket keeps no versions: CodePipeline's S3 source needs versioning (aws s3api put-bucket-versioning)")
 	}
 }
 
@@ -61,7 +61,7 @@ const progressSteps = 10
 
 // uploadProgress shows how much of an archive has arrived.
 type uploadProgress struct {
-	w     *world
+	w     *cli
 	total int64
 
 	mu    sync.Mutex
@@ -69,7 +69,7 @@ type uploadProgress struct {
 	drawn bool
 }
 
-func newUploadProgress(w *world, total int64) *uploadProgress {
+func newUploadProgress(w *cli, total int64) *uploadProgress {
 	return &uploadProgress{w: w, total: total}
 }
 
@@ -87,7 +87,7 @@ func (p *uploadProgress) report(done int64) {
 	}
 	if step := progressSteps * done / p.total; step > p.step {
 		p.step = step
-		p.w.log.Info().Msg(line)
+		p.w.Infof("%s", line)
 	}
 }
 

@@ -72,8 +72,8 @@ func (o trustOption) reason(env buildspec.Env) (why string, number int) {
 
 // refuse refuses a command that changes what is not an untrusted build's own. The files
 // of an untrusted source would decide what it deploys, and where.
-func (o trustOption) refuse(w *world, command string) error {
-	if why, _ := o.reason(buildspec.FromEnv(w.lookupenv)); why != "" {
+func (o trustOption) refuse(w *cli, command string) error {
+	if why, _ := o.reason(buildspec.FromEnv(w.LookupEnv)); why != "" {
 		return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted source, and this one is untrusted: %s", command, why), "run it in a job of the main branch; if the source is trusted all the same, say so with --untrusted=false")
 	}
 	return nil
@@ -179,14 +179,14 @@ func untrustedStateDir(dir string) string {
 func (j *job) logUntrusted() {
 	u := j.plan.untrusted
 	if !u.yes() && j.options.cacheDropped {
-		j.log.Info().Msg("--no-latest writes no layer cache, also where the compose file names one; --cache on the command line still does")
+		j.Infof("--no-latest writes no layer cache, also where the compose file names one; --cache on the command line still does")
 	}
 	if !u.yes() {
 		return
 	}
-	j.log.Info().Msgf("untrusted build, since %s: it writes only %s, and neither moves a tag nor exports a layer cache", u.why, j.plan.hash.Name)
+	j.Infof("untrusted build, since %s: it writes only %s, and neither moves a tag nor exports a layer cache", u.why, j.plan.hash.Name)
 	if len(u.ignored) > 0 {
-		j.log.Info().Msgf("ignored in an untrusted build: %s", strings.Join(u.ignored, ", "))
+		j.Infof("ignored in an untrusted build: %s", strings.Join(u.ignored, ", "))
 	}
 }
 
@@ -209,7 +209,7 @@ func (j *job) namespaceOn(engines []*engine.Engine) string {
 // logNamespace says that the cache of a shared engine is not used.
 func (j *job) logNamespace(engines []*engine.Engine) {
 	if name := j.namespaceOn(engines); name != "" {
-		j.log.Info().Msgf("trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers; `--engine own` keeps an engine for untrusted builds", name)
+		j.Infof("trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers; `--engine own` keeps an engine for untrusted builds", name)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func TestUntrustedStateDir(t *testing.T) {
 	t.Parallel()
 	p := &plan{untrusted: untrusted{why: "x", number: 12}}
-	w := &world{}
+	w := &cli{}
 	for _, dir := range []string{"", "/state"} {
 		o := buildOptions{stateDir: dir}
 		trusted, kept := o.engineSearch(w, &plan{}).StateDir, o.engineSearch(w, p).StateDir

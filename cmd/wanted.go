@@ -39,7 +39,7 @@ func (d *deployJob) runningNames() map[registry.Ref][]string {
 func (d *deployJob) findRevision(ctx context.Context, text string) error {
 	found, err := registry.FindRevision(ctx, d.clients, d.site.repos, text, d.runningNames(), d.site.skip)
 	if err == nil && found.Name != text {
-		d.log.Info().Msgf("%s is short for %s", text, found.Name)
+		d.Infof("%s is short for %s", text, found.Name)
 	}
 	return d.take(found, err)
 }
@@ -170,13 +170,13 @@ func (d *deployJob) promote(ctx context.Context) error {
 		return refused(err)
 	}
 	for ref, digest := range done.Unprotected {
-		d.log.Warn().Msgf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, shortDigest(digest))
+		d.Warnf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, shortDigest(digest))
 	}
 	if done.SupersededBy != "" {
 		return fault.New(fault.AWS, fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), "slipway status shows where things stand; then type the command again if it is still wanted")
 	}
 	if len(done.Changes) > 0 {
-		d.log.Info().Msgf("latest stands on %s in %s", d.revision(), repositories(len(d.images)))
+		d.Infof("latest stands on %s in %s", d.revision(), repositories(len(d.images)))
 	}
 	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, done, a) }
 	return nil
@@ -203,13 +203,13 @@ func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.R
 		if at == "" {
 			at = "nothing"
 		}
-		d.log.Warn().Msgf("%s:%s stays on %s: %s", k.Repository.Name, k.Tag, shortDigest(at), k.Reason)
+		d.Warnf("%s:%s stays on %s: %s", k.Repository.Name, k.Tag, shortDigest(at), k.Reason)
 	}
 	switch {
 	case restored.SupersededBy != "":
-		d.log.Warn().Msgf("another job has moved latest to %s: it was left there", restored.SupersededBy)
+		d.Warnf("another job has moved latest to %s: it was left there", restored.SupersededBy)
 	case err == nil && len(restored.NotReverted) == 0 && len(restored.Changes) > 0:
-		d.log.Info().Msg("latest and deployed are back where they were")
+		d.Infof("latest and deployed are back where they were")
 	}
 	if err != nil {
 		return fault.New(fault.AWS, err, fault.HintOf(err))
