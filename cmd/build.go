@@ -14,7 +14,6 @@ import (
 	"slipway/artifact"
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 )
 
@@ -51,19 +50,6 @@ type buildOptions struct {
 
 	rollout bool
 	deploy  deployOptions
-}
-
-// awsOptions are the flags of every command that asks AWS.
-type awsOptions struct {
-	region string
-	// timeout is the time limit of one attempt of a call.
-	timeout time.Duration
-}
-
-func (o *awsOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.region, "region", "", "AWS `region` (default: as the AWS SDK finds it)")
-	o.timeout = awsclient.DefaultTimeout
-	f.Var((*positiveDuration)(&o.timeout), "aws-timeout", "`time` limit of each request to AWS; the second one that passes it is an error")
 }
 
 // positiveDuration is a flag's value that must be more than 0.

@@ -30,7 +30,7 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 
 // askRunning asks ECS which digests it runs, by repository.
 func (j *job) askRunning(ctx context.Context) (map[registry.Ref]string, error) {
-	services, err := ecs.Images(ctx, j.cloud.ecs(), j.plan.site.refs())
+	services, err := ecs.Images(ctx, j.cloud.ECS(), j.plan.site.refs())
 	out := map[registry.Ref]string{}
 	for _, st := range j.plan.site.stations {
 		for container, digest := range services[st.ref] {

@@ -149,10 +149,10 @@ func (j *job) s3Place(ctx context.Context) (solve.S3Place, error) {
 	if err != nil {
 		return solve.S3Place{}, err
 	}
-	client := j.cloud.s3()
+	client := j.cloud.S3()
 	place := solve.S3Place{Bucket: loc.Bucket, Prefix: loc.Key, Region: bucketRegion(ctx, client, loc.Bucket), Endpoint: aws.ToString(client.Options().BaseEndpoint)}
 	if place.Region == "" {
-		place.Region = j.cloud.config.Region
+		place.Region = j.cloud.Config.Region
 	}
 	return place, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/rollout/ecs"
 )
@@ -42,11 +43,11 @@ func runContinue(ctx context.Context, w *cli, o rolloutOptions) error {
 
 // findPauses are the services whose deployments wait. None is wrong usage, and what the
 // services do instead is said.
-func findPauses(ctx context.Context, c *awsClients, services []ecs.Service) ([]paused, error) {
+func findPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]paused, error) {
 	var found []paused
 	var states []string
 	for _, service := range services {
-		pause, ok, err := ecs.FindPause(ctx, c.ecs(), service)
+		pause, ok, err := ecs.FindPause(ctx, c.ECS(), service)
 		if err != nil {
 			return nil, refused(err)
 		}
@@ -81,7 +82,7 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 	var under []ecs.Deployment
 	var errs []error
 	for _, p := range waiting {
-		if err := p.pause.Continue(ctx, d.cloud.ecs(), action); err != nil {
+		if err := p.pause.Continue(ctx, d.cloud.ECS(), action); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.service.Ref, err))
 			continue
 		}

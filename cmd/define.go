@@ -76,7 +76,7 @@ func (j *job) upload(ctx context.Context, files map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	version, err := artifact.Upload(ctx, j.cloud.s3(), loc, body, "application/zip")
+	version, err := artifact.Upload(ctx, j.cloud.S3(), loc, body, "application/zip")
 	if err != nil {
 		return refused(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -48,7 +49,7 @@ type deployJob struct {
 	*cli
 	options deployOptions
 	clients registry.Clients
-	cloud   *awsClients
+	cloud   *awsclient.Clients
 	site    *site
 	// name is the revision's, empty where the images have no common one.
 	name string
@@ -116,7 +117,7 @@ func (d *deployJob) run(ctx context.Context) error {
 // second deployment, and that must not come out when tags have moved.
 func (d *deployJob) checkBusy(ctx context.Context, changes []ecs.Change) error {
 	for _, c := range changes {
-		if err := ecs.Busy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c); err != nil {
+		if err := ecs.Busy(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), c); err != nil {
 			return refused(err)
 		}
 	}
@@ -229,13 +230,13 @@ func (d *deployJob) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Dep
 
 // start starts one deployment. Where the answer got lost, it looks whether it began.
 func (d *deployJob) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, error) {
-	dep, err := ecs.Deploy(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), c)
+	dep, err := ecs.Deploy(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), c)
 	if err == nil {
 		return &dep, nil
 	}
 	var open *ecs.DeployError
 	if errors.As(err, &open) && open.Started {
-		if dep, begun, looked := ecs.Begun(ctx, d.cloud.ecs(), c); begun && looked == nil {
+		if dep, begun, looked := ecs.Begun(ctx, d.cloud.ECS(), c); begun && looked == nil {
 			return &dep, nil
 		}
 	}
@@ -268,5 +269,5 @@ func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment
 }
 
 func (d *deployJob) follower() ecs.Follower {
-	return ecs.Follower{ECS: d.cloud.ecs(), CodeDeploy: d.cloud.codeDeploy(), Logs: d.cloud.logs()}
+	return ecs.Follower{ECS: d.cloud.ECS(), CodeDeploy: d.cloud.CodeDeploy(), Logs: d.cloud.Logs()}
 }

@@ -35,10 +35,10 @@ func (d *deployJob) tryHalt(ctx context.Context, deployments []ecs.Deployment) [
 	g.SetLimit(maxDeploys)
 	for i, dep := range deployments {
 		g.Go(func() error {
-			out[i] = halted{Deployment: dep, err: ecs.StopDeployment(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)}
+			out[i] = halted{Deployment: dep, err: ecs.StopDeployment(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)}
 			if out[i].err != nil {
 				// That it cannot be read either leaves it among those that go on.
-				out[i].ended, _ = ecs.HasEnded(ctx, d.cloud.ecs(), d.cloud.codeDeploy(), dep)
+				out[i].ended, _ = ecs.HasEnded(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)
 			}
 			return nil
 		})

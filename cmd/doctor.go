@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"time"
 
@@ -119,7 +120,7 @@ type doctor struct {
 	// settingsErr is what is wrong with flags and settings that the plan knows nothing of.
 	settingsErr error
 
-	cloud        func() (*awsClients, error)
+	cloud        func() (*awsclient.Clients, error)
 	access       func() (access, error)
 	repositories func() (foundRepositories, error)
 	policies     func() ([]retention, error)

@@ -24,10 +24,13 @@ import (
 // that comes late is news too.
 const doctorAttempts = 3
 
-func (d *doctor) configure(ctx context.Context) (*awsClients, error) {
-	c, err := configureAWS(ctx, d.log, d.options.aws)
+func (d *doctor) configure(ctx context.Context) (*awsclient.Clients, error) {
+	if err := d.options.aws.check(); err != nil {
+		return nil, err
+	}
+	c, err := awsclient.Configure(ctx, d.options.aws.logged(d.cli))
 	if err == nil {
-		c.config.RetryMaxAttempts = min(c.config.RetryMaxAttempts, doctorAttempts)
+		c.Config.RetryMaxAttempts = min(c.Config.RetryMaxAttempts, doctorAttempts)
 	}
 	return c, err
 }
@@ -37,10 +40,10 @@ func (d *doctor) checkRegion(context.Context) []finding {
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	if endpoint := c.config.BaseEndpoint; endpoint != nil {
-		return []finding{fine("and all calls go to %s", *endpoint).of(c.config.Region)}
+	if endpoint := c.Config.BaseEndpoint; endpoint != nil {
+		return []finding{fine("and all calls go to %s", *endpoint).of(c.Config.Region)}
 	}
-	return []finding{fine("").of(c.config.Region)}
+	return []finding{fine("").of(c.Config.Region)}
 }
 
 // access is what the first two calls to AWS, which need next to no permission, tell.
@@ -66,14 +69,14 @@ func (d *doctor) enter(ctx context.Context) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	if err := c.authenticate(ctx); err != nil {
+	if err := c.Authenticate(ctx); err != nil {
 		return access{blocked: "no credentials"}, err
 	}
 	var a access
 	var both sync.WaitGroup
 	var named, logged clockReading
-	both.Go(func() { named = a.identify(ctx, sts.NewFromConfig(c.config)) })
-	both.Go(func() { logged = a.logIn(ctx, c.clients()("")) })
+	both.Go(func() { named = a.identify(ctx, sts.NewFromConfig(c.Config)) })
+	both.Go(func() { logged = a.logIn(ctx, c.Registries()("")) })
 	both.Wait()
 	for _, r := range []clockReading{named, logged} {
 		if r.ok && !a.timed {

@@ -18,7 +18,7 @@ func (d *doctor) checkArtifact(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	bucket, err := artifact.LookAt(ctx, c.s3(), loc.Bucket)
+	bucket, err := artifact.LookAt(ctx, c.S3(), loc.Bucket)
 	return []finding{bucketFinding(bucket, err).of(loc.String())}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/buildspec"
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -43,7 +44,7 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 	if a.caller == nil {
 		return []finding{unchecked(unknownPermissions, "whose the credentials are is not known")}
 	}
-	client := iam.NewFromConfig(c.config)
+	client := iam.NewFromConfig(c.Config)
 	who, err := principalOf(ctx, client, *a.caller.Arn)
 	switch {
 	case err != nil:
@@ -63,10 +64,10 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 }
 
 // use is what build would ask of AWS.
-func (d *doctor) use(ctx context.Context, account string, c *awsClients) buildspec.Use {
+func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) buildspec.Use {
 	u := buildspec.Use{
 		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.untrusted.yes(),
-		Scope: buildspec.Scope{Account: account, Region: c.config.Region},
+		Scope: buildspec.Scope{Account: account, Region: c.Config.Region},
 	}
 	repos, err := d.repositories()
 	u.CreateRepositories = d.options.create && (err != nil || len(repos.missing) > 0)
@@ -94,8 +95,8 @@ func (d *doctor) use(ctx context.Context, account string, c *awsClients) buildsp
 
 // addDeployment adds what only the services themselves tell; what is not known stays a
 // placeholder, which is not asked about.
-func (d *doctor) addDeployment(ctx context.Context, c *awsClients, u *buildspec.Use) {
-	services, err := ecs.Read(ctx, c.ecs(), d.plan.site.refs())
+func (d *doctor) addDeployment(ctx context.Context, c *awsclient.Clients, u *buildspec.Use) {
+	services, err := ecs.Read(ctx, c.ECS(), d.plan.site.refs())
 	if err != nil {
 		return // the check of the services says why
 	}

@@ -32,7 +32,7 @@ func (d *doctor) clients() (registry.Clients, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.clients(), nil
+	return c.Registries(), nil
 }
 
 func (d *doctor) findRepositories(ctx context.Context) (foundRepositories, error) {

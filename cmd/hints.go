@@ -6,7 +6,7 @@ import "slipway/internal/fault"
 // name commands and flags are written here: the stages do not know the command
 // line.
 func hintOf(err error) string {
-	hint := fault.HintOf(err, registryHint, ecsHint, buildHint, artifactHint)
+	hint := fault.HintOf(err, clientHint, registryHint, ecsHint, buildHint, artifactHint)
 	if hint == "" && kindOf(err) == fault.AWS {
 		return awsHint(err)
 	}

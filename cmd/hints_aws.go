@@ -37,3 +37,14 @@ func unreachable(err error) bool {
 	var late *awsclient.TimeoutError
 	return errors.As(err, &unsent) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
 }
+
+// clientHint returns the hints for errors of internal/awsclient.
+func clientHint(err error) string {
+	if _, ok := err.(*awsclient.RegionError); ok {
+		return regionHint
+	}
+	if err == awsclient.ErrNoRegion {
+		return "set AWS_REGION, or give --region"
+	}
+	return ""
+}

@@ -31,13 +31,3 @@ func (o ecsOptions) checkNames() error {
 	}
 	return nil
 }
-
-// checkRegion refuses what is no region: it becomes part of the hosts that credentials are
-// sent to. flag is --region's value, found what the SDK takes it or the environment for.
-func checkRegion(flag, found string) error {
-	where := "AWS region of the environment or the profile"
-	if flag != "" {
-		where = "--region"
-	}
-	return checkNamed(where, found, "write a region such as eu-west-1 into --region, AWS_REGION or the profile", awsname.CheckRegion)
-}

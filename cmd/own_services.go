@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"slipway/internal/allow"
+	"slipway/internal/awsclient"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -36,12 +37,12 @@ func (s *site) askServices(ctx context.Context, w *cli, o projectOptions, servic
 }
 
 // openServices reads the ECS services that a command changes as a whole, once it may.
-func openServices(ctx context.Context, w *cli, o siteOptions) (*site, *awsClients, []ecs.Service, error) {
+func openServices(ctx context.Context, w *cli, o siteOptions) (*site, *awsclient.Clients, []ecs.Service, error) {
 	s, err := findSite(ctx, w, o)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	cloud, err := openAWS(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return nil, nil, nil, err
 	}

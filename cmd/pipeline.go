@@ -12,6 +12,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/revision"
 	"slipway/build/solve"
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/registry"
 )
@@ -29,11 +30,11 @@ func runPipeline(ctx context.Context, w *cli, o buildOptions, p *plan) error {
 	if err := o.checkState(w, p); err != nil {
 		return err
 	}
-	cloud, err := openAWS(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return err
 	}
-	j := &job{cli: w, options: o, plan: p, cloud: cloud, clients: cloud.clients(), started: started}
+	j := &job{cli: w, options: o, plan: p, cloud: cloud, clients: cloud.Registries(), started: started}
 	j.logUntrusted()
 	j.logins = registry.NewLogins(j.clients, time.Now)
 	defer j.closing.Wait()
@@ -118,7 +119,7 @@ type job struct {
 	*cli
 	options buildOptions
 	plan    *plan
-	cloud   *awsClients
+	cloud   *awsclient.Clients
 	clients registry.Clients
 	logins  *registry.Logins
 	// planned limits the docker logins that engines get.

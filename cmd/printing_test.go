@@ -19,6 +19,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"slipway/build/solve"
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/redact"
 	"slipway/project"
@@ -197,7 +198,7 @@ func TestLearn(t *testing.T) {
 	if _, err := login(t.Context(), "host"); err != nil {
 		t.Fatal(err)
 	}
-	c := knowCredentials(redact.WithContext(t.Context(), w.Secrets), aws.Config{
+	c := awsclient.RedactCredentials(redact.WithContext(t.Context(), w.Secrets), aws.Config{
 		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("AKIA", "hush-secret-access-key", "hush-session-token")),
 	})
 	if _, err := c.Credentials.Retrieve(t.Context()); err != nil {

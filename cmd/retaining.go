@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/registry"
@@ -23,7 +24,7 @@ import (
 type retaining struct {
 	*cli
 	o     retentionCommand
-	cloud *awsClients
+	cloud *awsclient.Clients
 	// project is nil where there are only buckets.
 	project  *types.Project
 	policies []retention
@@ -36,7 +37,7 @@ type retaining struct {
 
 // read reads the policies and what they would take, and writes nothing.
 func (r *retaining) read(ctx context.Context, refs []registry.Ref, places []artifact.S3Location) error {
-	clients := r.cloud.clients()
+	clients := r.cloud.Registries()
 	found, missing, err := registry.Find(ctx, clients, refs)
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func (r *retaining) read(ctx context.Context, refs []registry.Ref, places []arti
 		}
 	}
 	for _, loc := range places {
-		b, err := artifact.ReadBucketRetention(ctx, r.cloud.s3(), loc, int32(r.o.policy.days))
+		b, err := artifact.ReadBucketRetention(ctx, r.cloud.S3(), loc, int32(r.o.policy.days))
 		if err != nil {
 			return err
 		}
@@ -79,7 +80,7 @@ func (r *retaining) preview(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() (err error) {
-			_, expiring[i], err = registry.PreviewRetention(ctx, r.cloud.clients()(p.Repository.Region), p.Repository, r.o.policy.days, r.o.policy.replace, registry.Wait{})
+			_, expiring[i], err = registry.PreviewRetention(ctx, r.cloud.Registries()(p.Repository.Region), p.Repository, r.o.policy.days, r.o.policy.replace, registry.Wait{})
 			return err
 		})
 	}
@@ -164,7 +165,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 	if r.listing == nil || len(running) == 0 {
 		return nil
 	}
-	if err := r.listing.ReadIndexes(ctx, r.cloud.clients(), seen); err != nil {
+	if err := r.listing.ReadIndexes(ctx, r.cloud.Registries(), seen); err != nil {
 		return refused(err)
 	}
 	for _, i := range running {
@@ -201,7 +202,7 @@ func (r *retaining) running(ctx context.Context) []runs {
 		r.Infof("the compose file names no ECS service, so the running images are not known")
 		return nil
 	}
-	images, err := ecs.Images(ctx, r.cloud.ecs(), s.refs())
+	images, err := ecs.Images(ctx, r.cloud.ECS(), s.refs())
 	if err != nil {
 		r.Warnf("the running images are not known: %v", err)
 	}
@@ -227,7 +228,7 @@ func (r *retaining) write(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			done, err := registry.ApplyRetention(gctx, r.cloud.clients()(p.Repository.Region), p.Repository, r.o.policy.days, r.o.policy.replace)
+			done, err := registry.ApplyRetention(gctx, r.cloud.Registries()(p.Repository.Region), p.Repository, r.o.policy.days, r.o.policy.replace)
 			if err == nil {
 				r.policies[i].RetentionResult = done
 				tellDropped(r.cli, p.Repository, done.Outcome)
@@ -239,7 +240,7 @@ func (r *retaining) write(ctx context.Context) error {
 		return err
 	}
 	for _, b := range r.buckets {
-		if _, _, err := artifact.ApplyBucketRetention(ctx, r.cloud.s3(), b.Location.Bucket, b.Location.Key, int32(r.o.policy.days), false); err != nil {
+		if _, _, err := artifact.ApplyBucketRetention(ctx, r.cloud.S3(), b.Location.Bucket, b.Location.Key, int32(r.o.policy.days), false); err != nil {
 			return err
 		}
 	}

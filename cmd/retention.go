@@ -119,7 +119,7 @@ func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openAWS(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/plain"
 	"slipway/registry"
 )
@@ -65,7 +66,7 @@ func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openAWS(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return err
 	}
@@ -88,11 +89,11 @@ func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 
 // lookAtRepositories finds the repositories that the compose file names; where it names
 // none, or some that are not there, ECS is asked what its task definitions name.
-func (s *site) lookAtRepositories(ctx context.Context, w *cli, c *awsClients) error {
+func (s *site) lookAtRepositories(ctx context.Context, w *cli, c *awsclient.Clients) error {
 	if s.flagged {
 		return s.look(ctx, w, c)
 	}
-	found, missing, err := registry.Find(ctx, c.clients(), s.own)
+	found, missing, err := registry.Find(ctx, c.Registries(), s.own)
 	switch {
 	case err != nil:
 		return refused(err)
@@ -115,15 +116,15 @@ func (s *site) skip(ref registry.Ref, tag string) bool {
 
 // listAll reads all images of the repositories, and their policies. Where a policy may not
 // be read, when images expire is not known, and all else is told.
-func listAll(ctx context.Context, w *cli, c *awsClients, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
+func listAll(ctx context.Context, w *cli, c *awsclient.Clients, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
 	var unread error
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		listing, err = registry.List(ctx, c.clients(), repos)
+		listing, err = registry.List(ctx, c.Registries(), repos)
 		return err
 	})
 	g.Go(func() error {
-		fates, unread = registry.Lifecycles(ctx, c.clients(), repos)
+		fates, unread = registry.Lifecycles(ctx, c.Registries(), repos)
 		return nil
 	})
 	if err := g.Wait(); err != nil {

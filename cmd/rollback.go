@@ -84,7 +84,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err := s.drivable(ctx, cloud); err != nil {
 		return err
 	}
-	d := &deployJob{cli: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s}
+	d := &deployJob{cli: w, options: o.deploy, clients: cloud.Registries(), cloud: cloud, site: s}
 	if o.previous {
 		err = d.findPrevious(ctx)
 	} else {

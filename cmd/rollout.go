@@ -113,7 +113,7 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err := s.drivable(ctx, cloud); err != nil {
 		return err
 	}
-	d := &deployJob{cli: w, options: o.deploy, clients: cloud.clients(), cloud: cloud, site: s, exact: true}
+	d := &deployJob{cli: w, options: o.deploy, clients: cloud.Registries(), cloud: cloud, site: s, exact: true}
 	if err := d.prepare(ctx, o.revision, files); err != nil {
 		return err
 	}

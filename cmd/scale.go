@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/rollout/ecs"
@@ -114,8 +115,8 @@ func runScale(ctx context.Context, w *cli, o scaleOptions) error {
 
 // warnOfScaling tells of services that autoscaling would not leave alone. That it may
 // not be asked is no reason not to stop a service.
-func (o scaleOptions) warnOfScaling(ctx context.Context, w *cli, c *awsClients, refs []ecs.Ref) {
-	ranges, err := ecs.Autoscaled(ctx, c.scaling(), refs)
+func (o scaleOptions) warnOfScaling(ctx context.Context, w *cli, c *awsclient.Clients, refs []ecs.Ref) {
+	ranges, err := ecs.Autoscaled(ctx, c.Scaling(), refs)
 	if err != nil {
 		w.Warnf("whether autoscaling would change the counts cannot be read: %v", err)
 		return
@@ -133,7 +134,7 @@ func (o scaleOptions) warnOfScaling(ctx context.Context, w *cli, c *awsClients, 
 }
 
 // scale writes to all services; one that cannot be written to does not keep the others.
-func (o scaleOptions) scale(ctx context.Context, c *awsClients, services []ecs.Service) ([]scaled, error) {
+func (o scaleOptions) scale(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]scaled, error) {
 	rows := make([]scaled, len(services))
 	errs := make([]error, len(services))
 	var g errgroup.Group
@@ -142,9 +143,9 @@ func (o scaleOptions) scale(ctx context.Context, c *awsClients, services []ecs.S
 		g.Go(func() error {
 			var out ecs.Scaled
 			if o.up {
-				out, errs[i] = ecs.ScaleUp(ctx, c.ecs(), s, o.count)
+				out, errs[i] = ecs.ScaleUp(ctx, c.ECS(), s, o.count)
 			} else {
-				out, errs[i] = ecs.ScaleDown(ctx, c.ecs(), s)
+				out, errs[i] = ecs.ScaleDown(ctx, c.ECS(), s)
 			}
 			rows[i] = scaled{s.Cluster, s.Service, out.From, out.To, out.Remembered}
 			return nil
@@ -160,12 +161,12 @@ func (o scaleOptions) scale(ctx context.Context, c *awsClients, services []ecs.S
 	return done, refused(errors.Join(errs...))
 }
 
-func (o scaleOptions) await(ctx context.Context, w *cli, c *awsClients, refs []ecs.Ref) error {
+func (o scaleOptions) await(ctx context.Context, w *cli, c *awsclient.Clients, refs []ecs.Ref) error {
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	f := newFollowing(w, refs)
 	defer f.close()
-	err := ecs.AwaitCounts(waiting, c.ecs(), refs, ecs.Pauses{}, f.report)
+	err := ecs.AwaitCounts(waiting, c.ECS(), refs, ecs.Pauses{}, f.report)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fault.New(fault.Timeout, err, "slipway status shows why; the desired count stands, ECS goes on trying")
 	}

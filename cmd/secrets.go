@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/docker/cli/cli/config/types"
 
 	"slipway/build/solve"
@@ -64,26 +63,4 @@ func (w *cli) knowing(login solve.AuthFunc) solve.AuthFunc {
 		w.Secrets.Add(c.IdentityToken, c.RegistryToken)
 		return c, err
 	}
-}
-
-// knownCredentials makes AWS's credentials known whenever they are used.
-type knownCredentials struct {
-	*aws.CredentialsCache
-	secrets *redact.Redactor
-}
-
-// Retrieve returns the credentials.
-func (c knownCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	out, err := c.CredentialsCache.Retrieve(ctx)
-	c.secrets.AddKey(out.SecretAccessKey)
-	c.secrets.AddKey(out.SessionToken)
-	return out, err
-}
-
-// knowCredentials lets the redactor of the context know the credentials of a configuration.
-func knowCredentials(ctx context.Context, c aws.Config) aws.Config {
-	if cache, ok := c.Credentials.(*aws.CredentialsCache); ok {
-		c.Credentials = knownCredentials{cache, redact.FromContext(ctx)}
-	}
-	return c
 }

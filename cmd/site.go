@@ -15,6 +15,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -138,7 +139,7 @@ func readSite(ctx context.Context, w *cli, o siteOptions) (*site, error) {
 
 // openSite finds the site, logs in to AWS and looks at what is there. read, if not nil, is
 // for input that must be good before AWS is asked.
-func openSite(ctx context.Context, w *cli, o siteOptions, read func(*site) error) (*site, *awsClients, error) {
+func openSite(ctx context.Context, w *cli, o siteOptions, read func(*site) error) (*site, *awsclient.Clients, error) {
 	s, err := findSite(ctx, w, o)
 	if err == nil && read != nil {
 		err = read(s)
@@ -146,7 +147,7 @@ func openSite(ctx context.Context, w *cli, o siteOptions, read func(*site) error
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := openAWS(ctx, w.log, o.aws)
+	c, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -269,7 +270,7 @@ func (s *site) refs() []ecs.Ref {
 // look asks ECS for the services and ECR for their repositories. Which repository a
 // container has, its task definition says first: that is where the images that run came
 // from, also for an operator without the build's environment.
-func (s *site) look(ctx context.Context, w *cli, c *awsClients) error {
+func (s *site) look(ctx context.Context, w *cli, c *awsclient.Clients) error {
 	services, err := readServices(ctx, c, s.refs())
 	if err != nil {
 		return err
@@ -290,7 +291,7 @@ func (s *site) look(ctx context.Context, w *cli, c *awsClients) error {
 		}
 		refs = append(refs, slices.Collect(maps.Values(asked[i]))...)
 	}
-	found, missing, err := registry.Find(ctx, c.clients(), refs)
+	found, missing, err := registry.Find(ctx, c.Registries(), refs)
 	if err != nil {
 		return refused(err)
 	}
@@ -309,7 +310,7 @@ func (s *site) look(ctx context.Context, w *cli, c *awsClients) error {
 
 // lookBack finds out what ran before the deployments under way, whose tasks and the old
 // ones run side by side.
-func (s *site) lookBack(ctx context.Context, c *awsClients, services []ecs.Service) error {
+func (s *site) lookBack(ctx context.Context, c *awsclient.Clients, services []ecs.Service) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxDeploys)
 	for i, st := range s.stations {
@@ -318,7 +319,7 @@ func (s *site) lookBack(ctx context.Context, c *awsClients, services []ecs.Servi
 			continue
 		}
 		g.Go(func() error {
-			past, err := ecs.Successful(ctx, c.ecs(), st.ref, 1)
+			past, err := ecs.Successful(ctx, c.ECS(), st.ref, 1)
 			if err == nil && len(past) > 0 {
 				st.proven = past[0].Digests
 			}
@@ -330,22 +331,22 @@ func (s *site) lookBack(ctx context.Context, c *awsClients, services []ecs.Servi
 
 // readServices reads ECS services. That one is not there is wrong input: nothing else was
 // asked or touched.
-func readServices(ctx context.Context, c *awsClients, refs []ecs.Ref) ([]ecs.Service, error) {
-	services, err := ecs.Read(ctx, c.ecs(), refs)
+func readServices(ctx context.Context, c *awsclient.Clients, refs []ecs.Ref) ([]ecs.Service, error) {
+	services, err := ecs.Read(ctx, c.ECS(), refs)
 	var missing *ecs.MissingError
 	if errors.As(err, &missing) {
-		return nil, fault.New(fault.Usage, fmt.Errorf("%w (looked for in %s)", err, c.config.Region), missing.Hint())
+		return nil, fault.New(fault.Usage, fmt.Errorf("%w (looked for in %s)", err, c.Config.Region), missing.Hint())
 	}
 	return services, refused(err)
 }
 
 // drivable refuses services that others deploy, and those that CodeDeploy could not.
-func (s *site) drivable(ctx context.Context, c *awsClients) error {
+func (s *site) drivable(ctx context.Context, c *awsclient.Clients) error {
 	for _, st := range s.stations {
 		if _, err := ecs.Decide(st.service, nil, false); err != nil {
 			return fault.New(fault.Usage, err, fault.HintOf(err))
 		}
-		if err := ecs.Prepare(ctx, c.codeDeploy(), st.service); err != nil {
+		if err := ecs.Prepare(ctx, c.CodeDeploy(), st.service); err != nil {
 			return refused(err)
 		}
 	}

@@ -49,7 +49,7 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[stri
 		Login:      j.knowing(login),
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(survey, engines, place),
-		CacheLogin: cacheLogin(j.cloud.config.Credentials, engines),
+		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
 		Retry:      retry,
 		Renew:      j.renew,
 		Status:     display.status,

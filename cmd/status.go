@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/awsclient"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -117,7 +118,7 @@ func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 	if r.listing, r.fates, err = listAll(ctx, w, cloud, s.repos); err != nil {
 		return refused(err)
 	}
-	if err := r.listing.ReadIndexes(ctx, cloud.clients(), s.runningDigests()); err != nil {
+	if err := r.listing.ReadIndexes(ctx, cloud.Registries(), s.runningDigests()); err != nil {
 		return refused(err)
 	}
 	r.make()
@@ -214,7 +215,7 @@ func (r *review) container(st *station, c ecs.Container) containerStatus {
 }
 
 // diagnose reads why the deployments that failed, or are failing, do so.
-func (r *review) diagnose(ctx context.Context, w *cli, c *awsClients) {
+func (r *review) diagnose(ctx context.Context, w *cli, c *awsclient.Clients) {
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	for i := range r.report.Services {
@@ -224,7 +225,7 @@ func (r *review) diagnose(ctx context.Context, w *cli, c *awsClients) {
 		}
 		g.Go(func() error {
 			p := s.Deployments[0]
-			follower := ecs.Follower{ECS: c.ecs(), CodeDeploy: c.codeDeploy(), Logs: c.logs()}
+			follower := ecs.Follower{ECS: c.ECS(), CodeDeploy: c.CodeDeploy(), Logs: c.Logs()}
 			d := follower.Explain(ctx, ecs.Outcome{
 				Reason:     p.Reason,
 				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},

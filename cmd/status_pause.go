@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/awsclient"
 	"slipway/rollout/ecs"
 )
 
@@ -26,14 +27,14 @@ type pauseStatus struct {
 
 // pauses adds the lifecycle hooks at which deployments wait. One that may not be read is
 // reported and left out: the rest of the status is right without it.
-func (r *review) pauses(ctx context.Context, c *awsClients) {
+func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
 	var g errgroup.Group
 	g.SetLimit(maxDeploys)
 	found := make([]*pauseStatus, len(r.report.Services))
 	errs := make([]error, len(found))
 	for i, st := range r.site.stations {
 		g.Go(func() error {
-			p, ok, err := ecs.FindPause(ctx, c.ecs(), st.service)
+			p, ok, err := ecs.FindPause(ctx, c.ECS(), st.service)
 			if errs[i] = err; ok {
 				found[i] = newPauseStatus(st.ref, p)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
+	"slipway/internal/awsclient"
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
 )
@@ -109,11 +110,11 @@ func runSubmit(ctx context.Context, w *cli, o submitOptions) error {
 	if err != nil {
 		return err
 	}
-	cloud, err := openAWS(ctx, w.log, o.aws)
+	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return err
 	}
-	follower := artifact.PipelineFollower{API: codepipeline.NewFromConfig(cloud.config), Name: o.pipeline}
+	follower := artifact.PipelineFollower{API: codepipeline.NewFromConfig(cloud.Config), Name: o.pipeline}
 	if o.wait {
 		if err := follower.Check(ctx); err != nil {
 			return pipelineRefused(err)
@@ -168,7 +169,7 @@ func (o submitOptions) read(ctx context.Context, w *cli) (*artifact.Source, erro
 }
 
 // submit packs and uploads.
-func (o submitOptions) submit(ctx context.Context, w *cli, c *awsClients, loc artifact.S3Location, source *artifact.Source) (submitted, error) {
+func (o submitOptions) submit(ctx context.Context, w *cli, c *awsclient.Clients, loc artifact.S3Location, source *artifact.Source) (submitted, error) {
 	archive, err := source.Pack(ctx, o.maxBytes)
 	if err != nil {
 		return submitted{}, err
@@ -180,7 +181,7 @@ func (o submitOptions) submit(ctx context.Context, w *cli, c *awsClients, loc ar
 	}
 	w.Infof("packed %s of %s as %s%s", plural(source.Files(), "file"), relative(w.Dir, source.Dir), byteCount(&archive.Size), left)
 	shown := newUploadProgress(w, archive.Size)
-	done, err := artifact.Submit(ctx, c.s3(), loc, archive, shown.report)
+	done, err := artifact.Submit(ctx, c.S3(), loc, archive, shown.report)
 	shown.close()
 	if err != nil {
 		return submitted{}, uploadRefused(err)

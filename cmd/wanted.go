@@ -70,7 +70,7 @@ func (d *deployJob) findPrevious(ctx context.Context) error {
 	g.SetLimit(maxDeploys)
 	for i, st := range d.site.stations {
 		g.Go(func() error {
-			past, err := ecs.Successful(gctx, d.cloud.ecs(), st.ref, maxHistory)
+			past, err := ecs.Successful(gctx, d.cloud.ECS(), st.ref, maxHistory)
 			histories[i] = ecs.HistoryOf(st.service, past, slices.Sorted(maps.Keys(st.repos))...)
 			return err
 		})

