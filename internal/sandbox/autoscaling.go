@@ -8,26 +8,33 @@ import (
 	"sync"
 )
 
-// newAutoscaling is the Application Auto Scaling API for ECS services. Names of
+// scalableTargets are the scalable targets of an account in all regions. They
+// are kept and described, nothing more: there are no metrics that a policy
+// could act on, so that no desired count ever changes.
+type scalableTargets struct {
+	account string
+	clock   *clock
+
+	mu      sync.Mutex
+	targets map[scalableKey]*scalableTarget
+}
+
+func newScalableTargets(account string, c *clock) *scalableTargets {
+	return &scalableTargets{account: account, clock: c, targets: map[scalableKey]*scalableTarget{}}
+}
+
+// service returns the Application Auto Scaling API for ECS services. Names of
 // fields, limits and errors are those of its API reference, version 2016-02-06.
-// The targets are kept and described, nothing more: there are no metrics here
-// that a policy could act on, so no desired count is ever changed.
-func newAutoscaling() jsonService {
+func (s *scalableTargets) service() jsonService {
 	return jsonService{
 		name:   "application-autoscaling",
 		prefix: "AnyScaleFrontendService",
 		actions: map[string]jsonAction{
-			"RegisterScalableTarget":   action(registerScalableTarget),
-			"DescribeScalableTargets":  action(describeScalableTargets),
-			"DeregisterScalableTarget": action(deregisterScalableTarget),
+			"RegisterScalableTarget":   action(s.register),
+			"DescribeScalableTargets":  action(s.describe),
+			"DeregisterScalableTarget": action(s.deregister),
 		},
 	}
-}
-
-// scalableTargets are those of all regions of the default account.
-type scalableTargets struct {
-	mu      sync.Mutex
-	targets map[scalableKey]*scalableTarget
 }
 
 type scalableKey struct{ region, resource string }
@@ -87,22 +94,21 @@ type registerScalableTargetIn struct {
 
 type registerScalableTargetOut struct{ ScalableTargetARN string }
 
-// registerScalableTarget makes a target, or changes what the request names of
-// one that is there.
-func registerScalableTarget(c jsonCall, in registerScalableTargetIn) (out registerScalableTargetOut, err error) {
+// register makes a target, or changes the fields that the request names of an
+// existing one.
+func (s *scalableTargets) register(c jsonCall, in registerScalableTargetIn) (out registerScalableTargetOut, err error) {
 	if err := in.check(); err != nil {
 		return out, err
 	}
-	all := &c.server.scalable
-	all.mu.Lock()
-	defer all.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	key := scalableKey{c.region, in.ResourceID}
-	t := all.targets[key]
+	t := s.targets[key]
 	if t == nil {
 		if in.MinCapacity == nil || in.MaxCapacity == nil {
 			return out, notValid("MinCapacity and MaxCapacity are required to register a new scalable target")
 		}
-		t = c.newScalableTarget(in.scalableID)
+		t = s.newTarget(c.region, in.scalableID)
 	}
 	changed := *t
 	changed.MinCapacity = *cmp.Or(in.MinCapacity, &t.MinCapacity)
@@ -112,24 +118,21 @@ func registerScalableTarget(c jsonCall, in registerScalableTargetIn) (out regist
 	if changed.MinCapacity < 0 || changed.MinCapacity > changed.MaxCapacity {
 		return out, notValid("MinCapacity %d must be 0 to MaxCapacity %d", changed.MinCapacity, changed.MaxCapacity)
 	}
-	if all.targets == nil {
-		all.targets = map[scalableKey]*scalableTarget{}
-	}
-	all.targets[key] = &changed
+	s.targets[key] = &changed
 	return registerScalableTargetOut{changed.ScalableTargetARN}, nil
 }
 
-func (c jsonCall) newScalableTarget(id scalableID) *scalableTarget {
-	now, account := c.server.clock.Now(), c.server.options.Account
+func (s *scalableTargets) newTarget(region string, id scalableID) *scalableTarget {
+	now := s.clock.Now()
 	return &scalableTarget{
 		ServiceNamespace:  id.ServiceNamespace,
 		ResourceID:        id.ResourceID,
 		ScalableDimension: id.ScalableDimension,
 		RoleARN: fmt.Sprintf("arn:%s:iam::%s:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
-			partition(c.region), account),
+			partition(region), s.account),
 		CreationTime: epoch(now),
 		ScalableTargetARN: fmt.Sprintf("arn:%s:application-autoscaling:%s:%s:scalable-target/%016x",
-			partition(c.region), c.region, account, now.UnixNano()),
+			partition(region), region, s.account, now.UnixNano()),
 	}
 }
 
@@ -148,7 +151,7 @@ type describeScalableTargetsOut struct {
 // maxScalablePage is the most, and the default, of one answer.
 const maxScalablePage = 50
 
-func describeScalableTargets(c jsonCall, in describeScalableTargetsIn) (out describeScalableTargetsOut, err error) {
+func (s *scalableTargets) describe(c jsonCall, in describeScalableTargetsIn) (out describeScalableTargetsOut, err error) {
 	out.ScalableTargets = []scalableTarget{}
 	switch {
 	case in.ServiceNamespace == "":
@@ -158,9 +161,9 @@ func describeScalableTargets(c jsonCall, in describeScalableTargetsIn) (out desc
 	case len(in.ResourceIDs) > maxScalablePage:
 		return out, notValid("%d ResourceIds: there must be at most %d", len(in.ResourceIDs), maxScalablePage)
 	}
-	c.server.scalable.mu.Lock()
-	defer c.server.scalable.mu.Unlock()
-	for key, t := range c.server.scalable.targets {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, t := range s.targets {
 		if key.region == c.region && in.wants(t) {
 			out.ScalableTargets = append(out.ScalableTargets, *t)
 		}
@@ -181,17 +184,17 @@ func (in describeScalableTargetsIn) wants(t *scalableTarget) bool {
 		(len(in.ResourceIDs) == 0 || slices.Contains(in.ResourceIDs, t.ResourceID))
 }
 
-func deregisterScalableTarget(c jsonCall, in scalableID) (out nothing, err error) {
+func (s *scalableTargets) deregister(c jsonCall, in scalableID) (out struct{}, err error) {
 	if err := in.check(); err != nil {
 		return out, err
 	}
-	c.server.scalable.mu.Lock()
-	defer c.server.scalable.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	key := scalableKey{c.region, in.ResourceID}
-	if c.server.scalable.targets[key] == nil {
+	if s.targets[key] == nil {
 		return out, apiErrorf("ObjectNotFoundException",
 			"No scalable target found for service namespace: %s, resource ID: %s, scalable dimension: %s", in.ServiceNamespace, in.ResourceID, in.ScalableDimension)
 	}
-	delete(c.server.scalable.targets, key)
+	delete(s.targets, key)
 	return out, nil
 }

@@ -22,7 +22,6 @@ type jsonService struct {
 // jsonCall is what an action needs to know about its request besides its body.
 type jsonCall struct {
 	ctx    context.Context
-	server *Server
 	region string
 }
 
@@ -33,7 +32,7 @@ func action[In, Out any](f func(jsonCall, In) (Out, error)) jsonAction {
 	return func(c jsonCall, body []byte) (any, error) {
 		var in In
 		if err := json.Unmarshal(body, &in); err != nil {
-			return nil, &apiError{"SerializationException", err.Error()}
+			return nil, newAPIError("SerializationException", err.Error())
 		}
 		return f(c, in)
 	}
@@ -44,8 +43,10 @@ type apiError struct{ code, message string }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
 
+func newAPIError(code, message string) *apiError { return &apiError{code, message} }
+
 func apiErrorf(code, format string, args ...any) *apiError {
-	return &apiError{code, fmt.Sprintf(format, args...)}
+	return newAPIError(code, fmt.Sprintf(format, args...))
 }
 
 // maxJSONBody is above ECR's largest request, a manifest of 4 MiB.
@@ -57,7 +58,7 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 	w.name(service, name, "", "")
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSONBody))
 	if err != nil {
-		writeJSONError(w, &apiError{"SerializationException", "the request body could not be read: " + err.Error()})
+		writeJSONError(w, newAPIError("SerializationException", "the request body could not be read: "+err.Error()))
 		return
 	}
 	w.name(service, name, repositoryOf(body), referenceIn(service, body))
@@ -67,15 +68,15 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 	}
 	region := signedRegion(r)
 	if region == "" {
-		writeJSONError(w, &apiError{"MissingAuthenticationTokenException", "Missing Authentication Token"})
+		writeJSONError(w, newAPIError("MissingAuthenticationTokenException", "Missing Authentication Token"))
 		return
 	}
-	if action := service + ":" + name; !s.iam.allows(action) {
-		writeJSONError(w, &apiError{"AccessDeniedException", s.iam.refusal(action)})
+	if action := service + ":" + name; !s.iam.Allows(action) {
+		writeJSONError(w, newAPIError("AccessDeniedException", s.iam.Refusal(action)))
 		return
 	}
-	out, err := s.trouble.around(r.Context(), service, name, func() (any, error) {
-		return act(jsonCall{ctx: r.Context(), server: s, region: region}, body)
+	out, err := s.faults.around(r.Context(), service, name, func() (any, error) {
+		return act(jsonCall{ctx: r.Context(), region: region}, body)
 	})
 	if err != nil {
 		writeJSONError(w, err)
@@ -105,7 +106,7 @@ func repositoryOf(body []byte) string {
 func writeJSONError(w http.ResponseWriter, err error) {
 	var e *apiError
 	if !errors.As(err, &e) {
-		e = &apiError{"ServerException", err.Error()}
+		e = newAPIError("ServerException", err.Error())
 	}
 	w.Header().Set("X-Amzn-Errortype", e.code)
 	writeJSON(w, statusOf(e.code), map[string]string{"__type": e.code, "message": e.message})

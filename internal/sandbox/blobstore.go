@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -89,6 +90,22 @@ func (b *blobStore) blobSize(ctx context.Context, repository, digest string) (in
 		return -1, fmt.Errorf("size of blob %s: %w", digest, err)
 	}
 	return size, nil
+}
+
+var errNoBlob = errors.New("blob unknown to registry")
+
+// blob reads a small blob.
+func (b *blobStore) blob(ctx context.Context, repository, digest string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/v2/"+repository+"/blobs/"+digest, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	a := newAnswer()
+	b.ServeHTTP(a, r)
+	if a.status != http.StatusOK {
+		return nil, fmt.Errorf("%s: %w", digest, errNoBlob)
+	}
+	return a.body.Bytes(), nil
 }
 
 // answer is a response kept in memory.

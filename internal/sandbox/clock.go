@@ -14,4 +14,5 @@ func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.offset.L
 // Since is the time passed on this clock.
 func (c *clock) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
 
-func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
+// Advance moves the clock, back if d is negative.
+func (c *clock) Advance(d time.Duration) { c.offset.Add(int64(d)) }

@@ -4,29 +4,28 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"sync"
 )
 
-// newCodeDeploy is the CodeDeploy API for the ECS compute platform. Names of
-// fields, limits and errors are those of its API reference, version 2014-10-06;
-// what a deployment does follows "Deployments on an Amazon ECS compute
-// platform" in its user guide.
-func newCodeDeploy() jsonService {
+// codeDeployService returns the CodeDeploy API for the ECS compute platform.
+// Names of fields, limits and errors are those of its API reference, version
+// 2014-10-06; deployments follow "Deployments on an Amazon ECS compute platform"
+// in its user guide.
+func (s *ecsRegions) codeDeployService() jsonService {
 	return jsonService{
 		name:   "codedeploy",
 		prefix: "CodeDeploy_20141006",
 		actions: map[string]jsonAction{
-			"CreateApplication":        codeDeployAction(createApplication),
-			"ListApplications":         codeDeployAction(listApplications),
-			"CreateDeploymentGroup":    codeDeployAction(createDeploymentGroup),
-			"GetDeploymentGroup":       codeDeployAction(getDeploymentGroup),
-			"BatchGetDeploymentGroups": codeDeployAction(batchGetDeploymentGroups),
-			"ListDeploymentGroups":     codeDeployAction(listDeploymentGroups),
-			"GetDeploymentConfig":      codeDeployAction(getDeploymentConfig),
-			"CreateDeployment":         codeDeployAction(createDeployment),
-			"GetDeployment":            codeDeployAction(getDeployment),
-			"StopDeployment":           codeDeployAction(stopDeployment),
-			"ListDeployments":          codeDeployAction(listDeployments),
+			"CreateApplication":        codeDeployAction(s, createApplication),
+			"ListApplications":         codeDeployAction(s, listApplications),
+			"CreateDeploymentGroup":    codeDeployAction(s, createDeploymentGroup),
+			"GetDeploymentGroup":       codeDeployAction(s, getDeploymentGroup),
+			"BatchGetDeploymentGroups": codeDeployAction(s, batchGetDeploymentGroups),
+			"ListDeploymentGroups":     codeDeployAction(s, listDeploymentGroups),
+			"GetDeploymentConfig":      codeDeployAction(s, getDeploymentConfig),
+			"CreateDeployment":         codeDeployAction(s, createDeployment),
+			"GetDeployment":            codeDeployAction(s, getDeployment),
+			"StopDeployment":           codeDeployAction(s, stopDeployment),
+			"ListDeployments":          codeDeployAction(s, listDeployments),
 		},
 	}
 }
@@ -44,57 +43,17 @@ type cdApplication struct {
 	groups   map[string]*cdGroup
 }
 
-// codeDeploys are those of all regions of the default account. The lock is taken
-// before ECS's.
-type codeDeploys struct {
-	mu       sync.Mutex
-	byRegion map[string]*codeDeploy
-}
-
-// codeDeployAt finds the CodeDeploy of a region, which is made the first time.
-func (s *Server) codeDeployAt(region string) (*codeDeploy, error) {
-	e, err := s.ecsAt(region)
-	if err != nil {
-		return nil, err
-	}
-	all := &s.deploys
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	if d := all.byRegion[region]; d != nil {
-		return d, nil
-	}
-	d := &codeDeploy{ecs: e, applications: map[string]*cdApplication{}}
-	if all.byRegion == nil {
-		all.byRegion = map[string]*codeDeploy{}
-	}
-	all.byRegion[region] = d
-	return d, e.do(func() error {
-		e.onStep = append(e.onStep, d.step)
-		return nil
-	})
-}
-
-// codeDeployAction makes a jsonAction of a function that has CodeDeploy and ECS
+// codeDeployAction returns an action that has CodeDeploy and ECS of its region
 // to itself and up to date.
-func codeDeployAction[In, Out any](f func(*codeDeploy, In) (Out, error)) jsonAction {
-	return action(func(c jsonCall, in In) (out Out, err error) {
-		d, err := c.server.codeDeployAt(c.region)
-		if err != nil {
-			return out, err
-		}
-		err = d.ecs.do(func() error {
-			out, err = f(d, in)
-			return err
-		})
-		return out, err
-	})
+func codeDeployAction[In, Out any](s *ecsRegions, f func(*codeDeploy, In) (Out, error)) jsonAction {
+	return ecsAction(s, func(e *ecs, in In) (Out, error) { return f(e.deploys, in) })
 }
 
 var cdNamePattern = regexp.MustCompile(`^[^\s]{1,100}$`)
 
 func (d *codeDeploy) application(name string) (*cdApplication, error) {
 	if name == "" {
-		return nil, &apiError{"ApplicationNameRequiredException", "Application name is required"}
+		return nil, newAPIError("ApplicationNameRequiredException", "Application name is required")
 	}
 	if a := d.applications[name]; a != nil {
 		return a, nil
@@ -108,7 +67,7 @@ func (d *codeDeploy) group(application, name string) (*cdGroup, error) {
 		return nil, err
 	}
 	if name == "" {
-		return nil, &apiError{"DeploymentGroupNameRequiredException", "Deployment Group name is required"}
+		return nil, newAPIError("DeploymentGroupNameRequiredException", "Deployment Group name is required")
 	}
 	if g := a.groups[name]; g != nil {
 		return g, nil
@@ -148,7 +107,7 @@ type cdPage struct {
 func (p cdPage) of(sorted []string, key func(string) string) ([]string, string, error) {
 	part, next, err := page(paging{NextToken: p.NextToken}, defaultPage, sorted, key)
 	if err != nil {
-		return nil, "", &apiError{"InvalidNextTokenException", "The next token is invalid"}
+		return nil, "", newAPIError("InvalidNextTokenException", "The next token is invalid")
 	}
 	if part == nil {
 		part = []string{}

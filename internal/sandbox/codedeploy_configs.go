@@ -61,7 +61,7 @@ type getDeploymentConfigOut struct {
 
 func getDeploymentConfig(_ *codeDeploy, in getDeploymentConfigIn) (out getDeploymentConfigOut, err error) {
 	if in.DeploymentConfigName == "" {
-		return out, &apiError{"DeploymentConfigNameRequiredException", "Deployment Configuration name is required"}
+		return out, newAPIError("DeploymentConfigNameRequiredException", "Deployment Configuration name is required")
 	}
 	s, err := shiftOf(in.DeploymentConfigName)
 	if err != nil {

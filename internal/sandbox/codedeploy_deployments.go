@@ -102,7 +102,7 @@ func createDeployment(d *codeDeploy, in createDeploymentIn) (out createDeploymen
 func (r *revisionLocation) parse() (*cdRevision, error) {
 	switch {
 	case r == nil:
-		return nil, &apiError{"RevisionRequiredException", "Revision is required"}
+		return nil, newAPIError("RevisionRequiredException", "Revision is required")
 	case r.RevisionType != "AppSpecContent" || r.AppSpecContent == nil:
 		return nil, apiErrorf("InvalidRevisionException", "the sandbox takes revisions of the type AppSpecContent only, not %q", r.RevisionType)
 	}
@@ -136,7 +136,7 @@ type cdDeploymentIn struct {
 
 func (d *codeDeploy) deployment(id string) (*cdDeployment, error) {
 	if id == "" {
-		return nil, &apiError{"DeploymentIdRequiredException", "Deployment ID is required"}
+		return nil, newAPIError("DeploymentIdRequiredException", "Deployment ID is required")
 	}
 	for _, n := range d.deployments {
 		if n.id == id {

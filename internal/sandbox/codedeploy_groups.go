@@ -88,15 +88,15 @@ func (g *cdGroup) check() error {
 	case !cdNamePattern.MatchString(g.DeploymentGroupName):
 		return apiErrorf("InvalidDeploymentGroupNameException", "Invalid deployment group name: %q", g.DeploymentGroupName)
 	case g.ServiceRoleARN == "":
-		return &apiError{"RoleRequiredException", "Role is required"}
+		return newAPIError("RoleRequiredException", "Role is required")
 	case len(g.ECSServices) != 1:
-		return &apiError{"InvalidECSServiceException", "Deployment group must have exactly one ECS service"}
+		return newAPIError("InvalidECSServiceException", "Deployment group must have exactly one ECS service")
 	case g.Style == nil || g.Style.Type != "BLUE_GREEN" || g.Style.Option != "WITH_TRAFFIC_CONTROL":
-		return &apiError{"InvalidDeploymentStyleException", "For ECS deployment group, deploymentType must be BLUE_GREEN and deploymentOption WITH_TRAFFIC_CONTROL"}
+		return newAPIError("InvalidDeploymentStyleException", "For ECS deployment group, deploymentType must be BLUE_GREEN and deploymentOption WITH_TRAFFIC_CONTROL")
 	case g.BlueGreen == nil || g.BlueGreen.TerminateBlue == nil || g.BlueGreen.Ready == nil:
-		return &apiError{"InvalidBlueGreenDeploymentConfigurationException", "For ECS deployment group, terminateBlueInstancesOnDeploymentSuccess and deploymentReadyOption are required"}
+		return newAPIError("InvalidBlueGreenDeploymentConfigurationException", "For ECS deployment group, terminateBlueInstancesOnDeploymentSuccess and deploymentReadyOption are required")
 	case g.LoadBalancer == nil || len(g.LoadBalancer.Pairs) == 0:
-		return &apiError{"InvalidLoadBalancerInfoException", "For ECS deployment group, targetGroupPairInfoList is required"}
+		return newAPIError("InvalidLoadBalancerInfoException", "For ECS deployment group, targetGroupPairInfoList is required")
 	}
 	_, err := shiftOf(g.config())
 	return err

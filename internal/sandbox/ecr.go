@@ -3,39 +3,38 @@ package sandbox
 import (
 	"fmt"
 	"regexp"
-	"strings"
 )
 
-// newECR is the ECR API. Names of fields, limits and errors are those of its
-// API reference, version 2015-09-21.
-func newECR() jsonService {
+// service returns the ECR API. Names of fields, limits and errors are those of
+// its API reference, version 2015-09-21.
+func (s *registries) service() jsonService {
 	return jsonService{
 		name:   "ecr",
 		prefix: "AmazonEC2ContainerRegistry_V20150921",
 		actions: map[string]jsonAction{
-			"GetAuthorizationToken":       action(getAuthorizationToken),
-			"DescribeRepositories":        action(describeRepositories),
-			"CreateRepository":            action(createRepository),
-			"DeleteRepository":            action(deleteRepository),
-			"PutImageTagMutability":       action(putImageTagMutability),
-			"TagResource":                 action(tagResource),
-			"UntagResource":               action(untagResource),
-			"ListTagsForResource":         action(listTagsForResource),
-			"BatchGetImage":               action(batchGetImage),
-			"PutImage":                    action(putImage),
-			"DescribeImages":              action(describeImages),
-			"ListImages":                  action(listImages),
-			"BatchDeleteImage":            action(batchDeleteImage),
-			"BatchCheckLayerAvailability": action(batchCheckLayerAvailability),
-			"GetDownloadUrlForLayer":      action(getDownloadURLForLayer),
-			"UpdateImageStorageClass":     action(updateImageStorageClass),
-			"PutLifecyclePolicy":          action(putLifecyclePolicy),
-			"GetLifecyclePolicy":          action(getLifecyclePolicy),
-			"DeleteLifecyclePolicy":       action(deleteLifecyclePolicy),
-			"StartLifecyclePolicyPreview": action(startLifecyclePolicyPreview),
-			"GetLifecyclePolicyPreview":   action(getLifecyclePolicyPreview),
-			"GetAccountSetting":           action(getAccountSetting),
-			"PutAccountSetting":           action(putAccountSetting),
+			"GetAuthorizationToken":       action(s.getAuthorizationToken),
+			"DescribeRepositories":        action(s.describeRepositories),
+			"CreateRepository":            action(s.createRepository),
+			"DeleteRepository":            action(s.deleteRepository),
+			"PutImageTagMutability":       action(s.putImageTagMutability),
+			"TagResource":                 action(s.tagResource),
+			"UntagResource":               action(s.untagResource),
+			"ListTagsForResource":         action(s.listTagsForResource),
+			"BatchGetImage":               action(s.batchGetImage),
+			"PutImage":                    action(s.putImage),
+			"DescribeImages":              action(s.describeImages),
+			"ListImages":                  action(s.listImages),
+			"BatchDeleteImage":            action(s.batchDeleteImage),
+			"BatchCheckLayerAvailability": action(s.batchCheckLayerAvailability),
+			"GetDownloadUrlForLayer":      action(s.getDownloadURLForLayer),
+			"UpdateImageStorageClass":     action(s.updateImageStorageClass),
+			"PutLifecyclePolicy":          action(s.putLifecyclePolicy),
+			"GetLifecyclePolicy":          action(s.getLifecyclePolicy),
+			"DeleteLifecyclePolicy":       action(s.deleteLifecyclePolicy),
+			"StartLifecyclePolicyPreview": action(s.startLifecyclePolicyPreview),
+			"GetLifecyclePolicyPreview":   action(s.getLifecyclePolicyPreview),
+			"GetAccountSetting":           action(s.getAccountSetting),
+			"PutAccountSetting":           action(s.putAccountSetting),
 		},
 	}
 }
@@ -68,19 +67,19 @@ func checkRepositoryName(name string) error {
 
 // registry is the one a request works on: of the account it names, or the
 // default one, in the region it is signed for.
-func (c jsonCall) registry(registryID string) (*registry, error) {
+func (s *registries) registry(c jsonCall, registryID string) (*registry, error) {
 	if registryID == "" {
-		registryID = c.server.options.Account
+		registryID = s.options.Account
 	}
-	return c.server.registryAt(place{registryID, c.region})
+	return s.at(place{registryID, c.region})
 }
 
 // locked finds a request's repository and runs f with its registry's lock held.
-func (c jsonCall) locked(t target, f func(*registry, *repository) error) error {
+func (s *registries) locked(c jsonCall, t target, f func(*registry, *repository) error) error {
 	if err := checkRepositoryName(t.RepositoryName); err != nil {
 		return err
 	}
-	g, err := c.registry(t.RegistryID)
+	g, err := s.registry(c, t.RegistryID)
 	if err != nil {
 		return err
 	}
@@ -97,24 +96,13 @@ func (g *registry) arn(repository string) string {
 	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/%s", partition(g.region), g.region, g.account, repository)
 }
 
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	default:
-		return "aws"
-	}
-}
-
 var arnPattern = regexp.MustCompile(`^arn:aws[a-z-]*:ecr:([a-z0-9-]+):([0-9]{12}):repository/(.+)$`)
 
 // lockedARN is locked for requests that name their repository by ARN.
-func (c jsonCall) lockedARN(arn string, f func(*registry, *repository) error) error {
+func (s *registries) lockedARN(c jsonCall, arn string, f func(*registry, *repository) error) error {
 	m := arnPattern.FindStringSubmatch(arn)
 	if m == nil || m[1] != c.region {
 		return invalid("resourceArn", "must be the ARN of a repository in "+c.region)
 	}
-	return c.locked(target{m[2], m[3]}, f)
+	return s.locked(c, target{m[2], m[3]}, f)
 }

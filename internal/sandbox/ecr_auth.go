@@ -16,7 +16,7 @@ type getAuthorizationTokenOut struct {
 	AuthorizationData []authorizationData `json:"authorizationData"`
 }
 
-func getAuthorizationToken(c jsonCall, in getAuthorizationTokenIn) (out getAuthorizationTokenOut, err error) {
+func (s *registries) getAuthorizationToken(c jsonCall, in getAuthorizationTokenIn) (out getAuthorizationTokenOut, err error) {
 	if in.RegistryIDs != nil && (len(in.RegistryIDs) < 1 || len(in.RegistryIDs) > 10) {
 		return out, invalid("registryIds", "must have length between 1 and 10")
 	}
@@ -25,11 +25,11 @@ func getAuthorizationToken(c jsonCall, in getAuthorizationTokenIn) (out getAutho
 		ids = []string{""}
 	}
 	for _, id := range ids {
-		g, err := c.registry(id)
+		g, err := s.registry(c, id)
 		if err != nil {
 			return out, err
 		}
-		password, expires := c.server.tokens.issue(g.region)
+		password, expires := s.tokens.issue(g.region)
 		out.AuthorizationData = append(out.AuthorizationData, authorizationData{
 			AuthorizationToken: base64.StdEncoding.EncodeToString([]byte("AWS:" + password)),
 			ExpiresAt:          stamp(expires),

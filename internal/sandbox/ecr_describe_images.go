@@ -74,12 +74,12 @@ type describeImagesOut struct {
 	NextToken    string        `json:"nextToken,omitempty"`
 }
 
-func describeImages(c jsonCall, in describeImagesIn) (describeImagesOut, error) {
+func (s *registries) describeImages(c jsonCall, in describeImagesIn) (describeImagesOut, error) {
 	out := describeImagesOut{ImageDetails: []imageDetail{}}
 	if err := in.Filter.check(); err != nil {
 		return out, err
 	}
-	err := c.locked(in.target, func(g *registry, r *repository) error {
+	err := s.locked(c, in.target, func(g *registry, r *repository) error {
 		images, next, err := g.chosen(r, in)
 		if err != nil {
 			return err
@@ -166,12 +166,12 @@ type listImagesOut struct {
 }
 
 // listImages has an entry per tag, and one per image without any.
-func listImages(c jsonCall, in listImagesIn) (listImagesOut, error) {
+func (s *registries) listImages(c jsonCall, in listImagesIn) (listImagesOut, error) {
 	out := listImagesOut{ImageIDs: []imageID{}}
 	if err := in.Filter.check(); err != nil {
 		return out, err
 	}
-	err := c.locked(in.target, func(_ *registry, r *repository) error {
+	err := s.locked(c, in.target, func(_ *registry, r *repository) error {
 		ids := []imageID{}
 		for _, i := range r.sortedImages() {
 			tags := r.tagsOf(i.digest)
@@ -208,11 +208,11 @@ type updateImageStorageClassOut struct {
 
 // updateImageStorageClass archives and restores at once; ECR takes up to 20
 // minutes to restore.
-func updateImageStorageClass(c jsonCall, in updateImageStorageClassIn) (out updateImageStorageClassOut, err error) {
+func (s *registries) updateImageStorageClass(c jsonCall, in updateImageStorageClassIn) (out updateImageStorageClassOut, err error) {
 	if in.TargetStorageClass != "STANDARD" && in.TargetStorageClass != "ARCHIVE" {
 		return out, invalid("targetStorageClass", "must satisfy enum value set: [STANDARD, ARCHIVE]")
 	}
-	err = c.locked(in.target, func(g *registry, r *repository) error {
+	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		i, failure := r.resolve(in.ImageID)
 		if failure != nil {
 			return g.notFound(r, failure)

@@ -67,12 +67,12 @@ type batchGetImageOut struct {
 	Failures []imageFailure `json:"failures"`
 }
 
-func batchGetImage(c jsonCall, in batchGetImageIn) (batchGetImageOut, error) {
+func (s *registries) batchGetImage(c jsonCall, in batchGetImageIn) (batchGetImageOut, error) {
 	out := batchGetImageOut{Images: []imageOut{}, Failures: []imageFailure{}}
 	if err := checkImageIDs(in.ImageIDs); err != nil {
 		return out, err
 	}
-	err := c.locked(in.target, func(g *registry, r *repository) error {
+	err := s.locked(c, in.target, func(g *registry, r *repository) error {
 		for _, id := range in.ImageIDs {
 			i, failure := r.resolve(id)
 			if failure == nil {
@@ -121,8 +121,8 @@ type putImageOut struct {
 	Image imageOut `json:"image"`
 }
 
-func putImage(c jsonCall, in putImageIn) (out putImageOut, err error) {
-	g, err := c.registry(in.RegistryID)
+func (s *registries) putImage(c jsonCall, in putImageIn) (out putImageOut, err error) {
+	g, err := s.registry(c, in.RegistryID)
 	if err != nil {
 		return out, err
 	}
@@ -170,12 +170,12 @@ type batchDeleteImageOut struct {
 	Failures []imageFailure `json:"failures"`
 }
 
-func batchDeleteImage(c jsonCall, in batchDeleteImageIn) (batchDeleteImageOut, error) {
+func (s *registries) batchDeleteImage(c jsonCall, in batchDeleteImageIn) (batchDeleteImageOut, error) {
 	out := batchDeleteImageOut{ImageIDs: []imageID{}, Failures: []imageFailure{}}
 	if err := checkImageIDs(in.ImageIDs); err != nil {
 		return out, err
 	}
-	err := c.locked(in.target, func(_ *registry, r *repository) error {
+	err := s.locked(c, in.target, func(_ *registry, r *repository) error {
 		for _, id := range in.ImageIDs {
 			deleted, failure := r.drop(id)
 			if failure != nil {

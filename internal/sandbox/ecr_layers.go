@@ -23,14 +23,14 @@ type batchCheckLayersOut struct {
 	Failures []layerFailure `json:"failures"`
 }
 
-func batchCheckLayerAvailability(c jsonCall, in batchCheckLayersIn) (batchCheckLayersOut, error) {
+func (s *registries) batchCheckLayerAvailability(c jsonCall, in batchCheckLayersIn) (batchCheckLayersOut, error) {
 	out := batchCheckLayersOut{Layers: []layerOut{}, Failures: []layerFailure{}}
 	if len(in.LayerDigests) < 1 || len(in.LayerDigests) > 100 {
 		return out, invalid("layerDigests", "must have length between 1 and 100")
 	}
 	var g *registry
 	mediaTypes := map[string]string{}
-	err := c.locked(in.target, func(found *registry, r *repository) error {
+	err := s.locked(c, in.target, func(found *registry, r *repository) error {
 		g = found
 		for _, i := range r.images {
 			for _, l := range i.content.Layers {
@@ -72,12 +72,12 @@ type downloadURLOut struct {
 
 // getDownloadURLForLayer answers with the layer's address on the registry, which wants its
 // login there; ECR's is signed and wants none.
-func getDownloadURLForLayer(c jsonCall, in downloadURLIn) (downloadURLOut, error) {
+func (s *registries) getDownloadURLForLayer(c jsonCall, in downloadURLIn) (downloadURLOut, error) {
 	if !digestPattern.MatchString(in.LayerDigest) {
 		return downloadURLOut{}, invalid("layerDigest", "must satisfy the pattern of a digest")
 	}
 	var g *registry
-	err := c.locked(in.target, func(found *registry, _ *repository) error {
+	err := s.locked(c, in.target, func(found *registry, _ *repository) error {
 		g = found
 		return nil
 	})

@@ -26,8 +26,8 @@ func checkPolicyText(text string) error {
 	return nil
 }
 
-func putLifecyclePolicy(c jsonCall, in lifecyclePolicyIn) (out lifecyclePolicyOut, err error) {
-	err = c.locked(in.target, func(g *registry, r *repository) error {
+func (s *registries) putLifecyclePolicy(c jsonCall, in lifecyclePolicyIn) (out lifecyclePolicyOut, err error) {
+	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		if err := checkPolicyText(in.LifecyclePolicyText); err != nil {
 			return err
 		}
@@ -46,16 +46,16 @@ func (g *registry) policyOf(r *repository) (lifecyclePolicyOut, error) {
 	return lifecyclePolicyOut{target{g.account, r.name}, r.policy, stamp(r.evaluatedAt)}, nil
 }
 
-func getLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
-	err = c.locked(in, func(g *registry, r *repository) (err error) {
+func (s *registries) getLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
+	err = s.locked(c, in, func(g *registry, r *repository) (err error) {
 		out, err = g.policyOf(r)
 		return err
 	})
 	return out, err
 }
 
-func deleteLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
-	err = c.locked(in, func(g *registry, r *repository) (err error) {
+func (s *registries) deleteLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
+	err = s.locked(c, in, func(g *registry, r *repository) (err error) {
 		out, err = g.policyOf(r)
 		r.policy, r.evaluatedAt = "", time.Time{}
 		return err
@@ -89,8 +89,8 @@ type startPreviewOut struct {
 	Status              string `json:"status"`
 }
 
-func startLifecyclePolicyPreview(c jsonCall, in lifecyclePolicyIn) (out startPreviewOut, err error) {
-	err = c.locked(in.target, func(g *registry, r *repository) error {
+func (s *registries) startLifecyclePolicyPreview(c jsonCall, in lifecyclePolicyIn) (out startPreviewOut, err error) {
+	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		text := in.LifecyclePolicyText
 		if text == "" {
 			current, err := g.policyOf(r)
@@ -154,11 +154,11 @@ type getPreviewOut struct {
 	Summary        previewSummary  `json:"summary"`
 }
 
-func getLifecyclePolicyPreview(c jsonCall, in getPreviewIn) (out getPreviewOut, err error) {
+func (s *registries) getLifecyclePolicyPreview(c jsonCall, in getPreviewIn) (out getPreviewOut, err error) {
 	if err := in.Filter.check(); err != nil {
 		return out, err
 	}
-	err = c.locked(in.target, func(g *registry, r *repository) error {
+	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		if r.preview == nil {
 			return apiErrorf("LifecyclePolicyPreviewNotFoundException",
 				"Lifecycle policy preview does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.account)

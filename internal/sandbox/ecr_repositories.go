@@ -52,9 +52,9 @@ type describeRepositoriesOut struct {
 	NextToken    string          `json:"nextToken,omitempty"`
 }
 
-func describeRepositories(c jsonCall, in describeRepositoriesIn) (describeRepositoriesOut, error) {
+func (s *registries) describeRepositories(c jsonCall, in describeRepositoriesIn) (describeRepositoriesOut, error) {
 	out := describeRepositoriesOut{Repositories: []repositoryOut{}}
-	g, err := c.registry(in.RegistryID)
+	g, err := s.registry(c, in.RegistryID)
 	if err != nil {
 		return out, err
 	}
@@ -108,7 +108,7 @@ type oneRepositoryOut struct {
 	Repository repositoryOut `json:"repository"`
 }
 
-func createRepository(c jsonCall, in createRepositoryIn) (out oneRepositoryOut, err error) {
+func (s *registries) createRepository(c jsonCall, in createRepositoryIn) (out oneRepositoryOut, err error) {
 	r := &repository{
 		name:         in.RepositoryName,
 		scanOnPush:   in.ImageScanningConfiguration.ScanOnPush,
@@ -126,7 +126,7 @@ func createRepository(c jsonCall, in createRepositoryIn) (out oneRepositoryOut, 
 	if err := setTags(r.resourceTags, in.Tags); err != nil {
 		return out, err
 	}
-	g, err := c.registry(in.RegistryID)
+	g, err := s.registry(c, in.RegistryID)
 	if err != nil {
 		return out, err
 	}
@@ -166,8 +166,8 @@ type deleteRepositoryIn struct {
 	Force bool `json:"force"`
 }
 
-func deleteRepository(c jsonCall, in deleteRepositoryIn) (out oneRepositoryOut, err error) {
-	err = c.locked(in.target, func(g *registry, r *repository) error {
+func (s *registries) deleteRepository(c jsonCall, in deleteRepositoryIn) (out oneRepositoryOut, err error) {
+	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		if len(r.images) > 0 && !in.Force {
 			return apiErrorf("RepositoryNotEmptyException",
 				"The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images",
@@ -192,12 +192,12 @@ type putImageTagMutabilityOut struct {
 	Exclusions         []exclusionFilter `json:"imageTagMutabilityExclusionFilters,omitempty"`
 }
 
-func putImageTagMutability(c jsonCall, in putImageTagMutabilityIn) (out putImageTagMutabilityOut, err error) {
+func (s *registries) putImageTagMutability(c jsonCall, in putImageTagMutabilityIn) (out putImageTagMutabilityOut, err error) {
 	m, err := newTagMutability(in.ImageTagMutability, in.Exclusions)
 	if err != nil {
 		return out, err
 	}
-	err = c.locked(in.target, func(g *registry, r *repository) error {
+	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		r.mutability = m
 		out = putImageTagMutabilityOut{target{g.account, r.name}, m.Setting, m.Exclusions}
 		return nil
@@ -215,12 +215,12 @@ var accountSettings = map[string]string{
 	"BLOB_MOUNTING": "DISABLED",
 }
 
-func getAccountSetting(c jsonCall, in accountSetting) (accountSetting, error) {
+func (s *registries) getAccountSetting(c jsonCall, in accountSetting) (accountSetting, error) {
 	value, known := accountSettings[in.Name]
 	if !known {
 		return in, invalid("name", "must be a known account setting")
 	}
-	g, err := c.registry("")
+	g, err := s.registry(c, "")
 	if err != nil {
 		return in, err
 	}
@@ -229,11 +229,11 @@ func getAccountSetting(c jsonCall, in accountSetting) (accountSetting, error) {
 	return accountSetting{in.Name, cmp.Or(g.settings[in.Name], value)}, nil
 }
 
-func putAccountSetting(c jsonCall, in accountSetting) (accountSetting, error) {
+func (s *registries) putAccountSetting(c jsonCall, in accountSetting) (accountSetting, error) {
 	if _, known := accountSettings[in.Name]; !known {
 		return in, invalid("name", "must be a known account setting")
 	}
-	g, err := c.registry("")
+	g, err := s.registry(c, "")
 	if err != nil {
 		return in, err
 	}

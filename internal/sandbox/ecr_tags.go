@@ -18,11 +18,11 @@ func setTags(on map[string]string, tags []resourceTag) error {
 	for _, t := range tags {
 		switch {
 		case t.Key == "" || len(t.Key) > 128:
-			return &apiError{"InvalidTagParameterException", "tag keys must have length between 1 and 128"}
+			return newAPIError("InvalidTagParameterException", "tag keys must have length between 1 and 128")
 		case len(t.Value) > 256:
-			return &apiError{"InvalidTagParameterException", "tag values must have length of at most 256"}
+			return newAPIError("InvalidTagParameterException", "tag values must have length of at most 256")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
-			return &apiError{"InvalidTagParameterException", "tag keys must not begin with aws:"}
+			return newAPIError("InvalidTagParameterException", "tag keys must not begin with aws:")
 		}
 		on[t.Key] = t.Value
 	}
@@ -37,8 +37,8 @@ type tagResourceIn struct {
 	Tags        []resourceTag `json:"tags"`
 }
 
-func tagResource(c jsonCall, in tagResourceIn) (out struct{}, err error) {
-	return out, c.lockedARN(in.ResourceArn, func(_ *registry, r *repository) error {
+func (s *registries) tagResource(c jsonCall, in tagResourceIn) (out struct{}, err error) {
+	return out, s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
 		merged := maps.Clone(r.resourceTags)
 		if err := setTags(merged, in.Tags); err != nil {
 			return err
@@ -53,8 +53,8 @@ type untagResourceIn struct {
 	TagKeys     []string `json:"tagKeys"`
 }
 
-func untagResource(c jsonCall, in untagResourceIn) (out struct{}, err error) {
-	return out, c.lockedARN(in.ResourceArn, func(_ *registry, r *repository) error {
+func (s *registries) untagResource(c jsonCall, in untagResourceIn) (out struct{}, err error) {
+	return out, s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
 		for _, key := range in.TagKeys {
 			delete(r.resourceTags, key)
 		}
@@ -70,9 +70,9 @@ type listTagsOut struct {
 	Tags []resourceTag `json:"tags"`
 }
 
-func listTagsForResource(c jsonCall, in listTagsIn) (listTagsOut, error) {
+func (s *registries) listTagsForResource(c jsonCall, in listTagsIn) (listTagsOut, error) {
 	out := listTagsOut{Tags: []resourceTag{}}
-	err := c.lockedARN(in.ResourceArn, func(_ *registry, r *repository) error {
+	err := s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
 		for _, key := range slices.Sorted(maps.Keys(r.resourceTags)) {
 			out.Tags = append(out.Tags, resourceTag{key, r.resourceTags[key]})
 		}

@@ -8,45 +8,45 @@ import (
 	"time"
 )
 
-// newECS is the ECS API. Names of fields, limits and errors are those of its
-// API reference, version 2014-11-13; what the scheduler does follows the
-// "Amazon ECS Developer Guide".
-func newECS() jsonService {
+// service returns the ECS API. Names of fields, limits and errors are those of
+// its API reference, version 2014-11-13; the scheduler follows the "Amazon ECS
+// Developer Guide".
+func (s *ecsRegions) service() jsonService {
 	return jsonService{
 		name:   "ecs",
 		prefix: "AmazonEC2ContainerServiceV20141113",
 		actions: map[string]jsonAction{
-			"CreateCluster":               ecsAction(createCluster),
-			"DescribeClusters":            ecsAction(describeClusters),
-			"ListClusters":                ecsAction(listClusters),
-			"DeleteCluster":               ecsAction(deleteCluster),
-			"RegisterTaskDefinition":      ecsAction(registerTaskDefinition),
-			"DescribeTaskDefinition":      ecsAction(describeTaskDefinition),
-			"ListTaskDefinitions":         ecsAction(listTaskDefinitions),
-			"DeregisterTaskDefinition":    ecsAction(deregisterTaskDefinition),
-			"CreateService":               ecsAction(createService),
-			"UpdateService":               ecsAction(updateService),
-			"DescribeServices":            ecsAction(describeServices),
-			"ListServices":                ecsAction(listServices),
-			"DeleteService":               ecsAction(deleteService),
-			"ListTasks":                   ecsAction(listTasks),
-			"DescribeTasks":               ecsAction(describeTasks),
-			"StopTask":                    ecsAction(stopTask),
-			"UpdateTaskProtection":        ecsAction(updateTaskProtection),
-			"GetTaskProtection":           ecsAction(getTaskProtection),
-			"ListServiceDeployments":      ecsAction(listServiceDeployments),
-			"DescribeServiceDeployments":  ecsAction(describeServiceDeployments),
-			"DescribeServiceRevisions":    ecsAction(describeServiceRevisions),
-			"StopServiceDeployment":       ecsAction(stopServiceDeployment),
-			"ContinueServiceDeployment":   ecsAction(continueServiceDeployment),
-			"CreateTaskSet":               ecsAction(createTaskSet),
-			"DescribeTaskSets":            ecsAction(describeTaskSets),
-			"UpdateTaskSet":               ecsAction(updateTaskSet),
-			"UpdateServicePrimaryTaskSet": ecsAction(updateServicePrimaryTaskSet),
-			"DeleteTaskSet":               ecsAction(deleteTaskSet),
-			"TagResource":                 ecsAction(tagECSResource),
-			"UntagResource":               ecsAction(untagECSResource),
-			"ListTagsForResource":         ecsAction(listTagsForECSResource),
+			"CreateCluster":               ecsAction(s, createCluster),
+			"DescribeClusters":            ecsAction(s, describeClusters),
+			"ListClusters":                ecsAction(s, listClusters),
+			"DeleteCluster":               ecsAction(s, deleteCluster),
+			"RegisterTaskDefinition":      ecsAction(s, registerTaskDefinition),
+			"DescribeTaskDefinition":      ecsAction(s, describeTaskDefinition),
+			"ListTaskDefinitions":         ecsAction(s, listTaskDefinitions),
+			"DeregisterTaskDefinition":    ecsAction(s, deregisterTaskDefinition),
+			"CreateService":               ecsAction(s, createService),
+			"UpdateService":               ecsAction(s, updateService),
+			"DescribeServices":            ecsAction(s, describeServices),
+			"ListServices":                ecsAction(s, listServices),
+			"DeleteService":               ecsAction(s, deleteService),
+			"ListTasks":                   ecsAction(s, listTasks),
+			"DescribeTasks":               ecsAction(s, describeTasks),
+			"StopTask":                    ecsAction(s, stopTask),
+			"UpdateTaskProtection":        ecsAction(s, updateTaskProtection),
+			"GetTaskProtection":           ecsAction(s, getTaskProtection),
+			"ListServiceDeployments":      ecsAction(s, listServiceDeployments),
+			"DescribeServiceDeployments":  ecsAction(s, describeServiceDeployments),
+			"DescribeServiceRevisions":    ecsAction(s, describeServiceRevisions),
+			"StopServiceDeployment":       ecsAction(s, stopServiceDeployment),
+			"ContinueServiceDeployment":   ecsAction(s, continueServiceDeployment),
+			"CreateTaskSet":               ecsAction(s, createTaskSet),
+			"DescribeTaskSets":            ecsAction(s, describeTaskSets),
+			"UpdateTaskSet":               ecsAction(s, updateTaskSet),
+			"UpdateServicePrimaryTaskSet": ecsAction(s, updateServicePrimaryTaskSet),
+			"DeleteTaskSet":               ecsAction(s, deleteTaskSet),
+			"TagResource":                 ecsAction(s, tagECSResource),
+			"UntagResource":               ecsAction(s, untagECSResource),
+			"ListTagsForResource":         ecsAction(s, listTagsForECSResource),
 		},
 	}
 }
@@ -72,74 +72,109 @@ type ECSQuirks struct {
 	LateCurrent bool `json:"late-current"`
 }
 
+// ecsRegistry is a registry of ECR as ECS needs it. Images are named by a digest,
+// a tag or both.
+type ecsRegistry interface {
+	// Digest returns the digest of an image, "" if there is none.
+	Digest(repository, digest, tag string) string
+	// Pull is Digest for an image that is about to be pulled. An archived image
+	// cannot be pulled.
+	Pull(repository, digest, tag string) (found string, archived bool)
+	// Manifest returns the manifest of an image, nil if there is none.
+	Manifest(repository, digest string) []byte
+	// Blob returns a blob of a repository.
+	Blob(ctx context.Context, repository, digest string) ([]byte, error)
+}
+
+// logWriter is CloudWatch Logs as ECS needs it.
+type logWriter interface {
+	// Write adds lines to a log stream. It creates the stream and, with
+	// createGroup set, the group.
+	Write(region, group, stream string, createGroup bool, at time.Time, lines []string) error
+}
+
+// ecsOptions are the settings of ECS. All fields are needed.
+type ecsOptions struct {
+	Account string
+	Clock   *clock
+	// Registry returns the registry that serves a host's images, nil for none.
+	Registry func(host string) ecsRegistry
+	Logs     logWriter
+	// Speed is how much faster than the clock the time of ECS runs.
+	Speed  float64
+	Quirks ECSQuirks
+}
+
+// ecsRegions are ECS and CodeDeploy of an account in all regions.
+type ecsRegions struct {
+	mu      sync.Mutex
+	options ecsOptions // for regions to come
+	all     map[string]*ecs
+}
+
+func newECSRegions(o ecsOptions) *ecsRegions {
+	return &ecsRegions{options: o, all: map[string]*ecs{}}
+}
+
+// at returns the ECS of a region, which is made the first time.
+func (s *ecsRegions) at(region string) (*ecs, error) {
+	if err := checkRegion(region); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.all[region]; ok {
+		return e, nil
+	}
+	e := newECSRegion(s.options, region)
+	s.all[region] = e
+	return e, nil
+}
+
 // ecs is ECS in one account and region. It has no goroutines: every request
 // first lets happen what was due since the last one.
 type ecs struct {
 	place
 	clock    *clock
-	registry func(host string) *registry // that serves a host's images, nil for none
-	logs     *logStore
+	registry func(host string) ecsRegistry
+	logs     logWriter
 
 	mu       sync.Mutex
 	quirks   ECSQuirks
 	timeline timeline
 	clusters map[string]*ecsCluster
 	families map[string]*taskFamily
+	deploys  *codeDeploy
 	// onStep are called, with mu held, whenever something may have changed,
-	// until none of them changes anything: they tell whether they did.
-	onStep  []func() bool
-	configs map[string]imageConfig // of image manifests, by their digests
+	// until none of them changes anything: they report whether they did.
+	onStep    []func() bool
+	manifests map[string]imageManifest // by digest
+	configs   map[string]imageConfig   // of image manifests, by their digests
 }
 
-// ecsAt finds the ECS of a region, which is made the first time.
-func (s *Server) ecsAt(region string) (*ecs, error) {
-	if !regionPattern.MatchString(region) {
-		return nil, apiErrorf("InvalidSignatureException", "credential scope names no region: %q", region)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e, ok := s.ecs[region]; ok {
-		return e, nil
-	}
+func newECSRegion(o ecsOptions, region string) *ecs {
 	e := &ecs{
-		place:    place{s.options.Account, region},
-		clock:    s.clock,
-		registry: s.registryServing,
-		logs:     s.logs,
-		quirks:   s.ecsQuirks,
-		timeline: timeline{speed: s.ecsSpeed, anchor: s.clock.Now()},
-		clusters: map[string]*ecsCluster{},
-		families: map[string]*taskFamily{},
-		configs:  map[string]imageConfig{},
+		place:     place{o.Account, region},
+		clock:     o.Clock,
+		registry:  o.Registry,
+		logs:      o.Logs,
+		quirks:    o.Quirks,
+		timeline:  timeline{speed: o.Speed, anchor: o.Clock.Now()},
+		clusters:  map[string]*ecsCluster{},
+		families:  map[string]*taskFamily{},
+		manifests: map[string]imageManifest{},
+		configs:   map[string]imageConfig{},
 	}
-	s.ecs[region] = e
-	return e, nil
+	e.deploys = &codeDeploy{ecs: e, applications: map[string]*cdApplication{}}
+	e.onStep = []func() bool{e.deploys.step}
+	return e
 }
 
-// registryServing finds the registry that a host name in an image reference
-// stands for, nil if it is none of the sandbox's.
-func (s *Server) registryServing(host string) *registry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if host == s.addr {
-		return s.registries[place{s.options.Account, s.options.Region}]
-	}
-	for _, g := range s.registries {
-		if g.host == host {
-			return g
-		}
-	}
-	if at, ok := s.placeOf(host); ok {
-		return s.registries[at]
-	}
-	return nil
-}
-
-// ecsAction makes a jsonAction of a function that has ECS to itself and up to
+// ecsAction returns an action that has the ECS of its region to itself and up to
 // date.
-func ecsAction[In, Out any](f func(*ecs, In) (Out, error)) jsonAction {
+func ecsAction[In, Out any](s *ecsRegions, f func(*ecs, In) (Out, error)) jsonAction {
 	return action(func(c jsonCall, in In) (out Out, err error) {
-		e, err := c.server.ecsAt(c.region)
+		e, err := s.at(c.region)
 		if err != nil {
 			return out, err
 		}

@@ -9,12 +9,9 @@ import (
 
 // bareECS is an ECS without a server around it: all images come from elsewhere.
 func bareECS() *ecs {
-	c := &clock{}
-	return &ecs{
-		place: place{"000000000000", "us-east-1"}, clock: c, registry: func(string) *registry { return nil },
-		logs: newLogStore("000000000000", c), timeline: timeline{speed: 1, anchor: c.Now()},
-		clusters: map[string]*ecsCluster{}, families: map[string]*taskFamily{}, configs: map[string]imageConfig{},
-	}
+	return newECSRegion(ecsOptions{
+		Account: "000000000000", Clock: &clock{}, Registry: func(string) ecsRegistry { return nil }, Speed: 1,
+	}, "us-east-1")
 }
 
 func fields(t testing.TB, text string) map[string]json.RawMessage {
@@ -54,7 +51,7 @@ func bareDefinition(t testing.TB, e *ecs, variables ...string) {
 
 // pass lets time pass on a bare ECS.
 func (e *ecs) pass(d time.Duration) {
-	e.clock.advance(d)
+	e.clock.Advance(d)
 	e.advance()
 }
 

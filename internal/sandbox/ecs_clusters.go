@@ -39,7 +39,7 @@ func lastPart(nameOrARN string) string {
 func (e *ecs) cluster(nameOrARN string) (*ecsCluster, error) {
 	c := e.clusters[lastPart(cmp.Or(nameOrARN, "default"))]
 	if c == nil || !c.active || strings.HasPrefix(nameOrARN, "arn:") && nameOrARN != c.arn {
-		return nil, &apiError{"ClusterNotFoundException", "Cluster not found."}
+		return nil, newAPIError("ClusterNotFoundException", "Cluster not found.")
 	}
 	return c, nil
 }
@@ -179,12 +179,12 @@ func deleteCluster(e *ecs, in clusterIn) (out clusterOut, err error) {
 	}
 	for _, s := range c.services {
 		if s.status == "ACTIVE" {
-			return out, &apiError{"ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."}
+			return out, newAPIError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
 		}
 	}
 	for _, t := range c.tasks {
 		if t.isRunning() || t.isPending() {
-			return out, &apiError{"ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."}
+			return out, newAPIError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
 		}
 	}
 	c.active = false
@@ -199,7 +199,7 @@ func decodeFields(fields map[string]json.RawMessage, into any) error {
 		err = json.Unmarshal(raw, into)
 	}
 	if err != nil {
-		return &apiError{"SerializationException", err.Error()}
+		return newAPIError("SerializationException", err.Error())
 	}
 	return nil
 }

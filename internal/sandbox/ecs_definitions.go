@@ -68,7 +68,7 @@ func fillDefaults(fields map[string]json.RawMessage) error {
 	}
 	var containers []map[string]json.RawMessage
 	if err := json.Unmarshal(fields["containerDefinitions"], &containers); err != nil {
-		return &apiError{"SerializationException", err.Error()}
+		return newAPIError("SerializationException", err.Error())
 	}
 	for _, c := range containers {
 		for name, v := range containerDefaults {

@@ -67,7 +67,7 @@ func (d deploymentSettings) threshold(desired int) int {
 func parseDeploymentSettings(raw json.RawMessage, daemon bool) (d deploymentSettings, err error) {
 	if raw != nil {
 		if err := json.Unmarshal(raw, &d); err != nil {
-			return d, &apiError{"SerializationException", err.Error()}
+			return d, newAPIError("SerializationException", err.Error())
 		}
 	}
 	minimum, maximum := 100, 200

@@ -128,7 +128,7 @@ func (e *ecs) writeLogs(t *ecsTask, c *ecsContainer) error {
 	if text := c.definition.instruction("log", c.image.labels); text != "" {
 		lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
-	err := e.logs.write(region, o["awslogs-group"], stream, o["awslogs-create-group"] == "true", e.wall(), lines)
+	err := e.logs.Write(region, o["awslogs-group"], stream, o["awslogs-create-group"] == "true", e.wall(), lines)
 	if err != nil {
 		return stopReasonf("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "+
 			"failed to create Cloudwatch log stream: %v", err)

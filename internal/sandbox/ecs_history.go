@@ -61,7 +61,7 @@ func listServiceDeployments(e *ecs, in listServiceDeploymentsIn) (listServiceDep
 
 // unsupportedController is the answer for services that CodeDeploy or somebody
 // else deploys: service deployments are those of ECS itself.
-var unsupportedController = &apiError{"UnsupportedFeatureException", "Service deployments are only supported for services that use the ECS deployment controller."}
+var unsupportedController = newAPIError("UnsupportedFeatureException", "Service deployments are only supported for services that use the ECS deployment controller.")
 
 func (in listServiceDeploymentsIn) wants(sd *serviceDeployment) bool {
 	at := float64(sd.created.UnixMilli()) / 1000
@@ -174,9 +174,9 @@ func stopServiceDeployment(e *ecs, in stopServiceDeploymentIn) (out stopServiceD
 	case in.StopType != "" && in.StopType != "ROLLBACK":
 		return out, parameterError("The stop type must be ROLLBACK.")
 	case sd == nil:
-		return out, &apiError{"ServiceDeploymentNotFoundException", "Service deployment not found."}
+		return out, newAPIError("ServiceDeploymentNotFoundException", "Service deployment not found.")
 	case !sd.underWay():
-		return out, &apiError{"ConflictException", "The service deployment has ended: its status is " + sd.status + "."}
+		return out, newAPIError("ConflictException", "The service deployment has ended: its status is "+sd.status+".")
 	}
 	out.Arn = sd.arn
 	if sd.status == "PENDING" || sd.status == "IN_PROGRESS" {

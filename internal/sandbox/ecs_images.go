@@ -1,14 +1,12 @@
 package sandbox
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/distribution/reference"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // imageConfig is what matters of an image's config.
@@ -27,11 +25,11 @@ type pulledImage struct {
 	labels   map[string]string
 }
 
-// imageRef is an image reference, understood. Its repository is nil where no
-// registry of the sandbox serves it.
+// imageRef is a parsed image reference. Its registry is nil where no registry of
+// the sandbox serves it.
 type imageRef struct {
 	text       string
-	registry   *registry
+	registry   ecsRegistry
 	repository string
 	tag        string
 	digest     string
@@ -69,22 +67,11 @@ func (e *ecs) resolve(text string) (string, error) {
 	case ref.registry == nil:
 		return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(ref.text))), nil
 	}
-	ref.registry.mu.Lock()
-	defer ref.registry.mu.Unlock()
-	i := ref.registry.image(ref)
-	if i == nil {
+	found := ref.registry.Digest(ref.repository, ref.digest, ref.tag)
+	if found == "" {
 		return "", ref.notFound()
 	}
-	return i.digest, nil
-}
-
-// image finds what a reference names; the caller holds mu.
-func (g *registry) image(ref imageRef) *image {
-	r := g.repositories[ref.repository]
-	if r == nil {
-		return nil
-	}
-	return r.find(ref.digest, ref.tag)
+	return found, nil
 }
 
 func (r imageRef) notFound() error {
@@ -114,80 +101,87 @@ func (e *ecs) pull(text, digest, architecture string) (pulledImage, error) {
 }
 
 func (e *ecs) pullFrom(ref imageRef, architecture string) (out pulledImage, err error) {
-	g := ref.registry
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	i := g.image(ref)
+	digest, archived := ref.registry.Pull(ref.repository, ref.digest, ref.tag)
 	switch {
-	case i == nil:
+	case digest == "":
 		return out, ref.notFound()
-	case i.archived:
+	case archived:
 		return out, pullError("pull image manifest has been retried 1 time(s): failed to resolve ref %s: "+
 			"the image is archived: restore it to the standard storage class before you pull it", ref.text)
 	}
-	i.pulledAt = g.clock.Now()
-	platform, config, err := e.platformOf(g, ref.repository, i, architecture)
+	platform, config, err := e.platformOf(ref, digest, architecture)
 	if err != nil {
 		return out, err
 	}
-	return pulledImage{i.digest, platform, config.Config.Labels}, nil
+	return pulledImage{digest, platform, config.Config.Labels}, nil
 }
 
 // platformOf finds the manifest of an image for an architecture, by its index
-// or, where there is none, its config; a config that names no architecture
-// will do for any. The caller holds the registry's mu.
-func (e *ecs) platformOf(g *registry, repository string, i *image, architecture string) (digest string, c imageConfig, err error) {
+// or, without an index, by its config. A config that names no architecture fits
+// any.
+func (e *ecs) platformOf(ref imageRef, digest, architecture string) (platform string, c imageConfig, err error) {
 	mismatch := pullError("image Manifest does not contain descriptor matching platform 'linux/%s'", architecture)
-	if i.content.Config != nil {
-		c, err = e.config(g, repository, i)
+	m, ok := e.manifest(ref, digest)
+	if !ok {
+		return "", c, ref.notFound()
+	}
+	if m.Config != nil {
+		c, err = e.config(ref, digest, m)
 		if err == nil && c.Architecture != "" && c.Architecture != architecture {
 			err = mismatch
 		}
-		return i.digest, c, err
+		return digest, c, err
 	}
-	for _, m := range i.content.Manifests {
-		if m.Platform == nil || m.Platform.Architecture != architecture || m.Platform.OS != "linux" {
+	for _, d := range m.Manifests {
+		if d.Platform == nil || d.Platform.Architecture != architecture || d.Platform.OS != "linux" {
 			continue
 		}
-		child := g.repositories[repository].images[m.Digest.String()]
-		if child == nil || child.content.Config == nil {
-			return "", c, pullError("image manifest %s of index %s: not found", m.Digest, i.digest)
+		child := d.Digest.String()
+		m, ok := e.manifest(ref, child)
+		if !ok || m.Config == nil {
+			return "", c, pullError("image manifest %s of index %s: not found", d.Digest, digest)
 		}
-		c, err = e.config(g, repository, child)
-		return child.digest, c, err
+		c, err = e.config(ref, child, m)
+		return child, c, err
 	}
 	return "", c, mismatch
 }
 
-// config reads an image's config once; it never changes.
-func (e *ecs) config(g *registry, repository string, i *image) (imageConfig, error) {
-	if c, ok := e.configs[i.digest]; ok {
-		return c, nil
-	}
-	raw, err := g.blobs.blob(background(), repository, i.content.Config.Digest.String())
-	if err != nil {
-		return imageConfig{}, pullError("failed to copy the image's config: %v", err)
-	}
-	var c imageConfig
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return imageConfig{}, pullError("failed to read the image's config: %v", err)
-	}
-	e.configs[i.digest] = c
-	return c, nil
+// imageManifest is an image manifest, which has a config, or an index.
+type imageManifest struct {
+	Config    *v1.Descriptor  `json:"config"`
+	Manifests []v1.Descriptor `json:"manifests"`
 }
 
-var errNoBlob = errors.New("blob unknown to registry")
+// manifest returns a manifest of a repository, false if there is none. Each is
+// parsed once: the content of a digest never changes.
+func (e *ecs) manifest(ref imageRef, digest string) (m imageManifest, ok bool) {
+	raw := ref.registry.Manifest(ref.repository, digest)
+	if raw == nil {
+		return m, false
+	}
+	if m, ok = e.manifests[digest]; ok {
+		return m, true
+	}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return m, false
+	}
+	e.manifests[digest] = m
+	return m, true
+}
 
-// blob reads a small blob.
-func (b *blobStore) blob(ctx context.Context, repository, digest string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/v2/"+repository+"/blobs/"+digest, http.NoBody)
+// config reads an image's config once; it never changes.
+func (e *ecs) config(ref imageRef, digest string, m imageManifest) (c imageConfig, err error) {
+	if c, ok := e.configs[digest]; ok {
+		return c, nil
+	}
+	raw, err := ref.registry.Blob(background(), ref.repository, m.Config.Digest.String())
 	if err != nil {
-		return nil, err
+		return c, pullError("failed to copy the image's config: %v", err)
 	}
-	a := newAnswer()
-	b.ServeHTTP(a, r)
-	if a.status != http.StatusOK {
-		return nil, fmt.Errorf("%s: %w", digest, errNoBlob)
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return c, pullError("failed to read the image's config: %v", err)
 	}
-	return a.body.Bytes(), nil
+	e.configs[digest] = c
+	return c, nil
 }

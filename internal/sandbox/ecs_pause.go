@@ -111,7 +111,7 @@ func continueServiceDeployment(e *ecs, in continueServiceDeploymentIn) (out stop
 	sd := e.serviceDeployment(in.Arn)
 	switch {
 	case sd == nil:
-		return out, &apiError{"ServiceDeploymentNotFoundException", "Service deployment not found."}
+		return out, newAPIError("ServiceDeploymentNotFoundException", "Service deployment not found.")
 	case !slices.Contains([]string{"", "CONTINUE", "ROLLBACK"}, in.Action):
 		return out, parameterError("Invalid action: %s", in.Action)
 	}

@@ -87,9 +87,9 @@ func (e *ecs) service(cluster, nameOrARN string) (*ecsService, error) {
 	s := c.service(nameOrARN)
 	switch {
 	case s == nil:
-		return nil, &apiError{"ServiceNotFoundException", "Service not found."}
+		return nil, newAPIError("ServiceNotFoundException", "Service not found.")
 	case s.status == "INACTIVE":
-		return nil, &apiError{"ServiceNotActiveException", "Service was not ACTIVE."}
+		return nil, newAPIError("ServiceNotActiveException", "Service was not ACTIVE.")
 	}
 	return s, nil
 }

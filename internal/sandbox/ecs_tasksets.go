@@ -176,7 +176,7 @@ func (s *ecsService) taskSet(id string) (*ecsDeployment, error) {
 			return set, nil
 		}
 	}
-	return nil, &apiError{"TaskSetNotFoundException", "TaskSet not found."}
+	return nil, newAPIError("TaskSetNotFoundException", "TaskSet not found.")
 }
 
 func createTaskSet(e *ecs, in taskSetIn) (out taskSetOut, err error) {

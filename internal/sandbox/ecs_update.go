@@ -28,7 +28,7 @@ func updateService(e *ecs, fields map[string]json.RawMessage) (out serviceOut, e
 		return out, err
 	}
 	if s.status != "ACTIVE" {
-		return out, &apiError{"ServiceNotActiveException", "Service was not ACTIVE."}
+		return out, newAPIError("ServiceNotActiveException", "Service was not ACTIVE.")
 	}
 	u, err := e.planUpdate(s, in, fields)
 	if err != nil {

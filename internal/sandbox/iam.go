@@ -12,53 +12,55 @@ import (
 	"sync"
 )
 
-// iam is who calls and what they may do. Everybody is the same caller, who may do all that
-// is not denied.
+// iam is the caller and the caller's permissions. Every request has the same
+// caller, who may use all actions that are not denied.
 type iam struct {
+	account string
+
 	mu     sync.Mutex
-	caller string // ARN, as STS tells it
+	caller string // ARN, as STS returns it
 	entity string // ARN of the user or role behind it
 	denied map[string]bool
 }
 
 func newIAM(account, region string) *iam {
 	user := "arn:" + partition(region) + ":iam::" + account + ":user/sandbox"
-	return &iam{caller: user, entity: user, denied: map[string]bool{}}
+	return &iam{account: account, caller: user, entity: user, denied: map[string]bool{}}
 }
 
-// SetCaller changes who calls: arn is what STS tells, such as that of an assumed role, and
-// entity the user or role behind it, empty for the same.
-func (s *Server) SetCaller(arn, entity string) {
-	s.iam.mu.Lock()
-	defer s.iam.mu.Unlock()
-	s.iam.caller, s.iam.entity = arn, entity
+// SetCaller changes the caller. arn is the one that STS returns, such as that of
+// an assumed role; entity is the user or role behind it, empty for the same.
+func (i *iam) SetCaller(arn, entity string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.caller, i.entity = arn, entity
 	if entity == "" {
-		s.iam.entity = arn
+		i.entity = arn
 	}
 }
 
-// Deny takes actions from the caller, such as "ecr:PutImage" or "iam:*"; none gives all
-// back. The services that speak JSON refuse them from now on, and so does IAM; the registry,
-// S3 and STS do not.
-func (s *Server) Deny(actions ...string) {
-	s.iam.mu.Lock()
-	defer s.iam.mu.Unlock()
+// Deny denies actions to the caller, such as "ecr:PutImage" or "iam:*". Without
+// actions it allows all again.
+func (i *iam) Deny(actions ...string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	if len(actions) == 0 {
-		clear(s.iam.denied)
+		clear(i.denied)
 	}
 	for _, a := range actions {
-		s.iam.denied[a] = true
+		i.denied[a] = true
 	}
 }
 
-// who is the caller and the entity behind.
-func (i *iam) who() (caller, entity string) {
+// identity returns the caller and the entity behind.
+func (i *iam) identity() (caller, entity string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.caller, i.entity
 }
 
-func (i *iam) allows(action string) bool {
+// Allows reports whether the caller may use an action, such as "ecr:PutImage".
+func (i *iam) Allows(action string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return !slices.ContainsFunc(slices.Collect(maps.Keys(i.denied)), func(pattern string) bool {
@@ -67,25 +69,24 @@ func (i *iam) allows(action string) bool {
 	})
 }
 
-// refusal is the message that goes with a refusal.
-func (i *iam) refusal(action string) string {
-	caller, _ := i.who()
+// Refusal returns the message of an error for an action that is denied.
+func (i *iam) Refusal(action string) string {
+	caller, _ := i.identity()
 	return fmt.Sprintf("User: %s is not authorized to perform: %s because no identity-based policy allows the %[2]s action", caller, action)
 }
 
-// serveIAM answers the two actions of IAM known here.
-func (s *Server) serveIAM(w *watched, r *http.Request) {
+// serveIAM answers the two actions of IAM that the sandbox has.
+func (i *iam) serveIAM(w http.ResponseWriter, r *http.Request) {
 	name := r.Form.Get("Action")
-	w.name("iam", name, "", r.Form.Get("RoleName"))
 	switch {
 	case signedRegion(r) == "":
 		writeIAMError(w, http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
-	case !s.iam.allows("iam:" + name):
-		writeIAMError(w, http.StatusForbidden, "AccessDenied", s.iam.refusal("iam:"+name))
+	case !i.Allows("iam:" + name):
+		writeIAMError(w, http.StatusForbidden, "AccessDenied", i.Refusal("iam:"+name))
 	case name == "SimulatePrincipalPolicy":
-		s.simulate(w, r)
+		i.simulate(w, r)
 	case name == "GetRole":
-		s.getRole(w, r)
+		i.getRole(w, r)
 	default:
 		writeIAMError(w, http.StatusBadRequest, "InvalidAction", "Could not find operation "+name+" for version "+versionIAM)
 	}
@@ -108,15 +109,15 @@ type evaluation struct {
 	Decision string `xml:"EvalDecision"`
 }
 
-// simulate judges each action on each resource. As IAM does, it wants the ARN of a user, a
-// group or a role: that of a session is none.
-func (s *Server) simulate(w http.ResponseWriter, r *http.Request) {
+// simulate returns the decision for each action on each resource. Like IAM it
+// takes the ARN of a user, a group or a role, not that of a session.
+func (i *iam) simulate(w http.ResponseWriter, r *http.Request) {
 	source := r.Form.Get("PolicySourceArn")
 	if !strings.Contains(source, ":iam:") {
 		writeIAMError(w, http.StatusBadRequest, "InvalidInput", "Invalid Entity Arn: "+source+" does not clearly define entity type and name.")
 		return
 	}
-	if _, entity := s.iam.who(); source != entity {
+	if _, entity := i.identity(); source != entity {
 		writeIAMError(w, http.StatusNotFound, "NoSuchEntity", "The entity "+source+" cannot be found.")
 		return
 	}
@@ -127,7 +128,7 @@ func (s *Server) simulate(w http.ResponseWriter, r *http.Request) {
 	var all []evaluation
 	for _, action := range members(r, "ActionNames") {
 		decision := "allowed"
-		if !s.iam.allows(action) {
+		if !i.Allows(action) {
 			decision = "implicitDeny"
 		}
 		for _, resource := range resources {
@@ -161,8 +162,8 @@ func evaluationPage(all []evaluation, r *http.Request) (page []evaluation, next 
 // members is a list in the query protocol: NAME.member.1, NAME.member.2 …
 func members(r *http.Request, name string) []string {
 	var out []string
-	for i := 1; r.Form.Has(fmt.Sprintf("%s.member.%d", name, i)); i++ {
-		out = append(out, r.Form.Get(fmt.Sprintf("%s.member.%d", name, i)))
+	for n := 1; r.Form.Has(fmt.Sprintf("%s.member.%d", name, n)); n++ {
+		out = append(out, r.Form.Get(fmt.Sprintf("%s.member.%d", name, n)))
 	}
 	return out
 }
@@ -180,8 +181,8 @@ type roleAnswer struct {
 	RequestID string `xml:"ResponseMetadata>RequestId"`
 }
 
-func (s *Server) getRole(w http.ResponseWriter, r *http.Request) {
-	_, entity := s.iam.who()
+func (i *iam) getRole(w http.ResponseWriter, r *http.Request) {
+	_, entity := i.identity()
 	name := r.Form.Get("RoleName")
 	_, resource, isRole := strings.Cut(entity, ":role")
 	if !isRole || path.Base(resource) != name {

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// newLogs is the CloudWatch Logs API. Names of fields, limits and errors are
-// those of its API reference, version 2014-03-28.
-func newLogs() jsonService {
+// service returns the CloudWatch Logs API. Names of fields, limits and errors
+// are those of its API reference, version 2014-03-28.
+func (l *logStore) service() jsonService {
 	return jsonService{
 		name:   "logs",
 		prefix: "Logs_20140328",
 		actions: map[string]jsonAction{
-			"CreateLogGroup":     action(createLogGroup),
-			"DescribeLogGroups":  action(describeLogGroups),
-			"CreateLogStream":    action(createLogStream),
-			"DescribeLogStreams": action(describeLogStreams),
-			"PutLogEvents":       action(putLogEvents),
-			"GetLogEvents":       action(getLogEvents),
+			"CreateLogGroup":     action(l.createLogGroup),
+			"DescribeLogGroups":  action(l.describeLogGroups),
+			"CreateLogStream":    action(l.createLogStream),
+			"DescribeLogStreams": action(l.describeLogStreams),
+			"PutLogEvents":       action(l.putLogEvents),
+			"GetLogEvents":       action(l.getLogEvents),
 		},
 	}
 }
@@ -60,10 +60,10 @@ func newLogStore(account string, c *clock) *logStore {
 	return &logStore{clock: c, account: account, groups: map[logGroupKey]*logGroup{}}
 }
 
-// write is for containers whose log driver is awslogs: it makes the stream and,
-// if the driver's awslogs-create-group is set, the group. The error is
+// Write adds lines to a stream, as the log driver awslogs does. It creates the
+// stream and, with createGroup set, the group. The error is
 // ResourceNotFoundException if there is no group.
-func (l *logStore) write(region, group, stream string, createGroup bool, at time.Time, lines []string) error {
+func (l *logStore) Write(region, group, stream string, createGroup bool, at time.Time, lines []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.groups[logGroupKey{region, group}]
@@ -119,8 +119,8 @@ func (g *logGroup) storedBytes() (n int64) {
 }
 
 var (
-	errNoLogGroup  = &apiError{"ResourceNotFoundException", "The specified log group does not exist."}
-	errNoLogStream = &apiError{"ResourceNotFoundException", "The specified log stream does not exist."}
+	errNoLogGroup  = newAPIError("ResourceNotFoundException", "The specified log group does not exist.")
+	errNoLogStream = newAPIError("ResourceNotFoundException", "The specified log stream does not exist.")
 )
 
 var (
@@ -136,12 +136,12 @@ func checkLogName(pattern *regexp.Regexp, field, name string) error {
 	return nil
 }
 
-// LogStreams lists the streams of a log group in the default region, in order
-// of their names; none if there is no such group.
-func (s *Server) LogStreams(group string) []string {
-	s.logs.mu.Lock()
-	defer s.logs.mu.Unlock()
-	g := s.logs.groups[logGroupKey{s.options.Region, group}]
+// Streams returns the names of the streams of a log group in order; none if
+// there is no such group.
+func (l *logStore) Streams(region, group string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.groups[logGroupKey{region, group}]
 	if g == nil {
 		return nil
 	}

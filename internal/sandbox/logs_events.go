@@ -29,18 +29,18 @@ type rejectedLogEvents struct {
 
 // putLogEvents takes events in order of their times that are at most two hours
 // ahead and two weeks old, as PutLogEvents documents.
-func putLogEvents(c jsonCall, in putLogEventsIn) (out putLogEventsOut, err error) {
+func (l *logStore) putLogEvents(c jsonCall, in putLogEventsIn) (out putLogEventsOut, err error) {
 	if n := len(in.LogEvents); n < 1 || n > 10_000 {
 		return out, apiErrorf("InvalidParameterException", "%d log events: there must be 1 to 10000", n)
 	}
 	for i := 1; i < len(in.LogEvents); i++ {
 		if in.LogEvents[i].Timestamp < in.LogEvents[i-1].Timestamp {
-			return out, &apiError{"InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order."}
+			return out, newAPIError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.")
 		}
 	}
-	now := c.server.clock.Now()
+	now := l.clock.Now()
 	newest, oldest := now.Add(2*time.Hour).UnixMilli(), now.Add(-14*24*time.Hour).UnixMilli()
-	err = c.lockedStream(in.logStreamIn, func(s *logStream) {
+	err = l.lockedStream(c, in.logStreamIn, func(s *logStream) {
 		var rejected rejectedLogEvents
 		for i, e := range in.LogEvents {
 			switch {
@@ -63,8 +63,8 @@ func putLogEvents(c jsonCall, in putLogEventsIn) (out putLogEventsOut, err error
 	return out, err
 }
 
-func (c jsonCall) lockedStream(in logStreamIn, f func(*logStream)) error {
-	return c.lockedGroup(in.logTarget, func(g *logGroup) error {
+func (l *logStore) lockedStream(c jsonCall, in logStreamIn, f func(*logStream)) error {
+	return l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
 		s := g.streams[in.LogStreamName]
 		if s == nil {
 			return errNoLogStream
@@ -96,7 +96,7 @@ const maxEventBytes = 1 << 20
 // unless startFromHead is set. A token names the event that its page begins
 // behind (f/) or ends before (b/); at the end of the stream the same token
 // comes back, as GetLogEvents documents.
-func getLogEvents(c jsonCall, in getLogEventsIn) (out getLogEventsOut, err error) {
+func (l *logStore) getLogEvents(c jsonCall, in getLogEventsIn) (out getLogEventsOut, err error) {
 	limit := 10_000
 	if in.Limit != nil {
 		if limit = *in.Limit; limit < 1 || limit > 10_000 {
@@ -108,7 +108,7 @@ func getLogEvents(c jsonCall, in getLogEventsIn) (out getLogEventsOut, err error
 		return out, err
 	}
 	out.Events = []logEvent{}
-	err = c.lockedStream(in.logStreamIn, func(s *logStream) {
+	err = l.lockedStream(c, in.logStreamIn, func(s *logStream) {
 		first, last := s.between(in.StartTime, in.EndTime)
 		if forward {
 			first = min(max(first, at), last)
@@ -137,7 +137,7 @@ func (in getLogEventsIn) position() (at int, forward bool, err error) {
 			return at, kind == "f", nil
 		}
 	}
-	return 0, false, &apiError{"InvalidParameterException", "The specified nextToken is invalid."}
+	return 0, false, newAPIError("InvalidParameterException", "The specified nextToken is invalid.")
 }
 
 // between is the part of the events from start on and before end, both in

@@ -14,11 +14,11 @@ type logTarget struct {
 }
 
 // lockedGroup finds a request's log group and runs f with the store locked.
-func (c jsonCall) lockedGroup(t logTarget, f func(*logGroup) error) error {
+func (l *logStore) lockedGroup(c jsonCall, t logTarget, f func(*logGroup) error) error {
 	name := t.LogGroupName
 	if id := t.LogGroupIdentifier; id != "" {
 		if name != "" {
-			return &apiError{"InvalidParameterException", "logGroupName and logGroupIdentifier are mutually exclusive"}
+			return newAPIError("InvalidParameterException", "logGroupName and logGroupIdentifier are mutually exclusive")
 		}
 		name = id
 		if _, after, ok := strings.Cut(id, ":log-group:"); ok {
@@ -28,7 +28,6 @@ func (c jsonCall) lockedGroup(t logTarget, f func(*logGroup) error) error {
 	if err := checkLogName(logGroupPattern, "logGroupName", name); err != nil {
 		return err
 	}
-	l := c.server.logs
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.groups[logGroupKey{c.region, name}]
@@ -38,24 +37,21 @@ func (c jsonCall) lockedGroup(t logTarget, f func(*logGroup) error) error {
 	return f(g)
 }
 
-type nothing struct{}
-
 type createLogGroupIn struct {
 	LogGroupName string `json:"logGroupName"`
 }
 
-func createLogGroup(c jsonCall, in createLogGroupIn) (nothing, error) {
+func (l *logStore) createLogGroup(c jsonCall, in createLogGroupIn) (out struct{}, err error) {
 	if err := checkLogName(logGroupPattern, "logGroupName", in.LogGroupName); err != nil {
-		return nothing{}, err
+		return out, err
 	}
-	l := c.server.logs
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.groups[logGroupKey{c.region, in.LogGroupName}] != nil {
-		return nothing{}, &apiError{"ResourceAlreadyExistsException", "The specified log group already exists"}
+		return out, newAPIError("ResourceAlreadyExistsException", "The specified log group already exists")
 	}
 	l.addGroup(c.region, in.LogGroupName)
-	return nothing{}, nil
+	return out, nil
 }
 
 // logPaging is how the describing requests ask for a part.
@@ -93,11 +89,10 @@ type describeLogGroupsOut struct {
 	NextToken string        `json:"nextToken,omitempty"`
 }
 
-func describeLogGroups(c jsonCall, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
+func (l *logStore) describeLogGroups(c jsonCall, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
 	if in.Prefix != "" && in.Pattern != "" {
-		return out, &apiError{"InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."}
+		return out, newAPIError("InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	}
-	l := c.server.logs
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var names []string
@@ -124,15 +119,15 @@ type logStreamIn struct {
 	LogStreamName string `json:"logStreamName"`
 }
 
-func createLogStream(c jsonCall, in logStreamIn) (out nothing, err error) {
+func (l *logStore) createLogStream(c jsonCall, in logStreamIn) (out struct{}, err error) {
 	if err := checkLogName(logStreamPattern, "logStreamName", in.LogStreamName); err != nil {
 		return out, err
 	}
-	return out, c.lockedGroup(in.logTarget, func(g *logGroup) error {
+	return out, l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
 		if g.streams[in.LogStreamName] != nil {
-			return &apiError{"ResourceAlreadyExistsException", "The specified log stream already exists"}
+			return newAPIError("ResourceAlreadyExistsException", "The specified log stream already exists")
 		}
-		g.addStream(in.LogStreamName, c.server.clock.Now())
+		g.addStream(in.LogStreamName, l.clock.Now())
 		return nil
 	})
 }
@@ -160,12 +155,12 @@ type describeLogStreamsOut struct {
 	NextToken  string         `json:"nextToken,omitempty"`
 }
 
-func describeLogStreams(c jsonCall, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
+func (l *logStore) describeLogStreams(c jsonCall, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
 	byTime := in.OrderBy == "LastEventTime"
 	if byTime && in.Prefix != "" {
-		return out, &apiError{"InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix."}
+		return out, newAPIError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
-	err = c.lockedGroup(in.logTarget, func(g *logGroup) error {
+	err = l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
 		streams := []logStreamOut{}
 		for _, s := range g.streams {
 			if strings.HasPrefix(s.name, in.Prefix) {

@@ -9,22 +9,18 @@ import (
 	"time"
 )
 
-// newCodePipeline is the CodePipeline API as far as pipelines with one source go, on S3
-// or, through a connection, in a git repository. Names of fields, limits and errors are
-// those of its API reference, version 2015-07-09. Actions do no work of their own: each
-// takes a time and ends as SetPipelineAction says, or does what it gives them to do. A new
-// version of the source's object starts an execution when the pipeline is next looked at,
-// as with a pipeline that polls; a commit when Push tells of it.
-func newCodePipeline() jsonService {
+// service returns the CodePipeline API. Names of fields, limits and errors are
+// those of its API reference, version 2015-07-09.
+func (p *pipelines) service() jsonService {
 	return jsonService{
 		name:   "codepipeline",
 		prefix: "CodePipeline_20150709",
 		actions: map[string]jsonAction{
-			"CreatePipeline":         action(createPipeline),
-			"ListPipelineExecutions": action(listPipelineExecutions),
-			"GetPipelineExecution":   action(getPipelineExecution),
-			"ListActionExecutions":   action(listActionExecutions),
-			"StopPipelineExecution":  action(stopPipelineExecution),
+			"CreatePipeline":         action(p.create),
+			"ListPipelineExecutions": action(p.listExecutions),
+			"GetPipelineExecution":   action(p.getExecution),
+			"ListActionExecutions":   action(p.listActions),
+			"StopPipelineExecution":  action(p.stop),
 		},
 	}
 }
@@ -50,22 +46,41 @@ type PipelineWork struct {
 	Version string
 }
 
-// SetPipelineAction says how an action goes in executions that start from now on. The
-// names are those of the pipeline and its action; neither has to be there yet.
-func (s *Server) SetPipelineAction(pipeline, action string, a PipelineAction) {
-	s.pipelines.mu.Lock()
-	defer s.pipelines.mu.Unlock()
-	if s.pipelines.fates == nil {
-		s.pipelines.fates = map[[2]string]PipelineAction{}
-	}
-	s.pipelines.fates[[2]string{pipeline, action}] = a
+// objects are the objects on S3 that pipelines have for their sources.
+type objects interface {
+	// ObjectVersion returns the current version of an object, "" if there is none.
+	ObjectVersion(bucket, key string) string
 }
 
-// codePipelines are those of all regions of the default account.
-type codePipelines struct {
-	mu    sync.Mutex
-	all   map[[2]string]*codePipeline // by region and name
-	fates map[[2]string]PipelineAction
+// pipelines are the pipelines of an account in all regions.
+type pipelines struct {
+	account string
+	clock   *clock
+	objects objects
+
+	mu       sync.Mutex
+	all      map[pipelineKey]*codePipeline
+	outcomes map[actionKey]PipelineAction
+}
+
+type (
+	pipelineKey struct{ region, name string }
+	actionKey   struct{ pipeline, action string }
+)
+
+func newPipelines(account string, c *clock, o objects) *pipelines {
+	return &pipelines{
+		account: account, clock: c, objects: o,
+		all: map[pipelineKey]*codePipeline{}, outcomes: map[actionKey]PipelineAction{},
+	}
+}
+
+// SetAction sets the outcome of an action in executions that start from now on.
+// Neither the pipeline nor the action has to exist yet.
+func (p *pipelines) SetAction(pipeline, action string, a PipelineAction) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.outcomes[actionKey{pipeline, action}] = a
 }
 
 type codePipeline struct {
@@ -105,49 +120,46 @@ type pipelineInOut struct {
 	Pipeline pipelineDeclaration `json:"pipeline"`
 }
 
-// createPipeline takes a pipeline whose first stage has one action, a source.
-func createPipeline(c jsonCall, in pipelineInOut) (*pipelineInOut, error) {
+// create accepts a pipeline whose first stage has one action, a source.
+func (p *pipelines) create(c jsonCall, in pipelineInOut) (*pipelineInOut, error) {
 	d := in.Pipeline
 	if d.Name == "" || d.RoleARN == "" || len(d.Stages) < 2 {
-		return nil, &apiError{"InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages"}
+		return nil, newAPIError("InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages")
 	}
 	first := d.Stages[0].Actions
 	if len(first) != 1 || first[0].ActionTypeID.Category != "Source" {
-		return nil, &apiError{"InvalidStructureException", "the sandbox wants one source as the only action of the first stage"}
+		return nil, newAPIError("InvalidStructureException", "the sandbox wants one source as the only action of the first stage")
 	}
 	source, err := sourceOf(first[0])
 	if err != nil {
 		return nil, err
 	}
-	all := &c.server.pipelines
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	key := [2]string{c.region, d.Name}
-	if all.all[key] != nil {
-		return nil, apiErrorf("PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, c.server.options.Account)
-	}
-	if all.all == nil {
-		all.all = map[[2]string]*codePipeline{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := pipelineKey{c.region, d.Name}
+	if p.all[key] != nil {
+		return nil, apiErrorf("PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
 	}
 	d.Version = 1
-	all.all[key] = &codePipeline{declaration: d, source: source}
+	p.all[key] = &codePipeline{declaration: d, source: source}
 	return &pipelineInOut{d}, nil
 }
 
-// pipeline finds a pipeline and has it look at its source. The caller holds the lock.
-func (c jsonCall) pipeline(name string) (*codePipeline, error) {
-	p := c.server.pipelines.all[[2]string{c.region, name}]
-	if p == nil {
-		return nil, apiErrorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", c.server.options.Account, name)
+// pipeline finds a pipeline and starts an execution if its object has changed.
+// The caller holds mu.
+func (p *pipelines) pipeline(c jsonCall, name string) (*codePipeline, error) {
+	found := p.all[pipelineKey{c.region, name}]
+	if found == nil {
+		return nil, apiErrorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", p.account, name)
 	}
-	if p.source.repository != "" {
-		return p, nil
+	if found.source.repository != "" {
+		return found, nil
 	}
-	if v := c.server.objectVersion(p.source.bucket, p.source.key); v != "" && v != p.seen {
-		p.seen = v
-		c.server.execute(p, v)
+	if v := p.objects.ObjectVersion(found.source.bucket, found.source.key); v != "" && v != found.seen {
+		found.seen = v
+		p.execute(found, v)
 	}
-	return p, nil
+	return found, nil
 }
 
 type pagedIn struct {
@@ -172,7 +184,7 @@ func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 			from, err = strconv.Atoi(string(raw))
 		}
 		if err != nil || from < 0 || from > len(all) {
-			return nil, "", &apiError{"InvalidNextTokenException", "The next token was specified in an invalid format"}
+			return nil, "", newAPIError("InvalidNextTokenException", "The next token was specified in an invalid format")
 		}
 	}
 	to := min(from+size, len(all))
@@ -187,17 +199,16 @@ type executionsOut struct {
 	NextToken string          `json:"nextToken,omitempty"`
 }
 
-func listPipelineExecutions(c jsonCall, in pagedIn) (*executionsOut, error) {
-	all := &c.server.pipelines
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	p, err := c.pipeline(in.PipelineName)
+func (p *pipelines) listExecutions(c jsonCall, in pagedIn) (*executionsOut, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, err := p.pipeline(c, in.PipelineName)
 	if err != nil {
 		return nil, err
 	}
 	views := []executionView{}
-	for _, e := range slices.Backward(p.executions) {
-		views = append(views, e.view(c.server.clock.Now()))
+	for _, e := range slices.Backward(found.executions) {
+		views = append(views, e.view(p.clock.Now()))
 	}
 	page, next, err := pageOf(views, in)
 	return &executionsOut{page, next}, err
@@ -210,30 +221,30 @@ type executionIn struct {
 	Reason       string `json:"reason"`
 }
 
-func (c jsonCall) execution(in executionIn) (*codePipelineExecution, error) {
-	p, err := c.pipeline(in.PipelineName)
+func (p *pipelines) execution(c jsonCall, in executionIn) (*codePipelineExecution, error) {
+	found, err := p.pipeline(c, in.PipelineName)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(p.executions, func(e *codePipelineExecution) bool { return e.id == in.ID })
+	i := slices.IndexFunc(found.executions, func(e *codePipelineExecution) bool { return e.id == in.ID })
 	if i < 0 {
 		return nil, apiErrorf("PipelineExecutionNotFoundException", "Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
 	}
-	return p.executions[i], nil
+	return found.executions[i], nil
 }
 
 type executionOut struct {
 	Execution executionView `json:"pipelineExecution"`
 }
 
-func getPipelineExecution(c jsonCall, in executionIn) (*executionOut, error) {
-	c.server.pipelines.mu.Lock()
-	defer c.server.pipelines.mu.Unlock()
-	e, err := c.execution(in)
+func (p *pipelines) getExecution(c jsonCall, in executionIn) (*executionOut, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, err := p.execution(c, in)
 	if err != nil {
 		return nil, err
 	}
-	view := e.view(c.server.clock.Now())
+	view := e.view(p.clock.Now())
 	view.Artifacts, view.Revisions = view.Revisions, nil
 	for i := range view.Artifacts {
 		view.Artifacts[i].Name, view.Artifacts[i].Action = "SourceArtifact", ""
@@ -245,16 +256,16 @@ type stopOut struct {
 	ID string `json:"pipelineExecutionId"`
 }
 
-// stopPipelineExecution ends an execution at once, whether or not it is to abandon what
+// stop ends an execution at once, whether or not it is to abandon what
 // is under way.
-func stopPipelineExecution(c jsonCall, in executionIn) (*stopOut, error) {
-	c.server.pipelines.mu.Lock()
-	defer c.server.pipelines.mu.Unlock()
-	e, err := c.execution(in)
+func (p *pipelines) stop(c jsonCall, in executionIn) (*stopOut, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, err := p.execution(c, in)
 	if err != nil {
 		return nil, err
 	}
-	now := c.server.clock.Now()
+	now := p.clock.Now()
 	if status := e.view(now).Status; status != runInProgress {
 		return nil, apiErrorf("PipelineExecutionNotStoppableException", "The pipeline execution %s is %s and cannot be stopped", e.id, status)
 	}
@@ -274,18 +285,17 @@ type actionsOut struct {
 	NextToken string       `json:"nextToken,omitempty"`
 }
 
-func listActionExecutions(c jsonCall, in actionsIn) (*actionsOut, error) {
-	all := &c.server.pipelines
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	p, err := c.pipeline(in.PipelineName)
+func (p *pipelines) listActions(c jsonCall, in actionsIn) (*actionsOut, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, err := p.pipeline(c, in.PipelineName)
 	if err != nil {
 		return nil, err
 	}
 	views := []actionView{}
-	for _, e := range slices.Backward(p.executions) {
+	for _, e := range slices.Backward(found.executions) {
 		if in.Filter.ID == "" || in.Filter.ID == e.id {
-			actions := e.actions(c.server.clock.Now())
+			actions := e.actions(p.clock.Now())
 			slices.Reverse(actions)
 			views = append(views, actions...)
 		}

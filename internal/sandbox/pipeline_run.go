@@ -11,11 +11,11 @@ import (
 // stage at the same time.
 type codePipelineExecution struct {
 	id       string
-	server   *Server
+	owner    *pipelines
 	pipeline *codePipeline
 	started  time.Time
 	version  string // of the source's object
-	fates    map[[2]string]PipelineAction
+	outcomes map[actionKey]PipelineAction
 	works    map[string]*actionWork // by action
 	stopped  time.Time              // zero unless it was
 	reason   string
@@ -40,9 +40,9 @@ func (e *codePipelineExecution) work(action string, run func(PipelineWork) error
 	e.works[action] = w
 	go func() {
 		err := run(PipelineWork{e.id, e.version})
-		e.server.pipelines.mu.Lock()
-		defer e.server.pipelines.mu.Unlock()
-		w.ended, w.err = e.server.clock.Now(), err
+		e.owner.mu.Lock()
+		defer e.owner.mu.Unlock()
+		w.ended, w.err = e.owner.clock.Now(), err
 		e.actions(w.ended) // begins the work of the next stage
 	}()
 	return w
@@ -136,13 +136,13 @@ func (e *codePipelineExecution) actions(now time.Time) []actionView {
 
 // action is one that began, as it stands now, and when it ends.
 func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin, now time.Time) (actionView, time.Time) {
-	fate := e.fates[[2]string{e.pipeline.declaration.Name, a.Name}]
-	ends := begin.Add(cmp.Or(fate.Takes, 200*time.Millisecond))
-	if fate.Run != nil {
-		w := e.work(a.Name, fate.Run)
+	outcome := e.outcomes[actionKey{e.pipeline.declaration.Name, a.Name}]
+	ends := begin.Add(cmp.Or(outcome.Takes, 200*time.Millisecond))
+	if outcome.Run != nil {
+		w := e.work(a.Name, outcome.Run)
 		ends = cmp.Or(w.ended, now.Add(time.Hour))
 		if w.err != nil {
-			fate.Error = w.err.Error()
+			outcome.Error = w.err.Error()
 		}
 	}
 	v := actionView{
@@ -150,20 +150,20 @@ func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin
 		Stage: stage, Name: a.Name, Start: epoch(begin), Updated: epoch(begin), Status: runInProgress,
 	}
 	v.Input.Type, v.Input.Configuration = a.ActionTypeID, a.Configuration
-	v.Output.Result.URL = fate.URL
+	v.Output.Result.URL = outcome.URL
 	switch {
 	case ends.After(now):
 		if !e.stopped.IsZero() {
 			v.Status, v.Updated = runAbandoned, epoch(e.stopped)
 		}
 		return v, ends
-	case fate.Error != "":
+	case outcome.Error != "":
 		v.Status = runFailed
-		v.Output.Result.Error = &actionError{"JobFailed", fate.Error}
+		v.Output.Result.Error = &actionError{"JobFailed", outcome.Error}
 	default:
 		v.Status = runSucceeded
 	}
-	v.Updated, v.Output.Result.Summary = epoch(ends), fate.Summary
+	v.Updated, v.Output.Result.Summary = epoch(ends), outcome.Summary
 	if a.Name == e.pipeline.source.action && v.Status == runSucceeded {
 		v.Output.Variables = e.sourceVariables()
 	}

@@ -14,48 +14,35 @@ func sourceOf(a pipelineActionDecl) (pipelineSource, error) {
 		"CodeStarSourceConnection": {"ConnectionArn", "FullRepositoryId", "BranchName"},
 	}[a.ActionTypeID.Provider]
 	if required == nil {
-		return pipelineSource{}, &apiError{"InvalidStructureException", "the sandbox knows the sources S3 and CodeStarSourceConnection, not " + a.ActionTypeID.Provider}
+		return pipelineSource{}, newAPIError("InvalidStructureException", "the sandbox knows the sources S3 and CodeStarSourceConnection, not "+a.ActionTypeID.Provider)
 	}
 	for _, key := range required {
 		if a.Configuration[key] == "" {
-			return pipelineSource{}, &apiError{"InvalidActionDeclarationException", "Action configuration for action '" + a.Name + "' is missing required configuration '" + key + "'"}
+			return pipelineSource{}, newAPIError("InvalidActionDeclarationException", "Action configuration for action '"+a.Name+"' is missing required configuration '"+key+"'")
 		}
 	}
 	c := a.Configuration
 	return pipelineSource{a.Name, c["S3Bucket"], c["S3ObjectKey"], c["FullRepositoryId"], c["BranchName"]}, nil
 }
 
-// Push tells a pipeline in the default region, whose source is a repository, of a commit
-// to its branch. It starts an execution.
-func (s *Server) Push(pipeline, commit string) error {
-	s.pipelines.mu.Lock()
-	defer s.pipelines.mu.Unlock()
-	p := s.pipelines.all[[2]string{s.options.Region, pipeline}]
-	if p == nil || p.source.repository == "" {
+// Push starts an execution of a pipeline whose source is a repository, for a
+// commit to its branch.
+func (p *pipelines) Push(region, pipeline, commit string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := p.all[pipelineKey{region, pipeline}]
+	if found == nil || found.source.repository == "" {
 		return fmt.Errorf("there is no pipeline %q with a repository for its source", pipeline)
 	}
-	s.execute(p, commit)
+	p.execute(found, commit)
 	return nil
 }
 
-// execute starts an execution. The caller holds the pipelines' lock.
-func (s *Server) execute(p *codePipeline, version string) {
-	p.executions = append(p.executions, &codePipelineExecution{
-		id: uuid(), server: s, pipeline: p, started: s.clock.Now(), version: version, fates: maps.Clone(s.pipelines.fates),
+// execute starts an execution. The caller holds mu.
+func (p *pipelines) execute(of *codePipeline, version string) {
+	of.executions = append(of.executions, &codePipelineExecution{
+		id: uuid(), owner: p, pipeline: of, started: p.clock.Now(), version: version, outcomes: maps.Clone(p.outcomes),
 	})
-}
-
-// objectVersion is an object's present version, "" if it has none.
-func (s *Server) objectVersion(bucket, key string) string {
-	store, ok := s.s3.(*s3)
-	if !ok {
-		return ""
-	}
-	o, err := store.backend.HeadObject(bucket, key)
-	if err != nil || o == nil || o.IsDeleteMarker {
-		return ""
-	}
-	return string(o.VersionID)
 }
 
 // sourceVariables are those of "Variables available for pipeline actions" in the

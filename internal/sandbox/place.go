@@ -1,53 +1,33 @@
 package sandbox
 
 import (
-	"fmt"
-	"net"
-	"path/filepath"
 	"regexp"
+	"strings"
 )
 
-// place is what an ECR registry belongs to: every account has one per region.
+// place is an account and a region: most resources belong to both.
 type place struct{ account, region string }
 
-// regionPattern keeps a region that comes from a request harmless as a
-// directory name.
+// regionPattern allows the regions of requests that are safe as directory names.
 var regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 
-// registryAt finds the registry of a place. One that is not the default's is
-// made the first time, with a listener of its own, since its host name is what
-// tells it from the others on the registry API.
-func (s *Server) registryAt(p place) (*registry, error) {
-	if !accountPattern.MatchString(p.account) {
-		return nil, invalid("registryId", "must satisfy regular expression '[0-9]{12}'")
+var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+
+// checkRegion returns an error for a region that no request can be signed for.
+func checkRegion(region string) error {
+	if !regionPattern.MatchString(region) {
+		return apiErrorf("InvalidSignatureException", "credential scope names no region: %q", region)
 	}
-	if !regionPattern.MatchString(p.region) {
-		return nil, apiErrorf("InvalidSignatureException", "credential scope names no region: %q", p.region)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if g, ok := s.registries[p]; ok {
-		return g, nil
-	}
-	if s.closed {
-		return nil, fmt.Errorf("the sandbox is closed")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("listening for account %s in %s: %w", p.account, p.region, err)
-	}
-	g := newRegistry(p, l.Addr().String(), filepath.Join(s.dir, p.account, p.region), s.clock)
-	s.registries[p] = g
-	s.serve(l, g)
-	return g, nil
+	return nil
 }
 
-func (s *Server) allRegistries() []*registry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]*registry, 0, len(s.registries))
-	for _, g := range s.registries {
-		out = append(out, g)
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
 	}
-	return out
 }

@@ -8,18 +8,22 @@ import (
 // versionIAM is how a request of the query protocol names IAM's API; all others are STS's.
 const versionIAM = "2010-05-08"
 
-// serveQuery answers the services that speak AWS's query protocol: STS and IAM.
-func (s *Server) serveQuery(w *watched, r *http.Request) {
+// Serve answers the services that speak AWS's query protocol: STS and IAM. It
+// calls name with the service, the action and the role of the request before it
+// answers.
+func (i *iam) Serve(w http.ResponseWriter, r *http.Request, name func(service, action, role string)) {
 	if err := r.ParseForm(); err != nil {
-		w.name("sts", "", "", "")
+		name("sts", "", "")
 		writeSTS(w, http.StatusBadRequest, stsError("MalformedQueryString", err.Error()))
 		return
 	}
 	if r.Form.Get("Version") == versionIAM {
-		s.serveIAM(w, r)
+		name("iam", r.Form.Get("Action"), r.Form.Get("RoleName"))
+		i.serveIAM(w, r)
 		return
 	}
-	s.serveSTS(w, r)
+	name("sts", r.Form.Get("Action"), "")
+	i.serveSTS(w, r)
 }
 
 // writeIAM answers with a document of IAM's.

@@ -16,9 +16,10 @@ import (
 // and the registry API both work on.
 type registry struct {
 	place
-	host  string // as answers name it
-	clock *clock
-	blobs *blobStore
+	host   string // as answers name it
+	clock  *clock
+	blobs  *blobStore
+	tokens *tokenBook
 
 	mu           sync.Mutex
 	repositories map[string]*repository
@@ -52,12 +53,13 @@ type image struct {
 	archived    bool
 }
 
-func newRegistry(p place, host, dir string, c *clock) *registry {
+func newRegistry(p place, host, dir string, c *clock, t *tokenBook) *registry {
 	return &registry{
 		place:        p,
 		host:         host,
 		clock:        c,
 		blobs:        newBlobStore(dir),
+		tokens:       t,
 		repositories: map[string]*repository{},
 		settings:     map[string]string{},
 	}

@@ -46,16 +46,18 @@ func parseRegistryPath(path string) (registryRequest, bool) {
 	return q, true
 }
 
-func (s *Server) serveRegistry(w *watched, r *http.Request, g *registry) {
+// Serve answers a request of the registry API. It calls name with the action,
+// the repository and the tag or digest of the request before it answers.
+func (g *registry) Serve(w http.ResponseWriter, r *http.Request, name func(action, repository, reference string)) {
 	q, ok := parseRegistryPath(r.URL.Path)
 	if !ok {
-		w.name("registry", r.Method, "", "")
+		name(r.Method, "", "")
 		writeOCIError(w, http.StatusNotFound, "NAME_UNKNOWN", "no such path in the registry API")
 		return
 	}
-	w.name("registry", r.Method+" "+q.kind, q.name, q.ref)
+	name(r.Method+" "+q.kind, q.name, q.ref)
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
-	if !s.authorized(w, r, g) {
+	if !g.authorized(w, r) {
 		return
 	}
 	if q.name != "" && !g.has(q.name) {
@@ -86,9 +88,9 @@ func (g *registry) has(name string) bool {
 }
 
 // authorized checks the token that comes as the password of user AWS.
-func (s *Server) authorized(w http.ResponseWriter, r *http.Request, g *registry) bool {
+func (g *registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	user, password, given := r.BasicAuth()
-	state := s.tokens.check(password, g.region)
+	state := g.tokens.check(password, g.region)
 	switch {
 	case given && user == "AWS" && state == tokenGood:
 		return true
@@ -134,7 +136,7 @@ func (g *registry) mayMount(from, digest string) bool {
 }
 
 func (g *registry) serveCatalog(w http.ResponseWriter, r *http.Request) {
-	names, more := pageAfter(g.repositoryNames(), r)
+	names, more := pageAfter(g.Repositories(), r)
 	linkNext(w, r, names, more)
 	writeRegistryJSON(w, http.StatusOK, map[string]any{"repositories": names})
 }

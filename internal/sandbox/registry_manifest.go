@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +33,8 @@ func (g *registry) serveManifest(w http.ResponseWriter, r *http.Request, q regis
 
 // getManifest resolves the tag here and lets the store answer by digest.
 func (g *registry) getManifest(w http.ResponseWriter, r *http.Request, q registryRequest) {
-	digest, archived := g.pull(q)
+	digest, tag := splitReference(q.ref)
+	digest, archived := g.Pull(q.name, digest, tag)
 	switch {
 	case digest == "":
 		writeOCIError(w, http.StatusNotFound, "MANIFEST_UNKNOWN", "Requested image not found")
@@ -48,15 +50,23 @@ func (g *registry) getManifest(w http.ResponseWriter, r *http.Request, q registr
 	g.blobs.ServeHTTP(w, r)
 }
 
-// pull finds the image and notes that it was asked for.
-func (g *registry) pull(q registryRequest) (digest string, archived bool) {
+// Digest returns the digest of the image that a digest, a tag or both name in a
+// repository, "" if there is none.
+func (g *registry) Digest(repository, digest, tag string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	r := g.repositories[q.name]
-	if r == nil {
-		return "", false
+	if i := g.image(repository, digest, tag); i != nil {
+		return i.digest
 	}
-	i := r.find(splitReference(q.ref))
+	return ""
+}
+
+// Pull is Digest for an image that is about to be pulled: it records the time
+// as the image's last pull. An archived image cannot be pulled.
+func (g *registry) Pull(repository, digest, tag string) (found string, archived bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := g.image(repository, digest, tag)
 	if i == nil {
 		return "", false
 	}
@@ -64,6 +74,30 @@ func (g *registry) pull(q registryRequest) (digest string, archived bool) {
 		i.pulledAt = g.clock.Now()
 	}
 	return i.digest, i.archived
+}
+
+// Manifest returns the manifest of an image, nil if a repository has no such image.
+func (g *registry) Manifest(repository, digest string) []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := g.image(repository, digest, ""); i != nil {
+		return i.manifest
+	}
+	return nil
+}
+
+// Blob returns a blob of a repository. The error wraps errNoBlob if there is none.
+func (g *registry) Blob(ctx context.Context, repository, digest string) ([]byte, error) {
+	return g.blobs.blob(ctx, repository, digest)
+}
+
+// image finds the image that a digest, a tag or both name; the caller holds mu.
+func (g *registry) image(repository, digest, tag string) *image {
+	r := g.repositories[repository]
+	if r == nil {
+		return nil
+	}
+	return r.find(digest, tag)
 }
 
 func splitReference(ref string) (digest, tag string) {
@@ -167,7 +201,8 @@ func (g *registry) referrers(name, digest string) []image {
 	return out
 }
 
-func (g *registry) repositoryNames() []string {
+// Repositories returns the names of the repositories in order.
+func (g *registry) Repositories() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Sorted(maps.Keys(g.repositories))

@@ -29,9 +29,9 @@ func (s *Server) handler(g *registry) http.Handler {
 		case r.Header.Get("X-Amz-Target") != "":
 			s.serveJSON(rec, r)
 		case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
-			s.serveRegistry(rec, r, g)
+			g.Serve(rec, r, func(action, repository, reference string) { rec.name("registry", action, repository, reference) })
 		case isQueryProtocol(r):
-			s.serveQuery(rec, r)
+			s.iam.Serve(rec, r, func(service, action, role string) { rec.name(service, action, "", role) })
 		default:
 			rec.name("s3", s3Action(r), s3Bucket(r), s3Key(r))
 			s.s3.ServeHTTP(rec, r)

@@ -32,6 +32,15 @@ func newS3(c *clock) *s3 {
 	return &s3{fake: fake.Server(), backend: backend, lifecycles: map[string]bucketLifecycle{}}
 }
 
+// ObjectVersion returns the current version of an object, "" if there is none.
+func (s *s3) ObjectVersion(bucket, key string) string {
+	o, err := s.backend.HeadObject(bucket, key)
+	if err != nil || o == nil || o.IsDeleteMarker {
+		return ""
+	}
+	return string(o.VersionID)
+}
+
 // subresources that neither gofakes3 nor this package knows.
 var unknownSubresources = []string{
 	"accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering", "inventory",

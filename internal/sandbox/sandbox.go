@@ -6,6 +6,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -51,8 +50,6 @@ type Options struct {
 
 // ErrOption is wrapped by what Start returns when an option makes no sense.
 var ErrOption = errors.New("bad option")
-
-var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Addr == "" {
@@ -117,25 +114,19 @@ type Server struct {
 	addr    string
 	clock   *clock
 	calls   *recorder
-	tokens  *tokenBook
-	trouble *trouble
-	logs    *logStore
-	s3      http.Handler
-	iam     *iam
-	json    []jsonService
+	faults  *faults
 
-	scalable scalableTargets
-	deploys  codeDeploys
+	ecr       *registries
+	ecs       *ecsRegions
+	logs      *logStore
+	s3        *s3
+	iam       *iam
+	pipelines *pipelines
+	json      []jsonService
 
-	pipelines codePipelines
-
-	mu         sync.Mutex
-	closed     bool
-	servers    []*http.Server
-	registries map[place]*registry
-	ecs        map[string]*ecs // by region
-	ecsSpeed   float64
-	ecsQuirks  ECSQuirks
+	mu      sync.Mutex
+	closed  bool
+	servers []*http.Server
 
 	serving  sync.RWMutex // read-locked by every request
 	closing  sync.Once
@@ -158,31 +149,54 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &Server{
-		options:    o,
-		dir:        dir,
-		addr:       reachable(listener.Addr()),
-		clock:      &clock{},
-		calls:      &recorder{},
-		registries: map[place]*registry{},
-		ecs:        map[string]*ecs{},
-		ecsSpeed:   o.ECSSpeed,
-		ecsQuirks:  o.ECS,
-	}
-	s.tokens = &tokenBook{clock: s.clock, lifetime: o.TokenLifetime, issued: map[string]token{}}
-	s.trouble = newTrouble(s.clock)
+	s := &Server{options: o, dir: dir, addr: reachable(listener.Addr()), clock: &clock{}, calls: &recorder{}}
+	s.faults = newFaults(s.clock)
+	s.startServices()
+	s.serve(listener, s.ecr.Default())
+	return s, nil
+}
+
+func (s *Server) startServices() {
+	o := s.options
+	s.ecr = newRegistries(ecrOptions{
+		Account: o.Account, Region: o.Region, Host: cmp.Or(o.PublicAddr, s.addr), Addr: s.addr,
+		Dir: s.dir, Clock: s.clock, TokenLifetime: o.TokenLifetime, Listen: s.listen,
+	})
 	s.logs = newLogStore(o.Account, s.clock)
+	s.ecs = newECSRegions(ecsOptions{
+		Account: o.Account, Clock: s.clock, Registry: s.registryServing, Logs: s.logs, Speed: o.ECSSpeed, Quirks: o.ECS,
+	})
 	s.s3 = newS3(s.clock)
 	s.iam = newIAM(o.Account, o.Region)
-	s.json = []jsonService{newECR(), newECS(), newLogs(), newAutoscaling(), newCodeDeploy(), newCodePipeline()}
-	host := o.PublicAddr
-	if host == "" {
-		host = s.addr
+	s.pipelines = newPipelines(o.Account, s.clock, s.s3)
+	s.json = []jsonService{
+		s.ecr.service(), s.ecs.service(), s.logs.service(), newScalableTargets(o.Account, s.clock).service(),
+		s.ecs.codeDeployService(), s.pipelines.service(),
 	}
-	home := newRegistry(place{o.Account, o.Region}, host, filepath.Join(dir, o.Account, o.Region), s.clock)
-	s.registries[home.place] = home
-	s.serve(listener, home)
-	return s, nil
+}
+
+// registryServing returns the registry that serves a host, nil if none does.
+func (s *Server) registryServing(host string) ecsRegistry {
+	if g := s.ecr.Serving(host); g != nil {
+		return g
+	}
+	return nil
+}
+
+// listen opens a listener for another registry than the default one.
+func (s *Server) listen(open func(host string) *registry) (*registry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.New("the sandbox is closed")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	g := open(l.Addr().String())
+	s.serve(l, g)
+	return g, nil
 }
 
 func makeDir(parent string) (string, error) {
@@ -240,11 +254,9 @@ func (s *Server) Env() []string {
 // due in ECS meanwhile happens first, with the images that are still there. A
 // negative duration moves it back, for which ECS stands still.
 func (s *Server) Advance(d time.Duration) {
-	s.clock.advance(d)
-	s.catchUp()
-	for _, g := range s.allRegistries() {
-		g.applyPolicies()
-	}
+	s.clock.Advance(d)
+	s.ecs.CatchUp()
+	s.ecr.ApplyPolicies()
 }
 
 // Close stops serving, cuts off requests under way and removes the blobs. It may
@@ -268,8 +280,5 @@ func (s *Server) close() error {
 	// writes would leave files behind.
 	s.serving.Lock()
 	defer s.serving.Unlock()
-	for _, g := range s.allRegistries() {
-		errs = append(errs, g.blobs.close())
-	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, s.ecr.Close(), os.RemoveAll(s.dir))...)
 }

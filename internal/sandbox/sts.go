@@ -6,18 +6,17 @@ import (
 	"strings"
 )
 
-// serveSTS answers GetCallerIdentity, the one action of STS known here.
-func (s *Server) serveSTS(w *watched, r *http.Request) {
+// serveSTS answers GetCallerIdentity, the one action of STS that the sandbox has.
+func (i *iam) serveSTS(w http.ResponseWriter, r *http.Request) {
 	name := r.Form.Get("Action")
-	w.name("sts", name, "", "")
 	switch {
 	case name != "GetCallerIdentity":
 		writeSTS(w, http.StatusBadRequest, stsError("InvalidAction", "Could not find operation "+name+" for version 2011-06-15"))
 	case signedRegion(r) == "":
 		writeSTS(w, http.StatusForbidden, stsError("MissingAuthenticationToken", "Request is missing Authentication Token"))
 	default:
-		caller, _ := s.iam.who()
-		writeSTS(w, http.StatusOK, strings.NewReplacer("CALLER", caller, "ACCOUNT", s.options.Account).Replace(callerIdentity))
+		caller, _ := i.identity()
+		writeSTS(w, http.StatusOK, strings.NewReplacer("CALLER", caller, "ACCOUNT", i.account).Replace(callerIdentity))
 	}
 }
 
