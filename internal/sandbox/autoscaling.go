@@ -2,10 +2,14 @@ package sandbox
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // scalableTargets are the scalable targets of an account in all regions. They
@@ -13,26 +17,27 @@ import (
 // could act on, so that no desired count ever changes.
 type scalableTargets struct {
 	account string
-	clock   *clock
+	clock   *awsapi.Clock
 
 	mu      sync.Mutex
 	targets map[scalableKey]*scalableTarget
 }
 
-func newScalableTargets(account string, c *clock) *scalableTargets {
+func newScalableTargets(account string, c *awsapi.Clock) *scalableTargets {
 	return &scalableTargets{account: account, clock: c, targets: map[scalableKey]*scalableTarget{}}
 }
 
 // service returns the Application Auto Scaling API for ECS services. Names of
 // fields, limits and errors are those of its API reference, version 2016-02-06.
-func (s *scalableTargets) service() jsonService {
-	return jsonService{
-		name:   "application-autoscaling",
-		prefix: "AnyScaleFrontendService",
-		actions: map[string]jsonAction{
-			"RegisterScalableTarget":   action(s.register),
-			"DescribeScalableTargets":  action(s.describe),
-			"DeregisterScalableTarget": action(s.deregister),
+func (s *scalableTargets) service() awsapi.Service {
+	return awsapi.Service{
+		Name:      "application-autoscaling",
+		Prefix:    "AnyScaleFrontendService",
+		Reference: scaledResources,
+		Actions: map[string]awsapi.Action{
+			"RegisterScalableTarget":   awsapi.NewAction(s.register),
+			"DescribeScalableTargets":  awsapi.NewAction(s.describe),
+			"DeregisterScalableTarget": awsapi.NewAction(s.deregister),
 		},
 	}
 }
@@ -46,7 +51,7 @@ type scalableTarget struct {
 	MinCapacity       int
 	MaxCapacity       int
 	RoleARN           string
-	CreationTime      epoch
+	CreationTime      awsapi.Epoch
 	SuspendedState    suspendedState
 	ScalableTargetARN string
 }
@@ -81,8 +86,8 @@ func (id scalableID) check() error {
 	return nil
 }
 
-func notValid(format string, args ...any) *apiError {
-	return apiErrorf("ValidationException", format, args...)
+func notValid(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf("ValidationException", format, args...)
 }
 
 type registerScalableTargetIn struct {
@@ -96,19 +101,19 @@ type registerScalableTargetOut struct{ ScalableTargetARN string }
 
 // register makes a target, or changes the fields that the request names of an
 // existing one.
-func (s *scalableTargets) register(c jsonCall, in registerScalableTargetIn) (out registerScalableTargetOut, err error) {
+func (s *scalableTargets) register(c awsapi.Call, in registerScalableTargetIn) (out registerScalableTargetOut, err error) {
 	if err := in.check(); err != nil {
 		return out, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := scalableKey{c.region, in.ResourceID}
+	key := scalableKey{c.Region, in.ResourceID}
 	t := s.targets[key]
 	if t == nil {
 		if in.MinCapacity == nil || in.MaxCapacity == nil {
 			return out, notValid("MinCapacity and MaxCapacity are required to register a new scalable target")
 		}
-		t = s.newTarget(c.region, in.scalableID)
+		t = s.newTarget(c.Region, in.scalableID)
 	}
 	changed := *t
 	changed.MinCapacity = *cmp.Or(in.MinCapacity, &t.MinCapacity)
@@ -129,15 +134,15 @@ func (s *scalableTargets) newTarget(region string, id scalableID) *scalableTarge
 		ResourceID:        id.ResourceID,
 		ScalableDimension: id.ScalableDimension,
 		RoleARN: fmt.Sprintf("arn:%s:iam::%s:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
-			partition(region), s.account),
-		CreationTime: epoch(now),
+			awsapi.Partition(region), s.account),
+		CreationTime: awsapi.Epoch(now),
 		ScalableTargetARN: fmt.Sprintf("arn:%s:application-autoscaling:%s:%s:scalable-target/%016x",
-			partition(region), region, s.account, now.UnixNano()),
+			awsapi.Partition(region), region, s.account, now.UnixNano()),
 	}
 }
 
 type describeScalableTargetsIn struct {
-	paging
+	awsapi.Paging
 	ServiceNamespace  string
 	ResourceIDs       []string `json:"ResourceIds"`
 	ScalableDimension string
@@ -151,7 +156,7 @@ type describeScalableTargetsOut struct {
 // maxScalablePage is the most, and the default, of one answer.
 const maxScalablePage = 50
 
-func (s *scalableTargets) describe(c jsonCall, in describeScalableTargetsIn) (out describeScalableTargetsOut, err error) {
+func (s *scalableTargets) describe(c awsapi.Call, in describeScalableTargetsIn) (out describeScalableTargetsOut, err error) {
 	out.ScalableTargets = []scalableTarget{}
 	switch {
 	case in.ServiceNamespace == "":
@@ -164,14 +169,14 @@ func (s *scalableTargets) describe(c jsonCall, in describeScalableTargetsIn) (ou
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, t := range s.targets {
-		if key.region == c.region && in.wants(t) {
+		if key.region == c.Region && in.wants(t) {
 			out.ScalableTargets = append(out.ScalableTargets, *t)
 		}
 	}
 	slices.SortFunc(out.ScalableTargets, func(a, b scalableTarget) int { return cmp.Compare(a.ResourceID, b.ResourceID) })
 	limit := maxScalablePage
 	in.MaxResults = cmp.Or(in.MaxResults, &limit)
-	out.ScalableTargets, out.NextToken, err = page(in.paging, limit, out.ScalableTargets, func(t scalableTarget) string { return t.ResourceID })
+	out.ScalableTargets, out.NextToken, err = awsapi.Page(in.Paging, limit, out.ScalableTargets, func(t scalableTarget) string { return t.ResourceID })
 	if err != nil {
 		return out, notValid("MaxResults or NextToken: %v", err)
 	}
@@ -184,17 +189,27 @@ func (in describeScalableTargetsIn) wants(t *scalableTarget) bool {
 		(len(in.ResourceIDs) == 0 || slices.Contains(in.ResourceIDs, t.ResourceID))
 }
 
-func (s *scalableTargets) deregister(c jsonCall, in scalableID) (out struct{}, err error) {
+func (s *scalableTargets) deregister(c awsapi.Call, in scalableID) (out struct{}, err error) {
 	if err := in.check(); err != nil {
 		return out, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := scalableKey{c.region, in.ResourceID}
+	key := scalableKey{c.Region, in.ResourceID}
 	if s.targets[key] == nil {
-		return out, apiErrorf("ObjectNotFoundException",
+		return out, awsapi.Errorf("ObjectNotFoundException",
 			"No scalable target found for service namespace: %s, resource ID: %s, scalable dimension: %s", in.ServiceNamespace, in.ResourceID, in.ScalableDimension)
 	}
 	delete(s.targets, key)
 	return out, nil
+}
+
+// scaledResources returns the resources that a request names.
+func scaledResources(body []byte) string {
+	var in struct {
+		ResourceID  string
+		ResourceIDs []string
+	}
+	_ = json.Unmarshal(body, &in) // the action complains about bad JSON
+	return cmp.Or(in.ResourceID, strings.Join(in.ResourceIDs, ","))
 }

@@ -1,20 +1,25 @@
 package sandbox
 
 import (
+	"cmp"
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // codeDeployService returns the CodeDeploy API for the ECS compute platform.
 // Names of fields, limits and errors are those of its API reference, version
 // 2014-10-06; deployments follow "Deployments on an Amazon ECS compute platform"
 // in its user guide.
-func (s *ecsRegions) codeDeployService() jsonService {
-	return jsonService{
-		name:   "codedeploy",
-		prefix: "CodeDeploy_20141006",
-		actions: map[string]jsonAction{
+func (s *ecsRegions) codeDeployService() awsapi.Service {
+	return awsapi.Service{
+		Name:      "codedeploy",
+		Prefix:    "CodeDeploy_20141006",
+		Reference: deploymentReference,
+		Actions: map[string]awsapi.Action{
 			"CreateApplication":        codeDeployAction(s, createApplication),
 			"ListApplications":         codeDeployAction(s, listApplications),
 			"CreateDeploymentGroup":    codeDeployAction(s, createDeploymentGroup),
@@ -45,7 +50,7 @@ type cdApplication struct {
 
 // codeDeployAction returns an action that has CodeDeploy and ECS of its region
 // to itself and up to date.
-func codeDeployAction[In, Out any](s *ecsRegions, f func(*codeDeploy, In) (Out, error)) jsonAction {
+func codeDeployAction[In, Out any](s *ecsRegions, f func(*codeDeploy, In) (Out, error)) awsapi.Action {
 	return ecsAction(s, func(e *ecs, in In) (Out, error) { return f(e.deploys, in) })
 }
 
@@ -53,12 +58,12 @@ var cdNamePattern = regexp.MustCompile(`^[^\s]{1,100}$`)
 
 func (d *codeDeploy) application(name string) (*cdApplication, error) {
 	if name == "" {
-		return nil, newAPIError("ApplicationNameRequiredException", "Application name is required")
+		return nil, awsapi.NewError("ApplicationNameRequiredException", "Application name is required")
 	}
 	if a := d.applications[name]; a != nil {
 		return a, nil
 	}
-	return nil, apiErrorf("ApplicationDoesNotExistException", "No application found for name: %s", name)
+	return nil, awsapi.Errorf("ApplicationDoesNotExistException", "No application found for name: %s", name)
 }
 
 func (d *codeDeploy) group(application, name string) (*cdGroup, error) {
@@ -67,12 +72,12 @@ func (d *codeDeploy) group(application, name string) (*cdGroup, error) {
 		return nil, err
 	}
 	if name == "" {
-		return nil, newAPIError("DeploymentGroupNameRequiredException", "Deployment Group name is required")
+		return nil, awsapi.NewError("DeploymentGroupNameRequiredException", "Deployment Group name is required")
 	}
 	if g := a.groups[name]; g != nil {
 		return g, nil
 	}
-	return nil, apiErrorf("DeploymentGroupDoesNotExistException", "No Deployment Group found for name: %s", name)
+	return nil, awsapi.Errorf("DeploymentGroupDoesNotExistException", "No Deployment Group found for name: %s", name)
 }
 
 type createApplicationIn struct {
@@ -87,13 +92,13 @@ type createApplicationOut struct {
 func createApplication(d *codeDeploy, in createApplicationIn) (out createApplicationOut, err error) {
 	switch {
 	case !cdNamePattern.MatchString(in.ApplicationName):
-		return out, apiErrorf("InvalidApplicationNameException", "Invalid application name: %q", in.ApplicationName)
+		return out, awsapi.Errorf("InvalidApplicationNameException", "Invalid application name: %q", in.ApplicationName)
 	case in.ComputePlatform != "ECS":
-		return out, apiErrorf("InvalidComputePlatformException", "the sandbox knows the compute platform ECS only, not %q", in.ComputePlatform)
+		return out, awsapi.Errorf("InvalidComputePlatformException", "the sandbox knows the compute platform ECS only, not %q", in.ComputePlatform)
 	case d.applications[in.ApplicationName] != nil:
-		return out, apiErrorf("ApplicationAlreadyExistsException", "Application already exists: %s", in.ApplicationName)
+		return out, awsapi.Errorf("ApplicationAlreadyExistsException", "Application already exists: %s", in.ApplicationName)
 	}
-	a := &cdApplication{name: in.ApplicationName, id: uuid(), groups: map[string]*cdGroup{}}
+	a := &cdApplication{name: in.ApplicationName, id: awsapi.UUID(), groups: map[string]*cdGroup{}}
 	d.applications[a.name] = a
 	return createApplicationOut{a.id}, nil
 }
@@ -105,9 +110,9 @@ type cdPage struct {
 }
 
 func (p cdPage) of(sorted []string, key func(string) string) ([]string, string, error) {
-	part, next, err := page(paging{NextToken: p.NextToken}, defaultPage, sorted, key)
+	part, next, err := awsapi.Page(awsapi.Paging{NextToken: p.NextToken}, awsapi.DefaultPage, sorted, key)
 	if err != nil {
-		return nil, "", newAPIError("InvalidNextTokenException", "The next token is invalid")
+		return nil, "", awsapi.NewError("InvalidNextTokenException", "The next token is invalid")
 	}
 	if part == nil {
 		part = []string{}
@@ -146,4 +151,12 @@ func listDeploymentGroups(d *codeDeploy, in listDeploymentGroupsIn) (out listDep
 	out.ApplicationName = a.name
 	out.DeploymentGroups, out.NextToken, err = in.of(slices.Sorted(maps.Keys(a.groups)), itself)
 	return out, err
+}
+
+// deploymentReference returns the deployment that a request names, else its
+// group, else its application.
+func deploymentReference(body []byte) string {
+	var in struct{ DeploymentID, DeploymentGroupName, ApplicationName string }
+	_ = json.Unmarshal(body, &in) // the action complains about bad JSON
+	return cmp.Or(in.DeploymentID, in.DeploymentGroupName, in.ApplicationName)
 }

@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // cdShift is how a deployment configuration moves the traffic: percent of it at once, and
@@ -25,7 +27,7 @@ var cdShifts = map[string]cdShift{
 func shiftOf(config string) (cdShift, error) {
 	s, ok := cdShifts[config]
 	if !ok {
-		return s, apiErrorf("DeploymentConfigDoesNotExistException", "No Deployment Configuration found for name: %s", config)
+		return s, awsapi.Errorf("DeploymentConfigDoesNotExistException", "No Deployment Configuration found for name: %s", config)
 	}
 	return s, nil
 }
@@ -61,7 +63,7 @@ type getDeploymentConfigOut struct {
 
 func getDeploymentConfig(_ *codeDeploy, in getDeploymentConfigIn) (out getDeploymentConfigOut, err error) {
 	if in.DeploymentConfigName == "" {
-		return out, newAPIError("DeploymentConfigNameRequiredException", "Deployment Configuration name is required")
+		return out, awsapi.NewError("DeploymentConfigNameRequiredException", "Deployment Configuration name is required")
 	}
 	s, err := shiftOf(in.DeploymentConfigName)
 	if err != nil {

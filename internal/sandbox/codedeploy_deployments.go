@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // cdDeployment is a deployment: a new task set beside the old one, or the way
@@ -88,7 +90,7 @@ func createDeployment(d *codeDeploy, in createDeploymentIn) (out createDeploymen
 		return out, err
 	}
 	if a := g.attempted; a != nil && !a.ended() {
-		return out, apiErrorf("DeploymentLimitExceededException",
+		return out, awsapi.Errorf("DeploymentLimitExceededException",
 			"The Deployment Group '%s' already has an active Deployment '%s'", g.DeploymentGroupName, a.id)
 	}
 	n := &cdDeployment{
@@ -102,17 +104,17 @@ func createDeployment(d *codeDeploy, in createDeploymentIn) (out createDeploymen
 func (r *revisionLocation) parse() (*cdRevision, error) {
 	switch {
 	case r == nil:
-		return nil, newAPIError("RevisionRequiredException", "Revision is required")
+		return nil, awsapi.NewError("RevisionRequiredException", "Revision is required")
 	case r.RevisionType != "AppSpecContent" || r.AppSpecContent == nil:
-		return nil, apiErrorf("InvalidRevisionException", "the sandbox takes revisions of the type AppSpecContent only, not %q", r.RevisionType)
+		return nil, awsapi.Errorf("InvalidRevisionException", "the sandbox takes revisions of the type AppSpecContent only, not %q", r.RevisionType)
 	}
 	spec, err := parseAppSpec(r.AppSpecContent.Content)
 	if err != nil {
-		return nil, apiErrorf("InvalidRevisionException", "%v", err)
+		return nil, awsapi.Errorf("InvalidRevisionException", "%v", err)
 	}
 	revision := &cdRevision{r.AppSpecContent.Content, spec}
 	if given := r.AppSpecContent.SHA256; given != "" && given != revision.sha256() {
-		return nil, apiErrorf("InvalidRevisionException", "the SHA-256 of the AppSpec is %s, not %s", revision.sha256(), given)
+		return nil, awsapi.Errorf("InvalidRevisionException", "the SHA-256 of the AppSpec is %s, not %s", revision.sha256(), given)
 	}
 	return revision, nil
 }
@@ -136,14 +138,14 @@ type cdDeploymentIn struct {
 
 func (d *codeDeploy) deployment(id string) (*cdDeployment, error) {
 	if id == "" {
-		return nil, newAPIError("DeploymentIdRequiredException", "Deployment ID is required")
+		return nil, awsapi.NewError("DeploymentIdRequiredException", "Deployment ID is required")
 	}
 	for _, n := range d.deployments {
 		if n.id == id {
 			return n, nil
 		}
 	}
-	return nil, apiErrorf("DeploymentDoesNotExistException", "The deployment %s could not be found", id)
+	return nil, awsapi.Errorf("DeploymentDoesNotExistException", "The deployment %s could not be found", id)
 }
 
 type cdDeploymentOut struct {
@@ -165,7 +167,7 @@ func (d *cdDeployment) describe() object {
 		"deploymentConfigName":               d.config,
 		"deploymentId":                       d.id,
 		"status":                             d.status,
-		"createTime":                         stamp(d.createdAt),
+		"createTime":                         awsapi.Stamp(d.createdAt),
 		"deploymentOverview":                 d.overview(),
 		"creator":                            d.creator,
 		"computePlatform":                    "ECS",
@@ -185,8 +187,8 @@ func (d *cdDeployment) describe() object {
 	}
 	set("revision", d.revision != nil, func() any { return d.revision.describe() })
 	set("description", d.description != "", func() any { return d.description })
-	set("startTime", !d.startedAt.IsZero(), func() any { return stamp(d.startedAt) })
-	set("completeTime", !d.completedAt.IsZero(), func() any { return stamp(d.completedAt) })
+	set("startTime", !d.startedAt.IsZero(), func() any { return awsapi.Stamp(d.startedAt) })
+	set("completeTime", !d.completedAt.IsZero(), func() any { return awsapi.Stamp(d.completedAt) })
 	set("errorInformation", d.failure != "", func() any { return object{"code": d.failure, "message": d.message} })
 	set("autoRollbackConfiguration", d.rollbackOn != nil, func() any { return d.rollbackOn })
 	set("previousRevision", d.previous != nil, func() any { return d.previous.describe() })
@@ -223,9 +225,9 @@ func (d *cdDeployment) overview() map[string]int {
 
 // last is a LastDeploymentInfo.
 func (d *cdDeployment) last() object {
-	out := object{"deploymentId": d.id, "status": d.status, "createTime": stamp(d.createdAt)}
+	out := object{"deploymentId": d.id, "status": d.status, "createTime": awsapi.Stamp(d.createdAt)}
 	if d.ended() {
-		out["endTime"] = stamp(d.completedAt)
+		out["endTime"] = awsapi.Stamp(d.completedAt)
 	}
 	return out
 }
@@ -246,7 +248,7 @@ func stopDeployment(d *codeDeploy, in stopDeploymentIn) (out stopDeploymentOut, 
 		return out, err
 	}
 	if n.ended() {
-		return out, apiErrorf("DeploymentAlreadyCompletedException", "The deployment %s is already in a terminal state: %s", n.id, n.status)
+		return out, awsapi.Errorf("DeploymentAlreadyCompletedException", "The deployment %s is already in a terminal state: %s", n.id, n.status)
 	}
 	back := n.rollbackOn.on("DEPLOYMENT_STOP_ON_REQUEST")
 	if in.AutoRollbackEnabled != nil {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // cdGroup is a deployment group. Its fields are answered as they came.
@@ -60,7 +62,7 @@ type createDeploymentGroupOut struct {
 }
 
 func createDeploymentGroup(d *codeDeploy, fields map[string]json.RawMessage) (out createDeploymentGroupOut, err error) {
-	g := &cdGroup{id: uuid(), fields: fields}
+	g := &cdGroup{id: awsapi.UUID(), fields: fields}
 	if err := decodeFields(fields, &g.cdGroupSettings); err != nil {
 		return out, err
 	}
@@ -72,7 +74,7 @@ func createDeploymentGroup(d *codeDeploy, fields map[string]json.RawMessage) (ou
 		return out, err
 	}
 	if a.groups[g.DeploymentGroupName] != nil {
-		return out, apiErrorf("DeploymentGroupAlreadyExistsException", "Deployment group already exists: %s", g.DeploymentGroupName)
+		return out, awsapi.Errorf("DeploymentGroupAlreadyExistsException", "Deployment group already exists: %s", g.DeploymentGroupName)
 	}
 	if err := d.checkService(g); err != nil {
 		return out, err
@@ -86,17 +88,17 @@ func createDeploymentGroup(d *codeDeploy, fields map[string]json.RawMessage) (ou
 func (g *cdGroup) check() error {
 	switch {
 	case !cdNamePattern.MatchString(g.DeploymentGroupName):
-		return apiErrorf("InvalidDeploymentGroupNameException", "Invalid deployment group name: %q", g.DeploymentGroupName)
+		return awsapi.Errorf("InvalidDeploymentGroupNameException", "Invalid deployment group name: %q", g.DeploymentGroupName)
 	case g.ServiceRoleARN == "":
-		return newAPIError("RoleRequiredException", "Role is required")
+		return awsapi.NewError("RoleRequiredException", "Role is required")
 	case len(g.ECSServices) != 1:
-		return newAPIError("InvalidECSServiceException", "Deployment group must have exactly one ECS service")
+		return awsapi.NewError("InvalidECSServiceException", "Deployment group must have exactly one ECS service")
 	case g.Style == nil || g.Style.Type != "BLUE_GREEN" || g.Style.Option != "WITH_TRAFFIC_CONTROL":
-		return newAPIError("InvalidDeploymentStyleException", "For ECS deployment group, deploymentType must be BLUE_GREEN and deploymentOption WITH_TRAFFIC_CONTROL")
+		return awsapi.NewError("InvalidDeploymentStyleException", "For ECS deployment group, deploymentType must be BLUE_GREEN and deploymentOption WITH_TRAFFIC_CONTROL")
 	case g.BlueGreen == nil || g.BlueGreen.TerminateBlue == nil || g.BlueGreen.Ready == nil:
-		return newAPIError("InvalidBlueGreenDeploymentConfigurationException", "For ECS deployment group, terminateBlueInstancesOnDeploymentSuccess and deploymentReadyOption are required")
+		return awsapi.NewError("InvalidBlueGreenDeploymentConfigurationException", "For ECS deployment group, terminateBlueInstancesOnDeploymentSuccess and deploymentReadyOption are required")
 	case g.LoadBalancer == nil || len(g.LoadBalancer.Pairs) == 0:
-		return newAPIError("InvalidLoadBalancerInfoException", "For ECS deployment group, targetGroupPairInfoList is required")
+		return awsapi.NewError("InvalidLoadBalancerInfoException", "For ECS deployment group, targetGroupPairInfoList is required")
 	}
 	_, err := shiftOf(g.config())
 	return err
@@ -112,15 +114,15 @@ func (g *cdGroup) config() string {
 func (d *codeDeploy) checkService(g *cdGroup) error {
 	s, err := d.service(g)
 	if err != nil {
-		return apiErrorf("InvalidECSServiceException", "The ECS service %s: %v", g.ECSServices[0].ServiceName, err)
+		return awsapi.Errorf("InvalidECSServiceException", "The ECS service %s: %v", g.ECSServices[0].ServiceName, err)
 	}
 	if s.controller() != "CODE_DEPLOY" {
-		return apiErrorf("InvalidECSServiceException", "The ECS service %s must be configured for a CODE_DEPLOY deployment controller.", s.name)
+		return awsapi.Errorf("InvalidECSServiceException", "The ECS service %s must be configured for a CODE_DEPLOY deployment controller.", s.name)
 	}
 	for _, a := range d.applications {
 		for _, other := range a.groups {
 			if o, err := d.service(other); err == nil && o == s {
-				return apiErrorf("ECSServiceMappingLimitExceededException",
+				return awsapi.Errorf("ECSServiceMappingLimitExceededException",
 					"The ECS service %s is associated with the deployment group %s already.", s.name, other.DeploymentGroupName)
 			}
 		}
@@ -180,7 +182,7 @@ type batchGetDeploymentGroupsOut struct {
 func batchGetDeploymentGroups(d *codeDeploy, in batchGetDeploymentGroupsIn) (out batchGetDeploymentGroupsOut, err error) {
 	out.Infos = []object{}
 	if n := len(in.DeploymentGroupNames); n > 100 {
-		return out, apiErrorf("BatchLimitExceededException", "%d deployment groups: at most 100 may be asked for", n)
+		return out, awsapi.Errorf("BatchLimitExceededException", "%d deployment groups: at most 100 may be asked for", n)
 	}
 	if _, err := d.application(in.ApplicationName); err != nil {
 		return out, err

@@ -1,24 +1,28 @@
 package sandbox
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+
+	"slipway/internal/sandbox/awsapi"
+)
 
 type getAuthorizationTokenIn struct {
 	RegistryIDs []string `json:"registryIds"`
 }
 
 type authorizationData struct {
-	AuthorizationToken string `json:"authorizationToken"`
-	ExpiresAt          *epoch `json:"expiresAt"`
-	ProxyEndpoint      string `json:"proxyEndpoint"`
+	AuthorizationToken string        `json:"authorizationToken"`
+	ExpiresAt          *awsapi.Epoch `json:"expiresAt"`
+	ProxyEndpoint      string        `json:"proxyEndpoint"`
 }
 
 type getAuthorizationTokenOut struct {
 	AuthorizationData []authorizationData `json:"authorizationData"`
 }
 
-func (s *registries) getAuthorizationToken(c jsonCall, in getAuthorizationTokenIn) (out getAuthorizationTokenOut, err error) {
+func (s *registries) getAuthorizationToken(c awsapi.Call, in getAuthorizationTokenIn) (out getAuthorizationTokenOut, err error) {
 	if in.RegistryIDs != nil && (len(in.RegistryIDs) < 1 || len(in.RegistryIDs) > 10) {
-		return out, invalid("registryIds", "must have length between 1 and 10")
+		return out, awsapi.InvalidParameter("registryIds", "must have length between 1 and 10")
 	}
 	ids := in.RegistryIDs
 	if ids == nil {
@@ -29,10 +33,10 @@ func (s *registries) getAuthorizationToken(c jsonCall, in getAuthorizationTokenI
 		if err != nil {
 			return out, err
 		}
-		password, expires := s.tokens.issue(g.region)
+		password, expires := s.tokens.issue(g.Region)
 		out.AuthorizationData = append(out.AuthorizationData, authorizationData{
 			AuthorizationToken: base64.StdEncoding.EncodeToString([]byte("AWS:" + password)),
-			ExpiresAt:          stamp(expires),
+			ExpiresAt:          awsapi.Stamp(expires),
 			ProxyEndpoint:      "http://" + g.host,
 		})
 	}

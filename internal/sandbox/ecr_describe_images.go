@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"cmp"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // imageFilter narrows DescribeImages and ListImages.
@@ -14,12 +16,12 @@ func (f imageFilter) check() error {
 	switch f.TagStatus {
 	case "", "ANY", "TAGGED", "UNTAGGED":
 	default:
-		return invalid("filter.tagStatus", "must satisfy enum value set: [TAGGED, UNTAGGED, ANY]")
+		return awsapi.InvalidParameter("filter.tagStatus", "must satisfy enum value set: [TAGGED, UNTAGGED, ANY]")
 	}
 	switch f.ImageStatus {
 	case "", "ANY", "ACTIVE", "ARCHIVED", "ACTIVATING":
 	default:
-		return invalid("filter.imageStatus", "must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
+		return awsapi.InvalidParameter("filter.imageStatus", "must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
 	}
 	return nil
 }
@@ -49,24 +51,24 @@ func (i *image) status() string {
 
 type describeImagesIn struct {
 	target
-	paging
+	awsapi.Paging
 	ImageIDs []imageID   `json:"imageIds"`
 	Filter   imageFilter `json:"filter"`
 }
 
 type imageDetail struct {
 	target
-	ImageDigest            string   `json:"imageDigest"`
-	ImageTags              []string `json:"imageTags,omitempty"`
-	ImageSizeInBytes       int64    `json:"imageSizeInBytes"`
-	ImagePushedAt          *epoch   `json:"imagePushedAt"`
-	ImageManifestMediaType string   `json:"imageManifestMediaType"`
-	ArtifactMediaType      string   `json:"artifactMediaType,omitempty"`
-	ImageStatus            string   `json:"imageStatus"`
-	LastRecordedPullTime   *epoch   `json:"lastRecordedPullTime,omitempty"`
-	LastArchivedAt         *epoch   `json:"lastArchivedAt,omitempty"`
-	LastActivatedAt        *epoch   `json:"lastActivatedAt,omitempty"`
-	SubjectManifestDigest  string   `json:"subjectManifestDigest,omitempty"`
+	ImageDigest            string        `json:"imageDigest"`
+	ImageTags              []string      `json:"imageTags,omitempty"`
+	ImageSizeInBytes       int64         `json:"imageSizeInBytes"`
+	ImagePushedAt          *awsapi.Epoch `json:"imagePushedAt"`
+	ImageManifestMediaType string        `json:"imageManifestMediaType"`
+	ArtifactMediaType      string        `json:"artifactMediaType,omitempty"`
+	ImageStatus            string        `json:"imageStatus"`
+	LastRecordedPullTime   *awsapi.Epoch `json:"lastRecordedPullTime,omitempty"`
+	LastArchivedAt         *awsapi.Epoch `json:"lastArchivedAt,omitempty"`
+	LastActivatedAt        *awsapi.Epoch `json:"lastActivatedAt,omitempty"`
+	SubjectManifestDigest  string        `json:"subjectManifestDigest,omitempty"`
 }
 
 type describeImagesOut struct {
@@ -74,7 +76,7 @@ type describeImagesOut struct {
 	NextToken    string        `json:"nextToken,omitempty"`
 }
 
-func (s *registries) describeImages(c jsonCall, in describeImagesIn) (describeImagesOut, error) {
+func (s *registries) describeImages(c awsapi.Call, in describeImagesIn) (describeImagesOut, error) {
 	out := describeImagesOut{ImageDetails: []imageDetail{}}
 	if err := in.Filter.check(); err != nil {
 		return out, err
@@ -101,10 +103,10 @@ func (g *registry) chosen(r *repository, in describeImagesIn) (images []*image, 
 				images = append(images, i)
 			}
 		}
-		return page(in.paging, 1000, images, func(i *image) string { return i.digest })
+		return awsapi.Page(in.Paging, 1000, images, func(i *image) string { return i.digest })
 	}
 	if in.MaxResults != nil || in.NextToken != "" {
-		return nil, "", invalid("maxResults", "must be absent when imageIds are given")
+		return nil, "", awsapi.InvalidParameter("maxResults", "must be absent when imageIds are given")
 	}
 	if err := checkImageIDs(in.ImageIDs); err != nil {
 		return nil, "", err
@@ -126,27 +128,27 @@ func (g *registry) chosen(r *repository, in describeImagesIn) (images []*image, 
 func (g *registry) notFound(r *repository, f *imageFailure) error {
 	switch f.FailureCode {
 	case "ImageNotFound", "ImageTagDoesNotMatchDigest":
-		return apiErrorf("ImageNotFoundException",
+		return awsapi.Errorf("ImageNotFoundException",
 			"The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s' in the registry with id '%s'",
-			cmp.Or(f.ImageID.ImageDigest, "null"), cmp.Or(f.ImageID.ImageTag, "null"), r.name, g.account)
+			cmp.Or(f.ImageID.ImageDigest, "null"), cmp.Or(f.ImageID.ImageTag, "null"), r.name, g.Account)
 	default:
-		return invalid("imageIds", f.FailureReason)
+		return awsapi.InvalidParameter("imageIds", f.FailureReason)
 	}
 }
 
 func (g *registry) detail(r *repository, i *image) imageDetail {
 	d := imageDetail{
-		target:                 target{g.account, r.name},
+		target:                 target{g.Account, r.name},
 		ImageDigest:            i.digest,
 		ImageTags:              r.tagsOf(i.digest),
 		ImageSizeInBytes:       r.sizeOf(i),
-		ImagePushedAt:          stamp(i.pushedAt),
+		ImagePushedAt:          awsapi.Stamp(i.pushedAt),
 		ImageManifestMediaType: i.mediaType,
 		ArtifactMediaType:      i.content.artifactMediaType(),
 		ImageStatus:            i.status(),
-		LastRecordedPullTime:   stamp(i.pulledAt),
-		LastArchivedAt:         stamp(i.archivedAt),
-		LastActivatedAt:        stamp(i.activatedAt),
+		LastRecordedPullTime:   awsapi.Stamp(i.pulledAt),
+		LastArchivedAt:         awsapi.Stamp(i.archivedAt),
+		LastActivatedAt:        awsapi.Stamp(i.activatedAt),
 	}
 	if i.content.Subject != nil {
 		d.SubjectManifestDigest = i.content.Subject.Digest.String()
@@ -156,7 +158,7 @@ func (g *registry) detail(r *repository, i *image) imageDetail {
 
 type listImagesIn struct {
 	target
-	paging
+	awsapi.Paging
 	Filter imageFilter `json:"filter"`
 }
 
@@ -166,7 +168,7 @@ type listImagesOut struct {
 }
 
 // listImages has an entry per tag, and one per image without any.
-func (s *registries) listImages(c jsonCall, in listImagesIn) (listImagesOut, error) {
+func (s *registries) listImages(c awsapi.Call, in listImagesIn) (listImagesOut, error) {
 	out := listImagesOut{ImageIDs: []imageID{}}
 	if err := in.Filter.check(); err != nil {
 		return out, err
@@ -186,7 +188,7 @@ func (s *registries) listImages(c jsonCall, in listImagesIn) (listImagesOut, err
 			}
 		}
 		var err error
-		out.ImageIDs, out.NextToken, err = page(in.paging, 1000, ids, func(id imageID) string {
+		out.ImageIDs, out.NextToken, err = awsapi.Page(in.Paging, 1000, ids, func(id imageID) string {
 			return id.ImageDigest + "\x00" + id.ImageTag
 		})
 		return err
@@ -208,9 +210,9 @@ type updateImageStorageClassOut struct {
 
 // updateImageStorageClass archives and restores at once; ECR takes up to 20
 // minutes to restore.
-func (s *registries) updateImageStorageClass(c jsonCall, in updateImageStorageClassIn) (out updateImageStorageClassOut, err error) {
+func (s *registries) updateImageStorageClass(c awsapi.Call, in updateImageStorageClassIn) (out updateImageStorageClassOut, err error) {
 	if in.TargetStorageClass != "STANDARD" && in.TargetStorageClass != "ARCHIVE" {
-		return out, invalid("targetStorageClass", "must satisfy enum value set: [STANDARD, ARCHIVE]")
+		return out, awsapi.InvalidParameter("targetStorageClass", "must satisfy enum value set: [STANDARD, ARCHIVE]")
 	}
 	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		i, failure := r.resolve(in.ImageID)
@@ -218,7 +220,7 @@ func (s *registries) updateImageStorageClass(c jsonCall, in updateImageStorageCl
 			return g.notFound(r, failure)
 		}
 		i.setArchived(in.TargetStorageClass == "ARCHIVE", g.clock.Now())
-		out = updateImageStorageClassOut{target{g.account, r.name}, imageID{ImageDigest: i.digest}, i.status()}
+		out = updateImageStorageClassOut{target{g.Account, r.name}, imageID{ImageDigest: i.digest}, i.status()}
 		return nil
 	})
 	return out, err

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type imageID struct {
@@ -22,7 +24,7 @@ const maxImageIDs = 100
 
 func checkImageIDs(ids []imageID) error {
 	if len(ids) < 1 || len(ids) > maxImageIDs {
-		return invalid("imageIds", fmt.Sprintf("must have length between 1 and %d", maxImageIDs))
+		return awsapi.InvalidParameter("imageIds", fmt.Sprintf("must have length between 1 and %d", maxImageIDs))
 	}
 	return nil
 }
@@ -67,7 +69,7 @@ type batchGetImageOut struct {
 	Failures []imageFailure `json:"failures"`
 }
 
-func (s *registries) batchGetImage(c jsonCall, in batchGetImageIn) (batchGetImageOut, error) {
+func (s *registries) batchGetImage(c awsapi.Call, in batchGetImageIn) (batchGetImageOut, error) {
 	out := batchGetImageOut{Images: []imageOut{}, Failures: []imageFailure{}}
 	if err := checkImageIDs(in.ImageIDs); err != nil {
 		return out, err
@@ -102,7 +104,7 @@ func (i *image) refuses(id imageID, accepted []string) *imageFailure {
 
 func (g *registry) imageOut(r *repository, i *image, tag string) imageOut {
 	return imageOut{
-		target:                 target{g.account, r.name},
+		target:                 target{g.Account, r.name},
 		ImageID:                imageID{i.digest, tag},
 		ImageManifest:          string(i.manifest),
 		ImageManifestMediaType: i.mediaType,
@@ -121,7 +123,7 @@ type putImageOut struct {
 	Image imageOut `json:"image"`
 }
 
-func (s *registries) putImage(c jsonCall, in putImageIn) (out putImageOut, err error) {
+func (s *registries) putImage(c awsapi.Call, in putImageIn) (out putImageOut, err error) {
 	g, err := s.registry(c, in.RegistryID)
 	if err != nil {
 		return out, err
@@ -129,7 +131,7 @@ func (s *registries) putImage(c jsonCall, in putImageIn) (out putImageOut, err e
 	if err := checkPutImage(in); err != nil {
 		return out, err
 	}
-	i, err := g.put(c.ctx, putRequest{in.RepositoryName, []byte(in.ImageManifest), in.ImageManifestMediaType, in.ImageTag})
+	i, err := g.put(c.Context, putRequest{in.RepositoryName, []byte(in.ImageManifest), in.ImageManifestMediaType, in.ImageTag})
 	if err != nil {
 		return out, err
 	}
@@ -141,20 +143,20 @@ func checkPutImage(in putImageIn) error {
 		return err
 	}
 	if in.ImageManifest == "" || len(in.ImageManifest) > maxManifest {
-		return invalid("imageManifest", fmt.Sprintf("must have length between 1 and %d", maxManifest))
+		return awsapi.InvalidParameter("imageManifest", fmt.Sprintf("must have length between 1 and %d", maxManifest))
 	}
 	if in.ImageTag != "" && !tagPattern.MatchString(in.ImageTag) {
-		return invalid("imageTag", "must satisfy regular expression '"+tagPattern.String()+"'")
+		return awsapi.InvalidParameter("imageTag", "must satisfy regular expression '"+tagPattern.String()+"'")
 	}
 	content, err := parseManifest([]byte(in.ImageManifest))
 	if err != nil {
-		return invalid("imageManifest", err.Error())
+		return awsapi.InvalidParameter("imageManifest", err.Error())
 	}
 	if cmp.Or(in.ImageManifestMediaType, content.MediaType) == "" {
-		return invalid("imageManifestMediaType", "must be given, for the manifest holds no mediaType")
+		return awsapi.InvalidParameter("imageManifestMediaType", "must be given, for the manifest holds no mediaType")
 	}
 	if digest := digestOf([]byte(in.ImageManifest)); in.ImageDigest != "" && in.ImageDigest != digest {
-		return apiErrorf("ImageDigestDoesNotMatchException",
+		return awsapi.Errorf("ImageDigestDoesNotMatchException",
 			"The provided digest '%s' does not match the computed digest '%s'", in.ImageDigest, digest)
 	}
 	return nil
@@ -170,7 +172,7 @@ type batchDeleteImageOut struct {
 	Failures []imageFailure `json:"failures"`
 }
 
-func (s *registries) batchDeleteImage(c jsonCall, in batchDeleteImageIn) (batchDeleteImageOut, error) {
+func (s *registries) batchDeleteImage(c awsapi.Call, in batchDeleteImageIn) (batchDeleteImageOut, error) {
 	out := batchDeleteImageOut{ImageIDs: []imageID{}, Failures: []imageFailure{}}
 	if err := checkImageIDs(in.ImageIDs); err != nil {
 		return out, err

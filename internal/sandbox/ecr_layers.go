@@ -1,5 +1,7 @@
 package sandbox
 
+import "slipway/internal/sandbox/awsapi"
+
 type batchCheckLayersIn struct {
 	target
 	LayerDigests []string `json:"layerDigests"`
@@ -23,10 +25,10 @@ type batchCheckLayersOut struct {
 	Failures []layerFailure `json:"failures"`
 }
 
-func (s *registries) batchCheckLayerAvailability(c jsonCall, in batchCheckLayersIn) (batchCheckLayersOut, error) {
+func (s *registries) batchCheckLayerAvailability(c awsapi.Call, in batchCheckLayersIn) (batchCheckLayersOut, error) {
 	out := batchCheckLayersOut{Layers: []layerOut{}, Failures: []layerFailure{}}
 	if len(in.LayerDigests) < 1 || len(in.LayerDigests) > 100 {
-		return out, invalid("layerDigests", "must have length between 1 and 100")
+		return out, awsapi.InvalidParameter("layerDigests", "must have length between 1 and 100")
 	}
 	var g *registry
 	mediaTypes := map[string]string{}
@@ -47,7 +49,7 @@ func (s *registries) batchCheckLayerAvailability(c jsonCall, in batchCheckLayers
 			out.Failures = append(out.Failures, layerFailure{digest, "InvalidLayerDigest", "Invalid layer digest"})
 			continue
 		}
-		size, err := g.blobs.blobSize(c.ctx, in.RepositoryName, digest)
+		size, err := g.blobs.blobSize(c.Context, in.RepositoryName, digest)
 		if err != nil {
 			return out, err
 		}
@@ -72,9 +74,9 @@ type downloadURLOut struct {
 
 // getDownloadURLForLayer answers with the layer's address on the registry, which wants its
 // login there; ECR's is signed and wants none.
-func (s *registries) getDownloadURLForLayer(c jsonCall, in downloadURLIn) (downloadURLOut, error) {
+func (s *registries) getDownloadURLForLayer(c awsapi.Call, in downloadURLIn) (downloadURLOut, error) {
 	if !digestPattern.MatchString(in.LayerDigest) {
-		return downloadURLOut{}, invalid("layerDigest", "must satisfy the pattern of a digest")
+		return downloadURLOut{}, awsapi.InvalidParameter("layerDigest", "must satisfy the pattern of a digest")
 	}
 	var g *registry
 	err := s.locked(c, in.target, func(found *registry, _ *repository) error {
@@ -84,12 +86,12 @@ func (s *registries) getDownloadURLForLayer(c jsonCall, in downloadURLIn) (downl
 	if err != nil {
 		return downloadURLOut{}, err
 	}
-	size, err := g.blobs.blobSize(c.ctx, in.RepositoryName, in.LayerDigest)
+	size, err := g.blobs.blobSize(c.Context, in.RepositoryName, in.LayerDigest)
 	if err != nil {
 		return downloadURLOut{}, err
 	}
 	if size < 0 {
-		return downloadURLOut{}, apiErrorf("LayersNotFoundException", "The layer with digest '%s' does not exist in the repository with name '%s'", in.LayerDigest, in.RepositoryName)
+		return downloadURLOut{}, awsapi.Errorf("LayersNotFoundException", "The layer with digest '%s' does not exist in the repository with name '%s'", in.LayerDigest, in.RepositoryName)
 	}
 	return downloadURLOut{in.LayerDigest, "http://" + g.host + "/v2/" + in.RepositoryName + "/blobs/" + in.LayerDigest}, nil
 }

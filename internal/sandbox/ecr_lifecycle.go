@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type lifecyclePolicyIn struct {
@@ -15,24 +17,24 @@ type lifecyclePolicyIn struct {
 
 type lifecyclePolicyOut struct {
 	target
-	LifecyclePolicyText string `json:"lifecyclePolicyText"`
-	LastEvaluatedAt     *epoch `json:"lastEvaluatedAt,omitempty"`
+	LifecyclePolicyText string        `json:"lifecyclePolicyText"`
+	LastEvaluatedAt     *awsapi.Epoch `json:"lastEvaluatedAt,omitempty"`
 }
 
 func checkPolicyText(text string) error {
 	if _, err := parseLifecyclePolicy(text); err != nil {
-		return invalid("LifecyclePolicyText", "Lifecycle policy validation failure: "+err.Error())
+		return awsapi.InvalidParameter("LifecyclePolicyText", "Lifecycle policy validation failure: "+err.Error())
 	}
 	return nil
 }
 
-func (s *registries) putLifecyclePolicy(c jsonCall, in lifecyclePolicyIn) (out lifecyclePolicyOut, err error) {
+func (s *registries) putLifecyclePolicy(c awsapi.Call, in lifecyclePolicyIn) (out lifecyclePolicyOut, err error) {
 	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		if err := checkPolicyText(in.LifecyclePolicyText); err != nil {
 			return err
 		}
 		r.policy, r.evaluatedAt = in.LifecyclePolicyText, time.Time{}
-		out = lifecyclePolicyOut{target: target{g.account, r.name}, LifecyclePolicyText: r.policy}
+		out = lifecyclePolicyOut{target: target{g.Account, r.name}, LifecyclePolicyText: r.policy}
 		return nil
 	})
 	return out, err
@@ -40,13 +42,13 @@ func (s *registries) putLifecyclePolicy(c jsonCall, in lifecyclePolicyIn) (out l
 
 func (g *registry) policyOf(r *repository) (lifecyclePolicyOut, error) {
 	if r.policy == "" {
-		return lifecyclePolicyOut{}, apiErrorf("LifecyclePolicyNotFoundException",
-			"Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.account)
+		return lifecyclePolicyOut{}, awsapi.Errorf("LifecyclePolicyNotFoundException",
+			"Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.Account)
 	}
-	return lifecyclePolicyOut{target{g.account, r.name}, r.policy, stamp(r.evaluatedAt)}, nil
+	return lifecyclePolicyOut{target{g.Account, r.name}, r.policy, awsapi.Stamp(r.evaluatedAt)}, nil
 }
 
-func (s *registries) getLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
+func (s *registries) getLifecyclePolicy(c awsapi.Call, in target) (out lifecyclePolicyOut, err error) {
 	err = s.locked(c, in, func(g *registry, r *repository) (err error) {
 		out, err = g.policyOf(r)
 		return err
@@ -54,7 +56,7 @@ func (s *registries) getLifecyclePolicy(c jsonCall, in target) (out lifecyclePol
 	return out, err
 }
 
-func (s *registries) deleteLifecyclePolicy(c jsonCall, in target) (out lifecyclePolicyOut, err error) {
+func (s *registries) deleteLifecyclePolicy(c awsapi.Call, in target) (out lifecyclePolicyOut, err error) {
 	err = s.locked(c, in, func(g *registry, r *repository) (err error) {
 		out, err = g.policyOf(r)
 		r.policy, r.evaluatedAt = "", time.Time{}
@@ -77,7 +79,7 @@ type previewAction struct {
 type previewResult struct {
 	ImageTags           []string      `json:"imageTags,omitempty"`
 	ImageDigest         string        `json:"imageDigest"`
-	ImagePushedAt       *epoch        `json:"imagePushedAt"`
+	ImagePushedAt       *awsapi.Epoch `json:"imagePushedAt"`
 	Action              previewAction `json:"action"`
 	AppliedRulePriority int           `json:"appliedRulePriority"`
 	StorageClass        string        `json:"storageClass"`
@@ -89,7 +91,7 @@ type startPreviewOut struct {
 	Status              string `json:"status"`
 }
 
-func (s *registries) startLifecyclePolicyPreview(c jsonCall, in lifecyclePolicyIn) (out startPreviewOut, err error) {
+func (s *registries) startLifecyclePolicyPreview(c awsapi.Call, in lifecyclePolicyIn) (out startPreviewOut, err error) {
 	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		text := in.LifecyclePolicyText
 		if text == "" {
@@ -103,7 +105,7 @@ func (s *registries) startLifecyclePolicyPreview(c jsonCall, in lifecyclePolicyI
 			return err
 		}
 		r.preview = &policyPreview{text, r.foresee(text, g.clock.Now())}
-		out = startPreviewOut{target{g.account, r.name}, text, "IN_PROGRESS"}
+		out = startPreviewOut{target{g.Account, r.name}, text, "IN_PROGRESS"}
 		return nil
 	})
 	return out, err
@@ -121,7 +123,7 @@ func (r *repository) foresee(text string, now time.Time) []previewResult {
 		out = append(out, previewResult{
 			ImageTags:           r.tagsOf(v.digest),
 			ImageDigest:         v.digest,
-			ImagePushedAt:       stamp(i.pushedAt),
+			ImagePushedAt:       awsapi.Stamp(i.pushedAt),
 			Action:              previewAction{strings.ToUpper(v.action.Type), strings.ToUpper(v.action.TargetStorageClass)},
 			AppliedRulePriority: v.priority,
 			StorageClass:        storage,
@@ -132,7 +134,7 @@ func (r *repository) foresee(text string, now time.Time) []previewResult {
 
 type getPreviewIn struct {
 	target
-	paging
+	awsapi.Paging
 	ImageIDs []imageID   `json:"imageIds"`
 	Filter   imageFilter `json:"filter"`
 }
@@ -154,19 +156,19 @@ type getPreviewOut struct {
 	Summary        previewSummary  `json:"summary"`
 }
 
-func (s *registries) getLifecyclePolicyPreview(c jsonCall, in getPreviewIn) (out getPreviewOut, err error) {
+func (s *registries) getLifecyclePolicyPreview(c awsapi.Call, in getPreviewIn) (out getPreviewOut, err error) {
 	if err := in.Filter.check(); err != nil {
 		return out, err
 	}
 	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		if r.preview == nil {
-			return apiErrorf("LifecyclePolicyPreviewNotFoundException",
-				"Lifecycle policy preview does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.account)
+			return awsapi.Errorf("LifecyclePolicyPreviewNotFoundException",
+				"Lifecycle policy preview does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.Account)
 		}
-		out.startPreviewOut = startPreviewOut{target{g.account, r.name}, r.preview.text, "COMPLETE"}
+		out.startPreviewOut = startPreviewOut{target{g.Account, r.name}, r.preview.text, "COMPLETE"}
 		out.Summary = summarize(r.preview.results)
 		var err error
-		out.PreviewResults, out.NextToken, err = page(in.paging, 100, in.narrow(r.preview.results), func(p previewResult) string {
+		out.PreviewResults, out.NextToken, err = awsapi.Page(in.Paging, 100, in.narrow(r.preview.results), func(p previewResult) string {
 			return p.ImageDigest
 		})
 		return err

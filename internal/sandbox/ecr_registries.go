@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // ecrOptions are the settings of registries. All fields are needed.
@@ -20,7 +22,7 @@ type ecrOptions struct {
 	Host, Addr string
 	// Dir is the directory for blobs.
 	Dir   string
-	Clock *clock
+	Clock *awsapi.Clock
 	// TokenLifetime is the lifetime of an authorization token.
 	TokenLifetime time.Duration
 	// Listen opens a listener for another registry: it calls open with the
@@ -35,7 +37,7 @@ type registries struct {
 	home    *registry
 
 	mu  sync.Mutex
-	all map[place]*registry
+	all map[awsapi.AccountRegion]*registry
 }
 
 func newRegistries(o ecrOptions) *registries {
@@ -43,26 +45,26 @@ func newRegistries(o ecrOptions) *registries {
 		options: o,
 		tokens:  &tokenBook{clock: o.Clock, lifetime: o.TokenLifetime, issued: map[string]token{}},
 	}
-	s.home = s.open(place{o.Account, o.Region}, o.Host)
-	s.all = map[place]*registry{s.home.place: s.home}
+	s.home = s.open(awsapi.AccountRegion{Account: o.Account, Region: o.Region}, o.Host)
+	s.all = map[awsapi.AccountRegion]*registry{s.home.AccountRegion: s.home}
 	return s
 }
 
 // Default returns the registry of the default account and region.
 func (s *registries) Default() *registry { return s.home }
 
-func (s *registries) open(at place, host string) *registry {
-	return newRegistry(at, host, filepath.Join(s.options.Dir, at.account, at.region), s.options.Clock, s.tokens)
+func (s *registries) open(at awsapi.AccountRegion, host string) *registry {
+	return newRegistry(at, host, filepath.Join(s.options.Dir, at.Account, at.Region), s.options.Clock, s.tokens)
 }
 
 // at returns the registry of an account and region. Any but the default one is
 // opened the first time, with a listener of its own: the registry API tells
 // registries apart by their host names.
-func (s *registries) at(p place) (*registry, error) {
-	if !accountPattern.MatchString(p.account) {
-		return nil, invalid("registryId", "must satisfy regular expression '[0-9]{12}'")
+func (s *registries) at(p awsapi.AccountRegion) (*registry, error) {
+	if !awsapi.ValidAccount(p.Account) {
+		return nil, awsapi.InvalidParameter("registryId", "must satisfy regular expression '[0-9]{12}'")
 	}
-	if err := checkRegion(p.region); err != nil {
+	if err := awsapi.CheckRegion(p.Region); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -72,7 +74,7 @@ func (s *registries) at(p place) (*registry, error) {
 	}
 	g, err := s.options.Listen(func(host string) *registry { return s.open(p, host) })
 	if err != nil {
-		return nil, fmt.Errorf("registry of account %s in %s: %w", p.account, p.region, err)
+		return nil, fmt.Errorf("registry of account %s in %s: %w", p.Account, p.Region, err)
 	}
 	s.all[p] = g
 	return g, nil
@@ -118,7 +120,7 @@ func (s *registries) Serving(host string) *registry {
 		}
 	}
 	if m := registryHost.FindStringSubmatch(host); m != nil {
-		return s.all[place{cmp.Or(m[1], s.options.Account), cmp.Or(m[2], m[3])}]
+		return s.all[awsapi.AccountRegion{Account: cmp.Or(m[1], s.options.Account), Region: cmp.Or(m[2], m[3])}]
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type repositoryOut struct {
@@ -11,7 +13,7 @@ type repositoryOut struct {
 	RegistryID                 string                  `json:"registryId"`
 	RepositoryName             string                  `json:"repositoryName"`
 	RepositoryURI              string                  `json:"repositoryUri"`
-	CreatedAt                  *epoch                  `json:"createdAt"`
+	CreatedAt                  *awsapi.Epoch           `json:"createdAt"`
 	ImageTagMutability         string                  `json:"imageTagMutability"`
 	Exclusions                 []exclusionFilter       `json:"imageTagMutabilityExclusionFilters,omitempty"`
 	ImageScanningConfiguration scanningConfiguration   `json:"imageScanningConfiguration"`
@@ -30,10 +32,10 @@ type encryptionConfiguration struct {
 func (g *registry) describe(r *repository) repositoryOut {
 	return repositoryOut{
 		RepositoryArn:              g.arn(r.name),
-		RegistryID:                 g.account,
+		RegistryID:                 g.Account,
 		RepositoryName:             r.name,
 		RepositoryURI:              g.host + "/" + r.name,
-		CreatedAt:                  stamp(r.createdAt),
+		CreatedAt:                  awsapi.Stamp(r.createdAt),
 		ImageTagMutability:         r.mutability.Setting,
 		Exclusions:                 r.mutability.Exclusions,
 		ImageScanningConfiguration: scanningConfiguration{r.scanOnPush},
@@ -42,7 +44,7 @@ func (g *registry) describe(r *repository) repositoryOut {
 }
 
 type describeRepositoriesIn struct {
-	paging
+	awsapi.Paging
 	RegistryID      string   `json:"registryId"`
 	RepositoryNames []string `json:"repositoryNames"`
 }
@@ -52,7 +54,7 @@ type describeRepositoriesOut struct {
 	NextToken    string          `json:"nextToken,omitempty"`
 }
 
-func (s *registries) describeRepositories(c jsonCall, in describeRepositoriesIn) (describeRepositoriesOut, error) {
+func (s *registries) describeRepositories(c awsapi.Call, in describeRepositoriesIn) (describeRepositoriesOut, error) {
 	out := describeRepositoriesOut{Repositories: []repositoryOut{}}
 	g, err := s.registry(c, in.RegistryID)
 	if err != nil {
@@ -63,7 +65,7 @@ func (s *registries) describeRepositories(c jsonCall, in describeRepositoriesIn)
 	names := in.RepositoryNames
 	if names == nil {
 		all := slices.Sorted(maps.Keys(g.repositories))
-		names, out.NextToken, err = page(in.paging, 1000, all, func(n string) string { return n })
+		names, out.NextToken, err = awsapi.Page(in.Paging, 1000, all, func(n string) string { return n })
 	} else {
 		err = checkNamed(in)
 	}
@@ -82,10 +84,10 @@ func (s *registries) describeRepositories(c jsonCall, in describeRepositoriesIn)
 
 func checkNamed(in describeRepositoriesIn) error {
 	if len(in.RepositoryNames) < 1 || len(in.RepositoryNames) > 100 {
-		return invalid("repositoryNames", "must have length between 1 and 100")
+		return awsapi.InvalidParameter("repositoryNames", "must have length between 1 and 100")
 	}
 	if in.MaxResults != nil || in.NextToken != "" {
-		return invalid("maxResults", "must be absent when repositoryNames are given")
+		return awsapi.InvalidParameter("maxResults", "must be absent when repositoryNames are given")
 	}
 	for _, name := range in.RepositoryNames {
 		if err := checkRepositoryName(name); err != nil {
@@ -108,7 +110,7 @@ type oneRepositoryOut struct {
 	Repository repositoryOut `json:"repository"`
 }
 
-func (s *registries) createRepository(c jsonCall, in createRepositoryIn) (out oneRepositoryOut, err error) {
+func (s *registries) createRepository(c awsapi.Call, in createRepositoryIn) (out oneRepositoryOut, err error) {
 	r := &repository{
 		name:         in.RepositoryName,
 		scanOnPush:   in.ImageScanningConfiguration.ScanOnPush,
@@ -136,8 +138,8 @@ func (s *registries) createRepository(c jsonCall, in createRepositoryIn) (out on
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.repositories[r.name] != nil {
-		return out, apiErrorf("RepositoryAlreadyExistsException",
-			"The repository with name '%s' already exists in the registry with id '%s'", r.name, g.account)
+		return out, awsapi.Errorf("RepositoryAlreadyExistsException",
+			"The repository with name '%s' already exists in the registry with id '%s'", r.name, g.Account)
 	}
 	r.createdAt = g.clock.Now()
 	g.repositories[r.name] = r
@@ -151,12 +153,12 @@ func (g *registry) encryption(in *encryptionConfiguration) (encryptionConfigurat
 	switch in.EncryptionType {
 	case "AES256":
 		if in.KmsKey != "" {
-			return *in, invalid("encryptionConfiguration.kmsKey", "must be absent with encryption type AES256")
+			return *in, awsapi.InvalidParameter("encryptionConfiguration.kmsKey", "must be absent with encryption type AES256")
 		}
 	case "KMS", "KMS_DSSE":
-		in.KmsKey = cmp.Or(in.KmsKey, "arn:"+partition(g.region)+":kms:"+g.region+":"+g.account+":alias/aws/ecr")
+		in.KmsKey = cmp.Or(in.KmsKey, "arn:"+awsapi.Partition(g.Region)+":kms:"+g.Region+":"+g.Account+":alias/aws/ecr")
 	default:
-		return *in, invalid("encryptionConfiguration.encryptionType", "must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
+		return *in, awsapi.InvalidParameter("encryptionConfiguration.encryptionType", "must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
 	}
 	return *in, nil
 }
@@ -166,12 +168,12 @@ type deleteRepositoryIn struct {
 	Force bool `json:"force"`
 }
 
-func (s *registries) deleteRepository(c jsonCall, in deleteRepositoryIn) (out oneRepositoryOut, err error) {
+func (s *registries) deleteRepository(c awsapi.Call, in deleteRepositoryIn) (out oneRepositoryOut, err error) {
 	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		if len(r.images) > 0 && !in.Force {
-			return apiErrorf("RepositoryNotEmptyException",
+			return awsapi.Errorf("RepositoryNotEmptyException",
 				"The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images",
-				r.name, g.account)
+				r.name, g.Account)
 		}
 		out.Repository = g.describe(r)
 		delete(g.repositories, r.name)
@@ -192,14 +194,14 @@ type putImageTagMutabilityOut struct {
 	Exclusions         []exclusionFilter `json:"imageTagMutabilityExclusionFilters,omitempty"`
 }
 
-func (s *registries) putImageTagMutability(c jsonCall, in putImageTagMutabilityIn) (out putImageTagMutabilityOut, err error) {
+func (s *registries) putImageTagMutability(c awsapi.Call, in putImageTagMutabilityIn) (out putImageTagMutabilityOut, err error) {
 	m, err := newTagMutability(in.ImageTagMutability, in.Exclusions)
 	if err != nil {
 		return out, err
 	}
 	err = s.locked(c, in.target, func(g *registry, r *repository) error {
 		r.mutability = m
-		out = putImageTagMutabilityOut{target{g.account, r.name}, m.Setting, m.Exclusions}
+		out = putImageTagMutabilityOut{target{g.Account, r.name}, m.Setting, m.Exclusions}
 		return nil
 	})
 	return out, err
@@ -215,10 +217,10 @@ var accountSettings = map[string]string{
 	"BLOB_MOUNTING": "DISABLED",
 }
 
-func (s *registries) getAccountSetting(c jsonCall, in accountSetting) (accountSetting, error) {
+func (s *registries) getAccountSetting(c awsapi.Call, in accountSetting) (accountSetting, error) {
 	value, known := accountSettings[in.Name]
 	if !known {
-		return in, invalid("name", "must be a known account setting")
+		return in, awsapi.InvalidParameter("name", "must be a known account setting")
 	}
 	g, err := s.registry(c, "")
 	if err != nil {
@@ -229,9 +231,9 @@ func (s *registries) getAccountSetting(c jsonCall, in accountSetting) (accountSe
 	return accountSetting{in.Name, cmp.Or(g.settings[in.Name], value)}, nil
 }
 
-func (s *registries) putAccountSetting(c jsonCall, in accountSetting) (accountSetting, error) {
+func (s *registries) putAccountSetting(c awsapi.Call, in accountSetting) (accountSetting, error) {
 	if _, known := accountSettings[in.Name]; !known {
-		return in, invalid("name", "must be a known account setting")
+		return in, awsapi.InvalidParameter("name", "must be a known account setting")
 	}
 	g, err := s.registry(c, "")
 	if err != nil {

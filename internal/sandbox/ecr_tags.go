@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type resourceTag struct {
@@ -18,16 +20,16 @@ func setTags(on map[string]string, tags []resourceTag) error {
 	for _, t := range tags {
 		switch {
 		case t.Key == "" || len(t.Key) > 128:
-			return newAPIError("InvalidTagParameterException", "tag keys must have length between 1 and 128")
+			return awsapi.NewError("InvalidTagParameterException", "tag keys must have length between 1 and 128")
 		case len(t.Value) > 256:
-			return newAPIError("InvalidTagParameterException", "tag values must have length of at most 256")
+			return awsapi.NewError("InvalidTagParameterException", "tag values must have length of at most 256")
 		case strings.HasPrefix(strings.ToLower(t.Key), "aws:"):
-			return newAPIError("InvalidTagParameterException", "tag keys must not begin with aws:")
+			return awsapi.NewError("InvalidTagParameterException", "tag keys must not begin with aws:")
 		}
 		on[t.Key] = t.Value
 	}
 	if len(on) > maxResourceTags {
-		return apiErrorf("TooManyTagsException", "a repository can have at most %d tags", maxResourceTags)
+		return awsapi.Errorf("TooManyTagsException", "a repository can have at most %d tags", maxResourceTags)
 	}
 	return nil
 }
@@ -37,7 +39,7 @@ type tagResourceIn struct {
 	Tags        []resourceTag `json:"tags"`
 }
 
-func (s *registries) tagResource(c jsonCall, in tagResourceIn) (out struct{}, err error) {
+func (s *registries) tagResource(c awsapi.Call, in tagResourceIn) (out struct{}, err error) {
 	return out, s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
 		merged := maps.Clone(r.resourceTags)
 		if err := setTags(merged, in.Tags); err != nil {
@@ -53,7 +55,7 @@ type untagResourceIn struct {
 	TagKeys     []string `json:"tagKeys"`
 }
 
-func (s *registries) untagResource(c jsonCall, in untagResourceIn) (out struct{}, err error) {
+func (s *registries) untagResource(c awsapi.Call, in untagResourceIn) (out struct{}, err error) {
 	return out, s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
 		for _, key := range in.TagKeys {
 			delete(r.resourceTags, key)
@@ -70,7 +72,7 @@ type listTagsOut struct {
 	Tags []resourceTag `json:"tags"`
 }
 
-func (s *registries) listTagsForResource(c jsonCall, in listTagsIn) (listTagsOut, error) {
+func (s *registries) listTagsForResource(c awsapi.Call, in listTagsIn) (listTagsOut, error) {
 	out := listTagsOut{Tags: []resourceTag{}}
 	err := s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
 		for _, key := range slices.Sorted(maps.Keys(r.resourceTags)) {

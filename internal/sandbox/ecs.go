@@ -6,16 +6,19 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // service returns the ECS API. Names of fields, limits and errors are those of
 // its API reference, version 2014-11-13; the scheduler follows the "Amazon ECS
 // Developer Guide".
-func (s *ecsRegions) service() jsonService {
-	return jsonService{
-		name:   "ecs",
-		prefix: "AmazonEC2ContainerServiceV20141113",
-		actions: map[string]jsonAction{
+func (s *ecsRegions) service() awsapi.Service {
+	return awsapi.Service{
+		Name:      "ecs",
+		Prefix:    "AmazonEC2ContainerServiceV20141113",
+		Reference: ecsReference,
+		Actions: map[string]awsapi.Action{
 			"CreateCluster":               ecsAction(s, createCluster),
 			"DescribeClusters":            ecsAction(s, describeClusters),
 			"ListClusters":                ecsAction(s, listClusters),
@@ -96,7 +99,7 @@ type logWriter interface {
 // ecsOptions are the settings of ECS. All fields are needed.
 type ecsOptions struct {
 	Account string
-	Clock   *clock
+	Clock   *awsapi.Clock
 	// Registry returns the registry that serves a host's images, nil for none.
 	Registry func(host string) ecsRegistry
 	Logs     logWriter
@@ -118,7 +121,7 @@ func newECSRegions(o ecsOptions) *ecsRegions {
 
 // at returns the ECS of a region, which is made the first time.
 func (s *ecsRegions) at(region string) (*ecs, error) {
-	if err := checkRegion(region); err != nil {
+	if err := awsapi.CheckRegion(region); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -134,8 +137,8 @@ func (s *ecsRegions) at(region string) (*ecs, error) {
 // ecs is ECS in one account and region. It has no goroutines: every request
 // first lets happen what was due since the last one.
 type ecs struct {
-	place
-	clock    *clock
+	awsapi.AccountRegion
+	clock    *awsapi.Clock
 	registry func(host string) ecsRegistry
 	logs     logWriter
 
@@ -154,16 +157,16 @@ type ecs struct {
 
 func newECSRegion(o ecsOptions, region string) *ecs {
 	e := &ecs{
-		place:     place{o.Account, region},
-		clock:     o.Clock,
-		registry:  o.Registry,
-		logs:      o.Logs,
-		quirks:    o.Quirks,
-		timeline:  timeline{speed: o.Speed, anchor: o.Clock.Now()},
-		clusters:  map[string]*ecsCluster{},
-		families:  map[string]*taskFamily{},
-		manifests: map[string]imageManifest{},
-		configs:   map[string]imageConfig{},
+		AccountRegion: awsapi.AccountRegion{Account: o.Account, Region: region},
+		clock:         o.Clock,
+		registry:      o.Registry,
+		logs:          o.Logs,
+		quirks:        o.Quirks,
+		timeline:      timeline{speed: o.Speed, anchor: o.Clock.Now()},
+		clusters:      map[string]*ecsCluster{},
+		families:      map[string]*taskFamily{},
+		manifests:     map[string]imageManifest{},
+		configs:       map[string]imageConfig{},
 	}
 	e.deploys = &codeDeploy{ecs: e, applications: map[string]*cdApplication{}}
 	e.onStep = []func() bool{e.deploys.step}
@@ -172,9 +175,9 @@ func newECSRegion(o ecsOptions, region string) *ecs {
 
 // ecsAction returns an action that has the ECS of its region to itself and up to
 // date.
-func ecsAction[In, Out any](s *ecsRegions, f func(*ecs, In) (Out, error)) jsonAction {
-	return action(func(c jsonCall, in In) (out Out, err error) {
-		e, err := s.at(c.region)
+func ecsAction[In, Out any](s *ecsRegions, f func(*ecs, In) (Out, error)) awsapi.Action {
+	return awsapi.NewAction(func(c awsapi.Call, in In) (out Out, err error) {
+		e, err := s.at(c.Region)
 		if err != nil {
 			return out, err
 		}
@@ -199,7 +202,7 @@ func (e *ecs) do(f func() error) error {
 func background() context.Context { return context.Background() }
 
 func (e *ecs) arn(kind string, parts ...string) string {
-	return fmt.Sprintf("arn:%s:ecs:%s:%s:%s/%s", partition(e.region), e.region, e.account, kind, strings.Join(parts, "/"))
+	return fmt.Sprintf("arn:%s:ecs:%s:%s:%s/%s", awsapi.Partition(e.Region), e.Region, e.Account, kind, strings.Join(parts, "/"))
 }
 
 // wall is the server's time, which all timestamps show.
@@ -207,10 +210,10 @@ func (e *ecs) wall() time.Time { return e.timeline.wall() }
 
 // Errors that several actions answer.
 
-func clientError(format string, args ...any) *apiError {
-	return apiErrorf("ClientException", format, args...)
+func clientError(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf("ClientException", format, args...)
 }
 
-func parameterError(format string, args ...any) *apiError {
-	return apiErrorf("InvalidParameterException", format, args...)
+func parameterError(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf("InvalidParameterException", format, args...)
 }

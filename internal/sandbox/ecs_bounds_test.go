@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // bareECS is an ECS without a server around it: all images come from elsewhere.
 func bareECS() *ecs {
 	return newECSRegion(ecsOptions{
-		Account: "000000000000", Clock: &clock{}, Registry: func(string) ecsRegistry { return nil }, Speed: 1,
+		Account: "000000000000", Clock: &awsapi.Clock{}, Registry: func(string) ecsRegistry { return nil }, Speed: 1,
 	}, "us-east-1")
 }
 

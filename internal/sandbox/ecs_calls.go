@@ -6,12 +6,9 @@ import (
 	"strings"
 )
 
-// ecsNameIn peeks at a request to ECS for the record of calls: the service or
-// services that it is about, else the task definition or cluster.
-func ecsNameIn(service string, body []byte) string {
-	if service != "ecs" {
-		return ""
-	}
+// ecsReference returns the names of the services that a request is about, else
+// of the task definition or the cluster.
+func ecsReference(body []byte) string {
 	var in struct {
 		Service               string
 		Services              []string

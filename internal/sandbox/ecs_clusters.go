@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // object is a JSON object on its way out.
@@ -39,7 +41,7 @@ func lastPart(nameOrARN string) string {
 func (e *ecs) cluster(nameOrARN string) (*ecsCluster, error) {
 	c := e.clusters[lastPart(cmp.Or(nameOrARN, "default"))]
 	if c == nil || !c.active || strings.HasPrefix(nameOrARN, "arn:") && nameOrARN != c.arn {
-		return nil, newAPIError("ClusterNotFoundException", "Cluster not found.")
+		return nil, awsapi.NewError("ClusterNotFoundException", "Cluster not found.")
 	}
 	return c, nil
 }
@@ -150,7 +152,7 @@ type listClustersOut struct {
 	NextToken   string   `json:"nextToken,omitempty"`
 }
 
-func listClusters(e *ecs, in paging) (out listClustersOut, err error) {
+func listClusters(e *ecs, in awsapi.Paging) (out listClustersOut, err error) {
 	arns := []string{}
 	for _, c := range e.clusters {
 		if c.active {
@@ -163,9 +165,9 @@ func listClusters(e *ecs, in paging) (out listClustersOut, err error) {
 }
 
 // pageOfARNs is page with ECS's limit of 100 and the default of an action.
-func pageOfARNs(p paging, size int, arns []string) ([]string, string, error) {
+func pageOfARNs(p awsapi.Paging, size int, arns []string) ([]string, string, error) {
 	p.MaxResults = cmp.Or(p.MaxResults, &size)
-	return page(p, 100, arns, func(arn string) string { return arn })
+	return awsapi.Page(p, 100, arns, func(arn string) string { return arn })
 }
 
 type clusterIn struct {
@@ -179,12 +181,12 @@ func deleteCluster(e *ecs, in clusterIn) (out clusterOut, err error) {
 	}
 	for _, s := range c.services {
 		if s.status == "ACTIVE" {
-			return out, newAPIError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
+			return out, awsapi.NewError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
 		}
 	}
 	for _, t := range c.tasks {
 		if t.isRunning() || t.isPending() {
-			return out, newAPIError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+			return out, awsapi.NewError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
 		}
 	}
 	c.active = false
@@ -199,7 +201,7 @@ func decodeFields(fields map[string]json.RawMessage, into any) error {
 		err = json.Unmarshal(raw, into)
 	}
 	if err != nil {
-		return newAPIError("SerializationException", err.Error())
+		return awsapi.NewError("SerializationException", err.Error())
 	}
 	return nil
 }

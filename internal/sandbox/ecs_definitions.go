@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type taskDefinitionOut struct {
@@ -68,7 +70,7 @@ func fillDefaults(fields map[string]json.RawMessage) error {
 	}
 	var containers []map[string]json.RawMessage
 	if err := json.Unmarshal(fields["containerDefinitions"], &containers); err != nil {
-		return newAPIError("SerializationException", err.Error())
+		return awsapi.NewError("SerializationException", err.Error())
 	}
 	for _, c := range containers {
 		for name, v := range containerDefaults {
@@ -91,15 +93,15 @@ func (d *taskDefinition) describe(e *ecs) object {
 	out["family"] = d.family
 	out["revision"] = d.revision
 	out["status"] = d.status()
-	out["registeredAt"] = stamp(d.registered)
-	out["registeredBy"] = fmt.Sprintf("arn:%s:iam::%s:user/sandbox", partition(e.region), e.account)
+	out["registeredAt"] = awsapi.Stamp(d.registered)
+	out["registeredBy"] = fmt.Sprintf("arn:%s:iam::%s:user/sandbox", awsapi.Partition(e.Region), e.Account)
 	out["requiresAttributes"] = d.attributes()
 	out["compatibilities"] = []string{"EXTERNAL", "EC2"}
 	if d.NetworkMode == "awsvpc" {
 		out["compatibilities"] = []string{"EC2", "FARGATE"}
 	}
 	if !d.deregistered.IsZero() {
-		out["deregisteredAt"] = stamp(d.deregistered)
+		out["deregisteredAt"] = awsapi.Stamp(d.deregistered)
 	}
 	return out
 }
@@ -191,7 +193,7 @@ func deregisterTaskDefinition(e *ecs, in taskDefinitionIn) (out taskDefinitionOu
 }
 
 type listTaskDefinitionsIn struct {
-	paging
+	awsapi.Paging
 	FamilyPrefix string `json:"familyPrefix"`
 	Status       string `json:"status"`
 	Sort         string `json:"sort"`
@@ -219,7 +221,7 @@ func listTaskDefinitions(e *ecs, in listTaskDefinitionsIn) (listTaskDefinitionsO
 		key = func(d *taskDefinition) string { return invertBytes(fmt.Sprintf("%s:%09d", d.family, d.revision)) }
 	}
 	slices.SortFunc(found, func(a, b *taskDefinition) int { return cmp.Compare(key(a), key(b)) })
-	found, next, err := page(in.paging, 100, found, key)
+	found, next, err := awsapi.Page(in.Paging, 100, found, key)
 	for _, d := range found {
 		out.TaskDefinitionArns = append(out.TaskDefinitionArns, d.arn)
 	}

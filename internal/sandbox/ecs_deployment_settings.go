@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // deploymentSettings is a deploymentConfiguration as far as it is understood.
@@ -67,7 +69,7 @@ func (d deploymentSettings) threshold(desired int) int {
 func parseDeploymentSettings(raw json.RawMessage, daemon bool) (d deploymentSettings, err error) {
 	if raw != nil {
 		if err := json.Unmarshal(raw, &d); err != nil {
-			return d, newAPIError("SerializationException", err.Error())
+			return d, awsapi.NewError("SerializationException", err.Error())
 		}
 	}
 	minimum, maximum := 100, 200

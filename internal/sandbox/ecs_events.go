@@ -3,18 +3,20 @@ package sandbox
 import (
 	"fmt"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // serviceEvent is an entry of a service's event stream.
 type serviceEvent struct {
-	ID        string `json:"id"`
-	CreatedAt *epoch `json:"createdAt"`
-	Message   string `json:"message"`
+	ID        string        `json:"id"`
+	CreatedAt *awsapi.Epoch `json:"createdAt"`
+	Message   string        `json:"message"`
 }
 
 // event writes an event; the latest 100 are kept, as many as ECS shows.
 func (e *ecs) event(s *ecsService, format string, args ...any) {
-	ev := serviceEvent{uuid(), stamp(e.wall()), fmt.Sprintf("(service %s)", s.name) + fmt.Sprintf(format, args...)}
+	ev := serviceEvent{awsapi.UUID(), awsapi.Stamp(e.wall()), fmt.Sprintf("(service %s)", s.name) + fmt.Sprintf(format, args...)}
 	s.events = append([]serviceEvent{ev}, s.events...)
 	if len(s.events) > 100 {
 		s.events = s.events[:100]

@@ -119,7 +119,7 @@ func (e *ecs) writeLogs(t *ecsTask, c *ecsContainer) error {
 	o := log.Options
 	region, stream := o["awslogs-region"], c.definition.Name+"/"+t.id
 	if region == "" {
-		region = e.region
+		region = e.Region
 	}
 	if prefix := o["awslogs-stream-prefix"]; prefix != "" {
 		stream = prefix + "/" + stream

@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type listServiceDeploymentsIn struct {
-	paging
+	awsapi.Paging
 	Cluster   string   `json:"cluster"`
 	Service   string   `json:"service"`
 	Status    []string `json:"status"`
@@ -46,11 +48,11 @@ func listServiceDeployments(e *ecs, in listServiceDeploymentsIn) (listServiceDep
 	size := 20
 	in.MaxResults = cmp.Or(in.MaxResults, &size)
 	newest := func(sd *serviceDeployment) string { return fmt.Sprintf("%09d", 999999999-sd.order) }
-	found, out.NextToken, err = page(in.paging, 100, found, newest)
+	found, out.NextToken, err = awsapi.Page(in.Paging, 100, found, newest)
 	for _, sd := range found {
 		brief := object{
 			"serviceDeploymentArn": sd.arn, "serviceArn": s.arn, "clusterArn": s.cluster.arn, "status": sd.status,
-			"createdAt": stamp(sd.created), "targetServiceRevisionArn": sd.target.revision.arn,
+			"createdAt": awsapi.Stamp(sd.created), "targetServiceRevisionArn": sd.target.revision.arn,
 		}
 		sd.times(brief)
 		delete(brief, "stoppedAt") // is not in a ServiceDeploymentBrief
@@ -61,7 +63,7 @@ func listServiceDeployments(e *ecs, in listServiceDeploymentsIn) (listServiceDep
 
 // unsupportedController is the answer for services that CodeDeploy or somebody
 // else deploys: service deployments are those of ECS itself.
-var unsupportedController = newAPIError("UnsupportedFeatureException", "Service deployments are only supported for services that use the ECS deployment controller.")
+var unsupportedController = awsapi.NewError("UnsupportedFeatureException", "Service deployments are only supported for services that use the ECS deployment controller.")
 
 func (in listServiceDeploymentsIn) wants(sd *serviceDeployment) bool {
 	at := float64(sd.created.UnixMilli()) / 1000
@@ -174,9 +176,9 @@ func stopServiceDeployment(e *ecs, in stopServiceDeploymentIn) (out stopServiceD
 	case in.StopType != "" && in.StopType != "ROLLBACK":
 		return out, parameterError("The stop type must be ROLLBACK.")
 	case sd == nil:
-		return out, newAPIError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+		return out, awsapi.NewError("ServiceDeploymentNotFoundException", "Service deployment not found.")
 	case !sd.underWay():
-		return out, newAPIError("ConflictException", "The service deployment has ended: its status is "+sd.status+".")
+		return out, awsapi.NewError("ConflictException", "The service deployment has ended: its status is "+sd.status+".")
 	}
 	out.Arn = sd.arn
 	if sd.status == "PENDING" || sd.status == "IN_PROGRESS" {

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"slices"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // lifecycleHook is a hook of a deployment configuration. Only PAUSE hooks act here: the
@@ -111,7 +113,7 @@ func continueServiceDeployment(e *ecs, in continueServiceDeploymentIn) (out stop
 	sd := e.serviceDeployment(in.Arn)
 	switch {
 	case sd == nil:
-		return out, newAPIError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+		return out, awsapi.NewError("ServiceDeploymentNotFoundException", "Service deployment not found.")
 	case !slices.Contains([]string{"", "CONTINUE", "ROLLBACK"}, in.Action):
 		return out, parameterError("Invalid action: %s", in.Action)
 	}
@@ -132,7 +134,7 @@ func (sd *serviceDeployment) hookDetails() []object {
 	var out []object
 	for _, h := range sd.hooks {
 		out = append(out, object{
-			"hookId": h.id, "targetType": "PAUSE", "status": h.status, "timeoutAction": h.action, "expiresAt": stamp(h.expires),
+			"hookId": h.id, "targetType": "PAUSE", "status": h.status, "timeoutAction": h.action, "expiresAt": awsapi.Stamp(h.expires),
 		})
 	}
 	return out

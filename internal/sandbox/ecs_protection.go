@@ -3,6 +3,8 @@ package sandbox
 import (
 	"slices"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // Bounds of task scale-in protection (reference of UpdateTaskProtection and
@@ -77,7 +79,7 @@ func (e *ecs) protections(in protectionIn, most int, do func(*ecsTask)) (protect
 		do(t)
 		described := object{"taskArn": t.arn, "protectionEnabled": e.protects(t)}
 		if e.protects(t) {
-			described["expirationDate"] = stamp(e.timeline.wallAt(t.protected))
+			described["expirationDate"] = awsapi.Stamp(e.timeline.wallAt(t.protected))
 		}
 		out.ProtectedTasks = append(out.ProtectedTasks, described)
 	}

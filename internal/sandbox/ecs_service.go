@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // ecsService is a service and what belongs to it.
@@ -87,9 +89,9 @@ func (e *ecs) service(cluster, nameOrARN string) (*ecsService, error) {
 	s := c.service(nameOrARN)
 	switch {
 	case s == nil:
-		return nil, newAPIError("ServiceNotFoundException", "Service not found.")
+		return nil, awsapi.NewError("ServiceNotFoundException", "Service not found.")
 	case s.status == "INACTIVE":
-		return nil, newAPIError("ServiceNotActiveException", "Service was not ACTIVE.")
+		return nil, awsapi.NewError("ServiceNotActiveException", "Service was not ACTIVE.")
 	}
 	return s, nil
 }

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"cmp"
 	"slices"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type deleteServiceIn struct {
@@ -58,7 +60,7 @@ func describeServices(e *ecs, in describeServicesIn) (describeServicesOut, error
 }
 
 type listServicesIn struct {
-	paging
+	awsapi.Paging
 	Cluster            string `json:"cluster"`
 	LaunchType         string `json:"launchType"`
 	SchedulingStrategy string `json:"schedulingStrategy"`
@@ -83,7 +85,7 @@ func listServices(e *ecs, in listServicesIn) (out listServicesOut, err error) {
 		}
 	}
 	slices.Sort(arns)
-	out.ServiceArns, out.NextToken, err = pageOfARNs(in.paging, 10, arns)
+	out.ServiceArns, out.NextToken, err = pageOfARNs(in.Paging, 10, arns)
 	return out, err
 }
 

@@ -14,6 +14,9 @@ type ecsTag struct {
 
 type ecsTags []ecsTag
 
+// maxECSTags is the limit of the API reference for a resource.
+const maxECSTags = 50
+
 func (t ecsTags) value(key string) string {
 	for _, tag := range t {
 		if tag.Key == key {
@@ -28,8 +31,8 @@ func (t ecsTags) list() ecsTags { return append(ecsTags{}, t...) }
 
 // check keeps the rules of the API reference's Tag type.
 func (t ecsTags) check() error {
-	if len(t) > maxResourceTags {
-		return parameterError("Too many tags: at most %d are allowed.", maxResourceTags)
+	if len(t) > maxECSTags {
+		return parameterError("Too many tags: at most %d are allowed.", maxECSTags)
 	}
 	seen := map[string]bool{}
 	for _, tag := range t {

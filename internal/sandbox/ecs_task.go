@@ -1,11 +1,10 @@
 package sandbox
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"fmt"
 	"slices"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // How long things take, in ECS's time. What a task's own health check, its
@@ -87,24 +86,13 @@ func (e *ecs) then(t *ecsTask, d time.Duration, do func()) {
 	})
 }
 
-func hexID(bytes int) string {
-	b := make([]byte, bytes)
-	_, _ = rand.Read(b) // crypto/rand never fails
-	return hex.EncodeToString(b)
-}
-
-func uuid() string {
-	h := hexID(16)
-	return fmt.Sprintf("%s-%s-4%s-a%s-%s", h[:8], h[8:12], h[13:16], h[17:20], h[20:])
-}
-
 // launch starts a task of a deployment or task set.
 func (e *ecs) launch(d *ecsDeployment) *ecsTask {
 	s := d.service
 	t := &ecsTask{
-		id: hexID(16), service: s, owner: d, definition: d.revision.definition,
-		desired: "RUNNING", last: "PROVISIONING", version: 1, created: e.wall(), attachment: uuid(),
-		zone: e.region + string("abc"[len(s.tasks)%3]),
+		id: awsapi.HexID(16), service: s, owner: d, definition: d.revision.definition,
+		desired: "RUNNING", last: "PROVISIONING", version: 1, created: e.wall(), attachment: awsapi.UUID(),
+		zone: e.Region + string("abc"[len(s.tasks)%3]),
 	}
 	t.arn = e.arn("task", s.cluster.name, t.id)
 	switch s.parsed.PropagateTags {
@@ -114,7 +102,7 @@ func (e *ecs) launch(d *ecsDeployment) *ecsTask {
 		t.tags = t.definition.tags
 	}
 	for _, c := range t.definition.Containers {
-		t.containers = append(t.containers, &ecsContainer{definition: c, id: uuid(), last: "PENDING", health: "UNKNOWN"})
+		t.containers = append(t.containers, &ecsContainer{definition: c, id: awsapi.UUID(), last: "PENDING", health: "UNKNOWN"})
 	}
 	s.tasks = append(s.tasks, t)
 	s.cluster.tasks = append(s.cluster.tasks, t)

@@ -3,10 +3,12 @@ package sandbox
 import (
 	"cmp"
 	"slices"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type listTasksIn struct {
-	paging
+	awsapi.Paging
 	Cluster       string `json:"cluster"`
 	ServiceName   string `json:"serviceName"`
 	Family        string `json:"family"`
@@ -44,7 +46,7 @@ func listTasks(e *ecs, in listTasksIn) (out listTasksOut, err error) {
 		}
 	}
 	slices.Sort(arns)
-	out.TaskArns, out.NextToken, err = pageOfARNs(in.paging, 100, arns)
+	out.TaskArns, out.NextToken, err = pageOfARNs(in.Paging, 100, arns)
 	return out, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // taskSet is what makes a task set of an ecsDeployment: CodeDeploy or an
@@ -114,9 +116,9 @@ func (e *ecs) describeTaskSet(set *ecsDeployment) object {
 		"id": set.id, "taskSetArn": e.taskSetARN(set), "serviceArn": s.arn, "clusterArn": s.cluster.arn,
 		"status": set.status, "taskDefinition": set.revision.definition.arn,
 		"computedDesiredCount": taskSetCount(set), "runningCount": t.running, "pendingCount": t.pending,
-		"createdAt": stamp(set.created), "updatedAt": stamp(set.updated), "launchType": s.launchType(),
+		"createdAt": awsapi.Stamp(set.created), "updatedAt": awsapi.Stamp(set.updated), "launchType": s.launchType(),
 		"scale":           object{"value": set.set.percent, "unit": "PERCENT"},
-		"stabilityStatus": "STABILIZING", "stabilityStatusAt": stamp(e.wall()), "loadBalancers": []any{}, "serviceRegistries": []any{}, "tags": []any{},
+		"stabilityStatus": "STABILIZING", "stabilityStatusAt": awsapi.Stamp(e.wall()), "loadBalancers": []any{}, "serviceRegistries": []any{}, "tags": []any{},
 	}
 	if taskSetSteady(set) {
 		out["stabilityStatus"] = "STEADY_STATE"
@@ -176,7 +178,7 @@ func (s *ecsService) taskSet(id string) (*ecsDeployment, error) {
 			return set, nil
 		}
 	}
-	return nil, newAPIError("TaskSetNotFoundException", "TaskSet not found.")
+	return nil, awsapi.NewError("TaskSetNotFoundException", "TaskSet not found.")
 }
 
 func createTaskSet(e *ecs, in taskSetIn) (out taskSetOut, err error) {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type updateServiceIn struct {
@@ -28,7 +30,7 @@ func updateService(e *ecs, fields map[string]json.RawMessage) (out serviceOut, e
 		return out, err
 	}
 	if s.status != "ACTIVE" {
-		return out, newAPIError("ServiceNotActiveException", "Service was not ACTIVE.")
+		return out, awsapi.NewError("ServiceNotActiveException", "Service was not ACTIVE.")
 	}
 	u, err := e.planUpdate(s, in, fields)
 	if err != nil {

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // describeService is a service as DescribeServices shows it.
@@ -11,7 +13,7 @@ func (e *ecs) describeService(s *ecsService, tags bool) object {
 	out := object{
 		"serviceArn": s.arn, "serviceName": s.name, "clusterArn": s.cluster.arn, "status": s.status,
 		"desiredCount": s.desired, "runningCount": all.running, "pendingCount": all.pending,
-		"createdAt": stamp(s.created), "createdBy": fmt.Sprintf("arn:%s:iam::%s:user/sandbox", partition(e.region), e.account),
+		"createdAt": awsapi.Stamp(s.created), "createdBy": fmt.Sprintf("arn:%s:iam::%s:user/sandbox", awsapi.Partition(e.Region), e.Account),
 		"schedulingStrategy": s.strategy(), "deploymentController": object{"type": s.controller()},
 		"loadBalancers": []any{}, "serviceRegistries": []any{}, "placementConstraints": []any{}, "placementStrategy": []any{},
 		"enableECSManagedTags": false, "enableExecuteCommand": false, "propagateTags": "NONE",

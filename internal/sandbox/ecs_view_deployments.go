@@ -1,12 +1,14 @@
 package sandbox
 
+import "slipway/internal/sandbox/awsapi"
+
 // describeDeployment is an entry of a service's deployments.
 func (e *ecs) describeDeployment(d *ecsDeployment) object {
 	s, t := d.service, d.service.counts(d)
 	out := object{
 		"id": d.id, "status": d.status, "taskDefinition": d.revision.definition.arn,
 		"desiredCount": 0, "runningCount": t.running, "pendingCount": t.pending, "failedTasks": d.failed,
-		"createdAt": stamp(d.created), "updatedAt": stamp(d.updated),
+		"createdAt": awsapi.Stamp(d.created), "updatedAt": awsapi.Stamp(d.updated),
 		"rolloutState": d.rollout, "rolloutStateReason": d.reason,
 	}
 	if d.status == "PRIMARY" {
@@ -62,7 +64,7 @@ func (e *ecs) describeServiceDeployment(sd *serviceDeployment) object {
 	}
 	out := object{
 		"serviceDeploymentArn": sd.arn, "serviceArn": s.arn, "clusterArn": s.cluster.arn, "status": sd.status,
-		"createdAt": stamp(sd.created), "updatedAt": stamp(sd.updated),
+		"createdAt": awsapi.Stamp(sd.created), "updatedAt": awsapi.Stamp(sd.updated),
 		"targetServiceRevision": e.revisionSummary(sd.target, "target"), "sourceServiceRevisions": sources,
 		"deploymentConfiguration":  sd.settings.fill(sd.raw, true),
 		"deploymentCircuitBreaker": sd.breaker(), "alarms": object{"status": "DISABLED", "alarmNames": []any{}, "triggeredAlarmNames": []any{}},
@@ -75,7 +77,7 @@ func (e *ecs) describeServiceDeployment(sd *serviceDeployment) object {
 		out["lifecycleHookDetails"] = sd.hookDetails()
 	}
 	if r := sd.rollback; r != nil {
-		out["rollback"] = object{"reason": r.reason, "startedAt": stamp(r.started), "serviceRevisionArn": r.revision}
+		out["rollback"] = object{"reason": r.reason, "startedAt": awsapi.Stamp(r.started), "serviceRevisionArn": r.revision}
 	}
 	return out
 }
@@ -86,13 +88,13 @@ func (sd *serviceDeployment) times(out object) {
 		out["statusReason"] = sd.reason
 	}
 	if !sd.started.IsZero() {
-		out["startedAt"] = stamp(sd.started)
+		out["startedAt"] = awsapi.Stamp(sd.started)
 	}
 	if !sd.finished.IsZero() {
-		out["finishedAt"] = stamp(sd.finished)
+		out["finishedAt"] = awsapi.Stamp(sd.finished)
 	}
 	if !sd.stopped.IsZero() {
-		out["stoppedAt"] = stamp(sd.stopped)
+		out["stoppedAt"] = awsapi.Stamp(sd.stopped)
 	}
 }
 
@@ -130,7 +132,7 @@ func (e *ecs) describeRevision(s *ecsService, r *serviceRevision) object {
 	}
 	out := object{
 		"serviceRevisionArn": r.arn, "serviceArn": s.arn, "clusterArn": s.cluster.arn,
-		"taskDefinition": r.definition.arn, "createdAt": stamp(r.created), "containerImages": images,
+		"taskDefinition": r.definition.arn, "createdAt": awsapi.Stamp(r.created), "containerImages": images,
 		"guardDutyEnabled": false, "loadBalancers": []any{}, "serviceRegistries": []any{},
 	}
 	for _, name := range []string{

@@ -1,5 +1,7 @@
 package sandbox
 
+import "slipway/internal/sandbox/awsapi"
+
 func (e *ecs) describeTask(t *ecsTask, tags bool) object {
 	s := t.service
 	out := object{
@@ -8,7 +10,7 @@ func (e *ecs) describeTask(t *ecsTask, tags bool) object {
 		"healthStatus": t.healthStatus(), "launchType": s.launchType(), "version": t.version, "availabilityZone": t.zone,
 		"overrides":            object{"containerOverrides": []any{}, "inferenceAcceleratorOverrides": []any{}},
 		"enableExecuteCommand": false, "attributes": []object{{"name": "ecs.cpu-architecture", "value": t.architecture()}},
-		"attachments": []any{}, "tags": []any{}, "createdAt": stamp(t.created),
+		"attachments": []any{}, "tags": []any{}, "createdAt": awsapi.Stamp(t.created),
 		"cpu": orNone(t.definition.CPU), "memory": orNone(t.definition.Memory),
 	}
 	if tags {
@@ -39,16 +41,16 @@ func orNone(s string) string {
 }
 
 func (e *ecs) describeTaskTimes(t *ecsTask, out object) {
-	for name, at := range map[string]*epoch{
-		"pullStartedAt": stamp(t.pullStarted), "pullStoppedAt": stamp(t.pullStopped), "startedAt": stamp(t.started),
-		"stoppingAt": stamp(t.stopping), "executionStoppedAt": stamp(t.executionStopped), "stoppedAt": stamp(t.stopped),
+	for name, at := range map[string]*awsapi.Epoch{
+		"pullStartedAt": awsapi.Stamp(t.pullStarted), "pullStoppedAt": awsapi.Stamp(t.pullStopped), "startedAt": awsapi.Stamp(t.started),
+		"stoppingAt": awsapi.Stamp(t.stopping), "executionStoppedAt": awsapi.Stamp(t.executionStopped), "stoppedAt": awsapi.Stamp(t.stopped),
 	} {
 		if at != nil {
 			out[name] = at
 		}
 	}
 	if !t.pullStarted.IsZero() {
-		out["connectivity"], out["connectivityAt"] = "CONNECTED", stamp(t.pullStarted)
+		out["connectivity"], out["connectivityAt"] = "CONNECTED", awsapi.Stamp(t.pullStarted)
 	}
 	if t.stopReason != "" {
 		out["stopCode"], out["stoppedReason"] = t.stopCode, t.stopReason

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // iam is the caller and the caller's permissions. Every request has the same
@@ -24,7 +26,7 @@ type iam struct {
 }
 
 func newIAM(account, region string) *iam {
-	user := "arn:" + partition(region) + ":iam::" + account + ":user/sandbox"
+	user := "arn:" + awsapi.Partition(region) + ":iam::" + account + ":user/sandbox"
 	return &iam{account: account, caller: user, entity: user, denied: map[string]bool{}}
 }
 
@@ -79,7 +81,7 @@ func (i *iam) Refusal(action string) string {
 func (i *iam) serveIAM(w http.ResponseWriter, r *http.Request) {
 	name := r.Form.Get("Action")
 	switch {
-	case signedRegion(r) == "":
+	case awsapi.SignedRegion(r) == "":
 		writeIAMError(w, http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
 	case !i.Allows("iam:" + name):
 		writeIAMError(w, http.StatusForbidden, "AccessDenied", i.Refusal("iam:"+name))
@@ -121,12 +123,12 @@ func (i *iam) simulate(w http.ResponseWriter, r *http.Request) {
 		writeIAMError(w, http.StatusNotFound, "NoSuchEntity", "The entity "+source+" cannot be found.")
 		return
 	}
-	resources := members(r, "ResourceArns")
+	resources := awsapi.Members(r, "ResourceArns")
 	if len(resources) == 0 {
 		resources = []string{"*"}
 	}
 	var all []evaluation
-	for _, action := range members(r, "ActionNames") {
+	for _, action := range awsapi.Members(r, "ActionNames") {
 		decision := "allowed"
 		if !i.Allows(action) {
 			decision = "implicitDeny"
@@ -136,10 +138,10 @@ func (i *iam) simulate(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var answer simulation
-	answer.RequestID = requestID
+	answer.RequestID = awsapi.RequestID
 	answer.Result.Results, answer.Result.Marker = evaluationPage(all, r)
 	answer.Result.Truncated = answer.Result.Marker != ""
-	writeIAM(w, http.StatusOK, answer)
+	awsapi.WriteXML(w, http.StatusOK, answer)
 }
 
 // evaluationPage cuts what MaxItems and Marker ask for; IAM's default is 100.
@@ -157,15 +159,6 @@ func evaluationPage(all []evaluation, r *http.Request) (page []evaluation, next 
 		next = strconv.Itoa(end)
 	}
 	return all[first:end], next
-}
-
-// members is a list in the query protocol: NAME.member.1, NAME.member.2 …
-func members(r *http.Request, name string) []string {
-	var out []string
-	for n := 1; r.Form.Has(fmt.Sprintf("%s.member.%d", name, n)); n++ {
-		out = append(out, r.Form.Get(fmt.Sprintf("%s.member.%d", name, n)))
-	}
-	return out
 }
 
 // roleAnswer is the answer of GetRole.
@@ -192,6 +185,6 @@ func (i *iam) getRole(w http.ResponseWriter, r *http.Request) {
 	var answer roleAnswer
 	answer.Role.Path, answer.Role.RoleName, answer.Role.Arn = strings.TrimSuffix(resource, name), name, entity
 	answer.Role.RoleID, answer.Role.CreateDate = "AROASANDBOXSANDBOX000", "2026-01-01T00:00:00Z"
-	answer.RequestID = requestID
-	writeIAM(w, http.StatusOK, answer)
+	answer.RequestID = awsapi.RequestID
+	awsapi.WriteXML(w, http.StatusOK, answer)
 }

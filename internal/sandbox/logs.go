@@ -1,34 +1,39 @@
 package sandbox
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // service returns the CloudWatch Logs API. Names of fields, limits and errors
 // are those of its API reference, version 2014-03-28.
-func (l *logStore) service() jsonService {
-	return jsonService{
-		name:   "logs",
-		prefix: "Logs_20140328",
-		actions: map[string]jsonAction{
-			"CreateLogGroup":     action(l.createLogGroup),
-			"DescribeLogGroups":  action(l.describeLogGroups),
-			"CreateLogStream":    action(l.createLogStream),
-			"DescribeLogStreams": action(l.describeLogStreams),
-			"PutLogEvents":       action(l.putLogEvents),
-			"GetLogEvents":       action(l.getLogEvents),
+func (l *logStore) service() awsapi.Service {
+	return awsapi.Service{
+		Name:      "logs",
+		Prefix:    "Logs_20140328",
+		Reference: logReference,
+		Actions: map[string]awsapi.Action{
+			"CreateLogGroup":     awsapi.NewAction(l.createLogGroup),
+			"DescribeLogGroups":  awsapi.NewAction(l.describeLogGroups),
+			"CreateLogStream":    awsapi.NewAction(l.createLogStream),
+			"DescribeLogStreams": awsapi.NewAction(l.describeLogStreams),
+			"PutLogEvents":       awsapi.NewAction(l.putLogEvents),
+			"GetLogEvents":       awsapi.NewAction(l.getLogEvents),
 		},
 	}
 }
 
 // logStore holds the log groups of all regions of the default account.
 type logStore struct {
-	clock   *clock
+	clock   *awsapi.Clock
 	account string
 
 	mu     sync.Mutex
@@ -56,7 +61,7 @@ type logEvent struct {
 	IngestionTime int64  `json:"ingestionTime"`
 }
 
-func newLogStore(account string, c *clock) *logStore {
+func newLogStore(account string, c *awsapi.Clock) *logStore {
 	return &logStore{clock: c, account: account, groups: map[logGroupKey]*logGroup{}}
 }
 
@@ -86,7 +91,7 @@ func (l *logStore) Write(region, group, stream string, createGroup bool, at time
 func (l *logStore) addGroup(region, name string) *logGroup {
 	g := &logGroup{
 		name:      name,
-		arn:       fmt.Sprintf("arn:%s:logs:%s:%s:log-group:%s", partition(region), region, l.account, name),
+		arn:       fmt.Sprintf("arn:%s:logs:%s:%s:log-group:%s", awsapi.Partition(region), region, l.account, name),
 		createdAt: l.clock.Now(),
 		streams:   map[string]*logStream{},
 	}
@@ -119,8 +124,8 @@ func (g *logGroup) storedBytes() (n int64) {
 }
 
 var (
-	errNoLogGroup  = newAPIError("ResourceNotFoundException", "The specified log group does not exist.")
-	errNoLogStream = newAPIError("ResourceNotFoundException", "The specified log stream does not exist.")
+	errNoLogGroup  = awsapi.NewError("ResourceNotFoundException", "The specified log group does not exist.")
+	errNoLogStream = awsapi.NewError("ResourceNotFoundException", "The specified log stream does not exist.")
 )
 
 var (
@@ -130,7 +135,7 @@ var (
 
 func checkLogName(pattern *regexp.Regexp, field, name string) error {
 	if !pattern.MatchString(name) {
-		return apiErrorf("InvalidParameterException",
+		return awsapi.Errorf("InvalidParameterException",
 			"1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy regular expression pattern: %s", name, field, pattern)
 	}
 	return nil
@@ -146,4 +151,11 @@ func (l *logStore) Streams(region, group string) []string {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(g.streams))
+}
+
+// logReference returns the log stream that a request names, else its group.
+func logReference(body []byte) string {
+	var in struct{ LogStreamName, LogGroupName, LogGroupIdentifier string }
+	_ = json.Unmarshal(body, &in) // the action complains about bad JSON
+	return cmp.Or(in.LogStreamName, in.LogGroupName, in.LogGroupIdentifier)
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 type putLogEventsIn struct {
@@ -29,13 +31,13 @@ type rejectedLogEvents struct {
 
 // putLogEvents takes events in order of their times that are at most two hours
 // ahead and two weeks old, as PutLogEvents documents.
-func (l *logStore) putLogEvents(c jsonCall, in putLogEventsIn) (out putLogEventsOut, err error) {
+func (l *logStore) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEventsOut, err error) {
 	if n := len(in.LogEvents); n < 1 || n > 10_000 {
-		return out, apiErrorf("InvalidParameterException", "%d log events: there must be 1 to 10000", n)
+		return out, awsapi.Errorf("InvalidParameterException", "%d log events: there must be 1 to 10000", n)
 	}
 	for i := 1; i < len(in.LogEvents); i++ {
 		if in.LogEvents[i].Timestamp < in.LogEvents[i-1].Timestamp {
-			return out, newAPIError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.")
+			return out, awsapi.NewError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.")
 		}
 	}
 	now := l.clock.Now()
@@ -63,7 +65,7 @@ func (l *logStore) putLogEvents(c jsonCall, in putLogEventsIn) (out putLogEvents
 	return out, err
 }
 
-func (l *logStore) lockedStream(c jsonCall, in logStreamIn, f func(*logStream)) error {
+func (l *logStore) lockedStream(c awsapi.Call, in logStreamIn, f func(*logStream)) error {
 	return l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
 		s := g.streams[in.LogStreamName]
 		if s == nil {
@@ -96,11 +98,11 @@ const maxEventBytes = 1 << 20
 // unless startFromHead is set. A token names the event that its page begins
 // behind (f/) or ends before (b/); at the end of the stream the same token
 // comes back, as GetLogEvents documents.
-func (l *logStore) getLogEvents(c jsonCall, in getLogEventsIn) (out getLogEventsOut, err error) {
+func (l *logStore) getLogEvents(c awsapi.Call, in getLogEventsIn) (out getLogEventsOut, err error) {
 	limit := 10_000
 	if in.Limit != nil {
 		if limit = *in.Limit; limit < 1 || limit > 10_000 {
-			return out, apiErrorf("InvalidParameterException", "limit is %d: it must be 1 to 10000", limit)
+			return out, awsapi.Errorf("InvalidParameterException", "limit is %d: it must be 1 to 10000", limit)
 		}
 	}
 	at, forward, err := in.position()
@@ -137,7 +139,7 @@ func (in getLogEventsIn) position() (at int, forward bool, err error) {
 			return at, kind == "f", nil
 		}
 	}
-	return 0, false, newAPIError("InvalidParameterException", "The specified nextToken is invalid.")
+	return 0, false, awsapi.NewError("InvalidParameterException", "The specified nextToken is invalid.")
 }
 
 // between is the part of the events from start on and before end, both in

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // logTarget is how most requests name a group.
@@ -14,11 +16,11 @@ type logTarget struct {
 }
 
 // lockedGroup finds a request's log group and runs f with the store locked.
-func (l *logStore) lockedGroup(c jsonCall, t logTarget, f func(*logGroup) error) error {
+func (l *logStore) lockedGroup(c awsapi.Call, t logTarget, f func(*logGroup) error) error {
 	name := t.LogGroupName
 	if id := t.LogGroupIdentifier; id != "" {
 		if name != "" {
-			return newAPIError("InvalidParameterException", "logGroupName and logGroupIdentifier are mutually exclusive")
+			return awsapi.NewError("InvalidParameterException", "logGroupName and logGroupIdentifier are mutually exclusive")
 		}
 		name = id
 		if _, after, ok := strings.Cut(id, ":log-group:"); ok {
@@ -30,7 +32,7 @@ func (l *logStore) lockedGroup(c jsonCall, t logTarget, f func(*logGroup) error)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	g := l.groups[logGroupKey{c.region, name}]
+	g := l.groups[logGroupKey{c.Region, name}]
 	if g == nil {
 		return errNoLogGroup
 	}
@@ -41,16 +43,16 @@ type createLogGroupIn struct {
 	LogGroupName string `json:"logGroupName"`
 }
 
-func (l *logStore) createLogGroup(c jsonCall, in createLogGroupIn) (out struct{}, err error) {
+func (l *logStore) createLogGroup(c awsapi.Call, in createLogGroupIn) (out struct{}, err error) {
 	if err := checkLogName(logGroupPattern, "logGroupName", in.LogGroupName); err != nil {
 		return out, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.groups[logGroupKey{c.region, in.LogGroupName}] != nil {
-		return out, newAPIError("ResourceAlreadyExistsException", "The specified log group already exists")
+	if l.groups[logGroupKey{c.Region, in.LogGroupName}] != nil {
+		return out, awsapi.NewError("ResourceAlreadyExistsException", "The specified log group already exists")
 	}
-	l.addGroup(c.region, in.LogGroupName)
+	l.addGroup(c.Region, in.LogGroupName)
 	return out, nil
 }
 
@@ -63,9 +65,9 @@ type logPaging struct {
 // logPage is the limit, and the default, of what is described at once.
 const logPage = 50
 
-func (p logPaging) paging() paging {
+func (p logPaging) paging() awsapi.Paging {
 	limit := logPage
-	return paging{MaxResults: cmp.Or(p.Limit, &limit), NextToken: p.NextToken}
+	return awsapi.Paging{MaxResults: cmp.Or(p.Limit, &limit), NextToken: p.NextToken}
 }
 
 type describeLogGroupsIn struct {
@@ -89,23 +91,23 @@ type describeLogGroupsOut struct {
 	NextToken string        `json:"nextToken,omitempty"`
 }
 
-func (l *logStore) describeLogGroups(c jsonCall, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
+func (l *logStore) describeLogGroups(c awsapi.Call, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
 	if in.Prefix != "" && in.Pattern != "" {
-		return out, newAPIError("InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+		return out, awsapi.NewError("InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var names []string
 	for key := range l.groups {
-		if key.region == c.region && strings.HasPrefix(key.name, in.Prefix) && strings.Contains(key.name, in.Pattern) {
+		if key.region == c.Region && strings.HasPrefix(key.name, in.Prefix) && strings.Contains(key.name, in.Pattern) {
 			names = append(names, key.name)
 		}
 	}
 	slices.Sort(names)
-	names, out.NextToken, err = page(in.paging(), logPage, names, func(n string) string { return n })
+	names, out.NextToken, err = awsapi.Page(in.paging(), logPage, names, func(n string) string { return n })
 	out.LogGroups = []logGroupOut{}
 	for _, name := range names {
-		g := l.groups[logGroupKey{c.region, name}]
+		g := l.groups[logGroupKey{c.Region, name}]
 		out.LogGroups = append(out.LogGroups, logGroupOut{
 			ARN: g.arn + ":*", LogGroupARN: g.arn, LogGroupName: g.name, LogGroupClass: "STANDARD",
 			CreationTime: g.createdAt.UnixMilli(), StoredBytes: g.storedBytes(),
@@ -119,13 +121,13 @@ type logStreamIn struct {
 	LogStreamName string `json:"logStreamName"`
 }
 
-func (l *logStore) createLogStream(c jsonCall, in logStreamIn) (out struct{}, err error) {
+func (l *logStore) createLogStream(c awsapi.Call, in logStreamIn) (out struct{}, err error) {
 	if err := checkLogName(logStreamPattern, "logStreamName", in.LogStreamName); err != nil {
 		return out, err
 	}
 	return out, l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
 		if g.streams[in.LogStreamName] != nil {
-			return newAPIError("ResourceAlreadyExistsException", "The specified log stream already exists")
+			return awsapi.NewError("ResourceAlreadyExistsException", "The specified log stream already exists")
 		}
 		g.addStream(in.LogStreamName, l.clock.Now())
 		return nil
@@ -155,10 +157,10 @@ type describeLogStreamsOut struct {
 	NextToken  string         `json:"nextToken,omitempty"`
 }
 
-func (l *logStore) describeLogStreams(c jsonCall, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
+func (l *logStore) describeLogStreams(c awsapi.Call, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
 	byTime := in.OrderBy == "LastEventTime"
 	if byTime && in.Prefix != "" {
-		return out, newAPIError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
+		return out, awsapi.NewError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
 	err = l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
 		streams := []logStreamOut{}
@@ -181,7 +183,7 @@ func (l *logStore) describeLogStreams(c jsonCall, in describeLogStreamsIn) (out 
 		for i, s := range streams {
 			position[s.LogStreamName] = fmt.Sprintf("%08d", i)
 		}
-		out.LogStreams, out.NextToken, err = page(in.paging(), logPage, streams, func(s logStreamOut) string { return position[s.LogStreamName] })
+		out.LogStreams, out.NextToken, err = awsapi.Page(in.paging(), logPage, streams, func(s logStreamOut) string { return position[s.LogStreamName] })
 		return err
 	})
 	return out, err

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // tagMutability says which tags of a repository may move.
@@ -29,23 +31,23 @@ func newTagMutability(setting string, exclusions []exclusionFilter) (tagMutabili
 	switch setting {
 	case "MUTABLE", "IMMUTABLE":
 		if exclusions != nil {
-			return m, invalid("imageTagMutabilityExclusionFilters",
+			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters",
 				"must be absent unless imageTagMutability is IMMUTABLE_WITH_EXCLUSION or MUTABLE_WITH_EXCLUSION")
 		}
 	case "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION":
 		if len(exclusions) < 1 || len(exclusions) > maxExclusions {
-			return m, invalid("imageTagMutabilityExclusionFilters", fmt.Sprintf("must have length between 1 and %d", maxExclusions))
+			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters", fmt.Sprintf("must have length between 1 and %d", maxExclusions))
 		}
 	default:
-		return m, invalid("imageTagMutability",
+		return m, awsapi.InvalidParameter("imageTagMutability",
 			"must satisfy enum value set: [MUTABLE, IMMUTABLE, IMMUTABLE_WITH_EXCLUSION, MUTABLE_WITH_EXCLUSION]")
 	}
 	for _, e := range exclusions {
 		if e.FilterType != "WILDCARD" {
-			return m, invalid("imageTagMutabilityExclusionFilters.filterType", "must satisfy enum value set: [WILDCARD]")
+			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters.filterType", "must satisfy enum value set: [WILDCARD]")
 		}
 		if !exclusionPattern.MatchString(e.Filter) {
-			return m, invalid("imageTagMutabilityExclusionFilters.filter", "must satisfy regular expression '"+exclusionPattern.String()+"'")
+			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters.filter", "must satisfy regular expression '"+exclusionPattern.String()+"'")
 		}
 	}
 	return m, nil

@@ -3,24 +3,28 @@ package sandbox
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // service returns the CodePipeline API. Names of fields, limits and errors are
 // those of its API reference, version 2015-07-09.
-func (p *pipelines) service() jsonService {
-	return jsonService{
-		name:   "codepipeline",
-		prefix: "CodePipeline_20150709",
-		actions: map[string]jsonAction{
-			"CreatePipeline":         action(p.create),
-			"ListPipelineExecutions": action(p.listExecutions),
-			"GetPipelineExecution":   action(p.getExecution),
-			"ListActionExecutions":   action(p.listActions),
-			"StopPipelineExecution":  action(p.stop),
+func (p *pipelines) service() awsapi.Service {
+	return awsapi.Service{
+		Name:      "codepipeline",
+		Prefix:    "CodePipeline_20150709",
+		Reference: pipelineReference,
+		Actions: map[string]awsapi.Action{
+			"CreatePipeline":         awsapi.NewAction(p.create),
+			"ListPipelineExecutions": awsapi.NewAction(p.listExecutions),
+			"GetPipelineExecution":   awsapi.NewAction(p.getExecution),
+			"ListActionExecutions":   awsapi.NewAction(p.listActions),
+			"StopPipelineExecution":  awsapi.NewAction(p.stop),
 		},
 	}
 }
@@ -55,7 +59,7 @@ type objects interface {
 // pipelines are the pipelines of an account in all regions.
 type pipelines struct {
 	account string
-	clock   *clock
+	clock   *awsapi.Clock
 	objects objects
 
 	mu       sync.Mutex
@@ -68,7 +72,7 @@ type (
 	actionKey   struct{ pipeline, action string }
 )
 
-func newPipelines(account string, c *clock, o objects) *pipelines {
+func newPipelines(account string, c *awsapi.Clock, o objects) *pipelines {
 	return &pipelines{
 		account: account, clock: c, objects: o,
 		all: map[pipelineKey]*codePipeline{}, outcomes: map[actionKey]PipelineAction{},
@@ -121,14 +125,14 @@ type pipelineInOut struct {
 }
 
 // create accepts a pipeline whose first stage has one action, a source.
-func (p *pipelines) create(c jsonCall, in pipelineInOut) (*pipelineInOut, error) {
+func (p *pipelines) create(c awsapi.Call, in pipelineInOut) (*pipelineInOut, error) {
 	d := in.Pipeline
 	if d.Name == "" || d.RoleARN == "" || len(d.Stages) < 2 {
-		return nil, newAPIError("InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages")
+		return nil, awsapi.NewError("InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages")
 	}
 	first := d.Stages[0].Actions
 	if len(first) != 1 || first[0].ActionTypeID.Category != "Source" {
-		return nil, newAPIError("InvalidStructureException", "the sandbox wants one source as the only action of the first stage")
+		return nil, awsapi.NewError("InvalidStructureException", "the sandbox wants one source as the only action of the first stage")
 	}
 	source, err := sourceOf(first[0])
 	if err != nil {
@@ -136,9 +140,9 @@ func (p *pipelines) create(c jsonCall, in pipelineInOut) (*pipelineInOut, error)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := pipelineKey{c.region, d.Name}
+	key := pipelineKey{c.Region, d.Name}
 	if p.all[key] != nil {
-		return nil, apiErrorf("PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
+		return nil, awsapi.Errorf("PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
 	}
 	d.Version = 1
 	p.all[key] = &codePipeline{declaration: d, source: source}
@@ -147,10 +151,10 @@ func (p *pipelines) create(c jsonCall, in pipelineInOut) (*pipelineInOut, error)
 
 // pipeline finds a pipeline and starts an execution if its object has changed.
 // The caller holds mu.
-func (p *pipelines) pipeline(c jsonCall, name string) (*codePipeline, error) {
-	found := p.all[pipelineKey{c.region, name}]
+func (p *pipelines) pipeline(c awsapi.Call, name string) (*codePipeline, error) {
+	found := p.all[pipelineKey{c.Region, name}]
 	if found == nil {
-		return nil, apiErrorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", p.account, name)
+		return nil, awsapi.Errorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", p.account, name)
 	}
 	if found.source.repository != "" {
 		return found, nil
@@ -175,7 +179,7 @@ func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 		size = *in.MaxResults
 	}
 	if size < 1 || size > 100 {
-		return nil, "", apiErrorf("ValidationException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must be between 1 and 100", size)
+		return nil, "", awsapi.Errorf("ValidationException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must be between 1 and 100", size)
 	}
 	from := 0
 	if in.NextToken != "" {
@@ -184,7 +188,7 @@ func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 			from, err = strconv.Atoi(string(raw))
 		}
 		if err != nil || from < 0 || from > len(all) {
-			return nil, "", newAPIError("InvalidNextTokenException", "The next token was specified in an invalid format")
+			return nil, "", awsapi.NewError("InvalidNextTokenException", "The next token was specified in an invalid format")
 		}
 	}
 	to := min(from+size, len(all))
@@ -199,7 +203,7 @@ type executionsOut struct {
 	NextToken string          `json:"nextToken,omitempty"`
 }
 
-func (p *pipelines) listExecutions(c jsonCall, in pagedIn) (*executionsOut, error) {
+func (p *pipelines) listExecutions(c awsapi.Call, in pagedIn) (*executionsOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found, err := p.pipeline(c, in.PipelineName)
@@ -221,14 +225,14 @@ type executionIn struct {
 	Reason       string `json:"reason"`
 }
 
-func (p *pipelines) execution(c jsonCall, in executionIn) (*codePipelineExecution, error) {
+func (p *pipelines) execution(c awsapi.Call, in executionIn) (*codePipelineExecution, error) {
 	found, err := p.pipeline(c, in.PipelineName)
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(found.executions, func(e *codePipelineExecution) bool { return e.id == in.ID })
 	if i < 0 {
-		return nil, apiErrorf("PipelineExecutionNotFoundException", "Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
+		return nil, awsapi.Errorf("PipelineExecutionNotFoundException", "Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
 	}
 	return found.executions[i], nil
 }
@@ -237,7 +241,7 @@ type executionOut struct {
 	Execution executionView `json:"pipelineExecution"`
 }
 
-func (p *pipelines) getExecution(c jsonCall, in executionIn) (*executionOut, error) {
+func (p *pipelines) getExecution(c awsapi.Call, in executionIn) (*executionOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, err := p.execution(c, in)
@@ -258,7 +262,7 @@ type stopOut struct {
 
 // stop ends an execution at once, whether or not it is to abandon what
 // is under way.
-func (p *pipelines) stop(c jsonCall, in executionIn) (*stopOut, error) {
+func (p *pipelines) stop(c awsapi.Call, in executionIn) (*stopOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, err := p.execution(c, in)
@@ -267,7 +271,7 @@ func (p *pipelines) stop(c jsonCall, in executionIn) (*stopOut, error) {
 	}
 	now := p.clock.Now()
 	if status := e.view(now).Status; status != runInProgress {
-		return nil, apiErrorf("PipelineExecutionNotStoppableException", "The pipeline execution %s is %s and cannot be stopped", e.id, status)
+		return nil, awsapi.Errorf("PipelineExecutionNotStoppableException", "The pipeline execution %s is %s and cannot be stopped", e.id, status)
 	}
 	e.stopped, e.reason = now, cmp.Or(in.Reason, "Stopped by the user")
 	return &stopOut{e.id}, nil
@@ -285,7 +289,7 @@ type actionsOut struct {
 	NextToken string       `json:"nextToken,omitempty"`
 }
 
-func (p *pipelines) listActions(c jsonCall, in actionsIn) (*actionsOut, error) {
+func (p *pipelines) listActions(c awsapi.Call, in actionsIn) (*actionsOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found, err := p.pipeline(c, in.PipelineName)
@@ -302,4 +306,11 @@ func (p *pipelines) listActions(c jsonCall, in actionsIn) (*actionsOut, error) {
 	}
 	page, next, err := pageOf(views, in.pagedIn)
 	return &actionsOut{page, next}, err
+}
+
+// pipelineReference returns the pipeline that a request names.
+func pipelineReference(body []byte) string {
+	var in struct{ PipelineName string }
+	_ = json.Unmarshal(body, &in) // the action complains about bad JSON
+	return in.PipelineName
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // codePipelineExecution is one execution. How it stands follows from when it started
@@ -61,8 +63,8 @@ type executionView struct {
 	ID        string           `json:"pipelineExecutionId"`
 	Status    string           `json:"status"`
 	Summary   string           `json:"statusSummary,omitempty"`
-	Start     epoch            `json:"startTime"`
-	Updated   epoch            `json:"lastUpdateTime"`
+	Start     awsapi.Epoch     `json:"startTime"`
+	Updated   awsapi.Epoch     `json:"lastUpdateTime"`
 	Revisions []sourceRevision `json:"sourceRevisions,omitempty"`
 	Artifacts []sourceRevision `json:"artifactRevisions,omitempty"`
 	Mode      string           `json:"executionMode"`
@@ -76,14 +78,14 @@ type sourceRevision struct {
 }
 
 type actionView struct {
-	Execution string `json:"pipelineExecutionId"`
-	ID        string `json:"actionExecutionId"`
-	Version   int    `json:"pipelineVersion"`
-	Stage     string `json:"stageName"`
-	Name      string `json:"actionName"`
-	Start     epoch  `json:"startTime"`
-	Updated   epoch  `json:"lastUpdateTime"`
-	Status    string `json:"status"`
+	Execution string       `json:"pipelineExecutionId"`
+	ID        string       `json:"actionExecutionId"`
+	Version   int          `json:"pipelineVersion"`
+	Stage     string       `json:"stageName"`
+	Name      string       `json:"actionName"`
+	Start     awsapi.Epoch `json:"startTime"`
+	Updated   awsapi.Epoch `json:"lastUpdateTime"`
+	Status    string       `json:"status"`
 	Input     struct {
 		Type          pipelineActionID  `json:"actionTypeId"`
 		Configuration map[string]string `json:"configuration,omitempty"`
@@ -147,14 +149,14 @@ func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin
 	}
 	v := actionView{
 		Execution: e.id, ID: fmt.Sprintf("%s-%s-%s", e.id, stage, a.Name), Version: e.pipeline.declaration.Version,
-		Stage: stage, Name: a.Name, Start: epoch(begin), Updated: epoch(begin), Status: runInProgress,
+		Stage: stage, Name: a.Name, Start: awsapi.Epoch(begin), Updated: awsapi.Epoch(begin), Status: runInProgress,
 	}
 	v.Input.Type, v.Input.Configuration = a.ActionTypeID, a.Configuration
 	v.Output.Result.URL = outcome.URL
 	switch {
 	case ends.After(now):
 		if !e.stopped.IsZero() {
-			v.Status, v.Updated = runAbandoned, epoch(e.stopped)
+			v.Status, v.Updated = runAbandoned, awsapi.Epoch(e.stopped)
 		}
 		return v, ends
 	case outcome.Error != "":
@@ -163,7 +165,7 @@ func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin
 	default:
 		v.Status = runSucceeded
 	}
-	v.Updated, v.Output.Result.Summary = epoch(ends), outcome.Summary
+	v.Updated, v.Output.Result.Summary = awsapi.Epoch(ends), outcome.Summary
 	if a.Name == e.pipeline.source.action && v.Status == runSucceeded {
 		v.Output.Variables = e.sourceVariables()
 	}
@@ -173,7 +175,7 @@ func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin
 // view is the execution as it stands now.
 func (e *codePipelineExecution) view(now time.Time) executionView {
 	actions := e.actions(now)
-	v := executionView{Pipeline: e.pipeline.declaration.Name, ID: e.id, Status: runSucceeded, Start: epoch(e.started), Updated: epoch(e.started), Mode: "SUPERSEDED"}
+	v := executionView{Pipeline: e.pipeline.declaration.Name, ID: e.id, Status: runSucceeded, Start: awsapi.Epoch(e.started), Updated: awsapi.Epoch(e.started), Mode: "SUPERSEDED"}
 	done := 0
 	for _, a := range actions {
 		if time.Time(a.Updated).After(time.Time(v.Updated)) {
@@ -195,7 +197,7 @@ func (e *codePipelineExecution) view(now time.Time) executionView {
 	}
 	switch {
 	case !e.stopped.IsZero():
-		v.Status, v.Summary, v.Updated = runStopped, e.reason, epoch(e.stopped)
+		v.Status, v.Summary, v.Updated = runStopped, e.reason, awsapi.Epoch(e.stopped)
 	case v.Status != runFailed && done < total:
 		v.Status = runInProgress
 	}

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"fmt"
 	"maps"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // pipelineSource is an object on S3, or a branch of a repository.
@@ -14,11 +16,11 @@ func sourceOf(a pipelineActionDecl) (pipelineSource, error) {
 		"CodeStarSourceConnection": {"ConnectionArn", "FullRepositoryId", "BranchName"},
 	}[a.ActionTypeID.Provider]
 	if required == nil {
-		return pipelineSource{}, newAPIError("InvalidStructureException", "the sandbox knows the sources S3 and CodeStarSourceConnection, not "+a.ActionTypeID.Provider)
+		return pipelineSource{}, awsapi.NewError("InvalidStructureException", "the sandbox knows the sources S3 and CodeStarSourceConnection, not "+a.ActionTypeID.Provider)
 	}
 	for _, key := range required {
 		if a.Configuration[key] == "" {
-			return pipelineSource{}, newAPIError("InvalidActionDeclarationException", "Action configuration for action '"+a.Name+"' is missing required configuration '"+key+"'")
+			return pipelineSource{}, awsapi.NewError("InvalidActionDeclarationException", "Action configuration for action '"+a.Name+"' is missing required configuration '"+key+"'")
 		}
 	}
 	c := a.Configuration
@@ -41,7 +43,7 @@ func (p *pipelines) Push(region, pipeline, commit string) error {
 // execute starts an execution. The caller holds mu.
 func (p *pipelines) execute(of *codePipeline, version string) {
 	of.executions = append(of.executions, &codePipelineExecution{
-		id: uuid(), owner: p, pipeline: of, started: p.clock.Now(), version: version, outcomes: maps.Clone(p.outcomes),
+		id: awsapi.UUID(), owner: p, pipeline: of, started: p.clock.Now(), version: version, outcomes: maps.Clone(p.outcomes),
 	})
 }
 

@@ -1,11 +1,19 @@
 package sandbox
 
 import (
-	"encoding/xml"
 	"net/http"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
-// versionIAM is how a request of the query protocol names IAM's API; all others are STS's.
+// The name spaces of the documents of the two services.
+const (
+	iamNamespace = "https://iam.amazonaws.com/doc/2010-05-08/"
+	stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+)
+
+// versionIAM is the version by which requests of the query protocol name IAM's
+// API; all others are STS's.
 const versionIAM = "2010-05-08"
 
 // Serve answers the services that speak AWS's query protocol: STS and IAM. It
@@ -14,7 +22,7 @@ const versionIAM = "2010-05-08"
 func (i *iam) Serve(w http.ResponseWriter, r *http.Request, name func(service, action, role string)) {
 	if err := r.ParseForm(); err != nil {
 		name("sts", "", "")
-		writeSTS(w, http.StatusBadRequest, stsError("MalformedQueryString", err.Error()))
+		awsapi.WriteQueryError(w, http.StatusBadRequest, stsNamespace, "MalformedQueryString", err.Error())
 		return
 	}
 	if r.Form.Get("Version") == versionIAM {
@@ -26,30 +34,6 @@ func (i *iam) Serve(w http.ResponseWriter, r *http.Request, name func(service, a
 	i.serveSTS(w, r)
 }
 
-// writeIAM answers with a document of IAM's.
-func writeIAM(w http.ResponseWriter, status int, document any) {
-	body, err := xml.MarshalIndent(document, "", "  ")
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	writeSTS(w, status, string(body))
-}
-
-// iamFailure is an error as IAM answers it.
-type iamFailure struct {
-	XMLName xml.Name `xml:"https://iam.amazonaws.com/doc/2010-05-08/ ErrorResponse"`
-	Error   struct {
-		Type, Code, Message string
-	}
-	RequestID string `xml:"RequestId"`
-}
-
 func writeIAMError(w http.ResponseWriter, status int, code, message string) {
-	var e iamFailure
-	e.Error.Type, e.Error.Code, e.Error.Message = "Sender", code, message
-	e.RequestID = requestID
-	writeIAM(w, status, e)
+	awsapi.WriteQueryError(w, status, iamNamespace, code, message)
 }
-
-const requestID = "00000000-0000-0000-0000-000000000000"

@@ -10,14 +10,16 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // registry is the ECR registry of one account in one region: what the ECR API
 // and the registry API both work on.
 type registry struct {
-	place
+	awsapi.AccountRegion
 	host   string // as answers name it
-	clock  *clock
+	clock  *awsapi.Clock
 	blobs  *blobStore
 	tokens *tokenBook
 
@@ -53,15 +55,15 @@ type image struct {
 	archived    bool
 }
 
-func newRegistry(p place, host, dir string, c *clock, t *tokenBook) *registry {
+func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *tokenBook) *registry {
 	return &registry{
-		place:        p,
-		host:         host,
-		clock:        c,
-		blobs:        newBlobStore(dir),
-		tokens:       t,
-		repositories: map[string]*repository{},
-		settings:     map[string]string{},
+		AccountRegion: p,
+		host:          host,
+		clock:         c,
+		blobs:         newBlobStore(dir),
+		tokens:        t,
+		repositories:  map[string]*repository{},
+		settings:      map[string]string{},
 	}
 }
 
@@ -69,8 +71,8 @@ func newRegistry(p place, host, dir string, c *clock, t *tokenBook) *registry {
 func (g *registry) repository(name string) (*repository, error) {
 	r, ok := g.repositories[name]
 	if !ok {
-		return nil, apiErrorf("RepositoryNotFoundException",
-			"The repository with name '%s' does not exist in the registry with id '%s'", name, g.account)
+		return nil, awsapi.Errorf("RepositoryNotFoundException",
+			"The repository with name '%s' does not exist in the registry with id '%s'", name, g.Account)
 	}
 	return r, nil
 }
@@ -156,7 +158,7 @@ func digestOf(manifest []byte) string {
 func (g *registry) put(ctx context.Context, p putRequest) (*image, error) {
 	content, err := parseManifest(p.manifest)
 	if err != nil {
-		return nil, invalid("imageManifest", err.Error())
+		return nil, awsapi.InvalidParameter("imageManifest", err.Error())
 	}
 	digest := digestOf(p.manifest)
 	p.mediaType = cmp.Or(p.mediaType, content.MediaType)
@@ -171,7 +173,7 @@ func (g *registry) put(ctx context.Context, p putRequest) (*image, error) {
 		return nil, err
 	}
 	if a.status != http.StatusCreated {
-		return nil, invalid("imageManifest", "must be a valid manifest: "+a.body.String())
+		return nil, awsapi.InvalidParameter("imageManifest", "must be a valid manifest: "+a.body.String())
 	}
 	return g.record(p, digest, content)
 }
@@ -188,9 +190,9 @@ func (g *registry) mayPut(p putRequest, digest string, content manifestContent) 
 	}
 	for _, child := range content.children() {
 		if r.images[child] == nil {
-			return apiErrorf("ReferencedImagesNotFoundException",
+			return awsapi.Errorf("ReferencedImagesNotFoundException",
 				"Requested image refers to '%s', which does not exist in the repository with name '%s' in the registry with id '%s'",
-				child, r.name, g.account)
+				child, r.name, g.Account)
 		}
 	}
 	return nil
@@ -203,11 +205,11 @@ func (g *registry) mayTag(r *repository, tag, digest string) error {
 	_, known := r.images[digest]
 	switch {
 	case known && (tag == "" || current == digest):
-		return apiErrorf("ImageAlreadyExistsException",
+		return awsapi.Errorf("ImageAlreadyExistsException",
 			"Image with digest '%s' and tag '%s' already exists in the repository with name '%s' in registry with id '%s'",
-			digest, cmp.Or(tag, "null"), r.name, g.account)
+			digest, cmp.Or(tag, "null"), r.name, g.Account)
 	case tag != "" && tagged && r.mutability.fixed(tag):
-		return apiErrorf("ImageTagAlreadyExistsException",
+		return awsapi.Errorf("ImageTagAlreadyExistsException",
 			"The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.",
 			tag, r.name)
 	}
@@ -228,9 +230,9 @@ func (g *registry) needLayers(ctx context.Context, repository string, content ma
 	if missing == nil {
 		return nil
 	}
-	return apiErrorf("LayersNotFoundException",
+	return awsapi.Errorf("LayersNotFoundException",
 		"The layers %s required by the image do not exist in the repository with name '%s' in the registry with id '%s'",
-		missing, repository, g.account)
+		missing, repository, g.Account)
 }
 
 // record enters a stored manifest. The tag is looked at again: another put may

@@ -62,7 +62,7 @@ func (g *registry) Serve(w http.ResponseWriter, r *http.Request, name func(actio
 	}
 	if q.name != "" && !g.has(q.name) {
 		writeOCIError(w, http.StatusNotFound, "NAME_UNKNOWN", fmt.Sprintf(
-			"The repository with name '%s' does not exist in the registry with id '%s'", q.name, g.account))
+			"The repository with name '%s' does not exist in the registry with id '%s'", q.name, g.Account))
 		return
 	}
 	switch q.kind {
@@ -90,7 +90,7 @@ func (g *registry) has(name string) bool {
 // authorized checks the token that comes as the password of user AWS.
 func (g *registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	user, password, given := r.BasicAuth()
-	state := g.tokens.check(password, g.region)
+	state := g.tokens.check(password, g.Region)
 	switch {
 	case given && user == "AWS" && state == tokenGood:
 		return true

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // maxManifest is the distribution library's limit and ECR's.
@@ -142,8 +144,8 @@ func mediaTypeOf(r *http.Request) string {
 // unlessSame drops the complaint that an image is there already: a push of
 // the same image is no error.
 func unlessSame(err error) error {
-	var e *apiError
-	if errors.As(err, &e) && e.code == "ImageAlreadyExistsException" {
+	var e *awsapi.Error
+	if errors.As(err, &e) && e.Code == "ImageAlreadyExistsException" {
 		return nil
 	}
 	return err
@@ -162,10 +164,10 @@ var ociErrors = map[string]struct {
 }
 
 func writePutError(w http.ResponseWriter, err error) {
-	var e *apiError
+	var e *awsapi.Error
 	if errors.As(err, &e) {
-		if o, ok := ociErrors[e.code]; ok {
-			writeOCIError(w, o.status, o.code, e.message)
+		if o, ok := ociErrors[e.Code]; ok {
+			writeOCIError(w, o.status, o.code, e.Message)
 			return
 		}
 	}

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 )
 
@@ -48,18 +47,4 @@ func (s *Server) isClosed() bool {
 func isQueryProtocol(r *http.Request) bool {
 	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 	return r.URL.Path == "/" && (r.Method == http.MethodPost && form || r.URL.Query().Has("Action"))
-}
-
-// credentialScope is the part of a SigV4 Authorization header that names the
-// region: Credential=KEY/date/REGION/service/aws4_request.
-var credentialScope = regexp.MustCompile(`Credential=[^/,\s]+/[0-9]{8}/([^/,\s]+)/[^/,\s]+/aws4_request`)
-
-// signedRegion is the region a request was signed for, "" if it is not signed.
-// The signature itself is not looked at.
-func signedRegion(r *http.Request) string {
-	m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization"))
-	if m == nil {
-		return ""
-	}
-	return m[1]
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 
+	"slipway/internal/sandbox/awsapi"
+
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
@@ -26,7 +28,7 @@ type s3 struct {
 	lifecycles map[string]bucketLifecycle // by bucket
 }
 
-func newS3(c *clock) *s3 {
+func newS3(c *awsapi.Clock) *s3 {
 	backend := s3mem.New(s3mem.WithTimeSource(c))
 	fake := gofakes3.New(backend, gofakes3.WithTimeSource(c), gofakes3.WithTimeSkewLimit(0))
 	return &s3{fake: fake.Server(), backend: backend, lifecycles: map[string]bucketLifecycle{}}

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // Options says how a Server is set up. The zero value is a server on a free
@@ -77,10 +79,10 @@ func (o Options) check() error {
 	if err := checkSpeed(o.ECSSpeed); err != nil {
 		return err
 	}
-	if !accountPattern.MatchString(o.Account) {
+	if !awsapi.ValidAccount(o.Account) {
 		return fmt.Errorf("%w: account %q: must be twelve digits", ErrOption, o.Account)
 	}
-	if !regionPattern.MatchString(o.Region) {
+	if !awsapi.ValidRegion(o.Region) {
 		return fmt.Errorf("%w: region %q: must be of lower-case letters, digits and hyphens", ErrOption, o.Region)
 	}
 	if err := checkAddr(o.Addr); err != nil {
@@ -112,7 +114,7 @@ type Server struct {
 	options Options
 	dir     string
 	addr    string
-	clock   *clock
+	clock   *awsapi.Clock
 	calls   *recorder
 	faults  *faults
 
@@ -122,7 +124,7 @@ type Server struct {
 	s3        *s3
 	iam       *iam
 	pipelines *pipelines
-	json      []jsonService
+	json      []awsapi.Service
 
 	mu      sync.Mutex
 	closed  bool
@@ -149,7 +151,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &Server{options: o, dir: dir, addr: reachable(listener.Addr()), clock: &clock{}, calls: &recorder{}}
+	s := &Server{options: o, dir: dir, addr: reachable(listener.Addr()), clock: &awsapi.Clock{}, calls: &recorder{}}
 	s.faults = newFaults(s.clock)
 	s.startServices()
 	s.serve(listener, s.ecr.Default())
@@ -169,7 +171,7 @@ func (s *Server) startServices() {
 	s.s3 = newS3(s.clock)
 	s.iam = newIAM(o.Account, o.Region)
 	s.pipelines = newPipelines(o.Account, s.clock, s.s3)
-	s.json = []jsonService{
+	s.json = []awsapi.Service{
 		s.ecr.service(), s.ecs.service(), s.logs.service(), newScalableTargets(o.Account, s.clock).service(),
 		s.ecs.codeDeployService(), s.pipelines.service(),
 	}

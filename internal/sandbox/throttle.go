@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 
 	"golang.org/x/time/rate"
 )
@@ -90,8 +91,8 @@ func (s *Server) Limit(l Limit) error {
 func (s *Server) checkAction(service, action string) error {
 	var names []string
 	for _, svc := range s.json {
-		names = append(names, svc.name)
-		if _, known := svc.actions[action]; (service == "" || svc.name == service) && (action == "" || known) {
+		names = append(names, svc.Name)
+		if _, known := svc.Actions[action]; (service == "" || svc.Name == service) && (action == "" || known) {
 			return nil
 		}
 	}
@@ -103,7 +104,7 @@ func (s *Server) checkAction(service, action string) error {
 
 // faults keeps the faults and limits of a server.
 type faults struct {
-	clock *clock
+	clock *awsapi.Clock
 
 	mu       sync.Mutex
 	faults   []*Fault
@@ -112,7 +113,7 @@ type faults struct {
 
 type calledAction struct{ service, action string }
 
-func newFaults(c *clock) *faults {
+func newFaults(c *awsapi.Clock) *faults {
 	return &faults{clock: c, limiters: map[calledAction]*rate.Limiter{}}
 }
 
@@ -164,7 +165,7 @@ func (t *faults) take(service, action string) (f Fault, throttled bool) {
 func (t *faults) around(ctx context.Context, service, action string, work func() (any, error)) (any, error) {
 	f, throttled := t.take(service, action)
 	if throttled {
-		return nil, newAPIError("ThrottlingException", "Rate exceeded")
+		return nil, awsapi.NewError("ThrottlingException", "Rate exceeded")
 	}
 	if err := pause(ctx, f.Delay); err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ func (t *faults) around(ctx context.Context, service, action string, work func()
 			return nil, err
 		}
 	}
-	return nil, newAPIError(f.Error, f.message())
+	return nil, awsapi.NewError(f.Error, f.message())
 }
 
 func (f Fault) message() string {
@@ -203,20 +204,5 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// statusOf is the HTTP status of an error code, as the "Common Errors" pages of
-// the API references give it; what they do not list is the client's fault.
-func statusOf(code string) int {
-	switch code {
-	case "ServerException", "InternalFailure", "InternalServiceException", "InternalServerError":
-		return http.StatusInternalServerError
-	case "ServiceUnavailable", "ServiceUnavailableException":
-		return http.StatusServiceUnavailable
-	case "OptInRequired", "ExpiredTokenException":
-		return http.StatusForbidden
-	default:
-		return http.StatusBadRequest
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"crypto/rand"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // tokenBook knows the authorization tokens that were given out.
 type tokenBook struct {
-	clock    *clock
+	clock    *awsapi.Clock
 	lifetime time.Duration
 
 	mu     sync.Mutex
