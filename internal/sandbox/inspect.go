@@ -1,5 +1,7 @@
 package sandbox
 
+import "slipway/internal/sandbox/codepipeline"
+
 // Tags returns the digest of each tag of a repository in the default account
 // and region, nil if there is no such repository.
 func (s *Server) Tags(repository string) map[string]string {
@@ -55,6 +57,12 @@ func (s *Server) SetCaller(arn, entity string) { s.iam.SetCaller(arn, entity) }
 // actions it allows all again. IAM and the services that speak JSON refuse
 // denied actions; the registry, S3 and STS do not.
 func (s *Server) Deny(actions ...string) { s.iam.Deny(actions...) }
+
+// PipelineAction is the outcome of an action of a pipeline.
+type PipelineAction = codepipeline.Action
+
+// PipelineWork is the execution that an action belongs to.
+type PipelineWork = codepipeline.Work
 
 // SetPipelineAction sets the outcome of an action in executions that start from
 // now on. Neither the pipeline nor the action has to exist yet.

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"net/http"
 	"strings"
+
+	"slipway/internal/sandbox/s3"
 )
 
 // handler routes by what tells AWS's protocols apart. The control plane is not
@@ -32,7 +34,7 @@ func (s *Server) handler(g *registry) http.Handler {
 		case isQueryProtocol(r):
 			s.iam.Serve(rec, r, func(service, action, role string) { rec.name(service, action, "", role) })
 		default:
-			rec.name("s3", s3Action(r), s3Bucket(r), s3Key(r))
+			rec.name("s3", s3.Action(r), s3.Bucket(r), s3.Key(r))
 			s.s3.ServeHTTP(rec, r)
 		}
 	})

@@ -19,7 +19,12 @@ import (
 	"sync"
 	"time"
 
+	"slipway/internal/sandbox/autoscaling"
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/codepipeline"
+	"slipway/internal/sandbox/iam"
+	"slipway/internal/sandbox/logs"
+	"slipway/internal/sandbox/s3"
 )
 
 // Options says how a Server is set up. The zero value is a server on a free
@@ -120,10 +125,10 @@ type Server struct {
 
 	ecr       *registries
 	ecs       *ecsRegions
-	logs      *logStore
-	s3        *s3
-	iam       *iam
-	pipelines *pipelines
+	logs      *logs.Groups
+	s3        *s3.Store
+	iam       *iam.Permissions
+	pipelines *codepipeline.Pipelines
 	json      []awsapi.Service
 
 	mu      sync.Mutex
@@ -164,16 +169,16 @@ func (s *Server) startServices() {
 		Account: o.Account, Region: o.Region, Host: cmp.Or(o.PublicAddr, s.addr), Addr: s.addr,
 		Dir: s.dir, Clock: s.clock, TokenLifetime: o.TokenLifetime, Listen: s.listen,
 	})
-	s.logs = newLogStore(o.Account, s.clock)
+	s.logs = logs.New(o.Account, s.clock)
 	s.ecs = newECSRegions(ecsOptions{
 		Account: o.Account, Clock: s.clock, Registry: s.registryServing, Logs: s.logs, Speed: o.ECSSpeed, Quirks: o.ECS,
 	})
-	s.s3 = newS3(s.clock)
-	s.iam = newIAM(o.Account, o.Region)
-	s.pipelines = newPipelines(o.Account, s.clock, s.s3)
+	s.s3 = s3.New(s.clock)
+	s.iam = iam.New(o.Account, o.Region)
+	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.json = []awsapi.Service{
-		s.ecr.service(), s.ecs.service(), s.logs.service(), newScalableTargets(o.Account, s.clock).service(),
-		s.ecs.codeDeployService(), s.pipelines.service(),
+		s.ecr.service(), s.ecs.service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
+		s.ecs.codeDeployService(), s.pipelines.Service(),
 	}
 }
 

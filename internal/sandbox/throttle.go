@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"slipway/internal/sandbox/awsapi"
-
 	"golang.org/x/time/rate"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // ErrNoSuchAction is wrapped by what Fault and Limit return when they are to

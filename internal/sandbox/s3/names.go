@@ -1,23 +1,25 @@
-package sandbox
+package s3
 
 import (
 	"net/http"
 	"strings"
 )
 
-func s3Bucket(r *http.Request) string {
+// Bucket returns the bucket of a request, "" if it names none.
+func Bucket(r *http.Request) string {
 	bucket, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	return bucket
 }
 
-func s3Key(r *http.Request) string {
+// Key returns the key of the object of a request, "" if it names none.
+func Key(r *http.Request) string {
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	return key
 }
 
-// s3Actions are told by method, whether there is a key, and the query
-// parameter given; the first that fits counts.
-var s3Actions = []struct {
+// actions are told apart by the method, by whether there is a key, and by a query
+// parameter; the first match counts.
+var actions = []struct {
 	method, level, query, action string
 }{
 	{"PUT", "bucket", "lifecycle", "PutBucketLifecycleConfiguration"},
@@ -46,20 +48,20 @@ var s3Actions = []struct {
 	{"GET", "service", "", "ListBuckets"},
 }
 
-// s3Action names a request after the API action it stands for, or its method.
-func s3Action(r *http.Request) string {
+// Action returns the API action of a request, or its method if it has none.
+func Action(r *http.Request) string {
 	level := "service"
 	switch {
-	case s3Key(r) != "":
+	case Key(r) != "":
 		level = "object"
-	case s3Bucket(r) != "":
+	case Bucket(r) != "":
 		level = "bucket"
 	}
 	if level == "object" && r.Header.Get("X-Amz-Copy-Source") != "" {
 		return "CopyObject"
 	}
 	query := r.URL.Query()
-	for _, a := range s3Actions {
+	for _, a := range actions {
 		if a.method == r.Method && a.level == level && (a.query == "" || query.Has(a.query)) {
 			return a.action
 		}

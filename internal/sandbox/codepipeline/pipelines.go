@@ -1,4 +1,11 @@
-package sandbox
+// Package codepipeline is a stand-in for AWS CodePipeline, for pipelines with one
+// source, on S3 or, through a connection, in a git repository.
+//
+// Actions do no work of their own: each takes a time and ends as
+// [Pipelines.SetAction] has it, or runs a function. A new version of the source's
+// object starts an execution when the next request reads the pipeline, as with a
+// pipeline that polls; a commit does when [Pipelines.Push] is called.
+package codepipeline
 
 import (
 	"cmp"
@@ -12,13 +19,13 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// service returns the CodePipeline API. Names of fields, limits and errors are
+// Service returns the CodePipeline API. Names of fields, limits and errors are
 // those of its API reference, version 2015-07-09.
-func (p *pipelines) service() awsapi.Service {
+func (p *Pipelines) Service() awsapi.Service {
 	return awsapi.Service{
 		Name:      "codepipeline",
 		Prefix:    "CodePipeline_20150709",
-		Reference: pipelineReference,
+		Reference: reference,
 		Actions: map[string]awsapi.Action{
 			"CreatePipeline":         awsapi.NewAction(p.create),
 			"ListPipelineExecutions": awsapi.NewAction(p.listExecutions),
@@ -29,42 +36,42 @@ func (p *pipelines) service() awsapi.Service {
 	}
 }
 
-// PipelineAction is how an action of a pipeline goes.
-type PipelineAction struct {
-	// Takes is how long it takes on the server's clock; 200 ms if 0.
+// Action is the outcome of an action of a pipeline.
+type Action struct {
+	// Takes is the time that the action takes on the server's clock; 200 ms if 0.
 	Takes time.Duration
 	// Error, if not empty, is the message with which it fails.
 	Error string
-	// Run, if not nil, is the action's work: it starts when the actions before it have
-	// succeeded, and an error is the message with which it fails. Takes and Error are
-	// not used then.
-	Run func(PipelineWork) error
-	// Summary and URL are what it says of itself and where more is to be read.
+	// Run, if not nil, is the action's work. It starts when the actions before it
+	// have succeeded, and its error is the message with which the action fails.
+	// Takes and Error are not used then.
+	Run func(Work) error
+	// Summary and URL are those of the action's execution.
 	Summary, URL string
 }
 
-// PipelineWork is the execution that an action belongs to.
-type PipelineWork struct {
+// Work is the execution that an action belongs to.
+type Work struct {
 	ExecutionID string
 	// Version is that of the source's object, or the commit.
 	Version string
 }
 
-// objects are the objects on S3 that pipelines have for their sources.
+// objects are the objects on S3 that are the sources of pipelines.
 type objects interface {
 	// ObjectVersion returns the current version of an object, "" if there is none.
 	ObjectVersion(bucket, key string) string
 }
 
-// pipelines are the pipelines of an account in all regions.
-type pipelines struct {
+// Pipelines are the pipelines of an account in all regions.
+type Pipelines struct {
 	account string
 	clock   *awsapi.Clock
 	objects objects
 
 	mu       sync.Mutex
-	all      map[pipelineKey]*codePipeline
-	outcomes map[actionKey]PipelineAction
+	all      map[pipelineKey]*pipeline
+	outcomes map[actionKey]Action
 }
 
 type (
@@ -72,60 +79,61 @@ type (
 	actionKey   struct{ pipeline, action string }
 )
 
-func newPipelines(account string, c *awsapi.Clock, o objects) *pipelines {
-	return &pipelines{
+// New returns an account without pipelines.
+func New(account string, c *awsapi.Clock, o objects) *Pipelines {
+	return &Pipelines{
 		account: account, clock: c, objects: o,
-		all: map[pipelineKey]*codePipeline{}, outcomes: map[actionKey]PipelineAction{},
+		all: map[pipelineKey]*pipeline{}, outcomes: map[actionKey]Action{},
 	}
 }
 
 // SetAction sets the outcome of an action in executions that start from now on.
 // Neither the pipeline nor the action has to exist yet.
-func (p *pipelines) SetAction(pipeline, action string, a PipelineAction) {
+func (p *Pipelines) SetAction(pipeline, action string, a Action) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.outcomes[actionKey{pipeline, action}] = a
 }
 
-type codePipeline struct {
-	declaration pipelineDeclaration
-	source      pipelineSource
-	seen        string                   // the version of the object that was seen last
-	executions  []*codePipelineExecution // oldest first
+type pipeline struct {
+	declaration declaration
+	source      source
+	version     string       // of the source's object, at the last look
+	executions  []*execution // oldest first
 }
 
-type pipelineDeclaration struct {
-	Name    string          `json:"name"`
-	RoleARN string          `json:"roleArn"`
-	Version int             `json:"version"`
-	Stages  []pipelineStage `json:"stages"`
+type declaration struct {
+	Name    string  `json:"name"`
+	RoleARN string  `json:"roleArn"`
+	Version int     `json:"version"`
+	Stages  []stage `json:"stages"`
 }
 
-type pipelineStage struct {
-	Name    string               `json:"name"`
-	Actions []pipelineActionDecl `json:"actions"`
+type stage struct {
+	Name    string              `json:"name"`
+	Actions []actionDeclaration `json:"actions"`
 }
 
-type pipelineActionDecl struct {
+type actionDeclaration struct {
 	Name          string            `json:"name"`
-	ActionTypeID  pipelineActionID  `json:"actionTypeId"`
+	ActionTypeID  actionType        `json:"actionTypeId"`
 	RunOrder      int               `json:"runOrder"`
 	Configuration map[string]string `json:"configuration,omitempty"`
 }
 
-type pipelineActionID struct {
+type actionType struct {
 	Category string `json:"category"`
 	Owner    string `json:"owner"`
 	Provider string `json:"provider"`
 	Version  string `json:"version"`
 }
 
-type pipelineInOut struct {
-	Pipeline pipelineDeclaration `json:"pipeline"`
+type createInOut struct {
+	Pipeline declaration `json:"pipeline"`
 }
 
 // create accepts a pipeline whose first stage has one action, a source.
-func (p *pipelines) create(c awsapi.Call, in pipelineInOut) (*pipelineInOut, error) {
+func (p *Pipelines) create(c awsapi.Call, in createInOut) (*createInOut, error) {
 	d := in.Pipeline
 	if d.Name == "" || d.RoleARN == "" || len(d.Stages) < 2 {
 		return nil, awsapi.NewError("InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages")
@@ -145,13 +153,13 @@ func (p *pipelines) create(c awsapi.Call, in pipelineInOut) (*pipelineInOut, err
 		return nil, awsapi.Errorf("PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
 	}
 	d.Version = 1
-	p.all[key] = &codePipeline{declaration: d, source: source}
-	return &pipelineInOut{d}, nil
+	p.all[key] = &pipeline{declaration: d, source: source}
+	return &createInOut{d}, nil
 }
 
 // pipeline finds a pipeline and starts an execution if its object has changed.
 // The caller holds mu.
-func (p *pipelines) pipeline(c awsapi.Call, name string) (*codePipeline, error) {
+func (p *Pipelines) pipeline(c awsapi.Call, name string) (*pipeline, error) {
 	found := p.all[pipelineKey{c.Region, name}]
 	if found == nil {
 		return nil, awsapi.Errorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", p.account, name)
@@ -159,8 +167,8 @@ func (p *pipelines) pipeline(c awsapi.Call, name string) (*codePipeline, error) 
 	if found.source.repository != "" {
 		return found, nil
 	}
-	if v := p.objects.ObjectVersion(found.source.bucket, found.source.key); v != "" && v != found.seen {
-		found.seen = v
+	if v := p.objects.ObjectVersion(found.source.bucket, found.source.key); v != "" && v != found.version {
+		found.version = v
 		p.execute(found, v)
 	}
 	return found, nil
@@ -172,7 +180,8 @@ type pagedIn struct {
 	NextToken    string `json:"nextToken"`
 }
 
-// pageOf cuts a page out of a list: at most 100 at once, as the API has it.
+// pageOf returns a page of a list and the token for the next one. A page has at
+// most 100 entries, the limit of the API reference.
 func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 	size := 100
 	if in.MaxResults != nil {
@@ -203,7 +212,7 @@ type executionsOut struct {
 	NextToken string          `json:"nextToken,omitempty"`
 }
 
-func (p *pipelines) listExecutions(c awsapi.Call, in pagedIn) (*executionsOut, error) {
+func (p *Pipelines) listExecutions(c awsapi.Call, in pagedIn) (*executionsOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found, err := p.pipeline(c, in.PipelineName)
@@ -225,12 +234,12 @@ type executionIn struct {
 	Reason       string `json:"reason"`
 }
 
-func (p *pipelines) execution(c awsapi.Call, in executionIn) (*codePipelineExecution, error) {
+func (p *Pipelines) execution(c awsapi.Call, in executionIn) (*execution, error) {
 	found, err := p.pipeline(c, in.PipelineName)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(found.executions, func(e *codePipelineExecution) bool { return e.id == in.ID })
+	i := slices.IndexFunc(found.executions, func(e *execution) bool { return e.id == in.ID })
 	if i < 0 {
 		return nil, awsapi.Errorf("PipelineExecutionNotFoundException", "Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
 	}
@@ -241,7 +250,7 @@ type executionOut struct {
 	Execution executionView `json:"pipelineExecution"`
 }
 
-func (p *pipelines) getExecution(c awsapi.Call, in executionIn) (*executionOut, error) {
+func (p *Pipelines) getExecution(c awsapi.Call, in executionIn) (*executionOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, err := p.execution(c, in)
@@ -260,9 +269,9 @@ type stopOut struct {
 	ID string `json:"pipelineExecutionId"`
 }
 
-// stop ends an execution at once, whether or not it is to abandon what
-// is under way.
-func (p *pipelines) stop(c awsapi.Call, in executionIn) (*stopOut, error) {
+// stop ends an execution at once, whether or not the request asks to abandon the
+// actions under way.
+func (p *Pipelines) stop(c awsapi.Call, in executionIn) (*stopOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e, err := p.execution(c, in)
@@ -289,7 +298,7 @@ type actionsOut struct {
 	NextToken string       `json:"nextToken,omitempty"`
 }
 
-func (p *pipelines) listActions(c awsapi.Call, in actionsIn) (*actionsOut, error) {
+func (p *Pipelines) listActions(c awsapi.Call, in actionsIn) (*actionsOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found, err := p.pipeline(c, in.PipelineName)
@@ -308,8 +317,8 @@ func (p *pipelines) listActions(c awsapi.Call, in actionsIn) (*actionsOut, error
 	return &actionsOut{page, next}, err
 }
 
-// pipelineReference returns the pipeline that a request names.
-func pipelineReference(body []byte) string {
+// reference returns the pipeline that a request names.
+func reference(body []byte) string {
 	var in struct{ PipelineName string }
 	_ = json.Unmarshal(body, &in) // the action complains about bad JSON
 	return in.PipelineName

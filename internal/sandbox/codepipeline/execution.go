@@ -1,4 +1,4 @@
-package sandbox
+package codepipeline
 
 import (
 	"cmp"
@@ -8,16 +8,16 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// codePipelineExecution is one execution. How it stands follows from when it started
-// and how long its actions take: the stages come one after the other, the actions of a
-// stage at the same time.
-type codePipelineExecution struct {
+// execution is an execution of a pipeline. Its status follows from its start and
+// the times that its actions take: the stages run one after the other, the
+// actions of a stage at the same time.
+type execution struct {
 	id       string
-	owner    *pipelines
-	pipeline *codePipeline
+	owner    *Pipelines
+	pipeline *pipeline
 	started  time.Time
 	version  string // of the source's object
-	outcomes map[actionKey]PipelineAction
+	outcomes map[actionKey]Action
 	works    map[string]*actionWork // by action
 	stopped  time.Time              // zero unless it was
 	reason   string
@@ -29,9 +29,9 @@ type actionWork struct {
 	err   error
 }
 
-// work is an action's work, begun if it has not been. The caller holds the pipelines'
-// lock, which the work itself does not.
-func (e *codePipelineExecution) work(action string, run func(PipelineWork) error) *actionWork {
+// work returns an action's work, which it starts the first time. The caller holds
+// the lock of the pipelines; the work itself does not.
+func (e *execution) work(action string, run func(Work) error) *actionWork {
 	if w := e.works[action]; w != nil {
 		return w
 	}
@@ -41,7 +41,7 @@ func (e *codePipelineExecution) work(action string, run func(PipelineWork) error
 	w := &actionWork{}
 	e.works[action] = w
 	go func() {
-		err := run(PipelineWork{e.id, e.version})
+		err := run(Work{e.id, e.version})
 		e.owner.mu.Lock()
 		defer e.owner.mu.Unlock()
 		w.ended, w.err = e.owner.clock.Now(), err
@@ -87,7 +87,7 @@ type actionView struct {
 	Updated   awsapi.Epoch `json:"lastUpdateTime"`
 	Status    string       `json:"status"`
 	Input     struct {
-		Type          pipelineActionID  `json:"actionTypeId"`
+		Type          actionType        `json:"actionTypeId"`
 		Configuration map[string]string `json:"configuration,omitempty"`
 	} `json:"input"`
 	Output actionOutput `json:"output"`
@@ -108,8 +108,8 @@ type actionError struct {
 	Message string `json:"message"`
 }
 
-// actions are those that have started by now, in that order.
-func (e *codePipelineExecution) actions(now time.Time) []actionView {
+// actions returns the actions that have started by now, in that order.
+func (e *execution) actions(now time.Time) []actionView {
 	if !e.stopped.IsZero() && now.After(e.stopped) {
 		now = e.stopped
 	}
@@ -136,8 +136,9 @@ func (e *codePipelineExecution) actions(now time.Time) []actionView {
 	return out
 }
 
-// action is one that began, as it stands now, and when it ends.
-func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin, now time.Time) (actionView, time.Time) {
+// action returns an action that has started, with its present status, and the time
+// when it ends.
+func (e *execution) action(stage string, a actionDeclaration, begin, now time.Time) (actionView, time.Time) {
 	outcome := e.outcomes[actionKey{e.pipeline.declaration.Name, a.Name}]
 	ends := begin.Add(cmp.Or(outcome.Takes, 200*time.Millisecond))
 	if outcome.Run != nil {
@@ -172,8 +173,8 @@ func (e *codePipelineExecution) action(stage string, a pipelineActionDecl, begin
 	return v, ends
 }
 
-// view is the execution as it stands now.
-func (e *codePipelineExecution) view(now time.Time) executionView {
+// view returns the execution with its present status.
+func (e *execution) view(now time.Time) executionView {
 	actions := e.actions(now)
 	v := executionView{Pipeline: e.pipeline.declaration.Name, ID: e.id, Status: runSucceeded, Start: awsapi.Epoch(e.started), Updated: awsapi.Epoch(e.started), Mode: "SUPERSEDED"}
 	done := 0

@@ -1,4 +1,6 @@
-package sandbox
+// Package autoscaling is a stand-in for Application Auto Scaling, as far as ECS
+// services go.
+package autoscaling
 
 import (
 	"cmp"
@@ -12,24 +14,25 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// scalableTargets are the scalable targets of an account in all regions. They
+// Targets are the scalable targets of an account in all regions. They
 // are kept and described, nothing more: there are no metrics that a policy
 // could act on, so that no desired count ever changes.
-type scalableTargets struct {
+type Targets struct {
 	account string
 	clock   *awsapi.Clock
 
 	mu      sync.Mutex
-	targets map[scalableKey]*scalableTarget
+	targets map[key]*target
 }
 
-func newScalableTargets(account string, c *awsapi.Clock) *scalableTargets {
-	return &scalableTargets{account: account, clock: c, targets: map[scalableKey]*scalableTarget{}}
+// New returns an account without scalable targets.
+func New(account string, c *awsapi.Clock) *Targets {
+	return &Targets{account: account, clock: c, targets: map[key]*target{}}
 }
 
-// service returns the Application Auto Scaling API for ECS services. Names of
+// Service returns the Application Auto Scaling API for ECS services. Names of
 // fields, limits and errors are those of its API reference, version 2016-02-06.
-func (s *scalableTargets) service() awsapi.Service {
+func (s *Targets) Service() awsapi.Service {
 	return awsapi.Service{
 		Name:      "application-autoscaling",
 		Prefix:    "AnyScaleFrontendService",
@@ -42,9 +45,9 @@ func (s *scalableTargets) service() awsapi.Service {
 	}
 }
 
-type scalableKey struct{ region, resource string }
+type key struct{ region, resource string }
 
-type scalableTarget struct {
+type target struct {
 	ServiceNamespace  string
 	ResourceID        string `json:"ResourceId"`
 	ScalableDimension string
@@ -52,11 +55,11 @@ type scalableTarget struct {
 	MaxCapacity       int
 	RoleARN           string
 	CreationTime      awsapi.Epoch
-	SuspendedState    suspendedState
+	SuspendedState    suspension
 	ScalableTargetARN string
 }
 
-type suspendedState struct {
+type suspension struct {
 	DynamicScalingInSuspended  bool
 	DynamicScalingOutSuspended bool
 	ScheduledScalingSuspended  bool
@@ -65,22 +68,22 @@ type suspendedState struct {
 // desiredCount is the only dimension of an ECS service.
 const desiredCount = "ecs:service:DesiredCount"
 
-var scalableServicePattern = regexp.MustCompile(`^service/[a-zA-Z0-9_-]{1,255}/[a-zA-Z0-9_-]{1,255}$`)
+var servicePattern = regexp.MustCompile(`^service/[a-zA-Z0-9_-]{1,255}/[a-zA-Z0-9_-]{1,255}$`)
 
-// scalableID is how requests name a target.
-type scalableID struct {
+// targetID is how requests name a target.
+type targetID struct {
 	ServiceNamespace  string
 	ResourceID        string `json:"ResourceId"`
 	ScalableDimension string
 }
 
-func (id scalableID) check() error {
+func (id targetID) check() error {
 	switch {
 	case id.ServiceNamespace != "ecs":
 		return notValid("the sandbox scales the namespace ecs only, not %q", id.ServiceNamespace)
 	case id.ScalableDimension != desiredCount:
 		return notValid("Unsupported service namespace, resource type or scalable dimension: %q", id.ScalableDimension)
-	case !scalableServicePattern.MatchString(id.ResourceID):
+	case !servicePattern.MatchString(id.ResourceID):
 		return notValid("Invalid resource ID %q: it must be service/CLUSTER/SERVICE", id.ResourceID)
 	}
 	return nil
@@ -90,30 +93,30 @@ func notValid(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf("ValidationException", format, args...)
 }
 
-type registerScalableTargetIn struct {
-	scalableID
+type registerIn struct {
+	targetID
 	MinCapacity, MaxCapacity *int
 	RoleARN                  string
-	SuspendedState           *suspendedState
+	SuspendedState           *suspension
 }
 
-type registerScalableTargetOut struct{ ScalableTargetARN string }
+type registerOut struct{ ScalableTargetARN string }
 
 // register makes a target, or changes the fields that the request names of an
 // existing one.
-func (s *scalableTargets) register(c awsapi.Call, in registerScalableTargetIn) (out registerScalableTargetOut, err error) {
+func (s *Targets) register(c awsapi.Call, in registerIn) (out registerOut, err error) {
 	if err := in.check(); err != nil {
 		return out, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := scalableKey{c.Region, in.ResourceID}
+	key := key{c.Region, in.ResourceID}
 	t := s.targets[key]
 	if t == nil {
 		if in.MinCapacity == nil || in.MaxCapacity == nil {
 			return out, notValid("MinCapacity and MaxCapacity are required to register a new scalable target")
 		}
-		t = s.newTarget(c.Region, in.scalableID)
+		t = s.newTarget(c.Region, in.targetID)
 	}
 	changed := *t
 	changed.MinCapacity = *cmp.Or(in.MinCapacity, &t.MinCapacity)
@@ -124,12 +127,12 @@ func (s *scalableTargets) register(c awsapi.Call, in registerScalableTargetIn) (
 		return out, notValid("MinCapacity %d must be 0 to MaxCapacity %d", changed.MinCapacity, changed.MaxCapacity)
 	}
 	s.targets[key] = &changed
-	return registerScalableTargetOut{changed.ScalableTargetARN}, nil
+	return registerOut{changed.ScalableTargetARN}, nil
 }
 
-func (s *scalableTargets) newTarget(region string, id scalableID) *scalableTarget {
+func (s *Targets) newTarget(region string, id targetID) *target {
 	now := s.clock.Now()
-	return &scalableTarget{
+	return &target{
 		ServiceNamespace:  id.ServiceNamespace,
 		ResourceID:        id.ResourceID,
 		ScalableDimension: id.ScalableDimension,
@@ -141,61 +144,61 @@ func (s *scalableTargets) newTarget(region string, id scalableID) *scalableTarge
 	}
 }
 
-type describeScalableTargetsIn struct {
+type describeIn struct {
 	awsapi.Paging
 	ServiceNamespace  string
 	ResourceIDs       []string `json:"ResourceIds"`
 	ScalableDimension string
 }
 
-type describeScalableTargetsOut struct {
-	ScalableTargets []scalableTarget
+type describeOut struct {
+	ScalableTargets []target
 	NextToken       string `json:",omitempty"`
 }
 
-// maxScalablePage is the most, and the default, of one answer.
-const maxScalablePage = 50
+// maxPage is the most, and the default, of one answer.
+const maxPage = 50
 
-func (s *scalableTargets) describe(c awsapi.Call, in describeScalableTargetsIn) (out describeScalableTargetsOut, err error) {
-	out.ScalableTargets = []scalableTarget{}
+func (s *Targets) describe(c awsapi.Call, in describeIn) (out describeOut, err error) {
+	out.ScalableTargets = []target{}
 	switch {
 	case in.ServiceNamespace == "":
 		return out, notValid("ServiceNamespace is required")
 	case in.ScalableDimension != "" && len(in.ResourceIDs) == 0:
 		return out, notValid("ResourceIds are required with a ScalableDimension")
-	case len(in.ResourceIDs) > maxScalablePage:
-		return out, notValid("%d ResourceIds: there must be at most %d", len(in.ResourceIDs), maxScalablePage)
+	case len(in.ResourceIDs) > maxPage:
+		return out, notValid("%d ResourceIds: there must be at most %d", len(in.ResourceIDs), maxPage)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, t := range s.targets {
-		if key.region == c.Region && in.wants(t) {
+		if key.region == c.Region && in.matches(t) {
 			out.ScalableTargets = append(out.ScalableTargets, *t)
 		}
 	}
-	slices.SortFunc(out.ScalableTargets, func(a, b scalableTarget) int { return cmp.Compare(a.ResourceID, b.ResourceID) })
-	limit := maxScalablePage
+	slices.SortFunc(out.ScalableTargets, func(a, b target) int { return cmp.Compare(a.ResourceID, b.ResourceID) })
+	limit := maxPage
 	in.MaxResults = cmp.Or(in.MaxResults, &limit)
-	out.ScalableTargets, out.NextToken, err = awsapi.Page(in.Paging, limit, out.ScalableTargets, func(t scalableTarget) string { return t.ResourceID })
+	out.ScalableTargets, out.NextToken, err = awsapi.Page(in.Paging, limit, out.ScalableTargets, func(t target) string { return t.ResourceID })
 	if err != nil {
 		return out, notValid("MaxResults or NextToken: %v", err)
 	}
 	return out, nil
 }
 
-func (in describeScalableTargetsIn) wants(t *scalableTarget) bool {
+func (in describeIn) matches(t *target) bool {
 	return t.ServiceNamespace == in.ServiceNamespace &&
 		(in.ScalableDimension == "" || t.ScalableDimension == in.ScalableDimension) &&
 		(len(in.ResourceIDs) == 0 || slices.Contains(in.ResourceIDs, t.ResourceID))
 }
 
-func (s *scalableTargets) deregister(c awsapi.Call, in scalableID) (out struct{}, err error) {
+func (s *Targets) deregister(c awsapi.Call, in targetID) (out struct{}, err error) {
 	if err := in.check(); err != nil {
 		return out, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := scalableKey{c.Region, in.ResourceID}
+	key := key{c.Region, in.ResourceID}
 	if s.targets[key] == nil {
 		return out, awsapi.Errorf("ObjectNotFoundException",
 			"No scalable target found for service namespace: %s, resource ID: %s, scalable dimension: %s", in.ServiceNamespace, in.ResourceID, in.ScalableDimension)

@@ -1,4 +1,4 @@
-package sandbox
+package logs
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 )
 
 type putLogEventsIn struct {
-	logStreamIn
+	streamID
 	LogEvents []struct {
 		Timestamp int64  `json:"timestamp"`
 		Message   string `json:"message"`
@@ -22,16 +22,16 @@ type putLogEventsOut struct {
 	Rejected          *rejectedLogEvents `json:"rejectedLogEventsInfo,omitempty"`
 }
 
-// rejectedLogEvents tells the indices from which, or up to which, events were
-// not taken.
+// rejectedLogEvents has the indices from which, or up to which, events were
+// rejected.
 type rejectedLogEvents struct {
 	TooNew *int `json:"tooNewLogEventStartIndex,omitempty"`
 	TooOld *int `json:"tooOldLogEventEndIndex,omitempty"`
 }
 
-// putLogEvents takes events in order of their times that are at most two hours
-// ahead and two weeks old, as PutLogEvents documents.
-func (l *logStore) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEventsOut, err error) {
+// putLogEvents accepts events in order of their times, at most two hours ahead and
+// two weeks old, as the reference of PutLogEvents has it.
+func (l *Groups) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEventsOut, err error) {
 	if n := len(in.LogEvents); n < 1 || n > 10_000 {
 		return out, awsapi.Errorf("InvalidParameterException", "%d log events: there must be 1 to 10000", n)
 	}
@@ -42,7 +42,7 @@ func (l *logStore) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEve
 	}
 	now := l.clock.Now()
 	newest, oldest := now.Add(2*time.Hour).UnixMilli(), now.Add(-14*24*time.Hour).UnixMilli()
-	err = l.lockedStream(c, in.logStreamIn, func(s *logStream) {
+	err = l.lockedStream(c, in.streamID, func(s *stream) {
 		var rejected rejectedLogEvents
 		for i, e := range in.LogEvents {
 			switch {
@@ -54,7 +54,7 @@ func (l *logStore) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEve
 					rejected.TooNew = &i
 				}
 			default:
-				s.insert(logEvent{e.Timestamp, e.Message, now.UnixMilli()})
+				s.insert(event{e.Timestamp, e.Message, now.UnixMilli()})
 			}
 		}
 		if rejected != (rejectedLogEvents{}) {
@@ -65,11 +65,11 @@ func (l *logStore) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEve
 	return out, err
 }
 
-func (l *logStore) lockedStream(c awsapi.Call, in logStreamIn, f func(*logStream)) error {
-	return l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
+func (l *Groups) lockedStream(c awsapi.Call, in streamID, f func(*stream)) error {
+	return l.lockedGroup(c, in.groupID, func(g *group) error {
 		s := g.streams[in.LogStreamName]
 		if s == nil {
-			return errNoLogStream
+			return errNoStream
 		}
 		f(s)
 		return nil
@@ -77,7 +77,7 @@ func (l *logStore) lockedStream(c awsapi.Call, in logStreamIn, f func(*logStream
 }
 
 type getLogEventsIn struct {
-	logStreamIn
+	streamID
 	StartTime     *int64 `json:"startTime"`
 	EndTime       *int64 `json:"endTime"`
 	Limit         *int   `json:"limit"`
@@ -86,19 +86,19 @@ type getLogEventsIn struct {
 }
 
 type getLogEventsOut struct {
-	Events            []logEvent `json:"events"`
-	NextForwardToken  string     `json:"nextForwardToken"`
-	NextBackwardToken string     `json:"nextBackwardToken"`
+	Events            []event `json:"events"`
+	NextForwardToken  string  `json:"nextForwardToken"`
+	NextBackwardToken string  `json:"nextBackwardToken"`
 }
 
-// maxEventBytes is how much of messages one answer of GetLogEvents holds.
+// maxEventBytes is the limit for the messages of one answer of GetLogEvents.
 const maxEventBytes = 1 << 20
 
-// getLogEvents answers events from the oldest to the newest, the last ones
-// unless startFromHead is set. A token names the event that its page begins
-// behind (f/) or ends before (b/); at the end of the stream the same token
-// comes back, as GetLogEvents documents.
-func (l *logStore) getLogEvents(c awsapi.Call, in getLogEventsIn) (out getLogEventsOut, err error) {
+// getLogEvents returns events from the oldest to the newest, the last ones unless
+// startFromHead is set. A token names the event that its page begins after (f/)
+// or ends before (b/). At the end of the stream the same token is returned, as
+// the reference of GetLogEvents has it.
+func (l *Groups) getLogEvents(c awsapi.Call, in getLogEventsIn) (out getLogEventsOut, err error) {
 	limit := 10_000
 	if in.Limit != nil {
 		if limit = *in.Limit; limit < 1 || limit > 10_000 {
@@ -109,8 +109,8 @@ func (l *logStore) getLogEvents(c awsapi.Call, in getLogEventsIn) (out getLogEve
 	if err != nil {
 		return out, err
 	}
-	out.Events = []logEvent{}
-	err = l.lockedStream(c, in.logStreamIn, func(s *logStream) {
+	out.Events = []event{}
+	err = l.lockedStream(c, in.streamID, func(s *stream) {
 		first, last := s.between(in.StartTime, in.EndTime)
 		if forward {
 			first = min(max(first, at), last)
@@ -126,7 +126,7 @@ func (l *logStore) getLogEvents(c awsapi.Call, in getLogEventsIn) (out getLogEve
 	return out, err
 }
 
-// position is where a page begins, or with forward unset, ends.
+// position returns the index where a page begins or, with forward unset, ends.
 func (in getLogEventsIn) position() (at int, forward bool, err error) {
 	switch kind, number, _ := strings.Cut(in.NextToken, "/"); {
 	case in.NextToken == "" && in.StartFromHead:
@@ -142,9 +142,9 @@ func (in getLogEventsIn) position() (at int, forward bool, err error) {
 	return 0, false, awsapi.NewError("InvalidParameterException", "The specified nextToken is invalid.")
 }
 
-// between is the part of the events from start on and before end, both in
+// between returns the range of the events from start on and before end, both in
 // milliseconds since 1970.
-func (s *logStream) between(start, end *int64) (first, last int) {
+func (s *stream) between(start, end *int64) (first, last int) {
 	last = len(s.events)
 	for first < last && start != nil && s.events[first].Timestamp < *start {
 		first++
@@ -155,8 +155,8 @@ func (s *logStream) between(start, end *int64) (first, last int) {
 	return first, last
 }
 
-// fits is how many events from one end on go into one answer.
-func fits(events []logEvent, limit int, fromEnd bool) (n int) {
+// fits returns the number of events, from one end on, that fit into one answer.
+func fits(events []event, limit int, fromEnd bool) (n int) {
 	size := 0
 	for n < len(events) && n < limit {
 		e := events[n]

@@ -1,4 +1,4 @@
-package sandbox
+package iam
 
 import (
 	"encoding/xml"
@@ -8,7 +8,7 @@ import (
 )
 
 // serveSTS answers GetCallerIdentity, the one action of STS that the sandbox has.
-func (i *iam) serveSTS(w http.ResponseWriter, r *http.Request) {
+func (i *Permissions) serveSTS(w http.ResponseWriter, r *http.Request) {
 	switch name := r.Form.Get("Action"); {
 	case name != "GetCallerIdentity":
 		awsapi.WriteQueryError(w, http.StatusBadRequest, stsNamespace, "InvalidAction", "Could not find operation "+name+" for version 2011-06-15")

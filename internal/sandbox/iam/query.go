@@ -1,4 +1,4 @@
-package sandbox
+package iam
 
 import (
 	"net/http"
@@ -19,7 +19,7 @@ const versionIAM = "2010-05-08"
 // Serve answers the services that speak AWS's query protocol: STS and IAM. It
 // calls name with the service, the action and the role of the request before it
 // answers.
-func (i *iam) Serve(w http.ResponseWriter, r *http.Request, name func(service, action, role string)) {
+func (i *Permissions) Serve(w http.ResponseWriter, r *http.Request, name func(service, action, role string)) {
 	if err := r.ParseForm(); err != nil {
 		name("sts", "", "")
 		awsapi.WriteQueryError(w, http.StatusBadRequest, stsNamespace, "MalformedQueryString", err.Error())

@@ -1,4 +1,4 @@
-package sandbox
+package s3
 
 import (
 	"bufio"
@@ -43,7 +43,7 @@ func (c claimedSums) verify(body []byte) error {
 		h := checksums[name]()
 		_, _ = h.Write(body) // a hash takes everything
 		if got := base64.StdEncoding.EncodeToString(h.Sum(nil)); got != want {
-			return &s3Error{http.StatusBadRequest, "BadDigest",
+			return &apiError{http.StatusBadRequest, "BadDigest",
 				fmt.Sprintf("The %s you specified did not match the calculated checksum %s.", strings.ToLower(name), got)}
 		}
 	}
@@ -82,7 +82,7 @@ func readBody(r *http.Request) ([]byte, claimedSums, error) {
 }
 
 func incomplete(err error) error {
-	return &s3Error{http.StatusBadRequest, "IncompleteBody", "The request body is not whole: " + err.Error()}
+	return &apiError{http.StatusBadRequest, "IncompleteBody", "The request body is not whole: " + err.Error()}
 }
 
 // readAWSChunked decodes HTTP-like chunks, whose signatures are extensions,

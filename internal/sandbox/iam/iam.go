@@ -1,4 +1,6 @@
-package sandbox
+// Package iam is a stand-in for AWS IAM and STS: the caller of all requests, the
+// caller's permissions, and the simulation of policies.
+package iam
 
 import (
 	"encoding/xml"
@@ -14,9 +16,9 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// iam is the caller and the caller's permissions. Every request has the same
-// caller, who may use all actions that are not denied.
-type iam struct {
+// Permissions are the caller of all requests and the caller's permissions: all
+// actions that are not denied.
+type Permissions struct {
 	account string
 
 	mu     sync.Mutex
@@ -25,14 +27,15 @@ type iam struct {
 	denied map[string]bool
 }
 
-func newIAM(account, region string) *iam {
+// New returns the permissions of a user called sandbox, with nothing denied.
+func New(account, region string) *Permissions {
 	user := "arn:" + awsapi.Partition(region) + ":iam::" + account + ":user/sandbox"
-	return &iam{account: account, caller: user, entity: user, denied: map[string]bool{}}
+	return &Permissions{account: account, caller: user, entity: user, denied: map[string]bool{}}
 }
 
 // SetCaller changes the caller. arn is the one that STS returns, such as that of
 // an assumed role; entity is the user or role behind it, empty for the same.
-func (i *iam) SetCaller(arn, entity string) {
+func (i *Permissions) SetCaller(arn, entity string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.caller, i.entity = arn, entity
@@ -43,7 +46,7 @@ func (i *iam) SetCaller(arn, entity string) {
 
 // Deny denies actions to the caller, such as "ecr:PutImage" or "iam:*". Without
 // actions it allows all again.
-func (i *iam) Deny(actions ...string) {
+func (i *Permissions) Deny(actions ...string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(actions) == 0 {
@@ -55,14 +58,14 @@ func (i *iam) Deny(actions ...string) {
 }
 
 // identity returns the caller and the entity behind.
-func (i *iam) identity() (caller, entity string) {
+func (i *Permissions) identity() (caller, entity string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.caller, i.entity
 }
 
 // Allows reports whether the caller may use an action, such as "ecr:PutImage".
-func (i *iam) Allows(action string) bool {
+func (i *Permissions) Allows(action string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return !slices.ContainsFunc(slices.Collect(maps.Keys(i.denied)), func(pattern string) bool {
@@ -72,13 +75,13 @@ func (i *iam) Allows(action string) bool {
 }
 
 // Refusal returns the message of an error for an action that is denied.
-func (i *iam) Refusal(action string) string {
+func (i *Permissions) Refusal(action string) string {
 	caller, _ := i.identity()
 	return fmt.Sprintf("User: %s is not authorized to perform: %s because no identity-based policy allows the %[2]s action", caller, action)
 }
 
 // serveIAM answers the two actions of IAM that the sandbox has.
-func (i *iam) serveIAM(w http.ResponseWriter, r *http.Request) {
+func (i *Permissions) serveIAM(w http.ResponseWriter, r *http.Request) {
 	name := r.Form.Get("Action")
 	switch {
 	case awsapi.SignedRegion(r) == "":
@@ -113,7 +116,7 @@ type evaluation struct {
 
 // simulate returns the decision for each action on each resource. Like IAM it
 // takes the ARN of a user, a group or a role, not that of a session.
-func (i *iam) simulate(w http.ResponseWriter, r *http.Request) {
+func (i *Permissions) simulate(w http.ResponseWriter, r *http.Request) {
 	source := r.Form.Get("PolicySourceArn")
 	if !strings.Contains(source, ":iam:") {
 		writeIAMError(w, http.StatusBadRequest, "InvalidInput", "Invalid Entity Arn: "+source+" does not clearly define entity type and name.")
@@ -144,7 +147,8 @@ func (i *iam) simulate(w http.ResponseWriter, r *http.Request) {
 	awsapi.WriteXML(w, http.StatusOK, answer)
 }
 
-// evaluationPage cuts what MaxItems and Marker ask for; IAM's default is 100.
+// evaluationPage returns the page that MaxItems and Marker ask for; IAM's default
+// is 100 entries.
 func evaluationPage(all []evaluation, r *http.Request) (page []evaluation, next string) {
 	size, err := strconv.Atoi(r.Form.Get("MaxItems"))
 	if err != nil || size < 1 {
@@ -174,7 +178,7 @@ type roleAnswer struct {
 	RequestID string `xml:"ResponseMetadata>RequestId"`
 }
 
-func (i *iam) getRole(w http.ResponseWriter, r *http.Request) {
+func (i *Permissions) getRole(w http.ResponseWriter, r *http.Request) {
 	_, entity := i.identity()
 	name := r.Form.Get("RoleName")
 	_, resource, isRole := strings.Cut(entity, ":role")

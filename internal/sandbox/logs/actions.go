@@ -1,4 +1,4 @@
-package sandbox
+package logs
 
 import (
 	"cmp"
@@ -9,14 +9,14 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// logTarget is how most requests name a group.
-type logTarget struct {
+// groupID is the part of a request that names a group.
+type groupID struct {
 	LogGroupName       string `json:"logGroupName"`
 	LogGroupIdentifier string `json:"logGroupIdentifier"`
 }
 
-// lockedGroup finds a request's log group and runs f with the store locked.
-func (l *logStore) lockedGroup(c awsapi.Call, t logTarget, f func(*logGroup) error) error {
+// lockedGroup finds the log group of a request and calls f with mu held.
+func (l *Groups) lockedGroup(c awsapi.Call, t groupID, f func(*group) error) error {
 	name := t.LogGroupName
 	if id := t.LogGroupIdentifier; id != "" {
 		if name != "" {
@@ -27,14 +27,14 @@ func (l *logStore) lockedGroup(c awsapi.Call, t logTarget, f func(*logGroup) err
 			name = after
 		}
 	}
-	if err := checkLogName(logGroupPattern, "logGroupName", name); err != nil {
+	if err := checkName(groupPattern, "logGroupName", name); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	g := l.groups[logGroupKey{c.Region, name}]
+	g := l.groups[groupKey{c.Region, name}]
 	if g == nil {
-		return errNoLogGroup
+		return errNoGroup
 	}
 	return f(g)
 }
@@ -43,40 +43,40 @@ type createLogGroupIn struct {
 	LogGroupName string `json:"logGroupName"`
 }
 
-func (l *logStore) createLogGroup(c awsapi.Call, in createLogGroupIn) (out struct{}, err error) {
-	if err := checkLogName(logGroupPattern, "logGroupName", in.LogGroupName); err != nil {
+func (l *Groups) createLogGroup(c awsapi.Call, in createLogGroupIn) (out struct{}, err error) {
+	if err := checkName(groupPattern, "logGroupName", in.LogGroupName); err != nil {
 		return out, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.groups[logGroupKey{c.Region, in.LogGroupName}] != nil {
+	if l.groups[groupKey{c.Region, in.LogGroupName}] != nil {
 		return out, awsapi.NewError("ResourceAlreadyExistsException", "The specified log group already exists")
 	}
 	l.addGroup(c.Region, in.LogGroupName)
 	return out, nil
 }
 
-// logPaging is how the describing requests ask for a part.
-type logPaging struct {
+// pageIn is the part of a describing request that asks for a page.
+type pageIn struct {
 	Limit     *int   `json:"limit"`
 	NextToken string `json:"nextToken"`
 }
 
-// logPage is the limit, and the default, of what is described at once.
-const logPage = 50
+// maxPage is the limit and the default for the length of a page.
+const maxPage = 50
 
-func (p logPaging) paging() awsapi.Paging {
-	limit := logPage
+func (p pageIn) paging() awsapi.Paging {
+	limit := maxPage
 	return awsapi.Paging{MaxResults: cmp.Or(p.Limit, &limit), NextToken: p.NextToken}
 }
 
 type describeLogGroupsIn struct {
-	logPaging
+	pageIn
 	Prefix  string `json:"logGroupNamePrefix"`
 	Pattern string `json:"logGroupNamePattern"`
 }
 
-type logGroupOut struct {
+type groupOut struct {
 	ARN               string `json:"arn"`
 	LogGroupARN       string `json:"logGroupArn"`
 	LogGroupName      string `json:"logGroupName"`
@@ -87,11 +87,11 @@ type logGroupOut struct {
 }
 
 type describeLogGroupsOut struct {
-	LogGroups []logGroupOut `json:"logGroups"`
-	NextToken string        `json:"nextToken,omitempty"`
+	LogGroups []groupOut `json:"logGroups"`
+	NextToken string     `json:"nextToken,omitempty"`
 }
 
-func (l *logStore) describeLogGroups(c awsapi.Call, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
+func (l *Groups) describeLogGroups(c awsapi.Call, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
 	if in.Prefix != "" && in.Pattern != "" {
 		return out, awsapi.NewError("InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	}
@@ -104,11 +104,11 @@ func (l *logStore) describeLogGroups(c awsapi.Call, in describeLogGroupsIn) (out
 		}
 	}
 	slices.Sort(names)
-	names, out.NextToken, err = awsapi.Page(in.paging(), logPage, names, func(n string) string { return n })
-	out.LogGroups = []logGroupOut{}
+	names, out.NextToken, err = awsapi.Page(in.paging(), maxPage, names, func(n string) string { return n })
+	out.LogGroups = []groupOut{}
 	for _, name := range names {
-		g := l.groups[logGroupKey{c.Region, name}]
-		out.LogGroups = append(out.LogGroups, logGroupOut{
+		g := l.groups[groupKey{c.Region, name}]
+		out.LogGroups = append(out.LogGroups, groupOut{
 			ARN: g.arn + ":*", LogGroupARN: g.arn, LogGroupName: g.name, LogGroupClass: "STANDARD",
 			CreationTime: g.createdAt.UnixMilli(), StoredBytes: g.storedBytes(),
 		})
@@ -116,16 +116,16 @@ func (l *logStore) describeLogGroups(c awsapi.Call, in describeLogGroupsIn) (out
 	return out, err
 }
 
-type logStreamIn struct {
-	logTarget
+type streamID struct {
+	groupID
 	LogStreamName string `json:"logStreamName"`
 }
 
-func (l *logStore) createLogStream(c awsapi.Call, in logStreamIn) (out struct{}, err error) {
-	if err := checkLogName(logStreamPattern, "logStreamName", in.LogStreamName); err != nil {
+func (l *Groups) createLogStream(c awsapi.Call, in streamID) (out struct{}, err error) {
+	if err := checkName(streamPattern, "logStreamName", in.LogStreamName); err != nil {
 		return out, err
 	}
-	return out, l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
+	return out, l.lockedGroup(c, in.groupID, func(g *group) error {
 		if g.streams[in.LogStreamName] != nil {
 			return awsapi.NewError("ResourceAlreadyExistsException", "The specified log stream already exists")
 		}
@@ -135,14 +135,14 @@ func (l *logStore) createLogStream(c awsapi.Call, in logStreamIn) (out struct{},
 }
 
 type describeLogStreamsIn struct {
-	logTarget
-	logPaging
+	groupID
+	pageIn
 	Prefix     string `json:"logStreamNamePrefix"`
 	OrderBy    string `json:"orderBy"`
 	Descending bool   `json:"descending"`
 }
 
-type logStreamOut struct {
+type streamOut struct {
 	ARN                 string `json:"arn"`
 	LogStreamName       string `json:"logStreamName"`
 	CreationTime        int64  `json:"creationTime"`
@@ -153,23 +153,23 @@ type logStreamOut struct {
 }
 
 type describeLogStreamsOut struct {
-	LogStreams []logStreamOut `json:"logStreams"`
-	NextToken  string         `json:"nextToken,omitempty"`
+	LogStreams []streamOut `json:"logStreams"`
+	NextToken  string      `json:"nextToken,omitempty"`
 }
 
-func (l *logStore) describeLogStreams(c awsapi.Call, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
+func (l *Groups) describeLogStreams(c awsapi.Call, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
 	byTime := in.OrderBy == "LastEventTime"
 	if byTime && in.Prefix != "" {
 		return out, awsapi.NewError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
-	err = l.lockedGroup(c, in.logTarget, func(g *logGroup) error {
-		streams := []logStreamOut{}
+	err = l.lockedGroup(c, in.groupID, func(g *group) error {
+		streams := []streamOut{}
 		for _, s := range g.streams {
 			if strings.HasPrefix(s.name, in.Prefix) {
 				streams = append(streams, s.describe())
 			}
 		}
-		slices.SortFunc(streams, func(a, b logStreamOut) int {
+		slices.SortFunc(streams, func(a, b streamOut) int {
 			if byTime {
 				return cmp.Or(cmp.Compare(a.LastEventTimestamp, b.LastEventTimestamp), cmp.Compare(a.LogStreamName, b.LogStreamName))
 			}
@@ -183,14 +183,14 @@ func (l *logStore) describeLogStreams(c awsapi.Call, in describeLogStreamsIn) (o
 		for i, s := range streams {
 			position[s.LogStreamName] = fmt.Sprintf("%08d", i)
 		}
-		out.LogStreams, out.NextToken, err = awsapi.Page(in.paging(), logPage, streams, func(s logStreamOut) string { return position[s.LogStreamName] })
+		out.LogStreams, out.NextToken, err = awsapi.Page(in.paging(), maxPage, streams, func(s streamOut) string { return position[s.LogStreamName] })
 		return err
 	})
 	return out, err
 }
 
-func (s *logStream) describe() logStreamOut {
-	out := logStreamOut{ARN: s.arn, LogStreamName: s.name, CreationTime: s.createdAt.UnixMilli()}
+func (s *stream) describe() streamOut {
+	out := streamOut{ARN: s.arn, LogStreamName: s.name, CreationTime: s.createdAt.UnixMilli()}
 	if n := len(s.events); n > 0 {
 		out.FirstEventTimestamp, out.LastEventTimestamp = s.events[0].Timestamp, s.events[n-1].Timestamp
 		for _, e := range s.events {

@@ -1,4 +1,5 @@
-package sandbox
+// Package s3 is a stand-in for Amazon S3.
+package s3
 
 import (
 	"bytes"
@@ -11,16 +12,16 @@ import (
 	"strings"
 	"sync"
 
-	"slipway/internal/sandbox/awsapi"
-
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
-// s3 is S3 in memory, by path-style addresses. gofakes3 keeps the objects;
-// here is what it lacks: request checksums, lifecycle configurations, and a
-// refusal of the subresources that it would take for plain requests.
-type s3 struct {
+// Store is S3 in memory, with path-style addresses. gofakes3 keeps the objects.
+// Store adds checksums of requests, lifecycle configurations, and an error for
+// subresources that gofakes3 would ignore.
+type Store struct {
 	fake    http.Handler
 	backend gofakes3.Backend
 
@@ -28,14 +29,15 @@ type s3 struct {
 	lifecycles map[string]bucketLifecycle // by bucket
 }
 
-func newS3(c *awsapi.Clock) *s3 {
+// New returns an empty store.
+func New(c *awsapi.Clock) *Store {
 	backend := s3mem.New(s3mem.WithTimeSource(c))
 	fake := gofakes3.New(backend, gofakes3.WithTimeSource(c), gofakes3.WithTimeSkewLimit(0))
-	return &s3{fake: fake.Server(), backend: backend, lifecycles: map[string]bucketLifecycle{}}
+	return &Store{fake: fake.Server(), backend: backend, lifecycles: map[string]bucketLifecycle{}}
 }
 
 // ObjectVersion returns the current version of an object, "" if there is none.
-func (s *s3) ObjectVersion(bucket, key string) string {
+func (s *Store) ObjectVersion(bucket, key string) string {
 	o, err := s.backend.HeadObject(bucket, key)
 	if err != nil || o == nil || o.IsDeleteMarker {
 		return ""
@@ -43,7 +45,7 @@ func (s *s3) ObjectVersion(bucket, key string) string {
 	return string(o.VersionID)
 }
 
-// subresources that neither gofakes3 nor this package knows.
+// unknownSubresources are those that neither gofakes3 nor this package has.
 var unknownSubresources = []string{
 	"accelerate", "acl", "analytics", "attributes", "cors", "encryption", "intelligent-tiering", "inventory",
 	"legal-hold", "logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus",
@@ -51,16 +53,16 @@ var unknownSubresources = []string{
 }
 
 // ServeHTTP answers one request of the S3 REST API.
-func (s *s3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if i := slices.IndexFunc(unknownSubresources, query.Has); i >= 0 {
-		writeS3Error(w, r, &s3Error{http.StatusNotImplemented, "NotImplemented", "the sandbox does not know ?" + unknownSubresources[i]})
+		writeError(w, r, &apiError{http.StatusNotImplemented, "NotImplemented", "the sandbox does not know ?" + unknownSubresources[i]})
 		return
 	}
 	asked := r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED"
 	r, err := withPlainBody(w, r)
 	if err != nil {
-		writeS3Error(w, r, err)
+		writeError(w, r, err)
 		return
 	}
 	if query.Has("lifecycle") {
@@ -73,16 +75,16 @@ func (s *s3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Method = http.MethodGet
 	}
 	reading := r.Method == http.MethodGet || r.Method == http.MethodHead
-	answer := &objectAnswer{ResponseWriter: w, reading: reading, asked: asked, versionless: !s.hasVersions(s3Bucket(r))}
+	answer := &objectAnswer{ResponseWriter: w, reading: reading, asked: asked, versionless: !s.hasVersions(Bucket(r))}
 	s.fake.ServeHTTP(answer, r)
 	answer.finish()
-	if r.Method == http.MethodDelete && s3Key(r) == "" {
-		s.forgetIfGone(s3Bucket(r))
+	if r.Method == http.MethodDelete && Key(r) == "" {
+		s.forgetIfGone(Bucket(r))
 	}
 }
 
-// hasVersions tells whether a bucket keeps versions or once did.
-func (s *s3) hasVersions(bucket string) bool {
+// hasVersions reports whether a bucket keeps versions or once did.
+func (s *Store) hasVersions(bucket string) bool {
 	versioned, ok := s.backend.(gofakes3.VersionedBackend)
 	if !ok {
 		return false
@@ -91,7 +93,7 @@ func (s *s3) hasVersions(bucket string) bool {
 	return err == nil && config.Status != ""
 }
 
-func (s *s3) forgetIfGone(bucket string) {
+func (s *Store) forgetIfGone(bucket string) {
 	if exists, err := s.backend.BucketExists(bucket); err != nil || exists {
 		return
 	}
@@ -153,9 +155,9 @@ func setEncoding(h http.Header) {
 	}
 }
 
-// objectAnswer leaves an object's checksum out where S3 does: when it is not
-// asked for, and from parts of an object. It leaves out as well the version
-// that gofakes3 gives to objects of buckets that keep none.
+// objectAnswer leaves an object's checksum out where S3 does: when the request
+// does not ask for it, and from parts of an object. It also leaves out the
+// version that gofakes3 gives to objects of buckets without versions.
 type objectAnswer struct {
 	http.ResponseWriter
 	reading     bool // the request is for an object's content or headers
@@ -198,18 +200,18 @@ type bodiless struct{ http.ResponseWriter }
 
 func (b bodiless) Write(p []byte) (int, error) { return len(p), nil }
 
-// s3Error is an error as S3 words it.
-type s3Error struct {
+// apiError is an error of S3.
+type apiError struct {
 	status        int
 	code, message string
 }
 
-func (e *s3Error) Error() string { return fmt.Sprintf("%s: %s", e.code, e.message) }
+func (e *apiError) Error() string { return fmt.Sprintf("%s: %s", e.code, e.message) }
 
-func writeS3Error(w http.ResponseWriter, r *http.Request, err error) {
-	var e *s3Error
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	var e *apiError
 	if !errors.As(err, &e) {
-		e = &s3Error{http.StatusInternalServerError, "InternalError", err.Error()}
+		e = &apiError{http.StatusInternalServerError, "InternalError", err.Error()}
 	}
 	body, err := xml.Marshal(struct {
 		XMLName  xml.Name `xml:"Error"`

@@ -1,4 +1,4 @@
-package sandbox
+package s3
 
 import (
 	"cmp"
@@ -20,7 +20,7 @@ type bucketLifecycle struct {
 }
 
 const (
-	s3Namespace       = "http://s3.amazonaws.com/doc/2006-03-01/"
+	namespace         = "http://s3.amazonaws.com/doc/2006-03-01/"
 	minimumSizeHeader = "X-Amz-Transition-Default-Minimum-Object-Size"
 	maxBucketRules    = 1000
 )
@@ -60,28 +60,28 @@ func (e element) bare() element {
 	return out
 }
 
-func (s *s3) serveLifecycle(w http.ResponseWriter, r *http.Request) {
-	bucket := s3Bucket(r)
+func (s *Store) serveLifecycle(w http.ResponseWriter, r *http.Request) {
+	bucket := Bucket(r)
 	exists, err := s.backend.BucketExists(bucket)
 	if err == nil && !exists {
-		err = &s3Error{http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"}
+		err = &apiError{http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"}
 	}
 	if err == nil {
 		err = s.changeLifecycle(w, r, bucket)
 	}
 	if err != nil {
-		writeS3Error(w, r, err)
+		writeError(w, r, err)
 	}
 }
 
-func (s *s3) changeLifecycle(w http.ResponseWriter, r *http.Request, bucket string) error {
+func (s *Store) changeLifecycle(w http.ResponseWriter, r *http.Request, bucket string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch r.Method {
 	case http.MethodGet:
 		l, ok := s.lifecycles[bucket]
 		if !ok {
-			return &s3Error{http.StatusNotFound, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"}
+			return &apiError{http.StatusNotFound, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"}
 		}
 		return l.write(w)
 	case http.MethodPut:
@@ -99,7 +99,7 @@ func (s *s3) changeLifecycle(w http.ResponseWriter, r *http.Request, bucket stri
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	default:
-		return &s3Error{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
+		return &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
 	}
 }
 
@@ -116,7 +116,7 @@ func (l bucketLifecycle) write(w http.ResponseWriter) error {
 }
 
 func malformed(err error) error {
-	return &s3Error{http.StatusBadRequest, "MalformedXML",
+	return &apiError{http.StatusBadRequest, "MalformedXML",
 		"The XML you provided was not well-formed or did not validate against our published schema: " + err.Error()}
 }
 
@@ -128,7 +128,7 @@ func readLifecycle(r io.Reader) (element, error) {
 		return document, malformed(err)
 	}
 	document = document.bare()
-	document.XMLName.Space = s3Namespace
+	document.XMLName.Space = namespace
 	if document.XMLName.Local != "LifecycleConfiguration" || len(document.Children) < 1 || len(document.Children) > maxBucketRules {
 		return document, malformed(fmt.Errorf("a LifecycleConfiguration has 1 to %d rules", maxBucketRules))
 	}
@@ -144,7 +144,7 @@ func readLifecycle(r io.Reader) (element, error) {
 			rule.Children = append([]element{{XMLName: xml.Name{Local: "ID"}, Text: id}}, rule.Children...)
 		}
 		if seen[id] {
-			return document, &s3Error{http.StatusBadRequest, "InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule: " + id}
+			return document, &apiError{http.StatusBadRequest, "InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule: " + id}
 		}
 		seen[id] = true
 	}
@@ -166,7 +166,7 @@ func checkBucketRule(rule element) error {
 		return malformed(errors.New("a rule has either Filter or Prefix"))
 	}
 	if len(rule.text("ID")) > 255 {
-		return &s3Error{http.StatusBadRequest, "InvalidArgument", "ID length should not exceed allowed limit of 255"}
+		return &apiError{http.StatusBadRequest, "InvalidArgument", "ID length should not exceed allowed limit of 255"}
 	}
 	var actions int
 	for _, name := range bucketActions {
@@ -180,7 +180,7 @@ func checkBucketRule(rule element) error {
 		}
 	}
 	if actions == 0 {
-		return &s3Error{http.StatusBadRequest, "InvalidRequest", "At least one action needs to be specified in a rule"}
+		return &apiError{http.StatusBadRequest, "InvalidRequest", "At least one action needs to be specified in a rule"}
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func checkDays(action element) error {
 			continue
 		}
 		if n, err := strconv.Atoi(action.text(field)); err != nil || n < 1 {
-			return &s3Error{http.StatusBadRequest, "InvalidArgument",
+			return &apiError{http.StatusBadRequest, "InvalidArgument",
 				fmt.Sprintf("'%s' for %s action must be a positive integer", field, action.XMLName.Local)}
 		}
 	}
