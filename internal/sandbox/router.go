@@ -4,12 +4,13 @@ import (
 	"net/http"
 	"strings"
 
+	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/s3"
 )
 
 // handler routes by what tells AWS's protocols apart. The control plane is not
 // recorded; the rest is.
-func (s *Server) handler(g *registry) http.Handler {
+func (s *Server) handler(g *ecr.Registry) http.Handler {
 	control := s.controlPlane()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.serving.RLock()

@@ -22,6 +22,7 @@ import (
 	"slipway/internal/sandbox/autoscaling"
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/codepipeline"
+	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/logs"
 	"slipway/internal/sandbox/s3"
@@ -123,7 +124,7 @@ type Server struct {
 	calls   *recorder
 	faults  *faults
 
-	ecr       *registries
+	ecr       *ecr.Registries
 	ecs       *ecsRegions
 	logs      *logs.Groups
 	s3        *s3.Store
@@ -165,7 +166,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 func (s *Server) startServices() {
 	o := s.options
-	s.ecr = newRegistries(ecrOptions{
+	s.ecr = ecr.New(ecr.Options{
 		Account: o.Account, Region: o.Region, Host: cmp.Or(o.PublicAddr, s.addr), Addr: s.addr,
 		Dir: s.dir, Clock: s.clock, TokenLifetime: o.TokenLifetime, Listen: s.listen,
 	})
@@ -177,7 +178,7 @@ func (s *Server) startServices() {
 	s.iam = iam.New(o.Account, o.Region)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.json = []awsapi.Service{
-		s.ecr.service(), s.ecs.service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
+		s.ecr.Service(), s.ecs.service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
 		s.ecs.codeDeployService(), s.pipelines.Service(),
 	}
 }
@@ -191,7 +192,7 @@ func (s *Server) registryServing(host string) ecsRegistry {
 }
 
 // listen opens a listener for another registry than the default one.
-func (s *Server) listen(open func(host string) *registry) (*registry, error) {
+func (s *Server) listen(open func(host string) *ecr.Registry) (*ecr.Registry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -230,7 +231,7 @@ func reachable(a net.Addr) string {
 
 // serve answers on the listener, the registry API with the registry given. The
 // caller holds mu or is the only one to know the server.
-func (s *Server) serve(l net.Listener, g *registry) {
+func (s *Server) serve(l net.Listener, g *ecr.Registry) {
 	srv := &http.Server{
 		Handler:           s.handler(g),
 		ReadHeaderTimeout: time.Minute,

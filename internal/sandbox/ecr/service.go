@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// service returns the ECR API. Names of fields, limits and errors are those of
+// Service returns the ECR API. Names of fields, limits and errors are those of
 // its API reference, version 2015-09-21.
-func (s *registries) service() awsapi.Service {
+func (s *Registries) Service() awsapi.Service {
 	return awsapi.Service{
 		Name:   "ecr",
 		Prefix: "AmazonEC2ContainerRegistry_V20150921",
@@ -41,7 +41,7 @@ func (s *registries) service() awsapi.Service {
 	}
 }
 
-// target is what most requests name.
+// target is the part of most requests that names a repository.
 type target struct {
 	RegistryID     string `json:"registryId"`
 	RepositoryName string `json:"repositoryName"`
@@ -61,17 +61,18 @@ func checkRepositoryName(name string) error {
 	return nil
 }
 
-// registry is the one a request works on: of the account it names, or the
-// default one, in the region it is signed for.
-func (s *registries) registry(c awsapi.Call, registryID string) (*registry, error) {
+// registry returns the registry of a request: that of the account that it names,
+// or the default one, in the region that it is signed for.
+func (s *Registries) registry(c awsapi.Call, registryID string) (*Registry, error) {
 	if registryID == "" {
 		registryID = s.options.Account
 	}
 	return s.at(awsapi.AccountRegion{Account: registryID, Region: c.Region})
 }
 
-// locked finds a request's repository and runs f with its registry's lock held.
-func (s *registries) locked(c awsapi.Call, t target, f func(*registry, *repository) error) error {
+// locked finds the repository of a request and calls f with mu of its registry
+// held.
+func (s *Registries) locked(c awsapi.Call, t target, f func(*Registry, *repository) error) error {
 	if err := checkRepositoryName(t.RepositoryName); err != nil {
 		return err
 	}
@@ -88,14 +89,14 @@ func (s *registries) locked(c awsapi.Call, t target, f func(*registry, *reposito
 	return f(g, r)
 }
 
-func (g *registry) arn(repository string) string {
+func (g *Registry) arn(repository string) string {
 	return fmt.Sprintf("arn:%s:ecr:%s:%s:repository/%s", awsapi.Partition(g.Region), g.Region, g.Account, repository)
 }
 
 var arnPattern = regexp.MustCompile(`^arn:aws[a-z-]*:ecr:([a-z0-9-]+):([0-9]{12}):repository/(.+)$`)
 
 // lockedARN is locked for requests that name their repository by ARN.
-func (s *registries) lockedARN(c awsapi.Call, arn string, f func(*registry, *repository) error) error {
+func (s *Registries) lockedARN(c awsapi.Call, arn string, f func(*Registry, *repository) error) error {
 	m := arnPattern.FindStringSubmatch(arn)
 	if m == nil || m[1] != c.Region {
 		return awsapi.InvalidParameter("resourceArn", "must be the ARN of a repository in "+c.Region)

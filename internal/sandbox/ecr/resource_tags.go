@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"maps"
@@ -13,7 +13,7 @@ type resourceTag struct {
 	Value string `json:"Value"`
 }
 
-// maxResourceTags is what AWS allows per resource.
+// maxResourceTags is the limit of AWS for a resource.
 const maxResourceTags = 50
 
 func setTags(on map[string]string, tags []resourceTag) error {
@@ -39,8 +39,8 @@ type tagResourceIn struct {
 	Tags        []resourceTag `json:"tags"`
 }
 
-func (s *registries) tagResource(c awsapi.Call, in tagResourceIn) (out struct{}, err error) {
-	return out, s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
+func (s *Registries) tagResource(c awsapi.Call, in tagResourceIn) (out struct{}, err error) {
+	return out, s.lockedARN(c, in.ResourceArn, func(_ *Registry, r *repository) error {
 		merged := maps.Clone(r.resourceTags)
 		if err := setTags(merged, in.Tags); err != nil {
 			return err
@@ -55,8 +55,8 @@ type untagResourceIn struct {
 	TagKeys     []string `json:"tagKeys"`
 }
 
-func (s *registries) untagResource(c awsapi.Call, in untagResourceIn) (out struct{}, err error) {
-	return out, s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
+func (s *Registries) untagResource(c awsapi.Call, in untagResourceIn) (out struct{}, err error) {
+	return out, s.lockedARN(c, in.ResourceArn, func(_ *Registry, r *repository) error {
 		for _, key := range in.TagKeys {
 			delete(r.resourceTags, key)
 		}
@@ -72,9 +72,9 @@ type listTagsOut struct {
 	Tags []resourceTag `json:"tags"`
 }
 
-func (s *registries) listTagsForResource(c awsapi.Call, in listTagsIn) (listTagsOut, error) {
+func (s *Registries) listTagsForResource(c awsapi.Call, in listTagsIn) (listTagsOut, error) {
 	out := listTagsOut{Tags: []resourceTag{}}
-	err := s.lockedARN(c, in.ResourceArn, func(_ *registry, r *repository) error {
+	err := s.lockedARN(c, in.ResourceArn, func(_ *Registry, r *repository) error {
 		for _, key := range slices.Sorted(maps.Keys(r.resourceTags)) {
 			out.Tags = append(out.Tags, resourceTag{key, r.resourceTags[key]})
 		}

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"encoding/json"
@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// registryPath takes /v2/<name>/<kind>/<rest> apart. Names can hold slashes,
+// registryPath matches /v2/<name>/<kind>/<rest>. Names can hold slashes,
 // so the last kind in the path counts.
 var registryPath = regexp.MustCompile(`^/v2/(.+)/(manifests|blobs|tags|referrers)/(.*)$`)
 
-// registryRequest is a request to the registry API, understood.
+// registryRequest is a parsed request of the registry API.
 type registryRequest struct {
 	name string // repository, "" for the API's root and the catalogue
 	kind string // manifest, blob, upload, tags, referrers, catalog, ping
@@ -48,7 +48,7 @@ func parseRegistryPath(path string) (registryRequest, bool) {
 
 // Serve answers a request of the registry API. It calls name with the action,
 // the repository and the tag or digest of the request before it answers.
-func (g *registry) Serve(w http.ResponseWriter, r *http.Request, name func(action, repository, reference string)) {
+func (g *Registry) Serve(w http.ResponseWriter, r *http.Request, name func(action, repository, reference string)) {
 	q, ok := parseRegistryPath(r.URL.Path)
 	if !ok {
 		name(r.Method, "", "")
@@ -81,14 +81,15 @@ func (g *registry) Serve(w http.ResponseWriter, r *http.Request, name func(actio
 	}
 }
 
-func (g *registry) has(name string) bool {
+func (g *Registry) has(name string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.repositories[name] != nil
 }
 
-// authorized checks the token that comes as the password of user AWS.
-func (g *registry) authorized(w http.ResponseWriter, r *http.Request) bool {
+// authorized reports whether a request has a valid token, as the password of the
+// user AWS. If not, it has answered the request.
+func (g *Registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	user, password, given := r.BasicAuth()
 	state := g.tokens.check(password, g.Region)
 	switch {
@@ -103,10 +104,10 @@ func (g *registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// serveBlob leaves blobs and their uploads to the store. A mount from another
+// serveBlob passes requests for blobs and their uploads to the store. A mount from another
 // repository becomes a plain upload unless the account's BLOB_MOUNTING setting
 // is on and a manifest of the source repository refers to the blob.
-func (g *registry) serveBlob(w http.ResponseWriter, r *http.Request, q registryRequest) {
+func (g *Registry) serveBlob(w http.ResponseWriter, r *http.Request, q registryRequest) {
 	if q.kind == "blob" && r.Method == http.MethodDelete {
 		writeOCIError(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "blobs cannot be deleted")
 		return
@@ -120,7 +121,7 @@ func (g *registry) serveBlob(w http.ResponseWriter, r *http.Request, q registryR
 	g.blobs.ServeHTTP(w, r)
 }
 
-func (g *registry) mayMount(from, digest string) bool {
+func (g *Registry) mayMount(from, digest string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	source := g.repositories[from]
@@ -135,19 +136,19 @@ func (g *registry) mayMount(from, digest string) bool {
 	return false
 }
 
-func (g *registry) serveCatalog(w http.ResponseWriter, r *http.Request) {
+func (g *Registry) serveCatalog(w http.ResponseWriter, r *http.Request) {
 	names, more := pageAfter(g.Repositories(), r)
 	linkNext(w, r, names, more)
 	writeRegistryJSON(w, http.StatusOK, map[string]any{"repositories": names})
 }
 
-func (g *registry) serveTags(w http.ResponseWriter, r *http.Request, q registryRequest) {
+func (g *Registry) serveTags(w http.ResponseWriter, r *http.Request, q registryRequest) {
 	tags, more := pageAfter(g.tagNames(q.name), r)
 	linkNext(w, r, tags, more)
 	writeRegistryJSON(w, http.StatusOK, map[string]any{"name": q.name, "tags": tags})
 }
 
-// pageAfter cuts a sorted list by the query's n and last.
+// pageAfter returns the page of a sorted list that the query's n and last ask for.
 func pageAfter(sorted []string, r *http.Request) (page []string, more bool) {
 	start, found := slices.BinarySearch(sorted, r.URL.Query().Get("last"))
 	if found {
@@ -161,8 +162,8 @@ func pageAfter(sorted []string, r *http.Request) (page []string, more bool) {
 	return page[:n], true
 }
 
-// linkNext points to the next page as RFC 5988 and the distribution
-// specification have it.
+// linkNext adds a link to the next page, by RFC 5988 and the distribution
+// specification.
 func linkNext(w http.ResponseWriter, r *http.Request, page []string, more bool) {
 	if !more || len(page) == 0 {
 		return
@@ -188,7 +189,7 @@ func writeRegistryJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(body) // the client has gone if this fails
 }
 
-// writeOCIError answers in the distribution specification's error format.
+// writeOCIError answers with an error of the distribution specification.
 func writeOCIError(w http.ResponseWriter, status int, code, message string) {
 	writeRegistryJSON(w, status, map[string]any{
 		"errors": []map[string]string{{"code": code, "message": message}},

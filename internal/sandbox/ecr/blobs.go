@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ import (
 )
 
 // blobStore is a distribution registry that keeps the blobs and manifests of
-// one ECR registry. It knows no tags: those are the ECR side's, so that a tag
-// moves in one place, under one lock.
+// one ECR registry. It has no tags: Registry keeps them, so that a tag moves in
+// one place, under one lock.
 type blobStore struct {
 	app *handlers.App
 	dir string
@@ -34,7 +34,7 @@ func newBlobStore(dir string) *blobStore {
 				"uploadpurging": map[any]any{"enabled": false},
 			},
 		},
-		// What an index refers to is checked against the ECR side.
+		// The references of an index are checked by Registry.
 		Validation: configuration.Validation{Disabled: true},
 	}
 	config.HTTP.Secret = rand.Text()
@@ -49,7 +49,7 @@ func (b *blobStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (b *blobStore) close() error { return b.app.Shutdown() }
 
-// forget removes what a repository holds; repositories below its name stay.
+// forget removes the content of a repository; repositories below its name stay.
 func (b *blobStore) forget(repository string) error {
 	root := filepath.Join(b.dir, "docker/registry/v2/repositories", filepath.FromSlash(repository))
 	for _, part := range []string{"_layers", "_manifests", "_uploads"} {
@@ -60,8 +60,8 @@ func (b *blobStore) forget(repository string) error {
 	return nil
 }
 
-// putManifest stores a manifest under its digest. The answer is the
-// registry's own; 201 means stored.
+// putManifest stores a manifest under its digest and returns the answer of the
+// distribution registry. Its status is 201 if the manifest was stored.
 func (b *blobStore) putManifest(ctx context.Context, repository, digest, mediaType string, manifest []byte) (*answer, error) {
 	path := "/v2/" + repository + "/manifests/" + digest
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, path, bytes.NewReader(manifest))
@@ -74,7 +74,7 @@ func (b *blobStore) putManifest(ctx context.Context, repository, digest, mediaTy
 	return a, nil
 }
 
-// blobSize asks whether a repository has a blob; -1 if not.
+// blobSize returns the size of a blob of a repository, -1 if it has no such blob.
 func (b *blobStore) blobSize(ctx context.Context, repository, digest string) (int64, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, "/v2/"+repository+"/blobs/"+digest, http.NoBody)
 	if err != nil {
@@ -94,7 +94,7 @@ func (b *blobStore) blobSize(ctx context.Context, repository, digest string) (in
 
 var errNoBlob = errors.New("blob unknown to registry")
 
-// blob reads a small blob.
+// blob returns a small blob.
 func (b *blobStore) blob(ctx context.Context, repository, digest string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/v2/"+repository+"/blobs/"+digest, http.NoBody)
 	if err != nil {
@@ -121,10 +121,10 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// silent makes the distribution library keep its log to itself. The library
-// takes its logger from the context under a key it does not export, and else
-// uses logrus's global one, which is not ours to change; so the key is told by
-// its type's name.
+// silent returns a context with which the distribution library does not log. The
+// library reads its logger from the context under a key that it does not export,
+// and otherwise uses logrus's global one, which belongs to the whole process. So
+// the key is recognized by its type's name.
 func silent(ctx context.Context) context.Context {
 	l := logrus.New()
 	l.SetOutput(io.Discard)
@@ -137,7 +137,7 @@ type silentContext struct {
 	entry *logrus.Entry
 }
 
-// Value answers the distribution library's question for a logger.
+// Value returns the logger for the distribution library's key.
 func (c silentContext) Value(key any) any {
 	if fmt.Sprintf("%T", key) == "dcontext.loggerKey" {
 		return c.entry

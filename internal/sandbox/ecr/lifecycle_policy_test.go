@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"encoding/json"
@@ -90,7 +90,7 @@ func aged(digest string, days float64, tags ...string) lifecycleImage {
 }
 
 func held(i lifecycleImage) lifecycleImage {
-	i.held = true
+	i.referenced = true
 	return i
 }
 

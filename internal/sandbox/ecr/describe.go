@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"cmp"
@@ -26,8 +26,9 @@ func (f imageFilter) check() error {
 	return nil
 }
 
-// lets shows only active images unless asked otherwise, as ECR does.
-func (f imageFilter) lets(i *image, tags []string) bool {
+// matches reports whether the filter lets an image pass: by default only active
+// ones, as with ECR.
+func (f imageFilter) matches(i *image, tags []string) bool {
 	switch f.TagStatus {
 	case "TAGGED":
 		if tags == nil {
@@ -76,13 +77,13 @@ type describeImagesOut struct {
 	NextToken    string        `json:"nextToken,omitempty"`
 }
 
-func (s *registries) describeImages(c awsapi.Call, in describeImagesIn) (describeImagesOut, error) {
+func (s *Registries) describeImages(c awsapi.Call, in describeImagesIn) (describeImagesOut, error) {
 	out := describeImagesOut{ImageDetails: []imageDetail{}}
 	if err := in.Filter.check(); err != nil {
 		return out, err
 	}
-	err := s.locked(c, in.target, func(g *registry, r *repository) error {
-		images, next, err := g.chosen(r, in)
+	err := s.locked(c, in.target, func(g *Registry, r *repository) error {
+		images, next, err := g.selected(r, in)
 		if err != nil {
 			return err
 		}
@@ -95,11 +96,12 @@ func (s *registries) describeImages(c awsapi.Call, in describeImagesIn) (describ
 	return out, err
 }
 
-// chosen is the images named, or else a page of all that the filter lets pass.
-func (g *registry) chosen(r *repository, in describeImagesIn) (images []*image, next string, err error) {
+// selected returns the images that a request names, or else a page of all that
+// its filter lets pass.
+func (g *Registry) selected(r *repository, in describeImagesIn) (images []*image, next string, err error) {
 	if in.ImageIDs == nil {
 		for _, i := range r.sortedImages() {
-			if in.Filter.lets(i, r.tagsOf(i.digest)) {
+			if in.Filter.matches(i, r.tagsOf(i.digest)) {
 				images = append(images, i)
 			}
 		}
@@ -125,7 +127,7 @@ func (g *registry) chosen(r *repository, in describeImagesIn) (images []*image, 
 	return images, "", nil
 }
 
-func (g *registry) notFound(r *repository, f *imageFailure) error {
+func (g *Registry) notFound(r *repository, f *imageFailure) error {
 	switch f.FailureCode {
 	case "ImageNotFound", "ImageTagDoesNotMatchDigest":
 		return awsapi.Errorf("ImageNotFoundException",
@@ -136,7 +138,7 @@ func (g *registry) notFound(r *repository, f *imageFailure) error {
 	}
 }
 
-func (g *registry) detail(r *repository, i *image) imageDetail {
+func (g *Registry) detail(r *repository, i *image) imageDetail {
 	d := imageDetail{
 		target:                 target{g.Account, r.name},
 		ImageDigest:            i.digest,
@@ -167,17 +169,17 @@ type listImagesOut struct {
 	NextToken string    `json:"nextToken,omitempty"`
 }
 
-// listImages has an entry per tag, and one per image without any.
-func (s *registries) listImages(c awsapi.Call, in listImagesIn) (listImagesOut, error) {
+// listImages returns an entry for each tag, and one for each image without tags.
+func (s *Registries) listImages(c awsapi.Call, in listImagesIn) (listImagesOut, error) {
 	out := listImagesOut{ImageIDs: []imageID{}}
 	if err := in.Filter.check(); err != nil {
 		return out, err
 	}
-	err := s.locked(c, in.target, func(_ *registry, r *repository) error {
+	err := s.locked(c, in.target, func(_ *Registry, r *repository) error {
 		ids := []imageID{}
 		for _, i := range r.sortedImages() {
 			tags := r.tagsOf(i.digest)
-			if !in.Filter.lets(i, tags) {
+			if !in.Filter.matches(i, tags) {
 				continue
 			}
 			if tags == nil {
@@ -210,11 +212,11 @@ type updateImageStorageClassOut struct {
 
 // updateImageStorageClass archives and restores at once; ECR takes up to 20
 // minutes to restore.
-func (s *registries) updateImageStorageClass(c awsapi.Call, in updateImageStorageClassIn) (out updateImageStorageClassOut, err error) {
+func (s *Registries) updateImageStorageClass(c awsapi.Call, in updateImageStorageClassIn) (out updateImageStorageClassOut, err error) {
 	if in.TargetStorageClass != "STANDARD" && in.TargetStorageClass != "ARCHIVE" {
 		return out, awsapi.InvalidParameter("targetStorageClass", "must satisfy enum value set: [STANDARD, ARCHIVE]")
 	}
-	err = s.locked(c, in.target, func(g *registry, r *repository) error {
+	err = s.locked(c, in.target, func(g *Registry, r *repository) error {
 		i, failure := r.resolve(in.ImageID)
 		if failure != nil {
 			return g.notFound(r, failure)

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"cmp"
@@ -29,7 +29,7 @@ type encryptionConfiguration struct {
 	KmsKey         string `json:"kmsKey,omitempty"`
 }
 
-func (g *registry) describe(r *repository) repositoryOut {
+func (g *Registry) describe(r *repository) repositoryOut {
 	return repositoryOut{
 		RepositoryArn:              g.arn(r.name),
 		RegistryID:                 g.Account,
@@ -54,7 +54,7 @@ type describeRepositoriesOut struct {
 	NextToken    string          `json:"nextToken,omitempty"`
 }
 
-func (s *registries) describeRepositories(c awsapi.Call, in describeRepositoriesIn) (describeRepositoriesOut, error) {
+func (s *Registries) describeRepositories(c awsapi.Call, in describeRepositoriesIn) (describeRepositoriesOut, error) {
 	out := describeRepositoriesOut{Repositories: []repositoryOut{}}
 	g, err := s.registry(c, in.RegistryID)
 	if err != nil {
@@ -110,7 +110,7 @@ type oneRepositoryOut struct {
 	Repository repositoryOut `json:"repository"`
 }
 
-func (s *registries) createRepository(c awsapi.Call, in createRepositoryIn) (out oneRepositoryOut, err error) {
+func (s *Registries) createRepository(c awsapi.Call, in createRepositoryIn) (out oneRepositoryOut, err error) {
 	r := &repository{
 		name:         in.RepositoryName,
 		scanOnPush:   in.ImageScanningConfiguration.ScanOnPush,
@@ -146,7 +146,7 @@ func (s *registries) createRepository(c awsapi.Call, in createRepositoryIn) (out
 	return oneRepositoryOut{g.describe(r)}, nil
 }
 
-func (g *registry) encryption(in *encryptionConfiguration) (encryptionConfiguration, error) {
+func (g *Registry) encryption(in *encryptionConfiguration) (encryptionConfiguration, error) {
 	if in == nil {
 		return encryptionConfiguration{EncryptionType: "AES256"}, nil
 	}
@@ -168,8 +168,8 @@ type deleteRepositoryIn struct {
 	Force bool `json:"force"`
 }
 
-func (s *registries) deleteRepository(c awsapi.Call, in deleteRepositoryIn) (out oneRepositoryOut, err error) {
-	err = s.locked(c, in.target, func(g *registry, r *repository) error {
+func (s *Registries) deleteRepository(c awsapi.Call, in deleteRepositoryIn) (out oneRepositoryOut, err error) {
+	err = s.locked(c, in.target, func(g *Registry, r *repository) error {
 		if len(r.images) > 0 && !in.Force {
 			return awsapi.Errorf("RepositoryNotEmptyException",
 				"The repository with name '%s' in registry with id '%s' cannot be deleted because it still contains images",
@@ -194,12 +194,12 @@ type putImageTagMutabilityOut struct {
 	Exclusions         []exclusionFilter `json:"imageTagMutabilityExclusionFilters,omitempty"`
 }
 
-func (s *registries) putImageTagMutability(c awsapi.Call, in putImageTagMutabilityIn) (out putImageTagMutabilityOut, err error) {
+func (s *Registries) putImageTagMutability(c awsapi.Call, in putImageTagMutabilityIn) (out putImageTagMutabilityOut, err error) {
 	m, err := newTagMutability(in.ImageTagMutability, in.Exclusions)
 	if err != nil {
 		return out, err
 	}
-	err = s.locked(c, in.target, func(g *registry, r *repository) error {
+	err = s.locked(c, in.target, func(g *Registry, r *repository) error {
 		r.mutability = m
 		out = putImageTagMutabilityOut{target{g.Account, r.name}, m.Setting, m.Exclusions}
 		return nil
@@ -212,12 +212,12 @@ type accountSetting struct {
 	Value string `json:"value"`
 }
 
-// accountSettings holds the settings known here with their default.
+// accountSettings has the known settings with their defaults.
 var accountSettings = map[string]string{
 	"BLOB_MOUNTING": "DISABLED",
 }
 
-func (s *registries) getAccountSetting(c awsapi.Call, in accountSetting) (accountSetting, error) {
+func (s *Registries) getAccountSetting(c awsapi.Call, in accountSetting) (accountSetting, error) {
 	value, known := accountSettings[in.Name]
 	if !known {
 		return in, awsapi.InvalidParameter("name", "must be a known account setting")
@@ -231,7 +231,7 @@ func (s *registries) getAccountSetting(c awsapi.Call, in accountSetting) (accoun
 	return accountSetting{in.Name, cmp.Or(g.settings[in.Name], value)}, nil
 }
 
-func (s *registries) putAccountSetting(c awsapi.Call, in accountSetting) (accountSetting, error) {
+func (s *Registries) putAccountSetting(c awsapi.Call, in accountSetting) (accountSetting, error) {
 	if _, known := accountSettings[in.Name]; !known {
 		return in, awsapi.InvalidParameter("name", "must be a known account setting")
 	}

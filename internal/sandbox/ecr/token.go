@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"crypto/rand"
@@ -8,8 +8,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// tokenBook knows the authorization tokens that were given out.
-type tokenBook struct {
+// tokenIssuer issues authorization tokens and checks them.
+type tokenIssuer struct {
 	clock    *awsapi.Clock
 	lifetime time.Duration
 
@@ -22,9 +22,9 @@ type token struct {
 	expires time.Time
 }
 
-// issue makes a token for the registries of a region: ECR's tokens are good
-// for every account their principal may use, but for one region.
-func (b *tokenBook) issue(region string) (password string, expires time.Time) {
+// issue returns a token for the registries of a region: ECR's tokens are valid for
+// every account that their principal may use, but in one region.
+func (b *tokenIssuer) issue(region string) (password string, expires time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	password = rand.Text()
@@ -41,7 +41,7 @@ const (
 	tokenExpired
 )
 
-func (b *tokenBook) check(password, region string) tokenState {
+func (b *tokenIssuer) check(password, region string) tokenState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t, ok := b.issued[password]

@@ -1,7 +1,6 @@
-package sandbox
+package ecr
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,7 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// maxManifest is the distribution library's limit and ECR's.
+// maxManifest is the limit of the distribution library and of ECR.
 const maxManifest = 4 << 20
 
 var (
@@ -22,7 +21,7 @@ var (
 	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
-func (g *registry) serveManifest(w http.ResponseWriter, r *http.Request, q registryRequest) {
+func (g *Registry) serveManifest(w http.ResponseWriter, r *http.Request, q registryRequest) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		g.getManifest(w, r, q)
@@ -33,8 +32,8 @@ func (g *registry) serveManifest(w http.ResponseWriter, r *http.Request, q regis
 	}
 }
 
-// getManifest resolves the tag here and lets the store answer by digest.
-func (g *registry) getManifest(w http.ResponseWriter, r *http.Request, q registryRequest) {
+// getManifest resolves a tag; the store answers by digest.
+func (g *Registry) getManifest(w http.ResponseWriter, r *http.Request, q registryRequest) {
 	digest, tag := splitReference(q.ref)
 	digest, archived := g.Pull(q.name, digest, tag)
 	switch {
@@ -52,56 +51,6 @@ func (g *registry) getManifest(w http.ResponseWriter, r *http.Request, q registr
 	g.blobs.ServeHTTP(w, r)
 }
 
-// Digest returns the digest of the image that a digest, a tag or both name in a
-// repository, "" if there is none.
-func (g *registry) Digest(repository, digest, tag string) string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if i := g.image(repository, digest, tag); i != nil {
-		return i.digest
-	}
-	return ""
-}
-
-// Pull is Digest for an image that is about to be pulled: it records the time
-// as the image's last pull. An archived image cannot be pulled.
-func (g *registry) Pull(repository, digest, tag string) (found string, archived bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	i := g.image(repository, digest, tag)
-	if i == nil {
-		return "", false
-	}
-	if !i.archived {
-		i.pulledAt = g.clock.Now()
-	}
-	return i.digest, i.archived
-}
-
-// Manifest returns the manifest of an image, nil if a repository has no such image.
-func (g *registry) Manifest(repository, digest string) []byte {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if i := g.image(repository, digest, ""); i != nil {
-		return i.manifest
-	}
-	return nil
-}
-
-// Blob returns a blob of a repository. The error wraps errNoBlob if there is none.
-func (g *registry) Blob(ctx context.Context, repository, digest string) ([]byte, error) {
-	return g.blobs.blob(ctx, repository, digest)
-}
-
-// image finds the image that a digest, a tag or both name; the caller holds mu.
-func (g *registry) image(repository, digest, tag string) *image {
-	r := g.repositories[repository]
-	if r == nil {
-		return nil
-	}
-	return r.find(digest, tag)
-}
-
 func splitReference(ref string) (digest, tag string) {
 	if strings.Contains(ref, ":") {
 		return ref, ""
@@ -109,7 +58,7 @@ func splitReference(ref string) (digest, tag string) {
 	return "", ref
 }
 
-func (g *registry) putManifest(w http.ResponseWriter, r *http.Request, q registryRequest) {
+func (g *Registry) putManifest(w http.ResponseWriter, r *http.Request, q registryRequest) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxManifest))
 	if err != nil {
 		writeOCIError(w, http.StatusBadRequest, "MANIFEST_INVALID", err.Error())
@@ -135,14 +84,14 @@ func (g *registry) putManifest(w http.ResponseWriter, r *http.Request, q registr
 	w.WriteHeader(http.StatusCreated)
 }
 
-// mediaTypeOf is a request's Content-Type without parameters.
+// mediaTypeOf returns the Content-Type of a request without parameters.
 func mediaTypeOf(r *http.Request) string {
 	t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	return strings.TrimSpace(t)
 }
 
-// unlessSame drops the complaint that an image is there already: a push of
-// the same image is no error.
+// unlessSame returns nil for the error that an image exists already: with the
+// registry API, a push of the same image succeeds.
 func unlessSame(err error) error {
 	var e *awsapi.Error
 	if errors.As(err, &e) && e.Code == "ImageAlreadyExistsException" {
@@ -151,7 +100,7 @@ func unlessSame(err error) error {
 	return err
 }
 
-// ociErrors says how the registry API words the ECR API's errors.
+// ociErrors has the registry API's errors by the codes of the ECR API.
 var ociErrors = map[string]struct {
 	status int
 	code   string
@@ -176,7 +125,7 @@ func writePutError(w http.ResponseWriter, err error) {
 
 // serveReferrers lists the manifests that name another as their subject, as
 // the distribution specification's referrers API has it.
-func (g *registry) serveReferrers(w http.ResponseWriter, q registryRequest) {
+func (g *Registry) serveReferrers(w http.ResponseWriter, q registryRequest) {
 	manifests := []map[string]any{}
 	for _, i := range g.referrers(q.name, q.ref) {
 		manifests = append(manifests, map[string]any{
@@ -189,7 +138,7 @@ func (g *registry) serveReferrers(w http.ResponseWriter, q registryRequest) {
 	writeRegistryJSON(w, http.StatusOK, map[string]any{"schemaVersion": 2, "mediaType": index, "manifests": manifests})
 }
 
-func (g *registry) referrers(name, digest string) []image {
+func (g *Registry) referrers(name, digest string) []image {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var out []image
@@ -203,14 +152,7 @@ func (g *registry) referrers(name, digest string) []image {
 	return out
 }
 
-// Repositories returns the names of the repositories in order.
-func (g *registry) Repositories() []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Sorted(maps.Keys(g.repositories))
-}
-
-func (g *registry) tagNames(name string) []string {
+func (g *Registry) tagNames(name string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r := g.repositories[name]

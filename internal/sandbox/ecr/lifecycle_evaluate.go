@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"cmp"
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// lifecycleImage is what a lifecycle policy looks at.
+// lifecycleImage is an image as lifecycle policies see it.
 type lifecycleImage struct {
 	digest     string
 	tags       []string
@@ -15,22 +15,23 @@ type lifecycleImage struct {
 	usedAt     time.Time // last pull, else restoration, else push
 	archivedAt time.Time
 	archived   bool
-	held       bool // an index refers to it
+	referenced bool // an index refers to it
 }
 
-// verdict is what a policy does to an image.
-type verdict struct {
+// policyResult is the action of a policy on an image.
+type policyResult struct {
 	digest   string
 	priority int
 	action   lifecycleAction
 }
 
-// evaluate applies the rules as the ECR user guide lays down: each looks at
-// all images its selection matches, as if no other rule had marked any, but an
-// image that matches the selection of a rule cannot be taken by a later one.
-// What an index refers to stays. The verdicts come by priority, then digest.
-func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []verdict {
-	var out []verdict
+// evaluate applies the rules as the ECR user guide describes them: each considers
+// all images that its selection matches, as if no other rule had marked any, but
+// an image that matches the selection of a rule cannot be marked by a later one.
+// Images that an index refers to stay. The results are in order of priority, then
+// digest.
+func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []policyResult {
+	var out []policyResult
 	claimed := map[string]bool{}
 	for _, rule := range p.Rules {
 		var matching []lifecycleImage
@@ -39,13 +40,13 @@ func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []verd
 				matching = append(matching, i)
 			}
 		}
-		var marked []verdict
+		var marked []policyResult
 		for _, i := range rule.Selection.surplus(matching, now) {
-			if !claimed[i.digest] && !i.held {
-				marked = append(marked, verdict{i.digest, rule.RulePriority, rule.Action})
+			if !claimed[i.digest] && !i.referenced {
+				marked = append(marked, policyResult{i.digest, rule.RulePriority, rule.Action})
 			}
 		}
-		slices.SortFunc(marked, func(a, b verdict) int { return cmp.Compare(a.digest, b.digest) })
+		slices.SortFunc(marked, func(a, b policyResult) int { return cmp.Compare(a.digest, b.digest) })
 		out = append(out, marked...)
 		for _, i := range matching {
 			claimed[i.digest] = true
@@ -54,7 +55,7 @@ func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []verd
 	return out
 }
 
-// matches looks at tags and storage class alone.
+// matches reports whether a selection fits an image by its tags and storage class.
 func (s lifecycleSelection) matches(i lifecycleImage) bool {
 	if (s.StorageClass == classArchive) != i.archived {
 		return false
@@ -81,7 +82,7 @@ func everyPattern(patterns, tags []string, fits func(pattern, tag string) bool) 
 	return true
 }
 
-// surplus is the part of the matching images that a rule's count is about.
+// surplus returns the matching images that are beyond a rule's count or age.
 func (s lifecycleSelection) surplus(matching []lifecycleImage, now time.Time) []lifecycleImage {
 	if s.CountType == countMoreThan {
 		youngestFirst := slices.SortedFunc(slices.Values(matching), func(a, b lifecycleImage) int {

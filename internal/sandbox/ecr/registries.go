@@ -1,4 +1,6 @@
-package sandbox
+// Package ecr is a stand-in for Amazon ECR: its API, and an OCI registry for the
+// images of each account and region.
+package ecr
 
 import (
 	"cmp"
@@ -12,8 +14,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// ecrOptions are the settings of registries. All fields are needed.
-type ecrOptions struct {
+// Options are the settings of registries. All fields are needed.
+type Options struct {
 	// Account and Region are those of the default registry. Requests that name
 	// no account are for this one.
 	Account, Region string
@@ -27,40 +29,41 @@ type ecrOptions struct {
 	TokenLifetime time.Duration
 	// Listen opens a listener for another registry: it calls open with the
 	// listener's host:port, and serves requests with the registry that open returns.
-	Listen func(open func(host string) *registry) (*registry, error)
+	Listen func(open func(host string) *Registry) (*Registry, error)
 }
 
-// registries are the ECR registries of all accounts and regions.
-type registries struct {
-	options ecrOptions
-	tokens  *tokenBook
-	home    *registry
+// Registries are the ECR registries of all accounts and regions.
+type Registries struct {
+	options         Options
+	tokens          *tokenIssuer
+	defaultRegistry *Registry
 
 	mu  sync.Mutex
-	all map[awsapi.AccountRegion]*registry
+	all map[awsapi.AccountRegion]*Registry
 }
 
-func newRegistries(o ecrOptions) *registries {
-	s := &registries{
+// New returns the registries, of which only the default one is open.
+func New(o Options) *Registries {
+	s := &Registries{
 		options: o,
-		tokens:  &tokenBook{clock: o.Clock, lifetime: o.TokenLifetime, issued: map[string]token{}},
+		tokens:  &tokenIssuer{clock: o.Clock, lifetime: o.TokenLifetime, issued: map[string]token{}},
 	}
-	s.home = s.open(awsapi.AccountRegion{Account: o.Account, Region: o.Region}, o.Host)
-	s.all = map[awsapi.AccountRegion]*registry{s.home.AccountRegion: s.home}
+	s.defaultRegistry = s.open(awsapi.AccountRegion{Account: o.Account, Region: o.Region}, o.Host)
+	s.all = map[awsapi.AccountRegion]*Registry{s.defaultRegistry.AccountRegion: s.defaultRegistry}
 	return s
 }
 
 // Default returns the registry of the default account and region.
-func (s *registries) Default() *registry { return s.home }
+func (s *Registries) Default() *Registry { return s.defaultRegistry }
 
-func (s *registries) open(at awsapi.AccountRegion, host string) *registry {
+func (s *Registries) open(at awsapi.AccountRegion, host string) *Registry {
 	return newRegistry(at, host, filepath.Join(s.options.Dir, at.Account, at.Region), s.options.Clock, s.tokens)
 }
 
 // at returns the registry of an account and region. Any but the default one is
 // opened the first time, with a listener of its own: the registry API tells
 // registries apart by their host names.
-func (s *registries) at(p awsapi.AccountRegion) (*registry, error) {
+func (s *Registries) at(p awsapi.AccountRegion) (*Registry, error) {
 	if !awsapi.ValidAccount(p.Account) {
 		return nil, awsapi.InvalidParameter("registryId", "must satisfy regular expression '[0-9]{12}'")
 	}
@@ -72,7 +75,7 @@ func (s *registries) at(p awsapi.AccountRegion) (*registry, error) {
 	if g, ok := s.all[p]; ok {
 		return g, nil
 	}
-	g, err := s.options.Listen(func(host string) *registry { return s.open(p, host) })
+	g, err := s.options.Listen(func(host string) *Registry { return s.open(p, host) })
 	if err != nil {
 		return nil, fmt.Errorf("registry of account %s in %s: %w", p.Account, p.Region, err)
 	}
@@ -80,10 +83,10 @@ func (s *registries) at(p awsapi.AccountRegion) (*registry, error) {
 	return g, nil
 }
 
-func (s *registries) list() []*registry {
+func (s *Registries) list() []*Registry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]*registry, 0, len(s.all))
+	out := make([]*Registry, 0, len(s.all))
 	for _, g := range s.all {
 		out = append(out, g)
 	}
@@ -91,14 +94,14 @@ func (s *registries) list() []*registry {
 }
 
 // ApplyPolicies applies every lifecycle policy at once.
-func (s *registries) ApplyPolicies() {
+func (s *Registries) ApplyPolicies() {
 	for _, g := range s.list() {
 		g.applyPolicies()
 	}
 }
 
 // Close stops the stores of blobs.
-func (s *registries) Close() error {
+func (s *Registries) Close() error {
 	var errs []error
 	for _, g := range s.list() {
 		errs = append(errs, g.blobs.close())
@@ -108,9 +111,9 @@ func (s *registries) Close() error {
 
 // Serving returns the registry that a host name in an image reference stands
 // for, nil if the sandbox has none for it.
-func (s *registries) Serving(host string) *registry {
+func (s *Registries) Serving(host string) *Registry {
 	if host == s.options.Addr {
-		return s.home
+		return s.defaultRegistry
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"cmp"
@@ -29,7 +29,7 @@ func checkImageIDs(ids []imageID) error {
 	return nil
 }
 
-// resolve finds what an id names, or says why not.
+// resolve returns the image that an ID names, or a failure.
 func (r *repository) resolve(id imageID) (*image, *imageFailure) {
 	fail := func(code, reason string) (*image, *imageFailure) {
 		return nil, &imageFailure{id, code, reason}
@@ -69,12 +69,12 @@ type batchGetImageOut struct {
 	Failures []imageFailure `json:"failures"`
 }
 
-func (s *registries) batchGetImage(c awsapi.Call, in batchGetImageIn) (batchGetImageOut, error) {
+func (s *Registries) batchGetImage(c awsapi.Call, in batchGetImageIn) (batchGetImageOut, error) {
 	out := batchGetImageOut{Images: []imageOut{}, Failures: []imageFailure{}}
 	if err := checkImageIDs(in.ImageIDs); err != nil {
 		return out, err
 	}
-	err := s.locked(c, in.target, func(g *registry, r *repository) error {
+	err := s.locked(c, in.target, func(g *Registry, r *repository) error {
 		for _, id := range in.ImageIDs {
 			i, failure := r.resolve(id)
 			if failure == nil {
@@ -91,7 +91,7 @@ func (s *registries) batchGetImage(c awsapi.Call, in batchGetImageIn) (batchGetI
 	return out, err
 }
 
-// refuses says why a manifest that is there cannot be had.
+// refuses returns the failure for a manifest that cannot be read, nil if it can.
 func (i *image) refuses(id imageID, accepted []string) *imageFailure {
 	switch {
 	case i.archived:
@@ -102,7 +102,7 @@ func (i *image) refuses(id imageID, accepted []string) *imageFailure {
 	return nil
 }
 
-func (g *registry) imageOut(r *repository, i *image, tag string) imageOut {
+func (g *Registry) imageOut(r *repository, i *image, tag string) imageOut {
 	return imageOut{
 		target:                 target{g.Account, r.name},
 		ImageID:                imageID{i.digest, tag},
@@ -123,7 +123,7 @@ type putImageOut struct {
 	Image imageOut `json:"image"`
 }
 
-func (s *registries) putImage(c awsapi.Call, in putImageIn) (out putImageOut, err error) {
+func (s *Registries) putImage(c awsapi.Call, in putImageIn) (out putImageOut, err error) {
 	g, err := s.registry(c, in.RegistryID)
 	if err != nil {
 		return out, err
@@ -172,12 +172,12 @@ type batchDeleteImageOut struct {
 	Failures []imageFailure `json:"failures"`
 }
 
-func (s *registries) batchDeleteImage(c awsapi.Call, in batchDeleteImageIn) (batchDeleteImageOut, error) {
+func (s *Registries) batchDeleteImage(c awsapi.Call, in batchDeleteImageIn) (batchDeleteImageOut, error) {
 	out := batchDeleteImageOut{ImageIDs: []imageID{}, Failures: []imageFailure{}}
 	if err := checkImageIDs(in.ImageIDs); err != nil {
 		return out, err
 	}
-	err := s.locked(c, in.target, func(_ *registry, r *repository) error {
+	err := s.locked(c, in.target, func(_ *Registry, r *repository) error {
 		for _, id := range in.ImageIDs {
 			deleted, failure := r.drop(id)
 			if failure != nil {
@@ -190,8 +190,8 @@ func (s *registries) batchDeleteImage(c awsapi.Call, in batchDeleteImageIn) (bat
 	return out, err
 }
 
-// drop deletes by digest the image with all its tags, by tag that tag alone;
-// with its last tag an image goes too.
+// drop deletes an image: by digest with all its tags, by tag only that tag, but
+// with its last tag the image itself.
 func (r *repository) drop(id imageID) (deleted []imageID, failure *imageFailure) {
 	i, failure := r.resolve(id)
 	if failure != nil {

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"cmp"
@@ -28,8 +28,8 @@ func checkPolicyText(text string) error {
 	return nil
 }
 
-func (s *registries) putLifecyclePolicy(c awsapi.Call, in lifecyclePolicyIn) (out lifecyclePolicyOut, err error) {
-	err = s.locked(c, in.target, func(g *registry, r *repository) error {
+func (s *Registries) putLifecyclePolicy(c awsapi.Call, in lifecyclePolicyIn) (out lifecyclePolicyOut, err error) {
+	err = s.locked(c, in.target, func(g *Registry, r *repository) error {
 		if err := checkPolicyText(in.LifecyclePolicyText); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *registries) putLifecyclePolicy(c awsapi.Call, in lifecyclePolicyIn) (ou
 	return out, err
 }
 
-func (g *registry) policyOf(r *repository) (lifecyclePolicyOut, error) {
+func (g *Registry) policyOf(r *repository) (lifecyclePolicyOut, error) {
 	if r.policy == "" {
 		return lifecyclePolicyOut{}, awsapi.Errorf("LifecyclePolicyNotFoundException",
 			"Lifecycle policy does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.Account)
@@ -48,16 +48,16 @@ func (g *registry) policyOf(r *repository) (lifecyclePolicyOut, error) {
 	return lifecyclePolicyOut{target{g.Account, r.name}, r.policy, awsapi.Stamp(r.evaluatedAt)}, nil
 }
 
-func (s *registries) getLifecyclePolicy(c awsapi.Call, in target) (out lifecyclePolicyOut, err error) {
-	err = s.locked(c, in, func(g *registry, r *repository) (err error) {
+func (s *Registries) getLifecyclePolicy(c awsapi.Call, in target) (out lifecyclePolicyOut, err error) {
+	err = s.locked(c, in, func(g *Registry, r *repository) (err error) {
 		out, err = g.policyOf(r)
 		return err
 	})
 	return out, err
 }
 
-func (s *registries) deleteLifecyclePolicy(c awsapi.Call, in target) (out lifecyclePolicyOut, err error) {
-	err = s.locked(c, in, func(g *registry, r *repository) (err error) {
+func (s *Registries) deleteLifecyclePolicy(c awsapi.Call, in target) (out lifecyclePolicyOut, err error) {
+	err = s.locked(c, in, func(g *Registry, r *repository) (err error) {
 		out, err = g.policyOf(r)
 		r.policy, r.evaluatedAt = "", time.Time{}
 		return err
@@ -91,8 +91,8 @@ type startPreviewOut struct {
 	Status              string `json:"status"`
 }
 
-func (s *registries) startLifecyclePolicyPreview(c awsapi.Call, in lifecyclePolicyIn) (out startPreviewOut, err error) {
-	err = s.locked(c, in.target, func(g *registry, r *repository) error {
+func (s *Registries) startLifecyclePolicyPreview(c awsapi.Call, in lifecyclePolicyIn) (out startPreviewOut, err error) {
+	err = s.locked(c, in.target, func(g *Registry, r *repository) error {
 		text := in.LifecyclePolicyText
 		if text == "" {
 			current, err := g.policyOf(r)
@@ -104,17 +104,17 @@ func (s *registries) startLifecyclePolicyPreview(c awsapi.Call, in lifecyclePoli
 		if err := checkPolicyText(text); err != nil {
 			return err
 		}
-		r.preview = &policyPreview{text, r.foresee(text, g.clock.Now())}
+		r.preview = &policyPreview{text, r.previewOf(text, g.clock.Now())}
 		out = startPreviewOut{target{g.Account, r.name}, text, "IN_PROGRESS"}
 		return nil
 	})
 	return out, err
 }
 
-// foresee is what a policy would do now.
-func (r *repository) foresee(text string, now time.Time) []previewResult {
+// previewOf returns the results that a policy would have now.
+func (r *repository) previewOf(text string, now time.Time) []previewResult {
 	out := []previewResult{}
-	for _, v := range r.verdicts(text, now) {
+	for _, v := range r.evaluatePolicy(text, now) {
 		i := r.images[v.digest]
 		storage := strings.ToUpper(classStandard)
 		if i.archived {
@@ -156,11 +156,11 @@ type getPreviewOut struct {
 	Summary        previewSummary  `json:"summary"`
 }
 
-func (s *registries) getLifecyclePolicyPreview(c awsapi.Call, in getPreviewIn) (out getPreviewOut, err error) {
+func (s *Registries) getLifecyclePolicyPreview(c awsapi.Call, in getPreviewIn) (out getPreviewOut, err error) {
 	if err := in.Filter.check(); err != nil {
 		return out, err
 	}
-	err = s.locked(c, in.target, func(g *registry, r *repository) error {
+	err = s.locked(c, in.target, func(g *Registry, r *repository) error {
 		if r.preview == nil {
 			return awsapi.Errorf("LifecyclePolicyPreviewNotFoundException",
 				"Lifecycle policy preview does not exist for the repository with name '%s' in the registry with id '%s'", r.name, g.Account)
@@ -176,7 +176,7 @@ func (s *registries) getLifecyclePolicyPreview(c awsapi.Call, in getPreviewIn) (
 	return out, err
 }
 
-// narrow keeps the results asked for, in the order pages go by.
+// narrow returns the results that the request asks for, in the order of pages.
 func (in getPreviewIn) narrow(results []previewResult) []previewResult {
 	out := []previewResult{}
 	for _, p := range results {
@@ -208,17 +208,17 @@ func summarize(results []previewResult) (s previewSummary) {
 	return s
 }
 
-// verdicts evaluates a policy that was accepted before.
-func (r *repository) verdicts(text string, now time.Time) []verdict {
+// evaluatePolicy returns the results of a policy that was accepted before.
+func (r *repository) evaluatePolicy(text string, now time.Time) []policyResult {
 	policy, err := parseLifecyclePolicy(text)
 	if err != nil {
-		return nil // cannot be: only checked texts are kept
+		return nil // not reached: only checked texts are kept
 	}
 	var images []lifecycleImage
 	for _, i := range r.sortedImages() {
 		images = append(images, lifecycleImage{
 			digest: i.digest, tags: r.tagsOf(i.digest), pushedAt: i.pushedAt, usedAt: i.usedAt(),
-			archived: i.archived, archivedAt: i.archivedAt, held: r.parentsOf(i.digest) != nil,
+			archived: i.archived, archivedAt: i.archivedAt, referenced: r.parentsOf(i.digest) != nil,
 		})
 	}
 	return policy.evaluate(images, now)
@@ -234,9 +234,10 @@ func (i *image) usedAt() time.Time {
 	return last
 }
 
-// applyPolicies does what ECR does within 24 hours of an image meeting a rule.
-// With an index gone its images may go as well, hence the loop.
-func (g *registry) applyPolicies() {
+// applyPolicies expires and archives images at once; ECR does so within 24 hours
+// after an image matches a rule. When an index expires, its images may expire as
+// well, hence the loop.
+func (g *Registry) applyPolicies() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.clock.Now()
@@ -245,15 +246,15 @@ func (g *registry) applyPolicies() {
 		if r.policy == "" {
 			continue
 		}
-		for todo := r.verdicts(r.policy, now); len(todo) > 0; todo = r.verdicts(r.policy, now) {
-			r.carryOut(todo, now)
+		for results := r.evaluatePolicy(r.policy, now); len(results) > 0; results = r.evaluatePolicy(r.policy, now) {
+			r.carryOut(results, now)
 		}
 		r.evaluatedAt = now
 	}
 }
 
-func (r *repository) carryOut(verdicts []verdict, now time.Time) {
-	for _, v := range verdicts {
+func (r *repository) carryOut(results []policyResult, now time.Time) {
+	for _, v := range results {
 		if v.action.Type == actionExpire {
 			r.remove(v.digest)
 		} else {

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"cmp"
@@ -14,21 +14,21 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// registry is the ECR registry of one account in one region: what the ECR API
-// and the registry API both work on.
-type registry struct {
+// Registry is the ECR registry of one account in one region, which the ECR API and
+// the registry API share.
+type Registry struct {
 	awsapi.AccountRegion
 	host   string // as answers name it
 	clock  *awsapi.Clock
 	blobs  *blobStore
-	tokens *tokenBook
+	tokens *tokenIssuer
 
 	mu           sync.Mutex
 	repositories map[string]*repository
 	settings     map[string]string // account settings by name
 }
 
-// repository and all below it are guarded by their registry's mu.
+// repository, its images included, is guarded by mu of its registry.
 type repository struct {
 	name         string
 	createdAt    time.Time
@@ -55,8 +55,8 @@ type image struct {
 	archived    bool
 }
 
-func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *tokenBook) *registry {
-	return &registry{
+func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *tokenIssuer) *Registry {
+	return &Registry{
 		AccountRegion: p,
 		host:          host,
 		clock:         c,
@@ -67,8 +67,8 @@ func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *t
 	}
 }
 
-// repository finds one by name; the caller holds mu.
-func (g *registry) repository(name string) (*repository, error) {
+// repository returns a repository by name; the caller holds mu.
+func (g *Registry) repository(name string) (*repository, error) {
 	r, ok := g.repositories[name]
 	if !ok {
 		return nil, awsapi.Errorf("RepositoryNotFoundException",
@@ -77,7 +77,7 @@ func (g *registry) repository(name string) (*repository, error) {
 	return r, nil
 }
 
-// find resolves a digest, a tag, or both together; nil if there is none such.
+// find returns the image of a digest, a tag, or both; nil if there is none.
 func (r *repository) find(digest, tag string) *image {
 	if tag == "" {
 		return r.images[digest]
@@ -89,7 +89,7 @@ func (r *repository) find(digest, tag string) *image {
 	return r.images[tagged]
 }
 
-// tagsOf lists the tags of an image in order.
+// tagsOf returns the tags of an image in order.
 func (r *repository) tagsOf(digest string) []string {
 	var out []string
 	for tag, d := range r.tags {
@@ -101,7 +101,7 @@ func (r *repository) tagsOf(digest string) []string {
 	return out
 }
 
-// parentsOf lists the indexes that refer to an image.
+// parentsOf returns the indexes that refer to an image.
 func (r *repository) parentsOf(digest string) []string {
 	var out []string
 	for _, i := range r.images {
@@ -113,13 +113,13 @@ func (r *repository) parentsOf(digest string) []string {
 	return out
 }
 
-// remove takes an image away with its tags.
+// remove deletes an image with its tags.
 func (r *repository) remove(digest string) {
 	delete(r.images, digest)
 	maps.DeleteFunc(r.tags, func(_, d string) bool { return d == digest })
 }
 
-// sizeOf is ECR's imageSizeInBytes: of an index, the size of its largest
+// sizeOf returns ECR's imageSizeInBytes: for an index, the size of its largest
 // image.
 func (r *repository) sizeOf(i *image) int64 {
 	size := i.content.ownSize()
@@ -131,14 +131,14 @@ func (r *repository) sizeOf(i *image) int64 {
 	return size
 }
 
-// sortedImages lists images by digest, the order that pages go by.
+// sortedImages returns the images by digest, the order of pages.
 func (r *repository) sortedImages() []*image {
 	return slices.SortedFunc(maps.Values(r.images), func(a, b *image) int {
 		return cmp.Compare(a.digest, b.digest)
 	})
 }
 
-// putRequest is a manifest on its way in, through either API.
+// putRequest is a request of either API to store a manifest.
 type putRequest struct {
 	repository string
 	manifest   []byte
@@ -150,12 +150,12 @@ func digestOf(manifest []byte) string {
 	return fmt.Sprintf("sha256:%x", sha256.Sum256(manifest))
 }
 
-// put stores a manifest and moves the tag to it. Its errors are apiErrors:
-// RepositoryNotFoundException, ImageTagAlreadyExistsException if the tag may
-// not move, ImageAlreadyExistsException if nothing would change,
+// put stores a manifest and moves the tag to it. Its errors are of the type
+// awsapi.Error: RepositoryNotFoundException, ImageTagAlreadyExistsException if the
+// tag is immutable, ImageAlreadyExistsException if nothing would change,
 // LayersNotFoundException, ReferencedImagesNotFoundException, or
 // InvalidParameterException with the registry's reason.
-func (g *registry) put(ctx context.Context, p putRequest) (*image, error) {
+func (g *Registry) put(ctx context.Context, p putRequest) (*image, error) {
 	content, err := parseManifest(p.manifest)
 	if err != nil {
 		return nil, awsapi.InvalidParameter("imageManifest", err.Error())
@@ -178,7 +178,7 @@ func (g *registry) put(ctx context.Context, p putRequest) (*image, error) {
 	return g.record(p, digest, content)
 }
 
-func (g *registry) mayPut(p putRequest, digest string, content manifestContent) error {
+func (g *Registry) mayPut(p putRequest, digest string, content manifestContent) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r, err := g.repository(p.repository)
@@ -198,9 +198,9 @@ func (g *registry) mayPut(p putRequest, digest string, content manifestContent) 
 	return nil
 }
 
-// mayTag says no to a put that would change nothing and to a tag that must not
-// move; the caller holds mu.
-func (g *registry) mayTag(r *repository, tag, digest string) error {
+// mayTag returns an error for a put that would change nothing and for an immutable
+// tag; the caller holds mu.
+func (g *Registry) mayTag(r *repository, tag, digest string) error {
 	current, tagged := r.tags[tag]
 	_, known := r.images[digest]
 	switch {
@@ -216,7 +216,7 @@ func (g *registry) mayTag(r *repository, tag, digest string) error {
 	return nil
 }
 
-func (g *registry) needLayers(ctx context.Context, repository string, content manifestContent) error {
+func (g *Registry) needLayers(ctx context.Context, repository string, content manifestContent) error {
 	var missing []string
 	for _, digest := range content.blobs() {
 		size, err := g.blobs.blobSize(ctx, repository, digest)
@@ -235,9 +235,9 @@ func (g *registry) needLayers(ctx context.Context, repository string, content ma
 		missing, repository, g.Account)
 }
 
-// record enters a stored manifest. The tag is looked at again: another put may
-// have come in between.
-func (g *registry) record(p putRequest, digest string, content manifestContent) (*image, error) {
+// record adds a stored manifest to its repository. It checks the tag again, since
+// another put may have moved it.
+func (g *Registry) record(p putRequest, digest string, content manifestContent) (*image, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r, err := g.repository(p.repository)

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"encoding/json"
@@ -8,8 +8,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// manifestContent is what an image manifest or an index refers to; the one has
-// layers, the other manifests.
+// manifestContent has the references of an image manifest, which are layers, or of
+// an index, which are manifests.
 type manifestContent struct {
 	MediaType    string          `json:"mediaType"`
 	ArtifactType string          `json:"artifactType"`
@@ -31,8 +31,8 @@ func parseManifest(raw []byte) (manifestContent, error) {
 	return m, nil
 }
 
-// blobs lists what must have been uploaded first. Layers that are kept
-// elsewhere, by their media type, need not be.
+// blobs returns the digests of the blobs that must have been uploaded before. By
+// their media type, some layers are kept elsewhere and need not be.
 func (m manifestContent) blobs() []string {
 	var out []string
 	if m.Config != nil {
@@ -65,8 +65,8 @@ func (m manifestContent) ownSize() int64 {
 	return size
 }
 
-// artifactMediaType is the type of the config, which ECR shows, or what the
-// manifest itself calls its artifact.
+// artifactMediaType returns the type that the manifest gives its artifact, else
+// the type of the config, as ECR does.
 func (m manifestContent) artifactMediaType() string {
 	switch {
 	case m.ArtifactType != "":

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// tagMutability says which tags of a repository may move.
+// tagMutability is the setting of a repository for which tags may be moved.
 type tagMutability struct {
 	Setting    string
 	Exclusions []exclusionFilter
@@ -25,7 +25,7 @@ const maxExclusions = 5
 
 var exclusionPattern = regexp.MustCompile(`^[0-9a-zA-Z._*-]{1,128}$`)
 
-// newTagMutability checks what a request asks for as ECR does.
+// newTagMutability returns the setting of a request, with the errors of ECR.
 func newTagMutability(setting string, exclusions []exclusionFilter) (tagMutability, error) {
 	m := tagMutability{setting, exclusions}
 	switch setting {
@@ -53,7 +53,7 @@ func newTagMutability(setting string, exclusions []exclusionFilter) (tagMutabili
 	return m, nil
 }
 
-// fixed reports whether a tag stays where it is once it is there.
+// fixed reports whether a tag cannot be moved once it exists.
 func (m tagMutability) fixed(tag string) bool {
 	excluded := slices.ContainsFunc(m.Exclusions, func(e exclusionFilter) bool {
 		return matchWildcard(e.Filter, tag)

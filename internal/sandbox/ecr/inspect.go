@@ -1,14 +1,15 @@
-package sandbox
+package ecr
 
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
 // Tags returns the digest of each tag of a repository, nil if there is no such
 // repository.
-func (g *registry) Tags(repository string) map[string]string {
+func (g *Registry) Tags(repository string) map[string]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r, ok := g.repositories[repository]
@@ -20,7 +21,7 @@ func (g *registry) Tags(repository string) map[string]string {
 
 // Digests returns the digests of the images of a repository, tagged or not, in
 // order.
-func (g *registry) Digests(repository string) []string {
+func (g *Registry) Digests(repository string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r, ok := g.repositories[repository]
@@ -35,7 +36,7 @@ func (g *registry) Digests(repository string) []string {
 }
 
 // Policy returns the text of a repository's lifecycle policy, "" if it has none.
-func (g *registry) Policy(repository string) string {
+func (g *Registry) Policy(repository string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if r, ok := g.repositories[repository]; ok {
@@ -46,7 +47,7 @@ func (g *registry) Policy(repository string) string {
 
 // Archive moves an image to the archive storage class, from where it cannot be
 // pulled. The error says that there is no such image.
-func (g *registry) Archive(repository, digest string) error {
+func (g *Registry) Archive(repository, digest string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	r, err := g.repository(repository)
@@ -70,4 +71,11 @@ func (i *image) setArchived(archived bool, now time.Time) {
 		i.activatedAt = now
 	}
 	i.archived = archived
+}
+
+// Repositories returns the names of the repositories in order.
+func (g *Registry) Repositories() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.repositories))
 }

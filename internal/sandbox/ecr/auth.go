@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import (
 	"encoding/base64"
@@ -20,7 +20,7 @@ type getAuthorizationTokenOut struct {
 	AuthorizationData []authorizationData `json:"authorizationData"`
 }
 
-func (s *registries) getAuthorizationToken(c awsapi.Call, in getAuthorizationTokenIn) (out getAuthorizationTokenOut, err error) {
+func (s *Registries) getAuthorizationToken(c awsapi.Call, in getAuthorizationTokenIn) (out getAuthorizationTokenOut, err error) {
 	if in.RegistryIDs != nil && (len(in.RegistryIDs) < 1 || len(in.RegistryIDs) > 10) {
 		return out, awsapi.InvalidParameter("registryIds", "must have length between 1 and 10")
 	}

@@ -1,4 +1,4 @@
-package sandbox
+package ecr
 
 import "slipway/internal/sandbox/awsapi"
 
@@ -25,14 +25,14 @@ type batchCheckLayersOut struct {
 	Failures []layerFailure `json:"failures"`
 }
 
-func (s *registries) batchCheckLayerAvailability(c awsapi.Call, in batchCheckLayersIn) (batchCheckLayersOut, error) {
+func (s *Registries) batchCheckLayerAvailability(c awsapi.Call, in batchCheckLayersIn) (batchCheckLayersOut, error) {
 	out := batchCheckLayersOut{Layers: []layerOut{}, Failures: []layerFailure{}}
 	if len(in.LayerDigests) < 1 || len(in.LayerDigests) > 100 {
 		return out, awsapi.InvalidParameter("layerDigests", "must have length between 1 and 100")
 	}
-	var g *registry
+	var g *Registry
 	mediaTypes := map[string]string{}
-	err := s.locked(c, in.target, func(found *registry, r *repository) error {
+	err := s.locked(c, in.target, func(found *Registry, r *repository) error {
 		g = found
 		for _, i := range r.images {
 			for _, l := range i.content.Layers {
@@ -72,14 +72,14 @@ type downloadURLOut struct {
 	DownloadURL string `json:"downloadUrl"`
 }
 
-// getDownloadURLForLayer answers with the layer's address on the registry, which wants its
-// login there; ECR's is signed and wants none.
-func (s *registries) getDownloadURLForLayer(c awsapi.Call, in downloadURLIn) (downloadURLOut, error) {
+// getDownloadURLForLayer returns the layer's URL on the registry, which needs a
+// login. ECR returns a signed URL, which needs none.
+func (s *Registries) getDownloadURLForLayer(c awsapi.Call, in downloadURLIn) (downloadURLOut, error) {
 	if !digestPattern.MatchString(in.LayerDigest) {
 		return downloadURLOut{}, awsapi.InvalidParameter("layerDigest", "must satisfy the pattern of a digest")
 	}
-	var g *registry
-	err := s.locked(c, in.target, func(found *registry, _ *repository) error {
+	var g *Registry
+	err := s.locked(c, in.target, func(found *Registry, _ *repository) error {
 		g = found
 		return nil
 	})
