@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"slipway/internal/sandbox/ecs"
 )
 
 // SetECSSpeed has the time of ECS run that much faster than the server's clock
@@ -41,7 +43,7 @@ func (s *Server) ecsPlane(mux *http.ServeMux) {
 		speed, quirks := s.ecs.Settings()
 		writeControl(w, struct {
 			Speed float64 `json:"speed"`
-			ECSQuirks
+			ecs.Quirks
 		}{speed, quirks})
 	}
 	mux.HandleFunc("GET /_sandbox/ecs", func(w http.ResponseWriter, _ *http.Request) { show(w) })

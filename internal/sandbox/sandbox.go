@@ -23,6 +23,7 @@ import (
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/codepipeline"
 	"slipway/internal/sandbox/ecr"
+	"slipway/internal/sandbox/ecs"
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/logs"
 	"slipway/internal/sandbox/s3"
@@ -55,6 +56,9 @@ type Options struct {
 	// ECS decides what the documentation of ECS leaves open.
 	ECS ECSQuirks
 }
+
+// ECSQuirks are behaviours of ECS that its documentation leaves open.
+type ECSQuirks = ecs.Quirks
 
 // ErrOption is wrapped by what Start returns when an option makes no sense.
 var ErrOption = errors.New("bad option")
@@ -125,7 +129,7 @@ type Server struct {
 	faults  *faults
 
 	ecr       *ecr.Registries
-	ecs       *ecsRegions
+	ecs       *ecs.Regions
 	logs      *logs.Groups
 	s3        *s3.Store
 	iam       *iam.Permissions
@@ -171,20 +175,20 @@ func (s *Server) startServices() {
 		Dir: s.dir, Clock: s.clock, TokenLifetime: o.TokenLifetime, Listen: s.listen,
 	})
 	s.logs = logs.New(o.Account, s.clock)
-	s.ecs = newECSRegions(ecsOptions{
+	s.ecs = ecs.New(ecs.Options{
 		Account: o.Account, Clock: s.clock, Registry: s.registryServing, Logs: s.logs, Speed: o.ECSSpeed, Quirks: o.ECS,
 	})
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.json = []awsapi.Service{
-		s.ecr.Service(), s.ecs.service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
-		s.ecs.codeDeployService(), s.pipelines.Service(),
+		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
+		s.ecs.CodeDeploy(), s.pipelines.Service(),
 	}
 }
 
 // registryServing returns the registry that serves a host, nil if none does.
-func (s *Server) registryServing(host string) ecsRegistry {
+func (s *Server) registryServing(host string) ecs.Registry {
 	if g := s.ecr.Serving(host); g != nil {
 		return g
 	}
