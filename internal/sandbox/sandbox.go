@@ -24,6 +24,7 @@ import (
 	"slipway/internal/sandbox/codepipeline"
 	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/ecs"
+	"slipway/internal/sandbox/ecs/codedeploy"
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/logs"
 	"slipway/internal/sandbox/s3"
@@ -183,7 +184,7 @@ func (s *Server) startServices() {
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.json = []awsapi.Service{
 		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
-		s.ecs.CodeDeploy(), s.pipelines.Service(),
+		codedeploy.New(s.ecs).Service(), s.pipelines.Service(),
 	}
 }
 

@@ -41,6 +41,19 @@ func NewAction[In, Out any](f func(Call, In) (Out, error)) Action {
 	}
 }
 
+// DecodeFields decodes the fields of a request into a struct, for actions that
+// keep the fields as they came.
+func DecodeFields(fields map[string]json.RawMessage, into any) error {
+	raw, err := json.Marshal(fields)
+	if err == nil {
+		err = json.Unmarshal(raw, into)
+	}
+	if err != nil {
+		return NewError("SerializationException", err.Error())
+	}
+	return nil
+}
+
 // Error is an error of a service that speaks JSON.
 type Error struct {
 	// Code is the error's type, such as "ClusterNotFoundException".

@@ -65,7 +65,7 @@ func createCluster(e *region, in map[string]json.RawMessage) (out clusterOut, er
 		ClusterName string  `json:"clusterName"`
 		Tags        tagList `json:"tags"`
 	}
-	if err := decodeFields(in, &named); err != nil {
+	if err := awsapi.DecodeFields(in, &named); err != nil {
 		return out, err
 	}
 	name := cmp.Or(named.ClusterName, "default")
@@ -191,19 +191,6 @@ func deleteCluster(e *region, in clusterIn) (out clusterOut, err error) {
 	}
 	c.active = false
 	return clusterOut{c.describe(true)}, nil
-}
-
-// decodeFields reads what a request holds into a struct, while the fields stay
-// as they came.
-func decodeFields(fields map[string]json.RawMessage, into any) error {
-	raw, err := json.Marshal(fields)
-	if err == nil {
-		err = json.Unmarshal(raw, into)
-	}
-	if err != nil {
-		return awsapi.NewError("SerializationException", err.Error())
-	}
-	return nil
 }
 
 // keep picks fields that are there.

@@ -20,7 +20,7 @@ type taskDefinitionOut struct {
 
 func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskDefinitionOut, err error) {
 	d := &taskDefinition{fields: map[string]json.RawMessage{}, registered: e.now()}
-	if err := decodeFields(in, &d.taskSettings); err != nil {
+	if err := awsapi.DecodeFields(in, &d.taskSettings); err != nil {
 		return out, err
 	}
 	if err := d.check(); err != nil {

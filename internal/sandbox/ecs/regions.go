@@ -89,7 +89,6 @@ type region struct {
 	timeline timeline
 	clusters map[string]*cluster
 	families map[string]*taskFamily
-	deploys  *codeDeploy
 	// onStep are called, with mu held, whenever something may have changed, until
 	// none of them changes anything. They report whether they did.
 	onStep    []func() bool
@@ -98,7 +97,7 @@ type region struct {
 }
 
 func newRegion(o Options, name string) *region {
-	e := &region{
+	return &region{
 		AccountRegion: awsapi.AccountRegion{Account: o.Account, Region: name},
 		clock:         o.Clock,
 		registry:      o.Registry,
@@ -110,9 +109,6 @@ func newRegion(o Options, name string) *region {
 		manifests:     map[string]imageManifest{},
 		configs:       map[string]imageConfig{},
 	}
-	e.deploys = &codeDeploy{ecs: e, applications: map[string]*cdApplication{}}
-	e.onStep = []func() bool{e.deploys.step}
-	return e
 }
 
 // do calls f with mu held and ECS brought up to the clock.

@@ -121,7 +121,7 @@ type createServiceIn struct {
 
 func createService(e *region, fields map[string]json.RawMessage) (out serviceOut, err error) {
 	var in createServiceIn
-	if err := decodeFields(fields, &in); err != nil {
+	if err := awsapi.DecodeFields(fields, &in); err != nil {
 		return out, err
 	}
 	c, err := e.cluster(in.Cluster)
@@ -148,7 +148,7 @@ func createService(e *region, fields map[string]json.RawMessage) (out serviceOut
 
 // check keeps the rules of CreateService and reads the settings.
 func (s *service) check(in createServiceIn) error {
-	if err := decodeFields(s.settings, &s.parsed); err != nil {
+	if err := awsapi.DecodeFields(s.settings, &s.parsed); err != nil {
 		return err
 	}
 	old := s.cluster.service(s.name)

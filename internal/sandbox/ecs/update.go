@@ -22,7 +22,7 @@ type updateServiceIn struct {
 // says that what is changed "triggers a new service deployment".
 func updateService(e *region, fields map[string]json.RawMessage) (out serviceOut, err error) {
 	var in updateServiceIn
-	if err := decodeFields(fields, &in); err != nil {
+	if err := awsapi.DecodeFields(fields, &in); err != nil {
 		return out, err
 	}
 	s, err := e.service(in.Cluster, in.Service)
@@ -70,7 +70,7 @@ func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]js
 		}
 		u.settings[name] = v
 	}
-	if err := decodeFields(u.settings, &u.parsed); err != nil {
+	if err := awsapi.DecodeFields(u.settings, &u.parsed); err != nil {
 		return u, err
 	}
 	if _, err := parseDeploymentSettings(u.settings["deploymentConfiguration"], s.daemon()); err != nil {

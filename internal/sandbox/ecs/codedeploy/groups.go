@@ -1,4 +1,4 @@
-package ecs
+package codedeploy
 
 import (
 	"cmp"
@@ -9,22 +9,22 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// cdGroup is a deployment group. Its fields are answered as they came.
-type cdGroup struct {
-	cdGroupSettings
+// group is a deployment group. Its fields are answered as they came.
+type group struct {
+	groupSettings
 	id         string
 	fields     map[string]json.RawMessage
-	attempted  *cdDeployment
-	successful *cdDeployment
+	attempted  *deployment
+	successful *deployment
 }
 
-// cdGroupSettings is what the sandbox itself reads of a group's fields.
-type cdGroupSettings struct {
-	ApplicationName      string          `json:"applicationName"`
-	DeploymentGroupName  string          `json:"deploymentGroupName"`
-	ServiceRoleARN       string          `json:"serviceRoleArn"`
-	DeploymentConfigName string          `json:"deploymentConfigName"`
-	AutoRollback         *cdAutoRollback `json:"autoRollbackConfiguration"`
+// groupSettings is what the sandbox itself reads of a group's fields.
+type groupSettings struct {
+	ApplicationName      string        `json:"applicationName"`
+	DeploymentGroupName  string        `json:"deploymentGroupName"`
+	ServiceRoleARN       string        `json:"serviceRoleArn"`
+	DeploymentConfigName string        `json:"deploymentConfigName"`
+	AutoRollback         *autoRollback `json:"autoRollbackConfiguration"`
 	ECSServices          []struct {
 		ServiceName string `json:"serviceName"`
 		ClusterName string `json:"clusterName"`
@@ -48,12 +48,12 @@ type cdGroupSettings struct {
 	} `json:"loadBalancerInfo"`
 }
 
-type cdAutoRollback struct {
+type autoRollback struct {
 	Enabled bool     `json:"enabled"`
 	Events  []string `json:"events"`
 }
 
-func (a *cdAutoRollback) on(event string) bool {
+func (a *autoRollback) on(event string) bool {
 	return a != nil && a.Enabled && slices.Contains(a.Events, event)
 }
 
@@ -61,9 +61,9 @@ type createDeploymentGroupOut struct {
 	DeploymentGroupID string `json:"deploymentGroupId"`
 }
 
-func createDeploymentGroup(d *codeDeploy, fields map[string]json.RawMessage) (out createDeploymentGroupOut, err error) {
-	g := &cdGroup{id: awsapi.UUID(), fields: fields}
-	if err := decodeFields(fields, &g.cdGroupSettings); err != nil {
+func createDeploymentGroup(d *region, fields map[string]json.RawMessage) (out createDeploymentGroupOut, err error) {
+	g := &group{id: awsapi.UUID(), fields: fields}
+	if err := awsapi.DecodeFields(fields, &g.groupSettings); err != nil {
 		return out, err
 	}
 	a, err := d.application(g.ApplicationName)
@@ -85,9 +85,9 @@ func createDeploymentGroup(d *codeDeploy, fields map[string]json.RawMessage) (ou
 
 // check finds what a group for ECS must have, as "Create a deployment group for
 // an Amazon ECS deployment" lists it.
-func (g *cdGroup) check() error {
+func (g *group) check() error {
 	switch {
-	case !cdNamePattern.MatchString(g.DeploymentGroupName):
+	case !namePattern.MatchString(g.DeploymentGroupName):
 		return awsapi.Errorf("InvalidDeploymentGroupNameException", "Invalid deployment group name: %q", g.DeploymentGroupName)
 	case g.ServiceRoleARN == "":
 		return awsapi.NewError("RoleRequiredException", "Role is required")
@@ -105,50 +105,50 @@ func (g *cdGroup) check() error {
 }
 
 // config is the traffic shifting that a group asks for.
-func (g *cdGroup) config() string {
+func (g *group) config() string {
 	return cmp.Or(g.DeploymentConfigName, "CodeDeployDefault.ECSAllAtOnce")
 }
 
 // checkService wants a service with the controller CODE_DEPLOY that belongs to
 // no other group.
-func (d *codeDeploy) checkService(g *cdGroup) error {
+func (d *region) checkService(g *group) error {
 	s, err := d.service(g)
 	if err != nil {
 		return awsapi.Errorf("InvalidECSServiceException", "The ECS service %s: %v", g.ECSServices[0].ServiceName, err)
 	}
-	if s.controller() != "CODE_DEPLOY" {
-		return awsapi.Errorf("InvalidECSServiceException", "The ECS service %s must be configured for a CODE_DEPLOY deployment controller.", s.name)
+	if s.Controller() != "CODE_DEPLOY" {
+		return awsapi.Errorf("InvalidECSServiceException", "The ECS service %s must be configured for a CODE_DEPLOY deployment controller.", s.Service())
 	}
 	for _, a := range d.applications {
 		for _, other := range a.groups {
 			if o, err := d.service(other); err == nil && o == s {
 				return awsapi.Errorf("ECSServiceMappingLimitExceededException",
-					"The ECS service %s is associated with the deployment group %s already.", s.name, other.DeploymentGroupName)
+					"The ECS service %s is associated with the deployment group %s already.", s.Service(), other.DeploymentGroupName)
 			}
 		}
 	}
 	return nil
 }
 
-type cdGroupIn struct {
+type groupIn struct {
 	ApplicationName     string `json:"applicationName"`
 	DeploymentGroupName string `json:"deploymentGroupName"`
 }
 
-type cdGroupOut struct {
-	Info object `json:"deploymentGroupInfo"`
+type groupOut struct {
+	Info map[string]any `json:"deploymentGroupInfo"`
 }
 
-func getDeploymentGroup(d *codeDeploy, in cdGroupIn) (out cdGroupOut, err error) {
+func getDeploymentGroup(d *region, in groupIn) (out groupOut, err error) {
 	g, err := d.group(in.ApplicationName, in.DeploymentGroupName)
 	if err != nil {
 		return out, err
 	}
-	return cdGroupOut{g.describe()}, nil
+	return groupOut{g.describe()}, nil
 }
 
-func (g *cdGroup) describe() object {
-	out := object{}
+func (g *group) describe() map[string]any {
+	out := map[string]any{}
 	for name, v := range g.fields {
 		out[name] = v
 	}
@@ -174,13 +174,13 @@ type batchGetDeploymentGroupsIn struct {
 }
 
 type batchGetDeploymentGroupsOut struct {
-	Infos        []object `json:"deploymentGroupsInfo"`
-	ErrorMessage string   `json:"errorMessage,omitempty"`
+	Infos        []map[string]any `json:"deploymentGroupsInfo"`
+	ErrorMessage string           `json:"errorMessage,omitempty"`
 }
 
 // batchGetDeploymentGroups names what is missing in errorMessage.
-func batchGetDeploymentGroups(d *codeDeploy, in batchGetDeploymentGroupsIn) (out batchGetDeploymentGroupsOut, err error) {
-	out.Infos = []object{}
+func batchGetDeploymentGroups(d *region, in batchGetDeploymentGroupsIn) (out batchGetDeploymentGroupsOut, err error) {
+	out.Infos = []map[string]any{}
 	if n := len(in.DeploymentGroupNames); n > 100 {
 		return out, awsapi.Errorf("BatchLimitExceededException", "%d deployment groups: at most 100 may be asked for", n)
 	}

@@ -1,4 +1,4 @@
-package ecs
+package codedeploy
 
 import (
 	"errors"
@@ -86,9 +86,10 @@ func (a appSpec) check() error {
 	return nil
 }
 
-// settings are the fields of the task set that a deployment makes in a service.
-func (a appSpec) settings(s service) object {
-	out := object{"loadBalancers": s.parsed.LoadBalancers}
+// settings are the fields of the task set that a deployment makes, besides the
+// load balancers.
+func (a appSpec) settings() map[string]any {
+	out := map[string]any{}
 	if a.PlatformVersion != "" {
 		out["platformVersion"] = a.PlatformVersion
 	}

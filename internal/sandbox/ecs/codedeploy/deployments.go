@@ -1,4 +1,4 @@
-package ecs
+package codedeploy
 
 import (
 	"cmp"
@@ -12,47 +12,47 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// cdDeployment is a deployment: a new task set beside the old one, or the way
+// deployment is a deployment: a new task set beside the old one, or the way
 // back to it.
-type cdDeployment struct {
+type deployment struct {
 	id          string
-	group       *cdGroup
-	revision    *cdRevision
+	group       *group
+	revision    *revision
 	config      string
 	description string
 	creator     string
-	rollbackOn  *cdAutoRollback
+	rollbackOn  *autoRollback
 	status      string
 	createdAt   time.Time
 	startedAt   time.Time
 	completedAt time.Time
 	// failure and message are errorInformation.
 	failure, message string
-	previous         *cdRevision // deployed before the last successful deployment
+	previous         *revision // deployed before the last successful deployment
 	// rollback goes back from this one; trigger is what this one goes back from.
-	rollback, trigger *cdDeployment
-	waitingToEndBlue  bool
-	run               cdRun
+	rollback, trigger *deployment
+	terminationWait   bool
+	run               run
 }
 
-// cdRevision is an AppSpec as it was given.
-type cdRevision struct {
+// revision is an AppSpec as it was given.
+type revision struct {
 	content string
 	spec    appSpec
 }
 
-func (r *cdRevision) sha256() string {
+func (r *revision) sha256() string {
 	sum := sha256.Sum256([]byte(r.content))
 	return hex.EncodeToString(sum[:])
 }
 
 // describe leaves out the content: "the content property of the appSpecContent
 // object in the returned revision is always null" (GetDeployment).
-func (r *cdRevision) describe() object {
-	return object{"revisionType": "AppSpecContent", "appSpecContent": object{"sha256": r.sha256()}}
+func (r *revision) describe() map[string]any {
+	return map[string]any{"revisionType": "AppSpecContent", "appSpecContent": map[string]any{"sha256": r.sha256()}}
 }
 
-func (d *cdDeployment) ended() bool {
+func (d *deployment) ended() bool {
 	return d.status == "Succeeded" || d.status == "Failed" || d.status == "Stopped"
 }
 
@@ -65,18 +65,18 @@ type revisionLocation struct {
 }
 
 type createDeploymentIn struct {
-	cdGroupIn
+	groupIn
 	Revision             *revisionLocation `json:"revision"`
 	DeploymentConfigName string            `json:"deploymentConfigName"`
 	Description          string            `json:"description"`
-	AutoRollback         *cdAutoRollback   `json:"autoRollbackConfiguration"`
+	AutoRollback         *autoRollback     `json:"autoRollbackConfiguration"`
 }
 
 type createDeploymentOut struct {
 	DeploymentID string `json:"deploymentId"`
 }
 
-func createDeployment(d *codeDeploy, in createDeploymentIn) (out createDeploymentOut, err error) {
+func createDeployment(d *region, in createDeploymentIn) (out createDeploymentOut, err error) {
 	g, err := d.group(in.ApplicationName, in.DeploymentGroupName)
 	if err != nil {
 		return out, err
@@ -93,7 +93,7 @@ func createDeployment(d *codeDeploy, in createDeploymentIn) (out createDeploymen
 		return out, awsapi.Errorf("DeploymentLimitExceededException",
 			"The Deployment Group '%s' already has an active Deployment '%s'", g.DeploymentGroupName, a.id)
 	}
-	n := &cdDeployment{
+	n := &deployment{
 		group: g, revision: revision, config: config, description: in.Description, creator: "user",
 		rollbackOn: cmp.Or(in.AutoRollback, g.AutoRollback),
 	}
@@ -101,7 +101,7 @@ func createDeployment(d *codeDeploy, in createDeploymentIn) (out createDeploymen
 	return createDeploymentOut{n.id}, nil
 }
 
-func (r *revisionLocation) parse() (*cdRevision, error) {
+func (r *revisionLocation) parse() (*revision, error) {
 	switch {
 	case r == nil:
 		return nil, awsapi.NewError("RevisionRequiredException", "Revision is required")
@@ -112,7 +112,7 @@ func (r *revisionLocation) parse() (*cdRevision, error) {
 	if err != nil {
 		return nil, awsapi.Errorf("InvalidRevisionException", "%v", err)
 	}
-	revision := &cdRevision{r.AppSpecContent.Content, spec}
+	revision := &revision{r.AppSpecContent.Content, spec}
 	if given := r.AppSpecContent.SHA256; given != "" && given != revision.sha256() {
 		return nil, awsapi.Errorf("InvalidRevisionException", "the SHA-256 of the AppSpec is %s, not %s", revision.sha256(), given)
 	}
@@ -120,10 +120,10 @@ func (r *revisionLocation) parse() (*cdRevision, error) {
 }
 
 // begin enters a deployment and starts it.
-func (d *codeDeploy) begin(n *cdDeployment) {
+func (d *region) begin(n *deployment) {
 	n.id = "d-" + rand.Text()[:9]
 	n.status = "Created"
-	n.createdAt = d.ecs.now()
+	n.createdAt = d.ecs.Now()
 	if n.group.successful != nil {
 		n.previous = n.group.successful.revision
 	}
@@ -132,11 +132,11 @@ func (d *codeDeploy) begin(n *cdDeployment) {
 	d.start(n)
 }
 
-type cdDeploymentIn struct {
+type deploymentIn struct {
 	DeploymentID string `json:"deploymentId"`
 }
 
-func (d *codeDeploy) deployment(id string) (*cdDeployment, error) {
+func (d *region) deployment(id string) (*deployment, error) {
 	if id == "" {
 		return nil, awsapi.NewError("DeploymentIdRequiredException", "Deployment ID is required")
 	}
@@ -148,20 +148,20 @@ func (d *codeDeploy) deployment(id string) (*cdDeployment, error) {
 	return nil, awsapi.Errorf("DeploymentDoesNotExistException", "The deployment %s could not be found", id)
 }
 
-type cdDeploymentOut struct {
-	Info object `json:"deploymentInfo"`
+type deploymentOut struct {
+	Info map[string]any `json:"deploymentInfo"`
 }
 
-func getDeployment(d *codeDeploy, in cdDeploymentIn) (out cdDeploymentOut, err error) {
+func getDeployment(d *region, in deploymentIn) (out deploymentOut, err error) {
 	n, err := d.deployment(in.DeploymentID)
 	if err != nil {
 		return out, err
 	}
-	return cdDeploymentOut{n.describe()}, nil
+	return deploymentOut{n.describe()}, nil
 }
 
-func (d *cdDeployment) describe() object {
-	out := object{
+func (d *deployment) describe() map[string]any {
+	out := map[string]any{
 		"applicationName":                    d.group.ApplicationName,
 		"deploymentGroupName":                d.group.DeploymentGroupName,
 		"deploymentConfigName":               d.config,
@@ -178,7 +178,7 @@ func (d *cdDeployment) describe() object {
 		"updateOutdatedInstancesOnly":        false,
 		"fileExistsBehavior":                 "DISALLOW",
 		"deploymentStatusMessages":           []string{},
-		"instanceTerminationWaitTimeStarted": d.waitingToEndBlue,
+		"instanceTerminationWaitTimeStarted": d.terminationWait,
 	}
 	set := func(name string, there bool, value func() any) {
 		if there {
@@ -189,28 +189,28 @@ func (d *cdDeployment) describe() object {
 	set("description", d.description != "", func() any { return d.description })
 	set("startTime", !d.startedAt.IsZero(), func() any { return awsapi.Stamp(d.startedAt) })
 	set("completeTime", !d.completedAt.IsZero(), func() any { return awsapi.Stamp(d.completedAt) })
-	set("errorInformation", d.failure != "", func() any { return object{"code": d.failure, "message": d.message} })
+	set("errorInformation", d.failure != "", func() any { return map[string]any{"code": d.failure, "message": d.message} })
 	set("autoRollbackConfiguration", d.rollbackOn != nil, func() any { return d.rollbackOn })
 	set("previousRevision", d.previous != nil, func() any { return d.previous.describe() })
 	set("rollbackInfo", d.rollback != nil || d.trigger != nil, func() any { return d.rollbackInfo() })
 	return out
 }
 
-func (d *cdDeployment) rollbackInfo() object {
+func (d *deployment) rollbackInfo() map[string]any {
 	if d.rollback != nil {
-		return object{
+		return map[string]any{
 			"rollbackDeploymentId": d.rollback.id,
 			"rollbackMessage":      fmt.Sprintf("Deployment %s goes back to what ran before this deployment: %s.", d.rollback.id, d.rollback.status),
 		}
 	}
-	return object{
+	return map[string]any{
 		"rollbackTriggeringDeploymentId": d.trigger.id,
 		"rollbackMessage":                fmt.Sprintf("Deployment %s has %s; this deployment goes back to what ran before it.", d.trigger.id, d.trigger.status),
 	}
 }
 
 // overview counts the one target that a deployment to ECS has, its service.
-func (d *cdDeployment) overview() map[string]int {
+func (d *deployment) overview() map[string]int {
 	out := map[string]int{"Pending": 0, "InProgress": 0, "Succeeded": 0, "Failed": 0, "Skipped": 0, "Ready": 0}
 	switch d.status {
 	case "Created", "Queued":
@@ -224,8 +224,8 @@ func (d *cdDeployment) overview() map[string]int {
 }
 
 // last is a LastDeploymentInfo.
-func (d *cdDeployment) last() object {
-	out := object{"deploymentId": d.id, "status": d.status, "createTime": awsapi.Stamp(d.createdAt)}
+func (d *deployment) last() map[string]any {
+	out := map[string]any{"deploymentId": d.id, "status": d.status, "createTime": awsapi.Stamp(d.createdAt)}
 	if d.ended() {
 		out["endTime"] = awsapi.Stamp(d.completedAt)
 	}
@@ -233,7 +233,7 @@ func (d *cdDeployment) last() object {
 }
 
 type stopDeploymentIn struct {
-	cdDeploymentIn
+	deploymentIn
 	AutoRollbackEnabled *bool `json:"autoRollbackEnabled"`
 }
 
@@ -242,7 +242,7 @@ type stopDeploymentOut struct {
 	StatusMessage string `json:"statusMessage"`
 }
 
-func stopDeployment(d *codeDeploy, in stopDeploymentIn) (out stopDeploymentOut, err error) {
+func stopDeployment(d *region, in stopDeploymentIn) (out stopDeploymentOut, err error) {
 	n, err := d.deployment(in.DeploymentID)
 	if err != nil {
 		return out, err
@@ -259,8 +259,8 @@ func stopDeployment(d *codeDeploy, in stopDeploymentIn) (out stopDeploymentOut, 
 }
 
 type listDeploymentsIn struct {
-	cdPage
-	cdGroupIn
+	pageIn
+	groupIn
 	IncludeOnlyStatuses []string `json:"includeOnlyStatuses"`
 	CreateTimeRange     struct {
 		Start *float64 `json:"start"` // seconds since 1970
@@ -274,8 +274,8 @@ type listDeploymentsOut struct {
 }
 
 // listDeployments lists the newest first.
-func listDeployments(d *codeDeploy, in listDeploymentsIn) (out listDeploymentsOut, err error) {
-	var only *cdGroup
+func listDeployments(d *region, in listDeploymentsIn) (out listDeploymentsOut, err error) {
+	var only *group
 	if in.ApplicationName != "" || in.DeploymentGroupName != "" {
 		if only, err = d.group(in.ApplicationName, in.DeploymentGroupName); err != nil {
 			return out, err
@@ -294,7 +294,7 @@ func listDeployments(d *codeDeploy, in listDeploymentsIn) (out listDeploymentsOu
 	return out, err
 }
 
-func (in listDeploymentsIn) matches(n *cdDeployment) bool {
+func (in listDeploymentsIn) matches(n *deployment) bool {
 	created := float64(n.createdAt.UnixMilli()) / 1000
 	from, to := in.CreateTimeRange.Start, in.CreateTimeRange.End
 	return (len(in.IncludeOnlyStatuses) == 0 || slices.Contains(in.IncludeOnlyStatuses, n.status)) &&

@@ -1,4 +1,4 @@
-package ecs
+package codedeploy
 
 import (
 	"time"
@@ -6,17 +6,17 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// cdShift is how a deployment configuration moves the traffic: percent of it at once, and
+// trafficShift is how a deployment configuration moves the traffic: percent of it at once, and
 // the rest after a pause, all of it or as much again after each. The zero value moves all
 // at once.
-type cdShift struct {
+type trafficShift struct {
 	percent, minutes int
 	linear           bool
 }
 
-// cdShifts are the predefined deployment configurations for ECS ("Deployment configurations
+// trafficShifts are the predefined deployment configurations for ECS ("Deployment configurations
 // on an Amazon ECS compute platform" in the user guide).
-var cdShifts = map[string]cdShift{
+var trafficShifts = map[string]trafficShift{
 	"CodeDeployDefault.ECSAllAtOnce":                    {},
 	"CodeDeployDefault.ECSLinear10PercentEvery1Minutes": {10, 1, true},
 	"CodeDeployDefault.ECSLinear10PercentEvery3Minutes": {10, 3, true},
@@ -24,8 +24,8 @@ var cdShifts = map[string]cdShift{
 	"CodeDeployDefault.ECSCanary10Percent15Minutes":     {10, 15, false},
 }
 
-func shiftOf(config string) (cdShift, error) {
-	s, ok := cdShifts[config]
+func shiftOf(config string) (trafficShift, error) {
+	s, ok := trafficShifts[config]
 	if !ok {
 		return s, awsapi.Errorf("DeploymentConfigDoesNotExistException", "No Deployment Configuration found for name: %s", config)
 	}
@@ -33,7 +33,7 @@ func shiftOf(config string) (cdShift, error) {
 }
 
 // time is how long the traffic takes to move.
-func (s cdShift) time() time.Duration {
+func (s trafficShift) time() time.Duration {
 	pauses := 1
 	if s.linear {
 		pauses = 100/s.percent - 1
@@ -42,14 +42,14 @@ func (s cdShift) time() time.Duration {
 }
 
 // routing is the TrafficRoutingConfig.
-func (s cdShift) routing() object {
+func (s trafficShift) routing() map[string]any {
 	switch {
 	case s.linear:
-		return object{"type": "TimeBasedLinear", "timeBasedLinear": object{"linearPercentage": s.percent, "linearInterval": s.minutes}}
+		return map[string]any{"type": "TimeBasedLinear", "timeBasedLinear": map[string]any{"linearPercentage": s.percent, "linearInterval": s.minutes}}
 	case s.percent > 0:
-		return object{"type": "TimeBasedCanary", "timeBasedCanary": object{"canaryPercentage": s.percent, "canaryInterval": s.minutes}}
+		return map[string]any{"type": "TimeBasedCanary", "timeBasedCanary": map[string]any{"canaryPercentage": s.percent, "canaryInterval": s.minutes}}
 	default:
-		return object{"type": "AllAtOnce"}
+		return map[string]any{"type": "AllAtOnce"}
 	}
 }
 
@@ -58,10 +58,10 @@ type getDeploymentConfigIn struct {
 }
 
 type getDeploymentConfigOut struct {
-	Info object `json:"deploymentConfigInfo"`
+	Info map[string]any `json:"deploymentConfigInfo"`
 }
 
-func getDeploymentConfig(_ *codeDeploy, in getDeploymentConfigIn) (out getDeploymentConfigOut, err error) {
+func getDeploymentConfig(_ *region, in getDeploymentConfigIn) (out getDeploymentConfigOut, err error) {
 	if in.DeploymentConfigName == "" {
 		return out, awsapi.NewError("DeploymentConfigNameRequiredException", "Deployment Configuration name is required")
 	}
@@ -69,7 +69,7 @@ func getDeploymentConfig(_ *codeDeploy, in getDeploymentConfigIn) (out getDeploy
 	if err != nil {
 		return out, err
 	}
-	return getDeploymentConfigOut{object{
+	return getDeploymentConfigOut{map[string]any{
 		"deploymentConfigName": in.DeploymentConfigName, "computePlatform": "ECS", "trafficRoutingConfig": s.routing(),
 	}}, nil
 }
