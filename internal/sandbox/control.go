@@ -61,7 +61,7 @@ func (s *Server) controlPlane() http.Handler {
 		s.SetCaller(q.Get("arn"), q.Get("entity"))
 		w.WriteHeader(http.StatusNoContent)
 	})
-	s.troublePlane(mux)
+	s.faultPlane(mux)
 	s.ecsPlane(mux)
 	return mux
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"slipway/internal/sandbox/ecs"
 )
 
 // SetECSSpeed has the time of ECS run that much faster than the server's clock
@@ -13,7 +15,8 @@ func (s *Server) SetECSSpeed(speed float64) error {
 	if err := checkSpeed(speed); err != nil {
 		return err
 	}
-	return s.changeECS(func() { s.ecsSpeed = speed }, func(e *ecs) { e.timeline.setSpeed(speed) })
+	s.ecs.SetSpeed(speed)
+	return nil
 }
 
 func checkSpeed(speed float64) error {
@@ -26,29 +29,7 @@ func checkSpeed(speed float64) error {
 // SetECSQuirks decides what the documentation of ECS leaves open, in all
 // regions and for what happens from now on.
 func (s *Server) SetECSQuirks(q ECSQuirks) {
-	_ = s.changeECS(func() { s.ecsQuirks = q }, func(e *ecs) { e.quirks = q }) // nothing to go wrong
-}
-
-// changeECS changes what regions to come begin with and those that are there.
-func (s *Server) changeECS(begin func(), change func(*ecs)) error {
-	s.mu.Lock()
-	begin()
-	var all []*ecs
-	for _, e := range s.ecs {
-		all = append(all, e)
-	}
-	s.mu.Unlock()
-	for _, e := range all {
-		if err := e.do(func() error { change(e); return nil }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// catchUp lets happen in ECS what was due before something else changes.
-func (s *Server) catchUp() {
-	_ = s.changeECS(func() {}, func(*ecs) {}) // nothing to go wrong
+	s.ecs.SetQuirks(q)
 }
 
 // ecsPlane is the part of the control plane for ECS:
@@ -59,12 +40,11 @@ func (s *Server) catchUp() {
 //	                                       platform-digests, early-success, late-current
 func (s *Server) ecsPlane(mux *http.ServeMux) {
 	show := func(w http.ResponseWriter) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		speed, quirks := s.ecs.Settings()
 		writeControl(w, struct {
 			Speed float64 `json:"speed"`
-			ECSQuirks
-		}{s.ecsSpeed, s.ecsQuirks})
+			ecs.Quirks
+		}{speed, quirks})
 	}
 	mux.HandleFunc("GET /_sandbox/ecs", func(w http.ResponseWriter, _ *http.Request) { show(w) })
 	mux.HandleFunc("POST /_sandbox/ecs", func(w http.ResponseWriter, r *http.Request) {
@@ -77,9 +57,7 @@ func (s *Server) ecsPlane(mux *http.ServeMux) {
 }
 
 func (s *Server) setECS(q url.Values) error {
-	s.mu.Lock()
-	quirks := s.ecsQuirks
-	s.mu.Unlock()
+	_, quirks := s.ecs.Settings()
 	known := map[string]*bool{
 		"separate-ids": &quirks.SeparateIDs, "list-delay": &quirks.ListDelay, "platform-digests": &quirks.PlatformDigests,
 		"early-success": &quirks.EarlySuccess, "late-current": &quirks.LateCurrent,

@@ -1,89 +1,77 @@
 package sandbox
 
-import (
-	"fmt"
-	"maps"
-	"time"
-)
+import "slipway/internal/sandbox/codepipeline"
 
-// home is the registry of the default account and region.
-func (s *Server) home() *registry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.registries[place{s.options.Account, s.options.Region}]
-}
-
-// Tags is digest by tag of a repository in the default account and region,
-// nil if there is no such repository.
+// Tags returns the digest of each tag of a repository in the default account
+// and region, nil if there is no such repository.
 func (s *Server) Tags(repository string) map[string]string {
-	g := s.home()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	r, ok := g.repositories[repository]
-	if !ok {
-		return nil
-	}
-	return maps.Clone(r.tags)
+	return s.ecr.Default().Tags(repository)
 }
 
-// Digests lists the images of a repository in the default account and region,
-// tagged or not, in order of their digests.
+// Digests returns the digests of the images of a repository in the default
+// account and region, tagged or not, in order.
 func (s *Server) Digests(repository string) []string {
-	g := s.home()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	r, ok := g.repositories[repository]
-	if !ok {
-		return nil
-	}
-	var out []string
-	for _, i := range r.sortedImages() {
-		out = append(out, i.digest)
-	}
-	return out
+	return s.ecr.Default().Digests(repository)
 }
 
-// Repositories lists the repositories of the default account and region in
-// order of their names.
-func (s *Server) Repositories() []string { return s.home().repositoryNames() }
+// Repositories returns the names of the repositories of the default account and
+// region in order.
+func (s *Server) Repositories() []string { return s.ecr.Default().Repositories() }
 
-// Policy is the text of a repository's lifecycle policy in the default account
-// and region, "" if it has none.
+// Policy returns the text of a repository's lifecycle policy in the default
+// account and region, "" if it has none.
 func (s *Server) Policy(repository string) string {
-	g := s.home()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if r, ok := g.repositories[repository]; ok {
-		return r.policy
-	}
-	return ""
+	return s.ecr.Default().Policy(repository)
 }
 
-// Archive moves an image to the archive storage class, from where it cannot be
-// pulled. The error says that there is no such image.
+// Archive moves an image in the default account and region to the archive
+// storage class, from where it cannot be pulled. The error says that there is no
+// such image.
 func (s *Server) Archive(repository, digest string) error {
-	g := s.home()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	r, err := g.repository(repository)
-	if err != nil {
-		return err
-	}
-	i := r.images[digest]
-	if i == nil {
-		return fmt.Errorf("archiving: repository %q has no image %s", repository, digest)
-	}
-	i.setArchived(true, g.clock.Now())
-	return nil
+	return s.ecr.Default().Archive(repository, digest)
 }
 
-// setArchived archives or restores; doing it again changes nothing.
-func (i *image) setArchived(archived bool, now time.Time) {
-	switch {
-	case archived && !i.archived:
-		i.archivedAt = now
-	case !archived && i.archived:
-		i.activatedAt = now
-	}
-	i.archived = archived
+// RunningDigests returns the digests that the running tasks of a service in the
+// default region report, by container and in order, one entry for each task;
+// nil if there is no such service. An empty cluster is the one called default.
+func (s *Server) RunningDigests(cluster, service string) map[string][]string {
+	return s.ecs.RunningDigests(s.options.Region, cluster, service)
+}
+
+// ECSServices returns the ARNs of the ACTIVE services in the default region, in
+// order.
+func (s *Server) ECSServices() []string { return s.ecs.ActiveServices(s.options.Region) }
+
+// LogStreams returns the names of the streams of a log group in the default
+// region, in order; none if there is no such group.
+func (s *Server) LogStreams(group string) []string {
+	return s.logs.Streams(s.options.Region, group)
+}
+
+// SetCaller changes the caller of all requests. arn is the one that STS returns,
+// such as that of an assumed role; entity is the user or role behind it, empty
+// for the same.
+func (s *Server) SetCaller(arn, entity string) { s.iam.SetCaller(arn, entity) }
+
+// Deny denies actions to the caller, such as "ecr:PutImage" or "iam:*". Without
+// actions it allows all again. IAM and the services that speak JSON refuse
+// denied actions; the registry, S3 and STS do not.
+func (s *Server) Deny(actions ...string) { s.iam.Deny(actions...) }
+
+// PipelineAction is the outcome of an action of a pipeline.
+type PipelineAction = codepipeline.Action
+
+// PipelineWork is the execution that an action belongs to.
+type PipelineWork = codepipeline.Work
+
+// SetPipelineAction sets the outcome of an action in executions that start from
+// now on. Neither the pipeline nor the action has to exist yet.
+func (s *Server) SetPipelineAction(pipeline, action string, a PipelineAction) {
+	s.pipelines.SetAction(pipeline, action, a)
+}
+
+// Push starts an execution of a pipeline in the default region, whose source is
+// a repository, for a commit to its branch.
+func (s *Server) Push(pipeline, commit string) error {
+	return s.pipelines.Push(s.options.Region, pipeline, commit)
 }

@@ -2,13 +2,15 @@ package sandbox
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
+
+	"slipway/internal/sandbox/ecr"
+	"slipway/internal/sandbox/s3"
 )
 
 // handler routes by what tells AWS's protocols apart. The control plane is not
 // recorded; the rest is.
-func (s *Server) handler(g *registry) http.Handler {
+func (s *Server) handler(g *ecr.Registry) http.Handler {
 	control := s.controlPlane()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.serving.RLock()
@@ -29,11 +31,11 @@ func (s *Server) handler(g *registry) http.Handler {
 		case r.Header.Get("X-Amz-Target") != "":
 			s.serveJSON(rec, r)
 		case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
-			s.serveRegistry(rec, r, g)
+			g.Serve(rec, r, func(action, repository, reference string) { rec.name("registry", action, repository, reference) })
 		case isQueryProtocol(r):
-			s.serveQuery(rec, r)
+			s.iam.Serve(rec, r, func(service, action, role string) { rec.name(service, action, "", role) })
 		default:
-			rec.name("s3", s3Action(r), s3Bucket(r), s3Key(r))
+			rec.name("s3", s3.Action(r), s3.Bucket(r), s3.Key(r))
 			s.s3.ServeHTTP(rec, r)
 		}
 	})
@@ -48,18 +50,4 @@ func (s *Server) isClosed() bool {
 func isQueryProtocol(r *http.Request) bool {
 	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 	return r.URL.Path == "/" && (r.Method == http.MethodPost && form || r.URL.Query().Has("Action"))
-}
-
-// credentialScope is the part of a SigV4 Authorization header that names the
-// region: Credential=KEY/date/REGION/service/aws4_request.
-var credentialScope = regexp.MustCompile(`Credential=[^/,\s]+/[0-9]{8}/([^/,\s]+)/[^/,\s]+/aws4_request`)
-
-// signedRegion is the region a request was signed for, "" if it is not signed.
-// The signature itself is not looked at.
-func signedRegion(r *http.Request) string {
-	m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization"))
-	if m == nil {
-		return ""
-	}
-	return m[1]
 }

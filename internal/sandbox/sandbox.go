@@ -6,6 +6,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,11 +15,19 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"sync"
 	"time"
+
+	"slipway/internal/sandbox/autoscaling"
+	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/codepipeline"
+	"slipway/internal/sandbox/ecr"
+	"slipway/internal/sandbox/ecs"
+	"slipway/internal/sandbox/ecs/codedeploy"
+	"slipway/internal/sandbox/iam"
+	"slipway/internal/sandbox/logs"
+	"slipway/internal/sandbox/s3"
 )
 
 // Options says how a Server is set up. The zero value is a server on a free
@@ -49,10 +58,11 @@ type Options struct {
 	ECS ECSQuirks
 }
 
+// ECSQuirks are behaviours of ECS that its documentation leaves open.
+type ECSQuirks = ecs.Quirks
+
 // ErrOption is wrapped by what Start returns when an option makes no sense.
 var ErrOption = errors.New("bad option")
-
-var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Addr == "" {
@@ -80,10 +90,10 @@ func (o Options) check() error {
 	if err := checkSpeed(o.ECSSpeed); err != nil {
 		return err
 	}
-	if !accountPattern.MatchString(o.Account) {
+	if !awsapi.ValidAccount(o.Account) {
 		return fmt.Errorf("%w: account %q: must be twelve digits", ErrOption, o.Account)
 	}
-	if !regionPattern.MatchString(o.Region) {
+	if !awsapi.ValidRegion(o.Region) {
 		return fmt.Errorf("%w: region %q: must be of lower-case letters, digits and hyphens", ErrOption, o.Region)
 	}
 	if err := checkAddr(o.Addr); err != nil {
@@ -115,27 +125,21 @@ type Server struct {
 	options Options
 	dir     string
 	addr    string
-	clock   *clock
+	clock   *awsapi.Clock
 	calls   *recorder
-	tokens  *tokenBook
-	trouble *trouble
-	logs    *logStore
-	s3      http.Handler
-	iam     *iam
-	json    []jsonService
+	faults  *faults
 
-	scalable scalableTargets
-	deploys  codeDeploys
+	ecr       *ecr.Registries
+	ecs       *ecs.Regions
+	logs      *logs.Groups
+	s3        *s3.Store
+	iam       *iam.Permissions
+	pipelines *codepipeline.Pipelines
+	json      []awsapi.Service
 
-	pipelines codePipelines
-
-	mu         sync.Mutex
-	closed     bool
-	servers    []*http.Server
-	registries map[place]*registry
-	ecs        map[string]*ecs // by region
-	ecsSpeed   float64
-	ecsQuirks  ECSQuirks
+	mu      sync.Mutex
+	closed  bool
+	servers []*http.Server
 
 	serving  sync.RWMutex // read-locked by every request
 	closing  sync.Once
@@ -158,31 +162,54 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &Server{
-		options:    o,
-		dir:        dir,
-		addr:       reachable(listener.Addr()),
-		clock:      &clock{},
-		calls:      &recorder{},
-		registries: map[place]*registry{},
-		ecs:        map[string]*ecs{},
-		ecsSpeed:   o.ECSSpeed,
-		ecsQuirks:  o.ECS,
-	}
-	s.tokens = &tokenBook{clock: s.clock, lifetime: o.TokenLifetime, issued: map[string]token{}}
-	s.trouble = newTrouble(s.clock)
-	s.logs = newLogStore(o.Account, s.clock)
-	s.s3 = newS3(s.clock)
-	s.iam = newIAM(o.Account, o.Region)
-	s.json = []jsonService{newECR(), newECS(), newLogs(), newAutoscaling(), newCodeDeploy(), newCodePipeline()}
-	host := o.PublicAddr
-	if host == "" {
-		host = s.addr
-	}
-	home := newRegistry(place{o.Account, o.Region}, host, filepath.Join(dir, o.Account, o.Region), s.clock)
-	s.registries[home.place] = home
-	s.serve(listener, home)
+	s := &Server{options: o, dir: dir, addr: reachable(listener.Addr()), clock: &awsapi.Clock{}, calls: &recorder{}}
+	s.faults = newFaults(s.clock)
+	s.startServices()
+	s.serve(listener, s.ecr.Default())
 	return s, nil
+}
+
+func (s *Server) startServices() {
+	o := s.options
+	s.ecr = ecr.New(ecr.Options{
+		Account: o.Account, Region: o.Region, Host: cmp.Or(o.PublicAddr, s.addr), Addr: s.addr,
+		Dir: s.dir, Clock: s.clock, TokenLifetime: o.TokenLifetime, Listen: s.listen,
+	})
+	s.logs = logs.New(o.Account, s.clock)
+	s.ecs = ecs.New(ecs.Options{
+		Account: o.Account, Clock: s.clock, Registry: s.registryServing, Logs: s.logs, Speed: o.ECSSpeed, Quirks: o.ECS,
+	})
+	s.s3 = s3.New(s.clock)
+	s.iam = iam.New(o.Account, o.Region)
+	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
+	s.json = []awsapi.Service{
+		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
+		codedeploy.New(s.ecs).Service(), s.pipelines.Service(),
+	}
+}
+
+// registryServing returns the registry that serves a host, nil if none does.
+func (s *Server) registryServing(host string) ecs.Registry {
+	if g := s.ecr.Serving(host); g != nil {
+		return g
+	}
+	return nil
+}
+
+// listen opens a listener for another registry than the default one.
+func (s *Server) listen(open func(host string) *ecr.Registry) (*ecr.Registry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errors.New("the sandbox is closed")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	g := open(l.Addr().String())
+	s.serve(l, g)
+	return g, nil
 }
 
 func makeDir(parent string) (string, error) {
@@ -209,7 +236,7 @@ func reachable(a net.Addr) string {
 
 // serve answers on the listener, the registry API with the registry given. The
 // caller holds mu or is the only one to know the server.
-func (s *Server) serve(l net.Listener, g *registry) {
+func (s *Server) serve(l net.Listener, g *ecr.Registry) {
 	srv := &http.Server{
 		Handler:           s.handler(g),
 		ReadHeaderTimeout: time.Minute,
@@ -240,11 +267,9 @@ func (s *Server) Env() []string {
 // due in ECS meanwhile happens first, with the images that are still there. A
 // negative duration moves it back, for which ECS stands still.
 func (s *Server) Advance(d time.Duration) {
-	s.clock.advance(d)
-	s.catchUp()
-	for _, g := range s.allRegistries() {
-		g.applyPolicies()
-	}
+	s.clock.Advance(d)
+	s.ecs.CatchUp()
+	s.ecr.ApplyPolicies()
 }
 
 // Close stops serving, cuts off requests under way and removes the blobs. It may
@@ -268,8 +293,5 @@ func (s *Server) close() error {
 	// writes would leave files behind.
 	s.serving.Lock()
 	defer s.serving.Unlock()
-	for _, g := range s.allRegistries() {
-		errs = append(errs, g.blobs.close())
-	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, s.ecr.Close(), os.RemoveAll(s.dir))...)
 }

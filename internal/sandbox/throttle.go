@@ -5,21 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // ErrNoSuchAction is wrapped by what Fault and Limit return when they are to
 // act on a service or an action that the sandbox does not know.
 var ErrNoSuchAction = errors.New("no such action")
 
-// Fault is trouble to come: the next calls that match it go wrong. It concerns
-// the services that speak JSON, which are all but S3, STS and the registry.
+// Fault makes the next calls that match it fail or wait. It applies to the
+// services that speak JSON: all but S3, STS, IAM and the registry.
 type Fault struct {
 	// Service is "ecr", "ecs", "codedeploy", "logs" or
 	// "application-autoscaling"; empty is all of them.
@@ -67,7 +68,7 @@ func (s *Server) Fault(f Fault) error {
 	case f.Count > 0 && f.Error == "" && f.Delay == 0:
 		return errors.New("error or delay is needed to say what goes wrong")
 	}
-	s.trouble.add(f)
+	s.faults.add(f)
 	return nil
 }
 
@@ -83,15 +84,15 @@ func (s *Server) Limit(l Limit) error {
 	if !(l.Rate >= 0) || l.Burst < 0 {
 		return fmt.Errorf("rate %g and burst %d must not be negative", l.Rate, l.Burst)
 	}
-	s.trouble.limit(l)
+	s.faults.limit(l)
 	return nil
 }
 
 func (s *Server) checkAction(service, action string) error {
 	var names []string
 	for _, svc := range s.json {
-		names = append(names, svc.name)
-		if _, known := svc.actions[action]; (service == "" || svc.name == service) && (action == "" || known) {
+		names = append(names, svc.Name)
+		if _, known := svc.Actions[action]; (service == "" || svc.Name == service) && (action == "" || known) {
 			return nil
 		}
 	}
@@ -101,9 +102,9 @@ func (s *Server) checkAction(service, action string) error {
 	return fmt.Errorf("%w: %q of service %q", ErrNoSuchAction, action, service)
 }
 
-// trouble keeps the faults and limits of a server.
-type trouble struct {
-	clock *clock
+// faults keeps the faults and limits of a server.
+type faults struct {
+	clock *awsapi.Clock
 
 	mu       sync.Mutex
 	faults   []*Fault
@@ -112,11 +113,11 @@ type trouble struct {
 
 type calledAction struct{ service, action string }
 
-func newTrouble(c *clock) *trouble {
-	return &trouble{clock: c, limiters: map[calledAction]*rate.Limiter{}}
+func newFaults(c *awsapi.Clock) *faults {
+	return &faults{clock: c, limiters: map[calledAction]*rate.Limiter{}}
 }
 
-func (t *trouble) add(f Fault) {
+func (t *faults) add(f Fault) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if f.Count == 0 {
@@ -128,7 +129,7 @@ func (t *trouble) add(f Fault) {
 	t.faults = append(t.faults, &f)
 }
 
-func (t *trouble) limit(l Limit) {
+func (t *faults) limit(l Limit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := calledAction{l.Service, l.Action}
@@ -144,7 +145,7 @@ func (t *trouble) limit(l Limit) {
 }
 
 // take uses up one call of the first fault that fits, or one token.
-func (t *trouble) take(service, action string) (f Fault, throttled bool) {
+func (t *faults) take(service, action string) (f Fault, throttled bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, f := range t.faults {
@@ -161,10 +162,10 @@ func (t *trouble) take(service, action string) (f Fault, throttled bool) {
 }
 
 // around does a call's work, unless it is to go wrong.
-func (t *trouble) around(ctx context.Context, service, action string, work func() (any, error)) (any, error) {
+func (t *faults) around(ctx context.Context, service, action string, work func() (any, error)) (any, error) {
 	f, throttled := t.take(service, action)
 	if throttled {
-		return nil, &apiError{"ThrottlingException", "Rate exceeded"}
+		return nil, awsapi.NewError("ThrottlingException", "Rate exceeded")
 	}
 	if err := pause(ctx, f.Delay); err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ func (t *trouble) around(ctx context.Context, service, action string, work func(
 			return nil, err
 		}
 	}
-	return nil, &apiError{f.Error, f.message()}
+	return nil, awsapi.NewError(f.Error, f.message())
 }
 
 func (f Fault) message() string {
@@ -203,20 +204,5 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// statusOf is the HTTP status of an error code, as the "Common Errors" pages of
-// the API references give it; what they do not list is the client's fault.
-func statusOf(code string) int {
-	switch code {
-	case "ServerException", "InternalFailure", "InternalServiceException", "InternalServerError":
-		return http.StatusInternalServerError
-	case "ServiceUnavailable", "ServiceUnavailableException":
-		return http.StatusServiceUnavailable
-	case "OptInRequired", "ExpiredTokenException":
-		return http.StatusForbidden
-	default:
-		return http.StatusBadRequest
 	}
 }

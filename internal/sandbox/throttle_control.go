@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// troublePlane is the part of the control plane for faults and limits:
+// faultPlane is the part of the control plane for faults and limits:
 //
 //	POST /_sandbox/fault?service=ecs&action=UpdateService&count=3&error=ThrottlingException
 //	POST /_sandbox/limit?service=ecs&action=DescribeServices&rate=20
 //
 // Further parameters are those of Fault and Limit: message, delay=200ms,
 // carried-out=true, and burst. count=0 and rate=0 take them back.
-func (s *Server) troublePlane(mux *http.ServeMux) {
+func (s *Server) faultPlane(mux *http.ServeMux) {
 	handle := func(pattern string, do func(url.Values) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := do(r.URL.Query()); err != nil {

@@ -1,0 +1,81 @@
+package ecr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Tags returns the digest of each tag of a repository, nil if there is no such
+// repository.
+func (g *Registry) Tags(repository string) map[string]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r, ok := g.repositories[repository]
+	if !ok {
+		return nil
+	}
+	return maps.Clone(r.tags)
+}
+
+// Digests returns the digests of the images of a repository, tagged or not, in
+// order.
+func (g *Registry) Digests(repository string) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r, ok := g.repositories[repository]
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, i := range r.sortedImages() {
+		out = append(out, i.digest)
+	}
+	return out
+}
+
+// Policy returns the text of a repository's lifecycle policy, "" if it has none.
+func (g *Registry) Policy(repository string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r, ok := g.repositories[repository]; ok {
+		return r.policy
+	}
+	return ""
+}
+
+// Archive moves an image to the archive storage class, from where it cannot be
+// pulled. The error says that there is no such image.
+func (g *Registry) Archive(repository, digest string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r, err := g.repository(repository)
+	if err != nil {
+		return err
+	}
+	i := r.images[digest]
+	if i == nil {
+		return fmt.Errorf("archiving: repository %q has no image %s", repository, digest)
+	}
+	i.setArchived(true, g.clock.Now())
+	return nil
+}
+
+// setArchived archives or restores; doing it again changes nothing.
+func (i *image) setArchived(archived bool, now time.Time) {
+	switch {
+	case archived && !i.archived:
+		i.archivedAt = now
+	case !archived && i.archived:
+		i.activatedAt = now
+	}
+	i.archived = archived
+}
+
+// Repositories returns the names of the repositories in order.
+func (g *Registry) Repositories() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Sorted(maps.Keys(g.repositories))
+}

@@ -1,0 +1,240 @@
+package ecs
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"slipway/internal/sandbox/awsapi"
+)
+
+type taskDefinitionOut struct {
+	TaskDefinition object  `json:"taskDefinition"`
+	Tags           tagList `json:"tags,omitempty"`
+}
+
+func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskDefinitionOut, err error) {
+	d := &taskDefinition{fields: map[string]json.RawMessage{}, registered: e.now()}
+	if err := awsapi.DecodeFields(in, &d.taskSettings); err != nil {
+		return out, err
+	}
+	if err := d.check(); err != nil {
+		return out, err
+	}
+	if err := d.Tags.check(); err != nil {
+		return out, err
+	}
+	for name, v := range in {
+		if name != "tags" && string(v) != "null" {
+			d.fields[name] = v
+		}
+	}
+	if err := fillDefaults(d.fields); err != nil {
+		return out, err
+	}
+	d.family, d.tags = d.Family, d.Tags
+	e.enter(d)
+	return taskDefinitionOut{d.describe(e), d.tags}, nil
+}
+
+// enter gives a task definition the next revision of its family.
+func (e *region) enter(d *taskDefinition) {
+	f := e.families[d.family]
+	if f == nil {
+		f = &taskFamily{name: d.family}
+		e.families[d.family] = f
+	}
+	f.revisions = append(f.revisions, d)
+	d.revision = len(f.revisions)
+	d.arn = e.arn("task-definition", fmt.Sprintf("%s:%d", d.family, d.revision))
+}
+
+// containerDefaults are the fields that ECS answers for every container,
+// whether they were given or not.
+var containerDefaults = map[string]json.RawMessage{
+	"cpu": json.RawMessage("0"), "essential": json.RawMessage("true"),
+	"portMappings": json.RawMessage("[]"), "environment": json.RawMessage("[]"), "mountPoints": json.RawMessage("[]"),
+	"volumesFrom": json.RawMessage("[]"), "systemControls": json.RawMessage("[]"),
+}
+
+func fillDefaults(fields map[string]json.RawMessage) error {
+	for _, name := range []string{"volumes", "placementConstraints"} {
+		if fields[name] == nil {
+			fields[name] = json.RawMessage("[]")
+		}
+	}
+	var containers []map[string]json.RawMessage
+	if err := json.Unmarshal(fields["containerDefinitions"], &containers); err != nil {
+		return awsapi.NewError("SerializationException", err.Error())
+	}
+	for _, c := range containers {
+		for name, v := range containerDefaults {
+			if c[name] == nil || bytes.Equal(c[name], []byte("null")) {
+				c[name] = v
+			}
+		}
+	}
+	raw, err := json.Marshal(containers)
+	fields["containerDefinitions"] = raw
+	return err
+}
+
+func (d *taskDefinition) describe(e *region) object {
+	out := object{}
+	for name, v := range d.fields {
+		out[name] = v
+	}
+	out["taskDefinitionArn"] = d.arn
+	out["family"] = d.family
+	out["revision"] = d.revision
+	out["status"] = d.status()
+	out["registeredAt"] = awsapi.Stamp(d.registered)
+	out["registeredBy"] = fmt.Sprintf("arn:%s:iam::%s:user/sandbox", awsapi.Partition(e.Region), e.Account)
+	out["requiresAttributes"] = d.attributes()
+	out["compatibilities"] = []string{"EXTERNAL", "EC2"}
+	if d.NetworkMode == "awsvpc" {
+		out["compatibilities"] = []string{"EC2", "FARGATE"}
+	}
+	if !d.deregistered.IsZero() {
+		out["deregisteredAt"] = awsapi.Stamp(d.deregistered)
+	}
+	return out
+}
+
+// attributes are those that a container instance needs for what is used.
+func (d *taskDefinition) attributes() []object {
+	out := []object{{"name": "com.amazonaws.ecs.capability.docker-remote-api.1.18"}}
+	if d.NetworkMode == "awsvpc" {
+		out = append(out, object{"name": "ecs.capability.task-eni"})
+	}
+	if slices.ContainsFunc(d.Containers, func(c containerDefinition) bool { return c.LogConfiguration.LogDriver == "awslogs" }) {
+		out = append(out, object{"name": "com.amazonaws.ecs.capability.logging-driver.awslogs"})
+	}
+	return out
+}
+
+var revisionSuffix = regexp.MustCompile(`^(.+):([0-9]+)$`)
+
+// definition finds a task definition by family (its newest ACTIVE revision),
+// family:revision or ARN.
+func (e *region) definition(id string) (*taskDefinition, error) {
+	missing := clientError("Unable to describe task definition.")
+	if strings.HasPrefix(id, "arn:") && !strings.HasPrefix(id, e.arn("task-definition", "")) {
+		return nil, missing
+	}
+	id = lastPart(id)
+	if m := revisionSuffix.FindStringSubmatch(id); m != nil {
+		f := e.families[m[1]]
+		n, err := strconv.Atoi(m[2])
+		if f == nil || err != nil || n < 1 || n > len(f.revisions) {
+			return nil, missing
+		}
+		return f.revisions[n-1], nil
+	}
+	if f := e.families[id]; f != nil {
+		for _, d := range slices.Backward(f.revisions) {
+			if d.deregistered.IsZero() {
+				return d, nil
+			}
+		}
+	}
+	return nil, missing
+}
+
+// deployable is definition for what is to run: "You can't use an INACTIVE task
+// definition to run new tasks or create new services, and you can't update an
+// existing service to reference" one (DeregisterTaskDefinition's reference).
+func (e *region) deployable(id string) (*taskDefinition, error) {
+	d, err := e.definition(id)
+	switch {
+	case err != nil:
+		return nil, clientError("TaskDefinition not found.")
+	case !d.deregistered.IsZero():
+		return nil, clientError("TaskDefinition is inactive")
+	}
+	return d, nil
+}
+
+type taskDefinitionIn struct {
+	TaskDefinition string   `json:"taskDefinition"`
+	Include        []string `json:"include"`
+}
+
+func describeTaskDefinition(e *region, in taskDefinitionIn) (out taskDefinitionOut, err error) {
+	d, err := e.definition(in.TaskDefinition)
+	if err != nil {
+		return out, err
+	}
+	out.TaskDefinition = d.describe(e)
+	if slices.Contains(in.Include, "TAGS") {
+		out.Tags = d.tags.list()
+	}
+	return out, nil
+}
+
+func deregisterTaskDefinition(e *region, in taskDefinitionIn) (out taskDefinitionOut, err error) {
+	if revisionSuffix.FindString(lastPart(in.TaskDefinition)) == "" {
+		return out, parameterError("Invalid revision number. Number: %s", in.TaskDefinition)
+	}
+	d, err := e.definition(in.TaskDefinition)
+	if err != nil {
+		return out, clientError("The specified task definition does not exist.")
+	}
+	if d.deregistered.IsZero() {
+		d.deregistered = e.now()
+	}
+	out.TaskDefinition = d.describe(e)
+	return out, nil
+}
+
+type listTaskDefinitionsIn struct {
+	awsapi.Paging
+	FamilyPrefix string `json:"familyPrefix"`
+	Status       string `json:"status"`
+	Sort         string `json:"sort"`
+}
+
+type listTaskDefinitionsOut struct {
+	TaskDefinitionArns []string `json:"taskDefinitionArns"`
+	NextToken          string   `json:"nextToken,omitempty"`
+}
+
+// listTaskDefinitions sorts by family and revision. FamilyPrefix is the whole
+// name of a family, the reference says, its own name notwithstanding.
+func listTaskDefinitions(e *region, in listTaskDefinitionsIn) (listTaskDefinitionsOut, error) {
+	out := listTaskDefinitionsOut{TaskDefinitionArns: []string{}}
+	var found []*taskDefinition
+	for _, f := range e.families {
+		for _, d := range f.revisions {
+			if (in.FamilyPrefix == "" || in.FamilyPrefix == f.name) && d.status() == cmp.Or(in.Status, "ACTIVE") {
+				found = append(found, d)
+			}
+		}
+	}
+	key := func(d *taskDefinition) string { return fmt.Sprintf("%s:%09d", d.family, d.revision) }
+	if in.Sort == "DESC" {
+		key = func(d *taskDefinition) string { return invertBytes(fmt.Sprintf("%s:%09d", d.family, d.revision)) }
+	}
+	slices.SortFunc(found, func(a, b *taskDefinition) int { return cmp.Compare(key(a), key(b)) })
+	found, next, err := awsapi.Page(in.Paging, 100, found, key)
+	for _, d := range found {
+		out.TaskDefinitionArns = append(out.TaskDefinitionArns, d.arn)
+	}
+	out.NextToken = next
+	return out, err
+}
+
+// invertBytes makes keys sort the other way round. Keys that begin alike but
+// differ in length would need an end mark above every letter; one is added.
+func invertBytes(key string) string {
+	out := []byte(key)
+	for i, b := range out {
+		out[i] = ^b
+	}
+	return string(append(out, 0xff))
+}

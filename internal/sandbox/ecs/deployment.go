@@ -1,0 +1,230 @@
+package ecs
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"strings"
+	"time"
+)
+
+// serviceRevision is a version of a service: its settings at the time and the
+// digests that its tasks' images were resolved to.
+type serviceRevision struct {
+	arn        string
+	created    time.Time
+	definition *taskDefinition
+	settings   map[string]json.RawMessage
+	pinned     map[string]string // digest by container; none where nothing is resolved
+}
+
+// deployment is what ECS shows under a service's deployments, or a task set:
+// a revision of which tasks are kept running.
+type deployment struct {
+	id       string
+	service  *service
+	revision *serviceRevision
+	status   string // PRIMARY, ACTIVE; for task sets also DRAINING
+	created  time.Time
+	updated  time.Time
+
+	rollout   string // IN_PROGRESS, COMPLETED, FAILED
+	reason    string
+	completed bool // was COMPLETED once, and can be rolled back to
+	halted    bool // starts no more tasks
+	failed    int  // tasks in a row
+	crashed   int  // tasks since the last one that became healthy, for the throttle
+	notBefore ecsTime
+
+	set *taskSet // nil unless it is one
+}
+
+// serviceDeployment is the record of bringing a service to a revision.
+type serviceDeployment struct {
+	arn       string
+	order     int // in the service's history
+	service   *service
+	target    *deployment
+	sources   []*serviceRevision
+	status    string
+	reason    string
+	created   time.Time
+	started   time.Time
+	finished  time.Time
+	stopped   time.Time
+	updated   time.Time
+	visible   ecsTime // when ECS lists it
+	settings  deploymentSettings
+	raw       json.RawMessage
+	rollback  *rollbackRecord
+	tripped   bool
+	hooks     []*hookRecord
+	stage     string  // of strategies other than ROLLING
+	shifted   float64 // percent of the traffic that the target has
+	testShift float64
+}
+
+type rollbackRecord struct {
+	reason   string
+	started  time.Time
+	revision string
+}
+
+// underWay tells whether a service deployment has not ended.
+func (sd *serviceDeployment) underWay() bool {
+	if sd == nil {
+		return false
+	}
+	switch sd.status {
+	case "PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS":
+		return true
+	}
+	return false
+}
+
+func (sd *serviceDeployment) end(status, reason string, now time.Time) {
+	sd.status, sd.reason, sd.finished, sd.updated = status, reason, now, now
+}
+
+// digits is a made-up number of 19 digits, as in ecs-svc/3655491201181722786.
+func digits() string {
+	n, err := rand.Int(rand.Reader, big.NewInt(8e18))
+	if err != nil {
+		panic(err) // crypto/rand never fails
+	}
+	return fmt.Sprint(n.Int64() + 1e18)
+}
+
+// deploy begins a deployment of a task definition with the service's settings.
+func (e *region) deploy(s *service, d *taskDefinition) error {
+	settings, err := parseDeploymentSettings(s.settings["deploymentConfiguration"], s.daemon())
+	if err != nil {
+		return err
+	}
+	now := e.now()
+	e.supersede(s, now)
+	sources := s.sources()
+	number := digits()
+	s.definition, s.cleansAt = d, 0
+	target := e.newDeployment(s, d, number)
+	for _, old := range s.deployments {
+		old.status, old.updated = "ACTIVE", now
+	}
+	s.deployments = append([]*deployment{target}, s.deployments...)
+	e.record(s, target, sources, settings)
+	return nil
+}
+
+// newDeployment makes a deployment and its service revision. The images' tags
+// are resolved now, once and for all (the guide's "container image resolution").
+func (e *region) newDeployment(s *service, d *taskDefinition, number string) *deployment {
+	out := &deployment{
+		id: "ecs-svc/" + number, service: s, status: "PRIMARY",
+		created: e.now(), updated: e.now(), rollout: "IN_PROGRESS",
+	}
+	out.reason = "ECS deployment " + out.id + " in progress."
+	if e.quirks.SeparateIDs {
+		number = digits()
+	}
+	out.revision = &serviceRevision{
+		arn:        e.arn("service-revision", s.cluster.name, s.name, number),
+		created:    e.now(),
+		definition: d,
+		settings:   maps.Clone(s.settings),
+		pinned:     e.pin(d),
+	}
+	return out
+}
+
+// pin resolves the images of a task definition. One whose image cannot be found
+// is left open: its first task will tell.
+func (e *region) pin(d *taskDefinition) map[string]string {
+	out := map[string]string{}
+	for _, c := range d.Containers {
+		if c.VersionConsistency == "disabled" {
+			continue
+		}
+		if digest, err := e.resolve(c.Image); err == nil {
+			out[c.Name] = digest
+		}
+	}
+	return out
+}
+
+// record begins a service deployment, PENDING at first.
+func (e *region) record(s *service, target *deployment, sources []*serviceRevision, settings deploymentSettings) {
+	now := e.now()
+	sd := &serviceDeployment{
+		arn:     e.arn("service-deployment", s.cluster.name, s.name, strings.ToLower(rand.Text()[:21])),
+		order:   len(s.history),
+		service: s, target: target, sources: sources, status: "PENDING",
+		created: now, updated: now, visible: e.timeline.now,
+		settings: settings, raw: s.settings["deploymentConfiguration"],
+	}
+	if e.quirks.ListDelay {
+		sd.visible += ecsTime(2 * time.Second)
+	}
+	if !settings.rolling() && len(s.deployments) > 1 {
+		sd.stage = "PRE_SCALE_UP"
+		if len(sources) > 1 {
+			sd.stage = "RECONCILE_SERVICE"
+		}
+	}
+	s.history = append(s.history, sd)
+	e.after(time.Second, func() { e.begin(sd) })
+}
+
+func (e *region) begin(sd *serviceDeployment) {
+	if sd.status == "PENDING" {
+		sd.status, sd.started, sd.updated = "IN_PROGRESS", e.now(), e.now()
+		if sd.stage == "PRE_SCALE_UP" {
+			e.preScaleUp(sd)
+		}
+	}
+}
+
+// supersede ends the service deployment under way, since another one begins.
+func (e *region) supersede(s *service, now time.Time) {
+	if sd := s.current(); sd.underWay() {
+		sd.end("STOPPED", "Service deployment stopped because a new service deployment was started.", now)
+		sd.stopped = now
+	}
+}
+
+// current is the latest service deployment, nil before the first.
+func (s *service) current() *serviceDeployment {
+	if len(s.history) == 0 {
+		return nil
+	}
+	return s.history[len(s.history)-1]
+}
+
+// primary is the deployment that the service is on its way to or has reached.
+func (s *service) primary() *deployment {
+	if len(s.deployments) == 0 {
+		return nil
+	}
+	return s.deployments[0]
+}
+
+// sources are the revisions that have tasks at present.
+func (s *service) sources() (out []*serviceRevision) {
+	for _, d := range s.deployments {
+		if d.completed || s.counts(d).alive > 0 {
+			out = append(out, d.revision)
+		}
+	}
+	return out
+}
+
+// lastCompleted is the deployment that a rollback goes to, besides the primary.
+func (s *service) lastCompleted() *deployment {
+	for _, d := range s.deployments[1:] {
+		if d.completed {
+			return d
+		}
+	}
+	return nil
+}

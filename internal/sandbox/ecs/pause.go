@@ -1,0 +1,141 @@
+package ecs
+
+import (
+	"cmp"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"slipway/internal/sandbox/awsapi"
+)
+
+// lifecycleHook is a hook of a deployment configuration. Only PAUSE hooks act here: the
+// functions of AWS_LAMBDA hooks are taken to say at once that all is well.
+type lifecycleHook struct {
+	TargetType string   `json:"targetType"`
+	Stages     []string `json:"lifecycleStages"`
+	Timeout    struct {
+		Action  string `json:"action"`
+		Minutes *int   `json:"timeoutInMinutes"`
+	} `json:"timeoutConfiguration"`
+}
+
+// pauses reports whether a deployment is to wait at a stage for
+// ContinueServiceDeployment.
+func (h lifecycleHook) pauses(stage string) bool {
+	return h.TargetType == "PAUSE" && slices.Contains(h.Stages, stage)
+}
+
+// limit is how long ECS waits: 1,440 minutes by default (reference of
+// DeploymentLifecycleHookTimeoutConfiguration).
+func (h lifecycleHook) limit() time.Duration {
+	minutes := 1440
+	return time.Duration(*cmp.Or(h.Timeout.Minutes, &minutes)) * time.Minute
+}
+
+// check follows the reference of DeploymentLifecycleHook.
+func (h lifecycleHook) check() error {
+	if h.TargetType != "PAUSE" {
+		return nil
+	}
+	if len(h.Stages) == 0 {
+		return parameterError("A lifecycle hook must have at least one lifecycle stage.")
+	}
+	for _, stage := range []string{"TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"} {
+		if slices.Contains(h.Stages, stage) {
+			return parameterError("PAUSE hooks cannot be configured at the %s stage.", stage)
+		}
+	}
+	if !slices.Contains([]string{"", "CONTINUE", "ROLLBACK"}, h.Timeout.Action) {
+		return parameterError("Invalid timeout action: %s", h.Timeout.Action)
+	}
+	return nil
+}
+
+// hookRecord is a hook of a deployment under way, at one stage.
+type hookRecord struct {
+	id, status, action string
+	expires            time.Time
+	// resume brings the deployment on.
+	resume func()
+}
+
+// pausedAt is the hook that waits for an answer, nil if none does.
+func (sd *serviceDeployment) pausedAt() *hookRecord {
+	i := slices.IndexFunc(sd.hooks, func(h *hookRecord) bool { return h.status == "AWAITING_ACTION" })
+	if i < 0 || !sd.underWay() {
+		return nil
+	}
+	return sd.hooks[i]
+}
+
+// pauseAt goes on when a deployment's hooks at a stage let it.
+func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
+	i := slices.IndexFunc(sd.settings.Hooks, func(h lifecycleHook) bool { return h.pauses(stage) })
+	if i < 0 {
+		then()
+		return
+	}
+	hook := sd.settings.Hooks[i]
+	r := &hookRecord{
+		id: "ecs-pause-" + rand.Text()[:4], status: "AWAITING_ACTION", action: cmp.Or(hook.Timeout.Action, "ROLLBACK"),
+		expires: e.now().Add(time.Duration(float64(hook.limit()) / e.timeline.speed)), resume: then,
+	}
+	sd.hooks = append(sd.hooks, r)
+	e.after(hook.limit(), func() {
+		if sd.pausedAt() == r {
+			r.status = "TIMED_OUT"
+			e.answerHook(sd, r, r.action)
+		}
+	})
+}
+
+// answerHook brings a deployment on from a hook, or takes it back.
+func (e *region) answerHook(sd *serviceDeployment, r *hookRecord, action string) {
+	sd.updated = e.now()
+	if action != "ROLLBACK" {
+		r.resume()
+		return
+	}
+	sd.status = "ROLLBACK_REQUESTED"
+	e.after(timeRequested, func() { e.rollBackStopped(sd) })
+}
+
+type continueServiceDeploymentIn struct {
+	Arn    string `json:"serviceDeploymentArn"`
+	HookID string `json:"hookId"`
+	Action string `json:"action"`
+}
+
+// continueServiceDeployment answers a PAUSE hook. Its errors are those that the API's
+// model has; which one a hook gets that does not wait is not documented.
+func continueServiceDeployment(e *region, in continueServiceDeploymentIn) (out stopServiceDeploymentOut, err error) {
+	sd := e.serviceDeployment(in.Arn)
+	switch {
+	case sd == nil:
+		return out, awsapi.NewError("ServiceDeploymentNotFoundException", "Service deployment not found.")
+	case !slices.Contains([]string{"", "CONTINUE", "ROLLBACK"}, in.Action):
+		return out, parameterError("Invalid action: %s", in.Action)
+	}
+	r := sd.pausedAt()
+	if r == nil || r.id != in.HookID {
+		return out, parameterError("The service deployment is not paused at lifecycle hook %s.", in.HookID)
+	}
+	r.status = "SUCCEEDED"
+	if in.Action == "ROLLBACK" {
+		r.status = "FAILED"
+	}
+	e.answerHook(sd, r, in.Action)
+	return stopServiceDeploymentOut{sd.arn}, nil
+}
+
+// hookDetails are the hooks that a deployment has come to.
+func (sd *serviceDeployment) hookDetails() []object {
+	var out []object
+	for _, h := range sd.hooks {
+		out = append(out, object{
+			"hookId": h.id, "targetType": "PAUSE", "status": h.status, "timeoutAction": h.action, "expiresAt": awsapi.Stamp(h.expires),
+		})
+	}
+	return out
+}

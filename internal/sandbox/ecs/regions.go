@@ -1,0 +1,141 @@
+// Package ecs is a stand-in for Amazon ECS, with AWS CodeDeploy, whose deployments
+// are task sets of ECS.
+//
+// Deployments take time: tasks start, become healthy and stop in ECS's own time,
+// which can run faster than the clock. Where the documentation of ECS leaves a
+// behaviour open, [Quirks] choose it.
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"slipway/internal/sandbox/awsapi"
+)
+
+// Registry is a registry of ECR as ECS needs it. Images are named by a digest,
+// a tag or both.
+type Registry interface {
+	// Digest returns the digest of an image, "" if there is none.
+	Digest(repository, digest, tag string) string
+	// Pull is Digest for an image that is about to be pulled. An archived image
+	// cannot be pulled.
+	Pull(repository, digest, tag string) (found string, archived bool)
+	// Manifest returns the manifest of an image, nil if there is none.
+	Manifest(repository, digest string) []byte
+	// Blob returns a blob of a repository.
+	Blob(ctx context.Context, repository, digest string) ([]byte, error)
+}
+
+// logWriter is CloudWatch Logs as ECS needs it.
+type logWriter interface {
+	// Write adds lines to a log stream. It creates the stream and, with
+	// createGroup set, the group.
+	Write(region, group, stream string, createGroup bool, at time.Time, lines []string) error
+}
+
+// Options are the settings of ECS. All fields are needed.
+type Options struct {
+	Account string
+	Clock   *awsapi.Clock
+	// Registry returns the registry that serves a host's images, nil for none.
+	Registry func(host string) Registry
+	Logs     logWriter
+	// Speed is how much faster than the clock the time of ECS runs.
+	Speed  float64
+	Quirks Quirks
+}
+
+// Regions are ECS and CodeDeploy of an account in all regions.
+type Regions struct {
+	mu      sync.Mutex
+	options Options // for regions to come
+	all     map[string]*region
+}
+
+// New returns ECS without clusters.
+func New(o Options) *Regions {
+	return &Regions{options: o, all: map[string]*region{}}
+}
+
+// at returns the ECS of a region, which is made the first time.
+func (s *Regions) at(name string) (*region, error) {
+	if err := awsapi.CheckRegion(name); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.all[name]; ok {
+		return e, nil
+	}
+	e := newRegion(s.options, name)
+	s.all[name] = e
+	return e, nil
+}
+
+// region is ECS in one region. It has no goroutines: every request first carries
+// out the events of the timeline that have become due.
+type region struct {
+	awsapi.AccountRegion
+	clock    *awsapi.Clock
+	registry func(host string) Registry
+	logs     logWriter
+
+	mu       sync.Mutex
+	quirks   Quirks
+	timeline timeline
+	clusters map[string]*cluster
+	families map[string]*taskFamily
+	// onStep are called, with mu held, whenever something may have changed, until
+	// none of them changes anything. They report whether they did.
+	onStep    []func() bool
+	manifests map[string]imageManifest // by digest
+	configs   map[string]imageConfig   // of image manifests, by their digests
+}
+
+func newRegion(o Options, name string) *region {
+	return &region{
+		AccountRegion: awsapi.AccountRegion{Account: o.Account, Region: name},
+		clock:         o.Clock,
+		registry:      o.Registry,
+		logs:          o.Logs,
+		quirks:        o.Quirks,
+		timeline:      timeline{speed: o.Speed, anchor: o.Clock.Now()},
+		clusters:      map[string]*cluster{},
+		families:      map[string]*taskFamily{},
+		manifests:     map[string]imageManifest{},
+		configs:       map[string]imageConfig{},
+	}
+}
+
+// do calls f with mu held and ECS brought up to the clock.
+func (e *region) do(f func() error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.advance()
+	return f()
+}
+
+// background returns the context of the work of tasks. It goes on when the
+// request during which it happens is cancelled.
+func background() context.Context { return context.Background() }
+
+func (e *region) arn(kind string, parts ...string) string {
+	return fmt.Sprintf("arn:%s:ecs:%s:%s:%s/%s", awsapi.Partition(e.Region), e.Region, e.Account, kind, strings.Join(parts, "/"))
+}
+
+// now returns the time of the clock, which all timestamps show.
+func (e *region) now() time.Time { return e.timeline.clockTime() }
+
+// Errors that several actions answer.
+
+func clientError(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf("ClientException", format, args...)
+}
+
+func parameterError(format string, args ...any) *awsapi.Error {
+	return awsapi.Errorf("InvalidParameterException", format, args...)
+}

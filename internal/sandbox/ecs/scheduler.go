@@ -1,0 +1,250 @@
+package ecs
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// taskCounts counts the tasks of a deployment.
+type taskCounts struct {
+	running, pending int
+	alive            int // to be running: pending, running, healthy or not
+	healthy          int
+	left             int // not STOPPED yet
+}
+
+func (t *taskCounts) add(task *task) {
+	t.running += count(task.isRunning())
+	t.pending += count(task.isPending())
+	t.alive += count(task.desired == "RUNNING")
+	t.healthy += count(task.healthy)
+	t.left += count(task.last != "STOPPED")
+}
+
+func (s *service) counts(d *deployment) (out taskCounts) {
+	for _, t := range s.tasks {
+		if t.owner == d {
+			out.add(t)
+		}
+	}
+	return out
+}
+
+// totals counts the tasks of all deployments and task sets, and of all but one.
+func (s *service) totals(but *deployment) (all, others taskCounts) {
+	for _, t := range s.tasks {
+		all.add(t)
+		if t.owner != but {
+			others.add(t)
+		}
+	}
+	return all, others
+}
+
+// schedule does what there is to do for a service at the moment, and tells
+// whether it did anything.
+func (e *region) schedule(s *service) bool {
+	switch {
+	case s.status == "INACTIVE":
+		return false
+	case s.status == "DRAINING":
+		return e.drain(s)
+	case s.controller() != "ECS":
+		return e.scheduleTaskSets(s)
+	}
+	sd := s.current()
+	if sd.status == "PENDING" {
+		return false
+	}
+	if sd.shifting() {
+		return e.shift(sd)
+	}
+	return e.succeedEarly(sd) || e.rollingUpdate(s) || e.finishDeployment(s)
+}
+
+// succeedEarly ends a deployment by its early success criteria. The scheduler then goes
+// on as before.
+func (e *region) succeedEarly(sd *serviceDeployment) bool {
+	_, others := sd.service.totals(sd.target)
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.early(sd.service.counts(sd.target), others, sd.service.desired) {
+		return false
+	}
+	e.succeed(sd)
+	sd.service.cleansAt = e.timeline.now + ecsTime(timeDeferred)
+	e.after(timeDeferred, func() {})
+	return true
+}
+
+// timeDeferred is how long the previous tasks stay after an early success. ECS "removes
+// the previous tasks in the background" (reference of DeploymentEarlySuccessCriteria).
+const timeDeferred = 10 * time.Minute
+
+// drain empties a service that is being deleted.
+func (e *region) drain(s *service) bool {
+	all, _ := s.totals(nil)
+	if all.left == 0 {
+		s.status, s.deployments, s.sets = "INACTIVE", nil, nil
+		return true
+	}
+	return e.stopTasks(s, all.alive, fmt.Sprintf("Scaling activity initiated by (service %s)", s.name), nil) > 0
+}
+
+// rollingUpdate is a rolling update, and the keeping up of what is reached. Before and
+// after each step, as many tasks are healthy as the minimum demands (unless they
+// failed by themselves), and no more are to run than the maximum allows.
+func (e *region) rollingUpdate(s *service) bool {
+	p, settings := s.primary(), s.current().settings
+	maximum := settings.maximum(s.desired)
+	minimum := settings.minimum(s.desired)
+	mine := s.counts(p)
+	all, others := s.totals(p)
+	room := min(s.desired-mine.alive, maximum-all.alive)
+	if e.launchAll(p, room) {
+		return true
+	}
+	reason := "Scaling activity initiated by (deployment " + p.id + ")"
+	if surplus := mine.alive - s.desired; surplus > 0 && others.alive == 0 {
+		return e.stopTasks(s, surplus, reason, nil) > 0
+	}
+	if others.alive == 0 || p.halted || e.timeline.now < s.cleansAt {
+		return false
+	}
+	// Old tasks go as new ones become healthy, and earlier if there is no room
+	// for new ones otherwise. Those that are not healthy go first, so that the
+	// ones kept are healthy if there are as many.
+	keep := max(0, s.desired-mine.healthy)
+	if mine.alive < s.desired && all.alive >= maximum {
+		keep = max(0, minimum-mine.healthy)
+	}
+	return e.stopTasks(s, others.alive-keep, reason, p) > 0
+}
+
+// launchAll starts up to n tasks of a deployment, unless it is throttled, halted or there
+// is no capacity.
+func (e *region) launchAll(d *deployment, n int) bool {
+	if n <= 0 || d.halted || e.timeline.now < d.notBefore {
+		return false
+	}
+	if e.lacksCapacity(d.service, d.revision) {
+		e.noCapacity(d)
+		return true
+	}
+	d.service.steady = false
+	var tasks []*task
+	for range n {
+		tasks = append(tasks, e.launch(d))
+	}
+	e.eventOfTasks(d.service, "started", tasks)
+	return true
+}
+
+// timeUnplaced is the pause before the scheduler looks for room again.
+const timeUnplaced = 10 * time.Second
+
+// noCapacity is a task that finds no room: an event, no task, and a failure.
+func (e *region) noCapacity(d *deployment) {
+	d.service.steady = false
+	if d.service.fargate() {
+		e.event(d.service, " was unable to place a task. Reason: Capacity is unavailable at this time. "+
+			"Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.")
+	} else {
+		e.event(d.service, " was unable to place a task because no container instance met all of its requirements. "+
+			"Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.")
+	}
+	e.taskFailed(d)
+	e.delayLaunches(d, max(timeUnplaced, throttle(d.crashed)))
+}
+
+// delayLaunches has a deployment start no task for a while.
+func (e *region) delayLaunches(d *deployment, wait time.Duration) {
+	if until := e.timeline.now + ecsTime(wait); wait > 0 && until > d.notBefore {
+		d.notBefore = until
+		e.after(wait, func() {})
+	}
+}
+
+// throttle is the scheduler's pause after tasks that failed again and again: it
+// grows up to 27 minutes, the guide's "service throttle logic". Where it begins
+// is not documented; here it is after ten, so that no circuit breaker of the
+// usual kind waits for it.
+func throttle(failures int) time.Duration {
+	const first, most = 10 * time.Second, 27 * time.Minute
+	switch n := failures - 10; {
+	case n <= 0:
+		return 0
+	case n > 7:
+		return most
+	default:
+		return min(first<<n, most)
+	}
+}
+
+// stopTasks stops n tasks that are to run, protected ones and those of a
+// deployment that stays left out: first those not healthy, then the oldest.
+func (e *region) stopTasks(s *service, n int, reason string, but *deployment) int {
+	var candidates []*task
+	for _, t := range e.unprotected(s.tasks) {
+		if t.desired == "RUNNING" && t.owner != but {
+			candidates = append(candidates, t)
+		}
+	}
+	slices.SortStableFunc(candidates, func(a, b *task) int { return count(a.healthy) - count(b.healthy) })
+	candidates = candidates[:max(0, min(n, len(candidates)))]
+	for _, t := range candidates {
+		e.stop(t, "ServiceSchedulerInitiated", reason)
+	}
+	if len(candidates) > 0 {
+		s.steady = false
+		e.eventOfTasks(s, "stopped", candidates)
+	}
+	return len(candidates)
+}
+
+// finishDeployment notes that a service has what it wants, and ends its deployment.
+func (e *region) finishDeployment(s *service) bool {
+	p, sd := s.primary(), s.current()
+	mine := s.counts(p)
+	_, others := s.totals(p)
+	if sd.status == "ROLLBACK_REQUESTED" {
+		return false
+	}
+	if p.halted || mine.alive != s.desired || mine.healthy != s.desired || others.alive > 0 {
+		return false
+	}
+	if others.left > 0 && !e.quirks.EarlySuccess {
+		return false
+	}
+	changed := e.dropOld(s)
+	if sd.underWay() {
+		e.succeed(sd)
+		changed = true
+	}
+	if !s.steady {
+		s.steady, changed = true, true
+		e.event(s, " has reached a steady state.")
+	}
+	return changed
+}
+
+// dropOld takes away deployments that have no tasks left.
+func (e *region) dropOld(s *service) bool {
+	before := len(s.deployments)
+	s.deployments = slices.DeleteFunc(s.deployments, func(d *deployment) bool {
+		return d != s.deployments[0] && s.counts(d).left == 0
+	})
+	return len(s.deployments) != before
+}
+
+func (e *region) succeed(sd *serviceDeployment) {
+	now, p := e.now(), sd.service.primary()
+	p.rollout, p.completed, p.updated = "COMPLETED", true, now
+	p.reason = "ECS deployment " + p.id + " completed."
+	e.event(sd.service, " (deployment %s) deployment completed.", p.id)
+	sd.shifted = 100
+	if sd.status == "ROLLBACK_IN_PROGRESS" {
+		sd.end("ROLLBACK_SUCCESSFUL", sd.rollback.reason, now)
+		return
+	}
+	sd.end("SUCCESSFUL", "", now)
+}

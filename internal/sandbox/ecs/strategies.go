@@ -1,0 +1,164 @@
+package ecs
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// shifting tells whether a service deployment moves traffic from a blue
+// revision to a green one that scales up fully beside it. The first deployment
+// of a service has nothing to move from; a rollback needs only the green tasks
+// to go.
+func (sd *serviceDeployment) shifting() bool {
+	return sd.stage != "" && (sd.status == "IN_PROGRESS" || sd.status == "ROLLBACK_REQUESTED")
+}
+
+// stageOf is a lifecycle stage, how long it lasts, and what share of the
+// traffic, in percent, the green revision has from its beginning.
+type stageOf struct {
+	name          string
+	lasts         time.Duration
+	test, shifted float64
+}
+
+// timeStage is how long stages last that have nothing to wait for.
+const timeStage = time.Second
+
+// stages follow one after the other once the green tasks are up, as in the
+// reference of ServiceDeployment's lifecycleStage. LINEAR and CANARY come back
+// to PRODUCTION_TRAFFIC_SHIFT for every step.
+func (d deploymentSettings) stages() []stageOf {
+	out := []stageOf{
+		{"POST_SCALE_UP", timeStage, 0, 0},
+		{"TEST_TRAFFIC_SHIFT", timeStage, 100, 0},
+		{"POST_TEST_TRAFFIC_SHIFT", timeStage, 100, 0},
+	}
+	step, wait := 100.0, time.Duration(0)
+	switch d.Strategy {
+	case "LINEAR":
+		step, wait = cmp.Or(d.Linear.Percent, 10), time.Duration(cmp.Or(d.Linear.BakeTime, 6))*time.Minute
+	case "CANARY":
+		first := cmp.Or(d.Canary.Percent, 5)
+		out = append(out, stageOf{"PRODUCTION_TRAFFIC_SHIFT", time.Duration(cmp.Or(d.Canary.BakeTime, 10)) * time.Minute, 100, first})
+	}
+	for at := step; ; at += step {
+		if at >= 100 {
+			out = append(out, stageOf{"PRODUCTION_TRAFFIC_SHIFT", timeStage, 100, 100})
+			break
+		}
+		out = append(out, stageOf{"PRODUCTION_TRAFFIC_SHIFT", wait, 100, at})
+	}
+	return append(d.withHooks(out),
+		stageOf{"POST_PRODUCTION_TRAFFIC_SHIFT", timeStage, 100, 100},
+		stageOf{"BAKE_TIME", time.Duration(d.BakeTimeInMinutes) * time.Minute, 100, 100},
+		stageOf{"CLEAN_UP", 0, 100, 100},
+	)
+}
+
+// withHooks adds PRE_PRODUCTION_TRAFFIC_SHIFT before each step of the shift, where a hook
+// waits there: nothing else shows that stage.
+func (d deploymentSettings) withHooks(stages []stageOf) []stageOf {
+	const before = "PRE_PRODUCTION_TRAFFIC_SHIFT"
+	if !slices.ContainsFunc(d.Hooks, func(h lifecycleHook) bool { return h.pauses(before) }) {
+		return stages
+	}
+	var out []stageOf
+	for _, s := range stages {
+		if s.name == "PRODUCTION_TRAFFIC_SHIFT" {
+			out = append(out, stageOf{before, timeStage, 100, out[len(out)-1].shifted})
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// shift keeps blue and green as the stage of a deployment demands.
+func (e *region) shift(sd *serviceDeployment) bool {
+	s, green := sd.service, sd.target
+	blue := s.lastCompleted()
+	if sd.stage == "CLEAN_UP" {
+		return e.cleanUp(sd)
+	}
+	if blue != nil && e.launchAll(blue, s.desired-s.counts(blue).alive) {
+		return true
+	}
+	switch sd.stage {
+	case "RECONCILE_SERVICE":
+		return e.reconcile(sd, blue)
+	case "PRE_SCALE_UP":
+		return false
+	}
+	if e.launchAll(green, s.desired-s.counts(green).alive) {
+		return true
+	}
+	mine := s.counts(green)
+	if surplus := mine.alive - s.desired; surplus > 0 {
+		return e.stopTasks(s, surplus, "Scaling activity initiated by (deployment "+green.id+")", blue) > 0
+	}
+	if sd.stage == "SCALE_UP" && mine.healthy == s.desired && mine.alive == s.desired {
+		e.walk(sd, sd.settings.stages())
+		return true
+	}
+	return false
+}
+
+// reconcile leaves one revision to shift from, where a deployment before ended
+// half way.
+func (e *region) reconcile(sd *serviceDeployment, blue *deployment) bool {
+	s := sd.service
+	if sd.pausedAt() != nil {
+		return false
+	}
+	_, others := s.totals(blue)
+	reason := "Scaling activity initiated by (deployment " + sd.target.id + ")"
+	if e.stopTasks(s, others.alive, reason, blue) > 0 {
+		return true
+	}
+	if others.left > 0 {
+		return false
+	}
+	e.pauseAt(sd, sd.stage, func() { e.preScaleUp(sd) })
+	return true
+}
+
+func (e *region) preScaleUp(sd *serviceDeployment) {
+	e.enterStage(sd, "PRE_SCALE_UP")
+	e.pauseAt(sd, "PRE_SCALE_UP", func() {
+		e.after(timeStage, func() {
+			if sd.status == "IN_PROGRESS" {
+				e.enterStage(sd, "SCALE_UP")
+			}
+		})
+	})
+}
+
+func (e *region) enterStage(sd *serviceDeployment, stage string) {
+	sd.stage, sd.updated = stage, e.now()
+}
+
+// walk goes through stages that only take their time.
+func (e *region) walk(sd *serviceDeployment, stages []stageOf) {
+	if sd.status != "IN_PROGRESS" || len(stages) == 0 {
+		return
+	}
+	now := stages[0]
+	e.enterStage(sd, now.name)
+	sd.testShift, sd.shifted = now.test, now.shifted
+	e.pauseAt(sd, now.name, func() {
+		e.after(now.lasts, func() { e.walk(sd, stages[1:]) })
+	})
+}
+
+// cleanUp scales the blue revision down and ends the deployment.
+func (e *region) cleanUp(sd *serviceDeployment) bool {
+	s, green := sd.service, sd.target
+	_, others := s.totals(green)
+	if e.stopTasks(s, others.alive, "Scaling activity initiated by (deployment "+green.id+")", green) > 0 {
+		return true
+	}
+	if e.launchAll(green, s.desired-s.counts(green).alive) {
+		return true
+	}
+	return e.finishDeployment(s)
+}

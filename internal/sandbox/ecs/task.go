@@ -1,0 +1,297 @@
+package ecs
+
+import (
+	"slices"
+	"time"
+
+	"slipway/internal/sandbox/awsapi"
+)
+
+// How long things take, in ECS's time. What a task's own health check, its
+// service's grace period or a deployment's configuration say comes on top.
+const (
+	timeProvisioning   = 3 * time.Second // a network interface
+	timePull           = 7 * time.Second
+	timeActivating     = 2 * time.Second  // a target in a target group
+	timeTargetHealthy  = 10 * time.Second // two checks of five seconds
+	timeTargetFailed   = 20 * time.Second
+	timeDeregistration = 30 * time.Second
+	timeStopping       = 5 * time.Second
+	timeDeprovisioning = time.Second
+	// timeUnchecked is how long the scheduler waits before it counts a running
+	// task without any health check as healthy (reference of
+	// DeploymentConfiguration, minimumHealthyPercent).
+	timeUnchecked = 40 * time.Second
+)
+
+// stoppedVisible is how long a stopped task can be described, on the server's
+// clock: "Stopped tasks only appear in the returned results for at least one
+// hour" (guide).
+const stoppedVisible = time.Hour
+
+// task is a task of a service.
+type task struct {
+	id, arn    string
+	service    *service
+	owner      *deployment
+	definition *taskDefinition
+	containers []*container
+	tags       tagList
+	attachment string
+	zone       string
+
+	desired string // RUNNING, STOPPED
+	last    string
+	version int
+	healthy bool // counts as healthy for the scheduler
+	failing bool // its stop counts as a failure of its deployment
+	plan    int  // what was planned under an earlier number is void
+
+	protected ecsTime // the scheduler may not stop it before
+
+	created, pullStarted, pullStopped, started time.Time
+	stopping, executionStopped, stopped        time.Time
+	stopCode, stopReason                       string
+}
+
+type container struct {
+	definition containerDefinition
+	id         string
+	image      pulledImage
+	digest     string // as the task reports it
+	last       string
+	health     string
+	exitCode   *int
+	reason     string
+}
+
+func (t *task) isRunning() bool { return t.desired == "RUNNING" && t.last == "RUNNING" }
+
+func (t *task) isPending() bool {
+	return t.desired == "RUNNING" && (t.last == "PROVISIONING" || t.last == "PENDING" || t.last == "ACTIVATING")
+}
+
+func (t *task) move(status string) {
+	t.last = status
+	t.version++
+}
+
+// then plans what happens to a task unless it is stopped before.
+func (e *region) then(t *task, d time.Duration, do func()) {
+	plan := t.plan
+	e.after(d, func() {
+		if t.plan == plan {
+			do()
+		}
+	})
+}
+
+// launch starts a task of a deployment or task set.
+func (e *region) launch(d *deployment) *task {
+	s := d.service
+	t := &task{
+		id: awsapi.HexID(16), service: s, owner: d, definition: d.revision.definition,
+		desired: "RUNNING", last: "PROVISIONING", version: 1, created: e.now(), attachment: awsapi.UUID(),
+		zone: e.Region + string("abc"[len(s.tasks)%3]),
+	}
+	t.arn = e.arn("task", s.cluster.name, t.id)
+	switch s.parsed.PropagateTags {
+	case "SERVICE":
+		t.tags = s.tags
+	case "TASK_DEFINITION":
+		t.tags = t.definition.tags
+	}
+	for _, c := range t.definition.Containers {
+		t.containers = append(t.containers, &container{definition: c, id: awsapi.UUID(), last: "PENDING", health: "UNKNOWN"})
+	}
+	s.tasks = append(s.tasks, t)
+	s.cluster.tasks = append(s.cluster.tasks, t)
+	d.updated = e.now()
+	e.then(t, timeProvisioning, func() { e.prepare(t) })
+	return t
+}
+
+// prepare is PENDING: roles, secrets and images are fetched.
+func (e *region) prepare(t *task) {
+	t.move("PENDING")
+	t.pullStarted = e.now()
+	e.then(t, timePull, func() { e.pulled(t) })
+}
+
+// pulled is the end of PENDING. A tag is resolved for good by the first task
+// that gets its image; a container that opted out asks each time.
+func (e *region) pulled(t *task) {
+	if err := t.definition.initError(); err != nil {
+		e.failToStart(t, nil, err)
+		return
+	}
+	for _, c := range t.containers {
+		image, err := e.pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.architecture())
+		if err != nil {
+			e.failToStart(t, c, err)
+			return
+		}
+		if c.definition.VersionConsistency != "disabled" {
+			t.owner.revision.pinned[c.definition.Name] = image.digest
+		}
+		c.image, c.digest = image, image.digest
+		if e.quirks.PlatformDigests {
+			c.digest = image.platform
+		}
+	}
+	t.pullStopped = e.now()
+	if !t.service.balanced() {
+		e.run(t)
+		return
+	}
+	t.move("ACTIVATING")
+	e.then(t, timeActivating, func() { e.run(t) })
+}
+
+func (e *region) failToStart(t *task, c *container, err error) {
+	t.pullStopped = e.now()
+	if c != nil {
+		c.reason = err.Error()
+	}
+	t.failing = true
+	e.stop(t, "TaskFailedToStart", err.Error())
+}
+
+// run is RUNNING: containers start, write their logs, and from here on do as
+// they were told.
+func (e *region) run(t *task) {
+	for _, c := range t.containers {
+		if err := e.writeLogs(t, c); err != nil {
+			e.failToStart(t, c, err)
+			return
+		}
+	}
+	t.move("RUNNING")
+	t.started = e.now()
+	for _, c := range t.containers {
+		c.last = "RUNNING"
+		if x, ok := c.definition.exitOf(c.image.labels); ok {
+			e.then(t, x.after, func() { e.exited(t, c, x) })
+		}
+	}
+	e.checkHealth(t)
+}
+
+// exited is a container's own end; an essential one ends its task.
+func (e *region) exited(t *task, c *container, x exit) {
+	c.last, c.exitCode, c.reason = "STOPPED", &x.code, x.reason
+	t.version++
+	if c.definition.essential() {
+		t.failing = !t.healthy
+		e.stop(t, "EssentialContainerExited", "Essential container in task exited")
+	}
+}
+
+// counted is when the scheduler takes a task for healthy.
+func (e *region) counted(t *task) {
+	t.healthy = true
+	t.owner.crashed = 0
+	if t.service.resets() {
+		t.owner.failed = 0
+	}
+}
+
+// stop stops a task: out of the target groups, then its containers, then its
+// network interface.
+func (e *region) stop(t *task, code, reason string) {
+	if t.desired == "STOPPED" {
+		return
+	}
+	ran := t.last == "RUNNING"
+	t.desired, t.healthy, t.stopCode, t.stopReason = "STOPPED", false, code, reason
+	t.stopping = e.now()
+	t.plan++
+	t.owner.updated = e.now()
+	if !ran || !t.service.balanced() {
+		e.stopContainers(t, ran)
+		return
+	}
+	t.move("DEACTIVATING")
+	e.event(t.service, " has begun draining connections on 1 tasks.")
+	for _, lb := range t.service.parsed.LoadBalancers {
+		e.event(t.service, " deregistered 1 targets in (target-group %s)", lb.TargetGroupArn)
+	}
+	wait := timeDeregistration
+	if code == "EssentialContainerExited" {
+		wait = timeActivating // there are no connections to wait for
+	}
+	e.then(t, wait, func() { e.stopContainers(t, ran) })
+}
+
+// stopAfter is how long the slowest container takes to stop after SIGTERM.
+func (t *task) stopAfter() (longest time.Duration) {
+	for _, c := range t.containers {
+		if d, err := time.ParseDuration(c.definition.instruction("stop-after", c.image.labels)); err == nil {
+			longest = max(longest, d)
+		}
+	}
+	return longest
+}
+
+// stopContainers stops the containers; one that ran ends by SIGTERM.
+func (e *region) stopContainers(t *task, ran bool) {
+	t.move("STOPPING")
+	wait := timeStopping
+	if !ran || t.stopCode == "EssentialContainerExited" {
+		wait = timeDeprovisioning
+	} else {
+		wait = max(wait, t.stopAfter())
+	}
+	e.then(t, wait, func() {
+		t.executionStopped = e.now()
+		for _, c := range t.containers {
+			if c.last == "RUNNING" {
+				terminated := 143
+				c.exitCode = &terminated
+			}
+			c.last = "STOPPED"
+		}
+		t.move("DEPROVISIONING")
+		e.then(t, timeDeprovisioning, func() { e.gone(t) })
+	})
+}
+
+func (e *region) gone(t *task) {
+	t.move("STOPPED")
+	t.stopped = e.now()
+	if t.failing {
+		e.taskFailed(t.owner)
+	}
+	e.forget(t.service)
+}
+
+// expired tells whether a stopped task is no longer shown.
+func (t *task) expired(now time.Time) bool {
+	return t.last == "STOPPED" && now.Sub(t.stopped) >= stoppedVisible
+}
+
+// forget drops the tasks of a service that are no longer shown.
+func (e *region) forget(s *service) {
+	now := e.now()
+	gone := func(t *task) bool { return t.expired(now) }
+	if slices.ContainsFunc(s.tasks, gone) {
+		s.tasks = slices.DeleteFunc(s.tasks, gone)
+		s.cluster.tasks = slices.DeleteFunc(s.cluster.tasks, gone)
+	}
+}
+
+// runningDigests counts a service's running tasks by container and digest.
+func (s *service) runningDigests() map[string][]string {
+	out := map[string][]string{}
+	for _, t := range s.tasks {
+		if t.isRunning() {
+			for _, c := range t.containers {
+				out[c.definition.Name] = append(out[c.definition.Name], c.digest)
+			}
+		}
+	}
+	for _, digests := range out {
+		slices.Sort(digests)
+	}
+	return out
+}

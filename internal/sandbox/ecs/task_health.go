@@ -1,0 +1,81 @@
+package ecs
+
+import (
+	"fmt"
+	"time"
+)
+
+// checkHealth plans when a task is counted as healthy, or is stopped because it
+// will never be.
+func (e *region) checkHealth(t *task) {
+	grace := time.Duration(t.service.parsed.Grace) * time.Second
+	ready, checked := time.Duration(0), false
+	for _, c := range t.containers {
+		h := c.definition.HealthCheck
+		if h == nil {
+			continue
+		}
+		checked = checked || c.definition.essential()
+		if !c.never() {
+			ready = max(ready, h.interval())
+			e.then(t, h.interval(), func() { c.health = "HEALTHY" })
+			continue
+		}
+		e.then(t, h.gaveUp(), func() { c.health = "UNHEALTHY" })
+		if c.definition.essential() {
+			e.then(t, max(h.gaveUp(), grace), func() { e.unhealthy(t) })
+			ready = -1
+			break
+		}
+	}
+	if t.service.balanced() {
+		if !e.register(t, grace) {
+			ready = -1
+		} else if ready >= 0 {
+			ready, checked = max(ready, timeTargetHealthy), true
+		}
+	}
+	switch {
+	case ready < 0:
+	case !checked:
+		e.then(t, timeUnchecked, func() { e.counted(t) })
+	default:
+		e.then(t, ready, func() { e.counted(t) })
+	}
+}
+
+// never tells whether a container passes no health check.
+func (c *container) never() bool {
+	return c.definition.instruction("health", c.image.labels) == "never"
+}
+
+func (t *task) container(name string) *container {
+	for _, c := range t.containers {
+		if c.definition.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// register puts a task behind the load balancers; false if it will fail there.
+func (e *region) register(t *task, grace time.Duration) bool {
+	for _, lb := range t.service.parsed.LoadBalancers {
+		e.event(t.service, " registered 1 targets in (target-group %s)", lb.TargetGroupArn)
+		if c := t.container(lb.ContainerName); c != nil && c.never() {
+			e.then(t, max(grace, timeTargetFailed), func() {
+				e.event(t.service, " (port %d) is unhealthy in (target-group %s) due to (reason Health checks failed)", lb.ContainerPort, lb.TargetGroupArn)
+				t.failing = true
+				e.stop(t, "ServiceSchedulerInitiated", fmt.Sprintf("Task failed ELB health checks in (target-group %s)", lb.TargetGroupArn))
+			})
+			return false
+		}
+	}
+	return true
+}
+
+func (e *region) unhealthy(t *task) {
+	e.event(t.service, " (task %s) failed container health checks.", t.id)
+	t.failing = true
+	e.stop(t, "ServiceSchedulerInitiated", "Task failed container health checks")
+}

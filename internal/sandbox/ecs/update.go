@@ -1,0 +1,162 @@
+package ecs
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"slipway/internal/sandbox/awsapi"
+)
+
+type updateServiceIn struct {
+	Cluster            string `json:"cluster"`
+	Service            string `json:"service"`
+	TaskDefinition     string `json:"taskDefinition"`
+	DesiredCount       *int   `json:"desiredCount"`
+	ForceNewDeployment bool   `json:"forceNewDeployment"`
+}
+
+// updateService changes a service and begins a deployment where the reference
+// says that what is changed "triggers a new service deployment".
+func updateService(e *region, fields map[string]json.RawMessage) (out serviceOut, err error) {
+	var in updateServiceIn
+	if err := awsapi.DecodeFields(fields, &in); err != nil {
+		return out, err
+	}
+	s, err := e.service(in.Cluster, in.Service)
+	if err != nil {
+		return out, err
+	}
+	if s.status != "ACTIVE" {
+		return out, awsapi.NewError("ServiceNotActiveException", "Service was not ACTIVE.")
+	}
+	u, err := e.planUpdate(s, in, fields)
+	if err != nil {
+		return out, err
+	}
+	before := s.current()
+	if err := e.apply(s, u); err != nil {
+		return out, err
+	}
+	answer := e.describeService(s, true)
+	if e.quirks.LateCurrent && before != nil {
+		answer["currentServiceDeployment"] = before.arn
+		answer["currentServiceRevisions"] = []object{e.revisionSummary(before.target, "")}
+	}
+	return serviceOut{answer}, nil
+}
+
+// serviceUpdate is what UpdateService is to change, checked.
+type serviceUpdate struct {
+	settings   map[string]json.RawMessage
+	parsed     serviceSettings
+	definition *taskDefinition
+	desired    int
+	deploys    bool
+}
+
+func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]json.RawMessage) (u serviceUpdate, err error) {
+	changes := keep(fields, slices.Collect(maps.Keys(serviceFields))...)
+	if err := s.mayChange(in, changes); err != nil {
+		return u, err
+	}
+	u = serviceUpdate{settings: maps.Clone(s.settings), definition: s.definition, desired: s.desired, deploys: in.ForceNewDeployment}
+	for name, v := range changes {
+		// An empty list where there was none changes nothing.
+		if serviceFields[name] && string(v) != cmp.Or(string(s.settings[name]), "[]") {
+			u.deploys = true
+		}
+		u.settings[name] = v
+	}
+	if err := awsapi.DecodeFields(u.settings, &u.parsed); err != nil {
+		return u, err
+	}
+	if _, err := parseDeploymentSettings(u.settings["deploymentConfiguration"], s.daemon()); err != nil {
+		return u, err
+	}
+	if in.DesiredCount != nil {
+		u.desired = *in.DesiredCount
+	}
+	if in.TaskDefinition != "" {
+		if u.definition, err = e.deployable(in.TaskDefinition); err != nil {
+			return u, err
+		}
+		u.deploys = u.deploys || u.definition != s.definition
+	} else if u.deploys && !s.definition.deregistered.IsZero() {
+		return u, clientError("TaskDefinition is inactive")
+	}
+	if u.definition == nil {
+		return u, nil
+	}
+	after := *s
+	after.parsed = u.parsed
+	return u, after.fits(u.definition)
+}
+
+// mayChange refuses what a service's deployment controller does not take: with
+// CODE_DEPLOY "only the desired count, deployment configuration, task placement
+// constraints and strategies, enable ECS managed tags option, propagate tags,
+// and health check grace period can be updated using this API", with EXTERNAL
+// only "the desired count, task placement constraints and strategies, health
+// check grace period, enable ECS managed tags option, and propagate tags
+// option" (reference of UpdateService).
+func (s *service) mayChange(in updateServiceIn, changes map[string]json.RawMessage) error {
+	if s.daemon() && in.DesiredCount != nil {
+		return parameterError("The daemon scheduling strategy does not support a desired count.")
+	}
+	if in.DesiredCount != nil && *in.DesiredCount < 0 {
+		return parameterError("Desired count must not be negative.")
+	}
+	if s.controller() == "ECS" {
+		return nil
+	}
+	var refused []string
+	if in.TaskDefinition != "" {
+		refused = append(refused, "task definition")
+	}
+	if in.ForceNewDeployment {
+		refused = append(refused, "force new deployment")
+	}
+	for _, name := range []string{"networkConfiguration", "platformVersion", "loadBalancers", "serviceRegistries", "capacityProviderStrategy"} {
+		if changes[name] != nil {
+			refused = append(refused, spaced(name))
+		}
+	}
+	if s.controller() == "EXTERNAL" && changes["deploymentConfiguration"] != nil {
+		refused = append(refused, spaced("deploymentConfiguration"))
+	}
+	if refused == nil {
+		return nil
+	}
+	if s.controller() == "CODE_DEPLOY" {
+		return parameterError("Unable to update %s on services with a CODE_DEPLOY deployment controller. "+
+			"Use AWS CodeDeploy to trigger a new deployment.", strings.Join(refused, ", "))
+	}
+	return parameterError("Unable to update %s on services with an EXTERNAL deployment controller.", strings.Join(refused, ", "))
+}
+
+// spaced turns networkConfiguration into network configuration.
+func spaced(name string) string {
+	var out strings.Builder
+	for _, r := range name {
+		if r >= 'A' && r <= 'Z' {
+			out.WriteByte(' ')
+			r += 'a' - 'A'
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+func (e *region) apply(s *service, u serviceUpdate) error {
+	s.settings, s.parsed = u.settings, u.parsed
+	if u.desired != s.desired {
+		s.desired, s.steady = u.desired, false
+	}
+	if u.deploys && s.controller() == "ECS" {
+		return e.deploy(s, u.definition)
+	}
+	return nil
+}
