@@ -114,7 +114,7 @@ type pipelineWatch struct {
 	report  func(PipelineNews)
 	run     PipelineRun
 	told    map[string]string // by action execution
-	waiting bool              // that AWS does not answer has been told
+	waiting bool              // a failed request has been reported
 }
 
 // rounds calls step until it is done.

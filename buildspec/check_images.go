@@ -171,7 +171,7 @@ func printed(text string) []string {
 		}
 	}
 	if slices.ContainsFunc(images, func(w string) bool { return hasTag(w) && !latestTag.MatchString(w) }) {
-		return nil // which word is which %s is not told
+		return nil // it is not known which word belongs to which %s
 	}
 	return images
 }
