@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// Pending is a file that will be written later. Its temporary file exists and has room, so
-// that an obstacle is found before anything else is done. End it with Write or Discard.
+// Pending is a file that will be written later. Its temporary file exists and has
+// reserved space, so an obstacle is found before anything else is done. End it
+// with Write or Discard.
 type Pending struct {
 	path   string // as it was named
 	target string // links followed
@@ -20,8 +21,8 @@ type Pending struct {
 	tmp    *os.File
 }
 
-// Reserve takes room for size bytes next to the file at path, and removes temporary
-// files that killed processes left there. The file itself is not changed.
+// Reserve reserves size bytes next to the file at path, and removes the temporary
+// files that killed processes left there. It does not change the file itself.
 func Reserve(path string, size int) (*Pending, error) {
 	target, mode, err := replaceable(path)
 	if err != nil {
@@ -47,7 +48,7 @@ func (p *Pending) Discard() error {
 	return errors.Join(removed(tmp.Name()), tmp.Close())
 }
 
-// Write makes data the content of the file, as WriteFile does.
+// Write replaces the content of the file by data, as WriteFile does.
 func (p *Pending) Write(data []byte) (written bool, err error) {
 	if sameContent(p.target, data) {
 		return false, p.Discard()
@@ -81,8 +82,8 @@ func (p *Pending) finish(tmp *os.File, data []byte) error {
 	return syncDir(filepath.Dir(p.target))
 }
 
-// replaceable follows links and makes sure that a file can be put there. A new file has
-// mode 0644.
+// replaceable follows links and makes sure that a file can be written there. A
+// new file has mode 0644.
 func replaceable(path string) (target string, mode fs.FileMode, err error) {
 	target = path
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {

@@ -12,27 +12,27 @@ import (
 	"strings"
 )
 
-// SourceOptions say what of a directory is sent.
+// SourceOptions select the files of a directory that are sent.
 type SourceOptions struct {
-	// Dir is the directory. A link to one is followed.
+	// Dir is the directory. A link to a directory is followed.
 	Dir string
-	// RespectIgnore leaves out what .dockerignore and .gitignore files name. Each
-	// .dockerignore holds below its own directory; the files that a build starts from
-	// (Dockerfiles, compose files, buildspecs, .dockerignore) stay, as long as their
-	// directory does. What git ignores git is asked, so a tracked file stays.
+	// RespectIgnore leaves out the files that .dockerignore and .gitignore files
+	// name. Each .dockerignore applies below its own directory. The files that a
+	// build starts from (Dockerfiles, compose files, buildspecs, .dockerignore) stay,
+	// as long as their directory does. git itself decides which files it ignores, so
+	// a tracked file stays.
 	RespectIgnore bool
 	// AllowSecrets lets files through that look like secrets.
 	AllowSecrets bool
 }
 
-// Source is what of a directory will be sent, read but not packed.
+// Source is the part of a directory that will be sent, read but not packed.
 type Source struct {
 	// Dir is the directory, links followed.
 	Dir string
 	// Entries are its directories, files and links by name, without .git.
 	Entries []SourceEntry
-	// Secrets are the entries that look like secrets; only with AllowSecrets there
-	// are any.
+	// Secrets are the entries that look like secrets; empty without AllowSecrets.
 	Secrets []Secret
 	// LeftOut counts the files and directories that an ignore file names; a directory
 	// counts once.
@@ -56,14 +56,14 @@ type SourceEntry struct {
 	Name string
 	// Mode holds the type and the permissions.
 	Mode fs.FileMode
-	// Size is in bytes, 0 for what is no file.
+	// Size is in bytes, 0 for a directory or a link.
 	Size int64
 }
 
-// SourceProblem is what cannot be sent, and why.
+// SourceProblem is an entry that cannot be sent, and the reason.
 type SourceProblem struct{ Name, Reason string }
 
-// SourceError names everything in a directory that stands in the way of sending it.
+// SourceError lists all problems of a directory that prevent sending it.
 type SourceError struct {
 	Dir      string
 	Problems []SourceProblem
@@ -92,23 +92,23 @@ func (e *SourceError) Error() string {
 // Kind returns fault.Usage.
 func (e *SourceError) Kind() fault.Kind { return fault.Usage }
 
-// Hint is what to do about it.
+// Hint returns the remedy.
 func (e *SourceError) Hint() string { return e.remedy }
 
 func badSource(dir, remedy, format string, args ...any) *SourceError {
 	return &SourceError{dir, []SourceProblem{{"", fmt.Sprintf(format, args...)}}, remedy}
 }
 
-// What a zip without its 64-bit extensions holds, from sections 4.3.16 and 4.4 of
+// Limits of a zip without its 64-bit extensions, from sections 4.3.16 and 4.4 of
 // PKWARE's APPNOTE. Not every program that unpacks sources knows the extensions.
 const (
 	maxEntries   = 1<<16 - 1
 	maxEntrySize = 1<<32 - 1
 )
 
-// ReadSource finds what of a directory will be sent and looks into the files for
-// secrets; nothing is written. Errors are a *SourceError, a *SecretsError, or what ended
-// ctx.
+// ReadSource finds the files of a directory that will be sent, and searches them
+// for secrets. It writes nothing. The error is a *SourceError, a *SecretsError, or
+// that of ctx.
 func ReadSource(ctx context.Context, o SourceOptions) (*Source, error) {
 	dir, err := sourceDir(o.Dir)
 	if err != nil {
@@ -173,7 +173,7 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o SourceOptions) (*So
 	return s, nil
 }
 
-// cause is an error without the path, which is told beside it.
+// cause returns an error without the path, which is printed next to it.
 func cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

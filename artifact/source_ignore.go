@@ -40,12 +40,12 @@ func (d dockerIgnores) with(name string, data []byte) (dockerIgnores, error) {
 	return append(slices.Clone(d), dockerIgnore{base: base, patterns: patterns}), nil
 }
 
-// verdict is what becomes of an entry.
+// verdict is the decision about an entry.
 type verdict int
 
 const (
 	keep verdict = iota
-	// lookInside leaves a directory out but not all that is in it.
+	// lookInside leaves a directory out, but not all of its entries.
 	lookInside
 	leaveOut
 )
@@ -54,8 +54,9 @@ const (
 // that .dockerignore names all the same, and CodeBuild finds no build without these.
 var buildFiles = regexp.MustCompile(`(?i)^(dockerfile|dockerfile\..*|.*\.dockerfile|\.dockerignore|(docker-)?compose.*\.ya?ml|buildspec.*\.ya?ml)$`)
 
-// judge says what becomes of an entry, and what holds below it if it is a directory. The
-// rules are those of "Dockerignore files" in Docker's build documentation.
+// judge decides about an entry, and returns the rules below it if it is a
+// directory. The rules are those of "Dockerignore files" in Docker's build
+// documentation.
 func (d dockerIgnores) judge(name string, isDir bool) (verdict, dockerIgnores, error) {
 	out := keep
 	below := slices.Clone(d)

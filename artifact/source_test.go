@@ -96,7 +96,7 @@ func TestPack(t *testing.T) {
 	if a.Size != int64(len(data)) {
 		t.Errorf("size %d of %d", a.Size, len(data))
 	}
-	// For ever the same: a change here uploads every unchanged source once.
+	// This must never change: a change uploads every unchanged source once.
 	if want := "21cf06cc1adc167fbb04335f463125600d31ce2aa594633f9c0bea6a045ed19d"; a.Content != want {
 		t.Errorf("content %s, want %s", a.Content, want)
 	}
@@ -266,7 +266,7 @@ func TestTooManyFiles(t *testing.T) {
 	}
 }
 
-// names are what of a tree would be sent, directories with a slash.
+// names are the entries of a tree that would be sent, directories with a slash.
 func names(s *Source) []string {
 	var out []string
 	for _, e := range s.Entries {

@@ -77,7 +77,7 @@ func (w *sourceWalk) scopes(name string, children []fs.DirEntry, above dockerIgn
 				return nil, badSource(w.dir, "correct the pattern", "%q: %v", path.Join(name, c.Name()), err)
 			}
 		case ".git":
-			// A repository within one: git does not look into it from outside.
+			// A nested repository: git does not read it from outside.
 			if name == "." {
 				continue
 			}

@@ -108,7 +108,7 @@ func TestFollowPipeline(t *testing.T) {
 		t.Errorf("told twice: %q", lines)
 	}
 
-	// The failing one tells its action's words and link; the first one can be found still.
+	// The failed one reports its action's message and link; the first one can still be found.
 	p.SetPipelineAction("shop", "BuildIt", sandbox.PipelineAction{Error: "exit status 1", URL: "https://example.com/2"})
 	lines = nil
 	second, err := p.follower.Follow(t.Context(), p.submit(t, 2), tell)

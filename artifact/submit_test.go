@@ -95,7 +95,7 @@ func TestSubmit(t *testing.T) {
 	}
 }
 
-// TestSubmitUnversioned has no version to tell, and still compares.
+// TestSubmitUnversioned: without versions Submit returns none, and still compares.
 func TestSubmitUnversioned(t *testing.T) {
 	client := newSandboxBucket(t, "shop")
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("plain")}); err != nil {

@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// Severity says what a finding does to a build.
+// Severity is the effect of a finding on a build.
 type Severity string
 
-// The severities. A Note is for people to look at and no fault of the file.
+// The severities. A Note is for the reader, and not an error of the file.
 const (
 	Breaks Severity = "breaks"
 	Danger Severity = "danger"
 	Note   Severity = "note"
 )
 
-// Finding is one thing that is wrong with a buildspec.
+// Finding is one problem of a buildspec.
 type Finding struct {
-	// Lines are where it shows, counted from 1, in order, each once.
+	// Lines are the lines with the problem, counted from 1, in order, each once.
 	Lines    []int    `json:"lines"`
 	Severity Severity `json:"severity"`
 	// Rule names the rule in a word or two; it does not change between versions.
@@ -26,13 +26,13 @@ type Finding struct {
 	Remedy  string `json:"remedy"`
 }
 
-// Report is what Check found, in order of line.
+// Report is the result of Check, with the findings in order of line.
 type Report struct {
-	// Amplify tells that the file is the one Amplify generates for serverless
-	// containers, or grew out of it.
+	// Amplify reports whether the file is the one that Amplify generates for
+	// serverless containers, or an edited copy.
 	Amplify bool `json:"amplify"`
-	// Replace are the first and last line of each section that gives way to
-	// what Spec.YAML writes; only with Amplify.
+	// Replace are the first and last line of each section that the output of
+	// Spec.YAML replaces; only with Amplify.
 	Replace  []Range   `json:"replace,omitempty"`
 	Findings []Finding `json:"findings"`
 }
@@ -44,7 +44,7 @@ type Range struct {
 	Last    int    `json:"last"`
 }
 
-// Faults counts the findings that are more than notes.
+// Faults returns the number of findings that are not notes.
 func (r Report) Faults() int {
 	n := 0
 	for _, f := range r.Findings {
@@ -55,8 +55,8 @@ func (r Report) Faults() int {
 	return n
 }
 
-// rule looks for one kind of fault; find returns the lines that have it, in any
-// order and as often as it likes.
+// rule finds one kind of problem; find returns the lines that have it, in any
+// order, possibly repeated.
 type rule struct {
 	name     string
 	severity Severity
@@ -65,9 +65,9 @@ type rule struct {
 	find     func(*spec) []int
 }
 
-// Check reads a buildspec and says what in it would break a build or is
-// dangerous. It judges by the text of the commands: what scripts do that they
-// call, it cannot see. Errors: a *SyntaxError if data is no buildspec in YAML.
+// Check reads a buildspec and returns the parts that would break a build or are
+// dangerous. It reads the text of the commands, not the scripts that they call.
+// The error is a *SyntaxError if data is not a buildspec in YAML.
 func Check(data []byte) (Report, error) {
 	s, err := parse(data)
 	if err != nil {

@@ -58,8 +58,8 @@ func (s *spec) loops() bool { return len(s.matching(loop)) > 0 }
 
 var latestTag = regexp.MustCompile(`:latest\b|:\$\{?LATEST`)
 
-// latestFirst are the pushes of latest, or of a name without a tag, which means
-// latest, that a push of another tag comes after.
+// latestFirst returns the pushes of latest, or of a name without a tag, which
+// means latest, that precede the push of another tag.
 func latestFirst(s *spec) []int {
 	var early, waiting []int
 	for _, c := range s.commands {
@@ -75,7 +75,7 @@ func latestFirst(s *spec) []int {
 	return early
 }
 
-// pushed is the image that a push names, its last word.
+// pushed returns the image that a push names, its last word.
 func pushed(text string) string {
 	text, _, _ = strings.Cut(text, "&&")
 	text, _, _ = strings.Cut(text, ";")
@@ -83,8 +83,8 @@ func pushed(text string) string {
 	return words[len(words)-1]
 }
 
-// afterFailure are the commands of post_build, and of a build phase's finally,
-// that publish whatever became of the build.
+// afterFailure returns the commands of post_build, and of a build phase's finally,
+// that publish even if the build failed.
 func afterFailure(s *spec) []int {
 	guarded := map[string]bool{"post_build": slices.Contains(s.aborts, "build")}
 	var out []int
@@ -118,8 +118,8 @@ func untaggedDefinitions(s *spec) []int {
 	return out
 }
 
-// untagged tells an image without a tag or with latest from one that may have
-// another: of a variable alone only the name can tell.
+// untagged reports whether an image has no tag or latest, and not possibly another
+// tag. If the image is a variable, only the variable's name can show that.
 func untagged(uri string) bool {
 	if latestTag.MatchString(uri) {
 		return true
@@ -156,7 +156,7 @@ func imageURIs(text string) []string {
 	return out
 }
 
-// printed are the words behind a printf format that can be images.
+// printed returns the words after a printf format that can be images.
 func printed(text string) []string {
 	end := strings.LastIndex(text, "]")
 	if end < 0 {
@@ -171,12 +171,12 @@ func printed(text string) []string {
 		}
 	}
 	if slices.ContainsFunc(images, func(w string) bool { return hasTag(w) && !latestTag.MatchString(w) }) {
-		return nil // which word is which %s is not told
+		return nil // it is not known which word belongs to which %s
 	}
 	return images
 }
 
-// hasTag tells whether a reference goes on behind its repository.
+// hasTag reports whether a reference has a tag or a digest.
 func hasTag(image string) bool {
 	image = substitution.ReplaceAllString(image, "v")
 	return strings.ContainsAny(image[strings.LastIndexByte(image, '/')+1:], ":@")
@@ -184,7 +184,7 @@ func hasTag(image string) bool {
 
 var assignment = regexp.MustCompile(`(?:^|[;&\s])([A-Za-z_][A-Za-z0-9_]*)=("[^"]*"|'[^']*'|[^\s;&]+)`)
 
-// assigned are the values that commands give to variables.
+// assigned returns the values that commands assign to variables.
 func (s *spec) assigned() map[string]string {
 	out := map[string]string{}
 	for _, c := range s.commands {
@@ -197,8 +197,8 @@ func (s *spec) assigned() map[string]string {
 
 var md5 = regexp.MustCompile(`\bmd5(?:sum)?\b`)
 
-// fromAmplify knows the generated file by what all its versions share: the
-// variables named after containers, the pushes, and latest or the md5.
+// fromAmplify recognizes the generated file by the parts that all its versions
+// have: the variables named after containers, the pushes, and latest or the md5.
 func (s *spec) fromAmplify() bool {
 	uses := func(text string) bool {
 		return slices.ContainsFunc(s.commands, func(c command) bool { return strings.Contains(c.text, text) })

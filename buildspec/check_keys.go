@@ -8,7 +8,7 @@ import (
 )
 
 // The keys below those at the top. Source: "Build specification reference for CodeBuild",
-// buildspec syntax. Below what is not listed here, names are the user's own.
+// buildspec syntax. Below other keys, the names are the user's.
 var (
 	envKeys       = []string{"shell", "variables", "parameter-store", "exported-variables", "secrets-manager", "git-credential-helper"}
 	phaseKeys     = []string{"run-as", "on-failure", "runtime-versions", "commands", "finally"}
@@ -17,8 +17,8 @@ var (
 	knownSections = map[string][]string{"env": envKeys, "artifacts": artifactKeys, "cache": cacheKeys}
 )
 
-// unknownBelow finds misspelt keys in the sections of a file, which CodeBuild refuses or,
-// worse, passes over.
+// unknownBelow finds misspelt keys in the sections of a file. CodeBuild refuses or
+// ignores them.
 func unknownBelow(top *yaml.Node) []Finding {
 	var out []Finding
 	look := func(where string, section *yaml.Node, known []string) {

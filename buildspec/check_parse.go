@@ -11,22 +11,22 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// SyntaxError is a file that is no buildspec in YAML.
+// SyntaxError is a file that is not a buildspec in YAML.
 type SyntaxError struct {
 	Line    int // counted from 1
 	Problem string
 }
 
-// Error says what is wrong; the line is a field, for the file's name goes
-// before it.
+// Error returns the problem without its line, which is a field, so that the file's
+// name can precede it.
 func (e *SyntaxError) Error() string { return e.Problem }
 
-// Hint says where to look.
+// Hint returns the remedy.
 func (e *SyntaxError) Hint() string {
 	return "correct the YAML there or in the line before; `slipway buildspec` prints a whole buildspec"
 }
 
-// spec is a buildspec as the rules want it.
+// spec is a buildspec in the form that the rules read.
 type spec struct {
 	top     *yaml.Node
 	lines   int // of the file
@@ -67,7 +67,7 @@ func parse(data []byte) (*spec, error) {
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return nil, syntaxError(err)
 	}
-	// Keys that are there twice are an error only for who wants values.
+	// Repeated keys are an error only when values are decoded.
 	var values any
 	if err := yaml.Unmarshal(data, &values); err != nil {
 		return nil, syntaxError(err)
@@ -89,7 +89,7 @@ func parse(data []byte) (*spec, error) {
 
 var yamlLine = regexp.MustCompile(`line ([0-9]+): *`)
 
-// syntaxError takes the line out of the parser's text, the only place that has it.
+// syntaxError reads the line from the parser's text, the only place that has it.
 func syntaxError(err error) error {
 	out := &SyntaxError{1, strings.TrimPrefix(strings.SplitN(strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  "), "\n", 2)[0], "yaml: ")}
 	if m := yamlLine.FindStringSubmatchIndex(out.Problem); m != nil {
@@ -100,7 +100,7 @@ func syntaxError(err error) error {
 	return out
 }
 
-// readPhases takes the phases in CodeBuild's order, whatever theirs is in the file.
+// readPhases reads the phases in CodeBuild's order, not in that of the file.
 func (s *spec) readPhases() {
 	all := pairs(at(s.top, "phases"))
 	for _, p := range all {
@@ -147,7 +147,7 @@ func noString(line int) Finding {
 		"put the command in single quotes, or write it below `- |`"}
 }
 
-// shellLines are the lines of one command, comments left out.
+// shellLines returns the lines of one command without comments.
 func shellLines(n *yaml.Node) []command {
 	var out []command
 	continued := false
@@ -190,7 +190,7 @@ func deref(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// pairs are the entries of a mapping, those that `<<` brings in included.
+// pairs returns the entries of a mapping, including those of `<<`.
 func pairs(n *yaml.Node) []pair {
 	n = deref(n)
 	if n == nil || n.Kind != yaml.MappingNode {
@@ -210,7 +210,7 @@ func pairs(n *yaml.Node) []pair {
 	return out
 }
 
-// at is the value of a key, or nil.
+// at returns the value of a key, or nil.
 func at(n *yaml.Node, key string) *yaml.Node {
 	for _, p := range pairs(n) {
 		if p.key == key {
@@ -220,8 +220,8 @@ func at(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// items are the entries of a list; a single string is a list of one, as CodeBuild
-// takes it.
+// items returns the entries of a list. A single string is a list of one, as in
+// CodeBuild.
 func items(n *yaml.Node) []*yaml.Node {
 	n = deref(n)
 	switch {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// shapeRules are about what CodeBuild itself reads of the file.
+// shapeRules check the keys that CodeBuild itself reads.
 var shapeRules = []rule{
 	{
 		name: "version", severity: Breaks,
@@ -42,7 +42,7 @@ var shapeRules = []rule{
 		find: func(s *spec) []int {
 			var out []int
 			for _, p := range pairs(s.top) {
-				// Others use keys like x-defaults to keep what they refer to.
+				// Keys such as x-defaults hold anchors.
 				if !slices.Contains(topKeys, p.key) && !strings.HasPrefix(p.key, "x-") {
 					out = append(out, p.line)
 				}
@@ -103,8 +103,8 @@ func unsupportedRuntimes(s *spec) []int {
 	return out
 }
 
-// unlistedDefinitions are the commands that write definitions which no artifact
-// pattern takes along.
+// unlistedDefinitions returns the commands that write definitions which no
+// artifact pattern includes.
 func unlistedDefinitions(s *spec) []int {
 	var out []int
 	for _, c := range s.commands {
@@ -134,8 +134,8 @@ func definitionsWritten(c command) []string {
 	return out
 }
 
-// listed tells whether the artifacts take a file along. Of a name with a `*` in
-// it any file is enough.
+// listed reports whether the artifacts include a file. For a name with a `*`, one
+// matching file is enough.
 func (s *spec) listed(name string) bool {
 	base := path.Base(name)
 	prefix, _, open := strings.Cut(base, "*")
@@ -146,7 +146,7 @@ func (s *spec) listed(name string) bool {
 	})
 }
 
-// matching are the lines of commands that one of the expressions fits.
+// matching returns the lines of commands that match one of the expressions.
 func (s *spec) matching(exprs ...*regexp.Regexp) []int {
 	var out []int
 	for _, c := range s.commands {

@@ -22,7 +22,7 @@ var (
 	secretName    = regexp.MustCompile(`(?i)(?:password|passwd|secret|token|private_?key|access_?key|api_?key|credential)`)
 )
 
-// shellRules are about the commands around the images.
+// shellRules check the commands around the images.
 var shellRules = []rule{
 	{
 		name: "get-login", severity: Breaks,

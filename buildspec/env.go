@@ -1,6 +1,6 @@
-// Package buildspec is what Slipway knows of CodeBuild: the variables a build
-// job finds in its environment, the buildspec it runs, written or checked, and
-// the IAM policy it needs. It is pure: it calls nothing and keeps nothing.
+// Package buildspec reads the variables of a CodeBuild job, writes and checks its
+// buildspec, and computes the IAM policy of Slipway's commands. It is pure: it
+// makes no requests and keeps no state.
 package buildspec
 
 import (
@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// Env is what CodeBuild's environment says. Fields are empty where the
-// variable is not set. The variables are described under "Environment
+// Env holds the variables of a CodeBuild job. A field is empty if its variable is
+// not set. The variables are described under "Environment
 // variables in build environments" in the CodeBuild user guide.
 type Env struct {
 	InCodeBuild bool   // whether this is a CodeBuild job: CODEBUILD_BUILD_ID is set
 	BuildID     string // CODEBUILD_BUILD_ID, PROJECT:UUID
 
 	// ResolvedSourceVersion is CODEBUILD_RESOLVED_SOURCE_VERSION: the commit id
-	// of a git source, under CodePipeline the revision the source action
-	// named. Absent for a plain S3 source.
+	// of a git source, in CodePipeline the revision of the source action. Not set
+	// for a plain S3 source.
 	ResolvedSourceVersion string
 	// SourceVersion is CODEBUILD_SOURCE_VERSION: an S3 object version, a
 	// commit, branch or tag, pr/N, or an ARN. See ObjectVersion and
 	// Untrusted.
 	SourceVersion string
-	// WebhookTrigger is CODEBUILD_WEBHOOK_TRIGGER, where a webhook started the
+	// WebhookTrigger is CODEBUILD_WEBHOOK_TRIGGER, set if a webhook started the
 	// build: branch/NAME, tag/NAME or pr/N.
 	WebhookTrigger string
 	// WebhookEvent is CODEBUILD_WEBHOOK_EVENT, such as PUSH or
@@ -41,8 +41,8 @@ type Env struct {
 	Region string // AWS_REGION, else AWS_DEFAULT_REGION
 }
 
-// FromEnv reads the variables through lookup, which has the meaning of
-// os.LookupEnv. Surrounding white space is dropped.
+// FromEnv returns the variables that lookup finds, which works like os.LookupEnv.
+// Surrounding white space is removed.
 func FromEnv(lookup func(string) (string, bool)) Env {
 	get := func(name string) string {
 		v, _ := lookup(name)
@@ -70,12 +70,11 @@ func FromEnv(lookup func(string) (string, bool)) Env {
 	return e
 }
 
-// ObjectVersion returns the S3 object version the source was read at, or ""
-// when SourceVersion is something else. Only an S3 source has one. A branch
-// can look just like it, and would then name every later build alike, so the
-// address of the source decides. S3 calls the only version in a bucket that
-// keeps none "null", and CodePipeline may give the artifact's ARN: neither is
-// a version.
+// ObjectVersion returns the S3 object version of the source, or "" if
+// SourceVersion is something else. Only an S3 source has one. A branch can have
+// the same form, and all its builds would then have the same name, so the address
+// of the source decides. In a bucket without versions S3 returns "null", and
+// CodePipeline may pass the artifact's ARN: neither is a version.
 func (e Env) ObjectVersion() string {
 	v := e.SourceVersion
 	if v == "null" || strings.HasPrefix(v, "arn:") || !fromS3(e.SourceRepoURL) {
@@ -87,7 +86,7 @@ func (e Env) ObjectVersion() string {
 // s3ARN is an object's or bucket's ARN in any partition.
 var s3ARN = regexp.MustCompile(`^arn:aws[a-z-]*:s3:::`)
 
-// fromS3 accepts both ways a bucket is addressed; the guide promises s3://.
+// fromS3 accepts both forms of a bucket's address; the guide documents s3://.
 func fromS3(url string) bool {
 	return strings.HasPrefix(url, "s3://") || s3ARN.MatchString(url)
 }

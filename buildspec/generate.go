@@ -11,21 +11,21 @@ import (
 )
 
 // Variables that `slipway build --output env` prints and a generated buildspec
-// exports. HashVariable is the variable of build's flag --hash too: a later
-// action that is given it builds under the same name.
+// exports. HashVariable is also the variable of build's flag --hash: a later
+// action with this variable builds under the same name.
 const (
 	HashVariable     = "SLIPWAY_HASH"     // the hash that was asked for or derived
 	RevisionVariable = "SLIPWAY_REVISION" // what the revision came to be called: the hash, or hash.2
 )
 
-// Spec is what a generated buildspec does.
+// Spec describes a buildspec to generate.
 type Spec struct {
-	// Install is where slipway comes from; nil where the build image has it.
+	// Install is the download of slipway; nil if the build image contains it.
 	Install *Download
 	// Args are the arguments of `slipway build`, unquoted.
 	Args []string
-	// Files are what the build leaves behind for later pipeline actions,
-	// relative to the source's directory; none where it writes nothing.
+	// Files are the files of the build for later pipeline actions, relative to
+	// the source's directory; empty if it writes none.
 	Files []string
 }
 
@@ -48,9 +48,9 @@ type artifacts struct {
 	Files []string `yaml:"files"`
 }
 
-// YAML is the buildspec, version 0.2. Everything happens in the build phase:
+// YAML returns the buildspec, version 0.2. Everything is in the build phase:
 // CodeBuild runs post_build after a failed build phase too ("Build phase
-// transitions" in the CodeBuild user guide), so what publishes must not stand
+// transitions" in the CodeBuild user guide), so commands that publish must not be
 // there. Errors are an *InstallError.
 func (s Spec) YAML() ([]byte, error) {
 	var d document
@@ -84,8 +84,8 @@ func (s Spec) comment() string {
 }
 
 // build keeps the exit code of slipway: that of `export $(…)` or `eval "$(…)"`
-// would be 0 whatever happened. A revision's name has nothing in it that the
-// shell would split.
+// would always be 0. A revision's name contains no character at which the shell
+// would split it.
 func (s Spec) build() string {
 	words := []string{"slipway", "build", "--output", "env"}
 	for _, a := range s.Args {

@@ -45,7 +45,7 @@ func TestYAML(t *testing.T) {
 	}
 }
 
-// TestManual: the page shows what is written.
+// TestManual: the page shows the generated file.
 func TestManual(t *testing.T) {
 	page, err := os.ReadFile("../docs/codebuild.md")
 	if err != nil {
@@ -96,13 +96,13 @@ type job struct {
 	t   *testing.T
 	dir string
 	bin string
-	// stubs tells that the programs only note how they are called.
+	// stubs reports whether the programs only record their arguments.
 	stubs bool
 }
 
 func newJob(t *testing.T) *job {
 	j := &job{t: t, dir: t.TempDir(), bin: t.TempDir(), stubs: true}
-	// What is asked for, in order, and what slipway was called with.
+	// The requests, in order, and the arguments of slipway.
 	j.program("slipway", `printf '<%s>' "$@" >>calls; echo >>calls; echo building >&2; printf 'SLIPWAY_HASH=%s\nSLIPWAY_REVISION=%s\n' 1a2b 1a2b.2; exit ${CODE:-0}`)
 	j.program("curl", `while [ $# -gt 0 ]; do case $1 in -o) shift; to=$1;; http*) echo "curl $1" >>calls;; esac; shift; done; cp "$SERVED" "$to"`)
 	j.program("aws", `echo "aws $4" >>calls; cp "$SERVED" "$5"`)

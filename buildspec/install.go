@@ -9,13 +9,13 @@ import (
 	"slipway/internal/shell"
 )
 
-// Download is a slipway to install, pinned by its checksum.
+// Download is the download of a slipway to install, pinned by its checksum.
 type Download struct {
-	// URL is an https:// or s3:// address of the program itself, or of an
-	// archive (.tar.gz, .tgz) that has it, and what is to stand beside it, at
-	// its top.
+	// URL is an https:// or s3:// address of the program itself, or of an archive
+	// (.tar.gz, .tgz) that has it, and the programs to install with it, at its
+	// top.
 	URL string
-	// SHA256 is the checksum of what is downloaded, in 64 hex digits.
+	// SHA256 is the checksum of the downloaded file, in 64 hex digits.
 	SHA256 string
 }
 
@@ -27,16 +27,16 @@ type InstallError struct {
 	remedy  string
 }
 
-// Error says what is wrong with the field.
+// Error returns the problem of the field.
 func (e *InstallError) Error() string { return e.Problem }
 
-// Hint says what to write instead.
+// Hint returns the remedy.
 func (e *InstallError) Hint() string { return e.remedy }
 
 var checksum = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Check refuses addresses and checksums that a build could not use. Errors are
-// *InstallError.
+// Check returns an *InstallError for an address or a checksum that a build could
+// not use.
 func (d Download) Check() error {
 	u, err := url.Parse(d.URL)
 	if err == nil && u.User != nil {
@@ -51,12 +51,12 @@ func (d Download) Check() error {
 	return nil
 }
 
-// downloaded has the name of the file that is downloaded to, a new one in each job. It
-// lies outside the source's directory: there it would make the tree dirty and go into the
-// build's context.
+// downloaded holds the name of the downloaded file, a new one in each job. It is
+// outside the source's directory: inside, it would make the tree dirty and become
+// part of the build's context.
 const downloaded = `"$SLIPWAY_DOWNLOAD"`
 
-// installed is where programs go: a directory in the PATH of every build image.
+// installed is the directory of the programs, in the PATH of every build image.
 const installed = "/usr/local/bin"
 
 // commands fetch, verify and install. CodeBuild ends the phase at the first that fails, and

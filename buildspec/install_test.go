@@ -30,7 +30,7 @@ func TestInstall(t *testing.T) {
 	for _, tt := range []struct {
 		name, path string
 		served     []byte
-		// tampered is what the server sends instead of what the checksum was made of.
+		// tampered is the server's content if it differs from that of the checksum.
 		tampered []byte
 		status   int
 		// moved sends the client on to plain http.

@@ -8,8 +8,8 @@ import (
 	"slipway/internal/awsname"
 )
 
-// check refuses names that AWS does not have, so that none becomes a wildcard or a
-// variable in an ARN. Errors are *UseError with the field.
+// check refuses names that AWS does not allow, so that none becomes a wildcard or
+// a variable in an ARN. Errors are *UseError with the field.
 func (s Scope) check() error {
 	for _, f := range []struct {
 		field string
@@ -34,7 +34,7 @@ func (s Scope) check() error {
 	return s.checkProject()
 }
 
-// checkProject is check for what the compose file names.
+// checkProject checks the names of the compose file.
 func (s Scope) checkProject() error {
 	bad := func(field string, err error) error {
 		return &UseError{Field: field, Problem: err.Error(), remedy: "write it as AWS does, without wildcards and variables"}

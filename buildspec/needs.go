@@ -2,19 +2,19 @@ package buildspec
 
 import "slices"
 
-// need is what some commands ask of AWS on one kind of resource.
+// need is a list of actions that some commands use on one kind of resource.
 type need struct {
 	commands []string
 	on       resource
 	actions  []string
-	// when tells under which circumstances; nil is always.
+	// when reports whether a use needs the actions; nil means always.
 	when func(Use) bool
 }
 
 func (n need) wanted(u Use) bool {
 	for _, c := range n.commands {
-		// What is asked only with --rollout is asked by build only then; the flag
-		// means nothing to the others.
+		// Actions for --rollout are needed by build only with that flag. The flag
+		// has no meaning for the other commands.
 		if slices.Contains(u.Commands, c) && (n.when == nil || n.when(u)) {
 			return true
 		}
@@ -22,7 +22,7 @@ func (n need) wanted(u Use) bool {
 	return false
 }
 
-// Groups of commands that ask alike.
+// Groups of commands with the same needs.
 var (
 	deploying  = []string{"rollout", "rollback"}
 	scaling    = []string{"stop", "start"}
@@ -44,7 +44,7 @@ func both(a, b func(Use) bool) func(Use) bool {
 	return func(u Use) bool { return a(u) && b(u) }
 }
 
-// needs is all that slipway asks of AWS.
+// needs are all actions that slipway uses.
 var needs = slices.Concat(
 	[]need{
 		// Images.
@@ -57,7 +57,7 @@ var needs = slices.Concat(
 		{commands: building, on: repositories, when: trusted, actions: []string{"ecr:BatchDeleteImage"}},
 		{commands: building, on: repositories, when: func(u Use) bool { return u.CreateRepositories }, actions: []string{"ecr:CreateRepository", "ecr:TagResource"}},
 		{commands: building, on: artifactObject, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:PutObject"}},
-		// Layer caches. Without s3:ListBucket, S3 refuses what is not there yet.
+		// Layer caches. Without s3:ListBucket, S3 answers 403 for a missing object.
 		{commands: building, on: cacheObjects, when: cacheOnS3, actions: []string{"s3:GetObject"}},
 		{commands: building, on: cacheObjects, when: both(cacheOnS3, trusted), actions: []string{"s3:PutObject", "s3:AbortMultipartUpload"}},
 		{commands: building, on: cacheBucket, when: cacheOnS3, actions: []string{"s3:ListBucket"}},
@@ -67,7 +67,7 @@ var needs = slices.Concat(
 		{commands: []string{"retention"}, on: repositories, when: func(u Use) bool { return u.Preview }, actions: []string{"ecr:StartLifecyclePolicyPreview", "ecr:GetLifecyclePolicyPreview"}},
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration", "s3:ListBucketVersions"}},
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 && !u.Preview }, actions: []string{"s3:PutLifecycleConfiguration"}},
-		// What is there.
+		// Revisions and services.
 		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetLifecyclePolicy"}},
 		{commands: []string{"status"}, on: repositories, actions: []string{"ecr:BatchGetImage"}},
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
@@ -81,7 +81,7 @@ var needs = slices.Concat(
 		{commands: []string{"stop"}, on: services, actions: []string{"ecs:TagResource"}},
 		{commands: []string{"start"}, on: services, actions: []string{"ecs:UntagResource"}},
 		{commands: scaling, on: everything, actions: []string{"application-autoscaling:DescribeScalableTargets"}},
-		// A source. Without ListBucket, S3 refuses to tell that an object is not there.
+		// A source. Without s3:ListBucket, S3 answers 403 for a missing object.
 		{commands: submitting, on: sourceObject, actions: []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"}},
 		{commands: submitting, on: sourceBucket, actions: []string{"s3:ListBucket"}},
 		{commands: submitting, on: pipelines, when: func(u Use) bool { return u.Wait }, actions: []string{
@@ -89,7 +89,7 @@ var needs = slices.Concat(
 		}},
 	},
 	[]need{
-		// What doctor looks at, and tries.
+		// The checks of doctor.
 		{commands: checking, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
 		{commands: checking, on: repositories, actions: []string{
 			"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
@@ -126,7 +126,7 @@ func reading(commands []string, when func(Use) bool) []need {
 	)
 }
 
-// deployment is a deployment, followed to its end and undone if it fails.
+// deployment is a deployment, with the wait for its end and its rollback.
 func deployment(commands []string, when func(Use) bool) []need {
 	ecs, other := both(when, rolling), both(when, codeDeploy)
 	return []need{
@@ -136,7 +136,7 @@ func deployment(commands []string, when func(Use) bool) []need {
 		{commands: commands, when: when, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: commands, when: ecs, on: services, actions: []string{"ecs:UpdateService"}},
 		{commands: commands, when: ecs, on: serviceDeployments, actions: []string{"ecs:DescribeServiceDeployments", "ecs:StopServiceDeployment"}},
-		// Old tasks that ECS keeps for long, and why.
+		// Old tasks that ECS keeps, and the reason.
 		{commands: commands, when: ecs, on: tasks, actions: []string{"ecs:GetTaskProtection"}},
 		{commands: commands, when: other, on: deploymentGroups, actions: []string{"codedeploy:CreateDeployment", "codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments"}},
 		{commands: commands, when: other, on: applications, actions: []string{"codedeploy:RegisterApplicationRevision"}},

@@ -27,7 +27,7 @@ type Statement struct {
 // Condition has operators, their keys, and the values that each may have.
 type Condition map[string]map[string][]string
 
-// Use is what a policy is for: commands, how they are called, and on what.
+// Use describes the use of a policy: the commands, their flags and their scope.
 type Use struct {
 	// Commands are subcommands of slipway, as Commands lists them.
 	Commands []string
@@ -37,32 +37,33 @@ type Use struct {
 	// Untrusted is the flag of that name. Such a build moves no tag, removes none, and
 	// neither reads nor writes a lifecycle policy.
 	Untrusted bool
-	// CodeDeploy tells that CodeDeploy deploys the ECS services, not ECS.
+	// CodeDeploy reports whether CodeDeploy deploys the ECS services, not ECS.
 	CodeDeploy bool
-	// Tags tells that the task definitions have tags, which each new revision gets.
+	// Tags reports whether the task definitions have tags, which each new revision
+	// gets.
 	Tags bool
-	// Wait tells that submit follows the pipeline.
+	// Wait reports whether submit waits for the pipeline.
 	Wait bool
-	// Named tells that flags name the ECS services, not the compose file.
+	// Named reports whether flags name the ECS services, not the compose file.
 	Named bool
 	Scope
 }
 
 // UseError is a use for which there is no policy.
 type UseError struct {
-	// Field is the field of Scope that is wrong; empty where the use itself is.
+	// Field is the invalid field of Scope; empty if the use itself is invalid.
 	Field   string
 	Problem string
 	remedy  string
 }
 
-// Error says what is wrong.
+// Error returns the problem.
 func (e *UseError) Error() string { return e.Problem }
 
-// Hint says what to write instead.
+// Hint returns the remedy.
 func (e *UseError) Hint() string { return e.remedy }
 
-// Commands are the subcommands that ask AWS anything, in order.
+// Commands are the subcommands that make requests to AWS, in order.
 func Commands() []string {
 	var out []string
 	for _, n := range needs {
@@ -72,8 +73,8 @@ func Commands() []string {
 	return slices.Compact(out)
 }
 
-// Policy is the least policy for a use: the same for the same use, statements
-// and everything in them sorted. Errors are *UseError.
+// Policy returns the least policy for a use. The same use gives the same policy:
+// statements and everything in them are sorted. Errors are *UseError.
 func (u Use) Policy() (Policy, error) {
 	u.NoLatest = u.NoLatest || u.Untrusted
 	if err := u.check(); err != nil {
@@ -123,7 +124,7 @@ func (u Use) check() error {
 	return u.Scope.check()
 }
 
-// JSON is the policy as IAM takes it, with a new line at its end.
+// JSON returns the policy as IAM reads it, with a newline at its end.
 func (p Policy) JSON() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -142,7 +143,7 @@ const (
 	MaxRolePolicies  = 10240 // all policies in one role together
 )
 
-// Size is the policy's length as IAM counts it, in characters.
+// Size returns the policy's length as IAM counts it, in characters.
 func (p Policy) Size() int {
 	b, err := json.Marshal(p)
 	if err != nil {

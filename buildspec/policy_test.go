@@ -47,7 +47,7 @@ func TestDocs(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden.Check(t, "../../docs/iam/"+name+".json", text)
-			// The order of what goes in is not in what comes out.
+			// The order of the input does not change the output.
 			slices.Reverse(use.Commands)
 			use.Repositories = slices.Clone(use.Repositories)
 			slices.Reverse(use.Repositories)

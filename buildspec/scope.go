@@ -7,8 +7,8 @@ import (
 	"slipway/internal/awsname"
 )
 
-// What stands in a policy where something is not known. IAM refuses it or
-// allows nothing by it, so that nobody takes it for done.
+// The words in a policy for unknown values. IAM refuses them or allows nothing by
+// them, so that an incomplete policy does not seem complete.
 const (
 	unknownRegion     = "REGION"
 	unknownAccount    = "ACCOUNT"
@@ -21,12 +21,12 @@ const (
 	unknownGroup      = "DEPLOYMENT_GROUP"
 )
 
-// Placeholders are the words that stand for what a Scope leaves open.
+// Placeholders are the words for the values that a Scope leaves open.
 func Placeholders() []string {
 	return []string{unknownRegion, unknownAccount, unknownRepository, unknownRole, unknownBucket, unknownPipeline, unknownCaller, unknownApp, unknownGroup}
 }
 
-// Scope is what commands work on. Empty fields become placeholders.
+// Scope holds the resources that commands use. Empty fields become placeholders.
 type Scope struct {
 	Partition string // aws, aws-cn …; empty: that of the region
 	Region    string // such as eu-west-1
@@ -41,25 +41,26 @@ type Scope struct {
 	Source string
 	// Pipeline is the name of the one that `submit --wait` follows.
 	Pipeline string
-	// Cache is BUCKET/PREFIX of the layer caches on S3, if they are there; the prefix is
+	// Cache is BUCKET/PREFIX of the layer caches, if they are on S3. The prefix is
 	// empty or ends in a slash.
 	Cache string
-	// Buckets are those that `retention` sees to.
+	// Buckets are those of `retention --bucket`.
 	Buckets []string
 	// Roles are the names, with their paths, or ARNs of the roles that the task
 	// definitions name.
 	Roles []string
-	// Caller is the role or user that calls, for what it asks about itself: a role's name,
-	// with its path, or the ARN of a role or user.
+	// Caller is the role or user that calls, for requests about itself: a role's
+	// name, with its path, or the ARN of a role or user.
 	Caller string
 	// DeploymentGroups are those of CodeDeploy that deploy the services, as
 	// APPLICATION/GROUP.
 	DeploymentGroups []string
-	// LogGroups are those of the containers. Empty: /ecs/*, the ECS console's.
+	// LogGroups are those of the containers. If empty, /ecs/* of the ECS console is
+	// used.
 	LogGroups []string
 }
 
-// Repository is one in ECR. Empty Account and Region are the scope's.
+// Repository is a repository in ECR. Empty Account and Region are the scope's.
 type Repository struct{ Account, Region, Name string }
 
 // Service is an ECS service. Both may be given by ARN; an empty Cluster is the
@@ -94,13 +95,13 @@ const (
 	deploymentConfigs
 )
 
-// ecs tells whether a resource is named after ECS services.
+// ecs reports whether a resource is named after ECS services.
 func (r resource) ecs() bool {
 	return slices.Contains([]resource{services, tasks, listedTasks, serviceDeployments, serviceRevisions, deploymentGroups, applications}, r)
 }
 
-// on are the ARNs of a kind of resource, sorted, and the condition that narrows
-// them further. The forms are those of the Service Authorization Reference.
+// on returns the ARNs of a kind of resource, sorted, and the condition that
+// narrows them further. The forms are those of the Service Authorization Reference.
 func (s Scope) on(r resource) ([]string, Condition) {
 	var out []string
 	var condition Condition
@@ -116,8 +117,8 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		// none of; the cluster is a condition.
 		out, condition = []string{"*"}, Condition{"ArnEquals": {"ecs:cluster": s.clusters("cluster/", "")}}
 	case serviceDeployments:
-		// Whether these are judged by the service or by what is in it, AWS's
-		// documents do not agree on: either is allowed.
+		// AWS's documents disagree whether these are authorized by the service or
+		// by its parts: both are allowed.
 		out = append(s.each("service/", ""), s.each("service-deployment/", "/*")...)
 	case serviceRevisions:
 		out = append(s.each("service/", ""), s.each("service-revision/", "/*")...)
@@ -154,7 +155,7 @@ func (s Scope) on(r resource) ([]string, Condition) {
 	return slices.Compact(out), condition
 }
 
-// onS3 is on for buckets and objects; other resources have no ARN there.
+// onS3 returns the ARNs of buckets and objects, and none for other resources.
 func (s Scope) onS3(r resource) (out []string, condition Condition) {
 	arn := "arn:" + s.partition(s.Region) + ":s3:::"
 	switch r {
@@ -198,7 +199,7 @@ func (s Scope) repositories() []string {
 	return out
 }
 
-// each is an ARN for each service.
+// each returns an ARN for each service.
 func (s Scope) each(before, after string) []string {
 	var out []string
 	for _, svc := range s.Services {
@@ -208,7 +209,7 @@ func (s Scope) each(before, after string) []string {
 	return out
 }
 
-// clusters is an ARN for each cluster.
+// clusters returns an ARN for each cluster.
 func (s Scope) clusters(before, after string) []string {
 	var out []string
 	for _, svc := range s.Services {
@@ -219,8 +220,8 @@ func (s Scope) clusters(before, after string) []string {
 	return slices.Compact(out)
 }
 
-// cluster is where a service lies: an ARN, the cluster's or the service's own,
-// tells region and account.
+// cluster returns the cluster of a service. The ARN of the cluster or of the
+// service gives region and account.
 func (s Scope) cluster(svc Service) (region, account, name string) {
 	region, account, name = s.Region, s.Account, lastPart(or(svc.Cluster, "default"))
 	for _, arn := range []string{svc.Service, svc.Cluster} {
@@ -242,7 +243,7 @@ func (s Scope) roles() []string {
 	return out
 }
 
-// role is the ARN of a role given by its name or its ARN.
+// role returns the ARN of a role that is given by its name or its ARN.
 func (s Scope) role(r string) string {
 	if strings.HasPrefix(r, "arn:") {
 		return r
@@ -250,7 +251,7 @@ func (s Scope) role(r string) string {
 	return "arn:" + s.partition(s.Region) + ":iam::" + or(s.Account, unknownAccount) + ":role/" + strings.TrimPrefix(r, "/")
 }
 
-// caller is the ARN of the role or user that asks about itself.
+// caller returns the ARN of the role or user that makes requests about itself.
 func (s Scope) caller() string { return s.role(or(s.Caller, unknownCaller)) }
 
 // listing narrows s3:ListBucket to keys. S3 judges a request for an object that is not
@@ -261,7 +262,7 @@ func listing(pattern string) Condition {
 	return Condition{"StringLike": {"s3:prefix": {pattern}}}
 }
 
-// partition is that of a region.
+// partition returns the partition of a region.
 func (s Scope) partition(region string) string {
 	if s.Partition != "" {
 		return s.Partition

@@ -9,17 +9,17 @@ import (
 
 // proposal matches how CodeBuild and git name a pull request, or a merge
 // request, with its number: pr/N in CODEBUILD_WEBHOOK_TRIGGER and
-// CODEBUILD_SOURCE_VERSION, and references such as refs/pull/N/head. What else
-// begins with pr/ counts, without a number.
+// CODEBUILD_SOURCE_VERSION, and references such as refs/pull/N/head. Any other
+// value that begins with pr/ counts too, without a number.
 var proposal = regexp.MustCompile(`^(?:(?:pr|mr|refs/(?:pull|pull-requests|merge-requests))/([0-9]+)(?:/|$)|pr/)`)
 
 // pullRequestEvent begins the values of CODEBUILD_WEBHOOK_EVENT for pull
-// requests, of every provider ("GitHub webhook events" and its siblings in the
-// CodeBuild user guide).
+// requests, of every provider ("GitHub webhook events" and the corresponding pages
+// in the CodeBuild user guide).
 const pullRequestEvent = "PULL_REQUEST_"
 
-// Untrusted returns why the build is one of a pull request, as a phrase that
-// names the variable, and the number of the pull request, 0 where none is
+// Untrusted returns the reason why the build is one of a pull request, as a phrase
+// that names the variable, and the number of the pull request, 0 if it is not
 // known. The phrase is empty for any other build.
 //
 // A merged pull request counts too: its event is PULL_REQUEST_MERGED and its

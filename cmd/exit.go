@@ -10,7 +10,7 @@ import (
 	"slipway/internal/fault"
 )
 
-// Exit codes. The help of the root command and the README list the same.
+// Exit codes. The help of the root command and docs/exit-codes.md list the same.
 const (
 	exitDone        = 0
 	exitOther       = 1

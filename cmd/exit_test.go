@@ -68,18 +68,18 @@ func ended(statuses ...ecs.Status) error {
 	return e
 }
 
-// TestExitCodesAreDocumented keeps the help and the README to the codes that there are.
+// TestExitCodesAreDocumented holds the help and docs/exit-codes.md to the codes that exist.
 func TestExitCodesAreDocumented(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/exit-codes.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, code := range []int{exitDone, exitOther, exitUsage, exitBuild, exitAWS, exitRollout, exitRolledBack, exitTimedOut, exitInterrupted} {
 		if !strings.Contains(exitCodesHelp, fmt.Sprintf("\n  %-5d", code)) {
-			t.Errorf("the help does not tell code %d", code)
+			t.Errorf("the help does not list code %d", code)
 		}
-		if !strings.Contains(string(readme), fmt.Sprintf("\n| %d |", code)) {
-			t.Errorf("the README does not tell code %d", code)
+		if !strings.Contains(string(page), fmt.Sprintf("\n| %d |", code)) {
+			t.Errorf("docs/exit-codes.md does not list code %d", code)
 		}
 	}
 }

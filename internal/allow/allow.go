@@ -1,6 +1,6 @@
-// Package allow holds what an operator lets a project have beyond its own
-// directory and repositories: the values of --allow, and the requests of a
-// project that no value covers. docs/allow.md describes both.
+// Package allow represents the access of a project beyond its own directory and
+// repositories: the values of --allow, and the access that a project needs and no
+// value grants. docs/allow.md describes both.
 package allow
 
 import (
@@ -68,12 +68,12 @@ func Known() string {
 	return strings.Join(out, ", ")
 }
 
-// Want is one thing that a project asks for.
+// Want is one access that a project needs.
 type Want struct {
 	Kind Kind
 	// Value is a path, a name, an address or a URL; empty for a kind without one.
 	Value string
-	// Where names the field that asks for it.
+	// Where names the field that needs it.
 	Where string
 }
 
@@ -95,7 +95,7 @@ func (w Want) Flag() string {
 	return "--allow " + shell.Word(value)
 }
 
-// Set is what the operator allows. The zero value allows nothing.
+// Set is the access that the operator allows. The zero value allows nothing.
 type Set struct{ granted []Want }
 
 // Parse reads values of --allow. Paths are relative to dir. The error lists the
@@ -160,12 +160,12 @@ func RepositoryARN(account, region, name string) string {
 	return "arn:" + partition + ":ecr:" + region + ":" + account + ":repository/" + name
 }
 
-// With returns the set with more granted.
+// With returns the set that grants more as well.
 func (s Set) With(more ...Want) Set {
 	return Set{append(slices.Clone(s.granted), more...)}
 }
 
-// And returns the set with what another set grants.
+// And returns the union of two sets.
 func (s Set) And(other Set) Set { return s.With(other.granted...) }
 
 // Allows reports whether the set covers a want.

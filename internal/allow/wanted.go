@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Wanted collects what a project asks for and the operator did not allow. A nil
-// *Wanted takes everything and keeps nothing.
+// Wanted collects the access that a project needs and the operator did not allow.
+// A nil *Wanted accepts everything and keeps nothing.
 type Wanted struct {
 	set Set
 	// dirs are the project's own directories.
@@ -29,7 +29,8 @@ func NewWanted(set Set, environ []string) *Wanted {
 	return w
 }
 
-// Granted is what the operator allows, answers of earlier questions included.
+// Granted returns the access that the operator allows, answers to earlier
+// questions included.
 func (w *Wanted) Granted() Set {
 	if w == nil {
 		return Set{}
@@ -91,7 +92,7 @@ func (w *Wanted) path(kind Kind, path, where string) bool {
 	if w == nil || w.Owns(path) {
 		return true
 	}
-	// What lies in the project and leads out of it is named by where it leads.
+	// A link out of the project is named by its target.
 	if slices.ContainsFunc(w.dirs, func(dir string) bool { return below(dir, filepath.Clean(path)) }) {
 		path = Real(path)
 	}

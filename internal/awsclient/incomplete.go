@@ -12,7 +12,7 @@ type IncompleteError struct {
 	// Service and Operation are the ones of AWS that answered, such as ECR and
 	// BatchGetImage.
 	Service, Operation string
-	// Item names what was asked for.
+	// Item names the requested item.
 	Item string
 }
 
@@ -29,7 +29,7 @@ func (e *IncompleteError) Error() string {
 // Kind returns fault.AWS.
 func (e *IncompleteError) Kind() fault.Kind { return fault.AWS }
 
-// Hint says what to do about it.
+// Hint returns the remedy.
 func (e *IncompleteError) Hint() string {
 	return "type the command again; if the answer stays incomplete, check the proxies and endpoints on the way to AWS"
 }

@@ -25,7 +25,7 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("%s %s: the answer is larger than %d MiB", e.Service, e.Operation, MaxAnswer>>20)
 }
 
-// Hint says what to do about it.
+// Hint returns the remedy.
 func (e *SizeError) Hint() string { return "check the proxies and endpoints on the way to AWS" }
 
 // RetryableError reports false.

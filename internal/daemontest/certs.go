@@ -22,8 +22,8 @@ const (
 	KeyFile  = "key.pem"
 )
 
-// WriteCerts makes an authority and, signed by it, a certificate for the
-// client and one for the daemon, each in a directory with the authority's own.
+// WriteCerts makes an authority and, signed by it, a certificate for the client
+// and one for the daemon. Each is in a directory with the authority's certificate.
 func WriteCerts(clientDir, serverDir string) error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

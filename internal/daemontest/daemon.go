@@ -1,6 +1,6 @@
-// Package daemontest is what test daemons have in common, whatever they are:
-// a process that ends with the tests, its log, its directory, and the way a
-// test is left out, aloud, where it cannot run.
+// Package daemontest has the common parts of the packages that start daemons for
+// tests: a process that ends with the tests, its log and its directory. It skips
+// tests with a message if a daemon cannot run.
 package daemontest
 
 import (
@@ -38,7 +38,7 @@ func Start(name string, cmd *exec.Cmd) (*Daemon, error) {
 }
 
 // live starts the process and waits for its end on one thread: Linux sends the
-// parent-death signal when the thread that started the process goes.
+// parent-death signal when the thread that started the process ends.
 func (d *Daemon) live(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -51,14 +51,14 @@ func (d *Daemon) live(started chan<- error) {
 	close(d.done)
 }
 
-// Log returns what the daemon has written.
+// Log returns the daemon's log.
 func (d *Daemon) Log() string { return d.log.String() }
 
-// PID is the daemon's process.
+// PID returns the daemon's process ID.
 func (d *Daemon) PID() int { return d.cmd.Process.Pid }
 
-// WaitReady asks until the answer is nil, and returns an error with the
-// daemon's log when the daemon ends first or ctx does.
+// WaitReady calls ask until it returns nil. It returns an error with the daemon's
+// log if the daemon ends first or ctx does.
 func (d *Daemon) WaitReady(ctx context.Context, ask func(context.Context) error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -77,8 +77,8 @@ func (d *Daemon) WaitReady(ctx context.Context, ask func(context.Context) error)
 	}
 }
 
-// Stop ends the daemon and returns when it has gone: by SIGTERM, and if that
-// takes longer than limit, by SIGKILL.
+// Stop stops the daemon and returns when it has ended: by SIGTERM, and after limit
+// by SIGKILL.
 func (d *Daemon) Stop(limit time.Duration) error {
 	if err := d.signal(syscall.SIGTERM); err != nil {
 		return err

@@ -35,9 +35,9 @@ func RemoveAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// Environment leaves out what would make a daemon behave otherwise on one
-// machine than on another. It looks for programs in bins first, and leaves its
-// files in dir.
+// Environment returns the environment of a daemon, without the variables that
+// would make it behave differently on another machine. Programs in bins come
+// first, and temporary files are in dir.
 func Environment(dir string, bins ...string) []string {
 	env := []string{
 		"PATH=" + strings.Join(append(bins, os.Getenv("PATH")), string(os.PathListSeparator)),
@@ -52,7 +52,7 @@ func Environment(dir string, bins ...string) []string {
 	return env
 }
 
-// FreePort is an address, "tcp://127.0.0.1:…", that nobody listens at.
+// FreePort returns an address, "tcp://127.0.0.1:…", at which no process listens.
 func FreePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,10 +61,11 @@ func FreePort() (string, error) {
 	return "tcp://" + l.Addr().String(), l.Close()
 }
 
-// workDir is where the test binary was started; tests may change directory.
+// workDir is the directory in which the test binary was started; tests may change
+// it.
 var workDir, _ = os.Getwd()
 
-// Tools is .tools in the root of Slipway's source, in which the tests run.
+// Tools returns .tools in the root of Slipway's source, in which the tests run.
 func Tools() (string, error) {
 	root, err := moduleRoot(workDir)
 	return filepath.Join(root, ".tools"), err
@@ -72,7 +73,7 @@ func Tools() (string, error) {
 
 var moduleLine = regexp.MustCompile(`(?m)^module slipway$`)
 
-// moduleRoot climbs from dir to the directory of Slipway's go.mod.
+// moduleRoot returns the directory of Slipway's go.mod at or above dir.
 func moduleRoot(dir string) (string, error) {
 	for d := dir; ; d = filepath.Dir(d) {
 		if mod, err := os.ReadFile(filepath.Join(d, "go.mod")); err == nil && moduleLine.Match(mod) {

@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// Required tells whether tests must fail where their daemon cannot run, which
-// they do when SLIPWAY_REQUIRE_ENGINE is 1.
+// Required reports whether tests must fail if their daemon cannot run, which is
+// the case if SLIPWAY_REQUIRE_ENGINE is 1.
 func Required() bool { return os.Getenv("SLIPWAY_REQUIRE_ENGINE") == "1" }
 
-// Require leaves the test out where its daemon is unavailable, saying so, or
-// fails it where the daemon is required.
+// Require skips the test with a message if its daemon is unavailable, or fails it
+// if the daemon is required.
 func Require(t testing.TB, unavailable error, required bool) {
 	t.Helper()
 	switch {

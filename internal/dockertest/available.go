@@ -13,7 +13,7 @@ import (
 	"slipway/internal/daemontest"
 )
 
-// ErrUnavailable is what Available's errors wrap.
+// ErrUnavailable is wrapped by all errors of Available.
 var ErrUnavailable = errors.New("no Docker engine of this kind can run here")
 
 var available = [...]func() error{
@@ -22,8 +22,9 @@ var available = [...]func() error{
 	CurrentClassic:  sync.OnceValue(func() error { return look(CurrentClassic) }),
 }
 
-// Available says why no engine of the kind can run here: a missing binary, a
-// system other than Linux, no right to mount. The error wraps ErrUnavailable.
+// Available returns an error if no engine of the kind can run here: a binary is
+// missing, the system is not Linux, or the user may not mount. The error wraps
+// ErrUnavailable.
 func Available(k Kind) error { return available[k]() }
 
 func look(k Kind) error {
@@ -54,9 +55,8 @@ func host() error {
 	return nil
 }
 
-// Required tells whether tests must fail where no engine of the kind can run:
-// when SLIPWAY_REQUIRE_ENGINE is 1, where `make docker-engines` can be expected
-// to have brought one.
+// Required reports whether tests must fail if no engine of the kind can run: if
+// SLIPWAY_REQUIRE_ENGINE is 1, and `make docker-engines` can install one here.
 func Required(k Kind) bool {
 	if !daemontest.Required() || host() != nil {
 		return false
@@ -65,26 +65,25 @@ func Required(k Kind) bool {
 	return k != Classic || err == nil
 }
 
-// Require leaves the test out where no engine of the kind can run, saying so,
-// or fails it where Required.
+// Require skips the test with a message if no engine of the kind can run, or fails
+// it if Required.
 func Require(t testing.TB, k Kind) {
 	t.Helper()
 	daemontest.Require(t, Available(k), Required(k))
 }
 
-// programs are what an engine is made of.
+// programs are the programs of an engine.
 type programs struct {
 	dockerd string
-	// bins are where dockerd finds containerd, its shim and runc.
+	// bins are the directories of containerd, its shim and runc.
 	bins []string
 	// libs are shared libraries that the system may lack.
 	libs []string
 }
 
 // find looks in $SLIPWAY_TEST_DOCKER, else in .tools in the module's root, for
-// docker-classic, in which Debian's packages are unpacked, and docker, for
-// what is built of Go modules. Where there are no packages to unpack, Classic
-// takes the dockerd in PATH.
+// docker-classic, with Debian's packages unpacked, and docker, with the programs
+// built from Go modules. Without packages, Classic is the dockerd in PATH.
 func find(k Kind) (programs, error) {
 	dir := os.Getenv("SLIPWAY_TEST_DOCKER")
 	system := dir == ""

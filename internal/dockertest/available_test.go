@@ -35,7 +35,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// Libraries are looked for beside what was unpacked.
+// Libraries are searched next to the unpacked programs.
 func TestFindLibraries(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("SLIPWAY_TEST_DOCKER", dir)

@@ -19,7 +19,8 @@ import (
 	"slipway/internal/daemontest"
 )
 
-// CLI is the docker command: the one in PATH, else the one beside Classic's dockerd.
+// CLI returns the docker command: that in PATH, else that next to Classic's
+// dockerd.
 func CLI() (string, error) {
 	if path, err := exec.LookPath("docker"); err == nil {
 		return path, nil
@@ -35,8 +36,8 @@ func CLI() (string, error) {
 const containerLimit = time.Minute
 
 // RunBuildkitd runs the pinned buildkitd as a container of that name, with buildctl in it
-// and the host's network, until the test ends. What it builds may have no RUN: the runc
-// that is pinned beside it wants a C library.
+// and the host's network, until the test ends. Its builds may have no RUN: the pinned
+// runc needs a C library.
 func (e *Engine) RunBuildkitd(t testing.TB, name string) {
 	t.Helper()
 	docker := e.Docker(t)
@@ -53,7 +54,7 @@ func (e *Engine) RunBuildkitd(t testing.TB, name string) {
 			Cmd: []string{"/bin/buildkitd", "--oci-worker-net=host", "--oci-worker-gc=false"},
 		},
 		HostConfig: &container.HostConfig{
-			// Less than privileged: a machine's own root may have less than all.
+			// Not privileged: root on the machine itself may lack capabilities.
 			CapAdd: []string{"SYS_ADMIN"}, SecurityOpt: []string{"seccomp=unconfined", "apparmor=unconfined"},
 			NetworkMode: "host",
 			Tmpfs:       map[string]string{"/run": "", "/tmp": "exec", "/var/lib/buildkit": "exec"},

@@ -50,7 +50,7 @@ func container(t *testing.T, e *dockertest.Engine, command ...string) string {
 	return made.ID
 }
 
-// Between Stop and Run nobody answers; what was built is there again.
+// Between Stop and Run the engine does not answer. Later its images exist again.
 func TestStopAndRun(t *testing.T) {
 	each(t, func(t *testing.T, k dockertest.Kind) {
 		e := dockertest.Start(t, k)

@@ -1,6 +1,7 @@
-// Package dockertest gives tests real Docker engines: the distribution's and a
-// current one, each with its own containerd, data and socket, and gone without
-// a trace at the end. Where one cannot run, a test is left out aloud.
+// Package dockertest starts real Docker engines for tests: the distribution's and
+// a current one, each with its own containerd, data and socket. Everything is
+// removed when the tests end. Tests are skipped with a message if an engine cannot
+// run.
 package dockertest
 
 import (
@@ -22,17 +23,17 @@ const (
 	stopLimit = 20 * time.Second
 )
 
-// Engine is a Docker engine that belongs to the tests. Its methods are not
-// meant for several goroutines at once; the engine behind it serves any number.
+// Engine is a Docker engine for tests. Its methods must not be called by several
+// goroutines at once. The engine itself serves any number of clients.
 type Engine struct {
-	// Kind is what was asked for.
+	// Kind is the kind that was requested.
 	Kind Kind
-	// Host is where the engine listens, as DOCKER_HOST wants it: "unix://…".
-	// It stays the same over Stop and Run.
+	// Host is the engine's address for DOCKER_HOST: "unix://…". Stop and Run do not
+	// change it.
 	Host string
-	// TLSHost is the engine's second address, "tcp://127.0.0.1:…", and CertDir
-	// what DOCKER_CERT_PATH wants for it: a directory with ca.pem, cert.pem and
-	// key.pem. Both are empty without the option TLS.
+	// TLSHost is the engine's second address, "tcp://127.0.0.1:…", and CertDir its
+	// directory for DOCKER_CERT_PATH, with ca.pem, cert.pem and key.pem. Both are
+	// empty without the option TLS.
 	TLSHost, CertDir string
 
 	dir     string
@@ -42,8 +43,8 @@ type Engine struct {
 }
 
 // Start starts an engine for this test alone and stops it when the test ends.
-// It calls Require first, so a test need not. The engine's log is shown if the
-// test fails.
+// It calls Require first, so a test does not have to. The engine's log is printed
+// if the test fails.
 func Start(t testing.TB, k Kind, opts ...Option) *Engine {
 	t.Helper()
 	Require(t, k)
@@ -62,8 +63,8 @@ func Start(t testing.TB, k Kind, opts ...Option) *Engine {
 	return e
 }
 
-// Launch starts an engine that no test owns: look at Available first and call
-// Close at the end. The context bounds the start alone.
+// Launch starts an engine without a test. Call Available first and Close at the
+// end. The context limits only the start.
 func Launch(ctx context.Context, k Kind, opts ...Option) (*Engine, error) {
 	dir, err := daemontest.Dir("docker-")
 	if err != nil {
@@ -82,7 +83,7 @@ func Launch(ctx context.Context, k Kind, opts ...Option) (*Engine, error) {
 	return e, nil
 }
 
-// prepare writes what the daemon reads.
+// prepare writes the files that the daemon reads.
 func (e *Engine) prepare() error {
 	config, err := e.options.config(e.Kind, filepath.Join(e.dir, "key.json"))
 	if err != nil {
@@ -104,7 +105,7 @@ func (e *Engine) prepare() error {
 	return daemontest.WriteCerts(e.CertDir, filepath.Join(e.dir, "server"))
 }
 
-// Stop ends the daemon and keeps its images and cache, until Run.
+// Stop stops the daemon and keeps its images and cache for Run.
 func (e *Engine) Stop() error {
 	if e.daemon == nil {
 		return nil
@@ -115,7 +116,7 @@ func (e *Engine) Stop() error {
 	return err
 }
 
-// Log returns what the engine has written.
+// Log returns the engine's log.
 func (e *Engine) Log() string {
 	if e.daemon == nil {
 		return e.log
@@ -123,12 +124,12 @@ func (e *Engine) Log() string {
 	return e.log + e.daemon.Log()
 }
 
-// PID is the daemon's process, for tests that kill it. Its containerd, shims
-// and containers go with it.
+// PID returns the daemon's process ID, for tests that kill it. Its containerd,
+// shims and containers end with it.
 func (e *Engine) PID() int { return e.daemon.PID() }
 
-// Close stops the engine and removes what it left. It is for an engine from
-// Launch; the others are closed with their tests.
+// Close stops the engine and removes its files. It is for an engine of Launch; the
+// others are closed with their tests.
 func (e *Engine) Close() error {
 	return errors.Join(e.Stop(), e.removeCgroups(), daemontest.RemoveAll(e.dir))
 }

@@ -32,8 +32,8 @@ func each(t *testing.T, test func(*testing.T, dockertest.Kind)) {
 	}
 }
 
-// solve builds the Dockerfile in dir to a directory, which it returns, or to
-// what else is named.
+// solve builds the Dockerfile in dir to a directory, which it returns, or to the
+// given exporter.
 func solve(t *testing.T, e *dockertest.Engine, dir string, exports ...buildkit.ExportEntry) string {
 	t.Helper()
 	tree, err := fsutil.NewFS(dir)
@@ -85,7 +85,7 @@ func content(t *testing.T, path string) string {
 	return string(b)
 }
 
-// Each kind is what it is called: tests of what a store cannot do would prove
+// Each kind has the store of its name: tests of a store's limits would prove
 // nothing on another.
 func TestStores(t *testing.T) {
 	each(t, func(t *testing.T, k dockertest.Kind) {
@@ -165,7 +165,7 @@ func main() {
 	return dir
 }
 
-// outside is where daemons write whatever they are told.
+// outside are the directories that daemons always write to.
 var outside = []string{"/etc/docker", "/opt/containerd", "/run/containerd", "/run/docker", "/run/runc", "/var/lib/docker", "/var/lib/containerd"}
 
 func present(paths []string) []string {

@@ -12,9 +12,9 @@ import (
 )
 
 // stage prepares the daemon's namespaces and becomes the daemon. dockerd and
-// containerd write to /run and /opt, whatever they are told: an overlay takes
-// that, in memory, and is gone with the mount namespace. $1 is a directory for
-// it, the rest the daemon's command line.
+// containerd always write to /run and /opt: an overlay in memory receives that and
+// is removed with the mount namespace. $1 is a directory for it, the rest the
+// daemon's command line.
 const stage = `set -e
 mount -t proc proc /proc
 mount -t tmpfs tmpfs "$1"
@@ -26,9 +26,9 @@ done
 shift
 exec "$@"`
 
-// command runs the program in a mount namespace and a process namespace of its
-// own: with the daemon, whatever kills it, go containerd, shims, containers and
-// mounts. And the daemon goes with the test binary.
+// command runs the program in a separate mount namespace and process namespace. So
+// containerd, shims, containers and mounts end with the daemon, even if it is
+// killed. The daemon ends with the test binary.
 func (p programs) command(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", stage, "dockerd", filepath.Join(dir, "private"), p.dockerd}, args...)...)
 	cmd.Dir = dir

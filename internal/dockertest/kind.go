@@ -10,17 +10,17 @@ const (
 	// ContainerdStore is a current dockerd as it is set up by default: its
 	// images are in containerd.
 	ContainerdStore
-	// CurrentClassic is the same dockerd with the overlay2 store, as engines
-	// have it that were upgraded, and CodeBuild's.
+	// CurrentClassic is the same dockerd with the overlay2 store, as in upgraded
+	// engines and in CodeBuild's.
 	CurrentClassic
 )
 
-// Kinds are all of them.
+// Kinds are all kinds.
 var Kinds = []Kind{Classic, ContainerdStore, CurrentClassic}
 
 func (k Kind) String() string {
 	return [...]string{"classic", "containerd-store", "current-classic"}[k]
 }
 
-// Snapshotter tells whether the kind's images are in containerd.
+// Snapshotter reports whether the kind's images are in containerd.
 func (k Kind) Snapshotter() bool { return k == ContainerdStore }

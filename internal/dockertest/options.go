@@ -14,26 +14,25 @@ type options struct {
 	mirrors  []string
 }
 
-// TLS makes the engine listen on a port of the loopback device too, where it
-// and its clients show each other certificates: Engine.TLSHost and
-// Engine.CertDir.
+// TLS makes the engine listen on a port of the loopback device too, with TLS and
+// client certificates: Engine.TLSHost and Engine.CertDir.
 func TLS() Option { return func(o *options) { o.tls = true } }
 
-// Insecure makes the engine take registries, as "host:port", without TLS or a
-// known certificate. Those on loopback it takes anyway.
+// Insecure makes the engine accept registries, as "host:port", without TLS or a
+// known certificate. It always accepts those on loopback.
 func Insecure(registries ...string) Option {
 	return func(o *options) { o.insecure = append(o.insecure, registries...) }
 }
 
-// Mirror makes the engine ask mirror, reached by plain http, for Docker Hub's
-// images: Mirror("127.0.0.1:5001"). Engines know no mirrors of other registries.
+// Mirror makes the engine pull Docker Hub's images from mirror, by plain http:
+// Mirror("127.0.0.1:5001"). Engines have no mirrors of other registries.
 func Mirror(mirror string) Option {
 	return func(o *options) { o.mirrors = append(o.mirrors, "http://"+mirror) }
 }
 
-// config is the daemon.json. What is cached is never collected, so that tests
-// see the same cache on a full disk. The key, from which old engines make their
-// ID, would else be in /etc/docker.
+// config is the daemon.json. The cache is never collected, so that tests see the
+// same cache on a full disk. The key, from which old engines derive their ID, would
+// otherwise be in /etc/docker.
 func (o options) config(k Kind, key string) ([]byte, error) {
 	c := map[string]any{
 		"deprecated-key-path": key,
@@ -49,7 +48,7 @@ func (o options) config(k Kind, key string) ([]byte, error) {
 	return json.MarshalIndent(c, "", "  ")
 }
 
-// args are the flags that do not depend on where the engine is. Without a
+// args are the flags that do not depend on the engine's directory. Without a
 // bridge and without rules for it, no test changes the machine's network:
 // build steps and containers have the host's ("network: host"), or none.
 func (k Kind) args() []string {

@@ -12,14 +12,14 @@ import (
 	"slipway/internal/daemontest"
 )
 
-// Run starts the daemon, anew after Stop, and returns when it answers.
+// Run starts the daemon, also again after Stop, and returns when it answers.
 func (e *Engine) Run(ctx context.Context) error {
 	p, err := find(e.Kind)
 	if err != nil {
 		return err
 	}
-	// A daemon that was killed leaves the numbers of processes that are gone,
-	// and may be others now. The name is short for the sockets deep below it.
+	// A killed daemon leaves files with process IDs that may belong to other
+	// processes now. The name is short because of the sockets deep below it.
 	exec, pidfile := filepath.Join(e.dir, "x"), filepath.Join(e.dir, "docker.pid")
 	if err := errors.Join(os.RemoveAll(exec), os.RemoveAll(pidfile)); err != nil {
 		return err
@@ -61,11 +61,11 @@ func (e *Engine) ask(ctx context.Context) error {
 	return err
 }
 
-// cgroup is the parent of all that the engine runs, which it leaves behind.
+// cgroup is the parent of the engine's cgroups. The engine does not remove it.
 func (e *Engine) cgroup() string { return "/slipway-" + filepath.Base(e.dir) }
 
-// removeCgroups removes it, from each controller's tree where there are
-// several. Their files go with the directories.
+// removeCgroups removes it, from each controller's tree if there are several. The
+// files are removed with the directories.
 func (e *Engine) removeCgroups() error {
 	var dirs []string
 	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {

@@ -20,9 +20,9 @@ type launched struct {
 	err    error
 }
 
-// Shared returns the engine of the kind that all tests of the binary use,
-// which is quicker than one each; images and builds of other tests may be in
-// it. It calls Require. The binary's TestMain must go through StopAfter.
+// Shared returns the engine of the kind that all tests of the binary use, which is
+// faster than one for each test. It may contain images and builds of other tests.
+// It calls Require. The binary's TestMain must use StopAfter.
 func Shared(t testing.TB, k Kind) *Engine {
 	t.Helper()
 	Require(t, k)
@@ -43,14 +43,14 @@ type runner interface{ Run() int }
 
 type stopper struct{ tests runner }
 
-// StopAfter wraps a *testing.M, or what wraps it, so that the shared engines
-// are stopped when the tests have run:
+// StopAfter wraps a *testing.M, or another wrapper of it, so that the shared
+// engines are stopped when the tests have run:
 //
 //	func TestMain(m *testing.M) { os.Exit(dockertest.StopAfter(enginetest.StopAfter(m)).Run()) }
 func StopAfter(m runner) interface{ Run() int } { return stopper{m} }
 
-// Run runs the tests and returns their exit code, or 1 if all went well but
-// an engine could not be stopped.
+// Run runs the tests and returns their exit code, or 1 if they passed but an
+// engine could not be stopped.
 func (s stopper) Run() int {
 	shared.Lock()
 	shared.kinds = map[Kind]*launched{}

@@ -13,11 +13,11 @@ import (
 	"slipway/internal/daemontest"
 )
 
-// ErrUnavailable is what Available's errors wrap.
+// ErrUnavailable is wrapped by all errors of Available.
 var ErrUnavailable = errors.New("no BuildKit daemon can run here")
 
-// Available says why no daemon can run here: a missing binary, a system other
-// than Linux, no right to mount. The error wraps ErrUnavailable.
+// Available returns an error if no daemon can run here: a binary is missing, the
+// system is not Linux, or the user may not mount. The error wraps ErrUnavailable.
 var Available = sync.OnceValue(func() error {
 	if err := look(); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -36,20 +36,19 @@ func look() error {
 	return probe(bin)
 }
 
-// Required tells whether tests must fail where no daemon can run, which they
-// do when SLIPWAY_REQUIRE_ENGINE is 1.
+// Required reports whether tests must fail if no daemon can run, which is the case
+// if SLIPWAY_REQUIRE_ENGINE is 1.
 func Required() bool { return daemontest.Required() }
 
-// Require leaves the test out where no daemon can run, saying so, or fails it
-// where Required.
+// Require skips the test with a message if no daemon can run, or fails it if
+// Required.
 func Require(t testing.TB) {
 	t.Helper()
 	daemontest.Require(t, Available(), Required())
 }
 
 // binaries returns the daemon's path: $SLIPWAY_TEST_BUILDKITD, else
-// .tools/bin/buildkitd in the module's root. It wants a runc beside it or in
-// PATH.
+// .tools/bin/buildkitd in the module's root. A runc must be next to it or in PATH.
 func binaries() (string, error) {
 	bin := os.Getenv("SLIPWAY_TEST_BUILDKITD")
 	if bin == "" {

@@ -25,7 +25,7 @@ func startDaemon(config, dir string) (*daemontest.Daemon, error) {
 	return daemontest.Start(bin, cmd)
 }
 
-// ask dials by hand first: a gRPC client waits a second after each refusal.
+// ask first dials without gRPC: its client waits a second after each refusal.
 func ask(ctx context.Context, addr string) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(addr, "unix://"))
 	if err != nil {

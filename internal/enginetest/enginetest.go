@@ -1,6 +1,7 @@
-// Package enginetest gives tests a real BuildKit daemon: the one pinned in
-// tools/engine, started on a socket and a root directory of its own and gone
-// without a trace at the end. Where none can run, a test is left out aloud.
+// Package enginetest starts a real BuildKit daemon for tests: the version that
+// tools/engine pins, with a separate socket and root directory. Everything is
+// removed when the tests end. Tests are skipped with a message if no daemon can
+// run.
 package enginetest
 
 import (
@@ -24,11 +25,10 @@ const (
 	stopLimit = 10 * time.Second
 )
 
-// Engine is a BuildKit daemon that belongs to the tests. Its methods are not
-// meant for several goroutines at once; the daemon behind it serves any number.
+// Engine is a BuildKit daemon for tests. Its methods must not be called by several
+// goroutines at once. The daemon itself serves any number of clients.
 type Engine struct {
-	// Addr is where the daemon listens, as "unix://…". It stays the same
-	// over Restart and Empty.
+	// Addr is the daemon's address, "unix://…". Restart and Empty do not change it.
 	Addr string
 	// TLSAddr is the daemon's second address, "tcp://127.0.0.1:…", and CertDir a directory
 	// with the ca.pem, cert.pem and key.pem for it. Both are empty without the option TLS.
@@ -41,8 +41,8 @@ type Engine struct {
 }
 
 // Start starts a daemon for this test alone and stops it when the test ends.
-// It calls Require first, so a test need not. The daemon's log is shown if the
-// test fails.
+// It calls Require first, so a test does not have to. The daemon's log is printed
+// if the test fails.
 func Start(t testing.TB, opts ...Option) *Engine {
 	t.Helper()
 	Require(t)
@@ -72,8 +72,7 @@ func (e *Engine) Client(t testing.TB) *client.Client {
 	return c
 }
 
-// Restart ends the daemon and starts it again with everything it has cached.
-// Builds under way fail.
+// Restart stops the daemon and starts it again with its cache. Running builds fail.
 func (e *Engine) Restart(t testing.TB) {
 	t.Helper()
 	if err := e.again(t.Context(), func() error { return nil }); err != nil {
@@ -81,8 +80,8 @@ func (e *Engine) Restart(t testing.TB) {
 	}
 }
 
-// Empty ends the daemon and starts it again with nothing cached, like the
-// fresh host that every CodeBuild job gets. Builds under way fail.
+// Empty stops the daemon and starts it again without its cache, like the new host
+// of every CodeBuild job. Running builds fail.
 func (e *Engine) Empty(t testing.TB) {
 	t.Helper()
 	if err := e.Renew(t.Context()); err != nil {
@@ -90,15 +89,15 @@ func (e *Engine) Empty(t testing.TB) {
 	}
 }
 
-// Renew is Empty without a test around it. After an error no daemon runs.
+// Renew is Empty for a daemon without a test. After an error no daemon runs.
 func (e *Engine) Renew(ctx context.Context) error {
 	return e.again(ctx, func() error { return daemontest.RemoveAll(e.root) })
 }
 
-// Log returns what the daemon has written since it was last started.
+// Log returns the daemon's log since its last start.
 func (e *Engine) Log() string { return e.daemon.Log() }
 
-// PID is the daemon's process, for tests that kill it.
+// PID returns the daemon's process ID, for tests that kill it.
 func (e *Engine) PID() int { return e.daemon.PID() }
 
 func (e *Engine) again(ctx context.Context, between func() error) error {
@@ -111,9 +110,8 @@ func (e *Engine) again(ctx context.Context, between func() error) error {
 	return e.run(ctx)
 }
 
-// Launch starts a daemon that no test owns, for programs that measure: they
-// look at Available first and call Close at the end. The context bounds the
-// start alone.
+// Launch starts a daemon without a test, for benchmarks. They call Available first
+// and Close at the end. The context limits only the start.
 func Launch(ctx context.Context, opts ...Option) (*Engine, error) {
 	dir, err := daemontest.Dir("engine-")
 	if err != nil {
@@ -165,8 +163,8 @@ func (e *Engine) run(ctx context.Context) error {
 	return nil
 }
 
-// Close stops the daemon and removes what it left, but not a kept root. It is
-// for an engine from Launch; the others are closed with their tests.
+// Close stops the daemon and removes its files, except a kept root. It is for an
+// engine of Launch; the others are closed with their tests.
 func (e *Engine) Close() error {
 	return errors.Join(e.daemon.Stop(stopLimit), daemontest.RemoveAll(e.dir))
 }

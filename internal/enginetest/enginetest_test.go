@@ -147,8 +147,8 @@ func tarOf(t *testing.T, file, text string) []byte {
 	return b.Bytes()
 }
 
-// cached tells whether the build cache holds anything but what the daemon
-// makes for itself.
+// cached reports whether the build cache holds anything apart from the daemon's
+// own records.
 func cached(t *testing.T, e *enginetest.Engine) bool {
 	t.Helper()
 	usage, err := e.Client(t).DiskUsage(t.Context())
@@ -209,7 +209,8 @@ func TestStartLeavesNothing(t *testing.T) {
 	}
 }
 
-// A build step that never ends neither holds the daemon up nor outlives it.
+// A build step that never ends neither delays the end of the daemon nor outlives
+// it.
 func TestStopDuringStep(t *testing.T) {
 	enginetest.Require(t)
 	mark := "step-" + filepath.Base(t.TempDir()) + "-" + strconv.Itoa(os.Getpid())

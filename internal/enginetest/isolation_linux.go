@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// isolation gives the daemon a mount namespace of its own, so that its mounts
-// end with it whatever kills it, and makes it end with the test binary. For an
-// ordinary user it adds a user namespace in which that user is root: enough
-// for images whose files belong to one owner.
+// isolation gives the daemon a separate mount namespace, so that its mounts end
+// with it even if it is killed, and makes it end with the test binary. For an
+// ordinary user it adds a user namespace in which that user is root. This is
+// enough for images whose files have one owner.
 func isolation() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
 		Pdeathsig:    syscall.SIGKILL,

@@ -20,12 +20,12 @@ type options struct {
 	tcp, certs string
 }
 
-// TLS makes the daemon listen on a port of the loopback device too, where it and its
-// clients show each other certificates: Engine.TLSAddr and Engine.CertDir.
+// TLS makes the daemon listen on a port of the loopback device too, with TLS and
+// client certificates: Engine.TLSAddr and Engine.CertDir.
 func TLS() Option { return func(o *options) { o.tls = true } }
 
 // KeepRoot makes the daemon work in dir, which may hold another daemon's cache
-// and which is left there at the end. Empty empties it all the same.
+// and is kept at the end. Empty still empties it.
 func KeepRoot(dir string) Option {
 	return func(o *options) { o.root = dir }
 }
@@ -40,10 +40,10 @@ func Mirror(host, mirror string) Option {
 	}
 }
 
-// toml is the daemon's whole configuration. Containers share the host's
-// network, so neither CNI nor iptables is needed; what is cached is never
-// collected, so tests see the same cache on a full disk; entitlements are
-// allowed here so that tests can see Slipway refuse them itself.
+// toml is the daemon's whole configuration. Containers share the host's network,
+// so neither CNI nor iptables is needed. The cache is never collected, so tests see
+// the same cache on a full disk. The daemon allows all entitlements, so that tests
+// can verify that Slipway itself refuses them.
 func (o options) toml(root, addr string) string {
 	listen := fmt.Sprintf("[%q]", addr)
 	if o.tls {

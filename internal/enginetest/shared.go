@@ -16,9 +16,9 @@ var shared struct {
 	err    error
 }
 
-// Shared returns the daemon that all tests of the binary use, which is quicker
-// than one each; builds of other tests may be in its cache. It calls Require.
-// The binary's TestMain must go through StopAfter.
+// Shared returns the daemon that all tests of the binary use, which is faster than
+// one for each test. Builds of other tests may be in its cache. It calls Require.
+// The binary's TestMain must use StopAfter.
 func Shared(t testing.TB) *Engine {
 	t.Helper()
 	Require(t)
@@ -40,15 +40,15 @@ type runner interface{ Run() int }
 
 type stopper struct{ tests runner }
 
-// StopAfter wraps a *testing.M, or what wraps it, so that the shared daemon is
-// stopped when the tests have run:
+// StopAfter wraps a *testing.M, or another wrapper of it, so that the shared daemon
+// is stopped when the tests have run:
 //
 //	func TestMain(m *testing.M) { os.Exit(enginetest.StopAfter(m).Run()) }
 //	func TestMain(m *testing.M) { testscript.Main(enginetest.StopAfter(m), commands) }
 func StopAfter(m runner) interface{ Run() int } { return stopper{m} }
 
-// Run runs the tests and returns their exit code, or 1 if all went well but
-// the daemon could not be stopped.
+// Run runs the tests and returns their exit code, or 1 if they passed but the
+// daemon could not be stopped.
 func (s stopper) Run() int {
 	shared.Lock()
 	shared.stops = true

@@ -28,13 +28,13 @@ func Lines(s string) string {
 	return s
 }
 
-// workflowCommand is what GitHub Actions takes for a command, at the start of
-// a line, blanks before it left out:
+// workflowCommand matches a command of GitHub Actions, at the start of a line
+// after any blanks:
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 var workflowCommand = regexp.MustCompile(`(?m)^( *)::([A-Za-z])`)
 
-// marked is what Azure Pipelines, older runners of GitHub Actions and TeamCity
-// take for a command anywhere in a line: ##vso[, ##[ and ##teamcity[.
+// marked matches a command of Azure Pipelines, older runners of GitHub Actions or
+// TeamCity anywhere in a line: ##vso[, ##[ and ##teamcity[.
 var marked = regexp.MustCompile(`##([A-Za-z.]*\[)`)
 
 func escape(s string, lines bool) string {

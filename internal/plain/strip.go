@@ -77,7 +77,7 @@ func introduces(b byte) bool { return b == '[' || isString(b) }
 
 func isString(b byte) bool { return b == 'P' || b == 'X' || b == ']' || b == '^' || b == '_' }
 
-// afterSequence returns what is behind the sequence that s begins with.
+// afterSequence returns s without the sequence that it begins with.
 func afterSequence(s string) string {
 	var kind byte
 	if s[0] == esc {
@@ -98,8 +98,8 @@ func afterSequence(s string) string {
 	}
 }
 
-// skip drops up to limit bytes between low and high from the front of s; -1
-// is no limit.
+// skip removes up to limit bytes between low and high from the front of s; -1
+// means without a limit.
 func skip(s string, low, high byte, limit int) string {
 	i := 0
 	for i < len(s) && i != limit && s[i] >= low && s[i] <= high {
@@ -108,7 +108,7 @@ func skip(s string, low, high byte, limit int) string {
 	return s[i:]
 }
 
-// afterString returns what is behind the end of a string: BEL, ESC \ or ST.
+// afterString returns the text after the end of a string: BEL, ESC \ or ST.
 // Another escape, a line feed or the end of the text ends it as well.
 func afterString(s string) string {
 	for i := 0; i < len(s); i++ {

@@ -12,7 +12,7 @@ import (
 
 const (
 	// Shortest is the length in bytes from which a value is replaced. Shorter
-	// ones stand in too much of what a log says.
+	// values are part of too many words.
 	Shortest = 6
 	// shortestLine is Shortest for a line of a text of several: most of those
 	// are not secret by themselves.

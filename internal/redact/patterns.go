@@ -12,7 +12,7 @@ import (
 //     secret_access_key and an equals sign, in a query or a list
 //   - the value of an Authorization header
 //
-// References to variables stay, and so does text that needs nothing.
+// References to variables stay unchanged, and so does other text.
 func Patterns(s string) string {
 	if strings.Contains(s, "://") {
 		s = addresses(s)
@@ -50,7 +50,7 @@ func addresses(s string) string {
 	}
 }
 
-// scheme is the scheme of a URL by what stands before its colon.
+// scheme returns the scheme of a URL from the text before its colon.
 func scheme(before string) string {
 	i := len(before)
 	for i > 0 && strings.IndexByte("+-.", before[i-1]) >= 0 || i > 0 && wordByte(before[i-1]) {
@@ -59,8 +59,8 @@ func scheme(before string) string {
 	return strings.ToLower(before[i:])
 }
 
-// secretUser reports whether what stands before the @ holds a credential. The
-// user of ssh has a key elsewhere, and image references have a digest there.
+// secretUser reports whether the text before the @ holds a credential. The user of
+// ssh has a key elsewhere, and image references have a digest there.
 func secretUser(scheme, user string) bool {
 	switch scheme {
 	case "docker-image", "oci-layout", "docker", "oci", "service", "target":

@@ -69,7 +69,7 @@ func TestKnownValues(t *testing.T) {
 		if !strings.Contains(got, redact.Mark) || strings.Contains(got, secret[:5]) || strings.Contains(got, "registry") {
 			t.Errorf("%s: %q became %q", name, text, got)
 		}
-		// What is left of a base64 text is the user's name and less than a group at the end.
+		// The rest of a base64 text is the user's name and less than a group at the end.
 		if left := len(got) - len("before REDACTED after"); left > 12 {
 			t.Errorf("%s: %q became %q", name, text, got)
 		}
@@ -139,7 +139,8 @@ func FuzzRedactor(f *testing.F) {
 	})
 }
 
-// BenchmarkText is what RUN steps print: lines without secrets, one in fifty with a URL.
+// BenchmarkText uses lines as RUN steps print them: without secrets, one in fifty
+// with a URL.
 func BenchmarkText(b *testing.B) {
 	var r redact.Redactor
 	r.AddLogin("AWS", strings.Repeat("eyJwYXlsb2FkIjoi", 100))

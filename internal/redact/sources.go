@@ -28,8 +28,8 @@ func (r *Redactor) AddEnviron(environ []string) {
 // a machine made. The secret keys of AWS have 40.
 const shortestKey = 16
 
-// AddKey makes a value known that a machine made, as AWS does its keys and
-// tokens. Shorter ones than such keys are taken for words and left out.
+// AddKey makes a generated value known, such as the keys and tokens of AWS. Values
+// shorter than such keys may be words and are left out.
 func (r *Redactor) AddKey(value string) {
 	if len(value) >= shortestKey {
 		r.Add(value)
@@ -38,8 +38,8 @@ func (r *Redactor) AddKey(value string) {
 
 type contextKey struct{}
 
-// WithContext returns a context that carries the redactor to where secrets
-// become known.
+// WithContext returns a context with the redactor, for the code that reads
+// secrets.
 func WithContext(ctx context.Context, r *Redactor) context.Context {
 	return context.WithValue(ctx, contextKey{}, r)
 }

@@ -61,7 +61,7 @@ func ceilings(list string) []string {
 	return out
 }
 
-// objectID is what git calls a commit.
+// objectID matches the ID of a commit.
 var objectID = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // look lets git judge the repository at top/.git: whether it is one, and whether its

@@ -1,4 +1,4 @@
-// Package safegit asks git about a work tree that is not trusted. Nothing of the
+// Package safegit runs git in a work tree that is not trusted. Nothing of the
 // repository's configuration takes effect in a command that looks at files: no filter,
 // hook, file system monitor, pager, external diff, remote or credential helper.
 //

@@ -1,5 +1,5 @@
-// Package tagname has the tags that Slipway keeps for itself. Neither a build
-// nor a compose file may give an image such a tag.
+// Package tagname has the tags that Slipway reserves. Neither a build nor a compose
+// file may give an image such a tag.
 package tagname
 
 import (
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Prefixes returns the beginnings of the tags that Slipway keeps for itself, also
-// of those that it does not use yet.
+// Prefixes returns the prefixes of the tags that Slipway reserves, including those
+// that it does not use yet.
 func Prefixes() []string { return []string{"revision-", "in-", "live-", "previous-"} }
 
 // Kept reports whether a tag begins with one of Prefixes.

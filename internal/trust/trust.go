@@ -1,6 +1,6 @@
-// Package trust names what an untrusted build writes. Builds of pull requests
-// have names of their own, so that a trusted build distinguishes them from its own
-// by the name alone and never reuses, deploys or reads one.
+// Package trust has the names of revisions that untrusted builds make. Builds of
+// pull requests have separate names, so that a trusted build recognizes them by the
+// name alone and never reuses, deploys or reads one.
 package trust
 
 import (
@@ -15,7 +15,7 @@ const unnumbered = "untrusted-"
 var reserved = regexp.MustCompile(`^(?:pr[0-9]+-|` + unnumbered + `)`)
 
 // Prefix returns the beginning of the names that an untrusted build of a pull
-// request writes, such as pr12-. A number of 0 stands for no pull request.
+// request writes, such as pr12-. The number 0 means without a pull request.
 func Prefix(number int) string {
 	if number < 1 {
 		return unnumbered

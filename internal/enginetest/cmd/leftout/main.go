@@ -1,7 +1,8 @@
-// Command leftout says aloud which tests `make test` could not run, and why. It looks
-// for what the tests themselves look for, since the output of a test that was left out
-// is seen by nobody, and a cached one is not even printed. It prints nothing where all
-// is there, and fails where an engine is missing but SLIPWAY_REQUIRE_ENGINE is 1.
+// Command leftout lists the tests that `make test` could not run, with the reasons.
+// It checks the same requirements as the tests, because the output of a skipped test
+// is easily overlooked, and that of a cached one is not printed. It prints nothing
+// if nothing is missing, and fails if an engine is missing and
+// SLIPWAY_REQUIRE_ENGINE is 1.
 package main
 
 import (
@@ -25,9 +26,9 @@ func main() {
 // gap is a set of tests that cannot run here.
 type gap struct {
 	tests string
-	// why is nil where they can.
+	// why is nil if they can.
 	why error
-	// required marks the tests that must not be left out here.
+	// required marks the tests that must not be skipped here.
 	required bool
 }
 
@@ -61,14 +62,14 @@ func awsCLI(names []string) error {
 	return errors.New("no AWS CLI of version 2 in PATH (apt-get install awscli)")
 }
 
-// newAWSCLI looks, beside version 2, for any version that knows service deployments,
-// which came in October 2024.
+// newAWSCLI looks, apart from version 2, for any version that has service
+// deployments, which were added in October 2024.
 func newAWSCLI(names []string) error {
 	if err := awsCLI(names); err != nil {
 		return err
 	}
 	for _, name := range names {
-		// It always fails, for want of --service; an older one does not get as far.
+		// It always fails without --service. An older one fails earlier.
 		out, err := exec.Command(name, "ecs", "list-service-deployments").CombinedOutput()
 		if err != nil && bytes.Contains(out, []byte("--service")) && !bytes.Contains(out, []byte("nvalid choice")) {
 			return nil
@@ -84,7 +85,7 @@ func moto() error {
 	return nil
 }
 
-// otherBuildkitd looks for a daemon that every search would take.
+// otherBuildkitd looks for a daemon that every search would find.
 func otherBuildkitd() error {
 	const socket = "/run/buildkit/buildkitd.sock"
 	if _, err := os.Stat(socket); err == nil {

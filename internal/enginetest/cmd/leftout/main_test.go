@@ -38,7 +38,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// Scripts stand in for AWS CLIs of several ages.
+// Scripts replace AWS CLIs of several ages.
 func TestNewAWSCLI(t *testing.T) {
 	const (
 		v2   = "aws-cli/2.9.19 Python/3.11.2"
@@ -47,7 +47,7 @@ func TestNewAWSCLI(t *testing.T) {
 		knew = "aws: error: the following arguments are required: --service"
 	)
 	for name, c := range map[string]struct {
-		// first and second are what the two CLIs print for --version and for the operation.
+		// first and second are the outputs of the two CLIs for --version and for the operation.
 		first, second [2]string
 		want          string
 	}{
