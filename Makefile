@@ -21,6 +21,8 @@ DOCKER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),docker-engines)
 # an ordinary user's engine.
 FILTER_PACKAGES := iptables iproute2 slirp4netns passt
 FILTER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),packet-filter)
+# Python programs from PyPI, pinned by hash, in virtual environments.
+PYTHON := .tools/python
 LINT := $(addprefix $(TOOLS)/,staticcheck depguard govulncheck)
 
 # No C but for runc and the race detector, and the same flags everywhere: what
@@ -33,7 +35,7 @@ FUZZTIME ?= 1m
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build tools docker-engines packet-filter demo test race check chaos fuzz bench docs clean \
+.PHONY: help build tools docker-engines packet-filter test-tools python-venv demo test race check chaos fuzz bench docs clean \
 	fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine
 
 help: ## list the targets
@@ -44,12 +46,33 @@ build: ## build slipway and slipway-sandbox into bin/
 
 tools: $(ENGINE) ## build the pinned BuildKit daemon, runc and CNI plugins into .tools/bin/
 
+# install installs packages of the distribution, with new lists if the old ones
+# do not have them.
+install = { apt-get install -y --no-install-recommends $(1) || \
+	{ apt-get update && apt-get install -y --no-install-recommends $(1); }; }
+
 # The programs come from the distribution. The tests of the network need them.
 packet-filter:
 	@export PATH="$$PATH:/usr/sbin:/sbin"; \
 	for p in iptables ip slirp4netns pasta; do command -v $$p >/dev/null || missing=$$p; done; [ -z "$$missing" ] || \
-	{ apt-get install -y --no-install-recommends $(FILTER_PACKAGES) || \
-	{ apt-get update && apt-get install -y --no-install-recommends $(FILTER_PACKAGES); }; }
+	$(call install,$(FILTER_PACKAGES))
+
+# The tests compare the sandbox with AWS CLIs and with moto. The distribution
+# has version 2 of the AWS CLI; PyPI has version 1, which knows the newest
+# operations.
+test-tools: $(PYTHON)/contract/installed
+	@for aws in /usr/bin/aws aws; do $$aws --version 2>/dev/null | grep -q '^aws-cli/2' && found=$$aws; done; \
+	[ -n "$$found" ] || $(call install,awscli)
+	@command -v curl >/dev/null || $(call install,curl)
+
+python-venv:
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || $(call install,python3-venv)
+
+$(PYTHON)/%/installed: tools/python/%.txt | python-venv
+	rm -rf $(@D)
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	@touch $@
 
 # Tests alone need them. .tools/docker comes from Go modules, .tools/docker-classic
 # from the packages of Debian and its like.
@@ -58,10 +81,10 @@ docker-engines: $(addprefix .tools/docker/,dockerd containerd containerd-shim-ru
 demo: build tools ## build examples/ against a sandbox: no AWS account, no Docker
 	./examples/demo.sh
 
-# Whatever the outcome, what could not run is said last, where it is read. That
-# goes for Docker engines that cannot be had, too: -k gets what can.
+# Whatever the outcome, the tests that could not run are listed last. make goes
+# on (-k) without Docker engines and programs that it cannot install.
 test: tools $(BUILDCTL) ## run all tests, those against real BuildKit daemons and Docker engines included
-	@$(if $(DOCKER),$(MAKE) --no-print-directory -k $(DOCKER) $(FILTER) || echo "make test: going on without")
+	@$(MAKE) --no-print-directory -k $(DOCKER) $(FILTER) test-tools || echo "make test: going on without"
 	@status=0; set -x; \
 	$(GO) test -timeout 30m ./... || status=1; \
 	(cd tools/engine && $(GO) test ./buildkit-runc) || status=1; \
