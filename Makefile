@@ -1,5 +1,5 @@
-# What is built goes to bin/, the pinned programs that are run but not linked
-# to .tools/bin/. Both can be thrown away at any time (make clean).
+# Slipway's programs are built into bin/, releases into dist/, the pinned programs
+# that are run but not linked into .tools/. make clean deletes all three.
 TOOLS := .tools/bin
 GO ?= go
 GOOS := $(shell $(GO) env GOOS)
@@ -23,6 +23,11 @@ FILTER_PACKAGES := iptables iproute2 slirp4netns passt
 FILTER := $(if $(filter linux:0,$(GOOS):$(shell id -u)),packet-filter)
 # Python programs from PyPI, pinned by hash, in virtual environments.
 PYTHON := .tools/python
+# The programs of a release, by platform. Linux has the managed engine's too.
+RELEASE := .tools/release
+PLATFORMS := $(addprefix $(RELEASE)/,linux-amd64 linux-arm64 darwin-amd64 darwin-arm64)
+RELEASE_ENGINE := $(foreach p,$(filter $(RELEASE)/linux-%,$(PLATFORMS)),$(addprefix $(p)/,buildkitd buildkit-runc runc $(CNI)))
+RELEASE_SLIPWAY := $(addsuffix /slipway,$(PLATFORMS))
 LINT := $(addprefix $(TOOLS)/,staticcheck depguard govulncheck)
 
 # No C but for runc and the race detector, and the same flags everywhere: what
@@ -35,11 +40,11 @@ FUZZTIME ?= 1m
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build tools docker-engines packet-filter test-tools python-venv demo test race check chaos fuzz bench docs clean \
+.PHONY: help build tools docker-engines packet-filter test-tools python-venv dist reproducible demo test race check chaos fuzz bench docs clean \
 	fmt vet staticcheck imports tidy docs-unchanged vulnerabilities race-without-engine
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 build: ## build slipway and slipway-sandbox into bin/
 	$(GO) build -o bin/ ./cmd/slipway ./cmd/slipway-sandbox
@@ -106,11 +111,25 @@ fuzz: ## fuzz every parser in turn, FUZZTIME (1m) each
 bench: build tools $(TOOLS)/buildx ## measure the speed budgets, as ratios in one run
 	$(GO) run ./bench
 
+# TestInstall installs and runs what was packed for this machine.
+dist: $(RELEASE_SLIPWAY) $(RELEASE_ENGINE) ## pack releases for Linux and macOS into dist/, with checksums and SBOMs
+	rm -rf dist
+	$(GO) run ./tools/dist -o dist $(PLATFORMS)
+	SLIPWAY_TEST_DIST=$(CURDIR)/dist $(GO) test ./tools/dist -run '^TestInstall$$' -count 1
+	@cat dist/SHA256SUMS
+
+# GOCACHE=$$(mktemp -d) compiles everything again, too.
+reproducible: dist ## make dist again in a clone in another directory, and compare
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; set -e; \
+	git clone -q . "$$dir/slipway"; $(MAKE) --no-print-directory -C "$$dir/slipway" dist; \
+	diff dist/SHA256SUMS "$$dir/slipway/dist/SHA256SUMS"
+	@echo "reproducible: both are equal"
+
 docs: ## write docs/cli anew from the commands
 	$(GO) run ./cmd/slipway-docs docs/cli
 
-clean: ## remove bin/ and .tools/
-	rm -rf bin .tools .depguard.toml
+clean: ## remove bin/, dist/ and .tools/
+	rm -rf bin dist .tools .depguard.toml
 
 # The parts of check.
 
@@ -151,26 +170,47 @@ race-without-engine:
 # The pinned programs, built anew only when their module changes. go build may
 # leave an unchanged file alone, so touch tells make that it is current.
 
-$(TOOLS)/buildkitd $(TOOLS)/buildctl: tools/engine/go.mod tools/engine/go.sum
-	cd tools/engine && $(GO) build -ldflags '-s -w -X github.com/moby/buildkit/version.Version=$(BUILDKIT)' \
-		-o $(CURDIR)/$@ github.com/moby/buildkit/cmd/$(@F)
-	@touch $@
+# -trimpath leaves the directory out of a program: wherever it is built, it has
+# the same bytes, and a release finds what was compiled for the tools.
+engine_build = cd tools/engine && $(GO) build -trimpath -buildvcs=false -ldflags '-s -w $(LDFLAGS)' -o $(CURDIR)/$@
 
-$(TOOLS)/buildkit-cni-bridge: PACKAGE := main/bridge
-$(TOOLS)/buildkit-cni-loopback: PACKAGE := main/loopback
-$(TOOLS)/buildkit-cni-host-local: PACKAGE := ipam/host-local
-$(TOOLS)/buildkit-cni-%: tools/engine/go.mod tools/engine/go.sum
-	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/containernetworking/plugins/plugins/$(PACKAGE)
+%/buildkitd %/buildctl: LDFLAGS = -X github.com/moby/buildkit/version.Version=$(BUILDKIT)
+%/buildkitd: PACKAGE := github.com/moby/buildkit/cmd/buildkitd
+%/buildctl: PACKAGE := github.com/moby/buildkit/cmd/buildctl
+%/buildkit-cni-bridge: PACKAGE := github.com/containernetworking/plugins/plugins/main/bridge
+%/buildkit-cni-loopback: PACKAGE := github.com/containernetworking/plugins/plugins/main/loopback
+%/buildkit-cni-host-local: PACKAGE := github.com/containernetworking/plugins/plugins/ipam/host-local
+%/buildkit-runc: PACKAGE := ./buildkit-runc
+$(RELEASE)/linux-%: export GOOS := linux
+$(RELEASE)/darwin-%: export GOOS := darwin
+$(RELEASE)/linux-amd64/% $(RELEASE)/darwin-amd64/%: export GOARCH := amd64
+$(RELEASE)/linux-arm64/% $(RELEASE)/darwin-arm64/%: export GOARCH := arm64
+
+$(filter %/buildkit-runc,$(ENGINE) $(RELEASE_ENGINE)): tools/engine/buildkit-runc/main.go
+$(filter-out %/runc,$(ENGINE) $(BUILDCTL) $(RELEASE_ENGINE)): tools/engine/go.mod tools/engine/go.sum
+	$(engine_build) $(PACKAGE)
 	@touch $@
 
 $(TOOLS)/runc: tools/engine/go.mod tools/engine/go.sum
 	@command -v $(firstword $(CC)) >/dev/null || { echo "make tools: no C compiler ($(CC)); runc needs one: install gcc or clang, or set CC"; exit 1; }
-	cd tools/engine && CGO_ENABLED=1 $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ github.com/opencontainers/runc
+	CGO_ENABLED=1; export CGO_ENABLED; $(engine_build) github.com/opencontainers/runc
 	@touch $@
 
-$(TOOLS)/buildkit-runc: tools/engine/buildkit-runc/main.go tools/engine/go.mod
-	cd tools/engine && $(GO) build -ldflags '-s -w' -o $(CURDIR)/$@ ./buildkit-runc
+# zig compiles C for every processor. The program is linked statically with musl.
+# Its build ID would have the compiler's path.
+ZIG = $(CURDIR)/$(PYTHON)/zig/bin/python -m ziglang cc -target
+%/linux-amd64/runc: export CC = $(ZIG) x86_64-linux-musl
+%/linux-arm64/runc: export CC = $(ZIG) aarch64-linux-musl
+$(filter %/runc,$(RELEASE_ENGINE)): LDFLAGS := -buildid= -linkmode external -extldflags "-static -s"
+$(filter %/runc,$(RELEASE_ENGINE)): tools/engine/go.mod tools/engine/go.sum $(PYTHON)/zig/installed
+	CGO_ENABLED=1; export CGO_ENABLED; $(engine_build) -tags 'netgo osusergo' github.com/opencontainers/runc
 	@touch $@
+
+# go build knows what has changed. It records the commit and its tag, which
+# become the version.
+.PHONY: $(RELEASE_SLIPWAY)
+$(RELEASE_SLIPWAY):
+	$(GO) build -trimpath -buildvcs=true -ldflags '-s -w' -o $@ ./cmd/slipway
 
 # dockerd wants the very BuildKit it was made for: with v0.33.1 in place of
 # v0.33.0 the overlay2 store unpacks no base image. Of containerd, what Docker
