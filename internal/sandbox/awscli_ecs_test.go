@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testtools"
 )
 
 // The AWS CLI makes a service, deploys to it and reads the answers.
@@ -71,7 +72,7 @@ func TestECSWithTheAWSCLI(t *testing.T) {
 	service := fieldOf(t, described, "services", "serviceArn")
 	aws("tag-resource", "--resource-arn", service, "--tags", "key=n,value=2")
 	want(aws("list-tags-for-resource", "--resource-arn", service), "2", "tags", "value")
-	t.Run("service deployments", func(t *testing.T) { cliDeployments(t, c.s, dir, path, "aws") })
+	t.Run("service deployments", func(t *testing.T) { cliDeployments(t, c.s, dir) })
 
 	want(aws("delete-service", "--cluster", "cli", "--service", "web", "--force"), "DRAINING", "service", "status")
 	if _, stderr, err := tryAWS(t, path, c.s, dir, "ecs", "describe-services", "--cluster", "none", "--services", "web"); err == nil ||
@@ -80,30 +81,19 @@ func TestECSWithTheAWSCLI(t *testing.T) {
 	}
 }
 
-// cliDeployments reads the history with the first of several CLIs that is new
-// enough for it.
-func cliDeployments(t *testing.T, s *sandbox.Server, dir string, paths ...string) {
+// cliDeployments reads the history of deployments.
+func cliDeployments(t *testing.T, s *sandbox.Server, dir string) {
 	t.Helper()
-	for _, path := range paths {
-		list, stderr, err := tryAWS(t, path, s, dir, "ecs", "list-service-deployments", "--cluster", "cli", "--service", "web")
-		if err != nil && strings.Contains(stderr, "nvalid choice") {
-			continue
-		}
-		if err != nil {
-			t.Fatalf("aws ecs list-service-deployments: %v\n%s", err, stderr)
-		}
-		arn := fieldOf(t, list, "serviceDeployments", "serviceDeploymentArn")
-		described := runAWS(t, path, s, dir, "ecs", "describe-service-deployments", "--service-deployment-arns", arn)
-		if got := fieldOf(t, described, "serviceDeployments", "status"); got != string(types.ServiceDeploymentStatusSuccessful) {
-			t.Errorf("the deployment is %q", got)
-		}
-		revision := fieldOf(t, list, "serviceDeployments", "targetServiceRevisionArn")
-		images := runAWS(t, path, s, dir, "ecs", "describe-service-revisions", "--service-revision-arns", revision)
-		if got := fieldOf(t, images, "serviceRevisions", "containerImages", "containerName"); got != "web" {
-			t.Errorf("the revision is %s", images)
-		}
-		return
+	path := testtools.Require(t, testtools.CurrentAWSCLI)
+	list := runAWS(t, path, s, dir, "ecs", "list-service-deployments", "--cluster", "cli", "--service", "web")
+	arn := fieldOf(t, list, "serviceDeployments", "serviceDeploymentArn")
+	described := runAWS(t, path, s, dir, "ecs", "describe-service-deployments", "--service-deployment-arns", arn)
+	if got := fieldOf(t, described, "serviceDeployments", "status"); got != string(types.ServiceDeploymentStatusSuccessful) {
+		t.Errorf("the deployment is %q", got)
 	}
-	t.Skip("LEFT OUT: the check of service deployments and revisions by the AWS CLI: the one installed is older than October 2024; " +
-		"to run it: pip install awscli")
+	revision := fieldOf(t, list, "serviceDeployments", "targetServiceRevisionArn")
+	images := runAWS(t, path, s, dir, "ecs", "describe-service-revisions", "--service-revision-arns", revision)
+	if got := fieldOf(t, images, "serviceRevisions", "containerImages", "containerName"); got != "web" {
+		t.Errorf("the revision is %s", images)
+	}
 }

@@ -7,35 +7,23 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testtools"
 )
 
-// findAWSCLI looks for version 2 of the AWS CLI, Debian's before what a version manager
-// may have put in front of it, and returns "" where there is none.
-var findAWSCLI = sync.OnceValue(func() string {
-	for _, name := range []string{"/usr/bin/aws", "aws"} {
-		out, err := exec.Command(name, "--version").Output()
-		if err == nil && bytes.HasPrefix(out, []byte("aws-cli/2.")) {
-			return name
-		}
-	}
-	return ""
-})
-
+// awsCLI returns the path of version 2 of the AWS CLI.
 func awsCLI(t *testing.T) string {
 	t.Helper()
-	path := findAWSCLI()
-	if path == "" {
-		t.Skip("LEFT OUT: the check of the sandbox's answers by the AWS CLI, which holds them against Amazon's own models; " +
-			"to run it: apt-get install awscli")
-	}
-	return path
+	return testtools.Require(t, testtools.AWSCLI)
 }
+
+// datesAsText is a configuration by which version 1 of the AWS CLI prints times
+// as version 2 does.
+const datesAsText = "[default]\ncli_timestamp_format = iso8601\n"
 
 // runAWS runs the AWS CLI on a sandbox and returns what it prints.
 func runAWS(t *testing.T, path string, s *sandbox.Server, dir string, args ...string) string {
@@ -49,10 +37,14 @@ func runAWS(t *testing.T, path string, s *sandbox.Server, dir string, args ...st
 
 func tryAWS(t *testing.T, path string, s *sandbox.Server, dir string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
+	config := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(config, []byte(datesAsText), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	// Old versions of the CLI do not know AWS_ENDPOINT_URL.
 	c := exec.CommandContext(t.Context(), path, append([]string{"--endpoint-url", s.URL(), "--output", "json"}, args...)...)
 	c.Dir = dir
-	c.Env = append(s.Env(), "HOME="+dir, "PATH="+os.Getenv("PATH"), "AWS_PAGER=")
+	c.Env = append(s.Env(), "HOME="+dir, "PATH="+os.Getenv("PATH"), "AWS_PAGER=", "AWS_CONFIG_FILE="+config)
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	err = c.Run()

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testtools"
 )
 
 // motoAccount is the account that moto answers for.
@@ -24,10 +25,7 @@ const motoAccount = "123456789012"
 // people, and returns its URL.
 func motoServer(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip(`LEFT OUT: the contract of the sandbox with moto, which tells whether both understand AWS alike; to run it: pip install "moto[server]"`)
-	}
+	path := testtools.Require(t, testtools.Moto)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,8 @@
 module slipway/tools/bench
 
-go 1.26.8
+go 1.26.0
+
+toolchain go1.26.8
 
 tool github.com/docker/buildx/cmd/buildx
 

@@ -1,5 +1,6 @@
 module slipway/tools/docker
 
+// BuildKit and containerd ask for this patch release.
 go 1.26.8
 
 tool (

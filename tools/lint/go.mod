@@ -1,6 +1,8 @@
 module slipway/tools/lint
 
-go 1.26.8
+go 1.26.0
+
+toolchain go1.26.8
 
 tool (
 	github.com/OpenPeeDeeP/depguard/v2/cmd/depguard

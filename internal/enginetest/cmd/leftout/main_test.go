@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -38,44 +36,15 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// Scripts replace AWS CLIs of several ages.
-func TestNewAWSCLI(t *testing.T) {
-	const (
-		v2   = "aws-cli/2.9.19 Python/3.11.2"
-		v1   = "aws-cli/1.45.11 Python/3.11.7"
-		old  = "aws: error: argument operation: Invalid choice, valid choices are:"
-		knew = "aws: error: the following arguments are required: --service"
-	)
-	for name, c := range map[string]struct {
-		// first and second are the outputs of the two CLIs for --version and for the operation.
-		first, second [2]string
-		want          string
-	}{
-		"new":               {[2]string{v2, knew}, [2]string{v1, old}, ""},
-		"a new one besides": {[2]string{v2, old}, [2]string{v1, knew}, ""},
-		"old":               {[2]string{v2, old}, [2]string{v1, old}, "older than October 2024"},
-		"no version 2":      {[2]string{v1, knew}, [2]string{v1, knew}, "no AWS CLI of version 2"},
-		"broken":            {[2]string{v2, "Traceback"}, [2]string{v1, ""}, "older than October 2024"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			names := []string{fakeCLI(t, c.first), fakeCLI(t, c.second)}
-			switch err := newAWSCLI(names); {
-			case c.want == "" && err != nil:
-				t.Error(err)
-			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
-				t.Errorf("error %v, want %q", err, c.want)
-			}
-		})
+// TestProgram leaves out tests whose program is missing, unless all programs
+// are required.
+func TestProgram(t *testing.T) {
+	find := func() (string, error) { return "", errors.New("no program") }
+	for value, code := range map[string]int{"": 0, "0": 0, "1": 1} {
+		t.Setenv("SLIPWAY_REQUIRE_TOOLS", value)
+		var out strings.Builder
+		if got := report(&out, []gap{program("some tests", find)}); got != code || !strings.Contains(out.String(), "no program") {
+			t.Errorf("SLIPWAY_REQUIRE_TOOLS=%q: report returned %d and printed %q; want %d and the reason", value, got, out.String(), code)
+		}
 	}
-}
-
-// fakeCLI writes a command that prints its version, and fails with a text on all else.
-func fakeCLI(t *testing.T, prints [2]string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "aws")
-	script := "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '" + prints[0] + "'; exit 0; fi\necho '" + prints[1] + "' >&2\nexit 252\n"
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
