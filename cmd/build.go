@@ -15,11 +15,12 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project"
 )
 
 // buildOptions are the flags of `slipway build`.
 type buildOptions struct {
-	project projectOptions
+	project projectFlags
 	aws     awsOptions
 	output  string
 
@@ -115,7 +116,7 @@ digest. Everything else goes to stderr.`,
   slipway build --create-repositories
   slipway build --hash "$(git rev-parse --short=12 HEAD)" express`,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.project.services = args
+			o.project.Services = args
 			return runBuild(c.Context(), w, o)
 		},
 	}
@@ -127,23 +128,23 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	o.project.flags(f)
 	o.aws.flags(f)
 	o.retention.flags(f)
-	o.project.ecs.flags(f)
+	addECSFlags(f, &o.project.ECS)
 	o.deploy.flags(f)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS at the end, follow the deployments and verify them, as slipway rollout does")
-	f.StringVar(&o.project.hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
-	f.StringVar(&o.project.definitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
-	f.BoolVar(&o.project.imageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
+	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
+	f.StringVar(&o.project.DefinitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
+	f.BoolVar(&o.project.ImageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for variables of the hash and the revision")
 	f.BoolVar(&o.plan, "plan", false, "print what would be built and stop, asking neither AWS nor an engine")
 	f.BoolVar(&o.rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
 	f.BoolVar(&o.create, "create-repositories", false, "create the repositories that are missing")
 	f.BoolVar(&o.noLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
-	o.project.trust.flag(f)
+	o.project.untrustedFlag(f)
 	f.StringVar(&o.imageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
 	f.StringVar(&o.cache, "cache", "", "where layers are kept for engines that have none: auto, registry (in each repository), s3://BUCKET/PREFIX, inline (in the images) or none; auto is registry, which only CodeBuild and an empty engine write (default: x-slipway.engine.cache, else auto)")
-	f.StringVar(&o.project.compression, "compression", "", "compression of the layers: gzip or zstd (default: x-slipway.engine.compression, else gzip)")
+	f.StringVar(&o.project.Compression, "compression", "", "compression of the layers: gzip or zstd (default: x-slipway.engine.compression, else gzip)")
 	f.StringVar(&o.engine, "engine", "", "`engine` that builds: an address of BuildKit, docker, buildkitd, own for one started for the job, or a list of PLATFORM=ENGINE (default: BUILDKIT_HOST, else the first that is there of a buildkitd, a Docker engine with the containerd store, own, another Docker engine)")
 	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.engineNet, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
@@ -159,18 +160,18 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := o.project.ecs.check(); err != nil {
+	if err := checkECS(o.project.ECS); err != nil {
 		return err
 	}
-	p, err := makePlan(ctx, w, o.places(w))
+	p, err := project.NewPlan(ctx, &w.Host, o.places(w))
 	if err != nil {
 		return err
 	}
-	w.learn(p.targets())
+	w.learn(p.Targets())
 	if err := o.fromPlan(w, p); err != nil {
 		return err
 	}
-	for _, warning := range p.warnings {
+	for _, warning := range p.Warnings {
 		w.Warnf("%s", warning)
 	}
 	if o.plan {
@@ -188,7 +189,7 @@ func (o buildOptions) check() error {
 		{"output", o.output, []string{"text", "json", outputEnv}},
 		{"image-ref", o.imageRef, []string{"hash", "digest", "latest"}},
 		{"progress", o.progress, []string{"auto", "tty", "plain", "quiet"}},
-		{"compression", o.project.compression, append([]string{""}, solve.Compressions()...)},
+		{"compression", o.project.Compression, append([]string{""}, solve.Compressions()...)},
 	}
 	for _, c := range choices {
 		if !slices.Contains(c.known, c.value) {
@@ -197,8 +198,8 @@ func (o buildOptions) check() error {
 		}
 	}
 	if o.cache != "" {
-		if err := checkCache(o.cache); err != nil {
-			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), cacheRemedy)
+		if err := project.CheckCache(o.cache); err != nil {
+			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), project.CacheHint)
 		}
 	}
 	if o.jobs < 0 {
@@ -217,10 +218,10 @@ func (o buildOptions) check() error {
 }
 
 // fromPlan fills in what the compose file and the environment say where no flag does.
-func (o *buildOptions) fromPlan(w *cli, p *plan) error {
+func (o *buildOptions) fromPlan(w *cli, p *project.Plan) error {
 	o.confine(p)
 	if o.artifact == "" {
-		o.artifact = p.settings.Artifact
+		o.artifact = p.Settings.Artifact
 	}
 	if o.artifact != "" {
 		if _, err := artifact.ParseS3URL(o.artifact); err != nil {
@@ -229,13 +230,13 @@ func (o *buildOptions) fromPlan(w *cli, p *plan) error {
 	}
 	o.cacheGiven = o.cache != ""
 	if o.cache == "" {
-		o.cache = p.settings.Cache
+		o.cache = p.Settings.Cache
 	}
 	if o.cache == "" {
-		o.cache = cacheAuto
+		o.cache = project.CacheAuto
 	}
-	if err := checkCache(o.cache); err != nil {
-		return fault.NewInput("x-slipway.engine.cache", err.Error(), cacheRemedy)
+	if err := project.CheckCache(o.cache); err != nil {
+		return fault.NewInput("x-slipway.engine.cache", err.Error(), project.CacheHint)
 	}
 	o.withoutExports(p)
 	o.engineSrc = "--engine"
@@ -243,7 +244,7 @@ func (o *buildOptions) fromPlan(w *cli, p *plan) error {
 		o.engine, o.engineSrc = w.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
 	}
 	if o.engine == "" {
-		o.engine, o.engineSrc = p.settings.Engine, "x-slipway.engine.address"
+		o.engine, o.engineSrc = p.Settings.Engine, "x-slipway.engine.address"
 	}
 	options := o.engineOptions(w)
 	if err := options.Check(); err != nil {
@@ -252,18 +253,18 @@ func (o *buildOptions) fromPlan(w *cli, p *plan) error {
 	if err := o.checkCacheSecrets(options); err != nil {
 		return err
 	}
-	if err := solve.CheckPlatforms(p.targets(), options.Platforms()); err != nil {
+	if err := solve.CheckPlatforms(p.Targets(), options.Platforms()); err != nil {
 		return err
 	}
 	if err := o.checkUntrusted(p); err != nil {
 		return err
 	}
 	if o.rollout {
-		if err := p.site.check(); err != nil {
+		if err := p.ECS.Check(); err != nil {
 			return err
 		}
 	}
-	if p.settings.ECS.Cluster != "" && p.settings.ECS.Service == "" {
+	if p.Settings.ECS.Cluster != "" && p.Settings.ECS.Service == "" {
 		return fault.NewInput("x-slipway.ecs", "has a cluster but no service", "add service: NAME")
 	}
 	return nil
@@ -272,7 +273,7 @@ func (o *buildOptions) fromPlan(w *cli, p *plan) error {
 func (o buildOptions) engineOptions(w *cli) engine.Options {
 	out := engine.Options{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir, Network: engine.Network(o.engineNet), LookupEnv: w.LookupEnv}
 	if o.engineTLS != "" {
-		out.TLS = absolute(w.Dir, o.engineTLS)
+		out.TLS = project.Absolute(w.Dir, o.engineTLS)
 	}
 	return out
 }

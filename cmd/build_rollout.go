@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -14,7 +15,7 @@ import (
 // running asks ECS which digests it runs, so that deployed protects those. Where it
 // cannot be asked, the job goes on: what latest stands on is then taken for what runs.
 func (j *job) running(ctx context.Context) map[registry.Ref]string {
-	if len(j.plan.site.stations) == 0 || j.options.noLatest {
+	if len(j.plan.ECS.Services) == 0 || j.options.noLatest {
 		return nil
 	}
 	out, err := j.askRunning(ctx)
@@ -30,10 +31,10 @@ func (j *job) running(ctx context.Context) map[registry.Ref]string {
 
 // askRunning asks ECS which digests it runs, by repository.
 func (j *job) askRunning(ctx context.Context) (map[registry.Ref]string, error) {
-	services, err := ecs.Images(ctx, j.cloud.ECS(), j.plan.site.refs())
+	services, err := ecs.Images(ctx, j.cloud.ECS(), j.plan.ECS.Refs())
 	out := map[registry.Ref]string{}
-	for _, st := range j.plan.site.stations {
-		for container, digest := range services[st.ref] {
+	for _, st := range j.plan.ECS.Services {
+		for container, digest := range services[st.Ref] {
 			if i := j.serviceOf(st, container); i >= 0 {
 				out[j.repos[i].Ref] = digest
 			}
@@ -44,9 +45,9 @@ func (j *job) askRunning(ctx context.Context) (map[registry.Ref]string, error) {
 
 // serviceOf is the index of the plan's service whose image a station's container runs, or
 // -1. Containers of two ECS services may be called alike.
-func (j *job) serviceOf(st *station, container string) int {
-	return slices.IndexFunc(j.plan.services, func(s service) bool {
-		return s.target.Container == container && s.repo == st.containers[container]
+func (j *job) serviceOf(st *project.ECSService, container string) int {
+	return slices.IndexFunc(j.plan.Components, func(s project.Component) bool {
+		return s.Target.Container == container && s.Ref == st.Containers[container]
 	})
 }
 
@@ -55,28 +56,29 @@ func (j *job) checkSite(ctx context.Context) error {
 	if !j.options.rollout {
 		return nil
 	}
-	if err := j.plan.site.look(ctx, j.cli, j.cloud); err != nil {
+	j.site = newSite(j.plan.ECS, true)
+	if err := j.site.look(ctx, j.cli, j.cloud); err != nil {
 		return err
 	}
-	if err := j.plan.site.drivable(ctx, j.cloud); err != nil {
+	if err := j.site.drivable(ctx, j.cloud); err != nil {
 		return err
 	}
-	d := j.deployJob(func(i int) ecs.DesiredImage { return ecs.DesiredImage{Image: j.plan.services[i].repo.Name} })
+	d := j.deployJob(func(i int) ecs.DesiredImage { return ecs.DesiredImage{Image: j.plan.Components[i].Ref.Name} })
 	if _, err := d.decide(); err != nil {
 		return err
 	}
-	return j.plan.site.askServices(ctx, j.cli, j.options.project, j.plan.site.services(), false)
+	return j.site.askServices(ctx, j.cli, j.options.project.Options, j.site.services(), false)
 }
 
 // deployJob is the deployment of the plan's images, given the want of each of its services
 // by index.
 func (j *job) deployJob(want func(int) ecs.DesiredImage) *deployJob {
-	d := &deployJob{cli: j.cli, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.plan.site, exact: true}
+	d := &deployJob{cli: j.cli, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.site, exact: true}
 	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]ecs.DesiredImage{}
-		for container := range st.containers {
-			d.wants[st.ref][container] = want(j.serviceOf(st, container))
+		d.wants[st.Ref] = map[string]ecs.DesiredImage{}
+		for container := range st.Containers {
+			d.wants[st.Ref][container] = want(j.serviceOf(&st.ECSService, container))
 		}
 	}
 	return d

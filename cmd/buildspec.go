@@ -16,6 +16,7 @@ import (
 	"slipway/buildspec"
 	"slipway/internal/bounded"
 	"slipway/internal/fault"
+	"slipway/project"
 )
 
 // buildspecOptions are the flags of `slipway buildspec`.
@@ -121,12 +122,12 @@ func (o buildspecOptions) spec(ctx context.Context, w *cli) (buildspec.Spec, err
 	if err != nil {
 		return buildspec.Spec{}, err
 	}
-	if !b.project.trust.given {
-		b.project.trust.given = true // this environment is not the job's
+	if !b.project.Trust.Given {
+		b.project.Trust.Given = true // this environment is not the job's
 	}
-	b.project.unasked = true // the job cannot ask either
-	b.project.nameKnown = true
-	p, err := makePlan(ctx, w, b.places(w))
+	b.project.Unasked = true // the job cannot ask either
+	b.project.NameKnown = true
+	p, err := project.NewPlan(ctx, &w.Host, b.places(w))
 	if err != nil {
 		return buildspec.Spec{}, err
 	}
@@ -134,8 +135,8 @@ func (o buildspecOptions) spec(ctx context.Context, w *cli) (buildspec.Spec, err
 		return buildspec.Spec{}, err
 	}
 	out := buildspec.Spec{Args: o.build}
-	if p.untrusted.yes() && b.project.name == "" {
-		out.Args = append(slices.Clone(out.Args), "--project-name", p.project)
+	if p.Untrusted.Yes() && b.project.Name == "" {
+		out.Args = append(slices.Clone(out.Args), "--project-name", p.Project)
 	}
 	if o.installURL != "" {
 		out.Install = &buildspec.Download{URL: o.installURL, SHA256: o.installSHA256}
@@ -143,7 +144,7 @@ func (o buildspecOptions) spec(ctx context.Context, w *cli) (buildspec.Spec, err
 	if b.noLatest {
 		return out, nil // no definitions
 	}
-	for _, path := range p.own {
+	for _, path := range p.Outputs {
 		rel, err := filepath.Rel(w.Dir, path)
 		if err != nil || !filepath.IsLocal(rel) {
 			return buildspec.Spec{}, fault.New(fault.Usage, fmt.Errorf("--definitions-dir: %s lies outside the source's directory %s, where CodeBuild takes no artifact from", path, w.Dir), "run slipway buildspec in the directory that is the job's source, or name a directory below it")
@@ -176,13 +177,13 @@ func parseBuild(args []string) (buildOptions, error) {
 	if err := o.check(); err != nil {
 		return refuse(err, hintOf(err))
 	}
-	o.project.services = f.Args()
-	return o, o.project.ecs.check()
+	o.project.Services = f.Args()
+	return o, checkECS(o.project.ECS)
 }
 
 // write puts the buildspec into a file, but not over what somebody wrote there.
 func (o buildspecOptions) write(ctx context.Context, w *cli, text []byte) error {
-	path := absolute(w.Dir, o.file)
+	path := project.Absolute(w.Dir, o.file)
 	old, err := bounded.ReadFile(ctx, path, maxBuildspec)
 	switch {
 	case err == nil && !o.force && !bytes.Equal(old, text):

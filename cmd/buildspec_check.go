@@ -11,7 +11,9 @@ import (
 	"slipway/buildspec"
 	"slipway/internal/bounded"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
+	"slipway/project"
 )
 
 // maxBuildspec bounds what is read: a buildspec is a page or two.
@@ -25,7 +27,7 @@ type checkedBuildspec struct {
 
 // checkBuildspec tells what is wrong with a buildspec.
 func checkBuildspec(ctx context.Context, w *cli, o buildspecOptions) error {
-	data, err := bounded.ReadGiven(ctx, absolute(w.Dir, o.check), maxBuildspec)
+	data, err := bounded.ReadGiven(ctx, project.Absolute(w.Dir, o.check), maxBuildspec)
 	if err != nil {
 		return fault.New(fault.Usage, fmt.Errorf("--check: %w", err), "name a buildspec")
 	}
@@ -62,7 +64,7 @@ type findingsError struct {
 }
 
 func (e *findingsError) Error() string {
-	return fmt.Sprintf("%s: %s", e.file, plural(e.faults, "fault"))
+	return fmt.Sprintf("%s: %s", e.file, phrase.Count(e.faults, "fault"))
 }
 
 func (e *findingsError) Hint() string {

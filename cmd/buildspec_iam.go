@@ -14,12 +14,13 @@ import (
 	"slipway/build/solve"
 	"slipway/buildspec"
 	"slipway/internal/fault"
+	"slipway/project"
 )
 
 // iamOptions are the flags of `slipway buildspec iam`.
 type iamOptions struct {
-	project  projectOptions
-	ecs      ecsOptions
+	project  projectFlags
+	ecs      project.ECSOptions
 	use      buildspec.Use
 	artifact string
 	source   string
@@ -72,7 +73,7 @@ stderr.`,
 	}
 	f := c.Flags()
 	o.project.flags(f)
-	o.ecs.flags(f)
+	addECSFlags(f, &o.ecs)
 	f.StringVar(&o.use.Account, "account", "", "AWS account `id` (default: AWS_ACCOUNT_ID)")
 	f.StringVar(&o.use.Region, "region", "", "AWS `region` (default: AWS_REGION, AWS_DEFAULT_REGION)")
 	f.StringVar(&o.use.Partition, "partition", "", "AWS `partition`: aws, aws-cn, aws-us-gov … (default: the region's)")
@@ -121,24 +122,24 @@ func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 
 // complete adds what the project and the environment say.
 func (o *iamOptions) complete(ctx context.Context, w *cli) error {
-	if err := o.ecs.check(); err != nil {
+	if err := checkECS(o.ecs); err != nil {
 		return err
 	}
-	project, err := loadAllowed(ctx, w, o.project, nil)
-	s := &site{flagged: len(o.ecs.services) > 0}
+	composed, err := project.Load(ctx, &w.Host, o.project.Options, nil)
+	s := &project.ECS{FromFlags: len(o.ecs.Services) > 0}
 	switch {
-	case errors.Is(err, solve.ErrNoProject) && len(o.project.files) == 0:
+	case errors.Is(err, solve.ErrNoProject) && len(o.project.Files) == 0:
 		// An operator may stand anywhere; what the flags do not tell becomes a placeholder.
-		for _, name := range o.ecs.services {
-			o.use.Services = append(o.use.Services, buildspec.Service{Cluster: o.ecs.cluster, Service: name})
+		for _, name := range o.ecs.Services {
+			o.use.Services = append(o.use.Services, buildspec.Service{Cluster: o.ecs.Cluster, Service: name})
 		}
 	case err != nil:
 		return err
 	default:
-		if err := s.addProject(w, project, o.ecs); err != nil {
+		if err := s.AddProject(&w.Host, composed, o.ecs); err != nil {
 			return err
 		}
-		settings, err := solve.ProjectSettings(project)
+		settings, err := solve.ProjectSettings(composed)
 		if err != nil {
 			return err
 		}
@@ -149,7 +150,7 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 			o.cache = settings.Cache
 		}
 	}
-	o.use.Named = s.flagged
+	o.use.Named = s.FromFlags
 	o.use.CodeDeploy = o.use.CodeDeploy || len(o.use.DeploymentGroups) > 0
 	o.use.Wait = o.use.Wait || o.use.Pipeline != ""
 	o.addSite(s)
@@ -163,11 +164,11 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 	return o.addBuckets()
 }
 
-func (o *iamOptions) addSite(s *site) {
-	for _, ref := range s.own {
+func (o *iamOptions) addSite(s *project.ECS) {
+	for _, ref := range s.Repositories {
 		o.use.Repositories = append(o.use.Repositories, buildspec.Repository(ref))
 	}
-	for _, ref := range s.refs() {
+	for _, ref := range s.Refs() {
 		o.use.Services = append(o.use.Services, buildspec.Service(ref))
 	}
 }
@@ -188,12 +189,12 @@ func (o *iamOptions) addBuckets() error {
 		o.use.Source = loc.Bucket + "/" + loc.Key
 	}
 	if o.cache != "" {
-		if err := checkCache(o.cache); err != nil {
-			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), cacheRemedy)
+		if err := project.CheckCache(o.cache); err != nil {
+			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), project.CacheHint)
 		}
 	}
-	if onS3(o.cache) {
-		loc, err := s3Location(o.cache)
+	if project.CacheOnS3(o.cache) {
+		loc, err := project.CacheLocation(o.cache)
 		if err != nil {
 			return err
 		}

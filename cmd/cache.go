@@ -14,54 +14,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"slipway/artifact"
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 )
-
-// The cache modes of --cache, beside s3://BUCKET/PREFIX.
-const (
-	cacheAuto     = "auto"
-	cacheRegistry = "registry"
-	cacheInline   = "inline"
-	cacheNone     = "none"
-)
-
-var cacheModes = []string{cacheAuto, cacheRegistry, cacheInline, cacheNone}
-
-const cacheRemedy = "use one of auto, registry, s3://BUCKET/PREFIX, inline, none"
-
-// onS3 tells whether a mode is a place on S3.
-func onS3(mode string) bool { return strings.HasPrefix(mode, "s3:") }
-
-// checkCache tells what is wrong with a mode.
-func checkCache(mode string) error {
-	if onS3(mode) {
-		_, err := s3Location(mode)
-		return err
-	}
-	if !slices.Contains(cacheModes, mode) {
-		return fmt.Errorf("unknown value %q", mode)
-	}
-	return nil
-}
-
-// s3Location is the bucket and the prefix of all keys, which ends in a slash unless it is
-// empty.
-func s3Location(mode string) (artifact.S3Location, error) {
-	loc, err := artifact.ParseS3Prefix(mode)
-	if err == nil && loc.Key != "" {
-		loc.Key = strings.TrimSuffix(loc.Key, "/") + "/"
-	}
-	return loc, err
-}
 
 // checkCacheSecrets refuses to send credentials for S3 where others could read them.
 func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
 	address := engines.ClearText()
-	if !onS3(o.cache) || address == "" {
+	if !project.CacheOnS3(o.cache) || address == "" {
 		return nil
 	}
 	return fault.NewInput(o.engineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.cache),
@@ -71,7 +34,7 @@ func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
 // engines. There are none where the caches lie elsewhere.
 func (o buildOptions) cacheTagNames(w *cli) []string {
-	if o.cache != cacheAuto && o.cache != cacheRegistry {
+	if o.cache != project.CacheAuto && o.cache != project.CacheRegistry {
 		return nil
 	}
 	var tags []string
@@ -106,8 +69,8 @@ func (j *job) caches(i int, survey *registry.Snapshot, engines []*engine.Engine,
 // exports no cache but an inline one, and the fresh host of a CodeBuild job needs one: what
 // it does not find in a cache has new times, and with them a new digest.
 func (j *job) cacheMode(e *engine.Engine) string {
-	if j.options.cache == cacheAuto && e.Images != nil && j.plan.env.InCodeBuild {
-		return cacheInline
+	if j.options.cache == project.CacheAuto && e.Images != nil && j.plan.Env.InCodeBuild {
+		return project.CacheInline
 	}
 	return j.options.cache
 }
@@ -116,16 +79,16 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Sn
 	repo := j.repos[i]
 	tag := registry.CacheTag(e.Platform)
 	switch {
-	case mode == cacheNone:
+	case mode == project.CacheNone:
 		return nil, nil
-	case onS3(mode):
+	case project.CacheOnS3(mode):
 		// The name is the repository's, and what the tag would have beside TagCache's.
 		read, write := solve.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
 		if !j.options.exportsCache(j.plan) {
 			return []solve.Cache{read}, nil
 		}
 		return []solve.Cache{read}, []solve.Cache{write}
-	case mode == cacheInline:
+	case mode == project.CacheInline:
 		tag = registry.TagLatest // its cache is in the image itself
 		to = []solve.Cache{{Type: "inline"}}
 	}
@@ -133,8 +96,8 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Sn
 	if _, ok := survey.ByTag(repo.Ref, tag); ok {
 		from = []solve.Cache{read}
 	}
-	auto := mode == cacheAuto && e.Images == nil && (j.plan.env.InCodeBuild || e.Fresh)
-	if (mode == cacheRegistry || auto) && j.options.exportsCache(j.plan) {
+	auto := mode == project.CacheAuto && e.Images == nil && (j.plan.Env.InCodeBuild || e.Fresh)
+	if (mode == project.CacheRegistry || auto) && j.options.exportsCache(j.plan) {
 		to = []solve.Cache{write}
 	}
 	return from, to
@@ -142,10 +105,10 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Sn
 
 // s3Place is where the caches lie, if they do on S3.
 func (j *job) s3Place(ctx context.Context) (solve.S3Place, error) {
-	if !onS3(j.options.cache) {
+	if !project.CacheOnS3(j.options.cache) {
 		return solve.S3Place{}, nil
 	}
-	loc, err := s3Location(j.options.cache)
+	loc, err := project.CacheLocation(j.options.cache)
 	if err != nil {
 		return solve.S3Place{}, err
 	}

@@ -67,7 +67,7 @@ func (r *process) warns(texts ...string) {
 	}
 }
 
-// onS3 builds with a cache on S3 and everything that can be said.
+// CacheOnS3 builds with a cache on S3 and everything that can be said.
 func (s *shop) onS3(url, hash string, more ...string) *process {
 	s.t.Helper()
 	args := slices.Concat(hush, more, []string{hash, "--cache", url, "--log-level", "debug"})

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"slipway/buildspec"
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
 )
 
@@ -84,9 +85,9 @@ func (j *codeBuildLog) repeat() {
 	if len(j.warnings) == 0 {
 		return
 	}
-	title := plural(len(j.warnings), "warning")
+	title := phrase.Count(len(j.warnings), "warning")
 	if j.told > 0 {
-		title = plural(len(j.warnings), "more warning")
+		title = phrase.Count(len(j.warnings), "more warning")
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n---- %s %s\n", title, strings.Repeat("-", max(frame-len(title)-6, 0)))

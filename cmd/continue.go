@@ -42,7 +42,7 @@ func runContinue(ctx context.Context, w *cli, o rolloutOptions) error {
 }
 
 // findPauses are the services whose deployments wait. None is wrong usage, and what the
-// services do instead is said.
+// Components do instead is said.
 func findPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]paused, error) {
 	var found []paused
 	var states []string

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"slipway/artifact"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -15,26 +16,26 @@ func (j *job) define(ctx context.Context, name string, images *images) error {
 	if j.options.noLatest {
 		return nil
 	}
-	uri := func(s service) string {
-		i := slices.IndexFunc(j.plan.services, func(o service) bool { return o.target.Service == s.target.Service })
+	uri := func(s project.Component) string {
+		i := slices.IndexFunc(j.plan.Components, func(o project.Component) bool { return o.Target.Service == s.Target.Service })
 		return imageURI(images.placements[i], name, j.options.imageRef)
 	}
 	files := map[string][]byte{}
-	for _, f := range j.plan.files {
-		data, err := j.plan.definitions(f, uri)
+	for _, f := range j.plan.Files {
+		data, err := j.plan.Definitions(f, uri)
 		if err != nil {
 			return err
 		}
-		files[f.path] = data
+		files[f.Path] = data
 	}
-	if j.plan.imageDetail != "" {
-		data, err := artifact.ImageDetail(uri(j.plan.services[0]))
+	if j.plan.ImageDetail != "" {
+		data, err := artifact.ImageDetail(uri(j.plan.Components[0]))
 		if err != nil {
 			return err
 		}
-		files[j.plan.imageDetail] = data
+		files[j.plan.ImageDetail] = data
 	}
-	for _, path := range j.plan.own {
+	for _, path := range j.plan.Outputs {
 		written, err := j.pending[path].Write(files[path])
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)

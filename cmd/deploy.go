@@ -128,7 +128,7 @@ func (d *deployJob) checkBusy(ctx context.Context, changes []ecs.Change) error {
 func (d *deployJob) decide() ([]ecs.Change, error) {
 	var changes []ecs.Change
 	for _, st := range d.site.stations {
-		c, err := ecs.Decide(st.service, st.keepHosts(d.wants[st.ref]), d.exact)
+		c, err := ecs.Decide(st.service, st.keepHosts(d.wants[st.Ref]), d.exact)
 		if err != nil {
 			return nil, fault.New(fault.Usage, err, fault.HintOf(err))
 		}
@@ -196,7 +196,7 @@ func (d *deployJob) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.
 const maxDeploys = 8
 
 // deploy starts all deployments. Once it has begun it goes on after an interrupt: a
-// service that got its deployment and one that did not would be half a roll-out.
+// Component that got its deployment and one that did not would be half a roll-out.
 func (d *deployJob) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

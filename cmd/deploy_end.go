@@ -50,7 +50,7 @@ func (d *deployJob) goesOn(a *registry.RolloutResult, dep ecs.Deployment) {
 // reposOf are the repositories of a service's containers.
 func (d *deployJob) reposOf(ref ecs.Ref) map[string]registry.Repository {
 	for _, st := range d.site.stations {
-		if st.ref == ref {
+		if st.Ref == ref {
 			return st.repos
 		}
 	}
@@ -98,7 +98,7 @@ func (d *deployJob) unverified(outcomes []ecs.Outcome) error {
 }
 
 // goBack stops what is still under way and puts the tags back as it fits how each
-// service's deployment ended: what runs the new images stays protected, and where
+// Component's deployment ended: what runs the new images stays protected, and where
 // another deployment took over, the tags are its business.
 func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
 	outcomes = d.stop(ctx, outcomes, ecs.Interrupted)

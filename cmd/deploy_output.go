@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
 	"slipway/rollout/ecs"
 )
@@ -108,12 +109,12 @@ func orDash(s string) string {
 func ago(now, then time.Time) string {
 	switch d := now.Sub(then); {
 	case d < time.Minute:
-		return plural(max(int(d.Seconds()), 0), "second")
+		return phrase.Count(max(int(d.Seconds()), 0), "second")
 	case d < time.Hour:
-		return plural(int(d.Minutes()), "minute")
+		return phrase.Count(int(d.Minutes()), "minute")
 	case d < 48*time.Hour:
-		return plural(int(d.Hours()), "hour")
+		return phrase.Count(int(d.Hours()), "hour")
 	default:
-		return plural(int((d+12*time.Hour).Hours()/24), "day")
+		return phrase.Count(int((d+12*time.Hour).Hours()/24), "day")
 	}
 }

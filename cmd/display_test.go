@@ -71,7 +71,7 @@ type errorString string
 func (e errorString) Error() string { return string(e) }
 
 // TestLiveNames puts the service where BuildKit puts the stage, and lets a step that two
-// services share keep one name.
+// Components share keep one name.
 func TestLiveNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"[1/2] COPY . .":           "[api 1/2] COPY . .",

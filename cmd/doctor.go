@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/project"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ anything else, such as no engine or a base image that cannot be pulled.`,
 		Example: `  slipway doctor
   slipway doctor --create-repositories --output json`,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.project.services = args
+			o.project.Services = args
 			return runDoctor(c.Context(), w, o)
 		},
 	}
@@ -88,7 +89,7 @@ func (o doctorOptions) check() error {
 	if err := o.buildOptions.check(); err != nil {
 		return err
 	}
-	return o.project.ecs.check()
+	return checkECS(o.project.ECS)
 }
 
 // runDoctor prints the findings, and ends with an error if build could not run.
@@ -113,9 +114,9 @@ func runDoctor(ctx context.Context, w *cli, o doctorOptions) (err error) {
 type doctor struct {
 	*cli
 	options doctorOptions
-	// plan is nil where the project cannot be read, and planErr says why; hashErr is why
+	// Plan is nil where the project cannot be read, and planErr says why; hashErr is why
 	// the plan has another hash than build would give it.
-	plan             *plan
+	plan             *project.Plan
 	planErr, hashErr error
 	// settingsErr is what is wrong with flags and settings that the plan knows nothing of.
 	settingsErr error
@@ -167,7 +168,7 @@ func (d *doctor) checks() []check {
 	if d.options.artifact != "" {
 		all = append(all, check{name: "artifact", needs: needsProject | needsAccess, run: d.checkArtifact})
 	}
-	if d.plan != nil && len(d.plan.site.stations) > 0 && !d.options.noLatest {
+	if d.plan != nil && len(d.plan.ECS.Services) > 0 && !d.options.noLatest {
 		all = append(all, check{name: "ECS service", needs: needsProject | needsAccess, run: d.checkECS})
 	}
 	return all

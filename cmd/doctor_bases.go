@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/build/solve"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -48,7 +49,7 @@ func (d *doctor) checkBases(ctx context.Context) []finding {
 
 // bases are the images of all targets, and findings about Dockerfiles that do not tell.
 func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []finding) {
-	for _, t := range d.plan.targets() {
+	for _, t := range d.plan.Targets() {
 		bases, err := solve.Bases(ctx, t)
 		switch {
 		case errors.Is(err, solve.ErrUnreadable):
@@ -73,7 +74,7 @@ func (d *doctor) withhold(bases []solve.Base) (others []solve.Base, out []findin
 		return bases, nil
 	}
 	for _, b := range bases {
-		if _, ours := repositoryOfReference(b.Image); !ours {
+		if _, ours := project.RepositoryOfImage(b.Image); !ours {
 			others = append(others, b)
 		} else if !slices.ContainsFunc(out, func(f finding) bool { return f.Subject == b.Image }) {
 			out = append(out, unchecked("", "%s", why).of(b.Image))

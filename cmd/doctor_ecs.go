@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -26,15 +27,15 @@ func (d *doctor) checkECS(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	stations := d.plan.site.stations
+	stations := newSite(d.plan.ECS, true).stations
 	each := make([][]finding, len(stations))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxDeploys)
 	for i, st := range stations {
 		g.Go(func() error {
-			services, err := readServices(ctx, c, []ecs.Ref{st.ref})
+			services, err := readServices(ctx, c, []ecs.Ref{st.Ref})
 			if err != nil {
-				each[i] = []finding{d.onECS(broken(err)).of(st.ref.String())}
+				each[i] = []finding{d.onECS(broken(err)).of(st.Ref.String())}
 				return nil
 			}
 			each[i] = d.judgeService(st, services[0])
@@ -62,8 +63,8 @@ func (d *doctor) judgeService(st *station, s ecs.Service) []finding {
 	for i := range out {
 		out[i].Subject = s.Ref.String()
 	}
-	for _, name := range slices.Sorted(maps.Keys(st.containers)) {
-		f := d.imageFinding(s, name, st.containers[name])
+	for _, name := range slices.Sorted(maps.Keys(st.Containers)) {
+		f := d.imageFinding(s, name, st.Containers[name])
 		f.Check = checkImageURI
 		out = append(out, f.of(s.Ref.String()+" "+name))
 	}
@@ -109,7 +110,7 @@ func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) fin
 		return d.onECS(broken(fault.New(fault.Usage, err, fault.HintOf(err))))
 	}
 	image := s.Containers[i].Image
-	if present, ok := repositoryOfReference(image); !ok || present.Name != repo.Name {
+	if present, ok := project.RepositoryOfImage(image); !ok || present.Name != repo.Name {
 		return warned("a roll-out changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
 	}
 	return styleFinding(ecs.StyleOf(image), ecs.Style(d.options.imageRef))

@@ -28,7 +28,7 @@ type foundEngine struct {
 // dockerTime is how much longer than other steps the search for an engine may take: in
 // CodeBuild build waits for a Docker engine that is starting.
 func (d *doctor) dockerTime() time.Duration {
-	if d.plan != nil && d.plan.env.InCodeBuild {
+	if d.plan != nil && d.plan.Env.InCodeBuild {
 		return engine.DockerStartTime
 	}
 	return 0
@@ -46,7 +46,7 @@ func socketTemp() string {
 	return ""
 }
 
-// own tells whether the engine was started by slipway.
+// Repositories tells whether the engine was started by slipway.
 func (e *foundEngine) own() bool {
 	return slices.ContainsFunc(e.all, func(one *engine.Engine) bool { return one.Kind == engine.Managed })
 }
@@ -161,7 +161,7 @@ func (d *doctor) checkPlatforms(context.Context) []finding {
 			out = append(out, warned("name an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine for it runs programs for %s only: a RUN step would fail", strings.Join(e.Platforms, ", ")).of(e.Platform))
 		}
 	}
-	for _, t := range d.plan.targets() {
+	for _, t := range d.plan.Targets() {
 		if lacking := lackingPlatforms(t.Platforms, have); len(lacking) > 0 {
 			out = append(out, warned("build on an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine runs no steps for %s", strings.Join(lacking, ", ")).of(t.Service))
 		}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
 )
 
@@ -72,10 +73,10 @@ func verdict(w *cli, findings []finding) error {
 		}
 	}
 	if len(kinds) == 0 {
-		w.Infof("build would be able to run: %d ok, %s, %d not checked", count[statusOK], plural(count[statusWarning], "warning"), count[statusUnchecked])
+		w.Infof("build would be able to run: %d ok, %s, %d not checked", count[statusOK], phrase.Count(count[statusWarning], "warning"), count[statusUnchecked])
 		return nil
 	}
-	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(kinds), plural(count[statusWarning], "warning"), count[statusUnchecked])}
+	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(kinds), phrase.Count(count[statusWarning], "warning"), count[statusUnchecked])}
 	switch {
 	case !slices.ContainsFunc(kinds, func(k fault.Kind) bool { return k != fault.Input }):
 		e.kind = fault.Input

@@ -17,6 +17,8 @@ import (
 	"slipway/buildspec"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -66,25 +68,25 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 // use is what build would ask of AWS.
 func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) buildspec.Use {
 	u := buildspec.Use{
-		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.untrusted.yes(),
+		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.Untrusted.Yes(),
 		Scope: buildspec.Scope{Account: account, Region: c.Config.Region},
 	}
 	repos, err := d.repositories()
 	u.CreateRepositories = d.options.create && (err != nil || len(repos.missing) > 0)
-	for _, s := range d.plan.services {
-		ref := s.repo
-		if repo, ok := repos.found[s.repo]; ok {
+	for _, s := range d.plan.Components {
+		ref := s.Ref
+		if repo, ok := repos.found[s.Ref]; ok {
 			ref = repo.Ref
 		}
 		u.Repositories = append(u.Repositories, buildspec.Repository(ref))
 	}
-	for _, ref := range d.plan.site.refs() {
+	for _, ref := range d.plan.ECS.Refs() {
 		u.Services = append(u.Services, buildspec.Service(ref))
 	}
 	if loc, err := artifact.ParseS3URL(d.options.artifact); err == nil {
 		u.Artifact = loc.Bucket + "/" + loc.Key
 	}
-	if loc, err := s3Location(d.options.cache); err == nil && onS3(d.options.cache) {
+	if loc, err := project.CacheLocation(d.options.cache); err == nil && project.CacheOnS3(d.options.cache) {
 		u.Cache = loc.Bucket + "/" + loc.Key
 	}
 	if u.Rollout {
@@ -96,7 +98,7 @@ func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) 
 // addDeployment adds what only the services themselves tell; what is not known stays a
 // placeholder, which is not asked about.
 func (d *doctor) addDeployment(ctx context.Context, c *awsclient.Clients, u *buildspec.Use) {
-	services, err := ecs.Read(ctx, c.ECS(), d.plan.site.refs())
+	services, err := ecs.Read(ctx, c.ECS(), d.plan.ECS.Refs())
 	if err != nil {
 		return // the check of the services says why
 	}
@@ -127,7 +129,7 @@ func (d *doctor) judge(who string, answers map[string][]denial) []finding {
 		out = append(out, f.of(action))
 	}
 	if len(out) == 0 {
-		out = append(out, fine("%s allowed, says IAM's simulation", plural(len(answers), "action")).of(who))
+		out = append(out, fine("%s allowed, says IAM's simulation", phrase.Count(len(answers), "action")).of(who))
 	}
 	return out
 }

@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"context"
+	"slipway/internal/phrase"
+	"slipway/project"
 	"strings"
 )
 
@@ -11,27 +13,27 @@ const standIn = "doctor"
 // readPlan makes the plan that build would make. Where only the hash is wrong, the plan
 // has another one.
 func (d *doctor) readPlan(ctx context.Context) {
-	d.options.project.unasked = true
-	p, err := makePlan(ctx, d.cli, d.options.places(d.cli))
-	if err != nil && d.options.project.hash != standIn {
+	d.options.project.Unasked = true
+	p, err := project.NewPlan(ctx, &d.cli.Host, d.options.places(d.cli))
+	if err != nil && d.options.project.Hash != standIn {
 		other := d.options.places(d.cli)
-		other.hash = standIn
-		if q, again := makePlan(ctx, d.cli, other); again == nil {
+		other.Hash = standIn
+		if q, again := project.NewPlan(ctx, &d.cli.Host, other); again == nil {
 			p, d.hashErr, err = q, err, nil
 		}
 	}
 	if err != nil {
 		d.planErr = err
-		p = &plan{site: &site{given: true}}
+		p = &project.Plan{ECS: &project.ECS{}}
 		d.options.rollout = false // it would be said to have no ECS service
 	} else {
 		d.plan = p
-		d.learn(p.targets())
+		d.learn(p.Targets())
 	}
 	if d.settingsErr = d.options.fromPlan(d.cli, p); d.settingsErr != nil {
 		// Without those that may be wrong, for the rest of them, the engine above all.
 		d.options.artifact, d.options.cache, d.options.rollout = "", "", false
-		p.settings.Artifact, p.settings.Cache = "", ""
+		p.Settings.Artifact, p.Settings.Cache = "", ""
 		_ = d.options.fromPlan(d.cli, p) // told once
 	}
 }
@@ -40,9 +42,9 @@ func (d *doctor) checkProject(context.Context) []finding {
 	if d.planErr != nil {
 		return []finding{broken(d.planErr)}
 	}
-	out := []finding{fine("%s: %s to build", d.plan.root, plural(len(d.plan.targets()), "service")).of(d.plan.project)}
-	for _, warning := range d.plan.warnings {
-		out = append(out, warned("", "%s", warning).of(d.plan.project))
+	out := []finding{fine("%s: %s to build", d.plan.Root, phrase.Count(len(d.plan.Targets()), "service")).of(d.plan.Project)}
+	for _, warning := range d.plan.Warnings {
+		out = append(out, warned("", "%s", warning).of(d.plan.Project))
 	}
 	return out
 }
@@ -58,21 +60,21 @@ func (d *doctor) checkHash(context.Context) []finding {
 		}
 		return []finding{f}
 	default:
-		return []finding{fine("%s", d.plan.hash.Detail).of(d.plan.hash.Name)}
+		return []finding{fine("%s", d.plan.Hash.Detail).of(d.plan.Hash.Name)}
 	}
 }
 
 // checkTrust has nothing to say of a trusted build.
 func (d *doctor) checkTrust(context.Context) []finding {
-	if d.plan == nil || !d.plan.untrusted.yes() {
+	if d.plan == nil || !d.plan.Untrusted.Yes() {
 		return nil
 	}
-	u := d.plan.untrusted
-	text := "untrusted build, since " + u.why + ": no tag that exists moves, and no layer cache is exported"
-	if len(u.ignored) > 0 {
-		text += "; ignored: " + strings.Join(u.ignored, ", ")
+	u := d.plan.Untrusted
+	text := "untrusted build, since " + u.Why + ": no tag that exists moves, and no layer cache is exported"
+	if len(u.Ignored) > 0 {
+		text += "; ignored: " + strings.Join(u.Ignored, ", ")
 	}
-	return []finding{fine("%s", text).of(d.plan.hash.Name)}
+	return []finding{fine("%s", text).of(d.plan.Hash.Name)}
 }
 
 // checkSettings has nothing to say of settings that are right.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -17,10 +19,10 @@ type foundRepositories struct {
 }
 
 // list are those that are there, in the plan's order, each once.
-func (r foundRepositories) list(p *plan) []registry.Repository {
+func (r foundRepositories) list(p *project.Plan) []registry.Repository {
 	var out []registry.Repository
-	for _, s := range p.services {
-		if repo, ok := r.found[s.repo]; ok {
+	for _, s := range p.Components {
+		if repo, ok := r.found[s.Ref]; ok {
 			out = append(out, repo)
 		}
 	}
@@ -41,8 +43,8 @@ func (d *doctor) findRepositories(ctx context.Context) (foundRepositories, error
 		return foundRepositories{}, err
 	}
 	var refs []registry.Ref
-	for _, s := range d.plan.services {
-		refs = append(refs, s.repo)
+	for _, s := range d.plan.Components {
+		refs = append(refs, s.Ref)
 	}
 	found, missing, err := registry.Find(ctx, clients, refs)
 	return foundRepositories{found, missing}, refused(err)
@@ -55,15 +57,15 @@ func (d *doctor) checkRepositories(context.Context) []finding {
 	}
 	var out []finding
 	seen := map[registry.Ref]string{}
-	for _, s := range d.plan.services {
-		repo, ok := repos.found[s.repo]
-		name := s.target.Service
+	for _, s := range d.plan.Components {
+		repo, ok := repos.found[s.Ref]
+		name := s.Target.Service
 		switch other, twice := seen[repo.Ref]; {
 		case !ok && d.options.create:
-			out = append(out, fine("is missing, and build will create it").of(s.repo.String()))
+			out = append(out, fine("is missing, and build will create it").of(s.Ref.String()))
 		case !ok:
 			f := broken(fault.New(fault.AWS, errors.New("there is none"), "check the name and the region, or let build create it: --create-repositories"))
-			out = append(out, f.of(s.repo.String()))
+			out = append(out, f.of(s.Ref.String()))
 		case twice:
 			out = append(out, broken(fault.NewInput("services."+name, fmt.Sprintf("has the same repository as service %s", other), "give one of them another with x-slipway.repository")).of(repo.Name))
 		default:
@@ -83,8 +85,8 @@ func (d *doctor) checkTags(ctx context.Context) []finding {
 	}
 	out := d.checkExtra(ctx, repos)
 	tags := d.options.movingTags(d.cli, d.plan)
-	for _, s := range d.plan.services {
-		repo, ok := repos.found[s.repo]
+	for _, s := range d.plan.Components {
+		repo, ok := repos.found[s.Ref]
 		if !ok {
 			continue
 		}
@@ -92,7 +94,7 @@ func (d *doctor) checkTags(ctx context.Context) []finding {
 		switch {
 		case errors.As(repo.CheckMovable(tags), &stuck):
 			out = append(out, immovable(stuck).of(repo.Name))
-		case errors.As(repo.CheckMovable(s.extra), &stuck):
+		case errors.As(repo.CheckMovable(s.ExtraTags), &stuck):
 			// They are put once without a fault; a later build fails.
 			out = append(out, immovable(stuck).softened().of(repo.Name))
 		case len(tags) == 0:
@@ -111,8 +113,8 @@ func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []find
 		return []finding{broken(err)}
 	}
 	var repos []registry.Repository
-	for _, s := range d.plan.services {
-		repos = append(repos, found.found[s.repo])
+	for _, s := range d.plan.Components {
+		repos = append(repos, found.found[s.Ref])
 	}
 	faults, err := extraFaults(ctx, clients, d.plan, repos, registry.ExtraTags{Kept: d.options.noLatest})
 	if err != nil {
@@ -194,7 +196,7 @@ func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found fo
 
 // running are the digests that ECS runs, as far as they can be read: build goes on without.
 func (d *doctor) running(ctx context.Context, found foundRepositories) (map[registry.Ref]string, error) {
-	if len(d.plan.site.stations) == 0 {
+	if len(d.plan.ECS.Services) == 0 {
 		return nil, nil
 	}
 	c, err := d.cloud()
@@ -202,8 +204,8 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 		return nil, err
 	}
 	j := &job{cli: d.cli, options: d.options.buildOptions, plan: d.plan, cloud: c}
-	for _, s := range d.plan.services {
-		j.repos = append(j.repos, found.found[s.repo])
+	for _, s := range d.plan.Components {
+		j.repos = append(j.repos, found.found[s.Ref])
 	}
 	out, _ := j.askRunning(ctx) // checkECS says what is wrong with the services
 	return out, nil
@@ -229,18 +231,18 @@ func policyFinding(r retention, days int) finding {
 	var clash *registry.ConflictError
 	switch {
 	case len(r.losses) > 0:
-		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", plural(len(r.losses), "image"), newest(r.losses))
+		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", phrase.Count(len(r.losses), "image"), newest(r.losses))
 	case errors.As(r.clash, &clash):
 		text, remedy, _ := strings.Cut(clash.Error(), "\nchange them, or ")
 		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
 	case !r.Outcome.Changed:
-		return fine("slipway's rules are there: %s", plural(days, "day"))
+		return fine("slipway's rules are there: %s", phrase.Count(days, "day"))
 	case r.Before == "":
-		return fine("has none yet, and build will write it when the tags have moved: %s", plural(days, "day"))
+		return fine("has none yet, and build will write it when the tags have moved: %s", phrase.Count(days, "day"))
 	case len(r.Outcome.Dropped) > 0:
-		return warned("leave --replace-policy out to keep them", "build will drop %s of others", plural(len(r.Outcome.Dropped), "rule"))
+		return warned("leave --replace-policy out to keep them", "build will drop %s of others", phrase.Count(len(r.Outcome.Dropped), "rule"))
 	default:
-		return fine("build will add slipway's rules when the tags have moved: %s", plural(days, "day"))
+		return fine("build will add slipway's rules when the tags have moved: %s", phrase.Count(days, "day"))
 	}
 }
 
@@ -259,15 +261,15 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}
-	name := d.plan.hash.Name
+	name := d.plan.Hash.Name
 	if d.hashErr != nil {
 		name = "" // that of the plan stands in for it
 	}
 	var out []finding
-	for _, s := range d.plan.services {
-		repo, ok := repos.found[s.repo]
-		if _, latest := survey.ByTag(repo.Ref, registry.TagLatest); !s.build && (!ok || !latest) {
-			out = append(out, broken(fault.NewInput("services."+s.target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
+	for _, s := range d.plan.Components {
+		repo, ok := repos.found[s.Ref]
+		if _, latest := survey.ByTag(repo.Ref, registry.TagLatest); !s.Build && (!ok || !latest) {
+			out = append(out, broken(fault.NewInput("services."+s.Target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
 		}
 	}
 	switch {

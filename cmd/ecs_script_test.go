@@ -82,7 +82,7 @@ func stockImage(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(fleetOf(ts).stock(context.Background(), args[0], args[1], latest, labels))
 }
 
-// service [-KEY=VALUE...] CLUSTER SERVICE CONTAINER=IMAGE... makes an ECS service and
+// Component [-KEY=VALUE...] CLUSTER SERVICE CONTAINER=IMAGE... makes an ECS service and
 // waits until it runs.
 func openService(ts *testscript.TestScript, _ bool, args []string) {
 	b := berth{desired: 1, breaker: "rollback", healthy: 100, environment: map[string]string{}}
@@ -222,7 +222,7 @@ func archive(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(stand(ts).Archive(args[0], stand(ts).Tags(args[0])[args[1]]))
 }
 
-// ecs-calls ACTION N checks how often ECS was asked for an action.
+// ECS-calls ACTION N checks how often ECS was asked for an action.
 func ecsCalls(ts *testscript.TestScript, _ bool, args []string) {
 	countCalls(ts, false, append([]string{"ecs"}, args...))
 }

@@ -13,41 +13,42 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project"
 )
 
 // engineSearch says where the engine may be and what the plan asks of it. The plan may be
 // nil: nothing is asked then.
-func (o buildOptions) engineSearch(w *cli, p *plan) engine.Options {
+func (o buildOptions) engineSearch(w *cli, p *project.Plan) engine.Options {
 	out := o.engineOptions(w)
-	if p != nil && p.untrusted.yes() {
+	if p != nil && p.Untrusted.Yes() {
 		out.StateDir = untrustedStateDir(out.StateDir)
 	}
 	if p != nil {
 		out.Requirements = o.needs(p, len(out.Platforms()) > 0)
-		out.DockerStarts = p.env.InCodeBuild
+		out.DockerStarts = p.Env.InCodeBuild
 	}
 	out.Waiting = func(what string) { w.Infof("waiting for %s", what) }
 	return out
 }
 
 // needs are what the plan asks of an engine, or of each of several.
-func (o buildOptions) needs(p *plan, several bool) engine.Requirements {
+func (o buildOptions) needs(p *project.Plan, several bool) engine.Requirements {
 	var n engine.Requirements
-	for _, t := range p.targets() {
+	for _, t := range p.Targets() {
 		// Each of several engines builds one platform.
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
 		n.NamedContexts = n.NamedContexts || len(t.Contexts) > 0
 		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, solve.EntitlementSecurityInsecure)
 		for _, c := range t.CacheTo {
-			n.CacheExport = n.CacheExport || c.Type != cacheInline
+			n.CacheExport = n.CacheExport || c.Type != project.CacheInline
 		}
 		for _, c := range slices.Concat(t.CacheFrom, t.CacheTo) {
 			n.S3Cache = n.S3Cache || c.Type == "s3"
 		}
 	}
-	n.CacheExport = n.CacheExport || o.cache == cacheRegistry && o.exportsCache(p)
-	n.S3Cache = n.S3Cache || onS3(o.cache)
+	n.CacheExport = n.CacheExport || o.cache == project.CacheRegistry && o.exportsCache(p)
+	n.S3Cache = n.S3Cache || project.CacheOnS3(o.cache)
 	return n
 }
 
@@ -77,7 +78,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 
 // checkState refuses a state directory that an engine of slipway's own could not use,
 // before anything is touched.
-func (o buildOptions) checkState(w *cli, p *plan) error {
+func (o buildOptions) checkState(w *cli, p *project.Plan) error {
 	if err := o.engineSearch(w, p).CheckState(); err != nil {
 		return fault.New(fault.Usage, err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable"))
 	}
@@ -132,7 +133,9 @@ func forPlatform(e *engine.Engine) string {
 
 // tellInline says where the layer cache is not what it would be on other engines.
 func (j *job) tellInline(engines []*engine.Engine) {
-	if slices.ContainsFunc(engines, func(e *engine.Engine) bool { return j.cacheMode(e) == cacheInline && j.options.cache != cacheInline }) {
+	if slices.ContainsFunc(engines, func(e *engine.Engine) bool {
+		return j.cacheMode(e) == project.CacheInline && j.options.cache != project.CacheInline
+	}) {
 		j.Infof("layer cache: inline, in the images themselves, for this engine can export no other; a buildkitd beside slipway keeps all stages in the registry")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
 )
 
 // Exit codes. The help of the root command and docs/exit-codes.md list the same.
@@ -94,7 +95,7 @@ func kindOf(err error) fault.Kind {
 
 // Error counts the failed services; what failed in each has been told.
 func (e *buildsFailed) Error() string {
-	s := plural(len(e.failed), "service") + " failed to build: " + strings.Join(e.failed, ", ")
+	s := phrase.Count(len(e.failed), "service") + " failed to build: " + strings.Join(e.failed, ", ")
 	if len(e.stopped) > 0 {
 		s += "; not built: " + strings.Join(e.stopped, ", ")
 	}

@@ -8,6 +8,7 @@ import (
 	"slipway/build/revision"
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -21,9 +22,9 @@ func (j *job) checkExtra(ctx context.Context, survey *registry.Snapshot) error {
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	for _, s := range j.plan.services {
-		if s.build && j.options.noLatest && len(s.extra) > 0 {
-			j.Infof("%s: not tagged with --no-latest: %s", s.target.Service, strings.Join(s.extra, ", "))
+	for _, s := range j.plan.Components {
+		if s.Build && j.options.noLatest && len(s.ExtraTags) > 0 {
+			j.Infof("%s: not tagged with --no-latest: %s", s.Target.Service, strings.Join(s.ExtraTags, ", "))
 		}
 	}
 	return nil
@@ -31,17 +32,17 @@ func (j *job) checkExtra(ctx context.Context, survey *registry.Snapshot) error {
 
 // extraFaults finds the tags that a build must not or cannot move. The repositories are in
 // the order of the plan; like says what the build does with the tags.
-func extraFaults(ctx context.Context, clients registry.Clients, p *plan, repos []registry.Repository, like registry.ExtraTags) ([]error, error) {
+func extraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, like registry.ExtraTags) ([]error, error) {
 	var extras []registry.ExtraTags
 	services := map[registry.Ref]string{}
-	for i, s := range p.services {
+	for i, s := range p.Components {
 		if repos[i].Name == "" {
 			continue // not there yet
 		}
-		extras = append(extras, registry.ExtraTags{Repository: repos[i], Tags: s.extra, Moves: like.Moves && s.build, Kept: like.Kept})
-		services[repos[i].Ref] = s.target.Service
+		extras = append(extras, registry.ExtraTags{Repository: repos[i], Tags: s.ExtraTags, Moves: like.Moves && s.Build, Kept: like.Kept})
+		services[repos[i].Ref] = s.Target.Service
 	}
-	found, err := registry.CheckExtra(ctx, clients, extras, variantsOf(p.hash.Name), solve.InputsAnnotation)
+	found, err := registry.CheckExtra(ctx, clients, extras, variantsOf(p.Hash.Name), solve.InputsAnnotation)
 	var faults []error
 	for _, f := range found {
 		faults = append(faults, fault.NewInput("services."+services[f.Repository.Ref]+".build.tags", f.Error(), f.Hint()))

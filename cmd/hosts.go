@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -41,8 +42,8 @@ func (st *station) keepHosts(wants map[string]ecs.DesiredImage) map[string]ecs.D
 // namesRepository reports whether an image reference names a repository of ECR, whichever
 // of the repository's hosts it uses. repo has an account and a region.
 func namesRepository(image string, repo registry.Ref) bool {
-	if ref, ok := repositoryOfReference(image); ok {
-		return mayBeSame(ref, repo)
+	if ref, ok := project.RepositoryOfImage(image); ok {
+		return project.MayBeSame(ref, repo)
 	}
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil || reference.Path(named) != repo.Name {

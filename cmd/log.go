@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"fmt"
 	"io"
 	"log"
 	"strings"
@@ -108,12 +107,4 @@ func (h logHook) Fire(e *logrus.Entry) error {
 	}
 	h.w.log.Warn().Msg(plain.Text(e.Message))
 	return nil
-}
-
-// plural is "1 service", "2 services".
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

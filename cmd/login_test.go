@@ -78,7 +78,7 @@ func TestLoginReadsNoBrokenConfig(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j := &job{cli: &cli{log: zerolog.Nop(), Host: project.Host{Environ: []string{"DOCKER_CONFIG=" + dir}}}, plan: &plan{}, logins: registry.NewLogins(nil, time.Now)}
+	j := &job{cli: &cli{log: zerolog.Nop(), Host: project.Host{Environ: []string{"DOCKER_CONFIG=" + dir}}}, plan: &project.Plan{}, logins: registry.NewLogins(nil, time.Now)}
 	if _, err := j.login(); err == nil || exitCode(t.Context(), err) != exitUsage {
 		t.Errorf("got %v", err)
 	}

@@ -5,59 +5,40 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project"
 )
 
-// projectOptions say which project and what of it; every command that reads the compose
-// file has them.
-type projectOptions struct {
-	files, envFiles, profiles []string
-	dir, name, lone           string
-	services                  []string
-	hash                      string
-	allow                     []string
-	// given are the places that do not come from the compose file.
-	given placesGiven
-	// nameKnown reports that whoever runs the command knows the project by its name.
-	nameKnown bool
-	// unasked keeps what --allow does not cover from being asked on the terminal.
-	unasked        bool
-	definitionsDir string
-	imageDetail    bool
-	compression    string
-	trust          trustOption
-	// ecs are set by build alone; the other commands find their site themselves.
-	ecs ecsOptions
-}
+// projectFlags are the flags of every command that reads the compose file.
+type projectFlags struct{ project.Options }
 
-func (o *projectOptions) flags(f *pflag.FlagSet) {
-	f.StringSliceVarP(&o.files, "file", "f", nil, "compose `file`, repeated to merge several (default: COMPOSE_FILE, or compose.yaml and its kin here or in a parent directory)")
-	f.StringSliceVar(&o.envFiles, "env-file", nil, "`file` with variables instead of the project's .env")
-	f.StringSliceVar(&o.profiles, "profile", nil, "compose `profile` to switch on")
-	f.StringVar(&o.dir, "project-directory", "", "the project's `directory` (default: that of the first compose file)")
-	f.StringVarP(&o.name, "project-name", "p", "", "the project's `name` (default: as compose derives it)")
-	f.StringSliceVar(&o.allow, "allow", nil, "`entitlement` that the project may have beyond its own, such as fs.read=PATH")
-	f.StringVar(&o.lone, "name", "api", "the `service`'s name when there is a Dockerfile but no compose file")
+func (o *projectFlags) flags(f *pflag.FlagSet) {
+	f.StringSliceVarP(&o.Files, "file", "f", nil, "compose `file`, repeated to merge several (default: COMPOSE_FILE, or compose.yaml and its kin here or in a parent directory)")
+	f.StringSliceVar(&o.EnvFiles, "env-file", nil, "`file` with variables instead of the project's .env")
+	f.StringSliceVar(&o.Profiles, "profile", nil, "compose `profile` to switch on")
+	f.StringVar(&o.Dir, "project-directory", "", "the project's `directory` (default: that of the first compose file)")
+	f.StringVarP(&o.Name, "project-name", "p", "", "the project's `name` (default: as compose derives it)")
+	f.StringSliceVar(&o.Allow, "allow", nil, "`entitlement` that the project may have beyond its own, such as fs.read=PATH")
+	f.StringVar(&o.Lone, "name", "api", "the `service`'s name when there is a Dockerfile but no compose file")
 }
 
 // siteOptions are the flags of every command that works on ECS services.
 type siteOptions struct {
-	project projectOptions
+	project projectFlags
 	aws     awsOptions
-	ecs     ecsOptions
+	ecs     project.ECSOptions
 	output  string
 }
 
 func (o *siteOptions) flags(f *pflag.FlagSet) {
 	o.project.flags(f)
 	o.aws.flags(f)
-	o.ecs.flags(f)
+	addECSFlags(f, &o.ecs)
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
 }
 
 func (o siteOptions) check() error {
-	if err := o.ecs.check(); err != nil {
+	if err := checkECS(o.ecs); err != nil {
 		return err
 	}
 	return checkOutput(o.output)
@@ -69,15 +50,4 @@ func checkOutput(output string) error {
 		return nil
 	}
 	return fault.New(fault.Usage, fmt.Errorf("--output: unknown value %q", output), "use one of text, json")
-}
-
-func (o projectOptions) load(w *cli) solve.LoadOptions {
-	l := solve.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.Environ, Lone: o.lone}
-	for _, f := range o.files {
-		l.Files = append(l.Files, absolute(w.Dir, f))
-	}
-	if o.dir != "" {
-		l.Dir = absolute(w.Dir, o.dir)
-	}
-	return l
 }

@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"slipway/build/solve"
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
 	"slipway/internal/redact"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -68,21 +70,21 @@ type plannedCache struct {
 // inlineDockerfile stands for a Dockerfile that the compose file holds.
 const inlineDockerfile = "(inline)"
 
-func (p *plan) planned(o buildOptions, platform string) []plannedService {
+func plannedServices(p *project.Plan, o buildOptions, platform string) []plannedService {
 	out := []plannedService{}
-	for _, s := range p.services {
-		if !s.build {
+	for _, s := range p.Components {
+		if !s.Build {
 			continue
 		}
-		t := s.target
+		t := s.Target
 		ps := plannedService{
 			Service: t.Service, Container: t.Container,
-			Repository: s.repo.Name, Account: s.repo.Account, Region: s.repo.Region,
+			Repository: s.Ref.Name, Account: s.Ref.Account, Region: s.Ref.Region,
 			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 			Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
-			Tags:  []string{p.hash.Name}, Compress: t.Compression,
-			Inputs: t.Inputs(p.root, platform), Untrusted: p.untrusted.why, Retention: o.retentionInWords(p),
+			Tags:  []string{p.Hash.Name}, Compress: t.Compression,
+			Inputs: t.Inputs(p.Root, platform), Untrusted: p.Untrusted.Why, Retention: o.retentionInWords(p),
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
@@ -100,10 +102,10 @@ func (p *plan) planned(o buildOptions, platform string) []plannedService {
 			ps.SSH = append(ps.SSH, k.ID)
 		}
 		if !o.noLatest {
-			ps.Tags = append(append(ps.Tags, s.extra...), registry.TagLatest)
-			for _, f := range p.files {
-				if slices.Contains(f.services, t.Service) {
-					ps.Definition = f.path
+			ps.Tags = append(append(ps.Tags, s.ExtraTags...), registry.TagLatest)
+			for _, f := range p.Files {
+				if slices.Contains(f.Services, t.Service) {
+					ps.Definition = f.Path
 				}
 			}
 		}
@@ -133,19 +135,19 @@ func redactedCaches(caches []solve.Cache) []solve.Cache {
 }
 
 // printPlan prints the plan on stdout.
-func printPlan(w *cli, p *plan, o buildOptions) error {
-	services := p.planned(o, o.platform(w))
+func printPlan(w *cli, p *project.Plan, o buildOptions) error {
+	services := plannedServices(p, o, o.platform(w))
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
 	}
-	plain.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.project, p.root, p.hash.Name, p.hash.Detail)
-	if p.untrusted.yes() {
-		plain.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.untrusted.why)
+	plain.Fprintf(w.stdout, "project  %s (%s)\nhash     %s (%s)\n", p.Project, p.Root, p.Hash.Name, p.Hash.Detail)
+	if p.Untrusted.Yes() {
+		plain.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.Untrusted.Why)
 	}
 	plain.Fprintf(w.stdout, "policy   %s\n", o.retentionInWords(p))
 	for _, s := range services {
 		plain.Fprintf(w.stdout, "\n%s\n", s.Service)
-		for _, f := range s.relativeTo(p.root, w.Dir).fields() {
+		for _, f := range s.relativeTo(p.Root, w.Dir).fields() {
 			if f[1] != "" {
 				plain.Fprintf(w.stdout, "  %-11s %s\n", f[0], f[1])
 			}
@@ -245,13 +247,13 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Snaps
 			j.Debugf("the bytes pushed cannot be told: %v", err)
 		}
 	}
-	for i, s := range j.plan.services {
+	for i, s := range j.plan.Components {
 		p := images.placements[i]
 		row := builtService{
-			Service: s.target.Service, Container: s.target.Container,
+			Service: s.Target.Service, Container: s.Target.Container,
 			Repository: p.Repository.URI.Name(), Tag: published.Name, Digest: p.Digest,
 			State:   j.state(s, p, images, before),
-			Seconds: round(images.results[s.target.Service].Duration), Untrusted: j.plan.untrusted.why,
+			Seconds: round(images.results[s.Target.Service].Duration), Untrusted: j.plan.Untrusted.Why,
 		}
 		row.BytesPushed = before.NewBytes(published, p)
 		rows = append(rows, row)
@@ -265,10 +267,10 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Snaps
 	if published.SupersededBy != "" {
 		where = "latest stands on " + published.SupersededBy
 	}
-	j.Infof("revision %s is complete in %s, %s; %.1fs in all", published.Name, repositories(len(rows)), where, time.Since(j.started).Seconds())
+	j.Infof("revision %s is complete in %s, %s; %.1fs in all", published.Name, phrase.Repositories(len(rows)), where, time.Since(j.started).Seconds())
 	j.rows = rows
 	if j.options.output == outputEnv {
-		return printVariables(j.stdout, j.plan.hash.Name, published.Name)
+		return printVariables(j.stdout, j.plan.Hash.Name, published.Name)
 	}
 	if j.options.output == "json" && j.options.rollout {
 		return nil // printed with what became of the roll-out
@@ -284,17 +286,10 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Snaps
 	return nil
 }
 
-func repositories(n int) string {
-	if n == 1 {
-		return "1 repository"
-	}
-	return fmt.Sprintf("%d repositories", n)
-}
-
-func (j *job) state(s service, p registry.RevisionImage, images *images, before *registry.Snapshot) string {
+func (j *job) state(s project.Component, p registry.RevisionImage, images *images, before *registry.Snapshot) string {
 	latest, ok := before.ByTag(p.Repository.Ref, registry.TagLatest)
 	switch {
-	case images.reused != "" || !s.build:
+	case images.reused != "" || !s.Build:
 		return "reused"
 	case ok && latest.Digest == p.Digest:
 		return "unchanged"
@@ -307,16 +302,11 @@ func printTable(w io.Writer, rows []builtService) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nSERVICE\tDIGEST\tSTATE\tPUSHED\tSECONDS")
 	for _, r := range rows {
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\n", r.Service, shortDigest(r.Digest), r.State, byteCount(r.BytesPushed), r.Seconds)
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\n", r.Service, phrase.ShortDigest(r.Digest), r.State, byteCount(r.BytesPushed), r.Seconds)
 	}
 	// What cannot be written to stderr cannot be told there either.
 	_ = t.Flush()
 	fmt.Fprintln(w)
-}
-
-func shortDigest(d string) string {
-	const shown = len("sha256:") + 12
-	return d[:min(len(d), shown)]
 }
 
 func byteCount(n *int64) string {

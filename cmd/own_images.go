@@ -9,34 +9,35 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"slipway/internal/allow"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
 
 // askImages asks before images are deployed from repositories that are not the project's
-// own, and latest moves there. The compose file names such a repository, or a definitions
+// Repositories, and latest moves there. The compose file names such a repository, or a definitions
 // file does: whoever writes the project's files can write that too. What a container's
 // task definition names already needs nothing.
-func (s *site) askImages(ctx context.Context, w *cli, o projectOptions) error {
-	granted, err := allow.Parse(w.Dir, o.allow)
+func (s *site) askImages(ctx context.Context, w *cli, o project.Options) error {
+	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
 		return err // read before, with the project
 	}
 	wanted := allow.NewWanted(granted, nil)
 	for _, st := range s.stations {
-		own := newOwner(w, s.project)
+		own := project.NewOwner(&w.Host, s.Name)
 		if a, err := arn.Parse(st.service.ARN); err == nil {
 			// ECS shows the caller services of its own account.
-			own.accounts = append(own.accounts, a.AccountID)
+			own.Accounts = append(own.Accounts, a.AccountID)
 		}
 		for _, container := range slices.Sorted(maps.Keys(st.repos)) {
 			if ref := st.repos[container].Ref; !st.takes(container, ref) {
-				own.ask(wanted, ref, "the image of container "+container)
+				own.Ask(wanted, ref, "the image of container "+container)
 			}
 		}
 	}
 	if missing := wanted.Missing(); len(missing) > 0 {
-		return w.permit(ctx, o, missing)
+		return project.Permit(ctx, &w.Host, o, missing)
 	}
 	return nil
 }
@@ -44,23 +45,23 @@ func (s *site) askImages(ctx context.Context, w *cli, o projectOptions) error {
 // takes reports whether the task definition takes a container's image from a repository.
 func (st *station) takes(container string, ref registry.Ref) bool {
 	return slices.ContainsFunc(st.service.Containers, func(c ecs.Container) bool {
-		named, inECR := repositoryOfReference(c.Image)
-		return c.Name == container && inECR && mayBeSame(named, ref)
+		named, inECR := project.RepositoryOfImage(c.Image)
+		return c.Name == container && inECR && project.MayBeSame(named, ref)
 	})
 }
 
 // askDefinitionsFiles asks before definitions files are read that are links out of the
-// project: the project's files may be such links, and errors would quote what is there.
+// Name: the project's files may be such links, and errors would quote what is there.
 // A file that the operator names is read wherever it lies.
-func askDefinitionsFiles(ctx context.Context, w *cli, o projectOptions, paths []string) error {
-	granted, err := allow.Parse(w.Dir, o.allow)
+func askDefinitionsFiles(ctx context.Context, w *cli, o project.Options, paths []string) error {
+	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
 		return err // read before, with the project
 	}
 	wanted := allow.NewWanted(granted, nil)
 	wanted.Own(w.Dir, w.Getenv("HOME"))
 	for _, path := range paths {
-		at := absolute(w.Dir, path)
+		at := project.Absolute(w.Dir, path)
 		in := filepath.Dir(at)
 		link := filepath.Join(allow.Real(in), filepath.Base(at)) != allow.Real(at)
 		if link && allow.Inside(w.Dir, in) {
@@ -68,7 +69,7 @@ func askDefinitionsFiles(ctx context.Context, w *cli, o projectOptions, paths []
 		}
 	}
 	if missing := wanted.Missing(); len(missing) > 0 {
-		return w.permit(ctx, o, missing)
+		return project.Permit(ctx, &w.Host, o, missing)
 	}
 	return nil
 }

@@ -3,10 +3,10 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"slices"
 
 	"slipway/internal/allow"
 	"slipway/internal/awsclient"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -14,34 +14,35 @@ import (
 // askServices asks before an ECS service is changed that the compose file names and that
 // is not the project's own. Services that flags name are the operator's choice. A change
 // of the whole service needs a container of the project in it.
-func (s *site) askServices(ctx context.Context, w *cli, o projectOptions, services []ecs.Service, whole bool) error {
-	if s.flagged {
+func (s *site) askServices(ctx context.Context, w *cli, o project.Options, services []ecs.Service, whole bool) error {
+	if s.FromFlags {
 		return nil
 	}
-	granted, err := allow.Parse(w.Dir, o.allow)
+	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
 		return err // read before, with the project
 	}
-	granted = granted.And(s.granted)
+	granted = granted.And(s.Granted)
 	wanted := allow.NewWanted(granted, nil)
-	own := newOwner(w, s.project)
+	own := project.NewOwner(&w.Host, s.Name)
 	for i, st := range s.stations {
 		if !st.ours(own, granted, services[i], whole) {
-			wanted.Add(allow.Want{Kind: allow.ECS, Value: cmp.Or(st.ref.Cluster, "default") + "/" + st.ref.Service, Where: "x-slipway.ecs"})
+			wanted.Add(allow.Want{Kind: allow.ECS, Value: cmp.Or(st.Ref.Cluster, "default") + "/" + st.Ref.Service, Where: "x-slipway.ecs"})
 		}
 	}
 	if missing := wanted.Missing(); len(missing) > 0 {
-		return w.permit(ctx, o, missing)
+		return project.Permit(ctx, &w.Host, o, missing)
 	}
 	return nil
 }
 
 // openServices reads the ECS services that a command changes as a whole, once it may.
 func openServices(ctx context.Context, w *cli, o siteOptions) (*site, *awsclient.Clients, []ecs.Service, error) {
-	s, err := findSite(ctx, w, o)
+	p, err := findECS(ctx, w, o)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	s := newSite(p, false)
 	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return nil, nil, nil, err
@@ -50,10 +51,10 @@ func openServices(ctx context.Context, w *cli, o siteOptions) (*site, *awsclient
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return s, cloud, services, s.askServices(ctx, w, o.project, services, true)
+	return s, cloud, services, s.askServices(ctx, w, o.project.Options, services, true)
 }
 
-// services are the stations' services as they were read.
+// Components are the stations' services as they were read.
 func (s *site) services() []ecs.Service {
 	var out []ecs.Service
 	for _, st := range s.stations {
@@ -67,19 +68,19 @@ func (s *site) services() []ecs.Service {
 // allowed. Where they run none, no other container may run another project's either: a
 // container's name alone, such as a sidecar's, makes no service the project's. For a
 // change of the whole service there must be a container of the project.
-func (st *station) ours(own owner, granted allow.Set, service ecs.Service, whole bool) bool {
+func (st *station) ours(own project.Owner, granted allow.Set, service ecs.Service, whole bool) bool {
 	if len(service.Containers) == 0 {
 		return true // an external controller has given it no task set yet
 	}
 	found, proven, foreign := !whole, false, false
 	for _, c := range service.Containers {
-		_, named := st.containers[c.Name]
+		_, named := st.Containers[c.Name]
 		found = found || named
-		ref, inECR := repositoryOfReference(c.Image)
+		ref, inECR := project.RepositoryOfImage(c.Image)
 		if !inECR {
 			continue
 		}
-		allowed := own.ownsName(ref.Name) || allowsRepository(granted, ref)
+		allowed := own.OwnsName(ref.Name) || allowsRepository(granted, ref)
 		if named && !allowed {
 			return false
 		}
@@ -96,11 +97,4 @@ func allowsRepository(granted allow.Set, ref registry.Ref) bool {
 		}
 	}
 	return false
-}
-
-// ownsName is owns for a repository in whatever account: ECS shows the caller services
-// of its own account, but not whose repositories their images come from.
-func (o owner) ownsName(name string) bool {
-	named := func(ref registry.Ref) bool { return ref.Name == name }
-	return o.owns(registry.Ref{Name: name}) || slices.ContainsFunc(o.named, named)
 }

@@ -14,6 +14,8 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -23,10 +25,10 @@ import (
 //	digest → tags moved → definitions written and uploaded → result → retention seen to
 //
 // Nothing that another tool or a rollback can see changes before the tags move.
-func runPipeline(ctx context.Context, w *cli, o buildOptions, p *plan) error {
+func runPipeline(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error {
 	started := time.Now()
-	w.jobLog.about(p.hash.Name)
-	w.Infof("%s: %s to build as %s (%s)", p.project, plural(len(p.targets()), "service"), p.hash.Name, p.hash.Detail)
+	w.jobLog.about(p.Hash.Name)
+	w.Infof("%s: %s to build as %s (%s)", p.Project, phrase.Count(len(p.Targets()), "service"), p.Hash.Name, p.Hash.Detail)
 	if err := o.checkState(w, p); err != nil {
 		return err
 	}
@@ -104,7 +106,7 @@ func (j *job) look(ctx context.Context) (*registry.Snapshot, error) {
 func (j *job) publish(ctx context.Context, images *images) (registry.Published, error) {
 	published, err := registry.Publish(ctx, j.clients, registry.Publication{
 		Variant: j.variant, Images: images.placements, Running: images.running,
-		KeepLatest: j.options.noLatest, KeepNames: j.plan.untrusted.yes(),
+		KeepLatest: j.options.noLatest, KeepNames: j.plan.Untrusted.Yes(),
 	})
 	return published, refused(err)
 }
@@ -118,7 +120,7 @@ func (j *job) reached(what string) {
 type job struct {
 	*cli
 	options buildOptions
-	plan    *plan
+	plan    *project.Plan
 	cloud   *awsclient.Clients
 	clients registry.Clients
 	logins  *registry.Logins
@@ -136,11 +138,13 @@ type job struct {
 	policies []retention
 	// pending are the definitions, by path.
 	pending map[string]*artifact.Pending
+	// site is where the images are deployed, if they are.
+	site *site
 	// rows are the result.
 	rows []builtService
 }
 
-func (j *job) variant(n int) string { return revision.Variant(j.plan.hash.Name, n) }
+func (j *job) variant(n int) string { return revision.Variant(j.plan.Hash.Name, n) }
 
 // cacheTags asks the survey for the layer caches as well.
 func (j *job) cacheTags() map[registry.Ref][]string {
@@ -155,9 +159,9 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 // checkOthers makes sure that services which are not to be built have an image that can
 // stand for them.
 func (j *job) checkOthers(survey *registry.Snapshot) error {
-	for i, s := range j.plan.services {
-		if _, ok := survey.ByTag(j.repos[i].Ref, registry.TagLatest); !s.build && !ok {
-			return fault.NewInput("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
+	for i, s := range j.plan.Components {
+		if _, ok := survey.ByTag(j.repos[i].Ref, registry.TagLatest); !s.Build && !ok {
+			return fault.NewInput("services."+s.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
 		}
 	}
 	return nil
@@ -216,15 +220,15 @@ func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, e
 // place lists the digest of every service: a result's, or what a tag stands on.
 func (j *job) place(survey *registry.Snapshot, tag string, results map[string]solve.Result) []registry.RevisionImage {
 	var out []registry.RevisionImage
-	for i, s := range j.plan.services {
-		digest := results[s.target.Service].Digest
+	for i, s := range j.plan.Components {
+		digest := results[s.Target.Service].Digest
 		if digest == "" {
 			at, _ := survey.ByTag(j.repos[i].Ref, tag)
 			digest = at.Digest
 		}
 		placement := registry.RevisionImage{Repository: j.repos[i], Digest: digest}
-		if s.build && !j.options.noLatest {
-			placement.Extra = s.extra
+		if s.Build && !j.options.noLatest {
+			placement.Extra = s.ExtraTags
 		}
 		out = append(out, placement)
 	}
@@ -240,9 +244,9 @@ func (j *job) reusable(survey *registry.Snapshot) string {
 	platform := j.options.platform(j.cli)
 	for _, name := range survey.Complete() {
 		same := true
-		for i, s := range j.plan.services {
+		for i, s := range j.plan.Components {
 			at, _ := survey.ByTag(j.repos[i].Ref, name)
-			if s.build && at.Annotation(solve.InputsAnnotation) != s.target.Inputs(j.plan.root, platform) {
+			if s.Build && at.Annotation(solve.InputsAnnotation) != s.Target.Inputs(j.plan.Root, platform) {
 				same = false
 			}
 		}
@@ -255,8 +259,8 @@ func (j *job) reusable(survey *registry.Snapshot) string {
 
 // tellRevision says what the revision came to be called, and who else was at work.
 func (j *job) tellRevision(p registry.Published) {
-	if p.Name != j.plan.hash.Name {
-		j.Warnf("%s names other images already, and a revision never changes: this one is %s", j.plan.hash.Name, p.Name)
+	if p.Name != j.plan.Hash.Name {
+		j.Warnf("%s names other images already, and a revision never changes: this one is %s", j.plan.Hash.Name, p.Name)
 	}
 	if p.SupersededBy != "" {
 		j.Warnf("another job published %s at the same time: latest stands on that everywhere", p.SupersededBy)

@@ -105,7 +105,7 @@ func (h *harbour) deploys(r *process, n int) {
 	}
 }
 
-// services are the ECS services by container.
+// Components are the ECS services by container.
 func (h *harbour) services() map[string]string {
 	h.t.Helper()
 	out := map[string]string{}

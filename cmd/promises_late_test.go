@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -57,7 +58,7 @@ func TestKeepOrGuard(t *testing.T) {
 		"another service goes back": {map[string]map[string]int{"web": {wanted: 1}}, true, false, wanted},
 	} {
 		ref := ecs.Ref{Cluster: "shop", Service: "web"}
-		d := &deployJob{cli: &cli{}, name: "one", site: &site{stations: []*station{{ref: ref, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
+		d := &deployJob{cli: &cli{}, name: "one", site: &site{stations: []*station{{ECSService: project.ECSService{Ref: ref}, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
 		after := registry.RolloutResult{Keep: map[registry.Ref]bool{}}
 		d.keepOrGuard(&after, ecs.Outcome{
 			Status: ecs.Differs, Own: tt.own,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -13,8 +14,8 @@ import (
 // them.
 func (j *job) ensureRepositories(ctx context.Context) error {
 	var refs []registry.Ref
-	for _, s := range j.plan.services {
-		refs = append(refs, s.repo)
+	for _, s := range j.plan.Components {
+		refs = append(refs, s.Ref)
 	}
 	found, missing, err := registry.Find(ctx, j.clients, refs)
 	if err != nil {
@@ -31,7 +32,7 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 		if j.found, err = j.engines(ctx); err != nil {
 			return err
 		}
-		created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.project})
+		created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.Project})
 		for ref, repo := range created {
 			found[ref] = repo
 			j.Infof("created repository %s", repo.URI)
@@ -40,8 +41,8 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 			return refused(err)
 		}
 	}
-	for _, s := range j.plan.services {
-		repo := found[s.repo]
+	for _, s := range j.plan.Components {
+		repo := found[s.Ref]
 		j.repos = append(j.repos, repo)
 		j.logins.Register(repo.URI.RegistryStr(), repo.Region)
 	}
@@ -52,7 +53,7 @@ func (j *job) ensureRepositories(ctx context.Context) error {
 func (j *job) distinct() error {
 	seen := map[registry.Ref]string{}
 	for i, repo := range j.repos {
-		name := j.plan.services[i].target.Service
+		name := j.plan.Components[i].Target.Service
 		if other, ok := seen[repo.Ref]; ok {
 			return fault.NewInput("services."+name, fmt.Sprintf("resolves to the repository %s, like service %s", repo.URI, other), "give one of them another with x-slipway.repository")
 		}
@@ -62,7 +63,7 @@ func (j *job) distinct() error {
 }
 
 // movingTags are the tags that a build moves in each repository.
-func (o buildOptions) movingTags(w *cli, p *plan) []string {
+func (o buildOptions) movingTags(w *cli, p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
 		tags = o.cacheTagNames(w)
@@ -76,8 +77,8 @@ func (o buildOptions) movingTags(w *cli, p *plan) []string {
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 	tags := j.options.movingTags(j.cli, j.plan)
 	var errs []error
-	for _, s := range j.plan.services {
-		if repo, ok := found[s.repo]; ok {
+	for _, s := range j.plan.Components {
+		if repo, ok := found[s.Ref]; ok {
 			errs = append(errs, repo.CheckMovable(tags))
 		}
 	}

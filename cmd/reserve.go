@@ -1,15 +1,9 @@
 package cmd
 
 import (
-	"slices"
-
 	"slipway/artifact"
 	"slipway/internal/fault"
 )
-
-// maxEntry bounds what a definitions file says of one service besides the names of its
-// container and its repository, in bytes: the registry's host and a tag or digest.
-const maxEntry = 512
 
 // reserve takes room for the definitions before anything else is touched: that they
 // cannot be written must not come out when the tags have moved.
@@ -18,8 +12,8 @@ func (j *job) reserve() error {
 	if j.options.noLatest {
 		return nil
 	}
-	for _, path := range j.plan.own {
-		p, err := artifact.Reserve(path, j.plan.roomFor(path))
+	for _, path := range j.plan.Outputs {
+		p, err := artifact.Reserve(path, j.plan.RoomFor(path))
 		if err != nil {
 			j.discard()
 			return fault.New(fault.Usage, err, "make the directory writable, or name another one with --definitions-dir")
@@ -27,22 +21,6 @@ func (j *job) reserve() error {
 		j.pending[path] = p
 	}
 	return nil
-}
-
-// roomFor is the most that the file at path can take.
-func (p *plan) roomFor(path string) int {
-	room := maxEntry
-	for _, f := range p.files {
-		if f.path != path {
-			continue
-		}
-		for _, s := range p.services {
-			if slices.Contains(f.services, s.target.Service) {
-				room += len(s.target.Container) + len(s.repo.Name) + maxEntry
-			}
-		}
-	}
-	return room
 }
 
 // discard gives up what was reserved and not written.

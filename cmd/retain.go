@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/build/solve"
+	"slipway/internal/phrase"
+	"slipway/project"
 	"slipway/registry"
 )
 
@@ -100,7 +102,7 @@ func (j *job) retainOne(ctx context.Context, p retention) {
 		return
 	case len(p.losses) > 0:
 		j.Warnf("the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s); `slipway retention --apply` shows the images, asks and writes it",
-			p.Repository.Name, plural(len(p.losses), "image"), newest(p.losses))
+			p.Repository.Name, phrase.Count(len(p.losses), "image"), newest(p.losses))
 		return
 	case !p.Outcome.Changed:
 		return
@@ -110,7 +112,7 @@ func (j *job) retainOne(ctx context.Context, p retention) {
 	case err != nil:
 		j.Warnf("the lifecycle policy was not written, so images do not expire: %v; `slipway retention` writes it", err)
 	case done.Outcome.Changed:
-		j.Infof("retention of %s set to %s", p.Repository.Name, plural(j.options.retention.days, "day"))
+		j.Infof("retention of %s set to %s", p.Repository.Name, phrase.Count(j.options.retention.days, "day"))
 		tellDropped(j.cli, p.Repository, done.Outcome)
 	}
 }
@@ -131,7 +133,7 @@ const shownLosses = 3
 func newest(images []registry.ImageDetail) string {
 	var names []string
 	for _, i := range images[:min(len(images), shownLosses)] {
-		name := shortDigest(i.Digest)
+		name := phrase.ShortDigest(i.Digest)
 		if len(i.Tags) > 0 {
 			name = strings.Join(i.Tags, ",")
 		}
@@ -144,12 +146,12 @@ func newest(images []registry.ImageDetail) string {
 }
 
 // retentionInWords says of a build that is only planned when it writes policies.
-func (o buildOptions) retentionInWords(p *plan) string {
+func (o buildOptions) retentionInWords(p *project.Plan) string {
 	switch {
-	case p.untrusted.yes():
+	case p.Untrusted.Yes():
 		return "no lifecycle policy is written by an untrusted build"
 	case o.noLatest:
 		return "no lifecycle policy is written with --no-latest"
 	}
-	return fmt.Sprintf("%s, written when the tags have moved; if images that slipway did not push would expire, only by slipway retention --apply", plural(o.retention.days, "day"))
+	return fmt.Sprintf("%s, written when the tags have moved; if images that slipway did not push would expire, only by slipway retention --apply", phrase.Count(o.retention.days, "day"))
 }

@@ -14,7 +14,9 @@ import (
 	"slipway/artifact"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -25,7 +27,7 @@ type retaining struct {
 	*cli
 	o     retentionCommand
 	cloud *awsclient.Clients
-	// project is nil where there are only buckets.
+	// Name is nil where there are only buckets.
 	project  *types.Project
 	policies []retention
 	// listing is of the unmanaged repositories.
@@ -126,9 +128,9 @@ func (r *retaining) show() bool {
 			continue
 		}
 		found = true
-		r.Warnf("%s: %s would expire %s after the push, and no protecting tag keeps them:", p.Repository.Name, plural(len(p.losses), "image"), plural(r.o.policy.days, "day"))
+		r.Warnf("%s: %s would expire %s after the push, and no protecting tag keeps them:", p.Repository.Name, phrase.Count(len(p.losses), "image"), phrase.Count(r.o.policy.days, "day"))
 		for _, i := range p.losses[:min(len(p.losses), shownLosses)] {
-			r.Warnf("  %s  %s  pushed %s", shortDigest(i.Digest), tagsText(i.Tags), i.Pushed.UTC().Format(time.RFC3339))
+			r.Warnf("  %s  %s  pushed %s", phrase.ShortDigest(i.Digest), tagsText(i.Tags), i.Pushed.UTC().Format(time.RFC3339))
 		}
 		if more := len(p.losses) - shownLosses; more > 0 {
 			r.Warnf("  and %d older", more)
@@ -139,7 +141,7 @@ func (r *retaining) show() bool {
 			continue
 		}
 		found = true
-		r.Warnf("%s: %s would expire after %s:", b.Location, b.Count(), plural(r.o.policy.days, "day"))
+		r.Warnf("%s: %s would expire after %s:", b.Location, b.Count(), phrase.Count(r.o.policy.days, "day"))
 		for _, o := range b.Newest[:min(len(b.Newest), shownLosses)] {
 			r.Warnf("  %s  written %s", o.Key, o.Modified.UTC().Format(time.RFC3339))
 		}
@@ -177,9 +179,9 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		r.Infof("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, shortDigest(image.Digest), tagsText(image.Tags))
+		r.Infof("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, phrase.ShortDigest(image.Digest), tagsText(image.Tags))
 		if slices.ContainsFunc(r.policies[p].losses, func(l registry.ImageDetail) bool { return l.Digest == image.Digest }) {
-			return fault.New(fault.Usage, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, shortDigest(image.Digest), i.ref.Name), "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again")
+			return fault.New(fault.Usage, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, phrase.ShortDigest(image.Digest), i.ref.Name), "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again")
 		}
 	}
 	return nil
@@ -197,21 +199,21 @@ func (r *retaining) running(ctx context.Context) []runs {
 	if r.project == nil {
 		return nil // there are only buckets
 	}
-	s := &site{given: true}
-	if err := s.addProject(r.cli, r.project, ecsOptions{}); err != nil || len(s.stations) == 0 {
+	s := &project.ECS{}
+	if err := s.AddProject(&r.cli.Host, r.project, project.ECSOptions{}); err != nil || len(s.Services) == 0 {
 		r.Infof("the compose file names no ECS service, so the running images are not known")
 		return nil
 	}
-	images, err := ecs.Images(ctx, r.cloud.ECS(), s.refs())
+	images, err := ecs.Images(ctx, r.cloud.ECS(), s.Refs())
 	if err != nil {
 		r.Warnf("the running images are not known: %v", err)
 	}
 	var out []runs
-	for _, st := range s.stations {
-		for container, digest := range images[st.ref] {
+	for _, st := range s.Services {
+		for container, digest := range images[st.Ref] {
 			for _, p := range r.policies {
-				if asked := st.containers[container]; asked.Name == p.Repository.Name {
-					out = append(out, runs{st.ref, p.Repository.Ref, digest})
+				if asked := st.Containers[container]; asked.Name == p.Repository.Name {
+					out = append(out, runs{st.Ref, p.Repository.Ref, digest})
 				}
 			}
 		}
@@ -291,7 +293,7 @@ func (r *retaining) print() error {
 		}
 	}
 	if conflicts > 0 {
-		return &reportedError{fault.New(fault.AWS, fmt.Errorf("%s left as they are", plural(conflicts, "policy conflict")), "")}
+		return &reportedError{fault.New(fault.AWS, fmt.Errorf("%s left as they are", phrase.Count(conflicts, "policy conflict")), "")}
 	}
 	return nil
 }

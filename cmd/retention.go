@@ -10,6 +10,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -18,7 +19,7 @@ import (
 
 // retentionCommand are the flags of `slipway retention`.
 type retentionCommand struct {
-	project projectOptions
+	project projectFlags
 	aws     awsOptions
 	policy  retentionOptions
 	buckets []string
@@ -53,13 +54,13 @@ where there is no compose file, the buckets are all. A prefix that holds objects
   slipway retention --apply
   slipway retention --bucket s3://my-artifacts/definitions/`,
 		RunE: func(c *cobra.Command, args []string) error {
-			o.project.services = args
+			o.project.Services = args
 			return runRetention(c.Context(), w, o)
 		},
 	}
 	f := c.Flags()
 	o.project.flags(f)
-	o.project.trust.onlyTrusted(f)
+	o.project.onlyTrusted(f)
 	o.aws.flags(f)
 	o.policy.flags(f)
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket or a prefix in it whose objects go too")
@@ -103,7 +104,7 @@ func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 		return fault.New(fault.Usage, errors.New("--preview and --apply exclude each other"), "leave one of them out")
 	}
 	if !o.preview {
-		if err := o.project.trust.refuse(w, "retention without --preview"); err != nil {
+		if err := refuseUntrusted(w, o.project.Trust, "retention without --preview"); err != nil {
 			return err
 		}
 	}
@@ -115,7 +116,7 @@ func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 		}
 		places = append(places, loc)
 	}
-	project, refs, err := o.repositories(ctx, w)
+	composed, refs, err := o.repositories(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	r := &retaining{cli: w, o: o, cloud: cloud, project: project}
+	r := &retaining{cli: w, o: o, cloud: cloud, project: composed}
 	if err := r.read(ctx, refs, places); err != nil {
 		return refused(err)
 	}
@@ -143,10 +144,10 @@ func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 }
 
 // repositories returns the project and its repositories. With buckets to see to, a
-// project is not needed.
+// Name is not needed.
 func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Project, []registry.Ref, error) {
-	project, err := loadAllowed(ctx, w, o.project, func(project *types.Project, wanted *allow.Wanted) error {
-		return askRepositories(w, project, wanted)
+	composed, err := project.Load(ctx, &w.Host, o.project.Options, func(composed *types.Project, wanted *allow.Wanted) error {
+		return project.AskRepositories(&w.Host, composed, wanted)
 	})
 	if err != nil {
 		if errors.Is(err, solve.ErrNoProject) && len(o.buckets) > 0 {
@@ -154,13 +155,13 @@ func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Proj
 		}
 		return nil, nil, err
 	}
-	all, err := solve.Unselected(project, nil)
+	all, err := solve.Unselected(composed, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	var refs []registry.Ref
 	asked := map[string]bool{}
-	for _, name := range o.project.services {
+	for _, name := range o.project.Services {
 		asked[name] = true
 	}
 	for _, t := range all {
@@ -168,7 +169,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Proj
 			continue
 		}
 		delete(asked, t.Service)
-		ref, err := repositoryOf(t, project.Name, w.LookupEnv)
+		ref, err := project.RepositoryOf(t, composed.Name, w.LookupEnv)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,5 +178,5 @@ func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Proj
 	for name := range asked {
 		return nil, nil, fault.NewInput("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")
 	}
-	return project, refs, nil
+	return composed, refs, nil
 }

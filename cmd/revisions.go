@@ -62,10 +62,11 @@ type listedImage struct {
 
 func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 	// A compose file without ECS services says enough here.
-	s, err := readSite(ctx, w, o)
+	p, err := readECS(ctx, w, o)
 	if err != nil {
 		return err
 	}
+	s := newSite(p, false)
 	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return err
@@ -90,10 +91,10 @@ func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 // lookAtRepositories finds the repositories that the compose file names; where it names
 // none, or some that are not there, ECS is asked what its task definitions name.
 func (s *site) lookAtRepositories(ctx context.Context, w *cli, c *awsclient.Clients) error {
-	if s.flagged {
+	if s.FromFlags {
 		return s.look(ctx, w, c)
 	}
-	found, missing, err := registry.Find(ctx, c.Registries(), s.own)
+	found, missing, err := registry.Find(ctx, c.Registries(), s.Repositories)
 	switch {
 	case err != nil:
 		return refused(err)
@@ -111,7 +112,7 @@ func (s *site) lookAtRepositories(ctx context.Context, w *cli, c *awsclient.Clie
 
 // skip tells the tags that the compose file gives beside the revision's.
 func (s *site) skip(ref registry.Ref, tag string) bool {
-	return slices.Contains(s.extra[ref.Name], tag)
+	return slices.Contains(s.ExtraTags[ref.Name], tag)
 }
 
 // listAll reads all images of the repositories, and their policies. Where a policy may not

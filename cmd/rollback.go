@@ -53,7 +53,7 @@ the task definition of --ecs-service.`,
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
-	o.project.trust.onlyTrusted(f)
+	o.project.onlyTrusted(f)
 	o.deploy.flags(f)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask (without a terminal nothing is asked)")
@@ -74,7 +74,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := o.project.trust.refuse(w, "rollback"); err != nil {
+	if err := refuseUntrusted(w, o.project.Trust, "rollback"); err != nil {
 		return err
 	}
 	s, cloud, err := openSite(ctx, w, o.siteOptions, nil)
@@ -93,10 +93,10 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.askServices(ctx, w, o.project, s.services(), false); err != nil {
+	if err := s.askServices(ctx, w, o.project.Options, s.services(), false); err != nil {
 		return err
 	}
-	if err := s.askImages(ctx, w, o.project); err != nil {
+	if err := s.askImages(ctx, w, o.project.Options); err != nil {
 		return err
 	}
 	if !o.yes {

@@ -11,12 +11,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/distribution/reference"
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
 	"slipway/internal/bounded"
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -66,7 +66,7 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
-	o.project.trust.onlyTrusted(f)
+	o.project.onlyTrusted(f)
 	o.deploy.flags(f)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE, repeated for several (default: those that build writes here)")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
@@ -91,7 +91,7 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := o.project.trust.refuse(w, "rollout"); err != nil {
+	if err := refuseUntrusted(w, o.project.Trust, "rollout"); err != nil {
 		return err
 	}
 	if o.goOn || o.abort {
@@ -117,10 +117,10 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err := d.prepare(ctx, o.revision, files); err != nil {
 		return err
 	}
-	if err := s.askServices(ctx, w, o.project, s.services(), false); err != nil {
+	if err := s.askServices(ctx, w, o.project.Options, s.services(), false); err != nil {
 		return err
 	}
-	if err := s.askImages(ctx, w, o.project); err != nil {
+	if err := s.askImages(ctx, w, o.project.Options); err != nil {
 		return err
 	}
 	err = d.run(ctx)
@@ -146,11 +146,11 @@ func (o rolloutOptions) read(ctx context.Context, w *cli, s *site) (map[ecs.Ref]
 	if len(o.definitions) == 0 {
 		read = bounded.ReadFile
 	}
-	if err := askDefinitionsFiles(ctx, w, o.project, slices.Sorted(maps.Values(paths))); err != nil {
+	if err := askDefinitionsFiles(ctx, w, o.project.Options, slices.Sorted(maps.Values(paths))); err != nil {
 		return nil, err
 	}
 	for ref, path := range paths {
-		defs, err := readDefinitions(ctx, absolute(w.Dir, path), read)
+		defs, err := readDefinitions(ctx, project.Absolute(w.Dir, path), read)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.NewInput(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
 		}
@@ -175,9 +175,9 @@ func (o rolloutOptions) paths(s *site) (map[ecs.Ref]string, error) {
 	out := map[ecs.Ref]string{}
 	if len(o.definitions) == 0 {
 		for _, st := range s.stations {
-			out[st.ref] = "imagedefinitions.json"
-			if len(s.configured) > 1 || len(s.stations) > 1 {
-				out[st.ref] = "imagedefinitions-" + st.ref.Service + ".json"
+			out[st.Ref] = "imagedefinitions.json"
+			if len(s.Configured) > 1 || len(s.stations) > 1 {
+				out[st.Ref] = "imagedefinitions-" + st.Ref.Service + ".json"
 			}
 		}
 		return out, nil
@@ -187,10 +187,10 @@ func (o rolloutOptions) paths(s *site) (map[ecs.Ref]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if other, ok := out[st.ref]; ok {
-			return nil, fault.New(fault.Usage, fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.ref), "give one file for each service: --definitions ECS-SERVICE=FILE")
+		if other, ok := out[st.Ref]; ok {
+			return nil, fault.New(fault.Usage, fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.Ref), "give one file for each service: --definitions ECS-SERVICE=FILE")
 		}
-		out[st.ref] = path
+		out[st.Ref] = path
 	}
 	return out, nil
 }
@@ -203,7 +203,7 @@ func (s *site) fileOf(d string) (*station, string, error) {
 		path = d
 		service, _ = strings.CutPrefix(strings.TrimSuffix(filepath.Base(d), ".json"), "imagedefinitions-")
 	}
-	i := slices.IndexFunc(s.stations, func(st *station) bool { return st.ref.Service == service })
+	i := slices.IndexFunc(s.stations, func(st *station) bool { return st.Ref.Service == service })
 	if i < 0 && !ok && len(s.stations) == 1 {
 		i = 0
 	}
@@ -212,7 +212,7 @@ func (s *site) fileOf(d string) (*station, string, error) {
 	}
 	var have []string
 	for _, st := range s.stations {
-		have = append(have, st.ref.Service)
+		have = append(have, st.Ref.Service)
 	}
 	return nil, "", fault.New(fault.Usage, fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE")
 }
@@ -236,12 +236,12 @@ func readDefinitions(ctx context.Context, path string, read func(context.Context
 // only leaves the stations that have a file, and the containers that are in it.
 func (s *site) only(files map[ecs.Ref][]artifact.Definition) {
 	s.given = true
-	s.stations = slices.DeleteFunc(s.stations, func(st *station) bool { return files[st.ref] == nil })
+	s.stations = slices.DeleteFunc(s.stations, func(st *station) bool { return files[st.Ref] == nil })
 	for _, st := range s.stations {
-		st.containers = map[string]registry.Ref{}
-		for _, def := range files[st.ref] {
+		st.Containers = map[string]registry.Ref{}
+		for _, def := range files[st.Ref] {
 			// Images of other registries are deployed and not verified.
-			st.containers[def.Name], _ = repositoryOfReference(def.ImageURI)
+			st.Containers[def.Name], _ = project.RepositoryOfImage(def.ImageURI)
 		}
 	}
 }
@@ -250,9 +250,9 @@ func (s *site) only(files map[ecs.Ref][]artifact.Definition) {
 func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]artifact.Definition) error {
 	names := d.runningNames()
 	for _, st := range d.site.stations {
-		for _, def := range files[st.ref] {
+		for _, def := range files[st.Ref] {
 			if repo, ok := st.repos[def.Name]; ok {
-				names[repo.Ref] = append(names[repo.Ref], tagOrDigest(def.ImageURI))
+				names[repo.Ref] = append(names[repo.Ref], project.TagOrDigest(def.ImageURI))
 			}
 		}
 	}
@@ -263,8 +263,8 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]art
 	d.survey, d.wants = survey, map[ecs.Ref]map[string]ecs.DesiredImage{}
 	tags := map[string]bool{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]ecs.DesiredImage{}
-		for _, def := range files[st.ref] {
+		d.wants[st.Ref] = map[string]ecs.DesiredImage{}
+		for _, def := range files[st.Ref] {
 			want := ecs.DesiredImage{Image: def.ImageURI}
 			if repo, ok := st.repos[def.Name]; ok {
 				image, ok := standing(survey, repo.Ref, def.ImageURI)
@@ -272,12 +272,12 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]art
 					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "slipway revisions lists what is there; slipway build makes it anew")
 				}
 				want.Digests = registry.Platforms(image)
-				tags[tagOrDigest(def.ImageURI)] = true
+				tags[project.TagOrDigest(def.ImageURI)] = true
 				if err := d.place(repo, image.Digest); err != nil {
 					return err
 				}
 			}
-			d.wants[st.ref][def.Name] = want
+			d.wants[st.Ref][def.Name] = want
 		}
 	}
 	if err := d.checkTrusted(ctx, tags); err != nil {
@@ -304,21 +304,6 @@ func (d *deployJob) place(repo registry.Repository, digest string) error {
 	return nil
 }
 
-// tagOrDigest is what a reference names in its repository.
-func tagOrDigest(image string) string {
-	parsed, err := reference.ParseNormalizedNamed(image)
-	if err != nil {
-		return ""
-	}
-	if d, ok := parsed.(reference.Digested); ok {
-		return d.Digest().String()
-	}
-	if t, ok := reference.TagNameOnly(parsed).(reference.Tagged); ok {
-		return t.Tag()
-	}
-	return ""
-}
-
 // revisionTag is the tag, if it is the name of a revision.
 func revisionTag(tag string) string {
 	if strings.Contains(tag, ":") || registry.IsProtected(tag) {
@@ -329,7 +314,7 @@ func revisionTag(tag string) string {
 
 // standing is the image that a reference stands for now.
 func standing(s *registry.Snapshot, ref registry.Ref, image string) (registry.Image, bool) {
-	name := tagOrDigest(image)
+	name := project.TagOrDigest(image)
 	if strings.Contains(name, ":") {
 		return s.ByDigest(ref, name)
 	}

@@ -62,7 +62,7 @@ to --count, and waits until as many tasks run. Starting what runs changes nothin
 func (o *scaleOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	o.siteOptions.flags(f)
-	o.project.trust.onlyTrusted(f)
+	o.project.onlyTrusted(f)
 	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait")
 }
@@ -98,7 +98,7 @@ func runScale(ctx context.Context, w *cli, o scaleOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := o.project.trust.refuse(w, o.name()); err != nil {
+	if err := refuseUntrusted(w, o.project.Trust, o.name()); err != nil {
 		return err
 	}
 	s, cloud, services, err := openServices(ctx, w, o.siteOptions)

@@ -9,66 +9,38 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/build/solve"
-	"slipway/internal/allow"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
 
-// ecsOptions are the flags that name ECS services.
-type ecsOptions struct {
-	cluster  string
-	services []string
+// addECSFlags adds the flags that name ECS services.
+func addECSFlags(f *pflag.FlagSet, o *project.ECSOptions) {
+	f.StringVar(&o.Cluster, "cluster", "", "ECS `cluster` of --ecs-service (default: x-slipway.ecs, else the cluster called default)")
+	f.StringSliceVar(&o.Services, "ecs-service", nil, "ECS `service` to work on, repeated for several (default: x-slipway.ecs)")
 }
 
-func (o *ecsOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.cluster, "cluster", "", "ECS `cluster` of --ecs-service (default: x-slipway.ecs, else the cluster called default)")
-	f.StringSliceVar(&o.services, "ecs-service", nil, "ECS `service` to work on, repeated for several (default: x-slipway.ecs)")
-}
-
-// check refuses a cluster without a service, and names that ECS does not take.
-func (o ecsOptions) check() error {
-	if err := o.checkNames(); err != nil {
+// checkECS refuses a cluster without a service, and names that ECS does not take.
+func checkECS(o project.ECSOptions) error {
+	if err := checkECSNames(o); err != nil {
 		return err
 	}
-	if o.cluster != "" && len(o.services) == 0 {
+	if o.Cluster != "" && len(o.Services) == 0 {
 		return fault.New(fault.Usage, errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE")
 	}
 	return nil
 }
 
-// refs are the services that the flags name, each once. cluster is for those that are
-// named without one.
-func (o ecsOptions) refs(cluster string) []ecs.Ref {
-	var out []ecs.Ref
-	for _, name := range o.services {
-		if ref := plainRef(ecs.Ref{Cluster: cmp.Or(o.cluster, cluster), Service: name}); !slices.Contains(out, ref) {
-			out = append(out, ref)
-		}
-	}
-	return out
-}
-
-// names tells whether the flags mean a service of the compose file: without --cluster, the
-// service's name is enough.
-func (o ecsOptions) names(ref ecs.Ref) bool {
-	return slices.Contains(o.refs(ref.Cluster), ref)
-}
-
 // station is one ECS service and what of it is the project's.
 type station struct {
-	ref ecs.Ref
-	// containers are the project's, by name in the task definition, with the repository
-	// that the project gives them; nil where there is no project and every container
-	// with an image in ECR counts.
-	containers map[string]registry.Ref
-	// service is what ECS says of it.
+	project.ECSService
+	// Component is what ECS says of it.
 	service ecs.Service
 	// repos are the repositories of the project's containers, as AWS described them.
 	repos map[string]registry.Repository
@@ -79,57 +51,52 @@ type station struct {
 
 // site is where a project runs: its ECS services and their repositories.
 type site struct {
+	*project.ECS
 	stations []*station
 	// repos are the repositories of all stations, each once, in order of name.
 	repos []registry.Repository
-	// extra are the tags of the compose file, which name no revision, by repository.
-	extra map[string][]string
-	// own are the repositories that the compose file names.
-	own []registry.Ref
-	// configured are the ECS services that the compose file names.
-	configured []ecs.Ref
 	// given tells that the images to deploy are given with their repositories, which
 	// then go before those of the task definitions.
 	given bool
-	// flagged tells that the flags named the services.
-	flagged bool
-	// home is the directory of the compose file.
-	home string
-	// project is the project's name; empty without a compose file.
-	project string
-	// granted is what the project was allowed on the terminal as well, where it was
-	// asked there; the flags' grants count in any case.
-	granted allow.Set
 }
 
-// findSite is readSite for commands that need an ECS service.
-func findSite(ctx context.Context, w *cli, o siteOptions) (*site, error) {
-	s, err := readSite(ctx, w, o)
+// newSite returns the site of a project's ECS services, not read yet.
+func newSite(p *project.ECS, given bool) *site {
+	s := &site{ECS: p, given: given}
+	for _, service := range p.Services {
+		s.stations = append(s.stations, &station{ECSService: *service})
+	}
+	return s
+}
+
+// findECS is readECS for commands that need an ECS service.
+func findECS(ctx context.Context, w *cli, o siteOptions) (*project.ECS, error) {
+	p, err := readECS(ctx, w, o)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.check()
+	return p, p.Check()
 }
 
-// readSite reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
+// readECS reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
 // Without a compose file the flags must name them, for an operator may stand anywhere.
-func readSite(ctx context.Context, w *cli, o siteOptions) (*site, error) {
+func readECS(ctx context.Context, w *cli, o siteOptions) (*project.ECS, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &site{flagged: len(o.ecs.services) > 0}
-	project, err := loadAllowed(ctx, w, o.project, nil)
+	p := &project.ECS{FromFlags: len(o.ecs.Services) > 0}
+	composed, err := project.Load(ctx, &w.Host, o.project.Options, nil)
 	switch {
 	case err == nil:
-		return s, s.addProject(w, project, o.ecs)
-	case s.flagged && len(o.project.files) == 0:
+		return p, p.AddProject(&w.Host, composed, o.ecs)
+	case p.FromFlags && len(o.project.Files) == 0:
 		if !errors.Is(err, solve.ErrNoProject) {
 			w.Warnf("the compose file here is left out: %v", err)
 		}
-		for _, ref := range o.ecs.refs("") {
-			s.add(ref, nil)
+		for _, ref := range o.ecs.Refs("") {
+			p.Add(ref, nil)
 		}
-		return s, nil
+		return p, nil
 	case errors.Is(err, solve.ErrNoProject):
 		return nil, fault.New(fault.Usage, err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE")
 	default:
@@ -140,12 +107,15 @@ func readSite(ctx context.Context, w *cli, o siteOptions) (*site, error) {
 // openSite finds the site, logs in to AWS and looks at what is there. read, if not nil, is
 // for input that must be good before AWS is asked.
 func openSite(ctx context.Context, w *cli, o siteOptions, read func(*site) error) (*site, *awsclient.Clients, error) {
-	s, err := findSite(ctx, w, o)
-	if err == nil && read != nil {
-		err = read(s)
-	}
+	p, err := findECS(ctx, w, o)
 	if err != nil {
 		return nil, nil, err
+	}
+	s := newSite(p, false)
+	if read != nil {
+		if err := read(s); err != nil {
+			return nil, nil, err
+		}
 	}
 	c, err := openAWS(ctx, w, o.aws)
 	if err != nil {
@@ -154,115 +124,11 @@ func openSite(ctx context.Context, w *cli, o siteOptions, read func(*site) error
 	return s, c, s.look(ctx, w, c)
 }
 
-// check refuses a site without an ECS service.
-func (s *site) check() error {
-	if len(s.stations) > 0 {
-		return nil
-	}
-	return fault.New(fault.Usage, fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.home), "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file")
-}
-
-// addProject adds the ECS services of a compose project.
-func (s *site) addProject(w *cli, project *types.Project, o ecsOptions) error {
-	s.home, s.project = project.WorkingDir, project.Name
-	settings, err := solve.ProjectSettings(project)
-	if err != nil {
-		return err
-	}
-	targets, err := solve.Unselected(project, nil)
-	if err != nil {
-		return err
-	}
-	s.extra = map[string][]string{}
-	all := map[string]registry.Ref{}
-	for _, t := range targets {
-		repo, err := repositoryOf(t, project.Name, w.LookupEnv)
-		if err != nil {
-			return err
-		}
-		all[t.Container] = repo
-		s.own = append(s.own, repo)
-		for _, tag := range project.Services[t.Service].Build.Tags {
-			s.extra[repo.Name] = append(s.extra[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
-		}
-		named := t.Settings.ECS
-		if named == (solve.ECS{}) {
-			named = settings.ECS
-		}
-		ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})
-		if named.Service != "" && !slices.Contains(s.configured, ref) {
-			s.configured = append(s.configured, ref)
-		}
-		if named.Service != "" && (!s.flagged || o.names(ref)) {
-			s.add(ref, map[string]registry.Ref{t.Container: repo})
-		}
-	}
-	// A service that only the flags know may run any of the containers.
-	for _, ref := range o.refs(settings.ECS.Cluster) {
-		if !slices.ContainsFunc(s.stations, func(st *station) bool { return st.ref.Service == ref.Service }) {
-			s.add(ref, all)
-		}
-	}
-	return nil
-}
-
-// add lets the containers be run by a service.
-func (s *site) add(ref ecs.Ref, containers map[string]registry.Ref) {
-	i := slices.IndexFunc(s.stations, func(st *station) bool { return st.ref == ref })
-	if i < 0 {
-		i = len(s.stations)
-		s.stations = append(s.stations, &station{ref: ref})
-	}
-	if containers != nil && s.stations[i].containers == nil {
-		s.stations[i].containers = map[string]registry.Ref{}
-	}
-	maps.Copy(s.stations[i].containers, containers)
-}
-
-// plainRef names a service by plain names where it was named by ARNs, so that each is
-// there once: arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE, or without the cluster in
-// the old format.
-func plainRef(ref ecs.Ref) ecs.Ref {
-	if _, resource, ok := strings.Cut(ref.Service, ":service/"); ok && strings.HasPrefix(ref.Service, "arn:") {
-		if cluster, service, ok := strings.Cut(resource, "/"); ok {
-			ref.Cluster, resource = cluster, service
-		}
-		ref.Service = resource
-	}
-	if _, name, ok := strings.Cut(ref.Cluster, ":cluster/"); ok && strings.HasPrefix(ref.Cluster, "arn:") {
-		ref.Cluster = name
-	}
-	if ref.Cluster == "default" {
-		ref.Cluster = ""
-	}
-	return ref
-}
-
-// flags are the flags that name the services, where they were given: for commands that
-// are told to be typed next.
-func (s *site) flags() string {
-	if !s.flagged {
-		return ""
-	}
-	return flagsOf(s.refs()...)
-}
-
-// flagsOf are the flags that name services of one cluster.
-func flagsOf(refs ...ecs.Ref) string {
-	var out strings.Builder
-	if cluster := refs[0].Cluster; cluster != "" {
-		out.WriteString(" --cluster " + cluster)
-	}
-	for _, ref := range refs {
-		out.WriteString(" --ecs-service " + ref.Service)
-	}
-	return out.String()
-}
-
+// refs are the ECS services of the stations.
 func (s *site) refs() []ecs.Ref {
 	var out []ecs.Ref
 	for _, st := range s.stations {
-		out = append(out, st.ref)
+		out = append(out, st.Ref)
 	}
 	return out
 }
@@ -319,7 +185,7 @@ func (s *site) lookBack(ctx context.Context, c *awsclient.Clients, services []ec
 			continue
 		}
 		g.Go(func() error {
-			past, err := ecs.Successful(ctx, c.ECS(), st.ref, 1)
+			past, err := ecs.Successful(ctx, c.ECS(), st.Ref, 1)
 			if err == nil && len(past) > 0 {
 				st.proven = past[0].Digests
 			}

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/distribution/reference"
-
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -18,8 +17,8 @@ func (s *site) repositories(w *cli, st *station) (map[string]registry.Ref, error
 	out := map[string]registry.Ref{}
 	take := func(all bool) {
 		for _, c := range st.service.Containers {
-			own, ours := st.containers[c.Name]
-			ref, inECR := repositoryOfReference(c.Image)
+			own, ours := st.Containers[c.Name]
+			ref, inECR := project.RepositoryOfImage(c.Image)
 			switch {
 			case ours && (s.given || !inECR):
 				if own != (registry.Ref{}) {
@@ -30,24 +29,24 @@ func (s *site) repositories(w *cli, st *station) (map[string]registry.Ref, error
 			}
 		}
 	}
-	take(st.containers == nil)
+	take(st.Containers == nil)
 	others, absent := st.uncovered(out)
 	switch {
-	case s.given || st.containers == nil && len(out) > 0:
+	case s.given || st.Containers == nil && len(out) > 0:
 		return out, nil
 	case len(others) == 0 && len(out) > 0:
 		return out, nil
-	case s.flagged && !slices.Contains(s.configured, st.ref):
+	case s.FromFlags && !slices.Contains(s.Configured, st.Ref):
 		// The compose file may be another project's.
-		w.Warnf("%s: the compose file in %s does not describe %s: taking all containers whose images are in ECR", st.ref, s.home, strings.Join(others, ", "))
+		w.Warnf("%s: the compose file in %s does not describe %s: taking all containers whose images are in ECR", st.Ref, s.Dir, strings.Join(others, ", "))
 		if take(true); len(out) > 0 {
 			return out, nil
 		}
 	case len(absent) == 0 && len(out) > 0:
-		w.Warnf("%s: the compose file does not build %s: it stays as it is", st.ref, strings.Join(others, ", "))
+		w.Warnf("%s: the compose file does not build %s: it stays as it is", st.Ref, strings.Join(others, ", "))
 		return out, nil
 	}
-	return nil, fault.NewInput("ECS service "+st.ref.String(), fmt.Sprintf("its task definition has no container %s; it has %s", strings.Join(absent, ", "), st.described()),
+	return nil, fault.NewInput("ECS service "+st.Ref.String(), fmt.Sprintf("its task definition has no container %s; it has %s", strings.Join(absent, ", "), st.described()),
 		"let container_name or x-slipway.container name the container of the task definition")
 }
 
@@ -55,13 +54,13 @@ func (s *site) repositories(w *cli, st *station) (map[string]registry.Ref, error
 // the project that the task definition has not.
 func (st *station) uncovered(ours map[string]registry.Ref) (others, absent []string) {
 	for _, c := range st.service.Containers {
-		if _, inECR := repositoryOfReference(c.Image); inECR {
+		if _, inECR := project.RepositoryOfImage(c.Image); inECR {
 			if _, ok := ours[c.Name]; !ok {
 				others = append(others, c.Name)
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(st.containers)) {
+	for _, name := range slices.Sorted(maps.Keys(st.Containers)) {
 		if !slices.ContainsFunc(st.service.Containers, func(c ecs.Container) bool { return c.Name == name }) {
 			absent = append(absent, name)
 		}
@@ -78,21 +77,11 @@ func (st *station) described() string {
 	return strings.Join(out, ", ")
 }
 
-// repositoryOfReference is the ECR repository of an image reference, if it lies in one.
-func repositoryOfReference(image string) (registry.Ref, bool) {
-	parsed, err := reference.ParseNormalizedNamed(image)
-	if err != nil || reference.Domain(parsed) == "docker.io" {
-		return registry.Ref{}, false
-	}
-	ref, err := registry.ParseRef(parsed.Name())
-	return ref, err == nil
-}
-
 // maxTasks is more than a service has (5,000, "Amazon ECS service quotas").
 const maxTasks = 1 << 20
 
 // running are the digests that ECS runs by repository: that of most tasks, or what the
-// service's revision resolved to where no task runs.
+// Component's revision resolved to where no task runs.
 func (s *site) running() map[registry.Ref]string {
 	counts := map[registry.Ref]map[string]int{}
 	for _, st := range s.stations {

@@ -40,11 +40,11 @@ func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[stri
 	}
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.pushAttempts
-	display := newDisplay(j.cli, j.options.progress, j.plan.targets())
-	results, err := solve.Run(ctx, builders(engines), j.plan.targets(), solve.RunOptions{
+	display := newDisplay(j.cli, j.options.progress, j.plan.Targets())
+	results, err := solve.Run(ctx, builders(engines), j.plan.Targets(), solve.RunOptions{
 		Jobs:       j.options.jobs,
 		FailFast:   j.options.failFast,
-		Own:        j.plan.own,
+		Own:        j.plan.Outputs,
 		Namespace:  j.namespaceOn(engines),
 		Login:      j.knowing(login),
 		Secret:     func(value string) { j.Secrets.Add(value) },
@@ -101,26 +101,26 @@ func failureText(f *solve.FailedError) string {
 // pushes says where each image goes and which caches its build uses.
 func (j *job) pushes(survey *registry.Snapshot, engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
 	out := map[string]solve.Push{}
-	for i, s := range j.plan.services {
-		if !s.build {
+	for i, s := range j.plan.Components {
+		if !s.Build {
 			// Linked services are among the targets: nobody asks for the others.
 			continue
 		}
 		repo := j.repos[i].URI
-		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.target.Inputs(j.plan.root, platformOf(engines[0]))}
+		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.Target.Inputs(j.plan.Root, platformOf(engines[0]))}
 		if engines[0].Images != nil {
 			p.Built = survey.ByConfig(j.repos[i].Ref, solve.InputsAnnotation, p.Inputs)
 		}
 		p.CacheFrom, p.CacheTo = j.caches(i, survey, engines, place)
-		out[s.target.Service] = p
+		out[s.Target.Service] = p
 	}
 	return out
 }
 
 // renew drops the token of the registry that refused it.
 func (j *job) renew(name string) bool {
-	for i, s := range j.plan.services {
-		if s.target.Service == name {
+	for i, s := range j.plan.Components {
+		if s.Target.Service == name {
 			j.logins.Invalidate(j.repos[i].URI.RegistryStr())
 			return true
 		}
@@ -135,7 +135,7 @@ func (j *job) login() (solve.AuthFunc, error) {
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
-	j.planned = &planned{targets: j.plan.targets(), note: func(name string) {
+	j.planned = &planned{targets: j.plan.Targets(), note: func(name string) {
 		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))

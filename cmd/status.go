@@ -151,7 +151,7 @@ func (r *review) make() {
 	for _, st := range r.site.stations {
 		s := st.service
 		row := serviceStatus{
-			ref: st.ref, Cluster: st.ref.Cluster, Service: st.ref.Service,
+			ref: st.Ref, Cluster: st.Ref.Cluster, Service: st.Ref.Service,
 			Desired: s.Desired, Running: s.Running, Pending: s.Pending,
 			Controller: string(s.Controller), Strategy: string(s.Strategy), TaskDefinition: s.Definition.ARN,
 			Containers: []containerStatus{},
@@ -207,9 +207,9 @@ func (r *review) container(st *station, c ecs.Container) containerStatus {
 		out.Images = append(out.Images, i)
 	}
 	if ours && len(running) > 1 && st.service.Settling(c) {
-		r.warn("%s: container %s still runs in tasks of an earlier deployment: ECS stops them", st.ref, c.Name)
+		r.warn("%s: container %s still runs in tasks of an earlier deployment: ECS stops them", st.Ref, c.Name)
 	} else if ours && len(running) > 1 && st.service.UnderWay() == nil {
-		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.ref, c.Name, len(running), r.site.flags())
+		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.Ref, c.Name, len(running), r.site.flags())
 	}
 	return out
 }

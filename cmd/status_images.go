@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"slipway/internal/phrase"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -45,7 +46,7 @@ func (r *review) image(st *station, c ecs.Container, repo registry.Repository, i
 	found, ok := r.listing.Image(repo.Ref, i.Digest)
 	if !ok {
 		i.Gone = true
-		r.warn("%s: container %s runs %s, which is no longer in %s: no new task of it can start; roll out another revision (slipway revisions lists them)", st.ref, c.Name, shortDigest(i.Digest), repo.Name)
+		r.warn("%s: container %s runs %s, which is no longer in %s: no new task of it can start; roll out another revision (slipway revisions lists them)", st.Ref, c.Name, phrase.ShortDigest(i.Digest), repo.Name)
 		return
 	}
 	i.Revisions = r.namesOf(repo.Ref, i.Digest)
@@ -55,15 +56,15 @@ func (r *review) image(st *station, c ecs.Container, repo registry.Repository, i
 	if !at.IsZero() {
 		i.Expires = &at
 	}
-	name := shortDigest(i.Digest)
+	name := phrase.ShortDigest(i.Digest)
 	if len(i.Revisions) > 0 {
 		name = i.Revisions[0]
 	}
 	if !i.Latest && st.service.UnderWay() == nil {
-		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.ref, c.Name, name, repo.Name, r.latest(repo), r.site.flags())
+		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.site.flags())
 	}
 	if fate == registry.Expires || fate == registry.Archives {
-		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), r.site.flags())
+		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.Ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), r.site.flags())
 	}
 }
 
@@ -75,7 +76,7 @@ func (r *review) latest(repo registry.Repository) string {
 	}
 	names := r.namesOf(repo.Ref, image.Digest)
 	if len(names) == 0 {
-		return shortDigest(image.Digest)
+		return phrase.ShortDigest(image.Digest)
 	}
 	return names[0]
 }

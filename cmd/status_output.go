@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
 )
 
@@ -57,7 +58,7 @@ func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
 		default:
 			expires = fateText(i.Fate, i.Expires, now)
 		}
-		plain.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(shortDigest(i.Digest)), i.names(), i.Tasks, expires, c.Image)
+		plain.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(phrase.ShortDigest(i.Digest)), i.names(), i.Tasks, expires, c.Image)
 	}
 }
 

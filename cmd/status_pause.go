@@ -36,14 +36,14 @@ func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
 		g.Go(func() error {
 			p, ok, err := ecs.FindPause(ctx, c.ECS(), st.service)
 			if errs[i] = err; ok {
-				found[i] = newPauseStatus(st.ref, p)
+				found[i] = newPauseStatus(st.Ref, p)
 			}
 			return nil
 		})
 	}
 	_ = g.Wait() // the goroutines keep their errors in errs
 	for i, p := range found {
-		ref := r.site.stations[i].ref
+		ref := r.site.stations[i].Ref
 		if errs[i] != nil {
 			r.warn("%s: cannot read whether its deployment is paused: %v", ref, errs[i])
 		}

@@ -15,11 +15,13 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
+	"slipway/project"
 )
 
 // submitOptions are the flags of `slipway submit`.
 type submitOptions struct {
-	project       projectOptions
+	project       projectFlags
 	aws           awsOptions
 	url, dir      string
 	respectIgnore bool
@@ -66,7 +68,7 @@ With --wait, the pipeline's execution that the version starts is followed to its
 	}
 	f := c.Flags()
 	o.project.flags(f)
-	o.project.trust.onlyTrusted(f)
+	o.project.onlyTrusted(f)
 	o.aws.flags(f)
 	f.BoolVar(&o.respectIgnore, "respect-ignore", false, "leave out what .dockerignore and .gitignore files name")
 	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "send files that look like secrets too")
@@ -99,7 +101,7 @@ func runSubmit(ctx context.Context, w *cli, o submitOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := o.project.trust.refuse(w, "submit"); err != nil {
+	if err := refuseUntrusted(w, o.project.Trust, "submit"); err != nil {
 		return err
 	}
 	loc, err := submitLocation(o.url)
@@ -150,14 +152,14 @@ func submitLocation(url string) (artifact.S3Location, error) {
 func (o submitOptions) read(ctx context.Context, w *cli) (*artifact.Source, error) {
 	dir := o.dir
 	if dir == "" {
-		project, err := loadAllowed(ctx, w, o.project, nil)
+		project, err := project.Load(ctx, &w.Host, o.project.Options, nil)
 		if err != nil {
 			return nil, err
 		}
 		dir = project.WorkingDir
 	}
 	source, err := artifact.ReadSource(ctx, artifact.SourceOptions{
-		Dir: absolute(w.Dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets,
+		Dir: project.Absolute(w.Dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets,
 	})
 	if err != nil {
 		return nil, err
@@ -179,7 +181,7 @@ func (o submitOptions) submit(ctx context.Context, w *cli, c *awsclient.Clients,
 	if source.LeftOut > 0 {
 		left = fmt.Sprintf(", %d left out by ignore files", source.LeftOut)
 	}
-	w.Infof("packed %s of %s as %s%s", plural(source.Files(), "file"), relative(w.Dir, source.Dir), byteCount(&archive.Size), left)
+	w.Infof("packed %s of %s as %s%s", phrase.Count(source.Files(), "file"), relative(w.Dir, source.Dir), byteCount(&archive.Size), left)
 	shown := newUploadProgress(w, archive.Size)
 	done, err := artifact.Submit(ctx, c.S3(), loc, archive, shown.report)
 	shown.close()

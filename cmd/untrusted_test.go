@@ -10,17 +10,18 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/project"
 )
 
 // TestUntrustedStateDir: an engine that slipway starts keeps what untrusted builds leave
 // in a directory that no trusted build reads, be it a named one or the default.
 func TestUntrustedStateDir(t *testing.T) {
 	t.Parallel()
-	p := &plan{untrusted: untrusted{why: "x", number: 12}}
+	p := &project.Plan{Untrusted: project.Untrusted{Why: "x", Number: 12}}
 	w := &cli{}
 	for _, dir := range []string{"", "/state"} {
 		o := buildOptions{stateDir: dir}
-		trusted, kept := o.engineSearch(w, &plan{}).StateDir, o.engineSearch(w, p).StateDir
+		trusted, kept := o.engineSearch(w, &project.Plan{}).StateDir, o.engineSearch(w, p).StateDir
 		if trusted != dir || kept == trusted || filepath.Base(kept) != "untrusted" || dir != "" && !strings.HasPrefix(kept, dir) {
 			t.Errorf("--engine-state %q: trusted in %q, untrusted in %q", dir, trusted, kept)
 		}
@@ -32,17 +33,17 @@ func TestUntrustedNamespace(t *testing.T) {
 	t.Parallel()
 	own, docker := &engine.Engine{Kind: engine.Managed}, &engine.Engine{Kind: engine.Docker}
 	for _, tt := range []struct {
-		u       untrusted
+		u       project.Untrusted
 		engines []*engine.Engine
 		want    string
 	}{
-		{untrusted{}, []*engine.Engine{docker}, ""},
-		{untrusted{why: "x", number: 12}, []*engine.Engine{own}, ""},
-		{untrusted{why: "x", number: 12}, []*engine.Engine{docker}, "pr12"},
-		{untrusted{why: "x", number: 12}, []*engine.Engine{own, docker}, "pr12"},
-		{untrusted{why: "x"}, []*engine.Engine{{Kind: engine.Buildkitd}}, "untrusted"},
+		{project.Untrusted{}, []*engine.Engine{docker}, ""},
+		{project.Untrusted{Why: "x", Number: 12}, []*engine.Engine{own}, ""},
+		{project.Untrusted{Why: "x", Number: 12}, []*engine.Engine{docker}, "pr12"},
+		{project.Untrusted{Why: "x", Number: 12}, []*engine.Engine{own, docker}, "pr12"},
+		{project.Untrusted{Why: "x"}, []*engine.Engine{{Kind: engine.Buildkitd}}, "untrusted"},
 	} {
-		j := &job{plan: &plan{untrusted: tt.u}}
+		j := &job{plan: &project.Plan{Untrusted: tt.u}}
 		if got := j.namespaceOn(tt.engines); got != tt.want {
 			t.Errorf("%+v: namespace %q, want %q", tt.u, got, tt.want)
 		}
@@ -83,13 +84,13 @@ func TestUntrustedOwnEngine(t *testing.T) {
 // TestMayBeSame: one repository, however its host is spelt.
 func TestMayBeSame(t *testing.T) {
 	t.Parallel()
-	p := &plan{}
+	p := &project.Plan{}
 	for _, name := range []string{"shop/web", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api"} {
-		ref, err := repositoryOf(solve.Target{Service: "s", Container: "s", Settings: solve.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
+		ref, err := project.RepositoryOf(solve.Target{Service: "s", Container: "s", Settings: solve.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.services = append(p.services, service{repo: ref})
+		p.Components = append(p.Components, project.Component{Ref: ref})
 	}
 	for ref, want := range map[string]string{
 		"123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web:x":       "x",
@@ -106,12 +107,12 @@ func TestMayBeSame(t *testing.T) {
 		"ghcr.io/shop/web:x": "",
 		"shop/web:x":         "",
 	} {
-		tag, own := p.ownTag(solve.Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
+		tag, own := p.OwnTag(solve.Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
 		if tag != want || own != (want != "") {
 			t.Errorf("%s: tag %q, own %v, want %q", ref, tag, own, want)
 		}
 	}
-	if _, own := p.ownTag(solve.Cache{Type: "gha"}); own {
+	if _, own := p.OwnTag(solve.Cache{Type: "gha"}); own {
 		t.Error("a cache elsewhere lies in a repository of the project")
 	}
 }

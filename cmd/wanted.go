@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -19,7 +20,7 @@ import (
 func (s *site) names() string {
 	var out []string
 	for _, st := range s.stations {
-		out = append(out, st.ref.String())
+		out = append(out, st.Ref.String())
 	}
 	return strings.Join(out, ", ")
 }
@@ -62,7 +63,7 @@ const maxHistory = 100
 func (d *deployJob) findPrevious(ctx context.Context) error {
 	for _, st := range d.site.stations {
 		if st.service.Controller != ecstypes.DeploymentControllerTypeEcs {
-			return fault.New(fault.Usage, fmt.Errorf("ECS keeps no history of %s, which %s deploys: what ran before is not known", st.ref, st.service.Controller), "slipway revisions lists what can be rolled back to; name one of them")
+			return fault.New(fault.Usage, fmt.Errorf("ECS keeps no history of %s, which %s deploys: what ran before is not known", st.Ref, st.service.Controller), "slipway revisions lists what can be rolled back to; name one of them")
 		}
 	}
 	histories := make([]ecs.History, len(d.site.stations))
@@ -70,7 +71,7 @@ func (d *deployJob) findPrevious(ctx context.Context) error {
 	g.SetLimit(maxDeploys)
 	for i, st := range d.site.stations {
 		g.Go(func() error {
-			past, err := ecs.Successful(gctx, d.cloud.ECS(), st.ref, maxHistory)
+			past, err := ecs.Successful(gctx, d.cloud.ECS(), st.Ref, maxHistory)
 			histories[i] = ecs.HistoryOf(st.service, past, slices.Sorted(maps.Keys(st.repos))...)
 			return err
 		})
@@ -124,7 +125,7 @@ func (s *site) digests(state map[ecs.Ref]map[string]string) (digests map[registr
 	digests, whole = map[registry.Ref]string{}, true
 	for _, st := range s.stations {
 		for container, repo := range st.repos {
-			digest := state[st.ref][container]
+			digest := state[st.Ref][container]
 			if had, ok := digests[repo.Ref]; ok && digest != "" && had != digest {
 				whole = false
 			}
@@ -140,7 +141,7 @@ func (s *site) digests(state map[ecs.Ref]map[string]string) (digests map[registr
 func (d *deployJob) wantImages() {
 	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
 	for _, st := range d.site.stations {
-		d.wants[st.ref] = map[string]ecs.DesiredImage{}
+		d.wants[st.Ref] = map[string]ecs.DesiredImage{}
 		for container, repo := range st.repos {
 			i := slices.IndexFunc(d.images, func(p registry.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 			if i < 0 {
@@ -151,7 +152,7 @@ func (d *deployJob) wantImages() {
 			if d.name != "" {
 				uri = repo.URI.Name() + ":" + d.name
 			}
-			d.wants[st.ref][container] = ecs.DesiredImage{Image: uri, Digests: registry.Platforms(image)}
+			d.wants[st.Ref][container] = ecs.DesiredImage{Image: uri, Digests: registry.Platforms(image)}
 		}
 	}
 }
@@ -170,13 +171,13 @@ func (d *deployJob) promote(ctx context.Context) error {
 		return refused(err)
 	}
 	for ref, digest := range done.Unprotected {
-		d.Warnf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, shortDigest(digest))
+		d.Warnf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, phrase.ShortDigest(digest))
 	}
 	if done.SupersededBy != "" {
 		return fault.New(fault.AWS, fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), "slipway status shows where things stand; then type the command again if it is still wanted")
 	}
 	if len(done.Changes) > 0 {
-		d.Infof("latest stands on %s in %s", d.revision(), repositories(len(d.images)))
+		d.Infof("latest stands on %s in %s", d.revision(), phrase.Repositories(len(d.images)))
 	}
 	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, done, a) }
 	return nil
@@ -203,7 +204,7 @@ func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.R
 		if at == "" {
 			at = "nothing"
 		}
-		d.Warnf("%s:%s stays on %s: %s", k.Repository.Name, k.Tag, shortDigest(at), k.Reason)
+		d.Warnf("%s:%s stays on %s: %s", k.Repository.Name, k.Tag, phrase.ShortDigest(at), k.Reason)
 	}
 	switch {
 	case restored.SupersededBy != "":

@@ -1,4 +1,4 @@
-package cmd
+package project
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 // repositoryOf derives a service's repository: x-slipway.repository, an image key that
 // lies in ECR, the variable <container>_REPOSITORY_URI that Amplify sets, else
 // <project>/<service>.
-func repositoryOf(t solve.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
+func RepositoryOf(t solve.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
 	if name := t.Settings.Repository; name != "" {
 		ref, err := registry.ParseRef(name)
 		return ref, named("services."+t.Service+".x-slipway.repository", err)
@@ -60,9 +60,9 @@ func named(where string, err error) error {
 	return fault.NewInput(where, err.Error(), "name the repository with x-slipway.repository: lower-case letters, digits and . _ - / in 2 to 256 characters")
 }
 
-// extraTags turns the tags key into tags of the service's own repository. An entry may be
+// ParseExtraTags turns the tags key into tags of the service's own repository. An entry may be
 // a bare tag, or a reference whose repository is the service's own or that of its image key.
-func extraTags(t solve.Target, repo registry.Ref, hash string) ([]string, error) {
+func ParseExtraTags(t solve.Target, repo registry.Ref, hash string) ([]string, error) {
 	var out []string
 	for _, entry := range t.Tags {
 		tag, err := extraTag(entry, t, repo)
@@ -117,4 +117,29 @@ func sameRepository(parsed reference.Named, t solve.Target, repo registry.Ref) b
 	}
 	// An account or region that one of them leaves open is the caller's own.
 	return (repo.Account == "" || ref.Account == repo.Account) && (repo.Region == "" || ref.Region == repo.Region)
+}
+
+// RepositoryOfImage is the ECR repository of an image reference, if it lies in one.
+func RepositoryOfImage(image string) (registry.Ref, bool) {
+	parsed, err := reference.ParseNormalizedNamed(image)
+	if err != nil || reference.Domain(parsed) == "docker.io" {
+		return registry.Ref{}, false
+	}
+	ref, err := registry.ParseRef(parsed.Name())
+	return ref, err == nil
+}
+
+// tagOrDigest is what a reference names in its repository.
+func TagOrDigest(image string) string {
+	parsed, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return ""
+	}
+	if d, ok := parsed.(reference.Digested); ok {
+		return d.Digest().String()
+	}
+	if t, ok := reference.TagNameOnly(parsed).(reference.Tagged); ok {
+		return t.Tag()
+	}
+	return ""
 }

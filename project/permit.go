@@ -1,4 +1,4 @@
-package cmd
+package project
 
 import (
 	"context"
@@ -14,23 +14,15 @@ import (
 	"slipway/internal/plain"
 )
 
-// placesGiven reports which places of a build the operator named, so that those of the
+// Places reports which places of a build the operator named, so that those of the
 // compose file are not used.
-type placesGiven struct{ engine, cache, artifact bool }
+type Places struct{ Engine, Cache, Artifact bool }
 
-// places returns the project's options together with the places that the flags and the
-// environment name.
-func (o buildOptions) places(w *cli) projectOptions {
-	p := o.project
-	p.given = placesGiven{engine: o.engine != "" || w.Getenv("BUILDKIT_HOST") != "", cache: o.cache != "", artifact: o.artifact != ""}
-	return p
-}
-
-// loadAllowed reads the compose project. ask, if not nil, notes what the command will do
+// Load reads the compose project. ask, if not nil, notes what the command will do
 // for it. What goes beyond the project's own and --allow does not cover is asked on the
 // terminal, all at once, and refused elsewhere.
-func loadAllowed(ctx context.Context, w *cli, o projectOptions, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
-	granted, err := allow.Parse(w.Dir, o.allow)
+func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
+	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
 		return nil, fault.New(fault.Usage, fmt.Errorf("--allow: %w", err), "use one of "+allow.Known())
 	}
@@ -52,7 +44,7 @@ func loadAllowed(ctx context.Context, w *cli, o projectOptions, ask func(*types.
 		if len(missing) == 0 {
 			return project, err
 		}
-		if err := w.permit(ctx, o, missing); err != nil {
+		if err := Permit(ctx, w, o, missing); err != nil {
 			return nil, err
 		}
 		granted = granted.With(missing...)
@@ -60,14 +52,14 @@ func loadAllowed(ctx context.Context, w *cli, o projectOptions, ask func(*types.
 }
 
 // permit asks whether the project may have what it asks for.
-func (w *cli) permit(ctx context.Context, o projectOptions, missing []allow.Want) error {
+func Permit(ctx context.Context, w *Host, o Options, missing []allow.Want) error {
 	var lines, flags []string
 	for _, m := range missing {
 		lines = append(lines, plain.Sprintf("%s wants %s", m.Where, m.String()))
 		flags = append(flags, m.Flag())
 	}
 	remedy := "if you trust the project with this, give " + strings.Join(flags, " ")
-	if !w.Interactive() || o.unasked {
+	if !w.Interactive() || o.Unasked {
 		return fault.New(fault.Usage, fmt.Errorf("the project asks for more than its own: %s", strings.Join(lines, "; ")), remedy)
 	}
 	yes, err := w.Confirm(ctx, "The project asks for more than its own:\n  "+strings.Join(lines, "\n  ")+"\nAllow this, for this run?")

@@ -1,4 +1,4 @@
-package cmd
+package project
 
 import (
 	"fmt"
@@ -22,25 +22,25 @@ import (
 // owner knows which repositories are the project's own: those in the caller's account
 // whose name is the project's, or begins with it and a slash, and those that a variable
 // NAME_REPOSITORY_URI of the environment names.
-type owner struct {
+type Owner struct {
 	project  string
-	accounts []string
-	named    []registry.Ref
+	Accounts []string
+	Named    []registry.Ref
 }
 
 // repositoryVariable ends the names of the variables that Amplify sets.
 const repositoryVariable = "_REPOSITORY_URI"
 
-func newOwner(w *cli, project string) owner {
-	o := owner{project: registry.NormalizeName(project), accounts: accountsOf(w)}
+func NewOwner(w *Host, project string) Owner {
+	o := Owner{project: registry.NormalizeName(project), Accounts: accountsOf(w)}
 	for _, kv := range w.Environ {
 		name, value, _ := strings.Cut(kv, "=")
 		if !strings.HasSuffix(name, repositoryVariable) {
 			continue
 		}
 		if ref, err := registry.ParseRef(value); err == nil {
-			o.named = append(o.named, ref)
-			o.accounts = append(o.accounts, ref.Account)
+			o.Named = append(o.Named, ref)
+			o.Accounts = append(o.Accounts, ref.Account)
 		}
 	}
 	return o
@@ -48,7 +48,7 @@ func newOwner(w *cli, project string) owner {
 
 // accountsOf are the accounts that the environment says the caller has: AWS_ACCOUNT_ID,
 // that of the CodeBuild job and that of the role to assume.
-func accountsOf(w *cli) []string {
+func accountsOf(w *Host) []string {
 	out := []string{"", w.Getenv("AWS_ACCOUNT_ID")}
 	for _, name := range []string{"CODEBUILD_BUILD_ARN", "AWS_ROLE_ARN"} {
 		if a, err := arn.Parse(w.Getenv(name)); err == nil {
@@ -59,25 +59,25 @@ func accountsOf(w *cli) []string {
 }
 
 // owns reports whether a repository is the project's own.
-func (o owner) owns(ref registry.Ref) bool {
-	if slices.Contains(o.named, ref) {
+func (o Owner) Owns(ref registry.Ref) bool {
+	if slices.Contains(o.Named, ref) {
 		return true
 	}
-	return slices.Contains(o.accounts, ref.Account) && (ref.Name == o.project || strings.HasPrefix(ref.Name, o.project+"/"))
+	return slices.Contains(o.Accounts, ref.Account) && (ref.Name == o.project || strings.HasPrefix(ref.Name, o.project+"/"))
 }
 
 // name is the repository's name, and its ARN where it is not known to lie in the caller's
 // account.
-func (o owner) name(ref registry.Ref) string {
-	if slices.Contains(o.accounts, ref.Account) {
+func (o Owner) name(ref registry.Ref) string {
+	if slices.Contains(o.Accounts, ref.Account) {
 		return ref.Name
 	}
 	return allow.RepositoryARN(ref.Account, ref.Region, ref.Name)
 }
 
 // Ask notes a repository that is not the project's own.
-func (o owner) ask(wanted *allow.Wanted, ref registry.Ref, where string) {
-	if !o.owns(ref) {
+func (o Owner) Ask(wanted *allow.Wanted, ref registry.Ref, where string) {
+	if !o.Owns(ref) {
 		wanted.Add(allow.Want{Kind: allow.Repository, Value: o.name(ref), Where: where})
 	}
 }
@@ -92,21 +92,21 @@ func repositoryField(t solve.Target) string {
 
 // Ask notes what the plan would do beyond the project's own: the repositories, places on
 // S3 and engines that the compose file names.
-func (p *plan) ask(w *cli, o projectOptions, project *types.Project, wanted *allow.Wanted) error {
-	own := newOwner(w, project.Name)
+func (p *Plan) ask(w *Host, o Options, project *types.Project, wanted *allow.Wanted) error {
+	own := NewOwner(w, project.Name)
 	if err := p.checkName(w, o, project, own); err != nil {
 		return err
 	}
-	wanted.Scan(fmt.Sprintf("%+v", p.settings), solve.ExtensionKey)
-	for _, s := range p.services {
-		wanted.Scan(fmt.Sprintf("%+v %s", s.target.Settings, s.target.Container), "services."+s.target.Service)
-		own.ask(wanted, s.repo, repositoryField(s.target))
+	wanted.Scan(fmt.Sprintf("%+v", p.Settings), solve.ExtensionKey)
+	for _, s := range p.Components {
+		wanted.Scan(fmt.Sprintf("%+v %s", s.Target.Settings, s.Target.Container), "services."+s.Target.Service)
+		own.Ask(wanted, s.Ref, repositoryField(s.Target))
 	}
-	for _, s := range p.services {
-		if p.untrusted.yes() {
+	for _, s := range p.Components {
+		if p.Untrusted.Yes() {
 			break // it writes none
 		}
-		for _, c := range s.target.CacheTo {
+		for _, c := range s.Target.CacheTo {
 			if err := p.askCache(own, s, c, wanted); err != nil {
 				return err
 			}
@@ -114,35 +114,35 @@ func (p *plan) ask(w *cli, o projectOptions, project *types.Project, wanted *all
 	}
 	s3 := func(url, where string) { wanted.Add(allow.Want{Kind: allow.S3, Value: url, Where: where}) }
 	// What is no URL is refused where it is read.
-	if _, err := artifact.ParseS3URL(p.settings.Artifact); err == nil && !o.given.artifact {
-		s3(p.settings.Artifact, "x-slipway.artifact")
+	if _, err := artifact.ParseS3URL(p.Settings.Artifact); err == nil && !o.Given.Artifact {
+		s3(p.Settings.Artifact, "x-slipway.artifact")
 	}
-	if onS3(p.settings.Cache) && checkCache(p.settings.Cache) == nil && !o.given.cache {
-		s3(p.settings.Cache, "x-slipway.engine.cache")
+	if CacheOnS3(p.Settings.Cache) && CheckCache(p.Settings.Cache) == nil && !o.Given.Cache {
+		s3(p.Settings.Cache, "x-slipway.engine.cache")
 	}
-	for _, path := range p.own {
+	for _, path := range p.Outputs {
 		// A file is replaced where it really lies.
 		if filepath.Dir(allow.Real(path)) != allow.Real(filepath.Dir(path)) {
 			wanted.Write(path, filepath.Base(path))
 		}
 	}
-	if !o.given.engine {
-		askEngines(p.settings.Engine, wanted)
+	if !o.Given.Engine {
+		askEngines(p.Settings.Engine, wanted)
 	}
 	return nil
 }
 
 // checkName refuses an untrusted build whose repositories are the project's own only by a
 // name that the compose file gives: it could be another project's.
-func (p *plan) checkName(w *cli, o projectOptions, project *types.Project, own owner) error {
-	given := o.name != "" || o.nameKnown || w.Getenv(consts.ComposeProjectName) != "" ||
+func (p *Plan) checkName(w *Host, o Options, project *types.Project, own Owner) error {
+	given := o.Name != "" || o.NameKnown || w.Getenv(consts.ComposeProjectName) != "" ||
 		project.Name == loader.NormalizeProjectName(filepath.Base(project.WorkingDir))
-	if given || !p.untrusted.yes() {
+	if given || !p.Untrusted.Yes() {
 		return nil
 	}
-	for _, s := range p.services {
-		if own.owns(s.repo) && !slices.Contains(own.named, s.repo) {
-			return fault.New(fault.Usage, fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.target.Service, s.repo, p.untrusted.why), "give --project-name "+project.Name+" if that is the project's name")
+	for _, s := range p.Components {
+		if own.Owns(s.Ref) && !slices.Contains(own.Named, s.Ref) {
+			return fault.New(fault.Usage, fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.Target.Service, s.Ref, p.Untrusted.Why), "give --project-name "+project.Name+" if that is the project's name")
 		}
 	}
 	return nil
@@ -165,8 +165,8 @@ func askEngines(engines string, wanted *allow.Wanted) {
 
 // askCache notes where a cache of the compose file is written. checkCaches has refused
 // the tags of images.
-func (p *plan) askCache(own owner, s service, c solve.Cache, wanted *allow.Wanted) error {
-	where := "services." + s.target.Service + ".build.cache_to"
+func (p *Plan) askCache(own Owner, s Component, c solve.Cache, wanted *allow.Wanted) error {
+	where := "services." + s.Target.Service + ".build.cache_to"
 	switch c.Type {
 	case "inline", "local", "s3":
 		return nil // the image itself; what solve.Targets notes
@@ -183,7 +183,7 @@ func (p *plan) askCache(own owner, s service, c solve.Cache, wanted *allow.Wante
 		wanted.Add(allow.Want{Kind: allow.Repository, Value: name, Where: where})
 		return nil
 	}
-	if !isCacheTag(tag) || !own.owns(ref) {
+	if !isCacheTag(tag) || !own.Owns(ref) {
 		wanted.Add(allow.Want{Kind: allow.Repository, Value: own.name(ref), Where: where})
 	}
 	return nil
@@ -206,18 +206,25 @@ func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
 }
 
 // askRepositories notes the repositories of a project that are not its own.
-func askRepositories(w *cli, project *types.Project, wanted *allow.Wanted) error {
+func AskRepositories(w *Host, project *types.Project, wanted *allow.Wanted) error {
 	targets, err := solve.Unselected(project, nil)
 	if err != nil {
 		return err
 	}
-	own := newOwner(w, project.Name)
+	own := NewOwner(w, project.Name)
 	for _, t := range targets {
-		ref, err := repositoryOf(t, project.Name, w.LookupEnv)
+		ref, err := RepositoryOf(t, project.Name, w.LookupEnv)
 		if err != nil {
 			return err
 		}
-		own.ask(wanted, ref, repositoryField(t))
+		own.Ask(wanted, ref, repositoryField(t))
 	}
 	return nil
+}
+
+// OwnsName is owns for a repository in whatever account: ECS shows the caller services
+// of its own account, but not whose repositories their images come from.
+func (o Owner) OwnsName(name string) bool {
+	named := func(ref registry.Ref) bool { return ref.Name == name }
+	return o.Owns(registry.Ref{Name: name}) || slices.ContainsFunc(o.Named, named)
 }

@@ -1,9 +1,10 @@
-package cmd
+package project
 
 import (
 	"testing"
 
 	"slipway/build/solve"
+	"slipway/internal/fault"
 	"slipway/registry"
 )
 
@@ -36,11 +37,11 @@ func TestRepositoryOf(t *testing.T) {
 		{"a broken image", solve.Target{Service: "api", Container: "api", Image: "foo:"}, registry.Ref{}, true},
 		{"a service that makes no name", solve.Target{Service: "a-", Container: "api"}, registry.Ref{}, true},
 	} {
-		got, err := repositoryOf(c.target, "shop", env)
+		got, err := RepositoryOf(c.target, "shop", env)
 		if (err != nil) != c.fails || !c.fails && got != c.want {
 			t.Errorf("%s: %+v, %v, want %+v", c.what, got, err, c.want)
 		}
-		if err != nil && exitCode(t.Context(), err) != exitUsage {
+		if err != nil && fault.KindOf(err) != fault.Input {
 			t.Errorf("%s: %v is no bad input", c.what, err)
 		}
 	}
@@ -68,7 +69,7 @@ func TestExtraTags(t *testing.T) {
 		{"shop/api:", "", true},
 	} {
 		target := solve.Target{Service: "api", Image: "example.com/image:x", Tags: []string{c.entry, c.entry}}
-		got, err := extraTags(target, repo, "the-hash")
+		got, err := ParseExtraTags(target, repo, "the-hash")
 		want := 0
 		if c.want != "" {
 			want = 1
@@ -85,11 +86,11 @@ func FuzzNaming(f *testing.F) {
 	f.Add("shop", "api", "", "", "")
 	f.Add("shop", "API", "foo:", "x/y", "v1")
 	f.Add("s", "a", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y:1", "arn:aws:ecr:eu-west-1:123456789012:repository/x", "a/b:c")
-	f.Fuzz(func(t *testing.T, project, name, image, repository, tag string) {
+	f.Fuzz(func(t *testing.T, composed, name, image, repository, tag string) {
 		target := solve.Target{Service: name, Container: name, Image: image, Tags: []string{tag}, Settings: solve.ServiceSettings{Repository: repository}}
-		ref, err := repositoryOf(target, project, none)
+		ref, err := RepositoryOf(target, composed, none)
 		if err != nil {
-			if exitCode(t.Context(), err) != exitUsage {
+			if fault.KindOf(err) != fault.Input {
 				t.Fatalf("%v is no bad input", err)
 			}
 			return
@@ -97,8 +98,8 @@ func FuzzNaming(f *testing.F) {
 		if err := registry.ValidateName(ref.Name); err != nil {
 			t.Fatalf("made %q: %v", ref.Name, err)
 		}
-		tags, err := extraTags(target, ref, "h")
-		if err != nil && exitCode(t.Context(), err) != exitUsage {
+		tags, err := ParseExtraTags(target, ref, "h")
+		if err != nil && fault.KindOf(err) != fault.Input {
 			t.Fatalf("%v is no bad input", err)
 		}
 		for _, tag := range tags {

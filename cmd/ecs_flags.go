@@ -1,0 +1,27 @@
+package cmd
+
+import (
+	"slipway/rollout/ecs"
+	"strings"
+)
+
+// flags are the flags that name the services, where they were given: for commands that
+// are told to be typed next.
+func (s *site) flags() string {
+	if !s.FromFlags {
+		return ""
+	}
+	return flagsOf(s.refs()...)
+}
+
+// flagsOf are the flags that name services of one cluster.
+func flagsOf(refs ...ecs.Ref) string {
+	var out strings.Builder
+	if cluster := refs[0].Cluster; cluster != "" {
+		out.WriteString(" --cluster " + cluster)
+	}
+	for _, ref := range refs {
+		out.WriteString(" --ecs-service " + ref.Service)
+	}
+	return out.String()
+}

@@ -1,0 +1,26 @@
+// Package phrase writes counts and digests for people.
+package phrase
+
+import "fmt"
+
+// Count returns "1 service", "2 services".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Repositories returns "1 repository", "2 repositories".
+func Repositories(n int) string {
+	if n == 1 {
+		return "1 repository"
+	}
+	return fmt.Sprintf("%d repositories", n)
+}
+
+// ShortDigest returns the algorithm and the first 12 digits of a digest.
+func ShortDigest(digest string) string {
+	const length = len("sha256:") + 12
+	return digest[:min(len(digest), length)]
+}

@@ -1,0 +1,38 @@
+package project
+
+import (
+	"slipway/build/solve"
+)
+
+// Options say which project and what of it; every command that reads the compose
+// file has them.
+type Options struct {
+	Files, EnvFiles, Profiles []string
+	Dir, Name, Lone           string
+	Services                  []string
+	Hash                      string
+	Allow                     []string
+	// given are the places that do not come from the compose file.
+	Given Places
+	// nameKnown reports that whoever runs the command knows the project by its name.
+	NameKnown bool
+	// unasked keeps what --allow does not cover from being asked on the terminal.
+	Unasked        bool
+	DefinitionsDir string
+	ImageDetail    bool
+	Compression    string
+	Trust          Trust
+	// ECS are set by build alone; the other commands find their site themselves.
+	ECS ECSOptions
+}
+
+func (o Options) load(w *Host) solve.LoadOptions {
+	l := solve.LoadOptions{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone}
+	for _, f := range o.Files {
+		l.Files = append(l.Files, Absolute(w.Dir, f))
+	}
+	if o.Dir != "" {
+		l.Dir = Absolute(w.Dir, o.Dir)
+	}
+	return l
+}

@@ -1,0 +1,294 @@
+package project
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/artifact"
+	"slipway/build/revision"
+	"slipway/build/solve"
+	"slipway/buildspec"
+	"slipway/internal/allow"
+	"slipway/internal/fault"
+	"slipway/internal/phrase"
+	"slipway/registry"
+	"slipway/rollout/ecs"
+)
+
+// Plan is all that can be known without asking AWS or an engine.
+type Plan struct {
+	Project    string
+	Root       string
+	Settings   solve.Settings
+	Env        buildspec.Env
+	Hash       revision.Hash
+	Components []Component
+	Files      []DefinitionsFile
+	// imageDetail is the path of imageDetail.json, if it was asked for.
+	ImageDetail string
+	// ECS is where the project runs, without any ECS service if none is named.
+	ECS *ECS
+	// Repositories are the absolute paths that the job writes.
+	Outputs  []string
+	Warnings []string
+	// Untrusted is why the build may write only names of its own.
+	Untrusted Untrusted
+}
+
+// Component is one service of the plan.
+type Component struct {
+	Target solve.Target
+	// build tells whether the job builds it; otherwise its latest image gets the hash too.
+	Build     bool
+	Ref       registry.Ref
+	ExtraTags []string
+}
+
+// DefinitionsFile is one imagedefinitions.json: the containers of one ECS service.
+type DefinitionsFile struct {
+	Path     string
+	Services []string
+}
+
+// targets are the services to build.
+func (p *Plan) Targets() []solve.Target {
+	var out []solve.Target
+	for _, s := range p.Components {
+		if s.Build {
+			out = append(out, s.Target)
+		}
+	}
+	return out
+}
+
+// NewPlan reads the project and decides everything that the files and the environment
+// decide. It touches nothing.
+func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
+	var p *Plan
+	var granted allow.Set
+	project, err := Load(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
+		p = &Plan{Project: project.Name, Root: project.WorkingDir, Env: buildspec.FromEnv(w.LookupEnv)}
+		if p.Settings, err = solve.ProjectSettings(project); err != nil {
+			return err
+		}
+		if err := p.addServices(project, w, o, wanted); err != nil {
+			return err
+		}
+		if err := p.addFiles(w, o); err != nil {
+			return err
+		}
+		p.distrust(o.Trust)
+		if err := p.checkCaches(); err != nil {
+			return err
+		}
+		granted = wanted.Granted()
+		return p.ask(w, o, project, wanted)
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.ECS = &ECS{FromFlags: len(o.ECS.Services) > 0, Granted: granted}
+	if err := p.ECS.AddProject(w, project, o.ECS); err != nil {
+		return nil, err
+	}
+	if err := p.nameHash(ctx, o); err != nil {
+		return nil, err
+	}
+	return p, p.finish()
+}
+
+func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *allow.Wanted) error {
+	project, err := project.WithServicesEnabled(o.Services...)
+	if err != nil {
+		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
+	}
+	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted})
+	if err != nil {
+		return err
+	}
+	p.Warnings = warnings
+	compression, err := solve.ParseCompression(cmp.Or(o.Compression, p.Settings.Compression))
+	if err != nil {
+		return fault.NewInput("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(solve.Compressions(), ", "))
+	}
+	others, err := solve.Unselected(project, targets)
+	if err != nil {
+		return err
+	}
+	add := func(t solve.Target, built bool) error {
+		ref, err := RepositoryOf(t, project.Name, w.LookupEnv)
+		p.Components = append(p.Components, Component{Target: t, Build: built, Ref: ref})
+		return err
+	}
+	for _, t := range targets {
+		t.Compression = compression
+		if err := add(t, true); err != nil {
+			return err
+		}
+	}
+	for _, t := range others {
+		if err := add(t, false); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(p.Components, func(a, b Component) int { return strings.Compare(a.Target.Service, b.Target.Service) })
+	return p.distinct()
+}
+
+// distinct refuses two services that would overwrite each other.
+func (p *Plan) distinct() error {
+	repos := map[registry.Ref]string{}
+	for _, s := range p.Components {
+		if other, ok := repos[s.Ref]; ok {
+			return fault.NewInput("services."+s.Target.Service, fmt.Sprintf("resolves to the repository %s, like service %s", s.Ref, other), "give one of them another with x-slipway.repository")
+		}
+		repos[s.Ref] = s.Target.Service
+	}
+	return nil
+}
+
+// addFiles groups the containers by ECS service: one file for one service, else one each.
+func (p *Plan) addFiles(w *Host, o Options) error {
+	dir := Absolute(w.Dir, o.DefinitionsDir)
+	// Written last of all: that it cannot be must not come out last of all.
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")
+	}
+	groups, order := map[solve.ECS][]string{}, []solve.ECS{}
+	own := slices.ContainsFunc(p.Components, func(s Component) bool { return s.Target.Settings.ECS != (solve.ECS{}) })
+	for _, s := range p.Components {
+		named := s.Target.Settings.ECS
+		if named == (solve.ECS{}) {
+			named = p.Settings.ECS
+		}
+		if own && named == (solve.ECS{}) {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file", s.Target.Service))
+			continue
+		}
+		if _, ok := groups[named]; !ok {
+			order = append(order, named)
+		}
+		groups[named] = append(groups[named], s.Target.Service)
+	}
+	for _, named := range order {
+		name := "imagedefinitions.json"
+		if len(order) > 1 {
+			// An ARN is no file name: what it ends in is.
+			name = "imagedefinitions-" + plainRef(ecs.Ref(named)).Service + ".json"
+		}
+		path := filepath.Join(dir, name)
+		if i := slices.IndexFunc(p.Files, func(f DefinitionsFile) bool { return f.Path == path }); i >= 0 {
+			return fault.NewInput("x-slipway.ecs", fmt.Sprintf("two ECS services are called %q, in different clusters: their definitions would share one file", named.Service), "build them as two projects")
+		}
+		p.Files = append(p.Files, DefinitionsFile{Path: path, Services: groups[named]})
+		p.Outputs = append(p.Outputs, path)
+	}
+	if o.ImageDetail {
+		if len(p.Components) != 1 {
+			return fault.New(fault.Usage, fmt.Errorf("--image-detail is for one image, the project has %s", phrase.Count(len(p.Components), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
+		}
+		p.ImageDetail = filepath.Join(dir, imageDetailFile)
+		p.Outputs = append(p.Outputs, p.ImageDetail)
+	}
+	return nil
+}
+
+const imageDetailFile = "imageDetail.json"
+
+func (p *Plan) hashOf(ctx context.Context, o Options) (revision.Hash, error) {
+	return revision.Of(ctx, revision.Inputs{
+		Flag:                  o.Hash,
+		ResolvedSourceVersion: p.Env.ResolvedSourceVersion,
+		ObjectVersion:         p.Env.ObjectVersion(),
+		Dir:                   p.Root,
+		Ignore:                p.Outputs,
+		Content: func(ctx context.Context) (string, error) {
+			roots, err := solve.Roots(ctx, p.Root, p.Targets(), p.Outputs)
+			if err != nil {
+				return "", err
+			}
+			var inputs []revision.Root
+			for _, r := range roots {
+				inputs = append(inputs, revision.Root{Label: r.Label, FS: r.FS})
+			}
+			return revision.ContentOf(ctx, inputs)
+		},
+	})
+}
+
+// finish is what needs the hash: extra tags, and the size of the definitions.
+func (p *Plan) finish() (err error) {
+	for i := range p.Components {
+		s := &p.Components[i]
+		if s.ExtraTags, err = ParseExtraTags(s.Target, s.Ref, p.Hash.Name); err != nil {
+			return err
+		}
+		if p.Untrusted.Yes() {
+			s.ExtraTags = nil // they are not the build's own
+		}
+	}
+	for _, f := range p.Files {
+		if _, err := p.Definitions(f, func(s Component) string { return likelyHost + s.Ref.Name + ":" + p.Hash.Name }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// likelyHost stands for the registry's host, which only AWS can tell, where the size of
+// the definitions is checked before anything is touched.
+const likelyHost = "000000000000.dkr.ecr.us-east-1.amazonaws.com/"
+
+// definitions is the content of one definitions file.
+func (p *Plan) Definitions(f DefinitionsFile, image func(Component) string) ([]byte, error) {
+	var list []artifact.Definition
+	for _, s := range p.Components {
+		if slices.Contains(f.Services, s.Target.Service) {
+			list = append(list, artifact.Definition{Name: s.Target.Container, ImageURI: image(s)})
+		}
+	}
+	data, err := artifact.Definitions(list)
+	if err != nil {
+		var tooLarge *artifact.TooLargeError
+		if errors.As(err, &tooLarge) {
+			return nil, err
+		}
+		return nil, fault.NewInput(filepath.Base(f.Path), err.Error(), "correct container_name or x-slipway.container")
+	}
+	return data, nil
+}
+
+func Absolute(base, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}
+
+// maxEntry bounds what a definitions file says of one service besides the names of its
+// container and its repository, in bytes: the registry's host and a tag or digest.
+const maxEntry = 512
+
+// RoomFor is the most that the file at path can take.
+func (p *Plan) RoomFor(path string) int {
+	room := maxEntry
+	for _, f := range p.Files {
+		if f.Path != path {
+			continue
+		}
+		for _, s := range p.Components {
+			if slices.Contains(f.Services, s.Target.Service) {
+				room += len(s.Target.Container) + len(s.Ref.Name) + maxEntry
+			}
+		}
+	}
+	return room
+}
