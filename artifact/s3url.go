@@ -25,7 +25,7 @@ type S3URLError struct {
 }
 
 func (e *S3URLError) Error() string {
-	return fmt.Sprintf("%q is no S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
+	return fmt.Sprintf("%q is not an S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
 }
 
 // maxKey is the length of a key in bytes, from "Naming Amazon S3 objects" in

@@ -35,7 +35,7 @@ func (e *SecretsError) Error() string {
 
 // Hint returns the remedy.
 func (e *SecretsError) Hint() string {
-	return "move them out of the directory, put them in .gitignore or .dockerignore and add --respect-ignore, or add --allow-secrets if they are none"
+	return "move them out of the directory, put them in .gitignore or .dockerignore and add --respect-ignore, or add --allow-secrets if they are not secrets"
 }
 
 const (
