@@ -107,7 +107,7 @@ func check(defs []Definition) error {
 	entries := map[string]int{}
 	for i, d := range defs {
 		if !containerName.MatchString(d.Name) {
-			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is no ECS container name: use up to 255 letters, digits, '-' and '_'", d.Name)}
+			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is not an ECS container name: use up to 255 letters, digits, '-' and '_'", d.Name)}
 		}
 		if first := entries[d.Name]; first > 0 {
 			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is the name of entry %d already", d.Name, first)}
@@ -131,7 +131,7 @@ func badImage(uri string) string {
 		return fmt.Sprintf("%q ends in an empty tag", uri)
 	}
 	if _, err := name.ParseReference(uri); err != nil {
-		return fmt.Sprintf("%q is no image reference", uri)
+		return fmt.Sprintf("%q is not an image reference", uri)
 	}
 	return ""
 }

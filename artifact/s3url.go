@@ -26,7 +26,7 @@ type S3URLError struct {
 }
 
 func (e *S3URLError) Error() string {
-	return fmt.Sprintf("%q is no S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
+	return fmt.Sprintf("%q is not an S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
 }
 
 // Kind returns fault.Usage.

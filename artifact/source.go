@@ -139,7 +139,7 @@ func sourceDir(dir string) (string, error) {
 		return "", badSource(dir, "name a directory that may be read", "%v", cause(err))
 	}
 	if !info.IsDir() {
-		return "", badSource(dir, "name the directory that it lies in", "it is no directory")
+		return "", badSource(dir, "name the directory that contains it", "it is not a directory")
 	}
 	return abs, nil
 }
@@ -158,7 +158,7 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o SourceOptions) (*So
 	}
 	if problems := slices.Concat(w.problems, unreadable); len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b SourceProblem) int { return strings.Compare(a.Name, b.Name) })
-		return nil, &SourceError{dir, problems, "remove or mend what is named, or put it in .dockerignore or .gitignore and add --respect-ignore"}
+		return nil, &SourceError{dir, problems, "remove or fix these files, or put them in .dockerignore or .gitignore and add --respect-ignore"}
 	}
 	if n := len(s.Entries); n > maxEntries {
 		return nil, badSource(dir, "leave out what the build does not need (--respect-ignore)", "%d files and directories are more than the %d that a plain zip holds", n, maxEntries)

@@ -125,7 +125,7 @@ func TestGitTrouble(t *testing.T) {
 		t.Errorf("no git, nothing to ask: %v", err)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "sub/.gitignore"), nil, 0o644))
-	if _, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), `"sub/.gitignore" is there, and git is not installed`) {
+	if _, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), `"sub/.gitignore" exists, and git, which applies it, is not installed`) {
 		t.Errorf("no git, something to ask: got %v", err)
 	}
 }

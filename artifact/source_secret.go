@@ -39,7 +39,7 @@ func (e *SecretsError) Kind() fault.Kind { return fault.Usage }
 
 // Hint returns the remedy.
 func (e *SecretsError) Hint() string {
-	return "move them out of the directory, put them in .gitignore or .dockerignore and add --respect-ignore, or add --allow-secrets if they are none"
+	return "move them out of the directory, put them in .gitignore or .dockerignore and add --respect-ignore, or add --allow-secrets if they are not secrets"
 }
 
 const (

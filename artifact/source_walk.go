@@ -86,7 +86,7 @@ func (w *sourceWalk) scopes(name string, children []fs.DirEntry, above dockerIgn
 			}
 		case ".gitignore":
 			if w.git.missing {
-				return nil, badSource(w.dir, "install git, or leave --respect-ignore out", "%q is there, and git is not installed to tell what it means", path.Join(name, c.Name()))
+				return nil, badSource(w.dir, "install git, or leave --respect-ignore out", "%q exists, and git, which applies it, is not installed", path.Join(name, c.Name()))
 			}
 		}
 	}

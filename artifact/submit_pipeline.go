@@ -129,7 +129,7 @@ func (w *pipelineWatch) rounds(ctx context.Context, step func(context.Context) (
 			return fmt.Errorf("pipeline %q: %w", w.Name, err)
 		case err != nil && !w.waiting:
 			w.waiting = true
-			w.report(PipelineNews{Text: fmt.Sprintf("AWS does not tell, asking on: %v", err)})
+			w.report(PipelineNews{Text: fmt.Sprintf("CodePipeline request failed, retrying: %v", err)})
 		case err == nil:
 			w.waiting = false
 		}

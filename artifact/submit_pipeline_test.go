@@ -105,7 +105,7 @@ func TestFollowPipeline(t *testing.T) {
 		}
 	}
 	if all := slices.Clone(lines); len(slices.Compact(slices.Sorted(slices.Values(all)))) != len(lines) {
-		t.Errorf("told twice: %q", lines)
+		t.Errorf("reported twice: %q", lines)
 	}
 
 	// The failed one reports its action's message and link; the first one can still be found.

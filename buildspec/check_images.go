@@ -40,7 +40,7 @@ var imageRules = []rule{
 	},
 	{
 		name: "after-failure", severity: Danger,
-		problem: "this runs after a failed build phase too: what was built is published or deployed although another part failed",
+		problem: "this runs after a failed build phase too: images are published or deployed although another part failed",
 		remedy:  "let the build phase do it (`slipway build`), or begin post_build with: test \"$CODEBUILD_BUILD_SUCCEEDING\" = 1",
 		find:    afterFailure,
 	},

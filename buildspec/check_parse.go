@@ -73,7 +73,7 @@ func parse(data []byte) (*spec, error) {
 		return nil, syntaxError(err)
 	}
 	if len(doc.Content) == 0 || deref(doc.Content[0]).Kind != yaml.MappingNode {
-		return nil, &SyntaxError{1, "is no buildspec: want a mapping with the keys version and phases"}
+		return nil, &SyntaxError{1, "is not a buildspec: want a mapping with the keys version and phases"}
 	}
 	s := &spec{top: deref(doc.Content[0]), lines: strings.Count(strings.TrimRight(string(data), "\n"), "\n") + 1}
 	s.comments = comments(data)
@@ -96,7 +96,7 @@ func syntaxError(err error) error {
 		out.Line, _ = strconv.Atoi(out.Problem[m[2]:m[3]])
 		out.Problem = out.Problem[:m[0]] + out.Problem[m[1]:]
 	}
-	out.Problem = "is no YAML: " + out.Problem
+	out.Problem = "is not YAML: " + out.Problem
 	return out
 }
 
@@ -143,7 +143,7 @@ func (s *spec) readCommands(phase string, list *yaml.Node, finally bool) {
 
 func noString(line int) Finding {
 	return Finding{[]int{line}, Breaks, "command-no-string",
-		"the command is no string but a mapping or a list, as one with a colon and a blank in it is: CodeBuild refuses the file",
+		"this command is a mapping or a list, not a string (a colon and a blank make it a mapping): CodeBuild refuses the file",
 		"put the command in single quotes, or write it below `- |`"}
 }
 

@@ -32,7 +32,7 @@ var shellRules = []rule{
 	},
 	{
 		name: "login-password", severity: Danger,
-		problem: "the registry's password stands on the command line, where the log and other processes see it",
+		problem: "the registry's password is on the command line, where the log and other processes see it",
 		remedy:  "leave docker login out: slipway logs in by itself; otherwise use --password-stdin",
 		find: func(s *spec) []int {
 			return s.matching(passwordGiven)

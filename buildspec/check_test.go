@@ -67,7 +67,7 @@ func TestCheckRules(t *testing.T) {
 		{"other file listed", pre + "  build:\n    commands: ['echo x > out/imagedefinitions.json']\nartifacts: {files: [appspec.yml]}", "no-artifacts@4"},
 		{"everything listed", pre + "  build:\n    commands: ['echo x > out/imagedefinitions.json']\nartifacts: {files: ['**/*']}", ""},
 		{"definitions of services listed", pre + "  build: {commands: [slipway build]}\nartifacts:\n  files:\n    - imagedefinitions-web.json", ""},
-		{"privileged mode not told", "version: 0.2\nphases: {build: {commands: [slipway build --no-latest]}}", "privileged@2"},
+		{"privileged mode not mentioned", "version: 0.2\nphases: {build: {commands: [slipway build --no-latest]}}", "privileged@2"},
 
 		{"two pushes", inBuild("docker build -t $REPO:1 .", push+":1", push+":2"), "pushed-in-turn@6,7,8"},
 		{"a push in a loop", inBuild("for i in a b; do", push+"/$i:1", "done"), "pushed-in-turn@7"},
@@ -105,7 +105,7 @@ func TestCheckRules(t *testing.T) {
 		{"prefix of nothing", inBuild("TAG=${CODEBUILD_RESOLVED_SOURCE_VERSION:0:7}"), "empty-hash@6"},
 		{"hash with a default", inBuild("TAG=${CODEBUILD_RESOLVED_SOURCE_VERSION:-none}"), ""},
 		{"hash looked at", inBuild(`test -n "$CODEBUILD_RESOLVED_SOURCE_VERSION" || exit 1`, "TAG=$(echo $CODEBUILD_RESOLVED_SOURCE_VERSION | cut -c 1-7)"), ""},
-		{"hash only told", inBuild("echo $CODEBUILD_RESOLVED_SOURCE_VERSION"), ""},
+		{"hash only printed", inBuild("echo $CODEBUILD_RESOLVED_SOURCE_VERSION"), ""},
 		{"latest for want of a hash", inBuild("TAG=${COMMIT_HASH:=latest}"), "hash-is-latest@6"},
 		{"hyphen", inBuild("docker tag a ${api-web_REPOSITORY_URI}:1"), "hyphen@6"},
 		{"no hyphen", inBuild("docker tag a-b ${api_REPOSITORY_URI}-x:1"), ""},
@@ -176,9 +176,9 @@ func TestCheckSyntax(t *testing.T) {
 		line int
 		text string
 	}{
-		{"", 1, "no buildspec"},
-		{"# nothing", 1, "no buildspec"},
-		{"- a", 1, "no buildspec"},
+		{"", 1, "is not a buildspec"},
+		{"# nothing", 1, "is not a buildspec"},
+		{"- a", 1, "is not a buildspec"},
 		{"version: 0.2\nphases:\n\tbuild: 1\n", 3, "cannot start any token"},
 		{"version: 0.2\nphases: [\n", 2, "did not find"},
 		{"version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n", 5, "already defined"},
@@ -191,7 +191,7 @@ func TestCheckSyntax(t *testing.T) {
 			t.Errorf("%q: got %v", tt.file, err)
 			continue
 		}
-		if syntax.Line != tt.line || !strings.Contains(syntax.Problem, tt.text) || strings.HasPrefix(syntax.Problem, "is no YAML: line") {
+		if syntax.Line != tt.line || !strings.Contains(syntax.Problem, tt.text) || strings.HasPrefix(syntax.Problem, "is not YAML: line") {
 			t.Errorf("%q: got line %d, %q, want line %d, …%s…", tt.file, syntax.Line, syntax.Problem, tt.line, tt.text)
 		}
 	}

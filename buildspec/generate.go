@@ -78,7 +78,7 @@ func (s Spec) YAML() ([]byte, error) {
 func (s Spec) comment() string {
 	image := "# slipway is expected in the build image, with buildkitd and runc for a layer cache.\n"
 	if s.Install != nil {
-		image = "# For a layer cache, buildkitd and runc are in the build image or beside slipway.\n"
+		image = "# For a layer cache, buildkitd and runc are in the build image or next to slipway.\n"
 	}
 	return "# Written by slipway buildspec. The CodeBuild project needs privileged mode.\n" + image
 }

@@ -43,10 +43,10 @@ func (d Download) Check() error {
 		return &InstallError{"URL", "the address holds a password, which would stand in the buildspec", "put the file where the job's role may read it: s3://BUCKET/KEY"}
 	}
 	if err != nil || u.Host == "" || u.Path == "" || u.Scheme != "https" && u.Scheme != "s3" {
-		return &InstallError{"URL", fmt.Sprintf("%q is no https:// or s3:// address of a file", d.URL), "write https://HOST/PATH or s3://BUCKET/KEY"}
+		return &InstallError{"URL", fmt.Sprintf("%q is not an https:// or s3:// address of a file", d.URL), "write https://HOST/PATH or s3://BUCKET/KEY"}
 	}
 	if !checksum.MatchString(d.SHA256) {
-		return &InstallError{"SHA256", fmt.Sprintf("%q is no SHA-256 checksum in 64 lower-case hex digits", d.SHA256), "sha256sum FILE prints it"}
+		return &InstallError{"SHA256", fmt.Sprintf("%q is not a SHA-256 checksum in 64 lower-case hex digits", d.SHA256), "sha256sum FILE prints it"}
 	}
 	return nil
 }

@@ -40,8 +40,8 @@ var checks = map[string]struct {
 	},
 	"service": {
 		check: CheckService,
-		good:  []string{"shop", strings.Repeat("a", 255), "arn:aws:ecs:us-east-1:123456789012:service/quay/shop", "arn:aws:ecs:us-east-1:123456789012:service/shop", "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:service/quay/shop"},
-		bad:   []string{strings.Repeat("a", 256), "a.b", "quay/shop", "arn:aws:ecs:us-east-1:123456789012:service/quay/shop/x", "arn:aws:ecs:us-east-1:123456789012:service/../x", "arn:aws:ecs:us-east-1:123456789012:service/", "arn:aws:ecs:us-east-1:123456789012:cluster/shop"},
+		good:  []string{"shop", strings.Repeat("a", 255), "arn:aws:ecs:us-east-1:123456789012:service/main/shop", "arn:aws:ecs:us-east-1:123456789012:service/shop", "arn:aws-us-gov:ecs:us-gov-west-1:123456789012:service/main/shop"},
+		bad:   []string{strings.Repeat("a", 256), "a.b", "main/shop", "arn:aws:ecs:us-east-1:123456789012:service/main/shop/x", "arn:aws:ecs:us-east-1:123456789012:service/../x", "arn:aws:ecs:us-east-1:123456789012:service/", "arn:aws:ecs:us-east-1:123456789012:cluster/shop"},
 	},
 	"container": {check: CheckContainer, good: []string{"web", "Web_1-2"}, bad: []string{"a.b", strings.Repeat("a", 256)}},
 	"role": {
@@ -52,7 +52,7 @@ var checks = map[string]struct {
 	"principal":  {check: CheckPrincipal, good: []string{"exec", "arn:aws:iam::123456789012:role/exec", "arn:aws:iam::123456789012:user/path/me"}, bad: []string{"arn:aws:iam::123456789012:root", "arn:aws:iam::123456789012:group/x"}},
 	"pipeline":   {check: CheckPipeline, good: []string{"shop", "a.b@c-d_e", longest[:100]}, bad: []string{longest, "a/b"}},
 	"log group":  {check: CheckLogGroup, good: []string{"/ecs/shop", "a.b-c_d/e#f"}, bad: []string{strings.Repeat("a", 513), "/ecs/*", "a:b"}},
-	"deployment": {check: CheckDeploymentGroup, good: []string{"AppECS-quay-shop/DgpECS-quay-shop", "a.b/c_d"}, bad: []string{"shop", "a/b/c", "/b", "a/", longest + "/b"}},
+	"deployment": {check: CheckDeploymentGroup, good: []string{"AppECS-main-shop/DgpECS-main-shop", "a.b/c_d"}, bad: []string{"shop", "a/b/c", "/b", "a/", longest + "/b"}},
 }
 
 func TestChecks(t *testing.T) {

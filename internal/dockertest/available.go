@@ -126,7 +126,7 @@ func (p programs) missing(others ...string) error {
 	}
 	for _, name := range others {
 		if !p.has(name) {
-			return fmt.Errorf("no %s beside %s (`make docker-engines` brings it)", name, p.dockerd)
+			return fmt.Errorf("no %s next to %s (`make docker-engines` installs it)", name, p.dockerd)
 		}
 	}
 	return nil

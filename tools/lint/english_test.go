@@ -29,9 +29,12 @@ func (c counted) compare(d counted) int {
 }
 
 // TestEnglish holds the text to the words of docs/style.md. The old words that
-// are left are counted in english_allowed.txt. `go test -run TestEnglish -v .`
-// lists each of them; `go test -run TestEnglish -update .` lowers the numbers,
-// and resolves a merge conflict in them.
+// are left are counted in english_allowed.txt.
+//
+// It reads files outside this module, which Go's test cache does not notice:
+// run it with -count=1. `go test -count=1 -run TestEnglish -v .` lists all old
+// words. `go test -run TestEnglish -update .` lowers the numbers, and resolves
+// a merge conflict in them.
 func TestEnglish(t *testing.T) {
 	found := findings(t, "../..")
 	allowed := readAllowed(t)

@@ -1,5 +1,3 @@
-// Package lint holds the rules that `make check` runs and pins the programs
-// that run them. Its tests show that the rules bite.
 package lint
 
 import (

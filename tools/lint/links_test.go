@@ -92,3 +92,15 @@ func TestLinksThatLeadNowhere(t *testing.T) {
 		}
 	}
 }
+
+// TestReadme holds the README to a length that is read to its end: reference
+// material is in docs/.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n > 110 {
+		t.Errorf("README.md has %d lines, more than 110: move reference material to docs/", n)
+	}
+}

@@ -8,7 +8,7 @@ import (
 
 // maxWords is the length of the longest sentence that Markdown may have. The
 // style asks for 25 words; the rest is for names, lists and addresses.
-const maxWords = 35
+const maxWords = 30
 
 // sentence is a sentence of a Markdown text, of words only.
 type sentence struct {

@@ -27,7 +27,7 @@ func TestSentences(t *testing.T) {
 func TestLongSentence(t *testing.T) {
 	text := "Short.\n\n" + strings.Repeat("word ", maxWords) + "\n\nIt is" + strings.Repeat(" long", maxWords) + ".\n"
 	got := fmt.Sprint(checkLength(passage{file: "a.md", text: text}))
-	if want := `[a.md:5: "It is long long long long long long ...": write two sentences, or a list; 35 words are the limit]`; got != want {
+	if want := `[a.md:5: "It is long long long long long long ...": write two sentences, or a list; 30 words are the limit]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
