@@ -8,6 +8,8 @@ import (
 	"math/big"
 	"strings"
 	"time"
+
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
 // serviceRevision is a version of a service: its settings at the time and the
@@ -36,7 +38,7 @@ type deployment struct {
 	halted    bool // starts no more tasks
 	failed    int  // tasks in a row
 	crashed   int  // tasks since the last one that became healthy, for the throttle
-	notBefore ecsTime
+	notBefore timeline.Time
 
 	set *taskSet // nil unless it is one
 }
@@ -55,7 +57,7 @@ type serviceDeployment struct {
 	finished  time.Time
 	stopped   time.Time
 	updated   time.Time
-	visible   ecsTime // when ECS lists it
+	visible   timeline.Time // when ECS lists it
 	settings  deploymentSettings
 	raw       json.RawMessage
 	rollback  *rollbackRecord
@@ -146,7 +148,7 @@ func (e *region) pin(d *taskDefinition) map[string]string {
 		if c.VersionConsistency == "disabled" {
 			continue
 		}
-		if digest, err := e.resolve(c.Image); err == nil {
+		if digest, err := e.images.Resolve(c.Image); err == nil {
 			out[c.Name] = digest
 		}
 	}
@@ -160,11 +162,11 @@ func (e *region) record(s *service, target *deployment, sources []*serviceRevisi
 		arn:     e.arn("service-deployment", s.cluster.name, s.name, strings.ToLower(rand.Text()[:21])),
 		order:   len(s.history),
 		service: s, target: target, sources: sources, status: "PENDING",
-		created: now, updated: now, visible: e.timeline.now,
+		created: now, updated: now, visible: e.timeline.Now(),
 		settings: settings, raw: s.settings["deploymentConfiguration"],
 	}
 	if e.quirks.ListDelay {
-		sd.visible += ecsTime(2 * time.Second)
+		sd.visible += timeline.Time(2 * time.Second)
 	}
 	if !settings.rolling() && len(s.deployments) > 1 {
 		sd.stage = "PRE_SCALE_UP"

@@ -41,7 +41,7 @@ func listServiceDeployments(e *region, in listServiceDeploymentsIn) (listService
 	}
 	var found []*serviceDeployment
 	for _, sd := range slices.Backward(s.history) {
-		if sd.visible <= e.timeline.now && e.keeps(sd) && in.matches(sd) {
+		if sd.visible <= e.timeline.Now() && e.keeps(sd) && in.matches(sd) {
 			found = append(found, sd)
 		}
 	}

@@ -100,8 +100,8 @@ func (e *region) lacksCapacity(s *service, r *serviceRevision) bool {
 		return true
 	}
 	return slices.ContainsFunc(r.definition.Containers, func(c containerDefinition) bool {
-		p, err := e.pull(c.Image, r.pinned[c.Name], r.definition.architecture())
-		labels := p.labels
+		p, err := e.images.Pull(c.Image, r.pinned[c.Name], r.definition.architecture())
+		labels := p.Labels
 		if err != nil {
 			labels = nil
 		}
@@ -125,7 +125,7 @@ func (e *region) writeLogs(t *task, c *container) error {
 		stream = prefix + "/" + stream
 	}
 	var lines []string
-	if text := c.definition.instruction("log", c.image.labels); text != "" {
+	if text := c.definition.instruction("log", c.image.Labels); text != "" {
 		lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
 	err := e.logs.Write(region, o["awslogs-group"], stream, o["awslogs-create-group"] == "true", e.now(), lines)

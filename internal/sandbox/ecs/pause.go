@@ -79,7 +79,7 @@ func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
 	hook := sd.settings.Hooks[i]
 	r := &hookRecord{
 		id: "ecs-pause-" + rand.Text()[:4], status: "AWAITING_ACTION", action: cmp.Or(hook.Timeout.Action, "ROLLBACK"),
-		expires: e.now().Add(time.Duration(float64(hook.limit()) / e.timeline.speed)), resume: then,
+		expires: e.now().Add(e.timeline.ClockDuration(hook.limit())), resume: then,
 	}
 	sd.hooks = append(sd.hooks, r)
 	e.after(hook.limit(), func() {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
 // taskCounts counts the tasks of a deployment.
@@ -71,7 +73,7 @@ func (e *region) succeedEarly(sd *serviceDeployment) bool {
 		return false
 	}
 	e.succeed(sd)
-	sd.service.cleansAt = e.timeline.now + ecsTime(timeDeferred)
+	sd.service.cleansAt = e.timeline.Now() + timeline.Time(timeDeferred)
 	e.after(timeDeferred, func() {})
 	return true
 }
@@ -107,7 +109,7 @@ func (e *region) rollingUpdate(s *service) bool {
 	if surplus := mine.alive - s.desired; surplus > 0 && others.alive == 0 {
 		return e.stopTasks(s, surplus, reason, nil) > 0
 	}
-	if others.alive == 0 || p.halted || e.timeline.now < s.cleansAt {
+	if others.alive == 0 || p.halted || e.timeline.Now() < s.cleansAt {
 		return false
 	}
 	// Old tasks go as new ones become healthy, and earlier if there is no room
@@ -123,7 +125,7 @@ func (e *region) rollingUpdate(s *service) bool {
 // launchAll starts up to n tasks of a deployment, unless it is throttled, halted or there
 // is no capacity.
 func (e *region) launchAll(d *deployment, n int) bool {
-	if n <= 0 || d.halted || e.timeline.now < d.notBefore {
+	if n <= 0 || d.halted || e.timeline.Now() < d.notBefore {
 		return false
 	}
 	if e.lacksCapacity(d.service, d.revision) {
@@ -158,7 +160,7 @@ func (e *region) noCapacity(d *deployment) {
 
 // delayLaunches has a deployment start no task for a while.
 func (e *region) delayLaunches(d *deployment, wait time.Duration) {
-	if until := e.timeline.now + ecsTime(wait); wait > 0 && until > d.notBefore {
+	if until := e.timeline.Now() + timeline.Time(wait); wait > 0 && until > d.notBefore {
 		d.notBefore = until
 		e.after(wait, func() {})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
 // service is a service and what belongs to it.
@@ -29,7 +30,7 @@ type service struct {
 	tasks       []*task              // oldest first
 	events      []serviceEvent       // newest first
 	steady      bool
-	cleansAt    ecsTime // when tasks go that an early success left
+	cleansAt    timeline.Time // when tasks go that an early success left
 	clientToken string
 }
 

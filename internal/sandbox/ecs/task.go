@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
 // How long things take, in ECS's time. What a task's own health check, its
@@ -47,7 +49,7 @@ type task struct {
 	failing bool // its stop counts as a failure of its deployment
 	plan    int  // what was planned under an earlier number is void
 
-	protected ecsTime // the scheduler may not stop it before
+	protected timeline.Time // the scheduler may not stop it before
 
 	created, pullStarted, pullStopped, started time.Time
 	stopping, executionStopped, stopped        time.Time
@@ -57,7 +59,7 @@ type task struct {
 type container struct {
 	definition containerDefinition
 	id         string
-	image      pulledImage
+	image      image.Image
 	digest     string // as the task reports it
 	last       string
 	health     string
@@ -126,17 +128,17 @@ func (e *region) pulled(t *task) {
 		return
 	}
 	for _, c := range t.containers {
-		image, err := e.pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.architecture())
+		image, err := e.images.Pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.architecture())
 		if err != nil {
 			e.failToStart(t, c, err)
 			return
 		}
 		if c.definition.VersionConsistency != "disabled" {
-			t.owner.revision.pinned[c.definition.Name] = image.digest
+			t.owner.revision.pinned[c.definition.Name] = image.Digest
 		}
-		c.image, c.digest = image, image.digest
+		c.image, c.digest = image, image.Digest
 		if e.quirks.PlatformDigests {
-			c.digest = image.platform
+			c.digest = image.Platform
 		}
 	}
 	t.pullStopped = e.now()
@@ -170,7 +172,7 @@ func (e *region) run(t *task) {
 	t.started = e.now()
 	for _, c := range t.containers {
 		c.last = "RUNNING"
-		if x, ok := c.definition.exitOf(c.image.labels); ok {
+		if x, ok := c.definition.exitOf(c.image.Labels); ok {
 			e.then(t, x.after, func() { e.exited(t, c, x) })
 		}
 	}
@@ -226,7 +228,7 @@ func (e *region) stop(t *task, code, reason string) {
 // stopAfter is how long the slowest container takes to stop after SIGTERM.
 func (t *task) stopAfter() (longest time.Duration) {
 	for _, c := range t.containers {
-		if d, err := time.ParseDuration(c.definition.instruction("stop-after", c.image.labels)); err == nil {
+		if d, err := time.ParseDuration(c.definition.instruction("stop-after", c.image.Labels)); err == nil {
 			longest = max(longest, d)
 		}
 	}

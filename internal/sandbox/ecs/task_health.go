@@ -46,7 +46,7 @@ func (e *region) checkHealth(t *task) {
 
 // never tells whether a container passes no health check.
 func (c *container) never() bool {
-	return c.definition.instruction("health", c.image.labels) == "never"
+	return c.definition.instruction("health", c.image.Labels) == "never"
 }
 
 func (t *task) container(name string) *container {
