@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/taskdef"
 )
 
 type taskDefinitionOut struct {
@@ -20,13 +20,19 @@ type taskDefinitionOut struct {
 
 func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskDefinitionOut, err error) {
 	d := &taskDefinition{fields: map[string]json.RawMessage{}, registered: e.now()}
-	if err := awsapi.DecodeFields(in, &d.taskSettings); err != nil {
+	if err := awsapi.DecodeFields(in, &d.Settings); err != nil {
 		return out, err
 	}
-	if err := d.check(); err != nil {
+	var tagged struct {
+		Tags tagList `json:"tags"`
+	}
+	if err := awsapi.DecodeFields(in, &tagged); err != nil {
 		return out, err
 	}
-	if err := d.Tags.check(); err != nil {
+	if err := d.Check(); err != nil {
+		return out, err
+	}
+	if err := tagged.Tags.check(); err != nil {
 		return out, err
 	}
 	for name, v := range in {
@@ -34,10 +40,10 @@ func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskD
 			d.fields[name] = v
 		}
 	}
-	if err := fillDefaults(d.fields); err != nil {
+	if err := taskdef.FillDefaults(d.fields); err != nil {
 		return out, err
 	}
-	d.family, d.tags = d.Family, d.Tags
+	d.family, d.tags = d.Family, tagged.Tags
 	e.enter(d)
 	return taskDefinitionOut{d.describe(e), d.tags}, nil
 }
@@ -52,36 +58,6 @@ func (e *region) enter(d *taskDefinition) {
 	f.revisions = append(f.revisions, d)
 	d.revision = len(f.revisions)
 	d.arn = e.arn("task-definition", fmt.Sprintf("%s:%d", d.family, d.revision))
-}
-
-// containerDefaults are the fields that ECS answers for every container,
-// whether they were given or not.
-var containerDefaults = map[string]json.RawMessage{
-	"cpu": json.RawMessage("0"), "essential": json.RawMessage("true"),
-	"portMappings": json.RawMessage("[]"), "environment": json.RawMessage("[]"), "mountPoints": json.RawMessage("[]"),
-	"volumesFrom": json.RawMessage("[]"), "systemControls": json.RawMessage("[]"),
-}
-
-func fillDefaults(fields map[string]json.RawMessage) error {
-	for _, name := range []string{"volumes", "placementConstraints"} {
-		if fields[name] == nil {
-			fields[name] = json.RawMessage("[]")
-		}
-	}
-	var containers []map[string]json.RawMessage
-	if err := json.Unmarshal(fields["containerDefinitions"], &containers); err != nil {
-		return awsapi.NewError("SerializationException", err.Error())
-	}
-	for _, c := range containers {
-		for name, v := range containerDefaults {
-			if c[name] == nil || bytes.Equal(c[name], []byte("null")) {
-				c[name] = v
-			}
-		}
-	}
-	raw, err := json.Marshal(containers)
-	fields["containerDefinitions"] = raw
-	return err
 }
 
 func (d *taskDefinition) describe(e *region) object {
@@ -112,7 +88,7 @@ func (d *taskDefinition) attributes() []object {
 	if d.NetworkMode == "awsvpc" {
 		out = append(out, object{"name": "ecs.capability.task-eni"})
 	}
-	if slices.ContainsFunc(d.Containers, func(c containerDefinition) bool { return c.LogConfiguration.LogDriver == "awslogs" }) {
+	if slices.ContainsFunc(d.Containers, func(c taskdef.Container) bool { return c.LogConfiguration.LogDriver == "awslogs" }) {
 		out = append(out, object{"name": "com.amazonaws.ecs.capability.logging-driver.awslogs"})
 	}
 	return out

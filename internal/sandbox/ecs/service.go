@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
@@ -208,11 +209,11 @@ func (s *service) fits(d *taskDefinition) error {
 		return parameterError("Task definition does not support launch_type FARGATE.")
 	}
 	for _, lb := range s.parsed.LoadBalancers {
-		c := d.container(lb.ContainerName)
+		c := d.Container(lb.ContainerName)
 		if c == nil {
 			return parameterError("The container %s does not exist in the task definition.", lb.ContainerName)
 		}
-		if !slices.Contains(c.PortMappings, portMapping{lb.ContainerPort}) {
+		if !slices.Contains(c.PortMappings, taskdef.PortMapping{ContainerPort: lb.ContainerPort}) {
 			return parameterError("The container %s did not have a container port %d defined.", lb.ContainerName, lb.ContainerPort)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
@@ -57,7 +58,7 @@ type task struct {
 }
 
 type container struct {
-	definition containerDefinition
+	definition taskdef.Container
 	id         string
 	image      image.Image
 	digest     string // as the task reports it
@@ -123,12 +124,12 @@ func (e *region) prepare(t *task) {
 // pulled is the end of PENDING. A tag is resolved for good by the first task
 // that gets its image; a container that opted out asks each time.
 func (e *region) pulled(t *task) {
-	if err := t.definition.initError(); err != nil {
+	if err := t.definition.SetupError(); err != nil {
 		e.failToStart(t, nil, err)
 		return
 	}
 	for _, c := range t.containers {
-		image, err := e.images.Pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.architecture())
+		image, err := e.images.Pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.Architecture())
 		if err != nil {
 			e.failToStart(t, c, err)
 			return
@@ -172,18 +173,18 @@ func (e *region) run(t *task) {
 	t.started = e.now()
 	for _, c := range t.containers {
 		c.last = "RUNNING"
-		if x, ok := c.definition.exitOf(c.image.Labels); ok {
-			e.then(t, x.after, func() { e.exited(t, c, x) })
+		if x, ok := c.definition.Exit(c.image.Labels); ok {
+			e.then(t, x.After, func() { e.exited(t, c, x) })
 		}
 	}
 	e.checkHealth(t)
 }
 
 // exited is a container's own end; an essential one ends its task.
-func (e *region) exited(t *task, c *container, x exit) {
-	c.last, c.exitCode, c.reason = "STOPPED", &x.code, x.reason
+func (e *region) exited(t *task, c *container, x taskdef.Exit) {
+	c.last, c.exitCode, c.reason = "STOPPED", &x.Code, x.Reason
 	t.version++
-	if c.definition.essential() {
+	if c.definition.IsEssential() {
 		t.failing = !t.healthy
 		e.stop(t, "EssentialContainerExited", "Essential container in task exited")
 	}
@@ -228,7 +229,7 @@ func (e *region) stop(t *task, code, reason string) {
 // stopAfter is how long the slowest container takes to stop after SIGTERM.
 func (t *task) stopAfter() (longest time.Duration) {
 	for _, c := range t.containers {
-		if d, err := time.ParseDuration(c.definition.instruction("stop-after", c.image.Labels)); err == nil {
+		if d, err := time.ParseDuration(c.definition.Instruction("stop-after", c.image.Labels)); err == nil {
 			longest = max(longest, d)
 		}
 	}

@@ -15,15 +15,15 @@ func (e *region) checkHealth(t *task) {
 		if h == nil {
 			continue
 		}
-		checked = checked || c.definition.essential()
+		checked = checked || c.definition.IsEssential()
 		if !c.never() {
-			ready = max(ready, h.interval())
-			e.then(t, h.interval(), func() { c.health = "HEALTHY" })
+			ready = max(ready, h.Period())
+			e.then(t, h.Period(), func() { c.health = "HEALTHY" })
 			continue
 		}
-		e.then(t, h.gaveUp(), func() { c.health = "UNHEALTHY" })
-		if c.definition.essential() {
-			e.then(t, max(h.gaveUp(), grace), func() { e.unhealthy(t) })
+		e.then(t, h.UnhealthyAfter(), func() { c.health = "UNHEALTHY" })
+		if c.definition.IsEssential() {
+			e.then(t, max(h.UnhealthyAfter(), grace), func() { e.unhealthy(t) })
 			ready = -1
 			break
 		}
@@ -46,7 +46,7 @@ func (e *region) checkHealth(t *task) {
 
 // never tells whether a container passes no health check.
 func (c *container) never() bool {
-	return c.definition.instruction("health", c.image.Labels) == "never"
+	return c.definition.Instruction("health", c.image.Labels) == "never"
 }
 
 func (t *task) container(name string) *container {
