@@ -6,8 +6,9 @@ import (
 	"slipway/internal/sandbox/ecs/taskdef"
 )
 
-// lacksCapacity tells whether a revision's tasks find no capacity. Labels of images
-// are looked at by their digests, before anything is pulled.
+// lacksCapacity reports whether there is no capacity for the tasks of a
+// revision. It reads the labels of images by their digests, before a task pulls
+// them.
 func (e *region) lacksCapacity(s *service, r *serviceRevision) bool {
 	if s.cluster.tags.value(taskdef.InstructionPrefix+"capacity") == "none" {
 		return true

@@ -7,14 +7,14 @@ import (
 	"slipway/internal/sandbox/ecs/taskdef"
 )
 
-// taskFamily holds the revisions of a task definition, oldest first.
+// taskFamily has the revisions of a task definition, oldest first.
 type taskFamily struct {
 	name      string
 	revisions []*taskDefinition
 }
 
-// taskDefinition keeps every field of the request that registered it, those
-// unknown here included.
+// taskDefinition keeps every field of the request that registered it, also
+// those unknown here.
 type taskDefinition struct {
 	family       string
 	revision     int

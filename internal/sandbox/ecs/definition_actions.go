@@ -48,7 +48,7 @@ func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskD
 	return taskDefinitionOut{d.describe(e), d.tags}, nil
 }
 
-// enter gives a task definition the next revision of its family.
+// enter adds a task definition to its family, as the next revision.
 func (e *region) enter(d *taskDefinition) {
 	f := e.families[d.family]
 	if f == nil {
@@ -82,7 +82,8 @@ func (d *taskDefinition) describe(e *region) object {
 	return out
 }
 
-// attributes are those that a container instance needs for what is used.
+// attributes returns the attributes that a container instance needs for a task
+// definition.
 func (d *taskDefinition) attributes() []object {
 	out := []object{{"name": "com.amazonaws.ecs.capability.docker-remote-api.1.18"}}
 	if d.NetworkMode == "awsvpc" {
@@ -96,7 +97,7 @@ func (d *taskDefinition) attributes() []object {
 
 var revisionSuffix = regexp.MustCompile(`^(.+):([0-9]+)$`)
 
-// definition finds a task definition by family (its newest ACTIVE revision),
+// definition returns a task definition by family (its newest ACTIVE revision),
 // family:revision or ARN.
 func (e *region) definition(id string) (*taskDefinition, error) {
 	missing := clientError("Unable to describe task definition.")
@@ -122,9 +123,10 @@ func (e *region) definition(id string) (*taskDefinition, error) {
 	return nil, missing
 }
 
-// deployable is definition for what is to run: "You can't use an INACTIVE task
-// definition to run new tasks or create new services, and you can't update an
-// existing service to reference" one (DeregisterTaskDefinition's reference).
+// deployable returns a task definition that can be deployed: "You can't use an
+// INACTIVE task definition to run new tasks or create new services, and you
+// can't update an existing service to reference" one
+// (DeregisterTaskDefinition's reference).
 func (e *region) deployable(id string) (*taskDefinition, error) {
 	d, err := e.definition(id)
 	switch {
@@ -180,8 +182,8 @@ type listTaskDefinitionsOut struct {
 	NextToken          string   `json:"nextToken,omitempty"`
 }
 
-// listTaskDefinitions sorts by family and revision. FamilyPrefix is the whole
-// name of a family, the reference says, its own name notwithstanding.
+// listTaskDefinitions sorts by family and revision. By the reference,
+// FamilyPrefix is the whole name of a family, despite its own name.
 func listTaskDefinitions(e *region, in listTaskDefinitionsIn) (listTaskDefinitionsOut, error) {
 	out := listTaskDefinitionsOut{TaskDefinitionArns: []string{}}
 	var found []*taskDefinition
@@ -205,8 +207,9 @@ func listTaskDefinitions(e *region, in listTaskDefinitionsIn) (listTaskDefinitio
 	return out, err
 }
 
-// invertBytes makes keys sort the other way round. Keys that begin alike but
-// differ in length would need an end mark above every letter; one is added.
+// invertBytes returns a key that sorts in the reverse order. Keys that begin
+// alike but differ in length need an end mark above every letter, which it
+// adds.
 func invertBytes(key string) string {
 	out := []byte(key)
 	for i, b := range out {

@@ -6,7 +6,7 @@ import (
 )
 
 // writeLogs writes a container's lines as its log driver does. The error is the
-// task's stopped reason.
+// reason of a stopped task.
 func (e *region) writeLogs(t *task, c *container) error {
 	log := c.definition.LogConfiguration
 	if log.LogDriver != "awslogs" {

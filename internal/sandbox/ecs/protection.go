@@ -56,7 +56,7 @@ func getTaskProtection(e *region, in protectionIn) (protectionOut, error) {
 	return e.protections(in, protectionLooks, func(*task) {})
 }
 
-// protections does something to tasks and describes their protection.
+// protections calls do with each task and describes the tasks' protection.
 func (e *region) protections(in protectionIn, most int, do func(*task)) (protectionOut, error) {
 	out := protectionOut{ProtectedTasks: []object{}, Failures: []failure{}}
 	switch {
@@ -87,13 +87,14 @@ func (e *region) protections(in protectionIn, most int, do func(*task)) (protect
 	return out, nil
 }
 
-// protects reports whether the scheduler may not stop a task: neither for a deployment nor
-// for a lower desired count. A service that is deleted ends protected tasks too.
+// protects reports whether the scheduler may not stop a task, neither for a
+// deployment nor for a lower desired count. The deletion of a service stops
+// protected tasks too.
 func (e *region) protects(t *task) bool {
 	return e.timeline.Now() < t.protected && t.service.status == "ACTIVE"
 }
 
-// unprotected are the tasks that the scheduler may stop.
+// unprotected returns the tasks that the scheduler may stop.
 func (e *region) unprotected(tasks []*task) []*task {
 	return slices.DeleteFunc(slices.Clone(tasks), e.protects)
 }

@@ -13,7 +13,7 @@ import (
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
-// service is a service and what belongs to it.
+// service is a service with its deployments and tasks.
 type service struct {
 	name, arn  string
 	cluster    *cluster
@@ -35,7 +35,7 @@ type service struct {
 	clientToken string
 }
 
-// serviceSettings is what the sandbox understands of a service's settings.
+// serviceSettings are the settings of a service that the sandbox acts on.
 type serviceSettings struct {
 	LaunchType         string `json:"launchType"`
 	SchedulingStrategy string `json:"schedulingStrategy"`
@@ -68,9 +68,9 @@ func (s *service) fargate() bool {
 
 func (s *service) balanced() bool { return len(s.parsed.LoadBalancers) > 0 }
 
-// serviceFields are the settings of CreateService and UpdateService that are
-// answered as they came, and whether a change of them makes a deployment, as
-// the reference of UpdateService says of each.
+// serviceFields are the settings of CreateService and UpdateService that
+// answers show as they came. The value reports whether a change begins a
+// deployment, by the reference of UpdateService.
 var serviceFields = map[string]bool{
 	"availabilityZoneRebalancing": false, "deploymentConfiguration": false, "enableECSManagedTags": false,
 	"enableExecuteCommand": false, "healthCheckGracePeriodSeconds": false, "placementConstraints": false,
@@ -79,10 +79,10 @@ var serviceFields = map[string]bool{
 	"volumeConfigurations": true, "vpcLatticeConfigurations": true,
 }
 
-// createFields can be set when a service is created only.
+// createFields can only be set when a service is created.
 var createFields = []string{"launchType", "schedulingStrategy", "deploymentController"}
 
-// service finds one that is not INACTIVE by name or ARN.
+// service returns a service that is not INACTIVE, by name or ARN.
 func (e *region) service(cluster, nameOrARN string) (*service, error) {
 	c, err := e.cluster(cluster)
 	if err != nil {
@@ -98,7 +98,7 @@ func (e *region) service(cluster, nameOrARN string) (*service, error) {
 	return s, nil
 }
 
-// service finds the newest of a name.
+// service returns the newest service of a name.
 func (c *cluster) service(nameOrARN string) *service {
 	for _, s := range slices.Backward(c.services) {
 		if s.name == lastPart(nameOrARN) && (!strings.HasPrefix(nameOrARN, "arn:") || s.arn == nameOrARN) {
@@ -148,7 +148,7 @@ func createService(e *region, fields map[string]json.RawMessage) (out serviceOut
 	return serviceOut{e.describeService(s, true)}, nil
 }
 
-// check keeps the rules of CreateService and reads the settings.
+// check applies the rules of CreateService and reads the settings.
 func (s *service) check(in createServiceIn) error {
 	if err := awsapi.DecodeFields(s.settings, &s.parsed); err != nil {
 		return err
@@ -180,7 +180,7 @@ func (s *service) check(in createServiceIn) error {
 	return in.Tags.check()
 }
 
-// begins starts a service's first deployment, as its controller does it.
+// begins starts the first deployment of a service, as its controller does.
 func (e *region) begins(s *service, in createServiceIn) error {
 	if s.controller() == "EXTERNAL" && in.TaskDefinition == "" {
 		return nil
@@ -203,7 +203,7 @@ func (e *region) begins(s *service, in createServiceIn) error {
 	return nil
 }
 
-// fits tells whether a task definition can run in a service.
+// fits returns an error if a task definition cannot run in a service.
 func (s *service) fits(d *taskDefinition) error {
 	if s.fargate() && !slices.Contains(d.Requires, "FARGATE") {
 		return parameterError("Task definition does not support launch_type FARGATE.")

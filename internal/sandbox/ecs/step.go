@@ -2,16 +2,16 @@ package ecs
 
 import "time"
 
-// advance brings ECS up to the server's clock.
+// advance brings ECS up to the clock.
 func (e *region) advance() {
 	e.timeline.AdvanceTo(e.timeline.At(e.clock.Now()), e.step)
 }
 
-// after has something happen later, in ECS's time.
+// after has run called when a duration of ECS's time has passed.
 func (e *region) after(d time.Duration, run func()) { e.timeline.After(d, run) }
 
-// step lets the scheduler, and whoever else listens, act until all is as it
-// should be for the moment.
+// step runs the scheduler and the functions of onStep until none of them
+// changes anything.
 func (e *region) step() {
 	for changed := true; changed; {
 		changed = false

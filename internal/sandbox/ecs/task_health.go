@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// checkHealth plans when a task is counted as healthy, or is stopped because it
-// will never be.
+// checkHealth plans when a task counts as healthy, or when it is stopped
+// because it stays unhealthy.
 func (e *region) checkHealth(t *task) {
 	grace := time.Duration(t.service.parsed.Grace) * time.Second
 	ready, checked := time.Duration(0), false
@@ -44,7 +44,7 @@ func (e *region) checkHealth(t *task) {
 	}
 }
 
-// never tells whether a container passes no health check.
+// never reports whether a container passes no health check.
 func (c *container) never() bool {
 	return c.definition.Instruction("health", c.image.Labels) == "never"
 }
@@ -58,7 +58,8 @@ func (t *task) container(name string) *container {
 	return nil
 }
 
-// register puts a task behind the load balancers; false if it will fail there.
+// register registers a task with the load balancers. It returns false if the
+// task will fail their health checks.
 func (e *region) register(t *task, grace time.Duration) bool {
 	for _, lb := range t.service.parsed.LoadBalancers {
 		e.event(t.service, " registered 1 targets in (target-group %s)", lb.TargetGroupArn)

@@ -74,8 +74,8 @@ func (t *task) networkInterface() object {
 	return object{"id": t.attachment, "type": "ElasticNetworkInterface", "status": status, "details": []any{}}
 }
 
-// healthStatus is HEALTHY when all essential containers with a health check
-// are, UNKNOWN when there is none.
+// healthStatus returns HEALTHY when all essential containers with a health
+// check are, UNKNOWN without such containers.
 func (t *task) healthStatus() string {
 	status := "UNKNOWN"
 	for _, c := range t.containers {

@@ -7,22 +7,24 @@ import (
 	"time"
 )
 
-// A container does as it is told by a label of its image, or by a variable of
-// its environment in the task definition, which wins:
+// InstructionPrefix begins the labels of an image that tell its container how to
+// behave. A variable of the environment in the task definition does the same and
+// takes precedence:
 //
 //	slipway.sandbox.exit=1         SLIPWAY_SANDBOX_EXIT=1          exits with code 1; "oom" is killed for its memory
-//	slipway.sandbox.exit-after=3s  SLIPWAY_SANDBOX_EXIT_AFTER=3s   … that long after its start, 1s if not said
+//	slipway.sandbox.exit-after=3s  SLIPWAY_SANDBOX_EXIT_AFTER=3s   … that long after its start, by default 1s
 //	slipway.sandbox.stop-after=9m  SLIPWAY_SANDBOX_STOP_AFTER=9m   takes that long to stop after SIGTERM
 //	slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never    passes no health check, its own or a load balancer's
-//	slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none   finds no room (also as a tag of the cluster)
+//	slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none   finds no capacity (also as a tag of the cluster)
 //	slipway.sandbox.log=text       SLIPWAY_SANDBOX_LOG=text        writes these lines, to CloudWatch Logs with awslogs
 //
-// Beyond that, a task fails for what is really so: an image that is missing,
-// archived or built for another architecture, a log group that is not there;
-// a secret whose valueFrom contains "missing", an execution role whose ARN does.
+// Besides, a task fails for a real reason: an image that is missing, archived or
+// built for another architecture, or a missing log group. It also fails for a
+// secret or an execution role whose ARN contains "missing".
 const InstructionPrefix = "slipway.sandbox."
 
-// Instruction is what a container was told under a name such as "exit-after".
+// Instruction returns the value of a container's instruction such as
+// "exit-after", given the labels of its image.
 func (c Container) Instruction(name string, labels map[string]string) string {
 	variable := strings.NewReplacer(".", "_", "-", "_").Replace(strings.ToUpper(InstructionPrefix + name))
 	for _, v := range c.Environment {
@@ -33,14 +35,15 @@ func (c Container) Instruction(name string, labels map[string]string) string {
 	return labels[InstructionPrefix+name]
 }
 
-// Exit is how a container will end by itself.
+// Exit is the way in which a container ends by itself.
 type Exit struct {
 	After  time.Duration
 	Code   int
 	Reason string
 }
 
-// Exit reads a container's exit; false if it runs on.
+// Exit returns a container's exit, given the labels of its image; false if it
+// runs on.
 func (c Container) Exit(labels map[string]string) (Exit, bool) {
 	text := c.Instruction("exit", labels)
 	if text == "" {
@@ -58,8 +61,8 @@ func (c Container) Exit(labels map[string]string) (Exit, bool) {
 	return out, true
 }
 
-// SetupError is why a task cannot be set up, before any image is pulled; the
-// words are those of "Stopped tasks error messages" in the guide.
+// SetupError returns the reason why a task cannot be set up, before any image
+// is pulled, in the words of "Stopped tasks error messages" in the guide.
 func (s Settings) SetupError() error {
 	if strings.Contains(s.ExecutionRoleArn, "missing") {
 		return fmt.Errorf("ECS was unable to assume the role '%s' that was provided for this task. Please verify that the role being passed "+

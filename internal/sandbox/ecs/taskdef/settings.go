@@ -27,6 +27,7 @@ type Settings struct {
 	} `json:"runtimePlatform"`
 }
 
+// Container is a container of a task definition.
 type Container struct {
 	Name               string       `json:"name"`
 	Image              string       `json:"image"`
@@ -50,6 +51,7 @@ type Container struct {
 	} `json:"logConfiguration"`
 }
 
+// PortMapping is a port that a container listens on.
 type PortMapping struct {
 	ContainerPort int `json:"containerPort"`
 }
@@ -63,17 +65,21 @@ type HealthCheck struct {
 	StartPeriod int      `json:"startPeriod"`
 }
 
+// Period returns the time between two checks.
 func (h HealthCheck) Period() time.Duration {
 	return time.Duration(cmp.Or(h.Interval, 30)) * time.Second
 }
 
-// UnhealthyAfter is how long after its start a container that never passes is unhealthy.
+// UnhealthyAfter returns the time after its start when a container that never
+// passes becomes unhealthy.
 func (h HealthCheck) UnhealthyAfter() time.Duration {
 	return time.Duration(h.StartPeriod)*time.Second + time.Duration(cmp.Or(h.Retries, 3))*h.Period()
 }
 
+// IsEssential reports whether the exit of a container stops its task.
 func (c Container) IsEssential() bool { return c.Essential == nil || *c.Essential }
 
+// Container returns a container by name, nil if there is none.
 func (s *Settings) Container(name string) *Container {
 	for i := range s.Containers {
 		if s.Containers[i].Name == name {
@@ -83,8 +89,8 @@ func (s *Settings) Container(name string) *Container {
 	return nil
 }
 
-// Architecture is what images must be built for; X86_64 is the reference's
-// default.
+// Architecture returns the architecture that images must have; X86_64 is the
+// reference's default.
 func (s Settings) Architecture() string {
 	if s.Platform.CPUArchitecture == "ARM64" {
 		return "arm64"
@@ -92,7 +98,8 @@ func (s Settings) Architecture() string {
 	return "amd64"
 }
 
-// Check keeps the rules of RegisterTaskDefinition, in ECS's words.
+// Check applies the rules of RegisterTaskDefinition. Its errors are those of
+// ECS.
 func (s Settings) Check() error {
 	switch {
 	case s.Family == "":
@@ -154,14 +161,16 @@ func clientError(format string, args ...any) *awsapi.Error {
 	return awsapi.Errorf("ClientException", format, args...)
 }
 
-// containerDefaults are the fields that ECS answers for every container,
-// whether they were given or not.
+// containerDefaults are the fields that answers of ECS always have for a
+// container.
 var containerDefaults = map[string]json.RawMessage{
 	"cpu": json.RawMessage("0"), "essential": json.RawMessage("true"),
 	"portMappings": json.RawMessage("[]"), "environment": json.RawMessage("[]"), "mountPoints": json.RawMessage("[]"),
 	"volumesFrom": json.RawMessage("[]"), "systemControls": json.RawMessage("[]"),
 }
 
+// FillDefaults adds the fields that answers of ECS always have to those of a
+// request.
 func FillDefaults(fields map[string]json.RawMessage) error {
 	for _, name := range []string{"volumes", "placementConstraints"} {
 		if fields[name] == nil {
