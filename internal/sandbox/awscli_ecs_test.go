@@ -15,7 +15,7 @@ import (
 func TestECSWithTheAWSCLI(t *testing.T) {
 	t.Parallel() // each command takes about a second
 	path, dir := awsCLI(t), t.TempDir()
-	c := openShop(t, sandbox.Options{ECSSpeed: 1000})
+	c := newECSFixture(t, sandbox.Options{ECSSpeed: 1000})
 	first := c.push("latest")
 	aws := func(args ...string) string {
 		t.Helper()

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Call is one request as the server saw it.
+// Call is a request as the server received it.
 type Call struct {
 	// Service is "ecr", "ecs", "codedeploy", "codepipeline", "logs",
 	// "application-autoscaling", "s3", "sts", "iam" or "registry".
@@ -31,8 +31,8 @@ type Call struct {
 	Status int `json:"status"`
 }
 
-// recorder keeps calls in the order in which they came in. Each is entered
-// before its answer is written, so whoever has the answer finds the call.
+// recorder keeps calls in the order in which they came. Each is added before
+// its answer is written, so that a client that has the answer finds the call.
 type recorder struct {
 	mu    sync.Mutex
 	calls []*Call
@@ -44,8 +44,8 @@ func (r *recorder) change(f func()) {
 	f()
 }
 
-// Calls returns every request so far, oldest first, those to the control plane
-// below /_sandbox/ left out.
+// Calls returns all requests so far, oldest first, except those to the control
+// plane below /_sandbox/.
 func (s *Server) Calls() []Call {
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()
@@ -56,12 +56,12 @@ func (s *Server) Calls() []Call {
 	return out
 }
 
-// ResetCalls forgets the requests so far.
+// ResetCalls removes the calls so far.
 func (s *Server) ResetCalls() {
 	s.calls.change(func() { s.calls.calls = nil })
 }
 
-// watched counts what goes through a request and its answer.
+// watched counts the bytes of a request and its answer.
 type watched struct {
 	http.ResponseWriter
 	body io.ReadCloser
@@ -69,7 +69,7 @@ type watched struct {
 	call *Call
 }
 
-// watch enters a call and returns the pair to serve it with.
+// watch adds a call and returns the pair to serve it with.
 func (r *recorder) watch(w http.ResponseWriter, req *http.Request) (*watched, *http.Request) {
 	out := &watched{ResponseWriter: w, body: req.Body, rec: r, call: &Call{}}
 	r.change(func() { r.calls = append(r.calls, out.call) })
@@ -78,7 +78,7 @@ func (r *recorder) watch(w http.ResponseWriter, req *http.Request) (*watched, *h
 	return out, req
 }
 
-// name says what the call is, once that is known.
+// name sets the service and the action of the call, once they are known.
 func (w *watched) name(service, action, repository, reference string) {
 	w.rec.change(func() {
 		w.call.Service, w.call.Action = service, action
@@ -86,7 +86,7 @@ func (w *watched) name(service, action, repository, reference string) {
 	})
 }
 
-// WriteHeader notes the first status that is not informational.
+// WriteHeader records the first status that is not informational.
 func (w *watched) WriteHeader(status int) {
 	w.rec.change(func() {
 		if w.call.Status == 0 && status >= http.StatusOK {
@@ -96,7 +96,7 @@ func (w *watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts before it writes, for the client may look at once.
+// Write counts before it writes, because the client may read the calls at once.
 func (w *watched) Write(p []byte) (int, error) {
 	w.rec.change(func() {
 		if w.call.Status == 0 {
@@ -110,7 +110,7 @@ func (w *watched) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// done gives an answer without body or explicit status its 200.
+// done gives an answer without a body or an explicit status the status 200.
 func (w *watched) done() {
 	w.rec.change(func() {
 		if w.call.Status == 0 {

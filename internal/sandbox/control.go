@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// controlPrefix is no legal bucket name, so S3 cannot miss it.
+// controlPrefix is not a valid bucket name, so that no S3 request has it.
 const controlPrefix = "/_sandbox/"
 
-// controlPlane is for people and shell tests:
+// controlPlane returns the handler for people and shell tests:
 //
 //	GET    /_sandbox/clock                               the server's time
 //	POST   /_sandbox/clock?advance=192h                  moves it, applies lifecycle policies
 //	GET    /_sandbox/calls                               the requests so far
 //	DELETE /_sandbox/calls                               forgets them
 //	POST   /_sandbox/archive?repository=R&digest=D       archives an image
-//	POST   /_sandbox/deny?action=ecr:PutImage            refuses an action; none: all are allowed again
-//	POST   /_sandbox/caller?arn=ARN&entity=ARN           changes who calls, and the role behind
+//	POST   /_sandbox/deny?action=ecr:PutImage            denies an action; without one, allows all again
+//	POST   /_sandbox/caller?arn=ARN&entity=ARN           changes the caller, and the role behind
 func (s *Server) controlPlane() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_sandbox/clock", func(w http.ResponseWriter, _ *http.Request) {

@@ -128,7 +128,7 @@ func TestTaskDefinitionsThatECSRefuses(t *testing.T) {
 }
 
 func TestECSErrors(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")
 	c.create(c.define(c.web(c.uri+":one")), 1)
 	ctx, cluster, missing := t.Context(), aws.String("shop"), aws.String("missing")
@@ -219,7 +219,7 @@ func TestECSErrors(t *testing.T) {
 }
 
 func TestECSServicesComeAndGo(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")
 	c.create(c.define(c.web(c.uri+":one")), 2, func(in *ecs.CreateServiceInput) {
 		in.Tags = []types.Tag{{Key: aws.String("app"), Value: aws.String("shop")}}
@@ -270,7 +270,7 @@ func TestECSServicesComeAndGo(t *testing.T) {
 
 // ECS is another one in every region.
 func TestECSRegions(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	out, err := ecsClient(c.s, "eu-west-1").DescribeClusters(t.Context(), &ecs.DescribeClustersInput{Clusters: []string{"shop"}})
 	if err != nil || len(out.Clusters) != 0 || *out.Failures[0].Reason != "MISSING" {
 		t.Errorf("in another region: %+v, %v", out, err)
@@ -294,7 +294,7 @@ func TestECSRegions(t *testing.T) {
 }
 
 func TestServiceDeploymentsAreListedByPages(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")
 	c.create(c.define(c.web(c.uri+":one")), 0)
 	times := []time.Time{*c.deployments()[0].CreatedAt}
@@ -344,7 +344,7 @@ func TestServiceDeploymentsAreListedByPages(t *testing.T) {
 
 // The record of calls names services, so that they can be counted.
 func TestECSCallsNameTheirService(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")
 	c.create(c.define(c.web(c.uri+":one")), 1)
 	arn := *c.service().ServiceArn

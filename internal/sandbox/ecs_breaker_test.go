@@ -15,7 +15,7 @@ import (
 )
 
 func TestCircuitBreakerRollsBack(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	good := c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 2, breaker(true))
 	before := c.service()
@@ -51,7 +51,7 @@ func TestCircuitBreakerRollsBack(t *testing.T) {
 }
 
 func TestCircuitBreakerShowsItsRollback(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 1, breaker(true))
 	c.update(c.define(c.web(c.uri + ":missing")))
@@ -72,7 +72,7 @@ func TestCircuitBreakerShowsItsRollback(t *testing.T) {
 }
 
 func TestCircuitBreakerWithoutRollback(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	good := c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 2, breaker(false))
 	c.push("latest", "slipway.sandbox.exit=1")
@@ -97,7 +97,7 @@ func TestCircuitBreakerWithoutRollback(t *testing.T) {
 
 func TestRollbackFails(t *testing.T) {
 	t.Run("nothing to go back to", func(t *testing.T) {
-		c := openShop(t, sandbox.Options{})
+		c := newECSFixture(t, sandbox.Options{})
 		definition := c.define(c.web(c.uri + ":missing"))
 		in := &ecs.CreateServiceInput{Cluster: aws.String("shop"), ServiceName: aws.String("shop"), TaskDefinition: &definition, DesiredCount: aws.Int32(1)}
 		breaker(true)(in)
@@ -109,7 +109,7 @@ func TestRollbackFails(t *testing.T) {
 		}
 	})
 	t.Run("the image is gone", func(t *testing.T) {
-		c := openShop(t, sandbox.Options{})
+		c := newECSFixture(t, sandbox.Options{})
 		good := c.push("latest")
 		c.create(c.define(c.web(c.uri+":latest")), 2, breaker(true), func(in *ecs.CreateServiceInput) {
 			in.DeploymentConfiguration.MinimumHealthyPercent, in.DeploymentConfiguration.MaximumPercent = aws.Int32(0), aws.Int32(100)
@@ -137,7 +137,7 @@ func TestRollbackFails(t *testing.T) {
 }
 
 func TestStopServiceDeployment(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	good := c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 2)
 	c.push("latest", "slipway.sandbox.exit=1")

@@ -9,8 +9,9 @@ import (
 	"slipway/internal/sandbox/ecs"
 )
 
-// SetECSSpeed has the time of ECS run that much faster than the server's clock
-// from now on, in all regions. The error wraps ErrOption if it is not positive.
+// SetECSSpeed sets how much faster than the server's clock the time of ECS runs
+// from now on, in all regions. The error wraps ErrOption if the speed is not
+// positive.
 func (s *Server) SetECSSpeed(speed float64) error {
 	if err := checkSpeed(speed); err != nil {
 		return err
@@ -26,8 +27,7 @@ func checkSpeed(speed float64) error {
 	return nil
 }
 
-// SetECSQuirks decides what the documentation of ECS leaves open, in all
-// regions and for what happens from now on.
+// SetECSQuirks sets the quirks of ECS from now on, in all regions.
 func (s *Server) SetECSQuirks(q ECSQuirks) {
 	s.ecs.SetQuirks(q)
 }

@@ -30,7 +30,7 @@ func healthCheck(d *types.ContainerDefinition) {
 }
 
 // pushIndex pushes an index of images, one for each architecture.
-func (c *shop) pushIndex(tag string, architectures ...string) (index string, platforms []string) {
+func (c *ecsFixture) pushIndex(tag string, architectures ...string) (index string, platforms []string) {
 	c.Helper()
 	idx := v1.ImageIndex(empty.Index)
 	for _, arch := range architectures {
@@ -57,7 +57,7 @@ func TestTasksFail(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name    string
-		define  func(c *shop) types.ContainerDefinition
+		define  func(c *ecsFixture) types.ContainerDefinition
 		service func(*ecs.CreateServiceInput)
 		code    types.TaskStopCode
 		reason  string // must be in the task's
@@ -65,22 +65,24 @@ func TestTasksFail(t *testing.T) {
 	}{
 		{
 			name:   "missing tag",
-			define: func(c *shop) types.ContainerDefinition { return c.web(c.uri + ":missing") },
+			define: func(c *ecsFixture) types.ContainerDefinition { return c.web(c.uri + ":missing") },
 			code:   types.TaskStopCodeTaskFailedToStart, reason: "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref HOST/shop:missing: HOST/shop:missing: not found",
 		},
 		{
 			name:   "missing repository",
-			define: func(c *shop) types.ContainerDefinition { return c.web(c.uri + "s:one") },
+			define: func(c *ecsFixture) types.ContainerDefinition { return c.web(c.uri + "s:one") },
 			code:   types.TaskStopCodeTaskFailedToStart, reason: "HOST/shops:one: not found",
 		},
 		{
-			name:   "missing digest",
-			define: func(c *shop) types.ContainerDefinition { return c.web(c.uri + "@sha256:" + strings.Repeat("0", 64)) },
-			code:   types.TaskStopCodeTaskFailedToStart, reason: "HOST/shop@sha256:" + strings.Repeat("0", 64) + ": not found",
+			name: "missing digest",
+			define: func(c *ecsFixture) types.ContainerDefinition {
+				return c.web(c.uri + "@sha256:" + strings.Repeat("0", 64))
+			},
+			code: types.TaskStopCodeTaskFailedToStart, reason: "HOST/shop@sha256:" + strings.Repeat("0", 64) + ": not found",
 		},
 		{
 			name: "archived",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				if err := c.s.Archive("shop", c.push("one")); err != nil {
 					c.Fatal(err)
 				}
@@ -90,7 +92,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "another architecture",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				push(c.T, c.uri+":one", c.image("arm64"), c.auth)
 				return c.web(c.uri + ":one")
 			},
@@ -98,7 +100,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "index without the architecture",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.pushIndex("one", "arm64", "s390x")
 				return c.web(c.uri + ":one")
 			},
@@ -106,7 +108,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "exits",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.push("one")
 				return c.web(c.uri+":one", env("SLIPWAY_SANDBOX_EXIT", "7"))
 			},
@@ -114,7 +116,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "out of memory",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.push("one", "slipway.sandbox.exit=oom")
 				return c.web(c.uri + ":one")
 			},
@@ -122,7 +124,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "never healthy",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.push("one", "slipway.sandbox.health=never")
 				return c.web(c.uri+":one", healthCheck)
 			},
@@ -130,7 +132,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "never healthy behind a load balancer",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.push("one", "slipway.sandbox.health=never")
 				return c.web(c.uri+":one", port)
 			},
@@ -139,7 +141,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "secret missing",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.push("one")
 				return c.web(c.uri+":one", func(d *types.ContainerDefinition) {
 					d.Secrets = []types.Secret{{Name: aws.String("KEY"), ValueFrom: aws.String("arn:aws:secretsmanager:us-east-1:000000000000:secret:missing")}}
@@ -149,7 +151,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "parameter missing",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.push("one")
 				return c.web(c.uri+":one", func(d *types.ContainerDefinition) {
 					d.Secrets = []types.Secret{{Name: aws.String("KEY"), ValueFrom: aws.String("/shop/missing")}}
@@ -159,7 +161,7 @@ func TestTasksFail(t *testing.T) {
 		},
 		{
 			name: "log group missing",
-			define: func(c *shop) types.ContainerDefinition {
+			define: func(c *ecsFixture) types.ContainerDefinition {
 				c.push("one")
 				return c.web(c.uri+":one", logsTo("shop"))
 			},
@@ -167,7 +169,7 @@ func TestTasksFail(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := openShop(t, sandbox.Options{})
+			c := newECSFixture(t, sandbox.Options{})
 			good := c.push("good")
 			change := []func(*ecs.CreateServiceInput){breaker(true)}
 			if test.service != nil {
@@ -204,7 +206,7 @@ func TestTasksFail(t *testing.T) {
 }
 
 func TestRoleMissing(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")
 	c.create(c.define(c.web(c.uri+":one")), 1, breaker(true))
 	out, err := c.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
@@ -235,7 +237,7 @@ func TestNoCapacity(t *testing.T) {
 		{"ec2", types.LaunchTypeEc2, "was unable to place a task because no container instance met all of its requirements."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := openShop(t, sandbox.Options{})
+			c := newECSFixture(t, sandbox.Options{})
 			good := c.push("good")
 			c.push("full", "slipway.sandbox.capacity=none")
 			define := func(tag string) string {
@@ -265,7 +267,7 @@ func TestNoCapacity(t *testing.T) {
 
 // A cluster without room is told by its tag, and room can come back.
 func TestCapacityOfACluster(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")
 	c.create(c.define(c.web(c.uri+":one")), 1)
 	arn := "arn:aws:ecs:us-east-1:000000000000:cluster/shop"
@@ -299,7 +301,7 @@ func logsTo(group string) func(*types.ContainerDefinition) {
 }
 
 func TestContainersWriteTheirLogs(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one", "slipway.sandbox.log=from the image")
 	logs := cloudwatchlogs.New(cloudwatchlogs.Options{BaseEndpoint: aws.String(c.s.URL()), Region: "us-east-1", Credentials: static})
 	if _, err := logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("shop")}); err != nil {
@@ -328,7 +330,7 @@ func TestContainersWriteTheirLogs(t *testing.T) {
 
 // An image that goes while its service is steady shows when a task must start.
 func TestImageGoesUnderARunningService(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	digest := c.push("one")
 	c.create(c.define(c.web(c.uri+":one")), 1)
 	if _, err := c.ecr.BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{

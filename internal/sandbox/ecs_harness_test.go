@@ -26,9 +26,9 @@ func ecsClient(s *sandbox.Server, region string) *ecs.Client {
 	})
 }
 
-// shop is a sandbox with a cluster and a repository, both called shop. Time
+// ecsFixture is a sandbox with a cluster and a repository, both called shop. Time
 // passes by Advance alone, apart from the moments that the test itself takes.
-type shop struct {
+type ecsFixture struct {
 	*testing.T
 	s    *sandbox.Server
 	ecs  *ecs.Client
@@ -37,10 +37,10 @@ type shop struct {
 	auth remote.Option
 }
 
-func openShop(t *testing.T, o sandbox.Options) *shop {
+func newECSFixture(t *testing.T, o sandbox.Options) *ecsFixture {
 	t.Helper()
 	s := start(t, o)
-	c := &shop{T: t, s: s, ecs: ecsClient(s, "us-east-1"), ecr: client(s, "us-east-1")}
+	c := &ecsFixture{T: t, s: s, ecs: ecsClient(s, "us-east-1"), ecr: client(s, "us-east-1")}
 	c.uri, c.auth = create(t, c.ecr, "shop"), login(t, c.ecr)
 	if _, err := c.ecs.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("shop")}); err != nil {
 		t.Fatal(err)
@@ -49,12 +49,12 @@ func openShop(t *testing.T, o sandbox.Options) *shop {
 }
 
 // push pushes an image with labels ("name=value") under a tag.
-func (c *shop) push(tag string, labels ...string) string {
+func (c *ecsFixture) push(tag string, labels ...string) string {
 	c.Helper()
 	return push(c.T, c.uri+":"+tag, c.image("amd64", labels...), c.auth)
 }
 
-func (c *shop) image(arch string, labels ...string) v1.Image {
+func (c *ecsFixture) image(arch string, labels ...string) v1.Image {
 	c.Helper()
 	img := randomImage(c.T)
 	config, err := img.ConfigFile()
@@ -74,7 +74,7 @@ func (c *shop) image(arch string, labels ...string) v1.Image {
 }
 
 // web is a container definition called web that runs an image.
-func (c *shop) web(image string, change ...func(*types.ContainerDefinition)) types.ContainerDefinition {
+func (c *ecsFixture) web(image string, change ...func(*types.ContainerDefinition)) types.ContainerDefinition {
 	d := types.ContainerDefinition{Name: aws.String("web"), Image: &image, Memory: aws.Int32(128)}
 	for _, f := range change {
 		f(&d)
@@ -82,7 +82,7 @@ func (c *shop) web(image string, change ...func(*types.ContainerDefinition)) typ
 	return d
 }
 
-func (c *shop) define(containers ...types.ContainerDefinition) string {
+func (c *ecsFixture) define(containers ...types.ContainerDefinition) string {
 	c.Helper()
 	out, err := c.ecs.RegisterTaskDefinition(c.Context(), &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String("shop"), ContainerDefinitions: containers,
@@ -94,7 +94,7 @@ func (c *shop) define(containers ...types.ContainerDefinition) string {
 }
 
 // create makes the service shop and waits until its first deployment ended.
-func (c *shop) create(definition string, desired int32, change ...func(*ecs.CreateServiceInput)) {
+func (c *ecsFixture) create(definition string, desired int32, change ...func(*ecs.CreateServiceInput)) {
 	c.Helper()
 	in := &ecs.CreateServiceInput{Cluster: aws.String("shop"), ServiceName: aws.String("shop"), TaskDefinition: &definition, DesiredCount: &desired}
 	for _, f := range change {
@@ -119,7 +119,7 @@ func breaker(rollback bool) func(*ecs.CreateServiceInput) {
 }
 
 // update begins a deployment of a task definition, or a forced one if it is "".
-func (c *shop) update(definition string) types.Service {
+func (c *ecsFixture) update(definition string) types.Service {
 	c.Helper()
 	in := &ecs.UpdateServiceInput{Cluster: aws.String("shop"), Service: aws.String("shop"), ForceNewDeployment: true}
 	if definition != "" {
@@ -132,7 +132,7 @@ func (c *shop) update(definition string) types.Service {
 	return *out.Service
 }
 
-func (c *shop) service() types.Service {
+func (c *ecsFixture) service() types.Service {
 	c.Helper()
 	out, err := c.ecs.DescribeServices(c.Context(), &ecs.DescribeServicesInput{
 		Cluster: aws.String("shop"), Services: []string{"shop"}, Include: []types.ServiceField{types.ServiceFieldTags},
@@ -144,7 +144,7 @@ func (c *shop) service() types.Service {
 }
 
 // deployments lists the service deployments, newest first.
-func (c *shop) deployments() []types.ServiceDeploymentBrief {
+func (c *ecsFixture) deployments() []types.ServiceDeploymentBrief {
 	c.Helper()
 	out, err := c.ecs.ListServiceDeployments(c.Context(), &ecs.ListServiceDeploymentsInput{Cluster: aws.String("shop"), Service: aws.String("shop")})
 	if err != nil {
@@ -153,7 +153,7 @@ func (c *shop) deployments() []types.ServiceDeploymentBrief {
 	return out.ServiceDeployments
 }
 
-func (c *shop) deployment(arn string) types.ServiceDeployment {
+func (c *ecsFixture) deployment(arn string) types.ServiceDeployment {
 	c.Helper()
 	out, err := c.ecs.DescribeServiceDeployments(c.Context(), &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
 	if err != nil || len(out.ServiceDeployments) != 1 {
@@ -162,7 +162,7 @@ func (c *shop) deployment(arn string) types.ServiceDeployment {
 	return out.ServiceDeployments[0]
 }
 
-func (c *shop) revision(arn string) types.ServiceRevision {
+func (c *ecsFixture) revision(arn string) types.ServiceRevision {
 	c.Helper()
 	out, err := c.ecs.DescribeServiceRevisions(c.Context(), &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: []string{arn}})
 	if err != nil || len(out.ServiceRevisions) != 1 {
@@ -173,7 +173,7 @@ func (c *shop) revision(arn string) types.ServiceRevision {
 
 // slow changes the speed of ECS: with little of it, the moments that the test
 // itself takes do not count, and a short state is not missed.
-func (c *shop) slow(speed float64) {
+func (c *ecsFixture) slow(speed float64) {
 	c.Helper()
 	if err := c.s.SetECSSpeed(speed); err != nil {
 		c.Fatal(err)
@@ -181,14 +181,14 @@ func (c *shop) slow(speed float64) {
 }
 
 // wait lets time pass until the newest service deployment has ended.
-func (c *shop) wait() types.ServiceDeployment {
+func (c *ecsFixture) wait() types.ServiceDeployment {
 	c.Helper()
 	arn := aws.ToString(c.service().CurrentServiceDeployment)
 	return c.waitFor(arn, func(d types.ServiceDeployment) bool { return d.FinishedAt != nil })
 }
 
 // waitFor lets time pass, at most an hour, until a deployment is as wanted.
-func (c *shop) waitFor(arn string, done func(types.ServiceDeployment) bool) types.ServiceDeployment {
+func (c *ecsFixture) waitFor(arn string, done func(types.ServiceDeployment) bool) types.ServiceDeployment {
 	c.Helper()
 	var d types.ServiceDeployment
 	for range 3600 {
@@ -202,7 +202,7 @@ func (c *shop) waitFor(arn string, done func(types.ServiceDeployment) bool) type
 }
 
 // tasks describes the tasks of the service by desired status.
-func (c *shop) tasks(status types.DesiredStatus) []types.Task {
+func (c *ecsFixture) tasks(status types.DesiredStatus) []types.Task {
 	c.Helper()
 	var out []types.Task
 	pages := ecs.NewListTasksPaginator(c.ecs, &ecs.ListTasksInput{Cluster: aws.String("shop"), ServiceName: aws.String("shop"), DesiredStatus: status})
@@ -224,7 +224,7 @@ func (c *shop) tasks(status types.DesiredStatus) []types.Task {
 }
 
 // wantEvent fails unless an event of the service holds the text.
-func (c *shop) wantEvent(text string) {
+func (c *ecsFixture) wantEvent(text string) {
 	c.Helper()
 	var all []string
 	for _, e := range c.service().Events {
@@ -237,7 +237,7 @@ func (c *shop) wantEvent(text string) {
 }
 
 // wantRunning fails unless web runs with just this digest, n times.
-func (c *shop) wantRunning(digest string, n int) {
+func (c *ecsFixture) wantRunning(digest string, n int) {
 	c.Helper()
 	got := c.s.RunningDigests("shop", "shop")["web"]
 	if len(got) != n {

@@ -27,14 +27,14 @@ func awaits(d types.ServiceDeployment) bool {
 	return n > 0 && d.LifecycleHookDetails[n-1].Status == types.DeploymentLifecycleHookStatusAwaitingAction
 }
 
-func (c *shop) answer(arn, hook string, action types.DeploymentLifecycleHookAction) error {
+func (c *ecsFixture) answer(arn, hook string, action types.DeploymentLifecycleHookAction) error {
 	_, err := c.ecs.ContinueServiceDeployment(c.Context(), &ecs.ContinueServiceDeploymentInput{ServiceDeploymentArn: &arn, HookId: &hook, Action: action})
 	return err
 }
 
 // A deployment waits at each stage that has a PAUSE hook until it is continued.
 func TestPauseHooks(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 2, withHook(types.DeploymentLifecycleHook{},
 		types.DeploymentLifecycleHookStagePreScaleUp, types.DeploymentLifecycleHookStagePostTestTrafficShift, "PRE_PRODUCTION_TRAFFIC_SHIFT"))
@@ -72,18 +72,18 @@ func TestPauseHooks(t *testing.T) {
 func TestPauseHooksEnd(t *testing.T) {
 	for name, test := range map[string]struct {
 		timeout *types.DeploymentLifecycleHookTimeoutConfiguration
-		act     func(c *shop, arn, hook string) error
+		act     func(c *ecsFixture, arn, hook string) error
 		status  types.ServiceDeploymentStatus
 		hook    types.DeploymentLifecycleHookStatus
 	}{
-		"answered": {nil, func(c *shop, arn, hook string) error {
+		"answered": {nil, func(c *ecsFixture, arn, hook string) error {
 			return c.answer(arn, hook, types.DeploymentLifecycleHookActionRollback)
 		}, types.ServiceDeploymentStatusRollbackSuccessful, types.DeploymentLifecycleHookStatusFailed},
-		"stopped": {nil, func(c *shop, arn, _ string) error {
+		"stopped": {nil, func(c *ecsFixture, arn, _ string) error {
 			_, err := c.ecs.StopServiceDeployment(c.Context(), &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: &arn})
 			return err
 		}, types.ServiceDeploymentStatusRollbackSuccessful, types.DeploymentLifecycleHookStatusAwaitingAction},
-		"by default after a day": {nil, func(c *shop, arn, _ string) error {
+		"by default after a day": {nil, func(c *ecsFixture, arn, _ string) error {
 			c.s.Advance(23 * time.Hour)
 			if !awaits(c.deployment(arn)) {
 				return errors.New("it does not wait for a day")
@@ -92,11 +92,11 @@ func TestPauseHooksEnd(t *testing.T) {
 			return nil
 		}, types.ServiceDeploymentStatusRollbackSuccessful, types.DeploymentLifecycleHookStatusTimedOut},
 		"told to go on": {&types.DeploymentLifecycleHookTimeoutConfiguration{Action: types.DeploymentLifecycleHookActionContinue, TimeoutInMinutes: aws.Int32(30)},
-			func(c *shop, _, _ string) error { c.s.Advance(31 * time.Minute); return nil },
+			func(c *ecsFixture, _, _ string) error { c.s.Advance(31 * time.Minute); return nil },
 			types.ServiceDeploymentStatusSuccessful, types.DeploymentLifecycleHookStatusTimedOut},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := openShop(t, sandbox.Options{})
+			c := newECSFixture(t, sandbox.Options{})
 			blue := c.push("latest")
 			c.create(c.define(c.web(c.uri+":latest")), 1, withHook(types.DeploymentLifecycleHook{TimeoutConfiguration: test.timeout}, types.DeploymentLifecycleHookStagePostScaleUp))
 			green := c.push("latest")
@@ -120,7 +120,7 @@ func TestPauseHooksEnd(t *testing.T) {
 }
 
 func TestHookSettingsRefused(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 1)
 	update := func(d types.DeploymentConfiguration) error {
@@ -157,7 +157,7 @@ func TestHookSettingsRefused(t *testing.T) {
 func TestEarlySuccess(t *testing.T) {
 	for _, cleanup := range []types.ServiceRevisionCleanup{types.ServiceRevisionCleanupDeferred, types.ServiceRevisionCleanupBlocking} {
 		t.Run(string(cleanup), func(t *testing.T) {
-			c := openShop(t, sandbox.Options{})
+			c := newECSFixture(t, sandbox.Options{})
 			old := c.push("latest")
 			c.create(c.define(c.web(c.uri+":latest")), 4, strategy(types.DeploymentConfiguration{
 				MinimumHealthyPercent: aws.Int32(50), MaximumPercent: aws.Int32(125),
@@ -186,7 +186,7 @@ func TestEarlySuccess(t *testing.T) {
 
 // A container with the instruction takes its time to stop.
 func TestSlowStop(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest", "slipway.sandbox.stop-after=20m")
 	c.create(c.define(c.web(c.uri+":latest")), 1)
 	c.push("latest")
@@ -209,7 +209,7 @@ func TestSlowStop(t *testing.T) {
 func TestPauseHookWithTheAWSCLI(t *testing.T) {
 	t.Parallel()
 	path, dir := testtools.Require(t, testtools.CurrentAWSCLI), t.TempDir()
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 1, withHook(types.DeploymentLifecycleHook{}, types.DeploymentLifecycleHookStagePostScaleUp))
 	c.push("latest")

@@ -13,7 +13,7 @@ import (
 )
 
 // protect protects tasks for some minutes, or with 0 ends their protection.
-func (c *shop) protect(minutes int32, arns ...string) *ecs.UpdateTaskProtectionOutput {
+func (c *ecsFixture) protect(minutes int32, arns ...string) *ecs.UpdateTaskProtectionOutput {
 	c.Helper()
 	in := &ecs.UpdateTaskProtectionInput{Cluster: aws.String("shop"), Tasks: arns, ProtectionEnabled: minutes > 0}
 	if minutes > 0 {
@@ -26,7 +26,7 @@ func (c *shop) protect(minutes int32, arns ...string) *ecs.UpdateTaskProtectionO
 	return out
 }
 
-func (c *shop) protection(arns ...string) []types.ProtectedTask {
+func (c *ecsFixture) protection(arns ...string) []types.ProtectedTask {
 	c.Helper()
 	out, err := c.ecs.GetTaskProtection(c.Context(), &ecs.GetTaskProtectionInput{Cluster: aws.String("shop"), Tasks: arns})
 	if err != nil || len(out.Failures) > 0 {
@@ -35,7 +35,7 @@ func (c *shop) protection(arns ...string) []types.ProtectedTask {
 	return out.ProtectedTasks
 }
 
-func (c *shop) arns(status types.DesiredStatus) (out []string) {
+func (c *ecsFixture) arns(status types.DesiredStatus) (out []string) {
 	c.Helper()
 	for _, t := range c.tasks(status) {
 		out = append(out, *t.TaskArn)
@@ -47,7 +47,7 @@ func (c *shop) arns(status types.DesiredStatus) (out []string) {
 // meanwhile.
 func TestProtectedTasksOfADeployment(t *testing.T) {
 	for _, expires := range []bool{false, true} {
-		c := openShop(t, sandbox.Options{})
+		c := newECSFixture(t, sandbox.Options{})
 		c.push("latest")
 		c.create(c.define(c.web(c.uri+":latest")), 3)
 		old := c.arns("")[:2]
@@ -85,7 +85,7 @@ func TestProtectedTasksOfADeployment(t *testing.T) {
 
 // Scaling in stops other tasks first and protected ones not at all.
 func TestProtectedTasksWhenScalingIn(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 3)
 	kept := c.arns("")[:1]
@@ -105,7 +105,7 @@ func TestProtectedTasksWhenScalingIn(t *testing.T) {
 }
 
 func TestTaskProtectionRefuses(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 1)
 	cluster, task := aws.String("shop"), c.arns("")

@@ -17,13 +17,13 @@ func TestECSQuirks(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		quirk sandbox.ECSQuirks
-		shows func(c *shop) bool
+		shows func(c *ecsFixture) bool
 	}{
-		{"separate ids", sandbox.ECSQuirks{SeparateIDs: true}, func(c *shop) bool {
+		{"separate ids", sandbox.ECSQuirks{SeparateIDs: true}, func(c *ecsFixture) bool {
 			id := *c.update("").Deployments[0].Id
 			return lastPart(id) != lastPart(*c.deployments()[0].TargetServiceRevisionArn)
 		}},
-		{"list delay", sandbox.ECSQuirks{ListDelay: true}, func(c *shop) bool {
+		{"list delay", sandbox.ECSQuirks{ListDelay: true}, func(c *ecsFixture) bool {
 			before := len(c.deployments())
 			c.slow(0.05)
 			c.update("")
@@ -34,7 +34,7 @@ func TestECSQuirks(t *testing.T) {
 			}
 			return at == 0
 		}},
-		{"platform digests", sandbox.ECSQuirks{PlatformDigests: true}, func(c *shop) bool {
+		{"platform digests", sandbox.ECSQuirks{PlatformDigests: true}, func(c *ecsFixture) bool {
 			index, platforms := c.pushIndex("latest", "arm64", "amd64")
 			c.update("")
 			c.wait()
@@ -47,7 +47,7 @@ func TestECSQuirks(t *testing.T) {
 			}
 			return got == platforms[1]
 		}},
-		{"early success", sandbox.ECSQuirks{EarlySuccess: true}, func(c *shop) bool {
+		{"early success", sandbox.ECSQuirks{EarlySuccess: true}, func(c *ecsFixture) bool {
 			c.slow(0.05)
 			c.update("")
 			c.wait()
@@ -61,7 +61,7 @@ func TestECSQuirks(t *testing.T) {
 			}
 			return left
 		}},
-		{"late current", sandbox.ECSQuirks{LateCurrent: true}, func(c *shop) bool {
+		{"late current", sandbox.ECSQuirks{LateCurrent: true}, func(c *ecsFixture) bool {
 			before := *c.service().CurrentServiceDeployment
 			answer := c.update("")
 			if now := *c.service().CurrentServiceDeployment; now == before {
@@ -76,7 +76,7 @@ func TestECSQuirks(t *testing.T) {
 				if set {
 					o.ECS = test.quirk
 				}
-				c := openShop(t, o)
+				c := newECSFixture(t, o)
 				c.push("latest")
 				c.create(c.define(c.web(c.uri+":latest")), 1)
 				if got := test.shows(c); got != set {
@@ -88,7 +88,7 @@ func TestECSQuirks(t *testing.T) {
 }
 
 func TestECSControlPlane(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	post := func(query string) (int, string) {
 		t.Helper()
 		r, err := http.Post(c.s.URL()+"/_sandbox/ecs?"+query, "", nil)

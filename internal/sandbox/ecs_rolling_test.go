@@ -15,7 +15,7 @@ import (
 func lastPart(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 
 func TestRollingDeployment(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	first := c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 2)
 	c.wantRunning(first, 2)
@@ -73,7 +73,7 @@ func TestRollingDeployment(t *testing.T) {
 }
 
 func TestTasksGoThroughTheirStates(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	definition := c.define(c.web(c.uri+":latest", func(d *types.ContainerDefinition) {
 		d.HealthCheck = &types.HealthCheck{Command: []string{"CMD", "true"}, Interval: aws.Int32(5)}
@@ -101,7 +101,7 @@ func TestTasksGoThroughTheirStates(t *testing.T) {
 // ECS resolves tags once, when a deployment starts.
 func TestVersionConsistency(t *testing.T) {
 	for _, disabled := range []bool{false, true} {
-		c := openShop(t, sandbox.Options{})
+		c := newECSFixture(t, sandbox.Options{})
 		first := c.push("latest")
 		c.create(c.define(c.web(c.uri+":latest", func(d *types.ContainerDefinition) {
 			if disabled {
@@ -137,7 +137,7 @@ func TestVersionConsistency(t *testing.T) {
 }
 
 func TestANewerDeploymentStopsTheOneUnderWay(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")
 	c.push("two", "slipway.sandbox.exit=1")
 	third := c.push("three")
@@ -158,7 +158,7 @@ func TestANewerDeploymentStopsTheOneUnderWay(t *testing.T) {
 }
 
 func TestScalingMakesNoDeployment(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	first := c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 1)
 	c.push("latest")
@@ -183,7 +183,7 @@ func TestScalingMakesNoDeployment(t *testing.T) {
 }
 
 func TestStoppedTasksStayAnHour(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 1)
 	c.update("")
@@ -200,7 +200,7 @@ func TestStoppedTasksStayAnHour(t *testing.T) {
 }
 
 func TestListTasksBeyondOnePage(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	first := c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 230)
 	out, err := c.ecs.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("shop")})

@@ -45,7 +45,7 @@ func TestStrategies(t *testing.T) {
 		},
 	} {
 		t.Run(string(test.config.Strategy), func(t *testing.T) {
-			c := openShop(t, sandbox.Options{})
+			c := newECSFixture(t, sandbox.Options{})
 			blue := c.push("latest")
 			c.create(c.define(c.web(c.uri+":latest")), 2, strategy(test.config))
 			green := c.push("latest")
@@ -93,7 +93,7 @@ func TestStrategies(t *testing.T) {
 // A deployment that begins while another one has its green tasks up first
 // leaves one revision to shift from.
 func TestBlueGreenReconciles(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 1, strategy(types.DeploymentConfiguration{
 		Strategy: types.DeploymentStrategyBlueGreen, BakeTimeInMinutes: aws.Int32(5),
@@ -117,7 +117,7 @@ func TestBlueGreenReconciles(t *testing.T) {
 
 func TestControllersRefuse(t *testing.T) {
 	for _, controller := range []types.DeploymentControllerType{types.DeploymentControllerTypeCodeDeploy, types.DeploymentControllerTypeExternal} {
-		c := openShop(t, sandbox.Options{})
+		c := newECSFixture(t, sandbox.Options{})
 		digest := c.push("one")
 		definition := c.define(c.web(c.uri + ":one"))
 		c.create(definition, 1, func(in *ecs.CreateServiceInput) {
@@ -159,7 +159,7 @@ func TestControllersRefuse(t *testing.T) {
 }
 
 func TestTaskSets(t *testing.T) {
-	c := openShop(t, sandbox.Options{})
+	c := newECSFixture(t, sandbox.Options{})
 	blue, green := c.push("blue"), c.push("green")
 	c.create("", 4, func(in *ecs.CreateServiceInput) {
 		in.DeploymentController = &types.DeploymentController{Type: types.DeploymentControllerTypeExternal}

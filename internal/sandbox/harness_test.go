@@ -122,7 +122,9 @@ func wantCode(t *testing.T, err error, code string) {
 	}
 }
 
-// nobody is a keychain without any credentials.
-type nobody struct{}
+// anonymousKeychain is a keychain without any credentials.
+type anonymousKeychain struct{}
 
-func (nobody) Resolve(authn.Resource) (authn.Authenticator, error) { return authn.Anonymous, nil }
+func (anonymousKeychain) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return authn.Anonymous, nil
+}

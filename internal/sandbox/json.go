@@ -46,8 +46,8 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 	awsapi.WriteJSON(w, http.StatusOK, out)
 }
 
-// serviceOf returns the service of a prefix. One that the sandbox does not have is
-// called by the prefix and has no actions.
+// serviceOf returns the service of a prefix. If the sandbox has none, it is
+// named by the prefix and has no actions.
 func (s *Server) serviceOf(prefix string) awsapi.Service {
 	for _, svc := range s.json {
 		if svc.Prefix == prefix {

@@ -133,7 +133,7 @@ func TestRegistryRefuses(t *testing.T) {
 		status     int
 		code       transport.ErrorCode
 	}{
-		{"no token", uri + ":x", remote.WithAuthFromKeychain(nobody{}), 401, transport.UnauthorizedErrorCode},
+		{"no token", uri + ":x", remote.WithAuthFromKeychain(anonymousKeychain{}), 401, transport.UnauthorizedErrorCode},
 		{"no repository", host + "/missing:x", auth, 404, transport.NameUnknownErrorCode},
 		{"no image", uri + ":missing", auth, 404, transport.ManifestUnknownErrorCode},
 		{"another region's token", uri + ":x", login(t, client(s, "eu-west-1")), 401, transport.UnauthorizedErrorCode},

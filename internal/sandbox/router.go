@@ -8,8 +8,8 @@ import (
 	"slipway/internal/sandbox/s3"
 )
 
-// handler routes by what tells AWS's protocols apart. The control plane is not
-// recorded; the rest is.
+// handler routes requests by the features of AWS's protocols. It records all
+// but those to the control plane.
 func (s *Server) handler(g *ecr.Registry) http.Handler {
 	control := s.controlPlane()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,8 +1,11 @@
-// Package sandbox is a local stand-in for the part of AWS that Slipway uses:
-// ECR with a real OCI registry behind it, ECS with deployments that take time,
-// CodeDeploy, S3, STS, IAM and what goes with them, all on one listener. It serves
-// the program slipway-sandbox and the tests; no other package of Slipway may
-// import it.
+// Package sandbox is a stand-in for the part of AWS that Slipway uses, on one
+// listener: ECR with a real OCI registry, ECS with deployments that take time,
+// CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline, IAM and
+// STS. It serves the program slipway-sandbox and tests; no other package of
+// Slipway may import it.
+//
+// Each service is a package of its own. This package starts them, routes requests,
+// records them, makes them fail on demand, and has the control plane.
 package sandbox
 
 import (
@@ -30,7 +33,7 @@ import (
 	"slipway/internal/sandbox/s3"
 )
 
-// Options says how a Server is set up. The zero value is a server on a free
+// Options are the settings of a Server. The zero value is a server on a free
 // loopback port for account 000000000000 in us-east-1.
 type Options struct {
 	// Addr is the host:port to listen on; "127.0.0.1:0" if empty.
@@ -44,24 +47,24 @@ type Options struct {
 	Account string
 	// Region goes with Account; "us-east-1" if empty.
 	Region string
-	// Dir is where blobs lie: a directory of its own is made in it and removed
-	// at Close. The system's temporary directory if empty.
+	// Dir is the directory in which a directory for blobs is made and, at Close,
+	// removed. The system's temporary directory if empty.
 	Dir string
-	// TokenLifetime is how long an authorization token is good for; 12 hours,
-	// as with ECR, if zero.
+	// TokenLifetime is the lifetime of an authorization token; 12 hours, as with
+	// ECR, if zero.
 	TokenLifetime time.Duration
 	// ECSSpeed is how much faster than the server's clock the time of ECS runs:
 	// with 20, a task that takes ten seconds to start takes half a second. 1 if
 	// zero.
 	ECSSpeed float64
-	// ECS decides what the documentation of ECS leaves open.
+	// ECS chooses behaviours that the documentation of ECS leaves open.
 	ECS ECSQuirks
 }
 
 // ECSQuirks are behaviours of ECS that its documentation leaves open.
 type ECSQuirks = ecs.Quirks
 
-// ErrOption is wrapped by what Start returns when an option makes no sense.
+// ErrOption is wrapped by the error of Start for an invalid option.
 var ErrOption = errors.New("bad option")
 
 func (o Options) withDefaults() (Options, error) {
@@ -147,8 +150,8 @@ type Server struct {
 }
 
 // Start listens and returns once requests are served. The context bounds the
-// start alone; call Close to end the server. The error wraps ErrOption if an
-// option makes no sense, or else says which address or directory cannot be had.
+// start alone; call Close to end the server. The error wraps ErrOption for an
+// invalid option, or else names the address or directory that cannot be used.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -225,7 +228,7 @@ func makeDir(parent string) (string, error) {
 	return dir, nil
 }
 
-// reachable is the listener's address as a client on this host can dial it.
+// reachable returns an address at which clients on this host reach the listener.
 func reachable(a net.Addr) string {
 	tcp, ok := a.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
@@ -234,8 +237,8 @@ func reachable(a net.Addr) string {
 	return a.String()
 }
 
-// serve answers on the listener, the registry API with the registry given. The
-// caller holds mu or is the only one to know the server.
+// serve serves requests to a listener, those of the registry API with a registry.
+// The caller holds mu or has not published the server yet.
 func (s *Server) serve(l net.Listener, g *ecr.Registry) {
 	srv := &http.Server{
 		Handler:           s.handler(g),
@@ -246,11 +249,11 @@ func (s *Server) serve(l net.Listener, g *ecr.Registry) {
 	go func() { _ = srv.Serve(l) }() // ends with ErrServerClosed at Close
 }
 
-// URL is the endpoint of every service: http://host:port.
+// URL returns the endpoint of every service: http://host:port.
 func (s *Server) URL() string { return "http://" + s.addr }
 
-// Env holds the KEY=value lines that point the AWS SDKs and the AWS CLI at
-// this server. The credentials are made up; any others work as well.
+// Env returns the KEY=value lines with which the AWS SDKs and the AWS CLI use this
+// server. Any credentials work.
 func (s *Server) Env() []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + s.URL(),
@@ -263,17 +266,17 @@ func (s *Server) Env() []string {
 }
 
 // Advance moves the server's clock and then applies every lifecycle policy.
-// Push ages, token lifetimes, S3's dates and ECS all follow that clock: what is
-// due in ECS meanwhile happens first, with the images that are still there. A
-// negative duration moves it back, for which ECS stands still.
+// The ages of images, the lifetimes of tokens, S3's dates and ECS all follow that
+// clock. ECS's events in between happen first, while no image has expired. A
+// negative duration moves the clock back, during which ECS does nothing.
 func (s *Server) Advance(d time.Duration) {
 	s.clock.Advance(d)
 	s.ecs.CatchUp()
 	s.ecr.ApplyPolicies()
 }
 
-// Close stops serving, cuts off requests under way and removes the blobs. It may
-// be called more than once.
+// Close stops serving, closes the connections of requests under way and removes
+// the blobs. It may be called more than once.
 func (s *Server) Close() error {
 	s.closing.Do(func() { s.closeErr = s.close() })
 	return s.closeErr

@@ -61,6 +61,19 @@ func offences() []offence {
 		{"registry/sandbox_test.go", "slipway/internal/sandbox", ""},
 		{"bench/sandbox.go", "slipway/internal/sandbox", ""},
 		{"cmd/slipway-sandbox/sandbox.go", "slipway/internal/sandbox", ""},
+		{"cmd/sandboxecr.go", "slipway/internal/sandbox/ecr", "no special mode"},
+		{"internal/sandbox/awsapi/ecr.go", "slipway/internal/sandbox/ecr", "know none of them"},
+		{"internal/sandbox/awsapi/registry.go", "slipway/registry", "know none of them"},
+		{"internal/sandbox/ecr/awsapi.go", "slipway/internal/sandbox/awsapi", ""},
+		{"internal/sandbox/ecr/ecs.go", "slipway/internal/sandbox/ecs", "do not import each other"},
+		{"internal/sandbox/ecr/server.go", "slipway/internal/sandbox", "do not import each other"},
+		{"internal/sandbox/ecr/registry.go", "slipway/registry", "do not import each other"},
+		{"internal/sandbox/ecr/own_test.go", "slipway/internal/sandbox/ecr", ""},
+		{"internal/sandbox/ecs/awsapi.go", "slipway/internal/sandbox/awsapi", ""},
+		{"internal/sandbox/ecs/ecr.go", "slipway/internal/sandbox/ecr", "through interfaces of its own"},
+		{"internal/sandbox/ecs/server.go", "slipway/internal/sandbox", "through interfaces of its own"},
+		{"internal/sandbox/ecs/codedeploy/ecs.go", "slipway/internal/sandbox/ecs", ""},
+		{"internal/sandbox/ecs/codedeploy/ecr.go", "slipway/internal/sandbox/ecr", "through interfaces of its own"},
 		{"cmd/engine.go", "slipway/internal/enginetest", "for tests only"},
 		{"cmd/engine_test.go", "slipway/internal/enginetest", ""},
 		{"cmd/docker.go", "slipway/internal/dockertest", "for tests only"},
@@ -130,7 +143,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "registry/lifecycle", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "registry/lifecycle", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/image"
 )
 
 // bareECS is an ECS without a server around it: all images come from elsewhere.
 func bareECS() *region {
 	return newRegion(Options{
-		Account: "000000000000", Clock: &awsapi.Clock{}, Registry: func(string) Registry { return nil }, Speed: 1,
+		Account: "000000000000", Clock: &awsapi.Clock{}, Registry: func(string) image.Registry { return nil }, Speed: 1,
 	}, "us-east-1")
 }
 
@@ -155,31 +156,6 @@ func TestThreshold(t *testing.T) {
 		if got := d.threshold(test.desired); got != test.want {
 			t.Errorf("threshold of %d with %s is %d, want %d", test.desired, test.config, got, test.want)
 		}
-	}
-}
-
-// The speed changes how much of ECS's time passes from then on, and timestamps
-// stay the server's.
-func TestTimeline(t *testing.T) {
-	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	line := timeline{speed: 1, anchor: begin}
-	var at []time.Duration
-	note := func() { at = append(at, line.clockTime().Sub(begin)) }
-	line.after(time.Minute, note)
-	line.after(10*time.Minute, note)
-	line.advanceTo(line.at(begin.Add(2*time.Minute)), func() {})
-	line.setSpeed(4)
-	line.after(4*time.Minute, note)
-	line.advanceTo(line.at(begin.Add(time.Hour)), func() {})
-	if got, want := fmt.Sprint(at), "[1m0s 3m0s 4m0s]"; got != want {
-		t.Errorf("happened at %s, want %s", got, want)
-	}
-	if got := line.clockTime(); !got.Equal(begin.Add(time.Hour)) {
-		t.Errorf("it is %s", got)
-	}
-	line.advanceTo(line.at(begin), func() {})
-	if got := line.clockTime(); !got.Equal(begin.Add(time.Hour)) {
-		t.Errorf("the clock moved back, and ECS with it: %s", got)
 	}
 }
 

@@ -1,7 +1,7 @@
 package ecs
 
-// taskFailed counts a task that did not come up, and ends the deployment that
-// has had too many.
+// taskFailed counts a task that failed to start or to become healthy. It ends a
+// deployment that has too many.
 func (e *region) taskFailed(d *deployment) {
 	d.failed++
 	d.crashed++
@@ -22,7 +22,7 @@ func (e *region) taskFailed(d *deployment) {
 	}
 }
 
-// resets tells whether a healthy task sets the failures back to none, which is
+// resets reports whether a healthy task resets the count of failures, which is
 // the default of DeploymentCircuitBreaker's resetOnHealthyTask.
 func (s *service) resets() bool {
 	sd := s.current()
@@ -30,7 +30,7 @@ func (s *service) resets() bool {
 }
 
 // trip is the circuit breaker. Without rollback the deployment "doesn't launch
-// any new tasks" (reference of Deployment), and what runs goes on.
+// any new tasks" (reference of Deployment); its running tasks go on.
 func (e *region) trip(sd *serviceDeployment) {
 	p := sd.target
 	sd.tripped = true

@@ -11,11 +11,11 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// object is a JSON object on its way out.
+// object is a JSON object of an answer.
 type object = map[string]any
 
-// failure is what actions that name several resources answer for one that
-// is not there.
+// failure is the entry for a missing resource in the answers of actions that
+// name several.
 type failure struct {
 	Arn    string `json:"arn"`
 	Reason string `json:"reason"`
@@ -32,12 +32,12 @@ type cluster struct {
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`)
 
-// lastPart is the name in an ARN, or the name itself.
+// lastPart returns the name in an ARN, or the name itself.
 func lastPart(nameOrARN string) string {
 	return nameOrARN[strings.LastIndexByte(nameOrARN, '/')+1:]
 }
 
-// cluster finds one by name or ARN; "" is the cluster called default.
+// cluster returns a cluster by name or ARN; "" is the cluster called default.
 func (e *region) cluster(nameOrARN string) (*cluster, error) {
 	c := e.clusters[lastPart(cmp.Or(nameOrARN, "default"))]
 	if c == nil || !c.active || strings.HasPrefix(nameOrARN, "arn:") && nameOrARN != c.arn {
@@ -46,7 +46,7 @@ func (e *region) cluster(nameOrARN string) (*cluster, error) {
 	return c, nil
 }
 
-// services lists those of all clusters in order.
+// services returns the services of all clusters in order.
 func (e *region) services() []*service {
 	var out []*service
 	for _, name := range slices.Sorted(maps.Keys(e.clusters)) {
@@ -59,7 +59,7 @@ type clusterOut struct {
 	Cluster object `json:"cluster"`
 }
 
-// createCluster answers the cluster that is there if there is one.
+// createCluster returns the existing cluster if there is one.
 func createCluster(e *region, in map[string]json.RawMessage) (out clusterOut, err error) {
 	var named struct {
 		ClusterName string  `json:"clusterName"`
@@ -164,7 +164,8 @@ func listClusters(e *region, in awsapi.Paging) (out listClustersOut, err error) 
 	return out, err
 }
 
-// pageOfARNs is page with ECS's limit of 100 and the default of an action.
+// pageOfARNs is awsapi.Page with ECS's limit of 100 and the default of an
+// action.
 func pageOfARNs(p awsapi.Paging, size int, arns []string) ([]string, string, error) {
 	p.MaxResults = cmp.Or(p.MaxResults, &size)
 	return awsapi.Page(p, 100, arns, func(arn string) string { return arn })
@@ -193,7 +194,7 @@ func deleteCluster(e *region, in clusterIn) (out clusterOut, err error) {
 	return clusterOut{c.describe(true)}, nil
 }
 
-// keep picks fields that are there.
+// keep returns those of the named fields that are present.
 func keep(fields map[string]json.RawMessage, names ...string) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
 	for _, name := range names {

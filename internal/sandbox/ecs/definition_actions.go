@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/taskdef"
 )
 
 type taskDefinitionOut struct {
@@ -20,13 +20,19 @@ type taskDefinitionOut struct {
 
 func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskDefinitionOut, err error) {
 	d := &taskDefinition{fields: map[string]json.RawMessage{}, registered: e.now()}
-	if err := awsapi.DecodeFields(in, &d.taskSettings); err != nil {
+	if err := awsapi.DecodeFields(in, &d.Settings); err != nil {
 		return out, err
 	}
-	if err := d.check(); err != nil {
+	var tagged struct {
+		Tags tagList `json:"tags"`
+	}
+	if err := awsapi.DecodeFields(in, &tagged); err != nil {
 		return out, err
 	}
-	if err := d.Tags.check(); err != nil {
+	if err := d.Check(); err != nil {
+		return out, err
+	}
+	if err := tagged.Tags.check(); err != nil {
 		return out, err
 	}
 	for name, v := range in {
@@ -34,15 +40,15 @@ func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskD
 			d.fields[name] = v
 		}
 	}
-	if err := fillDefaults(d.fields); err != nil {
+	if err := taskdef.FillDefaults(d.fields); err != nil {
 		return out, err
 	}
-	d.family, d.tags = d.Family, d.Tags
+	d.family, d.tags = d.Family, tagged.Tags
 	e.enter(d)
 	return taskDefinitionOut{d.describe(e), d.tags}, nil
 }
 
-// enter gives a task definition the next revision of its family.
+// enter adds a task definition to its family, as the next revision.
 func (e *region) enter(d *taskDefinition) {
 	f := e.families[d.family]
 	if f == nil {
@@ -52,36 +58,6 @@ func (e *region) enter(d *taskDefinition) {
 	f.revisions = append(f.revisions, d)
 	d.revision = len(f.revisions)
 	d.arn = e.arn("task-definition", fmt.Sprintf("%s:%d", d.family, d.revision))
-}
-
-// containerDefaults are the fields that ECS answers for every container,
-// whether they were given or not.
-var containerDefaults = map[string]json.RawMessage{
-	"cpu": json.RawMessage("0"), "essential": json.RawMessage("true"),
-	"portMappings": json.RawMessage("[]"), "environment": json.RawMessage("[]"), "mountPoints": json.RawMessage("[]"),
-	"volumesFrom": json.RawMessage("[]"), "systemControls": json.RawMessage("[]"),
-}
-
-func fillDefaults(fields map[string]json.RawMessage) error {
-	for _, name := range []string{"volumes", "placementConstraints"} {
-		if fields[name] == nil {
-			fields[name] = json.RawMessage("[]")
-		}
-	}
-	var containers []map[string]json.RawMessage
-	if err := json.Unmarshal(fields["containerDefinitions"], &containers); err != nil {
-		return awsapi.NewError("SerializationException", err.Error())
-	}
-	for _, c := range containers {
-		for name, v := range containerDefaults {
-			if c[name] == nil || bytes.Equal(c[name], []byte("null")) {
-				c[name] = v
-			}
-		}
-	}
-	raw, err := json.Marshal(containers)
-	fields["containerDefinitions"] = raw
-	return err
 }
 
 func (d *taskDefinition) describe(e *region) object {
@@ -106,13 +82,14 @@ func (d *taskDefinition) describe(e *region) object {
 	return out
 }
 
-// attributes are those that a container instance needs for what is used.
+// attributes returns the attributes that a container instance needs for a task
+// definition.
 func (d *taskDefinition) attributes() []object {
 	out := []object{{"name": "com.amazonaws.ecs.capability.docker-remote-api.1.18"}}
 	if d.NetworkMode == "awsvpc" {
 		out = append(out, object{"name": "ecs.capability.task-eni"})
 	}
-	if slices.ContainsFunc(d.Containers, func(c containerDefinition) bool { return c.LogConfiguration.LogDriver == "awslogs" }) {
+	if slices.ContainsFunc(d.Containers, func(c taskdef.Container) bool { return c.LogConfiguration.LogDriver == "awslogs" }) {
 		out = append(out, object{"name": "com.amazonaws.ecs.capability.logging-driver.awslogs"})
 	}
 	return out
@@ -120,7 +97,7 @@ func (d *taskDefinition) attributes() []object {
 
 var revisionSuffix = regexp.MustCompile(`^(.+):([0-9]+)$`)
 
-// definition finds a task definition by family (its newest ACTIVE revision),
+// definition returns a task definition by family (its newest ACTIVE revision),
 // family:revision or ARN.
 func (e *region) definition(id string) (*taskDefinition, error) {
 	missing := clientError("Unable to describe task definition.")
@@ -146,9 +123,10 @@ func (e *region) definition(id string) (*taskDefinition, error) {
 	return nil, missing
 }
 
-// deployable is definition for what is to run: "You can't use an INACTIVE task
-// definition to run new tasks or create new services, and you can't update an
-// existing service to reference" one (DeregisterTaskDefinition's reference).
+// deployable returns a task definition that can be deployed: "You can't use an
+// INACTIVE task definition to run new tasks or create new services, and you
+// can't update an existing service to reference" one
+// (DeregisterTaskDefinition's reference).
 func (e *region) deployable(id string) (*taskDefinition, error) {
 	d, err := e.definition(id)
 	switch {
@@ -204,8 +182,8 @@ type listTaskDefinitionsOut struct {
 	NextToken          string   `json:"nextToken,omitempty"`
 }
 
-// listTaskDefinitions sorts by family and revision. FamilyPrefix is the whole
-// name of a family, the reference says, its own name notwithstanding.
+// listTaskDefinitions sorts by family and revision. By the reference,
+// FamilyPrefix is the whole name of a family, despite its own name.
 func listTaskDefinitions(e *region, in listTaskDefinitionsIn) (listTaskDefinitionsOut, error) {
 	out := listTaskDefinitionsOut{TaskDefinitionArns: []string{}}
 	var found []*taskDefinition
@@ -229,8 +207,9 @@ func listTaskDefinitions(e *region, in listTaskDefinitionsIn) (listTaskDefinitio
 	return out, err
 }
 
-// invertBytes makes keys sort the other way round. Keys that begin alike but
-// differ in length would need an end mark above every letter; one is added.
+// invertBytes returns a key that sorts in the reverse order. Keys that begin
+// alike but differ in length need an end mark above every letter, which it
+// adds.
 func invertBytes(key string) string {
 	out := []byte(key)
 	for i, b := range out {

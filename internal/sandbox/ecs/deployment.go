@@ -8,10 +8,12 @@ import (
 	"math/big"
 	"strings"
 	"time"
+
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
-// serviceRevision is a version of a service: its settings at the time and the
-// digests that its tasks' images were resolved to.
+// serviceRevision is a version of a service: its settings at the time, and the
+// digests to which the images of its tasks were resolved.
 type serviceRevision struct {
 	arn        string
 	created    time.Time
@@ -20,8 +22,8 @@ type serviceRevision struct {
 	pinned     map[string]string // digest by container; none where nothing is resolved
 }
 
-// deployment is what ECS shows under a service's deployments, or a task set:
-// a revision of which tasks are kept running.
+// deployment is an entry of a service's deployments, or a task set: a revision
+// of which tasks are kept running.
 type deployment struct {
 	id       string
 	service  *service
@@ -36,12 +38,12 @@ type deployment struct {
 	halted    bool // starts no more tasks
 	failed    int  // tasks in a row
 	crashed   int  // tasks since the last one that became healthy, for the throttle
-	notBefore ecsTime
+	notBefore timeline.Time
 
 	set *taskSet // nil unless it is one
 }
 
-// serviceDeployment is the record of bringing a service to a revision.
+// serviceDeployment is the record of the deployment of a revision.
 type serviceDeployment struct {
 	arn       string
 	order     int // in the service's history
@@ -55,7 +57,7 @@ type serviceDeployment struct {
 	finished  time.Time
 	stopped   time.Time
 	updated   time.Time
-	visible   ecsTime // when ECS lists it
+	visible   timeline.Time // when ECS lists it
 	settings  deploymentSettings
 	raw       json.RawMessage
 	rollback  *rollbackRecord
@@ -72,7 +74,7 @@ type rollbackRecord struct {
 	revision string
 }
 
-// underWay tells whether a service deployment has not ended.
+// underWay reports whether a service deployment has not ended.
 func (sd *serviceDeployment) underWay() bool {
 	if sd == nil {
 		return false
@@ -88,7 +90,8 @@ func (sd *serviceDeployment) end(status, reason string, now time.Time) {
 	sd.status, sd.reason, sd.finished, sd.updated = status, reason, now, now
 }
 
-// digits is a made-up number of 19 digits, as in ecs-svc/3655491201181722786.
+// digits returns a random number of 19 digits, as in
+// ecs-svc/3655491201181722786.
 func digits() string {
 	n, err := rand.Int(rand.Reader, big.NewInt(8e18))
 	if err != nil {
@@ -117,8 +120,9 @@ func (e *region) deploy(s *service, d *taskDefinition) error {
 	return nil
 }
 
-// newDeployment makes a deployment and its service revision. The images' tags
-// are resolved now, once and for all (the guide's "container image resolution").
+// newDeployment returns a deployment with its service revision. The tags of the
+// images are resolved now, once and for all (the guide's "container image
+// resolution").
 func (e *region) newDeployment(s *service, d *taskDefinition, number string) *deployment {
 	out := &deployment{
 		id: "ecs-svc/" + number, service: s, status: "PRIMARY",
@@ -138,33 +142,33 @@ func (e *region) newDeployment(s *service, d *taskDefinition, number string) *de
 	return out
 }
 
-// pin resolves the images of a task definition. One whose image cannot be found
-// is left open: its first task will tell.
+// pin resolves the images of a task definition. It leaves out an image that
+// does not exist: the first task will fail for it.
 func (e *region) pin(d *taskDefinition) map[string]string {
 	out := map[string]string{}
 	for _, c := range d.Containers {
 		if c.VersionConsistency == "disabled" {
 			continue
 		}
-		if digest, err := e.resolve(c.Image); err == nil {
+		if digest, err := e.images.Resolve(c.Image); err == nil {
 			out[c.Name] = digest
 		}
 	}
 	return out
 }
 
-// record begins a service deployment, PENDING at first.
+// record begins a service deployment, which is PENDING at first.
 func (e *region) record(s *service, target *deployment, sources []*serviceRevision, settings deploymentSettings) {
 	now := e.now()
 	sd := &serviceDeployment{
 		arn:     e.arn("service-deployment", s.cluster.name, s.name, strings.ToLower(rand.Text()[:21])),
 		order:   len(s.history),
 		service: s, target: target, sources: sources, status: "PENDING",
-		created: now, updated: now, visible: e.timeline.now,
+		created: now, updated: now, visible: e.timeline.Now(),
 		settings: settings, raw: s.settings["deploymentConfiguration"],
 	}
 	if e.quirks.ListDelay {
-		sd.visible += ecsTime(2 * time.Second)
+		sd.visible += timeline.Time(2 * time.Second)
 	}
 	if !settings.rolling() && len(s.deployments) > 1 {
 		sd.stage = "PRE_SCALE_UP"
@@ -185,7 +189,7 @@ func (e *region) begin(sd *serviceDeployment) {
 	}
 }
 
-// supersede ends the service deployment under way, since another one begins.
+// supersede ends the service deployment under way, because another one begins.
 func (e *region) supersede(s *service, now time.Time) {
 	if sd := s.current(); sd.underWay() {
 		sd.end("STOPPED", "Service deployment stopped because a new service deployment was started.", now)
@@ -193,7 +197,7 @@ func (e *region) supersede(s *service, now time.Time) {
 	}
 }
 
-// current is the latest service deployment, nil before the first.
+// current returns the latest service deployment, nil before the first.
 func (s *service) current() *serviceDeployment {
 	if len(s.history) == 0 {
 		return nil
@@ -201,7 +205,7 @@ func (s *service) current() *serviceDeployment {
 	return s.history[len(s.history)-1]
 }
 
-// primary is the deployment that the service is on its way to or has reached.
+// primary returns the deployment that the service moves to or has reached.
 func (s *service) primary() *deployment {
 	if len(s.deployments) == 0 {
 		return nil
@@ -209,7 +213,7 @@ func (s *service) primary() *deployment {
 	return s.deployments[0]
 }
 
-// sources are the revisions that have tasks at present.
+// sources returns the revisions that have tasks at present.
 func (s *service) sources() (out []*serviceRevision) {
 	for _, d := range s.deployments {
 		if d.completed || s.counts(d).alive > 0 {
@@ -219,7 +223,8 @@ func (s *service) sources() (out []*serviceRevision) {
 	return out
 }
 
-// lastCompleted is the deployment that a rollback goes to, besides the primary.
+// lastCompleted returns the deployment that a rollback goes to, apart from the
+// primary.
 func (s *service) lastCompleted() *deployment {
 	for _, d := range s.deployments[1:] {
 		if d.completed {

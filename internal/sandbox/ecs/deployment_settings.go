@@ -8,7 +8,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// deploymentSettings is a deploymentConfiguration as far as it is understood.
+// deploymentSettings are the fields of a deploymentConfiguration that the
+// sandbox acts on.
 type deploymentSettings struct {
 	MaximumPercent        *int   `json:"maximumPercent"`
 	MinimumHealthyPercent *int   `json:"minimumHealthyPercent"`
@@ -49,8 +50,9 @@ func (d deploymentSettings) minimum(desired int) int {
 
 func (d deploymentSettings) maximum(desired int) int { return desired * *d.MaximumPercent / 100 }
 
-// threshold is how many failures trip the circuit breaker: half the desired
-// count, at least 3 and at most 200, unless ThresholdConfiguration says else.
+// threshold returns the number of failures that trip the circuit breaker: half
+// the desired count, at least 3 and at most 200, unless ThresholdConfiguration
+// has another.
 func (d deploymentSettings) threshold(desired int) int {
 	if t := d.Breaker.Threshold; t != nil {
 		percent := max(1, (desired*t.Value+99)/100)
@@ -115,8 +117,9 @@ func (d deploymentSettings) checkEarly() error {
 	return nil
 }
 
-// early reports whether a rolling deployment counts as successful before it is complete:
-// a part of its tasks is healthy and, with BLOCKING, the previous ones are gone.
+// early reports whether a rolling deployment succeeds before it is complete:
+// when a part of its tasks is healthy and, with BLOCKING, the previous ones are
+// gone.
 func (d deploymentSettings) early(mine, others taskCounts, desired int) bool {
 	return d.Early.Enable && mine.healthy*100 >= desired**d.Early.Percent &&
 		(d.Early.Cleanup == "DEFERRED" || others.left == 0)

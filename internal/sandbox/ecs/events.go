@@ -14,7 +14,7 @@ type serviceEvent struct {
 	Message   string        `json:"message"`
 }
 
-// event writes an event; the latest 100 are kept, as many as ECS shows.
+// event writes an event. The latest 100 are kept, as many as ECS shows.
 func (e *region) event(s *service, format string, args ...any) {
 	ev := serviceEvent{awsapi.UUID(), awsapi.Stamp(e.now()), fmt.Sprintf("(service %s)", s.name) + fmt.Sprintf(format, args...)}
 	s.events = append([]serviceEvent{ev}, s.events...)
@@ -23,7 +23,7 @@ func (e *region) event(s *service, format string, args ...any) {
 	}
 }
 
-// eventOfTasks tells of several tasks in one event.
+// eventOfTasks writes one event about several tasks.
 func (e *region) eventOfTasks(s *service, did string, tasks []*task) {
 	if len(tasks) == 0 {
 		return

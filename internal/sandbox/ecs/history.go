@@ -26,10 +26,10 @@ type listServiceDeploymentsOut struct {
 	NextToken          string   `json:"nextToken,omitempty"`
 }
 
-// historyKept is how long ECS shows service deployments.
+// historyKept is the time for which ECS shows service deployments.
 const historyKept = 90 * 24 * time.Hour
 
-// listServiceDeployments answers the newest first, twenty a page unless told.
+// listServiceDeployments returns the newest first, by default twenty a page.
 func listServiceDeployments(e *region, in listServiceDeploymentsIn) (listServiceDeploymentsOut, error) {
 	out := listServiceDeploymentsOut{ServiceDeployments: []object{}}
 	s, err := e.service(in.Cluster, in.Service)
@@ -41,7 +41,7 @@ func listServiceDeployments(e *region, in listServiceDeploymentsIn) (listService
 	}
 	var found []*serviceDeployment
 	for _, sd := range slices.Backward(s.history) {
-		if sd.visible <= e.timeline.now && e.keeps(sd) && in.matches(sd) {
+		if sd.visible <= e.timeline.Now() && e.keeps(sd) && in.matches(sd) {
 			found = append(found, sd)
 		}
 	}
@@ -61,8 +61,8 @@ func listServiceDeployments(e *region, in listServiceDeploymentsIn) (listService
 	return out, err
 }
 
-// unsupportedController is the answer for services that CodeDeploy or somebody
-// else deploys: service deployments are those of ECS itself.
+// unsupportedController is the error for services with another deployment
+// controller: service deployments are those of ECS itself.
 var unsupportedController = awsapi.NewError("UnsupportedFeatureException", "Service deployments are only supported for services that use the ECS deployment controller.")
 
 func (in listServiceDeploymentsIn) matches(sd *serviceDeployment) bool {
@@ -74,7 +74,7 @@ func (in listServiceDeploymentsIn) matches(sd *serviceDeployment) bool {
 
 func (e *region) keeps(sd *serviceDeployment) bool { return e.now().Sub(sd.created) < historyKept }
 
-// serviceDeployment finds one by ARN, nil if there is none.
+// serviceDeployment returns a service deployment by ARN, nil if there is none.
 func (e *region) serviceDeployment(arn string) *serviceDeployment {
 	for _, s := range e.services() {
 		for _, sd := range s.history {
@@ -95,7 +95,7 @@ type describeServiceDeploymentsOut struct {
 	Failures           []failure `json:"failures"`
 }
 
-// atMost20 is the limit of both describing actions.
+// atMost20 checks the limit of both describing actions.
 func atMost20(arns []string, kind string) error {
 	if len(arns) < 1 || len(arns) > 20 {
 		return parameterError("The number of service %s ARNs must be between 1 and 20.", kind)
@@ -167,9 +167,9 @@ type stopServiceDeploymentOut struct {
 	Arn string `json:"serviceDeploymentArn"`
 }
 
-// stopServiceDeployment rolls back. From PENDING and IN_PROGRESS a deployment
-// moves to ROLLBACK_REQUESTED; one that is being stopped or rolled back goes on
-// as it was (guide, "Stopping Amazon ECS service deployments").
+// stopServiceDeployment rolls back. A deployment that is PENDING or IN_PROGRESS
+// becomes ROLLBACK_REQUESTED; one that is already being stopped or rolled back
+// does not change (guide, "Stopping Amazon ECS service deployments").
 func stopServiceDeployment(e *region, in stopServiceDeploymentIn) (out stopServiceDeploymentOut, err error) {
 	sd := e.serviceDeployment(in.Arn)
 	switch {
@@ -188,7 +188,7 @@ func stopServiceDeployment(e *region, in stopServiceDeploymentIn) (out stopServi
 	return out, nil
 }
 
-// timeRequested is how long a requested rollback takes to begin.
+// timeRequested is the time before a requested rollback begins.
 const timeRequested = time.Second
 
 func (e *region) rollBackStopped(sd *serviceDeployment) {

@@ -45,7 +45,7 @@ func (s *Regions) ActiveServices(region string) []string {
 // SetSpeed sets how much faster than the clock the time of ECS runs from now on,
 // in all regions.
 func (s *Regions) SetSpeed(speed float64) {
-	s.change(func(o *Options) { o.Speed = speed }, func(e *region) { e.timeline.setSpeed(speed) })
+	s.change(func(o *Options) { o.Speed = speed }, func(e *region) { e.timeline.SetSpeed(speed) })
 }
 
 // SetQuirks sets the quirks of all regions from now on.

@@ -9,8 +9,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// lifecycleHook is a hook of a deployment configuration. Only PAUSE hooks act here: the
-// functions of AWS_LAMBDA hooks are taken to say at once that all is well.
+// lifecycleHook is a hook of a deployment configuration. Only PAUSE hooks have
+// an effect: the functions of AWS_LAMBDA hooks count as successful.
 type lifecycleHook struct {
 	TargetType string   `json:"targetType"`
 	Stages     []string `json:"lifecycleStages"`
@@ -20,13 +20,13 @@ type lifecycleHook struct {
 	} `json:"timeoutConfiguration"`
 }
 
-// pauses reports whether a deployment is to wait at a stage for
+// pauses reports whether a deployment waits at a stage for
 // ContinueServiceDeployment.
 func (h lifecycleHook) pauses(stage string) bool {
 	return h.TargetType == "PAUSE" && slices.Contains(h.Stages, stage)
 }
 
-// limit is how long ECS waits: 1,440 minutes by default (reference of
+// limit returns the time that ECS waits: 1,440 minutes by default (reference of
 // DeploymentLifecycleHookTimeoutConfiguration).
 func (h lifecycleHook) limit() time.Duration {
 	minutes := 1440
@@ -52,7 +52,7 @@ func (h lifecycleHook) check() error {
 	return nil
 }
 
-// hookRecord is a hook of a deployment under way, at one stage.
+// hookRecord is a hook that a deployment has reached, at one stage.
 type hookRecord struct {
 	id, status, action string
 	expires            time.Time
@@ -60,7 +60,7 @@ type hookRecord struct {
 	resume func()
 }
 
-// pausedAt is the hook that waits for an answer, nil if none does.
+// pausedAt returns the hook that waits for an answer, nil if none does.
 func (sd *serviceDeployment) pausedAt() *hookRecord {
 	i := slices.IndexFunc(sd.hooks, func(h *hookRecord) bool { return h.status == "AWAITING_ACTION" })
 	if i < 0 || !sd.underWay() {
@@ -69,7 +69,7 @@ func (sd *serviceDeployment) pausedAt() *hookRecord {
 	return sd.hooks[i]
 }
 
-// pauseAt goes on when a deployment's hooks at a stage let it.
+// pauseAt calls then when a deployment's hooks at a stage allow it.
 func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
 	i := slices.IndexFunc(sd.settings.Hooks, func(h lifecycleHook) bool { return h.pauses(stage) })
 	if i < 0 {
@@ -79,7 +79,7 @@ func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
 	hook := sd.settings.Hooks[i]
 	r := &hookRecord{
 		id: "ecs-pause-" + rand.Text()[:4], status: "AWAITING_ACTION", action: cmp.Or(hook.Timeout.Action, "ROLLBACK"),
-		expires: e.now().Add(time.Duration(float64(hook.limit()) / e.timeline.speed)), resume: then,
+		expires: e.now().Add(e.timeline.ClockDuration(hook.limit())), resume: then,
 	}
 	sd.hooks = append(sd.hooks, r)
 	e.after(hook.limit(), func() {
@@ -90,7 +90,7 @@ func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
 	})
 }
 
-// answerHook brings a deployment on from a hook, or takes it back.
+// answerHook resumes a deployment after a hook, or rolls it back.
 func (e *region) answerHook(sd *serviceDeployment, r *hookRecord, action string) {
 	sd.updated = e.now()
 	if action != "ROLLBACK" {
@@ -107,8 +107,9 @@ type continueServiceDeploymentIn struct {
 	Action string `json:"action"`
 }
 
-// continueServiceDeployment answers a PAUSE hook. Its errors are those that the API's
-// model has; which one a hook gets that does not wait is not documented.
+// continueServiceDeployment answers a PAUSE hook. Its errors are those of the
+// API's model. Which error belongs to a hook that does not wait is not
+// documented.
 func continueServiceDeployment(e *region, in continueServiceDeploymentIn) (out stopServiceDeploymentOut, err error) {
 	sd := e.serviceDeployment(in.Arn)
 	switch {
@@ -129,7 +130,7 @@ func continueServiceDeployment(e *region, in continueServiceDeploymentIn) (out s
 	return stopServiceDeploymentOut{sd.arn}, nil
 }
 
-// hookDetails are the hooks that a deployment has come to.
+// hookDetails returns the hooks that a deployment has reached.
 func (sd *serviceDeployment) hookDetails() []object {
 	var out []object
 	for _, h := range sd.hooks {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
 // Bounds of task scale-in protection (reference of UpdateTaskProtection and
@@ -45,7 +46,7 @@ func updateTaskProtection(e *region, in protectionIn) (out protectionOut, err er
 		t.protected = 0
 		if *in.ProtectionEnabled {
 			lasts := time.Duration(minutes) * time.Minute
-			t.protected = e.timeline.now + ecsTime(lasts)
+			t.protected = e.timeline.Now() + timeline.Time(lasts)
 			e.after(lasts, func() {}) // then the scheduler looks again
 		}
 	})
@@ -55,7 +56,7 @@ func getTaskProtection(e *region, in protectionIn) (protectionOut, error) {
 	return e.protections(in, protectionLooks, func(*task) {})
 }
 
-// protections does something to tasks and describes their protection.
+// protections calls do with each task and describes the tasks' protection.
 func (e *region) protections(in protectionIn, most int, do func(*task)) (protectionOut, error) {
 	out := protectionOut{ProtectedTasks: []object{}, Failures: []failure{}}
 	switch {
@@ -79,20 +80,21 @@ func (e *region) protections(in protectionIn, most int, do func(*task)) (protect
 		do(t)
 		described := object{"taskArn": t.arn, "protectionEnabled": e.protects(t)}
 		if e.protects(t) {
-			described["expirationDate"] = awsapi.Stamp(e.timeline.clockTimeAt(t.protected))
+			described["expirationDate"] = awsapi.Stamp(e.timeline.ClockTimeAt(t.protected))
 		}
 		out.ProtectedTasks = append(out.ProtectedTasks, described)
 	}
 	return out, nil
 }
 
-// protects reports whether the scheduler may not stop a task: neither for a deployment nor
-// for a lower desired count. A service that is deleted ends protected tasks too.
+// protects reports whether the scheduler may not stop a task, neither for a
+// deployment nor for a lower desired count. The deletion of a service stops
+// protected tasks too.
 func (e *region) protects(t *task) bool {
-	return e.timeline.now < t.protected && t.service.status == "ACTIVE"
+	return e.timeline.Now() < t.protected && t.service.status == "ACTIVE"
 }
 
-// unprotected are the tasks that the scheduler may stop.
+// unprotected returns the tasks that the scheduler may stop.
 func (e *region) unprotected(tasks []*task) []*task {
 	return slices.DeleteFunc(slices.Clone(tasks), e.protects)
 }

@@ -7,28 +7,18 @@
 package ecs
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
-// Registry is a registry of ECR as ECS needs it. Images are named by a digest,
-// a tag or both.
-type Registry interface {
-	// Digest returns the digest of an image, "" if there is none.
-	Digest(repository, digest, tag string) string
-	// Pull is Digest for an image that is about to be pulled. An archived image
-	// cannot be pulled.
-	Pull(repository, digest, tag string) (found string, archived bool)
-	// Manifest returns the manifest of an image, nil if there is none.
-	Manifest(repository, digest string) []byte
-	// Blob returns a blob of a repository.
-	Blob(ctx context.Context, repository, digest string) ([]byte, error)
-}
+// Registry is a registry of ECR as ECS needs it.
+type Registry = image.Registry
 
 // logWriter is CloudWatch Logs as ECS needs it.
 type logWriter interface {
@@ -80,34 +70,30 @@ func (s *Regions) at(name string) (*region, error) {
 // out the events of the timeline that have become due.
 type region struct {
 	awsapi.AccountRegion
-	clock    *awsapi.Clock
-	registry func(host string) Registry
-	logs     logWriter
+	clock  *awsapi.Clock
+	images *image.Puller
+	logs   logWriter
 
 	mu       sync.Mutex
 	quirks   Quirks
-	timeline timeline
+	timeline *timeline.Timeline
 	clusters map[string]*cluster
 	families map[string]*taskFamily
 	// onStep are called, with mu held, whenever something may have changed, until
 	// none of them changes anything. They report whether they did.
-	onStep    []func() bool
-	manifests map[string]imageManifest // by digest
-	configs   map[string]imageConfig   // of image manifests, by their digests
+	onStep []func() bool
 }
 
 func newRegion(o Options, name string) *region {
 	return &region{
 		AccountRegion: awsapi.AccountRegion{Account: o.Account, Region: name},
 		clock:         o.Clock,
-		registry:      o.Registry,
+		images:        image.New(o.Registry),
 		logs:          o.Logs,
 		quirks:        o.Quirks,
-		timeline:      timeline{speed: o.Speed, anchor: o.Clock.Now()},
+		timeline:      timeline.New(o.Speed, o.Clock.Now()),
 		clusters:      map[string]*cluster{},
 		families:      map[string]*taskFamily{},
-		manifests:     map[string]imageManifest{},
-		configs:       map[string]imageConfig{},
 	}
 }
 
@@ -119,16 +105,12 @@ func (e *region) do(f func() error) error {
 	return f()
 }
 
-// background returns the context of the work of tasks. It goes on when the
-// request during which it happens is cancelled.
-func background() context.Context { return context.Background() }
-
 func (e *region) arn(kind string, parts ...string) string {
 	return fmt.Sprintf("arn:%s:ecs:%s:%s:%s/%s", awsapi.Partition(e.Region), e.Region, e.Account, kind, strings.Join(parts, "/"))
 }
 
 // now returns the time of the clock, which all timestamps show.
-func (e *region) now() time.Time { return e.timeline.clockTime() }
+func (e *region) now() time.Time { return e.timeline.ClockTime() }
 
 // Errors that several actions answer.
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
 // taskCounts counts the tasks of a deployment.
@@ -31,7 +33,8 @@ func (s *service) counts(d *deployment) (out taskCounts) {
 	return out
 }
 
-// totals counts the tasks of all deployments and task sets, and of all but one.
+// totals counts the tasks of all deployments and task sets, and those of all
+// but one.
 func (s *service) totals(but *deployment) (all, others taskCounts) {
 	for _, t := range s.tasks {
 		all.add(t)
@@ -42,8 +45,8 @@ func (s *service) totals(but *deployment) (all, others taskCounts) {
 	return all, others
 }
 
-// schedule does what there is to do for a service at the moment, and tells
-// whether it did anything.
+// schedule does one step of the work for a service, and reports whether there
+// was one.
 func (e *region) schedule(s *service) bool {
 	switch {
 	case s.status == "INACTIVE":
@@ -63,24 +66,25 @@ func (e *region) schedule(s *service) bool {
 	return e.succeedEarly(sd) || e.rollingUpdate(s) || e.finishDeployment(s)
 }
 
-// succeedEarly ends a deployment by its early success criteria. The scheduler then goes
-// on as before.
+// succeedEarly ends a deployment by its early success criteria. The scheduler
+// then continues as before.
 func (e *region) succeedEarly(sd *serviceDeployment) bool {
 	_, others := sd.service.totals(sd.target)
 	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.early(sd.service.counts(sd.target), others, sd.service.desired) {
 		return false
 	}
 	e.succeed(sd)
-	sd.service.cleansAt = e.timeline.now + ecsTime(timeDeferred)
+	sd.service.cleansAt = e.timeline.Now() + timeline.Time(timeDeferred)
 	e.after(timeDeferred, func() {})
 	return true
 }
 
-// timeDeferred is how long the previous tasks stay after an early success. ECS "removes
-// the previous tasks in the background" (reference of DeploymentEarlySuccessCriteria).
+// timeDeferred is the time for which the previous tasks stay after an early
+// success. ECS "removes the previous tasks in the background" (reference of
+// DeploymentEarlySuccessCriteria).
 const timeDeferred = 10 * time.Minute
 
-// drain empties a service that is being deleted.
+// drain stops the tasks of a service that is being deleted.
 func (e *region) drain(s *service) bool {
 	all, _ := s.totals(nil)
 	if all.left == 0 {
@@ -90,9 +94,10 @@ func (e *region) drain(s *service) bool {
 	return e.stopTasks(s, all.alive, fmt.Sprintf("Scaling activity initiated by (service %s)", s.name), nil) > 0
 }
 
-// rollingUpdate is a rolling update, and the keeping up of what is reached. Before and
-// after each step, as many tasks are healthy as the minimum demands (unless they
-// failed by themselves), and no more are to run than the maximum allows.
+// rollingUpdate does one step of a rolling update, or keeps up the desired
+// count after it. Before and after each step, as many tasks are healthy as the
+// minimum demands, unless they failed by themselves, and no more tasks are to
+// run than the maximum allows.
 func (e *region) rollingUpdate(s *service) bool {
 	p, settings := s.primary(), s.current().settings
 	maximum := settings.maximum(s.desired)
@@ -107,7 +112,7 @@ func (e *region) rollingUpdate(s *service) bool {
 	if surplus := mine.alive - s.desired; surplus > 0 && others.alive == 0 {
 		return e.stopTasks(s, surplus, reason, nil) > 0
 	}
-	if others.alive == 0 || p.halted || e.timeline.now < s.cleansAt {
+	if others.alive == 0 || p.halted || e.timeline.Now() < s.cleansAt {
 		return false
 	}
 	// Old tasks go as new ones become healthy, and earlier if there is no room
@@ -120,10 +125,10 @@ func (e *region) rollingUpdate(s *service) bool {
 	return e.stopTasks(s, others.alive-keep, reason, p) > 0
 }
 
-// launchAll starts up to n tasks of a deployment, unless it is throttled, halted or there
-// is no capacity.
+// launchAll starts up to n tasks of a deployment, unless it is throttled or
+// halted or there is no capacity.
 func (e *region) launchAll(d *deployment, n int) bool {
-	if n <= 0 || d.halted || e.timeline.now < d.notBefore {
+	if n <= 0 || d.halted || e.timeline.Now() < d.notBefore {
 		return false
 	}
 	if e.lacksCapacity(d.service, d.revision) {
@@ -139,10 +144,11 @@ func (e *region) launchAll(d *deployment, n int) bool {
 	return true
 }
 
-// timeUnplaced is the pause before the scheduler looks for room again.
+// timeUnplaced is the pause before the scheduler looks for capacity again.
 const timeUnplaced = 10 * time.Second
 
-// noCapacity is a task that finds no room: an event, no task, and a failure.
+// noCapacity records a task that could not be placed: an event and a failure,
+// but no task.
 func (e *region) noCapacity(d *deployment) {
 	d.service.steady = false
 	if d.service.fargate() {
@@ -156,18 +162,18 @@ func (e *region) noCapacity(d *deployment) {
 	e.delayLaunches(d, max(timeUnplaced, throttle(d.crashed)))
 }
 
-// delayLaunches has a deployment start no task for a while.
+// delayLaunches keeps a deployment from starting tasks for a time.
 func (e *region) delayLaunches(d *deployment, wait time.Duration) {
-	if until := e.timeline.now + ecsTime(wait); wait > 0 && until > d.notBefore {
+	if until := e.timeline.Now() + timeline.Time(wait); wait > 0 && until > d.notBefore {
 		d.notBefore = until
 		e.after(wait, func() {})
 	}
 }
 
-// throttle is the scheduler's pause after tasks that failed again and again: it
-// grows up to 27 minutes, the guide's "service throttle logic". Where it begins
-// is not documented; here it is after ten, so that no circuit breaker of the
-// usual kind waits for it.
+// throttle returns the scheduler's pause after a number of failures: it grows
+// up to 27 minutes, the guide's "service throttle logic". Where it begins is
+// not documented. Here it is after ten failures, so that no circuit breaker of
+// the usual kind waits for it.
 func throttle(failures int) time.Duration {
 	const first, most = 10 * time.Second, 27 * time.Minute
 	switch n := failures - 10; {
@@ -180,8 +186,8 @@ func throttle(failures int) time.Duration {
 	}
 }
 
-// stopTasks stops n tasks that are to run, protected ones and those of a
-// deployment that stays left out: first those not healthy, then the oldest.
+// stopTasks stops n tasks that are to run, the unhealthy ones first, then the
+// oldest. It stops no protected ones and none of the deployment but.
 func (e *region) stopTasks(s *service, n int, reason string, but *deployment) int {
 	var candidates []*task
 	for _, t := range e.unprotected(s.tasks) {
@@ -201,7 +207,7 @@ func (e *region) stopTasks(s *service, n int, reason string, but *deployment) in
 	return len(candidates)
 }
 
-// finishDeployment notes that a service has what it wants, and ends its deployment.
+// finishDeployment ends the deployment of a service that has its desired tasks.
 func (e *region) finishDeployment(s *service) bool {
 	p, sd := s.primary(), s.current()
 	mine := s.counts(p)
@@ -227,7 +233,7 @@ func (e *region) finishDeployment(s *service) bool {
 	return changed
 }
 
-// dropOld takes away deployments that have no tasks left.
+// dropOld removes deployments without tasks.
 func (e *region) dropOld(s *service) bool {
 	before := len(s.deployments)
 	s.deployments = slices.DeleteFunc(s.deployments, func(d *deployment) bool {

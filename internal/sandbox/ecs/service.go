@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/taskdef"
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
-// service is a service and what belongs to it.
+// service is a service with its deployments and tasks.
 type service struct {
 	name, arn  string
 	cluster    *cluster
@@ -29,11 +31,11 @@ type service struct {
 	tasks       []*task              // oldest first
 	events      []serviceEvent       // newest first
 	steady      bool
-	cleansAt    ecsTime // when tasks go that an early success left
+	cleansAt    timeline.Time // when tasks go that an early success left
 	clientToken string
 }
 
-// serviceSettings is what the sandbox understands of a service's settings.
+// serviceSettings are the settings of a service that the sandbox acts on.
 type serviceSettings struct {
 	LaunchType         string `json:"launchType"`
 	SchedulingStrategy string `json:"schedulingStrategy"`
@@ -66,9 +68,9 @@ func (s *service) fargate() bool {
 
 func (s *service) balanced() bool { return len(s.parsed.LoadBalancers) > 0 }
 
-// serviceFields are the settings of CreateService and UpdateService that are
-// answered as they came, and whether a change of them makes a deployment, as
-// the reference of UpdateService says of each.
+// serviceFields are the settings of CreateService and UpdateService that
+// answers show as they came. The value reports whether a change begins a
+// deployment, by the reference of UpdateService.
 var serviceFields = map[string]bool{
 	"availabilityZoneRebalancing": false, "deploymentConfiguration": false, "enableECSManagedTags": false,
 	"enableExecuteCommand": false, "healthCheckGracePeriodSeconds": false, "placementConstraints": false,
@@ -77,10 +79,10 @@ var serviceFields = map[string]bool{
 	"volumeConfigurations": true, "vpcLatticeConfigurations": true,
 }
 
-// createFields can be set when a service is created only.
+// createFields can only be set when a service is created.
 var createFields = []string{"launchType", "schedulingStrategy", "deploymentController"}
 
-// service finds one that is not INACTIVE by name or ARN.
+// service returns a service that is not INACTIVE, by name or ARN.
 func (e *region) service(cluster, nameOrARN string) (*service, error) {
 	c, err := e.cluster(cluster)
 	if err != nil {
@@ -96,7 +98,7 @@ func (e *region) service(cluster, nameOrARN string) (*service, error) {
 	return s, nil
 }
 
-// service finds the newest of a name.
+// service returns the newest service of a name.
 func (c *cluster) service(nameOrARN string) *service {
 	for _, s := range slices.Backward(c.services) {
 		if s.name == lastPart(nameOrARN) && (!strings.HasPrefix(nameOrARN, "arn:") || s.arn == nameOrARN) {
@@ -146,7 +148,7 @@ func createService(e *region, fields map[string]json.RawMessage) (out serviceOut
 	return serviceOut{e.describeService(s, true)}, nil
 }
 
-// check keeps the rules of CreateService and reads the settings.
+// check applies the rules of CreateService and reads the settings.
 func (s *service) check(in createServiceIn) error {
 	if err := awsapi.DecodeFields(s.settings, &s.parsed); err != nil {
 		return err
@@ -178,7 +180,7 @@ func (s *service) check(in createServiceIn) error {
 	return in.Tags.check()
 }
 
-// begins starts a service's first deployment, as its controller does it.
+// begins starts the first deployment of a service, as its controller does.
 func (e *region) begins(s *service, in createServiceIn) error {
 	if s.controller() == "EXTERNAL" && in.TaskDefinition == "" {
 		return nil
@@ -201,17 +203,17 @@ func (e *region) begins(s *service, in createServiceIn) error {
 	return nil
 }
 
-// fits tells whether a task definition can run in a service.
+// fits returns an error if a task definition cannot run in a service.
 func (s *service) fits(d *taskDefinition) error {
 	if s.fargate() && !slices.Contains(d.Requires, "FARGATE") {
 		return parameterError("Task definition does not support launch_type FARGATE.")
 	}
 	for _, lb := range s.parsed.LoadBalancers {
-		c := d.container(lb.ContainerName)
+		c := d.Container(lb.ContainerName)
 		if c == nil {
 			return parameterError("The container %s does not exist in the task definition.", lb.ContainerName)
 		}
-		if !slices.Contains(c.PortMappings, portMapping{lb.ContainerPort}) {
+		if !slices.Contains(c.PortMappings, taskdef.PortMapping{ContainerPort: lb.ContainerPort}) {
 			return parameterError("The container %s did not have a container port %d defined.", lb.ContainerName, lb.ContainerPort)
 		}
 	}

@@ -13,7 +13,8 @@ type deleteServiceIn struct {
 	Force   bool   `json:"force"`
 }
 
-// deleteService has a service drain; it is INACTIVE when its tasks have gone.
+// deleteService has a service drain. It is INACTIVE when its tasks have
+// stopped.
 func deleteService(e *region, in deleteServiceIn) (out serviceOut, err error) {
 	s, err := e.service(in.Cluster, in.Service)
 	if err != nil {
@@ -71,7 +72,7 @@ type listServicesOut struct {
 	NextToken   string   `json:"nextToken,omitempty"`
 }
 
-// listServices answers ten a page unless told, which is the reference's default.
+// listServices returns ten services a page by default, as the reference has it.
 func listServices(e *region, in listServicesIn) (out listServicesOut, err error) {
 	c, err := e.cluster(in.Cluster)
 	if err != nil {

@@ -6,28 +6,27 @@ import (
 	"time"
 )
 
-// shifting tells whether a service deployment moves traffic from a blue
-// revision to a green one that scales up fully beside it. The first deployment
-// of a service has nothing to move from; a rollback needs only the green tasks
-// to go.
+// shifting reports whether a service deployment moves traffic from a blue
+// revision to a green one, which scales up fully first. The first deployment of
+// a service has no blue revision; a rollback only has to stop the green tasks.
 func (sd *serviceDeployment) shifting() bool {
 	return sd.stage != "" && (sd.status == "IN_PROGRESS" || sd.status == "ROLLBACK_REQUESTED")
 }
 
-// stageOf is a lifecycle stage, how long it lasts, and what share of the
-// traffic, in percent, the green revision has from its beginning.
+// stageOf is a lifecycle stage with its duration and the share of the traffic,
+// in percent, that the green revision has from its beginning.
 type stageOf struct {
 	name          string
 	lasts         time.Duration
 	test, shifted float64
 }
 
-// timeStage is how long stages last that have nothing to wait for.
+// timeStage is the duration of stages that wait for nothing.
 const timeStage = time.Second
 
-// stages follow one after the other once the green tasks are up, as in the
-// reference of ServiceDeployment's lifecycleStage. LINEAR and CANARY come back
-// to PRODUCTION_TRAFFIC_SHIFT for every step.
+// stages returns the stages that follow when the green tasks are up, as in the
+// reference of ServiceDeployment's lifecycleStage. LINEAR and CANARY return to
+// PRODUCTION_TRAFFIC_SHIFT for every step.
 func (d deploymentSettings) stages() []stageOf {
 	out := []stageOf{
 		{"POST_SCALE_UP", timeStage, 0, 0},
@@ -56,8 +55,8 @@ func (d deploymentSettings) stages() []stageOf {
 	)
 }
 
-// withHooks adds PRE_PRODUCTION_TRAFFIC_SHIFT before each step of the shift, where a hook
-// waits there: nothing else shows that stage.
+// withHooks adds PRE_PRODUCTION_TRAFFIC_SHIFT before each step of the shift if
+// a hook waits there: nothing else shows that stage.
 func (d deploymentSettings) withHooks(stages []stageOf) []stageOf {
 	const before = "PRE_PRODUCTION_TRAFFIC_SHIFT"
 	if !slices.ContainsFunc(d.Hooks, func(h lifecycleHook) bool { return h.pauses(before) }) {
@@ -73,7 +72,7 @@ func (d deploymentSettings) withHooks(stages []stageOf) []stageOf {
 	return out
 }
 
-// shift keeps blue and green as the stage of a deployment demands.
+// shift scales blue and green as the stage of a deployment demands.
 func (e *region) shift(sd *serviceDeployment) bool {
 	s, green := sd.service, sd.target
 	blue := s.lastCompleted()
@@ -103,8 +102,8 @@ func (e *region) shift(sd *serviceDeployment) bool {
 	return false
 }
 
-// reconcile leaves one revision to shift from, where a deployment before ended
-// half way.
+// reconcile leaves one revision to shift from, if an earlier deployment was
+// stopped halfway.
 func (e *region) reconcile(sd *serviceDeployment, blue *deployment) bool {
 	s := sd.service
 	if sd.pausedAt() != nil {
@@ -137,7 +136,7 @@ func (e *region) enterStage(sd *serviceDeployment, stage string) {
 	sd.stage, sd.updated = stage, e.now()
 }
 
-// walk goes through stages that only take their time.
+// walk moves through stages that wait for nothing but their duration.
 func (e *region) walk(sd *serviceDeployment, stages []stageOf) {
 	if sd.status != "IN_PROGRESS" || len(stages) == 0 {
 		return

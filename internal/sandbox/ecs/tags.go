@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// tag is a tag as ECS spells it, unlike ECR.
+// tag is a tag in ECS's spelling, which differs from ECR's.
 type tag struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
@@ -26,10 +26,10 @@ func (t tagList) value(key string) string {
 	return ""
 }
 
-// list is never nil, which JSON would show as null.
+// list returns the tags. It is never nil, which JSON would show as null.
 func (t tagList) list() tagList { return append(tagList{}, t...) }
 
-// check keeps the rules of the API reference's Tag type.
+// check applies the rules of the API reference's Tag type.
 func (t tagList) check() error {
 	if len(t) > maxTags {
 		return parameterError("Too many tags: at most %d are allowed.", maxTags)
@@ -49,7 +49,7 @@ func (t tagList) check() error {
 	return nil
 }
 
-// merged is with the other tags set over these, in order of their keys.
+// merged returns the tags with others set over them, in order of their keys.
 func (t tagList) merged(over tagList) tagList {
 	all := map[string]string{}
 	for _, tag := range slices.Concat(t, over) {
@@ -62,7 +62,7 @@ func (t tagList) merged(over tagList) tagList {
 	return out
 }
 
-// taggable finds the tags of what an ARN names.
+// taggable returns the tags of the resource of an ARN.
 func (e *region) taggable(arn string) (*tagList, error) {
 	for _, f := range e.families {
 		for _, d := range f.revisions {

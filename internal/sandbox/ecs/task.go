@@ -5,10 +5,13 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/taskdef"
+	"slipway/internal/sandbox/ecs/timeline"
 )
 
-// How long things take, in ECS's time. What a task's own health check, its
-// service's grace period or a deployment's configuration say comes on top.
+// Durations, in ECS's time. A task's own health check, its service's grace
+// period and a deployment's configuration add to them.
 const (
 	timeProvisioning   = 3 * time.Second // a network interface
 	timePull           = 7 * time.Second
@@ -24,7 +27,7 @@ const (
 	timeUnchecked = 40 * time.Second
 )
 
-// stoppedVisible is how long a stopped task can be described, on the server's
+// stoppedVisible is the time for which a stopped task can be described, on the
 // clock: "Stopped tasks only appear in the returned results for at least one
 // hour" (guide).
 const stoppedVisible = time.Hour
@@ -47,7 +50,7 @@ type task struct {
 	failing bool // its stop counts as a failure of its deployment
 	plan    int  // what was planned under an earlier number is void
 
-	protected ecsTime // the scheduler may not stop it before
+	protected timeline.Time // the scheduler may not stop it before
 
 	created, pullStarted, pullStopped, started time.Time
 	stopping, executionStopped, stopped        time.Time
@@ -55,9 +58,9 @@ type task struct {
 }
 
 type container struct {
-	definition containerDefinition
+	definition taskdef.Container
 	id         string
-	image      pulledImage
+	image      image.Image
 	digest     string // as the task reports it
 	last       string
 	health     string
@@ -76,7 +79,7 @@ func (t *task) move(status string) {
 	t.version++
 }
 
-// then plans what happens to a task unless it is stopped before.
+// then has do called after a duration unless the task is stopped before.
 func (e *region) then(t *task, d time.Duration, do func()) {
 	plan := t.plan
 	e.after(d, func() {
@@ -111,32 +114,32 @@ func (e *region) launch(d *deployment) *task {
 	return t
 }
 
-// prepare is PENDING: roles, secrets and images are fetched.
+// prepare makes a task PENDING: roles, secrets and images are fetched.
 func (e *region) prepare(t *task) {
 	t.move("PENDING")
 	t.pullStarted = e.now()
 	e.then(t, timePull, func() { e.pulled(t) })
 }
 
-// pulled is the end of PENDING. A tag is resolved for good by the first task
-// that gets its image; a container that opted out asks each time.
+// pulled ends PENDING. The first task that pulls an image resolves its tag for
+// good; a container that opted out resolves it each time.
 func (e *region) pulled(t *task) {
-	if err := t.definition.initError(); err != nil {
+	if err := t.definition.SetupError(); err != nil {
 		e.failToStart(t, nil, err)
 		return
 	}
 	for _, c := range t.containers {
-		image, err := e.pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.architecture())
+		image, err := e.images.Pull(c.definition.Image, t.owner.revision.pinned[c.definition.Name], t.definition.Architecture())
 		if err != nil {
 			e.failToStart(t, c, err)
 			return
 		}
 		if c.definition.VersionConsistency != "disabled" {
-			t.owner.revision.pinned[c.definition.Name] = image.digest
+			t.owner.revision.pinned[c.definition.Name] = image.Digest
 		}
-		c.image, c.digest = image, image.digest
+		c.image, c.digest = image, image.Digest
 		if e.quirks.PlatformDigests {
-			c.digest = image.platform
+			c.digest = image.Platform
 		}
 	}
 	t.pullStopped = e.now()
@@ -157,8 +160,8 @@ func (e *region) failToStart(t *task, c *container, err error) {
 	e.stop(t, "TaskFailedToStart", err.Error())
 }
 
-// run is RUNNING: containers start, write their logs, and from here on do as
-// they were told.
+// run makes a task RUNNING: its containers start, write their logs and follow
+// their instructions.
 func (e *region) run(t *task) {
 	for _, c := range t.containers {
 		if err := e.writeLogs(t, c); err != nil {
@@ -170,24 +173,25 @@ func (e *region) run(t *task) {
 	t.started = e.now()
 	for _, c := range t.containers {
 		c.last = "RUNNING"
-		if x, ok := c.definition.exitOf(c.image.labels); ok {
-			e.then(t, x.after, func() { e.exited(t, c, x) })
+		if x, ok := c.definition.Exit(c.image.Labels); ok {
+			e.then(t, x.After, func() { e.exited(t, c, x) })
 		}
 	}
 	e.checkHealth(t)
 }
 
-// exited is a container's own end; an essential one ends its task.
-func (e *region) exited(t *task, c *container, x exit) {
-	c.last, c.exitCode, c.reason = "STOPPED", &x.code, x.reason
+// exited records the exit of a container. That of an essential container stops
+// its task.
+func (e *region) exited(t *task, c *container, x taskdef.Exit) {
+	c.last, c.exitCode, c.reason = "STOPPED", &x.Code, x.Reason
 	t.version++
-	if c.definition.essential() {
+	if c.definition.IsEssential() {
 		t.failing = !t.healthy
 		e.stop(t, "EssentialContainerExited", "Essential container in task exited")
 	}
 }
 
-// counted is when the scheduler takes a task for healthy.
+// counted makes a task count as healthy for the scheduler.
 func (e *region) counted(t *task) {
 	t.healthy = true
 	t.owner.crashed = 0
@@ -196,8 +200,8 @@ func (e *region) counted(t *task) {
 	}
 }
 
-// stop stops a task: out of the target groups, then its containers, then its
-// network interface.
+// stop stops a task: it leaves the target groups, then its containers stop,
+// then its network interface is removed.
 func (e *region) stop(t *task, code, reason string) {
 	if t.desired == "STOPPED" {
 		return
@@ -223,17 +227,18 @@ func (e *region) stop(t *task, code, reason string) {
 	e.then(t, wait, func() { e.stopContainers(t, ran) })
 }
 
-// stopAfter is how long the slowest container takes to stop after SIGTERM.
+// stopAfter returns the time that the slowest container takes to stop after
+// SIGTERM.
 func (t *task) stopAfter() (longest time.Duration) {
 	for _, c := range t.containers {
-		if d, err := time.ParseDuration(c.definition.instruction("stop-after", c.image.labels)); err == nil {
+		if d, err := time.ParseDuration(c.definition.Instruction("stop-after", c.image.Labels)); err == nil {
 			longest = max(longest, d)
 		}
 	}
 	return longest
 }
 
-// stopContainers stops the containers; one that ran ends by SIGTERM.
+// stopContainers stops the containers of a task; those that ran end by SIGTERM.
 func (e *region) stopContainers(t *task, ran bool) {
 	t.move("STOPPING")
 	wait := timeStopping
@@ -265,12 +270,12 @@ func (e *region) gone(t *task) {
 	e.forget(t.service)
 }
 
-// expired tells whether a stopped task is no longer shown.
+// expired reports whether a stopped task is no longer shown.
 func (t *task) expired(now time.Time) bool {
 	return t.last == "STOPPED" && now.Sub(t.stopped) >= stoppedVisible
 }
 
-// forget drops the tasks of a service that are no longer shown.
+// forget removes the tasks of a service that are no longer shown.
 func (e *region) forget(s *service) {
 	now := e.now()
 	gone := func(t *task) bool { return t.expired(now) }
@@ -280,7 +285,7 @@ func (e *region) forget(s *service) {
 	}
 }
 
-// runningDigests counts a service's running tasks by container and digest.
+// runningDigests returns the digests of a service's running tasks by container.
 func (s *service) runningDigests() map[string][]string {
 	out := map[string][]string{}
 	for _, t := range s.tasks {

@@ -22,8 +22,8 @@ type listTasksOut struct {
 	NextToken string   `json:"nextToken,omitempty"`
 }
 
-// listTasks goes by the desired status, RUNNING unless told, as the reference
-// has it: a task that is being stopped is not listed any more, though it runs.
+// listTasks goes by the desired status, RUNNING by default, as the reference
+// has it: a task that is being stopped is no longer listed, although it runs.
 func listTasks(e *region, in listTasksIn) (out listTasksOut, err error) {
 	c, err := e.cluster(in.Cluster)
 	if err != nil {
@@ -50,8 +50,8 @@ func listTasks(e *region, in listTasksIn) (out listTasksOut, err error) {
 	return out, err
 }
 
-// matches applies the filters. PENDING is no status that ECS desires of a task,
-// so nothing is listed for it ("no matches", says the reference).
+// matches applies the filters. PENDING is not a status that ECS desires of a
+// task, so that it matches none ("no matches" in the reference).
 func (in listTasksIn) matches(t *task) bool {
 	return t.desired == cmp.Or(in.DesiredStatus, "RUNNING") &&
 		(in.ServiceName == "" || lastPart(in.ServiceName) == t.service.name) &&
@@ -92,7 +92,7 @@ func describeTasks(e *region, in describeTasksIn) (describeTasksOut, error) {
 	return out, nil
 }
 
-// task finds one that is still shown, nil if there is none.
+// task returns a task that is still shown, nil if there is none.
 func (e *region) task(c *cluster, id string) *task {
 	for _, t := range c.tasks {
 		if t.id == lastPart(id) && !t.expired(e.now()) {

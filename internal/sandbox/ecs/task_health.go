@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// checkHealth plans when a task is counted as healthy, or is stopped because it
-// will never be.
+// checkHealth plans when a task counts as healthy, or when it is stopped
+// because it stays unhealthy.
 func (e *region) checkHealth(t *task) {
 	grace := time.Duration(t.service.parsed.Grace) * time.Second
 	ready, checked := time.Duration(0), false
@@ -15,15 +15,15 @@ func (e *region) checkHealth(t *task) {
 		if h == nil {
 			continue
 		}
-		checked = checked || c.definition.essential()
+		checked = checked || c.definition.IsEssential()
 		if !c.never() {
-			ready = max(ready, h.interval())
-			e.then(t, h.interval(), func() { c.health = "HEALTHY" })
+			ready = max(ready, h.Period())
+			e.then(t, h.Period(), func() { c.health = "HEALTHY" })
 			continue
 		}
-		e.then(t, h.gaveUp(), func() { c.health = "UNHEALTHY" })
-		if c.definition.essential() {
-			e.then(t, max(h.gaveUp(), grace), func() { e.unhealthy(t) })
+		e.then(t, h.UnhealthyAfter(), func() { c.health = "UNHEALTHY" })
+		if c.definition.IsEssential() {
+			e.then(t, max(h.UnhealthyAfter(), grace), func() { e.unhealthy(t) })
 			ready = -1
 			break
 		}
@@ -44,9 +44,9 @@ func (e *region) checkHealth(t *task) {
 	}
 }
 
-// never tells whether a container passes no health check.
+// never reports whether a container passes no health check.
 func (c *container) never() bool {
-	return c.definition.instruction("health", c.image.labels) == "never"
+	return c.definition.Instruction("health", c.image.Labels) == "never"
 }
 
 func (t *task) container(name string) *container {
@@ -58,7 +58,8 @@ func (t *task) container(name string) *container {
 	return nil
 }
 
-// register puts a task behind the load balancers; false if it will fail there.
+// register registers a task with the load balancers. It returns false if the
+// task will fail their health checks.
 func (e *region) register(t *task, grace time.Duration) bool {
 	for _, lb := range t.service.parsed.LoadBalancers {
 		e.event(t.service, " registered 1 targets in (target-group %s)", lb.TargetGroupArn)

@@ -8,8 +8,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// taskSet is what makes a task set of an ecsDeployment: CodeDeploy or an
-// external controller, not ECS, says how many of its tasks run.
+// taskSet has the fields of a deployment that is a task set. CodeDeploy or an
+// external controller, not ECS, sets how many of its tasks run.
 type taskSet struct {
 	externalID string
 	startedBy  string
@@ -17,9 +17,9 @@ type taskSet struct {
 	settings   object  // of the request, answered as they came
 }
 
-// newTaskSet makes a task set that runs all of a service's desired count. Its
-// images are resolved now, as a deployment's are. It is ACTIVE: no traffic
-// reaches it before promoteTaskSet. The caller has ECS locked.
+// newTaskSet creates a task set that runs all of a service's desired count. Its
+// images are resolved now, like a deployment's. It is ACTIVE and gets no
+// traffic before promoteTaskSet. The caller has ECS locked.
 func (e *region) newTaskSet(s *service, d *taskDefinition, externalID string) *deployment {
 	out := e.newDeployment(s, d, digits())
 	out.status = "ACTIVE"
@@ -31,13 +31,14 @@ func (e *region) newTaskSet(s *service, d *taskDefinition, externalID string) *d
 	return out
 }
 
-// scaleTaskSet says what share of the service's desired count a task set runs.
+// scaleTaskSet sets the share of the service's desired count that a task set
+// runs.
 func (e *region) scaleTaskSet(set *deployment, percent float64) {
 	set.set.percent, set.updated = percent, e.now()
 }
 
-// promoteTaskSet sends the production traffic to a task set: it is PRIMARY, the
-// others ACTIVE, and the service names its task definition.
+// promoteTaskSet sends the production traffic to a task set: it becomes
+// PRIMARY, the others ACTIVE, and the service gets its task definition.
 func (e *region) promoteTaskSet(set *deployment) {
 	for _, other := range set.service.sets {
 		if other.status == "PRIMARY" {
@@ -48,19 +49,20 @@ func (e *region) promoteTaskSet(set *deployment) {
 	set.service.definition = set.revision.definition
 }
 
-// removeTaskSet has a task set drain and, with its last task, go.
+// removeTaskSet has a task set drain. It is gone when its last task has
+// stopped.
 func (e *region) removeTaskSet(set *deployment) {
 	set.status, set.set.percent, set.updated = "DRAINING", 0, e.now()
 }
 
-// taskSetCount is the computed desired count, "always rounded up" (reference
-// of TaskSet).
+// taskSetCount returns the computed desired count, "always rounded up"
+// (reference of TaskSet).
 func taskSetCount(set *deployment) int {
 	return int(math.Ceil(float64(set.service.desired) * set.set.percent / 100))
 }
 
-// taskSetSteady tells whether a task set is in STEADY_STATE: all its tasks run
-// and are healthy, none is pending.
+// taskSetSteady reports whether a task set is in STEADY_STATE: all its tasks
+// run and are healthy, none is pending.
 func taskSetSteady(set *deployment) bool {
 	t, want := set.service.counts(set), taskSetCount(set)
 	return t.running == want && t.pending == 0 && t.healthy == want
@@ -162,8 +164,8 @@ type taskSetOut struct {
 	TaskSet object `json:"taskSet"`
 }
 
-// externalService is a service whose task sets the API may change: those with
-// the EXTERNAL deployment controller only, since CodeDeploy makes its own.
+// externalService returns a service whose task sets the API may change: only
+// those with the EXTERNAL deployment controller, since CodeDeploy has its own.
 func (e *region) externalService(in taskSetIn) (*service, error) {
 	s, err := e.service(in.Cluster, in.Service)
 	if err == nil && s.controller() != "EXTERNAL" {
@@ -221,7 +223,7 @@ func describeTaskSets(e *region, in taskSetIn) (taskSetsOut, error) {
 	return out, nil
 }
 
-// changeTaskSet finds a task set to be changed and answers it afterwards.
+// changeTaskSet changes a task set and returns it.
 func (e *region) changeTaskSet(in taskSetIn, change func(*deployment) error) (out taskSetOut, err error) {
 	s, err := e.externalService(in)
 	if err != nil {

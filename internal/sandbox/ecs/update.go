@@ -18,8 +18,8 @@ type updateServiceIn struct {
 	ForceNewDeployment bool   `json:"forceNewDeployment"`
 }
 
-// updateService changes a service and begins a deployment where the reference
-// says that what is changed "triggers a new service deployment".
+// updateService changes a service. It begins a deployment if, by the reference,
+// a change "triggers a new service deployment".
 func updateService(e *region, fields map[string]json.RawMessage) (out serviceOut, err error) {
 	var in updateServiceIn
 	if err := awsapi.DecodeFields(fields, &in); err != nil {
@@ -48,7 +48,7 @@ func updateService(e *region, fields map[string]json.RawMessage) (out serviceOut
 	return serviceOut{answer}, nil
 }
 
-// serviceUpdate is what UpdateService is to change, checked.
+// serviceUpdate is a checked request of UpdateService.
 type serviceUpdate struct {
 	settings   map[string]json.RawMessage
 	parsed     serviceSettings
@@ -95,13 +95,13 @@ func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]js
 	return u, after.fits(u.definition)
 }
 
-// mayChange refuses what a service's deployment controller does not take: with
-// CODE_DEPLOY "only the desired count, deployment configuration, task placement
-// constraints and strategies, enable ECS managed tags option, propagate tags,
-// and health check grace period can be updated using this API", with EXTERNAL
-// only "the desired count, task placement constraints and strategies, health
-// check grace period, enable ECS managed tags option, and propagate tags
-// option" (reference of UpdateService).
+// mayChange returns an error for changes that a service's deployment controller
+// does not accept: with CODE_DEPLOY "only the desired count, deployment
+// configuration, task placement constraints and strategies, enable ECS managed
+// tags option, propagate tags, and health check grace period can be updated
+// using this API", with EXTERNAL only "the desired count, task placement
+// constraints and strategies, health check grace period, enable ECS managed
+// tags option, and propagate tags option" (reference of UpdateService).
 func (s *service) mayChange(in updateServiceIn, changes map[string]json.RawMessage) error {
 	if s.daemon() && in.DesiredCount != nil {
 		return parameterError("The daemon scheduling strategy does not support a desired count.")
@@ -137,7 +137,8 @@ func (s *service) mayChange(in updateServiceIn, changes map[string]json.RawMessa
 	return parameterError("Unable to update %s on services with an EXTERNAL deployment controller.", strings.Join(refused, ", "))
 }
 
-// spaced turns networkConfiguration into network configuration.
+// spaced returns a field's name in words: networkConfiguration becomes network
+// configuration.
 func spaced(name string) string {
 	var out strings.Builder
 	for _, r := range name {

@@ -7,7 +7,7 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// describeService is a service as DescribeServices shows it.
+// describeService returns a service as DescribeServices shows it.
 func (e *region) describeService(s *service, tags bool) object {
 	all, _ := s.totals(nil)
 	out := object{
@@ -39,7 +39,7 @@ func (e *region) describeService(s *service, tags bool) object {
 	return out
 }
 
-// describeProgress adds what differs by deployment controller.
+// describeProgress adds the fields that differ by deployment controller.
 func (e *region) describeProgress(s *service, out object) {
 	if s.controller() != "ECS" {
 		sets := []object{}
@@ -69,7 +69,8 @@ func (s *service) platformVersion() string {
 	return "1.4.0" // LATEST, for Linux
 }
 
-// deploymentConfiguration is what was given with the defaults filled in.
+// deploymentConfiguration returns the request's configuration with the defaults
+// filled in.
 func (s *service) deploymentConfiguration() object {
 	settings, err := parseDeploymentSettings(s.settings["deploymentConfiguration"], s.daemon())
 	if err != nil {

@@ -2,7 +2,7 @@ package ecs
 
 import "slipway/internal/sandbox/awsapi"
 
-// describeDeployment is an entry of a service's deployments.
+// describeDeployment returns an entry of a service's deployments.
 func (e *region) describeDeployment(d *deployment) object {
 	s, t := d.service, d.service.counts(d)
 	out := object{
@@ -20,7 +20,7 @@ func (e *region) describeDeployment(d *deployment) object {
 	return out
 }
 
-// workload adds where and how the tasks of a revision run.
+// workload adds the settings with which the tasks of a revision run.
 func (e *region) workload(d *deployment, out object) {
 	for _, name := range []string{"networkConfiguration", "capacityProviderStrategy"} {
 		if v, ok := d.revision.settings[name]; ok {
@@ -35,8 +35,8 @@ func (e *region) workload(d *deployment, out object) {
 	}
 }
 
-// revisionSummary counts a revision's tasks; the role, if any, says what
-// traffic it has in a service deployment.
+// revisionSummary counts the tasks of a revision. The role, if any, is the one
+// that it has for the traffic of a service deployment.
 func (e *region) revisionSummary(d *deployment, role string) object {
 	t := d.service.counts(d)
 	out := object{
@@ -82,7 +82,7 @@ func (e *region) describeServiceDeployment(sd *serviceDeployment) object {
 	return out
 }
 
-// times adds what a service deployment has behind it.
+// times adds the times of a service deployment that have passed.
 func (sd *serviceDeployment) times(out object) {
 	if sd.reason != "" {
 		out["statusReason"] = sd.reason

@@ -58,7 +58,7 @@ func (e *region) describeTaskTimes(t *task, out object) {
 }
 
 func (t *task) architecture() string {
-	if t.definition.architecture() == "arm64" {
+	if t.definition.Architecture() == "arm64" {
 		return "arm64"
 	}
 	return "x86_64"
@@ -74,12 +74,12 @@ func (t *task) networkInterface() object {
 	return object{"id": t.attachment, "type": "ElasticNetworkInterface", "status": status, "details": []any{}}
 }
 
-// healthStatus is HEALTHY when all essential containers with a health check
-// are, UNKNOWN when there is none.
+// healthStatus returns HEALTHY when all essential containers with a health
+// check are, UNKNOWN without such containers.
 func (t *task) healthStatus() string {
 	status := "UNKNOWN"
 	for _, c := range t.containers {
-		if c.definition.HealthCheck == nil || !c.definition.essential() {
+		if c.definition.HealthCheck == nil || !c.definition.IsEssential() {
 			continue
 		}
 		if c.health != "HEALTHY" {

@@ -35,7 +35,7 @@ var checksums = map[string]func() hash.Hash{
 	"X-Amz-Checksum-Md5":       md5.New,
 }
 
-// claimedSums holds the checksums a request came with, by header.
+// claimedSums has the checksums that came with a request, by header.
 type claimedSums map[string]string
 
 func (c claimedSums) verify(body []byte) error {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// bucketLifecycle is a bucket's lifecycle configuration as it was put, with
-// IDs for the rules that had none. It is kept, not carried out.
+// bucketLifecycle is a bucket's lifecycle configuration as it was put, with IDs
+// for the rules that had none. It has no effect on objects.
 type bucketLifecycle struct {
 	document    element
 	minimumSize string // x-amz-transition-default-minimum-object-size
@@ -120,8 +120,8 @@ func malformed(err error) error {
 		"The XML you provided was not well-formed or did not validate against our published schema: " + err.Error()}
 }
 
-// readLifecycle checks a configuration as far as the API reference of
-// PutBucketLifecycleConfiguration lays down rules for it.
+// readLifecycle reads a configuration and applies the rules of the API
+// reference of PutBucketLifecycleConfiguration.
 func readLifecycle(r io.Reader) (element, error) {
 	var document element
 	if err := xml.NewDecoder(r).Decode(&document); err != nil {

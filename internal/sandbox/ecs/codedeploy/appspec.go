@@ -8,10 +8,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// appSpec is what an AppSpec file for ECS says, as the section "AppSpec
+// appSpec is the resource of an AppSpec file for ECS, as the section "AppSpec
 // 'resources' section for Amazon ECS deployments" of CodeDeploy's user guide
-// has it. Hooks are Lambda functions, which there are none of here: they are
-// passed over.
+// describes it. Hooks are Lambda functions, which the sandbox does not have: it
+// ignores them.
 type appSpec struct {
 	TaskDefinition           string                 `yaml:"TaskDefinition"`
 	LoadBalancerInfo         *appSpecLoadBalancer   `yaml:"LoadBalancerInfo"`
@@ -54,7 +54,7 @@ type appSpecResource map[string]struct {
 
 var taskDefinitionARNPattern = regexp.MustCompile(`^arn:aws[a-z-]*:ecs:[a-z0-9-]+:[0-9]{12}:task-definition/[a-zA-Z0-9_-]{1,255}:[0-9]+$`)
 
-// parseAppSpec reads YAML or JSON, which is YAML as well.
+// parseAppSpec parses YAML, of which JSON is a subset.
 func parseAppSpec(content string) (appSpec, error) {
 	var file appSpecFile
 	if err := yaml.Unmarshal([]byte(content), &file); err != nil {

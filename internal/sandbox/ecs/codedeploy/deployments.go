@@ -12,8 +12,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// deployment is a deployment: a new task set beside the old one, or the way
-// back to it.
+// deployment is a deployment: a replacement task set next to the original one,
+// or a rollback to the original.
 type deployment struct {
 	id          string
 	group       *group
@@ -35,7 +35,7 @@ type deployment struct {
 	run               run
 }
 
-// revision is an AppSpec as it was given.
+// revision is an AppSpec with its text.
 type revision struct {
 	content string
 	spec    appSpec
@@ -119,7 +119,7 @@ func (r *revisionLocation) parse() (*revision, error) {
 	return revision, nil
 }
 
-// begin enters a deployment and starts it.
+// begin adds a deployment and starts it.
 func (d *region) begin(n *deployment) {
 	n.id = "d-" + rand.Text()[:9]
 	n.status = "Created"
@@ -209,7 +209,7 @@ func (d *deployment) rollbackInfo() map[string]any {
 	}
 }
 
-// overview counts the one target that a deployment to ECS has, its service.
+// overview counts the one target of a deployment to ECS, its service.
 func (d *deployment) overview() map[string]int {
 	out := map[string]int{"Pending": 0, "InProgress": 0, "Succeeded": 0, "Failed": 0, "Skipped": 0, "Ready": 0}
 	switch d.status {
@@ -223,7 +223,7 @@ func (d *deployment) overview() map[string]int {
 	return out
 }
 
-// last is a LastDeploymentInfo.
+// last returns a LastDeploymentInfo.
 func (d *deployment) last() map[string]any {
 	out := map[string]any{"deploymentId": d.id, "status": d.status, "createTime": awsapi.Stamp(d.createdAt)}
 	if d.ended() {
@@ -273,7 +273,7 @@ type listDeploymentsOut struct {
 	NextToken   string   `json:"nextToken,omitempty"`
 }
 
-// listDeployments lists the newest first.
+// listDeployments returns the newest first.
 func listDeployments(d *region, in listDeploymentsIn) (out listDeploymentsOut, err error) {
 	var only *group
 	if in.ApplicationName != "" || in.DeploymentGroupName != "" {

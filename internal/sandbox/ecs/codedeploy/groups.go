@@ -9,7 +9,7 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// group is a deployment group. Its fields are answered as they came.
+// group is a deployment group. Answers show its fields as they came.
 type group struct {
 	groupSettings
 	id         string
@@ -18,7 +18,7 @@ type group struct {
 	successful *deployment
 }
 
-// groupSettings is what the sandbox itself reads of a group's fields.
+// groupSettings are the fields of a group that the sandbox acts on.
 type groupSettings struct {
 	ApplicationName      string        `json:"applicationName"`
 	DeploymentGroupName  string        `json:"deploymentGroupName"`
@@ -83,8 +83,8 @@ func createDeploymentGroup(d *region, fields map[string]json.RawMessage) (out cr
 	return createDeploymentGroupOut{g.id}, nil
 }
 
-// check finds what a group for ECS must have, as "Create a deployment group for
-// an Amazon ECS deployment" lists it.
+// check returns an error for a group that lacks a field of "Create a deployment
+// group for an Amazon ECS deployment".
 func (g *group) check() error {
 	switch {
 	case !namePattern.MatchString(g.DeploymentGroupName):
@@ -104,13 +104,13 @@ func (g *group) check() error {
 	return err
 }
 
-// config is the traffic shifting that a group asks for.
+// config returns the name of the deployment configuration.
 func (g *group) config() string {
 	return cmp.Or(g.DeploymentConfigName, "CodeDeployDefault.ECSAllAtOnce")
 }
 
-// checkService wants a service with the controller CODE_DEPLOY that belongs to
-// no other group.
+// checkService returns an error unless the service has the controller
+// CODE_DEPLOY and belongs to no other group.
 func (d *region) checkService(g *group) error {
 	s, err := d.service(g)
 	if err != nil {
@@ -178,7 +178,7 @@ type batchGetDeploymentGroupsOut struct {
 	ErrorMessage string           `json:"errorMessage,omitempty"`
 }
 
-// batchGetDeploymentGroups names what is missing in errorMessage.
+// batchGetDeploymentGroups names missing groups in errorMessage.
 func batchGetDeploymentGroups(d *region, in batchGetDeploymentGroupsIn) (out batchGetDeploymentGroupsOut, err error) {
 	out.Infos = []map[string]any{}
 	if n := len(in.DeploymentGroupNames); n > 100 {

@@ -1,3 +1,5 @@
+// Package codedeploy is a stand-in for AWS CodeDeploy, for the ECS compute
+// platform.
 package codedeploy
 
 import (
@@ -12,8 +14,7 @@ import (
 	"slipway/internal/sandbox/ecs"
 )
 
-// Regions is CodeDeploy of an account in all regions, for the ECS compute
-// platform.
+// Regions are CodeDeploy of an account in all regions.
 type Regions struct {
 	ecs *ecs.Regions
 
@@ -21,7 +22,7 @@ type Regions struct {
 	all map[string]*region
 }
 
-// New returns CodeDeploy without applications.
+// New returns CodeDeploy without applications. It deploys to services of e.
 func New(e *ecs.Regions) *Regions {
 	return &Regions{ecs: e, all: map[string]*region{}}
 }
@@ -67,8 +68,8 @@ func (s *Regions) at(name string) (*region, error) {
 	return d, nil
 }
 
-// region is CodeDeploy in one region. ECS's lock guards it, and what it plans
-// happens in ECS's time.
+// region is CodeDeploy in one region. ECS's lock guards it, and its deployments
+// run in ECS's time.
 type region struct {
 	ecs          *ecs.Controller
 	applications map[string]*application
@@ -145,8 +146,8 @@ func createApplication(d *region, in createApplicationIn) (out createApplication
 	return createApplicationOut{a.id}, nil
 }
 
-// pageIn is how CodeDeploy's list requests ask for more: its pages have a fixed
-// size, 100 here.
+// pageIn is the part of a list request that asks for a page. CodeDeploy's pages
+// have a fixed size, 100 here.
 type pageIn struct {
 	NextToken string `json:"nextToken"`
 }

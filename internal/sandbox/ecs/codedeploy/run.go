@@ -8,7 +8,7 @@ import (
 	"slipway/internal/sandbox/ecs"
 )
 
-// How long CodeDeploy takes, in ECS's time.
+// Durations of CodeDeploy, in ECS's time.
 const (
 	queueTime = time.Second
 	// installTimeout is how long the replacement task set may take to become
@@ -16,8 +16,8 @@ const (
 	installTimeout = time.Hour
 )
 
-// stage is how far a deployment has come. The names are those of the steps
-// that CodeDeploy's console shows.
+// stage is the progress of a deployment. The names are those of the steps that
+// CodeDeploy's console shows.
 type stage int
 
 const (
@@ -43,7 +43,7 @@ func (d *region) service(g *group) (ecs.TaskSets, error) {
 	return d.ecs.TaskSets(g.ECSServices[0].ClusterName, g.ECSServices[0].ServiceName)
 }
 
-// later goes on with a deployment if by then it is still at the same stage.
+// later calls next after a time if the deployment is still at the same stage.
 func (d *region) later(n *deployment, wait time.Duration, next func()) {
 	stage := n.run.stage
 	d.ecs.After(wait, func() {
@@ -65,8 +65,8 @@ func (d *region) start(n *deployment) {
 	})
 }
 
-// install makes the replacement task set. What an earlier deployment without
-// a rollback left behind goes first.
+// install creates the replacement task set. It first removes what an earlier
+// deployment without a rollback left.
 func (d *region) install(n *deployment) {
 	s, err := d.service(n.group)
 	if err != nil {
@@ -102,13 +102,14 @@ func (d *region) newTaskSet(n *deployment) (ecs.TaskSet, error) {
 	})
 }
 
-// updateError puts an error of ECS the way CodeDeploy passes it on.
+// updateError returns the message of CodeDeploy for an error of ECS.
 func updateError(err error) string {
 	code, message, _ := strings.Cut(err.Error(), ": ")
 	return fmt.Sprintf("The ECS service cannot be updated due to an unexpected error: %s (Service: AmazonECS; Status Code: 400; Error Code: %s). Check your ECS service status.", message, code)
 }
 
-// step goes on with the deployments that wait for ECS. It tells whether it did.
+// step continues the deployments that wait for ECS, and reports whether there
+// were any.
 func (d *region) step() (changed bool) {
 	for _, n := range d.deployments {
 		switch r := &n.run; {
@@ -126,8 +127,9 @@ func (d *region) step() (changed bool) {
 	return changed
 }
 
-// ready shifts the traffic, or gives people the time to look that the group
-// says. There is no ContinueDeployment here, so that this time always runs out.
+// ready shifts the traffic, after the wait time of the group if it has one.
+// There is no ContinueDeployment here, so that a wait always ends by its
+// timeout.
 func (d *region) ready(n *deployment) {
 	if option := n.group.BlueGreen.Ready; option.ActionOnTimeout == "STOP_DEPLOYMENT" {
 		n.status, n.run.stage = "Ready", stageReady
@@ -157,8 +159,8 @@ func (d *region) shifted(n *deployment) {
 	})
 }
 
-// rollBack gives the traffic back to the original task set, which is still there,
-// and takes the replacement away.
+// rollBack returns the traffic to the original task set, which still exists,
+// and removes the replacement.
 func (d *region) rollBack(n *deployment) {
 	r := n.trigger.run
 	n.run = run{stageRollingBack, r.service, r.blue, r.green}
@@ -175,8 +177,8 @@ func (d *region) fail(n *deployment, code, message string) {
 	d.end(n, "Failed", code, message, n.rollbackOn.on("DEPLOYMENT_FAILURE"))
 }
 
-// end ends a deployment. With back set another one goes back to what ran
-// before, unless the original task set is going already.
+// end ends a deployment. With back set, another deployment rolls it back unless
+// the original task set is already being removed.
 func (d *region) end(n *deployment, status, code, message string, back bool) {
 	canGoBack := n.trigger == nil && n.run.stage < stageTerminating
 	n.status, n.failure, n.message = status, code, message

@@ -6,16 +6,17 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// trafficShift is how a deployment configuration moves the traffic: percent of it at once, and
-// the rest after a pause, all of it or as much again after each. The zero value moves all
-// at once.
+// trafficShift is a deployment configuration: it moves a percentage of the
+// traffic at once and, after a pause, the rest or as much again. The zero value
+// moves all at once.
 type trafficShift struct {
 	percent, minutes int
 	linear           bool
 }
 
-// trafficShifts are the predefined deployment configurations for ECS ("Deployment configurations
-// on an Amazon ECS compute platform" in the user guide).
+// trafficShifts are the predefined deployment configurations for ECS
+// ("Deployment configurations on an Amazon ECS compute platform" in the user
+// guide).
 var trafficShifts = map[string]trafficShift{
 	"CodeDeployDefault.ECSAllAtOnce":                    {},
 	"CodeDeployDefault.ECSLinear10PercentEvery1Minutes": {10, 1, true},
@@ -32,7 +33,7 @@ func shiftOf(config string) (trafficShift, error) {
 	return s, nil
 }
 
-// time is how long the traffic takes to move.
+// time returns the time that the traffic takes to move.
 func (s trafficShift) time() time.Duration {
 	pauses := 1
 	if s.linear {
@@ -41,7 +42,7 @@ func (s trafficShift) time() time.Duration {
 	return time.Duration(pauses*s.minutes) * time.Minute
 }
 
-// routing is the TrafficRoutingConfig.
+// routing returns the TrafficRoutingConfig.
 func (s trafficShift) routing() map[string]any {
 	switch {
 	case s.linear:

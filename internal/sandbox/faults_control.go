@@ -13,7 +13,7 @@ import (
 //	POST /_sandbox/limit?service=ecs&action=DescribeServices&rate=20
 //
 // Further parameters are those of Fault and Limit: message, delay=200ms,
-// carried-out=true, and burst. count=0 and rate=0 take them back.
+// carried-out=true, and burst. count=0 and rate=0 remove them.
 func (s *Server) faultPlane(mux *http.ServeMux) {
 	handle := func(pattern string, do func(url.Values) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

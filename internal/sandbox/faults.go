@@ -15,8 +15,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// ErrNoSuchAction is wrapped by what Fault and Limit return when they are to
-// act on a service or an action that the sandbox does not know.
+// ErrNoSuchAction is wrapped by the errors of Fault and Limit for a service or an
+// action that the sandbox does not have.
 var ErrNoSuchAction = errors.New("no such action")
 
 // Fault makes the next calls that match it fail or wait. It applies to the
@@ -27,37 +27,37 @@ type Fault struct {
 	Service string
 	// Action is the API's action, such as "UpdateService"; empty is all.
 	Action string
-	// Count is how many calls it concerns. With 0, earlier faults of the same
-	// service and action are forgotten.
+	// Count is the number of calls. With 0, earlier faults of the same service and
+	// action are removed.
 	Count int
-	// Error is the code to answer, such as "ThrottlingException". Empty lets
+	// Error is the code of the answer, such as "ThrottlingException". Empty lets
 	// calls through after Delay.
 	Error string
-	// Message goes with Error; a sentence of our own if empty.
+	// Message goes with Error; a default if empty.
 	Message string
 	// Delay, in real time, passes before the answer.
 	Delay time.Duration
-	// CarriedOut has the call do its work before Error is answered, as when
-	// the answer is lost on its way.
+	// CarriedOut has the call do its work before Error is answered, as if the
+	// answer had been lost.
 	CarriedOut bool
 }
 
-// Limit is the rate at which calls to one action are let through. It is kept
-// by a bucket of tokens on the server's clock, as AWS's request quotas are.
+// Limit is the rate at which calls to one action pass. It is a token bucket on
+// the server's clock, as with AWS's request quotas.
 type Limit struct {
-	// Service and Action say which calls, as in Fault; both are needed.
+	// Service and Action select calls, as in Fault; both are needed.
 	Service, Action string
-	// Rate is how many calls a second are let through in the long run; 0 lifts
-	// the limit.
+	// Rate is the number of calls a second that pass in the long run; 0 removes the
+	// limit.
 	Rate float64
-	// Burst is how many come through at once after a quiet time; one second's
-	// worth, at least one, if 0.
+	// Burst is the number of calls that pass at once after a pause; if 0, the calls
+	// of one second, at least one.
 	Burst int
 }
 
-// Fault makes the next calls that match go wrong. Faults of the same calls are
-// used up in the order in which they came. The error wraps ErrNoSuchAction, or
-// says what makes no sense.
+// Fault makes the next calls that match fail or wait. Faults of the same calls
+// apply in the order in which they were added. The error wraps ErrNoSuchAction, or
+// names the invalid field.
 func (s *Server) Fault(f Fault) error {
 	if err := s.checkAction(f.Service, f.Action); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (s *Server) Fault(f Fault) error {
 }
 
 // Limit throttles an action: calls beyond the rate get ThrottlingException
-// "Rate exceeded". The error wraps ErrNoSuchAction, or says what makes no sense.
+// "Rate exceeded". The error wraps ErrNoSuchAction, or names the invalid field.
 func (s *Server) Limit(l Limit) error {
 	if l.Service == "" || l.Action == "" {
 		return errors.New("service and action are needed to say what is limited")
@@ -102,7 +102,7 @@ func (s *Server) checkAction(service, action string) error {
 	return fmt.Errorf("%w: %q of service %q", ErrNoSuchAction, action, service)
 }
 
-// faults keeps the faults and limits of a server.
+// faults are the faults and limits of a server.
 type faults struct {
 	clock *awsapi.Clock
 
@@ -144,7 +144,7 @@ func (t *faults) limit(l Limit) {
 	t.limiters[key] = rate.NewLimiter(rate.Limit(l.Rate), burst)
 }
 
-// take uses up one call of the first fault that fits, or one token.
+// take uses one call of the first fault that matches, or one token.
 func (t *faults) take(service, action string) (f Fault, throttled bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -161,7 +161,7 @@ func (t *faults) take(service, action string) (f Fault, throttled bool) {
 	return Fault{}, limiter != nil && !limiter.AllowN(t.clock.Now(), 1)
 }
 
-// around does a call's work, unless it is to go wrong.
+// around does the work of a call, unless a fault or a limit prevents it.
 func (t *faults) around(ctx context.Context, service, action string, work func() (any, error)) (any, error) {
 	f, throttled := t.take(service, action)
 	if throttled {
@@ -192,7 +192,7 @@ func (f Fault) message() string {
 	}
 }
 
-// pause ends early with the context's error.
+// pause waits, or returns the context's error.
 func pause(ctx context.Context, d time.Duration) error {
 	if d == 0 {
 		return nil
