@@ -83,6 +83,9 @@ func offences() []offence {
 		{"build/solve/daemon.go", "slipway/internal/daemontest", "for tests only"},
 		{"internal/enginetest/daemon.go", "slipway/internal/daemontest", ""},
 		{"internal/dockertest/daemon.go", "slipway/internal/daemontest", ""},
+		{"cmd/tools.go", "slipway/internal/testtools", "for tests only"},
+		{"cmd/tools_test.go", "slipway/internal/testtools", ""},
+		{"internal/enginetest/cmd/leftout/tools.go", "slipway/internal/testtools", ""},
 		{"internal/awsclient/registry.go", "slipway/registry", "know none of them"},
 		{"rollout/diagnose/ecs.go", "slipway/rollout/ecs", pure},
 		{"rollout/diagnose/registry.go", "slipway/registry", pure},
@@ -143,7 +146,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "registry/lifecycle", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest"}, stages...) {
+	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "registry/lifecycle", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
