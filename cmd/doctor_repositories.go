@@ -8,6 +8,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
 )
 
 // foundRepositories are the project's, as AWS described them.
@@ -226,7 +227,7 @@ func (d *doctor) checkRetention(context.Context) []finding {
 
 // policyFinding is a warning at most: build goes on beside the rules of others.
 func policyFinding(r retention, days int) finding {
-	var clash *registry.ConflictError
+	var clash *lifecycle.ConflictError
 	switch {
 	case len(r.losses) > 0:
 		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", plural(len(r.losses), "image"), newest(r.losses))

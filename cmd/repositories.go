@@ -7,6 +7,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
 )
 
 // ensureRepositories finds or creates every repository and checks that tags can move in
@@ -85,7 +86,7 @@ func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 }
 
 // tellDropped names the rules of others that --replace-policy gave up.
-func tellDropped(w *world, repo registry.Repository, o registry.Outcome) {
+func tellDropped(w *world, repo registry.Repository, o lifecycle.Outcome) {
 	for _, rule := range o.Dropped {
 		w.log.Warn().Msgf("%s: no longer in the lifecycle policy: %s", repo.Name, rule)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
 )
 
 // retention is what becomes, or would become, of one repository's lifecycle policy.
@@ -33,7 +34,7 @@ func readPolicies(ctx context.Context, clients registry.Clients, repos []registr
 	for i, repo := range repos {
 		g.Go(func() (err error) {
 			out[i].RetentionResult, err = registry.ReadRetention(ctx, clients(repo.Region), repo, o.days, o.replace)
-			var clash *registry.ConflictError
+			var clash *lifecycle.ConflictError
 			if errors.As(err, &clash) {
 				out[i].clash, err = err, nil
 			}

@@ -13,6 +13,7 @@ import (
 
 	"slipway/internal/plain"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
 )
 
 func newRevisionsCommand(w *world) *cobra.Command {
@@ -45,9 +46,9 @@ type listedRevision struct {
 	// Expires is when the first of its images goes; null for never and for unknown.
 	Expires *time.Time `json:"expires"`
 	// Fate is stays, expires, archives or unknown.
-	Fate     registry.Disposition `json:"fate"`
-	Latest   bool                 `json:"latest"`
-	Deployed bool                 `json:"deployed"`
+	Fate     lifecycle.Disposition `json:"fate"`
+	Latest   bool                  `json:"latest"`
+	Deployed bool                  `json:"deployed"`
 	// Untrusted reports that an untrusted build made it: it cannot be rolled back to.
 	Untrusted bool          `json:"untrusted,omitempty"`
 	Bytes     int64         `json:"bytes"`
@@ -115,7 +116,7 @@ func (s *site) skip(ref registry.Ref, tag string) bool {
 
 // listAll reads all images of the repositories, and their policies. Where a policy may not
 // be read, when images expire is not known, and all else is told.
-func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
+func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]lifecycle.Policy, err error) {
 	var unread error
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -123,7 +124,7 @@ func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repositor
 		return err
 	})
 	g.Go(func() error {
-		fates, unread = registry.Lifecycles(ctx, c.clients(), repos)
+		fates, unread = registry.ReadPolicies(ctx, c.clients(), repos)
 		return nil
 	})
 	if err := g.Wait(); err != nil {
@@ -131,9 +132,9 @@ func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repositor
 	}
 	if unread != nil {
 		w.log.Warn().Msgf("when images expire is not known: %v", unread)
-		fates = map[registry.Ref]registry.Lifecycle{}
+		fates = map[registry.Ref]lifecycle.Policy{}
 		for _, repo := range repos {
-			fates[repo.Ref] = registry.ParseLifecycle(unreadPolicy)
+			fates[repo.Ref] = lifecycle.Parse(unreadPolicy)
 		}
 	}
 	return listing, fates, nil
@@ -142,7 +143,7 @@ func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repositor
 // unreadPolicy stands for a policy that could not be read: nothing can be told by it.
 const unreadPolicy = "?"
 
-func listed(r registry.Revision, repos []registry.Repository, fates map[registry.Ref]registry.Lifecycle) listedRevision {
+func listed(r registry.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) listedRevision {
 	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Untrusted: r.Untrusted(), Bytes: r.Size, Images: []listedImage{}}
 	at, fate := r.Expiry(fates)
 	row.Fate = fate
@@ -194,17 +195,17 @@ func printRevisions(w *world, rows []listedRevision, repos int, now time.Time) e
 }
 
 // fateText says when an image goes, for people.
-func fateText(fate registry.Disposition, at *time.Time, now time.Time) string {
+func fateText(fate lifecycle.Disposition, at *time.Time, now time.Time) string {
 	switch {
-	case fate == registry.Stays:
+	case fate == lifecycle.Stays:
 		return "never"
 	case at == nil:
 		return "unknown"
 	case !at.After(now):
 		return "any moment"
-	case fate == registry.Archives:
+	case fate == lifecycle.Archives:
 		return "archived in " + ago(*at, now)
-	case fate == registry.Unknown:
+	case fate == lifecycle.Unknown:
 		return "in " + ago(*at, now) + " or before"
 	default:
 		return "in " + ago(*at, now)

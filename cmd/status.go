@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/lifecycle"
 	"slipway/rollout/ecs"
 )
 
@@ -95,14 +96,14 @@ type imageStatus struct {
 	Expires *time.Time `json:"expires"`
 	// Fate is stays, expires, archives or unknown; empty for an image of no repository
 	// of ours.
-	Fate registry.Disposition `json:"fate,omitempty"`
+	Fate lifecycle.Disposition `json:"fate,omitempty"`
 }
 
 // review is a status being made out.
 type review struct {
 	site    *site
 	listing *registry.Listing
-	fates   map[registry.Ref]registry.Lifecycle
+	fates   map[registry.Ref]lifecycle.Policy
 	// names are the revisions, the likeliest first.
 	names  []string
 	report statusReport

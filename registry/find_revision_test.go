@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"slipway/internal/golden"
+	"slipway/registry/lifecycle"
 )
 
 func TestFindRevision(t *testing.T) {
@@ -89,7 +90,7 @@ func TestFindRevisionRefuses(t *testing.T) {
 		}
 	}
 	kept := s.server.Tags("shop/b")["44ff"]
-	s.policy(rulesText(t, Policy(7).Rules...)) // of shop/a
+	s.policy(policyText(t, retentionPolicy(7).Rules...)) // of shop/a
 	before := s.tags()
 	var all strings.Builder
 	ask := func(text string, want any) {
@@ -144,11 +145,11 @@ func TestIncompleteMayHaveExpired(t *testing.T) {
 	for policy, want := range map[string]struct {
 		hint    string
 		days    int
-		verdict Disposition
+		verdict lifecycle.Disposition
 	}{
-		"":                               {"no lifecycle policy can have taken it", 0, Stays},
-		rulesText(t, Policy(9).Rules...): {"it may have expired there, where images go 9 days after their push", 9, Expires},
-		rulesText(t, expireRule(statusTagged, []string{"1*"}, countMoreThan, 3)): {"it may have expired;", 0, Unknown},
+		"": {"no lifecycle policy can have taken it", 0, lifecycle.Stays},
+		policyText(t, retentionPolicy(9).Rules...):                                   {"it may have expired there, where images go 9 days after their push", 9, lifecycle.Expires},
+		policyText(t, expireRule("tagged", []string{"1*"}, "imageCountMoreThan", 3)): {"it may have expired;", 0, lifecycle.Unknown},
 	} {
 		s.policyOrNone(policy)
 		_, err := FindRevision(t.Context(), s.clients, s.repos, "1a2b3c", nil, nil)
@@ -160,7 +161,7 @@ func TestIncompleteMayHaveExpired(t *testing.T) {
 	s.wire.set(nth("GetLifecyclePolicy", 1, refused))
 	_, err := FindRevision(t.Context(), s.clients, s.repos, "1a2b3c", nil, nil)
 	var incomplete *IncompleteError
-	if !errors.As(err, &incomplete) || incomplete.Expiry[s.repos[0].Ref] != Unknown {
+	if !errors.As(err, &incomplete) || incomplete.Expiry[s.repos[0].Ref] != lifecycle.Unknown {
 		t.Errorf("a policy that may not be read: %v", err)
 	}
 }

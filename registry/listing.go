@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
+	"slipway/registry/lifecycle"
 )
 
 // ImageDetail is an image as a listing of its repository shows it.
@@ -37,6 +38,17 @@ type ImageDetail struct {
 // index tells whether the image is one of several platforms.
 func (i ImageDetail) index() bool {
 	return strings.HasSuffix(i.MediaType, ".image.index.v1+json") || strings.HasSuffix(i.MediaType, ".manifest.list.v2+json")
+}
+
+// aging returns the image as lifecycle rules look at it.
+func (i ImageDetail) aging() lifecycle.Image {
+	return lifecycle.Image{Tags: i.Tags, Pushed: i.Pushed, Archived: i.Archived, ArchivedAt: i.ArchivedAt}
+}
+
+// Expiry returns when a lifecycle policy deletes or archives the image, as
+// lifecycle.Policy.Expiry does.
+func (i ImageDetail) Expiry(policy lifecycle.Policy) (time.Time, lifecycle.Disposition) {
+	return policy.Expiry(i.aging())
 }
 
 // Listing is every image of some repositories.

@@ -224,7 +224,7 @@ func TestListFails(t *testing.T) {
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "listing the images of shop/gone") {
 		t.Errorf("got %v", err)
 	}
-	_, err = Lifecycles(t.Context(), s.clients, s.repos)
+	_, err = ReadPolicies(t.Context(), s.clients, s.repos)
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "reading the lifecycle policy of shop/gone") {
 		t.Errorf("got %v", err)
 	}

@@ -7,15 +7,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-)
 
-// managed reports whether a policy has Slipway's age rule. One that cannot be read has not.
-func managed(policy string) bool {
-	rules, err := parsePolicy(policy)
-	return err == nil && slices.ContainsFunc(rules, func(r ruleText) bool {
-		return r.Own() && r.Selection.TagStatus == statusAny
-	})
-}
+	"slipway/registry/lifecycle"
+)
 
 // Origin says how to know the images that Slipway has made.
 type Origin struct {
@@ -64,10 +58,10 @@ func (l *Listing) Losses(ctx context.Context, clients Clients, results []Retenti
 const maxJudged = 500
 
 func (l *Listing) losses(ctx context.Context, client imageReader, r RetentionResult, origin Origin) ([]ImageDetail, error) {
-	before, after := ParseLifecycle(r.Before), ParseLifecycle(r.Outcome.Text)
+	before, after := lifecycle.Parse(r.Before), lifecycle.Parse(r.Outcome.Text)
 	var taken []ImageDetail
 	for _, image := range l.images[r.Repository.Ref] {
-		if !slices.ContainsFunc(image.Tags, IsProtected) && takesMore(before, after, image) {
+		if !slices.ContainsFunc(image.Tags, IsProtected) && lifecycle.Shortens(before, after, image.aging()) {
 			taken = append(taken, image)
 		}
 	}
@@ -83,22 +77,8 @@ func (l *Listing) losses(ctx context.Context, client imageReader, r RetentionRes
 	return l.foreign(ctx, client, r.Repository, after, taken, origin)
 }
 
-// takesMore reports whether a policy takes an image that another one lets stay longer.
-func takesMore(before, after Lifecycle, image ImageDetail) bool {
-	was, verdict := before.At(image)
-	at, now := after.At(image)
-	switch {
-	case now == Stays || now == verdict && at.Equal(was):
-		return false
-	case now == Expires && verdict == Expires:
-		return at.Before(was)
-	default:
-		return true
-	}
-}
-
 // foreign leaves of the images taken those that are to be asked about.
-func (l *Listing) foreign(ctx context.Context, client imageReader, repo Repository, policy Lifecycle, taken []ImageDetail, origin Origin) ([]ImageDetail, error) {
+func (l *Listing) foreign(ctx context.Context, client imageReader, repo Repository, policy lifecycle.Policy, taken []ImageDetail, origin Origin) ([]ImageDetail, error) {
 	ids := l.indexes(repo.Ref)
 	for _, image := range taken[:min(len(taken), maxJudged)] {
 		if !image.Archived {
@@ -131,7 +111,7 @@ func (l *Listing) foreign(ctx context.Context, client imageReader, repo Reposito
 		case len(image.Tags) == 0:
 			return true // left by a build that failed
 		}
-		due, _ := policy.At(image)
+		due, _ := image.Expiry(policy)
 		return origin.Protected[repo.Ref] && due.After(l.now())
 	}), nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slipway/internal/fault"
+	"slipway/registry/lifecycle"
 	"strings"
 	"time"
 )
@@ -109,6 +110,13 @@ func age(d time.Duration) string {
 	}
 }
 
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 // IncompleteError says that some repositories lack a revision.
 type IncompleteError struct {
 	Name string
@@ -117,7 +125,7 @@ type IncompleteError struct {
 	// Expiry tells of each missing repository what its lifecycle policy does to images
 	// tagged so: Stays where it cannot have taken one, Unknown also where the policy
 	// could not be read.
-	Expiry map[Ref]Disposition
+	Expiry map[Ref]lifecycle.Disposition
 	// Days is the least age in days at which one of these policies expires such an image,
 	// 0 where none does by age.
 	Days int
@@ -126,17 +134,17 @@ type IncompleteError struct {
 // explain asks the policies whether the images may have expired. That it cannot is not
 // worth an error of its own.
 func (e *IncompleteError) explain(ctx context.Context, clients Clients) {
-	e.Expiry = map[Ref]Disposition{}
-	policies, err := Lifecycles(ctx, clients, e.Missing)
+	e.Expiry = map[Ref]lifecycle.Disposition{}
+	policies, err := ReadPolicies(ctx, clients, e.Missing)
 	pushed := time.Unix(0, 0)
 	for _, repo := range e.Missing {
 		if err != nil {
-			e.Expiry[repo.Ref] = Unknown
+			e.Expiry[repo.Ref] = lifecycle.Unknown
 			continue
 		}
-		at, verdict := policies[repo.Ref].At(ImageDetail{Tags: []string{e.Name}, Pushed: pushed})
+		at, verdict := policies[repo.Ref].Expiry(lifecycle.Image{Tags: []string{e.Name}, Pushed: pushed})
 		e.Expiry[repo.Ref] = verdict
-		if days := int(at.Sub(pushed) / (24 * time.Hour)); verdict == Expires && (e.Days == 0 || days < e.Days) {
+		if days := int(at.Sub(pushed) / (24 * time.Hour)); verdict == lifecycle.Expires && (e.Days == 0 || days < e.Days) {
 			e.Days = days
 		}
 	}
@@ -158,7 +166,7 @@ func (e *IncompleteError) Kind() fault.Kind { return fault.Usage }
 func (e *IncompleteError) Hint() string {
 	why := "no lifecycle policy can have taken it: it was never complete, or was deleted"
 	for _, verdict := range e.Expiry {
-		if verdict != Stays {
+		if verdict != lifecycle.Stays {
 			why = "it may have expired"
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"slipway/registry/lifecycle"
 )
 
 // Revision is the images of several repositories that carry one name.
@@ -39,18 +41,18 @@ func (r Revision) Ready() bool { return r.Complete() && len(r.Archived) == 0 }
 // Expiry is when the first image of the revision goes, by the policies of its
 // repositories. Expires and Archives come with a time, the earliest of the images. With
 // Unknown, the time is the latest possible, zero where even that cannot be told.
-func (r Revision) Expiry(policies map[Ref]Lifecycle) (time.Time, Disposition) {
+func (r Revision) Expiry(policies map[Ref]lifecycle.Policy) (time.Time, lifecycle.Disposition) {
 	var earliest time.Time
-	out, unknown := Stays, false
+	out, unknown := lifecycle.Stays, false
 	for ref, image := range r.Images {
-		at, verdict := policies[ref].At(image)
-		unknown = unknown || verdict == Unknown
+		at, verdict := image.Expiry(policies[ref])
+		unknown = unknown || verdict == lifecycle.Unknown
 		if !at.IsZero() && (earliest.IsZero() || at.Before(earliest)) {
 			earliest, out = at, verdict
 		}
 	}
 	if unknown {
-		out = Unknown
+		out = lifecycle.Unknown
 	}
 	return earliest, out
 }

@@ -1,4 +1,4 @@
-package registry
+package lifecycle
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"slipway/internal/golden"
 )
 
-func policyText(t testing.TB, d Document) string {
+func policyText(t testing.TB, d Policy) string {
 	t.Helper()
 	b, err := json.Marshal(d)
 	if err != nil {
@@ -31,12 +31,11 @@ func indented(t *testing.T, text string) string {
 	return b.String() + "\n"
 }
 
-func TestPolicyGolden(t *testing.T) {
-	t.Parallel()
-	golden.Check(t, "policy-7-days.golden", []byte(indented(t, policyText(t, Policy(7)))))
+// retention is the policy that registry makes of its protected tags.
+func retention(days int) Policy {
+	return New(days, "latest", "deployed", "buildcache", "buildcache-linux-*")
 }
 
-// rule writes a rule of somebody else.
 func rule(priority int, selection string) string {
 	return fmt.Sprintf(`{"rulePriority":%d,"description":"theirs","selection":{%s,"countType":"imageCountMoreThan","countNumber":9},"action":{"type":"expire"}}`, priority, selection)
 }
@@ -68,20 +67,20 @@ func firstPolicy(t *testing.T) string {
 
 func TestMergeAlone(t *testing.T) {
 	t.Parallel()
-	ours := policyText(t, Policy(7))
+	ours := policyText(t, retention(7))
 	for name, existing := range map[string]string{
 		"none":            "",
 		"no rules":        `{"rules":[]}`,
-		"older rules":     policyText(t, Policy(30)),
+		"older rules":     policyText(t, retention(30)),
 		"the first ones":  firstPolicy(t),
-		"some rules":      policyText(t, Document{Rules: Policy(7).Rules[:2]}),
+		"some rules":      policyText(t, Policy{Rules: retention(7).Rules[:2]}),
 		"a rule of later": strings.ReplaceAll(rule(4, tagged("later")), "theirs", "slipway: later"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasPrefix(existing, `{"rulePriority`) {
 				existing = policyOf(existing)
 			}
-			got, err := Merge(existing, Policy(7), false)
+			got, err := Merge(existing, retention(7), false)
 			if err != nil || !got.Changed || got.Text != ours || len(got.Kept)+len(got.Dropped) != 0 {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -91,9 +90,9 @@ func TestMergeAlone(t *testing.T) {
 
 func TestMergeSeesWhatMakesNoDifference(t *testing.T) {
 	t.Parallel()
-	ours := policyText(t, Policy(7))
-	rules := Policy(7).Rules
-	shuffled := policyText(t, Document{Rules: []Rule{rules[4], rules[3], rules[1], rules[0], rules[2]}})
+	ours := policyText(t, retention(7))
+	rules := retention(7).Rules
+	shuffled := policyText(t, Policy{Rules: []Rule{rules[4], rules[3], rules[1], rules[0], rules[2]}})
 	for name, existing := range map[string]string{
 		"the same":    ours,
 		"white space": indented(t, ours),
@@ -106,7 +105,7 @@ func TestMergeSeesWhatMakesNoDifference(t *testing.T) {
 			if name != "the same" && existing == ours {
 				t.Fatal("the case changes nothing")
 			}
-			got, err := Merge(existing, Policy(7), false)
+			got, err := Merge(existing, retention(7), false)
 			if err != nil || got.Changed || got.Text != existing {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -116,7 +115,7 @@ func TestMergeSeesWhatMakesNoDifference(t *testing.T) {
 
 func TestMergeSeesWhatMakesADifference(t *testing.T) {
 	t.Parallel()
-	ours := policyText(t, Policy(7))
+	ours := policyText(t, retention(7))
 	for _, change := range [][2]string{
 		{`"countNumber":7`, `"countNumber":8`},
 		{`"latest"`, `"newest"`},
@@ -130,7 +129,7 @@ func TestMergeSeesWhatMakesADifference(t *testing.T) {
 		if existing == ours {
 			t.Fatalf("%q is not in the policy", change[0])
 		}
-		got, err := Merge(existing, Policy(7), false)
+		got, err := Merge(existing, retention(7), false)
 		if err != nil || !got.Changed || got.Text != ours {
 			t.Errorf("%q: got %+v, %v", change[1], got, err)
 		}
@@ -151,12 +150,12 @@ func TestMergeBesides(t *testing.T) {
 		"tagged at the age's":      {policyOf(rule(100, tagged("v*"))), []int{1, 2, 3, 4, 101}},
 		"prefix later":             {policyOf(rule(10, prefixed("v"))), []int{1, 2, 3, 4, 100}},
 		"wildcard and narrow":      {policyOf(rule(10, tagged("*", "v*"))), []int{1, 2, 3, 4, 100}},
-		"both, with ours about":    {policyOf(rule(2, untagged), rule(7, tagged("v*")), policyRules(Policy(3))), []int{1, 3, 4, 5, 100}},
+		"both, with ours about":    {policyOf(rule(2, untagged), rule(7, tagged("v*")), policyRules(retention(3))), []int{1, 3, 4, 5, 100}},
 		"a longer name of a tag":   {policyOf(rule(10, tagged("latest-*"))), []int{1, 2, 3, 4, 100}},
 		"an odd one stays as text": {policyOf(odd), []int{1, 2, 3, 4, 100}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := Merge(tc.existing, Policy(7), false)
+			got, err := Merge(tc.existing, retention(7), false)
 			if err != nil || !got.Changed {
 				t.Fatalf("got %+v, %v", got, err)
 			}
@@ -180,7 +179,7 @@ func TestMergeBesides(t *testing.T) {
 
 // policyRules gives a document's rules as the inside of a list. They may bear
 // numbers that are taken; those of the test above do not matter.
-func policyRules(d Document) string {
+func policyRules(d Policy) string {
 	for i := range d.Rules {
 		d.Rules[i].Priority += 200
 	}
@@ -205,7 +204,7 @@ func TestMergeConflicts(t *testing.T) {
 		"no number left":   {policyOf(rule(math.MaxInt32, untagged)), []string{"rule 2147483647 (untagged"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Merge(tc.existing, Policy(7), false)
+			_, err := Merge(tc.existing, retention(7), false)
 			var conflict *ConflictError
 			if !errors.As(err, &conflict) {
 				t.Fatalf("got %v, want a conflict", err)
@@ -218,8 +217,8 @@ func TestMergeConflicts(t *testing.T) {
 					t.Errorf("clash %d is %q %q, want %q", i, got.Rule, got.Why, want)
 				}
 			}
-			got, err := Merge(tc.existing, Policy(7), true)
-			if err != nil || got.Text != policyText(t, Policy(7)) || len(got.Dropped) == 0 || len(got.Kept) != 0 {
+			got, err := Merge(tc.existing, retention(7), true)
+			if err != nil || got.Text != policyText(t, retention(7)) || len(got.Dropped) == 0 || len(got.Kept) != 0 {
 				t.Errorf("with replace: %+v, %v", got, err)
 			}
 		})
@@ -228,7 +227,7 @@ func TestMergeConflicts(t *testing.T) {
 
 func TestConflictErrorGolden(t *testing.T) {
 	t.Parallel()
-	_, err := Merge(policyOf(rule(1, tagged("v*")), rule(6, tagged("latest")), rule(7, prefixed("")), rule(100, anyImage)), Policy(7), false)
+	_, err := Merge(policyOf(rule(1, tagged("v*")), rule(6, tagged("latest")), rule(7, prefixed("")), rule(100, anyImage)), retention(7), false)
 	if err == nil {
 		t.Fatal("no conflict")
 	}
@@ -237,47 +236,47 @@ func TestConflictErrorGolden(t *testing.T) {
 
 func TestMergeRefuses(t *testing.T) {
 	t.Parallel()
-	foreign := Policy(7)
+	foreign := retention(7)
 	foreign.Rules[0].Description = "latest"
-	twice := Policy(7)
+	twice := retention(7)
 	twice.Rules[1].Priority = 1
 	long := rule(50, tagged("v*"))
-	short, err := Merge(policyOf(long), Policy(7), false)
+	short, err := Merge(policyOf(long), retention(7), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	long = policyOf(strings.Replace(long, "theirs", "theirs"+strings.Repeat("é", maxPolicy+1-len(short.Text)), 1))
 	var many []string
-	for i := range maxRules - len(Policy(7).Rules) + 1 {
+	for i := range maxRules - len(retention(7).Rules) + 1 {
 		many = append(many, rule(10+i, tagged(fmt.Sprintf("v%d", i))))
 	}
 	for name, tc := range map[string]struct {
 		existing string
-		wanted   Document
+		wanted   Policy
 		want     string
 	}{
-		"no days":         {"", Policy(0), "countNumber 0 is below 1"},
-		"nothing wanted":  {"", Document{}, "no rules"},
+		"no days":         {"", retention(0), "countNumber 0 is below 1"},
+		"nothing wanted":  {"", Policy{}, "no rules"},
 		"foreign wanted":  {"", foreign, `does not start with "slipway: "`},
 		"twice wanted":    {"", twice, "there twice"},
-		"no JSON":         {"{", Policy(7), "reading the existing"},
-		"no priority":     {`{"rules":[{}]}`, Policy(7), "rulePriority 0"},
-		"null":            {`{"rules":[null]}`, Policy(7), "rulePriority 0"},
-		"any not last":    {policyOf(rule(1, anyImage), rule(2, untagged)), Policy(7), "not the highest"},
-		"two any":         {policyOf(rule(1, anyImage), rule(2, anyImage)), Policy(7), "two rules"},
-		"same number":     {policyOf(rule(1, untagged), rule(1, tagged("a"))), Policy(7), "there twice"},
-		"unknown status":  {policyOf(rule(1, `"tagStatus":"some"`)), Policy(7), `unknown tagStatus "some"`},
-		"tagged, no tags": {policyOf(rule(1, `"tagStatus":"tagged"`)), Policy(7), "without tagPatternList"},
-		"any with tags":   {policyOf(rule(1, strings.Replace(tagged("a"), "tagged", "any", 1))), Policy(7), "any with tagPatternList"},
-		"too long":        {long, Policy(7), "30721 characters, 6 rules"},
-		"too many":        {policyOf(many...), Policy(7), "51 rules"},
+		"no JSON":         {"{", retention(7), "reading the existing"},
+		"no priority":     {`{"rules":[{}]}`, retention(7), "rulePriority 0"},
+		"null":            {`{"rules":[null]}`, retention(7), "rulePriority 0"},
+		"any not last":    {policyOf(rule(1, anyImage), rule(2, untagged)), retention(7), "not the highest"},
+		"two any":         {policyOf(rule(1, anyImage), rule(2, anyImage)), retention(7), "two rules"},
+		"same number":     {policyOf(rule(1, untagged), rule(1, tagged("a"))), retention(7), "there twice"},
+		"unknown status":  {policyOf(rule(1, `"tagStatus":"some"`)), retention(7), `unknown tagStatus "some"`},
+		"tagged, no tags": {policyOf(rule(1, `"tagStatus":"tagged"`)), retention(7), "without tagPatternList"},
+		"any with tags":   {policyOf(rule(1, strings.Replace(tagged("a"), "tagged", "any", 1))), retention(7), "any with tagPatternList"},
+		"too long":        {long, retention(7), "30721 characters, 6 rules"},
+		"too many":        {policyOf(many...), retention(7), "51 rules"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Merge(tc.existing, tc.wanted, false)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
-			if is := errors.Is(err, ErrPolicyTooLarge); is != strings.HasPrefix(name, "too ") {
+			if is := errors.Is(err, ErrTooLarge); is != strings.HasPrefix(name, "too ") {
 				t.Errorf("errors.Is ErrPolicyTooLarge = %v", is)
 			}
 		})
@@ -287,8 +286,8 @@ func TestMergeRefuses(t *testing.T) {
 func TestMergeReplacesTheUnreadable(t *testing.T) {
 	t.Parallel()
 	for _, existing := range []string{"{", `{"rules":[null]}`, policyOf(rule(1, anyImage), rule(2, untagged))} {
-		got, err := Merge(existing, Policy(7), true)
-		if err != nil || !got.Changed || got.Text != policyText(t, Policy(7)) {
+		got, err := Merge(existing, retention(7), true)
+		if err != nil || !got.Changed || got.Text != policyText(t, retention(7)) {
 			t.Errorf("%s: got %+v, %v", existing, got, err)
 		}
 	}
@@ -296,8 +295,8 @@ func TestMergeReplacesTheUnreadable(t *testing.T) {
 
 func TestMergeReplaceLeavesOursAlone(t *testing.T) {
 	t.Parallel()
-	ours := policyText(t, Policy(7))
-	got, err := Merge(ours, Policy(7), true)
+	ours := policyText(t, retention(7))
+	got, err := Merge(ours, retention(7), true)
 	if err != nil || got.Changed || len(got.Dropped) != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -334,7 +333,7 @@ func checkMerged(t *testing.T, existing string, got Outcome) {
 			t.Fatalf("lost or changed %s in %s", r.raw, got.Text)
 		}
 	}
-	if len(got.Kept) != foreign || len(after) != foreign+len(Policy(7).Rules) {
+	if len(got.Kept) != foreign || len(after) != foreign+len(retention(7).Rules) {
 		t.Fatalf("kept %d of %d rules: %s", len(got.Kept), foreign, got.Text)
 	}
 	if protects > firstTagged {
@@ -343,7 +342,7 @@ func checkMerged(t *testing.T, existing string, got Outcome) {
 	if !got.Changed && got.Text != existing {
 		t.Fatalf("unchanged, yet %s became %s", existing, got.Text)
 	}
-	again, err := Merge(got.Text, Policy(7), false)
+	again, err := Merge(got.Text, retention(7), false)
 	if err != nil || again.Changed || again.Text != got.Text {
 		t.Fatalf("merging %s again: %+v, %v", got.Text, again, err)
 	}
@@ -351,7 +350,7 @@ func checkMerged(t *testing.T, existing string, got Outcome) {
 
 func FuzzMerge(f *testing.F) {
 	for _, s := range []string{
-		"", "{", `{"rules":[]}`, `{"rules":[null]}`, policyText(f, Policy(7)), policyText(f, Policy(3)),
+		"", "{", `{"rules":[]}`, `{"rules":[null]}`, policyText(f, retention(7)), policyText(f, retention(3)),
 		policyOf(rule(1, untagged), rule(5, tagged("v*")), rule(9, prefixed("w"))),
 		policyOf(rule(1, untagged), rule(100, anyImage)),
 		policyOf(rule(2147483647, tagged("latest", "*"))),
@@ -360,14 +359,14 @@ func FuzzMerge(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, existing string) {
-		replaced, err := Merge(existing, Policy(7), true)
+		replaced, err := Merge(existing, retention(7), true)
 		if err != nil || len(replaced.Kept) != 0 {
 			t.Fatalf("replacing %q: %+v, %v", existing, replaced, err)
 		}
 		if rules, err := parsePolicy(replaced.Text); err != nil || len(rules) != 5 {
 			t.Fatalf("replacing %q made %s: %v", existing, replaced.Text, err)
 		}
-		got, err := Merge(existing, Policy(7), false)
+		got, err := Merge(existing, retention(7), false)
 		if err == nil {
 			checkMerged(t, existing, got)
 		} else if got.Text != "" || got.Changed {

@@ -1,4 +1,4 @@
-package registry
+package lifecycle
 
 import (
 	"bytes"
@@ -19,9 +19,9 @@ const (
 	maxRules  = 50
 )
 
-// ErrPolicyTooLarge says that a policy has more characters or rules than ECR
+// ErrTooLarge says that a policy has more characters or rules than ECR
 // takes.
-var ErrPolicyTooLarge = fmt.Errorf("the lifecycle policy would exceed %d characters or %d rules", maxPolicy, maxRules)
+var ErrTooLarge = fmt.Errorf("the lifecycle policy would exceed %d characters or %d rules", maxPolicy, maxRules)
 
 // Outcome says what a repository's policy should become.
 type Outcome struct {
@@ -29,7 +29,7 @@ type Outcome struct {
 	Text string
 	// Changed is false when the existing policy says the same already.
 	Changed bool
-	// NotReverted holds the rules of other people that stay as they are.
+	// Kept holds the rules of other tools that stay as they are.
 	Kept []Rule
 	// Dropped holds the rules of other people that are given up.
 	Dropped []Rule
@@ -45,8 +45,8 @@ type Outcome struct {
 // only repeat a default make no difference.
 //
 // Other errors: existing cannot be read (unless replace), wanted is not a
-// valid set of own rules, or ErrPolicyTooLarge.
-func Merge(existing string, wanted Document, replace bool) (Outcome, error) {
+// valid set of own rules, or ErrTooLarge.
+func Merge(existing string, wanted Policy, replace bool) (Outcome, error) {
 	ours, err := ownRules(wanted)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("the wanted policy: %w", err)
@@ -71,13 +71,13 @@ func Merge(existing string, wanted Document, replace bool) (Outcome, error) {
 	}
 	out.Text, out.Changed = joinRules(merged), true
 	if n := utf8.RuneCountInString(out.Text); n > maxPolicy || len(merged) > maxRules {
-		return Outcome{}, fmt.Errorf("%w: %d characters, %d rules", ErrPolicyTooLarge, n, len(merged))
+		return Outcome{}, fmt.Errorf("%w: %d characters, %d rules", ErrTooLarge, n, len(merged))
 	}
 	return out, nil
 }
 
 // ownRules checks what a caller wants and gives each rule its text.
-func ownRules(d Document) ([]ruleText, error) {
+func ownRules(d Policy) ([]ruleText, error) {
 	rules := make([]ruleText, len(d.Rules))
 	for i, r := range d.Rules {
 		if !r.Own() {
@@ -141,13 +141,26 @@ func place(foreign, ours []ruleText) ([]ruleText, []Clash) {
 	for _, r := range foreign {
 		if r.Selection.TagStatus == statusTagged && r.Priority < next {
 			clashes = append(clashes, Clash{r.Rule, fmt.Sprintf("leaves too few free numbers before it for the rules that protect %s: give it a number above %d",
-				strings.Join(Protected(), ", "), next-1)})
+				strings.Join(wholeTags(ours), ", "), next-1)})
 		}
 		if top > maxPriority && r.Priority == theirTop {
 			clashes = append(clashes, Clash{r.Rule, "leaves no number after it for the age rule"})
 		}
 	}
 	return merged, clashes
+}
+
+// wholeTags returns the tags that rules name without a wildcard.
+func wholeTags(rules []ruleText) []string {
+	var tags []string
+	for _, r := range rules {
+		for _, pattern := range r.Selection.TagPatterns {
+			if !strings.Contains(pattern, "*") {
+				tags = append(tags, pattern)
+			}
+		}
+	}
+	return tags
 }
 
 func inOrder(rules []ruleText) []ruleText {

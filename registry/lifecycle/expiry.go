@@ -1,20 +1,14 @@
-package registry
+package lifecycle
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	"golang.org/x/sync/errgroup"
 )
 
 // Further values of a rule, beside those that Slipway writes.
@@ -28,13 +22,16 @@ const (
 // maxDays is the longest age that can be told: more is beyond a time.Duration.
 const maxDays = int(math.MaxInt64 / (24 * time.Hour))
 
-// Lifecycle is what a repository's lifecycle policy does to its images. The zero value
-// is no policy: every image stays.
-type Lifecycle struct {
-	// rules are in the order of their numbers.
-	rules []Rule
-	// unread says why the policy could not be understood.
-	unread error
+// Image is an image of a repository, as far as lifecycle rules look at it.
+type Image struct {
+	// Tags are all its tags, none for an untagged image.
+	Tags []string
+	// Pushed is when the image was first pushed, from which its age counts.
+	Pushed time.Time
+	// Archived reports that the image is in the archive, or on its way back.
+	Archived bool
+	// ArchivedAt is when the image last went to the archive, zero if never.
+	ArchivedAt time.Time
 }
 
 // Disposition says what becomes of an image.
@@ -53,80 +50,36 @@ const (
 	Unknown Disposition = "unknown"
 )
 
-// Lifecycles reads the lifecycle policy of each repository, with one GetLifecyclePolicy
-// each, all at once. A policy that cannot be understood is no error: its verdicts are
-// Unknown.
-func Lifecycles(ctx context.Context, clients Clients, repos []Repository) (map[Ref]Lifecycle, error) {
-	repos = distinctRepositories(repos)
-	texts := make([]string, len(repos))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(maxCalls)
-	for i, repo := range repos {
-		g.Go(func() (err error) {
-			texts[i], err = readPolicy(ctx, clients(repo.Region), repo)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	out := map[Ref]Lifecycle{}
-	for i, repo := range repos {
-		out[repo.Ref] = ParseLifecycle(texts[i])
-	}
-	return out, nil
-}
-
-// readPolicy reads the text of a repository's policy, empty where it has none.
-func readPolicy(ctx context.Context, client policyReader, repo Repository) (string, error) {
-	found, err := client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{
-		RegistryId:     registryID(repo.Ref),
-		RepositoryName: aws.String(repo.Name),
-	})
-	var none *types.LifecyclePolicyNotFoundException
-	switch {
-	case errors.As(err, &none):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("reading the lifecycle policy of %s: %w", repo.Ref, err)
-	}
-	if aws.ToString(found.LifecyclePolicyText) == "" {
-		// Taken for no policy, rules of others would be overwritten.
-		return "", incomplete("GetLifecyclePolicy", "the lifecycle policy of %s", repo.Ref)
-	}
-	return *found.LifecyclePolicyText, nil
-}
-
-// ParseLifecycle reads the text of a policy; empty text is no policy. What cannot be
-// understood makes every verdict Unknown.
-func ParseLifecycle(text string) Lifecycle {
+// Parse reads the text of a policy; empty text is no policy. What cannot be
+// understood makes every disposition Unknown.
+func Parse(text string) Policy {
 	if text == "" {
-		return Lifecycle{}
+		return Policy{}
 	}
-	var d Document
+	var d Policy
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		return Lifecycle{unread: err}
+		return Policy{err: err}
 	}
 	slices.SortStableFunc(d.Rules, func(a, b Rule) int { return cmp.Compare(a.Priority, b.Priority) })
 	for _, r := range d.Rules {
 		if err := checkSelection(r.Selection); err != nil {
-			return Lifecycle{unread: fmt.Errorf("%s: %w", r, err)}
+			return Policy{err: fmt.Errorf("%s: %w", r, err)}
 		}
 	}
-	return Lifecycle{rules: d.Rules}
+	return d
 }
 
-// ByTag tells when an image goes, as it is tagged now. ECR carries that out within a day of
+// Expiry returns when the policy deletes or archives an image, as it is tagged now. ECR carries that out within a day of
 // it. Of the rules that select the image only the one with the lowest number counts, since
 // those with higher numbers cannot take what it selects ("How lifecycle policies work" in
 // the ECR user guide); whether it is its turn yet makes no difference. The time is zero
 // but with Expires and Archives. That an index holds an image, which then stays as long
 // as the index, is for the caller to know.
-func (l Lifecycle) At(image ImageDetail) (time.Time, Disposition) {
-	if l.unread != nil {
+func (p Policy) Expiry(image Image) (time.Time, Disposition) {
+	if p.err != nil {
 		return time.Time{}, Unknown
 	}
-	for _, rule := range l.rules {
+	for _, rule := range p.Rules {
 		if c := rule.Selection.StorageClass; c != "" && c != classStandard && c != classArchive {
 			return time.Time{}, Unknown
 		}
@@ -138,13 +91,13 @@ func (l Lifecycle) At(image ImageDetail) (time.Time, Disposition) {
 }
 
 // selects tells whether a rule is about an image, by its tags and storage class alone.
-func (s Selection) selects(image ImageDetail) bool {
+func (s Selection) selects(image Image) bool {
 	if (s.StorageClass == classArchive) != image.Archived {
 		return false
 	}
 	fits := func(patterns []string) bool {
 		return !slices.ContainsFunc(patterns, func(pattern string) bool {
-			return !slices.ContainsFunc(image.Tags, func(tag string) bool { return wildcardMatch(pattern, tag) })
+			return !slices.ContainsFunc(image.Tags, func(tag string) bool { return MatchTag(pattern, tag) })
 		})
 	}
 	switch s.TagStatus {
@@ -158,11 +111,11 @@ func (s Selection) selects(image ImageDetail) bool {
 }
 
 // at tells when a rule takes an image that it selects.
-func (r Rule) at(image ImageDetail) (time.Time, Disposition) {
-	verdict := map[string]Disposition{actionExpire: Expires, actionTransition: Archives}[r.Action.Type]
+func (r Rule) at(image Image) (time.Time, Disposition) {
+	disposition := map[string]Disposition{actionExpire: Expires, actionTransition: Archives}[r.Action.Type]
 	since := image.Pushed
 	switch {
-	case verdict == "":
+	case disposition == "":
 		return time.Time{}, Unknown
 	case r.Selection.CountType == countMoreThan && r.Selection.oneAtMost():
 		return time.Time{}, Stays
@@ -175,11 +128,46 @@ func (r Rule) at(image ImageDetail) (time.Time, Disposition) {
 	if since.IsZero() || unit != unitDays && unit != "" || days > maxDays {
 		return time.Time{}, Unknown
 	}
-	return since.Add(time.Duration(days) * 24 * time.Hour), verdict
+	return since.Add(time.Duration(days) * 24 * time.Hour), disposition
 }
 
 // oneAtMost tells whether a rule selects one image at most: it names a whole tag, of
 // which a repository has one.
 func (s Selection) oneAtMost() bool {
 	return slices.ContainsFunc(s.TagPatterns, func(pattern string) bool { return !strings.Contains(pattern, "*") })
+}
+
+// Managed reports whether a policy has Slipway's age rule. One that cannot be read has not.
+func Managed(policy string) bool {
+	rules, err := parsePolicy(policy)
+	return err == nil && slices.ContainsFunc(rules, func(r ruleText) bool {
+		return r.Own() && r.Selection.TagStatus == statusAny
+	})
+}
+
+// Shortens reports whether a policy takes an image that another one lets stay longer.
+func Shortens(before, after Policy, image Image) bool {
+	was, disposition := before.Expiry(image)
+	at, now := after.Expiry(image)
+	switch {
+	case now == Stays || now == disposition && at.Equal(was):
+		return false
+	case now == Expires && disposition == Expires:
+		return at.Before(was)
+	default:
+		return true
+	}
+}
+
+// MatchTag tells whether the whole of tag matches pattern, in which *
+// stands for any text, also none.
+func MatchTag(pattern, tag string) bool {
+	if !strings.Contains(pattern, "*") {
+		return pattern == tag
+	}
+	parts := strings.Split(pattern, "*")
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(tag)
 }

@@ -1,4 +1,7 @@
-package registry
+// Package lifecycle reads, writes and merges lifecycle policies of ECR, and
+// computes when they expire an image. It is pure: package registry makes the
+// requests.
+package lifecycle
 
 import (
 	"encoding/json"
@@ -39,11 +42,13 @@ const (
 // agePriority leaves room before the age rule for rules of other people.
 const agePriority = 100
 
-// Document is a lifecycle policy of ECR. It marshals to the JSON that
+// Policy is a lifecycle policy of ECR. It marshals to the JSON that
 // PutLifecyclePolicy takes.
-type Document struct {
+type Policy struct {
 	// Rules holds the rules in the order of their priority.
 	Rules []Rule `json:"rules"`
+	// err is why the text of the policy could not be understood.
+	err error
 }
 
 // Rule is one rule of a lifecycle policy.
@@ -82,39 +87,39 @@ type Action struct {
 	Type string `json:"type"`
 }
 
-// cacheImages is how many images may bear tags of build caches at once: one for
-// each platform that has an engine of its own. Of more, the oldest go.
-const cacheImages = 8
+// wildcardImages is how many images may have tags that match a pattern with a
+// wildcard at once, such as the build caches of all platforms. Of more, the
+// oldest expire.
+const wildcardImages = 8
 
-// Policy returns the policy that keeps the images of every protected tag and
-// expires all others a number of days after their push. Each tag has a rule of
-// its own, since several entries of one pattern list must all match. One image
-// at most bears a tag, so these rules expire nothing; an image that matches
-// them is out of reach of the age rule. A cache whose tag went on to a newer
-// one matches no rule but the last. Days below 1 make a document that Merge
-// refuses.
-func Policy(days int) Document {
-	var d Document
-	for i, tag := range protectedPatterns() {
+// New returns the policy that keeps the images whose tags match one of the
+// patterns, and expires all others a number of days after their push. Each
+// pattern has a rule of its own, since an image must match all entries of one
+// pattern list. A tag without a wildcard points to one image at most, so its
+// rule expires nothing; and an image that a rule selects is out of reach of the
+// age rule. Days below 1 make a policy that Merge refuses.
+func New(days int, patterns ...string) Policy {
+	var d Policy
+	for i, pattern := range patterns {
 		most := 1
-		if tag == platformCaches {
-			most = cacheImages
+		if strings.Contains(pattern, "*") {
+			most = wildcardImages
 		}
 		d.Rules = append(d.Rules, Rule{
 			Priority:    minPriority + i,
-			Description: ownPrefix + "keep what is tagged " + tag,
+			Description: ownPrefix + "keep what is tagged " + pattern,
 			Selection: Selection{
 				TagStatus:   statusTagged,
-				TagPatterns: []string{tag},
+				TagPatterns: []string{pattern},
 				CountType:   countMoreThan,
 				CountNumber: most,
 			},
 			Action: Action{Type: actionExpire},
 		})
 	}
-	return Document{Rules: append(d.Rules, Rule{
+	return Policy{Rules: append(d.Rules, Rule{
 		Priority:    agePriority,
-		Description: fmt.Sprintf("%sexpire the rest %s after the push", ownPrefix, count(days, "day")),
+		Description: fmt.Sprintf("%sexpire the rest %s after the push", ownPrefix, countDays(days)),
 		Selection: Selection{
 			TagStatus:   statusAny,
 			CountType:   countPushed,
@@ -125,11 +130,11 @@ func Policy(days int) Document {
 	})}
 }
 
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
+func countDays(n int) string {
+	if n == 1 {
+		return "1 day"
 	}
-	return fmt.Sprintf("%d %s", n, what)
+	return fmt.Sprintf("%d days", n)
 }
 
 // Own tells whether the rule is Slipway's, by its description.
