@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"context"
@@ -9,22 +9,23 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"slipway/artifact"
 	"slipway/internal/bounded"
 )
 
-// sourceWalk collects the entries of a directory.
-type sourceWalk struct {
+// walker collects the entries of a directory.
+type walker struct {
 	ctx     context.Context
 	dir     string
 	tree    fs.FS
 	respect bool
 
 	source   *Source
-	problems []SourceProblem
+	problems []Problem
 	git      gitIgnored
 }
 
-func (w *sourceWalk) run() error {
+func (w *walker) run() error {
 	if w.respect {
 		if err := w.git.read(w.ctx, w.dir, ""); err != nil {
 			return err
@@ -35,7 +36,7 @@ func (w *sourceWalk) run() error {
 
 // walk goes through the directory called name, "." for the top, under the ignore files
 // of the directories above it.
-func (w *sourceWalk) walk(name string, above dockerIgnores) error {
+func (w *walker) walk(name string, above dockerIgnores) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (w *sourceWalk) walk(name string, above dockerIgnores) error {
 		return err
 	}
 	for _, c := range children {
-		if c.Name() == ".git" || isTemporary(c.Name()) {
+		if c.Name() == ".git" || artifact.IsTemporary(c.Name()) {
 			continue
 		}
 		if err := w.visit(path.Join(name, c.Name()), c, scopes); err != nil {
@@ -60,7 +61,7 @@ func (w *sourceWalk) walk(name string, above dockerIgnores) error {
 }
 
 // scopes reads the ignore files of a directory.
-func (w *sourceWalk) scopes(name string, children []fs.DirEntry, above dockerIgnores) (dockerIgnores, error) {
+func (w *walker) scopes(name string, children []fs.DirEntry, above dockerIgnores) (dockerIgnores, error) {
 	if !w.respect {
 		return nil, nil
 	}
@@ -97,7 +98,7 @@ func (w *sourceWalk) scopes(name string, children []fs.DirEntry, above dockerIgn
 const maxIgnoreFile = 1 << 20
 
 // readIgnore reads an ignore file, links within the directory followed.
-func (w *sourceWalk) readIgnore(name string) ([]byte, error) {
+func (w *walker) readIgnore(name string) ([]byte, error) {
 	info, err := fs.Stat(w.tree, name)
 	if err != nil {
 		return nil, err
@@ -114,20 +115,20 @@ func (w *sourceWalk) readIgnore(name string) ([]byte, error) {
 }
 
 // visit takes one entry and goes on below it.
-func (w *sourceWalk) visit(name string, e fs.DirEntry, scopes dockerIgnores) error {
+func (w *walker) visit(name string, e fs.DirEntry, scopes dockerIgnores) error {
 	if w.git.ignores(name, e.IsDir()) {
 		w.source.LeftOut++
 		return nil
 	}
-	verdict, below, err := scopes.judge(name, e.IsDir())
+	verdict, below, err := scopes.classify(name, e.IsDir())
 	if err != nil {
 		return badSource(w.dir, "correct the pattern", "the .dockerignore files cannot be held against %q: %v", name, err)
 	}
 	switch verdict {
-	case leaveOut:
+	case exclude:
 		w.source.LeftOut++
 		return nil
-	case lookInside:
+	case descend:
 		return w.walk(name, below)
 	}
 	info, err := e.Info()
@@ -146,8 +147,8 @@ func (w *sourceWalk) visit(name string, e fs.DirEntry, scopes dockerIgnores) err
 }
 
 // add takes what a zip can carry.
-func (w *sourceWalk) add(name string, info fs.FileInfo) bool {
-	entry := SourceEntry{Name: name, Mode: info.Mode()}
+func (w *walker) add(name string, info fs.FileInfo) bool {
+	entry := Entry{Name: name, Mode: info.Mode()}
 	switch kind := info.Mode().Type(); {
 	case !utf8.ValidString(name):
 		w.problem(name, "its name is not UTF-8")
@@ -181,6 +182,6 @@ func kindOf(m fs.FileMode) string {
 	}
 }
 
-func (w *sourceWalk) problem(name, format string, args ...any) {
-	w.problems = append(w.problems, SourceProblem{name, fmt.Sprintf(format, args...)})
+func (w *walker) problem(name, format string, args ...any) {
+	w.problems = append(w.problems, Problem{name, fmt.Sprintf(format, args...)})
 }

@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"bytes"
@@ -39,11 +39,11 @@ func (g *gitIgnored) read(ctx context.Context, dir, below string) error {
 		return nil
 	}
 	if err != nil {
-		return gitTrouble(ctx, at, err)
+		return gitError(ctx, at, err)
 	}
 	out, err := repo.Run(ctx, at, nil, listIgnored...)
 	if err := errors.Join(err, repo.Close()); err != nil {
-		return gitTrouble(ctx, at, err)
+		return gitError(ctx, at, err)
 	}
 	g.add(below, out)
 	return nil
@@ -70,7 +70,7 @@ func (g *gitIgnored) add(below string, list []byte) {
 	}
 }
 
-func gitTrouble(ctx context.Context, dir string, err error) error {
+func gitError(ctx context.Context, dir string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

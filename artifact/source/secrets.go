@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"bytes"
@@ -53,11 +53,11 @@ const (
 
 // findSecrets looks at the name and the beginning of each file. Files that cannot be
 // read are problems.
-func findSecrets(ctx context.Context, tree fs.FS, entries []SourceEntry) ([]Secret, []SourceProblem, error) {
+func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) ([]Secret, []Problem, error) {
 	var (
 		mu       sync.Mutex
 		secrets  []Secret
-		problems []SourceProblem
+		problems []Problem
 	)
 	var g errgroup.Group
 	g.SetLimit(secretReaders)
@@ -73,7 +73,7 @@ func findSecrets(ctx context.Context, tree fs.FS, entries []SourceEntry) ([]Secr
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				problems = append(problems, SourceProblem{e.Name, fmt.Sprintf("it cannot be read: %v", cause(err))})
+				problems = append(problems, Problem{e.Name, fmt.Sprintf("it cannot be read: %v", cause(err))})
 			} else if reason != "" {
 				secrets = append(secrets, Secret{e.Name, reason})
 			}
@@ -89,7 +89,7 @@ func findSecrets(ctx context.Context, tree fs.FS, entries []SourceEntry) ([]Secr
 
 // secretIn says why a file looks like a secret, "" if it does not. A link is judged by
 // its own name: what it leads to is not sent, or is an entry itself.
-func secretIn(tree fs.FS, e SourceEntry) (string, error) {
+func secretIn(tree fs.FS, e Entry) (string, error) {
 	byName := secretName(e.Name)
 	if e.Mode.Type() != 0 {
 		return byName, nil

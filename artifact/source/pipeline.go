@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"cmp"
@@ -92,13 +92,13 @@ func (f PipelineFollower) Check(ctx context.Context) error {
 // actions) a round. However it ends is no error.
 //
 // report gets the news; nil is allowed. AWS being out of reach, throttling or faulty is
-// told once and borne until ctx ends. Errors are a *NoExecutionError, or wrap what the
+// reported once and borne until ctx ends. Errors are a *NoExecutionError, or wrap what the
 // SDK answered or what ended ctx; the run is then as it was last seen.
 func (f PipelineFollower) Follow(ctx context.Context, version string, report func(PipelineNews)) (PipelineRun, error) {
 	if report == nil {
 		report = func(PipelineNews) {}
 	}
-	w := &pipelineWatch{PipelineFollower: f, report: report, told: map[string]string{}}
+	w := &follower{PipelineFollower: f, report: report, reported: map[string]string{}}
 	if err := w.find(ctx, version); err != nil {
 		return w.run, err
 	}
@@ -107,23 +107,23 @@ func (f PipelineFollower) Follow(ctx context.Context, version string, report fun
 	return w.run, err
 }
 
-type pipelineWatch struct {
+type follower struct {
 	PipelineFollower
-	report  func(PipelineNews)
-	run     PipelineRun
-	told    map[string]string // by action execution
-	waiting bool              // that AWS does not answer has been told
+	report   func(PipelineNews)
+	run      PipelineRun
+	reported map[string]string // by action execution
+	waiting  bool              // that AWS does not answer has been told
 }
 
 // rounds calls step until it is done.
-func (w *pipelineWatch) rounds(ctx context.Context, step func(context.Context) (bool, error)) error {
+func (w *follower) rounds(ctx context.Context, step func(context.Context) (bool, error)) error {
 	pause := cmp.Or(w.First, time.Second)
 	for {
 		done, err := step(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("pipeline %q: %w", w.Name, ctx.Err())
-		case err != nil && !passing(err):
+		case err != nil && !transient(err):
 			return fmt.Errorf("pipeline %q: %w", w.Name, err)
 		case err != nil && !w.waiting:
 			w.waiting = true
@@ -145,8 +145,8 @@ func (w *pipelineWatch) rounds(ctx context.Context, step func(context.Context) (
 	}
 }
 
-// passing tells an error that asking again may change.
-func passing(err error) bool {
+// transient tells an error that asking again may change.
+func transient(err error) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return true // no answer at all
@@ -157,7 +157,7 @@ func passing(err error) bool {
 }
 
 // find looks for the execution until it is there.
-func (w *pipelineWatch) find(ctx context.Context, version string) error {
+func (w *follower) find(ctx context.Context, version string) error {
 	limit := cmp.Or(w.Appear, 5*time.Minute)
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -183,7 +183,7 @@ func (w *pipelineWatch) find(ctx context.Context, version string) error {
 }
 
 // round reads the status first, so that the actions read after an end have all ended.
-func (w *pipelineWatch) round(ctx context.Context) (done bool, err error) {
+func (w *follower) round(ctx context.Context) (done bool, err error) {
 	out, err := w.API.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: aws.String(w.Name), PipelineExecutionId: aws.String(w.run.ExecutionID)})
 	if err != nil {
 		return false, err
@@ -195,7 +195,7 @@ func (w *pipelineWatch) round(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	w.tell(actions)
+	w.reportNews(actions)
 	w.run.Status, w.run.Summary = out.PipelineExecution.Status, aws.ToString(out.PipelineExecution.StatusSummary)
 	switch w.run.Status {
 	case types.PipelineExecutionStatusInProgress, types.PipelineExecutionStatusStopping, "":
@@ -206,7 +206,7 @@ func (w *pipelineWatch) round(ctx context.Context) (done bool, err error) {
 }
 
 // actions are those of the execution, by the time of their last change.
-func (w *pipelineWatch) actions(ctx context.Context) ([]types.ActionExecutionDetail, error) {
+func (w *follower) actions(ctx context.Context) ([]types.ActionExecutionDetail, error) {
 	var all []types.ActionExecutionDetail
 	in := &codepipeline.ListActionExecutionsInput{
 		PipelineName: aws.String(w.Name),
@@ -230,16 +230,16 @@ func (w *pipelineWatch) actions(ctx context.Context) ([]types.ActionExecutionDet
 	return all, nil
 }
 
-// tell reports what is new of the actions and keeps those that failed.
-func (w *pipelineWatch) tell(actions []types.ActionExecutionDetail) {
+// reportNews reports what is new of the actions and keeps those that failed.
+func (w *follower) reportNews(actions []types.ActionExecutionDetail) {
 	w.run.Failed = nil
 	for _, d := range actions {
 		a := actionOf(d)
 		if a.Status == types.ActionExecutionStatusFailed {
 			w.run.Failed = append(w.run.Failed, a)
 		}
-		if id, text := aws.ToString(d.ActionExecutionId), a.text(); w.told[id] != text {
-			w.told[id] = text
+		if id, text := aws.ToString(d.ActionExecutionId), a.text(); w.reported[id] != text {
+			w.reported[id] = text
 			w.report(PipelineNews{a.Stage, a.Name, text})
 		}
 	}

@@ -1,4 +1,4 @@
-package artifact_test
+package source_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
-	"slipway/artifact"
+	"slipway/artifact/source"
 	"slipway/internal/sandbox"
 )
 
@@ -24,7 +24,7 @@ type pipelineStand struct {
 	*sandbox.Server
 	s3       *s3.Client
 	pipeline *codepipeline.Client
-	follower artifact.PipelineFollower
+	follower source.PipelineFollower
 }
 
 func newPipelineStand(t *testing.T) *pipelineStand {
@@ -43,7 +43,7 @@ func newPipelineStand(t *testing.T) *pipelineStand {
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
 	}
 	p := &pipelineStand{Server: server, s3: s3.NewFromConfig(config), pipeline: codepipeline.NewFromConfig(config)}
-	p.follower = artifact.PipelineFollower{API: p.pipeline, Name: "shop", First: time.Millisecond, Max: 20 * time.Millisecond}
+	p.follower = source.PipelineFollower{API: p.pipeline, Name: "shop", First: time.Millisecond, Max: 20 * time.Millisecond}
 	stage := func(name string, category types.ActionCategory, provider string, configuration map[string]string) types.StageDeclaration {
 		return types.StageDeclaration{Name: aws.String(name), Actions: []types.ActionDeclaration{{
 			Name: aws.String(name + "It"), Configuration: configuration,
@@ -76,7 +76,7 @@ func newPipelineStand(t *testing.T) *pipelineStand {
 // submit puts an archive there and returns its version.
 func (p *pipelineStand) submit(t *testing.T, seed uint64) string {
 	t.Helper()
-	done, err := artifact.Submit(t.Context(), p.s3, sourceZip, pack(t, 10, seed), nil)
+	done, err := source.Submit(t.Context(), p.s3, sourceZip, pack(t, 10, seed), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestFollowPipeline(t *testing.T) {
 	p.SetPipelineAction("shop", "BuildIt", sandbox.PipelineAction{URL: "https://example.com/1"})
 	first := p.submit(t, 1)
 	var lines []string
-	tell := func(n artifact.PipelineNews) { lines = append(lines, n.Stage+"/"+n.Action+" "+n.Text) }
+	tell := func(n source.PipelineNews) { lines = append(lines, n.Stage+"/"+n.Action+" "+n.Text) }
 	run, err := p.follower.Follow(t.Context(), first, tell)
 	if err != nil || run.Status != types.PipelineExecutionStatusSucceeded || run.ExecutionID == "" || len(run.Failed) > 0 {
 		t.Fatalf("got %+v, %v", run, err)
@@ -115,7 +115,7 @@ func TestFollowPipeline(t *testing.T) {
 	if err != nil || second.Status != types.PipelineExecutionStatusFailed || len(second.Failed) != 1 {
 		t.Fatalf("got %+v, %v", second, err)
 	}
-	want := artifact.PipelineAction{Stage: "Build", Name: "BuildIt", Category: types.ActionCategoryBuild, Status: types.ActionExecutionStatusFailed, Message: "exit status 1", URL: "https://example.com/2"}
+	want := source.PipelineAction{Stage: "Build", Name: "BuildIt", Category: types.ActionCategoryBuild, Status: types.ActionExecutionStatusFailed, Message: "exit status 1", URL: "https://example.com/2"}
 	if second.Failed[0] != want {
 		t.Errorf("got %+v", second.Failed[0])
 	}
@@ -140,7 +140,7 @@ func TestFollowPipelineTrouble(t *testing.T) {
 		}
 	}
 	told := 0
-	run, err := p.follower.Follow(t.Context(), version, func(n artifact.PipelineNews) {
+	run, err := p.follower.Follow(t.Context(), version, func(n source.PipelineNews) {
 		if n.Action == "" {
 			told++
 		}
@@ -169,7 +169,7 @@ func TestFollowPipelineEnds(t *testing.T) {
 	}
 	short := p.follower
 	short.Appear = 30 * time.Millisecond
-	var none *artifact.NoExecutionError
+	var none *source.NoExecutionError
 	if _, err := short.Follow(t.Context(), "another-version", nil); !errors.As(err, &none) || none.Hint() == "" {
 		t.Errorf("no execution: got %v", err)
 	}

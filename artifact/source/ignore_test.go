@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 
 func sent(t *testing.T, dir string) string {
 	t.Helper()
-	s, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true, AllowSecrets: true})
+	s, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true, AllowSecrets: true})
 	must(t, err)
 	return strings.Join(names(s), " ")
 }
@@ -56,8 +56,8 @@ func TestDockerIgnore(t *testing.T) {
 func TestBadDockerIgnore(t *testing.T) {
 	for _, content := range []string{"[", "a[\n", "!\n"} {
 		dir := plant(t, map[string]string{"x": "", "sub/.dockerignore": content, "sub/x": ""})
-		_, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true})
-		var bad *SourceError
+		_, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true})
+		var bad *Error
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "sub/.dockerignore") {
 			t.Errorf("%q: got %v", content, err)
 		}
@@ -114,18 +114,18 @@ func TestGitIgnore(t *testing.T) {
 }
 
 func TestGitTrouble(t *testing.T) {
-	var bad *SourceError
+	var bad *Error
 	dir := plant(t, map[string]string{"x": "", ".git": "gitdir: /nowhere"})
-	if _, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), "not a git repository: /nowhere") {
+	if _, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), "not a git repository: /nowhere") {
 		t.Errorf("a broken repository: got %v", err)
 	}
 	t.Setenv("PATH", t.TempDir())
 	dir = plant(t, map[string]string{"x": "", "sub/y": ""})
-	if _, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true}); err != nil {
+	if _, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true}); err != nil {
 		t.Errorf("no git, nothing to ask: %v", err)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "sub/.gitignore"), nil, 0o644))
-	if _, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), `"sub/.gitignore" is there, and git is not installed`) {
+	if _, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), `"sub/.gitignore" is there, and git is not installed`) {
 		t.Errorf("no git, something to ask: got %v", err)
 	}
 }
@@ -146,7 +146,7 @@ func FuzzDockerIgnore(f *testing.F) {
 		for _, name := range ignoreTree {
 			tree[name] = &fstest.MapFile{}
 		}
-		w := &sourceWalk{ctx: t.Context(), dir: "/project", tree: tree, respect: true, source: &Source{}}
+		w := &walker{ctx: t.Context(), dir: "/project", tree: tree, respect: true, source: &Source{}}
 		err := w.walk(".", nil)
 		want, wantErr := byFile(content)
 		if errors.Is(wantErr, errByFile) {

@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"archive/zip"
@@ -37,7 +37,7 @@ type Archive struct {
 
 // Pack writes the source as a zip to a temporary file. The same content has the same
 // bytes: names are sorted, times are fixed, permissions and links are kept as they are.
-// An archive of more than limit bytes (MaxArchive if 0) is a *SourceError, as is a file
+// An archive of more than limit bytes (MaxArchive if 0) is a *Error, as is a file
 // that cannot be read any more.
 func (s *Source) Pack(ctx context.Context, limit int64) (*Archive, error) {
 	root, err := os.OpenRoot(s.Dir)
@@ -92,7 +92,7 @@ func (s *Source) packTo(ctx context.Context, a *Archive, tree fs.FS, limit int64
 		}
 	}
 	if err := z.Close(); err != nil {
-		return s.packFailure(SourceEntry{}, limit, err)
+		return s.packFailure(Entry{}, limit, err)
 	}
 	a.Size = out.written
 	a.Digest, a.Content = hex.EncodeToString(digest.Sum(nil)), hex.EncodeToString(content.Sum(nil))
@@ -100,11 +100,11 @@ func (s *Source) packTo(ctx context.Context, a *Archive, tree fs.FS, limit int64
 }
 
 // packEntry adds one entry to the archive and to the hash of the content.
-func packEntry(z *zip.Writer, content hash.Hash, tree fs.FS, e SourceEntry) error {
+func packEntry(z *zip.Writer, content hash.Hash, tree fs.FS, e Entry) error {
 	h := &zip.FileHeader{
 		Name: e.Name,
 		//lint:ignore SA1019 with Modified set, the time would be written twice
-		ModifiedDate: firstDay,
+		ModifiedDate: zipEpoch,
 		Method:       zip.Deflate,
 	}
 	h.SetMode(keptMode(e.Mode))
@@ -142,7 +142,7 @@ func keptMode(m fs.FileMode) fs.FileMode {
 	return m.Type() | m.Perm()
 }
 
-func openEntry(tree fs.FS, e SourceEntry) (io.ReadCloser, error) {
+func openEntry(tree fs.FS, e Entry) (io.ReadCloser, error) {
 	if e.Mode.Type() != fs.ModeSymlink {
 		return tree.Open(e.Name)
 	}
@@ -167,13 +167,13 @@ func (m marked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *Source) packFailure(e SourceEntry, limit int64, err error) error {
+func (s *Source) packFailure(e Entry, limit int64, err error) error {
 	var unreadable *readError
 	switch {
 	case errors.Is(err, errTooLarge):
 		return badSource(s.Dir, "leave out what the build does not need: --respect-ignore, .dockerignore and .gitignore", "packed it is more than %s; the largest files: %s", byteSize(limit), s.largest())
 	case errors.As(err, &unreadable):
-		return &SourceError{s.Dir, []SourceProblem{{e.Name, fmt.Sprintf("it cannot be read: %v", cause(unreadable.err))}}, "run the same command again when nothing writes to the directory"}
+		return &Error{s.Dir, []Problem{{e.Name, fmt.Sprintf("it cannot be read: %v", cause(unreadable.err))}}, "run the same command again when nothing writes to the directory"}
 	default:
 		return fmt.Errorf("packing %q to a temporary file (TMPDIR says where): %w", s.Dir, err)
 	}
@@ -182,7 +182,7 @@ func (s *Source) packFailure(e SourceEntry, limit int64, err error) error {
 // largest names the files that take the most room.
 func (s *Source) largest() string {
 	bySize := slices.Clone(s.Entries)
-	slices.SortStableFunc(bySize, func(a, b SourceEntry) int { return cmp.Compare(b.Size, a.Size) })
+	slices.SortStableFunc(bySize, func(a, b Entry) int { return cmp.Compare(b.Size, a.Size) })
 	var out []string
 	for _, e := range bySize[:min(3, len(bySize))] {
 		out = append(out, fmt.Sprintf("%q (%s)", e.Name, byteSize(e.Size)))
@@ -219,3 +219,7 @@ func (b *boundedWriter) Write(p []byte) (int, error) {
 	b.written += int64(n)
 	return n, err
 }
+
+// zipEpoch is 1 January 1980 as MS-DOS counts days: the first day that a zip
+// file can tell.
+const zipEpoch = 1<<5 | 1

@@ -1,4 +1,7 @@
-package artifact
+// Package source packs a source directory into an archive for the S3 source of
+// a pipeline, uploads it if its content changed, and follows the execution that
+// CodePipeline starts from it.
+package source
 
 import (
 	"context"
@@ -12,8 +15,8 @@ import (
 	"strings"
 )
 
-// SourceOptions say what of a directory is sent.
-type SourceOptions struct {
+// Options say what of a directory is sent.
+type Options struct {
 	// Dir is the directory. A link to one is followed.
 	Dir string
 	// RespectIgnore leaves out what .dockerignore and .gitignore files name. Each
@@ -30,7 +33,7 @@ type Source struct {
 	// Dir is the directory, links followed.
 	Dir string
 	// Entries are its directories, files and links by name, without .git.
-	Entries []SourceEntry
+	Entries []Entry
 	// Secrets are the entries that look like secrets; only with AllowSecrets there
 	// are any.
 	Secrets []Secret
@@ -50,8 +53,8 @@ func (s *Source) Files() int {
 	return n
 }
 
-// SourceEntry is one directory, file or symbolic link.
-type SourceEntry struct {
+// Entry is one directory, file or symbolic link.
+type Entry struct {
 	// Name is relative to the directory and has slashes, none at the end.
 	Name string
 	// Mode holds the type and the permissions.
@@ -60,17 +63,17 @@ type SourceEntry struct {
 	Size int64
 }
 
-// SourceProblem is what cannot be sent, and why.
-type SourceProblem struct{ Name, Reason string }
+// Problem is what cannot be sent, and why.
+type Problem struct{ Name, Reason string }
 
-// SourceError names everything in a directory that stands in the way of sending it.
-type SourceError struct {
+// Error names everything in a directory that stands in the way of sending it.
+type Error struct {
 	Dir      string
-	Problems []SourceProblem
+	Problems []Problem
 	remedy   string
 }
 
-func (e *SourceError) Error() string {
+func (e *Error) Error() string {
 	const most = 20
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q cannot be sent: ", e.Dir)
@@ -90,13 +93,13 @@ func (e *SourceError) Error() string {
 }
 
 // Kind returns fault.Usage.
-func (e *SourceError) Kind() fault.Kind { return fault.Usage }
+func (e *Error) Kind() fault.Kind { return fault.Usage }
 
 // Hint is what to do about it.
-func (e *SourceError) Hint() string { return e.remedy }
+func (e *Error) Hint() string { return e.remedy }
 
-func badSource(dir, remedy, format string, args ...any) *SourceError {
-	return &SourceError{dir, []SourceProblem{{"", fmt.Sprintf(format, args...)}}, remedy}
+func badSource(dir, remedy, format string, args ...any) *Error {
+	return &Error{dir, []Problem{{"", fmt.Sprintf(format, args...)}}, remedy}
 }
 
 // What a zip without its 64-bit extensions holds, from sections 4.3.16 and 4.4 of
@@ -106,10 +109,10 @@ const (
 	maxEntrySize = 1<<32 - 1
 )
 
-// ReadSource finds what of a directory will be sent and looks into the files for
-// secrets; nothing is written. Errors are a *SourceError, a *SecretsError, or what ended
+// Read finds what of a directory will be sent and looks into the files for
+// secrets; nothing is written. Errors are a *Error, a *SecretsError, or what ended
 // ctx.
-func ReadSource(ctx context.Context, o SourceOptions) (*Source, error) {
+func Read(ctx context.Context, o Options) (*Source, error) {
 	dir, err := sourceDir(o.Dir)
 	if err != nil {
 		return nil, err
@@ -144,21 +147,21 @@ func sourceDir(dir string) (string, error) {
 	return abs, nil
 }
 
-// readTree is ReadSource on an open directory.
-func readTree(ctx context.Context, dir string, tree fs.FS, o SourceOptions) (*Source, error) {
-	w := &sourceWalk{ctx: ctx, dir: dir, tree: tree, respect: o.RespectIgnore, source: &Source{Dir: dir}}
+// readTree is Read on an open directory.
+func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, error) {
+	w := &walker{ctx: ctx, dir: dir, tree: tree, respect: o.RespectIgnore, source: &Source{Dir: dir}}
 	if err := w.run(); err != nil {
 		return nil, err
 	}
 	s := w.source
-	slices.SortFunc(s.Entries, func(a, b SourceEntry) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	secrets, unreadable, err := findSecrets(ctx, tree, s.Entries)
 	if err != nil {
 		return nil, err
 	}
 	if problems := slices.Concat(w.problems, unreadable); len(problems) > 0 {
-		slices.SortFunc(problems, func(a, b SourceProblem) int { return strings.Compare(a.Name, b.Name) })
-		return nil, &SourceError{dir, problems, "remove or mend what is named, or put it in .dockerignore or .gitignore and add --respect-ignore"}
+		slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Name, b.Name) })
+		return nil, &Error{dir, problems, "remove or mend what is named, or put it in .dockerignore or .gitignore and add --respect-ignore"}
 	}
 	if n := len(s.Entries); n > maxEntries {
 		return nil, badSource(dir, "leave out what the build does not need (--respect-ignore)", "%d files and directories are more than the %d that a plain zip holds", n, maxEntries)

@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"crypto/ed25519"
@@ -67,7 +67,7 @@ func TestSecretContent(t *testing.T) {
 		{"npmrc", "_authToken=npm_123\n", ""},
 	} {
 		tree := fstest.MapFS{c.name: {Data: []byte(c.content)}}
-		s, err := readTree(t.Context(), "/project", tree, SourceOptions{})
+		s, err := readTree(t.Context(), "/project", tree, Options{})
 		var secrets *SecretsError
 		switch {
 		case c.reason == "" && err != nil:
@@ -84,7 +84,7 @@ func TestSecretsAllNamed(t *testing.T) {
 	dir := plant(t, map[string]string{
 		"b/.env": "", "a.key": "", "c/.secret-x": "", "plain": "x", "gone/id_rsa": "", "link.pem": "-> plain", ".dockerignore": "gone\n",
 	})
-	_, err := ReadSource(t.Context(), SourceOptions{Dir: dir, RespectIgnore: true})
+	_, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true})
 	var secrets *SecretsError
 	if !errors.As(err, &secrets) || secrets.Hint() == "" {
 		t.Fatalf("got %v", err)
@@ -99,7 +99,7 @@ func TestSecretsAllNamed(t *testing.T) {
 	if strings.Join(got, " ") != "a.key b/.env c/.secret-x link.pem" {
 		t.Errorf("got %q", got)
 	}
-	s, err := ReadSource(t.Context(), SourceOptions{Dir: dir, AllowSecrets: true})
+	s, err := Read(t.Context(), Options{Dir: dir, AllowSecrets: true})
 	if err != nil || len(s.Secrets) != 5 {
 		t.Errorf("got %v, %v", s, err)
 	}
@@ -138,7 +138,7 @@ func FuzzSecretContent(f *testing.F) {
 	f.Add([]byte("-----BEGIN"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		for _, base := range []string{".npmrc", "ca.pem", "x"} {
-			e := SourceEntry{Name: base, Size: int64(len(content))}
+			e := Entry{Name: base, Size: int64(len(content))}
 			if _, err := secretIn(fstest.MapFS{base: {Data: content}}, e); err != nil {
 				t.Fatal(err)
 			}

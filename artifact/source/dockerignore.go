@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"bytes"
@@ -40,23 +40,23 @@ func (d dockerIgnores) with(name string, data []byte) (dockerIgnores, error) {
 	return append(slices.Clone(d), dockerIgnore{base: base, patterns: patterns}), nil
 }
 
-// verdict is what becomes of an entry.
-type verdict int
+// selection is what becomes of an entry.
+type selection int
 
 const (
-	keep verdict = iota
-	// lookInside leaves a directory out but not all that is in it.
-	lookInside
-	leaveOut
+	keep selection = iota
+	// descend leaves a directory out but not all that is in it.
+	descend
+	exclude
 )
 
 // buildFiles are the names of files that a build starts from. Docker reads a Dockerfile
 // that .dockerignore names all the same, and CodeBuild finds no build without these.
 var buildFiles = regexp.MustCompile(`(?i)^(dockerfile|dockerfile\..*|.*\.dockerfile|\.dockerignore|(docker-)?compose.*\.ya?ml|buildspec.*\.ya?ml)$`)
 
-// judge says what becomes of an entry, and what holds below it if it is a directory. The
+// classify says what becomes of an entry, and what holds below it if it is a directory. The
 // rules are those of "Dockerignore files" in Docker's build documentation.
-func (d dockerIgnores) judge(name string, isDir bool) (verdict, dockerIgnores, error) {
+func (d dockerIgnores) classify(name string, isDir bool) (selection, dockerIgnores, error) {
 	out := keep
 	below := slices.Clone(d)
 	for i, scope := range d {
@@ -68,9 +68,9 @@ func (d dockerIgnores) judge(name string, isDir bool) (verdict, dockerIgnores, e
 		switch {
 		case !excluded:
 		case isDir && scope.patterns.Exclusions():
-			out = max(out, lookInside)
+			out = max(out, descend)
 		default:
-			out = leaveOut
+			out = exclude
 		}
 	}
 	away := func(scope dockerIgnore) bool { return scope.excluded }

@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"slipway/artifact"
 	"slipway/internal/awsclient"
 )
 
@@ -55,9 +56,9 @@ type Submission struct {
 // A key that ends in a slash is an *S3URLError; what the SDK answers is wrapped. Who may
 // read the object but not list the bucket is refused where nothing is yet: then the
 // archive is uploaded, and Unseen tells it.
-func Submit(ctx context.Context, api transfermanager.S3APIClient, loc S3Location, a *Archive, progress func(done int64)) (Submission, error) {
+func Submit(ctx context.Context, api transfermanager.S3APIClient, loc artifact.S3Location, a *Archive, progress func(done int64)) (Submission, error) {
 	if strings.HasSuffix(loc.Key, "/") {
-		return Submission{}, &S3URLError{loc.String(), "it names a folder, add the file's name"}
+		return Submission{}, &artifact.S3URLError{URL: loc.String(), Reason: "it names a folder, add the file's name"}
 	}
 	there, unseen, err := head(ctx, api, loc)
 	if err != nil {
@@ -74,7 +75,7 @@ func Submit(ctx context.Context, api transfermanager.S3APIClient, loc S3Location
 }
 
 // head is nil where there is no object, and unseen says why it cannot be told.
-func head(ctx context.Context, api headObjectAPI, loc S3Location) (out *s3.HeadObjectOutput, unseen, err error) {
+func head(ctx context.Context, api headObjectAPI, loc artifact.S3Location) (out *s3.HeadObjectOutput, unseen, err error) {
 	out, err = api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(loc.Bucket), Key: aws.String(loc.Key)})
 	var answer *smithyhttp.ResponseError
 	if err == nil || !errors.As(err, &answer) {
@@ -99,7 +100,7 @@ func version(id *string) string {
 	return ""
 }
 
-func uploadArchive(ctx context.Context, api transfermanager.S3APIClient, loc S3Location, a *Archive, progress func(int64)) (versionID string, err error) {
+func uploadArchive(ctx context.Context, api transfermanager.S3APIClient, loc artifact.S3Location, a *Archive, progress func(int64)) (versionID string, err error) {
 	client := transfermanager.New(api, func(o *transfermanager.Options) {
 		o.PartSizeBytes, o.MultipartUploadThreshold = partSize, partSize
 		o.Concurrency = uploadParts

@@ -1,4 +1,4 @@
-package artifact
+package source
 
 import (
 	"archive/zip"
@@ -66,7 +66,7 @@ func shopDir(t *testing.T) string {
 
 func packed(t *testing.T, dir string) (*Archive, []byte) {
 	t.Helper()
-	s, err := ReadSource(t.Context(), SourceOptions{Dir: dir})
+	s, err := Read(t.Context(), Options{Dir: dir})
 	must(t, err)
 	a, err := s.Pack(t.Context(), 0)
 	must(t, err)
@@ -139,7 +139,7 @@ func TestPackLeavesNothing(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	dir := shopDir(t)
-	s, err := ReadSource(t.Context(), SourceOptions{Dir: dir})
+	s, err := Read(t.Context(), Options{Dir: dir})
 	must(t, err)
 	a, err := s.Pack(t.Context(), 0)
 	must(t, err)
@@ -160,9 +160,9 @@ func TestPackErrors(t *testing.T) {
 		big[i] ^= byte(i * i >> 3)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "big.bin"), big, 0o644))
-	s, err := ReadSource(t.Context(), SourceOptions{Dir: dir})
+	s, err := Read(t.Context(), Options{Dir: dir})
 	must(t, err)
-	var bad *SourceError
+	var bad *Error
 	if _, err := s.Pack(t.Context(), 1000); !errors.As(err, &bad) || !strings.Contains(err.Error(), `more than 1000 B; the largest files: "big.bin" (6.8 KiB)`) {
 		t.Errorf("got %v", err)
 	}
@@ -193,8 +193,8 @@ func TestReadSourceErrors(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "caf\xe9"), nil, 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "huge"), nil, 0o644))
 	must(t, os.Truncate(filepath.Join(dir, "huge"), maxEntrySize+1))
-	_, err = ReadSource(t.Context(), SourceOptions{Dir: "."})
-	var bad *SourceError
+	_, err = Read(t.Context(), Options{Dir: "."})
+	var bad *Error
 	if !errors.As(err, &bad) || bad.Hint() == "" {
 		t.Fatalf("got %v", err)
 	}
@@ -213,7 +213,7 @@ func TestReadSourceErrors(t *testing.T) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 	for name, dir := range map[string]string{"missing": filepath.Join(dir, "none"), "file": filepath.Join(dir, "ok"), "empty": plant(t, map[string]string{"sub/": ""})} {
-		if _, err := ReadSource(t.Context(), SourceOptions{Dir: dir}); !errors.As(err, &bad) || !strings.Contains(err.Error(), dir) {
+		if _, err := Read(t.Context(), Options{Dir: dir}); !errors.As(err, &bad) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -244,7 +244,7 @@ func TestUnreadable(t *testing.T) {
 	tree := unreadable{fstest.MapFS{
 		"ok": {Data: []byte("x")}, "no": {Data: []byte("x")}, "dir/x": {}, "dev": {Mode: fs.ModeDevice | fs.ModeCharDevice}, "door": {Mode: fs.ModeIrregular},
 	}, map[string]bool{"no": true, "dir": true}}
-	_, err := readTree(t.Context(), "/project", tree, SourceOptions{})
+	_, err := readTree(t.Context(), "/project", tree, Options{})
 	want := `"/project" cannot be sent: "dev": it is a device; "dir": it cannot be read: permission denied; "door": it is a special file; "no": it cannot be read: permission denied`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
@@ -256,11 +256,11 @@ func TestTooManyFiles(t *testing.T) {
 	for i := range maxEntries {
 		tree[fmt.Sprintf("%d", i)] = &fstest.MapFile{}
 	}
-	if _, err := readTree(t.Context(), "/project", tree, SourceOptions{}); err != nil {
+	if _, err := readTree(t.Context(), "/project", tree, Options{}); err != nil {
 		t.Errorf("%d files: %v", maxEntries, err)
 	}
 	tree["more"] = &fstest.MapFile{}
-	_, err := readTree(t.Context(), "/project", tree, SourceOptions{})
+	_, err := readTree(t.Context(), "/project", tree, Options{})
 	if err == nil || !strings.Contains(err.Error(), "65536 files and directories are more than the 65535") {
 		t.Errorf("got %v", err)
 	}
@@ -278,7 +278,7 @@ func names(s *Source) []string {
 	return out
 }
 
-func ExampleReadSource() {
+func ExampleRead() {
 	dir, err := os.MkdirTemp("", "shop-")
 	if err != nil {
 		fmt.Println(err)
@@ -289,11 +289,11 @@ func ExampleReadSource() {
 		fmt.Println(err)
 		return
 	}
-	_, err = ReadSource(context.Background(), SourceOptions{Dir: dir})
+	_, err = Read(context.Background(), Options{Dir: dir})
 	var secrets *SecretsError
 	fmt.Println(errors.As(err, &secrets), secrets.Files)
 
-	source, err := ReadSource(context.Background(), SourceOptions{Dir: dir, AllowSecrets: true})
+	source, err := Read(context.Background(), Options{Dir: dir, AllowSecrets: true})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -308,4 +308,11 @@ func ExampleReadSource() {
 	// Output:
 	// true [{.env an environment file}]
 	// 2 true
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

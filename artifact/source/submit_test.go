@@ -1,4 +1,4 @@
-package artifact_test
+package source_test
 
 import (
 	"bytes"
@@ -22,12 +22,13 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/artifact"
+	"slipway/artifact/source"
 )
 
 var sourceZip = artifact.S3Location{Bucket: "shop", Key: "source/shop.zip"}
 
 // pack packs a directory with one file of that many bytes no compressor makes smaller.
-func pack(t *testing.T, size int, seed uint64) *artifact.Archive {
+func pack(t *testing.T, size int, seed uint64) *source.Archive {
 	t.Helper()
 	dir := t.TempDir()
 	noise := make([]byte, size)
@@ -35,7 +36,7 @@ func pack(t *testing.T, size int, seed uint64) *artifact.Archive {
 	if err := os.WriteFile(filepath.Join(dir, "noise"), noise, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	source, err := artifact.ReadSource(t.Context(), artifact.SourceOptions{Dir: dir})
+	source, err := source.Read(t.Context(), source.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestSubmit(t *testing.T) {
 	for _, size := range []int{100, 9 << 20, 100} {
 		a := pack(t, size, uint64(len(versions)))
 		var arrived []int64
-		done, err := artifact.Submit(t.Context(), client, sourceZip, a, func(n int64) { arrived = append(arrived, n) })
+		done, err := source.Submit(t.Context(), client, sourceZip, a, func(n int64) { arrived = append(arrived, n) })
 		if err != nil || !done.Changed || done.VersionID == "" || done.Unseen != nil || slices.Contains(versions, done.VersionID) {
 			t.Fatalf("%d bytes: got %+v, %v", size, done, err)
 		}
@@ -87,7 +88,7 @@ func TestSubmit(t *testing.T) {
 		if version, digest := there(t, client); version != done.VersionID || digest != a.Digest {
 			t.Errorf("%d bytes: version %s, digest %s; want %s, %s", size, version, digest, done.VersionID, a.Digest)
 		}
-		again, err := artifact.Submit(t.Context(), client, sourceZip, pack(t, size, uint64(len(versions))), nil)
+		again, err := source.Submit(t.Context(), client, sourceZip, pack(t, size, uint64(len(versions))), nil)
 		if err != nil || again.Changed || again.VersionID != done.VersionID {
 			t.Errorf("%d bytes again: got %+v, %v", size, again, err)
 		}
@@ -103,7 +104,7 @@ func TestSubmitUnversioned(t *testing.T) {
 	}
 	plain := artifact.S3Location{Bucket: "plain", Key: "shop.zip"}
 	for i, changed := range []bool{true, false} {
-		done, err := artifact.Submit(t.Context(), client, plain, pack(t, 10, 1), nil)
+		done, err := source.Submit(t.Context(), client, plain, pack(t, 10, 1), nil)
 		if err != nil || done.Changed != changed || done.VersionID != "" {
 			t.Errorf("%d: got %+v, %v", i, done, err)
 		}
@@ -114,11 +115,11 @@ func TestSubmitErrors(t *testing.T) {
 	client := newSandboxBucket(t, "shop")
 	a := pack(t, 10, 1)
 	var url *artifact.S3URLError
-	if _, err := artifact.Submit(t.Context(), client, artifact.S3Location{Bucket: "shop", Key: "x/"}, a, nil); !errors.As(err, &url) {
+	if _, err := source.Submit(t.Context(), client, artifact.S3Location{Bucket: "shop", Key: "x/"}, a, nil); !errors.As(err, &url) {
 		t.Errorf("got %v", err)
 	}
 	var answer smithy.APIError
-	if _, err := artifact.Submit(t.Context(), client, artifact.S3Location{Bucket: "none", Key: "x"}, a, nil); !errors.As(err, &answer) || answer.ErrorCode() != "NoSuchBucket" {
+	if _, err := source.Submit(t.Context(), client, artifact.S3Location{Bucket: "none", Key: "x"}, a, nil); !errors.As(err, &answer) || answer.ErrorCode() != "NoSuchBucket" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -157,12 +158,12 @@ func through(client *s3.Client, r refusing) *s3.Client {
 func TestSubmitUnseen(t *testing.T) {
 	client := newSandboxBucket(t, "shop")
 	blind := through(client, refusing{match: func(r *http.Request) bool { return r.Method == http.MethodHead }, status: http.StatusForbidden})
-	done, err := artifact.Submit(t.Context(), blind, sourceZip, pack(t, 10, 1), nil)
+	done, err := source.Submit(t.Context(), blind, sourceZip, pack(t, 10, 1), nil)
 	if err != nil || !done.Changed || done.Unseen == nil {
 		t.Errorf("got %+v, %v", done, err)
 	}
 	broken := through(client, refusing{match: func(r *http.Request) bool { return r.Method == http.MethodHead }, status: http.StatusMovedPermanently})
-	if done, err := artifact.Submit(t.Context(), broken, sourceZip, pack(t, 10, 2), nil); err == nil || done.Changed {
+	if done, err := source.Submit(t.Context(), broken, sourceZip, pack(t, 10, 2), nil); err == nil || done.Changed {
 		t.Errorf("got %+v, %v", done, err)
 	}
 }
@@ -171,7 +172,7 @@ func TestSubmitUnseen(t *testing.T) {
 // was and no parts are left behind.
 func TestSubmitGivenUp(t *testing.T) {
 	client := newSandboxBucket(t, "shop")
-	if _, err := artifact.Submit(t.Context(), client, sourceZip, pack(t, 10, 1), nil); err != nil {
+	if _, err := source.Submit(t.Context(), client, sourceZip, pack(t, 10, 1), nil); err != nil {
 		t.Fatal(err)
 	}
 	version, digest := there(t, client)
@@ -189,8 +190,8 @@ func TestSubmitGivenUp(t *testing.T) {
 		"a refused part": {t.Context(), refusing{match: second(), status: http.StatusForbidden}, nil},
 		"an interrupt":   {interrupted, refusing{match: second(), before: interrupt}, context.Canceled},
 	} {
-		done, err := artifact.Submit(c.ctx, through(client, c.r), sourceZip, large, nil)
-		if err == nil || done != (artifact.Submission{}) || c.want != nil && !errors.Is(err, c.want) {
+		done, err := source.Submit(c.ctx, through(client, c.r), sourceZip, large, nil)
+		if err == nil || done != (source.Submission{}) || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: got %+v, %v", what, done, err)
 		}
 		if v, d := there(t, client); v != version || d != digest {
@@ -201,7 +202,7 @@ func TestSubmitGivenUp(t *testing.T) {
 			t.Errorf("%s: %d uploads are left, %v", what, len(uploads.Uploads), err)
 		}
 	}
-	if done, err := artifact.Submit(t.Context(), client, sourceZip, large, nil); err != nil || !done.Changed {
+	if done, err := source.Submit(t.Context(), client, sourceZip, large, nil); err != nil || !done.Changed {
 		t.Errorf("again: got %+v, %v", done, err)
 	}
 }
@@ -214,7 +215,7 @@ func TestSubmitForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := artifact.Submit(t.Context(), client, sourceZip, a, nil); err != nil || !done.Changed {
+	if done, err := source.Submit(t.Context(), client, sourceZip, a, nil); err != nil || !done.Changed {
 		t.Errorf("got %+v, %v", done, err)
 	}
 	out, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &sourceZip.Bucket, Key: &sourceZip.Key})
@@ -226,7 +227,7 @@ func TestSubmitForeign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done, err := artifact.Submit(t.Context(), client, sourceZip, pack(t, 10, 2), nil); err != nil || done.VersionID != "" {
+	if done, err := source.Submit(t.Context(), client, sourceZip, pack(t, 10, 2), nil); err != nil || done.VersionID != "" {
 		t.Errorf("suspended: got %+v, %v", done, err)
 	}
 }
