@@ -19,6 +19,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // The cache modes of --cache, beside s3://BUCKET/PREFIX.
@@ -87,7 +88,7 @@ func (o buildOptions) cacheTagNames(w *world) []string {
 // caches are those that each engine reads and writes for a service. A cache that is not
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(i int, survey *registry.Snapshot, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) caches(i int, survey *revisions.Snapshot, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
 		read, write := j.cachesOn(e, j.cacheMode(e), i, survey, place)
 		for _, c := range read {
@@ -112,7 +113,7 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Snapshot, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *revisions.Snapshot, place solve.S3Place) (from, to []solve.Cache) {
 	repo := j.repos[i]
 	tag := registry.CacheTag(e.Platform)
 	switch {

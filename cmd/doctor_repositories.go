@@ -9,6 +9,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 )
 
 // foundRepositories are the project's, as AWS described them.
@@ -115,7 +116,7 @@ func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []find
 	for _, s := range d.plan.services {
 		repos = append(repos, found.found[s.repo])
 	}
-	faults, err := extraFaults(ctx, clients, d.plan, repos, registry.ExtraTags{Kept: d.options.noLatest})
+	faults, err := extraFaults(ctx, clients, d.plan, repos, revisions.ExtraTags{Kept: d.options.noLatest})
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}
@@ -164,7 +165,7 @@ func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found fo
 	if len(repos) == 0 {
 		return nil
 	}
-	listing, err := registry.List(ctx, clients, repos)
+	listing, err := revisions.List(ctx, clients, repos)
 	if err != nil {
 		return err
 	}
@@ -256,7 +257,7 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	j := &job{world: d.world, options: d.options.buildOptions, plan: d.plan, clients: clients}
-	survey, err := registry.ReadTags(ctx, clients, repos.list(d.plan), j.variant, nil)
+	survey, err := revisions.ReadTags(ctx, clients, repos.list(d.plan), j.variant, nil)
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}

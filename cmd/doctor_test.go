@@ -22,6 +22,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 )
 
 func TestChecklist(t *testing.T) {
@@ -231,7 +232,7 @@ func TestPolicyFinding(t *testing.T) {
 		{of("{}", lifecycle.Outcome{Changed: true}), statusOK, "will add"},
 		{of("{}", lifecycle.Outcome{Changed: true, Dropped: []lifecycle.Rule{{}}}), statusWarning, "drop 1 rule"},
 		{retention{clash: &lifecycle.ConflictError{}}, statusWarning, "leave it alone"},
-		{retention{losses: []registry.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
+		{retention{losses: []revisions.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
 	} {
 		if got := policyFinding(c.r, 7); got.Status != c.want || !strings.Contains(got.Detail, c.says) {
 			t.Errorf("%+v, want %s, %s", got, c.want, c.says)

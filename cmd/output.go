@@ -17,6 +17,7 @@ import (
 	"slipway/internal/plain"
 	"slipway/internal/redact"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // writeJSON prints a value for machines.
@@ -238,9 +239,9 @@ type builtService struct {
 }
 
 // report prints the table on stderr and the result on stdout.
-func (j *job) report(ctx context.Context, images *images, before *registry.Snapshot, published registry.Published) error {
+func (j *job) report(ctx context.Context, images *images, before *revisions.Snapshot, published revisions.Published) error {
 	var rows []builtService
-	for _, s := range []*registry.Snapshot{before, published.Snapshot} {
+	for _, s := range []*revisions.Snapshot{before, published.Snapshot} {
 		if err := s.ReadParts(ctx, j.clients); err != nil {
 			j.log.Debug().Msgf("the bytes pushed cannot be told: %v", err)
 		}
@@ -291,7 +292,7 @@ func repositories(n int) string {
 	return fmt.Sprintf("%d repositories", n)
 }
 
-func (j *job) state(s service, p registry.RevisionImage, images *images, before *registry.Snapshot) string {
+func (j *job) state(s service, p revisions.RevisionImage, images *images, before *revisions.Snapshot) string {
 	latest, ok := before.ByTag(p.Repository.Ref, registry.TagLatest)
 	switch {
 	case images.reused != "" || !s.build:

@@ -14,6 +14,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // runPipeline is the flow of `slipway build` behind the plan, once:
@@ -88,8 +89,8 @@ func runPipeline(ctx context.Context, w *world, o buildOptions, p *plan) error {
 }
 
 // look reads where the tags are, and refuses those that the build must not move.
-func (j *job) look(ctx context.Context) (*registry.Snapshot, error) {
-	survey, err := registry.ReadTags(ctx, j.clients, j.repos, j.variant, j.cacheTags())
+func (j *job) look(ctx context.Context) (*revisions.Snapshot, error) {
+	survey, err := revisions.ReadTags(ctx, j.clients, j.repos, j.variant, j.cacheTags())
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -100,8 +101,8 @@ func (j *job) look(ctx context.Context) (*registry.Snapshot, error) {
 }
 
 // publish moves the tags to the images.
-func (j *job) publish(ctx context.Context, images *images) (registry.Published, error) {
-	published, err := registry.Publish(ctx, j.clients, registry.Publication{
+func (j *job) publish(ctx context.Context, images *images) (revisions.Published, error) {
+	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
 		Variant: j.variant, Images: images.placements, Running: images.running,
 		KeepLatest: j.options.noLatest, KeepNames: j.plan.untrusted.yes(),
 	})
@@ -153,7 +154,7 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 
 // checkOthers makes sure that services which are not to be built have an image that can
 // stand for them.
-func (j *job) checkOthers(survey *registry.Snapshot) error {
+func (j *job) checkOthers(survey *revisions.Snapshot) error {
 	for i, s := range j.plan.services {
 		if _, ok := survey.ByTag(j.repos[i].Ref, registry.TagLatest); !s.build && !ok {
 			return fault.NewInput("services."+s.target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
@@ -164,7 +165,7 @@ func (j *job) checkOthers(survey *registry.Snapshot) error {
 
 // lookAndBuild reads, while the images are built, what must be known before a tag moves:
 // what ECS runs, and that the lifecycle policies may be read.
-func (j *job) lookAndBuild(ctx context.Context, survey *registry.Snapshot) (out *images, err error) {
+func (j *job) lookAndBuild(ctx context.Context, survey *revisions.Snapshot) (out *images, err error) {
 	var running map[registry.Ref]string
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -190,7 +191,7 @@ func (j *job) lookAndBuild(ctx context.Context, survey *registry.Snapshot) (out 
 
 // images are the digests of a revision, one for each service of the plan.
 type images struct {
-	placements []registry.RevisionImage
+	placements []revisions.RevisionImage
 	results    map[string]solve.Result
 	// reused names the revision that was there already, if nothing had to be built.
 	reused string
@@ -200,7 +201,7 @@ type images struct {
 
 // images gets the revision's digests: from a revision that is there already, or by
 // building; for services that are not to be built, from latest.
-func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, error) {
+func (j *job) images(ctx context.Context, survey *revisions.Snapshot) (*images, error) {
 	if name := j.reusable(survey); name != "" {
 		j.log.Info().Msgf("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", name)
 		return &images{placements: j.place(survey, name, nil), reused: name}, nil
@@ -213,15 +214,15 @@ func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, e
 }
 
 // place lists the digest of every service: a result's, or what a tag stands on.
-func (j *job) place(survey *registry.Snapshot, tag string, results map[string]solve.Result) []registry.RevisionImage {
-	var out []registry.RevisionImage
+func (j *job) place(survey *revisions.Snapshot, tag string, results map[string]solve.Result) []revisions.RevisionImage {
+	var out []revisions.RevisionImage
 	for i, s := range j.plan.services {
 		digest := results[s.target.Service].Digest
 		if digest == "" {
 			at, _ := survey.ByTag(j.repos[i].Ref, tag)
 			digest = at.Digest
 		}
-		placement := registry.RevisionImage{Repository: j.repos[i], Digest: digest}
+		placement := revisions.RevisionImage{Repository: j.repos[i], Digest: digest}
 		if s.build && !j.options.noLatest {
 			placement.Extra = s.extra
 		}
@@ -232,7 +233,7 @@ func (j *job) place(survey *registry.Snapshot, tag string, results map[string]so
 
 // reusable is a complete revision of the hash whose images were built from the same
 // settings; empty when there is none or a new build is asked for.
-func (j *job) reusable(survey *registry.Snapshot) string {
+func (j *job) reusable(survey *revisions.Snapshot) string {
 	if j.options.rebuild {
 		return ""
 	}
@@ -253,7 +254,7 @@ func (j *job) reusable(survey *registry.Snapshot) string {
 }
 
 // tellRevision says what the revision came to be called, and who else was at work.
-func (j *job) tellRevision(p registry.Published) {
+func (j *job) tellRevision(p revisions.Published) {
 	if p.Name != j.plan.hash.Name {
 		j.log.Warn().Msgf("%s names other images already, and a revision never changes: this one is %s", j.plan.hash.Name, p.Name)
 	}

@@ -14,6 +14,7 @@ import (
 	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 )
 
 func newRevisionsCommand(w *world) *cobra.Command {
@@ -116,11 +117,11 @@ func (s *site) skip(ref registry.Ref, tag string) bool {
 
 // listAll reads all images of the repositories, and their policies. Where a policy may not
 // be read, when images expire is not known, and all else is told.
-func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]lifecycle.Policy, err error) {
+func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repository) (listing *revisions.Listing, fates map[registry.Ref]lifecycle.Policy, err error) {
 	var unread error
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		listing, err = registry.List(ctx, c.clients(), repos)
+		listing, err = revisions.List(ctx, c.clients(), repos)
 		return err
 	})
 	g.Go(func() error {
@@ -143,7 +144,7 @@ func listAll(ctx context.Context, w *world, c *cloud, repos []registry.Repositor
 // unreadPolicy stands for a policy that could not be read: nothing can be told by it.
 const unreadPolicy = "?"
 
-func listed(r registry.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) listedRevision {
+func listed(r revisions.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) listedRevision {
 	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Untrusted: r.Untrusted(), Bytes: r.Size, Images: []listedImage{}}
 	at, fate := r.Expiry(fates)
 	row.Fate = fate

@@ -16,6 +16,7 @@ import (
 
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -102,7 +103,7 @@ type imageStatus struct {
 // review is a status being made out.
 type review struct {
 	site    *site
-	listing *registry.Listing
+	listing *revisions.Listing
 	fates   map[registry.Ref]lifecycle.Policy
 	// names are the revisions, the likeliest first.
 	names  []string

@@ -17,6 +17,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/trust"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // trustOption is --untrusted: set, cleared, or left to what CodeBuild says.
@@ -218,7 +219,7 @@ var errOnlyTrusted = errors.New("is the name of an image that an untrusted build
 
 // checkDefinitionTrusted refuses an image in ECR that an untrusted build made.
 func checkDefinitionTrusted(path, image string) error {
-	if _, ok := repositoryOfReference(image); ok && registry.IsUntrusted(tagOrDigest(image)) {
+	if _, ok := repositoryOfReference(image); ok && revisions.IsUntrusted(tagOrDigest(image)) {
 		return fault.NewInput(path, image+" "+errOnlyTrusted.Error(), "build the commit where it is trusted, and deploy that revision: slipway build")
 	}
 	return nil
@@ -227,13 +228,13 @@ func checkDefinitionTrusted(path, image string) error {
 // checkTrusted refuses images that an untrusted build made, where definitions name
 // them by digest.
 func (d *deployJob) checkTrusted(ctx context.Context, names map[string]bool) error {
-	var byDigest []registry.RevisionImage
+	var byDigest []revisions.RevisionImage
 	for _, i := range d.images {
 		if names[i.Digest] {
 			byDigest = append(byDigest, i)
 		}
 	}
-	return refused(registry.CheckTrusted(ctx, d.clients, byDigest))
+	return refused(revisions.CheckTrusted(ctx, d.clients, byDigest))
 }
 
 // checkCaches refuses layer caches of the compose file that would write over a
@@ -250,7 +251,7 @@ func (p *plan) checkCaches() error {
 			}
 		}
 		for _, c := range s.target.CacheFrom {
-			if tag, ok := p.ownTag(c); ok && registry.IsUntrusted(tag) && !p.untrusted.yes() {
+			if tag, ok := p.ownTag(c); ok && revisions.IsUntrusted(tag) && !p.untrusted.yes() {
 				return fault.NewInput("services."+s.target.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
 					"name a cache that trusted builds write, such as "+registry.TagCache)
 			}

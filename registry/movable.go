@@ -54,7 +54,7 @@ func (e *ImmovableError) Remedy() string {
 	if len(filters) == 0 || len(filters) > maxFilters {
 		setting, filters = types.ImageTagMutabilityMutable, nil
 	}
-	command := append(r.command("put-image-tag-mutability"), "--image-tag-mutability "+string(setting))
+	command := append(r.Command("put-image-tag-mutability"), "--image-tag-mutability "+string(setting))
 	if len(filters) > 0 {
 		command = append(command, "--image-tag-mutability-exclusion-filters")
 	}
@@ -65,7 +65,7 @@ func (e *ImmovableError) Remedy() string {
 }
 
 // command begins a command line of the AWS CLI about a repository.
-func (r Ref) command(action string) []string {
+func (r Ref) Command(action string) []string {
 	out := []string{"aws ecr " + action}
 	if r.Account != "" {
 		out = append(out, "--registry-id "+r.Account)

@@ -40,10 +40,10 @@ func retentionPolicy(days int) lifecycle.Policy { return lifecycle.New(days, pro
 // each, all at once. A policy that cannot be understood is no error: its verdicts are
 // Unknown.
 func ReadPolicies(ctx context.Context, clients Clients, repos []Repository) (map[Ref]lifecycle.Policy, error) {
-	repos = distinctRepositories(repos)
+	repos = DistinctRepositories(repos)
 	texts := make([]string, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(maxCalls)
+	g.SetLimit(MaxCalls)
 	for i, repo := range repos {
 		g.Go(func() (err error) {
 			texts[i], err = readPolicy(ctx, clients(repo.Region), repo)
@@ -63,7 +63,7 @@ func ReadPolicies(ctx context.Context, clients Clients, repos []Repository) (map
 // readPolicy reads the text of a repository's policy, empty where it has none.
 func readPolicy(ctx context.Context, client policyReader, repo Repository) (string, error) {
 	found, err := client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{
-		RegistryId:     registryID(repo.Ref),
+		RegistryId:     repo.Ref.RegistryID(),
 		RepositoryName: aws.String(repo.Name),
 	})
 	var none *types.LifecyclePolicyNotFoundException
@@ -75,7 +75,7 @@ func readPolicy(ctx context.Context, client policyReader, repo Repository) (stri
 	}
 	if aws.ToString(found.LifecyclePolicyText) == "" {
 		// Taken for no policy, rules of others would be overwritten.
-		return "", incomplete("GetLifecyclePolicy", "the lifecycle policy of %s", repo.Ref)
+		return "", awsclient.Incomplete("ECR", "GetLifecyclePolicy", "the lifecycle policy of "+repo.Ref.String())
 	}
 	return *found.LifecyclePolicyText, nil
 }
@@ -109,7 +109,7 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 		LifecyclePolicyText: aws.String(result.Outcome.Text),
 	})
 	if err == nil && aws.ToString(out.LifecyclePolicyText) == "" {
-		err = incomplete("PutLifecyclePolicy", "the lifecycle policy")
+		err = awsclient.Incomplete("ECR", "PutLifecyclePolicy", "the lifecycle policy")
 	}
 	if err != nil {
 		return result, fmt.Errorf("writing the lifecycle policy of %s: %w", repo.Ref, err)
@@ -242,7 +242,7 @@ func readPreview(ctx context.Context, client previewClient, repo Repository) ([]
 			return nil, err
 		}
 		if page.Status != types.LifecyclePolicyPreviewStatusComplete {
-			return nil, incomplete("GetLifecyclePolicyPreview", "a status of COMPLETE")
+			return nil, awsclient.Incomplete("ECR", "GetLifecyclePolicyPreview", "a status of COMPLETE")
 		}
 		for _, r := range page.PreviewResults {
 			if r.Action != nil && r.Action.Type != types.ImageActionTypeExpire {

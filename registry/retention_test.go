@@ -2,7 +2,9 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"slipway/internal/golden"
 	"slipway/registry/lifecycle"
 )
 
@@ -314,4 +317,30 @@ func TestPreviewRetentionStopsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestPolicyGolden(t *testing.T) {
+	t.Parallel()
+	text, err := json.MarshalIndent(retentionPolicy(7), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "policy-7-days.golden", append(text, '\n'))
+}
+
+// foreignRule writes a rule of another tool. The selection is that of anyImage,
+// untaggedImages or taggedImages.
+func foreignRule(priority int, selection string) string {
+	return fmt.Sprintf(`{"rulePriority":%d,"description":"theirs","selection":{%s,"countType":"imageCountMoreThan","countNumber":9},"action":{"type":"expire"}}`, priority, selection)
+}
+
+func foreignPolicy(rules ...string) string { return `{"rules":[` + strings.Join(rules, ",") + `]}` }
+
+const (
+	untaggedImages = `"tagStatus":"untagged"`
+	anyImage       = `"tagStatus":"any"`
+)
+
+func taggedImages(pattern string) string {
+	return `"tagStatus":"tagged","tagPatternList":["` + pattern + `"]`
 }
