@@ -171,6 +171,6 @@ var digits = regexp.MustCompile(`^[0-9]+$`)
 
 // isTemporary reports whether a name is that of a temporary file of definitions, as a
 // killed process leaves it.
-func isTemporary(name string) bool { return temporary.MatchString(name) }
+func IsTemporary(name string) bool { return temporary.MatchString(name) }
 
 var temporary = regexp.MustCompile(`^\.(imagedefinitions.*|imageDetail)\.json\.[0-9]+\.tmp$`)

@@ -9,6 +9,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -85,24 +86,24 @@ func (j *job) deployJob(want func(int) ecs.DesiredImage) *deployJob {
 }
 
 // rollOut deploys what was published, with the images as the definitions name them.
-func (j *job) rollOut(ctx context.Context, images *images, published registry.Published) (err error) {
+func (j *job) rollOut(ctx context.Context, images *images, published revisions.Published) (err error) {
 	if !j.options.rollout {
 		return nil
 	}
 	d := j.deployJob(func(i int) ecs.DesiredImage {
 		p := images.placements[i]
 		image, _ := published.Snapshot.ByDigest(p.Repository.Ref, p.Digest)
-		return ecs.DesiredImage{Image: imageURI(p, published.Name, j.options.imageRef), Digests: registry.Platforms(image)}
+		return ecs.DesiredImage{Image: imageURI(p, published.Name, j.options.imageRef), Digests: revisions.Platforms(image)}
 	})
 	d.name = published.Name
 	defer func() { err = errors.Join(err, j.print(d)) }()
 	if published.SupersededBy != "" {
 		return fault.New(fault.AWS, errors.New("nothing was deployed: another job has moved latest to "+published.SupersededBy), "see to it that one job at a time publishes; slipway status shows what runs")
 	}
-	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, published, a) }
+	d.restore = func(ctx context.Context, a revisions.RolloutResult) error { return d.back(ctx, published, a) }
 	// Building took its time: what was found before it may be old.
 	if err := d.site.look(ctx, j.cli, j.cloud); err != nil {
-		return errors.Join(err, d.putBack(ctx, registry.RolloutResult{}))
+		return errors.Join(err, d.putBack(ctx, revisions.RolloutResult{}))
 	}
 	return d.run(ctx)
 }

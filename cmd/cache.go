@@ -19,6 +19,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // checkCacheSecrets refuses to send credentials for S3 where others could read them.
@@ -50,7 +51,7 @@ func (o buildOptions) cacheTagNames(w *cli) []string {
 // caches are those that each engine reads and writes for a service. A cache that is not
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(i int, survey *registry.Snapshot, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) caches(i int, survey *revisions.Snapshot, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
 		read, write := j.cachesOn(e, j.cacheMode(e), i, survey, place)
 		for _, c := range read {
@@ -75,7 +76,7 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *registry.Snapshot, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *revisions.Snapshot, place solve.S3Place) (from, to []solve.Cache) {
 	repo := j.repos[i]
 	tag := registry.CacheTag(e.Platform)
 	switch {

@@ -9,6 +9,7 @@ import (
 	"slipway/artifact"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // define writes the definitions, last of all that the job leaves behind, and uploads them.
@@ -49,7 +50,7 @@ func (j *job) define(ctx context.Context, name string, images *images) error {
 	return j.upload(ctx, files)
 }
 
-func imageURI(p registry.RevisionImage, name, ref string) string {
+func imageURI(p revisions.RevisionImage, name, ref string) string {
 	switch ref {
 	case "digest":
 		return p.Repository.URI.Name() + "@" + p.Digest

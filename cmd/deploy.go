@@ -14,6 +14,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -59,11 +60,11 @@ type deployJob struct {
 	exact bool
 	// survey and images are the revision in the registry, for the tags to move; no images
 	// where the tags are moved already or not ours to move.
-	survey *registry.Snapshot
-	images []registry.RevisionImage
+	survey *revisions.Snapshot
+	images []revisions.RevisionImage
 	// restore puts the tags back after a failed deployment and tells what it did; nil
 	// while there is nothing to put back.
-	restore func(context.Context, registry.RolloutResult) error
+	restore func(context.Context, revisions.RolloutResult) error
 	// question is asked on a terminal; empty asks nothing. asked tells that it was.
 	question string
 	asked    bool
@@ -81,7 +82,7 @@ func (d *deployJob) run(ctx context.Context) error {
 	d.jobLog.about(d.name)
 	changes, err := d.decide()
 	if err != nil {
-		return errors.Join(err, d.putBack(ctx, registry.RolloutResult{}))
+		return errors.Join(err, d.putBack(ctx, revisions.RolloutResult{}))
 	}
 	d.tell(changes)
 	if err := d.confirm(ctx, changes); err != nil {
@@ -93,7 +94,7 @@ func (d *deployJob) run(ctx context.Context) error {
 		}
 	}
 	if err := d.checkBusy(ctx, changes); err != nil {
-		return errors.Join(err, d.putBack(ctx, registry.RolloutResult{}))
+		return errors.Join(err, d.putBack(ctx, revisions.RolloutResult{}))
 	}
 	if len(d.images) > 0 {
 		if err := d.promote(ctx); err != nil {

@@ -10,15 +10,16 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
 // abandon goes back after some deployments could not be started.
 func (d *deployJob) abandon(ctx context.Context, deployments []ecs.Deployment, cause error) error {
 	if errors.Is(cause, context.Canceled) {
-		return errors.Join(cause, d.putBack(ctx, registry.RolloutResult{}))
+		return errors.Join(cause, d.putBack(ctx, revisions.RolloutResult{}))
 	}
-	after := registry.RolloutResult{}
+	after := revisions.RolloutResult{}
 	left, ended := d.halt(ctx, deployments)
 	for _, dep := range append(left, ended...) {
 		d.goesOn(&after, dep)
@@ -27,7 +28,7 @@ func (d *deployJob) abandon(ctx context.Context, deployments []ecs.Deployment, c
 }
 
 // putBack is restore, if there is something to put back.
-func (d *deployJob) putBack(ctx context.Context, a registry.RolloutResult) error {
+func (d *deployJob) putBack(ctx context.Context, a revisions.RolloutResult) error {
 	if d.restore == nil {
 		return nil
 	}
@@ -36,7 +37,7 @@ func (d *deployJob) putBack(ctx context.Context, a registry.RolloutResult) error
 
 // goesOn notes that a service runs, or will run, the new images whatever the tags say:
 // they must not expire.
-func (d *deployJob) goesOn(a *registry.RolloutResult, dep ecs.Deployment) {
+func (d *deployJob) goesOn(a *revisions.RolloutResult, dep ecs.Deployment) {
 	if a.Runs == nil {
 		a.Runs = map[registry.Ref]string{}
 	}
@@ -102,7 +103,7 @@ func (d *deployJob) unverified(outcomes []ecs.Outcome) error {
 // another deployment took over, the tags are its business.
 func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
 	outcomes = d.stop(ctx, outcomes, ecs.Interrupted)
-	after := registry.RolloutResult{Keep: map[registry.Ref]bool{}}
+	after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
 	back := slices.ContainsFunc(outcomes, func(o ecs.Outcome) bool {
 		return o.Status != ecs.Succeeded && o.Status != ecs.Differs && o.Status != ecs.Superseded && o.Err == nil
 	})

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -139,7 +140,7 @@ func (d *deployJob) endsOf(ctx context.Context, outcomes []ecs.Outcome, ended []
 // and does not run what was wanted everywhere. Where some of its tasks do, or have still
 // to start, latest stays on what they run, unless another service takes all tags back:
 // then deployed protects it. What else runs is protected by deployed.
-func (d *deployJob) keepOrGuard(after *registry.RolloutResult, o ecs.Outcome, back bool) {
+func (d *deployJob) keepOrGuard(after *revisions.RolloutResult, o ecs.Outcome, back bool) {
 	ref := o.Deployment.Service.Ref
 	if after.Runs == nil {
 		after.Runs = map[registry.Ref]string{}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slipway/internal/fault"
 	"slipway/project"
-	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // errOnlyTrusted says what is wrong with a definitions file of an untrusted build.
@@ -13,7 +13,7 @@ var errOnlyTrusted = errors.New("is the name of an image that an untrusted build
 
 // checkDefinitionTrusted refuses an image in ECR that an untrusted build made.
 func checkDefinitionTrusted(path, image string) error {
-	if _, ok := project.RepositoryOfImage(image); ok && registry.IsUntrusted(project.TagOrDigest(image)) {
+	if _, ok := project.RepositoryOfImage(image); ok && revisions.IsUntrusted(project.TagOrDigest(image)) {
 		return fault.NewInput(path, image+" "+errOnlyTrusted.Error(), "build the commit where it is trusted, and deploy that revision: slipway build")
 	}
 	return nil
@@ -22,11 +22,11 @@ func checkDefinitionTrusted(path, image string) error {
 // checkTrusted refuses images that an untrusted build made, where definitions name
 // them by digest.
 func (d *deployJob) checkTrusted(ctx context.Context, names map[string]bool) error {
-	var byDigest []registry.RevisionImage
+	var byDigest []revisions.RevisionImage
 	for _, i := range d.images {
 		if names[i.Digest] {
 			byDigest = append(byDigest, i)
 		}
 	}
-	return refused(registry.CheckTrusted(ctx, d.clients, byDigest))
+	return refused(revisions.CheckTrusted(ctx, d.clients, byDigest))
 }

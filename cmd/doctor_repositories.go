@@ -10,6 +10,8 @@ import (
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 )
 
 // foundRepositories are the project's, as AWS described them.
@@ -116,7 +118,7 @@ func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []find
 	for _, s := range d.plan.Components {
 		repos = append(repos, found.found[s.Ref])
 	}
-	faults, err := extraFaults(ctx, clients, d.plan, repos, registry.ExtraTags{Kept: d.options.noLatest})
+	faults, err := extraFaults(ctx, clients, d.plan, repos, revisions.ExtraTags{Kept: d.options.noLatest})
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}
@@ -165,7 +167,7 @@ func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found fo
 	if len(repos) == 0 {
 		return nil
 	}
-	listing, err := registry.List(ctx, clients, repos)
+	listing, err := revisions.List(ctx, clients, repos)
 	if err != nil {
 		return err
 	}
@@ -228,7 +230,7 @@ func (d *doctor) checkRetention(context.Context) []finding {
 
 // policyFinding is a warning at most: build goes on beside the rules of others.
 func policyFinding(r retention, days int) finding {
-	var clash *registry.ConflictError
+	var clash *lifecycle.ConflictError
 	switch {
 	case len(r.losses) > 0:
 		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", phrase.Count(len(r.losses), "image"), newest(r.losses))
@@ -257,7 +259,7 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	j := &job{cli: d.cli, options: d.options.buildOptions, plan: d.plan, clients: clients}
-	survey, err := registry.ReadTags(ctx, clients, repos.list(d.plan), j.variant, nil)
+	survey, err := revisions.ReadTags(ctx, clients, repos.list(d.plan), j.variant, nil)
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}

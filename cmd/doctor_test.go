@@ -21,6 +21,8 @@ import (
 	"slipway/buildspec"
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 )
 
 func TestChecklist(t *testing.T) {
@@ -217,7 +219,7 @@ func TestBucketFinding(t *testing.T) {
 
 func TestPolicyFinding(t *testing.T) {
 	t.Parallel()
-	of := func(before string, o registry.Outcome) retention {
+	of := func(before string, o lifecycle.Outcome) retention {
 		return retention{RetentionResult: registry.RetentionResult{Before: before, Outcome: o}}
 	}
 	for _, c := range []struct {
@@ -225,12 +227,12 @@ func TestPolicyFinding(t *testing.T) {
 		want status
 		says string
 	}{
-		{of("{}", registry.Outcome{}), statusOK, "are there"},
-		{of("", registry.Outcome{Changed: true}), statusOK, "none yet"},
-		{of("{}", registry.Outcome{Changed: true}), statusOK, "will add"},
-		{of("{}", registry.Outcome{Changed: true, Dropped: []registry.Rule{{}}}), statusWarning, "drop 1 rule"},
-		{retention{clash: &registry.ConflictError{}}, statusWarning, "leave it alone"},
-		{retention{losses: []registry.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
+		{of("{}", lifecycle.Outcome{}), statusOK, "are there"},
+		{of("", lifecycle.Outcome{Changed: true}), statusOK, "none yet"},
+		{of("{}", lifecycle.Outcome{Changed: true}), statusOK, "will add"},
+		{of("{}", lifecycle.Outcome{Changed: true, Dropped: []lifecycle.Rule{{}}}), statusWarning, "drop 1 rule"},
+		{retention{clash: &lifecycle.ConflictError{}}, statusWarning, "leave it alone"},
+		{retention{losses: []revisions.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
 	} {
 		if got := policyFinding(c.r, 7); got.Status != c.want || !strings.Contains(got.Detail, c.says) {
 			t.Errorf("%+v, want %s, %s", got, c.want, c.says)

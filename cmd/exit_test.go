@@ -14,6 +14,7 @@ import (
 	"slipway/build/revision"
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -32,7 +33,7 @@ func TestExitCode(t *testing.T) {
 		{t.Context(), &artifact.TooLargeError{}, exitUsage},
 		{t.Context(), &buildsFailed{failed: []string{"a"}}, exitBuild},
 		{t.Context(), fault.New(fault.AWS, errors.New("x"), ""), exitAWS},
-		{t.Context(), &registry.PublishError{Err: errors.New("x")}, exitAWS},
+		{t.Context(), &revisions.PublishError{Err: errors.New("x")}, exitAWS},
 		{t.Context(), &registry.MissingError{}, exitAWS},
 		{t.Context(), &registry.ImmovableError{}, exitAWS},
 		{t.Context(), &smithy.GenericAPIError{Code: "x"}, exitAWS},
@@ -46,8 +47,8 @@ func TestExitCode(t *testing.T) {
 		// The worst decides, and that the tags could not be put back does not hide it.
 		{t.Context(), ended(ecs.TimedOut, ecs.RolledBack), exitRolledBack},
 		{t.Context(), ended(ecs.RolledBack, ecs.Failed, ecs.TimedOut), exitRollout},
-		{t.Context(), errors.Join(ended(ecs.RolledBack), &registry.RevertError{Err: errors.New("x")}), exitRolledBack},
-		{t.Context(), &registry.RevertError{Err: errors.New("x")}, exitAWS},
+		{t.Context(), errors.Join(ended(ecs.RolledBack), &revisions.RevertError{Err: errors.New("x")}), exitRolledBack},
+		{t.Context(), &revisions.RevertError{Err: errors.New("x")}, exitAWS},
 		{t.Context(), fault.New(fault.Timeout, context.DeadlineExceeded, ""), exitTimedOut},
 		{t.Context(), context.Canceled, exitOther},
 		{cancelled, refused(context.Canceled), exitInterrupted},

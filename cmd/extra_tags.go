@@ -10,12 +10,13 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // checkExtra refuses, before anything is built, tags of the compose file (build.tags) that
 // exist and must not or cannot be moved.
-func (j *job) checkExtra(ctx context.Context, survey *registry.Snapshot) error {
-	faults, err := extraFaults(ctx, j.clients, j.plan, j.repos, registry.ExtraTags{Moves: j.reusable(survey) == "", Kept: j.options.noLatest})
+func (j *job) checkExtra(ctx context.Context, survey *revisions.Snapshot) error {
+	faults, err := extraFaults(ctx, j.clients, j.plan, j.repos, revisions.ExtraTags{Moves: j.reusable(survey) == "", Kept: j.options.noLatest})
 	if err != nil {
 		return refused(err)
 	}
@@ -32,17 +33,17 @@ func (j *job) checkExtra(ctx context.Context, survey *registry.Snapshot) error {
 
 // extraFaults finds the tags that a build must not or cannot move. The repositories are in
 // the order of the plan; like says what the build does with the tags.
-func extraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, like registry.ExtraTags) ([]error, error) {
-	var extras []registry.ExtraTags
+func extraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, like revisions.ExtraTags) ([]error, error) {
+	var extras []revisions.ExtraTags
 	services := map[registry.Ref]string{}
 	for i, s := range p.Components {
 		if repos[i].Name == "" {
 			continue // not there yet
 		}
-		extras = append(extras, registry.ExtraTags{Repository: repos[i], Tags: s.ExtraTags, Moves: like.Moves && s.Build, Kept: like.Kept})
+		extras = append(extras, revisions.ExtraTags{Repository: repos[i], Tags: s.ExtraTags, Moves: like.Moves && s.Build, Kept: like.Kept})
 		services[repos[i].Ref] = s.Target.Service
 	}
-	found, err := registry.CheckExtra(ctx, clients, extras, variantsOf(p.Hash.Name), solve.InputsAnnotation)
+	found, err := revisions.CheckExtra(ctx, clients, extras, variantsOf(p.Hash.Name), solve.InputsAnnotation)
 	var faults []error
 	for _, f := range found {
 		faults = append(faults, fault.NewInput("services."+services[f.Repository.Ref]+".build.tags", f.Error(), f.Hint()))

@@ -19,6 +19,7 @@ import (
 	"slipway/internal/redact"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // writeJSON prints a value for machines.
@@ -232,7 +233,7 @@ type builtService struct {
 	// State is new, unchanged (the digest is what latest stood on) or reused (nothing was built).
 	State string `json:"state"`
 	// BytesPushed counts the layers and configurations that were new to the repository
-	// (see registry.Snapshot.NewBytes); null where that cannot be told.
+	// (see revisions.Snapshot.NewBytes); null where that cannot be told.
 	BytesPushed *int64  `json:"bytesPushed"`
 	Seconds     float64 `json:"seconds"`
 	// Untrusted is why the build is untrusted, as a phrase; left out for a trusted one.
@@ -240,9 +241,9 @@ type builtService struct {
 }
 
 // report prints the table on stderr and the result on stdout.
-func (j *job) report(ctx context.Context, images *images, before *registry.Snapshot, published registry.Published) error {
+func (j *job) report(ctx context.Context, images *images, before *revisions.Snapshot, published revisions.Published) error {
 	var rows []builtService
-	for _, s := range []*registry.Snapshot{before, published.Snapshot} {
+	for _, s := range []*revisions.Snapshot{before, published.Snapshot} {
 		if err := s.ReadParts(ctx, j.clients); err != nil {
 			j.Debugf("the bytes pushed cannot be told: %v", err)
 		}
@@ -286,7 +287,7 @@ func (j *job) report(ctx context.Context, images *images, before *registry.Snaps
 	return nil
 }
 
-func (j *job) state(s project.Component, p registry.RevisionImage, images *images, before *registry.Snapshot) string {
+func (j *job) state(s project.Component, p revisions.RevisionImage, images *images, before *revisions.Snapshot) string {
 	latest, ok := before.ByTag(p.Repository.Ref, registry.TagLatest)
 	switch {
 	case images.reused != "" || !s.Build:

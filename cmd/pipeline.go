@@ -17,6 +17,7 @@ import (
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // runPipeline is the flow of `slipway build` behind the plan, once:
@@ -91,8 +92,8 @@ func runPipeline(ctx context.Context, w *cli, o buildOptions, p *project.Plan) e
 }
 
 // look reads where the tags are, and refuses those that the build must not move.
-func (j *job) look(ctx context.Context) (*registry.Snapshot, error) {
-	survey, err := registry.ReadTags(ctx, j.clients, j.repos, j.variant, j.cacheTags())
+func (j *job) look(ctx context.Context) (*revisions.Snapshot, error) {
+	survey, err := revisions.ReadTags(ctx, j.clients, j.repos, j.variant, j.cacheTags())
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -103,8 +104,8 @@ func (j *job) look(ctx context.Context) (*registry.Snapshot, error) {
 }
 
 // publish moves the tags to the images.
-func (j *job) publish(ctx context.Context, images *images) (registry.Published, error) {
-	published, err := registry.Publish(ctx, j.clients, registry.Publication{
+func (j *job) publish(ctx context.Context, images *images) (revisions.Published, error) {
+	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
 		Variant: j.variant, Images: images.placements, Running: images.running,
 		KeepLatest: j.options.noLatest, KeepNames: j.plan.Untrusted.Yes(),
 	})
@@ -158,7 +159,7 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 
 // checkOthers makes sure that services which are not to be built have an image that can
 // stand for them.
-func (j *job) checkOthers(survey *registry.Snapshot) error {
+func (j *job) checkOthers(survey *revisions.Snapshot) error {
 	for i, s := range j.plan.Components {
 		if _, ok := survey.ByTag(j.repos[i].Ref, registry.TagLatest); !s.Build && !ok {
 			return fault.NewInput("services."+s.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
@@ -169,7 +170,7 @@ func (j *job) checkOthers(survey *registry.Snapshot) error {
 
 // lookAndBuild reads, while the images are built, what must be known before a tag moves:
 // what ECS runs, and that the lifecycle policies may be read.
-func (j *job) lookAndBuild(ctx context.Context, survey *registry.Snapshot) (out *images, err error) {
+func (j *job) lookAndBuild(ctx context.Context, survey *revisions.Snapshot) (out *images, err error) {
 	var running map[registry.Ref]string
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -195,7 +196,7 @@ func (j *job) lookAndBuild(ctx context.Context, survey *registry.Snapshot) (out 
 
 // images are the digests of a revision, one for each service of the plan.
 type images struct {
-	placements []registry.RevisionImage
+	placements []revisions.RevisionImage
 	results    map[string]solve.Result
 	// reused names the revision that was there already, if nothing had to be built.
 	reused string
@@ -205,7 +206,7 @@ type images struct {
 
 // images gets the revision's digests: from a revision that is there already, or by
 // building; for services that are not to be built, from latest.
-func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, error) {
+func (j *job) images(ctx context.Context, survey *revisions.Snapshot) (*images, error) {
 	if name := j.reusable(survey); name != "" {
 		j.Infof("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", name)
 		return &images{placements: j.place(survey, name, nil), reused: name}, nil
@@ -218,15 +219,15 @@ func (j *job) images(ctx context.Context, survey *registry.Snapshot) (*images, e
 }
 
 // place lists the digest of every service: a result's, or what a tag stands on.
-func (j *job) place(survey *registry.Snapshot, tag string, results map[string]solve.Result) []registry.RevisionImage {
-	var out []registry.RevisionImage
+func (j *job) place(survey *revisions.Snapshot, tag string, results map[string]solve.Result) []revisions.RevisionImage {
+	var out []revisions.RevisionImage
 	for i, s := range j.plan.Components {
 		digest := results[s.Target.Service].Digest
 		if digest == "" {
 			at, _ := survey.ByTag(j.repos[i].Ref, tag)
 			digest = at.Digest
 		}
-		placement := registry.RevisionImage{Repository: j.repos[i], Digest: digest}
+		placement := revisions.RevisionImage{Repository: j.repos[i], Digest: digest}
 		if s.Build && !j.options.noLatest {
 			placement.Extra = s.ExtraTags
 		}
@@ -237,7 +238,7 @@ func (j *job) place(survey *registry.Snapshot, tag string, results map[string]so
 
 // reusable is a complete revision of the hash whose images were built from the same
 // settings; empty when there is none or a new build is asked for.
-func (j *job) reusable(survey *registry.Snapshot) string {
+func (j *job) reusable(survey *revisions.Snapshot) string {
 	if j.options.rebuild {
 		return ""
 	}
@@ -258,7 +259,7 @@ func (j *job) reusable(survey *registry.Snapshot) string {
 }
 
 // tellRevision says what the revision came to be called, and who else was at work.
-func (j *job) tellRevision(p registry.Published) {
+func (j *job) tellRevision(p revisions.Published) {
 	if p.Name != j.plan.Hash.Name {
 		j.Warnf("%s names other images already, and a revision never changes: this one is %s", j.plan.Hash.Name, p.Name)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -59,7 +60,7 @@ func TestKeepOrGuard(t *testing.T) {
 	} {
 		ref := ecs.Ref{Cluster: "shop", Service: "web"}
 		d := &deployJob{cli: &cli{}, name: "one", site: &site{stations: []*station{{ECSService: project.ECSService{Ref: ref}, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
-		after := registry.RolloutResult{Keep: map[registry.Ref]bool{}}
+		after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
 		d.keepOrGuard(&after, ecs.Outcome{
 			Status: ecs.Differs, Own: tt.own,
 			Deployment: ecs.Deployment{Service: ecs.Service{Ref: ref}, Wants: map[string]ecs.DesiredImage{"web": {Digests: []string{wanted, platform}}}},

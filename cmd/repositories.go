@@ -8,6 +8,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
 )
 
 // ensureRepositories finds or creates every repository and checks that tags can move in
@@ -86,7 +87,7 @@ func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 }
 
 // tellDropped names the rules of others that --replace-policy gave up.
-func tellDropped(w *cli, repo registry.Repository, o registry.Outcome) {
+func tellDropped(w *cli, repo registry.Repository, o lifecycle.Outcome) {
 	for _, rule := range o.Dropped {
 		w.Warnf("%s: no longer in the lifecycle policy: %s", repo.Name, rule)
 	}

@@ -13,6 +13,8 @@ import (
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 )
 
 // retention is what becomes, or would become, of one repository's lifecycle policy.
@@ -22,7 +24,7 @@ type retention struct {
 	clash error
 	// losses are the images for which the policy is written only when a person has seen
 	// them: `slipway retention --apply`.
-	losses []registry.ImageDetail
+	losses []revisions.ImageDetail
 }
 
 // readPolicies reads the lifecycle policies of repositories, in their order, and works out
@@ -35,7 +37,7 @@ func readPolicies(ctx context.Context, clients registry.Clients, repos []registr
 	for i, repo := range repos {
 		g.Go(func() (err error) {
 			out[i].RetentionResult, err = registry.ReadRetention(ctx, clients(repo.Region), repo, o.days, o.replace)
-			var clash *registry.ConflictError
+			var clash *lifecycle.ConflictError
 			if errors.As(err, &clash) {
 				out[i].clash, err = err, nil
 			}
@@ -58,14 +60,14 @@ func unmanaged(policies []retention) []registry.Repository {
 
 // judge finds the losses of the policies. The listing is of the unmanaged repositories;
 // protected are those whose running image is known to have a protecting tag.
-func judge(ctx context.Context, clients registry.Clients, listing *registry.Listing, policies []retention, protected map[registry.Ref]bool) error {
+func judge(ctx context.Context, clients registry.Clients, listing *revisions.Listing, policies []retention, protected map[registry.Ref]bool) error {
 	var results []registry.RetentionResult
 	for _, p := range policies {
 		if p.clash == nil {
 			results = append(results, p.RetentionResult)
 		}
 	}
-	lost, err := listing.Losses(ctx, clients, results, registry.Origin{Annotation: solve.InputsAnnotation, Protected: protected})
+	lost, err := listing.Losses(ctx, clients, results, revisions.Origin{Annotation: solve.InputsAnnotation, Protected: protected})
 	for i := range policies {
 		policies[i].losses = lost[policies[i].Repository.Ref]
 	}
@@ -80,7 +82,7 @@ func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
 		return
 	}
 	if repos := unmanaged(j.policies); len(repos) > 0 {
-		listing, err := registry.List(ctx, j.clients, repos)
+		listing, err := revisions.List(ctx, j.clients, repos)
 		if err == nil {
 			err = judge(ctx, j.clients, listing, j.policies, known(running))
 		}
@@ -130,7 +132,7 @@ func known(running map[registry.Ref]string) map[registry.Ref]bool {
 const shownLosses = 3
 
 // newest names the newest of the images, which come newest first.
-func newest(images []registry.ImageDetail) string {
+func newest(images []revisions.ImageDetail) string {
 	var names []string
 	for _, i := range images[:min(len(images), shownLosses)] {
 		name := phrase.ShortDigest(i.Digest)

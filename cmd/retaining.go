@@ -18,6 +18,7 @@ import (
 	"slipway/internal/plain"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -31,7 +32,7 @@ type retaining struct {
 	project  *types.Project
 	policies []retention
 	// listing is of the unmanaged repositories.
-	listing *registry.Listing
+	listing *revisions.Listing
 	buckets []artifact.BucketRetention
 	// expiring are the images that would expire now, by ECR's preview.
 	expiring map[registry.Ref][]registry.Expiry
@@ -55,7 +56,7 @@ func (r *retaining) read(ctx context.Context, refs []registry.Ref, places []arti
 		return err
 	}
 	if strange := unmanaged(r.policies); len(strange) > 0 {
-		if r.listing, err = registry.List(ctx, clients, strange); err != nil {
+		if r.listing, err = revisions.List(ctx, clients, strange); err != nil {
 			return err
 		}
 		if err := judge(ctx, clients, r.listing, r.policies, nil); err != nil {
@@ -180,7 +181,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 			continue
 		}
 		r.Infof("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, phrase.ShortDigest(image.Digest), tagsText(image.Tags))
-		if slices.ContainsFunc(r.policies[p].losses, func(l registry.ImageDetail) bool { return l.Digest == image.Digest }) {
+		if slices.ContainsFunc(r.policies[p].losses, func(l revisions.ImageDetail) bool { return l.Digest == image.Digest }) {
 			return fault.New(fault.Usage, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, phrase.ShortDigest(image.Digest), i.ref.Name), "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again")
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/internal/plain"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 )
 
 func newRevisionsCommand(w *cli) *cobra.Command {
@@ -46,9 +48,9 @@ type listedRevision struct {
 	// Expires is when the first of its images goes; null for never and for unknown.
 	Expires *time.Time `json:"expires"`
 	// Fate is stays, expires, archives or unknown.
-	Fate     registry.Disposition `json:"fate"`
-	Latest   bool                 `json:"latest"`
-	Deployed bool                 `json:"deployed"`
+	Fate     lifecycle.Disposition `json:"fate"`
+	Latest   bool                  `json:"latest"`
+	Deployed bool                  `json:"deployed"`
 	// Untrusted reports that an untrusted build made it: it cannot be rolled back to.
 	Untrusted bool          `json:"untrusted,omitempty"`
 	Bytes     int64         `json:"bytes"`
@@ -117,15 +119,15 @@ func (s *site) skip(ref registry.Ref, tag string) bool {
 
 // listAll reads all images of the repositories, and their policies. Where a policy may not
 // be read, when images expire is not known, and all else is told.
-func listAll(ctx context.Context, w *cli, c *awsclient.Clients, repos []registry.Repository) (listing *registry.Listing, fates map[registry.Ref]registry.Lifecycle, err error) {
+func listAll(ctx context.Context, w *cli, c *awsclient.Clients, repos []registry.Repository) (listing *revisions.Listing, fates map[registry.Ref]lifecycle.Policy, err error) {
 	var unread error
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		listing, err = registry.List(ctx, c.Registries(), repos)
+		listing, err = revisions.List(ctx, c.Registries(), repos)
 		return err
 	})
 	g.Go(func() error {
-		fates, unread = registry.Lifecycles(ctx, c.Registries(), repos)
+		fates, unread = registry.ReadPolicies(ctx, c.Registries(), repos)
 		return nil
 	})
 	if err := g.Wait(); err != nil {
@@ -133,9 +135,9 @@ func listAll(ctx context.Context, w *cli, c *awsclient.Clients, repos []registry
 	}
 	if unread != nil {
 		w.Warnf("when images expire is not known: %v", unread)
-		fates = map[registry.Ref]registry.Lifecycle{}
+		fates = map[registry.Ref]lifecycle.Policy{}
 		for _, repo := range repos {
-			fates[repo.Ref] = registry.ParseLifecycle(unreadPolicy)
+			fates[repo.Ref] = lifecycle.Parse(unreadPolicy)
 		}
 	}
 	return listing, fates, nil
@@ -144,7 +146,7 @@ func listAll(ctx context.Context, w *cli, c *awsclient.Clients, repos []registry
 // unreadPolicy stands for a policy that could not be read: nothing can be told by it.
 const unreadPolicy = "?"
 
-func listed(r registry.Revision, repos []registry.Repository, fates map[registry.Ref]registry.Lifecycle) listedRevision {
+func listed(r revisions.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) listedRevision {
 	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Untrusted: r.Untrusted(), Bytes: r.Size, Images: []listedImage{}}
 	at, fate := r.Expiry(fates)
 	row.Fate = fate
@@ -196,17 +198,17 @@ func printRevisions(w *cli, rows []listedRevision, repos int, now time.Time) err
 }
 
 // fateText says when an image goes, for people.
-func fateText(fate registry.Disposition, at *time.Time, now time.Time) string {
+func fateText(fate lifecycle.Disposition, at *time.Time, now time.Time) string {
 	switch {
-	case fate == registry.Stays:
+	case fate == lifecycle.Stays:
 		return "never"
 	case at == nil:
 		return "unknown"
 	case !at.After(now):
 		return "any moment"
-	case fate == registry.Archives:
+	case fate == lifecycle.Archives:
 		return "archived in " + ago(*at, now)
-	case fate == registry.Unknown:
+	case fate == lifecycle.Unknown:
 		return "in " + ago(*at, now) + " or before"
 	default:
 		return "in " + ago(*at, now)

@@ -18,6 +18,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -256,7 +257,7 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]art
 			}
 		}
 	}
-	survey, err := registry.ReadTags(ctx, d.clients, d.site.repos, nil, names)
+	survey, err := revisions.ReadTags(ctx, d.clients, d.site.repos, nil, names)
 	if err != nil {
 		return refused(err)
 	}
@@ -271,7 +272,7 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]art
 				if !ok {
 					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "slipway revisions lists what is there; slipway build makes it anew")
 				}
-				want.Digests = registry.Platforms(image)
+				want.Digests = revisions.Platforms(image)
 				tags[project.TagOrDigest(def.ImageURI)] = true
 				if err := d.place(repo, image.Digest); err != nil {
 					return err
@@ -293,9 +294,9 @@ func (d *deployJob) wantDefinitions(ctx context.Context, files map[ecs.Ref][]art
 
 // place lets latest move to an image, once for each repository.
 func (d *deployJob) place(repo registry.Repository, digest string) error {
-	i := slices.IndexFunc(d.images, func(p registry.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
+	i := slices.IndexFunc(d.images, func(p revisions.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 	if i < 0 {
-		d.images = append(d.images, registry.RevisionImage{Repository: repo, Digest: digest})
+		d.images = append(d.images, revisions.RevisionImage{Repository: repo, Digest: digest})
 		return nil
 	}
 	if d.images[i].Digest != digest {
@@ -313,7 +314,7 @@ func revisionTag(tag string) string {
 }
 
 // standing is the image that a reference stands for now.
-func standing(s *registry.Snapshot, ref registry.Ref, image string) (registry.Image, bool) {
+func standing(s *revisions.Snapshot, ref registry.Ref, image string) (revisions.Image, bool) {
 	name := project.TagOrDigest(image)
 	if strings.Contains(name, ":") {
 		return s.ByDigest(ref, name)

@@ -18,12 +18,12 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
-	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // buildAll finds an engine, builds and pushes every target of the plan, and returns the
 // results by service. If any failed, each is told and the error is *buildsFailed.
-func (j *job) buildAll(ctx context.Context, survey *registry.Snapshot) (map[string]solve.Result, error) {
+func (j *job) buildAll(ctx context.Context, survey *revisions.Snapshot) (map[string]solve.Result, error) {
 	engines, err := j.engines(ctx)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func failureText(f *solve.FailedError) string {
 }
 
 // pushes says where each image goes and which caches its build uses.
-func (j *job) pushes(survey *registry.Snapshot, engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
+func (j *job) pushes(survey *revisions.Snapshot, engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
 	out := map[string]solve.Push{}
 	for i, s := range j.plan.Components {
 		if !s.Build {

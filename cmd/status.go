@@ -16,6 +16,8 @@ import (
 
 	"slipway/internal/awsclient"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -96,14 +98,14 @@ type imageStatus struct {
 	Expires *time.Time `json:"expires"`
 	// Fate is stays, expires, archives or unknown; empty for an image of no repository
 	// of ours.
-	Fate registry.Disposition `json:"fate,omitempty"`
+	Fate lifecycle.Disposition `json:"fate,omitempty"`
 }
 
 // review is a status being made out.
 type review struct {
 	site    *site
-	listing *registry.Listing
-	fates   map[registry.Ref]registry.Lifecycle
+	listing *revisions.Listing
+	fates   map[registry.Ref]lifecycle.Policy
 	// names are the revisions, the likeliest first.
 	names  []string
 	report statusReport

@@ -6,6 +6,7 @@ import (
 
 	"slipway/internal/phrase"
 	"slipway/registry"
+	"slipway/registry/lifecycle"
 	"slipway/rollout/ecs"
 )
 
@@ -51,7 +52,7 @@ func (r *review) image(st *station, c ecs.Container, repo registry.Repository, i
 	}
 	i.Revisions = r.namesOf(repo.Ref, i.Digest)
 	i.Latest, i.Deployed = slices.Contains(found.Tags, registry.TagLatest), slices.Contains(found.Tags, registry.TagDeployed)
-	at, fate := r.fates[repo.Ref].At(found)
+	at, fate := found.Expiry(r.fates[repo.Ref])
 	i.Fate = fate
 	if !at.IsZero() {
 		i.Expires = &at
@@ -63,7 +64,7 @@ func (r *review) image(st *station, c ecs.Container, repo registry.Repository, i
 	if !i.Latest && st.service.UnderWay() == nil {
 		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.site.flags())
 	}
-	if fate == registry.Expires || fate == registry.Archives {
+	if fate == lifecycle.Expires || fate == lifecycle.Archives {
 		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.Ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), r.site.flags())
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
+	"slipway/artifact/source"
 	"slipway/internal/awsclient"
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
@@ -76,7 +77,7 @@ With --wait, the pipeline's execution that the version starts is followed to its
 	f.StringVar(&o.pipeline, "pipeline", "", "`name` of the pipeline to follow with --wait")
 	f.DurationVar(&o.timeout, "timeout", submitTimeout, "how long to follow the pipeline")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
-	f.Int64Var(&o.maxBytes, "max-bytes", artifact.MaxArchive, "size of the zip above which it is refused")
+	f.Int64Var(&o.maxBytes, "max-bytes", source.MaxArchive, "size of the zip above which it is refused")
 	// Registered a line above, so that it is there to be hidden.
 	_ = f.MarkHidden("max-bytes")
 	return c
@@ -108,7 +109,7 @@ func runSubmit(ctx context.Context, w *cli, o submitOptions) error {
 	if err != nil {
 		return err
 	}
-	source, err := o.read(ctx, w)
+	dir, err := o.read(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -116,13 +117,13 @@ func runSubmit(ctx context.Context, w *cli, o submitOptions) error {
 	if err != nil {
 		return err
 	}
-	follower := artifact.PipelineFollower{API: codepipeline.NewFromConfig(cloud.Config), Name: o.pipeline}
+	follower := source.PipelineFollower{API: codepipeline.NewFromConfig(cloud.Config), Name: o.pipeline}
 	if o.wait {
 		if err := follower.Check(ctx); err != nil {
 			return pipelineRefused(err)
 		}
 	}
-	result, err := o.submit(ctx, w, cloud, loc, source)
+	result, err := o.submit(ctx, w, cloud, loc, dir)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func submitLocation(url string) (artifact.S3Location, error) {
 }
 
 // read finds what will be sent, and refuses what must not be.
-func (o submitOptions) read(ctx context.Context, w *cli) (*artifact.Source, error) {
+func (o submitOptions) read(ctx context.Context, w *cli) (*source.Source, error) {
 	dir := o.dir
 	if dir == "" {
 		project, err := project.Load(ctx, &w.Host, o.project.Options, nil)
@@ -158,39 +159,39 @@ func (o submitOptions) read(ctx context.Context, w *cli) (*artifact.Source, erro
 		}
 		dir = project.WorkingDir
 	}
-	source, err := artifact.ReadSource(ctx, artifact.SourceOptions{
+	tree, err := source.Read(ctx, source.Options{
 		Dir: project.Absolute(w.Dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets,
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range source.Secrets {
+	for _, s := range tree.Secrets {
 		w.Warnf("%q looks like a secret (%s) and is sent all the same", s.Name, s.Reason)
 	}
-	return source, nil
+	return tree, nil
 }
 
 // submit packs and uploads.
-func (o submitOptions) submit(ctx context.Context, w *cli, c *awsclient.Clients, loc artifact.S3Location, source *artifact.Source) (submitted, error) {
-	archive, err := source.Pack(ctx, o.maxBytes)
+func (o submitOptions) submit(ctx context.Context, w *cli, c *awsclient.Clients, loc artifact.S3Location, dir *source.Source) (submitted, error) {
+	archive, err := dir.Pack(ctx, o.maxBytes)
 	if err != nil {
 		return submitted{}, err
 	}
 	defer archive.Close()
 	left := ""
-	if source.LeftOut > 0 {
-		left = fmt.Sprintf(", %d left out by ignore files", source.LeftOut)
+	if dir.LeftOut > 0 {
+		left = fmt.Sprintf(", %d left out by ignore files", dir.LeftOut)
 	}
-	w.Infof("packed %s of %s as %s%s", phrase.Count(source.Files(), "file"), relative(w.Dir, source.Dir), byteCount(&archive.Size), left)
+	w.Infof("packed %s of %s as %s%s", phrase.Count(dir.Files(), "file"), relative(w.Dir, dir.Dir), byteCount(&archive.Size), left)
 	shown := newUploadProgress(w, archive.Size)
-	done, err := artifact.Submit(ctx, c.S3(), loc, archive, shown.report)
+	done, err := source.Submit(ctx, c.S3(), loc, archive, shown.report)
 	shown.close()
 	if err != nil {
 		return submitted{}, uploadRefused(err)
 	}
 	result := submitted{
 		URL: loc.String(), VersionID: done.VersionID, State: "unchanged",
-		Content: "sha256:" + archive.Content, Files: source.Files(), Bytes: archive.Size,
+		Content: "sha256:" + archive.Content, Files: dir.Files(), Bytes: archive.Size,
 	}
 	if done.Changed {
 		result.State = "uploaded"

@@ -10,24 +10,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/smithy-go"
 
-	"slipway/artifact"
+	"slipway/artifact/source"
 	"slipway/internal/fault"
 )
 
 // follow watches the pipeline's execution and puts how it went into result.
-func (o submitOptions) follow(ctx context.Context, w *cli, f artifact.PipelineFollower, result *submitted) error {
+func (o submitOptions) follow(ctx context.Context, w *cli, f source.PipelineFollower, result *submitted) error {
 	result.Pipeline = &followedPipeline{Name: o.pipeline}
 	if result.VersionID == "" {
 		return fault.New(fault.AWS, errors.New("the pipeline cannot be followed: the object has no version by which its execution is known"), "switch the bucket's versioning on and submit a change")
 	}
 	bounded, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	run, err := f.Follow(bounded, result.VersionID, func(n artifact.PipelineNews) { tellPipeline(w, o.pipeline, n) })
+	run, err := f.Follow(bounded, result.VersionID, func(n source.PipelineNews) { tellPipeline(w, o.pipeline, n) })
 	result.Pipeline.ExecutionID, result.Pipeline.Status = run.ExecutionID, string(run.Status)
 	for _, a := range run.Failed {
 		result.Pipeline.Failed = append(result.Pipeline.Failed, failedAction{a.Stage, a.Name, a.Message, a.URL})
 	}
-	var none *artifact.NoExecutionError
+	var none *source.NoExecutionError
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted while following pipeline %q, which goes on: %w", o.pipeline, ctx.Err())
@@ -44,7 +44,7 @@ func (o submitOptions) follow(ctx context.Context, w *cli, f artifact.PipelineFo
 	return &pipelineFailed{o.pipeline, run}
 }
 
-func tellPipeline(w *cli, pipeline string, n artifact.PipelineNews) {
+func tellPipeline(w *cli, pipeline string, n source.PipelineNews) {
 	where := pipeline
 	if n.Action != "" {
 		where = n.Stage + "/" + n.Action
@@ -72,7 +72,7 @@ func pipelineRefused(err error) error {
 // pipelineFailed is an execution that did not succeed.
 type pipelineFailed struct {
 	pipeline string
-	run      artifact.PipelineRun
+	run      source.PipelineRun
 }
 
 // Error names the actions that failed, with their own words.
@@ -110,10 +110,10 @@ func (e *pipelineFailed) Hint() string {
 
 // Kind returns fault.Build if only actions that build failed, else fault.Rollout.
 func (e *pipelineFailed) Kind() fault.Kind {
-	built := func(a artifact.PipelineAction) bool {
+	built := func(a source.PipelineAction) bool {
 		return a.Category == types.ActionCategoryBuild || a.Category == types.ActionCategoryTest
 	}
-	if len(e.run.Failed) > 0 && !slices.ContainsFunc(e.run.Failed, func(a artifact.PipelineAction) bool { return !built(a) }) {
+	if len(e.run.Failed) > 0 && !slices.ContainsFunc(e.run.Failed, func(a source.PipelineAction) bool { return !built(a) }) {
 		return fault.Build
 	}
 	return fault.Rollout

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"sync"
 
-	"slipway/artifact"
+	"slipway/artifact/source"
 )
 
 // submitted is what `submit --output json` prints.
@@ -38,7 +38,7 @@ type failedAction struct {
 }
 
 // tell says on stderr what became of the archive.
-func (r submitted) tell(w *cli, done artifact.Submission) {
+func (r submitted) tell(w *cli, done source.Submission) {
 	version := ""
 	if r.VersionID != "" {
 		version = " (version " + r.VersionID + ")"

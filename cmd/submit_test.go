@@ -29,7 +29,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"slipway/artifact"
+	"slipway/artifact/source"
 	"slipway/internal/sandbox"
 )
 
@@ -278,21 +278,21 @@ func holdPart(t *testing.T, target string, reached, gone chan struct{}) string {
 }
 
 func TestPipelineFailed(t *testing.T) {
-	action := func(category types.ActionCategory) artifact.PipelineAction {
-		return artifact.PipelineAction{Stage: "S", Name: string(category), Category: category, Message: "no"}
+	action := func(category types.ActionCategory) source.PipelineAction {
+		return source.PipelineAction{Stage: "S", Name: string(category), Category: category, Message: "no"}
 	}
 	for _, c := range []struct {
 		status types.PipelineExecutionStatus
-		failed []artifact.PipelineAction
+		failed []source.PipelineAction
 		code   int
 		text   string
 	}{
-		{types.PipelineExecutionStatusFailed, []artifact.PipelineAction{action(types.ActionCategoryBuild)}, exitBuild, `pipeline "shop": execution x ended Failed; S/Build failed: no`},
-		{types.PipelineExecutionStatusFailed, []artifact.PipelineAction{action(types.ActionCategoryTest), action(types.ActionCategoryDeploy)}, exitRollout, `pipeline "shop": execution x ended Failed; S/Test failed: no; S/Deploy failed: no`},
+		{types.PipelineExecutionStatusFailed, []source.PipelineAction{action(types.ActionCategoryBuild)}, exitBuild, `pipeline "shop": execution x ended Failed; S/Build failed: no`},
+		{types.PipelineExecutionStatusFailed, []source.PipelineAction{action(types.ActionCategoryTest), action(types.ActionCategoryDeploy)}, exitRollout, `pipeline "shop": execution x ended Failed; S/Test failed: no; S/Deploy failed: no`},
 		{types.PipelineExecutionStatusFailed, nil, exitRollout, `pipeline "shop": execution x ended Failed`},
 		{types.PipelineExecutionStatusSuperseded, nil, exitRollout, `pipeline "shop": execution x ended Superseded`},
 	} {
-		err := &pipelineFailed{"shop", artifact.PipelineRun{ExecutionID: "x", Status: c.status, Failed: c.failed}}
+		err := &pipelineFailed{"shop", source.PipelineRun{ExecutionID: "x", Status: c.status, Failed: c.failed}}
 		if code := exitCode(t.Context(), err); code != c.code || err.Error() != c.text {
 			t.Errorf("got %d %s", code, err)
 		}

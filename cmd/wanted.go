@@ -13,6 +13,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
 
@@ -38,7 +39,7 @@ func (d *deployJob) runningNames() map[registry.Ref][]string {
 // findRevision finds the revision that a command names and checks that it is whole.
 // Nothing is touched.
 func (d *deployJob) findRevision(ctx context.Context, text string) error {
-	found, err := registry.FindRevision(ctx, d.clients, d.site.repos, text, d.runningNames(), d.site.skip)
+	found, err := revisions.Find(ctx, d.clients, d.site.repos, text, d.runningNames(), d.site.skip)
 	if err == nil && found.Name != text {
 		d.Infof("%s is short for %s", text, found.Name)
 	}
@@ -46,7 +47,7 @@ func (d *deployJob) findRevision(ctx context.Context, text string) error {
 }
 
 // take wants a revision that was found.
-func (d *deployJob) take(found registry.Found, err error) error {
+func (d *deployJob) take(found revisions.Found, err error) error {
 	if err != nil {
 		return refused(err)
 	}
@@ -86,7 +87,7 @@ func (d *deployJob) findPrevious(ctx context.Context) error {
 // or, with one service, that has images still there.
 func (d *deployJob) findState(ctx context.Context, histories []ecs.History) error {
 	states := slices.Collect(ecs.Previous(histories))
-	listing, err := registry.List(ctx, d.clients, d.site.repos)
+	listing, err := revisions.List(ctx, d.clients, d.site.repos)
 	if err != nil {
 		return refused(err)
 	}
@@ -100,18 +101,18 @@ func (d *deployJob) findState(ctx context.Context, histories []ecs.History) erro
 	if err := listing.ReadIndexes(ctx, d.clients, all); err != nil {
 		return refused(err)
 	}
-	revisions := listing.Revisions(d.site.skip)
+	known := listing.Revisions(d.site.skip)
 	for _, state := range states {
 		digests, whole := d.site.digests(state)
 		names := listing.Common(digests)
-		i := slices.IndexFunc(revisions, func(r registry.Revision) bool {
+		i := slices.IndexFunc(known, func(r revisions.Revision) bool {
 			return r.Complete() && !r.Untrusted() && slices.Contains(names, r.Name)
 		})
 		switch {
 		case whole && i >= 0:
-			return d.findRevision(ctx, revisions[i].Name)
+			return d.findRevision(ctx, known[i].Name)
 		case whole && len(d.site.stations) == 1 && len(digests) == len(d.site.repos):
-			found, err := registry.FindDigests(ctx, d.clients, d.site.repos, digests, d.runningNames(), d.site.skip)
+			found, err := revisions.FindDigests(ctx, d.clients, d.site.repos, digests, d.runningNames(), d.site.skip)
 			return d.take(found, err)
 		}
 	}
@@ -143,7 +144,7 @@ func (d *deployJob) wantImages() {
 	for _, st := range d.site.stations {
 		d.wants[st.Ref] = map[string]ecs.DesiredImage{}
 		for container, repo := range st.repos {
-			i := slices.IndexFunc(d.images, func(p registry.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
+			i := slices.IndexFunc(d.images, func(p revisions.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 			if i < 0 {
 				continue
 			}
@@ -152,7 +153,7 @@ func (d *deployJob) wantImages() {
 			if d.name != "" {
 				uri = repo.URI.Name() + ":" + d.name
 			}
-			d.wants[st.Ref][container] = ecs.DesiredImage{Image: uri, Digests: registry.Platforms(image)}
+			d.wants[st.Ref][container] = ecs.DesiredImage{Image: uri, Digests: revisions.Platforms(image)}
 		}
 	}
 }
@@ -166,7 +167,7 @@ func (d *deployJob) promote(ctx context.Context) error {
 			return err
 		}
 	}
-	done, err := registry.Promote(ctx, d.clients, registry.Promotion{Snapshot: d.survey, Name: d.name, Images: d.images, Running: d.site.running()})
+	done, err := revisions.Promote(ctx, d.clients, revisions.Promotion{Snapshot: d.survey, Name: d.name, Images: d.images, Running: d.site.running()})
 	if err != nil {
 		return refused(err)
 	}
@@ -179,7 +180,7 @@ func (d *deployJob) promote(ctx context.Context) error {
 	if len(done.Changes) > 0 {
 		d.Infof("latest stands on %s in %s", d.revision(), phrase.Repositories(len(d.images)))
 	}
-	d.restore = func(ctx context.Context, a registry.RolloutResult) error { return d.back(ctx, done, a) }
+	d.restore = func(ctx context.Context, a revisions.RolloutResult) error { return d.back(ctx, done, a) }
 	return nil
 }
 
@@ -188,7 +189,7 @@ func (d *deployJob) lookAgain(ctx context.Context) error {
 	for _, i := range d.images {
 		names[i.Repository.Ref] = append(names[i.Repository.Ref], i.Digest, d.name)
 	}
-	survey, err := registry.ReadTags(ctx, d.clients, d.site.repos, nil, names)
+	survey, err := revisions.ReadTags(ctx, d.clients, d.site.repos, nil, names)
 	if err != nil {
 		return refused(err)
 	}
@@ -197,8 +198,8 @@ func (d *deployJob) lookAgain(ctx context.Context) error {
 }
 
 // back puts latest and deployed back after a deployment that failed, and tells.
-func (d *deployJob) back(ctx context.Context, p registry.Published, a registry.RolloutResult) error {
-	restored, err := registry.Revert(ctx, d.clients, p, a)
+func (d *deployJob) back(ctx context.Context, p revisions.Published, a revisions.RolloutResult) error {
+	restored, err := revisions.Revert(ctx, d.clients, p, a)
 	for _, k := range restored.NotReverted {
 		at := k.Digest
 		if at == "" {

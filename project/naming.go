@@ -12,6 +12,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // repositoryOf derives a service's repository: x-slipway.repository, an image key that
@@ -72,10 +73,10 @@ func ParseExtraTags(t solve.Target, repo registry.Ref, hash string) ([]string, e
 		if tag == hash || tag == registry.TagLatest || slices.Contains(out, tag) {
 			continue // these move by themselves
 		}
-		if registry.IsReserved(tag) {
+		if revisions.IsReserved(tag) {
 			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q is a tag that slipway itself moves", tag), "choose another tag")
 		}
-		if registry.IsUntrusted(tag) {
+		if revisions.IsUntrusted(tag) {
 			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q begins as only the names of untrusted builds do", tag), "choose another tag")
 		}
 		if base, n := revision.ParseVariant(tag); base == hash && n > 1 {

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/trust"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // Trust says whether others write the source: given, or left to what CodeBuild says.
@@ -99,7 +100,7 @@ func (p *Plan) checkCaches() error {
 			}
 		}
 		for _, c := range s.Target.CacheFrom {
-			if tag, ok := p.OwnTag(c); ok && registry.IsUntrusted(tag) && !p.Untrusted.Yes() {
+			if tag, ok := p.OwnTag(c); ok && revisions.IsUntrusted(tag) && !p.Untrusted.Yes() {
 				return fault.NewInput("services."+s.Target.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
 					"name a cache that trusted builds write, such as "+registry.TagCache)
 			}

@@ -32,7 +32,7 @@ func Create(ctx context.Context, clients Clients, refs []Ref, tags map[string]st
 		faults = make([]error, len(refs))
 		made   = map[Ref]Repository{}
 	)
-	g.SetLimit(maxCalls)
+	g.SetLimit(MaxCalls)
 	for i, ref := range refs {
 		g.Go(func() error {
 			repo, err := create(ctx, clients(ref.Region), ref, tags)
@@ -79,7 +79,7 @@ func describeOne(ctx context.Context, client describer, ref Ref) (Repository, er
 
 func createInput(ref Ref, tags map[string]string) *ecr.CreateRepositoryInput {
 	in := &ecr.CreateRepositoryInput{
-		RegistryId:                         registryID(ref),
+		RegistryId:                         ref.RegistryID(),
 		RepositoryName:                     aws.String(ref.Name),
 		ImageTagMutability:                 types.ImageTagMutabilityImmutableWithExclusion,
 		ImageTagMutabilityExclusionFilters: wildcards(protectedPatterns()),

@@ -39,18 +39,6 @@ func ExampleRepository_CheckMovable() {
 	//   aws ecr put-image-tag-mutability --registry-id 123456789012 --region eu-west-1 --repository-name shop --image-tag-mutability IMMUTABLE_WITH_EXCLUSION --image-tag-mutability-exclusion-filters 'filterType=WILDCARD,filter=latest'
 }
 
-func ExampleMerge() {
-	theirs := `{"rules":[{"rulePriority":1,"selection":{"tagStatus":"untagged","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}`
-	outcome, err := registry.Merge(theirs, registry.Policy(7), false)
-	fmt.Println(outcome.Changed, err, "keeping", outcome.Kept)
-
-	again, err := registry.Merge(outcome.Text, registry.Policy(7), false)
-	fmt.Println(again.Changed, err)
-	// Output:
-	// true <nil> keeping [rule 1 (untagged, imageCountMoreThan 1)]
-	// false <nil>
-}
-
 func ExampleSecret() {
 	creds := registry.Credentials{Username: "AWS", Password: registry.NewSecret("token")}
 	fmt.Printf("%v %d characters\n", creds, len(creds.Password.Reveal()))

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slipway/internal/awsclient"
 	"strings"
 	"sync"
 	"time"
@@ -142,7 +143,7 @@ func (l *Logins) fetch(ctx context.Context, region string) (Credentials, error) 
 		return Credentials{}, err
 	}
 	if len(answer.AuthorizationData) == 0 {
-		return Credentials{}, incomplete("GetAuthorizationToken", "a token")
+		return Credentials{}, awsclient.Incomplete("ECR", "GetAuthorizationToken", "a token")
 	}
 	data := answer.AuthorizationData[0]
 	creds, err := decodeToken(aws.ToString(data.AuthorizationToken))

@@ -2,9 +2,9 @@ package registry
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"slipway/internal/fault"
+	"slipway/registry/lifecycle"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -48,13 +48,13 @@ func (e *ImmovableError) Remedy() string {
 	case types.ImageTagMutabilityMutableWithExclusion:
 		setting = types.ImageTagMutabilityMutableWithExclusion
 		filters = slices.DeleteFunc(slices.Clone(r.Exclusions), func(f string) bool {
-			return slices.ContainsFunc(e.Tags, func(tag string) bool { return wildcardMatch(f, tag) })
+			return slices.ContainsFunc(e.Tags, func(tag string) bool { return lifecycle.MatchTag(f, tag) })
 		})
 	}
 	if len(filters) == 0 || len(filters) > maxFilters {
 		setting, filters = types.ImageTagMutabilityMutable, nil
 	}
-	command := append(r.command("put-image-tag-mutability"), "--image-tag-mutability "+string(setting))
+	command := append(r.Command("put-image-tag-mutability"), "--image-tag-mutability "+string(setting))
 	if len(filters) > 0 {
 		command = append(command, "--image-tag-mutability-exclusion-filters")
 	}
@@ -65,7 +65,7 @@ func (e *ImmovableError) Remedy() string {
 }
 
 // command begins a command line of the AWS CLI about a repository.
-func (r Ref) command(action string) []string {
+func (r Ref) Command(action string) []string {
 	out := []string{"aws ecr " + action}
 	if r.Account != "" {
 		out = append(out, "--registry-id "+r.Account)
@@ -94,7 +94,7 @@ func (r Repository) CheckMovable(tags []string) error {
 // movable reads Mutability and Exclusions. A setting of the future is taken
 // for movable: the registry has the last word anyway.
 func (r Repository) movable(tag string) bool {
-	excluded := slices.ContainsFunc(r.Exclusions, func(f string) bool { return wildcardMatch(f, tag) })
+	excluded := slices.ContainsFunc(r.Exclusions, func(f string) bool { return lifecycle.MatchTag(f, tag) })
 	switch r.Mutability {
 	case types.ImageTagMutabilityImmutable:
 		return false
@@ -105,17 +105,4 @@ func (r Repository) movable(tag string) bool {
 	default:
 		return true
 	}
-}
-
-// wildcardMatch tells whether the whole of tag matches pattern, in which *
-// stands for any text, also none.
-func wildcardMatch(pattern, tag string) bool {
-	if !strings.Contains(pattern, "*") {
-		return pattern == tag
-	}
-	parts := strings.Split(pattern, "*")
-	for i, part := range parts {
-		parts[i] = regexp.QuoteMeta(part)
-	}
-	return regexp.MustCompile("^" + strings.Join(parts, ".*") + "$").MatchString(tag)
 }

@@ -1,6 +1,6 @@
-// Package registry is the room for everything that lives in ECR: logins,
-// repositories and their retention, tags and revisions. It asks ECR's own API
-// for what only ECR knows, and the registry API for the rest.
+// Package registry finds and creates ECR repositories, logs in to them and
+// applies their lifecycle policies. Package revisions below it reads and moves
+// the tags of their images.
 package registry
 
 import (
@@ -45,6 +45,14 @@ func (r Ref) String() string {
 		return r.Name
 	}
 	return r.Name + " (" + strings.Join(where, ", ") + ")"
+}
+
+// RegistryID returns the account as ECR's API takes it, nil for the caller's own.
+func (r Ref) RegistryID() *string {
+	if r.Account == "" {
+		return nil
+	}
+	return &r.Account
 }
 
 // ParseRef reads a repository's plain name, its URI or its ARN. A loopback

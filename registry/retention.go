@@ -9,8 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
+	"slipway/registry/lifecycle"
 )
 
 type policyReader interface {
@@ -30,6 +32,54 @@ type previewClient interface {
 	GetLifecyclePolicyPreview(context.Context, *ecr.GetLifecyclePolicyPreviewInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyPreviewOutput, error)
 }
 
+// retentionPolicy returns the policy that keeps the images of the protected tags
+// and expires all others a number of days after their push.
+func retentionPolicy(days int) lifecycle.Policy { return lifecycle.New(days, protectedPatterns()...) }
+
+// ReadPolicies reads the lifecycle policy of each repository, with one GetLifecyclePolicy
+// each, all at once. A policy that cannot be understood is no error: its verdicts are
+// Unknown.
+func ReadPolicies(ctx context.Context, clients Clients, repos []Repository) (map[Ref]lifecycle.Policy, error) {
+	repos = DistinctRepositories(repos)
+	texts := make([]string, len(repos))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(MaxCalls)
+	for i, repo := range repos {
+		g.Go(func() (err error) {
+			texts[i], err = readPolicy(ctx, clients(repo.Region), repo)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	out := map[Ref]lifecycle.Policy{}
+	for i, repo := range repos {
+		out[repo.Ref] = lifecycle.Parse(texts[i])
+	}
+	return out, nil
+}
+
+// readPolicy reads the text of a repository's policy, empty where it has none.
+func readPolicy(ctx context.Context, client policyReader, repo Repository) (string, error) {
+	found, err := client.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{
+		RegistryId:     repo.Ref.RegistryID(),
+		RepositoryName: aws.String(repo.Name),
+	})
+	var none *types.LifecyclePolicyNotFoundException
+	switch {
+	case errors.As(err, &none):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("reading the lifecycle policy of %s: %w", repo.Ref, err)
+	}
+	if aws.ToString(found.LifecyclePolicyText) == "" {
+		// Taken for no policy, rules of others would be overwritten.
+		return "", awsclient.Incomplete("ECR", "GetLifecyclePolicy", "the lifecycle policy of "+repo.Ref.String())
+	}
+	return *found.LifecyclePolicyText, nil
+}
+
 // RetentionResult says what became, or would become, of a repository's policy.
 type RetentionResult struct {
 	// Repository is the one it is about.
@@ -41,7 +91,7 @@ type RetentionResult struct {
 	Managed bool
 	// Outcome is the merged policy. Outcome.Changed tells whether it was
 	// written, or in a preview, whether it would be.
-	Outcome Outcome
+	Outcome lifecycle.Outcome
 }
 
 // ApplyRetention sees to it that repo keeps the protected tags and expires
@@ -59,7 +109,7 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 		LifecyclePolicyText: aws.String(result.Outcome.Text),
 	})
 	if err == nil && aws.ToString(out.LifecyclePolicyText) == "" {
-		err = incomplete("PutLifecyclePolicy", "the lifecycle policy")
+		err = awsclient.Incomplete("ECR", "PutLifecyclePolicy", "the lifecycle policy")
 	}
 	if err != nil {
 		return result, fmt.Errorf("writing the lifecycle policy of %s: %w", repo.Ref, err)
@@ -79,8 +129,8 @@ func mergeRetention(ctx context.Context, client policyReader, repo Repository, d
 	if result.Before, err = readPolicy(ctx, client, repo); err != nil {
 		return result, err
 	}
-	result.Managed = managed(result.Before)
-	if result.Outcome, err = Merge(result.Before, Policy(days), replace); err != nil {
+	result.Managed = lifecycle.Managed(result.Before)
+	if result.Outcome, err = lifecycle.Merge(result.Before, retentionPolicy(days), replace); err != nil {
 		return result, fmt.Errorf("repository %s: %w", repo.Ref, err)
 	}
 	return result, nil
@@ -192,7 +242,7 @@ func readPreview(ctx context.Context, client previewClient, repo Repository) ([]
 			return nil, err
 		}
 		if page.Status != types.LifecyclePolicyPreviewStatusComplete {
-			return nil, incomplete("GetLifecyclePolicyPreview", "a status of COMPLETE")
+			return nil, awsclient.Incomplete("ECR", "GetLifecyclePolicyPreview", "a status of COMPLETE")
 		}
 		for _, r := range page.PreviewResults {
 			if r.Action != nil && r.Action.Type != types.ImageActionTypeExpire {

@@ -2,7 +2,9 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"slipway/internal/golden"
+	"slipway/registry/lifecycle"
 )
 
 func putPolicy(t *testing.T, client *ecr.Client, repo Repository, text string) {
@@ -68,7 +73,7 @@ func TestApplyRetentionWritesOnlyWhatDiffers(t *testing.T) {
 	apply(30, false, 1)
 	apply(30, true, 0)
 
-	foreign := policyOf(rule(1, untagged), rule(50, tagged("v*")))
+	foreign := foreignPolicy(foreignRule(1, untaggedImages), foreignRule(50, taggedImages("v*")))
 	putPolicy(t, api, repo, foreign)
 	if got := apply(7, false, 1); len(got.Outcome.Kept) != 2 || got.Before != foreign {
 		t.Errorf("besides others: %+v", got)
@@ -85,13 +90,13 @@ func TestRetentionLeavesConflictsAlone(t *testing.T) {
 	ref := Ref{Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
 	api := clients("")
-	theirs := policyOf(rule(10, tagged("latest")), rule(100, anyImage))
+	theirs := foreignPolicy(foreignRule(10, taggedImages("latest")), foreignRule(100, anyImage))
 	putPolicy(t, api, repo, theirs)
 	server.ResetCalls()
 	_, errApply := ApplyRetention(t.Context(), api, repo, 7, false)
 	_, _, errPreview := PreviewRetention(t.Context(), api, repo, 7, false, Wait{})
 	for _, err := range []error{errApply, errPreview} {
-		var conflict *ConflictError
+		var conflict *lifecycle.ConflictError
 		if !errors.As(err, &conflict) || len(conflict.Clashes) != 2 || !strings.Contains(err.Error(), "repository shop/one (account") {
 			t.Errorf("got %v", err)
 		}
@@ -181,8 +186,8 @@ func TestRetentionKeepsWhatRuns(t *testing.T) {
 	server.Advance(6 * 24 * time.Hour)
 	fresh := push(t, repo, freshAuth(t, api), "cccccccccccc")
 	server.Advance(25 * time.Hour)
-	one := strings.Replace(rule(5, tagged("release-*")), `"countNumber":9`, `"countNumber":1`, 1)
-	putPolicy(t, api, repo, policyOf(one)) // would take the first two, had they no protected tag
+	one := strings.Replace(foreignRule(5, taggedImages("release-*")), `"countNumber":9`, `"countNumber":1`, 1)
+	putPolicy(t, api, repo, foreignPolicy(one)) // would take the first two, had they no protected tag
 	server.ResetCalls()
 	_, expiries, err := PreviewRetention(t.Context(), api, repo, 7, false, Wait{Interval: time.Millisecond})
 	if err != nil {
@@ -312,4 +317,30 @@ func TestPreviewRetentionStopsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestPolicyGolden(t *testing.T) {
+	t.Parallel()
+	text, err := json.MarshalIndent(retentionPolicy(7), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "policy-7-days.golden", append(text, '\n'))
+}
+
+// foreignRule writes a rule of another tool. The selection is that of anyImage,
+// untaggedImages or taggedImages.
+func foreignRule(priority int, selection string) string {
+	return fmt.Sprintf(`{"rulePriority":%d,"description":"theirs","selection":{%s,"countType":"imageCountMoreThan","countNumber":9},"action":{"type":"expire"}}`, priority, selection)
+}
+
+func foreignPolicy(rules ...string) string { return `{"rules":[` + strings.Join(rules, ",") + `]}` }
+
+const (
+	untaggedImages = `"tagStatus":"untagged"`
+	anyImage       = `"tagStatus":"any"`
+)
+
+func taggedImages(pattern string) string {
+	return `"tagStatus":"tagged","tagPatternList":["` + pattern + `"]`
 }

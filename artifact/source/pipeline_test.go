@@ -1,0 +1,198 @@
+package source_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"slipway/artifact/source"
+	"slipway/internal/sandbox"
+)
+
+// pipelineStand is a sandbox with the pipeline "shop" on s3://shop/source/shop.zip.
+type pipelineStand struct {
+	*sandbox.Server
+	s3       *s3.Client
+	pipeline *codepipeline.Client
+	follower source.PipelineFollower
+}
+
+func newPipelineStand(t *testing.T) *pipelineStand {
+	t.Helper()
+	server, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	config := aws.Config{
+		BaseEndpoint: aws.String(server.URL()), Region: "us-east-1", RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+	}
+	p := &pipelineStand{Server: server, s3: s3.NewFromConfig(config), pipeline: codepipeline.NewFromConfig(config)}
+	p.follower = source.PipelineFollower{API: p.pipeline, Name: "shop", First: time.Millisecond, Max: 20 * time.Millisecond}
+	stage := func(name string, category types.ActionCategory, provider string, configuration map[string]string) types.StageDeclaration {
+		return types.StageDeclaration{Name: aws.String(name), Actions: []types.ActionDeclaration{{
+			Name: aws.String(name + "It"), Configuration: configuration,
+			ActionTypeId: &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: aws.String(provider), Version: aws.String("1")},
+		}}}
+	}
+	_, err = p.pipeline.CreatePipeline(t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
+		Name: aws.String("shop"), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"),
+		Stages: []types.StageDeclaration{
+			stage("Source", types.ActionCategorySource, "S3", map[string]string{"S3Bucket": sourceZip.Bucket, "S3ObjectKey": sourceZip.Key}),
+			stage("Agree", types.ActionCategoryApproval, "Manual", nil),
+			stage("Build", types.ActionCategoryBuild, "CodeBuild", nil),
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &sourceZip.Bucket}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.s3.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+		Bucket: &sourceZip.Bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// submit puts an archive there and returns its version.
+func (p *pipelineStand) submit(t *testing.T, seed uint64) string {
+	t.Helper()
+	done, err := source.Submit(t.Context(), p.s3, sourceZip, pack(t, 10, seed), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done.VersionID
+}
+
+func TestFollowPipeline(t *testing.T) {
+	p := newPipelineStand(t)
+	if err := p.follower.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.SetPipelineAction("shop", "BuildIt", sandbox.PipelineAction{URL: "https://example.com/1"})
+	first := p.submit(t, 1)
+	var lines []string
+	tell := func(n source.PipelineNews) { lines = append(lines, n.Stage+"/"+n.Action+" "+n.Text) }
+	run, err := p.follower.Follow(t.Context(), first, tell)
+	if err != nil || run.Status != types.PipelineExecutionStatusSucceeded || run.ExecutionID == "" || len(run.Failed) > 0 {
+		t.Fatalf("got %+v, %v", run, err)
+	}
+	for _, want := range []string{
+		"/ execution " + run.ExecutionID, "Source/SourceIt succeeded", "Agree/AgreeIt waits for somebody's approval", "Agree/AgreeIt succeeded",
+		"Build/BuildIt started: https://example.com/1", "Build/BuildIt succeeded",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("%q is not in %q", want, lines)
+		}
+	}
+	if all := slices.Clone(lines); len(slices.Compact(slices.Sorted(slices.Values(all)))) != len(lines) {
+		t.Errorf("reported twice: %q", lines)
+	}
+
+	// The failed one reports its action's message and link; the first one can still be found.
+	p.SetPipelineAction("shop", "BuildIt", sandbox.PipelineAction{Error: "exit status 1", URL: "https://example.com/2"})
+	lines = nil
+	second, err := p.follower.Follow(t.Context(), p.submit(t, 2), tell)
+	if err != nil || second.Status != types.PipelineExecutionStatusFailed || len(second.Failed) != 1 {
+		t.Fatalf("got %+v, %v", second, err)
+	}
+	want := source.PipelineAction{Stage: "Build", Name: "BuildIt", Category: types.ActionCategoryBuild, Status: types.ActionExecutionStatusFailed, Message: "exit status 1", URL: "https://example.com/2"}
+	if second.Failed[0] != want {
+		t.Errorf("got %+v", second.Failed[0])
+	}
+	if want := "Build/BuildIt failed: exit status 1: https://example.com/2"; !slices.Contains(lines, want) {
+		t.Errorf("%q is not in %q", want, lines)
+	}
+	if again, err := p.follower.Follow(t.Context(), first, nil); err != nil || again.ExecutionID != run.ExecutionID || again.Status != run.Status {
+		t.Errorf("the first again: got %+v, %v", again, err)
+	}
+}
+
+// TestFollowPipelineTrouble has AWS throttle and break for a while, and then refuse.
+func TestFollowPipelineTrouble(t *testing.T) {
+	p := newPipelineStand(t)
+	version := p.submit(t, 1)
+	for _, f := range []sandbox.Fault{
+		{Service: "codepipeline", Action: "ListPipelineExecutions", Count: 3, Error: "ThrottlingException"},
+		{Service: "codepipeline", Action: "GetPipelineExecution", Count: 3, Error: "InternalFailure"},
+	} {
+		if err := p.Fault(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := 0
+	run, err := p.follower.Follow(t.Context(), version, func(n source.PipelineNews) {
+		if n.Action == "" {
+			told++
+		}
+	})
+	if err != nil || run.Status != types.PipelineExecutionStatusSucceeded || told != 3 {
+		t.Errorf("got %+v, %v; %d lines", run, err, told)
+	}
+	if err := p.Fault(sandbox.Fault{Service: "codepipeline", Action: "ListActionExecutions", Count: 1, Error: "AccessDeniedException"}); err != nil {
+		t.Fatal(err)
+	}
+	run, err = p.follower.Follow(t.Context(), version, nil)
+	var answer smithy.APIError
+	if !errors.As(err, &answer) || answer.ErrorCode() != "AccessDeniedException" || run.ExecutionID == "" {
+		t.Errorf("got %+v, %v", run, err)
+	}
+}
+
+// TestFollowPipelineEnds has executions that never start, never end, or are stopped.
+func TestFollowPipelineEnds(t *testing.T) {
+	p := newPipelineStand(t)
+	var missing *types.PipelineNotFoundException
+	other := p.follower
+	other.Name = "other"
+	if err := other.Check(t.Context()); !errors.As(err, &missing) {
+		t.Errorf("no pipeline: got %v", err)
+	}
+	short := p.follower
+	short.Appear = 30 * time.Millisecond
+	var none *source.NoExecutionError
+	if _, err := short.Follow(t.Context(), "another-version", nil); !errors.As(err, &none) || none.Hint() == "" {
+		t.Errorf("no execution: got %v", err)
+	}
+
+	p.SetPipelineAction("shop", "BuildIt", sandbox.PipelineAction{Takes: time.Hour})
+	version := p.submit(t, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	run, err := p.follower.Follow(ctx, version, nil)
+	if !errors.Is(err, context.DeadlineExceeded) || run.Status != types.PipelineExecutionStatusInProgress {
+		t.Fatalf("never ends: got %+v, %v", run, err)
+	}
+	_, err = p.pipeline.StopPipelineExecution(t.Context(), &codepipeline.StopPipelineExecutionInput{PipelineName: aws.String("shop"), PipelineExecutionId: &run.ExecutionID, Reason: aws.String("enough")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err = p.follower.Follow(t.Context(), version, nil)
+	if err != nil || run.Status != types.PipelineExecutionStatusStopped || run.Summary != "enough" {
+		t.Errorf("stopped: got %+v, %v", run, err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := p.follower.Follow(ended, version, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,212 @@
+package revisions
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"slipway/registry"
+)
+
+// archive moves images to where ECR does not hand them out.
+func (s *registryFixture) archive(repo int, digests ...string) {
+	s.t.Helper()
+	for _, d := range digests {
+		if err := s.server.Archive(s.repos[repo].Name, d); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// TestArchivedIsInNobodysWay archives what latest stands on, what deployed stands on, and
+// what runs: a rollback goes through, and tells what deployed could not be put on.
+func TestArchivedIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		archive, running string
+		deployed         string // the revision that it stands on in the end
+		unprotected      bool
+	}{
+		"latest, which runs": {"four", "four", "three", true},
+		"latest":             {"four", "", "three", true},
+		"deployed":           {"three", "four", "four", false},
+		"deployed, and runs": {"three", "three", "three", false},
+		"what runs":          {"two", "two", "three", true},
+		"latest, two runs":   {"four", "two", "two", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newRegistryFixture(t, "shop/a", "shop/b")
+			h := s.history("one", "two", "three", "four")
+			var running map[registry.Ref]string
+			if c.running != "" {
+				running = s.running(h[c.running])
+			}
+			s.archive(0, h[c.archive][0])
+			out := s.promoted("one", running)
+			a := s.server.Tags("shop/a")
+			if a[registry.TagLatest] != h["one"][0] || a[registry.TagDeployed] != h[c.deployed][0] {
+				t.Errorf("latest is on %s, deployed on %s, want %s and %s", a[registry.TagLatest], a[registry.TagDeployed], h["one"][0], h[c.deployed][0])
+			}
+			want := map[registry.Ref]string{}
+			if c.unprotected {
+				want[s.repos[0].Ref] = h[c.archive][0]
+			}
+			if !maps.Equal(out.Unprotected, want) {
+				t.Errorf("unprotected %v, want %v", out.Unprotected, want)
+			}
+		})
+	}
+}
+
+// TestArchivedAndWanted refuses what no task can pull, before anything is touched.
+func TestArchivedAndWanted(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a", "shop/b")
+	h := s.history("one", "two", "three")
+	p := s.promotion(s.clients, "one", s.running(h["three"]))
+	s.archive(1, h["one"][1])
+	before := s.tags()
+	var archived *ArchivedError
+	if _, err := Find(t.Context(), s.clients, s.repos, "one", nil, nil); !errors.As(err, &archived) {
+		t.Errorf("by name: got %v", err)
+	}
+	if _, err := FindDigests(t.Context(), s.clients, s.repos, s.running(h["one"]), nil, nil); !errors.As(err, &archived) {
+		t.Errorf("by digest: got %v", err)
+	}
+	// As a command looks again, after a person has answered.
+	survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, extraDigests(s.running(h["one"])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Snapshot = survey
+	if _, err := Promote(t.Context(), s.clients, p); !errors.As(err, &archived) || len(archived.Images) != 1 || archived.Images[0].Image != h["one"][1] {
+		t.Errorf("promoting: got %v", err)
+	}
+	var unreadable *UnreadableError
+	if _, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil); !errors.As(err, &unreadable) {
+		t.Errorf("a name that a build would get: got %v", err)
+	}
+	s.wantState(before)
+}
+
+// TestArchivedStaysBehind fails after latest has left an archived image: the error says
+// that it cannot go back, and so does a restoration.
+func TestArchivedStaysBehind(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a", "shop/b")
+	h := s.history("one", "two", "three")
+	s.archive(0, h["three"][0])
+	p := s.promotion(s.clients, "one", s.running(h["two"]))
+	t.Run("nothing was moved off it", func(t *testing.T) {
+		s.wire.set(func(c ecrCall) failure {
+			if c.action == "PutImage" && c.repository == "shop/a" {
+				return refused
+			}
+			return fine
+		})
+		_, err := Promote(t.Context(), s.clients, p)
+		s.wire.set(nil)
+		var failed *PublishError
+		if !errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) != 0 {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("undone", func(t *testing.T) {
+		s.wire.set(nth("DescribeImages", 1, refused))
+		_, err := Promote(t.Context(), s.clients, p)
+		s.wire.set(nil)
+		var failed *PublishError
+		line := "shop/a:latest stands on " + h["one"][0] + ", before on " + h["three"][0] + ", which is archived"
+		if !errors.As(err, &failed) || len(failed.Left) != 1 || len(failed.Unknown) != 0 || !strings.Contains(err.Error(), line) {
+			t.Errorf("got %v", err)
+		}
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
+	})
+	t.Run("restored", func(t *testing.T) {
+		s := newRegistryFixture(t, "shop/a", "shop/b")
+		h := s.history("one", "two", "three")
+		s.archive(0, h["three"][0], h["two"][0]) // latest and deployed
+		got := s.restored(s.promoted("one", s.running(h["three"])))
+		s.wantRestored(got, "shop/b:latest", "shop/b:deployed", "shop/a:latest kept (the image that it stood on is archived)")
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
+	})
+	t.Run("another moved it since", func(t *testing.T) {
+		s := newRegistryFixture(t, "shop/a")
+		h := s.history("one", "two", "three")
+		s.archive(0, h["three"][0])
+		done := s.promoted("one", nil)
+		s.move(0, registry.TagLatest, h["two"][0])
+		got := s.restored(done)
+		s.wantRestored(got, "shop/a:latest kept (another job has moved it since)")
+	})
+}
+
+// TestArchivedMovesAreSeen reads a tag that another job put on an image which was archived
+// then: it is elsewhere, and stays.
+func TestArchivedMovesAreSeen(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a")
+	h := s.history("one", "two", "three")
+	p := s.promoted("one", s.running(h["three"]))
+	byHand := s.pushOne(0, image(t), "by-hand")
+	s.move(0, registry.TagDeployed, byHand)
+	s.archive(0, byHand)
+	if got := s.restored(p); len(got.NotReverted) != 1 || got.NotReverted[0].Digest != byHand || got.NotReverted[0].Reason != MovedSince {
+		t.Errorf("deployed: got %+v", got)
+	}
+
+	s = newRegistryFixture(t, "shop/a")
+	h = s.history("one", "two", "three")
+	p = s.promoted("one", s.running(h["three"]))
+	s.move(0, registry.TagLatest, h["two"][0])
+	s.archive(0, h["two"][0])
+	got := s.restored(p)
+	if !slices.ContainsFunc(got.NotReverted, func(k NotReverted) bool {
+		return k.Tag == registry.TagLatest && k.Digest == h["two"][0] && k.Reason == MovedSince
+	}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestPublishPastTheArchive builds on: what latest, deployed and an extra tag stood on is
+// archived.
+func TestPublishPastTheArchive(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a", "shop/b")
+	h := s.history("one", "two", "three")
+	s.mutable()
+	s.move(0, "stable", h["one"][0])
+	s.archive(0, h["one"][0], h["two"][0], h["three"][0])
+	four := s.push(s.images())
+	p := s.publication("four", four)
+	s.extra(&p, "stable")
+	out := s.published(p)
+	if want := (map[registry.Ref]string{s.repos[0].Ref: h["three"][0]}); !maps.Equal(out.Unprotected, want) {
+		t.Errorf("unprotected %v, want %v", out.Unprotected, want)
+	}
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], "four": four, "stable": four, registry.TagLatest: four, registry.TagDeployed: {h["two"][0], h["three"][1]}})
+
+	// An image of the revision itself has to be there.
+	s.archive(1, four[1])
+	var archived *ArchivedError
+	if _, err := Publish(t.Context(), s.clients, s.publication("five", four)); !errors.As(err, &archived) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnreadableForAnotherReason stays an error: what may be readable again soon is not to
+// be left for good.
+func TestUnreadableForAnotherReason(t *testing.T) {
+	t.Parallel()
+	u := &UnreadableError{Code: "KmsError", Image: registry.TagLatest}
+	if _, err := u.locate(t.Context(), nil); err != error(u) {
+		t.Errorf("got %v", err)
+	}
+	s := newRegistryFixture(t, "shop/a")
+	u = &UnreadableError{Repository: s.repos[0], Code: "ImageInaccessible", Image: "nowhere"}
+	if _, err := u.locate(t.Context(), s.clients("")); err != error(u) {
+		t.Errorf("a digest that is not told: got %v", err)
+	}
+}

@@ -1,0 +1,129 @@
+package revisions
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
+)
+
+// NewBytes counts the bytes that pushing a revision's image took: none where the image
+// was pushed before the survey was made; else its layers and configurations, less those
+// that an image of the survey has in the same repository. It is nil where a manifest
+// was not read, as the parts of an index are not before ReadParts.
+//
+// Layers that only images outside the survey have count as new, though the engine found
+// them there and did not push them: the figure is an upper bound.
+func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
+	ref := i.Repository.Ref
+	if at, ok := p.Pushed[ref]; ok && at.Before(s.read[ref]) {
+		return new(int64)
+	}
+	if _, ok := s.ByDigest(ref, i.Digest); ok {
+		return new(int64) // a tag stood on it
+	}
+	parts, ok := p.Snapshot.parts(ref, i.Digest)
+	if !ok {
+		return nil
+	}
+	for digest := range s.known[ref] {
+		had, _ := s.parts(ref, digest)
+		maps.DeleteFunc(parts, func(part string, _ int64) bool { _, ok := had[part]; return ok })
+	}
+	total := new(int64)
+	for _, size := range parts {
+		*total += size
+	}
+	return total
+}
+
+// ReadParts reads the manifests that the indexes of the survey refer to, with one call
+// for each repository that has an index.
+func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) error {
+	answers := make([][]types.Image, len(s.repos))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(registry.MaxCalls)
+	for i, repo := range s.repos {
+		var children []string
+		for _, image := range s.known[repo.Ref] {
+			children = append(children, image.children()...)
+		}
+		if len(children) == 0 {
+			continue
+		}
+		slices.Sort(children)
+		g.Go(func() (err error) {
+			answers[i], err = readImages(ctx, clients(repo.Region), repo, imageIDs(children))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, repo := range s.repos {
+		s.add(repo.Ref, answers[i])
+	}
+	return nil
+}
+
+// manifest is what matters here of an image manifest or an index.
+type manifest struct {
+	Config    descriptor   `json:"config"`
+	Layers    []descriptor `json:"layers"`
+	Manifests []descriptor `json:"manifests"`
+}
+
+type descriptor struct {
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+}
+
+func (i Image) parsed() manifest {
+	var m manifest
+	if json.Unmarshal([]byte(i.Manifest), &m) != nil {
+		return manifest{} // what is no JSON has no parts
+	}
+	return m
+}
+
+// children are the manifests that an index refers to.
+func (i Image) children() []string {
+	var out []string
+	for _, d := range i.parsed().Manifests {
+		out = append(out, d.Digest)
+	}
+	return out
+}
+
+// Platforms lists the digests that count as an image, since a task of ECS may report any
+// of them: its own first, then those of the manifests that an index refers to.
+func Platforms(i Image) []string { return append([]string{i.Digest}, i.children()...) }
+
+// parts are the sizes of an image's layers and configuration by digest, for an index
+// those of all its images; false when a manifest is not known.
+func (s *Snapshot) parts(ref registry.Ref, digest string) (map[string]int64, bool) {
+	image, ok := s.ByDigest(ref, digest)
+	if !ok {
+		return nil, false
+	}
+	m := image.parsed()
+	out := map[string]int64{}
+	for _, d := range append(m.Layers, m.Config) {
+		if d.Digest != "" {
+			out[d.Digest] = d.Size
+		}
+	}
+	for _, d := range m.Manifests {
+		child, ok := s.parts(ref, d.Digest)
+		if !ok {
+			return nil, false
+		}
+		maps.Copy(out, child)
+	}
+	return out, true
+}

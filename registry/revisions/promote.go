@@ -1,0 +1,60 @@
+package revisions
+
+import (
+	"context"
+	"fmt"
+
+	"slipway/registry"
+)
+
+// Promotion is a revision that is there already, about to become latest.
+type Promotion struct {
+	// Snapshot is what stands where, as Find, FindDigests or ReadTags read it: with the
+	// images, and with the digests that ECS runs. Read it anew where a person was asked
+	// in between.
+	Snapshot *Snapshot
+	// Name is the revision's, empty where only its digests are known.
+	Name string
+	// Images are the revision's, one for each repository.
+	Images []RevisionImage
+	// Running are the digests that ECS runs, where they are known: deployed is put on
+	// them. Elsewhere what latest stands on is taken for what runs, if latest moves.
+	Running map[registry.Ref]string
+}
+
+// Promote lets latest stand on a revision, all or nothing: deployed goes to what runs,
+// then latest to the revision, each step in parallel over the repositories. When a step
+// fails, every tag goes back to where it was, unless the image there is archived, and the
+// error is a *PublishError; other errors come before anything is touched, among them an
+// *ArchivedError for images of the revision. Killed on the way, it leaves tags that the same
+// call completes. SupersededBy and Changes of the result mean what they mean for Publish;
+// Revert takes them back.
+//
+// Calls for each repository, after the survey's BatchGetImage: at most two PutImage and
+// one DescribeImages, more only with another job at the same time.
+func Promote(ctx context.Context, clients registry.Clients, p Promotion) (Published, error) {
+	job := Publication{Images: p.Images, Running: p.Running}
+	if err := p.check(job); err != nil {
+		return Published{}, err
+	}
+	return job.carryOut(ctx, clients, p.Snapshot, p.Name, job.latestSteps(p.Snapshot))
+}
+
+// check keeps a caller's mistake from reaching the tags.
+func (p Promotion) check(job Publication) error {
+	if err := job.check(p.Snapshot); err != nil {
+		return err
+	}
+	seen := map[registry.Ref]bool{}
+	for _, i := range p.Images {
+		ref := i.Repository.Ref
+		if seen[ref] {
+			return fmt.Errorf("repository %s has two images in one revision: its services need a repository each", i.Repository.Name)
+		}
+		seen[ref] = true
+		if at := p.Snapshot.digestOf(ref, p.Name); at != "" && at != i.Digest {
+			return fmt.Errorf("revision %s of repository %s is %s, not %s", p.Name, i.Repository.Name, at, i.Digest)
+		}
+	}
+	return nil
+}

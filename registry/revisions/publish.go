@@ -1,0 +1,328 @@
+package revisions
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"slipway/internal/fault"
+	"slipway/registry"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+)
+
+// RevisionImage is the image that a revision has in one repository. It is there already,
+// under its digest.
+type RevisionImage struct {
+	Repository registry.Repository
+	Digest     string
+	// Extra are tags that the image gets beside the revision's. They name no revision,
+	// and Promote leaves them where they are.
+	Extra []string
+	// skip tells further tags that name no revision; nil tells none.
+	skip func(registry.Ref, string) bool
+}
+
+// extra tells whether a tag of the image names no revision.
+func (i RevisionImage) extra(tag string) bool {
+	return slices.Contains(i.Extra, tag) || i.skip != nil && i.skip(i.Repository.Ref, tag)
+}
+
+// Publication is a revision about to get its tags.
+type Publication struct {
+	// Variant gives the names that the revision may get.
+	Variant Variant
+	// Images are the revision's, one for each repository.
+	Images []RevisionImage
+	// Running are the digests that ECS runs, where they are known, be it the image's own
+	// or that of an index's manifest; elsewhere what latest stands on is taken for what
+	// runs.
+	Running map[registry.Ref]string
+	// KeepLatest leaves latest and deployed where they are.
+	KeepLatest bool
+	// KeepNames leaves the revision's name where it was written when the rest
+	// fails, instead of removing it: for a build that may remove nothing. The same
+	// build completes the revision. It is for use with KeepLatest.
+	KeepNames bool
+}
+
+// Change is one tag that moved.
+type Change struct {
+	Repository registry.Repository
+	Tag        string
+	// From is the digest before, empty for a tag that was not there; To the one after.
+	From, To string
+	// Archived tells that the image of From is archived: ECR does not hand out the
+	// manifest, so that the tag cannot go back to it.
+	Archived bool
+}
+
+// Published is a revision that has its tags.
+type Published struct {
+	// Name is the revision's: the first variant that no other set of digests has.
+	Name string
+	// Changes are the tags that moved.
+	Changes []Change
+	// SupersededBy names the revision that another job moved latest to at the same time;
+	// empty when latest stands on this one.
+	SupersededBy string
+	// Pushed tells when each image was first pushed, by ECR's clock; nil when latest was
+	// not moved to this revision.
+	Pushed map[registry.Ref]time.Time
+	// Unprotected are the digests of what runs, or of what latest left where that is not
+	// known, on which deployed could not be put because they are archived; nil for none.
+	Unprotected map[registry.Ref]string
+	// Snapshot is what stood where before.
+	Snapshot *Snapshot
+	// job is what Revert takes back.
+	job Publication
+}
+
+// PublishError says that tags could not be moved, and what stands where now.
+type PublishError struct {
+	Err error
+	// Left are the changes that could not be taken back: To is what the tag stands on.
+	Left []Change
+	// Unknown are the repositories that could not be looked at afterwards.
+	Unknown []string
+	// NotReverted reports that the names that were written stay (Publication.KeepNames).
+	Kept bool
+	// Unsettled is why latest may stand on several revisions, after another job moved it
+	// at the same time; nil where it does not.
+	Unsettled error
+}
+
+// Error tells the cause and the state of the tags.
+func (e *PublishError) Error() string {
+	if e.Kept {
+		return fmt.Sprintf("tagging: %v; no tag was moved, and the same build completes the revision", e.Err)
+	}
+	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Unsettled == nil {
+		return fmt.Sprintf("tagging: %v; all tags are where they were", e.Err)
+	}
+	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, describeState(e.Left, e.Unknown, e.Unsettled)...)
+	return strings.Join(lines, "\n")
+}
+
+// Kind returns fault.AWS.
+func (e *PublishError) Kind() fault.Kind { return fault.AWS }
+
+// describeState tells in a line each where tags stand that could not be put back.
+func describeState(left []Change, unknown []string, unsettled error) []string {
+	var lines []string
+	for _, c := range left {
+		was := "not there before"
+		if c.From != "" {
+			was = "before on " + c.From
+		}
+		if c.Archived {
+			was += ", which is archived: no tag can be put on it"
+		}
+		lines = append(lines, fmt.Sprintf("  %s:%s stands on %s, %s", c.Repository.Name, c.Tag, c.To, was))
+	}
+	for _, name := range unknown {
+		lines = append(lines, fmt.Sprintf("  %s: its tags could not be read", name))
+	}
+	if unsettled != nil {
+		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may stand on several revisions: %v", registry.TagLatest, unsettled))
+	}
+	return lines
+}
+
+// Unwrap returns what stopped the tagging.
+func (e *PublishError) Unwrap() error { return e.Err }
+
+// tagger is what moving tags needs of ECR.
+type tagger interface {
+	imageReader
+	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
+	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
+	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
+}
+
+// Publish gives a revision its tags, all or nothing: the hash everywhere, then the extra
+// tags, then deployed, then latest, each step in parallel over the repositories. When a step fails, every tag
+// goes back to where it was and the error is a *PublishError. A job that is killed on
+// the way leaves tags that the same call completes. Tags can leave archived images, and
+// nothing brings them back there; an image of the revision that is archived is an
+// *ArchivedError before anything is touched.
+//
+// Calls for each repository: one BatchGetImage, at most three PutImage and one
+// DescribeImages, more only with extra tags or another job at the same time.
+func Publish(ctx context.Context, clients registry.Clients, p Publication) (Published, error) {
+	survey, err := p.readSnapshot(ctx, clients)
+	if err != nil {
+		return Published{}, err
+	}
+	name, err := p.choose(survey)
+	if err != nil {
+		return Published{}, err
+	}
+	return p.carryOut(ctx, clients, survey, name, p.steps(survey, name))
+}
+
+// carryOut moves the tags of the steps, all or nothing, and settles where latest stands.
+func (p Publication) carryOut(ctx context.Context, clients registry.Clients, survey *Snapshot, name string, steps [][]Change) (Published, error) {
+	out := Published{Name: name, Snapshot: survey, Unprotected: p.unprotected(survey), job: p}
+	for _, step := range steps {
+		if err := apply(ctx, clients, survey, step); err != nil {
+			return out, p.revertSteps(ctx, clients, survey, steps, err)
+		}
+		out.Changes = append(out.Changes, step...)
+	}
+	if !p.KeepLatest {
+		if err := p.reconcile(ctx, clients, &out); err != nil {
+			return out, p.revert(ctx, clients, survey, steps, err)
+		}
+	}
+	return out, nil
+}
+
+// revertSteps undoes the steps unless names are kept.
+func (p Publication) revertSteps(ctx context.Context, clients registry.Clients, s *Snapshot, steps [][]Change, cause error) error {
+	if p.KeepNames {
+		return &PublishError{Err: cause, Kept: true}
+	}
+	return p.revert(ctx, clients, s, steps, cause)
+}
+
+func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients) (*Snapshot, error) {
+	extra := map[registry.Ref][]string{}
+	for _, i := range p.Images {
+		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
+	}
+	return readSnapshot(ctx, clients, p.repositories(), p.Variant, extra, func(ref registry.Ref, tag string) bool {
+		return slices.ContainsFunc(p.Images, func(i RevisionImage) bool { return i.Repository.Ref == ref && i.extra(tag) })
+	})
+}
+
+// choose takes the first variant under which no repository has another digest: a name
+// stands for one set of digests for ever. A revision left incomplete is completed.
+func (p Publication) choose(s *Snapshot) (string, error) {
+	if err := p.check(s); err != nil {
+		return "", err
+	}
+	for _, name := range s.names {
+		taken := slices.ContainsFunc(p.Images, func(i RevisionImage) bool {
+			at, ok := s.ByTag(i.Repository.Ref, name)
+			return ok && at.Digest != i.Digest
+		})
+		if !taken {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("hash %s was built %d times with different results: build it under another name with --hash", s.names[0], len(s.names))
+}
+
+// check makes sure that every image is there to be tagged.
+func (p Publication) check(s *Snapshot) error {
+	archived := &ArchivedError{}
+	for _, i := range p.Images {
+		_, ok := s.ByDigest(i.Repository.Ref, i.Digest)
+		switch {
+		case ok:
+		case s.isArchived(i.Repository.Ref, i.Digest):
+			archived.Images = append(archived.Images, ArchivedImage{i.Repository, i.Digest})
+		default:
+			return fmt.Errorf("repository %s has no image %s to tag", i.Repository.Name, i.Digest)
+		}
+	}
+	if len(archived.Images) > 0 {
+		return archived
+	}
+	return nil
+}
+
+// repositories are those of the images.
+func (p Publication) repositories() []registry.Repository {
+	repos := make([]registry.Repository, len(p.Images))
+	for i, image := range p.Images {
+		repos[i] = image.Repository
+	}
+	return repos
+}
+
+// steps lists the tags to move, in the order of the promise: the hash, then the extra
+// tags, then deployed, then latest. What stands right already is in no step. An extra tag
+// never points to an image before the hash does: that is how CheckExtra knows it again.
+func (p Publication) steps(s *Snapshot, name string) [][]Change {
+	var hash, extra []Change
+	for _, i := range p.Images {
+		hash = s.step(hash, i.Repository, name, i.Digest)
+		for _, tag := range i.Extra {
+			extra = s.step(extra, i.Repository, tag, i.Digest)
+		}
+	}
+	if p.KeepLatest {
+		return [][]Change{hash, extra}
+	}
+	return append([][]Change{hash, extra}, p.latestSteps(s)...)
+}
+
+// latestSteps lists where deployed must move, and then latest.
+func (p Publication) latestSteps(s *Snapshot) [][]Change {
+	var deployed, latest []Change
+	for _, i := range p.Images {
+		if out := p.outgoing(s, i); !s.isArchived(i.Repository.Ref, out) {
+			deployed = s.step(deployed, i.Repository, registry.TagDeployed, out)
+		}
+		latest = s.step(latest, i.Repository, registry.TagLatest, i.Digest)
+	}
+	return [][]Change{deployed, latest}
+}
+
+// unprotected are the archived images that deployed should stand on and does not.
+func (p Publication) unprotected(s *Snapshot) map[registry.Ref]string {
+	if p.KeepLatest {
+		return nil
+	}
+	var out map[registry.Ref]string
+	for _, i := range p.Images {
+		ref := i.Repository.Ref
+		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.digestOf(ref, registry.TagDeployed) != d {
+			if out == nil {
+				out = map[registry.Ref]string{}
+			}
+			out[ref] = d
+		}
+	}
+	return out
+}
+
+// step adds the move of a tag to an image, unless it stands there already or there is no
+// image to move it to.
+func (s *Snapshot) step(to []Change, repo registry.Repository, tag, digest string) []Change {
+	at := s.digestOf(repo.Ref, tag)
+	if digest == "" || at == digest {
+		return to
+	}
+	return append(to, Change{Repository: repo, Tag: tag, From: at, To: digest, Archived: s.isArchived(repo.Ref, at)})
+}
+
+// outgoing is the digest that deployed must protect, empty where it is to stay: what ECS
+// runs, unless that is the new image, which latest protects. Where nothing is known of
+// that, it is what latest is about to leave: run again, the same job must not call
+// deployed what it has itself just made latest.
+func (p Publication) outgoing(s *Snapshot, i RevisionImage) string {
+	ref := i.Repository.Ref
+	if s.isArchived(ref, p.Running[ref]) {
+		return p.Running[ref]
+	}
+	if running, ok := p.running(s, ref); ok {
+		if s.equivalent(ref, i.Digest, p.Running[ref]) {
+			return ""
+		}
+		return running.Digest
+	}
+	at := s.digestOf(ref, registry.TagLatest)
+	if at == i.Digest {
+		return ""
+	}
+	return at
+}
+
+// running is the image that ECS runs, where it is known and still there.
+func (p Publication) running(s *Snapshot, ref registry.Ref) (Image, bool) {
+	return s.TaggedParent(ref, p.Running[ref])
+}

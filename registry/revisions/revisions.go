@@ -1,0 +1,127 @@
+// Package revisions reads and moves the image tags that make a revision: the
+// images of several ECR repositories that carry one name.
+//
+// [ReadTags] and [List] read the repositories, [Find] and [FindDigests] find a
+// revision in them. [Publish] gives a new revision its tags, [Promote] moves
+// latest to an existing one, and [Revert] moves the tags back after a failed
+// rollout.
+package revisions
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"slipway/registry"
+	"slipway/registry/lifecycle"
+)
+
+// Revision is the images of several repositories that carry one name.
+type Revision struct {
+	// Name is the tag that they have in common.
+	Name string
+	// Images are those that carry it.
+	Images map[registry.Ref]ImageDetail
+	// Missing are the repositories without it.
+	Missing []registry.Repository
+	// Archived are the repositories whose image of it cannot be pulled.
+	Archived []registry.Repository
+	// Pushed is when the newest of the images was first pushed.
+	Pushed time.Time
+	// Size is what the images take together, in bytes; layers that they share count each
+	// time.
+	Size int64
+	// Latest tells that latest stands on every one of the images.
+	Latest bool
+	// Deployed tells that this is what ran before latest moved: deployed stands on its
+	// images, or, on those that the move left as they were, latest.
+	Deployed bool
+}
+
+// Complete tells whether every repository has an image of the revision.
+func (r Revision) Complete() bool { return len(r.Missing) == 0 }
+
+// Ready tells whether the revision can be rolled back to as it is: it is complete, and
+// none of its images is archived.
+func (r Revision) Ready() bool { return r.Complete() && len(r.Archived) == 0 }
+
+// Expiry is when the first image of the revision goes, by the policies of its
+// repositories. Expires and Archives come with a time, the earliest of the images. With
+// Unknown, the time is the latest possible, zero where even that cannot be told.
+func (r Revision) Expiry(policies map[registry.Ref]lifecycle.Policy) (time.Time, lifecycle.Disposition) {
+	var earliest time.Time
+	out, unknown := lifecycle.Stays, false
+	for ref, image := range r.Images {
+		at, verdict := image.Expiry(policies[ref])
+		unknown = unknown || verdict == lifecycle.Unknown
+		if !at.IsZero() && (earliest.IsZero() || at.Before(earliest)) {
+			earliest, out = at, verdict
+		}
+	}
+	if unknown {
+		out = lifecycle.Unknown
+	}
+	return earliest, out
+}
+
+// Revisions lists the revisions, newest push first, and in order of name where they have
+// their newest image in common. Every tag names one but the protected ones and those that
+// skip tells, such as the extra tags of a build; skip may be nil.
+func (l *Listing) Revisions(skip func(registry.Ref, string) bool) []Revision {
+	byName := map[string]*Revision{}
+	for _, repo := range l.repos {
+		for tag, digest := range l.tags[repo.Ref] {
+			if registry.IsProtected(tag) || skip != nil && skip(repo.Ref, tag) {
+				continue
+			}
+			if byName[tag] == nil {
+				byName[tag] = &Revision{Name: tag, Images: map[registry.Ref]ImageDetail{}}
+			}
+			byName[tag].Images[repo.Ref] = l.images[repo.Ref][digest]
+		}
+	}
+	out := make([]Revision, 0, len(byName))
+	for _, r := range byName {
+		l.complete(r)
+		out = append(out, *r)
+	}
+	slices.SortFunc(out, func(a, b Revision) int {
+		return cmp.Or(b.Pushed.Compare(a.Pushed), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// complete works out what the images of a revision have in common.
+func (l *Listing) complete(r *Revision) {
+	for _, repo := range l.repos {
+		image, ok := r.Images[repo.Ref]
+		switch {
+		case !ok:
+			r.Missing = append(r.Missing, repo)
+		case image.Archived:
+			r.Archived = append(r.Archived, repo)
+		}
+	}
+	var latest, deployed, both int
+	for image := range maps.Values(r.Images) {
+		r.Size += image.Size
+		if image.Pushed.After(r.Pushed) {
+			r.Pushed = image.Pushed
+		}
+		isLatest, isDeployed := slices.Contains(image.Tags, registry.TagLatest), slices.Contains(image.Tags, registry.TagDeployed)
+		latest += number(isLatest)
+		deployed += number(isDeployed)
+		both += number(isLatest && isDeployed)
+	}
+	all := len(r.Images)
+	r.Latest = latest == all
+	r.Deployed = deployed == all || !r.Latest && deployed > 0 && latest+deployed-both == all
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

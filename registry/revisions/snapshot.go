@@ -1,0 +1,299 @@
+package revisions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/registry"
+)
+
+// Image is an image of a repository, with the very bytes of its manifest.
+type Image struct {
+	// Digest is the manifest's, sha256:….
+	Digest string
+	// MediaType is the manifest's.
+	MediaType string
+	// Manifest is the manifest as ECR stores it: moving a tag puts these bytes again.
+	Manifest string
+}
+
+// Annotation is the value of a manifest annotation, empty when there is none.
+func (i Image) Annotation(key string) string {
+	var m struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if json.Unmarshal([]byte(i.Manifest), &m) != nil {
+		return "" // what is no JSON has no annotations
+	}
+	return m.Annotations[key]
+}
+
+// Variant gives the n-th name of a revision, from 1: the hash itself, then what it is
+// called when the same hash was built again with another result.
+type Variant func(n int) string
+
+// maxVariants is how many variants of a hash one survey reads. With the other tags and
+// digests it stays below the 100 ids that one BatchGetImage takes.
+const maxVariants = 40
+
+// Snapshot is what the tags of several repositories stand on.
+type Snapshot struct {
+	names []string
+	repos []registry.Repository
+	tags  map[registry.Ref]map[string]Image
+	known map[registry.Ref]map[string]Image // by digest
+	read  map[registry.Ref]time.Time        // by ECR's clock
+	// archived are the digests of images that are there and cannot be read, by the tag or
+	// digest that was asked for.
+	archived map[registry.Ref]map[string]string
+}
+
+// imageReader is what a survey needs of ECR.
+type imageReader interface {
+	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
+}
+
+// manifestTypes are the media types that are read as they are stored. Without naming
+// them, ECR may translate a manifest to another type, and the digest with it
+// (BatchGetImage API reference, acceptedMediaTypes).
+var manifestTypes = []string{
+	"application/vnd.oci.image.index.v1+json",
+	"application/vnd.oci.image.manifest.v1+json",
+	"application/vnd.docker.distribution.manifest.list.v2+json",
+	"application/vnd.docker.distribution.manifest.v2+json",
+}
+
+// ReadTags reads, with one call for each repository and all at once, where the variants of
+// a revision, latest and deployed stand, the extra tags named, and the digests named.
+//
+// An image that is there and cannot be read is an *UnreadableError, unless it is archived
+// and asked for by digest or as one of the tags that move: ByTag and ByDigest do not tell such a
+// one, and moving a tag off it is a way that ECR lets nobody go back. One DescribeImages
+// more for each such tag tells the digest.
+func ReadTags(ctx context.Context, clients registry.Clients, repos []registry.Repository, variant Variant, extra map[registry.Ref][]string) (*Snapshot, error) {
+	return readSnapshot(ctx, clients, repos, variant, extra, func(registry.Ref, string) bool { return false })
+}
+
+// readSnapshot is ReadTags where further tags move.
+func readSnapshot(ctx context.Context, clients registry.Clients, repos []registry.Repository, variant Variant, extra map[registry.Ref][]string, moves func(registry.Ref, string) bool) (*Snapshot, error) {
+	var names []string
+	if variant != nil {
+		for n := 1; n <= maxVariants; n++ {
+			names = append(names, variant(n))
+		}
+	}
+	s, archived, err := readAll(ctx, clients, repos, names, extra)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range archived {
+		if !isDigest(u.Image) && !registry.IsProtected(u.Image) && !moves(u.Repository.Ref, u.Image) {
+			return nil, u
+		}
+	}
+	return s, nil
+}
+
+// readAll is ReadTags that goes on where images are archived, and tells which.
+func readAll(ctx context.Context, clients registry.Clients, repos []registry.Repository, names []string, extra map[registry.Ref][]string) (*Snapshot, []*UnreadableError, error) {
+	s := &Snapshot{names: names, repos: repos, tags: map[registry.Ref]map[string]Image{}, known: map[registry.Ref]map[string]Image{}, read: map[registry.Ref]time.Time{}, archived: map[registry.Ref]map[string]string{}}
+	answers := make([]answer, len(repos))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(registry.MaxCalls)
+	for i, repo := range repos {
+		ids := imageIDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagDeployed}), extra[repo.Ref]...))
+		g.Go(func() (err error) {
+			client := clients(repo.Region)
+			if answers[i], err = batchGet(ctx, client, repo, ids); err != nil {
+				return err
+			}
+			return answers[i].locate(ctx, client)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	var archived []*UnreadableError
+	for i, repo := range repos {
+		s.add(repo.Ref, answers[i].images)
+		s.read[repo.Ref] = answers[i].at
+		s.archived[repo.Ref] = answers[i].archived
+		archived = append(archived, answers[i].unreadable...)
+	}
+	return s, archived, nil
+}
+
+func (s *Snapshot) add(ref registry.Ref, images []types.Image) {
+	if s.tags[ref] == nil {
+		s.tags[ref], s.known[ref] = map[string]Image{}, map[string]Image{}
+	}
+	tags, known := s.tags[ref], s.known[ref]
+	for _, i := range images {
+		image := newImage(i)
+		known[image.Digest] = image
+		if tag := aws.ToString(i.ImageId.ImageTag); tag != "" {
+			tags[tag] = image
+		}
+	}
+}
+
+func newImage(i types.Image) Image {
+	return Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
+}
+
+// ByTag returns the image that a tag stands on; false when the repository lacks the tag.
+func (s *Snapshot) ByTag(ref registry.Ref, tag string) (Image, bool) {
+	i, ok := s.tags[ref][tag]
+	return i, ok
+}
+
+// ByDigest returns an image that was read, by digest.
+func (s *Snapshot) ByDigest(ref registry.Ref, digest string) (Image, bool) {
+	i, ok := s.known[ref][digest]
+	return i, ok
+}
+
+// ByConfig lists the images of a repository that have a manifest annotation, by the digest
+// of their configuration: what says which image it is, however its layers are compressed.
+// Of several with one configuration, latest's goes before the others. A trusted build's
+// survey lists none that it knows only by names of untrusted builds.
+func (s *Snapshot) ByConfig(ref registry.Ref, annotation, value string) map[string]string {
+	latest, _ := s.ByTag(ref, registry.TagLatest)
+	out := map[string]string{}
+	for _, digest := range slices.Sorted(maps.Keys(s.known[ref])) {
+		image := s.known[ref][digest]
+		config := image.parsed().Config.Digest
+		if config == "" || image.Annotation(annotation) != value || s.foreign(ref, digest) {
+			continue
+		}
+		if _, taken := out[config]; !taken || digest == latest.Digest {
+			out[config] = digest
+		}
+	}
+	return out
+}
+
+// TaggedParent returns the image that a tag must stand on so that a digest stays, false where
+// none is known: the image of that digest, or an index that refers to it, since a task may
+// report either. Where several do, it is the one that latest stands on, then deployed.
+func (s *Snapshot) TaggedParent(ref registry.Ref, digest string) (Image, bool) {
+	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {
+		if i, ok := s.ByTag(ref, tag); ok && slices.Contains(Platforms(i), digest) {
+			return i, true
+		}
+	}
+	for _, d := range slices.Sorted(maps.Keys(s.known[ref])) {
+		if i := s.known[ref][d]; slices.Contains(i.children(), digest) {
+			return i, true
+		}
+	}
+	return s.ByDigest(ref, digest)
+}
+
+// equivalent tells whether a digest that ECS reports is that of an image, or of a manifest of
+// it.
+func (s *Snapshot) equivalent(ref registry.Ref, image, reported string) bool {
+	i, ok := s.ByDigest(ref, image)
+	return image == reported || ok && slices.Contains(Platforms(i), reported)
+}
+
+// Complete lists the variants that every repository has, the latest one first.
+func (s *Snapshot) Complete() []string {
+	var out []string
+	for _, name := range slices.Backward(s.names) {
+		if !slices.ContainsFunc(s.repos, func(r registry.Repository) bool { _, ok := s.ByTag(r.Ref, name); return !ok }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// imageIDs turns tags and digests into ids, each once.
+func imageIDs(names []string) []types.ImageIdentifier {
+	var ids []types.ImageIdentifier
+	seen := map[string]bool{}
+	for _, n := range names {
+		if n == "" || seen[n] {
+			continue
+		}
+		seen[n] = true
+		if isDigest(n) {
+			ids = append(ids, types.ImageIdentifier{ImageDigest: aws.String(n)})
+			continue
+		}
+		ids = append(ids, types.ImageIdentifier{ImageTag: aws.String(n)})
+	}
+	return ids
+}
+
+// isDigest tells a digest from a tag, which can have no colon.
+func isDigest(s string) bool { return len(s) > len("sha256:") && s[:len("sha256:")] == "sha256:" }
+
+// answer is what one repository's images were at a time by ECR's clock.
+type answer struct {
+	images     []types.Image
+	unreadable []*UnreadableError
+	archived   map[string]string // digests by what was asked for
+	at         time.Time
+}
+
+// readImages reads images with their manifests; those that are not there are left out.
+func readImages(ctx context.Context, client imageReader, repo registry.Repository, ids []types.ImageIdentifier) ([]types.Image, error) {
+	out, err := batchGet(ctx, client, repo, ids)
+	if err == nil && len(out.unreadable) > 0 {
+		err = out.unreadable[0]
+	}
+	return out.images, err
+}
+
+// batchGet reads images; those that are not there are left out.
+func batchGet(ctx context.Context, client imageReader, repo registry.Repository, ids []types.ImageIdentifier) (answer, error) {
+	var out answer
+	for chunk := range slices.Chunk(ids, maxIDs) {
+		got, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{
+			RegistryId:         repo.Ref.RegistryID(),
+			RepositoryName:     aws.String(repo.Name),
+			ImageIds:           chunk,
+			AcceptedMediaTypes: manifestTypes,
+		})
+		if err != nil {
+			return answer{}, fmt.Errorf("reading images of %s: %w", repo.Name, err)
+		}
+		for _, f := range got.Failures {
+			if f.FailureCode != types.ImageFailureCodeImageNotFound {
+				out.unreadable = append(out.unreadable, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)})
+			}
+		}
+		if err := answered(repo, chunk, got); err != nil {
+			return answer{}, err
+		}
+		out.images = append(out.images, got.Images...)
+		if at, ok := middleware.GetServerTime(got.ResultMetadata); ok && out.at.IsZero() {
+			out.at = at
+		}
+	}
+	return out, nil
+}
+
+// maxIDs is how many image ids one BatchGetImage takes (its API reference, imageIds).
+const maxIDs = 100
+
+func imageName(id *types.ImageIdentifier) string {
+	if id == nil {
+		return "?"
+	}
+	if id.ImageTag != nil {
+		return *id.ImageTag
+	}
+	return aws.ToString(id.ImageDigest)
+}
