@@ -178,7 +178,7 @@ func (d *deployJob) explain(o ecs.Outcome) {
 	if o.Diagnosis == nil {
 		return
 	}
-	for _, line := range d.diagnosis(*o.Diagnosis) {
+	for _, line := range d.explanation(*o.Diagnosis) {
 		if d.structured {
 			d.log.Error().Str(serviceField, o.Deployment.Service.Ref.String()).Msg(line)
 			continue

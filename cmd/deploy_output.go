@@ -73,7 +73,7 @@ func (d *deployJob) sorted() []rolledOut {
 func (d *deployJob) addOutcome(o ecs.Outcome) {
 	d.add(o.Deployment, string(o.Status), o.Reason)
 	if o.Status != ecs.Succeeded && o.Diagnosis != nil {
-		d.rows[len(d.rows)-1].Diagnosis = d.diagnosis(*o.Diagnosis)
+		d.rows[len(d.rows)-1].Diagnosis = d.explanation(*o.Diagnosis)
 	}
 	if o.Status == ecs.Succeeded && o.Reason != "" {
 		// The line about the end may have been cut.

@@ -229,7 +229,6 @@ func (r *review) diagnose(ctx context.Context, w *world, c *cloud) {
 				Reason:     p.Reason,
 				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
 			})
-			d.Next = "" // it would be this command
 			row.Diagnosis = w.diagnosis(d)
 			return nil
 		})

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/awsname"
 )
 
 // answered makes sure that an answer of ECS has everything that was asked for by ARN or
@@ -17,7 +18,7 @@ func answered(operation, what string, asked, seen []string, failures []types.Fai
 		seen = append(seen, aws.ToString(f.Arn))
 	}
 	for _, item := range asked {
-		if !slices.ContainsFunc(seen, func(s string) bool { return lastPart(s) == lastPart(item) }) {
+		if !slices.ContainsFunc(seen, func(s string) bool { return awsname.LastPart(s) == awsname.LastPart(item) }) {
 			return awsclient.Incomplete("ECS", operation, what+" "+item)
 		}
 	}

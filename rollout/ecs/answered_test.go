@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/rollout/diagnose"
 )
 
 // TestHollowAnswers answers one action with status 200 and nothing: that is an error, not
@@ -63,7 +64,7 @@ func TestHollowLists(t *testing.T) {
 			return err
 		},
 		"GetLogEvents": func() error {
-			_, err := Follower{Logs: cloudwatchlogs.NewFromConfig(s.config())}.lastLines(t.Context(), stream{group: "g", name: "s"})
+			_, err := Follower{Logs: cloudwatchlogs.NewFromConfig(s.config())}.lastLines(t.Context(), diagnose.LogSource{Group: "g", Stream: "s"})
 			return err
 		},
 		"DescribeServiceDeployments": func() error {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/awsname"
 )
 
 type groupFinder interface {
@@ -147,7 +148,7 @@ func noGroup(err error) bool {
 
 func deploys(g *codedeploytypes.DeploymentGroupInfo, cluster, service string) bool {
 	return g != nil && slices.ContainsFunc(g.EcsServices, func(s codedeploytypes.ECSService) bool {
-		return lastPart(aws.ToString(s.ClusterName)) == cluster && lastPart(aws.ToString(s.ServiceName)) == service
+		return awsname.LastPart(aws.ToString(s.ClusterName)) == cluster && awsname.LastPart(aws.ToString(s.ServiceName)) == service
 	})
 }
 

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"slipway/internal/awsname"
 )
 
 // Definition is a task definition with every field that ECS told, those included that
@@ -82,7 +84,7 @@ func (d Definition) name() string {
 	if d.ARN == "" {
 		return d.Family
 	}
-	return lastPart(d.ARN)
+	return awsname.LastPart(d.ARN)
 }
 
 func (d Definition) containers() []map[string]any {
@@ -124,9 +126,6 @@ func text(object map[string]any, field string) string {
 	s, _ := object[field].(string)
 	return s
 }
-
-// lastPart is what follows the last slash of an ARN.
-func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // errNoDefinition is an answer of DescribeTaskDefinition that holds none.
 var errNoDefinition = errors.New("the answer holds no task definition")

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/aws/smithy-go"
+
 	"slipway/internal/awsclient"
 )
 

@@ -7,12 +7,10 @@ import (
 
 	"slipway/rollout/ecs"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // The example is compiled and not run, for it needs an account.
@@ -41,24 +39,4 @@ func ExampleFollower_Follow() {
 			}
 		}
 	}
-}
-
-func ExampleDiagnose() {
-	diagnosis := ecs.Diagnose(ecs.Evidence{
-		Service: ecs.Service{Ref: ecs.Ref{Cluster: "shop", Service: "web"}},
-		Stopped: []types.Task{{
-			StopCode:      types.TaskStopCodeEssentialContainerExited,
-			StoppedReason: aws.String("Essential container in task exited"),
-			Containers:    []types.Container{{Name: aws.String("web"), ExitCode: aws.Int32(127)}},
-			TaskArn:       aws.String("arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcdef"),
-		}},
-	})
-	for _, line := range diagnosis.Lines() {
-		fmt.Println(line)
-	}
-	// Output:
-	// likely cause: container web ended with code 127, the shell's word for a command that is missing or not executable: look at command and entryPoint
-	// stopped tasks:
-	//   1 × essential container in task exited: web exited with 127
-	// next: aws ecs describe-tasks --cluster shop --tasks arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcdef
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/awsname"
 )
 
 // listDeploymentsAPI lists the service deployments of a service.
@@ -56,7 +56,7 @@ func (d Deployment) find(ctx context.Context, client deploymentFinder) (string, 
 		return "", err
 	}
 	for _, b := range list {
-		if tail(d.ID) != "" && tail(aws.ToString(b.TargetServiceRevisionArn)) == tail(d.ID) {
+		if awsname.AfterSlash(d.ID) != "" && awsname.AfterSlash(aws.ToString(b.TargetServiceRevisionArn)) == awsname.AfterSlash(d.ID) {
 			return aws.ToString(b.ServiceDeploymentArn), nil
 		}
 	}
@@ -148,7 +148,7 @@ func (d Deployment) targets(r types.ServiceRevision) bool {
 func (s Service) numbered() bool {
 	for _, d := range s.Raw.Deployments {
 		for _, p := range s.Deployments {
-			if n := tail(aws.ToString(d.Id)); n != "" && n == tail(p.Revision) {
+			if n := awsname.AfterSlash(aws.ToString(d.Id)); n != "" && n == awsname.AfterSlash(p.Revision) {
 				return true
 			}
 		}
@@ -183,14 +183,6 @@ func deploymentsSince(ctx context.Context, client listDeploymentsAPI, s Service,
 		return aws.ToTime(a.CreatedAt).Compare(aws.ToTime(b.CreatedAt))
 	})
 	return list, nil
-}
-
-// tail is what follows the last slash of an id or ARN, empty where there is no slash.
-func tail(id string) string {
-	if !strings.Contains(id, "/") {
-		return ""
-	}
-	return lastPart(id)
 }
 
 // locate finds the service deployments that are not known yet. One that ECS does not list

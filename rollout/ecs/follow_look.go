@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"slipway/internal/awsname"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -95,7 +97,7 @@ func (w *tracker) seeService(out *ecs.DescribeServicesOutput) {
 	}
 	_, name := w.d.Service.shortNames()
 	w.gone = slices.ContainsFunc(out.Failures, func(x types.Failure) bool {
-		return aws.ToString(x.Reason) == "MISSING" && lastPart(aws.ToString(x.Arn)) == name
+		return aws.ToString(x.Reason) == "MISSING" && awsname.LastPart(aws.ToString(x.Arn)) == name
 	})
 }
 

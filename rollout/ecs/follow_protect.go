@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/awsname"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -153,7 +155,7 @@ func protectedNames(tasks []types.ProtectedTask) string {
 	})
 	var names []string
 	for _, t := range tasks[:min(most, len(tasks))] {
-		name := lastPart(aws.ToString(t.TaskArn))
+		name := awsname.LastPart(aws.ToString(t.TaskArn))
 		if t.ExpirationDate != nil {
 			name += " until " + t.ExpirationDate.UTC().Format(time.RFC3339)
 		}

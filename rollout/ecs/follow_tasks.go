@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/diagnose"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -44,7 +46,7 @@ func (f Follower) readStopped(ctx context.Context, w *tracker, last bool) error 
 		w.stopped.add(t, w.ours(aws.ToString(t.StartedBy)), last)
 	}
 	slices.SortStableFunc(w.stopped.tasks[w.stopped.told:], func(a, b types.Task) int {
-		return stopTime(a).Compare(stopTime(b))
+		return diagnose.StopTime(a).Compare(diagnose.StopTime(b))
 	})
 	return nil
 }
@@ -70,20 +72,11 @@ func (w *tracker) reportStopped() {
 
 // stoppedLine says in a line why a task stopped.
 func stoppedLine(t types.Task) string {
-	id := tail(aws.ToString(t.TaskArn))
+	id := awsname.AfterSlash(aws.ToString(t.TaskArn))
 	if len(id) > 8 {
 		id = id[:8]
 	}
-	return "task " + id + ": " + join(append([]string{stopReason(t)}, containerEnds(t)...)...)
-}
-
-func stopTime(t types.Task) time.Time {
-	for _, at := range []*time.Time{t.StoppedAt, t.ExecutionStoppedAt, t.StoppingAt, t.CreatedAt} {
-		if at != nil {
-			return *at
-		}
-	}
-	return time.Time{}
+	return "task " + id + ": " + join(append([]string{diagnose.StopReason(t)}, diagnose.ContainerEnds(t)...)...)
 }
 
 // listTasks lists all tasks of a service with a desired status.

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/awsname"
+	"slipway/internal/plain"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	codedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -81,7 +84,7 @@ func (w *tracker) end(status Status, reason string) {
 
 func (w *tracker) event(kind ProgressKind, text string) {
 	w.report(Progress{
-		Service: w.d.Service.Ref, Kind: kind, Text: oneLine(text),
+		Service: w.d.Service.Ref, Kind: kind, Text: plain.Line(text),
 		Running: w.counts[0], Pending: w.counts[1], Desired: w.counts[2],
 	})
 }
@@ -174,7 +177,7 @@ func (w *tracker) ours(id string) bool {
 		set := w.taskSet()
 		return set != nil && id == aws.ToString(set.Id)
 	}
-	return id == w.d.ID || tail(id) != "" && tail(id) == tail(w.revision())
+	return id == w.d.ID || awsname.AfterSlash(id) != "" && awsname.AfterSlash(id) == awsname.AfterSlash(w.revision())
 }
 
 // revision is the ARN of the service revision that is deployed, empty until known.
@@ -228,7 +231,7 @@ func (w *tracker) reportEvents() bool {
 
 // withoutName takes the service's name off the beginning of an event.
 func (r Ref) withoutName(event string) string {
-	name := lastPart(r.Service)
+	name := awsname.LastPart(r.Service)
 	for _, prefix := range []string{"(service " + name + ") ", "service " + name + " "} {
 		if rest, ok := strings.CutPrefix(event, prefix); ok {
 			return rest

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"slipway/internal/awsname"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -104,9 +106,9 @@ func (w *world) DescribeServices(ctx context.Context, in *ecs.DescribeServicesIn
 	}
 	out := &ecs.DescribeServicesOutput{}
 	for _, name := range in.Services {
-		s, ok := w.services[lastPart(name)]
+		s, ok := w.services[awsname.LastPart(name)]
 		if !ok {
-			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(accountPrefix + "service/shop/" + lastPart(name)), Reason: aws.String("MISSING")})
+			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(accountPrefix + "service/shop/" + awsname.LastPart(name)), Reason: aws.String("MISSING")})
 			continue
 		}
 		s.Deployments, s.Events, s.TaskSets = slices.Clone(s.Deployments), slices.Clone(s.Events), slices.Clone(s.TaskSets)
@@ -123,7 +125,7 @@ func (w *world) ListServiceDeployments(ctx context.Context, in *ecs.ListServiceD
 	}
 	list := []types.ServiceDeploymentBrief{}
 	for arn, d := range w.deployments {
-		if lastPart(aws.ToString(d.ServiceArn)) == lastPart(*in.Service) && d.CreatedAt.After(*in.CreatedAt.After) {
+		if awsname.LastPart(aws.ToString(d.ServiceArn)) == awsname.LastPart(*in.Service) && d.CreatedAt.After(*in.CreatedAt.After) {
 			list = append(list, types.ServiceDeploymentBrief{
 				ServiceDeploymentArn: aws.String(arn), CreatedAt: d.CreatedAt, Status: d.Status,
 				TargetServiceRevisionArn: d.TargetServiceRevision.Arn,
@@ -221,7 +223,7 @@ func (w *world) GetTaskProtection(ctx context.Context, in *ecs.GetTaskProtection
 	out := &ecs.GetTaskProtectionOutput{}
 	for _, arn := range in.Tasks {
 		task := types.ProtectedTask{TaskArn: aws.String(arn)}
-		if until, ok := w.protected[lastPart(arn)]; ok && time.Now().Before(until) {
+		if until, ok := w.protected[awsname.LastPart(arn)]; ok && time.Now().Before(until) {
 			task.ProtectionEnabled, task.ExpirationDate = true, aws.Time(until)
 		}
 		out.ProtectedTasks = append(out.ProtectedTasks, task)

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"slipway/rollout/diagnose"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -51,6 +51,7 @@ func logging(options map[string]any, driver string) Service {
 	}}
 }
 
+// exited is a task that stopped when its container web exited.
 func exited(code int32) types.Task {
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	return types.Task{
@@ -102,8 +103,9 @@ func TestReadLog(t *testing.T) {
 			w := newWorld()
 			w.logs = tt.logs
 			w.fail = func(string, int) error { return tt.fail }
-			e := Evidence{Service: tt.service}
-			Follower{Logs: w}.readLog(t.Context(), &e, tt.task)
+			e := tt.service.Evidence()
+			e.Stopped = []types.Task{tt.task}
+			Follower{Logs: w}.readLog(t.Context(), &e)
 			if !slices.Equal(e.Log, tt.log) || e.LogOf != tt.of {
 				t.Errorf("got  %q of %q\nwant %q of %q", e.Log, e.LogOf, tt.log, tt.of)
 			}
@@ -127,7 +129,7 @@ func TestLogRegion(t *testing.T) {
 		}),
 		RetryMaxAttempts: 1,
 	})
-	_, err := Follower{Logs: client}.lastLines(t.Context(), stream{group: "g", name: "s", region: "ap-southeast-2"})
+	_, err := Follower{Logs: client}.lastLines(t.Context(), diagnose.LogSource{Group: "g", Stream: "s", Region: "ap-southeast-2"})
 	if err == nil || !strings.Contains(authorization, "/ap-southeast-2/logs/") {
 		t.Errorf("error %v, signed with %q", err, authorization)
 	}
@@ -138,61 +140,4 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) Do(r *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	return f(r)
-}
-
-// With a load balancer's health checks failing, the container behind it is the one to
-// read, though its neighbour exited worse.
-func TestLoggedBehindBalancer(t *testing.T) {
-	task := exited(0)
-	task.StoppedReason = aws.String("Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/0123456789abcdef)")
-	task.Containers = append(task.Containers, types.Container{Name: aws.String("sidecar"), ExitCode: aws.Int32(1)})
-	e := Evidence{}
-	if c := e.logged(task); *c.Name != "sidecar" {
-		t.Errorf("without a load balancer: %s", *c.Name)
-	}
-	e.Service.Raw.LoadBalancers = []types.LoadBalancer{{ContainerName: aws.String("web")}}
-	if c := e.logged(task); *c.Name != "web" {
-		t.Errorf("behind the load balancer: %s", *c.Name)
-	}
-}
-
-func TestCleanLines(t *testing.T) {
-	long := strings.Repeat("ä", 300) + "the end"
-	endless := "x" + strings.Repeat("ä", lineBytes)
-	tests := map[string][]string{
-		"plain":                              {"plain"},
-		"\x1b[31mred\x1b[0m":                 {"red"},
-		"\x1b]0;title\x07text":               {"text"},
-		"\x1b]8;;http://x\x1b\\link\x1b]8;;": {"link"},
-		"tab\there":                          {"tab here"},
-		"back\bspace\x00":                    {`back\x08space\x00`},
-		"c1 \u009b31m":                       {"c1"},
-		"turned \u202eretni":                 {`turned \u202eretni`},
-		"bad \xff byte":                      {`bad \xff byte`},
-		"one\r\ntwo\n\n":                     {"one", "two"},
-		long:                                 {long},
-		endless:                              {"x" + strings.Repeat("ä", lineBytes/2-1) + "…"},
-		" \x1b[0m ":                          nil,
-	}
-	for message, want := range tests {
-		if got := cleanLines(message); !slices.Equal(got, want) {
-			t.Errorf("%q: got %q, want %q", message, got, want)
-		}
-	}
-}
-
-func FuzzCleanLines(f *testing.F) {
-	for _, s := range []string{"plain", "\x1b[31mred", "\x1b]0;t", "a\r\nb", "\xff\xfe", "\u202e", "\x1b\x1b[[", "\x9b0m"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, message string) {
-		for _, line := range append(cleanLines(message), oneLine(message)) {
-			if len(line) > lineBytes+len("…") && line != oneLine(message) {
-				t.Errorf("%q gave %d bytes", message, len(line))
-			}
-			if !utf8.ValidString(line) || strings.ContainsFunc(line, unicode.IsControl) {
-				t.Errorf("%q gave %q", message, line)
-			}
-		}
-	})
 }

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/awsname"
+	"slipway/rollout/diagnose"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -194,8 +197,8 @@ func (f Follower) onStopped(ctx context.Context, w *tracker, reason string) {
 		if aws.ToString(b.ServiceDeploymentArn) == w.arn {
 			continue
 		}
-		w.end(Superseded, "another deployment took its place: "+lastPart(aws.ToString(b.ServiceDeploymentArn))+
-			", which deploys revision "+lastPart(aws.ToString(b.TargetServiceRevisionArn)))
+		w.end(Superseded, "another deployment took its place: "+awsname.LastPart(aws.ToString(b.ServiceDeploymentArn))+
+			", which deploys revision "+awsname.LastPart(aws.ToString(b.TargetServiceRevisionArn)))
 		return
 	}
 	w.doubt = join("ECS stopped it", reason)
@@ -214,7 +217,7 @@ func (w *tracker) newer() *types.Deployment {
 }
 
 func another(p types.Deployment) string {
-	return "another deployment took its place: " + aws.ToString(p.Id) + ", which deploys " + lastPart(aws.ToString(p.TaskDefinition))
+	return "another deployment took its place: " + aws.ToString(p.Id) + ", which deploys " + awsname.LastPart(aws.ToString(p.TaskDefinition))
 }
 
 // collectEvidence adds to an outcome what runs and, for a bad end, why. Its own errors are no
@@ -234,7 +237,7 @@ func (f Follower) collectEvidence(ctx context.Context, w *tracker) {
 		return
 	case Superseded, Interrupted:
 		// Nobody waits for log lines here.
-		d := Diagnose(w.evidence())
+		d := diagnose.Diagnose(w.evidence())
 		w.outcome.Diagnosis = &d
 	default:
 		_ = f.readStopped(ctx, w, true)
@@ -243,8 +246,10 @@ func (f Follower) collectEvidence(ctx context.Context, w *tracker) {
 	}
 }
 
-func (w *tracker) evidence() Evidence {
-	return Evidence{Service: w.d.Service, Stopped: w.stopped.tasks, Events: w.events, Reason: w.outcome.Reason}
+func (w *tracker) evidence() diagnose.Evidence {
+	e := w.d.Service.Evidence()
+	e.Stopped, e.Events, e.Reason = w.stopped.tasks, w.events, w.outcome.Reason
+	return e
 }
 
 // join puts parts of a sentence together, leaving out empty and repeated ones.

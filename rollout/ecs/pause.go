@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/awsname"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -98,7 +100,7 @@ func (s Service) Resume() (Deployment, bool) {
 		return Deployment{}, false
 	}
 	d := Deployment{
-		Service: s, ID: "ecs-svc/" + lastPart(p.Revision), ARN: p.ARN, Created: p.Created,
+		Service: s, ID: "ecs-svc/" + awsname.LastPart(p.Revision), ARN: p.ARN, Created: p.Created,
 		TaskDefinition: s.Definition.ARN, Wants: map[string]DesiredImage{}, Wait: s.Wait,
 	}
 	for _, e := range s.Raw.Deployments {

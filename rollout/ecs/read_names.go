@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/awsname"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -26,7 +28,7 @@ func (r Ref) cluster() string {
 // names tells whether the reference means a service that ECS described.
 func (r Ref) names(s types.Service) bool {
 	return r.Service == aws.ToString(s.ServiceName) || r.Service == aws.ToString(s.ServiceArn) ||
-		strings.HasPrefix(r.Service, "arn:") && lastPart(r.Service) == aws.ToString(s.ServiceName)
+		strings.HasPrefix(r.Service, "arn:") && awsname.LastPart(r.Service) == aws.ToString(s.ServiceName)
 }
 
 // clusterID and serviceID are what calls name the service by: the ARNs where known.
@@ -40,7 +42,7 @@ func (s Service) serviceID() *string { return given(cmp.Or(s.ARN, s.Service)) }
 func (s Service) shortNames() (cluster, service string) {
 	cluster = cmp.Or(aws.ToString(s.Raw.ClusterArn), s.cluster(), "default")
 	service = cmp.Or(aws.ToString(s.Raw.ServiceName), s.Service)
-	return lastPart(cluster), lastPart(service)
+	return awsname.LastPart(cluster), awsname.LastPart(service)
 }
 
 // given is nil for an empty string.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"slipway/internal/awsname"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -46,7 +48,7 @@ func describeFrom(services ...object) func(object) any {
 		}
 		found, known, there := []object{}, false, map[string]bool{}
 		for _, s := range services {
-			if s["clusterArn"] != cluster && lastPart(s["clusterArn"].(string)) != cluster {
+			if s["clusterArn"] != cluster && awsname.LastPart(s["clusterArn"].(string)) != cluster {
 				continue
 			}
 			known = true
@@ -63,7 +65,7 @@ func describeFrom(services ...object) func(object) any {
 		missing := []object{}
 		for _, name := range list(in, "services") {
 			if !there[name] {
-				missing = append(missing, object{"arn": "arn:aws:ecs:eu-west-1:1:service/" + cluster + "/" + lastPart(name), "reason": "MISSING"})
+				missing = append(missing, object{"arn": "arn:aws:ecs:eu-west-1:1:service/" + cluster + "/" + awsname.LastPart(name), "reason": "MISSING"})
 			}
 		}
 		return object{"services": found, "failures": missing}
@@ -95,7 +97,7 @@ func tasksRunning(digestOf func(i int) string) func(object) any {
 		tasks := []object{}
 		for _, arn := range list(in, "tasks") {
 			var i int
-			_, _ = fmt.Sscan(lastPart(arn), &i)
+			_, _ = fmt.Sscan(awsname.LastPart(arn), &i)
 			tasks = append(tasks, object{"taskArn": arn, "lastStatus": "RUNNING", "containers": []object{
 				{"name": "web", "imageDigest": digestOf(i)}, {"name": "log"},
 			}})
@@ -116,7 +118,7 @@ func revisionsRunning(in object) any {
 	revisions := []object{}
 	for _, arn := range list(in, "serviceRevisionArns") {
 		var n int
-		_, _ = fmt.Sscan(lastPart(arn), &n)
+		_, _ = fmt.Sscan(awsname.LastPart(arn), &n)
 		revisions = append(revisions, object{"serviceRevisionArn": arn, "containerImages": []object{
 			{"containerName": "web", "image": "shop/web:latest", "imageDigest": digest(n)},
 			{"containerName": "pinned", "image": "shop/pinned@" + digest(99)},

@@ -6,6 +6,8 @@ package ecs
 import (
 	"time"
 
+	"slipway/rollout/diagnose"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -187,38 +189,10 @@ type Outcome struct {
 	// that ECS resolved for it, with a count of 0. It is set where its tasks were verified.
 	Own map[string]map[string]int
 	// Diagnosis is set for what did not succeed.
-	Diagnosis *Diagnosis
+	Diagnosis *diagnose.Diagnosis
 	// Err is the answer of AWS that ended the following or the verifying before the
 	// deployment itself told its end; nil otherwise.
 	Err error
-}
-
-// Diagnosis is what the stopped tasks of a deployment tell.
-type Diagnosis struct {
-	// Groups are tasks that stopped alike, the largest and newest first.
-	Groups []StoppedTaskGroup
-	// Cause is the likely cause in one sentence, empty where nothing is known.
-	Cause string
-	// Next is the command to type next.
-	Next string
-	// Log are the last lines of the container that failed, oldest first, each up to
-	// 64 KiB.
-	Log []string
-	// LogOf names the container and task of Log, or says why there are no lines.
-	LogOf string
-}
-
-// StoppedTaskGroup are stopped tasks with the same reason, exit codes and all.
-type StoppedTaskGroup struct {
-	Count int
-	// Reason is ECS's stoppedReason, ids taken out of it.
-	Reason string
-	// Containers tell each container's exit code and reason: "web exited with 1".
-	Containers []string
-	// Last is when the newest of them stopped.
-	Last time.Time
-	// Task is the newest of them, by ARN.
-	Task string
 }
 
 // Progress is news of a deployment under way.

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"slipway/internal/awsname"
 	"slipway/internal/sandbox"
 )
 
@@ -176,7 +177,7 @@ func TestFollowProtectedOnTheSandbox(t *testing.T) {
 			f := h.follower()
 			f.Limit = 500 * time.Millisecond
 			outcome := f.Follow(t.Context(), []Deployment{d}, nil)[0]
-			wantOutcome(t, outcome, Succeeded, "ECS keeps old ones under task protection: 2 tasks ("+lastPart(old.TaskArns[0])+" until ")
+			wantOutcome(t, outcome, Succeeded, "ECS keeps old ones under task protection: 2 tasks ("+awsname.LastPart(old.TaskArns[0])+" until ")
 			h.pass(49 * time.Hour)
 			outcomes, _ := h.follow(d)
 			wantOutcome(t, outcomes[0], Succeeded)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/awsname"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -87,7 +89,7 @@ func taskNames(tasks []types.Task) string {
 	const most = 5
 	var names []string
 	for _, t := range tasks[:min(most, len(tasks))] {
-		names = append(names, lastPart(aws.ToString(t.TaskArn)))
+		names = append(names, awsname.LastPart(aws.ToString(t.TaskArn)))
 	}
 	slices.Sort(names)
 	text := countTasks(len(tasks)) + " (" + strings.Join(names, ", ")
@@ -123,7 +125,7 @@ func (f Follower) resolved(ctx context.Context, w *tracker) (map[string]string, 
 	arn := w.revision()
 	if arn == "" && w.service != nil {
 		for _, r := range w.service.CurrentServiceRevisions {
-			if tail(aws.ToString(r.Arn)) == tail(w.d.ID) || len(w.service.CurrentServiceRevisions) == 1 {
+			if awsname.AfterSlash(aws.ToString(r.Arn)) == awsname.AfterSlash(w.d.ID) || len(w.service.CurrentServiceRevisions) == 1 {
 				arn = aws.ToString(r.Arn)
 			}
 		}

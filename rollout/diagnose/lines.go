@@ -1,4 +1,4 @@
-package ecs
+package diagnose
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ func (g StoppedTaskGroup) String() string {
 	return line
 }
 
-// Lines are the diagnosis as people read it: the likely cause first, the stopped tasks in
-// groups, the failed container's last lines, and the command to type next.
+// Lines returns the diagnosis as text: the likely cause, the stopped tasks in groups, and
+// the failed container's last lines. Next is not in it.
 func (d Diagnosis) Lines() []string {
 	var lines []string
 	if d.Cause != "" {
@@ -40,9 +40,6 @@ func (d Diagnosis) Lines() []string {
 		}
 	case d.LogOf != "":
 		lines = append(lines, "no log lines: "+d.LogOf)
-	}
-	if d.Next != "" {
-		lines = append(lines, "next: "+d.Next)
 	}
 	return lines
 }

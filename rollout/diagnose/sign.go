@@ -1,4 +1,4 @@
-package ecs
+package diagnose
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"slipway/internal/awsname"
 	"slipway/internal/shell"
 )
 
@@ -41,9 +42,9 @@ func (s sign) find(pattern *regexp.Regexp) string {
 func (s sign) theImage() string {
 	image := s.image
 	if image == "" {
-		for _, c := range s.e.Service.Definition.containers() {
-			if text(c, "name") == s.container {
-				image = text(c, "image")
+		for _, c := range s.e.Containers {
+			if c.Name == s.container {
+				image = c.Image
 			}
 		}
 	}
@@ -84,24 +85,12 @@ func (s sign) ran() string {
 	return fmt.Sprintf(", %.0f minutes after it started", seconds/60)
 }
 
-// serviceFlags are the flags that name the service to slipway and the cluster to aws.
-func (e Evidence) serviceFlags() (slipway, aws string) {
-	cluster := e.Service.cluster()
-	if cluster != "" {
-		slipway, aws = " --cluster "+shell.Word(cluster), " --cluster "+shell.Word(cluster)
+// clusterFlag is the flag that names the cluster to aws, with a space before it.
+func (e Evidence) clusterFlag(flag string) string {
+	if e.Cluster == "" {
+		return ""
 	}
-	return slipway + " --ecs-service " + shell.Word(e.Service.Service), aws
-}
-
-func (e Evidence) statusCommand() string {
-	flags, _ := e.serviceFlags()
-	return "slipway status" + flags
-}
-
-// revisionsCommand lists what can be deployed instead.
-func (s sign) revisionsCommand() string {
-	flags, _ := s.e.serviceFlags()
-	return "slipway revisions" + flags
+	return " " + flag + " " + shell.Word(e.Cluster)
 }
 
 // taskCommand shows the task, where the sign is one.
@@ -109,26 +98,25 @@ func (s sign) taskCommand() string {
 	if s.task == nil {
 		return ""
 	}
-	_, cluster := s.e.serviceFlags()
-	return "aws ecs describe-tasks" + cluster + " --tasks " + shell.Word(aws.ToString(s.task.TaskArn))
+	return "aws ecs describe-tasks" + s.e.clusterFlag("--cluster") + " --tasks " + shell.Word(aws.ToString(s.task.TaskArn))
 }
 
 // logCommand shows more of the log, else the task.
 func (s sign) logCommand() string {
-	if s.e.tail != "" {
-		return s.e.tail
+	if s.e.LogCommand != "" {
+		return s.e.LogCommand
 	}
 	return s.taskCommand()
 }
 
 // definitionCommand shows a field of the task definition.
 func (s sign) definitionCommand(query string) string {
-	arn := s.e.Service.Definition.ARN
+	arn := s.e.TaskDefinition
 	if s.task != nil && s.task.TaskDefinitionArn != nil {
 		arn = *s.task.TaskDefinitionArn
 	}
 	if arn == "" {
 		return ""
 	}
-	return "aws ecs describe-task-definition --task-definition " + shell.Word(lastPart(arn)) + " --query " + shell.Word(query)
+	return "aws ecs describe-task-definition --task-definition " + shell.Word(awsname.LastPart(arn)) + " --query " + shell.Word(query)
 }

@@ -1,4 +1,4 @@
-package ecs
+package diagnose
 
 import (
 	"regexp"
@@ -54,7 +54,7 @@ var pullRules = []rule{
 		cause: func(s sign) string {
 			return s.theImage() + " is not in the registry (expired, deleted or never pushed): deploy a revision that is complete"
 		},
-		next: sign.revisionsCommand,
+		missingImage: true,
 	},
 	{
 		words: words(`CannotPull`),

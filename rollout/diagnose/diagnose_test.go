@@ -1,7 +1,6 @@
-package ecs
+package diagnose
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,19 +14,29 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// shop is the service of the diagnoses.
-func shop(t testing.TB) Service {
-	t.Helper()
-	var fields map[string]any
-	if err := json.Unmarshal([]byte(`{"executionRoleArn": "arn:aws:iam::111122223333:role/shop", "containerDefinitions": [
-		{"name": "web", "image": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop/web:latest", "essential": true,
-		 "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/shop", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs"}}},
-		{"name": "sidecar", "image": "sidecar:1", "essential": false}]}`), &fields); err != nil {
-		t.Fatal(err)
+const accountPrefix = "arn:aws:ecs:eu-west-1:111122223333:"
+
+// evidenceOf is what is known of the service shop/web, with the stopped tasks.
+func evidenceOf(stopped ...types.Task) Evidence {
+	return Evidence{
+		Cluster: "shop", Service: "web", TaskDefinition: accountPrefix + "task-definition/web:7",
+		Containers: []Container{
+			{Name: "web", Image: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop/web:latest", Essential: true, LogDriver: "awslogs",
+				LogOptions: map[string]string{"awslogs-group": "/ecs/shop", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs"}},
+			{Name: "sidecar", Image: "sidecar:1"},
+		},
+		Stopped: stopped,
 	}
-	return Service{
-		Ref:        Ref{Cluster: "shop", Service: "web"},
-		Definition: Definition{ARN: accountPrefix + "task-definition/web:7", Family: "web", Fields: fields},
+}
+
+// exited is a task that stopped 3 s after it started, when its container web exited.
+func exited(code int32) types.Task {
+	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	return types.Task{
+		TaskArn: aws.String(accountPrefix + "task/shop/0123456789abcdef0123456789abcdef"), LastStatus: aws.String("STOPPED"),
+		StopCode: types.TaskStopCodeEssentialContainerExited, StoppedReason: aws.String("Essential container in task exited"),
+		StartedAt: aws.Time(start), StoppedAt: aws.Time(start.Add(3 * time.Second)),
+		Containers: []types.Container{{Name: aws.String("web"), ExitCode: aws.Int32(code), RuntimeId: aws.String("0123-runtime")}},
 	}
 }
 
@@ -149,17 +158,16 @@ func TestCauseOfReason(t *testing.T) {
 			"Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-0123456789abcdef0': InsufficientFreeAddressesInSubnet",
 		},
 	}
-	service := shop(t)
 	for cause, reasons := range tests {
 		for _, reason := range reasons {
-			d := Diagnose(Evidence{Service: service, Stopped: []types.Task{neverStarted(reason)}})
+			d := Diagnose(evidenceOf(neverStarted(reason)))
 			if !strings.Contains(d.Cause, cause) {
 				t.Errorf("%s\n got  %q\n want %q", reason, d.Cause, cause)
 			}
 			// A container's reason tells the same as the task's.
 			task := neverStarted("Task failed to start")
 			task.Containers[0].Reason = aws.String(reason)
-			if other := Diagnose(Evidence{Service: service, Stopped: []types.Task{task}}); other.Cause != d.Cause {
+			if other := Diagnose(evidenceOf(task)); other.Cause != d.Cause {
 				t.Errorf("as a container's reason: %q instead of %q", other.Cause, d.Cause)
 			}
 		}
@@ -184,7 +192,9 @@ func TestCauseOfEvents(t *testing.T) {
 		"(service web) deregistered 1 targets in (target-group arn:aws:x/web/a6)": "",
 	}
 	for event, want := range tests {
-		d := Diagnose(Evidence{Service: shop(t), Events: []string{event}})
+		e := evidenceOf()
+		e.Events = []string{event}
+		d := Diagnose(e)
 		if want == "" && d.Cause != "" || !strings.Contains(d.Cause, want) {
 			t.Errorf("%s\n got  %q\n want %q", event, d.Cause, want)
 		}
@@ -199,7 +209,7 @@ func TestCauseOfExit(t *testing.T) {
 		137: "(SIGKILL)", 139: "(SIGSEGV)", 143: "(SIGTERM)", 134: "(SIGABRT)",
 	}
 	for code, want := range tests {
-		if d := Diagnose(Evidence{Service: shop(t), Stopped: []types.Task{exited(code)}}); !strings.Contains(d.Cause, want) {
+		if d := Diagnose(evidenceOf(exited(code))); !strings.Contains(d.Cause, want) {
 			t.Errorf("%d: got %q, want %q", code, d.Cause, want)
 		}
 	}
@@ -210,7 +220,9 @@ func TestCauseOfExit(t *testing.T) {
 		"see https://docs/alarm":                           "its last lines say why",
 	}
 	for line, want := range logs {
-		d := Diagnose(Evidence{Service: shop(t), Stopped: []types.Task{exited(255)}, Log: []string{"starting", line}})
+		e := evidenceOf(exited(255))
+		e.Log = []string{"starting", line}
+		d := Diagnose(e)
 		if !strings.Contains(d.Cause, want) {
 			t.Errorf("%s: got %q, want %q", line, d.Cause, want)
 		}
@@ -233,7 +245,7 @@ func TestCulprit(t *testing.T) {
 			HealthStatus: types.HealthStatusUnhealthy}},
 	}
 	for name, containers := range tests {
-		e := Evidence{Service: shop(t)}
+		e := evidenceOf()
 		for range 2 {
 			if c := e.culprit(types.Task{Containers: containers}); aws.ToString(c.Name) != "web" {
 				t.Errorf("%s: blames %s", name, aws.ToString(c.Name))
@@ -268,8 +280,7 @@ func TestWithoutIDs(t *testing.T) {
 }
 
 // evidences are whole stories, told to people as the golden files show.
-func evidences(t testing.TB) map[string]Evidence {
-	service := shop(t)
+func evidences() map[string]Evidence {
 	at := func(task types.Task, id string, minute int) types.Task {
 		task.TaskArn = aws.String(accountPrefix + "task/shop/" + strings.Repeat("0", 32-len(id)) + id)
 		task.StoppedAt = aws.Time(time.Date(2026, 11, 22, 3, minute, 7, 0, time.UTC))
@@ -290,50 +301,69 @@ func evidences(t testing.TB) map[string]Evidence {
 	stopped.StopCode, stopped.StoppedReason = types.TaskStopCodeUserInitiated, aws.String("Task stopped by user")
 	spot := exited(143)
 	spot.StopCode, spot.StoppedReason = types.TaskStopCodeSpotInterruption, aws.String("Your Spot Task was interrupted.")
+	with := func(e Evidence, change func(*Evidence)) Evidence {
+		change(&e)
+		return e
+	}
 	return map[string]Evidence{
-		"crash": {Service: service, Stopped: []types.Task{at(exited(1), "1", 1), at(scaled, "5", 9), at(exited(1), "2", 3), at(exited(1), "3", 2), at(exited(2), "4", 8), at(scaled, "6", 9), at(scaled, "7", 9), at(scaled, "8", 9)},
-			Log: []string{"starting", "panic: no DATABASE_URL", "goroutine 1 [running]:"}, LogOf: "web in task 2",
-			tail: "aws logs tail /ecs/shop --log-stream-names ecs/web/2 --since 1h --region eu-west-1"},
-		"missing": {Service: service, Stopped: []types.Task{at(missing(5), "1", 1), at(missing(7), "2", 2)}, LogOf: "web never ran"},
-		"balancer": {Service: service, Stopped: []types.Task{at(balanced, "1", 1)},
-			Events: []string{"(task 1) (port 80) is unhealthy in (target-group " + group + ") due to (reason Health checks failed with these codes: [502])"}},
-		"secret": {Service: service, Stopped: []types.Task{at(secret, "1", 1)}},
-		"capacity": {Service: service, Events: []string{"has started 1 tasks: (task 1).",
-			"was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 doesn't have enough memory available.", "has reached a steady state."}},
-		"alarms":  {Service: service, Stopped: []types.Task{at(exited(1), "1", 1)}, Reason: "CloudWatch alarms were in ALARM; alarms triggered: web-5xx, web slow"},
-		"user":    {Service: service, Stopped: []types.Task{at(stopped, "1", 1)}},
-		"spot":    {Service: service, Stopped: []types.Task{at(spot, "1", 1)}},
-		"nothing": {Service: Service{Ref: Ref{Service: "web"}}, Reason: "it had not ended when time was up", LogOf: ""},
+		"crash": with(evidenceOf(at(exited(1), "1", 1), at(scaled, "5", 9), at(exited(1), "2", 3), at(exited(1), "3", 2),
+			at(exited(2), "4", 8), at(scaled, "6", 9), at(scaled, "7", 9), at(scaled, "8", 9)), func(e *Evidence) {
+			e.Log, e.LogOf = []string{"starting", "panic: no DATABASE_URL", "goroutine 1 [running]:"}, "web in task 2"
+			e.LogCommand = "aws logs tail /ecs/shop --log-stream-names ecs/web/2 --since 1h --region eu-west-1"
+		}),
+		"missing": with(evidenceOf(at(missing(5), "1", 1), at(missing(7), "2", 2)), func(e *Evidence) { e.LogOf = "web never ran" }),
+		"balancer": with(evidenceOf(at(balanced, "1", 1)), func(e *Evidence) {
+			e.Events = []string{"(task 1) (port 80) is unhealthy in (target-group " + group + ") due to (reason Health checks failed with these codes: [502])"}
+		}),
+		"secret": evidenceOf(at(secret, "1", 1)),
+		"capacity": with(evidenceOf(), func(e *Evidence) {
+			e.Events = []string{"has started 1 tasks: (task 1).",
+				"was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 doesn't have enough memory available.", "has reached a steady state."}
+		}),
+		"alarms": with(evidenceOf(at(exited(1), "1", 1)), func(e *Evidence) {
+			e.Reason = "CloudWatch alarms were in ALARM; alarms triggered: web-5xx, web slow"
+		}),
+		"user":    evidenceOf(at(stopped, "1", 1)),
+		"spot":    evidenceOf(at(spot, "1", 1)),
+		"nothing": {Service: "web", Reason: "it had not ended when time was up"},
 	}
 }
 
 func TestDiagnoseLines(t *testing.T) {
-	for name, e := range evidences(t) {
+	for name, e := range evidences() {
 		t.Run(name, func(t *testing.T) {
-			golden.Check(t, "diagnosis-"+name+".golden", []byte(strings.Join(Diagnose(e).Lines(), "\n")+"\n"))
+			d := Diagnose(e)
+			lines := d.Lines()
+			if d.Next != "" {
+				lines = append(lines, "next: "+d.Next)
+			}
+			if d.MissingImage {
+				lines = append(lines, "the image is missing")
+			}
+			golden.Check(t, name+".golden", []byte(strings.Join(lines, "\n")+"\n"))
 		})
 	}
 }
 
 func TestGroups(t *testing.T) {
-	d := Diagnose(evidences(t)["crash"])
+	d := Diagnose(evidences()["crash"])
 	if len(d.Groups) != 3 || d.Groups[0].Count != 3 || d.Groups[1].Count != 1 || d.Groups[2].Count != 4 {
-		t.Fatalf("%+v", d.Groups)
+		t.Fatalf("Diagnose returned the groups %+v, want counts 3, 1 and 4", d.Groups)
 	}
 	if g := d.Groups[0]; !strings.HasSuffix(g.Task, "2") || g.Last.Minute() != 3 {
-		t.Errorf("the newest is not told: %+v", g)
+		t.Errorf("the group names task %s, stopped at %s; want the newest, 2 at 03:03", g.Task, g.Last)
 	}
 	// What ECS stops by itself tells no cause.
-	e := evidences(t)["crash"]
+	e := evidences()["crash"]
 	e.Stopped = []types.Task{e.Stopped[1]}
 	if d := Diagnose(e); d.Cause != "" || len(d.Groups) != 1 {
-		t.Errorf("%+v", d)
+		t.Errorf("Diagnose of a task that ECS stopped: cause %q and groups %+v, want no cause and one group", d.Cause, d.Groups)
 	}
 	// Among equals the newest comes first.
 	e = Evidence{Stopped: []types.Task{exited(1), exited(2)}}
 	e.Stopped[1].StoppedAt = aws.Time(e.Stopped[0].StoppedAt.Add(time.Second))
 	if d := Diagnose(e); d.Groups[0].Containers[0] != "web exited with 2" {
-		t.Errorf("%+v", d.Groups)
+		t.Errorf("the first group is %+v, want the one of the newest task", d.Groups[0])
 	}
 }
 
@@ -341,13 +371,14 @@ func FuzzDiagnose(f *testing.F) {
 	for _, s := range []string{"Essential container in task exited", "CannotPullContainerError: \x1b[31m not found", "RESOURCE:", "exec: \"", "target-group arn:", "alarms triggered: ,", "ä\nö"} {
 		f.Add(s, s, int32(1))
 	}
-	service := shop(f)
 	f.Fuzz(func(t *testing.T, reason, event string, exit int32) {
 		task := neverStarted(reason)
 		task.Containers[0].ExitCode, task.Containers[0].Reason = &exit, &event
-		d := Diagnose(Evidence{Service: service, Stopped: []types.Task{task}, Events: []string{event}, Reason: reason})
-		if len(d.Groups) != 1 || d.Next == "" {
-			t.Errorf("%+v", d)
+		e := evidenceOf(task)
+		e.Events, e.Reason = []string{event}, reason
+		d := Diagnose(e)
+		if len(d.Groups) != 1 {
+			t.Errorf("Diagnose(%+v) has %d groups, want 1", e, len(d.Groups))
 		}
 		for _, line := range d.Lines() {
 			if strings.ContainsFunc(line, unicode.IsControl) {

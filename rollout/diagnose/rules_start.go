@@ -1,9 +1,10 @@
-package ecs
+package diagnose
 
 import (
 	"regexp"
 	"strings"
 
+	"slipway/internal/awsname"
 	"slipway/internal/shell"
 )
 
@@ -22,7 +23,7 @@ var startRules = []rule{
 		},
 		next: func(s sign) string {
 			if name := s.find(roleARN); name != "" {
-				return "aws iam get-role --role-name " + shell.Word(lastPart(name))
+				return "aws iam get-role --role-name " + shell.Word(awsname.LastPart(name))
 			}
 			return s.definitionCommand("taskDefinition.[executionRoleArn,taskRoleArn]")
 		},
@@ -72,7 +73,7 @@ var startRules = []rule{
 
 func roleIn(s sign) string {
 	if role := s.find(roleARN); role != "" {
-		return "the role " + lastPart(role)
+		return "the role " + awsname.LastPart(role)
 	}
 	return "a role of the task definition"
 }
@@ -85,8 +86,8 @@ func logCause(s sign) string {
 }
 
 func logGroupCommand(s sign) string {
-	for _, c := range logViews(s.e.Service.Definition) {
-		if group := c.options["awslogs-group"]; group != "" && (c.name == s.container || s.container == "") {
+	for _, c := range s.e.Containers {
+		if group := c.LogOptions["awslogs-group"]; group != "" && (c.Name == s.container || s.container == "") {
 			return "aws logs describe-log-groups --log-group-name-prefix " + shell.Word(group)
 		}
 	}

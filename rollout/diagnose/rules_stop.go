@@ -1,4 +1,4 @@
-package ecs
+package diagnose
 
 import (
 	"fmt"
@@ -84,11 +84,7 @@ var runRules = []rule{
 			return "there is no room for the task" + what + ": look at the cluster's instances or capacity providers, the account's quotas and the subnets' free addresses"
 		},
 		next: func(s sign) string {
-			_, cluster := s.e.serviceFlags()
-			if cluster == "" {
-				return "aws ecs describe-clusters"
-			}
-			return "aws ecs describe-clusters" + strings.Replace(cluster, "--cluster", "--clusters", 1)
+			return "aws ecs describe-clusters" + s.e.clusterFlag("--clusters")
 		},
 	},
 	{

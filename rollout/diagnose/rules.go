@@ -1,4 +1,4 @@
-package ecs
+package diagnose
 
 import (
 	"regexp"
@@ -18,8 +18,10 @@ type rule struct {
 	code func(sign) bool
 	// cause is one sentence: what is likely wrong and what to look at.
 	cause func(sign) string
-	// next is the command to type; nil or empty leaves it at the service's status.
+	// next is the command of the AWS CLI to type; nil or empty for none.
 	next func(sign) string
+	// missingImage is Diagnosis.MissingImage.
+	missingImage bool
 }
 
 func (r rule) matches(s sign) bool {
