@@ -10,6 +10,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // continueCommand and abortCommand are the commands that answer a paused deployment of an
@@ -21,7 +22,7 @@ func abortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + flags
 // paused is a service whose deployment waits at a lifecycle hook.
 type paused struct {
 	service ecs.Service
-	pause   ecs.Pause
+	pause   follow.Pause
 }
 
 // runContinue answers the lifecycle hooks at which the services' deployments wait, and
@@ -46,7 +47,7 @@ func findPauses(ctx context.Context, c *cloud, services []ecs.Service) ([]paused
 	var found []paused
 	var states []string
 	for _, service := range services {
-		pause, ok, err := ecs.FindPause(ctx, c.ecs(), service)
+		pause, ok, err := follow.FindPause(ctx, c.ecs(), service)
 		if err != nil {
 			return nil, refused(err)
 		}
@@ -86,7 +87,7 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 			continue
 		}
 		d.log.Info().Msgf("%s: %s the deployment at lifecycle hook %s (%s)", p.service.Ref, done, p.pause.Hook, p.pause.Stage)
-		if dep, ok := p.service.Resume(); ok {
+		if dep, ok := follow.Resume(p.service); ok {
 			under = append(under, dep)
 		}
 	}
@@ -102,19 +103,19 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 // followAnswered follows answered deployments to their ends. It stops none: the command that
 // started one may follow it too.
 func (d *deployJob) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
-	var bad []ecs.Outcome
+	var bad []follow.Outcome
 	var interrupted bool
 	for _, o := range d.follow(ctx, deployments) {
 		d.addOutcome(o)
 		switch {
-		case o.Status == ecs.Succeeded, abort && o.Status == ecs.RolledBack:
-		case o.Status == ecs.Interrupted:
+		case o.Status == follow.Succeeded, abort && o.Status == follow.RolledBack:
+		case o.Status == follow.Interrupted:
 			interrupted = true
 		default:
 			d.explain(o)
 			bad = append(bad, o)
 		}
-		if o.Status == ecs.RolledBack {
+		if o.Status == follow.RolledBack {
 			d.log.Warn().Msgf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, flagsOf(o.Deployment.Service.Ref))
 		}
 	}

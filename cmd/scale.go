@@ -12,6 +12,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // scaleOptions are the flags of `slipway stop` and `slipway start`.
@@ -165,7 +166,7 @@ func (o scaleOptions) await(ctx context.Context, w *world, c *cloud, refs []ecs.
 	defer cancel()
 	f := newFollowing(w, refs)
 	defer f.close()
-	err := ecs.AwaitCounts(waiting, c.ecs(), refs, ecs.Pauses{}, f.report)
+	err := follow.AwaitCounts(waiting, c.ecs(), refs, follow.Pauses{}, f.report)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fault.New(fault.Timeout, err, "slipway status shows why; the desired count stands, ECS goes on trying")
 	}

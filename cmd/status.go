@@ -16,6 +16,7 @@ import (
 
 	"slipway/registry"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 func newStatusCommand(w *world) *cobra.Command {
@@ -224,8 +225,8 @@ func (r *review) diagnose(ctx context.Context, w *world, c *cloud) {
 		}
 		g.Go(func() error {
 			p := s.Deployments[0]
-			follower := ecs.Follower{ECS: c.ecs(), CodeDeploy: c.codeDeploy(), Logs: c.logs()}
-			d := follower.Explain(ctx, ecs.Outcome{
+			follower := follow.Follower{ECS: c.ecs(), CodeDeploy: c.codeDeploy(), Logs: c.logs()}
+			d := follower.Explain(ctx, follow.Outcome{
 				Reason:     p.Reason,
 				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
 			})

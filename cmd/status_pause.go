@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // pauseStatus is the lifecycle hook at which a deployment waits.
@@ -33,7 +34,7 @@ func (r *review) pauses(ctx context.Context, c *cloud) {
 	errs := make([]error, len(found))
 	for i, st := range r.site.stations {
 		g.Go(func() error {
-			p, ok, err := ecs.FindPause(ctx, c.ecs(), st.service)
+			p, ok, err := follow.FindPause(ctx, c.ecs(), st.service)
 			if errs[i] = err; ok {
 				found[i] = newPauseStatus(st.ref, p)
 			}
@@ -53,7 +54,7 @@ func (r *review) pauses(ctx context.Context, c *cloud) {
 	}
 }
 
-func newPauseStatus(ref ecs.Ref, p ecs.Pause) *pauseStatus {
+func newPauseStatus(ref ecs.Ref, p follow.Pause) *pauseStatus {
 	out := &pauseStatus{
 		Hook: p.Hook, Stage: string(p.Stage), Then: string(p.Then),
 		Continue: continueCommand(ref), Abort: abortCommand(ref), text: p.String(),

@@ -67,7 +67,7 @@ func (l ImageChange) String() string {
 //
 // Without exact, as a rollback needs it, references keep their style: a container that
 // reads latest or no tag is only deployed anew, the tag having been moved; one that
-// names another tag, or a digest, gets DesiredImage.Image in the same way. A want for a
+// Names another tag, or a digest, gets DesiredImage.Image in the same way. A want for a
 // container that is not there, or that runs an image of another repository, becomes a
 // note.
 //
@@ -85,7 +85,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	}
 	if missing := s.Definition.without(sortedKeys(wants)); len(missing) > 0 {
 		if exact {
-			return c, &ContainerError{Definition: s.Definition.name(), Missing: missing, Have: s.Definition.containerNames()}
+			return c, &ContainerError{Definition: s.Definition.Name(), Missing: missing, Have: s.Definition.containerNames()}
 		}
 		c.note("its task definition has no container %s", strings.Join(missing, ", "))
 	}
@@ -102,7 +102,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	return c, nil
 }
 
-// follow fills in Wants and Images and returns the reference that each container of
+// followAll fills in Wants and Images and returns the reference that each container of
 // Wants will have.
 func (c *Change) follow(wants map[string]DesiredImage, exact bool) map[string]string {
 	c.Wants, c.Images = map[string]DesiredImage{}, map[string]string{}

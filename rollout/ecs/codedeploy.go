@@ -106,11 +106,11 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 		}
 		d := out.DeploymentInfo
 		if d == nil {
-			return group{}, unanswered(id)
+			return group{}, awsclient.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
 		}
 		return group{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}, nil
 	}
-	cluster, service := s.shortNames()
+	cluster, service := s.ShortNames()
 	g := group{"AppECS-" + cluster + "-" + service, "DgpECS-" + cluster + "-" + service}
 	out, err := client.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{ApplicationName: &g.application, DeploymentGroupName: &g.name})
 	switch {
@@ -129,7 +129,7 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 // madeBy are the CodeDeploy deployments that made the task sets, the serving one first.
 func madeBy(raw types.Service) []string {
 	var ids []string
-	if p := primarySet(raw); p != nil && aws.ToString(p.ExternalId) != "" {
+	if p := PrimaryTaskSet(raw); p != nil && aws.ToString(p.ExternalId) != "" {
 		ids = append(ids, *p.ExternalId)
 	}
 	for _, set := range raw.TaskSets {

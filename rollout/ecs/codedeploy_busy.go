@@ -94,7 +94,7 @@ var errUnderWay = errors.New("it brings other images, or does not say yet which"
 func (c Change) mark() string {
 	sum := sha256.New()
 	for _, container := range sortedKeys(c.Wants) {
-		fmt.Fprintln(sum, container, c.Wants[container].first())
+		fmt.Fprintln(sum, container, c.Wants[container].DigestOrImage())
 	}
 	return fmt.Sprintf("slipway, images %x", sum.Sum(nil)[:16])
 }
@@ -114,7 +114,7 @@ func (c Change) is(ctx context.Context, client taskReader, info *codedeploytypes
 		return false, fmt.Errorf("reading ECS service %s: %w", c.Service.Ref, err)
 	}
 	tasks = startedBy(tasks, *set.Id)
-	return len(tasks) > 0 && d.differences(tasks, nil) == "", nil
+	return len(tasks) > 0 && d.Differences(tasks, nil) == "", nil
 }
 
 // inProgress are the statuses of a deployment that has not ended.
@@ -139,7 +139,7 @@ func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*c
 		return out.NextToken, nil
 	})
 	switch {
-	case err != nil && denied(err):
+	case err != nil && awsclient.Denied(err):
 		ids = madeBy(s.Raw)
 	case err != nil:
 		return nil, fmt.Errorf("listing the deployments of CodeDeploy group %s: %w", g.name, err)
@@ -153,7 +153,7 @@ func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*c
 			return nil, fmt.Errorf("reading CodeDeploy deployment %s: %w", id, err)
 		}
 		if out.DeploymentInfo == nil {
-			return nil, unanswered(id)
+			return nil, awsclient.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
 		}
 		if goesOn(out.DeploymentInfo) {
 			return out.DeploymentInfo, nil
@@ -177,7 +177,7 @@ func goesOn(info *codedeploytypes.DeploymentInfo) bool {
 // taskSetOf is the task set that a CodeDeploy deployment has made, as the service is now;
 // empty where it has made none yet.
 func taskSetOf(ctx context.Context, client serviceDescriber, ref Ref, deployment string) (types.TaskSet, error) {
-	described, err := describeServices(ctx, client, []Ref{ref})
+	described, err := DescribeServices(ctx, client, []Ref{ref})
 	if err != nil {
 		return types.TaskSet{}, err
 	}

@@ -40,7 +40,7 @@ var answerOnly = []string{
 // a *ContainerError when the definition lacks a named container.
 func (d Definition) WithImages(images map[string]string) (Definition, error) {
 	if missing := d.without(slices.Sorted(maps.Keys(images))); len(missing) > 0 {
-		return Definition{}, &ContainerError{Definition: d.name(), Missing: missing, Have: d.containerNames()}
+		return Definition{}, &ContainerError{Definition: d.Name(), Missing: missing, Have: d.containerNames()}
 	}
 	next := Definition{Family: d.Family, Fields: maps.Clone(d.Fields), Tags: settable(d.Tags)}
 	for _, field := range answerOnly {
@@ -71,16 +71,16 @@ func (d Definition) request() ([]byte, error) {
 	}
 	payload, err := json.Marshal(body)
 	if err != nil {
-		return nil, fmt.Errorf("writing task definition %s as JSON: %w", d.name(), err)
+		return nil, fmt.Errorf("writing task definition %s as JSON: %w", d.Name(), err)
 	}
 	return payload, nil
 }
 
-// status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS told none.
+// Status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS told none.
 func (d Definition) status() string { return text(d.Fields, "status") }
 
-// name is the ARN's last part, family:revision, else the family.
-func (d Definition) name() string {
+// Name is the ARN's last part, family:revision, else the family.
+func (d Definition) Name() string {
 	if d.ARN == "" {
 		return d.Family
 	}

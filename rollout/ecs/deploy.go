@@ -48,7 +48,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
 	}
-	in := &ecs.UpdateServiceInput{Cluster: c.Service.clusterID(), Service: c.Service.serviceID(), ForceNewDeployment: true}
+	in := &ecs.UpdateServiceInput{Cluster: c.Service.ClusterID(), Service: c.Service.ServiceID(), ForceNewDeployment: true}
 	if c.Action == Register {
 		in.TaskDefinition = &arn
 	}
@@ -72,7 +72,7 @@ func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, 
 	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		return Deployment{}, false, nil
 	}
-	described, err := describeServices(ctx, client, []Ref{c.Service.Ref})
+	described, err := DescribeServices(ctx, client, []Ref{c.Service.Ref})
 	if err != nil {
 		return Deployment{}, false, err
 	}

@@ -13,12 +13,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
+// parallel bounds the calls under way at once, well below ECS's bursts.
+const parallel = 8
+
 type serviceDescriber interface {
 	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
 }
 
-type taskReader interface {
+type taskLister interface {
 	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
+}
+
+type taskReader interface {
+	taskLister
 	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
 }
 
@@ -46,7 +53,7 @@ type serviceReader interface {
 //
 // Errors: a *MissingError for each service that is not there, joined.
 func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, error) {
-	described, err := describeServices(ctx, client, refs)
+	described, err := DescribeServices(ctx, client, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -121,9 +128,9 @@ func newService(ref Ref, raw types.Service) Service {
 	return s
 }
 
-// describeServices describes each of refs with one call for ten services of a cluster,
+// DescribeServices describes each of refs with one call for ten services of a cluster,
 // the most that it takes (API reference, DescribeServices).
-func describeServices(ctx context.Context, client serviceDescriber, refs []Ref) (map[Ref]types.Service, error) {
+func DescribeServices(ctx context.Context, client serviceDescriber, refs []Ref) (map[Ref]types.Service, error) {
 	batches := byTens(refs)
 	answers := make([]*ecs.DescribeServicesOutput, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
@@ -191,7 +198,7 @@ func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs
 	if err != nil {
 		return nil, fmt.Errorf("reading ECS services of cluster %s: %w", cmp.Or(cluster, "default"), err)
 	}
-	return out, answeredServices(in.Services, out.Services, out.Failures)
+	return out, CheckServices(in.Services, out.Services, out.Failures)
 }
 
 // pick finds a service in the answer to describeTen.
@@ -199,7 +206,7 @@ func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, error) {
 	if out == nil {
 		return types.Service{}, &MissingError{Ref: ref, Reason: "there is no such cluster"}
 	}
-	i := slices.IndexFunc(out.Services, ref.names)
+	i := slices.IndexFunc(out.Services, ref.Names)
 	if i < 0 {
 		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster has no such service"}
 	}
