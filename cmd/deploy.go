@@ -130,7 +130,7 @@ func (d *deployJob) decide() ([]ecs.Change, error) {
 	for _, st := range d.site.stations {
 		c, err := ecs.Decide(st.service, st.keepHosts(d.wants[st.ref]), d.exact)
 		if err != nil {
-			return nil, fault.New(fault.Usage, err, fault.HintOf(err))
+			return nil, err
 		}
 		changes = append(changes, c)
 	}

@@ -332,10 +332,6 @@ func (s *site) lookBack(ctx context.Context, c *cloud, services []ecs.Service) e
 // asked or touched.
 func readServices(ctx context.Context, c *cloud, refs []ecs.Ref) ([]ecs.Service, error) {
 	services, err := ecs.Read(ctx, c.ecs(), refs)
-	var missing *ecs.MissingError
-	if errors.As(err, &missing) {
-		return nil, fault.New(fault.Usage, fmt.Errorf("%w (looked for in %s)", err, c.config.Region), missing.Hint())
-	}
 	return services, refused(err)
 }
 
@@ -343,7 +339,7 @@ func readServices(ctx context.Context, c *cloud, refs []ecs.Ref) ([]ecs.Service,
 func (s *site) drivable(ctx context.Context, c *cloud) error {
 	for _, st := range s.stations {
 		if _, err := ecs.Decide(st.service, nil, false); err != nil {
-			return fault.New(fault.Usage, err, fault.HintOf(err))
+			return err
 		}
 		if err := ecs.Prepare(ctx, c.codeDeploy(), st.service); err != nil {
 			return refused(err)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/fault"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -250,10 +252,13 @@ type ControllerError struct {
 
 // Error names the service and its controller.
 func (e *ControllerError) Error() string {
-	return fmt.Sprintf("ECS service %s has the deployment controller %s: ECS refuses to deploy it for anybody else", e.Ref, e.Controller)
+	return fmt.Sprintf("ECS service %s has the deployment controller %s: only that controller can deploy it", e.Ref, e.Controller)
 }
 
-// Hint says who can deploy it.
+// Kind returns fault.Usage.
+func (e *ControllerError) Kind() fault.Kind { return fault.Usage }
+
+// Hint names the tool that can deploy the service.
 func (e *ControllerError) Hint() string {
-	return "deploy it with the tool that makes its task sets, or create the service anew with the controller ECS: it cannot be changed later"
+	return "deploy it with the tool that creates its task sets, or recreate the service with the controller ECS: the controller of a service cannot be changed"
 }

@@ -14,6 +14,7 @@ import (
 
 	"slipway/internal/awsclient"
 	"slipway/internal/awsname"
+	"slipway/internal/fault"
 )
 
 type groupFinder interface {
@@ -158,21 +159,24 @@ var errOthersGroup = errors.New("the group deploys another service")
 // deployment group deploys it.
 type GroupError struct {
 	Ref
-	// Application and StoppedTaskGroup are the names that were tried last.
+	// Application and Group are the names that were tried last.
 	Application, Group string
 	Err                error
 }
 
 // Error names the service and what was tried.
 func (e *GroupError) Error() string {
-	return fmt.Sprintf("no CodeDeploy deployment group found for ECS service %s: no task set of it names a deployment that CodeDeploy still knows, and application %s, group %s: %v",
+	return fmt.Sprintf("no CodeDeploy deployment group found for ECS service %s: its task sets name no deployment that CodeDeploy still knows; application %s, group %s: %v",
 		e.Ref, e.Application, e.Group, e.Err)
 }
 
 // Unwrap returns CodeDeploy's answer.
 func (e *GroupError) Unwrap() error { return e.Err }
 
+// Kind returns fault.AWS.
+func (e *GroupError) Kind() fault.Kind { return fault.AWS }
+
 // Hint says how the group can be found.
 func (e *GroupError) Hint() string {
-	return "deploy the service by CodeDeploy once (its task set then names the group), or give application and group the names " + e.Application + " and " + e.Group
+	return "deploy the service with CodeDeploy once, so that its task set names the group, or call the application " + e.Application + " and the group " + e.Group
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 	"slipway/internal/shell"
 )
 
@@ -86,7 +87,7 @@ func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDe
 	return &d, nil
 }
 
-var errUnderWay = errors.New("it brings other images, or does not say yet which")
+var errUnderWay = errors.New("it deploys other images, or its images are not known yet")
 
 // mark is the description of a change's CodeDeploy deployment. It is the same for the same
 // images of the same containers, so that a deployment can be told from its first second,
@@ -206,11 +207,14 @@ func (e *BusyError) Error() string {
 	if e.Deployment != "" {
 		which = "deployment " + e.Deployment
 	}
-	return fmt.Sprintf("CodeDeploy group %s of application %s has %s under way and takes no second one: %v", e.Group, e.Application, which, e.Err)
+	return fmt.Sprintf("CodeDeploy group %s of application %s has %s under way and allows one deployment at a time: %v", e.Group, e.Application, which, e.Err)
 }
 
 // Unwrap returns CodeDeploy's own error.
 func (e *BusyError) Unwrap() error { return e.Err }
+
+// Kind returns fault.AWS.
+func (e *BusyError) Kind() fault.Kind { return fault.AWS }
 
 // Hint says what to do about the deployment under way.
 func (e *BusyError) Hint() string {
@@ -218,5 +222,5 @@ func (e *BusyError) Hint() string {
 	if e.Deployment != "" {
 		id = shell.Word(e.Deployment)
 	}
-	return "wait until it ends, which includes the time before the old tasks are ended, or stop it: aws deploy stop-deployment --auto-rollback-enabled --deployment-id " + id
+	return "wait until it ends, which includes the time before the old tasks are stopped, or stop it with `aws deploy stop-deployment --auto-rollback-enabled --deployment-id " + id + "`"
 }

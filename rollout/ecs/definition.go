@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"slipway/internal/awsname"
+	"slipway/internal/fault"
 )
 
 // Definition is a task definition with every field that ECS told, those included that
@@ -144,10 +145,8 @@ func (e *ContainerError) Error() string {
 		e.Definition, strings.Join(e.Missing, ", "), strings.Join(e.Have, ", "))
 }
 
-// Hint says how to name a container.
-func (e *ContainerError) Hint() string {
-	return "name it as the task definition does, with container_name or x-slipway.container in the compose file"
-}
+// Kind returns fault.Usage.
+func (e *ContainerError) Kind() fault.Kind { return fault.Usage }
 
 // Roles are the ARNs of the roles that a task definition names: the one that starts its
 // tasks and the one that they have.

@@ -25,7 +25,7 @@ type imagesReader interface {
 //
 // Errors: a *MissingError for each service that is not there, joined.
 func Images(ctx context.Context, client imagesReader, refs []Ref) (map[Ref]map[string]string, error) {
-	described, err := DescribeServices(ctx, client, refs)
+	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/internal/awsname"
+	"slipway/internal/fault"
 	"slipway/rollout/internal/fakeaws"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -158,12 +159,12 @@ func TestReadNamesWhatIsMissing(t *testing.T) {
 	})
 	_, err := Read(t.Context(), s.ECS(), []Ref{{"shop", "web"}, {"shop", "gone"}, {"shop", "wbe"}, {"sohp", "web"}})
 	var missing *MissingError
-	if !errors.As(err, &missing) || missing.Ref != (Ref{"shop", "gone"}) || missing.Hint() == "" {
-		t.Fatalf("error %v, want a *MissingError", err)
+	if !errors.As(err, &missing) || missing.Ref != (Ref{"shop", "gone"}) || fault.KindOf(err) != fault.Usage {
+		t.Fatalf("Read: error %v of kind %d, want a *MissingError of kind Usage", err, fault.KindOf(err))
 	}
-	want := `ECS service gone in cluster shop: the service is INACTIVE
-ECS service wbe in cluster shop: the cluster has no such service
-ECS service web in cluster sohp: there is no such cluster`
+	want := `ECS service gone in cluster shop in eu-west-1: the service is INACTIVE
+ECS service wbe in cluster shop in eu-west-1: the cluster has no such service
+ECS service web in cluster sohp in eu-west-1: there is no such cluster`
 	if err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}

@@ -63,7 +63,7 @@ func remember(ctx context.Context, client scaler, s Service, count int) error {
 		ResourceArn: &s.ARN, Tags: []types.Tag{{Key: aws.String(TagDesiredCount), Value: aws.String(strconv.Itoa(count))}},
 	})
 	if err != nil {
-		return fmt.Errorf("remembering the desired count of ECS service %s in its tag %s: %w", s.Ref, TagDesiredCount, err)
+		return fmt.Errorf("saving the desired count of ECS service %s in its tag %s: %w", s.Ref, TagDesiredCount, err)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, 
 	if _, tagged := s.countTag(); tagged {
 		_, err := client.UntagResource(ctx, &ecs.UntagResourceInput{ResourceArn: &s.ARN, TagKeys: []string{TagDesiredCount}})
 		if err != nil {
-			return Scaled{}, fmt.Errorf("taking the tag %s from ECS service %s: %w", TagDesiredCount, s.Ref, err)
+			return Scaled{}, fmt.Errorf("removing the tag %s from ECS service %s: %w", TagDesiredCount, s.Ref, err)
 		}
 	}
 	return Scaled{Ref: s.Ref, From: s.Desired, To: to}, nil
@@ -151,7 +151,7 @@ type DaemonError struct{ Ref }
 
 // Error names the service.
 func (e *DaemonError) Error() string {
-	return fmt.Sprintf("ECS service %s is a DAEMON: one task on each container instance, and no desired count to change", e.Ref)
+	return fmt.Sprintf("ECS service %s has the scheduling strategy DAEMON, which has no desired count", e.Ref)
 }
 
 // Kind returns fault.Usage.
@@ -173,13 +173,10 @@ type CountError struct {
 // Error names the service and what its tag says.
 func (e *CountError) Error() string {
 	if e.Tagged {
-		return fmt.Sprintf("ECS service %s: its tag %s says %q, which is no count of tasks", e.Ref, TagDesiredCount, e.Value)
+		return fmt.Sprintf("ECS service %s: its tag %s has the value %q, which is not a task count", e.Ref, TagDesiredCount, e.Value)
 	}
-	return fmt.Sprintf("ECS service %s has a desired count of 0 and no tag %s that remembers another", e.Ref, TagDesiredCount)
+	return fmt.Sprintf("ECS service %s has a desired count of 0 and no tag %s with an earlier count", e.Ref, TagDesiredCount)
 }
 
 // Kind returns fault.Usage.
 func (e *CountError) Kind() fault.Kind { return fault.Usage }
-
-// Hint says how to name a count.
-func (e *CountError) Hint() string { return "say how many tasks to start with --count" }
