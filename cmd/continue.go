@@ -11,6 +11,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // continueCommand and abortCommand are the commands that answer a paused deployment of an
@@ -22,7 +23,7 @@ func abortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + flags
 // paused is a service whose deployment waits at a lifecycle hook.
 type paused struct {
 	service ecs.Service
-	pause   ecs.Pause
+	pause   follow.Pause
 }
 
 // runContinue answers the lifecycle hooks at which the services' deployments wait, and
@@ -47,7 +48,7 @@ func findPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Servic
 	var found []paused
 	var states []string
 	for _, service := range services {
-		pause, ok, err := ecs.FindPause(ctx, c.ECS(), service)
+		pause, ok, err := follow.FindPause(ctx, c.ECS(), service)
 		if err != nil {
 			return nil, refused(err)
 		}
@@ -87,7 +88,7 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 			continue
 		}
 		d.Infof("%s: %s the deployment at lifecycle hook %s (%s)", p.service.Ref, done, p.pause.Hook, p.pause.Stage)
-		if dep, ok := p.service.Resume(); ok {
+		if dep, ok := follow.Resume(p.service); ok {
 			under = append(under, dep)
 		}
 	}
@@ -103,19 +104,19 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 // followAnswered follows answered deployments to their ends. It stops none: the command that
 // started one may follow it too.
 func (d *deployJob) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
-	var bad []ecs.Outcome
+	var bad []follow.Outcome
 	var interrupted bool
 	for _, o := range d.follow(ctx, deployments) {
 		d.addOutcome(o)
 		switch {
-		case o.Status == ecs.Succeeded, abort && o.Status == ecs.RolledBack:
-		case o.Status == ecs.Interrupted:
+		case o.Status == follow.Succeeded, abort && o.Status == follow.RolledBack:
+		case o.Status == follow.Interrupted:
 			interrupted = true
 		default:
 			d.explain(o)
 			bad = append(bad, o)
 		}
-		if o.Status == ecs.RolledBack {
+		if o.Status == follow.RolledBack {
 			d.Warnf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, flagsOf(o.Deployment.Service.Ref))
 		}
 	}

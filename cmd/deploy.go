@@ -16,6 +16,7 @@ import (
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // deployOptions are the flags of every command that deploys.
@@ -24,7 +25,7 @@ type deployOptions struct {
 	noWait  bool
 }
 
-// defaultTimeout is how long a deployment may make no progress (ecs.Follower.Limit).
+// defaultTimeout is how long a deployment may make no progress (follow.Follower.Limit).
 const defaultTimeout = 15 * time.Minute
 
 func (o *deployOptions) flags(f *pflag.FlagSet) {
@@ -131,7 +132,7 @@ func (d *deployJob) decide() ([]ecs.Change, error) {
 	for _, st := range d.site.stations {
 		c, err := ecs.Decide(st.service, st.keepHosts(d.wants[st.Ref]), d.exact)
 		if err != nil {
-			return nil, fault.New(fault.Usage, err, fault.HintOf(err))
+			return nil, err
 		}
 		changes = append(changes, c)
 	}
@@ -248,12 +249,12 @@ func (d *deployJob) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, e
 const startTime = 2 * time.Minute
 
 // follow waits for all deployments to end.
-func (d *deployJob) follow(ctx context.Context, deployments []ecs.Deployment) []ecs.Outcome {
-	return d.followWith(ctx, deployments, func(*following) func(ecs.Outcome) { return nil })
+func (d *deployJob) follow(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
+	return d.followWith(ctx, deployments, func(*following) func(follow.Outcome) { return nil })
 }
 
 // followWith is follow with what is to be called, given the display, as each one ends.
-func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment, ended func(*following) func(ecs.Outcome)) []ecs.Outcome {
+func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment, ended func(*following) func(follow.Outcome)) []follow.Outcome {
 	if len(deployments) == 0 {
 		return nil
 	}
@@ -269,6 +270,6 @@ func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment
 	return follower.Follow(ctx, deployments, f.report)
 }
 
-func (d *deployJob) follower() ecs.Follower {
-	return ecs.Follower{ECS: d.cloud.ECS(), CodeDeploy: d.cloud.CodeDeploy(), Logs: d.cloud.Logs()}
+func (d *deployJob) follower() follow.Follower {
+	return follow.Follower{ECS: d.cloud.ECS(), CodeDeploy: d.cloud.CodeDeploy(), Logs: d.cloud.Logs()}
 }

@@ -12,6 +12,7 @@ import (
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // abandon goes back after some deployments could not be started.
@@ -59,13 +60,13 @@ func (d *deployJob) reposOf(ref ecs.Ref) map[string]registry.Repository {
 }
 
 // conclude turns the ends of the deployments into the result of the command.
-func (d *deployJob) conclude(ctx context.Context, outcomes []ecs.Outcome) error {
-	var bad, open, unseen []ecs.Outcome
+func (d *deployJob) conclude(ctx context.Context, outcomes []follow.Outcome) error {
+	var bad, open, unseen []follow.Outcome
 	for _, o := range outcomes {
 		d.addOutcome(o)
 		switch {
-		case o.Status == ecs.Succeeded:
-		case o.Status == ecs.Interrupted:
+		case o.Status == follow.Succeeded:
+		case o.Status == follow.Interrupted:
 			open = append(open, o)
 		case o.Err != nil:
 			unseen = append(unseen, o)
@@ -90,7 +91,7 @@ func (d *deployJob) conclude(ctx context.Context, outcomes []ecs.Outcome) error 
 
 // unverified says of deployments that AWS does not let us follow that they go on. The
 // tags stay with them: that they fail is not known.
-func (d *deployJob) unverified(outcomes []ecs.Outcome) error {
+func (d *deployJob) unverified(outcomes []follow.Outcome) error {
 	var errs []error
 	for _, o := range outcomes {
 		errs = append(errs, fmt.Errorf("%s: deployment %s was started and could not be followed: nothing is verified, and the tags stay on %s: %w", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), o.Err))
@@ -101,22 +102,22 @@ func (d *deployJob) unverified(outcomes []ecs.Outcome) error {
 // goBack stops what is still under way and puts the tags back as it fits how each
 // Component's deployment ended: what runs the new images stays protected, and where
 // another deployment took over, the tags are its business.
-func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
-	outcomes = d.stop(ctx, outcomes, ecs.Interrupted)
+func (d *deployJob) goBack(ctx context.Context, outcomes []follow.Outcome) error {
+	outcomes = d.stop(ctx, outcomes, follow.Interrupted)
 	after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
-	back := slices.ContainsFunc(outcomes, func(o ecs.Outcome) bool {
-		return o.Status != ecs.Succeeded && o.Status != ecs.Differs && o.Status != ecs.Superseded && o.Err == nil
+	back := slices.ContainsFunc(outcomes, func(o follow.Outcome) bool {
+		return o.Status != follow.Succeeded && o.Status != follow.Differs && o.Status != follow.Superseded && o.Err == nil
 	})
 	for _, o := range outcomes {
 		switch {
-		case o.Status == ecs.Superseded:
+		case o.Status == follow.Superseded:
 			d.Warnf("%s: another deployment took over: its tags were left as they are", o.Deployment.Service.Ref)
 			for _, repo := range d.reposOf(o.Deployment.Service.Ref) {
 				after.Keep[repo.Ref] = true
 			}
-		case o.Status == ecs.Succeeded, o.Err != nil:
+		case o.Status == follow.Succeeded, o.Err != nil:
 			d.goesOn(&after, o.Deployment)
-		case o.Status == ecs.Differs:
+		case o.Status == follow.Differs:
 			d.keepOrGuard(&after, o, back)
 		}
 	}
@@ -131,7 +132,7 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
 		d.Warnf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.site.flags())
 	}
 	for _, o := range outcomes {
-		if o.Status == ecs.Succeeded {
+		if o.Status == follow.Succeeded {
 			ref := o.Deployment.Service.Ref
 			d.Warnf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.revision(), flagsOf(ref))
 		}
@@ -140,17 +141,17 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []ecs.Outcome) error {
 }
 
 // failed puts the tags back and tells which deployments failed.
-func (d *deployJob) failed(ctx context.Context, outcomes, bad []ecs.Outcome) error {
+func (d *deployJob) failed(ctx context.Context, outcomes, bad []follow.Outcome) error {
 	return errors.Join(&rolloutsFailed{name: d.name, outcomes: bad}, d.goBack(ctx, outcomes))
 }
 
 // interrupt asks whether the deployments go on. Either way, tags and deployments agree.
-func (d *deployJob) interrupt(ctx context.Context, outcomes, open []ecs.Outcome) error {
+func (d *deployJob) interrupt(ctx context.Context, outcomes, open []follow.Outcome) error {
 	lasting := context.WithoutCancel(ctx)
 	if d.Interactive() {
 		answer, _ := d.cli.Ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
 		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
-			if outcomes = d.stop(lasting, outcomes, ecs.Interrupted); allSucceeded(outcomes) {
+			if outcomes = d.stop(lasting, outcomes, follow.Interrupted); allSucceeded(outcomes) {
 				return &interruptedError{"interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.revision()}
 			}
 			return errors.Join(&interruptedError{"interrupted: the deployment was stopped"}, d.goBack(lasting, outcomes))
@@ -162,8 +163,8 @@ func (d *deployJob) interrupt(ctx context.Context, outcomes, open []ecs.Outcome)
 	return &interruptedError{"interrupted: the deployment goes on"}
 }
 
-func allSucceeded(outcomes []ecs.Outcome) bool {
-	return !slices.ContainsFunc(outcomes, func(o ecs.Outcome) bool { return o.Status != ecs.Succeeded })
+func allSucceeded(outcomes []follow.Outcome) bool {
+	return !slices.ContainsFunc(outcomes, func(o follow.Outcome) bool { return o.Status != follow.Succeeded })
 }
 
 func (d *deployJob) revision() string {
@@ -174,12 +175,12 @@ func (d *deployJob) revision() string {
 }
 
 // explain prints why a deployment did not succeed.
-func (d *deployJob) explain(o ecs.Outcome) {
+func (d *deployJob) explain(o follow.Outcome) {
 	d.Errorf("%s: deployment %s %s: %s", o.Deployment.Service.Ref, o.Deployment.ID, o.Status, o.Reason)
 	if o.Diagnosis == nil {
 		return
 	}
-	for _, line := range d.diagnosis(*o.Diagnosis) {
+	for _, line := range d.explanation(*o.Diagnosis) {
 		if d.structured {
 			d.ServiceErrorf(o.Deployment.Service.Ref.String(), "%s", line)
 			continue
@@ -191,7 +192,7 @@ func (d *deployJob) explain(o ecs.Outcome) {
 // rolloutsFailed are the deployments that did not succeed.
 type rolloutsFailed struct {
 	name     string
-	outcomes []ecs.Outcome
+	outcomes []follow.Outcome
 }
 
 // Error names the services by how they ended.
@@ -214,8 +215,8 @@ func (e *rolloutsFailed) Kind() fault.Kind {
 	kind := fault.Timeout
 	for _, o := range e.outcomes {
 		switch o.Status {
-		case ecs.TimedOut:
-		case ecs.RolledBack:
+		case follow.TimedOut:
+		case follow.RolledBack:
 			kind = min(kind, fault.RolledBack)
 		default:
 			kind = fault.Rollout

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // rolledOut is one element of the array that rollback and rollout print as JSON.
@@ -71,16 +72,16 @@ func (d *deployJob) sorted() []rolledOut {
 }
 
 // addOutcome is add for a deployment that was followed.
-func (d *deployJob) addOutcome(o ecs.Outcome) {
+func (d *deployJob) addOutcome(o follow.Outcome) {
 	d.add(o.Deployment, string(o.Status), o.Reason)
-	if o.Status != ecs.Succeeded && o.Diagnosis != nil {
-		d.rows[len(d.rows)-1].Diagnosis = d.diagnosis(*o.Diagnosis)
+	if o.Status != follow.Succeeded && o.Diagnosis != nil {
+		d.rows[len(d.rows)-1].Diagnosis = d.explanation(*o.Diagnosis)
 	}
-	if o.Status == ecs.Succeeded && o.Reason != "" {
+	if o.Status == follow.Succeeded && o.Reason != "" {
 		// The line about the end may have been cut.
 		d.Infof("%s: %s", o.Deployment.Service.Ref, o.Reason)
 	}
-	if o.Status == ecs.Succeeded && o.Deployment.Service.Desired == 0 {
+	if o.Status == follow.Succeeded && o.Deployment.Service.Desired == 0 {
 		d.Warnf("%s: no task is wanted, so none has proven the images: slipway start starts them", o.Deployment.Service.Ref)
 	}
 }

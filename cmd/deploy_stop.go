@@ -11,6 +11,7 @@ import (
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // halted is a deployment that was to be stopped.
@@ -36,10 +37,10 @@ func (d *deployJob) tryHalt(ctx context.Context, deployments []ecs.Deployment) [
 	g.SetLimit(maxDeploys)
 	for i, dep := range deployments {
 		g.Go(func() error {
-			out[i] = halted{Deployment: dep, err: ecs.StopDeployment(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)}
+			out[i] = halted{Deployment: dep, err: follow.StopDeployment(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)}
 			if out[i].err != nil {
 				// That it cannot be read either leaves it among those that go on.
-				out[i].ended, _ = ecs.HasEnded(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)
+				out[i].ended, _ = follow.HasEnded(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)
 			}
 			return nil
 		})
@@ -74,9 +75,9 @@ type stopper struct {
 }
 
 // watch returns what is to be called when a deployment has ended, given the display.
-func (s *stopper) watch(ctx context.Context, f *following) func(ecs.Outcome) {
-	return func(o ecs.Outcome) {
-		if o.Status != ecs.TimedOut {
+func (s *stopper) watch(ctx context.Context, f *following) func(follow.Outcome) {
+	return func(o follow.Outcome) {
+		if o.Status != follow.TimedOut {
 			return
 		}
 		s.group.Go(func() {
@@ -92,9 +93,9 @@ func (s *stopper) watch(ctx context.Context, f *following) func(ecs.Outcome) {
 }
 
 // followAndStop waits for all deployments to end, and stops those that time out.
-func (d *deployJob) followAndStop(ctx context.Context, deployments []ecs.Deployment) []ecs.Outcome {
+func (d *deployJob) followAndStop(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
 	s := &stopper{deployJob: d}
-	outcomes := d.followWith(ctx, deployments, func(f *following) func(ecs.Outcome) { return s.watch(ctx, f) })
+	outcomes := d.followWith(ctx, deployments, func(f *following) func(follow.Outcome) { return s.watch(ctx, f) })
 	s.group.Wait()
 	d.goingOn = append(d.goingOn, s.left...)
 	return d.endsOf(ctx, outcomes, s.ended)
@@ -103,7 +104,7 @@ func (d *deployJob) followAndStop(ctx context.Context, deployments []ecs.Deploym
 // stop stops the deployments that ended with a status under way. One that ECS would not
 // stop because it had ended is looked at again, and has the outcome that is found then:
 // what succeeded in the last moment has succeeded.
-func (d *deployJob) stop(ctx context.Context, outcomes []ecs.Outcome, status ecs.Status) []ecs.Outcome {
+func (d *deployJob) stop(ctx context.Context, outcomes []follow.Outcome, status follow.Status) []follow.Outcome {
 	var late []ecs.Deployment
 	for _, o := range outcomes {
 		if o.Status == status {
@@ -120,7 +121,7 @@ func (d *deployJob) stop(ctx context.Context, outcomes []ecs.Outcome, status ecs
 
 // endsOf gives deployments that had ended before they could be stopped the outcomes
 // that they have now.
-func (d *deployJob) endsOf(ctx context.Context, outcomes []ecs.Outcome, ended []ecs.Deployment) []ecs.Outcome {
+func (d *deployJob) endsOf(ctx context.Context, outcomes []follow.Outcome, ended []ecs.Deployment) []follow.Outcome {
 	if len(ended) == 0 {
 		return outcomes
 	}
@@ -128,8 +129,8 @@ func (d *deployJob) endsOf(ctx context.Context, outcomes []ecs.Outcome, ended []
 	defer cancel()
 	outcomes = slices.Clone(outcomes)
 	for _, again := range d.follower().Follow(ctx, ended, nil) {
-		i := slices.IndexFunc(outcomes, func(o ecs.Outcome) bool { return o.Deployment.ID == again.Deployment.ID })
-		if again.Status != ecs.TimedOut {
+		i := slices.IndexFunc(outcomes, func(o follow.Outcome) bool { return o.Deployment.ID == again.Deployment.ID })
+		if again.Status != follow.TimedOut {
 			outcomes[i] = again
 		}
 	}
@@ -140,7 +141,7 @@ func (d *deployJob) endsOf(ctx context.Context, outcomes []ecs.Outcome, ended []
 // and does not run what was wanted everywhere. Where some of its tasks do, or have still
 // to start, latest stays on what they run, unless another service takes all tags back:
 // then deployed protects it. What else runs is protected by deployed.
-func (d *deployJob) keepOrGuard(after *revisions.RolloutResult, o ecs.Outcome, back bool) {
+func (d *deployJob) keepOrGuard(after *revisions.RolloutResult, o follow.Outcome, back bool) {
 	ref := o.Deployment.Service.Ref
 	if after.Runs == nil {
 		after.Runs = map[registry.Ref]string{}

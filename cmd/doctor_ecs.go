@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -74,7 +73,7 @@ func (d *doctor) judgeService(st *station, s ecs.Service) []finding {
 // driven tells whether slipway could deploy the service.
 func (d *doctor) driven(s ecs.Service) finding {
 	if _, err := ecs.Decide(s, nil, false); err != nil {
-		return d.onECS(broken(fault.New(fault.Usage, err, fault.HintOf(err))))
+		return d.onECS(broken(err))
 	}
 	detail := fmt.Sprintf("%d of %d running, %s", s.Running, s.Desired, path.Base(s.Definition.ARN))
 	if p := s.UnderWay(); p != nil {
@@ -107,7 +106,7 @@ func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) fin
 		for _, c := range s.Containers {
 			err.Have = append(err.Have, c.Name)
 		}
-		return d.onECS(broken(fault.New(fault.Usage, err, fault.HintOf(err))))
+		return d.onECS(broken(err))
 	}
 	image := s.Containers[i].Image
 	if present, ok := project.RepositoryOfImage(image); !ok || present.Name != repo.Name {

@@ -15,7 +15,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/revisions"
-	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 func TestExitCode(t *testing.T) {
@@ -39,15 +39,15 @@ func TestExitCode(t *testing.T) {
 		{t.Context(), &smithy.GenericAPIError{Code: "x"}, exitAWS},
 		// A bad name that is found only once AWS has answered is bad input all the same.
 		{t.Context(), refused(&fault.InputError{Problem: "x"}), exitUsage},
-		{t.Context(), ended(ecs.Failed), exitRollout},
-		{t.Context(), ended(ecs.Differs), exitRollout},
-		{t.Context(), ended(ecs.Superseded), exitRollout},
-		{t.Context(), ended(ecs.RolledBack), exitRolledBack},
-		{t.Context(), ended(ecs.TimedOut), exitTimedOut},
+		{t.Context(), ended(follow.Failed), exitRollout},
+		{t.Context(), ended(follow.Differs), exitRollout},
+		{t.Context(), ended(follow.Superseded), exitRollout},
+		{t.Context(), ended(follow.RolledBack), exitRolledBack},
+		{t.Context(), ended(follow.TimedOut), exitTimedOut},
 		// The worst decides, and that the tags could not be put back does not hide it.
-		{t.Context(), ended(ecs.TimedOut, ecs.RolledBack), exitRolledBack},
-		{t.Context(), ended(ecs.RolledBack, ecs.Failed, ecs.TimedOut), exitRollout},
-		{t.Context(), errors.Join(ended(ecs.RolledBack), &revisions.RevertError{Err: errors.New("x")}), exitRolledBack},
+		{t.Context(), ended(follow.TimedOut, follow.RolledBack), exitRolledBack},
+		{t.Context(), ended(follow.RolledBack, follow.Failed, follow.TimedOut), exitRollout},
+		{t.Context(), errors.Join(ended(follow.RolledBack), &revisions.RevertError{Err: errors.New("x")}), exitRolledBack},
 		{t.Context(), &revisions.RevertError{Err: errors.New("x")}, exitAWS},
 		{t.Context(), fault.New(fault.Timeout, context.DeadlineExceeded, ""), exitTimedOut},
 		{t.Context(), context.Canceled, exitOther},
@@ -61,10 +61,10 @@ func TestExitCode(t *testing.T) {
 }
 
 // ended are roll-outs that ended so.
-func ended(statuses ...ecs.Status) error {
+func ended(statuses ...follow.Status) error {
 	e := &rolloutsFailed{}
 	for _, s := range statuses {
-		e.outcomes = append(e.outcomes, ecs.Outcome{Status: s})
+		e.outcomes = append(e.outcomes, follow.Outcome{Status: s})
 	}
 	return e
 }

@@ -11,6 +11,7 @@ import (
 
 	"slipway/internal/plain"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // following shows deployments under way on stderr: a line for each piece of news, and on
@@ -69,10 +70,10 @@ func (f *following) close() {
 }
 
 // report shows one piece of news.
-func (f *following) report(p ecs.Progress) {
+func (f *following) report(p follow.Progress) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if p.Kind == ecs.Counts {
+	if p.Kind == follow.Counts {
 		f.counts[p.Service] = fmt.Sprintf("%d/%d running", p.Running, p.Desired)
 		if p.Pending > 0 {
 			f.counts[p.Service] += fmt.Sprintf(", %d pending", p.Pending)
@@ -84,10 +85,10 @@ func (f *following) report(p ecs.Progress) {
 		p.Text = f.counts[p.Service]
 	}
 	f.wipe()
-	if p.Kind != ecs.Paused || !f.w.talks() {
+	if p.Kind != follow.Paused || !f.w.talks() {
 		f.news(p, p.Text, f.w.line)
 	}
-	if p.Kind == ecs.Paused {
+	if p.Kind == follow.Paused {
 		// People have read of the pause in its stage. Commands to type are never cut.
 		f.news(p, "to go on, type: "+continueCommand(p.Service), f.w.wholeLine)
 		f.news(p, "to go back, type: "+abortCommand(p.Service), f.w.wholeLine)
@@ -105,7 +106,7 @@ func (f *following) aside(print func()) {
 }
 
 // news prints one line of news: for people by line, for machines as a message.
-func (f *following) news(p ecs.Progress, text string, line func(width int, where, text string)) {
+func (f *following) news(p follow.Progress, text string, line func(width int, where, text string)) {
 	if f.w.talks() {
 		line(f.width, p.Service.String(), text)
 		return

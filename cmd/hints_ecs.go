@@ -1,8 +1,24 @@
 package cmd
 
+import (
+	"slipway/internal/fault"
+	"slipway/rollout/ecs"
+)
+
 // ecsHint returns the hints for errors of rollout/ecs.
 func ecsHint(err error) string {
-	switch err.(type) {
+	switch e := err.(type) {
+	case *ecs.MissingError:
+		return "name the service with --cluster and --ecs-service, or with x-slipway.ecs {cluster, service} in the compose file; the region is AWS_REGION's or the profile's"
+	case *ecs.ContainerError:
+		return "name the container as the task definition does, with container_name or x-slipway.container in the compose file"
+	case *ecs.CountError:
+		return "give the number of tasks to start with `--count`"
+	case *ecs.DeployError:
+		if hint := fault.HintOf(e.Err, ecsHint); hint != "" || !e.Started {
+			return hint
+		}
+		return "run `slipway status` to see whether the deployment started; to deploy again does no harm"
 	default:
 		return ""
 	}

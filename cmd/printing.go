@@ -11,7 +11,7 @@ import (
 	"slipway/internal/output"
 	"slipway/internal/plain"
 	"slipway/internal/redact"
-	"slipway/rollout/ecs"
+	"slipway/rollout/diagnose"
 )
 
 // openOutput lets everything that the command prints pass through internal/output, which
@@ -50,7 +50,7 @@ const maxLogLine = 300
 
 // diagnosis is what a diagnosis says, line by line. A container's log lines are cut when
 // Secrets are replaced in them, so that no part of a secret is left.
-func (w *cli) diagnosis(d ecs.Diagnosis) []string {
+func (w *cli) diagnosis(d diagnose.Diagnosis) []string {
 	lines := make([]string, len(d.Log))
 	for i, line := range d.Log {
 		lines[i] = cut(w.Secrets.Text(line), maxLogLine)

@@ -9,6 +9,7 @@ import (
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // TestStopOfEnded lets a deployment succeed between the end of its time and the call that
@@ -61,8 +62,8 @@ func TestKeepOrGuard(t *testing.T) {
 		ref := ecs.Ref{Cluster: "shop", Service: "web"}
 		d := &deployJob{cli: &cli{}, name: "one", site: &site{stations: []*station{{ECSService: project.ECSService{Ref: ref}, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
 		after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
-		d.keepOrGuard(&after, ecs.Outcome{
-			Status: ecs.Differs, Own: tt.own,
+		d.keepOrGuard(&after, follow.Outcome{
+			Status: follow.Differs, Own: tt.own,
 			Deployment: ecs.Deployment{Service: ecs.Service{Ref: ref}, Wants: map[string]ecs.DesiredImage{"web": {Digests: []string{wanted, platform}}}},
 		}, tt.back)
 		if after.Keep[repo] != tt.keep || after.Runs[repo] != tt.runs {

@@ -13,6 +13,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // scaleOptions are the flags of `slipway stop` and `slipway start`.
@@ -166,7 +167,7 @@ func (o scaleOptions) await(ctx context.Context, w *cli, c *awsclient.Clients, r
 	defer cancel()
 	f := newFollowing(w, refs)
 	defer f.close()
-	err := ecs.AwaitCounts(waiting, c.ECS(), refs, ecs.Pauses{}, f.report)
+	err := follow.AwaitCounts(waiting, c.ECS(), refs, follow.Pauses{}, f.report)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fault.New(fault.Timeout, err, "slipway status shows why; the desired count stands, ECS goes on trying")
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -199,10 +198,6 @@ func (s *site) lookBack(ctx context.Context, c *awsclient.Clients, services []ec
 // asked or touched.
 func readServices(ctx context.Context, c *awsclient.Clients, refs []ecs.Ref) ([]ecs.Service, error) {
 	services, err := ecs.Read(ctx, c.ECS(), refs)
-	var missing *ecs.MissingError
-	if errors.As(err, &missing) {
-		return nil, fault.New(fault.Usage, fmt.Errorf("%w (looked for in %s)", err, c.Config.Region), missing.Hint())
-	}
 	return services, refused(err)
 }
 
@@ -210,7 +205,7 @@ func readServices(ctx context.Context, c *awsclient.Clients, refs []ecs.Ref) ([]
 func (s *site) drivable(ctx context.Context, c *awsclient.Clients) error {
 	for _, st := range s.stations {
 		if _, err := ecs.Decide(st.service, nil, false); err != nil {
-			return fault.New(fault.Usage, err, fault.HintOf(err))
+			return err
 		}
 		if err := ecs.Prepare(ctx, c.CodeDeploy(), st.service); err != nil {
 			return refused(err)

@@ -19,6 +19,7 @@ import (
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 func newStatusCommand(w *cli) *cobra.Command {
@@ -227,12 +228,11 @@ func (r *review) diagnose(ctx context.Context, w *cli, c *awsclient.Clients) {
 		}
 		g.Go(func() error {
 			p := s.Deployments[0]
-			follower := ecs.Follower{ECS: c.ECS(), CodeDeploy: c.CodeDeploy(), Logs: c.Logs()}
-			d := follower.Explain(ctx, ecs.Outcome{
+			follower := follow.Follower{ECS: c.ECS(), CodeDeploy: c.CodeDeploy(), Logs: c.Logs()}
+			d := follower.Explain(ctx, follow.Outcome{
 				Reason:     p.Reason,
 				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
 			})
-			d.Next = "" // it would be this command
 			row.Diagnosis = w.diagnosis(d)
 			return nil
 		})

@@ -9,6 +9,7 @@ import (
 
 	"slipway/internal/awsclient"
 	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // pauseStatus is the lifecycle hook at which a deployment waits.
@@ -34,7 +35,7 @@ func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
 	errs := make([]error, len(found))
 	for i, st := range r.site.stations {
 		g.Go(func() error {
-			p, ok, err := ecs.FindPause(ctx, c.ECS(), st.service)
+			p, ok, err := follow.FindPause(ctx, c.ECS(), st.service)
 			if errs[i] = err; ok {
 				found[i] = newPauseStatus(st.Ref, p)
 			}
@@ -54,7 +55,7 @@ func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
 	}
 }
 
-func newPauseStatus(ref ecs.Ref, p ecs.Pause) *pauseStatus {
+func newPauseStatus(ref ecs.Ref, p follow.Pause) *pauseStatus {
 	out := &pauseStatus{
 		Hook: p.Hook, Stage: string(p.Stage), Then: string(p.Then),
 		Continue: continueCommand(ref), Abort: abortCommand(ref), text: p.String(),

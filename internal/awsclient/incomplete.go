@@ -2,6 +2,7 @@ package awsclient
 
 import (
 	"fmt"
+
 	"slipway/internal/fault"
 )
 

@@ -199,3 +199,16 @@ func CheckDeploymentGroup(s string) error {
 	}
 	return nil
 }
+
+// LastPart returns what follows the last slash of an ARN, or all of it where
+// there is no slash.
+func LastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
+
+// AfterSlash returns what follows the last slash of an ARN or id, or "" where
+// there is no slash.
+func AfterSlash(id string) string {
+	if !strings.Contains(id, "/") {
+		return ""
+	}
+	return LastPart(id)
+}

@@ -123,3 +123,14 @@ func afterString(s string) string {
 	}
 	return ""
 }
+
+// blanks separate words and lines.
+var blanks = strings.NewReplacer("\t", " ", "\n", " ", "\r", " ")
+
+// Unstyled returns s as part of one line, without escape sequences. Tabs and
+// line breaks become spaces, and other characters are escaped as by Text.
+func Unstyled(s string) string { return Text(blanks.Replace(Strip(s))) }
+
+// Line returns the words of s in one line, without escape sequences, separated
+// by single spaces.
+func Line(s string) string { return strings.Join(strings.Fields(Unstyled(s)), " ") }

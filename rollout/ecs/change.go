@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/fault"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -67,7 +69,7 @@ func (l ImageChange) String() string {
 //
 // Without exact, as a rollback needs it, references keep their style: a container that
 // reads latest or no tag is only deployed anew, the tag having been moved; one that
-// names another tag, or a digest, gets DesiredImage.Image in the same way. A want for a
+// Names another tag, or a digest, gets DesiredImage.Image in the same way. A want for a
 // container that is not there, or that runs an image of another repository, becomes a
 // note.
 //
@@ -85,7 +87,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	}
 	if missing := s.Definition.without(sortedKeys(wants)); len(missing) > 0 {
 		if exact {
-			return c, &ContainerError{Definition: s.Definition.name(), Missing: missing, Have: s.Definition.containerNames()}
+			return c, &ContainerError{Definition: s.Definition.Name(), Missing: missing, Have: s.Definition.containerNames()}
 		}
 		c.note("its task definition has no container %s", strings.Join(missing, ", "))
 	}
@@ -102,7 +104,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	return c, nil
 }
 
-// follow fills in Wants and Images and returns the reference that each container of
+// followAll fills in Wants and Images and returns the reference that each container of
 // Wants will have.
 func (c *Change) follow(wants map[string]DesiredImage, exact bool) map[string]string {
 	c.Wants, c.Images = map[string]DesiredImage{}, map[string]string{}
@@ -250,10 +252,13 @@ type ControllerError struct {
 
 // Error names the service and its controller.
 func (e *ControllerError) Error() string {
-	return fmt.Sprintf("ECS service %s has the deployment controller %s: ECS refuses to deploy it for anybody else", e.Ref, e.Controller)
+	return fmt.Sprintf("ECS service %s has the deployment controller %s: only that controller can deploy it", e.Ref, e.Controller)
 }
 
-// Hint says who can deploy it.
+// Kind returns fault.Usage.
+func (e *ControllerError) Kind() fault.Kind { return fault.Usage }
+
+// Hint names the tool that can deploy the service.
 func (e *ControllerError) Hint() string {
-	return "deploy it with the tool that makes its task sets, or create the service anew with the controller ECS: it cannot be changed later"
+	return "deploy it with the tool that creates its task sets, or recreate the service with the controller ECS: the controller of a service cannot be changed"
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/rollout/internal/fakeaws"
 )
 
 // runs is a service whose containers have references, each with one running digest that
@@ -17,9 +19,9 @@ func runs(containers ...Container) Service {
 	s := Service{Ref: Ref{"shop", "web"}, Controller: "ECS", Desired: 2, Containers: containers}
 	var definitions []any
 	for _, c := range containers {
-		definitions = append(definitions, object{"name": c.Name, "image": c.Image})
+		definitions = append(definitions, fakeaws.Object{"name": c.Name, "image": c.Image})
 	}
-	s.Definition = Definition{ARN: "arn:x:task-definition/shop:7", Family: "shop", Fields: object{"family": "shop", "status": "ACTIVE", "containerDefinitions": definitions}}
+	s.Definition = Definition{ARN: "arn:x:task-definition/shop:7", Family: "shop", Fields: fakeaws.Object{"family": "shop", "status": "ACTIVE", "containerDefinitions": definitions}}
 	return s
 }
 
@@ -41,7 +43,7 @@ func TestDecide(t *testing.T) {
 	back := func(s Service, change func(*Service)) Service { change(&s); return s }
 	target := func(status types.ServiceDeploymentStatus, n int) func(*Service) {
 		return func(s *Service) {
-			s.Deployments = []ServiceDeployment{{ARN: deploymentARN(n), Status: status, Digests: map[string]string{"web": digest(n)}}}
+			s.Deployments = []ServiceDeployment{{ARN: fakeaws.DeploymentARN(n), Status: status, Digests: map[string]string{"web": digest(n)}}}
 		}
 	}
 	for _, test := range []struct {
@@ -96,12 +98,12 @@ func TestDecide(t *testing.T) {
 		{name: "no digest is wanted", service: runs(container("web", web+":latest", 1)), wants: wants{"web": want(web + ":latest")}, action: Force},
 
 		{name: "under way to another", service: back(runs(container("web", web, 1)), target("IN_PROGRESS", 2)), wants: wants{"web": want(web+":a1", 1)},
-			action: Force, replaces: deploymentARN(2)},
+			action: Force, replaces: fakeaws.DeploymentARN(2)},
 		{name: "under way to it", service: back(runs(container("web", web, 1)), target("PENDING", 1)), wants: wants{"web": want(web+":a1", 1)}, action: Leave},
 		{name: "under way to it, not there yet", service: back(runs(container("web", web, 2)), target("IN_PROGRESS", 1)), wants: wants{"web": want(web+":a1", 1)},
-			action: Force, replaces: deploymentARN(1)},
+			action: Force, replaces: fakeaws.DeploymentARN(1)},
 		{name: "under way back from it", service: back(runs(container("web", web, 1)), target("ROLLBACK_IN_PROGRESS", 1)), wants: wants{"web": want(web+":a1", 1)},
-			action: Force, replaces: deploymentARN(1)},
+			action: Force, replaces: fakeaws.DeploymentARN(1)},
 		{name: "under way to nobody knows what", service: back(runs(container("web", web, 1)), func(s *Service) { s.Deployments = []ServiceDeployment{{Status: "PENDING"}} }),
 			wants: wants{"web": want(web+":a1", 1)}, action: Force},
 		{name: "another failed before", service: back(runs(container("web", web, 1)), target("ROLLBACK_SUCCESSFUL", 2)), wants: wants{"web": want(web+":a1", 1)}, action: Leave},

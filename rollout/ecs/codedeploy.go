@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/awsname"
+	"slipway/internal/fault"
 )
 
 type groupFinder interface {
@@ -105,11 +107,11 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 		}
 		d := out.DeploymentInfo
 		if d == nil {
-			return group{}, unanswered(id)
+			return group{}, awsclient.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
 		}
 		return group{aws.ToString(d.ApplicationName), aws.ToString(d.DeploymentGroupName)}, nil
 	}
-	cluster, service := s.shortNames()
+	cluster, service := s.ShortNames()
 	g := group{"AppECS-" + cluster + "-" + service, "DgpECS-" + cluster + "-" + service}
 	out, err := client.GetDeploymentGroup(ctx, &codedeploy.GetDeploymentGroupInput{ApplicationName: &g.application, DeploymentGroupName: &g.name})
 	switch {
@@ -128,7 +130,7 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 // madeBy are the CodeDeploy deployments that made the task sets, the serving one first.
 func madeBy(raw types.Service) []string {
 	var ids []string
-	if p := primarySet(raw); p != nil && aws.ToString(p.ExternalId) != "" {
+	if p := PrimaryTaskSet(raw); p != nil && aws.ToString(p.ExternalId) != "" {
 		ids = append(ids, *p.ExternalId)
 	}
 	for _, set := range raw.TaskSets {
@@ -147,7 +149,7 @@ func noGroup(err error) bool {
 
 func deploys(g *codedeploytypes.DeploymentGroupInfo, cluster, service string) bool {
 	return g != nil && slices.ContainsFunc(g.EcsServices, func(s codedeploytypes.ECSService) bool {
-		return lastPart(aws.ToString(s.ClusterName)) == cluster && lastPart(aws.ToString(s.ServiceName)) == service
+		return awsname.LastPart(aws.ToString(s.ClusterName)) == cluster && awsname.LastPart(aws.ToString(s.ServiceName)) == service
 	})
 }
 
@@ -157,21 +159,24 @@ var errOthersGroup = errors.New("the group deploys another service")
 // deployment group deploys it.
 type GroupError struct {
 	Ref
-	// Application and StoppedTaskGroup are the names that were tried last.
+	// Application and Group are the names that were tried last.
 	Application, Group string
 	Err                error
 }
 
 // Error names the service and what was tried.
 func (e *GroupError) Error() string {
-	return fmt.Sprintf("no CodeDeploy deployment group found for ECS service %s: no task set of it names a deployment that CodeDeploy still knows, and application %s, group %s: %v",
+	return fmt.Sprintf("no CodeDeploy deployment group found for ECS service %s: its task sets name no deployment that CodeDeploy still knows; application %s, group %s: %v",
 		e.Ref, e.Application, e.Group, e.Err)
 }
 
 // Unwrap returns CodeDeploy's answer.
 func (e *GroupError) Unwrap() error { return e.Err }
 
+// Kind returns fault.AWS.
+func (e *GroupError) Kind() fault.Kind { return fault.AWS }
+
 // Hint says how the group can be found.
 func (e *GroupError) Hint() string {
-	return "deploy the service by CodeDeploy once (its task set then names the group), or give application and group the names " + e.Application + " and " + e.Group
+	return "deploy the service with CodeDeploy once, so that its task set names the group, or call the application " + e.Application + " and the group " + e.Group
 }

@@ -50,7 +50,7 @@ func appSpec(s Service, definition string) ([]byte, error) {
 	raw := s.Raw
 	balancers, network := raw.LoadBalancers, raw.NetworkConfiguration
 	version, capacity := raw.PlatformVersion, raw.CapacityProviderStrategy
-	if set := primarySet(raw); set != nil {
+	if set := PrimaryTaskSet(raw); set != nil {
 		if len(set.LoadBalancers) > 0 {
 			balancers = set.LoadBalancers
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 	"slipway/internal/shell"
 )
 
@@ -86,7 +87,7 @@ func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDe
 	return &d, nil
 }
 
-var errUnderWay = errors.New("it brings other images, or does not say yet which")
+var errUnderWay = errors.New("it deploys other images, or its images are not known yet")
 
 // mark is the description of a change's CodeDeploy deployment. It is the same for the same
 // images of the same containers, so that a deployment can be told from its first second,
@@ -94,7 +95,7 @@ var errUnderWay = errors.New("it brings other images, or does not say yet which"
 func (c Change) mark() string {
 	sum := sha256.New()
 	for _, container := range sortedKeys(c.Wants) {
-		fmt.Fprintln(sum, container, c.Wants[container].first())
+		fmt.Fprintln(sum, container, c.Wants[container].DigestOrImage())
 	}
 	return fmt.Sprintf("slipway, images %x", sum.Sum(nil)[:16])
 }
@@ -114,7 +115,7 @@ func (c Change) is(ctx context.Context, client taskReader, info *codedeploytypes
 		return false, fmt.Errorf("reading ECS service %s: %w", c.Service.Ref, err)
 	}
 	tasks = startedBy(tasks, *set.Id)
-	return len(tasks) > 0 && d.differences(tasks, nil) == "", nil
+	return len(tasks) > 0 && d.Differences(tasks, nil) == "", nil
 }
 
 // inProgress are the statuses of a deployment that has not ended.
@@ -139,7 +140,7 @@ func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*c
 		return out.NextToken, nil
 	})
 	switch {
-	case err != nil && denied(err):
+	case err != nil && awsclient.Denied(err):
 		ids = madeBy(s.Raw)
 	case err != nil:
 		return nil, fmt.Errorf("listing the deployments of CodeDeploy group %s: %w", g.name, err)
@@ -153,7 +154,7 @@ func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*c
 			return nil, fmt.Errorf("reading CodeDeploy deployment %s: %w", id, err)
 		}
 		if out.DeploymentInfo == nil {
-			return nil, unanswered(id)
+			return nil, awsclient.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
 		}
 		if goesOn(out.DeploymentInfo) {
 			return out.DeploymentInfo, nil
@@ -177,7 +178,7 @@ func goesOn(info *codedeploytypes.DeploymentInfo) bool {
 // taskSetOf is the task set that a CodeDeploy deployment has made, as the service is now;
 // empty where it has made none yet.
 func taskSetOf(ctx context.Context, client serviceDescriber, ref Ref, deployment string) (types.TaskSet, error) {
-	described, err := describeServices(ctx, client, []Ref{ref})
+	described, err := DescribeServices(ctx, client, []Ref{ref})
 	if err != nil {
 		return types.TaskSet{}, err
 	}
@@ -206,11 +207,14 @@ func (e *BusyError) Error() string {
 	if e.Deployment != "" {
 		which = "deployment " + e.Deployment
 	}
-	return fmt.Sprintf("CodeDeploy group %s of application %s has %s under way and takes no second one: %v", e.Group, e.Application, which, e.Err)
+	return fmt.Sprintf("CodeDeploy group %s of application %s has %s under way and allows one deployment at a time: %v", e.Group, e.Application, which, e.Err)
 }
 
 // Unwrap returns CodeDeploy's own error.
 func (e *BusyError) Unwrap() error { return e.Err }
+
+// Kind returns fault.AWS.
+func (e *BusyError) Kind() fault.Kind { return fault.AWS }
 
 // Hint says what to do about the deployment under way.
 func (e *BusyError) Hint() string {
@@ -218,5 +222,5 @@ func (e *BusyError) Hint() string {
 	if e.Deployment != "" {
 		id = shell.Word(e.Deployment)
 	}
-	return "wait until it ends, which includes the time before the old tasks are ended, or stop it: aws deploy stop-deployment --auto-rollback-enabled --deployment-id " + id
+	return "wait until it ends, which includes the time before the old tasks are stopped, or stop it with `aws deploy stop-deployment --auto-rollback-enabled --deployment-id " + id + "`"
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/golden"
+	"slipway/rollout/internal/fakeaws"
 )
 
 func TestAppSpec(t *testing.T) {
@@ -71,53 +72,53 @@ func changeByCodeDeploy(t *testing.T, present string, sets ...string) Change {
 }
 
 // codeDeployActions know deployment d-1 and the group of the names that the console gives.
-func codeDeployActions(t *testing.T, more map[string]func(object) any) *script {
+func codeDeployActions(t *testing.T, more map[string]func(fakeaws.Object) any) *fakeaws.Server {
 	t.Helper()
-	actions := map[string]func(object) any{
-		"GetDeployment": func(in object) any {
+	actions := map[string]func(fakeaws.Object) any{
+		"GetDeployment": func(in fakeaws.Object) any {
 			if in["deploymentId"] == "d-2" {
-				return object{"deploymentInfo": object{"deploymentConfigName": "steps"}}
+				return fakeaws.Object{"deploymentInfo": fakeaws.Object{"deploymentConfigName": "steps"}}
 			}
 			if in["deploymentId"] != "d-1" {
-				return refusal{code: "DeploymentDoesNotExistException"}
+				return fakeaws.Refusal{Code: "DeploymentDoesNotExistException"}
 			}
-			return object{"deploymentInfo": object{"applicationName": "app", "deploymentGroupName": "group"}}
+			return fakeaws.Object{"deploymentInfo": fakeaws.Object{"applicationName": "app", "deploymentGroupName": "group"}}
 		},
-		"GetDeploymentGroup": func(in object) any {
+		"GetDeploymentGroup": func(in fakeaws.Object) any {
 			if in["applicationName"] != "AppECS-shop-web" || in["deploymentGroupName"] != "DgpECS-shop-web" {
-				return refusal{code: "ApplicationDoesNotExistException"}
+				return fakeaws.Refusal{Code: "ApplicationDoesNotExistException"}
 			}
-			return object{"deploymentGroupInfo": object{"ecsServices": []object{{"clusterName": "shop", "serviceName": "web"}}}}
+			return fakeaws.Object{"deploymentGroupInfo": fakeaws.Object{"ecsServices": []fakeaws.Object{{"clusterName": "shop", "serviceName": "web"}}}}
 		},
-		"ListDeployments":  fixed(object{"deployments": []string{}}),
-		"CreateDeployment": fixed(object{"deploymentId": "d-2"}),
-		"GetDeploymentConfig": func(in object) any {
+		"ListDeployments":  fakeaws.Fixed(fakeaws.Object{"deployments": []string{}}),
+		"CreateDeployment": fakeaws.Fixed(fakeaws.Object{"deploymentId": "d-2"}),
+		"GetDeploymentConfig": func(in fakeaws.Object) any {
 			if in["deploymentConfigName"] != "steps" {
-				return refusal{code: "DeploymentConfigDoesNotExistException"}
+				return fakeaws.Refusal{Code: "DeploymentConfigDoesNotExistException"}
 			}
-			return object{"deploymentConfigInfo": object{"trafficRoutingConfig": object{"type": "TimeBasedLinear", "timeBasedLinear": object{"linearPercentage": 30, "linearInterval": 2}}}}
+			return fakeaws.Object{"deploymentConfigInfo": fakeaws.Object{"trafficRoutingConfig": fakeaws.Object{"type": "TimeBasedLinear", "timeBasedLinear": fakeaws.Object{"linearPercentage": 30, "linearInterval": 2}}}}
 		},
-		"RegisterTaskDefinition": fixed(object{"taskDefinition": object{"taskDefinitionArn": "shop:8"}}),
+		"RegisterTaskDefinition": fakeaws.Fixed(fakeaws.Object{"taskDefinition": fakeaws.Object{"taskDefinitionArn": "shop:8"}}),
 	}
 	maps.Copy(actions, more)
-	return startScript(t, actions)
+	return fakeaws.Start(t, actions)
 }
 
 func TestDeployByCodeDeploy(t *testing.T) {
 	s := codeDeployActions(t, nil)
-	d, err := Deploy(t.Context(), s.ecs(), s.codeDeploy(), changeByCodeDeploy(t, "shop/web:b2", "d-0", "d-1"))
+	d, err := Deploy(t.Context(), s.ECS(), s.CodeDeploy(), changeByCodeDeploy(t, "shop/web:b2", "d-0", "d-1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d.ID != "d-2" || d.TaskDefinition != "shop:8" || len(d.Wants) != 1 || d.Wait != 6*time.Minute {
 		t.Errorf("deployment %+v", d)
 	}
-	if got, want := s.order(), []string{"GetDeployment", "ListDeployments", "RegisterTaskDefinition", "CreateDeployment", "GetDeployment", "GetDeploymentConfig"}; !slices.Equal(got, want) {
+	if got, want := s.Order(), []string{"GetDeployment", "ListDeployments", "RegisterTaskDefinition", "CreateDeployment", "GetDeployment", "GetDeploymentConfig"}; !slices.Equal(got, want) {
 		t.Errorf("calls %v, want %v: the serving task set tells the group", got, want)
 	}
-	in := s.of("CreateDeployment")[0].in
-	revision := in["revision"].(object)
-	content := revision["appSpecContent"].(object)
+	in := s.Of("CreateDeployment")[0].In
+	revision := in["revision"].(fakeaws.Object)
+	content := revision["appSpecContent"].(fakeaws.Object)
 	if in["applicationName"] != "app" || in["deploymentGroupName"] != "group" || revision["revisionType"] != "AppSpecContent" ||
 		!strings.Contains(content["content"].(string), `"TaskDefinition":"shop:8"`) || len(content["sha256"].(string)) != 64 {
 		t.Errorf("CreateDeployment was sent %v", in)
@@ -127,47 +128,47 @@ func TestDeployByCodeDeploy(t *testing.T) {
 func TestDeployByCodeDeployOfThePresentDefinition(t *testing.T) {
 	s := codeDeployActions(t, nil)
 	c := changeByCodeDeploy(t, "shop/web:latest", "d-gone")
-	d, err := Deploy(t.Context(), s.ecs(), s.codeDeploy(), c)
+	d, err := Deploy(t.Context(), s.ECS(), s.CodeDeploy(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d.TaskDefinition != c.Service.Definition.ARN {
 		t.Errorf("deployment %+v", d)
 	}
-	if got, want := s.order(), []string{"GetDeployment", "GetDeploymentGroup", "ListDeployments", "CreateDeployment", "GetDeployment", "GetDeploymentConfig"}; !slices.Equal(got, want) {
+	if got, want := s.Order(), []string{"GetDeployment", "GetDeploymentGroup", "ListDeployments", "CreateDeployment", "GetDeployment", "GetDeploymentConfig"}; !slices.Equal(got, want) {
 		t.Errorf("calls %v, want %v", got, want)
 	}
-	if in := s.of("CreateDeployment")[0].in; in["applicationName"] != "AppECS-shop-web" || in["deploymentGroupName"] != "DgpECS-shop-web" {
+	if in := s.Of("CreateDeployment")[0].In; in["applicationName"] != "AppECS-shop-web" || in["deploymentGroupName"] != "DgpECS-shop-web" {
 		t.Errorf("CreateDeployment was sent %v", in)
 	}
 }
 
 func TestDeployByCodeDeployRefusals(t *testing.T) {
-	others := fixed(object{"deploymentGroupInfo": object{"ecsServices": []object{{"clusterName": "shop", "serviceName": "other"}}}})
+	others := fakeaws.Fixed(fakeaws.Object{"deploymentGroupInfo": fakeaws.Object{"ecsServices": []fakeaws.Object{{"clusterName": "shop", "serviceName": "other"}}}})
 	for _, test := range []struct {
 		name    string
-		actions map[string]func(object) any
+		actions map[string]func(fakeaws.Object) any
 		change  func(*Change)
 		is      func(error) bool
 		started bool
 		writes  []string
 	}{
-		{name: "no group of that name", actions: map[string]func(object) any{"GetDeploymentGroup": fixed(refusal{code: "DeploymentGroupDoesNotExistException"})},
+		{name: "no group of that name", actions: map[string]func(fakeaws.Object) any{"GetDeploymentGroup": fakeaws.Fixed(fakeaws.Refusal{Code: "DeploymentGroupDoesNotExistException"})},
 			is: func(err error) bool {
 				return errors.As(err, new(*GroupError)) && errors.As(err, new(*codedeploytypes.DeploymentGroupDoesNotExistException))
 			}},
-		{name: "a group of another service", actions: map[string]func(object) any{"GetDeploymentGroup": others},
+		{name: "a group of another service", actions: map[string]func(fakeaws.Object) any{"GetDeploymentGroup": others},
 			is: func(err error) bool { return errors.As(err, new(*GroupError)) && errors.Is(err, errOthersGroup) }},
-		{name: "asking is refused", actions: map[string]func(object) any{"GetDeploymentGroup": fixed(refusal{code: "AccessDeniedException"})},
+		{name: "asking is refused", actions: map[string]func(fakeaws.Object) any{"GetDeploymentGroup": fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})},
 			is: func(err error) bool { return err != nil && !errors.As(err, new(*GroupError)) }},
 		{name: "no load balancer", change: func(c *Change) { c.Service.Raw.LoadBalancers = nil },
 			is: func(err error) bool { return strings.Contains(err.Error(), "no load balancer") }},
-		{name: "a deployment is under way", actions: map[string]func(object) any{"CreateDeployment": fixed(refusal{code: "DeploymentLimitExceededException"})},
+		{name: "a deployment is under way", actions: map[string]func(fakeaws.Object) any{"CreateDeployment": fakeaws.Fixed(fakeaws.Refusal{Code: "DeploymentLimitExceededException"})},
 			is: func(err error) bool {
 				var busy *BusyError
 				return errors.As(err, &busy) && busy.Group == "DgpECS-shop-web" && busy.Hint() != ""
 			}, writes: []string{"RegisterTaskDefinition", "CreateDeployment"}},
-		{name: "it may have started", actions: map[string]func(object) any{"CreateDeployment": fixed(refusal{status: -1})},
+		{name: "it may have started", actions: map[string]func(fakeaws.Object) any{"CreateDeployment": fakeaws.Fixed(fakeaws.Refusal{Status: -1})},
 			is: func(err error) bool { return true }, started: true, writes: []string{"RegisterTaskDefinition", "CreateDeployment"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -176,12 +177,12 @@ func TestDeployByCodeDeployRefusals(t *testing.T) {
 			if test.change != nil {
 				test.change(&c)
 			}
-			_, err := Deploy(t.Context(), s.ecs(), s.codeDeploy(), c)
+			_, err := Deploy(t.Context(), s.ECS(), s.CodeDeploy(), c)
 			var failed *DeployError
 			if !errors.As(err, &failed) || failed.Started != test.started || !test.is(err) {
 				t.Errorf("error %v, started %t", err, failed != nil && failed.Started)
 			}
-			writes := slices.DeleteFunc(s.order(), func(action string) bool { return strings.HasPrefix(action, "Get") || strings.HasPrefix(action, "List") })
+			writes := slices.DeleteFunc(s.Order(), func(action string) bool { return strings.HasPrefix(action, "Get") || strings.HasPrefix(action, "List") })
 			if !slices.Equal(writes, test.writes) {
 				t.Errorf("writes %v, want %v", writes, test.writes)
 			}
@@ -190,10 +191,10 @@ func TestDeployByCodeDeployRefusals(t *testing.T) {
 }
 
 func TestPrepare(t *testing.T) {
-	noGroup := map[string]func(object) any{"GetDeploymentGroup": fixed(refusal{code: "DeploymentGroupDoesNotExistException"})}
+	noGroup := map[string]func(fakeaws.Object) any{"GetDeploymentGroup": fakeaws.Fixed(fakeaws.Refusal{Code: "DeploymentGroupDoesNotExistException"})}
 	for _, test := range []struct {
 		name    string
-		actions map[string]func(object) any
+		actions map[string]func(fakeaws.Object) any
 		change  func(*Service)
 		is      func(error) bool
 	}{
@@ -210,11 +211,11 @@ func TestPrepare(t *testing.T) {
 			if test.change != nil {
 				test.change(&service)
 			}
-			if err := Prepare(t.Context(), s.codeDeploy(), service); !test.is(err) {
+			if err := Prepare(t.Context(), s.CodeDeploy(), service); !test.is(err) {
 				t.Errorf("error %v", err)
 			}
-			if slices.ContainsFunc(s.order(), func(action string) bool { return !strings.HasPrefix(action, "Get") }) {
-				t.Errorf("calls %v", s.order())
+			if slices.ContainsFunc(s.Order(), func(action string) bool { return !strings.HasPrefix(action, "Get") }) {
+				t.Errorf("calls %v", s.Order())
 			}
 		})
 	}
@@ -222,29 +223,29 @@ func TestPrepare(t *testing.T) {
 
 // joining are the answers while deployment d-9 is under way: how it describes itself, and
 // the digest that its task runs, if any.
-func joining(description, digest string) map[string]func(object) any {
-	answer := object{}
-	tasks := []object{{"taskArn": "t0", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "containers": []object{{"name": "web", "imageDigest": "sha256:old"}}}}
+func joining(description, digest string) map[string]func(fakeaws.Object) any {
+	answer := fakeaws.Object{}
+	tasks := []fakeaws.Object{{"taskArn": "t0", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "containers": []fakeaws.Object{{"name": "web", "imageDigest": "sha256:old"}}}}
 	if digest != "" {
-		tasks = append(tasks, object{"taskArn": "t1", "startedBy": "ecs-svc/2", "lastStatus": "RUNNING", "containers": []object{{"name": "web", "imageDigest": digest}}})
+		tasks = append(tasks, fakeaws.Object{"taskArn": "t1", "startedBy": "ecs-svc/2", "lastStatus": "RUNNING", "containers": []fakeaws.Object{{"name": "web", "imageDigest": digest}}})
 	} else {
-		answer["failures"] = []object{{"arn": "t1", "reason": "MISSING"}}
+		answer["failures"] = []fakeaws.Object{{"arn": "t1", "reason": "MISSING"}}
 	}
 	answer["tasks"] = tasks
-	return map[string]func(object) any{
-		"ListDeployments": fixed(object{"deployments": []string{"d-9"}}),
-		"GetDeployment": func(in object) any {
-			info := object{"deploymentId": in["deploymentId"], "status": "Succeeded", "applicationName": "app", "deploymentGroupName": "group"}
+	return map[string]func(fakeaws.Object) any{
+		"ListDeployments": fakeaws.Fixed(fakeaws.Object{"deployments": []string{"d-9"}}),
+		"GetDeployment": func(in fakeaws.Object) any {
+			info := fakeaws.Object{"deploymentId": in["deploymentId"], "status": "Succeeded", "applicationName": "app", "deploymentGroupName": "group"}
 			if in["deploymentId"] == "d-9" {
 				info["status"], info["description"], info["deploymentConfigName"] = "InProgress", description, "steps"
 			}
-			return object{"deploymentInfo": info}
+			return fakeaws.Object{"deploymentInfo": info}
 		},
-		"CreateDeployment": fixed(refusal{code: "DeploymentLimitExceededException"}),
-		"DescribeServices": fixed(object{"services": []object{{"serviceName": "web", "status": "ACTIVE", "taskSets": []object{
+		"CreateDeployment": fakeaws.Fixed(fakeaws.Refusal{Code: "DeploymentLimitExceededException"}),
+		"DescribeServices": fakeaws.Fixed(fakeaws.Object{"services": []fakeaws.Object{{"serviceName": "web", "status": "ACTIVE", "taskSets": []fakeaws.Object{
 			{"id": "ecs-svc/1", "externalId": "d-1", "status": "PRIMARY"}, {"id": "ecs-svc/2", "externalId": "d-9", "status": "ACTIVE", "taskDefinition": "shop:9"}}}}}),
-		"ListTasks":     fixed(object{"taskArns": []string{"t0", "t1"}}),
-		"DescribeTasks": fixed(answer),
+		"ListTasks":     fakeaws.Fixed(fakeaws.Object{"taskArns": []string{"t0", "t1"}}),
+		"DescribeTasks": fakeaws.Fixed(answer),
 	}
 }
 
@@ -257,7 +258,7 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 	for _, test := range []struct {
 		name                string
 		description, digest string
-		change              func(map[string]func(object) any)
+		change              func(map[string]func(fakeaws.Object) any)
 		busy                bool
 	}{
 		{name: "it says what it brings", description: c.mark()},
@@ -265,8 +266,8 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 		{name: "it says that it brings others", description: other.mark(), busy: true},
 		{name: "its tasks run others", digest: "sha256:other", busy: true},
 		{name: "nothing of it runs", busy: true},
-		{name: "listing is refused", description: c.mark(), change: func(a map[string]func(object) any) {
-			a["ListDeployments"] = fixed(refusal{code: "AccessDeniedException"})
+		{name: "listing is refused", description: c.mark(), change: func(a map[string]func(fakeaws.Object) any) {
+			a["ListDeployments"] = fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -275,8 +276,8 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 				test.change(actions)
 			}
 			s := codeDeployActions(t, actions)
-			d, err := Deploy(t.Context(), s.ecs(), s.codeDeploy(), c)
-			asked := Busy(t.Context(), s.ecs(), s.codeDeploy(), c)
+			d, err := Deploy(t.Context(), s.ECS(), s.CodeDeploy(), c)
+			asked := Busy(t.Context(), s.ECS(), s.CodeDeploy(), c)
 			for _, err := range []error{err, asked} {
 				var busy *BusyError
 				if errors.As(err, &busy) != test.busy || !test.busy && err != nil || test.busy && busy.Deployment != "d-9" {
@@ -286,7 +287,7 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 			if !test.busy && (d.ID != "d-9" || d.TaskDefinition != "shop:9" || d.Wait != 6*time.Minute || len(d.Wants) != 1) {
 				t.Errorf("deployment %+v", d)
 			}
-			if n := s.count(); n["RegisterTaskDefinition"]+n["CreateDeployment"] > 0 {
+			if n := s.Count(); n["RegisterTaskDefinition"]+n["CreateDeployment"] > 0 {
 				t.Errorf("calls %v", n)
 			}
 		})
@@ -299,29 +300,29 @@ func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	actions := joining(c.mark(), "")
 	begun := false
 	listed := actions["ListDeployments"]
-	actions["ListDeployments"] = func(in object) any {
-		if statuses := list(in, "includeOnlyStatuses"); !slices.Contains(statuses, "InProgress") || slices.Contains(statuses, "Succeeded") {
+	actions["ListDeployments"] = func(in fakeaws.Object) any {
+		if statuses := fakeaws.Strings(in, "includeOnlyStatuses"); !slices.Contains(statuses, "InProgress") || slices.Contains(statuses, "Succeeded") {
 			t.Errorf("asked for %v", statuses)
 		}
 		if !begun {
-			return object{"deployments": []string{}}
+			return fakeaws.Object{"deployments": []string{}}
 		}
 		return listed(in)
 	}
 	refuse := actions["CreateDeployment"]
-	actions["CreateDeployment"] = func(in object) any { begun = true; return refuse(in) }
+	actions["CreateDeployment"] = func(in fakeaws.Object) any { begun = true; return refuse(in) }
 	s := codeDeployActions(t, actions)
-	d, err := Deploy(t.Context(), s.ecs(), s.codeDeploy(), c)
+	d, err := Deploy(t.Context(), s.ECS(), s.CodeDeploy(), c)
 	if err != nil || d.ID != "d-9" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if in := s.of("CreateDeployment")[0].in; in["description"] != c.mark() {
+	if in := s.Of("CreateDeployment")[0].In; in["description"] != c.mark() {
 		t.Errorf("described as %v", in["description"])
 	}
 }
 
 func TestShiftTime(t *testing.T) {
-	canary := fixed(object{"deploymentConfigInfo": object{"trafficRoutingConfig": object{"type": "TimeBasedCanary", "timeBasedCanary": object{"canaryPercentage": 10, "canaryInterval": 15}}}})
+	canary := fakeaws.Fixed(fakeaws.Object{"deploymentConfigInfo": fakeaws.Object{"trafficRoutingConfig": fakeaws.Object{"type": "TimeBasedCanary", "timeBasedCanary": fakeaws.Object{"canaryPercentage": 10, "canaryInterval": 15}}}})
 	ready := func(action codedeploytypes.DeploymentReadyAction) *codedeploytypes.BlueGreenDeploymentConfiguration {
 		return &codedeploytypes.BlueGreenDeploymentConfiguration{
 			DeploymentReadyOption:                     &codedeploytypes.DeploymentReadyOption{ActionOnTimeout: action, WaitTimeInMinutes: 30},
@@ -330,24 +331,24 @@ func TestShiftTime(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		config func(object) any
+		config func(fakeaws.Object) any
 		info   codedeploytypes.DeploymentInfo
 		want   time.Duration
 	}{
 		{"canary", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 15 * time.Minute},
 		{"linear", nil, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("steps")}, 6 * time.Minute},
-		{"all at once", fixed(object{"deploymentConfigInfo": object{"trafficRoutingConfig": object{"type": "AllAtOnce"}}}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
-		{"refused", fixed(refusal{code: "AccessDeniedException"}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
+		{"all at once", fakeaws.Fixed(fakeaws.Object{"deploymentConfigInfo": fakeaws.Object{"trafficRoutingConfig": fakeaws.Object{"type": "AllAtOnce"}}}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
+		{"refused", fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
 		{"none named", nil, codedeploytypes.DeploymentInfo{}, 0},
 		{"people are waited for", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("STOP_DEPLOYMENT")}, 45 * time.Minute},
 		{"nobody is waited for", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("CONTINUE_DEPLOYMENT")}, 15 * time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			more := map[string]func(object) any{}
+			more := map[string]func(fakeaws.Object) any{}
 			if test.config != nil {
 				more["GetDeploymentConfig"] = test.config
 			}
-			if got := shiftTime(t.Context(), codeDeployActions(t, more).codeDeploy(), &test.info); got != test.want {
+			if got := shiftTime(t.Context(), codeDeployActions(t, more).CodeDeploy(), &test.info); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})

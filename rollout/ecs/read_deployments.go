@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/awsclient"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -17,9 +19,9 @@ import (
 // digests of its present revision by container. The newest deployment and those of
 // present revisions have their digests.
 func readDeployments(ctx context.Context, client deploymentReader, s Service) ([]ServiceDeployment, map[string]string, error) {
-	out, err := client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: s.clusterID(), Service: s.serviceID()})
+	out, err := client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: s.ClusterID(), Service: s.ServiceID()})
 	if err == nil {
-		err = listed("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
+		err = awsclient.CheckList("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing its deployments: %w", err)
@@ -34,7 +36,7 @@ func readDeployments(ctx context.Context, client deploymentReader, s Service) ([
 	if len(deployments) > 0 {
 		arns = append(arns, deployments[0].Revision)
 	}
-	digests, err := revisionDigests(ctx, client, arns)
+	digests, err := RevisionDigests(ctx, client, arns)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,7 +47,7 @@ func readDeployments(ctx context.Context, client deploymentReader, s Service) ([
 }
 
 // presentRevision is the revision whose images ECS gives to every new task: the target
-// of a deployment that goes on, else the one that the service has; where ECS does not
+// Of a deployment that goes on, else the one that the service has; where ECS does not
 // say, that of the last deployment that was successful.
 func presentRevision(raw types.Service, deployments []ServiceDeployment) string {
 	if len(deployments) > 0 && advances(deployments[0].Status) {
@@ -88,10 +90,10 @@ func serviceDeployments(briefs []types.ServiceDeploymentBrief) []ServiceDeployme
 	return all
 }
 
-// revisionDigests reads the digests of service revisions by container, with one call for
+// RevisionDigests reads the digests of service revisions by container, with one call for
 // each 20 of them, the most it takes (API reference, DescribeServiceRevisions). Empty
 // and equal ARNs are left out.
-func revisionDigests(ctx context.Context, client revisionReader, arns []string) (map[string]map[string]string, error) {
+func RevisionDigests(ctx context.Context, client revisionReader, arns []string) (map[string]map[string]string, error) {
 	arns = slices.Clone(arns)
 	slices.Sort(arns)
 	arns = slices.DeleteFunc(slices.Compact(arns), func(arn string) bool { return arn == "" })
@@ -107,9 +109,9 @@ func revisionDigests(ctx context.Context, client revisionReader, arns []string) 
 			}
 			answers[i] = map[string]map[string]string{}
 			for _, r := range out.ServiceRevisions {
-				answers[i][aws.ToString(r.ServiceRevisionArn)] = imageDigests(r.ContainerImages)
+				answers[i][aws.ToString(r.ServiceRevisionArn)] = ImageDigests(r.ContainerImages)
 			}
-			return answeredRevisions(some, out.ServiceRevisions, out.Failures)
+			return CheckRevisions(some, out.ServiceRevisions, out.Failures)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -122,9 +124,9 @@ func revisionDigests(ctx context.Context, client revisionReader, arns []string) 
 	return all, nil
 }
 
-// imageDigests leaves out containers whose image is not tied to a digest, as with
+// ImageDigests leaves out containers whose image is not tied to a digest, as with
 // versionConsistency disabled.
-func imageDigests(images []types.ContainerImage) map[string]string {
+func ImageDigests(images []types.ContainerImage) map[string]string {
 	digests := map[string]string{}
 	for _, i := range images {
 		digest := aws.ToString(i.ImageDigest)

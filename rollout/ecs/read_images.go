@@ -25,7 +25,7 @@ type imagesReader interface {
 //
 // Errors: a *MissingError for each service that is not there, joined.
 func Images(ctx context.Context, client imagesReader, refs []Ref) (map[Ref]map[string]string, error) {
-	described, err := describeServices(ctx, client, refs)
+	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func imagesOf(ctx context.Context, client imagesReader, s Service) (map[string]s
 		return images, nil
 	}
 	present := presentRevision(s.Raw, nil)
-	digests, err := revisionDigests(ctx, client, []string{present})
+	digests, err := RevisionDigests(ctx, client, []string{present})
 	if err != nil {
 		return nil, err
 	}

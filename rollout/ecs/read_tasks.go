@@ -13,6 +13,9 @@ import (
 	"slipway/internal/awsclient"
 )
 
+// tasksAtOnce is the limit of DescribeTasks (API reference).
+const tasksAtOnce = 100
+
 // How many pages of 100 tasks are read.
 const (
 	onePage  = 1
@@ -21,10 +24,10 @@ const (
 
 // runningDigests counts the running tasks of a service by container and digest; the
 // digest is empty where ECS told none. Where there are several task sets, only the tasks
-// of the one that serves count. It takes one ListTasks and one DescribeTasks for each 100
+// Of the one that serves count. It takes one ListTasks and one DescribeTasks for each 100
 // tasks.
 func runningDigests(ctx context.Context, client taskReader, s Service, pages int) (map[string]map[string]int, error) {
-	serving := primarySet(s.Raw)
+	serving := PrimaryTaskSet(s.Raw)
 	if len(s.Raw.TaskSets) < 2 {
 		serving = nil
 	}
@@ -38,7 +41,7 @@ func runningDigests(ctx context.Context, client taskReader, s Service, pages int
 	if serving != nil {
 		tasks = startedBy(tasks, aws.ToString(serving.Id))
 	}
-	return countDigests(tasks), nil
+	return CountDigests(tasks), nil
 }
 
 // startedBy are the running ones of the tasks that a deployment or task set started.
@@ -60,12 +63,12 @@ func readTasks(ctx context.Context, client taskReader, s Service, pages int) ([]
 	g.SetLimit(parallel)
 	for i, some := range chunks {
 		g.Go(func() error {
-			out, err := client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: s.clusterID(), Tasks: some})
+			out, err := client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: s.ClusterID(), Tasks: some})
 			if err != nil {
 				return fmt.Errorf("reading its tasks: %w", err)
 			}
 			answers[i] = out.Tasks
-			return answeredTasks(some, out.Tasks, out.Failures)
+			return CheckTasks(some, out.Tasks, out.Failures)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -74,18 +77,22 @@ func readTasks(ctx context.Context, client taskReader, s Service, pages int) ([]
 	return slices.Concat(answers...), nil
 }
 
-// listTasks lists a service's tasks with a desired status, 100 a page. The error does not
-// say yet what was being done.
-func listTasks(ctx context.Context, client taskReader, s Service, status types.DesiredStatus, pages int) ([]string, error) {
-	_, name := s.shortNames()
-	in := &ecs.ListTasksInput{Cluster: s.clusterID(), ServiceName: &name, DesiredStatus: status}
+// ListTasks lists the ARNs of all tasks of a service that have a desired status, with one
+// call for each 100 of them. The error does not name the operation.
+func ListTasks(ctx context.Context, client taskLister, s Service, status types.DesiredStatus) ([]string, error) {
+	return listTasks(ctx, client, s, status, allPages)
+}
+
+func listTasks(ctx context.Context, client taskLister, s Service, status types.DesiredStatus, pages int) ([]string, error) {
+	_, name := s.ShortNames()
+	in := &ecs.ListTasksInput{Cluster: s.ClusterID(), ServiceName: &name, DesiredStatus: status}
 	var arns []string
 	page := 0
 	err := awsclient.EachPage("ECS ListTasks of "+name, func(token *string) (*string, error) {
 		in.NextToken = token
 		out, err := client.ListTasks(ctx, in)
 		if err == nil {
-			err = listed("ECS", "ListTasks", "tasks", out.TaskArns)
+			err = awsclient.CheckList("ECS", "ListTasks", "tasks", out.TaskArns)
 		}
 		if err != nil {
 			return nil, err
@@ -99,9 +106,9 @@ func listTasks(ctx context.Context, client taskReader, s Service, status types.D
 	return arns, err
 }
 
-// countDigests looks only at tasks that run: one that is being started has no digests
+// CountDigests looks only at tasks that run: one that is being started has no digests
 // yet, and one that is being stopped is on its way out.
-func countDigests(tasks []types.Task) map[string]map[string]int {
+func CountDigests(tasks []types.Task) map[string]map[string]int {
 	counts := map[string]map[string]int{}
 	for _, task := range tasks {
 		if aws.ToString(task.LastStatus) != "RUNNING" {

@@ -8,80 +8,29 @@ import (
 	"testing"
 	"time"
 
+	"slipway/internal/awsname"
+	"slipway/internal/fault"
+	"slipway/rollout/internal/fakeaws"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-const account = "arn:aws:ecs:eu-west-1:111111111111:"
-
-func clusterARN(cluster string) string { return account + "cluster/" + cluster }
-func serviceARN(cluster, service string) string {
-	return account + "service/" + cluster + "/" + service
-}
-func revisionARN(n int) string   { return fmt.Sprintf("%sservice-revision/shop/web/%d", account, n) }
-func deploymentARN(n int) string { return fmt.Sprintf("%sservice-deployment/shop/web/%d", account, n) }
-
 // digest is a digest with a number that can be told from others.
 func digest(n int) string { return fmt.Sprintf("sha256:%064d", n) }
 
-// describedService is a service as DescribeServices answers it.
-func describedService(cluster, service string, more object) object {
-	s := object{
-		"serviceArn": serviceARN(cluster, service), "serviceName": service, "clusterArn": clusterARN(cluster),
-		"status": "ACTIVE", "desiredCount": 2, "runningCount": 2, "pendingCount": 0,
-		"taskDefinition": account + "task-definition/" + service + ":1",
-	}
-	for k, v := range more {
-		s[k] = v
-	}
-	return s
-}
-
-// describeFrom answers DescribeServices from a list, whatever way services are named.
-func describeFrom(services ...object) func(object) any {
-	return func(in object) any {
-		cluster, _ := in["cluster"].(string)
-		if cluster == "" {
-			cluster = "default"
-		}
-		found, known, there := []object{}, false, map[string]bool{}
-		for _, s := range services {
-			if s["clusterArn"] != cluster && lastPart(s["clusterArn"].(string)) != cluster {
-				continue
-			}
-			known = true
-			for _, name := range list(in, "services") {
-				if name == s["serviceName"] || name == s["serviceArn"] {
-					found = append(found, s)
-					there[name] = true
-				}
-			}
-		}
-		if !known {
-			return refusal{code: "ClusterNotFoundException"}
-		}
-		missing := []object{}
-		for _, name := range list(in, "services") {
-			if !there[name] {
-				missing = append(missing, object{"arn": "arn:aws:ecs:eu-west-1:1:service/" + cluster + "/" + lastPart(name), "reason": "MISSING"})
-			}
-		}
-		return object{"services": found, "failures": missing}
-	}
-}
-
 // taskList answers ListTasks with a number of tasks, 100 a page.
-func taskList(count int) func(object) any {
-	return func(in object) any {
+func taskList(count int) func(fakeaws.Object) any {
+	return func(in fakeaws.Object) any {
 		first := 0
 		if token, _ := in["nextToken"].(string); token != "" {
 			_, _ = fmt.Sscan(token, &first)
 		}
 		arns := []string{}
 		for i := first; i < min(first+100, count); i++ {
-			arns = append(arns, fmt.Sprintf("%stask/shop/%d", account, i))
+			arns = append(arns, fmt.Sprintf("%stask/shop/%d", fakeaws.ARNPrefix, i))
 		}
-		out := object{"taskArns": arns}
+		out := fakeaws.Object{"taskArns": arns}
 		if first+100 < count {
 			out["nextToken"] = fmt.Sprint(first + 100)
 		}
@@ -90,65 +39,57 @@ func taskList(count int) func(object) any {
 }
 
 // tasksRunning answers DescribeTasks: task i runs the digest that the function gives.
-func tasksRunning(digestOf func(i int) string) func(object) any {
-	return func(in object) any {
-		tasks := []object{}
-		for _, arn := range list(in, "tasks") {
+func tasksRunning(digestOf func(i int) string) func(fakeaws.Object) any {
+	return func(in fakeaws.Object) any {
+		tasks := []fakeaws.Object{}
+		for _, arn := range fakeaws.Strings(in, "tasks") {
 			var i int
-			_, _ = fmt.Sscan(lastPart(arn), &i)
-			tasks = append(tasks, object{"taskArn": arn, "lastStatus": "RUNNING", "containers": []object{
+			_, _ = fmt.Sscan(awsname.LastPart(arn), &i)
+			tasks = append(tasks, fakeaws.Object{"taskArn": arn, "lastStatus": "RUNNING", "containers": []fakeaws.Object{
 				{"name": "web", "imageDigest": digestOf(i)}, {"name": "log"},
 			}})
 		}
-		return object{"tasks": tasks}
+		return fakeaws.Object{"tasks": tasks}
 	}
 }
 
 // shopDefinition answers DescribeTaskDefinition.
-func shopDefinition(in object) any {
-	return object{"taskDefinition": object{"taskDefinitionArn": in["taskDefinition"], "family": "shop", "containerDefinitions": []object{
+func shopDefinition(in fakeaws.Object) any {
+	return fakeaws.Object{"taskDefinition": fakeaws.Object{"taskDefinitionArn": in["taskDefinition"], "family": "shop", "containerDefinitions": []fakeaws.Object{
 		{"name": "web", "image": "shop/web:latest", "future": true}, {"name": "log", "image": "fluent"},
 	}}}
 }
 
 // revisionsRunning answers DescribeServiceRevisions: revision n runs digest n.
-func revisionsRunning(in object) any {
-	revisions := []object{}
-	for _, arn := range list(in, "serviceRevisionArns") {
+func revisionsRunning(in fakeaws.Object) any {
+	revisions := []fakeaws.Object{}
+	for _, arn := range fakeaws.Strings(in, "serviceRevisionArns") {
 		var n int
-		_, _ = fmt.Sscan(lastPart(arn), &n)
-		revisions = append(revisions, object{"serviceRevisionArn": arn, "containerImages": []object{
+		_, _ = fmt.Sscan(awsname.LastPart(arn), &n)
+		revisions = append(revisions, fakeaws.Object{"serviceRevisionArn": arn, "containerImages": []fakeaws.Object{
 			{"containerName": "web", "image": "shop/web:latest", "imageDigest": digest(n)},
 			{"containerName": "pinned", "image": "shop/pinned@" + digest(99)},
 			{"containerName": "log", "image": "fluent"},
 		}})
 	}
-	return object{"serviceRevisions": revisions}
-}
-
-// past is a deployment n as ListServiceDeployments answers it, n minutes past the epoch.
-func past(n int, status types.ServiceDeploymentStatus) object {
-	return object{
-		"serviceDeploymentArn": deploymentARN(n), "targetServiceRevisionArn": revisionARN(n), "status": status,
-		"createdAt": 60 * n, "statusReason": fmt.Sprintf("reason %d", n),
-	}
+	return fakeaws.Object{"serviceRevisions": revisions}
 }
 
 func TestRead(t *testing.T) {
-	s := startScript(t, map[string]func(object) any{
-		"DescribeServices": describeFrom(describedService("shop", "web", object{
-			"currentServiceRevisions": []object{{"arn": revisionARN(2), "requestedTaskCount": 2}},
-			"deploymentConfiguration": object{"strategy": "CANARY", "bakeTimeInMinutes": 5},
-			"tags":                    []object{{"key": TagDesiredCount, "value": "3"}},
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{
+		"DescribeServices": fakeaws.AnswerServices(fakeaws.DescribedService("shop", "web", fakeaws.Object{
+			"currentServiceRevisions": []fakeaws.Object{{"arn": fakeaws.RevisionARN(2), "requestedTaskCount": 2}},
+			"deploymentConfiguration": fakeaws.Object{"strategy": "CANARY", "bakeTimeInMinutes": 5},
+			"tags":                    []fakeaws.Object{{"key": TagDesiredCount, "value": "3"}},
 		})),
 		"DescribeTaskDefinition":   shopDefinition,
-		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{past(2, "SUCCESSFUL"), past(3, "ROLLBACK_SUCCESSFUL")}}),
+		"ListServiceDeployments":   fakeaws.Fixed(fakeaws.Object{"serviceDeployments": []fakeaws.Object{fakeaws.ListedDeployment(2, "SUCCESSFUL"), fakeaws.ListedDeployment(3, "ROLLBACK_SUCCESSFUL")}}),
 		"DescribeServiceRevisions": revisionsRunning,
 		"ListTasks":                taskList(250),
 		"DescribeTasks":            tasksRunning(func(i int) string { return digest(1 + i%2) }),
 	})
 	ref := Ref{Cluster: "shop", Service: "web"}
-	services, err := Read(t.Context(), s.ecs(), []Ref{ref})
+	services, err := Read(t.Context(), s.ECS(), []Ref{ref})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,11 +101,11 @@ func TestRead(t *testing.T) {
 	if !reflect.DeepEqual(got.Containers, wantContainers) {
 		t.Errorf("containers %+v", got.Containers)
 	}
-	if len(got.Deployments) != 2 || got.Deployments[0].ARN != deploymentARN(3) || got.Deployments[0].Digests["web"] != digest(3) ||
+	if len(got.Deployments) != 2 || got.Deployments[0].ARN != fakeaws.DeploymentARN(3) || got.Deployments[0].Digests["web"] != digest(3) ||
 		got.Deployments[0].Reason != "reason 3" || !got.Deployments[0].Created.Equal(time.Unix(180, 0)) {
 		t.Errorf("deployments %+v: want the newest first, with its digests", got.Deployments)
 	}
-	if got.Ref != ref || got.ARN != serviceARN("shop", "web") || got.Controller != "ECS" || got.Strategy != "CANARY" || got.Wait != 15*time.Minute {
+	if got.Ref != ref || got.ARN != fakeaws.ServiceARN("shop", "web") || got.Controller != "ECS" || got.Strategy != "CANARY" || got.Wait != 15*time.Minute {
 		t.Errorf("service %+v", got)
 	}
 	if count, ok := got.remembered(); !ok || count != 3 {
@@ -173,14 +114,14 @@ func TestRead(t *testing.T) {
 	if got.Definition.containers()[0]["future"] != true {
 		t.Errorf("definition %+v lacks a field that the SDK does not know", got.Definition)
 	}
-	s.wantCalls(map[string]int{
+	s.WantCalls(map[string]int{
 		"DescribeServices": 1, "DescribeTaskDefinition": 1, "ListServiceDeployments": 1,
 		"DescribeServiceRevisions": 1, "ListTasks": 3, "DescribeTasks": 3,
 	})
 }
 
 func TestReadAsksOnceForTenServices(t *testing.T) {
-	var described []object
+	var described []fakeaws.Object
 	var refs []Ref
 	for i := range 30 {
 		name := fmt.Sprintf("web%d", i)
@@ -188,18 +129,18 @@ func TestReadAsksOnceForTenServices(t *testing.T) {
 		if i >= 20 {
 			cluster = "default"
 		}
-		described = append(described, describedService(cluster, name, nil))
+		described = append(described, fakeaws.DescribedService(cluster, name, nil))
 		refs = append(refs, Ref{Cluster: strings.TrimSuffix(cluster, "default"), Service: name})
 	}
-	refs[7].Cluster, refs[7].Service = "", serviceARN("shop", "web7") // an ARN tells its cluster
-	s := startScript(t, map[string]func(object) any{
-		"DescribeServices":         describeFrom(described...),
+	refs[7].Cluster, refs[7].Service = "", fakeaws.ServiceARN("shop", "web7") // an ARN tells its cluster
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{
+		"DescribeServices":         fakeaws.AnswerServices(described...),
 		"DescribeTaskDefinition":   shopDefinition,
-		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{}}),
+		"ListServiceDeployments":   fakeaws.Fixed(fakeaws.Object{"serviceDeployments": []fakeaws.Object{}}),
 		"DescribeServiceRevisions": revisionsRunning,
 		"ListTasks":                taskList(0),
 	})
-	services, err := Read(t.Context(), s.ecs(), refs)
+	services, err := Read(t.Context(), s.ECS(), refs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,34 +150,34 @@ func TestReadAsksOnceForTenServices(t *testing.T) {
 		}
 	}
 	// No revision is known, so none is asked for; no task, so none is described.
-	s.wantCalls(map[string]int{"DescribeServices": 3, "DescribeTaskDefinition": 30, "ListServiceDeployments": 30, "ListTasks": 30})
+	s.WantCalls(map[string]int{"DescribeServices": 3, "DescribeTaskDefinition": 30, "ListServiceDeployments": 30, "ListTasks": 30})
 }
 
 func TestReadNamesWhatIsMissing(t *testing.T) {
-	s := startScript(t, map[string]func(object) any{
-		"DescribeServices": describeFrom(describedService("shop", "web", nil), describedService("shop", "gone", object{"status": "INACTIVE"})),
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{
+		"DescribeServices": fakeaws.AnswerServices(fakeaws.DescribedService("shop", "web", nil), fakeaws.DescribedService("shop", "gone", fakeaws.Object{"status": "INACTIVE"})),
 	})
-	_, err := Read(t.Context(), s.ecs(), []Ref{{"shop", "web"}, {"shop", "gone"}, {"shop", "wbe"}, {"sohp", "web"}})
+	_, err := Read(t.Context(), s.ECS(), []Ref{{"shop", "web"}, {"shop", "gone"}, {"shop", "wbe"}, {"sohp", "web"}})
 	var missing *MissingError
-	if !errors.As(err, &missing) || missing.Ref != (Ref{"shop", "gone"}) || missing.Hint() == "" {
-		t.Fatalf("error %v, want a *MissingError", err)
+	if !errors.As(err, &missing) || missing.Ref != (Ref{"shop", "gone"}) || fault.KindOf(err) != fault.Usage {
+		t.Fatalf("Read: error %v of kind %d, want a *MissingError of kind Usage", err, fault.KindOf(err))
 	}
-	want := `ECS service gone in cluster shop: the service is INACTIVE
-ECS service wbe in cluster shop: the cluster has no such service
-ECS service web in cluster sohp: there is no such cluster`
+	want := `ECS service gone in cluster shop in eu-west-1: the service is INACTIVE
+ECS service wbe in cluster shop in eu-west-1: the cluster has no such service
+ECS service web in cluster sohp in eu-west-1: there is no such cluster`
 	if err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}
-	if n := s.count()["DescribeTaskDefinition"]; n != 0 {
+	if n := s.Count()["DescribeTaskDefinition"]; n != 0 {
 		t.Errorf("%d task definitions read all the same", n)
 	}
 }
 
 func TestReadOfCodeDeployService(t *testing.T) {
-	s := startScript(t, map[string]func(object) any{
-		"DescribeServices": describeFrom(describedService("shop", "web", object{
-			"deploymentController": object{"type": "CODE_DEPLOY"},
-			"taskSets": []object{
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{
+		"DescribeServices": fakeaws.AnswerServices(fakeaws.DescribedService("shop", "web", fakeaws.Object{
+			"deploymentController": fakeaws.Object{"type": "CODE_DEPLOY"},
+			"taskSets": []fakeaws.Object{
 				{"status": "ACTIVE", "taskDefinition": "shop:9"}, {"status": "PRIMARY", "taskDefinition": "shop:8"},
 			},
 		})),
@@ -244,7 +185,7 @@ func TestReadOfCodeDeployService(t *testing.T) {
 		"ListTasks":              taskList(1),
 		"DescribeTasks":          tasksRunning(func(int) string { return digest(1) }),
 	})
-	services, err := Read(t.Context(), s.ecs(), []Ref{{"shop", "web"}})
+	services, err := Read(t.Context(), s.ECS(), []Ref{{"shop", "web"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,25 +195,25 @@ func TestReadOfCodeDeployService(t *testing.T) {
 }
 
 func TestReadTellsWhatFailed(t *testing.T) {
-	working := map[string]func(object) any{
-		"DescribeServices": describeFrom(describedService("shop", "web", object{
-			"currentServiceRevisions": []object{{"arn": revisionARN(2)}},
+	working := map[string]func(fakeaws.Object) any{
+		"DescribeServices": fakeaws.AnswerServices(fakeaws.DescribedService("shop", "web", fakeaws.Object{
+			"currentServiceRevisions": []fakeaws.Object{{"arn": fakeaws.RevisionARN(2)}},
 		})),
 		"DescribeTaskDefinition":   shopDefinition,
-		"ListServiceDeployments":   fixed(object{"serviceDeployments": []object{}}),
+		"ListServiceDeployments":   fakeaws.Fixed(fakeaws.Object{"serviceDeployments": []fakeaws.Object{}}),
 		"DescribeServiceRevisions": revisionsRunning,
 		"ListTasks":                taskList(1),
 		"DescribeTasks":            tasksRunning(digest),
 	}
 	for action := range working {
 		t.Run(action, func(t *testing.T) {
-			actions := map[string]func(object) any{}
+			actions := map[string]func(fakeaws.Object) any{}
 			for a, answer := range working {
 				actions[a] = answer
 			}
-			actions[action] = fixed(refusal{code: "AccessDeniedException"})
-			s := startScript(t, actions)
-			services, err := Read(t.Context(), s.ecs(), []Ref{{"shop", "web"}})
+			actions[action] = fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})
+			s := fakeaws.Start(t, actions)
+			services, err := Read(t.Context(), s.ECS(), []Ref{{"shop", "web"}})
 			var denied *types.AccessDeniedException
 			if !errors.As(err, &denied) || services != nil {
 				t.Errorf("services %v, error %v", services, err)
@@ -285,12 +226,12 @@ func TestPresentRevision(t *testing.T) {
 	current := func(requested ...int) []types.ServiceCurrentRevisionSummary {
 		var all []types.ServiceCurrentRevisionSummary
 		for i, n := range requested {
-			all = append(all, types.ServiceCurrentRevisionSummary{Arn: aws.String(revisionARN(i + 1)), RequestedTaskCount: int32(n)})
+			all = append(all, types.ServiceCurrentRevisionSummary{Arn: aws.String(fakeaws.RevisionARN(i + 1)), RequestedTaskCount: int32(n)})
 		}
 		return all
 	}
 	deployment := func(n int, status types.ServiceDeploymentStatus) ServiceDeployment {
-		return ServiceDeployment{ARN: deploymentARN(n), Revision: revisionARN(n), Status: status}
+		return ServiceDeployment{ARN: fakeaws.DeploymentARN(n), Revision: fakeaws.RevisionARN(n), Status: status}
 	}
 	for _, test := range []struct {
 		name        string
@@ -299,14 +240,14 @@ func TestPresentRevision(t *testing.T) {
 		want        string
 	}{
 		{"nothing known", nil, nil, ""},
-		{"one", current(2), []ServiceDeployment{deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"going forward", current(4, 1), []ServiceDeployment{deployment(2, "IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
-		{"going back", current(1, 4), []ServiceDeployment{deployment(2, "ROLLBACK_IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"gone back", current(4), []ServiceDeployment{deployment(2, "ROLLBACK_SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"only the target is told while going back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, revisionARN(1)},
-		{"deployments alone", nil, []ServiceDeployment{deployment(3, "STOPPED"), deployment(2, "SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, revisionARN(2)},
+		{"one", current(2), []ServiceDeployment{deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
+		{"going forward", current(4, 1), []ServiceDeployment{deployment(2, "IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(2)},
+		{"going back", current(1, 4), []ServiceDeployment{deployment(2, "ROLLBACK_IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
+		{"gone back", current(4), []ServiceDeployment{deployment(2, "ROLLBACK_SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
+		{"only the target is told while going back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
+		{"deployments alone", nil, []ServiceDeployment{deployment(3, "STOPPED"), deployment(2, "SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(2)},
 		{"none ever succeeded", nil, []ServiceDeployment{deployment(3, "STOPPED")}, ""},
-		{"the larger of two", current(1, 3), nil, revisionARN(2)},
+		{"the larger of two", current(1, 3), nil, fakeaws.RevisionARN(2)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := presentRevision(types.Service{CurrentServiceRevisions: test.current}, test.deployments); got != test.want {
@@ -342,19 +283,19 @@ func TestOwnWait(t *testing.T) {
 }
 
 func TestImages(t *testing.T) {
-	present := []object{{"arn": revisionARN(7)}}
-	s := startScript(t, map[string]func(object) any{
-		"DescribeServices": describeFrom(
-			describedService("shop", "web", object{"currentServiceRevisions": present}),
-			describedService("shop", "stopped", object{"currentServiceRevisions": present, "runningCount": 0}),
-			describedService("shop", "new", object{"runningCount": 0}),
+	present := []fakeaws.Object{{"arn": fakeaws.RevisionARN(7)}}
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{
+		"DescribeServices": fakeaws.AnswerServices(
+			fakeaws.DescribedService("shop", "web", fakeaws.Object{"currentServiceRevisions": present}),
+			fakeaws.DescribedService("shop", "stopped", fakeaws.Object{"currentServiceRevisions": present, "runningCount": 0}),
+			fakeaws.DescribedService("shop", "new", fakeaws.Object{"runningCount": 0}),
 		),
 		"ListTasks":                taskList(150),
 		"DescribeTasks":            tasksRunning(func(i int) string { return digest(min(i/40, 1)) }),
 		"DescribeServiceRevisions": revisionsRunning,
 	})
 	web, stopped, fresh := Ref{"shop", "web"}, Ref{"shop", "stopped"}, Ref{"shop", "new"}
-	got, err := Images(t.Context(), s.ecs(), []Ref{web, stopped, fresh, web})
+	got, err := Images(t.Context(), s.ECS(), []Ref{web, stopped, fresh, web})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,9 +307,9 @@ func TestImages(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("images %v, want %v", got, want)
 	}
-	s.wantCalls(map[string]int{"DescribeServices": 1, "ListTasks": 1, "DescribeTasks": 1, "DescribeServiceRevisions": 1})
+	s.WantCalls(map[string]int{"DescribeServices": 1, "ListTasks": 1, "DescribeTasks": 1, "DescribeServiceRevisions": 1})
 
-	if _, err := Images(t.Context(), s.ecs(), []Ref{{"shop", "other"}}); !errors.As(err, new(*MissingError)) {
+	if _, err := Images(t.Context(), s.ECS(), []Ref{{"shop", "other"}}); !errors.As(err, new(*MissingError)) {
 		t.Errorf("error %v, want a *MissingError", err)
 	}
 }
@@ -377,7 +318,7 @@ func TestTasksOnTheirWayAreNotCounted(t *testing.T) {
 	task := func(status string, n int) types.Task {
 		return types.Task{LastStatus: &status, Containers: []types.Container{{Name: aws.String("web"), ImageDigest: aws.String(digest(n))}}}
 	}
-	got := countDigests([]types.Task{task("RUNNING", 1), task("PENDING", 2), task("DEPROVISIONING", 3), task("RUNNING", 1)})
+	got := CountDigests([]types.Task{task("RUNNING", 1), task("PENDING", 2), task("DEPROVISIONING", 3), task("RUNNING", 1)})
 	if want := map[string]map[string]int{"web": {digest(1): 2}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("counts %v, want %v", got, want)
 	}

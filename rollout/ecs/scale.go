@@ -63,14 +63,14 @@ func remember(ctx context.Context, client scaler, s Service, count int) error {
 		ResourceArn: &s.ARN, Tags: []types.Tag{{Key: aws.String(TagDesiredCount), Value: aws.String(strconv.Itoa(count))}},
 	})
 	if err != nil {
-		return fmt.Errorf("remembering the desired count of ECS service %s in its tag %s: %w", s.Ref, TagDesiredCount, err)
+		return fmt.Errorf("saving the desired count of ECS service %s in its tag %s: %w", s.Ref, TagDesiredCount, err)
 	}
 	return nil
 }
 
 // ScaleUp sets the desired count of a service, then takes the tag that remembers one
 // away. A count of -1 is the remembered one; if more tasks are desired already, as
-// autoscaling may have it, that stays, and without a remembered count a service that was
+// Autoscaling may have it, that stays, and without a remembered count a service that was
 // not stopped is left alone. A count of 0 leaves the tag for the next start. A run that is
 // killed at any point can be repeated.
 //
@@ -95,7 +95,7 @@ func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, 
 	if _, tagged := s.countTag(); tagged {
 		_, err := client.UntagResource(ctx, &ecs.UntagResourceInput{ResourceArn: &s.ARN, TagKeys: []string{TagDesiredCount}})
 		if err != nil {
-			return Scaled{}, fmt.Errorf("taking the tag %s from ECS service %s: %w", TagDesiredCount, s.Ref, err)
+			return Scaled{}, fmt.Errorf("removing the tag %s from ECS service %s: %w", TagDesiredCount, s.Ref, err)
 		}
 	}
 	return Scaled{Ref: s.Ref, From: s.Desired, To: to}, nil
@@ -134,7 +134,7 @@ func (s Service) countTag() (string, bool) {
 
 func setCount(ctx context.Context, client serviceUpdater, s Service, count int) error {
 	out, err := client.UpdateService(ctx, &ecs.UpdateServiceInput{
-		Cluster: s.clusterID(), Service: s.serviceID(), DesiredCount: aws.Int32(int32(count)),
+		Cluster: s.ClusterID(), Service: s.ServiceID(), DesiredCount: aws.Int32(int32(count)),
 	})
 	if err == nil && out.Service == nil {
 		err = awsclient.Incomplete("ECS", "UpdateService", "the service")
@@ -145,53 +145,13 @@ func setCount(ctx context.Context, client serviceUpdater, s Service, count int) 
 	return nil
 }
 
-// AwaitCounts waits until every service runs as many tasks as are desired and none is
-// pending, and reports each change of a service's counts, never two at once. It takes
-// one call for ten services of a cluster each time, the pauses of poll between. When it
-// ends before, the error is ctx's with the services that were not there yet.
-func AwaitCounts(ctx context.Context, client serviceDescriber, refs []Ref, poll Pauses, report func(Progress)) error {
-	if report == nil {
-		report = func(Progress) {}
-	}
-	told := map[Ref]Progress{}
-	for pause := poll.first(); ; pause = poll.next(pause) {
-		described, err := describeServices(ctx, client, refs)
-		if err != nil {
-			return err
-		}
-		var waiting []Ref
-		for _, ref := range refs {
-			p := countsOf(ref, described[ref])
-			if told[ref] != p {
-				told[ref] = p
-				report(p)
-			}
-			if p.Running != p.Desired || p.Pending != 0 {
-				waiting = append(waiting, ref)
-			}
-		}
-		if len(waiting) == 0 {
-			return nil
-		}
-		if !sleep(ctx, pause) {
-			return fmt.Errorf("waiting for the task counts of %v: %w", waiting, ctx.Err())
-		}
-	}
-}
-
-func countsOf(ref Ref, s types.Service) Progress {
-	p := Progress{Service: ref, Kind: Counts, Running: int(s.RunningCount), Pending: int(s.PendingCount), Desired: int(s.DesiredCount)}
-	p.Text = fmt.Sprintf("%d of %d running, %d pending", p.Running, p.Desired, p.Pending)
-	return p
-}
-
 // DaemonError is a service of the scheduling strategy DAEMON: it has a task on each
 // container instance and no desired count of its own.
 type DaemonError struct{ Ref }
 
 // Error names the service.
 func (e *DaemonError) Error() string {
-	return fmt.Sprintf("ECS service %s is a DAEMON: one task on each container instance, and no desired count to change", e.Ref)
+	return fmt.Sprintf("ECS service %s has the scheduling strategy DAEMON, which has no desired count", e.Ref)
 }
 
 // Kind returns fault.Usage.
@@ -213,13 +173,10 @@ type CountError struct {
 // Error names the service and what its tag says.
 func (e *CountError) Error() string {
 	if e.Tagged {
-		return fmt.Sprintf("ECS service %s: its tag %s says %q, which is no count of tasks", e.Ref, TagDesiredCount, e.Value)
+		return fmt.Sprintf("ECS service %s: its tag %s has the value %q, which is not a task count", e.Ref, TagDesiredCount, e.Value)
 	}
-	return fmt.Sprintf("ECS service %s has a desired count of 0 and no tag %s that remembers another", e.Ref, TagDesiredCount)
+	return fmt.Sprintf("ECS service %s has a desired count of 0 and no tag %s with an earlier count", e.Ref, TagDesiredCount)
 }
 
 // Kind returns fault.Usage.
 func (e *CountError) Kind() fault.Kind { return fault.Usage }
-
-// Hint says how to name a count.
-func (e *CountError) Hint() string { return "say how many tasks to start with --count" }

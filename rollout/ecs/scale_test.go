@@ -1,22 +1,22 @@
 package ecs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/rollout/internal/fakeaws"
 )
 
 // scaled is a service with a desired count and, unless empty, its tag.
 func scaled(desired int, tag string) Service {
-	s := Service{Ref: Ref{"shop", "web"}, ARN: serviceARN("shop", "web"), Desired: desired}
+	s := Service{Ref: Ref{"shop", "web"}, ARN: fakeaws.ServiceARN("shop", "web"), Desired: desired}
 	s.Raw.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("9")}}
 	if tag != "" {
 		s.Raw.Tags = append(s.Raw.Tags, types.Tag{Key: aws.String(TagDesiredCount), Value: &tag})
@@ -25,30 +25,30 @@ func scaled(desired int, tag string) Service {
 }
 
 // calledText tells the scaling calls in their order.
-func calledText(s *script) string {
+func calledText(s *fakeaws.Server) string {
 	var parts []string
-	for _, c := range s.calls {
-		switch c.action {
+	for _, c := range s.Calls {
+		switch c.Action {
 		case "UpdateService":
-			parts = append(parts, fmt.Sprint("count ", c.in["desiredCount"]))
-			if c.in["forceNewDeployment"] == true || c.in["taskDefinition"] != nil {
-				s.t.Errorf("scaling deploys: %v", c.in)
+			parts = append(parts, fmt.Sprint("count ", c.In["desiredCount"]))
+			if c.In["forceNewDeployment"] == true || c.In["taskDefinition"] != nil {
+				s.T.Errorf("scaling deploys: %v", c.In)
 			}
 		case "TagResource":
-			tag := c.in["tags"].([]any)[0].(object)
+			tag := c.In["tags"].([]any)[0].(fakeaws.Object)
 			parts = append(parts, fmt.Sprint("tag ", tag["key"], "=", tag["value"]))
 		case "UntagResource":
-			parts = append(parts, fmt.Sprint("untag ", c.in["tagKeys"]))
+			parts = append(parts, fmt.Sprint("untag ", c.In["tagKeys"]))
 		}
-		if arn := c.in["resourceArn"]; arn != nil && arn != serviceARN("shop", "web") {
-			s.t.Errorf("%s of %v", c.action, arn)
+		if arn := c.In["resourceArn"]; arn != nil && arn != fakeaws.ServiceARN("shop", "web") {
+			s.T.Errorf("%s of %v", c.Action, arn)
 		}
 	}
 	return strings.Join(parts, ", ")
 }
 
-var scaling = map[string]func(object) any{
-	"UpdateService": fixed(object{"service": object{}}), "TagResource": fixed(object{}), "UntagResource": fixed(object{}),
+var scaling = map[string]func(fakeaws.Object) any{
+	"UpdateService": fakeaws.Fixed(fakeaws.Object{"service": fakeaws.Object{}}), "TagResource": fakeaws.Fixed(fakeaws.Object{}), "UntagResource": fakeaws.Fixed(fakeaws.Object{}),
 }
 
 func TestScaleDown(t *testing.T) {
@@ -67,8 +67,8 @@ func TestScaleDown(t *testing.T) {
 		{"raised since", scaled(5, "3"), Scaled{From: 5, Remembered: 5}, "tag slipway:desired-count=5, count 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := startScript(t, scaling)
-			got, err := ScaleDown(t.Context(), s.ecs(), test.service)
+			s := fakeaws.Start(t, scaling)
+			got, err := ScaleDown(t.Context(), s.ECS(), test.service)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,8 +84,8 @@ func TestScaleDown(t *testing.T) {
 }
 
 func TestScaleDownRemembersBeforeItStops(t *testing.T) {
-	s := startScript(t, map[string]func(object) any{"TagResource": fixed(refusal{code: "AccessDeniedException"})})
-	if _, err := ScaleDown(t.Context(), s.ecs(), scaled(3, "")); !errors.As(err, new(*types.AccessDeniedException)) {
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{"TagResource": fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})})
+	if _, err := ScaleDown(t.Context(), s.ECS(), scaled(3, "")); !errors.As(err, new(*types.AccessDeniedException)) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -111,8 +111,8 @@ func TestScaleUp(t *testing.T) {
 		{"tag spoilt, a count", scaled(0, "many"), 2, 2, "count 2, untag [slipway:desired-count]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := startScript(t, scaling)
-			got, err := ScaleUp(t.Context(), s.ecs(), test.service, test.count)
+			s := fakeaws.Start(t, scaling)
+			got, err := ScaleUp(t.Context(), s.ECS(), test.service, test.count)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,29 +131,29 @@ func TestScaleUp(t *testing.T) {
 }
 
 func TestScaleUpKeepsTheTagUntilTheCountIsSet(t *testing.T) {
-	s := startScript(t, map[string]func(object) any{"UpdateService": fixed(refusal{code: "ServiceNotActiveException"})})
-	if _, err := ScaleUp(t.Context(), s.ecs(), scaled(0, "3"), -1); !errors.As(err, new(*types.ServiceNotActiveException)) {
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{"UpdateService": fakeaws.Fixed(fakeaws.Refusal{Code: "ServiceNotActiveException"})})
+	if _, err := ScaleUp(t.Context(), s.ECS(), scaled(0, "3"), -1); !errors.As(err, new(*types.ServiceNotActiveException)) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestScaleUpWithoutACount(t *testing.T) {
-	for tag, words := range map[string]string{"": "no tag slipway:desired-count", "many": `says "many"`, "-1": `says "-1"`, "0": `says "0"`} {
-		s := startScript(t, nil)
-		_, err := ScaleUp(t.Context(), s.ecs(), scaled(0, tag), -1)
+	for tag, words := range map[string]string{"": "no tag slipway:desired-count", "many": `the value "many"`, "-1": `the value "-1"`, "0": `the value "0"`} {
+		s := fakeaws.Start(t, nil)
+		_, err := ScaleUp(t.Context(), s.ECS(), scaled(0, tag), -1)
 		var none *CountError
-		if !errors.As(err, &none) || !strings.Contains(err.Error(), words) || !strings.Contains(none.Hint(), "--count") {
+		if !errors.As(err, &none) || !strings.Contains(err.Error(), words) {
 			t.Errorf("tag %q: error %v, want a *CountError with %q", tag, err, words)
 		}
 	}
 }
 
 func TestDaemonsAreNotScaled(t *testing.T) {
-	s := startScript(t, nil)
+	s := fakeaws.Start(t, nil)
 	service := scaled(3, "2")
 	service.Raw.SchedulingStrategy = types.SchedulingStrategyDaemon
-	_, down := ScaleDown(t.Context(), s.ecs(), service)
-	_, up := ScaleUp(t.Context(), s.ecs(), service, 4)
+	_, down := ScaleDown(t.Context(), s.ECS(), service)
+	_, up := ScaleUp(t.Context(), s.ECS(), service, 4)
 	for _, err := range []error{down, up} {
 		if !errors.As(err, new(*DaemonError)) {
 			t.Errorf("error %v, want a *DaemonError", err)
@@ -161,63 +161,25 @@ func TestDaemonsAreNotScaled(t *testing.T) {
 	}
 }
 
-func TestAwaitCounts(t *testing.T) {
-	round := 0
-	s := startScript(t, map[string]func(object) any{"DescribeServices": func(in object) any {
-		round++
-		running, pending := min(round, 2), max(0, 3-round)
-		return describeFrom(
-			describedService("shop", "web", object{"runningCount": running, "pendingCount": pending}),
-			describedService("shop", "api", nil),
-		)(in)
-	}})
-	var told []string
-	err := AwaitCounts(t.Context(), s.ecs(), []Ref{{"shop", "web"}, {"shop", "api"}}, Pauses{First: time.Millisecond, Max: time.Millisecond}, func(p Progress) {
-		told = append(told, p.Service.String()+": "+p.Text)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"shop/web: 1 of 2 running, 2 pending", "shop/api: 2 of 2 running, 0 pending", "shop/web: 2 of 2 running, 1 pending", "shop/web: 2 of 2 running, 0 pending"}
-	if !slices.Equal(told, want) {
-		t.Errorf("told %q, want %q", told, want)
-	}
-	s.wantCalls(map[string]int{"DescribeServices": 3})
-}
-
-func TestAwaitCountsEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	s := startScript(t, map[string]func(object) any{"DescribeServices": describeFrom(
-		describedService("shop", "web", object{"runningCount": 1}), describedService("shop", "api", nil))})
-	err := AwaitCounts(ctx, s.ecs(), []Ref{{"shop", "web"}, {"shop", "api"}}, Pauses{}, func(p Progress) {
-		if p.Service.Service == "api" {
-			cancel()
-		}
-	})
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "shop/web") || strings.Contains(err.Error(), "shop/api") {
-		t.Errorf("error %v", err)
-	}
-}
-
 func TestAutoscaled(t *testing.T) {
-	target := func(id string, more object) object {
-		o := object{"ResourceId": id, "MinCapacity": 2, "MaxCapacity": 8, "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+	target := func(id string, more fakeaws.Object) fakeaws.Object {
+		o := fakeaws.Object{"ResourceId": id, "MinCapacity": 2, "MaxCapacity": 8, "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 		for k, v := range more {
 			o[k] = v
 		}
 		return o
 	}
-	s := startScript(t, map[string]func(object) any{"DescribeScalableTargets": func(in object) any {
+	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{"DescribeScalableTargets": func(in fakeaws.Object) any {
 		if in["NextToken"] == nil {
-			return object{"NextToken": "2", "ScalableTargets": []object{target("service/shop/web", nil)}}
+			return fakeaws.Object{"NextToken": "2", "ScalableTargets": []fakeaws.Object{target("service/shop/web", nil)}}
 		}
-		return object{"ScalableTargets": []object{
-			target("service/default/api", object{"SuspendedState": object{"DynamicScalingOutSuspended": true, "ScheduledScalingSuspended": true}}),
-			target("service/shop/job", object{"SuspendedState": object{"DynamicScalingOutSuspended": true}}),
+		return fakeaws.Object{"ScalableTargets": []fakeaws.Object{
+			target("service/default/api", fakeaws.Object{"SuspendedState": fakeaws.Object{"DynamicScalingOutSuspended": true, "ScheduledScalingSuspended": true}}),
+			target("service/shop/job", fakeaws.Object{"SuspendedState": fakeaws.Object{"DynamicScalingOutSuspended": true}}),
 		}}
 	}})
-	web, api, job, plain := Ref{"shop", "web"}, Ref{"", "api"}, Ref{clusterARN("shop"), serviceARN("shop", "job")}, Ref{"shop", "plain"}
-	got, err := Autoscaled(t.Context(), s.autoscaling(), []Ref{web, api, job, plain})
+	web, api, job, plain := Ref{"shop", "web"}, Ref{"", "api"}, Ref{fakeaws.ClusterARN("shop"), fakeaws.ServiceARN("shop", "job")}, Ref{"shop", "plain"}
+	got, err := Autoscaled(t.Context(), s.Autoscaling(), []Ref{web, api, job, plain})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,13 +187,13 @@ func TestAutoscaled(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("ranges %v, want %v", got, want)
 	}
-	s.wantCalls(map[string]int{"DescribeScalableTargets": 2})
-	in := s.of("DescribeScalableTargets")[0].in
+	s.WantCalls(map[string]int{"DescribeScalableTargets": 2})
+	in := s.Of("DescribeScalableTargets")[0].In
 	ids := []string{"service/default/api", "service/shop/job", "service/shop/plain", "service/shop/web"}
-	if in["ServiceNamespace"] != "ecs" || !slices.Equal(list(in, "ResourceIds"), ids) {
+	if in["ServiceNamespace"] != "ecs" || !slices.Equal(fakeaws.Strings(in, "ResourceIds"), ids) {
 		t.Errorf("asked for %v", in)
 	}
-	if none, err := Autoscaled(t.Context(), s.autoscaling(), nil); err != nil || len(none) != 0 {
+	if none, err := Autoscaled(t.Context(), s.Autoscaling(), nil); err != nil || len(none) != 0 {
 		t.Errorf("of no services: %v, %v", none, err)
 	}
 }

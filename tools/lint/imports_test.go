@@ -98,6 +98,22 @@ func offences() []offence {
 		{"rollout/diagnose/registry.go", "slipway/registry", pure},
 		{"rollout/diagnose/http.go", "net/http", pure},
 		{"rollout/ecs/diagnose.go", "slipway/rollout/diagnose", ""},
+		{"rollout/ecs/follow.go", "slipway/rollout/follow", "follow imports ecs"},
+		{"rollout/ecs/fakeaws.go", "slipway/rollout/internal/fakeaws", "for tests only"},
+		{"rollout/ecs/fakeaws_test.go", "slipway/rollout/internal/fakeaws", ""},
+		{"rollout/follow/ecs.go", "slipway/rollout/ecs", ""},
+		{"rollout/follow/diagnose.go", "slipway/rollout/diagnose", ""},
+		{"rollout/follow/registry.go", "slipway/registry", siblings},
+		{"rollout/follow/solve.go", "slipway/build/solve", siblings},
+		{"rollout/follow/rollout.go", "slipway/rollout", upwards},
+		{"rollout/follow/cmd.go", "slipway/cmd", upwards},
+		{"rollout/diagnose/follow.go", "slipway/rollout/follow", pure},
+		{"rollout/flow.go", "slipway/rollout/follow", ""},
+		{"registry/follow.go", "slipway/rollout/follow", siblings},
+		{"build/solve/follow.go", "slipway/rollout/follow", siblings},
+		{"project/follow.go", "slipway/rollout/follow", "it knows none"},
+		{"doctor/follow.go", "slipway/rollout/follow", ""},
+		{"cmd/follow.go", "slipway/rollout/follow", ""},
 		{"registry/lifecycle/registry.go", "slipway/registry", "read and written by registry"},
 		{"registry/lifecycle/aws.go", "github.com/aws/sdk", "read and written by registry"},
 		{"buildspec/iam/buildspec.go", "slipway/buildspec", "not from a buildspec"},
@@ -152,7 +168,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

@@ -1,0 +1,145 @@
+package diagnose
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/shell"
+)
+
+var (
+	alarms      = regexp.MustCompile(`(?i)\balarms?\b`)
+	alarmNames  = regexp.MustCompile(`alarms triggered: ([^;]+)`)
+	targetGroup = regexp.MustCompile(`target-group (arn:[^\s)]+)`)
+	balancer    = regexp.MustCompile(`\((elb [^)]+|target-group [^)]+)\)`)
+	unhealthy   = regexp.MustCompile(`due to \(reason ([^)]+)\)`)
+	shortOf     = regexp.MustCompile(`(?i)RESOURCE:[A-Z]+|insufficient [a-z]+[a-z ]*|doesn't have enough [A-Za-z]+[a-z ]*|Capacity is unavailable|limit on the number of [a-zA-Z]+`)
+)
+
+// alarmRules know ECS's reason for an end by CloudWatch alarms.
+var alarmRules = []rule{
+	{
+		// Only ECS's reason speaks of alarms this way; log lines and commands do not count.
+		code: func(s sign) bool { return s.task == nil && s.text == s.e.Reason && alarms.MatchString(s.text) },
+		cause: func(s sign) string {
+			return "CloudWatch alarms ended the deployment: look at what they measure and whether the new tasks moved it"
+		},
+		next: func(s sign) string {
+			command := "aws cloudwatch describe-alarms --state-value ALARM"
+			if list := s.find(alarmNames); list != "" {
+				command = "aws cloudwatch describe-alarms --alarm-names"
+				for name := range strings.SplitSeq(list, ",") {
+					command += " " + shell.Word(strings.TrimSpace(name))
+				}
+			}
+			return command
+		},
+	},
+}
+
+// runRules know why a task stopped or was stopped that had started, or found no room.
+var runRules = []rule{
+	{
+		words: words(`OutOfMemory|due to memory usage`),
+		cause: func(s sign) string {
+			return s.theContainer() + " used more memory than it may: raise memory in the task definition, or find what uses it"
+		},
+		next: func(s sign) string {
+			return s.definitionCommand("taskDefinition.[memory,containerDefinitions[].[name,memory]]")
+		},
+	},
+	{
+		words: words(`failed container health checks`),
+		cause: func(s sign) string {
+			return "the health check of " + s.theContainer() + " in the task definition fails: run its command in the image, and see whether startPeriod is long enough"
+		},
+		next: sign.logCommand,
+	},
+	{
+		words: words(`failed (ELB|load balancer) health checks|is unhealthy in \(?(target-group|elb)`),
+		cause: balancerCause,
+		next: func(s sign) string {
+			if arn := s.find(targetGroup); arn != "" {
+				return "aws elbv2 describe-target-health --target-group-arn " + shell.Word(arn)
+			}
+			return s.taskCommand()
+		},
+	},
+	{
+		words: words(`minimumHealthyPercent or maximumPercent`),
+		cause: func(s sign) string {
+			return "the service's minimumHealthyPercent and maximumPercent leave ECS no room to start or stop a task: raise the one or lower the other"
+		},
+	},
+	{
+		words: words(`unable to place a task|RESOURCE:|Capacity is unavailable|no container instance|No Container Instances were found|limit on the number of|network interface|ephemeral ?storage provisioning`),
+		cause: func(s sign) string {
+			what := s.find(shortOf)
+			if what != "" {
+				what = " (" + what + ")"
+			}
+			return "there is no room for the task" + what + ": look at the cluster's instances or capacity providers, the account's quotas and the subnets' free addresses"
+		},
+		next: func(s sign) string {
+			return "aws ecs describe-clusters" + s.e.clusterFlag("--clusters")
+		},
+	},
+	{
+		code: func(s sign) bool {
+			return s.task != nil && (s.task.StopCode == types.TaskStopCodeSpotInterruption || s.task.StopCode == types.TaskStopCodeTerminationNotice)
+		},
+		cause: func(s sign) string {
+			return "the capacity was taken back (Spot interruption or a terminated instance): deploy again, with a part of the tasks on capacity that stays"
+		},
+	},
+	{
+		code: func(s sign) bool { return s.task != nil && s.task.StopCode == types.TaskStopCodeUserInitiated },
+		cause: func(s sign) string {
+			return "somebody or another program stopped the tasks by StopTask: CloudTrail says who"
+		},
+	},
+	{
+		code:  func(s sign) bool { return s.exit != nil },
+		cause: exitCause,
+		next:  sign.logCommand,
+	},
+}
+
+func balancerCause(s sign) string {
+	where := s.find(balancer)
+	if where == "" {
+		where = "load balancer"
+	}
+	why := s.find(unhealthy)
+	for i := len(s.e.Events) - 1; why == "" && i >= 0; i-- {
+		why = sign{text: s.e.Events[i]}.find(unhealthy)
+	}
+	if why != "" {
+		why = " (" + why + ")"
+	}
+	return "the tasks do not pass the health checks of the " + where + why + ": look at the health check's path and port, the security groups, and whether the grace period is long enough"
+}
+
+// exitCause speaks for containers that ended. Codes above 128 are signals.
+func exitCause(s sign) string {
+	end := fmt.Sprintf("%s ended with code %d%s", s.theContainer(), *s.exit, s.ran())
+	switch *s.exit {
+	case 0:
+		return end + ": a service's program must keep running, does it go to the background or has it nothing to do?"
+	case 126, 127:
+		return end + ", the shell's word for a command that is missing or not executable: look at command and entryPoint"
+	case 134:
+		return end + " (SIGABRT): it gave up by itself, its last lines say why"
+	case 137:
+		return end + " (SIGKILL): it was out of memory or did not stop in time, look at the task's memory and stopTimeout"
+	case 139:
+		return end + " (SIGSEGV): the program crashed, look for a library or an architecture that does not fit"
+	case 143:
+		return end + " (SIGTERM): something stopped it, look at the events and at the other containers of the task"
+	default:
+		return end + ": its last lines say why; compare its environment and secrets with what the new image wants"
+	}
+}

@@ -1,0 +1,36 @@
+package ecs
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"slipway/rollout/diagnose"
+)
+
+// Evidence returns what a diagnosis needs to know of the service: its names, its
+// containers, and those that receive requests from a load balancer.
+func (s Service) Evidence() diagnose.Evidence {
+	e := diagnose.Evidence{Cluster: s.cluster(), Service: s.Service, TaskDefinition: s.Definition.ARN}
+	for _, c := range s.Definition.containers() {
+		e.Containers = append(e.Containers, containerEvidence(c))
+	}
+	for _, lb := range s.Raw.LoadBalancers {
+		e.LoadBalanced = append(e.LoadBalanced, aws.ToString(lb.ContainerName))
+	}
+	return e
+}
+
+// containerEvidence reads a container of a task definition's JSON. A container
+// is essential unless it says otherwise (API reference, ContainerDefinition).
+func containerEvidence(c map[string]any) diagnose.Container {
+	essential, given := c["essential"].(bool)
+	config, _ := c["logConfiguration"].(map[string]any)
+	options, _ := config["options"].(map[string]any)
+	out := diagnose.Container{
+		Name: text(c, "name"), Image: text(c, "image"), Essential: essential || !given,
+		LogDriver: text(config, "logDriver"), LogOptions: map[string]string{},
+	}
+	for name := range options {
+		out.LogOptions[name] = text(options, name)
+	}
+	return out
+}

@@ -1,0 +1,261 @@
+// Package follow follows the deployments of ECS services to their ends: it finds
+// and reads them, verifies the digests of their tasks, and collects the evidence
+// of a failure. It also stops, continues and resumes deployments under way.
+package follow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/rollout/ecs"
+)
+
+// ecsAPI are the requests to ECS that following takes.
+type ecsAPI interface {
+	servicesAPI
+	deploymentsAPI
+	listDeploymentsAPI
+	revisionsAPI
+	ListTasks(context.Context, *awsecs.ListTasksInput, ...func(*awsecs.Options)) (*awsecs.ListTasksOutput, error)
+	DescribeTasks(context.Context, *awsecs.DescribeTasksInput, ...func(*awsecs.Options)) (*awsecs.DescribeTasksOutput, error)
+	GetTaskProtection(context.Context, *awsecs.GetTaskProtectionInput, ...func(*awsecs.Options)) (*awsecs.GetTaskProtectionOutput, error)
+}
+
+type servicesAPI interface {
+	DescribeServices(context.Context, *awsecs.DescribeServicesInput, ...func(*awsecs.Options)) (*awsecs.DescribeServicesOutput, error)
+}
+
+type deploymentsAPI interface {
+	DescribeServiceDeployments(context.Context, *awsecs.DescribeServiceDeploymentsInput, ...func(*awsecs.Options)) (*awsecs.DescribeServiceDeploymentsOutput, error)
+}
+
+type revisionsAPI interface {
+	DescribeServiceRevisions(context.Context, *awsecs.DescribeServiceRevisionsInput, ...func(*awsecs.Options)) (*awsecs.DescribeServiceRevisionsOutput, error)
+}
+
+// Follower follows deployments to their ends and tells how they ended.
+type Follower struct {
+	// ECS is asked about services, deployments and tasks.
+	ECS ecsAPI
+	// CodeDeploy is asked about deployments of CODE_DEPLOY services; nil where there are
+	// none.
+	CodeDeploy deploymentInfoAPI
+	// Logs is asked for the last lines of a container that failed; nil asks for none.
+	Logs logsAPI
+	// Poll bounds the pauses between two rounds of questions.
+	Poll Pauses
+	// Settle is how long something that must follow may take after ECS called a
+	// deployment ended: the first new task to run, a rollback to show. 0 is a minute.
+	Settle time.Duration
+	// Limit is how long a deployment may make no progress on its new tasks before it is
+	// TimedOut; 0 is no limit. It does not count while a lifecycle hook holds the
+	// deployment up, during bake times, and while only old tasks are left to stop.
+	Limit time.Duration
+	// Ended is called as soon as a deployment has ended, while others are still followed,
+	// never from two goroutines at once; nil is allowed.
+	Ended func(Outcome)
+}
+
+// Pauses are the pauses between two rounds: the first is First, each is half as long
+// again as the one before, none is longer than Max.
+type Pauses struct {
+	// First is 500 ms where it is 0.
+	First time.Duration
+	// Max is 5 s where it is 0.
+	Max time.Duration
+}
+
+func (p Pauses) first() time.Duration {
+	if p.First <= 0 {
+		return 500 * time.Millisecond
+	}
+	return p.First
+}
+
+func (p Pauses) next(last time.Duration) time.Duration {
+	limit := p.Max
+	if limit <= 0 {
+		limit = 5 * time.Second
+	}
+	return min(last+last/2, max(limit, p.first()))
+}
+
+const (
+	// parallelCalls bounds the calls under way at once, well below ECS's bursts.
+	parallelCalls = 8
+	// explainTime is what reading the evidence of a bad end may take.
+	explainTime = 20 * time.Second
+	// partingTime is the same for someone who pressed Ctrl-C and waits for the prompt.
+	partingTime = 5 * time.Second
+)
+
+func (f Follower) settle() time.Duration {
+	if f.Settle <= 0 {
+		return time.Minute
+	}
+	return f.Settle
+}
+
+// Follow follows deployments to their ends, all at once, and answers an Outcome for
+// each, in their order. Each is followed by its own id: neither "the service is stable"
+// nor the task definition say how a deployment ended, for both are the same after a
+// rollback or a forced deployment.
+//
+// Calls in a round: one DescribeServices for ten services of a cluster, one
+// DescribeServiceDeployments for 20 deployments, one GetDeployment for each CodeDeploy
+// deployment; ListTasks and DescribeTasks only for services whose failed tasks, events or
+// Status changed and at the end, and with GetTaskProtection once a minute for those that
+// keep old tasks although all new ones run; one ListServiceDeployments for each deployment until
+// ECS lists it. Nothing is called again within a round: the clients retry.
+//
+// report gets the news, never from two goroutines at once; nil is allowed. Answers that
+// ask to come again, or that do not come at all, are reported once as an Event and asked
+// for again until Limit or ctx ends. A deployment without progress for Limit is TimedOut; one
+// whose new tasks all run when only old ones have been stopping for Limit has Succeeded.
+// When ctx's deadline passes, what has not ended is TimedOut; when ctx is cancelled,
+// Interrupted. An error that asking again does not change is in
+// Outcome.Err, with the status Failed.
+func (f Follower) Follow(ctx context.Context, deployments []ecs.Deployment, report func(Progress)) []Outcome {
+	if report == nil {
+		report = func(Progress) {}
+	}
+	watches := make([]*tracker, len(deployments))
+	for i, d := range deployments {
+		watches[i] = newTracker(d, report)
+	}
+	f.rounds(ctx, watches)
+	f.finishOnContextDone(ctx, unfinished(watches))
+	outcomes := make([]Outcome, len(watches))
+	for i, w := range watches {
+		outcomes[i] = w.outcome
+	}
+	return outcomes
+}
+
+// rounds goes on until every deployment has ended or ctx has.
+func (f Follower) rounds(ctx context.Context, watches []*tracker) {
+	for pause := f.Poll.first(); ctx.Err() == nil; pause = f.Poll.next(pause) {
+		f.bounded(ctx, unfinished(watches))
+		f.expire(ctx, unfinished(watches))
+		if len(unfinished(watches)) == 0 || !sleep(ctx, f.shortened(pause, unfinished(watches))) {
+			return
+		}
+	}
+}
+
+// bounded is a round that ends in time.
+func (f Follower) bounded(ctx context.Context, watches []*tracker) {
+	within := f.roundTime(watches)
+	round, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	f.round(round, watches)
+	if round.Err() == nil || ctx.Err() != nil {
+		return
+	}
+	for _, w := range unfinished(watches) {
+		w.once("AWS does not answer within " + within.Round(time.Second).String() + ", asking again")
+	}
+}
+
+// round asks once about everything that has not ended, tells what is new and ends what
+// has ended.
+func (f Follower) round(ctx context.Context, watches []*tracker) {
+	f.locate(ctx, watches)
+	f.refresh(ctx, watches)
+	var changed []*tracker
+	for _, w := range watches {
+		w.admit(ctx)
+		if !w.ended && w.reportProgress() {
+			changed = append(changed, w)
+		}
+	}
+	each(changed, func(w *tracker) { w.taskErr = f.readStopped(ctx, w, false) })
+	for _, w := range changed {
+		w.admit(ctx)
+		w.reportStopped()
+	}
+	each(unfinished(watches), func(w *tracker) {
+		f.evaluate(ctx, w)
+		f.refreshProtection(ctx, w)
+	})
+	for _, w := range unfinished(watches) {
+		w.admit(ctx)
+		w.admitProtection()
+	}
+	f.finish(ctx, watches, explainTime)
+}
+
+// finishOnContextDone ends what ctx left under way.
+func (f Follower) finishOnContextDone(ctx context.Context, watches []*tracker) {
+	limit := explainTime
+	for _, w := range watches {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			w.end(TimedOut, join("it had not ended when time was up", w.stage, w.doubt))
+		} else {
+			w.end(Interrupted, join("the following was interrupted", w.stage, w.doubt))
+			limit = partingTime
+		}
+	}
+	f.finish(ctx, watches, limit)
+}
+
+// finish reads the evidence for those that have just ended and tells their outcomes.
+func (f Follower) finish(ctx context.Context, watches []*tracker, limit time.Duration) {
+	var ended []*tracker
+	for _, w := range watches {
+		if w.ended {
+			ended = append(ended, w)
+		}
+	}
+	if len(ended) == 0 {
+		return
+	}
+	// The evidence is wanted most when time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	each(ended, func(w *tracker) { f.collectEvidence(ctx, w) })
+	for _, w := range ended {
+		w.reportStopped()
+		w.event(Ended, join(string(w.outcome.Status), w.outcome.Reason))
+		if f.Ended != nil {
+			f.Ended(w.outcome)
+		}
+	}
+}
+
+// unfinished are the watches that have not ended.
+func unfinished(watches []*tracker) []*tracker {
+	var left []*tracker
+	for _, w := range watches {
+		if !w.ended {
+			left = append(left, w)
+		}
+	}
+	return left
+}
+
+// each runs do for every watch, a bounded number at once.
+func each(watches []*tracker, do func(*tracker)) {
+	var group errgroup.Group
+	group.SetLimit(parallelCalls)
+	for _, w := range watches {
+		group.Go(func() error { do(w); return nil })
+	}
+	_ = group.Wait()
+}
+
+// sleep waits and tells whether ctx let it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

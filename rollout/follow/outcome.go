@@ -1,0 +1,78 @@
+package follow
+
+import (
+	"slipway/rollout/diagnose"
+
+	"slipway/rollout/ecs"
+)
+
+// Status is how a deployment of ours ended.
+type Status string
+
+// The ends of a deployment.
+const (
+	// Succeeded: SUCCESSFUL, or with CodeDeploy all traffic moved, or only old tasks left
+	// to stop, and every task of the deployment runs a wanted digest.
+	Succeeded Status = "succeeded"
+	// Failed: it ended otherwise and nothing brought the service back.
+	Failed Status = "failed"
+	// RolledBack: ECS or CodeDeploy brought the service back.
+	RolledBack Status = "rolled back"
+	// TimedOut: its new tasks made no progress for the time limit, or time was up.
+	TimedOut Status = "timed out"
+	// Interrupted: the caller ended the following.
+	Interrupted Status = "interrupted"
+	// Superseded: another deployment, not ours, took its place.
+	Superseded Status = "superseded"
+	// Differs: SUCCESSFUL, but tasks of the deployment run other digests than wanted, or
+	// none runs.
+	Differs Status = "differs"
+)
+
+// Outcome is how a deployment of ours ended, and why.
+type Outcome struct {
+	Deployment ecs.Deployment
+	Status     Status
+	// Reason is ECS's own words, with what we saw.
+	Reason string
+	// Running counts tasks by container and digest at the end.
+	Running map[string]map[string]int
+	// Own counts those of the deployment itself; where it has none, it names the digests
+	// that ECS resolved for it, with a count of 0. It is set where its tasks were verified.
+	Own map[string]map[string]int
+	// Diagnosis is set for what did not succeed.
+	Diagnosis *diagnose.Diagnosis
+	// Err is the answer of AWS that ended the following or the verifying before the
+	// deployment itself told its end; nil otherwise.
+	Err error
+}
+
+// Progress is news of a deployment under way.
+type Progress struct {
+	Service ecs.Ref
+	// ProgressKind says what the news is about.
+	Kind ProgressKind
+	// Text is one line without the service's name.
+	Text string
+	// Running, Pending and Desired are the deployment's own task counts.
+	Running, Pending, Desired int
+}
+
+// ProgressKind says what a Progress is about.
+type ProgressKind string
+
+// The kinds of news.
+const (
+	// Counts: the numbers of tasks changed.
+	Counts ProgressKind = "counts"
+	// Event: ECS wrote a service event.
+	Event ProgressKind = "event"
+	// Stopped: a task of the deployment stopped; Text says why.
+	Stopped ProgressKind = "stopped"
+	// Stage: the deployment's status or lifecycle stage changed.
+	Stage ProgressKind = "stage"
+	// Paused: a lifecycle hook waits until the deployment is continued.
+	Paused ProgressKind = "paused"
+	// Ended: the deployment ended; Text is the outcome.
+	Ended ProgressKind = "ended"
+)
