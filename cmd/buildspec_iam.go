@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
-	"slipway/build/solve"
 	"slipway/buildspec"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 )
 
 // iamOptions are the flags of `slipway buildspec iam`.
@@ -127,7 +127,7 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 	project, err := loadAllowed(ctx, w, o.project, nil)
 	s := &site{flagged: len(o.ecs.services) > 0}
 	switch {
-	case errors.Is(err, solve.ErrNoProject) && len(o.project.files) == 0:
+	case errors.Is(err, compose.ErrNoProject) && len(o.project.files) == 0:
 		// An operator may stand anywhere; what the flags do not tell becomes a placeholder.
 		for _, name := range o.ecs.services {
 			o.use.Services = append(o.use.Services, buildspec.Service{Cluster: o.ecs.cluster, Service: name})
@@ -138,7 +138,7 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 		if err := s.addProject(w, project, o.ecs); err != nil {
 			return err
 		}
-		settings, err := solve.ProjectSettings(project)
+		settings, err := compose.ReadSettings(project)
 		if err != nil {
 			return err
 		}

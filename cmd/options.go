@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 )
 
 // projectOptions say which project and what of it; every command that reads the compose
@@ -71,8 +71,8 @@ func checkOutput(output string) error {
 	return fault.New(fault.Usage, fmt.Errorf("--output: unknown value %q", output), "use one of text, json")
 }
 
-func (o projectOptions) load(w *world) solve.LoadOptions {
-	l := solve.LoadOptions{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.environ, Lone: o.lone}
+func (o projectOptions) load(w *world) compose.Options {
+	l := compose.Options{EnvFiles: o.envFiles, Profiles: o.profiles, Name: o.name, Environ: w.environ, Lone: o.lone}
 	for _, f := range o.files {
 		l.Files = append(l.Files, absolute(w.dir, f))
 	}

@@ -16,6 +16,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 	"slipway/registry"
 )
 
@@ -97,7 +98,7 @@ func (p *plan) ask(w *world, o projectOptions, project *types.Project, wanted *a
 	if err := p.checkName(w, o, project, own); err != nil {
 		return err
 	}
-	wanted.Scan(fmt.Sprintf("%+v", p.settings), solve.ExtensionKey)
+	wanted.Scan(fmt.Sprintf("%+v", p.settings), compose.ExtensionKey)
 	for _, s := range p.services {
 		wanted.Scan(fmt.Sprintf("%+v %s", s.target.Settings, s.target.Container), "services."+s.target.Service)
 		own.ask(wanted, s.repo, repositoryField(s.target))

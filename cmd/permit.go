@@ -8,10 +8,10 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/internal/plain"
+	"slipway/project/compose"
 )
 
 // placesGiven reports which places of a build the operator named, so that those of the
@@ -41,7 +41,7 @@ func loadAllowed(ctx context.Context, w *world, o projectOptions, ask func(*type
 		}
 		options := o.load(w)
 		options.Wanted, options.Home = wanted, w.getenv("HOME")
-		project, err := solve.Load(ctx, options)
+		project, err := compose.Load(ctx, options)
 		if err == nil && ask != nil {
 			err = ask(project, wanted)
 		}

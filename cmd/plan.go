@@ -18,6 +18,7 @@ import (
 	"slipway/buildspec"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -26,7 +27,7 @@ import (
 type plan struct {
 	project  string
 	root     string
-	settings solve.Settings
+	settings compose.Settings
 	env      buildspec.Env
 	hash     revision.Hash
 	services []service
@@ -75,7 +76,7 @@ func makePlan(ctx context.Context, w *world, o projectOptions) (*plan, error) {
 	var granted allow.Set
 	project, err := loadAllowed(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
 		p = &plan{project: project.Name, root: project.WorkingDir, env: buildspec.FromEnv(w.lookupenv)}
-		if p.settings, err = solve.ProjectSettings(project); err != nil {
+		if p.settings, err = compose.ReadSettings(project); err != nil {
 			return err
 		}
 		if err := p.addServices(project, w, o, wanted); err != nil {
@@ -161,14 +162,14 @@ func (p *plan) addFiles(w *world, o projectOptions) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")
 	}
-	groups, order := map[solve.ECS][]string{}, []solve.ECS{}
-	own := slices.ContainsFunc(p.services, func(s service) bool { return s.target.Settings.ECS != (solve.ECS{}) })
+	groups, order := map[compose.ECS][]string{}, []compose.ECS{}
+	own := slices.ContainsFunc(p.services, func(s service) bool { return s.target.Settings.ECS != (compose.ECS{}) })
 	for _, s := range p.services {
 		named := s.target.Settings.ECS
-		if named == (solve.ECS{}) {
+		if named == (compose.ECS{}) {
 			named = p.settings.ECS
 		}
-		if own && named == (solve.ECS{}) {
+		if own && named == (compose.ECS{}) {
 			p.warnings = append(p.warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file", s.target.Service))
 			continue
 		}

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/spf13/cobra"
+
 	"slipway/artifact"
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 	"slipway/registry"
-
-	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/spf13/cobra"
 )
 
 // retentionCommand are the flags of `slipway retention`.
@@ -149,7 +150,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *world) (*types.Pr
 		return askRepositories(w, project, wanted)
 	})
 	if err != nil {
-		if errors.Is(err, solve.ErrNoProject) && len(o.buckets) > 0 {
+		if errors.Is(err, compose.ErrNoProject) && len(o.buckets) > 0 {
 			return nil, nil, nil
 		}
 		return nil, nil, err

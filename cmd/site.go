@@ -16,6 +16,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -122,14 +123,14 @@ func readSite(ctx context.Context, w *world, o siteOptions) (*site, error) {
 	case err == nil:
 		return s, s.addProject(w, project, o.ecs)
 	case s.flagged && len(o.project.files) == 0:
-		if !errors.Is(err, solve.ErrNoProject) {
+		if !errors.Is(err, compose.ErrNoProject) {
 			w.log.Warn().Msgf("the compose file here is left out: %v", err)
 		}
 		for _, ref := range o.ecs.refs("") {
 			s.add(ref, nil)
 		}
 		return s, nil
-	case errors.Is(err, solve.ErrNoProject):
+	case errors.Is(err, compose.ErrNoProject):
 		return nil, fault.New(fault.Usage, err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE")
 	default:
 		return nil, err
@@ -164,7 +165,7 @@ func (s *site) check() error {
 // addProject adds the ECS services of a compose project.
 func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error {
 	s.home, s.project = project.WorkingDir, project.Name
-	settings, err := solve.ProjectSettings(project)
+	settings, err := compose.ReadSettings(project)
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,7 @@ func (s *site) addProject(w *world, project *types.Project, o ecsOptions) error 
 			s.extra[repo.Name] = append(s.extra[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
 		named := t.Settings.ECS
-		if named == (solve.ECS{}) {
+		if named == (compose.ECS{}) {
 			named = settings.ECS
 		}
 		ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})

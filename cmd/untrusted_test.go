@@ -10,6 +10,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/project/compose"
 )
 
 // TestUntrustedStateDir: an engine that slipway starts keeps what untrusted builds leave
@@ -85,7 +86,7 @@ func TestMayBeSame(t *testing.T) {
 	t.Parallel()
 	p := &plan{}
 	for _, name := range []string{"shop/web", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api"} {
-		ref, err := repositoryOf(solve.Target{Service: "s", Container: "s", Settings: solve.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
+		ref, err := repositoryOf(solve.Target{Service: "s", Container: "s", Settings: compose.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Fatal(err)
 		}
