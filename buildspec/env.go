@@ -1,6 +1,5 @@
-// Package buildspec is what Slipway knows of CodeBuild: the variables a build
-// job finds in its environment, the buildspec it runs, written or checked, and
-// the IAM policy it needs. It is pure: it calls nothing and keeps nothing.
+// Package buildspec reads the environment of a CodeBuild job, and writes and
+// checks the buildspec that runs Slipway. It makes no request and keeps no state.
 package buildspec
 
 import (

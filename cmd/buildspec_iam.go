@@ -12,6 +12,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/buildspec"
+	"slipway/buildspec/iam"
 	"slipway/internal/fault"
 	"slipway/project/compose"
 )
@@ -20,7 +21,7 @@ import (
 type iamOptions struct {
 	project  projectOptions
 	ecs      ecsOptions
-	use      buildspec.Use
+	use      iam.Use
 	artifact string
 	source   string
 	cache    string
@@ -30,7 +31,7 @@ type iamOptions struct {
 }
 
 // whereIs puts before an error the flag or variable that it is about.
-func (o *iamOptions) whereIs(bad *buildspec.UseError) error {
+func (o *iamOptions) whereIs(bad *iam.UseError) error {
 	where := map[string]string{
 		"Partition": "--partition", "Region": cmp.Or(o.regionSrc, "--region"), "Account": cmp.Or(o.accountSrc, "--account"), "Pipeline": "--pipeline",
 		"Roles": "--role", "LogGroups": "--log-group", "Caller": "--caller", "DeploymentGroups": "--deployment-group",
@@ -48,7 +49,7 @@ func newIAMCommand(w *world) *cobra.Command {
 		Use:   "iam [COMMAND...]",
 		Short: "Print the least IAM policy for some commands",
 		Long: `Prints the least IAM policy that some of slipway's commands need, as JSON, narrowed to the
-project's repositories, ECS services and buckets. The commands are ` + strings.Join(buildspec.Commands(), ", ") + `;
+project's repositories, ECS services and buckets. The commands are ` + strings.Join(iam.Commands(), ", ") + `;
 build if none is named. The flags say how they will be called.
 
 What is not known stands in the policy in capitals, REGION or ACCOUNT, and is told on
@@ -59,8 +60,8 @@ stderr.`,
   slipway buildspec iam submit --source s3://my-bucket/source.zip --pipeline shop`,
 		Args: func(_ *cobra.Command, args []string) error {
 			for _, a := range args {
-				if !slices.Contains(buildspec.Commands(), a) {
-					return fault.New(fault.Usage, fmt.Errorf("there is no permission to list for %q", a), "the commands that ask AWS are "+strings.Join(buildspec.Commands(), ", "))
+				if !slices.Contains(iam.Commands(), a) {
+					return fault.New(fault.Usage, fmt.Errorf("there is no permission to list for %q", a), "the commands that ask AWS are "+strings.Join(iam.Commands(), ", "))
 				}
 			}
 			return nil
@@ -104,7 +105,7 @@ func runIAM(ctx context.Context, w *world, o iamOptions) error {
 		return err
 	}
 	policy, err := o.use.Policy()
-	var bad *buildspec.UseError
+	var bad *iam.UseError
 	if errors.As(err, &bad) {
 		return fault.New(fault.Usage, o.whereIs(bad), bad.Hint())
 	}
@@ -130,7 +131,7 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 	case errors.Is(err, compose.ErrNoProject) && len(o.project.files) == 0:
 		// An operator may stand anywhere; what the flags do not tell becomes a placeholder.
 		for _, name := range o.ecs.services {
-			o.use.Services = append(o.use.Services, buildspec.Service{Cluster: o.ecs.cluster, Service: name})
+			o.use.Services = append(o.use.Services, iam.Service{Cluster: o.ecs.cluster, Service: name})
 		}
 	case err != nil:
 		return err
@@ -165,10 +166,10 @@ func (o *iamOptions) complete(ctx context.Context, w *world) error {
 
 func (o *iamOptions) addSite(s *site) {
 	for _, ref := range s.own {
-		o.use.Repositories = append(o.use.Repositories, buildspec.Repository(ref))
+		o.use.Repositories = append(o.use.Repositories, iam.Repository(ref))
 	}
 	for _, ref := range s.refs() {
-		o.use.Services = append(o.use.Services, buildspec.Service(ref))
+		o.use.Services = append(o.use.Services, iam.Service(ref))
 	}
 }
 
@@ -210,14 +211,14 @@ func (o *iamOptions) addBuckets() error {
 }
 
 // tellOpen names the placeholders that are left, and says when the policy is too long.
-func tellOpen(w *world, p buildspec.Policy, text string) {
+func tellOpen(w *world, p iam.Policy, text string) {
 	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline", "CALLER": "--caller", "APPLICATION": "--deployment-group APPLICATION/GROUP", "DEPLOYMENT_GROUP": "--deployment-group APPLICATION/GROUP"}
-	for _, word := range buildspec.Placeholders() {
+	for _, word := range iam.Placeholders() {
 		if strings.Contains(text, ":"+word) || strings.Contains(text, "/"+word+`"`) {
 			w.log.Warn().Msgf("%s stands for what is not known here: %s", word, flags[word])
 		}
 	}
-	if size := p.Size(); size > buildspec.MaxManagedPolicy {
-		w.log.Warn().Msgf("the policy has %d characters, and a managed policy at most %d: put it into the role itself (at most %d), or one policy for each command", size, buildspec.MaxManagedPolicy, buildspec.MaxRolePolicies)
+	if size := p.Size(); size > iam.MaxManagedPolicy {
+		w.log.Warn().Msgf("the policy has %d characters, and a managed policy at most %d: put it into the role itself (at most %d), or one policy for each command", size, iam.MaxManagedPolicy, iam.MaxRolePolicies)
 	}
 }

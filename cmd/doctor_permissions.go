@@ -10,11 +10,11 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
-	"slipway/buildspec"
+	"slipway/buildspec/iam"
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -43,7 +43,7 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 	if a.caller == nil {
 		return []finding{unchecked(unknownPermissions, "whose the credentials are is not known")}
 	}
-	client := iam.NewFromConfig(c.config)
+	client := awsiam.NewFromConfig(c.config)
 	who, err := principalOf(ctx, client, *a.caller.Arn)
 	switch {
 	case err != nil:
@@ -63,10 +63,10 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 }
 
 // use is what build would ask of AWS.
-func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Use {
-	u := buildspec.Use{
+func (d *doctor) use(ctx context.Context, account string, c *cloud) iam.Use {
+	u := iam.Use{
 		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.untrusted.yes(),
-		Scope: buildspec.Scope{Account: account, Region: c.config.Region},
+		Scope: iam.Scope{Account: account, Region: c.config.Region},
 	}
 	repos, err := d.repositories()
 	u.CreateRepositories = d.options.create && (err != nil || len(repos.missing) > 0)
@@ -75,10 +75,10 @@ func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Us
 		if repo, ok := repos.found[s.repo]; ok {
 			ref = repo.Ref
 		}
-		u.Repositories = append(u.Repositories, buildspec.Repository(ref))
+		u.Repositories = append(u.Repositories, iam.Repository(ref))
 	}
 	for _, ref := range d.plan.site.refs() {
-		u.Services = append(u.Services, buildspec.Service(ref))
+		u.Services = append(u.Services, iam.Service(ref))
 	}
 	if loc, err := artifact.ParseS3URL(d.options.artifact); err == nil {
 		u.Artifact = loc.Bucket + "/" + loc.Key
@@ -94,7 +94,7 @@ func (d *doctor) use(ctx context.Context, account string, c *cloud) buildspec.Us
 
 // addDeployment adds what only the services themselves tell; what is not known stays a
 // placeholder, which is not asked about.
-func (d *doctor) addDeployment(ctx context.Context, c *cloud, u *buildspec.Use) {
+func (d *doctor) addDeployment(ctx context.Context, c *cloud, u *iam.Use) {
 	services, err := ecs.Read(ctx, c.ecs(), d.plan.site.refs())
 	if err != nil {
 		return // the check of the services says why
