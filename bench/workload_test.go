@@ -9,6 +9,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/golden"
+	"slipway/project/compose"
 )
 
 func TestProject(t *testing.T) {
@@ -37,7 +38,7 @@ func TestProject(t *testing.T) {
 
 func plan(t *testing.T, dir string) []solve.Target {
 	t.Helper()
-	project, err := solve.Load(t.Context(), solve.LoadOptions{Dir: dir, Files: []string{filepath.Join(dir, "compose.yaml")}})
+	project, err := compose.Load(t.Context(), compose.Options{Dir: dir, Files: []string{filepath.Join(dir, "compose.yaml")}})
 	if err != nil {
 		t.Fatal(err)
 	}

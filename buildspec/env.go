@@ -1,6 +1,5 @@
-// Package buildspec reads the variables of a CodeBuild job, writes and checks its
-// buildspec, and computes the IAM policy of Slipway's commands. It is pure: it
-// makes no requests and keeps no state.
+// Package buildspec reads the environment of a CodeBuild job, and writes and
+// checks the buildspec that runs Slipway. It makes no request and keeps no state.
 package buildspec
 
 import (

@@ -11,17 +11,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
-	"slipway/build/solve"
 	"slipway/buildspec"
+	"slipway/buildspec/iam"
 	"slipway/internal/fault"
 	"slipway/project"
+	"slipway/project/compose"
 )
 
 // iamOptions are the flags of `slipway buildspec iam`.
 type iamOptions struct {
 	project  projectFlags
 	ecs      project.ECSOptions
-	use      buildspec.Use
+	use      iam.Use
 	artifact string
 	source   string
 	cache    string
@@ -31,7 +32,7 @@ type iamOptions struct {
 }
 
 // whereIs puts before an error the flag or variable that it is about.
-func (o *iamOptions) whereIs(bad *buildspec.UseError) error {
+func (o *iamOptions) whereIs(bad *iam.UseError) error {
 	where := map[string]string{
 		"Partition": "--partition", "Region": cmp.Or(o.regionSrc, "--region"), "Account": cmp.Or(o.accountSrc, "--account"), "Pipeline": "--pipeline",
 		"Roles": "--role", "LogGroups": "--log-group", "Caller": "--caller", "DeploymentGroups": "--deployment-group",
@@ -49,7 +50,7 @@ func newIAMCommand(w *cli) *cobra.Command {
 		Use:   "iam [COMMAND...]",
 		Short: "Print the least IAM policy for some commands",
 		Long: `Prints the least IAM policy that some of slipway's commands need, as JSON, narrowed to the
-project's repositories, ECS services and buckets. The commands are ` + strings.Join(buildspec.Commands(), ", ") + `;
+project's repositories, ECS services and buckets. The commands are ` + strings.Join(iam.Commands(), ", ") + `;
 build if none is named. The flags say how they will be called.
 
 What is not known stands in the policy in capitals, REGION or ACCOUNT, and is told on
@@ -60,8 +61,8 @@ stderr.`,
   slipway buildspec iam submit --source s3://my-bucket/source.zip --pipeline shop`,
 		Args: func(_ *cobra.Command, args []string) error {
 			for _, a := range args {
-				if !slices.Contains(buildspec.Commands(), a) {
-					return fault.New(fault.Usage, fmt.Errorf("there is no permission to list for %q", a), "the commands that ask AWS are "+strings.Join(buildspec.Commands(), ", "))
+				if !slices.Contains(iam.Commands(), a) {
+					return fault.New(fault.Usage, fmt.Errorf("there is no permission to list for %q", a), "the commands that ask AWS are "+strings.Join(iam.Commands(), ", "))
 				}
 			}
 			return nil
@@ -105,7 +106,7 @@ func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 		return err
 	}
 	policy, err := o.use.Policy()
-	var bad *buildspec.UseError
+	var bad *iam.UseError
 	if errors.As(err, &bad) {
 		return fault.New(fault.Usage, o.whereIs(bad), bad.Hint())
 	}
@@ -128,10 +129,10 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 	composed, err := project.Load(ctx, &w.Host, o.project.Options, nil)
 	s := &project.ECS{FromFlags: len(o.ecs.Services) > 0}
 	switch {
-	case errors.Is(err, solve.ErrNoProject) && len(o.project.Files) == 0:
+	case errors.Is(err, compose.ErrNoProject) && len(o.project.Files) == 0:
 		// An operator may stand anywhere; what the flags do not tell becomes a placeholder.
 		for _, name := range o.ecs.Services {
-			o.use.Services = append(o.use.Services, buildspec.Service{Cluster: o.ecs.Cluster, Service: name})
+			o.use.Services = append(o.use.Services, iam.Service{Cluster: o.ecs.Cluster, Service: name})
 		}
 	case err != nil:
 		return err
@@ -139,7 +140,7 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 		if err := s.AddProject(&w.Host, composed, o.ecs); err != nil {
 			return err
 		}
-		settings, err := solve.ProjectSettings(composed)
+		settings, err := compose.ReadSettings(composed)
 		if err != nil {
 			return err
 		}
@@ -166,10 +167,10 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 
 func (o *iamOptions) addSite(s *project.ECS) {
 	for _, ref := range s.Repositories {
-		o.use.Repositories = append(o.use.Repositories, buildspec.Repository(ref))
+		o.use.Repositories = append(o.use.Repositories, iam.Repository(ref))
 	}
 	for _, ref := range s.Refs() {
-		o.use.Services = append(o.use.Services, buildspec.Service(ref))
+		o.use.Services = append(o.use.Services, iam.Service(ref))
 	}
 }
 
@@ -211,14 +212,14 @@ func (o *iamOptions) addBuckets() error {
 }
 
 // tellOpen names the placeholders that are left, and says when the policy is too long.
-func tellOpen(w *cli, p buildspec.Policy, text string) {
+func tellOpen(w *cli, p iam.Policy, text string) {
 	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline", "CALLER": "--caller", "APPLICATION": "--deployment-group APPLICATION/GROUP", "DEPLOYMENT_GROUP": "--deployment-group APPLICATION/GROUP"}
-	for _, word := range buildspec.Placeholders() {
+	for _, word := range iam.Placeholders() {
 		if strings.Contains(text, ":"+word) || strings.Contains(text, "/"+word+`"`) {
 			w.Warnf("%s stands for what is not known here: %s", word, flags[word])
 		}
 	}
-	if size := p.Size(); size > buildspec.MaxManagedPolicy {
-		w.Warnf("the policy has %d characters, and a managed policy at most %d: put it into the role itself (at most %d), or one policy for each command", size, buildspec.MaxManagedPolicy, buildspec.MaxRolePolicies)
+	if size := p.Size(); size > iam.MaxManagedPolicy {
+		w.Warnf("the policy has %d characters, and a managed policy at most %d: put it into the role itself (at most %d), or one policy for each command", size, iam.MaxManagedPolicy, iam.MaxRolePolicies)
 	}
 }

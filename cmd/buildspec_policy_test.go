@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"slipway/buildspec"
+	"slipway/buildspec/iam"
 	"slipway/internal/sandbox"
 )
 
@@ -262,7 +262,7 @@ func TestPolicies(t *testing.T) {
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range policyCases {
 			for command := range strings.FieldsSeq(c.iam) {
-				if slices.Contains(buildspec.Commands(), command) {
+				if slices.Contains(iam.Commands(), command) {
 					covered[command] = true
 				}
 			}
@@ -277,7 +277,7 @@ func TestPolicies(t *testing.T) {
 			})
 		}
 	})
-	for _, command := range buildspec.Commands() {
+	for _, command := range iam.Commands() {
 		if !covered[command] {
 			t.Errorf("no case runs %s", command)
 		}
@@ -356,8 +356,8 @@ func (c policyCase) resourceOf(call sandbox.Call) string {
 }
 
 // allowed tells whether a statement allows an action on what ends so.
-func allowed(p buildspec.Policy, action, end string) bool {
-	return slices.ContainsFunc(p.Statement, func(s buildspec.Statement) bool {
+func allowed(p iam.Policy, action, end string) bool {
+	return slices.ContainsFunc(p.Statement, func(s iam.Statement) bool {
 		return slices.Contains(s.Action, action) && slices.ContainsFunc(s.Resource, func(r string) bool {
 			return r == "*" || strings.HasSuffix(r, end) || underneath(r, end)
 		})
@@ -371,10 +371,10 @@ func underneath(resource, end string) bool {
 	return star && object && strings.HasPrefix(end, ":::"+bucket+"/")
 }
 
-func (h *harbour) policy(args ...string) buildspec.Policy {
+func (h *harbour) policy(args ...string) iam.Policy {
 	h.t.Helper()
 	r := h.start(slices.Concat([]string{"buildspec", "iam"}, args)...).wait(exitDone)
-	var p buildspec.Policy
+	var p iam.Policy
 	if err := json.Unmarshal(r.stdout.Bytes(), &p); err != nil {
 		h.t.Fatalf("%v\n%s", err, &r.stdout)
 	}

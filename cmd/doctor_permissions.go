@@ -10,11 +10,11 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
-	"slipway/buildspec"
+	"slipway/buildspec/iam"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
@@ -46,7 +46,7 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 	if a.caller == nil {
 		return []finding{unchecked(unknownPermissions, "whose the credentials are is not known")}
 	}
-	client := iam.NewFromConfig(c.Config)
+	client := awsiam.NewFromConfig(c.Config)
 	who, err := principalOf(ctx, client, *a.caller.Arn)
 	switch {
 	case err != nil:
@@ -66,10 +66,10 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 }
 
 // use is what build would ask of AWS.
-func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) buildspec.Use {
-	u := buildspec.Use{
+func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) iam.Use {
+	u := iam.Use{
 		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.Untrusted.Yes(),
-		Scope: buildspec.Scope{Account: account, Region: c.Config.Region},
+		Scope: iam.Scope{Account: account, Region: c.Config.Region},
 	}
 	repos, err := d.repositories()
 	u.CreateRepositories = d.options.create && (err != nil || len(repos.missing) > 0)
@@ -78,10 +78,10 @@ func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) 
 		if repo, ok := repos.found[s.Ref]; ok {
 			ref = repo.Ref
 		}
-		u.Repositories = append(u.Repositories, buildspec.Repository(ref))
+		u.Repositories = append(u.Repositories, iam.Repository(ref))
 	}
 	for _, ref := range d.plan.ECS.Refs() {
-		u.Services = append(u.Services, buildspec.Service(ref))
+		u.Services = append(u.Services, iam.Service(ref))
 	}
 	if loc, err := artifact.ParseS3URL(d.options.artifact); err == nil {
 		u.Artifact = loc.Bucket + "/" + loc.Key
@@ -97,7 +97,7 @@ func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) 
 
 // addDeployment adds what only the services themselves tell; what is not known stays a
 // placeholder, which is not asked about.
-func (d *doctor) addDeployment(ctx context.Context, c *awsclient.Clients, u *buildspec.Use) {
+func (d *doctor) addDeployment(ctx context.Context, c *awsclient.Clients, u *iam.Use) {
 	services, err := ecs.Read(ctx, c.ECS(), d.plan.ECS.Refs())
 	if err != nil {
 		return // the check of the services says why

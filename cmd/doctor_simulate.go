@@ -9,18 +9,18 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/buildspec"
+	"slipway/buildspec/iam"
 	"slipway/internal/awsclient"
 )
 
 // roleReader finds a role's ARN by its name.
 type roleReader interface {
-	GetRole(context.Context, *iam.GetRoleInput, ...func(*iam.Options)) (*iam.GetRoleOutput, error)
+	GetRole(context.Context, *awsiam.GetRoleInput, ...func(*awsiam.Options)) (*awsiam.GetRoleOutput, error)
 }
 
 // principalOf is the user or role behind a caller, as IAM's simulation wants it. The ARN of
@@ -38,7 +38,7 @@ func principalOf(ctx context.Context, client roleReader, caller string) (string,
 	if len(path) < 3 || path[0] != "assumed-role" {
 		return "", errors.New("only users and roles have policies that it can judge")
 	}
-	out, err := client.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(path[1])})
+	out, err := client.GetRole(ctx, &awsiam.GetRoleInput{RoleName: aws.String(path[1])})
 	var api smithy.APIError
 	switch {
 	case err == nil && out.Role == nil:
@@ -62,7 +62,7 @@ type denial struct {
 // simulate asks IAM about every action of a policy on its resources. The answer has every
 // action, with the denials of each. Policies of resources and of sessions have no part in
 // it (SimulatePrincipalPolicy API reference).
-func simulate(ctx context.Context, client iam.SimulatePrincipalPolicyAPIClient, who string, policy buildspec.Policy) (map[string][]denial, error) {
+func simulate(ctx context.Context, client awsiam.SimulatePrincipalPolicyAPIClient, who string, policy iam.Policy) (map[string][]denial, error) {
 	var mu sync.Mutex
 	out := map[string][]denial{}
 	g, ctx := errgroup.WithContext(ctx)
@@ -96,7 +96,7 @@ func simulate(ctx context.Context, client iam.SimulatePrincipalPolicyAPIClient, 
 
 // simulated makes sure that IAM judged every action: one that is missing would be taken
 // for allowed.
-func simulated(policy buildspec.Policy, judged map[string][]denial) error {
+func simulated(policy iam.Policy, judged map[string][]denial) error {
 	for _, s := range policy.Statement {
 		for _, action := range s.Action {
 			if _, ok := judged[action]; !ok && !placeholder(s) {
@@ -108,16 +108,16 @@ func simulated(policy buildspec.Policy, judged map[string][]denial) error {
 }
 
 // placeholder tells that a statement is about something that is not known.
-func placeholder(s buildspec.Statement) bool {
+func placeholder(s iam.Statement) bool {
 	return slices.ContainsFunc(s.Resource, func(r string) bool {
-		return slices.ContainsFunc(buildspec.Placeholders(), func(word string) bool {
+		return slices.ContainsFunc(iam.Placeholders(), func(word string) bool {
 			return strings.Contains(r, ":"+word+":") || strings.HasSuffix(r, "/"+word) || strings.HasSuffix(r, ":"+word)
 		})
 	})
 }
 
-func simulationOf(who string, s buildspec.Statement) *iam.SimulatePrincipalPolicyInput {
-	in := &iam.SimulatePrincipalPolicyInput{PolicySourceArn: aws.String(who), ActionNames: s.Action}
+func simulationOf(who string, s iam.Statement) *awsiam.SimulatePrincipalPolicyInput {
+	in := &awsiam.SimulatePrincipalPolicyInput{PolicySourceArn: aws.String(who), ActionNames: s.Action}
 	if !slices.Equal(s.Resource, []string{"*"}) {
 		in.ResourceArns = s.Resource
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 	"github.com/rs/zerolog"
@@ -18,7 +18,7 @@ import (
 	"slipway/artifact"
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/buildspec"
+	"slipway/buildspec/iam"
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
@@ -124,11 +124,11 @@ func TestClockFinding(t *testing.T) {
 
 type oneRole struct{ err error }
 
-func (r oneRole) GetRole(_ context.Context, in *iam.GetRoleInput, _ ...func(*iam.Options)) (*iam.GetRoleOutput, error) {
+func (r oneRole) GetRole(_ context.Context, in *awsiam.GetRoleInput, _ ...func(*awsiam.Options)) (*awsiam.GetRoleOutput, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	return &iam.GetRoleOutput{Role: &types.Role{Arn: aws.String("arn:aws:iam::1:role/path/" + *in.RoleName)}}, nil
+	return &awsiam.GetRoleOutput{Role: &types.Role{Arn: aws.String("arn:aws:iam::1:role/path/" + *in.RoleName)}}, nil
 }
 
 func TestPrincipalOf(t *testing.T) {
@@ -183,11 +183,11 @@ func TestDenials(t *testing.T) {
 
 func TestSimulationOf(t *testing.T) {
 	t.Parallel()
-	open := buildspec.Statement{Action: []string{"iam:PassRole"}, Resource: []string{"arn:aws:iam::1:role/ROLE"}}
-	if !placeholder(open) || !placeholder(buildspec.Statement{Resource: []string{"arn:aws:ecr:REGION:1:repository/a"}}) {
+	open := iam.Statement{Action: []string{"iam:PassRole"}, Resource: []string{"arn:aws:iam::1:role/ROLE"}}
+	if !placeholder(open) || !placeholder(iam.Statement{Resource: []string{"arn:aws:ecr:REGION:1:repository/a"}}) {
 		t.Error("a placeholder would be asked about")
 	}
-	narrow := buildspec.Statement{Action: []string{"ecs:ListTasks"}, Resource: []string{"*"}, Condition: buildspec.Condition{"ArnEquals": {"ecs:cluster": {"arn:one", "arn:two"}}}}
+	narrow := iam.Statement{Action: []string{"ecs:ListTasks"}, Resource: []string{"*"}, Condition: iam.Condition{"ArnEquals": {"ecs:cluster": {"arn:one", "arn:two"}}}}
 	if placeholder(narrow) {
 		t.Error("* is no placeholder")
 	}

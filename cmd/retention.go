@@ -11,6 +11,7 @@ import (
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/project"
+	"slipway/project/compose"
 	"slipway/registry"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -150,7 +151,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Proj
 		return project.AskRepositories(&w.Host, composed, wanted)
 	})
 	if err != nil {
-		if errors.Is(err, solve.ErrNoProject) && len(o.buckets) > 0 {
+		if errors.Is(err, compose.ErrNoProject) && len(o.buckets) > 0 {
 			return nil, nil, nil
 		}
 		return nil, nil, err

@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build/solve"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
+	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -89,14 +89,14 @@ func readECS(ctx context.Context, w *cli, o siteOptions) (*project.ECS, error) {
 	case err == nil:
 		return p, p.AddProject(&w.Host, composed, o.ecs)
 	case p.FromFlags && len(o.project.Files) == 0:
-		if !errors.Is(err, solve.ErrNoProject) {
+		if !errors.Is(err, compose.ErrNoProject) {
 			w.Warnf("the compose file here is left out: %v", err)
 		}
 		for _, ref := range o.ecs.Refs("") {
 			p.Add(ref, nil)
 		}
 		return p, nil
-	case errors.Is(err, solve.ErrNoProject):
+	case errors.Is(err, compose.ErrNoProject):
 		return nil, fault.New(fault.Usage, err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE")
 	default:
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
 	"slipway/project"
+	"slipway/project/compose"
 )
 
 // TestUntrustedStateDir: an engine that slipway starts keeps what untrusted builds leave
@@ -86,7 +87,7 @@ func TestMayBeSame(t *testing.T) {
 	t.Parallel()
 	p := &project.Plan{}
 	for _, name := range []string{"shop/web", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api"} {
-		ref, err := project.RepositoryOf(solve.Target{Service: "s", Container: "s", Settings: solve.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
+		ref, err := project.RepositoryOf(solve.Target{Service: "s", Container: "s", Settings: compose.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Fatal(err)
 		}

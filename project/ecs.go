@@ -8,6 +8,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 	"strings"
@@ -79,7 +80,7 @@ func (s *ECS) Check() error {
 // addProject adds the ECS services of a compose project.
 func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	s.Dir, s.Name = project.WorkingDir, project.Name
-	settings, err := solve.ProjectSettings(project)
+	settings, err := compose.ReadSettings(project)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 			s.ExtraTags[repo.Name] = append(s.ExtraTags[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
 		named := t.Settings.ECS
-		if named == (solve.ECS{}) {
+		if named == (compose.ECS{}) {
 			named = settings.ECS
 		}
 		ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})

@@ -5,6 +5,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 	"slipway/registry"
 )
 
@@ -27,7 +28,7 @@ func TestRepositoryOf(t *testing.T) {
 		fails  bool
 	}{
 		{"derived", solve.Target{Service: "Api", Container: "web"}, registry.Ref{Name: "shop/api"}, false},
-		{"x-slipway before all", solve.Target{Service: "api", Container: "my-api", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y", Settings: solve.ServiceSettings{Repository: "own/name"}}, registry.Ref{Name: "own/name"}, false},
+		{"x-slipway before all", solve.Target{Service: "api", Container: "my-api", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y", Settings: compose.ServiceSettings{Repository: "own/name"}}, registry.Ref{Name: "own/name"}, false},
 		{"an ECR image before the variable", solve.Target{Service: "api", Container: "my-api", Image: "222222222222.dkr.ecr.us-east-1.amazonaws.com/x/y:1"}, registry.Ref{Account: "222222222222", Region: "us-east-1", Name: "x/y"}, false},
 		{"the variable, by container", solve.Target{Service: "api", Container: "my-api"}, amplify, false},
 		{"an image elsewhere is no name", solve.Target{Service: "api", Container: "my-api", Image: "ghcr.io/x/y:1"}, amplify, false},
@@ -87,7 +88,7 @@ func FuzzNaming(f *testing.F) {
 	f.Add("shop", "API", "foo:", "x/y", "v1")
 	f.Add("s", "a", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y:1", "arn:aws:ecr:eu-west-1:123456789012:repository/x", "a/b:c")
 	f.Fuzz(func(t *testing.T, composed, name, image, repository, tag string) {
-		target := solve.Target{Service: name, Container: name, Image: image, Tags: []string{tag}, Settings: solve.ServiceSettings{Repository: repository}}
+		target := solve.Target{Service: name, Container: name, Image: image, Tags: []string{tag}, Settings: compose.ServiceSettings{Repository: repository}}
 		ref, err := RepositoryOf(target, composed, none)
 		if err != nil {
 			if fault.KindOf(err) != fault.Input {

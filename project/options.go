@@ -1,8 +1,6 @@
 package project
 
-import (
-	"slipway/build/solve"
-)
+import "slipway/project/compose"
 
 // Options say which project and what of it; every command that reads the compose
 // file has them.
@@ -26,8 +24,8 @@ type Options struct {
 	ECS ECSOptions
 }
 
-func (o Options) load(w *Host) solve.LoadOptions {
-	l := solve.LoadOptions{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone}
+func (o Options) load(w *Host) compose.Options {
+	l := compose.Options{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone}
 	for _, f := range o.Files {
 		l.Files = append(l.Files, Absolute(w.Dir, f))
 	}

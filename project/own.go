@@ -16,6 +16,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 	"slipway/registry"
 )
 
@@ -97,7 +98,7 @@ func (p *Plan) ask(w *Host, o Options, project *types.Project, wanted *allow.Wan
 	if err := p.checkName(w, o, project, own); err != nil {
 		return err
 	}
-	wanted.Scan(fmt.Sprintf("%+v", p.Settings), solve.ExtensionKey)
+	wanted.Scan(fmt.Sprintf("%+v", p.Settings), compose.ExtensionKey)
 	for _, s := range p.Components {
 		wanted.Scan(fmt.Sprintf("%+v %s", s.Target.Settings, s.Target.Container), "services."+s.Target.Service)
 		own.Ask(wanted, s.Ref, repositoryField(s.Target))

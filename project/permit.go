@@ -8,10 +8,10 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/internal/plain"
+	"slipway/project/compose"
 )
 
 // Places reports which places of a build the operator named, so that those of the
@@ -33,7 +33,7 @@ func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *all
 		}
 		options := o.load(w)
 		options.Wanted, options.Home = wanted, w.Getenv("HOME")
-		project, err := solve.Load(ctx, options)
+		project, err := compose.Load(ctx, options)
 		if err == nil && ask != nil {
 			err = ask(project, wanted)
 		}

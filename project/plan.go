@@ -19,6 +19,7 @@ import (
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
+	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
@@ -27,7 +28,7 @@ import (
 type Plan struct {
 	Project    string
 	Root       string
-	Settings   solve.Settings
+	Settings   compose.Settings
 	Env        buildspec.Env
 	Hash       revision.Hash
 	Components []Component
@@ -76,7 +77,7 @@ func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
 	var granted allow.Set
 	project, err := Load(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
 		p = &Plan{Project: project.Name, Root: project.WorkingDir, Env: buildspec.FromEnv(w.LookupEnv)}
-		if p.Settings, err = solve.ProjectSettings(project); err != nil {
+		if p.Settings, err = compose.ReadSettings(project); err != nil {
 			return err
 		}
 		if err := p.addServices(project, w, o, wanted); err != nil {
@@ -162,14 +163,14 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")
 	}
-	groups, order := map[solve.ECS][]string{}, []solve.ECS{}
-	own := slices.ContainsFunc(p.Components, func(s Component) bool { return s.Target.Settings.ECS != (solve.ECS{}) })
+	groups, order := map[compose.ECS][]string{}, []compose.ECS{}
+	own := slices.ContainsFunc(p.Components, func(s Component) bool { return s.Target.Settings.ECS != (compose.ECS{}) })
 	for _, s := range p.Components {
 		named := s.Target.Settings.ECS
-		if named == (solve.ECS{}) {
+		if named == (compose.ECS{}) {
 			named = p.Settings.ECS
 		}
-		if own && named == (solve.ECS{}) {
+		if own && named == (compose.ECS{}) {
 			p.Warnings = append(p.Warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file", s.Target.Service))
 			continue
 		}

@@ -66,14 +66,13 @@ func (t *translator) askContext(key string, c Context) {
 // askLayout notes the links in an OCI layout: the engine is served what they lead to. What
 // lies behind one that may not be read is not looked at.
 func (t *translator) askLayout(key, dir string) {
-	b := boundary{wanted: t.wanted}
 	for _, name := range []string{"index.json", "ingest", "blobs", "blobs/*", "blobs/*/*"} {
 		paths, _ := filepath.Glob(filepath.Join(escape(dir), name)) // the pattern is right
 		inside := true
 		for _, path := range paths {
 			info, err := os.Lstat(path)
 			link := err == nil && info.Mode()&fs.ModeSymlink != 0
-			inside = (!link || b.mayRead(path, t.field(key))) && inside
+			inside = (!link || t.mayRead(path, key)) && inside
 		}
 		if !inside {
 			return
@@ -86,10 +85,17 @@ func escape(path string) string { return globs.Replace(path) }
 
 var globs = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`)
 
+// mayRead reports whether a path may be read. One that does not exist may.
+func (t *translator) mayRead(path, key string) bool {
+	if _, err := os.Lstat(path); err != nil {
+		return true
+	}
+	return t.wanted.Read(path, t.field(key))
+}
+
 // askFile notes a file that is read on this host, through links too.
 func (t *translator) askFile(key, path string) {
-	b := boundary{wanted: t.wanted}
-	b.mayRead(path, t.field(key))
+	t.mayRead(path, key)
 }
 
 // askCaches notes the local directories and the places on S3 of the compose file's own

@@ -1,7 +1,6 @@
-// Package solve turns a compose project into images.
+// Package solve builds the images of a compose project.
 //
-// The way is one direction: Load reads the project, Targets turns its services
-// into plain values, SolveOpt turns a target into a BuildKit request, and Run
-// has an engine solve them all and push each image by digest. Tags are nobody's
-// business here.
+// Targets turns the services of a project into plain values, SolveOpt turns a
+// target into a BuildKit request, and Run has an engine solve the requests and
+// push each image by digest. It creates no tags.
 package solve

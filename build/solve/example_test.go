@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"slipway/build/solve"
+	"slipway/project/compose"
 )
 
 // From a project's files to the requests for BuildKit, touching nothing.
@@ -25,7 +26,7 @@ func Example() {
 			log.Fatal(err)
 		}
 	}
-	project, err := solve.Load(context.Background(), solve.LoadOptions{Dir: dir, Environ: []string{"VERSION=7"}})
+	project, err := compose.Load(context.Background(), compose.Options{Dir: dir, Environ: []string{"VERSION=7"}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 
 	"slipway/internal/allow"
 	"slipway/internal/bounded"
+	"slipway/project/compose"
 )
 
 // Inputs is the hex sha256 of the target's resolved build settings: everything that
@@ -38,7 +39,7 @@ func (t Target) Inputs(root, platform string) string {
 		return p
 	}
 	c := t
-	c.Settings, c.Image, c.Tags, c.Container = ServiceSettings{}, "", nil, ""
+	c.Settings, c.Image, c.Tags, c.Container = compose.ServiceSettings{}, "", nil, ""
 	c.Context.Dir, c.Dockerfile = rel(t.Context.Dir), rel(t.Dockerfile)
 	if t.Context.Dir == "" {
 		c.Context.Dir, c.Dockerfile = "", t.Dockerfile
@@ -186,7 +187,7 @@ func firstIgnoreFile(files ...string) ([]string, error) {
 			continue
 		}
 		if err != nil {
-			return nil, inputOf(err)
+			return nil, compose.AsInput(err)
 		}
 		patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
 		if err == nil {

@@ -16,6 +16,7 @@ import (
 	"slipway/internal/awsname"
 	"slipway/internal/bounded"
 	"slipway/internal/plain"
+	"slipway/project/compose"
 )
 
 // Secret is one build secret. A file is read when the target is built.
@@ -82,7 +83,7 @@ func (t *translator) target() (Target, error) {
 }
 
 func (t *translator) naming(out *Target) (err error) {
-	if out.Settings, err = ReadServiceSettings(t.service); err != nil {
+	if out.Settings, err = compose.ReadServiceSettings(t.service); err != nil {
 		return err
 	}
 	out.Container = t.service.Name

@@ -13,6 +13,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 )
 
 func TestMain(m *testing.M) { os.Exit(enginetest.StopAfter(m).Run()) }
@@ -46,7 +47,7 @@ func files(t testing.TB, tree map[string]string) string {
 // load reads the project in dir with the variables KEY=VALUE.
 func load(t testing.TB, dir string, environ ...string) *types.Project {
 	t.Helper()
-	p, err := solve.Load(t.Context(), solve.LoadOptions{Dir: dir, Environ: environ})
+	p, err := compose.Load(t.Context(), compose.Options{Dir: dir, Environ: environ})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/allow"
+	"slipway/project/compose"
 )
 
 // Target is one service to build, with every build key resolved to a plain value.
@@ -21,7 +22,7 @@ type Target struct {
 	// Image is the service's image key, if it has one.
 	Image string
 	// Settings are the service's x-slipway.
-	Settings ServiceSettings
+	Settings compose.ServiceSettings
 
 	// Context is the main build context.
 	Context Context

@@ -9,6 +9,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/project/compose"
 )
 
 const linked = `services:
@@ -173,7 +174,7 @@ secrets: {s: {file: ../more/file}}
 		}
 	}
 	wanted := allow.NewWanted(allow.Set{}, nil)
-	p, err := solve.Load(t.Context(), solve.LoadOptions{Dir: filepath.Join(dir, "app"), Name: "app", Wanted: wanted})
+	p, err := compose.Load(t.Context(), compose.Options{Dir: filepath.Join(dir, "app"), Name: "app", Wanted: wanted})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestTheCloneIsTheProject(t *testing.T) {
 	})
 	for home, want := range map[string]int{"": 0, dir: 1} {
 		wanted := allow.NewWanted(allow.Set{}, nil)
-		p, err := solve.Load(t.Context(), solve.LoadOptions{Dir: filepath.Join(dir, "app"), Name: "app", Home: home, Wanted: wanted})
+		p, err := compose.Load(t.Context(), compose.Options{Dir: filepath.Join(dir, "app"), Name: "app", Home: home, Wanted: wanted})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ const (
 	siblings = "stages do not import each other"
 	upwards  = "knows nothing of it"
 	pure     = "reads nothing by itself"
+	values   = "reading compose files gives values"
 	apart    = "the flows do not import each other"
 )
 
@@ -120,6 +121,19 @@ func offences() []offence {
 		{"buildspec/iam/aws.go", "github.com/aws/sdk", "works with no account"},
 		{"artifact/source/artifact.go", "slipway/artifact", ""},
 		{"project/solve.go", "slipway/build/solve", ""},
+		{"project/compose.go", "slipway/project/compose", ""},
+		{"project/compose/project.go", "slipway/project", values},
+		{"project/compose/solve.go", "slipway/build/solve", values},
+		{"project/compose/buildspec.go", "slipway/buildspec", values},
+		{"project/compose/registry.go", "slipway/registry", values},
+		{"project/compose/artifact.go", "slipway/artifact", values},
+		{"project/compose/ecs.go", "slipway/rollout/ecs", values},
+		{"project/compose/doctor.go", "slipway/doctor", "it knows none"},
+		{"project/compose/cmd.go", "slipway/cmd", "flags end at cmd"},
+		{"project/compose/aws.go", "github.com/aws/sdk", "without an account"},
+		{"project/compose/buildkit.go", "github.com/moby/buildkit/client", "without BuildKit"},
+		{"build/solve/compose.go", "slipway/project/compose", ""},
+		{"build/engine/compose.go", "slipway/project/compose", upwards},
 		{"project/engine.go", "slipway/build/engine", "without an engine"},
 		{"project/build.go", "slipway/build", "it knows none"},
 		{"project/rollout.go", "slipway/rollout", "it knows none"},
@@ -168,7 +182,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "project", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
@@ -191,7 +205,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-var outside = []string{"github.com/aws/sdk", "github.com/aws/aws-sdk-go-v2/service/ecr", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog"}
+var outside = []string{"github.com/aws/sdk", "github.com/aws/aws-sdk-go-v2/service/ecr", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog", "github.com/moby/buildkit/client"}
 
 // place gives every offence a directory of its own below its package, so that
 // imports which go round in a circle do not stop the go command.

@@ -1,4 +1,4 @@
-package buildspec
+package iam
 
 import (
 	"slices"

@@ -1,4 +1,4 @@
-package solve
+package compose
 
 import (
 	"cmp"
@@ -7,13 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"slipway/internal/fault"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"slipway/internal/fault"
 )
 
 // composeFileEnv takes the relative paths in COMPOSE_FILE from the directory that the
@@ -29,7 +30,7 @@ func composeFileEnv(o *cli.ProjectOptions) error {
 			f = filepath.Join(o.WorkingDir, f)
 		}
 		if _, err := os.Stat(f); err != nil {
-			return badInput(consts.ComposeFilePath, "correct the variable", "%v", err)
+			return inputError(consts.ComposeFilePath, "correct the variable", "%v", err)
 		}
 		o.ConfigPaths = append(o.ConfigPaths, f)
 	}
@@ -38,7 +39,7 @@ func composeFileEnv(o *cli.ProjectOptions) error {
 
 // projectDirectory makes the directory of files that were searched for the project's:
 // paths in a file that was found in a parent directory start there.
-func projectDirectory(o LoadOptions) cli.ProjectOptionsFn {
+func projectDirectory(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
 		if len(o.Files) == 0 && len(p.ConfigPaths) > 0 {
 			p.WorkingDir = filepath.Dir(p.ConfigPaths[0])
@@ -94,7 +95,7 @@ func (noRemotes) Accept(path string) bool {
 
 // Load refuses.
 func (noRemotes) Load(_ context.Context, path string) (string, error) {
-	return "", badInput(path, "fetch the file first and name it by its path", "compose files are not fetched from elsewhere")
+	return "", inputError(path, "fetch the file first and name it by its path", "compose files are not fetched from elsewhere")
 }
 
 // Dir is never asked for, since nothing is loaded.

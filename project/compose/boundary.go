@@ -1,4 +1,4 @@
-package solve
+package compose
 
 import (
 	"context"
@@ -32,11 +32,11 @@ const dotEnv = ".env"
 
 // outsideError is the error for a path that --allow does not cover; the want is noted.
 func outsideError(where, path string) error {
-	return badInput(where, "allow it with --allow fs.read="+path, "%s lies outside the project", path)
+	return inputError(where, "allow it with --allow fs.read="+path, "%s lies outside the project", path)
 }
 
 // own makes the project directory the project's own. What .env chose is not.
-func (b *boundary) own(o LoadOptions) cli.ProjectOptionsFn {
+func (b *boundary) own(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
 		if len(o.Files) == 0 && len(p.ConfigPaths) > 0 && p.Environment[consts.ComposeFilePath] != "" && !set(o.Environ, consts.ComposeFilePath) {
 			return nil
@@ -61,7 +61,7 @@ func set(environ []string, name string) bool {
 
 // envFiles is cli.WithEnvFiles, but leaves out a default .env that leads out of the
 // project. Files that the operator names are read wherever they are.
-func (b *boundary) envFiles(o LoadOptions) cli.ProjectOptionsFn {
+func (b *boundary) envFiles(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
 		if len(o.EnvFiles) > 0 {
 			return cli.WithEnvFiles(o.EnvFiles...)(p)
@@ -88,7 +88,7 @@ func (b *boundary) mayRead(path, where string) bool {
 
 // configFiles refuses compose files that the project chose outside itself: through .env,
 // or as a link that leads out. A file that the operator names is read wherever it is.
-func (b *boundary) configFiles(o LoadOptions) cli.ProjectOptionsFn {
+func (b *boundary) configFiles(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
 		byOperator := len(o.Files) > 0 || set(o.Environ, consts.ComposeFilePath)
 		for _, f := range p.ConfigPaths {

@@ -1,4 +1,4 @@
-package solve
+package compose
 
 import (
 	"fmt"
@@ -45,9 +45,9 @@ type ServiceSettings struct {
 	ECS ECS
 }
 
-// ProjectSettings reads the x-slipway at the top of a project. Unknown keys and
+// ReadSettings reads the x-slipway at the top of a project. Unknown keys and
 // wrong types are *InputError that name the field.
-func ProjectSettings(p *types.Project) (Settings, error) {
+func ReadSettings(p *types.Project) (Settings, error) {
 	r := reader{path: ExtensionKey, value: p.Extensions[ExtensionKey]}
 	var s Settings
 	m := r.object("ecs", "artifact", "engine")
@@ -58,7 +58,7 @@ func ProjectSettings(p *types.Project) (Settings, error) {
 	return s, r.err
 }
 
-// ReadServiceSettings reads the x-slipway of one service, with errors as in ProjectSettings.
+// ReadServiceSettings reads the x-slipway of one service, with errors as in ReadSettings.
 func ReadServiceSettings(s types.ServiceConfig) (ServiceSettings, error) {
 	r := reader{path: "services." + s.Name + "." + ExtensionKey, value: s.Extensions[ExtensionKey]}
 	var out ServiceSettings
@@ -84,7 +84,7 @@ type object struct {
 
 func (r *reader) fail(path, remedy, format string, args ...any) {
 	if r.err == nil {
-		r.err = badInput(path, remedy, format, args...)
+		r.err = inputError(path, remedy, format, args...)
 	}
 }
 

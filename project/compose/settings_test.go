@@ -1,4 +1,4 @@
-package solve_test
+package compose_test
 
 import (
 	"encoding/json"
@@ -8,8 +8,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project/compose"
 )
 
 // extension parses YAML the way a project file is, and returns the project.
@@ -25,13 +25,13 @@ func TestProjectSettings(t *testing.T) {
   engine: {cache: registry, address: "unix:///run/b.sock"}
 services: {a: {image: example.org/a}}
 `)
-	got, err := solve.ProjectSettings(p)
-	want := solve.Settings{ECS: solve.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock"}
+	got, err := compose.ReadSettings(p)
+	want := compose.Settings{ECS: compose.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock"}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
-	got, err = solve.ProjectSettings(&types.Project{})
-	if err != nil || got != (solve.Settings{}) {
+	got, err = compose.ReadSettings(&types.Project{})
+	if err != nil || got != (compose.Settings{}) {
 		t.Errorf("without the key: %+v, %v", got, err)
 	}
 }
@@ -53,38 +53,8 @@ func TestProjectSettingsErrors(t *testing.T) {
 		"{engine: {cache: true}}": "x-slipway.engine.cache: want a string, have a boolean",
 		"{b: 1, a: 2}":            "x-slipway.a: unknown key",
 	} {
-		_, err := solve.ProjectSettings(extension(t, "x-slipway: "+text+"\nservices: {a: {image: example.org/a}}\n"))
+		_, err := compose.ReadSettings(extension(t, "x-slipway: "+text+"\nservices: {a: {image: example.org/a}}\n"))
 		wantInputError(t, err, want)
-	}
-}
-
-func TestServiceSettingsErrors(t *testing.T) {
-	for text, want := range map[string]string{
-		"{repo: x}":            "services.a.x-slipway.repo: unknown key",
-		"{repository: 1}":      "services.a.x-slipway.repository: want a string, have a number",
-		"{container: [a]}":     "services.a.x-slipway.container: want a string, have a list",
-		"{ecs: {name: x}}":     "services.a.x-slipway.ecs.name: unknown key",
-		"{ecs: {service: {}}}": "services.a.x-slipway.ecs.service: want a string, have a mapping",
-	} {
-		p := extension(t, "services: {a: {build: {context: ., dockerfile_inline: FROM scratch}, x-slipway: "+text+"}}")
-		_, _, err := solve.Targets(p, solve.Selection{})
-		wantInputError(t, err, want)
-		if _, err := solve.Unselected(p, nil); err == nil {
-			t.Errorf("Others takes %s", text)
-		}
-	}
-}
-
-func TestContainerName(t *testing.T) {
-	list := targets(t, files(t, map[string]string{"compose.yaml": `services:
-  plain: {build: {context: ., dockerfile_inline: FROM scratch}}
-  named: {build: {context: ., dockerfile_inline: FROM scratch}, container_name: other}
-  mapped: {build: {context: ., dockerfile_inline: FROM scratch}, container_name: other2, x-slipway: {container: third}}
-`}))
-	for service, want := range map[string]string{"plain": "plain", "named": "other", "mapped": "third"} {
-		if got := byService(t, list, service).Container; got != want {
-			t.Errorf("%s is container %q", service, got)
-		}
 	}
 }
 
@@ -98,8 +68,8 @@ func FuzzServiceSettings(f *testing.F) {
 		if json.Unmarshal([]byte(text), &v) != nil {
 			return // no value that a compose file could hold
 		}
-		s := types.ServiceConfig{Name: "a", Extensions: types.Extensions{solve.ExtensionKey: v}}
-		got, err := solve.ReadServiceSettings(s)
+		s := types.ServiceConfig{Name: "a", Extensions: types.Extensions{compose.ExtensionKey: v}}
+		got, err := compose.ReadServiceSettings(s)
 		var input *fault.InputError
 		if err != nil {
 			if !errors.As(err, &input) || !strings.HasPrefix(err.Error(), "services.a.x-slipway") || input.Hint() == "" {

@@ -1,4 +1,4 @@
-package solve
+package compose
 
 import (
 	"bytes"
@@ -31,12 +31,6 @@ const (
 	MaxComposeFile = 1 << 20
 	// MaxEnvFile is the size of an env file in bytes, with its variables substituted.
 	MaxEnvFile = 1 << 20
-	// MaxDockerfile is the size of a Dockerfile in bytes.
-	MaxDockerfile = 1 << 20
-	// MaxIgnoreFile is the size of a .dockerignore in bytes.
-	MaxIgnoreFile = 1 << 20
-	// MaxLayoutIndex is the size of the index.json of an OCI layout in bytes.
-	MaxLayoutIndex = 4 << 20
 
 	// maxComposeDepth is how deep mappings and lists may be nested.
 	maxComposeDepth = 100
@@ -56,7 +50,7 @@ const maxLoad = 2 * time.Minute
 
 // boundedLoad is load, but ended as soon as ctx or the time for it ends, whatever the
 // library is at.
-func boundedLoad(ctx context.Context, o LoadOptions) (*types.Project, error) {
+func boundedLoad(ctx context.Context, o Options) (*types.Project, error) {
 	limit := cmp.Or(o.Limit, maxLoad)
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -65,13 +59,14 @@ func boundedLoad(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil && within.Err() != nil:
-		return nil, badInput("compose project", "use fewer dependencies between services, such as depends_on", "takes longer to load than the limit of %s", limit)
+		return nil, inputError("compose project", "use fewer dependencies between services, such as depends_on", "takes longer to load than the limit of %s", limit)
 	}
-	return project, inputOf(err)
+	return project, AsInput(err)
 }
 
-// inputOf makes an *InputError of a file that is too large or of the wrong kind.
-func inputOf(err error) error {
+// AsInput returns an error about a file that is too large or not a regular file
+// as an *fault.InputError, and any other error as it is.
+func AsInput(err error) error {
 	var input *fault.InputError
 	var bound *bounded.Error
 	if errors.As(err, &bound) && (!errors.As(err, &input) || input.Problem == "") {
@@ -83,7 +78,7 @@ func inputOf(err error) error {
 // checkDirectory refuses a project directory whose name cannot be shown on one line.
 func checkDirectory(dir string) error {
 	if strings.ContainsFunc(dir, unicode.IsControl) {
-		return badInput(strconv.Quote(dir), "move the project to a directory without a newline, a tab or another control character in its path", "the path of the project directory has a control character")
+		return inputError(strconv.Quote(dir), "move the project to a directory without a newline, a tab or another control character in its path", "the path of the project directory has a control character")
 	}
 	return nil
 }
@@ -117,7 +112,7 @@ func checkEnvFile(path string) error {
 		return nil // compose-go says so
 	}
 	if err != nil {
-		return inputOf(err)
+		return AsInput(err)
 	}
 	sizes, name, total := map[string]int{}, "", 0
 	for i, line := range strings.Split(string(data), "\n") {
@@ -130,7 +125,7 @@ func checkEnvFile(path string) error {
 		}
 		sizes[name] += size
 		if total += size; total > MaxEnvFile {
-			return badInput(fmt.Sprintf("%s:%d", path, i+1), "use fewer variables inside the values of others", "the values are larger than the limit of %s", bounded.Size(MaxEnvFile))
+			return inputError(fmt.Sprintf("%s:%d", path, i+1), "use fewer variables inside the values of others", "the values are larger than the limit of %s", bounded.Size(MaxEnvFile))
 		}
 	}
 	return nil
@@ -148,7 +143,7 @@ func checkComposeFile(ctx context.Context, path string) error {
 	data, err := bounded.ReadFile(ctx, path, MaxComposeFile)
 	var bound *bounded.Error
 	if errors.As(err, &bound) {
-		return inputOf(err)
+		return AsInput(err)
 	}
 	if err != nil {
 		return ctx.Err() // compose-go says what
@@ -204,7 +199,7 @@ func (m *measure) node(n *yaml.Node, depth int) {
 }
 
 func (m *measure) refuse(n *yaml.Node, remedy, format string, args ...any) {
-	m.err = badInput(fmt.Sprintf("%s:%d", m.path, n.Line), remedy, format, args...)
+	m.err = inputError(fmt.Sprintf("%s:%d", m.path, n.Line), remedy, format, args...)
 }
 
 // checked is a loader of compose-go's that loads nothing: it looks at each file that is
@@ -259,7 +254,7 @@ func (c *checked) Accept(path string) bool {
 			continue
 		}
 		if c.seen[at] = true; len(c.seen) > maxComposeFiles {
-			c.err = badInput(at, "include fewer files", "the project has more compose files than the limit of %d", maxComposeFiles)
+			c.err = inputError(at, "include fewer files", "the project has more compose files than the limit of %d", maxComposeFiles)
 			return true
 		}
 		if c.err = c.check(at); c.err != nil {
@@ -274,7 +269,7 @@ func (c *checked) Accept(path string) bool {
 // the .env file next to it counts.
 func (c *checked) check(path string) error {
 	if err := bounded.CheckFile(path, MaxComposeFile); err != nil {
-		return inputOf(err)
+		return AsInput(err)
 	}
 	if err := checkComposeFile(c.ctx, path); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package buildspec
+package iam
 
 import (
 	"errors"
@@ -46,7 +46,7 @@ func TestDocs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Check(t, "../../docs/iam/"+name+".json", text)
+			golden.Check(t, "../../../docs/iam/"+name+".json", text)
 			// The order of the input does not change the output.
 			slices.Reverse(use.Commands)
 			use.Repositories = slices.Clone(use.Repositories)

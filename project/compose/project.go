@@ -1,4 +1,4 @@
-package solve
+package compose
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -19,15 +18,15 @@ import (
 	"slipway/internal/plain"
 )
 
-func badInput(where, remedy, format string, args ...any) error {
+func inputError(where, remedy, format string, args ...any) error {
 	return &fault.InputError{Where: where, Problem: plain.Sprintf(format, args...), Remedy: remedy}
 }
 
 // ErrNoProject is in the error of Load when there is neither a compose file nor a Dockerfile.
 var ErrNoProject = errors.New("no compose file and no Dockerfile here")
 
-// LoadOptions say where the project is, in the words of docker compose.
-type LoadOptions struct {
+// Options say where the project is, in the words of docker compose.
+type Options struct {
 	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
 	Files []string
 	// EnvFiles replace the project's .env file.
@@ -55,9 +54,9 @@ type LoadOptions struct {
 // directories included), overrides, .env, profiles, extends, include and interpolation
 // with the environment. Without a compose file, a Dockerfile in the directory is a
 // project of one service. Errors in the files are *InputError.
-func Load(ctx context.Context, o LoadOptions) (*types.Project, error) { return boundedLoad(ctx, o) }
+func Load(ctx context.Context, o Options) (*types.Project, error) { return boundedLoad(ctx, o) }
 
-func load(ctx context.Context, o LoadOptions) (*types.Project, error) {
+func load(ctx context.Context, o Options) (*types.Project, error) {
 	o.Environ = o.Wanted.Visible(o.Environ)
 	guard := &checked{ctx: ctx, seen: map[string]bool{}}
 	opts, err := cli.NewProjectOptions(o.Files, projectOptions(o, guard)...)
@@ -80,7 +79,7 @@ func load(ctx context.Context, o LoadOptions) (*types.Project, error) {
 	return project, nil
 }
 
-func projectOptions(o LoadOptions, guard *checked) []cli.ProjectOptionsFn {
+func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 	b := &boundary{wanted: o.Wanted, home: o.Home}
 	fns := []cli.ProjectOptionsFn{
 		cli.WithWorkingDirectory(o.Dir),
@@ -110,9 +109,10 @@ func projectOptions(o LoadOptions, guard *checked) []cli.ProjectOptionsFn {
 	return fns
 }
 
-// hasDockerfile looks for the names that BuildKit takes without being told one.
+// hasDockerfile reports whether a directory has a Dockerfile of a name that
+// BuildKit finds by itself.
 func hasDockerfile(dir string) bool {
-	for _, name := range []string{defaultDockerfile, strings.ToLower(defaultDockerfile)} {
+	for _, name := range []string{"Dockerfile", "dockerfile"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
 			return true
 		}
@@ -124,7 +124,7 @@ func hasDockerfile(dir string) bool {
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
 
 // lone is the project of a directory that has a Dockerfile and no compose file.
-func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
+func lone(ctx context.Context, o Options) (*types.Project, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("project directory: %w", err)
@@ -141,14 +141,14 @@ func lone(ctx context.Context, o LoadOptions) (*types.Project, error) {
 		service = "api"
 	}
 	if !serviceName.MatchString(service) {
-		return nil, badInput("--name", "use letters, digits and . _ -", "%q is no name for a service", service)
+		return nil, inputError("--name", "use letters, digits and . _ -", "%q is no name for a service", service)
 	}
 	name := o.Name
 	if name == "" {
 		name = loader.NormalizeProjectName(filepath.Base(dir))
 	}
 	if name == "" {
-		return nil, badInput(dir, "give it one with --project-name", "the directory's name makes no project name")
+		return nil, inputError(dir, "give it one with --project-name", "the directory's name makes no project name")
 	}
 	return loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  dir,

@@ -1,4 +1,4 @@
-package buildspec
+package iam
 
 import (
 	"fmt"
@@ -69,17 +69,4 @@ var repositoryName = regexp.MustCompile(`^[a-z0-9._/-]{2,256}$`)
 // IAM user guide, special characters).
 func literal(key string) string {
 	return strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}").Replace(key)
-}
-
-// fileName has no character that CodeBuild reads as a pattern in artifacts.files
-// ("Build specification reference for CodeBuild"), and none that YAML would have to quote.
-var fileName = regexp.MustCompile(`^[A-Za-z0-9._@+=,/-]+$`)
-
-// CheckFile returns an error for the name of an artifact that CodeBuild would not take
-// literally.
-func CheckFile(name string) error {
-	if fileName.MatchString(name) {
-		return nil
-	}
-	return fmt.Errorf("CodeBuild would not take %q as the name of one file", name)
 }
