@@ -16,6 +16,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/fault"
 	"slipway/project"
+	"slipway/retention"
 )
 
 // buildOptions are the flags of `slipway build`.
@@ -46,7 +47,7 @@ type buildOptions struct {
 	// pushAttempts is how often a push is tried; tests shorten it.
 	pushAttempts int
 
-	retention retentionOptions
+	retention retention.Options
 	create    bool
 
 	rollout bool
@@ -69,20 +70,16 @@ func (d *positiveDuration) Set(text string) error {
 	return err
 }
 
-// retentionOptions are the flags of the 7-day policies.
-type retentionOptions struct {
-	days    int
-	replace bool
+// addRetentionFlags adds the flags of the 7-day policies.
+func addRetentionFlags(f *pflag.FlagSet, o *retention.Options) {
+	f.IntVar(&o.Days, "retention-days", 7, "`days` after its push at which an image may expire")
+	f.BoolVar(&o.Replace, "replace-policy", false, "overwrite lifecycle rules that others put there and that clash with slipway's")
 }
 
-func (o *retentionOptions) flags(f *pflag.FlagSet) {
-	f.IntVar(&o.days, "retention-days", 7, "`days` after its push at which an image may expire")
-	f.BoolVar(&o.replace, "replace-policy", false, "overwrite lifecycle rules that others put there and that clash with slipway's")
-}
-
-func (o retentionOptions) check() error {
-	if o.days < 1 || o.days > maxRetention {
-		return fault.New(fault.Usage, fmt.Errorf("--retention-days: want 1 to %d, have %d", maxRetention, o.days), "leave the flag out for 7 days")
+// checkRetention refuses days that are none.
+func checkRetention(o retention.Options) error {
+	if o.Days < 1 || o.Days > maxRetention {
+		return fault.New(fault.Usage, fmt.Errorf("--retention-days: want 1 to %d, have %d", maxRetention, o.Days), "leave the flag out for 7 days")
 	}
 	return nil
 }
@@ -127,7 +124,7 @@ digest. Everything else goes to stderr.`,
 func (o *buildOptions) flags(f *pflag.FlagSet) {
 	o.project.flags(f)
 	o.aws.flags(f)
-	o.retention.flags(f)
+	addRetentionFlags(f, &o.retention)
 	addECSFlags(f, &o.project.ECS)
 	o.deploy.flags(f)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS at the end, follow the deployments and verify them, as slipway rollout does")
@@ -214,7 +211,7 @@ func (o buildOptions) check() error {
 	if err := o.deploy.check(); err != nil {
 		return err
 	}
-	return o.retention.check()
+	return checkRetention(o.retention)
 }
 
 // fromPlan fills in what the compose file and the environment say where no flag does.

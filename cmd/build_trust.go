@@ -27,7 +27,7 @@ func (o *buildOptions) checkUntrusted(p *project.Plan) error {
 		given bool
 	}{
 		{"--rollout", o.rollout}, {"--create-repositories", o.create},
-		{"--artifact", o.artifact != ""}, {"--replace-policy", o.retention.replace},
+		{"--artifact", o.artifact != ""}, {"--replace-policy", o.retention.Replace},
 	} {
 		if f.given {
 			return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted build, and this one is untrusted: %s", f.name, p.Untrusted.Why), "leave "+f.name+" out; if the source is trusted all the same, say so with --untrusted=false")

@@ -7,6 +7,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
+	"slipway/retention"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,7 +125,7 @@ type doctor struct {
 	cloud        func() (*awsclient.Clients, error)
 	access       func() (access, error)
 	repositories func() (foundRepositories, error)
-	policies     func() ([]retention, error)
+	policies     func() ([]retention.State, error)
 	engine       func() (*foundEngine, error)
 }
 

@@ -20,6 +20,7 @@ import (
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/retention"
 	"slipway/rollout/ecs"
 )
 
@@ -109,7 +110,7 @@ func (d *doctor) addDeployment(ctx context.Context, c *awsclient.Clients, u *iam
 	}
 }
 
-// judge turns the answers to a simulation into findings. What build can do without is a
+// FindLosses turns the answers to a simulation into findings. What build can do without is a
 // warning.
 func (d *doctor) judge(who string, answers map[string][]denial) []finding {
 	var out []finding
@@ -190,7 +191,7 @@ func (d *doctor) writesPolicies() bool {
 		return true
 	}
 	policies, err := d.policies()
-	return err != nil || slices.ContainsFunc(policies, func(r retention) bool { return r.Outcome.Changed && len(r.losses) == 0 })
+	return err != nil || slices.ContainsFunc(policies, func(r retention.State) bool { return r.Outcome.Changed && len(r.Losses) == 0 })
 }
 
 // dryRun tries out on each repository what can be tried without writing.
@@ -206,7 +207,7 @@ func (d *doctor) dryRun(ctx context.Context) []finding {
 	repos := found.list(d.plan)
 	each := make([]finding, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(retentionCalls)
+	g.SetLimit(retention.MaxCalls)
 	for i, repo := range repos {
 		g.Go(func() error {
 			denied, err := registry.DryRun(ctx, clients(repo.Region), repo)

@@ -12,6 +12,7 @@ import (
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
+	"slipway/retention"
 )
 
 // foundRepositories are the project's, as AWS described them.
@@ -136,8 +137,8 @@ func immovable(e *registry.ImmovableError) finding {
 	return f
 }
 
-// readPolicies reads what build would make of the lifecycle policies, in the order of list.
-func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
+// Read reads what build would make of the lifecycle policies, in the order of list.
+func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
 	if d.options.noLatest {
 		return nil, nil // such a build neither reads nor writes them
 	}
@@ -152,7 +153,7 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := readPolicies(ctx, clients, found.list(d.plan), d.options.retention)
+	out, err := retention.Read(ctx, clients, found.list(d.plan), d.options.retention)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -162,8 +163,8 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention, error) {
 // foresee finds what the policies would take after a build: deployed then points to what
 // runs, or where that is not known to what latest points to now, and latest to an image
 // that is yet to be made.
-func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention) error {
-	repos := unmanaged(policies)
+func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention.State) error {
+	repos := retention.Unmanaged(policies)
 	if len(repos) == 0 {
 		return nil
 	}
@@ -193,7 +194,7 @@ func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found fo
 		}
 		listing.Point(repo.Ref, registry.TagLatest, "")
 	}
-	return judge(ctx, clients, listing, policies, known(running))
+	return retention.FindLosses(ctx, clients, listing, policies, retention.Known(running))
 }
 
 // running are the digests that ECS runs, as far as they can be read: build goes on without.
@@ -223,18 +224,18 @@ func (d *doctor) checkRetention(context.Context) []finding {
 	}
 	var out []finding
 	for _, r := range policies {
-		out = append(out, policyFinding(r, d.options.retention.days).of(r.Repository.Name))
+		out = append(out, policyFinding(r, d.options.retention.Days).of(r.Repository.Name))
 	}
 	return out
 }
 
 // policyFinding is a warning at most: build goes on beside the rules of others.
-func policyFinding(r retention, days int) finding {
+func policyFinding(r retention.State, days int) finding {
 	var clash *lifecycle.ConflictError
 	switch {
-	case len(r.losses) > 0:
-		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", phrase.Count(len(r.losses), "image"), newest(r.losses))
-	case errors.As(r.clash, &clash):
+	case len(r.Losses) > 0:
+		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", phrase.Count(len(r.Losses), "image"), retention.Newest(r.Losses))
+	case errors.As(r.Clash, &clash):
 		text, remedy, _ := strings.Cut(clash.Error(), "\nchange them, or ")
 		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
 	case !r.Outcome.Changed:

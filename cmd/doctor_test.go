@@ -23,6 +23,7 @@ import (
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
+	"slipway/retention"
 )
 
 func TestChecklist(t *testing.T) {
@@ -219,11 +220,11 @@ func TestBucketFinding(t *testing.T) {
 
 func TestPolicyFinding(t *testing.T) {
 	t.Parallel()
-	of := func(before string, o lifecycle.Outcome) retention {
-		return retention{RetentionResult: registry.RetentionResult{Before: before, Outcome: o}}
+	of := func(before string, o lifecycle.Outcome) retention.State {
+		return retention.State{RetentionResult: registry.RetentionResult{Before: before, Outcome: o}}
 	}
 	for _, c := range []struct {
-		r    retention
+		r    retention.State
 		want status
 		says string
 	}{
@@ -231,8 +232,8 @@ func TestPolicyFinding(t *testing.T) {
 		{of("", lifecycle.Outcome{Changed: true}), statusOK, "none yet"},
 		{of("{}", lifecycle.Outcome{Changed: true}), statusOK, "will add"},
 		{of("{}", lifecycle.Outcome{Changed: true, Dropped: []lifecycle.Rule{{}}}), statusWarning, "drop 1 rule"},
-		{retention{clash: &lifecycle.ConflictError{}}, statusWarning, "leave it alone"},
-		{retention{losses: []revisions.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
+		{retention.State{Clash: &lifecycle.ConflictError{}}, statusWarning, "leave it alone"},
+		{retention.State{Losses: []revisions.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
 	} {
 		if got := policyFinding(c.r, 7); got.Status != c.want || !strings.Contains(got.Detail, c.says) {
 			t.Errorf("%+v, want %s, %s", got, c.want, c.says)

@@ -326,3 +326,14 @@ func byteCount(n *int64) string {
 }
 
 func round(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
+
+// retentionInWords says of a build that is only planned when it writes policies.
+func (o buildOptions) retentionInWords(p *project.Plan) string {
+	switch {
+	case p.Untrusted.Yes():
+		return "no lifecycle policy is written by an untrusted build"
+	case o.noLatest:
+		return "no lifecycle policy is written with --no-latest"
+	}
+	return fmt.Sprintf("%s, written when the tags have moved; if images that slipway did not push would expire, only by slipway retention --apply", phrase.Count(o.retention.Days, "day"))
+}

@@ -18,6 +18,7 @@ import (
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
+	"slipway/retention"
 )
 
 // runPipeline is the flow of `slipway build` behind the plan, once:
@@ -136,7 +137,7 @@ type job struct {
 	repos []registry.Repository
 	// policies are the lifecycle policies as they were read, in the order of repos; none
 	// with --no-latest.
-	policies []retention
+	policies []retention.State
 	// pending are the definitions, by path.
 	pending map[string]*artifact.Pending
 	// site is where the images are deployed, if they are.
@@ -175,7 +176,7 @@ func (j *job) lookAndBuild(ctx context.Context, survey *revisions.Snapshot) (out
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		if !j.options.noLatest {
-			j.policies, err = readPolicies(ctx, j.clients, j.repos, j.options.retention)
+			j.policies, err = retention.Read(ctx, j.clients, j.repos, j.options.retention)
 		}
 		return refused(err)
 	})

@@ -8,7 +8,6 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
-	"slipway/registry/lifecycle"
 )
 
 // ensureRepositories finds or creates every repository and checks that tags can move in
@@ -85,13 +84,3 @@ func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 	}
 	return errors.Join(errs...)
 }
-
-// tellDropped names the rules of others that --replace-policy gave up.
-func tellDropped(w *cli, repo registry.Repository, o lifecycle.Outcome) {
-	for _, rule := range o.Dropped {
-		w.Warnf("%s: no longer in the lifecycle policy: %s", repo.Name, rule)
-	}
-}
-
-// retentionCalls is how many policies are read or written at once.
-const retentionCalls = 8

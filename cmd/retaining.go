@@ -19,6 +19,7 @@ import (
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
+	"slipway/retention"
 	"slipway/rollout/ecs"
 )
 
@@ -30,7 +31,7 @@ type retaining struct {
 	cloud *awsclient.Clients
 	// Name is nil where there are only buckets.
 	project  *types.Project
-	policies []retention
+	policies []retention.State
 	// listing is of the unmanaged repositories.
 	listing *revisions.Listing
 	buckets []artifact.BucketRetention
@@ -52,19 +53,19 @@ func (r *retaining) read(ctx context.Context, refs []registry.Ref, places []arti
 	for _, ref := range refs {
 		repos = append(repos, found[ref])
 	}
-	if r.policies, err = readPolicies(ctx, clients, repos, r.o.policy); err != nil {
+	if r.policies, err = retention.Read(ctx, clients, repos, r.o.policy); err != nil {
 		return err
 	}
-	if strange := unmanaged(r.policies); len(strange) > 0 {
+	if strange := retention.Unmanaged(r.policies); len(strange) > 0 {
 		if r.listing, err = revisions.List(ctx, clients, strange); err != nil {
 			return err
 		}
-		if err := judge(ctx, clients, r.listing, r.policies, nil); err != nil {
+		if err := retention.FindLosses(ctx, clients, r.listing, r.policies, nil); err != nil {
 			return err
 		}
 	}
 	for _, loc := range places {
-		b, err := artifact.ReadBucketRetention(ctx, r.cloud.S3(), loc, int32(r.o.policy.days))
+		b, err := artifact.ReadBucketRetention(ctx, r.cloud.S3(), loc, int32(r.o.policy.Days))
 		if err != nil {
 			return err
 		}
@@ -77,13 +78,13 @@ func (r *retaining) read(ctx context.Context, refs []registry.Ref, places []arti
 func (r *retaining) preview(ctx context.Context) error {
 	expiring := make([][]registry.Expiry, len(r.policies))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(retentionCalls)
+	g.SetLimit(retention.MaxCalls)
 	for i, p := range r.policies {
-		if p.clash != nil {
+		if p.Clash != nil {
 			continue
 		}
 		g.Go(func() (err error) {
-			_, expiring[i], err = registry.PreviewRetention(ctx, r.cloud.Registries()(p.Repository.Region), p.Repository, r.o.policy.days, r.o.policy.replace, registry.Wait{})
+			_, expiring[i], err = registry.PreviewRetention(ctx, r.cloud.Registries()(p.Repository.Region), p.Repository, r.o.policy.Days, r.o.policy.Replace, registry.Wait{})
 			return err
 		})
 	}
@@ -125,15 +126,15 @@ func (r *retaining) agree(ctx context.Context) error {
 func (r *retaining) show() bool {
 	found := false
 	for _, p := range r.policies {
-		if len(p.losses) == 0 {
+		if len(p.Losses) == 0 {
 			continue
 		}
 		found = true
-		r.Warnf("%s: %s would expire %s after the push, and no protecting tag keeps them:", p.Repository.Name, phrase.Count(len(p.losses), "image"), phrase.Count(r.o.policy.days, "day"))
-		for _, i := range p.losses[:min(len(p.losses), shownLosses)] {
+		r.Warnf("%s: %s would expire %s after the push, and no protecting tag keeps them:", p.Repository.Name, phrase.Count(len(p.Losses), "image"), phrase.Count(r.o.policy.Days, "day"))
+		for _, i := range p.Losses[:min(len(p.Losses), retention.ShownLosses)] {
 			r.Warnf("  %s  %s  pushed %s", phrase.ShortDigest(i.Digest), tagsText(i.Tags), i.Pushed.UTC().Format(time.RFC3339))
 		}
-		if more := len(p.losses) - shownLosses; more > 0 {
+		if more := len(p.Losses) - retention.ShownLosses; more > 0 {
 			r.Warnf("  and %d older", more)
 		}
 	}
@@ -142,8 +143,8 @@ func (r *retaining) show() bool {
 			continue
 		}
 		found = true
-		r.Warnf("%s: %s would expire after %s:", b.Location, b.Count(), phrase.Count(r.o.policy.days, "day"))
-		for _, o := range b.Newest[:min(len(b.Newest), shownLosses)] {
+		r.Warnf("%s: %s would expire after %s:", b.Location, b.Count(), phrase.Count(r.o.policy.Days, "day"))
+		for _, o := range b.Newest[:min(len(b.Newest), retention.ShownLosses)] {
 			r.Warnf("  %s  written %s", o.Key, o.Modified.UTC().Format(time.RFC3339))
 		}
 	}
@@ -172,8 +173,8 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 		return refused(err)
 	}
 	for _, i := range running {
-		p := slices.IndexFunc(r.policies, func(p retention) bool { return p.Repository.Ref == i.ref })
-		if p < 0 || len(r.policies[p].losses) == 0 {
+		p := slices.IndexFunc(r.policies, func(p retention.State) bool { return p.Repository.Ref == i.ref })
+		if p < 0 || len(r.policies[p].Losses) == 0 {
 			continue
 		}
 		image, ok := r.listing.Image(i.ref, i.digest)
@@ -181,7 +182,7 @@ func (r *retaining) checkRunning(ctx context.Context) error {
 			continue
 		}
 		r.Infof("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, phrase.ShortDigest(image.Digest), tagsText(image.Tags))
-		if slices.ContainsFunc(r.policies[p].losses, func(l revisions.ImageDetail) bool { return l.Digest == image.Digest }) {
+		if slices.ContainsFunc(r.policies[p].Losses, func(l revisions.ImageDetail) bool { return l.Digest == image.Digest }) {
 			return fault.New(fault.Usage, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, phrase.ShortDigest(image.Digest), i.ref.Name), "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again")
 		}
 	}
@@ -225,16 +226,16 @@ func (r *retaining) running(ctx context.Context) []runs {
 // write writes the policies and the buckets' rules that differ.
 func (r *retaining) write(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(retentionCalls)
+	g.SetLimit(retention.MaxCalls)
 	for i, p := range r.policies {
-		if p.clash != nil || !p.Outcome.Changed {
+		if p.Clash != nil || !p.Outcome.Changed {
 			continue
 		}
 		g.Go(func() error {
-			done, err := registry.ApplyRetention(gctx, r.cloud.Registries()(p.Repository.Region), p.Repository, r.o.policy.days, r.o.policy.replace)
+			done, err := registry.ApplyRetention(gctx, r.cloud.Registries()(p.Repository.Region), p.Repository, r.o.policy.Days, r.o.policy.Replace)
 			if err == nil {
 				r.policies[i].RetentionResult = done
-				tellDropped(r.cli, p.Repository, done.Outcome)
+				retention.LogDropped(&r.Host, p.Repository, done.Outcome)
 			}
 			return err
 		})
@@ -243,7 +244,7 @@ func (r *retaining) write(ctx context.Context) error {
 		return err
 	}
 	for _, b := range r.buckets {
-		if _, _, err := artifact.ApplyBucketRetention(ctx, r.cloud.S3(), b.Location.Bucket, b.Location.Key, int32(r.o.policy.days), false); err != nil {
+		if _, _, err := artifact.ApplyBucketRetention(ctx, r.cloud.S3(), b.Location.Bucket, b.Location.Key, int32(r.o.policy.Days), false); err != nil {
 			return err
 		}
 	}
@@ -254,12 +255,12 @@ func (r *retaining) write(ctx context.Context) error {
 func (r *retaining) results() []retained {
 	var out []retained
 	for _, p := range r.policies {
-		e := retained{Target: p.Repository.URI.Name(), Changed: p.Outcome.Changed && p.clash == nil}
-		if p.clash != nil {
-			e.Conflict = p.clash.Error()
+		e := retained{Target: p.Repository.URI.Name(), Changed: p.Outcome.Changed && p.Clash == nil}
+		if p.Clash != nil {
+			e.Conflict = p.Clash.Error()
 		}
 		if r.o.preview {
-			e.Losses, e.NeedsApply = len(p.losses), len(p.losses) > 0
+			e.Losses, e.NeedsApply = len(p.Losses), len(p.Losses) > 0
 		}
 		for _, x := range r.expiring[p.Repository.Ref] {
 			e.Expires = append(e.Expires, expiry{x.Digest, x.Tags, x.PushedAt})

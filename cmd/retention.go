@@ -13,6 +13,7 @@ import (
 	"slipway/project"
 	"slipway/project/compose"
 	"slipway/registry"
+	"slipway/retention"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ import (
 type retentionCommand struct {
 	project projectFlags
 	aws     awsOptions
-	policy  retentionOptions
+	policy  retention.Options
 	buckets []string
 	preview bool
 	apply   bool
@@ -63,7 +64,7 @@ where there is no compose file, the buckets are all. A prefix that holds objects
 	o.project.flags(f)
 	o.project.onlyTrusted(f)
 	o.aws.flags(f)
-	o.policy.flags(f)
+	addRetentionFlags(f, &o.policy)
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket or a prefix in it whose objects go too")
 	f.BoolVar(&o.preview, "preview", false, "write nothing; show what would change and what would expire")
 	f.BoolVar(&o.apply, "apply", false, "write the policies that let images of others expire, after showing them")
@@ -95,7 +96,7 @@ type expiry struct {
 }
 
 func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
-	if err := o.policy.check(); err != nil {
+	if err := checkRetention(o.policy); err != nil {
 		return err
 	}
 	if err := checkOutput(o.output); err != nil {
