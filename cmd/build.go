@@ -15,43 +15,22 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
 	"slipway/project"
+	"slipway/registry"
 	"slipway/retention"
 )
 
 // buildOptions are the flags of `slipway build`.
 type buildOptions struct {
-	project projectFlags
-	aws     awsOptions
-	output  string
-
+	flowOptions
+	project  projectFlags
+	aws      awsOptions
+	output   string
 	plan     bool
-	rebuild  bool
-	noLatest bool
-	imageRef string
-	artifact string
 	progress string
-	cache    string
-	// cacheGiven reports that the command line or the environment names the cache.
-	cacheGiven bool
-	// cacheDropped reports that the compose file asks for a cache that is not written.
-	cacheDropped bool
-	engine       string
-	engineSrc    string
-	engineTLS    string
-	// engineNet is the network of RUN steps on a managed engine.
-	engineNet string
-	stateDir  string
-	jobs      int
-	failFast  bool
-	// pushAttempts is how often a push is tried; tests shorten it.
-	pushAttempts int
-
-	retention retention.Options
-	create    bool
-
-	rollout bool
-	deploy  deployOptions
+	rollout  bool
+	deploy   deployOptions
 }
 
 // positiveDuration is a flag's value that must be more than 0.
@@ -164,7 +143,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err != nil {
 		return err
 	}
-	w.learn(p.Targets())
+	learn(w.Secrets, p.Targets())
 	if err := o.fromPlan(w, p); err != nil {
 		return err
 	}
@@ -174,7 +153,46 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if o.plan {
 		return printPlan(w, p, o)
 	}
-	return runPipeline(ctx, w, o, p)
+	return runPlan(ctx, w, o, p)
+}
+
+// runPlan builds what was planned, prints the result, and deploys it if it was asked to.
+// Retention is seen to last, when all of that has succeeded.
+func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error {
+	w.jobLog.about(p.Hash.Name)
+	w.Infof("%s: %s to build as %s (%s)", p.Project, phrase.Count(len(p.Targets()), "service"), p.Hash.Name, p.Hash.Detail)
+	if err := o.checkState(&w.Host, p); err != nil {
+		return err
+	}
+	aws, err := openAWS(ctx, w, o.aws)
+	if err != nil {
+		return err
+	}
+	r := &buildRollout{w: w, o: o, aws: aws, plan: p}
+	h := hooks{
+		Display: func(targets []solve.Target) buildDisplay { return newDisplay(w, o.progress, targets) },
+		Running: func(ctx context.Context, components []*component) map[registry.Ref]string {
+			return runningImages(ctx, &w.Host, aws, p, components)
+		},
+	}
+	if o.rollout {
+		h.Check = r.check
+	}
+	released, err := runPipeline(ctx, &w.Host, aws, o.flowOptions, p, h)
+	if err != nil {
+		return err
+	}
+	rows, err := printRelease(ctx, w, o, p, aws, released)
+	if err != nil {
+		return err
+	}
+	if o.rollout {
+		if err := r.run(ctx, released, rows); err != nil {
+			return err
+		}
+	}
+	released.Retain(ctx)
+	return nil
 }
 
 // check refuses values that no flag parser refuses.
@@ -243,7 +261,7 @@ func (o *buildOptions) fromPlan(w *cli, p *project.Plan) error {
 	if o.engine == "" {
 		o.engine, o.engineSrc = p.Settings.Engine, "x-slipway.engine.address"
 	}
-	options := o.engineOptions(w)
+	options := o.engineOptions(&w.Host)
 	if err := options.Check(); err != nil {
 		return err
 	}
@@ -265,12 +283,4 @@ func (o *buildOptions) fromPlan(w *cli, p *project.Plan) error {
 		return fault.NewInput("x-slipway.ecs", "has a cluster but no service", "add service: NAME")
 	}
 	return nil
-}
-
-func (o buildOptions) engineOptions(w *cli) engine.Options {
-	out := engine.Options{Address: o.engine, AddressFrom: o.engineSrc, StateDir: o.stateDir, Network: engine.Network(o.engineNet), LookupEnv: w.LookupEnv}
-	if o.engineTLS != "" {
-		out.TLS = project.Absolute(w.Dir, o.engineTLS)
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
@@ -13,96 +14,110 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// running asks ECS which digests it runs, so that deployed protects those. Where it
-// cannot be asked, the job goes on: what latest stands on is then taken for what runs.
-func (j *job) running(ctx context.Context) map[registry.Ref]string {
-	if len(j.plan.ECS.Services) == 0 || j.options.noLatest {
+// runningImages asks ECS which digests it runs, so that deployed protects those. Where it
+// cannot be asked, the build goes on: what latest points to is then taken for what runs.
+func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clients, p *project.Plan, components []*component) map[registry.Ref]string {
+	if len(p.ECS.Services) == 0 {
 		return nil
 	}
-	out, err := j.askRunning(ctx)
+	out, err := readRunning(ctx, aws, p, components)
 	var missing *ecs.MissingError
 	switch {
 	case errors.As(err, &missing):
-		j.Infof("%s: deployed will mark what latest stands on", strings.ReplaceAll(err.Error(), "\n", "; "))
+		host.Infof("%s: deployed will mark the images that latest points to", strings.ReplaceAll(err.Error(), "\n", "; "))
 	case err != nil && ctx.Err() == nil:
-		j.Warnf("what ECS runs cannot be read, so deployed will mark what latest stands on: %v", err)
+		host.Warnf("the running images cannot be read, so deployed will mark the images that latest points to: %v", err)
 	}
 	return out
 }
 
-// askRunning asks ECS which digests it runs, by repository.
-func (j *job) askRunning(ctx context.Context) (map[registry.Ref]string, error) {
-	services, err := ecs.Images(ctx, j.cloud.ECS(), j.plan.ECS.Refs())
+// readRunning asks ECS which digests it runs, by repository.
+func readRunning(ctx context.Context, aws *awsclient.Clients, p *project.Plan, components []*component) (map[registry.Ref]string, error) {
+	services, err := ecs.Images(ctx, aws.ECS(), p.ECS.Refs())
 	out := map[registry.Ref]string{}
-	for _, st := range j.plan.ECS.Services {
-		for container, digest := range services[st.Ref] {
-			if i := j.serviceOf(st, container); i >= 0 {
-				out[j.repos[i].Ref] = digest
+	for _, service := range p.ECS.Services {
+		for container, digest := range services[service.Ref] {
+			if c := componentOf(components, service, container); c != nil {
+				out[c.Repository.Ref] = digest
 			}
 		}
 	}
 	return out, err
 }
 
-// serviceOf is the index of the plan's service whose image a station's container runs, or
-// -1. Containers of two ECS services may be called alike.
-func (j *job) serviceOf(st *project.ECSService, container string) int {
-	return slices.IndexFunc(j.plan.Components, func(s project.Component) bool {
-		return s.Target.Container == container && s.Ref == st.Containers[container]
+// componentOf is the component whose image a container of an ECS service runs, or nil.
+// Containers of two ECS services may be called alike.
+func componentOf(components []*component, service *project.ECSService, container string) *component {
+	i := slices.IndexFunc(components, func(c *component) bool {
+		return c.Target.Container == container && c.Ref == service.Containers[container]
 	})
-}
-
-// checkSite finds out before anything is built whether the images could be deployed.
-func (j *job) checkSite(ctx context.Context) error {
-	if !j.options.rollout {
+	if i < 0 {
 		return nil
 	}
-	j.site = newSite(j.plan.ECS, true)
-	if err := j.site.look(ctx, j.cli, j.cloud); err != nil {
+	return components[i]
+}
+
+// buildRollout deploys the images of a build.
+type buildRollout struct {
+	w    *cli
+	o    buildOptions
+	aws  *awsclient.Clients
+	plan *project.Plan
+	site *site
+}
+
+// check finds out before anything is built whether the images could be deployed.
+func (b *buildRollout) check(ctx context.Context) error {
+	b.site = newSite(b.plan.ECS, true)
+	b.site.mayCreate = b.o.create
+	if err := b.site.look(ctx, b.w, b.aws); err != nil {
 		return err
 	}
-	if err := j.site.drivable(ctx, j.cloud); err != nil {
+	if err := b.site.drivable(ctx, b.aws); err != nil {
 		return err
 	}
-	d := j.deployJob(func(i int) ecs.DesiredImage { return ecs.DesiredImage{Image: j.plan.Components[i].Ref.Name} })
+	var planned []*component
+	for _, c := range b.plan.Components {
+		planned = append(planned, &component{Component: c})
+	}
+	d := b.deployJob(planned, func(c *component) ecs.DesiredImage { return ecs.DesiredImage{Image: c.Ref.Name} })
 	if _, err := d.decide(); err != nil {
 		return err
 	}
-	return j.site.askServices(ctx, j.cli, j.options.project.Options, j.site.services(), false)
+	return b.site.askServices(ctx, b.w, b.o.project.Options, b.site.services(), false)
 }
 
-// deployJob is the deployment of the plan's images, given the want of each of its services
-// by index.
-func (j *job) deployJob(want func(int) ecs.DesiredImage) *deployJob {
-	d := &deployJob{cli: j.cli, options: j.options.deploy, clients: j.clients, cloud: j.cloud, site: j.site, exact: true}
+// deployJob is the deployment of the components' images.
+func (b *buildRollout) deployJob(components []*component, want func(*component) ecs.DesiredImage) *deployJob {
+	d := &deployJob{cli: b.w, options: b.o.deploy, clients: b.aws.Registries(), cloud: b.aws, site: b.site, exact: true}
 	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
 	for _, st := range d.site.stations {
 		d.wants[st.Ref] = map[string]ecs.DesiredImage{}
 		for container := range st.Containers {
-			d.wants[st.Ref][container] = want(j.serviceOf(&st.ECSService, container))
+			if c := componentOf(components, &st.ECSService, container); c != nil {
+				d.wants[st.Ref][container] = want(c)
+			}
 		}
 	}
 	return d
 }
 
-// rollOut deploys what was published, with the images as the definitions name them.
-func (j *job) rollOut(ctx context.Context, images *images, published revisions.Published) (err error) {
-	if !j.options.rollout {
-		return nil
-	}
-	d := j.deployJob(func(i int) ecs.DesiredImage {
-		p := images.placements[i]
-		image, _ := published.Snapshot.ByDigest(p.Repository.Ref, p.Digest)
-		return ecs.DesiredImage{Image: imageURI(p, published.Name, j.options.imageRef), Digests: revisions.Platforms(image)}
+// run deploys what was published, with the images as the definitions name them.
+func (b *buildRollout) run(ctx context.Context, r *release, rows []builtService) (err error) {
+	published := r.Published
+	d := b.deployJob(r.Components, func(c *component) ecs.DesiredImage {
+		image, _ := published.Snapshot.ByDigest(c.Repository.Ref, c.Digest)
+		return ecs.DesiredImage{Image: c.imageURI(published.Name, b.o.imageRef), Digests: revisions.Platforms(image)}
 	})
 	d.name = published.Name
-	defer func() { err = errors.Join(err, j.print(d)) }()
+	defer func() { err = errors.Join(err, b.print(d, rows)) }()
 	if published.SupersededBy != "" {
-		return fault.New(fault.AWS, errors.New("nothing was deployed: another job has moved latest to "+published.SupersededBy), "see to it that one job at a time publishes; slipway status shows what runs")
+		return fault.New(fault.AWS, errors.New("nothing was deployed: another job has moved latest to "+published.SupersededBy), "let one job at a time publish; `slipway status` shows the running images")
 	}
 	d.restore = func(ctx context.Context, a revisions.RolloutResult) error { return d.back(ctx, published, a) }
 	// Building took its time: what was found before it may be old.
-	if err := d.site.look(ctx, j.cli, j.cloud); err != nil {
+	b.site.mayCreate = false
+	if err := d.site.look(ctx, b.w, b.aws); err != nil {
 		return errors.Join(err, d.putBack(ctx, revisions.RolloutResult{}))
 	}
 	return d.run(ctx)
@@ -114,13 +129,13 @@ type delivered struct {
 	Rollouts []rolledOut    `json:"rollouts"`
 }
 
-// print adds the roll-out to the result of the build.
-func (j *job) print(d *deployJob) error {
-	if j.options.output == outputEnv {
-		return d.print(j.stderr, "text") // stdout is for a shell to read
+// print adds the rollout to the result of the build.
+func (b *buildRollout) print(d *deployJob, rows []builtService) error {
+	if b.o.output == outputEnv {
+		return d.print(b.w.stderr, "text") // stdout is for a shell to read
 	}
-	if j.options.output != "json" {
-		return d.print(j.stdout, j.options.output)
+	if b.o.output != "json" {
+		return d.print(b.w.stdout, b.o.output)
 	}
-	return writeJSON(j.stdout, delivered{j.rows, d.sorted()})
+	return writeJSON(b.w.stdout, delivered{rows, d.sorted()})
 }

@@ -1,39 +1,18 @@
 package cmd
 
 import (
-	"fmt"
 	"path/filepath"
+
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/internal/fault"
 	"slipway/project"
 )
 
 // confine applies to the flags what the plan says of trust.
-func (o *buildOptions) confine(p *project.Plan) {
+func (o *flowOptions) confine(p *project.Plan) {
 	if p.Untrusted.Yes() {
 		o.noLatest = true
 	}
-}
-
-// checkUntrusted refuses flags that would let an untrusted build write more than
-// names of its own. The artifact is a flag's, since the setting does not count.
-func (o *buildOptions) checkUntrusted(p *project.Plan) error {
-	if !p.Untrusted.Yes() {
-		return nil
-	}
-	for _, f := range []struct {
-		name  string
-		given bool
-	}{
-		{"--rollout", o.rollout}, {"--create-repositories", o.create},
-		{"--artifact", o.artifact != ""}, {"--replace-policy", o.retention.Replace},
-	} {
-		if f.given {
-			return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted build, and this one is untrusted: %s", f.name, p.Untrusted.Why), "leave "+f.name+" out; if the source is trusted all the same, say so with --untrusted=false")
-		}
-	}
-	return nil
 }
 
 // untrustedStateDir is where an engine that slipway starts keeps the layers of
@@ -51,7 +30,7 @@ func untrustedStateDir(dir string) string {
 
 // exportsCache reports whether the build may leave a layer cache where others
 // read it. With --no-latest, only a --cache on the command line says so.
-func (o buildOptions) exportsCache(p *project.Plan) bool {
+func (o flowOptions) exportsCache(p *project.Plan) bool {
 	switch {
 	case p.Untrusted.Yes():
 		return false
@@ -64,7 +43,7 @@ func (o buildOptions) exportsCache(p *project.Plan) bool {
 
 // withoutExports drops the compose file's own layer caches where none may be
 // left, but for those that are part of the image itself.
-func (o *buildOptions) withoutExports(p *project.Plan) {
+func (o *flowOptions) withoutExports(p *project.Plan) {
 	if o.exportsCache(p) {
 		return
 	}

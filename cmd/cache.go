@@ -19,11 +19,10 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
-	"slipway/registry/revisions"
 )
 
 // checkCacheSecrets refuses to send credentials for S3 where others could read them.
-func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
+func (o flowOptions) checkCacheSecrets(engines engine.Options) error {
 	address := engines.ClearText()
 	if !project.CacheOnS3(o.cache) || address == "" {
 		return nil
@@ -34,7 +33,7 @@ func (o buildOptions) checkCacheSecrets(engines engine.Options) error {
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
 // engines. There are none where the caches lie elsewhere.
-func (o buildOptions) cacheTagNames(w *cli) []string {
+func (o flowOptions) cacheTagNames(w *project.Host) []string {
 	if o.cache != project.CacheAuto && o.cache != project.CacheRegistry {
 		return nil
 	}
@@ -51,16 +50,16 @@ func (o buildOptions) cacheTagNames(w *cli) []string {
 // caches are those that each engine reads and writes for a service. A cache that is not
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(i int, survey *revisions.Snapshot, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) caches(c *component, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
-		read, write := j.cachesOn(e, j.cacheMode(e), i, survey, place)
-		for _, c := range read {
-			c.Platform = e.Platform
-			from = append(from, c)
+		read, write := j.cachesOn(e, j.cacheMode(e), c, place)
+		for _, cache := range read {
+			cache.Platform = e.Platform
+			from = append(from, cache)
 		}
-		for _, c := range write {
-			c.Platform = e.Platform
-			to = append(to, c)
+		for _, cache := range write {
+			cache.Platform = e.Platform
+			to = append(to, cache)
 		}
 	}
 	return from, to
@@ -76,8 +75,8 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *revisions.Snapshot, place solve.S3Place) (from, to []solve.Cache) {
-	repo := j.repos[i]
+func (j *job) cachesOn(e *engine.Engine, mode string, c *component, place solve.S3Place) (from, to []solve.Cache) {
+	repo := c.Repository
 	tag := registry.CacheTag(e.Platform)
 	switch {
 	case mode == project.CacheNone:
@@ -94,7 +93,7 @@ func (j *job) cachesOn(e *engine.Engine, mode string, i int, survey *revisions.S
 		to = []solve.Cache{{Type: "inline"}}
 	}
 	read, write := solve.RegistryCache(repo.URI.Tag(tag).Name())
-	if _, ok := survey.ByTag(repo.Ref, tag); ok {
+	if _, ok := j.before.ByTag(repo.Ref, tag); ok {
 		from = []solve.Cache{read}
 	}
 	auto := mode == project.CacheAuto && e.Images == nil && (j.plan.Env.InCodeBuild || e.Fresh)

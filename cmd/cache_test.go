@@ -22,6 +22,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/project"
 )
 
 // hush are credentials that must be seen nowhere but in requests to S3.
@@ -352,8 +353,8 @@ func TestCacheTags(t *testing.T) {
 		{"inline", "", "[]"},
 		{"s3://layers/x", "", "[]"},
 	} {
-		o := buildOptions{cache: c.cache, engine: c.engine}
-		if got := fmt.Sprint(o.cacheTagNames(&cli{})); got != c.want {
+		o := flowOptions{cache: c.cache, engine: c.engine}
+		if got := fmt.Sprint(o.cacheTagNames(&project.Host{})); got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 	}

@@ -2,9 +2,10 @@ package cmd
 
 import (
 	"bytes"
-	"slipway/project"
 	"strings"
 	"testing"
+
+	"slipway/project"
 )
 
 // TestInCodeBuild: nothing is redrawn and nobody is asked, and a warning is repeated

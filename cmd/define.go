@@ -4,23 +4,23 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"slipway/artifact"
+	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
-	"slipway/registry/revisions"
 )
 
 // define writes the definitions, last of all that the job leaves behind, and uploads them.
-func (j *job) define(ctx context.Context, name string, images *images) error {
+func (j *job) define(ctx context.Context, name string) error {
 	if j.options.noLatest {
 		return nil
 	}
-	uri := func(s project.Component) string {
-		i := slices.IndexFunc(j.plan.Components, func(o project.Component) bool { return o.Target.Service == s.Target.Service })
-		return imageURI(images.placements[i], name, j.options.imageRef)
+	images := map[string]string{}
+	for _, c := range j.components {
+		images[c.Target.Service] = c.imageURI(name, j.options.imageRef)
 	}
+	uri := func(c project.Component) string { return images[c.Target.Service] }
 	files := map[string][]byte{}
 	for _, f := range j.plan.Files {
 		data, err := j.plan.Definitions(f, uri)
@@ -45,19 +45,22 @@ func (j *job) define(ctx context.Context, name string, images *images) error {
 		if !written {
 			verb = "left as it is:"
 		}
-		j.Infof("%s %s", verb, relative(j.Dir, path))
+		j.Infof("%s %s", verb, project.Relative(j.Dir, path))
 	}
 	return j.upload(ctx, files)
 }
 
-func imageURI(p revisions.RevisionImage, name, ref string) string {
-	switch ref {
+// imageURI is the image as definitions name it: by the revision's name, by digest or by
+// latest.
+func (c *component) imageURI(name, form string) string {
+	repository := c.Repository.URI.Name()
+	switch form {
 	case "digest":
-		return p.Repository.URI.Name() + "@" + p.Digest
+		return repository + "@" + c.Digest
 	case "latest":
-		return p.Repository.URI.Name() + ":" + registry.TagLatest
+		return repository + ":" + registry.TagLatest
 	default:
-		return p.Repository.URI.Name() + ":" + name
+		return repository + ":" + name
 	}
 }
 
@@ -80,7 +83,7 @@ func (j *job) upload(ctx context.Context, files map[string][]byte) error {
 	}
 	version, err := artifact.Upload(ctx, j.cloud.S3(), loc, body, "application/zip")
 	if err != nil {
-		return refused(err)
+		return fault.As(fault.AWS, err)
 	}
 	if version != "" {
 		version = " (version " + version + ")"

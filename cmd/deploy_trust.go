@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry/revisions"

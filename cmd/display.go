@@ -16,15 +16,8 @@ import (
 	"slipway/internal/plain"
 )
 
-// display shows the progress of all builds on stderr.
-type display interface {
-	status(service string, s *client.SolveStatus)
-	retrying(service string, attempt int, pause time.Duration, cause error)
-	// close draws what is left and waits for it.
-	close()
-}
-
-func newDisplay(w *cli, mode string, targets []solve.Target) display {
+// newDisplay returns the display of a mode: auto, tty, plain or quiet.
+func newDisplay(w *cli, mode string, targets []solve.Target) buildDisplay {
 	if mode == "auto" {
 		mode = "plain"
 		if w.terminal {
@@ -50,9 +43,9 @@ func tellRetry(w *cli, service string, attempt int, pause time.Duration, cause e
 
 type quietDisplay struct{ w *cli }
 
-func (quietDisplay) status(string, *client.SolveStatus) {}
-func (quietDisplay) close()                             {}
-func (d quietDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {
+func (quietDisplay) Status(string, *client.SolveStatus) {}
+func (quietDisplay) Close()                             {}
+func (d quietDisplay) Retrying(service string, attempt int, pause time.Duration, cause error) {
 	tellRetry(d.w, service, attempt, pause, cause)
 }
 
@@ -86,7 +79,7 @@ func newLiveDisplay(w *cli) *liveDisplay {
 	return d
 }
 
-func (d *liveDisplay) status(service string, s *client.SolveStatus) {
+func (d *liveDisplay) Status(service string, s *client.SolveStatus) {
 	out := &client.SolveStatus{} // the display does not draw warnings
 	d.mu.Lock()
 	for _, v := range s.Vertexes {
@@ -134,11 +127,11 @@ func liveName(service, name string) string {
 	return "[" + service + "] " + name
 }
 
-func (d *liveDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {
+func (d *liveDisplay) Retrying(service string, attempt int, pause time.Duration, cause error) {
 	tellRetry(d.w, service, attempt, pause, cause)
 }
 
-func (d *liveDisplay) close() {
+func (d *liveDisplay) Close() {
 	close(d.feed)
 	<-d.done
 }
@@ -179,7 +172,7 @@ func newPlainDisplay(w *cli, targets []solve.Target) *plainDisplay {
 	return d
 }
 
-func (d *plainDisplay) status(service string, s *client.SolveStatus) {
+func (d *plainDisplay) Status(service string, s *client.SolveStatus) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, v := range s.Vertexes {
@@ -279,13 +272,13 @@ func (d *plainDisplay) line(service, text string) {
 	d.w.line(d.width, service, text)
 }
 
-func (d *plainDisplay) retrying(service string, attempt int, pause time.Duration, cause error) {
+func (d *plainDisplay) Retrying(service string, attempt int, pause time.Duration, cause error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	tellRetry(d.w, service, attempt, pause, cause)
 }
 
-func (d *plainDisplay) close() {
+func (d *plainDisplay) Close() {
 	d.reminding()
 	d.mu.Lock()
 	defer d.mu.Unlock()

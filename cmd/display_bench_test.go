@@ -28,11 +28,11 @@ func BenchmarkPlainDisplay(b *testing.B) {
 		}
 		data = append(data, '\n')
 	}
-	d.status("web", &client.SolveStatus{Vertexes: []*client.Vertex{step}})
+	d.Status("web", &client.SolveStatus{Vertexes: []*client.Vertex{step}})
 	s := &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: step.Digest, Data: data}}}
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		d.status("web", s)
+		d.Status("web", s)
 	}
 }
 

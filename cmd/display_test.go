@@ -32,7 +32,7 @@ func TestPlainDisplay(t *testing.T) {
 		for _, l := range logs {
 			s.Logs = append(s.Logs, &client.VertexLog{Vertex: vs[0].Digest, Data: []byte(l)})
 		}
-		d.status(service, s)
+		d.Status(service, s)
 	}
 	show("api", []*client.Vertex{vertex("[internal] load build context", false, at(1), "")})
 	show("api", []*client.Vertex{vertex("[context shared] load from client", false, at(1), "")})
@@ -45,8 +45,8 @@ func TestPlainDisplay(t *testing.T) {
 	show("express", []*client.Vertex{vertex(run.Name, false, at(12.34), "")})
 	show("api", []*client.Vertex{vertex("RUN false", false, at(1), "exit code: 1\nsecond line")})
 	show("api", []*client.Vertex{vertex("RUN "+strings.Repeat("é", 300), false, at(1), "")})
-	d.retrying("api", 2, 1500*time.Millisecond, errUnknown)
-	d.close()
+	d.Retrying("api", 2, 1500*time.Millisecond, errUnknown)
+	d.Close()
 	want := `api     | importing cache manifest from r:buildcache2: denied
 express | [1/2] COPY . . (cached)
 express | [2/2] RUN npm ci
@@ -91,8 +91,8 @@ func TestLiveNames(t *testing.T) {
 			Statuses: []*client.VertexStatus{{Vertex: id}},
 		}
 	}
-	d.status("api", shared())
-	d.status("web", shared())
+	d.Status("api", shared())
+	d.Status("web", shared())
 	first, second := <-d.feed, <-d.feed
 	if len(first.Vertexes) != 1 || first.Vertexes[0].Name != "[api 1/2] COPY . ." || len(first.Logs) != 1 || len(first.Statuses) != 1 {
 		t.Errorf("the first service shows %+v", first)
@@ -114,18 +114,18 @@ func TestPlainDisplayNamesQuietSteps(t *testing.T) {
 	step := func(name string, completed *time.Time) *client.SolveStatus {
 		return &client.SolveStatus{Vertexes: []*client.Vertex{{Digest: digest.FromString(name), Name: name, Started: &start, Completed: completed}}}
 	}
-	d.status("api", step("load metadata for registry.example/base", nil))
-	d.status("web", step("RUN make", nil))
-	d.status("done", step("[internal] load build context", &end))
+	d.Status("api", step("load metadata for registry.example/base", nil))
+	d.Status("web", step("RUN make", nil))
+	d.Status("done", step("[internal] load build context", &end))
 	now = start.Add(50 * time.Second)
 	d.remind()
-	d.status("web", &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: digest.FromString("RUN make"), Data: []byte("compiling\n")}}})
+	d.Status("web", &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: digest.FromString("RUN make"), Data: []byte("compiling\n")}}})
 	now = start.Add(70 * time.Second)
 	d.remind()
 	d.remind()
 	now = start.Add(140 * time.Second)
 	d.remind()
-	d.close()
+	d.Close()
 	const want = `web  | RUN make
 web  |   compiling
 api  | still running: load metadata for registry.example/base (1m10s)

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/retention"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"

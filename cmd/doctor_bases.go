@@ -90,7 +90,7 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 		// No image that needs one is asked for.
 		clients = func(region string) *ecr.Client { return ecr.New(ecr.Options{Region: region}) }
 	}
-	j := &job{cli: d.cli, plan: d.plan, logins: registry.NewLogins(clients, time.Now)}
+	j := &job{Host: &d.cli.Host, plan: d.plan, logins: registry.NewLogins(clients, time.Now)}
 	if d.missing(needsRepositories) == "" {
 		repos, err := d.repositories()
 		if err != nil {
@@ -104,7 +104,7 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return j.knowing(login), nil
+	return knowing(d.Secrets, login), nil
 }
 
 // fromHere asks for each image once, whatever its platforms.

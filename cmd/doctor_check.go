@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slipway/internal/fault"
 	"sync"
 	"time"
+
+	"slipway/internal/fault"
 )
 
 // status is how a finding stands.

@@ -55,7 +55,7 @@ func (e *foundEngine) own() bool {
 // thrown away: build takes an empty state for the sign of a fresh host.
 func (d *doctor) startEngine(ctx context.Context) (*foundEngine, error) {
 	found := &foundEngine{}
-	options := d.options.engineSearch(d.cli, d.plan)
+	options := d.options.engineSearch(&d.cli.Host, d.plan)
 	if dir := stateDir(options); dir != "" && !exists(filepath.Join(dir, "root")) {
 		scratch, err := os.MkdirTemp(socketTemp(), "slipway-doctor-")
 		if err != nil {

@@ -2,9 +2,10 @@ package cmd
 
 import (
 	"context"
+	"strings"
+
 	"slipway/internal/phrase"
 	"slipway/project"
-	"strings"
 )
 
 // standIn is a hash for a project that has none, so that the rest of it can be checked.
@@ -28,7 +29,7 @@ func (d *doctor) readPlan(ctx context.Context) {
 		d.options.rollout = false // it would be said to have no ECS service
 	} else {
 		d.plan = p
-		d.learn(p.Targets())
+		learn(d.Secrets, p.Targets())
 	}
 	if d.settingsErr = d.options.fromPlan(d.cli, p); d.settingsErr != nil {
 		// Without those that may be wrong, for the rest of them, the engine above all.

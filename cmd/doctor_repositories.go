@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"slipway/build/revision"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/project"
@@ -87,7 +88,7 @@ func (d *doctor) checkTags(ctx context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	out := d.checkExtra(ctx, repos)
-	tags := d.options.movingTags(d.cli, d.plan)
+	tags := d.options.movingTags(&d.cli.Host, d.plan)
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if !ok {
@@ -206,11 +207,11 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 	if err != nil {
 		return nil, err
 	}
-	j := &job{cli: d.cli, options: d.options.buildOptions, plan: d.plan, cloud: c}
-	for _, s := range d.plan.Components {
-		j.repos = append(j.repos, found.found[s.Ref])
+	var components []*component
+	for _, planned := range d.plan.Components {
+		components = append(components, &component{Component: planned, Repository: found.found[planned.Ref]})
 	}
-	out, _ := j.askRunning(ctx) // checkECS says what is wrong with the services
+	out, _ := readRunning(ctx, c, d.plan, components) // checkECS says what is wrong with the services
 	return out, nil
 }
 
@@ -259,8 +260,7 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	j := &job{cli: d.cli, options: d.options.buildOptions, plan: d.plan, clients: clients}
-	survey, err := revisions.ReadTags(ctx, clients, repos.list(d.plan), j.variant, nil)
+	survey, err := revisions.ReadTags(ctx, clients, repos.list(d.plan), func(n int) string { return revision.Variant(d.plan.Hash.Name, n) }, nil)
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}

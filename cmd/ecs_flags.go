@@ -1,8 +1,9 @@
 package cmd
 
 import (
-	"slipway/rollout/ecs"
 	"strings"
+
+	"slipway/rollout/ecs"
 )
 
 // flags are the flags that name the services, where they were given: for commands that

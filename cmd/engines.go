@@ -18,7 +18,7 @@ import (
 
 // engineSearch says where the engine may be and what the plan asks of it. The plan may be
 // nil: nothing is asked then.
-func (o buildOptions) engineSearch(w *cli, p *project.Plan) engine.Options {
+func (o flowOptions) engineSearch(w *project.Host, p *project.Plan) engine.Options {
 	out := o.engineOptions(w)
 	if p != nil && p.Untrusted.Yes() {
 		out.StateDir = untrustedStateDir(out.StateDir)
@@ -32,7 +32,7 @@ func (o buildOptions) engineSearch(w *cli, p *project.Plan) engine.Options {
 }
 
 // needs are what the plan asks of an engine, or of each of several.
-func (o buildOptions) needs(p *project.Plan, several bool) engine.Requirements {
+func (o flowOptions) needs(p *project.Plan, several bool) engine.Requirements {
 	var n engine.Requirements
 	for _, t := range p.Targets() {
 		// Each of several engines builds one platform.
@@ -57,7 +57,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	if j.found != nil {
 		return j.found, nil
 	}
-	engines, err := findEngines(ctx, j.options.engineSearch(j.cli, j.plan))
+	engines, err := findEngines(ctx, j.options.engineSearch(j.Host, j.plan))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 
 // checkState refuses a state directory that an engine of slipway's own could not use,
 // before anything is touched.
-func (o buildOptions) checkState(w *cli, p *project.Plan) error {
+func (o flowOptions) checkState(w *project.Host, p *project.Plan) error {
 	if err := o.engineSearch(w, p).CheckState(); err != nil {
 		return fault.New(fault.Usage, err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable"))
 	}
@@ -96,7 +96,7 @@ func platformOf(e *engine.Engine) string {
 // platform is what platformOf will say, as far as it can be known before an engine is
 // found: the platform that is named first, else this host's. Where the engine turns out to
 // have another one, a revision that is there is built again, and found to be the same.
-func (o buildOptions) platform(w *cli) string {
+func (o flowOptions) platform(w *project.Host) string {
 	if named := o.engineOptions(w).Platforms(); len(named) > 0 {
 		return named[0]
 	}

@@ -6,8 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"slipway/project"
 	"testing"
+
+	"slipway/project"
 )
 
 // TestExamples plans every project of examples/ as a newcomer would.

@@ -15,10 +15,10 @@ import (
 
 // checkExtra refuses, before anything is built, tags of the compose file (build.tags) that
 // exist and must not or cannot be moved.
-func (j *job) checkExtra(ctx context.Context, survey *revisions.Snapshot) error {
-	faults, err := extraFaults(ctx, j.clients, j.plan, j.repos, revisions.ExtraTags{Moves: j.reusable(survey) == "", Kept: j.options.noLatest})
+func (j *job) checkExtra(ctx context.Context, before *revisions.Snapshot) error {
+	faults, err := extraFaults(ctx, j.clients, j.plan, j.allRepositories(), revisions.ExtraTags{Moves: j.reusable(before) == "", Kept: j.options.noLatest})
 	if err != nil {
-		return refused(err)
+		return fault.As(fault.AWS, err)
 	}
 	if len(faults) > 0 {
 		return errors.Join(faults...)
@@ -29,6 +29,16 @@ func (j *job) checkExtra(ctx context.Context, survey *revisions.Snapshot) error 
 		}
 	}
 	return nil
+}
+
+// allRepositories are the components' repositories in the plan's order; those that do not
+// exist yet are zero.
+func (j *job) allRepositories() []registry.Repository {
+	var out []registry.Repository
+	for _, c := range j.components {
+		out = append(out, c.Repository)
+	}
+	return out
 }
 
 // extraFaults finds the tags that a build must not or cannot move. The repositories are in

@@ -3,11 +3,12 @@ package cmd
 import (
 	"context"
 	"io"
-	"slipway/project"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"slipway/project"
 )
 
 // watchedBuffer calls seen for each write.

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/docker/cli/cli/config"
-	"github.com/rs/zerolog"
 
+	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 )
@@ -78,8 +78,8 @@ func TestLoginReadsNoBrokenConfig(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	j := &job{cli: &cli{log: zerolog.Nop(), Host: project.Host{Environ: []string{"DOCKER_CONFIG=" + dir}}}, plan: &project.Plan{}, logins: registry.NewLogins(nil, time.Now)}
-	if _, err := j.login(); err == nil || exitCode(t.Context(), err) != exitUsage {
+	j := &job{Host: &project.Host{Environ: []string{"DOCKER_CONFIG=" + dir}}, plan: &project.Plan{}, logins: registry.NewLogins(nil, time.Now)}
+	if _, err := j.login(); err == nil || fault.KindOf(err) != fault.Input {
 		t.Errorf("got %v", err)
 	}
 }

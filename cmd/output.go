@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"slipway/build/solve"
+	"slipway/internal/awsclient"
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
 	"slipway/internal/redact"
@@ -137,7 +137,7 @@ func redactedCaches(caches []solve.Cache) []solve.Cache {
 
 // printPlan prints the plan on stdout.
 func printPlan(w *cli, p *project.Plan, o buildOptions) error {
-	services := plannedServices(p, o, o.platform(w))
+	services := plannedServices(p, o, o.platform(&w.Host))
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
 	}
@@ -160,25 +160,13 @@ func printPlan(w *cli, p *project.Plan, o buildOptions) error {
 // relativeTo shortens the paths for people: below the project's directory, and below the
 // working directory for what is written.
 func (s plannedService) relativeTo(root, dir string) plannedService {
-	s.Context, s.Dockerfile, s.Definition = relative(root, s.Context), relative(root, s.Dockerfile), relative(dir, s.Definition)
+	s.Context, s.Dockerfile, s.Definition = project.Relative(root, s.Context), project.Relative(root, s.Dockerfile), project.Relative(dir, s.Definition)
 	s.Contexts = maps.Clone(s.Contexts)
 	for name, c := range s.Contexts {
-		c.Dir, c.OCILayout = relative(root, c.Dir), relative(root, c.OCILayout)
+		c.Dir, c.OCILayout = project.Relative(root, c.Dir), project.Relative(root, c.OCILayout)
 		s.Contexts[name] = c
 	}
 	return s
-}
-
-// relative is an absolute path as seen from base, if it lies below it.
-func relative(base, path string) string {
-	rel, err := filepath.Rel(base, path)
-	if !filepath.IsAbs(path) || err != nil || strings.HasPrefix(rel, "..") {
-		return path
-	}
-	if rel == "." {
-		return rel
-	}
-	return "./" + rel
 }
 
 func (s plannedService) fields() [][2]string {
@@ -240,59 +228,65 @@ type builtService struct {
 	Untrusted string `json:"untrusted,omitempty"`
 }
 
-// report prints the table on stderr and the result on stdout.
-func (j *job) report(ctx context.Context, images *images, before *revisions.Snapshot, published revisions.Published) error {
+// printRelease prints the table on stderr and the result on stdout.
+func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, aws *awsclient.Clients, r *release) ([]builtService, error) {
+	for _, s := range []*revisions.Snapshot{r.Before, r.Published.Snapshot} {
+		if err := s.ReadParts(ctx, aws.Registries()); err != nil {
+			w.Debugf("the pushed bytes are not known: %v", err)
+		}
+	}
 	var rows []builtService
-	for _, s := range []*revisions.Snapshot{before, published.Snapshot} {
-		if err := s.ReadParts(ctx, j.clients); err != nil {
-			j.Debugf("the bytes pushed cannot be told: %v", err)
-		}
+	for _, c := range r.Components {
+		rows = append(rows, builtService{
+			Service: c.Target.Service, Container: c.Target.Container,
+			Repository: c.Repository.URI.Name(), Tag: r.Published.Name, Digest: c.Digest,
+			State: r.state(c), BytesPushed: r.Before.NewBytes(r.Published, c.image(false)),
+			Seconds: round(c.Result.Duration), Untrusted: p.Untrusted.Why,
+		})
 	}
-	for i, s := range j.plan.Components {
-		p := images.placements[i]
-		row := builtService{
-			Service: s.Target.Service, Container: s.Target.Container,
-			Repository: p.Repository.URI.Name(), Tag: published.Name, Digest: p.Digest,
-			State:   j.state(s, p, images, before),
-			Seconds: round(images.results[s.Target.Service].Duration), Untrusted: j.plan.Untrusted.Why,
-		}
-		row.BytesPushed = before.NewBytes(published, p)
-		rows = append(rows, row)
+	w.jobLog.repeat()
+	printTable(w.stderr, rows)
+	w.Infof("revision %s is complete in %s, %s; %.1fs in all", r.Published.Name, phrase.Repositories(len(rows)), r.whereLatest(o), time.Since(r.Started).Seconds())
+	return rows, printResult(w, o, p, r.Published.Name, rows)
+}
+
+// whereLatest says what the tag latest points to.
+func (r *release) whereLatest(o buildOptions) string {
+	switch {
+	case r.Published.SupersededBy != "":
+		return "latest points to " + r.Published.SupersededBy
+	case o.noLatest:
+		return "latest was not moved"
+	default:
+		return "latest points to it"
 	}
-	j.jobLog.repeat()
-	printTable(j.stderr, rows)
-	where := "latest stands on it"
-	if j.options.noLatest {
-		where = "latest was left where it is"
-	}
-	if published.SupersededBy != "" {
-		where = "latest stands on " + published.SupersededBy
-	}
-	j.Infof("revision %s is complete in %s, %s; %.1fs in all", published.Name, phrase.Repositories(len(rows)), where, time.Since(j.started).Seconds())
-	j.rows = rows
-	if j.options.output == outputEnv {
-		return printVariables(j.stdout, j.plan.Hash.Name, published.Name)
-	}
-	if j.options.output == "json" && j.options.rollout {
-		return nil // printed with what became of the roll-out
-	}
-	if j.options.output == "json" {
-		return writeJSON(j.stdout, rows)
+}
+
+// printResult prints the result of a build on stdout.
+func printResult(w *cli, o buildOptions, p *project.Plan, revision string, rows []builtService) error {
+	switch {
+	case o.output == outputEnv:
+		return printVariables(w.stdout, p.Hash.Name, revision)
+	case o.output == "json" && o.rollout:
+		return nil // printed with the result of the rollout
+	case o.output == "json":
+		return writeJSON(w.stdout, rows)
 	}
 	for _, r := range rows {
-		if _, err := plain.Fprintf(j.stdout, "%s  %s:%s  %s\n", r.Service, r.Repository, r.Tag, r.Digest); err != nil {
+		if _, err := plain.Fprintf(w.stdout, "%s  %s:%s  %s\n", r.Service, r.Repository, r.Tag, r.Digest); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *job) state(s project.Component, p revisions.RevisionImage, images *images, before *revisions.Snapshot) string {
-	latest, ok := before.ByTag(p.Repository.Ref, registry.TagLatest)
+// state says what became of a component: new, unchanged or reused.
+func (r *release) state(c *component) string {
+	latest, ok := r.Before.ByTag(c.Repository.Ref, registry.TagLatest)
 	switch {
-	case images.reused != "" || !s.Build:
+	case r.Reused != "" || !c.Build:
 		return "reused"
-	case ok && latest.Digest == p.Digest:
+	case ok && latest.Digest == c.Digest:
 		return "unchanged"
 	default:
 		return "new"
@@ -328,7 +322,7 @@ func byteCount(n *int64) string {
 func round(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 // retentionInWords says of a build that is only planned when it writes policies.
-func (o buildOptions) retentionInWords(p *project.Plan) string {
+func (o flowOptions) retentionInWords(p *project.Plan) string {
 	switch {
 	case p.Untrusted.Yes():
 		return "no lifecycle policy is written by an untrusted build"

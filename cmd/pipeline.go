@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moby/buildkit/client"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/artifact"
@@ -14,241 +15,321 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
-	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/retention"
 )
 
-// runPipeline is the flow of `slipway build` behind the plan, once:
-//
-//	repositories ensured → revision looked for → engine found → images built and pushed by
-//	digest → tags moved → definitions written and uploaded → result → retention seen to
-//
-// Nothing that another tool or a rollback can see changes before the tags move.
-func runPipeline(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error {
-	started := time.Now()
-	w.jobLog.about(p.Hash.Name)
-	w.Infof("%s: %s to build as %s (%s)", p.Project, phrase.Count(len(p.Targets()), "service"), p.Hash.Name, p.Hash.Detail)
-	if err := o.checkState(w, p); err != nil {
-		return err
+// component is a component of the plan on its way through a build. The flow fills
+// it in step by step.
+type component struct {
+	project.Component
+	// Repository is the repository as AWS describes it.
+	Repository registry.Repository
+	// Digest is the image's: built, or that of a tag that exists already.
+	Digest string
+	// Result is how the build went; zero where nothing was built.
+	Result solve.Result
+}
+
+// image returns the component's image in the revision.
+func (c *component) image(extra bool) revisions.RevisionImage {
+	image := revisions.RevisionImage{Repository: c.Repository, Digest: c.Digest}
+	if c.Build && extra {
+		image.Extra = c.ExtraTags
 	}
-	cloud, err := openAWS(ctx, w, o.aws)
-	if err != nil {
-		return err
-	}
-	j := &job{cli: w, options: o, plan: p, cloud: cloud, clients: cloud.Registries(), started: started}
+	return image
+}
+
+// display shows builds under way. Its methods may be called by several goroutines.
+type buildDisplay interface {
+	// Status receives what BuildKit says of a service.
+	Status(service string, status *client.SolveStatus)
+	// Retrying receives that a push failed and is tried again after a pause.
+	Retrying(service string, attempt int, pause time.Duration, cause error)
+	// Close ends the display.
+	Close()
+}
+
+// hooks join a build with what others do.
+type hooks struct {
+	// Display returns the display of the builds of some targets.
+	Display func(targets []solve.Target) buildDisplay
+	// Check refuses the build, when its repositories are known and before anything
+	// is written; nil checks nothing.
+	Check func(context.Context) error
+	// Running returns the running digests by repository, as far as they can be
+	// read; nil if the plan names no ECS service.
+	Running func(context.Context, []*component) map[registry.Ref]string
+}
+
+// release is a published revision.
+type release struct {
+	Components []*component
+	// Before are the tags as they were before the build.
+	Before    *revisions.Snapshot
+	Published revisions.Published
+	// Reused names the revision that existed already, if nothing was built.
+	Reused  string
+	Started time.Time
+
+	job     *job
+	running map[registry.Ref]string
+}
+
+// Retain writes the lifecycle policies that differ, when all else has succeeded.
+func (r *release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
+
+// runPipeline is the flow of a build behind its plan:
+//
+//	room for the definitions → repositories found → tags read → everything checked →
+//	engine found → repositories created → images built and pushed by digest →
+//	tags moved → definitions written and uploaded
+//
+// Nothing that another tool or a rollback can see changes before the tags move, but
+// for repositories that --create-repositories creates.
+func runPipeline(ctx context.Context, host *project.Host, aws *awsclient.Clients, o flowOptions, p *project.Plan, h hooks) (*release, error) {
+	j := newJob(host, aws, o, p)
+	j.hooks = h
 	j.logUntrusted()
-	j.logins = registry.NewLogins(j.clients, time.Now)
 	defer j.closing.Wait()
 	defer func() { j.closeEngines(ctx, j.found) }()
 
 	if err := j.reserve(); err != nil {
-		return err
+		return nil, err
 	}
 	defer j.discard()
-	if err := j.ensureRepositories(ctx); err != nil {
-		return err
+	if err := j.prepare(ctx); err != nil {
+		return nil, err
 	}
-	j.reached("repositories found")
-	if err := j.checkSite(ctx); err != nil {
-		return err
+	if err := j.build(ctx); err != nil {
+		return nil, err
 	}
-	survey, err := j.look(ctx)
+	j.reached("images pushed")
+	published, err := j.publish(ctx)
+	if err != nil {
+		return nil, err
+	}
+	j.reached("tags moved")
+	j.Revision(published.Name)
+	j.logRevision(published)
+	if err := j.define(ctx, published.Name); err != nil {
+		return nil, err
+	}
+	return &release{
+		Components: j.components, Before: j.before, Published: published, Reused: j.reused,
+		Started: j.started, job: j, running: j.running,
+	}, nil
+}
+
+// newJob returns a job without components.
+func newJob(host *project.Host, aws *awsclient.Clients, o flowOptions, p *project.Plan) *job {
+	j := &job{Host: host, options: o, plan: p, cloud: aws, clients: aws.Registries(), started: time.Now()}
+	j.logins = registry.NewLogins(j.clients, time.Now)
+	for _, c := range p.Components {
+		j.components = append(j.components, &component{Component: c})
+	}
+	return j
+}
+
+// prepare finds the repositories and their tags, and refuses what the build could not
+// do. Then, last of all and only if something will be built, the engine is found and
+// missing repositories are created.
+func (j *job) prepare(ctx context.Context) (err error) {
+	missing, err := j.findRepositories(ctx)
 	if err != nil {
 		return err
 	}
-	j.reached("tags looked at")
-	if j.reusable(survey) == "" {
+	j.reached("repositories found")
+	if j.hooks.Check != nil {
+		if err := j.hooks.Check(ctx); err != nil {
+			return err
+		}
+	}
+	if j.before, err = j.readTags(ctx); err != nil {
+		return err
+	}
+	j.reached("tags read")
+	if len(missing) == 0 {
+		j.reused = j.reusable(j.before)
+	}
+	if j.reused == "" {
 		// Before anything is written: it may not be there, or not be able to.
 		if j.found, err = j.engines(ctx); err != nil {
 			return err
 		}
 		j.reached("engine found")
 	}
-	images, err := j.lookAndBuild(ctx, survey)
-	if err != nil {
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := j.createRepositories(ctx, missing); err != nil {
 		return err
 	}
-	j.reached("images pushed")
-	published, err := j.publish(ctx, images)
-	if err != nil {
-		return err
-	}
-	j.reached("tags moved")
-	w.jobLog.about(published.Name)
-	j.tellRevision(published)
-	if err := j.define(ctx, published.Name, images); err != nil {
-		return err
-	}
-	if err := j.report(ctx, images, survey, published); err != nil {
-		return err
-	}
-	if err := j.rollOut(ctx, images, published); err != nil {
-		return err
-	}
-	j.retain(ctx, images.running)
-	return nil
+	j.before, err = revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, j.cacheTags())
+	return fault.As(fault.AWS, err)
 }
 
-// look reads where the tags are, and refuses those that the build must not move.
-func (j *job) look(ctx context.Context) (*revisions.Snapshot, error) {
-	survey, err := revisions.ReadTags(ctx, j.clients, j.repos, j.variant, j.cacheTags())
+// readTags reads the tags, and refuses those that the build must not move.
+func (j *job) readTags(ctx context.Context) (*revisions.Snapshot, error) {
+	before, err := revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, j.cacheTags())
 	if err != nil {
-		return nil, refused(err)
+		return nil, fault.As(fault.AWS, err)
 	}
-	if err := j.checkOthers(survey); err != nil {
+	if err := j.checkOthers(before); err != nil {
 		return nil, err
 	}
-	return survey, j.checkExtra(ctx, survey)
+	return before, j.checkExtra(ctx, before)
+}
+
+// repositories are those of the components that exist.
+func (j *job) repositories() []registry.Repository {
+	var out []registry.Repository
+	for _, c := range j.components {
+		if c.Repository.Name != "" {
+			out = append(out, c.Repository)
+		}
+	}
+	return out
 }
 
 // publish moves the tags to the images.
-func (j *job) publish(ctx context.Context, images *images) (revisions.Published, error) {
+func (j *job) publish(ctx context.Context) (revisions.Published, error) {
+	var images []revisions.RevisionImage
+	for _, c := range j.components {
+		images = append(images, c.image(!j.options.noLatest))
+	}
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
-		Variant: j.variant, Images: images.placements, Running: images.running,
+		Variant: j.variant, Images: images, Running: j.running,
 		KeepLatest: j.options.noLatest, KeepNames: j.plan.Untrusted.Yes(),
 	})
-	return published, refused(err)
+	return published, fault.As(fault.AWS, err)
 }
 
-// reached tells those who look for lost time how far the job came and when.
-func (j *job) reached(what string) {
-	j.Debugf("%s after %d ms", what, time.Since(j.started).Milliseconds())
+// reached reports how far the job came and when, for those who look for lost time.
+func (j *job) reached(step string) {
+	j.Debugf("%s after %d ms", step, time.Since(j.started).Milliseconds())
 }
 
-// job is one run of the pipeline.
+// job is one build.
 type job struct {
-	*cli
-	options buildOptions
+	*project.Host
+	options flowOptions
 	plan    *project.Plan
+	hooks   hooks
 	cloud   *awsclient.Clients
 	clients registry.Clients
 	logins  *registry.Logins
 	// planned limits the docker logins that engines get.
 	planned *planned
 	started time.Time
+	// components are those of the plan, in its order.
+	components []*component
+	// before are the tags before the build.
+	before *revisions.Snapshot
+	// reused names a complete revision that needs no build; empty if there is none.
+	reused string
+	// running are the running digests by repository, where ECS may be asked.
+	running map[registry.Ref]string
 	// found are the engines, until they are closed.
 	found []*engine.Engine
 	// closing are engines being stopped.
 	closing sync.WaitGroup
-	// repos are the services' repositories as AWS described them, in the plan's order.
-	repos []registry.Repository
-	// policies are the lifecycle policies as they were read, in the order of repos; none
-	// with --no-latest.
+	// policies are the lifecycle policies as they were read; none with --no-latest.
 	policies []retention.State
 	// pending are the definitions, by path.
 	pending map[string]*artifact.Pending
-	// site is where the images are deployed, if they are.
-	site *site
-	// rows are the result.
-	rows []builtService
 }
 
 func (j *job) variant(n int) string { return revision.Variant(j.plan.Hash.Name, n) }
 
-// cacheTags asks the survey for the layer caches as well.
+// cacheTags are the tags of layer caches by repository.
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
-	tags := j.options.cacheTagNames(j.cli)
-	for _, repo := range j.repos {
+	tags := j.options.cacheTagNames(j.Host)
+	for _, repo := range j.repositories() {
 		out[repo.Ref] = tags
 	}
 	return out
 }
 
-// checkOthers makes sure that services which are not to be built have an image that can
-// stand for them.
-func (j *job) checkOthers(survey *revisions.Snapshot) error {
-	for i, s := range j.plan.Components {
-		if _, ok := survey.ByTag(j.repos[i].Ref, registry.TagLatest); !s.Build && !ok {
-			return fault.NewInput("services."+s.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", j.repos[i].Name), "build all services once: slipway build")
+// checkOthers refuses a build if a component that is not built has no image that can
+// stand for it.
+func (j *job) checkOthers(before *revisions.Snapshot) error {
+	for _, c := range j.components {
+		if _, ok := before.ByTag(c.Repository.Ref, registry.TagLatest); !c.Build && !ok {
+			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", c.repositoryName()), "build all services once: slipway build")
 		}
 	}
 	return nil
 }
 
-// lookAndBuild reads, while the images are built, what must be known before a tag moves:
-// what ECS runs, and that the lifecycle policies may be read.
-func (j *job) lookAndBuild(ctx context.Context, survey *revisions.Snapshot) (out *images, err error) {
-	var running map[registry.Ref]string
+// repositoryName is the name of the repository, also of one that does not exist yet.
+func (c *component) repositoryName() string { return c.Ref.Name }
+
+// build reads, while the images are built, what must be known before a tag moves: the
+// running digests and the lifecycle policies.
+func (j *job) build(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		if !j.options.noLatest {
-			j.policies, err = retention.Read(ctx, j.clients, j.repos, j.options.retention)
+			j.policies, err = retention.Read(ctx, j.clients, j.repositories(), j.options.retention)
 		}
-		return refused(err)
+		return fault.As(fault.AWS, err)
 	})
-	g.Go(func() (err error) {
-		out, err = j.images(ctx, survey)
-		return err
-	})
+	g.Go(func() error { return j.resolveImages(ctx) })
 	g.Go(func() error {
-		running = j.running(ctx)
+		if j.hooks.Running != nil && !j.options.noLatest {
+			j.running = j.hooks.Running(ctx, j.components)
+		}
 		return nil
 	})
-	err = g.Wait()
-	if out != nil {
-		out.running = running
-	}
-	return out, err
+	return g.Wait()
 }
 
-// images are the digests of a revision, one for each service of the plan.
-type images struct {
-	placements []revisions.RevisionImage
-	results    map[string]solve.Result
-	// reused names the revision that was there already, if nothing had to be built.
-	reused string
-	// running are the digests that ECS runs, where it may be asked.
-	running map[registry.Ref]string
-}
-
-// images gets the revision's digests: from a revision that is there already, or by
-// building; for services that are not to be built, from latest.
-func (j *job) images(ctx context.Context, survey *revisions.Snapshot) (*images, error) {
-	if name := j.reusable(survey); name != "" {
-		j.Infof("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", name)
-		return &images{placements: j.place(survey, name, nil), reused: name}, nil
+// resolveImages finds the digest of each component: that of a revision that exists
+// already, or by building; for components that are not built, that of latest.
+func (j *job) resolveImages(ctx context.Context) error {
+	if j.reused != "" {
+		j.Infof("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", j.reused)
+		j.takeTagged(j.reused)
+		return nil
 	}
-	results, err := j.buildAll(ctx, survey)
+	results, err := j.buildAll(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &images{placements: j.place(survey, registry.TagLatest, results), results: results}, nil
+	for _, c := range j.components {
+		c.Result = results[c.Target.Service]
+		c.Digest = c.Result.Digest
+	}
+	j.takeTagged(registry.TagLatest)
+	return nil
 }
 
-// place lists the digest of every service: a result's, or what a tag stands on.
-func (j *job) place(survey *revisions.Snapshot, tag string, results map[string]solve.Result) []revisions.RevisionImage {
-	var out []revisions.RevisionImage
-	for i, s := range j.plan.Components {
-		digest := results[s.Target.Service].Digest
-		if digest == "" {
-			at, _ := survey.ByTag(j.repos[i].Ref, tag)
-			digest = at.Digest
+// takeTagged gives the components that have no digest that of a tag.
+func (j *job) takeTagged(tag string) {
+	for _, c := range j.components {
+		if c.Digest == "" {
+			image, _ := j.before.ByTag(c.Repository.Ref, tag)
+			c.Digest = image.Digest
 		}
-		placement := revisions.RevisionImage{Repository: j.repos[i], Digest: digest}
-		if s.Build && !j.options.noLatest {
-			placement.Extra = s.ExtraTags
-		}
-		out = append(out, placement)
 	}
-	return out
 }
 
 // reusable is a complete revision of the hash whose images were built from the same
 // settings; empty when there is none or a new build is asked for.
-func (j *job) reusable(survey *revisions.Snapshot) string {
+func (j *job) reusable(before *revisions.Snapshot) string {
 	if j.options.rebuild {
 		return ""
 	}
-	platform := j.options.platform(j.cli)
-	for _, name := range survey.Complete() {
+	platform := j.options.platform(j.Host)
+	for _, name := range before.Complete() {
 		same := true
-		for i, s := range j.plan.Components {
-			at, _ := survey.ByTag(j.repos[i].Ref, name)
-			if s.Build && at.Annotation(solve.InputsAnnotation) != s.Target.Inputs(j.plan.Root, platform) {
+		for _, c := range j.components {
+			image, _ := before.ByTag(c.Repository.Ref, name)
+			if c.Build && image.Annotation(solve.InputsAnnotation) != c.Target.Inputs(j.plan.Root, platform) {
 				same = false
 			}
 		}
@@ -259,12 +340,12 @@ func (j *job) reusable(survey *revisions.Snapshot) string {
 	return ""
 }
 
-// tellRevision says what the revision came to be called, and who else was at work.
-func (j *job) tellRevision(p revisions.Published) {
+// logRevision reports the revision's name, and other jobs at work.
+func (j *job) logRevision(p revisions.Published) {
 	if p.Name != j.plan.Hash.Name {
 		j.Warnf("%s names other images already, and a revision never changes: this one is %s", j.plan.Hash.Name, p.Name)
 	}
 	if p.SupersededBy != "" {
-		j.Warnf("another job published %s at the same time: latest stands on that everywhere", p.SupersededBy)
+		j.Warnf("another job published %s at the same time: latest points to it in every repository", p.SupersededBy)
 	}
 }

@@ -1,8 +1,9 @@
 package cmd
 
 import (
-	"slipway/build/engine"
 	"strings"
+
+	"slipway/build/engine"
 )
 
 // logUntrusted logs why the build is untrusted and what follows from it.

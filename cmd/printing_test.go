@@ -90,9 +90,9 @@ func TestPlainDisplaySecrets(t *testing.T) {
 	step := &client.Vertex{Digest: digest.FromString("x"), Name: "RUN x"}
 	long := strings.Repeat("x", maxLine-8) + " hush-0123456789"
 	for _, piece := range []string{"a hush-01", "23456", "789\nred \x1b[31mhush-0123", "456789\x1b[0m\n", long + "\n", "no end hush-0123456789"} {
-		d.status("web", &client.SolveStatus{Vertexes: []*client.Vertex{step}, Logs: []*client.VertexLog{{Vertex: step.Digest, Data: []byte(piece)}}})
+		d.Status("web", &client.SolveStatus{Vertexes: []*client.Vertex{step}, Logs: []*client.VertexLog{{Vertex: step.Digest, Data: []byte(piece)}}})
 	}
-	d.close()
+	d.Close()
 	const want = "web | RUN x\nweb |   a REDACTED\nweb |   red REDACTED\n"
 	if !strings.HasPrefix(out.String(), want) || strings.Contains(out.String(), "hush") || !strings.HasSuffix(out.String(), "web |   no end REDACTED\n") {
 		t.Errorf("got:\n%s", out.String())
@@ -111,7 +111,7 @@ func TestBoundedLine(t *testing.T) {
 func drawn(d *liveDisplay, s *client.SolveStatus) *client.SolveStatus {
 	got := make(chan *client.SolveStatus, 1)
 	d.feed = got
-	d.status("web", s)
+	d.Status("web", s)
 	return <-got
 }
 
@@ -185,14 +185,14 @@ func FuzzLiveDisplay(f *testing.F) {
 // TestLearn makes the credentials of a plan known, and those that are fetched.
 func TestLearn(t *testing.T) {
 	w := printingWorld(io.Discard, "")
-	w.learn([]solve.Target{{
+	learn(w.Secrets, []solve.Target{{
 		Args:      map[string]string{"NPM_TOKEN": "hush-argument", "VERSION": "version-value"},
 		Secrets:   []solve.Secret{{ID: "s", Value: "hush-secret"}},
 		Context:   solve.Context{Remote: "https://ci:hush-context@h/x.git"},
 		Contexts:  map[string]solve.Context{"a": {Remote: "https://hush-token@h/?sig=hush-signature"}, "b": {Remote: "ssh://git-user@h/x"}},
 		CacheFrom: []solve.Cache{{Type: "gha", Attrs: map[string]string{"token": "hush-cache", "scope": "scope-value"}}},
 	}})
-	login := w.knowing(func(context.Context, string) (types.AuthConfig, error) {
+	login := knowing(w.Secrets, func(context.Context, string) (types.AuthConfig, error) {
 		return types.AuthConfig{Username: "AWS", Password: "hush-password", IdentityToken: "hush-identity"}, nil
 	})
 	if _, err := login(t.Context(), "host"); err != nil {

@@ -10,63 +10,72 @@ import (
 	"slipway/registry"
 )
 
-// ensureRepositories finds or creates every repository and checks that tags can move in
-// them.
-func (j *job) ensureRepositories(ctx context.Context) error {
+// findRepositories finds the repositories of the components, and checks that tags can
+// move in them. It returns those that the build will create.
+func (j *job) findRepositories(ctx context.Context) (missing []registry.Ref, err error) {
 	var refs []registry.Ref
-	for _, s := range j.plan.Components {
-		refs = append(refs, s.Ref)
+	for _, c := range j.components {
+		refs = append(refs, c.Ref)
 	}
 	found, missing, err := registry.Find(ctx, j.clients, refs)
 	if err != nil {
-		return refused(err)
+		return nil, fault.As(fault.AWS, err)
 	}
 	if err := j.checkMovable(found); err != nil {
-		return refused(err)
+		return nil, fault.As(fault.AWS, err)
 	}
-	if len(missing) > 0 {
-		if !j.options.create {
-			return fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "--create-repositories creates what is missing")
-		}
-		// Something will be built for certain: without an engine, nothing is created.
-		if j.found, err = j.engines(ctx); err != nil {
-			return err
-		}
-		created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.Project})
-		for ref, repo := range created {
-			found[ref] = repo
-			j.Infof("created repository %s", repo.URI)
-		}
-		if err != nil {
-			return refused(err)
+	if len(missing) > 0 && !j.options.create {
+		return nil, fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "--create-repositories creates what is missing")
+	}
+	j.setRepositories(found)
+	return missing, j.distinct()
+}
+
+// createRepositories creates the missing repositories, when all that could refuse the
+// build has been checked.
+func (j *job) createRepositories(ctx context.Context, missing []registry.Ref) error {
+	created, err := registry.Create(ctx, j.clients, missing, map[string]string{"slipway:project": j.plan.Project})
+	for _, repo := range created {
+		j.Infof("created repository %s", repo.URI)
+	}
+	if err != nil {
+		return fault.As(fault.AWS, err)
+	}
+	j.setRepositories(created)
+	return j.distinct() // only AWS knows the account that a plain name is in
+}
+
+// setRepositories gives the components their repositories.
+func (j *job) setRepositories(found map[registry.Ref]registry.Repository) {
+	for _, c := range j.components {
+		if repo, ok := found[c.Ref]; ok {
+			c.Repository = repo
+			j.logins.Register(repo.URI.RegistryStr(), repo.Region)
 		}
 	}
-	for _, s := range j.plan.Components {
-		repo := found[s.Ref]
-		j.repos = append(j.repos, repo)
-		j.logins.Register(repo.URI.RegistryStr(), repo.Region)
-	}
-	return j.distinct()
 }
 
 // distinct refuses two names of one repository, as a plain name and a full URI can be.
 func (j *job) distinct() error {
 	seen := map[registry.Ref]string{}
-	for i, repo := range j.repos {
-		name := j.plan.Components[i].Target.Service
-		if other, ok := seen[repo.Ref]; ok {
-			return fault.NewInput("services."+name, fmt.Sprintf("resolves to the repository %s, like service %s", repo.URI, other), "give one of them another with x-slipway.repository")
+	for _, c := range j.components {
+		ref := c.Repository.Ref
+		if c.Repository.Name == "" {
+			continue
 		}
-		seen[repo.Ref] = name
+		if other, ok := seen[ref]; ok {
+			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("resolves to the repository %s, like service %s", c.Repository.URI, other), "give one of them another with x-slipway.repository")
+		}
+		seen[ref] = c.Target.Service
 	}
 	return nil
 }
 
 // movingTags are the tags that a build moves in each repository.
-func (o buildOptions) movingTags(w *cli, p *project.Plan) []string {
+func (o flowOptions) movingTags(host *project.Host, p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
-		tags = o.cacheTagNames(w)
+		tags = o.cacheTagNames(host)
 	}
 	if !o.noLatest {
 		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
@@ -75,10 +84,10 @@ func (o buildOptions) movingTags(w *cli, p *project.Plan) []string {
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := j.options.movingTags(j.cli, j.plan)
+	tags := j.options.movingTags(j.Host, j.plan)
 	var errs []error
-	for _, s := range j.plan.Components {
-		if repo, ok := found[s.Ref]; ok {
+	for _, c := range j.components {
+		if repo, ok := found[c.Ref]; ok {
 			errs = append(errs, repo.CheckMovable(tags))
 		}
 	}

@@ -51,6 +51,6 @@ func (j *job) retainOne(ctx context.Context, p retention.State) {
 		j.Warnf("the lifecycle policy was not written, so images do not expire: %v; `slipway retention` writes it", err)
 	case done.Outcome.Changed:
 		j.Infof("retention of %s set to %s", p.Repository.Name, phrase.Count(j.options.retention.Days, "day"))
-		retention.LogDropped(&j.Host, p.Repository, done.Outcome)
+		retention.LogDropped(j.Host, p.Repository, done.Outcome)
 	}
 }

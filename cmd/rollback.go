@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+
 	"slipway/internal/fault"
 
 	"github.com/spf13/cobra"

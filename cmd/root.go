@@ -3,8 +3,9 @@ package cmd
 import (
 	"errors"
 	"fmt"
-	"slipway/internal/fault"
 	"strings"
+
+	"slipway/internal/fault"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"

@@ -13,22 +13,22 @@ import (
 
 // learn makes the credentials known that the plan's targets hold, so that no line shows
 // them: an engine, a registry or a RUN step may print each.
-func (w *cli) learn(targets []solve.Target) {
+func learn(secrets *redact.Redactor, targets []solve.Target) {
 	for _, t := range targets {
 		for name, value := range t.Args {
 			if redact.Credential(name) {
-				w.Secrets.Add(value)
+				secrets.Add(value)
 			}
 		}
 		for _, s := range t.Secrets {
-			w.Secrets.Add(s.Value)
+			secrets.Add(s.Value)
 		}
 		for _, c := range append(append([]solve.Cache{}, t.CacheFrom...), t.CacheTo...) {
-			w.Secrets.Add(c.Secrets()...)
+			secrets.Add(c.Secrets()...)
 		}
-		w.Secrets.Add(urlSecrets(t.Context.Remote)...)
+		secrets.Add(urlSecrets(t.Context.Remote)...)
 		for _, c := range t.Contexts {
-			w.Secrets.Add(urlSecrets(c.Remote)...)
+			secrets.Add(urlSecrets(c.Remote)...)
 		}
 	}
 }
@@ -56,11 +56,11 @@ func urlSecrets(address string) []string {
 }
 
 // knowing makes the credentials known that a login returns.
-func (w *cli) knowing(login solve.AuthFunc) solve.AuthFunc {
+func knowing(secrets *redact.Redactor, login solve.AuthFunc) solve.AuthFunc {
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
 		c, err := login(ctx, host)
-		w.Secrets.AddLogin(c.Username, c.Password)
-		w.Secrets.Add(c.IdentityToken, c.RegistryToken)
+		secrets.AddLogin(c.Username, c.Password)
+		secrets.Add(c.IdentityToken, c.RegistryToken)
 		return c, err
 	}
 }

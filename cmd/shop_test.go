@@ -238,7 +238,7 @@ func same(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// complete checks that each repository has a tag, and that latest stands on it
+// complete checks that each repository has a tag, and that latest points to it
 // in all of them if it should.
 func (s *shop) complete(name string, latest bool) {
 	s.t.Helper()

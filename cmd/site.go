@@ -57,6 +57,8 @@ type site struct {
 	// given tells that the images to deploy are given with their repositories, which
 	// then go before those of the task definitions.
 	given bool
+	// mayCreate leaves out repositories that do not exist yet: the build creates them.
+	mayCreate bool
 }
 
 // newSite returns the site of a project's ECS services, not read yet.
@@ -160,14 +162,18 @@ func (s *site) look(ctx context.Context, w *cli, c *awsclient.Clients) error {
 	if err != nil {
 		return refused(err)
 	}
-	if len(missing) > 0 {
+	if len(missing) > 0 && !s.mayCreate {
 		return &registry.MissingError{Refs: missing}
 	}
 	for i, st := range s.stations {
 		st.repos = map[string]registry.Repository{}
 		for container, ref := range asked[i] {
-			st.repos[container] = found[ref]
-			s.addRepository(found[ref])
+			repo, ok := found[ref]
+			if !ok {
+				continue
+			}
+			st.repos[container] = repo
+			s.addRepository(repo)
 		}
 	}
 	return nil

@@ -18,16 +18,13 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
-	"slipway/registry/revisions"
 )
 
-// buildAll finds an engine, builds and pushes every target of the plan, and returns the
-// results by service. If any failed, each is told and the error is *buildsFailed.
-func (j *job) buildAll(ctx context.Context, survey *revisions.Snapshot) (map[string]solve.Result, error) {
-	engines, err := j.engines(ctx)
-	if err != nil {
-		return nil, err
-	}
+// buildAll builds and pushes every target of the plan on the engines that were found, and
+// returns the results by service. If any failed, each is reported and the error is a
+// *buildsFailed.
+func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
+	engines := j.found
 	j.found = nil // closed here, as soon as the images are pushed
 	defer j.closeEngines(ctx, engines)
 	login, err := j.login()
@@ -40,22 +37,22 @@ func (j *job) buildAll(ctx context.Context, survey *revisions.Snapshot) (map[str
 	}
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.pushAttempts
-	display := newDisplay(j.cli, j.options.progress, j.plan.Targets())
+	display := j.hooks.Display(j.plan.Targets())
 	results, err := solve.Run(ctx, builders(engines), j.plan.Targets(), solve.RunOptions{
 		Jobs:       j.options.jobs,
 		FailFast:   j.options.failFast,
 		Own:        j.plan.Outputs,
 		Namespace:  j.namespaceOn(engines),
-		Login:      j.knowing(login),
+		Login:      knowing(j.Secrets, login),
 		Secret:     func(value string) { j.Secrets.Add(value) },
-		Push:       j.pushes(survey, engines, place),
+		Push:       j.pushes(engines, place),
 		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
 		Retry:      retry,
 		Renew:      j.renew,
-		Status:     display.status,
-		Retrying:   display.retrying,
+		Status:     display.Status,
+		Retrying:   display.Retrying,
 	})
-	display.close()
+	display.Close()
 	if err != nil {
 		return nil, err
 	}
@@ -99,29 +96,29 @@ func failureText(f *solve.FailedError) string {
 }
 
 // pushes says where each image goes and which caches its build uses.
-func (j *job) pushes(survey *revisions.Snapshot, engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
+func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
 	out := map[string]solve.Push{}
-	for i, s := range j.plan.Components {
-		if !s.Build {
+	for _, c := range j.components {
+		if !c.Build {
 			// Linked services are among the targets: nobody asks for the others.
 			continue
 		}
-		repo := j.repos[i].URI
-		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: s.Target.Inputs(j.plan.Root, platformOf(engines[0]))}
+		repo := c.Repository.URI
+		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: c.Target.Inputs(j.plan.Root, platformOf(engines[0]))}
 		if engines[0].Images != nil {
-			p.Built = survey.ByConfig(j.repos[i].Ref, solve.InputsAnnotation, p.Inputs)
+			p.Built = j.before.ByConfig(c.Repository.Ref, solve.InputsAnnotation, p.Inputs)
 		}
-		p.CacheFrom, p.CacheTo = j.caches(i, survey, engines, place)
-		out[s.Target.Service] = p
+		p.CacheFrom, p.CacheTo = j.caches(c, engines, place)
+		out[c.Target.Service] = p
 	}
 	return out
 }
 
 // renew drops the token of the registry that refused it.
-func (j *job) renew(name string) bool {
-	for i, s := range j.plan.Components {
-		if s.Target.Service == name {
-			j.logins.Invalidate(j.repos[i].URI.RegistryStr())
+func (j *job) renew(service string) bool {
+	for _, c := range j.components {
+		if c.Target.Service == service {
+			j.logins.Invalidate(c.Repository.URI.RegistryStr())
 			return true
 		}
 	}

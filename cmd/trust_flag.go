@@ -2,10 +2,11 @@ package cmd
 
 import (
 	"fmt"
+	"strconv"
+
 	"slipway/buildspec"
 	"slipway/internal/fault"
 	"slipway/project"
-	"strconv"
 
 	"github.com/spf13/pflag"
 )
@@ -54,6 +55,26 @@ func (o *trustFlag) Type() string { return "bool" }
 func refuseUntrusted(w *cli, o project.Trust, command string) error {
 	if why, _ := o.Reason(buildspec.FromEnv(w.LookupEnv)); why != "" {
 		return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted source, and this one is untrusted: %s", command, why), "run it in a job of the main branch; if the source is trusted all the same, say so with --untrusted=false")
+	}
+	return nil
+}
+
+// checkUntrusted refuses flags that would let an untrusted build write more than
+// names of its own. The artifact is a flag's, since the setting does not count.
+func (o *buildOptions) checkUntrusted(p *project.Plan) error {
+	if !p.Untrusted.Yes() {
+		return nil
+	}
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"--rollout", o.rollout}, {"--create-repositories", o.create},
+		{"--artifact", o.artifact != ""}, {"--replace-policy", o.retention.Replace},
+	} {
+		if f.given {
+			return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted build, and this one is untrusted: %s", f.name, p.Untrusted.Why), "leave "+f.name+" out; if the source is trusted all the same, say so with --untrusted=false")
+		}
 	}
 	return nil
 }

@@ -19,10 +19,10 @@ import (
 func TestUntrustedStateDir(t *testing.T) {
 	t.Parallel()
 	p := &project.Plan{Untrusted: project.Untrusted{Why: "x", Number: 12}}
-	w := &cli{}
+	host := &project.Host{}
 	for _, dir := range []string{"", "/state"} {
-		o := buildOptions{stateDir: dir}
-		trusted, kept := o.engineSearch(w, &project.Plan{}).StateDir, o.engineSearch(w, p).StateDir
+		o := flowOptions{stateDir: dir}
+		trusted, kept := o.engineSearch(host, &project.Plan{}).StateDir, o.engineSearch(host, p).StateDir
 		if trusted != dir || kept == trusted || filepath.Base(kept) != "untrusted" || dir != "" && !strings.HasPrefix(kept, dir) {
 			t.Errorf("--engine-state %q: trusted in %q, untrusted in %q", dir, trusted, kept)
 		}

@@ -3,8 +3,9 @@ package project
 import (
 	"fmt"
 	"slices"
-	"slipway/artifact"
 	"strings"
+
+	"slipway/artifact"
 )
 
 // The cache modes of --cache, beside s3://BUCKET/PREFIX.

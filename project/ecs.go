@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 )

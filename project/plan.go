@@ -293,3 +293,15 @@ func (p *Plan) RoomFor(path string) int {
 	}
 	return room
 }
+
+// Relative returns an absolute path as seen from base, if it lies below it.
+func Relative(base, path string) string {
+	rel, err := filepath.Rel(base, path)
+	if !filepath.IsAbs(path) || err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	if rel == "." {
+		return rel
+	}
+	return "./" + rel
+}
