@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway/artifact"
+	"slipway/build"
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
@@ -23,7 +24,7 @@ import (
 
 // buildOptions are the flags of `slipway build`.
 type buildOptions struct {
-	flowOptions
+	build.Options
 	project  projectFlags
 	aws      awsOptions
 	output   string
@@ -103,7 +104,7 @@ digest. Everything else goes to stderr.`,
 func (o *buildOptions) flags(f *pflag.FlagSet) {
 	o.project.flags(f)
 	o.aws.flags(f)
-	addRetentionFlags(f, &o.retention)
+	addRetentionFlags(f, &o.Retention)
 	addECSFlags(f, &o.project.ECS)
 	o.deploy.flags(f)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS at the end, follow the deployments and verify them, as slipway rollout does")
@@ -112,22 +113,22 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.project.ImageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for variables of the hash and the revision")
 	f.BoolVar(&o.plan, "plan", false, "print what would be built and stop, asking neither AWS nor an engine")
-	f.BoolVar(&o.rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
-	f.BoolVar(&o.create, "create-repositories", false, "create the repositories that are missing")
-	f.BoolVar(&o.noLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
+	f.BoolVar(&o.Rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
+	f.BoolVar(&o.Create, "create-repositories", false, "create the repositories that are missing")
+	f.BoolVar(&o.NoLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
 	o.project.untrustedFlag(f)
-	f.StringVar(&o.imageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
-	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
+	f.StringVar(&o.ImageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
+	f.StringVar(&o.Artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
-	f.StringVar(&o.cache, "cache", "", "where layers are kept for engines that have none: auto, registry (in each repository), s3://BUCKET/PREFIX, inline (in the images) or none; auto is registry, which only CodeBuild and an empty engine write (default: x-slipway.engine.cache, else auto)")
+	f.StringVar(&o.Cache, "cache", "", "where layers are kept for engines that have none: auto, registry (in each repository), s3://BUCKET/PREFIX, inline (in the images) or none; auto is registry, which only CodeBuild and an empty engine write (default: x-slipway.engine.cache, else auto)")
 	f.StringVar(&o.project.Compression, "compression", "", "compression of the layers: gzip or zstd (default: x-slipway.engine.compression, else gzip)")
-	f.StringVar(&o.engine, "engine", "", "`engine` that builds: an address of BuildKit, docker, buildkitd, own for one started for the job, or a list of PLATFORM=ENGINE (default: BUILDKIT_HOST, else the first that is there of a buildkitd, a Docker engine with the containerd store, own, another Docker engine)")
-	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
-	f.StringVar(&o.engineNet, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
-	f.StringVar(&o.stateDir, "engine-state", "", "`directory` that keeps the cache of slipway's own engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
-	f.IntVar(&o.jobs, "jobs", 0, "how many services to build at once (default: all)")
-	f.BoolVar(&o.failFast, "fail-fast", false, "stop the other builds when one fails")
-	f.IntVar(&o.pushAttempts, "push-attempts", solve.DefaultBackoff.Attempts, "how often to try a push")
+	f.StringVar(&o.Engine, "engine", "", "`engine` that builds: an address of BuildKit, docker, buildkitd, own for one started for the job, or a list of PLATFORM=ENGINE (default: BUILDKIT_HOST, else the first that is there of a buildkitd, a Docker engine with the containerd store, own, another Docker engine)")
+	f.StringVar(&o.EngineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
+	f.StringVar(&o.EngineNet, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
+	f.StringVar(&o.StateDir, "engine-state", "", "`directory` that keeps the cache of slipway's own engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
+	f.IntVar(&o.Jobs, "jobs", 0, "how many services to build at once (default: all)")
+	f.BoolVar(&o.FailFast, "fail-fast", false, "stop the other builds when one fails")
+	f.IntVar(&o.PushAttempts, "push-attempts", solve.DefaultBackoff.Attempts, "how often to try a push")
 	// Registered a line above, so that it is there to be hidden.
 	_ = f.MarkHidden("push-attempts")
 }
@@ -143,7 +144,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err != nil {
 		return err
 	}
-	learn(w.Secrets, p.Targets())
+	build.LearnSecrets(w.Secrets, p.Targets())
 	if err := o.fromPlan(w, p); err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error {
 	w.jobLog.about(p.Hash.Name)
 	w.Infof("%s: %s to build as %s (%s)", p.Project, phrase.Count(len(p.Targets()), "service"), p.Hash.Name, p.Hash.Detail)
-	if err := o.checkState(&w.Host, p); err != nil {
+	if err := o.CheckState(&w.Host, p); err != nil {
 		return err
 	}
 	aws, err := openAWS(ctx, w, o.aws)
@@ -169,16 +170,16 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error
 		return err
 	}
 	r := &buildRollout{w: w, o: o, aws: aws, plan: p}
-	h := hooks{
-		Display: func(targets []solve.Target) buildDisplay { return newDisplay(w, o.progress, targets) },
-		Running: func(ctx context.Context, components []*component) map[registry.Ref]string {
+	h := build.Hooks{
+		Display: func(targets []solve.Target) build.Display { return newDisplay(w, o.progress, targets) },
+		Running: func(ctx context.Context, components []*build.Component) map[registry.Ref]string {
 			return runningImages(ctx, &w.Host, aws, p, components)
 		},
 	}
 	if o.rollout {
 		h.Check = r.check
 	}
-	released, err := runPipeline(ctx, &w.Host, aws, o.flowOptions, p, h)
+	released, err := build.Run(ctx, &w.Host, aws, o.Options, p, h)
 	if err != nil {
 		return err
 	}
@@ -202,7 +203,7 @@ func (o buildOptions) check() error {
 		known       []string
 	}{
 		{"output", o.output, []string{"text", "json", outputEnv}},
-		{"image-ref", o.imageRef, []string{"hash", "digest", "latest"}},
+		{"image-ref", o.ImageRef, []string{"hash", "digest", "latest"}},
 		{"progress", o.progress, []string{"auto", "tty", "plain", "quiet"}},
 		{"compression", o.project.Compression, append([]string{""}, solve.Compressions()...)},
 	}
@@ -212,15 +213,15 @@ func (o buildOptions) check() error {
 			return fault.New(fault.Usage, fmt.Errorf("--%s: unknown value %q", c.flag, c.value), "use one of "+strings.Join(known, ", "))
 		}
 	}
-	if o.cache != "" {
-		if err := project.CheckCache(o.cache); err != nil {
+	if o.Cache != "" {
+		if err := project.CheckCache(o.Cache); err != nil {
 			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), project.CacheHint)
 		}
 	}
-	if o.jobs < 0 {
-		return fault.New(fault.Usage, fmt.Errorf("--jobs: want 0 or more, have %d", o.jobs), "leave the flag out to build all at once")
+	if o.Jobs < 0 {
+		return fault.New(fault.Usage, fmt.Errorf("--jobs: want 0 or more, have %d", o.Jobs), "leave the flag out to build all at once")
 	}
-	if o.rollout && o.noLatest {
+	if o.rollout && o.NoLatest {
 		return fault.New(fault.Usage, errors.New("--rollout and --no-latest exclude each other"), "images that latest does not point to are not deployed: leave --rollout out")
 	}
 	if o.plan && o.output == outputEnv {
@@ -229,43 +230,43 @@ func (o buildOptions) check() error {
 	if err := o.deploy.check(); err != nil {
 		return err
 	}
-	return checkRetention(o.retention)
+	return checkRetention(o.Retention)
 }
 
 // fromPlan fills in what the compose file and the environment say where no flag does.
 func (o *buildOptions) fromPlan(w *cli, p *project.Plan) error {
-	o.confine(p)
-	if o.artifact == "" {
-		o.artifact = p.Settings.Artifact
+	o.Confine(p)
+	if o.Artifact == "" {
+		o.Artifact = p.Settings.Artifact
 	}
-	if o.artifact != "" {
-		if _, err := artifact.ParseS3URL(o.artifact); err != nil {
+	if o.Artifact != "" {
+		if _, err := artifact.ParseS3URL(o.Artifact); err != nil {
 			return fault.NewInput("artifact", err.Error(), "write s3://bucket/key")
 		}
 	}
-	o.cacheGiven = o.cache != ""
-	if o.cache == "" {
-		o.cache = p.Settings.Cache
+	o.CacheGiven = o.Cache != ""
+	if o.Cache == "" {
+		o.Cache = p.Settings.Cache
 	}
-	if o.cache == "" {
-		o.cache = project.CacheAuto
+	if o.Cache == "" {
+		o.Cache = project.CacheAuto
 	}
-	if err := project.CheckCache(o.cache); err != nil {
+	if err := project.CheckCache(o.Cache); err != nil {
 		return fault.NewInput("x-slipway.engine.cache", err.Error(), project.CacheHint)
 	}
-	o.withoutExports(p)
-	o.engineSrc = "--engine"
-	if o.engine == "" {
-		o.engine, o.engineSrc = w.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
+	o.WithoutExports(p)
+	o.EngineSrc = "--engine"
+	if o.Engine == "" {
+		o.Engine, o.EngineSrc = w.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
 	}
-	if o.engine == "" {
-		o.engine, o.engineSrc = p.Settings.Engine, "x-slipway.engine.address"
+	if o.Engine == "" {
+		o.Engine, o.EngineSrc = p.Settings.Engine, "x-slipway.engine.address"
 	}
-	options := o.engineOptions(&w.Host)
+	options := o.EngineOptions(&w.Host)
 	if err := options.Check(); err != nil {
 		return err
 	}
-	if err := o.checkCacheSecrets(options); err != nil {
+	if err := o.CheckCacheSecrets(options); err != nil {
 		return err
 	}
 	if err := solve.CheckPlatforms(p.Targets(), options.Platforms()); err != nil {

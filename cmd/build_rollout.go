@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/build"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
@@ -16,7 +17,7 @@ import (
 
 // runningImages asks ECS which digests it runs, so that deployed protects those. Where it
 // cannot be asked, the build goes on: what latest points to is then taken for what runs.
-func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clients, p *project.Plan, components []*component) map[registry.Ref]string {
+func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clients, p *project.Plan, components []*build.Component) map[registry.Ref]string {
 	if len(p.ECS.Services) == 0 {
 		return nil
 	}
@@ -32,7 +33,7 @@ func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clien
 }
 
 // readRunning asks ECS which digests it runs, by repository.
-func readRunning(ctx context.Context, aws *awsclient.Clients, p *project.Plan, components []*component) (map[registry.Ref]string, error) {
+func readRunning(ctx context.Context, aws *awsclient.Clients, p *project.Plan, components []*build.Component) (map[registry.Ref]string, error) {
 	services, err := ecs.Images(ctx, aws.ECS(), p.ECS.Refs())
 	out := map[registry.Ref]string{}
 	for _, service := range p.ECS.Services {
@@ -47,8 +48,8 @@ func readRunning(ctx context.Context, aws *awsclient.Clients, p *project.Plan, c
 
 // componentOf is the component whose image a container of an ECS service runs, or nil.
 // Containers of two ECS services may be called alike.
-func componentOf(components []*component, service *project.ECSService, container string) *component {
-	i := slices.IndexFunc(components, func(c *component) bool {
+func componentOf(components []*build.Component, service *project.ECSService, container string) *build.Component {
+	i := slices.IndexFunc(components, func(c *build.Component) bool {
 		return c.Target.Container == container && c.Ref == service.Containers[container]
 	})
 	if i < 0 {
@@ -69,18 +70,18 @@ type buildRollout struct {
 // check finds out before anything is built whether the images could be deployed.
 func (b *buildRollout) check(ctx context.Context) error {
 	b.site = newSite(b.plan.ECS, true)
-	b.site.mayCreate = b.o.create
+	b.site.mayCreate = b.o.Create
 	if err := b.site.look(ctx, b.w, b.aws); err != nil {
 		return err
 	}
 	if err := b.site.drivable(ctx, b.aws); err != nil {
 		return err
 	}
-	var planned []*component
+	var planned []*build.Component
 	for _, c := range b.plan.Components {
-		planned = append(planned, &component{Component: c})
+		planned = append(planned, &build.Component{Component: c})
 	}
-	d := b.deployJob(planned, func(c *component) ecs.DesiredImage { return ecs.DesiredImage{Image: c.Ref.Name} })
+	d := b.deployJob(planned, func(c *build.Component) ecs.DesiredImage { return ecs.DesiredImage{Image: c.Ref.Name} })
 	if _, err := d.decide(); err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (b *buildRollout) check(ctx context.Context) error {
 }
 
 // deployJob is the deployment of the components' images.
-func (b *buildRollout) deployJob(components []*component, want func(*component) ecs.DesiredImage) *deployJob {
+func (b *buildRollout) deployJob(components []*build.Component, want func(*build.Component) ecs.DesiredImage) *deployJob {
 	d := &deployJob{cli: b.w, options: b.o.deploy, clients: b.aws.Registries(), cloud: b.aws, site: b.site, exact: true}
 	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
 	for _, st := range d.site.stations {
@@ -103,11 +104,11 @@ func (b *buildRollout) deployJob(components []*component, want func(*component) 
 }
 
 // run deploys what was published, with the images as the definitions name them.
-func (b *buildRollout) run(ctx context.Context, r *release, rows []builtService) (err error) {
+func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []builtService) (err error) {
 	published := r.Published
-	d := b.deployJob(r.Components, func(c *component) ecs.DesiredImage {
+	d := b.deployJob(r.Components, func(c *build.Component) ecs.DesiredImage {
 		image, _ := published.Snapshot.ByDigest(c.Repository.Ref, c.Digest)
-		return ecs.DesiredImage{Image: c.imageURI(published.Name, b.o.imageRef), Digests: revisions.Platforms(image)}
+		return ecs.DesiredImage{Image: c.ImageURI(published.Name, b.o.ImageRef), Digests: revisions.Platforms(image)}
 	})
 	d.name = published.Name
 	defer func() { err = errors.Join(err, b.print(d, rows)) }()

@@ -141,7 +141,7 @@ func (o buildspecOptions) spec(ctx context.Context, w *cli) (buildspec.Spec, err
 	if o.installURL != "" {
 		out.Install = &buildspec.Download{URL: o.installURL, SHA256: o.installSHA256}
 	}
-	if b.noLatest {
+	if b.NoLatest {
 		return out, nil // no definitions
 	}
 	for _, path := range p.Outputs {

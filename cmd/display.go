@@ -12,12 +12,13 @@ import (
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
 
+	"slipway/build"
 	"slipway/build/solve"
 	"slipway/internal/plain"
 )
 
 // newDisplay returns the display of a mode: auto, tty, plain or quiet.
-func newDisplay(w *cli, mode string, targets []solve.Target) buildDisplay {
+func newDisplay(w *cli, mode string, targets []solve.Target) build.Display {
 	if mode == "auto" {
 		mode = "plain"
 		if w.terminal {

@@ -167,10 +167,10 @@ func (d *doctor) checks() []check {
 		{name: "disk", first: engine, run: d.checkDisk},
 		{name: "base image", needs: needsProject, first: func() { engine(); access() }, run: d.checkBases},
 	}
-	if d.options.artifact != "" {
+	if d.options.Artifact != "" {
 		all = append(all, check{name: "artifact", needs: needsProject | needsAccess, run: d.checkArtifact})
 	}
-	if d.plan != nil && len(d.plan.ECS.Services) > 0 && !d.options.noLatest {
+	if d.plan != nil && len(d.plan.ECS.Services) > 0 && !d.options.NoLatest {
 		all = append(all, check{name: "ECS service", needs: needsProject | needsAccess, run: d.checkECS})
 	}
 	return all

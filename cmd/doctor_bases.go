@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/build"
 	"slipway/build/solve"
 	"slipway/project"
 	"slipway/registry"
@@ -90,21 +91,17 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 		// No image that needs one is asked for.
 		clients = func(region string) *ecr.Client { return ecr.New(ecr.Options{Region: region}) }
 	}
-	j := &job{Host: &d.cli.Host, plan: d.plan, logins: registry.NewLogins(clients, time.Now)}
+	logins := registry.NewLogins(clients, time.Now)
 	if d.missing(needsRepositories) == "" {
 		repos, err := d.repositories()
 		if err != nil {
 			return nil, err
 		}
 		for _, repo := range repos.found {
-			j.logins.Register(repo.URI.RegistryStr(), repo.Region)
+			logins.Register(repo.URI.RegistryStr(), repo.Region)
 		}
 	}
-	login, err := j.login()
-	if err != nil {
-		return nil, err
-	}
-	return knowing(d.Secrets, login), nil
+	return build.NewLogin(&d.cli.Host, d.plan, logins)
 }
 
 // fromHere asks for each image once, whatever its platforms.

@@ -10,7 +10,7 @@ import (
 
 // checkArtifact looks at the bucket that the definitions go to.
 func (d *doctor) checkArtifact(ctx context.Context) []finding {
-	loc, err := artifact.ParseS3URL(d.options.artifact)
+	loc, err := artifact.ParseS3URL(d.options.Artifact)
 	if err != nil {
 		return nil // said of the settings
 	}

@@ -112,7 +112,7 @@ func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) fin
 	if present, ok := project.RepositoryOfImage(image); !ok || present.Name != repo.Name {
 		return warned("a roll-out changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
 	}
-	return styleFinding(ecs.StyleOf(image), ecs.Style(d.options.imageRef))
+	return styleFinding(ecs.StyleOf(image), ecs.Style(d.options.ImageRef))
 }
 
 // styleFinding tells what becomes of the style. None of it keeps build from running.

@@ -13,6 +13,7 @@ import (
 
 	ociplatforms "github.com/containerd/platforms"
 
+	"slipway/build"
 	"slipway/build/engine"
 )
 
@@ -55,7 +56,7 @@ func (e *foundEngine) own() bool {
 // thrown away: build takes an empty state for the sign of a fresh host.
 func (d *doctor) startEngine(ctx context.Context) (*foundEngine, error) {
 	found := &foundEngine{}
-	options := d.options.engineSearch(&d.cli.Host, d.plan)
+	options := d.options.EngineSearch(&d.cli.Host, d.plan)
 	if dir := stateDir(options); dir != "" && !exists(filepath.Join(dir, "root")) {
 		scratch, err := os.MkdirTemp(socketTemp(), "slipway-doctor-")
 		if err != nil {
@@ -63,7 +64,7 @@ func (d *doctor) startEngine(ctx context.Context) (*foundEngine, error) {
 		}
 		found.scratch, options.StateDir = scratch, scratch
 	}
-	engines, err := findEngines(ctx, options)
+	engines, err := build.FindEngines(ctx, options)
 	if err != nil {
 		return nil, errors.Join(err, found.clear())
 	}

@@ -35,7 +35,7 @@ func (d *doctor) checkRunc(ctx context.Context) []finding {
 
 // wantsOwn tells whether an engine of slipway's own may be used, on a host where one can run.
 func (d *doctor) wantsOwn() bool {
-	o := d.options.engineOptions(&d.cli.Host)
+	o := d.options.EngineOptions(&d.cli.Host)
 	return o.MayBeManaged() && stateDir(o) != ""
 }
 
@@ -69,7 +69,7 @@ func (d *doctor) checkDisk(ctx context.Context) []finding {
 	if !d.wantsOwn() {
 		return []finding{unchecked("", "there is no engine")}
 	}
-	dir := stateDir(d.options.engineOptions(&d.cli.Host))
+	dir := stateDir(d.options.EngineOptions(&d.cli.Host))
 	free, writable, err := space(nearest(dir))
 	info, statErr := os.Stat(nearest(dir))
 	switch {

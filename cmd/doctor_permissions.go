@@ -69,11 +69,11 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 // use is what build would ask of AWS.
 func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) iam.Use {
 	u := iam.Use{
-		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.noLatest, Untrusted: d.plan.Untrusted.Yes(),
+		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.NoLatest, Untrusted: d.plan.Untrusted.Yes(),
 		Scope: iam.Scope{Account: account, Region: c.Config.Region},
 	}
 	repos, err := d.repositories()
-	u.CreateRepositories = d.options.create && (err != nil || len(repos.missing) > 0)
+	u.CreateRepositories = d.options.Create && (err != nil || len(repos.missing) > 0)
 	for _, s := range d.plan.Components {
 		ref := s.Ref
 		if repo, ok := repos.found[s.Ref]; ok {
@@ -84,10 +84,10 @@ func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) 
 	for _, ref := range d.plan.ECS.Refs() {
 		u.Services = append(u.Services, iam.Service(ref))
 	}
-	if loc, err := artifact.ParseS3URL(d.options.artifact); err == nil {
+	if loc, err := artifact.ParseS3URL(d.options.Artifact); err == nil {
 		u.Artifact = loc.Bucket + "/" + loc.Key
 	}
-	if loc, err := project.CacheLocation(d.options.cache); err == nil && project.CacheOnS3(d.options.cache) {
+	if loc, err := project.CacheLocation(d.options.Cache); err == nil && project.CacheOnS3(d.options.Cache) {
 		u.Cache = loc.Bucket + "/" + loc.Key
 	}
 	if u.Rollout {
@@ -172,7 +172,7 @@ func (d *doctor) without(action string) string {
 		return "a roll-out that fails shows no last lines of its containers"
 	case action == "ecs:StopServiceDeployment", action == "codedeploy:StopDeployment":
 		return "a deployment that takes too long is not stopped"
-	case strings.HasPrefix(action, "s3:") && !strings.HasPrefix(d.options.artifact, "s3:"), action == "s3:GetObject", action == "s3:ListBucket", action == "s3:AbortMultipartUpload":
+	case strings.HasPrefix(action, "s3:") && !strings.HasPrefix(d.options.Artifact, "s3:"), action == "s3:GetObject", action == "s3:ListBucket", action == "s3:AbortMultipartUpload":
 		return "the layer cache is not used, or not wholly"
 	case d.options.rollout && !strings.HasPrefix(action, "ecr:"):
 	case strings.HasPrefix(action, "ecs:"):

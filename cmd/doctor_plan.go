@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"slipway/build"
 	"slipway/internal/phrase"
 	"slipway/project"
 )
@@ -29,11 +30,11 @@ func (d *doctor) readPlan(ctx context.Context) {
 		d.options.rollout = false // it would be said to have no ECS service
 	} else {
 		d.plan = p
-		learn(d.Secrets, p.Targets())
+		build.LearnSecrets(d.Secrets, p.Targets())
 	}
 	if d.settingsErr = d.options.fromPlan(d.cli, p); d.settingsErr != nil {
 		// Without those that may be wrong, for the rest of them, the engine above all.
-		d.options.artifact, d.options.cache, d.options.rollout = "", "", false
+		d.options.Artifact, d.options.Cache, d.options.rollout = "", "", false
 		p.Settings.Artifact, p.Settings.Cache = "", ""
 		_ = d.options.fromPlan(d.cli, p) // told once
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"slipway/build"
 	"slipway/build/revision"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
@@ -65,7 +66,7 @@ func (d *doctor) checkRepositories(context.Context) []finding {
 		repo, ok := repos.found[s.Ref]
 		name := s.Target.Service
 		switch other, twice := seen[repo.Ref]; {
-		case !ok && d.options.create:
+		case !ok && d.options.Create:
 			out = append(out, fine("is missing, and build will create it").of(s.Ref.String()))
 		case !ok:
 			f := broken(fault.New(fault.AWS, errors.New("there is none"), "check the name and the region, or let build create it: --create-repositories"))
@@ -88,7 +89,7 @@ func (d *doctor) checkTags(ctx context.Context) []finding {
 		return []finding{broken(err)}
 	}
 	out := d.checkExtra(ctx, repos)
-	tags := d.options.movingTags(&d.cli.Host, d.plan)
+	tags := d.options.MovingTags(&d.cli.Host, d.plan)
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if !ok {
@@ -120,7 +121,7 @@ func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []find
 	for _, s := range d.plan.Components {
 		repos = append(repos, found.found[s.Ref])
 	}
-	faults, err := extraFaults(ctx, clients, d.plan, repos, revisions.ExtraTags{Kept: d.options.noLatest})
+	faults, err := build.ExtraFaults(ctx, clients, d.plan, repos, revisions.ExtraTags{Kept: d.options.NoLatest})
 	if err != nil {
 		return []finding{broken(refused(err))}
 	}
@@ -140,7 +141,7 @@ func immovable(e *registry.ImmovableError) finding {
 
 // Read reads what build would make of the lifecycle policies, in the order of list.
 func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
-	if d.options.noLatest {
+	if d.options.NoLatest {
 		return nil, nil // such a build neither reads nor writes them
 	}
 	if d.missing(needsRepositories) != "" {
@@ -154,7 +155,7 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := retention.Read(ctx, clients, found.list(d.plan), d.options.retention)
+	out, err := retention.Read(ctx, clients, found.list(d.plan), d.options.Retention)
 	if err != nil {
 		return nil, refused(err)
 	}
@@ -207,16 +208,16 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 	if err != nil {
 		return nil, err
 	}
-	var components []*component
+	var components []*build.Component
 	for _, planned := range d.plan.Components {
-		components = append(components, &component{Component: planned, Repository: found.found[planned.Ref]})
+		components = append(components, &build.Component{Component: planned, Repository: found.found[planned.Ref]})
 	}
 	out, _ := readRunning(ctx, c, d.plan, components) // checkECS says what is wrong with the services
 	return out, nil
 }
 
 func (d *doctor) checkRetention(context.Context) []finding {
-	if d.options.noLatest {
+	if d.options.NoLatest {
 		return []finding{fine("build --no-latest neither reads nor writes lifecycle policies")}
 	}
 	policies, err := d.policies()
@@ -225,7 +226,7 @@ func (d *doctor) checkRetention(context.Context) []finding {
 	}
 	var out []finding
 	for _, r := range policies {
-		out = append(out, policyFinding(r, d.options.retention.Days).of(r.Repository.Name))
+		out = append(out, policyFinding(r, d.options.Retention.Days).of(r.Repository.Name))
 	}
 	return out
 }

@@ -6,14 +6,6 @@ import (
 	"slipway/build/engine"
 )
 
-// warnOfNetwork says which network RUN steps have where it is not the one that
-// they should have.
-func (j *job) warnOfNetwork(e *engine.Engine) {
-	if t := e.NetworkTrouble; t != nil {
-		j.Warnf("%v. %s", t, t.Hint())
-	}
-}
-
 // checkNetwork is about managed engines alone: others have the network that
 // their own configuration says.
 func (d *doctor) checkNetwork(context.Context) []finding {

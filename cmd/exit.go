@@ -3,12 +3,10 @@ package cmd
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/aws/smithy-go"
 
 	"slipway/internal/fault"
-	"slipway/internal/phrase"
 )
 
 // Exit codes. The help of the root command and docs/exit-codes.md list the same.
@@ -40,17 +38,6 @@ type reportedError struct{ err error }
 
 func (e *reportedError) Error() string { return e.err.Error() }
 func (e *reportedError) Unwrap() error { return e.err }
-
-// buildsFailed says how many services could not be built.
-type buildsFailed struct {
-	failed  []string
-	stopped []string
-	// remedy is what to do about one of them, if that is known.
-	remedy string
-}
-
-// Hint is what to do about it.
-func (e *buildsFailed) Hint() string { return e.remedy }
 
 // interruptedError says what an interrupt left behind.
 type interruptedError struct{ state string }
@@ -92,15 +79,3 @@ func kindOf(err error) fault.Kind {
 	}
 	return kind
 }
-
-// Error counts the failed services; what failed in each has been told.
-func (e *buildsFailed) Error() string {
-	s := phrase.Count(len(e.failed), "service") + " failed to build: " + strings.Join(e.failed, ", ")
-	if len(e.stopped) > 0 {
-		s += "; not built: " + strings.Join(e.stopped, ", ")
-	}
-	return s + "; no tag was moved"
-}
-
-// Kind returns fault.Build.
-func (e *buildsFailed) Kind() fault.Kind { return fault.Build }

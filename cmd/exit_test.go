@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/artifact"
+	"slipway/build"
 	"slipway/build/revision"
 	"slipway/internal/fault"
 	"slipway/registry"
@@ -31,7 +32,7 @@ func TestExitCode(t *testing.T) {
 		{t.Context(), &fault.InputError{Problem: "x"}, exitUsage},
 		{t.Context(), revision.Validate("latest"), exitUsage},
 		{t.Context(), &artifact.TooLargeError{}, exitUsage},
-		{t.Context(), &buildsFailed{failed: []string{"a"}}, exitBuild},
+		{t.Context(), &build.FailedError{Failed: []string{"a"}}, exitBuild},
 		{t.Context(), fault.New(fault.AWS, errors.New("x"), ""), exitAWS},
 		{t.Context(), &revisions.PublishError{Err: errors.New("x")}, exitAWS},
 		{t.Context(), &registry.MissingError{}, exitAWS},
@@ -52,7 +53,7 @@ func TestExitCode(t *testing.T) {
 		{t.Context(), fault.New(fault.Timeout, context.DeadlineExceeded, ""), exitTimedOut},
 		{t.Context(), context.Canceled, exitOther},
 		{cancelled, refused(context.Canceled), exitInterrupted},
-		{cancelled, &buildsFailed{failed: []string{"a"}}, exitBuild},
+		{cancelled, &build.FailedError{Failed: []string{"a"}}, exitBuild},
 	} {
 		if got := exitCode(c.ctx, fmt.Errorf("wrapped: %w", c.err)); got != c.want {
 			t.Errorf("%T %v: exit code %d, want %d", c.err, c.err, got, c.want)

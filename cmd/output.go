@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"slipway/build"
 	"slipway/build/solve"
 	"slipway/internal/awsclient"
 	"slipway/internal/phrase"
@@ -83,9 +84,9 @@ func plannedServices(p *project.Plan, o buildOptions, platform string) []planned
 			Repository: s.Ref.Name, Account: s.Ref.Account, Region: s.Ref.Region,
 			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 			Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
-			Cache: plannedCache{o.cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
+			Cache: plannedCache{o.Cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 			Tags:  []string{p.Hash.Name}, Compress: t.Compression,
-			Inputs: t.Inputs(p.Root, platform), Untrusted: p.Untrusted.Why, Retention: o.retentionInWords(p),
+			Inputs: t.Inputs(p.Root, platform), Untrusted: p.Untrusted.Why, Retention: retentionInWords(o.Options, p),
 		}
 		if t.DockerfileInline != "" {
 			ps.Dockerfile = inlineDockerfile
@@ -102,7 +103,7 @@ func plannedServices(p *project.Plan, o buildOptions, platform string) []planned
 		for _, k := range t.SSH {
 			ps.SSH = append(ps.SSH, k.ID)
 		}
-		if !o.noLatest {
+		if !o.NoLatest {
 			ps.Tags = append(append(ps.Tags, s.ExtraTags...), registry.TagLatest)
 			for _, f := range p.Files {
 				if slices.Contains(f.Services, t.Service) {
@@ -137,7 +138,7 @@ func redactedCaches(caches []solve.Cache) []solve.Cache {
 
 // printPlan prints the plan on stdout.
 func printPlan(w *cli, p *project.Plan, o buildOptions) error {
-	services := plannedServices(p, o, o.platform(&w.Host))
+	services := plannedServices(p, o, o.Platform(&w.Host))
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
 	}
@@ -145,7 +146,7 @@ func printPlan(w *cli, p *project.Plan, o buildOptions) error {
 	if p.Untrusted.Yes() {
 		plain.Fprintf(w.stdout, "trust    untrusted, since %s\n", p.Untrusted.Why)
 	}
-	plain.Fprintf(w.stdout, "policy   %s\n", o.retentionInWords(p))
+	plain.Fprintf(w.stdout, "policy   %s\n", retentionInWords(o.Options, p))
 	for _, s := range services {
 		plain.Fprintf(w.stdout, "\n%s\n", s.Service)
 		for _, f := range s.relativeTo(p.Root, w.Dir).fields() {
@@ -229,7 +230,7 @@ type builtService struct {
 }
 
 // printRelease prints the table on stderr and the result on stdout.
-func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, aws *awsclient.Clients, r *release) ([]builtService, error) {
+func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, aws *awsclient.Clients, r *build.Release) ([]builtService, error) {
 	for _, s := range []*revisions.Snapshot{r.Before, r.Published.Snapshot} {
 		if err := s.ReadParts(ctx, aws.Registries()); err != nil {
 			w.Debugf("the pushed bytes are not known: %v", err)
@@ -240,22 +241,22 @@ func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, 
 		rows = append(rows, builtService{
 			Service: c.Target.Service, Container: c.Target.Container,
 			Repository: c.Repository.URI.Name(), Tag: r.Published.Name, Digest: c.Digest,
-			State: r.state(c), BytesPushed: r.Before.NewBytes(r.Published, c.image(false)),
+			State: stateOfComponent(r, c), BytesPushed: r.Before.NewBytes(r.Published, c.Image(false)),
 			Seconds: round(c.Result.Duration), Untrusted: p.Untrusted.Why,
 		})
 	}
 	w.jobLog.repeat()
 	printTable(w.stderr, rows)
-	w.Infof("revision %s is complete in %s, %s; %.1fs in all", r.Published.Name, phrase.Repositories(len(rows)), r.whereLatest(o), time.Since(r.Started).Seconds())
+	w.Infof("revision %s is complete in %s, %s; %.1fs in all", r.Published.Name, phrase.Repositories(len(rows)), whereLatest(r, o), time.Since(r.Started).Seconds())
 	return rows, printResult(w, o, p, r.Published.Name, rows)
 }
 
 // whereLatest says what the tag latest points to.
-func (r *release) whereLatest(o buildOptions) string {
+func whereLatest(r *build.Release, o buildOptions) string {
 	switch {
 	case r.Published.SupersededBy != "":
 		return "latest points to " + r.Published.SupersededBy
-	case o.noLatest:
+	case o.NoLatest:
 		return "latest was not moved"
 	default:
 		return "latest points to it"
@@ -280,8 +281,8 @@ func printResult(w *cli, o buildOptions, p *project.Plan, revision string, rows 
 	return nil
 }
 
-// state says what became of a component: new, unchanged or reused.
-func (r *release) state(c *component) string {
+// stateOfComponent says what became of a component: new, unchanged or reused.
+func stateOfComponent(r *build.Release, c *build.Component) string {
 	latest, ok := r.Before.ByTag(c.Repository.Ref, registry.TagLatest)
 	switch {
 	case r.Reused != "" || !c.Build:
@@ -322,12 +323,12 @@ func byteCount(n *int64) string {
 func round(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }
 
 // retentionInWords says of a build that is only planned when it writes policies.
-func (o flowOptions) retentionInWords(p *project.Plan) string {
+func retentionInWords(o build.Options, p *project.Plan) string {
 	switch {
 	case p.Untrusted.Yes():
 		return "no lifecycle policy is written by an untrusted build"
-	case o.noLatest:
+	case o.NoLatest:
 		return "no lifecycle policy is written with --no-latest"
 	}
-	return fmt.Sprintf("%s, written when the tags have moved; if images that slipway did not push would expire, only by slipway retention --apply", phrase.Count(o.retention.Days, "day"))
+	return fmt.Sprintf("%s, written when the tags have moved; if images that slipway did not push would expire, only by slipway retention --apply", phrase.Count(o.Retention.Days, "day"))
 }

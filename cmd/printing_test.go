@@ -18,6 +18,7 @@ import (
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
 
+	"slipway/build"
 	"slipway/build/solve"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
@@ -185,14 +186,14 @@ func FuzzLiveDisplay(f *testing.F) {
 // TestLearn makes the credentials of a plan known, and those that are fetched.
 func TestLearn(t *testing.T) {
 	w := printingWorld(io.Discard, "")
-	learn(w.Secrets, []solve.Target{{
+	build.LearnSecrets(w.Secrets, []solve.Target{{
 		Args:      map[string]string{"NPM_TOKEN": "hush-argument", "VERSION": "version-value"},
 		Secrets:   []solve.Secret{{ID: "s", Value: "hush-secret"}},
 		Context:   solve.Context{Remote: "https://ci:hush-context@h/x.git"},
 		Contexts:  map[string]solve.Context{"a": {Remote: "https://hush-token@h/?sig=hush-signature"}, "b": {Remote: "ssh://git-user@h/x"}},
 		CacheFrom: []solve.Cache{{Type: "gha", Attrs: map[string]string{"token": "hush-cache", "scope": "scope-value"}}},
 	}})
-	login := knowing(w.Secrets, func(context.Context, string) (types.AuthConfig, error) {
+	login := build.KnownLogins(w.Secrets, func(context.Context, string) (types.AuthConfig, error) {
 		return types.AuthConfig{Username: "AWS", Password: "hush-password", IdentityToken: "hush-identity"}, nil
 	})
 	if _, err := login(t.Context(), "host"); err != nil {

@@ -69,8 +69,8 @@ func (o *buildOptions) checkUntrusted(p *project.Plan) error {
 		name  string
 		given bool
 	}{
-		{"--rollout", o.rollout}, {"--create-repositories", o.create},
-		{"--artifact", o.artifact != ""}, {"--replace-policy", o.retention.Replace},
+		{"--rollout", o.rollout}, {"--create-repositories", o.Create},
+		{"--artifact", o.Artifact != ""}, {"--replace-policy", o.Retention.Replace},
 	} {
 		if f.given {
 			return fault.New(fault.Usage, fmt.Errorf("%s is not for an untrusted build, and this one is untrusted: %s", f.name, p.Untrusted.Why), "leave "+f.name+" out; if the source is trusted all the same, say so with --untrusted=false")

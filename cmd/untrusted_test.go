@@ -3,53 +3,11 @@ package cmd
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
-	"slipway/build/engine"
-	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
-	"slipway/project"
-	"slipway/project/compose"
 )
-
-// TestUntrustedStateDir: an engine that slipway starts keeps what untrusted builds leave
-// in a directory that no trusted build reads, be it a named one or the default.
-func TestUntrustedStateDir(t *testing.T) {
-	t.Parallel()
-	p := &project.Plan{Untrusted: project.Untrusted{Why: "x", Number: 12}}
-	host := &project.Host{}
-	for _, dir := range []string{"", "/state"} {
-		o := flowOptions{stateDir: dir}
-		trusted, kept := o.engineSearch(host, &project.Plan{}).StateDir, o.engineSearch(host, p).StateDir
-		if trusted != dir || kept == trusted || filepath.Base(kept) != "untrusted" || dir != "" && !strings.HasPrefix(kept, dir) {
-			t.Errorf("--engine-state %q: trusted in %q, untrusted in %q", dir, trusted, kept)
-		}
-	}
-}
-
-// TestUntrustedNamespace: only an engine of slipway's own needs none.
-func TestUntrustedNamespace(t *testing.T) {
-	t.Parallel()
-	own, docker := &engine.Engine{Kind: engine.Managed}, &engine.Engine{Kind: engine.Docker}
-	for _, tt := range []struct {
-		u       project.Untrusted
-		engines []*engine.Engine
-		want    string
-	}{
-		{project.Untrusted{}, []*engine.Engine{docker}, ""},
-		{project.Untrusted{Why: "x", Number: 12}, []*engine.Engine{own}, ""},
-		{project.Untrusted{Why: "x", Number: 12}, []*engine.Engine{docker}, "pr12"},
-		{project.Untrusted{Why: "x", Number: 12}, []*engine.Engine{own, docker}, "pr12"},
-		{project.Untrusted{Why: "x"}, []*engine.Engine{{Kind: engine.Buildkitd}}, "untrusted"},
-	} {
-		j := &job{plan: &project.Plan{Untrusted: tt.u}}
-		if got := j.namespaceOn(tt.engines); got != tt.want {
-			t.Errorf("%+v: namespace %q, want %q", tt.u, got, tt.want)
-		}
-	}
-}
 
 // TestUntrustedOwnEngine: with slipway's own engine and one state directory, a trusted
 // build runs the steps that a pull request's build has run, for itself.
@@ -79,41 +37,5 @@ func TestUntrustedOwnEngine(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(state, "untrusted", "root")); err != nil {
 		t.Errorf("the engine of the untrusted build kept no state of its own: %v", err)
-	}
-}
-
-// TestMayBeSame: one repository, however its host is spelt.
-func TestMayBeSame(t *testing.T) {
-	t.Parallel()
-	p := &project.Plan{}
-	for _, name := range []string{"shop/web", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api"} {
-		ref, err := project.RepositoryOf(solve.Target{Service: "s", Container: "s", Settings: compose.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.Components = append(p.Components, project.Component{Ref: ref})
-	}
-	for ref, want := range map[string]string{
-		"123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web:x":       "x",
-		"123456789012.dkr-ecr.us-east-1.on.aws/shop/web:x":              "x",
-		"123456789012.dkr.ecr-fips.us-east-1.amazonaws.com/shop/web:x":  "x",
-		"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/shop/web:x":   "x",
-		"123456789012.DKR.ECR.us-east-1.amazonaws.com/shop/web":         "latest",
-		"localhost:5000/shop/web":                                       "latest",
-		"123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:x":       "x",
-		"123456789012.dkr-ecr.eu-west-1.on.aws/shop/api:x":              "x",
-		"123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/api:x":       "",
-		"999999999999.dkr.ecr.eu-west-1.amazonaws.com/shop/api:x":       "",
-		"123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web/cache:x": "",
-		"ghcr.io/shop/web:x": "",
-		"shop/web:x":         "",
-	} {
-		tag, own := p.OwnTag(solve.Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
-		if tag != want || own != (want != "") {
-			t.Errorf("%s: tag %q, own %v, want %q", ref, tag, own, want)
-		}
-	}
-	if _, own := p.OwnTag(solve.Cache{Type: "gha"}); own {
-		t.Error("a cache elsewhere lies in a repository of the project")
 	}
 }

@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // checkExtra refuses, before anything is built, tags of the compose file (build.tags) that
 // exist and must not or cannot be moved.
 func (j *job) checkExtra(ctx context.Context, before *revisions.Snapshot) error {
-	faults, err := extraFaults(ctx, j.clients, j.plan, j.allRepositories(), revisions.ExtraTags{Moves: j.reusable(before) == "", Kept: j.options.noLatest})
+	faults, err := ExtraFaults(ctx, j.clients, j.plan, j.allRepositories(), revisions.ExtraTags{Moves: j.reusable(before) == "", Kept: j.options.NoLatest})
 	if err != nil {
 		return fault.As(fault.AWS, err)
 	}
@@ -24,7 +24,7 @@ func (j *job) checkExtra(ctx context.Context, before *revisions.Snapshot) error 
 		return errors.Join(faults...)
 	}
 	for _, s := range j.plan.Components {
-		if s.Build && j.options.noLatest && len(s.ExtraTags) > 0 {
+		if s.Build && j.options.NoLatest && len(s.ExtraTags) > 0 {
 			j.Infof("%s: not tagged with --no-latest: %s", s.Target.Service, strings.Join(s.ExtraTags, ", "))
 		}
 	}
@@ -43,7 +43,7 @@ func (j *job) allRepositories() []registry.Repository {
 
 // extraFaults finds the tags that a build must not or cannot move. The repositories are in
 // the order of the plan; like says what the build does with the tags.
-func extraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, like revisions.ExtraTags) ([]error, error) {
+func ExtraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, like revisions.ExtraTags) ([]error, error) {
 	var extras []revisions.ExtraTags
 	services := map[registry.Ref]string{}
 	for i, s := range p.Components {

@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"context"
@@ -22,23 +22,23 @@ import (
 )
 
 // checkCacheSecrets refuses to send credentials for S3 where others could read them.
-func (o flowOptions) checkCacheSecrets(engines engine.Options) error {
+func (o Options) CheckCacheSecrets(engines engine.Options) error {
 	address := engines.ClearText()
-	if !project.CacheOnS3(o.cache) || address == "" {
+	if !project.CacheOnS3(o.Cache) || address == "" {
 		return nil
 	}
-	return fault.NewInput(o.engineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.cache),
+	return fault.NewInput(o.EngineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache),
 		"name a directory with certificates by --engine-tls, or reach the engine by ssh://")
 }
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
 // engines. There are none where the caches lie elsewhere.
-func (o flowOptions) cacheTagNames(w *project.Host) []string {
-	if o.cache != project.CacheAuto && o.cache != project.CacheRegistry {
+func (o Options) cacheTagNames(w *project.Host) []string {
+	if o.Cache != project.CacheAuto && o.Cache != project.CacheRegistry {
 		return nil
 	}
 	var tags []string
-	for _, p := range o.engineOptions(w).Platforms() {
+	for _, p := range o.EngineOptions(w).Platforms() {
 		tags = append(tags, registry.CacheTag(p))
 	}
 	if tags == nil {
@@ -50,7 +50,7 @@ func (o flowOptions) cacheTagNames(w *project.Host) []string {
 // caches are those that each engine reads and writes for a service. A cache that is not
 // there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(c *component, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) caches(c *Component, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
 		read, write := j.cachesOn(e, j.cacheMode(e), c, place)
 		for _, cache := range read {
@@ -69,13 +69,13 @@ func (j *job) caches(c *component, engines []*engine.Engine, place solve.S3Place
 // exports no cache but an inline one, and the fresh host of a CodeBuild job needs one: what
 // it does not find in a cache has new times, and with them a new digest.
 func (j *job) cacheMode(e *engine.Engine) string {
-	if j.options.cache == project.CacheAuto && e.Images != nil && j.plan.Env.InCodeBuild {
+	if j.options.Cache == project.CacheAuto && e.Images != nil && j.plan.Env.InCodeBuild {
 		return project.CacheInline
 	}
-	return j.options.cache
+	return j.options.Cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, c *component, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) cachesOn(e *engine.Engine, mode string, c *Component, place solve.S3Place) (from, to []solve.Cache) {
 	repo := c.Repository
 	tag := registry.CacheTag(e.Platform)
 	switch {
@@ -105,10 +105,10 @@ func (j *job) cachesOn(e *engine.Engine, mode string, c *component, place solve.
 
 // s3Place is where the caches lie, if they do on S3.
 func (j *job) s3Place(ctx context.Context) (solve.S3Place, error) {
-	if !project.CacheOnS3(j.options.cache) {
+	if !project.CacheOnS3(j.options.Cache) {
 		return solve.S3Place{}, nil
 	}
-	loc, err := project.CacheLocation(j.options.cache)
+	loc, err := project.CacheLocation(j.options.Cache)
 	if err != nil {
 		return solve.S3Place{}, err
 	}

@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func (j *job) findRepositories(ctx context.Context) (missing []registry.Ref, err
 	if err := j.checkMovable(found); err != nil {
 		return nil, fault.As(fault.AWS, err)
 	}
-	if len(missing) > 0 && !j.options.create {
+	if len(missing) > 0 && !j.options.Create {
 		return nil, fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "--create-repositories creates what is missing")
 	}
 	j.setRepositories(found)
@@ -72,19 +72,19 @@ func (j *job) distinct() error {
 }
 
 // movingTags are the tags that a build moves in each repository.
-func (o flowOptions) movingTags(host *project.Host, p *project.Plan) []string {
+func (o Options) MovingTags(host *project.Host, p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
 		tags = o.cacheTagNames(host)
 	}
-	if !o.noLatest {
+	if !o.NoLatest {
 		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
 	}
 	return tags
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := j.options.movingTags(j.Host, j.plan)
+	tags := j.options.MovingTags(j.Host, j.plan)
 	var errs []error
 	for _, c := range j.components {
 		if repo, ok := found[c.Ref]; ok {

@@ -1,4 +1,7 @@
-package cmd
+// Package build is the flow of a build: it takes a plan to a published revision. It
+// finds the repositories and the engine, builds and pushes every component by digest,
+// moves the tags all or nothing, writes the definitions, and sees to retention.
+package build
 
 import (
 	"context"
@@ -21,9 +24,9 @@ import (
 	"slipway/retention"
 )
 
-// component is a component of the plan on its way through a build. The flow fills
+// Component is a component of the plan on its way through a build. The flow fills
 // it in step by step.
-type component struct {
+type Component struct {
 	project.Component
 	// Repository is the repository as AWS describes it.
 	Repository registry.Repository
@@ -34,7 +37,7 @@ type component struct {
 }
 
 // image returns the component's image in the revision.
-func (c *component) image(extra bool) revisions.RevisionImage {
+func (c *Component) Image(extra bool) revisions.RevisionImage {
 	image := revisions.RevisionImage{Repository: c.Repository, Digest: c.Digest}
 	if c.Build && extra {
 		image.Extra = c.ExtraTags
@@ -43,7 +46,7 @@ func (c *component) image(extra bool) revisions.RevisionImage {
 }
 
 // display shows builds under way. Its methods may be called by several goroutines.
-type buildDisplay interface {
+type Display interface {
 	// Status receives what BuildKit says of a service.
 	Status(service string, status *client.SolveStatus)
 	// Retrying receives that a push failed and is tried again after a pause.
@@ -52,21 +55,21 @@ type buildDisplay interface {
 	Close()
 }
 
-// hooks join a build with what others do.
-type hooks struct {
+// Hooks join a build with what others do.
+type Hooks struct {
 	// Display returns the display of the builds of some targets.
-	Display func(targets []solve.Target) buildDisplay
+	Display func(targets []solve.Target) Display
 	// Check refuses the build, when its repositories are known and before anything
 	// is written; nil checks nothing.
 	Check func(context.Context) error
 	// Running returns the running digests by repository, as far as they can be
 	// read; nil if the plan names no ECS service.
-	Running func(context.Context, []*component) map[registry.Ref]string
+	Running func(context.Context, []*Component) map[registry.Ref]string
 }
 
-// release is a published revision.
-type release struct {
-	Components []*component
+// Release is a published revision.
+type Release struct {
+	Components []*Component
 	// Before are the tags as they were before the build.
 	Before    *revisions.Snapshot
 	Published revisions.Published
@@ -79,9 +82,9 @@ type release struct {
 }
 
 // Retain writes the lifecycle policies that differ, when all else has succeeded.
-func (r *release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
+func (r *Release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 
-// runPipeline is the flow of a build behind its plan:
+// Run is the flow of a build behind its plan:
 //
 //	room for the definitions → repositories found → tags read → everything checked →
 //	engine found → repositories created → images built and pushed by digest →
@@ -89,7 +92,7 @@ func (r *release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 //
 // Nothing that another tool or a rollback can see changes before the tags move, but
 // for repositories that --create-repositories creates.
-func runPipeline(ctx context.Context, host *project.Host, aws *awsclient.Clients, o flowOptions, p *project.Plan, h hooks) (*release, error) {
+func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Options, p *project.Plan, h Hooks) (*Release, error) {
 	j := newJob(host, aws, o, p)
 	j.hooks = h
 	j.logUntrusted()
@@ -117,18 +120,18 @@ func runPipeline(ctx context.Context, host *project.Host, aws *awsclient.Clients
 	if err := j.define(ctx, published.Name); err != nil {
 		return nil, err
 	}
-	return &release{
+	return &Release{
 		Components: j.components, Before: j.before, Published: published, Reused: j.reused,
 		Started: j.started, job: j, running: j.running,
 	}, nil
 }
 
 // newJob returns a job without components.
-func newJob(host *project.Host, aws *awsclient.Clients, o flowOptions, p *project.Plan) *job {
+func newJob(host *project.Host, aws *awsclient.Clients, o Options, p *project.Plan) *job {
 	j := &job{Host: host, options: o, plan: p, cloud: aws, clients: aws.Registries(), started: time.Now()}
 	j.logins = registry.NewLogins(j.clients, time.Now)
 	for _, c := range p.Components {
-		j.components = append(j.components, &component{Component: c})
+		j.components = append(j.components, &Component{Component: c})
 	}
 	return j
 }
@@ -198,11 +201,11 @@ func (j *job) repositories() []registry.Repository {
 func (j *job) publish(ctx context.Context) (revisions.Published, error) {
 	var images []revisions.RevisionImage
 	for _, c := range j.components {
-		images = append(images, c.image(!j.options.noLatest))
+		images = append(images, c.Image(!j.options.NoLatest))
 	}
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
 		Variant: j.variant, Images: images, Running: j.running,
-		KeepLatest: j.options.noLatest, KeepNames: j.plan.Untrusted.Yes(),
+		KeepLatest: j.options.NoLatest, KeepNames: j.plan.Untrusted.Yes(),
 	})
 	return published, fault.As(fault.AWS, err)
 }
@@ -215,9 +218,9 @@ func (j *job) reached(step string) {
 // job is one build.
 type job struct {
 	*project.Host
-	options flowOptions
+	options Options
 	plan    *project.Plan
-	hooks   hooks
+	hooks   Hooks
 	cloud   *awsclient.Clients
 	clients registry.Clients
 	logins  *registry.Logins
@@ -225,7 +228,7 @@ type job struct {
 	planned *planned
 	started time.Time
 	// components are those of the plan, in its order.
-	components []*component
+	components []*Component
 	// before are the tags before the build.
 	before *revisions.Snapshot
 	// reused names a complete revision that needs no build; empty if there is none.
@@ -266,21 +269,21 @@ func (j *job) checkOthers(before *revisions.Snapshot) error {
 }
 
 // repositoryName is the name of the repository, also of one that does not exist yet.
-func (c *component) repositoryName() string { return c.Ref.Name }
+func (c *Component) repositoryName() string { return c.Ref.Name }
 
 // build reads, while the images are built, what must be known before a tag moves: the
 // running digests and the lifecycle policies.
 func (j *job) build(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		if !j.options.noLatest {
-			j.policies, err = retention.Read(ctx, j.clients, j.repositories(), j.options.retention)
+		if !j.options.NoLatest {
+			j.policies, err = retention.Read(ctx, j.clients, j.repositories(), j.options.Retention)
 		}
 		return fault.As(fault.AWS, err)
 	})
 	g.Go(func() error { return j.resolveImages(ctx) })
 	g.Go(func() error {
-		if j.hooks.Running != nil && !j.options.noLatest {
+		if j.hooks.Running != nil && !j.options.NoLatest {
 			j.running = j.hooks.Running(ctx, j.components)
 		}
 		return nil
@@ -321,10 +324,10 @@ func (j *job) takeTagged(tag string) {
 // reusable is a complete revision of the hash whose images were built from the same
 // settings; empty when there is none or a new build is asked for.
 func (j *job) reusable(before *revisions.Snapshot) string {
-	if j.options.rebuild {
+	if j.options.Rebuild {
 		return ""
 	}
-	platform := j.options.platform(j.Host)
+	platform := j.options.Platform(j.Host)
 	for _, name := range before.Complete() {
 		same := true
 		for _, c := range j.components {

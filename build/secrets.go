@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"slipway/internal/redact"
 )
 
-// learn makes the credentials known that the plan's targets hold, so that no line shows
+// LearnSecrets makes the credentials known that the plan's targets hold, so that no line shows
 // them: an engine, a registry or a RUN step may print each.
-func learn(secrets *redact.Redactor, targets []solve.Target) {
+func LearnSecrets(secrets *redact.Redactor, targets []solve.Target) {
 	for _, t := range targets {
 		for name, value := range t.Args {
 			if redact.Credential(name) {
@@ -55,8 +55,8 @@ func urlSecrets(address string) []string {
 	return out
 }
 
-// knowing makes the credentials known that a login returns.
-func knowing(secrets *redact.Redactor, login solve.AuthFunc) solve.AuthFunc {
+// KnownLogins makes the credentials known that a login returns.
+func KnownLogins(secrets *redact.Redactor, login solve.AuthFunc) solve.AuthFunc {
 	return func(ctx context.Context, host string) (types.AuthConfig, error) {
 		c, err := login(ctx, host)
 		secrets.AddLogin(c.Username, c.Password)

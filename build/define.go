@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"context"
@@ -13,12 +13,12 @@ import (
 
 // define writes the definitions, last of all that the job leaves behind, and uploads them.
 func (j *job) define(ctx context.Context, name string) error {
-	if j.options.noLatest {
+	if j.options.NoLatest {
 		return nil
 	}
 	images := map[string]string{}
 	for _, c := range j.components {
-		images[c.Target.Service] = c.imageURI(name, j.options.imageRef)
+		images[c.Target.Service] = c.ImageURI(name, j.options.ImageRef)
 	}
 	uri := func(c project.Component) string { return images[c.Target.Service] }
 	files := map[string][]byte{}
@@ -52,7 +52,7 @@ func (j *job) define(ctx context.Context, name string) error {
 
 // imageURI is the image as definitions name it: by the revision's name, by digest or by
 // latest.
-func (c *component) imageURI(name, form string) string {
+func (c *Component) ImageURI(name, form string) string {
 	repository := c.Repository.URI.Name()
 	switch form {
 	case "digest":
@@ -66,10 +66,10 @@ func (c *component) imageURI(name, form string) string {
 
 // upload puts the definitions on S3 as one zip, where CodePipeline's S3 source finds it.
 func (j *job) upload(ctx context.Context, files map[string][]byte) error {
-	if j.options.artifact == "" {
+	if j.options.Artifact == "" {
 		return nil
 	}
-	loc, err := artifact.ParseS3URL(j.options.artifact)
+	loc, err := artifact.ParseS3URL(j.options.Artifact)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"cmp"
@@ -18,8 +18,8 @@ import (
 
 // engineSearch says where the engine may be and what the plan asks of it. The plan may be
 // nil: nothing is asked then.
-func (o flowOptions) engineSearch(w *project.Host, p *project.Plan) engine.Options {
-	out := o.engineOptions(w)
+func (o Options) EngineSearch(w *project.Host, p *project.Plan) engine.Options {
+	out := o.EngineOptions(w)
 	if p != nil && p.Untrusted.Yes() {
 		out.StateDir = untrustedStateDir(out.StateDir)
 	}
@@ -32,7 +32,7 @@ func (o flowOptions) engineSearch(w *project.Host, p *project.Plan) engine.Optio
 }
 
 // needs are what the plan asks of an engine, or of each of several.
-func (o flowOptions) needs(p *project.Plan, several bool) engine.Requirements {
+func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 	var n engine.Requirements
 	for _, t := range p.Targets() {
 		// Each of several engines builds one platform.
@@ -47,8 +47,8 @@ func (o flowOptions) needs(p *project.Plan, several bool) engine.Requirements {
 			n.S3Cache = n.S3Cache || c.Type == "s3"
 		}
 	}
-	n.CacheExport = n.CacheExport || o.cache == project.CacheRegistry && o.exportsCache(p)
-	n.S3Cache = n.S3Cache || project.CacheOnS3(o.cache)
+	n.CacheExport = n.CacheExport || o.Cache == project.CacheRegistry && o.exportsCache(p)
+	n.S3Cache = n.S3Cache || project.CacheOnS3(o.Cache)
 	return n
 }
 
@@ -57,7 +57,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	if j.found != nil {
 		return j.found, nil
 	}
-	engines, err := findEngines(ctx, j.options.engineSearch(j.Host, j.plan))
+	engines, err := FindEngines(ctx, j.options.EngineSearch(j.Host, j.plan))
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +78,9 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 
 // checkState refuses a state directory that an engine of slipway's own could not use,
 // before anything is touched.
-func (o flowOptions) checkState(w *project.Host, p *project.Plan) error {
-	if err := o.engineSearch(w, p).CheckState(); err != nil {
-		return fault.New(fault.Usage, err, cmp.Or(hintOf(err), "name another directory with --engine-state, or make this one writable"))
+func (o Options) CheckState(w *project.Host, p *project.Plan) error {
+	if err := o.EngineSearch(w, p).CheckState(); err != nil {
+		return fault.New(fault.Usage, err, cmp.Or(fault.HintOf(err), "name another directory with --engine-state, or make this one writable"))
 	}
 	return nil
 }
@@ -96,15 +96,15 @@ func platformOf(e *engine.Engine) string {
 // platform is what platformOf will say, as far as it can be known before an engine is
 // found: the platform that is named first, else this host's. Where the engine turns out to
 // have another one, a revision that is there is built again, and found to be the same.
-func (o flowOptions) platform(w *project.Host) string {
-	if named := o.engineOptions(w).Platforms(); len(named) > 0 {
+func (o Options) Platform(w *project.Host) string {
+	if named := o.EngineOptions(w).Platforms(); len(named) > 0 {
 		return named[0]
 	}
 	return platforms.Format(platforms.Normalize(platforms.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 }
 
 // findEngines finds engines; in CodeBuild there is one reason above all why there is none.
-func findEngines(ctx context.Context, o engine.Options) ([]*engine.Engine, error) {
+func FindEngines(ctx context.Context, o engine.Options) ([]*engine.Engine, error) {
 	found, err := engine.Find(ctx, o)
 	var none *engine.NotFoundError
 	if o.DockerStarts && errors.As(err, &none) {
@@ -134,7 +134,7 @@ func forPlatform(e *engine.Engine) string {
 // tellInline says where the layer cache is not what it would be on other engines.
 func (j *job) tellInline(engines []*engine.Engine) {
 	if slices.ContainsFunc(engines, func(e *engine.Engine) bool {
-		return j.cacheMode(e) == project.CacheInline && j.options.cache != project.CacheInline
+		return j.cacheMode(e) == project.CacheInline && j.options.Cache != project.CacheInline
 	}) {
 		j.Infof("layer cache: inline, in the images themselves, for this engine can export no other; a buildkitd beside slipway keeps all stages in the registry")
 	}
@@ -162,5 +162,13 @@ func (j *job) closeEngines(ctx context.Context, engines []*engine.Engine) {
 				j.Warnf("closing the engine: %v", err)
 			}
 		})
+	}
+}
+
+// warnOfNetwork says which network RUN steps have where it is not the one that
+// they should have.
+func (j *job) warnOfNetwork(e *engine.Engine) {
+	if t := e.NetworkTrouble; t != nil {
+		j.Warnf("%v. %s", t, t.Hint())
 	}
 }

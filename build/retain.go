@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // succeeded: now the protecting tags are where they belong. A policy never fails a build
 // that is complete: without it, images only stay longer, and the next build tries again.
 func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
-	if j.options.noLatest || !slices.ContainsFunc(j.policies, func(p retention.State) bool { return p.Clash != nil || p.Outcome.Changed }) {
+	if j.options.NoLatest || !slices.ContainsFunc(j.policies, func(p retention.State) bool { return p.Clash != nil || p.Outcome.Changed }) {
 		return
 	}
 	if repos := retention.Unmanaged(j.policies); len(repos) > 0 {
@@ -45,12 +45,12 @@ func (j *job) retainOne(ctx context.Context, p retention.State) {
 	case !p.Outcome.Changed:
 		return
 	}
-	done, err := registry.ApplyRetention(ctx, j.clients(p.Repository.Region), p.Repository, j.options.retention.Days, j.options.retention.Replace)
+	done, err := registry.ApplyRetention(ctx, j.clients(p.Repository.Region), p.Repository, j.options.Retention.Days, j.options.Retention.Replace)
 	switch {
 	case err != nil:
 		j.Warnf("the lifecycle policy was not written, so images do not expire: %v; `slipway retention` writes it", err)
 	case done.Outcome.Changed:
-		j.Infof("retention of %s set to %s", p.Repository.Name, phrase.Count(j.options.retention.Days, "day"))
+		j.Infof("retention of %s set to %s", p.Repository.Name, phrase.Count(j.options.Retention.Days, "day"))
 		retention.LogDropped(j.Host, p.Repository, done.Outcome)
 	}
 }

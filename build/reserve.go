@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"slipway/artifact"
@@ -9,7 +9,7 @@ import (
 // cannot be written must not come out when the tags have moved.
 func (j *job) reserve() error {
 	j.pending = map[string]*artifact.Pending{}
-	if j.options.noLatest {
+	if j.options.NoLatest {
 		return nil
 	}
 	for _, path := range j.plan.Outputs {

@@ -1,4 +1,4 @@
-package cmd
+package build
 
 import (
 	"cmp"
@@ -18,11 +18,14 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
+	"slipway/project"
+	"slipway/registry"
 )
 
 // buildAll builds and pushes every target of the plan on the engines that were found, and
 // returns the results by service. If any failed, each is reported and the error is a
-// *buildsFailed.
+// *FailedError.
 func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	engines := j.found
 	j.found = nil // closed here, as soon as the images are pushed
@@ -36,14 +39,14 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		return nil, err
 	}
 	retry := solve.DefaultBackoff
-	retry.Attempts = j.options.pushAttempts
+	retry.Attempts = j.options.PushAttempts
 	display := j.hooks.Display(j.plan.Targets())
 	results, err := solve.Run(ctx, builders(engines), j.plan.Targets(), solve.RunOptions{
-		Jobs:       j.options.jobs,
-		FailFast:   j.options.failFast,
+		Jobs:       j.options.Jobs,
+		FailFast:   j.options.FailFast,
 		Own:        j.plan.Outputs,
 		Namespace:  j.namespaceOn(engines),
-		Login:      knowing(j.Secrets, login),
+		Login:      KnownLogins(j.Secrets, login),
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(engines, place),
 		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
@@ -63,14 +66,14 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 // sortResults tells of each failure and gives the results by service if there is none.
 func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[string]solve.Result, error) {
 	out := map[string]solve.Result{}
-	failed := &buildsFailed{}
+	failed := &FailedError{}
 	for _, r := range results {
 		out[r.Service] = r
 		var f *solve.FailedError
 		switch {
 		case r.Err == nil:
 		case errors.As(r.Err, &f):
-			failed.failed = append(failed.failed, r.Service)
+			failed.Failed = append(failed.Failed, r.Service)
 			j.ServiceErrorf(r.Service, "%s", failureText(f))
 			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
 		case ctx.Err() != nil:
@@ -81,7 +84,7 @@ func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[stri
 			return nil, r.Err
 		}
 	}
-	if len(failed.failed) > 0 {
+	if len(failed.Failed) > 0 {
 		return nil, failed
 	}
 	return out, nil
@@ -177,4 +180,39 @@ func stale(token string, now time.Time) bool {
 		Expiration int64 `json:"expiration"`
 	}
 	return json.Unmarshal(data, &t) == nil && t.Expiration > 0 && !now.Before(time.Unix(t.Expiration, 0))
+}
+
+// FailedError says how many services could not be built.
+type FailedError struct {
+	Failed  []string
+	stopped []string
+	// remedy is what to do about one of them, if that is known.
+	remedy string
+}
+
+// Hint is what to do about it.
+func (e *FailedError) Hint() string { return e.remedy }
+
+// Error counts the failed services; what failed in each has been told.
+func (e *FailedError) Error() string {
+	s := phrase.Count(len(e.Failed), "service") + " failed to build: " + strings.Join(e.Failed, ", ")
+	if len(e.stopped) > 0 {
+		s += "; not built: " + strings.Join(e.stopped, ", ")
+	}
+	return s + "; no tag was moved"
+}
+
+// Kind returns fault.Build.
+func (e *FailedError) Kind() fault.Kind { return fault.Build }
+
+// NewLogin returns the logins that a build of a plan gives to engines: ECR tokens for
+// the hosts that logins trusts, and the user's own docker logins for the other registries
+// of the plan.
+func NewLogin(host *project.Host, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
+	j := &job{Host: host, plan: p, logins: logins}
+	login, err := j.login()
+	if err != nil {
+		return nil, err
+	}
+	return KnownLogins(host.Secrets, login), nil
 }

@@ -1,0 +1,104 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"slipway/build/engine"
+	"slipway/build/solve"
+	"slipway/project"
+)
+
+// TestCredentialsForEngines: those of the moment, for a managed engine as for any other.
+func TestCredentialsForEngines(t *testing.T) {
+	t.Parallel()
+	n := 0
+	provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		n++
+		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: strings.Repeat("x", n), SessionToken: "token", CanExpire: true, Expires: time.Now().Add(time.Minute)}, nil
+	})
+	engines := []*engine.Engine{{Kind: engine.Managed, Platform: "linux/amd64"}, {Kind: engine.Buildkitd, Platform: "linux/arm64"}, {Kind: engine.Buildkitd, Platform: "linux/arm/v7", SameHost: true}}
+	login := cacheLogin(aws.NewCredentialsCache(provider), engines)
+	ask := func(c solve.Cache) map[string]string {
+		t.Helper()
+		got, err := login(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := ask(solve.Cache{Type: "registry", Platform: "linux/arm64"}); len(got) > 0 || n > 0 {
+		t.Errorf("a registry gets %v", got)
+	}
+	if got := ask(solve.Cache{Type: "s3", Platform: "linux/amd64"}); got["access_key_id"] != "id" {
+		t.Errorf("a managed engine gets %v", got)
+	}
+	first, second := ask(solve.Cache{Type: "s3", Platform: "linux/arm64"}), ask(solve.Cache{Type: "s3", Platform: "linux/arm64"})
+	if first["access_key_id"] != "id" || first["session_token"] != "token" || first["secret_access_key"] == "" || maps.Equal(first, second) {
+		t.Errorf("%v, then %v", first, second)
+	}
+	if got := ask(solve.Cache{Type: "s3", Platform: "linux/arm/v7"}); len(got) == 0 {
+		t.Error("an engine on this host gets none, though they are not the host's")
+	}
+	// The host's own role: whoever runs there has it.
+	login = cacheLogin(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "x", Source: "EC2RoleProvider"}, nil
+	}), engines)
+	if got := ask(solve.Cache{Type: "s3", Platform: "linux/arm/v7"}); len(got) > 0 {
+		t.Errorf("an engine on this host gets %v, which its own chain finds", got)
+	}
+	if got := ask(solve.Cache{Type: "s3", Platform: "linux/arm64"}); len(got) == 0 {
+		t.Error("an engine elsewhere gets none")
+	}
+	login = cacheLogin(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errors.New("logged out") }), engines)
+	if _, err := login(t.Context(), solve.Cache{Type: "s3", Platform: "linux/arm64"}); err == nil || !strings.Contains(err.Error(), "logged out") {
+		t.Error(err)
+	}
+}
+
+// TestBucketRegion: S3 names the region also when it refuses.
+func TestBucketRegion(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 301, 403, 404, 500} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Bucket-Region", "ap-south-1")
+			w.WriteHeader(status)
+		}))
+		client := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL), UsePathStyle: true, Credentials: aws.AnonymousCredentials{}})
+		if got := bucketRegion(t.Context(), client, "stock"); got != "ap-south-1" {
+			t.Errorf("%d: %q", status, got)
+		}
+		server.Close()
+		if got := bucketRegion(t.Context(), client, "stock"); got != "" {
+			t.Errorf("nobody there: %q", got)
+		}
+	}
+}
+
+// TestCacheTags: only the tags that may be read are asked for, and must be able to move.
+func TestCacheTags(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ cache, engine, want string }{
+		{"auto", "", "[buildcache]"},
+		{"registry", "unix:///x", "[buildcache]"},
+		{"registry", "linux/amd64=own,linux/arm64=tcp://arm:1", "[buildcache-linux-amd64 buildcache-linux-arm64]"},
+		{"none", "linux/amd64=own", "[]"},
+		{"inline", "", "[]"},
+		{"s3://layers/x", "", "[]"},
+	} {
+		o := Options{Cache: c.cache, Engine: c.engine}
+		if got := fmt.Sprint(o.cacheTagNames(&project.Host{})); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
