@@ -20,6 +20,7 @@ import (
 	"slipway/project"
 	"slipway/registry"
 	"slipway/retention"
+	"slipway/rollout"
 )
 
 // buildOptions are the flags of `slipway build`.
@@ -31,7 +32,7 @@ type buildOptions struct {
 	plan     bool
 	progress string
 	rollout  bool
-	deploy   deployOptions
+	deploy   rollout.Options
 }
 
 // positiveDuration is a flag's value that must be more than 0.
@@ -106,7 +107,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	o.aws.flags(f)
 	addRetentionFlags(f, &o.Retention)
 	addECSFlags(f, &o.project.ECS)
-	o.deploy.flags(f)
+	addDeployFlags(f, &o.deploy)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS at the end, follow the deployments and verify them, as slipway rollout does")
 	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
 	f.StringVar(&o.project.DefinitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
@@ -227,7 +228,7 @@ func (o buildOptions) check() error {
 	if o.plan && o.output == outputEnv {
 		return fault.New(fault.Usage, errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json")
 	}
-	if err := o.deploy.check(); err != nil {
+	if err := checkDeploy(o.deploy); err != nil {
 		return err
 	}
 	return checkRetention(o.Retention)

@@ -12,6 +12,7 @@ import (
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
+	"slipway/rollout"
 	"slipway/rollout/ecs"
 )
 
@@ -64,17 +65,17 @@ type buildRollout struct {
 	o    buildOptions
 	aws  *awsclient.Clients
 	plan *project.Plan
-	site *site
+	site *rollout.Services
 }
 
 // check finds out before anything is built whether the images could be deployed.
 func (b *buildRollout) check(ctx context.Context) error {
-	b.site = newSite(b.plan.ECS, true)
-	b.site.mayCreate = b.o.Create
-	if err := b.site.look(ctx, b.w, b.aws); err != nil {
+	b.site = rollout.NewServices(b.plan.ECS, true)
+	b.site.AllowMissing = b.o.Create
+	if err := b.site.Read(ctx, &b.w.Host, b.aws); err != nil {
 		return err
 	}
-	if err := b.site.drivable(ctx, b.aws); err != nil {
+	if err := b.site.Drivable(ctx, b.aws); err != nil {
 		return err
 	}
 	var planned []*build.Component
@@ -82,21 +83,21 @@ func (b *buildRollout) check(ctx context.Context) error {
 		planned = append(planned, &build.Component{Component: c})
 	}
 	d := b.deployJob(planned, func(c *build.Component) ecs.DesiredImage { return ecs.DesiredImage{Image: c.Ref.Name} })
-	if _, err := d.decide(); err != nil {
+	if _, err := d.Decide(); err != nil {
 		return err
 	}
-	return b.site.askServices(ctx, b.w, b.o.project.Options, b.site.services(), false)
+	return b.site.PermitServices(ctx, &b.w.Host, b.o.project.Options, b.site.States(), false)
 }
 
-// deployJob is the deployment of the components' images.
-func (b *buildRollout) deployJob(components []*build.Component, want func(*build.Component) ecs.DesiredImage) *deployJob {
-	d := &deployJob{cli: b.w, options: b.o.deploy, clients: b.aws.Registries(), cloud: b.aws, site: b.site, exact: true}
-	d.wants = map[ecs.Ref]map[string]ecs.DesiredImage{}
-	for _, st := range d.site.stations {
-		d.wants[st.Ref] = map[string]ecs.DesiredImage{}
+// Rollout is the deployment of the components' images.
+func (b *buildRollout) deployJob(components []*build.Component, want func(*build.Component) ecs.DesiredImage) *rollout.Rollout {
+	d := &rollout.Rollout{Host: &b.w.Host, Hooks: rolloutHooksOf(b.w), Options: b.o.deploy, Clients: b.aws.Registries(), AWS: b.aws, Services: b.site, Exact: true}
+	d.Desired = map[ecs.Ref]map[string]ecs.DesiredImage{}
+	for _, st := range d.Services.List {
+		d.Desired[st.Ref] = map[string]ecs.DesiredImage{}
 		for container := range st.Containers {
 			if c := componentOf(components, &st.ECSService, container); c != nil {
-				d.wants[st.Ref][container] = want(c)
+				d.Desired[st.Ref][container] = want(c)
 			}
 		}
 	}
@@ -110,33 +111,33 @@ func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []builtSe
 		image, _ := published.Snapshot.ByDigest(c.Repository.Ref, c.Digest)
 		return ecs.DesiredImage{Image: c.ImageURI(published.Name, b.o.ImageRef), Digests: revisions.Platforms(image)}
 	})
-	d.name = published.Name
-	defer func() { err = errors.Join(err, b.print(d, rows)) }()
+	d.Name = published.Name
+	defer func() { err = errors.Join(err, b.print(d.Results(), rows)) }()
 	if published.SupersededBy != "" {
 		return fault.New(fault.AWS, errors.New("nothing was deployed: another job has moved latest to "+published.SupersededBy), "let one job at a time publish; `slipway status` shows the running images")
 	}
-	d.restore = func(ctx context.Context, a revisions.RolloutResult) error { return d.back(ctx, published, a) }
+	d.Revert = func(ctx context.Context, a revisions.RolloutResult) error { return d.RevertAfter(ctx, published, a) }
 	// Building took its time: what was found before it may be old.
-	b.site.mayCreate = false
-	if err := d.site.look(ctx, b.w, b.aws); err != nil {
-		return errors.Join(err, d.putBack(ctx, revisions.RolloutResult{}))
+	b.site.AllowMissing = false
+	if err := d.Services.Read(ctx, &b.w.Host, b.aws); err != nil {
+		return errors.Join(err, d.RevertTags(ctx, revisions.RolloutResult{}))
 	}
-	return d.run(ctx)
+	return d.Run(ctx)
 }
 
 // delivered is what build --rollout --output json prints.
 type delivered struct {
 	Services []builtService `json:"services"`
-	Rollouts []rolledOut    `json:"rollouts"`
+	Rollouts []rolloutRow   `json:"rollouts"`
 }
 
 // print adds the rollout to the result of the build.
-func (b *buildRollout) print(d *deployJob, rows []builtService) error {
+func (b *buildRollout) print(results []rollout.Result, rows []builtService) error {
 	if b.o.output == outputEnv {
-		return d.print(b.w.stderr, "text") // stdout is for a shell to read
+		return printRollouts(b.w, b.w.stderr, results, "text") // stdout is for a shell to read
 	}
 	if b.o.output != "json" {
-		return d.print(b.w.stdout, b.o.output)
+		return printRollouts(b.w, b.w.stdout, results, b.o.output)
 	}
-	return writeJSON(b.w.stdout, delivered{rows, d.sorted()})
+	return writeJSON(b.w.stdout, delivered{rows, rolloutRows(b.w, results)})
 }

@@ -202,7 +202,7 @@ var policyCases = []policyCase{
 		h.does("rollback", "--previous")
 		h.define("one")
 		h.outside(exitDone, "rollout")
-		h.does("rollback", "two") // names a hash: registered
+		h.does("rollback", "two") // Describe a hash: registered
 		h.start("rollback", "bad").wait(exitRolledBack)
 		h.protect("quay", "shop", 2880)
 		h.does("rollback", "one", "--timeout", "3s")
@@ -337,7 +337,7 @@ func (c policyCase) check(t *testing.T) []string {
 }
 
 // resourceOf is the end of the ARN that a call is about; empty where the record does not
-// tell or IAM cannot narrow it.
+// logChanges or IAM cannot narrow it.
 func (c policyCase) resourceOf(call sandbox.Call) string {
 	switch {
 	case call.Service == "s3" && call.Reference != "":

@@ -5,11 +5,6 @@ import (
 	"slipway/rollout/diagnose"
 )
 
-// explanation returns the lines of a diagnosis and the command to type next.
-func (d *deployJob) explanation(found diagnose.Diagnosis) []string {
-	return append(d.diagnosis(found), "next: "+nextCommand(found))
-}
-
 // nextCommand returns the command to type next: that of the diagnosis, else the
 // one of Slipway that shows the other revisions or the service's status.
 func nextCommand(d diagnose.Diagnosis) string {

@@ -17,7 +17,7 @@ type liveLines struct {
 }
 
 // whole is the output of a step as it may be drawn: whole lines, and redrawn ones, since
-// only of those a secret is seen. What has no end yet is kept for later.
+// KeepWithFiles of those a secret is seen. What has no end yet is kept for later.
 func (d *liveDisplay) whole(l *client.VertexLog) []*client.VertexLog {
 	lines := d.lines[l.Vertex]
 	if lines == nil {

@@ -12,6 +12,7 @@ import (
 
 	"slipway/project"
 	"slipway/registry"
+	"slipway/rollout"
 	"slipway/rollout/ecs"
 )
 
@@ -26,13 +27,13 @@ func (d *doctor) checkECS(ctx context.Context) []finding {
 	if err != nil {
 		return []finding{broken(err)}
 	}
-	stations := newSite(d.plan.ECS, true).stations
+	stations := rollout.NewServices(d.plan.ECS, true).List
 	each := make([][]finding, len(stations))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(maxDeploys)
+	g.SetLimit(rollout.MaxCalls)
 	for i, st := range stations {
 		g.Go(func() error {
-			services, err := readServices(ctx, c, []ecs.Ref{st.Ref})
+			services, err := rollout.ReadServices(ctx, c, []ecs.Ref{st.Ref})
 			if err != nil {
 				each[i] = []finding{d.onECS(broken(err)).of(st.Ref.String())}
 				return nil
@@ -53,7 +54,7 @@ func (d *doctor) onECS(f finding) finding {
 	return f.softened()
 }
 
-func (d *doctor) judgeService(st *station, s ecs.Service) []finding {
+func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []finding {
 	out := []finding{d.driven(s)}
 	if s.Controller == types.DeploymentControllerTypeEcs {
 		out = append(out, breakerFinding(s.Raw.DeploymentConfiguration))

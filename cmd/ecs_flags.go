@@ -1,28 +1,27 @@
 package cmd
 
 import (
-	"strings"
+	"errors"
 
-	"slipway/rollout/ecs"
+	"github.com/spf13/pflag"
+
+	"slipway/internal/fault"
+	"slipway/project"
 )
 
-// flags are the flags that name the services, where they were given: for commands that
-// are told to be typed next.
-func (s *site) flags() string {
-	if !s.FromFlags {
-		return ""
-	}
-	return flagsOf(s.refs()...)
+// addECSFlags adds the flags that name ECS services.
+func addECSFlags(f *pflag.FlagSet, o *project.ECSOptions) {
+	f.StringVar(&o.Cluster, "cluster", "", "ECS `cluster` of --ecs-service (default: x-slipway.ecs, else the cluster called default)")
+	f.StringSliceVar(&o.Services, "ecs-service", nil, "ECS `service` to work on, repeated for several (default: x-slipway.ecs)")
 }
 
-// flagsOf are the flags that name services of one cluster.
-func flagsOf(refs ...ecs.Ref) string {
-	var out strings.Builder
-	if cluster := refs[0].Cluster; cluster != "" {
-		out.WriteString(" --cluster " + cluster)
+// checkECS refuses a cluster without a service, and names that ECS does not take.
+func checkECS(o project.ECSOptions) error {
+	if err := checkECSNames(o); err != nil {
+		return err
 	}
-	for _, ref := range refs {
-		out.WriteString(" --ecs-service " + ref.Service)
+	if o.Cluster != "" && len(o.Services) == 0 {
+		return fault.New(fault.Usage, errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE")
 	}
-	return out.String()
+	return nil
 }

@@ -106,7 +106,7 @@ func shortTemp(t *testing.T) string {
 }
 
 // wayOut is a PATH with a program that stands for one which reaches another machine: it
-// wants just these arguments, and runs BuildKit's own end of the connection here.
+// Desired just these arguments, and runs BuildKit's own end of the connection here.
 func wayOut(t *testing.T, program, arguments string) string {
 	t.Helper()
 	addr := enginetest.Shared(t).Addr

@@ -39,12 +39,6 @@ type reportedError struct{ err error }
 func (e *reportedError) Error() string { return e.err.Error() }
 func (e *reportedError) Unwrap() error { return e.err }
 
-// interruptedError says what an interrupt left behind.
-type interruptedError struct{ state string }
-
-func (e *interruptedError) Error() string { return e.state }
-func (e *interruptedError) Unwrap() error { return context.Canceled }
-
 // exitCodes are the exit codes of the kinds of errors. exitCodesHelp says what
 // they mean.
 var exitCodes = map[fault.Kind]int{

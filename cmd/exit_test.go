@@ -16,6 +16,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/revisions"
+	"slipway/rollout"
 	"slipway/rollout/follow"
 )
 
@@ -63,9 +64,9 @@ func TestExitCode(t *testing.T) {
 
 // ended are roll-outs that ended so.
 func ended(statuses ...follow.Status) error {
-	e := &rolloutsFailed{}
+	e := &rollout.FailedError{}
 	for _, s := range statuses {
-		e.outcomes = append(e.outcomes, follow.Outcome{Status: s})
+		e.Outcomes = append(e.Outcomes, follow.Outcome{Status: s})
 	}
 	return e
 }

@@ -186,7 +186,7 @@ func (f *fleet) open(ctx context.Context, b berth) error {
 }
 
 // openGroup makes what CodeDeploy needs to deploy a service, named as the ECS console
-// names it.
+// Describe it.
 func (f *fleet) openGroup(ctx context.Context, b berth) error {
 	application := aws.String("AppECS-" + b.cluster + "-" + b.service)
 	_, err := f.codeDeploy.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: application, ComputePlatform: cdtypes.ComputePlatformEcs})

@@ -59,8 +59,8 @@ func (f *following) tick() {
 	}
 }
 
-// close ends the live line.
-func (f *following) close() {
+// Close ends the live line.
+func (f *following) Close() {
 	close(f.stop)
 	f.stopped.Wait()
 	f.mu.Lock()
@@ -69,8 +69,8 @@ func (f *following) close() {
 	f.live = false
 }
 
-// report shows one piece of news.
-func (f *following) report(p follow.Progress) {
+// Report shows one piece of news.
+func (f *following) Report(p follow.Progress) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if p.Kind == follow.Counts {
@@ -96,8 +96,8 @@ func (f *following) report(p follow.Progress) {
 	f.draw()
 }
 
-// aside prints what is no news of ECS.
-func (f *following) aside(print func()) {
+// Aside prints what is no news of ECS.
+func (f *following) Aside(print func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.wipe()

@@ -5,6 +5,7 @@ import (
 
 	"slipway/internal/allow"
 	"slipway/registry"
+	"slipway/rollout"
 )
 
 // A repository is allowed for an ECS service by its name, its address or its ARN.
@@ -24,7 +25,7 @@ func TestAllowsRepository(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := allowsRepository(granted, ref); got != want {
+		if got := rollout.AllowsRepository(granted, ref); got != want {
 			t.Errorf("--allow %s allows %s: %v, want %v", value, ref.Name, got, want)
 		}
 	}

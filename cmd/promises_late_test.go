@@ -4,12 +4,6 @@ import (
 	"net/http"
 	"testing"
 	"time"
-
-	"slipway/project"
-	"slipway/registry"
-	"slipway/registry/revisions"
-	"slipway/rollout/ecs"
-	"slipway/rollout/follow"
 )
 
 // TestStopOfEnded lets a deployment succeed between the end of its time and the call that
@@ -40,34 +34,4 @@ func TestStopOfCrashed(t *testing.T) {
 	h.rollback("bad", "--timeout", "1s").wait(exitRolledBack).says("had ended before it could be stopped", "rolled back")
 	h.stands("latest", "two")
 	h.runsAll("two")
-}
-
-// TestKeepOrGuard: latest does not leave what a SUCCESSFUL deployment runs.
-func TestKeepOrGuard(t *testing.T) {
-	const wanted, platform, other = "sha256:aa", "sha256:ab", "sha256:bb"
-	repo := registry.Ref{Account: "000000000000", Region: "us-east-1", Name: "shop/web"}
-	for name, tt := range map[string]struct {
-		own  map[string]map[string]int
-		back bool
-		keep bool
-		runs string
-	}{
-		"some tasks run it":         {map[string]map[string]int{"web": {wanted: 1, other: 5}}, false, true, ""},
-		"an index's platform":       {map[string]map[string]int{"web": {platform: 1}}, false, true, ""},
-		"no task has started":       {map[string]map[string]int{}, false, true, ""},
-		"none runs it":              {map[string]map[string]int{"web": {other: 2}}, false, false, other},
-		"none would":                {map[string]map[string]int{"web": {other: 0}}, false, false, other},
-		"another service goes back": {map[string]map[string]int{"web": {wanted: 1}}, true, false, wanted},
-	} {
-		ref := ecs.Ref{Cluster: "shop", Service: "web"}
-		d := &deployJob{cli: &cli{}, name: "one", site: &site{stations: []*station{{ECSService: project.ECSService{Ref: ref}, repos: map[string]registry.Repository{"web": {Ref: repo}}}}}}
-		after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
-		d.keepOrGuard(&after, follow.Outcome{
-			Status: follow.Differs, Own: tt.own,
-			Deployment: ecs.Deployment{Service: ecs.Service{Ref: ref}, Wants: map[string]ecs.DesiredImage{"web": {Digests: []string{wanted, platform}}}},
-		}, tt.back)
-		if after.Keep[repo] != tt.keep || after.Runs[repo] != tt.runs {
-			t.Errorf("%s: kept %v, runs %q; want %v, %q", name, after.Keep[repo], after.Runs[repo], tt.keep, tt.runs)
-		}
-	}
 }

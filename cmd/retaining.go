@@ -114,7 +114,7 @@ func (r *retaining) agree(ctx context.Context) error {
 	}
 	yes, err := r.Confirm(ctx, "Let them expire?")
 	if err != nil {
-		return &interruptedError{"interrupted: nothing was written"}
+		return &fault.InterruptedError{State: "interrupted: nothing was written"}
 	}
 	if !yes {
 		return fault.New(fault.Usage, errors.New("not confirmed: nothing was written"), "answer y, or give --yes")

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -12,10 +11,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/phrase"
 	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
+	"slipway/rollout"
 )
 
 func newRevisionsCommand(w *cli) *cobra.Command {
@@ -68,53 +69,26 @@ func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 	if err != nil {
 		return err
 	}
-	s := newSite(p, false)
+	s := rollout.NewServices(p, false)
 	cloud, err := openAWS(ctx, w, o.aws)
 	if err != nil {
 		return err
 	}
-	if err := s.lookAtRepositories(ctx, w, cloud); err != nil {
+	if err := s.ReadRepositories(ctx, &w.Host, cloud); err != nil {
 		return err
 	}
-	listing, fates, err := listAll(ctx, w, cloud, s.repos)
+	listing, fates, err := listAll(ctx, w, cloud, s.Repositories)
 	if err != nil {
 		return refused(err)
 	}
 	rows := []listedRevision{}
-	for _, r := range listing.Revisions(s.skip) {
-		rows = append(rows, listed(r, s.repos, fates))
+	for _, r := range listing.Revisions(s.IsExtraTag) {
+		rows = append(rows, listed(r, s.Repositories, fates))
 	}
 	if o.output == "json" {
 		return writeJSON(w.stdout, rows)
 	}
-	return printRevisions(w, rows, len(s.repos), listing.At)
-}
-
-// lookAtRepositories finds the repositories that the compose file names; where it names
-// none, or some that are not there, ECS is asked what its task definitions name.
-func (s *site) lookAtRepositories(ctx context.Context, w *cli, c *awsclient.Clients) error {
-	if s.FromFlags {
-		return s.look(ctx, w, c)
-	}
-	found, missing, err := registry.Find(ctx, c.Registries(), s.Repositories)
-	switch {
-	case err != nil:
-		return refused(err)
-	case len(missing) == 0:
-		for _, repo := range found {
-			s.addRepository(repo)
-		}
-		return nil
-	case len(s.stations) > 0:
-		return s.look(ctx, w, c)
-	default:
-		return &registry.MissingError{Refs: missing}
-	}
-}
-
-// skip tells the tags that the compose file gives beside the revision's.
-func (s *site) skip(ref registry.Ref, tag string) bool {
-	return slices.Contains(s.ExtraTags[ref.Name], tag)
+	return printRevisions(w, rows, len(s.Repositories), listing.At)
 }
 
 // listAll reads all images of the repositories, and their policies. Where a policy may not
@@ -192,7 +166,7 @@ func printRevisions(w *cli, rows []listedRevision, repos int, now time.Time) err
 		if r.Untrusted {
 			tags = append(tags, "(untrusted)")
 		}
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, ago(now, r.Pushed), complete, fateText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(now, r.Pushed), complete, fateText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
 	}
 	return t.Flush()
 }
@@ -207,10 +181,10 @@ func fateText(fate lifecycle.Disposition, at *time.Time, now time.Time) string {
 	case !at.After(now):
 		return "any moment"
 	case fate == lifecycle.Archives:
-		return "archived in " + ago(*at, now)
+		return "archived in " + phrase.Ago(*at, now)
 	case fate == lifecycle.Unknown:
-		return "in " + ago(*at, now) + " or before"
+		return "in " + phrase.Ago(*at, now) + " or before"
 	default:
-		return "in " + ago(*at, now)
+		return "in " + phrase.Ago(*at, now)
 	}
 }

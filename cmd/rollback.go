@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"slipway/internal/fault"
+	"slipway/rollout"
 
 	"github.com/spf13/cobra"
 )
@@ -12,7 +13,7 @@ import (
 // rollbackOptions are the flags of `slipway rollback`.
 type rollbackOptions struct {
 	siteOptions
-	deploy   deployOptions
+	deploy   rollout.Options
 	yes      bool
 	previous bool
 	// revision is the name or prefix on the command line.
@@ -55,7 +56,7 @@ the task definition of --ecs-service.`,
 	f := c.Flags()
 	o.siteOptions.flags(f)
 	o.project.onlyTrusted(f)
-	o.deploy.flags(f)
+	addDeployFlags(f, &o.deploy)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask (without a terminal nothing is asked)")
 	return c
@@ -68,7 +69,7 @@ func (o rollbackOptions) check() error {
 	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
-	return o.deploy.check()
+	return checkDeploy(o.deploy)
 }
 
 func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
@@ -82,27 +83,27 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := s.drivable(ctx, cloud); err != nil {
+	if err := s.Drivable(ctx, cloud); err != nil {
 		return err
 	}
-	d := &deployJob{cli: w, options: o.deploy, clients: cloud.Registries(), cloud: cloud, site: s}
+	d := &rollout.Rollout{Host: &w.Host, Hooks: rolloutHooksOf(w), Options: o.deploy, Clients: cloud.Registries(), AWS: cloud, Services: s}
 	if o.previous {
-		err = d.findPrevious(ctx)
+		err = d.FindPrevious(ctx)
 	} else {
-		err = d.findRevision(ctx, o.revision)
+		err = d.FindRevision(ctx, o.revision)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.askServices(ctx, w, o.project.Options, s.services(), false); err != nil {
+	if err := s.PermitServices(ctx, &w.Host, o.project.Options, s.States(), false); err != nil {
 		return err
 	}
-	if err := s.askImages(ctx, w, o.project.Options); err != nil {
+	if err := s.PermitImages(ctx, &w.Host, o.project.Options); err != nil {
 		return err
 	}
 	if !o.yes {
-		d.question = "take " + s.names() + " to " + d.revision() + "?"
+		d.Question = "take " + s.Describe() + " to " + d.RevisionName() + "?"
 	}
-	err = d.run(ctx)
-	return errors.Join(err, d.print(w.stdout, o.output))
+	err = d.Run(ctx)
+	return errors.Join(err, printRollouts(w, w.stdout, d.Results(), o.output))
 }

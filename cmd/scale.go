@@ -12,6 +12,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/plain"
+	"slipway/rollout"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
 )
@@ -64,7 +65,7 @@ func (o *scaleOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	o.siteOptions.flags(f)
 	o.project.onlyTrusted(f)
-	f.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait")
+	f.DurationVar(&o.timeout, "timeout", rollout.DefaultTimeout, "how long to wait")
 	f.BoolVar(&o.noWait, "no-wait", false, "do not wait")
 }
 
@@ -106,10 +107,10 @@ func runScale(ctx context.Context, w *cli, o scaleOptions) error {
 	if err != nil {
 		return err
 	}
-	o.warnOfScaling(ctx, w, cloud, s.refs())
+	o.warnOfScaling(ctx, w, cloud, s.Refs())
 	rows, err := o.scale(ctx, cloud, services)
 	if err == nil && !o.noWait {
-		err = o.await(ctx, w, cloud, s.refs())
+		err = o.await(ctx, w, cloud, s.Refs())
 	}
 	return errors.Join(err, o.print(w, rows))
 }
@@ -139,7 +140,7 @@ func (o scaleOptions) scale(ctx context.Context, c *awsclient.Clients, services 
 	rows := make([]scaled, len(services))
 	errs := make([]error, len(services))
 	var g errgroup.Group
-	g.SetLimit(maxDeploys)
+	g.SetLimit(rollout.MaxCalls)
 	for i, s := range services {
 		g.Go(func() error {
 			var out ecs.Scaled
@@ -166,8 +167,8 @@ func (o scaleOptions) await(ctx context.Context, w *cli, c *awsclient.Clients, r
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	f := newFollowing(w, refs)
-	defer f.close()
-	err := follow.AwaitCounts(waiting, c.ECS(), refs, follow.Pauses{}, f.report)
+	defer f.Close()
+	err := follow.AwaitCounts(waiting, c.ECS(), refs, follow.Pauses{}, f.Report)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fault.New(fault.Timeout, err, "slipway status shows why; the desired count stands, ECS goes on trying")
 	}

@@ -18,6 +18,7 @@ import (
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
+	"slipway/rollout"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
 )
@@ -104,10 +105,10 @@ type imageStatus struct {
 
 // review is a status being made out.
 type review struct {
-	site    *site
+	site    *rollout.Services
 	listing *revisions.Listing
 	fates   map[registry.Ref]lifecycle.Policy
-	// names are the revisions, the likeliest first.
+	// Describe are the revisions, the likeliest first.
 	names  []string
 	report statusReport
 }
@@ -118,10 +119,10 @@ func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 		return err
 	}
 	r := &review{site: s, report: statusReport{Services: []serviceStatus{}, Warnings: []string{}}}
-	if r.listing, r.fates, err = listAll(ctx, w, cloud, s.repos); err != nil {
+	if r.listing, r.fates, err = listAll(ctx, w, cloud, s.Repositories); err != nil {
 		return refused(err)
 	}
-	if err := r.listing.ReadIndexes(ctx, cloud.Registries(), s.runningDigests()); err != nil {
+	if err := r.listing.ReadIndexes(ctx, cloud.Registries(), s.RunningDigests()); err != nil {
 		return refused(err)
 	}
 	r.make()
@@ -136,23 +137,10 @@ func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 	return r.print(w)
 }
 
-// runningDigests are all digests that run, by repository.
-func (s *site) runningDigests() map[registry.Ref][]string {
-	out := map[registry.Ref][]string{}
-	for _, st := range s.stations {
-		for _, c := range st.service.Containers {
-			if repo, ok := st.repos[c.Name]; ok {
-				out[repo.Ref] = append(out[repo.Ref], slices.Sorted(maps.Keys(c.Running))...)
-			}
-		}
-	}
-	return out
-}
-
 func (r *review) make() {
 	r.orderNames()
-	for _, st := range r.site.stations {
-		s := st.service
+	for _, st := range r.site.List {
+		s := st.State
 		row := serviceStatus{
 			ref: st.Ref, Cluster: st.Ref.Cluster, Service: st.Ref.Service,
 			Desired: s.Desired, Running: s.Running, Pending: s.Pending,
@@ -192,13 +180,13 @@ func failedOrFailing(s ecs.Service) bool {
 }
 
 // container tells what a container runs; where no task runs, what new tasks would.
-func (r *review) container(st *station, c ecs.Container) containerStatus {
+func (r *review) container(st *rollout.Service, c ecs.Container) containerStatus {
 	out := containerStatus{Container: c.Name, Image: c.Image, Images: []imageStatus{}}
 	running := c.Running
 	if len(running) == 0 && c.Resolved != "" {
 		running = map[string]int{c.Resolved: 0}
 	}
-	repo, ours := st.repos[c.Name]
+	repo, ours := st.Repositories[c.Name]
 	if ours {
 		out.Repository = repo.Name
 	}
@@ -209,10 +197,10 @@ func (r *review) container(st *station, c ecs.Container) containerStatus {
 		}
 		out.Images = append(out.Images, i)
 	}
-	if ours && len(running) > 1 && st.service.Settling(c) {
+	if ours && len(running) > 1 && st.State.Settling(c) {
 		r.warn("%s: container %s still runs in tasks of an earlier deployment: ECS stops them", st.Ref, c.Name)
-	} else if ours && len(running) > 1 && st.service.UnderWay() == nil {
-		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.Ref, c.Name, len(running), r.site.flags())
+	} else if ours && len(running) > 1 && st.State.UnderWay() == nil {
+		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.Ref, c.Name, len(running), r.site.Flags())
 	}
 	return out
 }
@@ -220,9 +208,9 @@ func (r *review) container(st *station, c ecs.Container) containerStatus {
 // diagnose reads why the deployments that failed, or are failing, do so.
 func (r *review) diagnose(ctx context.Context, w *cli, c *awsclient.Clients) {
 	var g errgroup.Group
-	g.SetLimit(maxDeploys)
+	g.SetLimit(rollout.MaxCalls)
 	for i := range r.report.Services {
-		row, s := &r.report.Services[i], r.site.stations[i].service
+		row, s := &r.report.Services[i], r.site.List[i].State
 		if row.Failure == nil {
 			continue
 		}

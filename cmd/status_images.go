@@ -7,6 +7,7 @@ import (
 	"slipway/internal/phrase"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/rollout"
 	"slipway/rollout/ecs"
 )
 
@@ -15,7 +16,7 @@ import (
 // then the newest; names of untrusted builds come last.
 func (r *review) orderNames() {
 	var latest, rest, untrusted []string
-	for _, rev := range r.listing.Revisions(r.site.skip) {
+	for _, rev := range r.listing.Revisions(r.site.IsExtraTag) {
 		switch {
 		case rev.Untrusted():
 			untrusted = append(untrusted, rev.Name)
@@ -26,7 +27,7 @@ func (r *review) orderNames() {
 		}
 	}
 	all := slices.Concat(latest, rest, untrusted)
-	shared := r.listing.Common(r.site.running())
+	shared := r.listing.Common(r.site.Running())
 	for _, name := range all {
 		if slices.Contains(shared, name) {
 			r.names = append(r.names, name)
@@ -37,13 +38,13 @@ func (r *review) orderNames() {
 
 // namesOf are the revisions of an image, the likeliest first.
 func (r *review) namesOf(ref registry.Ref, digest string) []string {
-	names := slices.DeleteFunc(r.listing.NamesOf(ref, digest), func(tag string) bool { return r.site.skip(ref, tag) })
+	names := slices.DeleteFunc(r.listing.NamesOf(ref, digest), func(tag string) bool { return r.site.IsExtraTag(ref, tag) })
 	slices.SortFunc(names, func(a, b string) int { return slices.Index(r.names, a) - slices.Index(r.names, b) })
 	return append([]string{}, names...)
 }
 
 // image looks up what runs in its repository, and warns where tags and tasks disagree.
-func (r *review) image(st *station, c ecs.Container, repo registry.Repository, i *imageStatus) {
+func (r *review) image(st *rollout.Service, c ecs.Container, repo registry.Repository, i *imageStatus) {
 	found, ok := r.listing.Image(repo.Ref, i.Digest)
 	if !ok {
 		i.Gone = true
@@ -61,11 +62,11 @@ func (r *review) image(st *station, c ecs.Container, repo registry.Repository, i
 	if len(i.Revisions) > 0 {
 		name = i.Revisions[0]
 	}
-	if !i.Latest && st.service.UnderWay() == nil {
-		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.site.flags())
+	if !i.Latest && st.State.UnderWay() == nil {
+		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.site.Flags())
 	}
 	if fate == lifecycle.Expires || fate == lifecycle.Archives {
-		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.Ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), r.site.flags())
+		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.Ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), r.site.Flags())
 	}
 }
 

@@ -25,7 +25,7 @@ func (s serviceStatus) print(b *strings.Builder, now time.Time) {
 	}
 	b.WriteString("\n")
 	if d := s.Deployment; d != nil {
-		plain.Fprintf(b, "  deployment %s  %s  %s ago", d.ID, d.Status, ago(now, d.Created))
+		plain.Fprintf(b, "  deployment %s  %s  %s ago", d.ID, d.Status, phrase.Ago(now, d.Created))
 		if d.Reason != "" && s.Failure != nil {
 			plain.Fprintf(b, "  %s", d.Reason)
 		}
@@ -62,7 +62,7 @@ func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
 	}
 }
 
-// names are the image's revision and the moving tags on it: "1a2b3c4d5e6f (latest)".
+// Describe are the image's revision and the moving tags on it: "1a2b3c4d5e6f (latest)".
 func (i imageStatus) names() string {
 	name := "-"
 	if n := len(i.Revisions); n > 0 {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
+	"slipway/rollout"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
 )
@@ -30,12 +31,12 @@ type pauseStatus struct {
 // reported and left out: the rest of the status is right without it.
 func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
 	var g errgroup.Group
-	g.SetLimit(maxDeploys)
+	g.SetLimit(rollout.MaxCalls)
 	found := make([]*pauseStatus, len(r.report.Services))
 	errs := make([]error, len(found))
-	for i, st := range r.site.stations {
+	for i, st := range r.site.List {
 		g.Go(func() error {
-			p, ok, err := follow.FindPause(ctx, c.ECS(), st.service)
+			p, ok, err := follow.FindPause(ctx, c.ECS(), st.State)
 			if errs[i] = err; ok {
 				found[i] = newPauseStatus(st.Ref, p)
 			}
@@ -44,7 +45,7 @@ func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
 	}
 	_ = g.Wait() // the goroutines keep their errors in errs
 	for i, p := range found {
-		ref := r.site.stations[i].Ref
+		ref := r.site.List[i].Ref
 		if errs[i] != nil {
 			r.warn("%s: cannot read whether its deployment is paused: %v", ref, errs[i])
 		}

@@ -37,7 +37,7 @@ type failedAction struct {
 	URL     string `json:"url,omitempty"`
 }
 
-// tell says on stderr what became of the archive.
+// logChanges says on stderr what became of the archive.
 func (r submitted) tell(w *cli, done source.Submission) {
 	version := ""
 	if r.VersionID != "" {

@@ -2,6 +2,8 @@ package project
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -160,4 +162,27 @@ func (s *ECS) Refs() []ecs.Ref {
 		out = append(out, st.Ref)
 	}
 	return out
+}
+
+// ReadECS reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
+// Without a compose file the flags must name them, for an operator may stand anywhere.
+func ReadECS(ctx context.Context, w *Host, o Options, given ECSOptions) (*ECS, error) {
+	p := &ECS{FromFlags: len(given.Services) > 0}
+	composed, err := Load(ctx, w, o, nil)
+	switch {
+	case err == nil:
+		return p, p.AddProject(w, composed, given)
+	case p.FromFlags && len(o.Files) == 0:
+		if !errors.Is(err, compose.ErrNoProject) {
+			w.Warnf("the compose file here is left out: %v", err)
+		}
+		for _, ref := range given.Refs("") {
+			p.Add(ref, nil)
+		}
+		return p, nil
+	case errors.Is(err, compose.ErrNoProject):
+		return nil, fault.New(fault.Usage, err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE")
+	default:
+		return nil, err
+	}
 }

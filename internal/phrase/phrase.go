@@ -1,7 +1,10 @@
 // Package phrase writes counts and digests for people.
 package phrase
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Count returns "1 service", "2 services".
 func Count(n int, noun string) string {
@@ -23,4 +26,18 @@ func Repositories(n int) string {
 func ShortDigest(digest string) string {
 	const length = len("sha256:") + 12
 	return digest[:min(len(digest), length)]
+}
+
+// Ago returns an age as people give it: 3 minutes, 2 hours, and days to the nearest.
+func Ago(now, then time.Time) string {
+	switch d := now.Sub(then); {
+	case d < time.Minute:
+		return Count(max(int(d.Seconds()), 0), "second")
+	case d < time.Hour:
+		return Count(int(d.Minutes()), "minute")
+	case d < 48*time.Hour:
+		return Count(int(d.Hours()), "hour")
+	default:
+		return Count(int((d+12*time.Hour).Hours()/24), "day")
+	}
 }

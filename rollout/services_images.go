@@ -1,4 +1,4 @@
-package cmd
+package rollout
 
 import (
 	"fmt"
@@ -13,14 +13,14 @@ import (
 )
 
 // repositories are those of a station's containers.
-func (s *site) repositories(w *cli, st *station) (map[string]registry.Ref, error) {
+func (s *Services) repositories(w *project.Host, st *Service) (map[string]registry.Ref, error) {
 	out := map[string]registry.Ref{}
 	take := func(all bool) {
-		for _, c := range st.service.Containers {
+		for _, c := range st.State.Containers {
 			own, ours := st.Containers[c.Name]
 			ref, inECR := project.RepositoryOfImage(c.Image)
 			switch {
-			case ours && (s.given || !inECR):
+			case ours && (s.ImagesGiven || !inECR):
 				if own != (registry.Ref{}) {
 					out[c.Name] = own
 				}
@@ -32,7 +32,7 @@ func (s *site) repositories(w *cli, st *station) (map[string]registry.Ref, error
 	take(st.Containers == nil)
 	others, absent := st.uncovered(out)
 	switch {
-	case s.given || st.Containers == nil && len(out) > 0:
+	case s.ImagesGiven || st.Containers == nil && len(out) > 0:
 		return out, nil
 	case len(others) == 0 && len(out) > 0:
 		return out, nil
@@ -52,8 +52,8 @@ func (s *site) repositories(w *cli, st *station) (map[string]registry.Ref, error
 
 // uncovered are the containers with images in ECR that are not among ours, and those of
 // the project that the task definition has not.
-func (st *station) uncovered(ours map[string]registry.Ref) (others, absent []string) {
-	for _, c := range st.service.Containers {
+func (st *Service) uncovered(ours map[string]registry.Ref) (others, absent []string) {
+	for _, c := range st.State.Containers {
 		if _, inECR := project.RepositoryOfImage(c.Image); inECR {
 			if _, ok := ours[c.Name]; !ok {
 				others = append(others, c.Name)
@@ -61,7 +61,7 @@ func (st *station) uncovered(ours map[string]registry.Ref) (others, absent []str
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(st.Containers)) {
-		if !slices.ContainsFunc(st.service.Containers, func(c ecs.Container) bool { return c.Name == name }) {
+		if !slices.ContainsFunc(st.State.Containers, func(c ecs.Container) bool { return c.Name == name }) {
 			absent = append(absent, name)
 		}
 	}
@@ -69,9 +69,9 @@ func (st *station) uncovered(ours map[string]registry.Ref) (others, absent []str
 }
 
 // described are a task definition's containers for people.
-func (st *station) described() string {
+func (st *Service) described() string {
 	var out []string
-	for _, c := range st.service.Containers {
+	for _, c := range st.State.Containers {
 		out = append(out, c.Name+" ("+c.Image+")")
 	}
 	return strings.Join(out, ", ")
@@ -82,11 +82,11 @@ const maxTasks = 1 << 20
 
 // running are the digests that ECS runs by repository: that of most tasks, or what the
 // Component's revision resolved to where no task runs.
-func (s *site) running() map[registry.Ref]string {
+func (s *Services) Running() map[registry.Ref]string {
 	counts := map[registry.Ref]map[string]int{}
-	for _, st := range s.stations {
-		for _, c := range st.service.Containers {
-			repo, ok := st.repos[c.Name]
+	for _, st := range s.List {
+		for _, c := range st.State.Containers {
+			repo, ok := st.Repositories[c.Name]
 			if !ok {
 				continue
 			}
@@ -95,12 +95,12 @@ func (s *site) running() map[registry.Ref]string {
 			}
 			for digest, n := range c.Running {
 				counts[repo.Ref][digest] += 1 + n
-				if digest == st.proven[c.Name] {
+				if digest == st.lastGood[c.Name] {
 					// Of two that run side by side, the one that is known to be good.
 					counts[repo.Ref][digest] += maxTasks
 				}
 			}
-			if st.service.Settling(c) {
+			if st.State.Settling(c) {
 				counts[repo.Ref][c.Resolved] += maxTasks
 			}
 			if len(c.Running) == 0 && c.Resolved != "" {

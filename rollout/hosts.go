@@ -1,4 +1,4 @@
-package cmd
+package rollout
 
 import (
 	"fmt"
@@ -20,11 +20,11 @@ import (
 // region and name; its host is only a way to reach it, and the network of the tasks may
 // allow no other. An image that names another host than ECR's answer does so on
 // purpose, and stays.
-func (st *station) keepHosts(wants map[string]ecs.DesiredImage) map[string]ecs.DesiredImage {
+func (st *Service) keepHosts(wants map[string]ecs.DesiredImage) map[string]ecs.DesiredImage {
 	out := maps.Clone(wants)
-	for _, c := range st.service.Containers {
+	for _, c := range st.State.Containers {
 		want, wanted := wants[c.Name]
-		repo, ours := st.repos[c.Name]
+		repo, ours := st.Repositories[c.Name]
 		if !wanted || !ours || !namesRepository(c.Image, repo.Ref) {
 			continue
 		}
@@ -63,7 +63,7 @@ var endpointHost = regexp.MustCompile(`^vpce-[0-9a-z-]+\.dkr\.ecr\.([a-z0-9-]+)\
 
 // checkReach refuses a deployment that reaches no container of any service: moving tags
 // for it would change what later deployments take, and deploy nothing now.
-func (d *deployJob) checkReach(changes []ecs.Change) error {
+func (d *Rollout) checkReach(changes []ecs.Change) error {
 	var services []string
 	for _, c := range changes {
 		if len(c.Wants) > 0 {
@@ -76,7 +76,7 @@ func (d *deployJob) checkReach(changes []ecs.Change) error {
 		services = append(services, fmt.Sprintf("ECS service %s (%s)", c.Service.Ref, strings.Join(containers, ", ")))
 	}
 	var repos []string
-	for _, repo := range d.site.repos {
+	for _, repo := range d.Services.Repositories {
 		repos = append(repos, repo.URI.Name())
 	}
 	return fault.New(fault.Usage, fmt.Errorf("no container runs an image of %s: %s", strings.Join(slices.Compact(repos), ", "), strings.Join(services, "; ")), "let x-slipway.repository name the repository of the task definition, or type `slipway rollout REVISION` to write the image into the task definition")

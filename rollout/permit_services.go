@@ -1,20 +1,19 @@
-package cmd
+package rollout
 
 import (
 	"cmp"
 	"context"
 
 	"slipway/internal/allow"
-	"slipway/internal/awsclient"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
 )
 
-// askServices asks before an ECS service is changed that the compose file names and that
+// PermitServices asks before an ECS service is changed that the compose file names and that
 // is not the project's own. Services that flags name are the operator's choice. A change
 // of the whole service needs a container of the project in it.
-func (s *site) askServices(ctx context.Context, w *cli, o project.Options, services []ecs.Service, whole bool) error {
+func (s *Services) PermitServices(ctx context.Context, w *project.Host, o project.Options, services []ecs.Service, whole bool) error {
 	if s.FromFlags {
 		return nil
 	}
@@ -24,51 +23,33 @@ func (s *site) askServices(ctx context.Context, w *cli, o project.Options, servi
 	}
 	granted = granted.And(s.Granted)
 	wanted := allow.NewWanted(granted, nil)
-	own := project.NewOwner(&w.Host, s.Name)
-	for i, st := range s.stations {
-		if !st.ours(own, granted, services[i], whole) {
+	own := project.NewOwner(w, s.Name)
+	for i, st := range s.List {
+		if !st.isOwn(own, granted, services[i], whole) {
 			wanted.Add(allow.Want{Kind: allow.ECS, Value: cmp.Or(st.Ref.Cluster, "default") + "/" + st.Ref.Service, Where: "x-slipway.ecs"})
 		}
 	}
 	if missing := wanted.Missing(); len(missing) > 0 {
-		return project.Permit(ctx, &w.Host, o, missing)
+		return project.Permit(ctx, w, o, missing)
 	}
 	return nil
 }
 
-// openServices reads the ECS services that a command changes as a whole, once it may.
-func openServices(ctx context.Context, w *cli, o siteOptions) (*site, *awsclient.Clients, []ecs.Service, error) {
-	p, err := findECS(ctx, w, o)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	s := newSite(p, false)
-	cloud, err := openAWS(ctx, w, o.aws)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	services, err := readServices(ctx, cloud, s.refs())
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return s, cloud, services, s.askServices(ctx, w, o.project.Options, services, true)
-}
-
 // Components are the stations' services as they were read.
-func (s *site) services() []ecs.Service {
+func (s *Services) States() []ecs.Service {
 	var out []ecs.Service
-	for _, st := range s.stations {
-		out = append(out, st.service)
+	for _, st := range s.List {
+		out = append(out, st.State)
 	}
 	return out
 }
 
-// ours reports whether an ECS service is the project's own: the project's containers in it
+// isOwn reports whether an ECS service is the project's own: the project's containers in it
 // that run images of ECR have them from repositories that are the project's own or
 // allowed. Where they run none, no other container may run another project's either: a
 // container's name alone, such as a sidecar's, makes no service the project's. For a
 // change of the whole service there must be a container of the project.
-func (st *station) ours(own project.Owner, granted allow.Set, service ecs.Service, whole bool) bool {
+func (st *Service) isOwn(own project.Owner, granted allow.Set, service ecs.Service, whole bool) bool {
 	if len(service.Containers) == 0 {
 		return true // an external controller has given it no task set yet
 	}
@@ -80,7 +61,7 @@ func (st *station) ours(own project.Owner, granted allow.Set, service ecs.Servic
 		if !inECR {
 			continue
 		}
-		allowed := own.OwnsName(ref.Name) || allowsRepository(granted, ref)
+		allowed := own.OwnsName(ref.Name) || AllowsRepository(granted, ref)
 		if named && !allowed {
 			return false
 		}
@@ -90,7 +71,7 @@ func (st *station) ours(own project.Owner, granted allow.Set, service ecs.Servic
 }
 
 // allowsRepository reports whether a repository is allowed by its name or its ARN.
-func allowsRepository(granted allow.Set, ref registry.Ref) bool {
+func AllowsRepository(granted allow.Set, ref registry.Ref) bool {
 	for _, name := range []string{ref.Name, allow.RepositoryARN(ref.Account, ref.Region, ref.Name)} {
 		if granted.Allows(allow.Want{Kind: allow.Repository, Value: name}) {
 			return true

@@ -1,4 +1,4 @@
-package cmd
+package rollout
 
 import (
 	"context"
@@ -8,59 +8,58 @@ import (
 	"strings"
 
 	"slipway/internal/fault"
-	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
 )
 
-// abandon goes back after some deployments could not be started.
-func (d *deployJob) abandon(ctx context.Context, deployments []ecs.Deployment, cause error) error {
+// failToStart goes back after some deployments could not be started.
+func (d *Rollout) failToStart(ctx context.Context, deployments []ecs.Deployment, cause error) error {
 	if errors.Is(cause, context.Canceled) {
-		return errors.Join(cause, d.putBack(ctx, revisions.RolloutResult{}))
+		return errors.Join(cause, d.RevertTags(ctx, revisions.RolloutResult{}))
 	}
 	after := revisions.RolloutResult{}
-	left, ended := d.halt(ctx, deployments)
+	left, ended := d.stopAll(ctx, deployments)
 	for _, dep := range append(left, ended...) {
-		d.goesOn(&after, dep)
+		d.protect(&after, dep)
 	}
-	return refused(errors.Join(cause, d.putBack(ctx, after)))
+	return fault.As(fault.AWS, errors.Join(cause, d.RevertTags(ctx, after)))
 }
 
-// putBack is restore, if there is something to put back.
-func (d *deployJob) putBack(ctx context.Context, a revisions.RolloutResult) error {
-	if d.restore == nil {
+// RevertTags is restore, if there is something to put back.
+func (d *Rollout) RevertTags(ctx context.Context, a revisions.RolloutResult) error {
+	if d.Revert == nil {
 		return nil
 	}
-	return d.restore(ctx, a)
+	return d.Revert(ctx, a)
 }
 
-// goesOn notes that a service runs, or will run, the new images whatever the tags say:
+// protect notes that a service runs, or will run, the new images whatever the tags say:
 // they must not expire.
-func (d *deployJob) goesOn(a *revisions.RolloutResult, dep ecs.Deployment) {
+func (d *Rollout) protect(a *revisions.RolloutResult, dep ecs.Deployment) {
 	if a.Runs == nil {
 		a.Runs = map[registry.Ref]string{}
 	}
 	for container, repo := range d.reposOf(dep.Service.Ref) {
-		if want := d.wants[dep.Service.Ref][container]; len(want.Digests) > 0 {
+		if want := d.Desired[dep.Service.Ref][container]; len(want.Digests) > 0 {
 			a.Runs[repo.Ref] = want.Digests[0]
 		}
 	}
 }
 
 // reposOf are the repositories of a service's containers.
-func (d *deployJob) reposOf(ref ecs.Ref) map[string]registry.Repository {
-	for _, st := range d.site.stations {
+func (d *Rollout) reposOf(ref ecs.Ref) map[string]registry.Repository {
+	for _, st := range d.Services.List {
 		if st.Ref == ref {
-			return st.repos
+			return st.Repositories
 		}
 	}
 	return nil
 }
 
-// conclude turns the ends of the deployments into the result of the command.
-func (d *deployJob) conclude(ctx context.Context, outcomes []follow.Outcome) error {
+// finish turns the ends of the deployments into the result of the command.
+func (d *Rollout) finish(ctx context.Context, outcomes []follow.Outcome) error {
 	var bad, open, unseen []follow.Outcome
 	for _, o := range outcomes {
 		d.addOutcome(o)
@@ -91,18 +90,18 @@ func (d *deployJob) conclude(ctx context.Context, outcomes []follow.Outcome) err
 
 // unverified says of deployments that AWS does not let us follow that they go on. The
 // tags stay with them: that they fail is not known.
-func (d *deployJob) unverified(outcomes []follow.Outcome) error {
+func (d *Rollout) unverified(outcomes []follow.Outcome) error {
 	var errs []error
 	for _, o := range outcomes {
-		errs = append(errs, fmt.Errorf("%s: deployment %s was started and could not be followed: nothing is verified, and the tags stay on %s: %w", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), o.Err))
+		errs = append(errs, fmt.Errorf("%s: deployment %s was started and could not be followed: nothing is verified, and the tags stay on %s: %w", o.Deployment.Service.Ref, o.Deployment.ID, d.RevisionName(), o.Err))
 	}
-	return refused(errors.Join(errs...))
+	return fault.As(fault.AWS, errors.Join(errs...))
 }
 
-// goBack stops what is still under way and puts the tags back as it fits how each
+// stopAndRevert stops what is still under way and puts the tags back as it fits how each
 // Component's deployment ended: what runs the new images stays protected, and where
 // another deployment took over, the tags are its business.
-func (d *deployJob) goBack(ctx context.Context, outcomes []follow.Outcome) error {
+func (d *Rollout) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) error {
 	outcomes = d.stop(ctx, outcomes, follow.Interrupted)
 	after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
 	back := slices.ContainsFunc(outcomes, func(o follow.Outcome) bool {
@@ -116,89 +115,82 @@ func (d *deployJob) goBack(ctx context.Context, outcomes []follow.Outcome) error
 				after.Keep[repo.Ref] = true
 			}
 		case o.Status == follow.Succeeded, o.Err != nil:
-			d.goesOn(&after, o.Deployment)
+			d.protect(&after, o.Deployment)
 		case o.Status == follow.Differs:
-			d.keepOrGuard(&after, o, back)
+			d.keepOrProtect(&after, o, back)
 		}
 	}
-	for _, dep := range d.goingOn {
-		d.goesOn(&after, dep)
+	for _, dep := range d.notStopped {
+		d.protect(&after, dep)
 	}
-	if d.restore == nil {
+	if d.Revert == nil {
 		return nil
 	}
-	err := d.restore(ctx, after)
+	err := d.Revert(ctx, after)
 	if d.replaced {
-		d.Warnf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.site.flags())
+		d.Warnf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.Services.Flags())
 	}
 	for _, o := range outcomes {
 		if o.Status == follow.Succeeded {
 			ref := o.Deployment.Service.Ref
-			d.Warnf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.revision(), flagsOf(ref))
+			d.Warnf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.RevisionName(), Flags(ref))
 		}
 	}
 	return err
 }
 
 // failed puts the tags back and tells which deployments failed.
-func (d *deployJob) failed(ctx context.Context, outcomes, bad []follow.Outcome) error {
-	return errors.Join(&rolloutsFailed{name: d.name, outcomes: bad}, d.goBack(ctx, outcomes))
+func (d *Rollout) failed(ctx context.Context, outcomes, bad []follow.Outcome) error {
+	return errors.Join(&FailedError{name: d.Name, Outcomes: bad}, d.stopAndRevert(ctx, outcomes))
 }
 
 // interrupt asks whether the deployments go on. Either way, tags and deployments agree.
-func (d *deployJob) interrupt(ctx context.Context, outcomes, open []follow.Outcome) error {
+func (d *Rollout) interrupt(ctx context.Context, outcomes, open []follow.Outcome) error {
 	lasting := context.WithoutCancel(ctx)
 	if d.Interactive() {
-		answer, _ := d.cli.Ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
+		answer, _ := d.Host.Ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
 		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
 			if outcomes = d.stop(lasting, outcomes, follow.Interrupted); allSucceeded(outcomes) {
-				return &interruptedError{"interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.revision()}
+				return &fault.InterruptedError{State: "interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.RevisionName()}
 			}
-			return errors.Join(&interruptedError{"interrupted: the deployment was stopped"}, d.goBack(lasting, outcomes))
+			return errors.Join(&fault.InterruptedError{State: "interrupted: the deployment was stopped"}, d.stopAndRevert(lasting, outcomes))
 		}
 	}
 	for _, o := range open {
-		d.Warnf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.revision(), d.site.flags())
+		d.Warnf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.RevisionName(), d.Services.Flags())
 	}
-	return &interruptedError{"interrupted: the deployment goes on"}
+	return &fault.InterruptedError{State: "interrupted: the deployment goes on"}
 }
 
 func allSucceeded(outcomes []follow.Outcome) bool {
 	return !slices.ContainsFunc(outcomes, func(o follow.Outcome) bool { return o.Status != follow.Succeeded })
 }
 
-func (d *deployJob) revision() string {
-	if d.name == "" {
+func (d *Rollout) RevisionName() string {
+	if d.Name == "" {
 		return "the revision"
 	}
-	return d.name
+	return d.Name
 }
 
-// explain prints why a deployment did not succeed.
-func (d *deployJob) explain(o follow.Outcome) {
+// explain reports why a deployment did not succeed.
+func (d *Rollout) explain(o follow.Outcome) {
 	d.Errorf("%s: deployment %s %s: %s", o.Deployment.Service.Ref, o.Deployment.ID, o.Status, o.Reason)
-	if o.Diagnosis == nil {
-		return
-	}
-	for _, line := range d.explanation(*o.Diagnosis) {
-		if d.structured {
-			d.ServiceErrorf(o.Deployment.Service.Ref.String(), "%s", line)
-			continue
-		}
-		plain.Fprintf(d.stderr, "%s\n", line)
+	if o.Diagnosis != nil {
+		d.Hooks.Diagnosis(o.Deployment.Service.Ref, *o.Diagnosis)
 	}
 }
 
-// rolloutsFailed are the deployments that did not succeed.
-type rolloutsFailed struct {
+// FailedError are the deployments that did not succeed.
+type FailedError struct {
 	name     string
-	outcomes []follow.Outcome
+	Outcomes []follow.Outcome
 }
 
 // Error names the services by how they ended.
-func (e *rolloutsFailed) Error() string {
+func (e *FailedError) Error() string {
 	var parts []string
-	for _, o := range e.outcomes {
+	for _, o := range e.Outcomes {
 		parts = append(parts, fmt.Sprintf("%s %s", o.Deployment.Service.Ref, o.Status))
 	}
 	what := "roll-out"
@@ -211,9 +203,9 @@ func (e *rolloutsFailed) Error() string {
 // Kind returns the kind of the worst outcome: a failure that was not rolled back
 // is worse than one that was, and that is worse than a rollout that may still
 // succeed.
-func (e *rolloutsFailed) Kind() fault.Kind {
+func (e *FailedError) Kind() fault.Kind {
 	kind := fault.Timeout
-	for _, o := range e.outcomes {
+	for _, o := range e.Outcomes {
 		switch o.Status {
 		case follow.TimedOut:
 		case follow.RolledBack:

@@ -1,4 +1,4 @@
-package cmd
+package rollout
 
 import (
 	"context"
@@ -14,43 +14,21 @@ import (
 	"slipway/rollout/follow"
 )
 
-// continueCommand and abortCommand are the commands that answer a paused deployment of an
-// ECS service, from any directory.
-func continueCommand(ref ecs.Ref) string { return "slipway rollout --continue" + flagsOf(ref) }
-
-func abortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + flagsOf(ref) }
-
 // paused is a service whose deployment waits at a lifecycle hook.
 type paused struct {
 	service ecs.Service
 	pause   follow.Pause
 }
 
-// runContinue answers the lifecycle hooks at which the services' deployments wait, and
-// follows the deployments to their ends. It moves no tags.
-func runContinue(ctx context.Context, w *cli, o rolloutOptions) error {
-	s, cloud, services, err := openServices(ctx, w, o.siteOptions)
-	if err != nil {
-		return err
-	}
-	waiting, err := findPauses(ctx, cloud, services)
-	if err != nil {
-		return err
-	}
-	d := &deployJob{cli: w, options: o.deploy, cloud: cloud, site: s}
-	err = d.answer(ctx, waiting, o.abort)
-	return errors.Join(err, d.print(w.stdout, o.output))
-}
-
 // findPauses are the services whose deployments wait. None is wrong usage, and what the
 // Components do instead is said.
-func findPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]paused, error) {
+func FindPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]paused, error) {
 	var found []paused
 	var states []string
 	for _, service := range services {
 		pause, ok, err := follow.FindPause(ctx, c.ECS(), service)
 		if err != nil {
-			return nil, refused(err)
+			return nil, fault.As(fault.AWS, err)
 		}
 		if ok {
 			found = append(found, paused{service, pause})
@@ -75,7 +53,7 @@ func stateOf(s ecs.Service) string {
 }
 
 // answer continues the paused deployments, or takes them back, and follows them.
-func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) error {
+func (d *Rollout) Answer(ctx context.Context, waiting []paused, abort bool) error {
 	action, done := types.DeploymentLifecycleHookActionContinue, "continued"
 	if abort {
 		action, done = types.DeploymentLifecycleHookActionRollback, "aborted"
@@ -83,7 +61,7 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 	var under []ecs.Deployment
 	var errs []error
 	for _, p := range waiting {
-		if err := p.pause.Continue(ctx, d.cloud.ECS(), action); err != nil {
+		if err := p.pause.Continue(ctx, d.AWS.ECS(), action); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.service.Ref, err))
 			continue
 		}
@@ -92,18 +70,18 @@ func (d *deployJob) answer(ctx context.Context, waiting []paused, abort bool) er
 			under = append(under, dep)
 		}
 	}
-	if d.options.noWait {
+	if d.Options.NoWait {
 		for _, dep := range under {
 			d.add(dep, done, "")
 		}
-		return refused(errors.Join(errs...))
+		return fault.As(fault.AWS, errors.Join(errs...))
 	}
-	return errors.Join(refused(errors.Join(errs...)), d.followAnswered(ctx, under, abort))
+	return errors.Join(fault.As(fault.AWS, errors.Join(errs...)), d.followAnswered(ctx, under, abort))
 }
 
 // followAnswered follows answered deployments to their ends. It stops none: the command that
 // started one may follow it too.
-func (d *deployJob) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
+func (d *Rollout) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
 	var bad []follow.Outcome
 	var interrupted bool
 	for _, o := range d.follow(ctx, deployments) {
@@ -117,14 +95,14 @@ func (d *deployJob) followAnswered(ctx context.Context, deployments []ecs.Deploy
 			bad = append(bad, o)
 		}
 		if o.Status == follow.RolledBack {
-			d.Warnf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, flagsOf(o.Deployment.Service.Ref))
+			d.Warnf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, Flags(o.Deployment.Service.Ref))
 		}
 	}
 	switch {
 	case len(bad) > 0:
-		return &rolloutsFailed{outcomes: bad}
+		return &FailedError{Outcomes: bad}
 	case interrupted:
-		return &interruptedError{"interrupted: the deployment goes on"}
+		return &fault.InterruptedError{State: "interrupted: the deployment goes on"}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package cmd
+package rollout
 
 import (
 	"context"
@@ -14,46 +14,46 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// askImages asks before images are deployed from repositories that are not the project's
+// PermitImages asks before images are deployed from repositories that are not the project's
 // Repositories, and latest moves there. The compose file names such a repository, or a definitions
 // file does: whoever writes the project's files can write that too. What a container's
 // task definition names already needs nothing.
-func (s *site) askImages(ctx context.Context, w *cli, o project.Options) error {
+func (s *Services) PermitImages(ctx context.Context, w *project.Host, o project.Options) error {
 	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
 		return err // read before, with the project
 	}
 	wanted := allow.NewWanted(granted, nil)
-	for _, st := range s.stations {
-		own := project.NewOwner(&w.Host, s.Name)
-		if a, err := arn.Parse(st.service.ARN); err == nil {
+	for _, st := range s.List {
+		own := project.NewOwner(w, s.Name)
+		if a, err := arn.Parse(st.State.ARN); err == nil {
 			// ECS shows the caller services of its own account.
 			own.Accounts = append(own.Accounts, a.AccountID)
 		}
-		for _, container := range slices.Sorted(maps.Keys(st.repos)) {
-			if ref := st.repos[container].Ref; !st.takes(container, ref) {
+		for _, container := range slices.Sorted(maps.Keys(st.Repositories)) {
+			if ref := st.Repositories[container].Ref; !st.takes(container, ref) {
 				own.Ask(wanted, ref, "the image of container "+container)
 			}
 		}
 	}
 	if missing := wanted.Missing(); len(missing) > 0 {
-		return project.Permit(ctx, &w.Host, o, missing)
+		return project.Permit(ctx, w, o, missing)
 	}
 	return nil
 }
 
 // takes reports whether the task definition takes a container's image from a repository.
-func (st *station) takes(container string, ref registry.Ref) bool {
-	return slices.ContainsFunc(st.service.Containers, func(c ecs.Container) bool {
+func (st *Service) takes(container string, ref registry.Ref) bool {
+	return slices.ContainsFunc(st.State.Containers, func(c ecs.Container) bool {
 		named, inECR := project.RepositoryOfImage(c.Image)
 		return c.Name == container && inECR && project.MayBeSame(named, ref)
 	})
 }
 
-// askDefinitionsFiles asks before definitions files are read that are links out of the
+// permitFiles asks before definitions files are read that are links out of the
 // Name: the project's files may be such links, and errors would quote what is there.
 // A file that the operator names is read wherever it lies.
-func askDefinitionsFiles(ctx context.Context, w *cli, o project.Options, paths []string) error {
+func permitFiles(ctx context.Context, w *project.Host, o project.Options, paths []string) error {
 	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
 		return err // read before, with the project
@@ -69,7 +69,7 @@ func askDefinitionsFiles(ctx context.Context, w *cli, o project.Options, paths [
 		}
 	}
 	if missing := wanted.Missing(); len(missing) > 0 {
-		return project.Permit(ctx, &w.Host, o, missing)
+		return project.Permit(ctx, w, o, missing)
 	}
 	return nil
 }

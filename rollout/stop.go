@@ -1,4 +1,4 @@
-package cmd
+package rollout
 
 import (
 	"context"
@@ -14,33 +14,33 @@ import (
 	"slipway/rollout/follow"
 )
 
-// halted is a deployment that was to be stopped.
-type halted struct {
+// stopResult is a deployment that was to be stopped.
+type stopResult struct {
 	ecs.Deployment
 	// err is why it was not; ended reports that it had ended by then, however it did.
 	err   error
 	ended bool
 }
 
-// halt asks ECS to take deployments of ours back to what ran before, all at once. It
+// stopAll asks ECS to take deployments of ours back to what ran before, all at once. It
 // returns those that go on because they could not be stopped, and those that had ended
 // before they could be, whatever their end was.
-func (d *deployJob) halt(ctx context.Context, deployments []ecs.Deployment) (left, ended []ecs.Deployment) {
-	return d.logHalted(d.tryHalt(ctx, deployments))
+func (d *Rollout) stopAll(ctx context.Context, deployments []ecs.Deployment) (left, ended []ecs.Deployment) {
+	return d.logStopped(d.tryStop(ctx, deployments))
 }
 
-func (d *deployJob) tryHalt(ctx context.Context, deployments []ecs.Deployment) []halted {
+func (d *Rollout) tryStop(ctx context.Context, deployments []ecs.Deployment) []stopResult {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
-	out := make([]halted, len(deployments))
+	out := make([]stopResult, len(deployments))
 	var g errgroup.Group
-	g.SetLimit(maxDeploys)
+	g.SetLimit(MaxCalls)
 	for i, dep := range deployments {
 		g.Go(func() error {
-			out[i] = halted{Deployment: dep, err: follow.StopDeployment(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)}
+			out[i] = stopResult{Deployment: dep, err: follow.StopDeployment(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), dep)}
 			if out[i].err != nil {
 				// That it cannot be read either leaves it among those that go on.
-				out[i].ended, _ = follow.HasEnded(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), dep)
+				out[i].ended, _ = follow.HasEnded(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), dep)
 			}
 			return nil
 		})
@@ -49,7 +49,7 @@ func (d *deployJob) tryHalt(ctx context.Context, deployments []ecs.Deployment) [
 	return out
 }
 
-func (d *deployJob) logHalted(all []halted) (left, ended []ecs.Deployment) {
+func (d *Rollout) logStopped(all []stopResult) (left, ended []ecs.Deployment) {
 	for _, h := range all {
 		switch {
 		case h.err == nil:
@@ -68,24 +68,24 @@ func (d *deployJob) logHalted(all []halted) (left, ended []ecs.Deployment) {
 // stopper stops each deployment as soon as it has timed out: others may be followed for
 // much longer.
 type stopper struct {
-	*deployJob
+	*Rollout
 	group       sync.WaitGroup
 	mu          sync.Mutex
 	left, ended []ecs.Deployment
 }
 
 // watch returns what is to be called when a deployment has ended, given the display.
-func (s *stopper) watch(ctx context.Context, f *following) func(follow.Outcome) {
+func (s *stopper) watch(ctx context.Context, f Display) func(follow.Outcome) {
 	return func(o follow.Outcome) {
 		if o.Status != follow.TimedOut {
 			return
 		}
 		s.group.Go(func() {
-			all := s.tryHalt(ctx, []ecs.Deployment{o.Deployment})
+			all := s.tryStop(ctx, []ecs.Deployment{o.Deployment})
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			f.aside(func() {
-				left, ended := s.logHalted(all)
+			f.Aside(func() {
+				left, ended := s.logStopped(all)
 				s.left, s.ended = append(s.left, left...), append(s.ended, ended...)
 			})
 		})
@@ -93,18 +93,18 @@ func (s *stopper) watch(ctx context.Context, f *following) func(follow.Outcome) 
 }
 
 // followAndStop waits for all deployments to end, and stops those that time out.
-func (d *deployJob) followAndStop(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
-	s := &stopper{deployJob: d}
-	outcomes := d.followWith(ctx, deployments, func(f *following) func(follow.Outcome) { return s.watch(ctx, f) })
+func (d *Rollout) followAndStop(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
+	s := &stopper{Rollout: d}
+	outcomes := d.followWith(ctx, deployments, func(f Display) func(follow.Outcome) { return s.watch(ctx, f) })
 	s.group.Wait()
-	d.goingOn = append(d.goingOn, s.left...)
+	d.notStopped = append(d.notStopped, s.left...)
 	return d.endsOf(ctx, outcomes, s.ended)
 }
 
 // stop stops the deployments that ended with a status under way. One that ECS would not
 // stop because it had ended is looked at again, and has the outcome that is found then:
 // what succeeded in the last moment has succeeded.
-func (d *deployJob) stop(ctx context.Context, outcomes []follow.Outcome, status follow.Status) []follow.Outcome {
+func (d *Rollout) stop(ctx context.Context, outcomes []follow.Outcome, status follow.Status) []follow.Outcome {
 	var late []ecs.Deployment
 	for _, o := range outcomes {
 		if o.Status == status {
@@ -114,14 +114,14 @@ func (d *deployJob) stop(ctx context.Context, outcomes []follow.Outcome, status 
 	if len(late) == 0 {
 		return outcomes
 	}
-	left, ended := d.halt(ctx, late)
-	d.goingOn = append(d.goingOn, left...)
+	left, ended := d.stopAll(ctx, late)
+	d.notStopped = append(d.notStopped, left...)
 	return d.endsOf(ctx, outcomes, ended)
 }
 
 // endsOf gives deployments that had ended before they could be stopped the outcomes
 // that they have now.
-func (d *deployJob) endsOf(ctx context.Context, outcomes []follow.Outcome, ended []ecs.Deployment) []follow.Outcome {
+func (d *Rollout) endsOf(ctx context.Context, outcomes []follow.Outcome, ended []ecs.Deployment) []follow.Outcome {
 	if len(ended) == 0 {
 		return outcomes
 	}
@@ -137,11 +137,11 @@ func (d *deployJob) endsOf(ctx context.Context, outcomes []follow.Outcome, ended
 	return outcomes
 }
 
-// keepOrGuard says what becomes of the tags of a service whose deployment is SUCCESSFUL
+// keepOrProtect says what becomes of the tags of a service whose deployment is SUCCESSFUL
 // and does not run what was wanted everywhere. Where some of its tasks do, or have still
 // to start, latest stays on what they run, unless another service takes all tags back:
 // then deployed protects it. What else runs is protected by deployed.
-func (d *deployJob) keepOrGuard(after *revisions.RolloutResult, o follow.Outcome, back bool) {
+func (d *Rollout) keepOrProtect(after *revisions.RolloutResult, o follow.Outcome, back bool) {
 	ref := o.Deployment.Service.Ref
 	if after.Runs == nil {
 		after.Runs = map[registry.Ref]string{}
@@ -157,7 +157,7 @@ func (d *deployJob) keepOrGuard(after *revisions.RolloutResult, o follow.Outcome
 			after.Runs[repo.Ref] = want.Digests[0]
 		default:
 			after.Keep[repo.Ref] = true
-			d.Warnf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; slipway status%s shows what runs", ref, repo.Name, d.revision(), flagsOf(ref))
+			d.Warnf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; slipway status%s shows what runs", ref, repo.Name, d.RevisionName(), Flags(ref))
 		}
 	}
 }

@@ -1,4 +1,7 @@
-package cmd
+// Package rollout is the flow of a rollout and a rollback: it takes images that are in
+// the registry to ECS. It finds the services and the images, decides the change of each
+// service, moves the tags, deploys, waits, verifies, and reverts the tags if that fails.
+package rollout
 
 import (
 	"cmp"
@@ -8,84 +11,94 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/internal/phrase"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
+	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
 )
 
-// deployOptions are the flags of every command that deploys.
-type deployOptions struct {
-	timeout time.Duration
-	noWait  bool
+// Options say how deployments are followed.
+type Options struct {
+	Timeout time.Duration
+	NoWait  bool
 }
 
 // defaultTimeout is how long a deployment may make no progress (follow.Follower.Limit).
-const defaultTimeout = 15 * time.Minute
+const DefaultTimeout = 15 * time.Minute
 
-func (o *deployOptions) flags(f *pflag.FlagSet) {
-	f.DurationVar(&o.timeout, "timeout", 0, "how long a deployment may make no progress before it is stopped (default 15m)")
-	f.BoolVar(&o.noWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
+// Display shows deployments under way. Its methods may be called by several
+// goroutines.
+type Display interface {
+	// Report receives progress of a deployment.
+	Report(follow.Progress)
+	// Aside calls print, which reports other things, between two reports.
+	Aside(print func())
+	// Close ends the display.
+	Close()
 }
 
-func (o deployOptions) check() error {
-	if o.timeout < 0 {
-		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for 15m")
-	}
-	return nil
+// Hooks render what a rollout reports beyond events.
+type Hooks struct {
+	// Display returns the display of the deployments of some services.
+	Display func(services []ecs.Ref) Display
+	// Diagnosis receives why a deployment of a service did not succeed.
+	Diagnosis func(service ecs.Ref, found diagnose.Diagnosis)
 }
 
-// deployJob takes a revision that is in the registry to ECS, once for rollback, rollout
+// Rollout takes a revision that is in the registry to ECS, once for rollback, rollout
 // and build --rollout:
 //
 //	decided (pure) → told and asked → tags moved → deployed → followed → result,
 //
 // or, when that fails, the tags back where they were. Nothing is touched before all of it
 // is decided for every service.
-type deployJob struct {
-	*cli
-	options deployOptions
-	clients registry.Clients
-	cloud   *awsclient.Clients
-	site    *site
+type Rollout struct {
+	*project.Host
+	Hooks    Hooks
+	Options  Options
+	Clients  registry.Clients
+	AWS      *awsclient.Clients
+	Services *Services
 	// name is the revision's, empty where the images have no common one.
-	name string
-	// wants are the images by service and container; exact writes them into the task
+	Name string
+	// Desired are the images by service and container; exact writes them into the task
 	// definition as they are.
-	wants map[ecs.Ref]map[string]ecs.DesiredImage
-	exact bool
-	// survey and images are the revision in the registry, for the tags to move; no images
+	Desired map[ecs.Ref]map[string]ecs.DesiredImage
+	Exact   bool
+	// snapshot and images are the revision in the registry, for the tags to move; no images
 	// where the tags are moved already or not ours to move.
-	survey *revisions.Snapshot
-	images []revisions.RevisionImage
-	// restore puts the tags back after a failed deployment and tells what it did; nil
+	snapshot *revisions.Snapshot
+	images   []revisions.RevisionImage
+	// Revert puts the tags back after a failed deployment and tells what it did; nil
 	// while there is nothing to put back.
-	restore func(context.Context, revisions.RolloutResult) error
+	Revert func(context.Context, revisions.RolloutResult) error
 	// question is asked on a terminal; empty asks nothing. asked tells that it was.
-	question string
+	Question string
 	asked    bool
 	// replaced tells that deployments under way were replaced: they do not come back.
 	replaced bool
-	// goingOn are the deployments that could not be stopped.
-	goingOn []ecs.Deployment
-	started time.Time
-	rows    []rolledOut
+	// notStopped are the deployments that could not be stopped.
+	notStopped []ecs.Deployment
+	started    time.Time
+	results    []Result
 }
 
 // run is the flow behind the decision which images are wanted.
-func (d *deployJob) run(ctx context.Context) error {
+func (d *Rollout) Run(ctx context.Context) error {
 	d.started = time.Now()
-	d.jobLog.about(d.name)
-	changes, err := d.decide()
+	d.Host.Revision(d.Name)
+	changes, err := d.Decide()
 	if err != nil {
-		return errors.Join(err, d.putBack(ctx, revisions.RolloutResult{}))
+		return errors.Join(err, d.RevertTags(ctx, revisions.RolloutResult{}))
 	}
-	d.tell(changes)
+	d.logChanges(changes)
 	if err := d.confirm(ctx, changes); err != nil {
 		return err
 	}
@@ -95,7 +108,7 @@ func (d *deployJob) run(ctx context.Context) error {
 		}
 	}
 	if err := d.checkBusy(ctx, changes); err != nil {
-		return errors.Join(err, d.putBack(ctx, revisions.RolloutResult{}))
+		return errors.Join(err, d.RevertTags(ctx, revisions.RolloutResult{}))
 	}
 	if len(d.images) > 0 {
 		if err := d.promote(ctx); err != nil {
@@ -104,33 +117,33 @@ func (d *deployJob) run(ctx context.Context) error {
 	}
 	deployments, err := d.deploy(ctx, changes)
 	if err != nil {
-		return d.abandon(ctx, deployments, err)
+		return d.failToStart(ctx, deployments, err)
 	}
-	if d.options.noWait {
+	if d.Options.NoWait {
 		for _, dep := range deployments {
 			d.add(dep, "started", "")
 		}
 		return nil
 	}
-	return d.conclude(ctx, d.followAndStop(ctx, deployments))
+	return d.finish(ctx, d.followAndStop(ctx, deployments))
 }
 
 // checkBusy refuses services that CodeDeploy is deploying other images to: it takes no
 // second deployment, and that must not come out when tags have moved.
-func (d *deployJob) checkBusy(ctx context.Context, changes []ecs.Change) error {
+func (d *Rollout) checkBusy(ctx context.Context, changes []ecs.Change) error {
 	for _, c := range changes {
-		if err := ecs.Busy(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), c); err != nil {
-			return refused(err)
+		if err := ecs.Busy(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), c); err != nil {
+			return fault.As(fault.AWS, err)
 		}
 	}
 	return nil
 }
 
 // decide makes out for every service what has to happen.
-func (d *deployJob) decide() ([]ecs.Change, error) {
+func (d *Rollout) Decide() ([]ecs.Change, error) {
 	var changes []ecs.Change
-	for _, st := range d.site.stations {
-		c, err := ecs.Decide(st.service, st.keepHosts(d.wants[st.Ref]), d.exact)
+	for _, st := range d.Services.List {
+		c, err := ecs.Decide(st.State, st.keepHosts(d.Desired[st.Ref]), d.Exact)
 		if err != nil {
 			return nil, err
 		}
@@ -139,8 +152,8 @@ func (d *deployJob) decide() ([]ecs.Change, error) {
 	return changes, d.checkReach(changes)
 }
 
-// tell says what will change, before anything does.
-func (d *deployJob) tell(changes []ecs.Change) {
+// logChanges says what will change, before anything does.
+func (d *Rollout) logChanges(changes []ecs.Change) {
 	for _, c := range changes {
 		for _, note := range c.Notes {
 			d.Warnf("%s: %s", c.Service.Ref, note)
@@ -155,20 +168,20 @@ func (d *deployJob) tell(changes []ecs.Change) {
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
 		if c.Replaces != nil {
 			d.replaced = true
-			d.Warnf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, ago(time.Now(), c.Replaces.Created), c.Replaces.Status)
+			d.Warnf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, phrase.Ago(time.Now(), c.Replaces.Created), c.Replaces.Status)
 		}
 	}
 }
 
-func (d *deployJob) confirm(ctx context.Context, changes []ecs.Change) error {
+func (d *Rollout) confirm(ctx context.Context, changes []ecs.Change) error {
 	pending := slices.ContainsFunc(changes, func(c ecs.Change) bool { return c.Action != ecs.Leave })
-	if d.question == "" || !d.Interactive() || !pending {
+	if d.Question == "" || !d.Interactive() || !pending {
 		return nil
 	}
 	d.asked = true
-	yes, err := d.cli.Confirm(ctx, d.question)
+	yes, err := d.Host.Confirm(ctx, d.Question)
 	if err != nil {
-		return &interruptedError{"interrupted: nothing was touched"}
+		return &fault.InterruptedError{State: "interrupted: nothing was touched"}
 	}
 	if !yes {
 		return fault.New(fault.Usage, errors.New("not confirmed: nothing was touched"), "answer y, or give --yes")
@@ -178,11 +191,11 @@ func (d *deployJob) confirm(ctx context.Context, changes []ecs.Change) error {
 
 // decideAgain looks at the services once more after a question, whose answer took its
 // time, and refuses to go on where they are not what was shown.
-func (d *deployJob) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change, error) {
-	if err := d.site.look(ctx, d.cli, d.cloud); err != nil {
+func (d *Rollout) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change, error) {
+	if err := d.Services.Read(ctx, d.Host, d.AWS); err != nil {
 		return nil, err
 	}
-	changes, err := d.decide()
+	changes, err := d.Decide()
 	if err != nil {
 		return nil, err
 	}
@@ -194,12 +207,12 @@ func (d *deployJob) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.
 	return changes, nil
 }
 
-// maxDeploys is how many services are written to at once.
-const maxDeploys = 8
+// MaxCalls is how many services are written to at once.
+const MaxCalls = 8
 
 // deploy starts all deployments. Once it has begun it goes on after an interrupt: a
 // Component that got its deployment and one that did not would be half a roll-out.
-func (d *deployJob) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
+func (d *Rollout) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -208,7 +221,7 @@ func (d *deployJob) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Dep
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
 	var g errgroup.Group
-	g.SetLimit(maxDeploys)
+	g.SetLimit(MaxCalls)
 	for i, c := range changes {
 		if c.Action == ecs.Leave {
 			d.addLeft(c)
@@ -231,14 +244,14 @@ func (d *deployJob) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Dep
 }
 
 // start starts one deployment. Where the answer got lost, it looks whether it began.
-func (d *deployJob) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, error) {
-	dep, err := ecs.Deploy(ctx, d.cloud.ECS(), d.cloud.CodeDeploy(), c)
+func (d *Rollout) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, error) {
+	dep, err := ecs.Deploy(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), c)
 	if err == nil {
 		return &dep, nil
 	}
 	var open *ecs.DeployError
 	if errors.As(err, &open) && open.Started {
-		if dep, begun, looked := ecs.Begun(ctx, d.cloud.ECS(), c); begun && looked == nil {
+		if dep, begun, looked := ecs.Begun(ctx, d.AWS.ECS(), c); begun && looked == nil {
 			return &dep, nil
 		}
 	}
@@ -249,12 +262,12 @@ func (d *deployJob) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, e
 const startTime = 2 * time.Minute
 
 // follow waits for all deployments to end.
-func (d *deployJob) follow(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
-	return d.followWith(ctx, deployments, func(*following) func(follow.Outcome) { return nil })
+func (d *Rollout) follow(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
+	return d.followWith(ctx, deployments, func(Display) func(follow.Outcome) { return nil })
 }
 
 // followWith is follow with what is to be called, given the display, as each one ends.
-func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment, ended func(*following) func(follow.Outcome)) []follow.Outcome {
+func (d *Rollout) followWith(ctx context.Context, deployments []ecs.Deployment, ended func(Display) func(follow.Outcome)) []follow.Outcome {
 	if len(deployments) == 0 {
 		return nil
 	}
@@ -262,14 +275,14 @@ func (d *deployJob) followWith(ctx context.Context, deployments []ecs.Deployment
 	for _, dep := range deployments {
 		refs = append(refs, dep.Service.Ref)
 	}
-	f := newFollowing(d.cli, refs)
-	defer f.close()
+	f := d.Hooks.Display(refs)
+	defer f.Close()
 	follower := d.follower()
-	follower.Limit = cmp.Or(d.options.timeout, defaultTimeout)
+	follower.Limit = cmp.Or(d.Options.Timeout, DefaultTimeout)
 	follower.Ended = ended(f)
-	return follower.Follow(ctx, deployments, f.report)
+	return follower.Follow(ctx, deployments, f.Report)
 }
 
-func (d *deployJob) follower() follow.Follower {
-	return follow.Follower{ECS: d.cloud.ECS(), CodeDeploy: d.cloud.CodeDeploy(), Logs: d.cloud.Logs()}
+func (d *Rollout) follower() follow.Follower {
+	return follow.Follower{ECS: d.AWS.ECS(), CodeDeploy: d.AWS.CodeDeploy(), Logs: d.AWS.Logs()}
 }

@@ -1,4 +1,4 @@
-package cmd
+package rollout
 
 import (
 	"context"
@@ -22,12 +22,12 @@ func checkDefinitionTrusted(path, image string) error {
 
 // checkTrusted refuses images that an untrusted build made, where definitions name
 // them by digest.
-func (d *deployJob) checkTrusted(ctx context.Context, names map[string]bool) error {
+func (d *Rollout) checkTrusted(ctx context.Context, names map[string]bool) error {
 	var byDigest []revisions.RevisionImage
 	for _, i := range d.images {
 		if names[i.Digest] {
 			byDigest = append(byDigest, i)
 		}
 	}
-	return refused(revisions.CheckTrusted(ctx, d.clients, byDigest))
+	return fault.As(fault.AWS, revisions.CheckTrusted(ctx, d.Clients, byDigest))
 }

@@ -1,0 +1,215 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"slipway/artifact"
+	"slipway/internal/bounded"
+	"slipway/internal/fault"
+	"slipway/project"
+	"slipway/registry"
+	"slipway/registry/revisions"
+	"slipway/rollout/ecs"
+)
+
+// prepare finds the images to deploy: a revision's, or those of definitions files.
+func (d *Rollout) Prepare(ctx context.Context, revision string, files map[ecs.Ref][]artifact.Definition) error {
+	if revision != "" {
+		return d.FindRevision(ctx, revision)
+	}
+	return d.wantDefinitions(ctx, files)
+}
+
+// readFiles finds the definitions files: those of --definitions, or those that build writes.
+func (s *Services) ReadFiles(ctx context.Context, w *project.Host, o project.Options, named []string) (map[ecs.Ref][]artifact.Definition, error) {
+	out := map[ecs.Ref][]artifact.Definition{}
+	paths, err := s.paths(named)
+	if err != nil {
+		return nil, err
+	}
+	read := bounded.ReadGiven
+	if len(named) == 0 {
+		read = bounded.ReadFile
+	}
+	if err := permitFiles(ctx, w, o, slices.Sorted(maps.Values(paths))); err != nil {
+		return nil, err
+	}
+	for ref, path := range paths {
+		defs, err := readDefinitions(ctx, project.Absolute(w.Dir, path), read)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.NewInput(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, fault.NewInput(path, err.Error(), "let slipway build write it, or correct it")
+		}
+		for _, def := range defs {
+			if err := checkDefinitionTrusted(path, def.ImageURI); err != nil {
+				return nil, err
+			}
+		}
+		out[ref] = defs
+	}
+	return out, nil
+}
+
+// paths says which file is which service's.
+func (s *Services) paths(named []string) (map[ecs.Ref]string, error) {
+	out := map[ecs.Ref]string{}
+	if len(named) == 0 {
+		for _, st := range s.List {
+			out[st.Ref] = "imagedefinitions.json"
+			if len(s.Configured) > 1 || len(s.List) > 1 {
+				out[st.Ref] = "imagedefinitions-" + st.Ref.Service + ".json"
+			}
+		}
+		return out, nil
+	}
+	for _, d := range named {
+		st, path, err := s.fileOf(d)
+		if err != nil {
+			return nil, err
+		}
+		if other, ok := out[st.Ref]; ok {
+			return nil, fault.New(fault.Usage, fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.Ref), "give one file for each service: --definitions ECS-SERVICE=FILE")
+		}
+		out[st.Ref] = path
+	}
+	return out, nil
+}
+
+// fileOf reads one --definitions: ECS-SERVICE=FILE, a file named as build names it, or
+// any file where there is one service.
+func (s *Services) fileOf(d string) (*Service, string, error) {
+	service, path, ok := strings.Cut(d, "=")
+	if !ok {
+		path = d
+		service, _ = strings.CutPrefix(strings.TrimSuffix(filepath.Base(d), ".json"), "imagedefinitions-")
+	}
+	i := slices.IndexFunc(s.List, func(st *Service) bool { return st.Ref.Service == service })
+	if i < 0 && !ok && len(s.List) == 1 {
+		i = 0
+	}
+	if i >= 0 {
+		return s.List[i], path, nil
+	}
+	var have []string
+	for _, st := range s.List {
+		have = append(have, st.Ref.Service)
+	}
+	return nil, "", fault.New(fault.Usage, fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE")
+}
+
+// readDefinitions reads a file by read, which says whether it may be a pipe.
+func readDefinitions(ctx context.Context, path string, read func(context.Context, string, int64) ([]byte, error)) ([]artifact.Definition, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > artifact.MaxDefinitionsBytes {
+		return nil, fmt.Errorf("has %d bytes, more than the %d that CodePipeline takes", info.Size(), artifact.MaxDefinitionsBytes)
+	}
+	data, err := read(ctx, path, artifact.MaxDefinitionsBytes)
+	if err != nil {
+		return nil, err
+	}
+	return artifact.ParseDefinitions(data)
+}
+
+// KeepWithFiles leaves the stations that have a file, and the containers that are in it.
+func (s *Services) KeepWithFiles(files map[ecs.Ref][]artifact.Definition) {
+	s.ImagesGiven = true
+	s.List = slices.DeleteFunc(s.List, func(st *Service) bool { return files[st.Ref] == nil })
+	for _, st := range s.List {
+		st.Containers = map[string]registry.Ref{}
+		for _, def := range files[st.Ref] {
+			// Images of other registries are deployed and not verified.
+			st.Containers[def.Name], _ = project.RepositoryOfImage(def.ImageURI)
+		}
+	}
+}
+
+// wantDefinitions wants the images that files name, their digests as ECR has them now.
+func (d *Rollout) wantDefinitions(ctx context.Context, files map[ecs.Ref][]artifact.Definition) error {
+	names := d.runningNames()
+	for _, st := range d.Services.List {
+		for _, def := range files[st.Ref] {
+			if repo, ok := st.Repositories[def.Name]; ok {
+				names[repo.Ref] = append(names[repo.Ref], project.TagOrDigest(def.ImageURI))
+			}
+		}
+	}
+	survey, err := revisions.ReadTags(ctx, d.Clients, d.Services.Repositories, nil, names)
+	if err != nil {
+		return fault.As(fault.AWS, err)
+	}
+	d.snapshot, d.Desired = survey, map[ecs.Ref]map[string]ecs.DesiredImage{}
+	tags := map[string]bool{}
+	for _, st := range d.Services.List {
+		d.Desired[st.Ref] = map[string]ecs.DesiredImage{}
+		for _, def := range files[st.Ref] {
+			want := ecs.DesiredImage{Image: def.ImageURI}
+			if repo, ok := st.Repositories[def.Name]; ok {
+				image, ok := standing(survey, repo.Ref, def.ImageURI)
+				if !ok {
+					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "slipway revisions lists what is there; slipway build makes it anew")
+				}
+				want.Digests = revisions.Platforms(image)
+				tags[project.TagOrDigest(def.ImageURI)] = true
+				if err := d.addImage(repo, image.Digest); err != nil {
+					return err
+				}
+			}
+			d.Desired[st.Ref][def.Name] = want
+		}
+	}
+	if err := d.checkTrusted(ctx, tags); err != nil {
+		return err
+	}
+	if len(tags) == 1 {
+		for tag := range tags {
+			d.Name = revisionTag(tag)
+		}
+	}
+	return nil
+}
+
+// addImage lets latest move to an image, once for each repository.
+func (d *Rollout) addImage(repo registry.Repository, digest string) error {
+	i := slices.IndexFunc(d.images, func(p revisions.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
+	if i < 0 {
+		d.images = append(d.images, revisions.RevisionImage{Repository: repo, Digest: digest})
+		return nil
+	}
+	if d.images[i].Digest != digest {
+		return fault.NewInput("repository "+repo.Name, "has two different images in the definitions, and one latest", "deploy one revision of it, or give its containers a repository each")
+	}
+	return nil
+}
+
+// revisionTag is the tag, if it is the name of a revision.
+func revisionTag(tag string) string {
+	if strings.Contains(tag, ":") || registry.IsProtected(tag) {
+		return ""
+	}
+	return tag
+}
+
+// standing is the image that a reference stands for now.
+func standing(s *revisions.Snapshot, ref registry.Ref, image string) (revisions.Image, bool) {
+	name := project.TagOrDigest(image)
+	if strings.Contains(name, ":") {
+		return s.ByDigest(ref, name)
+	}
+	return s.ByTag(ref, name)
+}

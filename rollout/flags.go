@@ -1,0 +1,28 @@
+package rollout
+
+import (
+	"strings"
+
+	"slipway/rollout/ecs"
+)
+
+// flags are the flags that name the services, where they were given: for commands that
+// are told to be typed next.
+func (s *Services) Flags() string {
+	if !s.FromFlags {
+		return ""
+	}
+	return Flags(s.Refs()...)
+}
+
+// Flags are the flags that name services of one cluster.
+func Flags(refs ...ecs.Ref) string {
+	var out strings.Builder
+	if cluster := refs[0].Cluster; cluster != "" {
+		out.WriteString(" --cluster " + cluster)
+	}
+	for _, ref := range refs {
+		out.WriteString(" --ecs-service " + ref.Service)
+	}
+	return out.String()
+}

@@ -1,0 +1,84 @@
+package rollout
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"slipway/rollout/diagnose"
+	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
+)
+
+// Result is what became of one ECS service.
+type Result struct {
+	Service  ecs.Ref
+	Revision string
+	// Status is unchanged (left alone), started (not followed), or how the deployment
+	// ended: succeeded, failed, rolled back, timed out, interrupted, superseded, differs.
+	Status, Reason string
+	// Diagnosis is the cause of a failure, as far as it is known.
+	Diagnosis *diagnose.Diagnosis
+	// Deployment is the deployment's id, TaskDefinition the ARN of the task definition.
+	Deployment, TaskDefinition string
+	Containers                 []ContainerImage
+	Duration                   time.Duration
+}
+
+// ContainerImage is a container and the image that it was to run.
+type ContainerImage struct {
+	Container, Image string
+	// Digest is empty where it is not known.
+	Digest string
+}
+
+func (d *Rollout) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
+	row := Result{Service: s.Ref, Revision: d.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started)}
+	for _, name := range slices.Sorted(maps.Keys(wants)) {
+		c := ContainerImage{Container: name, Image: wants[name].Image}
+		if len(wants[name].Digests) > 0 {
+			c.Digest = wants[name].Digests[0]
+		}
+		row.Containers = append(row.Containers, c)
+	}
+	return row
+}
+
+// addLeft notes a service that was left alone.
+func (d *Rollout) addLeft(c ecs.Change) {
+	row := d.row(c.Service, d.Desired[c.Service.Ref])
+	row.Status = "unchanged"
+	d.results = append(d.results, row)
+}
+
+// add notes how a deployment ended.
+func (d *Rollout) add(dep ecs.Deployment, status, reason string) {
+	row := d.row(dep.Service, dep.Wants)
+	row.Status, row.Reason, row.Deployment, row.TaskDefinition = status, reason, dep.ID, dep.TaskDefinition
+	d.results = append(d.results, row)
+}
+
+// Results is the result in the order of the services' names.
+func (d *Rollout) Results() []Result {
+	rows := append([]Result{}, d.results...)
+	slices.SortStableFunc(rows, func(a, b Result) int {
+		return strings.Compare(a.Service.Cluster+"/"+a.Service.Service, b.Service.Cluster+"/"+b.Service.Service)
+	})
+	return rows
+}
+
+// addOutcome is add for a deployment that was followed.
+func (d *Rollout) addOutcome(o follow.Outcome) {
+	d.add(o.Deployment, string(o.Status), o.Reason)
+	if o.Status != follow.Succeeded && o.Diagnosis != nil {
+		d.results[len(d.results)-1].Diagnosis = o.Diagnosis
+	}
+	if o.Status == follow.Succeeded && o.Reason != "" {
+		// The line about the end may have been cut.
+		d.Infof("%s: %s", o.Deployment.Service.Ref, o.Reason)
+	}
+	if o.Status == follow.Succeeded && o.Deployment.Service.Desired == 0 {
+		d.Warnf("%s: no task is wanted, so none has proven the images: slipway start starts them", o.Deployment.Service.Ref)
+	}
+}

@@ -1,0 +1,196 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
+	"slipway/internal/fault"
+	"slipway/project"
+	"slipway/registry"
+	"slipway/rollout/ecs"
+)
+
+// Service is one ECS service and what of it is the project's.
+type Service struct {
+	project.ECSService
+	// Component is what ECS says of it.
+	State ecs.Service
+	// Repositories are the repositories of the project's containers, as AWS described them.
+	Repositories map[string]registry.Repository
+	// lastGood are the digests of the last deployment that succeeded, by container, read
+	// KeepWithFiles while another one is under way.
+	lastGood map[string]string
+}
+
+// Services is where a project runs: its ECS services and their repositories.
+type Services struct {
+	*project.ECS
+	List []*Service
+	// Repositories are the repositories of all stations, each once, in order of name.
+	Repositories []registry.Repository
+	// ImagesGiven tells that the images to deploy are given with their repositories, which
+	// then go before those of the task definitions.
+	ImagesGiven bool
+	// AllowMissing leaves out repositories that do not exist yet: the build creates them.
+	AllowMissing bool
+}
+
+// NewServices returns the site of a project's ECS services, not read yet.
+func NewServices(p *project.ECS, given bool) *Services {
+	s := &Services{ECS: p, ImagesGiven: given}
+	for _, service := range p.Services {
+		s.List = append(s.List, &Service{ECSService: *service})
+	}
+	return s
+}
+
+// refs are the ECS services of the stations.
+func (s *Services) Refs() []ecs.Ref {
+	var out []ecs.Ref
+	for _, st := range s.List {
+		out = append(out, st.Ref)
+	}
+	return out
+}
+
+// Read asks ECS for the services and ECR for their repositories. Which repository a
+// container has, its task definition says first: that is where the images that run came
+// from, also for an operator without the build's environment.
+func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clients) error {
+	services, err := ReadServices(ctx, c, s.Refs())
+	if err != nil {
+		return err
+	}
+	if err := s.readLastGood(ctx, c, services); err != nil {
+		return fault.As(fault.AWS, err)
+	}
+	s.Repositories = nil
+	var refs []registry.Ref
+	asked := make([]map[string]registry.Ref, len(s.List))
+	for i, st := range s.List {
+		st.State = services[i]
+		if len(st.State.Containers) == 0 {
+			continue // an external controller has given it no task set yet
+		}
+		if asked[i], err = s.repositories(w, st); err != nil {
+			return err
+		}
+		refs = append(refs, slices.Collect(maps.Values(asked[i]))...)
+	}
+	found, missing, err := registry.Find(ctx, c.Registries(), refs)
+	if err != nil {
+		return fault.As(fault.AWS, err)
+	}
+	if len(missing) > 0 && !s.AllowMissing {
+		return &registry.MissingError{Refs: missing}
+	}
+	for i, st := range s.List {
+		st.Repositories = map[string]registry.Repository{}
+		for container, ref := range asked[i] {
+			repo, ok := found[ref]
+			if !ok {
+				continue
+			}
+			st.Repositories[container] = repo
+			s.addRepository(repo)
+		}
+	}
+	return nil
+}
+
+// readLastGood finds out what ran before the deployments under way, whose tasks and the old
+// ones run side by side.
+func (s *Services) readLastGood(ctx context.Context, c *awsclient.Clients, services []ecs.Service) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(MaxCalls)
+	for i, st := range s.List {
+		st.lastGood = nil
+		if services[i].UnderWay() == nil {
+			continue
+		}
+		g.Go(func() error {
+			past, err := ecs.Successful(ctx, c.ECS(), st.Ref, 1)
+			if err == nil && len(past) > 0 {
+				st.lastGood = past[0].Digests
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// ReadServices reads ECS services. That one is not there is wrong input: nothing else was
+// asked or touched.
+func ReadServices(ctx context.Context, c *awsclient.Clients, refs []ecs.Ref) ([]ecs.Service, error) {
+	services, err := ecs.Read(ctx, c.ECS(), refs)
+	return services, fault.As(fault.AWS, err)
+}
+
+// drivable refuses services that others deploy, and those that CodeDeploy could not.
+func (s *Services) Drivable(ctx context.Context, c *awsclient.Clients) error {
+	for _, st := range s.List {
+		if _, err := ecs.Decide(st.State, nil, false); err != nil {
+			return err
+		}
+		if err := ecs.Prepare(ctx, c.CodeDeploy(), st.State); err != nil {
+			return fault.As(fault.AWS, err)
+		}
+	}
+	return nil
+}
+
+// addRepository keeps the repositories in order of name, each once.
+func (s *Services) addRepository(repo registry.Repository) {
+	at, there := slices.BinarySearchFunc(s.Repositories, repo, func(a, b registry.Repository) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.URI.Name(), b.URI.Name()))
+	})
+	if !there {
+		s.Repositories = slices.Insert(s.Repositories, at, repo)
+	}
+}
+
+// IsExtraTag tells the tags that the compose file gives beside the revision's.
+func (s *Services) IsExtraTag(ref registry.Ref, tag string) bool {
+	return slices.Contains(s.ExtraTags[ref.Name], tag)
+}
+
+// ReadRepositories finds the repositories that the compose file names; where it names
+// none, or some that are not there, ECS is asked what its task definitions name.
+func (s *Services) ReadRepositories(ctx context.Context, host *project.Host, c *awsclient.Clients) error {
+	if s.FromFlags {
+		return s.Read(ctx, host, c)
+	}
+	found, missing, err := registry.Find(ctx, c.Registries(), s.ECS.Repositories)
+	switch {
+	case err != nil:
+		return fault.As(fault.AWS, err)
+	case len(missing) == 0:
+		for _, repo := range found {
+			s.addRepository(repo)
+		}
+		return nil
+	case len(s.List) > 0:
+		return s.Read(ctx, host, c)
+	default:
+		return &registry.MissingError{Refs: missing}
+	}
+}
+
+// RunningDigests are all digests that run, by repository.
+func (s *Services) RunningDigests() map[registry.Ref][]string {
+	out := map[registry.Ref][]string{}
+	for _, st := range s.List {
+		for _, c := range st.State.Containers {
+			if repo, ok := st.Repositories[c.Name]; ok {
+				out[repo.Ref] = append(out[repo.Ref], slices.Sorted(maps.Keys(c.Running))...)
+			}
+		}
+	}
+	return out
+}
