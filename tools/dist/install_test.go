@@ -27,8 +27,8 @@ import (
 
 // TestInstall does what a CodeBuild job does with a release: it runs the
 // commands of a generated buildspec, which download a tarball, install it and
-// build examples/hermetic with the engine in it. The tarball is the one for this
-// machine in $SLIPWAY_TEST_DIST, or one that the test packs.
+// build a project with the engine in it. The tarball is the one for this machine
+// in $SLIPWAY_TEST_DIST, or one that the test packs.
 func TestInstall(t *testing.T) {
 	enginetest.Require(t)
 	testtools.Require(t, testtools.Curl)
@@ -38,7 +38,7 @@ func TestInstall(t *testing.T) {
 	job := newJob(t, server)
 	text, err := buildspec.Spec{
 		Install: &buildspec.Download{URL: server.URL + "/" + filepath.Base(tarball), SHA256: sum},
-		Args:    []string{"--create-repositories", "--engine", "own", "--engine-state", filepath.Join(job.dir, "engine")},
+		Args:    []string{"--create-repositories", "--engine", "own", "--engine-state", filepath.Join(job.dir, "engine"), "--engine-network", network()},
 	}.YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -142,9 +142,7 @@ func newJob(t *testing.T, server *httptest.Server) *job {
 	if err := os.Mkdir(j.bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.CopyFS(filepath.Join(dir, "source"), os.DirFS("../../examples/hermetic")); err != nil {
-		t.Fatal(err)
-	}
+	writeProject(t, filepath.Join(dir, "source"))
 	ca := filepath.Join(dir, "ca.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	if err := os.WriteFile(ca, block, 0o600); err != nil {
@@ -154,10 +152,40 @@ func newJob(t *testing.T, server *httptest.Server) *job {
 	return j
 }
 
+// writeProject writes a compose project whose build runs a program.
+func writeProject(t *testing.T, dir string) {
+	t.Helper()
+	for name, text := range map[string]string{
+		"compose.yaml": "name: shop\nservices:\n  web:\n    build: .\n",
+		"Dockerfile":   "FROM scratch\nCOPY hello /\nRUN [\"/hello\"]\n",
+		"hello.go":     "package main\n\nfunc main() {}\n",
+	} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "hello"), filepath.Join(dir, "hello.go"))
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", build, err, text)
+	}
+}
+
+// network returns bridge where the CNI plugins of the release can be used.
+func network() string {
+	if _, err := exec.LookPath("iptables"); err == nil && os.Geteuid() == 0 {
+		return "bridge"
+	}
+	return "auto"
+}
+
 // run runs a shell script in the source's directory and returns its output.
 func (j *job) run(script string) string {
 	j.t.Helper()
-	cmd := exec.CommandContext(j.t.Context(), "sh", "-e", "-c", strings.ReplaceAll(script, "/usr/local/bin", j.bin))
+	cmd := exec.CommandContext(j.t.Context(), "sh", "-c", strings.ReplaceAll(script, "/usr/local/bin", j.bin))
 	cmd.Dir, cmd.Env = filepath.Join(j.dir, "source"), j.env
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -168,7 +196,8 @@ func (j *job) run(script string) string {
 	return string(out)
 }
 
-// commands returns the commands of a buildspec's build phase as a shell script.
+// commands returns the commands of a buildspec's build phase as a shell script,
+// which ends at the first command that fails, as CodeBuild does.
 func commands(t *testing.T, text []byte) string {
 	t.Helper()
 	var spec struct {
@@ -181,7 +210,11 @@ func commands(t *testing.T, text []byte) string {
 	if err := yaml.Unmarshal(text, &spec); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(spec.Phases.Build.Commands, "\n") + "\n"
+	var script strings.Builder
+	for _, c := range spec.Phases.Build.Commands {
+		script.WriteString(c + "\n[ $? -eq 0 ] || exit 9\n")
+	}
+	return script.String()
 }
 
 // names returns the names of the files in a directory.

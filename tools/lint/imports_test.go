@@ -91,6 +91,7 @@ func offences() []offence {
 		{"build/solve/daemon.go", "slipway/internal/daemontest", "for tests only"},
 		{"internal/enginetest/daemon.go", "slipway/internal/daemontest", ""},
 		{"internal/dockertest/daemon.go", "slipway/internal/daemontest", ""},
+		{"internal/testtools/daemon.go", "slipway/internal/daemontest", ""},
 		{"cmd/tools.go", "slipway/internal/testtools", "for tests only"},
 		{"cmd/tools_test.go", "slipway/internal/testtools", ""},
 		{"internal/enginetest/cmd/leftout/tools.go", "slipway/internal/testtools", ""},

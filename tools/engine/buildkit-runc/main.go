@@ -1,16 +1,16 @@
-// Command buildkit-runc is what the pinned buildkitd calls to run a build step.
-// It takes out of the container's configuration what the runc beside it cannot
-// do here, and becomes that runc:
+// Command buildkit-runc is the program with which the pinned buildkitd runs a
+// build step. It removes from the container's configuration two things that the
+// runc next to it cannot do, and then becomes that runc:
 //
-//   - the seccomp profile. runc filters system calls only when it is linked
-//     with the C library libseccomp, which a Go toolchain does not bring, and
-//     it starts no container with a profile that it cannot apply;
+//   - the seccomp profile. runc filters system calls only if it is linked with
+//     the C library libseccomp, which a Go toolchain does not have, and it
+//     starts no container with a profile that it cannot apply;
 //   - the group of /dev/pts, which does not exist in the user namespace of an
 //     ordinary user, where only one user and one group do.
 //
-// So build steps of this engine run unfiltered. It serves tests and
-// demonstrations, which build Dockerfiles that are trusted; an engine for
-// anything else wants a full runc.
+// So the build steps of this engine have no filter of system calls. It is for
+// Dockerfiles that are trusted: in tests, demonstrations and releases. For
+// others, replace it by a runc that is linked with libseccomp.
 package main
 
 import (
