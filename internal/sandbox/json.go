@@ -67,7 +67,8 @@ func repositoryOf(body []byte) string {
 	return in.RepositoryName
 }
 
-// referenceOf returns the resource that a request names, for the record of calls.
+// referenceOf returns the resource that a request names, for the record of
+// calls.
 func referenceOf(service awsapi.Service, body []byte) string {
 	if service.Reference == nil {
 		return ""

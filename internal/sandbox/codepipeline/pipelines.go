@@ -38,13 +38,14 @@ func (p *Pipelines) Service() awsapi.Service {
 
 // Action is the outcome of an action of a pipeline.
 type Action struct {
-	// Takes is the time that the action takes on the server's clock; 200 ms if 0.
+	// Takes is the time that the action takes on the server's clock; 200 ms if
+	// 0.
 	Takes time.Duration
 	// Error, if not empty, is the message with which it fails.
 	Error string
-	// Run, if not nil, is the action's work. It starts when the actions before it
-	// have succeeded, and its error is the message with which the action fails.
-	// Takes and Error are not used then.
+	// Run, if not nil, is the action's work. It starts when the actions before
+	// it have succeeded, and its error is the message with which the action
+	// fails. Takes and Error are not used then.
 	Run func(Work) error
 	// Summary and URL are those of the action's execution.
 	Summary, URL string
@@ -59,7 +60,8 @@ type Work struct {
 
 // objects are the objects on S3 that are the sources of pipelines.
 type objects interface {
-	// ObjectVersion returns the current version of an object, "" if there is none.
+	// ObjectVersion returns the current version of an object, "" if there is
+	// none.
 	ObjectVersion(bucket, key string) string
 }
 
@@ -269,8 +271,8 @@ type stopOut struct {
 	ID string `json:"pipelineExecutionId"`
 }
 
-// stop ends an execution at once, whether or not the request asks to abandon the
-// actions under way.
+// stop ends an execution at once, whether or not the request asks to abandon
+// the actions under way.
 func (p *Pipelines) stop(c awsapi.Call, in executionIn) (*stopOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -169,7 +169,8 @@ type listImagesOut struct {
 	NextToken string    `json:"nextToken,omitempty"`
 }
 
-// listImages returns an entry for each tag, and one for each image without tags.
+// listImages returns an entry for each tag, and one for each image without
+// tags.
 func (s *Registries) listImages(c awsapi.Call, in listImagesIn) (listImagesOut, error) {
 	out := listImagesOut{ImageIDs: []imageID{}}
 	if err := in.Filter.check(); err != nil {

@@ -91,7 +91,8 @@ func (s *Registries) batchGetImage(c awsapi.Call, in batchGetImageIn) (batchGetI
 	return out, err
 }
 
-// refuses returns the failure for a manifest that cannot be read, nil if it can.
+// refuses returns the failure for a manifest that cannot be read, nil if it
+// can.
 func (i *image) refuses(id imageID, accepted []string) *imageFailure {
 	switch {
 	case i.archived:

@@ -7,7 +7,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// serveSTS answers GetCallerIdentity, the one action of STS that the sandbox has.
+// serveSTS answers GetCallerIdentity, the one action of STS that the sandbox
+// has.
 func (i *Permissions) serveSTS(w http.ResponseWriter, r *http.Request) {
 	switch name := r.Form.Get("Action"); {
 	case name != "GetCallerIdentity":

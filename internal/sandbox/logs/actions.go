@@ -178,7 +178,8 @@ func (l *Groups) describeLogStreams(c awsapi.Call, in describeLogStreamsIn) (out
 		if in.Descending {
 			slices.Reverse(streams)
 		}
-		// Pages are cut by position, which new streams may shift, as they may on AWS.
+		// Pages are cut by position, which new streams may shift, as they may
+		// on AWS.
 		position := map[string]string{}
 		for i, s := range streams {
 			position[s.LogStreamName] = fmt.Sprintf("%08d", i)
