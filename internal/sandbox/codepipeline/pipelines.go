@@ -138,11 +138,13 @@ type createInOut struct {
 func (p *Pipelines) create(c awsapi.Call, in createInOut) (*createInOut, error) {
 	d := in.Pipeline
 	if d.Name == "" || d.RoleARN == "" || len(d.Stages) < 2 {
-		return nil, awsapi.NewError("InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages")
+		return nil, awsapi.NewError("InvalidStructureException",
+			"Pipeline should have a name, a role and at least 2 stages")
 	}
 	first := d.Stages[0].Actions
 	if len(first) != 1 || first[0].ActionTypeID.Category != "Source" {
-		return nil, awsapi.NewError("InvalidStructureException", "the sandbox wants one source as the only action of the first stage")
+		return nil, awsapi.NewError("InvalidStructureException",
+			"the sandbox wants one source as the only action of the first stage")
 	}
 	source, err := sourceOf(first[0])
 	if err != nil {
@@ -152,7 +154,8 @@ func (p *Pipelines) create(c awsapi.Call, in createInOut) (*createInOut, error) 
 	defer p.mu.Unlock()
 	key := pipelineKey{c.Region, d.Name}
 	if p.all[key] != nil {
-		return nil, awsapi.Errorf("PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
+		return nil, awsapi.Errorf("PipelineNameInUseException",
+			"A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
 	}
 	d.Version = 1
 	p.all[key] = &pipeline{declaration: d, source: source}
@@ -164,7 +167,8 @@ func (p *Pipelines) create(c awsapi.Call, in createInOut) (*createInOut, error) 
 func (p *Pipelines) pipeline(c awsapi.Call, name string) (*pipeline, error) {
 	found := p.all[pipelineKey{c.Region, name}]
 	if found == nil {
-		return nil, awsapi.Errorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", p.account, name)
+		return nil, awsapi.Errorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'",
+			p.account, name)
 	}
 	if found.source.repository != "" {
 		return found, nil
@@ -190,7 +194,8 @@ func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 		size = *in.MaxResults
 	}
 	if size < 1 || size > 100 {
-		return nil, "", awsapi.Errorf("ValidationException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must be between 1 and 100", size)
+		return nil, "", awsapi.Errorf("ValidationException",
+			"1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must be between 1 and 100", size)
 	}
 	from := 0
 	if in.NextToken != "" {
@@ -199,7 +204,8 @@ func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 			from, err = strconv.Atoi(string(raw))
 		}
 		if err != nil || from < 0 || from > len(all) {
-			return nil, "", awsapi.NewError("InvalidNextTokenException", "The next token was specified in an invalid format")
+			return nil, "", awsapi.NewError("InvalidNextTokenException",
+				"The next token was specified in an invalid format")
 		}
 	}
 	to := min(from+size, len(all))
@@ -243,7 +249,8 @@ func (p *Pipelines) execution(c awsapi.Call, in executionIn) (*execution, error)
 	}
 	i := slices.IndexFunc(found.executions, func(e *execution) bool { return e.id == in.ID })
 	if i < 0 {
-		return nil, awsapi.Errorf("PipelineExecutionNotFoundException", "Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
+		return nil, awsapi.Errorf("PipelineExecutionNotFoundException",
+			"Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
 	}
 	return found.executions[i], nil
 }
@@ -282,7 +289,8 @@ func (p *Pipelines) stop(c awsapi.Call, in executionIn) (*stopOut, error) {
 	}
 	now := p.clock.Now()
 	if status := e.view(now).Status; status != runInProgress {
-		return nil, awsapi.Errorf("PipelineExecutionNotStoppableException", "The pipeline execution %s is %s and cannot be stopped", e.id, status)
+		return nil, awsapi.Errorf("PipelineExecutionNotStoppableException",
+			"The pipeline execution %s is %s and cannot be stopped", e.id, status)
 	}
 	e.stopped, e.reason = now, cmp.Or(in.Reason, "Stopped by the user")
 	return &stopOut{e.id}, nil

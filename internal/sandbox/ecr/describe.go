@@ -21,7 +21,8 @@ func (f imageFilter) check() error {
 	switch f.ImageStatus {
 	case "", "ANY", "ACTIVE", "ARCHIVED", "ACTIVATING":
 	default:
-		return awsapi.InvalidParameter("filter.imageStatus", "must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
+		return awsapi.InvalidParameter("filter.imageStatus",
+			"must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
 	}
 	return nil
 }

@@ -96,7 +96,8 @@ func (g *Registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	case given && user == "AWS" && state == tokenGood:
 		return true
 	case given && user == "AWS" && state == tokenExpired:
-		writeOCIError(w, http.StatusForbidden, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
+		writeOCIError(w, http.StatusForbidden, "DENIED",
+			"Your authorization token has expired. Reauthenticate and try again.")
 	default:
 		w.Header().Set("Www-Authenticate", fmt.Sprintf("Basic realm=%q,service=%q", "http://"+g.host+"/", "ecr.amazonaws.com"))
 		writeOCIError(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")

@@ -93,7 +93,8 @@ func (i *Permissions) serveIAM(w http.ResponseWriter, r *http.Request) {
 	case name == "GetRole":
 		i.getRole(w, r)
 	default:
-		writeIAMError(w, http.StatusBadRequest, "InvalidAction", "Could not find operation "+name+" for version "+versionIAM)
+		writeIAMError(w, http.StatusBadRequest, "InvalidAction",
+			"Could not find operation "+name+" for version "+versionIAM)
 	}
 }
 
@@ -119,7 +120,8 @@ type evaluation struct {
 func (i *Permissions) simulate(w http.ResponseWriter, r *http.Request) {
 	source := r.Form.Get("PolicySourceArn")
 	if !strings.Contains(source, ":iam:") {
-		writeIAMError(w, http.StatusBadRequest, "InvalidInput", "Invalid Entity Arn: "+source+" does not clearly define entity type and name.")
+		writeIAMError(w, http.StatusBadRequest, "InvalidInput",
+			"Invalid Entity Arn: "+source+" does not clearly define entity type and name.")
 		return
 	}
 	if _, entity := i.identity(); source != entity {

@@ -37,7 +37,8 @@ func (l *Groups) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEvent
 	}
 	for i := 1; i < len(in.LogEvents); i++ {
 		if in.LogEvents[i].Timestamp < in.LogEvents[i-1].Timestamp {
-			return out, awsapi.NewError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.")
+			return out, awsapi.NewError("InvalidParameterException",
+				"Log events in a single PutLogEvents request must be in chronological order.")
 		}
 	}
 	now := l.clock.Now()

@@ -105,7 +105,8 @@ func (p *Puller) Resolve(text string) (string, error) {
 }
 
 func (r ref) notFound() error {
-	return pullError("pull image manifest has been retried 7 time(s): failed to resolve ref %s: %s: not found", r.text, r.text)
+	return pullError("pull image manifest has been retried 7 time(s): failed to resolve ref %s: %s: not found",
+		r.text, r.text)
 }
 
 // Pull pulls an image for an architecture, by the digest if one is given, else
