@@ -42,7 +42,7 @@ type Image struct {
 }
 
 // Puller resolves and pulls images. Images from elsewhere than the registries
-// are taken to exist.
+// are taken to exist. A Puller is not safe for concurrent use.
 type Puller struct {
 	registry  func(host string) Registry
 	manifests map[string]manifest // by digest
