@@ -18,11 +18,11 @@ type Call struct {
 	// Repository is the ECR repository, or the S3 bucket; empty where the
 	// request names none or several.
 	Repository string `json:"repository,omitempty"`
-	// Reference is the tag or digest on the registry, the S3 object's key, or the
-	// names of the ECS services or the task definition that a call to ECS names,
-	// clusters and ARNs left off, several with a comma in between; with the other
-	// services the deployment or its group, the log stream or its group, the
-	// resources that scale, and the pipeline.
+	// Reference is the tag or digest on the registry, the S3 object's key, or
+	// the names of the ECS services or the task definition that a call to ECS
+	// names, clusters and ARNs left off, several with a comma in between; with
+	// the other services the deployment or its group, the log stream or its
+	// group, the resources that scale, and the pipeline.
 	Reference string `json:"reference,omitempty"`
 	// BytesIn and BytesOut count the bodies of request and answer.
 	BytesIn  int64 `json:"bytesIn"`

@@ -15,8 +15,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// ErrNoSuchAction is wrapped by the errors of Fault and Limit for a service or an
-// action that the sandbox does not have.
+// ErrNoSuchAction is wrapped by the errors of Fault and Limit for a service or
+// an action that the sandbox does not have.
 var ErrNoSuchAction = errors.New("no such action")
 
 // Fault makes the next calls that match it fail or wait. It applies to the
@@ -27,11 +27,11 @@ type Fault struct {
 	Service string
 	// Action is the API's action, such as "UpdateService"; empty is all.
 	Action string
-	// Count is the number of calls. With 0, earlier faults of the same service and
-	// action are removed.
+	// Count is the number of calls. With 0, earlier faults of the same service
+	// and action are removed.
 	Count int
-	// Error is the code of the answer, such as "ThrottlingException". Empty lets
-	// calls through after Delay.
+	// Error is the code of the answer, such as "ThrottlingException". Empty
+	// lets calls through after Delay.
 	Error string
 	// Message goes with Error; a default if empty.
 	Message string
@@ -47,17 +47,17 @@ type Fault struct {
 type Limit struct {
 	// Service and Action select calls, as in Fault; both are needed.
 	Service, Action string
-	// Rate is the number of calls a second that pass in the long run; 0 removes the
-	// limit.
+	// Rate is the number of calls a second that pass in the long run; 0 removes
+	// the limit.
 	Rate float64
-	// Burst is the number of calls that pass at once after a pause; if 0, the calls
-	// of one second, at least one.
+	// Burst is the number of calls that pass at once after a pause; if 0, the
+	// calls of one second, at least one.
 	Burst int
 }
 
 // Fault makes the next calls that match fail or wait. Faults of the same calls
-// apply in the order in which they were added. The error wraps ErrNoSuchAction, or
-// names the invalid field.
+// apply in the order in which they were added. The error wraps ErrNoSuchAction,
+// or names the invalid field.
 func (s *Server) Fault(f Fault) error {
 	if err := s.checkAction(f.Service, f.Action); err != nil {
 		return err

@@ -25,8 +25,8 @@ func (s *Server) Policy(repository string) string {
 }
 
 // Archive moves an image in the default account and region to the archive
-// storage class, from where it cannot be pulled. The error says that there is no
-// such image.
+// storage class, from where it cannot be pulled. The error says that there is
+// no such image.
 func (s *Server) Archive(repository, digest string) error {
 	return s.ecr.Default().Archive(repository, digest)
 }
@@ -48,9 +48,9 @@ func (s *Server) LogStreams(group string) []string {
 	return s.logs.Streams(s.options.Region, group)
 }
 
-// SetCaller changes the caller of all requests. arn is the one that STS returns,
-// such as that of an assumed role; entity is the user or role behind it, empty
-// for the same.
+// SetCaller changes the caller of all requests. arn is the one that STS
+// returns, such as that of an assumed role; entity is the user or role behind
+// it, empty for the same.
 func (s *Server) SetCaller(arn, entity string) { s.iam.SetCaller(arn, entity) }
 
 // Deny denies actions to the caller, such as "ecr:PutImage" or "iam:*". Without

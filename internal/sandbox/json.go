@@ -18,13 +18,15 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 	w.name(service.Name, name, "", "")
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSONBody))
 	if err != nil {
-		awsapi.WriteError(w, awsapi.NewError("SerializationException", "the request body could not be read: "+err.Error()))
+		awsapi.WriteError(w, awsapi.NewError("SerializationException",
+			"the request body could not be read: "+err.Error()))
 		return
 	}
 	w.name(service.Name, name, repositoryOf(body), referenceOf(service, body))
 	act := service.Actions[name]
 	if act == nil {
-		awsapi.WriteError(w, awsapi.Errorf("UnknownOperationException", "the sandbox does not know %s.%s", prefix, name))
+		awsapi.WriteError(w, awsapi.Errorf("UnknownOperationException", "the sandbox does not know %s.%s", prefix,
+			name))
 		return
 	}
 	region := awsapi.SignedRegion(r)
@@ -67,7 +69,8 @@ func repositoryOf(body []byte) string {
 	return in.RepositoryName
 }
 
-// referenceOf returns the resource that a request names, for the record of calls.
+// referenceOf returns the resource that a request names, for the record of
+// calls.
 func referenceOf(service awsapi.Service, body []byte) string {
 	if service.Reference == nil {
 		return ""

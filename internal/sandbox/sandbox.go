@@ -47,11 +47,11 @@ type Options struct {
 	Account string
 	// Region goes with Account; "us-east-1" if empty.
 	Region string
-	// Dir is the directory in which a directory for blobs is made and, at Close,
-	// removed. The system's temporary directory if empty.
+	// Dir is the directory in which a directory for blobs is made and, at
+	// Close, removed. The system's temporary directory if empty.
 	Dir string
-	// TokenLifetime is the lifetime of an authorization token; 12 hours, as with
-	// ECR, if zero.
+	// TokenLifetime is the lifetime of an authorization token; 12 hours, as
+	// with ECR, if zero.
 	TokenLifetime time.Duration
 	// ECSSpeed is how much faster than the server's clock the time of ECS runs:
 	// with 20, a task that takes ten seconds to start takes half a second. 1 if
@@ -228,7 +228,8 @@ func makeDir(parent string) (string, error) {
 	return dir, nil
 }
 
-// reachable returns an address at which clients on this host reach the listener.
+// reachable returns an address at which clients on this host reach the
+// listener.
 func reachable(a net.Addr) string {
 	tcp, ok := a.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
@@ -237,8 +238,8 @@ func reachable(a net.Addr) string {
 	return a.String()
 }
 
-// serve serves requests to a listener, those of the registry API with a registry.
-// The caller holds mu or has not published the server yet.
+// serve serves requests to a listener, those of the registry API with a
+// registry. The caller holds mu or has not published the server yet.
 func (s *Server) serve(l net.Listener, g *ecr.Registry) {
 	srv := &http.Server{
 		Handler:           s.handler(g),
@@ -252,8 +253,8 @@ func (s *Server) serve(l net.Listener, g *ecr.Registry) {
 // URL returns the endpoint of every service: http://host:port.
 func (s *Server) URL() string { return "http://" + s.addr }
 
-// Env returns the KEY=value lines with which the AWS SDKs and the AWS CLI use this
-// server. Any credentials work.
+// Env returns the KEY=value lines with which the AWS SDKs and the AWS CLI use
+// this server. Any credentials work.
 func (s *Server) Env() []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + s.URL(),
@@ -265,8 +266,8 @@ func (s *Server) Env() []string {
 	}
 }
 
-// Advance moves the server's clock and then applies every lifecycle policy.
-// The ages of images, the lifetimes of tokens, S3's dates and ECS all follow that
+// Advance moves the server's clock and then applies every lifecycle policy. The
+// ages of images, the lifetimes of tokens, S3's dates and ECS all follow that
 // clock. ECS's events in between happen first, while no image has expired. A
 // negative duration moves the clock back, during which ECS does nothing.
 func (s *Server) Advance(d time.Duration) {

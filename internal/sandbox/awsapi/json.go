@@ -1,5 +1,6 @@
 // Package awsapi has the protocols and values that the stand-ins of AWS's
-// services share: JSON 1.1 and the query protocol, errors, pages, times, regions.
+// services share: JSON 1.1 and the query protocol, errors, pages, times,
+// regions.
 package awsapi
 
 import (
@@ -27,7 +28,8 @@ type Call struct {
 	Region  string // that the request is signed for
 }
 
-// Action returns the document that answers a request, or an error for WriteError.
+// Action returns the document that answers a request, or an error for
+// WriteError.
 type Action func(c Call, body []byte) (any, error)
 
 // NewAction returns the Action that decodes a request's body for f.
@@ -71,15 +73,15 @@ func Errorf(code, format string, args ...any) *Error {
 	return NewError(code, fmt.Sprintf(format, args...))
 }
 
-// InvalidParameter returns the error for a parameter that breaks a rule, in ECR's
-// words.
+// InvalidParameter returns the error for a parameter that breaks a rule, in
+// ECR's words.
 func InvalidParameter(field, rule string) *Error {
 	return Errorf("InvalidParameterException",
 		"Invalid parameter at '%s' failed to satisfy constraint: '%s'", field, rule)
 }
 
-// WriteError answers with an error. An error that is not an Error is answered as
-// ServerException.
+// WriteError answers with an error. An error that is not an Error is answered
+// as ServerException.
 func WriteError(w http.ResponseWriter, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -89,8 +91,9 @@ func WriteError(w http.ResponseWriter, err error) {
 	WriteJSON(w, statusOf(e.Code), map[string]string{"__type": e.Code, "message": e.Message})
 }
 
-// statusOf returns the HTTP status of an error code, as the "Common Errors" pages
-// of the API references give it. Codes that they do not list are client errors.
+// statusOf returns the HTTP status of an error code, as the "Common Errors"
+// pages of the API references give it. Codes that they do not list are client
+// errors.
 func statusOf(code string) int {
 	switch code {
 	case "ServerException", "InternalFailure", "InternalServiceException", "InternalServerError":

@@ -14,8 +14,8 @@ type Paging struct {
 // DefaultPage is the length of a page of ECR unless a request gives one.
 const DefaultPage = 100
 
-// Page returns a page of a sorted list, at most limit entries, and the token for
-// the next one. The token holds the key of the page's last entry, so that
+// Page returns a page of a sorted list, at most limit entries, and the token
+// for the next one. The token holds the key of the page's last entry, so that
 // entries that come and go meanwhile shift nothing.
 func Page[T any](p Paging, limit int, sorted []T, key func(T) string) (part []T, next string, err error) {
 	size := DefaultPage

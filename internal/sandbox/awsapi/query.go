@@ -30,16 +30,16 @@ type queryError struct {
 	RequestID string `xml:"RequestId"`
 }
 
-// WriteQueryError answers with an error of a service whose documents have a name
-// space.
+// WriteQueryError answers with an error of a service whose documents have a
+// name space.
 func WriteQueryError(w http.ResponseWriter, status int, namespace, code, message string) {
 	e := queryError{XMLName: xml.Name{Space: namespace, Local: "ErrorResponse"}, RequestID: RequestID}
 	e.Error.Type, e.Error.Code, e.Error.Message = "Sender", code, message
 	WriteXML(w, status, e)
 }
 
-// Members returns a list of the query protocol: NAME.member.1, NAME.member.2 and
-// so on. The request's form must have been parsed.
+// Members returns a list of the query protocol: NAME.member.1, NAME.member.2
+// and so on. The request's form must have been parsed.
 func Members(r *http.Request, name string) []string {
 	var out []string
 	for i := 1; r.Form.Has(fmt.Sprintf("%s.member.%d", name, i)); i++ {

@@ -9,7 +9,8 @@ import (
 // AccountRegion is an account and a region: most resources belong to both.
 type AccountRegion struct{ Account, Region string }
 
-// regionPattern allows the regions of requests that are safe as directory names.
+// regionPattern allows the regions of requests that are safe as directory
+// names.
 var regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 
 var accountPattern = regexp.MustCompile(`^[0-9]{12}$`)

@@ -27,8 +27,8 @@ func (e Epoch) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(time.Time(e).UnixMilli()) / 1000)
 }
 
-// Stamp returns a time for an answer. It is nil for the zero time, which answers
-// leave out.
+// Stamp returns a time for an answer. It is nil for the zero time, which
+// answers leave out.
 func Stamp(t time.Time) *Epoch {
 	if t.IsZero() {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// execution is an execution of a pipeline. Its status follows from its start and
-// the times that its actions take: the stages run one after the other, the
+// execution is an execution of a pipeline. Its status follows from its start
+// and the times that its actions take: the stages run one after the other, the
 // actions of a stage at the same time.
 type execution struct {
 	id       string
@@ -29,8 +29,8 @@ type actionWork struct {
 	err   error
 }
 
-// work returns an action's work, which it starts the first time. The caller holds
-// the lock of the pipelines; the work itself does not.
+// work returns an action's work, which it starts the first time. The caller
+// holds the lock of the pipelines; the work itself does not.
 func (e *execution) work(action string, run func(Work) error) *actionWork {
 	if w := e.works[action]; w != nil {
 		return w
@@ -136,8 +136,8 @@ func (e *execution) actions(now time.Time) []actionView {
 	return out
 }
 
-// action returns an action that has started, with its present status, and the time
-// when it ends.
+// action returns an action that has started, with its present status, and the
+// time when it ends.
 func (e *execution) action(stage string, a actionDeclaration, begin, now time.Time) (actionView, time.Time) {
 	outcome := e.outcomes[actionKey{e.pipeline.declaration.Name, a.Name}]
 	ends := begin.Add(cmp.Or(outcome.Takes, 200*time.Millisecond))

@@ -38,13 +38,14 @@ func (p *Pipelines) Service() awsapi.Service {
 
 // Action is the outcome of an action of a pipeline.
 type Action struct {
-	// Takes is the time that the action takes on the server's clock; 200 ms if 0.
+	// Takes is the time that the action takes on the server's clock; 200 ms if
+	// 0.
 	Takes time.Duration
 	// Error, if not empty, is the message with which it fails.
 	Error string
-	// Run, if not nil, is the action's work. It starts when the actions before it
-	// have succeeded, and its error is the message with which the action fails.
-	// Takes and Error are not used then.
+	// Run, if not nil, is the action's work. It starts when the actions before
+	// it have succeeded, and its error is the message with which the action
+	// fails. Takes and Error are not used then.
 	Run func(Work) error
 	// Summary and URL are those of the action's execution.
 	Summary, URL string
@@ -59,7 +60,8 @@ type Work struct {
 
 // objects are the objects on S3 that are the sources of pipelines.
 type objects interface {
-	// ObjectVersion returns the current version of an object, "" if there is none.
+	// ObjectVersion returns the current version of an object, "" if there is
+	// none.
 	ObjectVersion(bucket, key string) string
 }
 
@@ -136,11 +138,13 @@ type createInOut struct {
 func (p *Pipelines) create(c awsapi.Call, in createInOut) (*createInOut, error) {
 	d := in.Pipeline
 	if d.Name == "" || d.RoleARN == "" || len(d.Stages) < 2 {
-		return nil, awsapi.NewError("InvalidStructureException", "Pipeline should have a name, a role and at least 2 stages")
+		return nil, awsapi.NewError("InvalidStructureException",
+			"Pipeline should have a name, a role and at least 2 stages")
 	}
 	first := d.Stages[0].Actions
 	if len(first) != 1 || first[0].ActionTypeID.Category != "Source" {
-		return nil, awsapi.NewError("InvalidStructureException", "the sandbox wants one source as the only action of the first stage")
+		return nil, awsapi.NewError("InvalidStructureException",
+			"the sandbox wants one source as the only action of the first stage")
 	}
 	source, err := sourceOf(first[0])
 	if err != nil {
@@ -150,7 +154,8 @@ func (p *Pipelines) create(c awsapi.Call, in createInOut) (*createInOut, error) 
 	defer p.mu.Unlock()
 	key := pipelineKey{c.Region, d.Name}
 	if p.all[key] != nil {
-		return nil, awsapi.Errorf("PipelineNameInUseException", "A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
+		return nil, awsapi.Errorf("PipelineNameInUseException",
+			"A pipeline with the name '%s' already exists in account '%s'", d.Name, p.account)
 	}
 	d.Version = 1
 	p.all[key] = &pipeline{declaration: d, source: source}
@@ -162,7 +167,8 @@ func (p *Pipelines) create(c awsapi.Call, in createInOut) (*createInOut, error) 
 func (p *Pipelines) pipeline(c awsapi.Call, name string) (*pipeline, error) {
 	found := p.all[pipelineKey{c.Region, name}]
 	if found == nil {
-		return nil, awsapi.Errorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'", p.account, name)
+		return nil, awsapi.Errorf("PipelineNotFoundException", "Account '%s' does not have a pipeline with name '%s'",
+			p.account, name)
 	}
 	if found.source.repository != "" {
 		return found, nil
@@ -188,7 +194,8 @@ func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 		size = *in.MaxResults
 	}
 	if size < 1 || size > 100 {
-		return nil, "", awsapi.Errorf("ValidationException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must be between 1 and 100", size)
+		return nil, "", awsapi.Errorf("ValidationException",
+			"1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must be between 1 and 100", size)
 	}
 	from := 0
 	if in.NextToken != "" {
@@ -197,7 +204,8 @@ func pageOf[T any](all []T, in pagedIn) ([]T, string, error) {
 			from, err = strconv.Atoi(string(raw))
 		}
 		if err != nil || from < 0 || from > len(all) {
-			return nil, "", awsapi.NewError("InvalidNextTokenException", "The next token was specified in an invalid format")
+			return nil, "", awsapi.NewError("InvalidNextTokenException",
+				"The next token was specified in an invalid format")
 		}
 	}
 	to := min(from+size, len(all))
@@ -241,7 +249,8 @@ func (p *Pipelines) execution(c awsapi.Call, in executionIn) (*execution, error)
 	}
 	i := slices.IndexFunc(found.executions, func(e *execution) bool { return e.id == in.ID })
 	if i < 0 {
-		return nil, awsapi.Errorf("PipelineExecutionNotFoundException", "Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
+		return nil, awsapi.Errorf("PipelineExecutionNotFoundException",
+			"Pipeline execution '%s' was not found for pipeline '%s'", in.ID, in.PipelineName)
 	}
 	return found.executions[i], nil
 }
@@ -269,8 +278,8 @@ type stopOut struct {
 	ID string `json:"pipelineExecutionId"`
 }
 
-// stop ends an execution at once, whether or not the request asks to abandon the
-// actions under way.
+// stop ends an execution at once, whether or not the request asks to abandon
+// the actions under way.
 func (p *Pipelines) stop(c awsapi.Call, in executionIn) (*stopOut, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -280,7 +289,8 @@ func (p *Pipelines) stop(c awsapi.Call, in executionIn) (*stopOut, error) {
 	}
 	now := p.clock.Now()
 	if status := e.view(now).Status; status != runInProgress {
-		return nil, awsapi.Errorf("PipelineExecutionNotStoppableException", "The pipeline execution %s is %s and cannot be stopped", e.id, status)
+		return nil, awsapi.Errorf("PipelineExecutionNotStoppableException",
+			"The pipeline execution %s is %s and cannot be stopped", e.id, status)
 	}
 	e.stopped, e.reason = now, cmp.Or(in.Reason, "Stopped by the user")
 	return &stopOut{e.id}, nil

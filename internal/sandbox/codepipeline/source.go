@@ -16,11 +16,13 @@ func sourceOf(a actionDeclaration) (source, error) {
 		"CodeStarSourceConnection": {"ConnectionArn", "FullRepositoryId", "BranchName"},
 	}[a.ActionTypeID.Provider]
 	if required == nil {
-		return source{}, awsapi.NewError("InvalidStructureException", "the sandbox knows the sources S3 and CodeStarSourceConnection, not "+a.ActionTypeID.Provider)
+		return source{}, awsapi.NewError("InvalidStructureException",
+			"the sandbox knows the sources S3 and CodeStarSourceConnection, not "+a.ActionTypeID.Provider)
 	}
 	for _, key := range required {
 		if a.Configuration[key] == "" {
-			return source{}, awsapi.NewError("InvalidActionDeclarationException", "Action configuration for action '"+a.Name+"' is missing required configuration '"+key+"'")
+			return source{}, awsapi.NewError("InvalidActionDeclarationException",
+				"Action configuration for action '"+a.Name+"' is missing required configuration '"+key+"'")
 		}
 	}
 	c := a.Configuration

@@ -74,7 +74,8 @@ func (b *blobStore) putManifest(ctx context.Context, repository, digest, mediaTy
 	return a, nil
 }
 
-// blobSize returns the size of a blob of a repository, -1 if it has no such blob.
+// blobSize returns the size of a blob of a repository, -1 if it has no such
+// blob.
 func (b *blobStore) blobSize(ctx context.Context, repository, digest string) (int64, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, "/v2/"+repository+"/blobs/"+digest, http.NoBody)
 	if err != nil {
@@ -121,10 +122,10 @@ func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// silent returns a context with which the distribution library does not log. The
-// library reads its logger from the context under a key that it does not export,
-// and otherwise uses logrus's global one, which belongs to the whole process. So
-// the key is recognized by its type's name.
+// silent returns a context with which the distribution library does not log.
+// The library reads its logger from the context under a key that it does not
+// export, and otherwise uses logrus's global one, which belongs to the whole
+// process. So the key is recognized by its type's name.
 func silent(ctx context.Context) context.Context {
 	l := logrus.New()
 	l.SetOutput(io.Discard)

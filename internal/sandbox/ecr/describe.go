@@ -21,7 +21,8 @@ func (f imageFilter) check() error {
 	switch f.ImageStatus {
 	case "", "ANY", "ACTIVE", "ARCHIVED", "ACTIVATING":
 	default:
-		return awsapi.InvalidParameter("filter.imageStatus", "must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
+		return awsapi.InvalidParameter("filter.imageStatus",
+			"must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]")
 	}
 	return nil
 }
@@ -169,7 +170,8 @@ type listImagesOut struct {
 	NextToken string    `json:"nextToken,omitempty"`
 }
 
-// listImages returns an entry for each tag, and one for each image without tags.
+// listImages returns an entry for each tag, and one for each image without
+// tags.
 func (s *Registries) listImages(c awsapi.Call, in listImagesIn) (listImagesOut, error) {
 	out := listImagesOut{ImageIDs: []imageID{}}
 	if err := in.Filter.check(); err != nil {

@@ -87,8 +87,8 @@ func (g *Registry) has(name string) bool {
 	return g.repositories[name] != nil
 }
 
-// authorized reports whether a request has a valid token, as the password of the
-// user AWS. If not, it has answered the request.
+// authorized reports whether a request has a valid token, as the password of
+// the user AWS. If not, it has answered the request.
 func (g *Registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	user, password, given := r.BasicAuth()
 	state := g.tokens.check(password, g.Region)
@@ -96,7 +96,8 @@ func (g *Registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	case given && user == "AWS" && state == tokenGood:
 		return true
 	case given && user == "AWS" && state == tokenExpired:
-		writeOCIError(w, http.StatusForbidden, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
+		writeOCIError(w, http.StatusForbidden, "DENIED",
+			"Your authorization token has expired. Reauthenticate and try again.")
 	default:
 		w.Header().Set("Www-Authenticate", fmt.Sprintf("Basic realm=%q,service=%q", "http://"+g.host+"/", "ecr.amazonaws.com"))
 		writeOCIError(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
@@ -104,9 +105,10 @@ func (g *Registry) authorized(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// serveBlob passes requests for blobs and their uploads to the store. A mount from another
-// repository becomes a plain upload unless the account's BLOB_MOUNTING setting
-// is on and a manifest of the source repository refers to the blob.
+// serveBlob passes requests for blobs and their uploads to the store. A mount
+// from another repository becomes a plain upload unless the account's
+// BLOB_MOUNTING setting is on and a manifest of the source repository refers to
+// the blob.
 func (g *Registry) serveBlob(w http.ResponseWriter, r *http.Request, q registryRequest) {
 	if q.kind == "blob" && r.Method == http.MethodDelete {
 		writeOCIError(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "blobs cannot be deleted")
@@ -148,7 +150,8 @@ func (g *Registry) serveTags(w http.ResponseWriter, r *http.Request, q registryR
 	writeRegistryJSON(w, http.StatusOK, map[string]any{"name": q.name, "tags": tags})
 }
 
-// pageAfter returns the page of a sorted list that the query's n and last ask for.
+// pageAfter returns the page of a sorted list that the query's n and last ask
+// for.
 func pageAfter(sorted []string, r *http.Request) (page []string, more bool) {
 	start, found := slices.BinarySearch(sorted, r.URL.Query().Get("last"))
 	if found {

@@ -70,7 +70,8 @@ func (g *Registry) putManifest(w http.ResponseWriter, r *http.Request, q registr
 		return
 	}
 	if digest != "" && digest != digestOf(body) {
-		writeOCIError(w, http.StatusBadRequest, "DIGEST_INVALID", "The digest does not match the manifest: "+digestOf(body))
+		writeOCIError(w, http.StatusBadRequest, "DIGEST_INVALID",
+			"The digest does not match the manifest: "+digestOf(body))
 		return
 	}
 	_, err = g.put(r.Context(), putRequest{q.name, body, mediaTypeOf(r), tag})

@@ -38,7 +38,8 @@ func (r *repository) resolve(id imageID) (*image, *imageFailure) {
 	case id == imageID{}:
 		return fail("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
 	case id.ImageDigest != "" && !digestPattern.MatchString(id.ImageDigest):
-		return fail("InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
+		return fail("InvalidImageDigest",
+			"Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
 	case id.ImageTag != "" && !tagPattern.MatchString(id.ImageTag):
 		return fail("InvalidImageTag", "Invalid request parameters: image tag is not legal")
 	}
@@ -91,7 +92,8 @@ func (s *Registries) batchGetImage(c awsapi.Call, in batchGetImageIn) (batchGetI
 	return out, err
 }
 
-// refuses returns the failure for a manifest that cannot be read, nil if it can.
+// refuses returns the failure for a manifest that cannot be read, nil if it
+// can.
 func (i *image) refuses(id imageID, accepted []string) *imageFailure {
 	switch {
 	case i.archived:

@@ -35,7 +35,8 @@ func (g *Registry) Digests(repository string) []string {
 	return out
 }
 
-// Policy returns the text of a repository's lifecycle policy, "" if it has none.
+// Policy returns the text of a repository's lifecycle policy, "" if it has
+// none.
 func (g *Registry) Policy(repository string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

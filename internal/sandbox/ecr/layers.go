@@ -91,7 +91,8 @@ func (s *Registries) getDownloadURLForLayer(c awsapi.Call, in downloadURLIn) (do
 		return downloadURLOut{}, err
 	}
 	if size < 0 {
-		return downloadURLOut{}, awsapi.Errorf("LayersNotFoundException", "The layer with digest '%s' does not exist in the repository with name '%s'", in.LayerDigest, in.RepositoryName)
+		return downloadURLOut{}, awsapi.Errorf("LayersNotFoundException",
+			"The layer with digest '%s' does not exist in the repository with name '%s'", in.LayerDigest, in.RepositoryName)
 	}
 	return downloadURLOut{in.LayerDigest, "http://" + g.host + "/v2/" + in.RepositoryName + "/blobs/" + in.LayerDigest}, nil
 }

@@ -234,9 +234,9 @@ func (i *image) usedAt() time.Time {
 	return last
 }
 
-// applyPolicies expires and archives images at once; ECR does so within 24 hours
-// after an image matches a rule. When an index expires, its images may expire as
-// well, hence the loop.
+// applyPolicies expires and archives images at once; ECR does so within 24
+// hours after an image matches a rule. When an index expires, its images may
+// expire as well, hence the loop.
 func (g *Registry) applyPolicies() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -25,11 +25,11 @@ type policyResult struct {
 	action   lifecycleAction
 }
 
-// evaluate applies the rules as the ECR user guide describes them: each considers
-// all images that its selection matches, as if no other rule had marked any, but
-// an image that matches the selection of a rule cannot be marked by a later one.
-// Images that an index refers to stay. The results are in order of priority, then
-// digest.
+// evaluate applies the rules as the ECR user guide describes them: each
+// considers all images that its selection matches, as if no other rule had
+// marked any, but an image that matches the selection of a rule cannot be
+// marked by a later one. Images that an index refers to stay. The results are
+// in order of priority, then digest.
 func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []policyResult {
 	var out []policyResult
 	claimed := map[string]bool{}
@@ -55,7 +55,8 @@ func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []poli
 	return out
 }
 
-// matches reports whether a selection fits an image by its tags and storage class.
+// matches reports whether a selection fits an image by its tags and storage
+// class.
 func (s lifecycleSelection) matches(i lifecycleImage) bool {
 	if (s.StorageClass == classArchive) != i.archived {
 		return false

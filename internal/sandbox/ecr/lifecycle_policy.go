@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// lifecyclePolicy is a parsed policy. The ECR user guide describes the syntax under
-// "Lifecycle policy parameters".
+// lifecyclePolicy is a parsed policy. The ECR user guide describes the syntax
+// under "Lifecycle policy parameters".
 type lifecyclePolicy struct {
 	Rules []lifecycleRule `json:"rules"`
 }
@@ -58,8 +58,8 @@ const (
 	classArchive     = "archive"
 )
 
-// parseLifecyclePolicy parses a policy, with the errors of ECR. The rules are in
-// order of priority.
+// parseLifecyclePolicy parses a policy, with the errors of ECR. The rules are
+// in order of priority.
 func parseLifecyclePolicy(text string) (lifecyclePolicy, error) {
 	var p lifecyclePolicy
 	if len(text) < minPolicyText || len(text) > maxPolicyText {
@@ -85,8 +85,8 @@ func parseLifecyclePolicy(text string) (lifecyclePolicy, error) {
 	return p, p.checkOrder()
 }
 
-// checkOrder returns an error unless all priorities differ and, of the rules for a
-// storage class, the one for any image is the last.
+// checkOrder returns an error unless all priorities differ and, of the rules
+// for a storage class, the one for any image is the last.
 func (p lifecyclePolicy) checkOrder() error {
 	anyRule := map[string]int{}
 	for i, r := range p.Rules {

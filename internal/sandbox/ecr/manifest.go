@@ -8,8 +8,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// manifestContent has the references of an image manifest, which are layers, or of
-// an index, which are manifests.
+// manifestContent has the references of an image manifest, which are layers, or
+// of an index, which are manifests.
 type manifestContent struct {
 	MediaType    string          `json:"mediaType"`
 	ArtifactType string          `json:"artifactType"`
@@ -31,8 +31,8 @@ func parseManifest(raw []byte) (manifestContent, error) {
 	return m, nil
 }
 
-// blobs returns the digests of the blobs that must have been uploaded before. By
-// their media type, some layers are kept elsewhere and need not be.
+// blobs returns the digests of the blobs that must have been uploaded before.
+// By their media type, some layers are kept elsewhere and need not be.
 func (m manifestContent) blobs() []string {
 	var out []string
 	if m.Config != nil {

@@ -36,7 +36,8 @@ func newTagMutability(setting string, exclusions []exclusionFilter) (tagMutabili
 		}
 	case "IMMUTABLE_WITH_EXCLUSION", "MUTABLE_WITH_EXCLUSION":
 		if len(exclusions) < 1 || len(exclusions) > maxExclusions {
-			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters", fmt.Sprintf("must have length between 1 and %d", maxExclusions))
+			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters",
+				fmt.Sprintf("must have length between 1 and %d", maxExclusions))
 		}
 	default:
 		return m, awsapi.InvalidParameter("imageTagMutability",
@@ -44,10 +45,12 @@ func newTagMutability(setting string, exclusions []exclusionFilter) (tagMutabili
 	}
 	for _, e := range exclusions {
 		if e.FilterType != "WILDCARD" {
-			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters.filterType", "must satisfy enum value set: [WILDCARD]")
+			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters.filterType",
+				"must satisfy enum value set: [WILDCARD]")
 		}
 		if !exclusionPattern.MatchString(e.Filter) {
-			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters.filter", "must satisfy regular expression '"+exclusionPattern.String()+"'")
+			return m, awsapi.InvalidParameter("imageTagMutabilityExclusionFilters.filter",
+				"must satisfy regular expression '"+exclusionPattern.String()+"'")
 		}
 	}
 	return m, nil

@@ -28,7 +28,8 @@ func (g *Registry) Pull(repository, digest, tag string) (found string, archived 
 	return i.digest, i.archived
 }
 
-// Manifest returns the manifest of an image, nil if a repository has no such image.
+// Manifest returns the manifest of an image, nil if a repository has no such
+// image.
 func (g *Registry) Manifest(repository, digest string) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -38,7 +39,8 @@ func (g *Registry) Manifest(repository, digest string) []byte {
 	return nil
 }
 
-// Blob returns a blob of a repository. The error wraps errNoBlob if there is none.
+// Blob returns a blob of a repository. The error wraps errNoBlob if there is
+// none.
 func (g *Registry) Blob(ctx context.Context, repository, digest string) ([]byte, error) {
 	return g.blobs.blob(ctx, repository, digest)
 }

@@ -1,5 +1,5 @@
-// Package ecr is a stand-in for Amazon ECR: its API, and an OCI registry for the
-// images of each account and region.
+// Package ecr is a stand-in for Amazon ECR: its API, and an OCI registry for
+// the images of each account and region.
 package ecr
 
 import (
@@ -19,8 +19,8 @@ type Options struct {
 	// Account and Region are those of the default registry. Requests that name
 	// no account are for this one.
 	Account, Region string
-	// Host is the host:port of the default registry as answers name it, and Addr
-	// the one of its listener.
+	// Host is the host:port of the default registry as answers name it, and
+	// Addr the one of its listener.
 	Host, Addr string
 	// Dir is the directory for blobs.
 	Dir   string
@@ -28,7 +28,8 @@ type Options struct {
 	// TokenLifetime is the lifetime of an authorization token.
 	TokenLifetime time.Duration
 	// Listen opens a listener for another registry: it calls open with the
-	// listener's host:port, and serves requests with the registry that open returns.
+	// listener's host:port, and serves requests with the registry that open
+	// returns.
 	Listen func(open func(host string) *Registry) (*Registry, error)
 }
 

@@ -14,8 +14,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// Registry is the ECR registry of one account in one region, which the ECR API and
-// the registry API share.
+// Registry is the ECR registry of one account in one region, which the ECR API
+// and the registry API share.
 type Registry struct {
 	awsapi.AccountRegion
 	host   string // as answers name it
@@ -151,8 +151,8 @@ func digestOf(manifest []byte) string {
 }
 
 // put stores a manifest and moves the tag to it. Its errors are of the type
-// awsapi.Error: RepositoryNotFoundException, ImageTagAlreadyExistsException if the
-// tag is immutable, ImageAlreadyExistsException if nothing would change,
+// awsapi.Error: RepositoryNotFoundException, ImageTagAlreadyExistsException if
+// the tag is immutable, ImageAlreadyExistsException if nothing would change,
 // LayersNotFoundException, ReferencedImagesNotFoundException, or
 // InvalidParameterException with the registry's reason.
 func (g *Registry) put(ctx context.Context, p putRequest) (*image, error) {
@@ -198,8 +198,8 @@ func (g *Registry) mayPut(p putRequest, digest string, content manifestContent) 
 	return nil
 }
 
-// mayTag returns an error for a put that would change nothing and for an immutable
-// tag; the caller holds mu.
+// mayTag returns an error for a put that would change nothing and for an
+// immutable tag; the caller holds mu.
 func (g *Registry) mayTag(r *repository, tag, digest string) error {
 	current, tagged := r.tags[tag]
 	_, known := r.images[digest]
@@ -235,8 +235,8 @@ func (g *Registry) needLayers(ctx context.Context, repository string, content ma
 		missing, repository, g.Account)
 }
 
-// record adds a stored manifest to its repository. It checks the tag again, since
-// another put may have moved it.
+// record adds a stored manifest to its repository. It checks the tag again,
+// since another put may have moved it.
 func (g *Registry) record(p putRequest, digest string, content manifestContent) (*image, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -153,12 +153,14 @@ func (g *Registry) encryption(in *encryptionConfiguration) (encryptionConfigurat
 	switch in.EncryptionType {
 	case "AES256":
 		if in.KmsKey != "" {
-			return *in, awsapi.InvalidParameter("encryptionConfiguration.kmsKey", "must be absent with encryption type AES256")
+			return *in, awsapi.InvalidParameter("encryptionConfiguration.kmsKey",
+				"must be absent with encryption type AES256")
 		}
 	case "KMS", "KMS_DSSE":
 		in.KmsKey = cmp.Or(in.KmsKey, "arn:"+awsapi.Partition(g.Region)+":kms:"+g.Region+":"+g.Account+":alias/aws/ecr")
 	default:
-		return *in, awsapi.InvalidParameter("encryptionConfiguration.encryptionType", "must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
+		return *in, awsapi.InvalidParameter("encryptionConfiguration.encryptionType",
+			"must satisfy enum value set: [AES256, KMS, KMS_DSSE]")
 	}
 	return *in, nil
 }

@@ -61,8 +61,8 @@ func checkRepositoryName(name string) error {
 	return nil
 }
 
-// registry returns the registry of a request: that of the account that it names,
-// or the default one, in the region that it is signed for.
+// registry returns the registry of a request: that of the account that it
+// names, or the default one, in the region that it is signed for.
 func (s *Registries) registry(c awsapi.Call, registryID string) (*Registry, error) {
 	if registryID == "" {
 		registryID = s.options.Account

@@ -22,8 +22,8 @@ type token struct {
 	expires time.Time
 }
 
-// issue returns a token for the registries of a region: ECR's tokens are valid for
-// every account that their principal may use, but in one region.
+// issue returns a token for the registries of a region: ECR's tokens are valid
+// for every account that their principal may use, but in one region.
 func (b *tokenIssuer) issue(region string) (password string, expires time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

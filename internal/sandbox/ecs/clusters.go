@@ -182,12 +182,14 @@ func deleteCluster(e *region, in clusterIn) (out clusterOut, err error) {
 	}
 	for _, s := range c.services {
 		if s.status == "ACTIVE" {
-			return out, awsapi.NewError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
+			return out, awsapi.NewError("ClusterContainsServicesException",
+				"The Cluster cannot be deleted while Services are active.")
 		}
 	}
 	for _, t := range c.tasks {
 		if t.isRunning() || t.isPending() {
-			return out, awsapi.NewError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+			return out, awsapi.NewError("ClusterContainsTasksException",
+				"The Cluster cannot be deleted while Tasks are active.")
 		}
 	}
 	c.active = false

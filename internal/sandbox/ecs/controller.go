@@ -57,7 +57,8 @@ type TaskSets struct {
 // Service returns the name of the service.
 func (t TaskSets) Service() string { return t.s.name }
 
-// Controller returns the service's deployment controller, such as "CODE_DEPLOY".
+// Controller returns the service's deployment controller, such as
+// "CODE_DEPLOY".
 func (t TaskSets) Controller() string { return t.s.controller() }
 
 // All returns the task sets, newest first.
@@ -73,8 +74,8 @@ func (t TaskSets) All() []TaskSet {
 type TaskSetInput struct {
 	TaskDefinition string
 	ExternalID     string
-	// ContainerName and ContainerPort are those that the service's load balancers
-	// route to.
+	// ContainerName and ContainerPort are those that the service's load
+	// balancers route to.
 	ContainerName string
 	ContainerPort int
 	// Settings are further fields of the task set, as answers show them.

@@ -63,7 +63,8 @@ func listServiceDeployments(e *region, in listServiceDeploymentsIn) (listService
 
 // unsupportedController is the error for services with another deployment
 // controller: service deployments are those of ECS itself.
-var unsupportedController = awsapi.NewError("UnsupportedFeatureException", "Service deployments are only supported for services that use the ECS deployment controller.")
+var unsupportedController = awsapi.NewError("UnsupportedFeatureException",
+	"Service deployments are only supported for services that use the ECS deployment controller.")
 
 func (in listServiceDeploymentsIn) matches(sd *serviceDeployment) bool {
 	at := float64(sd.created.UnixMilli()) / 1000
@@ -178,7 +179,8 @@ func stopServiceDeployment(e *region, in stopServiceDeploymentIn) (out stopServi
 	case sd == nil:
 		return out, awsapi.NewError("ServiceDeploymentNotFoundException", "Service deployment not found.")
 	case !sd.underWay():
-		return out, awsapi.NewError("ConflictException", "The service deployment has ended: its status is "+sd.status+".")
+		return out, awsapi.NewError("ConflictException",
+			"The service deployment has ended: its status is "+sd.status+".")
 	}
 	out.Arn = sd.arn
 	if sd.status == "PENDING" || sd.status == "IN_PROGRESS" {

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// RunningDigests returns the digests that the running tasks of a service report,
-// by container and in order, one entry for each task; nil if there is no such
-// service. An empty cluster is the one called default.
+// RunningDigests returns the digests that the running tasks of a service
+// report, by container and in order, one entry for each task; nil if there is
+// no such service. An empty cluster is the one called default.
 func (s *Regions) RunningDigests(region, cluster, service string) map[string][]string {
 	e, err := s.at(region)
 	if err != nil {
@@ -42,8 +42,8 @@ func (s *Regions) ActiveServices(region string) []string {
 	return slices.Sorted(maps.Keys(arns))
 }
 
-// SetSpeed sets how much faster than the clock the time of ECS runs from now on,
-// in all regions.
+// SetSpeed sets how much faster than the clock the time of ECS runs from now
+// on, in all regions.
 func (s *Regions) SetSpeed(speed float64) {
 	s.change(func(o *Options) { o.Speed = speed }, func(e *region) { e.timeline.SetSpeed(speed) })
 }
@@ -65,7 +65,8 @@ func (s *Regions) CatchUp() {
 	s.change(func(*Options) {}, func(*region) {})
 }
 
-// change changes the options of regions to come, and the regions that are there.
+// change changes the options of regions to come, and the regions that are
+// there.
 func (s *Regions) change(options func(*Options), present func(*region)) {
 	s.mu.Lock()
 	options(&s.options)

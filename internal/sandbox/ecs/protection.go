@@ -29,8 +29,8 @@ type protectionOut struct {
 	Failures       []failure `json:"failures"`
 }
 
-// updateTaskProtection protects tasks from being stopped by a deployment or a lower
-// desired count, or ends their protection. Every call sets a new time.
+// updateTaskProtection protects tasks from being stopped by a deployment or a
+// lower desired count, or ends their protection. Every call sets a new time.
 func updateTaskProtection(e *region, in protectionIn) (out protectionOut, err error) {
 	minutes := protectionDefault
 	if in.ExpiresInMinutes != nil {

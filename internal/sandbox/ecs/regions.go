@@ -66,8 +66,8 @@ func (s *Regions) at(name string) (*region, error) {
 	return e, nil
 }
 
-// region is ECS in one region. It has no goroutines: every request first carries
-// out the events of the timeline that have become due.
+// region is ECS in one region. It has no goroutines: every request first
+// carries out the events of the timeline that have become due.
 type region struct {
 	awsapi.AccountRegion
 	clock  *awsapi.Clock
@@ -79,8 +79,8 @@ type region struct {
 	timeline *timeline.Timeline
 	clusters map[string]*cluster
 	families map[string]*taskFamily
-	// onStep are called, with mu held, whenever something may have changed, until
-	// none of them changes anything. They report whether they did.
+	// onStep are called, with mu held, whenever something may have changed,
+	// until none of them changes anything. They report whether they did.
 	onStep []func() bool
 }
 

@@ -214,7 +214,8 @@ func (s *service) fits(d *taskDefinition) error {
 			return parameterError("The container %s does not exist in the task definition.", lb.ContainerName)
 		}
 		if !slices.Contains(c.PortMappings, taskdef.PortMapping{ContainerPort: lb.ContainerPort}) {
-			return parameterError("The container %s did not have a container port %d defined.", lb.ContainerName, lb.ContainerPort)
+			return parameterError("The container %s did not have a container port %d defined.", lb.ContainerName,
+				lb.ContainerPort)
 		}
 	}
 	return nil

@@ -134,7 +134,8 @@ func (s *service) mayChange(in updateServiceIn, changes map[string]json.RawMessa
 		return parameterError("Unable to update %s on services with a CODE_DEPLOY deployment controller. "+
 			"Use AWS CodeDeploy to trigger a new deployment.", strings.Join(refused, ", "))
 	}
-	return parameterError("Unable to update %s on services with an EXTERNAL deployment controller.", strings.Join(refused, ", "))
+	return parameterError("Unable to update %s on services with an EXTERNAL deployment controller.",
+		strings.Join(refused, ", "))
 }
 
 // spaced returns a field's name in words: networkConfiguration becomes network

@@ -1,5 +1,5 @@
-// Package iam is a stand-in for AWS IAM and STS: the caller of all requests, the
-// caller's permissions, and the simulation of policies.
+// Package iam is a stand-in for AWS IAM and STS: the caller of all requests,
+// the caller's permissions, and the simulation of policies.
 package iam
 
 import (
@@ -33,8 +33,8 @@ func New(account, region string) *Permissions {
 	return &Permissions{account: account, caller: user, entity: user, denied: map[string]bool{}}
 }
 
-// SetCaller changes the caller. arn is the one that STS returns, such as that of
-// an assumed role; entity is the user or role behind it, empty for the same.
+// SetCaller changes the caller. arn is the one that STS returns, such as that
+// of an assumed role; entity is the user or role behind it, empty for the same.
 func (i *Permissions) SetCaller(arn, entity string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -93,7 +93,8 @@ func (i *Permissions) serveIAM(w http.ResponseWriter, r *http.Request) {
 	case name == "GetRole":
 		i.getRole(w, r)
 	default:
-		writeIAMError(w, http.StatusBadRequest, "InvalidAction", "Could not find operation "+name+" for version "+versionIAM)
+		writeIAMError(w, http.StatusBadRequest, "InvalidAction",
+			"Could not find operation "+name+" for version "+versionIAM)
 	}
 }
 
@@ -119,7 +120,8 @@ type evaluation struct {
 func (i *Permissions) simulate(w http.ResponseWriter, r *http.Request) {
 	source := r.Form.Get("PolicySourceArn")
 	if !strings.Contains(source, ":iam:") {
-		writeIAMError(w, http.StatusBadRequest, "InvalidInput", "Invalid Entity Arn: "+source+" does not clearly define entity type and name.")
+		writeIAMError(w, http.StatusBadRequest, "InvalidInput",
+			"Invalid Entity Arn: "+source+" does not clearly define entity type and name.")
 		return
 	}
 	if _, entity := i.identity(); source != entity {
@@ -147,8 +149,8 @@ func (i *Permissions) simulate(w http.ResponseWriter, r *http.Request) {
 	awsapi.WriteXML(w, http.StatusOK, answer)
 }
 
-// evaluationPage returns the page that MaxItems and Marker ask for; IAM's default
-// is 100 entries.
+// evaluationPage returns the page that MaxItems and Marker ask for; IAM's
+// default is 100 entries.
 func evaluationPage(all []evaluation, r *http.Request) (page []evaluation, next string) {
 	size, err := strconv.Atoi(r.Form.Get("MaxItems"))
 	if err != nil || size < 1 {

@@ -7,13 +7,16 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// serveSTS answers GetCallerIdentity, the one action of STS that the sandbox has.
+// serveSTS answers GetCallerIdentity, the one action of STS that the sandbox
+// has.
 func (i *Permissions) serveSTS(w http.ResponseWriter, r *http.Request) {
 	switch name := r.Form.Get("Action"); {
 	case name != "GetCallerIdentity":
-		awsapi.WriteQueryError(w, http.StatusBadRequest, stsNamespace, "InvalidAction", "Could not find operation "+name+" for version 2011-06-15")
+		awsapi.WriteQueryError(w, http.StatusBadRequest, stsNamespace, "InvalidAction",
+			"Could not find operation "+name+" for version 2011-06-15")
 	case awsapi.SignedRegion(r) == "":
-		awsapi.WriteQueryError(w, http.StatusForbidden, stsNamespace, "MissingAuthenticationToken", "Request is missing Authentication Token")
+		awsapi.WriteQueryError(w, http.StatusForbidden, stsNamespace, "MissingAuthenticationToken",
+			"Request is missing Authentication Token")
 	default:
 		caller, _ := i.identity()
 		awsapi.WriteXML(w, http.StatusOK, callerIdentity{ARN: caller, UserID: "AIDASANDBOXSANDBOX000", Account: i.account, RequestID: awsapi.RequestID})

@@ -20,7 +20,8 @@ func (l *Groups) lockedGroup(c awsapi.Call, t groupID, f func(*group) error) err
 	name := t.LogGroupName
 	if id := t.LogGroupIdentifier; id != "" {
 		if name != "" {
-			return awsapi.NewError("InvalidParameterException", "logGroupName and logGroupIdentifier are mutually exclusive")
+			return awsapi.NewError("InvalidParameterException",
+				"logGroupName and logGroupIdentifier are mutually exclusive")
 		}
 		name = id
 		if _, after, ok := strings.Cut(id, ":log-group:"); ok {
@@ -93,7 +94,8 @@ type describeLogGroupsOut struct {
 
 func (l *Groups) describeLogGroups(c awsapi.Call, in describeLogGroupsIn) (out describeLogGroupsOut, err error) {
 	if in.Prefix != "" && in.Pattern != "" {
-		return out, awsapi.NewError("InvalidParameterException", "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+		return out, awsapi.NewError("InvalidParameterException",
+			"LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,7 +162,8 @@ type describeLogStreamsOut struct {
 func (l *Groups) describeLogStreams(c awsapi.Call, in describeLogStreamsIn) (out describeLogStreamsOut, err error) {
 	byTime := in.OrderBy == "LastEventTime"
 	if byTime && in.Prefix != "" {
-		return out, awsapi.NewError("InvalidParameterException", "Cannot order by LastEventTime with a logStreamNamePrefix.")
+		return out, awsapi.NewError("InvalidParameterException",
+			"Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
 	err = l.lockedGroup(c, in.groupID, func(g *group) error {
 		streams := []streamOut{}
@@ -178,7 +181,8 @@ func (l *Groups) describeLogStreams(c awsapi.Call, in describeLogStreamsIn) (out
 		if in.Descending {
 			slices.Reverse(streams)
 		}
-		// Pages are cut by position, which new streams may shift, as they may on AWS.
+		// Pages are cut by position, which new streams may shift, as they may
+		// on AWS.
 		position := map[string]string{}
 		for i, s := range streams {
 			position[s.LogStreamName] = fmt.Sprintf("%08d", i)

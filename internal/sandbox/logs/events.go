@@ -29,15 +29,16 @@ type rejectedLogEvents struct {
 	TooOld *int `json:"tooOldLogEventEndIndex,omitempty"`
 }
 
-// putLogEvents accepts events in order of their times, at most two hours ahead and
-// two weeks old, as the reference of PutLogEvents has it.
+// putLogEvents accepts events in order of their times, at most two hours ahead
+// and two weeks old, as the reference of PutLogEvents has it.
 func (l *Groups) putLogEvents(c awsapi.Call, in putLogEventsIn) (out putLogEventsOut, err error) {
 	if n := len(in.LogEvents); n < 1 || n > 10_000 {
 		return out, awsapi.Errorf("InvalidParameterException", "%d log events: there must be 1 to 10000", n)
 	}
 	for i := 1; i < len(in.LogEvents); i++ {
 		if in.LogEvents[i].Timestamp < in.LogEvents[i-1].Timestamp {
-			return out, awsapi.NewError("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.")
+			return out, awsapi.NewError("InvalidParameterException",
+				"Log events in a single PutLogEvents request must be in chronological order.")
 		}
 	}
 	now := l.clock.Now()
@@ -94,10 +95,10 @@ type getLogEventsOut struct {
 // maxEventBytes is the limit for the messages of one answer of GetLogEvents.
 const maxEventBytes = 1 << 20
 
-// getLogEvents returns events from the oldest to the newest, the last ones unless
-// startFromHead is set. A token names the event that its page begins after (f/)
-// or ends before (b/). At the end of the stream the same token is returned, as
-// the reference of GetLogEvents has it.
+// getLogEvents returns events from the oldest to the newest, the last ones
+// unless startFromHead is set. A token names the event that its page begins
+// after (f/) or ends before (b/). At the end of the stream the same token is
+// returned, as the reference of GetLogEvents has it.
 func (l *Groups) getLogEvents(c awsapi.Call, in getLogEventsIn) (out getLogEventsOut, err error) {
 	limit := 10_000
 	if in.Limit != nil {

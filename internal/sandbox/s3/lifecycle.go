@@ -81,7 +81,8 @@ func (s *Store) changeLifecycle(w http.ResponseWriter, r *http.Request, bucket s
 	case http.MethodGet:
 		l, ok := s.lifecycles[bucket]
 		if !ok {
-			return &apiError{http.StatusNotFound, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"}
+			return &apiError{http.StatusNotFound, "NoSuchLifecycleConfiguration",
+				"The lifecycle configuration does not exist"}
 		}
 		return l.write(w)
 	case http.MethodPut:
@@ -99,7 +100,8 @@ func (s *Store) changeLifecycle(w http.ResponseWriter, r *http.Request, bucket s
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	default:
-		return &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
+		return &apiError{http.StatusMethodNotAllowed, "MethodNotAllowed",
+			"The specified method is not allowed against this resource."}
 	}
 }
 
@@ -144,7 +146,8 @@ func readLifecycle(r io.Reader) (element, error) {
 			rule.Children = append([]element{{XMLName: xml.Name{Local: "ID"}, Text: id}}, rule.Children...)
 		}
 		if seen[id] {
-			return document, &apiError{http.StatusBadRequest, "InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule: " + id}
+			return document, &apiError{http.StatusBadRequest, "InvalidArgument",
+				"Rule ID must be unique. Found same ID for more than one rule: " + id}
 		}
 		seen[id] = true
 	}

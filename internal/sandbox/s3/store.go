@@ -56,7 +56,8 @@ var unknownSubresources = []string{
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	if i := slices.IndexFunc(unknownSubresources, query.Has); i >= 0 {
-		writeError(w, r, &apiError{http.StatusNotImplemented, "NotImplemented", "the sandbox does not know ?" + unknownSubresources[i]})
+		writeError(w, r, &apiError{http.StatusNotImplemented, "NotImplemented",
+			"the sandbox does not know ?" + unknownSubresources[i]})
 		return
 	}
 	asked := r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED"

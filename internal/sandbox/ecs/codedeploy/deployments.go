@@ -29,7 +29,8 @@ type deployment struct {
 	// failure and message are errorInformation.
 	failure, message string
 	previous         *revision // deployed before the last successful deployment
-	// rollback goes back from this one; trigger is what this one goes back from.
+	// rollback goes back from this one; trigger is what this one goes back
+	// from.
 	rollback, trigger *deployment
 	terminationWait   bool
 	run               run
@@ -106,7 +107,8 @@ func (r *revisionLocation) parse() (*revision, error) {
 	case r == nil:
 		return nil, awsapi.NewError("RevisionRequiredException", "Revision is required")
 	case r.RevisionType != "AppSpecContent" || r.AppSpecContent == nil:
-		return nil, awsapi.Errorf("InvalidRevisionException", "the sandbox takes revisions of the type AppSpecContent only, not %q", r.RevisionType)
+		return nil, awsapi.Errorf("InvalidRevisionException",
+			"the sandbox takes revisions of the type AppSpecContent only, not %q", r.RevisionType)
 	}
 	spec, err := parseAppSpec(r.AppSpecContent.Content)
 	if err != nil {
@@ -114,7 +116,8 @@ func (r *revisionLocation) parse() (*revision, error) {
 	}
 	revision := &revision{r.AppSpecContent.Content, spec}
 	if given := r.AppSpecContent.SHA256; given != "" && given != revision.sha256() {
-		return nil, awsapi.Errorf("InvalidRevisionException", "the SHA-256 of the AppSpec is %s, not %s", revision.sha256(), given)
+		return nil, awsapi.Errorf("InvalidRevisionException", "the SHA-256 of the AppSpec is %s, not %s",
+			revision.sha256(), given)
 	}
 	return revision, nil
 }
@@ -248,7 +251,8 @@ func stopDeployment(d *region, in stopDeploymentIn) (out stopDeploymentOut, err 
 		return out, err
 	}
 	if n.ended() {
-		return out, awsapi.Errorf("DeploymentAlreadyCompletedException", "The deployment %s is already in a terminal state: %s", n.id, n.status)
+		return out, awsapi.Errorf("DeploymentAlreadyCompletedException",
+			"The deployment %s is already in a terminal state: %s", n.id, n.status)
 	}
 	back := n.rollbackOn.on("DEPLOYMENT_STOP_ON_REQUEST")
 	if in.AutoRollbackEnabled != nil {

@@ -74,7 +74,8 @@ func createDeploymentGroup(d *region, fields map[string]json.RawMessage) (out cr
 		return out, err
 	}
 	if a.groups[g.DeploymentGroupName] != nil {
-		return out, awsapi.Errorf("DeploymentGroupAlreadyExistsException", "Deployment group already exists: %s", g.DeploymentGroupName)
+		return out, awsapi.Errorf("DeploymentGroupAlreadyExistsException", "Deployment group already exists: %s",
+			g.DeploymentGroupName)
 	}
 	if err := d.checkService(g); err != nil {
 		return out, err
@@ -88,17 +89,21 @@ func createDeploymentGroup(d *region, fields map[string]json.RawMessage) (out cr
 func (g *group) check() error {
 	switch {
 	case !namePattern.MatchString(g.DeploymentGroupName):
-		return awsapi.Errorf("InvalidDeploymentGroupNameException", "Invalid deployment group name: %q", g.DeploymentGroupName)
+		return awsapi.Errorf("InvalidDeploymentGroupNameException", "Invalid deployment group name: %q",
+			g.DeploymentGroupName)
 	case g.ServiceRoleARN == "":
 		return awsapi.NewError("RoleRequiredException", "Role is required")
 	case len(g.ECSServices) != 1:
 		return awsapi.NewError("InvalidECSServiceException", "Deployment group must have exactly one ECS service")
 	case g.Style == nil || g.Style.Type != "BLUE_GREEN" || g.Style.Option != "WITH_TRAFFIC_CONTROL":
-		return awsapi.NewError("InvalidDeploymentStyleException", "For ECS deployment group, deploymentType must be BLUE_GREEN and deploymentOption WITH_TRAFFIC_CONTROL")
+		return awsapi.NewError("InvalidDeploymentStyleException",
+			"For ECS deployment group, deploymentType must be BLUE_GREEN and deploymentOption WITH_TRAFFIC_CONTROL")
 	case g.BlueGreen == nil || g.BlueGreen.TerminateBlue == nil || g.BlueGreen.Ready == nil:
-		return awsapi.NewError("InvalidBlueGreenDeploymentConfigurationException", "For ECS deployment group, terminateBlueInstancesOnDeploymentSuccess and deploymentReadyOption are required")
+		return awsapi.NewError("InvalidBlueGreenDeploymentConfigurationException",
+			"For ECS deployment group, terminateBlueInstancesOnDeploymentSuccess and deploymentReadyOption are required")
 	case g.LoadBalancer == nil || len(g.LoadBalancer.Pairs) == 0:
-		return awsapi.NewError("InvalidLoadBalancerInfoException", "For ECS deployment group, targetGroupPairInfoList is required")
+		return awsapi.NewError("InvalidLoadBalancerInfoException",
+			"For ECS deployment group, targetGroupPairInfoList is required")
 	}
 	_, err := shiftOf(g.config())
 	return err
@@ -117,7 +122,8 @@ func (d *region) checkService(g *group) error {
 		return awsapi.Errorf("InvalidECSServiceException", "The ECS service %s: %v", g.ECSServices[0].ServiceName, err)
 	}
 	if s.Controller() != "CODE_DEPLOY" {
-		return awsapi.Errorf("InvalidECSServiceException", "The ECS service %s must be configured for a CODE_DEPLOY deployment controller.", s.Service())
+		return awsapi.Errorf("InvalidECSServiceException",
+			"The ECS service %s must be configured for a CODE_DEPLOY deployment controller.", s.Service())
 	}
 	for _, a := range d.applications {
 		for _, other := range a.groups {
@@ -182,7 +188,8 @@ type batchGetDeploymentGroupsOut struct {
 func batchGetDeploymentGroups(d *region, in batchGetDeploymentGroupsIn) (out batchGetDeploymentGroupsOut, err error) {
 	out.Infos = []map[string]any{}
 	if n := len(in.DeploymentGroupNames); n > 100 {
-		return out, awsapi.Errorf("BatchLimitExceededException", "%d deployment groups: at most 100 may be asked for", n)
+		return out, awsapi.Errorf("BatchLimitExceededException", "%d deployment groups: at most 100 may be asked for",
+			n)
 	}
 	if _, err := d.application(in.ApplicationName); err != nil {
 		return out, err

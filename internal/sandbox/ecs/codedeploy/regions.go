@@ -137,9 +137,11 @@ func createApplication(d *region, in createApplicationIn) (out createApplication
 	case !namePattern.MatchString(in.ApplicationName):
 		return out, awsapi.Errorf("InvalidApplicationNameException", "Invalid application name: %q", in.ApplicationName)
 	case in.ComputePlatform != "ECS":
-		return out, awsapi.Errorf("InvalidComputePlatformException", "the sandbox knows the compute platform ECS only, not %q", in.ComputePlatform)
+		return out, awsapi.Errorf("InvalidComputePlatformException",
+			"the sandbox knows the compute platform ECS only, not %q", in.ComputePlatform)
 	case d.applications[in.ApplicationName] != nil:
-		return out, awsapi.Errorf("ApplicationAlreadyExistsException", "Application already exists: %s", in.ApplicationName)
+		return out, awsapi.Errorf("ApplicationAlreadyExistsException", "Application already exists: %s",
+			in.ApplicationName)
 	}
 	a := &application{name: in.ApplicationName, id: awsapi.UUID(), groups: map[string]*group{}}
 	d.applications[a.name] = a

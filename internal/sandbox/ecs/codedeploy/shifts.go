@@ -28,7 +28,8 @@ var trafficShifts = map[string]trafficShift{
 func shiftOf(config string) (trafficShift, error) {
 	s, ok := trafficShifts[config]
 	if !ok {
-		return s, awsapi.Errorf("DeploymentConfigDoesNotExistException", "No Deployment Configuration found for name: %s", config)
+		return s, awsapi.Errorf("DeploymentConfigDoesNotExistException",
+			"No Deployment Configuration found for name: %s", config)
 	}
 	return s, nil
 }
@@ -64,7 +65,8 @@ type getDeploymentConfigOut struct {
 
 func getDeploymentConfig(_ *region, in getDeploymentConfigIn) (out getDeploymentConfigOut, err error) {
 	if in.DeploymentConfigName == "" {
-		return out, awsapi.NewError("DeploymentConfigNameRequiredException", "Deployment Configuration name is required")
+		return out, awsapi.NewError("DeploymentConfigNameRequiredException",
+			"Deployment Configuration name is required")
 	}
 	s, err := shiftOf(in.DeploymentConfigName)
 	if err != nil {

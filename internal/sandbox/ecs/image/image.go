@@ -11,8 +11,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Registry is a registry of ECR as ECS needs it. A digest, a tag or both name an
-// image of a repository.
+// Registry is a registry of ECR as ECS needs it. A digest, a tag or both name
+// an image of a repository.
 type Registry interface {
 	// Digest returns the digest of an image, "" if there is none.
 	Digest(repository, digest, tag string) string
@@ -42,7 +42,7 @@ type Image struct {
 }
 
 // Puller resolves and pulls images. Images from elsewhere than the registries
-// are taken to exist.
+// are taken to exist. A Puller is not safe for concurrent use.
 type Puller struct {
 	registry  func(host string) Registry
 	manifests map[string]manifest // by digest
@@ -79,8 +79,8 @@ func (p *Puller) parseImage(text string) (ref, error) {
 	return ref, nil
 }
 
-// pullError returns the reason of a stopped task, in the words of "Stopped tasks
-// error messages" in the guide.
+// pullError returns the reason of a stopped task, in the words of "Stopped
+// tasks error messages" in the guide.
 func pullError(format string, args ...any) error {
 	return fmt.Errorf("CannotPullContainerError: "+format, args...)
 }
@@ -105,11 +105,12 @@ func (p *Puller) Resolve(text string) (string, error) {
 }
 
 func (r ref) notFound() error {
-	return pullError("pull image manifest has been retried 7 time(s): failed to resolve ref %s: %s: not found", r.text, r.text)
+	return pullError("pull image manifest has been retried 7 time(s): failed to resolve ref %s: %s: not found",
+		r.text, r.text)
 }
 
-// Pull pulls an image for an architecture, by the digest if one is given, else by
-// the reference. The error is the reason of a stopped task.
+// Pull pulls an image for an architecture, by the digest if one is given, else
+// by the reference. The error is the reason of a stopped task.
 func (p *Puller) Pull(text, digest, architecture string) (Image, error) {
 	ref, err := p.parseImage(text)
 	if err != nil {

@@ -61,11 +61,18 @@ func (c Container) Exit(labels map[string]string) (Exit, bool) {
 	return out, true
 }
 
+// stopReason is an error in ECS's words, which a task shows when it has stopped.
+type stopReason string
+
+func (r stopReason) Error() string { return string(r) }
+
+func stopReasonf(format string, args ...any) error { return stopReason(fmt.Sprintf(format, args...)) }
+
 // SetupError returns the reason why a task cannot be set up, before any image
 // is pulled, in the words of "Stopped tasks error messages" in the guide.
 func (s Settings) SetupError() error {
 	if strings.Contains(s.ExecutionRoleArn, "missing") {
-		return fmt.Errorf("ECS was unable to assume the role '%s' that was provided for this task. Please verify that the role being passed "+
+		return stopReasonf("ECS was unable to assume the role '%s' that was provided for this task. Please verify that the role being passed "+
 			"has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.", s.ExecutionRoleArn)
 	}
 	for _, c := range s.Containers {
@@ -80,10 +87,10 @@ func (s Settings) SetupError() error {
 
 func secretError(from string) error {
 	if strings.Contains(from, ":secretsmanager:") {
-		return fmt.Errorf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "+
+		return stopReasonf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "+
 			"unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret %s from secrets manager: "+
 			"ResourceNotFoundException: Secrets Manager can't find the specified secret.", from)
 	}
-	return fmt.Errorf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "+
+	return stopReasonf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "+
 		"unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: %s", from)
 }

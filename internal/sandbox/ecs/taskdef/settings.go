@@ -136,7 +136,8 @@ func (c Container) check(s Settings) error {
 	case c.Memory == 0 && c.MemoryReservation == 0 && s.Memory == "":
 		return clientError("Invalid setting for container '%s'. At least one of 'memory' or 'memoryReservation' must be specified.", c.Name)
 	case c.VersionConsistency != "" && c.VersionConsistency != "enabled" && c.VersionConsistency != "disabled":
-		return clientError("Invalid setting for container '%s': versionConsistency must be enabled or disabled.", c.Name)
+		return clientError("Invalid setting for container '%s': versionConsistency must be enabled or disabled.",
+			c.Name)
 	}
 	return nil
 }

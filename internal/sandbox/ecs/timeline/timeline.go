@@ -1,5 +1,5 @@
-// Package timeline runs events in order, in a time of its own that can be faster
-// than the clock.
+// Package timeline runs events in order, in a time of its own that can be
+// faster than the clock.
 package timeline
 
 import (
@@ -10,8 +10,8 @@ import (
 // Time is a point in ECS's own time: the time since the timeline began.
 type Time time.Duration
 
-// Timeline has the events to come, in order. Its time runs faster than the clock
-// by the speed.
+// Timeline has the events to come, in order. Its time runs faster than the
+// clock by the speed.
 type Timeline struct {
 	speed    float64
 	current  Time
