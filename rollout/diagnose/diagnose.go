@@ -111,7 +111,7 @@ func (e Evidence) signs(newest []types.Task) []sign {
 		signs = append(signs, sign{e: e, text: e.Reason})
 	}
 	for _, t := range newest {
-		if !expected(t) {
+		if !stoppedByScaling(t) {
 			signs = append(signs, e.signOf(t))
 		}
 	}
@@ -124,7 +124,7 @@ func (e Evidence) signs(newest []types.Task) []sign {
 // signOf is what a task tells, with the log where it is of a container that ran.
 func (e Evidence) signOf(t types.Task) sign {
 	s := sign{e: e, task: &t, text: StopReason(t)}
-	if c := e.culprit(t); c != nil {
+	if c := e.failedContainer(t); c != nil {
 		s.container, s.exit = aws.ToString(c.Name), c.ExitCode
 		s.image = aws.ToString(c.Image)
 		if c.ImageDigest != nil && !strings.Contains(s.image, "@") {

@@ -247,13 +247,13 @@ func TestCulprit(t *testing.T) {
 	for name, containers := range tests {
 		e := evidenceOf()
 		for range 2 {
-			if c := e.culprit(types.Task{Containers: containers}); aws.ToString(c.Name) != "web" {
+			if c := e.failedContainer(types.Task{Containers: containers}); aws.ToString(c.Name) != "web" {
 				t.Errorf("%s: blames %s", name, aws.ToString(c.Name))
 			}
 			slices.Reverse(containers)
 		}
 	}
-	if c := (Evidence{}).culprit(types.Task{}); c != nil {
+	if c := (Evidence{}).failedContainer(types.Task{}); c != nil {
 		t.Error("a task without containers has a culprit")
 	}
 }

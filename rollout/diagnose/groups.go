@@ -32,7 +32,7 @@ func (e Evidence) group() (groups []StoppedTaskGroup, newest []types.Task) {
 		g.add(t)
 	}
 	slices.SortStableFunc(all, func(a, b *grouped) int {
-		return cmp.Or(order(expected(a.task), expected(b.task)), b.Count-a.Count, b.Last.Compare(a.Last))
+		return cmp.Or(compareBools(stoppedByScaling(a.task), stoppedByScaling(b.task)), b.Count-a.Count, b.Last.Compare(a.Last))
 	})
 	for _, g := range all {
 		groups, newest = append(groups, g.StoppedTaskGroup), append(newest, g.task)
@@ -52,7 +52,7 @@ func (g *grouped) add(t types.Task) {
 	}
 }
 
-func order(a, b bool) int {
+func compareBools(a, b bool) int {
 	switch {
 	case a == b:
 		return 0
@@ -63,9 +63,9 @@ func order(a, b bool) int {
 	}
 }
 
-// expected tells tasks that ECS stopped because the deployment ended from those that made
+// stoppedByScaling tells tasks that ECS stopped because the deployment ended from those that made
 // it end.
-func expected(t types.Task) bool {
+func stoppedByScaling(t types.Task) bool {
 	return strings.HasPrefix(aws.ToString(t.StoppedReason), "Scaling activity initiated by")
 }
 

@@ -40,19 +40,19 @@ func (l LogSource) Command() string {
 // the first group, the container that made it stop. It reports whether there is one.
 func (e Evidence) LogSource() (LogSource, bool) {
 	_, newest := e.group()
-	if len(newest) == 0 || expected(newest[0]) {
+	if len(newest) == 0 || stoppedByScaling(newest[0]) {
 		return LogSource{}, false
 	}
-	c := e.logged(newest[0])
+	c := e.loggedContainer(newest[0])
 	if c == nil {
 		return LogSource{}, false
 	}
 	return e.logSource(newest[0], *c), true
 }
 
-// logged returns the container whose log says most. With failing health checks of a load
+// loggedContainer returns the container whose log says most. With failing health checks of a load
 // balancer it is the container behind that, else the one that made the task stop.
-func (e Evidence) logged(t types.Task) *types.Container {
+func (e Evidence) loggedContainer(t types.Task) *types.Container {
 	if strings.Contains(aws.ToString(t.StoppedReason), "ELB health checks") {
 		for _, name := range e.LoadBalanced {
 			for i, c := range t.Containers {
@@ -62,7 +62,7 @@ func (e Evidence) logged(t types.Task) *types.Container {
 			}
 		}
 	}
-	return e.culprit(t)
+	return e.failedContainer(t)
 }
 
 // logSource finds the log stream of a container, or says why there is none. The task

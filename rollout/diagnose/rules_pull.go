@@ -31,7 +31,7 @@ var pullRules = []rule{
 	{
 		words: words(startText, networkText),
 		cause: func(s sign) string {
-			return "the task cannot reach " + unreached(s.text) + ": look at its subnets' routes, its public IP or the NAT gateway, the VPC endpoints and the security groups"
+			return "the task cannot reach " + unreachableService(s.text) + ": look at its subnets' routes, its public IP or the NAT gateway, the VPC endpoints and the security groups"
 		},
 		next: sign.taskCommand,
 	},
@@ -65,7 +65,7 @@ var pullRules = []rule{
 	},
 }
 
-func unreached(text string) string {
+func unreachableService(text string) string {
 	lower := strings.ToLower(text)
 	switch {
 	case strings.Contains(lower, "log"): // "log group", "logger args"

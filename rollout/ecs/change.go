@@ -91,22 +91,22 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 		}
 		c.note("its task definition has no container %s", strings.Join(missing, ", "))
 	}
-	after := c.follow(wants, exact)
+	after := c.setImages(wants, exact)
 	c.describe(after)
 	switch {
 	case len(c.Wants) == 0:
 		c.Why = "it has no container with one of the images"
-	case c.done(exact):
+	case c.alreadyRuns(exact):
 		c.Images, c.Why = nil, "it runs the wanted images already"
 	default:
-		c.deploy()
+		c.chooseAction()
 	}
 	return c, nil
 }
 
 // followAll fills in Wants and Images and returns the reference that each container of
 // Wants will have.
-func (c *Change) follow(wants map[string]DesiredImage, exact bool) map[string]string {
+func (c *Change) setImages(wants map[string]DesiredImage, exact bool) map[string]string {
 	c.Wants, c.Images = map[string]DesiredImage{}, map[string]string{}
 	after := map[string]string{}
 	for _, container := range c.Service.Containers {
@@ -144,8 +144,8 @@ func (c *Change) describe(after map[string]string) {
 	}
 }
 
-// deploy decides between the two ways of deploying.
-func (c *Change) deploy() {
+// chooseAction decides between the two ways of deploying.
+func (c *Change) chooseAction() {
 	if c.Service.Controller == types.DeploymentControllerTypeEcs {
 		c.Replaces = c.Service.UnderWay()
 	}
@@ -163,10 +163,10 @@ func (c *Change) deploy() {
 	}
 }
 
-// done tells whether the service runs all that is wanted, and will go on to. An image
+// alreadyRuns tells whether the service runs all that is wanted, and will go on to. An image
 // whose digest is not known counts by its reference, beside others that are known.
-func (c *Change) done(exact bool) bool {
-	if c.Service.goesElsewhere(c.Wants) || len(c.toVerify()) == 0 {
+func (c *Change) alreadyRuns(exact bool) bool {
+	if c.Service.deploysOtherImages(c.Wants) || len(c.toVerify()) == 0 {
 		return false
 	}
 	for _, container := range c.Service.Containers {
@@ -174,14 +174,14 @@ func (c *Change) done(exact bool) bool {
 		if !ok {
 			continue
 		}
-		if !w.verifiable() {
+		if !w.hasDigests() {
 			if container.Image != w.Image {
 				return false
 			}
 			continue
 		}
 		settled := c.Service.Settling(container) && w.Has(container.Resolved)
-		if !settled && !container.has(w, c.Service.Desired) || exact && !sameRepository(container.Image, w.Image) {
+		if !settled && !container.runsOnly(w, c.Service.Desired) || exact && !sameRepository(container.Image, w.Image) {
 			return false
 		}
 	}
@@ -192,9 +192,9 @@ func (c *Change) note(format string, args ...any) {
 	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
 }
 
-// goesElsewhere tells whether a deployment is under way that does not end with the
+// deploysOtherImages tells whether a deployment is under way that does not end with the
 // wanted images, as far as is known.
-func (s Service) goesElsewhere(wants map[string]DesiredImage) bool {
+func (s Service) deploysOtherImages(wants map[string]DesiredImage) bool {
 	if s.Controller != types.DeploymentControllerTypeEcs {
 		// With CodeDeploy there is a second task set for as long as a deployment lasts,
 		// but for its first seconds, which nothing in ECS shows.
@@ -208,7 +208,7 @@ func (s Service) goesElsewhere(wants map[string]DesiredImage) bool {
 		return true
 	}
 	for name, w := range wants {
-		if w.verifiable() && !w.Has(p.Digests[name]) {
+		if w.hasDigests() && !w.Has(p.Digests[name]) {
 			return true
 		}
 	}
@@ -218,12 +218,12 @@ func (s Service) goesElsewhere(wants map[string]DesiredImage) bool {
 // toVerify are the wants whose digests are known.
 func (c Change) toVerify() map[string]DesiredImage {
 	out := maps.Clone(c.Wants)
-	maps.DeleteFunc(out, func(_ string, w DesiredImage) bool { return !w.verifiable() })
+	maps.DeleteFunc(out, func(_ string, w DesiredImage) bool { return !w.hasDigests() })
 	return out
 }
 
-// has tells whether all tasks run the image, and new ones would.
-func (c Container) has(w DesiredImage, desired int) bool {
+// runsOnly tells whether all tasks run the image, and new ones would.
+func (c Container) runsOnly(w DesiredImage, desired int) bool {
 	if c.Resolved != "" && !w.Has(c.Resolved) {
 		return false
 	}

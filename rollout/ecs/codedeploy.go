@@ -44,12 +44,12 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 	if err != nil {
 		return failed(err)
 	}
-	if d, err := g.join(ctx, client, codeDeploy, c); err != nil {
+	if d, err := g.joinDeployment(ctx, client, codeDeploy, c); err != nil {
 		return failed(err)
 	} else if d != nil {
 		return *d, nil
 	}
-	arn, err := c.define(ctx, client)
+	arn, err := c.registerDefinition(ctx, client)
 	if err != nil {
 		return failed(err)
 	}
@@ -57,9 +57,9 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 	if err != nil {
 		return failed(err)
 	}
-	out, err := codeDeploy.CreateDeployment(ctx, g.deployment(c.mark(), string(spec)))
+	out, err := codeDeploy.CreateDeployment(ctx, g.deployment(c.deploymentDescription(), string(spec)))
 	if busy := new(codedeploytypes.DeploymentLimitExceededException); errors.As(err, &busy) {
-		d, joinErr := g.join(ctx, client, codeDeploy, c)
+		d, joinErr := g.joinDeployment(ctx, client, codeDeploy, c)
 		if d != nil {
 			return *d, nil
 		}
@@ -70,7 +70,7 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 		err = busyErr
 	}
 	if err != nil {
-		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveStarted(err), TaskDefinition: arn, Err: err}
 	}
 	id := aws.ToString(out.DeploymentId)
 	if id == "" {
@@ -122,7 +122,7 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 	case out.DeploymentGroupInfo == nil:
 		return group{}, awsclient.Incomplete("CodeDeploy", "GetDeploymentGroup", "deployment group "+g.name)
 	case !deploys(out.DeploymentGroupInfo, cluster, service):
-		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: errOthersGroup}
+		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: errOtherService}
 	}
 	return g, nil
 }
@@ -153,7 +153,7 @@ func deploys(g *codedeploytypes.DeploymentGroupInfo, cluster, service string) bo
 	})
 }
 
-var errOthersGroup = errors.New("the group deploys another service")
+var errOtherService = errors.New("the group deploys another service")
 
 // GroupError is an ECS service of which it could not be found out which CodeDeploy
 // deployment group deploys it.

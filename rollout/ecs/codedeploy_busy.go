@@ -59,13 +59,13 @@ func Busy(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c 
 	if err != nil {
 		return err
 	}
-	_, err = g.join(ctx, client, codeDeploy, c)
+	_, err = g.joinDeployment(ctx, client, codeDeploy, c)
 	return err
 }
 
-// join returns the deployment of the group that is under way if it brings the images that
+// joinDeployment returns the deployment of the group that is under way if it brings the images that
 // the change wants, nil if there is none, and a *BusyError if it brings others.
-func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c Change) (*Deployment, error) {
+func (g group) joinDeployment(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c Change) (*Deployment, error) {
 	info, err := g.underWay(ctx, codeDeploy, c.Service)
 	if err != nil || info == nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDe
 		return nil, err
 	}
 	d := Deployment{Service: c.Service, ID: id, TaskDefinition: aws.ToString(set.TaskDefinition), Wants: c.toVerify()}
-	same, err := c.is(ctx, client, info, set)
+	same, err := c.isDeployedBy(ctx, client, info, set)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +89,10 @@ func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDe
 
 var errUnderWay = errors.New("it deploys other images, or its images are not known yet")
 
-// mark is the description of a change's CodeDeploy deployment. It is the same for the same
+// deploymentDescription is the description of a change's CodeDeploy deployment. It is the same for the same
 // images of the same containers, so that a deployment can be told from its first second,
 // when it has neither a task set nor tasks yet.
-func (c Change) mark() string {
+func (c Change) deploymentDescription() string {
 	sum := sha256.New()
 	for _, container := range sortedKeys(c.Wants) {
 		fmt.Fprintln(sum, container, c.Wants[container].DigestOrImage())
@@ -100,10 +100,10 @@ func (c Change) mark() string {
 	return fmt.Sprintf("slipway, images %x", sum.Sum(nil)[:16])
 }
 
-// is tells whether a deployment brings the wanted images: by its own words, or by what
+// isDeployedBy tells whether a deployment brings the wanted images: by its own words, or by what
 // all running tasks of its task set run.
-func (c Change) is(ctx context.Context, client taskReader, info *codedeploytypes.DeploymentInfo, set types.TaskSet) (bool, error) {
-	if aws.ToString(info.Description) == c.mark() {
+func (c Change) isDeployedBy(ctx context.Context, client taskReader, info *codedeploytypes.DeploymentInfo, set types.TaskSet) (bool, error) {
+	if aws.ToString(info.Description) == c.deploymentDescription() {
 		return true, nil
 	}
 	d := Deployment{Wants: c.toVerify()}
@@ -156,14 +156,14 @@ func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*c
 		if out.DeploymentInfo == nil {
 			return nil, awsclient.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
 		}
-		if goesOn(out.DeploymentInfo) {
+		if isUnderWay(out.DeploymentInfo) {
 			return out.DeploymentInfo, nil
 		}
 	}
 	return nil, nil
 }
 
-func goesOn(info *codedeploytypes.DeploymentInfo) bool {
+func isUnderWay(info *codedeploytypes.DeploymentInfo) bool {
 	if info == nil {
 		return false
 	}

@@ -158,7 +158,7 @@ func TestDeployByCodeDeployRefusals(t *testing.T) {
 				return errors.As(err, new(*GroupError)) && errors.As(err, new(*codedeploytypes.DeploymentGroupDoesNotExistException))
 			}},
 		{name: "a group of another service", actions: map[string]func(fakeaws.Object) any{"GetDeploymentGroup": others},
-			is: func(err error) bool { return errors.As(err, new(*GroupError)) && errors.Is(err, errOthersGroup) }},
+			is: func(err error) bool { return errors.As(err, new(*GroupError)) && errors.Is(err, errOtherService) }},
 		{name: "asking is refused", actions: map[string]func(fakeaws.Object) any{"GetDeploymentGroup": fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})},
 			is: func(err error) bool { return err != nil && !errors.As(err, new(*GroupError)) }},
 		{name: "no load balancer", change: func(c *Change) { c.Service.Raw.LoadBalancers = nil },
@@ -261,12 +261,12 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 		change              func(map[string]func(fakeaws.Object) any)
 		busy                bool
 	}{
-		{name: "it says what it brings", description: c.mark()},
+		{name: "it says what it brings", description: c.deploymentDescription()},
 		{name: "its tasks run the images", digest: wanted},
-		{name: "it says that it brings others", description: other.mark(), busy: true},
+		{name: "it says that it brings others", description: other.deploymentDescription(), busy: true},
 		{name: "its tasks run others", digest: "sha256:other", busy: true},
 		{name: "nothing of it runs", busy: true},
-		{name: "listing is refused", description: c.mark(), change: func(a map[string]func(fakeaws.Object) any) {
+		{name: "listing is refused", description: c.deploymentDescription(), change: func(a map[string]func(fakeaws.Object) any) {
 			a["ListDeployments"] = fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})
 		}},
 	} {
@@ -297,7 +297,7 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 // The SDK repeats a call whose answer got lost, and is told of its own deployment.
 func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	c := changeByCodeDeploy(t, "shop/web:b2", "d-1")
-	actions := joining(c.mark(), "")
+	actions := joining(c.deploymentDescription(), "")
 	begun := false
 	listed := actions["ListDeployments"]
 	actions["ListDeployments"] = func(in fakeaws.Object) any {
@@ -316,7 +316,7 @@ func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	if err != nil || d.ID != "d-9" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	if in := s.Of("CreateDeployment")[0].In; in["description"] != c.mark() {
+	if in := s.Of("CreateDeployment")[0].In; in["description"] != c.deploymentDescription() {
 		t.Errorf("described as %v", in["description"])
 	}
 }

@@ -19,7 +19,7 @@ func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) 
 			if digest, there := digestOf(t, name, resolved); !there {
 				counts["there is no container "+name]++
 			} else if !want.Has(digest) {
-				counts[name+" runs "+shown(digest)+" instead of "+want.DigestOrImage()]++
+				counts[name+" runs "+shownDigest(digest)+" instead of "+want.DigestOrImage()]++
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func (w DesiredImage) DigestOrImage() string {
 	return w.Digests[0]
 }
 
-func shown(digest string) string {
+func shownDigest(digest string) string {
 	if digest == "" {
 		return "an image whose digest ECS does not tell"
 	}

@@ -54,7 +54,7 @@ func (d Definition) WithImages(images map[string]string) (Definition, error) {
 	list = slices.Clone(list)
 	for i, c := range list {
 		container, _ := c.(map[string]any)
-		if image, ok := images[text(container, "name")]; ok && container != nil {
+		if image, ok := images[stringField(container, "name")]; ok && container != nil {
 			container = maps.Clone(container)
 			container["image"] = image
 			list[i] = container
@@ -78,7 +78,7 @@ func (d Definition) request() ([]byte, error) {
 }
 
 // Status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS told none.
-func (d Definition) status() string { return text(d.Fields, "status") }
+func (d Definition) status() string { return stringField(d.Fields, "status") }
 
 // Name is the ARN's last part, family:revision, else the family.
 func (d Definition) Name() string {
@@ -102,7 +102,7 @@ func (d Definition) containers() []map[string]any {
 func (d Definition) containerNames() []string {
 	var names []string
 	for _, c := range d.containers() {
-		names = append(names, text(c, "name"))
+		names = append(names, stringField(c, "name"))
 	}
 	return names
 }
@@ -118,12 +118,12 @@ func (d Definition) without(names []string) []string {
 func settable(tags []any) []any {
 	return slices.DeleteFunc(slices.Clone(tags), func(t any) bool {
 		tag, _ := t.(map[string]any)
-		return strings.HasPrefix(strings.ToLower(text(tag, "key")), "aws:")
+		return strings.HasPrefix(strings.ToLower(stringField(tag, "key")), "aws:")
 	})
 }
 
-// text is a field of a JSON object if it is a string, else empty.
-func text(object map[string]any, field string) string {
+// stringField is a field of a JSON object if it is a string, else empty.
+func stringField(object map[string]any, field string) string {
 	s, _ := object[field].(string)
 	return s
 }
@@ -153,7 +153,7 @@ func (e *ContainerError) Kind() fault.Kind { return fault.Usage }
 func (d Definition) Roles() []string {
 	var out []string
 	for _, field := range []string{"executionRoleArn", "taskRoleArn"} {
-		if role := text(d.Fields, field); role != "" {
+		if role := stringField(d.Fields, field); role != "" {
 			out = append(out, role)
 		}
 	}

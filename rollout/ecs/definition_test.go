@@ -188,7 +188,7 @@ func FuzzWithImages(f *testing.F) {
 		}
 		for i, c := range d.containers() {
 			was, is := maps.Clone(c), maps.Clone(next.containers()[i])
-			if _, changed := images[text(c, "name")]; changed {
+			if _, changed := images[stringField(c, "name")]; changed {
 				if is["image"] != image {
 					t.Errorf("image %v, want %q", is["image"], image)
 				}

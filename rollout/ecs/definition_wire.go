@@ -18,7 +18,7 @@ import (
 
 // The SDK drops the fields that it is older than, both from answers and from requests.
 // What follows reads and writes the JSON of the wire itself; the SDK still does all the
-// sleep: endpoint, signature, retries, errors.
+// rest: endpoint, signature, retries, errors.
 
 type definitionReader interface {
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
@@ -78,7 +78,7 @@ func parseDefinition(body []byte) (Definition, error) {
 		return Definition{}, errNoDefinition
 	}
 	fields := answer.TaskDefinition
-	return Definition{ARN: text(fields, "taskDefinitionArn"), Family: text(fields, "family"), Fields: fields, Tags: answer.Tags}, nil
+	return Definition{ARN: stringField(fields, "taskDefinitionArn"), Family: stringField(fields, "family"), Fields: fields, Tags: answer.Tags}, nil
 }
 
 // maxAnswer bounds an answer of ECS, in bytes. A task definition has at most 64 KiB

@@ -46,7 +46,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		return deployByCodeDeploy(ctx, client, codeDeploy, c)
 	}
-	arn, err := c.define(ctx, client)
+	arn, err := c.registerDefinition(ctx, client)
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
 	}
@@ -56,7 +56,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	}
 	out, err := client.UpdateService(ctx, in)
 	if err != nil {
-		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveStarted(err), TaskDefinition: arn, Err: err}
 	}
 	d := Deployment{Service: c.Service, TaskDefinition: arn, Wants: c.toVerify(), Wait: c.Service.Wait}
 	started, ok := newDeployment(c.Service.Raw, out.Service)
@@ -89,9 +89,9 @@ func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, 
 	}, true, nil
 }
 
-// define returns the ARN of the task definition to deploy, after registering it where
+// registerDefinition returns the ARN of the task definition to deploy, after registering it where
 // the change asks for that.
-func (c Change) define(ctx context.Context, client definitionWriter) (string, error) {
+func (c Change) registerDefinition(ctx context.Context, client definitionWriter) (string, error) {
 	if c.Action != Register {
 		return c.Service.Definition.ARN, nil
 	}
@@ -156,11 +156,11 @@ func (e *DeployError) Unwrap() error { return e.Err }
 // Kind returns fault.AWS.
 func (e *DeployError) Kind() fault.Kind { return fault.AWS }
 
-// mayHaveRun tells whether a write that ended with an error may have been carried out:
+// mayHaveStarted tells whether a write that ended with an error may have been carried out:
 // everything but a refusal (a 4xx answer) and what failed before it was sent. No answer
 // at all has the status 0 with the SDK. A refusal after an earlier try that broke off,
 // which the SDK repeated, counts as refused.
-func mayHaveRun(err error) bool {
+func mayHaveStarted(err error) bool {
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) {
 		status := answer.HTTPStatusCode()

@@ -133,7 +133,7 @@ func TestMayHaveRun(t *testing.T) {
 		{&smithy.OperationError{Err: context.DeadlineExceeded}, true},
 		{&smithy.OperationError{Err: errors.New("no credentials")}, false},
 	} {
-		if got := mayHaveRun(test.err); got != test.want {
+		if got := mayHaveStarted(test.err); got != test.want {
 			t.Errorf("%v: %t, want %t", test.err, got, test.want)
 		}
 	}

@@ -26,11 +26,11 @@ func containerEvidence(c map[string]any) diagnose.Container {
 	config, _ := c["logConfiguration"].(map[string]any)
 	options, _ := config["options"].(map[string]any)
 	out := diagnose.Container{
-		Name: text(c, "name"), Image: text(c, "image"), Essential: essential || !given,
-		LogDriver: text(config, "logDriver"), LogOptions: map[string]string{},
+		Name: stringField(c, "name"), Image: stringField(c, "image"), Essential: essential || !given,
+		LogDriver: stringField(config, "logDriver"), LogOptions: map[string]string{},
 	}
 	for name := range options {
-		out.LogOptions[name] = text(options, name)
+		out.LogOptions[name] = stringField(options, name)
 	}
 	return out
 }

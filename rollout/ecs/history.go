@@ -21,7 +21,7 @@ import (
 // for each 20 different revisions.
 func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int) ([]ServiceDeployment, error) {
 	in := &ecs.ListServiceDeploymentsInput{
-		Cluster: given(ref.cluster()), Service: &ref.Service, MaxResults: aws.Int32(int32(min(max(limit, 1), 100))),
+		Cluster: optional(ref.cluster()), Service: &ref.Service, MaxResults: aws.Int32(int32(min(max(limit, 1), 100))),
 		Status: []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusSuccessful},
 	}
 	var briefs []types.ServiceDeploymentBrief

@@ -33,10 +33,10 @@ func (r Ref) Names(s types.Service) bool {
 
 // ClusterID and ServiceID are what calls name the service by: the ARNs where known.
 func (s Service) ClusterID() *string {
-	return given(cmp.Or(aws.ToString(s.Raw.ClusterArn), s.cluster()))
+	return optional(cmp.Or(aws.ToString(s.Raw.ClusterArn), s.cluster()))
 }
 
-func (s Service) ServiceID() *string { return given(cmp.Or(s.ARN, s.Service)) }
+func (s Service) ServiceID() *string { return optional(cmp.Or(s.ARN, s.Service)) }
 
 // ShortNames are the names of the cluster and the service, without the ARN around them.
 func (s Service) ShortNames() (cluster, service string) {
@@ -45,8 +45,8 @@ func (s Service) ShortNames() (cluster, service string) {
 	return awsname.LastPart(cluster), awsname.LastPart(service)
 }
 
-// given is nil for an empty string.
-func given(s string) *string {
+// optional is nil for an empty string.
+func optional(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -72,10 +72,10 @@ func PrimaryTaskSet(raw types.Service) *types.TaskSet {
 	return nil
 }
 
-// ownWait is the time that a strategy lets pass by itself, with the API reference's
+// strategyWait is the time that a strategy lets pass by itself, with the API reference's
 // defaults: LINEAR takes steps of 10 percent with 6 minutes after each but the last,
 // CANARY waits 10 minutes, and both, like BLUE_GREEN, bake at the end.
-func ownWait(c types.DeploymentConfiguration) time.Duration {
+func strategyWait(c types.DeploymentConfiguration) time.Duration {
 	minutes := aws.ToInt32(c.BakeTimeInMinutes)
 	switch c.Strategy {
 	case types.DeploymentStrategyBlueGreen:

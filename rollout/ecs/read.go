@@ -64,7 +64,7 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	g.SetLimit(parallel)
 	for i, ref := range refs {
 		g.Go(func() error {
-			s, err := complete(ctx, client, newService(ref, described[ref]))
+			s, err := readDetails(ctx, client, newService(ref, described[ref]))
 			if err != nil {
 				return fmt.Errorf("reading ECS service %s: %w", ref, err)
 			}
@@ -78,8 +78,8 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	return services, nil
 }
 
-// complete asks for all that DescribeServices does not tell, three things at once.
-func complete(ctx context.Context, client serviceReader, s Service) (Service, error) {
+// readDetails asks for all that DescribeServices does not tell, three things at once.
+func readDetails(ctx context.Context, client serviceReader, s Service) (Service, error) {
 	var definition Definition
 	var running map[string]map[string]int
 	g, ctx := errgroup.WithContext(ctx)
@@ -107,8 +107,8 @@ func complete(ctx context.Context, client serviceReader, s Service) (Service, er
 	}
 	s.Definition, s.Deployments = definition, deployments
 	for _, c := range definition.containers() {
-		name := text(c, "name")
-		s.Containers = append(s.Containers, Container{Name: name, Image: text(c, "image"), Resolved: resolved[name], Running: running[name]})
+		name := stringField(c, "name")
+		s.Containers = append(s.Containers, Container{Name: name, Image: stringField(c, "image"), Resolved: resolved[name], Running: running[name]})
 	}
 	return s, nil
 }
@@ -125,7 +125,7 @@ func newService(ref Ref, raw types.Service) Service {
 	}
 	if c := raw.DeploymentConfiguration; c != nil {
 		s.Strategy = cmp.Or(c.Strategy, s.Strategy)
-		s.Wait = ownWait(*c)
+		s.Wait = strategyWait(*c)
 	}
 	return s
 }
@@ -142,7 +142,7 @@ func DescribeServices(ctx context.Context, client serviceDescriber, refs []Ref) 
 // the most that it takes (API reference, DescribeServices). vanished is that of the
 // errors.
 func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, vanished bool) (map[Ref]types.Service, error) {
-	batches := byTens(refs)
+	batches := batchByCluster(refs)
 	answers := make([]*ecs.DescribeServicesOutput, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -174,9 +174,9 @@ func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, 
 	return found, nil
 }
 
-// byTens splits references into batches of at most ten, each within one cluster. Equal
+// batchByCluster splits references into batches of at most ten, each within one cluster. Equal
 // references are taken once.
-func byTens(refs []Ref) [][]Ref {
+func batchByCluster(refs []Ref) [][]Ref {
 	var clusters []string
 	of := map[string][]Ref{}
 	for _, ref := range refs {
@@ -199,7 +199,7 @@ func byTens(refs []Ref) [][]Ref {
 // cluster is not there.
 func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs.DescribeServicesOutput, error) {
 	cluster := refs[0].cluster()
-	in := &ecs.DescribeServicesInput{Cluster: given(cluster), Include: []types.ServiceField{types.ServiceFieldTags}}
+	in := &ecs.DescribeServicesInput{Cluster: optional(cluster), Include: []types.ServiceField{types.ServiceFieldTags}}
 	for _, ref := range refs {
 		in.Services = append(in.Services, ref.Service)
 	}

@@ -275,7 +275,7 @@ func TestOwnWait(t *testing.T) {
 			CanaryConfiguration: &types.CanaryConfiguration{CanaryBakeTimeInMinutes: aws.Int32(4)}}, 7},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got, want := ownWait(test.config), time.Duration(test.want)*time.Minute; got != want {
+			if got, want := strategyWait(test.config), time.Duration(test.want)*time.Minute; got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 		})

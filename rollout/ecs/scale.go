@@ -79,7 +79,7 @@ func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, 
 	if s.Raw.SchedulingStrategy == types.SchedulingStrategyDaemon {
 		return Scaled{}, &DaemonError{Ref: s.Ref}
 	}
-	to, err := s.upTo(count)
+	to, err := s.targetCount(count)
 	if err != nil {
 		return Scaled{}, err
 	}
@@ -101,8 +101,8 @@ func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, 
 	return Scaled{Ref: s.Ref, From: s.Desired, To: to}, nil
 }
 
-// upTo is the desired count to start a service with.
-func (s Service) upTo(count int) (int, error) {
+// targetCount is the desired count to start a service with.
+func (s Service) targetCount(count int) (int, error) {
 	if count >= 0 {
 		return count, nil
 	}

@@ -118,8 +118,8 @@ type DesiredImage struct {
 	Digests []string
 }
 
-// verifiable tells whether tasks can be held to the image.
-func (w DesiredImage) verifiable() bool { return len(w.Digests) > 0 }
+// hasDigests tells whether tasks can be held to the image.
+func (w DesiredImage) hasDigests() bool { return len(w.Digests) > 0 }
 
 // Has tells whether a digest counts as the image.
 func (w DesiredImage) Has(digest string) bool {

@@ -324,10 +324,10 @@ func limited(t *testing.T, api ecsAPI, d ecs.Deployment) Outcome {
 	return Follower{ECS: api, Limit: limit}.Follow(ctx, []ecs.Deployment{d}, nil)[0]
 }
 
-// mute is an ECS that accepts one kind of question and does not answer it.
-type mute struct{ *fakeECS }
+// silentECS is an ECS that accepts one kind of question and does not answer it.
+type silentECS struct{ *fakeECS }
 
-func (mute) DescribeServiceDeployments(ctx context.Context, _ *awsecs.DescribeServiceDeploymentsInput, _ ...func(*awsecs.Options)) (*awsecs.DescribeServiceDeploymentsOutput, error) {
+func (silentECS) DescribeServiceDeployments(ctx context.Context, _ *awsecs.DescribeServiceDeploymentsInput, _ ...func(*awsecs.Options)) (*awsecs.DescribeServiceDeploymentsOutput, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -339,7 +339,7 @@ func TestFollowReportsProtection(t *testing.T) {
 		d := w.deployment("web", "9", 1)
 		w.underWay(1, 1, nil)
 		w.change(func() { w.keep("old", 48*time.Hour) })
-		n := &progressLog{}
+		n := &progressRecorder{}
 		outcome := Follower{ECS: w, Limit: limit}.Follow(t.Context(), []ecs.Deployment{d}, n.report)[0]
 		wantOutcome(t, outcome, Succeeded)
 		if told := strings.Join(n.texts(Event), "\n"); strings.Count(told, "ECS keeps old ones under task protection: waiting") != 1 {
@@ -356,8 +356,8 @@ func TestFollowLimitWithoutAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
 		d := w.deployment("web", "9", 1)
-		n := &progressLog{}
-		outcome := Follower{ECS: mute{w}, Limit: limit}.Follow(t.Context(), []ecs.Deployment{d}, n.report)[0]
+		n := &progressRecorder{}
+		outcome := Follower{ECS: silentECS{w}, Limit: limit}.Follow(t.Context(), []ecs.Deployment{d}, n.report)[0]
 		wantOutcome(t, outcome, TimedOut, "no progress")
 		if took := time.Since(d.Created); took < limit || took > limit+longestRound {
 			t.Errorf("ended after %s", took)

@@ -30,12 +30,12 @@ const (
 // DescribeServiceDeployments or GetDeployment, ListTasks and DescribeTasks by the hundred,
 // and up to three GetLogEvents.
 func (f Follower) Explain(ctx context.Context, o Outcome) diagnose.Diagnosis {
-	w := newTracker(o.Deployment, func(Progress) {})
-	w.outcome = o
-	f.refresh(ctx, []*tracker{w})
-	w.reportEvents()
-	_ = f.readStopped(ctx, w, true)
-	return f.explain(ctx, w.evidence())
+	tr := newTracker(o.Deployment, func(Progress) {})
+	tr.outcome = o
+	f.refresh(ctx, []*tracker{tr})
+	tr.reportEvents()
+	_ = f.readStopped(ctx, tr, true)
+	return f.explain(ctx, tr.evidence())
 }
 
 // explain adds the log to the evidence and diagnoses.

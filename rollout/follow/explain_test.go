@@ -38,7 +38,7 @@ func logPage(lines []string, in *cloudwatchlogs.GetLogEventsInput) *cloudwatchlo
 	return out
 }
 
-// logging is a service whose container web logs as told.
+// createLogging is a service whose container web logs as told.
 func logging(options map[string]any, driver string) ecs.Service {
 	config := map[string]any{"logDriver": driver, "options": options}
 	if driver == "" {

@@ -358,14 +358,14 @@ func (w *fakeECS) GetLogEvents(ctx context.Context, in *cloudwatchlogs.GetLogEve
 	return logPage(w.logs[o.Region+" "+*in.LogGroupName+" "+*in.LogStreamName], in), nil
 }
 
-// event collects what a Follower reports.
-type progressLog struct {
+// progressRecorder collects what a Follower reports.
+type progressRecorder struct {
 	mu   sync.Mutex
 	list []Progress
 	at   []time.Time
 }
 
-func (n *progressLog) report(p Progress) {
+func (n *progressRecorder) report(p Progress) {
 	// A second goroutine would be a mistake: TryLock tells.
 	if !n.mu.TryLock() {
 		panic("reported from two goroutines at once")
@@ -375,7 +375,7 @@ func (n *progressLog) report(p Progress) {
 	n.at = append(n.at, time.Now())
 }
 
-func (n *progressLog) texts(kind ProgressKind) []string {
+func (n *progressRecorder) texts(kind ProgressKind) []string {
 	var texts []string
 	for _, p := range n.list {
 		if p.Kind == kind {
@@ -385,7 +385,7 @@ func (n *progressLog) texts(kind ProgressKind) []string {
 	return texts
 }
 
-func wantTexts(t *testing.T, n *progressLog, kind ProgressKind, want ...string) {
+func wantTexts(t *testing.T, n *progressRecorder, kind ProgressKind, want ...string) {
 	t.Helper()
 	if got := n.texts(kind); !slices.Equal(got, want) {
 		t.Errorf("%s:\n got %q\nwant %q", kind, got, want)

@@ -61,7 +61,7 @@ func find(ctx context.Context, client deploymentFinder, d ecs.Deployment) (strin
 			return aws.ToString(b.ServiceDeploymentArn), nil
 		}
 	}
-	if numbered(d.Service) {
+	if hasNumberedRevisions(d.Service) {
 		return "", nil
 	}
 	list = slices.DeleteFunc(list, func(b types.ServiceDeploymentBrief) bool { return before(d, b) })
@@ -144,9 +144,9 @@ func targets(d ecs.Deployment, r types.ServiceRevision) bool {
 	return true
 }
 
-// numbered tells whether the deployments that the service had are known to be numbered
+// hasNumberedRevisions tells whether the deployments that the service had are known to be numbered
 // like their revisions.
-func numbered(s ecs.Service) bool {
+func hasNumberedRevisions(s ecs.Service) bool {
 	for _, d := range s.Raw.Deployments {
 		for _, p := range s.Deployments {
 			if n := awsname.AfterSlash(aws.ToString(d.Id)); n != "" && n == awsname.AfterSlash(p.Revision) {
@@ -188,17 +188,17 @@ func deploymentsSince(ctx context.Context, client listDeploymentsAPI, s ecs.Serv
 
 // locate finds the service deployments that are not known yet. One that ECS does not list
 // within the time to settle is followed without.
-func (f Follower) locate(ctx context.Context, watches []*tracker) {
+func (f Follower) locate(ctx context.Context, trackers []*tracker) {
 	var missing []*tracker
-	for _, w := range watches {
-		if w.arn != "" || w.plain || w.byCodeDeploy() {
+	for _, tr := range trackers {
+		if tr.arn != "" || tr.withoutServiceDeployments || tr.byCodeDeploy() {
 			continue
 		}
-		if w.plain = time.Since(w.begun) > f.settle(); w.plain {
-			w.once("ECS does not list the service deployment: following by what DescribeServices tells")
+		if tr.withoutServiceDeployments = time.Since(tr.begun) > f.settle(); tr.withoutServiceDeployments {
+			tr.reportOnce("ECS does not list the service deployment: following by what DescribeServices tells")
 			continue
 		}
-		missing = append(missing, w)
+		missing = append(missing, tr)
 	}
-	each(missing, func(w *tracker) { w.arn, w.deploymentErr = find(ctx, f.ECS, w.d) })
+	each(missing, func(tr *tracker) { tr.arn, tr.deploymentErr = find(ctx, f.ECS, tr.d) })
 }

@@ -195,36 +195,36 @@ func TestPlainEnd(t *testing.T) {
 		// before is seen a round earlier.
 		before, now []types.Deployment
 		config      *types.DeploymentConfiguration
-		want        end
+		want        state
 		reason      string
 	}{
-		"under way":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, ""), old}, nil, underWay, ""},
-		"completed":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, done, "")}, nil, arrived, ""},
-		"failed, no rollback":            {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, nil, failed, broke},
-		"failed, a rollback will come":   {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, breaker, undecided, broke},
-		"rolling back":                   {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, underWay, ""},
-		"rolled back":                    {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, rolledBack, "ECS deployment circuit breaker: tasks failed to start; ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1"},
-		"rolled back, ours gone":         {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke)}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "completed")}, breaker, rolledBack, "tasks failed to start"},
-		"rolled back, by its words only": {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back)}, breaker, rolledBack, "rolling back"},
-		"rolled back to the old one":     {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, breaker, rolledBack, ""},
-		"rollback failed":                {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, lost, "no luck"), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, failed, "ECS tried to roll back and did not manage to"},
-		"replaced":                       {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, ""), entry("ecs-svc/9", "ACTIVE", 0, going, "")}, nil, superseded, "ecs-svc/10, which deploys web:7"},
-		"replaced, ours gone":            {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "")}, nil, superseded, "ecs-svc/10"},
-		"an answer older than ours":      {nil, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, nil, undecided, "ECS does not list the deployment"},
-		"none at all":                    {nil, nil, nil, underWay, ""},
-		"Classic Load Balancer":          {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", "")}, nil, arrived, ""},
-		"Classic, old tasks there":       {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", ""), old}, nil, underWay, ""},
+		"under way":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, ""), old}, nil, stateInProgress, ""},
+		"completed":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, done, "")}, nil, stateSuccessful, ""},
+		"failed, no rollback":            {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, nil, stateFailed, broke},
+		"failed, a rollback will come":   {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, breaker, stateUndecided, broke},
+		"rolling back":                   {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateInProgress, ""},
+		"rolled back":                    {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateRolledBack, "ECS deployment circuit breaker: tasks failed to start; ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1"},
+		"rolled back, ours gone":         {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke)}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "completed")}, breaker, stateRolledBack, "tasks failed to start"},
+		"rolled back, by its words only": {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back)}, breaker, stateRolledBack, "rolling back"},
+		"rolled back to the old one":     {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, breaker, stateRolledBack, ""},
+		"rollback failed":                {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, lost, "no luck"), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateFailed, "ECS tried to roll back and did not manage to"},
+		"replaced":                       {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, ""), entry("ecs-svc/9", "ACTIVE", 0, going, "")}, nil, stateSuperseded, "ecs-svc/10, which deploys web:7"},
+		"replaced, ours gone":            {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "")}, nil, stateSuperseded, "ecs-svc/10"},
+		"an answer older than ours":      {nil, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, nil, stateUndecided, "ECS does not list the deployment"},
+		"none at all":                    {nil, nil, nil, stateInProgress, ""},
+		"Classic Load Balancer":          {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", "")}, nil, stateSuccessful, ""},
+		"Classic, old tasks there":       {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", ""), old}, nil, stateInProgress, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newTracker(ecs.Deployment{ID: "ecs-svc/9", Created: start}, func(Progress) {})
-			w.plain = true
+			w.withoutServiceDeployments = true
 			for _, round := range [][]types.Deployment{tt.before, tt.now} {
 				w.service = &types.Service{Deployments: round, DeploymentConfiguration: tt.config}
 				w.reportProgress()
 			}
-			got, reason := w.outcomeNow()
-			if got != tt.want || tt.reason == "" && reason != "" && tt.want != rolledBack || !contains(reason, tt.reason) {
+			got, reason := w.stateNow()
+			if got != tt.want || tt.reason == "" && reason != "" && tt.want != stateRolledBack || !contains(reason, tt.reason) {
 				t.Errorf("got %d %q, want %d %q", got, reason, tt.want, tt.reason)
 			}
 		})

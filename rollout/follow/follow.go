@@ -89,8 +89,8 @@ const (
 	parallelCalls = 8
 	// explainTime is what reading the evidence of a bad end may take.
 	explainTime = 20 * time.Second
-	// partingTime is the same for someone who pressed Ctrl-C and waits for the prompt.
-	partingTime = 5 * time.Second
+	// interruptedTime is the same for someone who pressed Ctrl-C and waits for the prompt.
+	interruptedTime = 5 * time.Second
 )
 
 func (f Follower) settle() time.Duration {
@@ -123,92 +123,92 @@ func (f Follower) Follow(ctx context.Context, deployments []ecs.Deployment, repo
 	if report == nil {
 		report = func(Progress) {}
 	}
-	watches := make([]*tracker, len(deployments))
+	trackers := make([]*tracker, len(deployments))
 	for i, d := range deployments {
-		watches[i] = newTracker(d, report)
+		trackers[i] = newTracker(d, report)
 	}
-	f.rounds(ctx, watches)
-	f.finishOnContextDone(ctx, unfinished(watches))
-	outcomes := make([]Outcome, len(watches))
-	for i, w := range watches {
-		outcomes[i] = w.outcome
+	f.rounds(ctx, trackers)
+	f.finishOnContextDone(ctx, unfinished(trackers))
+	outcomes := make([]Outcome, len(trackers))
+	for i, tr := range trackers {
+		outcomes[i] = tr.outcome
 	}
 	return outcomes
 }
 
 // rounds goes on until every deployment has ended or ctx has.
-func (f Follower) rounds(ctx context.Context, watches []*tracker) {
+func (f Follower) rounds(ctx context.Context, trackers []*tracker) {
 	for pause := f.Poll.first(); ctx.Err() == nil; pause = f.Poll.next(pause) {
-		f.bounded(ctx, unfinished(watches))
-		f.expire(ctx, unfinished(watches))
-		if len(unfinished(watches)) == 0 || !sleep(ctx, f.shortened(pause, unfinished(watches))) {
+		f.boundedRound(ctx, unfinished(trackers))
+		f.expire(ctx, unfinished(trackers))
+		if len(unfinished(trackers)) == 0 || !sleep(ctx, f.pauseWithinLimit(pause, unfinished(trackers))) {
 			return
 		}
 	}
 }
 
-// bounded is a round that ends in time.
-func (f Follower) bounded(ctx context.Context, watches []*tracker) {
-	within := f.roundTime(watches)
+// boundedRound is a round that ends in time.
+func (f Follower) boundedRound(ctx context.Context, trackers []*tracker) {
+	within := f.roundTime(trackers)
 	round, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	f.round(round, watches)
+	f.round(round, trackers)
 	if round.Err() == nil || ctx.Err() != nil {
 		return
 	}
-	for _, w := range unfinished(watches) {
-		w.once("AWS does not answer within " + within.Round(time.Second).String() + ", asking again")
+	for _, tr := range unfinished(trackers) {
+		tr.reportOnce("AWS does not answer within " + within.Round(time.Second).String() + ", asking again")
 	}
 }
 
 // round asks once about everything that has not ended, tells what is new and ends what
 // has ended.
-func (f Follower) round(ctx context.Context, watches []*tracker) {
-	f.locate(ctx, watches)
-	f.refresh(ctx, watches)
+func (f Follower) round(ctx context.Context, trackers []*tracker) {
+	f.locate(ctx, trackers)
+	f.refresh(ctx, trackers)
 	var changed []*tracker
-	for _, w := range watches {
-		w.admit(ctx)
-		if !w.ended && w.reportProgress() {
-			changed = append(changed, w)
+	for _, tr := range trackers {
+		tr.handleErrors(ctx)
+		if !tr.ended && tr.reportProgress() {
+			changed = append(changed, tr)
 		}
 	}
-	each(changed, func(w *tracker) { w.taskErr = f.readStopped(ctx, w, false) })
-	for _, w := range changed {
-		w.admit(ctx)
-		w.reportStopped()
+	each(changed, func(tr *tracker) { tr.taskErr = f.readStopped(ctx, tr, false) })
+	for _, tr := range changed {
+		tr.handleErrors(ctx)
+		tr.reportStopped()
 	}
-	each(unfinished(watches), func(w *tracker) {
-		f.evaluate(ctx, w)
-		f.refreshProtection(ctx, w)
+	each(unfinished(trackers), func(tr *tracker) {
+		f.evaluate(ctx, tr)
+		f.refreshProtection(ctx, tr)
 	})
-	for _, w := range unfinished(watches) {
-		w.admit(ctx)
-		w.admitProtection()
+	for _, tr := range unfinished(trackers) {
+		tr.handleErrors(ctx)
+		tr.handleProtection()
 	}
-	f.finish(ctx, watches, explainTime)
+	f.finish(ctx, trackers, explainTime)
 }
 
 // finishOnContextDone ends what ctx left under way.
-func (f Follower) finishOnContextDone(ctx context.Context, watches []*tracker) {
+func (f Follower) finishOnContextDone(ctx context.Context, trackers []*tracker) {
 	limit := explainTime
-	for _, w := range watches {
+	for _, tr := range trackers {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			w.end(TimedOut, join("it had not ended when time was up", w.stage, w.doubt))
+			tr.end(TimedOut, join("it had not ended when time was up", tr.stage, tr.pendingReason))
 		} else {
-			w.end(Interrupted, join("the following was interrupted", w.stage, w.doubt))
-			limit = partingTime
+			tr.end(Interrupted, join("the following was interrupted", tr.stage, tr.pendingReason))
+			limit = interruptedTime
 		}
 	}
-	f.finish(ctx, watches, limit)
+	f.finish(ctx, trackers, limit)
 }
 
 // finish reads the evidence for those that have just ended and tells their outcomes.
-func (f Follower) finish(ctx context.Context, watches []*tracker, limit time.Duration) {
+func (f Follower) finish(ctx context.Context, trackers []*tracker, limit time.Duration) {
 	var ended []*tracker
-	for _, w := range watches {
-		if w.ended {
-			ended = append(ended, w)
+	for _, tr := range trackers {
+		if tr.ended {
+			ended = append(ended, tr)
 		}
 	}
 	if len(ended) == 0 {
@@ -217,33 +217,33 @@ func (f Follower) finish(ctx context.Context, watches []*tracker, limit time.Dur
 	// The evidence is wanted most when time is up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	each(ended, func(w *tracker) { f.collectEvidence(ctx, w) })
-	for _, w := range ended {
-		w.reportStopped()
-		w.event(Ended, join(string(w.outcome.Status), w.outcome.Reason))
+	each(ended, func(tr *tracker) { f.collectEvidence(ctx, tr) })
+	for _, tr := range ended {
+		tr.reportStopped()
+		tr.event(Ended, join(string(tr.outcome.Status), tr.outcome.Reason))
 		if f.Ended != nil {
-			f.Ended(w.outcome)
+			f.Ended(tr.outcome)
 		}
 	}
 }
 
-// unfinished are the watches that have not ended.
-func unfinished(watches []*tracker) []*tracker {
+// unfinished are the trackers that have not ended.
+func unfinished(trackers []*tracker) []*tracker {
 	var left []*tracker
-	for _, w := range watches {
-		if !w.ended {
-			left = append(left, w)
+	for _, tr := range trackers {
+		if !tr.ended {
+			left = append(left, tr)
 		}
 	}
 	return left
 }
 
 // each runs do for every watch, a bounded number at once.
-func each(watches []*tracker, do func(*tracker)) {
+func each(trackers []*tracker, do func(*tracker)) {
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
-	for _, w := range watches {
-		group.Go(func() error { do(w); return nil })
+	for _, tr := range trackers {
+		group.Go(func() error { do(tr); return nil })
 	}
 	_ = group.Wait()
 }

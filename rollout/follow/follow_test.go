@@ -17,11 +17,11 @@ import (
 )
 
 // followAll follows with a deadline that no test should reach.
-func followAll(t *testing.T, w *fakeECS, ds ...ecs.Deployment) ([]Outcome, *progressLog) {
+func followAll(t *testing.T, w *fakeECS, ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	n := &progressLog{}
+	n := &progressRecorder{}
 	outcomes := Follower{ECS: w, CodeDeploy: w, Logs: w}.Follow(ctx, ds, n.report)
 	if ctx.Err() != nil {
 		t.Error("the deadline passed")
@@ -44,8 +44,8 @@ func wantOutcome(t *testing.T, o Outcome, status Status, parts ...string) {
 	}
 }
 
-// arriveWith lets a deployment of service web go through its stages and succeed.
-func (w *fakeECS) arriveWith(digest string) {
+// succeedWith lets a deployment of service web go through its stages and succeed.
+func (w *fakeECS) succeedWith(digest string) {
 	w.after(2*time.Second, func() {
 		w.status("web", "9", types.ServiceDeploymentStatusInProgress, "")
 		w.event("web", "e1", "has started 1 tasks: (task t9).")
@@ -64,7 +64,7 @@ func TestFollowSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
 		d := w.deployment("web", "9", 1)
-		w.arriveWith(digestA)
+		w.succeedWith(digestA)
 		outcomes, n := followAll(t, w, d)
 		o := outcomes[0]
 		wantOutcome(t, o, Succeeded)
@@ -227,10 +227,10 @@ func TestFollowContextEnds(t *testing.T) {
 				ds := []ecs.Deployment{w.deployment("web", "9", 1), w.deployment("api", "5", 1)}
 				w.run("api", "t1", "ecs-svc/1", digestB)
 				w.after(10*time.Second, func() { w.stop("api", "t5", "ecs-svc/5", 1); w.event("api", "e", "has started 1 tasks") })
-				w.arriveWith(digestA)
+				w.succeedWith(digestA)
 				ctx, cancel := end(t.Context())
 				defer cancel()
-				n := &progressLog{}
+				n := &progressRecorder{}
 				outcomes := Follower{ECS: w, Logs: w}.Follow(ctx, ds, n.report)
 				wantOutcome(t, outcomes[0], Succeeded)
 				wantOutcome(t, outcomes[1], status)
@@ -253,7 +253,7 @@ func TestFollowPassingErrors(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newFakeECS()
 				d := w.deployment("web", "9", 1)
-				w.arriveWith(digestA)
+				w.succeedWith(digestA)
 				w.fail = func(operation string, n int) error {
 					if n%2 == 1 {
 						return fmt.Errorf("operation error: %w", err)
@@ -314,7 +314,7 @@ func TestFollowRefused(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newFakeECS()
 			d := w.deployment("web", "9", 1)
-			w.arriveWith(digestA)
+			w.succeedWith(digestA)
 			w.fail = deny("DescribeTasks", "ListTasks STOPPED")
 			outcomes, n := followAll(t, w, d)
 			wantOutcome(t, outcomes[0], Differs, "it is SUCCESSFUL, but what runs could not be verified")
@@ -328,7 +328,7 @@ func TestFollowRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newFakeECS()
 				d := w.deployment("web", "9", 1)
-				w.arriveWith(digestA)
+				w.succeedWith(digestA)
 				w.after(40*time.Second, func() {
 					w.primary("web", func(d *types.Deployment) { d.RolloutState = types.DeploymentRolloutStateCompleted })
 				})

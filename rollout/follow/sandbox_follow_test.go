@@ -24,8 +24,8 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// behave pushes an image whose containers behave as its labels say (see the sandbox).
-func (h *ecsFixture) behave(tag string, labels map[string]string) ecs.DesiredImage {
+// pushWithLabels pushes an image whose containers behave as its labels say (see the sandbox).
+func (h *ecsFixture) pushWithLabels(tag string, labels map[string]string) ecs.DesiredImage {
 	h.t.Helper()
 	image, err := random.Image(256, 1)
 	if err != nil {
@@ -47,8 +47,8 @@ func (h *ecsFixture) behave(tag string, labels map[string]string) ecs.DesiredIma
 	return ecs.DesiredImage{Image: h.repository + ":" + tag, Digests: []string{digest.String()}}
 }
 
-// logging makes a service of one container that logs, with the circuit breaker on.
-func (h *ecsFixture) logging(service, image string) ecs.Ref {
+// createLogging makes a service of one container that logs, with the circuit breaker on.
+func (h *ecsFixture) createLogging(service, image string) ecs.Ref {
 	h.t.Helper()
 	logs := cloudwatchlogs.NewFromConfig(h.config)
 	h.must(logs.CreateLogGroup(h.t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("/ecs/" + service)}))
@@ -65,22 +65,22 @@ func (h *ecsFixture) logging(service, image string) ecs.Ref {
 		Cluster: aws.String("shop"), ServiceName: &service, TaskDefinition: &service, DesiredCount: aws.Int32(2),
 		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true}},
 	}))
-	h.pass(10 * time.Minute)
+	h.advance(10 * time.Minute)
 	return ecs.Ref{Cluster: "shop", Service: service}
 }
 
 // followAll follows with the real clients; a minute of ECS is a fifth of a second.
-func (h *ecsFixture) follow(ds ...ecs.Deployment) ([]Outcome, *progressLog) {
+func (h *ecsFixture) follow(ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	h.t.Helper()
 	return h.followAt(300, ds...)
 }
 
-func (h *ecsFixture) followAt(speed float64, ds ...ecs.Deployment) ([]Outcome, *progressLog) {
+func (h *ecsFixture) followAt(speed float64, ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	h.t.Helper()
 	h.must(nil, h.server.SetECSSpeed(speed))
 	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
-	n := &progressLog{}
+	n := &progressRecorder{}
 	return h.follower().Follow(ctx, ds, n.report), n
 }
 
@@ -96,9 +96,9 @@ func TestFollowOnTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			good, bad := h.logging("good", first.Image), h.logging("bad", first.Image)
+			good, bad := h.createLogging("good", first.Image), h.createLogging("bad", first.Image)
 			second := h.push("b2")
-			broken := h.behave("c3", map[string]string{
+			broken := h.pushWithLabels("c3", map[string]string{
 				"slipway.sandbox.exit": "3", "slipway.sandbox.exit-after": "2s", "slipway.sandbox.log": "starting\npanic: no DATABASE_URL",
 			})
 			outcomes, n := h.follow(h.deploy(good, second, ecs.Register), h.deploy(bad, broken, ecs.Register))
@@ -129,7 +129,7 @@ func TestFollowOnTheSandbox(t *testing.T) {
 			if again := h.follower().Explain(t.Context(), outcomes[1]); again.Cause != d.Cause || len(again.Groups) != len(d.Groups) {
 				t.Errorf("explained: %s", strings.Join(again.Lines(), "\n"))
 			}
-			h.runs(bad, first)
+			h.wantRunning(bad, first)
 		})
 	}
 }
@@ -139,11 +139,11 @@ func TestFollowEndsOnTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			stopped, replaced, lost, deleted := h.logging("stopped", first.Image), h.logging("replaced", first.Image), h.logging("lost", first.Image), h.logging("deleted", first.Image)
+			stopped, replaced, lost, deleted := h.createLogging("stopped", first.Image), h.createLogging("replaced", first.Image), h.createLogging("lost", first.Image), h.createLogging("deleted", first.Image)
 			second, third := h.push("b2"), h.push("c3")
 			missing := ecs.DesiredImage{Image: h.repository + ":none", Digests: []string{digestA}}
 			ds := []ecs.Deployment{h.deploy(stopped, second, ecs.Register), h.deploy(replaced, second, ecs.Register), h.deploy(lost, missing, ecs.Register), h.deploy(deleted, second, ecs.Register)}
-			h.pass(5 * time.Second)
+			h.advance(5 * time.Second)
 			h.must(nil, StopDeployment(t.Context(), h.ecs, nil, ds[0]))
 			h.deploy(replaced, third, ecs.Register)
 			h.must(h.ecs.DeleteService(t.Context(), &awsecs.DeleteServiceInput{Cluster: aws.String("shop"), Service: aws.String("deleted"), Force: aws.Bool(true)}))
@@ -166,7 +166,7 @@ func TestFollowProtectedOnTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			ref := h.logging("web", first.Image)
+			ref := h.createLogging("web", first.Image)
 			old, err := h.ecs.ListTasks(t.Context(), &awsecs.ListTasksInput{Cluster: aws.String("shop")})
 			h.must(old, err)
 			h.must(h.ecs.UpdateTaskProtection(t.Context(), &awsecs.UpdateTaskProtectionInput{
@@ -174,15 +174,15 @@ func TestFollowProtectedOnTheSandbox(t *testing.T) {
 			}))
 			second := h.push("b2")
 			d := h.deploy(ref, second, ecs.Register)
-			h.pass(3 * time.Minute)
+			h.advance(3 * time.Minute)
 			f := h.follower()
 			f.Limit = 500 * time.Millisecond
 			outcome := f.Follow(t.Context(), []ecs.Deployment{d}, nil)[0]
 			wantOutcome(t, outcome, Succeeded, "ECS keeps old ones under task protection: 2 tasks ("+awsname.LastPart(old.TaskArns[0])+" until ")
-			h.pass(49 * time.Hour)
+			h.advance(49 * time.Hour)
 			outcomes, _ := h.follow(d)
 			wantOutcome(t, outcomes[0], Succeeded)
-			h.runs(ref, second)
+			h.wantRunning(ref, second)
 		})
 	}
 }
@@ -193,11 +193,11 @@ func TestFollowPlainOnTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			good, bad, replaced := h.logging("good", first.Image), h.logging("bad", first.Image), h.logging("replaced", first.Image)
+			good, bad, replaced := h.createLogging("good", first.Image), h.createLogging("bad", first.Image), h.createLogging("replaced", first.Image)
 			second, third := h.push("b2"), h.push("c3")
-			broken := h.behave("d4", map[string]string{"slipway.sandbox.exit": "3"})
+			broken := h.pushWithLabels("d4", map[string]string{"slipway.sandbox.exit": "3"})
 			ds := []ecs.Deployment{h.deploy(good, second, ecs.Register), h.deploy(bad, broken, ecs.Register), h.deploy(replaced, second, ecs.Register)}
-			h.pass(2 * time.Second)
+			h.advance(2 * time.Second)
 			h.deploy(replaced, third, ecs.Register)
 			h.must(nil, h.server.Fault(sandbox.Fault{Service: "ecs", Action: "ListServiceDeployments", Count: 1000, Error: "AccessDeniedException"}))
 			outcomes, n := h.follow(ds...)
@@ -227,15 +227,15 @@ func TestFollowCodeDeployOnTheSandbox(t *testing.T) {
 	if outcomes[0].Running["web"][second.Digests[0]] != 2 || len(n.texts(Stage)) == 0 {
 		t.Errorf("%+v, told %q", outcomes[0], n.texts(Stage))
 	}
-	broken := h.behave("c3", map[string]string{"slipway.sandbox.exit": "3"})
-	h.pass(10 * time.Minute) // until the old tasks are ended
+	broken := h.pushWithLabels("c3", map[string]string{"slipway.sandbox.exit": "3"})
+	h.advance(10 * time.Minute) // until the old tasks are ended
 	// CodeDeploy waits an hour before it gives up.
 	outcomes, n = h.followAt(3000, h.deploy(ref, broken, ecs.Register))
 	wantOutcome(t, outcomes[0], RolledBack, "CodeDeploy calls it")
 	if d := outcomes[0].Diagnosis; !strings.Contains(d.Cause, "container web ended with code 3") {
 		t.Errorf("%s\ntold %q", strings.Join(d.Lines(), "\n"), n.texts(Stopped))
 	}
-	h.runs(ref, second)
+	h.wantRunning(ref, second)
 }
 
 // createForCodeDeploy makes a service behind a load balancer, and the CodeDeploy group that
@@ -276,7 +276,7 @@ func TestFollowManyOnTheSandbox(t *testing.T) {
 	first := h.push("a1")
 	var refs []ecs.Ref
 	for i := range 30 {
-		refs = append(refs, h.logging(fmt.Sprint("s", i), first.Image))
+		refs = append(refs, h.createLogging(fmt.Sprint("s", i), first.Image))
 	}
 	second := h.push("b2")
 	var ds []ecs.Deployment

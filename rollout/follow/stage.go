@@ -27,36 +27,36 @@ var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
 const stagePreProduction types.ServiceDeploymentLifecycleStage = "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
 // reportStage reports a stage that differs from the last one told.
-func (w *tracker) reportStage() bool {
-	stage := w.stageNow()
-	if stage == "" || stage == w.stage {
+func (tr *tracker) reportStage() bool {
+	stage := tr.stageNow()
+	if stage == "" || stage == tr.stage {
 		return false
 	}
-	w.stage = stage
-	w.event(Stage, stage)
-	w.reportPause()
+	tr.stage = stage
+	tr.event(Stage, stage)
+	tr.reportPause()
 	return true
 }
 
 // reportPause reports a lifecycle hook that waits for an answer, once for each.
-func (w *tracker) reportPause() {
-	if w.deployment == nil {
+func (tr *tracker) reportPause() {
+	if tr.deployment == nil {
 		return
 	}
-	if p, ok := pauseOf(*w.deployment); ok && !w.said[p.Hook] {
-		w.said[p.Hook] = true
-		w.event(Paused, p.String())
+	if p, ok := pauseOf(*tr.deployment); ok && !tr.reported[p.Hook] {
+		tr.reported[p.Hook] = true
+		tr.event(Paused, p.String())
 	}
 }
 
-func (w *tracker) stageNow() string {
+func (tr *tracker) stageNow() string {
 	switch {
-	case w.byCodeDeploy():
-		return w.codeDeployStage()
-	case w.deployment != nil:
-		return deploymentStage(*w.deployment)
-	case w.plain:
-		if e := w.present(); e != nil && e.RolloutState == types.DeploymentRolloutStateInProgress {
+	case tr.byCodeDeploy():
+		return tr.codeDeployStage()
+	case tr.deployment != nil:
+		return deploymentStage(*tr.deployment)
+	case tr.withoutServiceDeployments:
+		if e := tr.listedNow(); e != nil && e.RolloutState == types.DeploymentRolloutStateInProgress {
 			return "under way"
 		}
 	}

@@ -41,13 +41,13 @@ const listedWithin = 30 * time.Second
 // Errors: ErrNotListed.
 func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy codeDeployStopper, d ecs.Deployment) error {
 	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
-		return stopping(d, stopByCodeDeploy(ctx, codeDeploy, d.ID))
+		return stopError(d, stopByCodeDeploy(ctx, codeDeploy, d.ID))
 	}
 	arn, err := await(ctx, client, d)
 	if err != nil {
-		return stopping(d, err)
+		return stopError(d, err)
 	}
-	return stopping(d, stopByECS(ctx, client, arn))
+	return stopError(d, stopByECS(ctx, client, arn))
 }
 
 // stopTries is how often a stop is asked for whose answer is empty: it may not have begun.
@@ -128,7 +128,7 @@ func await(ctx context.Context, client deploymentFinder, d ecs.Deployment) (stri
 	}
 }
 
-func stopping(d ecs.Deployment, err error) error {
+func stopError(d ecs.Deployment, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -23,8 +23,8 @@ type stoppedTasks struct {
 	// known are tasks, by ARN, that need no describing again.
 	known map[string]bool
 	// tasks are the deployment's own, told counts those that were reported.
-	tasks []types.Task
-	told  int
+	tasks    []types.Task
+	reported int
 	// unfinished says that some of them are still being stopped.
 	unfinished bool
 }
@@ -32,21 +32,21 @@ type stoppedTasks struct {
 // readStopped describes the stopped tasks that are not known yet: one ListTasks for each
 // 100 stopped tasks of the service, one DescribeTasks for each 100 new ones. Tasks that
 // are still being stopped wait for their exit codes, unless this is the last look.
-func (f Follower) readStopped(ctx context.Context, w *tracker, last bool) error {
-	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusStopped)
+func (f Follower) readStopped(ctx context.Context, tr *tracker, last bool) error {
+	arns, err := f.listTasks(ctx, tr.d.Service, types.DesiredStatusStopped)
 	if err != nil {
 		return err
 	}
-	arns = slices.DeleteFunc(arns, func(arn string) bool { return w.stopped.known[arn] })
-	tasks, err := f.describeTasks(ctx, w.d.Service, arns)
+	arns = slices.DeleteFunc(arns, func(arn string) bool { return tr.stopped.known[arn] })
+	tasks, err := f.describeTasks(ctx, tr.d.Service, arns)
 	if err != nil {
 		return err
 	}
-	w.stopped.unfinished = false
+	tr.stopped.unfinished = false
 	for _, t := range tasks {
-		w.stopped.add(t, w.ours(aws.ToString(t.StartedBy)), last)
+		tr.stopped.add(t, tr.isOwn(aws.ToString(t.StartedBy)), last)
 	}
-	slices.SortStableFunc(w.stopped.tasks[w.stopped.told:], func(a, b types.Task) int {
+	slices.SortStableFunc(tr.stopped.tasks[tr.stopped.reported:], func(a, b types.Task) int {
 		return diagnose.StopTime(a).Compare(diagnose.StopTime(b))
 	})
 	return nil
@@ -64,11 +64,11 @@ func (s *stoppedTasks) add(t types.Task, ours, last bool) {
 }
 
 // reportStopped reports the tasks that were found stopped since it was called last.
-func (w *tracker) reportStopped() {
-	for _, t := range w.stopped.tasks[w.stopped.told:] {
-		w.event(Stopped, stoppedLine(t))
+func (tr *tracker) reportStopped() {
+	for _, t := range tr.stopped.tasks[tr.stopped.reported:] {
+		tr.event(Stopped, stoppedLine(t))
 	}
-	w.stopped.told = len(w.stopped.tasks)
+	tr.stopped.reported = len(tr.stopped.tasks)
 }
 
 // stoppedLine says in a line why a task stopped.
