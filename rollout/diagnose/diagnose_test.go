@@ -71,7 +71,7 @@ func TestCauseOfReason(t *testing.T) {
 			"CannotPullContainerError: Error response from daemon: denied: Your authorization token has expired. Reauthenticate and try again.",
 			"ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/shop/x is not authorized to perform: ecr:GetAuthorizationToken",
 		},
-		"for too many pulls": {
+		"after too many pulls": {
 			"CannotPullContainerError: inspect image has been retried 1 time(s): httpReaderSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/web/manifests/sha256:0a: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
 			"CannotPullContainerError: ERROR: toomanyrequests: Too Many Requests.",
 		},
@@ -126,7 +126,7 @@ func TestCauseOfReason(t *testing.T) {
 		"may not write to the log group": {
 			"ResourceInitializationError: failed to validate logger args: AccessDeniedException: User: x is not authorized to perform: logs:CreateLogGroup on resource: y",
 		},
-		"a port that container web wants is taken": {
+		"a port that container web needs is in use": {
 			"CannotStartContainerError: Error response from daemon: driver failed programming external connectivity on endpoint ecs-web: Bind for 0.0.0.0:80 failed: port is already allocated",
 			"RESOURCE:PORTS",
 		},
@@ -140,7 +140,7 @@ func TestCauseOfReason(t *testing.T) {
 		"a volume could not be mounted": {
 			"ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: Connection reset by peer : unsuccessful EFS utils command execution; code: 32",
 		},
-		"used more memory than it may": {"OutOfMemoryError: container killed due to memory usage"},
+		"exceeded its memory limit": {"OutOfMemoryError: container killed due to memory usage"},
 		"the health check of container web in the task definition fails": {
 			"Task failed container health checks",
 		},
@@ -148,11 +148,11 @@ func TestCauseOfReason(t *testing.T) {
 		"health checks of the target-group arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/a6d71c9b9c18b389:": {
 			"Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/a6d71c9b9c18b389)",
 		},
-		"there is no room for the task (RESOURCE:MEMORY)": {"RESOURCE:MEMORY"},
-		"there is no room for the task (Capacity is unavailable)": {
+		"there is not enough capacity for the task (RESOURCE:MEMORY)": {"RESOURCE:MEMORY"},
+		"there is not enough capacity for the task (Capacity is unavailable)": {
 			"Capacity is unavailable at this time. Please try again later or in a different availability zone",
 		},
-		"there is no room for the task:": {
+		"there is not enough capacity for the task:": {
 			"Timeout waiting for network interface provisioning to complete.",
 			"Timeout waiting for EphemeralStorage provisioning to complete.",
 			"Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-0123456789abcdef0': InsufficientFreeAddressesInSubnet",
@@ -176,10 +176,10 @@ func TestCauseOfReason(t *testing.T) {
 
 func TestCauseOfEvents(t *testing.T) {
 	tests := map[string]string{
-		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 has insufficient CPU units available.":                  "no room for the task (insufficient CPU units available)",
-		"(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.":                                                     "no room for the task (Capacity is unavailable)",
-		"(service web) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently":                                                                              "no room for the task (limit on the number of tasks)",
-		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 is already using a port required by your task.":         "a port that a container wants is taken",
+		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 has insufficient CPU units available.":                  "not enough capacity for the task (insufficient CPU units available)",
+		"(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.":                                                     "not enough capacity for the task (Capacity is unavailable)",
+		"(service web) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently":                                                                              "not enough capacity for the task (limit on the number of tasks)",
+		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 is already using a port required by your task.":         "a port that a container needs is in use",
 		"(service web) was unable to place a task. Reason: CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'.": "a container's image is built for another processor architecture",
 		"(service web) was unable to place a task. Reason: ResourceInitializationError: failed to validate logger args ... awslogs-region is required.":                                                           "the log group of a container is missing",
 		"(service web) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::111122223333:role/gone' that was provided for this task.).":                                            "could not assume the role gone",
@@ -203,8 +203,8 @@ func TestCauseOfEvents(t *testing.T) {
 
 func TestCauseOfExit(t *testing.T) {
 	tests := map[int32]string{
-		0:   "container web ended with code 0, 3 s after it started: a service's program must keep running",
-		1:   "container web ended with code 1, 3 s after it started: its last lines say why",
+		0:   "container web ended with code 0, 3 s after it started: the program of a service must keep running",
+		1:   "container web ended with code 1, 3 s after it started: see its last log lines",
 		127: "a command that is missing",
 		137: "(SIGKILL)", 139: "(SIGSEGV)", 143: "(SIGTERM)", 134: "(SIGABRT)",
 	}
@@ -215,9 +215,9 @@ func TestCauseOfExit(t *testing.T) {
 	}
 	logs := map[string]string{
 		"exec /app/server: exec format error":              "another processor architecture",
-		"Error: listen EADDRINUSE: address already in use": "a port that container web wants is taken",
-		"panic: no DATABASE_URL":                           "its last lines say why",
-		"see https://docs/alarm":                           "its last lines say why",
+		"Error: listen EADDRINUSE: address already in use": "a port that container web needs is in use",
+		"panic: no DATABASE_URL":                           "see its last log lines",
+		"see https://docs/alarm":                           "see its last log lines",
 	}
 	for line, want := range logs {
 		e := evidenceOf(exited(255))
@@ -325,7 +325,7 @@ func evidences() map[string]Evidence {
 		}),
 		"user":    evidenceOf(at(stopped, "1", 1)),
 		"spot":    evidenceOf(at(spot, "1", 1)),
-		"nothing": {Service: "web", Reason: "it had not ended when time was up"},
+		"nothing": {Service: "web", Reason: "it had not ended at the deadline"},
 	}
 }
 

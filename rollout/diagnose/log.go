@@ -88,7 +88,7 @@ func (e Evidence) logSource(t types.Task, c types.Container) LogSource {
 	case driver == "":
 		at.NoStream = name + " has no log driver in the task definition"
 	case driver != "awslogs":
-		at.NoStream = name + " logs with " + driver + ", which cannot be read from here"
+		at.NoStream = name + " logs with " + driver + ", not with awslogs"
 	case at.Group == "":
 		at.NoStream = name + " has no awslogs-group in the task definition"
 	case prefix != "":
@@ -96,7 +96,7 @@ func (e Evidence) logSource(t types.Task, c types.Container) LogSource {
 	case id != "":
 		at.Stream = id
 	default:
-		at.NoStream = name + " logs to " + at.Group + " without awslogs-stream-prefix, so its stream cannot be told"
+		at.NoStream = name + " logs to " + at.Group + " without awslogs-stream-prefix, so its log stream is not known"
 	}
 	return at
 }

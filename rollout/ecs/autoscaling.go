@@ -58,7 +58,7 @@ func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Re
 		return out.NextToken, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading what autoscaling does to the ECS services: %w", err)
+		return nil, fmt.Errorf("reading the autoscaling limits of the ECS services: %w", err)
 	}
 	return ranges, nil
 }

@@ -97,7 +97,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	case len(c.Wants) == 0:
 		c.Why = "it has no container with one of the images"
 	case c.alreadyRuns(exact):
-		c.Images, c.Why = nil, "it runs the wanted images already"
+		c.Images, c.Why = nil, "it already runs the desired images"
 	default:
 		c.chooseAction()
 	}
@@ -118,7 +118,7 @@ func (c *Change) setImages(wants map[string]DesiredImage, exact bool) map[string
 		if !exact {
 			var same bool
 			if image, same = restyle(container.Image, w); !same {
-				c.note("container %s runs %s, an image of another repository, and is left alone", container.Name, container.Image)
+				c.note("container %s runs %s, an image of another repository, and stays unchanged", container.Name, container.Image)
 				continue
 			}
 		}
@@ -152,14 +152,14 @@ func (c *Change) chooseAction() {
 	switch status := c.Service.Definition.status(); {
 	case len(c.Images) > 0:
 		c.Action = Register
-		c.Why = fmt.Sprintf("container %s gets another reference, which needs a new revision of the task definition", strings.Join(sortedKeys(c.Images), ", "))
+		c.Why = fmt.Sprintf("container %s gets a new image reference, which needs a new task definition revision", strings.Join(sortedKeys(c.Images), ", "))
 	case status != "" && status != string(types.TaskDefinitionStatusActive):
 		// ECS deploys no task definition that was deregistered.
 		c.Action = Register
 		c.Why = fmt.Sprintf("its task definition is %s, so an equal revision is registered", status)
 	default:
 		c.Action, c.Images = Force, nil
-		c.Why = "its task definition reads the wanted references already, and a new deployment reads them anew"
+		c.Why = "its task definition already has the desired references, and a new deployment resolves them again"
 	}
 }
 

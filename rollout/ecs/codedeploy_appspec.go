@@ -60,7 +60,7 @@ func appSpec(s Service, definition string) ([]byte, error) {
 		version, capacity = set.PlatformVersion, set.CapacityProviderStrategy
 	}
 	if len(balancers) == 0 || aws.ToString(balancers[0].ContainerName) == "" || aws.ToInt32(balancers[0].ContainerPort) == 0 {
-		return nil, fmt.Errorf("ECS service %s has no load balancer with a container and a port, and CodeDeploy moves traffic by one", s.Ref)
+		return nil, fmt.Errorf("ECS service %s has no load balancer with a container and a port, which CodeDeploy needs to shift traffic", s.Ref)
 	}
 	properties := specProperties{
 		TaskDefinition:   definition,

@@ -59,7 +59,7 @@ func (w DesiredImage) DigestOrImage() string {
 
 func shownDigest(digest string) string {
 	if digest == "" {
-		return "an image whose digest ECS does not tell"
+		return "an image with an unknown digest"
 	}
 	return digest
 }

@@ -129,7 +129,7 @@ func stringField(object map[string]any, field string) string {
 }
 
 // errNoDefinition is an answer of DescribeTaskDefinition that holds none.
-var errNoDefinition = errors.New("the answer holds no task definition")
+var errNoDefinition = errors.New("the answer has no task definition")
 
 // ContainerError is a container that a task definition lacks.
 type ContainerError struct {

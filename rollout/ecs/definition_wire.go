@@ -72,7 +72,7 @@ func parseDefinition(body []byte) (Definition, error) {
 		Tags           []any          `json:"tags"`
 	}
 	if err := decoder.Decode(&answer); err != nil {
-		return Definition{}, fmt.Errorf("the answer is no task definition: %w", err)
+		return Definition{}, fmt.Errorf("the answer is not a task definition: %w", err)
 	}
 	if answer.TaskDefinition == nil {
 		return Definition{}, errNoDefinition

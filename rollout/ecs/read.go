@@ -216,11 +216,11 @@ func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs
 // pick finds a service in the answer to describeTen.
 func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, *MissingError) {
 	if out == nil {
-		return types.Service{}, &MissingError{Ref: ref, Reason: "there is no such cluster"}
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster does not exist"}
 	}
 	i := slices.IndexFunc(out.Services, ref.Names)
 	if i < 0 {
-		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster has no such service"}
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the service does not exist"}
 	}
 	if status := aws.ToString(out.Services[i].Status); status != "ACTIVE" {
 		return types.Service{}, &MissingError{Ref: ref, Reason: "the service is " + status}

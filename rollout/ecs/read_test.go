@@ -163,8 +163,8 @@ func TestReadNamesWhatIsMissing(t *testing.T) {
 		t.Fatalf("Read: error %v of kind %d, want a *MissingError of kind Usage", err, fault.KindOf(err))
 	}
 	want := `ECS service gone in cluster shop in eu-west-1: the service is INACTIVE
-ECS service wbe in cluster shop in eu-west-1: the cluster has no such service
-ECS service web in cluster sohp in eu-west-1: there is no such cluster`
+ECS service wbe in cluster shop in eu-west-1: the service does not exist
+ECS service web in cluster sohp in eu-west-1: the cluster does not exist`
 	if err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}

@@ -40,7 +40,7 @@ type Service struct {
 	Wait time.Duration
 	// Desired, Running and Pending count tasks.
 	Desired, Running, Pending int
-	// Definition is the task definition that the service is to run now.
+	// Definition is the task definition that the service will run now.
 	Definition Definition
 	// Containers are those of Definition, in its order.
 	Containers []Container

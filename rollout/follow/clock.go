@@ -288,7 +288,7 @@ func (f Follower) oldTasks(ctx context.Context, tr *tracker) (string, error) {
 	}
 	var parts []string
 	if len(stopping) > 0 {
-		parts = append(parts, "ECS has only old ones left to stop: "+taskNames(stopping))
+		parts = append(parts, "ECS is still stopping old tasks: "+taskNames(stopping))
 	}
 	if len(stopping) > 0 && tr.drainsOldTasks() {
 		return parts[0], nil
@@ -304,7 +304,7 @@ func (f Follower) oldTasks(ctx context.Context, tr *tracker) (string, error) {
 	case kept != len(protected):
 		return "", nil
 	case kept > 0:
-		parts = append(parts, "ECS keeps old ones under task protection: "+protectedNames(protected))
+		parts = append(parts, "ECS keeps old tasks under task protection: "+protectedNames(protected))
 	}
 	return join(parts...), nil
 }

@@ -37,7 +37,7 @@ func (f Follower) readCodeDeploy(ctx context.Context, tr *tracker) error {
 
 func (f Follower) codeDeployment(ctx context.Context, id string) (*codetypes.DeploymentInfo, error) {
 	if f.CodeDeploy == nil {
-		return nil, errors.New("following CodeDeploy deployment " + id + ": there is no CodeDeploy client")
+		return nil, errors.New("following CodeDeploy deployment " + id + ": no CodeDeploy client")
 	}
 	out, err := f.CodeDeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: aws.String(id)})
 	if err != nil {
@@ -85,7 +85,7 @@ func (tr *tracker) codeDeployStage() string {
 		return "baking: old and new tasks run side by side"
 	case codetypes.DeploymentStatusInProgress:
 		if tr.codeInfo.InstanceTerminationWaitTimeStarted {
-			return "the new tasks have the traffic, the old ones wait to be stopped"
+			return "the new tasks receive the traffic, the old tasks wait to be stopped"
 		}
 		return "under way"
 	default:
@@ -120,7 +120,7 @@ func (tr *tracker) codeDeployState() (state, string) {
 	case codetypes.DeploymentStatusSucceeded:
 		return stateRolledBack, reason
 	case codetypes.DeploymentStatusFailed, codetypes.DeploymentStatusStopped:
-		return stateFailed, join(reason, "and the rollback "+aws.ToString(tr.rollbackInfo.DeploymentId)+" "+string(tr.rollbackInfo.Status), codeDeployReason(*tr.rollbackInfo))
+		return stateFailed, join(reason, "rollback deployment "+aws.ToString(tr.rollbackInfo.DeploymentId)+" is "+string(tr.rollbackInfo.Status), codeDeployReason(*tr.rollbackInfo))
 	default:
 		return stateInProgress, ""
 	}
@@ -148,7 +148,7 @@ func (tr *tracker) keepsOldTaskSet() bool {
 }
 
 func codeDeployReason(info codetypes.DeploymentInfo) string {
-	reason := "CodeDeploy calls it " + string(info.Status)
+	reason := "CodeDeploy reports " + string(info.Status)
 	if e := info.ErrorInformation; e != nil {
 		reason = join(reason, string(e.Code), aws.ToString(e.Message))
 	}

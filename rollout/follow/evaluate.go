@@ -36,7 +36,7 @@ const (
 // evaluate ends a deployment that has come to an end.
 func (f Follower) evaluate(ctx context.Context, tr *tracker) {
 	if tr.deleted {
-		tr.end(Failed, "the service was deleted while it was being deployed")
+		tr.end(Failed, "the service was deleted during the deployment")
 		return
 	}
 	end, reason := tr.stateNow()
@@ -86,7 +86,7 @@ func deploymentState(sd types.ServiceDeployment) (state, string) {
 	case types.ServiceDeploymentStatusRollbackSuccessful:
 		return stateRolledBack, reason
 	case types.ServiceDeploymentStatusRollbackFailed:
-		return stateFailed, join("ECS tried to roll back and did not manage to", reason)
+		return stateFailed, join("the rollback failed", reason)
 	default:
 		return stateInProgress, ""
 	}
@@ -99,7 +99,7 @@ func monitors(sd types.ServiceDeployment) []string {
 		told = append(told, "alarms triggered: "+strings.Join(a.TriggeredAlarmNames, ", "))
 	}
 	if b := sd.DeploymentCircuitBreaker; b != nil && b.Status == types.ServiceDeploymentRollbackMonitorsStatusTriggered {
-		told = append(told, fmt.Sprintf("the circuit breaker counted %d failed tasks, its threshold is %d", b.FailureCount, b.Threshold))
+		told = append(told, fmt.Sprintf("the circuit breaker counted %d failed tasks, with a threshold of %d", b.FailureCount, b.Threshold))
 	}
 	return told
 }
@@ -116,11 +116,11 @@ func (f Follower) onSuccess(ctx context.Context, tr *tracker) {
 	tr.running, tr.outcome.Own = v.running, v.own
 	switch {
 	case err != nil && (ctx.Err() != nil || awsclient.Retryable(err)):
-		tr.pendingReason, tr.taskErr = is+", but not verified yet", err
+		tr.pendingReason, tr.taskErr = is+", but its images are not verified yet", err
 	case deleted(err):
 		tr.failWith(err)
 	case err != nil:
-		tr.end(Differs, is+", but what runs could not be verified: "+err.Error())
+		tr.end(Differs, is+", but the running images could not be verified: "+err.Error())
 		tr.outcome.Err = err
 	case v.matches:
 		tr.end(Succeeded, join(v.reason, tr.remainingWork()))
@@ -144,7 +144,7 @@ func (tr *tracker) early() bool {
 // successReason says in words why the deployment counts as arrived.
 func (tr *tracker) successReason() string {
 	if tr.byCodeDeploy() && tr.keepsOldTaskSet() {
-		return "the new tasks have the traffic"
+		return "the new tasks receive the traffic"
 	}
 	return "it is SUCCESSFUL"
 }
@@ -152,7 +152,7 @@ func (tr *tracker) successReason() string {
 // remainingWork says what still runs after a success, if anything.
 func (tr *tracker) remainingWork() string {
 	if tr.byCodeDeploy() && tr.keepsOldTaskSet() {
-		return "the old tasks are kept until CodeDeploy ends them"
+		return "CodeDeploy still keeps the old tasks"
 	}
 	return ""
 }
@@ -199,7 +199,7 @@ func (f Follower) onStopped(ctx context.Context, tr *tracker, reason string) {
 		if aws.ToString(b.ServiceDeploymentArn) == tr.arn {
 			continue
 		}
-		tr.end(Superseded, "another deployment took its place: "+awsname.LastPart(aws.ToString(b.ServiceDeploymentArn))+
+		tr.end(Superseded, "it was replaced by deployment "+awsname.LastPart(aws.ToString(b.ServiceDeploymentArn))+
 			", which deploys revision "+awsname.LastPart(aws.ToString(b.TargetServiceRevisionArn)))
 		return
 	}
@@ -219,7 +219,7 @@ func (tr *tracker) newerDeployment() *types.Deployment {
 }
 
 func supersededReason(p types.Deployment) string {
-	return "another deployment took its place: " + aws.ToString(p.Id) + ", which deploys " + awsname.LastPart(aws.ToString(p.TaskDefinition))
+	return "it was replaced by deployment " + aws.ToString(p.Id) + ", which deploys " + awsname.LastPart(aws.ToString(p.TaskDefinition))
 }
 
 // collectEvidence adds to an outcome what runs and, for a bad end, why. Its own errors are no

@@ -195,7 +195,7 @@ func (f Follower) locate(ctx context.Context, trackers []*tracker) {
 			continue
 		}
 		if tr.withoutServiceDeployments = time.Since(tr.begun) > f.settle(); tr.withoutServiceDeployments {
-			tr.reportOnce("ECS does not list the service deployment: following by what DescribeServices tells")
+			tr.reportOnce("ECS does not list the service deployment: following it with DescribeServices")
 			continue
 		}
 		missing = append(missing, tr)

@@ -207,7 +207,7 @@ func TestPlainEnd(t *testing.T) {
 		"rolled back, ours gone":         {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke)}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "completed")}, breaker, stateRolledBack, "tasks failed to start"},
 		"rolled back, by its words only": {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back)}, breaker, stateRolledBack, "rolling back"},
 		"rolled back to the old one":     {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, breaker, stateRolledBack, ""},
-		"rollback failed":                {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, lost, "no luck"), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateFailed, "ECS tried to roll back and did not manage to"},
+		"rollback failed":                {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, lost, "no luck"), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateFailed, "the rollback failed"},
 		"replaced":                       {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, ""), entry("ecs-svc/9", "ACTIVE", 0, going, "")}, nil, stateSuperseded, "ecs-svc/10, which deploys web:7"},
 		"replaced, ours gone":            {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "")}, nil, stateSuperseded, "ecs-svc/10"},
 		"an answer older than ours":      {nil, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, nil, stateUndecided, "ECS does not list the deployment"},

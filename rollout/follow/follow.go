@@ -157,7 +157,7 @@ func (f Follower) boundedRound(ctx context.Context, trackers []*tracker) {
 		return
 	}
 	for _, tr := range unfinished(trackers) {
-		tr.reportOnce("AWS does not answer within " + within.Round(time.Second).String() + ", asking again")
+		tr.reportOnce("no answer from AWS within " + within.Round(time.Second).String() + ", trying again")
 	}
 }
 
@@ -194,9 +194,9 @@ func (f Follower) finishOnContextDone(ctx context.Context, trackers []*tracker) 
 	limit := explainTime
 	for _, tr := range trackers {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			tr.end(TimedOut, join("it had not ended when time was up", tr.stage, tr.pendingReason))
+			tr.end(TimedOut, join("it had not ended at the deadline", tr.stage, tr.pendingReason))
 		} else {
-			tr.end(Interrupted, join("the following was interrupted", tr.stage, tr.pendingReason))
+			tr.end(Interrupted, join("the wait was interrupted", tr.stage, tr.pendingReason))
 			limit = interruptedTime
 		}
 	}

@@ -139,7 +139,7 @@ func TestFollowEnds(t *testing.T) {
 				ServiceArn: aws.String("service/web"), CreatedAt: aws.Time(time.Now()), Status: types.ServiceDeploymentStatusInProgress,
 				TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String(w.revisionOf("web", "10"))},
 			}
-		}, Superseded, "another deployment took its place: d10, which deploys revision 10"},
+		}, Superseded, "it was replaced by deployment d10, which deploys revision 10"},
 		"replaced, and listed late": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusStopped, "")
 			created := time.Now()
@@ -149,19 +149,19 @@ func TestFollowEnds(t *testing.T) {
 					TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String("r/10")},
 				}
 			})
-		}, Superseded, "another deployment took its place: d10"},
+		}, Superseded, "it was replaced by deployment d10"},
 		"replaced, as the service tells": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusStopped, "")
 			w.primary("web", func(d *types.Deployment) {
 				d.Id, d.CreatedAt, d.TaskDefinition = aws.String("ecs-svc/10"), aws.Time(time.Now()), aws.String("x:task-definition/web:8")
 			})
-		}, Superseded, "another deployment took its place: ecs-svc/10, which deploys web:8"},
+		}, Superseded, "it was replaced by deployment ecs-svc/10, which deploys web:8"},
 		"replaced after success": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusSuccessful, "")
 			w.primary("web", func(d *types.Deployment) {
 				d.Id, d.CreatedAt, d.TaskDefinition = aws.String("ecs-svc/10"), aws.Time(time.Now()), aws.String("x:task-definition/web:8")
 			})
-		}, Superseded, "it was SUCCESSFUL, and then another deployment took its place: ecs-svc/10"},
+		}, Superseded, "it was SUCCESSFUL, and then it was replaced by deployment ecs-svc/10"},
 		"rolled back": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusRollbackInProgress, "")
 			w.after(time.Minute, func() {
@@ -171,9 +171,9 @@ func TestFollowEnds(t *testing.T) {
 				sd.Alarms = &types.ServiceDeploymentAlarms{TriggeredAlarmNames: []string{"web-5xx", "web-slow"}}
 				w.deployments[w.arnOf("web", "9")] = sd
 			})
-		}, RolledBack, "Deployment circuit breaker was triggered; alarms triggered: web-5xx, web-slow; the circuit breaker counted 3 failed tasks, its threshold is 3"},
+		}, RolledBack, "Deployment circuit breaker was triggered; alarms triggered: web-5xx, web-slow; the circuit breaker counted 3 failed tasks, with a threshold of 3"},
 		"rollback failed": {func(w *fakeECS) { w.status("web", "9", types.ServiceDeploymentStatusRollbackFailed, "No room.") },
-			Failed, "ECS tried to roll back and did not manage to; No room"},
+			Failed, "the rollback failed; No room"},
 		"service deleted": {func(w *fakeECS) { delete(w.services, "web") }, Failed, "the service was deleted"},
 		"service inactive": {func(w *fakeECS) {
 			s := w.services["web"]
@@ -317,7 +317,7 @@ func TestFollowRefused(t *testing.T) {
 			w.succeedWith(digestA)
 			w.fail = deny("DescribeTasks", "ListTasks STOPPED")
 			outcomes, n := followAll(t, w, d)
-			wantOutcome(t, outcomes[0], Differs, "it is SUCCESSFUL, but what runs could not be verified")
+			wantOutcome(t, outcomes[0], Differs, "it is SUCCESSFUL, but the running images could not be verified")
 			if outcomes[0].Err == nil || len(n.texts(Event)) != 4 {
 				t.Errorf("err %v, events %q", outcomes[0].Err, n.texts(Event))
 			}
@@ -335,7 +335,7 @@ func TestFollowRefused(t *testing.T) {
 				w.fail = deny(operation)
 				outcomes, n := followAll(t, w, d)
 				wantOutcome(t, outcomes[0], Succeeded)
-				if got := n.texts(Event); len(got) != 4 || !strings.Contains(got[0], "following by what DescribeServices tells") {
+				if got := n.texts(Event); len(got) != 4 || !strings.Contains(got[0], "following it with DescribeServices") {
 					t.Errorf("events %q", got)
 				}
 				if time.Since(d.Created) < 40*time.Second || w.calls[operation] != 1 {

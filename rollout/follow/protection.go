@@ -94,15 +94,15 @@ func (tr *tracker) handleProtection() {
 	switch {
 	case tr.ended:
 	case err != nil && awsclient.Denied(err):
-		p.protectsAll, p.unreadable = false, "task protection may not be read (ecs:GetTaskProtection)"
-		tr.reportOnce(p.unreadable + ": old tasks under it are taken for tasks that ECS keeps because the new ones are not healthy")
+		p.protectsAll, p.unreadable = false, "reading task protection is not allowed (ecs:GetTaskProtection)"
+		tr.reportOnce(p.unreadable + ": protected old tasks count as tasks that ECS keeps because the new ones are not healthy")
 	case err != nil && awsclient.Retryable(err):
-		tr.reportOnce("AWS does not answer, asking again: " + err.Error())
+		tr.reportOnce("a request to AWS failed, trying again: " + err.Error())
 	case err != nil:
-		p.protectsAll, p.unreadable = false, "task protection could not be read: "+err.Error()
+		p.protectsAll, p.unreadable = false, "could not read the task protection: "+err.Error()
 		tr.reportOnce(p.unreadable)
 	case p.protectsAll:
-		tr.reportOnce("all new tasks run, and ECS keeps old ones under task protection: waiting")
+		tr.reportOnce("all new tasks run, and ECS keeps old tasks under task protection: waiting")
 	}
 }
 

@@ -131,19 +131,19 @@ func (tr *tracker) handleErrors(ctx context.Context) {
 	}
 	if refused {
 		tr.withoutServiceDeployments = true
-		tr.reportOnce("service deployments may not be read (ecs:ListServiceDeployments, ecs:DescribeServiceDeployments): following by what DescribeServices tells")
+		tr.reportOnce("reading service deployments is not allowed (ecs:ListServiceDeployments, ecs:DescribeServiceDeployments): following it with DescribeServices")
 		errs[1] = nil
 	}
 	if errs[2] != nil && awsclient.Denied(errs[2]) {
 		// The stopped tasks explain, they do not decide.
-		tr.reportOnce("the stopped tasks may not be read: " + errs[2].Error())
+		tr.reportOnce("could not read the stopped tasks: " + errs[2].Error())
 		errs[2] = nil
 	}
 	for _, err := range errs {
 		switch {
 		case err == nil:
 		case awsclient.Retryable(err):
-			tr.reportOnce("AWS does not answer, asking again: " + err.Error())
+			tr.reportOnce("a request to AWS failed, trying again: " + err.Error())
 		default:
 			tr.failWith(err)
 			return
@@ -154,7 +154,7 @@ func (tr *tracker) handleErrors(ctx context.Context) {
 // failWith ends the following with an error.
 func (tr *tracker) failWith(err error) {
 	if deleted(err) {
-		tr.end(Failed, "the service was deleted while it was being deployed")
+		tr.end(Failed, "the service was deleted during the deployment")
 	} else {
 		tr.end(Failed, err.Error())
 	}

@@ -378,5 +378,5 @@ func TestCodeDeployAgainOnTheSandbox(t *testing.T) {
 		}
 	}
 	outcomes, _ := h.followAt(1, d)
-	wantOutcome(t, outcomes[0], Succeeded, "the old tasks are kept until CodeDeploy ends them")
+	wantOutcome(t, outcomes[0], Succeeded, "CodeDeploy still keeps the old tasks")
 }

@@ -149,7 +149,7 @@ func TestFollowEndsOnTheSandbox(t *testing.T) {
 			h.must(h.ecs.DeleteService(t.Context(), &awsecs.DeleteServiceInput{Cluster: aws.String("shop"), Service: aws.String("deleted"), Force: aws.Bool(true)}))
 			outcomes, _ := h.follow(ds...)
 			wantOutcome(t, outcomes[0], RolledBack)
-			wantOutcome(t, outcomes[1], Superseded, "another deployment took its place", "replaced:3")
+			wantOutcome(t, outcomes[1], Superseded, "it was replaced by deployment", "replaced:3")
 			wantOutcome(t, outcomes[2], RolledBack)
 			if cause := outcomes[2].Diagnosis.Cause; !strings.Contains(cause, "is not in the registry") {
 				t.Errorf("cause %q of %+v", cause, outcomes[2].Diagnosis)
@@ -178,7 +178,7 @@ func TestFollowProtectedOnTheSandbox(t *testing.T) {
 			f := h.follower()
 			f.Limit = 500 * time.Millisecond
 			outcome := f.Follow(t.Context(), []ecs.Deployment{d}, nil)[0]
-			wantOutcome(t, outcome, Succeeded, "ECS keeps old ones under task protection: 2 tasks ("+awsname.LastPart(old.TaskArns[0])+" until ")
+			wantOutcome(t, outcome, Succeeded, "ECS keeps old tasks under task protection: 2 tasks ("+awsname.LastPart(old.TaskArns[0])+" until ")
 			h.advance(49 * time.Hour)
 			outcomes, _ := h.follow(d)
 			wantOutcome(t, outcomes[0], Succeeded)
@@ -206,7 +206,7 @@ func TestFollowPlainOnTheSandbox(t *testing.T) {
 			wantOutcome(t, outcomes[2], Superseded)
 			told := 0
 			for _, text := range n.texts(Event) {
-				if strings.Contains(text, "service deployments may not be read") {
+				if strings.Contains(text, "reading service deployments is not allowed") {
 					told++
 				}
 			}
@@ -231,7 +231,7 @@ func TestFollowCodeDeployOnTheSandbox(t *testing.T) {
 	h.advance(10 * time.Minute) // until the old tasks are ended
 	// CodeDeploy waits an hour before it gives up.
 	outcomes, n = h.followAt(3000, h.deploy(ref, broken, ecs.Register))
-	wantOutcome(t, outcomes[0], RolledBack, "CodeDeploy calls it")
+	wantOutcome(t, outcomes[0], RolledBack, "CodeDeploy reports")
 	if d := outcomes[0].Diagnosis; !strings.Contains(d.Cause, "container web ended with code 3") {
 		t.Errorf("%s\ntold %q", strings.Join(d.Lines(), "\n"), n.texts(Stopped))
 	}

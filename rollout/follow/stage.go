@@ -10,7 +10,7 @@ import (
 // stageWords say what happens in the stages of a deployment that shifts traffic. The
 // meanings are those of ServiceDeployment.lifecycleStage in ECS's API reference.
 var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
-	types.ServiceDeploymentLifecycleStageReconcileService:           "reconciling the revisions that run",
+	types.ServiceDeploymentLifecycleStageReconcileService:           "reconciling the running revisions",
 	types.ServiceDeploymentLifecycleStagePreScaleUp:                 "before the new tasks start",
 	types.ServiceDeploymentLifecycleStageScaleUp:                    "starting the new tasks",
 	types.ServiceDeploymentLifecycleStagePostScaleUp:                "the new tasks are up, without traffic",

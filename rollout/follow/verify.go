@@ -57,7 +57,7 @@ func (f Follower) verify(ctx context.Context, tr *tracker) (verification, error)
 	case idle && len(own) == 0:
 		v.reason = revisionDifferences(tr.d, resolved)
 	case len(own) == 0:
-		v.mayMatchLater, v.reason = true, "no task of it is running"
+		v.mayMatchLater, v.reason = true, "none of its tasks is running"
 	}
 	v.matches = v.reason == ""
 	if v.matches && !tr.byCodeDeploy() {
@@ -65,7 +65,7 @@ func (f Follower) verify(ctx context.Context, tr *tracker) (verification, error)
 		v.reason = tr.remainder(tasks, own)
 	}
 	if v.matches && idle && len(resolved) == 0 && len(tr.d.Wants) > 0 {
-		v.reason = "the desired count is 0 and ECS tells no digests, so there was nothing to verify"
+		v.reason = "the desired count is 0 and ECS reports no digests, so the images were not verified"
 	}
 	return v, nil
 }
@@ -80,7 +80,7 @@ func (tr *tracker) remainder(tasks, own []types.Task) string {
 	}
 	old := slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool { return tr.isServing(aws.ToString(t.StartedBy)) })
 	if len(old) > 0 {
-		parts = append(parts, "ECS has still to stop tasks of an earlier deployment: "+taskNames(old))
+		parts = append(parts, "ECS still has to stop tasks of an earlier deployment: "+taskNames(old))
 	}
 	return join(parts...)
 }
@@ -152,7 +152,7 @@ func revisionDifferences(d ecs.Deployment, resolved map[string]string) string {
 	var told []string
 	for _, name := range slices.Sorted(maps.Keys(d.Wants)) {
 		if digest := resolved[name]; digest != "" && !d.Wants[name].Has(digest) {
-			told = append(told, name+" is to run "+digest+" instead of "+d.Wants[name].DigestOrImage())
+			told = append(told, name+" will run "+digest+" instead of "+d.Wants[name].DigestOrImage())
 		}
 	}
 	return strings.Join(told, "; ")

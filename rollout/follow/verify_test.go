@@ -46,17 +46,17 @@ func TestVerify(t *testing.T) {
 			w.tasks["web"][0].Containers[0].Image = aws.String("repo@" + digestA)
 		}, status: Succeeded},
 		"no digest anywhere": {desired: 1, world: func(w *fakeECS) { w.run("web", "a", ours, "") },
-			status: Differs, reason: "web runs an image whose digest ECS does not tell instead of " + digestA},
+			status: Differs, reason: "web runs an image with an unknown digest instead of " + digestA},
 		"an old task stays": {desired: 1, world: func(w *fakeECS) {
 			w.run("web", "a", ours, digestA)
 			w.run("web", "o", old, digestB)
-		}, status: Succeeded, reason: "ECS has still to stop tasks of an earlier deployment: 1 task (o)"},
+		}, status: Succeeded, reason: "ECS still has to stop tasks of an earlier deployment: 1 task (o)"},
 		"many old tasks stay": {desired: 4, world: func(w *fakeECS) {
 			w.run("web", "a", ours, digestA)
 			for i := range 7 {
 				w.run("web", fmt.Sprint("o", i), old, digestB)
 			}
-		}, status: Succeeded, reason: "1 of 4 new tasks run, ECS starts the others; ECS has still to stop tasks of an earlier deployment: 7 tasks (o0, o1, o2, o3, o4 …)"},
+		}, status: Succeeded, reason: "1 of 4 new tasks run, ECS starts the others; ECS still has to stop tasks of an earlier deployment: 7 tasks (o0, o1, o2, o3, o4 …)"},
 		"an old task stays, and a new one differs": {desired: 2, world: func(w *fakeECS) {
 			w.run("web", "a", ours, digestB)
 			w.run("web", "o", old, digestA)
@@ -64,15 +64,15 @@ func TestVerify(t *testing.T) {
 		"a task of ours comes": {desired: 1, world: func(w *fakeECS) {
 			w.after(10*time.Second, func() { w.run("web", "a", ours, digestA) })
 		}, status: Succeeded, least: 10 * time.Second, most: 20 * time.Second},
-		"no task of ours": {desired: 1, world: func(w *fakeECS) {}, status: Differs, reason: "no task of it is running", least: time.Minute, most: 70 * time.Second},
+		"no task of ours": {desired: 1, world: func(w *fakeECS) {}, status: Differs, reason: "none of its tasks is running", least: time.Minute, most: 70 * time.Second},
 		"starting tasks do not count": {desired: 1, world: func(w *fakeECS) {
 			w.run("web", "a", ours, digestA)
 			w.run("web", "b", ours, "")
 			w.tasks["web"][1].LastStatus = aws.String("PENDING")
 		}, status: Succeeded},
 		"none desired":               {world: func(w *fakeECS) { resolve(w, digestA) }, status: Succeeded},
-		"none desired, another":      {world: func(w *fakeECS) { resolve(w, digestB) }, status: Differs, reason: "web is to run " + digestB + " instead of " + digestA},
-		"none desired, nothing told": {world: func(w *fakeECS) {}, status: Succeeded, reason: "there was nothing to verify"},
+		"none desired, another":      {world: func(w *fakeECS) { resolve(w, digestB) }, status: Differs, reason: "web will run " + digestB + " instead of " + digestA},
+		"none desired, nothing told": {world: func(w *fakeECS) {}, status: Succeeded, reason: "the images were not verified"},
 		"many pages": {desired: 250, world: func(w *fakeECS) {
 			w.pageSize = 100
 			for i := range 250 {

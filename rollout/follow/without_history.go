@@ -56,7 +56,7 @@ func (tr *tracker) stateWhenReplaced(primary *types.Deployment) (state, string) 
 	case !back:
 		return stateSuperseded, supersededReason(*primary)
 	case primary.RolloutState == types.DeploymentRolloutStateFailed:
-		return stateFailed, join("ECS tried to roll back and did not manage to", reason, why)
+		return stateFailed, join("the rollback failed", reason, why)
 	case primary.RolloutState == types.DeploymentRolloutStateInProgress:
 		return stateInProgress, ""
 	default:
