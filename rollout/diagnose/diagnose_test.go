@@ -29,7 +29,8 @@ func evidenceOf(stopped ...types.Task) Evidence {
 	}
 }
 
-// exited is a task that stopped 3 s after it started, when its container web exited.
+// exited is a task that stopped 3 s after it started, when its container web
+// exited.
 func exited(code int32) types.Task {
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	return types.Task{
@@ -50,7 +51,8 @@ func neverStarted(reason string) types.Task {
 	}
 }
 
-// The texts are as the ECS developer guide, the agents, Docker and containerd write them.
+// The texts are as the ECS developer guide, the agents, Docker and containerd
+// write them.
 func TestCauseOfReason(t *testing.T) {
 	tests := map[string][]string{
 		"is not in the registry": {
@@ -229,8 +231,8 @@ func TestCauseOfExit(t *testing.T) {
 	}
 }
 
-// The sidecar goes with the container that failed, however it exits; a container that is
-// not essential does not stop a task.
+// The sidecar goes with the container that failed, however it exits; a
+// container that is not essential does not stop a task.
 func TestCulprit(t *testing.T) {
 	container := func(name string, exit int32, reason string) types.Container {
 		return types.Container{Name: aws.String(name), ExitCode: aws.Int32(exit), Reason: aws.String(reason)}

@@ -13,8 +13,8 @@ import (
 	"slipway/internal/plain"
 )
 
-// With a load balancer's health checks failing, the container behind it is the one to
-// read, though its neighbour exited worse.
+// With a load balancer's health checks failing, the container behind it is the
+// one to read, though its neighbour exited worse.
 func TestLoggedBehindBalancer(t *testing.T) {
 	task := exited(0)
 	task.StoppedReason = aws.String("Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/0123456789abcdef)")

@@ -11,7 +11,7 @@ const (
 	refusedText = `AccessDenied|access denied|not authorized|no basic auth|\b403\b|Forbidden|UnauthorizedOperation|role has the permissions|authorization token has expired|denied:`
 )
 
-// pullRules know why an image, a secret or a log group was not to be had from where it is.
+// pullRules find why an image could not be pulled.
 var pullRules = []rule{
 	{
 		words: words(`descriptor (matching|for) platform|no match(ing manifest)? for .*(platform|linux|windows)|exec format error|operating system .* cannot be used`),

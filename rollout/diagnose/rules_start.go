@@ -14,7 +14,7 @@ var (
 	executable = regexp.MustCompile(`exec: \\?"([^"\\]+)\\?"`)
 )
 
-// startRules know why a task or a container did not start.
+// startRules find why a task or a container did not start.
 var startRules = []rule{
 	{
 		words: words(`unable to assume (the |a )?(service linked )?role|is not authorized to perform: sts:AssumeRole|proper trust relationship`),

@@ -19,10 +19,11 @@ var (
 	shortOf     = regexp.MustCompile(`(?i)RESOURCE:[A-Z]+|insufficient [a-z]+[a-z ]*|doesn't have enough [A-Za-z]+[a-z ]*|Capacity is unavailable|limit on the number of [a-zA-Z]+`)
 )
 
-// alarmRules know ECS's reason for an end by CloudWatch alarms.
+// alarmRules find deployments that CloudWatch alarms ended.
 var alarmRules = []rule{
 	{
-		// Only ECS's reason speaks of alarms this way; log lines and commands do not count.
+		// Only ECS's reason speaks of alarms this way; log lines and commands
+		// do not count.
 		code: func(s sign) bool { return s.task == nil && s.text == s.e.Reason && alarms.MatchString(s.text) },
 		cause: func(s sign) string {
 			return "CloudWatch alarms ended the deployment: check what they measure and whether the new tasks caused it"
@@ -40,7 +41,8 @@ var alarmRules = []rule{
 	},
 }
 
-// runRules know why a task stopped or was stopped that had started, or found no room.
+// runRules find why a task stopped or was stopped after it had started, or
+// could not be placed.
 var runRules = []rule{
 	{
 		words: words(`OutOfMemory|due to memory usage`),
@@ -123,7 +125,8 @@ func balancerCause(s sign) string {
 	return "the tasks fail the health checks of the " + where + why + ": check the health check's path and port, the security groups, and whether the grace period is long enough"
 }
 
-// exitCause speaks for containers that ended. Codes above 128 are signals.
+// exitCause returns the cause for a container that exited. Codes above 128 are
+// signals.
 func exitCause(s sign) string {
 	end := fmt.Sprintf("%s ended with code %d%s", s.theContainer(), *s.exit, s.ran())
 	switch *s.exit {

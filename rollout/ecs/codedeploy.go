@@ -32,10 +32,11 @@ type codeDeployer interface {
 // group is a CodeDeploy deployment group.
 type group struct{ application, name string }
 
-// deployByCodeDeploy does all that reads and can fail before it registers anything. A
-// deployment under way that brings the same images is taken for the one to start: the
-// command may have been given before, and a CreateDeployment whose answer got lost is
-// repeated by the SDK and then refused for the sake of our own deployment.
+// deployByCodeDeploy does all that reads and can fail before it registers
+// anything. A deployment under way that brings the same images is taken for the
+// one to start: the command may have been given before, and a CreateDeployment
+// whose answer got lost is repeated by the SDK and then refused for the sake of
+// our own deployment.
 func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Change) (Deployment, error) {
 	failed := func(err error) (Deployment, error) {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
@@ -92,10 +93,11 @@ func (g group) deployment(description, spec string) *codedeploy.CreateDeployment
 	}
 }
 
-// findGroup finds out which deployment group deploys the service. A task set made by
-// CodeDeploy names the deployment that made it (API reference, TaskSet, externalId), and
-// that its group; this is one call as a rule. Otherwise the names that the ECS console
-// gives are tried, and the group asked whether the service is its own.
+// findGroup finds out which deployment group deploys the service. A task set
+// made by CodeDeploy names the deployment that made it (API reference, TaskSet,
+// externalId), and that its group; this is one call as a rule. Otherwise the
+// names that the ECS console gives are tried, and the group asked whether the
+// service is its own.
 func findGroup(ctx context.Context, client groupFinder, s Service) (group, error) {
 	for _, id := range madeBy(s.Raw) {
 		out, err := client.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
@@ -127,7 +129,8 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 	return g, nil
 }
 
-// madeBy are the CodeDeploy deployments that made the task sets, the serving one first.
+// madeBy are the CodeDeploy deployments that made the task sets, the serving
+// one first.
 func madeBy(raw types.Service) []string {
 	var ids []string
 	if p := PrimaryTaskSet(raw); p != nil && aws.ToString(p.ExternalId) != "" {
@@ -155,8 +158,8 @@ func deploys(g *codedeploytypes.DeploymentGroupInfo, cluster, service string) bo
 
 var errOtherService = errors.New("the group deploys another service")
 
-// GroupError is an ECS service of which it could not be found out which CodeDeploy
-// deployment group deploys it.
+// GroupError is the error for an ECS service whose CodeDeploy deployment group
+// was not found.
 type GroupError struct {
 	Ref
 	// Application and Group are the names that were tried last.

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// The AppSpec of an ECS deployment, as "AppSpec 'resources' section for Amazon ECS
-// deployments" in the CodeDeploy user guide has it.
+// The AppSpec of an ECS deployment, as "AppSpec 'resources' section for Amazon
+// ECS deployments" in the CodeDeploy user guide has it.
 type (
 	specFile struct {
 		Version   json.Number `json:"version"`
@@ -43,9 +43,9 @@ type (
 	}
 )
 
-// appSpec is the AppSpec, as JSON, that deploys a task definition to a service and keeps
-// its load balancer, network and capacity as they are now. The task set that serves
-// tells these where there is one, else the service.
+// appSpec is the AppSpec, as JSON, that deploys a task definition to a service
+// and keeps its load balancer, network and capacity as they are now. The task
+// set that serves tells these where there is one, else the service.
 func appSpec(s Service, definition string) ([]byte, error) {
 	raw := s.Raw
 	balancers, network := raw.LoadBalancers, raw.NetworkConfiguration

@@ -55,7 +55,8 @@ func TestAppSpec(t *testing.T) {
 	}
 }
 
-// byCodeDeploy is a change of a service that CodeDeploy deploys; sets made its task sets.
+// byCodeDeploy is a change of a service that CodeDeploy deploys; sets made its
+// task sets.
 func changeByCodeDeploy(t *testing.T, present string, sets ...string) Change {
 	t.Helper()
 	c := deploying(t, present)
@@ -71,7 +72,8 @@ func changeByCodeDeploy(t *testing.T, present string, sets ...string) Change {
 	return c
 }
 
-// codeDeployActions know deployment d-1 and the group of the names that the console gives.
+// codeDeployActions know deployment d-1 and the group of the names that the
+// console gives.
 func codeDeployActions(t *testing.T, more map[string]func(fakeaws.Object) any) *fakeaws.Server {
 	t.Helper()
 	actions := map[string]func(fakeaws.Object) any{
@@ -221,8 +223,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// joining are the answers while deployment d-9 is under way: how it describes itself, and
-// the digest that its task runs, if any.
+// joining are the answers while deployment d-9 is under way: how it describes
+// itself, and the digest that its task runs, if any.
 func joining(description, digest string) map[string]func(fakeaws.Object) any {
 	answer := fakeaws.Object{}
 	tasks := []fakeaws.Object{{"taskArn": "t0", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "containers": []fakeaws.Object{{"name": "web", "imageDigest": "sha256:old"}}}}
@@ -294,7 +296,8 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 	}
 }
 
-// The SDK repeats a call whose answer got lost, and is told of its own deployment.
+// The SDK repeats a call whose answer got lost, and is told of its own
+// deployment.
 func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	c := changeByCodeDeploy(t, "shop/web:b2", "d-1")
 	actions := joining(c.deploymentDescription(), "")

@@ -10,8 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Differences tells, by container and digest, how many tasks run something else than
-// wanted; empty where all is well. resolved stands in for digests that tasks do not tell.
+// Differences says, by container and digest, how many tasks run other images
+// than desired; empty for none. resolved has the digests for tasks that do not
+// report theirs.
 func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) string {
 	counts := map[string]int{}
 	for _, t := range tasks {
@@ -30,9 +31,9 @@ func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) 
 	return strings.Join(told, "; ")
 }
 
-// digestOf is the digest that a task runs for a container: its own word, else the
-// service revision's, else the one in its image reference. It is not there where the task
-// has no such container.
+// digestOf is the digest that a task runs for a container: its own word, else
+// the service revision's, else the one in its image reference. It is not there
+// where the task has no such container.
 func digestOf(t types.Task, name string, resolved map[string]string) (digest string, there bool) {
 	for _, c := range t.Containers {
 		if aws.ToString(c.Name) != name {

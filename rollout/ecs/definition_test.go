@@ -163,7 +163,8 @@ func TestDescribeTellsRefusals(t *testing.T) {
 	}
 }
 
-// Whatever ECS may answer, only the images change and the answer's own fields go.
+// Whatever ECS may answer, only the images change and the answer's own fields
+// go.
 func FuzzWithImages(f *testing.F) {
 	_, body := readDefinition(f)
 	f.Add(body, "web", "shop/web:next")

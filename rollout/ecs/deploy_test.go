@@ -123,7 +123,8 @@ func TestDeployThatIsCancelledMayHaveStarted(t *testing.T) {
 	}
 }
 
-// What the SDK says of a call that was given up between two tries, or never sent.
+// What the SDK says of a call that was given up between two tries, or never
+// sent.
 func TestMayHaveRun(t *testing.T) {
 	for _, test := range []struct {
 		err  error

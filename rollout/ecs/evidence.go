@@ -6,8 +6,8 @@ import (
 	"slipway/rollout/diagnose"
 )
 
-// Evidence returns what a diagnosis needs to know of the service: its names, its
-// containers, and those that receive requests from a load balancer.
+// Evidence returns what a diagnosis needs to know of the service: its names,
+// its containers, and those that receive requests from a load balancer.
 func (s Service) Evidence() diagnose.Evidence {
 	e := diagnose.Evidence{Cluster: s.cluster(), Service: s.Service, TaskDefinition: s.Definition.ARN}
 	for _, c := range s.Definition.containers() {

@@ -14,8 +14,8 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// went is a successful deployment at a minute, of a digest for the container web;
-// 0 is one whose digests ECS does not know any more.
+// went is a successful deployment at a minute, of a digest for the container
+// web; 0 is one whose digests ECS does not know any more.
 func went(minute, n int) ServiceDeployment {
 	p := ServiceDeployment{Status: types.ServiceDeploymentStatusSuccessful, Created: time.Unix(int64(60*minute), 0)}
 	if n > 0 {
@@ -106,8 +106,9 @@ func TestPreviousLooksOnlyAtTheContainersOfPresent(t *testing.T) {
 	}
 }
 
-// ECS resolves no digest for a container with versionConsistency disabled. The states must
-// not be taken for whole ones, nor is what nobody knows a difference.
+// ECS resolves no digest for a container with versionConsistency disabled. The
+// states must not be taken for whole ones, nor is what nobody knows a
+// difference.
 func TestPreviousNamesContainersThatNobodyKnows(t *testing.T) {
 	s := Service{Ref: Ref{Service: "a"}, Containers: []Container{
 		{Name: "web", Resolved: digest(3)}, {Name: "api", Running: map[string]int{digest(3): 2}}, {Name: "log"},

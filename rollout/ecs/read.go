@@ -47,13 +47,14 @@ type serviceReader interface {
 	deploymentReader
 }
 
-// Read reads services with all that the rest of the package needs to know of them, in
-// the order asked for. It takes one call for each ten services of a cluster, then for
-// each service, several at a time: one for the task definition, one for its
-// deployments and one for its revisions (both not with other controllers than ECS), one
-// for each page of its tasks and one for each 100 tasks.
+// Read reads services with their task definitions, deployments and running
+// images, in the order of refs. It takes one call for each ten services of a
+// cluster, then for each service, several at a time: one for the task
+// definition, one for its deployments and one for its revisions (both not with
+// other controllers than ECS), one for each page of its tasks and one for each
+// 100 tasks.
 //
-// Errors: a *MissingError for each service that is not there, joined.
+// Errors: a *MissingError for each service that does not exist, joined.
 func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, error) {
 	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
@@ -78,13 +79,15 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	return services, nil
 }
 
-// readDetails asks for all that DescribeServices does not tell, three things at once.
+// readDetails reads what DescribeServices does not return: task definition,
+// deployments and tasks, all at once.
 func readDetails(ctx context.Context, client serviceReader, s Service) (Service, error) {
 	var definition Definition
 	var running map[string]map[string]int
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		// A service of an external controller has none until that gives it a task set.
+		// A service of an external controller has none until that gives it a
+		// task set.
 		if arn := definitionOf(s.Raw); arn != "" {
 			definition, err = describe(ctx, client, arn)
 		}
@@ -113,7 +116,7 @@ func readDetails(ctx context.Context, client serviceReader, s Service) (Service,
 	return s, nil
 }
 
-// newService is what one description tells of a service.
+// newService returns a service from its description.
 func newService(ref Ref, raw types.Service) Service {
 	s := Service{
 		Ref: ref, ARN: aws.ToString(raw.ServiceArn), Raw: raw,
@@ -130,17 +133,17 @@ func newService(ref Ref, raw types.Service) Service {
 	return s
 }
 
-// DescribeServices describes services that were read before, with one call for ten
-// services of a cluster.
+// DescribeServices describes services that were read before, with one call for
+// ten services of a cluster.
 //
 // Errors: a *MissingError for each service that has vanished, joined.
 func DescribeServices(ctx context.Context, client serviceDescriber, refs []Ref) (map[Ref]types.Service, error) {
 	return describeServices(ctx, client, refs, true)
 }
 
-// describeServices describes each of refs with one call for ten services of a cluster,
-// the most that it takes (API reference, DescribeServices). vanished is that of the
-// errors.
+// describeServices describes each of refs with one call for ten services of a
+// cluster, the most that it takes (API reference, DescribeServices). vanished
+// is that of the errors.
 func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, vanished bool) (map[Ref]types.Service, error) {
 	batches := batchByCluster(refs)
 	answers := make([]*ecs.DescribeServicesOutput, len(batches))
@@ -174,8 +177,8 @@ func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, 
 	return found, nil
 }
 
-// batchByCluster splits references into batches of at most ten, each within one cluster. Equal
-// references are taken once.
+// batchByCluster splits references into batches of at most ten, each within one
+// cluster. Equal references are taken once.
 func batchByCluster(refs []Ref) [][]Ref {
 	var clusters []string
 	of := map[string][]Ref{}
@@ -195,8 +198,8 @@ func batchByCluster(refs []Ref) [][]Ref {
 	return batches
 }
 
-// describeTen describes up to ten services of one cluster; the answer is nil when the
-// cluster is not there.
+// describeTen describes up to ten services of one cluster; the answer is nil
+// when the cluster is not there.
 func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs.DescribeServicesOutput, error) {
 	cluster := refs[0].cluster()
 	in := &ecs.DescribeServicesInput{Cluster: optional(cluster), Include: []types.ServiceField{types.ServiceFieldTags}}
@@ -236,8 +239,8 @@ func regionOf(client serviceDescriber) string {
 	return ""
 }
 
-// MissingError is an ECS service that does not exist, or was deleted: ECS describes a
-// deleted one for a while as DRAINING or INACTIVE.
+// MissingError is an ECS service that does not exist, or was deleted: ECS
+// describes a deleted one for a while as DRAINING or INACTIVE.
 type MissingError struct {
 	Ref
 	// Region is the region that was asked; empty where it is not known.
@@ -257,8 +260,8 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("ECS service %s in %s: %s", e.Service, where, e.Reason)
 }
 
-// Kind returns fault.Usage for a service that was named wrongly, and fault.AWS for one
-// that has vanished.
+// Kind returns fault.Usage for a service that was named wrongly, and fault.AWS
+// for one that has vanished.
 func (e *MissingError) Kind() fault.Kind {
 	if e.Vanished {
 		return fault.AWS

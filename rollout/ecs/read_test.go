@@ -38,7 +38,8 @@ func taskList(count int) func(fakeaws.Object) any {
 	}
 }
 
-// tasksRunning answers DescribeTasks: task i runs the digest that the function gives.
+// tasksRunning answers DescribeTasks: task i runs the digest that the function
+// gives.
 func tasksRunning(digestOf func(i int) string) func(fakeaws.Object) any {
 	return func(in fakeaws.Object) any {
 		tasks := []fakeaws.Object{}
@@ -149,7 +150,8 @@ func TestReadAsksOnceForTenServices(t *testing.T) {
 			t.Errorf("service %d is %s (%s), want %s", i, service.Ref, service.ARN, refs[i])
 		}
 	}
-	// No revision is known, so none is asked for; no task, so none is described.
+	// No revision is known, so none is asked for; no task, so none is
+	// described.
 	s.WantCalls(map[string]int{"DescribeServices": 3, "DescribeTaskDefinition": 30, "ListServiceDeployments": 30, "ListTasks": 30})
 }
 

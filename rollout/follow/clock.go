@@ -13,35 +13,37 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// clock counts the time in which the new tasks of a deployment made no progress.
+// clock counts the time in which the new tasks of a deployment made no
+// progress.
 type clock struct {
-	// updated is when it was wound last.
+	// updated is when the clock was updated last.
 	updated time.Time
-	// idle is the time without progress, drained the time in which without a break only
-	// old tasks were left to stop.
+	// idle is the time without progress, drained the time in which without a
+	// break only old tasks were left to stop.
 	idle, drained time.Duration
-	// state is why the clock stands still since it was wound last.
+	// state is why the clock has been standing still since then.
 	state clockState
 	best  reach
 }
 
-// clockState is why no progress is no failure.
+// clockState is why the clock stands still.
 type clockState int
 
 const (
-	// clockRunning: it is one.
+	// clockRunning: it runs.
 	clockRunning clockState = iota
-	// clockPaused: a lifecycle hook, or CodeDeploy, waits, and has a time limit of its own.
+	// clockPaused: a lifecycle hook, or CodeDeploy, waits, and has a time limit
+	// of its own.
 	clockPaused
 	// clockBaking: ECS lets time pass, as the service's settings say.
 	clockBaking
-	// clockDraining: all new tasks run, and old ones are being stopped, or are protected from
-	// being stopped.
+	// clockDraining: all new tasks run, and old ones are being stopped, or are
+	// protected from being stopped.
 	clockDraining
 )
 
-// reach is how far a deployment has come. Each part only grows while it advances: a task
-// that crashes and starts again is no progress.
+// reach is how far a deployment has come. Each part only grows while it
+// advances: a task that crashes and starts again is no progress.
 type reach struct {
 	phase, running int
 	traffic        float64
@@ -55,7 +57,7 @@ func (r reach) furthest(o reach) reach {
 	return reach{max(r.phase, o.phase), max(r.running, o.running), max(r.traffic, o.traffic)}
 }
 
-// updateClock takes in what the last round saw.
+// updateClock counts the time since the last update.
 func (tr *tracker) updateClock(now time.Time) {
 	c := &tr.clock
 	passed := now.Sub(c.updated)
@@ -75,8 +77,8 @@ func (tr *tracker) updateClock(now time.Time) {
 	c.updated, c.state, c.best = now, still, c.best.furthest(at)
 }
 
-// stages are in the order in which a deployment goes through them (API reference,
-// ServiceDeployment.lifecycleStage).
+// stages are in the order in which a deployment goes through them (API
+// reference, ServiceDeployment.lifecycleStage).
 var stages = []types.ServiceDeploymentLifecycleStage{
 	types.ServiceDeploymentLifecycleStageReconcileService, types.ServiceDeploymentLifecycleStagePreScaleUp,
 	types.ServiceDeploymentLifecycleStageScaleUp, types.ServiceDeploymentLifecycleStagePostScaleUp,
@@ -111,7 +113,7 @@ func (tr *tracker) reached() reach {
 	return r
 }
 
-// clockState is why the time that passes now is not the new tasks' fault.
+// clockStateNow returns why the time that passes now does not count.
 func (tr *tracker) clockStateNow(now time.Time) clockState {
 	sd := tr.deployment
 	switch {
@@ -134,13 +136,14 @@ func (tr *tracker) clockStateNow(now time.Time) clockState {
 	return clockRunning
 }
 
-// hookLimit is how long ECS waits for a lifecycle hook that does not say (API reference,
-// DeploymentLifecycleHookTimeoutConfiguration).
+// hookLimit is how long ECS waits for a lifecycle hook that does not say (API
+// reference, DeploymentLifecycleHookTimeoutConfiguration).
 const hookLimit = 1440 * time.Minute
 
-// heldByHook reports whether a lifecycle hook holds the deployment up: a PAUSE hook that waits
-// for an answer, or a function that is under way and whose time limit is known. ECS itself
-// ends a hook that takes too long; from then on the time counts.
+// heldByHook reports whether a lifecycle hook holds the deployment up: a PAUSE
+// hook that waits for an answer, or a function that is under way and whose time
+// limit is known. ECS itself ends a hook that takes too long; from then on the
+// time counts.
 func (tr *tracker) heldByHook(sd types.ServiceDeployment, now time.Time) bool {
 	for _, h := range sd.LifecycleHookDetails {
 		waits := h.Status == types.DeploymentLifecycleHookStatusAwaitingAction
@@ -160,9 +163,10 @@ func (tr *tracker) heldByHook(sd types.ServiceDeployment, now time.Time) bool {
 	return false
 }
 
-// isBaking reports whether ECS lets time pass although all new tasks run: the bake time, the
-// steps of LINEAR and CANARY, and the watch over the alarms of a rolling deployment
-// (developer guide, "How CloudWatch alarms detect Amazon ECS deployment failures").
+// isBaking reports whether ECS lets time pass although all new tasks run: the
+// bake time, the steps of LINEAR and CANARY, and the watch over the alarms of a
+// rolling deployment (developer guide, "How CloudWatch alarms detect Amazon ECS
+// deployment failures").
 func (tr *tracker) isBaking(sd types.ServiceDeployment) bool {
 	switch sd.LifecycleStage {
 	case types.ServiceDeploymentLifecycleStageBakeTime:
@@ -194,7 +198,8 @@ func (tr *tracker) allRunning() bool {
 	return ok && running >= desired && pending == 0
 }
 
-// otherDeployments are the service's deployments that are not ours, as DescribeServices lists them.
+// otherDeployments are the service's deployments that are not ours, as
+// DescribeServices lists them.
 func (tr *tracker) otherDeployments() []types.Deployment {
 	if tr.service == nil {
 		return nil
@@ -202,17 +207,17 @@ func (tr *tracker) otherDeployments() []types.Deployment {
 	return slices.DeleteFunc(slices.Clone(tr.service.Deployments), func(e types.Deployment) bool { return tr.isOwn(aws.ToString(e.Id)) })
 }
 
-// drainsOldTasks reports whether, all new tasks running, ECS is stopping all old ones: of the
-// deployments before ours it wants no tasks. Old tasks that it keeps, because the new ones
-// are not healthy yet, are still wanted.
+// drainsOldTasks reports whether, all new tasks running, ECS is stopping all
+// old ones: of the deployments before ours it wants no tasks. Old tasks that it
+// keeps, because the new ones are not healthy yet, are still wanted.
 func (tr *tracker) drainsOldTasks() bool {
 	others := tr.otherDeployments()
 	return !tr.notDraining && len(others) > 0 && !slices.ContainsFunc(others, func(e types.Deployment) bool { return e.DesiredCount > 0 })
 }
 
-// limit is how long the deployment may make no progress; 0 is no limit. What cannot be
-// seen is added: how CodeDeploy moves the traffic, and all stages where service
-// deployments may not be read.
+// limit is how long the deployment may make no progress; 0 is no limit. What
+// cannot be seen is added: how CodeDeploy moves the traffic, and all stages
+// where service deployments may not be read.
 func (f Follower) limit(tr *tracker) time.Duration {
 	if f.Limit <= 0 || !tr.byCodeDeploy() && !tr.withoutServiceDeployments {
 		return f.Limit
@@ -220,7 +225,7 @@ func (f Follower) limit(tr *tracker) time.Duration {
 	return f.Limit + tr.d.Wait
 }
 
-// expire ends the deployments whose time is up.
+// expire ends the deployments whose time limit has passed.
 func (f Follower) expire(ctx context.Context, trackers []*tracker) {
 	now := time.Now()
 	for _, tr := range trackers {
@@ -239,8 +244,8 @@ func (f Follower) expire(ctx context.Context, trackers []*tracker) {
 	f.finish(ctx, trackers, explainTime)
 }
 
-// endTimedOut ends a deployment that makes no progress. One that ECS calls successful has only
-// not been verified.
+// endTimedOut ends a deployment that makes no progress. One that ECS calls
+// successful has only not been verified.
 func (f Follower) endTimedOut(tr *tracker, limit time.Duration) {
 	end, _ := tr.stateNow()
 	if end != stateSuccessful {
@@ -253,10 +258,11 @@ func (f Follower) endTimedOut(tr *tracker, limit time.Duration) {
 	}
 }
 
-// endDraining ends the following of a deployment of which only old tasks are left, which ECS
-// may take long to stop: a deregistration delay, a stopTimeout, task protection. Nothing
-// is wrong with it if its own tasks run what is wanted. Where no old task is left, or a
-// new one is not healthy, the time counts from now on.
+// endDraining ends the following of a deployment of which only old tasks are
+// left, which ECS may take long to stop: a deregistration delay, a stopTimeout,
+// task protection. Nothing is wrong with it if its own tasks run what is
+// wanted. Where no old task is left, or a new one is not healthy, the time
+// counts from now on.
 func (f Follower) endDraining(ctx context.Context, tr *tracker) {
 	guarded := tr.onlyProtectedLeft()
 	left, err := f.oldTasks(ctx, tr)
@@ -279,8 +285,8 @@ func (f Follower) endDraining(ctx context.Context, tr *tracker) {
 	tr.end(Succeeded, "all new tasks run, and "+left)
 }
 
-// oldTasks says which old tasks are left; empty where none is, or where ECS keeps some
-// that are not protected.
+// oldTasks says which old tasks are left; empty where none is, or where ECS
+// keeps some that are not protected.
 func (f Follower) oldTasks(ctx context.Context, tr *tracker) (string, error) {
 	stopping, err := f.stopping(ctx, tr)
 	if err != nil {
@@ -309,8 +315,8 @@ func (f Follower) oldTasks(ctx context.Context, tr *tracker) (string, error) {
 	return join(parts...), nil
 }
 
-// stopping returns the tasks of earlier deployments that ECS is stopping and that have not
-// stopped yet.
+// stopping returns the tasks of earlier deployments that ECS is stopping and
+// that have not stopped yet.
 func (f Follower) stopping(ctx context.Context, tr *tracker) ([]types.Task, error) {
 	arns, err := f.listTasks(ctx, tr.d.Service, types.DesiredStatusStopped)
 	if err != nil {
@@ -351,8 +357,8 @@ func (f Follower) untilLimit(trackers []*tracker) time.Duration {
 	return least
 }
 
-// roundTime bounds a round, so that an AWS that accepts a question and never answers it
-// does not hold up the clocks.
+// roundTime bounds a round, so that an AWS that accepts a question and never
+// answers it does not hold up the clocks.
 func (f Follower) roundTime(trackers []*tracker) time.Duration {
 	left := f.untilLimit(trackers)
 	if left == 0 {

@@ -18,8 +18,8 @@ import (
 
 const limit = 15 * time.Minute
 
-// underWay lets all new tasks of a deployment of service web run at the beginning, while
-// ECS wants so many old ones; the deployment is IN_PROGRESS.
+// underWay lets all new tasks of a deployment of service web run at the
+// beginning, while ECS wants so many old ones; the deployment is IN_PROGRESS.
 func (w *fakeECS) underWay(running, old int32, change func(*types.ServiceDeployment)) {
 	w.change(func() {
 		w.status("web", "9", types.ServiceDeploymentStatusInProgress, "")
@@ -100,8 +100,8 @@ func atStage(stage types.ServiceDeploymentLifecycleStage) func(*types.ServiceDep
 	return func(sd *types.ServiceDeployment) { sd.LifecycleStage, sd.LifecycleHookDetails = stage, nil }
 }
 
-// What takes long and is no failure does not end a deployment, and what is a failure does,
-// when it has made no progress for the time limit.
+// What takes long and is no failure does not end a deployment, and what is a
+// failure does, when it has made no progress for the time limit.
 func TestFollowLimit(t *testing.T) {
 	tests := map[string]struct {
 		desired int32
@@ -332,7 +332,8 @@ func (silentECS) DescribeServiceDeployments(ctx context.Context, _ *awsecs.Descr
 	return nil, ctx.Err()
 }
 
-// Protected tasks are reported once, and ECS is asked about them about once a minute.
+// Protected tasks are reported once, and ECS is asked about them about once a
+// minute.
 func TestFollowReportsProtection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -351,7 +352,8 @@ func TestFollowReportsProtection(t *testing.T) {
 	})
 }
 
-// An AWS that does not answer does not hold the time limit up, and that is reported.
+// An AWS that does not answer does not hold the time limit up, and that is
+// reported.
 func TestFollowLimitWithoutAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -368,8 +370,8 @@ func TestFollowLimitWithoutAnswers(t *testing.T) {
 	})
 }
 
-// A deployment that ECS calls successful and that cannot be verified is not timed out:
-// nobody must stop it.
+// A deployment that ECS calls successful and that cannot be verified is not
+// timed out: nobody must stop it.
 func TestFollowLimitOfVerifying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()

@@ -16,12 +16,13 @@ import (
 	"slipway/internal/shell"
 )
 
-// deploymentInfoAPI tells of one CodeDeploy deployment.
+// deploymentInfoAPI reads one CodeDeploy deployment.
 type deploymentInfoAPI interface {
 	GetDeployment(context.Context, *codedeploy.GetDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.GetDeploymentOutput, error)
 }
 
-// CodeDeploy reads the deployment, and the one that undoes it where there is one.
+// CodeDeploy reads the deployment, and the one that undoes it where there is
+// one.
 func (f Follower) readCodeDeploy(ctx context.Context, tr *tracker) error {
 	var err error
 	if tr.rollbackInfo == nil {
@@ -56,7 +57,8 @@ func rollbackID(info *codetypes.DeploymentInfo) string {
 	return aws.ToString(info.RollbackInfo.RollbackDeploymentId)
 }
 
-// taskSet is the task set that the CodeDeploy deployment made, nil until there is one.
+// taskSet is the task set that the CodeDeploy deployment made, nil until there
+// is one.
 func (tr *tracker) taskSet() *types.TaskSet {
 	if tr.service == nil {
 		return nil
@@ -93,7 +95,7 @@ func (tr *tracker) codeDeployStage() string {
 	}
 }
 
-// codeDeployState judges a CodeDeploy deployment.
+// codeDeployState returns the state of a CodeDeploy deployment.
 func (tr *tracker) codeDeployState() (state, string) {
 	if tr.codeInfo == nil {
 		return stateInProgress, ""
@@ -126,10 +128,11 @@ func (tr *tracker) codeDeployState() (state, string) {
 	}
 }
 
-// keepsOldTaskSet tells whether the new task set has all the traffic and CodeDeploy only waits
-// before it ends the old one, which may take two days. It says so itself
-// (instanceTerminationWaitTimeStarted); else the new task set is the primary one and
-// steady, once the traffic has had the time to move in steps.
+// keepsOldTaskSet reports whether the new task set has all the traffic and
+// CodeDeploy only waits before it ends the old one, which may take two days. It
+// says so itself (instanceTerminationWaitTimeStarted); else the new task set is
+// the primary one and steady, once the traffic has had the time to move in
+// steps.
 func (tr *tracker) keepsOldTaskSet() bool {
 	if tr.codeInfo == nil {
 		return false
@@ -158,7 +161,8 @@ func codeDeployReason(info codetypes.DeploymentInfo) string {
 	return reason
 }
 
-// rollsBackAutomatically tells whether CodeDeploy is set to roll such an end back.
+// rollsBackAutomatically reports whether CodeDeploy is set to roll such an end
+// back.
 func rollsBackAutomatically(info codetypes.DeploymentInfo) bool {
 	auto := info.AutoRollbackConfiguration
 	if auto == nil || !auto.Enabled {

@@ -12,7 +12,8 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// blueGreen is a CODE_DEPLOY service with an old task set, and a deployment of it.
+// blueGreen is a CODE_DEPLOY service with an old task set, and a deployment of
+// it.
 func (w *fakeECS) blueGreen() ecs.Deployment {
 	d := w.deployment("web", "9", 1)
 	d.ID, d.Created = "d-NEW", time.Time{}

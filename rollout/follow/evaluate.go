@@ -15,25 +15,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// state is what a round makes of a deployment.
+// state is the state of a deployment after a round.
 type state int
 
 const (
 	// stateInProgress: it goes on.
 	stateInProgress state = iota
-	// stateSuccessful: ECS calls it successful, or with CodeDeploy only the old tasks are left to
-	// be ended; the digests are still to be verified.
+	// stateSuccessful: ECS reports it as successful, or with CodeDeploy only
+	// the old tasks are left to be ended; the digests are still to be verified.
 	stateSuccessful
-	// stateStopped: it was stopped and nothing undone; another one may have taken its place.
+	// stateStopped: it was stopped and not rolled back. Another one may have
+	// replaced it.
 	stateStopped
-	// stateUndecided: it failed, and a rollback should show within the time to settle.
+	// stateUndecided: it failed, and a rollback should begin within the settle
+	// time.
 	stateUndecided
 	stateFailed
 	stateRolledBack
 	stateSuperseded
 )
 
-// evaluate ends a deployment that has come to an end.
+// evaluate ends the tracking of a deployment that has ended.
 func (f Follower) evaluate(ctx context.Context, tr *tracker) {
 	if tr.deleted {
 		tr.end(Failed, "the service was deleted during the deployment")
@@ -60,7 +62,7 @@ func (f Follower) evaluate(ctx context.Context, tr *tracker) {
 	}
 }
 
-// stateNow judges by what the last round saw.
+// stateNow returns the state after the last round.
 func (tr *tracker) stateNow() (state, string) {
 	switch {
 	case tr.byCodeDeploy():
@@ -74,8 +76,8 @@ func (tr *tracker) stateNow() (state, string) {
 	}
 }
 
-// deploymentState judges a service deployment by its status (API reference,
-// ServiceDeployment.status).
+// deploymentState returns the state of a service deployment by its status (API
+// reference, ServiceDeployment.status).
 func deploymentState(sd types.ServiceDeployment) (state, string) {
 	reason := join(append([]string{aws.ToString(sd.StatusReason), rollbackReason(sd)}, monitors(sd)...)...)
 	switch sd.Status {
@@ -92,7 +94,8 @@ func deploymentState(sd types.ServiceDeployment) (state, string) {
 	}
 }
 
-// monitors tell what made ECS give up: alarms by name, the circuit breaker by its count.
+// monitors returns what made ECS stop: alarms by name, the circuit breaker by
+// its count.
 func monitors(sd types.ServiceDeployment) []string {
 	var told []string
 	if a := sd.Alarms; a != nil && len(a.TriggeredAlarmNames) > 0 {
@@ -104,7 +107,8 @@ func monitors(sd types.ServiceDeployment) []string {
 	return told
 }
 
-// onSuccess verifies a deployment that ECS calls successful, or that has all the traffic.
+// onSuccess verifies a deployment that ECS reports as successful, or that has
+// all the traffic.
 func (f Follower) onSuccess(ctx context.Context, tr *tracker) {
 	late := tr.pendingFor(f.settle()) && !(tr.early() && f.Limit > 0 && tr.clock.idle < f.Limit)
 	if p := tr.newerDeployment(); p != nil {
@@ -131,8 +135,8 @@ func (f Follower) onSuccess(ctx context.Context, tr *tracker) {
 	}
 }
 
-// early reports whether ECS may call the deployment successful before its tasks run
-// (API reference, DeploymentEarlySuccessCriteria).
+// early reports whether ECS may call the deployment successful before its tasks
+// run (API reference, DeploymentEarlySuccessCriteria).
 func (tr *tracker) early() bool {
 	if tr.deployment == nil || tr.deployment.DeploymentConfiguration == nil {
 		return false
@@ -141,7 +145,7 @@ func (tr *tracker) early() bool {
 	return c != nil && c.Enable
 }
 
-// successReason says in words why the deployment counts as arrived.
+// successReason says why the deployment counts as successful.
 func (tr *tracker) successReason() string {
 	if tr.byCodeDeploy() && tr.keepsOldTaskSet() {
 		return "the new tasks receive the traffic"
@@ -149,7 +153,7 @@ func (tr *tracker) successReason() string {
 	return "it is SUCCESSFUL"
 }
 
-// remainingWork says what still runs after a success, if anything.
+// remainingWork says which tasks still run after a success, if any.
 func (tr *tracker) remainingWork() string {
 	if tr.byCodeDeploy() && tr.keepsOldTaskSet() {
 		return "CodeDeploy still keeps the old tasks"
@@ -157,7 +161,7 @@ func (tr *tracker) remainingWork() string {
 	return ""
 }
 
-// pendingFor tells whether a time has passed since it was asked first.
+// pendingFor reports whether a time has passed since its first call.
 func (tr *tracker) pendingFor(d time.Duration) bool {
 	if tr.since.IsZero() {
 		tr.since = time.Now()
@@ -165,18 +169,21 @@ func (tr *tracker) pendingFor(d time.Duration) bool {
 	return time.Since(tr.since) >= d
 }
 
-// replacedWithin is how long ECS may take to list the deployment that replaced ours.
+// replacedWithin is how long ECS may take to list the deployment that replaced
+// ours.
 const replacedWithin = 10 * time.Second
 
-// onStopped tells a deployment that another one replaced from one that failed: ECS calls both
-// STOPPED. The other one may be listed later than ours is stopped.
+// onStopped distinguishes a deployment that another one replaced from one that
+// failed: ECS reports both as STOPPED. The other one may be listed later than
+// ours is stopped.
 func (f Follower) onStopped(ctx context.Context, tr *tracker, reason string) {
 	late := tr.pendingFor(min(f.settle(), replacedWithin))
 	if p := tr.newerDeployment(); p != nil {
 		tr.end(Superseded, supersededReason(*p))
 		return
 	}
-	// What was found first may be one that a repetition of our own call replaced.
+	// What was found first may be one that a repetition of our own call
+	// replaced.
 	arn, err := find(ctx, f.ECS, tr.d)
 	if err != nil {
 		tr.deploymentErr = err
@@ -209,7 +216,8 @@ func (f Follower) onStopped(ctx context.Context, tr *tracker, reason string) {
 	}
 }
 
-// newerDeployment is the service's primary deployment if it began after ours, nil otherwise.
+// newerDeployment is the service's primary deployment if it began after ours,
+// nil otherwise.
 func (tr *tracker) newerDeployment() *types.Deployment {
 	p := tr.primary()
 	if tr.byCodeDeploy() || p == nil || tr.isOwn(aws.ToString(p.Id)) || !aws.ToTime(p.CreatedAt).After(tr.d.Created) {
@@ -222,8 +230,9 @@ func supersededReason(p types.Deployment) string {
 	return "it was replaced by deployment " + aws.ToString(p.Id) + ", which deploys " + awsname.LastPart(aws.ToString(p.TaskDefinition))
 }
 
-// collectEvidence adds to an outcome what runs and, for a bad end, why. Its own errors are no
-// reason to change the outcome: what could not be read is left out.
+// collectEvidence adds to an outcome the running images and, for a failure, the
+// diagnosis. Its errors do not change the outcome: what could not be read is
+// left out.
 func (f Follower) collectEvidence(ctx context.Context, tr *tracker) {
 	if tr.running == nil && tr.service != nil {
 		if tasks, err := f.runningTasks(ctx, tr.d.Service); err == nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// logPage answers like GetLogEvents from the tail: a first page that is empty, as
-// CloudWatch may give it, then the last lines.
+// logPage answers like GetLogEvents from the tail: a first page that is empty,
+// as CloudWatch may give it, then the last lines.
 func logPage(lines []string, in *cloudwatchlogs.GetLogEventsInput) *cloudwatchlogs.GetLogEventsOutput {
 	out := &cloudwatchlogs.GetLogEventsOutput{NextBackwardToken: aws.String("b/end"), Events: []logtypes.OutputLogEvent{}}
 	if in.NextToken == nil {
@@ -117,8 +117,8 @@ func TestReadLog(t *testing.T) {
 	}
 }
 
-// The region of a log group may be another than the client's: the real client must sign
-// for it.
+// The region of a log group may be another than the client's: the real client
+// must sign for it.
 func TestLogRegion(t *testing.T) {
 	var authorization string
 	client := cloudwatchlogs.New(cloudwatchlogs.Options{

@@ -28,8 +28,8 @@ const (
 	digestIndex   = "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 )
 
-// fakeECS is an ECS, a CodeDeploy and a CloudWatch Logs whose state a test changes as time
-// goes by. It answers the present state and counts the calls.
+// fakeECS is an ECS, a CodeDeploy and a CloudWatch Logs whose state a test
+// changes as time goes by. It answers the present state and counts the calls.
 type fakeECS struct {
 	mu          sync.Mutex
 	services    map[string]types.Service
@@ -42,7 +42,8 @@ type fakeECS struct {
 
 	// pageSize bounds a page of ListTasks and ListServiceDeployments; 0 is 100.
 	pageSize int
-	// fail may answer an error to a call, n counting the calls of the operation from 1.
+	// fail may answer an error to a call, n counting the calls of the operation
+	// from 1.
 	fail func(operation string, n int) error
 
 	calls     map[string]int
@@ -250,8 +251,8 @@ func refused(code string) error {
 	return &smithy.GenericAPIError{Code: code, Message: "says the test"}
 }
 
-// deployment starts a deployment of a service in the world: number is what its id and its
-// revision end in.
+// deployment starts a deployment of a service in the world: number is what its
+// id and its revision end in.
 func (w *fakeECS) deployment(service, number string, desired int32) ecs.Deployment {
 	now := time.Now()
 	ref := ecs.Ref{Cluster: "shop", Service: service}

@@ -78,7 +78,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// A stopped one with nothing after it may have been replaced by one that is listed later.
+// A stopped one with nothing after it may have been replaced by one that is
+// listed later.
 func TestFindWaitsAfterAStoppedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -117,8 +118,9 @@ func TestFindKnown(t *testing.T) {
 	}
 }
 
-// An UpdateService whose answer got lost is sent again by the SDK and starts a second
-// deployment, which stops the first. Ours is the second, whichever ECS lists first.
+// An UpdateService whose answer got lost is sent again by the SDK and starts a
+// second deployment, which stops the first. Ours is the second, whichever ECS
+// lists first.
 func TestFollowRepeatedUpdate(t *testing.T) {
 	for name, late := range map[string]time.Duration{"both listed": 0, "the first one listed before": 4 * time.Second, "long before": 12 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +233,8 @@ func TestPlainEnd(t *testing.T) {
 	}
 }
 
-// contains looks for what is wanted in a reason, without the period that join takes off.
+// contains looks for what is wanted in a reason, without the period that join
+// takes off.
 func contains(reason, want string) bool {
 	return join(reason) != "" && join(join(reason), want) == join(reason) || want == ""
 }

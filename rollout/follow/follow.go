@@ -1,6 +1,7 @@
-// Package follow follows the deployments of ECS services to their ends: it finds
-// and reads them, verifies the digests of their tasks, and collects the evidence
-// of a failure. It also stops, continues and resumes deployments under way.
+// Package follow follows the deployments of ECS services to their ends: it
+// finds and reads them, verifies the digests of their tasks, and collects the
+// evidence of a failure. It also stops, continues and resumes deployments under
+// way.
 package follow
 
 import (
@@ -37,31 +38,33 @@ type revisionsAPI interface {
 	DescribeServiceRevisions(context.Context, *awsecs.DescribeServiceRevisionsInput, ...func(*awsecs.Options)) (*awsecs.DescribeServiceRevisionsOutput, error)
 }
 
-// Follower follows deployments to their ends and tells how they ended.
+// Follower follows deployments to their ends and returns how they ended.
 type Follower struct {
-	// ECS is asked about services, deployments and tasks.
+	// ECS reads services, deployments and tasks.
 	ECS ecsAPI
-	// CodeDeploy is asked about deployments of CODE_DEPLOY services; nil where there are
-	// none.
+	// CodeDeploy reads the deployments of CODE_DEPLOY services; nil where there
+	// are none.
 	CodeDeploy deploymentInfoAPI
-	// Logs is asked for the last lines of a container that failed; nil asks for none.
+	// Logs reads the last lines of a container that failed; nil for none.
 	Logs logsAPI
-	// Poll bounds the pauses between two rounds of questions.
+	// Poll bounds the pauses between two rounds of requests.
 	Poll Pauses
 	// Settle is how long something that must follow may take after ECS called a
-	// deployment ended: the first new task to run, a rollback to show. 0 is a minute.
+	// deployment ended: the first new task to run, a rollback to show. 0 is a
+	// minute.
 	Settle time.Duration
-	// Limit is how long a deployment may make no progress on its new tasks before it is
-	// TimedOut; 0 is no limit. It does not count while a lifecycle hook holds the
-	// deployment up, during bake times, and while only old tasks are left to stop.
+	// Limit is how long a deployment may make no progress on its new tasks
+	// before it is TimedOut; 0 is no limit. The time does not count while a
+	// lifecycle hook holds the deployment, during bake times, and while only
+	// old tasks are left to stop.
 	Limit time.Duration
-	// Ended is called as soon as a deployment has ended, while others are still followed,
-	// never from two goroutines at once; nil is allowed.
+	// Ended is called as soon as a deployment has ended, while others are still
+	// followed, never from two goroutines at once; nil is allowed.
 	Ended func(Outcome)
 }
 
-// Pauses are the pauses between two rounds: the first is First, each is half as long
-// again as the one before, none is longer than Max.
+// Pauses are the pauses between two rounds: the first is First, each is half as
+// long again as the one before, none is longer than Max.
 type Pauses struct {
 	// First is 500 ms where it is 0.
 	First time.Duration
@@ -85,11 +88,13 @@ func (p Pauses) next(last time.Duration) time.Duration {
 }
 
 const (
-	// parallelCalls bounds the calls under way at once, well below ECS's bursts.
+	// parallelCalls bounds the calls under way at once, well below ECS's
+	// bursts.
 	parallelCalls = 8
-	// explainTime is what reading the evidence of a bad end may take.
+	// explainTime is the time limit for reading the evidence of a failure.
 	explainTime = 20 * time.Second
-	// interruptedTime is the same for someone who pressed Ctrl-C and waits for the prompt.
+	// interruptedTime is the same after Ctrl-C, when the user waits for the
+	// prompt.
 	interruptedTime = 5 * time.Second
 )
 
@@ -100,25 +105,26 @@ func (f Follower) settle() time.Duration {
 	return f.Settle
 }
 
-// Follow follows deployments to their ends, all at once, and answers an Outcome for
-// each, in their order. Each is followed by its own id: neither "the service is stable"
-// nor the task definition say how a deployment ended, for both are the same after a
-// rollback or a forced deployment.
+// Follow follows deployments to their ends, all at once, and returns an Outcome
+// for each, in their order. Each is followed by its own id. Neither "the
+// service is stable" nor the task definition says how a deployment ended: both
+// are the same after a rollback or a forced deployment.
 //
 // Calls in a round: one DescribeServices for ten services of a cluster, one
-// DescribeServiceDeployments for 20 deployments, one GetDeployment for each CodeDeploy
-// deployment; ListTasks and DescribeTasks only for services whose failed tasks, events or
-// Status changed and at the end, and with GetTaskProtection once a minute for those that
-// keep old tasks although all new ones run; one ListServiceDeployments for each deployment until
-// ECS lists it. Nothing is called again within a round: the clients retry.
+// DescribeServiceDeployments for 20 deployments, one GetDeployment for each
+// CodeDeploy deployment; ListTasks and DescribeTasks only for services whose
+// failed tasks, events or status changed and at the end, and with
+// GetTaskProtection once a minute for those that keep old tasks although all
+// new ones run; one ListServiceDeployments for each deployment until ECS lists
+// it. Nothing is called again within a round: the clients retry.
 //
-// report gets the news, never from two goroutines at once; nil is allowed. Answers that
-// ask to come again, or that do not come at all, are reported once as an Event and asked
-// for again until Limit or ctx ends. A deployment without progress for Limit is TimedOut; one
-// whose new tasks all run when only old ones have been stopping for Limit has Succeeded.
-// When ctx's deadline passes, what has not ended is TimedOut; when ctx is cancelled,
-// Interrupted. An error that asking again does not change is in
-// Outcome.Err, with the status Failed.
+// report receives the progress, never from two goroutines at once; nil is
+// allowed. Requests that fail for a time, or are not answered, are reported
+// once as an Event and repeated until Limit or ctx ends. A deployment without
+// progress for Limit is TimedOut; one whose new tasks all run when only old
+// ones have been stopping for Limit has Succeeded. When ctx's deadline passes,
+// what has not ended is TimedOut; when ctx is cancelled, Interrupted. An error
+// that a repetition does not change is in Outcome.Err, with the status Failed.
 func (f Follower) Follow(ctx context.Context, deployments []ecs.Deployment, report func(Progress)) []Outcome {
 	if report == nil {
 		report = func(Progress) {}
@@ -136,7 +142,7 @@ func (f Follower) Follow(ctx context.Context, deployments []ecs.Deployment, repo
 	return outcomes
 }
 
-// rounds goes on until every deployment has ended or ctx has.
+// rounds runs rounds until every deployment or ctx has ended.
 func (f Follower) rounds(ctx context.Context, trackers []*tracker) {
 	for pause := f.Poll.first(); ctx.Err() == nil; pause = f.Poll.next(pause) {
 		f.boundedRound(ctx, unfinished(trackers))
@@ -147,7 +153,7 @@ func (f Follower) rounds(ctx context.Context, trackers []*tracker) {
 	}
 }
 
-// boundedRound is a round that ends in time.
+// boundedRound is a round with a time limit.
 func (f Follower) boundedRound(ctx context.Context, trackers []*tracker) {
 	within := f.roundTime(trackers)
 	round, cancel := context.WithTimeout(ctx, within)
@@ -161,8 +167,8 @@ func (f Follower) boundedRound(ctx context.Context, trackers []*tracker) {
 	}
 }
 
-// round asks once about everything that has not ended, tells what is new and ends what
-// has ended.
+// round reads once everything that has not ended, reports what is new and
+// finishes what has ended.
 func (f Follower) round(ctx context.Context, trackers []*tracker) {
 	f.locate(ctx, trackers)
 	f.refresh(ctx, trackers)
@@ -189,7 +195,7 @@ func (f Follower) round(ctx context.Context, trackers []*tracker) {
 	f.finish(ctx, trackers, explainTime)
 }
 
-// finishOnContextDone ends what ctx left under way.
+// finishOnContextDone ends the deployments that were under way when ctx ended.
 func (f Follower) finishOnContextDone(ctx context.Context, trackers []*tracker) {
 	limit := explainTime
 	for _, tr := range trackers {
@@ -203,7 +209,8 @@ func (f Follower) finishOnContextDone(ctx context.Context, trackers []*tracker) 
 	f.finish(ctx, trackers, limit)
 }
 
-// finish reads the evidence for those that have just ended and tells their outcomes.
+// finish reads the evidence for the deployments that have just ended and
+// reports their outcomes.
 func (f Follower) finish(ctx context.Context, trackers []*tracker, limit time.Duration) {
 	var ended []*tracker
 	for _, tr := range trackers {
@@ -227,7 +234,7 @@ func (f Follower) finish(ctx context.Context, trackers []*tracker, limit time.Du
 	}
 }
 
-// unfinished are the trackers that have not ended.
+// unfinished returns the trackers that have not ended.
 func unfinished(trackers []*tracker) []*tracker {
 	var left []*tracker
 	for _, tr := range trackers {
@@ -238,7 +245,7 @@ func unfinished(trackers []*tracker) []*tracker {
 	return left
 }
 
-// each runs do for every watch, a bounded number at once.
+// each runs do for every tracker, a bounded number at once.
 func each(trackers []*tracker, do func(*tracker)) {
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
@@ -248,7 +255,7 @@ func each(trackers []*tracker, do func(*tracker)) {
 	_ = group.Wait()
 }
 
-// sleep waits and tells whether ctx let it.
+// sleep waits, and reports whether ctx had not ended by then.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

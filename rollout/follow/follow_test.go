@@ -44,7 +44,8 @@ func wantOutcome(t *testing.T, o Outcome, status Status, parts ...string) {
 	}
 }
 
-// succeedWith lets a deployment of service web go through its stages and succeed.
+// succeedWith lets a deployment of service web go through its stages and
+// succeed.
 func (w *fakeECS) succeedWith(digest string) {
 	w.after(2*time.Second, func() {
 		w.status("web", "9", types.ServiceDeploymentStatusInProgress, "")
@@ -81,7 +82,8 @@ func TestFollowSuccess(t *testing.T) {
 	})
 }
 
-// The stages and hooks of the strategies that shift traffic are told in plain words.
+// The stages and hooks of the strategies that shift traffic are told in plain
+// words.
 func TestFollowStages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -123,8 +125,8 @@ func TestFollowStages(t *testing.T) {
 	})
 }
 
-// All ends but success. In each the service is stable again in the end, which must not
-// mislead.
+// All ends but success. In each the service is stable again in the end, which
+// must not mislead.
 func TestFollowEnds(t *testing.T) {
 	tests := map[string]struct {
 		do     func(w *fakeECS)
@@ -245,8 +247,8 @@ func TestFollowContextEnds(t *testing.T) {
 	}
 }
 
-// What throttles, fails or does not answer is told once and asked again; the end comes
-// all the same.
+// What throttles, fails or does not answer is told once and asked again; the
+// end comes all the same.
 func TestFollowPassingErrors(t *testing.T) {
 	for _, err := range []error{refused("ThrottlingException"), statusError(503), &netError{}} {
 		t.Run(fmt.Sprintf("%T", err), func(t *testing.T) {
@@ -362,7 +364,8 @@ func TestFollowNeverListed(t *testing.T) {
 	})
 }
 
-// Stopped tasks are told once, only ours, with their exit codes, and described once.
+// Stopped tasks are told once, only ours, with their exit codes, and described
+// once.
 func TestFollowStoppedTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -418,8 +421,8 @@ func TestFollowStoppedTasks(t *testing.T) {
 	})
 }
 
-// Thirty services: the calls of a round do not grow with them, and tasks are not asked for
-// when nothing happens.
+// Thirty services: the calls of a round do not grow with them, and tasks are
+// not asked for when nothing happens.
 func TestFollowManyCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -439,7 +442,8 @@ func TestFollowManyCalls(t *testing.T) {
 			wantOutcome(t, o, Succeeded)
 		}
 		rounds := w.calls["DescribeServices"] / 3
-		// 500 ms, then half as long again, up to 5 s: 7 pauses for the first 13 s.
+		// 500 ms, then half as long again, up to 5 s: 7 pauses for the first 13
+		// s.
 		if rounds < 60 || rounds > 70 {
 			t.Errorf("%d rounds in five minutes", rounds)
 		}

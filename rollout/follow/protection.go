@@ -17,29 +17,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// protectionAtOnce is the limit of tasks in one GetTaskProtection (API reference).
+// protectionAtOnce is the limit of tasks in one GetTaskProtection (API
+// reference).
 const protectionAtOnce = 100
 
-// protection is what is known of the old tasks that ECS keeps although all new ones run.
-// ECS does not stop a task under scale-in protection until the protection ends or
-// expires, after at most 48 hours (developer guide, "Protect your Amazon ECS tasks from
-// being terminated by scale-in events").
+// protection is the state of the old tasks that ECS keeps although all new ones
+// run. ECS does not stop a task under scale-in protection until the protection
+// ends or expires, after at most 48 hours (developer guide, "Protect your
+// Amazon ECS tasks from being terminated by scale-in events").
 type protection struct {
-	// checked is when ECS was asked last, or when old tasks were first kept; zero while
-	// none is.
+	// checked is when ECS was asked last, or when old tasks were first kept;
+	// zero while none are.
 	checked time.Time
 	// protectsAll is true while every old task that ECS keeps is protected.
 	protectsAll bool
 	err         error
-	// unreadable says why the protection is not known, where it may not be read.
+	// unreadable says why the protection is not known, where it may not be
+	// read.
 	unreadable string
 }
 
 // protectionPause is the longest pause between two questions about protection.
 const protectionPause = time.Minute
 
-// keepsOldTasks reports whether all new tasks run and ECS keeps old ones that it would stop now:
-// In a rolling deployment at any time, in one that shifts traffic from the clean-up on.
+// keepsOldTasks reports whether all new tasks run and ECS keeps old ones that
+// it would stop now: In a rolling deployment at any time, in one that shifts
+// traffic from the clean-up on.
 func (tr *tracker) keepsOldTasks() bool {
 	sd := tr.deployment
 	switch {
@@ -57,13 +60,14 @@ func rolling(s types.DeploymentStrategy) bool {
 	return s == "" || s == types.DeploymentStrategyRolling
 }
 
-// onlyProtectedLeft reports whether only protected tasks are left of earlier deployments.
+// onlyProtectedLeft reports whether only protected tasks are left of earlier
+// deployments.
 func (tr *tracker) onlyProtectedLeft() bool { return tr.protection.protectsAll && tr.keepsOldTasks() }
 
-// refreshProtection asks whether the old tasks that ECS keeps are protected: first when it
-// has kept them for a while, as it does until the new ones are healthy, and then again
-// and again. It takes one ListTasks and one DescribeTasks and GetTaskProtection for each
-// 100 tasks.
+// refreshProtection asks whether the old tasks that ECS keeps are protected:
+// first when it has kept them for a while, as it does until the new ones are
+// healthy, and then again and again. It takes one ListTasks and one
+// DescribeTasks and GetTaskProtection for each 100 tasks.
 func (f Follower) refreshProtection(ctx context.Context, tr *tracker) {
 	now, p := time.Now(), &tr.protection
 	switch {
@@ -86,7 +90,7 @@ func (f Follower) refreshProtection(ctx context.Context, tr *tracker) {
 	p.checked, p.protectsAll = now, kept > 0 && kept == len(protected)
 }
 
-// handleProtection takes in what the last question found, and reports it once.
+// handleProtection handles the result of the last request, and reports it once.
 func (tr *tracker) handleProtection() {
 	p := &tr.protection
 	err := p.err
@@ -106,8 +110,8 @@ func (tr *tracker) handleProtection() {
 	}
 }
 
-// keptTasks counts the tasks of earlier deployments that ECS is not stopping, and returns
-// those that are protected.
+// keptTasks counts the tasks of earlier deployments that ECS is not stopping,
+// and returns those that are protected.
 func (f Follower) keptTasks(ctx context.Context, tr *tracker) (int, []types.ProtectedTask, error) {
 	arns, err := f.listTasks(ctx, tr.d.Service, types.DesiredStatusRunning)
 	if err != nil {
@@ -127,7 +131,8 @@ func (f Follower) keptTasks(ctx context.Context, tr *tracker) (int, []types.Prot
 	return len(arns), protected, err
 }
 
-// protectedTasks are those of a service's tasks that are under scale-in protection.
+// protectedTasks are those of a service's tasks that are under scale-in
+// protection.
 func (f Follower) protectedTasks(ctx context.Context, s ecs.Service, arns []string) ([]types.ProtectedTask, error) {
 	cluster := cmp.Or(aws.ToString(s.ClusterID()), "default") // the one operation that requires it
 	var out []types.ProtectedTask
@@ -144,8 +149,8 @@ func (f Follower) protectedTasks(ctx context.Context, s ecs.Service, arns []stri
 	return slices.DeleteFunc(out, func(t types.ProtectedTask) bool { return !t.ProtectionEnabled }), nil
 }
 
-// protectedNames counts protected tasks and names the first few, with the times at which
-// their protection expires.
+// protectedNames counts protected tasks and names the first few, with the times
+// at which their protection expires.
 func protectedNames(tasks []types.ProtectedTask) string {
 	const most = 5
 	tasks = slices.SortedFunc(slices.Values(tasks), func(a, b types.ProtectedTask) int {

@@ -89,7 +89,8 @@ func (tr *tracker) setService(out *awsecs.DescribeServicesOutput) {
 	for _, s := range out.Services {
 		if tr.d.Service.Names(s) {
 			tr.service = &s
-			// A deleted service drains first and is listed as inactive for a while.
+			// A deleted service drains first and is listed as inactive for a
+			// while.
 			tr.deleted = aws.ToString(s.Status) != "ACTIVE" && aws.ToString(s.Status) != ""
 			return
 		}
@@ -120,8 +121,9 @@ func (f Follower) describeDeployments(ctx context.Context, batch []*tracker) {
 	}
 }
 
-// handleErrors looks at the errors of a round: what asking again may mend is told once, a
-// Refusal to read deployments means following without them, all else is an end.
+// handleErrors handles the errors of a round. One that a repetition may resolve
+// is reported once. If reading service deployments is denied, the tracker goes
+// on without them. Any other error ends the tracking.
 func (tr *tracker) handleErrors(ctx context.Context) {
 	errs := []error{tr.serviceErr, tr.deploymentErr, tr.taskErr}
 	refused := tr.deploymentErr != nil && awsclient.Denied(tr.deploymentErr) && !tr.byCodeDeploy()
@@ -151,7 +153,7 @@ func (tr *tracker) handleErrors(ctx context.Context) {
 	}
 }
 
-// failWith ends the following with an error.
+// failWith ends the tracking with an error.
 func (tr *tracker) failWith(err error) {
 	if deleted(err) {
 		tr.end(Failed, "the service was deleted during the deployment")
@@ -161,7 +163,8 @@ func (tr *tracker) failWith(err error) {
 	tr.outcome.Err = err
 }
 
-// deleted tells whether ECS says that a service, or its cluster, is gone.
+// deleted reports whether ECS says that a service, or its cluster, does not
+// exist.
 func deleted(err error) bool {
 	var cluster *types.ClusterNotFoundException
 	var service *types.ServiceNotFoundException

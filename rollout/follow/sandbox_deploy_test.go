@@ -103,7 +103,8 @@ func (h *ecsFixture) push(tags ...string) ecs.DesiredImage {
 	return ecs.DesiredImage{Image: h.repository + ":" + tags[0], Digests: []string{digest.String()}}
 }
 
-// create makes a service of two tasks with a container web, and one that is not ours.
+// create makes a service of two tasks with a container web, and one that is not
+// ours.
 func (h *ecsFixture) create(service, image string, more func(*awsecs.CreateServiceInput)) ecs.Ref {
 	h.t.Helper()
 	h.must(h.ecs.RegisterTaskDefinition(h.t.Context(), &awsecs.RegisterTaskDefinitionInput{
@@ -166,7 +167,8 @@ func (h *ecsFixture) deploy(ref ecs.Ref, w ecs.DesiredImage, action ecs.Action) 
 	return d
 }
 
-// wantRunning fails the test unless the service runs the image and nothing is left to do.
+// wantRunning fails the test unless the service runs the image and nothing is
+// left to do.
 func (h *ecsFixture) wantRunning(ref ecs.Ref, w ecs.DesiredImage) {
 	h.t.Helper()
 	s := h.read(ref)
@@ -221,7 +223,8 @@ func TestDeployOnTheSandbox(t *testing.T) {
 	}
 }
 
-// wantHistory wants the histories to offer a state in which all services run an image.
+// wantHistory wants the histories to offer a state in which all services run an
+// image.
 func (h *ecsFixture) wantHistory(refs []ecs.Ref, w ecs.DesiredImage) {
 	h.t.Helper()
 	var histories []ecs.History

@@ -24,7 +24,8 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// pushWithLabels pushes an image whose containers behave as its labels say (see the sandbox).
+// pushWithLabels pushes an image whose containers behave as its labels say (see
+// the sandbox).
 func (h *ecsFixture) pushWithLabels(tag string, labels map[string]string) ecs.DesiredImage {
 	h.t.Helper()
 	image, err := random.Image(256, 1)
@@ -47,7 +48,8 @@ func (h *ecsFixture) pushWithLabels(tag string, labels map[string]string) ecs.De
 	return ecs.DesiredImage{Image: h.repository + ":" + tag, Digests: []string{digest.String()}}
 }
 
-// createLogging makes a service of one container that logs, with the circuit breaker on.
+// createLogging makes a service of one container that logs, with the circuit
+// breaker on.
 func (h *ecsFixture) createLogging(service, image string) ecs.Ref {
 	h.t.Helper()
 	logs := cloudwatchlogs.NewFromConfig(h.config)
@@ -69,7 +71,8 @@ func (h *ecsFixture) createLogging(service, image string) ecs.Ref {
 	return ecs.Ref{Cluster: "shop", Service: service}
 }
 
-// followAll follows with the real clients; a minute of ECS is a fifth of a second.
+// followAll follows with the real clients; a minute of ECS is a fifth of a
+// second.
 func (h *ecsFixture) follow(ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	h.t.Helper()
 	return h.followAt(300, ds...)
@@ -159,8 +162,8 @@ func TestFollowEndsOnTheSandbox(t *testing.T) {
 	}
 }
 
-// Old tasks under task protection are left to ECS when the time limit has passed; when the
-// protection ends, so does the deployment.
+// Old tasks under task protection are left to ECS when the time limit has
+// passed; when the protection ends, so does the deployment.
 func TestFollowProtectedOnTheSandbox(t *testing.T) {
 	for name, q := range quirks {
 		t.Run(name, func(t *testing.T) {
@@ -238,8 +241,9 @@ func TestFollowCodeDeployOnTheSandbox(t *testing.T) {
 	h.wantRunning(ref, second)
 }
 
-// createForCodeDeploy makes a service behind a load balancer, and the CodeDeploy group that
-// the console would make for it, which moves the traffic as a deployment configuration says.
+// createForCodeDeploy makes a service behind a load balancer, and the
+// CodeDeploy group that the console would make for it, which moves the traffic
+// as a deployment configuration says.
 func (h *ecsFixture) createForCodeDeploy(service, image, config string) ecs.Ref {
 	h.t.Helper()
 	ref := h.create(service, image, func(in *awsecs.CreateServiceInput) {

@@ -7,8 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// stageWords say what happens in the stages of a deployment that shifts traffic. The
-// meanings are those of ServiceDeployment.lifecycleStage in ECS's API reference.
+// stageWords say what happens in the stages of a deployment that shifts
+// traffic. The meanings are those of ServiceDeployment.lifecycleStage in ECS's
+// API reference.
 var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
 	types.ServiceDeploymentLifecycleStageReconcileService:           "reconciling the running revisions",
 	types.ServiceDeploymentLifecycleStagePreScaleUp:                 "before the new tasks start",
@@ -26,7 +27,7 @@ var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
 // stagePreProduction is a stage that the SDK lists in its comments only.
 const stagePreProduction types.ServiceDeploymentLifecycleStage = "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
-// reportStage reports a stage that differs from the last one told.
+// reportStage reports a stage that differs from the last one.
 func (tr *tracker) reportStage() bool {
 	stage := tr.stageNow()
 	if stage == "" || stage == tr.stage {
@@ -63,8 +64,8 @@ func (tr *tracker) stageNow() string {
 	return ""
 }
 
-// deploymentStage says in plain words where a service deployment stands, nothing for one
-// that has ended.
+// deploymentStage says in plain words where a service deployment stands,
+// nothing for one that has ended.
 func deploymentStage(sd types.ServiceDeployment) string {
 	text := ""
 	switch sd.Status {

@@ -25,18 +25,19 @@ type codeDeployStopper interface {
 	StopDeployment(context.Context, *codedeploy.StopDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.StopDeploymentOutput, error)
 }
 
-// ErrNotListed is the error for a deployment that ECS did not list in time, so that it
-// could not be named to ECS.
+// ErrNotListed is the error for a deployment that ECS did not list in time, so
+// that it could not be named to ECS.
 var ErrNotListed = errors.New("ECS does not list the deployment yet")
 
-// listedWithin is how long ECS may take to list a deployment that it has started.
+// listedWithin is how long ECS may take to list a deployment that it has
+// started.
 const listedWithin = 30 * time.Second
 
-// StopDeployment stops a deployment under way and has ECS, or CodeDeploy, bring the
-// service back to what it ran before. It returns when that has begun; follow the
-// deployment to see the end. It takes one call, and before it one ListServiceDeployments
-// and more until ECS lists the deployment, where its ARN is not known. A deployment that
-// has ended is refused.
+// StopDeployment stops a deployment under way and has ECS, or CodeDeploy, bring
+// the service back to what it ran before. It returns when that has begun;
+// follow the deployment to see the end. It takes one call, and before it one
+// ListServiceDeployments and more until ECS lists the deployment, where its ARN
+// is not known. A deployment that has ended is refused.
 //
 // Errors: ErrNotListed.
 func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy codeDeployStopper, d ecs.Deployment) error {
@@ -50,7 +51,8 @@ func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy co
 	return stopError(d, stopByECS(ctx, client, arn))
 }
 
-// stopTries is how often a stop is asked for whose answer is empty: it may not have begun.
+// stopTries is how often a stop is asked for whose answer is empty: it may not
+// have begun.
 const stopTries = 2
 
 func stopByECS(ctx context.Context, client deploymentStopper, arn string) error {
@@ -80,9 +82,9 @@ type endReader interface {
 	deploymentsAPI
 }
 
-// HasEnded reports whether a deployment of ours has ended, however it did, as one may
-// that could not be stopped. It takes one call, and one ListServiceDeployments before it
-// where the deployment's ARN is not known.
+// HasEnded reports whether a deployment of ours has ended, however it did, as
+// one may that could not be stopped. It takes one call, and one
+// ListServiceDeployments before it where the deployment's ARN is not known.
 func HasEnded(ctx context.Context, client endReader, codeDeploy deploymentInfoAPI, d ecs.Deployment) (bool, error) {
 	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		out, err := codeDeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &d.ID})

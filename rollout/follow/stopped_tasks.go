@@ -17,21 +17,22 @@ import (
 // describeAtOnce is the limit of DescribeTasks (API reference).
 const describeAtOnce = 100
 
-// stoppedTasks are the stopped tasks of a deployment, collected while they are visible:
-// ECS forgets them after about an hour.
+// stoppedTasks are the stopped tasks of a deployment, collected while they are
+// visible: ECS forgets them after about an hour.
 type stoppedTasks struct {
 	// known are tasks, by ARN, that need no describing again.
 	known map[string]bool
-	// tasks are the deployment's own, told counts those that were reported.
+	// tasks are the deployment's own. The first reported of them were reported.
 	tasks    []types.Task
 	reported int
 	// unfinished says that some of them are still being stopped.
 	unfinished bool
 }
 
-// readStopped describes the stopped tasks that are not known yet: one ListTasks for each
-// 100 stopped tasks of the service, one DescribeTasks for each 100 new ones. Tasks that
-// are still being stopped wait for their exit codes, unless this is the last look.
+// readStopped describes the stopped tasks that are not known yet: one ListTasks
+// for each 100 stopped tasks of the service, one DescribeTasks for each 100 new
+// ones. Tasks that are still being stopped wait for their exit codes, unless
+// this is the last look.
 func (f Follower) readStopped(ctx context.Context, tr *tracker, last bool) error {
 	arns, err := f.listTasks(ctx, tr.d.Service, types.DesiredStatusStopped)
 	if err != nil {
@@ -63,7 +64,8 @@ func (s *stoppedTasks) add(t types.Task, ours, last bool) {
 	}
 }
 
-// reportStopped reports the tasks that were found stopped since it was called last.
+// reportStopped reports the tasks that were found stopped since it was called
+// last.
 func (tr *tracker) reportStopped() {
 	for _, t := range tr.stopped.tasks[tr.stopped.reported:] {
 		tr.event(Stopped, stoppedLine(t))
@@ -89,8 +91,8 @@ func (f Follower) listTasks(ctx context.Context, s ecs.Service, status types.Des
 	return arns, nil
 }
 
-// describeTasks describes tasks by the hundred; those that ECS forgot meanwhile are left
-// out.
+// describeTasks describes tasks by the hundred; those that ECS forgot meanwhile
+// are left out.
 func (f Follower) describeTasks(ctx context.Context, s ecs.Service, arns []string) ([]types.Task, error) {
 	var tasks []types.Task
 	for some := range slices.Chunk(arns, describeAtOnce) {

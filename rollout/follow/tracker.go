@@ -15,25 +15,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// tracker is what is known of one deployment under way.
+// tracker is the state of one deployment under way.
 type tracker struct {
 	d      ecs.Deployment
 	report func(Progress)
 	begun  time.Time
 
-	// arn is the service deployment's; plain says that those may not be read.
+	// arn is the service deployment's; withoutServiceDeployments says that
+	// those cannot be read.
 	arn                       string
 	withoutServiceDeployments bool
 
-	// What the last round saw. The errors are apart so that calls under way at once do
-	// not write to the same field.
+	// What the last round saw. The errors are apart so that calls under way at
+	// once do not write to the same field.
 	service                            *types.Service
 	deployment                         *types.ServiceDeployment
 	codeInfo, rollbackInfo             *codedeploy.DeploymentInfo
 	deleted                            bool
 	serviceErr, deploymentErr, taskErr error
 
-	// What was told before.
+	// What was reported before.
 	counted     bool
 	counts      [3]int
 	stage       string
@@ -46,13 +47,15 @@ type tracker struct {
 
 	// lastListed is the last sight of the deployment in DescribeServices.
 	lastListed *types.Deployment
-	// since is when ECS first called the deployment ended, doubt what is still missing.
+	// since is when ECS first reported the deployment as ended, and
+	// pendingReason is what is still missing.
 	since         time.Time
 	pendingReason string
 	running       map[string]map[string]int
 
-	// clock counts the time without progress; stuck says that no old task is stopping,
-	// although ECS still lists their deployment. hookSince is when a hook was seen first.
+	// clock counts the time without progress; stuck says that no old task is
+	// stopping, although ECS still lists their deployment. hookSince is when a
+	// hook was seen first.
 	clock       clock
 	notDraining bool
 	hookSince   time.Time
@@ -90,7 +93,7 @@ func (tr *tracker) event(kind ProgressKind, text string) {
 	})
 }
 
-// reportOnce tells an event of our own one time.
+// reportOnce reports an event of Slipway's own once.
 func (tr *tracker) reportOnce(text string) {
 	if !tr.reported[text] {
 		tr.reported[text] = true
@@ -98,7 +101,8 @@ func (tr *tracker) reportOnce(text string) {
 	}
 }
 
-// reportProgress reports what the round found new, and whether it is a reason to look at tasks.
+// reportProgress reports what the round found new, and whether it is a reason
+// to look at tasks.
 func (tr *tracker) reportProgress() bool {
 	tr.reportCounts()
 	changed := tr.reportEvents()
@@ -141,7 +145,8 @@ func (tr *tracker) count() (running, pending, desired int, ok bool) {
 	return 0, 0, 0, false
 }
 
-// listedNow is the deployment as DescribeServices lists it now, nil where it does not.
+// listedNow is the deployment as DescribeServices lists it now, nil where it
+// does not.
 func (tr *tracker) listedNow() *types.Deployment {
 	if tr.service == nil {
 		return nil
@@ -154,7 +159,8 @@ func (tr *tracker) listedNow() *types.Deployment {
 	return tr.lastListed
 }
 
-// primary is the deployment that the service is to run, nil where it is not known.
+// primary is the deployment that the service is to run, nil where it is not
+// known.
 func (tr *tracker) primary() *types.Deployment {
 	if tr.service == nil {
 		return nil
@@ -167,9 +173,9 @@ func (tr *tracker) primary() *types.Deployment {
 	return nil
 }
 
-// isOwn tells whether an id that tasks carry in startedBy is the deployment's. The target
-// revision's number counts as well, since the strategies that shift traffic may name
-// their deployments after it.
+// isOwn reports whether an id in the startedBy of tasks is the deployment's.
+// The target revision's number counts as well, since the strategies that shift
+// traffic may name their deployments after it.
 func (tr *tracker) isOwn(id string) bool {
 	if id == "" {
 		return false
@@ -181,7 +187,8 @@ func (tr *tracker) isOwn(id string) bool {
 	return id == tr.d.ID || awsname.AfterSlash(id) != "" && awsname.AfterSlash(id) == awsname.AfterSlash(tr.revision())
 }
 
-// revision is the ARN of the service revision that is deployed, empty until known.
+// revision is the ARN of the service revision that is deployed, empty until
+// known.
 func (tr *tracker) revision() string {
 	if tr.deployment == nil || tr.deployment.TargetServiceRevision == nil {
 		return ""
@@ -189,7 +196,8 @@ func (tr *tracker) revision() string {
 	return aws.ToString(tr.deployment.TargetServiceRevision.Arn)
 }
 
-// failures counts what ECS calls failed tasks, by whichever of its counters there are.
+// failures counts what ECS calls failed tasks, by whichever of its counters
+// there are.
 func (tr *tracker) failures() int {
 	n := 0
 	if e := tr.listedNow(); e != nil {
@@ -201,7 +209,8 @@ func (tr *tracker) failures() int {
 	return n
 }
 
-// began is when the deployment was created. CodeDeploy does not say in its first answer.
+// began is when the deployment was created. CodeDeploy does not say in its
+// first answer.
 func (tr *tracker) began() time.Time {
 	if tr.d.Created.IsZero() && tr.codeInfo != nil {
 		return aws.ToTime(tr.codeInfo.CreateTime)
@@ -209,7 +218,8 @@ func (tr *tracker) began() time.Time {
 	return tr.d.Created
 }
 
-// reportEvents reports service events since the deployment, each once, the oldest first.
+// reportEvents reports service events since the deployment, each once, the
+// oldest first.
 func (tr *tracker) reportEvents() bool {
 	since := tr.began()
 	if tr.service == nil || since.IsZero() {

@@ -14,23 +14,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// verification is what the tasks say of a deployment that ECS calls successful.
+// verification is the result of comparing the digests of tasks with the desired
+// ones.
 type verification struct {
-	// matches: everything that runs is what was wanted.
+	// matches: all running images are the desired ones.
 	matches bool
-	// mayMatchLater: it is not, but asking again may find it so.
+	// mayMatchLater: they are not, but may be later.
 	mayMatchLater bool
 	reason        string
 	running       map[string]map[string]int
-	// own is Outcome.Own; unhealthy says that a task of the deployment fails its health
-	// checks.
+	// own is Outcome.Own; unhealthy says that a task of the deployment fails
+	// its health checks.
 	own       map[string]map[string]int
 	unhealthy bool
 }
 
-// verify compares the digests of the running tasks with the wanted ones. It takes one
-// ListTasks and one DescribeTasks for each 100 tasks, and one DescribeServiceRevisions
-// where tasks do not tell their digests or none are desired.
+// verify compares the digests of the running tasks with the wanted ones. It
+// takes one ListTasks and one DescribeTasks for each 100 tasks, and one
+// DescribeServiceRevisions where tasks do not report their digests or none are
+// desired.
 func (f Follower) verify(ctx context.Context, tr *tracker) (verification, error) {
 	tasks, err := f.runningTasks(ctx, tr.d.Service)
 	if err != nil {
@@ -70,9 +72,9 @@ func (f Follower) verify(ctx context.Context, tr *tracker) (verification, error)
 	return v, nil
 }
 
-// remainder says what a successful deployment leaves ECS to do, with early success
-// criteria (API reference, DeploymentEarlySuccessCriteria) or protected tasks: new tasks
-// to start and old ones to stop.
+// remainder says what a successful deployment leaves ECS to do, with early
+// success criteria (API reference, DeploymentEarlySuccessCriteria) or protected
+// tasks: new tasks to start and old ones to stop.
 func (tr *tracker) remainder(tasks, own []types.Task) string {
 	var parts []string
 	if tr.service != nil && len(own) > 0 && len(own) < int(tr.service.DesiredCount) {
@@ -100,8 +102,9 @@ func taskNames(tasks []types.Task) string {
 	return text + ")"
 }
 
-// isServing tells whether a task's startedBy is of the deployment that serves: ours, or
-// with CodeDeploy the primary task set where ours is not named.
+// isServing reports whether a task's startedBy is of the deployment that
+// receives traffic: this one, or with CodeDeploy the primary task set where
+// ours is not named.
 func (tr *tracker) isServing(startedBy string) bool {
 	if tr.byCodeDeploy() && tr.taskSet() == nil && tr.service != nil {
 		set := ecs.PrimaryTaskSet(*tr.service)
@@ -110,7 +113,8 @@ func (tr *tracker) isServing(startedBy string) bool {
 	return tr.isOwn(startedBy)
 }
 
-// runningTasks are the tasks of a service that run; those that start or stop are left out.
+// runningTasks are the tasks of a service that run; those that start or stop
+// are left out.
 func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task, error) {
 	arns, err := f.listTasks(ctx, s, types.DesiredStatusRunning)
 	if err != nil {
@@ -120,8 +124,8 @@ func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task
 	return slices.DeleteFunc(tasks, func(t types.Task) bool { return aws.ToString(t.LastStatus) != "RUNNING" }), err
 }
 
-// resolved are the digests that ECS gave to the deployment's service revision, by
-// container; empty where the revision is not known.
+// resolved are the digests that ECS gave to the deployment's service revision,
+// by container; empty where the revision is not known.
 func (f Follower) resolved(ctx context.Context, tr *tracker) (map[string]string, error) {
 	arn := tr.revision()
 	if arn == "" && tr.service != nil {
@@ -135,7 +139,8 @@ func (f Follower) resolved(ctx context.Context, tr *tracker) (map[string]string,
 	return digests[arn], err
 }
 
-// digestsMissing tells whether a wanted container's digest is missing in a task.
+// digestsMissing reports whether a task lacks the digest of a container in
+// wants.
 func digestsMissing(tasks []types.Task, wants map[string]ecs.DesiredImage) bool {
 	for _, t := range tasks {
 		for _, c := range t.Containers {
@@ -147,7 +152,8 @@ func digestsMissing(tasks []types.Task, wants map[string]ecs.DesiredImage) bool 
 	return false
 }
 
-// revisionDifferences compares the resolved digests of a revision that has no tasks.
+// revisionDifferences compares the resolved digests of a revision that has no
+// tasks.
 func revisionDifferences(d ecs.Deployment, resolved map[string]string) string {
 	var told []string
 	for _, name := range slices.Sorted(maps.Keys(d.Wants)) {

@@ -7,10 +7,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// stateWithoutHistory judges by what DescribeServices lists, where service deployments may not be
-// read: the deployment's rolloutState, and which deployment is the primary one. ECS puts a
-// rollback in its place as a new primary deployment, as anybody else's deployment would
-// be; only the primary's rolloutStateReason tells them apart.
+// stateWithoutHistory returns the state by what DescribeServices lists, where
+// service deployments cannot be read: the deployment's rolloutState, and which
+// deployment is the primary one. ECS puts a rollback in its place as a new
+// primary deployment, as anybody else's deployment would be; only the primary's
+// rolloutStateReason tells them apart.
 func (tr *tracker) stateWithoutHistory() (state, string) {
 	if tr.service == nil {
 		return stateInProgress, ""
@@ -37,7 +38,8 @@ func (tr *tracker) stateWithoutHistory() (state, string) {
 	}
 }
 
-// stateWhenReplaced judges a deployment that is not the primary one any more.
+// stateWhenReplaced returns the state of a deployment that is no longer the
+// primary one.
 func (tr *tracker) stateWhenReplaced(primary *types.Deployment) (state, string) {
 	reason := ""
 	if tr.lastListed != nil && tr.lastListed.RolloutState == types.DeploymentRolloutStateFailed {
@@ -64,12 +66,13 @@ func (tr *tracker) stateWhenReplaced(primary *types.Deployment) (state, string) 
 	}
 }
 
-// isSteady is the end of a deployment without a rolloutState: alone, and all tasks run.
+// isSteady reports whether a deployment without a rolloutState has ended: it is
+// alone, and all its tasks run.
 func (tr *tracker) isSteady(e types.Deployment) bool {
 	return len(tr.service.Deployments) == 1 && e.RunningCount == e.DesiredCount && e.PendingCount == 0
 }
 
-// rollsBack tells whether ECS is set to roll the service back by itself.
+// rollsBack reports whether ECS is set to roll the service back by itself.
 func rollsBack(s types.Service) bool {
 	c := s.DeploymentConfiguration
 	if c == nil {

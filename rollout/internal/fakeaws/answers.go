@@ -32,7 +32,8 @@ func DescribedService(cluster, service string, more Object) Object {
 	return s
 }
 
-// AnswerServices answers DescribeServices from a list, whatever way services are named.
+// AnswerServices answers DescribeServices from a list, whatever way services
+// are named.
 func AnswerServices(services ...Object) func(Object) any {
 	return func(in Object) any {
 		cluster, _ := in["cluster"].(string)
@@ -65,7 +66,8 @@ func AnswerServices(services ...Object) func(Object) any {
 	}
 }
 
-// ListedDeployment is a deployment n as ListServiceDeployments answers it, n minutes past the epoch.
+// ListedDeployment is a deployment n as ListServiceDeployments answers it, n
+// minutes past the epoch.
 func ListedDeployment(n int, status types.ServiceDeploymentStatus) Object {
 	return Object{
 		"serviceDeploymentArn": DeploymentARN(n), "targetServiceRevisionArn": RevisionARN(n), "status": status,
