@@ -16,7 +16,7 @@ import (
 
 const accountPrefix = "arn:aws:ecs:eu-west-1:111122223333:"
 
-// evidenceOf is what is known of the service shop/web, with the stopped tasks.
+// evidenceOf returns what is known of the service shop/web, with the stopped tasks.
 func evidenceOf(stopped ...types.Task) Evidence {
 	return Evidence{
 		Cluster: "shop", Service: "web", TaskDefinition: accountPrefix + "task-definition/web:7",
@@ -29,7 +29,7 @@ func evidenceOf(stopped ...types.Task) Evidence {
 	}
 }
 
-// exited is a task that stopped 3 s after it started, when its container web
+// exited returns a task that stopped 3 s after it started, when its container web
 // exited.
 func exited(code int32) types.Task {
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
@@ -41,7 +41,7 @@ func exited(code int32) types.Task {
 	}
 }
 
-// neverStarted is a task that stopped before its containers ran.
+// neverStarted returns a task that stopped before its containers ran.
 func neverStarted(reason string) types.Task {
 	return types.Task{
 		TaskArn:  aws.String(accountPrefix + "task/shop/00000000000000000000000000000001"),
@@ -281,7 +281,8 @@ func TestWithoutIDs(t *testing.T) {
 	}
 }
 
-// evidences are whole stories, told to people as the golden files show.
+// evidences returns the evidence of whole failures. The golden files have their
+// diagnoses.
 func evidences() map[string]Evidence {
 	at := func(task types.Task, id string, minute int) types.Task {
 		task.TaskArn = aws.String(accountPrefix + "task/shop/" + strings.Repeat("0", 32-len(id)) + id)

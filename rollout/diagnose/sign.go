@@ -25,7 +25,7 @@ type sign struct {
 	log       string
 }
 
-// find is the first match of a pattern in the sign's text, its first group if
+// find returns the first match of a pattern in the sign's text, its first group if
 // it has one.
 func (s sign) find(pattern *regexp.Regexp) string {
 	m := pattern.FindStringSubmatch(s.text)
@@ -87,7 +87,7 @@ func (s sign) ran() string {
 	return fmt.Sprintf(", %.0f minutes after it started", seconds/60)
 }
 
-// clusterFlag is the flag that names the cluster to aws, with a space before
+// clusterFlag returns the flag that names the cluster to aws, with a space before
 // it.
 func (e Evidence) clusterFlag(flag string) string {
 	if e.Cluster == "" {

@@ -108,7 +108,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	return c, nil
 }
 
-// followAll fills in Wants and Images and returns the reference that each
+// setImages sets Wants and Images and returns the reference that each
 // container of Wants will have.
 func (c *Change) setImages(wants map[string]DesiredImage, exact bool) map[string]string {
 	c.Wants, c.Images = map[string]DesiredImage{}, map[string]string{}

@@ -129,7 +129,7 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 	return g, nil
 }
 
-// madeBy are the CodeDeploy deployments that made the task sets, the serving
+// madeBy returns the CodeDeploy deployments that made the task sets, the serving
 // one first.
 func madeBy(raw types.Service) []string {
 	var ids []string

@@ -43,7 +43,7 @@ type (
 	}
 )
 
-// appSpec is the AppSpec, as JSON, that deploys a task definition to a service
+// appSpec returns the AppSpec, as JSON, that deploys a task definition to a service
 // and keeps its load balancer, network and capacity as they are now. The task
 // set that serves tells these where there is one, else the service.
 func appSpec(s Service, definition string) ([]byte, error) {

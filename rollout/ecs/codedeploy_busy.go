@@ -90,7 +90,7 @@ func (g group) joinDeployment(ctx context.Context, client taskSetReader, codeDep
 
 var errUnderWay = errors.New("it deploys other images, or its images are not known yet")
 
-// deploymentDescription is the description of a change's CodeDeploy deployment.
+// deploymentDescription returns the description of a change's CodeDeploy deployment.
 // It is the same for the same images of the same containers, so that a
 // deployment can be told from its first second, when it has neither a task set
 // nor tasks yet.
@@ -126,7 +126,7 @@ var inProgress = []codedeploytypes.DeploymentStatus{
 	codedeploytypes.DeploymentStatusBaking, codedeploytypes.DeploymentStatusReady,
 }
 
-// underWay is the deployment of the group that has not ended, nil where there
+// underWay returns the deployment of the group that has not ended, nil where there
 // is none. A group has at most one. Where listing is refused, the deployments
 // that the task sets name are asked.
 func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*codedeploytypes.DeploymentInfo, error) {
@@ -177,7 +177,7 @@ func isUnderWay(info *codedeploytypes.DeploymentInfo) bool {
 	}
 }
 
-// taskSetOf is the task set that a CodeDeploy deployment has made, as the
+// taskSetOf returns the task set that a CodeDeploy deployment has made, as the
 // service is now; empty where it has made none yet.
 func taskSetOf(ctx context.Context, client serviceDescriber, ref Ref, deployment string) (types.TaskSet, error) {
 	described, err := DescribeServices(ctx, client, []Ref{ref})

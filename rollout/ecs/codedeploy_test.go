@@ -55,7 +55,7 @@ func TestAppSpec(t *testing.T) {
 	}
 }
 
-// byCodeDeploy is a change of a service that CodeDeploy deploys; sets made its
+// changeByCodeDeploy is a change of a service that CodeDeploy deploys; sets made its
 // task sets.
 func changeByCodeDeploy(t *testing.T, present string, sets ...string) Change {
 	t.Helper()
@@ -223,7 +223,7 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// joining are the answers while deployment d-9 is under way: how it describes
+// joining returns the answers while deployment d-9 is under way: how it describes
 // itself, and the digest that its task runs, if any.
 func joining(description, digest string) map[string]func(fakeaws.Object) any {
 	answer := fakeaws.Object{}
@@ -296,7 +296,7 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 	}
 }
 
-// The SDK repeats a call whose answer got lost, and is told of its own
+// The SDK repeats a call whose answer got lost, and the answer names its own
 // deployment.
 func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	c := changeByCodeDeploy(t, "shop/web:b2", "d-1")
@@ -317,7 +317,7 @@ func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	s := codeDeployActions(t, actions)
 	d, err := Deploy(t.Context(), s.ECS(), s.CodeDeploy(), c)
 	if err != nil || d.ID != "d-9" {
-		t.Errorf("%+v, %v", d, err)
+		t.Errorf("Deploy returned deployment %q, error %v; want d-9, the one that was started before", d.ID, err)
 	}
 	if in := s.Of("CreateDeployment")[0].In; in["description"] != c.deploymentDescription() {
 		t.Errorf("described as %v", in["description"])

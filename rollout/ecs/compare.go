@@ -31,7 +31,7 @@ func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) 
 	return strings.Join(told, "; ")
 }
 
-// digestOf is the digest that a task runs for a container: its own word, else
+// digestOf returns the digest that a task runs for a container: its own word, else
 // the service revision's, else the one in its image reference. It is not there
 // where the task has no such container.
 func digestOf(t types.Task, name string, resolved map[string]string) (digest string, there bool) {
@@ -51,6 +51,8 @@ func digestOf(t types.Task, name string, resolved map[string]string) (digest str
 	return "", false
 }
 
+// DigestOrImage returns the image's own digest, or its reference where that is
+// not known.
 func (w DesiredImage) DigestOrImage() string {
 	if len(w.Digests) == 0 {
 		return w.Image
@@ -65,6 +67,7 @@ func shownDigest(digest string) string {
 	return digest
 }
 
+// TaskCount returns a number of tasks in words: "1 task", "2 tasks".
 func TaskCount(n int) string {
 	if n == 1 {
 		return "1 task"

@@ -65,7 +65,7 @@ func (d Definition) WithImages(images map[string]string) (Definition, error) {
 	return next, nil
 }
 
-// request is the body of RegisterTaskDefinition for the definition.
+// request returns the body of RegisterTaskDefinition for the definition.
 func (d Definition) request() ([]byte, error) {
 	body := maps.Clone(d.Fields)
 	if len(d.Tags) > 0 {
@@ -78,11 +78,11 @@ func (d Definition) request() ([]byte, error) {
 	return payload, nil
 }
 
-// Status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS reports
+// status returns ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS reports
 // none.
 func (d Definition) status() string { return stringField(d.Fields, "status") }
 
-// Name is the ARN's last part, family:revision, else the family.
+// Name returns the ARN's last part, family:revision, else the family.
 func (d Definition) Name() string {
 	if d.ARN == "" {
 		return d.Family
@@ -124,7 +124,7 @@ func settable(tags []any) []any {
 	})
 }
 
-// stringField is a field of a JSON object if it is a string, else empty.
+// stringField returns a field of a JSON object if it is a string, else empty.
 func stringField(object map[string]any, field string) string {
 	s, _ := object[field].(string)
 	return s

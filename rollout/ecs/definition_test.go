@@ -152,7 +152,7 @@ func checkSignature(t *testing.T, call fakeaws.Call) {
 		t.Errorf("signed\n%s\nwant\n%s", got, want)
 	}
 	if call.HTTP.ContentLength != int64(len(call.Raw)) {
-		t.Errorf("length %d told, %d sent", call.HTTP.ContentLength, len(call.Raw))
+		t.Errorf("Content-Length is %d, but %d bytes were sent", call.HTTP.ContentLength, len(call.Raw))
 	}
 }
 

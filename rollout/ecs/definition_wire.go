@@ -87,7 +87,7 @@ func parseDefinition(body []byte) (Definition, error) {
 // KiB ("Amazon ECS service quotas" in the ECS developer guide).
 const maxAnswer = 16 << 20
 
-// keepBody is a call's option that copies the body of the answer before the SDK
+// keepBody returns a call's option that copies the body of the answer before the SDK
 // reads it.
 func keepBody(body *[]byte) func(*ecs.Options) {
 	keep := func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
@@ -106,7 +106,7 @@ func keepBody(body *[]byte) func(*ecs.Options) {
 	})
 }
 
-// sendBody is a call's option that replaces the request's body. It does so
+// sendBody returns a call's option that replaces the request's body. It does so
 // directly behind the serializer: length, payload hash and signature are made
 // later, of what is sent.
 func sendBody(payload []byte) func(*ecs.Options) {

@@ -108,7 +108,7 @@ func (c Change) registerDefinition(ctx context.Context, client definitionWriter)
 
 var errNoDeployment = errors.New("the answer names no deployment")
 
-// newDeployment is the deployment that an update started: the PRIMARY one ("the
+// newDeployment returns the deployment that an update started: the PRIMARY one ("the
 // most recent deployment of a service", API reference, Deployment), or if that
 // was there before, the newest that was not.
 func newDeployment(before types.Service, after *types.Service) (types.Deployment, bool) {

@@ -14,7 +14,7 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// deploying is a change of a service whose container is pinned.
+// deploying returns a change of a service whose container is pinned.
 func deploying(t *testing.T, present string) Change {
 	t.Helper()
 	s := runs(container("web", present, 2))
@@ -135,7 +135,7 @@ func TestMayHaveRun(t *testing.T) {
 		{&smithy.OperationError{Err: errors.New("no credentials")}, false},
 	} {
 		if got := mayHaveStarted(test.err); got != test.want {
-			t.Errorf("%v: %t, want %t", test.err, got, test.want)
+			t.Errorf("mayHaveStarted(%v) = %t, want %t", test.err, got, test.want)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func TestNewDeployment(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, ok := newDeployment(before, &types.Service{Deployments: test.after})
 			if aws.ToString(got.Id) != test.want || ok != (test.want != "") {
-				t.Errorf("%q, %t, want %q", aws.ToString(got.Id), ok, test.want)
+				t.Errorf("newDeployment returned %q, %t, want %q", aws.ToString(got.Id), ok, test.want)
 			}
 		})
 	}

@@ -38,6 +38,7 @@ func (s Service) ClusterID() *string {
 	return optional(cmp.Or(aws.ToString(s.Raw.ClusterArn), s.cluster()))
 }
 
+// ServiceID returns the service's ARN, or its name where that is not known.
 func (s Service) ServiceID() *string { return optional(cmp.Or(s.ARN, s.Service)) }
 
 // ShortNames returns the names of the cluster and the service, without the rest
@@ -48,7 +49,7 @@ func (s Service) ShortNames() (cluster, service string) {
 	return awsname.LastPart(cluster), awsname.LastPart(service)
 }
 
-// optional is nil for an empty string.
+// optional returns a pointer to a string, nil for an empty one.
 func optional(s string) *string {
 	if s == "" {
 		return nil
@@ -56,7 +57,7 @@ func optional(s string) *string {
 	return &s
 }
 
-// definitionOf is the task definition that a service is to run. With
+// definitionOf returns the task definition that a service is to run. With
 // CODE_DEPLOY and EXTERNAL it is that of the task set that serves.
 func definitionOf(raw types.Service) string {
 	if set := PrimaryTaskSet(raw); set != nil && set.TaskDefinition != nil {
@@ -75,7 +76,7 @@ func PrimaryTaskSet(raw types.Service) *types.TaskSet {
 	return nil
 }
 
-// strategyWait is the time that a strategy lets pass by itself, with the API
+// strategyWait returns the time that a strategy lets pass by itself, with the API
 // reference's defaults: LINEAR takes steps of 10 percent with 6 minutes after
 // each but the last, CANARY waits 10 minutes, and both, like BLUE_GREEN, bake
 // at the end.

@@ -46,7 +46,7 @@ func readDeployments(ctx context.Context, client deploymentReader, s Service) ([
 	return deployments, digests[present], nil
 }
 
-// presentRevision is the revision whose images ECS gives to every new task: the
+// presentRevision returns the revision whose images ECS gives to every new task: the
 // target of a deployment that goes on, else the one that the service has; where
 // ECS does not say, that of the last deployment that was successful.
 func presentRevision(raw types.Service, deployments []ServiceDeployment) string {
@@ -77,7 +77,7 @@ func advances(status types.ServiceDeploymentStatus) bool {
 	return status == types.ServiceDeploymentStatusPending || status == types.ServiceDeploymentStatusInProgress
 }
 
-// serviceDeployments are the deployments that ECS lists, newest first whatever
+// serviceDeployments returns the deployments that ECS lists, newest first whatever
 // their order there.
 func serviceDeployments(briefs []types.ServiceDeploymentBrief) []ServiceDeployment {
 	var all []ServiceDeployment

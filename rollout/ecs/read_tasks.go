@@ -44,7 +44,7 @@ func runningDigests(ctx context.Context, client taskReader, s Service, pages int
 	return CountDigests(tasks), nil
 }
 
-// startedBy are the running ones of the tasks that a deployment or task set
+// startedBy returns the running ones of the tasks that a deployment or task set
 // started.
 func startedBy(tasks []types.Task, id string) []types.Task {
 	return slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool {

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// digest is a digest with a number that can be told from others.
+// digest returns a digest with a number that differs from others.
 func digest(n int) string { return fmt.Sprintf("sha256:%064d", n) }
 
 // taskList answers ListTasks with a number of tasks, 100 a page.
@@ -246,7 +246,7 @@ func TestPresentRevision(t *testing.T) {
 		{"going forward", current(4, 1), []ServiceDeployment{deployment(2, "IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(2)},
 		{"going back", current(1, 4), []ServiceDeployment{deployment(2, "ROLLBACK_IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
 		{"gone back", current(4), []ServiceDeployment{deployment(2, "ROLLBACK_SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
-		{"only the target is told while going back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
+		{"only the target is known while rolling back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
 		{"deployments alone", nil, []ServiceDeployment{deployment(3, "STOPPED"), deployment(2, "SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(2)},
 		{"none ever succeeded", nil, []ServiceDeployment{deployment(3, "STOPPED")}, ""},
 		{"the larger of two", current(1, 3), nil, fakeaws.RevisionARN(2)},
@@ -265,7 +265,7 @@ func TestOwnWait(t *testing.T) {
 		config types.DeploymentConfiguration
 		want   int // minutes
 	}{
-		{"none told", types.DeploymentConfiguration{BakeTimeInMinutes: aws.Int32(5)}, 0},
+		{"none given", types.DeploymentConfiguration{BakeTimeInMinutes: aws.Int32(5)}, 0},
 		{"rolling", types.DeploymentConfiguration{Strategy: "ROLLING", BakeTimeInMinutes: aws.Int32(5)}, 0},
 		{"blue green", types.DeploymentConfiguration{Strategy: "BLUE_GREEN", BakeTimeInMinutes: aws.Int32(5)}, 5},
 		{"linear as it comes", types.DeploymentConfiguration{Strategy: "LINEAR"}, 54},

@@ -9,7 +9,7 @@ import (
 	"github.com/distribution/reference"
 )
 
-// restyle is the wanted image written as the present reference is: a tag that
+// restyle returns the wanted image written as the present reference is: a tag that
 // is latest or missing stays, since moving the tag is enough; a tag becomes
 // DesiredImage.Image; a digest becomes the wanted digest, with the wanted tag
 // where there was a tag too. It is false when the two are not images of the

@@ -102,7 +102,7 @@ func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, 
 	return Scaled{Ref: s.Ref, From: s.Desired, To: to}, nil
 }
 
-// targetCount is the desired count to start a service with.
+// targetCount returns the desired count to start a service with.
 func (s Service) targetCount(count int) (int, error) {
 	if count >= 0 {
 		return count, nil
@@ -117,7 +117,7 @@ func (s Service) targetCount(count int) (int, error) {
 	return 0, &CountError{Ref: s.Ref, Tagged: tagged, Value: value}
 }
 
-// remembered is the count in the service's tag; false where there is none to
+// remembered returns the count in the service's tag; false where there is none to
 // use.
 func (s Service) remembered() (int, bool) {
 	value, _ := s.countTag()

@@ -12,7 +12,7 @@ const (
 	StyleLatest Style = "latest" // repository:latest, or no tag
 )
 
-// StyleOf is the style of a task definition's reference; empty for one that
+// StyleOf returns the style of a task definition's reference; empty for one that
 // cannot be read.
 func StyleOf(image string) Style {
 	named, err := reference.ParseNormalizedNamed(image)

@@ -88,7 +88,7 @@ var stages = []types.ServiceDeploymentLifecycleStage{
 	types.ServiceDeploymentLifecycleStageCleanUp,
 }
 
-// reached is how far the deployment is.
+// reached returns how far the deployment is.
 func (tr *tracker) reached() reach {
 	var r reach
 	if running, _, _, ok := tr.count(); ok {
@@ -179,7 +179,7 @@ func (tr *tracker) isBaking(sd types.ServiceDeployment) bool {
 	return false
 }
 
-// strategy is the one that ECS deploys with.
+// strategy returns the one that ECS deploys with.
 func (tr *tracker) strategy(sd types.ServiceDeployment) types.DeploymentStrategy {
 	if c := sd.DeploymentConfiguration; c != nil && c.Strategy != "" {
 		return c.Strategy
@@ -198,7 +198,7 @@ func (tr *tracker) allRunning() bool {
 	return ok && running >= desired && pending == 0
 }
 
-// otherDeployments are the service's deployments that are not ours, as
+// otherDeployments returns the service's deployments that are not ours, as
 // DescribeServices lists them.
 func (tr *tracker) otherDeployments() []types.Deployment {
 	if tr.service == nil {
@@ -215,7 +215,7 @@ func (tr *tracker) drainsOldTasks() bool {
 	return !tr.notDraining && len(others) > 0 && !slices.ContainsFunc(others, func(e types.Deployment) bool { return e.DesiredCount > 0 })
 }
 
-// limit is how long the deployment may make no progress; 0 is no limit. What
+// limit returns how long the deployment may make no progress; 0 is no limit. What
 // cannot be seen is added: how CodeDeploy moves the traffic, and all stages
 // where service deployments may not be read.
 func (f Follower) limit(tr *tracker) time.Duration {
@@ -334,7 +334,7 @@ const (
 	longestRound  = 2 * time.Minute
 )
 
-// untilLimit is the time until the first clock runs out; 0 where none runs.
+// untilLimit returns the time until the first clock runs out; 0 where none runs.
 func (f Follower) untilLimit(trackers []*tracker) time.Duration {
 	var least time.Duration
 	for _, tr := range trackers {
@@ -367,7 +367,7 @@ func (f Follower) roundTime(trackers []*tracker) time.Duration {
 	return min(max(left, shortestRound), longestRound)
 }
 
-// pauseWithinLimit is a pause that does not go beyond the end of a clock.
+// pauseWithinLimit returns a pause that does not go beyond the end of a clock.
 func (f Follower) pauseWithinLimit(pause time.Duration, trackers []*tracker) time.Duration {
 	if left := f.untilLimit(trackers); left > 0 {
 		return min(pause, left)

@@ -105,7 +105,7 @@ func atStage(stage types.ServiceDeploymentLifecycleStage) func(*types.ServiceDep
 func TestFollowLimit(t *testing.T) {
 	tests := map[string]struct {
 		desired int32
-		world   func(w *fakeECS, d *ecs.Deployment)
+		arrange func(w *fakeECS, d *ecs.Deployment)
 		status  Status
 		reason  string
 		at      time.Duration // when it ends
@@ -305,7 +305,7 @@ func TestFollowLimit(t *testing.T) {
 				w := newFakeECS()
 				d := w.deployment("web", "9", tt.desired)
 				began := time.Now()
-				tt.world(w, &d)
+				tt.arrange(w, &d)
 				outcome := limited(t, w, d)
 				wantOutcome(t, outcome, tt.status, tt.reason)
 				if took := time.Since(began); took < tt.at-10*time.Second || took > tt.at+20*time.Second {
@@ -343,8 +343,8 @@ func TestFollowReportsProtection(t *testing.T) {
 		n := &progressRecorder{}
 		outcome := Follower{ECS: w, Limit: limit}.Follow(t.Context(), []ecs.Deployment{d}, n.report)[0]
 		wantOutcome(t, outcome, Succeeded)
-		if told := strings.Join(n.texts(Event), "\n"); strings.Count(told, "ECS keeps old tasks under task protection: waiting") != 1 {
-			t.Errorf("told %s", told)
+		if reported := strings.Join(n.texts(Event), "\n"); strings.Count(reported, "ECS keeps old tasks under task protection: waiting") != 1 {
+			t.Errorf("reported %s", reported)
 		}
 		if got := w.calls["GetTaskProtection"]; got < 14 || got > 18 {
 			t.Errorf("GetTaskProtection was called %d times in 16 minutes", got)
@@ -364,8 +364,8 @@ func TestFollowLimitWithoutAnswers(t *testing.T) {
 		if took := time.Since(d.Created); took < limit || took > limit+longestRound {
 			t.Errorf("ended after %s", took)
 		}
-		if told := strings.Join(n.texts(Event), "\n"); !strings.Contains(told, "no answer from AWS within 2m0s, trying again") {
-			t.Errorf("told %s", told)
+		if reported := strings.Join(n.texts(Event), "\n"); !strings.Contains(reported, "no answer from AWS within 2m0s, trying again") {
+			t.Errorf("reported %s", reported)
 		}
 	})
 }

@@ -57,7 +57,7 @@ func rollbackID(info *codetypes.DeploymentInfo) string {
 	return aws.ToString(info.RollbackInfo.RollbackDeploymentId)
 }
 
-// taskSet is the task set that the CodeDeploy deployment made, nil until there
+// taskSet returns the task set that the CodeDeploy deployment made, nil until there
 // is one.
 func (tr *tracker) taskSet() *types.TaskSet {
 	if tr.service == nil {

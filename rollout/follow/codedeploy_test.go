@@ -12,7 +12,7 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// blueGreen is a CODE_DEPLOY service with an old task set, and a deployment of
+// blueGreen returns a CODE_DEPLOY service with an old task set, and a deployment of
 // it.
 func (w *fakeECS) blueGreen() ecs.Deployment {
 	d := w.deployment("web", "9", 1)

@@ -216,7 +216,7 @@ func (f Follower) onStopped(ctx context.Context, tr *tracker, reason string) {
 	}
 }
 
-// newerDeployment is the service's primary deployment if it began after ours,
+// newerDeployment returns the service's primary deployment if it began after ours,
 // nil otherwise.
 func (tr *tracker) newerDeployment() *types.Deployment {
 	p := tr.primary()

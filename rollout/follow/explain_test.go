@@ -38,7 +38,7 @@ func logPage(lines []string, in *cloudwatchlogs.GetLogEventsInput) *cloudwatchlo
 	return out
 }
 
-// createLogging is a service whose container web logs as told.
+// logging is a service whose container web has this log configuration.
 func logging(options map[string]any, driver string) ecs.Service {
 	config := map[string]any{"logDriver": driver, "options": options}
 	if driver == "" {
@@ -52,7 +52,7 @@ func logging(options map[string]any, driver string) ecs.Service {
 	}}
 }
 
-// exited is a task that stopped when its container web exited.
+// exited returns a task that stopped when its container web exited.
 func exited(code int32) types.Task {
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	return types.Task{

@@ -60,7 +60,7 @@ func newFakeECS() *fakeECS {
 	}
 }
 
-// change changes the world now.
+// change changes ECS now.
 func (w *fakeECS) change(do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -246,12 +246,12 @@ func (w *fakeECS) GetDeployment(ctx context.Context, in *codedeploy.GetDeploymen
 	return &codedeploy.GetDeploymentOutput{DeploymentInfo: &info}, nil
 }
 
-// refused is an error answer of AWS.
+// refused returns an error answer of AWS.
 func refused(code string) error {
 	return &smithy.GenericAPIError{Code: code, Message: "says the test"}
 }
 
-// deployment starts a deployment of a service in the world: number is what its
+// deployment starts a deployment of a service: number is what its
 // id and its revision end in.
 func (w *fakeECS) deployment(service, number string, desired int32) ecs.Deployment {
 	now := time.Now()
@@ -289,7 +289,7 @@ func (w *fakeECS) revisionOf(service, number string) string {
 	return accountPrefix + "service-revision/shop/" + service + "/" + number
 }
 
-// Status sets the status of a deployment in the world.
+// status sets the status of a deployment.
 func (w *fakeECS) status(service, number string, status types.ServiceDeploymentStatus, reason string) {
 	d := w.deployments[w.arnOf(service, number)]
 	d.Status, d.StatusReason = status, aws.String(reason)

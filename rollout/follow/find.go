@@ -87,7 +87,7 @@ func before(d ecs.Deployment, b types.ServiceDeploymentBrief) bool {
 	})
 }
 
-// nearest is the place of the one created nearest to ours.
+// nearest returns the place of the one created nearest to ours.
 func nearest(d ecs.Deployment, list []types.ServiceDeploymentBrief) int {
 	away := func(b types.ServiceDeploymentBrief) time.Duration {
 		return aws.ToTime(b.CreatedAt).Sub(d.Created).Abs()
@@ -101,7 +101,7 @@ func nearest(d ecs.Deployment, list []types.ServiceDeploymentBrief) int {
 	return best
 }
 
-// successor is the last of the deployments since that one call of ours may have
+// successor returns the last of the deployments since that one call of ours may have
 // started after the stopped one, else that one itself; empty as long as one may
 // not be listed yet.
 func successor(ctx context.Context, client revisionsAPI, d ecs.Deployment, stopped types.ServiceDeploymentBrief, since []types.ServiceDeploymentBrief) (string, error) {

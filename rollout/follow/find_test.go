@@ -100,21 +100,21 @@ func TestFindKnown(t *testing.T) {
 	w := newFakeECS()
 	got, err := find(t.Context(), w, ecs.Deployment{ARN: "known"})
 	if got != "known" || err != nil || len(w.calls) != 0 {
-		t.Errorf("%q, %v, %v", got, err, w.calls)
+		t.Errorf("find of a known ARN returned %q, error %v, with calls %v; want the ARN and no call", got, err, w.calls)
 	}
 	// An id without a number equals no revision.
 	w.deployments["other"] = types.ServiceDeployment{ServiceArn: aws.String("s/web"), CreatedAt: aws.Time(time.Unix(-3, 0)),
 		TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String("unnumbered")}}
 	got, err = find(t.Context(), w, ecs.Deployment{ID: "plain", Created: time.Unix(0, 0), Service: ecs.Service{Ref: ecs.Ref{Service: "web"}}})
 	if got != "" || err != nil {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("find of an id without a number returned %q, error %v; want none", got, err)
 	}
 	w.fail = func(string, int) error { return refused("AccessDeniedException") }
 	if _, err = find(t.Context(), w, ecs.Deployment{}); !awsclient.Denied(err) {
-		t.Error(err)
+		t.Errorf("find with a refused request: error %v, want one that Denied reports", err)
 	}
 	if awsclient.Denied(errors.New("AccessDenied")) {
-		t.Error("told by its text")
+		t.Error("Denied goes by the text of an error")
 	}
 }
 

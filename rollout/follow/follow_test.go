@@ -82,7 +82,7 @@ func TestFollowSuccess(t *testing.T) {
 	})
 }
 
-// The stages and hooks of the strategies that shift traffic are told in plain
+// The stages and hooks of the strategies that shift traffic are reported in plain
 // words.
 func TestFollowStages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestFollowContextEnds(t *testing.T) {
 				wantOutcome(t, outcomes[0], Succeeded)
 				wantOutcome(t, outcomes[1], status)
 				if outcomes[1].Running["web"][digestB] != 1 || outcomes[1].Diagnosis.Groups[0].Count != 1 {
-					t.Errorf("%+v", outcomes[1])
+					t.Errorf("Follow: running %v, stopped tasks %+v; want one task with %s and a group of one", outcomes[1].Running, outcomes[1].Diagnosis.Groups, digestB)
 				}
 				if len(n.texts(Ended)) != 2 {
 					t.Errorf("ended: %q", n.texts(Ended))
@@ -247,7 +247,7 @@ func TestFollowContextEnds(t *testing.T) {
 	}
 }
 
-// What throttles, fails or does not answer is told once and asked again; the
+// What throttles, fails or does not answer is reported once and asked again; the
 // end comes all the same.
 func TestFollowPassingErrors(t *testing.T) {
 	for _, err := range []error{refused("ThrottlingException"), statusError(503), &netError{}} {
@@ -268,7 +268,7 @@ func TestFollowPassingErrors(t *testing.T) {
 				for _, text := range n.texts(Event) {
 					seen[text]++
 					if seen[text] > 1 {
-						t.Errorf("told twice: %s", text)
+						t.Errorf("reported twice: %s", text)
 					}
 				}
 				if len(n.texts(Event)) < 5 {
@@ -364,7 +364,7 @@ func TestFollowNeverListed(t *testing.T) {
 	})
 }
 
-// Stopped tasks are told once, only ours, with their exit codes, and described
+// Stopped tasks are reported once, only ours, with their exit codes, and described
 // once.
 func TestFollowStoppedTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -397,11 +397,11 @@ func TestFollowStoppedTasks(t *testing.T) {
 		})
 		outcomes, n := followAll(t, w, d)
 		wantOutcome(t, outcomes[0], RolledBack)
-		// They are told when they stop, not when all is over.
+		// They are reported when they stop, not when all is over.
 		for text, seconds := range map[string]float64{"task new0": 10, "task new1": 20, "task new2": 30, "task slow": 40, "task last": 60} {
 			i := slices.IndexFunc(n.list, func(p Progress) bool { return strings.HasPrefix(p.Text, text) })
 			if after := n.at[max(i, 0)].Sub(d.Created).Seconds(); i < 0 || after < seconds || after > seconds+5.5 {
-				t.Errorf("%s was told after %.0f s", text, after)
+				t.Errorf("%s was reported after %.0f s", text, after)
 			}
 		}
 		wantTexts(t, n, Stopped,
@@ -478,13 +478,13 @@ func TestPauses(t *testing.T) {
 
 func TestFollowNothing(t *testing.T) {
 	if got := (Follower{}).Follow(t.Context(), nil, nil); len(got) != 0 {
-		t.Error(got)
+		t.Errorf("Follow of no deployments returned %v, want nothing", got)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("before it began"))
 	w := newFakeECS()
 	got := Follower{ECS: w}.Follow(ctx, []ecs.Deployment{{Service: ecs.Service{Ref: ecs.Ref{Service: "web"}}, ID: "ecs-svc/1"}}, nil)
 	if got[0].Status != Interrupted {
-		t.Errorf("%+v", got[0])
+		t.Errorf("Follow with a cancelled context returned %+v, want %s and no calls", got[0], Interrupted)
 	}
 }

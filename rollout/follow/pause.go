@@ -37,7 +37,7 @@ func (p Pause) String() string {
 	return text
 }
 
-// pauseOf is the first hook of a service deployment that waits for an answer
+// pauseOf returns the first hook of a service deployment that waits for an answer
 // (API reference, DeploymentLifecycleHookDetail).
 func pauseOf(sd types.ServiceDeployment) (Pause, bool) {
 	for _, h := range sd.LifecycleHookDetails {

@@ -131,7 +131,7 @@ func (f Follower) keptTasks(ctx context.Context, tr *tracker) (int, []types.Prot
 	return len(arns), protected, err
 }
 
-// protectedTasks are those of a service's tasks that are under scale-in
+// protectedTasks returns those of a service's tasks that are under scale-in
 // protection.
 func (f Follower) protectedTasks(ctx context.Context, s ecs.Service, arns []string) ([]types.ProtectedTask, error) {
 	cluster := cmp.Or(aws.ToString(s.ClusterID()), "default") // the one operation that requires it

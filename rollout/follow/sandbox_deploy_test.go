@@ -369,7 +369,7 @@ func TestCodeDeployAgainOnTheSandbox(t *testing.T) {
 		c := h.decide(ref, second)
 		again, err := ecs.Deploy(t.Context(), h.ecs, deployer, c)
 		if err != nil || again.ID != d.ID {
-			t.Errorf("after %s: %+v, %v, want deployment %s", moment, again, err, d.ID)
+			t.Errorf("after %s: Deploy returned deployment %q, error %v, want %q", moment, again.ID, err, d.ID)
 		}
 		if err := ecs.Busy(t.Context(), h.ecs, deployer, c); err != nil {
 			t.Error(err)

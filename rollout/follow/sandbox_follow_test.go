@@ -71,7 +71,7 @@ func (h *ecsFixture) createLogging(service, image string) ecs.Ref {
 	return ecs.Ref{Cluster: "shop", Service: service}
 }
 
-// followAll follows with the real clients; a minute of ECS is a fifth of a
+// follow follows with the real clients; a minute of ECS is a fifth of a
 // second.
 func (h *ecsFixture) follow(ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	h.t.Helper()
@@ -107,26 +107,26 @@ func TestFollowOnTheSandbox(t *testing.T) {
 			outcomes, n := h.follow(h.deploy(good, second, ecs.Register), h.deploy(bad, broken, ecs.Register))
 			wantOutcome(t, outcomes[0], Succeeded)
 			if outcomes[0].Running["web"][second.Digests[0]] != 2 || outcomes[0].Deployment.ARN == "" {
-				t.Errorf("%+v", outcomes[0])
+				t.Errorf("good runs %v with deployment ARN %q, want 2 tasks with %s and an ARN", outcomes[0].Running, outcomes[0].Deployment.ARN, second.Digests[0])
 			}
 			wantOutcome(t, outcomes[1], RolledBack)
 			if outcomes[1].Running["web"][first.Digests[0]] != 2 {
-				t.Errorf("running %v", outcomes[1].Running)
+				t.Errorf("bad runs %v, want 2 tasks with %s", outcomes[1].Running, first.Digests[0])
 			}
 			d := outcomes[1].Diagnosis
 			if !strings.Contains(d.Cause, "container web ended with code 3") || strings.Join(d.Log, "|") != "starting|panic: no DATABASE_URL" ||
 				!strings.HasPrefix(d.Next, "aws logs tail /ecs/bad --log-stream-names ecs/web/") {
-				t.Errorf("%s", strings.Join(d.Lines(), "\n"))
+				t.Errorf("the diagnosis is\n%s\nnext: %s\nwant code 3, two log lines and the command that shows the log", strings.Join(d.Lines(), "\n"), d.Next)
 			}
-			told := 0
+			reported := 0
 			for _, g := range d.Groups {
-				told += g.Count
+				reported += g.Count
 			}
-			if told != len(n.texts(Stopped)) || told == 0 || d.Groups[0].Count < 3 {
-				t.Errorf("groups %+v, told %q", d.Groups, n.texts(Stopped))
+			if reported != len(n.texts(Stopped)) || reported == 0 || d.Groups[0].Count < 3 {
+				t.Errorf("groups %+v, reported %q", d.Groups, n.texts(Stopped))
 			}
 			if len(n.texts(Event)) == 0 || len(n.texts(Counts)) < 3 {
-				t.Errorf("%+v", n.list)
+				t.Errorf("reported %+v, want events and at least 3 changes of the counts", n.list)
 			}
 			// Explain finds the same when it is asked afterwards.
 			if again := h.follower().Explain(t.Context(), outcomes[1]); again.Cause != d.Cause || len(again.Groups) != len(d.Groups) {
@@ -207,14 +207,14 @@ func TestFollowPlainOnTheSandbox(t *testing.T) {
 			wantOutcome(t, outcomes[0], Succeeded)
 			wantOutcome(t, outcomes[1], RolledBack)
 			wantOutcome(t, outcomes[2], Superseded)
-			told := 0
+			reported := 0
 			for _, text := range n.texts(Event) {
 				if strings.Contains(text, "reading service deployments is not allowed") {
-					told++
+					reported++
 				}
 			}
-			if told != len(ds) {
-				t.Errorf("told %d times: %q", told, n.texts(Event))
+			if reported != len(ds) {
+				t.Errorf("reported %d times: %q", reported, n.texts(Event))
 			}
 		})
 	}
@@ -228,7 +228,7 @@ func TestFollowCodeDeployOnTheSandbox(t *testing.T) {
 	outcomes, n := h.followAt(3000, h.deploy(ref, second, ecs.Register))
 	wantOutcome(t, outcomes[0], Succeeded)
 	if outcomes[0].Running["web"][second.Digests[0]] != 2 || len(n.texts(Stage)) == 0 {
-		t.Errorf("%+v, told %q", outcomes[0], n.texts(Stage))
+		t.Errorf("running %v, reported stages %q; want 2 tasks with %s and a stage", outcomes[0].Running, n.texts(Stage), second.Digests[0])
 	}
 	broken := h.pushWithLabels("c3", map[string]string{"slipway.sandbox.exit": "3"})
 	h.advance(10 * time.Minute) // until the old tasks are ended

@@ -114,7 +114,7 @@ func HasEnded(ctx context.Context, client endReader, codeDeploy deploymentInfoAP
 	return ecs.ServiceDeployment{Status: out.ServiceDeployments[0].Status}.Ended(), nil
 }
 
-// await is find, asked until ECS lists the deployment.
+// await repeats find until ECS lists the deployment.
 func await(ctx context.Context, client deploymentFinder, d ecs.Deployment) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listedWithin)
 	defer cancel()

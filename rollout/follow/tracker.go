@@ -127,7 +127,7 @@ func (tr *tracker) reportCounts() {
 	tr.event(Counts, text)
 }
 
-// Count is the deployment's own number of tasks.
+// count returns the deployment's own number of tasks.
 func (tr *tracker) count() (running, pending, desired int, ok bool) {
 	if tr.byCodeDeploy() {
 		if set := tr.taskSet(); set != nil {
@@ -145,7 +145,7 @@ func (tr *tracker) count() (running, pending, desired int, ok bool) {
 	return 0, 0, 0, false
 }
 
-// listedNow is the deployment as DescribeServices lists it now, nil where it
+// listedNow returns the deployment as DescribeServices lists it now, nil where it
 // does not.
 func (tr *tracker) listedNow() *types.Deployment {
 	if tr.service == nil {
@@ -159,7 +159,7 @@ func (tr *tracker) listedNow() *types.Deployment {
 	return tr.lastListed
 }
 
-// primary is the deployment that the service is to run, nil where it is not
+// primary returns the deployment that the service is to run, nil where it is not
 // known.
 func (tr *tracker) primary() *types.Deployment {
 	if tr.service == nil {
@@ -187,7 +187,7 @@ func (tr *tracker) isOwn(id string) bool {
 	return id == tr.d.ID || awsname.AfterSlash(id) != "" && awsname.AfterSlash(id) == awsname.AfterSlash(tr.revision())
 }
 
-// revision is the ARN of the service revision that is deployed, empty until
+// revision returns the ARN of the service revision that is deployed, empty until
 // known.
 func (tr *tracker) revision() string {
 	if tr.deployment == nil || tr.deployment.TargetServiceRevision == nil {
@@ -209,7 +209,7 @@ func (tr *tracker) failures() int {
 	return n
 }
 
-// began is when the deployment was created. CodeDeploy does not say in its
+// began returns when the deployment was created. CodeDeploy does not say in its
 // first answer.
 func (tr *tracker) began() time.Time {
 	if tr.d.Created.IsZero() && tr.codeInfo != nil {

@@ -113,7 +113,7 @@ func (tr *tracker) isServing(startedBy string) bool {
 	return tr.isOwn(startedBy)
 }
 
-// runningTasks are the tasks of a service that run; those that start or stop
+// runningTasks returns the tasks of a service that run; those that start or stop
 // are left out.
 func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task, error) {
 	arns, err := f.listTasks(ctx, s, types.DesiredStatusRunning)
@@ -124,7 +124,7 @@ func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task
 	return slices.DeleteFunc(tasks, func(t types.Task) bool { return aws.ToString(t.LastStatus) != "RUNNING" }), err
 }
 
-// resolved are the digests that ECS gave to the deployment's service revision,
+// resolved returns the digests that ECS gave to the deployment's service revision,
 // by container; empty where the revision is not known.
 func (f Follower) resolved(ctx context.Context, tr *tracker) (map[string]string, error) {
 	arn := tr.revision()
