@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// failedContainer returns the container that most likely made the task stop: one
-// that ECS gives a reason for, else an essential one that exited by itself,
+// failedContainer returns the container that most likely made the task stop:
+// one that ECS gives a reason for, else an essential one that exited by itself,
 // else one that was killed or stopped with the task.
 func (e Evidence) failedContainer(t types.Task) *types.Container {
 	essential := map[string]bool{}

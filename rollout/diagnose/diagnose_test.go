@@ -16,7 +16,8 @@ import (
 
 const accountPrefix = "arn:aws:ecs:eu-west-1:111122223333:"
 
-// evidenceOf returns what is known of the service shop/web, with the stopped tasks.
+// evidenceOf returns what is known of the service shop/web, with the stopped
+// tasks.
 func evidenceOf(stopped ...types.Task) Evidence {
 	return Evidence{
 		Cluster: "shop", Service: "web", TaskDefinition: accountPrefix + "task-definition/web:7",
@@ -29,8 +30,8 @@ func evidenceOf(stopped ...types.Task) Evidence {
 	}
 }
 
-// exited returns a task that stopped 3 s after it started, when its container web
-// exited.
+// exited returns a task that stopped 3 s after it started, when its container
+// web exited.
 func exited(code int32) types.Task {
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	return types.Task{

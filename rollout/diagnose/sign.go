@@ -25,8 +25,8 @@ type sign struct {
 	log       string
 }
 
-// find returns the first match of a pattern in the sign's text, its first group if
-// it has one.
+// find returns the first match of a pattern in the sign's text, its first group
+// if it has one.
 func (s sign) find(pattern *regexp.Regexp) string {
 	m := pattern.FindStringSubmatch(s.text)
 	switch len(m) {
@@ -87,8 +87,8 @@ func (s sign) ran() string {
 	return fmt.Sprintf(", %.0f minutes after it started", seconds/60)
 }
 
-// clusterFlag returns the flag that names the cluster to aws, with a space before
-// it.
+// clusterFlag returns the flag that names the cluster to aws, with a space
+// before it.
 func (e Evidence) clusterFlag(flag string) string {
 	if e.Cluster == "" {
 		return ""

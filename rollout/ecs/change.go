@@ -71,10 +71,10 @@ func (l ImageChange) String() string {
 // they are. Decide is pure.
 //
 // Without exact, as for a rollback, references keep their style. A container
-// with the tag latest or no tag is only deployed again, since the tag was moved.
-// One with another tag or a digest gets DesiredImage.Image in the same style. A
-// desired image for a container that does not exist, or that runs an image of
-// another repository, becomes a note.
+// with the tag latest or no tag is only deployed again, since the tag was
+// moved. One with another tag or a digest gets DesiredImage.Image in the same
+// style. A desired image for a container that does not exist, or that runs an
+// image of another repository, becomes a note.
 //
 // With exact, as for a definitions file, every container gets
 // DesiredImage.Image as it is written. A desired image for a container that

@@ -13,8 +13,8 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// runs returns a service whose containers have references, each with one running
-// digest that is also the resolved one.
+// runs returns a service whose containers have references, each with one
+// running digest that is also the resolved one.
 func runs(containers ...Container) Service {
 	s := Service{Ref: Ref{"shop", "web"}, Controller: "ECS", Desired: 2, Containers: containers}
 	var definitions []any

@@ -129,8 +129,8 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 	return g, nil
 }
 
-// madeBy returns the CodeDeploy deployments that made the task sets, the serving
-// one first.
+// madeBy returns the CodeDeploy deployments that made the task sets, the
+// serving one first.
 func madeBy(raw types.Service) []string {
 	var ids []string
 	if p := PrimaryTaskSet(raw); p != nil && aws.ToString(p.ExternalId) != "" {

@@ -43,9 +43,9 @@ type (
 	}
 )
 
-// appSpec returns the AppSpec, as JSON, that deploys a task definition to a service
-// and keeps its load balancer, network and capacity as they are now. The task
-// set that serves tells these where there is one, else the service.
+// appSpec returns the AppSpec, as JSON, that deploys a task definition to a
+// service and keeps its load balancer, network and capacity as they are now.
+// The task set that serves tells these where there is one, else the service.
 func appSpec(s Service, definition string) ([]byte, error) {
 	raw := s.Raw
 	balancers, network := raw.LoadBalancers, raw.NetworkConfiguration

@@ -64,8 +64,8 @@ func Busy(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c 
 }
 
 // joinDeployment returns the deployment of the group that is under way if it
-// brings the images that the change wants, nil if there is none, and a
-// *BusyError if it brings others.
+// brings the images of the change, nil if there is none, and a *BusyError if it
+// brings others.
 func (g group) joinDeployment(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c Change) (*Deployment, error) {
 	info, err := g.underWay(ctx, codeDeploy, c.Service)
 	if err != nil || info == nil {
@@ -90,10 +90,10 @@ func (g group) joinDeployment(ctx context.Context, client taskSetReader, codeDep
 
 var errUnderWay = errors.New("it deploys other images, or its images are not known yet")
 
-// deploymentDescription returns the description of a change's CodeDeploy deployment.
-// It is the same for the same images of the same containers, so that a
-// deployment can be told from its first second, when it has neither a task set
-// nor tasks yet.
+// deploymentDescription returns the description of a change's CodeDeploy
+// deployment. It is the same for the same images of the same containers, so
+// that a deployment can be told from its first second, when it has neither a
+// task set nor tasks yet.
 func (c Change) deploymentDescription() string {
 	sum := sha256.New()
 	for _, container := range sortedKeys(c.Wants) {
@@ -126,9 +126,9 @@ var inProgress = []codedeploytypes.DeploymentStatus{
 	codedeploytypes.DeploymentStatusBaking, codedeploytypes.DeploymentStatusReady,
 }
 
-// underWay returns the deployment of the group that has not ended, nil where there
-// is none. A group has at most one. Where listing is refused, the deployments
-// that the task sets name are asked.
+// underWay returns the deployment of the group that has not ended, nil where
+// there is none. A group has at most one. Where listing is refused, the
+// deployments that the task sets name are asked.
 func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*codedeploytypes.DeploymentInfo, error) {
 	var ids []string
 	in := &codedeploy.ListDeploymentsInput{ApplicationName: &g.application, DeploymentGroupName: &g.name, IncludeOnlyStatuses: inProgress}

@@ -55,8 +55,8 @@ func TestAppSpec(t *testing.T) {
 	}
 }
 
-// changeByCodeDeploy is a change of a service that CodeDeploy deploys; sets made its
-// task sets.
+// changeByCodeDeploy is a change of a service that CodeDeploy deploys; sets
+// made its task sets.
 func changeByCodeDeploy(t *testing.T, present string, sets ...string) Change {
 	t.Helper()
 	c := deploying(t, present)
@@ -223,8 +223,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// joining returns the answers while deployment d-9 is under way: how it describes
-// itself, and the digest that its task runs, if any.
+// joining returns the answers while deployment d-9 is under way: how it
+// describes itself, and the digest that its task runs, if any.
 func joining(description, digest string) map[string]func(fakeaws.Object) any {
 	answer := fakeaws.Object{}
 	tasks := []fakeaws.Object{{"taskArn": "t0", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "containers": []fakeaws.Object{{"name": "web", "imageDigest": "sha256:old"}}}}

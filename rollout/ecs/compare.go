@@ -31,9 +31,9 @@ func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) 
 	return strings.Join(told, "; ")
 }
 
-// digestOf returns the digest that a task runs for a container: its own word, else
-// the service revision's, else the one in its image reference. It is not there
-// where the task has no such container.
+// digestOf returns the digest that a task runs for a container: its own word,
+// else the service revision's, else the one in its image reference. It is not
+// there where the task has no such container.
 func digestOf(t types.Task, name string, resolved map[string]string) (digest string, there bool) {
 	for _, c := range t.Containers {
 		if aws.ToString(c.Name) != name {

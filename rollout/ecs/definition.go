@@ -78,8 +78,8 @@ func (d Definition) request() ([]byte, error) {
 	return payload, nil
 }
 
-// status returns ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS reports
-// none.
+// status returns ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS
+// reports none.
 func (d Definition) status() string { return stringField(d.Fields, "status") }
 
 // Name returns the ARN's last part, family:revision, else the family.

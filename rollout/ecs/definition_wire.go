@@ -87,8 +87,8 @@ func parseDefinition(body []byte) (Definition, error) {
 // KiB ("Amazon ECS service quotas" in the ECS developer guide).
 const maxAnswer = 16 << 20
 
-// keepBody returns a call's option that copies the body of the answer before the SDK
-// reads it.
+// keepBody returns a call's option that copies the body of the answer before
+// the SDK reads it.
 func keepBody(body *[]byte) func(*ecs.Options) {
 	keep := func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleDeserialize(ctx, in)

@@ -39,9 +39,8 @@ var ErrNothingToDeploy = errors.New("the service runs the desired images: there 
 // already brings the desired images, Deploy returns that one and starts
 // nothing.
 //
-// Errors: a *DeployError, which reports whether the deployment may have started
-// all the same, and wraps a *GroupError or *BusyError with CodeDeploy;
-// ErrNothingToDeploy.
+// Errors: a *DeployError, which says whether the deployment may have started,
+// and with CodeDeploy wraps a *GroupError or *BusyError; ErrNothingToDeploy.
 func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Change) (Deployment, error) {
 	if c.Action == Leave {
 		return Deployment{}, ErrNothingToDeploy
@@ -108,9 +107,9 @@ func (c Change) registerDefinition(ctx context.Context, client definitionWriter)
 
 var errNoDeployment = errors.New("the answer names no deployment")
 
-// newDeployment returns the deployment that an update started: the PRIMARY one ("the
-// most recent deployment of a service", API reference, Deployment), or if that
-// was there before, the newest that was not.
+// newDeployment returns the deployment that an update started: the PRIMARY one
+// ("the most recent deployment of a service", API reference, Deployment), or if
+// that was there before, the newest that was not.
 func newDeployment(before types.Service, after *types.Service) (types.Deployment, bool) {
 	if after == nil {
 		return types.Deployment{}, false

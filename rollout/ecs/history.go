@@ -137,8 +137,8 @@ func stepBack(histories []History, at []int) bool {
 	return at[newest] < len(histories[newest].Successful)
 }
 
-// stateAt returns what the services ran with the deployments in force; nil if that
-// is not known of one.
+// stateAt returns what the services ran with the deployments in force; nil if
+// that is not known of one.
 func stateAt(histories []History, at []int) map[Ref]map[string]string {
 	state := map[Ref]map[string]string{}
 	for i, h := range histories {

@@ -14,8 +14,8 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// went returns a successful deployment at a minute, of a digest for the container
-// web; 0 is one whose digests ECS does not know any more.
+// went returns a successful deployment at a minute, of a digest for the
+// container web; 0 is one whose digests ECS does not know any more.
 func went(minute, n int) ServiceDeployment {
 	p := ServiceDeployment{Status: types.ServiceDeploymentStatusSuccessful, Created: time.Unix(int64(60*minute), 0)}
 	if n > 0 {

@@ -76,10 +76,10 @@ func PrimaryTaskSet(raw types.Service) *types.TaskSet {
 	return nil
 }
 
-// strategyWait returns the time that a strategy lets pass by itself, with the API
-// reference's defaults: LINEAR takes steps of 10 percent with 6 minutes after
-// each but the last, CANARY waits 10 minutes, and both, like BLUE_GREEN, bake
-// at the end.
+// strategyWait returns the time that a strategy lets pass by itself, with the
+// API reference's defaults: LINEAR takes steps of 10 percent with 6 minutes
+// after each but the last, CANARY waits 10 minutes, and both, like BLUE_GREEN,
+// bake at the end.
 func strategyWait(c types.DeploymentConfiguration) time.Duration {
 	minutes := aws.ToInt32(c.BakeTimeInMinutes)
 	switch c.Strategy {

@@ -46,9 +46,9 @@ func readDeployments(ctx context.Context, client deploymentReader, s Service) ([
 	return deployments, digests[present], nil
 }
 
-// presentRevision returns the revision whose images ECS gives to every new task: the
-// target of a deployment that goes on, else the one that the service has; where
-// ECS does not say, that of the last deployment that was successful.
+// presentRevision returns the revision whose images ECS gives to every new
+// task: the target of a deployment that goes on, else the one that the service
+// has; where ECS does not say, that of the last deployment that was successful.
 func presentRevision(raw types.Service, deployments []ServiceDeployment) string {
 	if len(deployments) > 0 && advances(deployments[0].Status) {
 		return deployments[0].Revision
@@ -77,8 +77,8 @@ func advances(status types.ServiceDeploymentStatus) bool {
 	return status == types.ServiceDeploymentStatusPending || status == types.ServiceDeploymentStatusInProgress
 }
 
-// serviceDeployments returns the deployments that ECS lists, newest first whatever
-// their order there.
+// serviceDeployments returns the deployments that ECS lists, newest first
+// whatever their order there.
 func serviceDeployments(briefs []types.ServiceDeploymentBrief) []ServiceDeployment {
 	var all []ServiceDeployment
 	for _, b := range briefs {

@@ -77,8 +77,8 @@ func imagesOf(ctx context.Context, client imagesReader, s Service) (map[string]s
 	return images, nil
 }
 
-// mostRun returns the digest of most tasks, of equals the first by name; empty for
-// none.
+// mostRun returns the digest of most tasks, of equals the first by name; empty
+// for none.
 func mostRun(counts map[string]int) string {
 	known := slices.DeleteFunc(slices.Sorted(maps.Keys(counts)), func(d string) bool { return d == "" })
 	if len(known) == 0 {

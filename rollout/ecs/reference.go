@@ -9,11 +9,11 @@ import (
 	"github.com/distribution/reference"
 )
 
-// restyle returns the wanted image written as the present reference is: a tag that
-// is latest or missing stays, since moving the tag is enough; a tag becomes
-// DesiredImage.Image; a digest becomes the wanted digest, with the wanted tag
-// where there was a tag too. It is false when the two are not images of the
-// same repository, or one cannot be read.
+// restyle returns the desired image in the style of the present reference: a
+// tag that is latest or missing stays, since moving the tag is enough; a tag
+// becomes DesiredImage.Image; a digest becomes the desired digest, with the
+// desired tag where there was a tag too. It is false when the two are not
+// images of the same repository, or one cannot be read.
 func restyle(present string, w DesiredImage) (string, bool) {
 	now, errNow := reference.ParseNormalizedNamed(present)
 	to, errTo := reference.ParseNormalizedNamed(w.Image)
@@ -30,7 +30,7 @@ func restyle(present string, w DesiredImage) (string, bool) {
 	return pin(w, to, tag != ""), true
 }
 
-// pin writes the wanted image with its digest; as it stands where that is not
+// pin returns the desired image with its digest, or unchanged where that is not
 // known.
 func pin(w DesiredImage, to reference.Named, withTag bool) string {
 	tag, digest := tagAndDigest(to)

@@ -72,8 +72,8 @@ func remember(ctx context.Context, client scaler, s Service, count int) error {
 // ScaleUp sets the desired count of a service, then removes the tag with the
 // saved count. A count of -1 is the saved one. If more tasks are already
 // desired, as with autoscaling, that count stays. Without a saved count, a
-// running service is not changed. A count of 0 keeps the tag for the next start.
-// A run that is killed at any point can be repeated.
+// running service is not changed. A count of 0 keeps the tag for the next
+// start. A run that is killed at any point can be repeated.
 //
 // Errors: *DaemonError, *CountError if no count is saved.
 func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, error) {
@@ -117,8 +117,8 @@ func (s Service) targetCount(count int) (int, error) {
 	return 0, &CountError{Ref: s.Ref, Tagged: tagged, Value: value}
 }
 
-// remembered returns the count in the service's tag; false where there is none to
-// use.
+// remembered returns the count in the service's tag; false where there is none
+// to use.
 func (s Service) remembered() (int, bool) {
 	value, _ := s.countTag()
 	n, err := strconv.Atoi(value)

@@ -208,16 +208,16 @@ func (tr *tracker) otherDeployments() []types.Deployment {
 }
 
 // drainsOldTasks reports whether, all new tasks running, ECS is stopping all
-// old ones: of the deployments before ours it wants no tasks. Old tasks that it
-// keeps, because the new ones are not healthy yet, are still wanted.
+// old ones: it desires no tasks of earlier deployments. Old tasks that it keeps
+// because the new ones are not healthy yet are still desired.
 func (tr *tracker) drainsOldTasks() bool {
 	others := tr.otherDeployments()
 	return !tr.notDraining && len(others) > 0 && !slices.ContainsFunc(others, func(e types.Deployment) bool { return e.DesiredCount > 0 })
 }
 
-// limit returns how long the deployment may make no progress; 0 is no limit. What
-// cannot be seen is added: how CodeDeploy moves the traffic, and all stages
-// where service deployments may not be read.
+// limit returns how long the deployment may make no progress; 0 is no limit.
+// What cannot be seen is added: how CodeDeploy moves the traffic, and all
+// stages where service deployments may not be read.
 func (f Follower) limit(tr *tracker) time.Duration {
 	if f.Limit <= 0 || !tr.byCodeDeploy() && !tr.withoutServiceDeployments {
 		return f.Limit
@@ -260,8 +260,8 @@ func (f Follower) endTimedOut(tr *tracker, limit time.Duration) {
 
 // endDraining ends the following of a deployment of which only old tasks are
 // left, which ECS may take long to stop: a deregistration delay, a stopTimeout,
-// task protection. Nothing is wrong with it if its own tasks run what is
-// wanted. Where no old task is left, or a new one is not healthy, the time
+// task protection. Nothing is wrong with it if its own tasks run the desired
+// images. Where no old task is left, or a new one is not healthy, the time
 // counts from now on.
 func (f Follower) endDraining(ctx context.Context, tr *tracker) {
 	guarded := tr.onlyProtectedLeft()
@@ -334,7 +334,8 @@ const (
 	longestRound  = 2 * time.Minute
 )
 
-// untilLimit returns the time until the first clock runs out; 0 where none runs.
+// untilLimit returns the time until the first clock runs out; 0 where none
+// runs.
 func (f Follower) untilLimit(trackers []*tracker) time.Duration {
 	var least time.Duration
 	for _, tr := range trackers {

@@ -57,8 +57,8 @@ func rollbackID(info *codetypes.DeploymentInfo) string {
 	return aws.ToString(info.RollbackInfo.RollbackDeploymentId)
 }
 
-// taskSet returns the task set that the CodeDeploy deployment made, nil until there
-// is one.
+// taskSet returns the task set that the CodeDeploy deployment made, nil until
+// there is one.
 func (tr *tracker) taskSet() *types.TaskSet {
 	if tr.service == nil {
 		return nil

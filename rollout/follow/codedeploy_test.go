@@ -12,8 +12,8 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// blueGreen returns a CODE_DEPLOY service with an old task set, and a deployment of
-// it.
+// blueGreen returns a CODE_DEPLOY service with an old task set, and a
+// deployment of it.
 func (w *fakeECS) blueGreen() ecs.Deployment {
 	d := w.deployment("web", "9", 1)
 	d.ID, d.Created = "d-NEW", time.Time{}

@@ -216,8 +216,8 @@ func (f Follower) onStopped(ctx context.Context, tr *tracker, reason string) {
 	}
 }
 
-// newerDeployment returns the service's primary deployment if it began after ours,
-// nil otherwise.
+// newerDeployment returns the service's primary deployment if it began after
+// ours, nil otherwise.
 func (tr *tracker) newerDeployment() *types.Deployment {
 	p := tr.primary()
 	if tr.byCodeDeploy() || p == nil || tr.isOwn(aws.ToString(p.Id)) || !aws.ToTime(p.CreatedAt).After(tr.d.Created) {
@@ -247,7 +247,7 @@ func (f Follower) collectEvidence(ctx context.Context, tr *tracker) {
 	case Succeeded:
 		return
 	case Superseded, Interrupted:
-		// Nobody waits for log lines here.
+		// Log lines would take too long here.
 		d := diagnose.Diagnose(tr.evidence())
 		tr.outcome.Diagnosis = &d
 	default:

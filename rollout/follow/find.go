@@ -101,9 +101,9 @@ func nearest(d ecs.Deployment, list []types.ServiceDeploymentBrief) int {
 	return best
 }
 
-// successor returns the last of the deployments since that one call of ours may have
-// started after the stopped one, else that one itself; empty as long as one may
-// not be listed yet.
+// successor returns the last of the deployments since that one call of ours may
+// have started after the stopped one, else that one itself; empty as long as
+// one may not be listed yet.
 func successor(ctx context.Context, client revisionsAPI, d ecs.Deployment, stopped types.ServiceDeploymentBrief, since []types.ServiceDeploymentBrief) (string, error) {
 	if len(since) == 0 && time.Since(d.Created) < replacedWithin {
 		return "", nil

@@ -221,7 +221,7 @@ func (f Follower) finish(ctx context.Context, trackers []*tracker, limit time.Du
 	if len(ended) == 0 {
 		return
 	}
-	// The evidence is wanted most when time is up.
+	// The evidence matters most at the deadline.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	each(ended, func(tr *tracker) { f.collectEvidence(ctx, tr) })

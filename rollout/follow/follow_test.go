@@ -82,8 +82,8 @@ func TestFollowSuccess(t *testing.T) {
 	})
 }
 
-// The stages and hooks of the strategies that shift traffic are reported in plain
-// words.
+// The stages and hooks of the strategies that shift traffic are reported in
+// plain words.
 func TestFollowStages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -247,8 +247,8 @@ func TestFollowContextEnds(t *testing.T) {
 	}
 }
 
-// What throttles, fails or does not answer is reported once and asked again; the
-// end comes all the same.
+// What throttles, fails or does not answer is reported once and asked again;
+// the end comes all the same.
 func TestFollowPassingErrors(t *testing.T) {
 	for _, err := range []error{refused("ThrottlingException"), statusError(503), &netError{}} {
 		t.Run(fmt.Sprintf("%T", err), func(t *testing.T) {
@@ -364,8 +364,8 @@ func TestFollowNeverListed(t *testing.T) {
 	})
 }
 
-// Stopped tasks are reported once, only ours, with their exit codes, and described
-// once.
+// Stopped tasks are reported once, only ours, with their exit codes, and
+// described once.
 func TestFollowStoppedTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()

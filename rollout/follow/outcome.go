@@ -12,7 +12,7 @@ type Status string
 // The statuses.
 const (
 	// Succeeded: SUCCESSFUL, or with CodeDeploy all traffic moved, or only old
-	// tasks left to stop, and every task of the deployment runs a wanted
+	// tasks left to stop, and every task of the deployment runs a desired
 	// digest.
 	Succeeded Status = "succeeded"
 	// Failed: it ended otherwise and was not rolled back.
@@ -27,7 +27,7 @@ const (
 	// Superseded: another deployment replaced it.
 	Superseded Status = "superseded"
 	// Differs: SUCCESSFUL, but tasks of the deployment run other digests than
-	// wanted, or none runs.
+	// desired, or none runs.
 	Differs Status = "differs"
 )
 

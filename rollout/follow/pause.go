@@ -37,8 +37,8 @@ func (p Pause) String() string {
 	return text
 }
 
-// pauseOf returns the first hook of a service deployment that waits for an answer
-// (API reference, DeploymentLifecycleHookDetail).
+// pauseOf returns the first hook of a service deployment that waits for an
+// answer (API reference, DeploymentLifecycleHookDetail).
 func pauseOf(sd types.ServiceDeployment) (Pause, bool) {
 	for _, h := range sd.LifecycleHookDetails {
 		if h.Status == types.DeploymentLifecycleHookStatusAwaitingAction {

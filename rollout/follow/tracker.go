@@ -145,8 +145,8 @@ func (tr *tracker) count() (running, pending, desired int, ok bool) {
 	return 0, 0, 0, false
 }
 
-// listedNow returns the deployment as DescribeServices lists it now, nil where it
-// does not.
+// listedNow returns the deployment as DescribeServices lists it now, nil where
+// it does not.
 func (tr *tracker) listedNow() *types.Deployment {
 	if tr.service == nil {
 		return nil
@@ -159,8 +159,8 @@ func (tr *tracker) listedNow() *types.Deployment {
 	return tr.lastListed
 }
 
-// primary returns the deployment that the service is to run, nil where it is not
-// known.
+// primary returns the deployment that the service is to run, nil where it is
+// not known.
 func (tr *tracker) primary() *types.Deployment {
 	if tr.service == nil {
 		return nil
@@ -187,8 +187,8 @@ func (tr *tracker) isOwn(id string) bool {
 	return id == tr.d.ID || awsname.AfterSlash(id) != "" && awsname.AfterSlash(id) == awsname.AfterSlash(tr.revision())
 }
 
-// revision returns the ARN of the service revision that is deployed, empty until
-// known.
+// revision returns the ARN of the service revision that is deployed, empty
+// until known.
 func (tr *tracker) revision() string {
 	if tr.deployment == nil || tr.deployment.TargetServiceRevision == nil {
 		return ""
@@ -240,7 +240,7 @@ func (tr *tracker) reportEvents() bool {
 	return told
 }
 
-// withoutName takes the service's name off the beginning of an event.
+// withoutName returns an event without the service's name at its beginning.
 func withoutName(r ecs.Ref, event string) string {
 	name := awsname.LastPart(r.Service)
 	for _, prefix := range []string{"(service " + name + ") ", "service " + name + " "} {

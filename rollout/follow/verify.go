@@ -29,7 +29,7 @@ type verification struct {
 	unhealthy bool
 }
 
-// verify compares the digests of the running tasks with the wanted ones. It
+// verify compares the digests of the running tasks with the desired ones. It
 // takes one ListTasks and one DescribeTasks for each 100 tasks, and one
 // DescribeServiceRevisions where tasks do not report their digests or none are
 // desired.
@@ -113,8 +113,8 @@ func (tr *tracker) isServing(startedBy string) bool {
 	return tr.isOwn(startedBy)
 }
 
-// runningTasks returns the tasks of a service that run; those that start or stop
-// are left out.
+// runningTasks returns the tasks of a service that run; those that start or
+// stop are left out.
 func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task, error) {
 	arns, err := f.listTasks(ctx, s, types.DesiredStatusRunning)
 	if err != nil {
@@ -124,8 +124,8 @@ func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task
 	return slices.DeleteFunc(tasks, func(t types.Task) bool { return aws.ToString(t.LastStatus) != "RUNNING" }), err
 }
 
-// resolved returns the digests that ECS gave to the deployment's service revision,
-// by container; empty where the revision is not known.
+// resolved returns the digests that ECS gave to the deployment's service
+// revision, by container; empty where the revision is not known.
 func (f Follower) resolved(ctx context.Context, tr *tracker) (map[string]string, error) {
 	arn := tr.revision()
 	if arn == "" && tr.service != nil {

@@ -10,8 +10,8 @@ import (
 // stateWithoutHistory returns the state by what DescribeServices lists, where
 // service deployments cannot be read: the deployment's rolloutState, and which
 // deployment is the primary one. ECS puts a rollback in its place as a new
-// primary deployment, as anybody else's deployment would be; only the primary's
-// rolloutStateReason tells them apart.
+// primary deployment, as any other deployment would be; only the primary's
+// rolloutStateReason distinguishes them.
 func (tr *tracker) stateWithoutHistory() (state, string) {
 	if tr.service == nil {
 		return stateInProgress, ""

@@ -74,8 +74,8 @@ func AnswerServices(services ...Object) func(Object) any {
 	}
 }
 
-// ListedDeployment returns a deployment n as ListServiceDeployments answers it, n
-// minutes past the epoch.
+// ListedDeployment returns a deployment n as ListServiceDeployments answers it,
+// n minutes past the epoch.
 func ListedDeployment(n int, status types.ServiceDeploymentStatus) Object {
 	return Object{
 		"serviceDeploymentArn": DeploymentARN(n), "targetServiceRevisionArn": RevisionARN(n), "status": status,

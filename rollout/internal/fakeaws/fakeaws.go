@@ -1,5 +1,5 @@
-// Package fakeaws is an AWS for tests: an HTTP server that answers each action as
-// the test says.
+// Package fakeaws is an AWS for tests: an HTTP server that answers each action
+// as the test says.
 package fakeaws
 
 import (
