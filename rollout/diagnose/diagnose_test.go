@@ -8,10 +8,10 @@ import (
 	"time"
 	"unicode"
 
-	"slipway/internal/golden"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/golden"
 )
 
 const accountPrefix = "arn:aws:ecs:eu-west-1:111122223333:"

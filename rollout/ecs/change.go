@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"slipway/internal/fault"
-
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/fault"
 )
 
 // Action is the kind of change that a service needs to run the desired images.

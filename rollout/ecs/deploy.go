@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"slices"
 
-	"slipway/internal/fault"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/fault"
 )
 
 type serviceUpdater interface {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
 	"github.com/aws/smithy-go"
 
 	"slipway/rollout/internal/fakeaws"

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/awsname"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
 )
 
 // cluster returns the name of the service's cluster. The ARN of a service names

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"slices"
 
-	"slipway/internal/fault"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/fault"
 )
 
 // parallel bounds the calls under way at once, well below ECS's bursts.

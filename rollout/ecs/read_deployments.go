@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"slipway/internal/awsclient"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
 )
 
 // readDeployments reads a page of a service's latest deployments, newest first,

@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
 	"slipway/rollout/internal/fakeaws"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // digest returns a digest with a number that differs from others.

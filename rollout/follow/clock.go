@@ -6,11 +6,11 @@ import (
 	"slices"
 	"time"
 
-	"slipway/internal/awsclient"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	codetypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
 )
 
 // clock counts the time in which the new tasks of a deployment made no

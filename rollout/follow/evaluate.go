@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"slipway/internal/awsclient"
 	"slipway/internal/awsname"
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // state is the state of a deployment after a round.

@@ -3,12 +3,12 @@ package follow
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
 	"slipway/internal/awsclient"
 	"slipway/internal/plain"
 	"slipway/rollout/diagnose"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 )
 
 // logsAPI reads a log stream.

@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"slipway/rollout/diagnose"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/rollout/diagnose"
+	"slipway/rollout/ecs"
 )
 
 // logPage answers like GetLogEvents from the tail: a first page that is empty,

@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -19,6 +16,9 @@ import (
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
 const (

@@ -7,11 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"slipway/internal/awsclient"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
+	"slipway/rollout/ecs"
 )
 
 func TestFind(t *testing.T) {

@@ -2,7 +2,6 @@ package follow
 
 import (
 	"slipway/rollout/diagnose"
-
 	"slipway/rollout/ecs"
 )
 

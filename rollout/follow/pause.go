@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
 // Pause is a deployment under way that waits at a lifecycle hook until it is

@@ -8,13 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/awsclient"
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
 // protectionAtOnce is the limit of tasks in one GetTaskProtection (API

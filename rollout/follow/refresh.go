@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"slices"
 
-	"slipway/internal/awsclient"
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
 const (

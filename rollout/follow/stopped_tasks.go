@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"slices"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/diagnose"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/diagnose"
+	"slipway/rollout/ecs"
 )
 
 // describeAtOnce is the limit of DescribeTasks (API reference).

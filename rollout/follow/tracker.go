@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/awsname"
-	"slipway/internal/plain"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	codedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
+	"slipway/internal/plain"
+	"slipway/rollout/ecs"
 )
 
 // tracker is the state of one deployment under way.
@@ -53,9 +53,9 @@ type tracker struct {
 	pendingReason string
 	running       map[string]map[string]int
 
-	// clock counts the time without progress; stuck says that no old task is
-	// stopping, although ECS still lists their deployment. hookSince is when a
-	// hook was seen first.
+	// clock counts the time without progress; notDraining says that no old task
+	// is stopping, although ECS still lists their deployment. hookSince is when
+	// a hook was seen first.
 	clock       clock
 	notDraining bool
 	hookSince   time.Time

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
 // verification is the result of comparing the digests of tasks with the desired
