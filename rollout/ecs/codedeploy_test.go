@@ -343,8 +343,8 @@ func TestShiftTime(t *testing.T) {
 		{"all at once", fakeaws.Fixed(fakeaws.Object{"deploymentConfigInfo": fakeaws.Object{"trafficRoutingConfig": fakeaws.Object{"type": "AllAtOnce"}}}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
 		{"refused", fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
 		{"none named", nil, codedeploytypes.DeploymentInfo{}, 0},
-		{"people are waited for", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("STOP_DEPLOYMENT")}, 45 * time.Minute},
-		{"nobody is waited for", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("CONTINUE_DEPLOYMENT")}, 15 * time.Minute},
+		{"the traffic is rerouted by hand", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("STOP_DEPLOYMENT")}, 45 * time.Minute},
+		{"the traffic is rerouted at the end of the wait", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("CONTINUE_DEPLOYMENT")}, 15 * time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			more := map[string]func(fakeaws.Object) any{}

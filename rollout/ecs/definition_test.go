@@ -124,7 +124,7 @@ func TestUnknownFieldsSurviveTheWire(t *testing.T) {
 	checkSignature(t, call)
 }
 
-// checkSignature signs what arrived once more, and wants the same signature.
+// checkSignature signs the received request again, and wants the same signature.
 func checkSignature(t *testing.T, call fakeaws.Call) {
 	t.Helper()
 	got := call.HTTP.Header.Get("Authorization")

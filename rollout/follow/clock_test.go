@@ -371,7 +371,7 @@ func TestFollowLimitWithoutAnswers(t *testing.T) {
 }
 
 // A deployment that ECS calls successful and that cannot be verified is not
-// timed out: nobody must stop it.
+// timed out: it must not be stopped.
 func TestFollowLimitOfVerifying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()

@@ -78,7 +78,7 @@ func TestFollowCodeDeploy(t *testing.T) {
 	})
 }
 
-// CodeDeploy keeps the old task set for up to two days; nobody waits for that.
+// CodeDeploy keeps the old task set for up to two days, and Follow does not wait for that.
 func TestFollowCodeDeployWhileTheOldTasksAreKept(t *testing.T) {
 	kept := func(w *fakeECS) {
 		w.codeStatus("d-NEW", codetypes.DeploymentStatusInProgress, func(i *codetypes.DeploymentInfo) { i.InstanceTerminationWaitTimeStarted = true })

@@ -77,7 +77,7 @@ func TestFollowSuccess(t *testing.T) {
 		wantTexts(t, n, Stage, "waiting to begin", "under way")
 		wantTexts(t, n, Ended, "succeeded")
 		if last := n.list[len(n.list)-1]; last.Kind != Ended || last.Running != 1 || last.Desired != 1 || last.Service != d.Service.Ref {
-			t.Errorf("the last news is %+v", last)
+			t.Errorf("the last progress is %+v", last)
 		}
 	})
 }

@@ -45,7 +45,7 @@ type tracker struct {
 	events  []string
 	stopped stoppedTasks
 
-	// lastListed is the last sight of the deployment in DescribeServices.
+	// lastListed is the deployment as DescribeServices listed it last.
 	lastListed *types.Deployment
 	// since is when ECS first reported the deployment as ended, and
 	// pendingReason is what is still missing.
@@ -59,7 +59,7 @@ type tracker struct {
 	clock       clock
 	notDraining bool
 	hookSince   time.Time
-	// protection is what is known of old tasks that ECS keeps.
+	// protection is the state of old tasks that ECS keeps.
 	protection protection
 
 	ended   bool
