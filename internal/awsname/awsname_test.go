@@ -115,3 +115,16 @@ func FuzzChecks(f *testing.F) {
 		}
 	})
 }
+
+func TestLastPart(t *testing.T) {
+	for s, want := range map[string][2]string{
+		"arn:aws:ecs:eu-west-1:111122223333:task/shop/0123": {"0123", "0123"},
+		"ecs-svc/7": {"7", "7"},
+		"web":       {"web", ""},
+		"":          {"", ""},
+	} {
+		if got := [2]string{LastPart(s), AfterSlash(s)}; got != want {
+			t.Errorf("LastPart and AfterSlash of %q = %q, want %q", s, got, want)
+		}
+	}
+}

@@ -172,3 +172,16 @@ func FuzzJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestLine(t *testing.T) {
+	for s, want := range map[string]string{
+		"two\n lines\r\n":      "two lines",
+		"\x1b[31mred\x1b[0m\t": "red",
+		"back\bspace":          `back\x08space`,
+		" \x1b[0m ":            "",
+	} {
+		if got := plain.Line(s); got != want {
+			t.Errorf("Line(%q) = %q, want %q", s, got, want)
+		}
+	}
+}

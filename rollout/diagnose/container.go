@@ -7,10 +7,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// culprit is the container that most likely made the task stop: one that ECS gives a
-// reason for, else an essential one that exited by itself, else one that was killed or
-// stopped with the task.
-func (e Evidence) culprit(t types.Task) *types.Container {
+// failedContainer returns the container that most likely made the task stop:
+// one that ECS gives a reason for, else an essential one that exited by itself,
+// else one that was killed or stopped with the task.
+func (e Evidence) failedContainer(t types.Task) *types.Container {
 	essential := map[string]bool{}
 	for _, c := range e.Containers {
 		essential[c.Name] = c.Essential
@@ -19,14 +19,14 @@ func (e Evidence) culprit(t types.Task) *types.Container {
 	most := -1
 	for i, c := range t.Containers {
 		matters, known := essential[aws.ToString(c.Name)]
-		if points := blame(c, matters || !known); points > most {
+		if points := failureScore(c, matters || !known); points > most {
 			best, most = &t.Containers[i], points
 		}
 	}
 	return best
 }
 
-func blame(c types.Container, essential bool) int {
+func failureScore(c types.Container, essential bool) int {
 	points := 0
 	switch {
 	case strings.Contains(aws.ToString(c.Reason), "Error"):

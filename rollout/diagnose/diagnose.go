@@ -1,5 +1,5 @@
-// Package diagnose finds the likely cause of a failed ECS deployment. It is pure:
-// a Diagnosis is computed from the Evidence that the caller has read.
+// Package diagnose finds the likely cause of a failed ECS deployment. It is
+// pure: a Diagnosis is computed from the Evidence that the caller has read.
 package diagnose
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Evidence is what is known of a deployment that failed.
+// Evidence is what was read about a deployment that failed.
 type Evidence struct {
 	// Cluster and Service name the ECS service; Cluster is empty for the
 	// default one.
@@ -70,8 +70,8 @@ type Diagnosis struct {
 	LogOf string
 }
 
-// StoppedTaskGroup is a group of stopped tasks with the same reason and the same
-// exit codes.
+// StoppedTaskGroup is a group of stopped tasks with the same reason and the
+// same exit codes.
 type StoppedTaskGroup struct {
 	Count int
 	// Reason is ECS's stoppedReason without its ids.
@@ -85,9 +85,10 @@ type StoppedTaskGroup struct {
 	Task string
 }
 
-// Diagnose groups the stopped tasks and names the likely cause and the next command. It
-// asks nobody. The cause comes from the first group that tells one, else from the newest
-// event that does, else from ECS's reason; Cause stays empty where none is known.
+// Diagnose groups the stopped tasks and finds the likely cause and the next
+// command. It makes no requests. The cause comes from the first group that has
+// one, else from the newest event that has one, else from ECS's reason. Cause
+// is empty where none is known.
 func Diagnose(e Evidence) Diagnosis {
 	groups, newest := e.group()
 	d := Diagnosis{Cluster: e.Cluster, Service: e.Service, Groups: groups, Log: e.Log, LogOf: e.LogOf}
@@ -103,15 +104,16 @@ func Diagnose(e Evidence) Diagnosis {
 	return d
 }
 
-// signs are what a cause may be read from, the most telling first.
+// signs returns what a cause may be read from, the most reliable first.
 func (e Evidence) signs(newest []types.Task) []sign {
 	var signs []sign
 	if alarms.MatchString(e.Reason) {
-		// Alarms end a deployment whose tasks are well; the tasks' reasons mislead then.
+		// Alarms end a deployment whose tasks are well; the tasks' reasons
+		// mislead then.
 		signs = append(signs, sign{e: e, text: e.Reason})
 	}
 	for _, t := range newest {
-		if !expected(t) {
+		if !stoppedByScaling(t) {
 			signs = append(signs, e.signOf(t))
 		}
 	}
@@ -121,10 +123,10 @@ func (e Evidence) signs(newest []types.Task) []sign {
 	return append(signs, sign{e: e, text: e.Reason})
 }
 
-// signOf is what a task tells, with the log where it is of a container that ran.
+// signOf returns the sign of a task, with the log if its container ran.
 func (e Evidence) signOf(t types.Task) sign {
 	s := sign{e: e, task: &t, text: StopReason(t)}
-	if c := e.culprit(t); c != nil {
+	if c := e.failedContainer(t); c != nil {
 		s.container, s.exit = aws.ToString(c.Name), c.ExitCode
 		s.image = aws.ToString(c.Image)
 		if c.ImageDigest != nil && !strings.Contains(s.image, "@") {

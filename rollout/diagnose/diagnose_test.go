@@ -8,15 +8,16 @@ import (
 	"time"
 	"unicode"
 
-	"slipway/internal/golden"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/golden"
 )
 
 const accountPrefix = "arn:aws:ecs:eu-west-1:111122223333:"
 
-// evidenceOf is what is known of the service shop/web, with the stopped tasks.
+// evidenceOf returns what is known of the service shop/web, with the stopped
+// tasks.
 func evidenceOf(stopped ...types.Task) Evidence {
 	return Evidence{
 		Cluster: "shop", Service: "web", TaskDefinition: accountPrefix + "task-definition/web:7",
@@ -29,7 +30,8 @@ func evidenceOf(stopped ...types.Task) Evidence {
 	}
 }
 
-// exited is a task that stopped 3 s after it started, when its container web exited.
+// exited returns a task that stopped 3 s after it started, when its container
+// web exited.
 func exited(code int32) types.Task {
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	return types.Task{
@@ -40,7 +42,7 @@ func exited(code int32) types.Task {
 	}
 }
 
-// neverStarted is a task that stopped before its containers ran.
+// neverStarted returns a task that stopped before its containers ran.
 func neverStarted(reason string) types.Task {
 	return types.Task{
 		TaskArn:  aws.String(accountPrefix + "task/shop/00000000000000000000000000000001"),
@@ -50,7 +52,8 @@ func neverStarted(reason string) types.Task {
 	}
 }
 
-// The texts are as the ECS developer guide, the agents, Docker and containerd write them.
+// The texts are as the ECS developer guide, the agents, Docker and containerd
+// write them.
 func TestCauseOfReason(t *testing.T) {
 	tests := map[string][]string{
 		"is not in the registry": {
@@ -71,7 +74,7 @@ func TestCauseOfReason(t *testing.T) {
 			"CannotPullContainerError: Error response from daemon: denied: Your authorization token has expired. Reauthenticate and try again.",
 			"ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::111122223333:assumed-role/shop/x is not authorized to perform: ecr:GetAuthorizationToken",
 		},
-		"for too many pulls": {
+		"after too many pulls": {
 			"CannotPullContainerError: inspect image has been retried 1 time(s): httpReaderSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/web/manifests/sha256:0a: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
 			"CannotPullContainerError: ERROR: toomanyrequests: Too Many Requests.",
 		},
@@ -126,7 +129,7 @@ func TestCauseOfReason(t *testing.T) {
 		"may not write to the log group": {
 			"ResourceInitializationError: failed to validate logger args: AccessDeniedException: User: x is not authorized to perform: logs:CreateLogGroup on resource: y",
 		},
-		"a port that container web wants is taken": {
+		"a port that container web needs is in use": {
 			"CannotStartContainerError: Error response from daemon: driver failed programming external connectivity on endpoint ecs-web: Bind for 0.0.0.0:80 failed: port is already allocated",
 			"RESOURCE:PORTS",
 		},
@@ -140,7 +143,7 @@ func TestCauseOfReason(t *testing.T) {
 		"a volume could not be mounted": {
 			"ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: mount.nfs4: Connection reset by peer : unsuccessful EFS utils command execution; code: 32",
 		},
-		"used more memory than it may": {"OutOfMemoryError: container killed due to memory usage"},
+		"exceeded its memory limit": {"OutOfMemoryError: container killed due to memory usage"},
 		"the health check of container web in the task definition fails": {
 			"Task failed container health checks",
 		},
@@ -148,11 +151,11 @@ func TestCauseOfReason(t *testing.T) {
 		"health checks of the target-group arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/a6d71c9b9c18b389:": {
 			"Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/a6d71c9b9c18b389)",
 		},
-		"there is no room for the task (RESOURCE:MEMORY)": {"RESOURCE:MEMORY"},
-		"there is no room for the task (Capacity is unavailable)": {
+		"there is not enough capacity for the task (RESOURCE:MEMORY)": {"RESOURCE:MEMORY"},
+		"there is not enough capacity for the task (Capacity is unavailable)": {
 			"Capacity is unavailable at this time. Please try again later or in a different availability zone",
 		},
-		"there is no room for the task:": {
+		"there is not enough capacity for the task:": {
 			"Timeout waiting for network interface provisioning to complete.",
 			"Timeout waiting for EphemeralStorage provisioning to complete.",
 			"Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-0123456789abcdef0': InsufficientFreeAddressesInSubnet",
@@ -176,10 +179,10 @@ func TestCauseOfReason(t *testing.T) {
 
 func TestCauseOfEvents(t *testing.T) {
 	tests := map[string]string{
-		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 has insufficient CPU units available.":                  "no room for the task (insufficient CPU units available)",
-		"(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.":                                                     "no room for the task (Capacity is unavailable)",
-		"(service web) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently":                                                                              "no room for the task (limit on the number of tasks)",
-		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 is already using a port required by your task.":         "a port that a container wants is taken",
+		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 has insufficient CPU units available.":                  "not enough capacity for the task (insufficient CPU units available)",
+		"(service web) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.":                                                     "not enough capacity for the task (Capacity is unavailable)",
+		"(service web) was unable to place a task. Reason: You've reached the limit on the number of tasks you can run concurrently":                                                                              "not enough capacity for the task (limit on the number of tasks)",
+		"(service web) was unable to place a task because no container instance met all of its requirements. The closest matching container-instance 0123 is already using a port required by your task.":         "a port that a container needs is in use",
 		"(service web) was unable to place a task. Reason: CannotPullContainerError: pull image manifest has been retried 7 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'.": "a container's image is built for another processor architecture",
 		"(service web) was unable to place a task. Reason: ResourceInitializationError: failed to validate logger args ... awslogs-region is required.":                                                           "the log group of a container is missing",
 		"(service web) failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::111122223333:role/gone' that was provided for this task.).":                                            "could not assume the role gone",
@@ -203,8 +206,8 @@ func TestCauseOfEvents(t *testing.T) {
 
 func TestCauseOfExit(t *testing.T) {
 	tests := map[int32]string{
-		0:   "container web ended with code 0, 3 s after it started: a service's program must keep running",
-		1:   "container web ended with code 1, 3 s after it started: its last lines say why",
+		0:   "container web ended with code 0, 3 s after it started: the program of a service must keep running",
+		1:   "container web ended with code 1, 3 s after it started: see its last log lines",
 		127: "a command that is missing",
 		137: "(SIGKILL)", 139: "(SIGSEGV)", 143: "(SIGTERM)", 134: "(SIGABRT)",
 	}
@@ -215,9 +218,9 @@ func TestCauseOfExit(t *testing.T) {
 	}
 	logs := map[string]string{
 		"exec /app/server: exec format error":              "another processor architecture",
-		"Error: listen EADDRINUSE: address already in use": "a port that container web wants is taken",
-		"panic: no DATABASE_URL":                           "its last lines say why",
-		"see https://docs/alarm":                           "its last lines say why",
+		"Error: listen EADDRINUSE: address already in use": "a port that container web needs is in use",
+		"panic: no DATABASE_URL":                           "see its last log lines",
+		"see https://docs/alarm":                           "see its last log lines",
 	}
 	for line, want := range logs {
 		e := evidenceOf(exited(255))
@@ -229,8 +232,8 @@ func TestCauseOfExit(t *testing.T) {
 	}
 }
 
-// The sidecar goes with the container that failed, however it exits; a container that is
-// not essential does not stop a task.
+// The sidecar goes with the container that failed, however it exits; a
+// container that is not essential does not stop a task.
 func TestCulprit(t *testing.T) {
 	container := func(name string, exit int32, reason string) types.Container {
 		return types.Container{Name: aws.String(name), ExitCode: aws.Int32(exit), Reason: aws.String(reason)}
@@ -247,13 +250,13 @@ func TestCulprit(t *testing.T) {
 	for name, containers := range tests {
 		e := evidenceOf()
 		for range 2 {
-			if c := e.culprit(types.Task{Containers: containers}); aws.ToString(c.Name) != "web" {
+			if c := e.failedContainer(types.Task{Containers: containers}); aws.ToString(c.Name) != "web" {
 				t.Errorf("%s: blames %s", name, aws.ToString(c.Name))
 			}
 			slices.Reverse(containers)
 		}
 	}
-	if c := (Evidence{}).culprit(types.Task{}); c != nil {
+	if c := (Evidence{}).failedContainer(types.Task{}); c != nil {
 		t.Error("a task without containers has a culprit")
 	}
 }
@@ -279,7 +282,8 @@ func TestWithoutIDs(t *testing.T) {
 	}
 }
 
-// evidences are whole stories, told to people as the golden files show.
+// evidences returns the evidence of whole failures. The golden files have their
+// diagnoses.
 func evidences() map[string]Evidence {
 	at := func(task types.Task, id string, minute int) types.Task {
 		task.TaskArn = aws.String(accountPrefix + "task/shop/" + strings.Repeat("0", 32-len(id)) + id)
@@ -325,7 +329,7 @@ func evidences() map[string]Evidence {
 		}),
 		"user":    evidenceOf(at(stopped, "1", 1)),
 		"spot":    evidenceOf(at(spot, "1", 1)),
-		"nothing": {Service: "web", Reason: "it had not ended when time was up"},
+		"nothing": {Service: "web", Reason: "it had not ended at the deadline"},
 	}
 }
 

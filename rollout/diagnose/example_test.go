@@ -24,7 +24,7 @@ func ExampleDiagnose() {
 	}
 	fmt.Println("next:", diagnosis.Next)
 	// Output:
-	// likely cause: container web ended with code 127, the shell's word for a command that is missing or not executable: look at command and entryPoint
+	// likely cause: container web ended with code 127, which a shell returns for a command that is missing or not executable: check command and entryPoint
 	// stopped tasks:
 	//   1 × essential container in task exited: web exited with 127
 	// next: aws ecs describe-tasks --cluster shop --tasks arn:aws:ecs:eu-west-1:111122223333:task/shop/0123456789abcdef

@@ -14,9 +14,9 @@ import (
 	"slipway/internal/plain"
 )
 
-// group puts tasks that stopped alike together: those that failed before those that ECS
-// stopped by itself, then the largest first, the newest first among equals. newest is the
-// newest task of each group.
+// group puts tasks that stopped alike together: those that failed before those
+// that ECS stopped by itself, then the largest first, the newest first among
+// equals. newest is the newest task of each group.
 func (e Evidence) group() (groups []StoppedTaskGroup, newest []types.Task) {
 	var all []*grouped
 	byKey := map[string]*grouped{}
@@ -32,7 +32,7 @@ func (e Evidence) group() (groups []StoppedTaskGroup, newest []types.Task) {
 		g.add(t)
 	}
 	slices.SortStableFunc(all, func(a, b *grouped) int {
-		return cmp.Or(order(expected(a.task), expected(b.task)), b.Count-a.Count, b.Last.Compare(a.Last))
+		return cmp.Or(compareBools(stoppedByScaling(a.task), stoppedByScaling(b.task)), b.Count-a.Count, b.Last.Compare(a.Last))
 	})
 	for _, g := range all {
 		groups, newest = append(groups, g.StoppedTaskGroup), append(newest, g.task)
@@ -52,7 +52,7 @@ func (g *grouped) add(t types.Task) {
 	}
 }
 
-func order(a, b bool) int {
+func compareBools(a, b bool) int {
 	switch {
 	case a == b:
 		return 0
@@ -63,19 +63,20 @@ func order(a, b bool) int {
 	}
 }
 
-// expected tells tasks that ECS stopped because the deployment ended from those that made
-// it end.
-func expected(t types.Task) bool {
+// stoppedByScaling reports whether ECS stopped a task because the deployment
+// ended: it is not the cause of the end.
+func stoppedByScaling(t types.Task) bool {
 	return strings.HasPrefix(aws.ToString(t.StoppedReason), "Scaling activity initiated by")
 }
 
-// stopReason is ECS's reason, its code where there are no words.
+// StopReason returns ECS's reason for the stop of a task, or its stop code.
 func StopReason(t types.Task) string {
 	return strings.TrimRight(plain.Line(cmp.Or(aws.ToString(t.StoppedReason), string(t.StopCode), "no reason given")), ".")
 }
 
-// containerEnds say how each container ended. A reason that is the task's own is not
-// repeated, nor is a container named that has nothing to tell.
+// ContainerEnds returns how each container of a task ended, such as "web exited
+// with 1". A reason that is the task's own is not repeated, and a container
+// without a reason is left out.
 func ContainerEnds(t types.Task) []string {
 	var ends []string
 	for _, c := range t.Containers {
@@ -107,7 +108,8 @@ var ids = regexp.MustCompile(strings.Join([]string{
 	`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,}(?:Z|\+\d+)?`, // times
 }, "|"))
 
-// withoutIDs replaces what differs from task to task, so that equal reasons meet.
+// withoutIDs replaces what differs from task to task, so that equal reasons
+// meet.
 func withoutIDs(reason string) string {
 	return ids.ReplaceAllStringFunc(reason, func(id string) string {
 		switch {
@@ -123,7 +125,8 @@ func withoutIDs(reason string) string {
 	})
 }
 
-// StopTime returns when a task stopped, or the nearest time before that is known.
+// StopTime returns when a task stopped, or the nearest time before that is
+// known.
 func StopTime(t types.Task) time.Time {
 	for _, at := range []*time.Time{t.StoppedAt, t.ExecutionStoppedAt, t.StoppingAt, t.CreatedAt} {
 		if at != nil {

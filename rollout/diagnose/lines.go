@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// String is the group in a line: "3 × essential container in task exited: web exited
-// with 1".
+// String returns the group in a line, such as "3 × essential container in task
+// exited: web exited with 1".
 func (g StoppedTaskGroup) String() string {
 	line := fmt.Sprintf("%d × %s", g.Count, lowerFirst(g.Reason))
 	if len(g.Containers) > 0 {
@@ -15,8 +15,8 @@ func (g StoppedTaskGroup) String() string {
 	return line
 }
 
-// Lines returns the diagnosis as text: the likely cause, the stopped tasks in groups, and
-// the failed container's last lines. Next is not in it.
+// Lines returns the diagnosis as text: the likely cause, the stopped tasks in
+// groups, and the failed container's last lines. Next is not in it.
 func (d Diagnosis) Lines() []string {
 	var lines []string
 	if d.Cause != "" {
@@ -44,7 +44,8 @@ func (d Diagnosis) Lines() []string {
 	return lines
 }
 
-// lowerFirst makes a sentence's beginning fit into one; names of errors keep theirs.
+// lowerFirst makes a sentence's beginning fit into one; names of errors keep
+// theirs.
 func lowerFirst(s string) string {
 	word, _, _ := strings.Cut(s, " ")
 	if word == "" || strings.ToLower(word[1:]) != word[1:] {

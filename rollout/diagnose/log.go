@@ -36,23 +36,25 @@ func (l LogSource) Command() string {
 	return command
 }
 
-// LogSource returns the container whose log to read as evidence: in the newest task of
-// the first group, the container that made it stop. It reports whether there is one.
+// LogSource returns the container whose log to read as evidence: in the newest
+// task of the first group, the container that made it stop. It reports whether
+// there is one.
 func (e Evidence) LogSource() (LogSource, bool) {
 	_, newest := e.group()
-	if len(newest) == 0 || expected(newest[0]) {
+	if len(newest) == 0 || stoppedByScaling(newest[0]) {
 		return LogSource{}, false
 	}
-	c := e.logged(newest[0])
+	c := e.loggedContainer(newest[0])
 	if c == nil {
 		return LogSource{}, false
 	}
 	return e.logSource(newest[0], *c), true
 }
 
-// logged returns the container whose log says most. With failing health checks of a load
-// balancer it is the container behind that, else the one that made the task stop.
-func (e Evidence) logged(t types.Task) *types.Container {
+// loggedContainer returns the container whose log says most. With failing
+// health checks of a load balancer it is the container behind that, else the
+// one that made the task stop.
+func (e Evidence) loggedContainer(t types.Task) *types.Container {
 	if strings.Contains(aws.ToString(t.StoppedReason), "ELB health checks") {
 		for _, name := range e.LoadBalanced {
 			for i, c := range t.Containers {
@@ -62,13 +64,14 @@ func (e Evidence) logged(t types.Task) *types.Container {
 			}
 		}
 	}
-	return e.culprit(t)
+	return e.failedContainer(t)
 }
 
-// logSource finds the log stream of a container, or says why there is none. The task
-// definition is the service's: a rollout registers revisions that differ in images only.
-// The awslogs driver names streams prefix/container/task, and without a prefix by the
-// container's id in Docker ("Using the awslogs log driver" in the ECS developer guide).
+// logSource finds the log stream of a container, or says why there is none. The
+// task definition is the service's: a rollout registers revisions that differ
+// in images only. The awslogs driver names streams prefix/container/task, and
+// without a prefix by the container's id in Docker ("Using the awslogs log
+// driver" in the ECS developer guide).
 func (e Evidence) logSource(t types.Task, c types.Container) LogSource {
 	name := aws.ToString(c.Name)
 	at := LogSource{Container: name, Task: awsname.AfterSlash(aws.ToString(t.TaskArn))}
@@ -88,7 +91,7 @@ func (e Evidence) logSource(t types.Task, c types.Container) LogSource {
 	case driver == "":
 		at.NoStream = name + " has no log driver in the task definition"
 	case driver != "awslogs":
-		at.NoStream = name + " logs with " + driver + ", which cannot be read from here"
+		at.NoStream = name + " logs with " + driver + ", not with awslogs"
 	case at.Group == "":
 		at.NoStream = name + " has no awslogs-group in the task definition"
 	case prefix != "":
@@ -96,18 +99,18 @@ func (e Evidence) logSource(t types.Task, c types.Container) LogSource {
 	case id != "":
 		at.Stream = id
 	default:
-		at.NoStream = name + " logs to " + at.Group + " without awslogs-stream-prefix, so its stream cannot be told"
+		at.NoStream = name + " logs to " + at.Group + " without awslogs-stream-prefix, so its log stream is not known"
 	}
 	return at
 }
 
-// lineBytes is the longest line that CleanLines keeps, in bytes. No command shows that
-// much. Lines are cut for display only after secrets are redacted: a part of a secret
-// would not be recognised.
+// lineBytes is the longest line that CleanLines keeps, in bytes. No command
+// shows that much. Lines are cut for display only after secrets are redacted: a
+// part of a secret would not be recognised.
 const lineBytes = 64 << 10
 
-// CleanLines returns the lines of a log message, safe to print: without escape sequences
-// and empty lines, control characters escaped, each up to 64 KiB.
+// CleanLines returns the lines of a log message, safe to print: without escape
+// sequences and empty lines, control characters escaped, each up to 64 KiB.
 func CleanLines(message string) []string {
 	var lines []string
 	for line := range strings.FieldsFuncSeq(message, func(r rune) bool { return r == '\n' || r == '\r' }) {

@@ -13,18 +13,18 @@ import (
 	"slipway/internal/plain"
 )
 
-// With a load balancer's health checks failing, the container behind it is the one to
-// read, though its neighbour exited worse.
+// With a load balancer's health checks failing, the container behind it is the
+// one to read, though its neighbour exited worse.
 func TestLoggedBehindBalancer(t *testing.T) {
 	task := exited(0)
 	task.StoppedReason = aws.String("Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/web/0123456789abcdef)")
 	task.Containers = append(task.Containers, types.Container{Name: aws.String("sidecar"), ExitCode: aws.Int32(1)})
 	e := evidenceOf()
-	if c := e.logged(task); *c.Name != "sidecar" {
+	if c := e.loggedContainer(task); *c.Name != "sidecar" {
 		t.Errorf("without a load balancer: %s", *c.Name)
 	}
 	e.LoadBalanced = []string{"web"}
-	if c := e.logged(task); *c.Name != "web" {
+	if c := e.loggedContainer(task); *c.Name != "web" {
 		t.Errorf("behind the load balancer: %s", *c.Name)
 	}
 }

@@ -5,14 +5,16 @@ import (
 	"slices"
 )
 
-// rule reads a cause from a sign. The texts are those of "Amazon ECS stopped tasks error
-// messages", "CannotPullContainer task errors" and "service event messages" in the ECS
-// developer guide, of the agents, and of Docker and containerd behind them; ECS has codes
-// only for the few that are looked at in code.
+// rule reads a cause from a sign. The texts are those of "Amazon ECS stopped
+// tasks error messages", "CannotPullContainer task errors" and "service event
+// messages" in the ECS developer guide, of the agents, and of Docker and
+// containerd behind them; ECS has codes only for the few that are looked at in
+// code.
 type rule struct {
 	// words must all be found in the text, each a pattern.
 	words []*regexp.Regexp
-	// logs are looked for in the container's log; one match will do instead of words.
+	// logs are looked for in the container's log; one match will do instead of
+	// words.
 	logs *regexp.Regexp
 	// code decides by code; nil where words do.
 	code func(sign) bool
@@ -39,7 +41,7 @@ func (r rule) matches(s sign) bool {
 	return len(r.words) > 0
 }
 
-// ruleFor is the first rule that knows the sign, nil where none does.
+// ruleFor returns the first rule that matches the sign, or nil.
 func ruleFor(s sign) *rule {
 	for i := range rules {
 		if rules[i].matches(s) {

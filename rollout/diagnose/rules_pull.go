@@ -11,7 +11,7 @@ const (
 	refusedText = `AccessDenied|access denied|not authorized|no basic auth|\b403\b|Forbidden|UnauthorizedOperation|role has the permissions|authorization token has expired|denied:`
 )
 
-// pullRules know why an image, a secret or a log group was not to be had from where it is.
+// pullRules find why an image could not be pulled.
 var pullRules = []rule{
 	{
 		words: words(`descriptor (matching|for) platform|no match(ing manifest)? for .*(platform|linux|windows)|exec format error|operating system .* cannot be used`),
@@ -24,14 +24,14 @@ var pullRules = []rule{
 	{
 		words: words(`toomanyrequests|pull rate limit|too many requests`),
 		cause: func(s sign) string {
-			return "the registry refused " + s.theImage() + " for too many pulls: take it from ECR (a pull-through cache will do), or log in to that registry with repositoryCredentials"
+			return "the registry refused " + s.theImage() + " after too many pulls: use a copy in ECR, such as a pull-through cache, or log in to that registry with repositoryCredentials"
 		},
 		next: sign.taskCommand,
 	},
 	{
 		words: words(startText, networkText),
 		cause: func(s sign) string {
-			return "the task cannot reach " + unreached(s.text) + ": look at its subnets' routes, its public IP or the NAT gateway, the VPC endpoints and the security groups"
+			return "the task cannot reach " + unreachableService(s.text) + ": check its subnets' routes, its public IP or the NAT gateway, the VPC endpoints and the security groups"
 		},
 		next: sign.taskCommand,
 	},
@@ -45,27 +45,27 @@ var pullRules = []rule{
 	{
 		words: words(`CannotPull|ecr registry auth|registry auth from`, refusedText),
 		cause: func(s sign) string {
-			return "the registry refused " + s.theImage() + ": look at the ECR permissions of the execution role (on EC2 of the instance's role), at the repository's policy, and that the image is there"
+			return "the registry refused " + s.theImage() + ": check the ECR permissions of the execution role (on EC2 of the instance's role), at the repository's policy, and that the image exists"
 		},
 		next: func(s sign) string { return s.definitionCommand("taskDefinition.executionRoleArn") },
 	},
 	{
 		words: words(`CannotPull`, `not found|manifest unknown|does not exist|name unknown|failed to resolve ref|whether the image exists|\b404\b`),
 		cause: func(s sign) string {
-			return s.theImage() + " is not in the registry (expired, deleted or never pushed): deploy a revision that is complete"
+			return s.theImage() + " is not in the registry (expired, deleted or never pushed): deploy a complete revision"
 		},
 		missingImage: true,
 	},
 	{
 		words: words(`CannotPull`),
 		cause: func(s sign) string {
-			return s.theImage() + " could not be pulled: ECS's reason says why"
+			return s.theImage() + " could not be pulled: see the reason of the stopped tasks"
 		},
 		next: sign.taskCommand,
 	},
 }
 
-func unreached(text string) string {
+func unreachableService(text string) string {
 	lower := strings.ToLower(text)
 	switch {
 	case strings.Contains(lower, "log"): // "log group", "logger args"

@@ -14,12 +14,12 @@ var (
 	executable = regexp.MustCompile(`exec: \\?"([^"\\]+)\\?"`)
 )
 
-// startRules know why a task or a container did not start.
+// startRules find why a task or a container did not start.
 var startRules = []rule{
 	{
 		words: words(`unable to assume (the |a )?(service linked )?role|is not authorized to perform: sts:AssumeRole|proper trust relationship`),
 		cause: func(s sign) string {
-			return "ECS could not assume " + roleIn(s) + ": it is missing, or its trust policy does not let ecs-tasks.amazonaws.com assume it"
+			return "ECS could not assume " + roleIn(s) + ": it does not exist, or its trust policy does not allow ecs-tasks.amazonaws.com"
 		},
 		next: func(s sign) string {
 			if name := s.find(roleARN); name != "" {
@@ -42,7 +42,7 @@ var startRules = []rule{
 		words: words(`port is already allocated|address already in use|already using a port|RESOURCE:PORTS`),
 		logs:  regexp.MustCompile(`(?i)address already in use|EADDRINUSE`),
 		cause: func(s sign) string {
-			return "a port that " + s.theContainer() + " wants is taken: look at the host ports in the task definition, and at other containers of the task that listen on the same one"
+			return "a port that " + s.theContainer() + " needs is in use: check the host ports in the task definition, and at other containers of the task that listen on the same one"
 		},
 		next: func(s sign) string {
 			return s.definitionCommand("taskDefinition.containerDefinitions[].[name,portMappings]")
@@ -56,7 +56,7 @@ var startRules = []rule{
 			if command != "" {
 				command = " (" + command + ")"
 			}
-			return s.theContainer() + " has no such command" + command + ": look at command and entryPoint in the task definition and at the image's own"
+			return s.theContainer() + " has no such command" + command + ": check command and entryPoint in the task definition and at the image's own"
 		},
 		next: func(s sign) string {
 			return s.definitionCommand("taskDefinition.containerDefinitions[].[name,entryPoint,command]")
@@ -65,7 +65,7 @@ var startRules = []rule{
 	{
 		words: words(`\bEFS\b|CannotCreateVolumeError|mount`, startText+`|CannotCreateVolume`),
 		cause: func(s sign) string {
-			return "a volume could not be mounted: look at the file system, its mount targets and security groups, and the task role"
+			return "a volume could not be mounted: check the file system, its mount targets and security groups, and the task role"
 		},
 		next: func(s sign) string { return s.definitionCommand("taskDefinition.volumes") },
 	},
@@ -80,9 +80,9 @@ func roleIn(s sign) string {
 
 func logCause(s sign) string {
 	if regexp.MustCompile("(?i)" + refusedText).MatchString(s.text) {
-		return "the execution role may not write to the log group: it needs logs:CreateLogStream and logs:PutLogEvents, with awslogs-create-group logs:CreateLogGroup as well"
+		return "the execution role may not write to the log group: it needs logs:CreateLogStream and logs:PutLogEvents, and with awslogs-create-group also logs:CreateLogGroup"
 	}
-	return "the log group of " + s.theContainer() + " is missing or its log options are wrong: create the group, or look at logConfiguration in the task definition"
+	return "the log group of " + s.theContainer() + " is missing or its log options are wrong: create the group, or check logConfiguration in the task definition"
 }
 
 func logGroupCommand(s sign) string {
@@ -100,9 +100,9 @@ func secretCause(s sign) string {
 		secret = " (" + secret + ")"
 	}
 	if regexp.MustCompile("(?i)" + refusedText).MatchString(s.text) {
-		return "the execution role may not read a secret" + secret + " of the task definition: it needs secretsmanager:GetSecretValue or ssm:GetParameters, and kms:Decrypt for a key of its own"
+		return "the execution role may not read a secret" + secret + " of the task definition: it needs secretsmanager:GetSecretValue or ssm:GetParameters, and kms:Decrypt for a customer managed key"
 	}
-	return "a secret" + secret + " of the task definition is missing: look at its name, its key and the region"
+	return "a secret" + secret + " of the task definition is missing: check its name, its key and the region"
 }
 
 func secretCommand(s sign) string {

@@ -19,13 +19,14 @@ var (
 	shortOf     = regexp.MustCompile(`(?i)RESOURCE:[A-Z]+|insufficient [a-z]+[a-z ]*|doesn't have enough [A-Za-z]+[a-z ]*|Capacity is unavailable|limit on the number of [a-zA-Z]+`)
 )
 
-// alarmRules know ECS's reason for an end by CloudWatch alarms.
+// alarmRules find deployments that CloudWatch alarms ended.
 var alarmRules = []rule{
 	{
-		// Only ECS's reason speaks of alarms this way; log lines and commands do not count.
+		// Only ECS's reason speaks of alarms this way; log lines and commands
+		// do not count.
 		code: func(s sign) bool { return s.task == nil && s.text == s.e.Reason && alarms.MatchString(s.text) },
 		cause: func(s sign) string {
-			return "CloudWatch alarms ended the deployment: look at what they measure and whether the new tasks moved it"
+			return "CloudWatch alarms ended the deployment: check what they measure and whether the new tasks caused it"
 		},
 		next: func(s sign) string {
 			command := "aws cloudwatch describe-alarms --state-value ALARM"
@@ -40,12 +41,13 @@ var alarmRules = []rule{
 	},
 }
 
-// runRules know why a task stopped or was stopped that had started, or found no room.
+// runRules find why a task stopped or was stopped after it had started, or
+// could not be placed.
 var runRules = []rule{
 	{
 		words: words(`OutOfMemory|due to memory usage`),
 		cause: func(s sign) string {
-			return s.theContainer() + " used more memory than it may: raise memory in the task definition, or find what uses it"
+			return s.theContainer() + " exceeded its memory limit: raise memory in the task definition, or find what uses it"
 		},
 		next: func(s sign) string {
 			return s.definitionCommand("taskDefinition.[memory,containerDefinitions[].[name,memory]]")
@@ -54,7 +56,7 @@ var runRules = []rule{
 	{
 		words: words(`failed container health checks`),
 		cause: func(s sign) string {
-			return "the health check of " + s.theContainer() + " in the task definition fails: run its command in the image, and see whether startPeriod is long enough"
+			return "the health check of " + s.theContainer() + " in the task definition fails: run its command in the image, and check that startPeriod is long enough"
 		},
 		next: sign.logCommand,
 	},
@@ -71,7 +73,7 @@ var runRules = []rule{
 	{
 		words: words(`minimumHealthyPercent or maximumPercent`),
 		cause: func(s sign) string {
-			return "the service's minimumHealthyPercent and maximumPercent leave ECS no room to start or stop a task: raise the one or lower the other"
+			return "the service's minimumHealthyPercent and maximumPercent do not allow ECS to start or stop a task: raise maximumPercent or lower minimumHealthyPercent"
 		},
 	},
 	{
@@ -81,7 +83,7 @@ var runRules = []rule{
 			if what != "" {
 				what = " (" + what + ")"
 			}
-			return "there is no room for the task" + what + ": look at the cluster's instances or capacity providers, the account's quotas and the subnets' free addresses"
+			return "there is not enough capacity for the task" + what + ": check the cluster's instances or capacity providers, the account's quotas and the subnets' free addresses"
 		},
 		next: func(s sign) string {
 			return "aws ecs describe-clusters" + s.e.clusterFlag("--clusters")
@@ -92,13 +94,13 @@ var runRules = []rule{
 			return s.task != nil && (s.task.StopCode == types.TaskStopCodeSpotInterruption || s.task.StopCode == types.TaskStopCodeTerminationNotice)
 		},
 		cause: func(s sign) string {
-			return "the capacity was taken back (Spot interruption or a terminated instance): deploy again, with a part of the tasks on capacity that stays"
+			return "the capacity was reclaimed (Spot interruption or a terminated instance): deploy again, with some of the tasks on other capacity"
 		},
 	},
 	{
 		code: func(s sign) bool { return s.task != nil && s.task.StopCode == types.TaskStopCodeUserInitiated },
 		cause: func(s sign) string {
-			return "somebody or another program stopped the tasks by StopTask: CloudTrail says who"
+			return "a user or a program stopped the tasks with StopTask: find the caller in CloudTrail"
 		},
 	},
 	{
@@ -120,26 +122,27 @@ func balancerCause(s sign) string {
 	if why != "" {
 		why = " (" + why + ")"
 	}
-	return "the tasks do not pass the health checks of the " + where + why + ": look at the health check's path and port, the security groups, and whether the grace period is long enough"
+	return "the tasks fail the health checks of the " + where + why + ": check the health check's path and port, the security groups, and whether the grace period is long enough"
 }
 
-// exitCause speaks for containers that ended. Codes above 128 are signals.
+// exitCause returns the cause for a container that exited. Codes above 128 are
+// signals.
 func exitCause(s sign) string {
 	end := fmt.Sprintf("%s ended with code %d%s", s.theContainer(), *s.exit, s.ran())
 	switch *s.exit {
 	case 0:
-		return end + ": a service's program must keep running, does it go to the background or has it nothing to do?"
+		return end + ": the program of a service must keep running, so check that it stays in the foreground"
 	case 126, 127:
-		return end + ", the shell's word for a command that is missing or not executable: look at command and entryPoint"
+		return end + ", which a shell returns for a command that is missing or not executable: check command and entryPoint"
 	case 134:
-		return end + " (SIGABRT): it gave up by itself, its last lines say why"
+		return end + " (SIGABRT): it aborted, see its last log lines"
 	case 137:
-		return end + " (SIGKILL): it was out of memory or did not stop in time, look at the task's memory and stopTimeout"
+		return end + " (SIGKILL): it ran out of memory or did not stop in time, check the task's memory and stopTimeout"
 	case 139:
-		return end + " (SIGSEGV): the program crashed, look for a library or an architecture that does not fit"
+		return end + " (SIGSEGV): the program crashed, check for a library or an architecture that does not match"
 	case 143:
-		return end + " (SIGTERM): something stopped it, look at the events and at the other containers of the task"
+		return end + " (SIGTERM): something stopped it, check the events and at the other containers of the task"
 	default:
-		return end + ": its last lines say why; compare its environment and secrets with what the new image wants"
+		return end + ": see its last log lines, and compare its environment and secrets with what the new image needs"
 	}
 }

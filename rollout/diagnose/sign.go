@@ -11,8 +11,8 @@ import (
 	"slipway/internal/shell"
 )
 
-// sign is one thing that a cause may be read from: a stopped task, an event, or ECS's
-// reason for the end.
+// sign is one thing that a cause may be read from: a stopped task, an event, or
+// ECS's reason for the end.
 type sign struct {
 	e Evidence
 	// text is what ECS says.
@@ -25,7 +25,8 @@ type sign struct {
 	log       string
 }
 
-// find is the first match of a pattern in the sign's text, its first group if it has one.
+// find returns the first match of a pattern in the sign's text, its first group
+// if it has one.
 func (s sign) find(pattern *regexp.Regexp) string {
 	m := pattern.FindStringSubmatch(s.text)
 	switch len(m) {
@@ -66,7 +67,8 @@ func (s sign) theContainer() string {
 	return "container " + s.container
 }
 
-// ran says how long the task ran before it stopped, empty where that is not known.
+// ran says how long the task ran before it stopped, empty where that is not
+// known.
 func (s sign) ran() string {
 	if s.task == nil || s.task.StartedAt == nil {
 		return ""
@@ -85,7 +87,8 @@ func (s sign) ran() string {
 	return fmt.Sprintf(", %.0f minutes after it started", seconds/60)
 }
 
-// clusterFlag is the flag that names the cluster to aws, with a space before it.
+// clusterFlag returns the flag that names the cluster to aws, with a space
+// before it.
 func (e Evidence) clusterFlag(flag string) string {
 	if e.Cluster == "" {
 		return ""

@@ -10,9 +10,9 @@ import (
 	"slipway/internal/awsname"
 )
 
-// CheckAnswer returns an *awsclient.IncompleteError if an answer of ECS names an item that
-// was asked for, by ARN or name, neither among its results nor among its failures.
-// Without the check, such an item would count as not there.
+// CheckAnswer returns an *awsclient.IncompleteError if an answer of ECS names
+// an item that was asked for, by ARN or name, neither among its results nor
+// among its failures. Without the check, such an item would count as not there.
 func CheckAnswer(operation, what string, asked, seen []string, failures []types.Failure) error {
 	for _, f := range failures {
 		seen = append(seen, aws.ToString(f.Arn))

@@ -8,8 +8,9 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// TestHollowAnswers answers one action with status 200 and nothing: that is an error, not
-// a service without tasks, revisions or a cluster without the service.
+// TestHollowAnswers answers one action with status 200 and nothing: that is an
+// error, not a service without tasks, revisions or a cluster without the
+// service.
 func TestHollowAnswers(t *testing.T) {
 	t.Parallel()
 	ref := Ref{"shop", "web"}

@@ -15,17 +15,18 @@ type targetDescriber interface {
 	DescribeScalableTargets(context.Context, *applicationautoscaling.DescribeScalableTargetsInput, ...func(*applicationautoscaling.Options)) (*applicationautoscaling.DescribeScalableTargetsOutput, error)
 }
 
-// ScalingLimits is what autoscaling may set a service's desired count to.
+// ScalingLimits is the range in which autoscaling sets a service's desired
+// count.
 type ScalingLimits struct {
 	// Min and Max bound the desired count.
 	Min, Max int
-	// Suspended is true where autoscaling will not raise the count: neither its alarms
-	// nor its schedule.
+	// Suspended is true where autoscaling will not raise the count: neither its
+	// alarms nor its schedule.
 	Suspended bool
 }
 
-// Autoscaled reads the ranges of those services that Application Auto Scaling scales,
-// with one call for each page of 50 of them.
+// Autoscaled reads the ranges of those services that Application Auto Scaling
+// scales, with one call for each page of 50 of them.
 func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Ref]ScalingLimits, error) {
 	byID := map[string][]Ref{}
 	for _, ref := range refs {
@@ -58,7 +59,7 @@ func Autoscaled(ctx context.Context, client targetDescriber, refs []Ref) (map[Re
 		return out.NextToken, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading what autoscaling does to the ECS services: %w", err)
+		return nil, fmt.Errorf("reading the autoscaling limits of the ECS services: %w", err)
 	}
 	return ranges, nil
 }

@@ -6,45 +6,47 @@ import (
 	"slices"
 	"strings"
 
-	"slipway/internal/fault"
-
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/fault"
 )
 
-// Action is what a service needs to run the wanted images.
+// Action is the kind of change that a service needs to run the desired images.
 type Action string
 
 // The actions.
 const (
-	// Leave: it runs them already, or none of them concern it.
+	// Leave: it already runs them, or none of them is for it.
 	Leave Action = "leave"
-	// Force: a new deployment of the present task definition, which makes ECS read the
-	// tags anew ("Container image resolution" in the ECS developer guide).
+	// Force: a new deployment of the present task definition, which makes ECS
+	// resolve the tags again ("Container image resolution" in the ECS developer
+	// guide).
 	Force Action = "force"
 	// Register: a new revision of the task definition, and a deployment of it.
 	Register Action = "register"
 )
 
-// Change is what will be done to one service. Nothing has been done yet.
+// Change is the change to one service that Decide has found. Nothing has been
+// done yet.
 type Change struct {
 	// Service is the service as it was read.
 	Service Service
 	Action  Action
-	// Why is one sentence for people, without a period.
+	// Why is the reason in one sentence, without a period.
 	Why string
-	// Images are the references that the new revision of the task definition gets, by
-	// container; only those that differ from the present ones.
+	// Images are the image references of the new task definition revision, by
+	// container. It has only those that change.
 	Images map[string]string
-	// Wants are the images that tasks must run in the end: those wanted that concern the
-	// service.
+	// Wants are the images that the tasks must run in the end: those of the
+	// desired images that are for the service.
 	Wants map[string]DesiredImage
-	// Lines tell, for each container of Wants in the task definition's order, what it is
-	// now and will be.
+	// Lines are the changes of the containers in Wants, in the order of the
+	// task definition.
 	Lines []ImageChange
-	// Notes are sentences for people about wants that are not followed, and the like.
+	// Notes are sentences about desired images that the service does not get.
 	Notes []string
-	// Replaces is the deployment under way that the new one will replace; nil for none,
-	// for Leave, and with CodeDeploy, which refuses a second one.
+	// Replaces is the deployment under way that the new one will replace; nil
+	// for none, for Leave, and with CodeDeploy, which refuses a second one.
 	Replaces *ServiceDeployment
 }
 
@@ -53,31 +55,33 @@ type ImageChange struct {
 	Container string
 	// From and To are the references in the task definition before and after.
 	From, To string
-	// FromDigest is what most tasks run, or will be given where none runs; ToDigest is
-	// the wanted one. Empty where not known.
+	// FromDigest is the digest that most tasks run, or that new tasks get where
+	// none runs. ToDigest is the desired one. They are empty where not known.
 	FromDigest, ToDigest string
 }
 
-// String is the line for people: "web: shop/web:latest (sha256:aaaa…) → shop/web:latest
-// (sha256:bbbb…)", digests cut to 12 digits.
+// String returns a line like "web: shop/web:latest (sha256:aaaa…) →
+// shop/web:latest (sha256:bbbb…)", digests cut to 12 digits.
 func (l ImageChange) String() string {
 	return fmt.Sprintf("%s: %s → %s", l.Container, withDigest(l.From, l.FromDigest), withDigest(l.To, l.ToDigest))
 }
 
-// Decide finds out what a service needs so that its containers run the images wanted,
-// by container name. Containers that no want names stay as they are. It is pure.
+// Decide returns the change that makes the containers of a service run the
+// desired images, which are given by container name. Other containers stay as
+// they are. Decide is pure.
 //
-// Without exact, as a rollback needs it, references keep their style: a container that
-// reads latest or no tag is only deployed anew, the tag having been moved; one that
-// Names another tag, or a digest, gets DesiredImage.Image in the same way. A want for a
-// container that is not there, or that runs an image of another repository, becomes a
-// note.
+// Without exact, as for a rollback, references keep their style. A container
+// with the tag latest or no tag is only deployed again, since the tag was
+// moved. One with another tag or a digest gets DesiredImage.Image in the same
+// style. A desired image for a container that does not exist, or that runs an
+// image of another repository, becomes a note.
 //
-// With exact, as a definitions file needs it, every container gets DesiredImage.Image as it
-// stands, and a want for a container that is not there is an error.
+// With exact, as for a definitions file, every container gets
+// DesiredImage.Image as it is written. A desired image for a container that
+// does not exist is an error.
 //
-// Errors: *ControllerError for a service that ECS or CodeDeploy does not deploy,
-// *ContainerError for a container that is not there (exact).
+// Errors: *ControllerError for a service that ECS or CodeDeploy does not
+// deploy, *ContainerError for a container that does not exist (exact).
 func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error) {
 	c := Change{Service: s, Action: Leave}
 	switch s.Controller {
@@ -91,22 +95,22 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 		}
 		c.note("its task definition has no container %s", strings.Join(missing, ", "))
 	}
-	after := c.follow(wants, exact)
+	after := c.setImages(wants, exact)
 	c.describe(after)
 	switch {
 	case len(c.Wants) == 0:
 		c.Why = "it has no container with one of the images"
-	case c.done(exact):
-		c.Images, c.Why = nil, "it runs the wanted images already"
+	case c.alreadyRuns(exact):
+		c.Images, c.Why = nil, "it already runs the desired images"
 	default:
-		c.deploy()
+		c.chooseAction()
 	}
 	return c, nil
 }
 
-// followAll fills in Wants and Images and returns the reference that each container of
-// Wants will have.
-func (c *Change) follow(wants map[string]DesiredImage, exact bool) map[string]string {
+// setImages sets Wants and Images and returns the reference that each
+// container of Wants will have.
+func (c *Change) setImages(wants map[string]DesiredImage, exact bool) map[string]string {
 	c.Wants, c.Images = map[string]DesiredImage{}, map[string]string{}
 	after := map[string]string{}
 	for _, container := range c.Service.Containers {
@@ -118,7 +122,7 @@ func (c *Change) follow(wants map[string]DesiredImage, exact bool) map[string]st
 		if !exact {
 			var same bool
 			if image, same = restyle(container.Image, w); !same {
-				c.note("container %s runs %s, an image of another repository, and is left alone", container.Name, container.Image)
+				c.note("container %s runs %s, an image of another repository, and stays unchanged", container.Name, container.Image)
 				continue
 			}
 		}
@@ -144,29 +148,29 @@ func (c *Change) describe(after map[string]string) {
 	}
 }
 
-// deploy decides between the two ways of deploying.
-func (c *Change) deploy() {
+// chooseAction decides between the two ways of deploying.
+func (c *Change) chooseAction() {
 	if c.Service.Controller == types.DeploymentControllerTypeEcs {
 		c.Replaces = c.Service.UnderWay()
 	}
 	switch status := c.Service.Definition.status(); {
 	case len(c.Images) > 0:
 		c.Action = Register
-		c.Why = fmt.Sprintf("container %s gets another reference, which needs a new revision of the task definition", strings.Join(sortedKeys(c.Images), ", "))
+		c.Why = fmt.Sprintf("container %s gets a new image reference, which needs a new task definition revision", strings.Join(sortedKeys(c.Images), ", "))
 	case status != "" && status != string(types.TaskDefinitionStatusActive):
 		// ECS deploys no task definition that was deregistered.
 		c.Action = Register
 		c.Why = fmt.Sprintf("its task definition is %s, so an equal revision is registered", status)
 	default:
 		c.Action, c.Images = Force, nil
-		c.Why = "its task definition reads the wanted references already, and a new deployment reads them anew"
+		c.Why = "its task definition already has the desired references, and a new deployment resolves them again"
 	}
 }
 
-// done tells whether the service runs all that is wanted, and will go on to. An image
-// whose digest is not known counts by its reference, beside others that are known.
-func (c *Change) done(exact bool) bool {
-	if c.Service.goesElsewhere(c.Wants) || len(c.toVerify()) == 0 {
+// alreadyRuns reports whether the service runs all desired images and continues
+// to. An image whose digest is not known counts by its reference.
+func (c *Change) alreadyRuns(exact bool) bool {
+	if c.Service.deploysOtherImages(c.Wants) || len(c.toVerify()) == 0 {
 		return false
 	}
 	for _, container := range c.Service.Containers {
@@ -174,14 +178,14 @@ func (c *Change) done(exact bool) bool {
 		if !ok {
 			continue
 		}
-		if !w.verifiable() {
+		if !w.hasDigests() {
 			if container.Image != w.Image {
 				return false
 			}
 			continue
 		}
 		settled := c.Service.Settling(container) && w.Has(container.Resolved)
-		if !settled && !container.has(w, c.Service.Desired) || exact && !sameRepository(container.Image, w.Image) {
+		if !settled && !container.runsOnly(w, c.Service.Desired) || exact && !sameRepository(container.Image, w.Image) {
 			return false
 		}
 	}
@@ -192,12 +196,13 @@ func (c *Change) note(format string, args ...any) {
 	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
 }
 
-// goesElsewhere tells whether a deployment is under way that does not end with the
-// wanted images, as far as is known.
-func (s Service) goesElsewhere(wants map[string]DesiredImage) bool {
+// deploysOtherImages reports whether a deployment is under way that, as far as
+// is known, does not end with the desired images.
+func (s Service) deploysOtherImages(wants map[string]DesiredImage) bool {
 	if s.Controller != types.DeploymentControllerTypeEcs {
-		// With CodeDeploy there is a second task set for as long as a deployment lasts,
-		// but for its first seconds, which nothing in ECS shows.
+		// With CodeDeploy there is a second task set for as long as a
+		// deployment lasts, but for its first seconds, which nothing in ECS
+		// shows.
 		return slices.ContainsFunc(s.Raw.TaskSets, func(t types.TaskSet) bool { return t.Status != nil && *t.Status == "ACTIVE" })
 	}
 	p := s.UnderWay()
@@ -208,22 +213,22 @@ func (s Service) goesElsewhere(wants map[string]DesiredImage) bool {
 		return true
 	}
 	for name, w := range wants {
-		if w.verifiable() && !w.Has(p.Digests[name]) {
+		if w.hasDigests() && !w.Has(p.Digests[name]) {
 			return true
 		}
 	}
 	return false
 }
 
-// toVerify are the wants whose digests are known.
+// toVerify returns the desired images whose digests are known.
 func (c Change) toVerify() map[string]DesiredImage {
 	out := maps.Clone(c.Wants)
-	maps.DeleteFunc(out, func(_ string, w DesiredImage) bool { return !w.verifiable() })
+	maps.DeleteFunc(out, func(_ string, w DesiredImage) bool { return !w.hasDigests() })
 	return out
 }
 
-// has tells whether all tasks run the image, and new ones would.
-func (c Container) has(w DesiredImage, desired int) bool {
+// runsOnly reports whether all tasks run the image and new tasks get it.
+func (c Container) runsOnly(w DesiredImage, desired int) bool {
 	if c.Resolved != "" && !w.Has(c.Resolved) {
 		return false
 	}
@@ -235,7 +240,8 @@ func (c Container) has(w DesiredImage, desired int) bool {
 	return len(c.Running) > 0 || desired == 0 && c.Resolved != ""
 }
 
-// digest is what most tasks run, else what new tasks would.
+// digest returns the digest that most tasks run, else the one that new tasks
+// get.
 func (c Container) digest() string {
 	if d := mostRun(c.Running); d != "" {
 		return d
@@ -243,8 +249,8 @@ func (c Container) digest() string {
 	return c.Resolved
 }
 
-// ControllerError is a service whose deployments belong to something that Slipway cannot
-// drive: the controller EXTERNAL, or one that it does not know.
+// ControllerError is the error for a service that neither ECS nor CodeDeploy
+// deploys: its controller is EXTERNAL or unknown.
 type ControllerError struct {
 	Ref
 	Controller types.DeploymentControllerType

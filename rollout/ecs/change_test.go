@@ -13,8 +13,8 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// runs is a service whose containers have references, each with one running digest that
-// is also the resolved one.
+// runs returns a service whose containers have references, each with one
+// running digest that is also the resolved one.
 func runs(containers ...Container) Service {
 	s := Service{Ref: Ref{"shop", "web"}, Controller: "ECS", Desired: 2, Containers: containers}
 	var definitions []any
@@ -57,8 +57,8 @@ func TestDecide(t *testing.T) {
 		notes    int
 		replaces string
 	}{
-		{name: "latest is deployed anew", service: runs(container("web", web+":latest", 2)), wants: wants{"web": want(web+":a1", 1)}, action: Force},
-		{name: "no tag is deployed anew", service: runs(container("web", web, 2)), wants: wants{"web": want(web+":a1", 1)}, action: Force},
+		{name: "latest is deployed again", service: runs(container("web", web+":latest", 2)), wants: wants{"web": want(web+":a1", 1)}, action: Force},
+		{name: "no tag is deployed again", service: runs(container("web", web, 2)), wants: wants{"web": want(web+":a1", 1)}, action: Force},
 		{name: "a tag needs a revision", service: runs(container("web", web+":b2", 2)), wants: wants{"web": want(web+":a1", 1)},
 			action: Register, images: "web=" + web + ":a1"},
 		{name: "a digest stays a digest", service: runs(container("web", web+"@"+digest(2), 2)), wants: wants{"web": want(web+":a1", 1)},
@@ -104,7 +104,7 @@ func TestDecide(t *testing.T) {
 			action: Force, replaces: fakeaws.DeploymentARN(1)},
 		{name: "under way back from it", service: back(runs(container("web", web, 1)), target("ROLLBACK_IN_PROGRESS", 1)), wants: wants{"web": want(web+":a1", 1)},
 			action: Force, replaces: fakeaws.DeploymentARN(1)},
-		{name: "under way to nobody knows what", service: back(runs(container("web", web, 1)), func(s *Service) { s.Deployments = []ServiceDeployment{{Status: "PENDING"}} }),
+		{name: "under way to unknown images", service: back(runs(container("web", web, 1)), func(s *Service) { s.Deployments = []ServiceDeployment{{Status: "PENDING"}} }),
 			wants: wants{"web": want(web+":a1", 1)}, action: Force},
 		{name: "another failed before", service: back(runs(container("web", web, 1)), target("ROLLBACK_SUCCESSFUL", 2)), wants: wants{"web": want(web+":a1", 1)}, action: Leave},
 

@@ -32,10 +32,11 @@ type codeDeployer interface {
 // group is a CodeDeploy deployment group.
 type group struct{ application, name string }
 
-// deployByCodeDeploy does all that reads and can fail before it registers anything. A
-// deployment under way that brings the same images is taken for the one to start: the
-// command may have been given before, and a CreateDeployment whose answer got lost is
-// repeated by the SDK and then refused for the sake of our own deployment.
+// deployByCodeDeploy does all that reads and can fail before it registers
+// anything. A deployment under way that brings the same images is taken for the
+// one to start: the command may have been given before, and a CreateDeployment
+// whose answer got lost is repeated by the SDK and then refused for the sake of
+// our own deployment.
 func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Change) (Deployment, error) {
 	failed := func(err error) (Deployment, error) {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
@@ -44,12 +45,12 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 	if err != nil {
 		return failed(err)
 	}
-	if d, err := g.join(ctx, client, codeDeploy, c); err != nil {
+	if d, err := g.joinDeployment(ctx, client, codeDeploy, c); err != nil {
 		return failed(err)
 	} else if d != nil {
 		return *d, nil
 	}
-	arn, err := c.define(ctx, client)
+	arn, err := c.registerDefinition(ctx, client)
 	if err != nil {
 		return failed(err)
 	}
@@ -57,9 +58,9 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 	if err != nil {
 		return failed(err)
 	}
-	out, err := codeDeploy.CreateDeployment(ctx, g.deployment(c.mark(), string(spec)))
+	out, err := codeDeploy.CreateDeployment(ctx, g.deployment(c.deploymentDescription(), string(spec)))
 	if busy := new(codedeploytypes.DeploymentLimitExceededException); errors.As(err, &busy) {
-		d, joinErr := g.join(ctx, client, codeDeploy, c)
+		d, joinErr := g.joinDeployment(ctx, client, codeDeploy, c)
 		if d != nil {
 			return *d, nil
 		}
@@ -70,7 +71,7 @@ func deployByCodeDeploy(ctx context.Context, client deployer, codeDeploy codeDep
 		err = busyErr
 	}
 	if err != nil {
-		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveStarted(err), TaskDefinition: arn, Err: err}
 	}
 	id := aws.ToString(out.DeploymentId)
 	if id == "" {
@@ -92,10 +93,11 @@ func (g group) deployment(description, spec string) *codedeploy.CreateDeployment
 	}
 }
 
-// findGroup finds out which deployment group deploys the service. A task set made by
-// CodeDeploy names the deployment that made it (API reference, TaskSet, externalId), and
-// that its group; this is one call as a rule. Otherwise the names that the ECS console
-// gives are tried, and the group asked whether the service is its own.
+// findGroup finds out which deployment group deploys the service. A task set
+// made by CodeDeploy names the deployment that made it (API reference, TaskSet,
+// externalId), and that its group; this is one call as a rule. Otherwise the
+// names that the ECS console gives are tried, and the group asked whether the
+// service is its own.
 func findGroup(ctx context.Context, client groupFinder, s Service) (group, error) {
 	for _, id := range madeBy(s.Raw) {
 		out, err := client.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
@@ -122,12 +124,13 @@ func findGroup(ctx context.Context, client groupFinder, s Service) (group, error
 	case out.DeploymentGroupInfo == nil:
 		return group{}, awsclient.Incomplete("CodeDeploy", "GetDeploymentGroup", "deployment group "+g.name)
 	case !deploys(out.DeploymentGroupInfo, cluster, service):
-		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: errOthersGroup}
+		return group{}, &GroupError{Ref: s.Ref, Application: g.application, Group: g.name, Err: errOtherService}
 	}
 	return g, nil
 }
 
-// madeBy are the CodeDeploy deployments that made the task sets, the serving one first.
+// madeBy returns the CodeDeploy deployments that made the task sets, the
+// serving one first.
 func madeBy(raw types.Service) []string {
 	var ids []string
 	if p := PrimaryTaskSet(raw); p != nil && aws.ToString(p.ExternalId) != "" {
@@ -153,10 +156,10 @@ func deploys(g *codedeploytypes.DeploymentGroupInfo, cluster, service string) bo
 	})
 }
 
-var errOthersGroup = errors.New("the group deploys another service")
+var errOtherService = errors.New("the group deploys another service")
 
-// GroupError is an ECS service of which it could not be found out which CodeDeploy
-// deployment group deploys it.
+// GroupError is the error for an ECS service whose CodeDeploy deployment group
+// was not found.
 type GroupError struct {
 	Ref
 	// Application and Group are the names that were tried last.

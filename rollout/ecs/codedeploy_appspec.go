@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// The AppSpec of an ECS deployment, as "AppSpec 'resources' section for Amazon ECS
-// deployments" in the CodeDeploy user guide has it.
+// The AppSpec of an ECS deployment, as "AppSpec 'resources' section for Amazon
+// ECS deployments" in the CodeDeploy user guide has it.
 type (
 	specFile struct {
 		Version   json.Number `json:"version"`
@@ -43,9 +43,9 @@ type (
 	}
 )
 
-// appSpec is the AppSpec, as JSON, that deploys a task definition to a service and keeps
-// its load balancer, network and capacity as they are now. The task set that serves
-// tells these where there is one, else the service.
+// appSpec returns the AppSpec, as JSON, that deploys a task definition to a
+// service and keeps its load balancer, network and capacity as they are now.
+// The task set that serves tells these where there is one, else the service.
 func appSpec(s Service, definition string) ([]byte, error) {
 	raw := s.Raw
 	balancers, network := raw.LoadBalancers, raw.NetworkConfiguration
@@ -60,7 +60,7 @@ func appSpec(s Service, definition string) ([]byte, error) {
 		version, capacity = set.PlatformVersion, set.CapacityProviderStrategy
 	}
 	if len(balancers) == 0 || aws.ToString(balancers[0].ContainerName) == "" || aws.ToInt32(balancers[0].ContainerPort) == 0 {
-		return nil, fmt.Errorf("ECS service %s has no load balancer with a container and a port, and CodeDeploy moves traffic by one", s.Ref)
+		return nil, fmt.Errorf("ECS service %s has no load balancer with a container and a port, which CodeDeploy needs to shift traffic", s.Ref)
 	}
 	properties := specProperties{
 		TaskDefinition:   definition,

@@ -22,10 +22,10 @@ type taskSetReader interface {
 	taskReader
 }
 
-// Prepare finds out, before anything is touched, whether CodeDeploy could deploy the
-// service: whose deployment group it is, and whether it has all that an AppSpec needs. It
-// takes one or two calls that read. With another controller than CODE_DEPLOY it takes
-// none and returns nil.
+// Prepare checks, before anything is changed, whether CodeDeploy can deploy the
+// service: whether it has a deployment group and all that an AppSpec needs. It
+// takes one or two read calls. With another controller than CODE_DEPLOY it
+// takes none and returns nil.
 //
 // Errors: *GroupError; an error for a service without a load balancer.
 func Prepare(ctx context.Context, codeDeploy groupFinder, s Service) error {
@@ -43,12 +43,12 @@ func prepare(ctx context.Context, codeDeploy groupFinder, s Service) (group, err
 	return findGroup(ctx, codeDeploy, s)
 }
 
-// Busy finds out, before anything is touched, whether CodeDeploy would refuse a change
-// because it deploys other images to the service already. A deployment under way that
-// brings the wanted images is no hindrance: Deploy then returns that one. It takes the
-// calls of Prepare and one or two more, and four for a deployment under way, all of which
-// read; none for another controller than CODE_DEPLOY and a change that leaves the service
-// alone.
+// Busy checks, before anything is changed, whether CodeDeploy would refuse a
+// change because it is deploying other images to the service. A deployment
+// under way that brings the desired images is not an error: Deploy returns that
+// one. It takes the calls of Prepare and one or two more, and four for a
+// deployment under way, all of which read; none for another controller than
+// CODE_DEPLOY and a change that leaves the service alone.
 //
 // Errors: *BusyError, and those of Prepare.
 func Busy(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c Change) error {
@@ -59,13 +59,14 @@ func Busy(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c 
 	if err != nil {
 		return err
 	}
-	_, err = g.join(ctx, client, codeDeploy, c)
+	_, err = g.joinDeployment(ctx, client, codeDeploy, c)
 	return err
 }
 
-// join returns the deployment of the group that is under way if it brings the images that
-// the change wants, nil if there is none, and a *BusyError if it brings others.
-func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c Change) (*Deployment, error) {
+// joinDeployment returns the deployment of the group that is under way if it
+// brings the images of the change, nil if there is none, and a *BusyError if it
+// brings others.
+func (g group) joinDeployment(ctx context.Context, client taskSetReader, codeDeploy codeDeployer, c Change) (*Deployment, error) {
 	info, err := g.underWay(ctx, codeDeploy, c.Service)
 	if err != nil || info == nil {
 		return nil, err
@@ -76,7 +77,7 @@ func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDe
 		return nil, err
 	}
 	d := Deployment{Service: c.Service, ID: id, TaskDefinition: aws.ToString(set.TaskDefinition), Wants: c.toVerify()}
-	same, err := c.is(ctx, client, info, set)
+	same, err := c.isDeployedBy(ctx, client, info, set)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +90,11 @@ func (g group) join(ctx context.Context, client taskSetReader, codeDeploy codeDe
 
 var errUnderWay = errors.New("it deploys other images, or its images are not known yet")
 
-// mark is the description of a change's CodeDeploy deployment. It is the same for the same
-// images of the same containers, so that a deployment can be told from its first second,
-// when it has neither a task set nor tasks yet.
-func (c Change) mark() string {
+// deploymentDescription returns the description of a change's CodeDeploy
+// deployment. It is the same for the same images of the same containers, so
+// that a deployment can be told from its first second, when it has neither a
+// task set nor tasks yet.
+func (c Change) deploymentDescription() string {
 	sum := sha256.New()
 	for _, container := range sortedKeys(c.Wants) {
 		fmt.Fprintln(sum, container, c.Wants[container].DigestOrImage())
@@ -100,10 +102,10 @@ func (c Change) mark() string {
 	return fmt.Sprintf("slipway, images %x", sum.Sum(nil)[:16])
 }
 
-// is tells whether a deployment brings the wanted images: by its own words, or by what
-// all running tasks of its task set run.
-func (c Change) is(ctx context.Context, client taskReader, info *codedeploytypes.DeploymentInfo, set types.TaskSet) (bool, error) {
-	if aws.ToString(info.Description) == c.mark() {
+// isDeployedBy reports whether a deployment brings the desired images: by its
+// description, or by the images that all running tasks of its task set run.
+func (c Change) isDeployedBy(ctx context.Context, client taskReader, info *codedeploytypes.DeploymentInfo, set types.TaskSet) (bool, error) {
+	if aws.ToString(info.Description) == c.deploymentDescription() {
 		return true, nil
 	}
 	d := Deployment{Wants: c.toVerify()}
@@ -124,9 +126,9 @@ var inProgress = []codedeploytypes.DeploymentStatus{
 	codedeploytypes.DeploymentStatusBaking, codedeploytypes.DeploymentStatusReady,
 }
 
-// underWay is the deployment of the group that has not ended, nil where there is none. A
-// group has at most one. Where listing is refused, the deployments that the task sets name
-// are asked.
+// underWay returns the deployment of the group that has not ended, nil where
+// there is none. A group has at most one. Where listing is refused, the
+// deployments that the task sets name are asked.
 func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*codedeploytypes.DeploymentInfo, error) {
 	var ids []string
 	in := &codedeploy.ListDeploymentsInput{ApplicationName: &g.application, DeploymentGroupName: &g.name, IncludeOnlyStatuses: inProgress}
@@ -156,14 +158,14 @@ func (g group) underWay(ctx context.Context, client codeDeployer, s Service) (*c
 		if out.DeploymentInfo == nil {
 			return nil, awsclient.Incomplete("CodeDeploy", "GetDeployment", "deployment "+id)
 		}
-		if goesOn(out.DeploymentInfo) {
+		if isUnderWay(out.DeploymentInfo) {
 			return out.DeploymentInfo, nil
 		}
 	}
 	return nil, nil
 }
 
-func goesOn(info *codedeploytypes.DeploymentInfo) bool {
+func isUnderWay(info *codedeploytypes.DeploymentInfo) bool {
 	if info == nil {
 		return false
 	}
@@ -175,8 +177,8 @@ func goesOn(info *codedeploytypes.DeploymentInfo) bool {
 	}
 }
 
-// taskSetOf is the task set that a CodeDeploy deployment has made, as the service is now;
-// empty where it has made none yet.
+// taskSetOf returns the task set that a CodeDeploy deployment has made, as the
+// service is now; empty where it has made none yet.
 func taskSetOf(ctx context.Context, client serviceDescriber, ref Ref, deployment string) (types.TaskSet, error) {
 	described, err := DescribeServices(ctx, client, []Ref{ref})
 	if err != nil {
@@ -190,14 +192,15 @@ func taskSetOf(ctx context.Context, client serviceDescriber, ref Ref, deployment
 	return types.TaskSet{}, nil
 }
 
-// BusyError is a CodeDeploy deployment group that has a deployment under way, and takes
-// no second one.
+// BusyError is the error for a CodeDeploy deployment group that has a
+// deployment under way: it allows one at a time.
 type BusyError struct {
 	Ref
 	Application, Group string
 	// Deployment is the id of the one under way; empty where it is not known.
 	Deployment string
-	// Err is CodeDeploy's own error, which names the deployment, or what was found.
+	// Err is CodeDeploy's own error, which names the deployment, or what was
+	// found.
 	Err error
 }
 

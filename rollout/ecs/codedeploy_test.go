@@ -55,7 +55,8 @@ func TestAppSpec(t *testing.T) {
 	}
 }
 
-// byCodeDeploy is a change of a service that CodeDeploy deploys; sets made its task sets.
+// changeByCodeDeploy is a change of a service that CodeDeploy deploys; sets
+// made its task sets.
 func changeByCodeDeploy(t *testing.T, present string, sets ...string) Change {
 	t.Helper()
 	c := deploying(t, present)
@@ -71,7 +72,8 @@ func changeByCodeDeploy(t *testing.T, present string, sets ...string) Change {
 	return c
 }
 
-// codeDeployActions know deployment d-1 and the group of the names that the console gives.
+// codeDeployActions know deployment d-1 and the group of the names that the
+// console gives.
 func codeDeployActions(t *testing.T, more map[string]func(fakeaws.Object) any) *fakeaws.Server {
 	t.Helper()
 	actions := map[string]func(fakeaws.Object) any{
@@ -158,7 +160,7 @@ func TestDeployByCodeDeployRefusals(t *testing.T) {
 				return errors.As(err, new(*GroupError)) && errors.As(err, new(*codedeploytypes.DeploymentGroupDoesNotExistException))
 			}},
 		{name: "a group of another service", actions: map[string]func(fakeaws.Object) any{"GetDeploymentGroup": others},
-			is: func(err error) bool { return errors.As(err, new(*GroupError)) && errors.Is(err, errOthersGroup) }},
+			is: func(err error) bool { return errors.As(err, new(*GroupError)) && errors.Is(err, errOtherService) }},
 		{name: "asking is refused", actions: map[string]func(fakeaws.Object) any{"GetDeploymentGroup": fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})},
 			is: func(err error) bool { return err != nil && !errors.As(err, new(*GroupError)) }},
 		{name: "no load balancer", change: func(c *Change) { c.Service.Raw.LoadBalancers = nil },
@@ -221,8 +223,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// joining are the answers while deployment d-9 is under way: how it describes itself, and
-// the digest that its task runs, if any.
+// joining returns the answers while deployment d-9 is under way: how it
+// describes itself, and the digest that its task runs, if any.
 func joining(description, digest string) map[string]func(fakeaws.Object) any {
 	answer := fakeaws.Object{}
 	tasks := []fakeaws.Object{{"taskArn": "t0", "startedBy": "ecs-svc/1", "lastStatus": "RUNNING", "containers": []fakeaws.Object{{"name": "web", "imageDigest": "sha256:old"}}}}
@@ -261,12 +263,12 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 		change              func(map[string]func(fakeaws.Object) any)
 		busy                bool
 	}{
-		{name: "it says what it brings", description: c.mark()},
+		{name: "it says what it brings", description: c.deploymentDescription()},
 		{name: "its tasks run the images", digest: wanted},
-		{name: "it says that it brings others", description: other.mark(), busy: true},
+		{name: "it says that it brings others", description: other.deploymentDescription(), busy: true},
 		{name: "its tasks run others", digest: "sha256:other", busy: true},
 		{name: "nothing of it runs", busy: true},
-		{name: "listing is refused", description: c.mark(), change: func(a map[string]func(fakeaws.Object) any) {
+		{name: "listing is refused", description: c.deploymentDescription(), change: func(a map[string]func(fakeaws.Object) any) {
 			a["ListDeployments"] = fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"})
 		}},
 	} {
@@ -294,10 +296,11 @@ func TestDeployByCodeDeployJoinsItsOwn(t *testing.T) {
 	}
 }
 
-// The SDK repeats a call whose answer got lost, and is told of its own deployment.
+// The SDK repeats a call whose answer got lost, and the answer names its own
+// deployment.
 func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	c := changeByCodeDeploy(t, "shop/web:b2", "d-1")
-	actions := joining(c.mark(), "")
+	actions := joining(c.deploymentDescription(), "")
 	begun := false
 	listed := actions["ListDeployments"]
 	actions["ListDeployments"] = func(in fakeaws.Object) any {
@@ -314,9 +317,9 @@ func TestDeployByCodeDeployAfterALostAnswer(t *testing.T) {
 	s := codeDeployActions(t, actions)
 	d, err := Deploy(t.Context(), s.ECS(), s.CodeDeploy(), c)
 	if err != nil || d.ID != "d-9" {
-		t.Errorf("%+v, %v", d, err)
+		t.Errorf("Deploy returned deployment %q, error %v; want d-9, the one that was started before", d.ID, err)
 	}
-	if in := s.Of("CreateDeployment")[0].In; in["description"] != c.mark() {
+	if in := s.Of("CreateDeployment")[0].In; in["description"] != c.deploymentDescription() {
 		t.Errorf("described as %v", in["description"])
 	}
 }
@@ -340,8 +343,8 @@ func TestShiftTime(t *testing.T) {
 		{"all at once", fakeaws.Fixed(fakeaws.Object{"deploymentConfigInfo": fakeaws.Object{"trafficRoutingConfig": fakeaws.Object{"type": "AllAtOnce"}}}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
 		{"refused", fakeaws.Fixed(fakeaws.Refusal{Code: "AccessDeniedException"}), codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c")}, 0},
 		{"none named", nil, codedeploytypes.DeploymentInfo{}, 0},
-		{"people are waited for", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("STOP_DEPLOYMENT")}, 45 * time.Minute},
-		{"nobody is waited for", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("CONTINUE_DEPLOYMENT")}, 15 * time.Minute},
+		{"the traffic is rerouted by hand", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("STOP_DEPLOYMENT")}, 45 * time.Minute},
+		{"the traffic is rerouted at the end of the wait", canary, codedeploytypes.DeploymentInfo{DeploymentConfigName: aws.String("c"), BlueGreenDeploymentConfiguration: ready("CONTINUE_DEPLOYMENT")}, 15 * time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			more := map[string]func(fakeaws.Object) any{}

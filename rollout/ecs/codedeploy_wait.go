@@ -13,10 +13,11 @@ type configReader interface {
 	GetDeploymentConfig(context.Context, *codedeploy.GetDeploymentConfigInput, ...func(*codedeploy.Options)) (*codedeploy.GetDeploymentConfigOutput, error)
 }
 
-// shiftTime is the time that a deployment lets pass by itself before the new tasks have
-// all the traffic: the steps of its deployment configuration, and the time it gives
-// people to have the traffic rerouted. The time that the old tasks are kept afterwards is
-// not in it. It takes one call; what may not be read counts as nothing.
+// shiftTime returns the time that a deployment lets pass by itself before the
+// new tasks have all the traffic: the steps of its deployment configuration,
+// and the time that it waits for the traffic to be rerouted by hand. The time
+// that the old tasks are kept afterwards is not in it. It takes one call; what
+// may not be read counts as nothing.
 func shiftTime(ctx context.Context, client configReader, info *codedeploytypes.DeploymentInfo) time.Duration {
 	wait := readyTime(info.BlueGreenDeploymentConfiguration)
 	if aws.ToString(info.DeploymentConfigName) == "" {
@@ -38,7 +39,7 @@ func waitOf(ctx context.Context, client codeDeployer, id string) time.Duration {
 	return shiftTime(ctx, client, out.DeploymentInfo)
 }
 
-// readyTime is how long a deployment waits for somebody to continue it before it is
+// readyTime returns how long a deployment waits to be continued before it is
 // stopped (API reference, DeploymentReadyOption).
 func readyTime(c *codedeploytypes.BlueGreenDeploymentConfiguration) time.Duration {
 	if c == nil || c.DeploymentReadyOption == nil || c.DeploymentReadyOption.ActionOnTimeout != codedeploytypes.DeploymentReadyActionStopDeployment {
@@ -47,8 +48,9 @@ func readyTime(c *codedeploytypes.BlueGreenDeploymentConfiguration) time.Duratio
 	return time.Duration(c.DeploymentReadyOption.WaitTimeInMinutes) * time.Minute
 }
 
-// routingTime is how long the traffic takes to move. The first part moves at once; after
-// it a canary has one interval, linear steps one before each further step.
+// routingTime returns how long the traffic takes to move. The first part moves
+// at once; after it a canary has one interval, linear steps one before each
+// further step.
 func routingTime(c *codedeploytypes.TrafficRoutingConfig) time.Duration {
 	switch {
 	case c == nil:

@@ -10,8 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Differences tells, by container and digest, how many tasks run something else than
-// wanted; empty where all is well. resolved stands in for digests that tasks do not tell.
+// Differences says, by container and digest, how many tasks run other images
+// than desired; empty for none. resolved has the digests for tasks that do not
+// report theirs.
 func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) string {
 	counts := map[string]int{}
 	for _, t := range tasks {
@@ -19,7 +20,7 @@ func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) 
 			if digest, there := digestOf(t, name, resolved); !there {
 				counts["there is no container "+name]++
 			} else if !want.Has(digest) {
-				counts[name+" runs "+shown(digest)+" instead of "+want.DigestOrImage()]++
+				counts[name+" runs "+shownDigest(digest)+" instead of "+want.DigestOrImage()]++
 			}
 		}
 	}
@@ -30,9 +31,9 @@ func (d Deployment) Differences(tasks []types.Task, resolved map[string]string) 
 	return strings.Join(told, "; ")
 }
 
-// digestOf is the digest that a task runs for a container: its own word, else the
-// service revision's, else the one in its image reference. It is not there where the task
-// has no such container.
+// digestOf returns the digest that a task runs for a container: its own word,
+// else the service revision's, else the one in its image reference. It is not
+// there where the task has no such container.
 func digestOf(t types.Task, name string, resolved map[string]string) (digest string, there bool) {
 	for _, c := range t.Containers {
 		if aws.ToString(c.Name) != name {
@@ -50,6 +51,8 @@ func digestOf(t types.Task, name string, resolved map[string]string) (digest str
 	return "", false
 }
 
+// DigestOrImage returns the image's own digest, or its reference where that is
+// not known.
 func (w DesiredImage) DigestOrImage() string {
 	if len(w.Digests) == 0 {
 		return w.Image
@@ -57,13 +60,14 @@ func (w DesiredImage) DigestOrImage() string {
 	return w.Digests[0]
 }
 
-func shown(digest string) string {
+func shownDigest(digest string) string {
 	if digest == "" {
-		return "an image whose digest ECS does not tell"
+		return "an image with an unknown digest"
 	}
 	return digest
 }
 
+// TaskCount returns a number of tasks in words: "1 task", "2 tasks".
 func TaskCount(n int) string {
 	if n == 1 {
 		return "1 task"

@@ -12,33 +12,34 @@ import (
 	"slipway/internal/fault"
 )
 
-// Definition is a task definition with every field that ECS told, those included that
-// the SDK does not know.
+// Definition is a task definition with every field that ECS returned, including
+// those that the SDK does not know.
 type Definition struct {
 	// ARN is the revision's; empty for one that is not registered yet.
 	ARN string
 	// Family is its name without the revision.
 	Family string
-	// Fields is the JSON object that ECS answered under taskDefinition, numbers as
+	// Fields is the JSON object taskDefinition in ECS's answer, numbers as
 	// json.Number.
 	Fields map[string]any
-	// Tags is the JSON list that ECS answered beside it.
+	// Tags is the JSON list of its tags.
 	Tags []any
 }
 
-// answerOnly are the fields that DescribeTaskDefinition answers and
-// RegisterTaskDefinition does not take (API reference, TaskDefinition beside
-// RegisterTaskDefinition's request).
+// answerOnly are the fields that DescribeTaskDefinition returns and
+// RegisterTaskDefinition does not accept (API reference, TaskDefinition and the
+// request of RegisterTaskDefinition).
 var answerOnly = []string{
 	"taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities",
 	"registeredAt", "registeredBy", "deregisteredAt", "deleteRequestedAt",
 }
 
-// WithImages is the definition to register for a revision in which the named containers
-// have other images: without what only ECS's answer has and without tags that begin with
-// "aws:", which nobody may set. Everything else stays as it was, unknown fields at every
-// depth and the order of the containers included; d itself is not changed. The error is
-// a *ContainerError when the definition lacks a named container.
+// WithImages returns the definition to register for a revision in which the
+// named containers have other images. It leaves out the fields that only ECS
+// sets, and tags that begin with "aws:". Everything else stays, including
+// unknown fields at every depth and the order of the containers. d is not
+// changed. The error is a *ContainerError if the definition lacks a named
+// container.
 func (d Definition) WithImages(images map[string]string) (Definition, error) {
 	if missing := d.without(slices.Sorted(maps.Keys(images))); len(missing) > 0 {
 		return Definition{}, &ContainerError{Definition: d.Name(), Missing: missing, Have: d.containerNames()}
@@ -54,7 +55,7 @@ func (d Definition) WithImages(images map[string]string) (Definition, error) {
 	list = slices.Clone(list)
 	for i, c := range list {
 		container, _ := c.(map[string]any)
-		if image, ok := images[text(container, "name")]; ok && container != nil {
+		if image, ok := images[stringField(container, "name")]; ok && container != nil {
 			container = maps.Clone(container)
 			container["image"] = image
 			list[i] = container
@@ -64,7 +65,7 @@ func (d Definition) WithImages(images map[string]string) (Definition, error) {
 	return next, nil
 }
 
-// request is the body of RegisterTaskDefinition for the definition.
+// request returns the body of RegisterTaskDefinition for the definition.
 func (d Definition) request() ([]byte, error) {
 	body := maps.Clone(d.Fields)
 	if len(d.Tags) > 0 {
@@ -77,10 +78,11 @@ func (d Definition) request() ([]byte, error) {
 	return payload, nil
 }
 
-// Status is ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS told none.
-func (d Definition) status() string { return text(d.Fields, "status") }
+// status returns ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS
+// reports none.
+func (d Definition) status() string { return stringField(d.Fields, "status") }
 
-// Name is the ARN's last part, family:revision, else the family.
+// Name returns the ARN's last part, family:revision, else the family.
 func (d Definition) Name() string {
 	if d.ARN == "" {
 		return d.Family
@@ -102,7 +104,7 @@ func (d Definition) containers() []map[string]any {
 func (d Definition) containerNames() []string {
 	var names []string
 	for _, c := range d.containers() {
-		names = append(names, text(c, "name"))
+		names = append(names, stringField(c, "name"))
 	}
 	return names
 }
@@ -113,25 +115,25 @@ func (d Definition) without(names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(have, name) })
 }
 
-// settable leaves out tags that only AWS sets: those whose key begins with "aws:" in
-// any case (API reference, Tag).
+// settable leaves out tags that only AWS sets: those whose key begins with
+// "aws:" in any case (API reference, Tag).
 func settable(tags []any) []any {
 	return slices.DeleteFunc(slices.Clone(tags), func(t any) bool {
 		tag, _ := t.(map[string]any)
-		return strings.HasPrefix(strings.ToLower(text(tag, "key")), "aws:")
+		return strings.HasPrefix(strings.ToLower(stringField(tag, "key")), "aws:")
 	})
 }
 
-// text is a field of a JSON object if it is a string, else empty.
-func text(object map[string]any, field string) string {
+// stringField returns a field of a JSON object if it is a string, else empty.
+func stringField(object map[string]any, field string) string {
 	s, _ := object[field].(string)
 	return s
 }
 
 // errNoDefinition is an answer of DescribeTaskDefinition that holds none.
-var errNoDefinition = errors.New("the answer holds no task definition")
+var errNoDefinition = errors.New("the answer has no task definition")
 
-// ContainerError is a container that a task definition lacks.
+// ContainerError is the error for a container that a task definition lacks.
 type ContainerError struct {
 	// Definition is the task definition as family:revision.
 	Definition string
@@ -148,12 +150,12 @@ func (e *ContainerError) Error() string {
 // Kind returns fault.Usage.
 func (e *ContainerError) Kind() fault.Kind { return fault.Usage }
 
-// Roles are the ARNs of the roles that a task definition names: the one that starts its
-// tasks and the one that they have.
+// Roles returns the ARNs of the task execution role and the task role, as far
+// as the task definition names them.
 func (d Definition) Roles() []string {
 	var out []string
 	for _, field := range []string{"executionRoleArn", "taskRoleArn"} {
-		if role := text(d.Fields, field); role != "" {
+		if role := stringField(d.Fields, field); role != "" {
 			out = append(out, role)
 		}
 	}

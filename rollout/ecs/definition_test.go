@@ -124,7 +124,7 @@ func TestUnknownFieldsSurviveTheWire(t *testing.T) {
 	checkSignature(t, call)
 }
 
-// checkSignature signs what arrived once more, and wants the same signature.
+// checkSignature signs the received request again, and wants the same signature.
 func checkSignature(t *testing.T, call fakeaws.Call) {
 	t.Helper()
 	got := call.HTTP.Header.Get("Authorization")
@@ -152,7 +152,7 @@ func checkSignature(t *testing.T, call fakeaws.Call) {
 		t.Errorf("signed\n%s\nwant\n%s", got, want)
 	}
 	if call.HTTP.ContentLength != int64(len(call.Raw)) {
-		t.Errorf("length %d told, %d sent", call.HTTP.ContentLength, len(call.Raw))
+		t.Errorf("Content-Length is %d, but %d bytes were sent", call.HTTP.ContentLength, len(call.Raw))
 	}
 }
 
@@ -163,7 +163,8 @@ func TestDescribeTellsRefusals(t *testing.T) {
 	}
 }
 
-// Whatever ECS may answer, only the images change and the answer's own fields go.
+// Whatever ECS may answer, only the images change and the answer's own fields
+// go.
 func FuzzWithImages(f *testing.F) {
 	_, body := readDefinition(f)
 	f.Add(body, "web", "shop/web:next")
@@ -188,7 +189,7 @@ func FuzzWithImages(f *testing.F) {
 		}
 		for i, c := range d.containers() {
 			was, is := maps.Clone(c), maps.Clone(next.containers()[i])
-			if _, changed := images[text(c, "name")]; changed {
+			if _, changed := images[stringField(c, "name")]; changed {
 				if is["image"] != image {
 					t.Errorf("image %v, want %q", is["image"], image)
 				}

@@ -16,9 +16,9 @@ import (
 	"slipway/internal/bounded"
 )
 
-// The SDK drops the fields that it is older than, both from answers and from requests.
-// What follows reads and writes the JSON of the wire itself; the SDK still does all the
-// sleep: endpoint, signature, retries, errors.
+// The SDK drops the fields that it is older than, both from answers and from
+// requests. What follows reads and writes the JSON of the wire itself; the SDK
+// still does all the rest: endpoint, signature, retries, errors.
 
 type definitionReader interface {
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
@@ -44,13 +44,15 @@ func describe(ctx context.Context, client definitionReader, arn string) (Definit
 	return d, nil
 }
 
-// register registers a definition with one call and returns the new revision's ARN.
+// register registers a definition with one call and returns the new revision's
+// ARN.
 func register(ctx context.Context, client definitionWriter, d Definition) (string, error) {
 	payload, err := d.request()
 	if err != nil {
 		return "", err
 	}
-	// The SDK looks at these two before it writes the body that is then replaced.
+	// The SDK looks at these two before it writes the body that is then
+	// replaced.
 	out, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: &d.Family, ContainerDefinitions: []types.ContainerDefinition{},
 	}, sendBody(payload))
@@ -72,20 +74,21 @@ func parseDefinition(body []byte) (Definition, error) {
 		Tags           []any          `json:"tags"`
 	}
 	if err := decoder.Decode(&answer); err != nil {
-		return Definition{}, fmt.Errorf("the answer is no task definition: %w", err)
+		return Definition{}, fmt.Errorf("the answer is not a task definition: %w", err)
 	}
 	if answer.TaskDefinition == nil {
 		return Definition{}, errNoDefinition
 	}
 	fields := answer.TaskDefinition
-	return Definition{ARN: text(fields, "taskDefinitionArn"), Family: text(fields, "family"), Fields: fields, Tags: answer.Tags}, nil
+	return Definition{ARN: stringField(fields, "taskDefinitionArn"), Family: stringField(fields, "family"), Fields: fields, Tags: answer.Tags}, nil
 }
 
-// maxAnswer bounds an answer of ECS, in bytes. A task definition has at most 64 KiB
-// ("Amazon ECS service quotas" in the ECS developer guide).
+// maxAnswer bounds an answer of ECS, in bytes. A task definition has at most 64
+// KiB ("Amazon ECS service quotas" in the ECS developer guide).
 const maxAnswer = 16 << 20
 
-// keepBody is a call's option that copies the body of the answer before the SDK reads it.
+// keepBody returns a call's option that copies the body of the answer before
+// the SDK reads it.
 func keepBody(body *[]byte) func(*ecs.Options) {
 	keep := func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleDeserialize(ctx, in)
@@ -103,9 +106,9 @@ func keepBody(body *[]byte) func(*ecs.Options) {
 	})
 }
 
-// sendBody is a call's option that replaces the request's body. It does so directly
-// behind the serializer: length, payload hash and signature are made later, of what
-// is sent.
+// sendBody returns a call's option that replaces the request's body. It does so
+// directly behind the serializer: length, payload hash and signature are made
+// later, of what is sent.
 func sendBody(payload []byte) func(*ecs.Options) {
 	send := func(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (middleware.SerializeOutput, middleware.Metadata, error) {
 		request, ok := in.Request.(*smithyhttp.Request)

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"slices"
 
-	"slipway/internal/fault"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/fault"
 )
 
 type serviceUpdater interface {
@@ -25,20 +25,22 @@ type deployer interface {
 	taskSetReader // with CodeDeploy only
 }
 
-// ErrNothingToDeploy is the error for a Change that leaves its service alone.
+// ErrNothingToDeploy is the error for a Change with the action Leave.
 var ErrNothingToDeploy = errors.New("the service runs the desired images: there is nothing to deploy")
 
-// Deploy starts what Decide decided, with one call, or two where the task definition
-// needs a new revision. A revision that was registered and then not deployed stays: it
-// costs nothing, and a deregistered one could never be deployed.
+// Deploy starts the deployment of a change, with one call, or two where the
+// task definition needs a new revision. A revision that was registered and then
+// not deployed stays: it costs nothing, and a deregistered one could never be
+// deployed.
 //
-// With the controller CODE_DEPLOY, CodeDeploy is asked first whose the service is and what
-// is under way, with two or three calls that read, and starts the deployment; two more
-// calls tell what time it will take by itself. If a deployment under way brings the wanted
-// images already, that one is returned and nothing is started.
+// With the controller CODE_DEPLOY, two or three calls find the deployment group
+// and a deployment under way. CodeDeploy then starts the deployment, and two
+// more calls find how long it waits by itself. If a deployment under way
+// already brings the desired images, Deploy returns that one and starts
+// nothing.
 //
-// Errors: a *DeployError, which tells whether the deployment may have started all the
-// same, and wraps a *GroupError or *BusyError with CodeDeploy; ErrNothingToDeploy.
+// Errors: a *DeployError, which says whether the deployment may have started,
+// and with CodeDeploy wraps a *GroupError or *BusyError; ErrNothingToDeploy.
 func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Change) (Deployment, error) {
 	if c.Action == Leave {
 		return Deployment{}, ErrNothingToDeploy
@@ -46,7 +48,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		return deployByCodeDeploy(ctx, client, codeDeploy, c)
 	}
-	arn, err := c.define(ctx, client)
+	arn, err := c.registerDefinition(ctx, client)
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
 	}
@@ -56,7 +58,7 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	}
 	out, err := client.UpdateService(ctx, in)
 	if err != nil {
-		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveRun(err), TaskDefinition: arn, Err: err}
+		return Deployment{}, &DeployError{Ref: c.Service.Ref, Started: mayHaveStarted(err), TaskDefinition: arn, Err: err}
 	}
 	d := Deployment{Service: c.Service, TaskDefinition: arn, Wants: c.toVerify(), Wait: c.Service.Wait}
 	started, ok := newDeployment(c.Service.Raw, out.Service)
@@ -67,9 +69,10 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	return d, nil
 }
 
-// Begun looks for the deployment of a change of which Deploy could not tell whether it
-// had started (DeployError.Started): one that was not there before. It is false where
-// there is none, and with CodeDeploy, where Deploy finds it itself. It takes one call.
+// Begun returns the deployment of a change that may have started
+// (DeployError.Started): one that did not exist before. It reports false where
+// there is none, and with CodeDeploy, where Deploy finds the deployment itself.
+// It takes one call.
 func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, bool, error) {
 	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		return Deployment{}, false, nil
@@ -89,9 +92,9 @@ func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, 
 	}, true, nil
 }
 
-// define returns the ARN of the task definition to deploy, after registering it where
-// the change asks for that.
-func (c Change) define(ctx context.Context, client definitionWriter) (string, error) {
+// registerDefinition returns the ARN of the task definition to deploy, after
+// registering it where the change asks for that.
+func (c Change) registerDefinition(ctx context.Context, client definitionWriter) (string, error) {
 	if c.Action != Register {
 		return c.Service.Definition.ARN, nil
 	}
@@ -104,9 +107,9 @@ func (c Change) define(ctx context.Context, client definitionWriter) (string, er
 
 var errNoDeployment = errors.New("the answer names no deployment")
 
-// newDeployment is the deployment that an update started: the PRIMARY one ("the most
-// recent deployment of a service", API reference, Deployment), or if that was there
-// before, the newest that was not.
+// newDeployment returns the deployment that an update started: the PRIMARY one
+// ("the most recent deployment of a service", API reference, Deployment), or if
+// that was there before, the newest that was not.
 func newDeployment(before types.Service, after *types.Service) (types.Deployment, bool) {
 	if after == nil {
 		return types.Deployment{}, false
@@ -129,20 +132,20 @@ func newDeployment(before types.Service, after *types.Service) (types.Deployment
 	return types.Deployment{}, false
 }
 
-// DeployError is a deployment that could not be started, or of which that is not known.
+// DeployError is the error for a deployment that could not be started, or may
+// have started.
 type DeployError struct {
 	Ref
-	// Started is true where the deployment may have started all the same: the
-	// connection broke, time ran out or the server failed before it answered. False
-	// means that nothing was started.
+	// Started reports whether the deployment may have started: the connection
+	// broke, time ran out or the server failed before it answered.
 	Started bool
-	// TaskDefinition is the ARN of the revision to deploy; empty when the error came
-	// before it was registered.
+	// TaskDefinition is the ARN of the revision to deploy; empty when the error
+	// came before it was registered.
 	TaskDefinition string
 	Err            error
 }
 
-// Error names the service, and says so where the deployment may have started.
+// Error names the service, and says if the deployment may have started.
 func (e *DeployError) Error() string {
 	if e.Started {
 		return fmt.Sprintf("deploying ECS service %s, which may have started: %v", e.Ref, e.Err)
@@ -156,11 +159,11 @@ func (e *DeployError) Unwrap() error { return e.Err }
 // Kind returns fault.AWS.
 func (e *DeployError) Kind() fault.Kind { return fault.AWS }
 
-// mayHaveRun tells whether a write that ended with an error may have been carried out:
-// everything but a refusal (a 4xx answer) and what failed before it was sent. No answer
-// at all has the status 0 with the SDK. A refusal after an earlier try that broke off,
-// which the SDK repeated, counts as refused.
-func mayHaveRun(err error) bool {
+// mayHaveStarted reports whether a write that ended with an error may have been
+// carried out. It was not after a refusal (a 4xx answer), or where it was not
+// sent. No answer at all has the status 0 with the SDK. A refusal after an
+// earlier try that broke off, which the SDK repeated, counts as refused.
+func mayHaveStarted(err error) bool {
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) {
 		status := answer.HTTPStatusCode()

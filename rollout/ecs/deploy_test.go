@@ -8,13 +8,12 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
 	"github.com/aws/smithy-go"
 
 	"slipway/rollout/internal/fakeaws"
 )
 
-// deploying is a change of a service whose container is pinned.
+// deploying returns a change of a service whose container is pinned.
 func deploying(t *testing.T, present string) Change {
 	t.Helper()
 	s := runs(container("web", present, 2))
@@ -123,7 +122,8 @@ func TestDeployThatIsCancelledMayHaveStarted(t *testing.T) {
 	}
 }
 
-// What the SDK says of a call that was given up between two tries, or never sent.
+// What the SDK says of a call that was given up between two tries, or never
+// sent.
 func TestMayHaveRun(t *testing.T) {
 	for _, test := range []struct {
 		err  error
@@ -133,8 +133,8 @@ func TestMayHaveRun(t *testing.T) {
 		{&smithy.OperationError{Err: context.DeadlineExceeded}, true},
 		{&smithy.OperationError{Err: errors.New("no credentials")}, false},
 	} {
-		if got := mayHaveRun(test.err); got != test.want {
-			t.Errorf("%v: %t, want %t", test.err, got, test.want)
+		if got := mayHaveStarted(test.err); got != test.want {
+			t.Errorf("mayHaveStarted(%v) = %t, want %t", test.err, got, test.want)
 		}
 	}
 }
@@ -164,7 +164,7 @@ func TestNewDeployment(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, ok := newDeployment(before, &types.Service{Deployments: test.after})
 			if aws.ToString(got.Id) != test.want || ok != (test.want != "") {
-				t.Errorf("%q, %t, want %q", aws.ToString(got.Id), ok, test.want)
+				t.Errorf("newDeployment returned %q, %t, want %q", aws.ToString(got.Id), ok, test.want)
 			}
 		})
 	}

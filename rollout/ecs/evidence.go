@@ -6,8 +6,8 @@ import (
 	"slipway/rollout/diagnose"
 )
 
-// Evidence returns what a diagnosis needs to know of the service: its names, its
-// containers, and those that receive requests from a load balancer.
+// Evidence returns what a diagnosis needs to know of the service: its names,
+// its containers, and those that receive requests from a load balancer.
 func (s Service) Evidence() diagnose.Evidence {
 	e := diagnose.Evidence{Cluster: s.cluster(), Service: s.Service, TaskDefinition: s.Definition.ARN}
 	for _, c := range s.Definition.containers() {
@@ -26,11 +26,11 @@ func containerEvidence(c map[string]any) diagnose.Container {
 	config, _ := c["logConfiguration"].(map[string]any)
 	options, _ := config["options"].(map[string]any)
 	out := diagnose.Container{
-		Name: text(c, "name"), Image: text(c, "image"), Essential: essential || !given,
-		LogDriver: text(config, "logDriver"), LogOptions: map[string]string{},
+		Name: stringField(c, "name"), Image: stringField(c, "image"), Essential: essential || !given,
+		LogDriver: stringField(config, "logDriver"), LogOptions: map[string]string{},
 	}
 	for name := range options {
-		out.LogOptions[name] = text(options, name)
+		out.LogOptions[name] = stringField(options, name)
 	}
 	return out
 }

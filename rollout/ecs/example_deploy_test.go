@@ -9,7 +9,8 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// A service whose task definition names its image by a hash, rolled back to another.
+// A service whose task definition names its image by a hash, rolled back to
+// another.
 func ExampleDecide() {
 	const now, wanted = "sha256:bbbbbbbbbbbbbbbb", "sha256:aaaaaaaaaaaaaaaa"
 	service := ecs.Service{
@@ -56,7 +57,8 @@ func ExampleDefinition_WithImages() {
 	// task definition shop:7 has no container wbe; it has web
 }
 
-// Two services were deployed one after the other: the states between are offered too.
+// Two services were deployed one after the other: the states between are
+// offered too.
 func ExamplePrevious() {
 	at := func(minute int, digest string) ecs.ServiceDeployment {
 		return ecs.ServiceDeployment{Created: time.Unix(int64(60*minute), 0), Digests: map[string]string{"app": digest}}

@@ -15,13 +15,13 @@ import (
 	"slipway/internal/awsclient"
 )
 
-// Successful reads a service's latest deployments that ECS calls SUCCESSFUL, at most
-// limit of them, newest first, with the digests of their images where ECS still knows
-// them. ECS keeps them for 90 days. It takes one call for each 100 deployments and one
-// for each 20 different revisions.
+// Successful reads a service's latest deployments that ECS calls SUCCESSFUL, at
+// most limit of them, newest first, with the digests of their images where ECS
+// still knows them. ECS keeps them for 90 days. It takes one call for each 100
+// deployments and one for each 20 different revisions.
 func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int) ([]ServiceDeployment, error) {
 	in := &ecs.ListServiceDeploymentsInput{
-		Cluster: given(ref.cluster()), Service: &ref.Service, MaxResults: aws.Int32(int32(min(max(limit, 1), 100))),
+		Cluster: optional(ref.cluster()), Service: &ref.Service, MaxResults: aws.Int32(int32(min(max(limit, 1), 100))),
 		Status: []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusSuccessful},
 	}
 	var briefs []types.ServiceDeploymentBrief
@@ -59,21 +59,21 @@ func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int
 	return all, nil
 }
 
-// History is what a service was to run, now and before.
+// History is the images that a service is to run, now and before.
 type History struct {
 	Ref Ref
-	// Present are the digests of what is wrong or at least to be left, by container: what
-	// the service runs, or what its newest deployment was to bring when that has not
-	// ended or did not succeed. An empty digest is one that nobody knows, as when the
-	// image was missing or ECS resolves none, and differs from all that are known.
-	// Containers that it does not name are not looked at.
+	// Present are the present digests by container: those that the service
+	// runs, or those of its newest deployment if that has not ended or did not
+	// succeed. An unknown digest is empty, as when the image is missing or ECS
+	// resolves none, and differs from all that are known. Other containers are
+	// not compared.
 	Present map[string]string
 	// Successful are the deployments that were SUCCESSFUL, newest first.
 	Successful []ServiceDeployment
 }
 
-// HistoryOf joins a service with its successful deployments, for those of the containers
-// named that it has; for all of them when none is named.
+// HistoryOf joins a service with its successful deployments, for those of the
+// containers named that it has; for all of them when none is named.
 func HistoryOf(s Service, successful []ServiceDeployment, containers ...string) History {
 	h := History{Ref: s.Ref, Present: map[string]string{}, Successful: successful}
 	for _, c := range s.Containers {
@@ -84,25 +84,25 @@ func HistoryOf(s Service, successful []ServiceDeployment, containers ...string) 
 			h.Present[c.Name] = s.Deployments[0].Digests[c.Name]
 			continue
 		}
-		// The revision's digest comes first: tasks may report that of an index's
-		// platform, which no revision names.
+		// The revision's digest comes first: tasks may report that of an
+		// index's platform, which no revision names.
 		h.Present[c.Name] = cmp.Or(c.Resolved, mostRun(c.Running))
 	}
 	return h
 }
 
-// Previous goes back through the successful deployments of all services by their time,
-// newest first, and offers after each step what all services together ran then: digests
-// by container, for each service. Every container of Present is in it; the digest is
-// empty where ECS resolved none (versionConsistency disabled), so that such a state is
-// only a part of what ran. What equals the present as far as it is known, or what was
-// offered last, is left out, and so is a state in which no digest of some service is
-// known. It ends where
-// a service's history does, for nobody knows what it ran before; it offers nothing
-// when a service has no history.
+// Previous goes back through the successful deployments of all services by
+// their time, newest first. After each step it yields what all services
+// together ran then: digests by container, for each service. Every container of
+// Present is in it; the digest is empty where ECS resolved none
+// (versionConsistency disabled), so that such a state is only a part of what
+// ran. What equals the present as far as it is known, or the state before, is
+// left out, and so is a state in which no digest of some service is known. It
+// ends where the history of a service ends, and yields nothing if a service has
+// no history.
 //
-// For one service this is first the last successful deployment whose images differ from
-// the present ones.
+// For one service this is first the last successful deployment whose images
+// differ from the present ones.
 func Previous(histories []History) iter.Seq[map[Ref]map[string]string] {
 	return func(yield func(map[Ref]map[string]string) bool) {
 		at := make([]int, len(histories))
@@ -124,8 +124,8 @@ func allKnown(histories []History) bool {
 	return len(histories) > 0 && !slices.ContainsFunc(histories, func(h History) bool { return len(h.Successful) == 0 })
 }
 
-// stepBack undoes the newest of the deployments in force; false where nothing came
-// before it.
+// stepBack undoes the newest of the deployments in force; false where nothing
+// came before it.
 func stepBack(histories []History, at []int) bool {
 	newest := 0
 	for i, h := range histories {
@@ -137,8 +137,8 @@ func stepBack(histories []History, at []int) bool {
 	return at[newest] < len(histories[newest].Successful)
 }
 
-// stateAt is what the services ran with the deployments in force; nil if that is not
-// known of one.
+// stateAt returns what the services ran with the deployments in force; nil if
+// that is not known of one.
 func stateAt(histories []History, at []int) map[Ref]map[string]string {
 	state := map[Ref]map[string]string{}
 	for i, h := range histories {

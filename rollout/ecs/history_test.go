@@ -14,8 +14,8 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// went is a successful deployment at a minute, of a digest for the container web;
-// 0 is one whose digests ECS does not know any more.
+// went returns a successful deployment at a minute, of a digest for the
+// container web; 0 is one whose digests ECS does not know any more.
 func went(minute, n int) ServiceDeployment {
 	p := ServiceDeployment{Status: types.ServiceDeploymentStatusSuccessful, Created: time.Unix(int64(60*minute), 0)}
 	if n > 0 {
@@ -42,7 +42,7 @@ func TestPrevious(t *testing.T) {
 		{"forth and back", []History{history("a", 1, went(3, 1), went(2, 2), went(1, 1))}, []string{"a=2"}},
 		{"the newest failed", []History{history("a", 3, went(2, 2), went(1, 1))}, []string{"a=2", "a=1"}},
 		{"the newest failed with what ran before", []History{history("a", 2, went(2, 2), went(1, 1))}, []string{"a=1"}},
-		{"the newest failed, nobody knows with what", []History{{Ref: Ref{Service: "a"}, Present: map[string]string{"web": ""}, Successful: []ServiceDeployment{went(2, 2), went(1, 1)}}}, []string{"a=2", "a=1"}},
+		{"the newest failed with unknown images", []History{{Ref: Ref{Service: "a"}, Present: map[string]string{"web": ""}, Successful: []ServiceDeployment{went(2, 2), went(1, 1)}}}, []string{"a=2", "a=1"}},
 		{"digests unknown between", []History{history("a", 3, went(3, 3), went(2, 0), went(1, 1))}, []string{"a=1"}},
 		{"two services at once", []History{history("a", 2, went(20, 2), went(10, 1)), history("b", 2, went(21, 2), went(11, 1))},
 			[]string{"a=2 b=1", "a=1 b=1"}},
@@ -88,7 +88,7 @@ func TestPreviousStopsWhenTold(t *testing.T) {
 	}
 }
 
-// A sidecar that nobody asked about is no difference.
+// A sidecar that was not asked for is not a difference.
 func TestPreviousLooksOnlyAtTheContainersOfPresent(t *testing.T) {
 	p := func(minute, web, log int) ServiceDeployment {
 		past := went(minute, web)
@@ -106,9 +106,10 @@ func TestPreviousLooksOnlyAtTheContainersOfPresent(t *testing.T) {
 	}
 }
 
-// ECS resolves no digest for a container with versionConsistency disabled. The states must
-// not be taken for whole ones, nor is what nobody knows a difference.
-func TestPreviousNamesContainersThatNobodyKnows(t *testing.T) {
+// ECS resolves no digest for a container with versionConsistency disabled. The
+// states do not count as whole ones, and an unknown digest is not a
+// difference.
+func TestPreviousWithUnknownDigests(t *testing.T) {
 	s := Service{Ref: Ref{Service: "a"}, Containers: []Container{
 		{Name: "web", Resolved: digest(3)}, {Name: "api", Running: map[string]int{digest(3): 2}}, {Name: "log"},
 	}}

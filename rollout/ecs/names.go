@@ -6,15 +6,16 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/awsname"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
 )
 
-// cluster is the cluster to ask. An ARN of a service names its own, which ECS wants to be
-// told all the same; the short form of old accounts does not
-// (arn:…:service/NAME, "ARNs and IDs" in the ECS developer guide).
+// cluster returns the name of the service's cluster. The ARN of a service names
+// its cluster, which ECS needs in the request as well; the short form of old
+// accounts does not (arn:…:service/NAME, "ARNs and IDs" in the ECS developer
+// guide).
 func (r Ref) cluster() string {
 	if r.Cluster != "" {
 		return r.Cluster
@@ -25,36 +26,39 @@ func (r Ref) cluster() string {
 	return ""
 }
 
-// Names tells whether the reference means a service that ECS described.
+// Names reports whether the reference names a service that ECS described.
 func (r Ref) Names(s types.Service) bool {
 	return r.Service == aws.ToString(s.ServiceName) || r.Service == aws.ToString(s.ServiceArn) ||
 		strings.HasPrefix(r.Service, "arn:") && awsname.LastPart(r.Service) == aws.ToString(s.ServiceName)
 }
 
-// ClusterID and ServiceID are what calls name the service by: the ARNs where known.
+// ClusterID returns the cluster's ARN, or its name where that is not known; nil
+// for the default cluster.
 func (s Service) ClusterID() *string {
-	return given(cmp.Or(aws.ToString(s.Raw.ClusterArn), s.cluster()))
+	return optional(cmp.Or(aws.ToString(s.Raw.ClusterArn), s.cluster()))
 }
 
-func (s Service) ServiceID() *string { return given(cmp.Or(s.ARN, s.Service)) }
+// ServiceID returns the service's ARN, or its name where that is not known.
+func (s Service) ServiceID() *string { return optional(cmp.Or(s.ARN, s.Service)) }
 
-// ShortNames are the names of the cluster and the service, without the ARN around them.
+// ShortNames returns the names of the cluster and the service, without the rest
+// of their ARNs.
 func (s Service) ShortNames() (cluster, service string) {
 	cluster = cmp.Or(aws.ToString(s.Raw.ClusterArn), s.cluster(), "default")
 	service = cmp.Or(aws.ToString(s.Raw.ServiceName), s.Service)
 	return awsname.LastPart(cluster), awsname.LastPart(service)
 }
 
-// given is nil for an empty string.
-func given(s string) *string {
+// optional returns a pointer to a string, nil for an empty one.
+func optional(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
 }
 
-// definitionOf is the task definition that a service is to run. With CODE_DEPLOY and
-// EXTERNAL it is that of the task set that serves.
+// definitionOf returns the task definition that a service is to run. With
+// CODE_DEPLOY and EXTERNAL it is that of the task set that serves.
 func definitionOf(raw types.Service) string {
 	if set := PrimaryTaskSet(raw); set != nil && set.TaskDefinition != nil {
 		return *set.TaskDefinition
@@ -62,7 +66,7 @@ func definitionOf(raw types.Service) string {
 	return aws.ToString(raw.TaskDefinition)
 }
 
-// PrimaryTaskSet is the task set that serves production traffic; nil where there is none.
+// PrimaryTaskSet returns the task set that receives production traffic, or nil.
 func PrimaryTaskSet(raw types.Service) *types.TaskSet {
 	for i := range raw.TaskSets {
 		if aws.ToString(raw.TaskSets[i].Status) == "PRIMARY" {
@@ -72,10 +76,11 @@ func PrimaryTaskSet(raw types.Service) *types.TaskSet {
 	return nil
 }
 
-// ownWait is the time that a strategy lets pass by itself, with the API reference's
-// defaults: LINEAR takes steps of 10 percent with 6 minutes after each but the last,
-// CANARY waits 10 minutes, and both, like BLUE_GREEN, bake at the end.
-func ownWait(c types.DeploymentConfiguration) time.Duration {
+// strategyWait returns the time that a strategy lets pass by itself, with the
+// API reference's defaults: LINEAR takes steps of 10 percent with 6 minutes
+// after each but the last, CANARY waits 10 minutes, and both, like BLUE_GREEN,
+// bake at the end.
+func strategyWait(c types.DeploymentConfiguration) time.Duration {
 	minutes := aws.ToInt32(c.BakeTimeInMinutes)
 	switch c.Strategy {
 	case types.DeploymentStrategyBlueGreen:

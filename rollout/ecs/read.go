@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"slices"
 
-	"slipway/internal/fault"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/fault"
 )
 
 // parallel bounds the calls under way at once, well below ECS's bursts.
@@ -47,13 +47,14 @@ type serviceReader interface {
 	deploymentReader
 }
 
-// Read reads services with all that the rest of the package needs to know of them, in
-// the order asked for. It takes one call for each ten services of a cluster, then for
-// each service, several at a time: one for the task definition, one for its
-// deployments and one for its revisions (both not with other controllers than ECS), one
-// for each page of its tasks and one for each 100 tasks.
+// Read reads services with their task definitions, deployments and running
+// images, in the order of refs. It takes one call for each ten services of a
+// cluster, then for each service, several at a time: one for the task
+// definition, one for its deployments and one for its revisions (both not with
+// other controllers than ECS), one for each page of its tasks and one for each
+// 100 tasks.
 //
-// Errors: a *MissingError for each service that is not there, joined.
+// Errors: a *MissingError for each service that does not exist, joined.
 func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, error) {
 	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
@@ -64,7 +65,7 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	g.SetLimit(parallel)
 	for i, ref := range refs {
 		g.Go(func() error {
-			s, err := complete(ctx, client, newService(ref, described[ref]))
+			s, err := readDetails(ctx, client, newService(ref, described[ref]))
 			if err != nil {
 				return fmt.Errorf("reading ECS service %s: %w", ref, err)
 			}
@@ -78,13 +79,15 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	return services, nil
 }
 
-// complete asks for all that DescribeServices does not tell, three things at once.
-func complete(ctx context.Context, client serviceReader, s Service) (Service, error) {
+// readDetails reads what DescribeServices does not return: task definition,
+// deployments and tasks, all at once.
+func readDetails(ctx context.Context, client serviceReader, s Service) (Service, error) {
 	var definition Definition
 	var running map[string]map[string]int
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		// A service of an external controller has none until that gives it a task set.
+		// A service of an external controller has none until that gives it a
+		// task set.
 		if arn := definitionOf(s.Raw); arn != "" {
 			definition, err = describe(ctx, client, arn)
 		}
@@ -107,13 +110,13 @@ func complete(ctx context.Context, client serviceReader, s Service) (Service, er
 	}
 	s.Definition, s.Deployments = definition, deployments
 	for _, c := range definition.containers() {
-		name := text(c, "name")
-		s.Containers = append(s.Containers, Container{Name: name, Image: text(c, "image"), Resolved: resolved[name], Running: running[name]})
+		name := stringField(c, "name")
+		s.Containers = append(s.Containers, Container{Name: name, Image: stringField(c, "image"), Resolved: resolved[name], Running: running[name]})
 	}
 	return s, nil
 }
 
-// newService is what one description tells of a service.
+// newService returns a service from its description.
 func newService(ref Ref, raw types.Service) Service {
 	s := Service{
 		Ref: ref, ARN: aws.ToString(raw.ServiceArn), Raw: raw,
@@ -125,24 +128,24 @@ func newService(ref Ref, raw types.Service) Service {
 	}
 	if c := raw.DeploymentConfiguration; c != nil {
 		s.Strategy = cmp.Or(c.Strategy, s.Strategy)
-		s.Wait = ownWait(*c)
+		s.Wait = strategyWait(*c)
 	}
 	return s
 }
 
-// DescribeServices describes services that were read before, with one call for ten
-// services of a cluster.
+// DescribeServices describes services that were read before, with one call for
+// ten services of a cluster.
 //
 // Errors: a *MissingError for each service that has vanished, joined.
 func DescribeServices(ctx context.Context, client serviceDescriber, refs []Ref) (map[Ref]types.Service, error) {
 	return describeServices(ctx, client, refs, true)
 }
 
-// describeServices describes each of refs with one call for ten services of a cluster,
-// the most that it takes (API reference, DescribeServices). vanished is that of the
-// errors.
+// describeServices describes each of refs with one call for ten services of a
+// cluster, the most that it takes (API reference, DescribeServices). vanished
+// is that of the errors.
 func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, vanished bool) (map[Ref]types.Service, error) {
-	batches := byTens(refs)
+	batches := batchByCluster(refs)
 	answers := make([]*ecs.DescribeServicesOutput, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -174,9 +177,9 @@ func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, 
 	return found, nil
 }
 
-// byTens splits references into batches of at most ten, each within one cluster. Equal
-// references are taken once.
-func byTens(refs []Ref) [][]Ref {
+// batchByCluster splits references into batches of at most ten, each within one
+// cluster. Equal references are taken once.
+func batchByCluster(refs []Ref) [][]Ref {
 	var clusters []string
 	of := map[string][]Ref{}
 	for _, ref := range refs {
@@ -195,11 +198,11 @@ func byTens(refs []Ref) [][]Ref {
 	return batches
 }
 
-// describeTen describes up to ten services of one cluster; the answer is nil when the
-// cluster is not there.
+// describeTen describes up to ten services of one cluster; the answer is nil
+// when the cluster is not there.
 func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs.DescribeServicesOutput, error) {
 	cluster := refs[0].cluster()
-	in := &ecs.DescribeServicesInput{Cluster: given(cluster), Include: []types.ServiceField{types.ServiceFieldTags}}
+	in := &ecs.DescribeServicesInput{Cluster: optional(cluster), Include: []types.ServiceField{types.ServiceFieldTags}}
 	for _, ref := range refs {
 		in.Services = append(in.Services, ref.Service)
 	}
@@ -216,11 +219,11 @@ func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs
 // pick finds a service in the answer to describeTen.
 func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, *MissingError) {
 	if out == nil {
-		return types.Service{}, &MissingError{Ref: ref, Reason: "there is no such cluster"}
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster does not exist"}
 	}
 	i := slices.IndexFunc(out.Services, ref.Names)
 	if i < 0 {
-		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster has no such service"}
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the service does not exist"}
 	}
 	if status := aws.ToString(out.Services[i].Status); status != "ACTIVE" {
 		return types.Service{}, &MissingError{Ref: ref, Reason: "the service is " + status}
@@ -236,8 +239,8 @@ func regionOf(client serviceDescriber) string {
 	return ""
 }
 
-// MissingError is an ECS service that does not exist, or was deleted: ECS describes a
-// deleted one for a while as DRAINING or INACTIVE.
+// MissingError is an ECS service that does not exist, or was deleted: ECS
+// describes a deleted one for a while as DRAINING or INACTIVE.
 type MissingError struct {
 	Ref
 	// Region is the region that was asked; empty where it is not known.
@@ -257,8 +260,8 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("ECS service %s in %s: %s", e.Service, where, e.Reason)
 }
 
-// Kind returns fault.Usage for a service that was named wrongly, and fault.AWS for one
-// that has vanished.
+// Kind returns fault.Usage for a service that was named wrongly, and fault.AWS
+// for one that has vanished.
 func (e *MissingError) Kind() fault.Kind {
 	if e.Vanished {
 		return fault.AWS

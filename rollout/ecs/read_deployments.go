@@ -7,17 +7,17 @@ import (
 	"slices"
 	"strings"
 
-	"slipway/internal/awsclient"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
 )
 
-// readDeployments reads a page of a service's latest deployments, newest first, and the
-// digests of its present revision by container. The newest deployment and those of
-// present revisions have their digests.
+// readDeployments reads a page of a service's latest deployments, newest first,
+// and the digests of its present revision by container. The newest deployment
+// and those of present revisions have their digests.
 func readDeployments(ctx context.Context, client deploymentReader, s Service) ([]ServiceDeployment, map[string]string, error) {
 	out, err := client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: s.ClusterID(), Service: s.ServiceID()})
 	if err == nil {
@@ -46,9 +46,9 @@ func readDeployments(ctx context.Context, client deploymentReader, s Service) ([
 	return deployments, digests[present], nil
 }
 
-// presentRevision is the revision whose images ECS gives to every new task: the target
-// Of a deployment that goes on, else the one that the service has; where ECS does not
-// say, that of the last deployment that was successful.
+// presentRevision returns the revision whose images ECS gives to every new
+// task: the target of a deployment that goes on, else the one that the service
+// has; where ECS does not say, that of the last deployment that was successful.
 func presentRevision(raw types.Service, deployments []ServiceDeployment) string {
 	if len(deployments) > 0 && advances(deployments[0].Status) {
 		return deployments[0].Revision
@@ -72,12 +72,13 @@ func presentRevision(raw types.Service, deployments []ServiceDeployment) string 
 	return deployments[i].Revision
 }
 
-// advances tells whether a deployment is under way to its own target.
+// advances reports whether a deployment is under way to its own target.
 func advances(status types.ServiceDeploymentStatus) bool {
 	return status == types.ServiceDeploymentStatusPending || status == types.ServiceDeploymentStatusInProgress
 }
 
-// serviceDeployments are the deployments that ECS lists, newest first whatever their order there.
+// serviceDeployments returns the deployments that ECS lists, newest first
+// whatever their order there.
 func serviceDeployments(briefs []types.ServiceDeploymentBrief) []ServiceDeployment {
 	var all []ServiceDeployment
 	for _, b := range briefs {
@@ -90,9 +91,9 @@ func serviceDeployments(briefs []types.ServiceDeploymentBrief) []ServiceDeployme
 	return all
 }
 
-// RevisionDigests reads the digests of service revisions by container, with one call for
-// each 20 of them, the most it takes (API reference, DescribeServiceRevisions). Empty
-// and equal ARNs are left out.
+// RevisionDigests reads the digests of service revisions, by ARN and container,
+// with one call for each 20 of them (API reference, DescribeServiceRevisions).
+// Empty and equal ARNs are left out.
 func RevisionDigests(ctx context.Context, client revisionReader, arns []string) (map[string]map[string]string, error) {
 	arns = slices.Clone(arns)
 	slices.Sort(arns)
@@ -124,8 +125,8 @@ func RevisionDigests(ctx context.Context, client revisionReader, arns []string) 
 	return all, nil
 }
 
-// ImageDigests leaves out containers whose image is not tied to a digest, as with
-// versionConsistency disabled.
+// ImageDigests returns the digests of a service revision by container. It
+// leaves out containers without one, as with versionConsistency disabled.
 func ImageDigests(images []types.ContainerImage) map[string]string {
 	digests := map[string]string{}
 	for _, i := range images {

@@ -17,13 +17,14 @@ type imagesReader interface {
 	revisionReader
 }
 
-// Images reads, for each service, the digest that each container runs: the one of most
-// tasks, or where no task runs the one that the service's revision gives to new tasks.
-// Containers of which neither is known are left out. It takes one call for each ten
-// services of a cluster, then two for each service that has running tasks (a hundred of
-// them are looked at) and one for each that has none.
+// Images reads, for each service, the digest that each container runs: the one
+// of most tasks, or where no task runs the one that the service's revision
+// gives to new tasks. Containers of which neither is known are left out. It
+// takes one call for each ten services of a cluster, then two for each service
+// that has running tasks (a hundred of them are looked at) and one for each
+// that has none.
 //
-// Errors: a *MissingError for each service that is not there, joined.
+// Errors: a *MissingError for each service that does not exist, joined.
 func Images(ctx context.Context, client imagesReader, refs []Ref) (map[Ref]map[string]string, error) {
 	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
@@ -76,7 +77,8 @@ func imagesOf(ctx context.Context, client imagesReader, s Service) (map[string]s
 	return images, nil
 }
 
-// mostRun is the digest of most tasks, of equals the first by name; empty for none.
+// mostRun returns the digest of most tasks, of equals the first by name; empty
+// for none.
 func mostRun(counts map[string]int) string {
 	known := slices.DeleteFunc(slices.Sorted(maps.Keys(counts)), func(d string) bool { return d == "" })
 	if len(known) == 0 {

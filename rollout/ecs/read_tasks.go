@@ -22,10 +22,10 @@ const (
 	allPages = 0
 )
 
-// runningDigests counts the running tasks of a service by container and digest; the
-// digest is empty where ECS told none. Where there are several task sets, only the tasks
-// Of the one that serves count. It takes one ListTasks and one DescribeTasks for each 100
-// tasks.
+// runningDigests counts the running tasks of a service by container and digest;
+// the digest is empty where ECS reports none. Where there are several task
+// sets, only the tasks of the one that serves count. It takes one ListTasks and
+// one DescribeTasks for each 100 tasks.
 func runningDigests(ctx context.Context, client taskReader, s Service, pages int) (map[string]map[string]int, error) {
 	serving := PrimaryTaskSet(s.Raw)
 	if len(s.Raw.TaskSets) < 2 {
@@ -44,7 +44,8 @@ func runningDigests(ctx context.Context, client taskReader, s Service, pages int
 	return CountDigests(tasks), nil
 }
 
-// startedBy are the running ones of the tasks that a deployment or task set started.
+// startedBy returns the running ones of the tasks that a deployment or task set
+// started.
 func startedBy(tasks []types.Task, id string) []types.Task {
 	return slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool {
 		return aws.ToString(t.StartedBy) != id || aws.ToString(t.LastStatus) != "RUNNING"
@@ -77,8 +78,9 @@ func readTasks(ctx context.Context, client taskReader, s Service, pages int) ([]
 	return slices.Concat(answers...), nil
 }
 
-// ListTasks lists the ARNs of all tasks of a service that have a desired status, with one
-// call for each 100 of them. The error does not name the operation.
+// ListTasks lists the ARNs of all tasks of a service that have a desired
+// status, with one call for each 100 of them. The error does not name the
+// operation.
 func ListTasks(ctx context.Context, client taskLister, s Service, status types.DesiredStatus) ([]string, error) {
 	return listTasks(ctx, client, s, status, allPages)
 }
@@ -106,8 +108,9 @@ func listTasks(ctx context.Context, client taskLister, s Service, status types.D
 	return arns, err
 }
 
-// CountDigests looks only at tasks that run: one that is being started has no digests
-// yet, and one that is being stopped is on its way out.
+// CountDigests counts the running tasks by container and digest. A task that is
+// being started has no digests yet, and one that is being stopped does not
+// count.
 func CountDigests(tasks []types.Task) map[string]map[string]int {
 	counts := map[string]map[string]int{}
 	for _, task := range tasks {

@@ -8,15 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
 	"slipway/rollout/internal/fakeaws"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// digest is a digest with a number that can be told from others.
+// digest returns a digest with a number that differs from others.
 func digest(n int) string { return fmt.Sprintf("sha256:%064d", n) }
 
 // taskList answers ListTasks with a number of tasks, 100 a page.
@@ -38,7 +38,8 @@ func taskList(count int) func(fakeaws.Object) any {
 	}
 }
 
-// tasksRunning answers DescribeTasks: task i runs the digest that the function gives.
+// tasksRunning answers DescribeTasks: task i runs the digest that the function
+// gives.
 func tasksRunning(digestOf func(i int) string) func(fakeaws.Object) any {
 	return func(in fakeaws.Object) any {
 		tasks := []fakeaws.Object{}
@@ -149,7 +150,8 @@ func TestReadAsksOnceForTenServices(t *testing.T) {
 			t.Errorf("service %d is %s (%s), want %s", i, service.Ref, service.ARN, refs[i])
 		}
 	}
-	// No revision is known, so none is asked for; no task, so none is described.
+	// No revision is known, so none is asked for; no task, so none is
+	// described.
 	s.WantCalls(map[string]int{"DescribeServices": 3, "DescribeTaskDefinition": 30, "ListServiceDeployments": 30, "ListTasks": 30})
 }
 
@@ -163,8 +165,8 @@ func TestReadNamesWhatIsMissing(t *testing.T) {
 		t.Fatalf("Read: error %v of kind %d, want a *MissingError of kind Usage", err, fault.KindOf(err))
 	}
 	want := `ECS service gone in cluster shop in eu-west-1: the service is INACTIVE
-ECS service wbe in cluster shop in eu-west-1: the cluster has no such service
-ECS service web in cluster sohp in eu-west-1: there is no such cluster`
+ECS service wbe in cluster shop in eu-west-1: the service does not exist
+ECS service web in cluster sohp in eu-west-1: the cluster does not exist`
 	if err.Error() != want {
 		t.Errorf("error\n%v\nwant\n%s", err, want)
 	}
@@ -244,7 +246,7 @@ func TestPresentRevision(t *testing.T) {
 		{"going forward", current(4, 1), []ServiceDeployment{deployment(2, "IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(2)},
 		{"going back", current(1, 4), []ServiceDeployment{deployment(2, "ROLLBACK_IN_PROGRESS"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
 		{"gone back", current(4), []ServiceDeployment{deployment(2, "ROLLBACK_SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
-		{"only the target is told while going back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
+		{"only the target is known while rolling back", nil, []ServiceDeployment{deployment(2, "ROLLBACK_REQUESTED"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(1)},
 		{"deployments alone", nil, []ServiceDeployment{deployment(3, "STOPPED"), deployment(2, "SUCCESSFUL"), deployment(1, "SUCCESSFUL")}, fakeaws.RevisionARN(2)},
 		{"none ever succeeded", nil, []ServiceDeployment{deployment(3, "STOPPED")}, ""},
 		{"the larger of two", current(1, 3), nil, fakeaws.RevisionARN(2)},
@@ -263,7 +265,7 @@ func TestOwnWait(t *testing.T) {
 		config types.DeploymentConfiguration
 		want   int // minutes
 	}{
-		{"none told", types.DeploymentConfiguration{BakeTimeInMinutes: aws.Int32(5)}, 0},
+		{"none given", types.DeploymentConfiguration{BakeTimeInMinutes: aws.Int32(5)}, 0},
 		{"rolling", types.DeploymentConfiguration{Strategy: "ROLLING", BakeTimeInMinutes: aws.Int32(5)}, 0},
 		{"blue green", types.DeploymentConfiguration{Strategy: "BLUE_GREEN", BakeTimeInMinutes: aws.Int32(5)}, 5},
 		{"linear as it comes", types.DeploymentConfiguration{Strategy: "LINEAR"}, 54},
@@ -275,7 +277,7 @@ func TestOwnWait(t *testing.T) {
 			CanaryConfiguration: &types.CanaryConfiguration{CanaryBakeTimeInMinutes: aws.Int32(4)}}, 7},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got, want := ownWait(test.config), time.Duration(test.want)*time.Minute; got != want {
+			if got, want := strategyWait(test.config), time.Duration(test.want)*time.Minute; got != want {
 				t.Errorf("%s, want %s", got, want)
 			}
 		})

@@ -9,10 +9,11 @@ import (
 	"github.com/distribution/reference"
 )
 
-// restyle is the wanted image written as the present reference is: a tag that is latest
-// or missing stays, since moving the tag is enough; a tag becomes DesiredImage.Image; a digest
-// becomes the wanted digest, with the wanted tag where there was a tag too. It is false
-// when the two are not images of the same repository, or one cannot be read.
+// restyle returns the desired image in the style of the present reference: a
+// tag that is latest or missing stays, since moving the tag is enough; a tag
+// becomes DesiredImage.Image; a digest becomes the desired digest, with the
+// desired tag where there was a tag too. It is false when the two are not
+// images of the same repository, or one cannot be read.
 func restyle(present string, w DesiredImage) (string, bool) {
 	now, errNow := reference.ParseNormalizedNamed(present)
 	to, errTo := reference.ParseNormalizedNamed(w.Image)
@@ -29,7 +30,8 @@ func restyle(present string, w DesiredImage) (string, bool) {
 	return pin(w, to, tag != ""), true
 }
 
-// pin writes the wanted image with its digest; as it stands where that is not known.
+// pin returns the desired image with its digest, or unchanged where that is not
+// known.
 func pin(w DesiredImage, to reference.Named, withTag bool) string {
 	tag, digest := tagAndDigest(to)
 	if len(w.Digests) > 0 {
@@ -38,8 +40,8 @@ func pin(w DesiredImage, to reference.Named, withTag bool) string {
 	if digest == "" {
 		return w.Image
 	}
-	// What stands before the tag is kept as it was written: a normalized name would
-	// gain docker.io.
+	// What stands before the tag is kept as it was written: a normalized name
+	// would gain docker.io.
 	repository, _, _ := strings.Cut(w.Image, "@")
 	if tag != "" {
 		repository = strings.TrimSuffix(repository, ":"+tag)
@@ -66,7 +68,8 @@ func sameRepository(a, b string) bool {
 	return errX == nil && errY == nil && x.Name() == y.Name()
 }
 
-// withDigest is a reference and, unless it names it itself, its digest for people.
+// withDigest returns a reference for display, with its digest unless the
+// reference has it.
 func withDigest(image, digest string) string {
 	const digits = len("sha256:") + 12
 	image = cmp.Or(image, "?")

@@ -13,8 +13,8 @@ import (
 	"slipway/internal/fault"
 )
 
-// TagDesiredCount is the tag of an ECS service that remembers, while it is stopped, how
-// many tasks it had.
+// TagDesiredCount is the tag of a stopped ECS service with the desired count
+// that it had.
 const TagDesiredCount = "slipway:desired-count"
 
 type scaler interface {
@@ -23,21 +23,22 @@ type scaler interface {
 	UntagResource(context.Context, *ecs.UntagResourceInput, ...func(*ecs.Options)) (*ecs.UntagResourceOutput, error)
 }
 
-// Scaled is what became of a service's desired count.
+// Scaled is the result of a change to a service's desired count.
 type Scaled struct {
 	Ref
-	// From and To are the desired counts before and after; equal where nothing had to
-	// be changed.
+	// From and To are the desired counts before and after; equal where nothing
+	// was changed.
 	From, To int
-	// Remembered is the count that the service's tag keeps for a start; 0 for none.
+	// Remembered is the count that the service's tag has for the next start; 0
+	// for none.
 	Remembered int
 }
 
-// ScaleDown sets the desired count of a service to 0. The old count is first put in its
-// tag slipway:desired-count, so that a run that is killed between the two calls loses
-// nothing and can be repeated. A larger count that the tag remembers already stays: a
-// stopped service that autoscaling raises comes back with less than it had. A service
-// that stands at 0 is left alone.
+// ScaleDown sets the desired count of a service to 0. It first saves the old
+// count in the tag slipway:desired-count, so that a run that is killed between
+// the two calls loses nothing and can be repeated. A larger count in the tag
+// stays: autoscaling may have raised a stopped service to fewer tasks than it
+// had. A service whose desired count is 0 is not changed.
 //
 // Errors: *DaemonError.
 func ScaleDown(ctx context.Context, client scaler, s Service) (Scaled, error) {
@@ -68,18 +69,18 @@ func remember(ctx context.Context, client scaler, s Service, count int) error {
 	return nil
 }
 
-// ScaleUp sets the desired count of a service, then takes the tag that remembers one
-// away. A count of -1 is the remembered one; if more tasks are desired already, as
-// Autoscaling may have it, that stays, and without a remembered count a service that was
-// not stopped is left alone. A count of 0 leaves the tag for the next start. A run that is
-// killed at any point can be repeated.
+// ScaleUp sets the desired count of a service, then removes the tag with the
+// saved count. A count of -1 is the saved one. If more tasks are already
+// desired, as with autoscaling, that count stays. Without a saved count, a
+// running service is not changed. A count of 0 keeps the tag for the next
+// start. A run that is killed at any point can be repeated.
 //
-// Errors: *DaemonError, *CountError when there is nothing to go by.
+// Errors: *DaemonError, *CountError if no count is saved.
 func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, error) {
 	if s.Raw.SchedulingStrategy == types.SchedulingStrategyDaemon {
 		return Scaled{}, &DaemonError{Ref: s.Ref}
 	}
-	to, err := s.upTo(count)
+	to, err := s.targetCount(count)
 	if err != nil {
 		return Scaled{}, err
 	}
@@ -101,8 +102,8 @@ func ScaleUp(ctx context.Context, client scaler, s Service, count int) (Scaled, 
 	return Scaled{Ref: s.Ref, From: s.Desired, To: to}, nil
 }
 
-// upTo is the desired count to start a service with.
-func (s Service) upTo(count int) (int, error) {
+// targetCount returns the desired count to start a service with.
+func (s Service) targetCount(count int) (int, error) {
 	if count >= 0 {
 		return count, nil
 	}
@@ -116,7 +117,8 @@ func (s Service) upTo(count int) (int, error) {
 	return 0, &CountError{Ref: s.Ref, Tagged: tagged, Value: value}
 }
 
-// remembered is the count in the service's tag; false where there is none to use.
+// remembered returns the count in the service's tag; false where there is none
+// to use.
 func (s Service) remembered() (int, bool) {
 	value, _ := s.countTag()
 	n, err := strconv.Atoi(value)
@@ -145,8 +147,8 @@ func setCount(ctx context.Context, client serviceUpdater, s Service, count int) 
 	return nil
 }
 
-// DaemonError is a service of the scheduling strategy DAEMON: it has a task on each
-// container instance and no desired count of its own.
+// DaemonError is the error for a service with the scheduling strategy DAEMON:
+// it has a task on each container instance and no desired count.
 type DaemonError struct{ Ref }
 
 // Error names the service.
@@ -157,15 +159,16 @@ func (e *DaemonError) Error() string {
 // Kind returns fault.Usage.
 func (e *DaemonError) Kind() fault.Kind { return fault.Usage }
 
-// Hint says what stops a daemon.
+// Hint says how to stop a daemon.
 func (e *DaemonError) Hint() string {
 	return "drain its container instances, or delete the service"
 }
 
-// CountError is a stopped service of which nobody knows how many tasks it had.
+// CountError is the error for a stopped service whose earlier task count is not
+// known.
 type CountError struct {
 	Ref
-	// Tagged is true where the tag is there, with a Value that is no count.
+	// Tagged reports whether the service has the tag. Its Value is not a count.
 	Tagged bool
 	Value  string
 }

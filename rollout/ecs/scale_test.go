@@ -14,7 +14,7 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// scaled is a service with a desired count and, unless empty, its tag.
+// scaled returns a service with a desired count and, unless empty, its tag.
 func scaled(desired int, tag string) Service {
 	s := Service{Ref: Ref{"shop", "web"}, ARN: fakeaws.ServiceARN("shop", "web"), Desired: desired}
 	s.Raw.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("9")}}
@@ -74,7 +74,7 @@ func TestScaleDown(t *testing.T) {
 			}
 			test.want.Ref = Ref{"shop", "web"}
 			if got != test.want {
-				t.Errorf("%+v, want %+v", got, test.want)
+				t.Errorf("ScaleDown returned %+v, want %+v", got, test.want)
 			}
 			if calls := calledText(s); calls != test.calls {
 				t.Errorf("calls %q, want %q", calls, test.calls)
@@ -121,7 +121,7 @@ func TestScaleUp(t *testing.T) {
 				want.Remembered = 3 // the tag stays
 			}
 			if got != want {
-				t.Errorf("%+v, want %+v", got, want)
+				t.Errorf("ScaleUp returned %+v, want %+v", got, want)
 			}
 			if calls := calledText(s); calls != test.calls {
 				t.Errorf("calls %q, want %q", calls, test.calls)

@@ -1,6 +1,7 @@
-// Package ecs is the room for everything that happens on ECS: what runs, a new
-// task definition revision, a deployment and the following of it to its end, why it
-// failed, stopping and starting. It moves no tags: cmd joins it with the registry.
+// Package ecs deploys images to Amazon ECS services. It reads the services,
+// decides what each needs, registers task definitions, starts deployments with
+// ECS or CodeDeploy, and sets desired counts. Package follow follows the
+// deployments.
 package ecs
 
 import (
@@ -11,13 +12,14 @@ import (
 
 // Ref names an ECS service. It is comparable and serves as a map key.
 type Ref struct {
-	// Cluster is the cluster's name or ARN; empty is the cluster called default.
+	// Cluster is the cluster's name or ARN; empty is the cluster called
+	// default.
 	Cluster string
 	// Service is the service's name or ARN.
 	Service string
 }
 
-// String is cluster/service, or the service alone in the default cluster.
+// String returns cluster/service, or the service alone in the default cluster.
 func (r Ref) String() string {
 	if r.Cluster == "" || r.Cluster == "default" {
 		return r.Service
@@ -25,33 +27,34 @@ func (r Ref) String() string {
 	return r.Cluster + "/" + r.Service
 }
 
-// Service is an ECS service as it was found.
+// Service is an ECS service as it was read.
 type Service struct {
 	Ref
 	// ARN is the service's own.
 	ARN string
 	// Controller decides who deploys: ECS, CODE_DEPLOY or EXTERNAL.
 	Controller types.DeploymentControllerType
-	// Strategy is how ECS deploys: ROLLING (also where ECS names none), BLUE_GREEN,
-	// LINEAR or CANARY.
+	// Strategy is how ECS deploys: ROLLING (also where ECS names none),
+	// BLUE_GREEN, LINEAR or CANARY.
 	Strategy types.DeploymentStrategy
-	// Wait is the time that the strategy itself lets pass before a deployment ends:
-	// bake times and steps. 0 for ROLLING.
+	// Wait is the time that the strategy itself lets pass before a deployment
+	// ends: bake times and steps. 0 for ROLLING.
 	Wait time.Duration
 	// Desired, Running and Pending count tasks.
 	Desired, Running, Pending int
-	// Definition is the task definition that the service is to run now.
+	// Definition is the task definition that the service will run now.
 	Definition Definition
 	// Containers are those of Definition, in its order.
 	Containers []Container
 	// Deployments are the latest service deployments, newest first; those of
-	// CODE_DEPLOY services are CodeDeploy's business and not listed.
+	// CODE_DEPLOY services are in CodeDeploy and not listed.
 	Deployments []ServiceDeployment
-	// Raw is ECS's own description.
+	// Raw is ECS's description.
 	Raw types.Service
 }
 
-// UnderWay is the newest deployment if it has not ended yet, nil otherwise.
+// UnderWay returns the newest deployment if it has not ended yet, nil
+// otherwise.
 func (s Service) UnderWay() *ServiceDeployment {
 	if len(s.Deployments) > 0 && !s.Deployments[0].Ended() {
 		return &s.Deployments[0]
@@ -59,9 +62,9 @@ func (s Service) UnderWay() *ServiceDeployment {
 	return nil
 }
 
-// Settling reports whether tasks of a container that run other images are on their way
-// out: the last deployment was SUCCESSFUL and its tasks run, and ECS still lists an
-// earlier one, whose tasks it stops.
+// Settling reports whether tasks of a container that run other images are being
+// stopped: the last deployment was SUCCESSFUL and its tasks run, and ECS still
+// lists an earlier one, whose tasks it stops.
 func (s Service) Settling(c Container) bool {
 	return len(s.Deployments) > 0 && s.Deployments[0].Status == types.ServiceDeploymentStatusSuccessful &&
 		len(s.Raw.Deployments) > 1 && c.Running[c.Resolved] > 0
@@ -73,11 +76,11 @@ type Container struct {
 	Name string
 	// Image is the reference in the task definition.
 	Image string
-	// Resolved is the digest that the service's present revision gives to every task;
-	// empty where ECS resolved none.
+	// Resolved is the digest that the service's present revision gives to every
+	// task; empty where ECS resolved none.
 	Resolved string
-	// Running counts running tasks by the digest that they run; with CODE_DEPLOY those of
-	// the task set that serves only.
+	// Running counts running tasks by the digest that they run; with
+	// CODE_DEPLOY those of the task set that serves only.
 	Running map[string]int
 }
 
@@ -86,18 +89,18 @@ type ServiceDeployment struct {
 	ARN string
 	// Status is ECS's: SUCCESSFUL, IN_PROGRESS, ROLLBACK_SUCCESSFUL …
 	Status types.ServiceDeploymentStatus
-	// Reason is ECS's own words for the status.
+	// Reason is ECS's reason for the status.
 	Reason string
 	// Created and Finished are ECS's times; Finished is zero for one under way.
 	Created, Finished time.Time
 	// Revision is the ARN of the service revision that it deploys.
 	Revision string
-	// Digests are the images that the revision resolved to, by container; nil unless
-	// they were asked for.
+	// Digests are the images that the revision resolved to, by container; nil
+	// unless they were read.
 	Digests map[string]string
 }
 
-// Ended tells whether ECS is done with a deployment.
+// Ended reports whether the deployment has ended.
 func (p ServiceDeployment) Ended() bool {
 	switch p.Status {
 	case types.ServiceDeploymentStatusSuccessful, types.ServiceDeploymentStatusStopped,
@@ -108,20 +111,22 @@ func (p ServiceDeployment) Ended() bool {
 	}
 }
 
-// DesiredImage is the image that a container shall run.
+// DesiredImage is the image that a container is to run.
 type DesiredImage struct {
-	// Image is the reference to write where the task definition must name it anew.
+	// Image is the reference for a task definition that must name the image.
 	Image string
-	// Digests are those that count as this image: its own first, then those of an
-	// index's platforms, since tasks may report either. None for an image of a registry
-	// that was not asked: then its reference is all that can be compared.
+	// Digests are those that count as this image: its own first, then those of
+	// an index's platforms, since tasks may report either. It is empty for an
+	// image of a registry that was not read: then only the reference is
+	// compared.
 	Digests []string
 }
 
-// verifiable tells whether tasks can be held to the image.
-func (w DesiredImage) verifiable() bool { return len(w.Digests) > 0 }
+// hasDigests reports whether the digests of tasks can be compared with the
+// image's.
+func (w DesiredImage) hasDigests() bool { return len(w.Digests) > 0 }
 
-// Has tells whether a digest counts as the image.
+// Has reports whether a digest is one of the image's.
 func (w DesiredImage) Has(digest string) bool {
 	for _, d := range w.Digests {
 		if d == digest {
@@ -131,23 +136,25 @@ func (w DesiredImage) Has(digest string) bool {
 	return false
 }
 
-// Deployment is one that we have started.
+// Deployment is a deployment that Slipway has started or resumed.
 type Deployment struct {
 	// Service is the service as it was before.
 	Service Service
 	// ID is ECS's id (ecs-svc/…), or CodeDeploy's (d-…).
 	ID string
-	// ARN is the service deployment's; empty until ECS shows it, and with CodeDeploy.
+	// ARN is the service deployment's; empty until ECS shows it, and with
+	// CodeDeploy.
 	ARN string
-	// Created is ECS's time of the deployment; zero with CodeDeploy, which does not say.
+	// Created is when ECS created the deployment; zero with CodeDeploy, which
+	// does not report it.
 	Created time.Time
 	// TaskDefinition is the ARN of the task definition that it deploys.
 	TaskDefinition string
-	// Wants are the images that its tasks must run in the end, by container, with their
-	// digests. Containers that are not named may run what they like.
+	// Wants are the images that its tasks must run in the end, by container,
+	// with their digests. Other containers may run any image.
 	Wants map[string]DesiredImage
-	// Wait is the time that the deployment itself lets pass before it counts as arrived:
-	// Service.Wait, or with CodeDeploy the steps in which it moves the traffic, as far as
-	// they may be read. A time limit should be longer than that.
+	// Wait is the time that the deployment itself waits before it succeeds:
+	// Service.Wait, or with CodeDeploy the time of its traffic steps, as far as
+	// it can be read. A time limit should be longer.
 	Wait time.Duration
 }

@@ -12,7 +12,8 @@ const (
 	StyleLatest Style = "latest" // repository:latest, or no tag
 )
 
-// StyleOf is the style of a task definition's reference; empty for one that cannot be read.
+// StyleOf returns the style of a task definition's reference; empty for one
+// that cannot be read.
 func StyleOf(image string) Style {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// checkDeployments is CheckAnswer for DescribeServiceDeployments.
+// checkDeployments is ecs.CheckAnswer for DescribeServiceDeployments.
 func checkDeployments(asked []string, answer *awsecs.DescribeServiceDeploymentsOutput) error {
 	var seen []string
 	for _, sd := range answer.ServiceDeployments {
@@ -16,7 +16,7 @@ func checkDeployments(asked []string, answer *awsecs.DescribeServiceDeploymentsO
 	return ecs.CheckAnswer("DescribeServiceDeployments", "service deployment", asked, seen, answer.Failures)
 }
 
-// checkProtection is CheckAnswer for GetTaskProtection.
+// checkProtection is ecs.CheckAnswer for GetTaskProtection.
 func checkProtection(asked []string, answer *awsecs.GetTaskProtectionOutput) error {
 	var seen []string
 	for _, t := range answer.ProtectedTasks {

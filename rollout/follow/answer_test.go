@@ -15,8 +15,8 @@ import (
 	"slipway/rollout/internal/fakeaws"
 )
 
-// Without its list, an answer does not say that there is no log line, no pause, and no
-// end.
+// Without its list, an answer does not say that there is no log line, no pause,
+// and no end.
 func TestHollowLists(t *testing.T) {
 	t.Parallel()
 	s := fakeaws.Start(t, map[string]func(fakeaws.Object) any{

@@ -18,8 +18,8 @@ import (
 
 const limit = 15 * time.Minute
 
-// underWay lets all new tasks of a deployment of service web run at the beginning, while
-// ECS wants so many old ones; the deployment is IN_PROGRESS.
+// underWay lets all new tasks of a deployment of service web run at the
+// beginning, while ECS wants so many old ones; the deployment is IN_PROGRESS.
 func (w *fakeECS) underWay(running, old int32, change func(*types.ServiceDeployment)) {
 	w.change(func() {
 		w.status("web", "9", types.ServiceDeploymentStatusInProgress, "")
@@ -100,12 +100,12 @@ func atStage(stage types.ServiceDeploymentLifecycleStage) func(*types.ServiceDep
 	return func(sd *types.ServiceDeployment) { sd.LifecycleStage, sd.LifecycleHookDetails = stage, nil }
 }
 
-// What takes long and is no failure does not end a deployment, and what is a failure does,
-// when it has made no progress for the time limit.
+// What takes long and is no failure does not end a deployment, and what is a
+// failure does, when it has made no progress for the time limit.
 func TestFollowLimit(t *testing.T) {
 	tests := map[string]struct {
 		desired int32
-		world   func(w *fakeECS, d *ecs.Deployment)
+		arrange func(w *fakeECS, d *ecs.Deployment)
 		status  Status
 		reason  string
 		at      time.Duration // when it ends
@@ -172,7 +172,7 @@ func TestFollowLimit(t *testing.T) {
 		"old tasks drain for long": {2, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(2, 0, nil)
 			w.change(func() { w.stopping("old1"); w.stopping("old2") })
-		}, Succeeded, "all new tasks run, and ECS has only old ones left to stop: 2 tasks (old1, old2)", limit},
+		}, Succeeded, "all new tasks run, and ECS is still stopping old tasks: 2 tasks (old1, old2)", limit},
 		"old tasks drain while others start": {2, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(1, 0, nil)
 			w.change(func() { w.stopping("old") })
@@ -190,15 +190,15 @@ func TestFollowLimit(t *testing.T) {
 		"old tasks are kept by task protection": {2, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(2, 2, nil)
 			w.change(func() { w.keep("old1", 48*time.Hour); w.keep("old2", 20*time.Minute) })
-		}, Succeeded, "all new tasks run, and ECS keeps old ones under task protection: 2 tasks (old1 until 2000-01-03T00:00:00Z, old2 until 2000-01-01T00:20:00Z)", time.Minute + limit},
+		}, Succeeded, "all new tasks run, and ECS keeps old tasks under task protection: 2 tasks (old1 until 2000-01-03T00:00:00Z, old2 until 2000-01-01T00:20:00Z)", time.Minute + limit},
 		"protected tasks that ECS wants no more": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(1, 0, nil)
 			w.change(func() { w.keep("old", 48*time.Hour) })
-		}, Succeeded, "ECS keeps old ones under task protection: 1 task (old until 2000-01-03T00:00:00Z)", limit},
+		}, Succeeded, "ECS keeps old tasks under task protection: 1 task (old until 2000-01-03T00:00:00Z)", limit},
 		"some are protected, and others drain": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(1, 1, nil)
 			w.change(func() { w.keep("old1", 48*time.Hour); w.stopping("old2") })
-		}, Succeeded, "ECS has only old ones left to stop: 1 task (old2); ECS keeps old ones under task protection: 1 task (old1 until", time.Minute + limit},
+		}, Succeeded, "ECS is still stopping old tasks: 1 task (old2); ECS keeps old tasks under task protection: 1 task (old1 until", time.Minute + limit},
 		"protection ends in time": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(1, 1, nil)
 			w.change(func() { w.keep("old", 15*time.Minute) })
@@ -243,16 +243,16 @@ func TestFollowLimit(t *testing.T) {
 			w.underWay(1, 1, atStage(types.ServiceDeploymentLifecycleStageCleanUp))
 			w.change(func() { w.keep("old", 48*time.Hour) })
 		}, Succeeded, "under task protection: 1 task (old until", time.Minute + limit},
-		"task protection may not be read": {1, func(w *fakeECS, _ *ecs.Deployment) {
+		"reading task protection is not allowed": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.refuse("GetTaskProtection")
 			w.underWay(1, 1, nil)
 			w.change(func() { w.keep("old", 48*time.Hour) })
-		}, TimedOut, "its new tasks made no progress for 15m0s; under way; task protection may not be read (ecs:GetTaskProtection)", limit},
+		}, TimedOut, "its new tasks made no progress for 15m0s; under way; reading task protection is not allowed (ecs:GetTaskProtection)", limit},
 		"task protection of tasks that ECS wants no more may not be read": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.refuse("GetTaskProtection")
 			w.underWay(1, 0, nil)
 			w.change(func() { w.keep("old", 48*time.Hour) })
-		}, TimedOut, "task protection may not be read (ecs:GetTaskProtection)", 2 * limit},
+		}, TimedOut, "reading task protection is not allowed (ecs:GetTaskProtection)", 2 * limit},
 		"task protection is read at the second try": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.fail = func(operation string, n int) error {
 				if operation == "GetTaskProtection" && n < 4 {
@@ -305,7 +305,7 @@ func TestFollowLimit(t *testing.T) {
 				w := newFakeECS()
 				d := w.deployment("web", "9", tt.desired)
 				began := time.Now()
-				tt.world(w, &d)
+				tt.arrange(w, &d)
 				outcome := limited(t, w, d)
 				wantOutcome(t, outcome, tt.status, tt.reason)
 				if took := time.Since(began); took < tt.at-10*time.Second || took > tt.at+20*time.Second {
@@ -324,26 +324,27 @@ func limited(t *testing.T, api ecsAPI, d ecs.Deployment) Outcome {
 	return Follower{ECS: api, Limit: limit}.Follow(ctx, []ecs.Deployment{d}, nil)[0]
 }
 
-// mute is an ECS that accepts one kind of question and does not answer it.
-type mute struct{ *fakeECS }
+// silentECS is an ECS that accepts one kind of question and does not answer it.
+type silentECS struct{ *fakeECS }
 
-func (mute) DescribeServiceDeployments(ctx context.Context, _ *awsecs.DescribeServiceDeploymentsInput, _ ...func(*awsecs.Options)) (*awsecs.DescribeServiceDeploymentsOutput, error) {
+func (silentECS) DescribeServiceDeployments(ctx context.Context, _ *awsecs.DescribeServiceDeploymentsInput, _ ...func(*awsecs.Options)) (*awsecs.DescribeServiceDeploymentsOutput, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
 
-// Protected tasks are reported once, and ECS is asked about them about once a minute.
+// Protected tasks are reported once, and ECS is asked about them about once a
+// minute.
 func TestFollowReportsProtection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
 		d := w.deployment("web", "9", 1)
 		w.underWay(1, 1, nil)
 		w.change(func() { w.keep("old", 48*time.Hour) })
-		n := &progressLog{}
+		n := &progressRecorder{}
 		outcome := Follower{ECS: w, Limit: limit}.Follow(t.Context(), []ecs.Deployment{d}, n.report)[0]
 		wantOutcome(t, outcome, Succeeded)
-		if told := strings.Join(n.texts(Event), "\n"); strings.Count(told, "ECS keeps old ones under task protection: waiting") != 1 {
-			t.Errorf("told %s", told)
+		if reported := strings.Join(n.texts(Event), "\n"); strings.Count(reported, "ECS keeps old tasks under task protection: waiting") != 1 {
+			t.Errorf("reported %s", reported)
 		}
 		if got := w.calls["GetTaskProtection"]; got < 14 || got > 18 {
 			t.Errorf("GetTaskProtection was called %d times in 16 minutes", got)
@@ -351,25 +352,26 @@ func TestFollowReportsProtection(t *testing.T) {
 	})
 }
 
-// An AWS that does not answer does not hold the time limit up, and that is reported.
+// An AWS that does not answer does not hold the time limit up, and that is
+// reported.
 func TestFollowLimitWithoutAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
 		d := w.deployment("web", "9", 1)
-		n := &progressLog{}
-		outcome := Follower{ECS: mute{w}, Limit: limit}.Follow(t.Context(), []ecs.Deployment{d}, n.report)[0]
+		n := &progressRecorder{}
+		outcome := Follower{ECS: silentECS{w}, Limit: limit}.Follow(t.Context(), []ecs.Deployment{d}, n.report)[0]
 		wantOutcome(t, outcome, TimedOut, "no progress")
 		if took := time.Since(d.Created); took < limit || took > limit+longestRound {
 			t.Errorf("ended after %s", took)
 		}
-		if told := strings.Join(n.texts(Event), "\n"); !strings.Contains(told, "AWS does not answer within 2m0s, asking again") {
-			t.Errorf("told %s", told)
+		if reported := strings.Join(n.texts(Event), "\n"); !strings.Contains(reported, "no answer from AWS within 2m0s, trying again") {
+			t.Errorf("reported %s", reported)
 		}
 	})
 }
 
-// A deployment that ECS calls successful and that cannot be verified is not timed out:
-// nobody must stop it.
+// A deployment that ECS calls successful and that cannot be verified is not
+// timed out: it must not be stopped.
 func TestFollowLimitOfVerifying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -383,7 +385,7 @@ func TestFollowLimitOfVerifying(t *testing.T) {
 			return nil
 		}
 		outcome := limited(t, w, d)
-		wantOutcome(t, outcome, Differs, "it is SUCCESSFUL, but not verified yet")
+		wantOutcome(t, outcome, Differs, "it is SUCCESSFUL, but its images are not verified yet")
 		if outcome.Err == nil {
 			t.Error("no error says that it was not verified")
 		}

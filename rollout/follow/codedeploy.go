@@ -16,28 +16,29 @@ import (
 	"slipway/internal/shell"
 )
 
-// deploymentInfoAPI tells of one CodeDeploy deployment.
+// deploymentInfoAPI reads one CodeDeploy deployment.
 type deploymentInfoAPI interface {
 	GetDeployment(context.Context, *codedeploy.GetDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.GetDeploymentOutput, error)
 }
 
-// CodeDeploy reads the deployment, and the one that undoes it where there is one.
-func (f Follower) codeDeploy(ctx context.Context, w *tracker) error {
+// CodeDeploy reads the deployment, and the one that undoes it where there is
+// one.
+func (f Follower) readCodeDeploy(ctx context.Context, tr *tracker) error {
 	var err error
-	if w.undo == nil {
-		if w.code, err = f.codeDeployment(ctx, w.d.ID); err != nil {
+	if tr.rollbackInfo == nil {
+		if tr.codeInfo, err = f.codeDeployment(ctx, tr.d.ID); err != nil {
 			return err
 		}
 	}
-	if id := undoneBy(w.code); id != "" {
-		w.undo, err = f.codeDeployment(ctx, id)
+	if id := rollbackID(tr.codeInfo); id != "" {
+		tr.rollbackInfo, err = f.codeDeployment(ctx, id)
 	}
 	return err
 }
 
 func (f Follower) codeDeployment(ctx context.Context, id string) (*codetypes.DeploymentInfo, error) {
 	if f.CodeDeploy == nil {
-		return nil, errors.New("following CodeDeploy deployment " + id + ": there is no CodeDeploy client")
+		return nil, errors.New("following CodeDeploy deployment " + id + ": no CodeDeploy client")
 	}
 	out, err := f.CodeDeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: aws.String(id)})
 	if err != nil {
@@ -49,43 +50,44 @@ func (f Follower) codeDeployment(ctx context.Context, id string) (*codetypes.Dep
 	return out.DeploymentInfo, nil
 }
 
-func undoneBy(info *codetypes.DeploymentInfo) string {
+func rollbackID(info *codetypes.DeploymentInfo) string {
 	if info == nil || info.RollbackInfo == nil {
 		return ""
 	}
 	return aws.ToString(info.RollbackInfo.RollbackDeploymentId)
 }
 
-// taskSet is the task set that the CodeDeploy deployment made, nil until there is one.
-func (w *tracker) taskSet() *types.TaskSet {
-	if w.service == nil {
+// taskSet returns the task set that the CodeDeploy deployment made, nil until
+// there is one.
+func (tr *tracker) taskSet() *types.TaskSet {
+	if tr.service == nil {
 		return nil
 	}
-	for _, set := range w.service.TaskSets {
-		if aws.ToString(set.ExternalId) == w.d.ID {
+	for _, set := range tr.service.TaskSets {
+		if aws.ToString(set.ExternalId) == tr.d.ID {
 			return &set
 		}
 	}
 	return nil
 }
 
-func (w *tracker) codeDeployStage() string {
-	if w.undo != nil {
-		return "rolling back with CodeDeploy deployment " + aws.ToString(w.undo.DeploymentId)
+func (tr *tracker) codeDeployStage() string {
+	if tr.rollbackInfo != nil {
+		return "rolling back with CodeDeploy deployment " + aws.ToString(tr.rollbackInfo.DeploymentId)
 	}
-	if w.code == nil {
+	if tr.codeInfo == nil {
 		return ""
 	}
-	switch w.code.Status {
+	switch tr.codeInfo.Status {
 	case codetypes.DeploymentStatusCreated, codetypes.DeploymentStatusQueued:
 		return "waiting to begin"
 	case codetypes.DeploymentStatusReady:
-		return "the new tasks are ready and wait for traffic to be rerouted (aws deploy continue-deployment --deployment-id " + shell.Word(w.d.ID) + ")"
+		return "the new tasks are ready and wait for traffic to be rerouted (aws deploy continue-deployment --deployment-id " + shell.Word(tr.d.ID) + ")"
 	case codetypes.DeploymentStatusBaking:
 		return "baking: old and new tasks run side by side"
 	case codetypes.DeploymentStatusInProgress:
-		if w.code.InstanceTerminationWaitTimeStarted {
-			return "the new tasks have the traffic, the old ones wait to be stopped"
+		if tr.codeInfo.InstanceTerminationWaitTimeStarted {
+			return "the new tasks receive the traffic, the old tasks wait to be stopped"
 		}
 		return "under way"
 	default:
@@ -93,62 +95,63 @@ func (w *tracker) codeDeployStage() string {
 	}
 }
 
-// codeDeployEnd judges a CodeDeploy deployment.
-func (w *tracker) codeDeployEnd() (end, string) {
-	if w.code == nil {
-		return underWay, ""
+// codeDeployState returns the state of a CodeDeploy deployment.
+func (tr *tracker) codeDeployState() (state, string) {
+	if tr.codeInfo == nil {
+		return stateInProgress, ""
 	}
-	switch w.code.Status {
+	switch tr.codeInfo.Status {
 	case codetypes.DeploymentStatusSucceeded:
-		return arrived, ""
+		return stateSuccessful, ""
 	case codetypes.DeploymentStatusFailed, codetypes.DeploymentStatusStopped:
 	default:
-		if w.oldKept() {
-			return arrived, ""
+		if tr.keepsOldTaskSet() {
+			return stateSuccessful, ""
 		}
-		return underWay, ""
+		return stateInProgress, ""
 	}
-	reason := codeDeployReason(*w.code)
-	if w.undo == nil {
+	reason := codeDeployReason(*tr.codeInfo)
+	if tr.rollbackInfo == nil {
 		// The rollback is a deployment of its own and shows a moment later.
-		if willUndo(*w.code) {
-			return undecided, reason
+		if rollsBackAutomatically(*tr.codeInfo) {
+			return stateUndecided, reason
 		}
-		return failed, reason
+		return stateFailed, reason
 	}
-	switch w.undo.Status {
+	switch tr.rollbackInfo.Status {
 	case codetypes.DeploymentStatusSucceeded:
-		return rolledBack, reason
+		return stateRolledBack, reason
 	case codetypes.DeploymentStatusFailed, codetypes.DeploymentStatusStopped:
-		return failed, join(reason, "and the rollback "+aws.ToString(w.undo.DeploymentId)+" "+string(w.undo.Status), codeDeployReason(*w.undo))
+		return stateFailed, join(reason, "rollback deployment "+aws.ToString(tr.rollbackInfo.DeploymentId)+" is "+string(tr.rollbackInfo.Status), codeDeployReason(*tr.rollbackInfo))
 	default:
-		return underWay, ""
+		return stateInProgress, ""
 	}
 }
 
-// oldKept tells whether the new task set has all the traffic and CodeDeploy only waits
-// before it ends the old one, which may take two days. It says so itself
-// (instanceTerminationWaitTimeStarted); else the new task set is the primary one and
-// steady, once the traffic has had the time to move in steps.
-func (w *tracker) oldKept() bool {
-	if w.code == nil {
+// keepsOldTaskSet reports whether the new task set has all the traffic and
+// CodeDeploy only waits before it ends the old one, which may take two days. It
+// says so itself (instanceTerminationWaitTimeStarted); else the new task set is
+// the primary one and steady, once the traffic has had the time to move in
+// steps.
+func (tr *tracker) keepsOldTaskSet() bool {
+	if tr.codeInfo == nil {
 		return false
 	}
-	switch w.code.Status {
+	switch tr.codeInfo.Status {
 	case codetypes.DeploymentStatusInProgress, codetypes.DeploymentStatusBaking:
 	default:
 		return false
 	}
-	if w.code.InstanceTerminationWaitTimeStarted {
+	if tr.codeInfo.InstanceTerminationWaitTimeStarted {
 		return true
 	}
-	set := w.taskSet()
+	set := tr.taskSet()
 	return set != nil && aws.ToString(set.Status) == "PRIMARY" && set.StabilityStatus == types.StabilityStatusSteadyState &&
-		time.Since(w.began()) >= w.d.Wait
+		time.Since(tr.began()) >= tr.d.Wait
 }
 
 func codeDeployReason(info codetypes.DeploymentInfo) string {
-	reason := "CodeDeploy calls it " + string(info.Status)
+	reason := "CodeDeploy reports " + string(info.Status)
 	if e := info.ErrorInformation; e != nil {
 		reason = join(reason, string(e.Code), aws.ToString(e.Message))
 	}
@@ -158,8 +161,9 @@ func codeDeployReason(info codetypes.DeploymentInfo) string {
 	return reason
 }
 
-// willUndo tells whether CodeDeploy is set to roll such an end back.
-func willUndo(info codetypes.DeploymentInfo) bool {
+// rollsBackAutomatically reports whether CodeDeploy is set to roll such an end
+// back.
+func rollsBackAutomatically(info codetypes.DeploymentInfo) bool {
 	auto := info.AutoRollbackConfiguration
 	if auto == nil || !auto.Enabled {
 		return false

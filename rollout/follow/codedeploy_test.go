@@ -12,7 +12,8 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// blueGreen is a CODE_DEPLOY service with an old task set, and a deployment of it.
+// blueGreen returns a CODE_DEPLOY service with an old task set, and a
+// deployment of it.
 func (w *fakeECS) blueGreen() ecs.Deployment {
 	d := w.deployment("web", "9", 1)
 	d.ID, d.Created = "d-NEW", time.Time{}
@@ -77,7 +78,7 @@ func TestFollowCodeDeploy(t *testing.T) {
 	})
 }
 
-// CodeDeploy keeps the old task set for up to two days; nobody waits for that.
+// CodeDeploy keeps the old task set for up to two days, and Follow does not wait for that.
 func TestFollowCodeDeployWhileTheOldTasksAreKept(t *testing.T) {
 	kept := func(w *fakeECS) {
 		w.codeStatus("d-NEW", codetypes.DeploymentStatusInProgress, func(i *codetypes.DeploymentInfo) { i.InstanceTerminationWaitTimeStarted = true })
@@ -94,11 +95,11 @@ func TestFollowCodeDeployWhileTheOldTasksAreKept(t *testing.T) {
 		reason string
 		at     time.Duration
 	}{
-		"it says so":             {kept, digestA, 0, Succeeded, "the old tasks are kept until CodeDeploy ends them", 30 * time.Second},
-		"the task set says so":   {steady, digestA, 0, Succeeded, "the old tasks are kept until CodeDeploy ends them", 30 * time.Second},
-		"traffic goes in steps":  {steady, digestA, 5 * time.Minute, Succeeded, "the old tasks are kept until CodeDeploy ends them", 5 * time.Minute},
-		"the steps are all done": {kept, digestA, 5 * time.Minute, Succeeded, "the old tasks are kept until CodeDeploy ends them", 30 * time.Second},
-		"other digests":          {kept, digestB, 0, Differs, "the new tasks have the traffic, but web runs " + digestB, 30 * time.Second},
+		"it says so":             {kept, digestA, 0, Succeeded, "CodeDeploy still keeps the old tasks", 30 * time.Second},
+		"the task set says so":   {steady, digestA, 0, Succeeded, "CodeDeploy still keeps the old tasks", 30 * time.Second},
+		"traffic goes in steps":  {steady, digestA, 5 * time.Minute, Succeeded, "CodeDeploy still keeps the old tasks", 5 * time.Minute},
+		"the steps are all done": {kept, digestA, 5 * time.Minute, Succeeded, "CodeDeploy still keeps the old tasks", 30 * time.Second},
+		"other digests":          {kept, digestB, 0, Differs, "the new tasks receive the traffic, but web runs " + digestB, 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -152,7 +153,7 @@ func TestFollowCodeDeployEnds(t *testing.T) {
 		"failed, no rollback set": {func(w *fakeECS) {
 			w.codeStatus("d-NEW", codetypes.DeploymentStatusFailed, lost)
 			w.codeStatus("d-NEW", codetypes.DeploymentStatusFailed, func(i *codetypes.DeploymentInfo) { i.AutoRollbackConfiguration = nil })
-		}, Failed, "CodeDeploy calls it Failed; TIMEOUT; The ECS deployment timed out", 6 * time.Second},
+		}, Failed, "CodeDeploy reports Failed; TIMEOUT; The ECS deployment timed out", 6 * time.Second},
 		"failed, the rollback never comes": {func(w *fakeECS) { w.codeStatus("d-NEW", codetypes.DeploymentStatusFailed, lost) },
 			Failed, "timed out", 70 * time.Second},
 		"rolled back": {func(w *fakeECS) {
@@ -166,12 +167,12 @@ func TestFollowCodeDeployEnds(t *testing.T) {
 		"stopped and rolled back": {func(w *fakeECS) {
 			w.codeStatus("d-NEW", codetypes.DeploymentStatusStopped, undo)
 			w.codeStatus("d-BACK", codetypes.DeploymentStatusSucceeded, nil)
-		}, RolledBack, "CodeDeploy calls it Stopped", 6 * time.Second},
+		}, RolledBack, "CodeDeploy reports Stopped", 6 * time.Second},
 		"the rollback fails": {func(w *fakeECS) {
 			w.codeStatus("d-NEW", codetypes.DeploymentStatusFailed, lost)
 			w.codeStatus("d-NEW", codetypes.DeploymentStatusFailed, undo)
 			w.codeStatus("d-BACK", codetypes.DeploymentStatusFailed, nil)
-		}, Failed, "and the rollback d-BACK Failed", 6 * time.Second},
+		}, Failed, "rollback deployment d-BACK is Failed", 6 * time.Second},
 		"gone": {func(w *fakeECS) { clear(w.code) }, Failed, "reading CodeDeploy deployment d-NEW", 6 * time.Second},
 	}
 	for name, tt := range tests {
@@ -196,6 +197,6 @@ func TestFollowCodeDeployNoClient(t *testing.T) {
 		w := newFakeECS()
 		d := w.blueGreen()
 		o := Follower{ECS: w}.Follow(t.Context(), []ecs.Deployment{d}, nil)[0]
-		wantOutcome(t, o, Failed, "there is no CodeDeploy client")
+		wantOutcome(t, o, Failed, "no CodeDeploy client")
 	})
 }

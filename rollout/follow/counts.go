@@ -9,10 +9,11 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// AwaitCounts waits until every service runs as many tasks as are desired and none is
-// pending, and reports each change of a service's counts, never two at once. It takes
-// one call for ten services of a cluster each time, the pauses of poll between. When it
-// ends before, the error is ctx's with the services that were not there yet.
+// AwaitCounts waits until every service runs as many tasks as are desired and
+// none is pending, and reports each change of a service's counts, never two at
+// once. It takes one call for ten services of a cluster each time, the pauses
+// of poll between. When it ends before, the error is ctx's with the services
+// that were not there yet.
 func AwaitCounts(ctx context.Context, client servicesAPI, refs []ecs.Ref, poll Pauses, report func(Progress)) error {
 	if report == nil {
 		report = func(Progress) {}

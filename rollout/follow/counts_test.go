@@ -22,16 +22,16 @@ func TestAwaitCounts(t *testing.T) {
 			fakeaws.DescribedService("shop", "api", nil),
 		)(in)
 	}})
-	var told []string
+	var reported []string
 	err := AwaitCounts(t.Context(), s.ECS(), []ecs.Ref{{Cluster: "shop", Service: "web"}, {Cluster: "shop", Service: "api"}}, Pauses{First: time.Millisecond, Max: time.Millisecond}, func(p Progress) {
-		told = append(told, p.Service.String()+": "+p.Text)
+		reported = append(reported, p.Service.String()+": "+p.Text)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"shop/web: 1 of 2 running, 2 pending", "shop/api: 2 of 2 running, 0 pending", "shop/web: 2 of 2 running, 1 pending", "shop/web: 2 of 2 running, 0 pending"}
-	if !slices.Equal(told, want) {
-		t.Errorf("told %q, want %q", told, want)
+	if !slices.Equal(reported, want) {
+		t.Errorf("reported %q, want %q", reported, want)
 	}
 	s.WantCalls(map[string]int{"DescribeServices": 3})
 }

@@ -6,251 +6,260 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 	"slipway/internal/awsclient"
 	"slipway/internal/awsname"
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// end is what a round makes of a deployment.
-type end int
+// state is the state of a deployment after a round.
+type state int
 
 const (
-	// underWay: it goes on.
-	underWay end = iota
-	// arrived: ECS calls it successful, or with CodeDeploy only the old tasks are left to
-	// be ended; the digests are still to be verified.
-	arrived
-	// halted: it was stopped and nothing undone; another one may have taken its place.
-	halted
-	// undecided: it failed, and a rollback should show within the time to settle.
-	undecided
-	failed
-	rolledBack
-	superseded
+	// stateInProgress: it goes on.
+	stateInProgress state = iota
+	// stateSuccessful: ECS reports it as successful, or with CodeDeploy only
+	// the old tasks are left to be ended; the digests are still to be verified.
+	stateSuccessful
+	// stateStopped: it was stopped and not rolled back. Another one may have
+	// replaced it.
+	stateStopped
+	// stateUndecided: it failed, and a rollback should begin within the settle
+	// time.
+	stateUndecided
+	stateFailed
+	stateRolledBack
+	stateSuperseded
 )
 
-// evaluate ends a deployment that has come to an end.
-func (f Follower) evaluate(ctx context.Context, w *tracker) {
-	if w.gone {
-		w.end(Failed, "the service was deleted while it was being deployed")
+// evaluate ends the tracking of a deployment that has ended.
+func (f Follower) evaluate(ctx context.Context, tr *tracker) {
+	if tr.deleted {
+		tr.end(Failed, "the service was deleted during the deployment")
 		return
 	}
-	end, reason := w.outcomeNow()
+	end, reason := tr.stateNow()
 	switch end {
-	case underWay:
-		w.since, w.doubt = time.Time{}, ""
-	case arrived:
-		f.onSuccess(ctx, w)
-	case halted:
-		f.onStopped(ctx, w, reason)
-	case undecided:
-		if w.doubt = reason; w.waited(f.settle()) {
-			w.end(Failed, reason)
+	case stateInProgress:
+		tr.since, tr.pendingReason = time.Time{}, ""
+	case stateSuccessful:
+		f.onSuccess(ctx, tr)
+	case stateStopped:
+		f.onStopped(ctx, tr, reason)
+	case stateUndecided:
+		if tr.pendingReason = reason; tr.pendingFor(f.settle()) {
+			tr.end(Failed, reason)
 		}
-	case failed:
-		w.end(Failed, reason)
-	case rolledBack:
-		w.end(RolledBack, reason)
-	case superseded:
-		w.end(Superseded, reason)
+	case stateFailed:
+		tr.end(Failed, reason)
+	case stateRolledBack:
+		tr.end(RolledBack, reason)
+	case stateSuperseded:
+		tr.end(Superseded, reason)
 	}
 }
 
-// outcomeNow judges by what the last round saw.
-func (w *tracker) outcomeNow() (end, string) {
+// stateNow returns the state after the last round.
+func (tr *tracker) stateNow() (state, string) {
 	switch {
-	case w.byCodeDeploy():
-		return w.codeDeployEnd()
-	case w.plain:
-		return w.outcomeWithoutHistory()
-	case w.deployment != nil:
-		return deploymentEnd(*w.deployment)
+	case tr.byCodeDeploy():
+		return tr.codeDeployState()
+	case tr.withoutServiceDeployments:
+		return tr.stateWithoutHistory()
+	case tr.deployment != nil:
+		return deploymentState(*tr.deployment)
 	default:
-		return underWay, ""
+		return stateInProgress, ""
 	}
 }
 
-// deploymentEnd judges a service deployment by its status (API reference,
-// ServiceDeployment.status).
-func deploymentEnd(sd types.ServiceDeployment) (end, string) {
+// deploymentState returns the state of a service deployment by its status (API
+// reference, ServiceDeployment.status).
+func deploymentState(sd types.ServiceDeployment) (state, string) {
 	reason := join(append([]string{aws.ToString(sd.StatusReason), rollbackReason(sd)}, monitors(sd)...)...)
 	switch sd.Status {
 	case types.ServiceDeploymentStatusSuccessful:
-		return arrived, reason
+		return stateSuccessful, reason
 	case types.ServiceDeploymentStatusStopped:
-		return halted, reason
+		return stateStopped, reason
 	case types.ServiceDeploymentStatusRollbackSuccessful:
-		return rolledBack, reason
+		return stateRolledBack, reason
 	case types.ServiceDeploymentStatusRollbackFailed:
-		return failed, join("ECS tried to roll back and did not manage to", reason)
+		return stateFailed, join("the rollback failed", reason)
 	default:
-		return underWay, ""
+		return stateInProgress, ""
 	}
 }
 
-// monitors tell what made ECS give up: alarms by name, the circuit breaker by its count.
+// monitors returns what made ECS stop: alarms by name, the circuit breaker by
+// its count.
 func monitors(sd types.ServiceDeployment) []string {
 	var told []string
 	if a := sd.Alarms; a != nil && len(a.TriggeredAlarmNames) > 0 {
 		told = append(told, "alarms triggered: "+strings.Join(a.TriggeredAlarmNames, ", "))
 	}
 	if b := sd.DeploymentCircuitBreaker; b != nil && b.Status == types.ServiceDeploymentRollbackMonitorsStatusTriggered {
-		told = append(told, fmt.Sprintf("the circuit breaker counted %d failed tasks, its threshold is %d", b.FailureCount, b.Threshold))
+		told = append(told, fmt.Sprintf("the circuit breaker counted %d failed tasks, with a threshold of %d", b.FailureCount, b.Threshold))
 	}
 	return told
 }
 
-// onSuccess verifies a deployment that ECS calls successful, or that has all the traffic.
-func (f Follower) onSuccess(ctx context.Context, w *tracker) {
-	late := w.waited(f.settle()) && !(w.early() && f.Limit > 0 && w.clock.idle < f.Limit)
-	if p := w.newer(); p != nil {
-		w.end(Superseded, "it was SUCCESSFUL, and then "+another(*p))
+// onSuccess verifies a deployment that ECS reports as successful, or that has
+// all the traffic.
+func (f Follower) onSuccess(ctx context.Context, tr *tracker) {
+	late := tr.pendingFor(f.settle()) && !(tr.early() && f.Limit > 0 && tr.clock.idle < f.Limit)
+	if p := tr.newerDeployment(); p != nil {
+		tr.end(Superseded, "it was SUCCESSFUL, and then "+supersededReason(*p))
 		return
 	}
-	is := w.arrival()
-	v, err := f.verify(ctx, w)
-	w.running, w.outcome.Own = v.running, v.own
+	is := tr.successReason()
+	v, err := f.verify(ctx, tr)
+	tr.running, tr.outcome.Own = v.running, v.own
 	switch {
 	case err != nil && (ctx.Err() != nil || awsclient.Retryable(err)):
-		w.doubt, w.taskErr = is+", but not verified yet", err
+		tr.pendingReason, tr.taskErr = is+", but its images are not verified yet", err
 	case deleted(err):
-		w.fail(err)
+		tr.failWith(err)
 	case err != nil:
-		w.end(Differs, is+", but what runs could not be verified: "+err.Error())
-		w.outcome.Err = err
-	case v.same:
-		w.end(Succeeded, join(v.reason, w.leftOver()))
-	case v.later && !late:
-		w.doubt = is + ", but " + v.reason
+		tr.end(Differs, is+", but the running images could not be verified: "+err.Error())
+		tr.outcome.Err = err
+	case v.matches:
+		tr.end(Succeeded, join(v.reason, tr.remainingWork()))
+	case v.mayMatchLater && !late:
+		tr.pendingReason = is + ", but " + v.reason
 	default:
-		w.end(Differs, is+", but "+v.reason)
+		tr.end(Differs, is+", but "+v.reason)
 	}
 }
 
-// early reports whether ECS may call the deployment successful before its tasks run
-// (API reference, DeploymentEarlySuccessCriteria).
-func (w *tracker) early() bool {
-	if w.deployment == nil || w.deployment.DeploymentConfiguration == nil {
+// early reports whether ECS may call the deployment successful before its tasks
+// run (API reference, DeploymentEarlySuccessCriteria).
+func (tr *tracker) early() bool {
+	if tr.deployment == nil || tr.deployment.DeploymentConfiguration == nil {
 		return false
 	}
-	c := w.deployment.DeploymentConfiguration.EarlySuccessCriteria
+	c := tr.deployment.DeploymentConfiguration.EarlySuccessCriteria
 	return c != nil && c.Enable
 }
 
-// arrival says in words why the deployment counts as arrived.
-func (w *tracker) arrival() string {
-	if w.byCodeDeploy() && w.oldKept() {
-		return "the new tasks have the traffic"
+// successReason says why the deployment counts as successful.
+func (tr *tracker) successReason() string {
+	if tr.byCodeDeploy() && tr.keepsOldTaskSet() {
+		return "the new tasks receive the traffic"
 	}
 	return "it is SUCCESSFUL"
 }
 
-// leftOver says what still runs after a success, if anything.
-func (w *tracker) leftOver() string {
-	if w.byCodeDeploy() && w.oldKept() {
-		return "the old tasks are kept until CodeDeploy ends them"
+// remainingWork says which tasks still run after a success, if any.
+func (tr *tracker) remainingWork() string {
+	if tr.byCodeDeploy() && tr.keepsOldTaskSet() {
+		return "CodeDeploy still keeps the old tasks"
 	}
 	return ""
 }
 
-// waited tells whether a time has passed since it was asked first.
-func (w *tracker) waited(d time.Duration) bool {
-	if w.since.IsZero() {
-		w.since = time.Now()
+// pendingFor reports whether a time has passed since its first call.
+func (tr *tracker) pendingFor(d time.Duration) bool {
+	if tr.since.IsZero() {
+		tr.since = time.Now()
 	}
-	return time.Since(w.since) >= d
+	return time.Since(tr.since) >= d
 }
 
-// replacedWithin is how long ECS may take to list the deployment that replaced ours.
+// replacedWithin is how long ECS may take to list the deployment that replaced
+// ours.
 const replacedWithin = 10 * time.Second
 
-// onStopped tells a deployment that another one replaced from one that failed: ECS calls both
-// STOPPED. The other one may be listed later than ours is stopped.
-func (f Follower) onStopped(ctx context.Context, w *tracker, reason string) {
-	late := w.waited(min(f.settle(), replacedWithin))
-	if p := w.newer(); p != nil {
-		w.end(Superseded, another(*p))
+// onStopped distinguishes a deployment that another one replaced from one that
+// failed: ECS reports both as STOPPED. The other one may be listed later than
+// ours is stopped.
+func (f Follower) onStopped(ctx context.Context, tr *tracker, reason string) {
+	late := tr.pendingFor(min(f.settle(), replacedWithin))
+	if p := tr.newerDeployment(); p != nil {
+		tr.end(Superseded, supersededReason(*p))
 		return
 	}
-	// What was found first may be one that a repetition of our own call replaced.
-	arn, err := find(ctx, f.ECS, w.d)
+	// What was found first may be one that a repetition of our own call
+	// replaced.
+	arn, err := find(ctx, f.ECS, tr.d)
 	if err != nil {
-		w.deploymentErr = err
+		tr.deploymentErr = err
 		return
 	}
-	if arn != "" && arn != w.arn {
-		w.arn, w.deployment, w.since = arn, nil, time.Time{}
+	if arn != "" && arn != tr.arn {
+		tr.arn, tr.deployment, tr.since = arn, nil, time.Time{}
 		return
 	}
-	since := w.d.Created
-	if w.deployment.CreatedAt != nil {
-		since = *w.deployment.CreatedAt
+	since := tr.d.Created
+	if tr.deployment.CreatedAt != nil {
+		since = *tr.deployment.CreatedAt
 	}
-	list, err := deploymentsSince(ctx, f.ECS, w.d.Service, since)
+	list, err := deploymentsSince(ctx, f.ECS, tr.d.Service, since)
 	if err != nil {
-		w.deploymentErr = err
+		tr.deploymentErr = err
 		return
 	}
 	for _, b := range list {
-		if aws.ToString(b.ServiceDeploymentArn) == w.arn {
+		if aws.ToString(b.ServiceDeploymentArn) == tr.arn {
 			continue
 		}
-		w.end(Superseded, "another deployment took its place: "+awsname.LastPart(aws.ToString(b.ServiceDeploymentArn))+
+		tr.end(Superseded, "it was replaced by deployment "+awsname.LastPart(aws.ToString(b.ServiceDeploymentArn))+
 			", which deploys revision "+awsname.LastPart(aws.ToString(b.TargetServiceRevisionArn)))
 		return
 	}
-	w.doubt = join("ECS stopped it", reason)
+	tr.pendingReason = join("ECS stopped it", reason)
 	if late {
-		w.end(Failed, w.doubt)
+		tr.end(Failed, tr.pendingReason)
 	}
 }
 
-// newer is the service's primary deployment if it began after ours, nil otherwise.
-func (w *tracker) newer() *types.Deployment {
-	p := w.primary()
-	if w.byCodeDeploy() || p == nil || w.ours(aws.ToString(p.Id)) || !aws.ToTime(p.CreatedAt).After(w.d.Created) {
+// newerDeployment returns the service's primary deployment if it began after
+// ours, nil otherwise.
+func (tr *tracker) newerDeployment() *types.Deployment {
+	p := tr.primary()
+	if tr.byCodeDeploy() || p == nil || tr.isOwn(aws.ToString(p.Id)) || !aws.ToTime(p.CreatedAt).After(tr.d.Created) {
 		return nil
 	}
 	return p
 }
 
-func another(p types.Deployment) string {
-	return "another deployment took its place: " + aws.ToString(p.Id) + ", which deploys " + awsname.LastPart(aws.ToString(p.TaskDefinition))
+func supersededReason(p types.Deployment) string {
+	return "it was replaced by deployment " + aws.ToString(p.Id) + ", which deploys " + awsname.LastPart(aws.ToString(p.TaskDefinition))
 }
 
-// collectEvidence adds to an outcome what runs and, for a bad end, why. Its own errors are no
-// reason to change the outcome: what could not be read is left out.
-func (f Follower) collectEvidence(ctx context.Context, w *tracker) {
-	if w.running == nil && w.service != nil {
-		if tasks, err := f.runningTasks(ctx, w.d.Service); err == nil {
-			w.running = ecs.CountDigests(tasks)
+// collectEvidence adds to an outcome the running images and, for a failure, the
+// diagnosis. Its errors do not change the outcome: what could not be read is
+// left out.
+func (f Follower) collectEvidence(ctx context.Context, tr *tracker) {
+	if tr.running == nil && tr.service != nil {
+		if tasks, err := f.runningTasks(ctx, tr.d.Service); err == nil {
+			tr.running = ecs.CountDigests(tasks)
 		}
 	}
-	w.outcome.Running = w.running
-	if w.arn != "" {
-		w.outcome.Deployment.ARN = w.arn
+	tr.outcome.Running = tr.running
+	if tr.arn != "" {
+		tr.outcome.Deployment.ARN = tr.arn
 	}
-	switch w.outcome.Status {
+	switch tr.outcome.Status {
 	case Succeeded:
 		return
 	case Superseded, Interrupted:
-		// Nobody waits for log lines here.
-		d := diagnose.Diagnose(w.evidence())
-		w.outcome.Diagnosis = &d
+		// Log lines would take too long here.
+		d := diagnose.Diagnose(tr.evidence())
+		tr.outcome.Diagnosis = &d
 	default:
-		_ = f.readStopped(ctx, w, true)
-		d := f.explain(ctx, w.evidence())
-		w.outcome.Diagnosis = &d
+		_ = f.readStopped(ctx, tr, true)
+		d := f.explain(ctx, tr.evidence())
+		tr.outcome.Diagnosis = &d
 	}
 }
 
-func (w *tracker) evidence() diagnose.Evidence {
-	e := w.d.Service.Evidence()
-	e.Stopped, e.Events, e.Reason = w.stopped.tasks, w.events, w.outcome.Reason
+func (tr *tracker) evidence() diagnose.Evidence {
+	e := tr.d.Service.Evidence()
+	e.Stopped, e.Events, e.Reason = tr.stopped.tasks, tr.events, tr.outcome.Reason
 	return e
 }
 

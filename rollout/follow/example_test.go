@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"slipway/rollout/ecs"
-	"slipway/rollout/follow"
-
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
 )
 
 // The example is compiled and not run, for it needs an account.

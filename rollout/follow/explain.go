@@ -3,12 +3,12 @@ package follow
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
 	"slipway/internal/awsclient"
 	"slipway/internal/plain"
 	"slipway/rollout/diagnose"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 )
 
 // logsAPI reads a log stream.
@@ -19,23 +19,23 @@ type logsAPI interface {
 const (
 	// logLines are read of a container's end.
 	logLines = 10
-	// logPages may be empty before the end of a stream is given up: GetLogEvents answers
-	// empty pages in the middle of a stream.
+	// logPages may be empty before the end of a stream is given up:
+	// GetLogEvents answers empty pages in the middle of a stream.
 	logPages = 3
 )
 
-// Explain reads why a deployment that has ended badly did so: its stopped tasks as far as
-// ECS still knows them, the service's events, and the last lines of the container that
-// failed. What cannot be read is left out. It takes one DescribeServices and one
-// DescribeServiceDeployments or GetDeployment, ListTasks and DescribeTasks by the hundred,
-// and up to three GetLogEvents.
+// Explain reads why a deployment that has ended badly did so: its stopped tasks
+// as far as ECS still knows them, the service's events, and the last lines of
+// the container that failed. What cannot be read is left out. It takes one
+// DescribeServices and one DescribeServiceDeployments or GetDeployment,
+// ListTasks and DescribeTasks by the hundred, and up to three GetLogEvents.
 func (f Follower) Explain(ctx context.Context, o Outcome) diagnose.Diagnosis {
-	w := newTracker(o.Deployment, func(Progress) {})
-	w.outcome = o
-	f.refresh(ctx, []*tracker{w})
-	w.reportEvents()
-	_ = f.readStopped(ctx, w, true)
-	return f.explain(ctx, w.evidence())
+	tr := newTracker(o.Deployment, func(Progress) {})
+	tr.outcome = o
+	f.refresh(ctx, []*tracker{tr})
+	tr.reportEvents()
+	_ = f.readStopped(ctx, tr, true)
+	return f.explain(ctx, tr.evidence())
 }
 
 // explain adds the log to the evidence and diagnoses.
@@ -44,8 +44,8 @@ func (f Follower) explain(ctx context.Context, e diagnose.Evidence) diagnose.Dia
 	return diagnose.Diagnose(e)
 }
 
-// readLog reads the last lines of the container that made a task stop, or says in LogOf
-// why there are none.
+// readLog reads the last lines of the container that made a task stop, or says
+// in LogOf why there are none.
 func (f Follower) readLog(ctx context.Context, e *diagnose.Evidence) {
 	source, ok := e.LogSource()
 	if !ok || f.Logs == nil {
@@ -69,8 +69,9 @@ func (f Follower) readLog(ctx context.Context, e *diagnose.Evidence) {
 	}
 }
 
-// lastLines reads the last lines of a stream, the oldest first: the last page that is not
-// empty. CloudWatch Logs may give fewer lines than there are; those are enough.
+// lastLines reads the last lines of a stream, the oldest first: the last page
+// that is not empty. CloudWatch Logs may give fewer lines than there are; those
+// are enough.
 func (f Follower) lastLines(ctx context.Context, at diagnose.LogSource) ([]string, error) {
 	in := &cloudwatchlogs.GetLogEventsInput{
 		LogGroupName: &at.Group, LogStreamName: &at.Stream,

@@ -10,18 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"slipway/rollout/diagnose"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/rollout/diagnose"
+	"slipway/rollout/ecs"
 )
 
-// logPage answers like GetLogEvents from the tail: a first page that is empty, as
-// CloudWatch may give it, then the last lines.
+// logPage answers like GetLogEvents from the tail: a first page that is empty,
+// as CloudWatch may give it, then the last lines.
 func logPage(lines []string, in *cloudwatchlogs.GetLogEventsInput) *cloudwatchlogs.GetLogEventsOutput {
 	out := &cloudwatchlogs.GetLogEventsOutput{NextBackwardToken: aws.String("b/end"), Events: []logtypes.OutputLogEvent{}}
 	if in.NextToken == nil {
@@ -38,7 +38,7 @@ func logPage(lines []string, in *cloudwatchlogs.GetLogEventsInput) *cloudwatchlo
 	return out
 }
 
-// logging is a service whose container web logs as told.
+// logging is a service whose container web has this log configuration.
 func logging(options map[string]any, driver string) ecs.Service {
 	config := map[string]any{"logDriver": driver, "options": options}
 	if driver == "" {
@@ -52,7 +52,7 @@ func logging(options map[string]any, driver string) ecs.Service {
 	}}
 }
 
-// exited is a task that stopped when its container web exited.
+// exited returns a task that stopped when its container web exited.
 func exited(code int32) types.Task {
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	return types.Task{
@@ -87,9 +87,9 @@ func TestReadLog(t *testing.T) {
 		"without a prefix by the runtime's id": {logging(map[string]any{"awslogs-group": "g"}, "awslogs"), exited(1), map[string][]string{" g 0123-runtime": {"bye"}}, nil,
 			[]string{"bye"}, "web in task 0123456789abcdef0123456789abcdef"},
 		"without a prefix and id": {logging(map[string]any{"awslogs-group": "g"}, "awslogs"), anonymous, nil, nil,
-			nil, "web logs to g without awslogs-stream-prefix, so its stream cannot be told"},
+			nil, "web logs to g without awslogs-stream-prefix, so its log stream is not known"},
 		"no group":      {logging(map[string]any{}, "awslogs"), exited(1), nil, nil, nil, "web has no awslogs-group in the task definition"},
-		"another":       {logging(nil, "awsfirelens"), exited(1), nil, nil, nil, "web logs with awsfirelens, which cannot be read from here"},
+		"another":       {logging(nil, "awsfirelens"), exited(1), nil, nil, nil, "web logs with awsfirelens, not with awslogs"},
 		"none":          {logging(nil, ""), exited(1), nil, nil, nil, "web has no log driver in the task definition"},
 		"never ran":     {logging(awslogs, "awslogs"), never, nil, nil, nil, "web never ran"},
 		"no definition": {ecs.Service{}, exited(1), nil, nil, nil, "the task definition that was read has no container web"},
@@ -117,8 +117,8 @@ func TestReadLog(t *testing.T) {
 	}
 }
 
-// The region of a log group may be another than the client's: the real client must sign
-// for it.
+// The region of a log group may be another than the client's: the real client
+// must sign for it.
 func TestLogRegion(t *testing.T) {
 	var authorization string
 	client := cloudwatchlogs.New(cloudwatchlogs.Options{

@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -19,6 +16,9 @@ import (
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
 const (
@@ -28,8 +28,8 @@ const (
 	digestIndex   = "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 )
 
-// fakeECS is an ECS, a CodeDeploy and a CloudWatch Logs whose state a test changes as time
-// goes by. It answers the present state and counts the calls.
+// fakeECS is an ECS, a CodeDeploy and a CloudWatch Logs whose state a test
+// changes as time goes by. It answers the present state and counts the calls.
 type fakeECS struct {
 	mu          sync.Mutex
 	services    map[string]types.Service
@@ -42,7 +42,8 @@ type fakeECS struct {
 
 	// pageSize bounds a page of ListTasks and ListServiceDeployments; 0 is 100.
 	pageSize int
-	// fail may answer an error to a call, n counting the calls of the operation from 1.
+	// fail may answer an error to a call, n counting the calls of the operation
+	// from 1.
 	fail func(operation string, n int) error
 
 	calls     map[string]int
@@ -59,7 +60,7 @@ func newFakeECS() *fakeECS {
 	}
 }
 
-// change changes the world now.
+// change changes ECS now.
 func (w *fakeECS) change(do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -245,13 +246,13 @@ func (w *fakeECS) GetDeployment(ctx context.Context, in *codedeploy.GetDeploymen
 	return &codedeploy.GetDeploymentOutput{DeploymentInfo: &info}, nil
 }
 
-// refused is an error answer of AWS.
+// refused returns an error answer of AWS.
 func refused(code string) error {
 	return &smithy.GenericAPIError{Code: code, Message: "says the test"}
 }
 
-// deployment starts a deployment of a service in the world: number is what its id and its
-// revision end in.
+// deployment starts a deployment of a service: number is what its
+// id and its revision end in.
 func (w *fakeECS) deployment(service, number string, desired int32) ecs.Deployment {
 	now := time.Now()
 	ref := ecs.Ref{Cluster: "shop", Service: service}
@@ -288,7 +289,7 @@ func (w *fakeECS) revisionOf(service, number string) string {
 	return accountPrefix + "service-revision/shop/" + service + "/" + number
 }
 
-// Status sets the status of a deployment in the world.
+// status sets the status of a deployment.
 func (w *fakeECS) status(service, number string, status types.ServiceDeploymentStatus, reason string) {
 	d := w.deployments[w.arnOf(service, number)]
 	d.Status, d.StatusReason = status, aws.String(reason)
@@ -358,14 +359,14 @@ func (w *fakeECS) GetLogEvents(ctx context.Context, in *cloudwatchlogs.GetLogEve
 	return logPage(w.logs[o.Region+" "+*in.LogGroupName+" "+*in.LogStreamName], in), nil
 }
 
-// event collects what a Follower reports.
-type progressLog struct {
+// progressRecorder collects what a Follower reports.
+type progressRecorder struct {
 	mu   sync.Mutex
 	list []Progress
 	at   []time.Time
 }
 
-func (n *progressLog) report(p Progress) {
+func (n *progressRecorder) report(p Progress) {
 	// A second goroutine would be a mistake: TryLock tells.
 	if !n.mu.TryLock() {
 		panic("reported from two goroutines at once")
@@ -375,7 +376,7 @@ func (n *progressLog) report(p Progress) {
 	n.at = append(n.at, time.Now())
 }
 
-func (n *progressLog) texts(kind ProgressKind) []string {
+func (n *progressRecorder) texts(kind ProgressKind) []string {
 	var texts []string
 	for _, p := range n.list {
 		if p.Kind == kind {
@@ -385,7 +386,7 @@ func (n *progressLog) texts(kind ProgressKind) []string {
 	return texts
 }
 
-func wantTexts(t *testing.T, n *progressLog, kind ProgressKind, want ...string) {
+func wantTexts(t *testing.T, n *progressRecorder, kind ProgressKind, want ...string) {
 	t.Helper()
 	if got := n.texts(kind); !slices.Equal(got, want) {
 		t.Errorf("%s:\n got %q\nwant %q", kind, got, want)

@@ -21,11 +21,14 @@ type listDeploymentsAPI interface {
 }
 
 const (
-	// lookBack is how far before a deployment its service deployment is looked for.
+	// lookBack is how far before a deployment its service deployment is looked
+	// for.
 	lookBack = 5 * time.Second
-	// slack is how much earlier than the deployment its service deployment may be.
+	// slack is how much earlier than the deployment its service deployment may
+	// be.
 	slack = 2 * time.Second
-	// callTime bounds how long one UpdateService may take with all its repetitions.
+	// callTime bounds how long one UpdateService may take with all its
+	// repetitions.
 	callTime = 2 * time.Minute
 )
 
@@ -35,19 +38,21 @@ type deploymentFinder interface {
 	revisionsAPI
 }
 
-// find answers the ARN of the service deployment that carries out d, empty as long as ECS
-// does not list it (that may take seconds). One ListServiceDeployments, more where there
-// are more than a page of deployments since, and one DescribeServiceRevisions where the
-// one found was stopped and others follow it.
+// find returns the ARN of the service deployment of d, or "" as long as ECS
+// does not list it, which may take seconds. One ListServiceDeployments, more
+// where there are more than a page of deployments since, and one
+// DescribeServiceRevisions where the one found was stopped and others follow
+// it.
 //
-// ECS documents no link between the deployment that UpdateService names and a service
-// deployment. Seen is that the target service revision ends in the number of the
-// deployment's id. Where that is known to hold for the service, nothing else is accepted;
-// otherwise it is the one created nearest to the deployment that was not there before.
+// ECS documents no link between the deployment that UpdateService names and a
+// service deployment. Seen is that the target service revision ends in the
+// number of the deployment's id. Where that is known to hold for the service,
+// nothing else is accepted; otherwise it is the one created nearest to the
+// deployment that was not there before.
 //
-// A call whose answer got lost is sent again by the SDK and starts a second deployment,
-// which replaces the first. So one that is STOPPED is passed over for a later one that
-// deploys the same.
+// A call whose answer got lost is sent again by the SDK and starts a second
+// deployment, which replaces the first. So one that is STOPPED is passed over
+// for a later one that deploys the same.
 func find(ctx context.Context, client deploymentFinder, d ecs.Deployment) (string, error) {
 	if d.ARN != "" {
 		return d.ARN, nil
@@ -61,7 +66,7 @@ func find(ctx context.Context, client deploymentFinder, d ecs.Deployment) (strin
 			return aws.ToString(b.ServiceDeploymentArn), nil
 		}
 	}
-	if numbered(d.Service) {
+	if hasNumberedRevisions(d.Service) {
 		return "", nil
 	}
 	list = slices.DeleteFunc(list, func(b types.ServiceDeploymentBrief) bool { return before(d, b) })
@@ -75,14 +80,14 @@ func find(ctx context.Context, client deploymentFinder, d ecs.Deployment) (strin
 	return aws.ToString(list[i].ServiceDeploymentArn), nil
 }
 
-// before tells whether a service deployment was there before ours.
+// before reports whether a service deployment existed before d.
 func before(d ecs.Deployment, b types.ServiceDeploymentBrief) bool {
 	return aws.ToTime(b.CreatedAt).Before(d.Created.Add(-slack)) || slices.ContainsFunc(d.Service.Deployments, func(p ecs.ServiceDeployment) bool {
 		return p.ARN == aws.ToString(b.ServiceDeploymentArn)
 	})
 }
 
-// nearest is the place of the one created nearest to ours.
+// nearest returns the place of the one created nearest to ours.
 func nearest(d ecs.Deployment, list []types.ServiceDeploymentBrief) int {
 	away := func(b types.ServiceDeploymentBrief) time.Duration {
 		return aws.ToTime(b.CreatedAt).Sub(d.Created).Abs()
@@ -96,8 +101,9 @@ func nearest(d ecs.Deployment, list []types.ServiceDeploymentBrief) int {
 	return best
 }
 
-// successor is the last of the deployments since that one call of ours may have started
-// after the stopped one, else that one itself; empty as long as one may not be listed yet.
+// successor returns the last of the deployments since that one call of ours may
+// have started after the stopped one, else that one itself; empty as long as
+// one may not be listed yet.
 func successor(ctx context.Context, client revisionsAPI, d ecs.Deployment, stopped types.ServiceDeploymentBrief, since []types.ServiceDeploymentBrief) (string, error) {
 	if len(since) == 0 && time.Since(d.Created) < replacedWithin {
 		return "", nil
@@ -131,7 +137,8 @@ func successor(ctx context.Context, client revisionsAPI, d ecs.Deployment, stopp
 	return aws.ToString(stopped.ServiceDeploymentArn), nil
 }
 
-// targets tells whether a service revision is one that our call may have made.
+// targets reports whether a service revision is one that our call may have
+// made.
 func targets(d ecs.Deployment, r types.ServiceRevision) bool {
 	if aws.ToString(r.TaskDefinition) != d.TaskDefinition {
 		return false
@@ -144,9 +151,9 @@ func targets(d ecs.Deployment, r types.ServiceRevision) bool {
 	return true
 }
 
-// numbered tells whether the deployments that the service had are known to be numbered
-// like their revisions.
-func numbered(s ecs.Service) bool {
+// hasNumberedRevisions reports whether the deployments that the service had are
+// known to be numbered like their revisions.
+func hasNumberedRevisions(s ecs.Service) bool {
 	for _, d := range s.Raw.Deployments {
 		for _, p := range s.Deployments {
 			if n := awsname.AfterSlash(aws.ToString(d.Id)); n != "" && n == awsname.AfterSlash(p.Revision) {
@@ -157,7 +164,8 @@ func numbered(s ecs.Service) bool {
 	return false
 }
 
-// deploymentsSince lists the service deployments created after a time, the oldest first.
+// deploymentsSince lists the service deployments created after a time, the
+// oldest first.
 func deploymentsSince(ctx context.Context, client listDeploymentsAPI, s ecs.Service, after time.Time) ([]types.ServiceDeploymentBrief, error) {
 	in := &awsecs.ListServiceDeploymentsInput{
 		Cluster:   s.ClusterID(),
@@ -186,19 +194,19 @@ func deploymentsSince(ctx context.Context, client listDeploymentsAPI, s ecs.Serv
 	return list, nil
 }
 
-// locate finds the service deployments that are not known yet. One that ECS does not list
-// within the time to settle is followed without.
-func (f Follower) locate(ctx context.Context, watches []*tracker) {
+// locate finds the service deployments that are not known yet. One that ECS
+// does not list within the time to settle is followed without.
+func (f Follower) locate(ctx context.Context, trackers []*tracker) {
 	var missing []*tracker
-	for _, w := range watches {
-		if w.arn != "" || w.plain || w.byCodeDeploy() {
+	for _, tr := range trackers {
+		if tr.arn != "" || tr.withoutServiceDeployments || tr.byCodeDeploy() {
 			continue
 		}
-		if w.plain = time.Since(w.begun) > f.settle(); w.plain {
-			w.once("ECS does not list the service deployment: following by what DescribeServices tells")
+		if tr.withoutServiceDeployments = time.Since(tr.begun) > f.settle(); tr.withoutServiceDeployments {
+			tr.reportOnce("ECS does not list the service deployment: following it with DescribeServices")
 			continue
 		}
-		missing = append(missing, w)
+		missing = append(missing, tr)
 	}
-	each(missing, func(w *tracker) { w.arn, w.deploymentErr = find(ctx, f.ECS, w.d) })
+	each(missing, func(tr *tracker) { tr.arn, tr.deploymentErr = find(ctx, f.ECS, tr.d) })
 }

@@ -7,11 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"slipway/internal/awsclient"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
+	"slipway/rollout/ecs"
 )
 
 func TestFind(t *testing.T) {
@@ -78,7 +78,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// A stopped one with nothing after it may have been replaced by one that is listed later.
+// A stopped one with nothing after it may have been replaced by one that is
+// listed later.
 func TestFindWaitsAfterAStoppedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -99,26 +100,27 @@ func TestFindKnown(t *testing.T) {
 	w := newFakeECS()
 	got, err := find(t.Context(), w, ecs.Deployment{ARN: "known"})
 	if got != "known" || err != nil || len(w.calls) != 0 {
-		t.Errorf("%q, %v, %v", got, err, w.calls)
+		t.Errorf("find of a known ARN returned %q, error %v, with calls %v; want the ARN and no call", got, err, w.calls)
 	}
 	// An id without a number equals no revision.
 	w.deployments["other"] = types.ServiceDeployment{ServiceArn: aws.String("s/web"), CreatedAt: aws.Time(time.Unix(-3, 0)),
 		TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String("unnumbered")}}
 	got, err = find(t.Context(), w, ecs.Deployment{ID: "plain", Created: time.Unix(0, 0), Service: ecs.Service{Ref: ecs.Ref{Service: "web"}}})
 	if got != "" || err != nil {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("find of an id without a number returned %q, error %v; want none", got, err)
 	}
 	w.fail = func(string, int) error { return refused("AccessDeniedException") }
 	if _, err = find(t.Context(), w, ecs.Deployment{}); !awsclient.Denied(err) {
-		t.Error(err)
+		t.Errorf("find with a refused request: error %v, want one that Denied reports", err)
 	}
 	if awsclient.Denied(errors.New("AccessDenied")) {
-		t.Error("told by its text")
+		t.Error("Denied goes by the text of an error")
 	}
 }
 
-// An UpdateService whose answer got lost is sent again by the SDK and starts a second
-// deployment, which stops the first. Ours is the second, whichever ECS lists first.
+// An UpdateService whose answer got lost is sent again by the SDK and starts a
+// second deployment, which stops the first. Ours is the second, whichever ECS
+// lists first.
 func TestFollowRepeatedUpdate(t *testing.T) {
 	for name, late := range map[string]time.Duration{"both listed": 0, "the first one listed before": 4 * time.Second, "long before": 12 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -195,43 +197,44 @@ func TestPlainEnd(t *testing.T) {
 		// before is seen a round earlier.
 		before, now []types.Deployment
 		config      *types.DeploymentConfiguration
-		want        end
+		want        state
 		reason      string
 	}{
-		"under way":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, ""), old}, nil, underWay, ""},
-		"completed":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, done, "")}, nil, arrived, ""},
-		"failed, no rollback":            {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, nil, failed, broke},
-		"failed, a rollback will come":   {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, breaker, undecided, broke},
-		"rolling back":                   {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, underWay, ""},
-		"rolled back":                    {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, rolledBack, "ECS deployment circuit breaker: tasks failed to start; ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1"},
-		"rolled back, ours gone":         {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke)}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "completed")}, breaker, rolledBack, "tasks failed to start"},
-		"rolled back, by its words only": {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back)}, breaker, rolledBack, "rolling back"},
-		"rolled back to the old one":     {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, breaker, rolledBack, ""},
-		"rollback failed":                {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, lost, "no luck"), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, failed, "ECS tried to roll back and did not manage to"},
-		"replaced":                       {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, ""), entry("ecs-svc/9", "ACTIVE", 0, going, "")}, nil, superseded, "ecs-svc/10, which deploys web:7"},
-		"replaced, ours gone":            {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "")}, nil, superseded, "ecs-svc/10"},
-		"an answer older than ours":      {nil, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, nil, undecided, "ECS does not list the deployment"},
-		"none at all":                    {nil, nil, nil, underWay, ""},
-		"Classic Load Balancer":          {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", "")}, nil, arrived, ""},
-		"Classic, old tasks there":       {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", ""), old}, nil, underWay, ""},
+		"under way":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, ""), old}, nil, stateInProgress, ""},
+		"completed":                      {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, done, "")}, nil, stateSuccessful, ""},
+		"failed, no rollback":            {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, nil, stateFailed, broke},
+		"failed, a rollback will come":   {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke), old}, breaker, stateUndecided, broke},
+		"rolling back":                   {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateInProgress, ""},
+		"rolled back":                    {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateRolledBack, "ECS deployment circuit breaker: tasks failed to start; ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1"},
+		"rolled back, ours gone":         {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, lost, broke)}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "completed")}, breaker, stateRolledBack, "tasks failed to start"},
+		"rolled back, by its words only": {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, back)}, breaker, stateRolledBack, "rolling back"},
+		"rolled back to the old one":     {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, breaker, stateRolledBack, ""},
+		"rollback failed":                {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, lost, "no luck"), entry("ecs-svc/9", "ACTIVE", 0, lost, broke)}, breaker, stateFailed, "the rollback failed"},
+		"replaced":                       {nil, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, going, ""), entry("ecs-svc/9", "ACTIVE", 0, going, "")}, nil, stateSuperseded, "ecs-svc/10, which deploys web:7"},
+		"replaced, ours gone":            {[]types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, going, "")}, []types.Deployment{entry("ecs-svc/10", "PRIMARY", 60, done, "")}, nil, stateSuperseded, "ecs-svc/10"},
+		"an answer older than ours":      {nil, []types.Deployment{entry("ecs-svc/1", "PRIMARY", -time.Hour, done, "")}, nil, stateUndecided, "ECS does not list the deployment"},
+		"none at all":                    {nil, nil, nil, stateInProgress, ""},
+		"Classic Load Balancer":          {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", "")}, nil, stateSuccessful, ""},
+		"Classic, old tasks there":       {nil, []types.Deployment{entry("ecs-svc/9", "PRIMARY", 0, "", ""), old}, nil, stateInProgress, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newTracker(ecs.Deployment{ID: "ecs-svc/9", Created: start}, func(Progress) {})
-			w.plain = true
+			w.withoutServiceDeployments = true
 			for _, round := range [][]types.Deployment{tt.before, tt.now} {
 				w.service = &types.Service{Deployments: round, DeploymentConfiguration: tt.config}
 				w.reportProgress()
 			}
-			got, reason := w.outcomeNow()
-			if got != tt.want || tt.reason == "" && reason != "" && tt.want != rolledBack || !contains(reason, tt.reason) {
+			got, reason := w.stateNow()
+			if got != tt.want || tt.reason == "" && reason != "" && tt.want != stateRolledBack || !contains(reason, tt.reason) {
 				t.Errorf("got %d %q, want %d %q", got, reason, tt.want, tt.reason)
 			}
 		})
 	}
 }
 
-// contains looks for what is wanted in a reason, without the period that join takes off.
+// contains looks for what is wanted in a reason, without the period that join
+// takes off.
 func contains(reason, want string) bool {
 	return join(reason) != "" && join(join(reason), want) == join(reason) || want == ""
 }

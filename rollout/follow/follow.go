@@ -1,6 +1,7 @@
-// Package follow follows the deployments of ECS services to their ends: it finds
-// and reads them, verifies the digests of their tasks, and collects the evidence
-// of a failure. It also stops, continues and resumes deployments under way.
+// Package follow follows the deployments of ECS services to their ends: it
+// finds and reads them, verifies the digests of their tasks, and collects the
+// evidence of a failure. It also stops, continues and resumes deployments under
+// way.
 package follow
 
 import (
@@ -37,31 +38,33 @@ type revisionsAPI interface {
 	DescribeServiceRevisions(context.Context, *awsecs.DescribeServiceRevisionsInput, ...func(*awsecs.Options)) (*awsecs.DescribeServiceRevisionsOutput, error)
 }
 
-// Follower follows deployments to their ends and tells how they ended.
+// Follower follows deployments to their ends and returns how they ended.
 type Follower struct {
-	// ECS is asked about services, deployments and tasks.
+	// ECS reads services, deployments and tasks.
 	ECS ecsAPI
-	// CodeDeploy is asked about deployments of CODE_DEPLOY services; nil where there are
-	// none.
+	// CodeDeploy reads the deployments of CODE_DEPLOY services; nil where there
+	// are none.
 	CodeDeploy deploymentInfoAPI
-	// Logs is asked for the last lines of a container that failed; nil asks for none.
+	// Logs reads the last lines of a container that failed; nil for none.
 	Logs logsAPI
-	// Poll bounds the pauses between two rounds of questions.
+	// Poll bounds the pauses between two rounds of requests.
 	Poll Pauses
 	// Settle is how long something that must follow may take after ECS called a
-	// deployment ended: the first new task to run, a rollback to show. 0 is a minute.
+	// deployment ended: the first new task to run, a rollback to show. 0 is a
+	// minute.
 	Settle time.Duration
-	// Limit is how long a deployment may make no progress on its new tasks before it is
-	// TimedOut; 0 is no limit. It does not count while a lifecycle hook holds the
-	// deployment up, during bake times, and while only old tasks are left to stop.
+	// Limit is how long a deployment may make no progress on its new tasks
+	// before it is TimedOut; 0 is no limit. The time does not count while a
+	// lifecycle hook holds the deployment, during bake times, and while only
+	// old tasks are left to stop.
 	Limit time.Duration
-	// Ended is called as soon as a deployment has ended, while others are still followed,
-	// never from two goroutines at once; nil is allowed.
+	// Ended is called as soon as a deployment has ended, while others are still
+	// followed, never from two goroutines at once; nil is allowed.
 	Ended func(Outcome)
 }
 
-// Pauses are the pauses between two rounds: the first is First, each is half as long
-// again as the one before, none is longer than Max.
+// Pauses are the pauses between two rounds: the first is First, each is half as
+// long again as the one before, none is longer than Max.
 type Pauses struct {
 	// First is 500 ms where it is 0.
 	First time.Duration
@@ -85,12 +88,14 @@ func (p Pauses) next(last time.Duration) time.Duration {
 }
 
 const (
-	// parallelCalls bounds the calls under way at once, well below ECS's bursts.
+	// parallelCalls bounds the calls under way at once, well below ECS's
+	// bursts.
 	parallelCalls = 8
-	// explainTime is what reading the evidence of a bad end may take.
+	// explainTime is the time limit for reading the evidence of a failure.
 	explainTime = 20 * time.Second
-	// partingTime is the same for someone who pressed Ctrl-C and waits for the prompt.
-	partingTime = 5 * time.Second
+	// interruptedTime is the same after Ctrl-C, when the user waits for the
+	// prompt.
+	interruptedTime = 5 * time.Second
 )
 
 func (f Follower) settle() time.Duration {
@@ -100,155 +105,157 @@ func (f Follower) settle() time.Duration {
 	return f.Settle
 }
 
-// Follow follows deployments to their ends, all at once, and answers an Outcome for
-// each, in their order. Each is followed by its own id: neither "the service is stable"
-// nor the task definition say how a deployment ended, for both are the same after a
-// rollback or a forced deployment.
+// Follow follows deployments to their ends, all at once, and returns an Outcome
+// for each, in their order. Each is followed by its own id. Neither "the
+// service is stable" nor the task definition says how a deployment ended: both
+// are the same after a rollback or a forced deployment.
 //
 // Calls in a round: one DescribeServices for ten services of a cluster, one
-// DescribeServiceDeployments for 20 deployments, one GetDeployment for each CodeDeploy
-// deployment; ListTasks and DescribeTasks only for services whose failed tasks, events or
-// Status changed and at the end, and with GetTaskProtection once a minute for those that
-// keep old tasks although all new ones run; one ListServiceDeployments for each deployment until
-// ECS lists it. Nothing is called again within a round: the clients retry.
+// DescribeServiceDeployments for 20 deployments, one GetDeployment for each
+// CodeDeploy deployment; ListTasks and DescribeTasks only for services whose
+// failed tasks, events or status changed and at the end, and with
+// GetTaskProtection once a minute for those that keep old tasks although all
+// new ones run; one ListServiceDeployments for each deployment until ECS lists
+// it. Nothing is called again within a round: the clients retry.
 //
-// report gets the news, never from two goroutines at once; nil is allowed. Answers that
-// ask to come again, or that do not come at all, are reported once as an Event and asked
-// for again until Limit or ctx ends. A deployment without progress for Limit is TimedOut; one
-// whose new tasks all run when only old ones have been stopping for Limit has Succeeded.
-// When ctx's deadline passes, what has not ended is TimedOut; when ctx is cancelled,
-// Interrupted. An error that asking again does not change is in
-// Outcome.Err, with the status Failed.
+// report receives the progress, never from two goroutines at once; nil is
+// allowed. Requests that fail for a time, or are not answered, are reported
+// once as an Event and repeated until Limit or ctx ends. A deployment without
+// progress for Limit is TimedOut; one whose new tasks all run when only old
+// ones have been stopping for Limit has Succeeded. When ctx's deadline passes,
+// what has not ended is TimedOut; when ctx is cancelled, Interrupted. An error
+// that a repetition does not change is in Outcome.Err, with the status Failed.
 func (f Follower) Follow(ctx context.Context, deployments []ecs.Deployment, report func(Progress)) []Outcome {
 	if report == nil {
 		report = func(Progress) {}
 	}
-	watches := make([]*tracker, len(deployments))
+	trackers := make([]*tracker, len(deployments))
 	for i, d := range deployments {
-		watches[i] = newTracker(d, report)
+		trackers[i] = newTracker(d, report)
 	}
-	f.rounds(ctx, watches)
-	f.finishOnContextDone(ctx, unfinished(watches))
-	outcomes := make([]Outcome, len(watches))
-	for i, w := range watches {
-		outcomes[i] = w.outcome
+	f.rounds(ctx, trackers)
+	f.finishOnContextDone(ctx, unfinished(trackers))
+	outcomes := make([]Outcome, len(trackers))
+	for i, tr := range trackers {
+		outcomes[i] = tr.outcome
 	}
 	return outcomes
 }
 
-// rounds goes on until every deployment has ended or ctx has.
-func (f Follower) rounds(ctx context.Context, watches []*tracker) {
+// rounds runs rounds until every deployment or ctx has ended.
+func (f Follower) rounds(ctx context.Context, trackers []*tracker) {
 	for pause := f.Poll.first(); ctx.Err() == nil; pause = f.Poll.next(pause) {
-		f.bounded(ctx, unfinished(watches))
-		f.expire(ctx, unfinished(watches))
-		if len(unfinished(watches)) == 0 || !sleep(ctx, f.shortened(pause, unfinished(watches))) {
+		f.boundedRound(ctx, unfinished(trackers))
+		f.expire(ctx, unfinished(trackers))
+		if len(unfinished(trackers)) == 0 || !sleep(ctx, f.pauseWithinLimit(pause, unfinished(trackers))) {
 			return
 		}
 	}
 }
 
-// bounded is a round that ends in time.
-func (f Follower) bounded(ctx context.Context, watches []*tracker) {
-	within := f.roundTime(watches)
+// boundedRound is a round with a time limit.
+func (f Follower) boundedRound(ctx context.Context, trackers []*tracker) {
+	within := f.roundTime(trackers)
 	round, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	f.round(round, watches)
+	f.round(round, trackers)
 	if round.Err() == nil || ctx.Err() != nil {
 		return
 	}
-	for _, w := range unfinished(watches) {
-		w.once("AWS does not answer within " + within.Round(time.Second).String() + ", asking again")
+	for _, tr := range unfinished(trackers) {
+		tr.reportOnce("no answer from AWS within " + within.Round(time.Second).String() + ", trying again")
 	}
 }
 
-// round asks once about everything that has not ended, tells what is new and ends what
-// has ended.
-func (f Follower) round(ctx context.Context, watches []*tracker) {
-	f.locate(ctx, watches)
-	f.refresh(ctx, watches)
+// round reads once everything that has not ended, reports what is new and
+// finishes what has ended.
+func (f Follower) round(ctx context.Context, trackers []*tracker) {
+	f.locate(ctx, trackers)
+	f.refresh(ctx, trackers)
 	var changed []*tracker
-	for _, w := range watches {
-		w.admit(ctx)
-		if !w.ended && w.reportProgress() {
-			changed = append(changed, w)
+	for _, tr := range trackers {
+		tr.handleErrors(ctx)
+		if !tr.ended && tr.reportProgress() {
+			changed = append(changed, tr)
 		}
 	}
-	each(changed, func(w *tracker) { w.taskErr = f.readStopped(ctx, w, false) })
-	for _, w := range changed {
-		w.admit(ctx)
-		w.reportStopped()
+	each(changed, func(tr *tracker) { tr.taskErr = f.readStopped(ctx, tr, false) })
+	for _, tr := range changed {
+		tr.handleErrors(ctx)
+		tr.reportStopped()
 	}
-	each(unfinished(watches), func(w *tracker) {
-		f.evaluate(ctx, w)
-		f.refreshProtection(ctx, w)
+	each(unfinished(trackers), func(tr *tracker) {
+		f.evaluate(ctx, tr)
+		f.refreshProtection(ctx, tr)
 	})
-	for _, w := range unfinished(watches) {
-		w.admit(ctx)
-		w.admitProtection()
+	for _, tr := range unfinished(trackers) {
+		tr.handleErrors(ctx)
+		tr.handleProtection()
 	}
-	f.finish(ctx, watches, explainTime)
+	f.finish(ctx, trackers, explainTime)
 }
 
-// finishOnContextDone ends what ctx left under way.
-func (f Follower) finishOnContextDone(ctx context.Context, watches []*tracker) {
+// finishOnContextDone ends the deployments that were under way when ctx ended.
+func (f Follower) finishOnContextDone(ctx context.Context, trackers []*tracker) {
 	limit := explainTime
-	for _, w := range watches {
+	for _, tr := range trackers {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			w.end(TimedOut, join("it had not ended when time was up", w.stage, w.doubt))
+			tr.end(TimedOut, join("it had not ended at the deadline", tr.stage, tr.pendingReason))
 		} else {
-			w.end(Interrupted, join("the following was interrupted", w.stage, w.doubt))
-			limit = partingTime
+			tr.end(Interrupted, join("the wait was interrupted", tr.stage, tr.pendingReason))
+			limit = interruptedTime
 		}
 	}
-	f.finish(ctx, watches, limit)
+	f.finish(ctx, trackers, limit)
 }
 
-// finish reads the evidence for those that have just ended and tells their outcomes.
-func (f Follower) finish(ctx context.Context, watches []*tracker, limit time.Duration) {
+// finish reads the evidence for the deployments that have just ended and
+// reports their outcomes.
+func (f Follower) finish(ctx context.Context, trackers []*tracker, limit time.Duration) {
 	var ended []*tracker
-	for _, w := range watches {
-		if w.ended {
-			ended = append(ended, w)
+	for _, tr := range trackers {
+		if tr.ended {
+			ended = append(ended, tr)
 		}
 	}
 	if len(ended) == 0 {
 		return
 	}
-	// The evidence is wanted most when time is up.
+	// The evidence matters most at the deadline.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	each(ended, func(w *tracker) { f.collectEvidence(ctx, w) })
-	for _, w := range ended {
-		w.reportStopped()
-		w.event(Ended, join(string(w.outcome.Status), w.outcome.Reason))
+	each(ended, func(tr *tracker) { f.collectEvidence(ctx, tr) })
+	for _, tr := range ended {
+		tr.reportStopped()
+		tr.event(Ended, join(string(tr.outcome.Status), tr.outcome.Reason))
 		if f.Ended != nil {
-			f.Ended(w.outcome)
+			f.Ended(tr.outcome)
 		}
 	}
 }
 
-// unfinished are the watches that have not ended.
-func unfinished(watches []*tracker) []*tracker {
+// unfinished returns the trackers that have not ended.
+func unfinished(trackers []*tracker) []*tracker {
 	var left []*tracker
-	for _, w := range watches {
-		if !w.ended {
-			left = append(left, w)
+	for _, tr := range trackers {
+		if !tr.ended {
+			left = append(left, tr)
 		}
 	}
 	return left
 }
 
-// each runs do for every watch, a bounded number at once.
-func each(watches []*tracker, do func(*tracker)) {
+// each runs do for every tracker, a bounded number at once.
+func each(trackers []*tracker, do func(*tracker)) {
 	var group errgroup.Group
 	group.SetLimit(parallelCalls)
-	for _, w := range watches {
-		group.Go(func() error { do(w); return nil })
+	for _, tr := range trackers {
+		group.Go(func() error { do(tr); return nil })
 	}
 	_ = group.Wait()
 }
 
-// sleep waits and tells whether ctx let it.
+// sleep waits, and reports whether ctx had not ended by then.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -17,11 +17,11 @@ import (
 )
 
 // followAll follows with a deadline that no test should reach.
-func followAll(t *testing.T, w *fakeECS, ds ...ecs.Deployment) ([]Outcome, *progressLog) {
+func followAll(t *testing.T, w *fakeECS, ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	n := &progressLog{}
+	n := &progressRecorder{}
 	outcomes := Follower{ECS: w, CodeDeploy: w, Logs: w}.Follow(ctx, ds, n.report)
 	if ctx.Err() != nil {
 		t.Error("the deadline passed")
@@ -44,8 +44,9 @@ func wantOutcome(t *testing.T, o Outcome, status Status, parts ...string) {
 	}
 }
 
-// arriveWith lets a deployment of service web go through its stages and succeed.
-func (w *fakeECS) arriveWith(digest string) {
+// succeedWith lets a deployment of service web go through its stages and
+// succeed.
+func (w *fakeECS) succeedWith(digest string) {
 	w.after(2*time.Second, func() {
 		w.status("web", "9", types.ServiceDeploymentStatusInProgress, "")
 		w.event("web", "e1", "has started 1 tasks: (task t9).")
@@ -64,7 +65,7 @@ func TestFollowSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
 		d := w.deployment("web", "9", 1)
-		w.arriveWith(digestA)
+		w.succeedWith(digestA)
 		outcomes, n := followAll(t, w, d)
 		o := outcomes[0]
 		wantOutcome(t, o, Succeeded)
@@ -76,12 +77,13 @@ func TestFollowSuccess(t *testing.T) {
 		wantTexts(t, n, Stage, "waiting to begin", "under way")
 		wantTexts(t, n, Ended, "succeeded")
 		if last := n.list[len(n.list)-1]; last.Kind != Ended || last.Running != 1 || last.Desired != 1 || last.Service != d.Service.Ref {
-			t.Errorf("the last news is %+v", last)
+			t.Errorf("the last progress is %+v", last)
 		}
 	})
 }
 
-// The stages and hooks of the strategies that shift traffic are told in plain words.
+// The stages and hooks of the strategies that shift traffic are reported in
+// plain words.
 func TestFollowStages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -123,8 +125,8 @@ func TestFollowStages(t *testing.T) {
 	})
 }
 
-// All ends but success. In each the service is stable again in the end, which must not
-// mislead.
+// All ends but success. In each the service is stable again in the end, which
+// must not mislead.
 func TestFollowEnds(t *testing.T) {
 	tests := map[string]struct {
 		do     func(w *fakeECS)
@@ -139,7 +141,7 @@ func TestFollowEnds(t *testing.T) {
 				ServiceArn: aws.String("service/web"), CreatedAt: aws.Time(time.Now()), Status: types.ServiceDeploymentStatusInProgress,
 				TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String(w.revisionOf("web", "10"))},
 			}
-		}, Superseded, "another deployment took its place: d10, which deploys revision 10"},
+		}, Superseded, "it was replaced by deployment d10, which deploys revision 10"},
 		"replaced, and listed late": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusStopped, "")
 			created := time.Now()
@@ -149,19 +151,19 @@ func TestFollowEnds(t *testing.T) {
 					TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String("r/10")},
 				}
 			})
-		}, Superseded, "another deployment took its place: d10"},
+		}, Superseded, "it was replaced by deployment d10"},
 		"replaced, as the service tells": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusStopped, "")
 			w.primary("web", func(d *types.Deployment) {
 				d.Id, d.CreatedAt, d.TaskDefinition = aws.String("ecs-svc/10"), aws.Time(time.Now()), aws.String("x:task-definition/web:8")
 			})
-		}, Superseded, "another deployment took its place: ecs-svc/10, which deploys web:8"},
+		}, Superseded, "it was replaced by deployment ecs-svc/10, which deploys web:8"},
 		"replaced after success": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusSuccessful, "")
 			w.primary("web", func(d *types.Deployment) {
 				d.Id, d.CreatedAt, d.TaskDefinition = aws.String("ecs-svc/10"), aws.Time(time.Now()), aws.String("x:task-definition/web:8")
 			})
-		}, Superseded, "it was SUCCESSFUL, and then another deployment took its place: ecs-svc/10"},
+		}, Superseded, "it was SUCCESSFUL, and then it was replaced by deployment ecs-svc/10"},
 		"rolled back": {func(w *fakeECS) {
 			w.status("web", "9", types.ServiceDeploymentStatusRollbackInProgress, "")
 			w.after(time.Minute, func() {
@@ -171,9 +173,9 @@ func TestFollowEnds(t *testing.T) {
 				sd.Alarms = &types.ServiceDeploymentAlarms{TriggeredAlarmNames: []string{"web-5xx", "web-slow"}}
 				w.deployments[w.arnOf("web", "9")] = sd
 			})
-		}, RolledBack, "Deployment circuit breaker was triggered; alarms triggered: web-5xx, web-slow; the circuit breaker counted 3 failed tasks, its threshold is 3"},
+		}, RolledBack, "Deployment circuit breaker was triggered; alarms triggered: web-5xx, web-slow; the circuit breaker counted 3 failed tasks, with a threshold of 3"},
 		"rollback failed": {func(w *fakeECS) { w.status("web", "9", types.ServiceDeploymentStatusRollbackFailed, "No room.") },
-			Failed, "ECS tried to roll back and did not manage to; No room"},
+			Failed, "the rollback failed; No room"},
 		"service deleted": {func(w *fakeECS) { delete(w.services, "web") }, Failed, "the service was deleted"},
 		"service inactive": {func(w *fakeECS) {
 			s := w.services["web"]
@@ -227,15 +229,15 @@ func TestFollowContextEnds(t *testing.T) {
 				ds := []ecs.Deployment{w.deployment("web", "9", 1), w.deployment("api", "5", 1)}
 				w.run("api", "t1", "ecs-svc/1", digestB)
 				w.after(10*time.Second, func() { w.stop("api", "t5", "ecs-svc/5", 1); w.event("api", "e", "has started 1 tasks") })
-				w.arriveWith(digestA)
+				w.succeedWith(digestA)
 				ctx, cancel := end(t.Context())
 				defer cancel()
-				n := &progressLog{}
+				n := &progressRecorder{}
 				outcomes := Follower{ECS: w, Logs: w}.Follow(ctx, ds, n.report)
 				wantOutcome(t, outcomes[0], Succeeded)
 				wantOutcome(t, outcomes[1], status)
 				if outcomes[1].Running["web"][digestB] != 1 || outcomes[1].Diagnosis.Groups[0].Count != 1 {
-					t.Errorf("%+v", outcomes[1])
+					t.Errorf("Follow: running %v, stopped tasks %+v; want one task with %s and a group of one", outcomes[1].Running, outcomes[1].Diagnosis.Groups, digestB)
 				}
 				if len(n.texts(Ended)) != 2 {
 					t.Errorf("ended: %q", n.texts(Ended))
@@ -245,15 +247,15 @@ func TestFollowContextEnds(t *testing.T) {
 	}
 }
 
-// What throttles, fails or does not answer is told once and asked again; the end comes
-// all the same.
+// What throttles, fails or does not answer is reported once and asked again;
+// the end comes all the same.
 func TestFollowPassingErrors(t *testing.T) {
 	for _, err := range []error{refused("ThrottlingException"), statusError(503), &netError{}} {
 		t.Run(fmt.Sprintf("%T", err), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newFakeECS()
 				d := w.deployment("web", "9", 1)
-				w.arriveWith(digestA)
+				w.succeedWith(digestA)
 				w.fail = func(operation string, n int) error {
 					if n%2 == 1 {
 						return fmt.Errorf("operation error: %w", err)
@@ -266,7 +268,7 @@ func TestFollowPassingErrors(t *testing.T) {
 				for _, text := range n.texts(Event) {
 					seen[text]++
 					if seen[text] > 1 {
-						t.Errorf("told twice: %s", text)
+						t.Errorf("reported twice: %s", text)
 					}
 				}
 				if len(n.texts(Event)) < 5 {
@@ -314,10 +316,10 @@ func TestFollowRefused(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newFakeECS()
 			d := w.deployment("web", "9", 1)
-			w.arriveWith(digestA)
+			w.succeedWith(digestA)
 			w.fail = deny("DescribeTasks", "ListTasks STOPPED")
 			outcomes, n := followAll(t, w, d)
-			wantOutcome(t, outcomes[0], Differs, "it is SUCCESSFUL, but what runs could not be verified")
+			wantOutcome(t, outcomes[0], Differs, "it is SUCCESSFUL, but the running images could not be verified")
 			if outcomes[0].Err == nil || len(n.texts(Event)) != 4 {
 				t.Errorf("err %v, events %q", outcomes[0].Err, n.texts(Event))
 			}
@@ -328,14 +330,14 @@ func TestFollowRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newFakeECS()
 				d := w.deployment("web", "9", 1)
-				w.arriveWith(digestA)
+				w.succeedWith(digestA)
 				w.after(40*time.Second, func() {
 					w.primary("web", func(d *types.Deployment) { d.RolloutState = types.DeploymentRolloutStateCompleted })
 				})
 				w.fail = deny(operation)
 				outcomes, n := followAll(t, w, d)
 				wantOutcome(t, outcomes[0], Succeeded)
-				if got := n.texts(Event); len(got) != 4 || !strings.Contains(got[0], "following by what DescribeServices tells") {
+				if got := n.texts(Event); len(got) != 4 || !strings.Contains(got[0], "following it with DescribeServices") {
 					t.Errorf("events %q", got)
 				}
 				if time.Since(d.Created) < 40*time.Second || w.calls[operation] != 1 {
@@ -362,7 +364,8 @@ func TestFollowNeverListed(t *testing.T) {
 	})
 }
 
-// Stopped tasks are told once, only ours, with their exit codes, and described once.
+// Stopped tasks are reported once, only ours, with their exit codes, and
+// described once.
 func TestFollowStoppedTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -394,11 +397,11 @@ func TestFollowStoppedTasks(t *testing.T) {
 		})
 		outcomes, n := followAll(t, w, d)
 		wantOutcome(t, outcomes[0], RolledBack)
-		// They are told when they stop, not when all is over.
+		// They are reported when they stop, not when all is over.
 		for text, seconds := range map[string]float64{"task new0": 10, "task new1": 20, "task new2": 30, "task slow": 40, "task last": 60} {
 			i := slices.IndexFunc(n.list, func(p Progress) bool { return strings.HasPrefix(p.Text, text) })
 			if after := n.at[max(i, 0)].Sub(d.Created).Seconds(); i < 0 || after < seconds || after > seconds+5.5 {
-				t.Errorf("%s was told after %.0f s", text, after)
+				t.Errorf("%s was reported after %.0f s", text, after)
 			}
 		}
 		wantTexts(t, n, Stopped,
@@ -418,8 +421,8 @@ func TestFollowStoppedTasks(t *testing.T) {
 	})
 }
 
-// Thirty services: the calls of a round do not grow with them, and tasks are not asked for
-// when nothing happens.
+// Thirty services: the calls of a round do not grow with them, and tasks are
+// not asked for when nothing happens.
 func TestFollowManyCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newFakeECS()
@@ -439,7 +442,8 @@ func TestFollowManyCalls(t *testing.T) {
 			wantOutcome(t, o, Succeeded)
 		}
 		rounds := w.calls["DescribeServices"] / 3
-		// 500 ms, then half as long again, up to 5 s: 7 pauses for the first 13 s.
+		// 500 ms, then half as long again, up to 5 s: 7 pauses for the first 13
+		// s.
 		if rounds < 60 || rounds > 70 {
 			t.Errorf("%d rounds in five minutes", rounds)
 		}
@@ -474,13 +478,13 @@ func TestPauses(t *testing.T) {
 
 func TestFollowNothing(t *testing.T) {
 	if got := (Follower{}).Follow(t.Context(), nil, nil); len(got) != 0 {
-		t.Error(got)
+		t.Errorf("Follow of no deployments returned %v, want nothing", got)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("before it began"))
 	w := newFakeECS()
 	got := Follower{ECS: w}.Follow(ctx, []ecs.Deployment{{Service: ecs.Service{Ref: ecs.Ref{Service: "web"}}, ID: "ecs-svc/1"}}, nil)
 	if got[0].Status != Interrupted {
-		t.Errorf("%+v", got[0])
+		t.Errorf("Follow with a cancelled context returned %+v, want %s and no calls", got[0], Interrupted)
 	}
 }

@@ -6,22 +6,23 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
-// Pause is a deployment under way that waits at a lifecycle hook until it is continued or
-// rolled back.
+// Pause is a deployment under way that waits at a lifecycle hook until it is
+// continued or rolled back.
 type Pause struct {
 	// Deployment is the ARN of the service deployment, Hook the hook's id.
 	Deployment, Hook string
 	// Stage is the lifecycle stage at which it waits.
 	Stage types.ServiceDeploymentLifecycleStage
-	// Until is when ECS takes the action Then by itself; zero where ECS does not say.
+	// Until is when ECS takes the action Then by itself; zero where ECS does
+	// not say.
 	Until time.Time
 	Then  types.DeploymentLifecycleHookAction
 }
@@ -36,8 +37,8 @@ func (p Pause) String() string {
 	return text
 }
 
-// pauseOf is the first hook of a service deployment that waits for an answer (API
-// reference, DeploymentLifecycleHookDetail).
+// pauseOf returns the first hook of a service deployment that waits for an
+// answer (API reference, DeploymentLifecycleHookDetail).
 func pauseOf(sd types.ServiceDeployment) (Pause, bool) {
 	for _, h := range sd.LifecycleHookDetails {
 		if h.Status == types.DeploymentLifecycleHookStatusAwaitingAction {
@@ -50,8 +51,9 @@ func pauseOf(sd types.ServiceDeployment) (Pause, bool) {
 	return Pause{}, false
 }
 
-// FindPause returns the hook at which the newest deployment of a service waits, and
-// whether there is one. It takes one call where a deployment is under way, else none.
+// FindPause returns the hook at which the newest deployment of a service waits,
+// and whether there is one. It takes one call where a deployment is under way,
+// else none.
 func FindPause(ctx context.Context, client deploymentsAPI, s ecs.Service) (Pause, bool, error) {
 	p := s.UnderWay()
 	if p == nil {
@@ -76,9 +78,9 @@ type deploymentContinuer interface {
 	ContinueServiceDeployment(context.Context, *awsecs.ContinueServiceDeploymentInput, ...func(*awsecs.Options)) (*awsecs.ContinueServiceDeploymentOutput, error)
 }
 
-// Continue lets a paused deployment go on to its next stage, or with the action ROLLBACK
-// has ECS take the service back to what ran before. It takes one call; follow the
-// deployment to see how it ends.
+// Continue lets a paused deployment go on to its next stage, or with the action
+// ROLLBACK has ECS take the service back to what ran before. It takes one call;
+// follow the deployment to see how it ends.
 func (p Pause) Continue(ctx context.Context, client deploymentContinuer, action types.DeploymentLifecycleHookAction) error {
 	_, err := client.ContinueServiceDeployment(ctx, &awsecs.ContinueServiceDeploymentInput{
 		ServiceDeploymentArn: &p.Deployment, HookId: &p.Hook, Action: action,
@@ -89,8 +91,8 @@ func (p Pause) Continue(ctx context.Context, client deploymentContinuer, action 
 	return nil
 }
 
-// Resume returns the deployment under way of a service, to be followed to its end. Its
-// tasks are to run the digests that ECS resolved for it.
+// Resume returns the deployment under way of a service, to be followed to its
+// end. Its tasks are to run the digests that ECS resolved for it.
 func Resume(s ecs.Service) (ecs.Deployment, bool) {
 	p := s.UnderWay()
 	if p == nil {

@@ -8,127 +8,132 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/awsclient"
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsclient"
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
-// protectionAtOnce is the limit of tasks in one GetTaskProtection (API reference).
+// protectionAtOnce is the limit of tasks in one GetTaskProtection (API
+// reference).
 const protectionAtOnce = 100
 
-// protection is what is known of the old tasks that ECS keeps although all new ones run.
-// ECS does not stop a task under scale-in protection until the protection ends or
-// expires, after at most 48 hours (developer guide, "Protect your Amazon ECS tasks from
-// being terminated by scale-in events").
+// protection is the state of the old tasks that ECS keeps although all new ones
+// run. ECS does not stop a task under scale-in protection until the protection
+// ends or expires, after at most 48 hours (developer guide, "Protect your
+// Amazon ECS tasks from being terminated by scale-in events").
 type protection struct {
-	// asked is when ECS was asked last, or when old tasks were first kept; zero while
-	// none is.
-	asked time.Time
-	// holds is true while every old task that ECS keeps is protected.
-	holds bool
-	err   error
-	// unread says why the protection is not known, where it may not be read.
-	unread string
+	// checked is when ECS was asked last, or when old tasks were first kept;
+	// zero while none are.
+	checked time.Time
+	// protectsAll is true while every old task that ECS keeps is protected.
+	protectsAll bool
+	err         error
+	// unreadable says why the protection is not known, where it may not be
+	// read.
+	unreadable string
 }
 
 // protectionPause is the longest pause between two questions about protection.
 const protectionPause = time.Minute
 
-// keeps reports whether all new tasks run and ECS keeps old ones that it would stop now:
-// In a rolling deployment at any time, in one that shifts traffic from the clean-up on.
-func (w *tracker) keeps() bool {
-	sd := w.deployment
+// keepsOldTasks reports whether all new tasks run and ECS keeps old ones that
+// it would stop now: In a rolling deployment at any time, in one that shifts
+// traffic from the clean-up on.
+func (tr *tracker) keepsOldTasks() bool {
+	sd := tr.deployment
 	switch {
-	case w.byCodeDeploy(), w.stuck, !w.allRun(), len(w.others()) == 0, w.drains():
+	case tr.byCodeDeploy(), tr.notDraining, !tr.allRunning(), len(tr.otherDeployments()) == 0, tr.drainsOldTasks():
 		return false
 	case sd == nil:
-		return w.plain && rolling(w.d.Service.Strategy)
+		return tr.withoutServiceDeployments && rolling(tr.d.Service.Strategy)
 	case sd.Status != types.ServiceDeploymentStatusInProgress:
 		return false
 	}
-	return rolling(w.strategy(*sd)) || sd.LifecycleStage == types.ServiceDeploymentLifecycleStageCleanUp
+	return rolling(tr.strategy(*sd)) || sd.LifecycleStage == types.ServiceDeploymentLifecycleStageCleanUp
 }
 
 func rolling(s types.DeploymentStrategy) bool {
 	return s == "" || s == types.DeploymentStrategyRolling
 }
 
-// guarded reports whether only protected tasks are left of earlier deployments.
-func (w *tracker) guarded() bool { return w.protection.holds && w.keeps() }
+// onlyProtectedLeft reports whether only protected tasks are left of earlier
+// deployments.
+func (tr *tracker) onlyProtectedLeft() bool { return tr.protection.protectsAll && tr.keepsOldTasks() }
 
-// refreshProtection asks whether the old tasks that ECS keeps are protected: first when it
-// has kept them for a while, as it does until the new ones are healthy, and then again
-// and again. It takes one ListTasks and one DescribeTasks and GetTaskProtection for each
-// 100 tasks.
-func (f Follower) refreshProtection(ctx context.Context, w *tracker) {
-	now, p := time.Now(), &w.protection
+// refreshProtection asks whether the old tasks that ECS keeps are protected:
+// first when it has kept them for a while, as it does until the new ones are
+// healthy, and then again and again. It takes one ListTasks and one
+// DescribeTasks and GetTaskProtection for each 100 tasks.
+func (f Follower) refreshProtection(ctx context.Context, tr *tracker) {
+	now, p := time.Now(), &tr.protection
 	switch {
-	case w.ended || f.Limit <= 0 || p.unread != "":
+	case tr.ended || f.Limit <= 0 || p.unreadable != "":
 		return
-	case !w.keeps():
-		p.asked, p.holds = time.Time{}, false
+	case !tr.keepsOldTasks():
+		p.checked, p.protectsAll = time.Time{}, false
 		return
-	case p.asked.IsZero():
-		p.asked = now
+	case p.checked.IsZero():
+		p.checked = now
 	}
-	if now.Sub(p.asked) < min(protectionPause, f.Limit/4) {
+	if now.Sub(p.checked) < min(protectionPause, f.Limit/4) {
 		return
 	}
-	kept, protected, err := f.kept(ctx, w)
+	kept, protected, err := f.keptTasks(ctx, tr)
 	if err != nil {
 		p.err = err
 		return
 	}
-	p.asked, p.holds = now, kept > 0 && kept == len(protected)
+	p.checked, p.protectsAll = now, kept > 0 && kept == len(protected)
 }
 
-// admitProtection takes in what the last question found, and reports it once.
-func (w *tracker) admitProtection() {
-	p := &w.protection
+// handleProtection handles the result of the last request, and reports it once.
+func (tr *tracker) handleProtection() {
+	p := &tr.protection
 	err := p.err
 	p.err = nil
 	switch {
-	case w.ended:
+	case tr.ended:
 	case err != nil && awsclient.Denied(err):
-		p.holds, p.unread = false, "task protection may not be read (ecs:GetTaskProtection)"
-		w.once(p.unread + ": old tasks under it are taken for tasks that ECS keeps because the new ones are not healthy")
+		p.protectsAll, p.unreadable = false, "reading task protection is not allowed (ecs:GetTaskProtection)"
+		tr.reportOnce(p.unreadable + ": protected old tasks count as tasks that ECS keeps because the new ones are not healthy")
 	case err != nil && awsclient.Retryable(err):
-		w.once("AWS does not answer, asking again: " + err.Error())
+		tr.reportOnce("a request to AWS failed, trying again: " + err.Error())
 	case err != nil:
-		p.holds, p.unread = false, "task protection could not be read: "+err.Error()
-		w.once(p.unread)
-	case p.holds:
-		w.once("all new tasks run, and ECS keeps old ones under task protection: waiting")
+		p.protectsAll, p.unreadable = false, "could not read the task protection: "+err.Error()
+		tr.reportOnce(p.unreadable)
+	case p.protectsAll:
+		tr.reportOnce("all new tasks run, and ECS keeps old tasks under task protection: waiting")
 	}
 }
 
-// kept counts the tasks of earlier deployments that ECS is not stopping, and returns
-// those that are protected.
-func (f Follower) kept(ctx context.Context, w *tracker) (int, []types.ProtectedTask, error) {
-	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusRunning)
+// keptTasks counts the tasks of earlier deployments that ECS is not stopping,
+// and returns those that are protected.
+func (f Follower) keptTasks(ctx context.Context, tr *tracker) (int, []types.ProtectedTask, error) {
+	arns, err := f.listTasks(ctx, tr.d.Service, types.DesiredStatusRunning)
 	if err != nil {
 		return 0, nil, err
 	}
-	tasks, err := f.describeTasks(ctx, w.d.Service, arns)
+	tasks, err := f.describeTasks(ctx, tr.d.Service, arns)
 	if err != nil {
 		return 0, nil, err
 	}
 	arns = nil
 	for _, t := range tasks {
-		if !w.ours(aws.ToString(t.StartedBy)) {
+		if !tr.isOwn(aws.ToString(t.StartedBy)) {
 			arns = append(arns, aws.ToString(t.TaskArn))
 		}
 	}
-	protected, err := f.protected(ctx, w.d.Service, arns)
+	protected, err := f.protectedTasks(ctx, tr.d.Service, arns)
 	return len(arns), protected, err
 }
 
-// protected are those of a service's tasks that are under scale-in protection.
-func (f Follower) protected(ctx context.Context, s ecs.Service, arns []string) ([]types.ProtectedTask, error) {
+// protectedTasks returns those of a service's tasks that are under scale-in
+// protection.
+func (f Follower) protectedTasks(ctx context.Context, s ecs.Service, arns []string) ([]types.ProtectedTask, error) {
 	cluster := cmp.Or(aws.ToString(s.ClusterID()), "default") // the one operation that requires it
 	var out []types.ProtectedTask
 	for some := range slices.Chunk(arns, protectionAtOnce) {
@@ -144,8 +149,8 @@ func (f Follower) protected(ctx context.Context, s ecs.Service, arns []string) (
 	return slices.DeleteFunc(out, func(t types.ProtectedTask) bool { return !t.ProtectionEnabled }), nil
 }
 
-// protectedNames counts protected tasks and names the first few, with the times at which
-// their protection expires.
+// protectedNames counts protected tasks and names the first few, with the times
+// at which their protection expires.
 func protectedNames(tasks []types.ProtectedTask) string {
 	const most = 5
 	tasks = slices.SortedFunc(slices.Values(tasks), func(a, b types.ProtectedTask) int {

@@ -103,7 +103,8 @@ func (h *ecsFixture) push(tags ...string) ecs.DesiredImage {
 	return ecs.DesiredImage{Image: h.repository + ":" + tags[0], Digests: []string{digest.String()}}
 }
 
-// create makes a service of two tasks with a container web, and one that is not ours.
+// create makes a service of two tasks with a container web, and one that is not
+// ours.
 func (h *ecsFixture) create(service, image string, more func(*awsecs.CreateServiceInput)) ecs.Ref {
 	h.t.Helper()
 	h.must(h.ecs.RegisterTaskDefinition(h.t.Context(), &awsecs.RegisterTaskDefinitionInput{
@@ -123,12 +124,12 @@ func (h *ecsFixture) create(service, image string, more func(*awsecs.CreateServi
 	}
 	h.must(h.ecs.CreateService(h.t.Context(), in))
 	ref := ecs.Ref{Cluster: "shop", Service: service}
-	h.pass(10 * time.Minute)
+	h.advance(10 * time.Minute)
 	return ref
 }
 
-// pass lets time pass, in steps.
-func (h *ecsFixture) pass(d time.Duration) {
+// advance lets time pass, in steps.
+func (h *ecsFixture) advance(d time.Duration) {
 	for range 20 {
 		h.server.Advance(d / 20)
 	}
@@ -166,8 +167,9 @@ func (h *ecsFixture) deploy(ref ecs.Ref, w ecs.DesiredImage, action ecs.Action) 
 	return d
 }
 
-// runs fails the test unless the service runs the image and nothing is left to do.
-func (h *ecsFixture) runs(ref ecs.Ref, w ecs.DesiredImage) {
+// wantRunning fails the test unless the service runs the image and nothing is
+// left to do.
+func (h *ecsFixture) wantRunning(ref ecs.Ref, w ecs.DesiredImage) {
 	h.t.Helper()
 	s := h.read(ref)
 	for digest := range s.Containers[0].Running {
@@ -192,11 +194,11 @@ func TestDeployOnTheSandbox(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1", "latest")
 			tagged, pinned := h.create("tagged", h.repository, nil), h.create("pinned", first.Image, nil)
-			h.runs(tagged, first)
-			h.runs(pinned, first)
+			h.wantRunning(tagged, first)
+			h.wantRunning(pinned, first)
 
 			second := h.push("b2", "latest")
-			h.runs(tagged, first) // a moved tag alone changes nothing
+			h.wantRunning(tagged, first) // a moved tag alone changes nothing
 			h.server.ResetCalls()
 			h.deploy(tagged, second, ecs.Force)
 			h.deploy(pinned, second, ecs.Register)
@@ -209,20 +211,21 @@ func TestDeployOnTheSandbox(t *testing.T) {
 			if want := map[string]int{"UpdateService": 2, "RegisterTaskDefinition": 1}; !maps.Equal(writes, want) {
 				t.Errorf("writes %v, want %v", writes, want)
 			}
-			h.pass(10 * time.Minute)
-			h.runs(tagged, second)
-			h.runs(pinned, second)
+			h.advance(10 * time.Minute)
+			h.wantRunning(tagged, second)
+			h.wantRunning(pinned, second)
 			if s := h.read(pinned); s.Containers[0].Image != second.Image || s.Containers[1].Image != "public.ecr.aws/fluent:1" ||
 				s.Definition.Name() != "pinned:2" || s.Definition.Tags[0].(fakeaws.Object)["value"] != "shop" {
 				t.Errorf("registered %+v", s.Definition)
 			}
-			h.goBack([]ecs.Ref{tagged, pinned}, first)
+			h.wantHistory([]ecs.Ref{tagged, pinned}, first)
 		})
 	}
 }
 
-// goBack wants the histories to offer a state in which all services run an image.
-func (h *ecsFixture) goBack(refs []ecs.Ref, w ecs.DesiredImage) {
+// wantHistory wants the histories to offer a state in which all services run an
+// image.
+func (h *ecsFixture) wantHistory(refs []ecs.Ref, w ecs.DesiredImage) {
 	h.t.Helper()
 	var histories []ecs.History
 	for _, ref := range refs {
@@ -257,8 +260,8 @@ func TestStopDeploymentOnTheSandbox(t *testing.T) {
 			if c := h.decide(ref, second); c.Action == ecs.Leave {
 				t.Errorf("while it goes back, it was left alone: %s", c.Why)
 			}
-			h.pass(10 * time.Minute)
-			h.runs(ref, first)
+			h.advance(10 * time.Minute)
+			h.wantRunning(ref, first)
 			s := h.read(ref)
 			if s.Deployments[0].Status != types.ServiceDeploymentStatusRollbackSuccessful {
 				t.Errorf("deployments %+v", s.Deployments)
@@ -288,7 +291,7 @@ func TestScaleOnTheSandbox(t *testing.T) {
 	if got := settle(); got != "0 of 0 running, 0 pending" {
 		t.Errorf("stopped: %s", got)
 	}
-	h.runs(ref, image)
+	h.wantRunning(ref, image)
 	images, err := ecs.Images(t.Context(), h.ecs, []ecs.Ref{ref})
 	if err != nil || !image.Has(images[ref]["web"]) {
 		t.Errorf("images of a stopped service: %v, %v", images, err)
@@ -302,7 +305,7 @@ func TestScaleOnTheSandbox(t *testing.T) {
 	if tags := h.read(ref).Raw.Tags; slices.ContainsFunc(tags, func(tag types.Tag) bool { return *tag.Key == ecs.TagDesiredCount }) {
 		t.Errorf("the tags after the start are %v, want none that is %s", tags, ecs.TagDesiredCount)
 	}
-	h.runs(ref, image)
+	h.wantRunning(ref, image)
 	images, err = ecs.Images(t.Context(), h.ecs, []ecs.Ref{ref})
 	if err != nil || !image.Has(images[ref]["web"]) {
 		t.Errorf("images: %v, %v", images, err)
@@ -329,11 +332,11 @@ func TestCodeDeployOnTheSandbox(t *testing.T) {
 	if !strings.HasPrefix(d.ID, "d-") || d.Wait != 9*time.Minute {
 		t.Errorf("deployment %s, which takes %s", d.ID, d.Wait)
 	}
-	h.pass(time.Hour)
-	h.runs(ref, second)
+	h.advance(time.Hour)
+	h.wantRunning(ref, second)
 
 	h.deploy(ref, first, ecs.Register) // by the deployment that made the task set
-	h.pass(time.Minute)                // until there is a second task set, whose tasks run
+	h.advance(time.Minute)             // until there is a second task set, whose tasks run
 	if running := h.read(ref).Containers[0].Running; len(running) != 1 || running[second.Digests[0]] != 2 {
 		t.Errorf("running %v, want the tasks that serve", running)
 	}
@@ -348,8 +351,8 @@ func TestCodeDeployOnTheSandbox(t *testing.T) {
 	if want := "CodeDeploy group DgpECS-shop-web of application AppECS-shop-web has deployment d-"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
-	h.pass(time.Hour)
-	h.runs(ref, first)
+	h.advance(time.Hour)
+	h.wantRunning(ref, first)
 }
 
 // The command again at every moment of its own deployment finds that one.
@@ -361,12 +364,12 @@ func TestCodeDeployAgainOnTheSandbox(t *testing.T) {
 	second := h.push("b2")
 	d := h.deploy(ref, second, ecs.Register)
 	for _, moment := range []time.Duration{0, 5 * time.Second, time.Minute, 3 * time.Minute, 7 * time.Minute} {
-		h.pass(moment)
+		h.advance(moment)
 		h.server.ResetCalls()
 		c := h.decide(ref, second)
 		again, err := ecs.Deploy(t.Context(), h.ecs, deployer, c)
 		if err != nil || again.ID != d.ID {
-			t.Errorf("after %s: %+v, %v, want deployment %s", moment, again, err, d.ID)
+			t.Errorf("after %s: Deploy returned deployment %q, error %v, want %q", moment, again.ID, err, d.ID)
 		}
 		if err := ecs.Busy(t.Context(), h.ecs, deployer, c); err != nil {
 			t.Error(err)
@@ -378,5 +381,5 @@ func TestCodeDeployAgainOnTheSandbox(t *testing.T) {
 		}
 	}
 	outcomes, _ := h.followAt(1, d)
-	wantOutcome(t, outcomes[0], Succeeded, "the old tasks are kept until CodeDeploy ends them")
+	wantOutcome(t, outcomes[0], Succeeded, "CodeDeploy still keeps the old tasks")
 }

@@ -24,8 +24,9 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// behave pushes an image whose containers behave as its labels say (see the sandbox).
-func (h *ecsFixture) behave(tag string, labels map[string]string) ecs.DesiredImage {
+// pushWithLabels pushes an image whose containers behave as its labels say (see
+// the sandbox).
+func (h *ecsFixture) pushWithLabels(tag string, labels map[string]string) ecs.DesiredImage {
 	h.t.Helper()
 	image, err := random.Image(256, 1)
 	if err != nil {
@@ -47,8 +48,9 @@ func (h *ecsFixture) behave(tag string, labels map[string]string) ecs.DesiredIma
 	return ecs.DesiredImage{Image: h.repository + ":" + tag, Digests: []string{digest.String()}}
 }
 
-// logging makes a service of one container that logs, with the circuit breaker on.
-func (h *ecsFixture) logging(service, image string) ecs.Ref {
+// createLogging makes a service of one container that logs, with the circuit
+// breaker on.
+func (h *ecsFixture) createLogging(service, image string) ecs.Ref {
 	h.t.Helper()
 	logs := cloudwatchlogs.NewFromConfig(h.config)
 	h.must(logs.CreateLogGroup(h.t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("/ecs/" + service)}))
@@ -65,22 +67,23 @@ func (h *ecsFixture) logging(service, image string) ecs.Ref {
 		Cluster: aws.String("shop"), ServiceName: &service, TaskDefinition: &service, DesiredCount: aws.Int32(2),
 		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true}},
 	}))
-	h.pass(10 * time.Minute)
+	h.advance(10 * time.Minute)
 	return ecs.Ref{Cluster: "shop", Service: service}
 }
 
-// followAll follows with the real clients; a minute of ECS is a fifth of a second.
-func (h *ecsFixture) follow(ds ...ecs.Deployment) ([]Outcome, *progressLog) {
+// follow follows with the real clients; a minute of ECS is a fifth of a
+// second.
+func (h *ecsFixture) follow(ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	h.t.Helper()
 	return h.followAt(300, ds...)
 }
 
-func (h *ecsFixture) followAt(speed float64, ds ...ecs.Deployment) ([]Outcome, *progressLog) {
+func (h *ecsFixture) followAt(speed float64, ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	h.t.Helper()
 	h.must(nil, h.server.SetECSSpeed(speed))
 	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
-	n := &progressLog{}
+	n := &progressRecorder{}
 	return h.follower().Follow(ctx, ds, n.report), n
 }
 
@@ -96,40 +99,40 @@ func TestFollowOnTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			good, bad := h.logging("good", first.Image), h.logging("bad", first.Image)
+			good, bad := h.createLogging("good", first.Image), h.createLogging("bad", first.Image)
 			second := h.push("b2")
-			broken := h.behave("c3", map[string]string{
+			broken := h.pushWithLabels("c3", map[string]string{
 				"slipway.sandbox.exit": "3", "slipway.sandbox.exit-after": "2s", "slipway.sandbox.log": "starting\npanic: no DATABASE_URL",
 			})
 			outcomes, n := h.follow(h.deploy(good, second, ecs.Register), h.deploy(bad, broken, ecs.Register))
 			wantOutcome(t, outcomes[0], Succeeded)
 			if outcomes[0].Running["web"][second.Digests[0]] != 2 || outcomes[0].Deployment.ARN == "" {
-				t.Errorf("%+v", outcomes[0])
+				t.Errorf("good runs %v with deployment ARN %q, want 2 tasks with %s and an ARN", outcomes[0].Running, outcomes[0].Deployment.ARN, second.Digests[0])
 			}
 			wantOutcome(t, outcomes[1], RolledBack)
 			if outcomes[1].Running["web"][first.Digests[0]] != 2 {
-				t.Errorf("running %v", outcomes[1].Running)
+				t.Errorf("bad runs %v, want 2 tasks with %s", outcomes[1].Running, first.Digests[0])
 			}
 			d := outcomes[1].Diagnosis
 			if !strings.Contains(d.Cause, "container web ended with code 3") || strings.Join(d.Log, "|") != "starting|panic: no DATABASE_URL" ||
 				!strings.HasPrefix(d.Next, "aws logs tail /ecs/bad --log-stream-names ecs/web/") {
-				t.Errorf("%s", strings.Join(d.Lines(), "\n"))
+				t.Errorf("the diagnosis is\n%s\nnext: %s\nwant code 3, two log lines and the command that shows the log", strings.Join(d.Lines(), "\n"), d.Next)
 			}
-			told := 0
+			reported := 0
 			for _, g := range d.Groups {
-				told += g.Count
+				reported += g.Count
 			}
-			if told != len(n.texts(Stopped)) || told == 0 || d.Groups[0].Count < 3 {
-				t.Errorf("groups %+v, told %q", d.Groups, n.texts(Stopped))
+			if reported != len(n.texts(Stopped)) || reported == 0 || d.Groups[0].Count < 3 {
+				t.Errorf("groups %+v, reported %q", d.Groups, n.texts(Stopped))
 			}
 			if len(n.texts(Event)) == 0 || len(n.texts(Counts)) < 3 {
-				t.Errorf("%+v", n.list)
+				t.Errorf("reported %+v, want events and at least 3 changes of the counts", n.list)
 			}
 			// Explain finds the same when it is asked afterwards.
 			if again := h.follower().Explain(t.Context(), outcomes[1]); again.Cause != d.Cause || len(again.Groups) != len(d.Groups) {
 				t.Errorf("explained: %s", strings.Join(again.Lines(), "\n"))
 			}
-			h.runs(bad, first)
+			h.wantRunning(bad, first)
 		})
 	}
 }
@@ -139,17 +142,17 @@ func TestFollowEndsOnTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			stopped, replaced, lost, deleted := h.logging("stopped", first.Image), h.logging("replaced", first.Image), h.logging("lost", first.Image), h.logging("deleted", first.Image)
+			stopped, replaced, lost, deleted := h.createLogging("stopped", first.Image), h.createLogging("replaced", first.Image), h.createLogging("lost", first.Image), h.createLogging("deleted", first.Image)
 			second, third := h.push("b2"), h.push("c3")
 			missing := ecs.DesiredImage{Image: h.repository + ":none", Digests: []string{digestA}}
 			ds := []ecs.Deployment{h.deploy(stopped, second, ecs.Register), h.deploy(replaced, second, ecs.Register), h.deploy(lost, missing, ecs.Register), h.deploy(deleted, second, ecs.Register)}
-			h.pass(5 * time.Second)
+			h.advance(5 * time.Second)
 			h.must(nil, StopDeployment(t.Context(), h.ecs, nil, ds[0]))
 			h.deploy(replaced, third, ecs.Register)
 			h.must(h.ecs.DeleteService(t.Context(), &awsecs.DeleteServiceInput{Cluster: aws.String("shop"), Service: aws.String("deleted"), Force: aws.Bool(true)}))
 			outcomes, _ := h.follow(ds...)
 			wantOutcome(t, outcomes[0], RolledBack)
-			wantOutcome(t, outcomes[1], Superseded, "another deployment took its place", "replaced:3")
+			wantOutcome(t, outcomes[1], Superseded, "it was replaced by deployment", "replaced:3")
 			wantOutcome(t, outcomes[2], RolledBack)
 			if cause := outcomes[2].Diagnosis.Cause; !strings.Contains(cause, "is not in the registry") {
 				t.Errorf("cause %q of %+v", cause, outcomes[2].Diagnosis)
@@ -159,14 +162,14 @@ func TestFollowEndsOnTheSandbox(t *testing.T) {
 	}
 }
 
-// Old tasks under task protection are left to ECS when the time limit has passed; when the
-// protection ends, so does the deployment.
+// Old tasks under task protection are left to ECS when the time limit has
+// passed; when the protection ends, so does the deployment.
 func TestFollowProtectedOnTheSandbox(t *testing.T) {
 	for name, q := range quirks {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			ref := h.logging("web", first.Image)
+			ref := h.createLogging("web", first.Image)
 			old, err := h.ecs.ListTasks(t.Context(), &awsecs.ListTasksInput{Cluster: aws.String("shop")})
 			h.must(old, err)
 			h.must(h.ecs.UpdateTaskProtection(t.Context(), &awsecs.UpdateTaskProtectionInput{
@@ -174,15 +177,15 @@ func TestFollowProtectedOnTheSandbox(t *testing.T) {
 			}))
 			second := h.push("b2")
 			d := h.deploy(ref, second, ecs.Register)
-			h.pass(3 * time.Minute)
+			h.advance(3 * time.Minute)
 			f := h.follower()
 			f.Limit = 500 * time.Millisecond
 			outcome := f.Follow(t.Context(), []ecs.Deployment{d}, nil)[0]
-			wantOutcome(t, outcome, Succeeded, "ECS keeps old ones under task protection: 2 tasks ("+awsname.LastPart(old.TaskArns[0])+" until ")
-			h.pass(49 * time.Hour)
+			wantOutcome(t, outcome, Succeeded, "ECS keeps old tasks under task protection: 2 tasks ("+awsname.LastPart(old.TaskArns[0])+" until ")
+			h.advance(49 * time.Hour)
 			outcomes, _ := h.follow(d)
 			wantOutcome(t, outcomes[0], Succeeded)
-			h.runs(ref, second)
+			h.wantRunning(ref, second)
 		})
 	}
 }
@@ -193,25 +196,25 @@ func TestFollowPlainOnTheSandbox(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := startFixture(t, sandbox.Options{ECS: q})
 			first := h.push("a1")
-			good, bad, replaced := h.logging("good", first.Image), h.logging("bad", first.Image), h.logging("replaced", first.Image)
+			good, bad, replaced := h.createLogging("good", first.Image), h.createLogging("bad", first.Image), h.createLogging("replaced", first.Image)
 			second, third := h.push("b2"), h.push("c3")
-			broken := h.behave("d4", map[string]string{"slipway.sandbox.exit": "3"})
+			broken := h.pushWithLabels("d4", map[string]string{"slipway.sandbox.exit": "3"})
 			ds := []ecs.Deployment{h.deploy(good, second, ecs.Register), h.deploy(bad, broken, ecs.Register), h.deploy(replaced, second, ecs.Register)}
-			h.pass(2 * time.Second)
+			h.advance(2 * time.Second)
 			h.deploy(replaced, third, ecs.Register)
 			h.must(nil, h.server.Fault(sandbox.Fault{Service: "ecs", Action: "ListServiceDeployments", Count: 1000, Error: "AccessDeniedException"}))
 			outcomes, n := h.follow(ds...)
 			wantOutcome(t, outcomes[0], Succeeded)
 			wantOutcome(t, outcomes[1], RolledBack)
 			wantOutcome(t, outcomes[2], Superseded)
-			told := 0
+			reported := 0
 			for _, text := range n.texts(Event) {
-				if strings.Contains(text, "service deployments may not be read") {
-					told++
+				if strings.Contains(text, "reading service deployments is not allowed") {
+					reported++
 				}
 			}
-			if told != len(ds) {
-				t.Errorf("told %d times: %q", told, n.texts(Event))
+			if reported != len(ds) {
+				t.Errorf("reported %d times: %q", reported, n.texts(Event))
 			}
 		})
 	}
@@ -225,21 +228,22 @@ func TestFollowCodeDeployOnTheSandbox(t *testing.T) {
 	outcomes, n := h.followAt(3000, h.deploy(ref, second, ecs.Register))
 	wantOutcome(t, outcomes[0], Succeeded)
 	if outcomes[0].Running["web"][second.Digests[0]] != 2 || len(n.texts(Stage)) == 0 {
-		t.Errorf("%+v, told %q", outcomes[0], n.texts(Stage))
+		t.Errorf("running %v, reported stages %q; want 2 tasks with %s and a stage", outcomes[0].Running, n.texts(Stage), second.Digests[0])
 	}
-	broken := h.behave("c3", map[string]string{"slipway.sandbox.exit": "3"})
-	h.pass(10 * time.Minute) // until the old tasks are ended
+	broken := h.pushWithLabels("c3", map[string]string{"slipway.sandbox.exit": "3"})
+	h.advance(10 * time.Minute) // until the old tasks are ended
 	// CodeDeploy waits an hour before it gives up.
 	outcomes, n = h.followAt(3000, h.deploy(ref, broken, ecs.Register))
-	wantOutcome(t, outcomes[0], RolledBack, "CodeDeploy calls it")
+	wantOutcome(t, outcomes[0], RolledBack, "CodeDeploy reports")
 	if d := outcomes[0].Diagnosis; !strings.Contains(d.Cause, "container web ended with code 3") {
 		t.Errorf("%s\ntold %q", strings.Join(d.Lines(), "\n"), n.texts(Stopped))
 	}
-	h.runs(ref, second)
+	h.wantRunning(ref, second)
 }
 
-// createForCodeDeploy makes a service behind a load balancer, and the CodeDeploy group that
-// the console would make for it, which moves the traffic as a deployment configuration says.
+// createForCodeDeploy makes a service behind a load balancer, and the
+// CodeDeploy group that the console would make for it, which moves the traffic
+// as a deployment configuration says.
 func (h *ecsFixture) createForCodeDeploy(service, image, config string) ecs.Ref {
 	h.t.Helper()
 	ref := h.create(service, image, func(in *awsecs.CreateServiceInput) {
@@ -276,7 +280,7 @@ func TestFollowManyOnTheSandbox(t *testing.T) {
 	first := h.push("a1")
 	var refs []ecs.Ref
 	for i := range 30 {
-		refs = append(refs, h.logging(fmt.Sprint("s", i), first.Image))
+		refs = append(refs, h.createLogging(fmt.Sprint("s", i), first.Image))
 	}
 	second := h.push("b2")
 	var ds []ecs.Deployment

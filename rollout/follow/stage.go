@@ -7,10 +7,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// stageWords say what happens in the stages of a deployment that shifts traffic. The
-// meanings are those of ServiceDeployment.lifecycleStage in ECS's API reference.
+// stageWords say what happens in the stages of a deployment that shifts
+// traffic. The meanings are those of ServiceDeployment.lifecycleStage in ECS's
+// API reference.
 var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
-	types.ServiceDeploymentLifecycleStageReconcileService:           "reconciling the revisions that run",
+	types.ServiceDeploymentLifecycleStageReconcileService:           "reconciling the running revisions",
 	types.ServiceDeploymentLifecycleStagePreScaleUp:                 "before the new tasks start",
 	types.ServiceDeploymentLifecycleStageScaleUp:                    "starting the new tasks",
 	types.ServiceDeploymentLifecycleStagePostScaleUp:                "the new tasks are up, without traffic",
@@ -26,45 +27,45 @@ var stageWords = map[types.ServiceDeploymentLifecycleStage]string{
 // stagePreProduction is a stage that the SDK lists in its comments only.
 const stagePreProduction types.ServiceDeploymentLifecycleStage = "PRE_PRODUCTION_TRAFFIC_SHIFT"
 
-// reportStage reports a stage that differs from the last one told.
-func (w *tracker) reportStage() bool {
-	stage := w.stageNow()
-	if stage == "" || stage == w.stage {
+// reportStage reports a stage that differs from the last one.
+func (tr *tracker) reportStage() bool {
+	stage := tr.stageNow()
+	if stage == "" || stage == tr.stage {
 		return false
 	}
-	w.stage = stage
-	w.event(Stage, stage)
-	w.reportPause()
+	tr.stage = stage
+	tr.event(Stage, stage)
+	tr.reportPause()
 	return true
 }
 
 // reportPause reports a lifecycle hook that waits for an answer, once for each.
-func (w *tracker) reportPause() {
-	if w.deployment == nil {
+func (tr *tracker) reportPause() {
+	if tr.deployment == nil {
 		return
 	}
-	if p, ok := pauseOf(*w.deployment); ok && !w.said[p.Hook] {
-		w.said[p.Hook] = true
-		w.event(Paused, p.String())
+	if p, ok := pauseOf(*tr.deployment); ok && !tr.reported[p.Hook] {
+		tr.reported[p.Hook] = true
+		tr.event(Paused, p.String())
 	}
 }
 
-func (w *tracker) stageNow() string {
+func (tr *tracker) stageNow() string {
 	switch {
-	case w.byCodeDeploy():
-		return w.codeDeployStage()
-	case w.deployment != nil:
-		return deploymentStage(*w.deployment)
-	case w.plain:
-		if e := w.present(); e != nil && e.RolloutState == types.DeploymentRolloutStateInProgress {
+	case tr.byCodeDeploy():
+		return tr.codeDeployStage()
+	case tr.deployment != nil:
+		return deploymentStage(*tr.deployment)
+	case tr.withoutServiceDeployments:
+		if e := tr.listedNow(); e != nil && e.RolloutState == types.DeploymentRolloutStateInProgress {
 			return "under way"
 		}
 	}
 	return ""
 }
 
-// deploymentStage says in plain words where a service deployment stands, nothing for one
-// that has ended.
+// deploymentStage says in plain words where a service deployment stands,
+// nothing for one that has ended.
 func deploymentStage(sd types.ServiceDeployment) string {
 	text := ""
 	switch sd.Status {

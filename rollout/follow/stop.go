@@ -25,32 +25,34 @@ type codeDeployStopper interface {
 	StopDeployment(context.Context, *codedeploy.StopDeploymentInput, ...func(*codedeploy.Options)) (*codedeploy.StopDeploymentOutput, error)
 }
 
-// ErrNotListed is the error for a deployment that ECS did not list in time, so that it
-// could not be named to ECS.
+// ErrNotListed is the error for a deployment that ECS did not list in time, so
+// that it could not be named to ECS.
 var ErrNotListed = errors.New("ECS does not list the deployment yet")
 
-// listedWithin is how long ECS may take to list a deployment that it has started.
+// listedWithin is how long ECS may take to list a deployment that it has
+// started.
 const listedWithin = 30 * time.Second
 
-// StopDeployment stops a deployment under way and has ECS, or CodeDeploy, bring the
-// service back to what it ran before. It returns when that has begun; follow the
-// deployment to see the end. It takes one call, and before it one ListServiceDeployments
-// and more until ECS lists the deployment, where its ARN is not known. A deployment that
-// has ended is refused.
+// StopDeployment stops a deployment under way and has ECS, or CodeDeploy, bring
+// the service back to what it ran before. It returns when that has begun;
+// follow the deployment to see the end. It takes one call, and before it one
+// ListServiceDeployments and more until ECS lists the deployment, where its ARN
+// is not known. A deployment that has ended is refused.
 //
 // Errors: ErrNotListed.
 func StopDeployment(ctx context.Context, client deploymentStopper, codeDeploy codeDeployStopper, d ecs.Deployment) error {
 	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
-		return stopping(d, stopByCodeDeploy(ctx, codeDeploy, d.ID))
+		return stopError(d, stopByCodeDeploy(ctx, codeDeploy, d.ID))
 	}
 	arn, err := await(ctx, client, d)
 	if err != nil {
-		return stopping(d, err)
+		return stopError(d, err)
 	}
-	return stopping(d, stopByECS(ctx, client, arn))
+	return stopError(d, stopByECS(ctx, client, arn))
 }
 
-// stopTries is how often a stop is asked for whose answer is empty: it may not have begun.
+// stopTries is how often a stop is asked for whose answer is empty: it may not
+// have begun.
 const stopTries = 2
 
 func stopByECS(ctx context.Context, client deploymentStopper, arn string) error {
@@ -80,9 +82,9 @@ type endReader interface {
 	deploymentsAPI
 }
 
-// HasEnded reports whether a deployment of ours has ended, however it did, as one may
-// that could not be stopped. It takes one call, and one ListServiceDeployments before it
-// where the deployment's ARN is not known.
+// HasEnded reports whether a deployment of ours has ended, however it did, as
+// one may that could not be stopped. It takes one call, and one
+// ListServiceDeployments before it where the deployment's ARN is not known.
 func HasEnded(ctx context.Context, client endReader, codeDeploy deploymentInfoAPI, d ecs.Deployment) (bool, error) {
 	if d.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		out, err := codeDeploy.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &d.ID})
@@ -112,7 +114,7 @@ func HasEnded(ctx context.Context, client endReader, codeDeploy deploymentInfoAP
 	return ecs.ServiceDeployment{Status: out.ServiceDeployments[0].Status}.Ended(), nil
 }
 
-// await is find, asked until ECS lists the deployment.
+// await repeats find until ECS lists the deployment.
 func await(ctx context.Context, client deploymentFinder, d ecs.Deployment) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listedWithin)
 	defer cancel()
@@ -128,7 +130,7 @@ func await(ctx context.Context, client deploymentFinder, d ecs.Deployment) (stri
 	}
 }
 
-func stopping(d ecs.Deployment, err error) error {
+func stopError(d ecs.Deployment, err error) error {
 	if err == nil {
 		return nil
 	}

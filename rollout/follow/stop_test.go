@@ -36,7 +36,8 @@ func TestStopDeployment(t *testing.T) {
 	s.WantCalls(map[string]int{"StopServiceDeployment": 1, "StopDeployment": 1})
 }
 
-// A stop that is answered with nothing is asked for again; it is not taken for done.
+// A stop that is answered with nothing is asked for again; it is not taken for
+// done.
 func TestStopDeploymentWithHollowAnswers(t *testing.T) {
 	service := ecs.Service{Ref: ecs.Ref{Cluster: "shop", Service: "web"}}
 	byCodeDeploy := service

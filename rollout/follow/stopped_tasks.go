@@ -5,48 +5,49 @@ import (
 	"fmt"
 	"slices"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/diagnose"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/diagnose"
+	"slipway/rollout/ecs"
 )
 
 // describeAtOnce is the limit of DescribeTasks (API reference).
 const describeAtOnce = 100
 
-// stoppedTasks are the stopped tasks of a deployment, collected while they are visible:
-// ECS forgets them after about an hour.
+// stoppedTasks are the stopped tasks of a deployment, collected while they are
+// visible: ECS forgets them after about an hour.
 type stoppedTasks struct {
 	// known are tasks, by ARN, that need no describing again.
 	known map[string]bool
-	// tasks are the deployment's own, told counts those that were reported.
-	tasks []types.Task
-	told  int
+	// tasks are the deployment's own. The first reported of them were reported.
+	tasks    []types.Task
+	reported int
 	// unfinished says that some of them are still being stopped.
 	unfinished bool
 }
 
-// readStopped describes the stopped tasks that are not known yet: one ListTasks for each
-// 100 stopped tasks of the service, one DescribeTasks for each 100 new ones. Tasks that
-// are still being stopped wait for their exit codes, unless this is the last look.
-func (f Follower) readStopped(ctx context.Context, w *tracker, last bool) error {
-	arns, err := f.listTasks(ctx, w.d.Service, types.DesiredStatusStopped)
+// readStopped describes the stopped tasks that are not known yet: one ListTasks
+// for each 100 stopped tasks of the service, one DescribeTasks for each 100 new
+// ones. Tasks that are still being stopped wait for their exit codes, unless
+// this is the last look.
+func (f Follower) readStopped(ctx context.Context, tr *tracker, last bool) error {
+	arns, err := f.listTasks(ctx, tr.d.Service, types.DesiredStatusStopped)
 	if err != nil {
 		return err
 	}
-	arns = slices.DeleteFunc(arns, func(arn string) bool { return w.stopped.known[arn] })
-	tasks, err := f.describeTasks(ctx, w.d.Service, arns)
+	arns = slices.DeleteFunc(arns, func(arn string) bool { return tr.stopped.known[arn] })
+	tasks, err := f.describeTasks(ctx, tr.d.Service, arns)
 	if err != nil {
 		return err
 	}
-	w.stopped.unfinished = false
+	tr.stopped.unfinished = false
 	for _, t := range tasks {
-		w.stopped.add(t, w.ours(aws.ToString(t.StartedBy)), last)
+		tr.stopped.add(t, tr.isOwn(aws.ToString(t.StartedBy)), last)
 	}
-	slices.SortStableFunc(w.stopped.tasks[w.stopped.told:], func(a, b types.Task) int {
+	slices.SortStableFunc(tr.stopped.tasks[tr.stopped.reported:], func(a, b types.Task) int {
 		return diagnose.StopTime(a).Compare(diagnose.StopTime(b))
 	})
 	return nil
@@ -63,12 +64,13 @@ func (s *stoppedTasks) add(t types.Task, ours, last bool) {
 	}
 }
 
-// reportStopped reports the tasks that were found stopped since it was called last.
-func (w *tracker) reportStopped() {
-	for _, t := range w.stopped.tasks[w.stopped.told:] {
-		w.event(Stopped, stoppedLine(t))
+// reportStopped reports the tasks that were found stopped since it was called
+// last.
+func (tr *tracker) reportStopped() {
+	for _, t := range tr.stopped.tasks[tr.stopped.reported:] {
+		tr.event(Stopped, stoppedLine(t))
 	}
-	w.stopped.told = len(w.stopped.tasks)
+	tr.stopped.reported = len(tr.stopped.tasks)
 }
 
 // stoppedLine says in a line why a task stopped.
@@ -89,8 +91,8 @@ func (f Follower) listTasks(ctx context.Context, s ecs.Service, status types.Des
 	return arns, nil
 }
 
-// describeTasks describes tasks by the hundred; those that ECS forgot meanwhile are left
-// out.
+// describeTasks describes tasks by the hundred; those that ECS forgot meanwhile
+// are left out.
 func (f Follower) describeTasks(ctx context.Context, s ecs.Service, arns []string) ([]types.Task, error) {
 	var tasks []types.Task
 	for some := range slices.Chunk(arns, describeAtOnce) {

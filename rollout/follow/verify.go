@@ -7,41 +7,43 @@ import (
 	"slices"
 	"strings"
 
-	"slipway/internal/awsname"
-	"slipway/rollout/ecs"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"slipway/internal/awsname"
+	"slipway/rollout/ecs"
 )
 
-// verified is what the tasks say of a deployment that ECS calls successful.
-type verified struct {
-	// same: everything that runs is what was wanted.
-	same bool
-	// later: it is not, but asking again may find it so.
-	later   bool
-	reason  string
-	running map[string]map[string]int
-	// own is Outcome.Own; unhealthy says that a task of the deployment fails its health
-	// checks.
+// verification is the result of comparing the digests of tasks with the desired
+// ones.
+type verification struct {
+	// matches: all running images are the desired ones.
+	matches bool
+	// mayMatchLater: they are not, but may be later.
+	mayMatchLater bool
+	reason        string
+	running       map[string]map[string]int
+	// own is Outcome.Own; unhealthy says that a task of the deployment fails
+	// its health checks.
 	own       map[string]map[string]int
 	unhealthy bool
 }
 
-// verify compares the digests of the running tasks with the wanted ones. It takes one
-// ListTasks and one DescribeTasks for each 100 tasks, and one DescribeServiceRevisions
-// where tasks do not tell their digests or none are desired.
-func (f Follower) verify(ctx context.Context, w *tracker) (verified, error) {
-	tasks, err := f.runningTasks(ctx, w.d.Service)
+// verify compares the digests of the running tasks with the desired ones. It
+// takes one ListTasks and one DescribeTasks for each 100 tasks, and one
+// DescribeServiceRevisions where tasks do not report their digests or none are
+// desired.
+func (f Follower) verify(ctx context.Context, tr *tracker) (verification, error) {
+	tasks, err := f.runningTasks(ctx, tr.d.Service)
 	if err != nil {
-		return verified{}, err
+		return verification{}, err
 	}
-	v := verified{running: ecs.CountDigests(tasks)}
-	own := slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool { return !w.serving(aws.ToString(t.StartedBy)) })
-	idle := w.service != nil && w.service.DesiredCount == 0
+	v := verification{running: ecs.CountDigests(tasks)}
+	own := slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool { return !tr.isServing(aws.ToString(t.StartedBy)) })
+	idle := tr.service != nil && tr.service.DesiredCount == 0
 	resolved := map[string]string{}
-	if idle || untold(own, w.d.Wants) {
-		if resolved, err = f.resolved(ctx, w); err != nil {
+	if idle || digestsMissing(own, tr.d.Wants) {
+		if resolved, err = f.resolved(ctx, tr); err != nil {
 			return v, err
 		}
 	}
@@ -52,35 +54,35 @@ func (f Follower) verify(ctx context.Context, w *tracker) (verified, error) {
 		}
 	}
 	v.unhealthy = slices.ContainsFunc(own, func(t types.Task) bool { return t.HealthStatus == types.HealthStatusUnhealthy })
-	switch v.reason = w.d.Differences(own, resolved); {
+	switch v.reason = tr.d.Differences(own, resolved); {
 	case v.reason != "":
 	case idle && len(own) == 0:
-		v.reason = unlike(w.d, resolved)
+		v.reason = revisionDifferences(tr.d, resolved)
 	case len(own) == 0:
-		v.later, v.reason = true, "no task of it is running"
+		v.mayMatchLater, v.reason = true, "none of its tasks is running"
 	}
-	v.same = v.reason == ""
-	if v.same && !w.byCodeDeploy() {
+	v.matches = v.reason == ""
+	if v.matches && !tr.byCodeDeploy() {
 		// CodeDeploy keeps the old task set as long as its configuration says.
-		v.reason = w.remainder(tasks, own)
+		v.reason = tr.remainder(tasks, own)
 	}
-	if v.same && idle && len(resolved) == 0 && len(w.d.Wants) > 0 {
-		v.reason = "the desired count is 0 and ECS tells no digests, so there was nothing to verify"
+	if v.matches && idle && len(resolved) == 0 && len(tr.d.Wants) > 0 {
+		v.reason = "the desired count is 0 and ECS reports no digests, so the images were not verified"
 	}
 	return v, nil
 }
 
-// remainder says what a successful deployment leaves ECS to do, with early success
-// criteria (API reference, DeploymentEarlySuccessCriteria) or protected tasks: new tasks
-// to start and old ones to stop.
-func (w *tracker) remainder(tasks, own []types.Task) string {
+// remainder says what a successful deployment leaves ECS to do, with early
+// success criteria (API reference, DeploymentEarlySuccessCriteria) or protected
+// tasks: new tasks to start and old ones to stop.
+func (tr *tracker) remainder(tasks, own []types.Task) string {
 	var parts []string
-	if w.service != nil && len(own) > 0 && len(own) < int(w.service.DesiredCount) {
-		parts = append(parts, fmt.Sprintf("%d of %d new tasks run, ECS starts the others", len(own), w.service.DesiredCount))
+	if tr.service != nil && len(own) > 0 && len(own) < int(tr.service.DesiredCount) {
+		parts = append(parts, fmt.Sprintf("%d of %d new tasks run, ECS starts the others", len(own), tr.service.DesiredCount))
 	}
-	old := slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool { return w.serving(aws.ToString(t.StartedBy)) })
+	old := slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool { return tr.isServing(aws.ToString(t.StartedBy)) })
 	if len(old) > 0 {
-		parts = append(parts, "ECS has still to stop tasks of an earlier deployment: "+taskNames(old))
+		parts = append(parts, "ECS still has to stop tasks of an earlier deployment: "+taskNames(old))
 	}
 	return join(parts...)
 }
@@ -100,17 +102,19 @@ func taskNames(tasks []types.Task) string {
 	return text + ")"
 }
 
-// serving tells whether a task's startedBy is of the deployment that serves: ours, or
-// with CodeDeploy the primary task set where ours is not named.
-func (w *tracker) serving(startedBy string) bool {
-	if w.byCodeDeploy() && w.taskSet() == nil && w.service != nil {
-		set := ecs.PrimaryTaskSet(*w.service)
+// isServing reports whether a task's startedBy is of the deployment that
+// receives traffic: this one, or with CodeDeploy the primary task set where
+// ours is not named.
+func (tr *tracker) isServing(startedBy string) bool {
+	if tr.byCodeDeploy() && tr.taskSet() == nil && tr.service != nil {
+		set := ecs.PrimaryTaskSet(*tr.service)
 		return set != nil && startedBy == aws.ToString(set.Id)
 	}
-	return w.ours(startedBy)
+	return tr.isOwn(startedBy)
 }
 
-// runningTasks are the tasks of a service that run; those that start or stop are left out.
+// runningTasks returns the tasks of a service that run; those that start or
+// stop are left out.
 func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task, error) {
 	arns, err := f.listTasks(ctx, s, types.DesiredStatusRunning)
 	if err != nil {
@@ -120,13 +124,13 @@ func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task
 	return slices.DeleteFunc(tasks, func(t types.Task) bool { return aws.ToString(t.LastStatus) != "RUNNING" }), err
 }
 
-// resolved are the digests that ECS gave to the deployment's service revision, by
-// container; empty where the revision is not known.
-func (f Follower) resolved(ctx context.Context, w *tracker) (map[string]string, error) {
-	arn := w.revision()
-	if arn == "" && w.service != nil {
-		for _, r := range w.service.CurrentServiceRevisions {
-			if awsname.AfterSlash(aws.ToString(r.Arn)) == awsname.AfterSlash(w.d.ID) || len(w.service.CurrentServiceRevisions) == 1 {
+// resolved returns the digests that ECS gave to the deployment's service
+// revision, by container; empty where the revision is not known.
+func (f Follower) resolved(ctx context.Context, tr *tracker) (map[string]string, error) {
+	arn := tr.revision()
+	if arn == "" && tr.service != nil {
+		for _, r := range tr.service.CurrentServiceRevisions {
+			if awsname.AfterSlash(aws.ToString(r.Arn)) == awsname.AfterSlash(tr.d.ID) || len(tr.service.CurrentServiceRevisions) == 1 {
 				arn = aws.ToString(r.Arn)
 			}
 		}
@@ -135,8 +139,9 @@ func (f Follower) resolved(ctx context.Context, w *tracker) (map[string]string, 
 	return digests[arn], err
 }
 
-// untold tells whether a wanted container's digest is missing in a task.
-func untold(tasks []types.Task, wants map[string]ecs.DesiredImage) bool {
+// digestsMissing reports whether a task lacks the digest of a container in
+// wants.
+func digestsMissing(tasks []types.Task, wants map[string]ecs.DesiredImage) bool {
 	for _, t := range tasks {
 		for _, c := range t.Containers {
 			if _, ok := wants[aws.ToString(c.Name)]; ok && aws.ToString(c.ImageDigest) == "" {
@@ -147,12 +152,13 @@ func untold(tasks []types.Task, wants map[string]ecs.DesiredImage) bool {
 	return false
 }
 
-// unlike compares the resolved digests of a revision that has no tasks.
-func unlike(d ecs.Deployment, resolved map[string]string) string {
+// revisionDifferences compares the resolved digests of a revision that has no
+// tasks.
+func revisionDifferences(d ecs.Deployment, resolved map[string]string) string {
 	var told []string
 	for _, name := range slices.Sorted(maps.Keys(d.Wants)) {
 		if digest := resolved[name]; digest != "" && !d.Wants[name].Has(digest) {
-			told = append(told, name+" is to run "+digest+" instead of "+d.Wants[name].DigestOrImage())
+			told = append(told, name+" will run "+digest+" instead of "+d.Wants[name].DigestOrImage())
 		}
 	}
 	return strings.Join(told, "; ")

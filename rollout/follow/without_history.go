@@ -7,69 +7,72 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// outcomeWithoutHistory judges by what DescribeServices lists, where service deployments may not be
-// read: the deployment's rolloutState, and which deployment is the primary one. ECS puts a
-// rollback in its place as a new primary deployment, as anybody else's deployment would
-// be; only the primary's rolloutStateReason tells them apart.
-func (w *tracker) outcomeWithoutHistory() (end, string) {
-	if w.service == nil {
-		return underWay, ""
+// stateWithoutHistory returns the state by what DescribeServices lists, where
+// service deployments cannot be read: the deployment's rolloutState, and which
+// deployment is the primary one. ECS puts a rollback in its place as a new
+// primary deployment, as any other deployment would be; only the primary's
+// rolloutStateReason distinguishes them.
+func (tr *tracker) stateWithoutHistory() (state, string) {
+	if tr.service == nil {
+		return stateInProgress, ""
 	}
-	entry, primary := w.present(), w.primary()
+	entry, primary := tr.listedNow(), tr.primary()
 	switch {
 	case entry == nil && primary == nil:
-		return underWay, ""
+		return stateInProgress, ""
 	case entry == nil || aws.ToString(entry.Status) != "PRIMARY":
-		return w.displaced(primary)
+		return tr.stateWhenReplaced(primary)
 	case entry.RolloutState == types.DeploymentRolloutStateCompleted:
-		return arrived, ""
+		return stateSuccessful, ""
 	case entry.RolloutState == types.DeploymentRolloutStateFailed:
 		reason := aws.ToString(entry.RolloutStateReason)
-		if rollsBack(*w.service) {
-			return undecided, reason
+		if rollsBack(*tr.service) {
+			return stateUndecided, reason
 		}
-		return failed, reason
-	case entry.RolloutState == "" && w.steady(*entry):
+		return stateFailed, reason
+	case entry.RolloutState == "" && tr.isSteady(*entry):
 		// Services behind a Classic Load Balancer have no rolloutState.
-		return arrived, ""
+		return stateSuccessful, ""
 	default:
-		return underWay, ""
+		return stateInProgress, ""
 	}
 }
 
-// displaced judges a deployment that is not the primary one any more.
-func (w *tracker) displaced(primary *types.Deployment) (end, string) {
+// stateWhenReplaced returns the state of a deployment that is no longer the
+// primary one.
+func (tr *tracker) stateWhenReplaced(primary *types.Deployment) (state, string) {
 	reason := ""
-	if w.entry != nil && w.entry.RolloutState == types.DeploymentRolloutStateFailed {
-		reason = aws.ToString(w.entry.RolloutStateReason)
+	if tr.lastListed != nil && tr.lastListed.RolloutState == types.DeploymentRolloutStateFailed {
+		reason = aws.ToString(tr.lastListed.RolloutStateReason)
 	}
 	if primary == nil {
-		return underWay, ""
+		return stateInProgress, ""
 	}
-	if w.entry == nil && !aws.ToTime(primary.CreatedAt).After(w.d.Created) {
+	if tr.lastListed == nil && !aws.ToTime(primary.CreatedAt).After(tr.d.Created) {
 		// The answer is older than the deployment.
-		return undecided, "ECS does not list the deployment"
+		return stateUndecided, "ECS does not list the deployment"
 	}
 	why := aws.ToString(primary.RolloutStateReason)
-	back := reason != "" || strings.Contains(strings.ToLower(why), "rolling back") || aws.ToTime(primary.CreatedAt).Before(w.d.Created)
+	back := reason != "" || strings.Contains(strings.ToLower(why), "rolling back") || aws.ToTime(primary.CreatedAt).Before(tr.d.Created)
 	switch {
 	case !back:
-		return superseded, another(*primary)
+		return stateSuperseded, supersededReason(*primary)
 	case primary.RolloutState == types.DeploymentRolloutStateFailed:
-		return failed, join("ECS tried to roll back and did not manage to", reason, why)
+		return stateFailed, join("the rollback failed", reason, why)
 	case primary.RolloutState == types.DeploymentRolloutStateInProgress:
-		return underWay, ""
+		return stateInProgress, ""
 	default:
-		return rolledBack, join(reason, why)
+		return stateRolledBack, join(reason, why)
 	}
 }
 
-// steady is the end of a deployment without a rolloutState: alone, and all tasks run.
-func (w *tracker) steady(e types.Deployment) bool {
-	return len(w.service.Deployments) == 1 && e.RunningCount == e.DesiredCount && e.PendingCount == 0
+// isSteady reports whether a deployment without a rolloutState has ended: it is
+// alone, and all its tasks run.
+func (tr *tracker) isSteady(e types.Deployment) bool {
+	return len(tr.service.Deployments) == 1 && e.RunningCount == e.DesiredCount && e.PendingCount == 0
 }
 
-// rollsBack tells whether ECS is set to roll the service back by itself.
+// rollsBack reports whether ECS is set to roll the service back by itself.
 func rollsBack(s types.Service) bool {
 	c := s.DeploymentConfiguration
 	if c == nil {

@@ -8,18 +8,26 @@ import (
 	"slipway/internal/awsname"
 )
 
+// ARNPrefix is the beginning of the ARNs in ECS.
 const ARNPrefix = "arn:aws:ecs:eu-west-1:111111111111:"
 
+// ClusterARN returns the ARN of a cluster.
 func ClusterARN(cluster string) string { return ARNPrefix + "cluster/" + cluster }
+
+// ServiceARN returns the ARN of a service.
 func ServiceARN(cluster, service string) string {
 	return ARNPrefix + "service/" + cluster + "/" + service
 }
+
+// RevisionARN returns the ARN of service revision n of service shop/web.
 func RevisionARN(n int) string { return fmt.Sprintf("%sservice-revision/shop/web/%d", ARNPrefix, n) }
+
+// DeploymentARN returns the ARN of service deployment n of service shop/web.
 func DeploymentARN(n int) string {
 	return fmt.Sprintf("%sservice-deployment/shop/web/%d", ARNPrefix, n)
 }
 
-// DescribedService is a service as DescribeServices answers it.
+// DescribedService returns a service as DescribeServices answers it.
 func DescribedService(cluster, service string, more Object) Object {
 	s := Object{
 		"serviceArn": ServiceARN(cluster, service), "serviceName": service, "clusterArn": ClusterARN(cluster),
@@ -32,7 +40,8 @@ func DescribedService(cluster, service string, more Object) Object {
 	return s
 }
 
-// AnswerServices answers DescribeServices from a list, whatever way services are named.
+// AnswerServices answers DescribeServices from a list, whatever way services
+// are named.
 func AnswerServices(services ...Object) func(Object) any {
 	return func(in Object) any {
 		cluster, _ := in["cluster"].(string)
@@ -65,7 +74,8 @@ func AnswerServices(services ...Object) func(Object) any {
 	}
 }
 
-// ListedDeployment is a deployment n as ListServiceDeployments answers it, n minutes past the epoch.
+// ListedDeployment returns a deployment n as ListServiceDeployments answers it,
+// n minutes past the epoch.
 func ListedDeployment(n int, status types.ServiceDeploymentStatus) Object {
 	return Object{
 		"serviceDeploymentArn": DeploymentARN(n), "targetServiceRevisionArn": RevisionARN(n), "status": status,

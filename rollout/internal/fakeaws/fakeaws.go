@@ -1,3 +1,5 @@
+// Package fakeaws is an AWS for tests: an HTTP server that answers each action
+// as the test says.
 package fakeaws
 
 import (
@@ -37,6 +39,7 @@ type Server struct {
 	Calls []Call
 }
 
+// Call is a request that the server has received.
 type Call struct {
 	Action string
 	In     Object
@@ -44,6 +47,8 @@ type Call struct {
 	HTTP   *http.Request
 }
 
+// Start starts a server that answers the given actions until the test ends.
+// Another action fails the test.
 func Start(t *testing.T, actions map[string]func(in Object) any) *Server {
 	t.Helper()
 	s := &Server{T: t, actions: actions}
@@ -53,6 +58,7 @@ func Start(t *testing.T, actions map[string]func(in Object) any) *Server {
 	return s
 }
 
+// ServeHTTP answers a request and records it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	call := Call{Action: action, HTTP: r}
@@ -102,7 +108,7 @@ func (s *Server) Count() map[string]int {
 	return counts
 }
 
-// Order are the actions called, in their order.
+// Order returns the actions called, in their order.
 func (s *Server) Order() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,13 +119,14 @@ func (s *Server) Order() []string {
 	return order
 }
 
-// Of are the inputs of an action's calls.
+// Of returns the calls of an action.
 func (s *Server) Of(action string) []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(s.Calls), func(c Call) bool { return c.Action != action })
 }
 
+// WantCalls fails the test unless the server received these numbers of calls.
 func (s *Server) WantCalls(want map[string]int) {
 	s.T.Helper()
 	if got := s.Count(); !maps.Equal(got, want) {
@@ -127,6 +134,8 @@ func (s *Server) WantCalls(want map[string]int) {
 	}
 }
 
+// Config returns the configuration of a client of the server. It does not
+// retry.
 func (s *Server) Config() aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &s.url, RetryMaxAttempts: 1,
@@ -134,8 +143,13 @@ func (s *Server) Config() aws.Config {
 	}
 }
 
-func (s *Server) ECS() *awsecs.Client            { return awsecs.NewFromConfig(s.Config()) }
+// ECS returns a client of the server.
+func (s *Server) ECS() *awsecs.Client { return awsecs.NewFromConfig(s.Config()) }
+
+// CodeDeploy returns a client of the server.
 func (s *Server) CodeDeploy() *codedeploy.Client { return codedeploy.NewFromConfig(s.Config()) }
+
+// Autoscaling returns a client of the server.
 func (s *Server) Autoscaling() *applicationautoscaling.Client {
 	return applicationautoscaling.NewFromConfig(s.Config())
 }
