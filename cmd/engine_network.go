@@ -37,6 +37,6 @@ func networkOf(e *engine.Engine) finding {
 	case e.Network == engine.NetworkHost:
 		return fine("RUN steps have this host's network, as --engine-network says")
 	default:
-		return unchecked("", "the engine is not slipway's own: its configuration says what RUN steps reach")
+		return unchecked("", "the engine is not a managed one: its configuration says what RUN steps reach")
 	}
 }

@@ -75,7 +75,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	return engines, nil
 }
 
-// checkState refuses a state directory that an engine of slipway's own could not use,
+// checkState refuses a state directory that a managed engine could not use,
 // before anything is touched.
 func (o buildOptions) checkState(w *world, p *plan) error {
 	if err := o.engineSearch(w, p).CheckState(); err != nil {
@@ -150,7 +150,7 @@ func builders(engines []*engine.Engine) []solve.Engine {
 	return out
 }
 
-// closeEngines hangs up in the background: stopping an engine of our own takes a moment
+// closeEngines hangs up in the background: stopping a managed engine takes a moment
 // that the tags need not wait for. The pipeline waits for it at its end.
 func (j *job) closeEngines(ctx context.Context, engines []*engine.Engine) {
 	for _, e := range engines {

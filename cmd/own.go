@@ -150,7 +150,7 @@ func (p *plan) checkName(w *world, o projectOptions, project *types.Project, own
 }
 
 // foundEngines are the names of engines that the environment and the host decide.
-var foundEngines = []string{"", "own", "docker", "buildkitd"}
+var foundEngines = []string{"", "managed", "own", "docker", "buildkitd"}
 
 // askEngines notes the addresses in an engine or a list of PLATFORM=ENGINE.
 func askEngines(engines string, wanted *allow.Wanted) {

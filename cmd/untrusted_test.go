@@ -28,7 +28,7 @@ func TestUntrustedStateDir(t *testing.T) {
 	}
 }
 
-// TestUntrustedNamespace: only an engine of slipway's own needs none.
+// TestUntrustedNamespace: only a managed engine needs none.
 func TestUntrustedNamespace(t *testing.T) {
 	t.Parallel()
 	own, docker := &engine.Engine{Kind: engine.Managed}, &engine.Engine{Kind: engine.Docker}
@@ -50,7 +50,7 @@ func TestUntrustedNamespace(t *testing.T) {
 	}
 }
 
-// TestUntrustedOwnEngine: with slipway's own engine and one state directory, a trusted
+// TestUntrustedOwnEngine: with the managed engine and one state directory, a trusted
 // build runs the steps that a pull request's build has run, for itself.
 func TestUntrustedOwnEngine(t *testing.T) {
 	t.Parallel()
@@ -64,7 +64,7 @@ func TestUntrustedOwnEngine(t *testing.T) {
 	state := shortTemp(t)
 	build := func(args ...string) {
 		t.Helper()
-		s.start(append([]string{toolsPath(t), "SLIPWAY_ENGINE=own", "SLIPWAY_ENGINE_STATE=" + state, "build", "--progress", "plain"}, args...)...).wait(exitDone)
+		s.start(append([]string{toolsPath(t), "SLIPWAY_ENGINE=managed", "SLIPWAY_ENGINE_STATE=" + state, "build", "--progress", "plain"}, args...)...).wait(exitDone)
 	}
 	build("--hash", "zero", "--create-repositories")
 	s.write("a/probe", program)

@@ -19,8 +19,11 @@ type Kind string
 const (
 	Buildkitd Kind = "buildkitd" // a daemon that runs, or that an address leads to
 	Docker    Kind = "docker"    // a Docker engine, which has a BuildKit of its own
-	Managed   Kind = "own"       // a buildkitd started for the job
+	Managed   Kind = "managed"   // a buildkitd started for the job
 )
+
+// managedAlias is the earlier word for Managed, which stays valid.
+const managedAlias = "own"
 
 // Engine is a BuildKit that answered.
 type Engine struct {

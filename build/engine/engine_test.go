@@ -52,8 +52,8 @@ func TestEngineAddressWithoutAScheme(t *testing.T) {
 }
 
 func TestNoEngineErrorListsWhatWasTried(t *testing.T) {
-	err := &engine.NotFoundError{Tried: []string{"a: refused", "our own: no binary"}}
-	if err.Error() != "no BuildKit engine: a: refused; our own: no binary" {
+	err := &engine.NotFoundError{Tried: []string{"a: refused", "managed engine: no binary"}}
+	if err.Error() != "no BuildKit engine: a: refused; managed engine: no binary" {
 		t.Errorf("%v", err)
 	}
 }

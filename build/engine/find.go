@@ -13,7 +13,7 @@ import (
 
 // Find takes the first engine that answers and can do what the build needs: the one that
 // was asked for; else a buildkitd at its default socket, a Docker engine with the
-// containerd store, a buildkitd of our own, a Docker engine with the classic store.
+// containerd store, a managed buildkitd, a Docker engine with the classic store.
 // Where engines are named by platform, there is one for each, in the order named.
 // Errors: *NotFoundError, *CannotError, or the *AddressError of Check.
 func Find(ctx context.Context, o Options) ([]*Engine, error) {
@@ -83,7 +83,7 @@ func (p candidate) named(ctx context.Context) (e *Engine, err error) {
 		e, err = p.address(ctx)
 		why = "named by " + p.AddressFrom
 	case kind == Managed:
-		e, err = startOwn(ctx, p.Options)
+		e, err = startManaged(ctx, p.Options)
 	case kind == Docker:
 		e, err = p.docker(ctx, explicitTime)
 	default:
@@ -130,13 +130,13 @@ func (p candidate) search(ctx context.Context) (*Engine, error) {
 		}
 		return nil, ctx.Err()
 	}
-	own, err := startOwn(ctx, p.Options)
-	if s.takes(ctx, own, wrapped("our own", err), "no other engine is running") {
+	started, err := startManaged(ctx, p.Options)
+	if s.takes(ctx, started, wrapped("managed engine", err), "no other engine is running") {
 		if docker != nil {
-			own.Why = "the Docker engine that is running has the classic store, which cannot push"
+			started.Why = "the Docker engine that is running has the classic store, which cannot push"
 			_ = docker.Close(ctx) // it is not needed
 		}
-		return own, nil
+		return started, nil
 	}
 	// One that takes the connection and does not answer is starting.
 	if dockerErr != nil && (p.DockerStarts || errors.Is(dockerErr, context.DeadlineExceeded)) {

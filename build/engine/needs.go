@@ -63,7 +63,7 @@ func (e *CannotError) Kind() fault.Kind { return fault.Usage }
 
 // Hint names the engines that could.
 func (e *CannotError) Hint() string {
-	able := "a buildkitd could (--engine own starts one where buildkitd and runc are installed)"
+	able := "a buildkitd could (--engine managed starts one where buildkitd and runc are installed)"
 	if e.Engine.Images != nil && (&Engine{Kind: Docker, docker: e.Engine.docker}).supports(e.Lacks) {
 		able += ", and so could a Docker engine with the containerd store"
 	}
