@@ -10,7 +10,7 @@ import (
 // they should have.
 func (j *job) warnOfNetwork(e *engine.Engine) {
 	if t := e.NetworkTrouble; t != nil {
-		j.log.Warn().Msgf("%v. %s", t, t.Hint())
+		j.log.Warn().Msgf("%v. %s", t, hintOf(t))
 	}
 }
 
@@ -31,7 +31,7 @@ func (d *doctor) checkNetwork(context.Context) []finding {
 func networkOf(e *engine.Engine) finding {
 	switch {
 	case e.NetworkTrouble != nil:
-		return warned(e.NetworkTrouble.Hint(), "%v", e.NetworkTrouble)
+		return warned(hintOf(e.NetworkTrouble), "%v", e.NetworkTrouble)
 	case e.Network == engine.NetworkBridge:
 		return fine("RUN steps have a network of their own: other hosts, but not this one nor link-local addresses")
 	case e.Network == engine.NetworkHost:

@@ -117,7 +117,7 @@ type unprivileged struct{ *engine.NotFoundError }
 
 // Hint names the switch, and then what the search itself has to say.
 func (e *unprivileged) Hint() string {
-	return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + e.NotFoundError.Hint()
+	return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + hintOf(e.NotFoundError)
 }
 
 func (e *unprivileged) Unwrap() error { return e.NotFoundError }

@@ -55,7 +55,7 @@ func beOrdinaryUser() {
 	} else {
 		j.Address, j.Network = found[0].Address, found[0].Network
 		if trouble := found[0].NetworkTrouble; trouble != nil {
-			j.Reason, j.Hint = trouble.Reason, trouble.Hint()
+			j.Reason, j.Hint = trouble.Reason, trouble.Remedy
 		}
 	}
 	json.NewEncoder(os.Stdout).Encode(j)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/fault"
 )
 
 // managed is a managed buildkitd. Several jobs may share it: each holds a shared lock on
@@ -146,7 +148,7 @@ func prepareManaged(dir string) (*managed, error) {
 		return nil, fmt.Errorf("the engine's state: %w", err)
 	}
 	if len(w.socket()) > maxSocketPath {
-		return nil, fmt.Errorf("the state directory's path %s is too long for a socket in it: choose a shorter one with --engine-state", dir)
+		return nil, &StateError{Err: fmt.Errorf("the path %s of the state directory is too long for a socket in it", dir), TooLong: true}
 	}
 	return w, nil
 }
@@ -228,7 +230,7 @@ func (w *managed) start(ctx context.Context, binary string, wanted Network) (*En
 	if wanted == NetworkBridge || ctx.Err() != nil || !errors.As(err, &ended) && !errors.As(err, &none) {
 		return nil, err
 	}
-	return w.run(ctx, binary, networkRecord{Network: NetworkHost, Reason: reason(err), Remedy: hintOf(err)})
+	return w.run(ctx, binary, networkRecord{Network: NetworkHost, Reason: reason(err), Remedy: fault.HintOf(err)})
 }
 
 // run starts the daemon with a network and waits until it answers.

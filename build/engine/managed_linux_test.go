@@ -172,7 +172,7 @@ func noEngine(t *testing.T, ctx context.Context, o engine.Options) string {
 	o.Address, o.AddressFrom = string(engine.Managed), "--engine"
 	_, err := engine.Find(ctx, o)
 	var none *engine.NotFoundError
-	if !errors.As(err, &none) || none.Hint() == "" {
+	if !errors.As(err, &none) || len(none.Causes) == 0 {
 		t.Fatalf("want a *engine.NotFoundError with a hint, have %v", err)
 	}
 	return err.Error()
