@@ -1,7 +1,6 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -76,13 +75,15 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	return engines, nil
 }
 
-// checkState refuses a state directory that an engine of slipway's own could not use,
+// checkState refuses a state directory that a managed engine could not use,
 // before anything is touched.
 func (o Options) CheckState(w *project.Host, p *project.Plan) error {
-	if err := o.EngineSearch(w, p).CheckState(); err != nil {
-		return fault.New(fault.Usage, err, cmp.Or(fault.HintOf(err), "name another directory with --engine-state, or make this one writable"))
+	err := o.EngineSearch(w, p).CheckState()
+	var state *engine.StateError
+	if err == nil || errors.As(err, &state) {
+		return fault.As(fault.Usage, err)
 	}
-	return nil
+	return fault.New(fault.Usage, err, "name another directory with --engine-state, or make this one writable")
 }
 
 // platformOf is what an engine builds services for that name no platform.
@@ -103,25 +104,21 @@ func (o Options) Platform(w *project.Host) string {
 	return platforms.Format(platforms.Normalize(platforms.Platform{OS: "linux", Architecture: runtime.GOARCH}))
 }
 
-// findEngines finds engines; in CodeBuild there is one reason above all why there is none.
+// FindEngines finds engines; in CodeBuild there is one reason above all why there is none.
 func FindEngines(ctx context.Context, o engine.Options) ([]*engine.Engine, error) {
 	found, err := engine.Find(ctx, o)
 	var none *engine.NotFoundError
 	if o.DockerStarts && errors.As(err, &none) {
-		return nil, &unprivileged{none}
+		return nil, &UnprivilegedError{none}
 	}
 	return found, err
 }
 
-// unprivileged is a CodeBuild job without an engine.
-type unprivileged struct{ *engine.NotFoundError }
+// UnprivilegedError is a CodeBuild job without an engine.
+type UnprivilegedError struct{ *engine.NotFoundError }
 
-// Hint names the switch, and then what the search itself has to say.
-func (e *unprivileged) Hint() string {
-	return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + e.NotFoundError.Hint()
-}
-
-func (e *unprivileged) Unwrap() error { return e.NotFoundError }
+// Unwrap returns the result of the search.
+func (e *UnprivilegedError) Unwrap() error { return e.NotFoundError }
 
 // forPlatform tells several engines apart.
 func forPlatform(e *engine.Engine) string {
@@ -153,7 +150,7 @@ func builders(engines []*engine.Engine) []solve.Engine {
 	return out
 }
 
-// closeEngines hangs up in the background: stopping an engine of our own takes a moment
+// closeEngines hangs up in the background: stopping a managed engine takes a moment
 // that the tags need not wait for. The pipeline waits for it at its end.
 func (j *job) closeEngines(ctx context.Context, engines []*engine.Engine) {
 	for _, e := range engines {
@@ -169,6 +166,6 @@ func (j *job) closeEngines(ctx context.Context, engines []*engine.Engine) {
 // they should have.
 func (j *job) warnOfNetwork(e *engine.Engine) {
 	if t := e.NetworkTrouble; t != nil {
-		j.Warnf("%v. %s", t, t.Hint())
+		j.WarnError(t)
 	}
 }

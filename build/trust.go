@@ -97,6 +97,6 @@ func (j *job) namespaceOn(engines []*engine.Engine) string {
 // logNamespace says that the cache of a shared engine is not used.
 func (j *job) logNamespace(engines []*engine.Engine) {
 	if name := j.namespaceOn(engines); name != "" {
-		j.Infof("trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers; `--engine own` keeps an engine for untrusted builds", name)
+		j.Infof("trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers; `--engine managed` keeps an engine for untrusted builds", name)
 	}
 }

@@ -108,7 +108,7 @@ func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 	policy, err := o.use.Policy()
 	var bad *iam.UseError
 	if errors.As(err, &bad) {
-		return fault.New(fault.Usage, o.whereIs(bad), bad.Hint())
+		return fault.New(fault.Usage, o.whereIs(bad), hintOf(bad))
 	}
 	if err != nil {
 		return err

@@ -201,7 +201,7 @@ func TestOwnEngineHasCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := "PATH=" + tools + string(os.PathListSeparator) + os.Getenv("PATH")
-	s.onS3("s3://stock", "one", path, "SLIPWAY_ENGINE=own", "SLIPWAY_ENGINE_STATE="+state).wait(exitDone).warns()
+	s.onS3("s3://stock", "one", path, "SLIPWAY_ENGINE=managed", "SLIPWAY_ENGINE_STATE="+state).wait(exitDone).warns()
 	if keys := s.keys("stock"); !slices.Contains(keys, "manifests/shop/a") {
 		t.Errorf("no cache: %v", keys)
 	}

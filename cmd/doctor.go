@@ -23,7 +23,7 @@ type doctorOptions struct {
 	limit time.Duration
 }
 
-// doctorTimeout is long enough for an engine of our own to start.
+// doctorTimeout is long enough for a managed engine to start.
 const doctorTimeout = 20 * time.Second
 
 func newDoctorCommand(w *cli) *cobra.Command {
@@ -40,7 +40,7 @@ services and what their task definitions call the images.
 
 A finding is ok, a warning, failed, or not checked, with the reason. The doctor writes
 nothing. Permissions are asked from IAM's policy simulation where that is allowed, and
-tried out where trying changes nothing. An engine of slipway's own is started to see that
+tried out where trying changes nothing. A managed engine is started to see that
 it runs, and stopped.
 
 The flags are build's: give the same, or set the same variables.

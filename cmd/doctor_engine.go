@@ -21,7 +21,7 @@ import (
 type foundEngine struct {
 	*engine.Engine
 	all []*engine.Engine
-	// scratch is the state of an engine of our own that was started for the doctor; empty
+	// scratch is the state of a managed engine that was started for the doctor; empty
 	// where the engine's own was used.
 	scratch string
 }
@@ -79,7 +79,7 @@ func (e *foundEngine) clear() error {
 	return os.RemoveAll(e.scratch)
 }
 
-// closeTime is how long an engine of our own may take to stop.
+// closeTime is how long a managed engine may take to stop.
 const closeTime = 30 * time.Second
 
 // close stops what was started.
@@ -101,7 +101,7 @@ func (d *doctor) closeFound(ctx context.Context, e *foundEngine) error {
 	return errors.Join(append(errs, e.clear())...)
 }
 
-// stateDir is where an engine of our own would keep its state; empty where none can run.
+// stateDir is where a managed engine would keep its state; empty where none can run.
 func stateDir(o engine.Options) string {
 	if o.StateDir != "" {
 		return o.StateDir

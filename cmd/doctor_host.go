@@ -12,28 +12,28 @@ import (
 	"slipway/build/engine"
 )
 
-// checkRunc is about engines of our own alone: others have theirs.
+// checkRunc is about managed engines alone: others have theirs.
 func (d *doctor) checkRunc(ctx context.Context) []finding {
 	found, err := d.engine()
 	if err == nil && !found.own() {
-		return []finding{unchecked("", "the engine is not slipway's own")}
+		return []finding{unchecked("", "the engine is not a managed one")}
 	}
 	if !d.wantsOwn() {
-		return []finding{unchecked("", "no engine of slipway's own would be used")}
+		return []finding{unchecked("", "the build would not use a managed engine")}
 	}
 	path, missing := engine.FindRunc("")
 	if missing == nil {
 		return []finding{runcVersion(ctx, path)}
 	}
 	f := broken(missing)
-	f.Remedy = "install runc (apt-get install runc), or put it beside buildkitd: it is needed for an engine of slipway's own"
+	f.Remedy = "install runc (apt-get install runc), or put it beside buildkitd: it is needed for a managed engine"
 	if err == nil {
 		return []finding{f.softened()} // it runs, whatever it found
 	}
 	return []finding{f}
 }
 
-// wantsOwn tells whether an engine of slipway's own may be used, on a host where one can run.
+// wantsOwn tells whether a managed engine may be used, on a host where one can run.
 func (d *doctor) wantsOwn() bool {
 	o := d.options.EngineOptions(&d.cli.Host)
 	return o.MayBeManaged() && stateDir(o) != ""
@@ -59,7 +59,7 @@ func runcVersion(ctx context.Context, path string) finding {
 // lowDisk is what a build of a few large images takes.
 const lowDisk = 5 << 30
 
-// checkDisk is about the disk of an engine of our own; of another one only the size of its
+// checkDisk is about the disk of a managed engine; of another one only the size of its
 // cache can be known.
 func (d *doctor) checkDisk(ctx context.Context) []finding {
 	found, err := d.engine()

@@ -4,7 +4,7 @@ package cmd
 
 import "errors"
 
-// space is for engines of our own, which run on Linux only.
+// space is for managed engines, which run on Linux only.
 func space(string) (free uint64, writable bool, err error) {
 	return 0, false, errors.New("only Linux tells")
 }

@@ -21,7 +21,7 @@ func bare(t *testing.T, docker string) []string {
 	return []string{"BUILDKIT_HOST=", "PATH=" + t.TempDir(), "DOCKER_HOST=" + docker}
 }
 
-// withOwn is one in which an engine of our own can be, at the price of a directory.
+// withOwn is one in which a managed engine can be, at the price of a directory.
 func withOwn(t *testing.T, docker string) []string {
 	t.Helper()
 	enginetest.Require(t)
@@ -77,7 +77,7 @@ func TestNoEngine(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, "none", sandbox.Options{}, "")
 	s.build(append(bare(t, noDocker), "one")...).wait(exitOther).says(
-		"no BuildKit engine: ", "no Docker engine answers at "+noDocker, "our own: no buildkitd beside slipway or in PATH",
+		"no BuildKit engine: ", "no Docker engine answers at "+noDocker, "managed engine: no buildkitd beside slipway or in PATH",
 		"start buildkitd and set BUILDKIT_HOST (or --engine)")
 	s.build(append(bare(t, noDocker), "one", "--engine", "buildkitd")...).wait(exitOther).says("no buildkitd is running")
 	// Something was to be built for certain: without an engine, nothing was made for it.
@@ -173,7 +173,7 @@ func TestEngineCannot(t *testing.T) {
 		insecure  = "privileged: true"
 		attested  = "provenance: true"
 	)
-	ownCould := "a buildkitd could (--engine own starts one where buildkitd and runc are installed)"
+	ownCould := "a buildkitd could (--engine managed starts one where buildkitd and runc are installed)"
 	dockerCould := ", and so could a Docker engine with the containerd store"
 	for name, c := range map[string]struct {
 		kind  dockertest.Kind
@@ -223,7 +223,7 @@ func TestSearchPassesOver(t *testing.T) {
 	s := openShop(t, "over", sandbox.Options{}, "")
 	s.write("compose.yaml", "name: shop\nservices:\n  a: {build: {context: ./a, platforms: [linux/amd64, linux/arm64]}}\n")
 	s.build(append(bare(t, docker.Host), "one")...).wait(exitOther).says("cannot build for several platforms at once", "a buildkitd could")
-	s.build(append(withOwn(t, docker.Host), "one")...).wait(exitDone).says("engine: own")
+	s.build(append(withOwn(t, docker.Host), "one")...).wait(exitDone).says("engine: managed")
 }
 
 // In CodeBuild the Docker engine is still starting when the job begins.

@@ -23,12 +23,12 @@ func (d *doctor) checkNetwork(context.Context) []finding {
 func networkOf(e *engine.Engine) finding {
 	switch {
 	case e.NetworkTrouble != nil:
-		return warned(e.NetworkTrouble.Hint(), "%v", e.NetworkTrouble)
+		return warned(hintOf(e.NetworkTrouble), "%v", e.NetworkTrouble)
 	case e.Network == engine.NetworkBridge:
 		return fine("RUN steps have a network of their own: other hosts, but not this one nor link-local addresses")
 	case e.Network == engine.NetworkHost:
 		return fine("RUN steps have this host's network, as --engine-network says")
 	default:
-		return unchecked("", "the engine is not slipway's own: its configuration says what RUN steps reach")
+		return unchecked("", "the engine is not a managed one: its configuration says what RUN steps reach")
 	}
 }

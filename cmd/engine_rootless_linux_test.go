@@ -16,7 +16,7 @@ import (
 // nobody is a user without any right of its own.
 const nobody = 65534
 
-// TestOwnEngineRootless has an ordinary user build with an engine of slipway's own. Where
+// TestOwnEngineRootless has an ordinary user build with a managed engine. Where
 // the tests themselves are an ordinary user's, that is what TestEveryEngine does.
 func TestOwnEngineRootless(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,7 @@ func TestOwnEngineRootless(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("an ordinary user runs these tests: TestEveryEngine has shown it")
 	}
-	on := stove{env: []string{toolsPath(t)}, flags: []string{"--engine", "own", "--progress", "plain", "--create-repositories"}}
+	on := stove{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--progress", "plain", "--create-repositories"}}
 	s := kitchen(t, "rootless", on)
 	home := shortTemp(t)
 	program := filepath.Join(home, "slipway")

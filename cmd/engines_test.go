@@ -47,9 +47,9 @@ var stoves = map[string]func(*testing.T) stove{
 		e := enginetest.Start(t, enginetest.TLS())
 		return stove{flags: []string{"--engine", e.TLSAddr, "--engine-tls", e.CertDir}, says: "at " + e.TLSAddr + ", since named by --engine"}
 	},
-	"own": func(t *testing.T) stove {
+	"managed": func(t *testing.T) stove {
 		enginetest.Require(t)
-		return stove{env: []string{toolsPath(t)}, flags: []string{"--engine", "own", "--engine-state", shortTemp(t)}, says: "engine: own ("}
+		return stove{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--engine-state", shortTemp(t)}, says: "engine: managed ("}
 	},
 	"docker, classic":         func(t *testing.T) stove { return dockerStove(t, dockertest.Classic) },
 	"docker, current classic": func(t *testing.T) stove { return dockerStove(t, dockertest.CurrentClassic) },
@@ -311,7 +311,7 @@ func (s *shop) examined(on stove) {
 	s.t.Helper()
 	args := append(append([]string{"BUILDKIT_HOST="}, on.env...), "doctor", "--hash", "two")
 	r := s.start(append(args, on.flags...)...).wait(exitDone)
-	for _, line := range []string{`(?m)^ok +engine +.*(buildkitd|docker|own) .*, since `, `(?m)^ok +base image +\S+/base:1 `} {
+	for _, line := range []string{`(?m)^ok +engine +.*(buildkitd|docker|managed) .*, since `, `(?m)^ok +base image +\S+/base:1 `} {
 		if !regexp.MustCompile(line).Match(r.stdout.Bytes()) {
 			s.t.Errorf("nothing matches %s in\n%s", line, &r.stdout)
 		}

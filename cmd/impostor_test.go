@@ -204,10 +204,10 @@ services:
 		}
 		i.forget()
 	}
-	s.build(append(env, "one", "--engine", "own")...).wait(exitBuild)
+	s.build(append(env, "one", "--engine", "managed")...).wait(exitBuild)
 	check("build", evil...)
 	// doctor asks from this host, and looks for no layer cache.
-	r := s.start(append(env, "doctor", "--engine", "own")...).wait(exitOther, exitUsage, exitAWS)
+	r := s.start(append(env, "doctor", "--engine", "managed")...).wait(exitOther, exitUsage, exitAWS)
 	check("doctor", evilFrom, evilCopy, evilSyntax, evilContext, evilRegion)
 	if t.Failed() {
 		t.Logf("doctor printed\n%s", &r.stdout)
@@ -233,7 +233,7 @@ func TestLoginsForThePlanAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := append([]string{toolsPath(t), "SLIPWAY_ENGINE_STATE=" + shortTemp(t), "DOCKER_CONFIG=" + docker}, i.env...)
-	r := s.build(append(env, "one", "--engine", "own", "--log-level", "debug")...).wait(exitBuild)
+	r := s.build(append(env, "one", "--engine", "managed", "--log-level", "debug")...).wait(exitBuild)
 	if users, _ := i.saw(t, planned); len(users) == 0 || users[0] != "somebody" {
 		t.Errorf("the registry of the plan was sent the logins of %v", users)
 	}

@@ -60,7 +60,13 @@ func (s logSink) Report(e event.Event) {
 	if e.Service != "" {
 		line = line.Str(serviceField, e.Service)
 	}
-	line.Msg(e.Text)
+	text := e.Text
+	if e.Err != nil {
+		if hint := hintOf(e.Err); hint != "" {
+			text += ". " + hint
+		}
+	}
+	line.Msg(text)
 }
 
 // Revision notes the revision for the end of a CodeBuild job's log.

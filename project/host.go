@@ -72,6 +72,13 @@ func (h *Host) Infof(format string, args ...any) { h.report(event.Info, "", form
 // Warnf reports something that a reader should know and that stops nothing.
 func (h *Host) Warnf(format string, args ...any) { h.report(event.Warning, "", format, args) }
 
+// WarnError reports an error that stops nothing. Whoever renders it adds its hint.
+func (h *Host) WarnError(err error) {
+	if h.Events != nil {
+		h.Events.Report(event.Event{Level: event.Warning, Text: err.Error(), Err: err})
+	}
+}
+
 // Errorf reports a failure.
 func (h *Host) Errorf(format string, args ...any) { h.report(event.Error, "", format, args) }
 

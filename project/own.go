@@ -150,7 +150,7 @@ func (p *Plan) checkName(w *Host, o Options, project *types.Project, own Owner) 
 }
 
 // foundEngines are the names of engines that the environment and the host decide.
-var foundEngines = []string{"", "own", "docker", "buildkitd"}
+var foundEngines = []string{"", "managed", "own", "docker", "buildkitd"}
 
 // askEngines notes the addresses in an engine or a list of PLATFORM=ENGINE.
 func askEngines(engines string, wanted *allow.Wanted) {

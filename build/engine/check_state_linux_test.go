@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The state directory is tried only where an engine of our own is named and could be
+// The state directory is tried only where a managed engine is named and could be
 // started; nothing is left in it.
 func TestCheckState(t *testing.T) {
 	dir := t.TempDir()
@@ -24,13 +24,13 @@ func TestCheckState(t *testing.T) {
 		fails   bool
 		makes   bool
 	}{
-		"named":              {Options{Address: "own", Binary: binary, StateDir: good}, false, true},
-		"named, not to make": {Options{Address: "own", Binary: binary, StateDir: bad}, true, false},
-		"named, read-only":   {Options{Address: "own", Binary: binary, StateDir: "/proc/self"}, true, false},
+		"named":              {Options{Address: "managed", Binary: binary, StateDir: good}, false, true},
+		"named, not to make": {Options{Address: "managed", Binary: binary, StateDir: bad}, true, false},
+		"named, read-only":   {Options{Address: "managed", Binary: binary, StateDir: "/proc/self"}, true, false},
 		"for a platform":     {Options{Address: "linux/amd64=own,linux/arm64=docker", Binary: binary, StateDir: bad}, true, false},
 		"another is named":   {Options{Address: "docker", Binary: binary, StateDir: bad}, false, false},
 		"searched for":       {Options{Binary: binary, StateDir: bad}, false, false},
-		"no binary":          {Options{Address: "own", Binary: file, StateDir: bad}, false, false},
+		"no binary":          {Options{Address: "managed", Binary: file, StateDir: bad}, false, false},
 	} {
 		if err := tt.options.CheckState(); (err != nil) != tt.fails {
 			t.Errorf("%s: %v", name, err)

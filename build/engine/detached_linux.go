@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/fault"
 )
 
 // An ordinary user cannot make a bridge on this host, but in a network namespace
@@ -37,7 +39,7 @@ func init() {
 		report := os.NewFile(reportFD, "report")
 		unix.CloseOnExec(reportFD)
 		err := becomeDaemon(os.Args[1], os.Args[2], os.Args[3:])
-		_ = json.NewEncoder(report).Encode(refusal{reason(err), hintOf(err)}) // who would read it is gone if this fails
+		_ = json.NewEncoder(report).Encode(refusal{reason(err), fault.HintOf(err)}) // who would read it is gone if this fails
 		os.Exit(1)
 	}
 }

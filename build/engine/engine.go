@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slipway/internal/fault"
 	"strings"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
+
+	"slipway/internal/fault"
 )
 
 // Kind is what an engine is.
@@ -19,8 +20,11 @@ type Kind string
 const (
 	Buildkitd Kind = "buildkitd" // a daemon that runs, or that an address leads to
 	Docker    Kind = "docker"    // a Docker engine, which has a BuildKit of its own
-	Managed   Kind = "own"       // a buildkitd started for the job
+	Managed   Kind = "managed"   // a buildkitd started for the job
 )
+
+// managedAlias is the earlier word for Managed, which stays valid.
+const managedAlias = "own"
 
 // Engine is a BuildKit that answered.
 type Engine struct {
@@ -115,21 +119,15 @@ func (e *Engine) Close(ctx context.Context) error {
 
 // NotFoundError says that no engine was found, and what was tried.
 type NotFoundError struct {
-	Tried  []string
-	remedy string
+	// Tried describes each engine that was tried.
+	Tried []string
+	// Causes are the errors that Tried describes.
+	Causes []error
 }
 
 // Error lists what was tried.
 func (e *NotFoundError) Error() string {
 	return "no BuildKit engine: " + strings.Join(e.Tried, "; ")
-}
-
-// Hint says how to get an engine.
-func (e *NotFoundError) Hint() string {
-	if e.remedy != "" {
-		return e.remedy
-	}
-	return "start buildkitd and set BUILDKIT_HOST (or --engine) to its address, put buildkitd and runc beside slipway or in PATH, or start Docker"
 }
 
 // AddressError is an address that cannot be one. Nothing was asked.

@@ -34,7 +34,7 @@ func TestExplicitEngineThatDoesNotAnswer(t *testing.T) {
 	addr := "unix://" + t.TempDir() + "/none.sock"
 	_, err := engine.Find(t.Context(), engine.Options{Address: addr, AddressFrom: "--engine"})
 	var none *engine.NotFoundError
-	if !errors.As(err, &none) || none.Hint() == "" {
+	if !errors.As(err, &none) || len(none.Causes) == 0 {
 		t.Fatalf("want a *engine.NotFoundError, have %v", err)
 	}
 	if want := "no BuildKit engine: --engine: no engine answers at " + addr + ": "; !strings.HasPrefix(err.Error(), want) || len(err.Error()) == len(want) {
@@ -52,8 +52,8 @@ func TestEngineAddressWithoutAScheme(t *testing.T) {
 }
 
 func TestNoEngineErrorListsWhatWasTried(t *testing.T) {
-	err := &engine.NotFoundError{Tried: []string{"a: refused", "our own: no binary"}}
-	if err.Error() != "no BuildKit engine: a: refused; our own: no binary" {
+	err := &engine.NotFoundError{Tried: []string{"a: refused", "managed engine: no binary"}}
+	if err.Error() != "no BuildKit engine: a: refused; managed engine: no binary" {
 		t.Errorf("%v", err)
 	}
 }

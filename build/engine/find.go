@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 
 // Find takes the first engine that answers and can do what the build needs: the one that
 // was asked for; else a buildkitd at its default socket, a Docker engine with the
-// containerd store, a buildkitd of our own, a Docker engine with the classic store.
+// containerd store, a managed buildkitd, a Docker engine with the classic store.
 // Where engines are named by platform, there is one for each, in the order named.
 // Errors: *NotFoundError, *CannotError, or the *AddressError of Check.
 func Find(ctx context.Context, o Options) ([]*Engine, error) {
@@ -83,7 +82,7 @@ func (p candidate) named(ctx context.Context) (e *Engine, err error) {
 		e, err = p.address(ctx)
 		why = "named by " + p.AddressFrom
 	case kind == Managed:
-		e, err = startOwn(ctx, p.Options)
+		e, err = startManaged(ctx, p.Options)
 	case kind == Docker:
 		e, err = p.docker(ctx, explicitTime)
 	default:
@@ -94,19 +93,10 @@ func (p candidate) named(ctx context.Context) (e *Engine, err error) {
 	case errors.As(err, &address):
 		return nil, err
 	case err != nil:
-		return nil, &NotFoundError{Tried: []string{err.Error()}, remedy: hintOf(err)}
+		return nil, &NotFoundError{Tried: []string{err.Error()}, Causes: []error{err}}
 	}
 	e.Why = why
 	return e, nil
-}
-
-// hintOf is the remedy that an error brings along, empty if it brings none.
-func hintOf(err error) string {
-	var hint interface{ Hint() string }
-	if errors.As(err, &hint) {
-		return hint.Hint()
-	}
-	return ""
 }
 
 // search goes through what may be there. A Docker engine is asked once, for the place
@@ -130,13 +120,13 @@ func (p candidate) search(ctx context.Context) (*Engine, error) {
 		}
 		return nil, ctx.Err()
 	}
-	own, err := startOwn(ctx, p.Options)
-	if s.takes(ctx, own, wrapped("our own", err), "no other engine is running") {
+	started, err := startManaged(ctx, p.Options)
+	if s.takes(ctx, started, wrapped("managed engine", err), "no other engine is running") {
 		if docker != nil {
-			own.Why = "the Docker engine that is running has the classic store, which cannot push"
+			started.Why = "the Docker engine that is running has the classic store, which cannot push"
 			_ = docker.Close(ctx) // it is not needed
 		}
-		return own, nil
+		return started, nil
 	}
 	// One that takes the connection and does not answer is starting.
 	if dockerErr != nil && (p.DockerStarts || errors.Is(dockerErr, context.DeadlineExceeded)) {
@@ -155,7 +145,7 @@ func (p candidate) search(ctx context.Context) (*Engine, error) {
 type search struct {
 	candidate
 	tried  []string
-	remedy string
+	causes []error
 }
 
 // takes tells whether the engine is there and can do what is needed; one that cannot is
@@ -169,16 +159,14 @@ func (s *search) takes(ctx context.Context, e *Engine, err error, why string) bo
 	}
 	if err != nil {
 		s.tried = append(s.tried, err.Error())
-		if s.remedy == "" {
-			s.remedy = hintOf(err)
-		}
+		s.causes = append(s.causes, err)
 		return false
 	}
 	e.Why = why
 	return true
 }
 
-func (s *search) failed() error { return &NotFoundError{Tried: s.tried, remedy: s.remedy} }
+func (s *search) failed() error { return &NotFoundError{Tried: s.tried, Causes: s.causes} }
 
 func wrapped(what string, err error) error {
 	if err == nil {
@@ -208,34 +196,27 @@ func (p candidate) address(ctx context.Context) (*Engine, error) {
 	}
 	e, err := dial(ctx, p.Address, p.TLS, wait)
 	if err != nil {
-		return nil, &silentError{p.Options, err}
+		return nil, &SilentError{From: p.AddressFrom, Address: p.Address, TLS: p.TLS != "", Err: err}
 	}
 	e.Kind, e.ClearText = Buildkitd, p.clearText()
 	return e, nil
 }
 
-// silentError is an address where no engine answers.
-type silentError struct {
-	options Options
-	err     error
+// SilentError is an address where no engine answers.
+type SilentError struct {
+	// From names the flag, variable or field of the address.
+	From string
+	// Address is the address. It may have a password in it.
+	Address string
+	// TLS reports whether certificates were given.
+	TLS bool
+	Err error
 }
 
-func (e *silentError) Error() string {
-	return fmt.Sprintf("%s: no engine answers at %s: %v", e.options.AddressFrom, shown(e.options.Address), e.err)
+// Error names the address without a password, and the cause.
+func (e *SilentError) Error() string {
+	return fmt.Sprintf("%s: no engine answers at %s: %v", e.From, shown(e.Address), e.Err)
 }
 
-func (e *silentError) Unwrap() error { return e.err }
-
-// Hint looks for the two mistakes that are made most.
-func (e *silentError) Hint() string {
-	switch {
-	case errors.Is(e.err, fs.ErrPermission):
-		return "see that this user may write to the socket: buildkitd's --group gives it to a group"
-	case strings.HasSuffix(e.options.Address, "docker.sock"):
-		return "that is a Docker engine's socket: take --engine docker, with DOCKER_HOST set to it"
-	case strings.HasPrefix(e.options.Address, "tcp://") && e.options.TLS == "":
-		return "see that buildkitd listens there; if it wants TLS, name the directory with ca.pem, cert.pem and key.pem with --engine-tls"
-	default:
-		return "see that buildkitd listens there and that you may connect to it"
-	}
-}
+// Unwrap returns the cause.
+func (e *SilentError) Unwrap() error { return e.Err }

@@ -33,7 +33,7 @@ func modeFlags() []string {
 	return []string{"--rootless", "--oci-worker-no-process-sandbox"}
 }
 
-// DefaultStateDir is where our own engine keeps its cache between runs: the system's for
+// DefaultStateDir is where the managed engine keeps its cache between runs: the system's for
 // root, the user's cache directory for others. It is empty when neither is known.
 func DefaultStateDir() string {
 	if root() {

@@ -8,8 +8,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(userOfOwnEngine); dir != "" {
-		useOwnEngine(dir)
+	if dir := os.Getenv(managedEngineUser); dir != "" {
+		useManagedEngine(dir)
 		return
 	}
 	if os.Getenv(otherHosts) != "" {

@@ -55,7 +55,7 @@ func beOrdinaryUser() {
 	} else {
 		j.Address, j.Network = found[0].Address, found[0].Network
 		if trouble := found[0].NetworkTrouble; trouble != nil {
-			j.Reason, j.Hint = trouble.Reason, trouble.Hint()
+			j.Reason, j.Hint = trouble.Reason, trouble.Remedy
 		}
 	}
 	json.NewEncoder(os.Stdout).Encode(j)
@@ -223,7 +223,7 @@ func (u user) left() []string {
 // The RUN steps of an ordinary user's engine reach what those of root's do, and
 // none of the processes that are in this host's network. The engine itself is in
 // it. Afterwards nothing is left.
-func TestOwnNetworkOfAnOrdinaryUser(t *testing.T) {
+func TestManagedNetworkOfAnOrdinaryUser(t *testing.T) {
 	if !withConnectors(t) {
 		return
 	}
@@ -261,7 +261,7 @@ func TestOwnNetworkOfAnOrdinaryUser(t *testing.T) {
 
 // The connector of an engine that was killed ends with it, and the next engine
 // has a network again.
-func TestOwnNetworkOfAnOrdinaryUserAfterAKill(t *testing.T) {
+func TestManagedNetworkOfAnOrdinaryUserAfterAKill(t *testing.T) {
 	if !withConnectors(t) {
 		return
 	}
@@ -293,7 +293,7 @@ func TestOwnNetworkOfAnOrdinaryUserAfterAKill(t *testing.T) {
 
 // Where an ordinary user's engine can have no network of its own, it says why,
 // with the remedy, and refuses if it was asked for one.
-func TestOwnNetworkOfAnOrdinaryUserCannotBeMade(t *testing.T) {
+func TestManagedNetworkOfAnOrdinaryUserCannotBeMade(t *testing.T) {
 	if !withConnectors(t) {
 		return
 	}

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/fault"
 )
 
-// managed is a buildkitd of our own. Several jobs may share it: each holds a shared lock on
+// managed is a managed buildkitd. Several jobs may share it: each holds a shared lock on
 // users, and the last one out stops the daemon. Locks die with their process, so a job
 // that was killed holds nothing up; the daemon it left behind serves the next job, which
 // stops it.
@@ -55,12 +57,12 @@ const bridgeNetwork = `  networkMode = "cni"
   cniBinaryPath = %q
 `
 
-func startOwn(ctx context.Context, o Options) (*Engine, error) {
+func startManaged(ctx context.Context, o Options) (*Engine, error) {
 	binary, err := findBuildkitd(o.Binary)
 	if err != nil {
 		return nil, err
 	}
-	w, err := openOwn(ctx, o.StateDir)
+	w, err := openManaged(ctx, o.StateDir)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +95,7 @@ func findBuildkitd(named string) (string, error) {
 // runcs are the names under which buildkitd looks for it, in order.
 var runcs = []string{"buildkit-runc", "runc"}
 
-// FindRunc finds the runc that an engine of our own would take: beside its buildkitd, then
+// FindRunc finds the runc that a managed engine would take: beside its buildkitd, then
 // in PATH.
 func FindRunc(binary string) (string, error) {
 	var dir string
@@ -116,9 +118,9 @@ func isExecutable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// openOwn takes the gate and joins the users.
-func openOwn(ctx context.Context, dir string) (*managed, error) {
-	w, err := prepareOwn(dir)
+// openManaged takes the gate and joins the users.
+func openManaged(ctx context.Context, dir string) (*managed, error) {
+	w, err := prepareManaged(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +134,8 @@ func openOwn(ctx context.Context, dir string) (*managed, error) {
 	return w, nil
 }
 
-// prepareOwn makes the state directory.
-func prepareOwn(dir string) (*managed, error) {
+// prepareManaged makes the state directory.
+func prepareManaged(dir string) (*managed, error) {
 	if dir == "" {
 		dir = DefaultStateDir()
 	}
@@ -146,18 +148,18 @@ func prepareOwn(dir string) (*managed, error) {
 		return nil, fmt.Errorf("the engine's state: %w", err)
 	}
 	if len(w.socket()) > maxSocketPath {
-		return nil, fmt.Errorf("the state directory's path %s is too long for a socket in it: choose a shorter one with --engine-state", dir)
+		return nil, &StateError{Err: fmt.Errorf("the path %s of the state directory is too long for a socket in it", dir), TooLong: true}
 	}
 	return w, nil
 }
 
-// checkState makes sure that our own engine could write its state, if there is one to
+// checkState makes sure that the managed engine could write its state, if there is one to
 // start.
 func checkState(o Options) error {
 	if _, err := findBuildkitd(o.Binary); err != nil {
 		return nil // Find says so
 	}
-	w, err := prepareOwn(o.StateDir)
+	w, err := prepareManaged(o.StateDir)
 	if err != nil {
 		return err
 	}
@@ -228,7 +230,7 @@ func (w *managed) start(ctx context.Context, binary string, wanted Network) (*En
 	if wanted == NetworkBridge || ctx.Err() != nil || !errors.As(err, &ended) && !errors.As(err, &none) {
 		return nil, err
 	}
-	return w.run(ctx, binary, networkRecord{Network: NetworkHost, Reason: reason(err), Remedy: hintOf(err)})
+	return w.run(ctx, binary, networkRecord{Network: NetworkHost, Reason: reason(err), Remedy: fault.HintOf(err)})
 }
 
 // run starts the daemon with a network and waits until it answers.

@@ -19,11 +19,11 @@ import (
 	"slipway/internal/enginetest"
 )
 
-// userOfOwnEngine makes the test binary a job that uses the engine in the directory it
+// managedEngineUser makes the test binary a job that uses the engine in the directory it
 // names until it is killed.
-const userOfOwnEngine = "SLIPWAY_TEST_USER_OF_OWN_ENGINE"
+const managedEngineUser = "SLIPWAY_TEST_MANAGED_ENGINE_USER"
 
-func useOwnEngine(dir string) {
+func useManagedEngine(dir string) {
 	found, err := engine.Find(context.Background(), engine.Options{Address: string(engine.Managed), StateDir: dir, Binary: buildkitd()})
 	if err != nil {
 		fmt.Println(err)
@@ -99,7 +99,7 @@ func closeEngine(t *testing.T, e *engine.Engine) {
 }
 
 // Two jobs share one daemon, and the last one stops it; its cache stays.
-func TestOwnEngineIsShared(t *testing.T) {
+func TestManagedEngineIsShared(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
@@ -131,12 +131,12 @@ func TestOwnEngineIsShared(t *testing.T) {
 }
 
 // The daemon of a job that was killed serves the next job, which stops it.
-func TestOwnEngineLeftBehind(t *testing.T) {
+func TestManagedEngineLeftBehind(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
 	killed := exec.Command(os.Args[0])
-	killed.Env = append(os.Environ(), userOfOwnEngine+"="+dir)
+	killed.Env = append(os.Environ(), managedEngineUser+"="+dir)
 	hold, err := killed.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -166,13 +166,13 @@ func TestOwnEngineLeftBehind(t *testing.T) {
 	}
 }
 
-// noEngine asks for an engine of our own that cannot be had.
+// noEngine asks for a managed engine that cannot be had.
 func noEngine(t *testing.T, ctx context.Context, o engine.Options) string {
 	t.Helper()
 	o.Address, o.AddressFrom = string(engine.Managed), "--engine"
 	_, err := engine.Find(ctx, o)
 	var none *engine.NotFoundError
-	if !errors.As(err, &none) || none.Hint() == "" {
+	if !errors.As(err, &none) || len(none.Causes) == 0 {
 		t.Fatalf("want a *engine.NotFoundError with a hint, have %v", err)
 	}
 	return err.Error()
@@ -188,7 +188,7 @@ func script(t *testing.T, text string) string {
 	return path
 }
 
-func TestOwnEngineThatEndsShowsItsLog(t *testing.T) {
+func TestManagedEngineThatEndsShowsItsLog(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t), Binary: script(t, "for i in 1 2 3 4 5; do echo line $i; done; exit 3\n")})
@@ -198,7 +198,7 @@ func TestOwnEngineThatEndsShowsItsLog(t *testing.T) {
 }
 
 // A daemon that does not come up is ended with the job that started it.
-func TestOwnEngineThatHangs(t *testing.T) {
+func TestManagedEngineThatHangs(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
@@ -217,7 +217,7 @@ func TestOwnEngineThatHangs(t *testing.T) {
 	}
 }
 
-func TestOwnEngineCannotStart(t *testing.T) {
+func TestManagedEngineCannotStart(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	long := filepath.Join(shortDir(t), strings.Repeat("long", 30))
@@ -236,7 +236,7 @@ func TestOwnEngineCannotStart(t *testing.T) {
 	}
 }
 
-func TestOwnEngineWithoutABinary(t *testing.T) {
+func TestManagedEngineWithoutABinary(t *testing.T) {
 	enginetest.Require(t)
 	t.Setenv("PATH", t.TempDir())
 	if text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd beside slipway or in PATH") {
@@ -245,7 +245,7 @@ func TestOwnEngineWithoutABinary(t *testing.T) {
 }
 
 // While another job starts or stops the daemon, a job waits, but not for ever.
-func TestOwnEngineWaitsAtTheGate(t *testing.T) {
+func TestManagedEngineWaitsAtTheGate(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)

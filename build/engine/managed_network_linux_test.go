@@ -314,7 +314,7 @@ func ownWith(t *testing.T, o engine.Options) *engine.Engine {
 // RUN steps reach other hosts and resolvers, and neither this host nor the
 // addresses at which AWS serves credentials. Afterwards nothing is left. The
 // host forwards nothing by itself, as with Docker's policy.
-func TestOwnNetwork(t *testing.T) {
+func TestManagedNetwork(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
@@ -347,7 +347,7 @@ func TestOwnNetwork(t *testing.T) {
 
 // The host's network is for those steps that ask for it, in solves to which it
 // is allowed.
-func TestOwnNetworkEntitlement(t *testing.T) {
+func TestManagedNetworkEntitlement(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
@@ -368,7 +368,7 @@ func TestOwnNetworkEntitlement(t *testing.T) {
 
 // Whoever asks for the host's network gets it, and a job that wants another one
 // is refused.
-func TestOwnNetworkOfTheHost(t *testing.T) {
+func TestManagedNetworkOfTheHost(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
@@ -414,7 +414,7 @@ func barePath(t *testing.T, programs map[string]string) string {
 
 // Where no network of its own can be made, the engine says why, and refuses if
 // it was asked for one. Nothing half made is left.
-func TestOwnNetworkCannotBeMade(t *testing.T) {
+func TestManagedNetworkCannotBeMade(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
@@ -431,7 +431,7 @@ func TestOwnNetworkCannotBeMade(t *testing.T) {
 		t.Setenv("PATH", bin+":/usr/bin:/bin:/usr/sbin:/sbin")
 		o := engine.Options{StateDir: stateDir(t), Binary: filepath.Join(bin, "buildkitd")}
 		e := ownWith(t, o)
-		if e.Network != engine.NetworkHost || e.NetworkTrouble == nil || !strings.Contains(e.NetworkTrouble.Error(), want) || e.NetworkTrouble.Hint() == "" {
+		if e.Network != engine.NetworkHost || e.NetworkTrouble == nil || !strings.Contains(e.NetworkTrouble.Error(), want) || e.NetworkTrouble.Remedy == "" {
 			t.Errorf("network %q, %v lacks %q", e.Network, e.NetworkTrouble, want)
 		}
 		closeEngine(t, e)
@@ -446,7 +446,7 @@ func TestOwnNetworkCannotBeMade(t *testing.T) {
 }
 
 // What a killed engine left behind does not trouble the next one.
-func TestOwnNetworkAfterAKill(t *testing.T) {
+func TestManagedNetworkAfterAKill(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}

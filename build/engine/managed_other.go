@@ -7,10 +7,10 @@ import (
 	"errors"
 )
 
-// DefaultStateDir is empty where no engine of our own can run.
+// DefaultStateDir is empty where no managed engine can run.
 func DefaultStateDir() string { return "" }
 
-func startOwn(context.Context, Options) (*Engine, error) {
+func startManaged(context.Context, Options) (*Engine, error) {
 	return nil, errors.New("buildkitd runs on Linux only")
 }
 

@@ -2,10 +2,10 @@
 
 package engine_test
 
-// No engine of our own runs here, so that nobody asks for a user of one.
-const userOfOwnEngine = "SLIPWAY_TEST_USER_OF_OWN_ENGINE"
+// No managed engine runs here, so that nobody asks for a user of one.
+const managedEngineUser = "SLIPWAY_TEST_MANAGED_ENGINE_USER"
 
-func useOwnEngine(string) {}
+func useManagedEngine(string) {}
 
 const otherHosts = "SLIPWAY_TEST_OTHER_HOSTS"
 

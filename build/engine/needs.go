@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+
 	"slipway/internal/fault"
 )
 
@@ -61,16 +62,13 @@ func (e *CannotError) Error() string {
 // Kind returns fault.Usage.
 func (e *CannotError) Kind() fault.Kind { return fault.Usage }
 
-// Hint names the engines that could.
-func (e *CannotError) Hint() string {
-	able := "a buildkitd could (--engine own starts one where buildkitd and runc are installed)"
-	if e.Engine.Images != nil && (&Engine{Kind: Docker, docker: e.Engine.docker}).supports(e.Lacks) {
-		able += ", and so could a Docker engine with the containerd store"
-	}
-	return able
+// ContainerdStore reports whether a Docker engine with the containerd store could
+// do the build.
+func (e *CannotError) ContainerdStore() bool {
+	return e.Engine.Images != nil && (&Engine{Kind: Docker, docker: e.Engine.docker}).supports(e.Lacks)
 }
 
-// supports tells whether an engine could do all of what another one lacks.
+// supports reports whether an engine could do all of what another one lacks.
 func (e *Engine) supports(lacked []string) bool {
 	all := e.missing(Requirements{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true})
 	for _, one := range all {

@@ -39,9 +39,10 @@ func (o Options) network() Network {
 // NetworkError says why the RUN steps of a managed engine have this host's
 // network although it was not asked for.
 type NetworkError struct {
-	// Reason is what a network of the engine's own failed of.
+	// Reason is why the engine could not have a network of its own.
 	Reason string
-	remedy string
+	// Remedy is how to make that network possible; empty where it is not known.
+	Remedy string
 }
 
 // Error says what follows for the RUN steps, and why.
@@ -49,11 +50,13 @@ func (e *NetworkError) Error() string {
 	return "RUN steps of the managed engine have this host's network: they reach its loopback, and the credentials at 169.254.169.254 and 169.254.170.2: " + e.Reason
 }
 
-// Hint says how to give them a network of their own, or accept this one.
-func (e *NetworkError) Hint() string {
-	hint := "`--engine-network host` accepts it, `--engine-network bridge` refuses to build"
-	if e.remedy == "" {
-		return hint
-	}
-	return e.remedy + "; " + hint
+// SharedError is a managed engine that another job uses with another network.
+type SharedError struct {
+	// Has is the engine's network, and Wanted the network of this job.
+	Has, Wanted Network
+}
+
+// Error names both networks.
+func (e *SharedError) Error() string {
+	return "another job uses the engine with the network " + string(e.Has) + ", and this job wants the network " + string(e.Wanted)
 }

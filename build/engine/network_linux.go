@@ -103,7 +103,7 @@ func (b *bridge) make(ctx context.Context, found map[string]string, filter *pack
 		return noBridge(filterRemedy, "%w", err)
 	}
 	if err := b.configure(net.String(), found); err != nil {
-		return noBridge("choose another directory with --engine-state", "%w", err)
+		return noBridge("choose another state directory", "%w", err)
 	}
 	return nil
 }
@@ -280,17 +280,14 @@ func (r networkRecord) fits(wanted Network) error {
 	if wanted == NetworkAuto || wanted == r.Network {
 		return nil
 	}
-	return &noBridgeError{
-		fmt.Errorf("another job uses the engine with the network %s, and --engine-network is %s", r.Network, wanted),
-		"give this job an engine of its own with --engine-state, or wait for the other job",
-	}
+	return &noBridgeError{err: &SharedError{Has: r.Network, Wanted: wanted}}
 }
 
 // describe writes the network into the engine.
 func (r networkRecord) describe(e *Engine) {
 	e.Network = r.Network
 	if r.Reason != "" {
-		e.NetworkTrouble = &NetworkError{Reason: r.Reason, remedy: r.Remedy}
+		e.NetworkTrouble = &NetworkError{Reason: r.Reason, Remedy: r.Remedy}
 	}
 }
 

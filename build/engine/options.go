@@ -26,11 +26,11 @@ type Options struct {
 	AddressFrom string
 	// TLS is a directory with ca.pem, cert.pem and key.pem for tcp:// addresses.
 	TLS string
-	// StateDir keeps our own engine's cache between runs.
+	// StateDir keeps the managed engine's cache between runs.
 	StateDir string
-	// Binary is the buildkitd of our own engine; empty means beside this program, then PATH.
+	// Binary is the buildkitd of a managed engine; empty means next to this program, then PATH.
 	Binary string
-	// Network is what RUN steps of our own engine get; empty is NetworkAuto.
+	// Network is what RUN steps of a managed engine get; empty is NetworkAuto.
 	Network Network
 	// Requirements are what the build asks of the engine.
 	Requirements Requirements
@@ -58,7 +58,7 @@ func (o Options) waiting(what string) {
 	}
 }
 
-const addressRemedy = "write docker, buildkitd or own, an address (unix:///run/buildkit/buildkitd.sock, tcp://host:port, docker-container://name, kube-pod://name, ssh://user@host), or a list of PLATFORM=ADDRESS"
+const addressRemedy = "write docker, buildkitd or managed, an address (unix:///run/buildkit/buildkitd.sock, tcp://host:port, docker-container://name, kube-pod://name, ssh://user@host), or a list of PLATFORM=ADDRESS"
 
 // Check tells whether the addresses can be ones, asking nobody. The error is an *AddressError.
 func (o Options) Check() error {
@@ -96,14 +96,14 @@ func (o Options) Platforms() []string {
 	return out
 }
 
-// MayBeManaged tells whether an engine of our own may be started.
+// MayBeManaged reports whether a managed engine may be started.
 func (o Options) MayBeManaged() bool {
 	places, err := o.split()
 	return err == nil && slices.ContainsFunc(places, func(p candidate) bool { return p.Address == "" || p.Address == string(Managed) })
 }
 
-// CheckState makes sure that the state directory can be written where an engine of our
-// managed is named, and makes it. What a search comes to is not known before it.
+// CheckState makes sure that the state directory can be written where a managed
+// engine is named, and creates it. The result of a search is not known before it.
 func (o Options) CheckState() error {
 	places, err := o.split()
 	if err != nil || !slices.ContainsFunc(places, func(p candidate) bool { return p.Address == string(Managed) }) {
@@ -121,6 +121,7 @@ type candidate struct {
 // split takes a list of PLATFORM=ADDRESS apart.
 func (o Options) split() ([]candidate, error) {
 	if !o.Several() {
+		o.Address = resolveAlias(o.Address)
 		return []candidate{{Options: o}}, nil
 	}
 	var out []candidate
@@ -132,7 +133,7 @@ func (o Options) split() ([]candidate, error) {
 			return nil, badAddress(o.AddressFrom, "write linux/amd64=ADDRESS,linux/arm64=ADDRESS", "%q names no platform: %v", shown(part), err)
 		}
 		one := candidate{Options: o, platform: platforms.Format(platforms.Normalize(p))}
-		one.Address = strings.TrimSpace(address)
+		one.Address = resolveAlias(strings.TrimSpace(address))
 		if one.Address == "" {
 			return nil, badAddress(o.AddressFrom, "write "+one.platform+"=ADDRESS", "%s has no address", one.platform)
 		}
@@ -143,6 +144,14 @@ func (o Options) split() ([]candidate, error) {
 		out = append(out, one)
 	}
 	return out, nil
+}
+
+// resolveAlias returns the word of an engine's kind for its earlier word.
+func resolveAlias(address string) string {
+	if address == managedAlias {
+		return string(Managed)
+	}
+	return address
 }
 
 // kind is the word that Address is, if it is one.

@@ -14,11 +14,11 @@ import (
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
-		"", "docker", "buildkitd", "own",
+		"", "docker", "buildkitd", "managed", "own",
 		"unix:///run/buildkit/buildkitd.sock", "tcp://10.0.0.1:1234", "tcp://[::1]:1234",
 		"docker-container://buildkitd", "docker-container://buildkitd?context=remote",
 		"kube-pod://buildkitd-0?context=prod&namespace=build&container=buildkitd", "ssh://user@host:2222", "ssh://host/run/buildkit/buildkitd.sock",
-		"linux/amd64=tcp://amd:1234,linux/arm64=docker", "linux/amd64=own", "linux/arm64=kube-pod://arm?namespace=build",
+		"linux/amd64=tcp://amd:1234,linux/arm64=docker", "linux/amd64=managed", "linux/amd64=own", "linux/arm64=kube-pod://arm?namespace=build",
 	} {
 		if err := (engine.Options{Address: good, AddressFrom: "--engine"}).Check(); err != nil {
 			t.Errorf("%s: %v", good, err)
@@ -80,6 +80,24 @@ func TestPlatforms(t *testing.T) {
 	} {
 		if got := (engine.Options{Address: address}).Platforms(); !slices.Equal(got, want) {
 			t.Errorf("%s: %q", address, got)
+		}
+	}
+}
+
+// The managed engine's earlier name is taken wherever its name is.
+func TestOwnMeansManaged(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"own", "managed", "linux/amd64=own", "linux/amd64= own ,linux/arm64=docker", "linux/amd64=docker,linux/arm64=managed"} {
+		o := engine.Options{Address: address, AddressFrom: "--engine", Binary: "/nonexistent/buildkitd"}
+		if err := o.Check(); err != nil || !o.MayBeManaged() {
+			t.Errorf("%q: Check() = %v, MayBeManaged() = %t, want no error and true", address, err, o.MayBeManaged())
+		}
+	}
+	for _, address := range []string{"own", "managed"} {
+		_, err := engine.Find(t.Context(), engine.Options{Address: address, AddressFrom: "--engine", Binary: "/nonexistent/buildkitd"})
+		var none *engine.NotFoundError
+		if !errors.As(err, &none) || !strings.Contains(err.Error(), "/nonexistent/buildkitd") {
+			t.Errorf("Find with %q = %v, want a *NotFoundError about the program to start", address, err)
 		}
 	}
 }

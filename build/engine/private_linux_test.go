@@ -20,7 +20,7 @@ import (
 
 // What the engine writes is for its user alone, whatever the umask and whatever
 // was there, and AWS's credentials are not in its environment.
-func TestOwnEngineIsPrivate(t *testing.T) {
+func TestManagedEngineIsPrivate(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
 	dir := stateDir(t)
@@ -29,7 +29,7 @@ func TestOwnEngineIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := exec.Command("sh", "-c", "umask 000; exec "+os.Args[0])
-	job.Env = append(os.Environ(), userOfOwnEngine+"="+dir, "AWS_SECRET_ACCESS_KEY=hush", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/hush", "AWS_PROFILE=kept")
+	job.Env = append(os.Environ(), managedEngineUser+"="+dir, "AWS_SECRET_ACCESS_KEY=hush", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/hush", "AWS_PROFILE=kept")
 	hold, err := job.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

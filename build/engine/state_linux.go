@@ -27,7 +27,7 @@ func privateDir(dir string) error {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
-		return &stateError{fmt.Errorf("%s is not a directory (a symbolic link is not followed)", dir)}
+		return &StateError{Err: fmt.Errorf("%s is not a directory (a symbolic link is not followed)", dir)}
 	case err != nil:
 		return &os.PathError{Op: "open", Path: dir, Err: err}
 	}
@@ -42,7 +42,7 @@ func narrow(dir *os.File) error {
 		return &os.PathError{Op: "stat", Path: dir.Name(), Err: err}
 	}
 	if int(s.Uid) != os.Geteuid() {
-		return &stateError{fmt.Errorf("%s belongs to user %d, not to user %d who runs slipway", dir.Name(), s.Uid, os.Geteuid())}
+		return &StateError{Err: fmt.Errorf("%s belongs to user %d, not to user %d who runs slipway", dir.Name(), s.Uid, os.Geteuid())}
 	}
 	if s.Mode&0o777 == 0o700 {
 		return nil
@@ -53,20 +53,9 @@ func narrow(dir *os.File) error {
 	// Now no other user can add anything.
 	if _, err := dir.Readdirnames(1); s.Mode&0o022 != 0 && !errors.Is(err, io.EOF) {
 		err = errors.Join(err, dir.Chmod(os.FileMode(s.Mode&0o777))) // as it was: it is looked at again
-		return &stateError{errors.Join(fmt.Errorf("%s was writable by other users, and holds files", dir.Name()), err)}
+		return &StateError{Err: errors.Join(fmt.Errorf("%s was writable by other users, and holds files", dir.Name()), err)}
 	}
 	return nil
-}
-
-// stateError is a state directory that is not this user's own.
-type stateError struct{ err error }
-
-func (e *stateError) Error() string { return e.err.Error() }
-func (e *stateError) Unwrap() error { return e.err }
-
-// Hint says what to do about the directory.
-func (e *stateError) Hint() string {
-	return "name another directory with --engine-state, or remove this one"
 }
 
 // createPrivate opens a file of mode 0600, whatever the umask and whatever mode

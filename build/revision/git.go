@@ -34,7 +34,7 @@ func (e *GitError) Error() string {
 	if words == "" {
 		words = e.Err.Error()
 	}
-	return fmt.Sprintf("asking git in %q: %s; put that right, or name the build with --hash", e.Dir, words)
+	return fmt.Sprintf("git in %q: %s", e.Dir, words)
 }
 
 func (e *GitError) Unwrap() error { return e.Err }

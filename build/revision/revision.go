@@ -60,7 +60,7 @@ var (
 )
 
 // ErrNoSource is what Of returns when none of the Inputs names the build.
-var ErrNoSource = errors.New("nothing names this build: no CodeBuild source version, no git commit, no build inputs; choose a name with --hash")
+var ErrNoSource = errors.New("nothing names this build: no CodeBuild source version, no git commit, no build inputs")
 
 // Of returns the hash of the first input that has one. The name is never
 // empty and Validate accepts it; if a source's name does not pass, the error

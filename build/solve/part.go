@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/fault"
 )
 
 // Engine is a BuildKit that builds targets.
@@ -65,12 +66,22 @@ func CheckPlatforms(targets []Target, engines []string) error {
 	for _, t := range targets {
 		for _, p := range t.Platforms {
 			if !slices.Contains(engines, p) {
-				return badInput("services."+t.Service+".build.platforms", "name one: --engine "+strings.Join(engines, "=…,")+"=…,"+p+"=…", "no engine is named for %s", p)
+				return &fault.InputError{Where: "services." + t.Service + ".build.platforms", Err: &PlatformError{p, engines}}
 			}
 		}
 	}
 	return nil
 }
+
+// PlatformError is a platform that no engine is named for.
+type PlatformError struct {
+	Platform string
+	// Engines are the platforms that engines are named for.
+	Engines []string
+}
+
+// Error names the platform.
+func (e *PlatformError) Error() string { return "no engine is named for " + e.Platform }
 
 // platformBuild is what one engine builds of a target.
 type platformBuild struct {

@@ -54,8 +54,23 @@ type UseError struct {
 	// Field is the invalid field of Scope; empty if the use itself is invalid.
 	Field   string
 	Problem string
-	remedy  string
+	// Reason is the reason where the remedy is a matter of the command line.
+	Reason UseReason
+	remedy string
 }
+
+// UseReason is why there is no policy for a use.
+type UseReason int
+
+// The reasons whose remedy is a matter of the command line.
+const (
+	OtherReason UseReason = iota
+	// UntrustedWrites is an untrusted build that is to deploy, create
+	// repositories or upload.
+	UntrustedWrites
+	// NoService is a use that needs an ECS service and names none.
+	NoService
+)
 
 // Error returns the problem.
 func (e *UseError) Error() string { return e.Problem }
@@ -114,11 +129,11 @@ func (u Use) check() error {
 		}
 	}
 	if u.Untrusted && (u.Rollout || u.CreateRepositories || u.Artifact != "") {
-		return &UseError{Problem: "an untrusted build deploys nothing, creates no repositories and uploads nothing", remedy: "leave --rollout, --create-repositories and --artifact out"}
+		return &UseError{Problem: "an untrusted build deploys nothing, creates no repositories and uploads nothing", Reason: UntrustedWrites}
 	}
 	for _, n := range needs {
 		if n.wanted(u) && len(u.Services) == 0 && n.on.ecs() {
-			return &UseError{Problem: "no ECS service is named, neither in the compose file nor by a flag", remedy: "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"}
+			return &UseError{Problem: "no ECS service is named, neither in the compose file nor by a flag", Reason: NoService}
 		}
 	}
 	return u.Scope.check()

@@ -26,6 +26,9 @@ type Event struct {
 	Service string
 	// Text is a sentence or a few lines. It may quote what others wrote.
 	Text string
+	// Err is the error that the text is of, if there is one: the renderer may know a
+	// hint for it.
+	Err error
 }
 
 // Sink receives events, also from several goroutines at once.

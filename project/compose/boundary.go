@@ -18,6 +18,8 @@ import (
 
 	"slipway/internal/allow"
 	"slipway/internal/bounded"
+	"slipway/internal/fault"
+	"slipway/internal/plain"
 )
 
 // boundary keeps the reading of a project inside the project.
@@ -30,9 +32,15 @@ type boundary struct {
 
 const dotEnv = ".env"
 
-// outsideError is the error for a path that --allow does not cover; the want is noted.
+// OutsideError is a file that the project may not read, because it lies outside
+// the project and the operator did not allow it.
+type OutsideError struct{ Path string }
+
+// Error names the file.
+func (e *OutsideError) Error() string { return plain.Text(e.Path) + " lies outside the project" }
+
 func outsideError(where, path string) error {
-	return inputError(where, "allow it with --allow fs.read="+path, "%s lies outside the project", path)
+	return &fault.InputError{Where: where, Err: &OutsideError{path}}
 }
 
 // own makes the project directory the project's own. What .env chose is not.

@@ -133,7 +133,7 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 		return nil, err
 	}
 	if !hasDockerfile(dir) {
-		return nil, &fault.InputError{Where: dir, Err: ErrNoProject, Remedy: "run slipway in the project's directory, or name the file with --file"}
+		return nil, &fault.InputError{Where: dir, Err: ErrNoProject}
 	}
 	o.Wanted.Own(dir, o.Home)
 	service := o.Lone
