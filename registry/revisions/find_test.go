@@ -42,7 +42,7 @@ func TestFindRevision(t *testing.T) {
 				t.Errorf("%s: image %d is %s@%s", text, i, image.Repository.Name, image.Digest)
 			}
 			if latest, _ := found.Snapshot.ByTag(ref, registry.TagLatest); latest.Digest != h["v1.0"][i] || !found.Snapshot.contains(ref, running[i]) {
-				t.Errorf("%s: the survey lacks latest or what runs", text)
+				t.Errorf("%s: the snapshot lacks latest or what runs", text)
 			}
 		}
 	}
@@ -159,7 +159,7 @@ func TestIncompleteMayHaveExpired(t *testing.T) {
 			t.Errorf("%v: %+v, want %+v", err, incomplete, want)
 		}
 	}
-	s.wire.set(nth("GetLifecyclePolicy", 1, refused))
+	s.transport.set(nth("GetLifecyclePolicy", 1, refused))
 	_, err := Find(t.Context(), s.clients, s.repos, "1a2b3c", nil, nil)
 	var incomplete *IncompleteError
 	if !errors.As(err, &incomplete) || incomplete.Expiry[s.repos[0].Ref] != lifecycle.Unknown {

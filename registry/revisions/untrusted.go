@@ -75,7 +75,7 @@ func checkTrusted(images []RevisionImage, states []imageState) error {
 	return nil
 }
 
-// foreign reports whether the survey, of a trusted build, knows an image only by
+// foreign reports whether the snapshot, of a trusted build, knows an image only by
 // names of untrusted ones.
 func (s *Snapshot) foreign(ref registry.Ref, digest string) bool {
 	if len(s.names) > 0 && IsUntrusted(s.names[0]) {
