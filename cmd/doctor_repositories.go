@@ -226,15 +226,22 @@ func (d *doctor) checkRetention(context.Context) []finding {
 	return out
 }
 
+// conflictOf returns the conflict in an error, without the repository's name.
+func conflictOf(err error) error {
+	var conflict *lifecycle.ConflictError
+	if errors.As(err, &conflict) {
+		return conflict
+	}
+	return err
+}
+
 // policyFinding is a warning at most: build goes on beside the rules of others.
 func policyFinding(r retention, days int) finding {
-	var clash *lifecycle.ConflictError
 	switch {
 	case len(r.losses) > 0:
 		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", plural(len(r.losses), "image"), newest(r.losses))
-	case errors.As(r.clash, &clash):
-		text, remedy, _ := strings.Cut(clash.Error(), "\nchange them, or ")
-		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
+	case r.clash != nil:
+		return warned(hintOf(r.clash), "build would leave it alone: %v", conflictOf(r.clash))
 	case !r.Outcome.Changed:
 		return fine("slipway's rules are there: %s", plural(days, "day"))
 	case r.Before == "":

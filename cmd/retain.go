@@ -98,7 +98,7 @@ func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
 func (j *job) retainOne(ctx context.Context, p retention) {
 	switch {
 	case p.clash != nil:
-		j.log.Warn().Msgf("retention left as it is: %v", p.clash)
+		j.log.Warn().Msgf("the lifecycle policy was not changed: %v\n%s", p.clash, hintOf(p.clash))
 		return
 	case len(p.losses) > 0:
 		j.log.Warn().Msgf("the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s); `slipway retention --apply` shows the images, asks and writes it",

@@ -278,7 +278,7 @@ func (r *retaining) print() error {
 	for _, e := range results {
 		if e.Conflict != "" {
 			conflicts++
-			r.log.Warn().Msgf("%s: %s", e.Target, e.Conflict)
+			r.log.Warn().Msgf("%s: %s\n%s", e.Target, e.Conflict, conflictHint)
 		}
 	}
 	if r.o.output == "json" {

@@ -87,7 +87,7 @@ func (w *walker) scopes(name string, children []fs.DirEntry, above dockerIgnores
 			}
 		case ".gitignore":
 			if w.git.missing {
-				return nil, badSource(w.dir, "install git, or leave --respect-ignore out", "%q is there, and git is not installed to tell what it means", path.Join(name, c.Name()))
+				return nil, causedBy(NoGit, w.dir, "%q is there, and git is not installed to read it", path.Join(name, c.Name()))
 			}
 		}
 	}

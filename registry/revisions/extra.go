@@ -43,20 +43,21 @@ func (e *ExtraError) Error() string {
 	return fmt.Sprintf("tag %q of %s points to %s and %s", e.Tag, e.Repository.Name, e.Digest, e.Reason)
 }
 
-// Hint says what to do about it.
+// Hint returns the command that lets the tag move, where the repository keeps it
+// from moving.
 func (e *ExtraError) Hint() string {
 	if e.Reason == extraStuck {
 		stuck := registry.ImmovableError{Repository: e.Repository, Tags: []string{e.Tag}}
 		return "choose another tag, or let this one move:\n  " + stuck.Remedy()
 	}
-	return "choose another tag: slipway revisions lists the names of revisions"
+	return ""
 }
 
 // The reasons.
 const (
 	extraRevision = "is the name of a revision, which never changes"
 	extraForeign  = "was not pushed by slipway"
-	extraStuck    = "cannot move, since the repository lets no tag move but the ones it excludes"
+	extraStuck    = "cannot move: the repository lets only the tags move that it excludes"
 )
 
 // CheckExtra finds the extra tags that exist and that a build must not move. A tag moves

@@ -72,7 +72,7 @@ func checkRevisionName(text string, repos []registry.Repository, skip func(regis
 		return &NameError{Text: text, Err: err}
 	}
 	if IsUntrusted(text) {
-		return &NameError{Text: text, Err: errUntrusted}
+		return &NameError{Text: text, Err: ErrUntrusted}
 	}
 	if skip != nil && slices.ContainsFunc(repos, func(r registry.Repository) bool { return skip(r.Ref, text) }) {
 		return &NameError{Text: text, Err: errExtra}

@@ -212,7 +212,21 @@ func (p Publication) choose(s *Snapshot) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("hash %s was built %d times with different results: build it under another name with --hash", s.names[0], len(s.names))
+	return "", &NamesUsedError{Hash: s.names[0], Count: len(s.names)}
+}
+
+// NamesUsedError reports that a hash was built so often with different results
+// that it has no variant left.
+type NamesUsedError struct {
+	// Hash is the first of its names.
+	Hash string
+	// Count is the number of different results.
+	Count int
+}
+
+// Error names the hash.
+func (e *NamesUsedError) Error() string {
+	return fmt.Sprintf("hash %s was built %d times with different results", e.Hash, e.Count)
 }
 
 // check makes sure that every image is there to be tagged.

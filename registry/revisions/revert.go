@@ -83,11 +83,6 @@ func (e *RevertError) Kind() fault.Kind { return fault.AWS }
 // Unwrap returns what went wrong first.
 func (e *RevertError) Unwrap() error { return e.Err }
 
-// Hint says how to put the tags back.
-func (e *RevertError) Hint() string {
-	return "slipway status shows where the tags stand; slipway rollback HASH, with the revision that should run, moves them all and deploys it"
-}
-
 // Revert puts latest and deployed back after a roll-out that failed: to where they stood
 // before Publish or Promote, whose result p is. Tags of revisions stay. Where latest stood
 // digestOf the new image before, because an earlier run was killed before its deployment, it

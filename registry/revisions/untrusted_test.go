@@ -21,14 +21,14 @@ func TestFindRevisionLeavesUntrustedAlone(t *testing.T) {
 	for _, text := range []string{"pr12-1a2b", "pr12-", "untrusted-1a2b"} {
 		_, err := Find(t.Context(), s.clients, s.repos, text, nil, nil)
 		var bad *NameError
-		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "an untrusted build made the revision") || bad.Hint() != trustedRemedy {
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "an untrusted build made the revision") || !errors.Is(err, ErrUntrusted) {
 			t.Errorf("FindRevision(%q): got %v", text, err)
 		}
 	}
 	for _, text := range []string{"pr12", "unt"} {
 		_, err := Find(t.Context(), s.clients, s.repos, text, nil, nil)
 		var unknown *UnknownError
-		if !errors.As(err, &unknown) || strings.Contains(unknown.Hint(), "pr12-") || strings.Contains(unknown.Hint(), "untrusted-") {
+		if !errors.As(err, &unknown) || strings.Contains(Lines(unknown.Newest, unknown.At), "pr12-") || strings.Contains(Lines(unknown.Newest, unknown.At), "untrusted-") {
 			t.Errorf("FindRevision(%q): got %v", text, err)
 		}
 	}
@@ -45,7 +45,7 @@ func TestFindDigestsRefusesUntrusted(t *testing.T) {
 	digest := s.pushOne(0, image(t), "pr12-1a2b", "pr12-1a2b.2")
 	_, err := FindDigests(t.Context(), s.clients, s.repos, s.running([]string{digest}), nil, nil)
 	var bad *UntrustedError
-	if !errors.As(err, &bad) || bad.Digest != digest || bad.Hint() == "" {
+	if !errors.As(err, &bad) || bad.Digest != digest {
 		t.Fatalf("FindDigests of an image that only pr12- names: got %v, want an *UntrustedError", err)
 	}
 	// A trusted build that came out with the same image vouches for it.
