@@ -57,8 +57,12 @@ type TooLargeError struct {
 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("image definitions of %d bytes are more than the %d CodePipeline takes: "+
-		"give some services an ECS service of their own (x-slipway.ecs), which has its own file", e.Size, e.Limit)
+	return fmt.Sprintf("image definitions of %d bytes are more than the %d that CodePipeline accepts", e.Size, e.Limit)
+}
+
+// Hint says how to make the file smaller.
+func (e *TooLargeError) Hint() string {
+	return "give some services an ECS service of their own (x-slipway.ecs), which has its own file"
 }
 
 // Kind returns fault.Input.

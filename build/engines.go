@@ -166,6 +166,6 @@ func (j *job) closeEngines(ctx context.Context, engines []*engine.Engine) {
 // they should have.
 func (j *job) warnOfNetwork(e *engine.Engine) {
 	if t := e.NetworkTrouble; t != nil {
-		j.WarnError(t)
+		j.WarnError(t, t.Error())
 	}
 }

@@ -56,7 +56,7 @@ func ExtraFaults(ctx context.Context, clients registry.Clients, p *project.Plan,
 	found, err := revisions.CheckExtra(ctx, clients, extras, variantsOf(p.Hash.Name), solve.InputsAnnotation)
 	var faults []error
 	for _, f := range found {
-		faults = append(faults, fault.NewInput("services."+services[f.Repository.Ref]+".build.tags", f.Error(), f.Hint()))
+		faults = append(faults, &fault.InputError{Where: "services." + services[f.Repository.Ref] + ".build.tags", Err: f})
 	}
 	return faults, err
 }

@@ -36,7 +36,7 @@ func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
 func (j *job) retainOne(ctx context.Context, p retention.State) {
 	switch {
 	case p.Clash != nil:
-		j.Warnf("retention left as it is: %v", p.Clash)
+		j.WarnError(p.Clash, "the lifecycle policy was not changed: "+p.Clash.Error())
 		return
 	case len(p.Losses) > 0:
 		j.Warnf("the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s); `slipway retention --apply` shows the images, asks and writes it",

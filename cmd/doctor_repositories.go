@@ -231,15 +231,22 @@ func (d *doctor) checkRetention(context.Context) []finding {
 	return out
 }
 
+// conflictOf returns the conflict in an error, without the repository's name.
+func conflictOf(err error) error {
+	var conflict *lifecycle.ConflictError
+	if errors.As(err, &conflict) {
+		return conflict
+	}
+	return err
+}
+
 // policyFinding is a warning at most: build goes on beside the rules of others.
 func policyFinding(r retention.State, days int) finding {
-	var clash *lifecycle.ConflictError
 	switch {
 	case len(r.Losses) > 0:
 		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", phrase.Count(len(r.Losses), "image"), retention.Newest(r.Losses))
-	case errors.As(r.Clash, &clash):
-		text, remedy, _ := strings.Cut(clash.Error(), "\nchange them, or ")
-		return warned("change the rules, or "+remedy, "build would leave it alone: %s", text)
+	case r.Clash != nil:
+		return warned(hintOf(r.Clash), "build would leave it alone: %v", conflictOf(r.Clash))
 	case !r.Outcome.Changed:
 		return fine("slipway's rules are there: %s", phrase.Count(days, "day"))
 	case r.Before == "":

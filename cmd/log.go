@@ -63,7 +63,7 @@ func (s logSink) Report(e event.Event) {
 	text := e.Text
 	if e.Err != nil {
 		if hint := hintOf(e.Err); hint != "" {
-			text += ". " + hint
+			text += "\n" + hint
 		}
 	}
 	line.Msg(text)

@@ -282,7 +282,7 @@ func (r *retaining) print() error {
 	for _, e := range results {
 		if e.Conflict != "" {
 			conflicts++
-			r.Warnf("%s: %s", e.Target, e.Conflict)
+			r.Warnf("%s: %s\n%s", e.Target, e.Conflict, conflictHint)
 		}
 	}
 	if r.o.output == "json" {

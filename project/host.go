@@ -72,10 +72,11 @@ func (h *Host) Infof(format string, args ...any) { h.report(event.Info, "", form
 // Warnf reports something that a reader should know and that stops nothing.
 func (h *Host) Warnf(format string, args ...any) { h.report(event.Warning, "", format, args) }
 
-// WarnError reports an error that stops nothing. Whoever renders it adds its hint.
-func (h *Host) WarnError(err error) {
+// WarnError reports an error that stops nothing, as text says. Whoever renders it
+// adds the error's hint.
+func (h *Host) WarnError(err error, text string) {
 	if h.Events != nil {
-		h.Events.Report(event.Event{Level: event.Warning, Text: err.Error(), Err: err})
+		h.Events.Report(event.Event{Level: event.Warning, Text: text, Err: err})
 	}
 }
 

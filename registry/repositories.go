@@ -53,11 +53,6 @@ func (e *MissingError) Error() string {
 // Kind returns fault.AWS.
 func (e *MissingError) Kind() fault.Kind { return fault.AWS }
 
-// Hint says what to do about it.
-func (e *MissingError) Hint() string {
-	return "check the names, the account and the region; the repositories of a new project come with its first build"
-}
-
 // Find describes repositories: one DescribeRepositories for each account and
 // region, up to 100 names, all at once. What exists is found under the Ref it
 // was asked by; the others are in missing, in the order of refs. A missing

@@ -140,9 +140,9 @@ func TestFindTellsWhoRefused(t *testing.T) {
 	}
 }
 
-// shelf describes repositories as a registry whose pages are short, and which
+// repositoryLister describes repositories as a registry whose pages are short, and which
 // may refuse to be listed.
-type shelf struct {
+type repositoryLister struct {
 	names  []string
 	page   int
 	closed bool
@@ -151,7 +151,7 @@ type shelf struct {
 	calls int
 }
 
-func (s *shelf) DescribeRepositories(_ context.Context, in *ecr.DescribeRepositoriesInput, _ ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error) {
+func (s *repositoryLister) DescribeRepositories(_ context.Context, in *ecr.DescribeRepositoriesInput, _ ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -185,13 +185,13 @@ func TestDescribeListsPageByPage(t *testing.T) {
 	t.Parallel()
 	refs := []Ref{{Name: "a3", Region: homeRegion}, {Name: "none"}, {Name: "a5"}}
 	for name, tc := range map[string]struct {
-		shelf *shelf
+		shelf *repositoryLister
 		calls int
 	}{
-		"pages":         {&shelf{page: 2}, 1 + 3},
-		"may not list":  {&shelf{closed: true}, 1 + 1 + 3},
-		"one page":      {&shelf{page: 100}, 1 + 1},
-		"pages of five": {&shelf{page: 5}, 1 + 1},
+		"pages":         {&repositoryLister{page: 2}, 1 + 3},
+		"may not list":  {&repositoryLister{closed: true}, 1 + 1 + 3},
+		"one page":      {&repositoryLister{page: 100}, 1 + 1},
+		"pages of five": {&repositoryLister{page: 5}, 1 + 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.shelf.names = []string{"a1", "a2", "a3", "a4", "a5"}
@@ -211,7 +211,7 @@ func TestDescribeListsPageByPage(t *testing.T) {
 
 func TestDescribeStopsListingWhenAllAreFound(t *testing.T) {
 	t.Parallel()
-	s := &shelf{names: []string{"a1", "a2", "a3", "a4", "a5"}, page: 2}
+	s := &repositoryLister{names: []string{"a1", "a2", "a3", "a4", "a5"}, page: 2}
 	found, err := list(t.Context(), s, []Ref{{Name: "a1"}, {Name: "a2"}})
 	if err != nil || len(found) != 2 || s.calls != 1 {
 		t.Errorf("found %v, %v after %d calls", found, err, s.calls)

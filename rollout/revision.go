@@ -214,7 +214,7 @@ func (d *Rollout) RevertAfter(ctx context.Context, p revisions.Published, a revi
 		d.Infof("latest and deployed are back where they were")
 	}
 	if err != nil {
-		return fault.New(fault.AWS, err, fault.HintOf(err))
+		return fault.As(fault.AWS, err)
 	}
 	return nil
 }

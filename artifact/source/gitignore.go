@@ -74,5 +74,5 @@ func gitError(ctx context.Context, dir string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return badSource(dir, "repair the repository, or leave --respect-ignore out", "asking git what it ignores: %v", err)
+	return causedBy(GitFailed, dir, "listing the files that git ignores: %v", err)
 }

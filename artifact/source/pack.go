@@ -173,9 +173,13 @@ func (s *Source) packFailure(e Entry, limit int64, err error) error {
 	var unreadable *readError
 	switch {
 	case errors.Is(err, errTooLarge):
-		return badSource(s.Dir, "leave out what the build does not need: --respect-ignore, .dockerignore and .gitignore", "packed it is more than %s; the largest files: %s", byteSize(limit), s.largest())
+		return causedBy(TooMuch, s.Dir, "the archive is larger than %s; the largest files: %s", byteSize(limit), s.largest())
 	case errors.As(err, &unreadable):
-		return &Error{s.Dir, []Problem{{e.Name, fmt.Sprintf("it cannot be read: %v", cause(unreadable.err))}}, "run the same command again when nothing writes to the directory"}
+		return &Error{
+			Dir:      s.Dir,
+			Problems: []Problem{{e.Name, fmt.Sprintf("it cannot be read: %v", cause(unreadable.err))}},
+			remedy:   "run the same command again when nothing writes to the directory",
+		}
 	default:
 		return fmt.Errorf("packing %q to a temporary file (TMPDIR says where): %w", s.Dir, err)
 	}

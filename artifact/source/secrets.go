@@ -37,11 +37,6 @@ func (e *SecretsError) Error() string {
 // Kind returns fault.Usage.
 func (e *SecretsError) Kind() fault.Kind { return fault.Usage }
 
-// Hint returns the remedy.
-func (e *SecretsError) Hint() string {
-	return "move them out of the directory, put them in .gitignore or .dockerignore and add --respect-ignore, or add --allow-secrets if they are not secrets"
-}
-
 const (
 	// secretReaders bounds the files that are open at once.
 	secretReaders = 8

@@ -70,8 +70,27 @@ type Problem struct{ Name, Reason string }
 type Error struct {
 	Dir      string
 	Problems []Problem
-	remedy   string
+	// Cause is the kind of problem, where ignore files matter to its remedy.
+	Cause  Cause
+	remedy string
 }
+
+// Cause is a kind of problem.
+type Cause int
+
+// The causes.
+const (
+	// Other is a problem that has nothing to do with ignore files.
+	Other Cause = iota
+	// Unsendable: some files cannot be sent.
+	Unsendable
+	// TooMuch: the directory has too many files, or its archive is too large.
+	TooMuch
+	// NoGit: git is not installed, and a .gitignore needs it.
+	NoGit
+	// GitFailed: git could not list the ignored files.
+	GitFailed
+)
 
 func (e *Error) Error() string {
 	const most = 20
@@ -95,11 +114,15 @@ func (e *Error) Error() string {
 // Kind returns fault.Usage.
 func (e *Error) Kind() fault.Kind { return fault.Usage }
 
-// Hint returns the remedy.
+// Hint says how to correct a problem whose cause is Other.
 func (e *Error) Hint() string { return e.remedy }
 
 func badSource(dir, remedy, format string, args ...any) *Error {
-	return &Error{dir, []Problem{{"", fmt.Sprintf(format, args...)}}, remedy}
+	return &Error{Dir: dir, Problems: []Problem{{"", fmt.Sprintf(format, args...)}}, remedy: remedy}
+}
+
+func causedBy(cause Cause, dir, format string, args ...any) *Error {
+	return &Error{Dir: dir, Problems: []Problem{{"", fmt.Sprintf(format, args...)}}, Cause: cause}
 }
 
 // Limits of a zip without its 64-bit extensions, from sections 4.3.16 and 4.4 of
@@ -161,10 +184,10 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, 
 	}
 	if problems := slices.Concat(w.problems, unreadable); len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Name, b.Name) })
-		return nil, &Error{dir, problems, "remove or fix these files, or put them in .dockerignore or .gitignore and add --respect-ignore"}
+		return nil, &Error{Dir: dir, Problems: problems, Cause: Unsendable}
 	}
 	if n := len(s.Entries); n > maxEntries {
-		return nil, badSource(dir, "leave out what the build does not need (--respect-ignore)", "%d files and directories are more than the %d that a plain zip holds", n, maxEntries)
+		return nil, causedBy(TooMuch, dir, "%d files and directories are more than the %d that a plain zip holds", n, maxEntries)
 	}
 	if s.Files() == 0 {
 		return nil, badSource(dir, "name the directory that holds the project", "there is no file to send")

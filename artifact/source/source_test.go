@@ -163,7 +163,7 @@ func TestPackErrors(t *testing.T) {
 	s, err := Read(t.Context(), Options{Dir: dir})
 	must(t, err)
 	var bad *Error
-	if _, err := s.Pack(t.Context(), 1000); !errors.As(err, &bad) || !strings.Contains(err.Error(), `more than 1000 B; the largest files: "big.bin" (6.8 KiB)`) {
+	if _, err := s.Pack(t.Context(), 1000); !errors.As(err, &bad) || !strings.Contains(err.Error(), `larger than 1000 B; the largest files: "big.bin" (6.8 KiB)`) {
 		t.Errorf("got %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
@@ -195,7 +195,7 @@ func TestReadSourceErrors(t *testing.T) {
 	must(t, os.Truncate(filepath.Join(dir, "huge"), maxEntrySize+1))
 	_, err = Read(t.Context(), Options{Dir: "."})
 	var bad *Error
-	if !errors.As(err, &bad) || bad.Hint() == "" {
+	if !errors.As(err, &bad) || bad.Cause != Unsendable {
 		t.Fatalf("got %v", err)
 	}
 	var got []string

@@ -87,7 +87,7 @@ func (w *walker) scopes(name string, children []fs.DirEntry, above dockerIgnores
 			}
 		case ".gitignore":
 			if w.git.missing {
-				return nil, badSource(w.dir, "install git, or leave --respect-ignore out", "%q exists, and git, which applies it, is not installed", path.Join(name, c.Name()))
+				return nil, causedBy(NoGit, w.dir, "%q exists, and git, which applies it, is not installed", path.Join(name, c.Name()))
 			}
 		}
 	}

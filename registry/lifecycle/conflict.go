@@ -21,14 +21,13 @@ type ConflictError struct {
 	Clashes []Clash
 }
 
-// Error names every rule, what clashes in it, and the remedy.
+// Error names each rule and the reason of its conflict.
 func (e *ConflictError) Error() string {
 	var b strings.Builder
-	b.WriteString("the lifecycle policy has rules that clash with slipway's:")
+	b.WriteString("the lifecycle policy has rules that conflict with slipway's:")
 	for _, c := range e.Clashes {
 		b.WriteString("\n  " + c.Rule.String() + " " + c.Why)
 	}
-	b.WriteString("\nchange them, or give --replace-policy to put slipway's rules in place of the whole policy")
 	return b.String()
 }
 

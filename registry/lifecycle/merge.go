@@ -35,6 +35,17 @@ type Outcome struct {
 	Dropped []Rule
 }
 
+// UnreadableError reports that the existing policy could not be understood.
+type UnreadableError struct{ Err error }
+
+// Error says what is wrong with the policy.
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("reading the existing lifecycle policy: %v", e.Err)
+}
+
+// Unwrap returns what is wrong with the policy.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
 // Merge joins the wanted rules with the policy that exists; existing is empty
 // where there is none. Rules of ours (see Rule.Own) give way to the wanted
 // ones. Rules of other people stay byte for byte, under their own numbers: the
@@ -53,7 +64,7 @@ func Merge(existing string, wanted Policy, replace bool) (Outcome, error) {
 	}
 	have, err := parsePolicy(existing)
 	if err != nil && !replace {
-		return Outcome{}, fmt.Errorf("reading the existing lifecycle policy: %w (--replace-policy overwrites it)", err)
+		return Outcome{}, &UnreadableError{Err: err}
 	}
 	unreadable := err != nil
 	foreign := slices.DeleteFunc(slices.Clone(have), func(r ruleText) bool { return r.Own() })

@@ -28,7 +28,7 @@ func TestHollowAnswers(t *testing.T) {
 	p := s.publication("three", s.push(s.images()))
 	before := s.tags()
 	for action, item := range map[string]string{"BatchGetImage": "image three of shop/", "PutImage": "the image", "DescribeImages": "image latest of shop/"} {
-		s.wire.set(nth(action, 1, hollow))
+		s.transport.set(nth(action, 1, hollow))
 		_, err := Publish(t.Context(), s.clients, p)
 		wantIncomplete(t, err, action, item)
 		s.wantState(before)
@@ -43,32 +43,32 @@ func TestHollowAnswers(t *testing.T) {
 			return fine
 		}
 	}
-	s.wire.set(all("DescribeRepositories"))
+	s.transport.set(all("DescribeRepositories"))
 	_, missing, err := registry.Find(t.Context(), s.clients, []registry.Ref{s.repos[0].Ref, s.repos[1].Ref})
 	if wantIncomplete(t, err, "DescribeRepositories", "shop/"); len(missing) > 0 {
 		t.Errorf("said to be missing: %v", missing)
 	}
-	s.wire.set(all("GetLifecyclePolicy"))
+	s.transport.set(all("GetLifecyclePolicy"))
 	_, err = registry.ApplyRetention(t.Context(), s.clients(""), s.repos[0], 7, false)
 	wantIncomplete(t, err, "GetLifecyclePolicy", "shop/a")
-	s.wire.set(all("PutLifecyclePolicy"))
+	s.transport.set(all("PutLifecyclePolicy"))
 	_, err = registry.ApplyRetention(t.Context(), s.clients(""), s.repos[0], 7, false)
 	wantIncomplete(t, err, "PutLifecyclePolicy", "policy")
 }
 
-// TestHollowAnswersWhileUndoing lets the way back be answered with nothing: that all tags
+// TestHollowAnswersWhileReverting lets the way back be answered with nothing: that all tags
 // are where they were is said only where it is so.
-func TestHollowAnswersWhileUndoing(t *testing.T) {
+func TestHollowAnswersWhileReverting(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"BatchGetImage", "PutImage", "BatchDeleteImage"} {
-		u := newUpset(t)
-		undoing := false
+		u := newFailingPublication(t)
+		reverting := false
 		err := u.try(t.Context(), serial(func(c ecrCall) failure {
 			if c.action == "DescribeImages" {
-				undoing = true
+				reverting = true
 				return refused
 			}
-			if undoing && c.action == action && c.repository == "shop/b" {
+			if reverting && c.action == action && c.repository == "shop/b" {
 				return hollow
 			}
 			return fine

@@ -21,18 +21,15 @@ type UnreadableError struct {
 	Reason string
 }
 
+// Archived reports whether the image is in the archive. ECR keeps such an image
+// and does not return its manifest ("Archiving images" in the ECR user guide).
+func (e *UnreadableError) Archived() bool {
+	return e.Code == types.ImageFailureCodeImageInaccessible
+}
+
 // Error names the image and ECR's reason.
 func (e *UnreadableError) Error() string {
 	return fmt.Sprintf("reading image %s of %s: %s: %s", e.Image, e.Repository.Name, e.Code, e.Reason)
-}
-
-// Hint says what to do about an archived image, the one kind that ECR keeps and does not
-// hand out ("Archiving images" in the ECR user guide).
-func (e *UnreadableError) Hint() string {
-	if e.Code != types.ImageFailureCodeImageInaccessible {
-		return ""
-	}
-	return "the image is archived: restore it (aws ecr update-image-storage-class --target-storage-class STANDARD …), delete it, or build under another name with --hash"
 }
 
 // digestOf is the digest that a tag stands on, that of an archived image as well; empty for
@@ -66,7 +63,7 @@ func (a *answer) locate(ctx context.Context, client imageDescriber) error {
 // locate finds the digest of an archived image.
 func (e *UnreadableError) locate(ctx context.Context, client imageDescriber) (string, error) {
 	switch {
-	case e.Code != types.ImageFailureCodeImageInaccessible:
+	case !e.Archived():
 		return "", e
 	case isDigest(e.Image):
 		return e.Image, nil

@@ -76,11 +76,11 @@ func TestArchivedAndWanted(t *testing.T) {
 		t.Errorf("by digest: got %v", err)
 	}
 	// As a command looks again, after a person has answered.
-	survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, extraDigests(s.running(h["one"])))
+	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, nil, extraDigests(s.running(h["one"])))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Snapshot = survey
+	p.Snapshot = snapshot
 	if _, err := Promote(t.Context(), s.clients, p); !errors.As(err, &archived) || len(archived.Images) != 1 || archived.Images[0].Image != h["one"][1] {
 		t.Errorf("promoting: got %v", err)
 	}
@@ -92,7 +92,7 @@ func TestArchivedAndWanted(t *testing.T) {
 }
 
 // TestArchivedStaysBehind fails after latest has left an archived image: the error says
-// that it cannot go back, and so does a restoration.
+// that it cannot go back, and so does a revert.
 func TestArchivedStaysBehind(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -100,23 +100,23 @@ func TestArchivedStaysBehind(t *testing.T) {
 	s.archive(0, h["three"][0])
 	p := s.promotion(s.clients, "one", s.running(h["two"]))
 	t.Run("nothing was moved off it", func(t *testing.T) {
-		s.wire.set(func(c ecrCall) failure {
+		s.transport.set(func(c ecrCall) failure {
 			if c.action == "PutImage" && c.repository == "shop/a" {
 				return refused
 			}
 			return fine
 		})
 		_, err := Promote(t.Context(), s.clients, p)
-		s.wire.set(nil)
+		s.transport.set(nil)
 		var failed *PublishError
 		if !errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) != 0 {
 			t.Errorf("got %v", err)
 		}
 	})
-	t.Run("undone", func(t *testing.T) {
-		s.wire.set(nth("DescribeImages", 1, refused))
+	t.Run("reverted steps", func(t *testing.T) {
+		s.transport.set(nth("DescribeImages", 1, refused))
 		_, err := Promote(t.Context(), s.clients, p)
-		s.wire.set(nil)
+		s.transport.set(nil)
 		var failed *PublishError
 		line := "shop/a:latest stands on " + h["one"][0] + ", before on " + h["three"][0] + ", which is archived"
 		if !errors.As(err, &failed) || len(failed.Left) != 1 || len(failed.Unknown) != 0 || !strings.Contains(err.Error(), line) {
@@ -124,12 +124,12 @@ func TestArchivedStaysBehind(t *testing.T) {
 		}
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
 	})
-	t.Run("restored", func(t *testing.T) {
+	t.Run("reverted", func(t *testing.T) {
 		s := newRegistryFixture(t, "shop/a", "shop/b")
 		h := s.history("one", "two", "three")
 		s.archive(0, h["three"][0], h["two"][0]) // latest and deployed
-		got := s.restored(s.promoted("one", s.running(h["three"])))
-		s.wantRestored(got, "shop/b:latest", "shop/b:deployed", "shop/a:latest kept (the image that it stood on is archived)")
+		got := s.reverted(s.promoted("one", s.running(h["three"])))
+		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:latest kept (the image that it stood on is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
 	})
 	t.Run("another moved it since", func(t *testing.T) {
@@ -138,8 +138,8 @@ func TestArchivedStaysBehind(t *testing.T) {
 		s.archive(0, h["three"][0])
 		done := s.promoted("one", nil)
 		s.move(0, registry.TagLatest, h["two"][0])
-		got := s.restored(done)
-		s.wantRestored(got, "shop/a:latest kept (another job has moved it since)")
+		got := s.reverted(done)
+		s.wantReverted(got, "shop/a:latest kept (another job has moved it since)")
 	})
 }
 
@@ -153,7 +153,7 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	byHand := s.pushOne(0, image(t), "by-hand")
 	s.move(0, registry.TagDeployed, byHand)
 	s.archive(0, byHand)
-	if got := s.restored(p); len(got.NotReverted) != 1 || got.NotReverted[0].Digest != byHand || got.NotReverted[0].Reason != MovedSince {
+	if got := s.reverted(p); len(got.NotReverted) != 1 || got.NotReverted[0].Digest != byHand || got.NotReverted[0].Reason != MovedSince {
 		t.Errorf("deployed: got %+v", got)
 	}
 
@@ -162,7 +162,7 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	p = s.promoted("one", s.running(h["three"]))
 	s.move(0, registry.TagLatest, h["two"][0])
 	s.archive(0, h["two"][0])
-	got := s.restored(p)
+	got := s.reverted(p)
 	if !slices.ContainsFunc(got.NotReverted, func(k NotReverted) bool {
 		return k.Tag == registry.TagLatest && k.Digest == h["two"][0] && k.Reason == MovedSince
 	}) {

@@ -13,11 +13,11 @@ import (
 )
 
 // NewBytes counts the bytes that pushing a revision's image took: none where the image
-// was pushed before the survey was made; else its layers and configurations, less those
-// that an image of the survey has in the same repository. It is nil where a manifest
+// was pushed before the snapshot was made; else its layers and configurations, less those
+// that an image of the snapshot has in the same repository. It is nil where a manifest
 // was not read, as the parts of an index are not before ReadParts.
 //
-// Layers that only images outside the survey have count as new, though the engine found
+// Layers that only images outside the snapshot have count as new, though the engine found
 // them there and did not push them: the figure is an upper bound.
 func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
 	ref := i.Repository.Ref
@@ -42,7 +42,7 @@ func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
 	return total
 }
 
-// ReadParts reads the manifests that the indexes of the survey refer to, with one call
+// ReadParts reads the manifests that the indexes of the snapshot refer to, with one call
 // for each repository that has an index.
 func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) error {
 	answers := make([][]types.Image, len(s.repos))

@@ -2,7 +2,6 @@ package revisions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slipway/internal/fault"
 	"slipway/registry"
@@ -31,14 +30,6 @@ func (e *NameError) Kind() fault.Kind { return fault.Usage }
 // Unwrap returns what is wrong with it.
 func (e *NameError) Unwrap() error { return e.Err }
 
-// Hint says what to give instead.
-func (e *NameError) Hint() string {
-	if errors.Is(e.Err, errUntrusted) {
-		return trustedRemedy
-	}
-	return "give a hash or the beginning of one: slipway revisions lists them"
-}
-
 // UnknownError says that no revision has such a name, nor one that begins so.
 type UnknownError struct {
 	Text string
@@ -56,14 +47,6 @@ func (e *UnknownError) Error() string {
 // Kind returns fault.Usage.
 func (e *UnknownError) Kind() fault.Kind { return fault.Usage }
 
-// Hint lists the newest revisions.
-func (e *UnknownError) Hint() string {
-	if len(e.Newest) == 0 {
-		return "the repositories have no complete revision: slipway build makes one"
-	}
-	return "the newest complete ones (slipway revisions lists all):" + revisionLines(e.Newest, e.At)
-}
-
 // AmbiguousError says that a prefix fits several revisions.
 type AmbiguousError struct {
 	Text string
@@ -75,7 +58,7 @@ type AmbiguousError struct {
 
 // Error names the revisions with their ages.
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("%d revisions begin with %q:", len(e.Matches), e.Text) + revisionLines(e.Matches, e.At)
+	return fmt.Sprintf("%d revisions begin with %q:", len(e.Matches), e.Text) + Lines(e.Matches, e.At)
 }
 
 // Kind returns fault.Usage.
@@ -84,7 +67,9 @@ func (e *AmbiguousError) Kind() fault.Kind { return fault.Usage }
 // Hint says what to give instead.
 func (e *AmbiguousError) Hint() string { return "give more of the hash" }
 
-func revisionLines(revisions []Revision, now time.Time) string {
+// Lines describes revisions for people: each on a line of its own, after a line
+// break, with the time since its push.
+func Lines(revisions []Revision, now time.Time) string {
 	var b strings.Builder
 	for _, r := range revisions {
 		fmt.Fprintf(&b, "\n  %s  pushed %s ago", r.Name, age(now.Sub(r.Pushed)))
@@ -163,18 +148,17 @@ func (e *IncompleteError) Error() string {
 // Kind returns fault.Usage.
 func (e *IncompleteError) Kind() fault.Kind { return fault.Usage }
 
-// Hint says whether it may have expired, and what to do.
-func (e *IncompleteError) Hint() string {
-	why := "no lifecycle policy can have taken it: it was never complete, or was deleted"
-	for _, verdict := range e.Expiry {
-		if verdict != lifecycle.Stays {
-			why = "it may have expired"
+// Cause says whether the images that are missing may have expired.
+func (e *IncompleteError) Cause() string {
+	if e.Days > 0 {
+		return fmt.Sprintf("they may have expired: images expire there %s after their push", count(e.Days, "day"))
+	}
+	for _, disposition := range e.Expiry {
+		if disposition != lifecycle.Stays {
+			return "they may have expired"
 		}
 	}
-	if e.Days > 0 {
-		why = fmt.Sprintf("it may have expired there, where images go %s after their push", count(e.Days, "day"))
-	}
-	return why + "; slipway revisions lists those that are complete"
+	return "they have not expired: the revision was never complete, or images were deleted"
 }
 
 func lackOf(repos []registry.Repository) string {
@@ -261,11 +245,6 @@ func (e *GoneError) Error() string {
 
 // Kind returns fault.Usage.
 func (e *GoneError) Kind() fault.Kind { return fault.Usage }
-
-// Hint says what to do without them.
-func (e *GoneError) Hint() string {
-	return "they have expired or were deleted; slipway revisions lists what is left"
-}
 
 // imageOf is an image as people write it.
 func imageOf(repo registry.Repository, image string) string {

@@ -43,20 +43,21 @@ func (e *ExtraError) Error() string {
 	return fmt.Sprintf("tag %q of %s points to %s and %s", e.Tag, e.Repository.Name, e.Digest, e.Reason)
 }
 
-// Hint says what to do about it.
+// Hint returns the command that lets the tag move, where the repository keeps it
+// from moving.
 func (e *ExtraError) Hint() string {
 	if e.Reason == extraStuck {
 		stuck := registry.ImmovableError{Repository: e.Repository, Tags: []string{e.Tag}}
 		return "choose another tag, or let this one move:\n  " + stuck.Remedy()
 	}
-	return "choose another tag: slipway revisions lists the names of revisions"
+	return ""
 }
 
 // The reasons.
 const (
 	extraRevision = "is the name of a revision, which never changes"
 	extraForeign  = "was not pushed by slipway"
-	extraStuck    = "cannot move, since the repository lets no tag move but the ones it excludes"
+	extraStuck    = "cannot move: the repository lets only the tags move that it excludes"
 )
 
 // CheckExtra finds the extra tags that exist and that a build must not move. A tag moves
@@ -89,17 +90,17 @@ func CheckExtra(ctx context.Context, clients registry.Clients, extras []ExtraTag
 	for _, repo := range all {
 		ids[repo.Ref] = append(slices.Clone(tags), names...)
 	}
-	survey, _, err := readAll(ctx, clients, all, nil, ids)
+	snapshot, _, err := readAll(ctx, clients, all, nil, ids)
 	if err != nil {
 		return nil, err
 	}
-	c := extraCheck{survey: survey, extras: extras, names: names, annotation: annotation, others: map[string][][]string{}}
+	c := extraCheck{snapshot: snapshot, extras: extras, names: names, annotation: annotation, others: map[string][][]string{}}
 	return c.run(ctx, clients)
 }
 
 // extraCheck is one run of CheckExtra.
 type extraCheck struct {
-	survey     *Snapshot
+	snapshot   *Snapshot
 	extras     []ExtraTags
 	names      []string
 	annotation string
@@ -139,7 +140,7 @@ func (c *extraCheck) existing() []*ExtraError {
 	var out []*ExtraError
 	for _, e := range c.extras {
 		for _, tag := range e.Tags {
-			if at := c.survey.digestOf(e.Repository.Ref, tag); at != "" && !c.isOwn(e.Repository.Ref, at) {
+			if at := c.snapshot.digestOf(e.Repository.Ref, tag); at != "" && !c.isOwn(e.Repository.Ref, at) {
 				out = append(out, &ExtraError{Repository: e.Repository, Tag: tag, Digest: at})
 			}
 		}
@@ -149,7 +150,7 @@ func (c *extraCheck) existing() []*ExtraError {
 
 // reason is why a tag that exists must not be moved, empty if it may.
 func (c *extraCheck) reason(f *ExtraError) string {
-	image, readable := c.survey.ByDigest(f.Repository.Ref, f.Digest)
+	image, readable := c.snapshot.ByDigest(f.Repository.Ref, f.Digest)
 	switch {
 	case looksLikeHash(f.Tag) || c.elsewhere(f.Tag):
 		return extraRevision
@@ -172,13 +173,13 @@ func (c *extraCheck) of(ref registry.Ref) ExtraTags {
 
 // isOwn reports whether an image has one of the names of this build already.
 func (c *extraCheck) isOwn(ref registry.Ref, digest string) bool {
-	return slices.ContainsFunc(c.names, func(name string) bool { return c.survey.digestOf(ref, name) == digest })
+	return slices.ContainsFunc(c.names, func(name string) bool { return c.snapshot.digestOf(ref, name) == digest })
 }
 
 // elsewhere reports whether a repository has a tag that is not one of its extra tags.
 func (c *extraCheck) elsewhere(tag string) bool {
 	return slices.ContainsFunc(c.extras, func(e ExtraTags) bool {
-		return c.survey.digestOf(e.Repository.Ref, tag) != "" && !slices.Contains(e.Tags, tag)
+		return c.snapshot.digestOf(e.Repository.Ref, tag) != "" && !slices.Contains(e.Tags, tag)
 	})
 }
 

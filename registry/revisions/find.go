@@ -56,9 +56,9 @@ func Find(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 	if err := found.check(ctx, clients, name); err != nil {
 		return Found{}, err
 	}
-	out := Found{Name: name, Snapshot: found.survey}
+	out := Found{Name: name, Snapshot: found.snapshot}
 	for _, repo := range repos {
-		at, _ := found.survey.ByTag(repo.Ref, name)
+		at, _ := found.snapshot.ByTag(repo.Ref, name)
 		out.Images = append(out.Images, RevisionImage{Repository: repo, Digest: at.Digest, skip: skip})
 	}
 	return out, nil
@@ -72,7 +72,7 @@ func checkRevisionName(text string, repos []registry.Repository, skip func(regis
 		return &NameError{Text: text, Err: err}
 	}
 	if IsUntrusted(text) {
-		return &NameError{Text: text, Err: errUntrusted}
+		return &NameError{Text: text, Err: ErrUntrusted}
 	}
 	if skip != nil && slices.ContainsFunc(repos, func(r registry.Repository) bool { return skip(r.Ref, text) }) {
 		return &NameError{Text: text, Err: errExtra}
@@ -82,7 +82,7 @@ func checkRevisionName(text string, repos []registry.Repository, skip func(regis
 
 // lookupResult is where a revision was looked for.
 type lookupResult struct {
-	survey *Snapshot
+	snapshot *Snapshot
 	// have, missing and archived part the repositories.
 	have, missing []registry.Repository
 	archived      []ArchivedImage
@@ -90,11 +90,11 @@ type lookupResult struct {
 
 // lookup looks for a revision's name in each repository.
 func lookup(ctx context.Context, clients registry.Clients, repos []registry.Repository, name string, extra map[registry.Ref][]string) (lookupResult, error) {
-	survey, unread, err := readAll(ctx, clients, repos, []string{name}, extra)
+	snapshot, unread, err := readAll(ctx, clients, repos, []string{name}, extra)
 	if err != nil {
 		return lookupResult{}, err
 	}
-	out := lookupResult{survey: survey}
+	out := lookupResult{snapshot: snapshot}
 	archived := map[registry.Ref]bool{}
 	for _, u := range unread {
 		if u.Image == name {
@@ -103,7 +103,7 @@ func lookup(ctx context.Context, clients registry.Clients, repos []registry.Repo
 		}
 	}
 	for _, repo := range repos {
-		_, ok := survey.ByTag(repo.Ref, name)
+		_, ok := snapshot.ByTag(repo.Ref, name)
 		switch {
 		case ok:
 			out.have = append(out.have, repo)

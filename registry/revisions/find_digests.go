@@ -12,7 +12,7 @@ import (
 )
 
 // FindDigests finds the images of a revision of which only the digests are known, one for
-// each repository of interest, and surveys as Find does. The digests may be those
+// each repository of interest, and reads the tags as Find does. The digests may be those
 // of an index's manifests: the images found are the indexes. The name is that of the
 // revision whose images these are, the last in order of name where there are several, and
 // empty where there is none; tags that skip tells name none. It touches nothing.
@@ -33,12 +33,12 @@ func FindDigests(ctx context.Context, clients registry.Clients, repos []registry
 		}
 	}
 	var (
-		survey *Snapshot
-		states []imageState
+		snapshot *Snapshot
+		states   []imageState
 	)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		survey, err = s.readSnapshot(gctx, digests)
+		snapshot, err = s.readSnapshot(gctx, digests)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -57,7 +57,7 @@ func FindDigests(ctx context.Context, clients registry.Clients, repos []registry
 	if name == "" && slices.ContainsFunc(states, func(i imageState) bool { return len(i.tags) == 0 }) {
 		return s.indexes(ctx)
 	}
-	return Found{Name: name, Images: s.asked, Snapshot: survey}, nil
+	return Found{Name: name, Images: s.asked, Snapshot: snapshot}, nil
 }
 
 // digestLookup is a search for digests.
@@ -74,7 +74,7 @@ func (s digestLookup) readSnapshot(ctx context.Context, digests map[registry.Ref
 	for _, repo := range s.repos {
 		wanted[repo.Ref] = append(slices.Clone(s.extra[repo.Ref]), digests[repo.Ref])
 	}
-	survey, unread, err := readAll(ctx, s.clients, s.repos, nil, wanted)
+	snapshot, unread, err := readAll(ctx, s.clients, s.repos, nil, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +88,14 @@ func (s digestLookup) readSnapshot(ctx context.Context, digests map[registry.Ref
 		return nil, archived
 	}
 	for _, i := range s.asked {
-		if d := digests[i.Repository.Ref]; !survey.contains(i.Repository.Ref, d) {
+		if d := digests[i.Repository.Ref]; !snapshot.contains(i.Repository.Ref, d) {
 			gone.Images = append(gone.Images, GoneImage{i.Repository, d})
 		}
 	}
 	if len(gone.Images) > 0 {
 		return nil, gone
 	}
-	return survey, nil
+	return snapshot, nil
 }
 
 func (s *Snapshot) contains(ref registry.Ref, digest string) bool {

@@ -78,9 +78,9 @@ func TestFindDigestsSkips(t *testing.T) {
 	}
 }
 
-// TestPromoteSettlesOnNoExtraTag lets somebody move latest to an image of two tags, of
+// TestPromoteConvergesOnNoExtraTag lets somebody move latest to an image of two tags, of
 // which one names no revision.
-func TestPromoteSettlesOnNoExtraTag(t *testing.T) {
+func TestPromoteConvergesOnNoExtraTag(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two")
@@ -91,7 +91,7 @@ func TestPromoteSettlesOnNoExtraTag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.wire.set(func(c ecrCall) failure {
+	s.transport.set(func(c ecrCall) failure {
 		if c.action == "DescribeImages" {
 			for i := range s.repos {
 				s.move(i, registry.TagLatest, h["two"][i])

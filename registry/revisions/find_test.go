@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"slipway/internal/fault"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestFindRevision(t *testing.T) {
 				t.Errorf("%s: image %d is %s@%s", text, i, image.Repository.Name, image.Digest)
 			}
 			if latest, _ := found.Snapshot.ByTag(ref, registry.TagLatest); latest.Digest != h["v1.0"][i] || !found.Snapshot.contains(ref, running[i]) {
-				t.Errorf("%s: the survey lacks latest or what runs", text)
+				t.Errorf("%s: the snapshot lacks latest or what runs", text)
 			}
 		}
 	}
@@ -65,17 +66,14 @@ func TestFindRevisionCalls(t *testing.T) {
 	}
 }
 
-// errorText is an error as cmd tells it.
-func errorText(t *testing.T, err error) string {
-	t.Helper()
-	hinted, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err)
-	if !ok {
-		t.Fatalf("an error without a hint: %v", err)
+// errorText is an error with its own hint, if it has one. The hints that name
+// commands are tested in cmd.
+func errorText(err error) string {
+	text := fmt.Sprintf("%v\n", err)
+	if hint := fault.HintOf(err); hint != "" {
+		text += "what to do: " + hint + "\n"
 	}
-	return fmt.Sprintf("%v\nwhat to do: %s\n", err, hinted.Hint())
+	return text
 }
 
 // TestFindRevisionRefuses names each thing in the way, and touches nothing.
@@ -100,7 +98,7 @@ func TestFindRevisionRefuses(t *testing.T) {
 		if err == nil || !errors.As(err, want) {
 			t.Fatalf("%q: got %v, want a %T", text, err, want)
 		}
-		fmt.Fprintf(&all, "> %s\n%s\n", text, errorText(t, err))
+		fmt.Fprintf(&all, "> %s\n%s\n", text, errorText(err))
 	}
 	for _, text := range []string{"", "latest", "deployed", "buildcache", "a b"} {
 		ask(text, new(*NameError))
@@ -125,7 +123,7 @@ func TestFindRevisionRefuses(t *testing.T) {
 	empty := newRegistryFixture(t, "shop/a")
 	_, err := Find(t.Context(), empty.clients, empty.repos, "1a", nil, nil)
 	var unknown *UnknownError
-	if !errors.As(err, &unknown) || !strings.Contains(unknown.Hint(), "no complete revision") {
+	if !errors.As(err, &unknown) || len(unknown.Newest) != 0 {
 		t.Errorf("empty repositories: %v", err)
 	}
 }
@@ -144,22 +142,22 @@ func TestIncompleteMayHaveExpired(t *testing.T) {
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	s.pushOne(1, image(t), "1a2b3c")
 	for policy, want := range map[string]struct {
-		hint    string
+		cause   string
 		days    int
 		verdict lifecycle.Disposition
 	}{
-		"": {"no lifecycle policy can have taken it", 0, lifecycle.Stays},
-		policyText(t, retentionPolicy(9).Rules...):                                   {"it may have expired there, where images go 9 days after their push", 9, lifecycle.Expires},
-		policyText(t, expireRule("tagged", []string{"1*"}, "imageCountMoreThan", 3)): {"it may have expired;", 0, lifecycle.Unknown},
+		"": {"they have not expired:", 0, lifecycle.Stays},
+		policyText(t, retentionPolicy(9).Rules...):                                   {"they may have expired: images expire there 9 days after their push", 9, lifecycle.Expires},
+		policyText(t, expireRule("tagged", []string{"1*"}, "imageCountMoreThan", 3)): {"they may have expired", 0, lifecycle.Unknown},
 	} {
 		s.policyOrNone(policy)
 		_, err := Find(t.Context(), s.clients, s.repos, "1a2b3c", nil, nil)
 		var incomplete *IncompleteError
-		if !errors.As(err, &incomplete) || !strings.HasPrefix(incomplete.Hint(), want.hint) || incomplete.Days != want.days || incomplete.Expiry[s.repos[0].Ref] != want.verdict {
+		if !errors.As(err, &incomplete) || !strings.HasPrefix(incomplete.Cause(), want.cause) || incomplete.Days != want.days || incomplete.Expiry[s.repos[0].Ref] != want.verdict {
 			t.Errorf("%v: %+v, want %+v", err, incomplete, want)
 		}
 	}
-	s.wire.set(nth("GetLifecyclePolicy", 1, refused))
+	s.transport.set(nth("GetLifecyclePolicy", 1, refused))
 	_, err := Find(t.Context(), s.clients, s.repos, "1a2b3c", nil, nil)
 	var incomplete *IncompleteError
 	if !errors.As(err, &incomplete) || incomplete.Expiry[s.repos[0].Ref] != lifecycle.Unknown {
@@ -232,7 +230,7 @@ func TestFindDigestsRefuses(t *testing.T) {
 	gone := "sha256:" + strings.Repeat("0", 64)
 	_, err := FindDigests(t.Context(), s.clients, s.repos, s.running([]string{h["one"][0], gone}), nil, nil)
 	var missing *GoneError
-	if !errors.As(err, &missing) || !strings.Contains(errorText(t, err), "no longer in the registry: shop/b@"+gone) {
+	if !errors.As(err, &missing) || !strings.Contains(errorText(err), "no longer in the registry: shop/b@"+gone) {
 		t.Errorf("got %v", err)
 	}
 	if err := s.server.Archive("shop/a", h["one"][0]); err != nil {

@@ -28,10 +28,10 @@ import (
 
 // registryFixture is a sandbox with some repositories, and a wire to it that can fail.
 type registryFixture struct {
-	t       *testing.T
-	server  *sandbox.Server
-	wire    *flakyTransport
-	clients registry.Clients
+	t         *testing.T
+	server    *sandbox.Server
+	transport *flakyTransport
+	clients   registry.Clients
 	// direct are clients whose calls never fail and are not counted.
 	direct registry.Clients
 	repos  []registry.Repository
@@ -41,8 +41,8 @@ type registryFixture struct {
 func newRegistryFixture(t *testing.T, names ...string) *registryFixture {
 	t.Helper()
 	server, direct := startSandbox(t)
-	s := &registryFixture{t: t, server: server, direct: direct, wire: &flakyTransport{}}
-	s.clients = s.over(s.wire)
+	s := &registryFixture{t: t, server: server, direct: direct, transport: &flakyTransport{}}
+	s.clients = s.over(s.transport)
 	var refs []registry.Ref
 	for _, name := range names {
 		refs = append(refs, registry.Ref{Name: name})

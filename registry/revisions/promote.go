@@ -30,7 +30,7 @@ type Promotion struct {
 // call completes. SupersededBy and Changes of the result mean what they mean for Publish;
 // Revert takes them back.
 //
-// Calls for each repository, after the survey's BatchGetImage: at most two PutImage and
+// Calls for each repository, after the snapshot's BatchGetImage: at most two PutImage and
 // one DescribeImages, more only with another job at the same time.
 func Promote(ctx context.Context, clients registry.Clients, p Promotion) (Published, error) {
 	job := Publication{Images: p.Images, Running: p.Running}

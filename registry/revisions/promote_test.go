@@ -31,7 +31,7 @@ func (s *registryFixture) running(digests []string) map[registry.Ref]string {
 	return out
 }
 
-// extraDigests hands what runs to a survey.
+// extraDigests hands what runs to a snapshot.
 func extraDigests(running map[registry.Ref]string) map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
 	for ref, d := range running {
@@ -157,7 +157,7 @@ func TestPromoteConvergesAfterAKill(t *testing.T) {
 				p := s.promotion(s.clients, "one", running)
 				puts, dead := 0, false
 				var mu sync.Mutex
-				s.wire.set(func(c ecrCall) failure {
+				s.transport.set(func(c ecrCall) failure {
 					mu.Lock()
 					defer mu.Unlock()
 					if c.action == "PutImage" {
@@ -172,7 +172,7 @@ func TestPromoteConvergesAfterAKill(t *testing.T) {
 				if _, err := Promote(t.Context(), s.clients, p); err == nil {
 					t.Fatal("no error")
 				}
-				s.wire.set(nil)
+				s.transport.set(nil)
 				s.promoted("one", running)
 				s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["three"]})
 			})
@@ -190,9 +190,9 @@ func TestPromoteFailsAtEveryCall(t *testing.T) {
 		for action, calls := range map[string]int{"PutImage": 6, "DescribeImages": 3} {
 			for n := 1; n <= calls; n++ {
 				p := s.promotion(s.clients, "one", s.running(h["three"]))
-				s.wire.set(nth(action, n, f))
+				s.transport.set(nth(action, n, f))
 				_, err := Promote(t.Context(), s.clients, p)
-				s.wire.set(nil)
+				s.transport.set(nil)
 				var failed *PublishError
 				if !errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) > 0 {
 					t.Errorf("%s %s %d: got %v", f, action, n, err)
@@ -201,7 +201,7 @@ func TestPromoteFailsAtEveryCall(t *testing.T) {
 			}
 		}
 	}
-	s.promoted("one", s.running(h["three"])) // undisturbed, it goes through
+	s.promoted("one", s.running(h["three"])) // withoutFailures, it goes through
 }
 
 func TestPromoteInterrupted(t *testing.T) {
@@ -212,14 +212,14 @@ func TestPromoteInterrupted(t *testing.T) {
 	p := s.promotion(s.clients, "one", s.running(h["two"]))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s.wire.set(func(c ecrCall) failure {
+	s.transport.set(func(c ecrCall) failure {
 		if c.action == "PutImage" && c.tag == registry.TagLatest {
 			cancel()
 		}
 		return fine
 	})
 	_, err := Promote(ctx, s.clients, p)
-	s.wire.set(nil)
+	s.transport.set(nil)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -274,7 +274,7 @@ func TestPromoteRace(t *testing.T) {
 		s.promoted("three", nil)
 		names := []string{"one", "two"}
 		ps := []Promotion{s.promotion(s.clients, "one", nil), s.promotion(s.clients, "two", nil)}
-		s.wire.set(func(ecrCall) failure {
+		s.transport.set(func(ecrCall) failure {
 			<-time.After(rand.N(4 * time.Millisecond))
 			return fine
 		})
@@ -287,7 +287,7 @@ func TestPromoteRace(t *testing.T) {
 			wait.Go(func() { out[i], errs[i] = Promote(t.Context(), s.clients, ps[i]) })
 		}
 		wait.Wait()
-		s.wire.set(nil)
+		s.transport.set(nil)
 		at := s.wantOneLatest(s.publication("one", h["one"]), s.publication("two", h["two"]))
 		if err := errors.Join(errs[:]...); err != nil || t.Failed() {
 			t.Fatalf("round %d: %v", round, err)
@@ -340,17 +340,17 @@ func TestPlatformsCount(t *testing.T) {
 	s.server.Advance(time.Hour)
 	next, nextChildren := s.pushIndex(0, "next")
 
-	survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: {"next", oldChildren[1]}})
+	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: {"next", oldChildren[1]}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ref := s.repos[0].Ref
-	latest, _ := survey.ByTag(ref, registry.TagLatest)
+	latest, _ := snapshot.ByTag(ref, registry.TagLatest)
 	if got := Platforms(latest); !slices.Equal(got, append([]string{old}, oldChildren...)) {
 		t.Errorf("platforms %v", got)
 	}
 	for digest, want := range map[string]string{oldChildren[1]: old, old: old, nextChildren[0]: next, "": "", "sha256:0": ""} {
-		if got, ok := survey.TaggedParent(ref, digest); got.Digest != want || ok != (want != "") {
+		if got, ok := snapshot.TaggedParent(ref, digest); got.Digest != want || ok != (want != "") {
 			t.Errorf("covering %s is %s, %v, want %s", digest, got.Digest, ok, want)
 		}
 	}
@@ -382,11 +382,11 @@ func TestCoveringPrefersLatest(t *testing.T) {
 		for _, want := range []string{one, two} {
 			s.move(0, registry.TagLatest, other)
 			s.move(0, tag, want)
-			survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: {"one", "two"}})
+			snapshot, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: {"one", "two"}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, _ := survey.TaggedParent(s.repos[0].Ref, children[0]); got.Digest != want {
+			if got, _ := snapshot.TaggedParent(s.repos[0].Ref, children[0]); got.Digest != want {
 				t.Errorf("with %s on %s, %s is covered by %s", tag, want, children[0], got.Digest)
 			}
 		}

@@ -88,9 +88,9 @@ type PublishError struct {
 	Unknown []string
 	// NotReverted reports that the names that were written stay (Publication.KeepNames).
 	Kept bool
-	// Unsettled is why latest may stand on several revisions, after another job moved it
+	// Diverged is why latest may stand on several revisions, after another job moved it
 	// at the same time; nil where it does not.
-	Unsettled error
+	Diverged error
 }
 
 // Error tells the cause and the state of the tags.
@@ -98,10 +98,10 @@ func (e *PublishError) Error() string {
 	if e.Kept {
 		return fmt.Sprintf("tagging: %v; no tag was moved, and the same build completes the revision", e.Err)
 	}
-	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Unsettled == nil {
+	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Diverged == nil {
 		return fmt.Sprintf("tagging: %v; all tags are where they were", e.Err)
 	}
-	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, describeState(e.Left, e.Unknown, e.Unsettled)...)
+	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, describeState(e.Left, e.Unknown, e.Diverged)...)
 	return strings.Join(lines, "\n")
 }
 
@@ -109,7 +109,7 @@ func (e *PublishError) Error() string {
 func (e *PublishError) Kind() fault.Kind { return fault.AWS }
 
 // describeState tells in a line each where tags stand that could not be put back.
-func describeState(left []Change, unknown []string, unsettled error) []string {
+func describeState(left []Change, unknown []string, diverged error) []string {
 	var lines []string
 	for _, c := range left {
 		was := "not there before"
@@ -124,8 +124,8 @@ func describeState(left []Change, unknown []string, unsettled error) []string {
 	for _, name := range unknown {
 		lines = append(lines, fmt.Sprintf("  %s: its tags could not be read", name))
 	}
-	if unsettled != nil {
-		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may stand on several revisions: %v", registry.TagLatest, unsettled))
+	if diverged != nil {
+		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may stand on several revisions: %v", registry.TagLatest, diverged))
 	}
 	return lines
 }
@@ -151,29 +151,29 @@ type tagger interface {
 // Calls for each repository: one BatchGetImage, at most three PutImage and one
 // DescribeImages, more only with extra tags or another job at the same time.
 func Publish(ctx context.Context, clients registry.Clients, p Publication) (Published, error) {
-	survey, err := p.readSnapshot(ctx, clients)
+	snapshot, err := p.readSnapshot(ctx, clients)
 	if err != nil {
 		return Published{}, err
 	}
-	name, err := p.choose(survey)
+	name, err := p.choose(snapshot)
 	if err != nil {
 		return Published{}, err
 	}
-	return p.carryOut(ctx, clients, survey, name, p.steps(survey, name))
+	return p.carryOut(ctx, clients, snapshot, name, p.steps(snapshot, name))
 }
 
 // carryOut moves the tags of the steps, all or nothing, and settles where latest stands.
-func (p Publication) carryOut(ctx context.Context, clients registry.Clients, survey *Snapshot, name string, steps [][]Change) (Published, error) {
-	out := Published{Name: name, Snapshot: survey, Unprotected: p.unprotected(survey), job: p}
+func (p Publication) carryOut(ctx context.Context, clients registry.Clients, snapshot *Snapshot, name string, steps [][]Change) (Published, error) {
+	out := Published{Name: name, Snapshot: snapshot, Unprotected: p.unprotected(snapshot), job: p}
 	for _, step := range steps {
-		if err := apply(ctx, clients, survey, step); err != nil {
-			return out, p.revertSteps(ctx, clients, survey, steps, err)
+		if err := apply(ctx, clients, snapshot, step); err != nil {
+			return out, p.revertSteps(ctx, clients, snapshot, steps, err)
 		}
 		out.Changes = append(out.Changes, step...)
 	}
 	if !p.KeepLatest {
 		if err := p.reconcile(ctx, clients, &out); err != nil {
-			return out, p.revert(ctx, clients, survey, steps, err)
+			return out, p.revert(ctx, clients, snapshot, steps, err)
 		}
 	}
 	return out, nil
@@ -212,7 +212,21 @@ func (p Publication) choose(s *Snapshot) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("hash %s was built %d times with different results: build it under another name with --hash", s.names[0], len(s.names))
+	return "", &NamesUsedError{Hash: s.names[0], Count: len(s.names)}
+}
+
+// NamesUsedError reports that a hash was built so often with different results
+// that it has no variant left.
+type NamesUsedError struct {
+	// Hash is the first of its names.
+	Hash string
+	// Count is the number of different results.
+	Count int
+}
+
+// Error names the hash.
+func (e *NamesUsedError) Error() string {
+	return fmt.Sprintf("hash %s was built %d times with different results", e.Hash, e.Count)
 }
 
 // check makes sure that every image is there to be tagged.

@@ -218,9 +218,9 @@ func TestPublishBudget(t *testing.T) {
 	}
 }
 
-// upset is a stage with a revision in place and the next one pushed, extra tag
+// failingPublication is a stage with a revision in place and the next one pushed, extra tag
 // and all, to be published into trouble.
-type upset struct {
+type failingPublication struct {
 	*registryFixture
 	old, next []v1.Image
 	before    map[string]string
@@ -229,9 +229,9 @@ type upset struct {
 	calls map[string]int
 }
 
-func newUpset(t *testing.T) *upset {
+func newFailingPublication(t *testing.T) *failingPublication {
 	t.Helper()
-	u := &upset{registryFixture: newRegistryFixture(t, "shop/a", "shop/b", "shop/c")}
+	u := &failingPublication{registryFixture: newRegistryFixture(t, "shop/a", "shop/b", "shop/c")}
 	u.old, u.next = u.images(), u.images()
 	u.published(u.publication("older", u.push(u.images())))
 	u.published(u.publication("old", u.push(u.old)))
@@ -244,9 +244,9 @@ func newUpset(t *testing.T) *upset {
 	calm.published(calm.publication("old", calm.push(u.old)))
 	p := calm.publication("next", calm.push(u.next))
 	p.Images[1].Extra = []string{"v2"}
-	calm.wire.set(nil)
+	calm.transport.set(nil)
 	calm.published(p)
-	u.calls = calm.wire.seen()
+	u.calls = calm.transport.seen()
 	if u.calls["PutImage"] != 10 {
 		t.Fatalf("an undisturbed run takes %v", u.calls)
 	}
@@ -254,12 +254,12 @@ func newUpset(t *testing.T) *upset {
 }
 
 // try publishes with a fault and returns the error.
-func (u *upset) try(ctx context.Context, hook func(ecrCall) failure) error {
+func (u *failingPublication) try(ctx context.Context, hook func(ecrCall) failure) error {
 	u.t.Helper()
-	u.push(u.next) // undoing removes what has no other tag
-	u.wire.set(hook)
+	u.push(u.next) // reverting removes what has no other tag
+	u.transport.set(hook)
 	_, err := Publish(ctx, u.clients, u.p)
-	u.wire.set(nil)
+	u.transport.set(nil)
 	return err
 }
 
@@ -267,12 +267,12 @@ func (u *upset) try(ctx context.Context, hook func(ecrCall) failure) error {
 // all tags where they were.
 func TestPublishFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	for _, f := range []failure{refused, cut, lost} {
 		for _, action := range []string{"BatchGetImage", "PutImage", "DescribeImages"} {
 			for n := 1; n <= u.calls[action]; n++ {
 				t.Run(fmt.Sprintf("%s %s %d", f, action, n), func(t *testing.T) {
-					u := &upset{&registryFixture{t, u.server, u.wire, u.clients, u.direct, u.repos, u.auth}, u.old, u.next, u.before, u.p, u.calls}
+					u := &failingPublication{&registryFixture{t, u.server, u.transport, u.clients, u.direct, u.repos, u.auth}, u.old, u.next, u.before, u.p, u.calls}
 					err := u.try(t.Context(), nth(action, n, f))
 					var failed *PublishError
 					switch {
@@ -300,11 +300,11 @@ func TestPublishFailsAtEveryCall(t *testing.T) {
 // its way at that moment may reach ECR all the same, at any time.
 func TestPublishCancelledAtEveryCall(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	for _, action := range []string{"PutImage", "DescribeImages"} {
 		for n := 1; n <= u.calls[action]; n++ {
 			t.Run(fmt.Sprintf("%s %d", action, n), func(t *testing.T) {
-				u := &upset{&registryFixture{t, u.server, u.wire, u.clients, u.direct, u.repos, u.auth}, u.old, u.next, u.before, u.p, u.calls}
+				u := &failingPublication{&registryFixture{t, u.server, u.transport, u.clients, u.direct, u.repos, u.auth}, u.old, u.next, u.before, u.p, u.calls}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				err := u.try(ctx, func(c ecrCall) failure {
@@ -321,7 +321,7 @@ func TestPublishCancelledAtEveryCall(t *testing.T) {
 				if !errors.As(err, &failed) || !errors.Is(err, context.Canceled) || len(failed.Left)+len(failed.Unknown) != 0 {
 					t.Errorf("got %v", err)
 				}
-				u.wire.deliver(t)
+				u.transport.deliver(t)
 				u.wantState(u.before)
 			})
 		}
@@ -332,7 +332,7 @@ func TestPublishCancelledAtEveryCall(t *testing.T) {
 // and the first tag, in a repository whose tags cannot move.
 func TestPublishMeetsATakenHash(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	theirs := u.pushOne(2, image(t))
 	var once sync.Once
 	err := u.try(t.Context(), func(c ecrCall) failure {
@@ -360,7 +360,7 @@ func TestPublishMeetsATakenHash(t *testing.T) {
 // cannot move, and that is found out after deployed has.
 func TestPublishIntoImmutable(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	_, err := u.direct("").PutImageTagMutability(t.Context(), &ecr.PutImageTagMutabilityInput{
 		RepositoryName: aws.String("shop/b"), ImageTagMutability: types.ImageTagMutabilityImmutableWithExclusion,
 		ImageTagMutabilityExclusionFilters: []types.ImageTagMutabilityExclusionFilter{{

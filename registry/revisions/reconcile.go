@@ -25,7 +25,7 @@ import (
 // It notes when our images were pushed, or the name of the other revision when latest
 // ended on that.
 func (p Publication) reconcile(ctx context.Context, clients registry.Clients, out *Published) (err error) {
-	out.SupersededBy, err = p.awaitAgreement(ctx, clients, goal{name: out.Name, fits: func(now []imageState) bool {
+	out.SupersededBy, err = p.awaitAgreement(ctx, clients, goal{name: out.Name, satisfied: func(now []imageState) bool {
 		if !p.isOurs(now) {
 			return false
 		}
@@ -43,9 +43,9 @@ type goal struct {
 	// name is the job's own revision, empty where it has none to offer.
 	name string
 	// satisfied tells whether latest stands as the job wants it.
-	fits func([]imageState) bool
+	satisfied func([]imageState) bool
 	// allows tells whether latest may come to stand on a revision; nil admits all.
-	admits func(*Snapshot, string) bool
+	allows func(*Snapshot, string) bool
 }
 
 // awaitAgreement looks until latest stands as it fits the job, or on one other revision, whose
@@ -56,7 +56,7 @@ func (p Publication) awaitAgreement(ctx context.Context, clients registry.Client
 		if err != nil {
 			return "", err
 		}
-		if a.fits(now) {
+		if a.satisfied(now) {
 			return "", nil
 		}
 		if other := common(now); other != "" {
@@ -183,8 +183,8 @@ func (p Publication) converge(ctx context.Context, clients registry.Clients, a g
 		return err
 	}
 	complete := found.Complete() // in descending order of name
-	if a.admits != nil {
-		complete = slices.DeleteFunc(complete, func(name string) bool { return !a.admits(found, name) })
+	if a.allows != nil {
+		complete = slices.DeleteFunc(complete, func(name string) bool { return !a.allows(found, name) })
 	}
 	winner, newest := a.name, time.Time{}
 	for _, c := range slices.Backward(found.withoutSubsumed(complete)) {

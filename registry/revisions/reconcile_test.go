@@ -15,9 +15,9 @@ import (
 	"slipway/registry"
 )
 
-// TestSettlePicksTheNewest leaves latest on two revisions and lets the job of
-// either one settle that: both pick the one that was pushed last.
-func TestSettlePicksTheNewest(t *testing.T) {
+// TestReconcilePicksTheNewest leaves latest on two revisions and lets the job of
+// either one converges: both pick the one that was pushed last.
+func TestReconcilePicksTheNewest(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"aaa", "zzz"} {
 		for _, mine := range []string{"first", "second"} {
@@ -34,11 +34,11 @@ func TestSettlePicksTheNewest(t *testing.T) {
 				if mine == "second" {
 					p, own = s.publication(name, second), name
 				}
-				survey, err := p.readSnapshot(t.Context(), s.clients)
+				snapshot, err := p.readSnapshot(t.Context(), s.clients)
 				if err != nil {
 					t.Fatal(err)
 				}
-				out := Published{Name: own, Snapshot: survey}
+				out := Published{Name: own, Snapshot: snapshot}
 				err = p.reconcile(t.Context(), s.clients, &out)
 				overtaken := out.SupersededBy
 				want := map[string]string{"first": name, "second": ""}[mine]
@@ -51,9 +51,9 @@ func TestSettlePicksTheNewest(t *testing.T) {
 	}
 }
 
-// TestSettleWantsCompleteRevisions keeps latest off a revision that lacks an
+// TestReconcileWantsCompleteRevisions keeps latest off a revision that lacks an
 // image, however new it is.
-func TestSettleWantsCompleteRevisions(t *testing.T) {
+func TestReconcileWantsCompleteRevisions(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	first := s.push(s.images(), "first")
@@ -61,20 +61,20 @@ func TestSettleWantsCompleteRevisions(t *testing.T) {
 	partial := s.pushOne(1, image(t), "partial", registry.TagLatest)
 	s.move(0, registry.TagLatest, first[0])
 	p := s.publication("first", first)
-	survey, err := p.readSnapshot(t.Context(), s.clients)
+	snapshot, err := p.readSnapshot(t.Context(), s.clients)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Published{Name: "first", Snapshot: survey}
+	out := Published{Name: "first", Snapshot: snapshot}
 	if err := p.reconcile(t.Context(), s.clients, &out); err != nil || out.SupersededBy != "" {
 		t.Errorf("overtaken by %q, %v", out.SupersededBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, registry.TagLatest: first, "partial": {"", partial}})
 }
 
-// TestSettleIsNotFooledByExtraTags has a tag that both jobs move, and that
+// TestReconcileIsNotFooledByExtraTags has a tag that both jobs move, and that
 // stands everywhere on what latest stands on: it names no revision.
-func TestSettleIsNotFooledByExtraTags(t *testing.T) {
+func TestReconcileIsNotFooledByExtraTags(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	first := s.push(s.images(), "first")
@@ -86,21 +86,21 @@ func TestSettleIsNotFooledByExtraTags(t *testing.T) {
 	}
 	p := s.publication("first", first)
 	p.Images[0].Extra, p.Images[1].Extra = []string{"stable"}, []string{"stable"}
-	survey, err := p.readSnapshot(t.Context(), s.clients)
+	snapshot, err := p.readSnapshot(t.Context(), s.clients)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Published{Name: "first", Snapshot: survey}
+	out := Published{Name: "first", Snapshot: snapshot}
 	if err := p.reconcile(t.Context(), s.clients, &out); err != nil || out.SupersededBy != "second" {
 		t.Errorf("overtaken by %q, %v, want second", out.SupersededBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, "second": second, registry.TagLatest: second, "stable": {first[0], second[1]}})
 }
 
-// TestSettleGivesUp meets somebody who tears latest apart before every look.
-func TestSettleGivesUp(t *testing.T) {
+// TestReconcileGivesUp meets somebody who tears latest apart before every look.
+func TestReconcileGivesUp(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	err := u.try(t.Context(), func(c ecrCall) failure {
 		if c.action == "DescribeImages" && c.tag == registry.TagLatest && u.server.Tags("shop/a")["next"] != "" {
 			u.move(0, registry.TagLatest, u.before["shop/a:older"])
@@ -121,7 +121,7 @@ func TestSettleGivesUp(t *testing.T) {
 // race publishes two revisions at once over a wire on which each request takes
 // its own time, and returns what became of both.
 func (s *registryFixture) race(a, b Publication) (out [2]Published, errs [2]error) {
-	s.wire.set(func(ecrCall) failure {
+	s.transport.set(func(ecrCall) failure {
 		<-time.After(rand.N(4 * time.Millisecond))
 		return fine
 	})
@@ -130,7 +130,7 @@ func (s *registryFixture) race(a, b Publication) (out [2]Published, errs [2]erro
 		wait.Go(func() { out[i], errs[i] = Publish(s.t.Context(), s.clients, p) })
 	}
 	wait.Wait()
-	s.wire.set(nil)
+	s.transport.set(nil)
 	return out, errs
 }
 

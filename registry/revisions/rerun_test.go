@@ -15,11 +15,11 @@ import (
 	"slipway/registry"
 )
 
-// TestRerunAfterAPartialUndo refuses latest of c, and then the way back of latest of b:
+// TestRerunAfterAPartialRevert refuses latest of c, and then the way back of latest of b:
 // the same publication, run again, ends as if nothing had happened, deployed included.
-func TestRerunAfterAPartialUndo(t *testing.T) {
+func TestRerunAfterAPartialRevert(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	next, old := u.p.Images[2].Digest, u.before["shop/b:latest"]
 	err := u.try(t.Context(), func(c ecrCall) failure {
 		switch {
@@ -47,7 +47,7 @@ func TestRerunAfterAPartialUndo(t *testing.T) {
 	}
 }
 
-// pushMissing pushes the images of a publication that undoing has deleted.
+// pushMissing pushes the images of a publication that reverting has deleted.
 func (s *registryFixture) pushMissing(images []v1.Image, p Publication) {
 	s.t.Helper()
 	for i, repo := range s.repos {
@@ -57,13 +57,13 @@ func (s *registryFixture) pushMissing(images []v1.Image, p Publication) {
 	}
 }
 
-// disturbed is a job whose requests are refused, and that is then run again.
-type disturbed struct {
+// rerun is a job whose requests are refused, and that is then run again.
+type rerun struct {
 	*registryFixture
-	// before are the tags before, also those of images that undoing may delete.
+	// before are the tags before, also those of images that reverting may delete.
 	before map[string]string
 	// run does the job; again does it where nothing is refused, and afresh is done before
-	// each of both, such as pushing what undoing has deleted.
+	// each of both, such as pushing what reverting has deleted.
 	run, again func() error
 	afresh     func()
 	// runs is what ECS is known to run.
@@ -71,7 +71,7 @@ type disturbed struct {
 }
 
 // reset lets the tags be what they were.
-func (d *disturbed) reset() {
+func (d *rerun) reset() {
 	d.t.Helper()
 	d.afresh()
 	now := d.tags()
@@ -113,19 +113,19 @@ func (s *registryFixture) remove(repo int, tag string) {
 	}
 }
 
-// disturbance says which requests are refused. back tells the ones that take something
+// requestFilter says which requests are refused. back tells the ones that take something
 // back: their image is the one that the tag pointed to before, or they remove the tag.
-type disturbance struct {
+type requestFilter struct {
 	name    string
 	refuses func(c ecrCall, back bool) bool
 }
 
 // forwards refuses one request on the way.
-func (d *disturbed) forwards(tags ...string) []disturbance {
-	out := []disturbance{{"DescribeImages", func(c ecrCall, _ bool) bool { return c.action == "DescribeImages" }}}
+func (d *rerun) forwards(tags ...string) []requestFilter {
+	out := []requestFilter{{"DescribeImages", func(c ecrCall, _ bool) bool { return c.action == "DescribeImages" }}}
 	for _, repo := range d.repos {
 		for _, tag := range tags {
-			out = append(out, disturbance{repo.Name + ":" + tag, func(c ecrCall, back bool) bool {
+			out = append(out, requestFilter{repo.Name + ":" + tag, func(c ecrCall, back bool) bool {
 				return !back && c.action == "PutImage" && c.repository == repo.Name && c.tag == tag
 			}})
 		}
@@ -135,10 +135,10 @@ func (d *disturbed) forwards(tags ...string) []disturbance {
 
 // backs refuses one request of the way back, each of a repository, its reads, or all
 // writes from the n-th on.
-func (d *disturbed) backs(tags ...string) []func() disturbance {
-	var out []func() disturbance
+func (d *rerun) backs(tags ...string) []func() requestFilter {
+	var out []func() requestFilter
 	one := func(name string, refuses func(ecrCall, bool) bool) {
-		out = append(out, func() disturbance { return disturbance{name, refuses} })
+		out = append(out, func() requestFilter { return requestFilter{name, refuses} })
 	}
 	one("nothing", func(ecrCall, bool) bool { return false })
 	for _, repo := range d.repos {
@@ -148,10 +148,10 @@ func (d *disturbed) backs(tags ...string) []func() disturbance {
 		one("all of "+repo.Name, func(c ecrCall, back bool) bool { return back && c.repository == repo.Name })
 	}
 	for n := range len(tags) * len(d.repos) {
-		out = append(out, func() disturbance {
+		out = append(out, func() requestFilter {
 			var mu sync.Mutex
 			seen := 0
-			return disturbance{fmt.Sprintf("after %d writes", n), func(_ ecrCall, back bool) bool {
+			return requestFilter{fmt.Sprintf("after %d writes", n), func(_ ecrCall, back bool) bool {
 				mu.Lock()
 				defer mu.Unlock()
 				if back {
@@ -165,22 +165,22 @@ func (d *disturbed) backs(tags ...string) []func() disturbance {
 }
 
 // isBack reports whether a request takes back what the job did.
-func (d *disturbed) isBack(c ecrCall) bool {
+func (d *rerun) isBack(c ecrCall) bool {
 	return c.action == "BatchDeleteImage" || c.action == "PutImage" && c.digest == d.before[c.repository+":"+c.tag]
 }
 
 // try runs the job with two disturbances and then again without.
-func (d *disturbed) try(forward, back disturbance, want map[string]string) {
+func (d *rerun) try(forward, back requestFilter, want map[string]string) {
 	d.t.Helper()
 	d.reset()
-	d.wire.set(func(c ecrCall) failure {
+	d.transport.set(func(c ecrCall) failure {
 		if b := d.isBack(c); forward.refuses(c, b) || back.refuses(c, b) {
 			return refused
 		}
 		return fine
 	})
 	_ = d.run() // whatever became of it
-	d.wire.set(nil)
+	d.transport.set(nil)
 	d.afresh()
 	if err := d.again(); err != nil {
 		d.t.Errorf("%s refused, then back %s: again: %v", forward.name, back.name, err)
@@ -191,8 +191,8 @@ func (d *disturbed) try(forward, back disturbance, want map[string]string) {
 	}
 }
 
-// undisturbed is the state after a run in which nothing fails.
-func (d *disturbed) undisturbed() map[string]string {
+// withoutFailures is the state after a run in which nothing fails.
+func (d *rerun) withoutFailures() map[string]string {
 	d.t.Helper()
 	d.reset()
 	if err := d.again(); err != nil {
@@ -201,9 +201,9 @@ func (d *disturbed) undisturbed() map[string]string {
 	return d.tags()
 }
 
-func (d *disturbed) tryAll(tags ...string) {
+func (d *rerun) tryAll(tags ...string) {
 	d.t.Helper()
-	want := d.undisturbed()
+	want := d.withoutFailures()
 	for _, forward := range d.forwards(tags...) {
 		for _, back := range d.backs(tags...) {
 			d.try(forward, back(), want)
@@ -233,7 +233,7 @@ func TestRerunConverges(t *testing.T) {
 				_, err := Publish(t.Context(), s.clients, p)
 				return err
 			}
-			d := &disturbed{registryFixture: s, before: s.tags(), run: publish, again: publish, afresh: func() { s.pushMissing(images, p) }}
+			d := &rerun{registryFixture: s, before: s.tags(), run: publish, again: publish, afresh: func() { s.pushMissing(images, p) }}
 			d.tryAll("next", "prod", registry.TagDeployed, registry.TagLatest)
 		})
 		t.Run("promote, what runs is "+runs, func(t *testing.T) {
@@ -242,27 +242,27 @@ func TestRerunConverges(t *testing.T) {
 			d.run = d.again
 			d.tryAll(registry.TagDeployed, registry.TagLatest)
 		})
-		t.Run("restore, what runs is "+runs, func(t *testing.T) {
+		t.Run("revert, what runs is "+runs, func(t *testing.T) {
 			t.Parallel()
 			d := rollingBack(t, runs == "known")
-			want := d.undisturbed()
+			want := d.withoutFailures()
 			for _, back := range d.backs(registry.TagDeployed, registry.TagLatest) {
 				d.reset()
-				d.tryRestore(back(), want)
+				d.tryRevert(back(), want)
 			}
 		})
 	}
 }
 
 // rollingBack goes back to older, with old as latest.
-func rollingBack(t *testing.T, known bool) *disturbed {
+func rollingBack(t *testing.T, known bool) *rerun {
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("eldest", "older", "old")
 	var running map[registry.Ref]string
 	if known {
 		running = s.running(h["old"])
 	}
-	d := &disturbed{registryFixture: s, before: s.tags(), afresh: func() {}, runs: running}
+	d := &rerun{registryFixture: s, before: s.tags(), afresh: func() {}, runs: running}
 	d.again = func() error {
 		_, err := Promote(t.Context(), s.clients, s.promotion(s.clients, "older", running))
 		return err
@@ -270,18 +270,18 @@ func rollingBack(t *testing.T, known bool) *disturbed {
 	return d
 }
 
-// tryRestore promotes, takes that back with a disturbance, and promotes again.
-func (d *disturbed) tryRestore(back disturbance, want map[string]string) {
+// tryRevert promotes, takes that back with a disturbance, and promotes again.
+func (d *rerun) tryRevert(back requestFilter, want map[string]string) {
 	d.t.Helper()
 	done := d.promoted("older", d.runs)
-	d.wire.set(func(c ecrCall) failure {
+	d.transport.set(func(c ecrCall) failure {
 		if back.refuses(c, d.isBack(c)) {
 			return refused
 		}
 		return fine
 	})
 	_, _ = Revert(d.t.Context(), d.clients, done, RolloutResult{}) // whatever became of it
-	d.wire.set(nil)
+	d.transport.set(nil)
 	if err := d.again(); err != nil {
 		d.t.Errorf("back %s: again: %v", back.name, err)
 	}

@@ -51,7 +51,7 @@ const (
 	Runs Reason = "it protects what runs, which latest does not"
 	// RunsNew: a service runs the image of the roll-out, or goes on to it.
 	RunsNew Reason = "a service runs the new image or goes on to it"
-	// RunsUnknown: the image that a service is said to run is not in the survey.
+	// RunsUnknown: the image that a service is said to run is not in the snapshot.
 	RunsUnknown Reason = "the image that a service runs is not known in this repository"
 	// Archived: the tag stood on an archived image, whose manifest ECR does not hand out.
 	Archived Reason = "the image that it stood on is archived"
@@ -66,14 +66,14 @@ type RevertError struct {
 	Left []Change
 	// Unknown are the repositories that could not be looked at.
 	Unknown []string
-	// Unsettled is why latest may stand on several revisions, after another job moved it
+	// Diverged is why latest may stand on several revisions, after another job moved it
 	// at the same time; nil where it does not.
-	Unsettled error
+	Diverged error
 }
 
 // Error tells the cause and the state of the tags.
 func (e *RevertError) Error() string {
-	lines := append([]string{fmt.Sprintf("putting tags back: %v", e.Err)}, describeState(e.Left, e.Unknown, e.Unsettled)...)
+	lines := append([]string{fmt.Sprintf("putting tags back: %v", e.Err)}, describeState(e.Left, e.Unknown, e.Diverged)...)
 	return strings.Join(lines, "\n")
 }
 
@@ -82,11 +82,6 @@ func (e *RevertError) Kind() fault.Kind { return fault.AWS }
 
 // Unwrap returns what went wrong first.
 func (e *RevertError) Unwrap() error { return e.Err }
-
-// Hint says how to put the tags back.
-func (e *RevertError) Hint() string {
-	return "slipway status shows where the tags stand; slipway rollback HASH, with the revision that should run, moves them all and deploys it"
-}
 
 // Revert puts latest and deployed back after a roll-out that failed: to where they stood
 // before Publish or Promote, whose result p is. Tags of revisions stay. Where latest stood
@@ -109,7 +104,7 @@ func (e *RevertError) Hint() string {
 func Revert(ctx context.Context, clients registry.Clients, p Published, a RolloutResult) (Reverted, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTime)
 	defer cancel()
-	r := &reversion{Publication: p.job, clients: clients, survey: p.Snapshot, aftermath: a, guards: map[registry.Ref]attempt{}}
+	r := &reversion{Publication: p.job, clients: clients, snapshot: p.Snapshot, rollout: a, protections: map[registry.Ref]attempt{}}
 	r.leaveOut(a.Keep)
 	r.plan(ctx, p.Changes)
 	if len(r.latest)+len(r.deployed) == 0 {
@@ -131,11 +126,11 @@ func Revert(ctx context.Context, clients registry.Clients, p Published, a Rollou
 // reversion is a Revert under way.
 type reversion struct {
 	Publication
-	clients   registry.Clients
-	survey    *Snapshot
-	aftermath RolloutResult
-	// guards are the moves of deployed to what runs now.
-	guards map[registry.Ref]attempt
+	clients  registry.Clients
+	snapshot *Snapshot
+	rollout  RolloutResult
+	// protections are the moves of deployed to what runs now.
+	protections map[registry.Ref]attempt
 	// latest and deployed are the changes to take back.
 	latest, deployed []Change
 	// now is where latest was last seen, in the order of Images; nil while unknown.
@@ -148,7 +143,7 @@ type reversion struct {
 func (r *reversion) plan(ctx context.Context, changes []Change) {
 	for _, c := range changes {
 		switch {
-		case r.aftermath.Keep[c.Repository.Ref]:
+		case r.rollout.Keep[c.Repository.Ref]:
 		case c.Tag == registry.TagLatest:
 			r.latest = append(r.latest, c)
 		case c.Tag == registry.TagDeployed:
@@ -169,9 +164,9 @@ func (r *reversion) interruptedEarlier() []Change {
 	var out []Change
 	for _, i := range r.Images {
 		ref := i.Repository.Ref
-		at, _ := r.survey.ByTag(ref, registry.TagLatest)
-		running, ok := r.running(r.survey, ref)
-		if ok && at.Digest == i.Digest && !r.survey.equivalent(ref, i.Digest, r.Running[ref]) {
+		at, _ := r.snapshot.ByTag(ref, registry.TagLatest)
+		running, ok := r.running(r.snapshot, ref)
+		if ok && at.Digest == i.Digest && !r.snapshot.equivalent(ref, i.Digest, r.Running[ref]) {
 			out = append(out, Change{Repository: i.Repository, Tag: registry.TagLatest, From: running.Digest, To: i.Digest})
 		}
 	}
@@ -183,9 +178,9 @@ func (r *reversion) interruptedEarlier() []Change {
 func (r *reversion) publishedNotDeployed() bool {
 	return slices.ContainsFunc(r.Images, func(i RevisionImage) bool {
 		ref := i.Repository.Ref
-		at := r.survey.digestOf(ref, registry.TagLatest)
-		_, known := r.running(r.survey, ref)
-		return known && at != "" && at != i.Digest && !r.survey.equivalent(ref, at, r.Running[ref])
+		at := r.snapshot.digestOf(ref, registry.TagLatest)
+		_, known := r.running(r.snapshot, ref)
+		return known && at != "" && at != i.Digest && !r.snapshot.equivalent(ref, at, r.Running[ref])
 	})
 }
 
@@ -194,7 +189,7 @@ func (r *reversion) publishedNotDeployed() bool {
 // left by an earlier run that was killed half way.
 func (r *reversion) consistentBefore(ctx context.Context) bool {
 	images, err := r.describe(ctx, r.clients, func(i RevisionImage) types.ImageIdentifier {
-		return types.ImageIdentifier{ImageDigest: aws.String(r.survey.digestOf(i.Repository.Ref, registry.TagLatest))}
+		return types.ImageIdentifier{ImageDigest: aws.String(r.snapshot.digestOf(i.Repository.Ref, registry.TagLatest))}
 	})
 	return err != nil || common(images) != ""
 }
@@ -206,7 +201,7 @@ func (r *reversion) target(ref registry.Ref) string {
 			return c.From
 		}
 	}
-	return r.survey.digestOf(ref, registry.TagLatest)
+	return r.snapshot.digestOf(ref, registry.TagLatest)
 }
 
 // attempt is what became of taking one change back.
@@ -226,7 +221,7 @@ func (r *reversion) revertAll(ctx context.Context, changes []Change) []attempt {
 	g.SetLimit(registry.MaxCalls)
 	for i, c := range changes {
 		g.Go(func() error {
-			found, err := revertTag(ctx, r.clients(c.Repository.Region), r.survey, c, true)
+			found, err := revertTag(ctx, r.clients(c.Repository.Region), r.snapshot, c, true)
 			out[i] = attempt{Change: c, found: found, now: found, err: err}
 			if err == nil && found == c.To {
 				out[i].now = c.From
@@ -301,7 +296,7 @@ func (r *reversion) reconcile(ctx context.Context) {
 	r.now = now
 	if err := r.awaitOthers(ctx); err != nil {
 		r.failed(err)
-		r.fail.Unsettled = err
+		r.fail.Diverged = err
 	}
 }
 
@@ -319,7 +314,7 @@ func (r *reversion) awaitOthers(ctx context.Context) error {
 	if err != nil || !slices.ContainsFunc(found.Complete(), func(name string) bool { return r.allows(found, name) }) {
 		return err
 	}
-	r.out.SupersededBy, err = r.awaitAgreement(ctx, r.clients, goal{fits: r.satisfied, admits: r.allows})
+	r.out.SupersededBy, err = r.awaitAgreement(ctx, r.clients, goal{satisfied: r.satisfied, allows: r.allows})
 	return err
 }
 
@@ -349,9 +344,9 @@ func (r *reversion) unneeded() []Change {
 	for _, c := range r.deployed {
 		ref := c.Repository.Ref
 		latest := r.state(ref)
-		_, guarded := r.guards[ref]
+		_, isProtected := r.protections[ref]
 		switch {
-		case guarded: // unprotect tells what becomes of it
+		case isProtected: // unprotect tells what becomes of it
 		case r.runsUnknown(ref):
 			r.leave(c, c.To, RunsUnknown)
 		case latest == nil:

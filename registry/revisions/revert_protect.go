@@ -16,7 +16,7 @@ type RolloutResult struct {
 	Keep map[registry.Ref]bool
 	// Runs are the digests that ECS runs or goes on to, where that is not what ran before:
 	// the new image of a service that succeeded while another failed, or whose deployment
-	// could not be stopped. Revert puts deployed on them; one that the survey does not
+	// could not be stopped. Revert puts deployed on them; one that the snapshot does not
 	// know leaves deployed where it is.
 	Runs map[registry.Ref]string
 }
@@ -28,8 +28,8 @@ func (r *reversion) leaveOut(refs map[registry.Ref]bool) {
 
 // runsUnknown tells whether a repository's service runs an image that cannot be tagged.
 func (r *reversion) runsUnknown(ref registry.Ref) bool {
-	digest, told := r.aftermath.Runs[ref]
-	_, known := r.survey.TaggedParent(ref, digest)
+	digest, told := r.rollout.Runs[ref]
+	_, known := r.snapshot.TaggedParent(ref, digest)
 	return told && !known
 }
 
@@ -40,7 +40,7 @@ func (r *reversion) protectRunning(ctx context.Context) {
 	for _, t := range r.revertAll(ctx, r.protectionMoves()) {
 		ref := t.Repository.Ref
 		if t.err == nil && t.now == t.From {
-			r.guards[ref] = t
+			r.protections[ref] = t
 			continue
 		}
 		stuck[ref] = true
@@ -57,11 +57,11 @@ func (r *reversion) protectionMoves() []Change {
 	var out []Change
 	for _, c := range r.latest {
 		ref := c.Repository.Ref
-		image, ok := r.survey.TaggedParent(ref, r.aftermath.Runs[ref])
-		if !ok || image.Digest == c.From || c.From != "" && !r.survey.contains(ref, c.From) {
+		image, ok := r.snapshot.TaggedParent(ref, r.rollout.Runs[ref])
+		if !ok || image.Digest == c.From || c.From != "" && !r.snapshot.contains(ref, c.From) {
 			continue // latest will protect it, or cannot leave it
 		}
-		at := r.survey.digestOf(ref, registry.TagDeployed)
+		at := r.snapshot.digestOf(ref, registry.TagDeployed)
 		if moved, ok := r.move(ref); ok {
 			at = moved.To
 		}
@@ -105,13 +105,13 @@ func (r *reversion) reportStuck(t attempt) {
 func (r *reversion) unprotect(ctx context.Context) {
 	var idle []Change
 	for _, ref := range r.protectedRefs() {
-		t := r.guards[ref]
+		t := r.protections[ref]
 		moved, ok := r.move(ref)
 		latest := r.state(ref)
 		switch {
 		case latest != nil && latest.digest == t.From:
 			if t.found != t.From {
-				idle = append(idle, Change{Repository: t.Repository, Tag: t.Tag, From: t.To, To: t.From, Archived: r.survey.isArchived(ref, t.To)})
+				idle = append(idle, Change{Repository: t.Repository, Tag: t.Tag, From: t.To, To: t.From, Archived: r.snapshot.isArchived(ref, t.To)})
 			}
 		case ok && moved.From == t.From && t.found != t.From:
 			r.out.Changes = append(r.out.Changes, moved.reversed())
@@ -134,7 +134,7 @@ func (r *reversion) unprotect(ctx context.Context) {
 func (r *reversion) protectedRefs() []registry.Ref {
 	var out []registry.Ref
 	for _, i := range r.Images {
-		if _, ok := r.guards[i.Repository.Ref]; ok {
+		if _, ok := r.protections[i.Repository.Ref]; ok {
 			out = append(out, i.Repository.Ref)
 		}
 	}

@@ -17,7 +17,7 @@ const (
 	moved   = "another job has moved it since"
 )
 
-func (s *registryFixture) restoredTo(p Published, a RolloutResult) Reverted {
+func (s *registryFixture) revertedTo(p Published, a RolloutResult) Reverted {
 	s.t.Helper()
 	out, err := Revert(s.t.Context(), s.clients, p, a)
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *registryFixture) restoredTo(p Published, a RolloutResult) Reverted {
 }
 
 // protectedRefs fails the test if at any request neither latest nor deployed stands on a digest.
-func (s *registryFixture) guarded(repo int, digest string, f func(ecrCall) failure) func(ecrCall) failure {
+func (s *registryFixture) protectsRunning(repo int, digest string, f func(ecrCall) failure) func(ecrCall) failure {
 	return func(c ecrCall) failure {
 		if at := s.server.Tags(s.repos[repo].Name); at[registry.TagLatest] != digest && at[registry.TagDeployed] != digest {
 			s.t.Errorf("before %s of %s: neither latest nor deployed stands on what runs in %s", c.action, c.repository, s.repos[repo].Name)
@@ -38,9 +38,9 @@ func (s *registryFixture) guarded(repo int, digest string, f func(ecrCall) failu
 
 func allFine(ecrCall) failure { return fine }
 
-// TestRestoreWhatRunsNew has the service of shop/a run the new image, while that of shop/b
+// TestRevertWhatRunsNew has the service of shop/a run the new image, while that of shop/b
 // failed.
-func TestRestoreWhatRunsNew(t *testing.T) {
+func TestRevertWhatRunsNew(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		running  string // what ran before, latest being on three and deployed on two
@@ -70,11 +70,11 @@ func TestRestoreWhatRunsNew(t *testing.T) {
 			}
 			p := s.promoted(c.wanted, running)
 			a := RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h[c.wanted][0]}}
-			s.wire.set(s.guarded(0, h[c.wanted][0], allFine))
-			got := s.restoredTo(p, a)
-			counts := s.wire.seen()
-			s.wire.set(nil)
-			s.wantRestored(got, c.want...)
+			s.transport.set(s.protectsRunning(0, h[c.wanted][0], allFine))
+			got := s.revertedTo(p, a)
+			counts := s.transport.seen()
+			s.transport.set(nil)
+			s.wantReverted(got, c.want...)
 			after := map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h[back], registry.TagDeployed: {h[c.deployed][0], h["two"][1]}}
 			s.wantTags(after)
 			if counts["PutImage"] != c.puts || counts["BatchGetImage"] > 4 || counts["DescribeImages"] != 2 {
@@ -85,51 +85,51 @@ func TestRestoreWhatRunsNew(t *testing.T) {
 					t.Errorf("says that %s stands on %s", k.Tag, k.Digest)
 				}
 			}
-			s.restoredTo(p, a) // again
+			s.revertedTo(p, a) // again
 			s.wantTags(after)
 		})
 	}
 }
 
-// TestRestoreWhatRunsNewAtFirst has no revision to go back to: latest goes, deployed comes.
-func TestRestoreWhatRunsNewAtFirst(t *testing.T) {
+// TestRevertWhatRunsNewAtFirst has no revision to go back to: latest goes, deployed comes.
+func TestRevertWhatRunsNewAtFirst(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	one := s.push(s.images())
 	p := s.published(s.publication("one", one))
-	s.wire.set(s.guarded(0, one[0], allFine))
-	got := s.restoredTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: one[0]}})
-	s.wire.set(nil)
-	s.wantRestored(got, "shop/a:latest removed", "shop/b:latest removed", "shop/a:deployed kept ("+runsNew+")")
+	s.transport.set(s.protectsRunning(0, one[0], allFine))
+	got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: one[0]}})
+	s.transport.set(nil)
+	s.wantReverted(got, "shop/a:latest removed", "shop/b:latest removed", "shop/a:deployed kept ("+runsNew+")")
 	s.wantTags(map[string][]string{"one": one, registry.TagDeployed: {one[0], ""}})
 }
 
-// TestRestoreWhatRunsIsAPlatform tells the manifest of one platform: the index is tagged.
-func TestRestoreWhatRunsIsAPlatform(t *testing.T) {
+// TestRevertWhatRunsIsAPlatform tells the manifest of one platform: the index is tagged.
+func TestRevertWhatRunsIsAPlatform(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")
 	old := s.pushOne(0, image(t), "old", registry.TagLatest)
 	index, children := s.pushIndex(0, "new")
-	got := s.restoredTo(s.promoted("new", nil), RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: children[1]}})
-	s.wantRestored(got, "shop/a:latest", "shop/a:deployed kept ("+runsNew+")")
+	got := s.revertedTo(s.promoted("new", nil), RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: children[1]}})
+	s.wantReverted(got, "shop/a:latest", "shop/a:deployed kept ("+runsNew+")")
 	s.wantTags(map[string][]string{"old": {old}, "new": {index}, registry.TagLatest: {old}, registry.TagDeployed: {index}})
 }
 
-// TestRestoreOtherDigests tells digests that need no guard: one unknown, and the one that
+// TestRevertOtherDigests tells digests that need no protecting tag: one unknown, and the one that
 // latest goes back to.
-func TestRestoreOtherDigests(t *testing.T) {
+func TestRevertOtherDigests(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
-	got := s.restoredTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: "sha256:" + strings.Repeat("0", 64), s.repos[1].Ref: h["three"][1]}})
-	s.wantRestored(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (the image that a service runs is not known in this repository)")
+	got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: "sha256:" + strings.Repeat("0", 64), s.repos[1].Ref: h["three"][1]}})
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (the image that a service runs is not known in this repository)")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["three"][0], h["two"][1]}})
 }
 
-// TestRestoreKeepsAway touches nothing where another deployment took over, not even to
+// TestRevertKeepsAway touches nothing where another deployment took over, not even to
 // awaitAgreement with others, and asks nothing there.
-func TestRestoreKeepsAway(t *testing.T) {
+func TestRevertKeepsAway(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
@@ -138,7 +138,7 @@ func TestRestoreKeepsAway(t *testing.T) {
 	s.move(1, registry.TagLatest, h["two"][1])
 	s.server.ResetCalls()
 	ref := s.repos[0].Ref
-	got := s.restoredTo(p, RolloutResult{Keep: map[registry.Ref]bool{ref: true}, Runs: map[registry.Ref]string{ref: h["one"][0]}})
+	got := s.revertedTo(p, RolloutResult{Keep: map[registry.Ref]bool{ref: true}, Runs: map[registry.Ref]string{ref: h["one"][0]}})
 	for _, c := range s.server.Calls() {
 		if c.Repository == "shop/a" {
 			t.Errorf("%s of shop/a", c.Action)
@@ -157,14 +157,14 @@ func TestRestoreKeepsAway(t *testing.T) {
 		keep[repo.Ref] = true
 	}
 	s.server.ResetCalls()
-	s.wantRestored(s.restoredTo(p, RolloutResult{Keep: keep}))
+	s.wantReverted(s.revertedTo(p, RolloutResult{Keep: keep}))
 	if n := len(s.server.Calls()); n != 0 {
 		t.Errorf("%d calls", n)
 	}
 }
 
-// TestRestoreHoldsLatest cannot put deployed on what runs: latest stays, and is told.
-func TestRestoreHoldsLatest(t *testing.T) {
+// TestRevertHoldsLatest cannot put deployed on what runs: latest stays, and is told.
+func TestRevertHoldsLatest(t *testing.T) {
 	t.Parallel()
 	start := func(t *testing.T) (*registryFixture, map[string][]string, Published, RolloutResult) {
 		s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -175,60 +175,60 @@ func TestRestoreHoldsLatest(t *testing.T) {
 	t.Run("another job moved deployed", func(t *testing.T) {
 		s, h, p, a := start(t)
 		s.move(0, registry.TagDeployed, h["two"][0])
-		got := s.restoredTo(p, a)
-		s.wantRestored(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept ("+moved+")", "shop/a:latest kept ("+runsNew+")")
+		got := s.revertedTo(p, a)
+		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept ("+moved+")", "shop/a:latest kept ("+runsNew+")")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
 	})
 	t.Run("refused", func(t *testing.T) {
 		s, h, p, a := start(t)
-		s.wire.set(func(c ecrCall) failure {
+		s.transport.set(func(c ecrCall) failure {
 			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagDeployed {
 				return refused
 			}
 			return fine
 		})
 		got, err := Revert(t.Context(), s.clients, p, a)
-		s.wire.set(nil)
+		s.transport.set(nil)
 		var failed *RevertError
 		if !errors.As(err, &failed) || len(failed.Left) != 2 || len(failed.Unknown) != 0 ||
 			!strings.Contains(err.Error(), "shop/a:latest stands on "+h["one"][0]+", before on "+h["three"][0]) ||
 			!strings.Contains(err.Error(), "shop/a:deployed stands on "+h["three"][0]+", before on "+h["two"][0]) {
 			t.Errorf("got %v", err)
 		}
-		s.wantRestored(got, "shop/b:latest", "shop/b:deployed")
+		s.wantReverted(got, "shop/b:latest", "shop/b:deployed")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: {h["three"][0], h["two"][1]}})
 	})
 	t.Run("refused, and others are at work", func(t *testing.T) {
 		s, h, p, a := start(t)
 		s.move(1, registry.TagLatest, h["two"][1])
-		s.wire.set(s.guarded(0, h["one"][0], func(c ecrCall) failure {
+		s.transport.set(s.protectsRunning(0, h["one"][0], func(c ecrCall) failure {
 			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagDeployed {
 				return refused
 			}
 			return fine
 		}))
 		_, err := Revert(t.Context(), s.clients, p, a)
-		s.wire.set(nil)
+		s.transport.set(nil)
 		if at := s.server.Tags("shop/a")[registry.TagLatest]; err == nil || at != h["one"][0] {
 			t.Errorf("latest went to %s, %v", at, err)
 		}
 	})
 	t.Run("latest refused", func(t *testing.T) {
 		s, h, p, a := start(t)
-		s.wire.set(s.guarded(0, h["one"][0], func(c ecrCall) failure {
+		s.transport.set(s.protectsRunning(0, h["one"][0], func(c ecrCall) failure {
 			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagLatest {
 				return refused
 			}
 			return fine
 		}))
 		got, err := Revert(t.Context(), s.clients, p, a)
-		s.wire.set(nil)
+		s.transport.set(nil)
 		var failed *RevertError
 		if !errors.As(err, &failed) || len(failed.Left) != 1 || failed.Left[0].Tag != registry.TagLatest {
 			t.Errorf("got %v", err)
 		}
 		// latest protects what runs new, and deployed again what ran before.
-		s.wantRestored(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept ("+runsOld+")")
+		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept ("+runsOld+")")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: {h["three"][0], h["two"][1]}})
 	})
 	t.Run("latest stood on an archived image", func(t *testing.T) {
@@ -237,16 +237,16 @@ func TestRestoreHoldsLatest(t *testing.T) {
 		s.archive(0, h["three"][0])
 		p := s.promoted("one", s.running(h["two"]))
 		s.server.ResetCalls()
-		got := s.restoredTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
+		got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
 		wantCalls(t, s.server, "PutImage", 0)
-		s.wantRestored(got, "shop/a:latest kept (the image that it stood on is archived)")
+		s.wantReverted(got, "shop/a:latest kept (the image that it stood on is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["two"]})
 	})
 }
 
-// TestRestoreWhatRunsFailsAtEveryCall breaks each call in each way: what runs is under
+// TestRevertWhatRunsFailsAtEveryCall breaks each call in each way: what runs is under
 // latest or deployed at all times, what is told is so, and another Revert finishes it.
-func TestRestoreWhatRunsFailsAtEveryCall(t *testing.T) {
+func TestRevertWhatRunsFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
@@ -257,9 +257,9 @@ func TestRestoreWhatRunsFailsAtEveryCall(t *testing.T) {
 				what := fmt.Sprintf("%s %s %d", f, action, n)
 				s.move(0, registry.TagDeployed, h["two"][0])
 				p := s.promoted("one", s.running(h["three"]))
-				s.wire.set(s.guarded(0, h["one"][0], nth(action, n, f)))
+				s.transport.set(s.protectsRunning(0, h["one"][0], nth(action, n, f)))
 				got, err := Revert(t.Context(), s.clients, p, a)
-				s.wire.set(nil)
+				s.transport.set(nil)
 				at := s.tags()
 				for _, c := range got.Changes {
 					if at[c.Repository.Name+":"+c.Tag] != c.To {
@@ -282,22 +282,22 @@ func TestRestoreWhatRunsFailsAtEveryCall(t *testing.T) {
 						}
 					}
 				}
-				s.restoredTo(p, a)
+				s.revertedTo(p, a)
 				s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["one"][0], h["two"][1]}})
 			}
 		}
 	}
 }
 
-// TestRestoreWhatRunsWithOthers lets another job move latest to a revision of its own:
+// TestRevertWhatRunsWithOthers lets another job move latest to a revision of its own:
 // both agree on it, and what runs is under deployed.
-func TestRestoreWhatRunsWithOthers(t *testing.T) {
+func TestRevertWhatRunsWithOthers(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
 	var once sync.Once
-	s.wire.set(s.guarded(0, h["one"][0], func(c ecrCall) failure {
+	s.transport.set(s.protectsRunning(0, h["one"][0], func(c ecrCall) failure {
 		if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagLatest {
 			once.Do(func() {
 				for i := range s.repos {
@@ -307,8 +307,8 @@ func TestRestoreWhatRunsWithOthers(t *testing.T) {
 		}
 		return fine
 	}))
-	got := s.restoredTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
-	s.wire.set(nil)
+	got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
+	s.transport.set(nil)
 	s.wantOneLatest(s.publication("two", h["two"]), s.publication("three", h["three"]))
 	if at := s.server.Tags("shop/a")[registry.TagDeployed]; at != h["one"][0] {
 		t.Errorf("deployed is on %s: %s", at, got.brief())

@@ -14,7 +14,7 @@ import (
 	"slipway/registry"
 )
 
-// revert puts every tag of the steps back to where the survey saw it, last step first, and
+// revert puts every tag of the steps back to where the snapshot saw it, last step first, and
 // returns the *PublishError. It looks again instead of trusting its own record, since a
 // request that failed may have been carried out, and leaves alone what another job has
 // moved since. Where that job and this one leave a mixture of revisions under latest,
@@ -57,7 +57,7 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 	slices.Sort(out.Unknown)
 	out.Unknown = slices.Compact(out.Unknown)
 	if !p.KeepLatest && len(out.Left) == 0 && len(out.Unknown) == 0 {
-		out.Unsettled = p.reconcileReverted(ctx, clients, s)
+		out.Diverged = p.reconcileReverted(ctx, clients, s)
 	}
 	return out
 }
@@ -66,7 +66,7 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 // jobs. That nobody else was at work cannot always be seen, and is then taken as given.
 func (p Publication) reconcileReverted(ctx context.Context, clients registry.Clients, s *Snapshot) error {
 	mixed := false
-	_, err := p.awaitAgreement(ctx, clients, goal{fits: func(now []imageState) bool {
+	_, err := p.awaitAgreement(ctx, clients, goal{satisfied: func(now []imageState) bool {
 		mixed = !p.before(s, now)
 		return !mixed
 	}})
@@ -76,7 +76,7 @@ func (p Publication) reconcileReverted(ctx context.Context, clients registry.Cli
 	return err
 }
 
-// before tells whether latest stands where the survey saw it.
+// before tells whether latest stands where the snapshot saw it.
 func (p Publication) before(s *Snapshot, now []imageState) bool {
 	for i := range now {
 		if now[i].digest != s.digestOf(p.Images[i].Repository.Ref, registry.TagLatest) {

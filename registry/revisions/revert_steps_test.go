@@ -11,22 +11,22 @@ import (
 	"slipway/registry"
 )
 
-// TestUndoTellsWhatIsLeft fails the look after the last tag, and then taking
+// TestRevertStepsTellsWhatIsLeft fails the look after the last tag, and then taking
 // back in every repository another way.
-func TestUndoTellsWhatIsLeft(t *testing.T) {
+func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
-	undoing := false
+	u := newFailingPublication(t)
+	reverting := false
 	var mu sync.Mutex
 	err := u.try(t.Context(), func(c ecrCall) failure {
 		mu.Lock()
 		defer mu.Unlock()
-		undoing = undoing || c.action == "DescribeImages"
+		reverting = reverting || c.action == "DescribeImages"
 		switch {
 		case c.action == "DescribeImages",
-			undoing && c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagLatest,
-			undoing && c.action == "BatchDeleteImage" && c.repository == "shop/b" && c.tag == "next",
-			undoing && c.action == "BatchGetImage" && c.repository == "shop/c":
+			reverting && c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagLatest,
+			reverting && c.action == "BatchDeleteImage" && c.repository == "shop/b" && c.tag == "next",
+			reverting && c.action == "BatchGetImage" && c.repository == "shop/c":
 			return refused
 		}
 		return fine
@@ -69,21 +69,21 @@ func TestUndoTellsWhatIsLeft(t *testing.T) {
 	u.wantState(want)
 }
 
-// TestUndoSeesWhatWasCarriedOut loses the answers to every taking back: the
+// TestRevertStepsSeesWhatWasCarriedOut loses the answers to every taking back: the
 // tags are back, and so says the error.
-func TestUndoSeesWhatWasCarriedOut(t *testing.T) {
+func TestRevertStepsSeesWhatWasCarriedOut(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
-	undoing := false
+	u := newFailingPublication(t)
+	reverting := false
 	var mu sync.Mutex
 	err := u.try(t.Context(), func(c ecrCall) failure {
 		mu.Lock()
 		defer mu.Unlock()
 		if c.action == "DescribeImages" {
-			undoing = true
+			reverting = true
 			return refused
 		}
-		if undoing && (c.action == "PutImage" || c.action == "BatchDeleteImage") {
+		if reverting && (c.action == "PutImage" || c.action == "BatchDeleteImage") {
 			return lost
 		}
 		return fine
@@ -95,11 +95,11 @@ func TestUndoSeesWhatWasCarriedOut(t *testing.T) {
 	u.wantState(u.before)
 }
 
-// TestUndoNeverDeletesWhatRuns gives ECR's only tag to an image that ECS runs,
+// TestRevertStepsNeverDeletesWhatRuns gives ECR's only tag to an image that ECS runs,
 // and then has to take it back: the image would go with it.
-func TestUndoNeverDeletesWhatRuns(t *testing.T) {
+func TestRevertStepsNeverDeletesWhatRuns(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	runs := u.pushOne(0, image(t)) // without any tag
 	fresh := newRegistryFixture(t, "shop/a")
 	freshRuns := fresh.pushOne(0, image(t))
@@ -120,9 +120,9 @@ func TestUndoNeverDeletesWhatRuns(t *testing.T) {
 		next := fresh.pushOne(0, image(t))
 		p := fresh.publication("next", []string{next})
 		p.Running = map[registry.Ref]string{fresh.repos[0].Ref: freshRuns}
-		fresh.wire.set(nth("DescribeImages", 1, refused))
+		fresh.transport.set(nth("DescribeImages", 1, refused))
 		_, err := Publish(t.Context(), fresh.clients, p)
-		fresh.wire.set(nil)
+		fresh.transport.set(nil)
 		var failed *PublishError
 		if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].Tag != registry.TagDeployed {
 			t.Errorf("got %v", err)
@@ -134,7 +134,7 @@ func TestUndoNeverDeletesWhatRuns(t *testing.T) {
 		runs := s.pushOne(0, image(t))
 		p := s.publication("next", []string{runs})
 		p.Running = map[registry.Ref]string{s.repos[0].Ref: runs}
-		s.wire.set(nth("DescribeImages", 1, refused))
+		s.transport.set(nth("DescribeImages", 1, refused))
 		_, err := Publish(t.Context(), s.clients, p)
 		if err == nil || !slices.Contains(s.server.Digests("shop/a"), runs) {
 			t.Errorf("the running image is gone, or no error: %v", err)
@@ -142,11 +142,11 @@ func TestUndoNeverDeletesWhatRuns(t *testing.T) {
 	})
 }
 
-// TestUndoLeavesOthersAlone lets another job move latest on before the first
+// TestRevertStepsLeavesOthersAlone lets another job move latest on before the first
 // one fails: what the other one put stays.
-func TestUndoLeavesOthersAlone(t *testing.T) {
+func TestRevertStepsLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	other := u.publication("other", u.push(u.images()))
 	var once sync.Once
 	err := u.try(t.Context(), func(c ecrCall) failure {
@@ -171,12 +171,12 @@ func TestUndoLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// TestUndoLeavesNoMixture is a job that moved latest in one repository after
+// TestRevertStepsLeavesNoMixture is a job that moved latest in one repository after
 // another job was done everywhere, and then fails: putting latest back to what
 // it saw at first would leave two revisions under latest.
-func TestUndoLeavesNoMixture(t *testing.T) {
+func TestRevertStepsLeavesNoMixture(t *testing.T) {
 	t.Parallel()
-	u := newUpset(t)
+	u := newFailingPublication(t)
 	other := u.publication("other", u.push(u.images()))
 	var once sync.Once
 	err := u.try(t.Context(), func(c ecrCall) failure {

@@ -16,7 +16,7 @@ import (
 	"slipway/registry"
 )
 
-func (s *registryFixture) restored(p Published) Reverted {
+func (s *registryFixture) reverted(p Published) Reverted {
 	s.t.Helper()
 	out, err := Revert(s.t.Context(), s.clients, p, RolloutResult{})
 	if err != nil {
@@ -42,15 +42,15 @@ func (r Reverted) brief() string {
 	return strings.Join(words, "; ")
 }
 
-func (s *registryFixture) wantRestored(got Reverted, want ...string) {
+func (s *registryFixture) wantReverted(got Reverted, want ...string) {
 	s.t.Helper()
 	slices.Sort(want)
 	if got.brief() != strings.Join(want, "; ") {
-		s.t.Errorf("restored: %s\nwant: %s", got.brief(), strings.Join(want, "; "))
+		s.t.Errorf("reverted: %s\nwant: %s", got.brief(), strings.Join(want, "; "))
 	}
 }
 
-func TestRestore(t *testing.T) {
+func TestRevert(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
@@ -59,8 +59,8 @@ func TestRestore(t *testing.T) {
 	t.Run("promoted", func(t *testing.T) {
 		p := s.promoted("one", s.running(h["three"]))
 		s.server.ResetCalls()
-		got := s.restored(p)
-		s.wantRestored(got, all...)
+		got := s.reverted(p)
+		s.wantReverted(got, all...)
 		s.wantState(before)
 		for action, want := range map[string]int{"BatchGetImage": 4, "PutImage": 4, "DescribeImages": 2, "BatchDeleteImage": 0} {
 			wantCalls(t, s.server, action, want)
@@ -70,14 +70,14 @@ func TestRestore(t *testing.T) {
 				t.Errorf("latest moved from %s to %s", c.From, c.To)
 			}
 		}
-		s.wantRestored(s.restored(p)) // again: nothing to do
+		s.wantReverted(s.reverted(p)) // again: nothing to do
 		s.wantState(before)
 	})
 	t.Run("published", func(t *testing.T) {
 		four := s.push(s.images())
 		p := s.publication("four", four)
 		p.Running = s.running(h["three"])
-		s.wantRestored(s.restored(s.published(p)), all...)
+		s.wantReverted(s.reverted(s.published(p)), all...)
 		before["shop/a:four"], before["shop/b:four"] = four[0], four[1] // the hash stays
 		s.wantState(before)
 	})
@@ -93,33 +93,33 @@ func TestRestore(t *testing.T) {
 	t.Run("nothing was moved", func(t *testing.T) {
 		p := s.promoted("three", s.running(h["three"]))
 		s.server.ResetCalls()
-		s.wantRestored(s.restored(p))
+		s.wantReverted(s.reverted(p))
 		wantCalls(t, s.server, "BatchGetImage", 0)
-		s.wantRestored(s.restored(Published{}))
+		s.wantReverted(s.reverted(Published{}))
 	})
 	t.Run("latest was kept", func(t *testing.T) {
 		p := s.publication("five", s.push(s.images()))
 		p.KeepLatest, p.Running = true, s.running(h["three"])
-		s.wantRestored(s.restored(s.published(p)))
+		s.wantReverted(s.reverted(s.published(p)))
 	})
 }
 
-// TestRestoreAfterAKill restores what an earlier run had moved: latest stood on the wanted
+// TestRevertAfterAKill reverts what an earlier run had moved: latest stood on the wanted
 // image before, and something else ran.
-func TestRestoreAfterAKill(t *testing.T) {
+func TestRevertAfterAKill(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	s.promoted("one", s.running(h["three"])) // killed before it deployed
-	s.wantRestored(s.restored(s.promoted("one", s.running(h["three"]))), "shop/a:latest", "shop/b:latest")
+	s.wantReverted(s.reverted(s.promoted("one", s.running(h["three"]))), "shop/a:latest", "shop/b:latest")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: h["three"]})
 
 	// Killed between the repositories; and the other one ran the wanted image already.
 	s.move(0, registry.TagLatest, h["one"][0])
 	running := s.running([]string{h["two"][0], h["one"][1]})
-	got := s.restored(s.promoted("one", running))
+	got := s.reverted(s.promoted("one", running))
 	// What runs in shop/a now has latest as well, but that is not what it left.
-	s.wantRestored(got, "shop/a:latest", "shop/b:latest", "shop/a:deployed")
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/a:deployed")
 	if a := s.server.Tags("shop/a"); a[registry.TagLatest] != h["two"][0] || a[registry.TagDeployed] != h["three"][0] {
 		t.Errorf("shop/a: %v", a)
 	}
@@ -128,25 +128,25 @@ func TestRestoreAfterAKill(t *testing.T) {
 	}
 }
 
-// TestRestoreKeepsWhatRuns has ECS run an image that latest did not stand on: deployed is
+// TestRevertKeepsWhatRuns has ECS run an image that latest did not stand on: deployed is
 // all that keeps it, and must stay.
-func TestRestoreKeepsWhatRuns(t *testing.T) {
+func TestRevertKeepsWhatRuns(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
-	got := s.restored(s.promoted("two", s.running([]string{h["one"][0], h["three"][1]})))
-	s.wantRestored(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it protects what runs, which latest does not)")
+	got := s.reverted(s.promoted("two", s.running([]string{h["one"][0], h["three"][1]})))
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it protects what runs, which latest does not)")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["one"][0], h["two"][1]}})
 }
 
-// TestRestoreTheFirst has nothing to go back to: the tags go, but never with an image
+// TestRevertTheFirst has nothing to go back to: the tags go, but never with an image
 // that a task may run.
-func TestRestoreTheFirst(t *testing.T) {
+func TestRevertTheFirst(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	one := s.push(s.images())
-	got := s.restored(s.published(s.publication("one", one)))
-	s.wantRestored(got, "shop/a:latest removed", "shop/b:latest removed")
+	got := s.reverted(s.published(s.publication("one", one)))
+	s.wantReverted(got, "shop/a:latest removed", "shop/b:latest removed")
 	s.wantTags(map[string][]string{"one": one})
 
 	bare := s.push(s.images())
@@ -158,14 +158,14 @@ func TestRestoreTheFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got = s.restored(p)
-	s.wantRestored(got, "shop/a:latest kept (it is the only tag of an image that may be running)", "shop/b:latest kept (it is the only tag of an image that may be running)",
+	got = s.reverted(p)
+	s.wantReverted(got, "shop/a:latest kept (it is the only tag of an image that may be running)", "shop/b:latest kept (it is the only tag of an image that may be running)",
 		"shop/a:deployed kept (it protects what runs, which latest does not)", "shop/b:deployed kept (it protects what runs, which latest does not)")
 	s.wantTags(map[string][]string{"one": one, registry.TagDeployed: one, registry.TagLatest: bare})
 }
 
-// TestRestoreLeavesOthersAlone lets others move latest before the restoration.
-func TestRestoreLeavesOthersAlone(t *testing.T) {
+// TestRevertLeavesOthersAlone lets others move latest before the revert.
+func TestRevertLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	t.Run("a whole revision", func(t *testing.T) {
 		s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -173,7 +173,7 @@ func TestRestoreLeavesOthersAlone(t *testing.T) {
 		p := s.promoted("one", s.running(h["three"]))
 		s.promoted("two", s.running(h["three"]))
 		before := s.tags()
-		got := s.restored(p)
+		got := s.reverted(p)
 		if got.SupersededBy != "two" || len(got.Changes) != 0 || len(got.NotReverted) != 4 || got.NotReverted[0].Digest != h["two"][0] {
 			t.Errorf("got %+v", got)
 		}
@@ -185,8 +185,8 @@ func TestRestoreLeavesOthersAlone(t *testing.T) {
 		p := s.promoted("one", s.running(h["three"]))
 		byHand := s.pushOne(1, image(t), "by-hand")
 		s.move(1, registry.TagLatest, byHand)
-		got := s.restored(p)
-		s.wantRestored(got, "shop/a:latest", "shop/a:deployed", "shop/b:latest kept (another job has moved it since)",
+		got := s.reverted(p)
+		s.wantReverted(got, "shop/a:latest", "shop/a:deployed", "shop/b:latest kept (another job has moved it since)",
 			"shop/b:deployed kept (it protects what runs, which latest does not)")
 		if a, b := s.server.Tags("shop/a")[registry.TagLatest], s.server.Tags("shop/b")[registry.TagLatest]; a != h["three"][0] || b != byHand {
 			t.Errorf("latest is on %s and %s", a, b)
@@ -194,10 +194,10 @@ func TestRestoreLeavesOthersAlone(t *testing.T) {
 	})
 }
 
-// TestRestoreLeavesNoMixture lets another job move latest everywhere between the look at
+// TestRevertLeavesNoMixture lets another job move latest everywhere between the look at
 // the tag of one repository and its move: putting it back in that one alone would leave
 // two revisions under latest.
-func TestRestoreLeavesNoMixture(t *testing.T) {
+func TestRevertLeavesNoMixture(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/still")
 	h := s.stillHistory("one", "two", "three")
@@ -206,7 +206,7 @@ func TestRestoreLeavesNoMixture(t *testing.T) {
 	other := s.promotion(s.direct, "two", nil)
 	moved := make(chan struct{})
 	var once sync.Once
-	s.wire.set(func(c ecrCall) failure {
+	s.transport.set(func(c ecrCall) failure {
 		switch {
 		case c.action == "PutImage" && c.repository == "shop/a":
 			once.Do(func() {
@@ -220,10 +220,10 @@ func TestRestoreLeavesNoMixture(t *testing.T) {
 		}
 		return fine
 	})
-	got := s.restored(p)
-	s.wire.set(nil)
-	// two is newer than one: both jobs settle on it.
-	s.wantRestored(got, "shop/a:latest kept (another job has moved it since)", "shop/b:latest kept (another job has moved it since)",
+	got := s.reverted(p)
+	s.transport.set(nil)
+	// two is newer than one: both jobs converge on it.
+	s.wantReverted(got, "shop/a:latest kept (another job has moved it since)", "shop/b:latest kept (another job has moved it since)",
 		"shop/a:deployed kept (it protects what runs, which latest does not)", "shop/b:deployed kept (it protects what runs, which latest does not)")
 	if got.SupersededBy != "two" {
 		t.Errorf("overtaken by %q, want two", got.SupersededBy)
@@ -231,9 +231,9 @@ func TestRestoreLeavesNoMixture(t *testing.T) {
 	s.wantOneLatest(s.publication("two", h["two"]))
 }
 
-// TestRestoreNeverSettlesOnTheFailed has a mixture of three revisions, of which the newest
+// TestRevertNeverConvergesOnTheFailed has a mixture of three revisions, of which the newest
 // is the one that failed.
-func TestRestoreNeverSettlesOnTheFailed(t *testing.T) {
+func TestRevertNeverConvergesOnTheFailed(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
@@ -241,27 +241,27 @@ func TestRestoreNeverSettlesOnTheFailed(t *testing.T) {
 	p := s.promoted("three", nil)
 	s.move(1, registry.TagLatest, h["two"][1])
 	var once sync.Once
-	s.wire.set(func(c ecrCall) (f failure) {
+	s.transport.set(func(c ecrCall) (f failure) {
 		if c.action == "PutImage" && c.repository == "shop/a" {
 			once.Do(func() { f = refused })
 		}
 		return f
 	})
-	got := s.restored(p)
-	s.wire.set(nil)
+	got := s.reverted(p)
+	s.transport.set(nil)
 	if got.SupersededBy != "two" {
 		t.Errorf("overtaken by %q, want two", got.SupersededBy)
 	}
 	s.wantOneLatest(s.publication("two", h["two"]))
 }
 
-// TestRestoreTellsWhatIsLeft fails in each repository another way.
-func TestRestoreTellsWhatIsLeft(t *testing.T) {
+// TestRevertTellsWhatIsLeft fails in each repository another way.
+func TestRevertTellsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
-	s.wire.set(func(c ecrCall) failure {
+	s.transport.set(func(c ecrCall) failure {
 		switch {
 		case c.action == "DescribeImages",
 			c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagLatest,
@@ -271,9 +271,9 @@ func TestRestoreTellsWhatIsLeft(t *testing.T) {
 		return fine
 	})
 	got, err := Revert(t.Context(), s.clients, p, RolloutResult{})
-	s.wire.set(nil)
+	s.transport.set(nil)
 	var failed *RevertError
-	if !errors.As(err, &failed) || !slices.Equal(failed.Unknown, []string{"shop/c"}) || failed.Unsettled != nil || !strings.Contains(failed.Hint(), "slipway rollback") {
+	if !errors.As(err, &failed) || !slices.Equal(failed.Unknown, []string{"shop/c"}) || failed.Diverged != nil {
 		t.Fatalf("got %v", err)
 	}
 	for _, line := range []string{
@@ -286,35 +286,35 @@ func TestRestoreTellsWhatIsLeft(t *testing.T) {
 			t.Errorf("%q is not in:\n%v", line, err)
 		}
 	}
-	s.wantRestored(got, "shop/b:latest")
-	s.wantRestored(s.restored(p), "shop/a:latest", "shop/c:latest", "shop/a:deployed", "shop/b:deployed", "shop/c:deployed")
+	s.wantReverted(got, "shop/b:latest")
+	s.wantReverted(s.reverted(p), "shop/a:latest", "shop/c:latest", "shop/a:deployed", "shop/b:deployed", "shop/c:deployed")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: h["two"]})
 }
 
-// TestRestoreLooksTwice cannot read a tag at first, and sees later where it stands.
-func TestRestoreLooksTwice(t *testing.T) {
+// TestRevertLooksTwice cannot read a tag at first, and sees later where it stands.
+func TestRevertLooksTwice(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two")
 	p := s.promoted("one", s.running(h["two"]))
-	s.wire.set(func(c ecrCall) failure {
+	s.transport.set(func(c ecrCall) failure {
 		if c.action == "BatchGetImage" && c.repository == "shop/a" && c.tag == registry.TagLatest {
 			return refused
 		}
 		return fine
 	})
 	got, err := Revert(t.Context(), s.clients, p, RolloutResult{})
-	s.wire.set(nil)
+	s.transport.set(nil)
 	var failed *RevertError
 	if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].To != h["one"][0] {
 		t.Errorf("got %v", err)
 	}
-	s.wantRestored(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it protects what runs, which latest does not)")
+	s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it protects what runs, which latest does not)")
 }
 
-// TestRestoreFailsAtEveryCall breaks each call in each way: what the error or the result
+// TestRevertFailsAtEveryCall breaks each call in each way: what the error or the result
 // says is so, and another Revert finishes it.
-func TestRestoreFailsAtEveryCall(t *testing.T) {
+func TestRevertFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two", "three")
@@ -323,9 +323,9 @@ func TestRestoreFailsAtEveryCall(t *testing.T) {
 		for action, calls := range map[string]int{"BatchGetImage": 6, "PutImage": 6, "DescribeImages": 3} {
 			for n := 1; n <= calls; n++ {
 				p := s.promoted("one", s.running(h["three"]))
-				s.wire.set(nth(action, n, f))
+				s.transport.set(nth(action, n, f))
 				got, err := Revert(t.Context(), s.clients, p, RolloutResult{})
-				s.wire.set(nil)
+				s.transport.set(nil)
 				for _, c := range got.Changes {
 					if at := s.tags()[c.Repository.Name+":"+c.Tag]; at != c.To {
 						t.Errorf("%s %s %d: says that %s:%s stands on %s, and it stands on %s", f, action, n, c.Repository.Name, c.Tag, c.To, at)
@@ -347,8 +347,8 @@ func TestRestoreFailsAtEveryCall(t *testing.T) {
 	}
 }
 
-// TestRestoreIntoImmutable says what is in the way.
-func TestRestoreIntoImmutable(t *testing.T) {
+// TestRevertIntoImmutable says what is in the way.
+func TestRevertIntoImmutable(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")
 	h := s.history("one", "two")

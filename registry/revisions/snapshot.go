@@ -42,7 +42,7 @@ func (i Image) Annotation(key string) string {
 // called when the same hash was built again with another result.
 type Variant func(n int) string
 
-// maxVariants is how many variants of a hash one survey reads. With the other tags and
+// maxVariants is how many variants of a hash one snapshot reads. With the other tags and
 // digests it stays below the 100 ids that one BatchGetImage takes.
 const maxVariants = 40
 
@@ -58,7 +58,7 @@ type Snapshot struct {
 	archived map[registry.Ref]map[string]string
 }
 
-// imageReader is what a survey needs of ECR.
+// imageReader is what a snapshot needs of ECR.
 type imageReader interface {
 	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
 }
@@ -166,7 +166,7 @@ func (s *Snapshot) ByDigest(ref registry.Ref, digest string) (Image, bool) {
 // ByConfig lists the images of a repository that have a manifest annotation, by the digest
 // of their configuration: what says which image it is, however its layers are compressed.
 // Of several with one configuration, latest's goes before the others. A trusted build's
-// survey lists none that it knows only by names of untrusted builds.
+// snapshot lists none that it knows only by names of untrusted builds.
 func (s *Snapshot) ByConfig(ref registry.Ref, annotation, value string) map[string]string {
 	latest, _ := s.ByTag(ref, registry.TagLatest)
 	out := map[string]string{}

@@ -30,12 +30,12 @@ func TestLook(t *testing.T) {
 	bare := s.pushOne(1, image(t))
 	s.server.ResetCalls()
 	extra := map[registry.Ref][]string{s.repos[0].Ref: {"v1", "v1", one[0], ""}, s.repos[1].Ref: {bare, "nothing"}}
-	survey, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), extra)
+	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), extra)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantCalls(t, s.server, "BatchGetImage", len(s.repos))
-	if got := survey.Complete(); !slices.Equal(got, []string{"one.10", "one.2", "one"}) {
+	if got := snapshot.Complete(); !slices.Equal(got, []string{"one.10", "one.2", "one"}) {
 		t.Errorf("complete: %v", got)
 	}
 	for _, c := range []struct {
@@ -45,22 +45,22 @@ func TestLook(t *testing.T) {
 		{0, "one", one[0]}, {1, "one", one[1]}, {0, "one.3", partial}, {1, "one.3", ""}, {0, "v1", partial},
 		{0, registry.TagLatest, one[0]}, {0, registry.TagDeployed, ""}, {1, "nothing", ""},
 	} {
-		at, ok := survey.ByTag(s.repos[c.repo].Ref, c.tag)
+		at, ok := snapshot.ByTag(s.repos[c.repo].Ref, c.tag)
 		if at.Digest != c.want || ok != (c.want != "") {
 			t.Errorf("%s:%s is at %q, %v, want %q", s.repos[c.repo].Name, c.tag, at.Digest, ok, c.want)
 		}
 	}
-	if i, ok := survey.ByDigest(s.repos[1].Ref, bare); !ok || i.Digest != bare {
+	if i, ok := snapshot.ByDigest(s.repos[1].Ref, bare); !ok || i.Digest != bare {
 		t.Errorf("an untagged image: %+v, %v", i, ok)
 	}
-	if _, ok := survey.ByDigest(s.repos[0].Ref, bare); ok {
+	if _, ok := snapshot.ByDigest(s.repos[0].Ref, bare); ok {
 		t.Error("an image is known in a repository that has no such image")
 	}
 	raw, err := a[0].RawManifest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i, _ := survey.ByDigest(s.repos[0].Ref, one[0]); i.Manifest != string(raw) || !strings.Contains(i.MediaType, "manifest") {
+	if i, _ := snapshot.ByDigest(s.repos[0].Ref, one[0]); i.Manifest != string(raw) || !strings.Contains(i.MediaType, "manifest") {
 		t.Errorf("the manifest is not what was pushed: %+v", i)
 	}
 }
@@ -74,12 +74,12 @@ func TestLookInPages(t *testing.T) {
 		tags = append(tags, fmt.Sprintf("t%d", n))
 	}
 	s.server.ResetCalls()
-	survey, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: tags})
+	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: tags})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantCalls(t, s.server, "BatchGetImage", 2)
-	if at, _ := survey.ByTag(s.repos[0].Ref, "t99"); at.Digest != digest {
+	if at, _ := snapshot.ByTag(s.repos[0].Ref, "t99"); at.Digest != digest {
 		t.Errorf("the last tag is at %q", at.Digest)
 	}
 }
@@ -95,12 +95,12 @@ func TestLookInSeveralRegions(t *testing.T) {
 		repos = append(repos, made[ref])
 		want = append(want, push(t, made[ref], freshAuth(t, clients(ref.Region)), "one"))
 	}
-	survey, err := ReadTags(t.Context(), clients, repos, variantOf("one"), nil)
+	snapshot, err := ReadTags(t.Context(), clients, repos, variantOf("one"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, repo := range repos {
-		if at, _ := survey.ByTag(repo.Ref, "one"); at.Digest != want[i] {
+		if at, _ := snapshot.ByTag(repo.Ref, "one"); at.Digest != want[i] {
 			t.Errorf("%v: one is at %q, want %q", repo.Ref, at.Digest, want[i])
 		}
 	}
@@ -261,11 +261,11 @@ func TestByConfig(t *testing.T) {
 	s.pushOne(0, annotated(img, key, "wanted", "by", "one"), registry.TagDeployed)
 	latest := s.pushOne(0, annotated(img, key, "wanted", "by", "another"), registry.TagLatest)
 	s.pushOne(0, annotated(other, key, "not wanted"), "one")
-	survey, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil)
+	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := survey.ByConfig(s.repos[0].Ref, key, "wanted")
+	got := snapshot.ByConfig(s.repos[0].Ref, key, "wanted")
 	if len(got) != 1 || got[config.String()] != latest {
 		t.Errorf("%v, want latest's %s for %s", got, latest, config)
 	}

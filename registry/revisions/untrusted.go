@@ -28,8 +28,8 @@ func onlyUntrusted(tags []string) bool {
 	return len(tags) > 0 && !slices.ContainsFunc(tags, func(tag string) bool { return !IsUntrusted(tag) })
 }
 
-// errUntrusted says why a name of an untrusted build is not deployed.
-var errUntrusted = errors.New("an untrusted build made the revision of that name, and those are not deployed")
+// ErrUntrusted is the reason of a NameError for a name of an untrusted build.
+var ErrUntrusted = errors.New("an untrusted build made the revision of that name, and those are not deployed")
 
 // UntrustedError says that an image, known by its digest, was made by an
 // untrusted build: all its tags are names of such builds.
@@ -45,11 +45,6 @@ func (e *UntrustedError) Error() string {
 
 // Kind returns fault.Usage.
 func (e *UntrustedError) Kind() fault.Kind { return fault.Usage }
-
-// Hint says how to get an image that can be deployed.
-func (e *UntrustedError) Hint() string { return trustedRemedy }
-
-const trustedRemedy = "build the commit where it is trusted, and deploy that revision: slipway build"
 
 // CheckTrusted returns an *UntrustedError if an untrusted build made one of the
 // images, which are given by digest. Calls: one DescribeImages for
@@ -75,7 +70,7 @@ func checkTrusted(images []RevisionImage, states []imageState) error {
 	return nil
 }
 
-// foreign reports whether the survey, of a trusted build, knows an image only by
+// foreign reports whether the snapshot, of a trusted build, knows an image only by
 // names of untrusted ones.
 func (s *Snapshot) foreign(ref registry.Ref, digest string) bool {
 	if len(s.names) > 0 && IsUntrusted(s.names[0]) {

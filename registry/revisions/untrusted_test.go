@@ -21,14 +21,14 @@ func TestFindRevisionLeavesUntrustedAlone(t *testing.T) {
 	for _, text := range []string{"pr12-1a2b", "pr12-", "untrusted-1a2b"} {
 		_, err := Find(t.Context(), s.clients, s.repos, text, nil, nil)
 		var bad *NameError
-		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "an untrusted build made the revision") || bad.Hint() != trustedRemedy {
+		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "an untrusted build made the revision") || !errors.Is(err, ErrUntrusted) {
 			t.Errorf("FindRevision(%q): got %v", text, err)
 		}
 	}
 	for _, text := range []string{"pr12", "unt"} {
 		_, err := Find(t.Context(), s.clients, s.repos, text, nil, nil)
 		var unknown *UnknownError
-		if !errors.As(err, &unknown) || strings.Contains(unknown.Hint(), "pr12-") || strings.Contains(unknown.Hint(), "untrusted-") {
+		if !errors.As(err, &unknown) || strings.Contains(Lines(unknown.Newest, unknown.At), "pr12-") || strings.Contains(Lines(unknown.Newest, unknown.At), "untrusted-") {
 			t.Errorf("FindRevision(%q): got %v", text, err)
 		}
 	}
@@ -45,7 +45,7 @@ func TestFindDigestsRefusesUntrusted(t *testing.T) {
 	digest := s.pushOne(0, image(t), "pr12-1a2b", "pr12-1a2b.2")
 	_, err := FindDigests(t.Context(), s.clients, s.repos, s.running([]string{digest}), nil, nil)
 	var bad *UntrustedError
-	if !errors.As(err, &bad) || bad.Digest != digest || bad.Hint() == "" {
+	if !errors.As(err, &bad) || bad.Digest != digest {
 		t.Fatalf("FindDigests of an image that only pr12- names: got %v, want an *UntrustedError", err)
 	}
 	// A trusted build that came out with the same image vouches for it.
@@ -56,9 +56,9 @@ func TestFindDigestsRefusesUntrusted(t *testing.T) {
 	}
 }
 
-// TestSettleNeverPicksUntrusted: two jobs that meet agree on a revision of theirs, not on
+// TestReconcileNeverPicksUntrusted: two jobs that meet agree on a revision of theirs, not on
 // what the images have in common with a pull request.
-func TestSettleNeverPicksUntrusted(t *testing.T) {
+func TestReconcileNeverPicksUntrusted(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	first := s.push(s.images(), "first")
@@ -69,13 +69,13 @@ func TestSettleNeverPicksUntrusted(t *testing.T) {
 		s.move(1, tag, second[1])
 	}
 	p := s.publication("first", first)
-	survey, err := p.readSnapshot(t.Context(), s.clients)
+	snapshot, err := p.readSnapshot(t.Context(), s.clients)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := Published{Name: "first", Snapshot: survey}
+	out := Published{Name: "first", Snapshot: snapshot}
 	if err := p.reconcile(t.Context(), s.clients, &out); err != nil || out.SupersededBy != "second" {
-		t.Errorf("settle: overtaken by %q, %v, want second", out.SupersededBy, err)
+		t.Errorf("reconcile: superseded by %q, %v, want second", out.SupersededBy, err)
 	}
 	s.wantTags(map[string][]string{"first": first, "second": second, registry.TagLatest: second, "pr12-x": {first[0], second[1]}})
 }
@@ -93,11 +93,11 @@ func TestByConfigLeavesUntrustedAlone(t *testing.T) {
 	}
 	pushed := s.pushOne(0, mutate.Annotations(img, map[string]string{key: "wanted"}).(v1.Image), "pr12-one")
 	for hash, want := range map[string]string{"one": "", "pr12-one": pushed} {
-		survey, err := ReadTags(t.Context(), s.clients, s.repos, variantOf(hash), map[registry.Ref][]string{s.repos[0].Ref: {"pr12-one"}})
+		snapshot, err := ReadTags(t.Context(), s.clients, s.repos, variantOf(hash), map[registry.Ref][]string{s.repos[0].Ref: {"pr12-one"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := survey.ByConfig(s.repos[0].Ref, key, "wanted")[config.String()]; got != want {
+		if got := snapshot.ByConfig(s.repos[0].Ref, key, "wanted")[config.String()]; got != want {
 			t.Errorf("for %s: %q stands for the image, want %q", hash, got, want)
 		}
 	}
