@@ -22,7 +22,12 @@ func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clien
 	if len(p.ECS.Services) == 0 {
 		return nil
 	}
-	out, err := readRunning(ctx, aws, p, components)
+	out, err := rollout.RunningImages(ctx, aws, p.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
+		if c := componentOf(components, service, container); c != nil {
+			return c.Repository.Ref, true
+		}
+		return registry.Ref{}, false
+	})
 	var missing *ecs.MissingError
 	switch {
 	case errors.As(err, &missing):
@@ -31,20 +36,6 @@ func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clien
 		host.Warnf("the running images cannot be read, so deployed will mark the images that latest points to: %v", err)
 	}
 	return out
-}
-
-// readRunning asks ECS which digests it runs, by repository.
-func readRunning(ctx context.Context, aws *awsclient.Clients, p *project.Plan, components []*build.Component) (map[registry.Ref]string, error) {
-	services, err := ecs.Images(ctx, aws.ECS(), p.ECS.Refs())
-	out := map[registry.Ref]string{}
-	for _, service := range p.ECS.Services {
-		for container, digest := range services[service.Ref] {
-			if c := componentOf(components, service, container); c != nil {
-				out[c.Repository.Ref] = digest
-			}
-		}
-	}
-	return out, err
 }
 
 // componentOf is the component whose image a container of an ECS service runs, or nil.

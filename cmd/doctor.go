@@ -6,18 +6,18 @@ import (
 	"fmt"
 	"time"
 
-	"slipway/internal/awsclient"
+	"slipway/build"
+	"slipway/doctor"
 	"slipway/internal/fault"
 	"slipway/project"
-	"slipway/retention"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// doctorOptions are the flags of `slipway doctor`: those of build that decide whether it
+// doctorFlags are the flags of `slipway doctor`: those of build that decide whether it
 // can run.
-type doctorOptions struct {
+type doctorFlags struct {
 	buildOptions
 	// limit is how long one step of a check may take.
 	limit time.Duration
@@ -27,7 +27,7 @@ type doctorOptions struct {
 const doctorTimeout = 20 * time.Second
 
 func newDoctorCommand(w *cli) *cobra.Command {
-	var o doctorOptions
+	var o doctorFlags
 	c := &cobra.Command{
 		Use:   "doctor [SERVICE...]",
 		Short: "Check whether build would be able to run, and say what is missing",
@@ -67,7 +67,7 @@ var buildFlags = []string{
 }
 
 // flags takes over build's, so that they stay the same; the others keep build's defaults.
-func (o *doctorOptions) flags(f *pflag.FlagSet) {
+func (o *doctorFlags) flags(f *pflag.FlagSet) {
 	all := pflag.NewFlagSet("build", pflag.ContinueOnError)
 	o.buildOptions.flags(all)
 	for _, name := range buildFlags {
@@ -81,7 +81,7 @@ func (o *doctorOptions) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.limit, "check-timeout", doctorTimeout, "`time` that each step of a check may take")
 }
 
-func (o doctorOptions) check() error {
+func (o doctorFlags) check() error {
 	if err := checkOutput(o.output); err != nil {
 		return err
 	}
@@ -95,83 +95,30 @@ func (o doctorOptions) check() error {
 }
 
 // runDoctor prints the findings, and ends with an error if build could not run.
-func runDoctor(ctx context.Context, w *cli, o doctorOptions) (err error) {
+func runDoctor(ctx context.Context, w *cli, o doctorFlags) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	d := newDoctor(ctx, w, o)
-	defer func() { err = errors.Join(err, d.close(ctx)) }()
-	findings := d.examine(ctx, d.checks())
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted while checking: %w", ctx.Err())
+	findings, err := doctor.Run(ctx, &w.Host, o.options(w))
+	if findings == nil {
+		return err
 	}
 	if err := printFindings(w, findings, o.output); err != nil {
 		return err
 	}
-	return verdict(w, findings)
+	return errors.Join(verdict(w, findings), err)
 }
 
-// doctor is one run of `slipway doctor`. What several checks want to know is asked once,
-// by whichever comes first.
-type doctor struct {
-	*cli
-	options doctorOptions
-	// Plan is nil where the project cannot be read, and planErr says why; hashErr is why
-	// the plan has another hash than build would give it.
-	plan             *project.Plan
-	planErr, hashErr error
-	// settingsErr is what is wrong with flags and settings that the plan knows nothing of.
-	settingsErr error
-
-	cloud        func() (*awsclient.Clients, error)
-	access       func() (access, error)
-	repositories func() (foundRepositories, error)
-	policies     func() ([]retention.State, error)
-	engine       func() (*foundEngine, error)
-}
-
-func newDoctor(ctx context.Context, w *cli, o doctorOptions) *doctor {
-	d := &doctor{cli: w, options: o}
-	d.readPlan(ctx)
-	d.cloud = asked(ctx, o.limit, d.configure)
-	d.access = asked(ctx, o.limit, d.enter)
-	d.repositories = asked(ctx, o.limit, d.findRepositories)
-	d.policies = asked(ctx, o.limit, d.readPolicies)
-	d.engine = asked(ctx, o.limit+d.dockerTime(), d.startEngine)
-	return d
-}
-
-// checks are all there are, in the order in which they are told.
-func (d *doctor) checks() []check {
-	access := func() { _, _ = d.access() }
-	policies := func() { _, _ = d.policies() }
-	engine := func() { _, _ = d.engine() }
-	all := []check{
-		{name: "compose file", run: d.checkProject},
-		{name: "hash", run: d.checkHash},
-		{name: "settings", run: d.checkSettings},
-		{name: "trust", run: d.checkTrust},
-		{name: "region", run: d.checkRegion},
-		{name: "credentials", needs: needsCloud, first: access, run: d.checkCredentials},
-		{name: "clock", needs: needsCloud, first: access, run: d.checkClock},
-		{name: "registry login", needs: needsAccess, run: d.checkLogin},
-		{name: "repository", needs: needsProject | needsAccess, first: func() { _, _ = d.repositories() }, run: d.checkRepositories},
-		{name: "tags", needs: needsRepositories, run: d.checkTags},
-		{name: "retention", needs: needsRepositories, first: policies, run: d.checkRetention},
-		{name: "revision", needs: needsRepositories, run: d.checkRevision},
-		{name: "permissions", needs: needsProject | needsAccess, first: policies, run: d.checkPermissions},
-		{name: "engine", first: engine, run: d.checkEngine},
-		{name: "runc", first: engine, run: d.checkRunc},
-		{name: "engine network", first: engine, run: d.checkNetwork},
-		{name: "platforms", needs: needsProject | needsEngine, run: d.checkPlatforms},
-		{name: "disk", first: engine, run: d.checkDisk},
-		{name: "base image", needs: needsProject, first: func() { engine(); access() }, run: d.checkBases},
+// options are the flags as the checks take them.
+func (o doctorFlags) options(w *cli) doctor.Options {
+	return doctor.Options{
+		Build: o.Options, Project: o.places(w), Rollout: o.rollout, Limit: o.limit, Hint: hintOf,
+		AWS: o.aws.logged(w), AWSError: o.aws.check(),
+		Resolve: func(p *project.Plan, given build.Options, rollout bool) (build.Options, error) {
+			resolved := o.buildOptions
+			resolved.Options, resolved.rollout = given, rollout
+			err := resolved.fromPlan(w, p)
+			return resolved.Options, err
+		},
 	}
-	if d.options.Artifact != "" {
-		all = append(all, check{name: "artifact", needs: needsProject | needsAccess, run: d.checkArtifact})
-	}
-	if d.plan != nil && len(d.plan.ECS.Services) > 0 && !d.options.NoLatest {
-		all = append(all, check{name: "ECS service", needs: needsProject | needsAccess, run: d.checkECS})
-	}
-	return all
 }

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"slipway/doctor"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
 )
 
 // printFindings writes the checklist to stdout.
-func printFindings(w *cli, findings []finding, output string) error {
+func printFindings(w *cli, findings []doctor.Finding, output string) error {
 	if output == "json" {
 		return writeJSON(w.stdout, findings)
 	}
@@ -21,16 +22,16 @@ func printFindings(w *cli, findings []finding, output string) error {
 }
 
 // checklist is the findings for people: a line each, in columns, with what to do below.
-func checklist(findings []finding) string {
+func checklist(findings []doctor.Finding) string {
 	var widths [3]int
 	for _, f := range findings {
-		for i, text := range f.columns() {
+		for i, text := range columnsOf(f) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(text))
 		}
 	}
 	var b strings.Builder
 	for _, f := range findings {
-		for i, text := range f.columns() {
+		for i, text := range columnsOf(f) {
 			b.WriteString(text + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2))
 		}
 		lines := strings.Split(f.Detail, "\n")
@@ -47,8 +48,8 @@ func checklist(findings []finding) string {
 
 const remedyIndent = "    "
 
-// columns are what stands before the detail.
-func (f finding) columns() [3]string {
+// columnsOf are what stands before the detail.
+func columnsOf(f doctor.Finding) [3]string {
 	return [3]string{string(f.Status), plain.Text(f.Check), plain.Text(f.Subject)}
 }
 
@@ -63,20 +64,20 @@ func (e *unwell) Kind() fault.Kind { return e.kind }
 
 // verdict is an error if anything failed. Wrong input alone has its own code, since nothing
 // but a file needs to be touched; otherwise AWS's goes before.
-func verdict(w *cli, findings []finding) error {
-	count := map[status]int{}
+func verdict(w *cli, findings []doctor.Finding) error {
+	count := map[doctor.Status]int{}
 	var kinds []fault.Kind
 	for _, f := range findings {
 		count[f.Status]++
-		if f.Status == statusFailed {
-			kinds = append(kinds, f.kind)
+		if f.Status == doctor.StatusFailed {
+			kinds = append(kinds, f.Kind)
 		}
 	}
 	if len(kinds) == 0 {
-		w.Infof("build would be able to run: %d ok, %s, %d not checked", count[statusOK], phrase.Count(count[statusWarning], "warning"), count[statusUnchecked])
+		w.Infof("build would be able to run: %d ok, %s, %d not checked", count[doctor.StatusOK], phrase.Count(count[doctor.StatusWarning], "warning"), count[doctor.StatusUnchecked])
 		return nil
 	}
-	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(kinds), phrase.Count(count[statusWarning], "warning"), count[statusUnchecked])}
+	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(kinds), phrase.Count(count[doctor.StatusWarning], "warning"), count[doctor.StatusUnchecked])}
 	switch {
 	case !slices.ContainsFunc(kinds, func(k fault.Kind) bool { return k != fault.Input }):
 		e.kind = fault.Input

@@ -32,7 +32,7 @@ func TestExamples(t *testing.T) {
 		}
 		found += len(dirs)
 	}
-	if found--; found != len(want) { // pipelines itself holds examples and is none
+	if found--; found != len(want) { // pipelines itself is not an example
 		t.Fatalf("%d examples, want %d", found, len(want))
 	}
 	for name, services := range want {

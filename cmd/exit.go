@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/aws/smithy-go"
-
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 )
 
@@ -58,18 +57,5 @@ func exitCode(ctx context.Context, err error) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted
 	}
-	return exitCodes[kindOf(err)]
-}
-
-// kindOf returns the kind of an error. The SDK's own errors have none.
-func kindOf(err error) fault.Kind {
-	var (
-		api smithy.APIError
-		op  *smithy.OperationError
-	)
-	kind := fault.KindOf(err)
-	if kind == fault.Other && (errors.As(err, &api) || errors.As(err, &op)) {
-		return fault.AWS
-	}
-	return kind
+	return exitCodes[awsclient.KindOf(err)]
 }

@@ -1,18 +1,16 @@
 package cmd
 
 import (
-	"context"
 	"errors"
 
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"slipway/internal/awsclient"
 )
 
 // awsHint returns the hint for the refusals of AWS that users meet most.
 func awsHint(err error) string {
-	if unreachable(err) {
+	if awsclient.Unreachable(err) {
 		return "AWS cannot be reached: check the network, the region and AWS_ENDPOINT_URL"
 	}
 	var api smithy.APIError
@@ -29,13 +27,6 @@ func awsHint(err error) string {
 	default:
 		return ""
 	}
-}
-
-// unreachable reports whether there was no answer at all.
-func unreachable(err error) bool {
-	var unsent *smithyhttp.RequestSendError
-	var late *awsclient.TimeoutError
-	return errors.As(err, &unsent) || errors.As(err, &late) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // clientHint returns the hints for errors of internal/awsclient.

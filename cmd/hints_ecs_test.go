@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/rollout/ecs"
 )
@@ -31,8 +32,8 @@ func TestECSHints(t *testing.T) {
 		{&ecs.DeployError{Err: failed}, fault.AWS, ""},
 	} {
 		err := refused(fmt.Errorf("wrapped: %w", test.err))
-		if kind := kindOf(err); kind != test.kind {
-			t.Errorf("kindOf(%T %+v) = %d, want %d", test.err, test.err, kind, test.kind)
+		if kind := awsclient.KindOf(err); kind != test.kind {
+			t.Errorf("awsclient.KindOf(%T %+v) = %d, want %d", test.err, test.err, kind, test.kind)
 		}
 		if hint := hintOf(err); !strings.Contains(hint, test.hint) || test.hint == "" && hint != "" {
 			t.Errorf("hintOf(%T %+v) = %q, want %q in it", test.err, test.err, hint, test.hint)

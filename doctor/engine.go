@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"cmp"
@@ -56,7 +56,7 @@ func (e *foundEngine) own() bool {
 // thrown away: build takes an empty state for the sign of a fresh host.
 func (d *doctor) startEngine(ctx context.Context) (*foundEngine, error) {
 	found := &foundEngine{}
-	options := d.options.EngineSearch(&d.cli.Host, d.plan)
+	options := d.build.EngineSearch(d.Host, d.plan)
 	if dir := stateDir(options); dir != "" && !exists(filepath.Join(dir, "root")) {
 		scratch, err := os.MkdirTemp(socketTemp(), "slipway-doctor-")
 		if err != nil {
@@ -114,12 +114,12 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (d *doctor) checkEngine(context.Context) []finding {
+func (d *doctor) checkEngine(context.Context) []Finding {
 	found, err := d.engine()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
-	var out []finding
+	var out []Finding
 	for _, e := range found.all {
 		where := "at " + e.Address
 		if e.Kind == engine.Managed {
@@ -129,7 +129,7 @@ func (d *doctor) checkEngine(context.Context) []finding {
 		if store := cmp.Or(e.Store(), e.Snapshotter); store != "" {
 			detail += "; store " + store
 		}
-		out = append(out, fine("%s", detail).of(e.Platform))
+		out = append(out, Fine("%s", detail).of(e.Platform))
 	}
 	return out
 }
@@ -150,27 +150,27 @@ func (e *foundEngine) platforms() []string {
 
 // checkPlatforms warns of platforms for which nothing can run: a Dockerfile without RUN
 // does without.
-func (d *doctor) checkPlatforms(context.Context) []finding {
+func (d *doctor) checkPlatforms(context.Context) []Finding {
 	found, err := d.engine()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	have := found.platforms()
-	var out []finding
+	var out []Finding
 	for _, e := range found.all {
 		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
-			out = append(out, warned("name an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine for it runs programs for %s only: a RUN step would fail", strings.Join(e.Platforms, ", ")).of(e.Platform))
+			out = append(out, Warned("name an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine for it runs programs for %s only: a RUN step would fail", strings.Join(e.Platforms, ", ")).of(e.Platform))
 		}
 	}
 	for _, t := range d.plan.Targets() {
 		if lacking := lackingPlatforms(t.Platforms, have); len(lacking) > 0 {
-			out = append(out, warned("build on an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine runs no steps for %s", strings.Join(lacking, ", ")).of(t.Service))
+			out = append(out, Warned("build on an engine of that platform, or let the kernel emulate it (QEMU in binfmt_misc)", "the engine runs no steps for %s", strings.Join(lacking, ", ")).of(t.Service))
 		}
 	}
 	if len(out) > 0 {
 		return out
 	}
-	return []finding{fine("%s", strings.Join(have, ", "))}
+	return []Finding{Fine("%s", strings.Join(have, ", "))}
 }
 
 // lackingPlatforms are those wanted that the engine does not have.

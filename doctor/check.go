@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"cmp"
@@ -7,61 +7,71 @@ import (
 	"sync"
 	"time"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 )
 
-// status is how a finding stands.
-type status string
+// Status is how a finding stands.
+type Status string
 
 const (
-	statusOK        status = "ok"
-	statusWarning   status = "warning"
-	statusFailed    status = "failed"
-	statusUnchecked status = "not checked"
+	StatusOK        Status = "ok"
+	StatusWarning   Status = "warning"
+	StatusFailed    Status = "failed"
+	StatusUnchecked Status = "not checked"
 )
 
-// finding is one element of the array that `doctor --output json` prints.
-type finding struct {
+// Finding is one element of the array that `doctor --output json` prints.
+type Finding struct {
 	Check string `json:"check"`
 	// Subject is what it was found out about, where a check has several.
 	Subject string `json:"subject,omitempty"`
-	Status  status `json:"status"`
+	Status  Status `json:"status"`
 	Detail  string `json:"detail"`
 	// Remedy is what to do about it; empty where nothing is to be done.
 	Remedy string `json:"remedy,omitempty"`
 	// kind is the kind of a failure: Input, AWS or Other.
-	kind fault.Kind
+	Kind fault.Kind
+	// err is the error, whose hint is the remedy where the finding has none.
+	err error
+	// otherwise is the remedy where the error has no hint either.
+	otherwise string
 }
 
 // of is the finding about a subject.
-func (f finding) of(subject string) finding {
+func (f Finding) of(subject string) Finding {
 	f.Subject = subject
 	return f
 }
 
 // softened is a failure that does not keep build from running.
-func (f finding) softened() finding {
-	if f.Status == statusFailed {
-		f.Status = statusWarning
+func (f Finding) Softened() Finding {
+	if f.Status == StatusFailed {
+		f.Status = StatusWarning
 	}
 	return f
 }
 
-func fine(format string, args ...any) finding {
-	return finding{Status: statusOK, Detail: fmt.Sprintf(format, args...)}
+func Fine(format string, args ...any) Finding {
+	return Finding{Status: StatusOK, Detail: fmt.Sprintf(format, args...)}
 }
 
-func warned(remedy, format string, args ...any) finding {
-	return finding{Status: statusWarning, Detail: fmt.Sprintf(format, args...), Remedy: remedy}
+func Warned(remedy, format string, args ...any) Finding {
+	return Finding{Status: StatusWarning, Detail: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
-func unchecked(remedy, format string, args ...any) finding {
-	return finding{Status: statusUnchecked, Detail: fmt.Sprintf(format, args...), Remedy: remedy}
+// warnedOf is a warning about an error.
+func warnedOf(err error, format string, args ...any) Finding {
+	return Finding{Status: StatusWarning, Detail: fmt.Sprintf(format, args...), err: err}
+}
+
+func Unchecked(remedy, format string, args ...any) Finding {
+	return Finding{Status: StatusUnchecked, Detail: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 // broken is an error that build would end with, or one like it.
-func broken(err error) finding {
-	kind := kindOf(err)
+func broken(err error) Finding {
+	kind := awsclient.KindOf(err)
 	switch kind {
 	case fault.Usage:
 		kind = fault.Input
@@ -69,7 +79,7 @@ func broken(err error) finding {
 	default:
 		kind = fault.Other
 	}
-	return finding{Status: statusFailed, Detail: err.Error(), Remedy: hintOf(err), kind: kind}
+	return Finding{Status: StatusFailed, Detail: err.Error(), Kind: kind, err: err}
 }
 
 // check finds something out. Checks know nothing of each other and run at the same time.
@@ -80,7 +90,7 @@ type check struct {
 	// for nothing.
 	first func()
 	// run must return soon after its context ends.
-	run func(context.Context) []finding
+	run func(context.Context) []Finding
 }
 
 // need is what a check cannot do without.
@@ -126,17 +136,20 @@ func (d *doctor) missing(n need) string {
 }
 
 // examine runs the checks all at once and lists what they find in their order.
-func (d *doctor) examine(ctx context.Context, checks []check) []finding {
-	results := make([][]finding, len(checks))
+func (d *doctor) examine(ctx context.Context, checks []check) []Finding {
+	results := make([][]Finding, len(checks))
 	var all sync.WaitGroup
 	for i, c := range checks {
 		all.Go(func() { results[i] = d.examineOne(ctx, c) })
 	}
 	all.Wait()
-	var out []finding
+	var out []Finding
 	for i, list := range results {
 		for _, f := range list {
 			f.Check = cmp.Or(f.Check, checks[i].name)
+			if f.Remedy == "" && f.err != nil {
+				f.Remedy = cmp.Or(d.options.Hint(f.err), f.otherwise)
+			}
 			out = append(out, f)
 		}
 	}
@@ -144,17 +157,17 @@ func (d *doctor) examine(ctx context.Context, checks []check) []finding {
 }
 
 // examineOne lets no check hang: one that does not come back in time is given up.
-func (d *doctor) examineOne(ctx context.Context, c check) []finding {
+func (d *doctor) examineOne(ctx context.Context, c check) []Finding {
 	if why := d.missing(c.needs); why != "" {
-		return []finding{unchecked("", "%s", why)}
+		return []Finding{Unchecked("", "%s", why)}
 	}
 	// What is shared with other checks has limits of its own.
 	if c.first != nil {
 		c.first()
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.options.limit)
+	ctx, cancel := context.WithTimeout(ctx, d.options.Limit)
 	defer cancel()
-	done := make(chan []finding, 1)
+	done := make(chan []Finding, 1)
 	go func() { done <- c.run(ctx) }()
 	select {
 	case list := <-done:
@@ -165,7 +178,7 @@ func (d *doctor) examineOne(ctx context.Context, c check) []finding {
 	case list := <-done:
 		return list
 	case <-time.After(gracePeriod):
-		return []finding{{Status: statusFailed, Detail: "no answer within " + d.options.limit.String(), Remedy: "look for what hangs, or give it more time with --check-timeout"}}
+		return []Finding{{Status: StatusFailed, Detail: "no answer within " + d.options.Limit.String(), Remedy: "look for what hangs, or give it more time with --check-timeout"}}
 	}
 }
 

@@ -1,10 +1,9 @@
-package cmd
+package doctor
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +12,6 @@ import (
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
-	"github.com/rs/zerolog"
 
 	"slipway/artifact"
 	"slipway/build/engine"
@@ -26,66 +24,20 @@ import (
 	"slipway/retention"
 )
 
-func TestChecklist(t *testing.T) {
-	t.Parallel()
-	got := checklist([]finding{
-		{Check: "compose file", Subject: "shop", Status: statusOK, Detail: "fine"},
-		{Check: "tags", Subject: "shop/ä", Status: statusFailed, Detail: "one\ntwo", Remedy: "do this\nand that"},
-		{Check: "runc", Status: statusUnchecked, Detail: "why"},
-	})
-	want := `ok           compose file  shop    fine
-failed       tags          shop/ä  one
-    two
-    what to do: do this
-    and that
-not checked  runc                  why
-`
-	if got != want {
-		t.Errorf("%s\nwant\n%s", got, want)
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	t.Parallel()
-	w := &cli{log: zerolog.New(io.Discard)}
-	failed := func(kind fault.Kind) finding { return finding{Status: statusFailed, kind: kind} }
-	for _, c := range []struct {
-		findings []finding
-		want     int
-	}{
-		{nil, exitDone},
-		{[]finding{fine("x"), warned("", "y"), unchecked("", "z")}, exitDone},
-		{[]finding{fine("x"), failed(fault.Input)}, exitUsage},
-		{[]finding{failed(fault.Input), failed(fault.AWS)}, exitAWS},
-		{[]finding{failed(fault.AWS), failed(fault.Other)}, exitAWS},
-		{[]finding{failed(fault.Input), failed(fault.Other)}, exitOther},
-		{[]finding{failed(fault.Input).softened()}, exitDone},
-	} {
-		err := verdict(w, c.findings)
-		got := exitDone
-		if err != nil {
-			got = exitCode(t.Context(), err)
-		}
-		if got != c.want {
-			t.Errorf("%v: %d, want %d", c.findings, got, c.want)
-		}
-	}
-}
-
 func TestBrokenCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		err  error
-		want int
+		want fault.Kind
 	}{
-		{fault.New(fault.Usage, errors.New("x"), ""), exitUsage},
-		{fault.NewInput("x", "y", "z"), exitUsage},
-		{refused(errors.New("x")), exitAWS},
-		{&engine.NotFoundError{}, exitOther},
-		{&solve.PullError{Status: 404, Err: errors.New("x")}, exitOther},
-		{context.Canceled, exitOther},
+		{fault.New(fault.Usage, errors.New("x"), ""), fault.Input},
+		{fault.NewInput("x", "y", "z"), fault.Input},
+		{fault.As(fault.AWS, errors.New("x")), fault.AWS},
+		{&engine.NotFoundError{}, fault.Other},
+		{&solve.PullError{Status: 404, Err: errors.New("x")}, fault.Other},
+		{context.Canceled, fault.Other},
 	} {
-		if got := broken(c.err); exitCodes[got.kind] != c.want || got.Status != statusFailed {
+		if got := broken(c.err); got.Kind != c.want || got.Status != StatusFailed {
 			t.Errorf("%v: %+v, want %d", c.err, got, c.want)
 		}
 	}
@@ -96,28 +48,28 @@ func TestStuckCheck(t *testing.T) {
 	t.Parallel()
 	stuck := make(chan struct{})
 	defer close(stuck)
-	d := &doctor{options: doctorOptions{limit: time.Millisecond}}
+	d := &doctor{options: Options{Limit: time.Millisecond}}
 	got := d.examine(t.Context(), []check{
-		{name: "stuck", run: func(context.Context) []finding { <-stuck; return nil }},
-		{name: "other", run: func(context.Context) []finding { return []finding{fine("done")} }},
+		{name: "stuck", run: func(context.Context) []Finding { <-stuck; return nil }},
+		{name: "other", run: func(context.Context) []Finding { return []Finding{Fine("done")} }},
 	})
-	if len(got) != 2 || got[0].Status != statusFailed || got[0].Check != "stuck" || got[1].Detail != "done" {
+	if len(got) != 2 || got[0].Status != StatusFailed || got[0].Check != "stuck" || got[1].Detail != "done" {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestClockFinding(t *testing.T) {
 	t.Parallel()
-	for ahead, want := range map[time.Duration]status{
-		0: statusOK, 59 * time.Second: statusOK, -time.Minute: statusOK,
-		-2 * time.Minute: statusWarning, 5 * time.Minute: statusWarning,
-		6 * time.Minute: statusFailed, -time.Hour: statusFailed,
+	for ahead, want := range map[time.Duration]Status{
+		0: StatusOK, 59 * time.Second: StatusOK, -time.Minute: StatusOK,
+		-2 * time.Minute: StatusWarning, 5 * time.Minute: StatusWarning,
+		6 * time.Minute: StatusFailed, -time.Hour: StatusFailed,
 	} {
 		got := clockFinding(ahead)
-		if got.Status != want || want == statusFailed && got.kind != fault.AWS {
+		if got.Status != want || want == StatusFailed && got.Kind != fault.AWS {
 			t.Errorf("%s: %+v, want %s", ahead, got, want)
 		}
-		if word := map[bool]string{true: "ahead", false: "behind"}[ahead > 0]; want != statusOK && !strings.Contains(got.Detail, word) {
+		if word := map[bool]string{true: "ahead", false: "behind"}[ahead > 0]; want != StatusOK && !strings.Contains(got.Detail, word) {
 			t.Errorf("%s: %s", ahead, got.Detail)
 		}
 	}
@@ -203,16 +155,16 @@ func TestBucketFinding(t *testing.T) {
 	for _, c := range []struct {
 		bucket artifact.Bucket
 		err    error
-		want   status
+		want   Status
 	}{
-		{artifact.Bucket{Versioned: true}, nil, statusOK},
-		{artifact.Bucket{}, nil, statusWarning},
-		{artifact.Bucket{Unseen: errors.New("denied")}, nil, statusUnchecked},
-		{artifact.Bucket{}, &artifact.BucketError{Status: 403}, statusUnchecked},
-		{artifact.Bucket{}, &artifact.BucketError{Status: 301}, statusFailed},
-		{artifact.Bucket{}, &artifact.BucketError{Status: 404}, statusFailed},
+		{artifact.Bucket{Versioned: true}, nil, StatusOK},
+		{artifact.Bucket{}, nil, StatusWarning},
+		{artifact.Bucket{Unseen: errors.New("denied")}, nil, StatusUnchecked},
+		{artifact.Bucket{}, &artifact.BucketError{Status: 403}, StatusUnchecked},
+		{artifact.Bucket{}, &artifact.BucketError{Status: 301}, StatusFailed},
+		{artifact.Bucket{}, &artifact.BucketError{Status: 404}, StatusFailed},
 	} {
-		if got := bucketFinding(c.bucket, c.err); got.Status != c.want || got.Status == statusFailed && got.kind != fault.AWS {
+		if got := bucketFinding(c.bucket, c.err); got.Status != c.want || got.Status == StatusFailed && got.Kind != fault.AWS {
 			t.Errorf("%+v, %v: %+v, want %s", c.bucket, c.err, got, c.want)
 		}
 	}
@@ -225,15 +177,15 @@ func TestPolicyFinding(t *testing.T) {
 	}
 	for _, c := range []struct {
 		r    retention.State
-		want status
+		want Status
 		says string
 	}{
-		{of("{}", lifecycle.Outcome{}), statusOK, "are there"},
-		{of("", lifecycle.Outcome{Changed: true}), statusOK, "none yet"},
-		{of("{}", lifecycle.Outcome{Changed: true}), statusOK, "will add"},
-		{of("{}", lifecycle.Outcome{Changed: true, Dropped: []lifecycle.Rule{{}}}), statusWarning, "drop 1 rule"},
-		{retention.State{Clash: &lifecycle.ConflictError{}}, statusWarning, "leave it alone"},
-		{retention.State{Losses: []revisions.ImageDetail{{Tags: []string{"v42"}}}}, statusWarning, "1 image would expire that no protecting tag keeps (v42)"},
+		{of("{}", lifecycle.Outcome{}), StatusOK, "are there"},
+		{of("", lifecycle.Outcome{Changed: true}), StatusOK, "none yet"},
+		{of("{}", lifecycle.Outcome{Changed: true}), StatusOK, "will add"},
+		{of("{}", lifecycle.Outcome{Changed: true, Dropped: []lifecycle.Rule{{}}}), StatusWarning, "drop 1 rule"},
+		{retention.State{Clash: &lifecycle.ConflictError{}}, StatusWarning, "leave it alone"},
+		{retention.State{Losses: []revisions.ImageDetail{{Tags: []string{"v42"}}}}, StatusWarning, "1 image would expire that no protecting tag keeps (v42)"},
 	} {
 		if got := policyFinding(c.r, 7); got.Status != c.want || !strings.Contains(got.Detail, c.says) {
 			t.Errorf("%+v, want %s, %s", got, c.want, c.says)

@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"context"
@@ -13,34 +13,34 @@ import (
 )
 
 // checkRunc is about managed engines alone: others have theirs.
-func (d *doctor) checkRunc(ctx context.Context) []finding {
+func (d *doctor) checkRunc(ctx context.Context) []Finding {
 	found, err := d.engine()
 	if err == nil && !found.own() {
-		return []finding{unchecked("", "the engine is not a managed one")}
+		return []Finding{Unchecked("", "the engine is not a managed one")}
 	}
 	if !d.wantsOwn() {
-		return []finding{unchecked("", "the build would not use a managed engine")}
+		return []Finding{Unchecked("", "the build would not use a managed engine")}
 	}
 	path, missing := engine.FindRunc("")
 	if missing == nil {
-		return []finding{runcVersion(ctx, path)}
+		return []Finding{runcVersion(ctx, path)}
 	}
 	f := broken(missing)
 	f.Remedy = "install runc (apt-get install runc), or put it beside buildkitd: it is needed for a managed engine"
 	if err == nil {
-		return []finding{f.softened()} // it runs, whatever it found
+		return []Finding{f.Softened()} // it runs, whatever it found
 	}
-	return []finding{f}
+	return []Finding{f}
 }
 
 // wantsOwn tells whether a managed engine may be used, on a host where one can run.
 func (d *doctor) wantsOwn() bool {
-	o := d.options.EngineOptions(&d.cli.Host)
+	o := d.build.EngineOptions(d.Host)
 	return o.MayBeManaged() && stateDir(o) != ""
 }
 
 // runcVersion asks the program itself: one that does not run is no use.
-func runcVersion(ctx context.Context, path string) finding {
+func runcVersion(ctx context.Context, path string) Finding {
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")} // it needs nothing else of ours
 	out, err := cmd.Output()
@@ -51,9 +51,9 @@ func runcVersion(ctx context.Context, path string) finding {
 	}
 	version, rest, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if !strings.Contains(rest, "libseccomp") {
-		return fine("%s (%s), which filters no system calls: for Dockerfiles that are not trusted take your distribution's", version, path)
+		return Fine("%s (%s), which filters no system calls: for Dockerfiles that are not trusted take your distribution's", version, path)
 	}
-	return fine("%s (%s)", version, path)
+	return Fine("%s (%s)", version, path)
 }
 
 // lowDisk is what a build of a few large images takes.
@@ -61,42 +61,42 @@ const lowDisk = 5 << 30
 
 // checkDisk is about the disk of a managed engine; of another one only the size of its
 // cache can be known.
-func (d *doctor) checkDisk(ctx context.Context) []finding {
+func (d *doctor) checkDisk(ctx context.Context) []Finding {
 	found, err := d.engine()
 	if err == nil && !found.own() {
-		return []finding{cacheSize(ctx, found)}
+		return []Finding{cacheSize(ctx, found)}
 	}
 	if !d.wantsOwn() {
-		return []finding{unchecked("", "there is no engine")}
+		return []Finding{Unchecked("", "there is no engine")}
 	}
-	dir := stateDir(d.options.EngineOptions(&d.cli.Host))
+	dir := stateDir(d.build.EngineOptions(d.Host))
 	free, writable, err := space(nearest(dir))
 	info, statErr := os.Stat(nearest(dir))
 	switch {
 	case statErr == nil && !info.IsDir():
 		f := broken(fmt.Errorf("%s is no directory", nearest(dir)))
 		f.Remedy = "name another directory with --engine-state"
-		return []finding{f.of(dir)}
+		return []Finding{f.of(dir)}
 	case err != nil:
-		return []finding{unchecked("", "%v", err).of(dir)}
+		return []Finding{Unchecked("", "%v", err).of(dir)}
 	case !writable:
 		f := broken(errors.New("may not be written by this user"))
 		f.Remedy = "name another directory with --engine-state, or let this one be written"
 		if found != nil && found.scratch == "" {
-			f = f.softened() // it is in use
+			f = f.Softened() // it is in use
 		}
-		return []finding{f.of(dir)}
+		return []Finding{f.of(dir)}
 	case free < lowDisk:
-		return []finding{warned("make room, or name a directory on another disk with --engine-state", "%s free", bytesText(free)).of(dir)}
+		return []Finding{Warned("make room, or name a directory on another disk with --engine-state", "%s free", bytesText(free)).of(dir)}
 	default:
-		return []finding{fine("%s free", bytesText(free)).of(dir)}
+		return []Finding{Fine("%s free", bytesText(free)).of(dir)}
 	}
 }
 
-func cacheSize(ctx context.Context, found *foundEngine) finding {
+func cacheSize(ctx context.Context, found *foundEngine) Finding {
 	records, err := found.Client.DiskUsage(ctx)
 	if err != nil {
-		return unchecked("", "the engine does not tell what its cache holds: %v", err)
+		return Unchecked("", "the engine does not tell what its cache holds: %v", err)
 	}
 	var all, used uint64
 	for _, r := range records {
@@ -105,7 +105,7 @@ func cacheSize(ctx context.Context, found *foundEngine) finding {
 			used += uint64(max(r.Size, 0))
 		}
 	}
-	return fine("the engine's cache holds %s, %s of it in use; what room is left it does not tell", bytesText(all), bytesText(used))
+	return Fine("the engine's cache holds %s, %s of it in use; what room is left it does not tell", bytesText(all), bytesText(used))
 }
 
 // nearest is the first directory on the way up that exists: a state directory may be made

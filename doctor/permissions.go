@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"context"
@@ -26,9 +26,9 @@ import (
 
 // checkPermissions asks IAM what it would say to the least policy of build, and tries out
 // what can be tried.
-func (d *doctor) checkPermissions(ctx context.Context) []finding {
+func (d *doctor) checkPermissions(ctx context.Context) []Finding {
 	var both sync.WaitGroup
-	var simulated, tried []finding
+	var simulated, tried []Finding
 	both.Go(func() { simulated = d.simulate(ctx) })
 	both.Go(func() { tried = d.dryRun(ctx) })
 	both.Wait()
@@ -38,30 +38,30 @@ func (d *doctor) checkPermissions(ctx context.Context) []finding {
 // unknownPermissions is what proves the permissions that cannot be asked for.
 const unknownPermissions = "allow iam:SimulatePrincipalPolicy and iam:GetRole to have them checked; or compare the role's policies with `slipway buildspec iam build`; or push for a trial, which moves no tag that runs: slipway build --no-latest"
 
-func (d *doctor) simulate(ctx context.Context) []finding {
+func (d *doctor) simulate(ctx context.Context) []Finding {
 	c, err := d.cloud()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	a, _ := d.access()
 	if a.caller == nil {
-		return []finding{unchecked(unknownPermissions, "whose the credentials are is not known")}
+		return []Finding{Unchecked(unknownPermissions, "whose the credentials are is not known")}
 	}
 	client := awsiam.NewFromConfig(c.Config)
 	who, err := principalOf(ctx, client, *a.caller.Arn)
 	switch {
 	case err != nil:
-		return []finding{unchecked(unknownPermissions, "IAM cannot be asked about %s: %v", *a.caller.Arn, err)}
+		return []Finding{Unchecked(unknownPermissions, "IAM cannot be asked about %s: %v", *a.caller.Arn, err)}
 	case strings.HasSuffix(who, ":root"):
-		return []finding{fine("the root user may do everything; better give build a role of its own").of(who)}
+		return []Finding{Fine("the root user may do everything; better give build a role of its own").of(who)}
 	}
 	policy, err := d.use(ctx, *a.caller.Account, c).Policy()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	answers, err := simulate(ctx, client, who, policy)
 	if err != nil {
-		return []finding{unchecked(unknownPermissions, "IAM cannot be asked about %s: %v", who, err)}
+		return []Finding{Unchecked(unknownPermissions, "IAM cannot be asked about %s: %v", who, err)}
 	}
 	return d.judge(who, answers)
 }
@@ -69,11 +69,11 @@ func (d *doctor) simulate(ctx context.Context) []finding {
 // use is what build would ask of AWS.
 func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) iam.Use {
 	u := iam.Use{
-		Commands: []string{"build"}, Rollout: d.options.rollout, NoLatest: d.options.NoLatest, Untrusted: d.plan.Untrusted.Yes(),
+		Commands: []string{"build"}, Rollout: d.options.Rollout, NoLatest: d.build.NoLatest, Untrusted: d.plan.Untrusted.Yes(),
 		Scope: iam.Scope{Account: account, Region: c.Config.Region},
 	}
 	repos, err := d.repositories()
-	u.CreateRepositories = d.options.Create && (err != nil || len(repos.missing) > 0)
+	u.CreateRepositories = d.build.Create && (err != nil || len(repos.missing) > 0)
 	for _, s := range d.plan.Components {
 		ref := s.Ref
 		if repo, ok := repos.found[s.Ref]; ok {
@@ -84,10 +84,10 @@ func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) 
 	for _, ref := range d.plan.ECS.Refs() {
 		u.Services = append(u.Services, iam.Service(ref))
 	}
-	if loc, err := artifact.ParseS3URL(d.options.Artifact); err == nil {
+	if loc, err := artifact.ParseS3URL(d.build.Artifact); err == nil {
 		u.Artifact = loc.Bucket + "/" + loc.Key
 	}
-	if loc, err := project.CacheLocation(d.options.Cache); err == nil && project.CacheOnS3(d.options.Cache) {
+	if loc, err := project.CacheLocation(d.build.Cache); err == nil && project.CacheOnS3(d.build.Cache) {
 		u.Cache = loc.Bucket + "/" + loc.Key
 	}
 	if u.Rollout {
@@ -112,8 +112,8 @@ func (d *doctor) addDeployment(ctx context.Context, c *awsclient.Clients, u *iam
 
 // FindLosses turns the answers to a simulation into findings. What build can do without is a
 // warning.
-func (d *doctor) judge(who string, answers map[string][]denial) []finding {
-	var out []finding
+func (d *doctor) judge(who string, answers map[string][]denial) []Finding {
+	var out []Finding
 	for _, action := range slices.Sorted(maps.Keys(answers)) {
 		denials := answers[action]
 		if len(denials) == 0 {
@@ -121,16 +121,16 @@ func (d *doctor) judge(who string, answers map[string][]denial) []finding {
 		}
 		f := broken(fault.New(fault.AWS, errors.New(denialText(denials)), "allow it in the policies of "+who+": `slipway buildspec iam build` prints the least that build needs"))
 		if without := d.without(action); without != "" {
-			f = f.softened()
+			f = f.Softened()
 			f.Detail += ": " + without
 		} else if !slices.ContainsFunc(denials, func(x denial) bool { return !patterned(x.resource) }) {
-			f = f.softened()
+			f = f.Softened()
 			f.Detail += ": asked about all that there can be, of which a role may be allowed those that count"
 		}
 		out = append(out, f.of(action))
 	}
 	if len(out) == 0 {
-		out = append(out, fine("%s allowed, says IAM's simulation", phrase.Count(len(answers), "action")).of(who))
+		out = append(out, Fine("%s allowed, says IAM's simulation", phrase.Count(len(answers), "action")).of(who))
 	}
 	return out
 }
@@ -172,9 +172,9 @@ func (d *doctor) without(action string) string {
 		return "a roll-out that fails shows no last lines of its containers"
 	case action == "ecs:StopServiceDeployment", action == "codedeploy:StopDeployment":
 		return "a deployment that takes too long is not stopped"
-	case strings.HasPrefix(action, "s3:") && !strings.HasPrefix(d.options.Artifact, "s3:"), action == "s3:GetObject", action == "s3:ListBucket", action == "s3:AbortMultipartUpload":
+	case strings.HasPrefix(action, "s3:") && !strings.HasPrefix(d.build.Artifact, "s3:"), action == "s3:GetObject", action == "s3:ListBucket", action == "s3:AbortMultipartUpload":
 		return "the layer cache is not used, or not wholly"
-	case d.options.rollout && !strings.HasPrefix(action, "ecr:"):
+	case d.options.Rollout && !strings.HasPrefix(action, "ecr:"):
 	case strings.HasPrefix(action, "ecs:"):
 		return "build will take what latest stands on for what runs"
 	case action == "ecr:BatchDeleteImage":
@@ -195,17 +195,17 @@ func (d *doctor) writesPolicies() bool {
 }
 
 // dryRun tries out on each repository what can be tried without writing.
-func (d *doctor) dryRun(ctx context.Context) []finding {
+func (d *doctor) dryRun(ctx context.Context) []Finding {
 	clients, err := d.clients()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	found, err := d.repositories()
 	if err != nil || len(found.found) == 0 {
 		return nil // said of the repositories
 	}
 	repos := found.list(d.plan)
-	each := make([]finding, len(repos))
+	each := make([]Finding, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(retention.MaxCalls)
 	for i, repo := range repos {
@@ -213,7 +213,7 @@ func (d *doctor) dryRun(ctx context.Context) []finding {
 			denied, err := registry.DryRun(ctx, clients(repo.Region), repo)
 			switch {
 			case err != nil:
-				each[i] = broken(refused(err)).of(repo.Name)
+				each[i] = broken(fault.As(fault.AWS, err)).of(repo.Name)
 			case len(denied) > 0:
 				each[i] = broken(fault.New(fault.AWS, fmt.Errorf("denied when tried: %s", strings.Join(denied, ", ")), "allow it in the caller's policy and, in another account, in the repository's")).of(repo.Name)
 			}
@@ -221,9 +221,9 @@ func (d *doctor) dryRun(ctx context.Context) []finding {
 		})
 	}
 	_ = g.Wait() // each finding has its error
-	out := slices.DeleteFunc(each, func(f finding) bool { return f.Status == "" })
+	out := slices.DeleteFunc(each, func(f Finding) bool { return f.Status == "" })
 	if len(out) == 0 {
-		return []finding{fine("%s: allowed, tried on each repository", strings.Join(registry.DryActions, ", "))}
+		return []Finding{Fine("%s: allowed, tried on each repository", strings.Join(registry.DryActions, ", "))}
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"context"
@@ -22,20 +22,20 @@ const (
 )
 
 // checkECS reads the services that the project's flags or compose file name.
-func (d *doctor) checkECS(ctx context.Context) []finding {
+func (d *doctor) checkECS(ctx context.Context) []Finding {
 	c, err := d.cloud()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	stations := rollout.NewServices(d.plan.ECS, true).List
-	each := make([][]finding, len(stations))
+	each := make([][]Finding, len(stations))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(rollout.MaxCalls)
 	for i, st := range stations {
 		g.Go(func() error {
 			services, err := rollout.ReadServices(ctx, c, []ecs.Ref{st.Ref})
 			if err != nil {
-				each[i] = []finding{d.onECS(broken(err)).of(st.Ref.String())}
+				each[i] = []Finding{d.onECS(broken(err)).of(st.Ref.String())}
 				return nil
 			}
 			each[i] = d.judgeService(st, services[0])
@@ -47,15 +47,15 @@ func (d *doctor) checkECS(ctx context.Context) []finding {
 }
 
 // onECS softens what only a roll-out needs, where build is not to do one.
-func (d *doctor) onECS(f finding) finding {
-	if d.options.rollout {
+func (d *doctor) onECS(f Finding) Finding {
+	if d.options.Rollout {
 		return f
 	}
-	return f.softened()
+	return f.Softened()
 }
 
-func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []finding {
-	out := []finding{d.driven(s)}
+func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []Finding {
+	out := []Finding{d.driven(s)}
 	if s.Controller == types.DeploymentControllerTypeEcs {
 		out = append(out, breakerFinding(s.Raw.DeploymentConfiguration))
 		out[len(out)-1].Check = checkBreaker
@@ -72,7 +72,7 @@ func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []finding {
 }
 
 // driven tells whether slipway could deploy the service.
-func (d *doctor) driven(s ecs.Service) finding {
+func (d *doctor) driven(s ecs.Service) Finding {
 	if _, err := ecs.Decide(s, nil, false); err != nil {
 		return d.onECS(broken(err))
 	}
@@ -81,26 +81,26 @@ func (d *doctor) driven(s ecs.Service) finding {
 		detail += ", a deployment is under way"
 	}
 	if s.Controller != types.DeploymentControllerTypeEcs {
-		return fine("%s, deployed by %s", detail, s.Controller)
+		return Fine("%s, deployed by %s", detail, s.Controller)
 	}
-	return fine("%s, deployed by ECS (%s)", detail, s.Strategy)
+	return Fine("%s, deployed by ECS (%s)", detail, s.Strategy)
 }
 
-func breakerFinding(c *types.DeploymentConfiguration) finding {
+func breakerFinding(c *types.DeploymentConfiguration) Finding {
 	const remedy = "aws ecs update-service --deployment-configuration 'deploymentCircuitBreaker={enable=true,rollback=true}' with the service's --cluster and --service"
 	switch {
 	case c == nil || c.DeploymentCircuitBreaker == nil || !c.DeploymentCircuitBreaker.Enable:
-		return warned(remedy, "is off: a deployment whose tasks fail starts new ones for ever, until slipway's time-out stops it")
+		return Warned(remedy, "is off: a deployment whose tasks fail starts new ones for ever, until slipway's time-out stops it")
 	case !c.DeploymentCircuitBreaker.Rollback:
-		return warned(remedy, "is on and does not roll back: a deployment that fails leaves the service without a good one")
+		return Warned(remedy, "is on and does not roll back: a deployment that fails leaves the service without a good one")
 	default:
-		return fine("is on and rolls back")
+		return Fine("is on and rolls back")
 	}
 }
 
 // imageFinding compares what the task definition calls a container's image with what the
 // definitions will call it.
-func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) finding {
+func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) Finding {
 	i := slices.IndexFunc(s.Containers, func(c ecs.Container) bool { return c.Name == name })
 	if i < 0 {
 		err := &ecs.ContainerError{Definition: path.Base(s.Definition.ARN), Missing: []string{name}}
@@ -111,21 +111,21 @@ func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) fin
 	}
 	image := s.Containers[i].Image
 	if present, ok := project.RepositoryOfImage(image); !ok || present.Name != repo.Name {
-		return warned("a roll-out changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
+		return Warned("a roll-out changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
 	}
-	return styleFinding(ecs.StyleOf(image), ecs.Style(d.options.ImageRef))
+	return styleFinding(ecs.StyleOf(image), ecs.Style(d.build.ImageRef))
 }
 
 // styleFinding tells what becomes of the style. None of it keeps build from running.
-func styleFinding(present, will ecs.Style) finding {
+func styleFinding(present, will ecs.Style) Finding {
 	switch {
 	case present == will:
-		return fine("by %s, as --image-ref has it", present)
+		return Fine("by %s, as --image-ref has it", present)
 	case present == ecs.StyleLatest:
-		return warned("--image-ref latest keeps it", "the task definition names latest; the first roll-out will register one that names the image by %s", will)
+		return Warned("--image-ref latest keeps it", "the task definition names latest; the first roll-out will register one that names the image by %s", will)
 	case will == ecs.StyleLatest:
-		return warned("--image-ref "+string(present)+" keeps it", "the task definition names the image by %s; the first roll-out will register one that names latest, and each later one needs a forced deployment", present)
+		return Warned("--image-ref "+string(present)+" keeps it", "the task definition names the image by %s; the first roll-out will register one that names latest, and each later one needs a forced deployment", present)
 	default:
-		return fine("by %s; the next roll-out will register one by %s", present, will)
+		return Fine("by %s; the next roll-out will register one by %s", present, will)
 	}
 }

@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
 	"slipway/retention"
+	"slipway/rollout"
 )
 
 // foundRepositories are the project's, as AWS described them.
@@ -52,22 +53,22 @@ func (d *doctor) findRepositories(ctx context.Context) (foundRepositories, error
 		refs = append(refs, s.Ref)
 	}
 	found, missing, err := registry.Find(ctx, clients, refs)
-	return foundRepositories{found, missing}, refused(err)
+	return foundRepositories{found, missing}, fault.As(fault.AWS, err)
 }
 
-func (d *doctor) checkRepositories(context.Context) []finding {
+func (d *doctor) checkRepositories(context.Context) []Finding {
 	repos, err := d.repositories()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
-	var out []finding
+	var out []Finding
 	seen := map[registry.Ref]string{}
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		name := s.Target.Service
 		switch other, twice := seen[repo.Ref]; {
-		case !ok && d.options.Create:
-			out = append(out, fine("is missing, and build will create it").of(s.Ref.String()))
+		case !ok && d.build.Create:
+			out = append(out, Fine("is missing, and build will create it").of(s.Ref.String()))
 		case !ok:
 			f := broken(fault.New(fault.AWS, errors.New("there is none"), "check the name and the region, or let build create it: --create-repositories"))
 			out = append(out, f.of(s.Ref.String()))
@@ -75,7 +76,7 @@ func (d *doctor) checkRepositories(context.Context) []finding {
 			out = append(out, broken(fault.NewInput("services."+name, fmt.Sprintf("has the same repository as service %s", other), "give one of them another with x-slipway.repository")).of(repo.Name))
 		default:
 			seen[repo.Ref] = name
-			out = append(out, fine("%s", repo.URI.Name()).of(repo.Name))
+			out = append(out, Fine("%s", repo.URI.Name()).of(repo.Name))
 		}
 	}
 	return out
@@ -83,13 +84,13 @@ func (d *doctor) checkRepositories(context.Context) []finding {
 
 // checkTags tells which tags can move. The hash is new, or build gives it another name, so
 // that it can be put whatever the setting.
-func (d *doctor) checkTags(ctx context.Context) []finding {
+func (d *doctor) checkTags(ctx context.Context) []Finding {
 	repos, err := d.repositories()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	out := d.checkExtra(ctx, repos)
-	tags := d.options.MovingTags(&d.cli.Host, d.plan)
+	tags := d.build.MovingTags(d.Host, d.plan)
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if !ok {
@@ -101,39 +102,39 @@ func (d *doctor) checkTags(ctx context.Context) []finding {
 			out = append(out, immovable(stuck).of(repo.Name))
 		case errors.As(repo.CheckMovable(s.ExtraTags), &stuck):
 			// They are put once without a fault; a later build fails.
-			out = append(out, immovable(stuck).softened().of(repo.Name))
+			out = append(out, immovable(stuck).Softened().of(repo.Name))
 		case len(tags) == 0:
-			out = append(out, fine("the hash can be put").of(repo.Name))
+			out = append(out, Fine("the hash can be put").of(repo.Name))
 		default:
-			out = append(out, fine("%s can move, the hash can be put", strings.Join(tags, ", ")).of(repo.Name))
+			out = append(out, Fine("%s can move, the hash can be put", strings.Join(tags, ", ")).of(repo.Name))
 		}
 	}
 	return out
 }
 
 // checkExtra finds tags of the compose file that a build would refuse to move.
-func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []finding {
+func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []Finding {
 	clients, err := d.clients()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	var repos []registry.Repository
 	for _, s := range d.plan.Components {
 		repos = append(repos, found.found[s.Ref])
 	}
-	faults, err := build.ExtraFaults(ctx, clients, d.plan, repos, revisions.ExtraTags{Kept: d.options.NoLatest})
+	faults, err := build.ExtraFaults(ctx, clients, d.plan, repos, revisions.ExtraTags{Kept: d.build.NoLatest})
 	if err != nil {
-		return []finding{broken(refused(err))}
+		return []Finding{broken(fault.As(fault.AWS, err))}
 	}
-	var out []finding
+	var out []Finding
 	for _, fault := range faults {
 		out = append(out, broken(fault))
 	}
 	return out
 }
 
-func immovable(e *registry.ImmovableError) finding {
-	f := broken(refused(e))
+func immovable(e *registry.ImmovableError) Finding {
+	f := broken(fault.As(fault.AWS, e))
 	f.Detail = fmt.Sprintf("is %s: %s cannot move", e.Repository.Mutability, strings.Join(e.Tags, ", "))
 	f.Remedy = e.Remedy()
 	return f
@@ -141,7 +142,7 @@ func immovable(e *registry.ImmovableError) finding {
 
 // Read reads what build would make of the lifecycle policies, in the order of list.
 func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
-	if d.options.NoLatest {
+	if d.build.NoLatest {
 		return nil, nil // such a build neither reads nor writes them
 	}
 	if d.missing(needsRepositories) != "" {
@@ -155,11 +156,11 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := retention.Read(ctx, clients, found.list(d.plan), d.options.Retention)
+	out, err := retention.Read(ctx, clients, found.list(d.plan), d.build.Retention)
 	if err != nil {
-		return nil, refused(err)
+		return nil, fault.As(fault.AWS, err)
 	}
-	return out, refused(d.foresee(ctx, clients, found, out))
+	return out, fault.As(fault.AWS, d.foresee(ctx, clients, found, out))
 }
 
 // foresee finds what the policies would take after a build: deployed then points to what
@@ -208,25 +209,29 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 	if err != nil {
 		return nil, err
 	}
-	var components []*build.Component
-	for _, planned := range d.plan.Components {
-		components = append(components, &build.Component{Component: planned, Repository: found.found[planned.Ref]})
-	}
-	out, _ := readRunning(ctx, c, d.plan, components) // checkECS says what is wrong with the services
+	// checkECS says what is wrong with the services.
+	out, _ := rollout.RunningImages(ctx, c, d.plan.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
+		for _, planned := range d.plan.Components {
+			if planned.Target.Container == container && planned.Ref == service.Containers[container] {
+				return found.found[planned.Ref].Ref, true
+			}
+		}
+		return registry.Ref{}, false
+	})
 	return out, nil
 }
 
-func (d *doctor) checkRetention(context.Context) []finding {
-	if d.options.NoLatest {
-		return []finding{fine("build --no-latest neither reads nor writes lifecycle policies")}
+func (d *doctor) checkRetention(context.Context) []Finding {
+	if d.build.NoLatest {
+		return []Finding{Fine("build --no-latest neither reads nor writes lifecycle policies")}
 	}
 	policies, err := d.policies()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
-	var out []finding
+	var out []Finding
 	for _, r := range policies {
-		out = append(out, policyFinding(r, d.options.Retention.Days).of(r.Repository.Name))
+		out = append(out, policyFinding(r, d.build.Retention.Days).of(r.Repository.Name))
 	}
 	return out
 }
@@ -241,42 +246,42 @@ func conflictOf(err error) error {
 }
 
 // policyFinding is a warning at most: build goes on beside the rules of others.
-func policyFinding(r retention.State, days int) finding {
+func policyFinding(r retention.State, days int) Finding {
 	switch {
 	case len(r.Losses) > 0:
-		return warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", phrase.Count(len(r.Losses), "image"), retention.Newest(r.Losses))
+		return Warned("slipway retention --apply shows them and writes the policy", "build will not write it: %s would expire that no protecting tag keeps (%s)", phrase.Count(len(r.Losses), "image"), retention.Newest(r.Losses))
 	case r.Clash != nil:
-		return warned(hintOf(r.Clash), "build would leave it alone: %v", conflictOf(r.Clash))
+		return warnedOf(r.Clash, "build would leave it alone: %v", conflictOf(r.Clash))
 	case !r.Outcome.Changed:
-		return fine("slipway's rules are there: %s", phrase.Count(days, "day"))
+		return Fine("slipway's rules are there: %s", phrase.Count(days, "day"))
 	case r.Before == "":
-		return fine("has none yet, and build will write it when the tags have moved: %s", phrase.Count(days, "day"))
+		return Fine("has none yet, and build will write it when the tags have moved: %s", phrase.Count(days, "day"))
 	case len(r.Outcome.Dropped) > 0:
-		return warned("leave --replace-policy out to keep them", "build will drop %s of others", phrase.Count(len(r.Outcome.Dropped), "rule"))
+		return Warned("leave --replace-policy out to keep them", "build will drop %s of others", phrase.Count(len(r.Outcome.Dropped), "rule"))
 	default:
-		return fine("build will add slipway's rules when the tags have moved: %s", phrase.Count(days, "day"))
+		return Fine("build will add slipway's rules when the tags have moved: %s", phrase.Count(days, "day"))
 	}
 }
 
 // checkRevision asks where the hash and latest stand.
-func (d *doctor) checkRevision(ctx context.Context) []finding {
+func (d *doctor) checkRevision(ctx context.Context) []Finding {
 	clients, err := d.clients()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	repos, err := d.repositories()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	survey, err := revisions.ReadTags(ctx, clients, repos.list(d.plan), func(n int) string { return revision.Variant(d.plan.Hash.Name, n) }, nil)
 	if err != nil {
-		return []finding{broken(refused(err))}
+		return []Finding{broken(fault.As(fault.AWS, err))}
 	}
 	name := d.plan.Hash.Name
 	if d.hashErr != nil {
 		name = "" // that of the plan stands in for it
 	}
-	var out []finding
+	var out []Finding
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if _, latest := survey.ByTag(repo.Ref, registry.TagLatest); !s.Build && (!ok || !latest) {
@@ -286,11 +291,11 @@ func (d *doctor) checkRevision(ctx context.Context) []finding {
 	switch {
 	case len(out) > 0:
 	case d.hashErr != nil:
-		out = append(out, unchecked("", "the build has no name"))
+		out = append(out, Unchecked("", "the build has no name"))
 	case len(repos.missing) == 0 && len(survey.Complete()) > 0:
-		out = append(out, fine("is complete already: there is nothing to build if it was built from the same settings").of(name))
+		out = append(out, Fine("is complete already: there is nothing to build if it was built from the same settings").of(name))
 	default:
-		out = append(out, fine("is not there yet").of(name))
+		out = append(out, Fine("is not there yet").of(name))
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"cmp"
@@ -25,25 +25,25 @@ import (
 const doctorAttempts = 3
 
 func (d *doctor) configure(ctx context.Context) (*awsclient.Clients, error) {
-	if err := d.options.aws.check(); err != nil {
-		return nil, err
+	if d.options.AWSError != nil {
+		return nil, d.options.AWSError
 	}
-	c, err := awsclient.Configure(ctx, d.options.aws.logged(d.cli))
+	c, err := awsclient.Configure(ctx, d.options.AWS)
 	if err == nil {
 		c.Config.RetryMaxAttempts = min(c.Config.RetryMaxAttempts, doctorAttempts)
 	}
 	return c, err
 }
 
-func (d *doctor) checkRegion(context.Context) []finding {
+func (d *doctor) checkRegion(context.Context) []Finding {
 	c, err := d.cloud()
 	if err != nil {
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	}
 	if endpoint := c.Config.BaseEndpoint; endpoint != nil {
-		return []finding{fine("and all calls go to %s", *endpoint).of(c.Config.Region)}
+		return []Finding{Fine("and all calls go to %s", *endpoint).of(c.Config.Region)}
 	}
-	return []finding{fine("").of(c.Config.Region)}
+	return []Finding{Fine("").of(c.Config.Region)}
 }
 
 // access is what the first two calls to AWS, which need next to no permission, tell.
@@ -88,10 +88,10 @@ func (d *doctor) enter(ctx context.Context) (access, error) {
 		a.blocked, err = "the credentials are refused", a.callerErr
 	case refusesCredentials(a.loginErr):
 		a.blocked, err = "the credentials are refused", a.loginErr
-	case unreachable(a.callerErr) && unreachable(a.loginErr):
+	case awsclient.Unreachable(a.callerErr) && awsclient.Unreachable(a.loginErr):
 		a.blocked, err = "AWS cannot be reached", a.callerErr
 	}
-	return a, refused(err)
+	return a, fault.As(fault.AWS, err)
 }
 
 func (a *access) identify(ctx context.Context, client *sts.Client) clockReading {
@@ -122,24 +122,24 @@ func (a *access) logIn(ctx context.Context, client *ecr.Client) clockReading {
 	return readClock(out.ResultMetadata, nil)
 }
 
-func (d *doctor) checkCredentials(context.Context) []finding {
+func (d *doctor) checkCredentials(context.Context) []Finding {
 	a, err := d.access()
 	switch {
 	case err != nil:
-		return []finding{broken(err)}
+		return []Finding{broken(err)}
 	case a.caller == nil:
-		return []finding{warned("build does not need STS; let it be reached to see who calls", "whose they are is not known: %v", a.callerErr)}
+		return []Finding{Warned("build does not need STS; let it be reached to see who calls", "whose they are is not known: %v", a.callerErr)}
 	default:
-		return []finding{fine("account %s", *a.caller.Account).of(*a.caller.Arn)}
+		return []Finding{Fine("account %s", *a.caller.Account).of(*a.caller.Arn)}
 	}
 }
 
-func (d *doctor) checkLogin(context.Context) []finding {
+func (d *doctor) checkLogin(context.Context) []Finding {
 	a, _ := d.access()
 	if a.loginErr != nil {
-		return []finding{broken(refused(a.loginErr))}
+		return []Finding{broken(fault.As(fault.AWS, a.loginErr))}
 	}
-	return []finding{fine("until %s", a.expires.UTC().Format(time.DateTime+" MST"))}
+	return []Finding{Fine("until %s", a.expires.UTC().Format(time.DateTime+" MST"))}
 }
 
 // How far the clock may be off: AWS refuses a signature that is more than five minutes old
@@ -149,15 +149,15 @@ const (
 	someSkew = time.Minute
 )
 
-func (d *doctor) checkClock(context.Context) []finding {
+func (d *doctor) checkClock(context.Context) []Finding {
 	a, _ := d.access()
 	if !a.timed {
-		return []finding{unchecked("", "%s", cmp.Or(a.blocked, "AWS has not answered"))}
+		return []Finding{Unchecked("", "%s", cmp.Or(a.blocked, "AWS has not answered"))}
 	}
-	return []finding{clockFinding(a.ahead)}
+	return []Finding{clockFinding(a.ahead)}
 }
 
-func clockFinding(ahead time.Duration) finding {
+func clockFinding(ahead time.Duration) Finding {
 	off, where := ahead.Abs().Round(time.Second), "ahead of"
 	if ahead < 0 {
 		where = "behind"
@@ -165,11 +165,11 @@ func clockFinding(ahead time.Duration) finding {
 	const remedy = "set this machine's clock (timedatectl set-ntp true, or chronyd)"
 	switch {
 	case off > maxSkew:
-		return finding{Status: statusFailed, Detail: fmt.Sprintf("%s %s AWS's: beyond %s signatures are refused", off, where, maxSkew), Remedy: remedy, kind: fault.AWS}
+		return Finding{Status: StatusFailed, Detail: fmt.Sprintf("%s %s AWS's: beyond %s signatures are refused", off, where, maxSkew), Remedy: remedy, Kind: fault.AWS}
 	case off > someSkew:
-		return warned(remedy, "%s %s AWS's: beyond %s signatures are refused", off, where, maxSkew)
+		return Warned(remedy, "%s %s AWS's: beyond %s signatures are refused", off, where, maxSkew)
 	default:
-		return fine("agrees with AWS's")
+		return Fine("agrees with AWS's")
 	}
 }
 

@@ -1,4 +1,4 @@
-package cmd
+package doctor
 
 import (
 	"context"
@@ -23,13 +23,13 @@ const headCalls = 8
 // checkBases looks for the images that the Dockerfiles name. A running engine is asked to
 // find them, as it will be for the build; one of slipway's own, or none, has this host's
 // network, and a HEAD request from here counts as no pull.
-func (d *doctor) checkBases(ctx context.Context) []finding {
+func (d *doctor) checkBases(ctx context.Context) []Finding {
 	bases, out := d.bases(ctx)
 	bases, withheld := d.withhold(bases)
 	out = append(out, withheld...)
 	if len(bases) == 0 {
 		if len(out) == 0 {
-			out = append(out, fine("none is needed"))
+			out = append(out, Fine("none is needed"))
 		}
 		return out
 	}
@@ -49,12 +49,12 @@ func (d *doctor) checkBases(ctx context.Context) []finding {
 }
 
 // bases are the images of all targets, and findings about Dockerfiles that do not tell.
-func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []finding) {
+func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []Finding) {
 	for _, t := range d.plan.Targets() {
 		bases, err := solve.Bases(ctx, t)
 		switch {
 		case errors.Is(err, solve.ErrUnreadable):
-			out = append(out, unchecked("", "not all are known: %v", err).of(t.Service))
+			out = append(out, Unchecked("", "not all are known: %v", err).of(t.Service))
 		case err != nil:
 			out = append(out, broken(err).of(t.Service))
 		}
@@ -69,7 +69,7 @@ func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []finding) {
 }
 
 // withhold takes out the images in ECR where AWS gives no login for them.
-func (d *doctor) withhold(bases []solve.Base) (others []solve.Base, out []finding) {
+func (d *doctor) withhold(bases []solve.Base) (others []solve.Base, out []Finding) {
 	why := d.missing(needsAccess)
 	if why == "" {
 		return bases, nil
@@ -77,8 +77,8 @@ func (d *doctor) withhold(bases []solve.Base) (others []solve.Base, out []findin
 	for _, b := range bases {
 		if _, ours := project.RepositoryOfImage(b.Image); !ours {
 			others = append(others, b)
-		} else if !slices.ContainsFunc(out, func(f finding) bool { return f.Subject == b.Image }) {
-			out = append(out, unchecked("", "%s", why).of(b.Image))
+		} else if !slices.ContainsFunc(out, func(f Finding) bool { return f.Subject == b.Image }) {
+			out = append(out, Unchecked("", "%s", why).of(b.Image))
 		}
 	}
 	return others, out
@@ -101,18 +101,18 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 			logins.Register(repo.URI.RegistryStr(), repo.Region)
 		}
 	}
-	return build.NewLogin(&d.cli.Host, d.plan, logins)
+	return build.NewLogin(d.Host, d.plan, logins)
 }
 
 // fromHere asks for each image once, whatever its platforms.
-func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.AuthFunc) []finding {
+func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.AuthFunc) []Finding {
 	images := imagesOf(bases)
-	out := make([]finding, len(images))
+	out := make([]Finding, len(images))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(headCalls)
 	for i, image := range images {
 		g.Go(func() error {
-			out[i] = fine("is there").of(image)
+			out[i] = Fine("is there").of(image)
 			if err := solve.Head(ctx, image, login); err != nil {
 				out[i] = broken(err).of(image)
 			}
@@ -125,12 +125,12 @@ func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.A
 
 // throughEngine reads the engine's answers. Its refusals are words; the registry itself is
 // asked what they mean.
-func throughEngine(ctx context.Context, bases []solve.Base, each []error, login solve.AuthFunc) []finding {
-	var out []finding
+func throughEngine(ctx context.Context, bases []solve.Base, each []error, login solve.AuthFunc) []Finding {
+	var out []Finding
 	for _, image := range imagesOf(bases) {
-		f := fine("the engine finds it").of(image)
+		f := Fine("the engine finds it").of(image)
 		for i, b := range bases {
-			if b.Image != image || each[i] == nil || f.Status == statusFailed {
+			if b.Image != image || each[i] == nil || f.Status == StatusFailed {
 				continue
 			}
 			if err := solve.Head(ctx, image, login); err != nil {
