@@ -26,12 +26,12 @@ type Bucket struct {
 	Unseen error
 }
 
-// BucketError is a bucket that cannot be used. S3 answers a HEAD without a body, so that
-// the status says all.
+// BucketError is a bucket that cannot be used. S3 answers a HEAD without a
+// body, so that the status says all.
 type BucketError struct {
 	Name string
-	// Status is the HTTP status: 404 no such bucket, 403 one that may not be looked at,
-	// 301 or 400 one in another region.
+	// Status is the HTTP status: 404 no such bucket, 403 one that may not be
+	// looked at, 301 or 400 one in another region.
 	Status int
 	// Region is where the bucket lies, if S3 told.
 	Region string
@@ -42,13 +42,13 @@ type BucketError struct {
 func (e *BucketError) Error() string {
 	switch e.Status {
 	case http.StatusNotFound:
-		return fmt.Sprintf("there is no bucket %s", e.Name)
+		return fmt.Sprintf("bucket %s does not exist", e.Name)
 	case http.StatusForbidden:
-		return fmt.Sprintf("bucket %s may not be looked at", e.Name)
+		return fmt.Sprintf("access to bucket %s is denied", e.Name)
 	case http.StatusMovedPermanently:
-		return fmt.Sprintf("bucket %s lies in another region: %s", e.Name, e.Region)
+		return fmt.Sprintf("bucket %s is in another region: %s", e.Name, e.Region)
 	default:
-		return fmt.Sprintf("looking at bucket %s: %v", e.Name, e.Err)
+		return fmt.Sprintf("reading bucket %s: %v", e.Name, e.Err)
 	}
 }
 
@@ -69,9 +69,10 @@ func (e *BucketError) Hint() string {
 	}
 }
 
-// LookAt asks whether a bucket is there and keeps versions, which CodePipeline wants of a
-// source (its user guide, "Amazon S3 source action"). Who may not list the whole bucket is
-// answered by its versioning alone. Errors are *BucketError.
+// LookAt asks whether a bucket is there and keeps versions, which CodePipeline
+// wants of a source (its user guide, "Amazon S3 source action"). Who may not
+// list the whole bucket is answered by its versioning alone. Errors are
+// *BucketError.
 func LookAt(ctx context.Context, client bucketReader, bucket string) (Bucket, error) {
 	_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)})
 	refused := bucketError(bucket, err)

@@ -102,7 +102,7 @@ func ImageDetail(uri string) ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// check also sees to it that nothing is left that JSON would have to escape.
+// check also ensures that nothing is left that JSON would have to escape.
 func check(defs []Definition) error {
 	if len(defs) == 0 {
 		return ErrNoDefinitions
@@ -110,10 +110,10 @@ func check(defs []Definition) error {
 	entries := map[string]int{}
 	for i, d := range defs {
 		if !containerName.MatchString(d.Name) {
-			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is no ECS container name: use up to 255 letters, digits, '-' and '_'", d.Name)}
+			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is not a valid ECS container name (up to 255 letters, digits, '-' and '_')", d.Name)}
 		}
 		if first := entries[d.Name]; first > 0 {
-			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is the name of entry %d already", d.Name, first)}
+			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is already the name of entry %d", d.Name, first)}
 		}
 		entries[d.Name] = i + 1
 		if reason := badImage(d.ImageURI); reason != "" {
@@ -133,7 +133,7 @@ func badImage(uri string) string {
 		return fmt.Sprintf("%q ends in an empty tag", uri)
 	}
 	if _, err := name.ParseReference(uri); err != nil {
-		return fmt.Sprintf("%q is no image reference", uri)
+		return fmt.Sprintf("%q is not a valid image reference", uri)
 	}
 	return ""
 }

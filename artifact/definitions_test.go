@@ -38,17 +38,17 @@ func TestDefinitionsErrors(t *testing.T) {
 		field string
 		says  string
 	}{
-		{[]Definition{web, {"", "a:1"}}, 2, "name", "no ECS container name"},
+		{[]Definition{web, {"", "a:1"}}, 2, "name", "is not a valid ECS container name"},
 		{[]Definition{{"a b", "a:1"}}, 1, "name", `"a b"`},
 		{[]Definition{{"a.b", "a:1"}}, 1, "name", `"a.b"`},
-		{[]Definition{{"web\n", "a:1"}}, 1, "name", "no ECS"},
+		{[]Definition{{"web\n", "a:1"}}, 1, "name", "is not a valid ECS"},
 		{[]Definition{{strings.Repeat("a", 256), "a:1"}}, 1, "name", "255"},
-		{[]Definition{web, {"b", "b:1"}, web}, 3, "name", "entry 1 already"},
-		{[]Definition{{"web", ""}}, 1, "imageUri", "no image reference"},
+		{[]Definition{web, {"b", "b:1"}, web}, 3, "name", "already the name of entry 1"},
+		{[]Definition{{"web", ""}}, 1, "imageUri", "is not a valid image reference"},
 		{[]Definition{{"web", "shop/web:"}}, 1, "imageUri", "empty tag"},
-		{[]Definition{{"web", "Shop/Web:1"}}, 1, "imageUri", "no image reference"},
-		{[]Definition{{"web", "shop/web:1 "}}, 1, "imageUri", "no image reference"},
-		{[]Definition{{"web", "shop/web@sha256:12"}}, 1, "imageUri", "no image reference"},
+		{[]Definition{{"web", "Shop/Web:1"}}, 1, "imageUri", "is not a valid image reference"},
+		{[]Definition{{"web", "shop/web:1 "}}, 1, "imageUri", "is not a valid image reference"},
+		{[]Definition{{"web", "shop/web@sha256:12"}}, 1, "imageUri", "is not a valid image reference"},
 	} {
 		_, err := Definitions(tt.defs)
 		var bad *DefinitionError
@@ -110,13 +110,13 @@ func TestParseDefinitionsErrors(t *testing.T) {
 		`["a"]`:                           `entry 1: expected "{"`,
 		`[{"name":"a","imageUri":"b"}`:    "unexpected EOF",
 		`[{"name":"a","imageUri":"b"},`:   "entry 2",
-		`[{"name":"a","imageUri":"b"}] x`: "more after",
-		`[{"name":"a","imageUri":"b"}][]`: "more after",
+		`[{"name":"a","imageUri":"b"}] x`: "data after",
+		`[{"name":"a","imageUri":"b"}][]`: "data after",
 		`[{"name":"a"}]`:                  "imageUri: is missing",
 		`[{"imageUri":"a"}]`:              "name: is missing",
 		`[{"Name":"a","imageUri":"b"}]`:   `"Name" is unknown`,
 		`[{"name":"a","imageURI":"b"}]`:   `"imageURI" is unknown`,
-		`[{"name":"a","name":"b","imageUri":"c"}]`:                 `"name" is unknown or there twice`,
+		`[{"name":"a","name":"b","imageUri":"c"}]`:                 `"name" is unknown or duplicate`,
 		`[{"name":"a","imageUri":"b","more":1}]`:                   `"more"`,
 		`[{"name":1,"imageUri":"b"}]`:                              "entry 1, name: expected a string",
 		`[{"name":"a","imageUri":null}]`:                           "entry 1, imageUri: expected a string",

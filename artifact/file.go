@@ -9,7 +9,7 @@ import (
 
 // WriteFile makes data the content of the file at path, so that a reader, and
 // a machine that loses power, finds the old content or the new and nothing
-// between. It writes a temporary file beside it, named "." + its name +
+// between. It writes a temporary file next to it, named "." + its name +
 // ".*.tmp", and renames that; only a killed process leaves it behind.
 //
 // An existing file keeps its permissions, a new one has 0644. A link to a file

@@ -75,7 +75,7 @@ func retentionRule(id, prefix string, days int32, old bool) types.LifecycleRule 
 // both forms, so ours follows the others.
 func oldForm(r types.LifecycleRule) bool { return r.Filter == nil && r.Prefix != nil }
 
-// sameRule tells whether a bucket's rule does what want does, whichever form
+// sameRule reports whether a bucket's rule does what want does, whichever form
 // its prefix has.
 func sameRule(have, want types.LifecycleRule) bool {
 	return reflect.DeepEqual(plain(have), plain(want))

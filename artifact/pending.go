@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// Pending is a file that will be written later. Its temporary file exists and has room, so
-// that an obstacle is found before anything else is done. End it with Write or Discard.
+// Pending is a file that will be written later. Its temporary file exists and
+// has room, so that an obstacle is found before anything else is done. End it
+// with Write or Discard.
 type Pending struct {
 	path   string // as it was named
 	target string // links followed
@@ -20,8 +21,9 @@ type Pending struct {
 	tmp    *os.File
 }
 
-// Reserve takes room for size bytes next to the file at path, and removes temporary
-// files that killed processes left there. The file itself is not changed.
+// Reserve takes room for size bytes next to the file at path, and removes
+// temporary files that killed processes left there. The file itself is not
+// changed.
 func Reserve(path string, size int) (*Pending, error) {
 	target, mode, err := replaceable(path)
 	if err != nil {
@@ -81,8 +83,8 @@ func (p *Pending) finish(tmp *os.File, data []byte) error {
 	return syncDir(filepath.Dir(p.target))
 }
 
-// replaceable follows links and makes sure that a file can be put there. A new file has
-// mode 0644.
+// replaceable follows links and ensures that a file can be put there. A new
+// file has mode 0644.
 func replaceable(path string) (target string, mode fs.FileMode, err error) {
 	target = path
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -95,13 +97,13 @@ func replaceable(path string) (target string, mode fs.FileMode, err error) {
 	case err != nil:
 		return "", 0, fmt.Errorf("writing %q: %w", path, err)
 	case !info.Mode().IsRegular():
-		return "", 0, fmt.Errorf("writing %q: it is not a regular file: name another path", path)
+		return "", 0, fmt.Errorf("writing %q: it is not a regular file", path)
 	}
 	return target, info.Mode().Perm(), nil
 }
 
-// sameContent reports whether data is the content of the regular file at path. An
-// unreadable file is simply replaced.
+// sameContent reports whether data is the content of the regular file at path.
+// An unreadable file is simply replaced.
 func sameContent(path string, data []byte) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(data)) {
@@ -142,8 +144,9 @@ func still(f *os.File) bool {
 	return err == nil && statErr == nil && os.SameFile(open, named)
 }
 
-// removeStale removes the temporary files of the file base that no process has locked.
-// One that cannot be removed does no harm: contexts and hashes leave it out.
+// removeStale removes the temporary files of the file base that no process has
+// locked. One that cannot be removed does no harm: contexts and hashes leave it
+// out.
 func removeStale(dir, base string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -168,8 +171,8 @@ func removeStale(dir, base string) {
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// isTemporary reports whether a name is that of a temporary file of definitions, as a
-// killed process leaves it.
+// isTemporary reports whether a name is that of a temporary file of
+// definitions, as a killed process leaves it.
 func IsTemporary(name string) bool { return temporary.MatchString(name) }
 
 var temporary = regexp.MustCompile(`^\.(imagedefinitions.*|imageDetail)\.json\.[0-9]+\.tmp$`)

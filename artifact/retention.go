@@ -24,7 +24,7 @@ type bucketLifecycleAPI interface {
 	PutBucketLifecycleConfiguration(context.Context, *s3.PutBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.PutBucketLifecycleConfigurationOutput, error)
 }
 
-// ApplyBucketRetention sees to it that objects in bucket whose key begins with
+// ApplyBucketRetention ensures that objects in bucket whose key begins with
 // prefix go after some days, and leaves the bucket's other rules as they are.
 // The bucket is written only if that changes something, and never in a dry
 // run. It returns whether something changes and the ids of all rules the
@@ -34,7 +34,7 @@ type bucketLifecycleAPI interface {
 // What the SDK answers is wrapped.
 func ApplyBucketRetention(ctx context.Context, api bucketLifecycleAPI, bucket, prefix string, days int32, dryRun bool) (changed bool, ruleIDs []string, err error) {
 	if days < 1 {
-		return false, nil, fmt.Errorf("retention of %d days: use 1 or more", days)
+		return false, nil, fmt.Errorf("retention of %d days is below 1", days)
 	}
 	now, err := lifecycle(ctx, api, bucket)
 	if err != nil {
@@ -42,7 +42,7 @@ func ApplyBucketRetention(ctx context.Context, api bucketLifecycleAPI, bucket, p
 	}
 	rules, changed := MergeLifecycle(now.Rules, prefix, days)
 	if len(rules) > maxRules {
-		return false, nil, fmt.Errorf("bucket %q would have %d lifecycle rules, more than %d: remove one that is not needed", bucket, len(rules), maxRules)
+		return false, nil, fmt.Errorf("bucket %q would have %d lifecycle rules, more than %d", bucket, len(rules), maxRules)
 	}
 	if changed && !dryRun {
 		_, err := api.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{
@@ -69,8 +69,8 @@ func lifecycle(ctx context.Context, api bucketLifecycleAPI, bucket string) (*s3.
 		return &s3.GetBucketLifecycleConfigurationOutput{}, nil
 	}
 	if err == nil && len(out.Rules) == 0 {
-		// A bucket without rules has no configuration. Taken at its word, the rules of
-		// others would be overwritten.
+		// A bucket without rules has no configuration. Taken at its word, the
+		// rules of others would be overwritten.
 		return nil, awsclient.Incomplete("S3", "GetBucketLifecycleConfiguration", "the rules of bucket "+bucket)
 	}
 	return out, err
@@ -87,8 +87,9 @@ type BucketRetention struct {
 	Location S3Location
 	// Changed reports whether the bucket's rules would change.
 	Changed bool
-	// Objects counts the objects and old versions under the prefix, up to maxObjects,
-	// where the prefix has no rule of Slipway's yet; 0 where it has.
+	// Objects counts the objects and old versions under the prefix, up to
+	// maxObjects, where the prefix has no rule of Slipway's yet; 0 where it
+	// has.
 	Objects int
 	// Newest are these objects, the last written first.
 	Newest []Object
@@ -111,12 +112,13 @@ func (b BucketRetention) Count() string {
 	return fmt.Sprintf("%d objects", b.Objects)
 }
 
-// maxObjects is how many objects are counted: ten pages of a listing (ListObjectVersions in
-// the S3 API reference).
+// maxObjects is how many objects are counted: ten pages of a listing
+// (ListObjectVersions in the S3 API reference).
 const maxObjects = 10000
 
-// ReadBucketRetention reads what ApplyBucketRetention would change, and the objects that it
-// would be about for the first time. It writes nothing. What the SDK answers is wrapped.
+// ReadBucketRetention reads what ApplyBucketRetention would change, and the
+// objects that it would be about for the first time. It writes nothing. What
+// the SDK answers is wrapped.
 func ReadBucketRetention(ctx context.Context, api bucketLister, loc S3Location, days int32) (BucketRetention, error) {
 	out := BucketRetention{Location: loc}
 	changed, _, err := ApplyBucketRetention(ctx, api, loc.Bucket, loc.Key, days, true)

@@ -26,7 +26,7 @@ type S3URLError struct {
 }
 
 func (e *S3URLError) Error() string {
-	return fmt.Sprintf("%q is no S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
+	return fmt.Sprintf("%q is not a valid S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
 }
 
 // Kind returns fault.Usage.
@@ -66,7 +66,7 @@ func badBucket(bucket string) string {
 	case !bucketName.MatchString(bucket):
 		return fmt.Sprintf("bucket %q is not 3 to 63 lower-case letters, digits, '.' and '-', a letter or digit at both ends", bucket)
 	case strings.Contains(bucket, ".."):
-		return fmt.Sprintf("bucket %q has two dots together", bucket)
+		return fmt.Sprintf("bucket %q has two dots in a row", bucket)
 	}
 	if ip, err := netip.ParseAddr(bucket); err == nil && ip.Is4() {
 		return fmt.Sprintf("bucket %q looks like an IP address", bucket)
@@ -94,8 +94,9 @@ func badKey(key string) string {
 	return ""
 }
 
-// ParseS3Prefix reads what a retention is for: s3://BUCKET/PREFIX, or s3://BUCKET or
-// BUCKET for a whole bucket, in which case Key is empty. Errors are *S3URLError.
+// ParseS3Prefix reads what a retention is for: s3://BUCKET/PREFIX, or
+// s3://BUCKET or BUCKET for a whole bucket, in which case Key is empty. Errors
+// are *S3URLError.
 func ParseS3Prefix(url string) (S3Location, error) {
 	rest := strings.TrimPrefix(url, "s3://")
 	bucket, prefix, _ := strings.Cut(rest, "/")

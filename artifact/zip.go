@@ -22,7 +22,7 @@ func Zip(files map[string][]byte) ([]byte, error) {
 	w := zip.NewWriter(&b)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !fs.ValidPath(name) || name == "." || strings.Contains(name, `\`) {
-			return nil, fmt.Errorf("zip: %q is no relative file name", name)
+			return nil, fmt.Errorf("zip: %q is not a relative file name", name)
 		}
 		if err := store(w, name, files[name]); err != nil {
 			return nil, fmt.Errorf("zip: %q: %w", name, err)

@@ -76,8 +76,8 @@ func (r Ref) Command(action string) []string {
 	return append(out, "--repository-name "+r.Name)
 }
 
-// CheckMovable tells whether every one of tags can move in the repository. The
-// error is an *ImmovableError.
+// CheckMovable reports whether every one of tags can move in the repository.
+// The error is an *ImmovableError.
 func (r Repository) CheckMovable(tags []string) error {
 	var stuck []string
 	for _, tag := range tags {

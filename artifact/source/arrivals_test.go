@@ -8,7 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 )
 
-// TestArrivals gets the news late, twice and at once, and tells it once and in order.
+// TestArrivals gets the news late, twice and at once, and tells it once and in
+// order.
 func TestArrivals(t *testing.T) {
 	var told []int64
 	a := &arrivals{tell: func(n int64) { told = append(told, n) }}

@@ -11,8 +11,8 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// dockerIgnore is one .dockerignore and what it said about the directory that the walk
-// is in.
+// dockerIgnore is one .dockerignore and what it said about the directory that
+// the walk is in.
 type dockerIgnore struct {
 	base     string // its directory, with a slash at the end, "" for the top
 	patterns *patternmatcher.PatternMatcher
@@ -50,12 +50,14 @@ const (
 	exclude
 )
 
-// buildFiles are the names of files that a build starts from. Docker reads a Dockerfile
-// that .dockerignore names all the same, and CodeBuild finds no build without these.
+// buildFiles are the names of files that a build starts from. Docker reads a
+// Dockerfile that .dockerignore names all the same, and CodeBuild finds no
+// build without these.
 var buildFiles = regexp.MustCompile(`(?i)^(dockerfile|dockerfile\..*|.*\.dockerfile|\.dockerignore|(docker-)?compose.*\.ya?ml|buildspec.*\.ya?ml)$`)
 
-// classify says what becomes of an entry, and what holds below it if it is a directory. The
-// rules are those of "Dockerignore files" in Docker's build documentation.
+// classify says what becomes of an entry, and what holds below it if it is a
+// directory. The rules are those of "Dockerignore files" in Docker's build
+// documentation.
 func (d dockerIgnores) classify(name string, isDir bool) (selection, dockerIgnores, error) {
 	out := keep
 	below := slices.Clone(d)

@@ -11,8 +11,9 @@ import (
 	"slipway/internal/safegit"
 )
 
-// gitIgnored holds what git ignores: it is asked rather than imitated, because its rules
-// reach from the user's own settings over every .gitignore to what is tracked all the same.
+// gitIgnored holds what git ignores: it is asked rather than imitated, because
+// its rules reach from the user's own settings over every .gitignore to what is
+// tracked all the same.
 type gitIgnored struct {
 	files, dirs map[string]bool
 	missing     bool // git is not installed
@@ -26,8 +27,8 @@ func (g *gitIgnored) ignores(name string, isDir bool) bool {
 }
 
 // read adds what git ignores in dir/below, "" for dir itself. Where there is no
-// repository, an empty one is made for the moment, so that .gitignore files hold there
-// as well.
+// repository, an empty one is made for the moment, so that .gitignore files
+// hold there as well.
 func (g *gitIgnored) read(ctx context.Context, dir, below string) error {
 	at := filepath.Join(dir, filepath.FromSlash(below))
 	repo, err := safegit.Open(ctx, at)
@@ -49,8 +50,8 @@ func (g *gitIgnored) read(ctx context.Context, dir, below string) error {
 	return nil
 }
 
-// listIgnored prints what is ignored, directories that hold nothing else by their name
-// and a slash.
+// listIgnored prints what is ignored, directories that hold nothing else by
+// their name and a slash.
 var listIgnored = []string{"ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"}
 
 func (g *gitIgnored) add(below string, list []byte) {

@@ -16,17 +16,20 @@ import (
 	"strings"
 )
 
-// MaxArchive is the size in bytes above which an archive is refused: 1 GiB. What is larger
-// is a directory that was not meant, and takes longer to send than to build.
+// MaxArchive is the size in bytes above which an archive is refused: 1 GiB.
+// What is larger is a directory that was not meant, and takes longer to send
+// than to build.
 const MaxArchive = 1 << 30
 
-// Archive is a packed source in a temporary file, which has no name any more where the
-// system allows it: it goes with the process, however that ends. Close it.
+// Archive is a packed source in a temporary file, which has no name any more
+// where the system allows it: it goes with the process, however that ends.
+// Close it.
 type Archive struct {
 	// Size is in bytes.
 	Size int64
-	// Content is the SHA-256, in hex, of all names, modes, link targets and bytes that
-	// are in it. Unlike that of the archive it does not change with the compressor.
+	// Content is the SHA-256, in hex, of all names, modes, link targets and
+	// bytes that are in it. Unlike that of the archive it does not change with
+	// the compressor.
 	Content string
 	// Digest is the SHA-256 of the archive itself, in hex.
 	Digest string
@@ -35,10 +38,10 @@ type Archive struct {
 	tmpName string // to be removed at Close; "" if it has gone
 }
 
-// Pack writes the source as a zip to a temporary file. The same content has the same
-// bytes: names are sorted, times are fixed, permissions and links are kept as they are.
-// An archive of more than limit bytes (MaxArchive if 0) is a *Error, as is a file
-// that cannot be read any more.
+// Pack writes the source as a zip to a temporary file. The same content has the
+// same bytes: names are sorted, times are fixed, permissions and links are kept
+// as they are. An archive of more than limit bytes (MaxArchive if 0) is a
+// *Error, as is a file that cannot be read any more.
 func (s *Source) Pack(ctx context.Context, limit int64) (*Archive, error) {
 	root, err := os.OpenRoot(s.Dir)
 	if err != nil {
@@ -58,7 +61,7 @@ func (s *Source) Pack(ctx context.Context, limit int64) (*Archive, error) {
 func newArchive() (*Archive, error) {
 	f, err := os.CreateTemp("", "slipway-source-*.zip")
 	if err != nil {
-		return nil, fmt.Errorf("making a temporary file (TMPDIR says where): %w", err)
+		return nil, fmt.Errorf("creating a temporary file in TMPDIR: %w", err)
 	}
 	a := &Archive{file: f}
 	if os.Remove(f.Name()) != nil {
@@ -130,8 +133,8 @@ func packEntry(z *zip.Writer, content hash.Hash, tree fs.FS, e Entry) error {
 	return err
 }
 
-// keptMode is what of a mode says something about the content. A directory's set-group-id
-// bit only says how files in it are made here.
+// keptMode is what of a mode says something about the content. A directory's
+// set-group-id bit only says how files in it are made here.
 func keptMode(m fs.FileMode) fs.FileMode {
 	if m.Type() == 0 {
 		return m & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
@@ -179,7 +182,7 @@ func (s *Source) packFailure(e Entry, limit int64, err error) error {
 			remedy:   "run the same command again when nothing writes to the directory",
 		}
 	default:
-		return fmt.Errorf("packing %q to a temporary file (TMPDIR says where): %w", s.Dir, err)
+		return fmt.Errorf("packing %q to a temporary file in TMPDIR: %w", s.Dir, err)
 	}
 }
 

@@ -29,17 +29,19 @@ type pipelineAPI interface {
 type PipelineFollower struct {
 	API  pipelineAPI
 	Name string
-	// First and Max bound the pauses between two rounds of questions; 1 s and 10 s if 0.
+	// First and Max bound the pauses between two rounds of questions; 1 s and
+	// 10 s if 0.
 	First, Max time.Duration
-	// Appear is how long an execution may take to start: CodePipeline looks at a bucket
-	// once a minute where no event tells it. 5 minutes if 0.
+	// Appear is how long an execution may take to start: CodePipeline looks at
+	// a bucket once a minute where no event tells it. 5 minutes if 0.
 	Appear time.Duration
 }
 
 // PipelineRun is one execution of a pipeline and how it stands or ended.
 type PipelineRun struct {
 	ExecutionID string
-	// Status is one of types.PipelineExecutionStatus: Succeeded, Failed, Stopped …
+	// Status is one of types.PipelineExecutionStatus: Succeeded, Failed,
+	// Stopped …
 	Status types.PipelineExecutionStatus
 	// Summary is what CodePipeline says about the status, often nothing.
 	Summary string
@@ -57,8 +59,8 @@ type PipelineAction struct {
 	Message, URL string
 }
 
-// PipelineNews is one line to show. Stage and Action are empty in what concerns the
-// whole execution.
+// PipelineNews is one line to show. Stage and Action are empty in what concerns
+// the whole execution.
 type PipelineNews struct{ Stage, Action, Text string }
 
 // NoExecutionError tells that no execution started from a version in time.
@@ -73,11 +75,11 @@ func (e *NoExecutionError) Error() string {
 
 // Hint is what to do about it.
 func (e *NoExecutionError) Hint() string {
-	return "see that the pipeline's source names this bucket and key and detects changes; `aws codepipeline start-pipeline-execution` starts one by hand"
+	return "check that the pipeline's source names this bucket and key and detects changes; `aws codepipeline start-pipeline-execution` starts an execution"
 }
 
-// Check asks whether the pipeline is there and may be read: one ListPipelineExecutions.
-// What the SDK answers is wrapped.
+// Check asks whether the pipeline is there and may be read: one
+// ListPipelineExecutions. What the SDK answers is wrapped.
 func (f PipelineFollower) Check(ctx context.Context) error {
 	_, err := f.API.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(f.Name), MaxResults: aws.Int32(1)})
 	if err != nil {
@@ -86,14 +88,16 @@ func (f PipelineFollower) Check(ctx context.Context) error {
 	return nil
 }
 
-// Follow finds the newest execution, of the last hundred, that started from an object's
-// version, and follows it to its end: one ListPipelineExecutions a round until it is
-// found, then one GetPipelineExecution and one ListActionExecutions (for each hundred
-// actions) a round. However it ends is no error.
+// Follow finds the newest execution, of the last hundred, that started from an
+// object's version, and follows it to its end: one ListPipelineExecutions a
+// round until it is found, then one GetPipelineExecution and one
+// ListActionExecutions (for each hundred actions) a round. However it ends is
+// not an error.
 //
-// report gets the news; nil is allowed. AWS being out of reach, throttling or faulty is
-// reported once and borne until ctx ends. Errors are a *NoExecutionError, or wrap what the
-// SDK answered or what ended ctx; the run is then as it was last seen.
+// report gets the news; nil is allowed. AWS being out of reach, throttling or
+// faulty is reported once and borne until ctx ends. Errors are a
+// *NoExecutionError, or wrap what the SDK answered or what ended ctx; the run
+// is then as it was last seen.
 func (f PipelineFollower) Follow(ctx context.Context, version string, report func(PipelineNews)) (PipelineRun, error) {
 	if report == nil {
 		report = func(PipelineNews) {}
@@ -127,7 +131,7 @@ func (w *follower) rounds(ctx context.Context, step func(context.Context) (bool,
 			return fmt.Errorf("pipeline %q: %w", w.Name, err)
 		case err != nil && !w.waiting:
 			w.waiting = true
-			w.report(PipelineNews{Text: fmt.Sprintf("AWS does not tell, asking on: %v", err)})
+			w.report(PipelineNews{Text: fmt.Sprintf("CodePipeline request failed, retrying: %v", err)})
 		case err == nil:
 			w.waiting = false
 		}
@@ -182,7 +186,8 @@ func (w *follower) find(ctx context.Context, version string) error {
 	return err
 }
 
-// round reads the status first, so that the actions read after an end have all ended.
+// round reads the status first, so that the actions read after an end have all
+// ended.
 func (w *follower) round(ctx context.Context) (done bool, err error) {
 	out, err := w.API.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: aws.String(w.Name), PipelineExecutionId: aws.String(w.run.ExecutionID)})
 	if err != nil {
@@ -267,7 +272,7 @@ func (a PipelineAction) text() string {
 	switch a.Status {
 	case types.ActionExecutionStatusInProgress:
 		if a.Category == types.ActionCategoryApproval {
-			return with("waits for somebody's approval", a.URL)
+			return with("waits for approval", a.URL)
 		}
 		return with("started", a.URL)
 	case types.ActionExecutionStatusFailed:

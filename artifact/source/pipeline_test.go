@@ -19,7 +19,8 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// pipelineStand is a sandbox with the pipeline "shop" on s3://shop/source/shop.zip.
+// pipelineStand is a sandbox with the pipeline "shop" on
+// s3://shop/source/shop.zip.
 type pipelineStand struct {
 	*sandbox.Server
 	s3       *s3.Client
@@ -97,7 +98,7 @@ func TestFollowPipeline(t *testing.T) {
 		t.Fatalf("got %+v, %v", run, err)
 	}
 	for _, want := range []string{
-		"/ execution " + run.ExecutionID, "Source/SourceIt succeeded", "Agree/AgreeIt waits for somebody's approval", "Agree/AgreeIt succeeded",
+		"/ execution " + run.ExecutionID, "Source/SourceIt succeeded", "Agree/AgreeIt waits for approval", "Agree/AgreeIt succeeded",
 		"Build/BuildIt started: https://example.com/1", "Build/BuildIt succeeded",
 	} {
 		if !slices.Contains(lines, want) {
@@ -108,7 +109,8 @@ func TestFollowPipeline(t *testing.T) {
 		t.Errorf("told twice: %q", lines)
 	}
 
-	// The failing one tells its action's words and link; the first one can be found still.
+	// The failing one tells its action's words and link; the first one can be
+	// found still.
 	p.SetPipelineAction("shop", "BuildIt", sandbox.PipelineAction{Error: "exit status 1", URL: "https://example.com/2"})
 	lines = nil
 	second, err := p.follower.Follow(t.Context(), p.submit(t, 2), tell)
@@ -127,7 +129,8 @@ func TestFollowPipeline(t *testing.T) {
 	}
 }
 
-// TestFollowPipelineTrouble has AWS throttle and break for a while, and then refuse.
+// TestFollowPipelineTrouble has AWS throttle and break for a while, and then
+// refuse.
 func TestFollowPipelineTrouble(t *testing.T) {
 	p := newPipelineStand(t)
 	version := p.submit(t, 1)
@@ -158,7 +161,8 @@ func TestFollowPipelineTrouble(t *testing.T) {
 	}
 }
 
-// TestFollowPipelineEnds has executions that never start, never end, or are stopped.
+// TestFollowPipelineEnds has executions that never start, never end, or are
+// stopped.
 func TestFollowPipelineEnds(t *testing.T) {
 	p := newPipelineStand(t)
 	var missing *types.PipelineNotFoundException

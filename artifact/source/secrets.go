@@ -31,7 +31,7 @@ func (e *SecretsError) Error() string {
 	for _, f := range e.Files {
 		names = append(names, fmt.Sprintf("%q (%s)", f.Name, f.Reason))
 	}
-	return fmt.Sprintf("%q holds files that look like secrets, nothing was sent: %s", e.Dir, strings.Join(names, ", "))
+	return fmt.Sprintf("%q contains files that look like secrets, nothing was sent: %s", e.Dir, strings.Join(names, ", "))
 }
 
 // Kind returns fault.Usage.
@@ -46,8 +46,8 @@ const (
 	wholeSize = 1 << 20
 )
 
-// findSecrets looks at the name and the beginning of each file. Files that cannot be
-// read are problems.
+// findSecrets looks at the name and the beginning of each file. Files that
+// cannot be read are problems.
 func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) ([]Secret, []Problem, error) {
 	var (
 		mu       sync.Mutex
@@ -82,8 +82,8 @@ func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) ([]Secret, []
 	return secrets, problems, nil
 }
 
-// secretIn says why a file looks like a secret, "" if it does not. A link is judged by
-// its own name: what it leads to is not sent, or is an entry itself.
+// secretIn says why a file looks like a secret, "" if it does not. A link is
+// judged by its own name: what it leads to is not sent, or is an entry itself.
 func secretIn(tree fs.FS, e Entry) (string, error) {
 	byName := secretName(e.Name)
 	if e.Mode.Type() != 0 {
@@ -115,11 +115,12 @@ func secretIn(tree fs.FS, e Entry) (string, error) {
 }
 
 var (
-	// privateKey is the first line of a key by RFC 7468, or of what OpenSSH and OpenSSL
-	// write, after a byte order mark or white space.
+	// privateKey is the first line of a key by RFC 7468, or of what OpenSSH and
+	// OpenSSL write, after a byte order mark or white space.
 	privateKey = regexp.MustCompile(`^(\x{FEFF})?\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)
-	// npmToken is a credential of an .npmrc that does not come from a variable: the names
-	// are those of "Auth related configuration" in npm's documentation.
+	// npmToken is a credential of an .npmrc that does not come from a variable:
+	// the names are those of "Auth related configuration" in npm's
+	// documentation.
 	npmToken = regexp.MustCompile(`(?m)^[^#;\n]*(_authToken|_auth|_password)[ \t]*=[ \t]*["']?[^\s"'$]`)
 )
 
@@ -146,7 +147,8 @@ var secretNames = []struct{ pattern, reason string }{
 // samples are the endings of environment files that show what goes into one.
 var samples = []string{".example", ".sample", ".template", ".dist"}
 
-// secretName says why a file's name looks like that of a secret, "" if it does not.
+// secretName says why a file's name looks like that of a secret, "" if it does
+// not.
 func secretName(name string) string {
 	name = strings.ToLower(name)
 	base := path.Base(name)
@@ -165,8 +167,8 @@ func secretName(name string) string {
 	return ""
 }
 
-// onlyPublic tells a .pem that holds nothing but certificates and public keys, as the
-// bundles do that clients trust.
+// onlyPublic tells a .pem that holds nothing but certificates and public keys,
+// as the bundles do that clients trust.
 func onlyPublic(data []byte) bool {
 	blocks := 0
 	for {

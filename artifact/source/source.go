@@ -19,10 +19,11 @@ import (
 type Options struct {
 	// Dir is the directory. A link to one is followed.
 	Dir string
-	// RespectIgnore leaves out what .dockerignore and .gitignore files name. Each
-	// .dockerignore holds below its own directory; the files that a build starts from
-	// (Dockerfiles, compose files, buildspecs, .dockerignore) stay, as long as their
-	// directory does. What git ignores git is asked, so a tracked file stays.
+	// RespectIgnore leaves out what .dockerignore and .gitignore files name.
+	// Each .dockerignore holds below its own directory; the files that a build
+	// starts from (Dockerfiles, compose files, buildspecs, .dockerignore) stay,
+	// as long as their directory does. What git ignores git is asked, so a
+	// tracked file stays.
 	RespectIgnore bool
 	// AllowSecrets lets files through that look like secrets.
 	AllowSecrets bool
@@ -34,11 +35,11 @@ type Source struct {
 	Dir string
 	// Entries are its directories, files and links by name, without .git.
 	Entries []Entry
-	// Secrets are the entries that look like secrets; only with AllowSecrets there
-	// are any.
+	// Secrets are the entries that look like secrets; only with AllowSecrets
+	// there are any.
 	Secrets []Secret
-	// LeftOut counts the files and directories that an ignore file names; a directory
-	// counts once.
+	// LeftOut counts the files and directories that an ignore file names; a
+	// directory counts once.
 	LeftOut int
 }
 
@@ -125,16 +126,17 @@ func causedBy(cause Cause, dir, format string, args ...any) *Error {
 	return &Error{Dir: dir, Problems: []Problem{{"", fmt.Sprintf(format, args...)}}, Cause: cause}
 }
 
-// What a zip without its 64-bit extensions holds, from sections 4.3.16 and 4.4 of
-// PKWARE's APPNOTE. Not every program that unpacks sources knows the extensions.
+// What a zip without its 64-bit extensions holds, from sections 4.3.16 and 4.4
+// of PKWARE's APPNOTE. Not every program that unpacks sources knows the
+// extensions.
 const (
 	maxEntries   = 1<<16 - 1
 	maxEntrySize = 1<<32 - 1
 )
 
 // Read finds what of a directory will be sent and looks into the files for
-// secrets; nothing is written. Errors are a *Error, a *SecretsError, or what ended
-// ctx.
+// secrets; nothing is written. Errors are a *Error, a *SecretsError, or what
+// ended ctx.
 func Read(ctx context.Context, o Options) (*Source, error) {
 	dir, err := sourceDir(o.Dir)
 	if err != nil {
@@ -165,7 +167,7 @@ func sourceDir(dir string) (string, error) {
 		return "", badSource(dir, "name a directory that may be read", "%v", cause(err))
 	}
 	if !info.IsDir() {
-		return "", badSource(dir, "name the directory that it lies in", "it is no directory")
+		return "", badSource(dir, "name the directory that it lies in", "it is not a directory")
 	}
 	return abs, nil
 }
@@ -187,7 +189,7 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, 
 		return nil, &Error{Dir: dir, Problems: problems, Cause: Unsendable}
 	}
 	if n := len(s.Entries); n > maxEntries {
-		return nil, causedBy(TooMuch, dir, "%d files and directories are more than the %d that a plain zip holds", n, maxEntries)
+		return nil, causedBy(TooMuch, dir, "%d files and directories are more than the %d that a zip file can hold", n, maxEntries)
 	}
 	if s.Files() == 0 {
 		return nil, badSource(dir, "name the directory that holds the project", "there is no file to send")
@@ -199,7 +201,7 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, 
 	return s, nil
 }
 
-// cause is an error without the path, which is told beside it.
+// cause is an error without the path, which is told next to it.
 func cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -21,8 +21,8 @@ import (
 	"slipway/internal/golden"
 )
 
-// plant writes files below a new directory. A name that ends in a slash is a directory,
-// a content that begins with "-> " a link.
+// plant writes files below a new directory. A name that ends in a slash is a
+// directory, a content that begins with "-> " a link.
 func plant(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -102,7 +102,8 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// TestPackSame packs the same content from another place and time, and then each change.
+// TestPackSame packs the same content from another place and time, and then
+// each change.
 func TestPackSame(t *testing.T) {
 	first, data := packed(t, shopDir(t))
 	dir := shopDir(t)
@@ -181,7 +182,8 @@ func TestPackErrors(t *testing.T) {
 	}
 }
 
-// TestReadSourceErrors has everything that cannot be sent, all of it named at once.
+// TestReadSourceErrors has everything that cannot be sent, all of it named at
+// once.
 func TestReadSourceErrors(t *testing.T) {
 	dir := plant(t, map[string]string{"ok": "x", "sub/ok": "y"})
 	must(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))

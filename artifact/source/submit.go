@@ -29,8 +29,8 @@ const (
 )
 
 const (
-	// partSize is that of a part, and above it an upload has parts. With uploadParts of
-	// them at once this is what of an archive is in memory.
+	// partSize is that of a part, and above it an upload has parts. With
+	// uploadParts of them at once this is what of an archive is in memory.
 	partSize    = 8 << 20
 	uploadParts = 4
 	// abortTime is what giving an upload up may take after an interrupt.
@@ -43,26 +43,27 @@ type Submission struct {
 	VersionID string
 	// Changed is false if the object there had the content already.
 	Changed bool
-	// Unseen is why the object there could not be looked at, so that the archive was
-	// uploaded without comparing; nil if it could.
+	// Unseen is why the object there could not be looked at, so that the
+	// archive was uploaded without comparing; nil if it could.
 	Unseen error
 }
 
-// Submit puts an archive at loc unless the object there holds the same content: one
-// HeadObject, and then nothing, one PutObject, or above 8 MiB a multipart upload that is
-// given up if it fails or ctx ends. The object changes only when all of it is there.
+// Submit puts an archive at loc unless the object there holds the same content:
+// one HeadObject, and then nothing, one PutObject, or above 8 MiB a multipart
+// upload that is given up if it fails or ctx ends. The object changes only when
+// all of it is there.
 //
-// progress, if not nil, gets the bytes that arrived, never from two goroutines at once.
-// A key that ends in a slash is an *S3URLError; what the SDK answers is wrapped. Who may
-// read the object but not list the bucket is refused where nothing is yet: then the
-// archive is uploaded, and Unseen tells it.
+// progress, if not nil, gets the bytes that arrived, never from two goroutines
+// at once. A key that ends in a slash is an *S3URLError; what the SDK answers
+// is wrapped. Who may read the object but not list the bucket is refused where
+// nothing is yet: then the archive is uploaded, and Unseen tells it.
 func Submit(ctx context.Context, api transfermanager.S3APIClient, loc artifact.S3Location, a *Archive, progress func(done int64)) (Submission, error) {
 	if strings.HasSuffix(loc.Key, "/") {
-		return Submission{}, &artifact.S3URLError{URL: loc.String(), Reason: "it names a folder, add the file's name"}
+		return Submission{}, &artifact.S3URLError{URL: loc.String(), Reason: "it names a folder, not a file"}
 	}
 	there, unseen, err := head(ctx, api, loc)
 	if err != nil {
-		return Submission{}, fmt.Errorf("looking at %s: %w", loc, err)
+		return Submission{}, fmt.Errorf("reading %s: %w", loc, err)
 	}
 	if there != nil && there.Metadata[metaContent] == a.Content && a.Content != "" {
 		return Submission{VersionID: version(there.VersionId)}, nil
@@ -91,8 +92,8 @@ func head(ctx context.Context, api headObjectAPI, loc artifact.S3Location) (out 
 	}
 }
 
-// version is an id as S3 gives it, where "null" stands for none ("Working with objects
-// in a versioning-suspended bucket" in the S3 user guide).
+// version is an id as S3 gives it, where "null" stands for none ("Working with
+// objects in a versioning-suspended bucket" in the S3 user guide).
 func version(id *string) string {
 	if v := aws.ToString(id); v != "null" {
 		return v

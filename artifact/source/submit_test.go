@@ -27,7 +27,8 @@ import (
 
 var sourceZip = artifact.S3Location{Bucket: "shop", Key: "source/shop.zip"}
 
-// pack packs a directory with one file of that many bytes no compressor makes smaller.
+// pack packs a directory with one file of that many bytes no compressor makes
+// smaller.
 func pack(t *testing.T, size int, seed uint64) *source.Archive {
 	t.Helper()
 	dir := t.TempDir()
@@ -124,7 +125,8 @@ func TestSubmitErrors(t *testing.T) {
 	}
 }
 
-// refusing answers requests that match with a status of its own, or does something first.
+// refusing answers requests that match with a status of its own, or does
+// something first.
 type refusing struct {
 	match  func(*http.Request) bool
 	status int
@@ -168,8 +170,8 @@ func TestSubmitUnseen(t *testing.T) {
 	}
 }
 
-// TestSubmitGivenUp breaks and interrupts an upload in the middle: the object stays as it
-// was and no parts are left behind.
+// TestSubmitGivenUp breaks and interrupts an upload in the middle: the object
+// stays as it was and no parts are left behind.
 func TestSubmitGivenUp(t *testing.T) {
 	client := newSandboxBucket(t, "shop")
 	if _, err := source.Submit(t.Context(), client, sourceZip, pack(t, 10, 1), nil); err != nil {

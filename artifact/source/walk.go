@@ -34,8 +34,8 @@ func (w *walker) run() error {
 	return w.walk(".", nil)
 }
 
-// walk goes through the directory called name, "." for the top, under the ignore files
-// of the directories above it.
+// walk goes through the directory called name, "." for the top, under the
+// ignore files of the directories above it.
 func (w *walker) walk(name string, above dockerIgnores) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (w *walker) visit(name string, e fs.DirEntry, scopes dockerIgnores) error {
 	}
 	verdict, below, err := scopes.classify(name, e.IsDir())
 	if err != nil {
-		return badSource(w.dir, "correct the pattern", "the .dockerignore files cannot be held against %q: %v", name, err)
+		return badSource(w.dir, "correct the pattern", "matching it against the .dockerignore files: %q: %v", name, err)
 	}
 	switch verdict {
 	case exclude:
