@@ -171,7 +171,7 @@ func removeStale(dir, base string) {
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// isTemporary reports whether a name is that of a temporary file of
+// IsTemporary reports whether a name is that of a temporary file of
 // definitions, as a killed process leaves it.
 func IsTemporary(name string) bool { return temporary.MatchString(name) }
 

@@ -45,7 +45,7 @@ func extraFaults(ctx context.Context, clients registry.Clients, p *plan, repos [
 	found, err := revisions.CheckExtra(ctx, clients, extras, variantsOf(p.hash.Name), solve.InputsAnnotation)
 	var faults []error
 	for _, f := range found {
-		faults = append(faults, fault.NewInput("services."+services[f.Repository.Ref]+".build.tags", f.Error(), f.Hint()))
+		faults = append(faults, fault.NewInput("services."+services[f.Repository.Ref]+".build.tags", f.Error(), hintOf(f)))
 	}
 	return faults, err
 }

@@ -64,7 +64,7 @@ func (e *ImmovableError) Remedy() string {
 	return strings.Join(command, " ")
 }
 
-// command begins a command line of the AWS CLI about a repository.
+// Command returns the beginning of a command line of the AWS CLI about a repository.
 func (r Ref) Command(action string) []string {
 	out := []string{"aws ecr " + action}
 	if r.Account != "" {

@@ -151,8 +151,9 @@ func TestPublishGivesUpOnNames(t *testing.T) {
 	}
 	before := s.tags()
 	_, err := Publish(t.Context(), s.clients, s.publication("one", s.push(s.images())))
-	if err == nil || !strings.Contains(err.Error(), "40 times") || !strings.Contains(err.Error(), "--hash") {
-		t.Errorf("got %v", err)
+	var used *NamesUsedError
+	if !errors.As(err, &used) || used.Hash != "one" || used.Count != 40 || !strings.Contains(err.Error(), "40 times") {
+		t.Errorf("Publish() = %v, want a *NamesUsedError of one, 40 times", err)
 	}
 	s.wantState(before)
 }
