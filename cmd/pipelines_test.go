@@ -322,5 +322,5 @@ func TestPullRequest(t *testing.T) {
 		t.Errorf("the pull request's revision was reused:\n%s", &r.stderr)
 	}
 	y.stands("forum/web", "latest", hash)
-	y.start("rollback", own).wait(exitUsage).says("names no revision: an untrusted build made the revision of that name")
+	y.start("rollback", own).wait(exitUsage).says("cannot name a revision: an untrusted build made the revision of that name")
 }

@@ -221,7 +221,7 @@ func TestRerunAfterAPartialUndo(t *testing.T) {
 			serverError.treat(w, q, forward)
 		}},
 	)
-	s.build(append(slices.Clone(quick), "three")...).wait(exitAWS).says("not all tags could be put back:", "shop/b:latest stands on", "shop/b:deployed stands on")
+	s.build(append(slices.Clone(quick), "three")...).wait(exitAWS).says("not all tags could be reverted:", "shop/b:latest stands on", "shop/b:deployed stands on")
 	s.proxy.set()
 	s.build("three").wait(exitDone)
 	s.complete("three", true)
@@ -256,8 +256,8 @@ func TestUndoFails(t *testing.T) {
 	)
 	r := s.build(append(slices.Clone(quick), "two")...).wait(exitAWS)
 	after := s.tags()
-	r.says("not all tags could be put back:", "shop/b:latest stands on "+after["shop/b:latest"]+", before on "+before["shop/b:latest"],
-		"shop/b:deployed stands on "+before["shop/b:latest"])
+	r.says("not all tags could be reverted:", "shop/b:latest points to "+after["shop/b:latest"]+", pointed to "+before["shop/b:latest"]+" before",
+		"shop/b:deployed points to "+before["shop/b:latest"])
 	if strings.Contains(r.stderr.String(), "shop/a:latest stands") {
 		t.Error("more is said to be left than is")
 	}

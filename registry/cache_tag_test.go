@@ -30,8 +30,8 @@ func TestCacheTag(t *testing.T) {
 	}
 }
 
-// The caches of eight platforms outlive the days that others have; what a newer cache took
-// the tag of does not, and of a ninth platform the oldest goes.
+// The caches of eight platforms outlive the days that others have; what a newer
+// cache took the tag of does not, and of a ninth platform the oldest goes.
 func TestRetentionKeepsCaches(t *testing.T) {
 	t.Parallel()
 	server, clients := startSandbox(t)

@@ -72,7 +72,7 @@ func describeOne(ctx context.Context, client describer, ref Ref) (Repository, er
 	}
 	repo, ok := found[ref]
 	if !ok {
-		return Repository{}, errors.New("somebody else made and deleted it meanwhile, try again")
+		return Repository{}, errors.New("another process created and deleted it meanwhile")
 	}
 	return repo, nil
 }

@@ -18,16 +18,16 @@ type dryCaller interface {
 	GetDownloadUrlForLayer(context.Context, *ecr.GetDownloadUrlForLayerInput, ...func(*ecr.Options)) (*ecr.GetDownloadUrlForLayerOutput, error)
 }
 
-// absentLayer is the digest of a layer that no repository has: asking for it shows whether one
-// may ask.
+// absentLayer is the digest of a layer that no repository has: asking for it
+// shows whether one may ask.
 var absentLayer = digest.FromString("slipway asks for a layer that nobody has").String()
 
 // DryActions are the permissions that DryRun tries out.
 var DryActions = []string{"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"}
 
-// DryRun tries out those permissions of a push and a pull that can be tried without
-// writing anything, and returns the ones that are denied. The error is another trouble
-// than a denial.
+// DryRun tries out those permissions of a push and a pull that can be tried
+// without writing anything, and returns the ones that are denied. The error is
+// another trouble than a denial.
 func DryRun(ctx context.Context, client dryCaller, repo Repository) (denied []string, err error) {
 	_, checking := client.BatchCheckLayerAvailability(ctx, &ecr.BatchCheckLayerAvailabilityInput{
 		RegistryId: aws.String(repo.Account), RepositoryName: aws.String(repo.Name), LayerDigests: []string{absentLayer},

@@ -100,8 +100,8 @@ func TestParseHost(t *testing.T) {
 	}
 }
 
-// TestLoginsTrustParseHost: a host that was not registered gets a token if ParseHost takes
-// it, and no other one makes a request to AWS.
+// TestLoginsTrustParseHost: a host that was not registered gets a token if
+// ParseHost takes it, and no other one makes a request to AWS.
 func TestLoginsTrustParseHost(t *testing.T) {
 	t.Parallel()
 	for host, region := range hosts {
@@ -116,8 +116,9 @@ func TestLoginsTrustParseHost(t *testing.T) {
 	}
 }
 
-// FuzzParseHost holds what ParseHost takes against what an HTTP client would call: a host
-// of the closed list, with its account and region as they are in the name.
+// FuzzParseHost holds what ParseHost takes against what an HTTP client would
+// call: a host of the closed list, with its account and region as they are in
+// the name.
 func FuzzParseHost(f *testing.F) {
 	for host := range hosts {
 		f.Add(host)

@@ -65,8 +65,8 @@ func NewLogins(clients Clients, now func() time.Time) *Logins {
 }
 
 // Register says that host, with its port if it has one, is an ECR registry of
-// region. Only hosts that an answer of AWS named may be registered, such as that
-// of a repository's URI.
+// region. Only hosts that an answer of AWS named may be registered, such as
+// that of a repository's URI.
 func (l *Logins) Register(host, region string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,8 +74,9 @@ func (l *Logins) Register(host, region string) {
 }
 
 // Credentials returns what logs in to host, and false when host was neither
-// registered as an ECR registry nor has a name that ParseHost takes. Callers that ask at once share one request. A
-// token that cannot be renewed is handed out for as long as it is valid.
+// registered as an ECR registry nor has a name that ParseHost takes. Callers
+// that ask at once share one request. A token that cannot be renewed is handed
+// out for as long as it is valid.
 func (l *Logins) Credentials(ctx context.Context, host string) (Credentials, bool, error) {
 	region, cached, ok := l.lookup(host)
 	if !ok {

@@ -64,7 +64,7 @@ func (e *ImmovableError) Remedy() string {
 	return strings.Join(command, " ")
 }
 
-// command begins a command line of the AWS CLI about a repository.
+// Command returns the beginning of a command line of the AWS CLI about a repository.
 func (r Ref) Command(action string) []string {
 	out := []string{"aws ecr " + action}
 	if r.Account != "" {
@@ -76,8 +76,8 @@ func (r Ref) Command(action string) []string {
 	return append(out, "--repository-name "+r.Name)
 }
 
-// CheckMovable tells whether every one of tags can move in the repository. The
-// error is an *ImmovableError.
+// CheckMovable reports whether every one of tags can move in the repository.
+// The error is an *ImmovableError.
 func (r Repository) CheckMovable(tags []string) error {
 	var stuck []string
 	for _, tag := range tags {

@@ -31,8 +31,8 @@ type Ref struct {
 	Name string
 }
 
-// String tells people which repository is meant. It is no URI: only AWS knows
-// a registry's host name.
+// String tells people which repository is meant. It is not a URI: only AWS
+// knows a registry's host name.
 func (r Ref) String() string {
 	var where []string
 	if r.Account != "" {
@@ -47,7 +47,8 @@ func (r Ref) String() string {
 	return r.Name + " (" + strings.Join(where, ", ") + ")"
 }
 
-// RegistryID returns the account as ECR's API takes it, nil for the caller's own.
+// RegistryID returns the account as ECR's API takes it, nil for the caller's
+// own.
 func (r Ref) RegistryID() *string {
 	if r.Account == "" {
 		return nil
@@ -120,7 +121,7 @@ func imageSuffix(s string) string {
 	return ""
 }
 
-// loopback tells whether host, which may carry a port, is this machine.
+// loopback reports whether host, which may carry a port, is this machine.
 func loopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -141,13 +142,13 @@ const (
 
 var namePart = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$`)
 
-// ValidateName tells whether ECR takes name as a repository's name: 2 to 256
+// ValidateName reports whether ECR takes name as a repository's name: 2 to 256
 // characters in parts separated by slashes, each part of lower-case letters
 // and digits with a '.', one or two '_' or any number of '-' between them. The
 // error says which part breaks which of these.
 func ValidateName(name string) error {
 	if len(name) < minName || len(name) > maxName {
-		return fmt.Errorf("name has %d characters, ECR wants %d to %d", len(name), minName, maxName)
+		return fmt.Errorf("name has %d characters, ECR allows %d to %d", len(name), minName, maxName)
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if namePart.MatchString(part) {
@@ -167,7 +168,7 @@ func partFault(part string) string {
 	case strings.ContainsFunc(part, notNameRune):
 		return fmt.Sprintf("character other than a-z, 0-9, '.', '_' and '-' in %q", part)
 	case !strings.ContainsFunc(part[:1]+part[len(part)-1:], isSeparator):
-		return fmt.Sprintf("only one '.', one or two '_' or some '-' may stand together, not as in %q", part)
+		return fmt.Sprintf("only one '.', one or two '_' or some '-' may be next to each other, not as in %q", part)
 	default:
 		return fmt.Sprintf("'.', '_' or '-' at an end of %q", part)
 	}
@@ -194,7 +195,7 @@ const (
 // retention never takes, but for those that CacheTag makes of TagCache.
 func Protected() []string { return []string{TagLatest, TagDeployed, TagCache} }
 
-// IsProtected tells whether Slipway itself owns and moves a tag: one of
+// IsProtected reports whether Slipway itself owns and moves a tag: one of
 // Protected, or one that begins like TagCache.
 func IsProtected(tag string) bool {
 	return slices.Contains(Protected(), tag) || strings.HasPrefix(tag, TagCache)
@@ -216,8 +217,8 @@ func CacheTag(platform string) string {
 	return TagCache + "-" + strings.Map(legal, platform)
 }
 
-// platformCaches stands, in rules and filters, for the caches of all platforms, and
-// for no tag that other tools give.
+// platformCaches stands, in rules and filters, for the caches of all platforms,
+// and for no tag that other tools give.
 const platformCaches = TagCache + "-linux-*"
 
 // protectedPatterns are Protected as the patterns of rules and filters, and the
@@ -226,7 +227,7 @@ func protectedPatterns() []string { return append(Protected(), platformCaches) }
 
 var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
-// ValidateTag tells whether tag is a legal tag: 1 to 128 of the characters
+// ValidateTag reports whether tag is a legal tag: 1 to 128 of the characters
 // A-Z, a-z, 0-9, '_', '.' and '-', not starting with '.' or '-'.
 // Source: "Pulling manifests" in the OCI distribution specification.
 func ValidateTag(tag string) error {

@@ -143,8 +143,8 @@ func TestValidateName(t *testing.T) {
 		"-shop":                  "at an end",
 		"shop.":                  "at an end",
 		"sh--op/a---b/c__d":      "",
-		"sh..op":                 `stand together, not as in "sh..op"`,
-		"a___b":                  "stand together",
+		"sh..op":                 `next to each other, not as in "sh..op"`,
+		"a___b":                  "next to each other",
 		"shop/a._b":              `"a._b"`,
 		"shop\n":                 "character other than",
 	} {

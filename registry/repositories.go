@@ -56,7 +56,7 @@ func (e *MissingError) Kind() fault.Kind { return fault.AWS }
 // Find describes repositories: one DescribeRepositories for each account and
 // region, up to 100 names, all at once. What exists is found under the Ref it
 // was asked by; the others are in missing, in the order of refs. A missing
-// repository is no error, since it may be about to be created; MissingError
+// repository is not an error, since it may be about to be created; MissingError
 // is there for callers to whom it is one.
 func Find(ctx context.Context, clients Clients, refs []Ref) (found map[Ref]Repository, missing []Ref, err error) {
 	groups := byRegistry(refs)

@@ -140,8 +140,8 @@ func TestFindTellsWhoRefused(t *testing.T) {
 	}
 }
 
-// repositoryLister describes repositories as a registry whose pages are short, and which
-// may refuse to be listed.
+// repositoryLister describes repositories as a registry whose pages are short,
+// and which may refuse to be listed.
 type repositoryLister struct {
 	names  []string
 	page   int

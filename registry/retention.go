@@ -32,13 +32,13 @@ type previewClient interface {
 	GetLifecyclePolicyPreview(context.Context, *ecr.GetLifecyclePolicyPreviewInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyPreviewOutput, error)
 }
 
-// retentionPolicy returns the policy that keeps the images of the protected tags
-// and expires all others a number of days after their push.
+// retentionPolicy returns the policy that keeps the images of the protected
+// tags and expires all others a number of days after their push.
 func retentionPolicy(days int) lifecycle.Policy { return lifecycle.New(days, protectedPatterns()...) }
 
-// ReadPolicies reads the lifecycle policy of each repository, with one GetLifecyclePolicy
-// each, all at once. A policy that cannot be understood is no error: its verdicts are
-// Unknown.
+// ReadPolicies reads the lifecycle policy of each repository, with one
+// GetLifecyclePolicy each, all at once. A policy that cannot be understood is
+// not an error: its dispositions are Unknown.
 func ReadPolicies(ctx context.Context, clients Clients, repos []Repository) (map[Ref]lifecycle.Policy, error) {
 	repos = DistinctRepositories(repos)
 	texts := make([]string, len(repos))
@@ -86,17 +86,17 @@ type RetentionResult struct {
 	Repository Repository
 	// Before is the text of the policy found, empty where there was none.
 	Before string
-	// Managed reports whether the policy found has Slipway's age rule: the repository's
-	// images expire by Slipway's rules already.
+	// Managed reports whether the policy found has Slipway's age rule: the
+	// repository's images expire by Slipway's rules already.
 	Managed bool
-	// Outcome is the merged policy. Outcome.Changed tells whether it was
+	// Outcome is the merged policy. Outcome.Changed reports whether it was
 	// written, or in a preview, whether it would be.
 	Outcome lifecycle.Outcome
 }
 
-// ApplyRetention sees to it that repo keeps the protected tags and expires
+// ApplyRetention ensures that repo keeps the protected tags and expires
 // the rest days after their push. It writes only if the policy differs. The
-// error wraps a *ConflictError when rules of other people are in the way;
+// error wraps a *ConflictError when rules of other tools are in the way;
 // then, and on every other error of Merge, nothing was written.
 func ApplyRetention(ctx context.Context, client policyClient, repo Repository, days int, replace bool) (RetentionResult, error) {
 	result, err := mergeRetention(ctx, client, repo, days, replace)
@@ -117,8 +117,8 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 	return result, nil
 }
 
-// ReadRetention tells what ApplyRetention would do, and writes nothing. Errors are those of
-// ApplyRetention.
+// ReadRetention tells what ApplyRetention would do, and writes nothing. Errors
+// are those of ApplyRetention.
 func ReadRetention(ctx context.Context, client policyReader, repo Repository, days int, replace bool) (RetentionResult, error) {
 	return mergeRetention(ctx, client, repo, days, replace)
 }
@@ -202,7 +202,7 @@ func startPreview(ctx context.Context, client previewClient, repo Repository, te
 			return err
 		}
 		if err := pause(ctx, wait.Interval); err != nil {
-			return fmt.Errorf("another preview is under way: %w", err)
+			return fmt.Errorf("another preview is in progress: %w", err)
 		}
 	}
 }

@@ -295,7 +295,7 @@ func TestPreviewRetentionGivesUp(t *testing.T) {
 		client *slowPreviewer
 		want   string
 	}{
-		"somebody else's": {&slowPreviewer{busy: always}, "another preview is under way"},
+		"somebody else's": {&slowPreviewer{busy: always}, "another preview is in progress"},
 		"never complete":  {&slowPreviewer{pending: always}, "previewing the lifecycle policy of shop"},
 		"failed":          {&slowPreviewer{status: types.LifecyclePolicyPreviewStatusFailed}, "transitioned to Failure"},
 	} {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Clash is a rule of other people that cannot stand beside ours.
+// Clash is a rule of other tools that cannot stand next to ours.
 type Clash struct {
 	// Rule is theirs.
 	Rule Rule
@@ -14,7 +14,7 @@ type Clash struct {
 	Why string
 }
 
-// ConflictError says that a repository has rules of other people beside which
+// ConflictError says that a repository has rules of other tools next to which
 // Slipway's cannot hold. Nothing was written.
 type ConflictError struct {
 	// Clashes names each such rule, in the order of their numbers.
@@ -41,7 +41,7 @@ func clashesByKind(foreign, ours []ruleText) []Clash {
 		s := f.Selection
 		switch {
 		case s.TagStatus == statusAny:
-			clashes = append(clashes, Clash{f.Rule, "takes the place of the last rule, which only one rule with tagStatus any can have"})
+			clashes = append(clashes, Clash{f.Rule, "has tagStatus any, which only the last rule can have"})
 		case s.TagStatus != statusTagged:
 		case selectsAll(s):
 			clashes = append(clashes, Clash{f.Rule, "selects every tag, so that the age rule would never see a tagged image"})
@@ -52,14 +52,14 @@ func clashesByKind(foreign, ours []ruleText) []Clash {
 	return clashes
 }
 
-// selectsAll tells whether every tagged image is selected. Each entry of both
+// selectsAll reports whether every tagged image is selected. Each entry of both
 // lists must match some tag, so one narrow entry makes the rule narrow.
 func selectsAll(s Selection) bool {
 	narrow := func(entry string) bool { return strings.Trim(entry, "*") != "" }
 	return !slices.ContainsFunc(s.TagPatterns, narrow) && !slices.ContainsFunc(s.TagPrefixes, narrow)
 }
 
-// sameTags tells whether both select by exactly the same patterns, which ECR
+// sameTags reports whether both select by exactly the same patterns, which ECR
 // does not take twice. Source: "the set of rules must contain a unique set of
 // tag prefixes", from the lifecycle policy rules in the ECR user guide.
 func sameTags(a, b Selection) bool {

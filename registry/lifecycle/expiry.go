@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Further values of a rule, beside those that Slipway writes.
+// Further values of a rule, next to those that Slipway writes.
 // Source: "Lifecycle policy properties in Amazon ECR" in the ECR user guide.
 const (
 	countTransitioned = "sinceImageTransitioned"
@@ -37,16 +37,17 @@ type Image struct {
 // Disposition says what becomes of an image.
 type Disposition string
 
-// The verdicts.
+// The dispositions.
 const (
 	// Stays: no rule takes the image as it is tagged now.
 	Stays Disposition = "stays"
 	// Expires: it is deleted at the time told.
 	Expires Disposition = "expires"
-	// Archives: it goes to the archive at the time told, and cannot be pulled then.
+	// Archives: it goes to the archive at the time told, and cannot be pulled
+	// then.
 	Archives Disposition = "archives"
-	// Unknown: that hangs on other images, on pulls, or on a rule of a kind not known
-	// here.
+	// Unknown: that hangs on other images, on pulls, or on a rule of a kind not
+	// known here.
 	Unknown Disposition = "unknown"
 )
 
@@ -69,12 +70,13 @@ func Parse(text string) Policy {
 	return d
 }
 
-// Expiry returns when the policy deletes or archives an image, as it is tagged now. ECR carries that out within a day of
-// it. Of the rules that select the image only the one with the lowest number counts, since
-// those with higher numbers cannot take what it selects ("How lifecycle policies work" in
-// the ECR user guide); whether it is its turn yet makes no difference. The time is zero
-// but with Expires and Archives. That an index holds an image, which then stays as long
-// as the index, is for the caller to know.
+// Expiry returns when the policy deletes or archives an image, as it is tagged
+// now. ECR carries that out within a day of it. Of the rules that select the
+// image only the one with the lowest number counts, since those with higher
+// numbers cannot take what it selects ("How lifecycle policies work" in the ECR
+// user guide); whether it is its turn yet makes no difference. The time is zero
+// but with Expires and Archives. That an index holds an image, which then stays
+// as long as the index, is for the caller to know.
 func (p Policy) Expiry(image Image) (time.Time, Disposition) {
 	if p.err != nil {
 		return time.Time{}, Unknown
@@ -90,7 +92,8 @@ func (p Policy) Expiry(image Image) (time.Time, Disposition) {
 	return time.Time{}, Stays
 }
 
-// selects tells whether a rule is about an image, by its tags and storage class alone.
+// selects reports whether a rule is about an image, by its tags and storage
+// class alone.
 func (s Selection) selects(image Image) bool {
 	if (s.StorageClass == classArchive) != image.Archived {
 		return false
@@ -131,13 +134,14 @@ func (r Rule) at(image Image) (time.Time, Disposition) {
 	return since.Add(time.Duration(days) * 24 * time.Hour), disposition
 }
 
-// oneAtMost tells whether a rule selects one image at most: it names a whole tag, of
-// which a repository has one.
+// oneAtMost reports whether a rule selects one image at most: it names a whole
+// tag, of which a repository has one.
 func (s Selection) oneAtMost() bool {
 	return slices.ContainsFunc(s.TagPatterns, func(pattern string) bool { return !strings.Contains(pattern, "*") })
 }
 
-// Managed reports whether a policy has Slipway's age rule. One that cannot be read has not.
+// Managed reports whether a policy has Slipway's age rule. One that cannot be
+// read has not.
 func Managed(policy string) bool {
 	rules, err := parsePolicy(policy)
 	return err == nil && slices.ContainsFunc(rules, func(r ruleText) bool {
@@ -145,7 +149,8 @@ func Managed(policy string) bool {
 	})
 }
 
-// Shortens reports whether a policy takes an image that another one lets stay longer.
+// Shortens reports whether a policy takes an image that another one lets stay
+// longer.
 func Shortens(before, after Policy, image Image) bool {
 	was, disposition := before.Expiry(image)
 	at, now := after.Expiry(image)
@@ -159,7 +164,7 @@ func Shortens(before, after Policy, image Image) bool {
 	}
 }
 
-// MatchTag tells whether the whole of tag matches pattern, in which *
+// MatchTag reports whether the whole of tag matches pattern, in which *
 // stands for any text, also none.
 func MatchTag(pattern, tag string) bool {
 	if !strings.Contains(pattern, "*") {

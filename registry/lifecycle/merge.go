@@ -31,7 +31,7 @@ type Outcome struct {
 	Changed bool
 	// Kept holds the rules of other tools that stay as they are.
 	Kept []Rule
-	// Dropped holds the rules of other people that are given up.
+	// Dropped holds the rules of other tools that are given up.
 	Dropped []Rule
 }
 
@@ -48,7 +48,7 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 
 // Merge joins the wanted rules with the policy that exists; existing is empty
 // where there is none. Rules of ours (see Rule.Own) give way to the wanted
-// ones. Rules of other people stay byte for byte, under their own numbers: the
+// ones. Rules of other tools stay byte for byte, under their own numbers: the
 // wanted rules for tags take free numbers before every rule of theirs that
 // looks at tags, and the age rule comes last. Where that cannot be, the error
 // is a *ConflictError and nothing should be written. With replace, the policy
@@ -111,7 +111,7 @@ func numbered(r Rule, priority int) ruleText {
 	return ruleText{Rule: r, raw: bytes.TrimSpace(b.Bytes())}
 }
 
-// besides puts our rules around those of other people.
+// besides puts our rules around those of other tools.
 func besides(foreign, ours []ruleText) ([]ruleText, error) {
 	if len(foreign) == 0 {
 		return inOrder(ours), nil
@@ -151,11 +151,11 @@ func place(foreign, ours []ruleText) ([]ruleText, []Clash) {
 	var clashes []Clash
 	for _, r := range foreign {
 		if r.Selection.TagStatus == statusTagged && r.Priority < next {
-			clashes = append(clashes, Clash{r.Rule, fmt.Sprintf("leaves too few free numbers before it for the rules that protect %s: give it a number above %d",
+			clashes = append(clashes, Clash{r.Rule, fmt.Sprintf("leaves too few free priorities before it for the rules that protect %s: it needs a priority above %d",
 				strings.Join(wholeTags(ours), ", "), next-1)})
 		}
 		if top > maxPriority && r.Priority == theirTop {
-			clashes = append(clashes, Clash{r.Rule, "leaves no number after it for the age rule"})
+			clashes = append(clashes, Clash{r.Rule, "leaves no priority after it for the age rule"})
 		}
 	}
 	return merged, clashes

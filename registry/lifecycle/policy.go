@@ -13,7 +13,7 @@ import (
 )
 
 // ownPrefix begins the description of every rule of ours, so that a later
-// version knows them from other people's.
+// version knows them from other tools'.
 const ownPrefix = "slipway: "
 
 // The values of a rule that Slipway writes or looks at.
@@ -39,7 +39,7 @@ const (
 	maxPriority = math.MaxInt32
 )
 
-// agePriority leaves room before the age rule for rules of other people.
+// agePriority leaves room before the age rule for rules of other tools.
 const agePriority = 100
 
 // Policy is a lifecycle policy of ECR. It marshals to the JSON that
@@ -137,7 +137,7 @@ func countDays(n int) string {
 	return fmt.Sprintf("%d days", n)
 }
 
-// Own tells whether the rule is Slipway's, by its description.
+// Own reports whether the rule is Slipway's, by its description.
 func (r Rule) Own() bool { return strings.HasPrefix(r.Description, ownPrefix) }
 
 // String describes the rule in one line, for people.
@@ -188,7 +188,7 @@ func parsePolicy(text string) ([]ruleText, error) {
 	return doc.Rules, checkRules(doc.Rules)
 }
 
-// checkRules tells whether ECR would take the rules side by side. What it
+// checkRules reports whether ECR would take the rules side by side. What it
 // cannot know, such as a count type of the future, it leaves to ECR.
 func checkRules(rules []ruleText) error {
 	owner := map[int]bool{}
@@ -198,7 +198,7 @@ func checkRules(rules []ruleText) error {
 		case r.Priority < minPriority || r.Priority > maxPriority:
 			return fmt.Errorf("rulePriority %d is not between %d and %d", r.Priority, minPriority, maxPriority)
 		case owner[r.Priority]:
-			return fmt.Errorf("rulePriority %d is there twice", r.Priority)
+			return fmt.Errorf("rulePriority %d is used twice", r.Priority)
 		case r.Selection.TagStatus == statusAny && last != 0:
 			return errors.New("two rules have tagStatus any")
 		}

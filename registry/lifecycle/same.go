@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// sameRules tells whether two sets of rules say the same to ECR.
+// sameRules reports whether two sets of rules say the same to ECR.
 func sameRules(a, b []ruleText) bool {
 	return slices.EqualFunc(inOrder(a), inOrder(b), func(x, y ruleText) bool {
 		return bytes.Equal(x.raw, y.raw) || reflect.DeepEqual(meaning(x.raw), meaning(y.raw))

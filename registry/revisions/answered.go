@@ -17,8 +17,8 @@ func incomplete(operation, format string, args ...any) error {
 	return awsclient.Incomplete("ECR", operation, fmt.Sprintf(format, args...))
 }
 
-// answered makes sure that a BatchGetImage has every image that was asked for, or says
-// why not: what is missing without a word would be taken for not there.
+// answered ensures that a BatchGetImage has every image that was asked for, or
+// says why not: what is missing without a word would be taken for not there.
 func answered(repo registry.Repository, asked []types.ImageIdentifier, got *ecr.BatchGetImageOutput) error {
 	var seen []types.ImageIdentifier
 	for _, i := range got.Images {
@@ -29,7 +29,8 @@ func answered(repo registry.Repository, asked []types.ImageIdentifier, got *ecr.
 	return accounted("BatchGetImage", repo, asked, seen, got.Failures)
 }
 
-// accounted makes sure that each image that was asked for is among those seen or failed.
+// accounted ensures that each image that was asked for is among those seen or
+// failed.
 func accounted(operation string, repo registry.Repository, asked, seen []types.ImageIdentifier, failed []types.ImageFailure) error {
 	for _, f := range failed {
 		if f.ImageId != nil {
@@ -44,7 +45,8 @@ func accounted(operation string, repo registry.Repository, asked, seen []types.I
 	return nil
 }
 
-// sameID reports whether an answer is about an id: a tag by the tag, else the digest.
+// sameID reports whether an answer is about an id: a tag by the tag, else the
+// digest.
 func sameID(asked, seen types.ImageIdentifier) bool {
 	if asked.ImageTag != nil {
 		return aws.ToString(seen.ImageTag) == *asked.ImageTag

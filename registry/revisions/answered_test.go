@@ -19,8 +19,8 @@ func wantIncomplete(t *testing.T, err error, operation, item string) {
 	}
 }
 
-// TestHollowAnswers answers one action with status 200 and nothing: that is an error, and
-// never an image, a tag, a repository or a policy that is not there.
+// TestHollowAnswers answers one action with status 200 and nothing: that is an
+// error, and never an image, a tag, a repository or a policy that is not there.
 func TestHollowAnswers(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -56,8 +56,8 @@ func TestHollowAnswers(t *testing.T) {
 	wantIncomplete(t, err, "PutLifecyclePolicy", "policy")
 }
 
-// TestHollowAnswersWhileReverting lets the way back be answered with nothing: that all tags
-// are where they were is said only where it is so.
+// TestHollowAnswersWhileReverting lets the way back be answered with nothing:
+// that all tags are where they were is said only where it is so.
 func TestHollowAnswersWhileReverting(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"BatchGetImage", "PutImage", "BatchDeleteImage"} {

@@ -32,8 +32,8 @@ func (e *UnreadableError) Error() string {
 	return fmt.Sprintf("reading image %s of %s: %s: %s", e.Image, e.Repository.Name, e.Code, e.Reason)
 }
 
-// digestOf is the digest that a tag stands on, that of an archived image as well; empty for
-// none.
+// digestOf is the digest that a tag points to, that of an archived image as
+// well; empty for none.
 func (s *Snapshot) digestOf(ref registry.Ref, tag string) string {
 	if i, ok := s.ByTag(ref, tag); ok {
 		return i.Digest
@@ -41,13 +41,15 @@ func (s *Snapshot) digestOf(ref registry.Ref, tag string) string {
 	return s.archived[ref][tag]
 }
 
-// isArchived tells whether a digest is that of an image which is there and cannot be read.
+// isArchived reports whether a digest is that of an image which is there and
+// cannot be read.
 func (s *Snapshot) isArchived(ref registry.Ref, digest string) bool {
 	return digest != "" && slices.Contains(slices.Collect(maps.Values(s.archived[ref])), digest)
 }
 
-// locate finds the digests of the archived images. The error is the *UnreadableError of an
-// image that cannot be read for another reason, or whose digest ECR does not tell.
+// locate finds the digests of the archived images. The error is the
+// *UnreadableError of an image that cannot be read for another reason, or whose
+// digest ECR does not tell.
 func (a *answer) locate(ctx context.Context, client imageDescriber) error {
 	a.archived = map[string]string{}
 	for _, u := range a.unreadable {

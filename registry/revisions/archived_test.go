@@ -20,13 +20,14 @@ func (s *registryFixture) archive(repo int, digests ...string) {
 	}
 }
 
-// TestArchivedIsInNobodysWay archives what latest stands on, what deployed stands on, and
-// what runs: a rollback goes through, and tells what deployed could not be put on.
+// TestArchivedIsInNobodysWay archives what latest points to, what deployed
+// points to, and what runs: a rollback goes through, and tells what deployed
+// could not be put on.
 func TestArchivedIsInNobodysWay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		archive, running string
-		deployed         string // the revision that it stands on in the end
+		deployed         string // the revision that it points to in the end
 		unprotected      bool
 	}{
 		"latest, which runs": {"four", "four", "three", true},
@@ -60,7 +61,8 @@ func TestArchivedIsInNobodysWay(t *testing.T) {
 	}
 }
 
-// TestArchivedAndWanted refuses what no task can pull, before anything is touched.
+// TestArchivedAndWanted refuses what no task can pull, before anything is
+// touched.
 func TestArchivedAndWanted(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -91,8 +93,8 @@ func TestArchivedAndWanted(t *testing.T) {
 	s.wantState(before)
 }
 
-// TestArchivedStaysBehind fails after latest has left an archived image: the error says
-// that it cannot go back, and so does a revert.
+// TestArchivedStaysBehind fails after latest has left an archived image: the
+// error says that it cannot go back, and so does a revert.
 func TestArchivedStaysBehind(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -118,7 +120,7 @@ func TestArchivedStaysBehind(t *testing.T) {
 		_, err := Promote(t.Context(), s.clients, p)
 		s.transport.set(nil)
 		var failed *PublishError
-		line := "shop/a:latest stands on " + h["one"][0] + ", before on " + h["three"][0] + ", which is archived"
+		line := "shop/a:latest points to " + h["one"][0] + ", pointed to " + h["three"][0] + " before, which is archived"
 		if !errors.As(err, &failed) || len(failed.Left) != 1 || len(failed.Unknown) != 0 || !strings.Contains(err.Error(), line) {
 			t.Errorf("got %v", err)
 		}
@@ -129,7 +131,7 @@ func TestArchivedStaysBehind(t *testing.T) {
 		h := s.history("one", "two", "three")
 		s.archive(0, h["three"][0], h["two"][0]) // latest and deployed
 		got := s.reverted(s.promoted("one", s.running(h["three"])))
-		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:latest kept (the image that it stood on is archived)")
+		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:latest kept (the image that it pointed to is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
 	})
 	t.Run("another moved it since", func(t *testing.T) {
@@ -143,8 +145,8 @@ func TestArchivedStaysBehind(t *testing.T) {
 	})
 }
 
-// TestArchivedMovesAreSeen reads a tag that another job put on an image which was archived
-// then: it is elsewhere, and stays.
+// TestArchivedMovesAreSeen reads a tag that another job put on an image which
+// was archived then: it is elsewhere, and stays.
 func TestArchivedMovesAreSeen(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")
@@ -170,8 +172,8 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	}
 }
 
-// TestPublishPastTheArchive builds on: what latest, deployed and an extra tag stood on is
-// archived.
+// TestPublishPastTheArchive builds on: what latest, deployed and an extra tag
+// pointed to is archived.
 func TestPublishPastTheArchive(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -196,8 +198,8 @@ func TestPublishPastTheArchive(t *testing.T) {
 	}
 }
 
-// TestUnreadableForAnotherReason stays an error: what may be readable again soon is not to
-// be left for good.
+// TestUnreadableForAnotherReason stays an error: what may be readable again
+// soon is not to be left for good.
 func TestUnreadableForAnotherReason(t *testing.T) {
 	t.Parallel()
 	u := &UnreadableError{Code: "KmsError", Image: registry.TagLatest}

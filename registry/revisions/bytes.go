@@ -12,20 +12,21 @@ import (
 	"slipway/registry"
 )
 
-// NewBytes counts the bytes that pushing a revision's image took: none where the image
-// was pushed before the snapshot was made; else its layers and configurations, less those
-// that an image of the snapshot has in the same repository. It is nil where a manifest
-// was not read, as the parts of an index are not before ReadParts.
+// NewBytes counts the bytes that pushing a revision's image took: none where
+// the image was pushed before the snapshot was made; else its layers and
+// configurations, less those that an image of the snapshot has in the same
+// repository. It is nil where a manifest was not read, as the parts of an index
+// are not before ReadParts.
 //
-// Layers that only images outside the snapshot have count as new, though the engine found
-// them there and did not push them: the figure is an upper bound.
+// Layers that only images outside the snapshot have count as new, though the
+// engine found them there and did not push them: the figure is an upper bound.
 func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
 	ref := i.Repository.Ref
 	if at, ok := p.Pushed[ref]; ok && at.Before(s.read[ref]) {
 		return new(int64)
 	}
 	if _, ok := s.ByDigest(ref, i.Digest); ok {
-		return new(int64) // a tag stood on it
+		return new(int64) // a tag pointed to it
 	}
 	parts, ok := p.Snapshot.parts(ref, i.Digest)
 	if !ok {
@@ -42,8 +43,8 @@ func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
 	return total
 }
 
-// ReadParts reads the manifests that the indexes of the snapshot refer to, with one call
-// for each repository that has an index.
+// ReadParts reads the manifests that the indexes of the snapshot refer to, with
+// one call for each repository that has an index.
 func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) error {
 	answers := make([][]types.Image, len(s.repos))
 	g, ctx := errgroup.WithContext(ctx)
@@ -86,7 +87,7 @@ type descriptor struct {
 func (i Image) parsed() manifest {
 	var m manifest
 	if json.Unmarshal([]byte(i.Manifest), &m) != nil {
-		return manifest{} // what is no JSON has no parts
+		return manifest{} // what is not JSON has no parts
 	}
 	return m
 }
@@ -100,12 +101,13 @@ func (i Image) children() []string {
 	return out
 }
 
-// Platforms lists the digests that count as an image, since a task of ECS may report any
-// of them: its own first, then those of the manifests that an index refers to.
+// Platforms lists the digests that count as an image, since a task of ECS may
+// report any of them: its own first, then those of the manifests that an index
+// refers to.
 func Platforms(i Image) []string { return append([]string{i.Digest}, i.children()...) }
 
-// parts are the sizes of an image's layers and configuration by digest, for an index
-// those of all its images; false when a manifest is not known.
+// parts are the sizes of an image's layers and configuration by digest, for an
+// index those of all its images; false when a manifest is not known.
 func (s *Snapshot) parts(ref registry.Ref, digest string) (map[string]int64, bool) {
 	image, ok := s.ByDigest(ref, digest)
 	if !ok {

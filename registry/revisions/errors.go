@@ -21,7 +21,7 @@ type NameError struct {
 
 // Error says what is wrong with the text.
 func (e *NameError) Error() string {
-	return fmt.Sprintf("%q names no revision: %v", e.Text, e.Err)
+	return fmt.Sprintf("%q cannot name a revision: %v", e.Text, e.Err)
 }
 
 // Kind returns fault.Usage.
@@ -33,9 +33,10 @@ func (e *NameError) Unwrap() error { return e.Err }
 // UnknownError says that no revision has such a name, nor one that begins so.
 type UnknownError struct {
 	Text string
-	// Newest are the newest revisions that could be rolled back to, three at most.
+	// Newest are the newest revisions that could be rolled back to, three at
+	// most.
 	Newest []Revision
-	// ByTag is when they were listed.
+	// At is when they were listed.
 	At time.Time
 }
 
@@ -52,7 +53,7 @@ type AmbiguousError struct {
 	Text string
 	// Matches are the revisions, newest first.
 	Matches []Revision
-	// ByTag is when they were listed.
+	// At is when they were listed.
 	At time.Time
 }
 
@@ -108,17 +109,17 @@ type IncompleteError struct {
 	Name string
 	// Have are the repositories that have it, Missing those that lack it.
 	Have, Missing []registry.Repository
-	// Expiry tells of each missing repository what its lifecycle policy does to images
-	// tagged so: Stays where it cannot have taken one, Unknown also where the policy
-	// could not be read.
+	// Expiry tells of each missing repository what its lifecycle policy does to
+	// images tagged so: Stays where it cannot have taken one, Unknown also
+	// where the policy could not be read.
 	Expiry map[registry.Ref]lifecycle.Disposition
-	// Days is the least age in days at which one of these policies expires such an image,
-	// 0 where none does by age.
+	// Days is the least age in days at which one of these policies expires such
+	// an image, 0 where none does by age.
 	Days int
 }
 
-// explain asks the policies whether the images may have expired. That it cannot is not
-// worth an error of its own.
+// explain asks the policies whether the images may have expired. That it cannot
+// is not worth an error of its own.
 func (e *IncompleteError) explain(ctx context.Context, clients registry.Clients) {
 	e.Expiry = map[registry.Ref]lifecycle.Disposition{}
 	policies, err := registry.ReadPolicies(ctx, clients, e.Missing)
@@ -187,8 +188,8 @@ type ArchivedImage struct {
 	Image string
 }
 
-// ArchivedError says that images of a revision are in the archive, from where no task can
-// pull them.
+// ArchivedError says that images of a revision are in the archive, from where
+// no task can pull them.
 type ArchivedError struct {
 	// Name is the revision's, empty where only its digests are known.
 	Name   string

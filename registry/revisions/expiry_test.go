@@ -44,8 +44,8 @@ func mergedText(t *testing.T, foreign string, days int) string {
 	return outcome.Text
 }
 
-// TestLifecycleAgreesWithECR lets the sandbox apply policies while its clock moves: each
-// image is there just before the time told, and gone after it.
+// TestLifecycleAgreesWithECR lets the sandbox apply policies while its clock
+// moves: each image is there just before the time told, and gone after it.
 func TestLifecycleAgreesWithECR(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")

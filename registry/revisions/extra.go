@@ -16,15 +16,16 @@ import (
 	"slipway/registry"
 )
 
-// ExtraTags are the extra tags of one repository: those that a build gives its image
-// next to the revision's name.
+// ExtraTags are the extra tags of one repository: those that a build gives its
+// image next to the revision's name.
 type ExtraTags struct {
 	Repository registry.Repository
 	Tags       []string
-	// Moves reports that the build moves the tags, to an image that is not known yet.
+	// Moves reports that the build moves the tags, to an image that is not
+	// known yet.
 	Moves bool
-	// NotReverted reports that the build puts none of the tags. They are then not looked at so
-	// closely that ecr:DescribeImages is needed.
+	// Kept reports that the build puts none of the tags. They are then not
+	// looked at so closely that ecr:DescribeImages is needed.
 	Kept bool
 }
 
@@ -43,8 +44,8 @@ func (e *ExtraError) Error() string {
 	return fmt.Sprintf("tag %q of %s points to %s and %s", e.Tag, e.Repository.Name, e.Digest, e.Reason)
 }
 
-// Hint returns the command that lets the tag move, where the repository keeps it
-// from moving.
+// Hint returns the command that lets the tag move, where the repository keeps
+// it from moving.
 func (e *ExtraError) Hint() string {
 	if e.Reason == extraStuck {
 		stuck := registry.ImmovableError{Repository: e.Repository, Tags: []string{e.Tag}}
@@ -60,20 +61,22 @@ const (
 	extraStuck    = "cannot move: the repository lets only the tags move that it excludes"
 )
 
-// CheckExtra finds the extra tags that exist and that a build must not move. A tag moves
-// from build to build if Slipway put it: it points to an image that Slipway made (which has
-// the manifest annotation) and that has the name of a revision too; it looks like no commit
-// id; it exists in no repository that does not list it; and where several have it, their
-// images are one revision's. A tag that points to an image of the names is this build's own
-// work. Each error is an *ExtraError; other errors are of ECR.
+// CheckExtra finds the extra tags that exist and that a build must not move. A
+// tag moves from build to build if Slipway put it: it points to an image that
+// Slipway made (which has the manifest annotation) and that has the name of a
+// revision too; it looks like no commit id; it exists in no repository that
+// does not list it; and where several have it, their images are one revision's.
+// A tag that points to an image of the names is this build's own work. Each
+// error is an *ExtraError; other errors are of ECR.
 //
-// A revision that was named by hand, and whose images all have a further tag, such as the
-// name of another revision, cannot be known from a tag that moves.
+// A revision that was named by hand, and whose images all have a further tag,
+// such as the name of another revision, cannot be known from a tag that moves.
 //
-// A tag that may move and has to, in a repository that does not let it, is an error too.
+// A tag that may move and has to, in a repository that does not let it, is an
+// error too.
 //
-// It takes one BatchGetImage for each repository, and one DescribeImages for each tag that
-// exists; none where there are no extra tags.
+// It takes one BatchGetImage for each repository, and one DescribeImages for
+// each tag that exists; none where there are no extra tags.
 func CheckExtra(ctx context.Context, clients registry.Clients, extras []ExtraTags, names []string, annotation string) ([]*ExtraError, error) {
 	var (
 		all  []registry.Repository
@@ -104,8 +107,8 @@ type extraCheck struct {
 	extras     []ExtraTags
 	names      []string
 	annotation string
-	// others are, for each tag and each repository that has it, the further names of its
-	// image.
+	// others are, for each tag and each repository that has it, the further
+	// names of its image.
 	others map[string][][]string
 }
 
@@ -135,7 +138,8 @@ func (c *extraCheck) run(ctx context.Context, clients registry.Clients) ([]*Extr
 	}), nil
 }
 
-// existing are the extra tags that point to an image, but for this build's own work.
+// existing are the extra tags that point to an image, but for this build's own
+// work.
 func (c *extraCheck) existing() []*ExtraError {
 	var out []*ExtraError
 	for _, e := range c.extras {
@@ -176,7 +180,8 @@ func (c *extraCheck) isOwn(ref registry.Ref, digest string) bool {
 	return slices.ContainsFunc(c.names, func(name string) bool { return c.snapshot.digestOf(ref, name) == digest })
 }
 
-// elsewhere reports whether a repository has a tag that is not one of its extra tags.
+// elsewhere reports whether a repository has a tag that is not one of its extra
+// tags.
 func (c *extraCheck) elsewhere(tag string) bool {
 	return slices.ContainsFunc(c.extras, func(e ExtraTags) bool {
 		return c.snapshot.digestOf(e.Repository.Ref, tag) != "" && !slices.Contains(e.Tags, tag)
@@ -190,7 +195,8 @@ func (c *extraCheck) revisions(ref registry.Ref, tags []string) []string {
 	})
 }
 
-// aliases reports whether the images of a tag have the name of one revision as well.
+// aliases reports whether the images of a tag have the name of one revision as
+// well.
 func (c *extraCheck) aliases(tag string) bool {
 	images := c.others[tag]
 	return slices.ContainsFunc(images[0], func(name string) bool {
@@ -198,12 +204,13 @@ func (c *extraCheck) aliases(tag string) bool {
 	})
 }
 
-// hashLike is what commit ids look like, as git abbreviates them, and the names that
-// Slipway derives from them.
+// hashLike is what commit ids look like, as git abbreviates them, and the names
+// that Slipway derives from them.
 var hashLike = regexp.MustCompile(`^[0-9a-f]{7,64}(-dirty-[0-9a-f]{8})?(\.[0-9]+)?$`)
 
-// looksLikeHash reports whether a tag looks like the name that a build gets from its
-// source. Digits alone are a date or a number, unless they are as many as a commit id has.
+// looksLikeHash reports whether a tag looks like the name that a build gets
+// from its source. Digits alone are a date or a number, unless they are as many
+// as a commit id has.
 func looksLikeHash(tag string) bool {
 	if !hashLike.MatchString(tag) {
 		return false
@@ -214,8 +221,8 @@ func looksLikeHash(tag string) bool {
 	return err != nil || len(id) == 12 || len(id) == 40 || len(id) == 64
 }
 
-// IsReserved reports whether a tag is Slipway's own: a protected tag, one of a layer
-// cache, or one of those that tagname.NotReverted knows.
+// IsReserved reports whether a tag is Slipway's own: a protected tag, one of a
+// layer cache, or one of those that tagname.Kept knows.
 func IsReserved(tag string) bool {
 	return registry.IsProtected(tag) || strings.HasPrefix(tag, registry.TagCache) || tagname.Kept(tag)
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-// TestCheckExtra tells tags that move from build to build from names of revisions.
+// TestCheckExtra tells tags that move from build to build from names of
+// revisions.
 func TestCheckExtra(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")

@@ -11,7 +11,8 @@ import (
 
 // Found is a revision that can be promoted.
 type Found struct {
-	// Name is the revision's full name, empty where its digests have none in common.
+	// Name is the revision's full name, empty where its digests have none in
+	// common.
 	Name string
 	// Images are its images, in the order of the repositories.
 	Images []RevisionImage
@@ -20,18 +21,20 @@ type Found struct {
 }
 
 // Find finds the one revision that text names, in full or by a prefix that no
-// other begins with, and surveys the repositories for Promote: latest, deployed, the
-// revision, and what extra names, which should be the digests that ECS runs. Where a hash
-// and its variants (hash.2, hash.3) begin alike, it is the hash. Tags that skip tells, such
-// as the extra tags of a build, name no revision; skip may be nil. It touches nothing.
+// other begins with, and surveys the repositories for Promote: latest,
+// deployed, the revision, and what extra names, which should be the digests
+// that ECS runs. Where a hash and its variants (hash.2, hash.3) begin alike, it
+// is the hash. Tags that skip tells, such as the extra tags of a build, name no
+// revision; skip may be nil. It touches nothing.
 //
 // Errors: *NameError for text that can name none, *UnknownError,
-// *AmbiguousError, *IncompleteError, *ArchivedError for images of the revision; another
-// archived image is in nobody's way.
+// *AmbiguousError, *IncompleteError, *ArchivedError for images of the revision;
+// another archived image is in nobody's way.
 //
-// Calls for each repository: one BatchGetImage for a full name; for a prefix, two and one
-// DescribeImages for each thousand images. An error takes a few more, to say why, and a
-// latest or deployed on an archived image one DescribeImages.
+// Calls for each repository: one BatchGetImage for a full name; for a prefix,
+// two and one DescribeImages for each thousand images. An error takes a few
+// more, to say why, and a latest or deployed on an archived image one
+// DescribeImages.
 func Find(ctx context.Context, clients registry.Clients, repos []registry.Repository, text string, extra map[registry.Ref][]string, skip func(registry.Ref, string) bool) (Found, error) {
 	if err := checkRevisionName(text, repos, skip); err != nil {
 		return Found{}, err
@@ -161,5 +164,5 @@ func (l *Listing) match(prefix string, skip func(registry.Ref, string) bool) (st
 // What makes a tag no name of a revision.
 var (
 	errProtected = errors.New("the tag moves from revision to revision")
-	errExtra     = errors.New("the compose file gives the tag to every revision (build.tags), and it moves on with each")
+	errExtra     = errors.New("the compose file gives this tag to every revision (build.tags)")
 )

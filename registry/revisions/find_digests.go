@@ -11,19 +11,21 @@ import (
 	"slipway/registry"
 )
 
-// FindDigests finds the images of a revision of which only the digests are known, one for
-// each repository of interest, and reads the tags as Find does. The digests may be those
-// of an index's manifests: the images found are the indexes. The name is that of the
-// revision whose images these are, the last in order of name where there are several, and
-// empty where there is none; tags that skip tells name none. It touches nothing.
+// FindDigests finds the images of a revision of which only the digests are
+// known, one for each repository of interest, and reads the tags as Find does.
+// The digests may be those of an index's manifests: the images found are the
+// indexes. The name is that of the revision whose images these are, the last in
+// order of name where there are several, and empty where there is none; tags
+// that skip tells name none. It touches nothing.
 //
 // Errors: *GoneError for images that are there no more, *ArchivedError,
-// *UntrustedError; an archived image
-// beside those asked for is in nobody's way.
+// *UntrustedError; an archived image next to those asked for is in nobody's
+// way.
 //
-// Calls for each repository: one BatchGetImage and one DescribeImages, at the same time.
-// Where a digest bears no revision's tag, the repositories are listed (one DescribeImages for each
-// thousand images and one BatchGetImage for each hundred indexes), and looked at once more.
+// Calls for each repository: one BatchGetImage and one DescribeImages, at the
+// same time. Where a digest bears no revision's tag, the repositories are
+// listed (one DescribeImages for each thousand images and one BatchGetImage for
+// each hundred indexes), and looked at once more.
 func FindDigests(ctx context.Context, clients registry.Clients, repos []registry.Repository, digests map[registry.Ref]string, extra map[registry.Ref][]string, skip func(registry.Ref, string) bool) (Found, error) {
 	s := digestLookup{clients: clients, extra: extra}
 	for _, repo := range registry.DistinctRepositories(repos) {
@@ -68,7 +70,7 @@ type digestLookup struct {
 	extra   map[registry.Ref][]string
 }
 
-// readSnapshot surveys, and makes sure that the images of the digests are there.
+// readSnapshot surveys, and ensures that the images of the digests are there.
 func (s digestLookup) readSnapshot(ctx context.Context, digests map[registry.Ref]string) (*Snapshot, error) {
 	wanted := map[registry.Ref][]string{}
 	for _, repo := range s.repos {
@@ -103,8 +105,8 @@ func (s *Snapshot) contains(ref registry.Ref, digest string) bool {
 	return ok
 }
 
-// indexes finds the indexes that digests without a tag belong to, and surveys again with
-// them.
+// indexes finds the indexes that digests without a tag belong to, and surveys
+// again with them.
 func (s digestLookup) indexes(ctx context.Context) (Found, error) {
 	listing, err := List(ctx, s.clients, s.repos)
 	if err != nil {

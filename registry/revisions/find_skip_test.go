@@ -15,8 +15,8 @@ func stillTags(repo string, tags ...string) func(registry.Ref, string) bool {
 	}
 }
 
-// TestFindRevisionSkips has extra tags on the images of a revision, which begin as a
-// revision does or sort behind it.
+// TestFindRevisionSkips has extra tags on the images of a revision, which begin
+// as a revision does or sort behind it.
 func TestFindRevisionSkips(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")
@@ -50,8 +50,8 @@ func TestFindRevisionSkips(t *testing.T) {
 	}
 }
 
-// TestFindDigestsSkips names a revision after its hash, not after an extra tag, be the
-// digest the image's own or that of a manifest of an index.
+// TestFindDigestsSkips names a revision after its hash, not after an extra tag,
+// be the digest the image's own or that of a manifest of an index.
 func TestFindDigestsSkips(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -78,8 +78,8 @@ func TestFindDigestsSkips(t *testing.T) {
 	}
 }
 
-// TestPromoteConvergesOnNoExtraTag lets somebody move latest to an image of two tags, of
-// which one names no revision.
+// TestPromoteConvergesOnNoExtraTag lets somebody move latest to an image of two
+// tags, of which one names no revision.
 func TestPromoteConvergesOnNoExtraTag(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")

@@ -202,8 +202,8 @@ func TestFindDigests(t *testing.T) {
 	}
 }
 
-// TestFindDigestsOfPlatforms finds the indexes that the manifests belong to: of those
-// that share one, that of the revision.
+// TestFindDigestsOfPlatforms finds the indexes that the manifests belong to: of
+// those that share one, that of the revision.
 func TestFindDigestsOfPlatforms(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")

@@ -26,7 +26,8 @@ import (
 	"slipway/registry"
 )
 
-// registryFixture is a sandbox with some repositories, and a wire to it that can fail.
+// registryFixture is a sandbox with some repositories, and a wire to it that
+// can fail.
 type registryFixture struct {
 	t         *testing.T
 	server    *sandbox.Server
@@ -238,8 +239,8 @@ type ecrCall struct {
 	context context.Context
 }
 
-// flakyTransport carries requests and lets them fail as hook says. Requests that were
-// given up while the hook held them are kept for deliver.
+// flakyTransport carries requests and lets them fail as hook says. Requests
+// that were given up while the hook held them are kept for deliver.
 type flakyTransport struct {
 	mu     sync.Mutex
 	hook   func(ecrCall) failure

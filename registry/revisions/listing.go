@@ -26,7 +26,8 @@ type ImageDetail struct {
 	Tags []string
 	// Pushed is when it was first pushed, from which its age counts.
 	Pushed time.Time
-	// Archived tells that it cannot be pulled: it is in the archive, or on its way back.
+	// Archived tells that it cannot be pulled: it is in the archive, or on its
+	// way back.
 	Archived bool
 	// ArchivedAt is when it last went to the archive, zero if never.
 	ArchivedAt time.Time
@@ -36,7 +37,7 @@ type ImageDetail struct {
 	MediaType string
 }
 
-// index tells whether the image is one of several platforms.
+// index reports whether the image is one of several platforms.
 func (i ImageDetail) index() bool {
 	return strings.HasSuffix(i.MediaType, ".image.index.v1+json") || strings.HasSuffix(i.MediaType, ".manifest.list.v2+json")
 }
@@ -54,7 +55,7 @@ func (i ImageDetail) Expiry(policy lifecycle.Policy) (time.Time, lifecycle.Dispo
 
 // Listing is every image of some repositories.
 type Listing struct {
-	// ByTag is when it was read, by ECR's clock.
+	// At is when it was read, by ECR's clock.
 	At time.Time
 
 	repos  []registry.Repository
@@ -68,8 +69,9 @@ type lister interface {
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
 
-// List reads all images of the repositories, archived and untagged ones included: one
-// DescribeImages for each thousand images of a repository, all repositories at once.
+// List reads all images of the repositories, archived and untagged ones
+// included: one DescribeImages for each thousand images of a repository, all
+// repositories at once.
 func List(ctx context.Context, clients registry.Clients, repos []registry.Repository) (*Listing, error) {
 	l := &Listing{
 		repos: registry.DistinctRepositories(repos), images: map[registry.Ref]map[string]ImageDetail{},
@@ -149,16 +151,17 @@ func newImageDetail(d types.ImageDetail) ImageDetail {
 	}
 }
 
-// Tagged returns the image that a tag stands on, false where the repository lacks the tag.
+// Tagged returns the image that a tag points to, false where the repository
+// lacks the tag.
 func (l *Listing) Tagged(ref registry.Ref, tag string) (ImageDetail, bool) {
 	i, ok := l.images[ref][l.tags[ref][tag]]
 	return i, ok
 }
 
-// Image returns the image that a digest stands for, false where there is none: after
-// ReadIndexes, for a manifest of an index, the index, since that is what expires. Where
-// several refer to it, it is the one that latest stands on, then deployed, then the
-// newest.
+// Image returns the image that a digest stands for, false where there is none:
+// after ReadIndexes, for a manifest of an index, the index, since that is what
+// expires. Where several refer to it, it is the one that latest points to, then
+// deployed, then the newest.
 func (l *Listing) Image(ref registry.Ref, digest string) (ImageDetail, bool) {
 	indexes := l.covers[ref][digest]
 	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {
@@ -175,8 +178,9 @@ func (l *Listing) Image(ref registry.Ref, digest string) (ImageDetail, bool) {
 	return i, ok
 }
 
-// NamesOf lists the revisions that an image belongs to, in order of name: its tags without
-// the protected ones. After ReadIndexes, the digest may be that of a manifest of an index.
+// NamesOf lists the revisions that an image belongs to, in order of name: its
+// tags without the protected ones. After ReadIndexes, the digest may be that of
+// a manifest of an index.
 func (l *Listing) NamesOf(ref registry.Ref, digest string) []string {
 	var out []string
 	for _, d := range append([]string{digest}, l.covers[ref][digest]...) {
@@ -190,8 +194,8 @@ func (l *Listing) NamesOf(ref registry.Ref, digest string) []string {
 	return slices.Compact(out)
 }
 
-// Common lists the revisions whose images are exactly these, one digest for each
-// repository of interest, in order of name.
+// Common lists the revisions whose images are exactly these, one digest for
+// each repository of interest, in order of name.
 func (l *Listing) Common(digests map[registry.Ref]string) []string {
 	var out []string
 	first := true
@@ -206,10 +210,10 @@ func (l *Listing) Common(digests map[registry.Ref]string) []string {
 	return out
 }
 
-// ReadIndexes makes the listing know which manifests the indexes of a repository refer
-// to, where one of the digests, as ECS reports them, bears no tag and may be such a
-// manifest: one BatchGetImage for each hundred indexes of such a repository, and none
-// where every digest has a tag.
+// ReadIndexes makes the listing know which manifests the indexes of a
+// repository refer to, where one of the digests, as ECS reports them, has no
+// tag and may be such a manifest: one BatchGetImage for each hundred indexes of
+// such a repository, and none where every digest has a tag.
 func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, digests map[registry.Ref][]string) error {
 	answers := make([][]types.Image, len(l.repos))
 	g, ctx := errgroup.WithContext(ctx)
@@ -237,7 +241,7 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 	return nil
 }
 
-// unnamed tells whether one of the digests is there and bears no tag.
+// unnamed reports whether one of the digests is there and has no tag.
 func (l *Listing) unnamed(ref registry.Ref, digests []string) bool {
 	return slices.ContainsFunc(digests, func(d string) bool {
 		i, ok := l.images[ref][d]

@@ -58,7 +58,8 @@ func TestRevisions(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
 	h := s.history("one", "two")
-	// In three only b is new: deployed stands on b alone, a and c are the same images.
+	// In three only b is new: deployed points to b alone, a and c are the same
+	// images.
 	three := slices.Clone(h["two"])
 	three[1] = s.pushOne(1, image(t))
 	p := s.publication("three", three)
@@ -112,7 +113,8 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
-// TestRevisionsAfterARollback has all images of a revision both latest and deployed.
+// TestRevisionsAfterARollback has all images of a revision both latest and
+// deployed.
 func TestRevisionsAfterARollback(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")

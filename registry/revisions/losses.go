@@ -16,20 +16,21 @@ import (
 type Origin struct {
 	// Annotation is the manifest annotation that all of them have.
 	Annotation string
-	// Protected are the repositories whose running image is known to have a protecting
-	// tag. Elsewhere one of Slipway's tagged images may be running without.
+	// Protected are the repositories whose running image is known to have a
+	// protecting tag. Elsewhere one of Slipway's tagged images may be running
+	// without.
 	Protected map[registry.Ref]bool
 }
 
-// Losses lists, for each result that would change a policy which is not Slipway's yet, the
-// images that the new policy takes, newest push first: those that the policy found lets
-// stay, or stay longer. Images with a protecting tag are not among them, nor layer caches,
-// nor images that Slipway has made, unless they have a tag and are due by now or may be
-// running. The listing must hold the repositories, with the tags as they are when the
-// policy is written.
+// Losses lists, for each result that would change a policy which is not
+// Slipway's yet, the images that the new policy takes, newest push first: those
+// that the policy found lets stay, or stay longer. Images with a protecting tag
+// are not among them, nor layer caches, nor images that Slipway has made,
+// unless they have a tag and are due by now or may be running. The listing must
+// hold the repositories, with the tags as they are when the policy is written.
 //
-// It takes one BatchGetImage for each hundred images in question, of maxJudged at most:
-// the others count as lost.
+// It takes one BatchGetImage for each hundred images in question, of maxJudged
+// at most: the others count as lost.
 func (l *Listing) Losses(ctx context.Context, clients registry.Clients, results []registry.RetentionResult, origin Origin) (map[registry.Ref][]ImageDetail, error) {
 	lost := make([][]ImageDetail, len(results))
 	g, ctx := errgroup.WithContext(ctx)
@@ -125,14 +126,15 @@ func (l *Listing) now() time.Time {
 	return l.At
 }
 
-// isCache reports whether a manifest is that of a layer cache: BuildKit marks its
-// configuration ("application/vnd.buildkit.cacheconfig.v0" in its remote cache package).
+// isCache reports whether a manifest is that of a layer cache: BuildKit marks
+// its configuration ("application/vnd.buildkit.cacheconfig.v0" in its remote
+// cache package).
 func (i Image) isCache() bool {
 	return strings.Contains(i.Manifest, `"application/vnd.buildkit.cacheconfig.`)
 }
 
-// Point lets a tag of the listing point to another image, or with an empty digest to none
-// that is listed: what a job is about to do.
+// Point lets a tag of the listing point to another image, or with an empty
+// digest to none that is listed: what a job is about to do.
 func (l *Listing) Point(ref registry.Ref, tag, digest string) {
 	images := l.images[ref]
 	if old, ok := images[l.tags[ref][tag]]; ok {

@@ -15,9 +15,9 @@ import (
 	"slipway/registry"
 )
 
-// apply moves the tags of one step in parallel. The first error, or an interrupt, keeps
-// further ones from starting, but cuts none off: it may be carried out all the same, and
-// that after undo has looked.
+// apply moves the tags of one step in parallel. The first error, or an
+// interrupt, keeps further ones from starting, but cuts none off: it may be
+// carried out all the same, and that after undo has looked.
 func apply(ctx context.Context, clients registry.Clients, s *Snapshot, step []Change) error {
 	var (
 		g      errgroup.Group
@@ -55,8 +55,8 @@ func apply(ctx context.Context, clients registry.Clients, s *Snapshot, step []Ch
 // lastCall is how long calls under way may still take after an interrupt.
 const lastCall = 10 * time.Second
 
-// outlive is a context that ends some time after ctx does. The function returned frees
-// what it takes.
+// outlive is a context that ends some time after ctx does. The function
+// returned frees what it takes.
 func outlive(ctx context.Context, extra time.Duration) (context.Context, func()) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -69,8 +69,9 @@ func outlive(ctx context.Context, extra time.Duration) (context.Context, func())
 	return lasting, func() { stop(); cancel() }
 }
 
-// put lets a tag stand on an image by putting the image's manifest under it.
-// ImageAlreadyExistsException means that it does already (PutImage API reference).
+// put lets a tag point to an image by putting the image's manifest under it.
+// ImageAlreadyExistsException means that it does already (PutImage API
+// reference).
 func put(ctx context.Context, client tagger, repo registry.Repository, tag string, image Image) error {
 	out, err := client.PutImage(ctx, &ecr.PutImageInput{
 		RegistryId:             repo.Ref.RegistryID(),

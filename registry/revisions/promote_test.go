@@ -65,7 +65,8 @@ func (s *registryFixture) history(names ...string) map[string][]string {
 	return s.historyOf(s.images, names...)
 }
 
-// stillHistory is a history in which the last repository always gets the same image.
+// stillHistory is a history in which the last repository always gets the same
+// image.
 func (s *registryFixture) stillHistory(names ...string) map[string][]string {
 	s.t.Helper()
 	still := image(s.t)
@@ -104,8 +105,8 @@ func TestPromote(t *testing.T) {
 	}
 }
 
-// TestPromoteBudget counts the calls of a rollback before it deploys, the looking for the
-// revision included: four for each repository.
+// TestPromoteBudget counts the calls of a rollback before it deploys, the
+// looking for the revision included: four for each repository.
 func TestPromoteBudget(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c", "shop/d")
@@ -125,7 +126,8 @@ func TestPromoteBudget(t *testing.T) {
 	}
 }
 
-// TestPromoteCallsDeployedWhatRuns has a different answer in each repository to what runs.
+// TestPromoteCallsDeployedWhatRuns has a different answer in each repository to
+// what runs.
 func TestPromoteCallsDeployedWhatRuns(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/older", "shop/wanted", "shop/gone", "shop/unknown", "shop/same")
@@ -141,8 +143,9 @@ func TestPromoteCallsDeployedWhatRuns(t *testing.T) {
 	}
 }
 
-// TestPromoteConvergesAfterAKill cuts the wire for good at each PutImage, as the end of
-// the process would, and runs again. What ran at first is deployed in the end.
+// TestPromoteConvergesAfterAKill cuts the wire for good at each PutImage, as
+// the end of the process would, and runs again. What ran at first is deployed
+// in the end.
 func TestPromoteConvergesAfterAKill(t *testing.T) {
 	t.Parallel()
 	for _, known := range []bool{true, false} {
@@ -230,7 +233,8 @@ func TestPromoteWithoutAName(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
-	// A service of one revision and another of the other, as ECS may have run them.
+	// A service of one revision and another of the other, as ECS may have run
+	// them.
 	mixed := []string{h["one"][0], h["two"][1]}
 	found, err := FindDigests(t.Context(), s.clients, s.repos, s.running(mixed), nil, nil)
 	if err != nil {
@@ -263,9 +267,9 @@ func TestPromoteRefusesMistakes(t *testing.T) {
 	s.wantState(before)
 }
 
-// TestPromoteRace is two operators at once, of a project in which one service did not
-// change for long: its image bears the names of all revisions, that of a newer one too,
-// which neither is after.
+// TestPromoteRace is two operators at once, of a project in which one service
+// did not change for long: its image has the names of all revisions, that of a
+// newer one too, which neither is after.
 func TestPromoteRace(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/still")
@@ -332,7 +336,8 @@ func (s *registryFixture) pushIndexOf(repo int, images []v1.Image, tags ...strin
 	return d.String(), children
 }
 
-// TestPlatformsCount has ECS report the manifest of one platform, and tags the index.
+// TestPlatformsCount has ECS report the manifest of one platform, and tags the
+// index.
 func TestPlatformsCount(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")
@@ -357,7 +362,8 @@ func TestPlatformsCount(t *testing.T) {
 
 	s.promoted("next", s.running(oldChildren[1:]))
 	s.wantTags(map[string][]string{"old": {old}, "next": {next}, registry.TagLatest: {next}, registry.TagDeployed: {old}})
-	// Now a platform of next runs, and next is wanted: nothing to protect but by latest.
+	// Now a platform of next runs, and next is wanted: nothing to protect but
+	// by latest.
 	s.promoted("next", s.running(nextChildren[:1]))
 	s.wantTags(map[string][]string{"old": {old}, "next": {next}, registry.TagLatest: {next}, registry.TagDeployed: {old}})
 
@@ -369,8 +375,8 @@ func TestPlatformsCount(t *testing.T) {
 	}
 }
 
-// TestCoveringPrefersLatest has two indexes share a manifest: the one that latest stands
-// digestOf counts, else that of deployed.
+// TestCoveringPrefersLatest has two indexes share a manifest: the one that
+// latest stands on counts, else that of deployed.
 func TestCoveringPrefersLatest(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")

@@ -12,19 +12,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
-// RevisionImage is the image that a revision has in one repository. It is there already,
-// under its digest.
+// RevisionImage is the image that a revision has in one repository. It is there
+// already, under its digest.
 type RevisionImage struct {
 	Repository registry.Repository
 	Digest     string
-	// Extra are tags that the image gets beside the revision's. They name no revision,
-	// and Promote leaves them where they are.
+	// Extra are tags that the image gets next to the revision's. They name no
+	// revision, and Promote leaves them where they are.
 	Extra []string
 	// skip tells further tags that name no revision; nil tells none.
 	skip func(registry.Ref, string) bool
 }
 
-// extra tells whether a tag of the image names no revision.
+// extra reports whether a tag of the image names no revision.
 func (i RevisionImage) extra(tag string) bool {
 	return slices.Contains(i.Extra, tag) || i.skip != nil && i.skip(i.Repository.Ref, tag)
 }
@@ -35,15 +35,15 @@ type Publication struct {
 	Variant Variant
 	// Images are the revision's, one for each repository.
 	Images []RevisionImage
-	// Running are the digests that ECS runs, where they are known, be it the image's own
-	// or that of an index's manifest; elsewhere what latest stands on is taken for what
-	// runs.
+	// Running are the digests that ECS runs, where they are known, be it the
+	// image's own or that of an index's manifest; elsewhere what latest points
+	// to is taken for what runs.
 	Running map[registry.Ref]string
 	// KeepLatest leaves latest and deployed where they are.
 	KeepLatest bool
 	// KeepNames leaves the revision's name where it was written when the rest
-	// fails, instead of removing it: for a build that may remove nothing. The same
-	// build completes the revision. It is for use with KeepLatest.
+	// fails, instead of removing it: for a build that may remove nothing. The
+	// same build completes the revision. It is for use with KeepLatest.
 	KeepNames bool
 }
 
@@ -51,27 +51,30 @@ type Publication struct {
 type Change struct {
 	Repository registry.Repository
 	Tag        string
-	// From is the digest before, empty for a tag that was not there; To the one after.
+	// From is the digest before, empty for a tag that was not there; To the one
+	// after.
 	From, To string
-	// Archived tells that the image of From is archived: ECR does not hand out the
-	// manifest, so that the tag cannot go back to it.
+	// Archived tells that the image of From is archived: ECR does not hand out
+	// the manifest, so that the tag cannot go back to it.
 	Archived bool
 }
 
 // Published is a revision that has its tags.
 type Published struct {
-	// Name is the revision's: the first variant that no other set of digests has.
+	// Name is the revision's: the first variant that no other set of digests
+	// has.
 	Name string
 	// Changes are the tags that moved.
 	Changes []Change
-	// SupersededBy names the revision that another job moved latest to at the same time;
-	// empty when latest stands on this one.
+	// SupersededBy names the revision that another job moved latest to at the
+	// same time; empty when latest points to this one.
 	SupersededBy string
-	// Pushed tells when each image was first pushed, by ECR's clock; nil when latest was
-	// not moved to this revision.
+	// Pushed tells when each image was first pushed, by ECR's clock; nil when
+	// latest was not moved to this revision.
 	Pushed map[registry.Ref]time.Time
-	// Unprotected are the digests of what runs, or of what latest left where that is not
-	// known, on which deployed could not be put because they are archived; nil for none.
+	// Unprotected are the digests of what runs, or of what latest left where
+	// that is not known, on which deployed could not be put because they are
+	// archived; nil for none.
 	Unprotected map[registry.Ref]string
 	// Snapshot is what stood where before.
 	Snapshot *Snapshot
@@ -82,14 +85,16 @@ type Published struct {
 // PublishError says that tags could not be moved, and what stands where now.
 type PublishError struct {
 	Err error
-	// Left are the changes that could not be taken back: To is what the tag stands on.
+	// Left are the changes that could not be taken back: To is what the tag
+	// points to.
 	Left []Change
 	// Unknown are the repositories that could not be looked at afterwards.
 	Unknown []string
-	// NotReverted reports that the names that were written stay (Publication.KeepNames).
+	// Kept reports that the names that were written stay
+	// (Publication.KeepNames).
 	Kept bool
-	// Diverged is why latest may stand on several revisions, after another job moved it
-	// at the same time; nil where it does not.
+	// Diverged is why latest may point to several revisions, after another job
+	// moved it at the same time; nil where it does not.
 	Diverged error
 }
 
@@ -101,31 +106,32 @@ func (e *PublishError) Error() string {
 	if len(e.Left) == 0 && len(e.Unknown) == 0 && e.Diverged == nil {
 		return fmt.Sprintf("tagging: %v; all tags are where they were", e.Err)
 	}
-	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be put back:", e.Err)}, describeState(e.Left, e.Unknown, e.Diverged)...)
+	lines := append([]string{fmt.Sprintf("tagging: %v; not all tags could be reverted:", e.Err)}, describeState(e.Left, e.Unknown, e.Diverged)...)
 	return strings.Join(lines, "\n")
 }
 
 // Kind returns fault.AWS.
 func (e *PublishError) Kind() fault.Kind { return fault.AWS }
 
-// describeState tells in a line each where tags stand that could not be put back.
+// describeState tells in a line each where tags stand that could not be
+// reverted.
 func describeState(left []Change, unknown []string, diverged error) []string {
 	var lines []string
 	for _, c := range left {
-		was := "not there before"
+		was := "did not exist before"
 		if c.From != "" {
-			was = "before on " + c.From
+			was = "pointed to " + c.From + " before"
 		}
 		if c.Archived {
-			was += ", which is archived: no tag can be put on it"
+			was += ", which is archived: no tag can be moved to it"
 		}
-		lines = append(lines, fmt.Sprintf("  %s:%s stands on %s, %s", c.Repository.Name, c.Tag, c.To, was))
+		lines = append(lines, fmt.Sprintf("  %s:%s points to %s, %s", c.Repository.Name, c.Tag, c.To, was))
 	}
 	for _, name := range unknown {
 		lines = append(lines, fmt.Sprintf("  %s: its tags could not be read", name))
 	}
 	if diverged != nil {
-		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may stand on several revisions: %v", registry.TagLatest, diverged))
+		lines = append(lines, fmt.Sprintf("  another job moved %s too, which may point to several revisions: %v", registry.TagLatest, diverged))
 	}
 	return lines
 }
@@ -141,11 +147,12 @@ type tagger interface {
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
 
-// Publish gives a revision its tags, all or nothing: the hash everywhere, then the extra
-// tags, then deployed, then latest, each step in parallel over the repositories. When a step fails, every tag
-// goes back to where it was and the error is a *PublishError. A job that is killed on
-// the way leaves tags that the same call completes. Tags can leave archived images, and
-// nothing brings them back there; an image of the revision that is archived is an
+// Publish gives a revision its tags, all or nothing: the hash everywhere, then
+// the extra tags, then deployed, then latest, each step in parallel over the
+// repositories. When a step fails, every tag goes back to where it was and the
+// error is a *PublishError. A job that is killed on the way leaves tags that
+// the same call completes. Tags can leave archived images, and nothing brings
+// them back there; an image of the revision that is archived is an
 // *ArchivedError before anything is touched.
 //
 // Calls for each repository: one BatchGetImage, at most three PutImage and one
@@ -162,7 +169,8 @@ func Publish(ctx context.Context, clients registry.Clients, p Publication) (Publ
 	return p.carryOut(ctx, clients, snapshot, name, p.steps(snapshot, name))
 }
 
-// carryOut moves the tags of the steps, all or nothing, and settles where latest stands.
+// carryOut moves the tags of the steps, all or nothing, and settles where
+// latest stands.
 func (p Publication) carryOut(ctx context.Context, clients registry.Clients, snapshot *Snapshot, name string, steps [][]Change) (Published, error) {
 	out := Published{Name: name, Snapshot: snapshot, Unprotected: p.unprotected(snapshot), job: p}
 	for _, step := range steps {
@@ -197,8 +205,9 @@ func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients)
 	})
 }
 
-// choose takes the first variant under which no repository has another digest: a name
-// stands for one set of digests for ever. A revision left incomplete is completed.
+// choose takes the first variant under which no repository has another digest:
+// a name stands for one set of digests forever. A revision left incomplete is
+// completed.
 func (p Publication) choose(s *Snapshot) (string, error) {
 	if err := p.check(s); err != nil {
 		return "", err
@@ -229,7 +238,7 @@ func (e *NamesUsedError) Error() string {
 	return fmt.Sprintf("hash %s was built %d times with different results", e.Hash, e.Count)
 }
 
-// check makes sure that every image is there to be tagged.
+// check ensures that every image is there to be tagged.
 func (p Publication) check(s *Snapshot) error {
 	archived := &ArchivedError{}
 	for _, i := range p.Images {
@@ -257,9 +266,10 @@ func (p Publication) repositories() []registry.Repository {
 	return repos
 }
 
-// steps lists the tags to move, in the order of the promise: the hash, then the extra
-// tags, then deployed, then latest. What stands right already is in no step. An extra tag
-// never points to an image before the hash does: that is how CheckExtra knows it again.
+// steps lists the tags to move, in the order of the promise: the hash, then the
+// extra tags, then deployed, then latest. What stands right already is in no
+// step. An extra tag never points to an image before the hash does: that is how
+// CheckExtra knows it again.
 func (p Publication) steps(s *Snapshot, name string) [][]Change {
 	var hash, extra []Change
 	for _, i := range p.Images {
@@ -286,7 +296,8 @@ func (p Publication) latestSteps(s *Snapshot) [][]Change {
 	return [][]Change{deployed, latest}
 }
 
-// unprotected are the archived images that deployed should stand on and does not.
+// unprotected are the archived images that deployed should point to and does
+// not.
 func (p Publication) unprotected(s *Snapshot) map[registry.Ref]string {
 	if p.KeepLatest {
 		return nil
@@ -304,8 +315,8 @@ func (p Publication) unprotected(s *Snapshot) map[registry.Ref]string {
 	return out
 }
 
-// step adds the move of a tag to an image, unless it stands there already or there is no
-// image to move it to.
+// step adds the move of a tag to an image, unless it stands there already or
+// there is no image to move it to.
 func (s *Snapshot) step(to []Change, repo registry.Repository, tag, digest string) []Change {
 	at := s.digestOf(repo.Ref, tag)
 	if digest == "" || at == digest {
@@ -314,10 +325,10 @@ func (s *Snapshot) step(to []Change, repo registry.Repository, tag, digest strin
 	return append(to, Change{Repository: repo, Tag: tag, From: at, To: digest, Archived: s.isArchived(repo.Ref, at)})
 }
 
-// outgoing is the digest that deployed must protect, empty where it is to stay: what ECS
-// runs, unless that is the new image, which latest protects. Where nothing is known of
-// that, it is what latest is about to leave: run again, the same job must not call
-// deployed what it has itself just made latest.
+// outgoing is the digest that deployed must protect, empty where it is to stay:
+// what ECS runs, unless that is the new image, which latest protects. Where
+// nothing is known of that, it is what latest is about to leave: run again, the
+// same job must not call deployed what it has itself just made latest.
 func (p Publication) outgoing(s *Snapshot, i RevisionImage) string {
 	ref := i.Repository.Ref
 	if s.isArchived(ref, p.Running[ref]) {

@@ -82,7 +82,8 @@ func TestPublishCallsDeployedWhatRuns(t *testing.T) {
 	gone := "sha256:" + strings.Repeat("0", 64)
 	p.Running = map[registry.Ref]string{s.repos[0].Ref: one[0], s.repos[1].Ref: gone}
 	s.published(p)
-	// a runs what ECS said; what ECS said of b is in no registry; c is not known.
+	// a runs what ECS said; what ECS said of b is in no registry; c is not
+	// known.
 	want := []string{one[0], two[1], two[2]}
 	for i, repo := range s.repos {
 		if got := s.server.Tags(repo.Name)[registry.TagDeployed]; got != want[i] {
@@ -105,7 +106,7 @@ func TestPublishKeepsLatest(t *testing.T) {
 }
 
 // TestPublishNeverChangesARevision is promise 7: a name stands for one set of
-// digests for ever.
+// digests forever.
 func TestPublishNeverChangesARevision(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
@@ -150,8 +151,9 @@ func TestPublishGivesUpOnNames(t *testing.T) {
 	}
 	before := s.tags()
 	_, err := Publish(t.Context(), s.clients, s.publication("one", s.push(s.images())))
-	if err == nil || !strings.Contains(err.Error(), "40 times") || !strings.Contains(err.Error(), "--hash") {
-		t.Errorf("got %v", err)
+	var used *NamesUsedError
+	if !errors.As(err, &used) || used.Hash != "one" || used.Count != 40 || !strings.Contains(err.Error(), "40 times") {
+		t.Errorf("Publish() = %v, want a *NamesUsedError of one, 40 times", err)
 	}
 	s.wantState(before)
 }
@@ -218,8 +220,8 @@ func TestPublishBudget(t *testing.T) {
 	}
 }
 
-// failingPublication is a stage with a revision in place and the next one pushed, extra tag
-// and all, to be published into trouble.
+// failingPublication is a stage with a revision in place and the next one
+// pushed, extra tag and all, to be published into trouble.
 type failingPublication struct {
 	*registryFixture
 	old, next []v1.Image

@@ -16,14 +16,15 @@ import (
 	"slipway/registry"
 )
 
-// reconcile makes sure that latest stands on one revision everywhere, although ECR cannot
-// compare and swap: two jobs that move latest at the same time can leave it on one
-// revision here and on the other there. Each job looks again after its last move; where
-// it finds a mixture, it moves latest to the revision that both jobs pick by the same
-// rule. Whoever writes last looks last, so that no mixture stays.
+// reconcile ensures that latest points to one revision everywhere, although ECR
+// cannot compare and swap: two jobs that move latest at the same time can leave
+// it on one revision here and on the other there. Each job looks again after
+// its last move; where it finds a mixture, it moves latest to the revision that
+// both jobs pick by the same rule. Whoever writes last looks last, so that no
+// mixture stays.
 //
-// It notes when our images were pushed, or the name of the other revision when latest
-// ended on that.
+// It notes when our images were pushed, or the name of the other revision when
+// latest ended on that.
 func (p Publication) reconcile(ctx context.Context, clients registry.Clients, out *Published) (err error) {
 	out.SupersededBy, err = p.awaitAgreement(ctx, clients, goal{name: out.Name, satisfied: func(now []imageState) bool {
 		if !p.isOurs(now) {
@@ -42,14 +43,15 @@ func (p Publication) reconcile(ctx context.Context, clients registry.Clients, ou
 type goal struct {
 	// name is the job's own revision, empty where it has none to offer.
 	name string
-	// satisfied tells whether latest stands as the job wants it.
+	// satisfied reports whether latest stands as the job wants it.
 	satisfied func([]imageState) bool
-	// allows tells whether latest may come to stand on a revision; nil admits all.
+	// allows reports whether latest may come to point to a revision; nil admits
+	// all.
 	allows func(*Snapshot, string) bool
 }
 
-// awaitAgreement looks until latest stands as it fits the job, or on one other revision, whose
-// name it returns, and converges what is a mixture.
+// awaitAgreement looks until latest stands as it fits the job, or on one other
+// revision, whose name it returns, and converges what is a mixture.
 func (p Publication) awaitAgreement(ctx context.Context, clients registry.Clients, a goal) (string, error) {
 	for range maxRounds {
 		now, err := p.latest(ctx, clients)
@@ -71,10 +73,20 @@ func (p Publication) awaitAgreement(ctx context.Context, clients registry.Client
 			return "", ctx.Err()
 		}
 	}
-	return "", fmt.Errorf("other jobs keep moving %s: let one job at a time publish, then run again", registry.TagLatest)
+	return "", &ContentionError{}
 }
 
-// Rounds of settling and the longest pause between two. Two jobs need two rounds.
+// ContentionError reports that other jobs moved latest again in each round.
+type ContentionError struct{}
+
+// Error says so.
+func (e *ContentionError) Error() string { return "other jobs keep moving " + registry.TagLatest }
+
+// Hint says how to avoid it.
+func (e *ContentionError) Hint() string { return "let one job at a time publish, then run again" }
+
+// Rounds of settling and the longest pause between two. Two jobs need two
+// rounds.
 const (
 	maxRounds  = 8
 	roundPause = 200 * time.Millisecond
@@ -89,7 +101,8 @@ type imageState struct {
 	untrusted bool
 }
 
-// latest reads where latest stands in each repository, in the order of p.Images.
+// latest reads where latest stands in each repository, in the order of
+// p.Images.
 func (p Publication) latest(ctx context.Context, clients registry.Clients) ([]imageState, error) {
 	return p.describe(ctx, clients, func(RevisionImage) types.ImageIdentifier {
 		return types.ImageIdentifier{ImageTag: aws.String(registry.TagLatest)}
@@ -103,7 +116,8 @@ func (p Publication) describe(ctx context.Context, clients registry.Clients, id 
 	for i, image := range p.Images {
 		g.Go(func() (err error) {
 			out[i], err = describeImage(ctx, clients(image.Repository.Region), image.Repository, id(image))
-			// Extra tags name no revision: the next job may move them elsewhere.
+			// Extra tags name no revision: the next job may move them
+			// elsewhere.
 			out[i].tags = slices.DeleteFunc(out[i].tags, image.extra)
 			return err
 		})
@@ -116,8 +130,9 @@ type imageDescriber interface {
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
 
-// describeImage reads one image; one that is not there is the zero value. Archived ones
-// have to be asked for (DescribeImagesFilter in ECR's API reference).
+// describeImage reads one image; one that is not there is the zero value.
+// Archived ones have to be asked for (DescribeImagesFilter in ECR's API
+// reference).
 func describeImage(ctx context.Context, client imageDescriber, repo registry.Repository, id types.ImageIdentifier) (imageState, error) {
 	got, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{
 		RegistryId:     repo.Ref.RegistryID(),
@@ -155,7 +170,7 @@ func (p Publication) isOurs(now []imageState) bool {
 	return true
 }
 
-// common is a revision that latest stands on everywhere, if there is one.
+// common is a revision that latest points to everywhere, if there is one.
 func common(now []imageState) string {
 	if len(now) == 0 {
 		return ""
@@ -173,10 +188,10 @@ func common(now []imageState) string {
 	return shared[len(shared)-1]
 }
 
-// converge moves latest to the winner among the revisions that it stands on and ours:
-// of those that are complete and no other's shadow, the one whose newest image was pushed
-// last, and of equals the one whose name sorts last. Every job sees the same and picks
-// the same.
+// converge moves latest to the winner among the revisions that it points to and
+// ours: of those that are complete and no other's shadow, the one whose newest
+// image was pushed last, and of equals the one whose name sorts last. Every job
+// sees the same and picks the same.
 func (p Publication) converge(ctx context.Context, clients registry.Clients, a goal, now []imageState) error {
 	found, err := p.readTags(ctx, clients, append(tagsOf(now), a.name))
 	if err != nil {
@@ -199,8 +214,8 @@ func (p Publication) converge(ctx context.Context, clients registry.Clients, a g
 	return p.moveLatest(ctx, clients, found, winner)
 }
 
-// readTags reads where revisions stand in the repositories of the images; one with an
-// archived image is not complete.
+// readTags reads where revisions stand in the repositories of the images; one
+// with an archived image is not complete.
 func (p Publication) readTags(ctx context.Context, clients registry.Clients, names []string) (*Snapshot, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -224,9 +239,10 @@ func tagsOf(images []imageState) []string {
 	return out
 }
 
-// withoutSubsumed leaves out the revisions on which latest stands only where it stands on
-// another one as well, and in fewer repositories: an image that did not change for long
-// bears the names of many revisions, of which no job is after more than one.
+// withoutSubsumed leaves out the revisions on which latest stands only where it
+// points to another one as well, and in fewer repositories: an image that did
+// not change for long has the names of many revisions, of which no job is after
+// more than one.
 func (s *Snapshot) withoutSubsumed(names []string) []string {
 	on := map[string][]registry.Ref{}
 	for _, name := range names {

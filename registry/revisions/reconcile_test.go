@@ -15,8 +15,8 @@ import (
 	"slipway/registry"
 )
 
-// TestReconcilePicksTheNewest leaves latest on two revisions and lets the job of
-// either one converges: both pick the one that was pushed last.
+// TestReconcilePicksTheNewest leaves latest on two revisions and lets the job
+// of either one converges: both pick the one that was pushed last.
 func TestReconcilePicksTheNewest(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"aaa", "zzz"} {
@@ -73,7 +73,7 @@ func TestReconcileWantsCompleteRevisions(t *testing.T) {
 }
 
 // TestReconcileIsNotFooledByExtraTags has a tag that both jobs move, and that
-// stands everywhere on what latest stands on: it names no revision.
+// stands everywhere on what latest points to: it names no revision.
 func TestReconcileIsNotFooledByExtraTags(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -134,7 +134,7 @@ func (s *registryFixture) race(a, b Publication) (out [2]Published, errs [2]erro
 	return out, errs
 }
 
-// wantOneLatest checks that latest stands on one of the revisions everywhere.
+// wantOneLatest checks that latest points to one of the revisions everywhere.
 func (s *registryFixture) wantOneLatest(revisions ...Publication) int {
 	s.t.Helper()
 	for n, p := range revisions {
@@ -225,7 +225,7 @@ func TestRaceForOneName(t *testing.T) {
 	}
 }
 
-// TestRaceWithAFailure lets one of two jobs fail at a tag. latest stands on one
+// TestRaceWithAFailure lets one of two jobs fail at a tag. latest points to one
 // revision all the same: on the other job's, or, where that one had already
 // left latest to the one that then failed, on the one before.
 func TestRaceWithAFailure(t *testing.T) {

@@ -15,8 +15,9 @@ import (
 	"slipway/registry"
 )
 
-// TestRerunAfterAPartialRevert refuses latest of c, and then the way back of latest of b:
-// the same publication, run again, ends as if nothing had happened, deployed included.
+// TestRerunAfterAPartialRevert refuses latest of c, and then the way back of
+// latest of b: the same publication, run again, ends as if nothing had
+// happened, deployed included.
 func TestRerunAfterAPartialRevert(t *testing.T) {
 	t.Parallel()
 	u := newFailingPublication(t)
@@ -60,10 +61,11 @@ func (s *registryFixture) pushMissing(images []v1.Image, p Publication) {
 // rerun is a job whose requests are refused, and that is then run again.
 type rerun struct {
 	*registryFixture
-	// before are the tags before, also those of images that reverting may delete.
+	// before are the tags before, also those of images that reverting may
+	// delete.
 	before map[string]string
-	// run does the job; again does it where nothing is refused, and afresh is done before
-	// each of both, such as pushing what reverting has deleted.
+	// run does the job; again does it where nothing is refused, and afresh is
+	// done before each of both, such as pushing what reverting has deleted.
 	run, again func() error
 	afresh     func()
 	// runs is what ECS is known to run.
@@ -113,8 +115,9 @@ func (s *registryFixture) remove(repo int, tag string) {
 	}
 }
 
-// requestFilter says which requests are refused. back tells the ones that take something
-// back: their image is the one that the tag pointed to before, or they remove the tag.
+// requestFilter says which requests are refused. back tells the ones that take
+// something back: their image is the one that the tag pointed to before, or
+// they remove the tag.
 type requestFilter struct {
 	name    string
 	refuses func(c ecrCall, back bool) bool
@@ -133,8 +136,8 @@ func (d *rerun) forwards(tags ...string) []requestFilter {
 	return out
 }
 
-// backs refuses one request of the way back, each of a repository, its reads, or all
-// writes from the n-th on.
+// backs refuses one request of the way back, each of a repository, its reads,
+// or all writes from the n-th on.
 func (d *rerun) backs(tags ...string) []func() requestFilter {
 	var out []func() requestFilter
 	one := func(name string, refuses func(ecrCall, bool) bool) {
@@ -211,9 +214,9 @@ func (d *rerun) tryAll(tags ...string) {
 	}
 }
 
-// TestRerunConverges refuses each request of a job in turn, and with each of them every
-// single request of taking it back and every rest of it. A good run afterwards ends in the
-// state of one that was not disturbed.
+// TestRerunConverges refuses each request of a job in turn, and with each of
+// them every single request of taking it back and every rest of it. A good run
+// afterwards ends in the state of one that was not disturbed.
 func TestRerunConverges(t *testing.T) {
 	t.Parallel()
 	for _, runs := range []string{"unknown", "known"} {

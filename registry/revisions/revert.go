@@ -18,13 +18,14 @@ import (
 
 // Reverted says what Revert did.
 type Reverted struct {
-	// Changes are the tags that went back: From is where the roll-out had put them, To
-	// where they stand now, empty for a tag that was not there before.
+	// Changes are the tags that went back: From is where the rollout had put
+	// them, To where they stand now, empty for a tag that was not there before.
 	Changes []Change
-	// NotReverted are tags that the roll-out moved, or found moved, and that stay.
+	// NotReverted are tags that the rollout moved, or found moved, and that
+	// stay.
 	NotReverted []NotReverted
-	// SupersededBy names the revision that another job has moved latest to everywhere;
-	// empty otherwise.
+	// SupersededBy names the revision that another job has moved latest to
+	// everywhere; empty otherwise.
 	SupersededBy string
 }
 
@@ -32,7 +33,7 @@ type Reverted struct {
 type NotReverted struct {
 	Repository registry.Repository
 	Tag        string
-	// Digest is what it stands on, empty where it is gone.
+	// Digest is what it points to, empty where it is gone.
 	Digest string
 	Reason Reason
 }
@@ -46,34 +47,36 @@ const (
 	MovedSince Reason = "another job has moved it since"
 	// OnlyTag: its image would be deleted with it.
 	OnlyTag Reason = "it is the only tag of an image that may be running"
-	// Runs: latest does not stand on what runs, so that deployed alone keeps it from
-	// expiring.
-	Runs Reason = "it protects what runs, which latest does not"
-	// RunsNew: a service runs the image of the roll-out, or goes on to it.
-	RunsNew Reason = "a service runs the new image or goes on to it"
-	// RunsUnknown: the image that a service is said to run is not in the snapshot.
-	RunsUnknown Reason = "the image that a service runs is not known in this repository"
-	// Archived: the tag stood on an archived image, whose manifest ECR does not hand out.
-	Archived Reason = "the image that it stood on is archived"
+	// Runs: latest does not point to what runs, so that deployed alone keeps it
+	// from expiring.
+	Runs Reason = "it keeps the running image from expiring"
+	// RunsNew: a service runs the image of the rollout, or goes on to it.
+	RunsNew Reason = "a service runs the new image or is about to"
+	// RunsUnknown: the image that a service is said to run is not in the
+	// snapshot.
+	RunsUnknown Reason = "the image that a service runs was not found in this repository"
+	// Archived: the tag pointed to an archived image, whose manifest ECR does
+	// not hand out.
+	Archived Reason = "the image that it pointed to is archived"
 )
 
-// RevertError says that tags could not be put back, and what stands where.
+// RevertError says that tags could not be reverted, and what stands where.
 type RevertError struct {
 	// Err is what went wrong first.
 	Err error
-	// Left are the changes that could not be taken back: To is what the tag stands on,
-	// From where it should go, empty for nowhere.
+	// Left are the changes that could not be taken back: To is what the tag
+	// points to, From where it should go, empty for nowhere.
 	Left []Change
 	// Unknown are the repositories that could not be looked at.
 	Unknown []string
-	// Diverged is why latest may stand on several revisions, after another job moved it
-	// at the same time; nil where it does not.
+	// Diverged is why latest may point to several revisions, after another job
+	// moved it at the same time; nil where it does not.
 	Diverged error
 }
 
 // Error tells the cause and the state of the tags.
 func (e *RevertError) Error() string {
-	lines := append([]string{fmt.Sprintf("putting tags back: %v", e.Err)}, describeState(e.Left, e.Unknown, e.Diverged)...)
+	lines := append([]string{fmt.Sprintf("reverting tags: %v", e.Err)}, describeState(e.Left, e.Unknown, e.Diverged)...)
 	return strings.Join(lines, "\n")
 }
 
@@ -83,24 +86,27 @@ func (e *RevertError) Kind() fault.Kind { return fault.AWS }
 // Unwrap returns what went wrong first.
 func (e *RevertError) Unwrap() error { return e.Err }
 
-// Revert puts latest and deployed back after a roll-out that failed: to where they stood
-// before Publish or Promote, whose result p is. Tags of revisions stay. Where latest stood
-// digestOf the new image before, because an earlier run was killed before its deployment, it
-// goes to the image that ECS was running.
+// Revert moves latest and deployed back after a rollout that failed: to where
+// they stood before Publish or Promote, whose result p is. Tags of revisions
+// stay. Where latest stood on the new image before, because an earlier run was
+// killed before its deployment, it goes to the image that ECS was running.
 //
-// In the repositories of a.Runs, deployed goes to what runs now before latest leaves it,
-// and stays there; where it cannot, latest stays. Those of a.Keep are left wholly alone.
+// In the repositories of a.Runs, deployed goes to what runs now before latest
+// leaves it, and stays there; where it cannot, latest stays. Those of a.Keep
+// are left wholly alone.
 //
-// Left alone, and told in NotReverted, is what another job has moved since, the only tag of an
-// image, a tag that stood on an archived image, and deployed where it alone protects what
-// runs. Where the other job and this one leave a mixture of revisions under latest, they
-// awaitAgreement on one as in Publish, and never on the revision that failed. It works on for up to
-// a minute after ctx has ended. The error is a *RevertError; the result is right as far
-// as it goes even then.
+// Left alone, and listed in NotReverted, is what another job has moved since,
+// the only tag of an image, a tag that pointed to an archived image, and
+// deployed where it alone protects what runs. Where the other job and this one
+// leave a mixture of revisions under latest, they agree on one as in Publish,
+// and never on the revision that failed. It works on for up to a minute after
+// ctx has ended. The error is a *RevertError; the result is right as far as it
+// goes even then.
 //
-// Calls for each repository: one BatchGetImage and one PutImage or BatchDeleteImage for
-// each tag to put back, and one DescribeImages, one more for each tag to remove; none
-// where nothing was moved. In those of a.Runs one BatchGetImage and one PutImage more.
+// Calls for each repository: one BatchGetImage and one PutImage or
+// BatchDeleteImage for each tag to reverted, and one DescribeImages, one more
+// for each tag to remove; none where nothing was moved. In those of a.Runs one
+// BatchGetImage and one PutImage more.
 func Revert(ctx context.Context, clients registry.Clients, p Published, a RolloutResult) (Reverted, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTime)
 	defer cancel()
@@ -133,7 +139,8 @@ type reversion struct {
 	protections map[registry.Ref]attempt
 	// latest and deployed are the changes to take back.
 	latest, deployed []Change
-	// now is where latest was last seen, in the order of Images; nil while unknown.
+	// now is where latest was last seen, in the order of Images; nil while
+	// unknown.
 	now  []imageState
 	out  Reverted
 	fail RevertError
@@ -158,8 +165,8 @@ func (r *reversion) plan(ctx context.Context, changes []Change) {
 	}
 }
 
-// interruptedEarlier are the repositories where latest stood on the new image before, although
-// something else ran, as changes to take back.
+// interruptedEarlier are the repositories where latest pointed to the new image
+// before, although something else ran, as changes to take back.
 func (r *reversion) interruptedEarlier() []Change {
 	var out []Change
 	for _, i := range r.Images {
@@ -173,8 +180,9 @@ func (r *reversion) interruptedEarlier() []Change {
 	return out
 }
 
-// publishedNotDeployed tells whether latest stood on images that were neither the new ones nor those
-// that run, as on a revision that was published and not deployed.
+// publishedNotDeployed reports whether latest pointed to images that were
+// neither the new ones nor those that run, as on a revision that was published
+// and not deployed.
 func (r *reversion) publishedNotDeployed() bool {
 	return slices.ContainsFunc(r.Images, func(i RevisionImage) bool {
 		ref := i.Repository.Ref
@@ -184,9 +192,9 @@ func (r *reversion) publishedNotDeployed() bool {
 	})
 }
 
-// consistentBefore tells whether latest stood on one revision everywhere before. Then it goes
-// back there, also where that shares an image with the one that failed; a mixture was
-// left by an earlier run that was killed half way.
+// consistentBefore reports whether latest pointed to one revision everywhere
+// before. Then it goes back there, also where that shares an image with the one
+// that failed; a mixture was left by an earlier run that was killed halfway.
 func (r *reversion) consistentBefore(ctx context.Context) bool {
 	images, err := r.describe(ctx, r.clients, func(i RevisionImage) types.ImageIdentifier {
 		return types.ImageIdentifier{ImageDigest: aws.String(r.snapshot.digestOf(i.Repository.Ref, registry.TagLatest))}
@@ -194,7 +202,8 @@ func (r *reversion) consistentBefore(ctx context.Context) bool {
 	return err != nil || common(images) != ""
 }
 
-// target is the digest that latest should stand on in a repository when all is done.
+// target is the digest that latest should point to in a repository when all is
+// done.
 func (r *reversion) target(ref registry.Ref) string {
 	for _, c := range r.latest {
 		if c.Repository.Ref == ref {
@@ -207,7 +216,8 @@ func (r *reversion) target(ref registry.Ref) string {
 // attempt is what became of taking one change back.
 type attempt struct {
 	Change
-	// found is where the tag stood at first, now where it stands; empty for nowhere.
+	// found is where the tag stood at first, now where it stands; empty for
+	// nowhere.
 	found, now string
 	// seen tells that now was read after all was done.
 	seen bool
@@ -233,7 +243,8 @@ func (r *reversion) revertAll(ctx context.Context, changes []Change) []attempt {
 	return out
 }
 
-// at is the attempt in the light of a later look, which tells more than an error did.
+// at is the attempt in the light of a later look, which tells more than an
+// error did.
 func (t attempt) at(image *imageState) attempt {
 	if image == nil {
 		return t
@@ -284,9 +295,9 @@ func (r *reversion) failed(err error) {
 	}
 }
 
-// reconcile looks where latest stands now. Where another job has moved it to a revision of
-// its own, in some repositories after this one had put it back in others, both agree; a
-// tag moved by hand in one repository stays there.
+// reconcile looks where latest stands now. Where another job has moved it to a
+// revision of its own, in some repositories after this one had put it back in
+// others, both agree; a tag moved by hand in one repository stays there.
 func (r *reversion) reconcile(ctx context.Context) {
 	now, err := r.Publication.latest(ctx, r.clients)
 	if err != nil {
@@ -318,7 +329,8 @@ func (r *reversion) awaitOthers(ctx context.Context) error {
 	return err
 }
 
-// satisfied tells whether latest stands where it should, and keeps what it saw.
+// satisfied reports whether latest stands where it should, and keeps what it
+// saw.
 func (r *reversion) satisfied(now []imageState) bool {
 	r.now = now
 	for i := range now {
@@ -337,8 +349,8 @@ func (r *reversion) allows(found *Snapshot, name string) bool {
 	})
 }
 
-// unneeded are the moves of deployed that can be taken back: latest protects again what
-// they protect.
+// unneeded are the moves of deployed that can be taken back: latest protects
+// again what they protect.
 func (r *reversion) unneeded() []Change {
 	var out []Change
 	for _, c := range r.deployed {

@@ -8,16 +8,17 @@ import (
 	"slipway/registry"
 )
 
-// RolloutResult is how a roll-out of several ECS services ended, as far as it matters to their
-// repositories. The zero value says that none of them runs the new images.
+// RolloutResult is how a rollout of several ECS services ended, as far as it
+// matters to their repositories. The zero value says that none of them runs the
+// new images.
 type RolloutResult struct {
-	// Keep are the repositories whose tags are not to be touched, since another deployment
-	// took over there. It goes before Runs.
+	// Keep are the repositories whose tags are not to be touched, since another
+	// deployment took over there. It goes before Runs.
 	Keep map[registry.Ref]bool
-	// Runs are the digests that ECS runs or goes on to, where that is not what ran before:
-	// the new image of a service that succeeded while another failed, or whose deployment
-	// could not be stopped. Revert puts deployed on them; one that the snapshot does not
-	// know leaves deployed where it is.
+	// Runs are the digests that ECS runs or goes on to, where that is not what
+	// ran before: the new image of a service that succeeded while another
+	// failed, or whose deployment could not be stopped. Revert puts deployed on
+	// them; one that the snapshot does not know leaves deployed where it is.
 	Runs map[registry.Ref]string
 }
 
@@ -26,15 +27,17 @@ func (r *reversion) leaveOut(refs map[registry.Ref]bool) {
 	r.Images = slices.DeleteFunc(slices.Clone(r.Images), func(i RevisionImage) bool { return refs[i.Repository.Ref] })
 }
 
-// runsUnknown tells whether a repository's service runs an image that cannot be tagged.
+// runsUnknown reports whether a repository's service runs an image that cannot
+// be tagged.
 func (r *reversion) runsUnknown(ref registry.Ref) bool {
 	digest, told := r.rollout.Runs[ref]
 	_, known := r.snapshot.TaggedParent(ref, digest)
 	return told && !known
 }
 
-// protectRunning puts deployed on what runs now, in the repositories where latest is about to leave
-// it. Where that cannot be done, latest stays, also when others are to be agreed with.
+// protectRunning puts deployed on what runs now, in the repositories where
+// latest is about to leave it. Where that cannot be done, latest stays, also
+// when others are to be agreed with.
 func (r *reversion) protectRunning(ctx context.Context) {
 	stuck := map[registry.Ref]bool{}
 	for _, t := range r.revertAll(ctx, r.protectionMoves()) {
@@ -51,8 +54,8 @@ func (r *reversion) protectRunning(ctx context.Context) {
 	r.leaveOut(stuck)
 }
 
-// protectionMoves are moves of deployed, as changes to take back: From is where it should go,
-// To where it is thought to stand.
+// protectionMoves are moves of deployed, as changes to take back: From is where
+// it should go, To where it is thought to stand.
 func (r *reversion) protectionMoves() []Change {
 	var out []Change
 	for _, c := range r.latest {
@@ -70,7 +73,7 @@ func (r *reversion) protectionMoves() []Change {
 	return out
 }
 
-// move is what the roll-out did to deployed in a repository.
+// move is what the rollout did to deployed in a repository.
 func (r *reversion) move(ref registry.Ref) (Change, bool) {
 	i := slices.IndexFunc(r.deployed, func(c Change) bool { return c.Repository.Ref == ref })
 	if i < 0 {
@@ -100,8 +103,8 @@ func (r *reversion) reportStuck(t attempt) {
 	}
 }
 
-// unprotect tells where the guards stay. Where latest did not leave what they protect after
-// all, they go back, to what nothing else may protect.
+// unprotect tells where the guards stay. Where latest did not leave what they
+// protect after all, they go back, to what nothing else may protect.
 func (r *reversion) unprotect(ctx context.Context) {
 	var idle []Change
 	for _, ref := range r.protectedRefs() {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	runsNew = "a service runs the new image or goes on to it"
-	runsOld = "it protects what runs, which latest does not"
+	runsNew = "a service runs the new image or is about to"
+	runsOld = "it keeps the running image from expiring"
 	moved   = "another job has moved it since"
 )
 
@@ -26,7 +26,8 @@ func (s *registryFixture) revertedTo(p Published, a RolloutResult) Reverted {
 	return out
 }
 
-// protectedRefs fails the test if at any request neither latest nor deployed stands on a digest.
+// protectedRefs fails the test if at any request neither latest nor deployed
+// points to a digest.
 func (s *registryFixture) protectsRunning(repo int, digest string, f func(ecrCall) failure) func(ecrCall) failure {
 	return func(c ecrCall) failure {
 		if at := s.server.Tags(s.repos[repo].Name); at[registry.TagLatest] != digest && at[registry.TagDeployed] != digest {
@@ -38,8 +39,8 @@ func (s *registryFixture) protectsRunning(repo int, digest string, f func(ecrCal
 
 func allFine(ecrCall) failure { return fine }
 
-// TestRevertWhatRunsNew has the service of shop/a run the new image, while that of shop/b
-// failed.
+// TestRevertWhatRunsNew has the service of shop/a run the new image, while that
+// of shop/b failed.
 func TestRevertWhatRunsNew(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -91,7 +92,8 @@ func TestRevertWhatRunsNew(t *testing.T) {
 	}
 }
 
-// TestRevertWhatRunsNewAtFirst has no revision to go back to: latest goes, deployed comes.
+// TestRevertWhatRunsNewAtFirst has no revision to go back to: latest goes,
+// deployed comes.
 func TestRevertWhatRunsNewAtFirst(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -104,7 +106,8 @@ func TestRevertWhatRunsNewAtFirst(t *testing.T) {
 	s.wantTags(map[string][]string{"one": one, registry.TagDeployed: {one[0], ""}})
 }
 
-// TestRevertWhatRunsIsAPlatform tells the manifest of one platform: the index is tagged.
+// TestRevertWhatRunsIsAPlatform tells the manifest of one platform: the index
+// is tagged.
 func TestRevertWhatRunsIsAPlatform(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a")
@@ -115,20 +118,20 @@ func TestRevertWhatRunsIsAPlatform(t *testing.T) {
 	s.wantTags(map[string][]string{"old": {old}, "new": {index}, registry.TagLatest: {old}, registry.TagDeployed: {index}})
 }
 
-// TestRevertOtherDigests tells digests that need no protecting tag: one unknown, and the one that
-// latest goes back to.
+// TestRevertOtherDigests tells digests that need no protecting tag: one
+// unknown, and the one that latest goes back to.
 func TestRevertOtherDigests(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
 	got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: "sha256:" + strings.Repeat("0", 64), s.repos[1].Ref: h["three"][1]}})
-	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (the image that a service runs is not known in this repository)")
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (the image that a service runs was not found in this repository)")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["three"][0], h["two"][1]}})
 }
 
-// TestRevertKeepsAway touches nothing where another deployment took over, not even to
-// awaitAgreement with others, and asks nothing there.
+// TestRevertKeepsAway touches nothing where another deployment took over, not
+// even to agree with others, and asks nothing there.
 func TestRevertKeepsAway(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
@@ -163,7 +166,8 @@ func TestRevertKeepsAway(t *testing.T) {
 	}
 }
 
-// TestRevertHoldsLatest cannot put deployed on what runs: latest stays, and is told.
+// TestRevertHoldsLatest cannot put deployed on what runs: latest stays, and is
+// told.
 func TestRevertHoldsLatest(t *testing.T) {
 	t.Parallel()
 	start := func(t *testing.T) (*registryFixture, map[string][]string, Published, RolloutResult) {
@@ -191,8 +195,8 @@ func TestRevertHoldsLatest(t *testing.T) {
 		s.transport.set(nil)
 		var failed *RevertError
 		if !errors.As(err, &failed) || len(failed.Left) != 2 || len(failed.Unknown) != 0 ||
-			!strings.Contains(err.Error(), "shop/a:latest stands on "+h["one"][0]+", before on "+h["three"][0]) ||
-			!strings.Contains(err.Error(), "shop/a:deployed stands on "+h["three"][0]+", before on "+h["two"][0]) {
+			!strings.Contains(err.Error(), "shop/a:latest points to "+h["one"][0]+", pointed to "+h["three"][0]+" before") ||
+			!strings.Contains(err.Error(), "shop/a:deployed points to "+h["three"][0]+", pointed to "+h["two"][0]+" before") {
 			t.Errorf("got %v", err)
 		}
 		s.wantReverted(got, "shop/b:latest", "shop/b:deployed")
@@ -239,13 +243,14 @@ func TestRevertHoldsLatest(t *testing.T) {
 		s.server.ResetCalls()
 		got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
 		wantCalls(t, s.server, "PutImage", 0)
-		s.wantReverted(got, "shop/a:latest kept (the image that it stood on is archived)")
+		s.wantReverted(got, "shop/a:latest kept (the image that it pointed to is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["two"]})
 	})
 }
 
-// TestRevertWhatRunsFailsAtEveryCall breaks each call in each way: what runs is under
-// latest or deployed at all times, what is told is so, and another Revert finishes it.
+// TestRevertWhatRunsFailsAtEveryCall breaks each call in each way: what runs is
+// under latest or deployed at all times, what is told is so, and another Revert
+// finishes it.
 func TestRevertWhatRunsFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -289,8 +294,8 @@ func TestRevertWhatRunsFailsAtEveryCall(t *testing.T) {
 	}
 }
 
-// TestRevertWhatRunsWithOthers lets another job move latest to a revision of its own:
-// both agree on it, and what runs is under deployed.
+// TestRevertWhatRunsWithOthers lets another job move latest to a revision of
+// its own: both agree on it, and what runs is under deployed.
 func TestRevertWhatRunsWithOthers(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")

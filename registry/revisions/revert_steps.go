@@ -14,14 +14,16 @@ import (
 	"slipway/registry"
 )
 
-// revert puts every tag of the steps back to where the snapshot saw it, last step first, and
-// returns the *PublishError. It looks again instead of trusting its own record, since a
-// request that failed may have been carried out, and leaves alone what another job has
-// moved since. Where that job and this one leave a mixture of revisions under latest,
-// they agree on one as in settle. It works on after an interrupt.
+// revert puts every tag of the steps back to where the snapshot saw it, last
+// step first, and returns the *PublishError. It looks again instead of trusting
+// its own record, since a request that failed may have been carried out, and
+// leaves alone what another job has moved since. Where that job and this one
+// leave a mixture of revisions under latest, they agree on one as in reconcile.
+// It works on after an interrupt.
 //
-// In a repository whose latest could not be reverted, deployed keeps the image that
-// latest left: the same job, run again, finds latest in place and cannot know it anymore.
+// In a repository whose latest could not be reverted, deployed keeps the image
+// that latest left: the same job, run again, finds latest in place and cannot
+// know it anymore.
 func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Snapshot, steps [][]Change, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revertTime)
 	defer cancel()
@@ -62,8 +64,9 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 	return out
 }
 
-// reconcileReverted makes sure that latest stands where it did, or on one revision of other
-// jobs. That nobody else was at work cannot always be seen, and is then taken as given.
+// reconcileReverted ensures that latest stands where it did, or on one revision
+// of other jobs. That nobody else was at work cannot always be seen, and is
+// then taken as given.
 func (p Publication) reconcileReverted(ctx context.Context, clients registry.Clients, s *Snapshot) error {
 	mixed := false
 	_, err := p.awaitAgreement(ctx, clients, goal{satisfied: func(now []imageState) bool {
@@ -76,7 +79,7 @@ func (p Publication) reconcileReverted(ctx context.Context, clients registry.Cli
 	return err
 }
 
-// before tells whether latest stands where the snapshot saw it.
+// before reports whether latest stands where the snapshot saw it.
 func (p Publication) before(s *Snapshot, now []imageState) bool {
 	for i := range now {
 		if now[i].digest != s.digestOf(p.Images[i].Repository.Ref, registry.TagLatest) {
@@ -92,11 +95,12 @@ var errUnread = errors.New("tags could not be read")
 // errOnlyTag says that a tag stays because its image would go with it.
 var errOnlyTag = errors.New("it is the only tag of an image that may be running")
 
-// errArchived says that a tag cannot go back because the image there is archived.
-var errArchived = errors.New("the image that it stood on is archived")
+// errArchived says that a tag cannot go back because the image there is
+// archived.
+var errArchived = errors.New("the image that it pointed to is archived")
 
-// revertTag undoes one change, if it was made and still stands. It returns the digest on
-// which it found the tag, empty for none.
+// revertTag undoes one change, if it was made and still stands. It returns the
+// digest on which it found the tag, empty for none.
 func revertTag(ctx context.Context, client tagger, s *Snapshot, c Change, mayRun bool) (string, error) {
 	found, err := c.read(ctx, client)
 	if err != nil || found != c.To || c.From == c.To {
@@ -122,8 +126,8 @@ func revertTag(ctx context.Context, client tagger, s *Snapshot, c Change, mayRun
 	return found, nil
 }
 
-// read returns the digest on which the change's tag stands now, empty for none. The
-// error wraps errUnread.
+// read returns the digest on which the change's tag stands now, empty for none.
+// The error wraps errUnread.
 func (c Change) read(ctx context.Context, client tagger) (string, error) {
 	now, err := batchGet(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
 	if err == nil {
@@ -139,16 +143,18 @@ func (c Change) read(ctx context.Context, client tagger) (string, error) {
 	}
 }
 
-// mayRun tells whether ECS may be running the image that a change put a tag on.
+// mayRun reports whether ECS may be running the image that a change put a tag
+// on.
 func (p Publication) mayRun(s *Snapshot, c Change) bool {
 	running := p.Running[c.Repository.Ref]
 	return c.Tag == registry.TagDeployed || running != "" && s.equivalent(c.Repository.Ref, c.To, running)
 }
 
-// removeTag takes away a tag that was not there before. Taking the last tag of an image
-// deletes the image (BatchDeleteImage API reference): right for one that this job has
-// just pushed, never for one that may run. Such a tag stays, which errOnlyTag says; it is
-// harmless, since deployed on what runs is what the next job would put there.
+// removeTag takes away a tag that was not there before. Taking the last tag of
+// an image deletes the image (BatchDeleteImage API reference): right for one
+// that this job has just pushed, never for one that may run. Such a tag stays,
+// which errOnlyTag says; it is harmless, since deployed on what runs is what
+// the next job would put there.
 func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error {
 	if mayRun {
 		last, err := lastTag(ctx, client, c)
@@ -178,7 +184,7 @@ func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error 
 	return nil
 }
 
-// lastTag tells whether the change's tag is the only one of its image.
+// lastTag reports whether the change's tag is the only one of its image.
 func lastTag(ctx context.Context, client tagger, c Change) (bool, error) {
 	out, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{
 		RegistryId:     c.Repository.Ref.RegistryID(),

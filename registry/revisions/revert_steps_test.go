@@ -11,8 +11,8 @@ import (
 	"slipway/registry"
 )
 
-// TestRevertStepsTellsWhatIsLeft fails the look after the last tag, and then taking
-// back in every repository another way.
+// TestRevertStepsTellsWhatIsLeft fails the look after the last tag, and then
+// taking back in every repository another way.
 func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	u := newFailingPublication(t)
@@ -48,8 +48,8 @@ func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 	next := u.p.Images
 	for _, line := range []string{
 		"refused by the test",
-		"\n  shop/a:latest stands on " + next[0].Digest + ", before on " + u.before["shop/a:latest"],
-		"\n  shop/b:next stands on " + next[1].Digest + ", not there before",
+		"\n  shop/a:latest points to " + next[0].Digest + ", pointed to " + u.before["shop/a:latest"] + " before",
+		"\n  shop/b:next points to " + next[1].Digest + ", did not exist before",
 		"\n  shop/c: its tags could not be read",
 	} {
 		if !strings.Contains(err.Error(), line) {
@@ -69,8 +69,8 @@ func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 	u.wantState(want)
 }
 
-// TestRevertStepsSeesWhatWasCarriedOut loses the answers to every taking back: the
-// tags are back, and so says the error.
+// TestRevertStepsSeesWhatWasCarriedOut loses the answers to every taking back:
+// the tags are back, and so says the error.
 func TestRevertStepsSeesWhatWasCarriedOut(t *testing.T) {
 	t.Parallel()
 	u := newFailingPublication(t)
@@ -95,8 +95,8 @@ func TestRevertStepsSeesWhatWasCarriedOut(t *testing.T) {
 	u.wantState(u.before)
 }
 
-// TestRevertStepsNeverDeletesWhatRuns gives ECR's only tag to an image that ECS runs,
-// and then has to take it back: the image would go with it.
+// TestRevertStepsNeverDeletesWhatRuns gives ECR's only tag to an image that ECS
+// runs, and then has to take it back: the image would go with it.
 func TestRevertStepsNeverDeletesWhatRuns(t *testing.T) {
 	t.Parallel()
 	u := newFailingPublication(t)
@@ -142,8 +142,8 @@ func TestRevertStepsNeverDeletesWhatRuns(t *testing.T) {
 	})
 }
 
-// TestRevertStepsLeavesOthersAlone lets another job move latest on before the first
-// one fails: what the other one put stays.
+// TestRevertStepsLeavesOthersAlone lets another job move latest on before the
+// first one fails: what the other one put stays.
 func TestRevertStepsLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	u := newFailingPublication(t)
@@ -171,9 +171,9 @@ func TestRevertStepsLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// TestRevertStepsLeavesNoMixture is a job that moved latest in one repository after
-// another job was done everywhere, and then fails: putting latest back to what
-// it saw at first would leave two revisions under latest.
+// TestRevertStepsLeavesNoMixture is a job that moved latest in one repository
+// after another job was done everywhere, and then fails: putting latest back to
+// what it saw at first would leave two revisions under latest.
 func TestRevertStepsLeavesNoMixture(t *testing.T) {
 	t.Parallel()
 	u := newFailingPublication(t)

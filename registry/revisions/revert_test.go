@@ -104,8 +104,8 @@ func TestRevert(t *testing.T) {
 	})
 }
 
-// TestRevertAfterAKill reverts what an earlier run had moved: latest stood on the wanted
-// image before, and something else ran.
+// TestRevertAfterAKill reverts what an earlier run had moved: latest pointed to
+// the wanted image before, and something else ran.
 func TestRevertAfterAKill(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -114,7 +114,8 @@ func TestRevertAfterAKill(t *testing.T) {
 	s.wantReverted(s.reverted(s.promoted("one", s.running(h["three"]))), "shop/a:latest", "shop/b:latest")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: h["three"]})
 
-	// Killed between the repositories; and the other one ran the wanted image already.
+	// Killed between the repositories; and the other one ran the wanted image
+	// already.
 	s.move(0, registry.TagLatest, h["one"][0])
 	running := s.running([]string{h["two"][0], h["one"][1]})
 	got := s.reverted(s.promoted("one", running))
@@ -128,19 +129,19 @@ func TestRevertAfterAKill(t *testing.T) {
 	}
 }
 
-// TestRevertKeepsWhatRuns has ECS run an image that latest did not stand on: deployed is
-// all that keeps it, and must stay.
+// TestRevertKeepsWhatRuns has ECS run an image that latest did not point to:
+// deployed is all that keeps it, and must stay.
 func TestRevertKeepsWhatRuns(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	got := s.reverted(s.promoted("two", s.running([]string{h["one"][0], h["three"][1]})))
-	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it protects what runs, which latest does not)")
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it keeps the running image from expiring)")
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["one"][0], h["two"][1]}})
 }
 
-// TestRevertTheFirst has nothing to go back to: the tags go, but never with an image
-// that a task may run.
+// TestRevertTheFirst has nothing to go back to: the tags go, but never with an
+// image that a task may run.
 func TestRevertTheFirst(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -160,7 +161,7 @@ func TestRevertTheFirst(t *testing.T) {
 	}
 	got = s.reverted(p)
 	s.wantReverted(got, "shop/a:latest kept (it is the only tag of an image that may be running)", "shop/b:latest kept (it is the only tag of an image that may be running)",
-		"shop/a:deployed kept (it protects what runs, which latest does not)", "shop/b:deployed kept (it protects what runs, which latest does not)")
+		"shop/a:deployed kept (it keeps the running image from expiring)", "shop/b:deployed kept (it keeps the running image from expiring)")
 	s.wantTags(map[string][]string{"one": one, registry.TagDeployed: one, registry.TagLatest: bare})
 }
 
@@ -187,16 +188,16 @@ func TestRevertLeavesOthersAlone(t *testing.T) {
 		s.move(1, registry.TagLatest, byHand)
 		got := s.reverted(p)
 		s.wantReverted(got, "shop/a:latest", "shop/a:deployed", "shop/b:latest kept (another job has moved it since)",
-			"shop/b:deployed kept (it protects what runs, which latest does not)")
+			"shop/b:deployed kept (it keeps the running image from expiring)")
 		if a, b := s.server.Tags("shop/a")[registry.TagLatest], s.server.Tags("shop/b")[registry.TagLatest]; a != h["three"][0] || b != byHand {
 			t.Errorf("latest is on %s and %s", a, b)
 		}
 	})
 }
 
-// TestRevertLeavesNoMixture lets another job move latest everywhere between the look at
-// the tag of one repository and its move: putting it back in that one alone would leave
-// two revisions under latest.
+// TestRevertLeavesNoMixture lets another job move latest everywhere between the
+// look at the tag of one repository and its move: putting it back in that one
+// alone would leave two revisions under latest.
 func TestRevertLeavesNoMixture(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/still")
@@ -224,15 +225,15 @@ func TestRevertLeavesNoMixture(t *testing.T) {
 	s.transport.set(nil)
 	// two is newer than one: both jobs converge on it.
 	s.wantReverted(got, "shop/a:latest kept (another job has moved it since)", "shop/b:latest kept (another job has moved it since)",
-		"shop/a:deployed kept (it protects what runs, which latest does not)", "shop/b:deployed kept (it protects what runs, which latest does not)")
+		"shop/a:deployed kept (it keeps the running image from expiring)", "shop/b:deployed kept (it keeps the running image from expiring)")
 	if got.SupersededBy != "two" {
 		t.Errorf("overtaken by %q, want two", got.SupersededBy)
 	}
 	s.wantOneLatest(s.publication("two", h["two"]))
 }
 
-// TestRevertNeverConvergesOnTheFailed has a mixture of three revisions, of which the newest
-// is the one that failed.
+// TestRevertNeverConvergesOnTheFailed has a mixture of three revisions, of
+// which the newest is the one that failed.
 func TestRevertNeverConvergesOnTheFailed(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
@@ -277,9 +278,9 @@ func TestRevertTellsWhatIsLeft(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	for _, line := range []string{
-		"putting tags back: ", "refused by the test",
-		"\n  shop/a:latest stands on " + h["one"][0] + ", before on " + h["three"][0],
-		"\n  shop/b:deployed stands on " + h["three"][1] + ", before on " + h["two"][1],
+		"reverting tags: ", "refused by the test",
+		"\n  shop/a:latest points to " + h["one"][0] + ", pointed to " + h["three"][0] + " before",
+		"\n  shop/b:deployed points to " + h["three"][1] + ", pointed to " + h["two"][1] + " before",
 		"\n  shop/c: its tags could not be read",
 	} {
 		if !strings.Contains(err.Error(), line) {
@@ -291,7 +292,8 @@ func TestRevertTellsWhatIsLeft(t *testing.T) {
 	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: h["two"]})
 }
 
-// TestRevertLooksTwice cannot read a tag at first, and sees later where it stands.
+// TestRevertLooksTwice cannot read a tag at first, and sees later where it
+// stands.
 func TestRevertLooksTwice(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -309,11 +311,11 @@ func TestRevertLooksTwice(t *testing.T) {
 	if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].To != h["one"][0] {
 		t.Errorf("got %v", err)
 	}
-	s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it protects what runs, which latest does not)")
+	s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it keeps the running image from expiring)")
 }
 
-// TestRevertFailsAtEveryCall breaks each call in each way: what the error or the result
-// says is so, and another Revert finishes it.
+// TestRevertFailsAtEveryCall breaks each call in each way: what the error or
+// the result says is so, and another Revert finishes it.
 func TestRevertFailsAtEveryCall(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")

@@ -23,7 +23,8 @@ type Image struct {
 	Digest string
 	// MediaType is the manifest's.
 	MediaType string
-	// Manifest is the manifest as ECR stores it: moving a tag puts these bytes again.
+	// Manifest is the manifest as ECR stores it: moving a tag puts these bytes
+	// again.
 	Manifest string
 }
 
@@ -38,23 +39,23 @@ func (i Image) Annotation(key string) string {
 	return m.Annotations[key]
 }
 
-// Variant gives the n-th name of a revision, from 1: the hash itself, then what it is
-// called when the same hash was built again with another result.
+// Variant gives the n-th name of a revision, from 1: the hash itself, then what
+// it is called when the same hash was built again with another result.
 type Variant func(n int) string
 
-// maxVariants is how many variants of a hash one snapshot reads. With the other tags and
-// digests it stays below the 100 ids that one BatchGetImage takes.
+// maxVariants is how many variants of a hash one snapshot reads. With the other
+// tags and digests it stays below the 100 ids that one BatchGetImage takes.
 const maxVariants = 40
 
-// Snapshot is what the tags of several repositories stand on.
+// Snapshot is what the tags of several repositories point to.
 type Snapshot struct {
 	names []string
 	repos []registry.Repository
 	tags  map[registry.Ref]map[string]Image
 	known map[registry.Ref]map[string]Image // by digest
 	read  map[registry.Ref]time.Time        // by ECR's clock
-	// archived are the digests of images that are there and cannot be read, by the tag or
-	// digest that was asked for.
+	// archived are the digests of images that are there and cannot be read, by
+	// the tag or digest that was asked for.
 	archived map[registry.Ref]map[string]string
 }
 
@@ -63,9 +64,9 @@ type imageReader interface {
 	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
 }
 
-// manifestTypes are the media types that are read as they are stored. Without naming
-// them, ECR may translate a manifest to another type, and the digest with it
-// (BatchGetImage API reference, acceptedMediaTypes).
+// manifestTypes are the media types that are read as they are stored. Without
+// naming them, ECR may translate a manifest to another type, and the digest
+// with it (BatchGetImage API reference, acceptedMediaTypes).
 var manifestTypes = []string{
 	"application/vnd.oci.image.index.v1+json",
 	"application/vnd.oci.image.manifest.v1+json",
@@ -73,13 +74,15 @@ var manifestTypes = []string{
 	"application/vnd.docker.distribution.manifest.v2+json",
 }
 
-// ReadTags reads, with one call for each repository and all at once, where the variants of
-// a revision, latest and deployed stand, the extra tags named, and the digests named.
+// ReadTags reads, with one call for each repository and all at once, where the
+// variants of a revision, latest and deployed stand, the extra tags named, and
+// the digests named.
 //
-// An image that is there and cannot be read is an *UnreadableError, unless it is archived
-// and asked for by digest or as one of the tags that move: ByTag and ByDigest do not tell such a
-// one, and moving a tag off it is a way that ECR lets nobody go back. One DescribeImages
-// more for each such tag tells the digest.
+// An image that is there and cannot be read is an *UnreadableError, unless it
+// is archived and asked for by digest or as one of the tags that move: ByTag
+// and ByDigest do not tell such a one, and moving a tag off it is a way that
+// ECR lets nobody go back. One DescribeImages more for each such tag tells the
+// digest.
 func ReadTags(ctx context.Context, clients registry.Clients, repos []registry.Repository, variant Variant, extra map[registry.Ref][]string) (*Snapshot, error) {
 	return readSnapshot(ctx, clients, repos, variant, extra, func(registry.Ref, string) bool { return false })
 }
@@ -151,7 +154,8 @@ func newImage(i types.Image) Image {
 	return Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
 }
 
-// ByTag returns the image that a tag stands on; false when the repository lacks the tag.
+// ByTag returns the image that a tag points to; false when the repository lacks
+// the tag.
 func (s *Snapshot) ByTag(ref registry.Ref, tag string) (Image, bool) {
 	i, ok := s.tags[ref][tag]
 	return i, ok
@@ -163,10 +167,11 @@ func (s *Snapshot) ByDigest(ref registry.Ref, digest string) (Image, bool) {
 	return i, ok
 }
 
-// ByConfig lists the images of a repository that have a manifest annotation, by the digest
-// of their configuration: what says which image it is, however its layers are compressed.
-// Of several with one configuration, latest's goes before the others. A trusted build's
-// snapshot lists none that it knows only by names of untrusted builds.
+// ByConfig lists the images of a repository that have a manifest annotation, by
+// the digest of their configuration: what says which image it is, however its
+// layers are compressed. Of several with one configuration, latest's goes
+// before the others. A trusted build's snapshot lists none that it knows only
+// by names of untrusted builds.
 func (s *Snapshot) ByConfig(ref registry.Ref, annotation, value string) map[string]string {
 	latest, _ := s.ByTag(ref, registry.TagLatest)
 	out := map[string]string{}
@@ -183,9 +188,10 @@ func (s *Snapshot) ByConfig(ref registry.Ref, annotation, value string) map[stri
 	return out
 }
 
-// TaggedParent returns the image that a tag must stand on so that a digest stays, false where
-// none is known: the image of that digest, or an index that refers to it, since a task may
-// report either. Where several do, it is the one that latest stands on, then deployed.
+// TaggedParent returns the image that a tag must point to so that a digest
+// stays, false where none is known: the image of that digest, or an index that
+// refers to it, since a task may report either. Where several do, it is the one
+// that latest points to, then deployed.
 func (s *Snapshot) TaggedParent(ref registry.Ref, digest string) (Image, bool) {
 	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {
 		if i, ok := s.ByTag(ref, tag); ok && slices.Contains(Platforms(i), digest) {
@@ -200,8 +206,8 @@ func (s *Snapshot) TaggedParent(ref registry.Ref, digest string) (Image, bool) {
 	return s.ByDigest(ref, digest)
 }
 
-// equivalent tells whether a digest that ECS reports is that of an image, or of a manifest of
-// it.
+// equivalent reports whether a digest that ECS reports is that of an image, or
+// of a manifest of it.
 func (s *Snapshot) equivalent(ref registry.Ref, image, reported string) bool {
 	i, ok := s.ByDigest(ref, image)
 	return image == reported || ok && slices.Contains(Platforms(i), reported)
@@ -247,7 +253,8 @@ type answer struct {
 	at         time.Time
 }
 
-// readImages reads images with their manifests; those that are not there are left out.
+// readImages reads images with their manifests; those that are not there are
+// left out.
 func readImages(ctx context.Context, client imageReader, repo registry.Repository, ids []types.ImageIdentifier) ([]types.Image, error) {
 	out, err := batchGet(ctx, client, repo, ids)
 	if err == nil && len(out.unreadable) > 0 {
@@ -285,7 +292,8 @@ func batchGet(ctx context.Context, client imageReader, repo registry.Repository,
 	return out, nil
 }
 
-// maxIDs is how many image ids one BatchGetImage takes (its API reference, imageIds).
+// maxIDs is how many image ids one BatchGetImage takes (its API reference,
+// imageIds).
 const maxIDs = 100
 
 func imageName(id *types.ImageIdentifier) string {

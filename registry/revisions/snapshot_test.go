@@ -240,8 +240,8 @@ func show(n *int64) string {
 	return fmt.Sprint(*n)
 }
 
-// One configuration can have several manifests: with other annotations, or with layers
-// compressed by another program.
+// One configuration can have several manifests: with other annotations, or with
+// layers compressed by another program.
 func TestByConfig(t *testing.T) {
 	t.Parallel()
 	const key = "build.slipway.inputs"

@@ -59,8 +59,8 @@ func CheckTrusted(ctx context.Context, clients registry.Clients, images []Revisi
 	return checkTrusted(images, states)
 }
 
-// checkTrusted returns an *UntrustedError for the first image that only names of
-// untrusted builds point to.
+// checkTrusted returns an *UntrustedError for the first image that only names
+// of untrusted builds point to.
 func checkTrusted(images []RevisionImage, states []imageState) error {
 	for i, state := range states {
 		if state.untrusted {
@@ -70,8 +70,8 @@ func checkTrusted(images []RevisionImage, states []imageState) error {
 	return nil
 }
 
-// foreign reports whether the snapshot, of a trusted build, knows an image only by
-// names of untrusted ones.
+// foreign reports whether the snapshot, of a trusted build, knows an image only
+// by names of untrusted ones.
 func (s *Snapshot) foreign(ref registry.Ref, digest string) bool {
 	if len(s.names) > 0 && IsUntrusted(s.names[0]) {
 		return false

@@ -56,8 +56,8 @@ func TestFindDigestsRefusesUntrusted(t *testing.T) {
 	}
 }
 
-// TestReconcileNeverPicksUntrusted: two jobs that meet agree on a revision of theirs, not on
-// what the images have in common with a pull request.
+// TestReconcileNeverPicksUntrusted: two jobs that meet agree on a revision of
+// theirs, not on what the images have in common with a pull request.
 func TestReconcileNeverPicksUntrusted(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -80,8 +80,9 @@ func TestReconcileNeverPicksUntrusted(t *testing.T) {
 	s.wantTags(map[string][]string{"first": first, "second": second, registry.TagLatest: second, "pr12-x": {first[0], second[1]}})
 }
 
-// TestByConfigLeavesUntrustedAlone: an image that a pull request pushed stands for no
-// trusted one with the same configuration, but for one of the same pull request.
+// TestByConfigLeavesUntrustedAlone: an image that a pull request pushed stands
+// for no trusted one with the same configuration, but for one of the same pull
+// request.
 func TestByConfigLeavesUntrustedAlone(t *testing.T) {
 	t.Parallel()
 	const key = "build.slipway.inputs"
@@ -103,8 +104,8 @@ func TestByConfigLeavesUntrustedAlone(t *testing.T) {
 	}
 }
 
-// TestPublishKeepsNames: a publication that may remove nothing leaves what it wrote when
-// it fails, and the same one completes it.
+// TestPublishKeepsNames: a publication that may remove nothing leaves what it
+// wrote when it fails, and the same one completes it.
 func TestPublishKeepsNames(t *testing.T) {
 	t.Parallel()
 	s := newRegistryFixture(t, "shop/a", "shop/b")
