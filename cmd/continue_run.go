@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"slipway/rollout"
-	"slipway/rollout/ecs"
 )
 
 // runContinue answers the lifecycle hooks at which the services' deployments wait, and
@@ -23,9 +22,3 @@ func runContinue(ctx context.Context, w *cli, o rolloutOptions) error {
 	err = d.Answer(ctx, waiting, o.abort)
 	return errors.Join(err, printRollouts(w, w.stdout, d.Results(), o.output))
 }
-
-// continueCommand and abortCommand are the commands that answer a paused deployment of an
-// ECS service, from any directory.
-func continueCommand(ref ecs.Ref) string { return "slipway rollout --continue" + rollout.Flags(ref) }
-
-func abortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + rollout.Flags(ref) }

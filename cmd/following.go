@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"slipway/internal/plain"
+	"slipway/rollout"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
 )
@@ -90,8 +91,8 @@ func (f *following) Report(p follow.Progress) {
 	}
 	if p.Kind == follow.Paused {
 		// People have read of the pause in its stage. Commands to type are never cut.
-		f.news(p, "to go on, type: "+continueCommand(p.Service), f.w.wholeLine)
-		f.news(p, "to go back, type: "+abortCommand(p.Service), f.w.wholeLine)
+		f.news(p, "to go on, type: "+rollout.ContinueCommand(p.Service), f.w.wholeLine)
+		f.news(p, "to go back, type: "+rollout.AbortCommand(p.Service), f.w.wholeLine)
 	}
 	f.draw()
 }

@@ -126,23 +126,11 @@ func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 	if err != nil {
 		return err
 	}
-	r := &retaining{cli: w, o: o, cloud: cloud, project: composed}
-	if err := r.read(ctx, refs, places); err != nil {
-		return refused(err)
-	}
-	if o.preview {
-		if err := r.preview(ctx); err != nil {
-			return refused(err)
-		}
-		return r.print()
-	}
-	if err := r.agree(ctx); err != nil {
+	r, err := retention.Apply(ctx, &w.Host, cloud, composed, refs, places, retention.ApplyOptions{Policy: o.policy, Preview: o.preview, Apply: o.apply, Yes: o.yes})
+	if err != nil {
 		return err
 	}
-	if err := r.write(ctx); err != nil {
-		return refused(err)
-	}
-	return r.print()
+	return printRetention(w, r, o)
 }
 
 // repositories returns the project and its repositories. With buckets to see to, a

@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"slipway/internal/awsclient"
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
 	"slipway/rollout"
+	"slipway/rollout/status"
 )
 
 func newRevisionsCommand(w *cli) *cobra.Command {
@@ -77,7 +76,7 @@ func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 	if err := s.ReadRepositories(ctx, &w.Host, cloud); err != nil {
 		return err
 	}
-	listing, fates, err := listAll(ctx, w, cloud, s.Repositories)
+	listing, fates, err := status.ListImages(ctx, &w.Host, cloud, s.Repositories)
 	if err != nil {
 		return refused(err)
 	}
@@ -90,35 +89,6 @@ func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 	}
 	return printRevisions(w, rows, len(s.Repositories), listing.At)
 }
-
-// listAll reads all images of the repositories, and their policies. Where a policy may not
-// be read, when images expire is not known, and all else is told.
-func listAll(ctx context.Context, w *cli, c *awsclient.Clients, repos []registry.Repository) (listing *revisions.Listing, fates map[registry.Ref]lifecycle.Policy, err error) {
-	var unread error
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		listing, err = revisions.List(ctx, c.Registries(), repos)
-		return err
-	})
-	g.Go(func() error {
-		fates, unread = registry.ReadPolicies(ctx, c.Registries(), repos)
-		return nil
-	})
-	if err := g.Wait(); err != nil {
-		return nil, nil, err
-	}
-	if unread != nil {
-		w.Warnf("when images expire is not known: %v", unread)
-		fates = map[registry.Ref]lifecycle.Policy{}
-		for _, repo := range repos {
-			fates[repo.Ref] = lifecycle.Parse(unreadPolicy)
-		}
-	}
-	return listing, fates, nil
-}
-
-// unreadPolicy stands for a policy that could not be read: nothing can be told by it.
-const unreadPolicy = "?"
 
 func listed(r revisions.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) listedRevision {
 	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Untrusted: r.Untrusted(), Bytes: r.Size, Images: []listedImage{}}
@@ -166,25 +136,7 @@ func printRevisions(w *cli, rows []listedRevision, repos int, now time.Time) err
 		if r.Untrusted {
 			tags = append(tags, "(untrusted)")
 		}
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(now, r.Pushed), complete, fateText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(now, r.Pushed), complete, status.ExpiryText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
 	}
 	return t.Flush()
-}
-
-// fateText says when an image goes, for people.
-func fateText(fate lifecycle.Disposition, at *time.Time, now time.Time) string {
-	switch {
-	case fate == lifecycle.Stays:
-		return "never"
-	case at == nil:
-		return "unknown"
-	case !at.After(now):
-		return "any moment"
-	case fate == lifecycle.Archives:
-		return "archived in " + phrase.Ago(*at, now)
-	case fate == lifecycle.Unknown:
-		return "in " + phrase.Ago(*at, now) + " or before"
-	default:
-		return "in " + phrase.Ago(*at, now)
-	}
 }

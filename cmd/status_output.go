@@ -9,11 +9,12 @@ import (
 
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
+	"slipway/rollout/status"
 )
 
-// print writes a service for people.
-func (s serviceStatus) print(b *strings.Builder, now time.Time) {
-	plain.Fprintf(b, "%s  %d of %d running", s.ref, s.Running, s.Desired)
+// printService writes a service for people.
+func printService(b *strings.Builder, s status.Service, now time.Time) {
+	plain.Fprintf(b, "%s  %d of %d running", s.Ref, s.Running, s.Desired)
 	if s.Pending > 0 {
 		plain.Fprintf(b, ", %d pending", s.Pending)
 	}
@@ -31,13 +32,13 @@ func (s serviceStatus) print(b *strings.Builder, now time.Time) {
 		}
 		b.WriteString("\n")
 		if d.Paused != nil {
-			plain.Fprintf(b, "  %s at %s\n", d.Paused.text, d.Paused.Stage)
+			plain.Fprintf(b, "  %s at %s\n", d.Paused.Text, d.Paused.Stage)
 		}
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "  CONTAINER\tRUNS\tREVISION\tTASKS\tEXPIRES\tIMAGE")
 	for _, c := range s.Containers {
-		c.print(t, now)
+		printContainer(t, c, now)
 	}
 	_ = t.Flush() // a Builder takes everything
 	for _, line := range s.Diagnosis {
@@ -45,7 +46,7 @@ func (s serviceStatus) print(b *strings.Builder, now time.Time) {
 	}
 }
 
-func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
+func printContainer(t *tabwriter.Writer, c status.Container, now time.Time) {
 	if len(c.Images) == 0 {
 		plain.Fprintf(t, "  %s\t-\t-\t0\t-\t%s\n", c.Container, c.Image)
 	}
@@ -56,14 +57,14 @@ func (c containerStatus) print(t *tabwriter.Writer, now time.Time) {
 		case i.Gone:
 			expires = "gone"
 		default:
-			expires = fateText(i.Fate, i.Expires, now)
+			expires = status.ExpiryText(i.Fate, i.Expires, now)
 		}
-		plain.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(phrase.ShortDigest(i.Digest)), i.names(), i.Tasks, expires, c.Image)
+		plain.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(phrase.ShortDigest(i.Digest)), imageNames(i), i.Tasks, expires, c.Image)
 	}
 }
 
-// Describe are the image's revision and the moving tags on it: "1a2b3c4d5e6f (latest)".
-func (i imageStatus) names() string {
+// imageNames are the image's revision and the moving tags on it: "1a2b3c4d5e6f (latest)".
+func imageNames(i status.Image) string {
 	name := "-"
 	if n := len(i.Revisions); n > 0 {
 		name = i.Revisions[0]

@@ -5,13 +5,14 @@ package retention
 import (
 	"context"
 	"errors"
+	"strings"
+
 	"slipway/build/solve"
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 )

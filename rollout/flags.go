@@ -26,3 +26,9 @@ func Flags(refs ...ecs.Ref) string {
 	}
 	return out.String()
 }
+
+// ContinueCommand and AbortCommand are the commands that answer a paused deployment of an
+// ECS service, from any directory.
+func ContinueCommand(ref ecs.Ref) string { return "slipway rollout --continue" + Flags(ref) }
+
+func AbortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + Flags(ref) }

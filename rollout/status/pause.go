@@ -1,4 +1,4 @@
-package cmd
+package status
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"slipway/rollout/follow"
 )
 
-// pauseStatus is the lifecycle hook at which a deployment waits.
-type pauseStatus struct {
+// Pause is the lifecycle hook at which a deployment waits.
+type Pause struct {
 	Hook  string `json:"hook"`
 	Stage string `json:"stage"`
 	// Until is when ECS takes the action Then by itself; null where it does not say.
@@ -24,17 +24,18 @@ type pauseStatus struct {
 	Continue string `json:"continue"`
 	Abort    string `json:"abort"`
 
-	text string
+	// Text describes the pause.
+	Text string `json:"-"`
 }
 
 // pauses adds the lifecycle hooks at which deployments wait. One that may not be read is
 // reported and left out: the rest of the status is right without it.
-func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
+func (r *builder) pauses(ctx context.Context, c *awsclient.Clients) {
 	var g errgroup.Group
 	g.SetLimit(rollout.MaxCalls)
-	found := make([]*pauseStatus, len(r.report.Services))
+	found := make([]*Pause, len(r.report.Services))
 	errs := make([]error, len(found))
-	for i, st := range r.site.List {
+	for i, st := range r.services.List {
 		g.Go(func() error {
 			p, ok, err := follow.FindPause(ctx, c.ECS(), st.State)
 			if errs[i] = err; ok {
@@ -45,21 +46,21 @@ func (r *review) pauses(ctx context.Context, c *awsclient.Clients) {
 	}
 	_ = g.Wait() // the goroutines keep their errors in errs
 	for i, p := range found {
-		ref := r.site.List[i].Ref
+		ref := r.services.List[i].Ref
 		if errs[i] != nil {
 			r.warn("%s: cannot read whether its deployment is paused: %v", ref, errs[i])
 		}
 		if p != nil {
 			r.report.Services[i].Deployment.Paused = p
-			r.warn("%s: its deployment is %s: `%s` continues it, `%s` rolls it back", ref, p.text, p.Continue, p.Abort)
+			r.warn("%s: its deployment is %s: `%s` continues it, `%s` rolls it back", ref, p.Text, p.Continue, p.Abort)
 		}
 	}
 }
 
-func newPauseStatus(ref ecs.Ref, p follow.Pause) *pauseStatus {
-	out := &pauseStatus{
+func newPauseStatus(ref ecs.Ref, p follow.Pause) *Pause {
+	out := &Pause{
 		Hook: p.Hook, Stage: string(p.Stage), Then: string(p.Then),
-		Continue: continueCommand(ref), Abort: abortCommand(ref), text: p.String(),
+		Continue: rollout.ContinueCommand(ref), Abort: rollout.AbortCommand(ref), Text: p.String(),
 	}
 	if !p.Until.IsZero() {
 		out.Until = aws.Time(p.Until)

@@ -1,4 +1,4 @@
-package cmd
+package status
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ import (
 // orderNames puts the revisions in the order in which an image that has several should be
 // called: one that everything that runs belongs to, then the one that latest stands on,
 // then the newest; names of untrusted builds come last.
-func (r *review) orderNames() {
+func (r *builder) orderNames() {
 	var latest, rest, untrusted []string
-	for _, rev := range r.listing.Revisions(r.site.IsExtraTag) {
+	for _, rev := range r.listing.Revisions(r.services.IsExtraTag) {
 		switch {
 		case rev.Untrusted():
 			untrusted = append(untrusted, rev.Name)
@@ -27,7 +27,7 @@ func (r *review) orderNames() {
 		}
 	}
 	all := slices.Concat(latest, rest, untrusted)
-	shared := r.listing.Common(r.site.Running())
+	shared := r.listing.Common(r.services.Running())
 	for _, name := range all {
 		if slices.Contains(shared, name) {
 			r.names = append(r.names, name)
@@ -37,14 +37,14 @@ func (r *review) orderNames() {
 }
 
 // namesOf are the revisions of an image, the likeliest first.
-func (r *review) namesOf(ref registry.Ref, digest string) []string {
-	names := slices.DeleteFunc(r.listing.NamesOf(ref, digest), func(tag string) bool { return r.site.IsExtraTag(ref, tag) })
+func (r *builder) namesOf(ref registry.Ref, digest string) []string {
+	names := slices.DeleteFunc(r.listing.NamesOf(ref, digest), func(tag string) bool { return r.services.IsExtraTag(ref, tag) })
 	slices.SortFunc(names, func(a, b string) int { return slices.Index(r.names, a) - slices.Index(r.names, b) })
 	return append([]string{}, names...)
 }
 
 // image looks up what runs in its repository, and warns where tags and tasks disagree.
-func (r *review) image(st *rollout.Service, c ecs.Container, repo registry.Repository, i *imageStatus) {
+func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repository, i *Image) {
 	found, ok := r.listing.Image(repo.Ref, i.Digest)
 	if !ok {
 		i.Gone = true
@@ -53,7 +53,7 @@ func (r *review) image(st *rollout.Service, c ecs.Container, repo registry.Repos
 	}
 	i.Revisions = r.namesOf(repo.Ref, i.Digest)
 	i.Latest, i.Deployed = slices.Contains(found.Tags, registry.TagLatest), slices.Contains(found.Tags, registry.TagDeployed)
-	at, fate := found.Expiry(r.fates[repo.Ref])
+	at, fate := found.Expiry(r.policies[repo.Ref])
 	i.Fate = fate
 	if !at.IsZero() {
 		i.Expires = &at
@@ -63,15 +63,15 @@ func (r *review) image(st *rollout.Service, c ecs.Container, repo registry.Repos
 		name = i.Revisions[0]
 	}
 	if !i.Latest && st.State.UnderWay() == nil {
-		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.site.Flags())
+		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.services.Flags())
 	}
 	if fate == lifecycle.Expires || fate == lifecycle.Archives {
-		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.Ref, c.Name, name, repo.Name, fateText(fate, i.Expires, r.listing.At), r.site.Flags())
+		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.Ref, c.Name, name, repo.Name, ExpiryText(fate, i.Expires, r.listing.At), r.services.Flags())
 	}
 }
 
 // latest is the revision that latest stands on, for people.
-func (r *review) latest(repo registry.Repository) string {
+func (r *builder) latest(repo registry.Repository) string {
 	image, ok := r.listing.Tagged(repo.Ref, registry.TagLatest)
 	if !ok {
 		return "nowhere"
@@ -83,6 +83,6 @@ func (r *review) latest(repo registry.Repository) string {
 	return names[0]
 }
 
-func (r *review) warn(format string, args ...any) {
+func (r *builder) warn(format string, args ...any) {
 	r.report.Warnings = append(r.report.Warnings, fmt.Sprintf(format, args...))
 }

@@ -1,0 +1,60 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"slipway/rollout/status"
+)
+
+func newStatusCommand(w *cli) *cobra.Command {
+	var o siteOptions
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Tell what the ECS services run, and whether the tags agree",
+		Long: `Tells for each of the project's ECS services how many tasks are wanted and running, which
+revision each container runs, whether a deployment is under way or waits at a lifecycle
+hook, and why the last one failed if it did.
+
+Warnings on stderr, and in the JSON, tell when latest is not what runs, when several
+images run at once, when what runs has expired or will, and what to type.`,
+		Example: "  slipway status\n  slipway status --cluster shop --ecs-service shop --output json",
+		Args:    cobra.NoArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), w, o) },
+	}
+	o.flags(c.Flags())
+	return c
+}
+
+func runStatus(ctx context.Context, w *cli, o siteOptions) error {
+	s, aws, err := openSite(ctx, w, o, nil)
+	if err != nil {
+		return err
+	}
+	report, err := status.Read(ctx, &w.Host, aws, s, w.diagnosis)
+	if err != nil {
+		return err
+	}
+	for _, warning := range report.Warnings {
+		w.Warnf("%s", warning)
+	}
+	if o.output == "json" {
+		return writeJSON(w.stdout, report)
+	}
+	return printStatus(w, report)
+}
+
+func printStatus(w *cli, report status.Report) error {
+	var b strings.Builder
+	for n, s := range report.Services {
+		if n > 0 {
+			b.WriteString("\n")
+		}
+		printService(&b, s, report.At)
+	}
+	_, err := fmt.Fprint(w.stdout, b.String())
+	return err
+}

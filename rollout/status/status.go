@@ -1,0 +1,211 @@
+// Package status compares what the ECS services of a project run with the tags of
+// their images.
+package status
+
+import (
+	"context"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/awsclient"
+	"slipway/internal/fault"
+	"slipway/project"
+	"slipway/registry"
+	"slipway/registry/lifecycle"
+	"slipway/registry/revisions"
+	"slipway/rollout"
+	"slipway/rollout/diagnose"
+	"slipway/rollout/ecs"
+	"slipway/rollout/follow"
+)
+
+// Report is what `status --output json` prints.
+type Report struct {
+	Services []Service `json:"services"`
+	Warnings []string  `json:"warnings"`
+	// At is when the images were listed.
+	At time.Time `json:"-"`
+}
+
+type Service struct {
+	Cluster        string      `json:"cluster,omitempty"`
+	Service        string      `json:"service"`
+	Desired        int         `json:"desired"`
+	Running        int         `json:"running"`
+	Pending        int         `json:"pending"`
+	Controller     string      `json:"controller"`
+	Strategy       string      `json:"strategy"`
+	TaskDefinition string      `json:"taskDefinition"`
+	Deployment     *Deployment `json:"deployment"`
+	// Failure is the newest deployment that did not succeed, if it is the newest of all
+	// or under way; Diagnosis is what its stopped tasks tell.
+	Failure    *Deployment `json:"failure,omitempty"`
+	Diagnosis  []string    `json:"diagnosis,omitempty"`
+	Containers []Container `json:"containers"`
+
+	// Ref is the ECS service.
+	Ref ecs.Ref `json:"-"`
+}
+
+type Deployment struct {
+	// ID is the deployment's as roll-outs print it, ecs-svc/…, where ECS still tells it;
+	// else the last part of ARN.
+	ID      string    `json:"id"`
+	ARN     string    `json:"arn"`
+	Status  string    `json:"status"`
+	Reason  string    `json:"reason,omitempty"`
+	Created time.Time `json:"created"`
+	// Paused is the lifecycle hook at which it waits; null for none.
+	Paused *Pause `json:"paused,omitempty"`
+}
+
+type Container struct {
+	Container  string  `json:"container"`
+	Image      string  `json:"image"`
+	Repository string  `json:"repository,omitempty"`
+	Images     []Image `json:"images"`
+}
+
+// Image is an image that a container runs.
+type Image struct {
+	Digest string `json:"digest"`
+	Tasks  int    `json:"tasks"`
+	// Revisions name it, the likeliest first; empty for an image that is no revision's,
+	// and for one that is not in the repository any more.
+	Revisions []string `json:"revisions"`
+	Latest    bool     `json:"latest"`
+	Deployed  bool     `json:"deployed"`
+	Gone      bool     `json:"gone"`
+	// Expires is when it goes; null for never and for unknown.
+	Expires *time.Time `json:"expires"`
+	// Fate is stays, expires, archives or unknown; empty for an image of no repository
+	// of ours.
+	Fate lifecycle.Disposition `json:"fate,omitempty"`
+}
+
+// builder is a status being made out.
+type builder struct {
+	services *rollout.Services
+	listing  *revisions.Listing
+	policies map[registry.Ref]lifecycle.Policy
+	// Describe are the revisions, the likeliest first.
+	names  []string
+	report Report
+	// explain renders a diagnosis line by line.
+	explain func(diagnose.Diagnosis) []string
+}
+
+// Read reads what the services run, and compares it with the tags. explain renders
+// a diagnosis line by line.
+func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, explain func(diagnose.Diagnosis) []string) (Report, error) {
+	r := &builder{services: s, explain: explain, report: Report{Services: []Service{}, Warnings: []string{}}}
+	var err error
+	if r.listing, r.policies, err = ListImages(ctx, host, aws, s.Repositories); err != nil {
+		return Report{}, fault.As(fault.AWS, err)
+	}
+	if err := r.listing.ReadIndexes(ctx, aws.Registries(), s.RunningDigests()); err != nil {
+		return Report{}, fault.As(fault.AWS, err)
+	}
+	r.make()
+	r.pauses(ctx, aws)
+	r.diagnose(ctx, aws)
+	r.report.At = r.listing.At
+	return r.report, nil
+}
+
+func (r *builder) make() {
+	r.orderNames()
+	for _, st := range r.services.List {
+		s := st.State
+		row := Service{
+			Ref: st.Ref, Cluster: st.Ref.Cluster, Service: st.Ref.Service,
+			Desired: s.Desired, Running: s.Running, Pending: s.Pending,
+			Controller: string(s.Controller), Strategy: string(s.Strategy), TaskDefinition: s.Definition.ARN,
+			Containers: []Container{},
+		}
+		if len(s.Deployments) > 0 {
+			row.Deployment = past(s, s.Deployments[0])
+			if failedOrFailing(s) {
+				row.Failure = row.Deployment
+			}
+		}
+		for _, c := range s.Containers {
+			row.Containers = append(row.Containers, r.container(st, c))
+		}
+		r.report.Services = append(r.report.Services, row)
+	}
+}
+
+func past(s ecs.Service, p ecs.ServiceDeployment) *Deployment {
+	out := &Deployment{ID: path.Base(p.ARN), ARN: p.ARN, Status: string(p.Status), Reason: p.Reason, Created: p.Created}
+	for _, d := range s.Raw.Deployments {
+		if id := aws.ToString(d.Id); path.Base(id) == path.Base(p.Revision) {
+			out.ID = id
+		}
+	}
+	return out
+}
+
+// failedOrFailing tells whether the newest deployment did not bring what it should, or
+// has tasks that fail.
+func failedOrFailing(s ecs.Service) bool {
+	if s.UnderWay() == nil {
+		return s.Deployments[0].Status != types.ServiceDeploymentStatusSuccessful
+	}
+	return slices.ContainsFunc(s.Raw.Deployments, func(d types.Deployment) bool { return d.FailedTasks > 0 })
+}
+
+// container tells what a container runs; where no task runs, what new tasks would.
+func (r *builder) container(st *rollout.Service, c ecs.Container) Container {
+	out := Container{Container: c.Name, Image: c.Image, Images: []Image{}}
+	running := c.Running
+	if len(running) == 0 && c.Resolved != "" {
+		running = map[string]int{c.Resolved: 0}
+	}
+	repo, ours := st.Repositories[c.Name]
+	if ours {
+		out.Repository = repo.Name
+	}
+	for _, digest := range slices.Sorted(maps.Keys(running)) {
+		i := Image{Digest: digest, Tasks: running[digest], Revisions: []string{}}
+		if ours && digest != "" {
+			r.image(st, c, repo, &i)
+		}
+		out.Images = append(out.Images, i)
+	}
+	if ours && len(running) > 1 && st.State.Settling(c) {
+		r.warn("%s: container %s still runs in tasks of an earlier deployment: ECS stops them", st.Ref, c.Name)
+	} else if ours && len(running) > 1 && st.State.UnderWay() == nil {
+		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.Ref, c.Name, len(running), r.services.Flags())
+	}
+	return out
+}
+
+// diagnose reads why the deployments that failed, or are failing, do so.
+func (r *builder) diagnose(ctx context.Context, c *awsclient.Clients) {
+	var g errgroup.Group
+	g.SetLimit(rollout.MaxCalls)
+	for i := range r.report.Services {
+		row, s := &r.report.Services[i], r.services.List[i].State
+		if row.Failure == nil {
+			continue
+		}
+		g.Go(func() error {
+			p := s.Deployments[0]
+			follower := follow.Follower{ECS: c.ECS(), CodeDeploy: c.CodeDeploy(), Logs: c.Logs()}
+			d := follower.Explain(ctx, follow.Outcome{
+				Reason:     p.Reason,
+				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
+			})
+			row.Diagnosis = r.explain(d)
+			return nil
+		})
+	}
+	_ = g.Wait() // nothing in it fails
+}
