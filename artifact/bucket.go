@@ -12,33 +12,33 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// bucketReader is what looking at a bucket needs of S3.
+// bucketReader is the part of the S3 client that LookAt uses.
 type bucketReader interface {
 	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
 	GetBucketVersioning(context.Context, *s3.GetBucketVersioningInput, ...func(*s3.Options)) (*s3.GetBucketVersioningOutput, error)
 }
 
-// Bucket is what is known of a bucket.
+// Bucket is the state of a bucket.
 type Bucket struct {
-	// Versioned tells that each object keeps its versions.
+	// Versioned reports whether the bucket keeps the versions of each object.
 	Versioned bool
-	// Unseen is why Versioned is not known; nil where it is.
+	// Unseen is the reason why Versioned is not known; nil if it is known.
 	Unseen error
 }
 
-// BucketError is a bucket that cannot be used. S3 answers a HEAD without a
-// body, so that the status says all.
+// BucketError is a bucket that cannot be used. S3 answers a HEAD without a body,
+// so the status is all there is.
 type BucketError struct {
 	Name string
-	// Status is the HTTP status: 404 no such bucket, 403 one that may not be
-	// looked at, 301 or 400 one in another region.
+	// Status is the HTTP status: 404 if there is no such bucket, 403 if the caller
+	// may not read it, 301 or 400 if it is in another region.
 	Status int
-	// Region is where the bucket lies, if S3 told.
+	// Region is the bucket's region, if S3 reported it.
 	Region string
 	Err    error
 }
 
-// Error says what the status means.
+// Error explains the status.
 func (e *BucketError) Error() string {
 	switch e.Status {
 	case http.StatusNotFound:
@@ -52,10 +52,10 @@ func (e *BucketError) Error() string {
 	}
 }
 
-// Unwrap returns S3's answer.
+// Unwrap returns the error of the S3 client.
 func (e *BucketError) Unwrap() error { return e.Err }
 
-// Hint says what to do about it.
+// Hint returns the remedy.
 func (e *BucketError) Hint() string {
 	switch e.Status {
 	case http.StatusNotFound:
@@ -69,10 +69,10 @@ func (e *BucketError) Hint() string {
 	}
 }
 
-// LookAt asks whether a bucket is there and keeps versions, which CodePipeline
-// wants of a source (its user guide, "Amazon S3 source action"). Who may not
-// list the whole bucket is answered by its versioning alone. Errors are
-// *BucketError.
+// LookAt reads whether a bucket exists and keeps versions, which CodePipeline
+// requires of a source ("Amazon S3 source action" in its user guide). For a caller
+// who may not list the whole bucket, its versioning alone is the answer. Errors
+// are *BucketError.
 func LookAt(ctx context.Context, client bucketReader, bucket string) (Bucket, error) {
 	_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: aws.String(bucket)})
 	refused := bucketError(bucket, err)
@@ -90,7 +90,7 @@ func LookAt(ctx context.Context, client bucketReader, bucket string) (Bucket, er
 	}
 }
 
-// bucketError reads the answer to a HEAD of a bucket; nil if that was good.
+// bucketError returns the error of a HEAD of a bucket, or nil if it succeeded.
 func bucketError(bucket string, err error) *BucketError {
 	if err == nil {
 		return nil

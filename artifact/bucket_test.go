@@ -56,8 +56,7 @@ func TestLookAtRefused(t *testing.T) {
 	}
 }
 
-// TestLookAtByItsVersioning: who may not list a whole bucket may still see that
-// it is there.
+// TestLookAtByItsVersioning: who may not list a whole bucket may still see that it is there.
 func TestLookAtByItsVersioning(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
-// Package artifact makes what leaves a build besides images: the documents that
-// tell CodePipeline what to deploy, written whole or not at all, and the way
-// they take to S3, with the rules that clear them away again.
+// Package artifact makes the files of a build: the definitions that CodePipeline
+// deploys, which are written whole or not at all, and the archive of a source
+// directory. It uploads both to S3, and writes the lifecycle rules that let them
+// expire there.
 package artifact
 
 import (
@@ -20,7 +21,7 @@ import (
 // this is the smaller reading, which is accepted either way.
 const MaxDefinitionsBytes = 100_000
 
-// Definition says which image a container of an ECS task is to run. The names
+// Definition is the image that a container of an ECS task is to run. The names
 // are those of the image definitions file reference in the CodePipeline user
 // guide.
 type Definition struct {
@@ -31,7 +32,7 @@ type Definition struct {
 // ErrNoDefinitions is the error for an image definitions file without entries.
 var ErrNoDefinitions = errors.New("an image definitions file needs at least one container")
 
-// DefinitionError is a fault in one entry of an image definitions file, or in
+// DefinitionError is an error in one entry of an image definitions file, or in
 // an image detail file.
 type DefinitionError struct {
 	Entry  int    // counted from 1; 0 for an image detail file
@@ -102,7 +103,7 @@ func ImageDetail(uri string) ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// check also ensures that nothing is left that JSON would have to escape.
+// check also makes sure that JSON has to escape nothing.
 func check(defs []Definition) error {
 	if len(defs) == 0 {
 		return ErrNoDefinitions
@@ -110,7 +111,7 @@ func check(defs []Definition) error {
 	entries := map[string]int{}
 	for i, d := range defs {
 		if !containerName.MatchString(d.Name) {
-			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is not a valid ECS container name (up to 255 letters, digits, '-' and '_')", d.Name)}
+			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is not an ECS container name: use up to 255 letters, digits, '-' and '_'", d.Name)}
 		}
 		if first := entries[d.Name]; first > 0 {
 			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is already the name of entry %d", d.Name, first)}
@@ -123,17 +124,18 @@ func check(defs []Definition) error {
 	return nil
 }
 
-// containerName is what ECS allows in ContainerDefinition.name.
+// containerName is the grammar of ContainerDefinition.name in the ECS API
+// reference.
 var containerName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`)
 
-// badImage says what is wrong with an image reference, if anything. The parser
-// takes an empty tag for none, but it is a variable that was not set.
+// badImage returns the error in an image reference, or "". The parser reads an
+// empty tag as no tag, but it is a variable that was not set.
 func badImage(uri string) string {
 	if strings.HasSuffix(uri, ":") {
 		return fmt.Sprintf("%q ends in an empty tag", uri)
 	}
 	if _, err := name.ParseReference(uri); err != nil {
-		return fmt.Sprintf("%q is not a valid image reference", uri)
+		return fmt.Sprintf("%q is not an image reference", uri)
 	}
 	return ""
 }

@@ -38,17 +38,17 @@ func TestDefinitionsErrors(t *testing.T) {
 		field string
 		says  string
 	}{
-		{[]Definition{web, {"", "a:1"}}, 2, "name", "is not a valid ECS container name"},
+		{[]Definition{web, {"", "a:1"}}, 2, "name", "is not an ECS container name"},
 		{[]Definition{{"a b", "a:1"}}, 1, "name", `"a b"`},
 		{[]Definition{{"a.b", "a:1"}}, 1, "name", `"a.b"`},
-		{[]Definition{{"web\n", "a:1"}}, 1, "name", "is not a valid ECS"},
+		{[]Definition{{"web\n", "a:1"}}, 1, "name", "is not an ECS"},
 		{[]Definition{{strings.Repeat("a", 256), "a:1"}}, 1, "name", "255"},
 		{[]Definition{web, {"b", "b:1"}, web}, 3, "name", "already the name of entry 1"},
-		{[]Definition{{"web", ""}}, 1, "imageUri", "is not a valid image reference"},
+		{[]Definition{{"web", ""}}, 1, "imageUri", "is not an image reference"},
 		{[]Definition{{"web", "shop/web:"}}, 1, "imageUri", "empty tag"},
-		{[]Definition{{"web", "Shop/Web:1"}}, 1, "imageUri", "is not a valid image reference"},
-		{[]Definition{{"web", "shop/web:1 "}}, 1, "imageUri", "is not a valid image reference"},
-		{[]Definition{{"web", "shop/web@sha256:12"}}, 1, "imageUri", "is not a valid image reference"},
+		{[]Definition{{"web", "Shop/Web:1"}}, 1, "imageUri", "is not an image reference"},
+		{[]Definition{{"web", "shop/web:1 "}}, 1, "imageUri", "is not an image reference"},
+		{[]Definition{{"web", "shop/web@sha256:12"}}, 1, "imageUri", "is not an image reference"},
 	} {
 		_, err := Definitions(tt.defs)
 		var bad *DefinitionError

@@ -7,14 +7,14 @@ import (
 	"syscall"
 )
 
-// WriteFile makes data the content of the file at path, so that a reader, and
-// a machine that loses power, finds the old content or the new and nothing
-// between. It writes a temporary file next to it, named "." + its name +
-// ".*.tmp", and renames that; only a killed process leaves it behind.
+// WriteFile replaces the content of the file at path by data. A reader, and a
+// machine that loses power, finds the old content or the new. WriteFile writes a
+// temporary file next to it, named "." + its name + ".*.tmp", and renames that.
+// Only a killed process leaves a temporary file.
 //
-// An existing file keeps its permissions, a new one has 0644. A link to a file
-// stays, and the file is replaced. If the content is there already, nothing is
-// done and written is false.
+// An existing file keeps its permissions; a new one has 0644. A link to a file
+// stays, and the file is replaced. If the file already has this content, WriteFile
+// does nothing and written is false.
 func WriteFile(path string, data []byte) (written bool, err error) {
 	target, _, err := replaceable(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func removed(path string) error {
 	return nil
 }
 
-// syncDir makes a rename in dir last. Some file systems have no such call for
+// syncDir makes a rename in dir durable. Some file systems have no such call for
 // a directory.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

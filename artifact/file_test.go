@@ -18,7 +18,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// wrote calls WriteFile and looks at what stands there afterwards.
+// wrote calls WriteFile and reads the file afterwards.
 func wrote(t *testing.T, path, data string, want bool, mode fs.FileMode) {
 	t.Helper()
 	got, err := WriteFile(path, []byte(data))

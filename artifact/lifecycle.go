@@ -30,11 +30,11 @@ func RetentionRuleID(prefix string) string {
 	return id + "-" + prefix
 }
 
-// MergeLifecycle returns existing with Slipway's rule for prefix in it, and
-// whether that is a change. The rule removes objects and their old versions
-// after days, and uploads never finished. All other rules stay as they are and
-// where they are; the rule takes its old place, or the last. existing is not
-// modified.
+// MergeLifecycle returns existing with Slipway's rule for prefix, and reports
+// whether that is a change. The rule removes objects and their old versions after
+// days, and uploads that were never finished. All other rules stay unchanged and
+// in order. Slipway's rule keeps its position, or becomes the last. existing is
+// not modified.
 //
 // A prefix is the beginning of a key, not a folder: "build" also means
 // "builder/x". An empty one means the whole bucket.
@@ -70,19 +70,19 @@ func retentionRule(id, prefix string, days int32, old bool) types.LifecycleRule 
 	return r
 }
 
-// oldForm tells a rule that has its prefix outside a filter. S3 answers
+// oldForm reports whether a rule has its prefix outside a filter. S3 answers
 // "Filter element can only be used in Lifecycle V2" to a bucket's rules in
 // both forms, so ours follows the others.
 func oldForm(r types.LifecycleRule) bool { return r.Filter == nil && r.Prefix != nil }
 
-// sameRule reports whether a bucket's rule does what want does, whichever form
-// its prefix has.
+// sameRule reports whether a bucket's rule has the effect of want, whichever
+// form its prefix has.
 func sameRule(have, want types.LifecycleRule) bool {
 	return reflect.DeepEqual(plain(have), plain(want))
 }
 
-// plain writes a rule in one way: the prefix in a filter, and the zero values
-// that S3 may add left out.
+// plain returns a rule in a normal form: the prefix in a filter, without the zero
+// values that S3 may add.
 func plain(r types.LifecycleRule) types.LifecycleRule {
 	if oldForm(r) {
 		r.Filter, r.Prefix = &types.LifecycleRuleFilter{Prefix: r.Prefix}, nil

@@ -10,9 +10,9 @@ import (
 )
 
 // ParseDefinitions reads an image definitions file: UTF-8, one array of
-// objects that have exactly the fields name and imageUri, each once. Faults in
-// an entry are a *DefinitionError; a file over MaxDefinitionsBytes is a
-// *TooLargeError, an empty array ErrNoDefinitions.
+// objects that have exactly the fields name and imageUri, each once. An error in
+// an entry is a *DefinitionError, a file over MaxDefinitionsBytes a
+// *TooLargeError, and an empty array ErrNoDefinitions.
 func ParseDefinitions(data []byte) ([]Definition, error) {
 	if len(data) > MaxDefinitionsBytes {
 		return nil, &TooLargeError{len(data), MaxDefinitionsBytes}

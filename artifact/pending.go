@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Pending is a file that will be written later. Its temporary file exists and
-// has room, so that an obstacle is found before anything else is done. End it
+// Pending is a file that will be written later. Its temporary file exists and has
+// reserved space, so an obstacle is found before anything else is done. End it
 // with Write or Discard.
 type Pending struct {
 	path   string // as it was named
@@ -21,9 +21,8 @@ type Pending struct {
 	tmp    *os.File
 }
 
-// Reserve takes room for size bytes next to the file at path, and removes
-// temporary files that killed processes left there. The file itself is not
-// changed.
+// Reserve reserves size bytes next to the file at path, and removes the temporary
+// files that killed processes left there. It does not change the file itself.
 func Reserve(path string, size int) (*Pending, error) {
 	target, mode, err := replaceable(path)
 	if err != nil {
@@ -49,7 +48,7 @@ func (p *Pending) Discard() error {
 	return errors.Join(removed(tmp.Name()), tmp.Close())
 }
 
-// Write makes data the content of the file, as WriteFile does.
+// Write replaces the content of the file by data, as WriteFile does.
 func (p *Pending) Write(data []byte) (written bool, err error) {
 	if sameContent(p.target, data) {
 		return false, p.Discard()
@@ -83,8 +82,8 @@ func (p *Pending) finish(tmp *os.File, data []byte) error {
 	return syncDir(filepath.Dir(p.target))
 }
 
-// replaceable follows links and ensures that a file can be put there. A new
-// file has mode 0644.
+// replaceable follows links and makes sure that a file can be written there. A
+// new file has mode 0644.
 func replaceable(path string) (target string, mode fs.FileMode, err error) {
 	target = path
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -102,8 +101,8 @@ func replaceable(path string) (target string, mode fs.FileMode, err error) {
 	return target, info.Mode().Perm(), nil
 }
 
-// sameContent reports whether data is the content of the regular file at path.
-// An unreadable file is simply replaced.
+// sameContent reports whether data is the content of the regular file at path. An
+// unreadable file is simply replaced.
 func sameContent(path string, data []byte) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(data)) {
@@ -144,9 +143,8 @@ func still(f *os.File) bool {
 	return err == nil && statErr == nil && os.SameFile(open, named)
 }
 
-// removeStale removes the temporary files of the file base that no process has
-// locked. One that cannot be removed does no harm: contexts and hashes leave it
-// out.
+// removeStale removes the temporary files of the file base that no process has locked.
+// One that cannot be removed does no harm: contexts and hashes leave it out.
 func removeStale(dir, base string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -171,8 +169,8 @@ func removeStale(dir, base string) {
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// IsTemporary reports whether a name is that of a temporary file of
-// definitions, as a killed process leaves it.
+// IsTemporary reports whether a name is that of a temporary file of definitions, as a
+// killed process leaves it.
 func IsTemporary(name string) bool { return temporary.MatchString(name) }
 
 var temporary = regexp.MustCompile(`^\.(imagedefinitions.*|imageDetail)\.json\.[0-9]+\.tmp$`)

@@ -27,8 +27,8 @@ func TestReserve(t *testing.T) {
 	only(t, dir, "defs.json")
 }
 
-// TestStaleFilesAreRemoved removes what a killed process left, and nothing that
-// a process still holds or that is not a temporary file of the same name.
+// TestStaleFilesAreRemoved removes what a killed process left, and nothing that a process
+// still holds or that is not a temporary file of the same name.
 func TestStaleFilesAreRemoved(t *testing.T) {
 	dir := t.TempDir()
 	held, err := Reserve(dir+"/defs.json", 1)

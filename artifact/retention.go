@@ -24,14 +24,14 @@ type bucketLifecycleAPI interface {
 	PutBucketLifecycleConfiguration(context.Context, *s3.PutBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.PutBucketLifecycleConfigurationOutput, error)
 }
 
-// ApplyBucketRetention ensures that objects in bucket whose key begins with
-// prefix go after some days, and leaves the bucket's other rules as they are.
-// The bucket is written only if that changes something, and never in a dry
-// run. It returns whether something changes and the ids of all rules the
-// bucket then has, in order; RetentionRuleID names ours.
+// ApplyBucketRetention lets objects in bucket whose key begins with prefix expire
+// after some days, and leaves the bucket's other rules unchanged. It writes to
+// the bucket only if that changes something, and never in a dry run. It reports
+// whether something changes, and returns the ids of all rules that the bucket
+// then has, in order. RetentionRuleID returns the id of Slipway's rule.
 //
-// S3 has no way to change one rule: two callers at once can undo each other.
-// What the SDK answers is wrapped.
+// S3 cannot change a single rule: two concurrent callers can overwrite each
+// other. Errors of the SDK are wrapped.
 func ApplyBucketRetention(ctx context.Context, api bucketLifecycleAPI, bucket, prefix string, days int32, dryRun bool) (changed bool, ruleIDs []string, err error) {
 	if days < 1 {
 		return false, nil, fmt.Errorf("retention of %d days is below 1", days)
@@ -61,7 +61,7 @@ func ApplyBucketRetention(ctx context.Context, api bucketLifecycleAPI, bucket, p
 	return changed, ruleIDs, nil
 }
 
-// lifecycle is what the bucket has, empty if it never had a rule.
+// lifecycle returns the bucket's rules, none if it never had one.
 func lifecycle(ctx context.Context, api bucketLifecycleAPI, bucket string) (*s3.GetBucketLifecycleConfigurationOutput, error) {
 	out, err := api.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: aws.String(bucket)})
 	var answer smithy.APIError
@@ -69,27 +69,26 @@ func lifecycle(ctx context.Context, api bucketLifecycleAPI, bucket string) (*s3.
 		return &s3.GetBucketLifecycleConfigurationOutput{}, nil
 	}
 	if err == nil && len(out.Rules) == 0 {
-		// A bucket without rules has no configuration. Taken at its word, the
-		// rules of others would be overwritten.
+		// A bucket without rules has no configuration. Taken at its word, the rules of
+		// others would be overwritten.
 		return nil, awsclient.Incomplete("S3", "GetBucketLifecycleConfiguration", "the rules of bucket "+bucket)
 	}
 	return out, err
 }
 
-// bucketLister is what reading a prefix and its rules needs of S3.
+// bucketLister is the part of the S3 client that reads a prefix and its rules.
 type bucketLister interface {
 	bucketLifecycleAPI
 	ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
 }
 
-// BucketRetention says what ApplyBucketRetention would do, and what of.
+// BucketRetention is the effect that ApplyBucketRetention would have.
 type BucketRetention struct {
 	Location S3Location
 	// Changed reports whether the bucket's rules would change.
 	Changed bool
-	// Objects counts the objects and old versions under the prefix, up to
-	// maxObjects, where the prefix has no rule of Slipway's yet; 0 where it
-	// has.
+	// Objects counts the objects and old versions under the prefix, up to maxObjects,
+	// where the prefix has no rule of Slipway's yet; 0 where it has.
 	Objects int
 	// Newest are these objects, the last written first.
 	Newest []Object
@@ -112,13 +111,13 @@ func (b BucketRetention) Count() string {
 	return fmt.Sprintf("%d objects", b.Objects)
 }
 
-// maxObjects is how many objects are counted: ten pages of a listing
-// (ListObjectVersions in the S3 API reference).
+// maxObjects is how many objects are counted: ten pages of a listing (ListObjectVersions in
+// the S3 API reference).
 const maxObjects = 10000
 
-// ReadBucketRetention reads what ApplyBucketRetention would change, and the
-// objects that it would be about for the first time. It writes nothing. What
-// the SDK answers is wrapped.
+// ReadBucketRetention returns the changes that ApplyBucketRetention would make,
+// and the objects that the rule would apply to for the first time. It writes
+// nothing. Errors of the SDK are wrapped.
 func ReadBucketRetention(ctx context.Context, api bucketLister, loc S3Location, days int32) (BucketRetention, error) {
 	out := BucketRetention{Location: loc}
 	changed, _, err := ApplyBucketRetention(ctx, api, loc.Bucket, loc.Key, days, true)

@@ -79,8 +79,8 @@ func TestRetentionErrors(t *testing.T) {
 	}
 }
 
-// TestRetentionHollowAnswer is an answer without any rule, as no bucket has it:
-// to write would drop the rules of others.
+// TestRetentionHollowAnswer is an answer without any rule, as no bucket has it: to write
+// would drop the rules of others.
 func TestRetentionHollowAnswer(t *testing.T) {
 	b, client := newBucket(t)
 	b.lifecycle = "<LifecycleConfiguration></LifecycleConfiguration>"
@@ -91,8 +91,8 @@ func TestRetentionHollowAnswer(t *testing.T) {
 	}
 }
 
-// endless answers ListObjectVersions with pages of deletions, of which the last
-// never comes.
+// endless answers ListObjectVersions with pages of deletions, of which the last never
+// comes.
 type endless struct {
 	bucketLister
 	asked int

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// S3Location is an object in S3, or the prefix that many have.
+// S3Location is an object in S3, or a prefix of objects.
 type S3Location struct {
 	Bucket string
 	Key    string // never empty; no leading slash but the key's own
@@ -19,14 +19,14 @@ type S3Location struct {
 // String is the address that ParseS3URL reads.
 func (l S3Location) String() string { return "s3://" + l.Bucket + "/" + l.Key }
 
-// S3URLError says what is wrong with an s3:// address.
+// S3URLError is an invalid s3:// address.
 type S3URLError struct {
 	URL    string
 	Reason string
 }
 
 func (e *S3URLError) Error() string {
-	return fmt.Sprintf("%q is not a valid S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
+	return fmt.Sprintf("%q is not an S3 address: %s (s3://BUCKET/KEY)", e.URL, e.Reason)
 }
 
 // Kind returns fault.Usage.
@@ -36,8 +36,8 @@ func (e *S3URLError) Kind() fault.Kind { return fault.Usage }
 // the S3 user guide.
 const maxKey = 1024
 
-// ParseS3URL reads s3://BUCKET/KEY. The key is taken as it stands: nothing in
-// it is unescaped, and it may end in a slash. Errors are *S3URLError.
+// ParseS3URL parses s3://BUCKET/KEY. The key is taken literally: nothing in it is
+// unescaped, and it may end in a slash. Errors are *S3URLError.
 func ParseS3URL(url string) (S3Location, error) {
 	rest, ok := strings.CutPrefix(url, "s3://")
 	if !ok {
@@ -74,7 +74,7 @@ func badBucket(bucket string) string {
 	return ""
 }
 
-// badKey also refuses keys that S3 takes and other programs trip over.
+// badKey also refuses keys that S3 accepts and other programs cannot handle.
 func badKey(key string) string {
 	switch {
 	case key == "":
@@ -94,9 +94,8 @@ func badKey(key string) string {
 	return ""
 }
 
-// ParseS3Prefix reads what a retention is for: s3://BUCKET/PREFIX, or
-// s3://BUCKET or BUCKET for a whole bucket, in which case Key is empty. Errors
-// are *S3URLError.
+// ParseS3Prefix parses s3://BUCKET/PREFIX, or s3://BUCKET or BUCKET for a whole
+// bucket. Key is then empty. Errors are *S3URLError.
 func ParseS3Prefix(url string) (S3Location, error) {
 	rest := strings.TrimPrefix(url, "s3://")
 	bucket, prefix, _ := strings.Cut(rest, "/")

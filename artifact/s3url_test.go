@@ -81,5 +81,5 @@ func ExampleParseS3URL() {
 	fmt.Println(err)
 	// Output:
 	// shop-artifacts build/imagedefinitions.zip <nil>
-	// "s3://shop-artifacts" is not a valid S3 address: the key is missing (s3://BUCKET/KEY)
+	// "s3://shop-artifacts" is not an S3 address: the key is missing (s3://BUCKET/KEY)
 }

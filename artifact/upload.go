@@ -18,9 +18,9 @@ type putObjectAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// Upload puts body at loc and returns the version S3 gave it, empty in a
-// bucket that keeps no versions. S3 checks the body against its SHA-256. What
-// the SDK answers is wrapped; a key that ends in a slash is an *S3URLError.
+// Upload uploads body to loc and returns its version, empty in a bucket that
+// keeps no versions. S3 checks the body against its SHA-256. Errors of the SDK are
+// wrapped. A key that ends in a slash is an *S3URLError.
 func Upload(ctx context.Context, api putObjectAPI, loc S3Location, body []byte, contentType string) (versionID string, err error) {
 	if strings.HasSuffix(loc.Key, "/") {
 		return "", &S3URLError{loc.String(), "it names a folder, not a file"}

@@ -34,9 +34,9 @@ func Zip(files map[string][]byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// store adds a file as it is. A compressor's output can change with its
-// version. Size and checksum go before the bytes: Java's reader refuses a
-// stored file that has them behind.
+// store adds a file without compression, because a compressor's output can change
+// with its version. Size and checksum go before the bytes: Java's reader refuses a
+// stored file with a data descriptor.
 func store(w *zip.Writer, name string, data []byte) error {
 	h := &zip.FileHeader{
 		Name:   name,

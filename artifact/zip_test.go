@@ -35,7 +35,7 @@ func TestZip(t *testing.T) {
 	if fmt.Sprint(names) != "[a.json b/c.json empty]" {
 		t.Errorf("got %v", names)
 	}
-	// The same bytes forever: a change here uploads every unchanged archive.
+	// The bytes must never change: a change uploads every unchanged archive.
 	if got, want := fmt.Sprintf("%x", sha256.Sum256(data)), "dbca94b61e302a1c1cabbdef39cd236fce708f2e5ab35d7bfdcf30b68d93b59c"; got != want {
 		t.Errorf("got sha256 %s, want %s", got, want)
 	}

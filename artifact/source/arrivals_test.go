@@ -8,16 +8,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 )
 
-// TestArrivals gets the news late, twice and at once, and tells it once and in
-// order.
+// TestArrivals receives progress late, twice and at the same time, and reports it
+// once and in order.
 func TestArrivals(t *testing.T) {
-	var told []int64
-	a := &arrivals{tell: func(n int64) { told = append(told, n) }}
+	var reported []int64
+	a := &arrivals{tell: func(n int64) { reported = append(reported, n) }}
 	for _, n := range []int64{1, 3, 2, 3} {
 		a.OnObjectBytesTransferred(t.Context(), &transfermanager.ObjectBytesTransferredEvent{BytesTransferred: n})
 	}
-	if !slices.Equal(told, []int64{1, 3}) {
-		t.Errorf("told %d", told)
+	if !slices.Equal(reported, []int64{1, 3}) {
+		t.Errorf("reported %d", reported)
 	}
 	var g sync.WaitGroup
 	for n := range int64(50) {
@@ -26,7 +26,7 @@ func TestArrivals(t *testing.T) {
 		})
 	}
 	g.Wait()
-	if !slices.IsSorted(told) || told[len(told)-1] != 53 {
-		t.Errorf("told %d", told)
+	if !slices.IsSorted(reported) || reported[len(reported)-1] != 53 {
+		t.Errorf("reported %d", reported)
 	}
 }

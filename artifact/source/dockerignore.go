@@ -11,8 +11,8 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// dockerIgnore is one .dockerignore and what it said about the directory that
-// the walk is in.
+// dockerIgnore is one .dockerignore and what it said about the directory that the walk
+// is in.
 type dockerIgnore struct {
 	base     string // its directory, with a slash at the end, "" for the top
 	patterns *patternmatcher.PatternMatcher
@@ -40,22 +40,21 @@ func (d dockerIgnores) with(name string, data []byte) (dockerIgnores, error) {
 	return append(slices.Clone(d), dockerIgnore{base: base, patterns: patterns}), nil
 }
 
-// selection is what becomes of an entry.
+// selection is the decision about an entry.
 type selection int
 
 const (
 	keep selection = iota
-	// descend leaves a directory out but not all that is in it.
+	// descend leaves a directory out, but not all of its entries.
 	descend
 	exclude
 )
 
-// buildFiles are the names of files that a build starts from. Docker reads a
-// Dockerfile that .dockerignore names all the same, and CodeBuild finds no
-// build without these.
+// buildFiles are the names of files that a build starts from. Docker reads a Dockerfile
+// that .dockerignore names all the same, and CodeBuild finds no build without these.
 var buildFiles = regexp.MustCompile(`(?i)^(dockerfile|dockerfile\..*|.*\.dockerfile|\.dockerignore|(docker-)?compose.*\.ya?ml|buildspec.*\.ya?ml)$`)
 
-// classify says what becomes of an entry, and what holds below it if it is a
+// classify decides about an entry, and returns the rules below it if it is a
 // directory. The rules are those of "Dockerignore files" in Docker's build
 // documentation.
 func (d dockerIgnores) classify(name string, isDir bool) (selection, dockerIgnores, error) {

@@ -11,9 +11,8 @@ import (
 	"slipway/internal/safegit"
 )
 
-// gitIgnored holds what git ignores: it is asked rather than imitated, because
-// its rules reach from the user's own settings over every .gitignore to what is
-// tracked all the same.
+// gitIgnored holds the names that git ignores. git itself is run for them, because
+// its rules include the user's settings, every .gitignore, and tracked files.
 type gitIgnored struct {
 	files, dirs map[string]bool
 	missing     bool // git is not installed
@@ -26,9 +25,9 @@ func (g *gitIgnored) ignores(name string, isDir bool) bool {
 	return g.files[name]
 }
 
-// read adds what git ignores in dir/below, "" for dir itself. Where there is no
-// repository, an empty one is made for the moment, so that .gitignore files
-// hold there as well.
+// read adds the names that git ignores in dir/below, "" for dir itself. Without a
+// repository it makes an empty one temporarily, so that .gitignore files apply
+// there as well.
 func (g *gitIgnored) read(ctx context.Context, dir, below string) error {
 	at := filepath.Join(dir, filepath.FromSlash(below))
 	repo, err := safegit.Open(ctx, at)
@@ -50,8 +49,8 @@ func (g *gitIgnored) read(ctx context.Context, dir, below string) error {
 	return nil
 }
 
-// listIgnored prints what is ignored, directories that hold nothing else by
-// their name and a slash.
+// listIgnored prints what is ignored, directories that hold nothing else by their name
+// and a slash.
 var listIgnored = []string{"ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"}
 
 func (g *gitIgnored) add(below string, list []byte) {

@@ -125,7 +125,7 @@ func TestGitTrouble(t *testing.T) {
 		t.Errorf("no git, nothing to ask: %v", err)
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "sub/.gitignore"), nil, 0o644))
-	if _, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), `"sub/.gitignore" is there, and git is not installed`) {
+	if _, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true}); !errors.As(err, &bad) || !strings.Contains(err.Error(), `"sub/.gitignore" exists, and git, which applies it, is not installed`) {
 		t.Errorf("no git, something to ask: got %v", err)
 	}
 }
@@ -135,9 +135,8 @@ var ignoreTree = []string{
 	"a", "b.txt", "x.log", "Dockerfile", "src/a", "src/b.txt", "src/x.log", "src/deep/a", "src/deep/er/b.txt", "node_modules/m/x", ".hidden/a",
 }
 
-// FuzzDockerIgnore holds that walking with one .dockerignore keeps just the
-// files that the matcher, asked file by file, does not exclude, besides what a
-// build starts from.
+// FuzzDockerIgnore holds that walking with one .dockerignore keeps just the files that
+// the matcher, asked file by file, does not exclude, besides what a build starts from.
 func FuzzDockerIgnore(f *testing.F) {
 	for _, seed := range []string{"a", "*", "**", "!a", "*\n!src\n", "src\n!src/deep\nsrc/deep/er", "**/*.txt", "/src/", "src/**\n!**/a", "# x\n\n a ", "[a-c]*", "?", "../a", ".", "\\", "src/*\n!src/deep/er/b.txt"} {
 		f.Add(seed)

@@ -16,20 +16,19 @@ import (
 	"strings"
 )
 
-// MaxArchive is the size in bytes above which an archive is refused: 1 GiB.
-// What is larger is a directory that was not meant, and takes longer to send
-// than to build.
+// MaxArchive is the size in bytes above which an archive is refused: 1 GiB. A
+// larger directory was probably not intended, and takes longer to send than to
+// build.
 const MaxArchive = 1 << 30
 
-// Archive is a packed source in a temporary file, which has no name any more
-// where the system allows it: it goes with the process, however that ends.
-// Close it.
+// Archive is a packed source in a temporary file. If the system allows it, the file
+// has no name anymore and is removed with the process, however that ends. Close
+// it.
 type Archive struct {
 	// Size is in bytes.
 	Size int64
-	// Content is the SHA-256, in hex, of all names, modes, link targets and
-	// bytes that are in it. Unlike that of the archive it does not change with
-	// the compressor.
+	// Content is the SHA-256, in hex, of all names, modes, link targets and bytes
+	// in it. Unlike Digest it does not change with the compressor.
 	Content string
 	// Digest is the SHA-256 of the archive itself, in hex.
 	Digest string
@@ -38,10 +37,10 @@ type Archive struct {
 	tmpName string // to be removed at Close; "" if it has gone
 }
 
-// Pack writes the source as a zip to a temporary file. The same content has the
-// same bytes: names are sorted, times are fixed, permissions and links are kept
-// as they are. An archive of more than limit bytes (MaxArchive if 0) is a
-// *Error, as is a file that cannot be read any more.
+// Pack writes the source as a zip to a temporary file. The same content has the same
+// bytes: names are sorted, times are fixed, permissions and links are kept as they are.
+// An archive of more than limit bytes (MaxArchive if 0) is a *Error, and so
+// is a file that can no longer be read.
 func (s *Source) Pack(ctx context.Context, limit int64) (*Archive, error) {
 	root, err := os.OpenRoot(s.Dir)
 	if err != nil {
@@ -70,7 +69,7 @@ func newArchive() (*Archive, error) {
 	return a, nil
 }
 
-// Close gives the temporary file up.
+// Close removes the temporary file.
 func (a *Archive) Close() error {
 	err := a.file.Close()
 	if a.tmpName != "" {
@@ -133,8 +132,8 @@ func packEntry(z *zip.Writer, content hash.Hash, tree fs.FS, e Entry) error {
 	return err
 }
 
-// keptMode is what of a mode says something about the content. A directory's
-// set-group-id bit only says how files in it are made here.
+// keptMode returns the bits of a mode that belong to the content. A directory's
+// set-group-id bit only affects new files on this host.
 func keptMode(m fs.FileMode) fs.FileMode {
 	if m.Type() == 0 {
 		return m & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
@@ -153,7 +152,7 @@ func openEntry(tree fs.FS, e Entry) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(target)), err
 }
 
-// readError tells what could not be read from what could not be written.
+// readError distinguishes errors of reading from errors of writing.
 type readError struct{ err error }
 
 func (e *readError) Error() string { return e.err.Error() }
@@ -186,7 +185,7 @@ func (s *Source) packFailure(e Entry, limit int64, err error) error {
 	}
 }
 
-// largest names the files that take the most room.
+// largest returns the largest files.
 func (s *Source) largest() string {
 	bySize := slices.Clone(s.Entries)
 	slices.SortStableFunc(bySize, func(a, b Entry) int { return cmp.Compare(b.Size, a.Size) })
@@ -212,7 +211,7 @@ func byteSize(n int64) string {
 
 var errTooLarge = errors.New("the archive is too large")
 
-// boundedWriter ends what would become too large before the disk is full.
+// boundedWriter fails at a limit, before the disk is full.
 type boundedWriter struct {
 	w              io.Writer
 	written, limit int64

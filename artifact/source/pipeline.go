@@ -25,25 +25,23 @@ type pipelineAPI interface {
 	ListActionExecutions(context.Context, *codepipeline.ListActionExecutionsInput, ...func(*codepipeline.Options)) (*codepipeline.ListActionExecutionsOutput, error)
 }
 
-// PipelineFollower follows what CodePipeline does with a submitted object.
+// PipelineFollower waits for the pipeline execution of a submitted object.
 type PipelineFollower struct {
 	API  pipelineAPI
 	Name string
-	// First and Max bound the pauses between two rounds of questions; 1 s and
-	// 10 s if 0.
+	// First and Max bound the pause between two rounds of requests; 1 s and 10 s if 0.
 	First, Max time.Duration
-	// Appear is how long an execution may take to start: CodePipeline looks at
-	// a bucket once a minute where no event tells it. 5 minutes if 0.
+	// Appear is how long an execution may take to start: without events, CodePipeline
+	// polls a bucket once a minute. 5 minutes if 0.
 	Appear time.Duration
 }
 
-// PipelineRun is one execution of a pipeline and how it stands or ended.
+// PipelineRun is one execution of a pipeline and its state.
 type PipelineRun struct {
 	ExecutionID string
-	// Status is one of types.PipelineExecutionStatus: Succeeded, Failed,
-	// Stopped …
+	// Status is one of types.PipelineExecutionStatus: Succeeded, Failed, Stopped …
 	Status types.PipelineExecutionStatus
-	// Summary is what CodePipeline says about the status, often nothing.
+	// Summary is CodePipeline's text about the status, often empty.
 	Summary string
 	// Failed are the actions that failed, in the order of their end.
 	Failed []PipelineAction
@@ -55,15 +53,15 @@ type PipelineAction struct {
 	// Category is the kind: Source, Build, Test, Deploy, Approval …
 	Category types.ActionCategory
 	Status   types.ActionExecutionStatus
-	// Message is what the action itself says, and URL where more is to be read.
+	// Message is the action's own text, and URL a page with details.
 	Message, URL string
 }
 
-// PipelineNews is one line to show. Stage and Action are empty in what concerns
-// the whole execution.
+// PipelineNews is one line to show. Stage and Action are empty if it concerns the
+// whole execution.
 type PipelineNews struct{ Stage, Action, Text string }
 
-// NoExecutionError tells that no execution started from a version in time.
+// NoExecutionError is returned when no execution started from a version in time.
 type NoExecutionError struct {
 	Pipeline, Version string
 	Waited            time.Duration
@@ -73,13 +71,13 @@ func (e *NoExecutionError) Error() string {
 	return fmt.Sprintf("pipeline %q: no execution has started from version %s within %s", e.Pipeline, e.Version, e.Waited)
 }
 
-// Hint is what to do about it.
+// Hint returns the remedy.
 func (e *NoExecutionError) Hint() string {
-	return "check that the pipeline's source names this bucket and key and detects changes; `aws codepipeline start-pipeline-execution` starts an execution"
+	return "see that the pipeline's source names this bucket and key and detects changes; `aws codepipeline start-pipeline-execution` starts one by hand"
 }
 
-// Check asks whether the pipeline is there and may be read: one
-// ListPipelineExecutions. What the SDK answers is wrapped.
+// Check returns an error if the pipeline does not exist or may not be read: one
+// ListPipelineExecutions. Errors of the SDK are wrapped.
 func (f PipelineFollower) Check(ctx context.Context) error {
 	_, err := f.API.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(f.Name), MaxResults: aws.Int32(1)})
 	if err != nil {
@@ -89,15 +87,15 @@ func (f PipelineFollower) Check(ctx context.Context) error {
 }
 
 // Follow finds the newest execution, of the last hundred, that started from an
-// object's version, and follows it to its end: one ListPipelineExecutions a
-// round until it is found, then one GetPipelineExecution and one
-// ListActionExecutions (for each hundred actions) a round. However it ends is
-// not an error.
+// object's version, and waits for its end. A round is one ListPipelineExecutions
+// until the execution is found, then one GetPipelineExecution and one
+// ListActionExecutions for each hundred actions. An execution that fails is not an
+// error.
 //
-// report gets the news; nil is allowed. AWS being out of reach, throttling or
-// faulty is reported once and borne until ctx ends. Errors are a
-// *NoExecutionError, or wrap what the SDK answered or what ended ctx; the run
-// is then as it was last seen.
+// report is called with each line; nil is allowed. If AWS cannot be reached,
+// throttles or fails, Follow reports that once and retries until ctx ends. The
+// error is a *NoExecutionError, or wraps that of the SDK or of ctx. The run is then
+// in the state that was read last.
 func (f PipelineFollower) Follow(ctx context.Context, version string, report func(PipelineNews)) (PipelineRun, error) {
 	if report == nil {
 		report = func(PipelineNews) {}
@@ -116,7 +114,7 @@ type follower struct {
 	report   func(PipelineNews)
 	run      PipelineRun
 	reported map[string]string // by action execution
-	waiting  bool              // that AWS does not answer has been told
+	waiting  bool              // a failed request has been reported
 }
 
 // rounds calls step until it is done.
@@ -149,7 +147,7 @@ func (w *follower) rounds(ctx context.Context, step func(context.Context) (bool,
 	}
 }
 
-// transient tells an error that asking again may change.
+// transient reports whether a later request may succeed.
 func transient(err error) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -186,8 +184,7 @@ func (w *follower) find(ctx context.Context, version string) error {
 	return err
 }
 
-// round reads the status first, so that the actions read after an end have all
-// ended.
+// round reads the status first, so that the actions read after an end have all ended.
 func (w *follower) round(ctx context.Context) (done bool, err error) {
 	out, err := w.API.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: aws.String(w.Name), PipelineExecutionId: aws.String(w.run.ExecutionID)})
 	if err != nil {
@@ -235,7 +232,7 @@ func (w *follower) actions(ctx context.Context) ([]types.ActionExecutionDetail, 
 	return all, nil
 }
 
-// reportNews reports what is new of the actions and keeps those that failed.
+// reportNews reports the changes of the actions and keeps those that failed.
 func (w *follower) reportNews(actions []types.ActionExecutionDetail) {
 	w.run.Failed = nil
 	for _, d := range actions {

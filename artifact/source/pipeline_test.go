@@ -19,8 +19,7 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// pipelineStand is a sandbox with the pipeline "shop" on
-// s3://shop/source/shop.zip.
+// pipelineStand is a sandbox with the pipeline "shop" on s3://shop/source/shop.zip.
 type pipelineStand struct {
 	*sandbox.Server
 	s3       *s3.Client
@@ -106,11 +105,10 @@ func TestFollowPipeline(t *testing.T) {
 		}
 	}
 	if all := slices.Clone(lines); len(slices.Compact(slices.Sorted(slices.Values(all)))) != len(lines) {
-		t.Errorf("told twice: %q", lines)
+		t.Errorf("reported twice: %q", lines)
 	}
 
-	// The failing one tells its action's words and link; the first one can be
-	// found still.
+	// The failed one reports its action's message and link; the first one can still be found.
 	p.SetPipelineAction("shop", "BuildIt", sandbox.PipelineAction{Error: "exit status 1", URL: "https://example.com/2"})
 	lines = nil
 	second, err := p.follower.Follow(t.Context(), p.submit(t, 2), tell)
@@ -129,8 +127,7 @@ func TestFollowPipeline(t *testing.T) {
 	}
 }
 
-// TestFollowPipelineTrouble has AWS throttle and break for a while, and then
-// refuse.
+// TestFollowPipelineTrouble has AWS throttle and break for a while, and then refuse.
 func TestFollowPipelineTrouble(t *testing.T) {
 	p := newPipelineStand(t)
 	version := p.submit(t, 1)
@@ -161,8 +158,7 @@ func TestFollowPipelineTrouble(t *testing.T) {
 	}
 }
 
-// TestFollowPipelineEnds has executions that never start, never end, or are
-// stopped.
+// TestFollowPipelineEnds has executions that never start, never end, or are stopped.
 func TestFollowPipelineEnds(t *testing.T) {
 	p := newPipelineStand(t)
 	var missing *types.PipelineNotFoundException

@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Secret is a file that looks like one, and why.
+// Secret is a file that looks like a secret, and the reason.
 type Secret struct{ Name, Reason string }
 
-// SecretsError names all files that look like secrets.
+// SecretsError lists all files that look like secrets.
 type SecretsError struct {
 	Dir   string
 	Files []Secret
@@ -46,8 +46,8 @@ const (
 	wholeSize = 1 << 20
 )
 
-// findSecrets looks at the name and the beginning of each file. Files that
-// cannot be read are problems.
+// findSecrets checks the name and the beginning of each file. Files that cannot be
+// read are problems.
 func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) ([]Secret, []Problem, error) {
 	var (
 		mu       sync.Mutex
@@ -82,8 +82,8 @@ func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) ([]Secret, []
 	return secrets, problems, nil
 }
 
-// secretIn says why a file looks like a secret, "" if it does not. A link is
-// judged by its own name: what it leads to is not sent, or is an entry itself.
+// secretIn returns the reason why a file looks like a secret, or "". A link is
+// judged by its own name: its target is not sent, or is an entry itself.
 func secretIn(tree fs.FS, e Entry) (string, error) {
 	byName := secretName(e.Name)
 	if e.Mode.Type() != 0 {
@@ -115,16 +115,15 @@ func secretIn(tree fs.FS, e Entry) (string, error) {
 }
 
 var (
-	// privateKey is the first line of a key by RFC 7468, or of what OpenSSH and
-	// OpenSSL write, after a byte order mark or white space.
+	// privateKey is the first line of a key by RFC 7468, or of a key of OpenSSH or
+	// OpenSSL, after a byte order mark or white space.
 	privateKey = regexp.MustCompile(`^(\x{FEFF})?\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)
-	// npmToken is a credential of an .npmrc that does not come from a variable:
-	// the names are those of "Auth related configuration" in npm's
-	// documentation.
+	// npmToken is a credential of an .npmrc that does not come from a variable: the names
+	// are those of "Auth related configuration" in npm's documentation.
 	npmToken = regexp.MustCompile(`(?m)^[^#;\n]*(_authToken|_auth|_password)[ \t]*=[ \t]*["']?[^\s"'$]`)
 )
 
-// secretNames are what usually holds a secret, in lower case.
+// secretNames are patterns of files that usually hold a secret, in lower case.
 var secretNames = []struct{ pattern, reason string }{
 	{".env", "an environment file"},
 	{".env.*", "an environment file"},
@@ -144,11 +143,11 @@ var secretNames = []struct{ pattern, reason string }{
 	{".git-credentials", "passwords"},
 }
 
-// samples are the endings of environment files that show what goes into one.
+// samples are the endings of example environment files.
 var samples = []string{".example", ".sample", ".template", ".dist"}
 
-// secretName says why a file's name looks like that of a secret, "" if it does
-// not.
+// secretName returns the reason why a file's name looks like that of a secret,
+// or "".
 func secretName(name string) string {
 	name = strings.ToLower(name)
 	base := path.Base(name)
@@ -167,8 +166,8 @@ func secretName(name string) string {
 	return ""
 }
 
-// onlyPublic tells a .pem that holds nothing but certificates and public keys,
-// as the bundles do that clients trust.
+// onlyPublic reports whether a .pem contains only certificates and public keys, as
+// the bundles of trusted authorities do.
 func onlyPublic(data []byte) bool {
 	blocks := 0
 	for {

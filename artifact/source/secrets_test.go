@@ -78,8 +78,8 @@ func TestSecretContent(t *testing.T) {
 	}
 }
 
-// TestSecretsAllNamed also holds that what is ignored is not looked at, and
-// that a link is judged by its name.
+// TestSecretsAllNamed also holds that what is ignored is not looked at, and that a link
+// is judged by its name.
 func TestSecretsAllNamed(t *testing.T) {
 	dir := plant(t, map[string]string{
 		"b/.env": "", "a.key": "", "c/.secret-x": "", "plain": "x", "gone/id_rsa": "", "link.pem": "-> plain", ".dockerignore": "gone\n",
@@ -105,8 +105,8 @@ func TestSecretsAllNamed(t *testing.T) {
 	}
 }
 
-// FuzzSecretName holds that a secret stays one wherever it lies and however it
-// is written.
+// FuzzSecretName holds that a secret stays one wherever it lies and however it is
+// written.
 func FuzzSecretName(f *testing.F) {
 	for _, seed := range []string{".env", "a/.aws/credentials", ".env.example", "x.pem", "[", `a\`, "\xff", "İ.KEY"} {
 		f.Add(seed)
@@ -130,8 +130,8 @@ func FuzzSecretName(f *testing.F) {
 	})
 }
 
-// FuzzSecretContent holds that a key at the beginning is found whatever
-// follows, and that no content upsets the looking.
+// FuzzSecretContent holds that a key at the beginning is found whatever follows, and
+// that no content upsets the looking.
 func FuzzSecretContent(f *testing.F) {
 	f.Add([]byte("_auth=x"))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"))

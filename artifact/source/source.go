@@ -15,31 +15,30 @@ import (
 	"strings"
 )
 
-// Options say what of a directory is sent.
+// Options select the files of a directory that are sent.
 type Options struct {
-	// Dir is the directory. A link to one is followed.
+	// Dir is the directory. A link to a directory is followed.
 	Dir string
-	// RespectIgnore leaves out what .dockerignore and .gitignore files name.
-	// Each .dockerignore holds below its own directory; the files that a build
-	// starts from (Dockerfiles, compose files, buildspecs, .dockerignore) stay,
-	// as long as their directory does. What git ignores git is asked, so a
-	// tracked file stays.
+	// RespectIgnore leaves out the files that .dockerignore and .gitignore files
+	// name. Each .dockerignore applies below its own directory. The files that a
+	// build starts from (Dockerfiles, compose files, buildspecs, .dockerignore) stay,
+	// as long as their directory does. git itself decides which files it ignores, so
+	// a tracked file stays.
 	RespectIgnore bool
 	// AllowSecrets lets files through that look like secrets.
 	AllowSecrets bool
 }
 
-// Source is what of a directory will be sent, read but not packed.
+// Source is the part of a directory that will be sent, read but not packed.
 type Source struct {
 	// Dir is the directory, links followed.
 	Dir string
 	// Entries are its directories, files and links by name, without .git.
 	Entries []Entry
-	// Secrets are the entries that look like secrets; only with AllowSecrets
-	// there are any.
+	// Secrets are the entries that look like secrets; empty without AllowSecrets.
 	Secrets []Secret
-	// LeftOut counts the files and directories that an ignore file names; a
-	// directory counts once.
+	// LeftOut counts the files and directories that an ignore file names; a directory
+	// counts once.
 	LeftOut int
 }
 
@@ -60,14 +59,14 @@ type Entry struct {
 	Name string
 	// Mode holds the type and the permissions.
 	Mode fs.FileMode
-	// Size is in bytes, 0 for what is no file.
+	// Size is in bytes, 0 for a directory or a link.
 	Size int64
 }
 
-// Problem is what cannot be sent, and why.
+// Problem is an entry that cannot be sent, and the reason.
 type Problem struct{ Name, Reason string }
 
-// Error names everything in a directory that stands in the way of sending it.
+// Error lists all problems of a directory that prevent sending it.
 type Error struct {
 	Dir      string
 	Problems []Problem
@@ -126,17 +125,16 @@ func causedBy(cause Cause, dir, format string, args ...any) *Error {
 	return &Error{Dir: dir, Problems: []Problem{{"", fmt.Sprintf(format, args...)}}, Cause: cause}
 }
 
-// What a zip without its 64-bit extensions holds, from sections 4.3.16 and 4.4
-// of PKWARE's APPNOTE. Not every program that unpacks sources knows the
-// extensions.
+// Limits of a zip without its 64-bit extensions, from sections 4.3.16 and 4.4 of
+// PKWARE's APPNOTE. Not every program that unpacks sources knows the extensions.
 const (
 	maxEntries   = 1<<16 - 1
 	maxEntrySize = 1<<32 - 1
 )
 
-// Read finds what of a directory will be sent and looks into the files for
-// secrets; nothing is written. Errors are a *Error, a *SecretsError, or what
-// ended ctx.
+// Read finds the files of a directory that will be sent, and searches them
+// for secrets. It writes nothing. The error is a *Error, a *SecretsError, or
+// that of ctx.
 func Read(ctx context.Context, o Options) (*Source, error) {
 	dir, err := sourceDir(o.Dir)
 	if err != nil {
@@ -167,7 +165,7 @@ func sourceDir(dir string) (string, error) {
 		return "", badSource(dir, "name a directory that may be read", "%v", cause(err))
 	}
 	if !info.IsDir() {
-		return "", badSource(dir, "name the directory that it lies in", "it is not a directory")
+		return "", badSource(dir, "name the directory that contains it", "it is not a directory")
 	}
 	return abs, nil
 }
@@ -201,7 +199,7 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, 
 	return s, nil
 }
 
-// cause is an error without the path, which is told next to it.
+// cause returns an error without the path, which is printed next to it.
 func cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -21,8 +21,8 @@ import (
 	"slipway/internal/golden"
 )
 
-// plant writes files below a new directory. A name that ends in a slash is a
-// directory, a content that begins with "-> " a link.
+// plant writes files below a new directory. A name that ends in a slash is a directory,
+// a content that begins with "-> " a link.
 func plant(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -96,14 +96,13 @@ func TestPack(t *testing.T) {
 	if a.Size != int64(len(data)) {
 		t.Errorf("size %d of %d", a.Size, len(data))
 	}
-	// For ever the same: a change here uploads every unchanged source once.
+	// This must never change: a change uploads every unchanged source once.
 	if want := "21cf06cc1adc167fbb04335f463125600d31ce2aa594633f9c0bea6a045ed19d"; a.Content != want {
 		t.Errorf("content %s, want %s", a.Content, want)
 	}
 }
 
-// TestPackSame packs the same content from another place and time, and then
-// each change.
+// TestPackSame packs the same content from another place and time, and then each change.
 func TestPackSame(t *testing.T) {
 	first, data := packed(t, shopDir(t))
 	dir := shopDir(t)
@@ -182,8 +181,7 @@ func TestPackErrors(t *testing.T) {
 	}
 }
 
-// TestReadSourceErrors has everything that cannot be sent, all of it named at
-// once.
+// TestReadSourceErrors has everything that cannot be sent, all of it named at once.
 func TestReadSourceErrors(t *testing.T) {
 	dir := plant(t, map[string]string{"ok": "x", "sub/ok": "y"})
 	must(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
@@ -207,7 +205,7 @@ func TestReadSourceErrors(t *testing.T) {
 	want := []string{
 		`"a\\b" its name has a \, which is a separator elsewhere`,
 		`"caf\xe9" its name is not UTF-8`,
-		`"huge" its 4294967296 bytes are more than a plain zip holds`,
+		`"huge" its 4294967296 bytes are more than a zip file can hold`,
 		`"pipe" it is a named pipe`,
 		`"sub/sock" it is a socket`,
 	}
@@ -268,7 +266,7 @@ func TestTooManyFiles(t *testing.T) {
 	}
 }
 
-// names are what of a tree would be sent, directories with a slash.
+// names are the entries of a tree that would be sent, directories with a slash.
 func names(s *Source) []string {
 	var out []string
 	for _, e := range s.Entries {

@@ -22,41 +22,41 @@ type headObjectAPI interface {
 	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
 }
 
-// The names of what Submit puts into an object's metadata.
+// The names of the metadata that Submit adds to an object.
 const (
 	metaContent = "slipway-content"
 	metaDigest  = "slipway-sha256"
 )
 
 const (
-	// partSize is that of a part, and above it an upload has parts. With
-	// uploadParts of them at once this is what of an archive is in memory.
+	// partSize is the size of a part, and above it an upload has parts. uploadParts
+	// of them are in memory at the same time.
 	partSize    = 8 << 20
 	uploadParts = 4
-	// abortTime is what giving an upload up may take after an interrupt.
+	// abortTime is the time limit for aborting an upload after an interrupt.
 	abortTime = 10 * time.Second
 )
 
-// Submission is what Submit found or did.
+// Submission is the result of Submit.
 type Submission struct {
-	// VersionID is the object's version, empty in a bucket that keeps none.
+	// VersionID is the object's version, empty in a bucket that keeps no versions.
 	VersionID string
-	// Changed is false if the object there had the content already.
+	// Changed reports whether the object's content changed.
 	Changed bool
-	// Unseen is why the object there could not be looked at, so that the
+	// Unseen is the reason why the existing object could not be read, so that the
 	// archive was uploaded without comparing; nil if it could.
 	Unseen error
 }
 
-// Submit puts an archive at loc unless the object there holds the same content:
-// one HeadObject, and then nothing, one PutObject, or above 8 MiB a multipart
-// upload that is given up if it fails or ctx ends. The object changes only when
-// all of it is there.
+// Submit uploads an archive to loc unless the object there has the same content.
+// It makes one HeadObject request, and then nothing, one PutObject, or above 8 MiB
+// a multipart upload, which is aborted if it fails or ctx ends. The object changes
+// only when all of it is uploaded.
 //
-// progress, if not nil, gets the bytes that arrived, never from two goroutines
-// at once. A key that ends in a slash is an *S3URLError; what the SDK answers
-// is wrapped. Who may read the object but not list the bucket is refused where
-// nothing is yet: then the archive is uploaded, and Unseen tells it.
+// progress, if not nil, is called with the bytes that arrived, by one goroutine at
+// a time. A key that ends in a slash is an *S3URLError. Errors of the SDK are
+// wrapped. S3 refuses a caller who may read the object but not list the bucket if
+// there is no object yet. Then the archive is uploaded, and Unseen is that error.
 func Submit(ctx context.Context, api transfermanager.S3APIClient, loc artifact.S3Location, a *Archive, progress func(done int64)) (Submission, error) {
 	if strings.HasSuffix(loc.Key, "/") {
 		return Submission{}, &artifact.S3URLError{URL: loc.String(), Reason: "it names a folder, not a file"}
@@ -75,7 +75,7 @@ func Submit(ctx context.Context, api transfermanager.S3APIClient, loc artifact.S
 	return Submission{VersionID: id, Changed: true, Unseen: unseen}, nil
 }
 
-// head is nil where there is no object, and unseen says why it cannot be told.
+// head is nil if there is no object. unseen is the reason why that is not known.
 func head(ctx context.Context, api headObjectAPI, loc artifact.S3Location) (out *s3.HeadObjectOutput, unseen, err error) {
 	out, err = api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(loc.Bucket), Key: aws.String(loc.Key)})
 	var answer *smithyhttp.ResponseError
@@ -92,8 +92,8 @@ func head(ctx context.Context, api headObjectAPI, loc artifact.S3Location) (out 
 	}
 }
 
-// version is an id as S3 gives it, where "null" stands for none ("Working with
-// objects in a versioning-suspended bucket" in the S3 user guide).
+// version returns an id as S3 gives it, where "null" means no version ("Working with objects
+// in a versioning-suspended bucket" in the S3 user guide).
 func version(id *string) string {
 	if v := aws.ToString(id); v != "null" {
 		return v
@@ -129,7 +129,7 @@ func uploadArchive(ctx context.Context, api transfermanager.S3APIClient, loc art
 	return version(out.VersionID), nil
 }
 
-// arrivals puts the news of parts that arrive at the same time in order.
+// arrivals orders the progress of parts that arrive at the same time.
 type arrivals struct {
 	tell func(done int64)
 

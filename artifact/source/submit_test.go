@@ -27,8 +27,7 @@ import (
 
 var sourceZip = artifact.S3Location{Bucket: "shop", Key: "source/shop.zip"}
 
-// pack packs a directory with one file of that many bytes no compressor makes
-// smaller.
+// pack packs a directory with one file of that many bytes no compressor makes smaller.
 func pack(t *testing.T, size int, seed uint64) *source.Archive {
 	t.Helper()
 	dir := t.TempDir()
@@ -97,7 +96,7 @@ func TestSubmit(t *testing.T) {
 	}
 }
 
-// TestSubmitUnversioned has no version to tell, and still compares.
+// TestSubmitUnversioned: without versions Submit returns none, and still compares.
 func TestSubmitUnversioned(t *testing.T) {
 	client := newSandboxBucket(t, "shop")
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("plain")}); err != nil {
@@ -125,8 +124,7 @@ func TestSubmitErrors(t *testing.T) {
 	}
 }
 
-// refusing answers requests that match with a status of its own, or does
-// something first.
+// refusing answers requests that match with a status of its own, or does something first.
 type refusing struct {
 	match  func(*http.Request) bool
 	status int
@@ -170,8 +168,8 @@ func TestSubmitUnseen(t *testing.T) {
 	}
 }
 
-// TestSubmitGivenUp breaks and interrupts an upload in the middle: the object
-// stays as it was and no parts are left behind.
+// TestSubmitGivenUp breaks and interrupts an upload in the middle: the object stays as it
+// was and no parts are left behind.
 func TestSubmitGivenUp(t *testing.T) {
 	client := newSandboxBucket(t, "shop")
 	if _, err := source.Submit(t.Context(), client, sourceZip, pack(t, 10, 1), nil); err != nil {

@@ -34,8 +34,8 @@ func (w *walker) run() error {
 	return w.walk(".", nil)
 }
 
-// walk goes through the directory called name, "." for the top, under the
-// ignore files of the directories above it.
+// walk goes through the directory called name, "." for the top, under the ignore files
+// of the directories above it.
 func (w *walker) walk(name string, above dockerIgnores) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (w *walker) scopes(name string, children []fs.DirEntry, above dockerIgnores
 				return nil, badSource(w.dir, "correct the pattern", "%q: %v", path.Join(name, c.Name()), err)
 			}
 		case ".git":
-			// A repository within one: git does not look into it from outside.
+			// A nested repository: git does not read it from outside.
 			if name == "." {
 				continue
 			}
@@ -87,7 +87,7 @@ func (w *walker) scopes(name string, children []fs.DirEntry, above dockerIgnores
 			}
 		case ".gitignore":
 			if w.git.missing {
-				return nil, causedBy(NoGit, w.dir, "%q is there, and git is not installed to read it", path.Join(name, c.Name()))
+				return nil, causedBy(NoGit, w.dir, "%q exists, and git, which applies it, is not installed", path.Join(name, c.Name()))
 			}
 		}
 	}
@@ -157,7 +157,7 @@ func (w *walker) add(name string, info fs.FileInfo) bool {
 		w.problem(name, `its name has a \, which is a separator elsewhere`)
 		return false
 	case kind == 0 && info.Size() > maxEntrySize:
-		w.problem(name, "its %d bytes are more than a plain zip holds", info.Size())
+		w.problem(name, "its %d bytes are more than a zip file can hold", info.Size())
 		return false
 	case kind == 0:
 		entry.Size = info.Size()
