@@ -42,13 +42,13 @@ type BucketError struct {
 func (e *BucketError) Error() string {
 	switch e.Status {
 	case http.StatusNotFound:
-		return fmt.Sprintf("there is no bucket %s", e.Name)
+		return fmt.Sprintf("bucket %s does not exist", e.Name)
 	case http.StatusForbidden:
-		return fmt.Sprintf("bucket %s may not be looked at", e.Name)
+		return fmt.Sprintf("access to bucket %s is denied", e.Name)
 	case http.StatusMovedPermanently:
-		return fmt.Sprintf("bucket %s lies in another region: %s", e.Name, e.Region)
+		return fmt.Sprintf("bucket %s is in another region: %s", e.Name, e.Region)
 	default:
-		return fmt.Sprintf("looking at bucket %s: %v", e.Name, e.Err)
+		return fmt.Sprintf("reading bucket %s: %v", e.Name, e.Err)
 	}
 }
 

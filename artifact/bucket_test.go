@@ -37,8 +37,8 @@ func TestLookAtTheSandbox(t *testing.T) {
 func TestLookAtRefused(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]string{
-		http.StatusForbidden:        "bucket shop may not be looked at",
-		http.StatusMovedPermanently: "bucket shop lies in another region: eu-west-1",
+		http.StatusForbidden:        "access to bucket shop is denied",
+		http.StatusMovedPermanently: "bucket shop is in another region: eu-west-1",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Amz-Bucket-Region", "eu-west-1")

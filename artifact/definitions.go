@@ -114,7 +114,7 @@ func check(defs []Definition) error {
 			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is not an ECS container name: use up to 255 letters, digits, '-' and '_'", d.Name)}
 		}
 		if first := entries[d.Name]; first > 0 {
-			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is the name of entry %d already", d.Name, first)}
+			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is already the name of entry %d", d.Name, first)}
 		}
 		entries[d.Name] = i + 1
 		if reason := badImage(d.ImageURI); reason != "" {

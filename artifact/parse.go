@@ -37,7 +37,7 @@ func ParseDefinitions(data []byte) ([]Definition, error) {
 		return nil, fmt.Errorf("image definitions: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("image definitions: there is more after the array")
+		return nil, errors.New("image definitions: there is data after the array")
 	}
 	return defs, check(defs)
 }
@@ -55,7 +55,7 @@ func parseEntry(dec *json.Decoder, entry int) (Definition, error) {
 		}
 		into, ok := fields[key]
 		if !ok {
-			return d, &DefinitionError{Entry: entry, Reason: fmt.Sprintf("field %q is unknown or there twice", key)}
+			return d, &DefinitionError{Entry: entry, Reason: fmt.Sprintf("field %q is unknown or duplicate", key)}
 		}
 		delete(fields, key)
 		if *into, err = str(dec); err != nil {

@@ -96,7 +96,7 @@ func replaceable(path string) (target string, mode fs.FileMode, err error) {
 	case err != nil:
 		return "", 0, fmt.Errorf("writing %q: %w", path, err)
 	case !info.Mode().IsRegular():
-		return "", 0, fmt.Errorf("writing %q: it is not a regular file: name another path", path)
+		return "", 0, fmt.Errorf("writing %q: it is not a regular file", path)
 	}
 	return target, info.Mode().Perm(), nil
 }
@@ -169,7 +169,7 @@ func removeStale(dir, base string) {
 
 var digits = regexp.MustCompile(`^[0-9]+$`)
 
-// isTemporary reports whether a name is that of a temporary file of definitions, as a
+// IsTemporary reports whether a name is that of a temporary file of definitions, as a
 // killed process leaves it.
 func IsTemporary(name string) bool { return temporary.MatchString(name) }
 

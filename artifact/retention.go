@@ -34,7 +34,7 @@ type bucketLifecycleAPI interface {
 // other. Errors of the SDK are wrapped.
 func ApplyBucketRetention(ctx context.Context, api bucketLifecycleAPI, bucket, prefix string, days int32, dryRun bool) (changed bool, ruleIDs []string, err error) {
 	if days < 1 {
-		return false, nil, fmt.Errorf("retention of %d days: use 1 or more", days)
+		return false, nil, fmt.Errorf("retention of %d days is below 1", days)
 	}
 	now, err := lifecycle(ctx, api, bucket)
 	if err != nil {
@@ -42,7 +42,7 @@ func ApplyBucketRetention(ctx context.Context, api bucketLifecycleAPI, bucket, p
 	}
 	rules, changed := MergeLifecycle(now.Rules, prefix, days)
 	if len(rules) > maxRules {
-		return false, nil, fmt.Errorf("bucket %q would have %d lifecycle rules, more than %d: remove one that is not needed", bucket, len(rules), maxRules)
+		return false, nil, fmt.Errorf("bucket %q would have %d lifecycle rules, more than %d", bucket, len(rules), maxRules)
 	}
 	if changed && !dryRun {
 		_, err := api.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{

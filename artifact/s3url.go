@@ -66,7 +66,7 @@ func badBucket(bucket string) string {
 	case !bucketName.MatchString(bucket):
 		return fmt.Sprintf("bucket %q is not 3 to 63 lower-case letters, digits, '.' and '-', a letter or digit at both ends", bucket)
 	case strings.Contains(bucket, ".."):
-		return fmt.Sprintf("bucket %q has two dots together", bucket)
+		return fmt.Sprintf("bucket %q has two dots in a row", bucket)
 	}
 	if ip, err := netip.ParseAddr(bucket); err == nil && ip.Is4() {
 		return fmt.Sprintf("bucket %q looks like an IP address", bucket)

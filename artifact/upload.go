@@ -23,7 +23,7 @@ type putObjectAPI interface {
 // wrapped. A key that ends in a slash is an *S3URLError.
 func Upload(ctx context.Context, api putObjectAPI, loc S3Location, body []byte, contentType string) (versionID string, err error) {
 	if strings.HasSuffix(loc.Key, "/") {
-		return "", &S3URLError{loc.String(), "it names a folder, add the file's name"}
+		return "", &S3URLError{loc.String(), "it names a folder, not a file"}
 	}
 	sum := sha256.Sum256(body)
 	out, err := api.PutObject(ctx, &s3.PutObjectInput{

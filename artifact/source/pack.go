@@ -60,7 +60,7 @@ func (s *Source) Pack(ctx context.Context, limit int64) (*Archive, error) {
 func newArchive() (*Archive, error) {
 	f, err := os.CreateTemp("", "slipway-source-*.zip")
 	if err != nil {
-		return nil, fmt.Errorf("making a temporary file (TMPDIR says where): %w", err)
+		return nil, fmt.Errorf("creating a temporary file in TMPDIR: %w", err)
 	}
 	a := &Archive{file: f}
 	if os.Remove(f.Name()) != nil {
@@ -181,7 +181,7 @@ func (s *Source) packFailure(e Entry, limit int64, err error) error {
 			remedy:   "run the same command again when nothing writes to the directory",
 		}
 	default:
-		return fmt.Errorf("packing %q to a temporary file (TMPDIR says where): %w", s.Dir, err)
+		return fmt.Errorf("packing %q to a temporary file in TMPDIR: %w", s.Dir, err)
 	}
 }
 

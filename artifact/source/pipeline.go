@@ -269,7 +269,7 @@ func (a PipelineAction) text() string {
 	switch a.Status {
 	case types.ActionExecutionStatusInProgress:
 		if a.Category == types.ActionCategoryApproval {
-			return with("waits for somebody's approval", a.URL)
+			return with("waits for approval", a.URL)
 		}
 		return with("started", a.URL)
 	case types.ActionExecutionStatusFailed:

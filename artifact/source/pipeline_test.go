@@ -97,7 +97,7 @@ func TestFollowPipeline(t *testing.T) {
 		t.Fatalf("got %+v, %v", run, err)
 	}
 	for _, want := range []string{
-		"/ execution " + run.ExecutionID, "Source/SourceIt succeeded", "Agree/AgreeIt waits for somebody's approval", "Agree/AgreeIt succeeded",
+		"/ execution " + run.ExecutionID, "Source/SourceIt succeeded", "Agree/AgreeIt waits for approval", "Agree/AgreeIt succeeded",
 		"Build/BuildIt started: https://example.com/1", "Build/BuildIt succeeded",
 	} {
 		if !slices.Contains(lines, want) {

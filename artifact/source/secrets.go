@@ -31,7 +31,7 @@ func (e *SecretsError) Error() string {
 	for _, f := range e.Files {
 		names = append(names, fmt.Sprintf("%q (%s)", f.Name, f.Reason))
 	}
-	return fmt.Sprintf("%q holds files that look like secrets, nothing was sent: %s", e.Dir, strings.Join(names, ", "))
+	return fmt.Sprintf("%q contains files that look like secrets, nothing was sent: %s", e.Dir, strings.Join(names, ", "))
 }
 
 // Kind returns fault.Usage.

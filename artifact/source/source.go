@@ -187,7 +187,7 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, 
 		return nil, &Error{Dir: dir, Problems: problems, Cause: Unsendable}
 	}
 	if n := len(s.Entries); n > maxEntries {
-		return nil, causedBy(TooMuch, dir, "%d files and directories are more than the %d that a plain zip holds", n, maxEntries)
+		return nil, causedBy(TooMuch, dir, "%d files and directories are more than the %d that a zip file can hold", n, maxEntries)
 	}
 	if s.Files() == 0 {
 		return nil, badSource(dir, "name the directory that holds the project", "there is no file to send")

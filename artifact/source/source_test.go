@@ -205,7 +205,7 @@ func TestReadSourceErrors(t *testing.T) {
 	want := []string{
 		`"a\\b" its name has a \, which is a separator elsewhere`,
 		`"caf\xe9" its name is not UTF-8`,
-		`"huge" its 4294967296 bytes are more than a plain zip holds`,
+		`"huge" its 4294967296 bytes are more than a zip file can hold`,
 		`"pipe" it is a named pipe`,
 		`"sub/sock" it is a socket`,
 	}

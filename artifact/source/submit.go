@@ -59,11 +59,11 @@ type Submission struct {
 // there is no object yet. Then the archive is uploaded, and Unseen is that error.
 func Submit(ctx context.Context, api transfermanager.S3APIClient, loc artifact.S3Location, a *Archive, progress func(done int64)) (Submission, error) {
 	if strings.HasSuffix(loc.Key, "/") {
-		return Submission{}, &artifact.S3URLError{URL: loc.String(), Reason: "it names a folder, add the file's name"}
+		return Submission{}, &artifact.S3URLError{URL: loc.String(), Reason: "it names a folder, not a file"}
 	}
 	there, unseen, err := head(ctx, api, loc)
 	if err != nil {
-		return Submission{}, fmt.Errorf("looking at %s: %w", loc, err)
+		return Submission{}, fmt.Errorf("reading %s: %w", loc, err)
 	}
 	if there != nil && there.Metadata[metaContent] == a.Content && a.Content != "" {
 		return Submission{VersionID: version(there.VersionId)}, nil

@@ -122,7 +122,7 @@ func (w *walker) visit(name string, e fs.DirEntry, scopes dockerIgnores) error {
 	}
 	verdict, below, err := scopes.classify(name, e.IsDir())
 	if err != nil {
-		return badSource(w.dir, "correct the pattern", "the .dockerignore files cannot be held against %q: %v", name, err)
+		return badSource(w.dir, "correct the pattern", "matching it against the .dockerignore files: %q: %v", name, err)
 	}
 	switch verdict {
 	case exclude:
@@ -157,7 +157,7 @@ func (w *walker) add(name string, info fs.FileInfo) bool {
 		w.problem(name, `its name has a \, which is a separator elsewhere`)
 		return false
 	case kind == 0 && info.Size() > maxEntrySize:
-		w.problem(name, "its %d bytes are more than a plain zip holds", info.Size())
+		w.problem(name, "its %d bytes are more than a zip file can hold", info.Size())
 		return false
 	case kind == 0:
 		entry.Size = info.Size()
