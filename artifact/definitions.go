@@ -10,10 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slipway/internal/fault"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"slipway/internal/fault"
 )
 
 // MaxDefinitionsBytes is the most an image definitions file may hold. The

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
-	"slipway/internal/fault"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"slipway/internal/fault"
 )
 
 // S3Location is an object in S3, or a prefix of objects.

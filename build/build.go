@@ -36,7 +36,7 @@ type Component struct {
 	Result solve.Result
 }
 
-// image returns the component's image in the revision.
+// Image returns the component's image in the revision.
 func (c *Component) Image(extra bool) revisions.RevisionImage {
 	image := revisions.RevisionImage{Repository: c.Repository, Digest: c.Digest}
 	if c.Build && extra {
@@ -45,7 +45,7 @@ func (c *Component) Image(extra bool) revisions.RevisionImage {
 	return image
 }
 
-// display shows builds under way. Its methods may be called by several goroutines.
+// Display shows builds under way. Its methods may be called by several goroutines.
 type Display interface {
 	// Status receives what BuildKit says of a service.
 	Status(service string, status *client.SolveStatus)

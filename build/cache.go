@@ -21,7 +21,7 @@ import (
 	"slipway/registry"
 )
 
-// checkCacheSecrets refuses to send credentials for S3 where others could read them.
+// CheckCacheSecrets refuses to send credentials for S3 where others could read them.
 func (o Options) CheckCacheSecrets(engines engine.Options) error {
 	address := engines.ClearText()
 	if !project.CacheOnS3(o.Cache) || address == "" {

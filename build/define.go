@@ -50,7 +50,7 @@ func (j *job) define(ctx context.Context, name string) error {
 	return j.upload(ctx, files)
 }
 
-// imageURI is the image as definitions name it: by the revision's name, by digest or by
+// ImageURI is the image as definitions name it: by the revision's name, by digest or by
 // latest.
 func (c *Component) ImageURI(name, form string) string {
 	repository := c.Repository.URI.Name()

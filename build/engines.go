@@ -15,7 +15,7 @@ import (
 	"slipway/project"
 )
 
-// engineSearch says where the engine may be and what the plan asks of it. The plan may be
+// EngineSearch says where the engine may be and what the plan asks of it. The plan may be
 // nil: nothing is asked then.
 func (o Options) EngineSearch(w *project.Host, p *project.Plan) engine.Options {
 	out := o.EngineOptions(w)
@@ -75,7 +75,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	return engines, nil
 }
 
-// checkState refuses a state directory that a managed engine could not use,
+// CheckState refuses a state directory that a managed engine could not use,
 // before anything is touched.
 func (o Options) CheckState(w *project.Host, p *project.Plan) error {
 	err := o.EngineSearch(w, p).CheckState()
@@ -94,7 +94,7 @@ func platformOf(e *engine.Engine) string {
 	return e.Platforms[0]
 }
 
-// platform is what platformOf will say, as far as it can be known before an engine is
+// Platform is what platformOf will say, as far as it can be known before an engine is
 // found: the platform that is named first, else this host's. Where the engine turns out to
 // have another one, a revision that is there is built again, and found to be the same.
 func (o Options) Platform(w *project.Host) string {

@@ -41,7 +41,7 @@ func (j *job) allRepositories() []registry.Repository {
 	return out
 }
 
-// extraFaults finds the tags that a build must not or cannot move. The repositories are in
+// ExtraFaults finds the tags that a build must not or cannot move. The repositories are in
 // the order of the plan; like says what the build does with the tags.
 func ExtraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, like revisions.ExtraTags) ([]error, error) {
 	var extras []revisions.ExtraTags

@@ -9,38 +9,38 @@ import (
 // Options say what a build does beyond its plan. They are complete and
 // validated before a build begins.
 type Options struct {
-	// rebuild builds although a complete revision from the same inputs exists.
+	// Rebuild builds although a complete revision from the same inputs exists.
 	Rebuild bool
-	// noLatest moves no tag but the revision's own, and writes no definitions.
+	// NoLatest moves no tag but the revision's own, and writes no definitions.
 	NoLatest bool
-	// create creates missing repositories.
+	// Create creates missing repositories.
 	Create bool
-	// imageRef is what definitions name: hash, digest or latest.
+	// ImageRef is what definitions name: hash, digest or latest.
 	ImageRef string
-	// artifact is the s3:// URL of the definitions; empty for none.
+	// Artifact is the s3:// URL of the definitions; empty for none.
 	Artifact string
-	// cache is the mode of the layer cache.
+	// Cache is the mode of the layer cache.
 	Cache string
-	// cacheGiven reports that the command line or the environment names the cache.
+	// CacheGiven reports that the command line or the environment names the cache.
 	CacheGiven bool
 	// cacheDropped reports that the compose file asks for a cache that is not written.
 	cacheDropped bool
-	// engine is the engine's address, or a list of PLATFORM=ENGINE; engineSrc names
+	// Engine is the engine's address, or a list of PLATFORM=ENGINE; engineSrc names
 	// the flag, variable or field that says so.
 	Engine, EngineSrc string
-	// engineTLS is a directory with certificates for an engine.
+	// EngineTLS is a directory with certificates for an engine.
 	EngineTLS string
-	// engineNet is the network of RUN steps on a managed engine.
+	// EngineNet is the network of RUN steps on a managed engine.
 	EngineNet string
-	// stateDir keeps a managed engine's cache; empty for the default one.
+	// StateDir keeps a managed engine's cache; empty for the default one.
 	StateDir string
-	// jobs is the number of components built at a time; 0 for all.
+	// Jobs is the number of components built at a time; 0 for all.
 	Jobs int
-	// failFast stops the other builds when one fails.
+	// FailFast stops the other builds when one fails.
 	FailFast bool
-	// pushAttempts is how often a push is tried.
+	// PushAttempts is how often a push is tried.
 	PushAttempts int
-	// retention says which lifecycle policies are written.
+	// Retention says which lifecycle policies are written.
 	Retention retention.Options
 }
 

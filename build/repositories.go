@@ -71,7 +71,7 @@ func (j *job) distinct() error {
 	return nil
 }
 
-// movingTags are the tags that a build moves in each repository.
+// MovingTags are the tags that a build moves in each repository.
 func (o Options) MovingTags(host *project.Host, p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {

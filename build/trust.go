@@ -9,7 +9,7 @@ import (
 	"slipway/project"
 )
 
-// confine applies to the flags what the plan says of trust.
+// Confine applies to the flags what the plan says of trust.
 func (o *Options) Confine(p *project.Plan) {
 	if p.Untrusted.Yes() {
 		o.NoLatest = true
@@ -42,7 +42,7 @@ func (o Options) exportsCache(p *project.Plan) bool {
 	}
 }
 
-// withoutExports drops the compose file's own layer caches where none may be
+// WithoutExports drops the compose file's own layer caches where none may be
 // left, but for those that are part of the image itself.
 func (o *Options) WithoutExports(p *project.Plan) {
 	if o.exportsCache(p) {

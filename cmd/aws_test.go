@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/internal/fault"
-
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"slipway/internal/fault"
 )
 
 func TestAWSHint(t *testing.T) {

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"slipway/build"
 	"slipway/doctor"
 	"slipway/internal/fault"
 	"slipway/project"
-
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // doctorFlags are the flags of `slipway doctor`: those of build that decide whether it

@@ -228,7 +228,7 @@ func newGate(t *testing.T, after bool) *gate {
 	return g
 }
 
-// Release lets all requests go on, those held and those to come, or drops them.
+// release lets all requests go on, those held and those to come, or drops them.
 func (g *gate) release(carry bool) {
 	g.once.Do(func() {
 		g.carry = carry

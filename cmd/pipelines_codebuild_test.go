@@ -17,7 +17,7 @@ import (
 // codeBuild stands in for one build of a CodeBuild project: it runs what a buildspec
 // says, and knows no key that generated ones do not use.
 type codeBuild struct {
-	// Dir is the source's directory, and home one of the build container's.
+	// dir is the source's directory, and home one of the build container's.
 	dir, home string
 	// env is what the project and the kind of source add to the environment.
 	env []string

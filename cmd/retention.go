@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/spf13/cobra"
+
 	"slipway/artifact"
 	"slipway/build/solve"
 	"slipway/internal/allow"
@@ -14,9 +17,6 @@ import (
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/retention"
-
-	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/spf13/cobra"
 )
 
 // retentionCommand are the flags of `slipway retention`.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"github.com/spf13/cobra"
+
 	"slipway/internal/fault"
 	"slipway/rollout"
-
-	"github.com/spf13/cobra"
 )
 
 // rollbackOptions are the flags of `slipway rollback`.

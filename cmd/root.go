@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"strings"
 
-	"slipway/internal/fault"
-
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"slipway/internal/fault"
 )
 
 // envPrefix begins the environment variable of each flag: SLIPWAY_HASH for --hash.

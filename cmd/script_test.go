@@ -143,7 +143,7 @@ func tagged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// sametag REPOSITORY TAG TAG checks that two tags stand on one digest (or not, with !).
+// sameTag REPOSITORY TAG TAG checks that two tags stand on one digest (or not, with !).
 func sameTag(ts *testscript.TestScript, neg bool, args []string) {
 	tags := stand(ts).Tags(args[0])
 	a, b := tags[args[1]], tags[args[2]]

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/spf13/pflag"
+
 	"slipway/buildspec"
 	"slipway/internal/fault"
 	"slipway/project"
-
-	"github.com/spf13/pflag"
 )
 
 // trustFlag is --untrusted: set, cleared, or left to what CodeBuild says.

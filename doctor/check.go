@@ -30,7 +30,7 @@ type Finding struct {
 	Detail  string `json:"detail"`
 	// Remedy is what to do about it; empty where nothing is to be done.
 	Remedy string `json:"remedy,omitempty"`
-	// kind is the kind of a failure: Input, AWS or Other.
+	// Kind is the kind of a failure: Input, AWS or Other.
 	Kind fault.Kind
 	// err is the error, whose hint is the remedy where the finding has none.
 	err error
@@ -44,7 +44,7 @@ func (f Finding) of(subject string) Finding {
 	return f
 }
 
-// softened is a failure that does not keep build from running.
+// Softened is a failure that does not keep build from running.
 func (f Finding) Softened() Finding {
 	if f.Status == StatusFailed {
 		f.Status = StatusWarning

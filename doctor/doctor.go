@@ -52,7 +52,7 @@ type doctor struct {
 	options Options
 	// build are build's options as the plan resolves them.
 	build build.Options
-	// Plan is nil where the project cannot be read, and planErr says why; hashErr is why
+	// plan is nil where the project cannot be read, and planErr says why; hashErr is why
 	// the plan has another hash than build would give it.
 	plan             *project.Plan
 	planErr, hashErr error

@@ -23,7 +23,7 @@ const CacheHint = "use one of auto, registry, s3://BUCKET/PREFIX, inline, none"
 // CacheOnS3 tells whether a mode is a place on S3.
 func CacheOnS3(mode string) bool { return strings.HasPrefix(mode, "s3:") }
 
-// checkCache tells what is wrong with a mode.
+// CheckCache tells what is wrong with a mode.
 func CheckCache(mode string) error {
 	if CacheOnS3(mode) {
 		_, err := CacheLocation(mode)

@@ -9,14 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
-
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // ECSOptions name ECS services.
@@ -25,7 +25,7 @@ type ECSOptions struct {
 	Services []string
 }
 
-// refs are the services that the flags name, each once. cluster is for those that are
+// Refs are the services that the flags name, each once. cluster is for those that are
 // named without one.
 func (o ECSOptions) Refs(cluster string) []ecs.Ref {
 	var out []ecs.Ref
@@ -46,7 +46,7 @@ func (o ECSOptions) names(ref ecs.Ref) bool {
 // ECSService is an ECS service and the project's containers in it.
 type ECSService struct {
 	Ref ecs.Ref
-	// containers are the project's, by name in the task definition, with the repository
+	// Containers are the project's, by name in the task definition, with the repository
 	// that the project gives them; nil where there is no project and every container
 	// with an image in ECR counts.
 	Containers map[string]registry.Ref
@@ -59,7 +59,7 @@ type ECS struct {
 	ExtraTags map[string][]string
 	// Repositories are the repositories that the compose file names.
 	Repositories []registry.Ref
-	// configured are the ECS services that the compose file names.
+	// Configured are the ECS services that the compose file names.
 	Configured []ecs.Ref
 	// FromFlags reports that the flags named the services.
 	FromFlags bool
@@ -67,12 +67,12 @@ type ECS struct {
 	Dir string
 	// Name is the project's name; empty without a compose file.
 	Name string
-	// granted is what the project was allowed on the terminal as well, where it was
+	// Granted is what the project was allowed on the terminal as well, where it was
 	// asked there; the flags' grants count in any case.
 	Granted allow.Set
 }
 
-// check refuses a project without an ECS service.
+// Check refuses a project without an ECS service.
 func (s *ECS) Check() error {
 	if len(s.Services) > 0 {
 		return nil
@@ -80,7 +80,7 @@ func (s *ECS) Check() error {
 	return fault.New(fault.Usage, fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.Dir), "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file")
 }
 
-// addProject adds the ECS services of a compose project.
+// AddProject adds the ECS services of a compose project.
 func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	s.Dir, s.Name = project.WorkingDir, project.Name
 	settings, err := compose.ReadSettings(project)
@@ -124,7 +124,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	return nil
 }
 
-// add lets the containers be run by a service.
+// Add lets the containers be run by a service.
 func (s *ECS) Add(ref ecs.Ref, containers map[string]registry.Ref) {
 	i := slices.IndexFunc(s.Services, func(st *ECSService) bool { return st.Ref == ref })
 	if i < 0 {

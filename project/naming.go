@@ -15,7 +15,7 @@ import (
 	"slipway/registry/revisions"
 )
 
-// repositoryOf derives a service's repository: x-slipway.repository, an image key that
+// RepositoryOf derives a service's repository: x-slipway.repository, an image key that
 // lies in ECR, the variable <container>_REPOSITORY_URI that Amplify sets, else
 // <project>/<service>.
 func RepositoryOf(t solve.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
@@ -130,7 +130,7 @@ func RepositoryOfImage(image string) (registry.Ref, bool) {
 	return ref, err == nil
 }
 
-// tagOrDigest is what a reference names in its repository.
+// TagOrDigest is what a reference names in its repository.
 func TagOrDigest(image string) string {
 	parsed, err := reference.ParseNormalizedNamed(image)
 	if err != nil {

@@ -10,11 +10,11 @@ type Options struct {
 	Services                  []string
 	Hash                      string
 	Allow                     []string
-	// given are the places that do not come from the compose file.
+	// Given are the places that do not come from the compose file.
 	Given Places
-	// nameKnown reports that whoever runs the command knows the project by its name.
+	// NameKnown reports that whoever runs the command knows the project by its name.
 	NameKnown bool
-	// unasked keeps what --allow does not cover from being asked on the terminal.
+	// Unasked keeps what --allow does not cover from being asked on the terminal.
 	Unasked        bool
 	DefinitionsDir string
 	ImageDetail    bool

@@ -20,7 +20,7 @@ import (
 	"slipway/registry"
 )
 
-// owner knows which repositories are the project's own: those in the caller's account
+// Owner knows which repositories are the project's own: those in the caller's account
 // whose name is the project's, or begins with it and a slash, and those that a variable
 // NAME_REPOSITORY_URI of the environment names.
 type Owner struct {
@@ -59,7 +59,7 @@ func accountsOf(w *Host) []string {
 	return out
 }
 
-// owns reports whether a repository is the project's own.
+// Owns reports whether a repository is the project's own.
 func (o Owner) Owns(ref registry.Ref) bool {
 	if slices.Contains(o.Named, ref) {
 		return true
@@ -91,7 +91,7 @@ func repositoryField(t solve.Target) string {
 	return "services." + t.Service + ".x-slipway.repository"
 }
 
-// Ask notes what the plan would do beyond the project's own: the repositories, places on
+// ask notes what the plan would do beyond the project's own: the repositories, places on
 // S3 and engines that the compose file names.
 func (p *Plan) ask(w *Host, o Options, project *types.Project, wanted *allow.Wanted) error {
 	own := NewOwner(w, project.Name)
@@ -206,7 +206,7 @@ func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
 	return "", ref, tag, nil
 }
 
-// askRepositories notes the repositories of a project that are not its own.
+// AskRepositories notes the repositories of a project that are not its own.
 func AskRepositories(w *Host, project *types.Project, wanted *allow.Wanted) error {
 	targets, err := solve.Unselected(project, nil)
 	if err != nil {

@@ -51,7 +51,7 @@ func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *all
 	}
 }
 
-// permit asks whether the project may have what it asks for.
+// Permit asks whether the project may have what it asks for.
 func Permit(ctx context.Context, w *Host, o Options, missing []allow.Want) error {
 	var lines, flags []string
 	for _, m := range missing {

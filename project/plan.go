@@ -33,7 +33,7 @@ type Plan struct {
 	Hash       revision.Hash
 	Components []Component
 	Files      []DefinitionsFile
-	// imageDetail is the path of imageDetail.json, if it was asked for.
+	// ImageDetail is the path of imageDetail.json, if it was asked for.
 	ImageDetail string
 	// ECS is where the project runs, without any ECS service if none is named.
 	ECS *ECS
@@ -47,7 +47,7 @@ type Plan struct {
 // Component is one service of the plan.
 type Component struct {
 	Target solve.Target
-	// build tells whether the job builds it; otherwise its latest image gets the hash too.
+	// Build tells whether the job builds it; otherwise its latest image gets the hash too.
 	Build     bool
 	Ref       registry.Ref
 	ExtraTags []string
@@ -59,7 +59,7 @@ type DefinitionsFile struct {
 	Services []string
 }
 
-// targets are the services to build.
+// Targets are the services to build.
 func (p *Plan) Targets() []solve.Target {
 	var out []solve.Target
 	for _, s := range p.Components {
@@ -248,7 +248,7 @@ func (p *Plan) finish() (err error) {
 // the definitions is checked before anything is touched.
 const likelyHost = "000000000000.dkr.ecr.us-east-1.amazonaws.com/"
 
-// definitions is the content of one definitions file.
+// Definitions is the content of one definitions file.
 func (p *Plan) Definitions(f DefinitionsFile, image func(Component) string) ([]byte, error) {
 	var list []artifact.Definition
 	for _, s := range p.Components {

@@ -17,7 +17,7 @@ import (
 // Trust says whether others write the source: given, or left to what CodeBuild says.
 type Trust struct{ Given, Untrusted bool }
 
-// reason is why the source is untrusted, empty if it is trusted, and the number of the
+// Reason is why the source is untrusted, empty if it is trusted, and the number of the
 // pull request, 0 for none.
 func (o Trust) Reason(env buildspec.Env) (why string, number int) {
 	why, number = env.Untrusted()
@@ -32,17 +32,17 @@ func (o Trust) Reason(env buildspec.Env) (why string, number int) {
 
 // Untrusted is why a build is untrusted; the zero value is a trusted build.
 type Untrusted struct {
-	// why is the reason as a phrase, such as "CODEBUILD_WEBHOOK_TRIGGER is pr/12".
+	// Why is the reason as a phrase, such as "CODEBUILD_WEBHOOK_TRIGGER is pr/12".
 	Why string
-	// number is the pull request's, 0 for none.
+	// Number is the pull request's, 0 for none.
 	Number int
-	// ignored are the settings of the compose file that do not count.
+	// Ignored are the settings of the compose file that do not count.
 	Ignored []string
 }
 
 func (u Untrusted) Yes() bool { return u.Why != "" }
 
-// namespace is what keeps the build's layers and transfers apart from those of
+// Namespace is what keeps the build's layers and transfers apart from those of
 // others on an engine that they share.
 func (u Untrusted) Namespace() string { return strings.TrimSuffix(trust.Prefix(u.Number), "-") }
 
@@ -111,7 +111,7 @@ func (p *Plan) checkCaches() error {
 
 func isCacheTag(tag string) bool { return strings.HasPrefix(tag, registry.TagCache) }
 
-// ownTag is the tag or digest that a registry cache names in one of the project's
+// OwnTag is the tag or digest that a registry cache names in one of the project's
 // repositories, whatever the spelling of the host. An account or region that the
 // compose file leaves open fits any.
 func (p *Plan) OwnTag(c solve.Cache) (string, bool) {
@@ -130,7 +130,7 @@ func (p *Plan) OwnTag(c solve.Cache) (string, bool) {
 	return "", false
 }
 
-// mayBeSame reports whether two references may mean one repository.
+// MayBeSame reports whether two references may mean one repository.
 func MayBeSame(a, b registry.Ref) bool {
 	open := func(a, b string) bool { return a == b || a == "" || b == "" }
 	return a.Name == b.Name && open(a.Account, b.Account) && open(a.Region, b.Region)

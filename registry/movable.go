@@ -3,11 +3,12 @@ package registry
 import (
 	"fmt"
 	"slices"
-	"slipway/internal/fault"
-	"slipway/registry/lifecycle"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"slipway/internal/fault"
+	"slipway/registry/lifecycle"
 )
 
 // maxFilters is how many exclusion filters a repository takes.

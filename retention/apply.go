@@ -33,7 +33,7 @@ type Applied struct {
 	// listing is of the unmanaged repositories.
 	listing *revisions.Listing
 	Buckets []artifact.BucketRetention
-	// expiring are the images that would expire now, by ECR's preview.
+	// Expiring are the images that would expire now, by ECR's preview.
 	Expiring map[registry.Ref][]registry.Expiry
 }
 

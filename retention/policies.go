@@ -7,14 +7,14 @@ import (
 	"errors"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"slipway/build/solve"
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Options say which lifecycle policies are written.
@@ -26,9 +26,9 @@ type Options struct {
 // State is what becomes, or would become, of one repository's lifecycle policy.
 type State struct {
 	registry.RetentionResult
-	// clash is why the policy is left alone, if rules of others are in the way.
+	// Clash is why the policy is left alone, if rules of others are in the way.
 	Clash error
-	// losses are the images for which the policy is written only when a person has seen
+	// Losses are the images for which the policy is written only when a person has seen
 	// them: `slipway retention --apply`.
 	Losses []revisions.ImageDetail
 }
@@ -89,7 +89,7 @@ func Known(running map[registry.Ref]string) map[registry.Ref]bool {
 	return out
 }
 
-// shownLosses is how many images are named of those that would expire.
+// ShownLosses is how many images are named of those that would expire.
 const ShownLosses = 3
 
 // Newest names the newest of the images, which come newest first.

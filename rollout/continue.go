@@ -20,7 +20,7 @@ type paused struct {
 	pause   follow.Pause
 }
 
-// findPauses are the services whose deployments wait. None is wrong usage, and what the
+// FindPauses are the services whose deployments wait. None is wrong usage, and what the
 // Components do instead is said.
 func FindPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]paused, error) {
 	var found []paused
@@ -52,7 +52,7 @@ func stateOf(s ecs.Service) string {
 	}
 }
 
-// answer continues the paused deployments, or takes them back, and follows them.
+// Answer continues the paused deployments, or takes them back, and follows them.
 func (d *Rollout) Answer(ctx context.Context, waiting []paused, abort bool) error {
 	action, done := types.DeploymentLifecycleHookActionContinue, "continued"
 	if abort {

@@ -20,7 +20,7 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// prepare finds the images to deploy: a revision's, or those of definitions files.
+// Prepare finds the images to deploy: a revision's, or those of definitions files.
 func (d *Rollout) Prepare(ctx context.Context, revision string, files map[ecs.Ref][]artifact.Definition) error {
 	if revision != "" {
 		return d.FindRevision(ctx, revision)
@@ -28,7 +28,7 @@ func (d *Rollout) Prepare(ctx context.Context, revision string, files map[ecs.Re
 	return d.wantDefinitions(ctx, files)
 }
 
-// readFiles finds the definitions files: those of --definitions, or those that build writes.
+// ReadFiles finds the definitions files: those of --definitions, or those that build writes.
 func (s *Services) ReadFiles(ctx context.Context, w *project.Host, o project.Options, named []string) (map[ecs.Ref][]artifact.Definition, error) {
 	out := map[ecs.Ref][]artifact.Definition{}
 	paths, err := s.paths(named)

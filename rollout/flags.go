@@ -6,7 +6,7 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// flags are the flags that name the services, where they were given: for commands that
+// Flags are the flags that name the services, where they were given: for commands that
 // are told to be typed next.
 func (s *Services) Flags() string {
 	if !s.FromFlags {

@@ -70,7 +70,7 @@ func (st *Service) isOwn(own project.Owner, granted allow.Set, service ecs.Servi
 	return found && (proven || !foreign)
 }
 
-// allowsRepository reports whether a repository is allowed by its name or its ARN.
+// AllowsRepository reports whether a repository is allowed by its name or its ARN.
 func AllowsRepository(granted allow.Set, ref registry.Ref) bool {
 	for _, name := range []string{ref.Name, allow.RepositoryARN(ref.Account, ref.Region, ref.Name)} {
 		if granted.Allows(allow.Want{Kind: allow.Repository, Value: name}) {

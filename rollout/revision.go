@@ -36,7 +36,7 @@ func (d *Rollout) runningNames() map[registry.Ref][]string {
 	return out
 }
 
-// findRevision finds the revision that a command names and checks that it is whole.
+// FindRevision finds the revision that a command names and checks that it is whole.
 // Nothing is touched.
 func (d *Rollout) FindRevision(ctx context.Context, text string) error {
 	found, err := revisions.Find(ctx, d.Clients, d.Services.Repositories, text, d.runningNames(), d.Services.IsExtraTag)
@@ -59,7 +59,7 @@ func (d *Rollout) use(found revisions.Found, err error) error {
 // maxHistory is how many deployments of a service are looked through for what ran before.
 const maxHistory = 100
 
-// findPrevious finds what all services together ran before the present deployment: going
+// FindPrevious finds what all services together ran before the present deployment: going
 // RevertAfter, the first state whose images are one revision, or, with one service, the first.
 func (d *Rollout) FindPrevious(ctx context.Context) error {
 	for _, st := range d.Services.List {

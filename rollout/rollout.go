@@ -30,7 +30,7 @@ type Options struct {
 	NoWait  bool
 }
 
-// defaultTimeout is how long a deployment may make no progress (follow.Follower.Limit).
+// DefaultTimeout is how long a deployment may make no progress (follow.Follower.Limit).
 const DefaultTimeout = 15 * time.Minute
 
 // Display shows deployments under way. Its methods may be called by several
@@ -66,7 +66,7 @@ type Rollout struct {
 	Clients  registry.Clients
 	AWS      *awsclient.Clients
 	Services *Services
-	// name is the revision's, empty where the images have no common one.
+	// Name is the revision's, empty where the images have no common one.
 	Name string
 	// Desired are the images by service and container; exact writes them into the task
 	// definition as they are.
@@ -79,7 +79,7 @@ type Rollout struct {
 	// Revert puts the tags back after a failed deployment and tells what it did; nil
 	// while there is nothing to put back.
 	Revert func(context.Context, revisions.RolloutResult) error
-	// question is asked on a terminal; empty asks nothing. asked tells that it was.
+	// Question is asked on a terminal; empty asks nothing. asked tells that it was.
 	Question string
 	asked    bool
 	// replaced tells that deployments under way were replaced: they do not come back.
@@ -90,7 +90,7 @@ type Rollout struct {
 	results    []Result
 }
 
-// run is the flow behind the decision which images are wanted.
+// Run is the flow behind the decision which images are wanted.
 func (d *Rollout) Run(ctx context.Context) error {
 	d.started = time.Now()
 	d.Host.Revision(d.Name)
@@ -139,7 +139,7 @@ func (d *Rollout) checkBusy(ctx context.Context, changes []ecs.Change) error {
 	return nil
 }
 
-// decide makes out for every service what has to happen.
+// Decide makes out for every service what has to happen.
 func (d *Rollout) Decide() ([]ecs.Change, error) {
 	var changes []ecs.Change
 	for _, st := range d.Services.List {

@@ -50,7 +50,7 @@ func NewServices(p *project.ECS, given bool) *Services {
 	return s
 }
 
-// refs are the ECS services of the stations.
+// Refs are the ECS services of the stations.
 func (s *Services) Refs() []ecs.Ref {
 	var out []ecs.Ref
 	for _, st := range s.List {
@@ -132,7 +132,7 @@ func ReadServices(ctx context.Context, c *awsclient.Clients, refs []ecs.Ref) ([]
 	return services, fault.As(fault.AWS, err)
 }
 
-// drivable refuses services that others deploy, and those that CodeDeploy could not.
+// Drivable refuses services that others deploy, and those that CodeDeploy could not.
 func (s *Services) Drivable(ctx context.Context, c *awsclient.Clients) error {
 	for _, st := range s.List {
 		if _, err := ecs.Decide(st.State, nil, false); err != nil {

@@ -80,7 +80,7 @@ func (st *Service) described() string {
 // maxTasks is more than a service has (5,000, "Amazon ECS service quotas").
 const maxTasks = 1 << 20
 
-// running are the digests that ECS runs by repository: that of most tasks, or what the
+// Running are the digests that ECS runs by repository: that of most tasks, or what the
 // Component's revision resolved to where no task runs.
 func (s *Services) Running() map[registry.Ref]string {
 	counts := map[registry.Ref]map[string]int{}

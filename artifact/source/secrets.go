@@ -10,11 +10,12 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"slipway/internal/fault"
 	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"slipway/internal/fault"
 )
 
 // Secret is a file that looks like a secret, and the reason.

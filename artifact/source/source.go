@@ -11,8 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"slipway/internal/fault"
 	"strings"
+
+	"slipway/internal/fault"
 )
 
 // Options select the files of a directory that are sent.

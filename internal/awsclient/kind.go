@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"slipway/internal/fault"
 )

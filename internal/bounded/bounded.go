@@ -9,8 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slipway/internal/fault"
 	"syscall"
+
+	"slipway/internal/fault"
 )
 
 // Error is a file that was not read because of its kind or its size.

@@ -4,11 +4,12 @@ import (
 	"context"
 	"net"
 	"path/filepath"
-	"slipway/internal/daemontest"
 	"testing"
 
 	buildkit "github.com/moby/buildkit/client"
 	"github.com/moby/moby/client"
+
+	"slipway/internal/daemontest"
 )
 
 // Docker connects to the engine's socket; the connection is closed when the

@@ -2,8 +2,9 @@ package lifecycle
 
 import (
 	"slices"
-	"slipway/internal/fault"
 	"strings"
+
+	"slipway/internal/fault"
 )
 
 // Clash is a rule of other tools that cannot stand next to ours.

@@ -3,11 +3,12 @@ package revisions
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
+
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
-	"strings"
-	"time"
 )
 
 // shownRevisions is how many revisions an error offers instead.

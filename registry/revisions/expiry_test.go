@@ -3,13 +3,14 @@ package revisions
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"slipway/registry"
-	"slipway/registry/lifecycle"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"slipway/registry"
+	"slipway/registry/lifecycle"
 )
 
 const day = 24 * time.Hour

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"slipway/internal/fault"
 	"strings"
 	"testing"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"slipway/internal/fault"
 	"slipway/internal/golden"
 	"slipway/registry"
 	"slipway/registry/lifecycle"

@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"slipway/internal/fault"
-	"slipway/registry"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"slipway/internal/fault"
+	"slipway/registry"
 )
 
 // RevisionImage is the image that a revision has in one repository. It is there
