@@ -45,7 +45,7 @@ type Options struct {
 }
 
 func (o Options) EngineOptions(w *project.Host) engine.Options {
-	out := engine.Options{Address: o.Engine, AddressFrom: o.EngineSrc, StateDir: o.StateDir, Network: engine.Network(o.EngineNet), LookupEnv: w.LookupEnv}
+	out := engine.Options{Address: o.Engine, AddressFrom: o.EngineSrc, TLSFrom: "--engine-tls", NetworkFrom: "--engine-network", StateDir: o.StateDir, Network: engine.Network(o.EngineNet), LookupEnv: w.LookupEnv}
 	if o.EngineTLS != "" {
 		out.TLS = project.Absolute(w.Dir, o.EngineTLS)
 	}

@@ -35,7 +35,7 @@ func (s *Services) PermitServices(ctx context.Context, w *project.Host, o projec
 	return nil
 }
 
-// Components are the stations' services as they were read.
+// States are the services as they were read.
 func (s *Services) States() []ecs.Service {
 	var out []ecs.Service
 	for _, st := range s.List {

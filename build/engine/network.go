@@ -1,6 +1,9 @@
 package engine
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Network is the network that the RUN steps of a managed engine have.
 type Network string
@@ -24,7 +27,7 @@ func (o Options) checkNetwork() error {
 	case "", NetworkAuto, NetworkBridge, NetworkHost:
 		return nil
 	default:
-		return badAddress("--engine-network", "write one of "+strings.Join(networks, ", "), "%q is not a network", o.Network)
+		return badAddress(cmp.Or(o.NetworkFrom, "network"), "write one of "+strings.Join(networks, ", "), "%q is not a network", o.Network)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client/connhelper"
+
 	// The addresses that BuildKit reaches through another program: docker exec, kubectl
 	// exec and ssh.
 	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
@@ -24,6 +26,8 @@ type Options struct {
 	Address string
 	// AddressFrom names where Address was given, for messages.
 	AddressFrom string
+	// TLSFrom and NetworkFrom name where TLS and Network were given, for messages.
+	TLSFrom, NetworkFrom string
 	// TLS is a directory with ca.pem, cert.pem and key.pem for tcp:// addresses.
 	TLS string
 	// StateDir keeps the managed engine's cache between runs.
@@ -210,11 +214,11 @@ func (o Options) checkTLS() error {
 	}
 	places, err := o.split()
 	if err == nil && !slices.ContainsFunc(places, func(p candidate) bool { return strings.HasPrefix(p.Address, "tcp://") }) {
-		return badAddress("--engine-tls", "leave it out: a Docker engine's certificates are named by DOCKER_CERT_PATH", "no engine at tcp:// is named that it could be for")
+		return badAddress(cmp.Or(o.TLSFrom, "certificates"), "leave it out: a Docker engine's certificates are named by DOCKER_CERT_PATH", "no engine at tcp:// is named that it could be for")
 	}
 	for _, f := range tlsFiles {
 		if _, err := os.Stat(filepath.Join(o.TLS, f)); err != nil {
-			return badAddress("--engine-tls", "name a directory with ca.pem, cert.pem and key.pem", "%v", err)
+			return badAddress(cmp.Or(o.TLSFrom, "certificates"), "name a directory with ca.pem, cert.pem and key.pem", "%v", err)
 		}
 	}
 	return nil

@@ -21,4 +21,4 @@ func Untrusted(h Hash, number int) (Hash, error) {
 }
 
 // reservedRemedy is the way to a name that untrusted builds have.
-const reservedRemedy = "choose another name; build with --untrusted to have the prefix added"
+const reservedRemedy = "choose another name: an untrusted build adds the prefix by itself"

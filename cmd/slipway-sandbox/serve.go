@@ -73,12 +73,8 @@ simulation, all on one address. Nothing survives its end.`,
 	return root
 }
 
-func newServe() *cobra.Command {
-	var o sandbox.Options
-	c := &cobra.Command{
-		Use:   "serve",
-		Short: "Serve until interrupted",
-		Long: `serve listens, prints the environment variables that point AWS clients at it as
+// serveHelp is the long help of serve.
+const serveHelp = `serve listens, prints the environment variables that point AWS clients at it as
 export lines on stdout once it is ready, and serves until SIGINT or SIGTERM.
 
 The credentials it prints are made up; it takes any. Repositories of another
@@ -121,7 +117,14 @@ CodeDeploy deploys to ECS services with that controller; as the real one, it wai
 an hour of ECS's time for tasks that do not come up.
 
 Exit codes: 0 interrupted, as it should be; 1 the address cannot be had or
-another error; 2 wrong usage.`,
+another error; 2 wrong usage.`
+
+func newServe() *cobra.Command {
+	var o sandbox.Options
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve until interrupted",
+		Long:  serveHelp,
 		Example: `  slipway-sandbox serve --addr 127.0.0.1:4566 > env.sh &
   . ./env.sh
   aws ecr create-repository --repository-name shop/web`,

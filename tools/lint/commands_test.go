@@ -15,10 +15,10 @@ import (
 
 // independent are the directories whose packages do not know the command line:
 // a hint that names a command or a flag of Slipway is written in cmd.
-var independent = []string{"registry", "artifact"}
+var independent = []string{"registry", "artifact", "build/engine", "build/revision", "build/solve", "rollout/ecs", "rollout/diagnose", "rollout/follow"}
 
-// shared are flags of the AWS CLI too, whose commands a stage may name.
-var shared = []string{"--region", "--cluster"}
+// shared are flags of other programs too, whose commands a stage may name or run.
+var shared = []string{"--region", "--cluster", "--addr", "--wait"}
 
 var (
 	slipwayCommand = regexp.MustCompile(`\bslipway (build|rollout|rollback|status|revisions|retention|stop|start|submit|buildspec|doctor)\b`)
