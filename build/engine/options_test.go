@@ -129,7 +129,7 @@ func TestTLSDirectoryIncomplete(t *testing.T) {
 	}
 	err := engine.Options{Address: "tcp://host:1", AddressFrom: "--engine", TLS: dir}.Check()
 	var bad *engine.AddressError
-	if !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), "--engine-tls: ") || !strings.Contains(err.Error(), "key.pem") {
+	if !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), "certificates: ") || !strings.Contains(err.Error(), "key.pem") {
 		t.Errorf("%v", err)
 	}
 }
