@@ -306,7 +306,7 @@ func TestManagedNetworkOfAnOrdinaryUserCannotBeMade(t *testing.T) {
 		{"neither slirp4netns nor pasta is installed", "apt-get install slirp4netns", nil},
 		{"slirp4netns: exit status 3; its log ends: no way out", "connector.log", map[string]string{slirp: "echo no way out; exit 3\n"}},
 		{"slirp4netns: it ended", "connector.log", map[string]string{slirp: "exit 0\n"}},
-		{"CNI setup error", "--engine-network host", map[string]string{slirp: "exec " + path(t, slirp) + " \"$@\"\n", "buildkit-cni-bridge": "exit 1\n"}},
+		{"CNI setup error", "", map[string]string{slirp: "exec " + path(t, slirp) + " \"$@\"\n", "buildkit-cni-bridge": "exit 1\n"}},
 		{"iptables-restore: exit status 4: no table", "install iptables", map[string]string{slirp: "exec " + path(t, slirp) + " \"$@\"\n", "iptables-restore": "echo no table; exit 4\n"}},
 	} {
 		newUser(t).without(t, programsWith(t, c.programs), c.reason, c.hint)
