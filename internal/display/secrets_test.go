@@ -10,6 +10,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
+
+	"slipway/rollout/diagnose"
 )
 
 // TestPlainDisplaySecrets: a secret is found although the engine cuts the output within it
@@ -111,4 +113,33 @@ func FuzzLiveDisplay(f *testing.F) {
 			t.Errorf("%q is drawn as %q", all, shown)
 		}
 	})
+}
+
+// TestPlainDisplayWarnings prints a warning of BuildKit and has it repeated.
+func TestPlainDisplayWarnings(t *testing.T) {
+	var out bytes.Buffer
+	d := newPlainDisplay(testScreen(&out), []string{"web"})
+	d.Status("web", &client.SolveStatus{Warnings: []*client.VertexWarning{{Short: []byte("old \x1bc syntax")}}})
+	d.Close()
+	if want := `web | warning: old \x1bc syntax` + "\n" + `repeat: web: old \x1bc syntax` + "\n"; out.String() != want {
+		t.Errorf("printed %q, want %q", out.String(), want)
+	}
+}
+
+// TestDiagnosisCut cuts a container's log line after its secrets are replaced.
+func TestDiagnosisCut(t *testing.T) {
+	line := strings.Repeat("x", maxLogLine-9) + " hush-0123456789"
+	d := diagnose.Diagnosis{Log: []string{line}}
+	got := strings.Join(testScreen(io.Discard, "hush-0123456789").Diagnosis(d), "\n")
+	if want := strings.Repeat("x", maxLogLine-9) + " REDACTED"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want it to contain %q", got, want)
+	}
+	if d.Log[0] != line {
+		t.Error("the diagnosis itself was changed")
+	}
+	d.Log = []string{strings.Repeat("x", 2*maxLogLine)}
+	got = strings.Join(testScreen(io.Discard).Diagnosis(d), "\n")
+	if want := strings.Repeat("x", maxLogLine-1) + "…"; !strings.Contains(got, want) || strings.Contains(got, "x"+want) {
+		t.Errorf("got %q, want one line of %d characters", got, maxLogLine)
+	}
 }
