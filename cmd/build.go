@@ -172,7 +172,9 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error
 	}
 	r := &buildRollout{w: w, o: o, aws: aws, plan: p}
 	h := build.Hooks{
-		Display: func(targets []solve.Target) build.Display { return newDisplay(w, o.progress, targets) },
+		Display: func(targets []solve.Target) build.Display {
+			return w.builds(o.progress, targets)
+		},
 		Running: func(ctx context.Context, components []*build.Component) map[registry.Ref]string {
 			return runningImages(ctx, &w.Host, aws, p, components)
 		},

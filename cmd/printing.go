@@ -1,17 +1,13 @@
 package cmd
 
 import (
-	"fmt"
 	"io"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
 	"slipway/internal/output"
 	"slipway/internal/plain"
 	"slipway/internal/redact"
-	"slipway/rollout/diagnose"
 )
 
 // openOutput lets everything that the command prints pass through internal/output, which
@@ -37,64 +33,6 @@ func (w *cli) checkWritten(code int) int {
 		return exitOther
 	}
 	return code
-}
-
-// line prints a line about something on stderr, in the form "where | text", where has a
-// column of that width. It is cut last, so that no part of a secret is left.
-func (w *cli) line(width int, where, text string) {
-	w.row(width, where, cut(w.shown(oneLine(text)), maxLine))
-}
-
-// maxLogLine is the longest line of a container's log that is shown, in characters.
-const maxLogLine = 300
-
-// diagnosis is what a diagnosis says, line by line. A container's log lines are cut when
-// Secrets are replaced in them, so that no part of a secret is left.
-func (w *cli) diagnosis(d diagnose.Diagnosis) []string {
-	lines := make([]string, len(d.Log))
-	for i, line := range d.Log {
-		lines[i] = cut(w.Secrets.Text(line), maxLogLine)
-	}
-	d.Log = lines
-	return d.Lines()
-}
-
-// wholeLine is line for a command to type, which is never cut.
-func (w *cli) wholeLine(width int, where, text string) {
-	w.row(width, where, w.shown(oneLine(text)))
-}
-
-// row prints text, which is safe, behind where.
-func (w *cli) row(width int, where, text string) {
-	where = w.shown(where)
-	pad := max(width-utf8.RuneCountInString(where), 0)
-	// Drawn, since both are safe by now: steps may print a lot.
-	w.draw(where + strings.Repeat(" ", pad) + " | " + text + "\n")
-}
-
-// oneLine joins the lines of a text.
-func oneLine(text string) string {
-	return strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\n", " ")
-}
-
-// shown is a text that others wrote as it may be drawn.
-func (w *cli) shown(text string) string { return plain.Text(w.Secrets.Text(text)) }
-
-// draw prints what is Slipway's own, control sequences included, or was made so.
-func (w *cli) draw(text string) {
-	if out, ok := w.stderr.(*output.Writer); ok {
-		out.Draw(text)
-		return
-	}
-	fmt.Fprint(w.stderr, text)
-}
-
-// screen is the file that stderr is, for what draws by itself or asks for its size.
-func (w *cli) screen() io.Writer {
-	if out, ok := w.stderr.(*output.Writer); ok {
-		return out.Unwrap()
-	}
-	return w.stderr
 }
 
 // writeDocument prints what another program reads, such as a buildspec, as it is.

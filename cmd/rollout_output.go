@@ -74,13 +74,13 @@ func orDash(s string) string {
 
 // explanation returns the lines of a diagnosis and the command to type next.
 func (w *cli) explanation(found diagnose.Diagnosis) []string {
-	return append(w.diagnosis(found), "next: "+nextCommand(found))
+	return append(w.screen().Diagnosis(found), "next: "+nextCommand(found))
 }
 
 // rolloutHooksOf render a rollout on stderr.
 func rolloutHooksOf(w *cli) rollout.Hooks {
 	return rollout.Hooks{
-		Display: func(services []ecs.Ref) rollout.Display { return newFollowing(w, services) },
+		Display: func(services []ecs.Ref) rollout.Display { return w.deployments(services) },
 		Diagnosis: func(service ecs.Ref, found diagnose.Diagnosis) {
 			for _, line := range w.explanation(found) {
 				if w.structured {

@@ -166,7 +166,7 @@ func (o scaleOptions) scale(ctx context.Context, c *awsclient.Clients, services 
 func (o scaleOptions) await(ctx context.Context, w *cli, c *awsclient.Clients, refs []ecs.Ref) error {
 	waiting, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	f := newFollowing(w, refs)
+	f := w.deployments(refs)
 	defer f.Close()
 	err := follow.AwaitCounts(waiting, c.ECS(), refs, follow.Pauses{}, f.Report)
 	if errors.Is(err, context.DeadlineExceeded) {

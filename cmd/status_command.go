@@ -34,7 +34,7 @@ func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 	if err != nil {
 		return err
 	}
-	report, err := status.Read(ctx, &w.Host, aws, s, w.diagnosis)
+	report, err := status.Read(ctx, &w.Host, aws, s, w.screen().Diagnosis)
 	if err != nil {
 		return err
 	}

@@ -49,11 +49,12 @@ func tellPipeline(w *cli, pipeline string, n source.PipelineNews) {
 	if n.Action != "" {
 		where = n.Stage + "/" + n.Action
 	}
-	if !w.talks() {
+	screen := w.screen()
+	if !screen.Lines {
 		w.log.Info().Str("action", where).Msg(n.Text)
 		return
 	}
-	w.line(0, where, n.Text)
+	screen.Line(0, where, n.Text)
 }
 
 // pipelineRefused is refused with the actions that following needs.

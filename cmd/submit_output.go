@@ -80,9 +80,9 @@ func (p *uploadProgress) report(done int64) {
 		return // it arrived at once: the line about the end says as much
 	}
 	line := fmt.Sprintf("uploaded %s of %s (%d %%)", byteCount(&done), byteCount(&p.total), 100*done/p.total)
-	if p.w.terminal && p.w.talks() {
+	if screen := p.w.screen(); screen.Live() {
 		p.drawn = true
-		p.w.draw("\r\x1b[K" + line)
+		screen.Redraw(line)
 		return
 	}
 	if step := progressSteps * done / p.total; step > p.step {
@@ -96,6 +96,6 @@ func (p *uploadProgress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drawn {
-		p.w.draw("\r\x1b[K")
+		p.w.screen().Redraw("")
 	}
 }

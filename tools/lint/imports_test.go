@@ -58,8 +58,25 @@ func offences() []offence {
 		{"registry/cobra.go", "github.com/spf13/cobra", "end at cmd"},
 		{"registry/pflag.go", "github.com/spf13/pflag", "end at cmd"},
 		{"internal/sandbox/log.go", "github.com/rs/zerolog", "only cmd logs"},
-		{"registry/output.go", "slipway/internal/output", "only cmd prints"},
+		{"registry/output.go", "slipway/internal/output", "only cmd and its display print"},
 		{"cmd/output.go", "slipway/internal/output", ""},
+		{"internal/display/output.go", "slipway/internal/output", ""},
+		{"internal/display/log.go", "github.com/rs/zerolog", "only cmd logs"},
+		{"internal/display/follow.go", "slipway/rollout/follow", ""},
+		{"internal/display/ecs.go", "slipway/rollout/ecs", ""},
+		{"internal/display/diagnose.go", "slipway/rollout/diagnose", ""},
+		{"internal/display/rollout.go", "slipway/rollout", "neither a flow nor a stage"},
+		{"internal/display/build.go", "slipway/build", "neither a flow nor a stage"},
+		{"internal/display/solve.go", "slipway/build/solve", "neither a flow nor a stage"},
+		{"internal/display/cmd.go", "slipway/cmd", "neither a flow nor a stage"},
+		{"internal/display/registry.go", "slipway/registry", "neither a flow nor a stage"},
+		{"internal/display/artifact.go", "slipway/artifact", "neither a flow nor a stage"},
+		{"internal/display/buildspec.go", "slipway/buildspec", "neither a flow nor a stage"},
+		{"internal/display/project.go", "slipway/project", "neither a flow nor a stage"},
+		{"internal/display/doctor.go", "slipway/doctor", "neither a flow nor a stage"},
+		{"rollout/display.go", "slipway/internal/display", "only cmd displays"},
+		{"build/display.go", "slipway/internal/display", "only cmd displays"},
+		{"cmd/display.go", "slipway/internal/display", ""},
 		{"cmd/slipway-sandbox/output.go", "slipway/internal/output", ""},
 		{"build/solve/plain.go", "slipway/internal/plain", ""},
 		{"cmd/cobra.go", "github.com/spf13/cobra", ""},
@@ -183,7 +200,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

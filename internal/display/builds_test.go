@@ -1,24 +1,22 @@
-package cmd
+package display
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
-
-	"slipway/build/solve"
 )
 
 // TestPlainDisplay shows steps and their output behind the service's name, and keeps
 // quiet about what BuildKit does for itself.
 func TestPlainDisplay(t *testing.T) {
 	var out bytes.Buffer
-	w := &cli{stderr: &out}
-	w.log = newLogger(&out, "info", "text")
-	d := newPlainDisplay(w, []solve.Target{{Service: "api"}, {Service: "express"}})
+	s := testScreen(&out)
+	d := newPlainDisplay(s, []string{"api", "express"})
 	start := time.Unix(0, 0)
 	at := func(seconds float64) *time.Time {
 		u := start.Add(time.Duration(seconds * float64(time.Second)))
@@ -70,8 +68,8 @@ type errorString string
 
 func (e errorString) Error() string { return string(e) }
 
-// TestLiveNames puts the service where BuildKit puts the stage, and lets a step that two
-// Components share keep one name.
+// TestLiveNames puts the service where BuildKit puts the stage, and lets a step
+// that two components share keep one name.
 func TestLiveNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"[1/2] COPY . .":           "[api 1/2] COPY . .",
@@ -82,7 +80,7 @@ func TestLiveNames(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", name, got, want)
 		}
 	}
-	d := &liveDisplay{w: &cli{}, feed: make(chan *client.SolveStatus, 2), owner: map[digest.Digest]string{}, lines: map[digest.Digest]*liveLines{}}
+	d := &liveDisplay{s: testScreen(io.Discard), feed: make(chan *client.SolveStatus, 2), owner: map[digest.Digest]string{}, lines: map[digest.Digest]*liveLines{}}
 	shared := func() *client.SolveStatus {
 		id := digest.FromString("shared")
 		return &client.SolveStatus{
@@ -106,8 +104,8 @@ func TestLiveNames(t *testing.T) {
 // of its steps run, and one that printed, or runs nothing, say no more.
 func TestPlainDisplayNamesQuietSteps(t *testing.T) {
 	var out bytes.Buffer
-	w := &cli{stderr: &out}
-	d := newPlainDisplay(w, []solve.Target{{Service: "api"}, {Service: "web"}, {Service: "done"}})
+	s := testScreen(&out)
+	d := newPlainDisplay(s, []string{"api", "web", "done"})
 	now := time.Now()
 	d.now = func() time.Time { return now }
 	start, end := now, now.Add(time.Second)

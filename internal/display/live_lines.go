@@ -1,4 +1,4 @@
-package cmd
+package display
 
 import (
 	"strings"
@@ -16,8 +16,8 @@ type liveLines struct {
 	ended   bool // whether the step has
 }
 
-// whole is the output of a step as it may be drawn: whole lines, and redrawn ones, since
-// KeepWithFiles of those a secret is seen. What has no end yet is kept for later.
+// whole returns the output of a step as it may be drawn: whole lines, and redrawn
+// ones, since a secret is found only in those. The rest is kept for later.
 func (d *liveDisplay) whole(l *client.VertexLog) []*client.VertexLog {
 	lines := d.lines[l.Vertex]
 	if lines == nil {
@@ -36,7 +36,7 @@ func (d *liveDisplay) whole(l *client.VertexLog) []*client.VertexLog {
 	return []*client.VertexLog{d.drawn(l, text[:end])}
 }
 
-// rest is what a step that has ended left without an end.
+// rest returns what a step that has ended left without an end.
 func (d *liveDisplay) rest(step digest.Digest) []*client.VertexLog {
 	lines := d.lines[step]
 	if lines == nil {
@@ -52,8 +52,8 @@ func (d *liveDisplay) rest(step digest.Digest) []*client.VertexLog {
 	return []*client.VertexLog{d.drawn(lines.last, text)}
 }
 
-// drawn is a piece of output with nothing in it that a terminal acts on, but for the ends
-// of lines.
+// drawn returns a piece of output with nothing in it that a terminal acts on, but
+// for the ends of lines.
 func (d *liveDisplay) drawn(l *client.VertexLog, text string) *client.VertexLog {
 	var b strings.Builder
 	for text != "" {
@@ -62,7 +62,7 @@ func (d *liveDisplay) drawn(l *client.VertexLog, text string) *client.VertexLog 
 		if end >= 0 {
 			line, rest = text[:end], text[end:]
 		}
-		b.WriteString(d.w.shown(plain.Output(line)))
+		b.WriteString(d.s.shown(plain.Output(line)))
 		text = strings.TrimLeft(rest, "\r\n")
 		b.WriteString(rest[:len(rest)-len(text)])
 	}

@@ -1,4 +1,4 @@
-package cmd
+package display
 
 import (
 	"fmt"
@@ -7,15 +7,12 @@ import (
 
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
-
-	"slipway/build/solve"
-	"slipway/project"
 )
 
 // BenchmarkPlainDisplay is the heavy output of a RUN step, one line in ten in colour.
 func BenchmarkPlainDisplay(b *testing.B) {
-	w := benchWorld()
-	d := newPlainDisplay(w, []solve.Target{{Service: "web"}})
+	s := benchScreen()
+	d := newPlainDisplay(s, []string{"web"})
 	step := &client.Vertex{Digest: digest.FromString("run"), Name: "RUN npm ci"}
 	var data []byte
 	for i := range 50 {
@@ -29,17 +26,16 @@ func BenchmarkPlainDisplay(b *testing.B) {
 		data = append(data, '\n')
 	}
 	d.Status("web", &client.SolveStatus{Vertexes: []*client.Vertex{step}})
-	s := &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: step.Digest, Data: data}}}
+	status := &client.SolveStatus{Logs: []*client.VertexLog{{Vertex: step.Digest, Data: data}}}
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		d.Status("web", s)
+		d.Status("web", status)
 	}
 }
 
-func benchWorld() *cli {
-	w := &cli{stdout: io.Discard, stderr: io.Discard, Host: project.Host{Environ: []string{"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}}}
-	w.openOutput()
-	w.Secrets.AddLogin("AWS", "eyJwYXlsb2FkIjoieHh4eHh4eHh4eHh4eHh4eHh4In0=")
-	w.Secrets.Add("npm_0123456789abcdefghijklmnop")
-	return w
+func benchScreen() *Screen {
+	s := testScreen(io.Discard, "npm_0123456789abcdefghijklmnop")
+	s.Secrets.AddEnviron([]string{"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"})
+	s.Secrets.AddLogin("AWS", "eyJwYXlsb2FkIjoieHh4eHh4eHh4eHh4eHh4eHh4In0=")
+	return s
 }
