@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -25,20 +24,11 @@ import (
 func TestDoctorScripts(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
-	commands := ecsCommands()
-	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"skew":      skew,
-		"deny":      deny,
-		"caller":    caller,
-		"silent":    silent,
-		"index":     stockIndex,
-		"unwritten": unwritten,
-	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/doctor",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                commands,
+		Cmds:                doctorCommands(),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			program, err := exec.LookPath("slipway")
@@ -56,6 +46,16 @@ func TestDoctorScripts(t *testing.T) {
 			return sandboxEnvironment(t, env)
 		},
 	})
+}
+
+func doctorCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	out := ecsCommands()
+	out["skew"] = skew
+	out["caller"] = caller
+	out["silent"] = silent
+	out["index"] = stockIndex
+	out["unwritten"] = unwritten
+	return out
 }
 
 // repository NAME [MUTABILITY] makes a repository.

@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -75,5 +77,48 @@ func exitsWithoutMessage(script string) (out []string) {
 			pending = line
 		}
 	}
+	return out
+}
+
+// TestScriptCommandsDescribed checks that testdata/README.md has a row for each command and
+// program of the scripts, and for no other.
+func TestScriptCommandsDescribed(t *testing.T) {
+	t.Parallel()
+	registered := ecsCommands()
+	maps.Copy(registered, doctorCommands())
+	maps.Copy(registered, submitCommands())
+	want := slices.Sorted(maps.Keys(registered))
+	for program := range scriptPrograms {
+		want = append(want, program)
+	}
+	slices.Sort(want)
+	readme, err := os.ReadFile("testdata/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := describedCommands(string(readme))
+	if !slices.Equal(got, want) {
+		t.Errorf("testdata/README.md describes the commands %q, want %q", got, want)
+	}
+}
+
+// describedCommands returns the sorted first words of the rows of all tables whose first
+// column is `command` or `program`.
+func describedCommands(markdown string) (out []string) {
+	inTable := false
+	for line := range strings.Lines(markdown) {
+		row, ok := strings.CutPrefix(line, "| ")
+		switch {
+		case strings.HasPrefix(line, "|---"):
+		case !ok:
+			inTable = false
+		case strings.HasPrefix(row, "command |"), strings.HasPrefix(row, "program |"):
+			inTable = true
+		case inTable:
+			name, _, _ := strings.Cut(strings.TrimPrefix(row, "`"), "`")
+			out = append(out, strings.Fields(name)[0])
+		}
+	}
+	slices.Sort(out)
 	return out
 }

@@ -37,21 +37,11 @@ import (
 // sandbox.
 func TestSubmitScripts(t *testing.T) {
 	t.Parallel()
-	commands := maps.Clone(scriptCommands)
-	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"versioned": versioned,
-		"pipeline":  pipeline,
-		"action":    pipelineAction,
-		"fault":     pipelineFault,
-		"zipped":    zipped,
-		"noise":     noise,
-		"socket":    socket,
-	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/submit",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                commands,
+		Cmds:                submitCommands(),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			if err := bareEnvironment(env); err != nil {
@@ -70,6 +60,18 @@ func TestSubmitScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+func submitCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	out := maps.Clone(scriptCommands)
+	out["versioned"] = versioned
+	out["pipeline"] = pipeline
+	out["action"] = pipelineAction
+	out["fault"] = pipelineFault
+	out["zipped"] = zipped
+	out["noise"] = noise
+	out["socket"] = socket
+	return out
 }
 
 func awsOf(server *sandbox.Server) aws.Config {
