@@ -99,24 +99,24 @@ func permissionFor(c sandbox.Call) string {
 type policyCase struct {
 	what string
 	iam  string
-	// stage opens the shop and, as others would, what is in it; run uses it.
-	stage func(*testing.T) *harbour
-	run   func(*trial)
+	// setUp makes the project and, as others would, what it needs; run uses it.
+	setUp func(*testing.T) *ecsFixture
+	run   func(*policyRun)
 }
 
-// trial is a harbour in use, with the calls of its runs.
-type trial struct {
-	*harbour
+// policyRun is an ecsFixture in use, with the calls of its commands.
+type policyRun struct {
+	*ecsFixture
 	calls []sandbox.Call
 }
 
-func (h *trial) does(args ...string) {
+func (h *policyRun) does(args ...string) {
 	h.t.Helper()
 	h.start(args...).wait(exitDone)
 }
 
 // outside runs a command that the policy is not for.
-func (h *trial) outside(code int, args ...string) {
+func (h *policyRun) outside(code int, args ...string) {
 	h.t.Helper()
 	h.calls = append(h.calls, h.aws.Calls()...)
 	h.start(args...).wait(code)
@@ -124,66 +124,66 @@ func (h *trial) outside(code int, args ...string) {
 }
 
 // protect protects what runs of a service, as its tasks would.
-func (h *trial) protect(cluster, service string, minutes int32) {
+func (h *policyRun) protect(cluster, service string, minutes int32) {
 	h.t.Helper()
 	h.calls = append(h.calls, h.aws.Calls()...)
-	if err := h.fleet.protect(h.t.Context(), cluster, service, minutes); err != nil {
+	if err := h.sandbox.protect(h.t.Context(), cluster, service, minutes); err != nil {
 		h.t.Fatal(err)
 	}
 	h.aws.ResetCalls()
 }
 
 var policyCases = []policyCase{
-	{"build", "build", workshop, func(h *trial) { h.buildThrice() }},
-	{"build on ECS", "build", workshopOnECS(""), func(h *trial) {
+	{"build", "build", repositoriesFixture, func(h *policyRun) { h.buildThrice() }},
+	{"build on ECS", "build", controllerFixture(""), func(h *policyRun) {
 		h.buildThrice()
 		h.outside(exitDone, "stop")
 		h.does("build", "--hash", "second")
 	}},
-	{"build that makes repositories", "build --create-repositories", emptyWorkshop, func(h *trial) { h.buildThrice("--create-repositories") }},
-	{"build that uploads", "build --artifact s3://stock/path/definitions.zip", workshop, func(h *trial) {
+	{"build that makes repositories", "build --create-repositories", emptyRegistryFixture, func(h *policyRun) { h.buildThrice("--create-repositories") }},
+	{"build that uploads", "build --artifact s3://stock/path/definitions.zip", repositoriesFixture, func(h *policyRun) {
 		h.makeBucket("stock")
 		h.buildThrice("--artifact", "s3://stock/path/definitions.zip")
 	}},
-	{"build with a cache on S3", "build --cache s3://stock/layers", workshop, func(h *trial) {
+	{"build with a cache on S3", "build --cache s3://stock/layers", repositoriesFixture, func(h *policyRun) {
 		h.makeBucket("stock")
 		h.buildThrice("--cache", "s3://stock/layers")
 		h.does("build", "--cache", "registry", "--hash", "third")
 		h.does("build", "--cache", "registry", "--hash", "fourth")
 	}},
-	{"build that moves nothing", "build --no-latest", workshopOnECS(""), func(h *trial) { h.buildThrice("--no-latest") }},
-	{"build for a pull request", "build --untrusted", workshopOnECS(""), func(h *trial) {
+	{"build that moves nothing", "build --no-latest", controllerFixture(""), func(h *policyRun) { h.buildThrice("--no-latest") }},
+	{"build for a pull request", "build --untrusted", controllerFixture(""), func(h *policyRun) {
 		h.outside(exitDone, "build", "--cache", "registry", "--hash", "zero") // a cache to read
 		h.buildThrice("--untrusted", "--project-name", "shop")
 	}},
-	{"build for a pull request with a cache on S3", "build --untrusted --cache s3://stock/layers", workshop, func(h *trial) {
+	{"build for a pull request with a cache on S3", "build --untrusted --cache s3://stock/layers", repositoriesFixture, func(h *policyRun) {
 		h.makeBucket("stock")
 		h.outside(exitDone, "build", "--cache", "s3://stock/layers", "--hash", "zero")
 		h.buildThrice("--untrusted", "--project-name", "shop", "--cache", "s3://stock/layers")
 		h.outside(exitDone, "build", "--cache", "registry", "--hash", "one")
 		h.does("build", "--untrusted", "--project-name", "shop", "--cache", "registry", "--hash", "third")
 	}},
-	{"build that deploys", "build --rollout --tags", workshopOnECS(""), func(h *trial) { h.buildThrice("--rollout") }},
-	{"build that CodeDeploy deploys", "build --rollout --deployment-group shop/shop", workshopOnECS(types.DeploymentControllerTypeCodeDeploy), func(h *trial) { h.buildThrice("--rollout") }},
+	{"build that deploys", "build --rollout --tags", controllerFixture(""), func(h *policyRun) { h.buildThrice("--rollout") }},
+	{"build that CodeDeploy deploys", "build --rollout --deployment-group shop/shop", controllerFixture(types.DeploymentControllerTypeCodeDeploy), func(h *policyRun) { h.buildThrice("--rollout") }},
 
-	{"retention", "retention", quay, func(h *trial) {
+	{"retention", "retention", sharedServiceFixture, func(h *policyRun) {
 		h.start("retention").wait(exitUsage)
 		h.outside(exitDone, "stop")
 		h.does("retention", "--apply", "--yes")
 	}},
-	{"retention previewed", "retention --preview", quay, func(h *trial) { h.does("retention", "--preview") }},
-	{"retention of a bucket", "retention --bucket s3://stock/a/", quay, func(h *trial) {
+	{"retention previewed", "retention --preview", sharedServiceFixture, func(h *policyRun) { h.does("retention", "--preview") }},
+	{"retention of a bucket", "retention --bucket s3://stock/a/", sharedServiceFixture, func(h *policyRun) {
 		h.makeBucket("stock")
 		h.start("retention", "--bucket", "s3://stock/a/").wait(exitUsage)
 		h.outside(exitDone, "stop")
 		h.does("retention", "--bucket", "s3://stock/a/", "--apply", "--yes")
 	}},
-	{"retention of a bucket previewed", "retention --preview --bucket stock", quay, func(h *trial) {
+	{"retention of a bucket previewed", "retention --preview --bucket stock", sharedServiceFixture, func(h *policyRun) {
 		h.makeBucket("stock")
 		h.does("retention", "--preview", "--bucket", "stock")
 	}},
 
-	{"rollout", "rollout", pausing, func(h *trial) {
+	{"rollout", "rollout", pausingServiceFixture, func(h *policyRun) {
 		h.define("one")
 		h.does("rollout")
 		h.does("rollout", "two")
@@ -191,13 +191,13 @@ var policyCases = []policyCase{
 		h.awaitPause("quay", "paused")
 		h.does("rollout", "--continue", "--cluster", "quay", "--ecs-service", "paused")
 	}},
-	{"rollout by CodeDeploy", "rollout --code-deploy --tags", wharf, func(h *trial) {
+	{"rollout by CodeDeploy", "rollout --code-deploy --tags", codeDeployFixture, func(h *policyRun) {
 		h.define("one")
 		h.does("rollout")
 		h.aws.Advance(time.Hour) // CodeDeploy keeps the old tasks for a while, and takes no second deployment
 		h.does("rollout", "two")
 	}},
-	{"rollback", "rollback", quay, func(h *trial) {
+	{"rollback", "rollback", sharedServiceFixture, func(h *policyRun) {
 		h.does("rollback", "one") // reads latest: forced
 		h.does("rollback", "--previous")
 		h.define("one")
@@ -211,7 +211,7 @@ var policyCases = []policyCase{
 		h.speed(1) // so that the deployment does not end before it is stopped
 		h.start("rollback", "two", "--timeout", "1ms").wait(exitTimedOut)
 	}},
-	{"rollback by CodeDeploy", "rollback --code-deploy", wharf, func(h *trial) {
+	{"rollback by CodeDeploy", "rollback --code-deploy", codeDeployFixture, func(h *policyRun) {
 		h.define("one")
 		h.outside(exitDone, "rollout")
 		h.aws.Advance(time.Hour)
@@ -220,26 +220,26 @@ var policyCases = []policyCase{
 		h.speed(1) // so that the deployment does not end before it is stopped
 		h.start("rollback", "one", "--timeout", "1ms").wait(exitTimedOut)
 	}},
-	{"revisions", "revisions", quay, func(h *trial) { h.does("revisions") }},
-	{"revisions of named services", "revisions --cluster quay --ecs-service shop", quay, func(h *trial) {
+	{"revisions", "revisions", sharedServiceFixture, func(h *policyRun) { h.does("revisions") }},
+	{"revisions of named services", "revisions --cluster quay --ecs-service shop", sharedServiceFixture, func(h *policyRun) {
 		h.does("revisions", "--cluster", "quay", "--ecs-service", "shop")
 	}},
-	{"status", "status", platformList, func(h *trial) {
+	{"status", "status", platformDigestsFixture, func(h *policyRun) {
 		h.does("status")
 		h.outside(exitRolledBack, "rollback", "bad")
 		h.does("status")
 	}},
-	{"doctor", "doctor --caller service-role/build --artifact s3://stock/path/definitions.zip", assumed, func(h *trial) {
+	{"doctor", "doctor --caller service-role/build --artifact s3://stock/path/definitions.zip", assumedRoleFixture, func(h *policyRun) {
 		h.makeBucket("stock")
 		h.start("doctor", "--artifact", "s3://stock/path/definitions.zip").wait(exitOther) // no engine
 	}},
-	{"stop", "stop", quay, func(h *trial) { h.does("stop") }},
-	{"start", "start", quay, func(h *trial) {
+	{"stop", "stop", sharedServiceFixture, func(h *policyRun) { h.does("stop") }},
+	{"start", "start", sharedServiceFixture, func(h *policyRun) {
 		h.does("start")
 		h.outside(exitDone, "stop")
 		h.does("start")
 	}},
-	{"submit", "submit --source s3://stock/shop/source.zip", yard, func(h *trial) {
+	{"submit", "submit --source s3://stock/shop/source.zip", pipelineFixture, func(h *policyRun) {
 		h.does("submit", "s3://stock/shop/source.zip")
 		h.does("submit", "s3://stock/shop/source.zip") // nothing changed
 		if err := writeNoise(filepath.Join(h.dir, "noise")); err != nil {
@@ -247,7 +247,7 @@ var policyCases = []policyCase{
 		}
 		h.does("submit", "s3://stock/shop/source.zip") // in parts
 	}},
-	{"submit that follows", "submit --source s3://stock/shop/source.zip --pipeline shop", yard, func(h *trial) {
+	{"submit that follows", "submit --source s3://stock/shop/source.zip --pipeline shop", pipelineFixture, func(h *policyRun) {
 		h.does("submit", "--wait", "--pipeline", "shop", "s3://stock/shop/source.zip")
 	}},
 }
@@ -295,7 +295,7 @@ func TestPolicies(t *testing.T) {
 
 // check returns the actions that the policy has and no run asked for.
 func (c policyCase) check(t *testing.T) []string {
-	h := &trial{harbour: c.stage(t)}
+	h := &policyRun{ecsFixture: c.setUp(t)}
 	policy := h.policy(strings.Fields(c.iam)...)
 	h.aws.ResetCalls()
 	c.run(h)
@@ -371,7 +371,7 @@ func underneath(resource, end string) bool {
 	return star && object && strings.HasPrefix(end, ":::"+bucket+"/")
 }
 
-func (h *harbour) policy(args ...string) iam.Policy {
+func (h *ecsFixture) policy(args ...string) iam.Policy {
 	h.t.Helper()
 	r := h.start(slices.Concat([]string{"buildspec", "iam"}, args)...).wait(exitDone)
 	var p iam.Policy
@@ -381,51 +381,52 @@ func (h *harbour) policy(args ...string) iam.Policy {
 	return p
 }
 
-// emptyWorkshop is a shop with an engine and nothing in its registry.
-func emptyWorkshop(t *testing.T) *harbour {
-	s := newShop(t, "policy", sandbox.Options{ECSSpeed: 40})
-	return &harbour{shop: s, fleet: openFleet(s.aws, s.proxy.host())}
+// emptyRegistryFixture has an engine and nothing in its registry.
+func emptyRegistryFixture(t *testing.T) *ecsFixture {
+	s := newBuildFixture(t, "policy", sandbox.Options{ECSSpeed: 40})
+	return &ecsFixture{buildFixture: s, sandbox: newECSSandbox(s.aws, s.proxy.host())}
 }
 
-// workshop has the repositories.
-func workshop(t *testing.T) *harbour {
-	h := emptyWorkshop(t)
-	for _, ware := range wares {
-		if _, err := h.fleet.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("shop/" + ware)}); err != nil {
+// repositoriesFixture has an engine and the repositories.
+func repositoriesFixture(t *testing.T) *ecsFixture {
+	h := emptyRegistryFixture(t)
+	for _, component := range componentNames {
+		if _, err := h.sandbox.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("shop/" + component)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return h
 }
 
-// workshopOnECS has images, and an ECS service that runs them.
-func workshopOnECS(controller types.DeploymentControllerType) func(t *testing.T) *harbour {
-	return func(t *testing.T) *harbour {
-		h := workshop(t)
-		h.load("zero", nil)
-		h.berthAll(controller)
+// controllerFixture has images, and an ECS service with a deployment controller that
+// runs them.
+func controllerFixture(controller types.DeploymentControllerType) func(t *testing.T) *ecsFixture {
+	return func(t *testing.T) *ecsFixture {
+		h := repositoriesFixture(t)
+		h.pushRevision("zero", nil)
+		h.createServiceOfAll(controller)
 		return h
 	}
 }
 
-// berthAll makes the ECS service that runs all containers, and names it in the compose
+// createServiceOfAll makes the ECS service that runs all containers, and names it in the compose
 // file.
-func (h *harbour) berthAll(controller types.DeploymentControllerType) {
+func (h *ecsFixture) createServiceOfAll(controller types.DeploymentControllerType) {
 	h.t.Helper()
 	compose := "name: shop\nx-slipway: {ecs: {cluster: quay, service: shop}}\nservices:\n"
 	var all []string
-	for _, ware := range wares {
-		all = append(all, ware+"=shop/"+ware+":latest")
-		compose += fmt.Sprintf("  %s: {build: ./%[1]s}\n", ware)
+	for _, component := range componentNames {
+		all = append(all, component+"=shop/"+component+":latest")
+		compose += fmt.Sprintf("  %s: {build: ./%[1]s}\n", component)
 	}
-	h.open(berth{cluster: "quay", service: "shop", containers: all, controller: controller})
+	h.createService(ecsServiceFixture{cluster: "quay", service: "shop", containers: all, controller: controller})
 	h.write("compose.yaml", compose)
 	h.aws.Advance(10 * time.Minute)
 }
 
 // buildThrice builds, builds what has changed with the layer cache that the first build
 // left, and builds what is there already.
-func (h *trial) buildThrice(flags ...string) {
+func (h *policyRun) buildThrice(flags ...string) {
 	h.t.Helper()
 	build := func(hash string) {
 		h.t.Helper()
@@ -437,12 +438,13 @@ func (h *trial) buildThrice(flags ...string) {
 	build("second")
 }
 
-func quay(t *testing.T) *harbour { return openHarbour(t, false) }
+func sharedServiceFixture(t *testing.T) *ecsFixture { return newECSFixture(t, false) }
 
-// pausing is a quay with another service, whose deployments wait at a lifecycle hook.
-func pausing(t *testing.T) *harbour {
-	h := quay(t)
-	h.open(berth{
+// pausingServiceFixture is a sharedServiceFixture with another service, whose
+// deployments wait at a lifecycle hook.
+func pausingServiceFixture(t *testing.T) *ecsFixture {
+	h := sharedServiceFixture(t)
+	h.createService(ecsServiceFixture{
 		cluster: "quay", service: "paused", containers: []string{"a=shop/a:latest"},
 		strategy: types.DeploymentStrategyBlueGreen, hook: types.DeploymentLifecycleHookStagePostScaleUp,
 	})
@@ -451,10 +453,10 @@ func pausing(t *testing.T) *harbour {
 }
 
 // awaitPause waits until the newest deployment of a service waits at a lifecycle hook.
-func (h *harbour) awaitPause(cluster, service string) {
+func (h *ecsFixture) awaitPause(cluster, service string) {
 	h.t.Helper()
 	for h.t.Context().Err() == nil {
-		paused, err := h.fleet.paused(h.t.Context(), cluster, service)
+		paused, err := h.sandbox.paused(h.t.Context(), cluster, service)
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -465,60 +467,60 @@ func (h *harbour) awaitPause(cluster, service string) {
 	}
 }
 
-// assumed is a quay at which somebody has taken on a role.
-func assumed(t *testing.T) *harbour {
-	h := quay(t)
+// assumedRoleFixture is a sharedServiceFixture whose caller has assumed a role.
+func assumedRoleFixture(t *testing.T) *ecsFixture {
+	h := sharedServiceFixture(t)
 	h.aws.Advance(-10 * time.Minute) // the way back from when its service started: the clocks agree
 	h.aws.SetCaller("arn:aws:sts::000000000000:assumed-role/build/job", "arn:aws:iam::000000000000:role/service-role/build")
 	h.env = append(h.env, "BUILDKIT_HOST=unix:///nowhere.sock")
 	return h
 }
 
-// platforms is a quay whose tasks tell the digests of their platforms' manifests.
-func platformList(t *testing.T) *harbour {
-	h := &harbour{shop: openShop(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: sandbox.ECSQuirks{PlatformDigests: true}}, "")}
-	h.fleet = openFleet(h.aws, h.proxy.host())
-	h.load("bad", map[string]string{"slipway.sandbox.exit": "1"})
-	h.load("two", nil)
-	if err := h.fleet.stockIndex(t.Context(), "shop/a", "three", true); err != nil {
+// platformDigestsFixture has tasks that report the digests of their platforms' manifests.
+func platformDigestsFixture(t *testing.T) *ecsFixture {
+	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: sandbox.ECSQuirks{PlatformDigests: true}}, "")}
+	h.sandbox = newECSSandbox(h.aws, h.proxy.host())
+	h.pushRevision("bad", map[string]string{"slipway.sandbox.exit": "1"})
+	h.pushRevision("two", nil)
+	if err := h.sandbox.pushIndex(t.Context(), "shop/a", "three", true); err != nil {
 		t.Fatal(err)
 	}
-	h.berthAll("")
+	h.createServiceOfAll("")
 	return h
 }
 
-// wharf is a quay whose service CodeDeploy deploys.
-func wharf(t *testing.T) *harbour {
-	h := &harbour{shop: openShop(t, "harbour", sandbox.Options{ECSSpeed: 40}, "")}
-	h.fleet = openFleet(h.aws, h.proxy.host())
-	h.load("one", nil)
-	h.load("two", nil)
-	h.berthAll(types.DeploymentControllerTypeCodeDeploy)
+// codeDeployFixture has a service that CodeDeploy deploys.
+func codeDeployFixture(t *testing.T) *ecsFixture {
+	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "harbour", sandbox.Options{ECSSpeed: 40}, "")}
+	h.sandbox = newECSSandbox(h.aws, h.proxy.host())
+	h.pushRevision("one", nil)
+	h.pushRevision("two", nil)
+	h.createServiceOfAll(types.DeploymentControllerTypeCodeDeploy)
 	return h
 }
 
-// yard is a shop with a bucket for its source and a pipeline that reads it.
-func yard(t *testing.T) *harbour {
-	s := openShop(t, "harbour", sandbox.Options{}, "")
+// pipelineFixture has a bucket for its source and a pipeline that reads it.
+func pipelineFixture(t *testing.T) *ecsFixture {
+	s := newBuildFixtureOn(t, "harbour", sandbox.Options{}, "")
 	if err := errors.Join(makeVersioned(s.aws, "stock"), makePipeline(t.Context(), s.aws, "shop", "stock", "shop/source.zip")); err != nil {
 		t.Fatal(err)
 	}
-	return &harbour{shop: s}
+	return &ecsFixture{buildFixture: s}
 }
 
 // define writes the definitions of a revision, as its build did.
-func (h *harbour) define(revision string) {
+func (h *ecsFixture) define(revision string) {
 	h.t.Helper()
 	var list []string
-	for _, ware := range wares {
-		list = append(list, fmt.Sprintf(`{"name":%q,"imageUri":%q}`, ware, h.proxy.host()+"/shop/"+ware+":"+revision))
+	for _, component := range componentNames {
+		list = append(list, fmt.Sprintf(`{"name":%q,"imageUri":%q}`, component, h.proxy.host()+"/shop/"+component+":"+revision))
 	}
 	h.write("imagedefinitions.json", "["+strings.Join(list, ",")+"]")
 }
 
 // makeBucket makes a bucket as others would.
-func (h *harbour) makeBucket(name string) {
+func (h *ecsFixture) makeBucket(name string) {
 	h.t.Helper()
-	h.shop.makeBucket(name)
+	h.buildFixture.makeBucket(name)
 	h.aws.ResetCalls()
 }

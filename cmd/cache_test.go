@@ -61,7 +61,7 @@ func (r *process) warns(texts ...string) {
 }
 
 // CacheOnS3 builds with a cache on S3 and everything that can be said.
-func (s *shop) onS3(url, hash string, more ...string) *process {
+func (s *buildFixture) onS3(url, hash string, more ...string) *process {
 	s.t.Helper()
 	args := slices.Concat(hush, more, []string{hash, "--cache", url, "--log-level", "debug"})
 	r := s.build(args...)
@@ -70,7 +70,7 @@ func (s *shop) onS3(url, hash string, more ...string) *process {
 }
 
 // keys are those of a bucket.
-func (s *shop) keys(bucket string) []string {
+func (s *buildFixture) keys(bucket string) []string {
 	s.t.Helper()
 	out, err := s.s3().ListObjectsV2(s.t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String(bucket)})
 	if err != nil {
@@ -83,11 +83,11 @@ func (s *shop) keys(bucket string) []string {
 	return keys
 }
 
-func (s *shop) s3() *s3.Client {
+func (s *buildFixture) s3() *s3.Client {
 	return s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: aws.String(s.aws.URL()), UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")})
 }
 
-func (s *shop) makeBucket(name string) {
+func (s *buildFixture) makeBucket(name string) {
 	s.t.Helper()
 	if _, err := s.s3().CreateBucket(s.t.Context(), &s3.CreateBucketInput{Bucket: aws.String(name)}); err != nil {
 		s.t.Fatal(err)
@@ -99,13 +99,13 @@ func (s *shop) makeBucket(name string) {
 func TestS3Cache(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t)
-	s := openShop(t, "s3", sandbox.Options{}, e.Addr)
+	s := newBuildFixtureOn(t, "s3", sandbox.Options{}, e.Addr)
 	s.makeBucket("stock")
 	s.onS3("s3://stock/layers", "one").wait(exitDone).warns()
 	keys := s.keys("stock")
-	for _, ware := range wares {
-		if !slices.Contains(keys, "layers/manifests/shop/"+ware) {
-			t.Errorf("no cache of %s: %v", ware, keys)
+	for _, component := range componentNames {
+		if !slices.Contains(keys, "layers/manifests/shop/"+component) {
+			t.Errorf("no cache of %s: %v", component, keys)
 		}
 	}
 	if tags := s.tags(); tags["shop/a:buildcache"] != "" {
@@ -115,8 +115,8 @@ func TestS3Cache(t *testing.T) {
 	s.aws.ResetCalls()
 	r := s.onS3("s3://stock/layers/", "two").wait(exitDone)
 	r.warns()
-	for _, ware := range wares {
-		r.says(ware + " | [1/1] COPY file /file (cached)")
+	for _, component := range componentNames {
+		r.says(component + " | [1/1] COPY file /file (cached)")
 	}
 	for _, c := range s.aws.Calls() {
 		if c.Service == "registry" && (c.Action == "POST upload" || c.Action == "GET blob") {
@@ -127,9 +127,9 @@ func TestS3Cache(t *testing.T) {
 		}
 	}
 	tags := s.tags()
-	for _, ware := range wares {
-		if tags["shop/"+ware+":one"] != tags["shop/"+ware+":two"] {
-			t.Errorf("%s changed", ware)
+	for _, component := range componentNames {
+		if tags["shop/"+component+":one"] != tags["shop/"+component+":two"] {
+			t.Errorf("%s changed", component)
 		}
 	}
 
@@ -150,20 +150,20 @@ func TestS3Cache(t *testing.T) {
 // build, and is one warning.
 func TestS3CacheRefused(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "s3 refused", sandbox.Options{})
+	s := newBuildFixture(t, "s3 refused", sandbox.Options{})
 	s.makeBucket("closed")
-	all := strings.Join(wares, ", ")
+	all := strings.Join(componentNames, ", ")
 	s.onS3("s3://nowhere/layers", "one").wait(exitDone).warns("could not be read for "+all+" (operation error S3: GetObject, api error NoSuchBucket: ", "nor written for "+all)
 	forbidden := proxyFault{"403", func(w http.ResponseWriter, _ request, _ func(http.ResponseWriter)) {
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(http.StatusForbidden)
 		_, _ = w.Write([]byte("<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"))
 	}}
-	s.stock("s3 refused again")
+	s.writeProject("s3 refused again")
 	s.proxy.set(&rule{match: func(q request) bool { return strings.Contains(q.action, " /closed/") }, treat: forbidden.treat})
 	s.onS3("s3://closed/layers", "two").wait(exitDone).warns("could not be read for "+all, "nor written for "+all, "AccessDenied")
 	s.proxy.set()
-	s.stock("s3 refused once more")
+	s.writeProject("s3 refused once more")
 	s.onS3("s3://closed/layers", "three", "AWS_ENDPOINT_URL_S3=http://127.0.0.1:1").wait(exitDone).warns("could not be read for "+all, "nor written for "+all)
 	s.onS3("s3://closed/layers", "four").wait(exitDone).warns()
 	s.complete("four", true)
@@ -172,14 +172,14 @@ func TestS3CacheRefused(t *testing.T) {
 // TestRegistryCacheRefused is the same for the caches in the repositories.
 func TestRegistryCacheRefused(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "cache refused", sandbox.Options{})
+	s := newBuildFixture(t, "cache refused", sandbox.Options{})
 	s.build("one", "--cache", "registry").wait(exitDone).warns()
 	for i, f := range []proxyFault{serverError, {"403", func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusForbidden, "", "DENIED")
 	}}} {
-		s.stock("cache refused " + f.name)
+		s.writeProject("cache refused " + f.name)
 		s.proxy.set(&rule{match: on("HEAD manifest", "", "buildcache"), treat: f.treat}, &rule{match: on("GET manifest", "", "buildcache"), treat: f.treat}, &rule{match: on("PUT manifest", "", "buildcache"), treat: f.treat})
-		all := strings.Join(wares, ", ")
+		all := strings.Join(componentNames, ", ")
 		s.build([]string{"two", "three"}[i], "--cache", "registry").wait(exitDone).warns("could not be read for "+all, "nor written for "+all)
 	}
 }
@@ -189,7 +189,7 @@ func TestRegistryCacheRefused(t *testing.T) {
 func TestOwnEngineHasCredentials(t *testing.T) {
 	t.Parallel()
 	enginetest.Require(t)
-	s := openShop(t, "s3 own", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "s3 own", sandbox.Options{}, "")
 	s.makeBucket("stock")
 	state, err := os.MkdirTemp("", "own") // a short path, for a socket is in it
 	if err != nil {
@@ -211,10 +211,10 @@ func TestOwnEngineHasCredentials(t *testing.T) {
 // export took the tag of goes with the rest.
 func TestCacheOutlivesRetention(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "cache kept", sandbox.Options{})
+	s := newBuildFixture(t, "cache kept", sandbox.Options{})
 	s.build("one", "--cache", "registry").wait(exitDone)
 	old := s.tags()["shop/a:buildcache"]
-	s.stock("cache kept, changed")
+	s.writeProject("cache kept, changed")
 	s.build("two", "--cache", "registry").wait(exitDone)
 	now := s.tags()["shop/a:buildcache"]
 	has := func(digest string) bool { return slices.Contains(s.aws.Digests("shop/a"), digest) }
@@ -236,7 +236,7 @@ func TestCacheOutlivesRetention(t *testing.T) {
 func TestCacheOfEachPlatform(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t)
-	s := openShop(t, "platforms", sandbox.Options{}, "linux/amd64="+e.Addr+",linux/arm64="+e.Addr)
+	s := newBuildFixtureOn(t, "platforms", sandbox.Options{}, "linux/amd64="+e.Addr+",linux/arm64="+e.Addr)
 	s.makeBucket("stock")
 	s.write("compose.yaml", "name: shop\nservices: {a: {build: {context: ./a, platforms: [linux/amd64, linux/arm64]}}}\n")
 	s.write("a/Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /file\n")

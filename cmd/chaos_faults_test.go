@@ -171,7 +171,7 @@ func (k *killer) String() string {
 }
 
 // read returns a file of the project.
-func (s *shop) read(file string) string {
+func (s *buildFixture) read(file string) string {
 	s.t.Helper()
 	data, err := os.ReadFile(filepath.Join(s.dir, file))
 	if err != nil {
@@ -181,14 +181,14 @@ func (s *shop) read(file string) string {
 }
 
 // pullable checks that each tagged image is whole: manifest, configuration and layers.
-func (c *chaosShop) pullable() {
+func (c *randomBuildFixture) pullable() {
 	c.t.Helper()
 	for tagged := range c.tags() {
 		ref, err := name.ParseReference(strings.TrimPrefix(c.aws.URL(), "http://")+"/"+tagged, name.Insecure)
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		image, err := remote.Image(ref, remote.WithContext(c.t.Context()), remote.WithAuth(c.fleet.login(c.t.Context())))
+		image, err := remote.Image(ref, remote.WithContext(c.t.Context()), remote.WithAuth(c.sandbox.login(c.t.Context())))
 		if err == nil {
 			err = readWhole(image)
 		}
@@ -222,7 +222,7 @@ func readWhole(image v1.Image) error {
 }
 
 // tidy checks that no temporary file is left in the project.
-func (c *chaosShop) tidy() {
+func (c *randomBuildFixture) tidy() {
 	c.t.Helper()
 	left, err := filepath.Glob(filepath.Join(c.dir, ".*.tmp"))
 	if err != nil || len(left) > 0 {

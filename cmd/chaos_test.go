@@ -72,7 +72,7 @@ func (r *process) end() {
 // TestChaosKilledBuild ends builds with SIGKILL or SIGTERM.
 func TestChaosKilledBuild(t *testing.T) {
 	chaos(t, func(t *testing.T, random *rand.Rand) {
-		c := openChaosShop(t, random)
+		c := newRandomBuildFixture(t, random)
 		total := c.requests()
 		k := newKiller(random, total)
 		c.proxy.set(k.rule())
@@ -95,7 +95,7 @@ func TestChaosKilledBuild(t *testing.T) {
 // TestChaosFaultyBuild has requests of a build fail in every way.
 func TestChaosFaultyBuild(t *testing.T) {
 	chaos(t, func(t *testing.T, random *rand.Rand) {
-		c := openChaosShop(t, random)
+		c := newRandomBuildFixture(t, random)
 		f := newRandomFaults(t, random)
 		c.proxy.set(f.rule())
 		r := c.startBuild(impatient, "two", "--cache", "none", "--push-attempts", "2")
@@ -128,13 +128,13 @@ func claimsNothingMoved(r *process) bool {
 // all and a kill for some. Run again one after the other, each succeeds.
 func TestChaosFourJobs(t *testing.T) {
 	chaos(t, func(t *testing.T, random *rand.Rand) {
-		c := openChaosShop(t, random)
+		c := newRandomBuildFixture(t, random)
 		f := newRandomFaults(t, random)
 		c.proxy.set(f.rule())
 		hashes := []string{"j1", "j2", "j3", "j4"}
-		shops, jobs := map[string]*shop{}, map[string]*process{}
+		shops, jobs := map[string]*buildFixture{}, map[string]*process{}
 		for _, hash := range hashes {
-			shops[hash] = c.another("chaos " + hash)
+			shops[hash] = c.secondCopy("chaos " + hash)
 			jobs[hash] = shops[hash].startBuild(impatient, hash, "--cache", "none", "--push-attempts", "2")
 			if random.IntN(4) == 0 {
 				delay := time.Duration(random.IntN(1500)) * time.Millisecond
@@ -169,7 +169,7 @@ func TestChaosFourJobs(t *testing.T) {
 // TestChaosKilledRollout ends rollbacks and rollouts with SIGKILL.
 func TestChaosKilledRollout(t *testing.T) {
 	chaos(t, func(t *testing.T, random *rand.Rand) {
-		h, command := openChaosHarbour(t, random)
+		h, command := newRandomECSFixture(t, random)
 		k := newKiller(random, 80)
 		k.soft = false
 		h.proxy.set(k.rule())
@@ -188,7 +188,7 @@ func TestChaosKilledRollout(t *testing.T) {
 // TestChaosFaultyRollout has requests of rollbacks and rollouts fail in every way.
 func TestChaosFaultyRollout(t *testing.T) {
 	chaos(t, func(t *testing.T, random *rand.Rand) {
-		h, command := openChaosHarbour(t, random)
+		h, command := newRandomECSFixture(t, random)
 		f := newRandomFaults(t, random)
 		before := h.tags()
 		h.proxy.set(f.rule())
@@ -206,35 +206,35 @@ func TestChaosFaultyRollout(t *testing.T) {
 	})
 }
 
-// openChaosHarbour opens ECS services that run the revision two, together or apart, and
+// newRandomECSFixture makes ECS services that run the revision two, together or apart, and
 // picks a command that deploys another.
-func openChaosHarbour(t *testing.T, random *rand.Rand) (*harbour, []string) {
-	h := openHarbour(t, random.IntN(2) == 0)
+func newRandomECSFixture(t *testing.T, random *rand.Rand) (*ecsFixture, []string) {
+	h := newECSFixture(t, random.IntN(2) == 0)
 	command := [][]string{{"rollback", "one"}, {"rollout", "one"}, {"rollback", "bad"}}[random.IntN(3)]
 	return h, append(command, "--timeout", "2m")
 }
 
 // deploysAgain runs a command again, undisturbed.
-func (h *harbour) deploysAgain(command []string) {
+func (h *ecsFixture) deploysAgain(command []string) {
 	h.t.Helper()
 	if command[1] == "bad" {
 		h.start(command...).wait(exitRolledBack)
-		h.stands("latest", "two")
+		h.wantTag("latest", "two")
 		h.runsAll("two")
 		return
 	}
 	h.start(command...).wait(exitDone)
-	h.stands("latest", "one")
+	h.wantTag("latest", "one")
 	h.runsAll("one")
 	h.protected()
 }
 
 // protected checks that each running image has a tag that retention spares.
-func (h *harbour) protected() {
+func (h *ecsFixture) protected() {
 	h.t.Helper()
 	tags := h.tags()
 	for container, service := range h.services() {
-		running, err := h.fleet.runs(h.t.Context(), "quay", service)
+		running, err := h.sandbox.runs(h.t.Context(), "quay", service)
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -247,40 +247,40 @@ func (h *harbour) protected() {
 	}
 }
 
-// chaosShop is a shop whose revision one is built.
-type chaosShop struct {
-	*shop
-	fleet *fleet
+// randomBuildFixture is a buildFixture whose revision one is built.
+type randomBuildFixture struct {
+	*buildFixture
+	sandbox *ecsSandbox
 	// before are the tags of the first revision.
 	before map[string]string
 	// counted counts the requests of the first build.
 	counted *rule
 }
 
-func openChaosShop(t *testing.T, random *rand.Rand) *chaosShop {
+func newRandomBuildFixture(t *testing.T, random *rand.Rand) *randomBuildFixture {
 	t.Helper()
-	s := openShop(t, fmt.Sprint("chaos ", random.Uint64()), sandbox.Options{}, enginetest.Shared(t).Addr)
-	c := &chaosShop{shop: s, fleet: openFleet(s.aws, s.proxy.host()), counted: &rule{match: func(request) bool { return false }}}
+	s := newBuildFixtureOn(t, fmt.Sprint("chaos ", random.Uint64()), sandbox.Options{}, enginetest.Shared(t).Addr)
+	c := &randomBuildFixture{buildFixture: s, sandbox: newECSSandbox(s.aws, s.proxy.host()), counted: &rule{match: func(request) bool { return false }}}
 	c.counted = &rule{match: func(request) bool { return true }, skip: 1 << 30}
 	s.proxy.set(c.counted)
 	s.build("one", "--cache", "none").wait(exitDone)
 	s.proxy.set()
 	c.before = s.tags()
-	s.stock(fmt.Sprint("chaos, next ", random.Uint64()))
+	s.writeProject(fmt.Sprint("chaos, next ", random.Uint64()))
 	return c
 }
 
 // requests is how many requests an undisturbed build makes.
-func (c *chaosShop) requests() int { return c.proxy.count(c.counted) }
+func (c *randomBuildFixture) requests() int { return c.proxy.count(c.counted) }
 
 // undisturbed checks what holds at every moment: the revisions that were there are as
 // they were, the definitions are whole and name a revision that is there, and each image
 // that a revision in use has keeps a tag that retention spares.
-func (c *chaosShop) undisturbed(revisions ...string) {
+func (c *randomBuildFixture) undisturbed(revisions ...string) {
 	c.t.Helper()
 	tags := c.tags()
-	for _, ware := range wares {
-		repo := "shop/" + ware
+	for _, component := range componentNames {
+		repo := "shop/" + component
 		for _, revision := range revisions {
 			digest := c.before[repo+":"+revision]
 			if tags[repo+":"+revision] != digest {
@@ -295,7 +295,7 @@ func (c *chaosShop) undisturbed(revisions ...string) {
 }
 
 // defined checks that the definitions are those of a whole revision.
-func (c *chaosShop) defined(tags map[string]string) {
+func (c *randomBuildFixture) defined(tags map[string]string) {
 	c.t.Helper()
 	for _, revision := range []string{"one", "two"} {
 		if strings.Contains(c.read(definitions), ":"+revision+`"`) {
@@ -308,13 +308,13 @@ func (c *chaosShop) defined(tags map[string]string) {
 }
 
 // arrived checks that a revision is built and latest, and the one before it deployed.
-func (c *chaosShop) arrived(revision, former string) {
+func (c *randomBuildFixture) arrived(revision, former string) {
 	c.t.Helper()
 	c.complete(revision, true)
 	c.defines(revision)
 	tags := c.tags()
-	for _, ware := range wares {
-		repo := "shop/" + ware
+	for _, component := range componentNames {
+		repo := "shop/" + component
 		if got, want := tags[repo+":deployed"], c.before[repo+":"+former]; got != want {
 			c.t.Errorf("%s:deployed points to %s, want %s of %s", repo, got, want, former)
 		}

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -25,20 +24,11 @@ import (
 func TestDoctorScripts(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
-	commands := ecsCommands()
-	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"skew":      skew,
-		"deny":      deny,
-		"caller":    caller,
-		"silent":    silent,
-		"index":     stockIndex,
-		"unwritten": unwritten,
-	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/doctor",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                commands,
+		Cmds:                doctorCommands(),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			program, err := exec.LookPath("slipway")
@@ -58,34 +48,44 @@ func TestDoctorScripts(t *testing.T) {
 	})
 }
 
+func doctorCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	out := ecsCommands()
+	out["skew"] = skew
+	out["caller"] = caller
+	out["silent"] = silent
+	out["index"] = pushIndex
+	out["unwritten"] = unwritten
+	return out
+}
+
 // repository NAME [MUTABILITY] makes a repository.
 func makeRepository(ts *testscript.TestScript, _ bool, args []string) {
 	in := &ecr.CreateRepositoryInput{RepositoryName: aws.String(args[0])}
 	if len(args) > 1 {
 		in.ImageTagMutability = types.ImageTagMutability(args[1])
 	}
-	_, err := fleetOf(ts).ecr.CreateRepository(context.Background(), in)
+	_, err := ecsSandboxOf(ts).ecr.CreateRepository(context.Background(), in)
 	ts.Check(err)
 }
 
 // index REPOSITORY TAG pushes an image that is there for linux/amd64 alone.
-func stockIndex(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(fleetOf(ts).stockIndex(context.Background(), args[0], args[1], false))
+func pushIndex(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ecsSandboxOf(ts).pushIndex(context.Background(), args[0], args[1], false))
 }
 
 // skew DURATION moves AWS's clock; back, if negative.
 func skew(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[0])
 	ts.Check(err)
-	stand(ts).Advance(d)
+	sandboxOf(ts).Advance(d)
 }
 
 // deny ACTION... takes actions from the caller; none gives all back.
-func deny(ts *testscript.TestScript, _ bool, args []string) { stand(ts).Deny(args...) }
+func deny(ts *testscript.TestScript, _ bool, args []string) { sandboxOf(ts).Deny(args...) }
 
 // caller ARN [ENTITY] changes who calls.
 func caller(ts *testscript.TestScript, _ bool, args []string) {
-	stand(ts).SetCaller(args[0], strings.Join(args[1:], ""))
+	sandboxOf(ts).SetCaller(args[0], strings.Join(args[1:], ""))
 }
 
 // silent VARIABLE sets it to an address that takes connections and never answers.
@@ -98,7 +98,7 @@ func silent(ts *testscript.TestScript, _ bool, args []string) {
 
 // unwritten checks that nothing but questions was asked of AWS since "calls reset".
 func unwritten(ts *testscript.TestScript, _ bool, _ []string) {
-	for _, c := range stand(ts).Calls() {
+	for _, c := range sandboxOf(ts).Calls() {
 		switch {
 		case c.Service == "registry" && (strings.HasPrefix(c.Action, "GET ") || strings.HasPrefix(c.Action, "HEAD ")):
 		case strings.HasPrefix(c.Action, "Get"), strings.HasPrefix(c.Action, "Describe"), strings.HasPrefix(c.Action, "List"),

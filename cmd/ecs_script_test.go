@@ -34,14 +34,16 @@ func TestECSScripts(t *testing.T) {
 	})
 }
 
-type fleetKey struct{}
+type ecsSandboxKey struct{}
 
-func fleetOf(ts *testscript.TestScript) *fleet { return ts.Value(fleetKey{}).(*fleet) }
+func ecsSandboxOf(ts *testscript.TestScript) *ecsSandbox {
+	return ts.Value(ecsSandboxKey{}).(*ecsSandbox)
+}
 
 func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out := maps.Clone(scriptCommands)
 	out["speed"] = ecsSpeed
-	out["stock"] = stockImage
+	out["stock"] = pushImage
 	out["service"] = openService
 	out["runs"] = runsImage
 	out["paused"] = awaitPause
@@ -60,12 +62,12 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 func ecsSpeed(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseFloat(args[0], 64)
 	ts.Check(err)
-	ts.Check(stand(ts).SetECSSpeed(n))
+	ts.Check(sandboxOf(ts).SetECSSpeed(n))
 }
 
 // stock [-aside] [-same=REVISION] REPOSITORY REVISION [LABEL=VALUE...] pushes an image,
 // with latest on it unless aside, another revision's if told.
-func stockImage(ts *testscript.TestScript, _ bool, args []string) {
+func pushImage(ts *testscript.TestScript, _ bool, args []string) {
 	latest := true
 	labels := map[string]string{}
 	for strings.HasPrefix(args[0], "-") {
@@ -79,13 +81,13 @@ func stockImage(ts *testscript.TestScript, _ bool, args []string) {
 		k, v, _ := strings.Cut(l, "=")
 		labels[k] = v
 	}
-	ts.Check(fleetOf(ts).stock(context.Background(), args[0], args[1], latest, labels))
+	ts.Check(ecsSandboxOf(ts).pushImage(context.Background(), args[0], args[1], latest, labels))
 }
 
-// Component [-KEY=VALUE...] CLUSTER SERVICE CONTAINER=IMAGE... makes an ECS service and
+// service [-KEY=VALUE...] CLUSTER SERVICE CONTAINER=IMAGE... makes an ECS service and
 // waits until it runs.
 func openService(ts *testscript.TestScript, _ bool, args []string) {
-	b := berth{desired: 1, breaker: "rollback", healthy: 100, environment: map[string]string{}}
+	b := ecsServiceFixture{desired: 1, breaker: "rollback", healthy: 100, environment: map[string]string{}}
 	for strings.HasPrefix(args[0], "-") {
 		k, v, _ := strings.Cut(args[0][1:], "=")
 		n, _ := strconv.Atoi(v)
@@ -117,7 +119,7 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 		args = args[1:]
 	}
 	b.cluster, b.service, b.containers = args[0], args[1], args[2:]
-	ts.Check(fleetOf(ts).open(context.Background(), b))
+	ts.Check(ecsSandboxOf(ts).createService(context.Background(), b))
 	advance(ts, false, []string{"10m"})
 }
 
@@ -131,7 +133,7 @@ func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
 		args = args[1:]
 	}
 	await(ctx, ts, func() bool {
-		paused, err := fleetOf(ts).paused(ctx, args[0], args[1])
+		paused, err := ecsSandboxOf(ts).paused(ctx, args[0], args[1])
 		ts.Check(err)
 		return paused
 	})
@@ -148,7 +150,7 @@ func awaitPause(ts *testscript.TestScript, _ bool, args []string) {
 func protectTasks(ts *testscript.TestScript, _ bool, args []string) {
 	minutes, err := strconv.ParseInt(args[2], 10, 32)
 	ts.Check(err)
-	ts.Check(fleetOf(ts).protect(context.Background(), args[0], args[1], int32(minutes)))
+	ts.Check(ecsSandboxOf(ts).protect(context.Background(), args[0], args[1], int32(minutes)))
 }
 
 // called SERVICE ACTION waits until AWS has been asked for an action.
@@ -156,7 +158,7 @@ func awaitCall(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	await(ctx, ts, func() bool {
-		return slices.ContainsFunc(stand(ts).Calls(), func(c sandbox.Call) bool { return c.Service == args[0] && c.Action == args[1] })
+		return slices.ContainsFunc(sandboxOf(ts).Calls(), func(c sandbox.Call) bool { return c.Service == args[0] && c.Action == args[1] })
 	})
 }
 
@@ -170,7 +172,7 @@ func await(ctx context.Context, ts *testscript.TestScript, done func() bool) {
 }
 
 func descriptions(ts *testscript.TestScript) (n int) {
-	for _, c := range stand(ts).Calls() {
+	for _, c := range sandboxOf(ts).Calls() {
 		if c.Action == "DescribeServiceDeployments" {
 			n++
 		}
@@ -179,11 +181,11 @@ func descriptions(ts *testscript.TestScript) (n int) {
 }
 
 // runs CLUSTER SERVICE CONTAINER REPOSITORY TAG checks that every task runs what the tag
-// stands on (or that none does, with !).
+// points to (or that none does, with !).
 func runsImage(ts *testscript.TestScript, neg bool, args []string) {
-	running, err := fleetOf(ts).runs(context.Background(), args[0], args[1])
+	running, err := ecsSandboxOf(ts).runs(context.Background(), args[0], args[1])
 	ts.Check(err)
-	want := stand(ts).Tags(args[3])[args[4]]
+	want := sandboxOf(ts).Tags(args[3])[args[4]]
 	have := running[args[2]]
 	if want == "" || len(have) == 0 {
 		ts.Fatalf("tag %s of %s is on %q, and tasks run %v", args[4], args[3], want, running)
@@ -203,7 +205,7 @@ func autoscale(ts *testscript.TestScript, _ bool, args []string) {
 	highest, err := strconv.ParseInt(args[3], 10, 32)
 	ts.Check(err)
 	client := applicationautoscaling.New(applicationautoscaling.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(stand(ts).URL()), Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
+		Region: "us-east-1", BaseEndpoint: aws.String(sandboxOf(ts).URL()), Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
 	})
 	_, err = client.RegisterScalableTarget(context.Background(), &applicationautoscaling.RegisterScalableTargetInput{
 		ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount,
@@ -219,7 +221,7 @@ func expand(ts *testscript.TestScript, _ bool, args []string) {
 
 // archive REPOSITORY TAG puts an image into ECR's archive.
 func archive(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(stand(ts).Archive(args[0], stand(ts).Tags(args[0])[args[1]]))
+	ts.Check(sandboxOf(ts).Archive(args[0], sandboxOf(ts).Tags(args[0])[args[1]]))
 }
 
 // ECS-calls ACTION N checks how often ECS was asked for an action.

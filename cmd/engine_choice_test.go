@@ -65,7 +65,7 @@ func TestEngineOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			env := c.env(t)
-			s := openShop(t, "order", sandbox.Options{}, "")
+			s := newBuildFixtureOn(t, "order", sandbox.Options{}, "")
 			s.build(append(env, "one")...).wait(exitDone).says(c.says)
 			s.complete("one", true)
 		})
@@ -75,7 +75,7 @@ func TestEngineOrder(t *testing.T) {
 // Where there is none at all, the answer is what was tried and how to get one.
 func TestNoEngine(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, "none", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "none", sandbox.Options{}, "")
 	s.build(append(bare(t, noDocker), "one")...).wait(exitOther).says(
 		"no BuildKit engine: ", "no Docker engine answers at "+noDocker, "managed engine: no buildkitd beside slipway or in PATH",
 		"start buildkitd and set BUILDKIT_HOST (or --engine)")
@@ -92,7 +92,7 @@ func TestNoEngine(t *testing.T) {
 func TestRevisionOfAnotherPlatform(t *testing.T) {
 	t.Parallel()
 	addr := enginetest.Shared(t).Addr
-	s := openShop(t, "another platform", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "another platform", sandbox.Options{}, "")
 	arch := func(tag string) string {
 		t.Helper()
 		config, err := s.pull("linux/amd64", "shop/a", tag).ConfigFile()
@@ -133,7 +133,7 @@ func TestInterruptedSearch(t *testing.T) {
 		}
 	}()
 	for _, args := range [][]string{{"one"}, {"one", "--engine", "docker"}} {
-		s := openShop(t, "interrupted", sandbox.Options{}, "")
+		s := newBuildFixtureOn(t, "interrupted", sandbox.Options{}, "")
 		r := s.startBuild(append(bare(t, "unix://"+socket), args...)...)
 		<-came
 		r.signal(syscall.SIGTERM)
@@ -152,7 +152,7 @@ func TestNothingIsListed(t *testing.T) {
 	t.Parallel()
 	for _, kind := range dockertest.Kinds {
 		docker := dockertest.Start(t, kind)
-		s := openShop(t, "listed", sandbox.Options{}, "")
+		s := newBuildFixtureOn(t, "listed", sandbox.Options{}, "")
 		s.build(append(bare(t, docker.Host), "one", "--engine", "docker")...).wait(exitDone)
 		list, err := docker.Docker(t).ImageList(t.Context(), client.ImageListOptions{All: true})
 		if err != nil {
@@ -195,7 +195,7 @@ func TestEngineCannot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			docker := dockertest.Shared(t, c.kind)
-			s := openShop(t, "cannot", sandbox.Options{}, "")
+			s := newBuildFixtureOn(t, "cannot", sandbox.Options{}, "")
 			if c.key != "" {
 				s.write("compose.yaml", "name: shop\nservices:\n  a: {build: {context: ./a, "+c.key+"}}\n  b: {build: ./b}\n")
 			}
@@ -220,7 +220,7 @@ func TestSearchPassesOver(t *testing.T) {
 		t.Skip("LEFT OUT: a buildkitd runs on this machine, and every build would take it")
 	}
 	docker := dockertest.Shared(t, dockertest.CurrentClassic)
-	s := openShop(t, "over", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "over", sandbox.Options{}, "")
 	s.write("compose.yaml", "name: shop\nservices:\n  a: {build: {context: ./a, platforms: [linux/amd64, linux/arm64]}}\n")
 	s.build(append(bare(t, docker.Host), "one")...).wait(exitOther).says("cannot build for several platforms at once", "a buildkitd could")
 	s.build(append(withOwn(t, docker.Host), "one")...).wait(exitDone).says("engine: managed")
@@ -233,7 +233,7 @@ func TestDockerStartsLate(t *testing.T) {
 	if err := docker.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	s := openShop(t, "late", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "late", sandbox.Options{}, "")
 	g := newGate(t, false)
 	s.proxy.set(&rule{match: on("DescribeRepositories", "", ""), treat: g.treat})
 	r := s.startBuild(append(bare(t, docker.Host), "CODEBUILD_BUILD_ID=shop:1", "one")...)
@@ -257,7 +257,7 @@ func TestDockerContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	docker.RunBuildkitd(t, "engine-of-test")
-	s := openShop(t, "container", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "container", sandbox.Options{}, "")
 	path := "PATH=" + filepath.Dir(cli) + ":" + os.Getenv("PATH")
 	s.build("BUILDKIT_HOST=", path, "DOCKER_HOST="+docker.Host, "one", "--engine", "docker-container://engine-of-test").wait(exitDone).
 		says("engine: buildkitd (", "at docker-container://engine-of-test, since named by --engine")
@@ -268,7 +268,7 @@ func TestDockerContainer(t *testing.T) {
 func TestEnginesByPlatform(t *testing.T) {
 	t.Parallel()
 	first, second := enginetest.Shared(t), dockertest.Shared(t, dockertest.ContainerdStore)
-	s := openShop(t, "platforms", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "platforms", sandbox.Options{}, "")
 	s.write("compose.yaml", "name: shop\nservices:\n  a: {build: {context: ./a, platforms: [linux/amd64, linux/arm64]}}\n  b: {build: ./b}\n")
 	several := "linux/amd64=" + first.Addr + ",linux/arm64=docker"
 	r := s.build("BUILDKIT_HOST=", "DOCKER_HOST="+second.Host, "one", "--engine", several, "--output", "json").wait(exitDone)

@@ -24,8 +24,8 @@ func TestOwnEngineRootless(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("an ordinary user runs these tests: TestEveryEngine has shown it")
 	}
-	on := stove{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--progress", "plain", "--create-repositories"}}
-	s := kitchen(t, "rootless", on)
+	on := engineCase{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--progress", "plain", "--create-repositories"}}
+	s := newEngineFixture(t, "rootless", on)
 	home := shortTemp(t)
 	program := filepath.Join(home, "slipway")
 	copyProgram(t, program)

@@ -16,24 +16,24 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// storeShop is a shop on a Docker engine of its own whose BuildKit cannot push, with a
-// directory for temporary files.
-type storeShop struct {
-	*shop
+// dockerStoreFixture is a buildFixture on a Docker engine of its own whose BuildKit
+// cannot push, with a directory for temporary files.
+type dockerStoreFixture struct {
+	*buildFixture
 	docker *client.Client
 	tmp    string
 }
 
-func newStoreShop(t *testing.T, seed string) *storeShop {
+func newDockerStoreFixture(t *testing.T, seed string) *dockerStoreFixture {
 	t.Helper()
 	e := dockertest.Start(t, dockertest.CurrentClassic)
-	s := &storeShop{shop: openShop(t, seed, sandbox.Options{}, ""), docker: e.Docker(t), tmp: t.TempDir()}
-	s.shop.env = append(s.shop.env, "BUILDKIT_HOST=", "DOCKER_HOST="+e.Host, "SLIPWAY_ENGINE=docker", "TMPDIR="+s.tmp)
+	s := &dockerStoreFixture{buildFixture: newBuildFixtureOn(t, seed, sandbox.Options{}, ""), docker: e.Docker(t), tmp: t.TempDir()}
+	s.buildFixture.env = append(s.buildFixture.env, "BUILDKIT_HOST=", "DOCKER_HOST="+e.Host, "SLIPWAY_ENGINE=docker", "TMPDIR="+s.tmp)
 	return s
 }
 
 // images are the names in the engine's store that Slipway gave.
-func (s *storeShop) images() []string {
+func (s *dockerStoreFixture) images() []string {
 	s.t.Helper()
 	list, err := s.docker.ImageList(s.t.Context(), client.ImageListOptions{All: true})
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *storeShop) images() []string {
 }
 
 // clean checks that nothing is left of a job: no image, no file.
-func (s *storeShop) clean() {
+func (s *dockerStoreFixture) clean() {
 	s.t.Helper()
 	if left := s.images(); len(left) > 0 {
 		s.t.Errorf("left in the engine: %q", left)
@@ -70,7 +70,7 @@ func denied(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 // the engines' own.
 func TestPushFromStore(t *testing.T) {
 	t.Parallel()
-	s := newStoreShop(t, "store")
+	s := newDockerStoreFixture(t, "store")
 	s.proxy.set(&rule{match: on("PUT manifest", "shop/b", ""), treat: throttled.treat, times: 2})
 	r := s.build("one")
 	r.wait(exitDone).says("push attempt 2 of b failed, trying again", "TOOMANYREQUESTS")
@@ -81,13 +81,13 @@ func TestPushFromStore(t *testing.T) {
 	one := s.tags()
 	s.write("b/file", "b changed")
 	r = s.build("again").wait(exitDone)
-	for _, ware := range wares {
-		pushed := strings.Contains(r.stderr.String(), ware+" | pushing ")
-		if pushed != (ware == "b") {
-			t.Errorf("%s: pushed %v", ware, pushed)
+	for _, component := range componentNames {
+		pushed := strings.Contains(r.stderr.String(), component+" | pushing ")
+		if pushed != (component == "b") {
+			t.Errorf("%s: pushed %v", component, pushed)
 		}
-		if same := s.tags()["shop/"+ware+":again"] == one["shop/"+ware+":one"]; same != (ware != "b") {
-			t.Errorf("%s: %v", ware, s.tags())
+		if same := s.tags()["shop/"+component+":again"] == one["shop/"+component+":one"]; same != (component != "b") {
+			t.Errorf("%s: %v", component, s.tags())
 		}
 	}
 
@@ -102,14 +102,14 @@ func TestPushFromStore(t *testing.T) {
 
 	// Refused: told, nothing moved, nothing left.
 	before := s.tags()
-	s.stock("store again")
+	s.writeProject("store again")
 	s.proxy.set(&rule{match: on("PUT manifest", "shop/c", ""), treat: denied})
 	s.build("two").wait(exitBuild).says("pushing c: ", "said the proxy", "no tag was moved")
 	same(t, s.tags(), before)
 	s.clean()
 
 	// Interrupted in the middle of a push.
-	s.stock("store a third time")
+	s.writeProject("store a third time")
 	g := newGate(t, false)
 	s.proxy.set(&rule{match: on("PUT manifest", "shop/d", ""), treat: g.treat})
 	r = s.startBuild("two")
@@ -121,7 +121,7 @@ func TestPushFromStore(t *testing.T) {
 	s.clean()
 
 	// Killed: what is left goes with a later job.
-	s.stock("store a fourth time")
+	s.writeProject("store a fourth time")
 	g = newGate(t, false)
 	s.proxy.set(&rule{match: on("PUT manifest", "shop/d", ""), treat: g.treat})
 	r = s.startBuild("two")
@@ -147,7 +147,7 @@ func TestPushFromStore(t *testing.T) {
 }
 
 // age gives images the names that they would have had if the job had run two days ago.
-func (s *storeShop) age(names []string) {
+func (s *dockerStoreFixture) age(names []string) {
 	s.t.Helper()
 	for i, name := range names {
 		old := "slipway.invalid/build:" + strconv.FormatInt(time.Now().Add(-48*time.Hour).Unix()+int64(i), 10) + "-x"

@@ -23,61 +23,61 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// stove is one way to an engine.
-type stove struct {
+// engineCase is one way to an engine.
+type engineCase struct {
 	// env and flags lead slipway there.
 	env, flags []string
 	// says is how slipway names the engine.
 	says string
-	// old tells that its frontend knows no named contexts.
+	// old is set if its frontend knows no named contexts.
 	old bool
 }
 
-func (s stove) build(hash string, flags ...string) []string {
+func (s engineCase) build(hash string, flags ...string) []string {
 	out := append([]string{"BUILDKIT_HOST="}, s.env...)
 	return append(append(append(out, hash), s.flags...), flags...)
 }
 
-// stoves are all ways to engines, by name; each starts what it needs.
-var stoves = map[string]func(*testing.T) stove{
-	"buildkitd at BUILDKIT_HOST": func(t *testing.T) stove {
-		return stove{env: []string{"BUILDKIT_HOST=" + enginetest.Shared(t).Addr}, says: "engine: buildkitd (", flags: nil}
+// engineCases are all ways to engines, by name; each starts what it needs.
+var engineCases = map[string]func(*testing.T) engineCase{
+	"buildkitd at BUILDKIT_HOST": func(t *testing.T) engineCase {
+		return engineCase{env: []string{"BUILDKIT_HOST=" + enginetest.Shared(t).Addr}, says: "engine: buildkitd (", flags: nil}
 	},
-	"buildkitd over TLS": func(t *testing.T) stove {
+	"buildkitd over TLS": func(t *testing.T) engineCase {
 		e := enginetest.Start(t, enginetest.TLS())
-		return stove{flags: []string{"--engine", e.TLSAddr, "--engine-tls", e.CertDir}, says: "at " + e.TLSAddr + ", since named by --engine"}
+		return engineCase{flags: []string{"--engine", e.TLSAddr, "--engine-tls", e.CertDir}, says: "at " + e.TLSAddr + ", since named by --engine"}
 	},
-	"managed": func(t *testing.T) stove {
+	"managed": func(t *testing.T) engineCase {
 		enginetest.Require(t)
-		return stove{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--engine-state", shortTemp(t)}, says: "engine: managed ("}
+		return engineCase{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--engine-state", shortTemp(t)}, says: "engine: managed ("}
 	},
-	"docker, classic":         func(t *testing.T) stove { return dockerStove(t, dockertest.Classic) },
-	"docker, current classic": func(t *testing.T) stove { return dockerStove(t, dockertest.CurrentClassic) },
-	"docker, containerd":      func(t *testing.T) stove { return dockerStove(t, dockertest.ContainerdStore) },
-	"docker over TLS": func(t *testing.T) stove {
+	"docker, classic":         func(t *testing.T) engineCase { return dockerEngineCase(t, dockertest.Classic) },
+	"docker, current classic": func(t *testing.T) engineCase { return dockerEngineCase(t, dockertest.CurrentClassic) },
+	"docker, containerd":      func(t *testing.T) engineCase { return dockerEngineCase(t, dockertest.ContainerdStore) },
+	"docker over TLS": func(t *testing.T) engineCase {
 		e := dockertest.Start(t, dockertest.ContainerdStore, dockertest.TLS())
-		return stove{
+		return engineCase{
 			env:   []string{"DOCKER_HOST=" + e.TLSHost, "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=" + e.CertDir},
 			flags: []string{"--engine", "docker"}, says: "containerd store) at " + e.TLSHost,
 		}
 	},
-	"kube-pod://": func(t *testing.T) stove {
+	"kube-pod://": func(t *testing.T) engineCase {
 		path := wayOut(t, "kubectl", "--context=prod --namespace=ci exec --container=engine -i buildkitd-0 -- buildctl dial-stdio")
-		return stove{env: []string{path}, flags: []string{"--engine", "kube-pod://buildkitd-0?context=prod&namespace=ci&container=engine"}, says: "at kube-pod://buildkitd-0"}
+		return engineCase{env: []string{path}, flags: []string{"--engine", "kube-pod://buildkitd-0?context=prod&namespace=ci&container=engine"}, says: "at kube-pod://buildkitd-0"}
 	},
-	"ssh://": func(t *testing.T) stove {
+	"ssh://": func(t *testing.T) engineCase {
 		path := wayOut(t, "ssh", "-l builder -p 2222 -- far.example buildctl --addr unix:///run/b.sock dial-stdio")
-		return stove{env: []string{path}, flags: []string{"--engine", "ssh://builder@far.example:2222/run/b.sock"}, says: "at ssh://builder@far.example:2222"}
+		return engineCase{env: []string{path}, flags: []string{"--engine", "ssh://builder@far.example:2222/run/b.sock"}, says: "at ssh://builder@far.example:2222"}
 	},
 }
 
-func dockerStove(t *testing.T, kind dockertest.Kind) stove {
+func dockerEngineCase(t *testing.T, kind dockertest.Kind) engineCase {
 	e := dockertest.Shared(t, kind)
 	store := "classic store) at "
 	if kind.Snapshotter() {
 		store = "containerd store) at "
 	}
-	return stove{
+	return engineCase{
 		env: []string{"DOCKER_HOST=" + e.Host}, flags: []string{"--engine", "docker"}, says: store + e.Host,
 		old: kind == dockertest.Classic,
 	}
@@ -106,7 +106,7 @@ func shortTemp(t *testing.T) string {
 }
 
 // wayOut is a PATH with a program that stands for one which reaches another machine: it
-// Desired just these arguments, and runs BuildKit's own end of the connection here.
+// wants just these arguments, and runs BuildKit's own end of the connection here.
 func wayOut(t *testing.T, program, arguments string) string {
 	t.Helper()
 	addr := enginetest.Shared(t).Addr
@@ -139,17 +139,17 @@ var probe = sync.OnceValues(func() (string, error) {
 	return string(data), err
 })
 
-// kitchen is a shop whose services use what engines differ in: steps that run, several
+// newEngineFixture returns a project whose services use what engines differ in: steps that run, several
 // stages and, but for old ones, the image of another service.
-func kitchen(t *testing.T, seed string, s stove) *shop {
+func newEngineFixture(t *testing.T, seed string, s engineCase) *buildFixture {
 	t.Helper()
-	out := openShop(t, seed, sandbox.Options{}, "")
+	out := newBuildFixtureOn(t, seed, sandbox.Options{}, "")
 	out.env = append(out.env, "SLIPWAY_ALLOW=network.host")
 	program, err := probe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := openFleet(out.aws, out.proxy.host()).stock(t.Context(), "base", "1", false, nil); err != nil {
+	if err := newECSSandbox(out.aws, out.proxy.host()).pushImage(t.Context(), "base", "1", false, nil); err != nil {
 		t.Fatal(err)
 	}
 	out.write("c/Dockerfile", out.fromBase("COPY file /file\n"))
@@ -167,13 +167,13 @@ func kitchen(t *testing.T, seed string, s stove) *shop {
 }
 
 // holds reads a file of a pushed image.
-func (s *shop) holds(repository, tag, path string) string {
+func (s *buildFixture) holds(repository, tag, path string) string {
 	s.t.Helper()
 	return s.holdsFor("linux/amd64", repository, tag, path)
 }
 
 // holdsFor reads one of the image for a platform, which counts where there are several.
-func (s *shop) holdsFor(platform, repository, tag, path string) string {
+func (s *buildFixture) holdsFor(platform, repository, tag, path string) string {
 	s.t.Helper()
 	files := mutate.Extract(s.pull(platform, repository, tag))
 	defer files.Close()
@@ -193,7 +193,7 @@ func (s *shop) holdsFor(platform, repository, tag, path string) string {
 }
 
 // pull is a pushed image.
-func (s *shop) pull(platform, repository, tag string) v1.Image {
+func (s *buildFixture) pull(platform, repository, tag string) v1.Image {
 	s.t.Helper()
 	p, err := v1.ParsePlatform(platform)
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *shop) pull(platform, repository, tag string) v1.Image {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	login := openFleet(s.aws, s.proxy.host()).login(s.t.Context())
+	login := newECSSandbox(s.aws, s.proxy.host()).login(s.t.Context())
 	image, err := remote.Image(ref, remote.WithAuth(login), remote.WithPlatform(*p))
 	if err != nil {
 		s.t.Fatal(err)
@@ -214,11 +214,11 @@ func (s *shop) pull(platform, repository, tag string) v1.Image {
 // TestEveryEngine has each engine keep the same promises.
 func TestEveryEngine(t *testing.T) {
 	t.Parallel()
-	for name, light := range stoves {
+	for name, light := range engineCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			on := light(t)
-			s := kitchen(t, "engine "+name, on)
+			s := newEngineFixture(t, "engine "+name, on)
 			s.allOrNothing(on)
 			s.build(on.build("one")...).wait(exitDone).says(on.says)
 			s.complete("one", true)
@@ -239,7 +239,7 @@ func TestEveryEngine(t *testing.T) {
 }
 
 // allOrNothing breaks one service: no tag appears.
-func (s *shop) allOrNothing(on stove) {
+func (s *buildFixture) allOrNothing(on engineCase) {
 	s.t.Helper()
 	s.write("c/Dockerfile", s.fromBase("COPY missing /missing\n"))
 	s.build(on.build("none")...).wait(exitBuild).says("/missing", "not found", "no tag was moved")
@@ -252,22 +252,22 @@ func (s *shop) allOrNothing(on stove) {
 }
 
 // fromBase is a Dockerfile whose base image lies in the registry, behind its login.
-func (s *shop) fromBase(steps string) string {
+func (s *buildFixture) fromBase(steps string) string {
 	return "FROM " + s.proxy.host() + "/base:1\n" + steps
 }
 
 // oneChanges changes one service: one digest is new, also when all are built once more,
 // and nothing of the others is pushed.
-func (s *shop) oneChanges(on stove) {
+func (s *buildFixture) oneChanges(on engineCase) {
 	s.t.Helper()
 	before := s.tags()
 	s.write("c/file", "changed")
 	s.aws.ResetCalls()
 	s.build(on.build("two")...).wait(exitDone)
 	after := s.tags()
-	for _, ware := range wares {
-		repo := "shop/" + ware
-		if changed := after[repo+":two"] != before[repo+":one"]; changed != (ware == "c") {
+	for _, component := range componentNames {
+		repo := "shop/" + component
+		if changed := after[repo+":two"] != before[repo+":one"]; changed != (component == "c") {
 			s.t.Errorf("%s: %s became %s", repo, before[repo+":one"], after[repo+":two"])
 		}
 	}
@@ -281,22 +281,22 @@ func (s *shop) oneChanges(on stove) {
 }
 
 // compressed asks for zstd: all layers have it, and the same ones when built again.
-func (s *shop) compressed(on stove) {
+func (s *buildFixture) compressed(on engineCase) {
 	s.t.Helper()
 	s.build(on.build("packed", "--compression", "zstd")...).wait(exitDone)
 	before := s.tags()
-	for _, ware := range wares {
-		m, err := s.pull("linux/amd64", "shop/"+ware, "packed").Manifest()
+	for _, component := range componentNames {
+		m, err := s.pull("linux/amd64", "shop/"+component, "packed").Manifest()
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		for _, l := range m.Layers {
 			if l.MediaType != types.OCILayerZStd {
-				s.t.Errorf("%s has a layer of type %s", ware, l.MediaType)
+				s.t.Errorf("%s has a layer of type %s", component, l.MediaType)
 			}
 		}
 		if len(m.Layers) == 0 {
-			s.t.Errorf("%s has no layer", ware)
+			s.t.Errorf("%s has no layer", component)
 		}
 	}
 	s.build(on.build("packed", "--compression", "zstd", "--rebuild")...).wait(exitDone)
@@ -307,7 +307,7 @@ func (s *shop) compressed(on stove) {
 
 // examined has doctor look at the engine: it finds the one that build took, and the base
 // image through it.
-func (s *shop) examined(on stove) {
+func (s *buildFixture) examined(on engineCase) {
 	s.t.Helper()
 	args := append(append([]string{"BUILDKIT_HOST="}, on.env...), "doctor", "--hash", "two")
 	r := s.start(append(args, on.flags...)...).wait(exitDone)

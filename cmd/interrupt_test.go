@@ -41,8 +41,8 @@ func TestInterruptAsks(t *testing.T) {
 		{"s\n", "two"},
 	} {
 		t.Run(c.answer, func(t *testing.T) {
-			h := openHarbour(t, false)
-			h.enter(t)
+			h := newECSFixture(t, false)
+			h.useEnvironment(t)
 			if err := h.aws.SetECSSpeed(1); err != nil { // it must still be under way when stopped
 				t.Fatal(err)
 			}
@@ -62,15 +62,15 @@ func TestInterruptAsks(t *testing.T) {
 			if !strings.Contains(asked.String(), "stop it and go back?") {
 				t.Errorf("asked %q", asked.String())
 			}
-			h.stands("latest", c.runs)
+			h.wantTag("latest", c.runs)
 			h.aws.Advance(time.Hour)
 			h.runsAll(c.runs)
 		})
 	}
 }
 
-// enter lets this process be in the harbour, as the SDK and compose-go see it.
-func (h *harbour) enter(t *testing.T) {
+// useEnvironment gives this process the directory and the environment of the fixture.
+func (h *ecsFixture) useEnvironment(t *testing.T) {
 	t.Helper()
 	t.Chdir(h.dir)
 	for _, line := range h.env {
@@ -94,9 +94,9 @@ func (a slowAnswer) Read(p []byte) (int, error) {
 // TestChangedWhileAsked deploys something else while the question stands: what was shown
 // is not what would be done any more, so nothing is.
 func TestChangedWhileAsked(t *testing.T) {
-	h := openHarbour(t, false)
-	h.load("three", nil)
-	h.enter(t)
+	h := newECSFixture(t, false)
+	h.pushRevision("three", nil)
+	h.useEnvironment(t)
 	var once sync.Once
 	var stderr strings.Builder
 	w := &cli{stdout: io.Discard, stderr: &stderr, Host: project.Host{Dir: h.dir, Environ: h.env, Prompt: &prompter{out: io.Discard, in: slowAnswer{
@@ -108,6 +108,6 @@ func TestChangedWhileAsked(t *testing.T) {
 	if !strings.Contains(stderr.String(), "quay/shop has changed since it was shown: nothing was touched") {
 		t.Errorf("said:\n%s", &stderr)
 	}
-	h.stands("latest", "three")
+	h.wantTag("latest", "three")
 	h.runsAll("three")
 }

@@ -19,9 +19,12 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}
-	testscript.Main(dockertest.StopAfter(enginetest.StopAfter(m)), map[string]func(){
-		"slipway": func() { os.Exit(Main()) },
-		"unread":  runUnread,
-		"full":    runFull,
-	})
+	testscript.Main(dockertest.StopAfter(enginetest.StopAfter(m)), scriptPrograms)
+}
+
+// scriptPrograms are the programs that scripts run.
+var scriptPrograms = map[string]func(){
+	"slipway": func() { os.Exit(Main()) },
+	"unread":  runUnread,
+	"full":    runFull,
 }

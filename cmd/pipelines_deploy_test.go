@@ -14,7 +14,7 @@ import (
 // deployAction does what CodePipeline's standard ECS action does: registers the service's
 // task definition anew with the images that a definitions file names, updates the service
 // with it, and waits until it is stable.
-func deployAction(ctx context.Context, f *fleet, configuration map[string]string, files map[string][]byte) error {
+func deployAction(ctx context.Context, f *ecsSandbox, configuration map[string]string, files map[string][]byte) error {
 	data, ok := files[configuration["FileName"]]
 	if !ok {
 		return fmt.Errorf("did not find the image definition file %s in the input artifacts ZIP file", configuration["FileName"])
@@ -61,7 +61,7 @@ func setImage(containers []types.ContainerDefinition, name, image string) bool {
 	return false
 }
 
-func (f *fleet) service(ctx context.Context, cluster, service string) (types.Service, error) {
+func (f *ecsSandbox) service(ctx context.Context, cluster, service string) (types.Service, error) {
 	out, err := f.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &cluster, Services: []string{service}})
 	if err != nil || len(out.Services) != 1 {
 		return types.Service{}, fmt.Errorf("service %s of cluster %s: %v", service, cluster, err)
@@ -70,7 +70,7 @@ func (f *fleet) service(ctx context.Context, cluster, service string) (types.Ser
 }
 
 // stable waits for one deployment with as many tasks as are wanted.
-func (f *fleet) stable(ctx context.Context, cluster, service string) error {
+func (f *ecsSandbox) stable(ctx context.Context, cluster, service string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {

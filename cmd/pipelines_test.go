@@ -55,8 +55,8 @@ func TestPipelineBuildspecs(t *testing.T) {
 // fails, and the way back.
 func TestPipelineFromS3(t *testing.T) {
 	t.Parallel()
-	y := openShipyard(t, "s3-source", map[string][]string{"shop": {"shop/web", "shop/api"}})
-	y.pipeline(y.buildFromS3, y.handedOn)
+	y := newPipelineExample(t, "s3-source", map[string][]string{"shop": {"shop/web", "shop/api"}})
+	y.pipeline(y.buildFromS3, y.outputFiles)
 	// A working copy has more in it than a pipeline wants.
 	y.write(".git/HEAD", "ref: refs/heads/main\n")
 	submit := func(codes ...int) string {
@@ -74,8 +74,8 @@ func TestPipelineFromS3(t *testing.T) {
 		y.images(b.artifacts["imagedefinitions.json"], first, "shop/api", "shop/web")
 	})
 	for _, repository := range []string{"shop/web", "shop/api"} {
-		y.stands(repository, "latest", first)
-		y.stands(repository, "deployed", "zero")
+		y.wantTagOf(repository, "latest", first)
+		y.wantTagOf(repository, "deployed", "zero")
 	}
 
 	// Nothing changed: nothing is sent, and nothing starts.
@@ -88,7 +88,7 @@ func TestPipelineFromS3(t *testing.T) {
 	y.write("web/index.html", "<p>Closed.\n")
 	second := hashOf(submit(exitDone))
 	y.runs(second)
-	y.stands("shop/api", first, second)
+	y.wantTagOf("shop/api", first, second)
 	if tags := y.aws.Tags("shop/web"); tags[first] == tags[second] {
 		t.Errorf("web is still %s", tags[first])
 	}
@@ -102,16 +102,16 @@ func TestPipelineFromS3(t *testing.T) {
 			t.Errorf("left %v and exported %v\n%s", b.artifacts, b.variables, b.log)
 		}
 	})
-	y.stands("shop/web", "latest", second)
+	y.wantTagOf("shop/web", "latest", second)
 
 	// Back to the first, from a laptop that has no source of it.
 	y.start("rollback", first, "--cluster", "shop", "--ecs-service", "shop").wait(exitDone)
 	y.runs(first)
-	y.stands("shop/web", "latest", first)
+	y.wantTagOf("shop/web", "latest", first)
 }
 
 // buildFromS3 is the pipeline's build of its S3 source.
-func (y *shipyard) buildFromS3(w sandbox.PipelineWork) error {
+func (y *pipelineExample) buildFromS3(w sandbox.PipelineWork) error {
 	source := y.source()
 	archive, err := y.object(source["S3Bucket"], source["S3ObjectKey"], w.Version)
 	if err != nil {
@@ -136,7 +136,7 @@ func hashOf(version string) string {
 }
 
 // last checks how many executions there were, and the build of the last.
-func (y *shipyard) last(n int, check func(built)) {
+func (y *pipelineExample) last(n int, check func(built)) {
 	y.t.Helper()
 	all := y.executions()
 	if len(all) != n {
@@ -150,7 +150,7 @@ func (y *shipyard) last(n int, check func(built)) {
 }
 
 // git runs git in the working copy.
-func (y *shipyard) git(args ...string) string {
+func (y *pipelineExample) git(args ...string) string {
 	y.t.Helper()
 	cmd := exec.CommandContext(y.t.Context(), "git", append([]string{"-C", y.dir, "-c", "user.name=n", "-c", "user.email=e@example.com"}, args...)...)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
@@ -162,7 +162,7 @@ func (y *shipyard) git(args ...string) string {
 }
 
 // commit commits all that is there and returns its id.
-func (y *shipyard) commit() string {
+func (y *pipelineExample) commit() string {
 	y.t.Helper()
 	y.git("add", "--all")
 	y.git("commit", "--quiet", "--message", "m")
@@ -171,7 +171,7 @@ func (y *shipyard) commit() string {
 
 // buildFromGit is the pipeline's build of a commit, in a clone or, without .git, in what
 // the zip of the commit holds.
-func (y *shipyard) buildFromGit(clone bool) func(sandbox.PipelineWork) error {
+func (y *pipelineExample) buildFromGit(clone bool) func(sandbox.PipelineWork) error {
 	return func(w sandbox.PipelineWork) error {
 		dir := y.t.TempDir()
 		script := `git clone --quiet "$1" "$2" && git -C "$2" checkout --quiet --detach "$3"`
@@ -199,7 +199,7 @@ func (y *shipyard) buildFromGit(clone bool) func(sandbox.PipelineWork) error {
 }
 
 // push tells the pipeline of a commit and waits for the end of the n-th execution.
-func (y *shipyard) push(n int, commit string) {
+func (y *pipelineExample) push(n int, commit string) {
 	y.t.Helper()
 	if err := y.aws.Push(y.declared.Pipeline.Name, commit); err != nil {
 		y.t.Fatal(err)
@@ -215,8 +215,8 @@ func (y *shipyard) push(n int, commit string) {
 // zip of a commit, which has no .git, and the way back.
 func TestPipelineFromGit(t *testing.T) {
 	t.Parallel()
-	y := openShipyard(t, "git-source", map[string][]string{"foodstore": {"stores/foodstore"}, "petstore": {"stores/petstore"}})
-	y.pipeline(y.buildFromGit(true), y.handedOn)
+	y := newPipelineExample(t, "git-source", map[string][]string{"foodstore": {"stores/foodstore"}, "petstore": {"stores/petstore"}})
+	y.pipeline(y.buildFromGit(true), y.outputFiles)
 	y.git("init", "--quiet", "--initial-branch", "main")
 
 	one := y.commit()
@@ -236,10 +236,10 @@ func TestPipelineFromGit(t *testing.T) {
 	second := two[:12]
 	y.push(2, two)
 	y.runs(second)
-	y.stands("stores/foodstore", first, second) // touched by no change
+	y.wantTagOf("stores/foodstore", first, second) // touched by no change
 
 	y.start("rollback", "--previous", "--cluster", "stores", "--ecs-service", "petstore").wait(exitDone)
-	y.stands("stores/petstore", "latest", first)
+	y.wantTagOf("stores/petstore", "latest", first)
 	y.start("rollback", first).wait(exitDone)
 	y.runs(first)
 }
@@ -248,7 +248,7 @@ func TestPipelineFromGit(t *testing.T) {
 // the way back, which starts no pipeline.
 func TestPipelineFromALaptop(t *testing.T) {
 	t.Parallel()
-	y := openShipyard(t, "laptop", map[string][]string{"blog": {"blog/web"}})
+	y := newPipelineExample(t, "laptop", map[string][]string{"blog": {"blog/web"}})
 	y.pipeline(nil, func(w sandbox.PipelineWork) (map[string][]byte, error) {
 		archive, err := y.object(y.source()["S3Bucket"], y.source()["S3ObjectKey"], w.Version)
 		if err != nil {
@@ -271,11 +271,11 @@ func TestPipelineFromALaptop(t *testing.T) {
 	y.start("build").wait(exitDone)
 	y.last(2, nil)
 	y.runs(second)
-	y.stands("blog/web", "deployed", first)
+	y.wantTagOf("blog/web", "deployed", first)
 
 	y.start("rollback", "--previous", "--yes").wait(exitDone)
 	y.runs(first)
-	y.stands("blog/web", "latest", first)
+	y.wantTagOf("blog/web", "latest", first)
 	y.last(2, nil)
 }
 
@@ -283,10 +283,10 @@ func TestPipelineFromALaptop(t *testing.T) {
 // same commit is built again, under the commit's hash.
 func TestPullRequest(t *testing.T) {
 	t.Parallel()
-	y := openShipyard(t, "pull-request", map[string][]string{"forum": {"forum/web"}})
+	y := newPipelineExample(t, "pull-request", map[string][]string{"forum": {"forum/web"}})
 	y.git("init", "--quiet")
 	deployment := func() string {
-		s, err := y.fleet.service(t.Context(), "forum", "forum")
+		s, err := y.sandbox.service(t.Context(), "forum", "forum")
 		if err != nil || len(s.Deployments) != 1 {
 			t.Fatalf("%+v, %v", s, err)
 		}
@@ -321,6 +321,6 @@ func TestPullRequest(t *testing.T) {
 	if strings.Contains(r.stderr.String(), "nothing to build") {
 		t.Errorf("the pull request's revision was reused:\n%s", &r.stderr)
 	}
-	y.stands("forum/web", "latest", hash)
+	y.wantTagOf("forum/web", "latest", hash)
 	y.start("rollback", own).wait(exitUsage).says("cannot name a revision: an untrusted build made the revision of that name")
 }

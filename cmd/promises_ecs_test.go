@@ -16,41 +16,40 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// harbour is a shop without an engine whose four services run on ECS, in one ECS service
+// ecsFixture is a buildFixture without an engine whose four services run on ECS, in one ECS service
 // each or all in one.
-type harbour struct {
-	*shop
-	fleet *fleet
+type ecsFixture struct {
+	*buildFixture
+	sandbox *ecsSandbox
 }
 
-// openHarbour stocks the revisions one, two and bad, of which two runs and bad crashes.
-func openHarbour(t *testing.T, apart bool) *harbour {
+// newECSFixture pushes the revisions one, two and bad: two runs, and bad crashes.
+func newECSFixture(t *testing.T, apart bool) *ecsFixture {
 	t.Helper()
-	return openStrangeHarbour(t, apart, sandbox.ECSQuirks{})
+	return newQuirkyECSFixture(t, apart, sandbox.ECSQuirks{})
 }
 
-// openStrangeHarbour is openHarbour with an ECS of which some things are as nobody knows
-// them to be.
-func openStrangeHarbour(t *testing.T, apart bool, quirks sandbox.ECSQuirks) *harbour {
+// newQuirkyECSFixture is newECSFixture with an ECS that differs from the documented one.
+func newQuirkyECSFixture(t *testing.T, apart bool, quirks sandbox.ECSQuirks) *ecsFixture {
 	t.Helper()
-	h := &harbour{shop: openShop(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: quirks}, "")}
-	h.fleet = openFleet(h.aws, h.proxy.host())
-	h.load("one", nil)
-	h.load("bad", map[string]string{"slipway.sandbox.exit": "1"})
-	h.load("two", nil)
+	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: quirks}, "")}
+	h.sandbox = newECSSandbox(h.aws, h.proxy.host())
+	h.pushRevision("one", nil)
+	h.pushRevision("bad", map[string]string{"slipway.sandbox.exit": "1"})
+	h.pushRevision("two", nil)
 	compose := "name: shop\nservices:\n"
 	var all []string
-	for _, ware := range wares {
-		all = append(all, ware+"=shop/"+ware+":latest")
-		compose += fmt.Sprintf("  %s: {build: ./%[1]s", ware)
+	for _, component := range componentNames {
+		all = append(all, component+"=shop/"+component+":latest")
+		compose += fmt.Sprintf("  %s: {build: ./%[1]s", component)
 		if apart {
-			h.open(berth{cluster: "quay", service: ware, containers: all[len(all)-1:]})
-			compose += fmt.Sprintf(", x-slipway: {ecs: {cluster: quay, service: %s}}", ware)
+			h.createService(ecsServiceFixture{cluster: "quay", service: component, containers: all[len(all)-1:]})
+			compose += fmt.Sprintf(", x-slipway: {ecs: {cluster: quay, service: %s}}", component)
 		}
 		compose += "}\n"
 	}
 	if !apart {
-		h.open(berth{cluster: "quay", service: "shop", containers: all})
+		h.createService(ecsServiceFixture{cluster: "quay", service: "shop", containers: all})
 		compose += "x-slipway: {ecs: {cluster: quay, service: shop}}\n"
 	}
 	h.write("compose.yaml", compose)
@@ -59,17 +58,17 @@ func openStrangeHarbour(t *testing.T, apart bool, quirks sandbox.ECSQuirks) *har
 	return h
 }
 
-// load pushes a revision and lets latest stand on it.
-func (h *harbour) load(revision string, labels map[string]string) {
+// pushRevision pushes a revision and moves latest to it.
+func (h *ecsFixture) pushRevision(revision string, labels map[string]string) {
 	h.t.Helper()
-	for _, ware := range wares {
-		if err := h.fleet.stock(h.t.Context(), "shop/"+ware, revision, true, labels); err != nil {
+	for _, component := range componentNames {
+		if err := h.sandbox.pushImage(h.t.Context(), "shop/"+component, revision, true, labels); err != nil {
 			h.t.Fatal(err)
 		}
 	}
 }
 
-func (h *harbour) open(b berth) {
+func (h *ecsFixture) createService(b ecsServiceFixture) {
 	h.t.Helper()
 	if b.desired == 0 {
 		b.desired = 1
@@ -80,21 +79,21 @@ func (h *harbour) open(b berth) {
 	if b.healthy == 0 {
 		b.healthy = 100
 	}
-	if err := h.fleet.open(h.t.Context(), b); err != nil {
+	if err := h.sandbox.createService(h.t.Context(), b); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
 // speed lets ECS be so many times as fast as the real one.
-func (h *harbour) speed(n float64) {
+func (h *ecsFixture) speed(n float64) {
 	h.t.Helper()
 	if err := h.aws.SetECSSpeed(n); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-// deploys waits until a run has made the n-th deployment of all.
-func (h *harbour) deploys(r *process, n int) {
+// waitDeployments waits until a run has made the n-th deployment of all.
+func (h *ecsFixture) waitDeployments(r *process, n int) {
 	h.t.Helper()
 	for h.calls("ecs", "UpdateService") < n {
 		select {
@@ -105,30 +104,30 @@ func (h *harbour) deploys(r *process, n int) {
 	}
 }
 
-// Components are the ECS services by container.
-func (h *harbour) services() map[string]string {
+// services returns the ECS services by container.
+func (h *ecsFixture) services() map[string]string {
 	h.t.Helper()
 	out := map[string]string{}
-	for _, ware := range wares {
-		out[ware] = "shop"
-		if _, err := h.fleet.runs(h.t.Context(), "quay", ware); err == nil {
-			out[ware] = ware
+	for _, component := range componentNames {
+		out[component] = "shop"
+		if _, err := h.sandbox.runs(h.t.Context(), "quay", component); err == nil {
+			out[component] = component
 		}
 	}
 	return out
 }
 
 // runsAll checks that every task runs a revision.
-func (h *harbour) runsAll(revision string) {
+func (h *ecsFixture) runsAll(revision string) {
 	h.t.Helper()
 	for container, service := range h.services() {
 		h.runsOne(service, container, revision)
 	}
 }
 
-func (h *harbour) runsOne(service, container, revision string) {
+func (h *ecsFixture) runsOne(service, container, revision string) {
 	h.t.Helper()
-	running, err := h.fleet.runs(h.t.Context(), "quay", service)
+	running, err := h.sandbox.runs(h.t.Context(), "quay", service)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -140,18 +139,19 @@ func (h *harbour) runsOne(service, container, revision string) {
 	}
 }
 
-// stands checks where a tag stands in every repository; an empty revision is nowhere.
-func (h *harbour) stands(tag, revision string) {
+// wantTag checks that a tag points to a revision in every repository; an empty revision
+// is for no image.
+func (h *ecsFixture) wantTag(tag, revision string) {
 	h.t.Helper()
 	tags := h.tags()
-	for _, ware := range wares {
-		if got, want := tags["shop/"+ware+":"+tag], tags["shop/"+ware+":"+revision]; got != want {
-			h.t.Errorf("shop/%s:%s stands on %s, want %s's %q", ware, tag, got, revision, want)
+	for _, component := range componentNames {
+		if got, want := tags["shop/"+component+":"+tag], tags["shop/"+component+":"+revision]; got != want {
+			h.t.Errorf("shop/%s:%s stands on %s, want %s's %q", component, tag, got, revision, want)
 		}
 	}
 }
 
-func (h *harbour) rollback(args ...string) *process {
+func (h *ecsFixture) rollback(args ...string) *process {
 	h.t.Helper()
 	r := h.start(append([]string{"rollback"}, args...)...)
 	<-r.ended
@@ -177,11 +177,11 @@ func TestRollbackKilled(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			h := openHarbour(t, true)
+			h := newECSFixture(t, true)
 			g := newGate(t, c.after)
 			h.proxy.set(&rule{match: on(c.action, "", c.tag), skip: c.pass, treat: g.treat})
 			r := h.start("rollback", "one")
-			for range len(wares) - c.pass {
+			for range len(componentNames) - c.pass {
 				r.meets(g)
 			}
 			r.signal(syscall.SIGKILL)
@@ -190,8 +190,8 @@ func TestRollbackKilled(t *testing.T) {
 			h.proxy.set()
 			h.rollback("one").wait(exitDone)
 			h.runsAll("one")
-			h.stands("latest", "one")
-			h.stands("deployed", "two")
+			h.wantTag("latest", "one")
+			h.wantTag("deployed", "two")
 		})
 	}
 }
@@ -201,7 +201,7 @@ func TestRollbackKilled(t *testing.T) {
 // of it.
 func TestKilledThenFailing(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	g := newGate(t, false)
 	h.proxy.set(&rule{match: on("UpdateService", "", ""), treat: g.treat})
 	r := h.start("rollback", "bad")
@@ -210,9 +210,9 @@ func TestKilledThenFailing(t *testing.T) {
 	r.wait(-1)
 	g.release(false)
 	h.proxy.set()
-	h.stands("latest", "bad")
+	h.wantTag("latest", "bad")
 	h.rollback("bad").wait(exitRolledBack)
-	h.stands("latest", "two")
+	h.wantTag("latest", "two")
 	h.runsAll("two")
 }
 
@@ -237,7 +237,7 @@ func TestRollbackFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := openHarbour(t, false)
+			h := newECSFixture(t, false)
 			var rules []*rule
 			for _, action := range c.actions {
 				rules = append(rules, &rule{match: on(action, "", ""), times: 1, treat: c.treat})
@@ -245,8 +245,8 @@ func TestRollbackFaults(t *testing.T) {
 			h.proxy.set(rules...)
 			h.rollback("one").wait(exitDone)
 			h.runsAll("one")
-			h.stands("latest", "one")
-			h.stands("deployed", "two")
+			h.wantTag("latest", "one")
+			h.wantTag("deployed", "two")
 		})
 	}
 }
@@ -255,14 +255,14 @@ func TestRollbackFaults(t *testing.T) {
 // and so do the tags.
 func TestRefusedDeployment(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, true)
+	h := newECSFixture(t, true)
 	h.proxy.set(&rule{match: on("UpdateService", "c", ""), treat: func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, 400, "AccessDeniedException", "")
 	}})
 	r := h.rollback("one").wait(exitAWS)
 	r.says("deploying ECS service quay/c", "latest and deployed are back where they were")
-	h.stands("latest", "two")
-	h.stands("deployed", "")
+	h.wantTag("latest", "two")
+	h.wantTag("deployed", "")
 	h.aws.Advance(10 * time.Minute)
 	h.runsAll("two")
 }
@@ -271,20 +271,20 @@ func TestRefusedDeployment(t *testing.T) {
 // What the other three run is protected, although latest goes back.
 func TestOneOfFourCrashes(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, true)
+	h := newECSFixture(t, true)
 	h.start("retention", "--apply", "--yes").wait(exitDone)
-	for _, ware := range wares {
+	for _, component := range componentNames {
 		labels := map[string]string{}
-		if ware == "b" {
+		if component == "b" {
 			labels["slipway.sandbox.exit"] = "7"
 		}
-		if err := h.fleet.stock(t.Context(), "shop/"+ware, "mixed", false, labels); err != nil {
+		if err := h.sandbox.pushImage(t.Context(), "shop/"+component, "mixed", false, labels); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r := h.rollback("mixed").wait(exitRolledBack)
 	r.says("b exited with 7", "quay/a runs mixed, and latest does not stand on it any more")
-	h.stands("latest", "two")
+	h.wantTag("latest", "two")
 	h.runsOne("b", "b", "two")
 	h.runsOne("a", "a", "mixed")
 	mixed := h.tags()["shop/a:mixed"]
@@ -302,15 +302,15 @@ func TestOneOfFourCrashes(t *testing.T) {
 // to images that latest does not name any more, and those must not expire.
 func TestStopRefused(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	h.start("retention", "--apply", "--yes").wait(exitDone)
 	h.speed(1)
 	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, q request, _ func(http.ResponseWriter)) {
 		writeFault(w, q, http.StatusBadRequest, "AccessDeniedException", "")
 	}})
 	h.rollback("one", "--timeout", "1s").wait(exitTimedOut).says("could not be stopped and goes on")
-	h.stands("latest", "two")
-	h.stands("deployed", "one")
+	h.wantTag("latest", "two")
+	h.wantTag("deployed", "one")
 	h.aws.Advance(9 * 24 * time.Hour)
 	h.runsAll("one")
 }
@@ -319,18 +319,18 @@ func TestStopRefused(t *testing.T) {
 // one crashes: the tags of the first are left alone, those of the second go back.
 func TestSupersededAndFailed(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, true)
+	h := newECSFixture(t, true)
 	g := newGate(t, true)
 	h.proxy.set(&rule{match: on("UpdateService", "", ""), treat: g.treat})
 	first := h.start("rollback", "bad")
-	for range wares {
+	for range componentNames {
 		first.meets(g)
 	}
 	h.proxy.set()
 	h.speed(1) // so that the first deployment does not fail before the second one comes
 	second := h.start("rollback", "one", "--ecs-service", "a")
 	g.release(true)
-	h.deploys(second, len(wares)+1)
+	h.waitDeployments(second, len(componentNames)+1)
 	h.speed(40)
 	second.wait(exitDone)
 	first.wait(exitRollout)
@@ -346,22 +346,22 @@ func TestSupersededAndFailed(t *testing.T) {
 // both ran.
 func TestSharedRepository(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, "shared", sandbox.Options{ECSSpeed: 40}, "")
-	h := &harbour{shop: s, fleet: openFleet(s.aws, s.proxy.host())}
+	s := newBuildFixtureOn(t, "shared", sandbox.Options{ECSSpeed: 40}, "")
+	h := &ecsFixture{buildFixture: s, sandbox: newECSSandbox(s.aws, s.proxy.host())}
 	h.write("compose.yaml", `name: shop
 services:
   web: {build: ., x-slipway: {repository: shop/a, ecs: {cluster: quay, service: web}}}
 `)
-	h.load("one", nil)
-	h.load("two", nil)
+	h.pushRevision("one", nil)
+	h.pushRevision("two", nil)
 	for _, service := range []string{"web", "worker"} {
-		h.open(berth{cluster: "quay", service: service, containers: []string{service + "=shop/a:latest"}})
+		h.createService(ecsServiceFixture{cluster: "quay", service: service, containers: []string{service + "=shop/a:latest"}})
 	}
 	h.aws.Advance(10 * time.Minute)
 	both := []string{"--cluster", "quay", "--ecs-service", "web", "--ecs-service", "worker"}
 	h.rollback(append(both, "one")...).wait(exitDone)
 	h.rollback(append(both, "--previous")...).wait(exitDone)
-	running, err := h.fleet.runs(t.Context(), "quay", "worker")
+	running, err := h.sandbox.runs(t.Context(), "quay", "worker")
 	if err != nil || !slices.Equal(running["worker"], []string{h.tags()["shop/a:two"]}) {
 		t.Errorf("worker runs %v, %v", running, err)
 	}
@@ -374,8 +374,8 @@ func TestTwoOperators(t *testing.T) {
 	t.Parallel()
 	t.Run("one after the other's tags", func(t *testing.T) {
 		t.Parallel()
-		h := openHarbour(t, false)
-		h.load("three", nil)
+		h := newECSFixture(t, false)
+		h.pushRevision("three", nil)
 		g := newGate(t, false)
 		h.proxy.set(&rule{match: on("UpdateService", "", ""), times: 1, treat: g.treat})
 		first := h.start("rollback", "one")
@@ -384,12 +384,12 @@ func TestTwoOperators(t *testing.T) {
 		g.release(true)
 		// Its deployment reads what latest stands on by now.
 		first.wait(exitRollout)
-		h.stands("latest", "three")
+		h.wantTag("latest", "three")
 		h.runsAll("three")
 	})
 	t.Run("one during the other's deployment", func(t *testing.T) {
 		t.Parallel()
-		h := openHarbour(t, false)
+		h := newECSFixture(t, false)
 		g := newGate(t, true)
 		h.proxy.set(&rule{match: on("UpdateService", "", ""), times: 1, treat: g.treat})
 		first := h.start("rollback", "bad")
@@ -398,18 +398,18 @@ func TestTwoOperators(t *testing.T) {
 		h.speed(1)
 		second := h.start("rollback", "one")
 		g.release(true)
-		h.deploys(second, 2)
+		h.waitDeployments(second, 2)
 		h.speed(40)
 		second.wait(exitDone)
 		first.wait(exitRollout)
 		first.says("superseded", "its tags were left as they are")
-		h.stands("latest", "one")
+		h.wantTag("latest", "one")
 		h.runsAll("one")
 	})
 	t.Run("both move latest", func(t *testing.T) {
 		t.Parallel()
-		h := openHarbour(t, false)
-		h.load("three", nil)
+		h := newECSFixture(t, false)
+		h.pushRevision("three", nil)
 		g := newGate(t, false)
 		h.proxy.set(&rule{match: on("PutImage", "", "latest"), times: 2, skip: 2, treat: g.treat})
 		first := h.start("rollback", "one")
@@ -425,7 +425,7 @@ func TestTwoOperators(t *testing.T) {
 				latest = name
 			}
 		}
-		h.stands("latest", latest)
+		h.wantTag("latest", latest)
 		if first.code != exitDone && second.code != exitDone {
 			t.Errorf("nobody got through: %d and %d", first.code, second.code)
 		}
@@ -435,7 +435,7 @@ func TestTwoOperators(t *testing.T) {
 // TestInterruptedFollowing leaves tags and deployment agreeing.
 func TestInterruptedFollowing(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	g := newGate(t, false)
 	h.proxy.set(&rule{match: on("DescribeServiceDeployments", "", ""), treat: g.treat})
 	r := h.start("rollback", "one")
@@ -444,7 +444,7 @@ func TestInterruptedFollowing(t *testing.T) {
 	g.release(true)
 	r.wait(exitInterrupted)
 	r.says("goes on without being followed; the tags stay on one")
-	h.stands("latest", "one")
+	h.wantTag("latest", "one")
 	h.aws.Advance(10 * time.Minute)
 	h.runsAll("one")
 }
@@ -452,11 +452,11 @@ func TestInterruptedFollowing(t *testing.T) {
 // TestInterruptedBefore ends a rollback before its deployment: the tags go back.
 func TestInterruptedBefore(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	g := newGate(t, false)
 	h.proxy.set(&rule{match: on("DescribeImages", "", ""), treat: g.treat})
 	r := h.start("rollback", "one")
-	for range wares {
+	for range componentNames {
 		r.meets(g)
 	}
 	h.proxy.set()
@@ -464,8 +464,8 @@ func TestInterruptedBefore(t *testing.T) {
 	r.signal(syscall.SIGINT)
 	r.wait(exitInterrupted)
 	g.release(false)
-	h.stands("latest", "two")
-	h.stands("deployed", "")
+	h.wantTag("latest", "two")
+	h.wantTag("deployed", "")
 	if n := h.calls("ecs", "UpdateService"); n != 0 {
 		t.Errorf("%d deployments after an interrupt", n)
 	}
@@ -474,34 +474,34 @@ func TestInterruptedBefore(t *testing.T) {
 // TestExpired finds a revision of which one image has gone, and one that is gone.
 func TestExpired(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	h.start("retention", "--apply", "--yes").wait(exitDone)
-	if err := h.fleet.stock(t.Context(), "shop/a", "late", false, nil); err != nil {
+	if err := h.sandbox.pushImage(t.Context(), "shop/a", "late", false, nil); err != nil {
 		t.Fatal(err)
 	}
 	h.aws.Advance(8 * 24 * time.Hour)
 	h.rollback("one").wait(exitUsage).says("one")
 	h.rollback("--previous").wait(exitUsage)
-	h.stands("latest", "two")
+	h.wantTag("latest", "two")
 }
 
 // TestThirtyServices rolls thirty services back at once, within the budget of calls:
 // four for each repository and two writes for each service before the wait.
 func TestThirtyServices(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, "thirty", sandbox.Options{ECSSpeed: 40}, "")
-	h := &harbour{shop: s, fleet: openFleet(s.aws, s.proxy.host())}
+	s := newBuildFixtureOn(t, "thirty", sandbox.Options{ECSSpeed: 40}, "")
+	h := &ecsFixture{buildFixture: s, sandbox: newECSSandbox(s.aws, s.proxy.host())}
 	compose := "name: shop\nservices:\n"
 	const services = 30
 	for i := range services {
 		name := fmt.Sprintf("s%02d", i)
 		compose += fmt.Sprintf("  %s: {build: ., x-slipway: {ecs: {cluster: quay, service: %[1]s}}}\n", name)
 		for _, revision := range []string{"one", "two"} {
-			if err := h.fleet.stock(t.Context(), "shop/"+name, revision, true, nil); err != nil {
+			if err := h.sandbox.pushImage(t.Context(), "shop/"+name, revision, true, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		h.open(berth{cluster: "quay", service: name, containers: []string{name + "=shop/" + name + ":latest"}})
+		h.createService(ecsServiceFixture{cluster: "quay", service: name, containers: []string{name + "=shop/" + name + ":latest"}})
 	}
 	h.write("compose.yaml", compose)
 	h.aws.Advance(10 * time.Minute)
@@ -532,8 +532,8 @@ func TestThirtyServices(t *testing.T) {
 // TestManyTasks follows a service whose tasks are more than one page of ListTasks.
 func TestManyTasks(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
-	h.open(berth{cluster: "quay", service: "crowd", containers: []string{"a=shop/a:latest"}, desired: 130, healthy: 50})
+	h := newECSFixture(t, false)
+	h.createService(ecsServiceFixture{cluster: "quay", service: "crowd", containers: []string{"a=shop/a:latest"}, desired: 130, healthy: 50})
 	h.aws.Advance(30 * time.Minute)
 	h.rollback("one", "--cluster", "quay", "--ecs-service", "crowd").wait(exitDone)
 	h.runsOne("crowd", "a", "one")
@@ -554,29 +554,29 @@ func TestDoubtfulAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := openStrangeHarbour(t, false, quirks)
+			h := newQuirkyECSFixture(t, false, quirks)
 			for _, revision := range []string{"many", "more"} {
-				for _, ware := range wares {
-					if err := h.fleet.stockIndex(t.Context(), "shop/"+ware, revision, false); err != nil {
+				for _, component := range componentNames {
+					if err := h.sandbox.pushIndex(t.Context(), "shop/"+component, revision, false); err != nil {
 						t.Fatal(err)
 					}
 				}
 			}
 			h.rollback("many").wait(exitDone)
-			h.stands("latest", "many")
-			h.stands("deployed", "two")
+			h.wantTag("latest", "many")
+			h.wantTag("deployed", "two")
 			h.rollback("more").wait(exitDone)
-			h.stands("latest", "more")
+			h.wantTag("latest", "more")
 			// What runs is known by its platform's digest; deployed marks the index.
-			h.stands("deployed", "many")
+			h.wantTag("deployed", "many")
 			h.rollback("more").wait(exitDone).says("is left alone")
 			h.rollback("bad").wait(exitRolledBack)
-			h.stands("latest", "more")
+			h.wantTag("latest", "more")
 			// What ran before the deployment that failed runs again.
 			h.rollback("--previous").wait(exitDone).says("is left alone")
 			h.rollback("two").wait(exitDone)
 			h.rollback("--previous").wait(exitDone)
-			h.stands("latest", "more")
+			h.wantTag("latest", "more")
 			h.start("status").wait(exitDone)
 		})
 	}
@@ -586,21 +586,21 @@ func TestDoubtfulAnswers(t *testing.T) {
 // is found and followed all the same.
 func TestAnswerLost(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	h.proxy.set(&rule{match: on("UpdateService", "", ""), treat: answerLost.treat})
 	r := h.start("AWS_MAX_ATTEMPTS=1", "rollback", "one").wait(exitDone)
 	if n := h.calls("ecs", "UpdateService"); n != 1 {
 		t.Errorf("%d deployments\n%s", n, &r.stderr)
 	}
 	h.runsAll("one")
-	h.stands("latest", "one")
+	h.wantTag("latest", "one")
 }
 
 // TestNotAllowedToLook starts a deployment that may then not be followed: that is no
 // success and no failure, so the tags stay with it.
 func TestNotAllowedToLook(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	update := &rule{match: on("UpdateService", "", ""), treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) { forward(w) }}
 	h.proxy.set(update, &rule{
 		match: func(q request) bool { return strings.HasPrefix(q.action, "Describe") && update.seen > 0 },
@@ -610,7 +610,7 @@ func TestNotAllowedToLook(t *testing.T) {
 	})
 	h.rollback("one").wait(exitAWS).says("could not be followed: nothing is verified, and the tags stay on one")
 	h.proxy.set()
-	h.stands("latest", "one")
+	h.wantTag("latest", "one")
 	h.aws.Advance(10 * time.Minute)
 	h.runsAll("one")
 }
@@ -620,28 +620,28 @@ func TestNotAllowedToLook(t *testing.T) {
 // everywhere, not to what runs in one repository and to what was there in another.
 func TestBackToOneRevision(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
-	h.load("three", nil)
-	for _, ware := range wares {
+	h := newECSFixture(t, false)
+	h.pushRevision("three", nil)
+	for _, component := range componentNames {
 		labels := map[string]string{"revision": "three"}
-		if ware == "b" {
+		if component == "b" {
 			labels = map[string]string{"slipway.sandbox.exit": "1"}
 		}
-		if err := h.fleet.stock(t.Context(), "shop/"+ware, "four", false, labels); err != nil {
+		if err := h.sandbox.pushImage(t.Context(), "shop/"+component, "four", false, labels); err != nil {
 			t.Fatal(err)
 		}
 	}
 	h.rollback("four").wait(exitRolledBack)
-	h.stands("latest", "three")
+	h.wantTag("latest", "three")
 	h.runsAll("two")
 }
 
 // TestVariantIsNoPrefix does not take another build of a hash for the hash.
 func TestVariantIsNoPrefix(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
-	for _, ware := range wares {
-		if err := h.fleet.stock(t.Context(), "shop/"+ware, "zero.2", false, nil); err != nil {
+	h := newECSFixture(t, false)
+	for _, component := range componentNames {
+		if err := h.sandbox.pushImage(t.Context(), "shop/"+component, "zero.2", false, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -653,25 +653,25 @@ func TestVariantIsNoPrefix(t *testing.T) {
 // revision that was proven before, whole, and not what each container happens to run.
 func TestDeployedIsProven(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	var containers []string
-	for _, ware := range wares {
-		containers = append(containers, ware+"=shop/"+ware+":latest")
+	for _, component := range componentNames {
+		containers = append(containers, component+"=shop/"+component+":latest")
 	}
-	h.open(berth{cluster: "quay", service: "pair", containers: containers, desired: 2})
+	h.createService(ecsServiceFixture{cluster: "quay", service: "pair", containers: containers, desired: 2})
 	h.aws.Advance(10 * time.Minute)
 	h.speed(1)
 	pair := []string{"--cluster", "quay", "--ecs-service", "pair"}
 	h.rollback(append(pair, "one", "--no-wait")...).wait(exitDone)
 	// As many new tasks as old ones, side by side.
 	for running := int32(0); running < 4; h.aws.Advance(time.Second) {
-		out, err := h.fleet.ecs.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("quay"), Services: []string{"pair"}})
+		out, err := h.sandbox.ecs.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("quay"), Services: []string{"pair"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		running = out.Services[0].RunningCount
 	}
-	h.load("three", nil)
+	h.pushRevision("three", nil)
 	h.rollback(append(pair, "three", "--no-wait")...).wait(exitDone)
-	h.stands("deployed", "two")
+	h.wantTag("deployed", "two")
 }

@@ -15,11 +15,11 @@ import (
 // fail, one way at a time: the job ends as if nothing had been.
 func TestFaultsThatPass(t *testing.T) {
 	t.Parallel()
-	open := func(t *testing.T) *shop {
-		s := newShop(t, "passing faults", sandbox.Options{})
-		s.stockSome("passing faults", wares[:3]) // the fourth repository is yet to be made
+	open := func(t *testing.T) *buildFixture {
+		s := newBuildFixture(t, "passing faults", sandbox.Options{})
+		s.writeServices("passing faults", componentNames[:3]) // the fourth repository is yet to be made
 		s.build("one", "--cache", "none").wait(exitDone)
-		s.stock("passing faults, next")
+		s.writeProject("passing faults, next")
 		return s
 	}
 	calm := open(t)
@@ -27,19 +27,19 @@ func TestFaultsThatPass(t *testing.T) {
 	want := calm.state()
 	for _, c := range []struct {
 		proxyFault proxyFault
-		wares      []string
+		components []string
 	}{
-		{serverError, wares},
+		{serverError, componentNames},
 		// Each throttled call slows down those that follow: half of them at a time.
-		{throttled, wares[:2]},
-		{throttled, wares[2:]},
-		{cutOff, wares},
-		{answerLost, wares},
+		{throttled, componentNames[:2]},
+		{throttled, componentNames[2:]},
+		{cutOff, componentNames},
+		{answerLost, componentNames},
 	} {
-		t.Run(c.proxyFault.name+" "+strings.Join(c.wares, ""), func(t *testing.T) {
+		t.Run(c.proxyFault.name+" "+strings.Join(c.components, ""), func(t *testing.T) {
 			t.Parallel()
 			s := open(t)
-			first := &firsts{wares: c.wares, seen: map[request]int{}}
+			first := &firsts{components: c.components, seen: map[request]int{}}
 			s.proxy.set(&rule{match: first.match, treat: c.proxyFault.treat})
 			s.build("two", "--cache", "none").wait(exitDone)
 			first.wantAll(t)
@@ -49,15 +49,15 @@ func TestFaultsThatPass(t *testing.T) {
 }
 
 // firsts matches the first request of each kind, to no repository or to those of some
-// wares.
+// components.
 type firsts struct {
-	wares []string
-	mu    sync.Mutex
-	seen  map[request]int
+	components []string
+	mu         sync.Mutex
+	seen       map[request]int
 }
 
 func (f *firsts) match(q request) bool {
-	if q.repository != "" && !slices.Contains(f.wares, strings.TrimPrefix(q.repository, "shop/")) {
+	if q.repository != "" && !slices.Contains(f.components, strings.TrimPrefix(q.repository, "shop/")) {
 		return false
 	}
 	if !q.api {
@@ -76,16 +76,16 @@ func (f *firsts) wantAll(t *testing.T) {
 		{action: "DescribeRepositories", api: true},
 		{action: "GetAuthorizationToken", api: true},
 	}
-	for _, ware := range f.wares {
-		repo := "shop/" + ware
-		if ware == "d" {
+	for _, component := range f.components {
+		repo := "shop/" + component
+		if component == "d" {
 			want = append(want, request{"CreateRepository", repo, "", true}, request{"PutLifecyclePolicy", repo, "", true})
 		}
 		for _, action := range []string{"GetLifecyclePolicy", "BatchGetImage", "DescribeImages"} {
 			want = append(want, request{action, repo, "", true})
 		}
 		tags := []string{"two", "latest", "deployed"}
-		if ware == "d" {
+		if component == "d" {
 			tags = tags[:2] // nothing of it ran
 		}
 		for _, tag := range tags {
@@ -145,14 +145,14 @@ func TestFaultsThatStay(t *testing.T) {
 	} {
 		t.Run(c.proxyFault.name+" "+c.steps[0].action, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t, "staying faults", sandbox.Options{})
+			s := newBuildFixture(t, "staying faults", sandbox.Options{})
 			s.build("zero", "--cache", "none").wait(exitDone)
-			s.stock("staying faults, one")
+			s.writeProject("staying faults, one")
 			s.build("one", "--cache", "none").wait(exitDone)
 			before := s.tags()
 			policies := s.policies()
 			for i, step := range c.steps {
-				s.stock(fmt.Sprintf("staying faults, two, %d", i)) // nothing of it was pushed before
+				s.writeProject(fmt.Sprintf("staying faults, two, %d", i)) // nothing of it was pushed before
 				r := &rule{match: on(step.action, step.repository, step.tag), treat: c.proxyFault.treat}
 				s.proxy.set(r)
 				job := s.build(slices.Concat(quick, []string{"two", "--cache", "none"})...)
@@ -181,7 +181,7 @@ func TestFaultsThatStay(t *testing.T) {
 // repository was refused: the images stay, and the next build writes it.
 func TestPolicyCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "policy", sandbox.Options{})
+	s := newBuildFixture(t, "policy", sandbox.Options{})
 	s.proxy.set(&rule{match: on("PutLifecyclePolicy", "shop/c", ""), treat: serverError.treat})
 	s.build(append(slices.Clone(quick), "one")...).wait(exitDone).says("the lifecycle policy was not written, so images do not expire", "`slipway retention` writes it")
 	s.proxy.set()
@@ -203,12 +203,12 @@ func TestPolicyCannotBeWritten(t *testing.T) {
 // same command again ends as if nothing had happened: deployed points to what latest left.
 func TestRerunAfterAPartialUndo(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "partial undo", sandbox.Options{})
+	s := newBuildFixture(t, "partial undo", sandbox.Options{})
 	s.build("one").wait(exitDone)
-	s.stock("partial undo, two")
+	s.writeProject("partial undo, two")
 	s.build("two").wait(exitDone)
 	before := s.tags()
-	s.stock("partial undo, three")
+	s.writeProject("partial undo, three")
 	moved := newGate(t, true)
 	s.proxy.set(
 		&rule{match: on("PutImage", "shop/b", "latest"), times: 1, treat: func(w http.ResponseWriter, q request, forward func(http.ResponseWriter)) {
@@ -225,14 +225,14 @@ func TestRerunAfterAPartialUndo(t *testing.T) {
 	s.proxy.set()
 	s.build("three").wait(exitDone)
 	s.complete("three", true)
-	for _, ware := range wares {
-		if got, want := s.tags()["shop/"+ware+":deployed"], before["shop/"+ware+":latest"]; got != want {
-			t.Errorf("%s: deployed points to %s, want what latest left, %s", ware, got, want)
+	for _, component := range componentNames {
+		if got, want := s.tags()["shop/"+component+":deployed"], before["shop/"+component+":latest"]; got != want {
+			t.Errorf("%s: deployed points to %s, want what latest left, %s", component, got, want)
 		}
 	}
 }
 
-func (s *shop) policies() map[string]string {
+func (s *buildFixture) policies() map[string]string {
 	out := map[string]string{}
 	for _, repo := range s.aws.Repositories() {
 		out[repo] = s.aws.Policy(repo)
@@ -243,12 +243,12 @@ func (s *shop) policies() map[string]string {
 // TestUndoFails lets the taking back fail too: the error says what stands where.
 func TestUndoFails(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "undo", sandbox.Options{})
+	s := newBuildFixture(t, "undo", sandbox.Options{})
 	s.build("zero").wait(exitDone)
-	s.stock("undo, one")
+	s.writeProject("undo, one")
 	s.build("one").wait(exitDone)
 	before := s.tags()
-	s.stock("undo, two")
+	s.writeProject("undo, two")
 	s.proxy.set(
 		&rule{match: on("DescribeImages", "", ""), treat: serverError.treat},
 		// The second one is the way back.

@@ -14,9 +14,9 @@ import (
 // same command again ends as an undisturbed one.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	calm := newShop(t, "kill", sandbox.Options{})
+	calm := newBuildFixture(t, "kill", sandbox.Options{})
 	calm.build("one").wait(exitDone)
-	calm.stock("kill, next")
+	calm.writeProject("kill, next")
 	calm.build("two").wait(exitDone)
 	want := calm.state()
 	for _, c := range []struct {
@@ -36,14 +36,14 @@ func TestKilled(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t, "kill", sandbox.Options{})
+			s := newBuildFixture(t, "kill", sandbox.Options{})
 			s.build("one").wait(exitDone)
 			before := s.tags()
-			s.stock("kill, next")
+			s.writeProject("kill, next")
 			g := newGate(t, c.after)
 			s.proxy.set(&rule{match: on(c.action, "", c.tag), skip: c.pass, treat: g.treat})
 			r := s.startBuild("two")
-			for range len(wares) - c.pass {
+			for range len(componentNames) - c.pass {
 				r.meets(g)
 			}
 			r.signal(syscall.SIGKILL)
@@ -77,10 +77,10 @@ func TestInterrupted(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.action, " ", c.tag), func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t, "interrupt", sandbox.Options{})
+			s := newBuildFixture(t, "interrupt", sandbox.Options{})
 			s.build("one").wait(exitDone)
 			before := s.tags()
-			s.stock("interrupt, next")
+			s.writeProject("interrupt, next")
 			g := newGate(t, false)
 			s.proxy.set(&rule{match: on(c.action, "", c.tag), skip: c.pass, times: 1, treat: g.treat})
 			r := s.startBuild("two")

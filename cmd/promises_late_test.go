@@ -10,28 +10,28 @@ import (
 // stops it: it has succeeded.
 func TestStopOfEnded(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	h.speed(1)
 	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
 		h.aws.Advance(10 * time.Minute)
 		forward(w)
 	}})
 	h.rollback("one", "--timeout", "1s").wait(exitDone).says("had ended before it could be stopped")
-	h.stands("latest", "one")
-	h.stands("deployed", "two")
+	h.wantTag("latest", "one")
+	h.wantTag("deployed", "two")
 	h.runsAll("one")
 }
 
 // TestStopOfCrashed is the same for one that ECS has rolled back meanwhile.
 func TestStopOfCrashed(t *testing.T) {
 	t.Parallel()
-	h := openHarbour(t, false)
+	h := newECSFixture(t, false)
 	h.speed(1)
 	h.proxy.set(&rule{match: on("StopServiceDeployment", "", ""), treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
 		h.aws.Advance(20 * time.Minute)
 		forward(w)
 	}})
 	h.rollback("bad", "--timeout", "1s").wait(exitRolledBack).says("had ended before it could be stopped", "rolled back")
-	h.stands("latest", "two")
+	h.wantTag("latest", "two")
 	h.runsAll("two")
 }

@@ -26,16 +26,16 @@ const definitions = "imagedefinitions.json"
 // TestOneServiceFails is promise 1 for the build itself.
 func TestOneServiceFails(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "fails", sandbox.Options{})
+	s := newBuildFixture(t, "fails", sandbox.Options{})
 	s.write("c/Dockerfile", "FROM scratch\nCOPY file /file\nCOPY missing /missing\n")
 	r := s.build("one").wait(exitBuild)
 	r.says("COPY missing /missing", ">>>", "1 service failed to build: c; no tag was moved")
 	if tags := s.tags(); len(tags) > 0 {
 		t.Errorf("there are tags: %v", tags)
 	}
-	for _, ware := range []string{"a", "b", "d"} {
-		if got := s.aws.Digests("shop/" + ware); len(got) != 1 {
-			t.Errorf("%s was not built: %v", ware, got)
+	for _, component := range []string{"a", "b", "d"} {
+		if got := s.aws.Digests("shop/" + component); len(got) != 1 {
+			t.Errorf("%s was not built: %v", component, got)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, definitions)); err == nil || r.stdout.Len() > 0 {
@@ -43,10 +43,10 @@ func TestOneServiceFails(t *testing.T) {
 	}
 
 	// The same with a revision in place: it stays as it is.
-	s.stock("fails")
+	s.writeProject("fails")
 	s.build("one").wait(exitDone)
 	before := s.tags()
-	s.stock("fails again")
+	s.writeProject("fails again")
 	s.write("c/Dockerfile", "FROM nosuchstage AS x\nFROM scratch\nCOPY --from=y /file /file\n")
 	s.build("two").wait(exitBuild)
 	same(t, s.tags(), before)
@@ -54,15 +54,15 @@ func TestOneServiceFails(t *testing.T) {
 
 func TestFailFast(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "fast", sandbox.Options{})
+	s := newBuildFixture(t, "fast", sandbox.Options{})
 	s.write("c/Dockerfile", "FROM scratch\nCOPY missing /missing\n")
 	g := newGate(t, false)
 	s.proxy.set(&rule{match: on("POST upload", "", ""), treat: g.treat})
 	r := s.build("one", "--fail-fast").wait(exitBuild)
 	r.says("1 service failed to build: c; not built: a, b, d; no tag was moved")
-	for _, ware := range wares {
-		if got := s.aws.Digests("shop/" + ware); len(got) != 0 {
-			t.Errorf("%s was pushed: %v", ware, got)
+	for _, component := range componentNames {
+		if got := s.aws.Digests("shop/" + component); len(got) != 0 {
+			t.Errorf("%s was pushed: %v", component, got)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestFailFast(t *testing.T) {
 // anything is made, built or pushed.
 func TestImmutableRepository(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "immutable", sandbox.Options{})
+	s := newBuildFixture(t, "immutable", sandbox.Options{})
 	client := ecr.New(ecr.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(s.aws.URL()),
 		Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
@@ -101,13 +101,13 @@ func TestImmutableRepository(t *testing.T) {
 func TestSameDigestOnAFreshHost(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Start(t)
-	s := openShop(t, "fresh", sandbox.Options{}, engine.Addr)
+	s := newBuildFixtureOn(t, "fresh", sandbox.Options{}, engine.Addr)
 	s.build("one", "--cache", "registry").wait(exitDone)
 	one := s.tags()
 	again := func(hash, cache string, at time.Time) map[string]string {
 		engine.Empty(t)
-		for _, ware := range wares {
-			if err := os.Chtimes(filepath.Join(s.dir, ware, "file"), at, at); err != nil {
+		for _, component := range componentNames {
+			if err := os.Chtimes(filepath.Join(s.dir, component, "file"), at, at); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -115,9 +115,9 @@ func TestSameDigestOnAFreshHost(t *testing.T) {
 		return s.tags()
 	}
 	two := again("two", "registry", time.Date(2026, 11, 21, 6, 0, 0, 0, time.UTC))
-	for _, ware := range wares {
-		if repo := "shop/" + ware; two[repo+":two"] != one[repo+":one"] {
-			t.Errorf("%s is %s, was %s", ware, two[repo+":two"], one[repo+":one"])
+	for _, component := range componentNames {
+		if repo := "shop/" + component; two[repo+":two"] != one[repo+":one"] {
+			t.Errorf("%s is %s, was %s", component, two[repo+":two"], one[repo+":one"])
 		}
 	}
 	// Without the cache, the times do make a difference: it was the cache.
@@ -131,7 +131,7 @@ func TestSameDigestOnAFreshHost(t *testing.T) {
 // differently.
 func TestSameHashAgain(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "again", sandbox.Options{})
+	s := newBuildFixture(t, "again", sandbox.Options{})
 	first := s.build("one").wait(exitDone)
 	before := s.state()
 	s.aws.ResetCalls()
@@ -155,12 +155,12 @@ func TestSameHashAgain(t *testing.T) {
 	third.says("this one is one.2")
 	s.complete("one.2", true)
 	after := s.tags()
-	for _, ware := range wares {
-		repo := "shop/" + ware
+	for _, component := range componentNames {
+		repo := "shop/" + component
 		if after[repo+":one"] != before[repo+":one"] {
 			t.Errorf("%s:one moved from %s to %s", repo, before[repo+":one"], after[repo+":one"])
 		}
-		if changed := after[repo+":one.2"] != after[repo+":one"]; changed != (ware == "b") {
+		if changed := after[repo+":one.2"] != after[repo+":one"]; changed != (component == "b") {
 			t.Errorf("%s: one is %s, one.2 is %s", repo, after[repo+":one"], after[repo+":one.2"])
 		}
 	}
@@ -168,19 +168,19 @@ func TestSameHashAgain(t *testing.T) {
 }
 
 // defines checks that the definitions name a revision's images.
-func (s *shop) defines(name string) {
+func (s *buildFixture) defines(name string) {
 	s.t.Helper()
 	data, err := os.ReadFile(filepath.Join(s.dir, definitions))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	var got []struct{ Name, ImageURI string }
-	if err := json.Unmarshal(data, &got); err != nil || len(got) != len(wares) {
+	if err := json.Unmarshal(data, &got); err != nil || len(got) != len(componentNames) {
 		s.t.Fatalf("%s: %v\n%s", definitions, err, data)
 	}
-	for i, ware := range wares {
-		if want := s.proxy.host() + "/shop/" + ware + ":" + name; got[i].Name != ware || got[i].ImageURI != want {
-			s.t.Errorf("%s[%d] is %+v, want %s with %s", definitions, i, got[i], ware, want)
+	for i, component := range componentNames {
+		if want := s.proxy.host() + "/shop/" + component + ":" + name; got[i].Name != component || got[i].ImageURI != want {
+			s.t.Errorf("%s[%d] is %+v, want %s with %s", definitions, i, got[i], component, want)
 		}
 	}
 }
@@ -188,21 +188,21 @@ func (s *shop) defines(name string) {
 // TestSubset builds one service: the others' latest images join its revision.
 func TestSubset(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "subset", sandbox.Options{})
+	s := newBuildFixture(t, "subset", sandbox.Options{})
 	s.build("one", "b").wait(exitUsage).says("services.a", "no latest image")
 	if tags := s.tags(); len(tags) > 0 {
 		t.Errorf("there are tags: %v", tags)
 	}
 	s.build("one").wait(exitDone)
 	one := s.tags()
-	s.stock("subset, all changed")
+	s.writeProject("subset, all changed")
 	s.aws.ResetCalls()
 	s.build("two", "b").wait(exitDone)
 	s.complete("two", true)
 	s.defines("two")
-	for _, ware := range wares {
-		repo := "shop/" + ware
-		if changed := s.tags()[repo+":two"] != one[repo+":one"]; changed != (ware == "b") {
+	for _, component := range componentNames {
+		repo := "shop/" + component
+		if changed := s.tags()[repo+":two"] != one[repo+":one"]; changed != (component == "b") {
 			t.Errorf("%s: changed: %v", repo, changed)
 		}
 	}
@@ -217,13 +217,13 @@ func TestSubset(t *testing.T) {
 // to move latest everywhere when the first of them may, in any order.
 func TestTwoBuildsAtOnce(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "racer one", sandbox.Options{})
-	other := s.another("racer two")
+	s := newBuildFixture(t, "racer one", sandbox.Options{})
+	other := s.secondCopy("racer two")
 	for round := range 4 {
 		names := []string{fmt.Sprint("one-", round), fmt.Sprint("two-", round)}
-		s.stock(names[0])
-		other.stock(names[1])
-		s.proxy.set(&rule{match: on("PutImage", "", "latest"), times: 2 * len(wares), treat: together(2 * len(wares))})
+		s.writeProject(names[0])
+		other.writeProject(names[1])
+		s.proxy.set(&rule{match: on("PutImage", "", "latest"), times: 2 * len(componentNames), treat: together(2 * len(componentNames))})
 		one, two := s.startBuild(names[0]), other.startBuild(names[1])
 		one.wait(exitDone)
 		two.wait(exitDone)

@@ -14,7 +14,7 @@ import (
 // TestTokensLeaveNoTrace is promise 6.
 func TestTokensLeaveNoTrace(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "tokens", sandbox.Options{})
+	s := newBuildFixture(t, "tokens", sandbox.Options{})
 	r := s.start("build", "--create-repositories", "--hash", "one", "--log-level", "debug", "--cache", "registry", "--progress", "plain").wait(exitDone)
 	tokens := s.proxy.tokens()
 	if len(tokens) == 0 {
@@ -47,17 +47,17 @@ func TestTokenExpires(t *testing.T) {
 	const life, more = 12 * time.Second, 13 * time.Second
 	t.Run("by the clock that slipway knows", func(t *testing.T) {
 		t.Parallel()
-		s := newShop(t, "expires", sandbox.Options{TokenLifetime: life})
+		s := newBuildFixture(t, "expires", sandbox.Options{TokenLifetime: life})
 		slow := func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
 			<-time.After(more)
 			forward(w)
 		}
-		s.proxy.set(&rule{match: on("PUT manifest", "", ""), times: len(wares), treat: slow})
+		s.proxy.set(&rule{match: on("PUT manifest", "", ""), times: len(componentNames), treat: slow})
 		s.renewed()
 	})
 	t.Run("although it should be good", func(t *testing.T) {
 		t.Parallel()
-		s := newShop(t, "expires early", sandbox.Options{})
+		s := newBuildFixture(t, "expires early", sandbox.Options{})
 		moved := func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
 			s.aws.Advance(13 * time.Hour)
 			forward(w)
@@ -67,7 +67,7 @@ func TestTokenExpires(t *testing.T) {
 	})
 }
 
-func (s *shop) renewed() {
+func (s *buildFixture) renewed() {
 	s.t.Helper()
 	s.build("one").wait(exitDone).says("expired")
 	s.complete("one", true)

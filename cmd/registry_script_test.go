@@ -56,7 +56,7 @@ func holds(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: holds IMAGE PATH TEXT")
 	}
-	ref, err := name.ParseReference(strings.TrimPrefix(stand(ts).URL(), "http://") + "/" + args[0])
+	ref, err := name.ParseReference(strings.TrimPrefix(sandboxOf(ts).URL(), "http://") + "/" + args[0])
 	ts.Check(err)
 	image, err := remote.Image(ref, remote.WithAuth(&authn.Basic{Username: "AWS", Password: ecrPassword(ts)}))
 	ts.Check(err)
@@ -94,7 +94,7 @@ func ecrPassword(ts *testscript.TestScript) string {
 func scriptECR(ts *testscript.TestScript) *ecr.Client {
 	return ecr.New(ecr.Options{
 		Region:       "us-east-1",
-		BaseEndpoint: aws.String(stand(ts).URL()),
+		BaseEndpoint: aws.String(sandboxOf(ts).URL()),
 		Credentials:  credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
 	})
 }
@@ -108,7 +108,7 @@ func writeProbe(ts *testscript.TestScript, _ bool, args []string) {
 
 // digest REPOSITORY TAG sets DIGEST to what the tag points to.
 func setDigest(ts *testscript.TestScript, _ bool, args []string) {
-	digest := stand(ts).Tags(args[0])[args[1]]
+	digest := sandboxOf(ts).Tags(args[0])[args[1]]
 	if digest == "" {
 		ts.Fatalf("%s has no tag %s", args[0], args[1])
 	}

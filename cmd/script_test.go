@@ -72,7 +72,7 @@ func sandboxEnvironment(t *testing.T, env *testscript.Env) error {
 	host := strings.TrimPrefix(server.URL(), "http://")
 	env.Setenv("REGISTRY", host)
 	env.Values[sandboxKey{}] = server
-	env.Values[fleetKey{}] = openFleet(server, host)
+	env.Values[ecsSandboxKey{}] = newECSSandbox(server, host)
 	return nil
 }
 
@@ -129,13 +129,13 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func stand(ts *testscript.TestScript) *sandbox.Server {
+func sandboxOf(ts *testscript.TestScript) *sandbox.Server {
 	return ts.Value(sandboxKey{}).(*sandbox.Server)
 }
 
 // tagged REPOSITORY TAG... checks that the tags are there (or not, with !).
 func tagged(ts *testscript.TestScript, neg bool, args []string) {
-	tags := stand(ts).Tags(args[0])
+	tags := sandboxOf(ts).Tags(args[0])
 	for _, tag := range args[1:] {
 		if _, ok := tags[tag]; ok == neg {
 			ts.Fatalf("tags of %s: %v", args[0], tags)
@@ -143,9 +143,9 @@ func tagged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// sameTag REPOSITORY TAG TAG checks that two tags stand on one digest (or not, with !).
+// sameTag REPOSITORY TAG TAG checks that two tags point to one digest (or not, with !).
 func sameTag(ts *testscript.TestScript, neg bool, args []string) {
-	tags := stand(ts).Tags(args[0])
+	tags := sandboxOf(ts).Tags(args[0])
 	a, b := tags[args[1]], tags[args[2]]
 	if a == "" || b == "" || (a == b) == neg {
 		ts.Fatalf("tags of %s: %v", args[0], tags)
@@ -154,7 +154,7 @@ func sameTag(ts *testscript.TestScript, neg bool, args []string) {
 
 // advance DURATION moves the sandbox's clock.
 func advance(ts *testscript.TestScript, _ bool, args []string) {
-	resp, err := http.Post(stand(ts).URL()+"/_sandbox/clock?advance="+args[0], "", nil)
+	resp, err := http.Post(sandboxOf(ts).URL()+"/_sandbox/clock?advance="+args[0], "", nil)
 	ts.Check(err)
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -165,18 +165,18 @@ func advance(ts *testscript.TestScript, _ bool, args []string) {
 // calls SERVICE ACTION N checks how often an action was called since the last "calls reset".
 func countCalls(ts *testscript.TestScript, _ bool, args []string) {
 	if args[0] == "reset" {
-		stand(ts).ResetCalls()
+		sandboxOf(ts).ResetCalls()
 		return
 	}
 	n := 0
-	for _, c := range stand(ts).Calls() {
+	for _, c := range sandboxOf(ts).Calls() {
 		if c.Service == args[0] && (args[1] == "*" || c.Action == args[1]) {
 			n++
 		}
 	}
 	if strconv.Itoa(n) != args[2] {
 		var all []string
-		for _, c := range stand(ts).Calls() {
+		for _, c := range sandboxOf(ts).Calls() {
 			all = append(all, c.Service+" "+c.Action)
 		}
 		slices.Sort(all)
@@ -186,7 +186,7 @@ func countCalls(ts *testscript.TestScript, _ bool, args []string) {
 
 // bucket NAME makes a bucket.
 func bucket(ts *testscript.TestScript, _ bool, args []string) {
-	req, err := http.NewRequest(http.MethodPut, stand(ts).URL()+"/"+args[0], nil)
+	req, err := http.NewRequest(http.MethodPut, sandboxOf(ts).URL()+"/"+args[0], nil)
 	ts.Check(err)
 	resp, err := http.DefaultClient.Do(req)
 	ts.Check(err)
@@ -198,7 +198,7 @@ func bucket(ts *testscript.TestScript, _ bool, args []string) {
 
 // unzip BUCKET KEY writes the files of a zip on S3 into the current directory.
 func unzip(ts *testscript.TestScript, _ bool, args []string) {
-	resp, err := http.Get(stand(ts).URL() + "/" + args[0] + "/" + args[1])
+	resp, err := http.Get(sandboxOf(ts).URL() + "/" + args[0] + "/" + args[1])
 	ts.Check(err)
 	defer resp.Body.Close()
 	var body bytes.Buffer
@@ -229,7 +229,7 @@ func manyServices(ts *testscript.TestScript, _ bool, args []string) {
 func putPolicy(ts *testscript.TestScript, _ bool, args []string) {
 	client := ecr.New(ecr.Options{
 		Region:       "us-east-1",
-		BaseEndpoint: aws.String(stand(ts).URL()),
+		BaseEndpoint: aws.String(sandboxOf(ts).URL()),
 		Credentials:  credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
 	})
 	_, err := client.PutLifecyclePolicy(context.Background(), &ecr.PutLifecyclePolicyInput{
@@ -241,7 +241,7 @@ func putPolicy(ts *testscript.TestScript, _ bool, args []string) {
 
 // object BUCKET KEY puts an object into a bucket of the sandbox.
 func putObject(ts *testscript.TestScript, _ bool, args []string) {
-	r, err := http.NewRequest(http.MethodPut, stand(ts).URL()+"/"+args[0]+"/"+args[1], strings.NewReader("x"))
+	r, err := http.NewRequest(http.MethodPut, sandboxOf(ts).URL()+"/"+args[0]+"/"+args[1], strings.NewReader("x"))
 	ts.Check(err)
 	resp, err := http.DefaultClient.Do(r)
 	ts.Check(err)

@@ -83,7 +83,7 @@ func TestSilentAWS(t *testing.T) {
 		for _, quiet := range silences {
 			t.Run(c.command+", "+c.action+", "+quiet.name, func(t *testing.T) {
 				t.Parallel()
-				h := openHarbour(t, false)
+				h := newECSFixture(t, false)
 				before := h.tags()
 				h.proxy.set(&rule{match: on(c.action, "", ""), treat: quiet.treat(t)})
 				h.start(append([]string{impatient}, strings.Fields(c.command)...)...).wait(exitAWS).
@@ -102,10 +102,10 @@ func TestSilentAWSInBuild(t *testing.T) {
 		for _, quiet := range silences {
 			t.Run(action+", "+quiet.name, func(t *testing.T) {
 				t.Parallel()
-				s := newShop(t, "silence", sandbox.Options{})
+				s := newBuildFixture(t, "silence", sandbox.Options{})
 				s.build("one", "--cache", "none").wait(exitDone)
 				before := s.tags()
-				s.stock("silence, next")
+				s.writeProject("silence, next")
 				s.proxy.set(&rule{match: on(action, "", ""), treat: quiet.treat(t)})
 				r := s.build(impatient, "two", "--cache", "none", "--push-attempts", "1")
 				r.says("ECR " + action + ": no complete answer within 2s")
@@ -137,7 +137,7 @@ func TestEndlessLists(t *testing.T) {
 		} {
 			t.Run(c.command+", "+name, func(t *testing.T) {
 				t.Parallel()
-				h := openHarbour(t, false)
+				h := newECSFixture(t, false)
 				before := h.tags()
 				h.proxy.set(&rule{match: on(c.action, "", ""), treat: endless(token)})
 				r := h.start(strings.Fields(c.command)...).wait(c.ends...)

@@ -37,21 +37,11 @@ import (
 // sandbox.
 func TestSubmitScripts(t *testing.T) {
 	t.Parallel()
-	commands := maps.Clone(scriptCommands)
-	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"versioned": versioned,
-		"pipeline":  pipeline,
-		"action":    pipelineAction,
-		"fault":     pipelineFault,
-		"zipped":    zipped,
-		"noise":     noise,
-		"socket":    socket,
-	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/submit",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                commands,
+		Cmds:                submitCommands(),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			if err := bareEnvironment(env); err != nil {
@@ -72,6 +62,18 @@ func TestSubmitScripts(t *testing.T) {
 	})
 }
 
+func submitCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	out := maps.Clone(scriptCommands)
+	out["versioned"] = versioned
+	out["pipeline"] = pipeline
+	out["action"] = pipelineAction
+	out["fault"] = pipelineFault
+	out["zipped"] = zipped
+	out["noise"] = noise
+	out["socket"] = socket
+	return out
+}
+
 func awsOf(server *sandbox.Server) aws.Config {
 	return aws.Config{
 		BaseEndpoint: aws.String(server.URL()), Region: "us-east-1",
@@ -81,7 +83,7 @@ func awsOf(server *sandbox.Server) aws.Config {
 
 // versioned BUCKET makes a bucket that keeps versions.
 func versioned(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(makeVersioned(stand(ts), args[0]))
+	ts.Check(makeVersioned(sandboxOf(ts), args[0]))
 }
 
 func makeVersioned(server *sandbox.Server, bucket string) error {
@@ -97,7 +99,7 @@ func makeVersioned(server *sandbox.Server, bucket string) error {
 
 // pipeline NAME BUCKET KEY makes a pipeline of a source, a build and a deployment.
 func pipeline(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(makePipeline(context.Background(), stand(ts), args[0], args[1], args[2]))
+	ts.Check(makePipeline(context.Background(), sandboxOf(ts), args[0], args[1], args[2]))
 }
 
 func makePipeline(ctx context.Context, server *sandbox.Server, pipeline, bucket, key string) error {
@@ -130,17 +132,17 @@ func pipelineAction(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 4 {
 		a.URL = args[4]
 	}
-	stand(ts).SetPipelineAction(args[0], args[1], a)
+	sandboxOf(ts).SetPipelineAction(args[0], args[1], a)
 }
 
 // fault SERVICE ACTION ERROR lets the next call end so.
 func pipelineFault(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(stand(ts).Fault(sandbox.Fault{Service: args[0], Action: args[1], Count: 1, Error: args[2]}))
+	ts.Check(sandboxOf(ts).Fault(sandbox.Fault{Service: args[0], Action: args[1], Count: 1, Error: args[2]}))
 }
 
 // zipped BUCKET KEY FILE writes what is in an archive on S3 to a file: mode and name.
 func zipped(ts *testscript.TestScript, _ bool, args []string) {
-	out, err := s3.NewFromConfig(awsOf(stand(ts))).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &args[0], Key: &args[1]})
+	out, err := s3.NewFromConfig(awsOf(sandboxOf(ts))).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &args[0], Key: &args[1]})
 	ts.Check(err)
 	defer out.Body.Close()
 	body, err := io.ReadAll(out.Body)

@@ -14,12 +14,12 @@ import (
 func TestUntrustedOwnEngine(t *testing.T) {
 	t.Parallel()
 	enginetest.Require(t)
-	s := openShop(t, "untrusted own", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "untrusted own", sandbox.Options{}, "")
 	program, err := probe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.stockSome("untrusted own", []string{"a"})
+	s.writeServices("untrusted own", []string{"a"})
 	state := shortTemp(t)
 	build := func(args ...string) {
 		t.Helper()

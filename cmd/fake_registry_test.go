@@ -25,24 +25,24 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// impostor answers as a registry under any host name, with a certificate that its clients
+// fakeRegistry answers as a registry under any host name, with a certificate that its clients
 // trust, and notes who logged in where.
-type impostor struct {
+type fakeRegistry struct {
 	// env makes slipway and the engine that it starts go there for every host but
 	// loopback: by a proxy, and with the certificate's authority.
 	env []string
-	// moved are hosts that redirect all requests to another one.
-	moved map[string]string
+	// redirects are hosts that redirect all requests to another one.
+	redirects map[string]string
 
 	mu sync.Mutex
-	// came is what each host was sent as Authorization, by host; empty entries are
+	// authorizations is what each host was sent as Authorization, by host; empty entries are
 	// requests without.
-	came map[string][]string
+	authorizations map[string][]string
 }
 
-func newImpostor(t *testing.T, hosts ...string) *impostor {
+func newFakeRegistry(t *testing.T, hosts ...string) *fakeRegistry {
 	t.Helper()
-	i := &impostor{moved: map[string]string{}, came: map[string][]string{}}
+	i := &fakeRegistry{redirects: map[string]string{}, authorizations: map[string][]string{}}
 	var names []string
 	for _, h := range hosts {
 		name, _, _ := strings.Cut(h, ":")
@@ -66,11 +66,11 @@ func newImpostor(t *testing.T, hosts ...string) *impostor {
 }
 
 // ServeHTTP asks for a login and, given one, knows no image.
-func (i *impostor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (i *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
-	i.came[r.Host] = append(i.came[r.Host], r.Header.Get("Authorization"))
+	i.authorizations[r.Host] = append(i.authorizations[r.Host], r.Header.Get("Authorization"))
 	i.mu.Unlock()
-	if to := i.moved[r.Host]; to != "" {
+	if to := i.redirects[r.Host]; to != "" {
 		http.Redirect(w, r, "https://"+to+r.URL.Path, http.StatusTemporaryRedirect)
 		return
 	}
@@ -83,11 +83,11 @@ func (i *impostor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // saw returns the users that logged in to a host, and whether the host was asked at all.
-func (i *impostor) saw(t *testing.T, host string) (users []string, asked bool) {
+func (i *fakeRegistry) saw(t *testing.T, host string) (users []string, asked bool) {
 	t.Helper()
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for _, header := range i.came[host] {
+	for _, header := range i.authorizations[host] {
 		if header == "" {
 			continue
 		}
@@ -98,14 +98,14 @@ func (i *impostor) saw(t *testing.T, host string) (users []string, asked bool) {
 		user, _, _ := strings.Cut(string(plain), ":")
 		users = append(users, user)
 	}
-	return users, len(i.came[host]) > 0
+	return users, len(i.authorizations[host]) > 0
 }
 
 // forget starts over.
-func (i *impostor) forget() {
+func (i *fakeRegistry) forget() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.came = map[string][]string{}
+	i.authorizations = map[string][]string{}
 }
 
 // tunnel joins a client's connection to an address.
@@ -172,8 +172,8 @@ func TestTokenGoesToAWSAlone(t *testing.T) {
 	t.Parallel()
 	enginetest.Require(t)
 	evil := []string{evilFrom, evilCopy, evilSyntax, evilCache, evilContext, evilRegion}
-	i := newImpostor(t, append(evil, trueECR)...)
-	s := openShop(t, "impostor", sandbox.Options{}, "")
+	i := newFakeRegistry(t, append(evil, trueECR)...)
+	s := newBuildFixtureOn(t, "impostor", sandbox.Options{}, "")
 	s.write("compose.yaml", fmt.Sprintf(`name: shop
 services:
   from: {build: {context: ./from}}
@@ -220,9 +220,9 @@ func TestLoginsForThePlanAlone(t *testing.T) {
 	t.Parallel()
 	enginetest.Require(t)
 	const planned, other, here = "registry.corp.example", "secret.corp.example", "moved.example"
-	i := newImpostor(t, planned, other, here)
-	i.moved[here] = other
-	s := openShop(t, "logins", sandbox.Options{}, "")
+	i := newFakeRegistry(t, planned, other, here)
+	i.redirects[here] = other
+	s := newBuildFixtureOn(t, "logins", sandbox.Options{}, "")
 	s.write("compose.yaml", "name: shop\nservices:\n  a: {build: ./a}\n  b: {build: {context: ./b, args: {BASE: "+planned+"/x}}}\n")
 	s.write("a/Dockerfile", "FROM "+here+"/x:1\n")
 	s.write("b/Dockerfile", "ARG BASE\nFROM $BASE:1\n")

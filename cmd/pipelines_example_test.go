@@ -26,10 +26,10 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// shipyard is a working copy of an example of examples/pipelines, with a sandbox that has
+// pipelineExample is a working copy of an example of examples/pipelines, with a sandbox that has
 // what the example's account would: its repositories, its ECS services and its pipeline.
-type shipyard struct {
-	*harbour
+type pipelineExample struct {
+	*ecsFixture
 	declared declaredPipeline
 
 	mu     sync.Mutex
@@ -50,16 +50,16 @@ type declaredPipeline struct {
 	}
 }
 
-// openShipyard takes the example's ECS services from its pipeline; their containers are
+// newPipelineExample takes the example's ECS services from its pipeline; their containers are
 // called like the compose services given by ECS service.
-func openShipyard(t *testing.T, example string, containers map[string][]string) *shipyard {
+func newPipelineExample(t *testing.T, example string, containers map[string][]string) *pipelineExample {
 	t.Helper()
-	s := newShop(t, example, sandbox.Options{ECSSpeed: 40})
+	s := newBuildFixture(t, example, sandbox.Options{ECSSpeed: 40})
 	s.dir = t.TempDir()
 	if err := os.CopyFS(s.dir, os.DirFS(filepath.Join("../examples/pipelines", example))); err != nil {
 		t.Fatal(err)
 	}
-	y := &shipyard{harbour: &harbour{shop: s, fleet: openFleet(s.aws, s.proxy.host())}, builds: map[string]built{}}
+	y := &pipelineExample{ecsFixture: &ecsFixture{buildFixture: s, sandbox: newECSSandbox(s.aws, s.proxy.host())}, builds: map[string]built{}}
 	y.declared.Pipeline.Name = example
 	if data, err := os.ReadFile(filepath.Join(s.dir, "pipeline.json")); err == nil {
 		if err := json.Unmarshal(data, &y.declared); err != nil {
@@ -67,21 +67,21 @@ func openShipyard(t *testing.T, example string, containers map[string][]string) 
 		}
 	}
 	for service, names := range containers {
-		b := berth{cluster: strings.Split(names[0], "/")[0], service: service}
+		b := ecsServiceFixture{cluster: strings.Split(names[0], "/")[0], service: service}
 		for _, repository := range names {
-			if err := y.fleet.stock(t.Context(), repository, "zero", true, nil); err != nil {
+			if err := y.sandbox.pushImage(t.Context(), repository, "zero", true, nil); err != nil {
 				t.Fatal(err)
 			}
 			b.containers = append(b.containers, filepath.Base(repository)+"="+repository+":latest")
 		}
-		y.open(b)
+		y.createService(b)
 	}
 	y.aws.Advance(10 * time.Minute)
 	return y
 }
 
 // deployments are the configurations of the pipeline's ECS actions, by name.
-func (y *shipyard) deployments() map[string]map[string]string {
+func (y *pipelineExample) deployments() map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for _, stage := range y.declared.Pipeline.Stages {
 		for _, a := range stage.Actions {
@@ -94,14 +94,14 @@ func (y *shipyard) deployments() map[string]map[string]string {
 }
 
 // source is the configuration of the pipeline's source.
-func (y *shipyard) source() map[string]string {
+func (y *pipelineExample) source() map[string]string {
 	return y.declared.Pipeline.Stages[0].Actions[0].Configuration
 }
 
 // pipeline makes the example's pipeline from its pipeline.json, as `aws codepipeline
 // create-pipeline --cli-input-json` does, with a bucket for its S3 source and actions that
 // do their work: build, and CodePipeline's ECS action on what files gives it.
-func (y *shipyard) pipeline(build func(sandbox.PipelineWork) error, files func(sandbox.PipelineWork) (map[string][]byte, error)) {
+func (y *pipelineExample) pipeline(build func(sandbox.PipelineWork) error, files func(sandbox.PipelineWork) (map[string][]byte, error)) {
 	y.t.Helper()
 	if bucket := y.source()["S3Bucket"]; bucket != "" {
 		if err := makeVersioned(y.aws, bucket); err != nil {
@@ -134,27 +134,27 @@ func (y *shipyard) pipeline(build func(sandbox.PipelineWork) error, files func(s
 			if err != nil {
 				return err
 			}
-			return deployAction(context.Background(), y.fleet, configuration, artifact)
+			return deployAction(context.Background(), y.sandbox, configuration, artifact)
 		}})
 	}
 }
 
 // keep notes what a build left for the actions behind it.
-func (y *shipyard) keep(w sandbox.PipelineWork, b built) {
+func (y *pipelineExample) keep(w sandbox.PipelineWork, b built) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.builds[w.ExecutionID] = b
 }
 
-// handedOn are the artifacts of the build of an execution.
-func (y *shipyard) handedOn(w sandbox.PipelineWork) (map[string][]byte, error) {
+// outputFiles are the artifacts of the build of an execution.
+func (y *pipelineExample) outputFiles(w sandbox.PipelineWork) (map[string][]byte, error) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	return y.builds[w.ExecutionID].artifacts, nil
 }
 
 // codeBuild runs the buildspec of a source in a build container of its own.
-func (y *shipyard) codeBuild(dir string, env ...string) (built, error) {
+func (y *pipelineExample) codeBuild(dir string, env ...string) (built, error) {
 	b := codeBuild{dir: dir, home: y.t.TempDir()}
 	for _, line := range y.env {
 		if !strings.HasPrefix(line, "PATH=") && !strings.HasPrefix(line, "HOME=") {
@@ -166,7 +166,7 @@ func (y *shipyard) codeBuild(dir string, env ...string) (built, error) {
 }
 
 // object is a version of an object, unpacked into memory.
-func (y *shipyard) object(bucket, key, version string) (*zip.Reader, error) {
+func (y *pipelineExample) object(bucket, key, version string) (*zip.Reader, error) {
 	out, err := s3.NewFromConfig(awsOf(y.aws)).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: &version})
 	if err != nil {
 		return nil, err
@@ -202,10 +202,10 @@ func unpack(archive *zip.Reader, dir string) error {
 }
 
 // runs checks that all tasks of the ECS services run the images of a revision.
-func (y *shipyard) runs(revision string) {
+func (y *pipelineExample) runs(revision string) {
 	y.t.Helper()
 	for _, c := range y.deployments() {
-		running, err := y.fleet.runs(y.t.Context(), c["ClusterName"], c["ServiceName"])
+		running, err := y.sandbox.runs(y.t.Context(), c["ClusterName"], c["ServiceName"])
 		if err != nil || len(running) == 0 {
 			y.t.Fatalf("%v, %v", running, err)
 		}
@@ -218,8 +218,8 @@ func (y *shipyard) runs(revision string) {
 	}
 }
 
-// stands checks on which revision a tag stands in a repository.
-func (y *shipyard) stands(repository, tag, revision string) {
+// wantTagOf checks which revision a tag points to in a repository.
+func (y *pipelineExample) wantTagOf(repository, tag, revision string) {
 	y.t.Helper()
 	tags := y.aws.Tags(repository)
 	if tags[revision] == "" || tags[tag] != tags[revision] {
@@ -228,7 +228,7 @@ func (y *shipyard) stands(repository, tag, revision string) {
 }
 
 // images checks a definitions file.
-func (y *shipyard) images(data []byte, revision string, repositories ...string) {
+func (y *pipelineExample) images(data []byte, revision string, repositories ...string) {
 	y.t.Helper()
 	var want []string
 	for _, r := range repositories {
@@ -241,7 +241,7 @@ func (y *shipyard) images(data []byte, revision string, repositories ...string) 
 
 // executions waits for all executions of the pipeline to end and returns them, newest
 // first.
-func (y *shipyard) executions() []types.PipelineExecutionSummary {
+func (y *pipelineExample) executions() []types.PipelineExecutionSummary {
 	y.t.Helper()
 	client := codepipeline.NewFromConfig(awsOf(y.aws))
 	deadline := time.Now().Add(2 * time.Minute)

@@ -21,9 +21,9 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// shop is a project of four services, a sandbox of its own behind a fault
+// buildFixture is a project of four services, a sandbox of its own behind a fault
 // proxy, and what it takes to run slipway on them as a process of its own.
-type shop struct {
+type buildFixture struct {
 	t         *testing.T
 	dir, home string
 	aws       *sandbox.Server
@@ -31,16 +31,16 @@ type shop struct {
 	env       []string
 }
 
-// wares are the services of a shop.
-var wares = []string{"a", "b", "c", "d"}
+// componentNames are the services of the project.
+var componentNames = []string{"a", "b", "c", "d"}
 
-// newShop opens a shop whose files hold seed. Equal seeds make equal images.
-func newShop(t *testing.T, seed string, options sandbox.Options) *shop {
+// newBuildFixture returns a project whose files hold seed. Equal seeds make equal images.
+func newBuildFixture(t *testing.T, seed string, options sandbox.Options) *buildFixture {
 	t.Helper()
-	return openShop(t, seed, options, enginetest.Shared(t).Addr)
+	return newBuildFixtureOn(t, seed, options, enginetest.Shared(t).Addr)
 }
 
-func openShop(t *testing.T, seed string, options sandbox.Options, engine string) *shop {
+func newBuildFixtureOn(t *testing.T, seed string, options sandbox.Options, engine string) *buildFixture {
 	t.Helper()
 	proxy := newFaultProxy(t)
 	options.PublicAddr, options.Dir = proxy.host(), t.TempDir()
@@ -50,29 +50,29 @@ func openShop(t *testing.T, seed string, options sandbox.Options, engine string)
 	}
 	t.Cleanup(func() { _ = aws.Close() }) // engines keep connections open for a while
 	proxy.start(t, aws.URL())
-	s := &shop{t: t, dir: t.TempDir(), home: t.TempDir(), aws: aws, proxy: proxy}
+	s := &buildFixture{t: t, dir: t.TempDir(), home: t.TempDir(), aws: aws, proxy: proxy}
 	s.env = append(s.env, "PATH="+os.Getenv("PATH"), "HOME="+s.home, "BUILDKIT_HOST="+engine, "GIT_CEILING_DIRECTORIES="+filepath.Dir(s.dir))
 	for _, line := range aws.Env() {
 		s.env = append(s.env, strings.ReplaceAll(line, aws.URL(), "http://"+proxy.host()))
 	}
-	s.stock(seed)
+	s.writeProject(seed)
 	return s
 }
 
-// another is a second working copy of the same shop.
-func (s *shop) another(seed string) *shop {
+// secondCopy returns a second working copy of the same project.
+func (s *buildFixture) secondCopy(seed string) *buildFixture {
 	s.t.Helper()
 	out := *s
 	out.dir = s.t.TempDir()
-	out.stock(seed)
+	out.writeProject(seed)
 	return &out
 }
 
-// stock writes the whole project.
-func (s *shop) stock(seed string) { s.stockSome(seed, wares) }
+// writeProject writes the whole project.
+func (s *buildFixture) writeProject(seed string) { s.writeServices(seed, componentNames) }
 
-// stockSome writes a project of some of the services.
-func (s *shop) stockSome(seed string, names []string) {
+// writeServices writes a project of some of the services.
+func (s *buildFixture) writeServices(seed string, names []string) {
 	s.t.Helper()
 	compose := "name: shop\nservices:\n"
 	for _, name := range names {
@@ -86,7 +86,7 @@ func (s *shop) stockSome(seed string, names []string) {
 // write writes a file of the project. Its time goes into the image and, with its
 // size, tells the engine whether it has the file already: it is made from the
 // content.
-func (s *shop) write(name, content string) {
+func (s *buildFixture) write(name, content string) {
 	s.t.Helper()
 	path := filepath.Join(s.dir, name)
 	at := time.Date(2026, 11, 20, 12, 0, int(crc32.ChecksumIEEE([]byte(content))%1e6), 0, time.UTC)
@@ -106,7 +106,7 @@ type process struct {
 }
 
 // start runs slipway with further arguments and KEY=value variables in front.
-func (s *shop) start(args ...string) *process {
+func (s *buildFixture) start(args ...string) *process {
 	s.t.Helper()
 	r := &process{t: s.t, ended: make(chan struct{})}
 	env := slices.Clone(s.env)
@@ -168,14 +168,14 @@ func (r *process) says(texts ...string) {
 
 // build runs slipway build for a hash to its end. Variables may stand in front
 // of the hash, flags behind it.
-func (s *shop) build(args ...string) *process {
+func (s *buildFixture) build(args ...string) *process {
 	s.t.Helper()
 	r := s.startBuild(args...)
 	<-r.ended
 	return r
 }
 
-func (s *shop) startBuild(args ...string) *process {
+func (s *buildFixture) startBuild(args ...string) *process {
 	s.t.Helper()
 	i := slices.IndexFunc(args, func(a string) bool { return !strings.Contains(a, "=") })
 	flags := slices.Concat(args[:i], []string{"build", "--create-repositories", "--progress", "plain", "--hash", args[i]}, args[i+1:])
@@ -186,7 +186,7 @@ func (s *shop) startBuild(args ...string) *process {
 var quick = []string{"AWS_MAX_ATTEMPTS=2", "SLIPWAY_PUSH_ATTEMPTS=1"}
 
 // tags is every tag with its digest.
-func (s *shop) tags() map[string]string {
+func (s *buildFixture) tags() map[string]string {
 	out := map[string]string{}
 	for _, repo := range s.aws.Repositories() {
 		for tag, digest := range s.aws.Tags(repo) {
@@ -198,7 +198,7 @@ func (s *shop) tags() map[string]string {
 
 // state is all that a job leaves behind: tags, policies, and the files beside
 // the project's. The registry's address is left out.
-func (s *shop) state() map[string]string {
+func (s *buildFixture) state() map[string]string {
 	s.t.Helper()
 	out := s.tags()
 	for _, repo := range s.aws.Repositories() {
@@ -240,11 +240,11 @@ func same(t *testing.T, got, want map[string]string) {
 
 // complete checks that each repository has a tag, and that latest points to it
 // in all of them if it should.
-func (s *shop) complete(name string, latest bool) {
+func (s *buildFixture) complete(name string, latest bool) {
 	s.t.Helper()
 	tags := s.tags()
-	for _, ware := range wares {
-		repo := "shop/" + ware
+	for _, component := range componentNames {
+		repo := "shop/" + component
 		if tags[repo+":"+name] == "" {
 			s.t.Errorf("%s has no tag %s", repo, name)
 		}
@@ -255,7 +255,7 @@ func (s *shop) complete(name string, latest bool) {
 }
 
 // calls counts the calls of an action, or of a service when action is "".
-func (s *shop) calls(service, action string) int {
+func (s *buildFixture) calls(service, action string) int {
 	n := 0
 	for _, c := range s.aws.Calls() {
 		if c.Service == service && (action == "" || c.Action == action) {

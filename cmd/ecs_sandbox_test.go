@@ -22,9 +22,9 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// fleet is a sandbox with images that nobody had to build, and ECS services that run
+// ecsSandbox is a sandbox with images that nobody had to build, and ECS services that run
 // them.
-type fleet struct {
+type ecsSandbox struct {
 	aws        *sandbox.Server
 	ecr        *ecr.Client
 	ecs        *ecs.Client
@@ -32,10 +32,10 @@ type fleet struct {
 	host       string
 }
 
-// openFleet connects to a sandbox. host is the registry's, as AWS names it.
-func openFleet(server *sandbox.Server, host string) *fleet {
+// newECSSandbox connects to a sandbox. host is the registry's, as AWS names it.
+func newECSSandbox(server *sandbox.Server, host string) *ecsSandbox {
 	login := credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")
-	return &fleet{
+	return &ecsSandbox{
 		aws: server, host: host,
 		ecr: ecr.New(ecr.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
 		ecs: ecs.New(ecs.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
@@ -44,10 +44,10 @@ func openFleet(server *sandbox.Server, host string) *fleet {
 	}
 }
 
-// stock pushes an image of a revision to a repository, which it makes, under the
+// pushImage pushes an image of a revision to a repository, which it makes, under the
 // revision's name, and under latest too if asked. Labels tell the sandbox's ECS how its
 // containers behave. Equal arguments make equal images.
-func (f *fleet) stock(ctx context.Context, repository, revision string, latest bool, labels map[string]string) error {
+func (f *ecsSandbox) pushImage(ctx context.Context, repository, revision string, latest bool, labels map[string]string) error {
 	image, err := newImage(repository, revision, labels)
 	if err != nil {
 		return err
@@ -57,8 +57,8 @@ func (f *fleet) stock(ctx context.Context, repository, revision string, latest b
 	})
 }
 
-// stockIndex is stock with an image of several platforms.
-func (f *fleet) stockIndex(ctx context.Context, repository, revision string, latest bool) error {
+// pushIndex pushes an index with an image for linux/amd64, as pushImage does.
+func (f *ecsSandbox) pushIndex(ctx context.Context, repository, revision string, latest bool) error {
 	image, err := newImage(repository, revision, nil)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func newImage(repository, revision string, labels map[string]string) (v1.Image, 
 	return mutate.ConfigFile(empty.Image, &v1.ConfigFile{Architecture: "amd64", OS: "linux", Config: v1.Config{Labels: all}})
 }
 
-func (f *fleet) push(ctx context.Context, repository, revision string, latest bool, write func(name.Reference, ...remote.Option) error) error {
+func (f *ecsSandbox) push(ctx context.Context, repository, revision string, latest bool, write func(name.Reference, ...remote.Option) error) error {
 	// That it is there already is what is wanted.
 	_, _ = f.ecr.CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String(repository)})
 	tags := []string{revision}
@@ -98,7 +98,7 @@ func (f *fleet) push(ctx context.Context, repository, revision string, latest bo
 	return nil
 }
 
-func (f *fleet) login(ctx context.Context) authn.Authenticator {
+func (f *ecsSandbox) login(ctx context.Context) authn.Authenticator {
 	out, err := f.ecr.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	if err != nil || len(out.AuthorizationData) == 0 {
 		return authn.Anonymous
@@ -108,15 +108,15 @@ func (f *fleet) login(ctx context.Context) authn.Authenticator {
 
 // image is a reference with the registry's host in front of shop/web:one; what has a
 // host already stays.
-func (f *fleet) image(s string) string {
+func (f *ecsSandbox) image(s string) string {
 	if host, _, ok := strings.Cut(s, "/"); !ok || strings.ContainsAny(host, ".:") {
 		return s
 	}
 	return f.host + "/" + s
 }
 
-// berth is an ECS service to make.
-type berth struct {
+// ecsServiceFixture is an ECS service to make.
+type ecsServiceFixture struct {
 	cluster, service string
 	// containers are name=image, in order.
 	containers []string
@@ -138,8 +138,8 @@ type berth struct {
 	logged bool
 }
 
-// open makes the service and its cluster.
-func (f *fleet) open(ctx context.Context, b berth) error {
+// createService makes the service and its cluster.
+func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) error {
 	if _, err := f.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(b.cluster)}); err != nil {
 		return err
 	}
@@ -182,12 +182,12 @@ func (f *fleet) open(ctx context.Context, b berth) error {
 	if _, err = f.ecs.CreateService(ctx, in); err != nil || b.controller != types.DeploymentControllerTypeCodeDeploy {
 		return err
 	}
-	return f.openGroup(ctx, b)
+	return f.createDeploymentGroup(ctx, b)
 }
 
-// openGroup makes what CodeDeploy needs to deploy a service, named as the ECS console
-// Describe it.
-func (f *fleet) openGroup(ctx context.Context, b berth) error {
+// createDeploymentGroup makes what CodeDeploy needs to deploy a service, named as the ECS console
+// names it.
+func (f *ecsSandbox) createDeploymentGroup(ctx context.Context, b ecsServiceFixture) error {
 	application := aws.String("AppECS-" + b.cluster + "-" + b.service)
 	_, err := f.codeDeploy.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: application, ComputePlatform: cdtypes.ComputePlatformEcs})
 	if err != nil {
@@ -216,7 +216,7 @@ func (f *fleet) openGroup(ctx context.Context, b berth) error {
 	return err
 }
 
-func (f *fleet) definition(b berth) *ecs.RegisterTaskDefinitionInput {
+func (f *ecsSandbox) definition(b ecsServiceFixture) *ecs.RegisterTaskDefinitionInput {
 	def := &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(b.service), NetworkMode: types.NetworkModeAwsvpc, Cpu: aws.String("256"), Memory: aws.String("512"),
 		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
@@ -241,7 +241,7 @@ func (f *fleet) definition(b berth) *ecs.RegisterTaskDefinitionInput {
 }
 
 // paused reports whether the newest deployment of a service waits at a PAUSE hook.
-func (f *fleet) paused(ctx context.Context, cluster, service string) (bool, error) {
+func (f *ecsSandbox) paused(ctx context.Context, cluster, service string) (bool, error) {
 	list, err := f.ecs.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: &cluster, Service: &service})
 	if err != nil || len(list.ServiceDeployments) == 0 {
 		return false, err
@@ -257,7 +257,7 @@ func (f *fleet) paused(ctx context.Context, cluster, service string) (bool, erro
 
 // protect puts the running tasks of a service under scale-in protection for some minutes,
 // or with 0 ends it.
-func (f *fleet) protect(ctx context.Context, cluster, service string, minutes int32) error {
+func (f *ecsSandbox) protect(ctx context.Context, cluster, service string, minutes int32) error {
 	list, err := f.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: &cluster, ServiceName: &service})
 	if err != nil {
 		return err
@@ -271,7 +271,7 @@ func (f *fleet) protect(ctx context.Context, cluster, service string, minutes in
 }
 
 // runs are the digests that the running tasks of a service have, by container.
-func (f *fleet) runs(ctx context.Context, cluster, service string) (map[string][]string, error) {
+func (f *ecsSandbox) runs(ctx context.Context, cluster, service string) (map[string][]string, error) {
 	out := map[string][]string{}
 	pages := ecs.NewListTasksPaginator(f.ecs, &ecs.ListTasksInput{Cluster: aws.String(cluster), ServiceName: aws.String(service)})
 	for pages.HasMorePages() {
