@@ -221,7 +221,7 @@ func TestRerunAfterAPartialUndo(t *testing.T) {
 			serverError.treat(w, q, forward)
 		}},
 	)
-	s.build(append(slices.Clone(quick), "three")...).wait(exitAWS).says("not all tags could be reverted:", "shop/b:latest stands on", "shop/b:deployed stands on")
+	s.build(append(slices.Clone(quick), "three")...).wait(exitAWS).says("not all tags could be reverted:", "shop/b:latest points to", "shop/b:deployed points to")
 	s.proxy.set()
 	s.build("three").wait(exitDone)
 	s.complete("three", true)
@@ -258,7 +258,7 @@ func TestUndoFails(t *testing.T) {
 	after := s.tags()
 	r.says("not all tags could be reverted:", "shop/b:latest points to "+after["shop/b:latest"]+", pointed to "+before["shop/b:latest"]+" before",
 		"shop/b:deployed points to "+before["shop/b:latest"])
-	if strings.Contains(r.stderr.String(), "shop/a:latest stands") {
+	if strings.Contains(r.stderr.String(), "shop/a:latest points") {
 		t.Error("more is said to be left than is")
 	}
 	// A job run again must find there what latest pointed to.
