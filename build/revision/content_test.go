@@ -134,7 +134,7 @@ func TestContentErrors(t *testing.T) {
 		"either":               {{Label: "x"}},
 		"or a file":            {{Label: "x", FS: root.FS, File: "y"}},
 		"no such file":         {{Label: "x", File: dir + "/none"}},
-		"is no regular file":   {{Label: "x", File: dir}},
+		"is not a regular file":   {{Label: "x", File: dir}},
 		"\"a.txt\": file does": {{Label: "x", FS: goneFS{root.FS}}},
 	} {
 		if _, err := ContentOf(t.Context(), roots); err == nil || !strings.Contains(err.Error(), want) {
