@@ -64,7 +64,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		j.Infof("engine%s: %s, since %s", forPlatform(e), e, e.Why)
 		j.warnOfNetwork(e)
 		if e.ClearText {
-			j.Warnf("what is sent to the engine at %s can be read on the way, the registry's login and build secrets included: reach it by TLS (--engine-tls) or ssh://", e.Address)
+			j.Warnf("the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text: use TLS (`--engine-tls DIRECTORY`) or an ssh:// address", e.Address)
 		}
 		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
 			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
@@ -133,7 +133,7 @@ func (j *job) tellInline(engines []*engine.Engine) {
 	if slices.ContainsFunc(engines, func(e *engine.Engine) bool {
 		return j.cacheMode(e) == project.CacheInline && j.options.Cache != project.CacheInline
 	}) {
-		j.Infof("layer cache: inline, in the images themselves, for this engine can export no other; a buildkitd beside slipway keeps all stages in the registry")
+		j.Infof("layer cache: inline, in the images, because this engine can export no other; install buildkitd next to slipway to keep all stages in the registry")
 	}
 }
 

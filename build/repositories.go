@@ -25,7 +25,7 @@ func (j *job) findRepositories(ctx context.Context) (missing []registry.Ref, err
 		return nil, fault.As(fault.AWS, err)
 	}
 	if len(missing) > 0 && !j.options.Create {
-		return nil, fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "--create-repositories creates what is missing")
+		return nil, fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "run `slipway build --create-repositories` to create them")
 	}
 	j.setRepositories(found)
 	return missing, j.distinct()

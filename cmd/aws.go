@@ -16,7 +16,7 @@ type awsOptions struct{ awsclient.Options }
 func (o *awsOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Region, "region", "", "AWS `region` (default: as the AWS SDK finds it)")
 	o.Timeout = awsclient.DefaultTimeout
-	f.Var((*positiveDuration)(&o.Timeout), "aws-timeout", "`time` limit of each request to AWS; the second one that passes it is an error")
+	f.Var((*positiveDuration)(&o.Timeout), "aws-timeout", "`time` limit of a request to AWS; a second timeout is an error")
 }
 
 const regionHint = "write a region such as eu-west-1 into --region, AWS_REGION or the profile"

@@ -54,7 +54,7 @@ func (d *positiveDuration) Set(text string) error {
 // addRetentionFlags adds the flags of the 7-day policies.
 func addRetentionFlags(f *pflag.FlagSet, o *retention.Options) {
 	f.IntVar(&o.Days, "retention-days", 7, "`days` after its push at which an image may expire")
-	f.BoolVar(&o.Replace, "replace-policy", false, "overwrite lifecycle rules that others put there and that clash with slipway's")
+	f.BoolVar(&o.Replace, "replace-policy", false, "overwrite lifecycle rules of others that conflict with slipway's")
 }
 
 // checkRetention refuses days that are none.
@@ -84,12 +84,25 @@ give --untrusted. Its revision is called prN-HASH or untrusted-HASH. It moves no
 exists, and writes no lifecycle policy and no layer cache that others read. No trusted
 build uses its images. --untrusted=false declares the source trusted.
 
-With SERVICE arguments, those and the services they are linked to are built; what latest
-stands on in the other repositories gets the hash as well, so that every revision is
-whole.
+With SERVICE arguments, slipway builds those services and the services they are linked to.
+In the other repositories, the image that latest points to gets the hash as well, so that
+every revision is complete.
+
+--engine names the BuildKit engine: an address of BuildKit, docker, buildkitd, or managed
+for one that slipway starts for the job. A list of PLATFORM=ENGINE gives each platform its
+own. The default is BUILDKIT_HOST. Without it, slipway uses the first engine that it finds:
+a buildkitd, a Docker engine with the containerd image store, a managed engine, or another
+Docker engine. --engine-state is the directory with the cache of a managed engine. Its
+default is /var/lib/slipway/engine for root, else slipway/engine in the user's cache
+directory.
+
+--cache is the place of the layers for engines that keep none: registry (in each
+repository), s3://BUCKET/PREFIX, inline (in the images) or none. auto is registry, which
+only CodeBuild and an empty engine write. The default is x-slipway.engine.cache, else auto.
 
 The result goes to stdout, one line for each service: its name, repository:hash, and the
-digest. Everything else goes to stderr.`,
+digest. --output env prints shell variables with the hash and the revision instead.
+Everything else goes to stderr.`,
 		Example: `  slipway build --plan
   slipway build --create-repositories
   slipway build --hash "$(git rev-parse --short=12 HEAD)" express`,
@@ -108,25 +121,25 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	addRetentionFlags(f, &o.Retention)
 	addECSFlags(f, &o.project.ECS)
 	addDeployFlags(f, &o.deploy)
-	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS at the end, follow the deployments and verify them, as slipway rollout does")
+	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS, wait for the deployments and verify them")
 	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
 	f.StringVar(&o.project.DefinitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
 	f.BoolVar(&o.project.ImageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
-	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for variables of the hash and the revision")
-	f.BoolVar(&o.plan, "plan", false, "print what would be built and stop, asking neither AWS nor an engine")
+	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for shell variables")
+	f.BoolVar(&o.plan, "plan", false, "print the build plan and stop, with no request to AWS or an engine")
 	f.BoolVar(&o.Rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
-	f.BoolVar(&o.Create, "create-repositories", false, "create the repositories that are missing")
+	f.BoolVar(&o.Create, "create-repositories", false, "create the missing repositories")
 	f.BoolVar(&o.NoLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
 	o.project.untrustedFlag(f)
-	f.StringVar(&o.ImageRef, "image-ref", "hash", "what imageUri names in the definitions: hash, digest or latest")
+	f.StringVar(&o.ImageRef, "image-ref", "hash", "form of imageUri in the definitions: hash, digest or latest")
 	f.StringVar(&o.Artifact, "artifact", "", "s3:// `URL` to put the definitions at as a zip (default: x-slipway.artifact)")
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
-	f.StringVar(&o.Cache, "cache", "", "where layers are kept for engines that have none: auto, registry (in each repository), s3://BUCKET/PREFIX, inline (in the images) or none; auto is registry, which only CodeBuild and an empty engine write (default: x-slipway.engine.cache, else auto)")
-	f.StringVar(&o.project.Compression, "compression", "", "compression of the layers: gzip or zstd (default: x-slipway.engine.compression, else gzip)")
-	f.StringVar(&o.Engine, "engine", "", "`engine` that builds: an address of BuildKit, docker, buildkitd, managed for one started for the job, or a list of PLATFORM=ENGINE (default: BUILDKIT_HOST, else the first that is there of a buildkitd, a Docker engine with the containerd store, managed, another Docker engine)")
+	f.StringVar(&o.Cache, "cache", "", "layer cache: auto, registry, s3://BUCKET/PREFIX, inline or none (default: auto)")
+	f.StringVar(&o.project.Compression, "compression", "", "layer compression: gzip or zstd (default: x-slipway.engine.compression, gzip)")
+	f.StringVar(&o.Engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, or PLATFORM=ENGINE,…")
 	f.StringVar(&o.EngineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.EngineNet, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
-	f.StringVar(&o.StateDir, "engine-state", "", "`directory` that keeps the cache of the managed engine (default: /var/lib/slipway/engine for root, else slipway/engine in the user's cache directory)")
+	f.StringVar(&o.StateDir, "engine-state", "", "`directory` with the cache of the managed engine")
 	f.IntVar(&o.Jobs, "jobs", 0, "how many services to build at once (default: all)")
 	f.BoolVar(&o.FailFast, "fail-fast", false, "stop the other builds when one fails")
 	f.IntVar(&o.PushAttempts, "push-attempts", solve.DefaultBackoff.Attempts, "how often to try a push")

@@ -37,22 +37,24 @@ func newBuildspecCommand(w *cli) *cobra.Command {
 		Short: "Write the buildspec.yml of a CodeBuild job that calls slipway, or check one",
 		Long: `Writes a buildspec for CodeBuild, version 0.2: it installs a pinned slipway, calls
 "slipway build" in the build phase, exports SLIPWAY_HASH and SLIPWAY_REVISION for later
-pipeline actions, and lists the definitions that the build writes as artifacts. What
-stands behind -- is handed to slipway build.
+pipeline actions, and lists the definitions that the build writes as artifacts. The
+arguments after -- are passed to slipway build.
 
 Run it in the directory that is the job's source, for the artifacts are named relative to
-it. Without --install-url, slipway is expected in the build image.
+it. Without --install-url, slipway is expected in the build image. --install-url names the
+program, or a .tar.gz with slipway, buildkitd and runc. It must be built for the project's
+compute type, amd64 or arm64.
 
-With --check, an existing buildspec is read instead, and what in it would break a build or
-is dangerous is told with its lines and what to do: the one that Amplify generates is
-recognised. The exit code is 1 if anything was found.`,
+With --check, slipway reads an existing buildspec instead. It reports each setting that is
+dangerous or would break a build, with its line and a remedy. It recognises the buildspec
+that Amplify generates. The exit code is 1 if anything was found.`,
 		Example: `  slipway buildspec --output-file buildspec.yml
   slipway buildspec --install-url s3://tools/slipway.tar.gz --install-sha256 "$(sha256sum <slipway.tar.gz | cut -c -64)"
   slipway buildspec -- --create-repositories --rollout
   slipway buildspec --check buildspec.yml`,
 		Args: func(c *cobra.Command, args []string) error {
 			if at := c.ArgsLenAtDash(); len(args) > 0 && at != 0 {
-				return fmt.Errorf("unknown argument %q: what is for slipway build stands behind --", args[0])
+				return fmt.Errorf("unknown argument %q: write the arguments of slipway build after --", args[0])
 			}
 			return nil
 		},
@@ -62,10 +64,10 @@ recognised. The exit code is 1 if anything was found.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.installURL, "install-url", "", "https:// or s3:// `URL` of the slipway to install: the program, or a .tar.gz with it and buildkitd and runc, built for the project's compute type, amd64 or arm64 (default: slipway is in the build image)")
-	f.StringVar(&o.installSHA256, "install-sha256", "", "`checksum` of what --install-url names, verified in the job")
+	f.StringVar(&o.installURL, "install-url", "", "https:// or s3:// `URL` of the slipway to install (default: in the build image)")
+	f.StringVar(&o.installSHA256, "install-sha256", "", "SHA-256 `checksum` of the file at --install-url, verified in the job")
 	f.StringVar(&o.file, "output-file", "", "`file` to write instead of stdout")
-	f.BoolVar(&o.force, "force", false, "overwrite a file that says something else")
+	f.BoolVar(&o.force, "force", false, "overwrite a file that has different content")
 	f.StringVar(&o.check, "check", "", "`file` to check; nothing is written")
 	f.StringVar(&o.output, "output", "text", "form of the result of --check on stdout: text or json")
 	c.AddCommand(newIAMCommand(w))
@@ -187,7 +189,7 @@ func (o buildspecOptions) write(ctx context.Context, w *cli, text []byte) error 
 	old, err := bounded.ReadFile(ctx, path, maxBuildspec)
 	switch {
 	case err == nil && !o.force && !bytes.Equal(old, text):
-		return fault.New(fault.Usage, fmt.Errorf("--output-file: %s is there and says something else", o.file), "`slipway buildspec --check "+o.file+"` tells what is wrong with it; --force overwrites it")
+		return fault.New(fault.Usage, fmt.Errorf("--output-file: %s already exists with different content", o.file), "run `slipway buildspec --check "+o.file+"` to check it, or overwrite it with `--force`")
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fault.New(fault.Usage, fmt.Errorf("--output-file: %w", err), "name a file in a directory that is there")
 	}

@@ -53,8 +53,8 @@ func newIAMCommand(w *cli) *cobra.Command {
 project's repositories, ECS services and buckets. The commands are ` + strings.Join(iam.Commands(), ", ") + `;
 build if none is named. The flags say how they will be called.
 
-What is not known stands in the policy in capitals, REGION or ACCOUNT, and is told on
-stderr.`,
+The policy has REGION and ACCOUNT, in capitals, in place of unknown values. A warning on
+stderr names each one.`,
 		Example: `  slipway buildspec iam --account 123456789012 --region eu-west-1
   slipway buildspec iam build --create-repositories --rollout --role shop-execution --role shop-task
   slipway buildspec iam rollback status revisions --cluster shop --ecs-service shop
@@ -86,15 +86,15 @@ stderr.`,
 	f.StringVar(&o.source, "source", "", "s3:// `URL` that submit puts the source at")
 	f.BoolVar(&o.use.Wait, "wait", false, "submit follows the pipeline")
 	f.StringVar(&o.use.Pipeline, "pipeline", "", "`name` of the pipeline that submit follows")
-	f.StringVar(&o.cache, "cache", "", "the layer cache of build, if it is at s3://BUCKET/PREFIX (default: x-slipway.engine.cache)")
+	f.StringVar(&o.cache, "cache", "", "build's layer cache at s3://BUCKET/PREFIX (default: x-slipway.engine.cache)")
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
-	f.StringSliceVar(&o.use.DeploymentGroups, "deployment-group", nil, "`APPLICATION/GROUP` of CodeDeploy for an ECS service; implies --code-deploy")
+	f.StringSliceVar(&o.use.DeploymentGroups, "deployment-group", nil, "CodeDeploy `APPLICATION/GROUP` of an ECS service; implies --code-deploy")
 	f.StringVar(&o.use.Caller, "caller", "", "`name` or ARN of the role, or ARN of the user, that runs doctor")
 	f.BoolVar(&o.use.Tags, "tags", false, "the task definitions have tags, which each revision of them gets")
-	f.StringSliceVar(&o.use.Roles, "role", nil, "`name` or ARN of a role that the task definitions name: their execution and task roles")
-	f.StringSliceVar(&o.use.LogGroups, "log-group", nil, "`name` of a log group of the containers, read when a roll-out fails (default: /ecs/*)")
+	f.StringSliceVar(&o.use.Roles, "role", nil, "`name` or ARN of an execution or task role of the task definitions")
+	f.StringSliceVar(&o.use.LogGroups, "log-group", nil, "`name` of a container log group, read when a rollout fails (default: /ecs/*)")
 	return c
 }
 

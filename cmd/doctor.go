@@ -30,7 +30,7 @@ func newDoctorCommand(w *cli) *cobra.Command {
 	var o doctorFlags
 	c := &cobra.Command{
 		Use:   "doctor [SERVICE...]",
-		Short: "Check whether build would be able to run, and say what is missing",
+		Short: "Check whether build would be able to run, and report each problem",
 		Long: `Checks what slipway build needs, all at once, and prints a line for each finding, with
 what to do about it: the compose file and the hash, whether the build is untrusted, the
 AWS credentials, whose they are, the region and this machine's clock, the repositories,
@@ -43,7 +43,7 @@ nothing. Permissions are asked from IAM's policy simulation where that is allowe
 tried out where trying changes nothing. A managed engine is started to see that
 it runs, and stopped.
 
-The flags are build's: give the same, or set the same variables.
+Pass the same flags and variables as to slipway build.
 
 Exit codes: 0 if build would be able to run, warnings or not; 2 if nothing but the input
 is wrong: files, flags, names; 4 if AWS or the registry is among what failed; 1 for
@@ -73,7 +73,7 @@ func (o *doctorFlags) flags(f *pflag.FlagSet) {
 	for _, name := range buildFlags {
 		flag := all.Lookup(name)
 		if flag.Value.Type() == "bool" {
-			flag.Usage = "for a build that is told to " + flag.Usage
+			flag.Usage = "check as if build were run with --" + name
 		}
 		f.AddFlag(flag)
 	}

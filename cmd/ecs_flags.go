@@ -11,7 +11,7 @@ import (
 
 // addECSFlags adds the flags that name ECS services.
 func addECSFlags(f *pflag.FlagSet, o *project.ECSOptions) {
-	f.StringVar(&o.Cluster, "cluster", "", "ECS `cluster` of --ecs-service (default: x-slipway.ecs, else the cluster called default)")
+	f.StringVar(&o.Cluster, "cluster", "", "ECS `cluster` of --ecs-service (default: x-slipway.ecs, else default)")
 	f.StringSliceVar(&o.Services, "ecs-service", nil, "ECS `service` to work on, repeated for several (default: x-slipway.ecs)")
 }
 

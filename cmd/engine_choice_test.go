@@ -77,7 +77,7 @@ func TestNoEngine(t *testing.T) {
 	t.Parallel()
 	s := newBuildFixtureOn(t, "none", sandbox.Options{}, "")
 	s.build(append(bare(t, noDocker), "one")...).wait(exitOther).says(
-		"no BuildKit engine: ", "no Docker engine answers at "+noDocker, "managed engine: no buildkitd beside slipway or in PATH",
+		"no BuildKit engine: ", "no Docker engine answers at "+noDocker, "managed engine: no buildkitd next to slipway or in PATH",
 		"start buildkitd and set BUILDKIT_HOST (or --engine)")
 	s.build(append(bare(t, noDocker), "one", "--engine", "buildkitd")...).wait(exitOther).says("no buildkitd is running")
 	// Something was to be built for certain: without an engine, nothing was made for it.

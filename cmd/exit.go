@@ -27,9 +27,9 @@ const exitCodesHelp = `Exit codes:
   2    wrong usage or a bad input file; nothing was touched
   3    a build failed
   4    the registry or AWS refused
-  5    the roll-out failed
+  5    the rollout failed
   6    ECS rolled the deployment back
-  7    the roll-out timed out
+  7    the rollout timed out
   130  interrupted`
 
 // reportedError is an error that was printed already.

@@ -13,13 +13,13 @@ import (
 type projectFlags struct{ project.Options }
 
 func (o *projectFlags) flags(f *pflag.FlagSet) {
-	f.StringSliceVarP(&o.Files, "file", "f", nil, "compose `file`, repeated to merge several (default: COMPOSE_FILE, or compose.yaml and its kin here or in a parent directory)")
+	f.StringSliceVarP(&o.Files, "file", "f", nil, "compose `file`; repeat to merge several (default: COMPOSE_FILE, compose.yaml)")
 	f.StringSliceVar(&o.EnvFiles, "env-file", nil, "`file` with variables instead of the project's .env")
 	f.StringSliceVar(&o.Profiles, "profile", nil, "compose `profile` to switch on")
 	f.StringVar(&o.Dir, "project-directory", "", "the project's `directory` (default: that of the first compose file)")
 	f.StringVarP(&o.Name, "project-name", "p", "", "the project's `name` (default: as compose derives it)")
 	f.StringSliceVar(&o.Allow, "allow", nil, "`entitlement` that the project may have beyond its own, such as fs.read=PATH")
-	f.StringVar(&o.Lone, "name", "api", "the `service`'s name when there is a Dockerfile but no compose file")
+	f.StringVar(&o.Lone, "name", "api", "`service` name if there is a Dockerfile but no compose file")
 }
 
 // siteOptions are the flags of every command that works on ECS services.

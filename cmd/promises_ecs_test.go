@@ -283,7 +283,7 @@ func TestOneOfFourCrashes(t *testing.T) {
 		}
 	}
 	r := h.rollback("mixed").wait(exitRolledBack)
-	r.says("b exited with 7", "quay/a runs mixed, and latest does not stand on it any more")
+	r.says("b exited with 7", "quay/a runs mixed, but latest was reverted")
 	h.wantTag("latest", "two")
 	h.runsOne("b", "b", "two")
 	h.runsOne("a", "a", "mixed")

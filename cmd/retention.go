@@ -51,7 +51,7 @@ With --bucket, a rule for the prefix is merged into the bucket's lifecycle rules
 where there is no compose file, the buckets are all. A prefix that holds objects needs
 --apply too.
 
---preview writes nothing, and asks ECR what would expire now.`,
+--preview writes nothing, and lists the images that ECR would expire now.`,
 		Example: `  slipway retention --preview
   slipway retention --apply
   slipway retention --bucket s3://my-artifacts/definitions/`,
@@ -66,7 +66,7 @@ where there is no compose file, the buckets are all. A prefix that holds objects
 	o.aws.flags(f)
 	addRetentionFlags(f, &o.policy)
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket or a prefix in it whose objects go too")
-	f.BoolVar(&o.preview, "preview", false, "write nothing; show what would change and what would expire")
+	f.BoolVar(&o.preview, "preview", false, "write nothing; show the changes and the images that would expire")
 	f.BoolVar(&o.apply, "apply", false, "write the policies that let images of others expire, after showing them")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask; --apply needs it where there is no terminal")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")

@@ -24,24 +24,24 @@ func newRollbackCommand(w *cli) *cobra.Command {
 	var o rollbackOptions
 	c := &cobra.Command{
 		Use:   "rollback (REVISION | --previous)",
-		Short: "Take ECS back to a revision: tags and deployments, verified",
-		Long: `Takes the project's ECS services to a revision that is in the repositories already.
+		Short: "Roll ECS services back to a revision: move the tags, deploy and verify",
+		Long: `Rolls the project's ECS services back to a revision that is in the repositories.
 
-Nothing is touched before everything is checked: the revision is complete in every
-repository and not archived, and each service can be deployed. Then what runs is tagged
-deployed, latest moves to the revision in all repositories or in none, and each service
-gets a new deployment: a forced one where its task definition reads latest, a new task
-definition revision where it names a hash or a digest. Services that run the images
-already are left alone.
+Slipway first checks that the revision is complete in every repository and not archived,
+and that each service can be deployed. Then it tags the running images deployed, and moves
+latest to the revision in all repositories or in none. It starts a deployment of each
+service: a forced one if the task definition names latest, or one of a new task definition
+revision if it names a hash or a digest. Services that already run the images are not
+touched.
 
-Each deployment is followed to its end. It succeeded when ECS calls it SUCCESSFUL and
-every task runs the revision's digests. If it fails or takes too long, latest and
-deployed go back to where they were, and what went wrong is told.
+Slipway waits for the end of each deployment. A deployment succeeds when ECS reports it
+SUCCESSFUL and every task runs the revision's digests. If it fails or takes too long,
+latest and deployed are reverted, and slipway prints the cause.
 
-REVISION is a name that "slipway revisions" lists, or a prefix of just one. --previous
-takes what ran before the newest deployment, whoever started that: typed twice, it goes
-there and back. Services and repositories come from the compose file, or without one from
-the task definition of --ecs-service.`,
+REVISION is a name that "slipway revisions" lists, or a unique prefix of one. --previous
+rolls back to the images that ran before the most recent deployment. Running it twice
+returns to the current state. Services and repositories come from the compose file, or
+without one from the task definition of --ecs-service.`,
 		Example: `  slipway rollback 1a2b3c4d5e6f
   slipway rollback 1a2b --yes
   slipway rollback --previous --cluster shop --ecs-service shop`,

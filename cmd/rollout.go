@@ -29,9 +29,8 @@ func newRolloutCommand(w *cli) *cobra.Command {
 		Use:   "rollout [REVISION]",
 		Short: "Deploy the definitions that build wrote, or a revision, and verify it",
 		Long: `Registers a new revision of each service's task definition with the images of
-imagedefinitions.json, every other field as it was, and deploys it: what CodePipeline's
-deploy action does, and what a build by hand does after "slipway build". With REVISION,
-the images of that revision are deployed instead.
+imagedefinitions.json and every other field unchanged, and deploys it, as CodePipeline's
+deploy action does. With REVISION, the images of that revision are deployed instead.
 
 Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
@@ -41,8 +40,10 @@ A deployment that waits at a PAUSE lifecycle hook is continued with --continue a
 back with --abort, from any directory and whoever started it. It is followed to its end.
 Only the command that started it moves tags.
 
-latest moves to the images if it does not stand on them; each deployment is followed to
-its end and verified, and if one fails, latest and deployed go back to what ran before.`,
+Slipway moves latest to the images, waits for the end of each deployment and verifies it.
+If one fails, latest and deployed are reverted to the images that ran before.
+
+Without --definitions, slipway reads the files that build writes to this directory.`,
 		Example: `  slipway build && slipway rollout
   slipway rollout --definitions imagedefinitions.json --cluster shop --ecs-service shop
   slipway rollout 1a2b3c4d5e6f
@@ -59,7 +60,7 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 	o.siteOptions.flags(f)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
-	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE, repeated for several (default: those that build writes here)")
+	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
 	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
 	return c
@@ -67,7 +68,7 @@ its end and verified, and if one fails, latest and deployed go back to what ran 
 
 func (o rolloutOptions) check() error {
 	if o.revision != "" && len(o.definitions) > 0 {
-		return fault.New(fault.Usage, errors.New("a revision and --definitions are two answers to one question"), "give one of them")
+		return fault.New(fault.Usage, errors.New("a REVISION argument and --definitions are mutually exclusive"), "give one of them")
 	}
 	if (o.goOn || o.abort) && (o.revision != "" || len(o.definitions) > 0 || o.goOn == o.abort) {
 		return fault.New(fault.Usage, errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services")

@@ -19,15 +19,18 @@ func newRootCommand(w *cli) *cobra.Command {
 	var level, format string
 	root := &cobra.Command{
 		Use:   "slipway",
-		Short: "Build a compose project into Amazon ECR, roll it out on ECS, take it back",
-		Long: `Slipway builds the services of a compose file with BuildKit, pushes them to Amazon
-ECR by digest, and only when every service is there tags them with the hash of the
-commit and latest, and writes imagedefinitions.json. It rolls the images out on ECS, and
-takes ECS back to an earlier revision, and calls either done only when it has seen it.
+		Short: "Build a compose project, push it to Amazon ECR, roll it out and back on ECS",
+		Long: `Slipway builds the services of a compose file with BuildKit and pushes them to Amazon
+ECR by digest. When all images are pushed, it tags them with the hash of the commit and
+latest, and writes imagedefinitions.json. It deploys the images to ECS, rolls ECS back to
+an earlier revision, and verifies the running images after each deployment.
 
-Each flag has an environment variable: SLIPWAY_HASH for --hash. What a flag says goes
-before the variable, the variable before x-slipway in the compose file, and that before
-what can be derived.
+Each flag has an environment variable, such as SLIPWAY_HASH for --hash. A flag overrides
+the variable, the variable overrides x-slipway in the compose file, and that overrides
+the default.
+
+Without --file and COMPOSE_FILE, slipway reads compose.yaml, compose.yml,
+docker-compose.yml or docker-compose.yaml in this directory or a parent directory.
 
 ` + exitCodesHelp,
 		SilenceUsage:  true,
@@ -69,7 +72,7 @@ func usageErrors(c *cobra.Command) {
 				return nil
 			}
 			if err := check(c, args); err != nil {
-				return fault.New(fault.Usage, err, fmt.Sprintf("`%s --help` tells the arguments", c.CommandPath()))
+				return fault.New(fault.Usage, err, fmt.Sprintf("`%s --help` lists the arguments", c.CommandPath()))
 			}
 			return nil
 		}

@@ -50,8 +50,9 @@ func newStartCommand(w *cli) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "start",
 		Short: "Let stopped ECS services run as many tasks as before",
-		Long: `Sets the desired count of the project's ECS services to what "slipway stop" remembered, or
-to --count, and waits until as many tasks run. Starting what runs changes nothing.`,
+		Long: `Sets the desired count of the project's ECS services to the count that "slipway stop"
+stored, or to --count, and waits until as many tasks run. A service that runs is not
+changed.`,
 		Example: "  slipway start\n  slipway start --count 2",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runScale(c.Context(), w, o) },

@@ -14,13 +14,14 @@ func newStatusCommand(w *cli) *cobra.Command {
 	var o siteOptions
 	c := &cobra.Command{
 		Use:   "status",
-		Short: "Tell what the ECS services run, and whether the tags agree",
-		Long: `Tells for each of the project's ECS services how many tasks are wanted and running, which
-revision each container runs, whether a deployment is under way or waits at a lifecycle
-hook, and why the last one failed if it did.
+		Short: "Report the images that the ECS services run, and whether the tags agree",
+		Long: `Reports for each of the project's ECS services the desired and running task counts, the
+revision that each container runs, whether a deployment is in progress or waits at a
+lifecycle hook, and why the last deployment failed.
 
-Warnings on stderr, and in the JSON, tell when latest is not what runs, when several
-images run at once, when what runs has expired or will, and what to type.`,
+Slipway warns, on stderr and in the JSON, if latest does not point to the running image,
+if a container runs several images, or if the running image has expired or will expire.
+Each warning has the command to type.`,
 		Example: "  slipway status\n  slipway status --cluster shop --ecs-service shop --output json",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), w, o) },

@@ -86,7 +86,7 @@ With --wait, the pipeline's execution that the version starts is followed to its
 func (o submitOptions) check() error {
 	switch {
 	case o.wait && o.pipeline == "":
-		return fault.New(fault.Usage, errors.New("--wait does not say what to follow"), "name the pipeline: --pipeline NAME")
+		return fault.New(fault.Usage, errors.New("--wait requires --pipeline"), "name the pipeline: --pipeline NAME")
 	case o.timeout <= 0:
 		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.timeout), "leave the flag out for an hour")
 	case o.maxBytes < 1:

@@ -65,7 +65,7 @@ func pipelineRefused(err error) error {
 	}
 	var missing *types.PipelineNotFoundException
 	if errors.As(err, &missing) {
-		return fault.New(fault.AWS, err, "correct --pipeline or --region (aws codepipeline list-pipelines lists what is there)")
+		return fault.New(fault.AWS, err, "correct --pipeline or --region; `aws codepipeline list-pipelines` lists the pipelines")
 	}
 	return refused(err)
 }

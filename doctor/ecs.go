@@ -90,7 +90,7 @@ func breakerFinding(c *types.DeploymentConfiguration) Finding {
 	const remedy = "aws ecs update-service --deployment-configuration 'deploymentCircuitBreaker={enable=true,rollback=true}' with the service's --cluster and --service"
 	switch {
 	case c == nil || c.DeploymentCircuitBreaker == nil || !c.DeploymentCircuitBreaker.Enable:
-		return Warned(remedy, "is off: a deployment whose tasks fail starts new ones for ever, until slipway's time-out stops it")
+		return Warned(remedy, "is off: failing tasks are restarted until slipway's timeout stops the deployment")
 	case !c.DeploymentCircuitBreaker.Rollback:
 		return Warned(remedy, "is on and does not roll back: a deployment that fails leaves the service without a good one")
 	default:
@@ -111,7 +111,7 @@ func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) Fin
 	}
 	image := s.Containers[i].Image
 	if present, ok := project.RepositoryOfImage(image); !ok || present.Name != repo.Name {
-		return Warned("a roll-out changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
+		return Warned("a rollout changes that; if it should stay, name its repository with x-slipway.repository", "runs %s, and build pushes to %s", image, repo)
 	}
 	return styleFinding(ecs.StyleOf(image), ecs.Style(d.build.ImageRef))
 }
@@ -122,10 +122,10 @@ func styleFinding(present, will ecs.Style) Finding {
 	case present == will:
 		return Fine("by %s, as --image-ref has it", present)
 	case present == ecs.StyleLatest:
-		return Warned("--image-ref latest keeps it", "the task definition names latest; the first roll-out will register one that names the image by %s", will)
+		return Warned("--image-ref latest keeps it", "the task definition names latest; the first rollout will register one that names the image by %s", will)
 	case will == ecs.StyleLatest:
-		return Warned("--image-ref "+string(present)+" keeps it", "the task definition names the image by %s; the first roll-out will register one that names latest, and each later one needs a forced deployment", present)
+		return Warned("--image-ref "+string(present)+" keeps it", "the task definition names the image by %s; the first rollout will register one that names latest, and each later one needs a forced deployment", present)
 	default:
-		return Fine("by %s; the next roll-out will register one by %s", present, will)
+		return Fine("by %s; the next rollout will register one by %s", present, will)
 	}
 }

@@ -26,7 +26,7 @@ func (d *doctor) checkRunc(ctx context.Context) []Finding {
 		return []Finding{runcVersion(ctx, path)}
 	}
 	f := broken(missing)
-	f.Remedy = "install runc (apt-get install runc), or put it beside buildkitd: it is needed for a managed engine"
+	f.Remedy = "install runc (apt-get install runc), or copy it next to buildkitd: a managed engine needs it"
 	if err == nil {
 		return []Finding{f.Softened()} // it runs, whatever it found
 	}
@@ -46,12 +46,12 @@ func runcVersion(ctx context.Context, path string) Finding {
 	out, err := cmd.Output()
 	if err != nil {
 		f := broken(fmt.Errorf("%s --version: %w", path, err))
-		f.Remedy = "install runc anew"
+		f.Remedy = "reinstall runc"
 		return f
 	}
 	version, rest, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if !strings.Contains(rest, "libseccomp") {
-		return Fine("%s (%s), which filters no system calls: for Dockerfiles that are not trusted take your distribution's", version, path)
+		return Fine("%s (%s), built without seccomp; use your distribution's runc for untrusted Dockerfiles", version, path)
 	}
 	return Fine("%s (%s)", version, path)
 }
@@ -74,7 +74,7 @@ func (d *doctor) checkDisk(ctx context.Context) []Finding {
 	info, statErr := os.Stat(nearest(dir))
 	switch {
 	case statErr == nil && !info.IsDir():
-		f := broken(fmt.Errorf("%s is no directory", nearest(dir)))
+		f := broken(fmt.Errorf("%s is not a directory", nearest(dir)))
 		f.Remedy = "name another directory with --engine-state"
 		return []Finding{f.of(dir)}
 	case err != nil:
@@ -96,7 +96,7 @@ func (d *doctor) checkDisk(ctx context.Context) []Finding {
 func cacheSize(ctx context.Context, found *foundEngine) Finding {
 	records, err := found.Client.DiskUsage(ctx)
 	if err != nil {
-		return Unchecked("", "the engine does not tell what its cache holds: %v", err)
+		return Unchecked("", "could not read the size of the engine's cache: %v", err)
 	}
 	var all, used uint64
 	for _, r := range records {
@@ -105,7 +105,7 @@ func cacheSize(ctx context.Context, found *foundEngine) Finding {
 			used += uint64(max(r.Size, 0))
 		}
 	}
-	return Fine("the engine's cache holds %s, %s of it in use; what room is left it does not tell", bytesText(all), bytesText(used))
+	return Fine("the engine's cache holds %s, %s of it in use; the engine does not report the free space", bytesText(all), bytesText(used))
 }
 
 // nearest is the first directory on the way up that exists: a state directory may be made

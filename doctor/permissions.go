@@ -125,7 +125,7 @@ func (d *doctor) judge(who string, answers map[string][]denial) []Finding {
 			f.Detail += ": " + without
 		} else if !slices.ContainsFunc(denials, func(x denial) bool { return !patterned(x.resource) }) {
 			f = f.Softened()
-			f.Detail += ": asked about all that there can be, of which a role may be allowed those that count"
+			f.Detail += ": checked with a wildcard; the role may still be allowed on the resources it needs"
 		}
 		out = append(out, f.of(action))
 	}
@@ -169,16 +169,16 @@ func lastOf(arn string) string {
 func (d *doctor) without(action string) string {
 	switch {
 	case strings.HasPrefix(action, "logs:"):
-		return "a roll-out that fails shows no last lines of its containers"
+		return "a rollout that fails does not print the last log lines of its containers"
 	case action == "ecs:StopServiceDeployment", action == "codedeploy:StopDeployment":
 		return "a deployment that takes too long is not stopped"
 	case strings.HasPrefix(action, "s3:") && !strings.HasPrefix(d.build.Artifact, "s3:"), action == "s3:GetObject", action == "s3:ListBucket", action == "s3:AbortMultipartUpload":
 		return "the layer cache is not used, or not wholly"
 	case d.options.Rollout && !strings.HasPrefix(action, "ecr:"):
 	case strings.HasPrefix(action, "ecs:"):
-		return "build will take what latest stands on for what runs"
+		return "build will tag the images that latest points to as deployed, not the running images"
 	case action == "ecr:BatchDeleteImage":
-		return "tags could not be taken back if tagging failed half way"
+		return "tags could not be reverted if tagging failed halfway"
 	case action == "ecr:PutLifecyclePolicy" && !d.writesPolicies():
 		return "the lifecycle policies need no change now"
 	}

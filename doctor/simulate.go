@@ -29,7 +29,7 @@ type roleReader interface {
 func principalOf(ctx context.Context, client roleReader, caller string) (string, error) {
 	parts := strings.SplitN(caller, ":", 6)
 	if len(parts) != 6 {
-		return "", fmt.Errorf("%s is no ARN", caller)
+		return "", fmt.Errorf("%s is not an ARN", caller)
 	}
 	if parts[2] == "iam" {
 		return caller, nil

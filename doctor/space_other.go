@@ -6,5 +6,5 @@ import "errors"
 
 // space is for managed engines, which run on Linux only.
 func space(string) (free uint64, writable bool, err error) {
-	return 0, false, errors.New("only Linux tells")
+	return 0, false, errors.New("free space is known on Linux only")
 }

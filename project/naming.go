@@ -45,7 +45,7 @@ func repositoryOfImage(t solve.Target) (registry.Ref, bool, error) {
 	parsed, err := reference.ParseNormalizedNamed(t.Image)
 	if err != nil {
 		// An unset ${TAG} leaves such a reference behind with no more than a warning.
-		return registry.Ref{}, false, fault.NewInput(where, fmt.Sprintf("%q is no image reference (%v)", t.Image, err), "check that the variables in it are set")
+		return registry.Ref{}, false, fault.NewInput(where, fmt.Sprintf("%q is not an image reference (%v)", t.Image, err), "check that the variables in it are set")
 	}
 	ref, err := registry.ParseRef(parsed.Name())
 	if errors.Is(err, registry.ErrNotECR) || err == nil && reference.Domain(parsed) == "docker.io" {
@@ -80,7 +80,7 @@ func ParseExtraTags(t solve.Target, repo registry.Ref, hash string) ([]string, e
 			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q begins as only the names of untrusted builds do", tag), "choose another tag")
 		}
 		if base, n := revision.ParseVariant(tag); base == hash && n > 1 {
-			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q is what slipway calls another build of %s", tag, hash), "choose another tag")
+			return nil, fault.NewInput("services."+t.Service+".build.tags", fmt.Sprintf("%q is the name of another build of %s", tag, hash), "choose another tag")
 		}
 		out = append(out, tag)
 	}
@@ -93,7 +93,7 @@ func extraTag(entry string, t solve.Target, repo registry.Ref) (string, error) {
 	}
 	parsed, err := reference.ParseNormalizedNamed(entry)
 	if err != nil {
-		return "", fmt.Errorf("%q is no image reference (%w)", entry, err)
+		return "", fmt.Errorf("%q is not an image reference (%w)", entry, err)
 	}
 	tagged, ok := reference.TagNameOnly(parsed).(reference.NamedTagged)
 	if !ok {

@@ -20,7 +20,7 @@ type dryCaller interface {
 
 // absentLayer is the digest of a layer that no repository has: asking for it
 // shows whether one may ask.
-var absentLayer = digest.FromString("slipway asks for a layer that nobody has").String()
+var absentLayer = digest.FromString("slipway asks for a layer that is in no repository").String()
 
 // DryActions are the permissions that DryRun tries out.
 var DryActions = []string{"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer"}

@@ -107,7 +107,7 @@ func (s *Services) fileOf(d string) (*Service, string, error) {
 	for _, st := range s.List {
 		have = append(have, st.Ref.Service)
 	}
-	return nil, "", fault.New(fault.Usage, fmt.Errorf("--definitions %s: whose file it is cannot be told; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE")
+	return nil, "", fault.New(fault.Usage, fmt.Errorf("--definitions %s: cannot determine the ECS service of the file; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE")
 }
 
 // readDefinitions reads a file by read, which says whether it may be a pipe.
@@ -162,7 +162,7 @@ func (d *Rollout) wantDefinitions(ctx context.Context, files map[ecs.Ref][]artif
 			if repo, ok := st.Repositories[def.Name]; ok {
 				image, ok := standing(survey, repo.Ref, def.ImageURI)
 				if !ok {
-					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "slipway revisions lists what is there; slipway build makes it anew")
+					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "run `slipway revisions` to list the revisions, or `slipway build` to build it again")
 				}
 				want.Digests = revisions.Platforms(image)
 				tags[project.TagOrDigest(def.ImageURI)] = true

@@ -128,12 +128,12 @@ func (d *Rollout) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) 
 	}
 	err := d.Revert(ctx, after)
 	if d.replaced {
-		d.Warnf("the deployment that was replaced does not come back: ECS goes back to its last successful one, and latest to where it stood; slipway status%s tells whether they agree", d.Services.Flags())
+		d.Warnf("the replaced deployment is not resumed: ECS rolls back to the last successful deployment, and latest was reverted; run `slipway status%s` to compare them", d.Services.Flags())
 	}
 	for _, o := range outcomes {
 		if o.Status == follow.Succeeded {
 			ref := o.Deployment.Service.Ref
-			d.Warnf("%s runs %s, and latest does not stand on it any more: slipway rollback REVISION%s takes it along", ref, d.RevisionName(), Flags(ref))
+			d.Warnf("%s runs %s, but latest was reverted: run `slipway rollback REVISION%s` to deploy the same revision everywhere", ref, d.RevisionName(), Flags(ref))
 		}
 	}
 	return err
@@ -193,7 +193,7 @@ func (e *FailedError) Error() string {
 	for _, o := range e.Outcomes {
 		parts = append(parts, fmt.Sprintf("%s %s", o.Deployment.Service.Ref, o.Status))
 	}
-	what := "roll-out"
+	what := "rollout"
 	if e.name != "" {
 		what += " of " + e.name
 	}

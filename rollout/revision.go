@@ -64,7 +64,7 @@ const maxHistory = 100
 func (d *Rollout) FindPrevious(ctx context.Context) error {
 	for _, st := range d.Services.List {
 		if st.State.Controller != ecstypes.DeploymentControllerTypeEcs {
-			return fault.New(fault.Usage, fmt.Errorf("ECS keeps no history of %s, which %s deploys: what ran before is not known", st.Ref, st.State.Controller), "slipway revisions lists what can be rolled back to; name one of them")
+			return fault.New(fault.Usage, fmt.Errorf("ECS keeps no history of %s, which %s deploys: the previous images are not known", st.Ref, st.State.Controller), "run `slipway revisions` and name one of the revisions")
 		}
 	}
 	histories := make([]ecs.History, len(d.Services.List))
@@ -116,7 +116,7 @@ func (d *Rollout) findState(ctx context.Context, histories []ecs.History) error 
 			return d.use(found, err)
 		}
 	}
-	return fault.New(fault.Usage, fmt.Errorf("%s: ECS knows of no successful deployment of other images before the present one that is one revision", d.Services.Describe()), "slipway revisions lists what can be rolled back to; name one of them")
+	return fault.New(fault.Usage, fmt.Errorf("%s: no earlier successful deployment matches a single revision", d.Services.Describe()), "run `slipway revisions` and name one of the revisions")
 }
 
 // digests are a state's images by repository, as far as they are known. They are no whole
@@ -172,13 +172,13 @@ func (d *Rollout) promote(ctx context.Context) error {
 		return fault.As(fault.AWS, err)
 	}
 	for ref, digest := range done.Unprotected {
-		d.Warnf("%s: what runs (%s) is archived, so deployed cannot mark it: restore it, or new tasks of it cannot start", ref.Name, phrase.ShortDigest(digest))
+		d.Warnf("%s: the running image (%s) is archived, so deployed cannot point to it and new tasks cannot start: restore it with `aws ecr update-image-storage-class --target-storage-class STANDARD`", ref.Name, phrase.ShortDigest(digest))
 	}
 	if done.SupersededBy != "" {
 		return fault.New(fault.AWS, fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), "slipway status shows where things stand; then type the command again if it is still wanted")
 	}
 	if len(done.Changes) > 0 {
-		d.Infof("latest stands on %s in %s", d.RevisionName(), phrase.Repositories(len(d.images)))
+		d.Infof("latest points to %s in %s", d.RevisionName(), phrase.Repositories(len(d.images)))
 	}
 	d.Revert = func(ctx context.Context, a revisions.RolloutResult) error { return d.RevertAfter(ctx, done, a) }
 	return nil

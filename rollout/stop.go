@@ -53,7 +53,7 @@ func (d *Rollout) logStopped(all []stopResult) (left, ended []ecs.Deployment) {
 	for _, h := range all {
 		switch {
 		case h.err == nil:
-			d.Infof("%s: stopped deployment %s, ECS goes back to what ran before", h.Service.Ref, h.ID)
+			d.Infof("%s: stopped deployment %s, ECS rolls back to the previous deployment", h.Service.Ref, h.ID)
 		case h.ended:
 			d.Infof("%s: deployment %s had ended before it could be stopped", h.Service.Ref, h.ID)
 			ended = append(ended, h.Deployment)
@@ -157,7 +157,7 @@ func (d *Rollout) keepOrProtect(after *revisions.RolloutResult, o follow.Outcome
 			after.Runs[repo.Ref] = want.Digests[0]
 		default:
 			after.Keep[repo.Ref] = true
-			d.Warnf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; slipway status%s shows what runs", ref, repo.Name, d.RevisionName(), Flags(ref))
+			d.Warnf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; run `slipway status%s` to see the running images", ref, repo.Name, d.RevisionName(), Flags(ref))
 		}
 	}
 }

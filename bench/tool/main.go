@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	seed := flag.Uint64("seed", 1, "what tells the output from another service's")
+	seed := flag.Uint64("seed", 1, "the text that distinguishes the output from another service's")
 	dir := flag.String("dir", "/data", "where to write")
 	files := flag.Int("files", 20, "how many files of one MB to write")
 	work := flag.Int("work", 500, "how many MB to hash")

@@ -46,7 +46,7 @@ func TestEngineAddressWithoutAScheme(t *testing.T) {
 	t.Parallel()
 	_, err := engine.Find(t.Context(), engine.Options{Address: "localhost:1234", AddressFrom: "--engine"})
 	var bad *engine.AddressError
-	if !errors.As(err, &bad) || err.Error() != `--engine: "localhost:1234" is no engine address` || bad.Hint() == "" {
+	if !errors.As(err, &bad) || err.Error() != `--engine: "localhost:1234" is not an engine address` || bad.Hint() == "" {
 		t.Errorf("%v", err)
 	}
 }

@@ -87,7 +87,7 @@ func findBuildkitd(named string) (string, error) {
 	}
 	path, err := exec.LookPath("buildkitd")
 	if err != nil {
-		return "", errors.New("no buildkitd beside slipway or in PATH")
+		return "", errors.New("no buildkitd next to slipway or in PATH")
 	}
 	return path, nil
 }
@@ -110,7 +110,7 @@ func FindRunc(binary string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("there is none beside buildkitd or in PATH")
+	return "", errors.New("no runc next to buildkitd or in PATH")
 }
 
 func isExecutable(path string) bool {

@@ -239,7 +239,7 @@ func TestManagedEngineCannotStart(t *testing.T) {
 func TestManagedEngineWithoutABinary(t *testing.T) {
 	enginetest.Require(t)
 	t.Setenv("PATH", t.TempDir())
-	if text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd beside slipway or in PATH") {
+	if text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd next to slipway or in PATH") {
 		t.Error(text)
 	}
 }

@@ -182,7 +182,7 @@ func (o Options) checkAddress() error {
 	}
 	u, err := url.Parse(o.Address)
 	if err != nil || !strings.Contains(o.Address, "://") {
-		return badAddress(o.AddressFrom, addressRemedy, "%q is no engine address", shown(o.Address))
+		return badAddress(o.AddressFrom, addressRemedy, "%q is not an engine address", shown(o.Address))
 	}
 	for _, s := range schemes {
 		if u.Scheme == s {

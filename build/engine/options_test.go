@@ -29,8 +29,8 @@ func TestAddresses(t *testing.T) {
 func TestBadAddresses(t *testing.T) {
 	t.Parallel()
 	for bad, want := range map[string]string{
-		"localhost:1234":                           `"localhost:1234" is no engine address`,
-		"Docker":                                   `"Docker" is no engine address`,
+		"localhost:1234":                           `"localhost:1234" is not an engine address`,
+		"Docker":                                   `"Docker" is not an engine address`,
 		"http://host:1234":                         `"http://host:1234": an engine is not reached by http://`,
 		"tcp://":                                   `"tcp://" names no place`,
 		"unix://":                                  `"unix://" names no place`,
@@ -42,7 +42,7 @@ func TestBadAddresses(t *testing.T) {
 		"linux/amd64=own,linux/x86_64=docker":      `linux/amd64 is named twice`,
 		"linux/amd64=own,not a platform=docker":    `names no platform`,
 		"linux/amd64=own,linux/arm64=http://x:1":   `an engine is not reached by http://`,
-		"linux/amd64=own,linux/arm64=nowhere:1234": `"nowhere:1234" is no engine address`,
+		"linux/amd64=own,linux/arm64=nowhere:1234": `"nowhere:1234" is not an engine address`,
 	} {
 		err := engine.Options{Address: bad, AddressFrom: "SLIPWAY_ENGINE"}.Check()
 		var address *engine.AddressError

@@ -71,7 +71,7 @@ func singleFile(ctx context.Context, path string) (kind, sum string, err error) 
 		return "", "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", "", fmt.Errorf("%q is no regular file", path)
+		return "", "", fmt.Errorf("%q is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -129,13 +129,13 @@ func TestContentErrors(t *testing.T) {
 	dir := newContext(t)
 	root := dirRoot(t, "web", dir)
 	for want, roots := range map[string][]Root{
-		"no build inputs":      nil,
-		`labelled "web"`:       {root, root},
-		"either":               {{Label: "x"}},
-		"or a file":            {{Label: "x", FS: root.FS, File: "y"}},
-		"no such file":         {{Label: "x", File: dir + "/none"}},
-		"is no regular file":   {{Label: "x", File: dir}},
-		"\"a.txt\": file does": {{Label: "x", FS: goneFS{root.FS}}},
+		"no build inputs":       nil,
+		`labelled "web"`:        {root, root},
+		"either":                {{Label: "x"}},
+		"or a file":             {{Label: "x", FS: root.FS, File: "y"}},
+		"no such file":          {{Label: "x", File: dir + "/none"}},
+		"is not a regular file": {{Label: "x", File: dir}},
+		"\"a.txt\": file does":  {{Label: "x", FS: goneFS{root.FS}}},
 	} {
 		if _, err := ContentOf(t.Context(), roots); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

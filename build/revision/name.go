@@ -59,7 +59,7 @@ func Validate(name string) error {
 	case name == "":
 		return &NameError{name, "is empty", "leave it out to have one found, or give a name such as the commit id"}
 	case !legalTag.MatchString(name):
-		return &NameError{name, "is no legal image tag", "use letters, digits, '_', '.' and '-', with neither '.' nor '-' first"}
+		return &NameError{name, "is not a valid image tag", "use letters, digits, '_', '.' and '-', with neither '.' nor '-' first"}
 	case len(name) > MaxName:
 		return &NameError{name, fmt.Sprintf("has %d characters", len(name)), fmt.Sprintf("use at most %d", MaxName)}
 	case slices.Contains(protected, name), strings.HasPrefix(name, cachePrefix):

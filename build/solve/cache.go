@@ -38,7 +38,7 @@ func ParseCache(s string) (Cache, error) {
 			return Cache{}, fmt.Errorf("the attribute after %s is not key=value", last)
 		}
 		if !ok || k == "" {
-			return Cache{}, fmt.Errorf("%q is no key=value", part)
+			return Cache{}, fmt.Errorf("%q is not key=value", part)
 		}
 		last = k
 		if k == "type" {

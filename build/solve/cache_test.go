@@ -27,11 +27,11 @@ func TestParseCache(t *testing.T) {
 		"ref=x":             "has no type",
 		"type=registry":     "type=registry needs a ref",
 		"type=":             "has no type",
-		"a:b,c:d":           `"a:b" is no key=value`,
-		"type=inline,=x":    `"=x" is no key=value`,
-		"type=inline,mode":  `"mode" is no key=value`,
-		"type=inline,,a=b":  `"" is no key=value`,
-		"type=inline, ,a=b": `" " is no key=value`,
+		"a:b,c:d":           `"a:b" is not key=value`,
+		"type=inline,=x":    `"=x" is not key=value`,
+		"type=inline,mode":  `"mode" is not key=value`,
+		"type=inline,,a=b":  `"" is not key=value`,
+		"type=inline, ,a=b": `" " is not key=value`,
 	} {
 		if _, err := solve.ParseCache(text); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)

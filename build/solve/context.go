@@ -76,7 +76,7 @@ func (t *translator) mainContext() (Context, error) {
 		return Context{Remote: s}, nil
 	}
 	if strings.Contains(s, "://") {
-		return Context{}, t.refuse("context", "use a directory or a git or http(s) URL", "%q is no kind of main context", s)
+		return Context{}, t.refuse("context", "use a directory or a git or http(s) URL", "%q is not a supported main context", s)
 	}
 	return t.localContext("context", s)
 }
@@ -167,7 +167,7 @@ func (t *translator) dockerfile(main Context) (path, inline string, err error) {
 	b := t.build()
 	if b.DockerfileInline != "" {
 		if b.Dockerfile != "" && b.Dockerfile != defaultDockerfile {
-			return "", "", t.refuse("dockerfile_inline", "keep one of the two", "stands beside dockerfile: %s", b.Dockerfile)
+			return "", "", t.refuse("dockerfile_inline", "keep one of the two", "is set together with dockerfile: %s", b.Dockerfile)
 		}
 		return "", b.DockerfileInline, nil
 	}

@@ -184,13 +184,13 @@ func wantRefused(t *testing.T, line, message, hint string) {
 func TestMoreRefusals(t *testing.T) {
 	inline := "dockerfile_inline: FROM scratch"
 	for _, row := range []struct{ line, message, hint string }{
-		{`context: "ftp://example.org/x"`, `services.app.build.context: "ftp://example.org/x" is no kind of main context`, "git or http(s)"},
+		{`context: "ftp://example.org/x"`, `services.app.build.context: "ftp://example.org/x" is not a supported main context`, "git or http(s)"},
 		{"context: ./compose.yaml", "services.app.build.context: DIR/compose.yaml is not a directory", "name the file with dockerfile"},
 		{"dockerfile: other", "services.app.build.dockerfile: no Dockerfile: DIR/other is a directory", "name another"},
 		{"extra_hosts: ['a=::1', 'db=host-gateway']", "services.app.build.extra_hosts.db: host-gateway means something to a Docker engine only", "address"},
 		{"additional_contexts: {x: 'oci-layout://./other'}", "services.app.build.additional_contexts.x: stat DIR/other/index.json: no such file or directory", "OCI image layout"},
 		{"additional_contexts: {x: ./none}", "services.app.build.additional_contexts.x: no such directory DIR/none", "correct the path"},
-		{"cache_from: ['type=registry,ref']", `services.app.build.cache_from: "type=registry,ref": "ref" is no key=value`, "image reference"},
+		{"cache_from: ['type=registry,ref']", `services.app.build.cache_from: "type=registry,ref": "ref" is not key=value`, "image reference"},
 	} {
 		t.Run(row.line, func(t *testing.T) {
 			if strings.HasPrefix(row.line, "context:") {

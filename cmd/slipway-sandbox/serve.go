@@ -85,7 +85,7 @@ A control plane for scripts:
   curl          URL/_sandbox/calls                the requests so far, as JSON
   curl -X POST  'URL/_sandbox/archive?repository=R&digest=D'   archive an image
   curl -X POST  'URL/_sandbox/fault?service=ecs&action=UpdateService&count=3&error=ThrottlingException'
-                the next three such calls get that error; count=0 takes it back, delay=2s
+                the next three such calls get that error; count=0 removes it, delay=2s
                 comes before the answer, carried-out=true does the work all the same
   curl -X POST  'URL/_sandbox/limit?service=ecs&action=DescribeServices&rate=20'
                 calls beyond 20 a second get ThrottlingException; rate=0 lifts it, and
@@ -116,7 +116,7 @@ valueFrom, or an execution role whose ARN, contains "missing".
 CodeDeploy deploys to ECS services with that controller; as the real one, it waits
 an hour of ECS's time for tasks that do not come up.
 
-Exit codes: 0 interrupted, as it should be; 1 the address cannot be had or
+Exit codes: 0 interrupted, as it should be; 1 the address is not available or
 another error; 2 wrong usage.`
 
 func newServe() *cobra.Command {

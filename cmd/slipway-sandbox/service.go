@@ -250,7 +250,7 @@ func at(s types.Service, definition string) bool {
 // newest is the last that ECS said about a service.
 func newest(s types.Service) string {
 	if len(s.Events) == 0 {
-		return "no event tells why"
+		return "no event has a reason"
 	}
 	return aws.ToString(s.Events[0].Message)
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // Check compares got with testdata/name.
 func Check(t testing.TB, name string, got []byte) {
@@ -27,6 +27,6 @@ func Check(t testing.TB, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (-update writes it anew):\n--- want\n%s\n--- got\n%s", path, want, got)
+		t.Errorf("%s differs (-update rewrites it):\n--- want\n%s\n--- got\n%s", path, want, got)
 	}
 }

@@ -66,7 +66,7 @@ func (s *Server) Fault(f Fault) error {
 	case f.Count < 0 || f.Delay < 0:
 		return fmt.Errorf("count %d and delay %s must not be negative", f.Count, f.Delay)
 	case f.Count > 0 && f.Error == "" && f.Delay == 0:
-		return errors.New("error or delay is needed to say what goes wrong")
+		return errors.New("a fault needs error or delay")
 	}
 	s.faults.add(f)
 	return nil
@@ -188,7 +188,7 @@ func (f Fault) message() string {
 	case f.Error == "ThrottlingException":
 		return "Rate exceeded"
 	default:
-		return "the sandbox was told to answer this"
+		return "a fault that was set in the sandbox"
 	}
 }
 

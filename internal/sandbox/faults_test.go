@@ -131,7 +131,7 @@ func TestTroubleThatMakesNoSense(t *testing.T) {
 		{"fault?service=s3&error=SlowDown", 400, "must be one of ecr, "},
 		{"fault?service=logs&action=PutImage&error=X", 400, `"PutImage" of service "logs"`},
 		{"fault?action=PutImages&error=X", 400, `"PutImages"`},
-		{"fault?service=ecr", 400, "error or delay is needed"},
+		{"fault?service=ecr", 400, "a fault needs error or delay"},
 		{"fault?count=-1&error=X", 400, "not be negative"},
 		{"fault?count=many&error=X", 400, `count is "many"`},
 		{"fault?delay=later", 400, `delay is "later"`},

@@ -141,7 +141,7 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 		service = "api"
 	}
 	if !serviceName.MatchString(service) {
-		return nil, inputError("--name", "use letters, digits and . _ -", "%q is no name for a service", service)
+		return nil, inputError("--name", "use letters, digits and . _ -", "%q is not a valid service name", service)
 	}
 	name := o.Name
 	if name == "" {

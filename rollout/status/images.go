@@ -63,10 +63,10 @@ func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repo
 		name = i.Revisions[0]
 	}
 	if !i.Latest && st.State.UnderWay() == nil {
-		r.warn("%s: container %s runs %s, but latest of %s is %s: slipway rollout%[6]s deploys what was built last, slipway rollback %[3]s%[6]s lets the tags follow", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.services.Flags())
+		r.warn("%s: container %s runs %s, but latest of %s is %s: run `slipway rollout%[6]s` to deploy the last build, or `slipway rollback %[3]s%[6]s` to move the tags", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.services.Flags())
 	}
 	if fate == lifecycle.Expires || fate == lifecycle.Archives {
-		r.warn("%s: what container %s runs (%s) is gone from %s %s: slipway rollback %[3]s%[6]s lets latest protect it", st.Ref, c.Name, name, repo.Name, ExpiryText(fate, i.Expires, r.listing.At), r.services.Flags())
+		r.warn("%s: the image of container %s (%s) is gone from %s %s: run `slipway rollback %[3]s%[6]s` to let latest protect it", st.Ref, c.Name, name, repo.Name, ExpiryText(fate, i.Expires, r.listing.At), r.services.Flags())
 	}
 }
 

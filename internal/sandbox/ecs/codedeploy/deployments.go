@@ -203,12 +203,12 @@ func (d *deployment) rollbackInfo() map[string]any {
 	if d.rollback != nil {
 		return map[string]any{
 			"rollbackDeploymentId": d.rollback.id,
-			"rollbackMessage":      fmt.Sprintf("Deployment %s goes back to what ran before this deployment: %s.", d.rollback.id, d.rollback.status),
+			"rollbackMessage":      fmt.Sprintf("Deployment %s rolls back to the task set before this deployment: %s.", d.rollback.id, d.rollback.status),
 		}
 	}
 	return map[string]any{
 		"rollbackTriggeringDeploymentId": d.trigger.id,
-		"rollbackMessage":                fmt.Sprintf("Deployment %s has %s; this deployment goes back to what ran before it.", d.trigger.id, d.trigger.status),
+		"rollbackMessage":                fmt.Sprintf("Deployment %s has %s; this deployment rolls back to the task set before it.", d.trigger.id, d.trigger.status),
 	}
 }
 
