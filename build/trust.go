@@ -17,7 +17,7 @@ func (o *Options) Confine(p *project.Plan) {
 }
 
 // untrustedStateDir is where an engine that slipway starts keeps the layers of
-// Untrusted builds: within the state directory of trusted ones, which it never
+// untrusted builds: within the state directory of trusted ones, which it never
 // reads.
 func untrustedStateDir(dir string) string {
 	if dir == "" {

@@ -88,7 +88,7 @@ func TestNoEngine(t *testing.T) {
 }
 
 // A revision that was built for another platform is not the same one, though no service
-// Describe any.
+// names any.
 func TestRevisionOfAnotherPlatform(t *testing.T) {
 	t.Parallel()
 	addr := enginetest.Shared(t).Addr

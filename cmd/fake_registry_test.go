@@ -166,7 +166,7 @@ const (
 )
 
 // TestTokenGoesToAWSAlone builds and examines Dockerfiles that name images in hosts whose
-// Describe begin like ECR's. A real registry is there for each, with a certificate that is
+// names begin like ECR's. A real registry is there for each, with a certificate that is
 // trusted: none of them gets the token, but the one with ECR's own name.
 func TestTokenGoesToAWSAlone(t *testing.T) {
 	t.Parallel()

@@ -1,5 +1,6 @@
-// Package cmd is the command line: one file per command, the flow of a build once in
-// pipeline.go, and the only room that prints, logs or knows cobra.
+// Package cmd is the command line. A command turns its flags into options, calls one
+// flow, and renders the result; it alone prints and logs. Hints that name commands and
+// flags are in hints*.go, and exit.go turns kinds of errors into exit codes.
 package cmd
 
 import (

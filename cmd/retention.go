@@ -134,7 +134,7 @@ func runRetention(ctx context.Context, w *cli, o retentionCommand) error {
 }
 
 // repositories returns the project and its repositories. With buckets to see to, a
-// Name is not needed.
+// project is not needed.
 func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Project, []registry.Ref, error) {
 	composed, err := project.Load(ctx, &w.Host, o.project.Options, func(composed *types.Project, wanted *allow.Wanted) error {
 		return project.AskRepositories(&w.Host, composed, wanted)

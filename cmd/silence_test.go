@@ -66,7 +66,7 @@ var silences = []silence{
 }
 
 // TestSilentAWS has commands end when an operation gets no whole answer, with the
-// Component and the operation in the message, and leave all tags where they were.
+// service and the operation in the message, and leave all tags where they were.
 func TestSilentAWS(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ command, action, says string }{

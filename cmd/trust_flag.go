@@ -60,7 +60,7 @@ func refuseUntrusted(w *cli, o project.Trust, command string) error {
 }
 
 // checkUntrusted refuses flags that would let an untrusted build write more than
-// Describe of its own. The artifact is a flag's, since the setting does not count.
+// names of its own. The artifact is a flag's, since the setting does not count.
 func (o *buildOptions) checkUntrusted(p *project.Plan) error {
 	if !p.Untrusted.Yes() {
 		return nil

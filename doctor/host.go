@@ -109,7 +109,7 @@ func cacheSize(ctx context.Context, found *foundEngine) Finding {
 }
 
 // nearest is the first directory on the way up that exists: a state directory may be made
-// KeepWithFiles when an engine starts.
+// only when an engine starts.
 func nearest(dir string) string {
 	dir, err := filepath.Abs(dir)
 	for err == nil && !exists(dir) && dir != filepath.Dir(dir) {

@@ -38,7 +38,7 @@ func (o ECSOptions) Refs(cluster string) []ecs.Ref {
 }
 
 // names tells whether the flags mean a service of the compose file: without --cluster, the
-// Component's name is enough.
+// service's name is enough.
 func (o ECSOptions) names(ref ecs.Ref) bool {
 	return slices.Contains(o.Refs(ref.Cluster), ref)
 }

@@ -27,7 +27,7 @@ type Applied struct {
 	*project.Host
 	o     ApplyOptions
 	cloud *awsclient.Clients
-	// Name is nil where there are only buckets.
+	// project is nil where there are only buckets.
 	project  *types.Project
 	Policies []State
 	// listing is of the unmanaged repositories.

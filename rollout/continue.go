@@ -21,7 +21,7 @@ type paused struct {
 }
 
 // FindPauses are the services whose deployments wait. None is wrong usage, and what the
-// Components do instead is said.
+// services do instead is said.
 func FindPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]paused, error) {
 	var found []paused
 	var states []string

@@ -99,7 +99,7 @@ func (d *Rollout) unverified(outcomes []follow.Outcome) error {
 }
 
 // stopAndRevert stops what is still under way and puts the tags back as it fits how each
-// Component's deployment ended: what runs the new images stays protected, and where
+// service's deployment ended: what runs the new images stays protected, and where
 // another deployment took over, the tags are its business.
 func (d *Rollout) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) error {
 	outcomes = d.stop(ctx, outcomes, follow.Interrupted)

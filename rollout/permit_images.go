@@ -15,7 +15,7 @@ import (
 )
 
 // PermitImages asks before images are deployed from repositories that are not the project's
-// Repositories, and latest moves there. The compose file names such a repository, or a definitions
+// own, and latest moves there. The compose file names such a repository, or a definitions
 // file does: whoever writes the project's files can write that too. What a container's
 // task definition names already needs nothing.
 func (s *Services) PermitImages(ctx context.Context, w *project.Host, o project.Options) error {
@@ -51,7 +51,7 @@ func (st *Service) takes(container string, ref registry.Ref) bool {
 }
 
 // permitFiles asks before definitions files are read that are links out of the
-// Name: the project's files may be such links, and errors would quote what is there.
+// project: the project's files may be such links, and errors would quote what is there.
 // A file that the operator names is read wherever it lies.
 func permitFiles(ctx context.Context, w *project.Host, o project.Options, paths []string) error {
 	granted, err := allow.Parse(w.Dir, o.Allow)

@@ -17,7 +17,7 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// Describe are the site's ECS services, for people.
+// Describe returns the names of the ECS services, for messages.
 func (s *Services) Describe() string {
 	var out []string
 	for _, st := range s.List {
@@ -60,7 +60,7 @@ func (d *Rollout) use(found revisions.Found, err error) error {
 const maxHistory = 100
 
 // FindPrevious finds what all services together ran before the present deployment: going
-// RevertAfter, the first state whose images are one revision, or, with one service, the first.
+// back, the first state whose images are one revision, or, with one service, the first.
 func (d *Rollout) FindPrevious(ctx context.Context) error {
 	for _, st := range d.Services.List {
 		if st.State.Controller != ecstypes.DeploymentControllerTypeEcs {

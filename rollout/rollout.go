@@ -211,7 +211,7 @@ func (d *Rollout) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Ch
 const MaxCalls = 8
 
 // deploy starts all deployments. Once it has begun it goes on after an interrupt: a
-// Component that got its deployment and one that did not would be half a roll-out.
+// service that got its deployment and one that did not would be half a roll-out.
 func (d *Rollout) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

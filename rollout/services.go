@@ -24,7 +24,7 @@ type Service struct {
 	// Repositories are the repositories of the project's containers, as AWS described them.
 	Repositories map[string]registry.Repository
 	// lastGood are the digests of the last deployment that succeeded, by container, read
-	// KeepWithFiles while another one is under way.
+	// only while another one is under way.
 	lastGood map[string]string
 }
 

@@ -81,7 +81,7 @@ func (st *Service) described() string {
 const maxTasks = 1 << 20
 
 // Running are the digests that ECS runs by repository: that of most tasks, or what the
-// Component's revision resolved to where no task runs.
+// service's revision resolved to where no task runs.
 func (s *Services) Running() map[registry.Ref]string {
 	counts := map[registry.Ref]map[string]int{}
 	for _, st := range s.List {

@@ -27,7 +27,7 @@ const askTime = time.Minute
 const idleTime = 15 * time.Minute
 
 // get asks a Docker engine and reads the answer up to answerLimit. The client's
-// managed methods have no limit.
+// own methods have no limit.
 func get(ctx context.Context, c *client.Client, path string, answer any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker"+path, nil)
 	if err != nil {

@@ -33,7 +33,7 @@ import (
 const detacherName = "slipway-detach-network"
 
 // init is where the program becomes the daemon: here it has run nothing of its
-// managed, and it is on its main thread, on which the connector's life depends.
+// own, and it is on its main thread, on which the connector's life depends.
 func init() {
 	if len(os.Args) > 2 && os.Args[0] == detacherName {
 		report := os.NewFile(reportFD, "report")

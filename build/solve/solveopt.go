@@ -233,8 +233,8 @@ func kept(push client.ExportEntry) client.ExportEntry {
 // for after the pushes; nil when there is none. BuildKit exports both at the same time, and
 // where both lie in one repository its two pushes of a layer share one record of how far
 // they came: each can take the other's bytes for its own and wait for ever (the status
-// tracker of the resolver that util/resolver's pool hands to both). An inline cache is
-// platformBuild of the image and stays.
+// watch of the resolver that util/resolver's pool hands to both). An inline cache is
+// part of the image and stays.
 //
 // The second request finds every step in the engine's cache, so it must not be told to
 // ignore that.

@@ -94,7 +94,7 @@ type builder struct {
 	services *rollout.Services
 	listing  *revisions.Listing
 	policies map[registry.Ref]lifecycle.Policy
-	// Describe are the revisions, the likeliest first.
+	// names are the revisions, the likeliest first.
 	names  []string
 	report Report
 	// explain renders a diagnosis line by line.
