@@ -126,7 +126,7 @@ func readDefinitions(ctx context.Context, path string, read func(context.Context
 	return artifact.ParseDefinitions(data)
 }
 
-// KeepWithFiles leaves the stations that have a file, and the containers that are in it.
+// KeepWithFiles leaves the services that have a file, and the containers that are in it.
 func (s *Services) KeepWithFiles(files map[ecs.Ref][]artifact.Definition) {
 	s.ImagesGiven = true
 	s.List = slices.DeleteFunc(s.List, func(st *Service) bool { return files[st.Ref] == nil })

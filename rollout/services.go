@@ -32,7 +32,7 @@ type Service struct {
 type Services struct {
 	*project.ECS
 	List []*Service
-	// Repositories are the repositories of all stations, each once, in order of name.
+	// Repositories are the repositories of all services, each once, in order of name.
 	Repositories []registry.Repository
 	// ImagesGiven tells that the images to deploy are given with their repositories, which
 	// then go before those of the task definitions.
@@ -41,7 +41,7 @@ type Services struct {
 	AllowMissing bool
 }
 
-// NewServices returns the site of a project's ECS services, not read yet.
+// NewServices returns a project's ECS services, not read yet.
 func NewServices(p *project.ECS, given bool) *Services {
 	s := &Services{ECS: p, ImagesGiven: given}
 	for _, service := range p.Services {
@@ -50,7 +50,7 @@ func NewServices(p *project.ECS, given bool) *Services {
 	return s
 }
 
-// Refs are the ECS services of the stations.
+// Refs are the ECS services that are worked on.
 func (s *Services) Refs() []ecs.Ref {
 	var out []ecs.Ref
 	for _, st := range s.List {

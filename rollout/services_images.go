@@ -12,7 +12,7 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// repositories are those of a station's containers.
+// repositories are those of a service's containers.
 func (s *Services) repositories(w *project.Host, st *Service) (map[string]registry.Ref, error) {
 	out := map[string]registry.Ref{}
 	take := func(all bool) {
