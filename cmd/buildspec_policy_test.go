@@ -337,7 +337,7 @@ func (c policyCase) check(t *testing.T) []string {
 }
 
 // resourceOf is the end of the ARN that a call is about; empty where the record does not
-// tell or IAM cannot narrow it.
+// say or IAM cannot narrow it.
 func (c policyCase) resourceOf(call sandbox.Call) string {
 	switch {
 	case call.Service == "s3" && call.Reference != "":
