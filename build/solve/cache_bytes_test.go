@@ -93,15 +93,14 @@ func (b *bakery) moved(t *testing.T, of map[string]solve.Result) (down, up []str
 
 // On a fresh host where nothing has changed, no layer is downloaded or uploaded that the
 // registry has, and the digests are the same; with a change in the last step, one layer
-// goes up.
+// goes up. It does not run in parallel: on a busy host BuildKit sometimes builds one of two
+// services again although the cache has it.
 func TestNoLayerIsMovedTwice(t *testing.T) {
-	t.Parallel()
 	for _, c := range []struct {
 		compression solve.Compression
 		mediaType   types.MediaType
 	}{{solve.Gzip, types.OCILayer}, {solve.Zstd, types.OCILayerZStd}} {
 		t.Run(string(c.mediaType), func(t *testing.T) {
-			t.Parallel()
 			b := newBakeryOnBase(t)
 			compress := func(_ *solve.RunOptions, list []solve.Target) {
 				for i := range list {
