@@ -84,6 +84,9 @@ type Release struct {
 // Retain writes the lifecycle policies that differ, when all else has succeeded.
 func (r *Release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 
+// Close waits for the engines to stop. A rollout need not wait for that.
+func (r *Release) Close() { r.job.closing.Wait() }
+
 // Run is the flow of a build behind its plan:
 //
 //	room for the definitions → repositories found → tags read → everything checked →
@@ -92,12 +95,17 @@ func (r *Release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 //
 // Nothing that another tool or a rollback can see changes before the tags move, but
 // for repositories that --create-repositories creates.
-func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Options, p *project.Plan, h Hooks) (*Release, error) {
+//
+// The caller closes the release.
+func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Options, p *project.Plan, h Hooks) (release *Release, err error) {
 	j := newJob(host, aws, o, p)
 	j.hooks = h
 	j.logUntrusted()
-	defer j.closing.Wait()
-	defer func() { j.closeEngines(ctx, j.found) }()
+	defer func() {
+		if j.closeEngines(ctx, j.found); err != nil {
+			j.closing.Wait()
+		}
+	}()
 
 	if err := j.reserve(); err != nil {
 		return nil, err
@@ -126,7 +134,7 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	}, nil
 }
 
-// newJob returns a job without components.
+// newJob returns a job with the components of the plan.
 func newJob(host *project.Host, aws *awsclient.Clients, o Options, p *project.Plan) *job {
 	j := &job{Host: host, options: o, plan: p, cloud: aws, clients: aws.Registries(), started: time.Now()}
 	j.logins = registry.NewLogins(j.clients, time.Now)
@@ -262,14 +270,11 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 func (j *job) checkOthers(before *revisions.Snapshot) error {
 	for _, c := range j.components {
 		if _, ok := before.ByTag(c.Repository.Ref, registry.TagLatest); !c.Build && !ok {
-			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", c.repositoryName()), "build all services once: slipway build")
+			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", c.Ref.Name), "build all services once: slipway build")
 		}
 	}
 	return nil
 }
-
-// repositoryName is the name of the repository, also of one that does not exist yet.
-func (c *Component) repositoryName() string { return c.Ref.Name }
 
 // build reads, while the images are built, what must be known before a tag moves: the
 // running digests and the lifecycle policies.

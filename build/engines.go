@@ -70,7 +70,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
 		}
 	}
-	j.tellInline(engines)
+	j.logInlineCache(engines)
 	j.logNamespace(engines)
 	return engines, nil
 }
@@ -128,8 +128,8 @@ func forPlatform(e *engine.Engine) string {
 	return " for " + e.Platform
 }
 
-// tellInline says where the layer cache is not what it would be on other engines.
-func (j *job) tellInline(engines []*engine.Engine) {
+// logInlineCache says where the layer cache is not what it would be on other engines.
+func (j *job) logInlineCache(engines []*engine.Engine) {
 	if slices.ContainsFunc(engines, func(e *engine.Engine) bool {
 		return j.cacheMode(e) == project.CacheInline && j.options.Cache != project.CacheInline
 	}) {
@@ -151,7 +151,7 @@ func builders(engines []*engine.Engine) []solve.Engine {
 }
 
 // closeEngines hangs up in the background: stopping a managed engine takes a moment
-// that the tags need not wait for. The pipeline waits for it at its end.
+// that the tags need not wait for. Release.Close waits for it.
 func (j *job) closeEngines(ctx context.Context, engines []*engine.Engine) {
 	for _, e := range engines {
 		j.closing.Go(func() {

@@ -199,6 +199,7 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error
 	if err != nil {
 		return err
 	}
+	defer released.Close()
 	rows, err := printRelease(ctx, w, o, p, aws, released)
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func (b *buildRollout) check(ctx context.Context) error {
 	return b.site.PermitServices(ctx, &b.w.Host, b.o.project.Options, b.site.States(), false)
 }
 
-// Rollout is the deployment of the components' images.
+// deployJob is the deployment of the components' images.
 func (b *buildRollout) deployJob(components []*build.Component, want func(*build.Component) ecs.DesiredImage) *rollout.Rollout {
 	d := &rollout.Rollout{Host: &b.w.Host, Hooks: rolloutHooksOf(b.w), Options: b.o.deploy, Clients: b.aws.Registries(), AWS: b.aws, Services: b.site, Exact: true}
 	d.Desired = map[ecs.Ref]map[string]ecs.DesiredImage{}

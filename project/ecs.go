@@ -156,6 +156,7 @@ func plainRef(ref ecs.Ref) ecs.Ref {
 	return ref
 }
 
+// Refs returns the ECS services.
 func (s *ECS) Refs() []ecs.Ref {
 	var out []ecs.Ref
 	for _, st := range s.Services {

@@ -27,7 +27,7 @@ func (d *Rollout) failToStart(ctx context.Context, deployments []ecs.Deployment,
 	return fault.As(fault.AWS, errors.Join(cause, d.RevertTags(ctx, after)))
 }
 
-// RevertTags is restore, if there is something to put back.
+// RevertTags reverts the tags if the rollout or the build has moved them.
 func (d *Rollout) RevertTags(ctx context.Context, a revisions.RolloutResult) error {
 	if d.Revert == nil {
 		return nil
@@ -166,6 +166,7 @@ func allSucceeded(outcomes []follow.Outcome) bool {
 	return !slices.ContainsFunc(outcomes, func(o follow.Outcome) bool { return o.Status != follow.Succeeded })
 }
 
+// RevisionName returns the name of the revision, or a word for one without a name.
 func (d *Rollout) RevisionName() string {
 	if d.Name == "" {
 		return "the revision"

@@ -55,9 +55,9 @@ type Hooks struct {
 // Rollout takes a revision that is in the registry to ECS, once for rollback, rollout
 // and build --rollout:
 //
-//	decided (pure) → told and asked → tags moved → deployed → followed → result,
+//	decided (pure) → logged and confirmed → tags moved → deployed → followed → result,
 //
-// or, when that fails, the tags back where they were. Nothing is touched before all of it
+// or, when that fails, the tags are reverted. Nothing is touched before all of it
 // is decided for every service.
 type Rollout struct {
 	*project.Host
@@ -76,13 +76,13 @@ type Rollout struct {
 	// where the tags are moved already or not ours to move.
 	snapshot *revisions.Snapshot
 	images   []revisions.RevisionImage
-	// Revert puts the tags back after a failed deployment and tells what it did; nil
-	// while there is nothing to put back.
+	// Revert reverts the tags after a failed deployment and reports that; nil while no
+	// tag has been moved.
 	Revert func(context.Context, revisions.RolloutResult) error
-	// Question is asked on a terminal; empty asks nothing. asked tells that it was.
+	// Question is asked on a terminal; empty asks nothing. asked reports that it was.
 	Question string
 	asked    bool
-	// replaced tells that deployments under way were replaced: they do not come back.
+	// replaced reports that deployments under way were replaced: they are not resumed.
 	replaced bool
 	// notStopped are the deployments that could not be stopped.
 	notStopped []ecs.Deployment
@@ -139,7 +139,7 @@ func (d *Rollout) checkBusy(ctx context.Context, changes []ecs.Change) error {
 	return nil
 }
 
-// Decide makes out for every service what has to happen.
+// Decide computes the change of each service. It makes no request.
 func (d *Rollout) Decide() ([]ecs.Change, error) {
 	var changes []ecs.Change
 	for _, st := range d.Services.List {

@@ -48,7 +48,8 @@ func wantInputError(t *testing.T, err error, want string) {
 	if err.Error() != want {
 		t.Errorf("error\n have %s\n want %s", err, want)
 	}
-	if input.Hint() == "" && input.Err == nil { // cmd writes the hints of typed causes
+	var outside *compose.OutsideError // cmd writes the hint of this cause, and of ErrNoProject
+	if input.Hint() == "" && !errors.As(err, &outside) && !errors.Is(err, compose.ErrNoProject) {
 		t.Errorf("no hint with %q", err)
 	}
 }

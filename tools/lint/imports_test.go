@@ -162,6 +162,11 @@ func offences() []offence {
 		{"rollout/build.go", "slipway/build", apart},
 		{"rollout/solve.go", "slipway/build/solve", apart},
 		{"doctor/cmd.go", "slipway/cmd", "know nothing of it"},
+		{"retention/build.go", "slipway/build", "know none of them"},
+		{"retention/rollout.go", "slipway/rollout", "know none of them"},
+		{"retention/cmd.go", "slipway/cmd", "know none of them"},
+		{"retention/registry.go", "slipway/registry", ""},
+		{"build/retention.go", "slipway/retention", ""},
 		{"doctor/build.go", "slipway/build", ""},
 		{"cmd/build.go", "slipway/build", ""},
 		{"cmd/rollout.go", "slipway/rollout", ""},
@@ -200,7 +205,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
