@@ -103,6 +103,18 @@ func (t Target) dockerfileText(ctx context.Context) (text []byte, name string, e
 	return text, t.Dockerfile, nil
 }
 
+// Syntax returns the image that reads the Dockerfile in place of the engine's own
+// frontend, and whether there is one. A Dockerfile that is not on this host is
+// an error.
+func (t Target) Syntax(ctx context.Context) (image string, custom bool, err error) {
+	text, _, err := t.dockerfileText(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	image, custom = t.syntax(text)
+	return image, custom, nil
+}
+
 // syntax is the image that reads the Dockerfile in place of the engine's own frontend,
 // found as that finds it (frontend/dockerfile/builder).
 func (t Target) syntax(text []byte) (image string, custom bool) {

@@ -49,18 +49,11 @@ type sources struct {
 // named are the target's sources by the names that the frontend gives them.
 func (s *sources) named(t Target) filesync.StaticDirSource {
 	out := filesync.StaticDirSource{}
-	add := func(name, key string) {
-		if tree, ok := s.trees[key]; ok {
-			out[name] = tree
-		}
+	for name, dir := range t.Locals() {
+		out[name] = s.trees[dir]
 	}
-	add(localContext, t.Context.Dir)
-	if dir, _ := t.dockerfileDir(); dir != "" {
-		add(localDockerfile, dir)
-	}
-	add(localDockerfile, t.InlineKey())
-	for name, c := range t.Contexts {
-		add(localName(name), c.Dir)
+	if tree, ok := s.trees[t.InlineKey()]; ok {
+		out[localDockerfile] = tree
 	}
 	return out
 }

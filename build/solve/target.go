@@ -179,6 +179,24 @@ func (t Target) Links() []string {
 	return slices.Compact(links)
 }
 
+// Locals are the local directories that the target reads, by the names that the
+// frontend gives them. An inline Dockerfile is in none.
+func (t Target) Locals() map[string]string {
+	out := map[string]string{}
+	add := func(name, dir string) {
+		if dir != "" {
+			out[name] = dir
+		}
+	}
+	add(localContext, t.Context.Dir)
+	dir, _ := t.dockerfileDir()
+	add(localDockerfile, dir)
+	for name, c := range t.Contexts {
+		add(localName(name), c.Dir)
+	}
+	return out
+}
+
 // checkLinks refuses services that need each other in a circle.
 func checkLinks(targets []Target) error {
 	byName := map[string]Target{}
