@@ -14,6 +14,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/build/engine"
+	"slipway/build/inputs"
 	"slipway/build/revision"
 	"slipway/build/solve"
 	"slipway/internal/awsclient"
@@ -34,6 +35,13 @@ type Component struct {
 	Digest string
 	// Result is how the build went; zero where nothing was built.
 	Result solve.Result
+	// Inputs is what the image depends on.
+	Inputs inputs.Result
+	// Unchanged reports that an image with the same inputs was there: nothing was
+	// built.
+	Unchanged bool
+	// confirmed reports that the built image may be known by its inputs.
+	confirmed bool
 }
 
 // Image returns the component's image in the revision.
@@ -73,9 +81,7 @@ type Release struct {
 	// Before are the tags as they were before the build.
 	Before    *revisions.Snapshot
 	Published revisions.Published
-	// Reused names the revision that existed already, if nothing was built.
-	Reused  string
-	Started time.Time
+	Started   time.Time
 
 	job     *job
 	running map[registry.Ref]string
@@ -129,7 +135,7 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 		return nil, err
 	}
 	return &Release{
-		Components: j.components, Before: j.before, Published: published, Reused: j.reused,
+		Components: j.components, Before: j.before, Published: published,
 		Started: j.started, job: j, running: j.running,
 	}, nil
 }
@@ -138,39 +144,34 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 func newJob(host *project.Host, aws *awsclient.Clients, o Options, p *project.Plan) *job {
 	j := &job{Host: host, options: o, plan: p, cloud: aws, clients: aws.Registries(), started: time.Now()}
 	j.logins = registry.NewLogins(j.clients, time.Now)
+	j.files = inputs.NewFiles(p.Outputs)
 	for _, c := range p.Components {
 		j.components = append(j.components, &Component{Component: c})
 	}
 	return j
 }
 
-// prepare finds the repositories and their tags, and refuses what the build could not
-// do. Then, last of all and only if something will be built, the engine is found and
-// missing repositories are created.
-func (j *job) prepare(ctx context.Context) (err error) {
-	missing, err := j.findRepositories(ctx)
+// prepare finds the repositories, their tags and what the components depend on, and
+// refuses what the build could not do. Then, last of all and only if something will be
+// built, the engine is found and missing repositories are created.
+func (j *job) prepare(ctx context.Context) error {
+	missing, err := j.find(ctx)
 	if err != nil {
 		return err
 	}
-	j.reached("repositories found")
-	if j.hooks.Check != nil {
-		if err := j.hooks.Check(ctx); err != nil {
-			return err
-		}
-	}
-	if j.before, err = j.readTags(ctx); err != nil {
+	if err := j.readTags(ctx); err != nil {
 		return err
 	}
 	j.reached("tags read")
-	if len(missing) == 0 {
-		j.reused = j.reusable(j.before)
-	}
-	if j.reused == "" {
+	if len(j.changed()) > 0 {
 		// Before anything is written: it may not be there, or not be able to.
 		if j.found, err = j.engines(ctx); err != nil {
 			return err
 		}
 		j.reached("engine found")
+		if err := j.reuseFromEngine(ctx, j.found[0]); err != nil {
+			return err
+		}
 	}
 	if len(missing) == 0 {
 		return nil
@@ -178,20 +179,46 @@ func (j *job) prepare(ctx context.Context) (err error) {
 	if err := j.createRepositories(ctx, missing); err != nil {
 		return err
 	}
-	j.before, err = revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, j.cacheTags())
-	return fault.As(fault.AWS, err)
+	j.before, err = j.snapshot(ctx)
+	return err
 }
 
-// readTags reads the tags, and refuses those that the build must not move.
-func (j *job) readTags(ctx context.Context) (*revisions.Snapshot, error) {
-	before, err := revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, j.cacheTags())
-	if err != nil {
-		return nil, fault.As(fault.AWS, err)
-	}
-	if err := j.checkOthers(before); err != nil {
+// find finds the repositories, and at the same time what the components depend on.
+func (j *job) find(ctx context.Context) (missing []registry.Ref, err error) {
+	known := make(chan struct{})
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		defer close(known)
+		missing, err = j.findRepositories(gctx)
+		j.reached("repositories found")
+		return err
+	})
+	g.Go(func() error {
+		defer j.reached("inputs read")
+		return j.readInputs(gctx, known)
+	})
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return before, j.checkExtra(ctx, before)
+	if j.hooks.Check != nil {
+		return missing, j.hooks.Check(ctx)
+	}
+	return missing, nil
+}
+
+// readTags reads the tags, finds the images that are there already, and refuses tags
+// that the build must not move.
+func (j *job) readTags(ctx context.Context) error {
+	before, err := j.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if err := j.checkOthers(before); err != nil {
+		return err
+	}
+	j.before = before
+	j.reuse()
+	return j.checkExtra(ctx)
 }
 
 // repositories are those of the components that exist.
@@ -209,7 +236,9 @@ func (j *job) repositories() []registry.Repository {
 func (j *job) publish(ctx context.Context) (revisions.Published, error) {
 	var images []revisions.RevisionImage
 	for _, c := range j.components {
-		images = append(images, c.Image(!j.options.NoLatest))
+		image := c.Image(!j.options.NoLatest)
+		image.Inputs = j.publishedInputs(c)
+		images = append(images, image)
 	}
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
 		Variant: j.variant, Images: images, Running: j.running,
@@ -239,8 +268,11 @@ type job struct {
 	components []*Component
 	// before are the tags before the build.
 	before *revisions.Snapshot
-	// reused names a complete revision that needs no build; empty if there is none.
-	reused string
+	// files hashes local files, and platform is what an engine was taken to build for.
+	files    *inputs.Files
+	platform string
+	// auth gives the logins for registries, once it was asked for.
+	auth solve.AuthFunc
 	// running are the running digests by repository, where ECS may be asked.
 	running map[registry.Ref]string
 	// found are the engines, until they are closed.
@@ -287,6 +319,7 @@ func (j *job) build(ctx context.Context) error {
 		return fault.As(fault.AWS, err)
 	})
 	g.Go(func() error { return j.resolveImages(ctx) })
+	g.Go(func() error { return j.logUnchanged(ctx) })
 	g.Go(func() error {
 		if j.hooks.Running != nil && !j.options.NoLatest {
 			j.running = j.hooks.Running(ctx, j.components)
@@ -296,12 +329,12 @@ func (j *job) build(ctx context.Context) error {
 	return g.Wait()
 }
 
-// resolveImages finds the digest of each component: that of a revision that exists
-// already, or by building; for components that are not built, that of latest.
+// resolveImages finds the digest of each component that has none yet: by building; for
+// components that are not built, that of latest.
 func (j *job) resolveImages(ctx context.Context) error {
-	if j.reused != "" {
-		j.Infof("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", j.reused)
-		j.takeTagged(j.reused)
+	defer j.takeTagged(registry.TagLatest)
+	if len(j.changed()) == 0 {
+		j.Infof("nothing to build: every image is there already, built from the same inputs (--rebuild builds again)")
 		return nil
 	}
 	results, err := j.buildAll(ctx)
@@ -309,10 +342,10 @@ func (j *job) resolveImages(ctx context.Context) error {
 		return err
 	}
 	for _, c := range j.components {
-		c.Result = results[c.Target.Service]
-		c.Digest = c.Result.Digest
+		if r, ok := results[c.Target.Service]; ok {
+			c.Result, c.Digest = r, r.Digest
+		}
 	}
-	j.takeTagged(registry.TagLatest)
 	return nil
 }
 
@@ -324,28 +357,6 @@ func (j *job) takeTagged(tag string) {
 			c.Digest = image.Digest
 		}
 	}
-}
-
-// reusable is a complete revision of the hash whose images were built from the same
-// settings; empty when there is none or a new build is asked for.
-func (j *job) reusable(before *revisions.Snapshot) string {
-	if j.options.Rebuild {
-		return ""
-	}
-	platform := j.options.Platform(j.Host)
-	for _, name := range before.Complete() {
-		same := true
-		for _, c := range j.components {
-			image, _ := before.ByTag(c.Repository.Ref, name)
-			if c.Build && image.Annotation(solve.InputsAnnotation) != c.Target.Inputs(j.plan.Root, platform) {
-				same = false
-			}
-		}
-		if same {
-			return name
-		}
-	}
-	return ""
 }
 
 // logRevision reports the revision's name, and other jobs at work.

@@ -15,8 +15,12 @@ import (
 
 // checkExtra refuses, before anything is built, tags of the compose file (build.tags) that
 // exist and must not or cannot be moved.
-func (j *job) checkExtra(ctx context.Context, before *revisions.Snapshot) error {
-	faults, err := ExtraFaults(ctx, j.clients, j.plan, j.allRepositories(), revisions.ExtraTags{Moves: j.reusable(before) == "", Kept: j.options.NoLatest})
+func (j *job) checkExtra(ctx context.Context) error {
+	digests := map[string]string{}
+	for _, c := range j.components {
+		digests[c.Target.Service] = c.Digest
+	}
+	faults, err := ExtraFaults(ctx, j.clients, j.plan, j.allRepositories(), digests, revisions.ExtraTags{Moves: true, Kept: j.options.NoLatest})
 	if err != nil {
 		return fault.As(fault.AWS, err)
 	}
@@ -42,15 +46,15 @@ func (j *job) allRepositories() []registry.Repository {
 }
 
 // ExtraFaults finds the tags that a build must not or cannot move. The repositories are in
-// the order of the plan; like says what the build does with the tags.
-func ExtraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, like revisions.ExtraTags) ([]error, error) {
+// the order of the plan; digests are the images by service that are known already; like says what the build does with the tags.
+func ExtraFaults(ctx context.Context, clients registry.Clients, p *project.Plan, repos []registry.Repository, digests map[string]string, like revisions.ExtraTags) ([]error, error) {
 	var extras []revisions.ExtraTags
 	services := map[registry.Ref]string{}
 	for i, s := range p.Components {
 		if repos[i].Name == "" {
 			continue // not there yet
 		}
-		extras = append(extras, revisions.ExtraTags{Repository: repos[i], Tags: s.ExtraTags, Moves: like.Moves && s.Build, Kept: like.Kept})
+		extras = append(extras, revisions.ExtraTags{Repository: repos[i], Tags: s.ExtraTags, Digest: digests[s.Target.Service], Moves: like.Moves && s.Build, Kept: like.Kept})
 		services[repos[i].Ref] = s.Target.Service
 	}
 	found, err := revisions.CheckExtra(ctx, clients, extras, variantsOf(p.Hash.Name), solve.InputsAnnotation)

@@ -40,15 +40,17 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	}
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.PushAttempts
-	display := j.hooks.Display(j.plan.Targets())
-	results, err := solve.Run(ctx, builders(engines), j.plan.Targets(), solve.RunOptions{
+	targets := j.changed()
+	display := j.hooks.Display(targets)
+	results, err := solve.Run(ctx, builders(engines), targets, solve.RunOptions{
 		Jobs:       j.options.Jobs,
 		FailFast:   j.options.FailFast,
 		Own:        j.plan.Outputs,
 		Namespace:  j.namespaceOn(engines),
-		Login:      KnownLogins(j.Secrets, login),
+		Login:      login,
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(engines, place),
+		Images:     j.unchangedImages(),
 		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
 		Retry:      retry,
 		Renew:      j.renew,
@@ -60,7 +62,17 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		return nil, err
 	}
 	j.tellCaches(results)
-	return j.sortResults(ctx, results)
+	out, err := j.sortResults(ctx, results)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range j.components {
+		if r, ok := out[c.Target.Service]; ok {
+			c.Result, c.Digest = r, r.Digest
+		}
+	}
+	j.reached("images built")
+	return out, j.confirm(ctx, engines[0])
 }
 
 // sortResults tells of each failure and gives the results by service if there is none.
@@ -102,17 +114,28 @@ func failureText(f *solve.FailedError) string {
 func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
 	out := map[string]solve.Push{}
 	for _, c := range j.components {
-		if !c.Build {
+		if !c.Build || c.Unchanged {
 			// Linked services are among the targets: nobody asks for the others.
 			continue
 		}
 		repo := c.Repository.URI
-		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: c.Target.Inputs(j.plan.Root, platformOf(engines[0]))}
+		p := solve.Push{Pins: c.pins(), Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: c.Target.Inputs(j.plan.Root, platformOf(engines[0]))}
 		if engines[0].Images != nil {
 			p.Built = j.before.ByConfig(c.Repository.Ref, solve.InputsAnnotation, p.Inputs)
 		}
 		p.CacheFrom, p.CacheTo = j.caches(c, engines, place)
 		out[c.Target.Service] = p
+	}
+	return out
+}
+
+// unchangedImages are the images that are not built, by service.
+func (j *job) unchangedImages() map[string]string {
+	out := map[string]string{}
+	for _, c := range j.components {
+		if c.Unchanged {
+			out[c.Target.Service] = c.Repository.URI.Name() + "@" + c.Digest
+		}
 	}
 	return out
 }
@@ -131,6 +154,9 @@ func (j *job) renew(service string) bool {
 // login gives ECR tokens for the hosts that registry.Logins trusts, and the user's own
 // docker logins for the other registries of the plan.
 func (j *job) login() (solve.AuthFunc, error) {
+	if j.auth != nil {
+		return j.auth, nil
+	}
 	file, err := config.Load(j.Getenv("DOCKER_CONFIG"))
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
@@ -139,7 +165,7 @@ func (j *job) login() (solve.AuthFunc, error) {
 		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))
-	return func(ctx context.Context, host string) (types.AuthConfig, error) {
+	j.auth = KnownLogins(j.Secrets, func(ctx context.Context, host string) (types.AuthConfig, error) {
 		c, known, err := j.logins.Credentials(ctx, host)
 		if err != nil {
 			return types.AuthConfig{}, err
@@ -148,7 +174,8 @@ func (j *job) login() (solve.AuthFunc, error) {
 			return types.AuthConfig{Username: c.Username, Password: c.Password.Reveal()}, nil
 		}
 		return docker(ctx, host)
-	}, nil
+	})
+	return j.auth, nil
 }
 
 // publicECR is the registry that anybody may pull from, but that refuses even public
@@ -210,9 +237,5 @@ func (e *FailedError) Kind() fault.Kind { return fault.Build }
 // of the plan.
 func NewLogin(host *project.Host, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
 	j := &job{Host: host, plan: p, logins: logins}
-	login, err := j.login()
-	if err != nil {
-		return nil, err
-	}
-	return KnownLogins(host.Secrets, login), nil
+	return j.login()
 }

@@ -219,7 +219,9 @@ type builtService struct {
 	Repository string `json:"repository"` // host/name
 	Tag        string `json:"tag"`        // the revision's name
 	Digest     string `json:"digest"`
-	// State is new, unchanged (the digest is what latest stood on) or reused (nothing was built).
+	// State is new; same (built, with the digest that latest pointed to); unchanged
+	// (an image from the same inputs was there, and nothing was built); or reused (the
+	// service was not to be built, and latest's image stands for it).
 	State string `json:"state"`
 	// BytesPushed counts the layers and configurations that were new to the repository
 	// (see revisions.Snapshot.NewBytes); null where that cannot be told.
@@ -281,14 +283,16 @@ func printResult(w *cli, o buildOptions, p *project.Plan, revision string, rows 
 	return nil
 }
 
-// stateOfComponent says what became of a component: new, unchanged or reused.
+// stateOfComponent says what became of a component: builtService.State.
 func stateOfComponent(r *build.Release, c *build.Component) string {
 	latest, ok := r.Before.ByTag(c.Repository.Ref, registry.TagLatest)
 	switch {
-	case r.Reused != "" || !c.Build:
+	case !c.Build:
 		return "reused"
-	case ok && latest.Digest == c.Digest:
+	case c.Unchanged:
 		return "unchanged"
+	case ok && latest.Digest == c.Digest:
+		return "same"
 	default:
 		return "new"
 	}

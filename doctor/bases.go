@@ -113,7 +113,7 @@ func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.A
 	for i, image := range images {
 		g.Go(func() error {
 			out[i] = Fine("is there").of(image)
-			if err := solve.Head(ctx, image, login); err != nil {
+			if _, err := solve.Head(ctx, image, login); err != nil {
 				out[i] = broken(err).of(image)
 			}
 			return nil
@@ -125,19 +125,19 @@ func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.A
 
 // throughEngine reads the engine's answers. Its refusals are words; the registry itself is
 // asked what they mean.
-func throughEngine(ctx context.Context, bases []solve.Base, each []error, login solve.AuthFunc) []Finding {
+func throughEngine(ctx context.Context, bases []solve.Base, each []solve.Resolved, login solve.AuthFunc) []Finding {
 	var out []Finding
 	for _, image := range imagesOf(bases) {
 		f := Fine("the engine finds it").of(image)
 		for i, b := range bases {
-			if b.Image != image || each[i] == nil || f.Status == StatusFailed {
+			if b.Image != image || each[i].Err == nil || f.Status == StatusFailed {
 				continue
 			}
-			if err := solve.Head(ctx, image, login); err != nil {
+			if _, err := solve.Head(ctx, image, login); err != nil {
 				f = broken(err).of(image)
 				continue
 			}
-			f = broken(fmt.Errorf("is there, but the engine cannot pull it for %s: %w", b.Platform, each[i])).of(image)
+			f = broken(fmt.Errorf("is there, but the engine cannot pull it for %s: %w", b.Platform, each[i].Err)).of(image)
 			f.Remedy = "choose an image that has the platform; if it has, look at the engine's network, proxy and mirrors"
 		}
 		out = append(out, f)

@@ -122,7 +122,7 @@ func (d *doctor) checkExtra(ctx context.Context, found foundRepositories) []Find
 	for _, s := range d.plan.Components {
 		repos = append(repos, found.found[s.Ref])
 	}
-	faults, err := build.ExtraFaults(ctx, clients, d.plan, repos, revisions.ExtraTags{Kept: d.build.NoLatest})
+	faults, err := build.ExtraFaults(ctx, clients, d.plan, repos, nil, revisions.ExtraTags{Kept: d.build.NoLatest})
 	if err != nil {
 		return []Finding{broken(fault.As(fault.AWS, err))}
 	}

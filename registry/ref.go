@@ -201,6 +201,14 @@ func IsProtected(tag string) bool {
 	return slices.Contains(Protected(), tag) || strings.HasPrefix(tag, TagCache)
 }
 
+// TagInputs begins the tags that name what an image was built from. Retention
+// takes such an image like any other.
+const TagInputs = "in-"
+
+// IsRevisionName reports whether a tag can be the name of a revision: it is
+// neither protected nor one of those that begin with TagInputs.
+func IsRevisionName(tag string) bool { return !IsProtected(tag) && !strings.HasPrefix(tag, TagInputs) }
+
 // CacheTag is the tag of the build cache of one platform, where several engines
 // share the work: in one tag, each would overwrite what another one wrote. An
 // empty platform is that of the only engine.

@@ -199,7 +199,7 @@ func (d *Rollout) addImage(repo registry.Repository, digest string) error {
 
 // revisionTag is the tag, if it is the name of a revision.
 func revisionTag(tag string) string {
-	if strings.Contains(tag, ":") || registry.IsProtected(tag) {
+	if strings.Contains(tag, ":") || !registry.IsRevisionName(tag) {
 		return ""
 	}
 	return tag

@@ -42,7 +42,7 @@ type Sources struct {
 	// Config returns an image's configuration. Nil stands for one that says
 	// nothing: no pull is needed then, and [Reads] finds out whether it made a
 	// difference.
-	Config func(ctx context.Context, image, platform string) ([]byte, error)
+	Config func(image, platform string) ([]byte, error)
 }
 
 // Result is what is known of a component's inputs.
@@ -55,7 +55,21 @@ type Result struct {
 	// It must be the same with the configurations of the base images as without:
 	// they can add steps (ONBUILD), and variables that are used in a path.
 	Reads string
+	// Bases are the images whose configurations the frontend asked for.
+	Bases []solve.Base
 }
+
+// ImageError is an image whose digest is not known.
+type ImageError struct {
+	Image string
+	Err   error
+}
+
+// Error names the image.
+func (e *ImageError) Error() string { return e.Image + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ImageError) Unwrap() error { return e.Err }
 
 // Of returns the inputs of targets by service. A target that is linked to others
 // has their keys among its inputs. The targets are whole: each link of one leads
@@ -112,7 +126,7 @@ func (r *run) target(ctx context.Context, t solve.Target) Result {
 	if err != nil {
 		return Result{Unknown: err}
 	}
-	return Result{Inputs: c.inputs, Reads: reads}
+	return Result{Inputs: c.inputs, Reads: reads, Bases: c.bases}
 }
 
 // alwaysBuilt is why a target is built whatever its inputs are; nil where they
@@ -141,7 +155,7 @@ func (r *run) links(ctx context.Context, t solve.Target) (map[string]string, err
 			return nil, context.Cause(ctx)
 		}
 		if p.result.Inputs == nil {
-			return nil, fmt.Errorf("it is linked to %s, which is built", name)
+			return nil, fmt.Errorf("it is linked to %s: %w", name, p.result.Unknown)
 		}
 		out[name] = p.result.Inputs.Key()
 	}
@@ -157,10 +171,19 @@ type component struct {
 
 	mu     sync.Mutex
 	inputs *Inputs
+	bases  []solve.Base
 }
 
 // linkHost is the registry in the references that stand for linked components.
 const linkHost = "component.slipway.invalid/"
+
+// Link returns the service that a reference in [Result.Bases] stands for, in
+// lower case, and false for an image.
+func Link(ref string) (service string, ok bool) {
+	name, ok := strings.CutPrefix(ref, linkHost)
+	service, _, _ = strings.Cut(name, "@")
+	return service, ok
+}
 
 // linkImages are references that stand for the linked components: they are
 // different where the key is.
@@ -242,15 +265,20 @@ func (c *component) image(ctx context.Context, ref string, p ocispecs.Platform) 
 	default:
 		got, err := c.sources.Digest(ctx, ref)
 		if err != nil {
-			return "", nil, err
+			return "", nil, &ImageError{ref, err}
 		}
 		c.note(c.inputs.Images, ref, got)
 		dgst = digest.Digest(got)
 	}
+	c.mu.Lock()
+	if b := (solve.Base{Image: ref, Platform: platforms.Format(p)}); !slices.Contains(c.bases, b) {
+		c.bases = append(c.bases, b)
+	}
+	c.mu.Unlock()
 	if c.sources.Config == nil {
 		return dgst, emptyConfig(p), nil
 	}
-	config, err := c.sources.Config(ctx, ref, platforms.Format(p))
+	config, err := c.sources.Config(ref, platforms.Format(p))
 	return dgst, config, err
 }
 
@@ -319,10 +347,11 @@ func (c *component) syntax(ctx context.Context) error {
 		return fmt.Errorf("its syntax is that of %s", image)
 	}
 	got, err := c.sources.Digest(ctx, named)
-	if err == nil {
-		c.note(c.inputs.Images, named, got)
+	if err != nil {
+		return &ImageError{named, err}
 	}
-	return err
+	c.note(c.inputs.Images, named, got)
+	return nil
 }
 
 // officialFrontend returns the full reference of an image if it is a release of

@@ -61,29 +61,29 @@ func (e *PullError) Hint() string {
 	}
 }
 
-// Head asks an image's registry from this host whether the image is there, without what
+// Head asks an image's registry from this host for the image's digest, without what
 // counts as a pull. The error is a *PullError, or an *fault.InputError for a name that is none.
-func Head(ctx context.Context, image string, login AuthFunc) error {
+func Head(ctx context.Context, image string, login AuthFunc) (digest string, err error) {
 	ref, err := name.ParseReference(image)
 	if err != nil {
-		return badInput("the Dockerfile", "correct the image's name", "%v", err)
+		return "", badInput("the Dockerfile", "correct the image's name", "%v", err)
 	}
 	auth, err := login(ctx, loginHost(ref.Context().RegistryStr()))
 	if err != nil {
-		return &PullError{Image: image, Err: err}
+		return "", &PullError{Image: image, Err: err}
 	}
 	pulls := &pullCount{inner: bound{registryTransport, ref.Context().RegistryStr(), auth}}
-	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(authenticator(auth)), remote.WithTransport(pulls), remote.WithRetryBackoff(remote.Backoff{Steps: 1}))
+	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(authenticator(auth)), remote.WithTransport(pulls), remote.WithRetryBackoff(remote.Backoff{Steps: 1}))
 	var answer *transport.Error
 	switch {
 	case err == nil && pulls.none.Load():
-		return &PullError{Image: image, Status: http.StatusTooManyRequests, Err: errors.New("no pulls are left")}
+		return "", &PullError{Image: image, Status: http.StatusTooManyRequests, Err: errors.New("no pulls are left")}
 	case err == nil:
-		return nil
+		return found.Digest.String(), nil
 	case errors.As(err, &answer):
-		return &PullError{Image: image, Status: answer.StatusCode, Err: errors.New(cmp.Or(http.StatusText(answer.StatusCode), err.Error()))}
+		return "", &PullError{Image: image, Status: answer.StatusCode, Err: errors.New(cmp.Or(http.StatusText(answer.StatusCode), err.Error()))}
 	default:
-		return &PullError{Image: image, Err: err}
+		return "", &PullError{Image: image, Err: err}
 	}
 }
 
@@ -124,12 +124,21 @@ func authenticator(c types.AuthConfig) authn.Authenticator {
 	})
 }
 
+// Resolved is what an engine found of an image.
+type Resolved struct {
+	Digest string
+	// Config is the image's configuration.
+	Config []byte
+	// Err is the engine's words where it did not find the image.
+	Err error
+}
+
 // Resolve lets an engine resolve images as it would for a build: over its own network, by
 // its mirrors, with the logins given. It reads manifests and configurations and leaves no
-// record of a build. Each error is the engine's words, in the order of the images; err is
-// for what went wrong before any was asked for.
-func Resolve(ctx context.Context, c *client.Client, bases []Base, login AuthFunc) (each []error, err error) {
-	each = make([]error, len(bases))
+// record of a build. The results stand in the order of the images; err is for what went
+// wrong before any was asked for.
+func Resolve(ctx context.Context, c *client.Client, bases []Base, login AuthFunc) (each []Resolved, err error) {
+	each = make([]Resolved, len(bases))
 	opt := client.SolveOpt{Session: []session.Attachable{newAuth(login)}, Internal: true}
 	_, err = c.Build(ctx, opt, "slipway", func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
 		var all sync.WaitGroup
@@ -142,15 +151,15 @@ func Resolve(ctx context.Context, c *client.Client, bases []Base, login AuthFunc
 	return each, err
 }
 
-func resolveOne(ctx context.Context, g gateway.Client, b Base) error {
+func resolveOne(ctx context.Context, g gateway.Client, b Base) Resolved {
 	opt := sourceresolver.Opt{LogName: "load metadata for " + b.Image, ImageOpt: &sourceresolver.ResolveImageOpt{}}
 	if b.Platform != "" {
 		p, err := platforms.Parse(b.Platform)
 		if err != nil {
-			return err
+			return Resolved{Err: err}
 		}
 		opt.ImageOpt.Platform = &p
 	}
-	_, _, _, err := g.ResolveImageConfig(ctx, b.Image, opt)
-	return err
+	_, digest, config, err := g.ResolveImageConfig(ctx, b.Image, opt)
+	return Resolved{digest.String(), config, err}
 }

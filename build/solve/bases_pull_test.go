@@ -91,7 +91,7 @@ func TestHead(t *testing.T) {
 			return types.AuthConfig{}, errors.New("no token")
 		}, 0, "no token"},
 	} {
-		err := solve.Head(t.Context(), c.image, c.login)
+		_, err := solve.Head(t.Context(), c.image, c.login)
 		if c.status == http.StatusOK {
 			if err != nil {
 				t.Errorf("%s: %v", c.image, err)
@@ -104,7 +104,7 @@ func TestHead(t *testing.T) {
 		}
 	}
 	var input *fault.InputError
-	if err := solve.Head(t.Context(), "A b", somebody); !errors.As(err, &input) {
+	if _, err := solve.Head(t.Context(), "A b", somebody); !errors.As(err, &input) {
 		t.Errorf("%v", err)
 	}
 }

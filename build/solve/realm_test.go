@@ -56,7 +56,7 @@ func TestHeadFollowsNoChallengeWithAToken(t *testing.T) {
 		url, logins := tokenServer(t)
 		// By its name, since go-containerregistry calls no address of loopback.
 		host := challenger(t, strings.Replace(url, "127.0.0.1", "localhost", 1)+"/token")
-		err := solve.Head(t.Context(), host+"/x:1", loginOf(user))
+		_, err := solve.Head(t.Context(), host+"/x:1", loginOf(user))
 		if got := logins.Load() > 0; got != want {
 			t.Errorf("%s: the token server was sent a login: %v, want %v (%v)", user, got, want, err)
 		}
@@ -88,7 +88,7 @@ func TestHeadFollowsNoRedirectWithALogin(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	if err := solve.Head(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/x:1", loginOf("AWS")); err == nil {
+	if _, err := solve.Head(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/x:1", loginOf("AWS")); err == nil {
 		t.Error("the image is there")
 	}
 	if asked.Load() == 0 || logins.Load() > 0 {

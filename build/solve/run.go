@@ -32,6 +32,9 @@ type RunOptions struct {
 	Secret func(value string)
 	// Push says for each service where its image goes.
 	Push map[string]Push
+	// Images are references, by digest, of the images of services that are not built
+	// and that targets are linked to.
+	Images map[string]string
 	// CacheLogin gives the attributes that hold the credentials for a cache of Push, anew
 	// for each request; nil means that no cache has any.
 	CacheLogin func(ctx context.Context, c Cache) (map[string]string, error)
@@ -179,6 +182,10 @@ func (r *run) result(ctx context.Context, t Target) Result {
 func (r *run) links(ctx context.Context, t Target) (map[string]string, error) {
 	images := map[string]string{}
 	for _, name := range t.Links() {
+		if image, ok := r.options.Images[name]; ok {
+			images[name] = image
+			continue
+		}
 		other := r.done[name]
 		select {
 		case <-other.ready:

@@ -3,10 +3,12 @@ package solve
 import (
 	"encoding/csv"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client"
+	policy "github.com/moby/buildkit/sourcepolicy/pb"
 )
 
 // Push says where a target's image goes and what is written on it.
@@ -22,6 +24,9 @@ type Push struct {
 	Built map[string]string
 	// CacheFrom and CacheTo are used where the compose file has none of its own.
 	CacheFrom, CacheTo []Cache
+	// Pins are digests of images by reference: the engine takes these, whatever the
+	// tags have come to point to, and whatever it has itself.
+	Pins map[string]string
 	// Namespace keeps the build apart from others on the same engine (see
 	// namespaceAttrs); empty shares its layers.
 	Namespace string
@@ -66,7 +71,24 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 		CacheImports:        cacheEntries(from, push.Insecure),
 		CacheExports:        cacheEntries(to, push.Insecure),
 		AllowedEntitlements: t.Entitlements,
+		SourcePolicy:        push.sourcePolicy(),
 	}
+}
+
+// sourcePolicy pins images; engines before BuildKit 0.11 do not know it.
+func (p Push) sourcePolicy() *policy.Policy {
+	if len(p.Pins) == 0 {
+		return nil
+	}
+	out := &policy.Policy{Version: 1}
+	for _, ref := range slices.Sorted(maps.Keys(p.Pins)) {
+		out.Rules = append(out.Rules, &policy.Rule{
+			Action:   policy.PolicyAction_CONVERT,
+			Selector: &policy.Selector{Identifier: "docker-image://" + ref, MatchType: policy.MatchType_EXACT},
+			Updates:  &policy.Update{Identifier: "docker-image://" + ref + "@" + p.Pins[ref]},
+		})
+	}
+	return out
 }
 
 // ownImports and ownExports tell whether the caches are Slipway's own: those of the

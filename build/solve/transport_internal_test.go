@@ -32,7 +32,7 @@ func TestHeadFollowsFewRedirects(t *testing.T) {
 		http.Redirect(w, r, r.URL.Path+"x", http.StatusTemporaryRedirect)
 	}))
 	defer server.Close()
-	err := Head(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/base:1", noLogin)
+	_, err := Head(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/base:1", noLogin)
 	var pull *PullError
 	if !errors.As(err, &pull) || !strings.Contains(err.Error(), "more than 10 redirects") {
 		t.Errorf("Head: %v, want a *PullError that counts the redirects", err)

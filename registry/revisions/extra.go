@@ -24,6 +24,9 @@ type ExtraTags struct {
 	// Moves reports that the build moves the tags, to an image that is not
 	// known yet.
 	Moves bool
+	// Digest is the image that the build gives the tags, where that is known
+	// already.
+	Digest string
 	// Kept reports that the build puts none of the tags. They are then not
 	// looked at so closely that ecr:DescribeImages is needed.
 	Kept bool
@@ -164,7 +167,7 @@ func (c *extraCheck) reason(f *ExtraError) string {
 		return ""
 	case !c.aliases(f.Tag):
 		return extraRevision
-	case c.of(f.Repository.Ref).Moves && f.Repository.CheckMovable([]string{f.Tag}) != nil:
+	case c.of(f.Repository.Ref).Moves && c.of(f.Repository.Ref).Digest != f.Digest && f.Repository.CheckMovable([]string{f.Tag}) != nil:
 		return extraStuck
 	}
 	return ""

@@ -68,7 +68,7 @@ func Find(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 }
 
 func checkRevisionName(text string, repos []registry.Repository, skip func(registry.Ref, string) bool) error {
-	if registry.IsProtected(text) {
+	if !registry.IsRevisionName(text) {
 		return &NameError{Text: text, Err: errProtected}
 	}
 	if err := registry.ValidateTag(text); err != nil {

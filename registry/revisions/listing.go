@@ -179,13 +179,13 @@ func (l *Listing) Image(ref registry.Ref, digest string) (ImageDetail, bool) {
 }
 
 // NamesOf lists the revisions that an image belongs to, in order of name: its
-// tags without the protected ones. After ReadIndexes, the digest may be that of
+// tags that name revisions. After ReadIndexes, the digest may be that of
 // a manifest of an index.
 func (l *Listing) NamesOf(ref registry.Ref, digest string) []string {
 	var out []string
 	for _, d := range append([]string{digest}, l.covers[ref][digest]...) {
 		for _, tag := range l.images[ref][d].Tags {
-			if !registry.IsProtected(tag) {
+			if registry.IsRevisionName(tag) {
 				out = append(out, tag)
 			}
 		}

@@ -95,7 +95,7 @@ const (
 // imageState is an image as DescribeImages shows it.
 type imageState struct {
 	digest string
-	tags   []string // without the protected and the untrusted ones
+	tags   []string // those that name trusted revisions
 	pushed time.Time
 	// untrusted reports that every tag is one of an untrusted build.
 	untrusted bool
@@ -153,7 +153,7 @@ func describeImage(ctx context.Context, client imageDescriber, repo registry.Rep
 	d := got.ImageDetails[0]
 	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
 	for _, tag := range d.ImageTags {
-		if !registry.IsProtected(tag) && !IsUntrusted(tag) {
+		if registry.IsRevisionName(tag) && !IsUntrusted(tag) {
 			out.tags = append(out.tags, tag)
 		}
 	}

@@ -67,14 +67,14 @@ func (r Revision) Expiry(policies map[registry.Ref]lifecycle.Policy) (time.Time,
 }
 
 // Revisions lists the revisions, newest push first, and in order of name where
-// they have their newest image in common. Every tag names one but the protected
-// ones and those that skip tells, such as the extra tags of a build; skip may
+// they have their newest image in common. Every tag names one that can
+// (registry.IsRevisionName), but for those that skip tells, such as the extra tags of a build; skip may
 // be nil.
 func (l *Listing) Revisions(skip func(registry.Ref, string) bool) []Revision {
 	byName := map[string]*Revision{}
 	for _, repo := range l.repos {
 		for tag, digest := range l.tags[repo.Ref] {
-			if registry.IsProtected(tag) || skip != nil && skip(repo.Ref, tag) {
+			if !registry.IsRevisionName(tag) || skip != nil && skip(repo.Ref, tag) {
 				continue
 			}
 			if byName[tag] == nil {

@@ -100,7 +100,7 @@ func readSnapshot(ctx context.Context, clients registry.Clients, repos []registr
 		return nil, err
 	}
 	for _, u := range archived {
-		if !isDigest(u.Image) && !registry.IsProtected(u.Image) && !moves(u.Repository.Ref, u.Image) {
+		if !isDigest(u.Image) && registry.IsRevisionName(u.Image) && !moves(u.Repository.Ref, u.Image) {
 			return nil, u
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -14,10 +15,12 @@ import (
 	"slipway/registry"
 )
 
-// IsUntrusted reports whether a tag is the name of a revision that an untrusted
-// build made, such as the build of a pull request. No trusted build reuses such
+// IsUntrusted reports whether a tag is one that an untrusted build gave, such as
+// the build of a pull request: the name of a revision, or that of inputs. No trusted build reuses such
 // a revision, and none is deployed.
-func IsUntrusted(tag string) bool { return trust.Reserved(tag) }
+func IsUntrusted(tag string) bool {
+	return trust.Reserved(tag) || strings.HasPrefix(tag, untrustedInputsPrefix)
+}
 
 // Untrusted reports whether an untrusted build made the revision.
 func (r Revision) Untrusted() bool { return IsUntrusted(r.Name) }
