@@ -20,12 +20,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// registry FILE [PREFIX] writes all that ECR has to a file, a line each for tags
+// registry FILE [PREFIX...] writes all that ECR has to a file, a line each for tags
 // with their digests and for lifecycle policies, read by a client of its own. Tags
-// that begin with the prefix are left out.
+// that begin with one of the prefixes are left out.
 func writeRegistry(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 1 || len(args) > 2 {
-		ts.Fatalf("usage: registry FILE [PREFIX]")
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: registry FILE [PREFIX...]")
 	}
 	client := scriptECR(ts)
 	repositories, err := client.DescribeRepositories(context.Background(), &ecr.DescribeRepositoriesInput{})
@@ -38,7 +38,7 @@ func writeRegistry(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		for _, i := range images.ImageDetails {
 			for _, tag := range i.ImageTags {
-				if len(args) < 2 || !strings.HasPrefix(tag, args[1]) {
+				if !slices.ContainsFunc(args[1:], func(prefix string) bool { return strings.HasPrefix(tag, prefix) }) {
 					lines = append(lines, fmt.Sprintf("%s:%s %s", name, tag, *i.ImageDigest))
 				}
 			}

@@ -174,11 +174,17 @@ func (r *Applied) show() bool {
 	return found
 }
 
+// TagsText returns the tags of an image in a line: without those that name its inputs,
+// unless it has no others.
 func TagsText(tags []string) string {
-	if len(tags) == 0 {
+	shown := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return strings.HasPrefix(tag, registry.TagInputs) })
+	switch {
+	case len(tags) == 0:
 		return "untagged"
+	case len(shown) == 0:
+		shown = tags
 	}
-	return strings.Join(tags, ",")
+	return strings.Join(shown, ",")
 }
 
 // checkRunning says what ECS runs of the repositories that would lose images, and refuses

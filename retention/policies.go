@@ -98,7 +98,7 @@ func Newest(images []revisions.ImageDetail) string {
 	for _, i := range images[:min(len(images), ShownLosses)] {
 		name := phrase.ShortDigest(i.Digest)
 		if len(i.Tags) > 0 {
-			name = strings.Join(i.Tags, ",")
+			name = TagsText(i.Tags)
 		}
 		names = append(names, name)
 	}

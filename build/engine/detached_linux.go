@@ -25,7 +25,7 @@ import (
 // to other hosts, while buildkitd itself stays in this host's network.
 //
 // BuildKit makes its bridged networks in the namespace $ROOTLESSKIT_STATE_DIR/netns
-// if that file exists (util/network/cniprovider/cni_linux.go of BuildKit v0.33.1;
+// if that file exists (util/network/cniprovider/cni_linux.go of BuildKit v0.34.2;
 // RootlessKit calls such a namespace detached).
 
 // detacherName is the name by which this program knows that it was started in

@@ -412,12 +412,24 @@ func barePath(t *testing.T, programs map[string]string) string {
 	return dir
 }
 
+// hidePlugins hides the distribution's CNI plugins from a test that inNamespace
+// gave its own mounts.
+func hidePlugins(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"} {
+		if err := syscall.Mount("none", dir, "tmpfs", 0, ""); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("hide %s: %v", dir, err)
+		}
+	}
+}
+
 // Where no network of its own can be made, the engine says why, and refuses if
 // it was asked for one. Nothing half made is left.
 func TestManagedNetworkCannotBeMade(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
+	hidePlugins(t)
 	good := "exit 0\n"
 	for want, programs := range map[string]map[string]string{
 		"the CNI plugin buildkit-cni-bridge is missing": {},

@@ -15,7 +15,7 @@ const stubResolver = "127.0.0.53"
 // resolverReachable refuses a host whose resolvers listen on its loopback only:
 // RUN steps do not reach that, and BuildKit would give them Google's 8.8.8.8, to
 // which the names of a private network mean nothing. The rules are those of
-// executor/oci/resolvconf.go of BuildKit v0.33.1.
+// executor/oci/resolvconf.go of BuildKit v0.34.2.
 func resolverReachable(path, behindStub string) error {
 	servers := nameservers(path)
 	if len(servers) == 1 && servers[0].String() == stubResolver {

@@ -68,12 +68,13 @@ func (c Compression) mediaType() types.MediaType {
 	return types.OCILayer
 }
 
-// compressed asks caches in registries for the layers as the image has them, so that they
-// are there already. The S3 cache has no such attribute and takes what there is.
+// compressed returns caches that get their layers as the image has them, so that
+// an image and its cache do not compress a layer twice. Before BuildKit v0.34 the
+// S3 cache ignores the attributes and stores the layers that the engine has.
 func (t Target) compressed(caches []Cache) []Cache {
 	out := slices.Clone(caches)
 	for i, c := range out {
-		if c.Type == cacheRegistry && t.Compression != Gzip {
+		if (c.Type == cacheRegistry || c.Type == cacheS3) && t.Compression != Gzip {
 			out[i].Attrs = maps.Clone(c.Attrs)
 			maps.Copy(out[i].Attrs, t.compressionAttrs())
 		}
