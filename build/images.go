@@ -46,6 +46,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Jobs:       j.options.Jobs,
 		FailFast:   j.options.FailFast,
 		Own:        j.plan.Outputs,
+		Sum:        j.files.Sum,
 		Namespace:  j.namespaceOn(engines),
 		Login:      login,
 		Secret:     func(value string) { j.Secrets.Add(value) },

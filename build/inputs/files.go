@@ -73,7 +73,7 @@ func (f *Files) tree(ctx context.Context, dir string, s source) (*tree, error) {
 			continue
 		}
 		g.Go(func() (err error) {
-			sums[i], err = f.sum(ctx, filepath.Join(dir, filepath.FromSlash(n.path)))
+			sums[i], err = f.Sum(ctx, filepath.Join(dir, filepath.FromSlash(n.path)))
 			return err
 		})
 	}
@@ -160,9 +160,9 @@ func list(ctx context.Context, tree fsutil.FS) ([]node, error) {
 	return nodes, err
 }
 
-// sum is the checksum of a file's bytes. A file is read once as long as its size
-// and its times stay.
-func (f *Files) sum(ctx context.Context, path string) (string, error) {
+// Sum is the sha256 of a file's bytes in hex. A file is read once as long as its
+// size and its times stay.
+func (f *Files) Sum(ctx context.Context, path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return "", err

@@ -26,7 +26,7 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 		return nil
 	}
 	for i, w := range r.workers {
-		src, err := openSources(ctx, w.dialer(), exporting, r.options.Own, r.options.Namespace)
+		src, err := openSources(ctx, w.dialer(), exporting, r.options)
 		if err != nil {
 			return r.noExport(exporting, err)
 		}

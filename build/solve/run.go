@@ -25,6 +25,9 @@ type RunOptions struct {
 	Namespace string
 	// Own are absolute paths of files that Slipway writes, kept out of contexts.
 	Own []string
+	// Sum returns the sha256 of a file in hex; nil sends the files' own times
+	// (see timed).
+	Sum func(ctx context.Context, path string) (string, error)
 	// Login gives registry credentials.
 	Login AuthFunc
 	// Secret is called with the value of each build secret before an engine may ask for
@@ -99,7 +102,7 @@ func Run(ctx context.Context, engines []Engine, targets []Target, o RunOptions) 
 	defer cancel(nil)
 	r := &run{options: o, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
 	for _, e := range engines {
-		src, err := openSources(ctx, e.dialer(), targets, o.Own, o.Namespace)
+		src, err := openSources(ctx, e.dialer(), targets, o)
 		if err != nil {
 			return nil, err
 		}

@@ -60,16 +60,19 @@ func (s *sources) named(t Target) filesync.StaticDirSource {
 
 // openSources starts the sessions. They run until close, even when ctx is cancelled,
 // since cancelled solves still want to end in order.
-func openSources(ctx context.Context, dial session.Dialer, targets []Target, own []string, namespace string) (*sources, error) {
+func openSources(ctx context.Context, dial session.Dialer, targets []Target, o RunOptions) (*sources, error) {
 	s := &sources{ids: map[string]string{}, trees: map[string]fsutil.FS{}, running: &errgroup.Group{}}
 	ctx = context.WithoutCancel(ctx)
 	for _, dir := range Dirs(targets) {
-		tree, err := Tree(dir, own)
+		tree, err := Tree(dir, o.Own)
 		if err != nil {
 			s.close()
 			return nil, fmt.Errorf("reading %s: %w", dir, err)
 		}
-		if err := s.serve(ctx, dial, dir, sharedKey(namespace, dir), tree); err != nil {
+		if o.Sum != nil {
+			tree = timed{tree, dir, o.Sum}
+		}
+		if err := s.serve(ctx, dial, dir, sharedKey(o.Namespace, dir), tree); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -80,7 +83,7 @@ func openSources(ctx context.Context, dial session.Dialer, targets []Target, own
 		}
 		tree := staticfs.NewFS()
 		tree.Add(defaultDockerfile, &fstypes.Stat{Mode: 0o644}, []byte(t.DockerfileInline))
-		if err := s.serve(ctx, dial, t.InlineKey(), sharedKey(namespace, t.DockerfileInline), tree); err != nil {
+		if err := s.serve(ctx, dial, t.InlineKey(), sharedKey(o.Namespace, t.DockerfileInline), tree); err != nil {
 			s.close()
 			return nil, err
 		}
