@@ -166,6 +166,9 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		j.reused = j.reusable(j.before)
 	}
 	if j.reused == "" {
+		if err := j.checkOffers(); err != nil {
+			return err
+		}
 		// Before anything is written: it may not be there, or not be able to.
 		if j.found, err = j.engines(ctx); err != nil {
 			return err
@@ -232,6 +235,8 @@ type job struct {
 	cloud   *awsclient.Clients
 	clients registry.Clients
 	logins  *registry.Logins
+	// auth gives the engines their logins.
+	auth solve.AuthFunc
 	// planned limits the docker logins that engines get.
 	planned *planned
 	started time.Time

@@ -30,10 +30,6 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	engines := j.found
 	j.found = nil // closed here, as soon as the images are pushed
 	defer j.closeEngines(ctx, engines)
-	login, err := j.login()
-	if err != nil {
-		return nil, err
-	}
 	place, err := j.s3Place(ctx)
 	if err != nil {
 		return nil, err
@@ -46,7 +42,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		FailFast:   j.options.FailFast,
 		Own:        j.plan.Outputs,
 		Namespace:  j.namespaceOn(engines),
-		Login:      KnownLogins(j.Secrets, login),
+		Login:      KnownLogins(j.Secrets, j.auth),
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(engines, place),
 		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),

@@ -56,12 +56,15 @@ func (d *doctor) findRepositories(ctx context.Context) (foundRepositories, error
 	return foundRepositories{found, missing}, fault.As(fault.AWS, err)
 }
 
-func (d *doctor) checkRepositories(context.Context) []Finding {
+func (d *doctor) checkRepositories(ctx context.Context) []Finding {
 	repos, err := d.repositories()
 	if err != nil {
 		return []Finding{broken(err)}
 	}
 	var out []Finding
+	if d.build.Create {
+		out = append(out, d.checkMissing(ctx, repos.missing)...)
+	}
 	seen := map[registry.Ref]string{}
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
@@ -80,6 +83,18 @@ func (d *doctor) checkRepositories(context.Context) []Finding {
 		}
 	}
 	return out
+}
+
+// checkMissing finds two names of one repository that build would create.
+func (d *doctor) checkMissing(ctx context.Context, missing []registry.Ref) []Finding {
+	c, err := d.cloud()
+	if err == nil {
+		err = build.CheckMissing(ctx, c, d.plan, missing)
+	}
+	if err != nil {
+		return []Finding{broken(err)}
+	}
+	return nil
 }
 
 // checkTags tells which tags can move. The hash is new, or build gives it another name, so
