@@ -263,7 +263,7 @@ func (j *job) variant(n int) string { return revision.Variant(j.plan.Hash.Name, 
 // cacheTags are the tags of layer caches by repository.
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
-	tags := j.options.cacheTagNames(j.Host)
+	tags := j.options.cacheTagNames()
 	for _, repo := range j.repositories() {
 		out[repo.Ref] = tags
 	}
@@ -337,7 +337,7 @@ func (j *job) reusable(before *revisions.Snapshot) string {
 	if j.options.Rebuild {
 		return ""
 	}
-	platform := j.options.Platform(j.Host)
+	platform := j.options.Platform()
 	for _, name := range before.Complete() {
 		same := true
 		for _, c := range j.components {

@@ -22,23 +22,23 @@ import (
 )
 
 // CheckCacheSecrets refuses to send credentials for S3 where others could read them.
-func (o Options) CheckCacheSecrets(engines engine.Options) error {
-	address := engines.ClearText()
+func (o Options) CheckCacheSecrets() error {
+	address := o.Engine.ClearText()
 	if !project.CacheOnS3(o.Cache) || address == "" {
 		return nil
 	}
-	return fault.NewInput(o.EngineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache),
+	return fault.NewInput(o.Engine.AddressFrom, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache),
 		"name a directory with certificates by --engine-tls, or reach the engine by ssh://")
 }
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
 // engines. There are none where the caches lie elsewhere.
-func (o Options) cacheTagNames(w *project.Host) []string {
+func (o Options) cacheTagNames() []string {
 	if o.Cache != project.CacheAuto && o.Cache != project.CacheRegistry {
 		return nil
 	}
 	var tags []string
-	for _, p := range o.EngineOptions(w).Platforms() {
+	for _, p := range o.Engine.Platforms() {
 		tags = append(tags, registry.CacheTag(p))
 	}
 	if tags == nil {

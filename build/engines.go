@@ -18,7 +18,7 @@ import (
 // EngineSearch says where the engine may be and what the plan asks of it. The plan may be
 // nil: nothing is asked then.
 func (o Options) EngineSearch(w *project.Host, p *project.Plan) engine.Options {
-	out := o.EngineOptions(w)
+	out := o.Engine
 	if p != nil && p.Untrusted.Yes() {
 		out.StateDir = untrustedStateDir(out.StateDir)
 	}
@@ -33,7 +33,7 @@ func (o Options) EngineSearch(w *project.Host, p *project.Plan) engine.Options {
 // needs are what the plan asks of an engine, or of each of several.
 func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 	var n engine.Requirements
-	for _, t := range p.Targets() {
+	for _, t := range o.Targets(p) {
 		// Each of several engines builds one platform.
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
@@ -97,8 +97,8 @@ func platformOf(e *engine.Engine) string {
 // Platform is what platformOf will say, as far as it can be known before an engine is
 // found: the platform that is named first, else this host's. Where the engine turns out to
 // have another one, a revision that is there is built again, and found to be the same.
-func (o Options) Platform(w *project.Host) string {
-	if named := o.EngineOptions(w).Platforms(); len(named) > 0 {
+func (o Options) Platform() string {
+	if named := o.Engine.Platforms(); len(named) > 0 {
 		return named[0]
 	}
 	return platforms.Format(platforms.Normalize(platforms.Platform{OS: "linux", Architecture: runtime.GOARCH}))

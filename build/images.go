@@ -34,10 +34,11 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	targets := j.options.Targets(j.plan)
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.PushAttempts
-	display := j.hooks.Display(j.plan.Targets())
-	results, err := solve.Run(ctx, builders(engines), j.plan.Targets(), solve.RunOptions{
+	display := j.hooks.Display(targets)
+	results, err := solve.Run(ctx, builders(engines), targets, solve.RunOptions{
 		Jobs:       j.options.Jobs,
 		FailFast:   j.options.FailFast,
 		Own:        j.plan.Outputs,
@@ -131,7 +132,7 @@ func (j *job) login() (solve.AuthFunc, error) {
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
-	j.planned = &planned{targets: j.plan.Targets(), note: func(name string) {
+	j.planned = &planned{targets: j.options.Targets(j.plan), note: func(name string) {
 		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))
@@ -204,8 +205,8 @@ func (e *FailedError) Kind() fault.Kind { return fault.Build }
 // NewLogin returns the logins that a build of a plan gives to engines: ECR tokens for
 // the hosts that logins trusts, and the user's own docker logins for the other registries
 // of the plan.
-func NewLogin(host *project.Host, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
-	j := &job{Host: host, plan: p, logins: logins}
+func NewLogin(host *project.Host, o Options, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
+	j := &job{Host: host, options: o, plan: p, logins: logins}
 	login, err := j.login()
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ func (j *job) checkOffers() (err error) {
 	if j.auth, err = j.login(); err != nil {
 		return err
 	}
-	for _, t := range j.plan.Targets() {
+	for _, t := range j.options.Targets(j.plan) {
 		if err := checkSSH(t); err != nil {
 			return err
 		}

@@ -133,10 +133,10 @@ func (j *job) distinct() error {
 }
 
 // MovingTags are the tags that a build moves in each repository.
-func (o Options) MovingTags(host *project.Host, p *project.Plan) []string {
+func (o Options) MovingTags(p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
-		tags = o.cacheTagNames(host)
+		tags = o.cacheTagNames()
 	}
 	if !o.NoLatest {
 		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
@@ -145,7 +145,7 @@ func (o Options) MovingTags(host *project.Host, p *project.Plan) []string {
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := j.options.MovingTags(j.Host, j.plan)
+	tags := j.options.MovingTags(j.plan)
 	var errs []error
 	for _, c := range j.components {
 		if repo, ok := found[c.Ref]; ok {

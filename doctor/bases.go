@@ -101,7 +101,7 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 			logins.Register(repo.URI.RegistryStr(), repo.Region)
 		}
 	}
-	return build.NewLogin(d.Host, d.plan, logins)
+	return build.NewLogin(d.Host, d.build, d.plan, logins)
 }
 
 // fromHere asks for each image once, whatever its platforms.

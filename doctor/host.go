@@ -35,7 +35,7 @@ func (d *doctor) checkRunc(ctx context.Context) []Finding {
 
 // wantsOwn tells whether a managed engine may be used, on a host where one can run.
 func (d *doctor) wantsOwn() bool {
-	o := d.build.EngineOptions(d.Host)
+	o := d.build.Engine
 	return o.MayBeManaged() && stateDir(o) != ""
 }
 
@@ -69,7 +69,7 @@ func (d *doctor) checkDisk(ctx context.Context) []Finding {
 	if !d.wantsOwn() {
 		return []Finding{Unchecked("", "there is no engine")}
 	}
-	dir := stateDir(d.build.EngineOptions(d.Host))
+	dir := stateDir(d.build.Engine)
 	free, writable, err := space(nearest(dir))
 	info, statErr := os.Stat(nearest(dir))
 	switch {

@@ -105,7 +105,7 @@ func (d *doctor) checkTags(ctx context.Context) []Finding {
 		return []Finding{broken(err)}
 	}
 	out := d.checkExtra(ctx, repos)
-	tags := d.build.MovingTags(d.Host, d.plan)
+	tags := d.build.MovingTags(d.plan)
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if !ok {

@@ -70,6 +70,16 @@ func (p *Plan) Targets() []solve.Target {
 	return out
 }
 
+// Component returns the component of a service, nil if the plan has none.
+func (p *Plan) Component(service string) *Component {
+	for i := range p.Components {
+		if p.Components[i].Target.Service == service {
+			return &p.Components[i]
+		}
+	}
+	return nil
+}
+
 // NewPlan reads the project and decides everything that the files and the environment
 // decide. It touches nothing.
 func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
