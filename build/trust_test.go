@@ -50,7 +50,7 @@ func TestUntrustedNamespace(t *testing.T) {
 }
 
 // TestTargetsLeaveNoCache: where a build may leave no cache, only those in the image
-// are exported, and the plan is what it was.
+// are exported, and the plan does not change.
 func TestTargetsLeaveNoCache(t *testing.T) {
 	t.Parallel()
 	registry, inline := solve.Cache{Type: project.CacheRegistry}, solve.Cache{Type: project.CacheInline}
