@@ -5,7 +5,6 @@ package build
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -275,7 +274,7 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 func (j *job) checkOthers(before *revisions.Snapshot) error {
 	for _, c := range j.components {
 		if _, ok := before.ByTag(c.Repository.Ref, registry.TagLatest); !c.Build && !ok {
-			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", c.Ref.Name), "build all services once: slipway build")
+			return NotSelected(c.Target.Service, c.Ref.Name)
 		}
 	}
 	return nil
@@ -305,7 +304,7 @@ func (j *job) build(ctx context.Context) error {
 // already, or by building; for components that are not built, that of latest.
 func (j *job) resolveImages(ctx context.Context) error {
 	if j.reused != "" {
-		j.Infof("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", j.reused)
+		j.note(Reused, "revision %s is complete and was built from the same settings: nothing to build", j.reused)
 		j.takeTagged(j.reused)
 		return nil
 	}

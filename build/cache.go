@@ -16,7 +16,6 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 )
@@ -27,8 +26,7 @@ func (o Options) CheckCacheSecrets() error {
 	if !project.CacheOnS3(o.Cache) || address == "" {
 		return nil
 	}
-	return fault.NewInput(o.Engine.AddressFrom, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache),
-		"name a directory with certificates by --engine-tls, or reach the engine by ssh://")
+	return badInput(ClearTextCache, o.Engine.AddressFrom, "%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache)
 }
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several

@@ -64,7 +64,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		j.Infof("engine%s: %s, since %s", forPlatform(e), e, e.Why)
 		j.warnOfNetwork(e)
 		if e.ClearText {
-			j.Warnf("the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text: use TLS (`--engine-tls DIRECTORY`) or an ssh:// address", e.Address)
+			j.warn(ClearText, "the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text", e.Address)
 		}
 		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
 			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
@@ -83,7 +83,7 @@ func (o Options) CheckState(w *project.Host, p *project.Plan) error {
 	if err == nil || errors.As(err, &state) {
 		return fault.As(fault.Usage, err)
 	}
-	return fault.New(fault.Usage, err, "name another directory with --engine-state, or make this one writable")
+	return &Error{Problem: BadStateDir, Err: err, kind: fault.Usage}
 }
 
 // platformOf is what an engine builds services for that name no platform.

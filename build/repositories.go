@@ -28,7 +28,7 @@ func (j *job) findRepositories(ctx context.Context) (missing []registry.Ref, err
 		return nil, fault.As(fault.AWS, err)
 	}
 	if len(missing) > 0 && !j.options.Create {
-		return nil, fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "run `slipway build --create-repositories` to create them")
+		return nil, &Error{Problem: NoRepository, Err: &registry.MissingError{Refs: missing}, kind: fault.AWS}
 	}
 	j.setRepositories(found)
 	if err := j.distinct(); err != nil {

@@ -67,7 +67,7 @@ func (o Options) dropsCache(p *project.Plan) bool {
 func (j *job) logUntrusted() {
 	u := j.plan.Untrusted
 	if !u.Yes() && j.options.dropsCache(j.plan) {
-		j.Infof("--no-latest writes no layer cache, also where the compose file names one; --cache on the command line still does")
+		j.note(CacheNotWritten, "no layer cache is written, also where the compose file names one")
 	}
 	if !u.Yes() {
 		return
@@ -97,6 +97,6 @@ func (j *job) namespaceOn(engines []*engine.Engine) string {
 // logNamespace says that the cache of a shared engine is not used.
 func (j *job) logNamespace(engines []*engine.Engine) {
 	if name := j.namespaceOn(engines); name != "" {
-		j.Infof("trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers; `--engine managed` keeps an engine for untrusted builds", name)
+		j.note(SharedEngine, "trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers", name)
 	}
 }

@@ -300,7 +300,7 @@ func (d *doctor) checkRevision(ctx context.Context) []Finding {
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if _, latest := survey.ByTag(repo.Ref, registry.TagLatest); !s.Build && (!ok || !latest) {
-			out = append(out, broken(fault.NewInput("services."+s.Target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
+			out = append(out, broken(build.NotSelected(s.Target.Service, "")).of(name))
 		}
 	}
 	switch {

@@ -80,6 +80,13 @@ func (h *Host) WarnError(err error, text string) {
 	}
 }
 
+// InfoError reports a fact, as text says. Whoever renders it adds the hint of err.
+func (h *Host) InfoError(err error, text string) {
+	if h.Events != nil {
+		h.Events.Report(event.Event{Level: event.Info, Text: text, Err: err})
+	}
+}
+
 // Errorf reports a failure.
 func (h *Host) Errorf(format string, args ...any) { h.report(event.Error, "", format, args) }
 

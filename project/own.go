@@ -143,7 +143,7 @@ func (p *Plan) checkName(w *Host, o Options, project *types.Project, own Owner) 
 	}
 	for _, s := range p.Components {
 		if own.Owns(s.Ref) && !slices.Contains(own.Named, s.Ref) {
-			return fault.New(fault.Usage, fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.Target.Service, s.Ref, p.Untrusted.Why), "give --project-name "+project.Name+" if that is the project's name")
+			return &Error{Problem: ForeignName, Project: project.Name, Err: fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.Target.Service, s.Ref, p.Untrusted.Why)}
 		}
 	}
 	return nil

@@ -171,7 +171,7 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	dir := Absolute(w.Dir, o.DefinitionsDir)
 	// Written last of all: that it cannot be must not come out last of all.
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")
+		return fault.New(fault.Usage, fmt.Errorf("%s: no directory %s", o.From.DefinitionsDir, dir), "create it, or leave the flag out to write the definitions here")
 	}
 	groups, order := map[compose.ECS][]string{}, []compose.ECS{}
 	own := slices.ContainsFunc(p.Components, func(s Component) bool { return s.Target.Settings.ECS != (compose.ECS{}) })
@@ -204,7 +204,7 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	}
 	if o.ImageDetail {
 		if len(p.Components) != 1 {
-			return fault.New(fault.Usage, fmt.Errorf("--image-detail is for one image, the project has %s", phrase.Count(len(p.Components), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
+			return fault.New(fault.Usage, fmt.Errorf("%s is for one image, the project has %s", o.From.ImageDetail, phrase.Count(len(p.Components), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
 		}
 		p.ImageDetail = filepath.Join(dir, imageDetailFile)
 		p.Outputs = append(p.Outputs, p.ImageDetail)

@@ -38,7 +38,7 @@ func FindPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Servic
 	if len(found) > 0 {
 		return found, nil
 	}
-	return nil, fault.New(fault.Usage, fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "type `slipway status` to see the deployments of the services")
+	return nil, refuse(NoPause, "no deployment waits at a lifecycle hook: %s", strings.Join(states, "; "))
 }
 
 func stateOf(s ecs.Service) string {
@@ -95,7 +95,8 @@ func (d *Rollout) followAnswered(ctx context.Context, deployments []ecs.Deployme
 			bad = append(bad, o)
 		}
 		if o.Status == follow.RolledBack {
-			d.Warnf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, Flags(o.Deployment.Service.Ref))
+			ref := o.Deployment.Service.Ref
+			d.warn(TagsLeft, []ecs.Ref{ref}, "%s: the tags are where the command that deployed it left them", ref)
 		}
 	}
 	switch {

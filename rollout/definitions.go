@@ -14,6 +14,7 @@ import (
 	"slipway/artifact"
 	"slipway/internal/bounded"
 	"slipway/internal/fault"
+	"slipway/internal/plain"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
@@ -45,13 +46,13 @@ func (s *Services) ReadFiles(ctx context.Context, w *project.Host, o project.Opt
 	for ref, path := range paths {
 		defs, err := readDefinitions(ctx, project.Absolute(w.Dir, path), read)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fault.NewInput(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
+			return nil, badInput(NoFile, path, "there is no such file")
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			return nil, fault.NewInput(path, err.Error(), "let slipway build write it, or correct it")
+			return nil, badInput(BadFile, path, "%s", plain.Text(err.Error()))
 		}
 		for _, def := range defs {
 			if err := checkDefinitionTrusted(path, def.ImageURI); err != nil {
@@ -81,7 +82,7 @@ func (s *Services) paths(named []string) (map[ecs.Ref]string, error) {
 			return nil, err
 		}
 		if other, ok := out[st.Ref]; ok {
-			return nil, fault.New(fault.Usage, fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.Ref), "give one file for each service: --definitions ECS-SERVICE=FILE")
+			return nil, refuse(TwoFiles, "definitions: %s and %s are both for ECS service %s", other, path, st.Ref)
 		}
 		out[st.Ref] = path
 	}
@@ -107,7 +108,7 @@ func (s *Services) fileOf(d string) (*Service, string, error) {
 	for _, st := range s.List {
 		have = append(have, st.Ref.Service)
 	}
-	return nil, "", fault.New(fault.Usage, fmt.Errorf("--definitions %s: cannot determine the ECS service of the file; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE")
+	return nil, "", refuse(UnknownFile, "definitions %s: cannot determine the ECS service of the file; the ECS services are %s", d, strings.Join(have, ", "))
 }
 
 // readDefinitions reads a file by read, which says whether it may be a pipe.
@@ -162,7 +163,7 @@ func (d *Rollout) wantDefinitions(ctx context.Context, files map[ecs.Ref][]artif
 			if repo, ok := st.Repositories[def.Name]; ok {
 				image, ok := standing(survey, repo.Ref, def.ImageURI)
 				if !ok {
-					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "run `slipway revisions` to list the revisions, or `slipway build` to build it again")
+					return badInput(NoImage, "image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired")
 				}
 				want.Digests = revisions.Platforms(image)
 				tags[project.TagOrDigest(def.ImageURI)] = true

@@ -128,12 +128,12 @@ func (d *Rollout) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) 
 	}
 	err := d.Revert(ctx, after)
 	if d.replaced {
-		d.Warnf("the replaced deployment is not resumed: ECS rolls back to the last successful deployment, and latest was reverted; run `slipway status%s` to compare them", d.Services.Flags())
+		d.warn(NotResumed, d.Services.Named(), "the replaced deployment is not resumed: ECS rolls back to the last successful deployment, and latest was reverted")
 	}
 	for _, o := range outcomes {
 		if o.Status == follow.Succeeded {
 			ref := o.Deployment.Service.Ref
-			d.Warnf("%s runs %s, but latest was reverted: run `slipway rollback REVISION%s` to deploy the same revision everywhere", ref, d.RevisionName(), Flags(ref))
+			d.warn(Uneven, []ecs.Ref{ref}, "%s runs %s, but latest was reverted", ref, d.RevisionName())
 		}
 	}
 	return err
@@ -157,7 +157,7 @@ func (d *Rollout) interrupt(ctx context.Context, outcomes, open []follow.Outcome
 		}
 	}
 	for _, o := range open {
-		d.Warnf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.RevisionName(), d.Services.Flags())
+		d.warn(Unfollowed, d.Services.Named(), "%s: deployment %s goes on without being followed; the tags stay on %s", o.Deployment.Service.Ref, o.Deployment.ID, d.RevisionName())
 	}
 	return &fault.InterruptedError{State: "interrupted: the deployment goes on"}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/distribution/reference"
 
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -79,5 +78,5 @@ func (d *Rollout) checkReach(changes []ecs.Change) error {
 	for _, repo := range d.Services.Repositories {
 		repos = append(repos, repo.URI.Name())
 	}
-	return fault.New(fault.Usage, fmt.Errorf("no container runs an image of %s: %s", strings.Join(slices.Compact(repos), ", "), strings.Join(services, "; ")), "let x-slipway.repository name the repository of the task definition, or type `slipway rollout REVISION` to write the image into the task definition")
+	return refuse(NoContainer, "no container runs an image of %s: %s", strings.Join(slices.Compact(repos), ", "), strings.Join(services, "; "))
 }

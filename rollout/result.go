@@ -79,6 +79,6 @@ func (d *Rollout) addOutcome(o follow.Outcome) {
 		d.Infof("%s: %s", o.Deployment.Service.Ref, o.Reason)
 	}
 	if o.Status == follow.Succeeded && o.Deployment.Service.Desired == 0 {
-		d.Warnf("%s: the desired count is 0, so the images were not verified: run `slipway start`", o.Deployment.Service.Ref)
+		d.warn(NoTasks, nil, "%s: the desired count is 0, so the images were not verified", o.Deployment.Service.Ref)
 	}
 }

@@ -64,7 +64,7 @@ const maxHistory = 100
 func (d *Rollout) FindPrevious(ctx context.Context) error {
 	for _, st := range d.Services.List {
 		if st.State.Controller != ecstypes.DeploymentControllerTypeEcs {
-			return fault.New(fault.Usage, fmt.Errorf("ECS keeps no history of %s, which %s deploys: the previous images are not known", st.Ref, st.State.Controller), "run `slipway revisions` and name one of the revisions")
+			return refuse(NoHistory, "ECS keeps no history of %s, which %s deploys: the previous images are not known", st.Ref, st.State.Controller)
 		}
 	}
 	histories := make([]ecs.History, len(d.Services.List))
@@ -116,7 +116,7 @@ func (d *Rollout) findState(ctx context.Context, histories []ecs.History) error 
 			return d.use(found, err)
 		}
 	}
-	return fault.New(fault.Usage, fmt.Errorf("%s: no earlier successful deployment matches a single revision", d.Services.Describe()), "run `slipway revisions` and name one of the revisions")
+	return refuse(NoHistory, "%s: no earlier successful deployment matches a single revision", d.Services.Describe())
 }
 
 // digests are a state's images by repository, as far as they are known. They are no whole
@@ -175,7 +175,7 @@ func (d *Rollout) promote(ctx context.Context) error {
 		d.Warnf("%s: the running image (%s) is archived, so deployed cannot point to it and new tasks cannot start: restore it with `aws ecr update-image-storage-class --target-storage-class STANDARD`", ref.Name, phrase.ShortDigest(digest))
 	}
 	if done.SupersededBy != "" {
-		return fault.New(fault.AWS, fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), "slipway status shows where things stand; then type the command again if it is still wanted")
+		return &Error{Problem: Superseded, Err: fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), kind: fault.AWS}
 	}
 	if len(done.Changes) > 0 {
 		d.Infof("latest points to %s in %s", d.RevisionName(), phrase.Repositories(len(d.images)))

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -184,7 +183,7 @@ func (d *Rollout) confirm(ctx context.Context, changes []ecs.Change) error {
 		return &fault.InterruptedError{State: "interrupted: nothing was touched"}
 	}
 	if !yes {
-		return fault.New(fault.Usage, errors.New("not confirmed: nothing was touched"), "answer y, or give --yes")
+		return refuse(NotConfirmed, "not confirmed: nothing was touched")
 	}
 	return nil
 }
@@ -201,7 +200,7 @@ func (d *Rollout) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Ch
 	}
 	for i, c := range changes {
 		if !slices.Equal(c.Lines, shown[i].Lines) || c.Action != shown[i].Action || (c.Replaces == nil) != (shown[i].Replaces == nil) {
-			return nil, fault.New(fault.Usage, fmt.Errorf("%s has changed since it was shown: nothing was touched", c.Service.Ref), "type the command again to see what it is now")
+			return nil, refuse(Changed, "%s has changed since it was shown: nothing was touched", c.Service.Ref)
 		}
 	}
 	return changes, nil

@@ -194,3 +194,12 @@ func (s *Services) RunningDigests() map[registry.Ref][]string {
 	}
 	return out
 }
+
+// Named returns the services if the flags named them, so that another command must
+// name them, too.
+func (s *Services) Named() []ecs.Ref {
+	if !s.FromFlags {
+		return nil
+	}
+	return s.Refs()
+}

@@ -157,7 +157,7 @@ func (d *Rollout) keepOrProtect(after *revisions.RolloutResult, o follow.Outcome
 			after.Runs[repo.Ref] = want.Digests[0]
 		default:
 			after.Keep[repo.Ref] = true
-			d.Warnf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; run `slipway status%s` to see the running images", ref, repo.Name, d.RevisionName(), Flags(ref))
+			d.warn(Unlike, []ecs.Ref{ref}, "%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s", ref, repo.Name, d.RevisionName())
 		}
 	}
 }

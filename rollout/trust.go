@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"slipway/internal/fault"
+	"slipway/internal/plain"
 	"slipway/project"
 	"slipway/registry/revisions"
 )
@@ -15,7 +16,7 @@ var errOnlyTrusted = errors.New("is the name of an image that an untrusted build
 // checkDefinitionTrusted refuses an image in ECR that an untrusted build made.
 func checkDefinitionTrusted(path, image string) error {
 	if _, ok := project.RepositoryOfImage(image); ok && revisions.IsUntrusted(project.TagOrDigest(image)) {
-		return fault.NewInput(path, image+" "+errOnlyTrusted.Error(), "build the commit where it is trusted, and deploy that revision: slipway build")
+		return badInput(UntrustedImage, path, "%s %w", plain.Text(image), errOnlyTrusted)
 	}
 	return nil
 }

@@ -97,14 +97,23 @@ type builder struct {
 	// names are the revisions, the likeliest first.
 	names  []string
 	report Report
-	// explain renders a diagnosis line by line.
-	explain func(diagnose.Diagnosis) []string
+	texts  Texts
 }
 
-// Read reads what the services run, and compares it with the tags. explain renders
-// a diagnosis line by line.
-func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, explain func(diagnose.Diagnosis) []string) (Report, error) {
-	r := &builder{services: s, explain: explain, report: Report{Services: []Service{}, Warnings: []string{}}}
+// Texts render the parts of a report that only the command line can word.
+type Texts struct {
+	// Diagnosis returns the lines of a diagnosis.
+	Diagnosis func(diagnose.Diagnosis) []string
+	// Hint returns the hint of a warning.
+	Hint func(error) string
+	// Continue and Abort return the commands that answer the paused deployment of a
+	// service.
+	Continue, Abort func(ecs.Ref) string
+}
+
+// Read reads the images that the services run, and compares them with the tags.
+func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, texts Texts) (Report, error) {
+	r := &builder{services: s, texts: texts, report: Report{Services: []Service{}, Warnings: []string{}}}
 	var err error
 	if r.listing, r.policies, err = ListImages(ctx, host, aws, s.Repositories); err != nil {
 		return Report{}, fault.As(fault.AWS, err)
@@ -182,7 +191,7 @@ func (r *builder) container(st *rollout.Service, c ecs.Container) Container {
 	if ours && len(running) > 1 && st.State.Settling(c) {
 		r.warn("%s: container %s still runs in tasks of an earlier deployment: ECS stops them", st.Ref, c.Name)
 	} else if ours && len(running) > 1 && st.State.UnderWay() == nil {
-		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.Ref, c.Name, len(running), r.services.Flags())
+		r.problem(rollout.Mixed, "", "%s: container %s runs %d images at once", st.Ref, c.Name, len(running))
 	}
 	return out
 }
@@ -203,7 +212,7 @@ func (r *builder) diagnose(ctx context.Context, c *awsclient.Clients) {
 				Reason:     p.Reason,
 				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
 			})
-			row.Diagnosis = r.explain(d)
+			row.Diagnosis = r.texts.Diagnosis(d)
 			return nil
 		})
 	}
