@@ -36,6 +36,8 @@ const (
 	NoHistory
 	// Superseded is a rollout that another job has overtaken.
 	Superseded
+	// SupersededBuild is the same for a build that deploys.
+	SupersededBuild
 	// NotConfirmed is a rollout that the user declined.
 	NotConfirmed
 	// Changed is a rollout of services that changed since they were shown.
@@ -93,7 +95,7 @@ func badInput(p Problem, where, format string, args ...any) error {
 }
 
 // warn logs a problem of some services that does not end the rollout.
-func (d *Rollout) warn(p Problem, services []ecs.Ref, format string, args ...any) {
+func (d *job) warn(p Problem, services []ecs.Ref, format string, args ...any) {
 	err := &Error{Problem: p, Services: services, Err: fmt.Errorf(format, args...)}
 	d.WarnError(err, err.Error())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/plain"
 	"slipway/project"
@@ -23,12 +24,12 @@ func checkDefinitionTrusted(path, image string) error {
 
 // checkTrusted refuses images that an untrusted build made, where definitions name
 // them by digest.
-func (d *Rollout) checkTrusted(ctx context.Context, names map[string]bool) error {
+func (t *Target) checkTrusted(ctx context.Context, aws *awsclient.Clients, names map[string]bool) error {
 	var byDigest []revisions.RevisionImage
-	for _, i := range d.images {
+	for _, i := range t.images {
 		if names[i.Digest] {
 			byDigest = append(byDigest, i)
 		}
 	}
-	return fault.As(fault.AWS, revisions.CheckTrusted(ctx, d.Clients, byDigest))
+	return fault.As(fault.AWS, revisions.CheckTrusted(ctx, aws.Registries(), byDigest))
 }
