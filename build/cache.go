@@ -80,7 +80,8 @@ func (j *job) cachesOn(e *engine.Engine, mode string, c *Component, place solve.
 	case mode == project.CacheNone:
 		return nil, nil
 	case project.CacheOnS3(mode):
-		// The name is the repository's, and what the tag would have beside TagCache's.
+		// The name is the repository's, with what the tag has in addition to
+		// TagCache.
 		read, write := solve.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
 		if !j.options.exportsCache(j.plan) {
 			return []solve.Cache{read}, nil
@@ -214,5 +215,5 @@ func cacheTrouble(results []solve.Result, writing bool) string {
 	return fmt.Sprintf("%s for %s (%s)", verb, strings.Join(services, ", "), reason)
 }
 
-// awsNoise is what an SDK says of an answer before it says what the answer was.
+// awsNoise is the text that an SDK puts before the answer itself.
 var awsNoise = regexp.MustCompile(`, https response error StatusCode: \d+, RequestID: [^,]*, HostID: [^,]*`)

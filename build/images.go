@@ -60,7 +60,8 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	return j.sortResults(ctx, results)
 }
 
-// sortResults tells of each failure and gives the results by service if there is none.
+// sortResults logs each failure, and returns the results by service if there is
+// none.
 func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[string]solve.Result, error) {
 	out := map[string]solve.Result{}
 	failed := &FailedError{}
@@ -100,7 +101,8 @@ func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]s
 	out := map[string]solve.Push{}
 	for _, c := range j.components {
 		if !c.Build {
-			// Linked services are among the targets: nobody asks for the others.
+			// Linked services are among the targets, so the others are not
+			// needed.
 			continue
 		}
 		repo := c.Repository.URI
@@ -166,8 +168,9 @@ func dockerLogins(file *configfile.ConfigFile) solve.AuthFunc {
 	}
 }
 
-// stale tells whether an ECR token is past its end. The token is base64 of a JSON object
-// with the end in seconds since 1970; one that reads otherwise is taken as good.
+// stale reports whether an ECR token has expired. The token is base64 of a JSON
+// object with the end in seconds since 1970. One that reads otherwise is taken
+// as valid.
 func stale(token string, now time.Time) bool {
 	data, err := base64.StdEncoding.DecodeString(token)
 	if err != nil {
@@ -183,14 +186,14 @@ func stale(token string, now time.Time) bool {
 type FailedError struct {
 	Failed  []string
 	stopped []string
-	// remedy is what to do about one of them, if that is known.
+	// remedy is the hint for one of them, if there is one.
 	remedy string
 }
 
-// Hint is what to do about it.
+// Hint returns the hint for one of the failed services, if there is one.
 func (e *FailedError) Hint() string { return e.remedy }
 
-// Error counts the failed services; what failed in each has been told.
+// Error counts the failed services. The failure of each has been logged.
 func (e *FailedError) Error() string {
 	s := phrase.Count(len(e.Failed), "service") + " failed to build: " + strings.Join(e.Failed, ", ")
 	if len(e.stopped) > 0 {

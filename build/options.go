@@ -14,7 +14,8 @@ type Options struct {
 	NoLatest bool
 	// Create creates missing repositories.
 	Create bool
-	// ImageRef is what definitions name: hash, digest or latest.
+	// ImageRef is the form of the images in definitions: hash, digest or
+	// latest.
 	ImageRef string
 	// Artifact is the s3:// URL of the definitions; empty for none.
 	Artifact string

@@ -97,8 +97,8 @@ func (d *doctor) checkMissing(ctx context.Context, missing []registry.Ref) []Fin
 	return nil
 }
 
-// checkTags tells which tags can move. The hash is new, or build gives it another name, so
-// that it can be put whatever the setting.
+// checkTags reports which tags can move. The hash is new, or build gives it
+// another name, so that it can be added whatever the setting.
 func (d *doctor) checkTags(ctx context.Context) []Finding {
 	repos, err := d.repositories()
 	if err != nil {
@@ -178,9 +178,9 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
 	return out, fault.As(fault.AWS, d.foresee(ctx, clients, found, out))
 }
 
-// foresee finds what the policies would take after a build: deployed then points to what
-// runs, or where that is not known to what latest points to now, and latest to an image
-// that is yet to be made.
+// foresee finds the images that the policies would let expire after a build. By
+// then, deployed points to the running image, or to that of latest if it is not
+// known, and latest to an image that does not exist yet.
 func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention.State) error {
 	repos := retention.Unmanaged(policies)
 	if len(repos) == 0 {
@@ -260,7 +260,8 @@ func conflictOf(err error) error {
 	return err
 }
 
-// policyFinding is a warning at most: build goes on beside the rules of others.
+// policyFinding returns a warning at most: build continues with the rules of
+// others.
 func policyFinding(r retention.State, days int) Finding {
 	switch {
 	case len(r.Losses) > 0:

@@ -36,8 +36,8 @@ func (o ECSOptions) Refs(cluster string) []ecs.Ref {
 	return out
 }
 
-// names tells whether the flags mean a service of the compose file: without --cluster, the
-// service's name is enough.
+// names reports whether the flags mean a service of the compose file: without
+// --cluster, the service's name is enough.
 func (o ECSOptions) names(ref ecs.Ref) bool {
 	return slices.Contains(o.Refs(ref.Cluster), ref)
 }
@@ -66,8 +66,8 @@ type ECS struct {
 	Dir string
 	// Name is the project's name; empty without a compose file.
 	Name string
-	// Granted is what the project was allowed on the terminal as well, where it was
-	// asked there; the flags' grants count in any case.
+	// Granted is the access that the project was granted on the terminal in
+	// addition; that of the flags counts in any case.
 	Granted allow.Set
 }
 

@@ -18,7 +18,7 @@ type Host struct {
 	Dir string
 	// Environ is the environment as NAME=VALUE; the last of several counts.
 	Environ []string
-	// Prompt asks the user; nil if nobody can answer.
+	// Prompt asks the user; nil if no one can answer.
 	Prompt Prompt
 	// Events receives what happens; nil discards it.
 	Events event.Sink

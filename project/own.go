@@ -114,7 +114,7 @@ func (p *Plan) ask(w *Host, o Options, project *types.Project, wanted *allow.Wan
 		}
 	}
 	s3 := func(url, where string) { wanted.Add(allow.Want{Kind: allow.S3, Value: url, Where: where}) }
-	// What is no URL is refused where it is read.
+	// A value that is not a URL is refused where it is read.
 	if _, err := artifact.ParseS3URL(p.Settings.Artifact); err == nil && !o.Given.Artifact {
 		s3(p.Settings.Artifact, "x-slipway.artifact")
 	}

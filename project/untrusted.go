@@ -46,8 +46,8 @@ type Untrusted struct {
 
 func (u Untrusted) Yes() bool { return u.Why != "" }
 
-// Namespace is what keeps the build's layers and transfers apart from those of
-// others on an engine that they share.
+// Namespace returns the prefix that separates the build's layers and transfers
+// from those of others on an engine that they share.
 func (u Untrusted) Namespace() string { return strings.TrimSuffix(trust.Prefix(u.Number), "-") }
 
 // distrust decides whether the build is untrusted, and which settings then do not count.

@@ -97,7 +97,7 @@ func (r *Applied) read(ctx context.Context, refs []registry.Ref, places []artifa
 	return nil
 }
 
-// preview asks ECR what would expire now.
+// preview asks ECR for the images that would expire now.
 func (r *Applied) preview(ctx context.Context) error {
 	expiring := make([][]registry.Expiry, len(r.Policies))
 	g, ctx := errgroup.WithContext(ctx)

@@ -98,9 +98,9 @@ func (d *job) unverified(outcomes []follow.Outcome) error {
 	return fault.As(fault.AWS, errors.Join(errs...))
 }
 
-// stopAndRevert stops what is still under way and puts the tags back as it fits how each
-// service's deployment ended: what runs the new images stays protected, and where
-// another deployment took over, the tags are its business.
+// stopAndRevert stops the deployments under way and reverts the tags, as the
+// end of each deployment requires. Running new images stay protected. Where
+// another deployment took over, the tags are left to it.
 func (d *job) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) error {
 	outcomes = d.stop(ctx, outcomes, follow.Interrupted)
 	after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
@@ -139,7 +139,8 @@ func (d *job) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) erro
 	return err
 }
 
-// failed puts the tags back and tells which deployments failed.
+// failed reverts the tags, and returns an error that names the failed
+// deployments.
 func (d *job) failed(ctx context.Context, outcomes, bad []follow.Outcome) error {
 	return errors.Join(&FailedError{name: d.target.Name, Outcomes: bad}, d.stopAndRevert(ctx, outcomes))
 }

@@ -11,7 +11,7 @@ import (
 	"slipway/rollout/follow"
 )
 
-// Result is what became of one ECS service.
+// Result is the outcome of a rollout for one ECS service.
 type Result struct {
 	Service  ecs.Ref
 	Revision string

@@ -56,7 +56,8 @@ func (s *Services) targetOf(found revisions.Found, err error) (*Target, error) {
 	return t, nil
 }
 
-// maxHistory is how many deployments of a service are looked through for what ran before.
+// maxHistory is the number of deployments of a service that are searched for
+// the previous images.
 const maxHistory = 100
 
 // FindPrevious returns the images that all services together ran before the present
@@ -120,9 +121,9 @@ func findState(ctx context.Context, host *project.Host, aws *awsclient.Clients, 
 	return nil, refuse(NoHistory, "%s: no earlier successful deployment matches a single revision", s.Describe())
 }
 
-// digests are a state's images by repository, as far as they are known. They are no whole
-// where two containers had different images of one repository: that is half way through a
-// roll-out.
+// digests returns a state's images by repository, as far as they are known.
+// They are not whole if two containers had different images of one repository,
+// as halfway through a rollout.
 func (s *Services) digests(state map[ecs.Ref]map[string]string) (digests map[registry.Ref]string, whole bool) {
 	digests, whole = map[registry.Ref]string{}, true
 	for _, st := range s.List {

@@ -202,8 +202,8 @@ func (d *job) confirm(ctx context.Context, changes []ecs.Change) error {
 	return nil
 }
 
-// decideAgain looks at the services once more after a question, whose answer took its
-// time, and refuses to go on where they are not what was shown.
+// decideAgain reads the services once more after a question, whose answer took
+// its time, and refuses to continue if they have changed since.
 func (d *job) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change, error) {
 	if err := d.services.Read(ctx, d.Host, d.aws); err != nil {
 		return nil, err
@@ -223,8 +223,9 @@ func (d *job) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change
 // MaxCalls is how many services are written to at once.
 const MaxCalls = 8
 
-// deploy starts all deployments. Once it has begun it goes on after an interrupt: a
-// service that got its deployment and one that did not would be half a roll-out.
+// deploy starts all deployments. Once it has begun it continues after an
+// interrupt: otherwise some services would get the new images and some would
+// not.
 func (d *job) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

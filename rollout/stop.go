@@ -22,9 +22,9 @@ type stopResult struct {
 	ended bool
 }
 
-// stopAll asks ECS to take deployments of ours back to what ran before, all at once. It
-// returns those that go on because they could not be stopped, and those that had ended
-// before they could be, whatever their end was.
+// stopAll asks ECS to roll deployments of ours back, all at once. It returns
+// those that continue because they could not be stopped, and those that had
+// ended before they could be stopped, whatever their end.
 func (d *job) stopAll(ctx context.Context, deployments []ecs.Deployment) (left, ended []ecs.Deployment) {
 	return d.logStopped(d.tryStop(ctx, deployments))
 }
@@ -137,10 +137,11 @@ func (d *job) endsOf(ctx context.Context, outcomes []follow.Outcome, ended []ecs
 	return outcomes
 }
 
-// keepOrProtect says what becomes of the tags of a service whose deployment is SUCCESSFUL
-// and does not run what was wanted everywhere. Where some of its tasks do, or have still
-// to start, latest stays on what they run, unless another service takes all tags back:
-// then deployed protects it. What else runs is protected by deployed.
+// keepOrProtect decides about the tags of a service whose deployment is
+// SUCCESSFUL and does not run the desired images everywhere. Where some of its
+// tasks do, or have still to start, latest stays at their images, unless
+// another service reverts all tags: then deployed protects these. Other running
+// images are protected by deployed.
 func (d *job) keepOrProtect(after *revisions.RolloutResult, o follow.Outcome, back bool) {
 	ref := o.Deployment.Service.Ref
 	if after.Runs == nil {

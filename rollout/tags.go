@@ -27,8 +27,9 @@ func (d *job) adopt(ctx context.Context) error {
 	return nil
 }
 
-// promote moves latest to the images, deployed to what runs, all or nothing. Nothing is
-// deployed where another job moved latest elsewhere at the same time.
+// promote moves latest to the images and deployed to the running ones, all or
+// nothing. Nothing is deployed if another job moved latest to another revision
+// at the same time.
 func (d *job) promote(ctx context.Context) error {
 	if d.asked {
 		// The answer took its time: others may have moved tags since.

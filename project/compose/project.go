@@ -43,7 +43,7 @@ type Options struct {
 	Files []string
 	// EnvFiles replace the project's .env file.
 	EnvFiles []string
-	// Profiles are switched on beside those of COMPOSE_PROFILES.
+	// Profiles are switched on in addition to those of COMPOSE_PROFILES.
 	Profiles []string
 	// Dir is the project directory; empty means the first file's. Files are searched from
 	// there, or from the working directory.
@@ -56,7 +56,8 @@ type Options struct {
 	Lone string
 	// LoneFrom names where Lone was given, for messages.
 	LoneFrom string
-	// Home is the user's home directory: a clone that is all of it is no project's own.
+	// Home is the user's home directory: a clone that is all of it does not
+	// belong to a project alone.
 	Home string
 	// Limit is how long loading may take; 0 means 2 minutes.
 	Limit time.Duration
@@ -107,14 +108,15 @@ func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 		projectDirectory(o),
 		b.own(o),
 		b.configFiles(o),
-		// Once more: the default .env lies beside the file that was only just found.
+		// Once more: the default .env is next to the file that was found just
+		// now.
 		b.envFiles(o),
 		checkEnvFiles(o.EnvFiles),
 		cli.WithDotEnv,
 		cli.WithDefaultProfiles(o.Profiles...),
 		cli.WithName(o.Name),
-		// env_file and label_file belong to the run, not to the build: one that is
-		// missing on the build host is no error.
+		// env_file and label_file belong to the run, not to the build: a
+		// missing one on the build host is not an error.
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
 		cli.WithResourceLoader(guard),

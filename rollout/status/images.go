@@ -11,9 +11,9 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// orderNames puts the revisions in the order in which an image that has several should be
-// called: one that everything that runs belongs to, then the one that latest stands on,
-// then the newest; names of untrusted builds come last.
+// orderNames sorts the revisions by the order in which they name an image that
+// has several: first one to which all running images belong, then the one that
+// latest points to, then the newest. Names of untrusted builds come last.
 func (r *builder) orderNames() {
 	var latest, rest, untrusted []string
 	for _, rev := range r.listing.Revisions(r.services.IsExtraTag) {
@@ -43,7 +43,8 @@ func (r *builder) namesOf(ref registry.Ref, digest string) []string {
 	return append([]string{}, names...)
 }
 
-// image looks up what runs in its repository, and warns where tags and tasks disagree.
+// image finds a running image in its repository, and warns if tags and tasks
+// disagree.
 func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repository, i *Image) {
 	found, ok := r.listing.Image(repo.Ref, i.Digest)
 	if !ok {
@@ -70,7 +71,7 @@ func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repo
 	}
 }
 
-// latest is the revision that latest stands on, for people.
+// latest returns the name of the revision that latest points to, for people.
 func (r *builder) latest(repo registry.Repository) string {
 	image, ok := r.listing.Tagged(repo.Ref, registry.TagLatest)
 	if !ok {

@@ -25,7 +25,7 @@ import (
 	"slipway/rollout/follow"
 )
 
-// Report is what `status --output json` prints.
+// Report is the result of `status --output json`.
 type Report struct {
 	Services []Service `json:"services"`
 	Warnings []string  `json:"warnings"`
@@ -43,8 +43,9 @@ type Service struct {
 	Strategy       string      `json:"strategy"`
 	TaskDefinition string      `json:"taskDefinition"`
 	Deployment     *Deployment `json:"deployment"`
-	// Failure is the newest deployment that did not succeed, if it is the newest of all
-	// or under way; Diagnosis is what its stopped tasks tell.
+	// Failure is the newest deployment that did not succeed, if it is the
+	// newest of all or under way; Diagnosis is the cause that its stopped tasks
+	// show.
 	Failure    *Deployment `json:"failure,omitempty"`
 	Diagnosis  []string    `json:"diagnosis,omitempty"`
 	Containers []Container `json:"containers"`
@@ -54,8 +55,8 @@ type Service struct {
 }
 
 type Deployment struct {
-	// ID is the deployment's as roll-outs print it, ecs-svc/…, where ECS still tells it;
-	// else the last part of ARN.
+	// ID is the id of the deployment as rollouts print it, ecs-svc/…, if ECS
+	// still returns it; else the last part of ARN.
 	ID      string    `json:"id"`
 	ARN     string    `json:"arn"`
 	Status  string    `json:"status"`
@@ -76,8 +77,8 @@ type Container struct {
 type Image struct {
 	Digest string `json:"digest"`
 	Tasks  int    `json:"tasks"`
-	// Revisions name it, the likeliest first; empty for an image that is no revision's,
-	// and for one that is not in the repository any more.
+	// Revisions name it, the likeliest first; empty for an image without a
+	// revision, and for one that is no longer in the repository.
 	Revisions []string `json:"revisions"`
 	Latest    bool     `json:"latest"`
 	Deployed  bool     `json:"deployed"`
@@ -89,7 +90,7 @@ type Image struct {
 	Fate lifecycle.Disposition `json:"fate,omitempty"`
 }
 
-// builder is a status being made out.
+// builder makes a status.
 type builder struct {
 	services *rollout.Services
 	listing  *revisions.Listing
@@ -161,8 +162,8 @@ func past(s ecs.Service, p ecs.ServiceDeployment) *Deployment {
 	return out
 }
 
-// failedOrFailing tells whether the newest deployment did not bring what it should, or
-// has tasks that fail.
+// failedOrFailing reports whether the newest deployment did not succeed, or has
+// tasks that fail.
 func failedOrFailing(s ecs.Service) bool {
 	if s.UnderWay() == nil {
 		return s.Deployments[0].Status != types.ServiceDeploymentStatusSuccessful
@@ -170,7 +171,8 @@ func failedOrFailing(s ecs.Service) bool {
 	return slices.ContainsFunc(s.Raw.Deployments, func(d types.Deployment) bool { return d.FailedTasks > 0 })
 }
 
-// container tells what a container runs; where no task runs, what new tasks would.
+// container returns the images that a container runs; where no task runs, the
+// image of new tasks.
 func (r *builder) container(st *rollout.Service, c ecs.Container) Container {
 	out := Container{Container: c.Name, Image: c.Image, Images: []Image{}}
 	running := c.Running
