@@ -5,7 +5,6 @@ package build
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -166,6 +165,9 @@ func (j *job) prepare(ctx context.Context) (err error) {
 		j.reused = j.reusable(j.before)
 	}
 	if j.reused == "" {
+		if err := j.checkOffers(); err != nil {
+			return err
+		}
 		// Before anything is written: it may not be there, or not be able to.
 		if j.found, err = j.engines(ctx); err != nil {
 			return err
@@ -232,6 +234,8 @@ type job struct {
 	cloud   *awsclient.Clients
 	clients registry.Clients
 	logins  *registry.Logins
+	// auth gives the engines their logins.
+	auth solve.AuthFunc
 	// planned limits the docker logins that engines get.
 	planned *planned
 	started time.Time
@@ -258,7 +262,7 @@ func (j *job) variant(n int) string { return revision.Variant(j.plan.Hash.Name, 
 // cacheTags are the tags of layer caches by repository.
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
-	tags := j.options.cacheTagNames(j.Host)
+	tags := j.options.cacheTagNames()
 	for _, repo := range j.repositories() {
 		out[repo.Ref] = tags
 	}
@@ -270,7 +274,7 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 func (j *job) checkOthers(before *revisions.Snapshot) error {
 	for _, c := range j.components {
 		if _, ok := before.ByTag(c.Repository.Ref, registry.TagLatest); !c.Build && !ok {
-			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", c.Ref.Name), "build all services once: slipway build")
+			return NotSelected(c.Target.Service, c.Ref.Name)
 		}
 	}
 	return nil
@@ -300,7 +304,7 @@ func (j *job) build(ctx context.Context) error {
 // already, or by building; for components that are not built, that of latest.
 func (j *job) resolveImages(ctx context.Context) error {
 	if j.reused != "" {
-		j.Infof("revision %s is complete and was built from the same settings: nothing to build (--rebuild builds it again)", j.reused)
+		j.note(Reused, "revision %s is complete and was built from the same settings: nothing to build", j.reused)
 		j.takeTagged(j.reused)
 		return nil
 	}
@@ -332,7 +336,7 @@ func (j *job) reusable(before *revisions.Snapshot) string {
 	if j.options.Rebuild {
 		return ""
 	}
-	platform := j.options.Platform(j.Host)
+	platform := j.options.Platform()
 	for _, name := range before.Complete() {
 		same := true
 		for _, c := range j.components {

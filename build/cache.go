@@ -16,29 +16,27 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 )
 
 // CheckCacheSecrets refuses to send credentials for S3 where others could read them.
-func (o Options) CheckCacheSecrets(engines engine.Options) error {
-	address := engines.ClearText()
+func (o Options) CheckCacheSecrets() error {
+	address := o.Engine.ClearText()
 	if !project.CacheOnS3(o.Cache) || address == "" {
 		return nil
 	}
-	return fault.NewInput(o.EngineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache),
-		"name a directory with certificates by --engine-tls, or reach the engine by ssh://")
+	return badInput(ClearTextCache, o.Engine.AddressFrom, "%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache)
 }
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
 // engines. There are none where the caches lie elsewhere.
-func (o Options) cacheTagNames(w *project.Host) []string {
+func (o Options) cacheTagNames() []string {
 	if o.Cache != project.CacheAuto && o.Cache != project.CacheRegistry {
 		return nil
 	}
 	var tags []string
-	for _, p := range o.EngineOptions(w).Platforms() {
+	for _, p := range o.Engine.Platforms() {
 		tags = append(tags, registry.CacheTag(p))
 	}
 	if tags == nil {
@@ -82,7 +80,8 @@ func (j *job) cachesOn(e *engine.Engine, mode string, c *Component, place solve.
 	case mode == project.CacheNone:
 		return nil, nil
 	case project.CacheOnS3(mode):
-		// The name is the repository's, and what the tag would have beside TagCache's.
+		// The name is the repository's, with what the tag has in addition to
+		// TagCache.
 		read, write := solve.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
 		if !j.options.exportsCache(j.plan) {
 			return []solve.Cache{read}, nil
@@ -216,5 +215,5 @@ func cacheTrouble(results []solve.Result, writing bool) string {
 	return fmt.Sprintf("%s for %s (%s)", verb, strings.Join(services, ", "), reason)
 }
 
-// awsNoise is what an SDK says of an answer before it says what the answer was.
+// awsNoise is the text that an SDK puts before the answer itself.
 var awsNoise = regexp.MustCompile(`, https response error StatusCode: \d+, RequestID: [^,]*, HostID: [^,]*`)

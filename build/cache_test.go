@@ -16,7 +16,6 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/project"
 )
 
 // TestCredentialsForEngines: those of the moment, for a managed engine as for any other.
@@ -96,8 +95,8 @@ func TestCacheTags(t *testing.T) {
 		{"inline", "", "[]"},
 		{"s3://layers/x", "", "[]"},
 	} {
-		o := Options{Cache: c.cache, Engine: c.engine}
-		if got := fmt.Sprint(o.cacheTagNames(&project.Host{})); got != c.want {
+		o := Options{Cache: c.cache, Engine: engine.Options{Address: c.engine}}
+		if got := fmt.Sprint(o.cacheTagNames()); got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 	}

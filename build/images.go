@@ -30,23 +30,20 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	engines := j.found
 	j.found = nil // closed here, as soon as the images are pushed
 	defer j.closeEngines(ctx, engines)
-	login, err := j.login()
-	if err != nil {
-		return nil, err
-	}
 	place, err := j.s3Place(ctx)
 	if err != nil {
 		return nil, err
 	}
+	targets := j.options.Targets(j.plan)
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.PushAttempts
-	display := j.hooks.Display(j.plan.Targets())
-	results, err := solve.Run(ctx, builders(engines), j.plan.Targets(), solve.RunOptions{
+	display := j.hooks.Display(targets)
+	results, err := solve.Run(ctx, builders(engines), targets, solve.RunOptions{
 		Jobs:       j.options.Jobs,
 		FailFast:   j.options.FailFast,
 		Own:        j.plan.Outputs,
 		Namespace:  j.namespaceOn(engines),
-		Login:      KnownLogins(j.Secrets, login),
+		Login:      KnownLogins(j.Secrets, j.auth),
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(engines, place),
 		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
@@ -63,7 +60,8 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	return j.sortResults(ctx, results)
 }
 
-// sortResults tells of each failure and gives the results by service if there is none.
+// sortResults logs each failure, and returns the results by service if there is
+// none.
 func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[string]solve.Result, error) {
 	out := map[string]solve.Result{}
 	failed := &FailedError{}
@@ -103,7 +101,8 @@ func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]s
 	out := map[string]solve.Push{}
 	for _, c := range j.components {
 		if !c.Build {
-			// Linked services are among the targets: nobody asks for the others.
+			// Linked services are among the targets, so the others are not
+			// needed.
 			continue
 		}
 		repo := c.Repository.URI
@@ -135,7 +134,7 @@ func (j *job) login() (solve.AuthFunc, error) {
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
-	j.planned = &planned{targets: j.plan.Targets(), note: func(name string) {
+	j.planned = &planned{targets: j.options.Targets(j.plan), note: func(name string) {
 		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))
@@ -169,8 +168,9 @@ func dockerLogins(file *configfile.ConfigFile) solve.AuthFunc {
 	}
 }
 
-// stale tells whether an ECR token is past its end. The token is base64 of a JSON object
-// with the end in seconds since 1970; one that reads otherwise is taken as good.
+// stale reports whether an ECR token has expired. The token is base64 of a JSON
+// object with the end in seconds since 1970. One that reads otherwise is taken
+// as valid.
 func stale(token string, now time.Time) bool {
 	data, err := base64.StdEncoding.DecodeString(token)
 	if err != nil {
@@ -186,14 +186,14 @@ func stale(token string, now time.Time) bool {
 type FailedError struct {
 	Failed  []string
 	stopped []string
-	// remedy is what to do about one of them, if that is known.
+	// remedy is the hint for one of them, if there is one.
 	remedy string
 }
 
-// Hint is what to do about it.
+// Hint returns the hint for one of the failed services, if there is one.
 func (e *FailedError) Hint() string { return e.remedy }
 
-// Error counts the failed services; what failed in each has been told.
+// Error counts the failed services. The failure of each has been logged.
 func (e *FailedError) Error() string {
 	s := phrase.Count(len(e.Failed), "service") + " failed to build: " + strings.Join(e.Failed, ", ")
 	if len(e.stopped) > 0 {
@@ -208,8 +208,8 @@ func (e *FailedError) Kind() fault.Kind { return fault.Build }
 // NewLogin returns the logins that a build of a plan gives to engines: ECR tokens for
 // the hosts that logins trusts, and the user's own docker logins for the other registries
 // of the plan.
-func NewLogin(host *project.Host, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
-	j := &job{Host: host, plan: p, logins: logins}
+func NewLogin(host *project.Host, o Options, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
+	j := &job{Host: host, options: o, plan: p, logins: logins}
 	login, err := j.login()
 	if err != nil {
 		return nil, err

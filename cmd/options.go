@@ -13,6 +13,8 @@ import (
 type projectFlags struct{ project.Options }
 
 func (o *projectFlags) flags(f *pflag.FlagSet) {
+	o.From = project.From{Allow: "--allow", DefinitionsDir: "--definitions-dir", ImageDetail: "--image-detail", Lone: "--name"}
+	o.Trust.From = "--untrusted"
 	f.StringSliceVarP(&o.Files, "file", "f", nil, "compose `file`; repeat to merge several (default: COMPOSE_FILE, compose.yaml)")
 	f.StringSliceVar(&o.EnvFiles, "env-file", nil, "`file` with variables instead of the project's .env")
 	f.StringSliceVar(&o.Profiles, "profile", nil, "compose `profile` to switch on")

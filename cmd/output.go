@@ -74,11 +74,8 @@ const inlineDockerfile = "(inline)"
 
 func plannedServices(p *project.Plan, o buildOptions, platform string) []plannedService {
 	out := []plannedService{}
-	for _, s := range p.Components {
-		if !s.Build {
-			continue
-		}
-		t := s.Target
+	for _, t := range o.Targets(p) {
+		s := p.Component(t.Service)
 		ps := plannedService{
 			Service: t.Service, Container: t.Container,
 			Repository: s.Ref.Name, Account: s.Ref.Account, Region: s.Ref.Region,
@@ -138,7 +135,7 @@ func redactedCaches(caches []solve.Cache) []solve.Cache {
 
 // printPlan prints the plan on stdout.
 func printPlan(w *cli, p *project.Plan, o buildOptions) error {
-	services := plannedServices(p, o, o.Platform(&w.Host))
+	services := plannedServices(p, o, o.Platform())
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
 	}

@@ -7,7 +7,6 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/display"
 	"slipway/internal/output"
-	"slipway/rollout"
 	"slipway/rollout/ecs"
 )
 
@@ -33,7 +32,7 @@ func (w *cli) builds(mode string, targets []solve.Target) build.Display {
 
 // deployments returns the display of the deployments of some services.
 func (w *cli) deployments(refs []ecs.Ref) *display.Deployments {
-	return w.screen().Deployments(refs, display.Commands{Continue: rollout.ContinueCommand, Abort: rollout.AbortCommand})
+	return w.screen().Deployments(refs, display.Commands{Continue: continueCommand, Abort: abortCommand})
 }
 
 // screenLog writes what a display reports to the log.

@@ -13,7 +13,6 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/allow"
-	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -37,8 +36,8 @@ func (o ECSOptions) Refs(cluster string) []ecs.Ref {
 	return out
 }
 
-// names tells whether the flags mean a service of the compose file: without --cluster, the
-// service's name is enough.
+// names reports whether the flags mean a service of the compose file: without
+// --cluster, the service's name is enough.
 func (o ECSOptions) names(ref ecs.Ref) bool {
 	return slices.Contains(o.Refs(ref.Cluster), ref)
 }
@@ -67,8 +66,8 @@ type ECS struct {
 	Dir string
 	// Name is the project's name; empty without a compose file.
 	Name string
-	// Granted is what the project was allowed on the terminal as well, where it was
-	// asked there; the flags' grants count in any case.
+	// Granted is the access that the project was granted on the terminal in
+	// addition; that of the flags counts in any case.
 	Granted allow.Set
 }
 
@@ -77,7 +76,7 @@ func (s *ECS) Check() error {
 	if len(s.Services) > 0 {
 		return nil
 	}
-	return fault.New(fault.Usage, fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.Dir), "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file")
+	return &Error{Problem: NoService, Project: s.Name, Err: fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.Dir)}
 }
 
 // AddProject adds the ECS services of a compose project.
@@ -182,7 +181,7 @@ func ReadECS(ctx context.Context, w *Host, o Options, given ECSOptions) (*ECS, e
 		}
 		return p, nil
 	case errors.Is(err, compose.ErrNoProject):
-		return nil, fault.New(fault.Usage, err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE")
+		return nil, &Error{Problem: NoFile, Err: err}
 	default:
 		return nil, err
 	}

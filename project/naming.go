@@ -130,7 +130,8 @@ func RepositoryOfImage(image string) (registry.Ref, bool) {
 	return ref, err == nil
 }
 
-// TagOrDigest is what a reference names in its repository.
+// TagOrDigest returns the tag or digest that a reference names in its
+// repository.
 func TagOrDigest(image string) string {
 	parsed, err := reference.ParseNormalizedNamed(image)
 	if err != nil {

@@ -114,7 +114,7 @@ func (p *Plan) ask(w *Host, o Options, project *types.Project, wanted *allow.Wan
 		}
 	}
 	s3 := func(url, where string) { wanted.Add(allow.Want{Kind: allow.S3, Value: url, Where: where}) }
-	// What is no URL is refused where it is read.
+	// A value that is not a URL is refused where it is read.
 	if _, err := artifact.ParseS3URL(p.Settings.Artifact); err == nil && !o.Given.Artifact {
 		s3(p.Settings.Artifact, "x-slipway.artifact")
 	}
@@ -143,7 +143,7 @@ func (p *Plan) checkName(w *Host, o Options, project *types.Project, own Owner) 
 	}
 	for _, s := range p.Components {
 		if own.Owns(s.Ref) && !slices.Contains(own.Named, s.Ref) {
-			return fault.New(fault.Usage, fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.Target.Service, s.Ref, p.Untrusted.Why), "give --project-name "+project.Name+" if that is the project's name")
+			return &Error{Problem: ForeignName, Project: project.Name, Err: fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.Target.Service, s.Ref, p.Untrusted.Why)}
 		}
 	}
 	return nil

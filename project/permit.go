@@ -24,7 +24,7 @@ type Places struct{ Engine, Cache, Artifact bool }
 func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
 	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fmt.Errorf("--allow: %w", err), "use one of "+allow.Known())
+		return nil, fault.New(fault.Usage, fmt.Errorf("%s: %w", o.From.Allow, err), "use one of "+allow.Known())
 	}
 	for {
 		wanted := allow.NewWanted(granted, w.Environ)

@@ -37,7 +37,7 @@ type Plan struct {
 	ImageDetail string
 	// ECS is where the project runs, without any ECS service if none is named.
 	ECS *ECS
-	// Repositories are the absolute paths that the job writes.
+	// Outputs are the absolute paths that the job writes.
 	Outputs  []string
 	Warnings []string
 	// Untrusted is why the build may write only names of its own.
@@ -47,7 +47,8 @@ type Plan struct {
 // Component is one service of the plan.
 type Component struct {
 	Target solve.Target
-	// Build tells whether the job builds it; otherwise its latest image gets the hash too.
+	// Build reports whether the job builds it; otherwise its latest image gets
+	// the hash, too.
 	Build     bool
 	Ref       registry.Ref
 	ExtraTags []string
@@ -68,6 +69,16 @@ func (p *Plan) Targets() []solve.Target {
 		}
 	}
 	return out
+}
+
+// Component returns the component of a service, nil if the plan has none.
+func (p *Plan) Component(service string) *Component {
+	for i := range p.Components {
+		if p.Components[i].Target.Service == service {
+			return &p.Components[i]
+		}
+	}
+	return nil
 }
 
 // NewPlan reads the project and decides everything that the files and the environment
@@ -161,7 +172,7 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	dir := Absolute(w.Dir, o.DefinitionsDir)
 	// Written last of all: that it cannot be must not come out last of all.
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")
+		return fault.New(fault.Usage, fmt.Errorf("%s: no directory %s", o.From.DefinitionsDir, dir), "create it, or leave the flag out to write the definitions here")
 	}
 	groups, order := map[compose.ECS][]string{}, []compose.ECS{}
 	own := slices.ContainsFunc(p.Components, func(s Component) bool { return s.Target.Settings.ECS != (compose.ECS{}) })
@@ -182,7 +193,7 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	for _, named := range order {
 		name := "imagedefinitions.json"
 		if len(order) > 1 {
-			// An ARN is no file name: what it ends in is.
+			// An ARN is not a file name: its last part is.
 			name = "imagedefinitions-" + plainRef(ecs.Ref(named)).Service + ".json"
 		}
 		path := filepath.Join(dir, name)
@@ -194,7 +205,7 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	}
 	if o.ImageDetail {
 		if len(p.Components) != 1 {
-			return fault.New(fault.Usage, fmt.Errorf("--image-detail is for one image, the project has %s", phrase.Count(len(p.Components), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
+			return fault.New(fault.Usage, fmt.Errorf("%s is for one image, the project has %s", o.From.ImageDetail, phrase.Count(len(p.Components), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
 		}
 		p.ImageDetail = filepath.Join(dir, imageDetailFile)
 		p.Outputs = append(p.Outputs, p.ImageDetail)
@@ -225,7 +236,8 @@ func (p *Plan) hashOf(ctx context.Context, o Options) (revision.Hash, error) {
 	})
 }
 
-// finish is what needs the hash: extra tags, and the size of the definitions.
+// finish adds the parts that need the hash: extra tags, and the size of the
+// definitions.
 func (p *Plan) finish() (err error) {
 	for i := range p.Components {
 		s := &p.Components[i]
@@ -244,8 +256,8 @@ func (p *Plan) finish() (err error) {
 	return nil
 }
 
-// likelyHost stands for the registry's host, which only AWS can tell, where the size of
-// the definitions is checked before anything is touched.
+// likelyHost stands for the host of the registry, which only AWS knows, where
+// the size of the definitions is checked before anything is written.
 const likelyHost = "000000000000.dkr.ecr.us-east-1.amazonaws.com/"
 
 // Definitions is the content of one definitions file.

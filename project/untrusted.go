@@ -15,7 +15,11 @@ import (
 )
 
 // Trust says whether others write the source: given, or left to what CodeBuild says.
-type Trust struct{ Given, Untrusted bool }
+type Trust struct {
+	Given, Untrusted bool
+	// From names where it was given, for messages.
+	From string
+}
 
 // Reason is why the source is untrusted, empty if it is trusted, and the number of the
 // pull request, 0 for none.
@@ -25,7 +29,7 @@ func (o Trust) Reason(env buildspec.Env) (why string, number int) {
 	case o.Given && !o.Untrusted:
 		return "", 0
 	case why == "" && o.Untrusted:
-		return "--untrusted is given", 0
+		return o.From + " is given", 0
 	}
 	return why, number
 }
@@ -42,8 +46,8 @@ type Untrusted struct {
 
 func (u Untrusted) Yes() bool { return u.Why != "" }
 
-// Namespace is what keeps the build's layers and transfers apart from those of
-// others on an engine that they share.
+// Namespace returns the prefix that separates the build's layers and transfers
+// from those of others on an engine that they share.
 func (u Untrusted) Namespace() string { return strings.TrimSuffix(trust.Prefix(u.Number), "-") }
 
 // distrust decides whether the build is untrusted, and which settings then do not count.

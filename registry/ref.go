@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -45,6 +46,12 @@ func (r Ref) String() string {
 		return r.Name
 	}
 	return r.Name + " (" + strings.Join(where, ", ") + ")"
+}
+
+// In returns the reference with an account and a region where it has none.
+func (r Ref) In(account, region string) Ref {
+	r.Account, r.Region = cmp.Or(r.Account, account), cmp.Or(r.Region, region)
+	return r
 }
 
 // RegistryID returns the account as ECR's API takes it, nil for the caller's

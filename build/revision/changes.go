@@ -41,7 +41,7 @@ func (t *tree) sumPaths(ctx context.Context, paths []string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// entry describes what stands at a path.
+// entry describes the file, directory or link at a path.
 func (t *tree) entry(ctx context.Context, abs string) (kind, value string, err error) {
 	info, err := os.Lstat(abs)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

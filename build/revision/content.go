@@ -22,7 +22,7 @@ import (
 // Root is one of the build inputs: a directory, seen through the filter its
 // build uses, or a single file.
 type Root struct {
-	Label string    // tells the roots of one hash apart; no machine's own path
+	Label string    // distinguishes the roots of one hash; not a path of one machine
 	FS    fsutil.FS // a directory
 	File  string    // or the path of one file, links followed
 

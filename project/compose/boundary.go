@@ -218,7 +218,8 @@ var (
 	// composeKey is a key at the top of a compose file, in YAML or JSON.
 	composeKey = regexp.MustCompile(`(?m)(?:^|[{,]\s*)["']?(?:services|include|networks|volumes|secrets|configs|models|name|version)["']?\s*:(?:\s|$)`)
 	lineNumber = regexp.MustCompile(`line (\d+)`)
-	// yamlKind and envKind are what the parsers call a mistake, without what they quote.
+	// yamlKind and envKind match the words of the parsers for a mistake,
+	// without what they quote.
 	yamlKind = regexp.MustCompile(`found [a-z ]*(?:character|escape|document|end of stream|directive|tab|tag)[a-z ]*|(?:did|could) not find expected [^\n'"` + "`" + `]*(?:'.'(?: or '.')?)?|mapping values are not allowed in this context|block (?:sequence|mapping) entries are not allowed in this context|cannot (?:unmarshal|construct) ![!a-z]+|exceeded max depth|excessive aliasing|unknown anchor|mapping key "[A-Za-z0-9_.-]{1,40}" already defined|permission denied|is a directory`)
 	envKind  = regexp.MustCompile(`unexpected character|key cannot contain a space|unterminated quoted value|permission denied|is a directory`)
 )

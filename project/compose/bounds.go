@@ -151,7 +151,8 @@ func checkComposeFile(ctx context.Context, path string) error {
 	return checkCompose(path, data)
 }
 
-// checkCompose measures the YAML of a compose file. What is no YAML compose-go refuses.
+// checkCompose measures the YAML of a compose file. compose-go refuses a file
+// that is not YAML.
 func checkCompose(path string, data []byte) error {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	m := measure{path: path}

@@ -48,8 +48,11 @@ func wantInputError(t *testing.T, err error, want string) {
 	if err.Error() != want {
 		t.Errorf("error\n have %s\n want %s", err, want)
 	}
-	var outside *compose.OutsideError // cmd writes the hint of this cause, and of ErrNoProject
-	if input.Hint() == "" && !errors.As(err, &outside) && !errors.Is(err, compose.ErrNoProject) {
+	// cmd writes the hints of these.
+	var outside *compose.OutsideError
+	var files *compose.FilesError
+	inCmd := errors.As(err, &outside) || errors.As(err, &files) || errors.Is(err, compose.ErrNoProject) || errors.Is(err, compose.ErrNoName)
+	if input.Hint() == "" && !inCmd {
 		t.Errorf("no hint with %q", err)
 	}
 }

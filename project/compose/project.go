@@ -25,13 +25,25 @@ func inputError(where, remedy, format string, args ...any) error {
 // ErrNoProject is in the error of Load when there is neither a compose file nor a Dockerfile.
 var ErrNoProject = errors.New("no compose file and no Dockerfile here")
 
+// ErrNoName is in the error of Load when a name for the project cannot be derived.
+var ErrNoName = errors.New("the directory's name makes no project name")
+
+// FilesError says that the compose files cannot be found or opened.
+type FilesError struct{ Err error }
+
+// Error returns the text of the cause.
+func (e *FilesError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FilesError) Unwrap() error { return e.Err }
+
 // Options say where the project is, in the words of docker compose.
 type Options struct {
 	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
 	Files []string
 	// EnvFiles replace the project's .env file.
 	EnvFiles []string
-	// Profiles are switched on beside those of COMPOSE_PROFILES.
+	// Profiles are switched on in addition to those of COMPOSE_PROFILES.
 	Profiles []string
 	// Dir is the project directory; empty means the first file's. Files are searched from
 	// there, or from the working directory.
@@ -42,7 +54,10 @@ type Options struct {
 	Environ []string
 	// Lone is the name of the single service when there is a Dockerfile but no compose file.
 	Lone string
-	// Home is the user's home directory: a clone that is all of it is no project's own.
+	// LoneFrom names where Lone was given, for messages.
+	LoneFrom string
+	// Home is the user's home directory: a clone that is all of it does not
+	// belong to a project alone.
 	Home string
 	// Limit is how long loading may take; 0 means 2 minutes.
 	Limit time.Duration
@@ -64,7 +79,7 @@ func load(ctx context.Context, o Options) (*types.Project, error) {
 		if input := (*fault.InputError)(nil); errors.As(err, &input) {
 			return nil, input
 		}
-		return nil, &fault.InputError{Where: "compose project", Err: unquoted(err), Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
+		return nil, &fault.InputError{Where: "compose project", Err: &FilesError{unquoted(err)}}
 	}
 	if len(opts.ConfigPaths) == 0 {
 		return lone(ctx, o)
@@ -93,14 +108,15 @@ func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 		projectDirectory(o),
 		b.own(o),
 		b.configFiles(o),
-		// Once more: the default .env lies beside the file that was only just found.
+		// Once more: the default .env is next to the file that was found just
+		// now.
 		b.envFiles(o),
 		checkEnvFiles(o.EnvFiles),
 		cli.WithDotEnv,
 		cli.WithDefaultProfiles(o.Profiles...),
 		cli.WithName(o.Name),
-		// env_file and label_file belong to the run, not to the build: one that is
-		// missing on the build host is no error.
+		// env_file and label_file belong to the run, not to the build: a
+		// missing one on the build host is not an error.
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
 		cli.WithResourceLoader(guard),
@@ -141,14 +157,14 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 		service = "api"
 	}
 	if !serviceName.MatchString(service) {
-		return nil, inputError("--name", "use letters, digits and . _ -", "%q is not a valid service name", service)
+		return nil, inputError(o.LoneFrom, "use letters, digits and . _ -", "%q is not a valid service name", service)
 	}
 	name := o.Name
 	if name == "" {
 		name = loader.NormalizeProjectName(filepath.Base(dir))
 	}
 	if name == "" {
-		return nil, inputError(dir, "give it one with --project-name", "the directory's name makes no project name")
+		return nil, &fault.InputError{Where: dir, Err: ErrNoName}
 	}
 	return loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  dir,

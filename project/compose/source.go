@@ -64,7 +64,8 @@ func loadError(ctx context.Context, files []string, err error) error {
 	return out
 }
 
-// guilty are the files that the error can come from: the one that is no YAML, else all.
+// guilty names the files that the error can come from: the one that is not
+// YAML, else all.
 func guilty(ctx context.Context, files []string) string {
 	for _, f := range files {
 		if broken := parse(ctx, f); broken != nil {
@@ -88,7 +89,8 @@ func parse(ctx context.Context, file string) error {
 // compose files to be fetched from elsewhere, which could name any build context.
 type noRemotes struct{}
 
-// Accept tells a remote resource by the forms that docker compose knows.
+// Accept reports whether a path is a remote resource, by the forms that docker
+// compose knows.
 func (noRemotes) Accept(path string) bool {
 	return strings.HasPrefix(path, "oci:") || strings.HasPrefix(path, "git@") || strings.HasPrefix(path, "github.com/") || strings.Contains(path, "://")
 }
