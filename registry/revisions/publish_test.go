@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -42,8 +43,8 @@ func TestPublishAgainPutsNothing(t *testing.T) {
 	if got.Name != "one" || len(got.Changes) != 0 {
 		t.Errorf("again: %q with changes %v", got.Name, got.Changes)
 	}
-	wantCalls(t, s.server, "PutImage", 0)
-	wantCalls(t, s.server, "BatchDeleteImage", 0)
+	testkit.WantECRCalls(t, s.server, "PutImage", 0)
+	testkit.WantECRCalls(t, s.server, "BatchDeleteImage", 0)
 	s.wantState(before)
 }
 
@@ -102,7 +103,7 @@ func TestPublishKeepsLatest(t *testing.T) {
 	s.server.ResetCalls()
 	s.published(p)
 	s.wantTags(map[string][]string{"one": one, "two": two, "latest": one})
-	wantCalls(t, s.server, "PutImage", 2)
+	testkit.WantECRCalls(t, s.server, "PutImage", 2)
 }
 
 // TestPublishNeverChangesARevision is promise 7: a name stands for one set of
@@ -139,7 +140,7 @@ func TestPublishCompletesARevision(t *testing.T) {
 		t.Errorf("named %q, want the name left incomplete", got.Name)
 	}
 	s.wantTags(map[string][]string{"one": one, "latest": one})
-	wantCalls(t, s.server, "PutImage", 5)
+	testkit.WantECRCalls(t, s.server, "PutImage", 5)
 }
 
 func TestPublishGivesUpOnNames(t *testing.T) {

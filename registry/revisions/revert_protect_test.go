@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -242,7 +243,7 @@ func TestRevertHoldsLatest(t *testing.T) {
 		p := s.promoted("one", s.running(h["two"]))
 		s.server.ResetCalls()
 		got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
-		wantCalls(t, s.server, "PutImage", 0)
+		testkit.WantECRCalls(t, s.server, "PutImage", 0)
 		s.wantReverted(got, "shop/a:latest kept (the image that it pointed to is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["two"]})
 	})

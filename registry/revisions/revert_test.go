@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -63,7 +64,7 @@ func TestRevert(t *testing.T) {
 		s.wantReverted(got, all...)
 		s.wantState(before)
 		for action, want := range map[string]int{"BatchGetImage": 4, "PutImage": 4, "DescribeImages": 2, "BatchDeleteImage": 0} {
-			wantCalls(t, s.server, action, want)
+			testkit.WantECRCalls(t, s.server, action, want)
 		}
 		for _, c := range got.Changes {
 			if c.Tag == registry.TagLatest && (c.From == c.To || !strings.HasPrefix(c.From, "sha256:") || before[c.Repository.Name+":latest"] != c.To) {
@@ -94,7 +95,7 @@ func TestRevert(t *testing.T) {
 		p := s.promoted("three", s.running(h["three"]))
 		s.server.ResetCalls()
 		s.wantReverted(s.reverted(p))
-		wantCalls(t, s.server, "BatchGetImage", 0)
+		testkit.WantECRCalls(t, s.server, "BatchGetImage", 0)
 		s.wantReverted(s.reverted(Published{}))
 	})
 	t.Run("latest was kept", func(t *testing.T) {
