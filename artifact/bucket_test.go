@@ -1,7 +1,6 @@
 package artifact_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/artifact"
+	"slipway/internal/testkit"
 )
 
 func TestLookAtTheSandbox(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	b, err := artifact.LookAt(t.Context(), client, "shop")
 	if err != nil || !b.Versioned || b.Unseen != nil {
 		t.Errorf("%+v, %v", b, err)
@@ -44,9 +44,7 @@ func TestLookAtRefused(t *testing.T) {
 			w.Header().Set("X-Amz-Bucket-Region", "eu-west-1")
 			w.WriteHeader(status)
 		}))
-		client := s3.New(s3.Options{BaseEndpoint: aws.String(server.URL), Region: "us-east-1", UsePathStyle: true, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
-		})})
+		client := s3.NewFromConfig(testkit.AWSConfig(server.URL))
 		_, err := artifact.LookAt(t.Context(), client, "shop")
 		var bad *artifact.BucketError
 		if !errors.As(err, &bad) || bad.Error() != want || bad.Hint() == "" {
@@ -67,9 +65,7 @@ func TestLookAtByItsVersioning(t *testing.T) {
 		_, _ = w.Write([]byte(`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`))
 	}))
 	defer server.Close()
-	client := s3.New(s3.Options{BaseEndpoint: aws.String(server.URL), Region: "us-east-1", UsePathStyle: true, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
-	})})
+	client := s3.NewFromConfig(testkit.AWSConfig(server.URL))
 	if b, err := artifact.LookAt(t.Context(), client, "shop"); err != nil || !b.Versioned || b.Unseen != nil {
 		t.Errorf("%+v, %v", b, err)
 	}

@@ -13,15 +13,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestDigests proves that a build which pushed too little does not count.
 func TestDigests(t *testing.T) {
-	aws, err := sandbox.Start(t.Context(), sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { aws.Close() })
+	aws := testkit.StartSandbox(t, sandbox.Options{})
 	s := &stand{env: aws.Env(), home: t.TempDir()}
 	if err := s.logIn(t.Context()); err != nil {
 		t.Fatal(err)

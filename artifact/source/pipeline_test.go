@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
 	"slipway/artifact/source"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // pipelineStand is a sandbox with the pipeline "shop" on s3://shop/source/shop.zip.
@@ -29,19 +28,8 @@ type pipelineStand struct {
 
 func newPipelineStand(t *testing.T) *pipelineStand {
 	t.Helper()
-	server, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	config := aws.Config{
-		BaseEndpoint: aws.String(server.URL()), Region: "us-east-1", RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
-	}
+	server := testkit.StartSandbox(t, sandbox.Options{})
+	config := testkit.AWSConfig(server.URL())
 	p := &pipelineStand{Server: server, s3: s3.NewFromConfig(config), pipeline: codepipeline.NewFromConfig(config)}
 	p.follower = source.PipelineFollower{API: p.pipeline, Name: "shop", First: time.Millisecond, Max: 20 * time.Millisecond}
 	stage := func(name string, category types.ActionCategory, provider string, configuration map[string]string) types.StageDeclaration {
@@ -50,7 +38,7 @@ func newPipelineStand(t *testing.T) *pipelineStand {
 			ActionTypeId: &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: aws.String(provider), Version: aws.String("1")},
 		}}}
 	}
-	_, err = p.pipeline.CreatePipeline(t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
+	_, err := p.pipeline.CreatePipeline(t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
 		Name: aws.String("shop"), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"),
 		Stages: []types.StageDeclaration{
 			stage("Source", types.ActionCategorySource, "S3", map[string]string{"S3Bucket": sourceZip.Bucket, "S3ObjectKey": sourceZip.Key}),
@@ -61,13 +49,7 @@ func newPipelineStand(t *testing.T) *pipelineStand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &sourceZip.Bucket}); err != nil {
-		t.Fatal(err)
-	}
-	_, err = p.s3.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: &sourceZip.Bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
-	})
-	if err != nil {
+	if err := testkit.CreateVersionedBucket(t.Context(), p.s3, sourceZip.Bucket); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -23,6 +23,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/artifact/source"
+	"slipway/internal/testkit"
 )
 
 var sourceZip = artifact.S3Location{Bucket: "shop", Key: "source/shop.zip"}
@@ -73,7 +74,7 @@ func there(t *testing.T, client *s3.Client) (version, digest string) {
 
 // TestSubmit puts small and large archives, each twice.
 func TestSubmit(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	var versions []string
 	for _, size := range []int{100, 9 << 20, 100} {
 		a := pack(t, size, uint64(len(versions)))
@@ -98,7 +99,7 @@ func TestSubmit(t *testing.T) {
 
 // TestSubmitUnversioned: without versions Submit returns none, and still compares.
 func TestSubmitUnversioned(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("plain")}); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestSubmitUnversioned(t *testing.T) {
 }
 
 func TestSubmitErrors(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	a := pack(t, 10, 1)
 	var url *artifact.S3URLError
 	if _, err := source.Submit(t.Context(), client, artifact.S3Location{Bucket: "shop", Key: "x/"}, a, nil); !errors.As(err, &url) {
@@ -156,7 +157,7 @@ func through(client *s3.Client, r refusing) *s3.Client {
 
 // TestSubmitUnseen may write but not look.
 func TestSubmitUnseen(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	blind := through(client, refusing{match: func(r *http.Request) bool { return r.Method == http.MethodHead }, status: http.StatusForbidden})
 	done, err := source.Submit(t.Context(), blind, sourceZip, pack(t, 10, 1), nil)
 	if err != nil || !done.Changed || done.Unseen == nil {
@@ -171,7 +172,7 @@ func TestSubmitUnseen(t *testing.T) {
 // TestSubmitGivenUp breaks and interrupts an upload in the middle: the object stays as it
 // was and no parts are left behind.
 func TestSubmitGivenUp(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	if _, err := source.Submit(t.Context(), client, sourceZip, pack(t, 10, 1), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +210,7 @@ func TestSubmitGivenUp(t *testing.T) {
 
 // TestSubmitForeign replaces an object that somebody else put there.
 func TestSubmitForeign(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	a := pack(t, 10, 1)
 	_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &sourceZip.Bucket, Key: &sourceZip.Key, Body: bytes.NewReader(nil), Metadata: map[string]string{"slipway-content": strings.Repeat("0", 64)}})
 	if err != nil {

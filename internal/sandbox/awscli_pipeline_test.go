@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestAWSCLIPipelines: the pipelines of examples/pipelines are what Amazon's models want,
@@ -14,7 +15,7 @@ import (
 func TestAWSCLIPipelines(t *testing.T) {
 	t.Parallel()
 	path := awsCLI(t)
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	dir := t.TempDir()
 	files, err := filepath.Glob("../../examples/pipelines/*/pipeline.json")
 	if err != nil || len(files) != 3 {

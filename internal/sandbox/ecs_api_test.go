@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // rawECS posts a request as it stands, for what the SDK would leave out.
@@ -43,7 +44,7 @@ func rawECS(t *testing.T, s *sandbox.Server, action, body string) map[string]any
 }
 
 func TestTaskDefinitions(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c, ctx := ecsClient(s, "us-east-1"), t.Context()
 	rawECS(t, s, "RegisterTaskDefinition", `{"family":"web","future":{"on":true},"containerDefinitions":[
 		{"name":"web","image":"web:1","memory":64,"gizmo":[1,2.5]}],"tags":[{"key":"app","value":"shop"}]}`)
@@ -105,7 +106,7 @@ func TestTaskDefinitions(t *testing.T) {
 }
 
 func TestTaskDefinitionsThatECSRefuses(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	for _, test := range []struct{ body, message string }{
 		{`{}`, "Family should not be null"},
 		{`{"family":"a b"}`, "Family contains invalid characters"},

@@ -12,12 +12,13 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func TestIAM(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandbox.Options{})
-	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: aws.String(s.URL()), Credentials: static}
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	cfg := testkit.AWSConfig(s.URL())
 	client := iam.NewFromConfig(cfg)
 
 	const (

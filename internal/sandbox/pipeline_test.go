@@ -12,6 +12,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // shopPipeline is a pipeline of three stages on s3://source/shop.zip.
@@ -34,11 +35,11 @@ func shopPipeline() *codepipeline.CreatePipelineInput {
 }
 
 func TestPipeline(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(s.URL()))
 	ctx := t.Context()
 	name := aws.String("shop")
-	bucket := s3.New(s3.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", UsePathStyle: true, Credentials: static})
+	bucket := s3.NewFromConfig(testkit.AWSConfig(s.URL()))
 	done(bucket.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("source")}))(t)
 	done(bucket.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("source"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}))(t)
 	_, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: name})
@@ -110,9 +111,9 @@ func TestPipeline(t *testing.T) {
 // TestPipelineWork: actions that have work do it one after the other, and none behind one
 // that failed.
 func TestPipelineWork(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
-	bucket := s3.New(s3.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", UsePathStyle: true, Credentials: static})
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(s.URL()))
+	bucket := s3.NewFromConfig(testkit.AWSConfig(s.URL()))
 	ctx := t.Context()
 	done(bucket.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("source")}))(t)
 	done(bucket.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("source"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}))(t)
@@ -163,8 +164,8 @@ func TestPipelineWork(t *testing.T) {
 // TestPipelineFromGit: a pipeline whose source is a repository starts when it is told of a
 // commit, and no other pipeline does.
 func TestPipelineFromGit(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(s.URL()))
 	ctx := t.Context()
 	in := shopPipeline()
 	source := &in.Pipeline.Stages[0].Actions[0]

@@ -26,6 +26,7 @@ func AWSConfig(url string) aws.Config {
 		Region:           "us-east-1",
 		BaseEndpoint:     aws.String(url),
 		RetryMaxAttempts: 1,
+		HTTPClient:       patient,
 		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"slipway/internal/daemontest"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 	"slipway/internal/testtools"
 	"slipway/internal/version"
 )
@@ -128,15 +129,7 @@ type job struct {
 // sandbox.
 func newJob(t *testing.T, server *httptest.Server) *job {
 	t.Helper()
-	aws, err := sandbox.Start(t.Context(), sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := aws.Close(); err != nil {
-			t.Errorf("closing the sandbox: %v", err)
-		}
-	})
+	aws := testkit.StartSandbox(t, sandbox.Options{})
 	dir := t.TempDir()
 	j := &job{t: t, dir: dir, bin: filepath.Join(dir, "bin")}
 	if err := os.Mkdir(j.bin, 0o700); err != nil {
