@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/testkit"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -101,7 +103,7 @@ func scriptECR(ts *testscript.TestScript) *ecr.Client {
 
 // probe FILE writes the program of the test images, which says what a RUN step sees.
 func writeProbe(ts *testscript.TestScript, _ bool, args []string) {
-	program, err := probe()
+	program, err := testkit.Probe()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(program), 0o755))
 }

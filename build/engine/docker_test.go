@@ -15,6 +15,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"slipway/build/engine"
+	"slipway/internal/testkit"
 )
 
 // environment is a set of variables as Options reads them.
@@ -56,7 +57,7 @@ func dockerConfig(t *testing.T, current, context, host string) string {
 // Which engine is asked is seen from the error: none of them is there.
 func TestWhereDockerIsLookedFor(t *testing.T) {
 	t.Parallel()
-	nowhere := "unix://" + filepath.Join(shortDir(t), "none.sock")
+	nowhere := "unix://" + filepath.Join(testkit.ShortDir(t), "none.sock")
 	withContext := dockerConfig(t, "", "remote", nowhere)
 	current := dockerConfig(t, "remote", "remote", nowhere)
 	other := "unix:///no/such/other.sock"
@@ -163,7 +164,7 @@ func TestDockerWithoutTLS(t *testing.T) {
 // for, and that is told.
 func TestDockerIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	socket := filepath.Join(shortDir(t), "docker.sock")
+	socket := filepath.Join(testkit.ShortDir(t), "docker.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)

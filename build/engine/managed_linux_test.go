@@ -17,6 +17,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // managedEngineUser makes the test binary a job that uses the engine in the directory it
@@ -47,7 +48,7 @@ func buildkitd() string {
 // stateDir is a new state directory; what was left running in it is ended.
 func stateDir(t *testing.T) string {
 	t.Helper()
-	dir := shortDir(t)
+	dir := testkit.ShortDir(t)
 	t.Cleanup(func() {
 		if pid := pidIn(dir); alive(pid) {
 			t.Errorf("engine %d was left behind", pid)
@@ -182,9 +183,7 @@ func noEngine(t *testing.T, ctx context.Context, o engine.Options) string {
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "buildkitd")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteProgram(t, path, text)
 	return path
 }
 
@@ -220,7 +219,7 @@ func TestManagedEngineThatHangs(t *testing.T) {
 func TestManagedEngineCannotStart(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
-	long := filepath.Join(shortDir(t), strings.Repeat("long", 30))
+	long := filepath.Join(testkit.ShortDir(t), strings.Repeat("long", 30))
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"slipway/build/engine"
 	"slipway/internal/daemontest"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // The tests of a network run in a network namespace of their own, which stands
@@ -111,15 +112,7 @@ func answer(at string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
+	go testkit.Accept(l, func(conn net.Conn) { conn.Close() })
 	return l, nil
 }
 
@@ -197,15 +190,7 @@ func main() {
 func dialerContext(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	source := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(source, []byte(dialer), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "dial"), source)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the dialer: %v\n%s", err, out)
-	}
+	testkit.Compile(t, dialer, filepath.Join(dir, "dial"))
 	return dir
 }
 
@@ -405,9 +390,7 @@ func barePath(t *testing.T, programs map[string]string) string {
 		}
 	}
 	for name, text := range programs {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		testkit.WriteProgram(t, filepath.Join(dir, name), text)
 	}
 	return dir
 }

@@ -16,6 +16,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // What the engine writes is for its user alone, whatever the umask and whatever
@@ -82,10 +83,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 	}
 	bin, seen := t.TempDir(), filepath.Join(t.TempDir(), "seen")
 	for _, name := range []string{"docker", "ssh", "kubectl"} {
-		text := "#!/bin/sh\nenv >" + seen + "\nexec " + buildctl + " --addr " + shared.Addr + " dial-stdio\n"
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		testkit.WriteProgram(t, filepath.Join(bin, name), "env >"+seen+"\nexec "+buildctl+" --addr "+shared.Addr+" dial-stdio\n")
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush")
@@ -111,9 +109,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 // The ssh to a Docker engine is such a program too. Nothing answers behind it.
 func TestDockerOverSSHGetsNoCredentials(t *testing.T) {
 	bin, seen := t.TempDir(), filepath.Join(t.TempDir(), "seen")
-	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\n(env; echo \"$@\") >"+seen+"\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteProgram(t, filepath.Join(bin, "ssh"), "(env; echo \"$@\") >"+seen+"\nexit 1\n")
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush")
 	env := environment{"DOCKER_HOST": "ssh://u@h:22", "DOCKER_CONFIG": t.TempDir()}
@@ -135,15 +131,7 @@ func silent(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go io.Copy(io.Discard, conn)
-		}
-	}()
+	go testkit.Accept(l, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 	return l.Addr().String()
 }
 

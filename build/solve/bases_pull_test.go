@@ -3,8 +3,6 @@ package solve_test
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,7 +11,6 @@ import (
 	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -22,14 +19,33 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/fault"
+	"slipway/internal/testkit"
 )
 
 // library is a registry that holds there:1, limits the pulls of limited, has none left of spent, and shows private
 // only to somebody.
 func library(t *testing.T) string {
 	t.Helper()
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	host := testkit.StartRegistry(t, guardedLibrary)
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, repo := range []string{"there", "private", "spent"} {
+		ref, err := name.ParseReference(host + "/" + repo + ":1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := remote.Write(ref, image, remote.WithAuth(authn.FromConfig(authn.AuthConfig{Username: "somebody", Password: "x"}))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return host
+}
+
+// guardedLibrary answers as the library says, and else as the registry inner.
+func guardedLibrary(inner http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _, _ := r.BasicAuth()
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/v2/limited/"):
@@ -46,23 +62,7 @@ func library(t *testing.T) string {
 		default:
 			inner.ServeHTTP(w, r)
 		}
-	}))
-	t.Cleanup(server.Close)
-	host := strings.TrimPrefix(server.URL, "http://")
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, repo := range []string{"there", "private", "spent"} {
-		ref, err := name.ParseReference(host + "/" + repo + ":1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := remote.Write(ref, image, remote.WithAuth(authn.FromConfig(authn.AuthConfig{Username: "somebody", Password: "x"}))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return host
+	})
 }
 
 func somebody(context.Context, string) (types.AuthConfig, error) {

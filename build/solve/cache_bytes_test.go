@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 // based is a service of several stages on a base image, with steps in each.
@@ -158,7 +159,7 @@ func (b *bakery) allOf(t *testing.T, service, reference string, want types.Media
 func TestCompressionIsForced(t *testing.T) {
 	t.Parallel()
 	b := newBakery(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
-	list := plan(t, files(t, b.tree))
+	list := plan(t, testkit.WriteTree(t, b.tree))
 	b.allOf(t, "app", b.loaves(t, list, solve.RunOptions{})["app"].Digest, types.OCILayer)
 	list[0].Compression = solve.Zstd
 	second := b.loaves(t, list, solve.RunOptions{})["app"]

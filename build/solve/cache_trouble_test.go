@@ -21,6 +21,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // larder is a registry that can lose blobs, refuse requests, and counts the layers' bytes.
@@ -162,7 +163,7 @@ func (b *bakery) fresh(t *testing.T, change ...func(*solve.RunOptions, []solve.T
 	t.Helper()
 	b.e.Empty(t)
 	b.engines[0].Client = b.e.Client(t)
-	list := plan(t, files(t, b.tree))
+	list := plan(t, testkit.WriteTree(t, b.tree))
 	var count tries
 	o := count.options(3)
 	o.Push = b.cached(list)

@@ -18,6 +18,7 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 func TestContextKinds(t *testing.T) {
@@ -38,7 +39,7 @@ COPY --from=base who /image
 COPY --from=layout who /layout
 COPY --from=layout2 who /layout2
 `
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"compose.yaml": `services:
   app:
     build:
@@ -88,7 +89,7 @@ func TestLinkedServices(t *testing.T) {
 	t.Parallel()
 	for _, jobs := range []int{0, 1} {
 		leaf := fmt.Sprintf("leaf of %d", jobs)
-		dir := files(t, map[string]string{"compose.yaml": linkedBuild, "top": "T", "mid": "M", "leaf": leaf})
+		dir := testkit.WriteTree(t, map[string]string{"compose.yaml": linkedBuild, "top": "T", "mid": "M", "leaf": leaf})
 		got := o.loaves(t, plan(t, dir), solve.RunOptions{Jobs: jobs})
 		want := map[string]string{"leaf": leaf, "mid": "M", "copy": leaf, "top": "T"}
 		if have := o.files(t, got["a-top"]); !maps.Equal(have, want) {
@@ -128,7 +129,7 @@ func serveGit(t *testing.T, tree map[string]string) string {
 	if err != nil {
 		t.Skipf("LEFT OUT: git cannot serve over http here: %v", err)
 	}
-	work, bare := files(t, tree), t.TempDir()
+	work, bare := testkit.WriteTree(t, tree), t.TempDir()
 	for _, args := range [][]string{
 		{"init", "-q", "-b", "main"}, {"add", "."}, {"commit", "-q", "-m", "first"}, {"clone", "-q", "--bare", ".", filepath.Join(bare, "code.git")},
 	} {
@@ -199,7 +200,7 @@ func TestDirectoryIsSentOnce(t *testing.T) {
 			tree["shared/"+n+".Dockerfile"], tree["other/"+n+".Dockerfile"] = dockerfile, dockerfile
 		}
 		var count transfers
-		o.loaves(t, plan(t, files(t, tree)), solve.RunOptions{Jobs: row.jobs, Status: count.status})
+		o.loaves(t, plan(t, testkit.WriteTree(t, tree)), solve.RunOptions{Jobs: row.jobs, Status: count.status})
 		if sent := count.total(); sent < size || sent > size+size/2 {
 			t.Errorf("%s: %d bytes sent of a directory of %d", row.kind, sent, size)
 		}

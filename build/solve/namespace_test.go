@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 // A step that ran in a namespace is no other build's, whatever the project says of it.
@@ -16,7 +17,7 @@ func TestNamespaceKeepsStepsApart(t *testing.T) {
 	t.Parallel()
 	stamp := func(namespace, head, keys string) string {
 		t.Helper()
-		list := plan(t, files(t, withProbe(t, map[string]string{
+		list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{
 			"compose.yaml": "services: {app: {build: {context: ." + keys + "}}}",
 			"Dockerfile":   head + "FROM scratch\nCOPY --chmod=755 probe /probe\nRUN [\"/probe\", \"see\", \"time\", \"/namespace\"]\n",
 		})))
@@ -44,7 +45,7 @@ func TestNamespaceKeepsCacheMountsApart(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
 	bake := func(namespace, step string) error {
-		list := plan(t, files(t, withProbe(t, map[string]string{
+		list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{
 			"compose.yaml": "services: {app: {build: .}}",
 			"Dockerfile":   "FROM scratch\nCOPY --chmod=755 probe /probe\nRUN --mount=type=cache,id=" + t.Name() + ",target=/kept " + step + "\n",
 		})))
@@ -68,7 +69,7 @@ func TestNamespaceKeepsCacheMountsApart(t *testing.T) {
 func TestNamespaceKeepsFilesApart(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	dir := files(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY file /file\n"})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY file /file\n"})
 	content := func(namespace, text string) string {
 		t.Helper()
 		path, at := filepath.Join(dir, "file"), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

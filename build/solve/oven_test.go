@@ -5,27 +5,21 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"maps"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	docker "github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // oven is a real engine with a registry to push to.
@@ -42,13 +36,7 @@ func newOven(t *testing.T, wrap ...func(http.Handler) http.Handler) *oven {
 
 func newOvenOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Handler) http.Handler) *oven {
 	t.Helper()
-	h := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	for _, w := range wrap {
-		h = w(h)
-	}
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return &oven{engines: []solve.Engine{{Client: e.Client(t)}}, host: strings.TrimPrefix(s.URL, "http://")}
+	return &oven{engines: []solve.Engine{{Client: e.Client(t)}}, host: testkit.StartRegistry(t, wrap...)}
 }
 
 var anonymous = func(context.Context, string) (docker.AuthConfig, error) { return docker.AuthConfig{}, nil }
@@ -119,13 +107,13 @@ func (o *oven) loaves(t *testing.T, list []solve.Target, opts solve.RunOptions) 
 // project builds a project given as files and returns the results.
 func (o *oven) project(t *testing.T, tree map[string]string, environ ...string) map[string]solve.Result {
 	t.Helper()
-	return o.loaves(t, plan(t, files(t, withProbe(t, tree)), environ...), solve.RunOptions{})
+	return o.loaves(t, plan(t, testkit.WriteTree(t, withProbe(t, tree)), environ...), solve.RunOptions{})
 }
 
 // withProbe adds the probe to the tree, once as ./probe and for each directory that wants it.
 func withProbe(t *testing.T, tree map[string]string) map[string]string {
 	t.Helper()
-	data, err := probe()
+	data, err := testkit.Probe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,22 +121,6 @@ func withProbe(t *testing.T, tree map[string]string) map[string]string {
 	out["probe"] = data
 	return out
 }
-
-var probe = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "probe")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "probe")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "./testdata/probe")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.New(string(out))
-	}
-	data, err := os.ReadFile(file)
-	return string(data), err
-})
 
 // probing is a Dockerfile that has the probe run each of the lines; what stands before
 // "| " are flags of RUN. Other instructions are taken as they are.

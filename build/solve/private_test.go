@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 const secretive = `services:
@@ -67,7 +68,7 @@ func TestSecretsStayPut(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
 	const value = "a value that is nowhere else"
-	list := plan(t, files(t, withProbe(t, map[string]string{
+	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{
 		"compose.yaml": "services: {app: {build: {context: ., secrets: [file, env]}}}\nsecrets: {file: {file: ./s.txt}, env: {environment: OTHER}}\n",
 		"s.txt":        value,
 		"Dockerfile":   probing("--mount=type=secret,id=file --mount=type=secret,id=env,env=X | see time /when"),
@@ -105,7 +106,7 @@ func TestSecretsStayPut(t *testing.T) {
 func TestSecretFileErrors(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	dir := files(t, withProbe(t, map[string]string{
+	dir := testkit.WriteTree(t, withProbe(t, map[string]string{
 		"compose.yaml": "services: {gone: {build: {context: ., secrets: [gone]}}, large: {build: {context: ., secrets: [large]}}}\nsecrets: {gone: {file: ./gone}, large: {file: ./large}}\n",
 		"Dockerfile":   "FROM scratch\nCOPY Dockerfile /\n", "gone": "", "large": "",
 	}))
@@ -153,36 +154,17 @@ func serveAgent(t *testing.T, n int) string {
 			t.Fatal(err)
 		}
 	}
-	socket := filepath.Join(shortDir(t), "agent")
+	socket := filepath.Join(testkit.ShortDir(t), "agent")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if err := agent.ServeAgent(keys, conn); err != nil && !errors.Is(err, io.EOF) {
-					t.Log(err)
-				}
-			}()
+	go testkit.Accept(l, func(conn net.Conn) {
+		defer conn.Close()
+		if err := agent.ServeAgent(keys, conn); err != nil && !errors.Is(err, io.EOF) {
+			t.Log(err)
 		}
-	}()
+	})
 	return socket
-}
-
-// shortDir is a directory whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "slip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }

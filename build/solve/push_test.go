@@ -14,6 +14,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // faults stands before a registry and spoils requests for as long as it is told to.
@@ -78,7 +79,7 @@ func (c *tries) options(attempts int) solve.RunOptions {
 // one is a project of one small image that no other test pushes.
 func one(t *testing.T) []solve.Target {
 	t.Helper()
-	return plan(t, files(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY who /\n", "who": t.Name()}))
+	return plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY who /\n", "who": t.Name()}))
 }
 
 // A registry that throttles, fails or hangs up until the engine's own tries are used up
@@ -111,7 +112,7 @@ func TestPushIsTriedAgain(t *testing.T) {
 		all[service].left.Store(0)
 		told(service, attempt, pause, cause)
 	}
-	got := o.loaves(t, plan(t, files(t, map[string]string{"compose.yaml": text, "who": t.Name()})), opts)
+	got := o.loaves(t, plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text, "who": t.Name()})), opts)
 	for service, f := range all {
 		o.want(t, got[service], map[string]string{service: t.Name()})
 		if f.hits.Load() == 0 {
@@ -177,7 +178,7 @@ func TestFailedStepIsNotTriedAgain(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
 	var count tries
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{"bad": {"fail exporting to image: 429"}}))))
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{"bad": {"fail exporting to image: 429"}}))))
 	got := o.bake(t.Context(), t, list, count.options(12))["bad"]
 	if got.Err == nil || len(count.causes) != 0 || count.renews != 0 {
 		t.Errorf("%v after %q", got.Err, count.causes)
@@ -245,7 +246,7 @@ func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 	steps := []string{"see time /time", "COPY compose.yaml /"}
 	all := map[string][]string{"app": steps, "b": append([]string{"see time /b"}, steps...), "c": append([]string{"see time /c"}, steps...)}
 	build1 := func() (map[string]solve.Result, map[string]string) {
-		list := plan(t, files(t, withProbe(t, services(all))))
+		list := plan(t, testkit.WriteTree(t, withProbe(t, services(all))))
 		push := o.pushes(list)
 		for name, p := range push {
 			from, to := solve.RegistryCache(o.host + "/" + name + ":buildcache")
@@ -269,7 +270,7 @@ func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 	}
 	e.Empty(t)
 	o.engines[0].Client = e.Client(t)
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{"app": {"see time /time", "COPY compose.yaml /"}}))))
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{"app": {"see time /time", "COPY compose.yaml /"}}))))
 	if third := o.loaves(t, list, solve.RunOptions{})["app"]; third.Digest == first["app"].Digest {
 		t.Error("without the cache the digest is the same: this test proves nothing")
 	}

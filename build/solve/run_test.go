@@ -15,6 +15,7 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 // meeting is a place where RUN steps report and wait until they may go on.
@@ -89,7 +90,7 @@ func TestOneFailsOthersFinish(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
 	m := newMeeting(t)
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{
 		"bad":  {"fail on purpose"},
 		"good": {"meet " + m.addr + " good", "see env X /done"},
 	}))))
@@ -132,7 +133,7 @@ func wantFailed(t *testing.T, r solve.Result) {
 func TestDockerfileErrorsShowTheirLines(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": "services: {bad: {build: .}}", "Dockerfile": "FROM scratch\nCOPY none /\n"}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {bad: {build: .}}", "Dockerfile": "FROM scratch\nCOPY none /\n"}))
 	var failed *solve.FailedError
 	if r := o.bake(t.Context(), t, list, solve.RunOptions{})["bad"]; !errors.As(r.Err, &failed) || !strings.Contains(failed.Lines, "2 | >>> COPY none /") {
 		t.Errorf("%+v", r)
@@ -155,7 +156,7 @@ func TestFailFastStopsTheOthers(t *testing.T) {
 			}
 		}
 	}()
-	got := o.bake(t.Context(), t, plan(t, files(t, withProbe(t, lines))), solve.RunOptions{FailFast: true})
+	got := o.bake(t.Context(), t, plan(t, testkit.WriteTree(t, withProbe(t, lines))), solve.RunOptions{FailFast: true})
 	if err := got["slow"].Err; !errors.Is(err, solve.ErrStopped) || err.Error() != "not built: bad failed" {
 		t.Errorf("slow: %v", err)
 	}
@@ -169,7 +170,7 @@ func TestFailFastStopsTheOthers(t *testing.T) {
 func TestFailedLink(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	list := plan(t, files(t, withProbe(t, map[string]string{"compose.yaml": `services:
+	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{"compose.yaml": `services:
   bad: {build: {context: ., dockerfile: Bad}}
   needs: {build: {context: ., dockerfile_inline: FROM bad, additional_contexts: {bad: "service:bad"}}}
 `, "Bad": probing("fail on purpose")})))
@@ -191,7 +192,7 @@ func TestJobs(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		lines[name] = []string{"meet " + m.addr + " " + name}
 	}
-	list := plan(t, files(t, withProbe(t, services(lines))))
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(lines))))
 	go func() {
 		guests := []*guest{m.next(t), m.next(t), m.next(t)}
 		for _, g := range guests {
@@ -220,7 +221,7 @@ func TestCancel(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
 	m := newMeeting(t)
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{
 		"hangs": {"meet " + m.addr + " hangs"},
 		"waits": {"meet " + m.addr + " waits"},
 	}))))
@@ -257,7 +258,7 @@ func TestRunWithoutTheDirectory(t *testing.T) {
 func TestFailFastKeepsWhatWasPushed(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"who": t.Name(), "compose.yaml": `services:
+	list := plan(t, testkit.WriteTree(t, map[string]string{"who": t.Name(), "compose.yaml": `services:
   good: {build: {context: ., dockerfile_inline: "FROM scratch\nCOPY who /who"}}
   bad: {build: {context: ., additional_contexts: {base: "service:good"}, dockerfile_inline: "FROM base\nCOPY missing /missing"}}
 `}))

@@ -11,6 +11,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // twoEngines is an oven whose first engine is named for amd64, and the second for arm64.
@@ -64,7 +65,7 @@ const severalProject = `services:
 func TestSeveralEngines(t *testing.T) {
 	o := twoEngines(t)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
 	if err := solve.CheckPlatforms(list, []string{"linux/amd64", "linux/arm64"}); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +121,7 @@ func TestSeveralEnginesWithProvenance(t *testing.T) {
 	o := twoEngines(t)
 	t.Parallel()
 	text := strings.ReplaceAll(severalProject, "platforms: [linux/amd64, linux/arm64]", "provenance: true, platforms: [linux/amd64, linux/arm64]")
-	list := plan(t, files(t, map[string]string{"compose.yaml": text, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
 	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
 	r := o.loaves(t, list, solve.RunOptions{})["both"]
 	if got := platformsOf(o.index(t, r)); !slices.Equal(got, []string{"linux/amd64", "unknown/unknown", "linux/arm64", "unknown/unknown"}) {
@@ -138,7 +139,7 @@ func TestSeveralEnginesIndexRefused(t *testing.T) {
 	f.left.Store(2)
 	o := twoEngines(t, f.wrap)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
 	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
 	var count tries
 	o.wantArch(t, o.loaves(t, list, count.options(4))["both"], "linux/arm64", "an arm")
@@ -159,7 +160,7 @@ func TestSeveralEnginesIndexRefused(t *testing.T) {
 
 func TestPlatformWithoutAnEngine(t *testing.T) {
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "", "arm64": "", "who": ""}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "", "arm64": "", "who": ""}))
 	wantInputError(t, solve.CheckPlatforms(list, []string{"linux/amd64"}), "services.arm.build.platforms: no engine is named for linux/arm64")
 	if err := solve.CheckPlatforms(list, nil); err != nil {
 		t.Errorf("one engine for all: %v", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 func TestSolvePlainKeys(t *testing.T) {
@@ -95,7 +96,7 @@ func hasAdmin(status string) bool {
 func TestSolveWithoutEntitlement(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	list := plan(t, files(t, withProbe(t, map[string]string{"compose.yaml": `services:
+	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{"compose.yaml": `services:
   app: {build: .}
 `, "Dockerfile": probing("--security=insecure | see env X /x")})))
 	got := o.bake(t.Context(), t, list, solve.RunOptions{})["app"]
@@ -189,7 +190,7 @@ RUN ["/probe", "see", "time", "/second"]
 		})
 	}
 	stamps := func(keys string) map[string]string {
-		return o.files(t, o.loaves(t, plan(t, files(t, tree(keys))), solve.RunOptions{})["app"])
+		return o.files(t, o.loaves(t, plan(t, testkit.WriteTree(t, tree(keys))), solve.RunOptions{})["app"])
 	}
 	before := stamps("")
 	if again := stamps(""); !maps.Equal(again, before) {
@@ -208,7 +209,7 @@ RUN ["/probe", "see", "time", "/second"]
 func TestOwnFilesStayOut(t *testing.T) {
 	o := newOven(t)
 	t.Parallel()
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"compose.yaml": "services: {app: {build: ./sub}}", "sub/Dockerfile": "FROM scratch\nCOPY . /\n",
 		"sub/imagedefinitions.json": "mine", "sub/deep/imagedefinitions.json": "yours", "sub/a": "A",
 	})

@@ -9,13 +9,14 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/fault"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
 
 // extension parses YAML the way a project file is, and returns the project.
 func extension(t *testing.T, text string) *types.Project {
 	t.Helper()
-	return load(t, files(t, map[string]string{"compose.yaml": text}))
+	return load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text}))
 }
 
 func TestProjectSettings(t *testing.T) {
