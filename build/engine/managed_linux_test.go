@@ -83,7 +83,7 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-func own(t *testing.T, dir string) *engine.Engine {
+func startManaged(t *testing.T, dir string) *engine.Engine {
 	t.Helper()
 	found, err := engine.Find(t.Context(), engine.Options{Address: string(engine.Managed), AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
 	if err != nil {
@@ -106,7 +106,7 @@ func TestManagedEngineIsShared(t *testing.T) {
 	dir := stateDir(t)
 	one, two := make(chan *engine.Engine, 1), make(chan *engine.Engine, 1)
 	for _, c := range []chan *engine.Engine{one, two} {
-		go func() { defer close(c); c <- own(t, dir) }()
+		go func() { defer close(c); c <- startManaged(t, dir) }()
 	}
 	a, b := <-one, <-two
 	if a == nil || b == nil {
@@ -124,7 +124,7 @@ func TestManagedEngineIsShared(t *testing.T) {
 	if alive(pid) || pidIn(dir) != 0 {
 		t.Errorf("engine %d runs on", pid)
 	}
-	again := own(t, dir)
+	again := startManaged(t, dir)
 	if again.Fresh {
 		t.Error("the second engine knows nothing of the first one's cache")
 	}
@@ -157,7 +157,7 @@ func TestManagedEngineLeftBehind(t *testing.T) {
 	if !strings.HasPrefix(line, "ready at") || !alive(pid) {
 		t.Fatalf("%q, engine %d", line, pid)
 	}
-	e := own(t, dir)
+	e := startManaged(t, dir)
 	if now := pidIn(dir); now != pid || e.Fresh {
 		t.Errorf("engine %d took the place of %d", now, pid)
 	}

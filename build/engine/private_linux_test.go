@@ -70,7 +70,7 @@ func TestManagedEngineIsPrivate(t *testing.T) {
 	hold.Close()
 	job.Process.Kill()
 	job.Wait() // it was killed: that is its error
-	closeEngine(t, own(t, dir))
+	closeEngine(t, startManaged(t, dir))
 }
 
 // Programs that need none get no AWS credentials; kubectl may have to ask AWS
