@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// The names that docker's and BuildKit's clients look for in a directory of certificates.
+// The names that docker's and BuildKit's clients look for in a directory of
+// certificates.
 const (
 	CAFile   = "ca.pem"
 	CertFile = "cert.pem"
@@ -23,8 +24,8 @@ const (
 )
 
 // WriteCerts makes an authority and, signed by it, a certificate for the client
-// and one for the daemon, at localhost and the other names. Each is in a directory
-// with the authority's certificate.
+// and one for the daemon, at localhost and the other names. Each is in a
+// directory with the authority's certificate.
 func WriteCerts(clientDir, serverDir string, names ...string) error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Shared is a set of daemons that all tests of a binary use. The first test that
-// asks for a daemon starts it; it is stopped when the tests have run.
+// Shared is a set of daemons that all tests of a binary use. The first test
+// that asks for a daemon starts it; it is stopped when the tests have run.
 type Shared[K comparable, D io.Closer] struct {
 	// Package is the name of the package whose StopAfter a TestMain must use.
 	Package string
@@ -28,9 +28,9 @@ type launched[D io.Closer] struct {
 	started bool
 }
 
-// Get returns the daemon of a key. It fails the test if the daemon cannot start, or
-// if the binary's TestMain does not use StopAfter. A daemon that could not start is
-// not started again.
+// Get returns the daemon of a key. It fails the test if the daemon cannot
+// start, or if the binary's TestMain does not use StopAfter. A daemon that
+// could not start is not started again.
 func (s *Shared[K, D]) Get(t testing.TB, key K) D {
 	t.Helper()
 	l := s.launched(key)
@@ -64,8 +64,8 @@ func (s *Shared[K, D]) launched(key K) *launched[D] {
 // Runner runs tests and returns their exit code, as a *testing.M does.
 type Runner interface{ Run() int }
 
-// StopAfter wraps a *testing.M, or another wrapper of it. It returns the exit code
-// of the tests, or 1 if they passed but a daemon could not be stopped.
+// StopAfter wraps a *testing.M, or another wrapper of it. It returns the exit
+// code of the tests, or 1 if they passed but a daemon could not be stopped.
 func (s *Shared[K, D]) StopAfter(m Runner) Runner { return stopper[K, D]{s, m} }
 
 type stopper[K comparable, D io.Closer] struct {

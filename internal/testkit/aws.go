@@ -18,9 +18,9 @@ import (
 	"slipway/internal/sandbox"
 )
 
-// AWSConfig returns the configuration of a client of the AWS at url, in us-east-1.
-// It reads nothing of the host's configuration, and a call that fails is not
-// repeated.
+// AWSConfig returns the configuration of a client of the AWS at url, in us-
+// east-1. It reads nothing of the host's configuration, and a call that fails
+// is not repeated.
 func AWSConfig(url string) aws.Config {
 	return aws.Config{
 		Region:           "us-east-1",
@@ -48,8 +48,8 @@ func ECRLogin(t testing.TB, client *ecr.Client) authn.Authenticator {
 	return authn.FromConfig(authn.AuthConfig{Auth: *out.AuthorizationData[0].AuthorizationToken})
 }
 
-// PushImage pushes a new, small image under each of the tags, or without a tag if
-// there are none, and returns its digest.
+// PushImage pushes a new, small image under each of the tags, or without a tag
+// if there are none, and returns its digest.
 func PushImage(t testing.TB, repository name.Repository, auth authn.Authenticator, tags ...string) string {
 	t.Helper()
 	image, err := random.Image(64, 1)

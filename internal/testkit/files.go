@@ -45,8 +45,8 @@ func ReadFile(t testing.TB, path string) string {
 	return string(data)
 }
 
-// ShortDir returns a temporary directory with a path so short that sockets below
-// it stay under the 108 bytes that Linux allows.
+// ShortDir returns a temporary directory with a path so short that sockets
+// below it stay under the 108 bytes that Linux allows.
 func ShortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "slip")

@@ -19,7 +19,8 @@ import (
 )
 
 // StartMirror starts a registry that stands in for Docker Hub and returns its
-// host:port. Its only image, base:1, has the file from-the-mirror, which holds yes.
+// host:port. Its only image, base:1, has the file from-the-mirror, which holds
+// yes.
 func StartMirror(t testing.TB) string {
 	t.Helper()
 	host := StartRegistry(t)
@@ -58,8 +59,8 @@ func tarOf(t testing.TB, file, text string) []byte {
 	return b.Bytes()
 }
 
-// step writes "ran" to the file that it is given. With the argument wait, it prints
-// "waiting" and waits for an hour.
+// step writes "ran" to the file that it is given. With the argument wait, it
+// prints "waiting" and waits for an hour.
 const step = `package main
 
 import (
@@ -79,9 +80,9 @@ func main() {
 }
 `
 
-// StepContext returns a directory with a Dockerfile that has one RUN step, with the
-// given command. The image has the program /step: with the path of a file it writes
-// "ran" to it; with wait it prints "waiting" and waits for an hour.
+// StepContext returns a directory with a Dockerfile that has one RUN step, with
+// the given command. The image has the program /step: with the path of a file
+// it writes "ran" to it; with wait it prints "waiting" and waits for an hour.
 func StepContext(t testing.TB, command ...string) string {
 	t.Helper()
 	run, err := json.Marshal(command)

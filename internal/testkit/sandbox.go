@@ -16,8 +16,8 @@ const (
 	OtherRegion  = "us-east-2"
 )
 
-// StartSandbox starts a sandbox that is closed when the test ends. Its files are
-// in a temporary directory of the test unless o names one.
+// StartSandbox starts a sandbox that is closed when the test ends. Its files
+// are in a temporary directory of the test unless o names one.
 func StartSandbox(t testing.TB, o sandbox.Options) *sandbox.Server {
 	t.Helper()
 	if o.Dir == "" {
@@ -60,8 +60,8 @@ func ECRCalls(server *sandbox.Server) map[string]int {
 	return counts
 }
 
-// WantECRCalls checks how often an action of ECR's API was called since the last
-// reset of the sandbox's calls.
+// WantECRCalls checks how often an action of ECR's API was called since the
+// last reset of the sandbox's calls.
 func WantECRCalls(t testing.TB, server *sandbox.Server, action string, want int) {
 	t.Helper()
 	if got := ECRCalls(server); got[action] != want {

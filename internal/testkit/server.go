@@ -31,8 +31,8 @@ func StartRegistry(t testing.TB, wrap ...func(http.Handler) http.Handler) string
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// Accept passes each connection of l to handle, in a goroutine of its own, until l
-// is closed.
+// Accept passes each connection of l to handle, in a goroutine of its own,
+// until l is closed.
 func Accept(l net.Listener, handle func(net.Conn)) {
 	for {
 		conn, err := l.Accept()
@@ -43,8 +43,8 @@ func Accept(l net.Listener, handle func(net.Conn)) {
 	}
 }
 
-// ServerCertificate returns a certificate for names and 127.0.0.1, and the file of
-// its authority.
+// ServerCertificate returns a certificate for names and 127.0.0.1, and the file
+// of its authority.
 func ServerCertificate(t testing.TB, names ...string) (tls.Certificate, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,8 +59,8 @@ func ServerCertificate(t testing.TB, names ...string) (tls.Certificate, string) 
 	return certificate, filepath.Join(server, daemontest.CAFile)
 }
 
-// AuthorityFile writes the certificate of a TLS server to a file, for clients that
-// trust it, and returns the path.
+// AuthorityFile writes the certificate of a TLS server to a file, for clients
+// that trust it, and returns the path.
 func AuthorityFile(t testing.TB, server *httptest.Server) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ca.pem")
