@@ -22,11 +22,12 @@ import (
 	"slipway/internal/testkit"
 )
 
-// library is a registry that holds there:1, limits the pulls of limited, has none left of spent, and shows private
-// only to somebody.
-func library(t *testing.T) string {
+// startBaseRegistry starts a registry with the image there:1 and returns its
+// host:port. It refuses pulls of limited, has no pulls of spent left, and lets only
+// the user somebody pull private.
+func startBaseRegistry(t *testing.T) string {
 	t.Helper()
-	host := testkit.StartRegistry(t, guardedLibrary)
+	host := testkit.StartRegistry(t, restrictBases)
 	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
 	if err != nil {
 		t.Fatal(err)
@@ -43,8 +44,9 @@ func library(t *testing.T) string {
 	return host
 }
 
-// guardedLibrary answers as the library says, and else as the registry inner.
-func guardedLibrary(inner http.Handler) http.Handler {
+// restrictBases restricts pulls as startBaseRegistry says. The registry inner answers
+// the other requests.
+func restrictBases(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _, _ := r.BasicAuth()
 		switch {
@@ -71,7 +73,7 @@ func somebody(context.Context, string) (types.AuthConfig, error) {
 
 func TestHead(t *testing.T) {
 	t.Parallel()
-	host := library(t)
+	host := startBaseRegistry(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	for _, c := range []struct {
@@ -124,7 +126,7 @@ func TestLoginHost(t *testing.T) {
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
-	host := library(t)
+	host := startBaseRegistry(t)
 	bases := []solve.Base{{Image: host + "/there:1", Platform: "linux/amd64"}, {Image: host + "/there:2", Platform: "linux/amd64"}, {Image: host + "/private:1"}}
 	each, err := solve.Resolve(t.Context(), engine.Client(t), bases, somebody)
 	if err != nil {

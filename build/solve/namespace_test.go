@@ -13,7 +13,7 @@ import (
 
 // A step that ran in a namespace is no other build's, whatever the project says of it.
 func TestNamespaceKeepsStepsApart(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	stamp := func(namespace, head, keys string) string {
 		t.Helper()
@@ -21,7 +21,7 @@ func TestNamespaceKeepsStepsApart(t *testing.T) {
 			"compose.yaml": "services: {app: {build: {context: ." + keys + "}}}",
 			"Dockerfile":   head + "FROM scratch\nCOPY --chmod=755 probe /probe\nRUN [\"/probe\", \"see\", \"time\", \"/namespace\"]\n",
 		})))
-		return o.files(t, o.loaves(t, list, solve.RunOptions{Namespace: namespace})["app"])["namespace"]
+		return o.files(t, o.mustBuild(t, list, solve.RunOptions{Namespace: namespace})["app"])["namespace"]
 	}
 	const syntax = "# syntax=frontend.invalid/any:1\n"
 	evil := stamp("pr12", syntax, ", args: {BUILDKIT_SANDBOX_HOSTNAME: buildkitsandbox, BUILDKIT_CACHE_MOUNT_NS: '', BUILDKIT_SYNTAX: 'frontend.invalid/any:1'}")
@@ -42,24 +42,24 @@ func TestNamespaceKeepsStepsApart(t *testing.T) {
 
 // What a step leaves in a cache mount stays in its namespace.
 func TestNamespaceKeepsCacheMountsApart(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	bake := func(namespace, step string) error {
+	buildStep := func(namespace, step string) error {
 		list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{
 			"compose.yaml": "services: {app: {build: .}}",
 			"Dockerfile":   "FROM scratch\nCOPY --chmod=755 probe /probe\nRUN --mount=type=cache,id=" + t.Name() + ",target=/kept " + step + "\n",
 		})))
-		return o.bake(t.Context(), t, list, solve.RunOptions{Namespace: namespace})["app"].Err
+		return o.build(t.Context(), t, list, solve.RunOptions{Namespace: namespace})["app"].Err
 	}
-	if err := bake("pr12", `["/probe", "see", "time", "/kept/file"]`); err != nil {
+	if err := buildStep("pr12", `["/probe", "see", "time", "/kept/file"]`); err != nil {
 		t.Fatal(err)
 	}
 	const read = `["/probe", "see", "file", "/kept/file", "/seen"]`
-	if err := bake("pr12", read); err != nil {
+	if err := buildStep("pr12", read); err != nil {
 		t.Errorf("the namespace cannot read its own: %v", err)
 	}
 	var failed *solve.FailedError
-	if err := bake("", read); !errors.As(err, &failed) {
+	if err := buildStep("", read); !errors.As(err, &failed) {
 		t.Errorf("a build outside read what the namespace kept: %v", err)
 	}
 }
@@ -67,7 +67,7 @@ func TestNamespaceKeepsCacheMountsApart(t *testing.T) {
 // A file that a build in a namespace sent is sent again by others, though its size and
 // time are the same.
 func TestNamespaceKeepsFilesApart(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY file /file\n"})
 	content := func(namespace, text string) string {
@@ -76,7 +76,7 @@ func TestNamespaceKeepsFilesApart(t *testing.T) {
 		if err := errors.Join(os.WriteFile(path, []byte(text), 0o644), os.Chtimes(path, at, at)); err != nil {
 			t.Fatal(err)
 		}
-		return o.files(t, o.loaves(t, plan(t, dir), solve.RunOptions{Namespace: namespace})["app"])["file"]
+		return o.files(t, o.mustBuild(t, plan(t, dir), solve.RunOptions{Namespace: namespace})["app"])["file"]
 	}
 	if got := content("pr12", "evil"); got != "evil" {
 		t.Fatalf("got %q", got)

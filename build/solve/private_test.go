@@ -21,7 +21,7 @@ import (
 	"slipway/internal/testkit"
 )
 
-const secretive = `services:
+const secretsProject = `services:
   one:
     build:
       context: .
@@ -40,23 +40,23 @@ secrets:
 
 // Each service gets its own value of an id that both use.
 func TestSecretsReachTheirOwnService(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	tree := map[string]string{
-		"compose.yaml": strings.ReplaceAll(secretive, "DOCKERFILE", inlined(probing("ARG SALT", "--mount=type=secret,id=token | see file /run/secrets/token /token"))),
+		"compose.yaml": strings.ReplaceAll(secretsProject, "DOCKERFILE", inlined(probing("ARG SALT", "--mount=type=secret,id=token | see file /run/secrets/token /token"))),
 		"one.txt":      "value one", "two.txt": "value two",
 	}
 	// The salt keeps the two steps apart in the cache, which does not hold secrets' values.
 	tree["compose.yaml"] = strings.Replace(tree["compose.yaml"], "      secrets: [{source: file-one", "      args: {SALT: one}\n      secrets: [{source: file-one", 1)
-	got := o.project(t, tree, "OTHER=value three")
+	got := o.buildProject(t, tree, "OTHER=value three")
 	o.want(t, got["one"], map[string]string{"token": "value one"})
 	o.want(t, got["two"], map[string]string{"token": "value two"})
 }
 
 func TestSecretFromTheEnvironment(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	got := o.project(t, map[string]string{
+	got := o.buildProject(t, map[string]string{
 		"compose.yaml": "services: {app: {build: {context: ., secrets: [env]}}}\nsecrets: {env: {environment: OTHER}}\n",
 		"Dockerfile":   probing("--mount=type=secret,id=env | see file /run/secrets/env /seen", "--mount=type=secret,id=env,env=NAMED | see env NAMED /named"),
 	}, "OTHER=value three")
@@ -65,7 +65,7 @@ func TestSecretFromTheEnvironment(t *testing.T) {
 
 // A secret that is only used leaves no trace in image, args, inputs or progress.
 func TestSecretsStayPut(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	const value = "a value that is nowhere else"
 	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{
@@ -74,7 +74,7 @@ func TestSecretsStayPut(t *testing.T) {
 		"Dockerfile":   probing("--mount=type=secret,id=file --mount=type=secret,id=env,env=X | see time /when"),
 	})), "OTHER="+value)
 	var progress bytes.Buffer
-	got := o.loaves(t, list, solve.RunOptions{Status: func(_ string, s *client.SolveStatus) {
+	got := o.mustBuild(t, list, solve.RunOptions{Status: func(_ string, s *client.SolveStatus) {
 		text, err := json.Marshal(s)
 		if err != nil {
 			t.Error(err)
@@ -104,7 +104,7 @@ func TestSecretsStayPut(t *testing.T) {
 }
 
 func TestSecretFileErrors(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	dir := testkit.WriteTree(t, withProbe(t, map[string]string{
 		"compose.yaml": "services: {gone: {build: {context: ., secrets: [gone]}}, large: {build: {context: ., secrets: [large]}}}\nsecrets: {gone: {file: ./gone}, large: {file: ./large}}\n",
@@ -120,16 +120,16 @@ func TestSecretFileErrors(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "large"), make([]byte, 500<<10+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := o.bake(t.Context(), t, list, solve.RunOptions{})
+	got := o.build(t.Context(), t, list, solve.RunOptions{})
 	wantInputError(t, got["gone"].Err, "services.gone.build.secrets.gone: open "+dir+"/gone: no such file or directory")
 	wantInputError(t, got["large"].Err, "services.large.build.secrets.large: \""+dir+"/large\": is larger than the limit of 500 KiB")
 }
 
 func TestSSHAgent(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	one, two := serveAgent(t, 1), serveAgent(t, 2)
-	got := o.project(t, map[string]string{
+	got := o.buildProject(t, map[string]string{
 		"compose.yaml": `services:
   app: {build: {context: ., ssh: [default, "second=` + two + `"]}}
   bare: {build: {context: ., dockerfile: Bare}}

@@ -18,60 +18,55 @@ import (
 	"slipway/internal/testkit"
 )
 
-// meeting is a place where RUN steps report and wait until they may go on.
-type meeting struct {
-	addr string
-	came chan *guest
+// checkpoint is an address at which RUN steps report and wait until they are released.
+type checkpoint struct {
+	addr    string
+	arrived chan *waitingStep
 }
 
-type guest struct {
+// waitingStep is a RUN step at a checkpoint.
+type waitingStep struct {
 	name string
 	conn net.Conn
 }
 
-// leave lets the guest go on; nobody is let go if nobody came.
-func (g *guest) leave() {
+// release lets the step go on. It does nothing if no step came.
+func (g *waitingStep) release() {
 	if g != nil {
 		g.conn.Write([]byte("!")) // if it is gone, its build has failed and says so
 	}
 }
 
-func newMeeting(t *testing.T) *meeting {
+func newCheckpoint(t *testing.T) *checkpoint {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &meeting{addr: l.Addr().String(), came: make(chan *guest, 16)}
+	m := &checkpoint{addr: l.Addr().String(), arrived: make(chan *waitingStep, 16)}
 	var open sync.Map
 	t.Cleanup(func() {
 		l.Close()
 		open.Range(func(conn, _ any) bool { conn.(net.Conn).Close(); return true })
 	})
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			open.Store(conn, true)
-			name, _ := bufio.NewReader(conn).ReadString('\n')
-			m.came <- &guest{strings.TrimSpace(name), conn}
-		}
-	}()
+	go testkit.Accept(l, func(conn net.Conn) {
+		open.Store(conn, true)
+		name, _ := bufio.NewReader(conn).ReadString('\n')
+		m.arrived <- &waitingStep{strings.TrimSpace(name), conn}
+	})
 	return m
 }
 
-// next waits for somebody to come.
-func (m *meeting) next(t *testing.T) *guest {
+// next waits for the next step to arrive.
+func (m *checkpoint) next(t *testing.T) *waitingStep {
 	t.Helper()
 	select {
-	case g := <-m.came:
+	case g := <-m.arrived:
 		return g
 	case <-t.Context().Done():
 		return nil
 	case <-time.After(limit):
-		t.Error("nobody came")
+		t.Error("no RUN step arrived")
 		return nil
 	}
 }
@@ -87,9 +82,9 @@ func services(lines map[string][]string) map[string]string {
 
 // A failing step is told with its lines, and the others, still building then, finish.
 func TestOneFailsOthersFinish(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
+	m := newCheckpoint(t)
 	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{
 		"bad":  {"fail on purpose"},
 		"good": {"meet " + m.addr + " good", "see env X /done"},
@@ -98,10 +93,10 @@ func TestOneFailsOthersFinish(t *testing.T) {
 	go func() {
 		g := m.next(t)
 		<-failed
-		g.leave()
+		g.release()
 	}()
 	var once sync.Once
-	got := o.bake(t.Context(), t, list, solve.RunOptions{Status: func(service string, s *client.SolveStatus) {
+	got := o.build(t.Context(), t, list, solve.RunOptions{Status: func(service string, s *client.SolveStatus) {
 		for _, v := range s.Vertexes {
 			if service == "bad" && v.Error != "" {
 				once.Do(func() { close(failed) })
@@ -131,32 +126,32 @@ func wantFailed(t *testing.T, r solve.Result) {
 }
 
 func TestDockerfileErrorsShowTheirLines(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {bad: {build: .}}", "Dockerfile": "FROM scratch\nCOPY none /\n"}))
 	var failed *solve.FailedError
-	if r := o.bake(t.Context(), t, list, solve.RunOptions{})["bad"]; !errors.As(r.Err, &failed) || !strings.Contains(failed.Lines, "2 | >>> COPY none /") {
+	if r := o.build(t.Context(), t, list, solve.RunOptions{})["bad"]; !errors.As(r.Err, &failed) || !strings.Contains(failed.Lines, "2 | >>> COPY none /") {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestFailFastStopsTheOthers(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
+	m := newCheckpoint(t)
 	lines := services(map[string][]string{
 		"bad":  {"meet " + m.addr + " bad", "fail on purpose"},
 		"slow": {"meet " + m.addr + " slow"},
 	})
 	go func() { // only bad may go on, once both are there
 		a, b := m.next(t), m.next(t)
-		for _, g := range []*guest{a, b} {
+		for _, g := range []*waitingStep{a, b} {
 			if g != nil && g.name == "bad" {
-				g.leave()
+				g.release()
 			}
 		}
 	}()
-	got := o.bake(t.Context(), t, plan(t, testkit.WriteTree(t, withProbe(t, lines))), solve.RunOptions{FailFast: true})
+	got := o.build(t.Context(), t, plan(t, testkit.WriteTree(t, withProbe(t, lines))), solve.RunOptions{FailFast: true})
 	if err := got["slow"].Err; !errors.Is(err, solve.ErrStopped) || err.Error() != "not built: bad failed" {
 		t.Errorf("slow: %v", err)
 	}
@@ -168,13 +163,13 @@ func TestFailFastStopsTheOthers(t *testing.T) {
 
 // What needs a service that failed is not built, and says why.
 func TestFailedLink(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{"compose.yaml": `services:
   bad: {build: {context: ., dockerfile: Bad}}
   needs: {build: {context: ., dockerfile_inline: FROM bad, additional_contexts: {bad: "service:bad"}}}
 `, "Bad": probing("fail on purpose")})))
-	got := o.bake(t.Context(), t, list, solve.RunOptions{})
+	got := o.build(t.Context(), t, list, solve.RunOptions{})
 	if err := got["needs"].Err; !errors.Is(err, solve.ErrStopped) || !strings.Contains(err.Error(), "bad") {
 		t.Errorf("%v", err)
 	}
@@ -185,28 +180,28 @@ func TestFailedLink(t *testing.T) {
 
 // With no limit all meet; with a limit of one, a service is done before the next begins.
 func TestJobs(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
+	m := newCheckpoint(t)
 	lines := map[string][]string{}
 	for _, name := range []string{"a", "b", "c"} {
 		lines[name] = []string{"meet " + m.addr + " " + name}
 	}
 	list := plan(t, testkit.WriteTree(t, withProbe(t, services(lines))))
 	go func() {
-		guests := []*guest{m.next(t), m.next(t), m.next(t)}
-		for _, g := range guests {
-			g.leave()
+		steps := []*waitingStep{m.next(t), m.next(t), m.next(t)}
+		for _, g := range steps {
+			g.release()
 		}
 	}()
-	o.loaves(t, list, solve.RunOptions{})
+	o.mustBuild(t, list, solve.RunOptions{})
 
 	for i := range list { // other steps than before, so that they are not cached
 		list[i].DockerfileInline += "RUN [\"/probe\",\"see\",\"time\",\"/time\"]\n"
 	}
 	var order []string
 	var mu sync.Mutex
-	o.loaves(t, list, solve.RunOptions{Jobs: 1, Status: func(service string, _ *client.SolveStatus) {
+	o.mustBuild(t, list, solve.RunOptions{Jobs: 1, Status: func(service string, _ *client.SolveStatus) {
 		mu.Lock()
 		defer mu.Unlock()
 		order = append(order, service)
@@ -218,9 +213,9 @@ func TestJobs(t *testing.T) {
 
 // A cancelled build returns, with its results, while a step would run for ever.
 func TestCancel(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
+	m := newCheckpoint(t)
 	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{
 		"hangs": {"meet " + m.addr + " hangs"},
 		"waits": {"meet " + m.addr + " waits"},
@@ -231,7 +226,7 @@ func TestCancel(t *testing.T) {
 		cancel()
 	}()
 	done := make(chan map[string]solve.Result, 1)
-	go func() { done <- o.bake(ctx, t, list, solve.RunOptions{Jobs: 1}) }()
+	go func() { done <- o.build(ctx, t, list, solve.RunOptions{Jobs: 1}) }()
 	select {
 	case got := <-done:
 		for name, r := range got {
@@ -246,7 +241,7 @@ func TestCancel(t *testing.T) {
 
 // A session that cannot be opened is nobody's failure in particular.
 func TestRunWithoutTheDirectory(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	_, err := solve.Run(t.Context(), o.engines, []solve.Target{{Service: "a", Context: solve.Context{Dir: "/no/such/directory"}}}, solve.RunOptions{Login: anonymous})
 	if err == nil || !strings.Contains(err.Error(), "/no/such/directory") {
@@ -256,7 +251,7 @@ func TestRunWithoutTheDirectory(t *testing.T) {
 
 // One that fails stops the others, but not what was pushed before.
 func TestFailFastKeepsWhatWasPushed(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	list := plan(t, testkit.WriteTree(t, map[string]string{"who": t.Name(), "compose.yaml": `services:
   good: {build: {context: ., dockerfile_inline: "FROM scratch\nCOPY who /who"}}
@@ -268,7 +263,7 @@ func TestFailFastKeepsWhatWasPushed(t *testing.T) {
 		p.CacheTo = []solve.Cache{to}
 		push[name] = p
 	}
-	got := o.bake(t.Context(), t, list, solve.RunOptions{FailFast: true, Push: push})
+	got := o.build(t.Context(), t, list, solve.RunOptions{FailFast: true, Push: push})
 	if got["bad"].Err == nil || got["good"].Err != nil || got["good"].Digest == "" {
 		t.Fatalf("%+v", got)
 	}

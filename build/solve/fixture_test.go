@@ -22,26 +22,27 @@ import (
 	"slipway/internal/testkit"
 )
 
-// oven is a real engine with a registry to push to.
-type oven struct {
+// buildFixture is a real engine with a registry to push to.
+type buildFixture struct {
 	engines []solve.Engine
 	host    string
 }
 
-// newOven uses the engine that the tests share. wrap, if given, stands before the registry.
-func newOven(t *testing.T, wrap ...func(http.Handler) http.Handler) *oven {
+// newBuildFixture uses the engine that the tests share. Each of wrap stands in front of the
+// registry.
+func newBuildFixture(t *testing.T, wrap ...func(http.Handler) http.Handler) *buildFixture {
 	t.Helper()
-	return newOvenOn(t, enginetest.Shared(t), wrap...)
+	return newBuildFixtureOn(t, enginetest.Shared(t), wrap...)
 }
 
-func newOvenOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Handler) http.Handler) *oven {
+func newBuildFixtureOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Handler) http.Handler) *buildFixture {
 	t.Helper()
-	return &oven{engines: []solve.Engine{{Client: e.Client(t)}}, host: testkit.StartRegistry(t, wrap...)}
+	return &buildFixture{engines: []solve.Engine{{Client: e.Client(t)}}, host: testkit.StartRegistry(t, wrap...)}
 }
 
 var anonymous = func(context.Context, string) (docker.AuthConfig, error) { return docker.AuthConfig{}, nil }
 
-func (o *oven) pushes(list []solve.Target) map[string]solve.Push {
+func (o *buildFixture) pushes(list []solve.Target) map[string]solve.Push {
 	out := map[string]solve.Push{}
 	for _, x := range list {
 		out[x.Service] = solve.Push{Repository: o.host + "/" + x.Service, Inputs: "inputs of " + x.Service}
@@ -62,8 +63,8 @@ func plan(t *testing.T, dir string, environ ...string) []solve.Target {
 // limit is how long a build that hangs holds a test up.
 const limit = time.Minute
 
-// bake builds the targets and returns the results by service.
-func (o *oven) bake(ctx context.Context, t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+// build builds the targets and returns the results by service.
+func (o *buildFixture) build(ctx context.Context, t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
 	t.Helper()
 	if opts.Push == nil {
 		opts.Push = o.pushes(list)
@@ -87,10 +88,10 @@ func (o *oven) bake(ctx context.Context, t *testing.T, list []solve.Target, opts
 	return out
 }
 
-// loaves bakes and wants every image.
-func (o *oven) loaves(t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+// mustBuild builds the targets and fails the test unless all of them succeed.
+func (o *buildFixture) mustBuild(t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
 	t.Helper()
-	out := o.bake(t.Context(), t, list, opts)
+	out := o.build(t.Context(), t, list, opts)
 	for _, r := range out {
 		if r.Err != nil {
 			lines := ""
@@ -104,13 +105,13 @@ func (o *oven) loaves(t *testing.T, list []solve.Target, opts solve.RunOptions) 
 	return out
 }
 
-// project builds a project given as files and returns the results.
-func (o *oven) project(t *testing.T, tree map[string]string, environ ...string) map[string]solve.Result {
+// buildProject builds a project given as files and returns the results.
+func (o *buildFixture) buildProject(t *testing.T, tree map[string]string, environ ...string) map[string]solve.Result {
 	t.Helper()
-	return o.loaves(t, plan(t, testkit.WriteTree(t, withProbe(t, tree)), environ...), solve.RunOptions{})
+	return o.mustBuild(t, plan(t, testkit.WriteTree(t, withProbe(t, tree)), environ...), solve.RunOptions{})
 }
 
-// withProbe adds the probe to the tree, once as ./probe and for each directory that wants it.
+// withProbe returns the tree with the probe added as ./probe.
 func withProbe(t *testing.T, tree map[string]string) map[string]string {
 	t.Helper()
 	data, err := testkit.Probe()
@@ -145,7 +146,7 @@ func inlined(dockerfile string) string {
 	return "|\n" + strings.ReplaceAll("\n"+strings.TrimSpace(dockerfile), "\n", "\n        ")[1:] + "\n"
 }
 
-func (o *oven) digest(t *testing.T, r solve.Result) name.Digest {
+func (o *buildFixture) digest(t *testing.T, r solve.Result) name.Digest {
 	t.Helper()
 	ref, err := name.NewDigest(o.host + "/" + r.Service + "@" + r.Digest)
 	if err != nil {
@@ -154,7 +155,7 @@ func (o *oven) digest(t *testing.T, r solve.Result) name.Digest {
 	return ref
 }
 
-func (o *oven) image(t *testing.T, r solve.Result) v1.Image {
+func (o *buildFixture) image(t *testing.T, r solve.Result) v1.Image {
 	t.Helper()
 	img, err := remote.Image(o.digest(t, r))
 	if err != nil {
@@ -164,7 +165,7 @@ func (o *oven) image(t *testing.T, r solve.Result) v1.Image {
 }
 
 // files are the regular files of an image but the probe, by path.
-func (o *oven) files(t *testing.T, r solve.Result) map[string]string {
+func (o *buildFixture) files(t *testing.T, r solve.Result) map[string]string {
 	t.Helper()
 	return filesOf(t, o.image(t, r))
 }
@@ -193,7 +194,7 @@ func filesOf(t *testing.T, img v1.Image) map[string]string {
 }
 
 // want compares the image's files, those named, with what they should hold.
-func (o *oven) want(t *testing.T, r solve.Result, want map[string]string) {
+func (o *buildFixture) want(t *testing.T, r solve.Result, want map[string]string) {
 	t.Helper()
 	have := o.files(t, r)
 	for path, text := range want {
