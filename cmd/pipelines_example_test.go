@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // pipelineExample is a working copy of an example of examples/pipelines, with a sandbox that has
@@ -167,7 +168,7 @@ func (y *pipelineExample) codeBuild(dir string, env ...string) (built, error) {
 
 // object is a version of an object, unpacked into memory.
 func (y *pipelineExample) object(bucket, key, version string) (*zip.Reader, error) {
-	out, err := s3.NewFromConfig(awsOf(y.aws)).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: &version})
+	out, err := s3.NewFromConfig(testkit.AWSConfig(y.aws.URL())).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: &version})
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +244,7 @@ func (y *pipelineExample) images(data []byte, revision string, repositories ...s
 // first.
 func (y *pipelineExample) executions() []types.PipelineExecutionSummary {
 	y.t.Helper()
-	client := codepipeline.NewFromConfig(awsOf(y.aws))
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(y.aws.URL()))
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		out, err := client.ListPipelineExecutions(y.t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(y.declared.Pipeline.Name)})

@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 const definitions = "imagedefinitions.json"
@@ -72,10 +72,7 @@ func TestFailFast(t *testing.T) {
 func TestImmutableRepository(t *testing.T) {
 	t.Parallel()
 	s := newBuildFixture(t, "immutable", sandbox.Options{})
-	client := ecr.New(ecr.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.aws.URL()),
-		Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-	})
+	client := testkit.ECRClient(s.aws.URL(), "us-east-1")
 	_, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
 		RepositoryName: aws.String("shop/b"), ImageTagMutability: types.ImageTagMutabilityImmutable,
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"debug/buildinfo"
-	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -136,11 +135,7 @@ func newJob(t *testing.T, server *httptest.Server) *job {
 		t.Fatal(err)
 	}
 	writeProject(t, filepath.Join(dir, "source"))
-	ca := filepath.Join(dir, "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(ca, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	ca := testkit.AuthorityFile(t, server)
 	j.env = append(aws.Env(), "PATH="+j.bin+":/usr/sbin:/usr/bin:/sbin:/bin", "HOME="+dir, "TMPDIR="+dir, "CURL_CA_BUNDLE="+ca)
 	return j
 }
@@ -151,7 +146,6 @@ func writeProject(t *testing.T, dir string) {
 	for name, text := range map[string]string{
 		"compose.yaml": "name: shop\nservices:\n  web:\n    build: .\n",
 		"Dockerfile":   "FROM scratch\nCOPY hello /\nRUN [\"/hello\"]\n",
-		"hello.go":     "package main\n\nfunc main() {}\n",
 	} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -160,11 +154,7 @@ func writeProject(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "hello"), filepath.Join(dir, "hello.go"))
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", build, err, text)
-	}
+	testkit.Compile(t, "package main\n\nfunc main() {}\n", filepath.Join(dir, "hello"))
 }
 
 // network returns bridge where the CNI plugins of the release can be used.
