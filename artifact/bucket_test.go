@@ -17,19 +17,19 @@ func TestLookAtTheSandbox(t *testing.T) {
 	client := testkit.StartS3(t, "shop")
 	b, err := artifact.LookAt(t.Context(), client, "shop")
 	if err != nil || !b.Versioned || b.Unseen != nil {
-		t.Errorf("%+v, %v", b, err)
+		t.Errorf("LookAt(shop) = %+v, %v, want a versioned bucket", b, err)
 	}
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("plain")}); err != nil {
 		t.Fatal(err)
 	}
 	b, err = artifact.LookAt(t.Context(), client, "plain")
 	if err != nil || b.Versioned || b.Unseen != nil {
-		t.Errorf("%+v, %v", b, err)
+		t.Errorf("LookAt(plain) = %+v, %v, want a bucket without versions", b, err)
 	}
 	_, err = artifact.LookAt(t.Context(), client, "nowhere")
 	var bad *artifact.BucketError
 	if !errors.As(err, &bad) || bad.Status != http.StatusNotFound || bad.Hint() == "" {
-		t.Errorf("%v", err)
+		t.Errorf("LookAt(nowhere) = %v, want a BucketError with status 404 and a hint", err)
 	}
 }
 
@@ -48,7 +48,7 @@ func TestLookAtRefused(t *testing.T) {
 		_, err := artifact.LookAt(t.Context(), client, "shop")
 		var bad *artifact.BucketError
 		if !errors.As(err, &bad) || bad.Error() != want || bad.Hint() == "" {
-			t.Errorf("%d: %v", status, err)
+			t.Errorf("LookAt with answer %d = %v, want a BucketError with a hint: %s", status, err, want)
 		}
 		server.Close()
 	}
@@ -67,6 +67,6 @@ func TestLookAtByItsVersioning(t *testing.T) {
 	defer server.Close()
 	client := s3.NewFromConfig(testkit.AWSConfig(server.URL))
 	if b, err := artifact.LookAt(t.Context(), client, "shop"); err != nil || !b.Versioned || b.Unseen != nil {
-		t.Errorf("%+v, %v", b, err)
+		t.Errorf("LookAt(shop) = %+v, %v, want a versioned bucket", b, err)
 	}
 }

@@ -160,7 +160,7 @@ func TestNothingIsListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, image := range list.Items {
-			t.Errorf("%s: %s %q %q", kind, image.ID, image.RepoTags, image.RepoDigests)
+			t.Errorf("%s: the engine has image %s %q %q, want none", kind, image.ID, image.RepoTags, image.RepoDigests)
 		}
 	}
 }
@@ -276,7 +276,7 @@ func TestEnginesByPlatform(t *testing.T) {
 	r.says("engine for linux/amd64: buildkitd (", "engine for linux/arm64: docker (")
 	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
 		if got := s.holdsFor(platform, "shop/a", "one", "file"); got != "a platforms" {
-			t.Errorf("%s: %q", platform, got)
+			t.Errorf("%s: shop/a holds %q, want a platforms", platform, got)
 		}
 	}
 	if got := s.holds("shop/b", "one", "file"); got != "b platforms" {

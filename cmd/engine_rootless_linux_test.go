@@ -44,7 +44,7 @@ func TestOwnEngineRootless(t *testing.T) {
 		cmd.Env = append(append(s.env, on.env...), "BUILDKIT_HOST=", "HOME="+home, "TMPDIR="+home)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+			t.Fatalf("%s as an ordinary user: %v\n%s", cmd, err, out)
 		}
 	}
 	run("one")

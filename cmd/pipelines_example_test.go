@@ -125,7 +125,7 @@ func (y *pipelineExample) pipeline(build func(sandbox.PipelineWork) error, files
 	}
 	defer resp.Body.Close()
 	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-		y.t.Fatalf("%s: %s", resp.Status, answer)
+		y.t.Fatalf("got %s, want 200 OK: %s", resp.Status, answer)
 	}
 	name := y.declared.Pipeline.Name
 	y.aws.SetPipelineAction(name, "Build", sandbox.PipelineAction{Run: build})
@@ -208,7 +208,7 @@ func (y *pipelineExample) runs(revision string) {
 	for _, c := range y.deployments() {
 		running, err := y.sandbox.runs(y.t.Context(), c["ClusterName"], c["ServiceName"])
 		if err != nil || len(running) == 0 {
-			y.t.Fatalf("%v, %v", running, err)
+			y.t.Fatalf("%s/%s runs %v, %v, want images", c["ClusterName"], c["ServiceName"], running, err)
 		}
 		for container, digests := range running {
 			want := y.aws.Tags(c["ClusterName"] + "/" + container)[revision]

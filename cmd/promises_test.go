@@ -173,7 +173,7 @@ func (s *buildFixture) defines(name string) {
 	}
 	var got []struct{ Name, ImageURI string }
 	if err := json.Unmarshal(data, &got); err != nil || len(got) != len(componentNames) {
-		s.t.Fatalf("%s: %v\n%s", definitions, err, data)
+		s.t.Fatalf("%s has %d images, %v, want %d:\n%s", definitions, len(got), err, len(componentNames), data)
 	}
 	for i, component := range componentNames {
 		if want := s.proxy.host() + "/shop/" + component + ":" + name; got[i].Name != component || got[i].ImageURI != want {

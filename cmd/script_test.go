@@ -131,7 +131,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if errors.As(err, &exit) {
 		code = exit.ExitCode()
 	} else if err != nil {
-		ts.Fatalf("%v", err)
+		ts.Fatalf("%s does not start: %v", args[1], err)
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])

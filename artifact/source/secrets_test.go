@@ -22,7 +22,7 @@ func TestSecretName(t *testing.T) {
 		".netrc": true, ".git-credentials": true, ".npmrc": false, "main.go": false,
 	} {
 		if got := secretName(name) != ""; got != secret {
-			t.Errorf("%s: %q", name, secretName(name))
+			t.Errorf("secretName(%q) = %q, want a secret: %v", name, secretName(name), secret)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestSecretContent(t *testing.T) {
 		var secrets *SecretsError
 		switch {
 		case c.reason == "" && err != nil:
-			t.Errorf("%s %.60q: %v", c.name, c.content, err)
+			t.Errorf("%s with %.60q: got error %v, want none", c.name, c.content, err)
 		case c.reason != "" && (!errors.As(err, &secrets) || secrets.Files[0] != Secret{c.name, c.reason}):
 			t.Errorf("%s %.60q: got %v, %v; want %s", c.name, c.content, s, err, c.reason)
 		}
@@ -145,7 +145,7 @@ func FuzzSecretContent(f *testing.F) {
 			key := append([]byte("-----BEGIN EC "+"PRIVATE KEY-----\n"), content...)
 			e.Size = int64(len(key))
 			if got, err := secretIn(fstest.MapFS{base: {Data: key}}, e); err != nil || got != "a private key" {
-				t.Errorf("%s: %q, %v", base, got, err)
+				t.Errorf("secretIn(%s) = %q, %v, want a private key", base, got, err)
 			}
 		}
 	})

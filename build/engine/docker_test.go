@@ -101,7 +101,7 @@ func TestDockerMisconfigured(t *testing.T) {
 		_, err := engine.Find(t.Context(), engine.Options{Address: "docker", AddressFrom: "--engine", LookupEnv: c.env.lookup})
 		var bad *engine.AddressError
 		if !errors.As(err, &bad) || bad.From != c.from || bad.Hint() == "" || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got error %v, want an AddressError of %s with a hint and %q", name, err, c.from, c.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%s: the password is told: %v", name, err)
@@ -181,7 +181,7 @@ func TestDockerIsWaitedFor(t *testing.T) {
 	}
 	_, err = engine.Find(ctx, o)
 	if !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "interrupted while looking for an engine") {
-		t.Errorf("%v", err)
+		t.Errorf("Find = %v, want an interruption", err)
 	}
 	if waited != "the Docker engine at unix://"+socket {
 		t.Errorf("waited for %q", waited)

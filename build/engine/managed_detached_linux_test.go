@@ -240,7 +240,7 @@ func TestManagedNetworkOfAnOrdinaryUser(t *testing.T) {
 		u := newUser(t).fresh(t)
 		j, e, end := u.startManaged(t, programsWith(t, nil, name), engine.NetworkAuto)
 		if j.Network != engine.NetworkBridge || j.Reason != "" {
-			t.Errorf("%s: %+v", name, j)
+			t.Errorf("with %s the engine's network is %+v, want a bridge", name, j)
 			continue
 		}
 		t.Logf("the engine's network is made by %s", name)
@@ -271,7 +271,7 @@ func TestManagedNetworkOfAnOrdinaryUserAfterAKill(t *testing.T) {
 		}
 		j, e, endNext := u.startManaged(t, bin, engine.NetworkBridge)
 		if j.Error != "" {
-			t.Fatalf("%s: %s", name, j.Error)
+			t.Fatalf("with %s, after a kill, no engine starts: %s", name, j.Error)
 		}
 		wantReached(t, e, "", nil, []string{server + ":80", metadata + ":80"}, []string{server + ":80"})
 		end()

@@ -205,7 +205,7 @@ func TestManagedEngineThatHangs(t *testing.T) {
 	defer cancel()
 	text := noEngine(t, ctx, engine.Options{StateDir: dir, Binary: script(t, "echo $$ > "+dir+"/script.pid; echo starting; sleep 300 & trap 'kill $!; exit' TERM; wait\n")})
 	if !strings.Contains(text, "buildkitd does not answer") || !strings.HasSuffix(text, "its log ends: starting") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that buildkitd does not answer, and its log: starting", text)
 	}
 	pid, err := os.ReadFile(filepath.Join(dir, "script.pid"))
 	if err != nil {
@@ -239,7 +239,7 @@ func TestManagedEngineWithoutABinary(t *testing.T) {
 	enginetest.Require(t)
 	t.Setenv("PATH", t.TempDir())
 	if text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd next to slipway or in PATH") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that there is no buildkitd", text)
 	}
 }
 
@@ -259,6 +259,6 @@ func TestManagedEngineWaitsAtTheGate(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if text := noEngine(t, ctx, engine.Options{StateDir: dir, Binary: buildkitd()}); !strings.Contains(text, "waiting for "+dir+"/gate.lock") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that it waits for %s/gate.lock", text, dir)
 	}
 }

@@ -389,7 +389,7 @@ func TestManagedNetworkOfTheHost(t *testing.T) {
 	want := []string{server + ":80", resolver + ":53", credentials + ":80", metadata + ":80", loopback}
 	wantReached(t, e, "", nil, want, want)
 	if text := noEngine(t, t.Context(), engine.Options{StateDir: dir, Binary: buildkitd(), Network: engine.NetworkBridge}); !strings.Contains(text, "another job uses the engine with the network host") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that another job has the host's network", text)
 	}
 	other := startManagedWith(t, engine.Options{StateDir: dir})
 	if other.Network != engine.NetworkHost {

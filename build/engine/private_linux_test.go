@@ -43,7 +43,7 @@ func TestManagedEngineIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line, _ := bufio.NewReader(out).ReadString('\n'); !strings.HasPrefix(line, "ready at") {
-		t.Fatal(line)
+		t.Fatalf("the job printed %q, want ready at", line)
 	}
 	if err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
@@ -95,7 +95,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 	} {
 		found, err := engine.Find(t.Context(), engine.Options{Address: address, AddressFrom: "--engine"})
 		if err != nil {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("Find of %s: %v", address, err)
 			continue
 		}
 		closeEngine(t, found[0])
@@ -119,7 +119,7 @@ func TestDockerOverSSHGetsNoCredentials(t *testing.T) {
 	}
 	text, err := os.ReadFile(seen)
 	if err != nil || strings.Contains(string(text), "hush") || !strings.Contains(string(text), "docker system dial-stdio") {
-		t.Errorf("%v\n%s", err, text)
+		t.Errorf("ssh saw %q, %v, want docker system dial-stdio and no credentials", text, err)
 	}
 }
 

@@ -96,18 +96,18 @@ func TestHead(t *testing.T) {
 		err := solve.Head(t.Context(), c.image, c.login)
 		if c.status == http.StatusOK {
 			if err != nil {
-				t.Errorf("%s: %v", c.image, err)
+				t.Errorf("Head(%s) = %v, want no error", c.image, err)
 			}
 			continue
 		}
 		var refused *solve.PullError
 		if !errors.As(err, &refused) || refused.Status != c.status || !strings.Contains(err.Error(), c.says) || refused.Hint() == "" {
-			t.Errorf("%s: %v", c.image, err)
+			t.Errorf("Head(%s) = %v, want a PullError with status %d, a hint and %q", c.image, err, c.status, c.says)
 		}
 	}
 	var input *fault.InputError
 	if err := solve.Head(t.Context(), "A b", somebody); !errors.As(err, &input) {
-		t.Errorf("%v", err)
+		t.Errorf("Head of a name with a space = %v, want an InputError", err)
 	}
 }
 
@@ -133,6 +133,6 @@ func TestResolve(t *testing.T) {
 		t.Fatal(err)
 	}
 	if each[0] != nil || each[1] == nil || each[2] != nil {
-		t.Errorf("%v", each)
+		t.Errorf("got errors %v, want one for the second image only", each)
 	}
 }

@@ -180,7 +180,7 @@ func wantBuilt(t *testing.T, got map[string]solve.Result, words ...string) {
 	t.Helper()
 	for name, r := range got {
 		if r.Err != nil || r.Digest == "" {
-			t.Errorf("%s: %v", name, r.Err)
+			t.Errorf("building %s: %v, digest %q", name, r.Err, r.Digest)
 		}
 		if len(r.Cache) != len(words) {
 			t.Errorf("%s: caches: %+v, want %q", name, r.Cache, words)
@@ -223,7 +223,7 @@ func (b *cacheFixture) manifest(t *testing.T, service, reference string) []byte 
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s:%s: %s %v", service, reference, resp.Status, err)
+		t.Fatalf("GET of the manifest %s:%s: %s, %v", service, reference, resp.Status, err)
 	}
 	return data
 }
@@ -363,7 +363,7 @@ func TestFailureBesideTheCache(t *testing.T) {
 	})
 	b.tree["Dockerfile"] += "COPY Dockerfile /\n"
 	if got := b.buildFresh(t)["app"]; !errors.As(got.Err, &failed) || !failed.Pushing || len(got.Cache) > 0 {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want a refused push and no cache error", got)
 	}
 }
 
@@ -390,9 +390,9 @@ func TestComposeCachesKeepTheirMeaning(t *testing.T) {
 	got := b.buildFresh(t)
 	var failed *solve.FailedError
 	if r := got["strict"]; !errors.As(r.Err, &failed) || r.Digest != "" || len(r.Cache) > 0 {
-		t.Errorf("%+v", r)
+		t.Errorf("strict: got %+v, want a failed build and no cache error", r)
 	}
 	if r := got["lenient"]; r.Err != nil || r.Digest == "" || len(r.Cache) > 0 {
-		t.Errorf("%+v", r)
+		t.Errorf("lenient: got %+v, want an image and no cache error", r)
 	}
 }

@@ -99,7 +99,7 @@ func (o *buildFixture) mustBuild(t *testing.T, list []solve.Target, opts solve.R
 			if errors.As(r.Err, &failed) {
 				lines = failed.Lines
 			}
-			t.Fatalf("%s: %v\n%s", r.Service, r.Err, lines)
+			t.Fatalf("building %s: %v\n%s", r.Service, r.Err, lines)
 		}
 	}
 	return out

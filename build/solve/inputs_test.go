@@ -70,7 +70,7 @@ func TestInputsDoNotDependOn(t *testing.T) {
 		tree := inputsTree()
 		tree["compose.yaml"] = replaced(t, tree["compose.yaml"], change)
 		if got := inputs(t, tree); got != want {
-			t.Error(what)
+			t.Errorf("%s: the inputs are %s, want %s as before", what, got, want)
 		}
 	}
 }

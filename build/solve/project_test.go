@@ -60,7 +60,7 @@ func TestLoneDockerfile(t *testing.T) {
 		}
 		p, err = compose.Load(t.Context(), compose.Options{Dir: at, Lone: "web", Name: "given"})
 		if err != nil || p.Name != "given" || !slices.Equal(slices.Collect(maps.Keys(p.Services)), []string{"web"}) {
-			t.Errorf("%+v, %v", p, err)
+			t.Errorf("Load of a lone Dockerfile = %+v, %v, want the project given with the service web", p, err)
 		}
 	}
 }

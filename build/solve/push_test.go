@@ -134,7 +134,7 @@ func TestRefusedPush(t *testing.T) {
 	got := o.build(t.Context(), t, oneService(t), count.options(12))["app"]
 	var failed *solve.FailedError
 	if !errors.As(got.Err, &failed) || !failed.Pushing || !strings.HasPrefix(got.Err.Error(), "pushing app: ") || !strings.Contains(got.Err.Error(), "ecr:PutImage") {
-		t.Errorf("%v", got.Err)
+		t.Errorf("got error %v, want a FailedError of the push that names ecr:PutImage", got.Err)
 	}
 	if count.renews != 1 || len(count.causes) != 1 || f.hits.Load() != 2 {
 		t.Errorf("%d renewals, %d retries, %d requests", count.renews, len(count.causes), f.hits.Load())
@@ -197,7 +197,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 		Retrying: func(string, int, time.Duration, error) { cancel() },
 	}
 	if got := o.build(ctx, t, oneService(t), opts)["app"]; !errors.Is(got.Err, context.Canceled) {
-		t.Errorf("%v", got.Err)
+		t.Errorf("got error %v, want context.Canceled", got.Err)
 	}
 }
 

@@ -113,10 +113,10 @@ func wantFailed(t *testing.T, r solve.Result) {
 	t.Helper()
 	var failed *solve.FailedError
 	if !errors.As(r.Err, &failed) || failed.Pushing || r.Digest != "" {
-		t.Fatalf("%+v", r)
+		t.Fatalf("got %+v, want a FailedError of the build and no digest", r)
 	}
 	if failed.Service != "bad" || !strings.HasPrefix(r.Err.Error(), "building bad: ") || !strings.Contains(r.Err.Error(), "exit code: 7") {
-		t.Errorf("%v", r.Err)
+		t.Errorf("got error %v, want building bad, with exit code 7", r.Err)
 	}
 	for _, part := range []string{"Dockerfile:3", `3 | >>> RUN ["/probe","fail","on","purpose"]`} {
 		if !strings.Contains(failed.Lines, part) {
@@ -131,7 +131,7 @@ func TestDockerfileErrorsShowTheirLines(t *testing.T) {
 	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {bad: {build: .}}", "Dockerfile": "FROM scratch\nCOPY none /\n"}))
 	var failed *solve.FailedError
 	if r := o.build(t.Context(), t, list, solve.RunOptions{})["bad"]; !errors.As(r.Err, &failed) || !strings.Contains(failed.Lines, "2 | >>> COPY none /") {
-		t.Errorf("%+v", r)
+		t.Errorf("got %+v, want a FailedError with line 2 of the Dockerfile", r)
 	}
 }
 
@@ -171,10 +171,10 @@ func TestFailedLink(t *testing.T) {
 `, "Bad": probing("fail on purpose")})))
 	got := o.build(t.Context(), t, list, solve.RunOptions{})
 	if err := got["needs"].Err; !errors.Is(err, solve.ErrStopped) || !strings.Contains(err.Error(), "bad") {
-		t.Errorf("%v", err)
+		t.Errorf("needs: got error %v, want ErrStopped that names bad", err)
 	}
 	if !errors.As(got["bad"].Err, new(*solve.FailedError)) {
-		t.Errorf("%v", got["bad"].Err)
+		t.Errorf("bad: got error %v, want a FailedError", got["bad"].Err)
 	}
 }
 
@@ -231,7 +231,7 @@ func TestCancel(t *testing.T) {
 	case got := <-done:
 		for name, r := range got {
 			if !errors.Is(r.Err, context.Canceled) || r.Digest != "" {
-				t.Errorf("%s: %+v", name, r)
+				t.Errorf("%s: got %+v, want context.Canceled and no digest", name, r)
 			}
 		}
 	case <-time.After(limit):
@@ -245,7 +245,7 @@ func TestRunWithoutTheDirectory(t *testing.T) {
 	t.Parallel()
 	_, err := solve.Run(t.Context(), o.engines, []solve.Target{{Service: "a", Context: solve.Context{Dir: "/no/such/directory"}}}, solve.RunOptions{Login: anonymous})
 	if err == nil || !strings.Contains(err.Error(), "/no/such/directory") {
-		t.Errorf("%v", err)
+		t.Errorf("Run = %v, want an error that names /no/such/directory", err)
 	}
 }
 
@@ -265,7 +265,7 @@ func TestFailFastKeepsWhatWasPushed(t *testing.T) {
 	}
 	got := o.build(t.Context(), t, list, solve.RunOptions{FailFast: true, Push: push})
 	if got["bad"].Err == nil || got["good"].Err != nil || got["good"].Digest == "" {
-		t.Fatalf("%+v", got)
+		t.Fatalf("got %+v, want an image of good and an error of bad", got)
 	}
 	o.want(t, got["good"], map[string]string{"who": t.Name()})
 }

@@ -30,7 +30,7 @@ func (o *buildFixture) index(t *testing.T, r solve.Result) *v1.IndexManifest {
 	t.Helper()
 	index, err := remote.Index(o.digest(t, r))
 	if err != nil {
-		t.Fatalf("%s: %v", r.Service, err)
+		t.Fatalf("reading the index of %s: %v", r.Service, err)
 	}
 	m, err := index.IndexManifest()
 	if err != nil {
@@ -125,7 +125,7 @@ func TestSeveralEnginesWithProvenance(t *testing.T) {
 	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
 	r := o.mustBuild(t, list, solve.RunOptions{})["both"]
 	if got := platformsOf(o.index(t, r)); !slices.Equal(got, []string{"linux/amd64", "unknown/unknown", "linux/arm64", "unknown/unknown"}) {
-		t.Errorf("%q", got)
+		t.Errorf("the index has the platforms %q, want each with an attestation", got)
 	}
 	o.wantArch(t, r, "linux/arm64", "an arm")
 }
@@ -144,14 +144,14 @@ func TestSeveralEnginesIndexRefused(t *testing.T) {
 	var count retryCounter
 	o.wantArch(t, o.mustBuild(t, list, count.options(4))["both"], "linux/arm64", "an arm")
 	if len(count.causes) != 2 || !strings.Contains(count.causes[0], "503") {
-		t.Errorf("%q", count.causes)
+		t.Errorf("the causes of retries are %q, want two, the first with 503", count.causes)
 	}
 
 	f.respond = status(403, denied)
 	f.left.Store(-1)
 	failed := o.build(t.Context(), t, list, count.options(4))["both"]
 	if failed.Digest != "" || failed.Err == nil || !strings.Contains(failed.Err.Error(), "pushing both: ") || !strings.Contains(failed.Err.Error(), "not authorized") {
-		t.Errorf("%+v", failed)
+		t.Errorf("got %+v, want a refused push and no digest", failed)
 	}
 	if count.renews != 1 {
 		t.Errorf("%d logins renewed, want 1", count.renews)

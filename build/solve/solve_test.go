@@ -101,7 +101,7 @@ func TestSolveWithoutEntitlement(t *testing.T) {
 `, "Dockerfile": probing("--security=insecure | see env X /x")})))
 	got := o.build(t.Context(), t, list, solve.RunOptions{})["app"]
 	if got.Err == nil || !strings.Contains(got.Err.Error(), "security.insecure is not allowed") {
-		t.Errorf("%v", got.Err)
+		t.Errorf("got error %v, want that security.insecure is not allowed", got.Err)
 	}
 }
 
@@ -140,7 +140,7 @@ func TestSolvePlatformsAndAnnotation(t *testing.T) {
 	}
 	arm, err := o.image(t, got["arm"]).ConfigFile()
 	if err != nil || arm.Architecture != "arm64" {
-		t.Errorf("%+v, %v", arm, err)
+		t.Errorf("the image of arm has the configuration %+v, %v, want arm64", arm, err)
 	}
 	index, err := remote.Index(o.digest(t, got["two"]))
 	if err != nil {

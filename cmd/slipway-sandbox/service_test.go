@@ -59,7 +59,7 @@ func (r rig) described() types.Service {
 	r.Helper()
 	out, err := r.clients.ecs.DescribeServices(r.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("shop"), Services: []string{"web"}})
 	if err != nil || len(out.Services) != 1 {
-		r.Fatalf("%v %+v", err, out)
+		r.Fatalf("DescribeServices = %+v, %v, want one service", out, err)
 	}
 	return out.Services[0]
 }

@@ -126,11 +126,11 @@ func TestDownloadURL(t *testing.T) {
 	}
 	layer := m.Layers[0].Digest.String()
 	if got, err := url(layer); err != nil || got != s.URL()+"/v2/web/blobs/"+layer {
-		t.Errorf("%s, %v", got, err)
+		t.Errorf("the layer's URL is %s, %v, want %s/v2/web/blobs/%s", got, err, s.URL(), layer)
 	}
 	var none *types.LayersNotFoundException
 	if _, err := url("sha256:" + strings.Repeat("0", 64)); !errors.As(err, &none) {
-		t.Errorf("%v", err)
+		t.Errorf("a layer that is not there: got error %v, want LayersNotFoundException", err)
 	}
 }
 

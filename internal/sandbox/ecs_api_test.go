@@ -38,7 +38,7 @@ func rawECS(t *testing.T, s *sandbox.Server, action, body string) map[string]any
 	}
 	var out map[string]any
 	if err := json.Unmarshal(raw, &out); err != nil {
-		t.Fatalf("%s: %v", raw, err)
+		t.Fatalf("the answer %s is not JSON: %v", raw, err)
 	}
 	return out
 }
@@ -279,7 +279,7 @@ func TestECSRegions(t *testing.T) {
 	for _, id := range []string{"shop", "arn:aws:ecs:us-east-1:000000000000:cluster/shop"} {
 		out, err := c.ecs.DescribeClusters(t.Context(), &ecs.DescribeClustersInput{Clusters: []string{id}})
 		if err != nil || len(out.Clusters) != 1 || *out.Clusters[0].Status != "ACTIVE" {
-			t.Errorf("%s: %+v, %v", id, out, err)
+			t.Errorf("DescribeClusters(%s) = %+v, %v, want one active cluster", id, out, err)
 		}
 	}
 	list, err := c.ecs.ListClusters(t.Context(), &ecs.ListClustersInput{})

@@ -115,7 +115,7 @@ func TestChecksumsAreChecked(t *testing.T) {
 			Bucket: aws.String("artifacts"), Key: aws.String("a"), Body: strings.NewReader("text"), ChecksumAlgorithm: algorithm,
 		})
 		if err != nil {
-			t.Errorf("%s: %v", algorithm, err)
+			t.Errorf("putting an object with %s: %v", algorithm, err)
 		}
 	}
 	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{

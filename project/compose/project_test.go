@@ -81,7 +81,7 @@ func TestLoadNames(t *testing.T) {
 	} {
 		p, err := compose.Load(t.Context(), compose.Options{Dir: filepath.Join(dir, row.sub), Name: row.name})
 		if err != nil || p.Name != row.want || p.WorkingDir != filepath.Join(dir, row.sub) {
-			t.Errorf("%+v: %v, %v", row, p, err)
+			t.Errorf("Load in %s with the name %q = %+v, %v, want %s", row.sub, row.name, p, err, row.want)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestLoadErrorsOfFileNames(t *testing.T) {
 		_, err := compose.Load(t.Context(), below(dir, o))
 		wantLoadError(t, dir, err, []string{"DIR/none."})
 		if t.Failed() {
-			t.Fatal(name)
+			t.Fatalf("%s failed", name)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func (j *job) run(script string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		j.t.Fatalf("%v\n%s\n%s\n%s", err, script, out, &stderr)
+		j.t.Fatalf("the script failed: %v\n%s\n%s\n%s", err, script, out, &stderr)
 	}
 	return string(out)
 }
