@@ -32,7 +32,7 @@ func TestSandboxUpload(t *testing.T) {
 		bodies, versions = append(bodies, body), append(versions, version)
 	}
 	if versions[0] == "" || versions[0] == versions[1] {
-		t.Fatalf("got versions %q", versions)
+		t.Fatalf("got versions %q, want two different ones", versions)
 	}
 	for i, version := range versions {
 		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &loc.Bucket, Key: &loc.Key, VersionId: &version})

@@ -67,7 +67,7 @@ func push(t *testing.T, s *stand, ref string, size int64) string {
 func TestParseExports(t *testing.T) {
 	got, err := parseExports([]byte("export A=1\nexport B=x=y\n"))
 	if err != nil || !slices.Equal(got, []string{"A=1", "B=x=y"}) {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %q, %v, want A=1 and B=x=y", got, err)
 	}
 	for _, bad := range []string{"A=1\n", "export A\n", "export A=1\nready\n"} {
 		if got, err := parseExports([]byte(bad)); err == nil {

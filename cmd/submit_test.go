@@ -265,7 +265,7 @@ func TestPipelineFailed(t *testing.T) {
 	} {
 		err := &pipelineFailed{"shop", source.PipelineRun{ExecutionID: "x", Status: c.status, Failed: c.failed}}
 		if code := exitCode(t.Context(), err); code != c.code || err.Error() != c.text {
-			t.Errorf("got %d %s", code, err)
+			t.Errorf("got %d %s, want %d %s", code, err, c.code, c.text)
 		}
 		if (c.status == types.PipelineExecutionStatusSuperseded) != (err.Hint() != "") {
 			t.Errorf("hint %q", err.Hint())

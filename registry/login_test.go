@@ -122,7 +122,7 @@ func TestLoginsUnknownHost(t *testing.T) {
 	l := NewLogins(func(string) *ecr.Client { t.Error("asked AWS"); return nil }, time.Now)
 	l.Register("one.example", "eu-west-1")
 	if got, ok, err := l.Credentials(t.Context(), "docker.io"); ok || err != nil || got.Password.Reveal() != "" {
-		t.Errorf("got %v, %v, %v", got, ok, err)
+		t.Errorf("got %v, %v, %v, want no login for a host that is not registered", got, ok, err)
 	}
 	l.Invalidate("docker.io")
 }
@@ -162,7 +162,7 @@ func TestLoginsSingleFlight(t *testing.T) {
 	for range 20 {
 		wg.Go(func() {
 			if got, ok, err := l.Credentials(t.Context(), "one.example"); err != nil || !ok || got.Password.Reveal() != "token-1" {
-				t.Errorf("got %q, %v, %v", got.Password.Reveal(), ok, err)
+				t.Errorf("got %q, %v, %v, want token-1", got.Password.Reveal(), ok, err)
 			}
 		})
 	}
@@ -194,7 +194,7 @@ func TestLoginsUseWhatIsStillValid(t *testing.T) {
 	clock.advance(2 * time.Minute)
 	_, ok, err := l.Credentials(t.Context(), "one.example")
 	if !ok || err == nil || !strings.Contains(err.Error(), "logging in to one.example") || !strings.Contains(err.Error(), "no more") {
-		t.Errorf("got %v, %v", ok, err)
+		t.Errorf("got %v, %v, want the error of logging in to one.example", ok, err)
 	}
 	if n := issuer.calls.Load(); n != 3 {
 		t.Errorf("%d calls, want 3", n)

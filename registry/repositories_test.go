@@ -78,7 +78,7 @@ func TestMissingError(t *testing.T) {
 	err := error(&MissingError{Refs: []Ref{{Name: "shop/a"}, {Account: testkit.HomeAccount, Region: testkit.HomeRegion, Name: "shop/b"}}})
 	want := "no such repository: shop/a, shop/b (account 111111111111, region eu-west-1)"
 	if err.Error() != want {
-		t.Errorf("got %q", err)
+		t.Errorf("got %q, want %q", err, want)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestFindTellsWhoRefused(t *testing.T) {
 	_, _, err := Find(t.Context(), clients, []Ref{{Account: "12", Name: "shop/one"}})
 	var refused smithy.APIError
 	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "describing repositories of the registry (account 12)") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want AWS's error and the registry of account 12", err)
 	}
 }
 
@@ -202,7 +202,7 @@ func TestDescribeListsPageByPage(t *testing.T) {
 				t.Fatalf("found %v, %v", found, err)
 			}
 			if got := found[refs[0]]; got.Region != testkit.HomeRegion || got.Account != testkit.HomeAccount || got.URI.Scheme() != "https" {
-				t.Errorf("got %+v", got)
+				t.Errorf("got %+v, want https and %s of %s", got, testkit.HomeRegion, testkit.HomeAccount)
 			}
 			if tc.shelf.calls != tc.calls {
 				t.Errorf("%d calls, want %d", tc.shelf.calls, tc.calls)
@@ -226,7 +226,7 @@ func TestByRegistryAsksForEachNameOnce(t *testing.T) {
 	abroad := Ref{Region: testkit.OtherRegion, Name: "a1"}
 	groups := byRegistry([]Ref{a, abroad, b, a, abroad})
 	if len(groups) != 2 || !slices.Equal(groups[0], []Ref{a, b}) || !slices.Equal(groups[1], []Ref{abroad}) {
-		t.Errorf("got %v", groups)
+		t.Errorf("got %v, want two groups of the regions", groups)
 	}
 }
 
@@ -251,6 +251,6 @@ func TestNewRepositoryRefusesOddURIs(t *testing.T) {
 	t.Parallel()
 	_, err := newRepository(Ref{Name: "shop"}, types.Repository{RepositoryUri: aws.String("no host")})
 	if err == nil || !strings.Contains(err.Error(), `repositoryUri "no host" of shop`) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error that names the repositoryUri", err)
 	}
 }

@@ -97,7 +97,7 @@ func TestRetentionLeavesConflictsAlone(t *testing.T) {
 	for _, err := range []error{errApply, errPreview} {
 		var conflict *lifecycle.ConflictError
 		if !errors.As(err, &conflict) || len(conflict.Clashes) != 2 || !strings.Contains(err.Error(), "repository shop/one (account") {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a ConflictError with two clashes in shop/one", err)
 		}
 	}
 	testkit.WantECRCalls(t, server, "PutLifecyclePolicy", 0)
@@ -114,7 +114,7 @@ func TestRetentionNamesTheRepository(t *testing.T) {
 	_, err := ApplyRetention(t.Context(), clients(""), repo, 7, false)
 	var gone *types.RepositoryNotFoundException
 	if !errors.As(err, &gone) || !strings.Contains(err.Error(), "reading the lifecycle policy of shop/gone") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want RepositoryNotFoundException of shop/gone", err)
 	}
 }
 
@@ -269,7 +269,7 @@ func TestPreviewRetentionGivesUp(t *testing.T) {
 			wait := Wait{Interval: time.Millisecond, Limit: 20 * time.Millisecond}
 			_, _, err := PreviewRetention(t.Context(), tc.client, Repository{Ref: Ref{Name: "shop"}}, 7, false, wait)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v", err)
+				t.Errorf("got %v, want an error with %q", err, tc.want)
 			}
 		})
 	}
@@ -281,7 +281,7 @@ func TestPreviewRetentionStopsWithItsContext(t *testing.T) {
 	cancel()
 	_, _, err := PreviewRetention(ctx, &slowPreviewer{busy: 1 << 30}, Repository{}, 7, false, Wait{Interval: time.Hour})
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
 

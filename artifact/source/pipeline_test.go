@@ -76,7 +76,7 @@ func TestFollowPipeline(t *testing.T) {
 	tell := func(n source.PipelineNews) { lines = append(lines, n.Stage+"/"+n.Action+" "+n.Text) }
 	run, err := p.follower.Follow(t.Context(), first, tell)
 	if err != nil || run.Status != types.PipelineExecutionStatusSucceeded || run.ExecutionID == "" || len(run.Failed) > 0 {
-		t.Fatalf("got %+v, %v", run, err)
+		t.Fatalf("got %+v, %v, want a succeeded execution", run, err)
 	}
 	for _, want := range []string{
 		"/ execution " + run.ExecutionID, "Source/SourceIt succeeded", "Agree/AgreeIt waits for approval", "Agree/AgreeIt succeeded",
@@ -95,11 +95,11 @@ func TestFollowPipeline(t *testing.T) {
 	lines = nil
 	second, err := p.follower.Follow(t.Context(), p.submit(t, 2), tell)
 	if err != nil || second.Status != types.PipelineExecutionStatusFailed || len(second.Failed) != 1 {
-		t.Fatalf("got %+v, %v", second, err)
+		t.Fatalf("got %+v, %v, want a failed execution with one failed action", second, err)
 	}
 	want := source.PipelineAction{Stage: "Build", Name: "BuildIt", Category: types.ActionCategoryBuild, Status: types.ActionExecutionStatusFailed, Message: "exit status 1", URL: "https://example.com/2"}
 	if second.Failed[0] != want {
-		t.Errorf("got %+v", second.Failed[0])
+		t.Errorf("got %+v, want %+v", second.Failed[0], want)
 	}
 	if want := "Build/BuildIt failed: exit status 1: https://example.com/2"; !slices.Contains(lines, want) {
 		t.Errorf("%q is not in %q", want, lines)
@@ -128,7 +128,7 @@ func TestFollowPipelineTrouble(t *testing.T) {
 		}
 	})
 	if err != nil || run.Status != types.PipelineExecutionStatusSucceeded || told != 3 {
-		t.Errorf("got %+v, %v; %d lines", run, err, told)
+		t.Errorf("got %+v, %v; %d lines, want a succeeded execution and 3 lines", run, err, told)
 	}
 	if err := p.Fault(sandbox.Fault{Service: "codepipeline", Action: "ListActionExecutions", Count: 1, Error: "AccessDeniedException"}); err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestFollowPipelineTrouble(t *testing.T) {
 	run, err = p.follower.Follow(t.Context(), version, nil)
 	var answer smithy.APIError
 	if !errors.As(err, &answer) || answer.ErrorCode() != "AccessDeniedException" || run.ExecutionID == "" {
-		t.Errorf("got %+v, %v", run, err)
+		t.Errorf("got %+v, %v, want AccessDeniedException and the execution's ID", run, err)
 	}
 }
 
@@ -170,11 +170,11 @@ func TestFollowPipelineEnds(t *testing.T) {
 	}
 	run, err = p.follower.Follow(t.Context(), version, nil)
 	if err != nil || run.Status != types.PipelineExecutionStatusStopped || run.Summary != "enough" {
-		t.Errorf("stopped: got %+v, %v", run, err)
+		t.Errorf("stopped: got %+v, %v, want a stopped execution: enough", run, err)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if _, err := p.follower.Follow(ended, version, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }

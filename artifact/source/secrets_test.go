@@ -87,7 +87,7 @@ func TestSecretsAllNamed(t *testing.T) {
 	_, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true})
 	var secrets *SecretsError
 	if !errors.As(err, &secrets) {
-		t.Fatalf("got %v", err)
+		t.Fatalf("got %v, want a SecretsError", err)
 	}
 	var got []string
 	for _, f := range secrets.Files {
@@ -97,11 +97,11 @@ func TestSecretsAllNamed(t *testing.T) {
 		}
 	}
 	if strings.Join(got, " ") != "a.key b/.env c/.secret-x link.pem" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want a.key, b/.env, c/.secret-x and link.pem", got)
 	}
 	s, err := Read(t.Context(), Options{Dir: dir, AllowSecrets: true})
 	if err != nil || len(s.Secrets) != 5 {
-		t.Errorf("got %v, %v", s, err)
+		t.Errorf("got %v, %v, want a source with 5 secrets", s, err)
 	}
 }
 

@@ -75,7 +75,7 @@ func TestVariant(t *testing.T) {
 		}
 	}
 	if got := Variant("a", 0); got != "a" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want a", got)
 	}
 }
 

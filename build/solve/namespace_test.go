@@ -79,7 +79,7 @@ func TestNamespaceKeepsFilesApart(t *testing.T) {
 		return o.files(t, o.mustBuild(t, plan(t, dir), solve.RunOptions{Namespace: namespace})["app"])["file"]
 	}
 	if got := content("pr12", "evil"); got != "evil" {
-		t.Fatalf("got %q", got)
+		t.Fatalf("got %q, want evil", got)
 	}
 	if got := content("", "good"); got != "good" {
 		t.Errorf("a build outside got the file of the namespace: %q", got)

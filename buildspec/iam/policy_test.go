@@ -97,7 +97,7 @@ func TestPolicyRefused(t *testing.T) {
 		_, err := u.Policy()
 		var bad *UseError
 		if !errors.As(err, &bad) || bad.Field != field || bad.Hint() == "" {
-			t.Errorf("%s: got %v", field, err)
+			t.Errorf("%s: got %v, want a UseError of the field with a hint", field, err)
 		}
 	}
 	for _, ok := range []Use{{Commands: []string{"build"}}, {Commands: []string{"revisions"}}, {Commands: []string{"retention"}}} {

@@ -22,6 +22,6 @@ func TestBinariesMissing(t *testing.T) {
 	}
 	testkit.WriteProgram(t, filepath.Join(dir, "runc"), "")
 	if got, err := binaries(); err != nil || got != daemon {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %q, %v, want %q", got, err, daemon)
 	}
 }

@@ -35,10 +35,10 @@ func TestAWSCLIPipelines(t *testing.T) {
 	s.Advance(time.Minute)
 	out := runAWS(t, path, s, dir, "codepipeline", "get-pipeline-execution", "--pipeline-name", "stores", "--pipeline-execution-id", id)
 	if got := fieldOf(t, out, "pipelineExecution", "status"); got != "Succeeded" {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want Succeeded", got)
 	}
 	out = runAWS(t, path, s, dir, "codepipeline", "list-action-executions", "--pipeline-name", "stores", "--filter", "pipelineExecutionId="+id)
 	if !strings.Contains(out, `"Succeeded"`) {
-		t.Errorf("got %s", out)
+		t.Errorf("got %s, want Succeeded", out)
 	}
 }

@@ -96,7 +96,7 @@ func TestHeadOfNothing(t *testing.T) {
 	_, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("artifacts"), Key: aws.String("none")})
 	var missing *types.NotFound
 	if !errors.As(err, &missing) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want NotFound", err)
 	}
 	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("artifacts"), Key: aws.String("none")})
 	wantCode(t, err, "NoSuchKey")

@@ -232,7 +232,7 @@ func TestFindDigestsRefuses(t *testing.T) {
 	_, err := FindDigests(t.Context(), s.clients, s.repos, s.running([]string{h["one"][0], gone}), nil, nil)
 	var missing *GoneError
 	if !errors.As(err, &missing) || !strings.Contains(errorText(err), "no longer in the registry: shop/b@"+gone) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a GoneError of shop/b@%s", err, gone)
 	}
 	if err := s.server.Archive("shop/a", h["one"][0]); err != nil {
 		t.Fatal(err)
@@ -240,6 +240,6 @@ func TestFindDigestsRefuses(t *testing.T) {
 	_, err = FindDigests(t.Context(), s.clients, s.repos, s.running(h["one"]), nil, nil)
 	var archived *ArchivedError
 	if !errors.As(err, &archived) || !strings.Contains(archived.Hint(), "--image-id imageDigest="+h["one"][0]) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an ArchivedError with the command that restores %s", err, h["one"][0])
 	}
 }

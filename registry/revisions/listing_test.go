@@ -227,10 +227,10 @@ func TestListFails(t *testing.T) {
 	_, err := List(t.Context(), s.clients, s.repos)
 	var missing *types.RepositoryNotFoundException
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "listing the images of shop/gone") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want RepositoryNotFoundException of shop/gone", err)
 	}
 	_, err = registry.ReadPolicies(t.Context(), s.clients, s.repos)
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "reading the lifecycle policy of shop/gone") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want RepositoryNotFoundException of shop/gone", err)
 	}
 }

@@ -166,7 +166,7 @@ func TestPublishWantsTheImages(t *testing.T) {
 	one[1] = "sha256:" + strings.Repeat("0", 64)
 	_, err := Publish(t.Context(), s.clients, s.publication("one", one))
 	if err == nil || !strings.Contains(err.Error(), "repository shop/b has no image "+one[1]) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want that shop/b has no image %s", err, one[1])
 	}
 	s.wantState(map[string]string{})
 }
@@ -189,7 +189,7 @@ func TestPublishExtraTags(t *testing.T) {
 	_, err := Publish(t.Context(), s.clients, p)
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &taken) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want ImageTagAlreadyExistsException", err)
 	}
 	s.wantState(before)
 }
@@ -287,7 +287,7 @@ func TestPublishFailsAtEveryCall(t *testing.T) {
 						}
 					case !errors.As(err, &failed) || len(failed.Left) != 0 || len(failed.Unknown) != 0,
 						!strings.HasSuffix(err.Error(), "all tags are where they were"):
-						t.Errorf("got %v", err)
+						t.Errorf("got %v, want a PublishError after which all tags are where they were", err)
 					}
 					u.wantState(u.before)
 				})
@@ -322,7 +322,7 @@ func TestPublishCancelledAtEveryCall(t *testing.T) {
 				})
 				var failed *PublishError
 				if !errors.As(err, &failed) || !errors.Is(err, context.Canceled) || len(failed.Left)+len(failed.Unknown) != 0 {
-					t.Errorf("got %v", err)
+					t.Errorf("got %v, want a cancelled PublishError after which all tags are reverted", err)
 				}
 				u.transport.deliver(t)
 				u.wantState(u.before)
@@ -347,7 +347,7 @@ func TestPublishMeetsATakenHash(t *testing.T) {
 	var failed *PublishError
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &failed) || !errors.As(err, &taken) || len(failed.Left) != 0 {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a PublishError of ImageTagAlreadyExistsException without tags left", err)
 	}
 	u.before["shop/c:next"] = theirs
 	u.wantState(u.before)
@@ -376,7 +376,7 @@ func TestPublishIntoImmutable(t *testing.T) {
 	err = u.try(t.Context(), nil)
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &taken) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want ImageTagAlreadyExistsException", err)
 	}
 	u.wantState(u.before)
 }
