@@ -75,7 +75,7 @@ func TestBucketRegion(t *testing.T) {
 		}))
 		client := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL), UsePathStyle: true, Credentials: aws.AnonymousCredentials{}})
 		if got := bucketRegion(t.Context(), client, "stock"); got != "ap-south-1" {
-			t.Errorf("%d: %q", status, got)
+			t.Errorf("bucketRegion with answer %d = %q, want ap-south-1", status, got)
 		}
 		server.Close()
 		if got := bucketRegion(t.Context(), client, "stock"); got != "" {
@@ -97,7 +97,7 @@ func TestCacheTags(t *testing.T) {
 	} {
 		o := Options{Cache: c.cache, Engine: engine.Options{Address: c.engine}}
 		if got := fmt.Sprint(o.cacheTagNames()); got != c.want {
-			t.Errorf("%+v: %s", c, got)
+			t.Errorf("cacheTagNames of %+v = %s, want %s", c, got, c.want)
 		}
 	}
 }

@@ -164,20 +164,20 @@ func TestPackErrors(t *testing.T) {
 	must(t, err)
 	var bad *Error
 	if _, err := s.Pack(t.Context(), 1000); !errors.As(err, &bad) || !strings.Contains(err.Error(), `larger than 1000 B; the largest files: "big.bin" (6.8 KiB)`) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an Error that names big.bin as the largest file", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Pack(ended, 0); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 	must(t, os.Remove(filepath.Join(dir, "big.bin")))
 	if _, err := s.Pack(t.Context(), 0); !errors.As(err, &bad) || bad.Problems[0].Name != "big.bin" {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an Error of big.bin", err)
 	}
 	t.Setenv("TMPDIR", "/nowhere")
 	if _, err := s.Pack(t.Context(), 0); err == nil || errors.As(err, &bad) || !strings.Contains(err.Error(), "TMPDIR") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error that names TMPDIR", err)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestReadSourceErrors(t *testing.T) {
 	_, err = Read(t.Context(), Options{Dir: "."})
 	var bad *Error
 	if !errors.As(err, &bad) || bad.Cause != Unsendable {
-		t.Fatalf("got %v", err)
+		t.Fatalf("got %v, want an Error: unsendable", err)
 	}
 	var got []string
 	for _, p := range bad.Problems {
@@ -214,7 +214,7 @@ func TestReadSourceErrors(t *testing.T) {
 	}
 	for name, dir := range map[string]string{"missing": filepath.Join(dir, "none"), "file": filepath.Join(dir, "ok"), "empty": plant(t, map[string]string{"sub/": ""})} {
 		if _, err := Read(t.Context(), Options{Dir: dir}); !errors.As(err, &bad) || !strings.Contains(err.Error(), dir) {
-			t.Errorf("%s: got %v", name, err)
+			t.Errorf("%s: got %v, want an Error of %s", name, err, dir)
 		}
 	}
 }
@@ -262,7 +262,7 @@ func TestTooManyFiles(t *testing.T) {
 	tree["more"] = &fstest.MapFile{}
 	_, err := readTree(t.Context(), "/project", tree, Options{})
 	if err == nil || !strings.Contains(err.Error(), "65536 files and directories are more than the 65535") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want that 65536 files are more than the 65535", err)
 	}
 }
 
