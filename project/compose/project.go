@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -29,9 +31,9 @@ var ErrNoProject = errors.New("no compose file and no Dockerfile here")
 type Options struct {
 	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
 	Files []string
-	// EnvFiles replace the project's .env file.
+	// EnvFiles replace the project's .env file; empty means COMPOSE_ENV_FILES.
 	EnvFiles []string
-	// Profiles are switched on beside those of COMPOSE_PROFILES.
+	// Profiles are switched on; empty means those of COMPOSE_PROFILES.
 	Profiles []string
 	// Dir is the project directory; empty means the first file's. Files are searched from
 	// there, or from the working directory.
@@ -48,6 +50,8 @@ type Options struct {
 	Limit time.Duration
 	// Wanted takes what the project asks to read beyond its own files; nil lets it.
 	Wanted *allow.Wanted
+	// Warn receives sentences for the user; nil drops them.
+	Warn func(string)
 }
 
 // Load reads the compose project as docker compose would: default file names (parent
@@ -64,10 +68,21 @@ func load(ctx context.Context, o Options) (*types.Project, error) {
 		if input := (*fault.InputError)(nil); errors.As(err, &input) {
 			return nil, input
 		}
-		return nil, &fault.InputError{Where: "compose project", Err: unquoted(err), Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
+		err = unquoted(err)
+		return nil, &fault.InputError{Where: "compose project", Err: err, Remedy: optionsRemedy(err)}
 	}
+	project, err := loadFiles(ctx, o, opts, guard)
+	if err != nil {
+		return nil, err
+	}
+	warnOfLate(o, opts)
+	return project, applyVariables(project)
+}
+
+// loadFiles loads the compose files, or the Dockerfile if there are none.
+func loadFiles(ctx context.Context, o Options, opts *cli.ProjectOptions, guard *checked) (*types.Project, error) {
 	if len(opts.ConfigPaths) == 0 {
-		return lone(ctx, o)
+		return lone(ctx, o, opts.Environment)
 	}
 	if err := guard.begin(opts); err != nil {
 		return nil, err
@@ -86,7 +101,7 @@ func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 		cli.WithEnv(o.Environ),
 		b.own(o),
 		b.envFiles(o),
-		checkEnvFiles(o.EnvFiles),
+		checkEnvFiles(o),
 		cli.WithDotEnv,
 		composeFileEnv,
 		cli.WithDefaultConfigPath,
@@ -95,9 +110,10 @@ func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 		b.configFiles(o),
 		// Once more: the default .env lies beside the file that was only just found.
 		b.envFiles(o),
-		checkEnvFiles(o.EnvFiles),
+		checkEnvFiles(o),
 		cli.WithDotEnv,
 		cli.WithDefaultProfiles(o.Profiles...),
+		checkName(o),
 		cli.WithName(o.Name),
 		// env_file and label_file belong to the run, not to the build: one that is
 		// missing on the build host is no error.
@@ -124,7 +140,7 @@ func hasDockerfile(dir string) bool {
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
 
 // lone is the project of a directory that has a Dockerfile and no compose file.
-func lone(ctx context.Context, o Options) (*types.Project, error) {
+func lone(ctx context.Context, o Options, environment types.Mapping) (*types.Project, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("project directory: %w", err)
@@ -143,7 +159,7 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 	if !serviceName.MatchString(service) {
 		return nil, inputError("--name", "use letters, digits and . _ -", "%q is not a valid service name", service)
 	}
-	name := o.Name
+	name := cmp.Or(o.Name, environment[consts.ComposeProjectName])
 	if name == "" {
 		name = loader.NormalizeProjectName(filepath.Base(dir))
 	}
@@ -152,7 +168,7 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 	}
 	return loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  dir,
-		Environment: types.NewMapping(o.Environ),
+		Environment: environment,
 		ConfigFiles: []types.ConfigFile{{
 			Filename: filepath.Join(dir, "compose.yaml"),
 			Config: map[string]any{
