@@ -10,6 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 
 	"slipway/internal/allow"
@@ -113,11 +114,29 @@ func (t *translator) contexts(out *Target) (err error) {
 		if err != nil {
 			return err
 		}
-		if out.Contexts == nil {
-			out.Contexts = map[string]Context{}
+		if err := t.addContext(out, name, c); err != nil {
+			return err
 		}
-		out.Contexts[name] = c
 	}
+	return nil
+}
+
+// addContext adds an additional context under the name that BuildKit looks for: without
+// docker.io, library and the tag latest (NamedContext in frontend/dockerui).
+func (t *translator) addContext(out *Target, name string, c Context) error {
+	key := "additional_contexts." + name
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return t.refuse(key, "use the name in FROM or --from, in lower case", "is not a name that a Dockerfile can ask for: %v", err)
+	}
+	short := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
+	if _, ok := out.Contexts[short]; ok {
+		return t.refuse(key, "keep one of the two", "is the same context as %s", short)
+	}
+	if out.Contexts == nil {
+		out.Contexts = map[string]Context{}
+	}
+	out.Contexts[short] = c
 	return nil
 }
 
@@ -156,7 +175,10 @@ func (t *translator) platforms(out *Target) error {
 		if err != nil {
 			return t.refuse("platforms", "write them as os/architecture, linux/arm64", "%q: %v", s, err)
 		}
-		out.Platforms = append(out.Platforms, platforms.Format(platforms.Normalize(p)))
+		// One that is named twice, or by a synonym, is built once.
+		if name := platforms.Format(platforms.Normalize(p)); !slices.Contains(out.Platforms, name) {
+			out.Platforms = append(out.Platforms, name)
+		}
 	}
 	return nil
 }
