@@ -162,6 +162,9 @@ func (t *translator) plain(out *Target) error {
 	if b.Isolation != "" && b.Isolation != "default" {
 		return t.refuse("isolation", "remove the key: it is for Windows engines, BuildKit has none", "%q cannot be carried out", b.Isolation)
 	}
+	for _, text := range compose.UnreadBake(b) {
+		t.warn("%s", t.field("x-bake."+text))
+	}
 	return nil
 }
 

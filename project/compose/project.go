@@ -76,6 +76,9 @@ func load(ctx context.Context, o Options) (*types.Project, error) {
 		return nil, err
 	}
 	warnOfLate(o, opts)
+	if err := mergeBake(project); err != nil {
+		return nil, err
+	}
 	return project, applyVariables(project)
 }
 

@@ -144,8 +144,8 @@ func checkName(o Options) cli.ProjectOptionsFn {
 	}
 }
 
-// applyVariables gives the services what DOCKER_DEFAULT_PLATFORM and
-// SOURCE_DATE_EPOCH say where the compose file says nothing.
+// applyVariables gives the services the values of DOCKER_DEFAULT_PLATFORM and
+// SOURCE_DATE_EPOCH, unless the compose file sets these itself.
 func applyVariables(p *types.Project) error {
 	platform, epoch := p.Environment[dockerDefaultPlatform], p.Environment[sourceDateEpoch]
 	if platform != "" {
@@ -173,7 +173,7 @@ func applyVariables(p *types.Project) error {
 	return nil
 }
 
-// optionsRemedy is the remedy for an error in what the project is read with.
+// optionsRemedy returns the remedy for an error in the names of files or in an env file.
 func optionsRemedy(err error) string {
 	if m := missingVariable.FindStringSubmatch(err.Error()); m != nil {
 		return "set " + m[1] + " in the environment, or before that line of the file"
