@@ -6,6 +6,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -259,8 +260,19 @@ func (j *job) variant(n int) string { return revision.Variant(j.plan.Hash.Name, 
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
 	tags := j.options.cacheTagNames(j.Host)
-	for _, repo := range j.repositories() {
-		out[repo.Ref] = tags
+	for _, c := range j.components {
+		if c.Repository.Name == "" {
+			continue // not there yet
+		}
+		own := slices.Clone(tags)
+		for _, b := range j.plan.Bases {
+			if b.Ref == c.Ref && len(tags) > 0 {
+				for _, p := range j.options.cachePlatforms(j.Host) {
+					own = append(own, registry.BaseCacheTag(p, b.Target.Service))
+				}
+			}
+		}
+		out[c.Repository.Ref] = own
 	}
 	return out
 }
@@ -337,7 +349,7 @@ func (j *job) reusable(before *revisions.Snapshot) string {
 		same := true
 		for _, c := range j.components {
 			image, _ := before.ByTag(c.Repository.Ref, name)
-			if c.Build && image.Annotation(solve.InputsAnnotation) != c.Target.Inputs(j.plan.Root, platform) {
+			if c.Build && image.Annotation(solve.InputsAnnotation) != j.plan.Inputs(c.Target, platform) {
 				same = false
 			}
 		}

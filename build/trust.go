@@ -49,8 +49,7 @@ func (o *Options) WithoutExports(p *project.Plan) {
 		return
 	}
 	o.cacheDropped = o.Cache == project.CacheRegistry || project.CacheOnS3(o.Cache)
-	for i := range p.Components {
-		t := &p.Components[i].Target
+	for _, t := range p.BuiltTargets() {
 		var kept []solve.Cache
 		for _, c := range t.CacheTo {
 			if c.Type == project.CacheInline {

@@ -57,6 +57,8 @@ type translator struct {
 	service  types.ServiceConfig
 	wanted   *allow.Wanted
 	warnings []string
+	// inactive reports that the service is behind a profile that is not active.
+	inactive bool
 }
 
 func (t *translator) build() *types.BuildConfig { return t.service.Build }
@@ -87,6 +89,8 @@ func (t *translator) naming(out *Target) (err error) {
 	if out.Settings, err = compose.ReadServiceSettings(t.service); err != nil {
 		return err
 	}
+	// Nothing runs a service of an inactive profile.
+	out.Settings.Undeployed = out.Settings.Undeployed || t.inactive
 	out.Container = t.service.Name
 	if t.service.ContainerName != "" {
 		out.Container = t.service.ContainerName
@@ -94,10 +98,21 @@ func (t *translator) naming(out *Target) (err error) {
 	if out.Settings.Container != "" {
 		out.Container = out.Settings.Container
 	}
-	if name := t.service.ContainerName; name != "" && name == out.Container {
-		if err := awsname.CheckContainer(name); err != nil {
-			return badInput("services."+t.service.Name+".container_name", "write the name in the ECS task definition into x-slipway.container", "%v", err)
-		}
+	return t.checkContainer(out)
+}
+
+// checkContainer refuses a container's name that ECS would refuse, and names the field that
+// it comes from. That of x-slipway has been checked.
+func (t *translator) checkContainer(out *Target) error {
+	if out.Settings.Undeployed || out.Settings.Container != "" {
+		return nil
+	}
+	where := "services." + t.service.Name
+	if t.service.ContainerName != "" {
+		where += ".container_name"
+	}
+	if err := awsname.CheckContainer(out.Container); err != nil {
+		return badInput(where, "write the name in the ECS task definition into x-slipway.container", "%v", err)
 	}
 	return nil
 }

@@ -183,17 +183,27 @@ func (b *bake) secrets(v any) error {
 		if err != nil {
 			return b.refuse("secret", "%v", err)
 		}
-		source := strings.Join([]string{bakeKey, b.service, id}, ".")
-		if b.project.Secrets == nil {
-			b.project.Secrets = types.Secrets{}
-		}
-		b.project.Secrets[source] = secret
+		source := b.declare(id, secret)
 		b.build.Secrets = slices.DeleteFunc(b.build.Secrets, func(s types.ServiceSecretConfig) bool {
 			return s.Target == id || s.Target == "" && s.Source == id
 		})
 		b.build.Secrets = append(b.build.Secrets, types.ServiceSecretConfig{Source: source, Target: id})
 	}
 	return nil
+}
+
+// declare adds a secret to the project and returns its name there. Services that give an
+// id the same source share one.
+func (b *bake) declare(id string, secret types.SecretConfig) string {
+	source := bakeKey + "." + id
+	if other, ok := b.project.Secrets[source]; ok && (other.File != secret.File || other.Environment != secret.Environment) {
+		source += "." + b.service
+	}
+	if b.project.Secrets == nil {
+		b.project.Secrets = types.Secrets{}
+	}
+	b.project.Secrets[source] = secret
+	return source
 }
 
 // secret reads id=ID,src=FILE or id=ID,env=NAME. Without either, the id names a variable
