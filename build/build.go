@@ -5,6 +5,7 @@ package build
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -263,8 +264,19 @@ func (j *job) variant(n int) string { return revision.Variant(j.plan.Hash.Name, 
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
 	tags := j.options.cacheTagNames()
-	for _, repo := range j.repositories() {
-		out[repo.Ref] = tags
+	for _, c := range j.components {
+		if c.Repository.Name == "" {
+			continue // not there yet
+		}
+		own := slices.Clone(tags)
+		for _, b := range j.plan.Bases {
+			if b.Ref == c.Ref && len(tags) > 0 {
+				for _, p := range j.options.cachePlatforms() {
+					own = append(own, registry.BaseCacheTag(p, b.Target.Service))
+				}
+			}
+		}
+		out[c.Repository.Ref] = own
 	}
 	return out
 }
@@ -341,7 +353,7 @@ func (j *job) reusable(before *revisions.Snapshot) string {
 		same := true
 		for _, c := range j.components {
 			image, _ := before.ByTag(c.Repository.Ref, name)
-			if c.Build && image.Annotation(solve.InputsAnnotation) != c.Target.Inputs(j.plan.Root, platform) {
+			if c.Build && image.Annotation(solve.InputsAnnotation) != j.plan.Inputs(c.Target, platform) {
 				same = false
 			}
 		}

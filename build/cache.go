@@ -36,21 +36,28 @@ func (o Options) cacheTagNames() []string {
 		return nil
 	}
 	var tags []string
-	for _, p := range o.Engine.Platforms() {
+	for _, p := range o.cachePlatforms() {
 		tags = append(tags, registry.CacheTag(p))
-	}
-	if tags == nil {
-		tags = []string{registry.TagCache}
 	}
 	return tags
 }
 
-// caches are those that each engine reads and writes for a service. A cache that is not
-// there yet is not asked for: BuildKit would look for it twice, with and without a login,
+// cachePlatforms are the platforms of the engines that have caches of their own; one empty
+// platform stands for the only engine.
+func (o Options) cachePlatforms() []string {
+	if named := o.Engine.Platforms(); len(named) > 0 {
+		return named
+	}
+	return []string{""}
+}
+
+// caches are those that each engine reads and writes for a service. base names a service
+// without a repository, whose caches lie next to those of the repository's own service;
+// otherwise it is empty. A cache that is not there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(c *Component, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) caches(repo registry.Repository, base string, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
-		read, write := j.cachesOn(e, j.cacheMode(e), c, place)
+		read, write := j.cachesOn(e, repo, base, place)
 		for _, cache := range read {
 			cache.Platform = e.Platform
 			from = append(from, cache)
@@ -73,12 +80,15 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.Cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, c *Component, place solve.S3Place) (from, to []solve.Cache) {
-	repo := c.Repository
+func (j *job) cachesOn(e *engine.Engine, repo registry.Repository, base string, place solve.S3Place) (from, to []solve.Cache) {
+	mode := j.cacheMode(e)
 	tag := registry.CacheTag(e.Platform)
+	if base != "" {
+		tag = registry.BaseCacheTag(e.Platform, base)
+	}
 	switch {
-	case mode == project.CacheNone:
-		return nil, nil
+	case mode == project.CacheNone, mode == project.CacheInline && base != "":
+		return nil, nil // the image of a base has no tag to be found by
 	case project.CacheOnS3(mode):
 		// The name is the repository's, with what the tag has in addition to
 		// TagCache.

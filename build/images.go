@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,14 +107,27 @@ func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]s
 			continue
 		}
 		repo := c.Repository.URI
-		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: c.Target.Inputs(j.plan.Root, platformOf(engines[0]))}
+		p := solve.Push{Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: j.plan.Inputs(c.Target, platformOf(engines[0]))}
 		if engines[0].Images != nil {
 			p.Built = j.before.ByConfig(c.Repository.Ref, solve.InputsAnnotation, p.Inputs)
 		}
-		p.CacheFrom, p.CacheTo = j.caches(c, engines, place)
+		p.CacheFrom, p.CacheTo = j.caches(c.Repository, "", engines, place)
 		out[c.Target.Service] = p
 	}
+	j.pushBases(out, engines, place)
 	return out
+}
+
+// pushBases says where the images without a repository go: to that of a component.
+func (j *job) pushBases(out map[string]solve.Push, engines []*engine.Engine, place solve.S3Place) {
+	for _, b := range j.plan.Bases {
+		i := slices.IndexFunc(j.components, func(c *Component) bool { return c.Ref == b.Ref })
+		repo := j.components[i].Repository // the plan took it from there
+		// With its inputs, retention knows the image for one of Slipway's.
+		p := solve.Push{Repository: repo.URI.Name(), Insecure: repo.URI.Scheme() == "http", Inputs: j.plan.Inputs(b.Target, platformOf(engines[0]))}
+		p.CacheFrom, p.CacheTo = j.caches(repo, b.Target.Service, engines, place)
+		out[b.Target.Service] = p
+	}
 }
 
 // renew drops the token of the registry that refused it.

@@ -60,7 +60,7 @@ func (o Options) dropsCache(p *project.Plan) bool {
 		return false
 	}
 	return o.Cache == project.CacheRegistry || project.CacheOnS3(o.Cache) ||
-		slices.ContainsFunc(p.Components, func(c project.Component) bool { return slices.ContainsFunc(c.Target.CacheTo, leavesCache) })
+		slices.ContainsFunc(p.Targets(), func(t solve.Target) bool { return slices.ContainsFunc(t.CacheTo, leavesCache) })
 }
 
 // logUntrusted logs why the build is untrusted and what follows from it.

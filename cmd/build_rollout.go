@@ -41,7 +41,7 @@ func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clien
 // Containers of two ECS services may be called alike.
 func componentOf(components []*build.Component, service *project.ECSService, container string) *build.Component {
 	i := slices.IndexFunc(components, func(c *build.Component) bool {
-		return c.Target.Container == container && c.Ref == service.Containers[container]
+		return c.Runs(container) && c.Ref == service.Containers[container]
 	})
 	if i < 0 {
 		return nil

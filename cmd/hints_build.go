@@ -24,7 +24,7 @@ func buildHint(err error) string {
 	case *project.Error:
 		return projectHint(e)
 	case *compose.FilesError:
-		return "check the file names given with --file, --env-file and COMPOSE_FILE"
+		return "check the file names given with --file, --env-file, COMPOSE_FILE and COMPOSE_ENV_FILES"
 	case *build.UnprivilegedError:
 		return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + engineHint(e.NotFoundError)
 	case *compose.OutsideError:

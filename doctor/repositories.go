@@ -227,7 +227,7 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 	// checkECS says what is wrong with the services.
 	out, _ := rollout.RunningImages(ctx, c, d.plan.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
 		for _, planned := range d.plan.Components {
-			if planned.Target.Container == container && planned.Ref == service.Containers[container] {
+			if planned.Runs(container) && planned.Ref == service.Containers[container] {
 				return found.found[planned.Ref].Ref, true
 			}
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/project/compose"
 	"slipway/registry"
@@ -86,22 +85,24 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	if err != nil {
 		return err
 	}
-	targets, err := solve.Unselected(project, nil)
+	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err
 	}
 	s.ExtraTags = map[string][]string{}
 	all := map[string]registry.Ref{}
-	for _, t := range targets {
-		repo, err := RepositoryOf(t, project.Name, w.LookupEnv)
-		if err != nil {
-			return err
+	for _, built := range services {
+		t, repo := built.Target, built.Ref
+		if !slices.Contains(s.Repositories, repo) {
+			s.Repositories = append(s.Repositories, repo)
 		}
-		all[t.Container] = repo
-		s.Repositories = append(s.Repositories, repo)
 		for _, tag := range project.Services[t.Service].Build.Tags {
 			s.ExtraTags[repo.Name] = append(s.ExtraTags[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
+		if t.Settings.Undeployed {
+			continue
+		}
+		all[t.Container] = repo
 		named := t.Settings.ECS
 		if named == (compose.ECS{}) {
 			named = settings.ECS

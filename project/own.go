@@ -103,12 +103,12 @@ func (p *Plan) ask(w *Host, o Options, project *types.Project, wanted *allow.Wan
 		wanted.Scan(fmt.Sprintf("%+v %s", s.Target.Settings, s.Target.Container), "services."+s.Target.Service)
 		own.Ask(wanted, s.Ref, repositoryField(s.Target))
 	}
-	for _, s := range p.Components {
+	for _, t := range p.BuiltTargets() {
 		if p.Untrusted.Yes() {
 			break // it writes none
 		}
-		for _, c := range s.Target.CacheTo {
-			if err := p.askCache(own, s, c, wanted); err != nil {
+		for _, c := range t.CacheTo {
+			if err := p.askCache(own, t.Service, c, wanted); err != nil {
 				return err
 			}
 		}
@@ -166,8 +166,8 @@ func askEngines(engines string, wanted *allow.Wanted) {
 
 // askCache notes where a cache of the compose file is written. checkCaches has refused
 // the tags of images.
-func (p *Plan) askCache(own Owner, s Component, c solve.Cache, wanted *allow.Wanted) error {
-	where := "services." + s.Target.Service + ".build.cache_to"
+func (p *Plan) askCache(own Owner, service string, c solve.Cache, wanted *allow.Wanted) error {
+	where := "services." + service + ".build.cache_to"
 	switch c.Type {
 	case "inline", "local", "s3":
 		return nil // the image itself; what solve.Targets notes
@@ -208,17 +208,13 @@ func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
 
 // AskRepositories notes the repositories of a project that are not its own.
 func AskRepositories(w *Host, project *types.Project, wanted *allow.Wanted) error {
-	targets, err := solve.Unselected(project, nil)
+	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err
 	}
 	own := NewOwner(w, project.Name)
-	for _, t := range targets {
-		ref, err := RepositoryOf(t, project.Name, w.LookupEnv)
-		if err != nil {
-			return err
-		}
-		own.Ask(wanted, ref, repositoryField(t))
+	for _, s := range services {
+		own.Ask(wanted, s.Ref, repositoryField(s.Target))
 	}
 	return nil
 }

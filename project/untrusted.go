@@ -93,19 +93,16 @@ func (p *Plan) ignoreSettings() {
 // checkCaches refuses layer caches of the compose file that would write over a
 // tag of the project's own repositories, or read what an untrusted build wrote.
 func (p *Plan) checkCaches() error {
-	for _, s := range p.Components {
-		if !s.Build {
-			continue
-		}
-		for _, c := range s.Target.CacheTo {
+	for _, t := range p.BuiltTargets() {
+		for _, c := range t.CacheTo {
 			if tag, ok := p.OwnTag(c); ok && !isCacheTag(tag) {
-				return fault.NewInput("services."+s.Target.Service+".build.cache_to", fmt.Sprintf("%q would write a layer cache over the tag %q of a repository of the project", c.Attrs["ref"], tag),
+				return fault.NewInput("services."+t.Service+".build.cache_to", fmt.Sprintf("%q would write a layer cache over the tag %q of a repository of the project", c.Attrs["ref"], tag),
 					"name the tag "+registry.TagCache+", or another one that begins so")
 			}
 		}
-		for _, c := range s.Target.CacheFrom {
+		for _, c := range t.CacheFrom {
 			if tag, ok := p.OwnTag(c); ok && revisions.IsUntrusted(tag) && !p.Untrusted.Yes() {
-				return fault.NewInput("services."+s.Target.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
+				return fault.NewInput("services."+t.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
 					"name a cache that trusted builds write, such as "+registry.TagCache)
 			}
 		}

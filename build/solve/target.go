@@ -82,7 +82,7 @@ type Selection struct {
 
 // Targets turns the project's services with a build section into targets, sorted by
 // service name. A selection brings the services along that it is linked to by
-// additional_contexts. It reads the file system to check that contexts, Dockerfiles
+// additional_contexts, those of inactive profiles included. It reads the file system to check that contexts, Dockerfiles
 // and secrets are there, and nothing else. Warnings are sentences for the user; errors
 // are *InputError.
 func Targets(p *types.Project, sel Selection) (targets []Target, warnings []string, err error) {
@@ -91,7 +91,8 @@ func Targets(p *types.Project, sel Selection) (targets []Target, warnings []stri
 		return nil, nil, err
 	}
 	for _, name := range names {
-		t := translator{project: p, service: p.Services[name], wanted: sel.Wanted}
+		t := translator{project: p, wanted: sel.Wanted}
+		t.service, t.inactive, _ = lookupService(p, name)
 		target, err := t.target()
 		if err != nil {
 			return nil, nil, err
@@ -110,7 +111,7 @@ func selectServices(p *types.Project, asked []string) ([]string, error) {
 			}
 		}
 		if len(asked) == 0 {
-			return nil, badInput(projectFile(p), "add a build section to a service; services with only an image are left to ECS", "no service has a build section")
+			return nil, nothingToBuild(p)
 		}
 	}
 	chosen := map[string]bool{}
@@ -122,14 +123,46 @@ func selectServices(p *types.Project, asked []string) ([]string, error) {
 	return slices.Sorted(maps.Keys(chosen)), nil
 }
 
+// nothingToBuild is the error for a project without a service to build. It names those
+// that are behind a profile.
+func nothingToBuild(p *types.Project) error {
+	var services, flags []string
+	for _, name := range slices.Sorted(maps.Keys(p.DisabledServices)) {
+		s := p.DisabledServices[name]
+		if s.Build == nil || len(s.Profiles) == 0 {
+			continue
+		}
+		services = append(services, name+" ("+strings.Join(s.Profiles, ", ")+")")
+		if flag := "--profile " + s.Profiles[0]; !slices.Contains(flags, flag) {
+			flags = append(flags, flag)
+		}
+	}
+	if len(services) == 0 {
+		return badInput(projectFile(p), "add a build section to a service; services with only an image are left to ECS", "no service has a build section")
+	}
+	return badInput(projectFile(p), "give "+strings.Join(flags, " ")+", or set COMPOSE_PROFILES",
+		"no active service has a build section; these are behind profiles: %s", strings.Join(services, ", "))
+}
+
+// lookupService finds a service, also behind a profile that is not active.
+func lookupService(p *types.Project, name string) (s types.ServiceConfig, inactive, ok bool) {
+	if s, ok = p.Services[name]; ok {
+		return s, false, true
+	}
+	s, ok = p.DisabledServices[name]
+	return s, true, ok
+}
+
 // selectService adds a service and the ones its contexts link to.
 func selectService(p *types.Project, name, from string, chosen map[string]bool) error {
 	if chosen[name] {
 		return nil
 	}
-	s, ok := p.Services[name]
+	s, inactive, ok := lookupService(p, name)
 	where := projectFile(p)
-	if from != "" {
+	if from == "" {
+		ok = ok && !inactive
+	} else {
 		where = "services." + from + ".build.additional_contexts"
 	}
 	if !ok {

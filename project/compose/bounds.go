@@ -83,12 +83,13 @@ func checkDirectory(dir string) error {
 	return nil
 }
 
-// checkEnvFiles looks at the env files before compose-go reads them. given are those of
-// the operator, which may be pipes.
-func checkEnvFiles(given []string) cli.ProjectOptionsFn {
+// checkEnvFiles looks at the env files before compose-go reads them. Those of the
+// operator may be pipes.
+func checkEnvFiles(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
+		chosen, _ := chosenEnvFiles(o)
 		for _, path := range p.EnvFiles {
-			if len(given) > 0 && bounded.IsPipe(path) {
+			if len(chosen) > 0 && bounded.IsPipe(path) {
 				continue
 			}
 			if err := checkEnvFile(path); err != nil {

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -41,9 +43,9 @@ func (e *FilesError) Unwrap() error { return e.Err }
 type Options struct {
 	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
 	Files []string
-	// EnvFiles replace the project's .env file.
+	// EnvFiles replace the project's .env file; empty means COMPOSE_ENV_FILES.
 	EnvFiles []string
-	// Profiles are switched on in addition to those of COMPOSE_PROFILES.
+	// Profiles are switched on; empty means those of COMPOSE_PROFILES.
 	Profiles []string
 	// Dir is the project directory; empty means the first file's. Files are searched from
 	// there, or from the working directory.
@@ -63,6 +65,8 @@ type Options struct {
 	Limit time.Duration
 	// Wanted takes what the project asks to read beyond its own files; nil lets it.
 	Wanted *allow.Wanted
+	// Warn receives sentences for the user; nil drops them.
+	Warn func(string)
 }
 
 // Load reads the compose project as docker compose would: default file names (parent
@@ -79,10 +83,24 @@ func load(ctx context.Context, o Options) (*types.Project, error) {
 		if input := (*fault.InputError)(nil); errors.As(err, &input) {
 			return nil, input
 		}
-		return nil, &fault.InputError{Where: "compose project", Err: &FilesError{unquoted(err)}}
+		err = unquoted(err)
+		return nil, &fault.InputError{Where: "compose project", Err: &FilesError{err}, Remedy: optionsRemedy(err)}
 	}
+	project, err := loadFiles(ctx, o, opts, guard)
+	if err != nil {
+		return nil, err
+	}
+	warnOfLate(o, opts)
+	if err := mergeBake(project); err != nil {
+		return nil, err
+	}
+	return project, applyVariables(project)
+}
+
+// loadFiles loads the compose files, or the Dockerfile if there are none.
+func loadFiles(ctx context.Context, o Options, opts *cli.ProjectOptions, guard *checked) (*types.Project, error) {
 	if len(opts.ConfigPaths) == 0 {
-		return lone(ctx, o)
+		return lone(ctx, o, opts.Environment)
 	}
 	if err := guard.begin(opts); err != nil {
 		return nil, err
@@ -101,7 +119,7 @@ func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 		cli.WithEnv(o.Environ),
 		b.own(o),
 		b.envFiles(o),
-		checkEnvFiles(o.EnvFiles),
+		checkEnvFiles(o),
 		cli.WithDotEnv,
 		composeFileEnv,
 		cli.WithDefaultConfigPath,
@@ -111,9 +129,10 @@ func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 		// Once more: the default .env is next to the file that was found just
 		// now.
 		b.envFiles(o),
-		checkEnvFiles(o.EnvFiles),
+		checkEnvFiles(o),
 		cli.WithDotEnv,
 		cli.WithDefaultProfiles(o.Profiles...),
+		checkName(o),
 		cli.WithName(o.Name),
 		// env_file and label_file belong to the run, not to the build: a
 		// missing one on the build host is not an error.
@@ -140,7 +159,7 @@ func hasDockerfile(dir string) bool {
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
 
 // lone is the project of a directory that has a Dockerfile and no compose file.
-func lone(ctx context.Context, o Options) (*types.Project, error) {
+func lone(ctx context.Context, o Options, environment types.Mapping) (*types.Project, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("project directory: %w", err)
@@ -159,7 +178,7 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 	if !serviceName.MatchString(service) {
 		return nil, inputError(o.LoneFrom, "use letters, digits and . _ -", "%q is not a valid service name", service)
 	}
-	name := o.Name
+	name := cmp.Or(o.Name, environment[consts.ComposeProjectName])
 	if name == "" {
 		name = loader.NormalizeProjectName(filepath.Base(dir))
 	}
@@ -168,7 +187,7 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 	}
 	return loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  dir,
-		Environment: types.NewMapping(o.Environ),
+		Environment: environment,
 		ConfigFiles: []types.ConfigFile{{
 			Filename: filepath.Join(dir, "compose.yaml"),
 			Config: map[string]any{
