@@ -76,6 +76,7 @@ func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[stri
 			failed.Failed = append(failed.Failed, r.Service)
 			j.ServiceErrorf(r.Service, "%s", failureText(f))
 			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
+			failed.Refusal = cmp.Or(failed.Refusal, solve.RefusalOf(f))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
 		case errors.Is(r.Err, solve.ErrStopped):
@@ -184,7 +185,9 @@ func stale(token string, now time.Time) bool {
 
 // FailedError says how many services could not be built.
 type FailedError struct {
-	Failed  []string
+	Failed []string
+	// Refusal is what one of them was refused; nil if none was.
+	Refusal *solve.Refusal
 	stopped []string
 	// remedy is what to do about one of them, if that is known.
 	remedy string

@@ -20,6 +20,8 @@ func buildHint(err error) string {
 	switch e := err.(type) {
 	case *build.UnprivilegedError:
 		return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + engineHint(e.NotFoundError)
+	case *build.FailedError:
+		return refusalHint(e.Refusal)
 	case *compose.OutsideError:
 		return "allow it with --allow fs.read=" + e.Path
 	case *solve.PlatformError:
@@ -34,6 +36,24 @@ func buildHint(err error) string {
 		return "choose a name with --hash"
 	}
 	return engineHint(err)
+}
+
+// refusalHint returns the way to grant what a step was refused.
+func refusalHint(r *solve.Refusal) string {
+	if r == nil {
+		return ""
+	}
+	under := " under build of the service " + r.Service
+	switch {
+	case r.ByEngine:
+		return "start buildkitd with `--allow-insecure-entitlement " + r.Grant + "`, or give the build another engine with `--engine`"
+	case r.Grant == solve.GrantSSH:
+		return "write `ssh: [" + r.Name + "]`" + under + ", and add `--allow ssh`"
+	case r.Grant == solve.GrantSecret:
+		return "write `secrets: [" + r.Name + "]`" + under + ", and define " + r.Name + " in the top-level `secrets`"
+	default:
+		return "write `entitlements: [" + r.Grant + "]`" + under + ", and add `--allow " + r.Grant + "`"
+	}
 }
 
 // engineHint returns the hints for errors of build/engine.
