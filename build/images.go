@@ -49,7 +49,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Login:      KnownLogins(j.Secrets, login),
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(engines, place),
-		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
+		CacheLogin: j.cacheLogin(engines),
 		Retry:      retry,
 		Renew:      j.renew,
 		Status:     display.Status,
