@@ -156,12 +156,12 @@ const lasting = 15 * time.Minute
 // if they are the role's that the host has. A managed engine does not have this process's
 // credentials in its environment.
 func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, solve.Cache) (map[string]string, error) {
-	here := map[string]bool{}
+	here, readable := map[string]bool{}, map[string]bool{}
 	for _, e := range engines {
-		here[e.Platform] = e.SameHost
+		here[e.Platform], readable[e.Platform] = e.SameHost, e.ClearText
 	}
 	return func(ctx context.Context, c solve.Cache) (map[string]string, error) {
-		if c.Type != "s3" {
+		if c.Type != "s3" || readable[c.Platform] {
 			return nil, nil
 		}
 		cred, err := freshCredentials(ctx, from, time.Now())

@@ -70,6 +70,7 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
 		}
 	}
+	j.warnOfCaches(engines)
 	j.logInlineCache(engines)
 	j.logNamespace(engines)
 	return engines, nil

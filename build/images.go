@@ -47,7 +47,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Login:      KnownLogins(j.Secrets, j.auth),
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(engines, place),
-		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
+		CacheLogin: j.cacheLogin(engines),
 		Retry:      retry,
 		Renew:      j.renew,
 		Status:     display.Status,
@@ -75,6 +75,7 @@ func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[stri
 			failed.Failed = append(failed.Failed, r.Service)
 			j.ServiceErrorf(r.Service, "%s", failureText(f))
 			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
+			failed.Refusal = cmp.Or(failed.Refusal, solve.RefusalOf(f))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
 		case errors.Is(r.Err, solve.ErrStopped):
@@ -198,7 +199,9 @@ func stale(token string, now time.Time) bool {
 
 // FailedError says how many services could not be built.
 type FailedError struct {
-	Failed  []string
+	Failed []string
+	// Refusal is what one of them was refused; nil if none was.
+	Refusal *solve.Refusal
 	stopped []string
 	// remedy is the hint for one of them, if there is one.
 	remedy string

@@ -115,10 +115,13 @@ type delivered struct {
 
 // print adds the rollout to the result of the build.
 func (b *buildRollout) print(results []rollout.Result, rows []builtService) error {
-	if b.o.output == outputEnv {
+	switch {
+	case b.o.output == outputEnv && b.w.structured:
+		logRollouts(b.w, results)
+		return nil
+	case b.o.output == outputEnv:
 		return printRollouts(b.w, b.w.stderr, results, "text") // stdout is for a shell to read
-	}
-	if b.o.output != "json" {
+	case b.o.output != "json":
 		return printRollouts(b.w, b.w.stdout, results, b.o.output)
 	}
 	return writeJSON(b.w.stdout, delivered{rows, rolloutRows(b.w, results)})

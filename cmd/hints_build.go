@@ -27,6 +27,8 @@ func buildHint(err error) string {
 		return "check the file names given with --file, --env-file, COMPOSE_FILE and COMPOSE_ENV_FILES"
 	case *build.UnprivilegedError:
 		return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + engineHint(e.NotFoundError)
+	case *build.FailedError:
+		return refusalHint(e.Refusal)
 	case *compose.OutsideError:
 		return "allow it with --allow fs.read=" + e.Path
 	case *solve.PlatformError:
@@ -72,6 +74,24 @@ func projectHint(e *project.Error) string {
 		return "give --project-name " + e.Project + " if that is the project's name"
 	default:
 		return ""
+	}
+}
+
+// refusalHint returns the way to grant what a step was refused.
+func refusalHint(r *solve.Refusal) string {
+	if r == nil {
+		return ""
+	}
+	under := " under build of the service " + r.Service
+	switch {
+	case r.ByEngine:
+		return "start buildkitd with `--allow-insecure-entitlement " + r.Grant + "`, or give the build another engine with `--engine`"
+	case r.Grant == solve.GrantSSH:
+		return "write `ssh: [" + r.Name + "]`" + under + ", and add `--allow ssh`"
+	case r.Grant == solve.GrantSecret:
+		return "write `secrets: [" + r.Name + "]`" + under + ", and define " + r.Name + " in the top-level `secrets`"
+	default:
+		return "write `entitlements: [" + r.Grant + "]`" + under + ", and add `--allow " + r.Grant + "`"
 	}
 }
 

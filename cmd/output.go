@@ -298,7 +298,11 @@ func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, 
 	}
 	slices.SortStableFunc(rows, func(a, b builtService) int { return strings.Compare(a.Service, b.Service) })
 	w.jobLog.repeat()
-	printTable(w.stderr, rows)
+	if w.structured {
+		logRows(w, rows)
+	} else {
+		printTable(w.stderr, rows)
+	}
 	w.Infof("revision %s is complete in %s, %s; %.1fs in all", r.Published.Name, phrase.Repositories(len(r.Components)), whereLatest(r, o), time.Since(r.Started).Seconds())
 	return rows, printResult(w, o, p, r.Published.Name, rows)
 }
@@ -376,6 +380,17 @@ func printTable(w io.Writer, rows []builtService) {
 	// What cannot be written to stderr cannot be told there either.
 	_ = t.Flush()
 	fmt.Fprintln(w)
+}
+
+// logRows logs what printTable prints.
+func logRows(w *cli, rows []builtService) {
+	for _, r := range rows {
+		line := w.log.Info().Str(serviceField, r.Service).Str("repository", r.Repository).Str("digest", r.Digest).Str("state", r.State)
+		if r.BytesPushed != nil {
+			line = line.Int64("pushed", *r.BytesPushed)
+		}
+		line.Float64("seconds", r.Seconds).Msgf("%s is built: %s, %s pushed", r.Service, r.State, byteCount(r.BytesPushed))
+	}
 }
 
 func byteCount(n *int64) string {

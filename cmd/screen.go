@@ -17,7 +17,7 @@ func (w *cli) screen() *display.Screen {
 		out = output.New(w.stderr, w.Secrets)
 	}
 	lines := !w.structured && w.log.GetLevel() <= zerolog.InfoLevel
-	return &display.Screen{Out: out, Secrets: w.Secrets, Terminal: w.terminal, Lines: lines, Log: screenLog{w}}
+	return &display.Screen{Out: out, Secrets: w.Secrets, Terminal: w.terminal, Lines: lines, Structured: w.structured, Log: screenLog{w}}
 }
 
 // builds returns the display of a mode (--progress) for the builds of some

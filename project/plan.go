@@ -140,7 +140,7 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted})
+	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv})
 	if err != nil {
 		return err
 	}

@@ -53,10 +53,11 @@ const (
 
 // translator turns one service's build section into a Target.
 type translator struct {
-	project  *types.Project
-	service  types.ServiceConfig
-	wanted   *allow.Wanted
-	warnings []string
+	project   *types.Project
+	service   types.ServiceConfig
+	wanted    *allow.Wanted
+	lookupEnv func(string) (string, bool)
+	warnings  []string
 	// inactive reports that the service is behind a profile that is not active.
 	inactive bool
 }
@@ -276,14 +277,18 @@ func (t *translator) caches(out *Target) (err error) {
 		if err != nil {
 			return t.refuse("cache_from", "write type=registry,ref=… or an image reference", "%q: %v", shownCache(s), err)
 		}
-		out.CacheFrom = append(out.CacheFrom, c)
+		if t.usable("cache_from", c) {
+			out.CacheFrom = append(out.CacheFrom, c)
+		}
 	}
 	for _, s := range t.build().CacheTo {
 		c, err := ParseCache(s)
 		if err != nil {
 			return t.refuse("cache_to", "write type=registry,ref=… or type=inline", "%q: %v", shownCache(s), err)
 		}
-		out.CacheTo = append(out.CacheTo, c)
+		if t.usable("cache_to", c) {
+			out.CacheTo = append(out.CacheTo, c)
+		}
 	}
 	return nil
 }

@@ -32,8 +32,8 @@ type RunOptions struct {
 	Secret func(value string)
 	// Push says for each service where its image goes.
 	Push map[string]Push
-	// CacheLogin gives the attributes that hold the credentials for a cache of Push, anew
-	// for each request; nil means that no cache has any.
+	// CacheLogin gives the attributes that hold the credentials for a cache of Push or of
+	// the compose file, anew for each request; nil means that no cache has any.
 	CacheLogin func(ctx context.Context, c Cache) (map[string]string, error)
 	// Retry is the pause before a push is tried again.
 	Retry Backoff

@@ -78,6 +78,8 @@ type Selection struct {
 	Services []string
 	// Wanted takes what the services ask for beyond the project's own; nil lets them.
 	Wanted *allow.Wanted
+	// LookupEnv reads this process's environment; nil means that it has no variables.
+	LookupEnv func(string) (string, bool)
 }
 
 // Targets turns the project's services with a build section into targets, sorted by
@@ -91,7 +93,7 @@ func Targets(p *types.Project, sel Selection) (targets []Target, warnings []stri
 		return nil, nil, err
 	}
 	for _, name := range names {
-		t := translator{project: p, wanted: sel.Wanted}
+		t := translator{project: p, wanted: sel.Wanted, lookupEnv: sel.LookupEnv}
 		t.service, t.inactive, _ = lookupService(p, name)
 		target, err := t.target()
 		if err != nil {
