@@ -27,10 +27,10 @@ type Options struct {
 }
 
 // From names the options where they were given, such as the flag of each.
-type From struct{ Allow, DefinitionsDir, ImageDetail, Lone string }
+type From struct{ Allow, DefinitionsDir, EnvFiles, ImageDetail, Lone, Name string }
 
 func (o Options) load(w *Host) compose.Options {
-	l := compose.Options{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone, LoneFrom: o.From.Lone}
+	l := compose.Options{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone, LoneFrom: o.From.Lone, EnvFilesFrom: o.From.EnvFiles, NameFrom: o.From.Name}
 	for _, f := range o.Files {
 		l.Files = append(l.Files, Absolute(w.Dir, f))
 	}

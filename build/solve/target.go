@@ -9,6 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/project/compose"
 )
 
@@ -128,22 +129,35 @@ func selectServices(p *types.Project, asked []string) ([]string, error) {
 // nothingToBuild is the error for a project without a service to build. It names those
 // that are behind a profile.
 func nothingToBuild(p *types.Project) error {
-	var services, flags []string
+	var services, profiles []string
 	for _, name := range slices.Sorted(maps.Keys(p.DisabledServices)) {
 		s := p.DisabledServices[name]
 		if s.Build == nil || len(s.Profiles) == 0 {
 			continue
 		}
 		services = append(services, name+" ("+strings.Join(s.Profiles, ", ")+")")
-		if flag := "--profile " + s.Profiles[0]; !slices.Contains(flags, flag) {
-			flags = append(flags, flag)
+		if !slices.Contains(profiles, s.Profiles[0]) {
+			profiles = append(profiles, s.Profiles[0])
 		}
 	}
 	if len(services) == 0 {
 		return badInput(projectFile(p), "add a build section to a service; services with only an image are left to ECS", "no service has a build section")
 	}
-	return badInput(projectFile(p), "give "+strings.Join(flags, " ")+", or set COMPOSE_PROFILES",
-		"no active service has a build section; these are behind profiles: %s", strings.Join(services, ", "))
+	return &fault.InputError{Where: projectFile(p), Err: &ProfilesError{services, profiles}}
+}
+
+// ProfilesError is a project whose services to build are all behind profiles that are not
+// active.
+type ProfilesError struct {
+	// Services are the services, each with its profiles.
+	Services []string
+	// Profiles make one after the other of the services active.
+	Profiles []string
+}
+
+// Error names the services.
+func (e *ProfilesError) Error() string {
+	return "no active service has a build section; these are behind profiles: " + strings.Join(e.Services, ", ")
 }
 
 // lookupService finds a service, also behind a profile that is not active.

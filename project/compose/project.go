@@ -56,8 +56,9 @@ type Options struct {
 	Environ []string
 	// Lone is the name of the single service when there is a Dockerfile but no compose file.
 	Lone string
-	// LoneFrom names where Lone was given, for messages.
-	LoneFrom string
+	// LoneFrom, EnvFilesFrom and NameFrom say where Lone, EnvFiles and Name were
+	// given, for messages.
+	LoneFrom, EnvFilesFrom, NameFrom string
 	// Home is the user's home directory: a clone that is all of it does not
 	// belong to a project alone.
 	Home string

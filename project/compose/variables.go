@@ -89,7 +89,7 @@ func composeFileEntry(dir, entry string) (string, error) {
 // environment only.
 func chosenEnvFiles(o Options) (files []string, from string) {
 	if len(o.EnvFiles) > 0 {
-		return o.EnvFiles, "--env-file"
+		return o.EnvFiles, o.EnvFilesFrom
 	}
 	list, _ := lookup(o.Environ, composeEnvFiles)
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' }), composeEnvFiles
@@ -133,7 +133,7 @@ func warnOfLate(o Options, p *cli.ProjectOptions) {
 // checkName refuses a name that is not a project's, and says where it comes from.
 func checkName(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
-		from, name := "--project-name", o.Name
+		from, name := o.NameFrom, o.Name
 		if name == "" {
 			from, name = consts.ComposeProjectName, p.Environment[consts.ComposeProjectName]
 		}
