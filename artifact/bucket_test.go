@@ -1,7 +1,6 @@
 package artifact_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,25 +10,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/artifact"
+	"slipway/internal/testkit"
 )
 
 func TestLookAtTheSandbox(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	b, err := artifact.LookAt(t.Context(), client, "shop")
 	if err != nil || !b.Versioned || b.Unseen != nil {
-		t.Errorf("%+v, %v", b, err)
+		t.Errorf("LookAt(shop) = %+v, %v, want a versioned bucket", b, err)
 	}
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("plain")}); err != nil {
 		t.Fatal(err)
 	}
 	b, err = artifact.LookAt(t.Context(), client, "plain")
 	if err != nil || b.Versioned || b.Unseen != nil {
-		t.Errorf("%+v, %v", b, err)
+		t.Errorf("LookAt(plain) = %+v, %v, want a bucket without versions", b, err)
 	}
 	_, err = artifact.LookAt(t.Context(), client, "nowhere")
 	var bad *artifact.BucketError
 	if !errors.As(err, &bad) || bad.Status != http.StatusNotFound || bad.Hint() == "" {
-		t.Errorf("%v", err)
+		t.Errorf("LookAt(nowhere) = %v, want a BucketError with status 404 and a hint", err)
 	}
 }
 
@@ -44,13 +44,11 @@ func TestLookAtRefused(t *testing.T) {
 			w.Header().Set("X-Amz-Bucket-Region", "eu-west-1")
 			w.WriteHeader(status)
 		}))
-		client := s3.New(s3.Options{BaseEndpoint: aws.String(server.URL), Region: "us-east-1", UsePathStyle: true, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
-		})})
+		client := s3.NewFromConfig(testkit.AWSConfig(server.URL))
 		_, err := artifact.LookAt(t.Context(), client, "shop")
 		var bad *artifact.BucketError
 		if !errors.As(err, &bad) || bad.Error() != want || bad.Hint() == "" {
-			t.Errorf("%d: %v", status, err)
+			t.Errorf("LookAt with answer %d = %v, want a BucketError with a hint: %s", status, err, want)
 		}
 		server.Close()
 	}
@@ -67,10 +65,8 @@ func TestLookAtByItsVersioning(t *testing.T) {
 		_, _ = w.Write([]byte(`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`))
 	}))
 	defer server.Close()
-	client := s3.New(s3.Options{BaseEndpoint: aws.String(server.URL), Region: "us-east-1", UsePathStyle: true, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
-	})})
+	client := s3.NewFromConfig(testkit.AWSConfig(server.URL))
 	if b, err := artifact.LookAt(t.Context(), client, "shop"); err != nil || !b.Versioned || b.Unseen != nil {
-		t.Errorf("%+v, %v", b, err)
+		t.Errorf("LookAt(shop) = %+v, %v, want a versioned bucket", b, err)
 	}
 }

@@ -53,11 +53,11 @@ func TestDefinitionsErrors(t *testing.T) {
 		_, err := Definitions(tt.defs)
 		var bad *DefinitionError
 		if !errors.As(err, &bad) || bad.Entry != tt.entry || bad.Field != tt.field || !strings.Contains(err.Error(), tt.says) {
-			t.Errorf("%v: got %v", tt.defs, err)
+			t.Errorf("%v: got %v, want a DefinitionError of entry %d, %s, with %q", tt.defs, err, tt.entry, tt.field, tt.says)
 		}
 	}
 	if _, err := Definitions(nil); !errors.Is(err, ErrNoDefinitions) {
-		t.Errorf("none: got %v", err)
+		t.Errorf("none: got %v, want ErrNoDefinitions", err)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestImageDetail(t *testing.T) {
 	golden.Check(t, "imagedetail.golden", data)
 	var bad *DefinitionError
 	if _, err := ImageDetail("a b"); !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), "image detail, ImageURI:") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a DefinitionError of ImageURI", err)
 	}
 }
 

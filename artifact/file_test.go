@@ -124,7 +124,7 @@ func TestFailedWriteIsAnError(t *testing.T) {
 	must(t, err)
 	must(t, p.tmp.Close())
 	if _, err := p.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want os.ErrClosed", err)
 	}
 	only(t, dir)
 }

@@ -64,7 +64,7 @@ func TestMergeLifecycle(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			merged, changed := MergeLifecycle(tt.existing, "build/", 7)
 			if changed != tt.changed || ids(merged) != tt.ids {
-				t.Errorf("got %v, %q", changed, ids(merged))
+				t.Errorf("got %v, %q, want %v, %q", changed, ids(merged), tt.changed, tt.ids)
 			}
 			at := slices.IndexFunc(merged, func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == "slipway-retention-build/" })
 			if changed && !reflect.DeepEqual(merged[at], same) {
@@ -126,7 +126,7 @@ func FuzzMergeLifecycle(f *testing.F) {
 		isOurs := func(r types.LifecycleRule) bool { return aws.ToString(r.ID) == RetentionRuleID(prefix) }
 		kept := slices.DeleteFunc(slices.Clone(merged), isOurs)
 		if want := slices.DeleteFunc(slices.Clone(existing), isOurs); !reflect.DeepEqual(kept, want) || len(merged) != len(want)+1 {
-			t.Fatalf("got %q from %q", ids(merged), ids(existing))
+			t.Fatalf("got %q from %q, want the others' rules and Slipway's", ids(merged), ids(existing))
 		}
 		again, changed := MergeLifecycle(merged, prefix, days)
 		if changed || !reflect.DeepEqual(again, merged) {

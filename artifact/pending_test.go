@@ -11,7 +11,7 @@ func TestReserve(t *testing.T) {
 	must(t, err)
 	written, err := p.Write([]byte("less than was reserved"))
 	if got, readErr := os.ReadFile(dir + "/defs.json"); err != nil || readErr != nil || !written || string(got) != "less than was reserved" {
-		t.Errorf("got %q, %v, %v, %v", got, written, err, readErr)
+		t.Errorf("got %q, %v, %v, %v, want a file with the short text", got, written, err, readErr)
 	}
 	only(t, dir, "defs.json")
 

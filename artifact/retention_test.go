@@ -48,7 +48,7 @@ func TestRetentionKeepsOtherRules(t *testing.T) {
 			b.lifecycle, b.minSize = string(rules), "varies_by_storage_class"
 			changed, ids, err := ApplyBucketRetention(t.Context(), client, "bucket", "build/", 7, false)
 			if err != nil || !changed || ids[len(ids)-1] != "slipway-retention-build/" {
-				t.Fatalf("got %v, %q, %v", changed, ids, err)
+				t.Fatalf("got %v, %q, %v, want a change and Slipway's rule last", changed, ids, err)
 			}
 			if b.minSize != "varies_by_storage_class" {
 				t.Errorf("the minimum object size is now %q", b.minSize)
@@ -72,7 +72,7 @@ func TestRetentionErrors(t *testing.T) {
 	_, _, err = ApplyBucketRetention(t.Context(), client, "bucket", "", 7, false)
 	var answer smithy.APIError
 	if !errors.As(err, &answer) || answer.ErrorCode() != "AccessDenied" || !strings.Contains(err.Error(), `"bucket"`) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want AccessDenied of the bucket", err)
 	}
 	if b.puts != 0 {
 		t.Errorf("%d puts", b.puts)

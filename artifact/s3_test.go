@@ -1,7 +1,6 @@
 package artifact
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -11,7 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	"slipway/internal/testkit"
+
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -32,15 +32,7 @@ func newBucket(t *testing.T) (*bucket, *s3.Client) {
 	b := &bucket{objects: map[string]string{}, types: map[string]string{}}
 	server := httptest.NewServer(b)
 	t.Cleanup(server.Close)
-	return b, s3.New(s3.Options{
-		BaseEndpoint:     aws.String(server.URL),
-		UsePathStyle:     true,
-		Region:           "us-east-1",
-		RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
-		}),
-	})
+	return b, s3.NewFromConfig(testkit.AWSConfig(server.URL))
 }
 
 const minSizeHeader = "X-Amz-Transition-Default-Minimum-Object-Size"

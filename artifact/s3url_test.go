@@ -19,7 +19,7 @@ func TestParseS3URL(t *testing.T) {
 	} {
 		got, err := ParseS3URL(url)
 		if err != nil || got != want {
-			t.Errorf("%q: got %+v, %v", url, got, err)
+			t.Errorf("%q: got %+v, %v, want %+v", url, got, err, want)
 		}
 		if got.String() != url {
 			t.Errorf("%q comes back as %q", url, got)
@@ -69,7 +69,7 @@ func FuzzParseS3URL(f *testing.F) {
 		case err == nil && loc.String() != url:
 			t.Fatalf("%q comes back as %q", url, loc)
 		case err == nil && (loc.Key == "" || strings.Contains(loc.Bucket, "/")):
-			t.Fatalf("%q: got %+v", url, loc)
+			t.Fatalf("%q: got %+v, want a key and a bucket without slashes", url, loc)
 		}
 	})
 }

@@ -2,55 +2,21 @@ package artifact_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"slipway/artifact"
-	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
-
-// newSandboxBucket starts the sandbox with one bucket that keeps versions.
-func newSandboxBucket(t *testing.T, bucket string) *s3.Client {
-	t.Helper()
-	server, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	client := s3.New(s3.Options{
-		BaseEndpoint: aws.String(server.URL()),
-		Region:       "us-east-1",
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
-		}),
-	})
-	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
-		t.Fatal(err)
-	}
-	_, err = client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket:                  &bucket,
-		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
-}
 
 // TestSandboxUpload reads an archive back at the version its upload named,
 // after another one took its place.
 func TestSandboxUpload(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	loc := artifact.S3Location{Bucket: "shop", Key: "build/imagedefinitions.zip"}
 	var versions []string
 	var bodies [][]byte
@@ -66,7 +32,7 @@ func TestSandboxUpload(t *testing.T) {
 		bodies, versions = append(bodies, body), append(versions, version)
 	}
 	if versions[0] == "" || versions[0] == versions[1] {
-		t.Fatalf("got versions %q", versions)
+		t.Fatalf("got versions %q, want two different ones", versions)
 	}
 	for i, version := range versions {
 		out, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &loc.Bucket, Key: &loc.Key, VersionId: &version})
@@ -82,7 +48,7 @@ func TestSandboxUpload(t *testing.T) {
 }
 
 func TestSandboxRetention(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	for _, step := range []struct {
 		dryRun, changed bool
 	}{{true, true}, {false, true}, {false, false}} {

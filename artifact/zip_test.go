@@ -23,17 +23,17 @@ func TestZip(t *testing.T) {
 		must(t, err)
 		got, err := io.ReadAll(rc)
 		if err != nil || !bytes.Equal(got, files[f.Name]) {
-			t.Errorf("%s: got %q, %v", f.Name, got, err)
+			t.Errorf("%s: got %q, %v, want %q", f.Name, got, err, files[f.Name])
 		}
 		if day := time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC); !f.Modified.Equal(day) || f.Mode() != 0o644 {
-			t.Errorf("%s: got %v, %v", f.Name, f.Modified, f.Mode())
+			t.Errorf("%s: got %v, %v, want %v, -rw-r--r--", f.Name, f.Modified, f.Mode(), day)
 		}
 		if f.Flags&0x8 != 0 {
 			t.Errorf("%s: its size stands behind it", f.Name)
 		}
 	}
 	if fmt.Sprint(names) != "[a.json b/c.json empty]" {
-		t.Errorf("got %v", names)
+		t.Errorf("got %v, want a.json, b/c.json and empty", names)
 	}
 	// The bytes must never change: a change uploads every unchanged archive.
 	if got, want := fmt.Sprintf("%x", sha256.Sum256(data)), "dbca94b61e302a1c1cabbdef39cd236fce708f2e5ab35d7bfdcf30b68d93b59c"; got != want {

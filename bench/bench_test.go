@@ -75,7 +75,7 @@ func TestParse(t *testing.T) {
 	} {
 		got, err := parse(strings.Fields(c.args), io.Discard)
 		if errors.Is(err, errUsage) != c.usage || !c.usage && (err != nil || got != c.want) {
-			t.Errorf("%q: got %+v, %v", c.args, got, err)
+			t.Errorf("%q: got %+v, %v, want %+v, wrong usage: %v", c.args, got, err, c.want, c.usage)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func TestInterleaveStops(t *testing.T) {
 		entries := []entry{fakeEntry(fake{"a", &turns, nil}, nil), second(&turns)}
 		_, err := interleave(t.Context(), 2, entries, func(int, entry, sample) {})
 		if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "b: ") || len(turns) != 2 {
-			t.Errorf("%s: got %v after %v", name, err, turns)
+			t.Errorf("%s: got %v after %v, want the error of b after two turns", name, err, turns)
 		}
 	}
 }
@@ -161,10 +161,10 @@ func TestField(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := field(path, "model name", "?"); got != "Z80" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want Z80", got)
 	}
 	if got := field(path, "cores", "?"); got != "?" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want ?", got)
 	}
 }
 

@@ -13,15 +13,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestDigests proves that a build which pushed too little does not count.
 func TestDigests(t *testing.T) {
-	aws, err := sandbox.Start(t.Context(), sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { aws.Close() })
+	aws := testkit.StartSandbox(t, sandbox.Options{})
 	s := &stand{env: aws.Env(), home: t.TempDir()}
 	if err := s.logIn(t.Context()); err != nil {
 		t.Fatal(err)
@@ -70,7 +67,7 @@ func push(t *testing.T, s *stand, ref string, size int64) string {
 func TestParseExports(t *testing.T) {
 	got, err := parseExports([]byte("export A=1\nexport B=x=y\n"))
 	if err != nil || !slices.Equal(got, []string{"A=1", "B=x=y"}) {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %q, %v, want A=1 and B=x=y", got, err)
 	}
 	for _, bad := range []string{"A=1\n", "export A\n", "export A=1\nready\n"} {
 		if got, err := parseExports([]byte(bad)); err == nil {

@@ -5,7 +5,7 @@ package build
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -164,6 +164,9 @@ func (j *job) prepare(ctx context.Context) error {
 	}
 	j.reached("tags read")
 	if len(j.changed()) > 0 {
+		if err := j.checkOffers(); err != nil {
+			return err
+		}
 		// Before anything is written: it may not be there, or not be able to.
 		if j.found, err = j.engines(ctx); err != nil {
 			return err
@@ -268,6 +271,12 @@ type job struct {
 	components []*Component
 	// before are the tags before the build.
 	before *revisions.Snapshot
+	// inputs are those of all targets, by service, and images the references by digest
+	// of those that were built or are there.
+	inputs map[string]inputs.Result
+	images map[string]string
+	// pushed says for each target that is built where its image goes.
+	pushed map[string]solve.Push
 	// files hashes local files, and platform is what an engine was taken to build for.
 	files    *inputs.Files
 	platform string
@@ -290,9 +299,20 @@ func (j *job) variant(n int) string { return revision.Variant(j.plan.Hash.Name, 
 // cacheTags are the tags of layer caches by repository.
 func (j *job) cacheTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
-	tags := j.options.cacheTagNames(j.Host)
-	for _, repo := range j.repositories() {
-		out[repo.Ref] = tags
+	tags := j.options.cacheTagNames()
+	for _, c := range j.components {
+		if c.Repository.Name == "" {
+			continue // not there yet
+		}
+		own := slices.Clone(tags)
+		for _, b := range j.plan.Bases {
+			if b.Ref == c.Ref && len(tags) > 0 {
+				for _, p := range j.options.cachePlatforms() {
+					own = append(own, registry.BaseCacheTag(p, b.Target.Service))
+				}
+			}
+		}
+		out[c.Repository.Ref] = own
 	}
 	return out
 }
@@ -302,7 +322,7 @@ func (j *job) cacheTags() map[registry.Ref][]string {
 func (j *job) checkOthers(before *revisions.Snapshot) error {
 	for _, c := range j.components {
 		if _, ok := before.ByTag(c.Repository.Ref, registry.TagLatest); !c.Build && !ok {
-			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("is not among the services to build, and %s has no latest image that could stand for it in the revision", c.Ref.Name), "build all services once: slipway build")
+			return NotSelected(c.Target.Service, c.Ref.Name)
 		}
 	}
 	return nil
@@ -334,7 +354,7 @@ func (j *job) build(ctx context.Context) error {
 func (j *job) resolveImages(ctx context.Context) error {
 	defer j.takeTagged(registry.TagLatest)
 	if len(j.changed()) == 0 {
-		j.Infof("nothing to build: every image is there already, built from the same inputs (--rebuild builds again)")
+		j.note(Reused, "nothing to build: every image is there already, built from the same inputs")
 		return nil
 	}
 	results, err := j.buildAll(ctx)

@@ -16,43 +16,48 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 )
 
 // CheckCacheSecrets refuses to send credentials for S3 where others could read them.
-func (o Options) CheckCacheSecrets(engines engine.Options) error {
-	address := engines.ClearText()
+func (o Options) CheckCacheSecrets() error {
+	address := o.Engine.ClearText()
 	if !project.CacheOnS3(o.Cache) || address == "" {
 		return nil
 	}
-	return fault.NewInput(o.EngineSrc, fmt.Sprintf("%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache),
-		"name a directory with certificates by --engine-tls, or reach the engine by ssh://")
+	return badInput(ClearTextCache, o.Engine.AddressFrom, "%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache)
 }
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several
 // engines. There are none where the caches lie elsewhere.
-func (o Options) cacheTagNames(w *project.Host) []string {
+func (o Options) cacheTagNames() []string {
 	if o.Cache != project.CacheAuto && o.Cache != project.CacheRegistry {
 		return nil
 	}
 	var tags []string
-	for _, p := range o.EngineOptions(w).Platforms() {
+	for _, p := range o.cachePlatforms() {
 		tags = append(tags, registry.CacheTag(p))
-	}
-	if tags == nil {
-		tags = []string{registry.TagCache}
 	}
 	return tags
 }
 
-// caches are those that each engine reads and writes for a service. A cache that is not
-// there yet is not asked for: BuildKit would look for it twice, with and without a login,
+// cachePlatforms are the platforms of the engines that have caches of their own; one empty
+// platform stands for the only engine.
+func (o Options) cachePlatforms() []string {
+	if named := o.Engine.Platforms(); len(named) > 0 {
+		return named
+	}
+	return []string{""}
+}
+
+// caches are those that each engine reads and writes for a service. base names a service
+// without a repository, whose caches lie next to those of the repository's own service;
+// otherwise it is empty. A cache that is not there yet is not asked for: BuildKit would look for it twice, with and without a login,
 // before each solve.
-func (j *job) caches(c *Component, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) caches(repo registry.Repository, base string, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
-		read, write := j.cachesOn(e, j.cacheMode(e), c, place)
+		read, write := j.cachesOn(e, repo, base, place)
 		for _, cache := range read {
 			cache.Platform = e.Platform
 			from = append(from, cache)
@@ -75,14 +80,18 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.Cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, mode string, c *Component, place solve.S3Place) (from, to []solve.Cache) {
-	repo := c.Repository
+func (j *job) cachesOn(e *engine.Engine, repo registry.Repository, base string, place solve.S3Place) (from, to []solve.Cache) {
+	mode := j.cacheMode(e)
 	tag := registry.CacheTag(e.Platform)
+	if base != "" {
+		tag = registry.BaseCacheTag(e.Platform, base)
+	}
 	switch {
-	case mode == project.CacheNone:
-		return nil, nil
+	case mode == project.CacheNone, mode == project.CacheInline && base != "":
+		return nil, nil // the image of a base has no tag to be found by
 	case project.CacheOnS3(mode):
-		// The name is the repository's, and what the tag would have beside TagCache's.
+		// The name is the repository's, with what the tag has in addition to
+		// TagCache.
 		read, write := solve.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
 		if !j.options.exportsCache(j.plan) {
 			return []solve.Cache{read}, nil
@@ -147,12 +156,12 @@ const lasting = 15 * time.Minute
 // if they are the role's that the host has. A managed engine does not have this process's
 // credentials in its environment.
 func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, solve.Cache) (map[string]string, error) {
-	here := map[string]bool{}
+	here, readable := map[string]bool{}, map[string]bool{}
 	for _, e := range engines {
-		here[e.Platform] = e.SameHost
+		here[e.Platform], readable[e.Platform] = e.SameHost, e.ClearText
 	}
 	return func(ctx context.Context, c solve.Cache) (map[string]string, error) {
-		if c.Type != "s3" {
+		if c.Type != "s3" || readable[c.Platform] {
 			return nil, nil
 		}
 		cred, err := freshCredentials(ctx, from, time.Now())
@@ -216,5 +225,5 @@ func cacheTrouble(results []solve.Result, writing bool) string {
 	return fmt.Sprintf("%s for %s (%s)", verb, strings.Join(services, ", "), reason)
 }
 
-// awsNoise is what an SDK says of an answer before it says what the answer was.
+// awsNoise is the text that an SDK puts before the answer itself.
 var awsNoise = regexp.MustCompile(`, https response error StatusCode: \d+, RequestID: [^,]*, HostID: [^,]*`)

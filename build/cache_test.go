@@ -16,7 +16,6 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/project"
 )
 
 // TestCredentialsForEngines: those of the moment, for a managed engine as for any other.
@@ -76,7 +75,7 @@ func TestBucketRegion(t *testing.T) {
 		}))
 		client := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL), UsePathStyle: true, Credentials: aws.AnonymousCredentials{}})
 		if got := bucketRegion(t.Context(), client, "stock"); got != "ap-south-1" {
-			t.Errorf("%d: %q", status, got)
+			t.Errorf("bucketRegion with answer %d = %q, want ap-south-1", status, got)
 		}
 		server.Close()
 		if got := bucketRegion(t.Context(), client, "stock"); got != "" {
@@ -96,9 +95,9 @@ func TestCacheTags(t *testing.T) {
 		{"inline", "", "[]"},
 		{"s3://layers/x", "", "[]"},
 	} {
-		o := Options{Cache: c.cache, Engine: c.engine}
-		if got := fmt.Sprint(o.cacheTagNames(&project.Host{})); got != c.want {
-			t.Errorf("%+v: %s", c, got)
+		o := Options{Cache: c.cache, Engine: engine.Options{Address: c.engine}}
+		if got := fmt.Sprint(o.cacheTagNames()); got != c.want {
+			t.Errorf("cacheTagNames of %+v = %s, want %s", c, got, c.want)
 		}
 	}
 }

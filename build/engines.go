@@ -18,7 +18,7 @@ import (
 // EngineSearch says where the engine may be and what the plan asks of it. The plan may be
 // nil: nothing is asked then.
 func (o Options) EngineSearch(w *project.Host, p *project.Plan) engine.Options {
-	out := o.EngineOptions(w)
+	out := o.Engine
 	if p != nil && p.Untrusted.Yes() {
 		out.StateDir = untrustedStateDir(out.StateDir)
 	}
@@ -33,7 +33,7 @@ func (o Options) EngineSearch(w *project.Host, p *project.Plan) engine.Options {
 // needs are what the plan asks of an engine, or of each of several.
 func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 	var n engine.Requirements
-	for _, t := range p.Targets() {
+	for _, t := range o.Targets(p) {
 		// Each of several engines builds one platform.
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
@@ -64,12 +64,13 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		j.Infof("engine%s: %s, since %s", forPlatform(e), e, e.Why)
 		j.warnOfNetwork(e)
 		if e.ClearText {
-			j.Warnf("the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text: use TLS (`--engine-tls DIRECTORY`) or an ssh:// address", e.Address)
+			j.warn(ClearText, "the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text", e.Address)
 		}
 		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
 			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
 		}
 	}
+	j.warnOfCaches(engines)
 	j.logInlineCache(engines)
 	j.logNamespace(engines)
 	return engines, nil
@@ -83,7 +84,7 @@ func (o Options) CheckState(w *project.Host, p *project.Plan) error {
 	if err == nil || errors.As(err, &state) {
 		return fault.As(fault.Usage, err)
 	}
-	return fault.New(fault.Usage, err, "name another directory with --engine-state, or make this one writable")
+	return &Error{Problem: BadStateDir, Err: err, kind: fault.Usage}
 }
 
 // platformOf is what an engine builds services for that name no platform.
@@ -97,8 +98,8 @@ func platformOf(e *engine.Engine) string {
 // Platform is what platformOf will say, as far as it can be known before an engine is
 // found: the platform that is named first, else this host's. Where the engine turns out to
 // have another one, a revision that is there is built again, and found to be the same.
-func (o Options) Platform(w *project.Host) string {
-	if named := o.EngineOptions(w).Platforms(); len(named) > 0 {
+func (o Options) Platform() string {
+	if named := o.Engine.Platforms(); len(named) > 0 {
 		return named[0]
 	}
 	return platforms.Format(platforms.Normalize(platforms.Platform{OS: "linux", Architecture: runtime.GOARCH}))

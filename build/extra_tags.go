@@ -29,7 +29,7 @@ func (j *job) checkExtra(ctx context.Context) error {
 	}
 	for _, s := range j.plan.Components {
 		if s.Build && j.options.NoLatest && len(s.ExtraTags) > 0 {
-			j.Infof("%s: not tagged with --no-latest: %s", s.Target.Service, strings.Join(s.ExtraTags, ", "))
+			j.Infof("%s: not tagged, because no tag moves: %s", s.Target.Service, strings.Join(s.ExtraTags, ", "))
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,17 +31,14 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	engines := j.found
 	j.found = nil // closed here, as soon as the images are pushed
 	defer j.closeEngines(ctx, engines)
-	login, err := j.login()
-	if err != nil {
-		return nil, err
-	}
 	place, err := j.s3Place(ctx)
 	if err != nil {
 		return nil, err
 	}
+	targets := j.changed()
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.PushAttempts
-	targets := j.changed()
+	j.pushed = j.pushes(engines, place)
 	display := j.hooks.Display(targets)
 	results, err := solve.Run(ctx, builders(engines), targets, solve.RunOptions{
 		Jobs:       j.options.Jobs,
@@ -48,11 +46,11 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Own:        j.plan.Outputs,
 		Sum:        j.files.Sum,
 		Namespace:  j.namespaceOn(engines),
-		Login:      login,
+		Login:      j.auth,
 		Secret:     func(value string) { j.Secrets.Add(value) },
-		Push:       j.pushes(engines, place),
+		Push:       j.pushed,
 		Images:     j.unchangedImages(),
-		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
+		CacheLogin: j.cacheLogin(engines),
 		Retry:      retry,
 		Renew:      j.renew,
 		Status:     display.Status,
@@ -67,16 +65,12 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range j.components {
-		if r, ok := out[c.Target.Service]; ok {
-			c.Result, c.Digest = r, r.Digest
-		}
-	}
 	j.reached("images built")
-	return out, j.confirm(ctx, engines[0])
+	return out, j.confirm(ctx, engines[0], out)
 }
 
-// sortResults tells of each failure and gives the results by service if there is none.
+// sortResults logs each failure, and returns the results by service if there is
+// none.
 func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[string]solve.Result, error) {
 	out := map[string]solve.Result{}
 	failed := &FailedError{}
@@ -89,6 +83,7 @@ func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[stri
 			failed.Failed = append(failed.Failed, r.Service)
 			j.ServiceErrorf(r.Service, "%s", failureText(f))
 			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
+			failed.Refusal = cmp.Or(failed.Refusal, solve.RefusalOf(f))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
 		case errors.Is(r.Err, solve.ErrStopped):
@@ -116,17 +111,19 @@ func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]s
 	out := map[string]solve.Push{}
 	for _, c := range j.components {
 		if !c.Build || c.Unchanged {
-			// Linked services are among the targets: nobody asks for the others.
+			// Linked services are among the targets, so the others are not
+			// needed.
 			continue
 		}
 		repo := c.Repository.URI
-		p := solve.Push{Pins: c.pins(), Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: c.Target.Inputs(j.plan.Root, platformOf(engines[0]))}
+		p := solve.Push{Pins: pins(c.Inputs), Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: j.plan.Inputs(c.Target, platformOf(engines[0]))}
 		if engines[0].Images != nil {
 			p.Built = j.before.ByConfig(c.Repository.Ref, solve.InputsAnnotation, p.Inputs)
 		}
-		p.CacheFrom, p.CacheTo = j.caches(c, engines, place)
+		p.CacheFrom, p.CacheTo = j.caches(c.Repository, "", engines, place)
 		out[c.Target.Service] = p
 	}
+	j.pushBases(out, engines, place)
 	return out
 }
 
@@ -139,6 +136,18 @@ func (j *job) unchangedImages() map[string]string {
 		}
 	}
 	return out
+}
+
+// pushBases says where the images without a repository go: to that of a component.
+func (j *job) pushBases(out map[string]solve.Push, engines []*engine.Engine, place solve.S3Place) {
+	for _, b := range j.plan.Bases {
+		i := slices.IndexFunc(j.components, func(c *Component) bool { return c.Ref == b.Ref })
+		repo := j.components[i].Repository // the plan took it from there
+		// With its inputs, retention knows the image for one of Slipway's.
+		p := solve.Push{Pins: pins(j.inputs[b.Target.Service]), Repository: repo.URI.Name(), Insecure: repo.URI.Scheme() == "http", Inputs: j.plan.Inputs(b.Target, platformOf(engines[0]))}
+		p.CacheFrom, p.CacheTo = j.caches(repo, b.Target.Service, engines, place)
+		out[b.Target.Service] = p
+	}
 }
 
 // renew drops the token of the registry that refused it.
@@ -162,7 +171,7 @@ func (j *job) login() (solve.AuthFunc, error) {
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
-	j.planned = &planned{targets: j.plan.Targets(), note: func(name string) {
+	j.planned = &planned{targets: j.options.Targets(j.plan), note: func(name string) {
 		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))
@@ -197,8 +206,9 @@ func dockerLogins(file *configfile.ConfigFile) solve.AuthFunc {
 	}
 }
 
-// stale tells whether an ECR token is past its end. The token is base64 of a JSON object
-// with the end in seconds since 1970; one that reads otherwise is taken as good.
+// stale reports whether an ECR token has expired. The token is base64 of a JSON
+// object with the end in seconds since 1970. One that reads otherwise is taken
+// as valid.
 func stale(token string, now time.Time) bool {
 	data, err := base64.StdEncoding.DecodeString(token)
 	if err != nil {
@@ -212,16 +222,18 @@ func stale(token string, now time.Time) bool {
 
 // FailedError says how many services could not be built.
 type FailedError struct {
-	Failed  []string
+	Failed []string
+	// Refusal is what one of them was refused; nil if none was.
+	Refusal *solve.Refusal
 	stopped []string
-	// remedy is what to do about one of them, if that is known.
+	// remedy is the hint for one of them, if there is one.
 	remedy string
 }
 
-// Hint is what to do about it.
+// Hint returns the hint for one of the failed services, if there is one.
 func (e *FailedError) Hint() string { return e.remedy }
 
-// Error counts the failed services; what failed in each has been told.
+// Error counts the failed services. The failure of each has been logged.
 func (e *FailedError) Error() string {
 	s := phrase.Count(len(e.Failed), "service") + " failed to build: " + strings.Join(e.Failed, ", ")
 	if len(e.stopped) > 0 {
@@ -236,7 +248,7 @@ func (e *FailedError) Kind() fault.Kind { return fault.Build }
 // NewLogin returns the logins that a build of a plan gives to engines: ECR tokens for
 // the hosts that logins trusts, and the user's own docker logins for the other registries
 // of the plan.
-func NewLogin(host *project.Host, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
-	j := &job{Host: host, plan: p, logins: logins}
+func NewLogin(host *project.Host, o Options, p *project.Plan, logins *registry.Logins) (solve.AuthFunc, error) {
+	j := &job{Host: host, options: o, plan: p, logins: logins}
 	return j.login()
 }

@@ -43,7 +43,7 @@ func (j *job) readInputs(ctx context.Context, known <-chan struct{}) error {
 			return "", err
 		}
 	})
-	j.keyInputs(ctx, inputs.Sources{Platform: j.options.Platform(j.Host), Digest: ask.get})
+	j.keyInputs(ctx, inputs.Sources{Platform: j.options.Platform(), Digest: ask.get})
 	return ctx.Err()
 }
 
@@ -54,10 +54,10 @@ const headTime = 10 * time.Second
 func (j *job) keyInputs(ctx context.Context, s inputs.Sources) {
 	s.Files, s.Commit = j.files, newPairMemo(inputs.Commit).get
 	j.platform = s.Platform
-	found := inputs.Of(ctx, j.plan.Targets(), s)
+	j.inputs = inputs.Of(ctx, j.plan.Targets(), s)
 	for _, c := range j.components {
 		if c.Build {
-			c.Inputs = found[c.Target.Service]
+			c.Inputs = j.inputs[c.Target.Service]
 		}
 	}
 }
@@ -104,15 +104,33 @@ func (j *job) existing(c *Component) string {
 	return ""
 }
 
-// changed are the targets to build.
+// changed are the targets to build: components that are not there yet, and the bases
+// without a repository that they are built on.
 func (j *job) changed() []solve.Target {
-	var out []solve.Target
-	for _, c := range j.components {
-		if c.Build && !c.Unchanged {
-			out = append(out, c.Target)
+	needed := map[string]bool{}
+	targets := j.options.Targets(j.plan)
+	var need func(name string)
+	need = func(name string) {
+		i := slices.IndexFunc(targets, func(t solve.Target) bool { return t.Service == name })
+		if i < 0 || needed[name] || j.unchanged(name) {
+			return
+		}
+		needed[name] = true
+		for _, link := range targets[i].Links() {
+			need(link)
 		}
 	}
-	return out
+	for _, c := range j.components {
+		if c.Build {
+			need(c.Target.Service)
+		}
+	}
+	return slices.DeleteFunc(targets, func(t solve.Target) bool { return !needed[t.Service] })
+}
+
+// unchanged reports whether a service is a component that is not built.
+func (j *job) unchanged(service string) bool {
+	return slices.ContainsFunc(j.components, func(c *Component) bool { return c.Unchanged && c.Target.Service == service })
 }
 
 // reuseFromEngine tries again when an engine is there: it may build for another
@@ -144,13 +162,13 @@ func (j *job) reuseFromEngine(ctx context.Context, e *engine.Engine) error {
 	return nil
 }
 
-// pins are the digests of the images that a component is built from, so that
-// what is built is what its key stands for.
-func (c *Component) pins() map[string]string {
-	if c.Inputs.Inputs == nil {
+// pins are the digests of the images that a target is built from, so that its
+// image is the one that its key stands for.
+func pins(r inputs.Result) map[string]string {
+	if r.Inputs == nil {
 		return nil
 	}
-	pins := maps.Clone(c.Inputs.Inputs.Images)
+	pins := maps.Clone(r.Inputs.Images)
 	maps.DeleteFunc(pins, func(ref, _ string) bool { return strings.Contains(ref, "@") })
 	return pins
 }
@@ -158,15 +176,19 @@ func (c *Component) pins() map[string]string {
 // confirm finds out which of the built images may be known by their inputs from
 // now on: those whose inputs are still the same after the build, and are the
 // same with the base images' configurations.
-func (j *job) confirm(ctx context.Context, e *engine.Engine) error {
+func (j *job) confirm(ctx context.Context, e *engine.Engine, results map[string]solve.Result) error {
 	login, err := j.login()
 	if err != nil {
 		return err
 	}
+	j.images = j.unchangedImages()
+	for service, r := range results {
+		j.images[service] = j.pushed[service].Repository + "@" + r.Digest
+	}
 	digests := map[string]string{}
-	for _, c := range j.components {
-		if c.Inputs.Inputs != nil {
-			maps.Copy(digests, c.Inputs.Inputs.Images)
+	for _, in := range j.inputs {
+		if in.Inputs != nil {
+			maps.Copy(digests, in.Inputs.Images)
 		}
 	}
 	configs, err := j.configs(ctx, e, login, digests)
@@ -220,11 +242,8 @@ func sameContent(a, b *inputs.Inputs) bool {
 // configs reads the configurations of the images that the builds have read.
 func (j *job) configs(ctx context.Context, e *engine.Engine, login solve.AuthFunc, digests map[string]string) (func(string, string) ([]byte, error), error) {
 	var asked, bases []solve.Base
-	for _, c := range j.components {
-		if c.Unchanged {
-			continue
-		}
-		for _, b := range c.Inputs.Bases {
+	for _, t := range j.changed() {
+		for _, b := range j.inputs[t.Service].Bases {
 			if !slices.Contains(asked, b) {
 				asked, bases = append(asked, b), append(bases, solve.Base{Image: j.pulled(b.Image, digests), Platform: b.Platform})
 			}
@@ -246,9 +265,9 @@ func (j *job) configs(ctx context.Context, e *engine.Engine, login solve.AuthFun
 // pulled is the reference by digest of an image that a build has read.
 func (j *job) pulled(image string, digests map[string]string) string {
 	if service, ok := inputs.Link(image); ok {
-		for _, c := range j.components {
-			if strings.EqualFold(c.Target.Service, service) {
-				return c.Repository.URI.Name() + "@" + c.Digest
+		for name, reference := range j.images {
+			if strings.EqualFold(name, service) {
+				return reference
 			}
 		}
 	}

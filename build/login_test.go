@@ -80,6 +80,6 @@ func TestLoginReadsNoBrokenConfig(t *testing.T) {
 	}
 	j := &job{Host: &project.Host{Environ: []string{"DOCKER_CONFIG=" + dir}}, plan: &project.Plan{}, logins: registry.NewLogins(nil, time.Now)}
 	if _, err := j.login(); err == nil || fault.KindOf(err) != fault.Input {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an input error", err)
 	}
 }

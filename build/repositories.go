@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/internal/plain"
 	"slipway/project"
 	"slipway/registry"
 )
@@ -25,10 +28,13 @@ func (j *job) findRepositories(ctx context.Context) (missing []registry.Ref, err
 		return nil, fault.As(fault.AWS, err)
 	}
 	if len(missing) > 0 && !j.options.Create {
-		return nil, fault.New(fault.AWS, &registry.MissingError{Refs: missing}, "run `slipway build --create-repositories` to create them")
+		return nil, &Error{Problem: NoRepository, Err: &registry.MissingError{Refs: missing}, kind: fault.AWS}
 	}
 	j.setRepositories(found)
-	return missing, j.distinct()
+	if err := j.distinct(); err != nil {
+		return nil, err
+	}
+	return missing, CheckMissing(ctx, j.cloud, j.plan, missing)
 }
 
 // createRepositories creates the missing repositories, when all that could refuse the
@@ -42,7 +48,7 @@ func (j *job) createRepositories(ctx context.Context, missing []registry.Ref) er
 		return fault.As(fault.AWS, err)
 	}
 	j.setRepositories(created)
-	return j.distinct() // only AWS knows the account that a plain name is in
+	return j.distinct() // another job may have created one meanwhile
 }
 
 // setRepositories gives the components their repositories.
@@ -55,6 +61,61 @@ func (j *job) setRepositories(found map[registry.Ref]registry.Repository) {
 	}
 }
 
+// CheckMissing refuses two names of one repository that is to be created: one
+// without an account, and one with the caller's account and region. It asks STS
+// for the account, once, and only if there are two names that may be the same.
+// Errors: *fault.InputError for two names of one repository; *AliasError if the
+// account is not known.
+func CheckMissing(ctx context.Context, aws *awsclient.Clients, p *project.Plan, missing []registry.Ref) error {
+	account := ""
+	for i, c := range p.Components {
+		for _, other := range p.Components[:i] {
+			if c.Ref == other.Ref || !project.MayBeSame(c.Ref, other.Ref) || !slices.Contains(missing, c.Ref) || !slices.Contains(missing, other.Ref) {
+				continue
+			}
+			if account == "" {
+				var err error
+				if account, err = aws.Account(ctx); err != nil {
+					return &AliasError{Service: c.Target.Service, Other: other.Target.Service, Err: err}
+				}
+			}
+			if ref := c.Ref.In(account, aws.Config.Region); ref == other.Ref.In(account, aws.Config.Region) {
+				return sameRepository(c.Target.Service, other.Target.Service, ref)
+			}
+		}
+	}
+	return nil
+}
+
+// AliasError says that two services may have the same repository, because the
+// caller's account is not known.
+type AliasError struct {
+	Service, Other string
+	// Err is why the account is not known.
+	Err error
+}
+
+// Error names the two services.
+func (e *AliasError) Error() string {
+	return plain.Sprintf("services.%s: may have the same repository as service %s: %v", e.Service, e.Other, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *AliasError) Unwrap() error { return e.Err }
+
+// Kind returns fault.AWS.
+func (e *AliasError) Kind() fault.Kind { return fault.AWS }
+
+// Hint says how to do without the account.
+func (e *AliasError) Hint() string {
+	return "name both repositories with their account, or both without it"
+}
+
+// sameRepository refuses a service whose repository is another service's.
+func sameRepository(service, other string, repository fmt.Stringer) error {
+	return fault.NewInput("services."+service, fmt.Sprintf("resolves to the repository %s, like service %s", repository, other), "give one of them another with x-slipway.repository")
+}
+
 // distinct refuses two names of one repository, as a plain name and a full URI can be.
 func (j *job) distinct() error {
 	seen := map[registry.Ref]string{}
@@ -64,7 +125,7 @@ func (j *job) distinct() error {
 			continue
 		}
 		if other, ok := seen[ref]; ok {
-			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("resolves to the repository %s, like service %s", c.Repository.URI, other), "give one of them another with x-slipway.repository")
+			return sameRepository(c.Target.Service, other, c.Repository.URI)
 		}
 		seen[ref] = c.Target.Service
 	}
@@ -72,10 +133,10 @@ func (j *job) distinct() error {
 }
 
 // MovingTags are the tags that a build moves in each repository.
-func (o Options) MovingTags(host *project.Host, p *project.Plan) []string {
+func (o Options) MovingTags(p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
-		tags = o.cacheTagNames(host)
+		tags = o.cacheTagNames()
 	}
 	if !o.NoLatest {
 		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
@@ -84,7 +145,7 @@ func (o Options) MovingTags(host *project.Host, p *project.Plan) []string {
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
-	tags := j.options.MovingTags(j.Host, j.plan)
+	tags := j.options.MovingTags(j.plan)
 	var errs []error
 	for _, c := range j.components {
 		if repo, ok := found[c.Ref]; ok {

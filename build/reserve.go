@@ -16,7 +16,7 @@ func (j *job) reserve() error {
 		p, err := artifact.Reserve(path, j.plan.RoomFor(path))
 		if err != nil {
 			j.discard()
-			return fault.New(fault.Usage, err, "make the directory writable, or name another one with --definitions-dir")
+			return &Error{Problem: BadDefinitionsDir, Err: err, kind: fault.Usage}
 		}
 		j.pending[path] = p
 	}

@@ -23,7 +23,7 @@ func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
 			err = retention.FindLosses(ctx, j.clients, listing, j.policies, retention.Known(running))
 		}
 		if err != nil {
-			j.Warnf("the lifecycle policies were not written, so images do not expire: %v; `slipway retention --preview` shows the images that they would let expire", err)
+			j.warn(PolicyUnknown, "the lifecycle policies were not written, so images do not expire: %w", err)
 			return
 		}
 	}
@@ -39,7 +39,7 @@ func (j *job) retainOne(ctx context.Context, p retention.State) {
 		j.WarnError(p.Clash, "the lifecycle policy was not changed: "+p.Clash.Error())
 		return
 	case len(p.Losses) > 0:
-		j.Warnf("the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s); `slipway retention --apply` shows the images, asks and writes it",
+		j.warn(PolicyTakesImages, "the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s)",
 			p.Repository.Name, phrase.Count(len(p.Losses), "image"), retention.Newest(p.Losses))
 		return
 	case !p.Outcome.Changed:
@@ -48,7 +48,7 @@ func (j *job) retainOne(ctx context.Context, p retention.State) {
 	done, err := registry.ApplyRetention(ctx, j.clients(p.Repository.Region), p.Repository, j.options.Retention.Days, j.options.Retention.Replace)
 	switch {
 	case err != nil:
-		j.Warnf("the lifecycle policy was not written, so images do not expire: %v; `slipway retention` writes it", err)
+		j.warn(PolicyNotWritten, "the lifecycle policy was not written, so images do not expire: %w", err)
 	case done.Outcome.Changed:
 		j.Infof("retention of %s set to %s", p.Repository.Name, phrase.Count(j.options.Retention.Days, "day"))
 		retention.LogDropped(j.Host, p.Repository, done.Outcome)

@@ -2,19 +2,13 @@ package build
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/project"
 )
-
-// Confine applies to the flags what the plan says of trust.
-func (o *Options) Confine(p *project.Plan) {
-	if p.Untrusted.Yes() {
-		o.NoLatest = true
-	}
-}
 
 // untrustedStateDir is where an engine that slipway starts keeps the layers of
 // untrusted builds: within the state directory of trusted ones, which it never
@@ -42,32 +36,38 @@ func (o Options) exportsCache(p *project.Plan) bool {
 	}
 }
 
-// WithoutExports drops the compose file's own layer caches where none may be
-// left, but for those that are part of the image itself.
-func (o *Options) WithoutExports(p *project.Plan) {
+// Targets returns the services to build, with the compose file's own layer caches
+// that the build may write. Where it may leave none, those that are part of the
+// image itself remain.
+func (o Options) Targets(p *project.Plan) []solve.Target {
+	targets := p.Targets()
 	if o.exportsCache(p) {
-		return
+		return targets
 	}
-	o.cacheDropped = o.Cache == project.CacheRegistry || project.CacheOnS3(o.Cache)
-	for i := range p.Components {
-		t := &p.Components[i].Target
-		var kept []solve.Cache
-		for _, c := range t.CacheTo {
-			if c.Type == project.CacheInline {
-				kept = append(kept, c)
-			} else {
-				o.cacheDropped = true
-			}
-		}
-		t.CacheTo = kept
+	for i := range targets {
+		targets[i].CacheTo = slices.DeleteFunc(slices.Clone(targets[i].CacheTo), leavesCache)
 	}
+	return targets
+}
+
+// leavesCache reports whether a layer cache is kept apart from the image.
+func leavesCache(c solve.Cache) bool { return c.Type != project.CacheInline }
+
+// dropsCache reports whether the compose file asks for a layer cache that the build
+// may not write.
+func (o Options) dropsCache(p *project.Plan) bool {
+	if o.exportsCache(p) {
+		return false
+	}
+	return o.Cache == project.CacheRegistry || project.CacheOnS3(o.Cache) ||
+		slices.ContainsFunc(p.Targets(), func(t solve.Target) bool { return slices.ContainsFunc(t.CacheTo, leavesCache) })
 }
 
 // logUntrusted logs why the build is untrusted and what follows from it.
 func (j *job) logUntrusted() {
 	u := j.plan.Untrusted
-	if !u.Yes() && j.options.cacheDropped {
-		j.Infof("--no-latest writes no layer cache, also where the compose file names one; --cache on the command line still does")
+	if !u.Yes() && j.options.dropsCache(j.plan) {
+		j.note(CacheNotWritten, "no layer cache is written, also where the compose file names one")
 	}
 	if !u.Yes() {
 		return
@@ -97,6 +97,6 @@ func (j *job) namespaceOn(engines []*engine.Engine) string {
 // logNamespace says that the cache of a shared engine is not used.
 func (j *job) logNamespace(engines []*engine.Engine) {
 	if name := j.namespaceOn(engines); name != "" {
-		j.Infof("trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers; `--engine managed` keeps an engine for untrusted builds", name)
+		j.note(SharedEngine, "trusted builds may use this engine: this build has the namespace %s on it and finds none of their layers", name)
 	}
 }

@@ -2,10 +2,13 @@ package build
 
 import (
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"slipway/build/engine"
+	"slipway/build/solve"
 	"slipway/project"
 )
 
@@ -16,7 +19,7 @@ func TestUntrustedStateDir(t *testing.T) {
 	p := &project.Plan{Untrusted: project.Untrusted{Why: "x", Number: 12}}
 	host := &project.Host{}
 	for _, dir := range []string{"", "/state"} {
-		o := Options{StateDir: dir}
+		o := Options{Engine: engine.Options{StateDir: dir}}
 		trusted, kept := o.EngineSearch(host, &project.Plan{}).StateDir, o.EngineSearch(host, p).StateDir
 		if trusted != dir || kept == trusted || filepath.Base(kept) != "untrusted" || dir != "" && !strings.HasPrefix(kept, dir) {
 			t.Errorf("--engine-state %q: trusted in %q, untrusted in %q", dir, trusted, kept)
@@ -42,6 +45,39 @@ func TestUntrustedNamespace(t *testing.T) {
 		j := &job{plan: &project.Plan{Untrusted: tt.u}}
 		if got := j.namespaceOn(tt.engines); got != tt.want {
 			t.Errorf("%+v: namespace %q, want %q", tt.u, got, tt.want)
+		}
+	}
+}
+
+// TestTargetsLeaveNoCache: where a build may leave no cache, only those in the image
+// are exported, and the plan does not change.
+func TestTargetsLeaveNoCache(t *testing.T) {
+	t.Parallel()
+	registry, inline := solve.Cache{Type: project.CacheRegistry}, solve.Cache{Type: project.CacheInline}
+	plan := func(caches ...solve.Cache) *project.Plan {
+		return &project.Plan{Components: []project.Component{{Build: true, Target: solve.Target{Service: "web", CacheTo: slices.Clone(caches)}}}}
+	}
+	for name, tt := range map[string]struct {
+		o     Options
+		to    []solve.Cache
+		want  int
+		drops bool
+	}{
+		"a trusted build":           {Options{}, []solve.Cache{registry, inline}, 2, false},
+		"no tag moves":              {Options{NoLatest: true}, []solve.Cache{registry, inline}, 1, true},
+		"only in the image":         {Options{NoLatest: true}, []solve.Cache{inline}, 1, false},
+		"in the settings":           {Options{NoLatest: true, Cache: "s3://layers/x"}, []solve.Cache{inline}, 1, true},
+		"named on the command line": {Options{NoLatest: true, Cache: project.CacheRegistry, CacheGiven: true}, []solve.Cache{registry}, 1, false},
+	} {
+		p := plan(tt.to...)
+		if got := tt.o.Targets(p)[0].CacheTo; len(got) != tt.want {
+			t.Errorf("%s: Targets() exports %v, want %d caches", name, got, tt.want)
+		}
+		if got := tt.o.dropsCache(p); got != tt.drops {
+			t.Errorf("%s: dropsCache() = %t, want %t", name, got, tt.drops)
+		}
+		if !reflect.DeepEqual(p, plan(tt.to...)) {
+			t.Errorf("%s: Targets() changed the plan to %+v", name, p)
 		}
 	}
 }

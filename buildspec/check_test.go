@@ -188,7 +188,7 @@ func TestCheckSyntax(t *testing.T) {
 		_, err := Check([]byte(tt.file))
 		var syntax *SyntaxError
 		if !errors.As(err, &syntax) {
-			t.Errorf("%q: got %v", tt.file, err)
+			t.Errorf("%q: got %v, want a SyntaxError", tt.file, err)
 			continue
 		}
 		if syntax.Line != tt.line || !strings.Contains(syntax.Problem, tt.text) || strings.HasPrefix(syntax.Problem, "is not YAML: line") {
@@ -213,7 +213,7 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			var syntax *SyntaxError
 			if !errors.As(err, &syntax) || syntax.Line < 1 {
-				t.Fatalf("got %v", err)
+				t.Fatalf("got %v, want a SyntaxError with a line", err)
 			}
 			return
 		}

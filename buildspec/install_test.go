@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"slipway/internal/testkit"
 )
 
 // TestInstall runs what a generated buildspec installs and builds with the programs of
@@ -73,11 +74,7 @@ func TestInstall(t *testing.T) {
 			defer server.Close()
 			dir := t.TempDir()
 			bin, ran := filepath.Join(dir, "bin"), filepath.Join(dir, "ran")
-			trust := filepath.Join(dir, "ca.pem")
-			ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-			if err := os.WriteFile(trust, ca, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			trust := testkit.AuthorityFile(t, server)
 			if err := os.Mkdir(bin, 0o755); err != nil {
 				t.Fatal(err)
 			}

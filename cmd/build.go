@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ type buildOptions struct {
 	progress string
 	rollout  bool
 	deploy   rollout.Options
+	// engine, engineTLS, engineNetwork and engineState are the flags from which
+	// Options.Engine is made.
+	engine, engineTLS, engineNetwork, engineState string
 }
 
 // positiveDuration is a flag's value that must be more than 0.
@@ -136,10 +140,10 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
 	f.StringVar(&o.Cache, "cache", "", "layer cache: auto, registry, s3://BUCKET/PREFIX, inline or none (default: auto)")
 	f.StringVar(&o.project.Compression, "compression", "", "layer compression: gzip or zstd (default: x-slipway.engine.compression, gzip)")
-	f.StringVar(&o.Engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, or PLATFORM=ENGINE,…")
-	f.StringVar(&o.EngineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
-	f.StringVar(&o.EngineNet, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
-	f.StringVar(&o.StateDir, "engine-state", "", "`directory` with the cache of the managed engine")
+	f.StringVar(&o.engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, or PLATFORM=ENGINE,…")
+	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
+	f.StringVar(&o.engineNetwork, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
+	f.StringVar(&o.engineState, "engine-state", "", "`directory` with the cache of the managed engine")
 	f.IntVar(&o.Jobs, "jobs", 0, "how many services to build at once (default: all)")
 	f.BoolVar(&o.FailFast, "fail-fast", false, "stop the other builds when one fails")
 	f.IntVar(&o.PushAttempts, "push-attempts", solve.DefaultBackoff.Attempts, "how often to try a push")
@@ -159,7 +163,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 		return err
 	}
 	build.LearnSecrets(w.Secrets, p.Targets())
-	if err := o.fromPlan(w, p); err != nil {
+	if o.Options, err = o.complete(w, p); err != nil {
 		return err
 	}
 	for _, warning := range p.Warnings {
@@ -250,48 +254,61 @@ func (o buildOptions) check() error {
 	return checkRetention(o.Retention)
 }
 
-// fromPlan fills in what the compose file and the environment say where no flag does.
-func (o *buildOptions) fromPlan(w *cli, p *project.Plan) error {
-	o.Confine(p)
-	if o.Artifact == "" {
-		o.Artifact = p.Settings.Artifact
-	}
-	if o.Artifact != "" {
-		if _, err := artifact.ParseS3URL(o.Artifact); err != nil {
-			return fault.NewInput("artifact", err.Error(), "write s3://bucket/key")
+// complete returns the options of a build: the flags, and what the plan and the
+// environment say where no flag does. It changes neither the flags nor the plan. On
+// an error, the options are complete as far as they can be.
+func (o buildOptions) complete(w *cli, p *project.Plan) (build.Options, error) {
+	out := o.Options
+	out.NoLatest = o.NoLatest || p.Untrusted.Yes()
+	out.Artifact = cmp.Or(o.Artifact, p.Settings.Artifact)
+	if out.Artifact != "" {
+		if _, err := artifact.ParseS3URL(out.Artifact); err != nil {
+			return out, fault.NewInput("artifact", err.Error(), "write s3://bucket/key")
 		}
 	}
-	o.CacheGiven = o.Cache != ""
-	if o.Cache == "" {
-		o.Cache = p.Settings.Cache
+	out.CacheGiven = o.Cache != ""
+	out.Cache = cmp.Or(o.Cache, p.Settings.Cache, project.CacheAuto)
+	if err := project.CheckCache(out.Cache); err != nil {
+		return out, fault.NewInput("x-slipway.engine.cache", err.Error(), project.CacheHint)
 	}
-	if o.Cache == "" {
-		o.Cache = project.CacheAuto
+	out.Engine = o.engineOptions(w, p)
+	if err := out.Engine.Check(); err != nil {
+		return out, err
 	}
-	if err := project.CheckCache(o.Cache); err != nil {
-		return fault.NewInput("x-slipway.engine.cache", err.Error(), project.CacheHint)
+	if err := out.CheckCacheSecrets(); err != nil {
+		return out, err
 	}
-	o.WithoutExports(p)
-	o.EngineSrc = "--engine"
-	if o.Engine == "" {
-		o.Engine, o.EngineSrc = w.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
-	}
-	if o.Engine == "" {
-		o.Engine, o.EngineSrc = p.Settings.Engine, "x-slipway.engine.address"
-	}
-	options := o.EngineOptions(&w.Host)
-	if err := options.Check(); err != nil {
-		return err
-	}
-	if err := o.CheckCacheSecrets(options); err != nil {
-		return err
-	}
-	if err := solve.CheckPlatforms(p.Targets(), options.Platforms()); err != nil {
-		return err
+	if err := solve.CheckPlatforms(p.Targets(), out.Engine.Platforms()); err != nil {
+		return out, err
 	}
 	if err := o.checkUntrusted(p); err != nil {
-		return err
+		return out, err
 	}
+	return out, o.checkServices(p)
+}
+
+// engineOptions say where the engine may be: a flag, the environment or the compose
+// file.
+func (o buildOptions) engineOptions(w *cli, p *project.Plan) engine.Options {
+	out := engine.Options{
+		Address: o.engine, AddressFrom: "--engine",
+		TLSFrom: "--engine-tls", NetworkFrom: "--engine-network", Network: engine.Network(o.engineNetwork),
+		StateDir: o.engineState, LookupEnv: w.LookupEnv,
+	}
+	if out.Address == "" {
+		out.Address, out.AddressFrom = w.Getenv("BUILDKIT_HOST"), "BUILDKIT_HOST"
+	}
+	if out.Address == "" {
+		out.Address, out.AddressFrom = p.Settings.Engine, "x-slipway.engine.address"
+	}
+	if o.engineTLS != "" {
+		out.TLS = project.Absolute(w.Dir, o.engineTLS)
+	}
+	return out
+}
+
+// checkServices refuses ECS services that the build could not name.
+func (o buildOptions) checkServices(p *project.Plan) error {
 	if o.rollout {
 		if err := p.ECS.Check(); err != nil {
 			return err

@@ -6,6 +6,6 @@ import "slipway/project"
 // environment name.
 func (o buildOptions) places(w *cli) project.Options {
 	p := o.project.Options
-	p.Given = project.Places{Engine: o.Engine != "" || w.Getenv("BUILDKIT_HOST") != "", Cache: o.Cache != "", Artifact: o.Artifact != ""}
+	p.Given = project.Places{Engine: o.engine != "" || w.Getenv("BUILDKIT_HOST") != "", Cache: o.Cache != "", Artifact: o.Artifact != ""}
 	return p
 }

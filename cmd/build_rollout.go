@@ -8,7 +8,6 @@ import (
 
 	"slipway/build"
 	"slipway/internal/awsclient"
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
@@ -42,7 +41,7 @@ func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clien
 // Containers of two ECS services may be called alike.
 func componentOf(components []*build.Component, service *project.ECSService, container string) *build.Component {
 	i := slices.IndexFunc(components, func(c *build.Component) bool {
-		return c.Target.Container == container && c.Ref == service.Containers[container]
+		return c.Runs(container) && c.Ref == service.Containers[container]
 	})
 	if i < 0 {
 		return nil
@@ -73,47 +72,39 @@ func (b *buildRollout) check(ctx context.Context) error {
 	for _, c := range b.plan.Components {
 		planned = append(planned, &build.Component{Component: c})
 	}
-	d := b.deployJob(planned, func(c *build.Component) ecs.DesiredImage { return ecs.DesiredImage{Image: c.Ref.Name} })
-	if _, err := d.Decide(); err != nil {
+	images := b.desired(planned, func(c *build.Component) ecs.DesiredImage { return ecs.DesiredImage{Image: c.Ref.Name} })
+	if _, err := rollout.Decide(b.site, &rollout.Target{Desired: images}, true); err != nil {
 		return err
 	}
 	return b.site.PermitServices(ctx, &b.w.Host, b.o.project.Options, b.site.States(), false)
 }
 
-// deployJob is the deployment of the components' images.
-func (b *buildRollout) deployJob(components []*build.Component, want func(*build.Component) ecs.DesiredImage) *rollout.Rollout {
-	d := &rollout.Rollout{Host: &b.w.Host, Hooks: rolloutHooksOf(b.w), Options: b.o.deploy, Clients: b.aws.Registries(), AWS: b.aws, Services: b.site, Exact: true}
-	d.Desired = map[ecs.Ref]map[string]ecs.DesiredImage{}
-	for _, st := range d.Services.List {
-		d.Desired[st.Ref] = map[string]ecs.DesiredImage{}
+// desired returns the components' images by service and container.
+func (b *buildRollout) desired(components []*build.Component, image func(*build.Component) ecs.DesiredImage) map[ecs.Ref]map[string]ecs.DesiredImage {
+	out := map[ecs.Ref]map[string]ecs.DesiredImage{}
+	for _, st := range b.site.List {
+		out[st.Ref] = map[string]ecs.DesiredImage{}
 		for container := range st.Containers {
 			if c := componentOf(components, &st.ECSService, container); c != nil {
-				d.Desired[st.Ref][container] = want(c)
+				out[st.Ref][container] = image(c)
 			}
 		}
 	}
-	return d
+	return out
 }
 
-// run deploys what was published, with the images as the definitions name them.
-func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []builtService) (err error) {
+// run deploys the published images, as the definitions name them.
+func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []builtService) error {
 	published := r.Published
-	d := b.deployJob(r.Components, func(c *build.Component) ecs.DesiredImage {
+	images := b.desired(r.Components, func(c *build.Component) ecs.DesiredImage {
 		image, _ := published.Snapshot.ByDigest(c.Repository.Ref, c.Digest)
 		return ecs.DesiredImage{Image: c.ImageURI(published.Name, b.o.ImageRef), Digests: revisions.Platforms(image)}
 	})
-	d.Name = published.Name
-	defer func() { err = errors.Join(err, b.print(d.Results(), rows)) }()
-	if published.SupersededBy != "" {
-		return fault.New(fault.AWS, errors.New("nothing was deployed: another job has moved latest to "+published.SupersededBy), "let one job at a time publish; `slipway status` shows the running images")
-	}
-	d.Revert = func(ctx context.Context, a revisions.RolloutResult) error { return d.RevertAfter(ctx, published, a) }
-	// Building took its time: what was found before it may be old.
 	b.site.AllowMissing = false
-	if err := d.Services.Read(ctx, &b.w.Host, b.aws); err != nil {
-		return errors.Join(err, d.RevertTags(ctx, revisions.RolloutResult{}))
-	}
-	return d.Run(ctx)
+	options := b.o.deploy
+	options.Exact = true
+	results, err := rollout.Run(ctx, &b.w.Host, b.aws, options, b.site, rollout.Published(published, images), rolloutHooksOf(b.w))
+	return errors.Join(err, b.print(results, rows))
 }
 
 // delivered is what build --rollout --output json prints.
@@ -124,10 +115,13 @@ type delivered struct {
 
 // print adds the rollout to the result of the build.
 func (b *buildRollout) print(results []rollout.Result, rows []builtService) error {
-	if b.o.output == outputEnv {
+	switch {
+	case b.o.output == outputEnv && b.w.structured:
+		logRollouts(b.w, results)
+		return nil
+	case b.o.output == outputEnv:
 		return printRollouts(b.w, b.w.stderr, results, "text") // stdout is for a shell to read
-	}
-	if b.o.output != "json" {
+	case b.o.output != "json":
 		return printRollouts(b.w, b.w.stdout, results, b.o.output)
 	}
 	return writeJSON(b.w.stdout, delivered{rows, rolloutRows(b.w, results)})

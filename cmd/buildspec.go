@@ -133,7 +133,7 @@ func (o buildspecOptions) spec(ctx context.Context, w *cli) (buildspec.Spec, err
 	if err != nil {
 		return buildspec.Spec{}, err
 	}
-	if err := b.fromPlan(w, p); err != nil {
+	if b.Options, err = b.complete(w, p); err != nil {
 		return buildspec.Spec{}, err
 	}
 	out := buildspec.Spec{Args: o.build}

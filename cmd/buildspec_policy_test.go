@@ -376,7 +376,7 @@ func (h *ecsFixture) policy(args ...string) iam.Policy {
 	r := h.start(slices.Concat([]string{"buildspec", "iam"}, args)...).wait(exitDone)
 	var p iam.Policy
 	if err := json.Unmarshal(r.stdout.Bytes(), &p); err != nil {
-		h.t.Fatalf("%v\n%s", err, &r.stdout)
+		h.t.Fatalf("the policy is not JSON: %v\n%s", err, &r.stdout)
 	}
 	return p
 }

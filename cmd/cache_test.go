@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // hush are credentials that must be seen nowhere but in requests to S3.
@@ -84,7 +84,7 @@ func (s *buildFixture) keys(bucket string) []string {
 }
 
 func (s *buildFixture) s3() *s3.Client {
-	return s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: aws.String(s.aws.URL()), UsePathStyle: true, Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")})
+	return s3.NewFromConfig(testkit.AWSConfig(s.aws.URL()))
 }
 
 func (s *buildFixture) makeBucket(name string) {

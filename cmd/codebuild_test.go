@@ -55,10 +55,10 @@ func TestOutsideCodeBuild(t *testing.T) {
 	w.jobLog.repeat()
 	w.jobLog.end(exitOther)
 	if !w.terminal || w.jobLog != nil {
-		t.Errorf("got %+v", w)
+		t.Errorf("got %+v, want a terminal and no job log", w)
 	}
 	w = &cli{structured: true, terminal: true, Host: project.Host{Environ: []string{"CODEBUILD_BUILD_ID=shop:1"}}}
 	if w.inCodeBuild("slipway build"); w.terminal || w.jobLog != nil {
-		t.Errorf("got %+v", w)
+		t.Errorf("got %+v, want neither a terminal nor a job log", w)
 	}
 }

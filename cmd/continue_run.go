@@ -18,7 +18,6 @@ func runContinue(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err != nil {
 		return err
 	}
-	d := &rollout.Rollout{Host: &w.Host, Hooks: rolloutHooksOf(w), Options: o.deploy, AWS: cloud, Services: s}
-	err = d.Answer(ctx, waiting, o.abort)
-	return errors.Join(err, printRollouts(w, w.stdout, d.Results(), o.output))
+	results, err := rollout.Answer(ctx, &w.Host, cloud, o.deploy, s, waiting, o.abort, rolloutHooksOf(w))
+	return errors.Join(err, printRollouts(w, w.stdout, results, o.output))
 }

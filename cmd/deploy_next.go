@@ -1,17 +1,14 @@
 package cmd
 
 import (
-	"slipway/internal/shell"
 	"slipway/rollout/diagnose"
+	"slipway/rollout/ecs"
 )
 
 // nextCommand returns the command to type next: that of the diagnosis, else the
 // one of Slipway that shows the other revisions or the service's status.
 func nextCommand(d diagnose.Diagnosis) string {
-	flags := " --ecs-service " + shell.Word(d.Service)
-	if d.Cluster != "" {
-		flags = " --cluster " + shell.Word(d.Cluster) + flags
-	}
+	flags := serviceFlags(ecs.Ref{Cluster: d.Cluster, Service: d.Service})
 	switch {
 	case d.Next != "":
 		return d.Next

@@ -117,8 +117,7 @@ func (o doctorFlags) options(w *cli) doctor.Options {
 		Resolve: func(p *project.Plan, given build.Options, rollout bool) (build.Options, error) {
 			resolved := o.buildOptions
 			resolved.Options, resolved.rollout = given, rollout
-			err := resolved.fromPlan(w, p)
-			return resolved.Options, err
+			return resolved.complete(w, p)
 		},
 	}
 }

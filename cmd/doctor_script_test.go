@@ -24,27 +24,20 @@ import (
 func TestDoctorScripts(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/doctor",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Cmds:                doctorCommands(),
-		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup: func(env *testscript.Env) error {
-			program, err := exec.LookPath("slipway")
-			if err != nil {
-				return err
-			}
-			// Where the engine's program lies, for scripts that start one of their own.
-			buildkitd, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", engine.PID()))
-			if err != nil {
-				return err
-			}
-			env.Setenv("TOOLS", filepath.Dir(buildkitd))
-			env.Setenv("SLIPWAY", program)
-			env.Setenv("BUILDKIT_HOST", engine.Addr)
-			return sandboxEnvironment(t, env)
-		},
+	runScripts(t, "doctor", doctorCommands(), func(env *testscript.Env) error {
+		program, err := exec.LookPath("slipway")
+		if err != nil {
+			return err
+		}
+		// Where the engine's program lies, for scripts that start one of their own.
+		buildkitd, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", engine.PID()))
+		if err != nil {
+			return err
+		}
+		env.Setenv("TOOLS", filepath.Dir(buildkitd))
+		env.Setenv("SLIPWAY", program)
+		env.Setenv("BUILDKIT_HOST", engine.Addr)
+		return sandboxEnvironment(t, env)
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	cdtypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -20,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // ecsSandbox is a sandbox with images that nobody had to build, and ECS services that run
@@ -34,13 +34,10 @@ type ecsSandbox struct {
 
 // newECSSandbox connects to a sandbox. host is the registry's, as AWS names it.
 func newECSSandbox(server *sandbox.Server, host string) *ecsSandbox {
-	login := credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")
+	config := testkit.AWSConfig(server.URL())
 	return &ecsSandbox{
 		aws: server, host: host,
-		ecr: ecr.New(ecr.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
-		ecs: ecs.New(ecs.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
-
-		codeDeploy: codedeploy.New(codedeploy.Options{Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), Credentials: login}),
+		ecr: ecr.NewFromConfig(config), ecs: ecs.NewFromConfig(config), codeDeploy: codedeploy.NewFromConfig(config),
 	}
 }
 

@@ -11,27 +11,20 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestECSScripts runs roll-outs and rollbacks as users type them, against a sandbox of
 // their own. Images come without an engine.
 func TestECSScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/ecs",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Cmds:                ecsCommands(),
-		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup:               func(env *testscript.Env) error { return sandboxEnvironment(t, env) },
-	})
+	runScripts(t, "ecs", ecsCommands(), func(env *testscript.Env) error { return sandboxEnvironment(t, env) })
 }
 
 type ecsSandboxKey struct{}
@@ -204,9 +197,7 @@ func autoscale(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	highest, err := strconv.ParseInt(args[3], 10, 32)
 	ts.Check(err)
-	client := applicationautoscaling.New(applicationautoscaling.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(sandboxOf(ts).URL()), Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-	})
+	client := applicationautoscaling.NewFromConfig(testkit.AWSConfig(sandboxOf(ts).URL()))
 	_, err = client.RegisterScalableTarget(context.Background(), &applicationautoscaling.RegisterScalableTargetInput{
 		ServiceNamespace: scaling.ServiceNamespaceEcs, ScalableDimension: scaling.ScalableDimensionECSServiceDesiredCount,
 		ResourceId: aws.String("service/" + args[0] + "/" + args[1]), MinCapacity: aws.Int32(int32(lowest)), MaxCapacity: aws.Int32(int32(highest)),

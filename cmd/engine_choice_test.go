@@ -14,6 +14,7 @@ import (
 	"slipway/internal/dockertest"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // bare is an environment in which no engine can be started: PATH has no buildkitd.
@@ -25,7 +26,7 @@ func bare(t *testing.T, docker string) []string {
 func withOwn(t *testing.T, docker string) []string {
 	t.Helper()
 	enginetest.Require(t)
-	return []string{"BUILDKIT_HOST=", toolsPath(t), "DOCKER_HOST=" + docker, "SLIPWAY_ENGINE_STATE=" + shortTemp(t)}
+	return []string{"BUILDKIT_HOST=", toolsPath(t), "DOCKER_HOST=" + docker, "SLIPWAY_ENGINE_STATE=" + testkit.ShortDir(t)}
 }
 
 const noDocker = "unix:///no/such/docker.sock"
@@ -116,7 +117,7 @@ func TestRevisionOfAnotherPlatform(t *testing.T) {
 // An interrupt while an engine is waited for is one.
 func TestInterruptedSearch(t *testing.T) {
 	t.Parallel()
-	socket := filepath.Join(shortTemp(t), "docker.sock")
+	socket := filepath.Join(testkit.ShortDir(t), "docker.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +160,7 @@ func TestNothingIsListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, image := range list.Items {
-			t.Errorf("%s: %s %q %q", kind, image.ID, image.RepoTags, image.RepoDigests)
+			t.Errorf("%s: the engine has image %s %q %q, want none", kind, image.ID, image.RepoTags, image.RepoDigests)
 		}
 	}
 }
@@ -275,7 +276,7 @@ func TestEnginesByPlatform(t *testing.T) {
 	r.says("engine for linux/amd64: buildkitd (", "engine for linux/arm64: docker (")
 	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
 		if got := s.holdsFor(platform, "shop/a", "one", "file"); got != "a platforms" {
-			t.Errorf("%s: %q", platform, got)
+			t.Errorf("%s: shop/a holds %q, want a platforms", platform, got)
 		}
 	}
 	if got := s.holds("shop/b", "one", "file"); got != "b platforms" {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // nobody is a user without any right of its own.
@@ -26,7 +27,7 @@ func TestOwnEngineRootless(t *testing.T) {
 	}
 	on := engineCase{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--progress", "plain", "--create-repositories"}}
 	s := newEngineFixture(t, "rootless", on)
-	home := shortTemp(t)
+	home := testkit.ShortDir(t)
 	program := filepath.Join(home, "slipway")
 	copyProgram(t, program)
 	for _, dir := range []string{home, s.dir, s.home} {
@@ -43,7 +44,7 @@ func TestOwnEngineRootless(t *testing.T) {
 		cmd.Env = append(append(s.env, on.env...), "BUILDKIT_HOST=", "HOME="+home, "TMPDIR="+home)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+			t.Fatalf("%s as an ordinary user: %v\n%s", cmd, err, out)
 		}
 	}
 	run("one")

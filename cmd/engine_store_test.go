@@ -87,7 +87,7 @@ func TestPushFromStore(t *testing.T) {
 			t.Errorf("%s: pushed %v", component, pushed)
 		}
 		if same := s.tags()["shop/"+component+":again"] == one["shop/"+component+":one"]; same != (component != "b") {
-			t.Errorf("%s: %v", component, s.tags())
+			t.Errorf("%s: again is the digest of one: %v, want %v, in %v", component, same, component != "b", s.tags())
 		}
 	}
 

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -21,6 +19,7 @@ import (
 	"slipway/internal/dockertest"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // engineCase is one way to an engine.
@@ -49,7 +48,7 @@ var engineCases = map[string]func(*testing.T) engineCase{
 	},
 	"managed": func(t *testing.T) engineCase {
 		enginetest.Require(t)
-		return engineCase{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--engine-state", shortTemp(t)}, says: "engine: managed ("}
+		return engineCase{env: []string{toolsPath(t)}, flags: []string{"--engine", "managed", "--engine-state", testkit.ShortDir(t)}, says: "engine: managed ("}
 	},
 	"docker, classic":         func(t *testing.T) engineCase { return dockerEngineCase(t, dockertest.Classic) },
 	"docker, current classic": func(t *testing.T) engineCase { return dockerEngineCase(t, dockertest.CurrentClassic) },
@@ -94,17 +93,6 @@ func toolsDir(t *testing.T) string {
 
 func toolsPath(t *testing.T) string { return "PATH=" + toolsDir(t) + ":" + os.Getenv("PATH") }
 
-// shortTemp is a directory whose path leaves room for a socket's name.
-func shortTemp(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "slip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}
-
 // wayOut is a PATH with a program that stands for one which reaches another machine: it
 // wants just these arguments, and runs BuildKit's own end of the connection here.
 func wayOut(t *testing.T, program, arguments string) string {
@@ -122,30 +110,13 @@ func wayOut(t *testing.T, program, arguments string) string {
 	return "PATH=" + dir + ":" + os.Getenv("PATH")
 }
 
-// probe is the program of build's test images.
-var probe = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "probe")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "probe")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "../build/solve/testdata/probe")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	data, err := os.ReadFile(file)
-	return string(data), err
-})
-
 // newEngineFixture returns a project whose services use what engines differ in: steps that run, several
 // stages and, but for old ones, the image of another service.
 func newEngineFixture(t *testing.T, seed string, s engineCase) *buildFixture {
 	t.Helper()
 	out := newBuildFixtureOn(t, seed, sandbox.Options{}, "")
 	out.env = append(out.env, "SLIPWAY_ALLOW=network.host")
-	program, err := probe()
+	program, err := testkit.Probe()
 	if err != nil {
 		t.Fatal(err)
 	}

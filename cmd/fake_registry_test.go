@@ -1,16 +1,10 @@
 package cmd
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,10 +13,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // fakeRegistry answers as a registry under any host name, with a certificate that its clients
@@ -48,7 +42,7 @@ func newFakeRegistry(t *testing.T, hosts ...string) *fakeRegistry {
 		name, _, _ := strings.Cut(h, ":")
 		names = append(names, name)
 	}
-	certificate, authority := selfSigned(t, names)
+	certificate, authority := testkit.ServerCertificate(t, names...)
 	registry := httptest.NewUnstartedServer(i)
 	registry.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	registry.StartTLS()
@@ -130,30 +124,6 @@ func tunnel(w http.ResponseWriter, address string) {
 	_, _ = io.Copy(here, there)
 }
 
-// selfSigned makes a certificate for some names that is its own authority, and the file of it.
-func selfSigned(t *testing.T, names []string) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: names,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "authority.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
-}
-
 // The hosts of TestTokenGoesToAWSAlone.
 const (
 	evilFrom    = "123456789012.dkr.ecr.us-east-1.evil.example"
@@ -190,7 +160,7 @@ services:
 	s.write("context/Dockerfile", "FROM scratch\nCOPY --from=base /a /a\n")
 	s.write("region/Dockerfile", "FROM "+evilRegion+"/x:1\n")
 	s.write("ecr/Dockerfile", "FROM "+trueECR+"/x:1\n")
-	env := append([]string{toolsPath(t), "SLIPWAY_ENGINE_STATE=" + shortTemp(t)}, i.env...)
+	env := append([]string{toolsPath(t), "SLIPWAY_ENGINE_STATE=" + testkit.ShortDir(t)}, i.env...)
 	check := func(by string, hosts ...string) {
 		t.Helper()
 		for _, host := range hosts {
@@ -232,7 +202,7 @@ func TestLoginsForThePlanAlone(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(docker, "config.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := append([]string{toolsPath(t), "SLIPWAY_ENGINE_STATE=" + shortTemp(t), "DOCKER_CONFIG=" + docker}, i.env...)
+	env := append([]string{toolsPath(t), "SLIPWAY_ENGINE_STATE=" + testkit.ShortDir(t), "DOCKER_CONFIG=" + docker}, i.env...)
 	r := s.build(append(env, "one", "--engine", "managed", "--log-level", "debug")...).wait(exitBuild)
 	if users, _ := i.saw(t, planned); len(users) == 0 || users[0] != "somebody" {
 		t.Errorf("the registry of the plan was sent the logins of %v", users)

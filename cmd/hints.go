@@ -9,7 +9,7 @@ import (
 // name commands and flags are written here: the stages do not know the command
 // line.
 func hintOf(err error) string {
-	hint := fault.HintOf(err, clientHint, registryHint, ecsHint, buildHint, artifactHint)
+	hint := fault.HintOf(err, clientHint, registryHint, ecsHint, buildHint, rolloutHint, artifactHint)
 	if hint == "" && awsclient.KindOf(err) == fault.AWS {
 		return awsHint(err)
 	}

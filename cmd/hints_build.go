@@ -11,6 +11,7 @@ import (
 	"slipway/build/revision"
 	"slipway/build/solve"
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/project/compose"
 )
 
@@ -18,8 +19,18 @@ import (
 // reading of compose files.
 func buildHint(err error) string {
 	switch e := err.(type) {
+	case *build.Error:
+		return buildHints[e.Problem]
+	case *project.Error:
+		return projectHint(e)
+	case *compose.FilesError:
+		return "check the file names given with --file, --env-file, COMPOSE_FILE and COMPOSE_ENV_FILES"
+	case *solve.ProfilesError:
+		return "give --profile " + strings.Join(e.Profiles, " --profile ") + ", or set COMPOSE_PROFILES"
 	case *build.UnprivilegedError:
 		return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + engineHint(e.NotFoundError)
+	case *build.FailedError:
+		return refusalHint(e.Refusal)
 	case *compose.OutsideError:
 		return "allow it with --allow fs.read=" + e.Path
 	case *solve.PlatformError:
@@ -30,10 +41,60 @@ func buildHint(err error) string {
 	switch err {
 	case compose.ErrNoProject:
 		return "run slipway in the project's directory, or name the file with --file"
+	case compose.ErrNoName:
+		return "give the project a name with --project-name"
 	case revision.ErrNoSource:
 		return "choose a name with --hash"
 	}
 	return engineHint(err)
+}
+
+// buildHints are the hints for the problems of a build.
+var buildHints = map[build.Problem]string{
+	build.NotBuilt:          "build all services once: `slipway build`",
+	build.NoRepository:      "run `slipway build --create-repositories` to create them",
+	build.ClearTextCache:    "name a directory with certificates with --engine-tls, or reach the engine by ssh://",
+	build.ClearText:         "use TLS (`--engine-tls DIRECTORY`) or an ssh:// address",
+	build.BadStateDir:       "name another directory with --engine-state, or make this one writable",
+	build.BadDefinitionsDir: "make the directory writable, or name another one with --definitions-dir",
+	build.Reused:            "`--rebuild` builds it again",
+	build.SharedEngine:      "`--engine managed` keeps an engine for untrusted builds",
+	build.CacheNotWritten:   "`--no-latest` writes none but the one that `--cache` names",
+	build.PolicyUnknown:     "`slipway retention --preview` shows the images that they would let expire",
+	build.PolicyTakesImages: "`slipway retention --apply` shows the images, asks and writes it",
+	build.PolicyNotWritten:  "`slipway retention` writes it",
+}
+
+// projectHint returns the hint for a problem of a project.
+func projectHint(e *project.Error) string {
+	switch e.Problem {
+	case project.NoService:
+		return "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file"
+	case project.NoFile:
+		return "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE"
+	case project.ForeignName:
+		return "give --project-name " + e.Project + " if that is the project's name"
+	default:
+		return ""
+	}
+}
+
+// refusalHint returns the way to grant what a step was refused.
+func refusalHint(r *solve.Refusal) string {
+	if r == nil {
+		return ""
+	}
+	under := " under build of the service " + r.Service
+	switch {
+	case r.ByEngine:
+		return "start buildkitd with `--allow-insecure-entitlement " + r.Grant + "`, or give the build another engine with `--engine`"
+	case r.Grant == solve.GrantSSH:
+		return "write `ssh: [" + r.Name + "]`" + under + ", and add `--allow ssh`"
+	case r.Grant == solve.GrantSecret:
+		return "write `secrets: [" + r.Name + "]`" + under + ", and define " + r.Name + " in the top-level `secrets`"
+	default:
+		return "write `entitlements: [" + r.Grant + "]`" + under + ", and add `--allow " + r.Grant + "`"
+	}
 }
 
 // engineHint returns the hints for errors of build/engine.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"slipway/build"
 	"slipway/build/engine"
 	"slipway/build/revision"
 	"slipway/build/solve"
@@ -34,6 +35,7 @@ func TestHintsOfTheStages(t *testing.T) {
 		"wait for the other job":           &engine.SharedError{},
 		"shorter path with --engine-state": &engine.StateError{Err: down, TooLong: true},
 		"remove this one":                  &engine.StateError{Err: down},
+		"--allow-insecure-entitlement x":   &build.FailedError{Refusal: &solve.Refusal{Grant: "x", ByEngine: true}},
 		"--create-repositories":            &iam.UseError{Reason: iam.UntrustedWrites},
 		"--ecs-service":                    &iam.UseError{Reason: iam.NoService},
 	} {

@@ -57,7 +57,7 @@ func Main() int {
 // run is Main without the process: the exit code of one command line.
 func run(ctx context.Context, w *cli, args []string) int {
 	w.openOutput()
-	w.log = newLogger(w.stderr, "info", "text")
+	w.logAs("info", formatOf(args, w.LookupEnv))
 	w.Events = logSink{w}
 	root := newRootCommand(w)
 	root.SetArgs(args)

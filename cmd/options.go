@@ -13,9 +13,11 @@ import (
 type projectFlags struct{ project.Options }
 
 func (o *projectFlags) flags(f *pflag.FlagSet) {
+	o.From = project.From{Allow: "--allow", DefinitionsDir: "--definitions-dir", EnvFiles: "--env-file", Name: "--project-name", ImageDetail: "--image-detail", Lone: "--name"}
+	o.Trust.From = "--untrusted"
 	f.StringSliceVarP(&o.Files, "file", "f", nil, "compose `file`; repeat to merge several (default: COMPOSE_FILE, compose.yaml)")
-	f.StringSliceVar(&o.EnvFiles, "env-file", nil, "`file` with variables instead of the project's .env")
-	f.StringSliceVar(&o.Profiles, "profile", nil, "compose `profile` to switch on")
+	f.StringSliceVar(&o.EnvFiles, "env-file", nil, "`file` with variables (default: COMPOSE_ENV_FILES, the project's .env)")
+	f.StringSliceVar(&o.Profiles, "profile", nil, "compose `profile` to switch on (default: COMPOSE_PROFILES)")
 	f.StringVar(&o.Dir, "project-directory", "", "the project's `directory` (default: that of the first compose file)")
 	f.StringVarP(&o.Name, "project-name", "p", "", "the project's `name` (default: as compose derives it)")
 	f.StringSliceVar(&o.Allow, "allow", nil, "`entitlement` that the project may have beyond its own, such as fs.read=PATH")

@@ -40,6 +40,7 @@ func writeJSON(w io.Writer, v any) error {
 type plannedService struct {
 	Service    string                   `json:"service"`
 	Container  string                   `json:"container"`
+	Containers []plannedContainer       `json:"containers,omitempty"`
 	Repository string                   `json:"repository"`
 	Account    string                   `json:"account,omitempty"`
 	Region     string                   `json:"region,omitempty"`
@@ -63,6 +64,13 @@ type plannedService struct {
 	Retention string `json:"retention"`
 }
 
+// plannedContainer is one of several containers that run the image.
+type plannedContainer struct {
+	Service    string `json:"service"`
+	Container  string `json:"container"`
+	Definition string `json:"definition,omitempty"`
+}
+
 type plannedCache struct {
 	Mode string        `json:"mode"`
 	From []solve.Cache `json:"from,omitempty"`
@@ -74,46 +82,77 @@ const inlineDockerfile = "(inline)"
 
 func plannedServices(p *project.Plan, o buildOptions, platform string) []plannedService {
 	out := []plannedService{}
-	for _, s := range p.Components {
-		if !s.Build {
+	targets := map[string]solve.Target{}
+	for _, t := range o.Targets(p) {
+		targets[t.Service] = t
+	}
+	for _, c := range p.Components {
+		if !c.Build {
 			continue
 		}
-		t := s.Target
-		ps := plannedService{
-			Service: t.Service, Container: t.Container,
-			Repository: s.Ref.Name, Account: s.Ref.Account, Region: s.Ref.Region,
-			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
-			Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
-			Cache: plannedCache{o.Cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
-			Tags:  []string{p.Hash.Name}, Compress: t.Compression,
-			Inputs: t.Inputs(p.Root, platform), Untrusted: p.Untrusted.Why, Retention: retentionInWords(o.Options, p),
-		}
-		if t.DockerfileInline != "" {
-			ps.Dockerfile = inlineDockerfile
-		}
-		for name, c := range t.Contexts {
-			if ps.Contexts == nil {
-				ps.Contexts = map[string]solve.Context{}
-			}
-			ps.Contexts[name] = c.Redacted()
-		}
-		for _, secret := range t.Secrets {
-			ps.Secrets = append(ps.Secrets, secret.ID)
-		}
-		for _, k := range t.SSH {
-			ps.SSH = append(ps.SSH, k.ID)
-		}
+		ps := plannedTarget(p, o, targets[c.Target.Service], c.Ref, platform)
+		ps.Tags = []string{p.Hash.Name}
 		if !o.NoLatest {
-			ps.Tags = append(append(ps.Tags, s.ExtraTags...), registry.TagLatest)
-			for _, f := range p.Files {
-				if slices.Contains(f.Services, t.Service) {
-					ps.Definition = f.Path
-				}
-			}
+			ps.Tags = append(append(ps.Tags, c.ExtraTags...), registry.TagLatest)
 		}
+		ps.addContainers(p, o, c.Containers)
 		out = append(out, ps)
 	}
+	for _, b := range p.Bases {
+		out = append(out, plannedTarget(p, o, targets[b.Target.Service], b.Ref, platform))
+	}
+	slices.SortFunc(out, func(a, b plannedService) int { return strings.Compare(a.Service, b.Service) })
 	return out
+}
+
+// addContainers adds the containers that run the image, and the definitions files that
+// name them.
+func (s *plannedService) addContainers(p *project.Plan, o buildOptions, containers []project.Container) {
+	var all []plannedContainer
+	for _, c := range containers {
+		planned := plannedContainer{Service: c.Service, Container: c.Name}
+		for _, f := range p.Files {
+			if !o.NoLatest && slices.Contains(f.Services, c.Service) {
+				planned.Definition = f.Path
+			}
+		}
+		all = append(all, planned)
+	}
+	if len(all) > 0 {
+		own := all[max(0, slices.IndexFunc(all, func(c plannedContainer) bool { return c.Service == s.Service }))]
+		s.Container, s.Definition = own.Container, own.Definition
+	}
+	if len(all) > 1 {
+		s.Containers = all
+	}
+}
+
+// plannedTarget is a service as it is built and pushed, without tags and containers.
+func plannedTarget(p *project.Plan, o buildOptions, t solve.Target, repo registry.Ref, platform string) plannedService {
+	ps := plannedService{
+		Service: t.Service, Repository: repo.Name, Account: repo.Account, Region: repo.Region,
+		Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
+		Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
+		Cache: plannedCache{o.Cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
+		Tags:  []string{}, Compress: t.Compression,
+		Inputs: p.Inputs(t, platform), Untrusted: p.Untrusted.Why, Retention: retentionInWords(o.Options, p),
+	}
+	if t.DockerfileInline != "" {
+		ps.Dockerfile = inlineDockerfile
+	}
+	for name, c := range t.Contexts {
+		if ps.Contexts == nil {
+			ps.Contexts = map[string]solve.Context{}
+		}
+		ps.Contexts[name] = c.Redacted()
+	}
+	for _, secret := range t.Secrets {
+		ps.Secrets = append(ps.Secrets, secret.ID)
+	}
+	for _, k := range t.SSH {
+		ps.SSH = append(ps.SSH, k.ID)
+	}
+	return ps
 }
 
 // redactedArgs are build arguments without the values of those that are named like
@@ -138,7 +177,7 @@ func redactedCaches(caches []solve.Cache) []solve.Cache {
 
 // printPlan prints the plan on stdout.
 func printPlan(w *cli, p *project.Plan, o buildOptions) error {
-	services := plannedServices(p, o, o.Platform(&w.Host))
+	services := plannedServices(p, o, o.Platform())
 	if o.output == "json" {
 		return writeJSON(w.stdout, services)
 	}
@@ -162,6 +201,10 @@ func printPlan(w *cli, p *project.Plan, o buildOptions) error {
 // working directory for what is written.
 func (s plannedService) relativeTo(root, dir string) plannedService {
 	s.Context, s.Dockerfile, s.Definition = project.Relative(root, s.Context), project.Relative(root, s.Dockerfile), project.Relative(dir, s.Definition)
+	s.Containers = slices.Clone(s.Containers)
+	for i, c := range s.Containers {
+		s.Containers[i].Definition = project.Relative(dir, c.Definition)
+	}
 	s.Contexts = maps.Clone(s.Contexts)
 	for name, c := range s.Contexts {
 		c.Dir, c.OCILayout = project.Relative(root, c.Dir), project.Relative(root, c.OCILayout)
@@ -185,9 +228,22 @@ func (s plannedService) fields() [][2]string {
 	if len(caches) == 0 {
 		caches = []string{s.Cache.Mode}
 	}
+	containers, definitions := []string{s.Container}, []string{s.Definition}
+	for _, c := range s.Containers {
+		if !slices.Contains(containers, c.Container) {
+			containers = append(containers, c.Container)
+		}
+		if !slices.Contains(definitions, c.Definition) {
+			definitions = append(definitions, c.Definition)
+		}
+	}
+	where := repo.String()
+	if len(s.Tags) == 0 {
+		where += ", by digest"
+	}
 	return [][2]string{
-		{"container", s.Container},
-		{"repository", repo.String()},
+		{"container", strings.Join(containers, ", ")},
+		{"repository", where},
 		{"context", s.Context},
 		{"contexts", strings.Join(contexts, ", ")},
 		{"dockerfile", s.Dockerfile},
@@ -200,7 +256,7 @@ func (s plannedService) fields() [][2]string {
 		{"allow", strings.Join(s.Allow, ", ")},
 		{"cache", strings.Join(caches, ", ")},
 		{"tags", strings.Join(s.Tags, ", ")},
-		{"definition", s.Definition},
+		{"definition", strings.Join(definitions, ", ")},
 	}
 }
 
@@ -240,17 +296,38 @@ func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, 
 	}
 	var rows []builtService
 	for _, c := range r.Components {
-		rows = append(rows, builtService{
-			Service: c.Target.Service, Container: c.Target.Container,
-			Repository: c.Repository.URI.Name(), Tag: r.Published.Name, Digest: c.Digest,
-			State: stateOfComponent(r, c), BytesPushed: r.Before.NewBytes(r.Published, c.Image(false)),
-			Seconds: round(c.Result.Duration), Untrusted: p.Untrusted.Why,
-		})
+		rows = append(rows, builtServices(r, c, p)...)
 	}
+	slices.SortStableFunc(rows, func(a, b builtService) int { return strings.Compare(a.Service, b.Service) })
 	w.jobLog.repeat()
-	printTable(w.stderr, rows)
-	w.Infof("revision %s is complete in %s, %s; %.1fs in all", r.Published.Name, phrase.Repositories(len(rows)), whereLatest(r, o), time.Since(r.Started).Seconds())
+	if w.structured {
+		logRows(w, rows)
+	} else {
+		printTable(w.stderr, rows)
+	}
+	w.Infof("revision %s is complete in %s, %s; %.1fs in all", r.Published.Name, phrase.Repositories(len(r.Components)), whereLatest(r, o), time.Since(r.Started).Seconds())
 	return rows, printResult(w, o, p, r.Published.Name, rows)
+}
+
+// builtServices are the rows of a component: one for each container, of which the first
+// has the bytes and the time of the build.
+func builtServices(r *build.Release, c *build.Component, p *project.Plan) []builtService {
+	row := builtService{
+		Service: c.Target.Service, Repository: c.Repository.URI.Name(), Tag: r.Published.Name, Digest: c.Digest,
+		State: stateOfComponent(r, c), BytesPushed: r.Before.NewBytes(r.Published, c.Image(false)),
+		Seconds: round(c.Result.Duration), Untrusted: p.Untrusted.Why,
+	}
+	if len(c.Containers) == 0 {
+		return []builtService{row}
+	}
+	var rows []builtService
+	for i, x := range c.Containers {
+		if row.Service, row.Container = x.Service, x.Name; i > 0 {
+			row.BytesPushed, row.Seconds = new(int64), 0
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // whereLatest says what the tag latest points to.
@@ -307,6 +384,17 @@ func printTable(w io.Writer, rows []builtService) {
 	// What cannot be written to stderr cannot be told there either.
 	_ = t.Flush()
 	fmt.Fprintln(w)
+}
+
+// logRows logs what printTable prints.
+func logRows(w *cli, rows []builtService) {
+	for _, r := range rows {
+		line := w.log.Info().Str(serviceField, r.Service).Str("repository", r.Repository).Str("digest", r.Digest).Str("state", r.State)
+		if r.BytesPushed != nil {
+			line = line.Int64("pushed", *r.BytesPushed)
+		}
+		line.Float64("seconds", r.Seconds).Msgf("%s is built: %s, %s pushed", r.Service, r.State, byteCount(r.BytesPushed))
+	}
 }
 
 func byteCount(n *int64) string {

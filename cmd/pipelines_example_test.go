@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // pipelineExample is a working copy of an example of examples/pipelines, with a sandbox that has
@@ -124,7 +125,7 @@ func (y *pipelineExample) pipeline(build func(sandbox.PipelineWork) error, files
 	}
 	defer resp.Body.Close()
 	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
-		y.t.Fatalf("%s: %s", resp.Status, answer)
+		y.t.Fatalf("got %s, want 200 OK: %s", resp.Status, answer)
 	}
 	name := y.declared.Pipeline.Name
 	y.aws.SetPipelineAction(name, "Build", sandbox.PipelineAction{Run: build})
@@ -167,7 +168,7 @@ func (y *pipelineExample) codeBuild(dir string, env ...string) (built, error) {
 
 // object is a version of an object, unpacked into memory.
 func (y *pipelineExample) object(bucket, key, version string) (*zip.Reader, error) {
-	out, err := s3.NewFromConfig(awsOf(y.aws)).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: &version})
+	out, err := s3.NewFromConfig(testkit.AWSConfig(y.aws.URL())).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &bucket, Key: &key, VersionId: &version})
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +208,7 @@ func (y *pipelineExample) runs(revision string) {
 	for _, c := range y.deployments() {
 		running, err := y.sandbox.runs(y.t.Context(), c["ClusterName"], c["ServiceName"])
 		if err != nil || len(running) == 0 {
-			y.t.Fatalf("%v, %v", running, err)
+			y.t.Fatalf("%s/%s runs %v, %v, want images", c["ClusterName"], c["ServiceName"], running, err)
 		}
 		for container, digests := range running {
 			want := y.aws.Tags(c["ClusterName"] + "/" + container)[revision]
@@ -243,7 +244,7 @@ func (y *pipelineExample) images(data []byte, revision string, repositories ...s
 // first.
 func (y *pipelineExample) executions() []types.PipelineExecutionSummary {
 	y.t.Helper()
-	client := codepipeline.NewFromConfig(awsOf(y.aws))
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(y.aws.URL()))
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		out, err := client.ListPipelineExecutions(y.t.Context(), &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String(y.declared.Pipeline.Name)})

@@ -45,7 +45,7 @@ func TestPipelineBuildspecs(t *testing.T) {
 				t.Errorf("buildspec.yml is not what is written, %v:\n%s", err, want)
 			}
 			if findings := slipway("buildspec", "--check", "buildspec.yml"); findings != "" {
-				t.Error(findings)
+				t.Errorf("buildspec --check found in the generated buildspec:\n%s", findings)
 			}
 		})
 	}
@@ -288,7 +288,7 @@ func TestPullRequest(t *testing.T) {
 	deployment := func() string {
 		s, err := y.sandbox.service(t.Context(), "forum", "forum")
 		if err != nil || len(s.Deployments) != 1 {
-			t.Fatalf("%+v, %v", s, err)
+			t.Fatalf("service forum is %+v, %v, want one deployment", s, err)
 		}
 		return *s.Deployments[0].Id
 	}
@@ -300,7 +300,7 @@ func TestPullRequest(t *testing.T) {
 	b, err := y.codeBuild(checkout, "CODEBUILD_INITIATOR=GitHub-Hookshot/0a1b2c3", "CODEBUILD_RESOLVED_SOURCE_VERSION="+commit,
 		"CODEBUILD_SOURCE_VERSION=pr/7", "CODEBUILD_SOURCE_REPO_URL=https://github.com/example/forum.git", "CODEBUILD_WEBHOOK_EVENT=PULL_REQUEST_CREATED", "CODEBUILD_WEBHOOK_TRIGGER=pr/7")
 	if err != nil {
-		t.Fatalf("%v\n%s", err, b.log)
+		t.Fatalf("the build of the pull request: %v\n%s", err, b.log)
 	}
 	own := "pr7-" + hash
 	if b.variables["SLIPWAY_REVISION"] != own || len(b.artifacts) != 0 {

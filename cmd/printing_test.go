@@ -60,7 +60,7 @@ ERROR: what to do: run
 		t.Errorf("%q is %+v (%v)", out.String(), event, err)
 	}
 	if !strings.Contains(out.String(), `\u202e\u009b`) || strings.Contains(out.String(), "##") || strings.Count(out.String(), "\n") != 1 {
-		t.Errorf("got %q", out.String())
+		t.Errorf("got %q, want one line with escaped characters", out.String())
 	}
 }
 
@@ -71,7 +71,7 @@ func TestQuestionForeignText(t *testing.T) {
 	w.openOutput()
 	w.Secrets.Add("hush-hush")
 	if yes, err := w.Confirm(t.Context(), "deploy \x1b[2J\u202ehush-hush?"); err != nil || !yes {
-		t.Errorf("got %v, %v", yes, err)
+		t.Errorf("got %v, %v, want yes", yes, err)
 	}
 	if want := `deploy \x1b[2J\u202eREDACTED? [y/N] `; asked.String() != want {
 		t.Errorf("asked %q, want %q", asked.String(), want)

@@ -165,7 +165,7 @@ func TestFaultsThatStay(t *testing.T) {
 				same(t, s.policies(), policies)
 				s.defines("one")
 				if t.Failed() {
-					t.Fatalf("%+v:\n%s", step, &job.stderr)
+					t.Fatalf("after %+v the log is:\n%s", step, &job.stderr)
 				}
 				if job.stdout.Len() > 0 {
 					t.Errorf("%+v: there is a result: %s", step, &job.stdout)

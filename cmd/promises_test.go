@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 const definitions = "imagedefinitions.json"
@@ -72,10 +72,7 @@ func TestFailFast(t *testing.T) {
 func TestImmutableRepository(t *testing.T) {
 	t.Parallel()
 	s := newBuildFixture(t, "immutable", sandbox.Options{})
-	client := ecr.New(ecr.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.aws.URL()),
-		Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-	})
+	client := testkit.ECRClient(s.aws.URL(), "us-east-1")
 	_, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
 		RepositoryName: aws.String("shop/b"), ImageTagMutability: types.ImageTagMutabilityImmutable,
 	})
@@ -176,7 +173,7 @@ func (s *buildFixture) defines(name string) {
 	}
 	var got []struct{ Name, ImageURI string }
 	if err := json.Unmarshal(data, &got); err != nil || len(got) != len(componentNames) {
-		s.t.Fatalf("%s: %v\n%s", definitions, err, data)
+		s.t.Fatalf("%s has %d images, %v, want %d:\n%s", definitions, len(got), err, len(componentNames), data)
 	}
 	for i, component := range componentNames {
 		if want := s.proxy.host() + "/shop/" + component + ":" + name; got[i].Name != component || got[i].ImageURI != want {

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	"slipway/internal/testkit"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -92,16 +92,12 @@ func ecrPassword(ts *testscript.TestScript) string {
 
 // scriptECR is a client of the script's sandbox.
 func scriptECR(ts *testscript.TestScript) *ecr.Client {
-	return ecr.New(ecr.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(sandboxOf(ts).URL()),
-		Credentials:  credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-	})
+	return testkit.ECRClient(sandboxOf(ts).URL(), "us-east-1")
 }
 
 // probe FILE writes the program of the test images, which says what a RUN step sees.
 func writeProbe(ts *testscript.TestScript, _ bool, args []string) {
-	program, err := probe()
+	program, err := testkit.Probe()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(program), 0o755))
 }

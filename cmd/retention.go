@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
-	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/project"
@@ -145,7 +145,7 @@ func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Proj
 		}
 		return nil, nil, err
 	}
-	all, err := solve.Unselected(composed, nil)
+	all, err := project.BuiltServices(composed, w.LookupEnv)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,16 +154,14 @@ func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Proj
 	for _, name := range o.project.Services {
 		asked[name] = true
 	}
-	for _, t := range all {
-		if len(asked) > 0 && !asked[t.Service] {
+	for _, s := range all {
+		if len(asked) > 0 && !asked[s.Target.Service] {
 			continue
 		}
-		delete(asked, t.Service)
-		ref, err := project.RepositoryOf(t, composed.Name, w.LookupEnv)
-		if err != nil {
-			return nil, nil, err
+		delete(asked, s.Target.Service)
+		if !slices.Contains(refs, s.Ref) {
+			refs = append(refs, s.Ref)
 		}
-		refs = append(refs, ref)
 	}
 	for name := range asked {
 		return nil, nil, fault.NewInput("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")

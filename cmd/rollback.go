@@ -86,11 +86,11 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err := s.Drivable(ctx, cloud); err != nil {
 		return err
 	}
-	d := &rollout.Rollout{Host: &w.Host, Hooks: rolloutHooksOf(w), Options: o.deploy, Clients: cloud.Registries(), AWS: cloud, Services: s}
+	var target *rollout.Target
 	if o.previous {
-		err = d.FindPrevious(ctx)
+		target, err = rollout.FindPrevious(ctx, &w.Host, cloud, s)
 	} else {
-		err = d.FindRevision(ctx, o.revision)
+		target, err = rollout.FindRevision(ctx, &w.Host, cloud, s, o.revision)
 	}
 	if err != nil {
 		return err
@@ -101,9 +101,10 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err := s.PermitImages(ctx, &w.Host, o.project.Options); err != nil {
 		return err
 	}
+	options := o.deploy
 	if !o.yes {
-		d.Question = "take " + s.Describe() + " to " + d.RevisionName() + "?"
+		options.Question = "take " + s.Describe() + " to " + target.Revision() + "?"
 	}
-	err = d.Run(ctx)
-	return errors.Join(err, printRollouts(w, w.stdout, d.Results(), o.output))
+	results, err := rollout.Run(ctx, &w.Host, cloud, options, s, target, rolloutHooksOf(w))
+	return errors.Join(err, printRollouts(w, w.stdout, results, o.output))
 }

@@ -105,8 +105,13 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err := s.Drivable(ctx, cloud); err != nil {
 		return err
 	}
-	d := &rollout.Rollout{Host: &w.Host, Hooks: rolloutHooksOf(w), Options: o.deploy, Clients: cloud.Registries(), AWS: cloud, Services: s, Exact: true}
-	if err := d.Prepare(ctx, o.revision, files); err != nil {
+	var target *rollout.Target
+	if o.revision != "" {
+		target, err = rollout.FindRevision(ctx, &w.Host, cloud, s, o.revision)
+	} else {
+		target, err = rollout.FindDefinitions(ctx, cloud, s, files)
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.PermitServices(ctx, &w.Host, o.project.Options, s.States(), false); err != nil {
@@ -115,6 +120,8 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err := s.PermitImages(ctx, &w.Host, o.project.Options); err != nil {
 		return err
 	}
-	err = d.Run(ctx)
-	return errors.Join(err, printRollouts(w, w.stdout, d.Results(), o.output))
+	options := o.deploy
+	options.Exact = true
+	results, err := rollout.Run(ctx, &w.Host, cloud, options, s, target, rolloutHooksOf(w))
+	return errors.Join(err, printRollouts(w, w.stdout, results, o.output))
 }

@@ -65,6 +65,14 @@ func printRollouts(w *cli, to io.Writer, results []rollout.Result, output string
 	return t.Flush()
 }
 
+// logRollouts logs what printRollouts prints as text.
+func logRollouts(w *cli, results []rollout.Result) {
+	for _, r := range results {
+		w.log.Info().Str(serviceField, r.Service.String()).Str("revision", r.Revision).Str("status", r.Status).
+			Str("deployment", r.Deployment).Msgf("%s: %s", r.Service, r.Status)
+	}
+}
+
 func orDash(s string) string {
 	if s == "" {
 		return "-"

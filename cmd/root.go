@@ -43,14 +43,14 @@ docker-compose.yml or docker-compose.yaml in this directory or a parent director
 			if err := checkLogFlags(level, format); err != nil {
 				return err
 			}
-			w.log, w.structured = newLogger(w.stderr, level, format), format == "json"
+			w.logAs(level, format)
 			w.inCodeBuild(c.CommandPath())
 			routeLibraryLogs(w)
 			return nil
 		},
 	}
 	root.PersistentFlags().StringVar(&level, "log-level", "info", "what to log: debug, info, warn or error")
-	root.PersistentFlags().StringVar(&format, "log-format", "text", "how to log: text or json")
+	root.PersistentFlags().StringVar(&format, logFormat, "text", "how to log: text or json")
 	root.SetOut(w.stdout)
 	root.SetErr(w.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
@@ -84,6 +84,33 @@ func usageErrors(c *cobra.Command) {
 		return fault.New(fault.Usage, fmt.Errorf("unknown command %q", args[0]), "`slipway --help` lists the commands")
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+}
+
+// formatOf returns the format of the log that a command line asks for, which holds also for
+// errors in the other arguments.
+func formatOf(args []string, lookup func(string) (string, bool)) string {
+	format, _ := lookup(envName(logFormat))
+	for i, arg := range args {
+		name, value, given := strings.Cut(arg, "=")
+		switch {
+		case arg == "--":
+			return format
+		case name != "--"+logFormat:
+		case given:
+			format = value
+		case i+1 < len(args):
+			format = args[i+1]
+		}
+	}
+	return format
+}
+
+// logFormat is the name of the flag.
+const logFormat = "log-format"
+
+// logAs sets the level and the format of the log.
+func (w *cli) logAs(level, format string) {
+	w.log, w.structured = newLogger(w.stderr, level, format), format == "json"
 }
 
 func checkLogFlags(level, format string) error {

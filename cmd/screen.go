@@ -7,7 +7,6 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/display"
 	"slipway/internal/output"
-	"slipway/rollout"
 	"slipway/rollout/ecs"
 )
 
@@ -18,7 +17,7 @@ func (w *cli) screen() *display.Screen {
 		out = output.New(w.stderr, w.Secrets)
 	}
 	lines := !w.structured && w.log.GetLevel() <= zerolog.InfoLevel
-	return &display.Screen{Out: out, Secrets: w.Secrets, Terminal: w.terminal, Lines: lines, Log: screenLog{w}}
+	return &display.Screen{Out: out, Secrets: w.Secrets, Terminal: w.terminal, Lines: lines, Structured: w.structured, Log: screenLog{w}}
 }
 
 // builds returns the display of a mode (--progress) for the builds of some
@@ -33,7 +32,7 @@ func (w *cli) builds(mode string, targets []solve.Target) build.Display {
 
 // deployments returns the display of the deployments of some services.
 func (w *cli) deployments(refs []ecs.Ref) *display.Deployments {
-	return w.screen().Deployments(refs, display.Commands{Continue: rollout.ContinueCommand, Abort: rollout.AbortCommand})
+	return w.screen().Deployments(refs, display.Commands{Continue: continueCommand, Abort: abortCommand})
 }
 
 // screenLog writes what a display reports to the log.

@@ -17,7 +17,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -29,12 +28,19 @@ import (
 // engine, everything else against a sandbox of its own and a real BuildKit.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	runScripts(t, "script", scriptCommands, bareEnvironment)
+}
+
+// runScripts runs the scripts of a directory below testdata, each in the environment
+// that setup makes. With UPDATE_SCRIPTS, the expected output in the scripts is rewritten.
+func runScripts(t *testing.T, dir string, commands map[string]func(*testscript.TestScript, bool, []string), setup func(*testscript.Env) error) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 filepath.Join("testdata", dir),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Setup:               func(env *testscript.Env) error { return bareEnvironment(env) },
-		Cmds:                scriptCommands,
+		Cmds:                commands,
+		Setup:               setup,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 	})
 }
@@ -42,16 +48,9 @@ func TestScripts(t *testing.T) {
 func TestEngineScripts(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/engine",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Cmds:                ecsCommands(),
-		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("BUILDKIT_HOST", engine.Addr)
-			return sandboxEnvironment(t, env)
-		},
+	runScripts(t, "engine", ecsCommands(), func(env *testscript.Env) error {
+		env.Setenv("BUILDKIT_HOST", engine.Addr)
+		return sandboxEnvironment(t, env)
 	})
 }
 
@@ -60,20 +59,30 @@ func sandboxEnvironment(t *testing.T, env *testscript.Env) error {
 	if err := bareEnvironment(env); err != nil {
 		return err
 	}
-	server, err := sandbox.Start(t.Context(), sandbox.Options{ECSSpeed: 40})
+	server, err := startSandbox(t, env, sandbox.Options{ECSSpeed: 40})
 	if err != nil {
 		return err
+	}
+	host := strings.TrimPrefix(server.URL(), "http://")
+	env.Setenv("REGISTRY", host)
+	env.Values[ecsSandboxKey{}] = newECSSandbox(server, host)
+	return nil
+}
+
+// startSandbox starts a sandbox that is closed when the script ends, and sets the
+// variables that lead slipway to it.
+func startSandbox(t *testing.T, env *testscript.Env, options sandbox.Options) (*sandbox.Server, error) {
+	server, err := sandbox.Start(t.Context(), options)
+	if err != nil {
+		return nil, err
 	}
 	env.Defer(func() { _ = server.Close() })
 	for _, line := range server.Env() {
 		k, v, _ := strings.Cut(line, "=")
 		env.Setenv(k, v)
 	}
-	host := strings.TrimPrefix(server.URL(), "http://")
-	env.Setenv("REGISTRY", host)
 	env.Values[sandboxKey{}] = server
-	env.Values[ecsSandboxKey{}] = newECSSandbox(server, host)
-	return nil
+	return server, nil
 }
 
 type sandboxKey struct{}
@@ -122,7 +131,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if errors.As(err, &exit) {
 		code = exit.ExitCode()
 	} else if err != nil {
-		ts.Fatalf("%v", err)
+		ts.Fatalf("%s does not start: %v", args[1], err)
 	}
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
@@ -227,12 +236,7 @@ func manyServices(ts *testscript.TestScript, _ bool, args []string) {
 
 // policy REPOSITORY FILE puts a lifecycle policy there, as somebody else would.
 func putPolicy(ts *testscript.TestScript, _ bool, args []string) {
-	client := ecr.New(ecr.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(sandboxOf(ts).URL()),
-		Credentials:  credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-	})
-	_, err := client.PutLifecyclePolicy(context.Background(), &ecr.PutLifecyclePolicyInput{
+	_, err := scriptECR(ts).PutLifecyclePolicy(context.Background(), &ecr.PutLifecyclePolicyInput{
 		RepositoryName:      aws.String(args[0]),
 		LifecyclePolicyText: aws.String(ts.ReadFile(args[1])),
 	})

@@ -35,7 +35,7 @@ func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 	if err != nil {
 		return err
 	}
-	report, err := status.Read(ctx, &w.Host, aws, s, w.screen().Diagnosis)
+	report, err := status.Read(ctx, &w.Host, aws, s, status.Texts{Diagnosis: w.screen().Diagnosis, Hint: hintOf, Continue: continueCommand, Abort: abortCommand})
 	if err != nil {
 		return err
 	}

@@ -165,6 +165,9 @@ func (o submitOptions) read(ctx context.Context, w *cli) (*source.Source, error)
 	if err != nil {
 		return nil, err
 	}
+	for _, s := range tree.Special {
+		w.Warnf("%q is left out: %s", s.Name, s.Reason)
+	}
 	for _, s := range tree.Secrets {
 		w.Warnf("%q looks like a secret (%s) and is sent all the same", s.Name, s.Reason)
 	}

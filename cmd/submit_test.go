@@ -22,43 +22,26 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"slipway/artifact/source"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestSubmitScripts runs submit as users type it, against S3 and CodePipeline of a
 // sandbox.
 func TestSubmitScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/submit",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Cmds:                submitCommands(),
-		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup: func(env *testscript.Env) error {
-			if err := bareEnvironment(env); err != nil {
-				return err
-			}
-			server, err := sandbox.Start(t.Context(), sandbox.Options{})
-			if err != nil {
-				return err
-			}
-			env.Defer(func() { _ = server.Close() })
-			for _, line := range server.Env() {
-				k, v, _ := strings.Cut(line, "=")
-				env.Setenv(k, v)
-			}
-			env.Values[sandboxKey{}] = server
-			return nil
-		},
+	runScripts(t, "submit", submitCommands(), func(env *testscript.Env) error {
+		if err := bareEnvironment(env); err != nil {
+			return err
+		}
+		_, err := startSandbox(t, env, sandbox.Options{})
+		return err
 	})
 }
 
@@ -74,27 +57,13 @@ func submitCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return out
 }
 
-func awsOf(server *sandbox.Server) aws.Config {
-	return aws.Config{
-		BaseEndpoint: aws.String(server.URL()), Region: "us-east-1",
-		Credentials: credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-	}
-}
-
 // versioned BUCKET makes a bucket that keeps versions.
 func versioned(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(makeVersioned(sandboxOf(ts), args[0]))
 }
 
 func makeVersioned(server *sandbox.Server, bucket string) error {
-	client := s3.NewFromConfig(awsOf(server))
-	if _, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
-		return err
-	}
-	_, err := client.PutBucketVersioning(context.Background(), &s3.PutBucketVersioningInput{
-		Bucket: &bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
-	})
-	return err
+	return testkit.CreateVersionedBucket(context.Background(), s3.NewFromConfig(testkit.AWSConfig(server.URL())), bucket)
 }
 
 // pipeline NAME BUCKET KEY makes a pipeline of a source, a build and a deployment.
@@ -109,7 +78,7 @@ func makePipeline(ctx context.Context, server *sandbox.Server, pipeline, bucket,
 			ActionTypeId: &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: &provider, Version: aws.String("1")},
 		}}}
 	}
-	client := codepipeline.NewFromConfig(awsOf(server))
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(server.URL()))
 	_, err := client.CreatePipeline(ctx, &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
 		Name: aws.String(pipeline), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"),
 		Stages: []types.StageDeclaration{
@@ -142,7 +111,7 @@ func pipelineFault(ts *testscript.TestScript, _ bool, args []string) {
 
 // zipped BUCKET KEY FILE writes what is in an archive on S3 to a file: mode and name.
 func zipped(ts *testscript.TestScript, _ bool, args []string) {
-	out, err := s3.NewFromConfig(awsOf(sandboxOf(ts))).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &args[0], Key: &args[1]})
+	out, err := s3.NewFromConfig(testkit.AWSConfig(sandboxOf(ts).URL())).GetObject(context.Background(), &s3.GetObjectInput{Bucket: &args[0], Key: &args[1]})
 	ts.Check(err)
 	defer out.Body.Close()
 	body, err := io.ReadAll(out.Body)
@@ -198,7 +167,7 @@ func TestSubmitKilled(t *testing.T) {
 			if err := makeVersioned(server, "source"); err != nil {
 				t.Fatal(err)
 			}
-			client := s3.NewFromConfig(awsOf(server))
+			client := s3.NewFromConfig(testkit.AWSConfig(server.URL()))
 			before, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("shop.zip"), Body: strings.NewReader("before")})
 			if err != nil {
 				t.Fatal(err)
@@ -296,7 +265,7 @@ func TestPipelineFailed(t *testing.T) {
 	} {
 		err := &pipelineFailed{"shop", source.PipelineRun{ExecutionID: "x", Status: c.status, Failed: c.failed}}
 		if code := exitCode(t.Context(), err); code != c.code || err.Error() != c.text {
-			t.Errorf("got %d %s", code, err)
+			t.Errorf("got %d %s, want %d %s", code, err, c.code, c.text)
 		}
 		if (c.status == types.PipelineExecutionStatusSuperseded) != (err.Hint() != "") {
 			t.Errorf("hint %q", err.Hint())

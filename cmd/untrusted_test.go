@@ -7,6 +7,7 @@ import (
 
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestUntrustedOwnEngine: with slipway's own engine and one state directory, a trusted
@@ -15,12 +16,12 @@ func TestUntrustedOwnEngine(t *testing.T) {
 	t.Parallel()
 	enginetest.Require(t)
 	s := newBuildFixtureOn(t, "untrusted own", sandbox.Options{}, "")
-	program, err := probe()
+	program, err := testkit.Probe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.writeServices("untrusted own", []string{"a"})
-	state := shortTemp(t)
+	state := testkit.ShortDir(t)
 	build := func(args ...string) {
 		t.Helper()
 		s.start(append([]string{toolsPath(t), "SLIPWAY_ENGINE=own", "SLIPWAY_ENGINE_STATE=" + state, "build", "--progress", "plain"}, args...)...).wait(exitDone)

@@ -46,9 +46,11 @@ func (d *doctor) checkRegion(context.Context) []Finding {
 	return []Finding{Fine("").of(c.Config.Region)}
 }
 
-// access is what the first two calls to AWS, which need next to no permission, tell.
+// access is the result of the first two calls to AWS, which need next to no
+// permission.
 type access struct {
-	// blocked is why nobody else should ask AWS; empty where they may.
+	// blocked is the reason for which no other check should call AWS; empty if
+	// they may.
 	blocked string
 	caller  *sts.GetCallerIdentityOutput
 	// callerErr and loginErr are why the caller is not known, and why there is no login
@@ -191,7 +193,8 @@ func readClock(m middleware.Metadata, err error) clockReading {
 	return clockReading{at.Sub(date), err == nil && dated && came}
 }
 
-// refusesCredentials tells that AWS does not take the credentials, whatever they are for.
+// refusesCredentials reports whether AWS refuses the credentials, whatever they
+// are for.
 func refusesCredentials(err error) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {

@@ -48,7 +48,8 @@ func (d *doctor) checkBases(ctx context.Context) []Finding {
 	return append(out, throughEngine(ctx, bases, each, login)...)
 }
 
-// bases are the images of all targets, and findings about Dockerfiles that do not tell.
+// bases returns the base images of all targets, and findings about Dockerfiles
+// whose base images are not known.
 func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []Finding) {
 	for _, t := range d.plan.Targets() {
 		bases, err := solve.Bases(ctx, t)
@@ -101,7 +102,7 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 			logins.Register(repo.URI.RegistryStr(), repo.Region)
 		}
 	}
-	return build.NewLogin(d.Host, d.plan, logins)
+	return build.NewLogin(d.Host, d.build, d.plan, logins)
 }
 
 // fromHere asks for each image once, whatever its platforms.

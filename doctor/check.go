@@ -24,11 +24,11 @@ const (
 // Finding is one element of the array that `doctor --output json` prints.
 type Finding struct {
 	Check string `json:"check"`
-	// Subject is what it was found out about, where a check has several.
+	// Subject is the object of the finding, where a check has several.
 	Subject string `json:"subject,omitempty"`
 	Status  Status `json:"status"`
 	Detail  string `json:"detail"`
-	// Remedy is what to do about it; empty where nothing is to be done.
+	// Remedy says how to correct it; empty where nothing is to be done.
 	Remedy string `json:"remedy,omitempty"`
 	// Kind is the kind of a failure: Input, AWS or Other.
 	Kind fault.Kind
@@ -93,7 +93,7 @@ type check struct {
 	run func(context.Context) []Finding
 }
 
-// need is what a check cannot do without.
+// need is a condition of a check.
 type need int
 
 const (
@@ -106,8 +106,8 @@ const (
 	needsRepositories = needsProject | needsAccess | needsFound
 )
 
-// missing says which need is not met, and empty if all are. The check that is about the
-// need itself tells the reason and the remedy.
+// missing names the need that is not met; empty if all are. The check of the
+// need itself has the reason and the remedy.
 func (d *doctor) missing(n need) string {
 	if n&needsProject != 0 && d.plan == nil {
 		return "the project cannot be read"

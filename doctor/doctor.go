@@ -25,7 +25,7 @@ type Options struct {
 	// Rollout checks that the images can be deployed, too.
 	Rollout bool
 	AWS     awsclient.Options
-	// AWSError is what is wrong with the options for AWS.
+	// AWSError is the error in the options for AWS, if there is one.
 	AWSError error
 	// Limit is how long one step of a check may take.
 	Limit time.Duration
@@ -56,7 +56,8 @@ type doctor struct {
 	// the plan has another hash than build would give it.
 	plan             *project.Plan
 	planErr, hashErr error
-	// settingsErr is what is wrong with flags and settings that the plan knows nothing of.
+	// settingsErr is the error in flags and settings that are not part of the
+	// plan.
 	settingsErr error
 
 	cloud        func() (*awsclient.Clients, error)
@@ -77,7 +78,7 @@ func newDoctor(ctx context.Context, host *project.Host, o Options) *doctor {
 	return d
 }
 
-// checks are all there are, in the order in which they are told.
+// checks returns all checks, in the order of their findings.
 func (d *doctor) checks() []check {
 	access := func() { _, _ = d.access() }
 	policies := func() { _, _ = d.policies() }

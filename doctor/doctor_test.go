@@ -54,7 +54,7 @@ func TestStuckCheck(t *testing.T) {
 		{name: "other", run: func(context.Context) []Finding { return []Finding{Fine("done")} }},
 	})
 	if len(got) != 2 || got[0].Status != StatusFailed || got[0].Check != "stuck" || got[1].Detail != "done" {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want stuck failed and done", got)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestClockFinding(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", ahead, got, want)
 		}
 		if word := map[bool]string{true: "ahead", false: "behind"}[ahead > 0]; want != StatusOK && !strings.Contains(got.Detail, word) {
-			t.Errorf("%s: %s", ahead, got.Detail)
+			t.Errorf("a clock that is off by %s: %s, want %s", ahead, got.Detail, word)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func TestDenials(t *testing.T) {
 	}
 	text := denialText([]denial{{"arn:aws:ecr:r:1:repository/b", "by x"}, {"arn:aws:ecr:r:1:repository/a", "by x"}, {"*", ""}})
 	if text != "denied by x on repository/a, repository/b" {
-		t.Error(text)
+		t.Errorf("denialText = %q, want the repositories in order", text)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestSimulationOf(t *testing.T) {
 	}
 	in := simulationOf("arn:who", narrow)
 	if in.ResourceArns != nil || len(in.ContextEntries) != 1 || *in.ContextEntries[0].ContextKeyName != "ecs:cluster" || len(in.ContextEntries[0].ContextKeyValues) != 1 {
-		t.Errorf("%+v", in)
+		t.Errorf("simulationOf = %+v, want no resources and one value of ecs:cluster", in)
 	}
 }
 
@@ -197,7 +197,7 @@ func TestLackingPlatforms(t *testing.T) {
 	t.Parallel()
 	have := []string{"linux/amd64", "linux/arm64"}
 	if got := lackingPlatforms([]string{"linux/amd64", "linux/arm64/v8", "linux/s390x"}, have); fmt.Sprint(got) != "[linux/s390x]" {
-		t.Error(got)
+		t.Errorf("lackingPlatforms = %q, want linux/s390x", got)
 	}
 }
 

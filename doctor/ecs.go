@@ -46,7 +46,8 @@ func (d *doctor) checkECS(ctx context.Context) []Finding {
 	return slices.Concat(each...)
 }
 
-// onECS softens what only a roll-out needs, where build is not to do one.
+// onECS turns a failure that only a rollout has into a warning, if build is not
+// to deploy.
 func (d *doctor) onECS(f Finding) Finding {
 	if d.options.Rollout {
 		return f
@@ -71,7 +72,7 @@ func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []Finding {
 	return out
 }
 
-// driven tells whether slipway could deploy the service.
+// driven reports whether Slipway could deploy the service.
 func (d *doctor) driven(s ecs.Service) Finding {
 	if _, err := ecs.Decide(s, nil, false); err != nil {
 		return d.onECS(broken(err))
@@ -116,7 +117,8 @@ func (d *doctor) imageFinding(s ecs.Service, name string, repo registry.Ref) Fin
 	return styleFinding(ecs.StyleOf(image), ecs.Style(d.build.ImageRef))
 }
 
-// styleFinding tells what becomes of the style. None of it keeps build from running.
+// styleFinding reports what becomes of the style. None of it keeps build from
+// running.
 func styleFinding(present, will ecs.Style) Finding {
 	switch {
 	case present == will:

@@ -47,7 +47,7 @@ func socketTemp() string {
 	return ""
 }
 
-// Repositories tells whether the engine was started by slipway.
+// own reports whether Slipway started an engine.
 func (e *foundEngine) own() bool {
 	return slices.ContainsFunc(e.all, func(one *engine.Engine) bool { return one.Kind == engine.Managed })
 }

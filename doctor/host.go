@@ -33,13 +33,14 @@ func (d *doctor) checkRunc(ctx context.Context) []Finding {
 	return []Finding{f}
 }
 
-// wantsOwn tells whether a managed engine may be used, on a host where one can run.
+// wantsOwn reports whether a managed engine may be used, on a host where one
+// can run.
 func (d *doctor) wantsOwn() bool {
-	o := d.build.EngineOptions(d.Host)
+	o := d.build.Engine
 	return o.MayBeManaged() && stateDir(o) != ""
 }
 
-// runcVersion asks the program itself: one that does not run is no use.
+// runcVersion asks the program itself, since one that does not run is useless.
 func runcVersion(ctx context.Context, path string) Finding {
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")} // it needs nothing else of ours
@@ -56,7 +57,7 @@ func runcVersion(ctx context.Context, path string) Finding {
 	return Fine("%s (%s)", version, path)
 }
 
-// lowDisk is what a build of a few large images takes.
+// lowDisk is the space that a build of a few large images takes, in bytes.
 const lowDisk = 5 << 30
 
 // checkDisk is about the disk of a managed engine; of another one only the size of its
@@ -69,7 +70,7 @@ func (d *doctor) checkDisk(ctx context.Context) []Finding {
 	if !d.wantsOwn() {
 		return []Finding{Unchecked("", "there is no engine")}
 	}
-	dir := stateDir(d.build.EngineOptions(d.Host))
+	dir := stateDir(d.build.Engine)
 	free, writable, err := space(nearest(dir))
 	info, statErr := os.Stat(nearest(dir))
 	switch {

@@ -35,7 +35,7 @@ func (d *doctor) checkPermissions(ctx context.Context) []Finding {
 	return append(simulated, tried...)
 }
 
-// unknownPermissions is what proves the permissions that cannot be asked for.
+// unknownPermissions is the remedy for permissions that cannot be asked for.
 const unknownPermissions = "allow iam:SimulatePrincipalPolicy and iam:GetRole to have them checked; or compare the role's policies with `slipway buildspec iam build`; or push for a trial, which moves no tag that runs: slipway build --no-latest"
 
 func (d *doctor) simulate(ctx context.Context) []Finding {
@@ -66,7 +66,7 @@ func (d *doctor) simulate(ctx context.Context) []Finding {
 	return d.judge(who, answers)
 }
 
-// use is what build would ask of AWS.
+// use returns the actions and resources that build would ask AWS for.
 func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) iam.Use {
 	u := iam.Use{
 		Commands: []string{"build"}, Rollout: d.options.Rollout, NoLatest: d.build.NoLatest, Untrusted: d.plan.Untrusted.Yes(),
@@ -96,8 +96,8 @@ func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) 
 	return u
 }
 
-// addDeployment adds what only the services themselves tell; what is not known stays a
-// placeholder, which is not asked about.
+// addDeployment adds what only the services themselves show. A value that is
+// not known stays a placeholder, which is not asked about.
 func (d *doctor) addDeployment(ctx context.Context, c *awsclient.Clients, u *iam.Use) {
 	services, err := ecs.Read(ctx, c.ECS(), d.plan.ECS.Refs())
 	if err != nil {
@@ -135,7 +135,8 @@ func (d *doctor) judge(who string, answers map[string][]denial) []Finding {
 	return out
 }
 
-// patterned tells a resource that stands for many: IAM answers for the pattern as such.
+// patterned reports whether a resource stands for many: IAM answers for the
+// pattern itself.
 func patterned(resource string) bool { return resource != "*" && strings.Contains(resource, "*") }
 
 func denialText(denials []denial) string {

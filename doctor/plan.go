@@ -36,8 +36,9 @@ func (d *doctor) readPlan(ctx context.Context) {
 	if d.build, d.settingsErr = d.options.Resolve(p, given, d.options.Rollout); d.settingsErr != nil {
 		// Without those that may be wrong, for the rest of them, the engine above all.
 		given.Artifact, given.Cache, d.options.Rollout = "", "", false
-		p.Settings.Artifact, p.Settings.Cache = "", ""
-		d.build, _ = d.options.Resolve(p, given, false) // reported once
+		rest := *p
+		rest.Settings.Artifact, rest.Settings.Cache = "", ""
+		d.build, _ = d.options.Resolve(&rest, given, false) // reported once
 	}
 }
 

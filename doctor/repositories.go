@@ -56,12 +56,15 @@ func (d *doctor) findRepositories(ctx context.Context) (foundRepositories, error
 	return foundRepositories{found, missing}, fault.As(fault.AWS, err)
 }
 
-func (d *doctor) checkRepositories(context.Context) []Finding {
+func (d *doctor) checkRepositories(ctx context.Context) []Finding {
 	repos, err := d.repositories()
 	if err != nil {
 		return []Finding{broken(err)}
 	}
 	var out []Finding
+	if d.build.Create {
+		out = append(out, d.checkMissing(ctx, repos.missing)...)
+	}
 	seen := map[registry.Ref]string{}
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
@@ -82,15 +85,27 @@ func (d *doctor) checkRepositories(context.Context) []Finding {
 	return out
 }
 
-// checkTags tells which tags can move. The hash is new, or build gives it another name, so
-// that it can be put whatever the setting.
+// checkMissing finds two names of one repository that build would create.
+func (d *doctor) checkMissing(ctx context.Context, missing []registry.Ref) []Finding {
+	c, err := d.cloud()
+	if err == nil {
+		err = build.CheckMissing(ctx, c, d.plan, missing)
+	}
+	if err != nil {
+		return []Finding{broken(err)}
+	}
+	return nil
+}
+
+// checkTags reports which tags can move. The hash is new, or build gives it
+// another name, so that it can be added whatever the setting.
 func (d *doctor) checkTags(ctx context.Context) []Finding {
 	repos, err := d.repositories()
 	if err != nil {
 		return []Finding{broken(err)}
 	}
 	out := d.checkExtra(ctx, repos)
-	tags := d.build.MovingTags(d.Host, d.plan)
+	tags := d.build.MovingTags(d.plan)
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if !ok {
@@ -163,9 +178,9 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
 	return out, fault.As(fault.AWS, d.foresee(ctx, clients, found, out))
 }
 
-// foresee finds what the policies would take after a build: deployed then points to what
-// runs, or where that is not known to what latest points to now, and latest to an image
-// that is yet to be made.
+// foresee finds the images that the policies would let expire after a build. By
+// then, deployed points to the running image, or to that of latest if it is not
+// known, and latest to an image that does not exist yet.
 func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention.State) error {
 	repos := retention.Unmanaged(policies)
 	if len(repos) == 0 {
@@ -212,7 +227,7 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 	// checkECS says what is wrong with the services.
 	out, _ := rollout.RunningImages(ctx, c, d.plan.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
 		for _, planned := range d.plan.Components {
-			if planned.Target.Container == container && planned.Ref == service.Containers[container] {
+			if planned.Runs(container) && planned.Ref == service.Containers[container] {
 				return found.found[planned.Ref].Ref, true
 			}
 		}
@@ -245,7 +260,8 @@ func conflictOf(err error) error {
 	return err
 }
 
-// policyFinding is a warning at most: build goes on beside the rules of others.
+// policyFinding returns a warning at most: build continues with the rules of
+// others.
 func policyFinding(r retention.State, days int) Finding {
 	switch {
 	case len(r.Losses) > 0:
@@ -285,7 +301,7 @@ func (d *doctor) checkRevision(ctx context.Context) []Finding {
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
 		if _, latest := survey.ByTag(repo.Ref, registry.TagLatest); !s.Build && (!ok || !latest) {
-			out = append(out, broken(fault.NewInput("services."+s.Target.Service, "is not among the services to build, and has no latest image that could stand for it in the revision", "build all services once: slipway build")).of(name))
+			out = append(out, broken(build.NotSelected(s.Target.Service, "")).of(name))
 		}
 	}
 	switch {

@@ -23,9 +23,10 @@ type roleReader interface {
 	GetRole(context.Context, *awsiam.GetRoleInput, ...func(*awsiam.Options)) (*awsiam.GetRoleOutput, error)
 }
 
-// principalOf is the user or role behind a caller, as IAM's simulation wants it. The ARN of
-// an assumed role's session leaves out the path of the role, which GetRole tells; without
-// leave to ask, the role is taken to have none.
+// principalOf returns the user or role behind a caller, as IAM's simulation
+// takes it. The ARN of an assumed role's session leaves out the path of the
+// role, which GetRole returns. Without permission to ask, the role is taken to
+// have none.
 func principalOf(ctx context.Context, client roleReader, caller string) (string, error) {
 	parts := strings.SplitN(caller, ":", 6)
 	if len(parts) != 6 {
@@ -107,7 +108,7 @@ func simulated(policy iam.Policy, judged map[string][]denial) error {
 	return nil
 }
 
-// placeholder tells that a statement is about something that is not known.
+// placeholder reports whether a statement is about something that is not known.
 func placeholder(s iam.Statement) bool {
 	return slices.ContainsFunc(s.Resource, func(r string) bool {
 		return slices.ContainsFunc(iam.Placeholders(), func(word string) bool {

@@ -8,7 +8,7 @@ import (
 	"slipway/artifact"
 )
 
-// The cache modes of --cache, beside s3://BUCKET/PREFIX.
+// The cache modes of --cache, apart from s3://BUCKET/PREFIX.
 const (
 	CacheAuto     = "auto"
 	CacheRegistry = "registry"
@@ -20,10 +20,10 @@ var cacheModes = []string{CacheAuto, CacheRegistry, CacheInline, CacheNone}
 
 const CacheHint = "use one of auto, registry, s3://BUCKET/PREFIX, inline, none"
 
-// CacheOnS3 tells whether a mode is a place on S3.
+// CacheOnS3 reports whether a mode is a place on S3.
 func CacheOnS3(mode string) bool { return strings.HasPrefix(mode, "s3:") }
 
-// CheckCache tells what is wrong with a mode.
+// CheckCache returns an error for a mode that does not exist.
 func CheckCache(mode string) error {
 	if CacheOnS3(mode) {
 		_, err := CacheLocation(mode)

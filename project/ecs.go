@@ -11,9 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build/solve"
 	"slipway/internal/allow"
-	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -37,8 +35,8 @@ func (o ECSOptions) Refs(cluster string) []ecs.Ref {
 	return out
 }
 
-// names tells whether the flags mean a service of the compose file: without --cluster, the
-// service's name is enough.
+// names reports whether the flags mean a service of the compose file: without
+// --cluster, the service's name is enough.
 func (o ECSOptions) names(ref ecs.Ref) bool {
 	return slices.Contains(o.Refs(ref.Cluster), ref)
 }
@@ -67,8 +65,8 @@ type ECS struct {
 	Dir string
 	// Name is the project's name; empty without a compose file.
 	Name string
-	// Granted is what the project was allowed on the terminal as well, where it was
-	// asked there; the flags' grants count in any case.
+	// Granted is the access that the project was granted on the terminal in
+	// addition; that of the flags counts in any case.
 	Granted allow.Set
 }
 
@@ -77,7 +75,7 @@ func (s *ECS) Check() error {
 	if len(s.Services) > 0 {
 		return nil
 	}
-	return fault.New(fault.Usage, fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.Dir), "give --cluster CLUSTER --ecs-service SERVICE, or write x-slipway: {ecs: {cluster: CLUSTER, service: SERVICE}} into the compose file")
+	return &Error{Problem: NoService, Project: s.Name, Err: fmt.Errorf("no ECS service is named, neither in %s nor by a flag", s.Dir)}
 }
 
 // AddProject adds the ECS services of a compose project.
@@ -87,22 +85,24 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	if err != nil {
 		return err
 	}
-	targets, err := solve.Unselected(project, nil)
+	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err
 	}
 	s.ExtraTags = map[string][]string{}
 	all := map[string]registry.Ref{}
-	for _, t := range targets {
-		repo, err := RepositoryOf(t, project.Name, w.LookupEnv)
-		if err != nil {
-			return err
+	for _, built := range services {
+		t, repo := built.Target, built.Ref
+		if !slices.Contains(s.Repositories, repo) {
+			s.Repositories = append(s.Repositories, repo)
 		}
-		all[t.Container] = repo
-		s.Repositories = append(s.Repositories, repo)
 		for _, tag := range project.Services[t.Service].Build.Tags {
 			s.ExtraTags[repo.Name] = append(s.ExtraTags[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
+		if t.Settings.Undeployed {
+			continue
+		}
+		all[t.Container] = repo
 		named := t.Settings.ECS
 		if named == (compose.ECS{}) {
 			named = settings.ECS
@@ -182,7 +182,7 @@ func ReadECS(ctx context.Context, w *Host, o Options, given ECSOptions) (*ECS, e
 		}
 		return p, nil
 	case errors.Is(err, compose.ErrNoProject):
-		return nil, fault.New(fault.Usage, err, "run slipway in the project's directory, or name the ECS service: --cluster CLUSTER --ecs-service SERVICE")
+		return nil, &Error{Problem: NoFile, Err: err}
 	default:
 		return nil, err
 	}

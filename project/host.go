@@ -18,7 +18,7 @@ type Host struct {
 	Dir string
 	// Environ is the environment as NAME=VALUE; the last of several counts.
 	Environ []string
-	// Prompt asks the user; nil if nobody can answer.
+	// Prompt asks the user; nil if no one can answer.
 	Prompt Prompt
 	// Events receives what happens; nil discards it.
 	Events event.Sink
@@ -77,6 +77,13 @@ func (h *Host) Warnf(format string, args ...any) { h.report(event.Warning, "", f
 func (h *Host) WarnError(err error, text string) {
 	if h.Events != nil {
 		h.Events.Report(event.Event{Level: event.Warning, Text: text, Err: err})
+	}
+}
+
+// InfoError reports a fact, as text says. Whoever renders it adds the hint of err.
+func (h *Host) InfoError(err error, text string) {
+	if h.Events != nil {
+		h.Events.Report(event.Event{Level: event.Info, Text: text, Err: err})
 	}
 }
 

@@ -19,25 +19,35 @@ import (
 // lies in ECR, the variable <container>_REPOSITORY_URI that Amplify sets, else
 // <project>/<service>.
 func RepositoryOf(t solve.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
-	if name := t.Settings.Repository; name != "" {
-		ref, err := registry.ParseRef(name)
-		return ref, named("services."+t.Service+".x-slipway.repository", err)
-	}
-	if ref, ok, err := repositoryOfImage(t); ok || err != nil {
+	if ref, ok, err := namedRepository(t, lookupenv); ok || err != nil {
 		return ref, err
-	}
-	variable := t.Container + "_REPOSITORY_URI"
-	if uri, ok := lookupenv(variable); ok && uri != "" {
-		ref, err := registry.ParseRef(uri)
-		return ref, named("environment variable "+variable, err)
 	}
 	ref, err := registry.ParseRef(registry.NormalizeName(project + "/" + t.Service))
 	return ref, named("services."+t.Service, err)
 }
 
+// namedRepository returns the repository that the compose file or the environment names
+// for a service, and reports whether there is one.
+func namedRepository(t solve.Target, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
+	if name := t.Settings.Repository; name != "" {
+		ref, err := registry.ParseRef(name)
+		return ref, err == nil, named("services."+t.Service+".x-slipway.repository", err)
+	}
+	if ref, ok, err := repositoryOfImage(t, lookupenv); ok || err != nil {
+		return ref, ok, err
+	}
+	variable := t.Container + "_REPOSITORY_URI"
+	if uri, ok := lookupenv(variable); ok && uri != "" {
+		ref, err := registry.ParseRef(uri)
+		return ref, err == nil, named("environment variable "+variable, err)
+	}
+	return registry.Ref{}, false, nil
+}
+
 // repositoryOfImage takes the repository of an image key in ECR; other registries'
-// images are names for docker compose and no concern of ours.
-func repositoryOfImage(t solve.Target) (registry.Ref, bool, error) {
+// images are names for docker compose and no concern of ours. A registry on this host is
+// another one too, unless AWS's own address is set, as it is for a local stand-in for AWS.
+func repositoryOfImage(t solve.Target, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
 	if t.Image == "" {
 		return registry.Ref{}, false, nil
 	}
@@ -48,10 +58,22 @@ func repositoryOfImage(t solve.Target) (registry.Ref, bool, error) {
 		return registry.Ref{}, false, fault.NewInput(where, fmt.Sprintf("%q is not an image reference (%v)", t.Image, err), "check that the variables in it are set")
 	}
 	ref, err := registry.ParseRef(parsed.Name())
-	if errors.Is(err, registry.ErrNotECR) || err == nil && reference.Domain(parsed) == "docker.io" {
+	host := reference.Domain(parsed)
+	if errors.Is(err, registry.ErrNotECR) || err == nil && (host == "docker.io" || registry.IsLoopback(host) && !standIn(lookupenv)) {
 		return registry.Ref{}, false, nil
 	}
 	return ref, err == nil, named(where, err)
+}
+
+// standIn reports whether ECR's address is set ("Service-specific endpoints" in the AWS
+// SDKs and Tools Reference Guide).
+func standIn(lookupenv func(string) (string, bool)) bool {
+	for _, name := range []string{"AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"} {
+		if address, _ := lookupenv(name); address != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func named(where string, err error) error {
@@ -130,7 +152,8 @@ func RepositoryOfImage(image string) (registry.Ref, bool) {
 	return ref, err == nil
 }
 
-// TagOrDigest is what a reference names in its repository.
+// TagOrDigest returns the tag or digest that a reference names in its
+// repository.
 func TagOrDigest(image string) string {
 	parsed, err := reference.ParseNormalizedNamed(image)
 	if err != nil {

@@ -20,12 +20,17 @@ type Options struct {
 	ImageDetail    bool
 	Compression    string
 	Trust          Trust
+	// From names the options, for messages.
+	From From
 	// ECS are set by build alone; the other commands find their site themselves.
 	ECS ECSOptions
 }
 
+// From names the options where they were given, such as the flag of each.
+type From struct{ Allow, DefinitionsDir, EnvFiles, ImageDetail, Lone, Name string }
+
 func (o Options) load(w *Host) compose.Options {
-	l := compose.Options{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone}
+	l := compose.Options{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone, LoneFrom: o.From.Lone, EnvFilesFrom: o.From.EnvFiles, NameFrom: o.From.Name}
 	for _, f := range o.Files {
 		l.Files = append(l.Files, Absolute(w.Dir, f))
 	}

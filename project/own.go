@@ -103,18 +103,18 @@ func (p *Plan) ask(w *Host, o Options, project *types.Project, wanted *allow.Wan
 		wanted.Scan(fmt.Sprintf("%+v %s", s.Target.Settings, s.Target.Container), "services."+s.Target.Service)
 		own.Ask(wanted, s.Ref, repositoryField(s.Target))
 	}
-	for _, s := range p.Components {
+	for _, t := range p.BuiltTargets() {
 		if p.Untrusted.Yes() {
 			break // it writes none
 		}
-		for _, c := range s.Target.CacheTo {
-			if err := p.askCache(own, s, c, wanted); err != nil {
+		for _, c := range t.CacheTo {
+			if err := p.askCache(own, t.Service, c, wanted); err != nil {
 				return err
 			}
 		}
 	}
 	s3 := func(url, where string) { wanted.Add(allow.Want{Kind: allow.S3, Value: url, Where: where}) }
-	// What is no URL is refused where it is read.
+	// A value that is not a URL is refused where it is read.
 	if _, err := artifact.ParseS3URL(p.Settings.Artifact); err == nil && !o.Given.Artifact {
 		s3(p.Settings.Artifact, "x-slipway.artifact")
 	}
@@ -143,7 +143,7 @@ func (p *Plan) checkName(w *Host, o Options, project *types.Project, own Owner) 
 	}
 	for _, s := range p.Components {
 		if own.Owns(s.Ref) && !slices.Contains(own.Named, s.Ref) {
-			return fault.New(fault.Usage, fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.Target.Service, s.Ref, p.Untrusted.Why), "give --project-name "+project.Name+" if that is the project's name")
+			return &Error{Problem: ForeignName, Project: project.Name, Err: fmt.Errorf("services.%s: only the name in the compose file makes %s a repository of the project, and this build is untrusted: %s", s.Target.Service, s.Ref, p.Untrusted.Why)}
 		}
 	}
 	return nil
@@ -166,8 +166,8 @@ func askEngines(engines string, wanted *allow.Wanted) {
 
 // askCache notes where a cache of the compose file is written. checkCaches has refused
 // the tags of images.
-func (p *Plan) askCache(own Owner, s Component, c solve.Cache, wanted *allow.Wanted) error {
-	where := "services." + s.Target.Service + ".build.cache_to"
+func (p *Plan) askCache(own Owner, service string, c solve.Cache, wanted *allow.Wanted) error {
+	where := "services." + service + ".build.cache_to"
 	switch c.Type {
 	case "inline", "local", "s3":
 		return nil // the image itself; what solve.Targets notes
@@ -208,17 +208,13 @@ func cacheRef(s string) (name string, ref registry.Ref, tag string, err error) {
 
 // AskRepositories notes the repositories of a project that are not its own.
 func AskRepositories(w *Host, project *types.Project, wanted *allow.Wanted) error {
-	targets, err := solve.Unselected(project, nil)
+	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err
 	}
 	own := NewOwner(w, project.Name)
-	for _, t := range targets {
-		ref, err := RepositoryOf(t, project.Name, w.LookupEnv)
-		if err != nil {
-			return err
-		}
-		own.Ask(wanted, ref, repositoryField(t))
+	for _, s := range services {
+		own.Ask(wanted, s.Ref, repositoryField(s.Target))
 	}
 	return nil
 }

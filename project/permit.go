@@ -24,7 +24,7 @@ type Places struct{ Engine, Cache, Artifact bool }
 func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
 	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fmt.Errorf("--allow: %w", err), "use one of "+allow.Known())
+		return nil, fault.New(fault.Usage, fmt.Errorf("%s: %w", o.From.Allow, err), "use one of "+allow.Known())
 	}
 	for {
 		wanted := allow.NewWanted(granted, w.Environ)
@@ -33,6 +33,8 @@ func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *all
 		}
 		options := o.load(w)
 		options.Wanted, options.Home = wanted, w.Getenv("HOME")
+		var warnings []string
+		options.Warn = func(text string) { warnings = append(warnings, text) }
 		project, err := compose.Load(ctx, options)
 		if err == nil && ask != nil {
 			err = ask(project, wanted)
@@ -42,6 +44,9 @@ func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *all
 		}
 		missing := wanted.Missing()
 		if len(missing) == 0 {
+			for _, text := range warnings {
+				w.Warnf("%s", text)
+			}
 			return project, err
 		}
 		if err := Permit(ctx, w, o, missing); err != nil {

@@ -32,25 +32,32 @@ type Plan struct {
 	Env        buildspec.Env
 	Hash       revision.Hash
 	Components []Component
-	Files      []DefinitionsFile
+	// Bases are the services that others build on, and that have no repository.
+	Bases []Base
+	Files []DefinitionsFile
 	// ImageDetail is the path of imageDetail.json, if it was asked for.
 	ImageDetail string
 	// ECS is where the project runs, without any ECS service if none is named.
 	ECS *ECS
-	// Repositories are the absolute paths that the job writes.
+	// Outputs are the absolute paths that the job writes.
 	Outputs  []string
 	Warnings []string
 	// Untrusted is why the build may write only names of its own.
 	Untrusted Untrusted
 }
 
-// Component is one service of the plan.
+// Component is an image of the plan with its repository.
 type Component struct {
+	// Target is the service that it is built from: the first, by name, where several
+	// services have one image.
 	Target solve.Target
-	// Build tells whether the job builds it; otherwise its latest image gets the hash too.
+	// Build reports whether the job builds it; otherwise its latest image gets
+	// the hash, too.
 	Build     bool
 	Ref       registry.Ref
 	ExtraTags []string
+	// Containers run the image: none with deploy: false, several where services share it.
+	Containers []Container
 }
 
 // DefinitionsFile is one imagedefinitions.json: the containers of one ECS service.
@@ -59,15 +66,37 @@ type DefinitionsFile struct {
 	Services []string
 }
 
-// Targets are the services to build.
+// Targets are the services to build, sorted by name.
 func (p *Plan) Targets() []solve.Target {
 	var out []solve.Target
-	for _, s := range p.Components {
-		if s.Build {
-			out = append(out, s.Target)
+	for _, t := range p.BuiltTargets() {
+		out = append(out, *t)
+	}
+	slices.SortFunc(out, func(a, b solve.Target) int { return strings.Compare(a.Service, b.Service) })
+	return out
+}
+
+// BuiltTargets are the services to build in the plan itself, so that they can be changed.
+func (p *Plan) BuiltTargets() (out []*solve.Target) {
+	for i := range p.Components {
+		if p.Components[i].Build {
+			out = append(out, &p.Components[i].Target)
 		}
 	}
+	for i := range p.Bases {
+		out = append(out, &p.Bases[i].Target)
+	}
 	return out
+}
+
+// Component returns the component of a service, nil if the plan has none.
+func (p *Plan) Component(service string) *Component {
+	for i := range p.Components {
+		if p.Components[i].Target.Service == service {
+			return &p.Components[i]
+		}
+	}
+	return nil
 }
 
 // NewPlan reads the project and decides everything that the files and the environment
@@ -111,7 +140,7 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted})
+	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv})
 	if err != nil {
 		return err
 	}
@@ -124,34 +153,37 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return err
 	}
-	add := func(t solve.Target, built bool) error {
-		ref, err := RepositoryOf(t, project.Name, w.LookupEnv)
-		p.Components = append(p.Components, Component{Target: t, Build: built, Ref: ref})
-		return err
-	}
 	for _, t := range targets {
 		t.Compression = compression
-		if err := add(t, true); err != nil {
+		if err := p.addService(t, true, w); err != nil {
 			return err
 		}
 	}
 	for _, t := range others {
-		if err := add(t, false); err != nil {
+		if err := p.addService(t, false, w); err != nil {
 			return err
 		}
 	}
 	slices.SortFunc(p.Components, func(a, b Component) int { return strings.Compare(a.Target.Service, b.Target.Service) })
-	return p.distinct()
+	if err := p.merge(project); err != nil {
+		return err
+	}
+	return p.placeBases(project)
 }
 
-// distinct refuses two services that would overwrite each other.
-func (p *Plan) distinct() error {
-	repos := map[registry.Ref]string{}
-	for _, s := range p.Components {
-		if other, ok := repos[s.Ref]; ok {
-			return fault.NewInput("services."+s.Target.Service, fmt.Sprintf("resolves to the repository %s, like service %s", s.Ref, other), "give one of them another with x-slipway.repository")
+// addService adds a service as a component, or as a base if it has no repository.
+func (p *Plan) addService(t solve.Target, build bool, w *Host) error {
+	ref, ok, err := repositoryFor(t, p.Project, w.LookupEnv)
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		p.Components = append(p.Components, Component{Target: t, Build: build, Ref: ref, Containers: containersOf(t)})
+	case build:
+		p.Bases = append(p.Bases, Base{Target: t})
+		if len(t.Tags) > 0 {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("services.%s.build.tags has no effect: the image has no repository of its own", t.Service))
 		}
-		repos[s.Ref] = s.Target.Service
 	}
 	return nil
 }
@@ -161,28 +193,32 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	dir := Absolute(w.Dir, o.DefinitionsDir)
 	// Written last of all: that it cannot be must not come out last of all.
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fault.New(fault.Usage, fmt.Errorf("--definitions-dir: no directory %s", dir), "create it, or leave the flag out to write the definitions here")
+		return fault.New(fault.Usage, fmt.Errorf("%s: no directory %s", o.From.DefinitionsDir, dir), "create it, or leave the flag out to write the definitions here")
 	}
 	groups, order := map[compose.ECS][]string{}, []compose.ECS{}
-	own := slices.ContainsFunc(p.Components, func(s Component) bool { return s.Target.Settings.ECS != (compose.ECS{}) })
-	for _, s := range p.Components {
-		named := s.Target.Settings.ECS
+	all := p.containers()
+	own := slices.ContainsFunc(all, func(c deployed) bool { return c.ECS != (compose.ECS{}) })
+	for _, c := range all {
+		named := c.ECS
 		if named == (compose.ECS{}) {
 			named = p.Settings.ECS
 		}
 		if own && named == (compose.ECS{}) {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file", s.Target.Service))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file; write x-slipway: {deploy: false} if nothing runs it", c.Service))
 			continue
 		}
 		if _, ok := groups[named]; !ok {
 			order = append(order, named)
 		}
-		groups[named] = append(groups[named], s.Target.Service)
+		groups[named] = append(groups[named], c.Service)
+	}
+	if err := checkContainers(all, groups); err != nil {
+		return err
 	}
 	for _, named := range order {
 		name := "imagedefinitions.json"
 		if len(order) > 1 {
-			// An ARN is no file name: what it ends in is.
+			// An ARN is not a file name: its last part is.
 			name = "imagedefinitions-" + plainRef(ecs.Ref(named)).Service + ".json"
 		}
 		path := filepath.Join(dir, name)
@@ -194,7 +230,7 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	}
 	if o.ImageDetail {
 		if len(p.Components) != 1 {
-			return fault.New(fault.Usage, fmt.Errorf("--image-detail is for one image, the project has %s", phrase.Count(len(p.Components), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
+			return fault.New(fault.Usage, fmt.Errorf("%s is for one image, the project has %s", o.From.ImageDetail, phrase.Count(len(p.Components), "image")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
 		}
 		p.ImageDetail = filepath.Join(dir, imageDetailFile)
 		p.Outputs = append(p.Outputs, p.ImageDetail)
@@ -225,7 +261,8 @@ func (p *Plan) hashOf(ctx context.Context, o Options) (revision.Hash, error) {
 	})
 }
 
-// finish is what needs the hash: extra tags, and the size of the definitions.
+// finish adds the parts that need the hash: extra tags, and the size of the
+// definitions.
 func (p *Plan) finish() (err error) {
 	for i := range p.Components {
 		s := &p.Components[i]
@@ -244,16 +281,16 @@ func (p *Plan) finish() (err error) {
 	return nil
 }
 
-// likelyHost stands for the registry's host, which only AWS can tell, where the size of
-// the definitions is checked before anything is touched.
+// likelyHost stands for the host of the registry, which only AWS knows, where
+// the size of the definitions is checked before anything is written.
 const likelyHost = "000000000000.dkr.ecr.us-east-1.amazonaws.com/"
 
 // Definitions is the content of one definitions file.
 func (p *Plan) Definitions(f DefinitionsFile, image func(Component) string) ([]byte, error) {
 	var list []artifact.Definition
-	for _, s := range p.Components {
-		if slices.Contains(f.Services, s.Target.Service) {
-			list = append(list, artifact.Definition{Name: s.Target.Container, ImageURI: image(s)})
+	for _, c := range p.containers() {
+		if slices.Contains(f.Services, c.Service) {
+			list = append(list, artifact.Definition{Name: c.Name, ImageURI: image(*c.component)})
 		}
 	}
 	data, err := artifact.Definitions(list)
@@ -285,9 +322,9 @@ func (p *Plan) RoomFor(path string) int {
 		if f.Path != path {
 			continue
 		}
-		for _, s := range p.Components {
-			if slices.Contains(f.Services, s.Target.Service) {
-				room += len(s.Target.Container) + len(s.Ref.Name) + maxEntry
+		for _, c := range p.containers() {
+			if slices.Contains(f.Services, c.Service) {
+				room += len(c.Name) + len(c.component.Ref.Name) + maxEntry
 			}
 		}
 	}

@@ -15,7 +15,11 @@ import (
 )
 
 // Trust says whether others write the source: given, or left to what CodeBuild says.
-type Trust struct{ Given, Untrusted bool }
+type Trust struct {
+	Given, Untrusted bool
+	// From names where it was given, for messages.
+	From string
+}
 
 // Reason is why the source is untrusted, empty if it is trusted, and the number of the
 // pull request, 0 for none.
@@ -25,7 +29,7 @@ func (o Trust) Reason(env buildspec.Env) (why string, number int) {
 	case o.Given && !o.Untrusted:
 		return "", 0
 	case why == "" && o.Untrusted:
-		return "--untrusted is given", 0
+		return o.From + " is given", 0
 	}
 	return why, number
 }
@@ -42,8 +46,8 @@ type Untrusted struct {
 
 func (u Untrusted) Yes() bool { return u.Why != "" }
 
-// Namespace is what keeps the build's layers and transfers apart from those of
-// others on an engine that they share.
+// Namespace returns the prefix that separates the build's layers and transfers
+// from those of others on an engine that they share.
 func (u Untrusted) Namespace() string { return strings.TrimSuffix(trust.Prefix(u.Number), "-") }
 
 // distrust decides whether the build is untrusted, and which settings then do not count.
@@ -89,19 +93,16 @@ func (p *Plan) ignoreSettings() {
 // checkCaches refuses layer caches of the compose file that would write over a
 // tag of the project's own repositories, or read what an untrusted build wrote.
 func (p *Plan) checkCaches() error {
-	for _, s := range p.Components {
-		if !s.Build {
-			continue
-		}
-		for _, c := range s.Target.CacheTo {
+	for _, t := range p.BuiltTargets() {
+		for _, c := range t.CacheTo {
 			if tag, ok := p.OwnTag(c); ok && !isCacheTag(tag) {
-				return fault.NewInput("services."+s.Target.Service+".build.cache_to", fmt.Sprintf("%q would write a layer cache over the tag %q of a repository of the project", c.Attrs["ref"], tag),
+				return fault.NewInput("services."+t.Service+".build.cache_to", fmt.Sprintf("%q would write a layer cache over the tag %q of a repository of the project", c.Attrs["ref"], tag),
 					"name the tag "+registry.TagCache+", or another one that begins so")
 			}
 		}
-		for _, c := range s.Target.CacheFrom {
+		for _, c := range t.CacheFrom {
 			if tag, ok := p.OwnTag(c); ok && revisions.IsUntrusted(tag) && !p.Untrusted.Yes() {
-				return fault.NewInput("services."+s.Target.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
+				return fault.NewInput("services."+t.Service+".build.cache_from", fmt.Sprintf("%q was written by an untrusted build", c.Attrs["ref"]),
 					"name a cache that trusted builds write, such as "+registry.TagCache)
 			}
 		}

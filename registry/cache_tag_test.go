@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"slipway/internal/testkit"
+
 	"github.com/google/go-containerregistry/pkg/authn"
 )
 
@@ -34,8 +36,8 @@ func TestCacheTag(t *testing.T) {
 // cache took the tag of does not, and of a ninth platform the oldest goes.
 func TestRetentionKeepsCaches(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
-	ref := Ref{Account: homeAccount, Region: homeRegion, Name: "shop/one"}
+	server, clients := testkit.StartECR(t)
+	ref := Ref{Account: testkit.HomeAccount, Region: testkit.HomeRegion, Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
 	api := clients(repo.Region)
 	if _, err := ApplyRetention(t.Context(), api, repo, 7, false); err != nil {
@@ -46,14 +48,14 @@ func TestRetentionKeepsCaches(t *testing.T) {
 	export := func(auth authn.Authenticator) []string {
 		var digests []string
 		for n := range platforms {
-			digests = append(digests, push(t, repo, auth, CacheTag(fmt.Sprintf("linux/p%d", n))))
+			digests = append(digests, testkit.PushImage(t, repo.URI, auth, CacheTag(fmt.Sprintf("linux/p%d", n))))
 			server.Advance(time.Second)
 		}
 		return digests
 	}
-	old = export(freshAuth(t, api))
+	old = export(testkit.ECRLogin(t, api))
 	server.Advance(time.Hour)
-	now = export(freshAuth(t, api))
+	now = export(testkit.ECRLogin(t, api))
 	if left := digestsIn(t, api, repo); len(left) != len(old)+len(now) {
 		t.Fatalf("%d images, want %d", len(left), len(old)+len(now))
 	}
@@ -67,7 +69,7 @@ func TestRetentionKeepsCaches(t *testing.T) {
 	if want := slices.Sorted(slices.Values(now)); !slices.Equal(left, want) {
 		t.Errorf("%v are left, want %v", left, want)
 	}
-	ninth := push(t, repo, freshAuth(t, api), CacheTag("linux/p8"))
+	ninth := testkit.PushImage(t, repo.URI, testkit.ECRLogin(t, api), CacheTag("linux/p8"))
 	server.Advance(time.Second)
 	if left := digestsIn(t, api, repo); len(left) != platforms || slices.Contains(left, now[0]) || !slices.Contains(left, ninth) {
 		t.Errorf("with one more: %v", left)

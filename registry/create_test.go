@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"slipway/internal/testkit"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -11,8 +13,8 @@ import (
 
 func TestCreate(t *testing.T) {
 	t.Parallel()
-	_, clients := startSandbox(t)
-	refs := []Ref{{Name: "shop/one"}, {Account: otherAccount, Region: otherRegion, Name: "shop/two"}}
+	_, clients := testkit.StartECR(t)
+	refs := []Ref{{Name: "shop/one"}, {Account: testkit.OtherAccount, Region: testkit.OtherRegion, Name: "shop/two"}}
 	made, err := Create(t.Context(), clients, refs, map[string]string{"team": "shop", "by": "slipway"})
 	if err != nil || len(made) != 2 {
 		t.Fatalf("made %v, %v", made, err)
@@ -52,7 +54,7 @@ func TestCreate(t *testing.T) {
 
 func TestCreateLeavesWhatExists(t *testing.T) {
 	t.Parallel()
-	_, clients := startSandbox(t)
+	_, clients := testkit.StartECR(t)
 	_, err := clients("").CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
 		RepositoryName: aws.String("shop/old"), ImageTagMutability: types.ImageTagMutabilityImmutable,
 	})
@@ -68,7 +70,7 @@ func TestCreateLeavesWhatExists(t *testing.T) {
 
 func TestCreateTellsAllThatFailed(t *testing.T) {
 	t.Parallel()
-	_, clients := startSandbox(t)
+	_, clients := testkit.StartECR(t)
 	made, err := Create(t.Context(), clients, []Ref{{Name: "Bad"}, {Name: "good"}, {Name: "b..ad"}}, nil)
 	if err == nil || len(made) != 1 || made[Ref{Name: "good"}].Name != "good" {
 		t.Fatalf("made %v, %v", made, err)

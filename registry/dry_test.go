@@ -39,7 +39,7 @@ func TestDryRun(t *testing.T) {
 	} {
 		got, err := DryRun(t.Context(), c.ecr, Repository{})
 		if !slices.Equal(got, c.denied) || !errors.Is(err, c.err) {
-			t.Errorf("%s: %v, %v", c.what, got, err)
+			t.Errorf("%s: DryRun = %v, %v, want %v, %v", c.what, got, err, c.denied, c.err)
 		}
 	}
 }

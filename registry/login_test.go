@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	"slipway/internal/testkit"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/google/go-containerregistry/pkg/authn"
 )
@@ -61,18 +62,7 @@ func (i *tokenIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (i *tokenIssuer) clients() Clients {
 	server := httptest.NewServer(i)
 	i.t.Cleanup(server.Close)
-	return func(region string) *ecr.Client { return client(server.URL, region) }
-}
-
-func client(url, region string) *ecr.Client {
-	return ecr.New(ecr.Options{
-		Region:           region,
-		BaseEndpoint:     aws.String(url),
-		RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-		}),
-	})
+	return func(region string) *ecr.Client { return testkit.ECRClient(server.URL, region) }
 }
 
 type testClock struct{ at atomic.Int64 }
@@ -132,7 +122,7 @@ func TestLoginsUnknownHost(t *testing.T) {
 	l := NewLogins(func(string) *ecr.Client { t.Error("asked AWS"); return nil }, time.Now)
 	l.Register("one.example", "eu-west-1")
 	if got, ok, err := l.Credentials(t.Context(), "docker.io"); ok || err != nil || got.Password.Reveal() != "" {
-		t.Errorf("got %v, %v, %v", got, ok, err)
+		t.Errorf("got %v, %v, %v, want no login for a host that is not registered", got, ok, err)
 	}
 	l.Invalidate("docker.io")
 }
@@ -172,7 +162,7 @@ func TestLoginsSingleFlight(t *testing.T) {
 	for range 20 {
 		wg.Go(func() {
 			if got, ok, err := l.Credentials(t.Context(), "one.example"); err != nil || !ok || got.Password.Reveal() != "token-1" {
-				t.Errorf("got %q, %v, %v", got.Password.Reveal(), ok, err)
+				t.Errorf("got %q, %v, %v, want token-1", got.Password.Reveal(), ok, err)
 			}
 		})
 	}
@@ -204,7 +194,7 @@ func TestLoginsUseWhatIsStillValid(t *testing.T) {
 	clock.advance(2 * time.Minute)
 	_, ok, err := l.Credentials(t.Context(), "one.example")
 	if !ok || err == nil || !strings.Contains(err.Error(), "logging in to one.example") || !strings.Contains(err.Error(), "no more") {
-		t.Errorf("got %v, %v", ok, err)
+		t.Errorf("got %v, %v, want the error of logging in to one.example", ok, err)
 	}
 	if n := issuer.calls.Load(); n != 3 {
 		t.Errorf("%d calls, want 3", n)
@@ -232,10 +222,10 @@ func TestLoginsRefuseOddTokens(t *testing.T) {
 
 func TestLoginsAskOncePerRegion(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
+	server, clients := testkit.StartECR(t)
 	var refs []Ref
-	for _, account := range []string{homeAccount, otherAccount} {
-		for _, region := range []string{homeRegion, otherRegion} {
+	for _, account := range []string{testkit.HomeAccount, testkit.OtherAccount} {
+		for _, region := range []string{testkit.HomeRegion, testkit.OtherRegion} {
 			refs = append(refs, Ref{Account: account, Region: region, Name: "shop/one"})
 		}
 	}
@@ -249,7 +239,7 @@ func TestLoginsAskOncePerRegion(t *testing.T) {
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}
-		push(t, repo, authn.FromConfig(authn.AuthConfig{Username: creds.Username, Password: creds.Password.Reveal()}), "latest")
+		testkit.PushImage(t, repo.URI, authn.FromConfig(authn.AuthConfig{Username: creds.Username, Password: creds.Password.Reveal()}), "latest")
 	}
-	wantCalls(t, server, "GetAuthorizationToken", 2)
+	testkit.WantECRCalls(t, server, "GetAuthorizationToken", 2)
 }

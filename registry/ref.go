@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -47,6 +48,12 @@ func (r Ref) String() string {
 	return r.Name + " (" + strings.Join(where, ", ") + ")"
 }
 
+// In returns the reference with an account and a region where it has none.
+func (r Ref) In(account, region string) Ref {
+	r.Account, r.Region = cmp.Or(r.Account, account), cmp.Or(r.Region, region)
+	return r
+}
+
 // RegistryID returns the account as ECR's API takes it, nil for the caller's
 // own.
 func (r Ref) RegistryID() *string {
@@ -88,7 +95,7 @@ func parseRef(s string) (Ref, error) {
 	if h, ok := namedHost(host); ok {
 		return Ref{Account: h.Account, Region: h.Region, Name: name}, nil
 	}
-	if loopback(host) {
+	if IsLoopback(host) {
 		return Ref{Name: name}, nil
 	}
 	return Ref{}, fmt.Errorf("%w: %s (a repository of ECR whose name begins like a host is given by its ARN)", ErrNotECR, host)
@@ -121,8 +128,8 @@ func imageSuffix(s string) string {
 	return ""
 }
 
-// loopback reports whether host, which may carry a port, is this machine.
-func loopback(host string) bool {
+// IsLoopback reports whether host, which may carry a port, is this machine.
+func IsLoopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
@@ -225,6 +232,17 @@ func CacheTag(platform string) string {
 	return TagCache + "-" + strings.Map(legal, platform)
 }
 
+// BaseCacheTag is the tag of the build cache of a service without a repository, in that of
+// another service. It begins like the tag of a platform's cache, so that the same rules and
+// filters protect it.
+func BaseCacheTag(platform, service string) string {
+	if platform == "" {
+		platform = "linux"
+	}
+	tag := CacheTag(platform + "-base-" + service)
+	return tag[:min(len(tag), maxTag)]
+}
+
 // platformCaches stands, in rules and filters, for the caches of all platforms,
 // and for no tag that other tools give.
 const platformCaches = TagCache + "-linux-*"
@@ -232,6 +250,10 @@ const platformCaches = TagCache + "-linux-*"
 // protectedPatterns are Protected as the patterns of rules and filters, and the
 // caches of all platforms.
 func protectedPatterns() []string { return append(Protected(), platformCaches) }
+
+// maxTag is the length of the longest tag ("Pulling manifests" in the OCI distribution
+// specification).
+const maxTag = 128
 
 var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 

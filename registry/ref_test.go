@@ -176,7 +176,7 @@ func FuzzValidateName(f *testing.F) {
 func TestNormalizeName(t *testing.T) {
 	t.Parallel()
 	if got := NormalizeName("Shop/My_API"); got != "shop/my_api" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want shop/my_api", got)
 	}
 }
 

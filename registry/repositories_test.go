@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"slipway/internal/testkit"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -18,24 +20,24 @@ import (
 
 func TestFindAsksOnce(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
+	server, clients := testkit.StartECR(t)
 	refs := []Ref{{Name: "shop/one"}, {Name: "shop/two"}, {Name: "shop/three"}}
 	mustCreate(t, server, clients, refs...)
 	found, missing, err := Find(t.Context(), clients, append(refs, refs[0]))
 	if err != nil || len(missing) != 0 || len(found) != 3 {
 		t.Fatalf("found %v, missing %v, %v", found, missing, err)
 	}
-	wantCalls(t, server, "DescribeRepositories", 1)
+	testkit.WantECRCalls(t, server, "DescribeRepositories", 1)
 	for _, ref := range refs {
 		repo := found[ref]
-		want := Ref{Account: homeAccount, Region: homeRegion, Name: ref.Name}
+		want := Ref{Account: testkit.HomeAccount, Region: testkit.HomeRegion, Name: ref.Name}
 		if repo.Ref != want {
 			t.Errorf("%v is at %v, want %v", ref, repo.Ref, want)
 		}
 		if got := repo.URI.String(); "http://"+got != server.URL()+"/"+ref.Name || repo.URI.Scheme() != "http" {
 			t.Errorf("%v: URI %s over %s", ref, got, repo.URI.Scheme())
 		}
-		if want := "arn:aws:ecr:" + homeRegion + ":" + homeAccount + ":repository/" + ref.Name; repo.ARN != want {
+		if want := "arn:aws:ecr:" + testkit.HomeRegion + ":" + testkit.HomeAccount + ":repository/" + ref.Name; repo.ARN != want {
 			t.Errorf("ARN %s, want %s", repo.ARN, want)
 		}
 		if repo.Mutability != types.ImageTagMutabilityImmutableWithExclusion || !slices.Equal(repo.Exclusions, protectedPatterns()) {
@@ -54,7 +56,7 @@ func TestFindNothing(t *testing.T) {
 
 func TestFindNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
+	server, clients := testkit.StartECR(t)
 	here := Ref{Name: "shop/here"}
 	mustCreate(t, server, clients, here, Ref{Name: "other"})
 	gone, also := Ref{Name: "shop/gone"}, Ref{Name: "shop/also-gone"}
@@ -62,30 +64,30 @@ func TestFindNamesWhatIsMissing(t *testing.T) {
 	if err != nil || len(found) != 1 || found[here].Name != here.Name || !slices.Equal(missing, []Ref{gone, also}) {
 		t.Fatalf("found %v, missing %v, %v", found, missing, err)
 	}
-	wantCalls(t, server, "DescribeRepositories", 2)
+	testkit.WantECRCalls(t, server, "DescribeRepositories", 2)
 
 	server.ResetCalls()
 	if _, missing, err = Find(t.Context(), clients, []Ref{gone}); err != nil || !slices.Equal(missing, []Ref{gone}) {
 		t.Fatalf("missing %v, %v", missing, err)
 	}
-	wantCalls(t, server, "DescribeRepositories", 1)
+	testkit.WantECRCalls(t, server, "DescribeRepositories", 1)
 }
 
 func TestMissingError(t *testing.T) {
 	t.Parallel()
-	err := error(&MissingError{Refs: []Ref{{Name: "shop/a"}, {Account: homeAccount, Region: homeRegion, Name: "shop/b"}}})
+	err := error(&MissingError{Refs: []Ref{{Name: "shop/a"}, {Account: testkit.HomeAccount, Region: testkit.HomeRegion, Name: "shop/b"}}})
 	want := "no such repository: shop/a, shop/b (account 111111111111, region eu-west-1)"
 	if err.Error() != want {
-		t.Errorf("got %q", err)
+		t.Errorf("got %q, want %q", err, want)
 	}
 }
 
 func TestFindInSeveralAccountsAndRegions(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
+	server, clients := testkit.StartECR(t)
 	var refs, gone []Ref
-	for _, account := range []string{homeAccount, otherAccount} {
-		for _, region := range []string{homeRegion, otherRegion} {
+	for _, account := range []string{testkit.HomeAccount, testkit.OtherAccount} {
+		for _, region := range []string{testkit.HomeRegion, testkit.OtherRegion} {
 			for _, name := range []string{"shop/one", "shop/two"} {
 				refs = append(refs, Ref{Account: account, Region: region, Name: name})
 			}
@@ -96,7 +98,7 @@ func TestFindInSeveralAccountsAndRegions(t *testing.T) {
 	if err != nil || len(missing) != 0 {
 		t.Fatalf("missing %v, %v", missing, err)
 	}
-	wantCalls(t, server, "DescribeRepositories", 4)
+	testkit.WantECRCalls(t, server, "DescribeRepositories", 4)
 	uris := map[string]bool{}
 	for _, ref := range refs {
 		if found[ref].Ref != ref {
@@ -108,7 +110,7 @@ func TestFindInSeveralAccountsAndRegions(t *testing.T) {
 		t.Errorf("%d URIs for %d repositories", len(uris), len(refs))
 	}
 
-	gone = append(gone, Ref{Account: otherAccount, Region: homeRegion, Name: "shop/gone"})
+	gone = append(gone, Ref{Account: testkit.OtherAccount, Region: testkit.HomeRegion, Name: "shop/gone"})
 	found, missing, err = Find(t.Context(), clients, append(gone, refs...))
 	if err != nil || !slices.Equal(missing, gone) || len(found) != len(refs) {
 		t.Fatalf("found %d, missing %v, %v", len(found), missing, err)
@@ -117,7 +119,7 @@ func TestFindInSeveralAccountsAndRegions(t *testing.T) {
 
 func TestFindInChunks(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
+	server, clients := testkit.StartECR(t)
 	var refs []Ref
 	for i := range maxNames + 1 {
 		refs = append(refs, Ref{Name: fmt.Sprintf("shop/n%d", i)})
@@ -127,16 +129,16 @@ func TestFindInChunks(t *testing.T) {
 	if err != nil || len(found) != len(refs) || len(missing) != 0 {
 		t.Fatalf("found %d, missing %v, %v", len(found), missing, err)
 	}
-	wantCalls(t, server, "DescribeRepositories", 2)
+	testkit.WantECRCalls(t, server, "DescribeRepositories", 2)
 }
 
 func TestFindTellsWhoRefused(t *testing.T) {
 	t.Parallel()
-	_, clients := startSandbox(t)
+	_, clients := testkit.StartECR(t)
 	_, _, err := Find(t.Context(), clients, []Ref{{Account: "12", Name: "shop/one"}})
 	var refused smithy.APIError
 	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "describing repositories of the registry (account 12)") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want AWS's error and the registry of account 12", err)
 	}
 }
 
@@ -175,7 +177,7 @@ func (s *repositoryLister) DescribeRepositories(_ context.Context, in *ecr.Descr
 	}
 	for _, name := range names {
 		out.Repositories = append(out.Repositories, types.Repository{
-			RegistryId: aws.String(homeAccount), RepositoryName: aws.String(name), RepositoryUri: aws.String("registry.example/" + name),
+			RegistryId: aws.String(testkit.HomeAccount), RepositoryName: aws.String(name), RepositoryUri: aws.String("registry.example/" + name),
 		})
 	}
 	return out, nil
@@ -183,7 +185,7 @@ func (s *repositoryLister) DescribeRepositories(_ context.Context, in *ecr.Descr
 
 func TestDescribeListsPageByPage(t *testing.T) {
 	t.Parallel()
-	refs := []Ref{{Name: "a3", Region: homeRegion}, {Name: "none"}, {Name: "a5"}}
+	refs := []Ref{{Name: "a3", Region: testkit.HomeRegion}, {Name: "none"}, {Name: "a5"}}
 	for name, tc := range map[string]struct {
 		shelf *repositoryLister
 		calls int
@@ -199,8 +201,8 @@ func TestDescribeListsPageByPage(t *testing.T) {
 			if err != nil || len(found) != 2 || found[refs[0]].Name != "a3" || found[refs[2]].Name != "a5" {
 				t.Fatalf("found %v, %v", found, err)
 			}
-			if got := found[refs[0]]; got.Region != homeRegion || got.Account != homeAccount || got.URI.Scheme() != "https" {
-				t.Errorf("got %+v", got)
+			if got := found[refs[0]]; got.Region != testkit.HomeRegion || got.Account != testkit.HomeAccount || got.URI.Scheme() != "https" {
+				t.Errorf("got %+v, want https and %s of %s", got, testkit.HomeRegion, testkit.HomeAccount)
 			}
 			if tc.shelf.calls != tc.calls {
 				t.Errorf("%d calls, want %d", tc.shelf.calls, tc.calls)
@@ -221,10 +223,10 @@ func TestDescribeStopsListingWhenAllAreFound(t *testing.T) {
 func TestByRegistryAsksForEachNameOnce(t *testing.T) {
 	t.Parallel()
 	a, b := Ref{Name: "a1"}, Ref{Name: "b1"}
-	abroad := Ref{Region: otherRegion, Name: "a1"}
+	abroad := Ref{Region: testkit.OtherRegion, Name: "a1"}
 	groups := byRegistry([]Ref{a, abroad, b, a, abroad})
 	if len(groups) != 2 || !slices.Equal(groups[0], []Ref{a, b}) || !slices.Equal(groups[1], []Ref{abroad}) {
-		t.Errorf("got %v", groups)
+		t.Errorf("got %v, want two groups of the regions", groups)
 	}
 }
 
@@ -249,6 +251,6 @@ func TestNewRepositoryRefusesOddURIs(t *testing.T) {
 	t.Parallel()
 	_, err := newRepository(Ref{Name: "shop"}, types.Repository{RepositoryUri: aws.String("no host")})
 	if err == nil || !strings.Contains(err.Error(), `repositoryUri "no host" of shop`) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error that names the repositoryUri", err)
 	}
 }

@@ -38,7 +38,7 @@ func newRepository(asked Ref, d types.Repository) (Repository, error) {
 	uri := aws.ToString(d.RepositoryUri)
 	host, _, _ := strings.Cut(uri, "/")
 	opts := []name.Option{name.StrictValidation}
-	if loopback(host) {
+	if IsLoopback(host) {
 		opts = append(opts, name.Insecure)
 	}
 	parsed, err := name.NewRepository(uri, opts...)

@@ -14,10 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/golden"
+	"slipway/internal/testkit"
 	"slipway/registry/lifecycle"
 )
 
@@ -48,8 +47,8 @@ func getPolicy(t *testing.T, client *ecr.Client, repo Repository) string {
 
 func TestApplyRetentionWritesOnlyWhatDiffers(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
-	ref := Ref{Account: otherAccount, Region: otherRegion, Name: "shop/one"}
+	server, clients := testkit.StartECR(t)
+	ref := Ref{Account: testkit.OtherAccount, Region: testkit.OtherRegion, Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
 	api := clients(repo.Region)
 	apply := func(days int, replace bool, wantPuts int) RetentionResult {
@@ -59,8 +58,8 @@ func TestApplyRetentionWritesOnlyWhatDiffers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCalls(t, server, "GetLifecyclePolicy", 1)
-		wantCalls(t, server, "PutLifecyclePolicy", wantPuts)
+		testkit.WantECRCalls(t, server, "GetLifecyclePolicy", 1)
+		testkit.WantECRCalls(t, server, "PutLifecyclePolicy", wantPuts)
 		if got := getPolicy(t, api, repo); got != result.Outcome.Text {
 			t.Errorf("the policy is %s, want %s", got, result.Outcome.Text)
 		}
@@ -86,7 +85,7 @@ func TestApplyRetentionWritesOnlyWhatDiffers(t *testing.T) {
 
 func TestRetentionLeavesConflictsAlone(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
+	server, clients := testkit.StartECR(t)
 	ref := Ref{Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
 	api := clients("")
@@ -98,11 +97,11 @@ func TestRetentionLeavesConflictsAlone(t *testing.T) {
 	for _, err := range []error{errApply, errPreview} {
 		var conflict *lifecycle.ConflictError
 		if !errors.As(err, &conflict) || len(conflict.Clashes) != 2 || !strings.Contains(err.Error(), "repository shop/one (account") {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a ConflictError with two clashes in shop/one", err)
 		}
 	}
-	wantCalls(t, server, "PutLifecyclePolicy", 0)
-	wantCalls(t, server, "StartLifecyclePolicyPreview", 0)
+	testkit.WantECRCalls(t, server, "PutLifecyclePolicy", 0)
+	testkit.WantECRCalls(t, server, "StartLifecyclePolicyPreview", 0)
 	if got := getPolicy(t, api, repo); got != theirs {
 		t.Errorf("the policy became %s", got)
 	}
@@ -110,36 +109,13 @@ func TestRetentionLeavesConflictsAlone(t *testing.T) {
 
 func TestRetentionNamesTheRepository(t *testing.T) {
 	t.Parallel()
-	_, clients := startSandbox(t)
-	repo := Repository{Ref: Ref{Account: homeAccount, Region: homeRegion, Name: "shop/gone"}}
+	_, clients := testkit.StartECR(t)
+	repo := Repository{Ref: Ref{Account: testkit.HomeAccount, Region: testkit.HomeRegion, Name: "shop/gone"}}
 	_, err := ApplyRetention(t.Context(), clients(""), repo, 7, false)
 	var gone *types.RepositoryNotFoundException
 	if !errors.As(err, &gone) || !strings.Contains(err.Error(), "reading the lifecycle policy of shop/gone") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want RepositoryNotFoundException of shop/gone", err)
 	}
-}
-
-// push puts a new image under each of tags and returns its digest.
-func push(t *testing.T, repo Repository, auth authn.Authenticator, tags ...string) string {
-	t.Helper()
-	image, err := random.Image(64, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(tags) == 0 {
-		err = remote.Write(repo.URI.Digest(digest.String()), image, remote.WithAuth(auth))
-	}
-	for _, tag := range tags {
-		err = errors.Join(err, remote.Write(repo.URI.Tag(tag), image, remote.WithAuth(auth)))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digest.String()
 }
 
 func digestsIn(t *testing.T, client *ecr.Client, repo Repository) []string {
@@ -161,8 +137,8 @@ func digestsIn(t *testing.T, client *ecr.Client, repo Repository) []string {
 // and compares what ECR said beforehand with what is then gone.
 func TestRetentionKeepsWhatRuns(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
-	ref := Ref{Account: otherAccount, Region: otherRegion, Name: "shop/one"}
+	server, clients := testkit.StartECR(t)
+	ref := Ref{Account: testkit.OtherAccount, Region: testkit.OtherRegion, Name: "shop/one"}
 	repo := mustCreate(t, server, clients, ref)[ref]
 	api := clients(repo.Region)
 
@@ -176,15 +152,15 @@ func TestRetentionKeepsWhatRuns(t *testing.T) {
 	auth := authn.FromConfig(authn.AuthConfig{Username: creds.Username, Password: creds.Password.Reveal()})
 
 	kept := []string{
-		push(t, repo, auth, "latest", "release-1", "aaaaaaaaaaaa"),
-		push(t, repo, auth, "deployed", "release-2"),
-		push(t, repo, auth, "buildcache"),
-		push(t, repo, auth, "release-3"), // by the rule of somebody else
+		testkit.PushImage(t, repo.URI, auth, "latest", "release-1", "aaaaaaaaaaaa"),
+		testkit.PushImage(t, repo.URI, auth, "deployed", "release-2"),
+		testkit.PushImage(t, repo.URI, auth, "buildcache"),
+		testkit.PushImage(t, repo.URI, auth, "release-3"), // by the rule of somebody else
 	}
-	gone := []string{push(t, repo, auth, "bbbbbbbbbbbb"), push(t, repo, auth)}
+	gone := []string{testkit.PushImage(t, repo.URI, auth, "bbbbbbbbbbbb"), testkit.PushImage(t, repo.URI, auth)}
 
 	server.Advance(6 * 24 * time.Hour)
-	fresh := push(t, repo, freshAuth(t, api), "cccccccccccc")
+	fresh := testkit.PushImage(t, repo.URI, testkit.ECRLogin(t, api), "cccccccccccc")
 	server.Advance(25 * time.Hour)
 	one := strings.Replace(foreignRule(5, taggedImages("release-*")), `"countNumber":9`, `"countNumber":1`, 1)
 	putPolicy(t, api, repo, foreignPolicy(one)) // would take the first two, had they no protected tag
@@ -193,7 +169,7 @@ func TestRetentionKeepsWhatRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCalls(t, server, "PutLifecyclePolicy", 0)
+	testkit.WantECRCalls(t, server, "PutLifecyclePolicy", 0)
 	var foretold []string
 	for _, e := range expiries {
 		foretold = append(foretold, e.Digest)
@@ -221,16 +197,6 @@ func TestRetentionKeepsWhatRuns(t *testing.T) {
 			t.Errorf("kept %s", digest)
 		}
 	}
-}
-
-// freshAuth logs in after the sandbox's clock was moved past the first token.
-func freshAuth(t *testing.T, api *ecr.Client) authn.Authenticator {
-	t.Helper()
-	out, err := api.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return authn.FromConfig(authn.AuthConfig{Auth: *out.AuthorizationData[0].AuthorizationToken})
 }
 
 // slowPreviewer is busy with somebody else's preview at first, and then takes
@@ -303,7 +269,7 @@ func TestPreviewRetentionGivesUp(t *testing.T) {
 			wait := Wait{Interval: time.Millisecond, Limit: 20 * time.Millisecond}
 			_, _, err := PreviewRetention(t.Context(), tc.client, Repository{Ref: Ref{Name: "shop"}}, 7, false, wait)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v", err)
+				t.Errorf("got %v, want an error with %q", err, tc.want)
 			}
 		})
 	}
@@ -315,7 +281,7 @@ func TestPreviewRetentionStopsWithItsContext(t *testing.T) {
 	cancel()
 	_, _, err := PreviewRetention(ctx, &slowPreviewer{busy: 1 << 30}, Repository{}, 7, false, Wait{Interval: time.Hour})
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
 

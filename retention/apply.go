@@ -97,7 +97,7 @@ func (r *Applied) read(ctx context.Context, refs []registry.Ref, places []artifa
 	return nil
 }
 
-// preview asks ECR what would expire now.
+// preview asks ECR for the images that would expire now.
 func (r *Applied) preview(ctx context.Context) error {
 	expiring := make([][]registry.Expiry, len(r.Policies))
 	g, ctx := errgroup.WithContext(ctx)
@@ -129,18 +129,18 @@ func (r *Applied) agree(ctx context.Context) error {
 	}
 	switch {
 	case !r.o.Apply:
-		return fault.New(fault.Usage, errors.New("nothing was written: images or objects of others would expire"), "type `slipway retention --apply` with the same arguments to let them expire")
+		return &Error{NotAgreed, errors.New("nothing was written: images or objects of others would expire")}
 	case r.o.Yes:
 		return nil
 	case !r.Interactive():
-		return fault.New(fault.Usage, errors.New("nothing was written: there is no terminal to ask on"), "give --yes to let the images and objects above expire")
+		return &Error{NoTerminal, errors.New("nothing was written: there is no terminal to ask on")}
 	}
 	yes, err := r.Confirm(ctx, "Let them expire?")
 	if err != nil {
 		return &fault.InterruptedError{State: "interrupted: nothing was written"}
 	}
 	if !yes {
-		return fault.New(fault.Usage, errors.New("not confirmed: nothing was written"), "answer y, or give --yes")
+		return &Error{Declined, errors.New("not confirmed: nothing was written")}
 	}
 	return nil
 }
@@ -212,7 +212,7 @@ func (r *Applied) checkRunning(ctx context.Context) error {
 		}
 		r.Infof("%s: ECS service %s runs %s (%s)", i.ref.Name, i.service, phrase.ShortDigest(image.Digest), TagsText(image.Tags))
 		if slices.ContainsFunc(r.Policies[p].Losses, func(l revisions.ImageDetail) bool { return l.Digest == image.Digest }) {
-			return fault.New(fault.Usage, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, phrase.ShortDigest(image.Digest), i.ref.Name), "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again")
+			return &Error{Unprotected, fmt.Errorf("nothing was written: ECS service %s runs image %s of %s, and no protecting tag points to it", i.service, phrase.ShortDigest(image.Digest), i.ref.Name)}
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type Options struct {
 	Replace bool
 }
 
-// State is what becomes, or would become, of one repository's lifecycle policy.
+// State is the lifecycle policy of one repository, as it is and as it will be.
 type State struct {
 	registry.RetentionResult
 	// Clash is why the policy is left alone, if rules of others are in the way.
@@ -33,9 +33,9 @@ type State struct {
 	Losses []revisions.ImageDetail
 }
 
-// Read reads the lifecycle policies of repositories, in their order, and works out
-// what they should be. Rules of others that clash are no error: the images are safe
-// without ours, only kept longer or shorter.
+// Read reads the lifecycle policies of repositories, in their order, and
+// computes what they should be. Conflicting rules of others are not an error:
+// the images are safe without our rules, and only kept longer or shorter.
 func Read(ctx context.Context, clients registry.Clients, repos []registry.Repository, o Options) ([]State, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(MaxCalls)

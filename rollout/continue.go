@@ -10,20 +10,21 @@ import (
 
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/project"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
 )
 
-// paused is a service whose deployment waits at a lifecycle hook.
-type paused struct {
+// Paused is an ECS service whose deployment waits at a lifecycle hook.
+type Paused struct {
 	service ecs.Service
 	pause   follow.Pause
 }
 
 // FindPauses are the services whose deployments wait. None is wrong usage, and what the
 // services do instead is said.
-func FindPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]paused, error) {
-	var found []paused
+func FindPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Service) ([]Paused, error) {
+	var found []Paused
 	var states []string
 	for _, service := range services {
 		pause, ok, err := follow.FindPause(ctx, c.ECS(), service)
@@ -31,14 +32,14 @@ func FindPauses(ctx context.Context, c *awsclient.Clients, services []ecs.Servic
 			return nil, fault.As(fault.AWS, err)
 		}
 		if ok {
-			found = append(found, paused{service, pause})
+			found = append(found, Paused{service, pause})
 		}
 		states = append(states, service.Ref.String()+" "+stateOf(service))
 	}
 	if len(found) > 0 {
 		return found, nil
 	}
-	return nil, fault.New(fault.Usage, fmt.Errorf("no deployment waits at a lifecycle hook: %s", strings.Join(states, "; ")), "type `slipway status` to see the deployments of the services")
+	return nil, refuse(NoPause, "no deployment waits at a lifecycle hook: %s", strings.Join(states, "; "))
 }
 
 func stateOf(s ecs.Service) string {
@@ -52,8 +53,15 @@ func stateOf(s ecs.Service) string {
 	}
 }
 
-// Answer continues the paused deployments, or takes them back, and follows them.
-func (d *Rollout) Answer(ctx context.Context, waiting []paused, abort bool) error {
+// Answer continues the paused deployments, or rolls them back, and follows them. It
+// returns the results also with an error.
+func Answer(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Options, s *Services, waiting []Paused, abort bool, h Hooks) ([]Result, error) {
+	d := newJob(host, aws, o, s, &Target{}, h)
+	err := d.answer(ctx, waiting, abort)
+	return d.sorted(), err
+}
+
+func (d *job) answer(ctx context.Context, waiting []Paused, abort bool) error {
 	action, done := types.DeploymentLifecycleHookActionContinue, "continued"
 	if abort {
 		action, done = types.DeploymentLifecycleHookActionRollback, "aborted"
@@ -61,7 +69,7 @@ func (d *Rollout) Answer(ctx context.Context, waiting []paused, abort bool) erro
 	var under []ecs.Deployment
 	var errs []error
 	for _, p := range waiting {
-		if err := p.pause.Continue(ctx, d.AWS.ECS(), action); err != nil {
+		if err := p.pause.Continue(ctx, d.aws.ECS(), action); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.service.Ref, err))
 			continue
 		}
@@ -70,7 +78,7 @@ func (d *Rollout) Answer(ctx context.Context, waiting []paused, abort bool) erro
 			under = append(under, dep)
 		}
 	}
-	if d.Options.NoWait {
+	if d.options.NoWait {
 		for _, dep := range under {
 			d.add(dep, done, "")
 		}
@@ -81,7 +89,7 @@ func (d *Rollout) Answer(ctx context.Context, waiting []paused, abort bool) erro
 
 // followAnswered follows answered deployments to their ends. It stops none: the command that
 // started one may follow it too.
-func (d *Rollout) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
+func (d *job) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
 	var bad []follow.Outcome
 	var interrupted bool
 	for _, o := range d.follow(ctx, deployments) {
@@ -95,7 +103,8 @@ func (d *Rollout) followAnswered(ctx context.Context, deployments []ecs.Deployme
 			bad = append(bad, o)
 		}
 		if o.Status == follow.RolledBack {
-			d.Warnf("%s: the tags are where the command that deployed it left them: slipway status%s shows whether they agree", o.Deployment.Service.Ref, Flags(o.Deployment.Service.Ref))
+			ref := o.Deployment.Service.Ref
+			d.warn(TagsLeft, []ecs.Ref{ref}, "%s: the tags are where the command that deployed it left them", ref)
 		}
 	}
 	switch {

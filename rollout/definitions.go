@@ -12,21 +12,15 @@ import (
 	"strings"
 
 	"slipway/artifact"
+	"slipway/internal/awsclient"
 	"slipway/internal/bounded"
 	"slipway/internal/fault"
+	"slipway/internal/plain"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
 )
-
-// Prepare finds the images to deploy: a revision's, or those of definitions files.
-func (d *Rollout) Prepare(ctx context.Context, revision string, files map[ecs.Ref][]artifact.Definition) error {
-	if revision != "" {
-		return d.FindRevision(ctx, revision)
-	}
-	return d.wantDefinitions(ctx, files)
-}
 
 // ReadFiles finds the definitions files: those of --definitions, or those that build writes.
 func (s *Services) ReadFiles(ctx context.Context, w *project.Host, o project.Options, named []string) (map[ecs.Ref][]artifact.Definition, error) {
@@ -45,13 +39,13 @@ func (s *Services) ReadFiles(ctx context.Context, w *project.Host, o project.Opt
 	for ref, path := range paths {
 		defs, err := readDefinitions(ctx, project.Absolute(w.Dir, path), read)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fault.NewInput(path, "there is no such file", "run slipway build, which writes it, name it with --definitions, or name a revision")
+			return nil, badInput(NoFile, path, "there is no such file")
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			return nil, fault.NewInput(path, err.Error(), "let slipway build write it, or correct it")
+			return nil, badInput(BadFile, path, "%s", plain.Text(err.Error()))
 		}
 		for _, def := range defs {
 			if err := checkDefinitionTrusted(path, def.ImageURI); err != nil {
@@ -81,7 +75,7 @@ func (s *Services) paths(named []string) (map[ecs.Ref]string, error) {
 			return nil, err
 		}
 		if other, ok := out[st.Ref]; ok {
-			return nil, fault.New(fault.Usage, fmt.Errorf("--definitions: %s and %s are both for ECS service %s", other, path, st.Ref), "give one file for each service: --definitions ECS-SERVICE=FILE")
+			return nil, refuse(TwoFiles, "definitions: %s and %s are both for ECS service %s", other, path, st.Ref)
 		}
 		out[st.Ref] = path
 	}
@@ -107,7 +101,7 @@ func (s *Services) fileOf(d string) (*Service, string, error) {
 	for _, st := range s.List {
 		have = append(have, st.Ref.Service)
 	}
-	return nil, "", fault.New(fault.Usage, fmt.Errorf("--definitions %s: cannot determine the ECS service of the file; the ECS services are %s", d, strings.Join(have, ", ")), "write --definitions ECS-SERVICE=FILE")
+	return nil, "", refuse(UnknownFile, "definitions %s: cannot determine the ECS service of the file; the ECS services are %s", d, strings.Join(have, ", "))
 }
 
 // readDefinitions reads a file by read, which says whether it may be a pipe.
@@ -139,59 +133,66 @@ func (s *Services) KeepWithFiles(files map[ecs.Ref][]artifact.Definition) {
 	}
 }
 
-// wantDefinitions wants the images that files name, their digests as ECR has them now.
-func (d *Rollout) wantDefinitions(ctx context.Context, files map[ecs.Ref][]artifact.Definition) error {
-	names := d.runningNames()
-	for _, st := range d.Services.List {
+// FindDefinitions returns the images that definitions files name, with the digests
+// that ECR has for them now. It writes nothing.
+func FindDefinitions(ctx context.Context, aws *awsclient.Clients, s *Services, files map[ecs.Ref][]artifact.Definition) (*Target, error) {
+	names := s.runningNames()
+	for _, st := range s.List {
 		for _, def := range files[st.Ref] {
 			if repo, ok := st.Repositories[def.Name]; ok {
 				names[repo.Ref] = append(names[repo.Ref], project.TagOrDigest(def.ImageURI))
 			}
 		}
 	}
-	survey, err := revisions.ReadTags(ctx, d.Clients, d.Services.Repositories, nil, names)
+	snapshot, err := revisions.ReadTags(ctx, aws.Registries(), s.Repositories, nil, names)
 	if err != nil {
-		return fault.As(fault.AWS, err)
+		return nil, fault.As(fault.AWS, err)
 	}
-	d.snapshot, d.Desired = survey, map[ecs.Ref]map[string]ecs.DesiredImage{}
+	t := &Target{snapshot: snapshot, Desired: map[ecs.Ref]map[string]ecs.DesiredImage{}}
 	tags := map[string]bool{}
-	for _, st := range d.Services.List {
-		d.Desired[st.Ref] = map[string]ecs.DesiredImage{}
+	for _, st := range s.List {
+		t.Desired[st.Ref] = map[string]ecs.DesiredImage{}
 		for _, def := range files[st.Ref] {
-			want := ecs.DesiredImage{Image: def.ImageURI}
-			if repo, ok := st.Repositories[def.Name]; ok {
-				image, ok := standing(survey, repo.Ref, def.ImageURI)
-				if !ok {
-					return fault.NewInput("image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired", "run `slipway revisions` to list the revisions, or `slipway build` to build it again")
-				}
-				want.Digests = revisions.Platforms(image)
-				tags[project.TagOrDigest(def.ImageURI)] = true
-				if err := d.addImage(repo, image.Digest); err != nil {
-					return err
-				}
+			if t.Desired[st.Ref][def.Name], err = t.define(st, def, tags); err != nil {
+				return nil, err
 			}
-			d.Desired[st.Ref][def.Name] = want
 		}
 	}
-	if err := d.checkTrusted(ctx, tags); err != nil {
-		return err
+	if err := t.checkTrusted(ctx, aws, tags); err != nil {
+		return nil, err
 	}
 	if len(tags) == 1 {
 		for tag := range tags {
-			d.Name = revisionTag(tag)
+			t.Name = revisionTag(tag)
 		}
 	}
-	return nil
+	return t, nil
+}
+
+// define returns the image of one definition, and notes its tag or digest in tags.
+func (t *Target) define(st *Service, def artifact.Definition, tags map[string]bool) (ecs.DesiredImage, error) {
+	want := ecs.DesiredImage{Image: def.ImageURI}
+	repo, ok := st.Repositories[def.Name]
+	if !ok {
+		return want, nil
+	}
+	image, ok := imageOf(t.snapshot, repo.Ref, def.ImageURI)
+	if !ok {
+		return want, badInput(NoImage, "image "+def.ImageURI, "is not in its repository: it was never pushed, or has expired")
+	}
+	want.Digests = revisions.Platforms(image)
+	tags[project.TagOrDigest(def.ImageURI)] = true
+	return want, t.addImage(repo, image.Digest)
 }
 
 // addImage lets latest move to an image, once for each repository.
-func (d *Rollout) addImage(repo registry.Repository, digest string) error {
-	i := slices.IndexFunc(d.images, func(p revisions.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
+func (t *Target) addImage(repo registry.Repository, digest string) error {
+	i := slices.IndexFunc(t.images, func(p revisions.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 	if i < 0 {
-		d.images = append(d.images, revisions.RevisionImage{Repository: repo, Digest: digest})
+		t.images = append(t.images, revisions.RevisionImage{Repository: repo, Digest: digest})
 		return nil
 	}
-	if d.images[i].Digest != digest {
+	if t.images[i].Digest != digest {
 		return fault.NewInput("repository "+repo.Name, "has two different images in the definitions, and one latest", "deploy one revision of it, or give its containers a repository each")
 	}
 	return nil
@@ -205,8 +206,8 @@ func revisionTag(tag string) string {
 	return tag
 }
 
-// standing is the image that a reference stands for now.
-func standing(s *revisions.Snapshot, ref registry.Ref, image string) (revisions.Image, bool) {
+// imageOf returns the image that a reference names now.
+func imageOf(s *revisions.Snapshot, ref registry.Ref, image string) (revisions.Image, bool) {
 	name := project.TagOrDigest(image)
 	if strings.Contains(name, ":") {
 		return s.ByDigest(ref, name)

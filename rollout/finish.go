@@ -15,42 +15,42 @@ import (
 )
 
 // failToStart goes back after some deployments could not be started.
-func (d *Rollout) failToStart(ctx context.Context, deployments []ecs.Deployment, cause error) error {
+func (d *job) failToStart(ctx context.Context, deployments []ecs.Deployment, cause error) error {
 	if errors.Is(cause, context.Canceled) {
-		return errors.Join(cause, d.RevertTags(ctx, revisions.RolloutResult{}))
+		return errors.Join(cause, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	after := revisions.RolloutResult{}
 	left, ended := d.stopAll(ctx, deployments)
 	for _, dep := range append(left, ended...) {
 		d.protect(&after, dep)
 	}
-	return fault.As(fault.AWS, errors.Join(cause, d.RevertTags(ctx, after)))
+	return fault.As(fault.AWS, errors.Join(cause, d.revertTags(ctx, after)))
 }
 
-// RevertTags reverts the tags if the rollout or the build has moved them.
-func (d *Rollout) RevertTags(ctx context.Context, a revisions.RolloutResult) error {
-	if d.Revert == nil {
+// revertTags reverts the tags if the rollout or the build has moved them.
+func (d *job) revertTags(ctx context.Context, a revisions.RolloutResult) error {
+	if d.revert == nil {
 		return nil
 	}
-	return d.Revert(ctx, a)
+	return d.revert(ctx, a)
 }
 
 // protect notes that a service runs, or will run, the new images whatever the tags say:
 // they must not expire.
-func (d *Rollout) protect(a *revisions.RolloutResult, dep ecs.Deployment) {
+func (d *job) protect(a *revisions.RolloutResult, dep ecs.Deployment) {
 	if a.Runs == nil {
 		a.Runs = map[registry.Ref]string{}
 	}
 	for container, repo := range d.reposOf(dep.Service.Ref) {
-		if want := d.Desired[dep.Service.Ref][container]; len(want.Digests) > 0 {
+		if want := d.target.Desired[dep.Service.Ref][container]; len(want.Digests) > 0 {
 			a.Runs[repo.Ref] = want.Digests[0]
 		}
 	}
 }
 
 // reposOf are the repositories of a service's containers.
-func (d *Rollout) reposOf(ref ecs.Ref) map[string]registry.Repository {
-	for _, st := range d.Services.List {
+func (d *job) reposOf(ref ecs.Ref) map[string]registry.Repository {
+	for _, st := range d.services.List {
 		if st.Ref == ref {
 			return st.Repositories
 		}
@@ -59,7 +59,7 @@ func (d *Rollout) reposOf(ref ecs.Ref) map[string]registry.Repository {
 }
 
 // finish turns the ends of the deployments into the result of the command.
-func (d *Rollout) finish(ctx context.Context, outcomes []follow.Outcome) error {
+func (d *job) finish(ctx context.Context, outcomes []follow.Outcome) error {
 	var bad, open, unseen []follow.Outcome
 	for _, o := range outcomes {
 		d.addOutcome(o)
@@ -90,18 +90,18 @@ func (d *Rollout) finish(ctx context.Context, outcomes []follow.Outcome) error {
 
 // unverified says of deployments that AWS does not let us follow that they go on. The
 // tags stay with them: that they fail is not known.
-func (d *Rollout) unverified(outcomes []follow.Outcome) error {
+func (d *job) unverified(outcomes []follow.Outcome) error {
 	var errs []error
 	for _, o := range outcomes {
-		errs = append(errs, fmt.Errorf("%s: deployment %s was started and could not be followed: nothing is verified, and the tags stay on %s: %w", o.Deployment.Service.Ref, o.Deployment.ID, d.RevisionName(), o.Err))
+		errs = append(errs, fmt.Errorf("%s: deployment %s was started and could not be followed: nothing is verified, and the tags stay on %s: %w", o.Deployment.Service.Ref, o.Deployment.ID, d.target.Revision(), o.Err))
 	}
 	return fault.As(fault.AWS, errors.Join(errs...))
 }
 
-// stopAndRevert stops what is still under way and puts the tags back as it fits how each
-// service's deployment ended: what runs the new images stays protected, and where
-// another deployment took over, the tags are its business.
-func (d *Rollout) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) error {
+// stopAndRevert stops the deployments under way and reverts the tags, as the
+// end of each deployment requires. Running new images stay protected. Where
+// another deployment took over, the tags are left to it.
+func (d *job) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) error {
 	outcomes = d.stop(ctx, outcomes, follow.Interrupted)
 	after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
 	back := slices.ContainsFunc(outcomes, func(o follow.Outcome) bool {
@@ -123,41 +123,42 @@ func (d *Rollout) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) 
 	for _, dep := range d.notStopped {
 		d.protect(&after, dep)
 	}
-	if d.Revert == nil {
+	if d.revert == nil {
 		return nil
 	}
-	err := d.Revert(ctx, after)
+	err := d.revert(ctx, after)
 	if d.replaced {
-		d.Warnf("the replaced deployment is not resumed: ECS rolls back to the last successful deployment, and latest was reverted; run `slipway status%s` to compare them", d.Services.Flags())
+		d.warn(NotResumed, d.services.Named(), "the replaced deployment is not resumed: ECS rolls back to the last successful deployment, and latest was reverted")
 	}
 	for _, o := range outcomes {
 		if o.Status == follow.Succeeded {
 			ref := o.Deployment.Service.Ref
-			d.Warnf("%s runs %s, but latest was reverted: run `slipway rollback REVISION%s` to deploy the same revision everywhere", ref, d.RevisionName(), Flags(ref))
+			d.warn(Uneven, []ecs.Ref{ref}, "%s runs %s, but latest was reverted", ref, d.target.Revision())
 		}
 	}
 	return err
 }
 
-// failed puts the tags back and tells which deployments failed.
-func (d *Rollout) failed(ctx context.Context, outcomes, bad []follow.Outcome) error {
-	return errors.Join(&FailedError{name: d.Name, Outcomes: bad}, d.stopAndRevert(ctx, outcomes))
+// failed reverts the tags, and returns an error that names the failed
+// deployments.
+func (d *job) failed(ctx context.Context, outcomes, bad []follow.Outcome) error {
+	return errors.Join(&FailedError{name: d.target.Name, Outcomes: bad}, d.stopAndRevert(ctx, outcomes))
 }
 
 // interrupt asks whether the deployments go on. Either way, tags and deployments agree.
-func (d *Rollout) interrupt(ctx context.Context, outcomes, open []follow.Outcome) error {
+func (d *job) interrupt(ctx context.Context, outcomes, open []follow.Outcome) error {
 	lasting := context.WithoutCancel(ctx)
 	if d.Interactive() {
 		answer, _ := d.Host.Ask(lasting, "leave the deployment running (the tags stay with it), or stop it and go back? [L/s] ")
 		if strings.EqualFold(answer, "s") || strings.EqualFold(answer, "stop") {
 			if outcomes = d.stop(lasting, outcomes, follow.Interrupted); allSucceeded(outcomes) {
-				return &fault.InterruptedError{State: "interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.RevisionName()}
+				return &fault.InterruptedError{State: "interrupted: the deployment had succeeded before it could be stopped, and the tags stay on " + d.target.Revision()}
 			}
 			return errors.Join(&fault.InterruptedError{State: "interrupted: the deployment was stopped"}, d.stopAndRevert(lasting, outcomes))
 		}
 	}
 	for _, o := range open {
-		d.Warnf("%s: deployment %s goes on without being followed; the tags stay on %s (slipway status%s shows how it ends)", o.Deployment.Service.Ref, o.Deployment.ID, d.RevisionName(), d.Services.Flags())
+		d.warn(Unfollowed, d.services.Named(), "%s: deployment %s goes on without being followed; the tags stay on %s", o.Deployment.Service.Ref, o.Deployment.ID, d.target.Revision())
 	}
 	return &fault.InterruptedError{State: "interrupted: the deployment goes on"}
 }
@@ -166,19 +167,11 @@ func allSucceeded(outcomes []follow.Outcome) bool {
 	return !slices.ContainsFunc(outcomes, func(o follow.Outcome) bool { return o.Status != follow.Succeeded })
 }
 
-// RevisionName returns the name of the revision, or a word for one without a name.
-func (d *Rollout) RevisionName() string {
-	if d.Name == "" {
-		return "the revision"
-	}
-	return d.Name
-}
-
 // explain reports why a deployment did not succeed.
-func (d *Rollout) explain(o follow.Outcome) {
+func (d *job) explain(o follow.Outcome) {
 	d.Errorf("%s: deployment %s %s: %s", o.Deployment.Service.Ref, o.Deployment.ID, o.Status, o.Reason)
 	if o.Diagnosis != nil {
-		d.Hooks.Diagnosis(o.Deployment.Service.Ref, *o.Diagnosis)
+		d.hooks.Diagnosis(o.Deployment.Service.Ref, *o.Diagnosis)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/distribution/reference"
 
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -63,7 +62,7 @@ var endpointHost = regexp.MustCompile(`^vpce-[0-9a-z-]+\.dkr\.ecr\.([a-z0-9-]+)\
 
 // checkReach refuses a deployment that reaches no container of any service: moving tags
 // for it would change what later deployments take, and deploy nothing now.
-func (d *Rollout) checkReach(changes []ecs.Change) error {
+func (s *Services) checkReach(changes []ecs.Change) error {
 	var services []string
 	for _, c := range changes {
 		if len(c.Wants) > 0 {
@@ -76,8 +75,8 @@ func (d *Rollout) checkReach(changes []ecs.Change) error {
 		services = append(services, fmt.Sprintf("ECS service %s (%s)", c.Service.Ref, strings.Join(containers, ", ")))
 	}
 	var repos []string
-	for _, repo := range d.Services.Repositories {
+	for _, repo := range s.Repositories {
 		repos = append(repos, repo.URI.Name())
 	}
-	return fault.New(fault.Usage, fmt.Errorf("no container runs an image of %s: %s", strings.Join(slices.Compact(repos), ", "), strings.Join(services, "; ")), "let x-slipway.repository name the repository of the task definition, or type `slipway rollout REVISION` to write the image into the task definition")
+	return refuse(NoContainer, "no container runs an image of %s: %s", strings.Join(slices.Compact(repos), ", "), strings.Join(services, "; "))
 }

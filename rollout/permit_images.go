@@ -51,8 +51,8 @@ func (st *Service) takes(container string, ref registry.Ref) bool {
 }
 
 // permitFiles asks before definitions files are read that are links out of the
-// project: the project's files may be such links, and errors would quote what is there.
-// A file that the operator names is read wherever it lies.
+// project: the project's files may be such links, and errors would quote their
+// content. A file that the operator names is read wherever it lies.
 func permitFiles(ctx context.Context, w *project.Host, o project.Options, paths []string) error {
 	granted, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {

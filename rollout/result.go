@@ -11,7 +11,7 @@ import (
 	"slipway/rollout/follow"
 )
 
-// Result is what became of one ECS service.
+// Result is the outcome of a rollout for one ECS service.
 type Result struct {
 	Service  ecs.Ref
 	Revision string
@@ -33,8 +33,8 @@ type ContainerImage struct {
 	Digest string
 }
 
-func (d *Rollout) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
-	row := Result{Service: s.Ref, Revision: d.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started)}
+func (d *job) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
+	row := Result{Service: s.Ref, Revision: d.target.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started)}
 	for _, name := range slices.Sorted(maps.Keys(wants)) {
 		c := ContainerImage{Container: name, Image: wants[name].Image}
 		if len(wants[name].Digests) > 0 {
@@ -46,21 +46,21 @@ func (d *Rollout) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
 }
 
 // addLeft notes a service that was left alone.
-func (d *Rollout) addLeft(c ecs.Change) {
-	row := d.row(c.Service, d.Desired[c.Service.Ref])
+func (d *job) addLeft(c ecs.Change) {
+	row := d.row(c.Service, d.target.Desired[c.Service.Ref])
 	row.Status = "unchanged"
 	d.results = append(d.results, row)
 }
 
 // add notes how a deployment ended.
-func (d *Rollout) add(dep ecs.Deployment, status, reason string) {
+func (d *job) add(dep ecs.Deployment, status, reason string) {
 	row := d.row(dep.Service, dep.Wants)
 	row.Status, row.Reason, row.Deployment, row.TaskDefinition = status, reason, dep.ID, dep.TaskDefinition
 	d.results = append(d.results, row)
 }
 
-// Results is the result in the order of the services' names.
-func (d *Rollout) Results() []Result {
+// sorted returns the results in the order of the services' names.
+func (d *job) sorted() []Result {
 	rows := append([]Result{}, d.results...)
 	slices.SortStableFunc(rows, func(a, b Result) int {
 		return strings.Compare(a.Service.Cluster+"/"+a.Service.Service, b.Service.Cluster+"/"+b.Service.Service)
@@ -69,7 +69,7 @@ func (d *Rollout) Results() []Result {
 }
 
 // addOutcome is add for a deployment that was followed.
-func (d *Rollout) addOutcome(o follow.Outcome) {
+func (d *job) addOutcome(o follow.Outcome) {
 	d.add(o.Deployment, string(o.Status), o.Reason)
 	if o.Status != follow.Succeeded && o.Diagnosis != nil {
 		d.results[len(d.results)-1].Diagnosis = o.Diagnosis
@@ -79,6 +79,6 @@ func (d *Rollout) addOutcome(o follow.Outcome) {
 		d.Infof("%s: %s", o.Deployment.Service.Ref, o.Reason)
 	}
 	if o.Status == follow.Succeeded && o.Deployment.Service.Desired == 0 {
-		d.Warnf("%s: the desired count is 0, so the images were not verified: run `slipway start`", o.Deployment.Service.Ref)
+		d.warn(NoTasks, nil, "%s: the desired count is 0, so the images were not verified", o.Deployment.Service.Ref)
 	}
 }

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,8 +9,9 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
-	"slipway/internal/phrase"
+	"slipway/project"
 	"slipway/registry"
 	"slipway/registry/revisions"
 	"slipway/rollout/ecs"
@@ -26,102 +26,104 @@ func (s *Services) Describe() string {
 	return strings.Join(out, ", ")
 }
 
-// runningNames asks a survey for the digests that run, so that deployed can be put on
-// them.
-func (d *Rollout) runningNames() map[registry.Ref][]string {
+// runningNames returns the running digests by repository, to read their tags: deployed
+// can be moved to them.
+func (s *Services) runningNames() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
-	for ref, digest := range d.Services.Running() {
+	for ref, digest := range s.Running() {
 		out[ref] = append(out[ref], digest)
 	}
 	return out
 }
 
-// FindRevision finds the revision that a command names and checks that it is whole.
-// Nothing is touched.
-func (d *Rollout) FindRevision(ctx context.Context, text string) error {
-	found, err := revisions.Find(ctx, d.Clients, d.Services.Repositories, text, d.runningNames(), d.Services.IsExtraTag)
+// FindRevision returns the images of the revision that a command names, and checks
+// that it is complete. It writes nothing.
+func FindRevision(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *Services, text string) (*Target, error) {
+	found, err := revisions.Find(ctx, aws.Registries(), s.Repositories, text, s.runningNames(), s.IsExtraTag)
 	if err == nil && found.Name != text {
-		d.Infof("%s is short for %s", text, found.Name)
+		host.Infof("%s is short for %s", text, found.Name)
 	}
-	return d.use(found, err)
+	return s.targetOf(found, err)
 }
 
-// use wants a revision that was found.
-func (d *Rollout) use(found revisions.Found, err error) error {
+// targetOf returns the images of a revision that was found.
+func (s *Services) targetOf(found revisions.Found, err error) (*Target, error) {
 	if err != nil {
-		return fault.As(fault.AWS, err)
+		return nil, fault.As(fault.AWS, err)
 	}
-	d.Name, d.snapshot, d.images = found.Name, found.Snapshot, found.Images
-	d.wantImages()
-	return nil
+	t := &Target{Name: found.Name, snapshot: found.Snapshot, images: found.Images}
+	t.setDesired(s)
+	return t, nil
 }
 
-// maxHistory is how many deployments of a service are looked through for what ran before.
+// maxHistory is the number of deployments of a service that are searched for
+// the previous images.
 const maxHistory = 100
 
-// FindPrevious finds what all services together ran before the present deployment: going
-// back, the first state whose images are one revision, or, with one service, the first.
-func (d *Rollout) FindPrevious(ctx context.Context) error {
-	for _, st := range d.Services.List {
+// FindPrevious returns the images that all services together ran before the present
+// deployment: going back, those of the first state that is one revision, or, with one
+// service, of the first. It writes nothing.
+func FindPrevious(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *Services) (*Target, error) {
+	for _, st := range s.List {
 		if st.State.Controller != ecstypes.DeploymentControllerTypeEcs {
-			return fault.New(fault.Usage, fmt.Errorf("ECS keeps no history of %s, which %s deploys: the previous images are not known", st.Ref, st.State.Controller), "run `slipway revisions` and name one of the revisions")
+			return nil, refuse(NoHistory, "ECS keeps no history of %s, which %s deploys: the previous images are not known", st.Ref, st.State.Controller)
 		}
 	}
-	histories := make([]ecs.History, len(d.Services.List))
+	histories := make([]ecs.History, len(s.List))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(MaxCalls)
-	for i, st := range d.Services.List {
+	for i, st := range s.List {
 		g.Go(func() error {
-			past, err := ecs.Successful(gctx, d.AWS.ECS(), st.Ref, maxHistory)
+			past, err := ecs.Successful(gctx, aws.ECS(), st.Ref, maxHistory)
 			histories[i] = ecs.HistoryOf(st.State, past, slices.Sorted(maps.Keys(st.Repositories))...)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return fault.As(fault.AWS, err)
+		return nil, fault.As(fault.AWS, err)
 	}
-	return d.findState(ctx, histories)
+	return findState(ctx, host, aws, s, histories)
 }
 
 // findState goes back to the first state of all services together that is one revision,
 // or, with one service, that has images still there.
-func (d *Rollout) findState(ctx context.Context, histories []ecs.History) error {
+func findState(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *Services, histories []ecs.History) (*Target, error) {
 	states := slices.Collect(ecs.Previous(histories))
-	listing, err := revisions.List(ctx, d.Clients, d.Services.Repositories)
+	listing, err := revisions.List(ctx, aws.Registries(), s.Repositories)
 	if err != nil {
-		return fault.As(fault.AWS, err)
+		return nil, fault.As(fault.AWS, err)
 	}
 	all := map[registry.Ref][]string{}
 	for _, state := range states {
-		digests, _ := d.Services.digests(state)
+		digests, _ := s.digests(state)
 		for ref, digest := range digests {
 			all[ref] = append(all[ref], digest)
 		}
 	}
-	if err := listing.ReadIndexes(ctx, d.Clients, all); err != nil {
-		return fault.As(fault.AWS, err)
+	if err := listing.ReadIndexes(ctx, aws.Registries(), all); err != nil {
+		return nil, fault.As(fault.AWS, err)
 	}
-	known := listing.Revisions(d.Services.IsExtraTag)
+	known := listing.Revisions(s.IsExtraTag)
 	for _, state := range states {
-		digests, whole := d.Services.digests(state)
+		digests, whole := s.digests(state)
 		names := listing.Common(digests)
 		i := slices.IndexFunc(known, func(r revisions.Revision) bool {
 			return r.Complete() && !r.Untrusted() && slices.Contains(names, r.Name)
 		})
 		switch {
 		case whole && i >= 0:
-			return d.FindRevision(ctx, known[i].Name)
-		case whole && len(d.Services.List) == 1 && len(digests) == len(d.Services.Repositories):
-			found, err := revisions.FindDigests(ctx, d.Clients, d.Services.Repositories, digests, d.runningNames(), d.Services.IsExtraTag)
-			return d.use(found, err)
+			return FindRevision(ctx, host, aws, s, known[i].Name)
+		case whole && len(s.List) == 1 && len(digests) == len(s.Repositories):
+			found, err := revisions.FindDigests(ctx, aws.Registries(), s.Repositories, digests, s.runningNames(), s.IsExtraTag)
+			return s.targetOf(found, err)
 		}
 	}
-	return fault.New(fault.Usage, fmt.Errorf("%s: no earlier successful deployment matches a single revision", d.Services.Describe()), "run `slipway revisions` and name one of the revisions")
+	return nil, refuse(NoHistory, "%s: no earlier successful deployment matches a single revision", s.Describe())
 }
 
-// digests are a state's images by repository, as far as they are known. They are no whole
-// where two containers had different images of one repository: that is half way through a
-// roll-out.
+// digests returns a state's images by repository, as far as they are known.
+// They are not whole if two containers had different images of one repository,
+// as halfway through a rollout.
 func (s *Services) digests(state map[ecs.Ref]map[string]string) (digests map[registry.Ref]string, whole bool) {
 	digests, whole = map[registry.Ref]string{}, true
 	for _, st := range s.List {
@@ -138,83 +140,22 @@ func (s *Services) digests(state map[ecs.Ref]map[string]string) (digests map[reg
 	return digests, whole
 }
 
-// wantImages wants the revision's images of every container of the project.
-func (d *Rollout) wantImages() {
-	d.Desired = map[ecs.Ref]map[string]ecs.DesiredImage{}
-	for _, st := range d.Services.List {
-		d.Desired[st.Ref] = map[string]ecs.DesiredImage{}
+// setDesired sets the images of every container of the project.
+func (t *Target) setDesired(s *Services) {
+	t.Desired = map[ecs.Ref]map[string]ecs.DesiredImage{}
+	for _, st := range s.List {
+		t.Desired[st.Ref] = map[string]ecs.DesiredImage{}
 		for container, repo := range st.Repositories {
-			i := slices.IndexFunc(d.images, func(p revisions.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
+			i := slices.IndexFunc(t.images, func(p revisions.RevisionImage) bool { return p.Repository.Ref == repo.Ref })
 			if i < 0 {
 				continue
 			}
-			image, _ := d.snapshot.ByDigest(repo.Ref, d.images[i].Digest)
+			image, _ := t.snapshot.ByDigest(repo.Ref, t.images[i].Digest)
 			uri := repo.URI.Name() + "@" + image.Digest
-			if d.Name != "" {
-				uri = repo.URI.Name() + ":" + d.Name
+			if t.Name != "" {
+				uri = repo.URI.Name() + ":" + t.Name
 			}
-			d.Desired[st.Ref][container] = ecs.DesiredImage{Image: uri, Digests: revisions.Platforms(image)}
+			t.Desired[st.Ref][container] = ecs.DesiredImage{Image: uri, Digests: revisions.Platforms(image)}
 		}
 	}
-}
-
-// promote moves latest to the images, deployed to what runs, all or nothing. Nothing is
-// deployed where another job moved latest elsewhere at the same time.
-func (d *Rollout) promote(ctx context.Context) error {
-	if d.asked {
-		// The answer took its time: others may have moved tags since.
-		if err := d.refreshTags(ctx); err != nil {
-			return err
-		}
-	}
-	done, err := revisions.Promote(ctx, d.Clients, revisions.Promotion{Snapshot: d.snapshot, Name: d.Name, Images: d.images, Running: d.Services.Running()})
-	if err != nil {
-		return fault.As(fault.AWS, err)
-	}
-	for ref, digest := range done.Unprotected {
-		d.Warnf("%s: the running image (%s) is archived, so deployed cannot point to it and new tasks cannot start: restore it with `aws ecr update-image-storage-class --target-storage-class STANDARD`", ref.Name, phrase.ShortDigest(digest))
-	}
-	if done.SupersededBy != "" {
-		return fault.New(fault.AWS, fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), "slipway status shows where things stand; then type the command again if it is still wanted")
-	}
-	if len(done.Changes) > 0 {
-		d.Infof("latest points to %s in %s", d.RevisionName(), phrase.Repositories(len(d.images)))
-	}
-	d.Revert = func(ctx context.Context, a revisions.RolloutResult) error { return d.RevertAfter(ctx, done, a) }
-	return nil
-}
-
-func (d *Rollout) refreshTags(ctx context.Context) error {
-	names := d.runningNames()
-	for _, i := range d.images {
-		names[i.Repository.Ref] = append(names[i.Repository.Ref], i.Digest, d.Name)
-	}
-	survey, err := revisions.ReadTags(ctx, d.Clients, d.Services.Repositories, nil, names)
-	if err != nil {
-		return fault.As(fault.AWS, err)
-	}
-	d.snapshot = survey
-	return nil
-}
-
-// RevertAfter puts latest and deployed back after a deployment that failed, and tells.
-func (d *Rollout) RevertAfter(ctx context.Context, p revisions.Published, a revisions.RolloutResult) error {
-	restored, err := revisions.Revert(ctx, d.Clients, p, a)
-	for _, k := range restored.NotReverted {
-		at := k.Digest
-		if at == "" {
-			at = "nothing"
-		}
-		d.Warnf("%s:%s stays on %s: %s", k.Repository.Name, k.Tag, phrase.ShortDigest(at), k.Reason)
-	}
-	switch {
-	case restored.SupersededBy != "":
-		d.Warnf("another job has moved latest to %s: it was left there", restored.SupersededBy)
-	case err == nil && len(restored.NotReverted) == 0 && len(restored.Changes) > 0:
-		d.Infof("latest and deployed are back where they were")
-	}
-	if err != nil {
-		return fault.As(fault.AWS, err)
-	}
-	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -24,10 +23,17 @@ import (
 	"slipway/rollout/follow"
 )
 
-// Options say how deployments are followed.
+// Options say how a rollout deploys. They are complete and validated before it
+// begins.
 type Options struct {
+	// Timeout is how long a deployment may make no progress; 0 for DefaultTimeout.
 	Timeout time.Duration
-	NoWait  bool
+	// NoWait starts the deployments and does not follow them.
+	NoWait bool
+	// Exact writes the images into the task definitions as the target has them.
+	Exact bool
+	// Question is asked on a terminal before anything changes; empty asks nothing.
+	Question string
 }
 
 // DefaultTimeout is how long a deployment may make no progress (follow.Follower.Limit).
@@ -52,36 +58,36 @@ type Hooks struct {
 	Diagnosis func(service ecs.Ref, found diagnose.Diagnosis)
 }
 
-// Rollout takes a revision that is in the registry to ECS, once for rollback, rollout
-// and build --rollout:
+// Run is the flow of a rollout, once its target is known:
 //
 //	decided (pure) → logged and confirmed → tags moved → deployed → followed → result,
 //
-// or, when that fails, the tags are reverted. Nothing is touched before all of it
-// is decided for every service.
-type Rollout struct {
+// or, when that fails, the tags are reverted. Nothing is written before the change of
+// every service is decided. The services have been read. The results are those of all
+// services, also with an error.
+func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Options, s *Services, t *Target, h Hooks) ([]Result, error) {
+	d := newJob(host, aws, o, s, t, h)
+	d.Host.Revision(t.Name)
+	err := d.run(ctx)
+	return d.sorted(), err
+}
+
+// job is one rollout.
+type job struct {
 	*project.Host
-	Hooks    Hooks
-	Options  Options
-	Clients  registry.Clients
-	AWS      *awsclient.Clients
-	Services *Services
-	// Name is the revision's, empty where the images have no common one.
-	Name string
-	// Desired are the images by service and container; exact writes them into the task
-	// definition as they are.
-	Desired map[ecs.Ref]map[string]ecs.DesiredImage
-	Exact   bool
-	// snapshot and images are the revision in the registry, for the tags to move; no images
-	// where the tags are moved already or not ours to move.
+	hooks    Hooks
+	options  Options
+	aws      *awsclient.Clients
+	clients  registry.Clients
+	services *Services
+	target   *Target
+	// snapshot are the tags as they were read last.
 	snapshot *revisions.Snapshot
-	images   []revisions.RevisionImage
-	// Revert reverts the tags after a failed deployment and reports that; nil while no
+	// revert reverts the tags after a failed deployment and logs that; nil while no
 	// tag has been moved.
-	Revert func(context.Context, revisions.RolloutResult) error
-	// Question is asked on a terminal; empty asks nothing. asked reports that it was.
-	Question string
-	asked    bool
+	revert func(context.Context, revisions.RolloutResult) error
+	// asked reports that a question was asked.
+	asked bool
 	// replaced reports that deployments under way were replaced: they are not resumed.
 	replaced bool
 	// notStopped are the deployments that could not be stopped.
@@ -90,13 +96,20 @@ type Rollout struct {
 	results    []Result
 }
 
-// Run is the flow behind the decision which images are wanted.
-func (d *Rollout) Run(ctx context.Context) error {
-	d.started = time.Now()
-	d.Host.Revision(d.Name)
-	changes, err := d.Decide()
+func newJob(host *project.Host, aws *awsclient.Clients, o Options, s *Services, t *Target, h Hooks) *job {
+	return &job{
+		Host: host, hooks: h, options: o, aws: aws, clients: aws.Registries(),
+		services: s, target: t, snapshot: t.snapshot, started: time.Now(),
+	}
+}
+
+func (d *job) run(ctx context.Context) error {
+	if err := d.adopt(ctx); err != nil {
+		return err
+	}
+	changes, err := Decide(d.services, d.target, d.options.Exact)
 	if err != nil {
-		return errors.Join(err, d.RevertTags(ctx, revisions.RolloutResult{}))
+		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	d.logChanges(changes)
 	if err := d.confirm(ctx, changes); err != nil {
@@ -108,9 +121,9 @@ func (d *Rollout) Run(ctx context.Context) error {
 		}
 	}
 	if err := d.checkBusy(ctx, changes); err != nil {
-		return errors.Join(err, d.RevertTags(ctx, revisions.RolloutResult{}))
+		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
-	if len(d.images) > 0 {
+	if len(d.target.images) > 0 {
 		if err := d.promote(ctx); err != nil {
 			return err
 		}
@@ -119,7 +132,7 @@ func (d *Rollout) Run(ctx context.Context) error {
 	if err != nil {
 		return d.failToStart(ctx, deployments, err)
 	}
-	if d.Options.NoWait {
+	if d.options.NoWait {
 		for _, dep := range deployments {
 			d.add(dep, "started", "")
 		}
@@ -130,30 +143,30 @@ func (d *Rollout) Run(ctx context.Context) error {
 
 // checkBusy refuses services that CodeDeploy is deploying other images to: it takes no
 // second deployment, and that must not come out when tags have moved.
-func (d *Rollout) checkBusy(ctx context.Context, changes []ecs.Change) error {
+func (d *job) checkBusy(ctx context.Context, changes []ecs.Change) error {
 	for _, c := range changes {
-		if err := ecs.Busy(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), c); err != nil {
+		if err := ecs.Busy(ctx, d.aws.ECS(), d.aws.CodeDeploy(), c); err != nil {
 			return fault.As(fault.AWS, err)
 		}
 	}
 	return nil
 }
 
-// Decide computes the change of each service. It makes no request.
-func (d *Rollout) Decide() ([]ecs.Change, error) {
+// Decide returns the change of each service. It makes no request.
+func Decide(s *Services, t *Target, exact bool) ([]ecs.Change, error) {
 	var changes []ecs.Change
-	for _, st := range d.Services.List {
-		c, err := ecs.Decide(st.State, st.keepHosts(d.Desired[st.Ref]), d.Exact)
+	for _, st := range s.List {
+		c, err := ecs.Decide(st.State, st.keepHosts(t.Desired[st.Ref]), exact)
 		if err != nil {
 			return nil, err
 		}
 		changes = append(changes, c)
 	}
-	return changes, d.checkReach(changes)
+	return changes, s.checkReach(changes)
 }
 
 // logChanges says what will change, before anything does.
-func (d *Rollout) logChanges(changes []ecs.Change) {
+func (d *job) logChanges(changes []ecs.Change) {
 	for _, c := range changes {
 		for _, note := range c.Notes {
 			d.Warnf("%s: %s", c.Service.Ref, note)
@@ -173,35 +186,35 @@ func (d *Rollout) logChanges(changes []ecs.Change) {
 	}
 }
 
-func (d *Rollout) confirm(ctx context.Context, changes []ecs.Change) error {
+func (d *job) confirm(ctx context.Context, changes []ecs.Change) error {
 	pending := slices.ContainsFunc(changes, func(c ecs.Change) bool { return c.Action != ecs.Leave })
-	if d.Question == "" || !d.Interactive() || !pending {
+	if d.options.Question == "" || !d.Interactive() || !pending {
 		return nil
 	}
 	d.asked = true
-	yes, err := d.Host.Confirm(ctx, d.Question)
+	yes, err := d.Host.Confirm(ctx, d.options.Question)
 	if err != nil {
 		return &fault.InterruptedError{State: "interrupted: nothing was touched"}
 	}
 	if !yes {
-		return fault.New(fault.Usage, errors.New("not confirmed: nothing was touched"), "answer y, or give --yes")
+		return refuse(NotConfirmed, "not confirmed: nothing was touched")
 	}
 	return nil
 }
 
-// decideAgain looks at the services once more after a question, whose answer took its
-// time, and refuses to go on where they are not what was shown.
-func (d *Rollout) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change, error) {
-	if err := d.Services.Read(ctx, d.Host, d.AWS); err != nil {
+// decideAgain reads the services once more after a question, whose answer took
+// its time, and refuses to continue if they have changed since.
+func (d *job) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Change, error) {
+	if err := d.services.Read(ctx, d.Host, d.aws); err != nil {
 		return nil, err
 	}
-	changes, err := d.Decide()
+	changes, err := Decide(d.services, d.target, d.options.Exact)
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range changes {
 		if !slices.Equal(c.Lines, shown[i].Lines) || c.Action != shown[i].Action || (c.Replaces == nil) != (shown[i].Replaces == nil) {
-			return nil, fault.New(fault.Usage, fmt.Errorf("%s has changed since it was shown: nothing was touched", c.Service.Ref), "type the command again to see what it is now")
+			return nil, refuse(Changed, "%s has changed since it was shown: nothing was touched", c.Service.Ref)
 		}
 	}
 	return changes, nil
@@ -210,9 +223,10 @@ func (d *Rollout) decideAgain(ctx context.Context, shown []ecs.Change) ([]ecs.Ch
 // MaxCalls is how many services are written to at once.
 const MaxCalls = 8
 
-// deploy starts all deployments. Once it has begun it goes on after an interrupt: a
-// service that got its deployment and one that did not would be half a roll-out.
-func (d *Rollout) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
+// deploy starts all deployments. Once it has begun it continues after an
+// interrupt: otherwise some services would get the new images and some would
+// not.
+func (d *job) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deployment, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -244,14 +258,14 @@ func (d *Rollout) deploy(ctx context.Context, changes []ecs.Change) ([]ecs.Deplo
 }
 
 // start starts one deployment. Where the answer got lost, it looks whether it began.
-func (d *Rollout) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, error) {
-	dep, err := ecs.Deploy(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), c)
+func (d *job) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, error) {
+	dep, err := ecs.Deploy(ctx, d.aws.ECS(), d.aws.CodeDeploy(), c)
 	if err == nil {
 		return &dep, nil
 	}
 	var open *ecs.DeployError
 	if errors.As(err, &open) && open.Started {
-		if dep, begun, looked := ecs.Begun(ctx, d.AWS.ECS(), c); begun && looked == nil {
+		if dep, begun, looked := ecs.Begun(ctx, d.aws.ECS(), c); begun && looked == nil {
 			return &dep, nil
 		}
 	}
@@ -262,12 +276,12 @@ func (d *Rollout) start(ctx context.Context, c ecs.Change) (*ecs.Deployment, err
 const startTime = 2 * time.Minute
 
 // follow waits for all deployments to end.
-func (d *Rollout) follow(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
+func (d *job) follow(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
 	return d.followWith(ctx, deployments, func(Display) func(follow.Outcome) { return nil })
 }
 
 // followWith is follow with what is to be called, given the display, as each one ends.
-func (d *Rollout) followWith(ctx context.Context, deployments []ecs.Deployment, ended func(Display) func(follow.Outcome)) []follow.Outcome {
+func (d *job) followWith(ctx context.Context, deployments []ecs.Deployment, ended func(Display) func(follow.Outcome)) []follow.Outcome {
 	if len(deployments) == 0 {
 		return nil
 	}
@@ -275,14 +289,14 @@ func (d *Rollout) followWith(ctx context.Context, deployments []ecs.Deployment, 
 	for _, dep := range deployments {
 		refs = append(refs, dep.Service.Ref)
 	}
-	f := d.Hooks.Display(refs)
+	f := d.hooks.Display(refs)
 	defer f.Close()
 	follower := d.follower()
-	follower.Limit = cmp.Or(d.Options.Timeout, DefaultTimeout)
+	follower.Limit = cmp.Or(d.options.Timeout, DefaultTimeout)
 	follower.Ended = ended(f)
 	return follower.Follow(ctx, deployments, f.Report)
 }
 
-func (d *Rollout) follower() follow.Follower {
-	return follow.Follower{ECS: d.AWS.ECS(), CodeDeploy: d.AWS.CodeDeploy(), Logs: d.AWS.Logs()}
+func (d *job) follower() follow.Follower {
+	return follow.Follower{ECS: d.aws.ECS(), CodeDeploy: d.aws.CodeDeploy(), Logs: d.aws.Logs()}
 }

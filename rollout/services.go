@@ -19,7 +19,7 @@ import (
 // Service is one ECS service and what of it is the project's.
 type Service struct {
 	project.ECSService
-	// Component is what ECS says of it.
+	// State is the description that ECS returned.
 	State ecs.Service
 	// Repositories are the repositories of the project's containers, as AWS described them.
 	Repositories map[string]registry.Repository
@@ -34,8 +34,9 @@ type Services struct {
 	List []*Service
 	// Repositories are the repositories of all services, each once, in order of name.
 	Repositories []registry.Repository
-	// ImagesGiven tells that the images to deploy are given with their repositories, which
-	// then go before those of the task definitions.
+	// ImagesGiven reports that the images to deploy are given with their
+	// repositories, which then have priority over those of the task
+	// definitions.
 	ImagesGiven bool
 	// AllowMissing leaves out repositories that do not exist yet: the build creates them.
 	AllowMissing bool
@@ -104,8 +105,8 @@ func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clien
 	return nil
 }
 
-// readLastGood finds out what ran before the deployments under way, whose tasks and the old
-// ones run side by side.
+// readLastGood reads the images from before the deployments under way, during
+// which new and old tasks run at the same time.
 func (s *Services) readLastGood(ctx context.Context, c *awsclient.Clients, services []ecs.Service) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(MaxCalls)
@@ -155,7 +156,8 @@ func (s *Services) addRepository(repo registry.Repository) {
 	}
 }
 
-// IsExtraTag tells the tags that the compose file gives beside the revision's.
+// IsExtraTag reports whether the compose file gives a tag in addition to the
+// revision.
 func (s *Services) IsExtraTag(ref registry.Ref, tag string) bool {
 	return slices.Contains(s.ExtraTags[ref.Name], tag)
 }
@@ -193,4 +195,13 @@ func (s *Services) RunningDigests() map[registry.Ref][]string {
 		}
 	}
 	return out
+}
+
+// Named returns the services if the flags named them, so that another command must
+// name them, too.
+func (s *Services) Named() []ecs.Ref {
+	if !s.FromFlags {
+		return nil
+	}
+	return s.Refs()
 }

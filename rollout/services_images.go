@@ -110,7 +110,8 @@ func (s *Services) Running() map[registry.Ref]string {
 	}
 	out := map[registry.Ref]string{}
 	for ref, digests := range counts {
-		// Equal counts, as half way through a deployment, must not depend on the map's order.
+		// Equal counts, as halfway through a deployment, must not depend on the
+		// order of the map.
 		for _, digest := range slices.Sorted(maps.Keys(digests)) {
 			if digests[digest] > digests[out[ref]] {
 				out[ref] = digest

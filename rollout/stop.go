@@ -22,14 +22,14 @@ type stopResult struct {
 	ended bool
 }
 
-// stopAll asks ECS to take deployments of ours back to what ran before, all at once. It
-// returns those that go on because they could not be stopped, and those that had ended
-// before they could be, whatever their end was.
-func (d *Rollout) stopAll(ctx context.Context, deployments []ecs.Deployment) (left, ended []ecs.Deployment) {
+// stopAll asks ECS to roll deployments of ours back, all at once. It returns
+// those that continue because they could not be stopped, and those that had
+// ended before they could be stopped, whatever their end.
+func (d *job) stopAll(ctx context.Context, deployments []ecs.Deployment) (left, ended []ecs.Deployment) {
 	return d.logStopped(d.tryStop(ctx, deployments))
 }
 
-func (d *Rollout) tryStop(ctx context.Context, deployments []ecs.Deployment) []stopResult {
+func (d *job) tryStop(ctx context.Context, deployments []ecs.Deployment) []stopResult {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
 	defer cancel()
 	out := make([]stopResult, len(deployments))
@@ -37,10 +37,10 @@ func (d *Rollout) tryStop(ctx context.Context, deployments []ecs.Deployment) []s
 	g.SetLimit(MaxCalls)
 	for i, dep := range deployments {
 		g.Go(func() error {
-			out[i] = stopResult{Deployment: dep, err: follow.StopDeployment(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), dep)}
+			out[i] = stopResult{Deployment: dep, err: follow.StopDeployment(ctx, d.aws.ECS(), d.aws.CodeDeploy(), dep)}
 			if out[i].err != nil {
 				// That it cannot be read either leaves it among those that go on.
-				out[i].ended, _ = follow.HasEnded(ctx, d.AWS.ECS(), d.AWS.CodeDeploy(), dep)
+				out[i].ended, _ = follow.HasEnded(ctx, d.aws.ECS(), d.aws.CodeDeploy(), dep)
 			}
 			return nil
 		})
@@ -49,7 +49,7 @@ func (d *Rollout) tryStop(ctx context.Context, deployments []ecs.Deployment) []s
 	return out
 }
 
-func (d *Rollout) logStopped(all []stopResult) (left, ended []ecs.Deployment) {
+func (d *job) logStopped(all []stopResult) (left, ended []ecs.Deployment) {
 	for _, h := range all {
 		switch {
 		case h.err == nil:
@@ -68,7 +68,7 @@ func (d *Rollout) logStopped(all []stopResult) (left, ended []ecs.Deployment) {
 // stopper stops each deployment as soon as it has timed out: others may be followed for
 // much longer.
 type stopper struct {
-	*Rollout
+	*job
 	group       sync.WaitGroup
 	mu          sync.Mutex
 	left, ended []ecs.Deployment
@@ -93,8 +93,8 @@ func (s *stopper) watch(ctx context.Context, f Display) func(follow.Outcome) {
 }
 
 // followAndStop waits for all deployments to end, and stops those that time out.
-func (d *Rollout) followAndStop(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
-	s := &stopper{Rollout: d}
+func (d *job) followAndStop(ctx context.Context, deployments []ecs.Deployment) []follow.Outcome {
+	s := &stopper{job: d}
 	outcomes := d.followWith(ctx, deployments, func(f Display) func(follow.Outcome) { return s.watch(ctx, f) })
 	s.group.Wait()
 	d.notStopped = append(d.notStopped, s.left...)
@@ -104,7 +104,7 @@ func (d *Rollout) followAndStop(ctx context.Context, deployments []ecs.Deploymen
 // stop stops the deployments that ended with a status under way. One that ECS would not
 // stop because it had ended is looked at again, and has the outcome that is found then:
 // what succeeded in the last moment has succeeded.
-func (d *Rollout) stop(ctx context.Context, outcomes []follow.Outcome, status follow.Status) []follow.Outcome {
+func (d *job) stop(ctx context.Context, outcomes []follow.Outcome, status follow.Status) []follow.Outcome {
 	var late []ecs.Deployment
 	for _, o := range outcomes {
 		if o.Status == status {
@@ -121,7 +121,7 @@ func (d *Rollout) stop(ctx context.Context, outcomes []follow.Outcome, status fo
 
 // endsOf gives deployments that had ended before they could be stopped the outcomes
 // that they have now.
-func (d *Rollout) endsOf(ctx context.Context, outcomes []follow.Outcome, ended []ecs.Deployment) []follow.Outcome {
+func (d *job) endsOf(ctx context.Context, outcomes []follow.Outcome, ended []ecs.Deployment) []follow.Outcome {
 	if len(ended) == 0 {
 		return outcomes
 	}
@@ -137,11 +137,12 @@ func (d *Rollout) endsOf(ctx context.Context, outcomes []follow.Outcome, ended [
 	return outcomes
 }
 
-// keepOrProtect says what becomes of the tags of a service whose deployment is SUCCESSFUL
-// and does not run what was wanted everywhere. Where some of its tasks do, or have still
-// to start, latest stays on what they run, unless another service takes all tags back:
-// then deployed protects it. What else runs is protected by deployed.
-func (d *Rollout) keepOrProtect(after *revisions.RolloutResult, o follow.Outcome, back bool) {
+// keepOrProtect decides about the tags of a service whose deployment is
+// SUCCESSFUL and does not run the desired images everywhere. Where some of its
+// tasks do, or have still to start, latest stays at their images, unless
+// another service reverts all tags: then deployed protects these. Other running
+// images are protected by deployed.
+func (d *job) keepOrProtect(after *revisions.RolloutResult, o follow.Outcome, back bool) {
 	ref := o.Deployment.Service.Ref
 	if after.Runs == nil {
 		after.Runs = map[registry.Ref]string{}
@@ -157,7 +158,7 @@ func (d *Rollout) keepOrProtect(after *revisions.RolloutResult, o follow.Outcome
 			after.Runs[repo.Ref] = want.Digests[0]
 		default:
 			after.Keep[repo.Ref] = true
-			d.Warnf("%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s; run `slipway status%s` to see the running images", ref, repo.Name, d.RevisionName(), Flags(ref))
+			d.warn(Unlike, []ecs.Ref{ref}, "%s: ECS calls the deployment SUCCESSFUL, so latest of %s stays on %s", ref, repo.Name, d.target.Revision())
 		}
 	}
 }

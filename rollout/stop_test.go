@@ -28,7 +28,7 @@ func TestKeepOrGuard(t *testing.T) {
 		"another service goes back": {map[string]map[string]int{"web": {wanted: 1}}, true, false, wanted},
 	} {
 		ref := ecs.Ref{Cluster: "shop", Service: "web"}
-		d := &Rollout{Host: &project.Host{}, Name: "one", Services: &Services{List: []*Service{{ECSService: project.ECSService{Ref: ref}, Repositories: map[string]registry.Repository{"web": {Ref: repo}}}}}}
+		d := &job{Host: &project.Host{}, target: &Target{Name: "one"}, services: &Services{List: []*Service{{ECSService: project.ECSService{Ref: ref}, Repositories: map[string]registry.Repository{"web": {Ref: repo}}}}}}
 		after := revisions.RolloutResult{Keep: map[registry.Ref]bool{}}
 		d.keepOrProtect(&after, follow.Outcome{
 			Status: follow.Differs, Own: tt.own,

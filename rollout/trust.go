@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
+	"slipway/internal/plain"
 	"slipway/project"
 	"slipway/registry/revisions"
 )
@@ -15,19 +17,19 @@ var errOnlyTrusted = errors.New("is the name of an image that an untrusted build
 // checkDefinitionTrusted refuses an image in ECR that an untrusted build made.
 func checkDefinitionTrusted(path, image string) error {
 	if _, ok := project.RepositoryOfImage(image); ok && revisions.IsUntrusted(project.TagOrDigest(image)) {
-		return fault.NewInput(path, image+" "+errOnlyTrusted.Error(), "build the commit where it is trusted, and deploy that revision: slipway build")
+		return badInput(UntrustedImage, path, "%s %w", plain.Text(image), errOnlyTrusted)
 	}
 	return nil
 }
 
 // checkTrusted refuses images that an untrusted build made, where definitions name
 // them by digest.
-func (d *Rollout) checkTrusted(ctx context.Context, names map[string]bool) error {
+func (t *Target) checkTrusted(ctx context.Context, aws *awsclient.Clients, names map[string]bool) error {
 	var byDigest []revisions.RevisionImage
-	for _, i := range d.images {
+	for _, i := range t.images {
 		if names[i.Digest] {
 			byDigest = append(byDigest, i)
 		}
 	}
-	return fault.As(fault.AWS, revisions.CheckTrusted(ctx, d.Clients, byDigest))
+	return fault.As(fault.AWS, revisions.CheckTrusted(ctx, aws.Registries(), byDigest))
 }

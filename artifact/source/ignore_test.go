@@ -59,7 +59,7 @@ func TestBadDockerIgnore(t *testing.T) {
 		_, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true})
 		var bad *Error
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "sub/.dockerignore") {
-			t.Errorf("%q: got %v", content, err)
+			t.Errorf("%q: got %v, want an Error of sub/.dockerignore", content, err)
 		}
 	}
 }

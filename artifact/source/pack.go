@@ -113,20 +113,21 @@ func packEntry(z *zip.Writer, content hash.Hash, tree fs.FS, e Entry) error {
 	if e.Mode.IsDir() {
 		h.Name, h.Method = e.Name+"/", zip.Store
 	}
+	body, err := openEntry(tree, e)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it vanished
+	}
+	if err != nil {
+		return &readError{err}
+	}
 	w, err := z.CreateHeader(h)
 	if err != nil {
-		return err
+		return errors.Join(err, body.Close())
 	}
 	sum := sha256.New()
-	if !e.Mode.IsDir() {
-		body, err := openEntry(tree, e)
-		if err != nil {
-			return &readError{err}
-		}
-		_, err = io.Copy(io.MultiWriter(w, sum), marked{body})
-		if err := errors.Join(err, body.Close()); err != nil {
-			return err
-		}
+	_, err = io.Copy(io.MultiWriter(w, sum), marked{body})
+	if err := errors.Join(err, body.Close()); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(content, "%q %o %x\n", h.Name, h.Mode(), sum.Sum(nil))
 	return err
@@ -144,8 +145,12 @@ func keptMode(m fs.FileMode) fs.FileMode {
 	return m.Type() | m.Perm()
 }
 
+// openEntry opens the bytes of an entry: a link has its target, a directory has none.
 func openEntry(tree fs.FS, e Entry) (io.ReadCloser, error) {
-	if e.Mode.Type() != fs.ModeSymlink {
+	switch {
+	case e.Mode.IsDir():
+		return io.NopCloser(strings.NewReader("")), nil
+	case e.Mode.Type() != fs.ModeSymlink:
 		return tree.Open(e.Name)
 	}
 	target, err := fs.ReadLink(tree, e.Name)

@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
 	"slipway/artifact/source"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // pipelineStand is a sandbox with the pipeline "shop" on s3://shop/source/shop.zip.
@@ -29,19 +28,8 @@ type pipelineStand struct {
 
 func newPipelineStand(t *testing.T) *pipelineStand {
 	t.Helper()
-	server, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	config := aws.Config{
-		BaseEndpoint: aws.String(server.URL()), Region: "us-east-1", RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
-	}
+	server := testkit.StartSandbox(t, sandbox.Options{})
+	config := testkit.AWSConfig(server.URL())
 	p := &pipelineStand{Server: server, s3: s3.NewFromConfig(config), pipeline: codepipeline.NewFromConfig(config)}
 	p.follower = source.PipelineFollower{API: p.pipeline, Name: "shop", First: time.Millisecond, Max: 20 * time.Millisecond}
 	stage := func(name string, category types.ActionCategory, provider string, configuration map[string]string) types.StageDeclaration {
@@ -50,7 +38,7 @@ func newPipelineStand(t *testing.T) *pipelineStand {
 			ActionTypeId: &types.ActionTypeId{Category: category, Owner: types.ActionOwnerAws, Provider: aws.String(provider), Version: aws.String("1")},
 		}}}
 	}
-	_, err = p.pipeline.CreatePipeline(t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
+	_, err := p.pipeline.CreatePipeline(t.Context(), &codepipeline.CreatePipelineInput{Pipeline: &types.PipelineDeclaration{
 		Name: aws.String("shop"), RoleArn: aws.String("arn:aws:iam::000000000000:role/pipeline"),
 		Stages: []types.StageDeclaration{
 			stage("Source", types.ActionCategorySource, "S3", map[string]string{"S3Bucket": sourceZip.Bucket, "S3ObjectKey": sourceZip.Key}),
@@ -61,13 +49,7 @@ func newPipelineStand(t *testing.T) *pipelineStand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &sourceZip.Bucket}); err != nil {
-		t.Fatal(err)
-	}
-	_, err = p.s3.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket: &sourceZip.Bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled},
-	})
-	if err != nil {
+	if err := testkit.CreateVersionedBucket(t.Context(), p.s3, sourceZip.Bucket); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -94,7 +76,7 @@ func TestFollowPipeline(t *testing.T) {
 	tell := func(n source.PipelineNews) { lines = append(lines, n.Stage+"/"+n.Action+" "+n.Text) }
 	run, err := p.follower.Follow(t.Context(), first, tell)
 	if err != nil || run.Status != types.PipelineExecutionStatusSucceeded || run.ExecutionID == "" || len(run.Failed) > 0 {
-		t.Fatalf("got %+v, %v", run, err)
+		t.Fatalf("got %+v, %v, want a succeeded execution", run, err)
 	}
 	for _, want := range []string{
 		"/ execution " + run.ExecutionID, "Source/SourceIt succeeded", "Agree/AgreeIt waits for approval", "Agree/AgreeIt succeeded",
@@ -113,11 +95,11 @@ func TestFollowPipeline(t *testing.T) {
 	lines = nil
 	second, err := p.follower.Follow(t.Context(), p.submit(t, 2), tell)
 	if err != nil || second.Status != types.PipelineExecutionStatusFailed || len(second.Failed) != 1 {
-		t.Fatalf("got %+v, %v", second, err)
+		t.Fatalf("got %+v, %v, want a failed execution with one failed action", second, err)
 	}
 	want := source.PipelineAction{Stage: "Build", Name: "BuildIt", Category: types.ActionCategoryBuild, Status: types.ActionExecutionStatusFailed, Message: "exit status 1", URL: "https://example.com/2"}
 	if second.Failed[0] != want {
-		t.Errorf("got %+v", second.Failed[0])
+		t.Errorf("got %+v, want %+v", second.Failed[0], want)
 	}
 	if want := "Build/BuildIt failed: exit status 1: https://example.com/2"; !slices.Contains(lines, want) {
 		t.Errorf("%q is not in %q", want, lines)
@@ -146,7 +128,7 @@ func TestFollowPipelineTrouble(t *testing.T) {
 		}
 	})
 	if err != nil || run.Status != types.PipelineExecutionStatusSucceeded || told != 3 {
-		t.Errorf("got %+v, %v; %d lines", run, err, told)
+		t.Errorf("got %+v, %v; %d lines, want a succeeded execution and 3 lines", run, err, told)
 	}
 	if err := p.Fault(sandbox.Fault{Service: "codepipeline", Action: "ListActionExecutions", Count: 1, Error: "AccessDeniedException"}); err != nil {
 		t.Fatal(err)
@@ -154,7 +136,7 @@ func TestFollowPipelineTrouble(t *testing.T) {
 	run, err = p.follower.Follow(t.Context(), version, nil)
 	var answer smithy.APIError
 	if !errors.As(err, &answer) || answer.ErrorCode() != "AccessDeniedException" || run.ExecutionID == "" {
-		t.Errorf("got %+v, %v", run, err)
+		t.Errorf("got %+v, %v, want AccessDeniedException and the execution's ID", run, err)
 	}
 }
 
@@ -188,11 +170,11 @@ func TestFollowPipelineEnds(t *testing.T) {
 	}
 	run, err = p.follower.Follow(t.Context(), version, nil)
 	if err != nil || run.Status != types.PipelineExecutionStatusStopped || run.Summary != "enough" {
-		t.Errorf("stopped: got %+v, %v", run, err)
+		t.Errorf("stopped: got %+v, %v, want a stopped execution: enough", run, err)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
 	if _, err := p.follower.Follow(ended, version, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }

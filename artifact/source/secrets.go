@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -47,14 +48,31 @@ const (
 	wholeSize = 1 << 20
 )
 
-// findSecrets checks the name and the beginning of each file. Files that cannot be
-// read are problems.
-func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) ([]Secret, []Problem, error) {
-	var (
-		mu       sync.Mutex
-		secrets  []Secret
-		problems []Problem
-	)
+// searched is the result of a search for secrets.
+type searched struct {
+	mu       sync.Mutex
+	secrets  []Secret
+	problems []Problem       // files that cannot be read
+	gone     map[string]bool // the names of files that vanished
+}
+
+// add adds the result for one entry: the reason why it looks like a secret, or "".
+func (s *searched) add(name, reason string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.gone[name] = true
+	case err != nil:
+		s.problems = append(s.problems, Problem{name, fmt.Sprintf("it cannot be read: %v", cause(err))})
+	case reason != "":
+		s.secrets = append(s.secrets, Secret{name, reason})
+	}
+}
+
+// findSecrets checks the name and the beginning of each file.
+func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) (*searched, error) {
+	found := &searched{gone: map[string]bool{}}
 	var g errgroup.Group
 	g.SetLimit(secretReaders)
 	for _, e := range entries {
@@ -66,21 +84,15 @@ func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) ([]Secret, []
 				return ctx.Err()
 			}
 			reason, err := secretIn(tree, e)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				problems = append(problems, Problem{e.Name, fmt.Sprintf("it cannot be read: %v", cause(err))})
-			} else if reason != "" {
-				secrets = append(secrets, Secret{e.Name, reason})
-			}
+			found.add(e.Name, reason, err)
 			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	slices.SortFunc(secrets, func(a, b Secret) int { return strings.Compare(a.Name, b.Name) })
-	return secrets, problems, nil
+	slices.SortFunc(found.secrets, func(a, b Secret) int { return strings.Compare(a.Name, b.Name) })
+	return found, nil
 }
 
 // secretIn returns the reason why a file looks like a secret, or "". A link is

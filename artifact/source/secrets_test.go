@@ -22,7 +22,7 @@ func TestSecretName(t *testing.T) {
 		".netrc": true, ".git-credentials": true, ".npmrc": false, "main.go": false,
 	} {
 		if got := secretName(name) != ""; got != secret {
-			t.Errorf("%s: %q", name, secretName(name))
+			t.Errorf("secretName(%q) = %q, want a secret: %v", name, secretName(name), secret)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func TestSecretContent(t *testing.T) {
 		var secrets *SecretsError
 		switch {
 		case c.reason == "" && err != nil:
-			t.Errorf("%s %.60q: %v", c.name, c.content, err)
+			t.Errorf("%s with %.60q: got error %v, want none", c.name, c.content, err)
 		case c.reason != "" && (!errors.As(err, &secrets) || secrets.Files[0] != Secret{c.name, c.reason}):
 			t.Errorf("%s %.60q: got %v, %v; want %s", c.name, c.content, s, err, c.reason)
 		}
@@ -87,7 +87,7 @@ func TestSecretsAllNamed(t *testing.T) {
 	_, err := Read(t.Context(), Options{Dir: dir, RespectIgnore: true})
 	var secrets *SecretsError
 	if !errors.As(err, &secrets) {
-		t.Fatalf("got %v", err)
+		t.Fatalf("got %v, want a SecretsError", err)
 	}
 	var got []string
 	for _, f := range secrets.Files {
@@ -97,11 +97,11 @@ func TestSecretsAllNamed(t *testing.T) {
 		}
 	}
 	if strings.Join(got, " ") != "a.key b/.env c/.secret-x link.pem" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want a.key, b/.env, c/.secret-x and link.pem", got)
 	}
 	s, err := Read(t.Context(), Options{Dir: dir, AllowSecrets: true})
 	if err != nil || len(s.Secrets) != 5 {
-		t.Errorf("got %v, %v", s, err)
+		t.Errorf("got %v, %v, want a source with 5 secrets", s, err)
 	}
 }
 
@@ -145,7 +145,7 @@ func FuzzSecretContent(f *testing.F) {
 			key := append([]byte("-----BEGIN EC "+"PRIVATE KEY-----\n"), content...)
 			e.Size = int64(len(key))
 			if got, err := secretIn(fstest.MapFS{base: {Data: key}}, e); err != nil || got != "a private key" {
-				t.Errorf("%s: %q, %v", base, got, err)
+				t.Errorf("secretIn(%s) = %q, %v, want a private key", base, got, err)
 			}
 		}
 	})

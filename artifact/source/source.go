@@ -41,6 +41,9 @@ type Source struct {
 	// LeftOut counts the files and directories that an ignore file names; a directory
 	// counts once.
 	LeftOut int
+	// Special are the sockets, named pipes and devices, which are left out: a zip file has
+	// none, and the build of a commit has none either.
+	Special []Problem
 }
 
 // Files counts the files and links.
@@ -179,10 +182,12 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, 
 	}
 	s := w.source
 	slices.SortFunc(s.Entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
-	secrets, unreadable, err := findSecrets(ctx, tree, s.Entries)
+	found, err := findSecrets(ctx, tree, s.Entries)
 	if err != nil {
 		return nil, err
 	}
+	s.Entries = slices.DeleteFunc(s.Entries, func(e Entry) bool { return found.gone[e.Name] })
+	secrets, unreadable := found.secrets, found.problems
 	if problems := slices.Concat(w.problems, unreadable); len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Name, b.Name) })
 		return nil, &Error{Dir: dir, Problems: problems, Cause: Unsendable}

@@ -23,6 +23,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/artifact/source"
+	"slipway/internal/testkit"
 )
 
 var sourceZip = artifact.S3Location{Bucket: "shop", Key: "source/shop.zip"}
@@ -73,14 +74,14 @@ func there(t *testing.T, client *s3.Client) (version, digest string) {
 
 // TestSubmit puts small and large archives, each twice.
 func TestSubmit(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	var versions []string
 	for _, size := range []int{100, 9 << 20, 100} {
 		a := pack(t, size, uint64(len(versions)))
 		var arrived []int64
 		done, err := source.Submit(t.Context(), client, sourceZip, a, func(n int64) { arrived = append(arrived, n) })
 		if err != nil || !done.Changed || done.VersionID == "" || done.Unseen != nil || slices.Contains(versions, done.VersionID) {
-			t.Fatalf("%d bytes: got %+v, %v", size, done, err)
+			t.Fatalf("%d bytes: got %+v, %v, want a new version", size, done, err)
 		}
 		if !slices.IsSorted(arrived) || arrived[len(arrived)-1] != a.Size || size > 8<<20 && len(arrived) != 2 {
 			t.Errorf("%d bytes of %d arrived: %d", size, a.Size, arrived)
@@ -98,7 +99,7 @@ func TestSubmit(t *testing.T) {
 
 // TestSubmitUnversioned: without versions Submit returns none, and still compares.
 func TestSubmitUnversioned(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("plain")}); err != nil {
 		t.Fatal(err)
 	}
@@ -106,21 +107,21 @@ func TestSubmitUnversioned(t *testing.T) {
 	for i, changed := range []bool{true, false} {
 		done, err := source.Submit(t.Context(), client, plain, pack(t, 10, 1), nil)
 		if err != nil || done.Changed != changed || done.VersionID != "" {
-			t.Errorf("%d: got %+v, %v", i, done, err)
+			t.Errorf("%d: got %+v, %v, want no version, changed: %v", i, done, err, changed)
 		}
 	}
 }
 
 func TestSubmitErrors(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	a := pack(t, 10, 1)
 	var url *artifact.S3URLError
 	if _, err := source.Submit(t.Context(), client, artifact.S3Location{Bucket: "shop", Key: "x/"}, a, nil); !errors.As(err, &url) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an S3URLError", err)
 	}
 	var answer smithy.APIError
 	if _, err := source.Submit(t.Context(), client, artifact.S3Location{Bucket: "none", Key: "x"}, a, nil); !errors.As(err, &answer) || answer.ErrorCode() != "NoSuchBucket" {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want NoSuchBucket", err)
 	}
 }
 
@@ -156,22 +157,22 @@ func through(client *s3.Client, r refusing) *s3.Client {
 
 // TestSubmitUnseen may write but not look.
 func TestSubmitUnseen(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	blind := through(client, refusing{match: func(r *http.Request) bool { return r.Method == http.MethodHead }, status: http.StatusForbidden})
 	done, err := source.Submit(t.Context(), blind, sourceZip, pack(t, 10, 1), nil)
 	if err != nil || !done.Changed || done.Unseen == nil {
-		t.Errorf("got %+v, %v", done, err)
+		t.Errorf("got %+v, %v, want a new object, and the error of reading the old one", done, err)
 	}
 	broken := through(client, refusing{match: func(r *http.Request) bool { return r.Method == http.MethodHead }, status: http.StatusMovedPermanently})
 	if done, err := source.Submit(t.Context(), broken, sourceZip, pack(t, 10, 2), nil); err == nil || done.Changed {
-		t.Errorf("got %+v, %v", done, err)
+		t.Errorf("got %+v, %v, want an error and no new object", done, err)
 	}
 }
 
 // TestSubmitGivenUp breaks and interrupts an upload in the middle: the object stays as it
 // was and no parts are left behind.
 func TestSubmitGivenUp(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	if _, err := source.Submit(t.Context(), client, sourceZip, pack(t, 10, 1), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,7 @@ func TestSubmitGivenUp(t *testing.T) {
 	} {
 		done, err := source.Submit(c.ctx, through(client, c.r), sourceZip, large, nil)
 		if err == nil || done != (source.Submission{}) || c.want != nil && !errors.Is(err, c.want) {
-			t.Errorf("%s: got %+v, %v", what, done, err)
+			t.Errorf("%s: got %+v, %v, want no submission and the error %v", what, done, err, c.want)
 		}
 		if v, d := there(t, client); v != version || d != digest {
 			t.Errorf("%s: the object changed", what)
@@ -203,20 +204,20 @@ func TestSubmitGivenUp(t *testing.T) {
 		}
 	}
 	if done, err := source.Submit(t.Context(), client, sourceZip, large, nil); err != nil || !done.Changed {
-		t.Errorf("again: got %+v, %v", done, err)
+		t.Errorf("again: got %+v, %v, want a new object", done, err)
 	}
 }
 
 // TestSubmitForeign replaces an object that somebody else put there.
 func TestSubmitForeign(t *testing.T) {
-	client := newSandboxBucket(t, "shop")
+	client := testkit.StartS3(t, "shop")
 	a := pack(t, 10, 1)
 	_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &sourceZip.Bucket, Key: &sourceZip.Key, Body: bytes.NewReader(nil), Metadata: map[string]string{"slipway-content": strings.Repeat("0", 64)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if done, err := source.Submit(t.Context(), client, sourceZip, a, nil); err != nil || !done.Changed {
-		t.Errorf("got %+v, %v", done, err)
+		t.Errorf("got %+v, %v, want a new object", done, err)
 	}
 	out, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &sourceZip.Bucket, Key: &sourceZip.Key})
 	if err != nil || out.Metadata["slipway-content"] != a.Content || out.Metadata["slipway-sha256"] != a.Digest {
@@ -228,6 +229,6 @@ func TestSubmitForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	if done, err := source.Submit(t.Context(), client, sourceZip, pack(t, 10, 2), nil); err != nil || done.VersionID != "" {
-		t.Errorf("suspended: got %+v, %v", done, err)
+		t.Errorf("suspended: got %+v, %v, want no version", done, err)
 	}
 }

@@ -41,6 +41,9 @@ func (w *walker) walk(name string, above dockerIgnores) error {
 		return err
 	}
 	children, err := fs.ReadDir(w.tree, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it vanished
+	}
 	if err != nil {
 		w.problem(name, "it cannot be read: %v", cause(err))
 		return nil
@@ -133,8 +136,7 @@ func (w *walker) visit(name string, e fs.DirEntry, scopes dockerIgnores) error {
 	}
 	info, err := e.Info()
 	if errors.Is(err, fs.ErrNotExist) {
-		w.problem(name, "it went away while the directory was read")
-		return nil
+		return nil // it vanished
 	}
 	if err != nil {
 		w.problem(name, "it cannot be read: %v", cause(err))
@@ -162,7 +164,7 @@ func (w *walker) add(name string, info fs.FileInfo) bool {
 	case kind == 0:
 		entry.Size = info.Size()
 	case kind != fs.ModeDir && kind != fs.ModeSymlink:
-		w.problem(name, "it is a %s", kindOf(kind))
+		w.source.Special = append(w.source.Special, Problem{name, "it is a " + kindOf(kind)})
 		return false
 	}
 	w.source.Entries = append(w.source.Entries, entry)

@@ -33,7 +33,7 @@ func TestCheckState(t *testing.T) {
 		"no binary":          {Options{Address: "managed", Binary: file, StateDir: bad}, false, false},
 	} {
 		if err := tt.options.CheckState(); (err != nil) != tt.fails {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: CheckState = %v, want an error: %v", name, err, tt.fails)
 		}
 		entries, err := os.ReadDir(good)
 		if made := err == nil; made != tt.makes || len(entries) > 0 {

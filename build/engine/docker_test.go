@@ -15,6 +15,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"slipway/build/engine"
+	"slipway/internal/testkit"
 )
 
 // environment is a set of variables as Options reads them.
@@ -56,7 +57,7 @@ func dockerConfig(t *testing.T, current, context, host string) string {
 // Which engine is asked is seen from the error: none of them is there.
 func TestWhereDockerIsLookedFor(t *testing.T) {
 	t.Parallel()
-	nowhere := "unix://" + filepath.Join(shortDir(t), "none.sock")
+	nowhere := "unix://" + filepath.Join(testkit.ShortDir(t), "none.sock")
 	withContext := dockerConfig(t, "", "remote", nowhere)
 	current := dockerConfig(t, "remote", "remote", nowhere)
 	other := "unix:///no/such/other.sock"
@@ -100,7 +101,7 @@ func TestDockerMisconfigured(t *testing.T) {
 		_, err := engine.Find(t.Context(), engine.Options{Address: "docker", AddressFrom: "--engine", LookupEnv: c.env.lookup})
 		var bad *engine.AddressError
 		if !errors.As(err, &bad) || bad.From != c.from || bad.Hint() == "" || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got error %v, want an AddressError of %s with a hint and %q", name, err, c.from, c.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("%s: the password is told: %v", name, err)
@@ -163,7 +164,7 @@ func TestDockerWithoutTLS(t *testing.T) {
 // for, and that is told.
 func TestDockerIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	socket := filepath.Join(shortDir(t), "docker.sock")
+	socket := filepath.Join(testkit.ShortDir(t), "docker.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +181,7 @@ func TestDockerIsWaitedFor(t *testing.T) {
 	}
 	_, err = engine.Find(ctx, o)
 	if !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "interrupted while looking for an engine") {
-		t.Errorf("%v", err)
+		t.Errorf("Find = %v, want an interruption", err)
 	}
 	if waited != "the Docker engine at unix://"+socket {
 		t.Errorf("waited for %q", waited)

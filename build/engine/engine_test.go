@@ -18,7 +18,7 @@ func TestExplicitEngine(t *testing.T) {
 	}
 	found := engines[0]
 	if found.Address != e.Addr || found.Kind != engine.Buildkitd || !found.SameHost || found.Why != "named by BUILDKIT_HOST" || found.Fresh {
-		t.Errorf("%+v", found)
+		t.Errorf("Find = %+v, want the buildkitd on this host at %s that BUILDKIT_HOST names", found, e.Addr)
 	}
 	if err := found.Close(t.Context()); err != nil {
 		t.Error(err)
@@ -38,7 +38,7 @@ func TestExplicitEngineThatDoesNotAnswer(t *testing.T) {
 		t.Fatalf("want a *engine.NotFoundError, have %v", err)
 	}
 	if want := "no BuildKit engine: --engine: no engine answers at " + addr + ": "; !strings.HasPrefix(err.Error(), want) || len(err.Error()) == len(want) {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v, want %s and the cause", err, want)
 	}
 }
 
@@ -47,7 +47,7 @@ func TestEngineAddressWithoutAScheme(t *testing.T) {
 	_, err := engine.Find(t.Context(), engine.Options{Address: "localhost:1234", AddressFrom: "--engine"})
 	var bad *engine.AddressError
 	if !errors.As(err, &bad) || err.Error() != `--engine: "localhost:1234" is not an engine address` || bad.Hint() == "" {
-		t.Errorf("%v", err)
+		t.Errorf("Find = %v, want an AddressError with a hint: not an engine address", err)
 	}
 }
 

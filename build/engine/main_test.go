@@ -22,14 +22,3 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(enginetest.StopAfter(m).Run())
 }
-
-// shortDir is a directory whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "slip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
-}

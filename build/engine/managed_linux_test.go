@@ -17,6 +17,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // managedEngineUser makes the test binary a job that uses the engine in the directory it
@@ -47,7 +48,7 @@ func buildkitd() string {
 // stateDir is a new state directory; what was left running in it is ended.
 func stateDir(t *testing.T) string {
 	t.Helper()
-	dir := shortDir(t)
+	dir := testkit.ShortDir(t)
 	t.Cleanup(func() {
 		if pid := pidIn(dir); alive(pid) {
 			t.Errorf("engine %d was left behind", pid)
@@ -82,7 +83,7 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-func own(t *testing.T, dir string) *engine.Engine {
+func startManaged(t *testing.T, dir string) *engine.Engine {
 	t.Helper()
 	found, err := engine.Find(t.Context(), engine.Options{Address: string(engine.Managed), AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
 	if err != nil {
@@ -105,7 +106,7 @@ func TestManagedEngineIsShared(t *testing.T) {
 	dir := stateDir(t)
 	one, two := make(chan *engine.Engine, 1), make(chan *engine.Engine, 1)
 	for _, c := range []chan *engine.Engine{one, two} {
-		go func() { defer close(c); c <- own(t, dir) }()
+		go func() { defer close(c); c <- startManaged(t, dir) }()
 	}
 	a, b := <-one, <-two
 	if a == nil || b == nil {
@@ -123,7 +124,7 @@ func TestManagedEngineIsShared(t *testing.T) {
 	if alive(pid) || pidIn(dir) != 0 {
 		t.Errorf("engine %d runs on", pid)
 	}
-	again := own(t, dir)
+	again := startManaged(t, dir)
 	if again.Fresh {
 		t.Error("the second engine knows nothing of the first one's cache")
 	}
@@ -156,7 +157,7 @@ func TestManagedEngineLeftBehind(t *testing.T) {
 	if !strings.HasPrefix(line, "ready at") || !alive(pid) {
 		t.Fatalf("%q, engine %d", line, pid)
 	}
-	e := own(t, dir)
+	e := startManaged(t, dir)
 	if now := pidIn(dir); now != pid || e.Fresh {
 		t.Errorf("engine %d took the place of %d", now, pid)
 	}
@@ -182,9 +183,7 @@ func noEngine(t *testing.T, ctx context.Context, o engine.Options) string {
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "buildkitd")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteProgram(t, path, text)
 	return path
 }
 
@@ -206,7 +205,7 @@ func TestManagedEngineThatHangs(t *testing.T) {
 	defer cancel()
 	text := noEngine(t, ctx, engine.Options{StateDir: dir, Binary: script(t, "echo $$ > "+dir+"/script.pid; echo starting; sleep 300 & trap 'kill $!; exit' TERM; wait\n")})
 	if !strings.Contains(text, "buildkitd does not answer") || !strings.HasSuffix(text, "its log ends: starting") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that buildkitd does not answer, and its log: starting", text)
 	}
 	pid, err := os.ReadFile(filepath.Join(dir, "script.pid"))
 	if err != nil {
@@ -220,7 +219,7 @@ func TestManagedEngineThatHangs(t *testing.T) {
 func TestManagedEngineCannotStart(t *testing.T) {
 	enginetest.Require(t)
 	t.Parallel()
-	long := filepath.Join(shortDir(t), strings.Repeat("long", 30))
+	long := filepath.Join(testkit.ShortDir(t), strings.Repeat("long", 30))
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -240,7 +239,7 @@ func TestManagedEngineWithoutABinary(t *testing.T) {
 	enginetest.Require(t)
 	t.Setenv("PATH", t.TempDir())
 	if text := noEngine(t, t.Context(), engine.Options{StateDir: stateDir(t)}); !strings.Contains(text, "no buildkitd next to slipway or in PATH") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that there is no buildkitd", text)
 	}
 }
 
@@ -260,6 +259,6 @@ func TestManagedEngineWaitsAtTheGate(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if text := noEngine(t, ctx, engine.Options{StateDir: dir, Binary: buildkitd()}); !strings.Contains(text, "waiting for "+dir+"/gate.lock") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that it waits for %s/gate.lock", text, dir)
 	}
 }

@@ -18,10 +18,12 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/entitlements"
 	"github.com/tonistiigi/fsutil"
+	"golang.org/x/sys/unix"
 
 	"slipway/build/engine"
 	"slipway/internal/daemontest"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // The tests of a network run in a network namespace of their own, which stands
@@ -111,15 +113,7 @@ func answer(at string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Close()
-		}
-	}()
+	go testkit.Accept(l, func(conn net.Conn) { conn.Close() })
 	return l, nil
 }
 
@@ -197,15 +191,7 @@ func main() {
 func dialerContext(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	source := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(source, []byte(dialer), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "dial"), source)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the dialer: %v\n%s", err, out)
-	}
+	testkit.Compile(t, dialer, filepath.Join(dir, "dial"))
 	return dir
 }
 
@@ -240,6 +226,43 @@ func reached(t *testing.T, e *engine.Engine, flags string, allowed []string, add
 	}
 	return strings.Fields(string(text)), nil
 }
+
+// allowHostNetwork are the entitlements of a solve whose steps may use the host's
+// network.
+var allowHostNetwork = []string{string(entitlements.EntitlementNetworkHost)}
+
+// wantReached has a RUN step dial the addresses and checks which of them it
+// reaches.
+func wantReached(t *testing.T, e *engine.Engine, flags string, allowed, addresses, want []string) {
+	t.Helper()
+	if got, err := reached(t, e, flags, allowed, addresses...); err != nil || !slices.Equal(got, want) {
+		t.Errorf("a RUN step with the flags %q reached %q, %v; want %q of %q", flags, got, err, want, addresses)
+	}
+}
+
+// wantNoTraces checks that no network is left on the host.
+func wantNoTraces(t *testing.T) {
+	t.Helper()
+	if left := traces(t); left != "" {
+		t.Errorf("left behind:\n%s", left)
+	}
+}
+
+// hostServices connects this host to other hosts. It starts the servers of
+// services, and one on port 53 of this host's end of the cable, as a resolver.
+func hostServices(t *testing.T) (loopback, everywhere string) {
+	t.Helper()
+	cable(t)
+	dns, err := answer(hereOnCable + ":53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dns.Close() })
+	return services(t)
+}
+
+// outside are the addresses that a RUN step may reach when hostServices runs.
+var outside = []string{server + ":80", resolver + ":53", hereOnCable + ":53"}
 
 // services are on this host, at its loopback and at all of its addresses.
 func services(t *testing.T) (loopback, everywhere string) {
@@ -298,7 +321,7 @@ func traces(t *testing.T) string {
 	return out.String()
 }
 
-func ownWith(t *testing.T, o engine.Options) *engine.Engine {
+func startManagedWith(t *testing.T, o engine.Options) *engine.Engine {
 	t.Helper()
 	o.Address, o.AddressFrom = string(engine.Managed), "--engine"
 	if o.Binary == "" {
@@ -318,31 +341,19 @@ func TestManagedNetwork(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	cable(t)
+	loopback, port := hostServices(t)
 	run(t, "iptables", "-P", "FORWARD", "DROP")
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("0"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	loopback, port := services(t)
-	dns, err := answer(hereOnCable + ":53")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dns.Close()
-	e := ownWith(t, engine.Options{StateDir: stateDir(t)})
+	e := startManagedWith(t, engine.Options{StateDir: stateDir(t)})
 	if e.Network != engine.NetworkBridge || e.NetworkTrouble != nil {
 		t.Fatalf("network %q, %v", e.Network, e.NetworkTrouble)
 	}
-	got, err := reached(t, e, "", nil,
-		server+":80", resolver+":53", hereOnCable+":53", credentials+":80", metadata+":80",
-		loopback, "127.0.0.1:"+port, gateway(t)+":"+port, hereOnCable+":"+port)
-	if want := []string{server + ":80", resolver + ":53", hereOnCable + ":53"}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("a RUN step reached %q, want %q; %v", got, want, err)
-	}
+	wantReached(t, e, "", nil, append(slices.Clone(outside), credentials+":80", metadata+":80",
+		loopback, "127.0.0.1:"+port, gateway(t)+":"+port, hereOnCable+":"+port), outside)
 	closeEngine(t, e)
-	if left := traces(t); left != "" {
-		t.Errorf("left behind:\n%s", left)
-	}
+	wantNoTraces(t)
 }
 
 // The host's network is for those steps that ask for it, in solves to which it
@@ -352,18 +363,13 @@ func TestManagedNetworkEntitlement(t *testing.T) {
 		return
 	}
 	loopback, _ := services(t)
-	e := ownWith(t, engine.Options{StateDir: stateDir(t), Network: engine.NetworkBridge})
+	e := startManagedWith(t, engine.Options{StateDir: stateDir(t), Network: engine.NetworkBridge})
 	defer closeEngine(t, e)
 	if _, err := reached(t, e, "--network=host", nil, loopback); err == nil || !strings.Contains(err.Error(), "network.host is not allowed") {
 		t.Errorf("a step took the host's network without leave: %v", err)
 	}
-	allowed := []string{string(entitlements.EntitlementNetworkHost)}
-	if got, err := reached(t, e, "--network=host", allowed, loopback); err != nil || len(got) != 1 {
-		t.Errorf("with leave the step reached %q, %v", got, err)
-	}
-	if got, err := reached(t, e, "", allowed, loopback); err != nil || len(got) != 0 {
-		t.Errorf("a step that asks for no network reached %q, %v", got, err)
-	}
+	wantReached(t, e, "--network=host", allowHostNetwork, []string{loopback}, []string{loopback})
+	wantReached(t, e, "", allowHostNetwork, []string{loopback}, nil)
 }
 
 // Whoever asks for the host's network gets it, and a job that wants another one
@@ -375,19 +381,17 @@ func TestManagedNetworkOfTheHost(t *testing.T) {
 	cable(t)
 	loopback, _ := services(t)
 	dir := stateDir(t)
-	e := ownWith(t, engine.Options{StateDir: dir, Network: engine.NetworkHost})
+	e := startManagedWith(t, engine.Options{StateDir: dir, Network: engine.NetworkHost})
 	defer closeEngine(t, e)
 	if e.Network != engine.NetworkHost || e.NetworkTrouble != nil {
 		t.Errorf("network %q, %v", e.Network, e.NetworkTrouble)
 	}
 	want := []string{server + ":80", resolver + ":53", credentials + ":80", metadata + ":80", loopback}
-	if got, err := reached(t, e, "", nil, want...); err != nil || !slices.Equal(got, want) {
-		t.Errorf("a RUN step reached %q, want %q; %v", got, want, err)
-	}
+	wantReached(t, e, "", nil, want, want)
 	if text := noEngine(t, t.Context(), engine.Options{StateDir: dir, Binary: buildkitd(), Network: engine.NetworkBridge}); !strings.Contains(text, "another job uses the engine with the network host") {
-		t.Error(text)
+		t.Errorf("Find = %s, want that another job has the host's network", text)
 	}
-	other := ownWith(t, engine.Options{StateDir: dir})
+	other := startManagedWith(t, engine.Options{StateDir: dir})
 	if other.Network != engine.NetworkHost {
 		t.Errorf("the second job's network is %q", other.Network)
 	}
@@ -405,21 +409,23 @@ func barePath(t *testing.T, programs map[string]string) string {
 		}
 	}
 	for name, text := range programs {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		testkit.WriteProgram(t, filepath.Join(dir, name), text)
 	}
 	return dir
 }
 
-// hidePlugins hides the distribution's CNI plugins from a test that inNamespace
-// gave its own mounts.
-func hidePlugins(t *testing.T) {
+// hideDistributionPlugins hides the CNI plugins that the distribution may have
+// installed, in the test's own mount namespace.
+func hideDistributionPlugins(t *testing.T) {
 	t.Helper()
 	for _, dir := range []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"} {
-		if err := syscall.Mount("none", dir, "tmpfs", 0, ""); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatalf("hide %s: %v", dir, err)
+		if _, err := os.Stat(dir); err != nil {
+			continue
 		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 	}
 }
 
@@ -429,7 +435,7 @@ func TestManagedNetworkCannotBeMade(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	hidePlugins(t)
+	hideDistributionPlugins(t)
 	good := "exit 0\n"
 	for want, programs := range map[string]map[string]string{
 		"the CNI plugin buildkit-cni-bridge is missing": {},
@@ -442,7 +448,7 @@ func TestManagedNetworkCannotBeMade(t *testing.T) {
 		bin := barePath(t, programs)
 		t.Setenv("PATH", bin+":/usr/bin:/bin:/usr/sbin:/sbin")
 		o := engine.Options{StateDir: stateDir(t), Binary: filepath.Join(bin, "buildkitd")}
-		e := ownWith(t, o)
+		e := startManagedWith(t, o)
 		if e.Network != engine.NetworkHost || e.NetworkTrouble == nil || !strings.Contains(e.NetworkTrouble.Error(), want) || (e.NetworkTrouble.Remedy == "") != (want == "CNI setup error") {
 			t.Errorf("network %q, %v lacks %q", e.Network, e.NetworkTrouble, want)
 		}
@@ -451,9 +457,7 @@ func TestManagedNetworkCannotBeMade(t *testing.T) {
 		if text := noEngine(t, t.Context(), o); !strings.Contains(text, want) {
 			t.Errorf("%s lacks %q", text, want)
 		}
-		if left := traces(t); left != "" {
-			t.Errorf("%s: left behind:\n%s", want, left)
-		}
+		wantNoTraces(t)
 	}
 }
 
@@ -464,22 +468,18 @@ func TestManagedNetworkAfterAKill(t *testing.T) {
 	}
 	cable(t)
 	dir := stateDir(t)
-	killed := ownWith(t, engine.Options{StateDir: dir})
+	killed := startManagedWith(t, engine.Options{StateDir: dir})
 	pid := pidIn(dir)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	rules := strings.Count(traces(t), "\n")
-	e := ownWith(t, engine.Options{StateDir: dir, Network: engine.NetworkBridge})
-	if got, err := reached(t, e, "", nil, server+":80", metadata+":80"); err != nil || !slices.Equal(got, []string{server + ":80"}) {
-		t.Errorf("a RUN step reached %q, %v", got, err)
-	}
+	e := startManagedWith(t, engine.Options{StateDir: dir, Network: engine.NetworkBridge})
+	wantReached(t, e, "", nil, []string{server + ":80", metadata + ":80"}, []string{server + ":80"})
 	if now := strings.Count(traces(t), "\n"); now != rules {
 		t.Errorf("%d rules and interfaces became %d", rules, now)
 	}
 	closeEngine(t, killed)
 	closeEngine(t, e)
-	if left := traces(t); left != "" {
-		t.Errorf("left behind:\n%s", left)
-	}
+	wantNoTraces(t)
 }

@@ -21,7 +21,7 @@ func TestAddresses(t *testing.T) {
 		"linux/amd64=tcp://amd:1234,linux/arm64=docker", "linux/amd64=managed", "linux/amd64=own", "linux/arm64=kube-pod://arm?namespace=build",
 	} {
 		if err := (engine.Options{Address: good, AddressFrom: "--engine"}).Check(); err != nil {
-			t.Errorf("%s: %v", good, err)
+			t.Errorf("Check of %s = %v, want no error", good, err)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestBadAddresses(t *testing.T) {
 			continue
 		}
 		if !strings.HasPrefix(err.Error(), "SLIPWAY_ENGINE: ") || !strings.Contains(err.Error(), want) || address.Hint() == "" {
-			t.Errorf("%s: %v", bad, err)
+			t.Errorf("Check of %s = %v, want an AddressError of SLIPWAY_ENGINE with a hint and %q", bad, err, want)
 		}
 		// Finding begins with the same check: nothing is dialled.
 		if _, err := engine.Find(t.Context(), engine.Options{Address: bad, AddressFrom: "SLIPWAY_ENGINE"}); !errors.As(err, &address) {
@@ -65,7 +65,7 @@ func TestAddressPasswordIsNotTold(t *testing.T) {
 	t.Parallel()
 	err := engine.Options{Address: "ssh://user:s3cr3t@host", AddressFrom: "--engine"}.Check()
 	if err == nil || strings.Contains(err.Error(), "s3cr3t") {
-		t.Errorf("%v", err)
+		t.Errorf("Check = %v, want an error without the password", err)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestPlatforms(t *testing.T) {
 		"linux/arm/v7=own":                          {"linux/arm/v7"},
 	} {
 		if got := (engine.Options{Address: address}).Platforms(); !slices.Equal(got, want) {
-			t.Errorf("%s: %q", address, got)
+			t.Errorf("Platforms of %s = %q, want %q", address, got, want)
 		}
 	}
 }
@@ -130,6 +130,6 @@ func TestTLSDirectoryIncomplete(t *testing.T) {
 	err := engine.Options{Address: "tcp://host:1", AddressFrom: "--engine", TLS: dir}.Check()
 	var bad *engine.AddressError
 	if !errors.As(err, &bad) || !strings.HasPrefix(err.Error(), "certificates: ") || !strings.Contains(err.Error(), "key.pem") {
-		t.Errorf("%v", err)
+		t.Errorf("Check = %v, want an AddressError of the certificates that names key.pem", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
 // What the engine writes is for its user alone, whatever the umask and whatever
@@ -42,7 +43,7 @@ func TestManagedEngineIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if line, _ := bufio.NewReader(out).ReadString('\n'); !strings.HasPrefix(line, "ready at") {
-		t.Fatal(line)
+		t.Fatalf("the job printed %q, want ready at", line)
 	}
 	if err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
@@ -69,7 +70,7 @@ func TestManagedEngineIsPrivate(t *testing.T) {
 	hold.Close()
 	job.Process.Kill()
 	job.Wait() // it was killed: that is its error
-	closeEngine(t, own(t, dir))
+	closeEngine(t, startManaged(t, dir))
 }
 
 // Programs that need none get no AWS credentials; kubectl may have to ask AWS
@@ -82,10 +83,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 	}
 	bin, seen := t.TempDir(), filepath.Join(t.TempDir(), "seen")
 	for _, name := range []string{"docker", "ssh", "kubectl"} {
-		text := "#!/bin/sh\nenv >" + seen + "\nexec " + buildctl + " --addr " + shared.Addr + " dial-stdio\n"
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		testkit.WriteProgram(t, filepath.Join(bin, name), "env >"+seen+"\nexec "+buildctl+" --addr "+shared.Addr+" dial-stdio\n")
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush")
@@ -97,7 +95,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 	} {
 		found, err := engine.Find(t.Context(), engine.Options{Address: address, AddressFrom: "--engine"})
 		if err != nil {
-			t.Errorf("%s: %v", address, err)
+			t.Errorf("Find of %s: %v", address, err)
 			continue
 		}
 		closeEngine(t, found[0])
@@ -111,9 +109,7 @@ func TestEngineCommandsGetNoCredentials(t *testing.T) {
 // The ssh to a Docker engine is such a program too. Nothing answers behind it.
 func TestDockerOverSSHGetsNoCredentials(t *testing.T) {
 	bin, seen := t.TempDir(), filepath.Join(t.TempDir(), "seen")
-	if err := os.WriteFile(filepath.Join(bin, "ssh"), []byte("#!/bin/sh\n(env; echo \"$@\") >"+seen+"\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteProgram(t, filepath.Join(bin, "ssh"), "(env; echo \"$@\") >"+seen+"\nexit 1\n")
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush")
 	env := environment{"DOCKER_HOST": "ssh://u@h:22", "DOCKER_CONFIG": t.TempDir()}
@@ -123,7 +119,7 @@ func TestDockerOverSSHGetsNoCredentials(t *testing.T) {
 	}
 	text, err := os.ReadFile(seen)
 	if err != nil || strings.Contains(string(text), "hush") || !strings.Contains(string(text), "docker system dial-stdio") {
-		t.Errorf("%v\n%s", err, text)
+		t.Errorf("ssh saw %q, %v, want docker system dial-stdio and no credentials", text, err)
 	}
 }
 
@@ -135,15 +131,7 @@ func silent(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go io.Copy(io.Discard, conn)
-		}
-	}()
+	go testkit.Accept(l, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 	return l.Addr().String()
 }
 

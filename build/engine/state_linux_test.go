@@ -83,7 +83,7 @@ func TestPrivateFile(t *testing.T) {
 		t.Errorf("mode %o, %v", mode(t, wide), err)
 	}
 	if text, err := os.ReadFile(wide); string(text) != "new" {
-		t.Errorf("%q, %v", text, err)
+		t.Errorf("the file holds %q, %v, want new", text, err)
 	}
 	if err := os.Symlink(wide, link); err != nil {
 		t.Fatal(err)
@@ -164,6 +164,6 @@ func TestMessagesOfALog(t *testing.T) {
 	t.Parallel()
 	log := "buildkitd: plugin failed\nCNI setup error\nmain.f\n\t/src/main.go:1\nruntime.goexit\n\t/src/asm.s:2\n"
 	if got := strings.Join(messages(log), "|"); got != "buildkitd: plugin failed|CNI setup error" {
-		t.Error(got)
+		t.Errorf("messages(%q) = %s, want the lines without the stack", log, got)
 	}
 }

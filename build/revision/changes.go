@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,22 +42,25 @@ func (t *tree) sumPaths(ctx context.Context, paths []string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// entry describes what stands at a path.
+// entry describes the file, directory or link at a path.
 func (t *tree) entry(ctx context.Context, abs string) (kind, value string, err error) {
-	info, err := os.Lstat(abs)
+	kind, value, err = t.present(ctx, abs)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return "absent", "", nil
 	}
-	if err != nil {
-		return "", "", err
-	}
+	return kind, value, err
+}
+
+// present is entry for a path where something stands.
+func (t *tree) present(ctx context.Context, abs string) (kind, value string, err error) {
+	info, err := os.Lstat(abs)
 	switch {
+	case err != nil && skippable(err):
+		return unreadable, "", nil
+	case err != nil:
+		return "", "", err
 	case info.Mode().IsRegular():
-		f, err := os.Open(abs)
-		if err != nil {
-			return "", "", err
-		}
-		value, err = fileSum(ctx, f)
+		value, err = sumOf(ctx, func() (io.ReadCloser, error) { return os.Open(abs) })
 		return fileKind(info.Mode()), value, err
 	case info.Mode()&fs.ModeSymlink != 0:
 		value, err = os.Readlink(abs)

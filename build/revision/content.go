@@ -14,15 +14,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
+
+	"slipway/internal/bounded"
 )
 
 // Root is one of the build inputs: a directory, seen through the filter its
 // build uses, or a single file.
 type Root struct {
-	Label string    // tells the roots of one hash apart; no machine's own path
+	Label string    // distinguishes the roots of one hash; not a path of one machine
 	FS    fsutil.FS // a directory
 	File  string    // or the path of one file, links followed
 
@@ -98,28 +101,37 @@ func (r Root) directory(ctx context.Context) (string, error) {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		kind, value := n.mode.Type().String(), ""
+		kind, value, err := r.entry(ctx, n)
 		switch {
-		case n.mode.IsRegular():
-			f, err := r.FS.Open(n.path)
-			if err != nil {
-				return "", fmt.Errorf("%q: %w", n.path, err)
-			}
-			if value, err = fileSum(ctx, f); err != nil {
-				return "", fmt.Errorf("%q: %w", n.path, err)
-			}
-			kind = fileKind(n.mode)
-		case n.mode&fs.ModeSymlink != 0:
-			kind, value = "link", n.link
+		case errors.Is(err, fs.ErrNotExist):
+			continue // it vanished, as if the walk had begun later
+		case err != nil:
+			return "", fmt.Errorf("%q: %w", n.path, err)
 		}
 		frame(h, n.path, kind, value)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// entry describes one entry. Its error is fs.ErrNotExist if it vanished.
+func (r Root) entry(ctx context.Context, n node) (kind, value string, err error) {
+	switch {
+	case n.mode.IsRegular():
+		value, err = sumOf(ctx, func() (io.ReadCloser, error) { return r.FS.Open(n.path) })
+		return fileKind(n.mode), value, err
+	case n.mode&fs.ModeSymlink != 0:
+		return "link", n.link, nil
+	}
+	return n.mode.Type().String(), "", nil
+}
+
+// unreadable is in place of the checksum of a file that this user cannot read. Only a
+// build that does not ask for the file gives the same image without it.
+const unreadable = "unreadable"
+
 // nodes lists FS by path. The files are opened only later, as a walk of
 // fsutil takes a "does not exist" from its callback for "go on", and would so
-// leave out what vanishes under way.
+// leave out other files of the same directory.
 func (r Root) nodes(ctx context.Context) ([]node, error) {
 	var nodes []node
 	var failed error
@@ -157,6 +169,24 @@ func fileKind(mode fs.FileMode) string {
 		return "executable"
 	}
 	return "file"
+}
+
+// sumOf is the checksum of the file that open opens, or unreadable.
+func sumOf(ctx context.Context, open func() (io.ReadCloser, error)) (string, error) {
+	f, err := open()
+	sum := ""
+	if err == nil {
+		sum, err = fileSum(ctx, f)
+	}
+	if err == nil || ctx.Err() != nil || !skippable(err) {
+		return sum, err
+	}
+	return unreadable, nil
+}
+
+// skippable reports whether a file is there and cannot be read, for a reason of its own.
+func skippable(err error) bool {
+	return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !bounded.Exhausted(err)
 }
 
 // fileSum reads f to its end and closes it.

@@ -96,10 +96,10 @@ func (t *tree) asCheckedOut(ctx context.Context, paths []string) (map[string]boo
 	}
 }
 
-// debugEntry is what `git ls-files --debug` prints below a path.
+// debugEntry matches the lines that `git ls-files --debug` prints below a path.
 var debugEntry = regexp.MustCompile(`^  ctime: \d+:\d+\n  mtime: (\d+:\d+)\n  dev: \d+\tino: \d+\n  uid: \d+\tgid: \d+\n  size: (\d+)\tflags: [0-9a-f]+\n`)
 
-// pointer is what Git LFS keeps in place of a file.
+// pointer is the text that Git LFS keeps in place of a file.
 type pointer struct {
 	sum  string // sha256 in hex
 	size int64

@@ -97,7 +97,7 @@ func (t *tree) git(ctx context.Context, stdin string, args ...string) (string, e
 	return string(out), nil
 }
 
-// gitFailure tells "no git here" from a git that is in trouble.
+// gitFailure distinguishes a directory without git from a git that fails.
 func gitFailure(dir string, err error) error {
 	var failed *safegit.Error
 	switch {

@@ -153,7 +153,7 @@ func TestSHA256Repository(t *testing.T) {
 	write(t, dir+"/a", "a")
 	commit(t, dir)
 	if h := gitHash(t, dir, Git); h.Name != headOf(t, dir) {
-		t.Errorf("got %q", h.Name)
+		t.Errorf("got %q, want the head's %q", h.Name, headOf(t, dir))
 	}
 }
 
@@ -226,7 +226,7 @@ func TestIgnore(t *testing.T) {
 	for _, ignore := range []string{dir + "/out/defs.json", link + "/out/../out/defs.json"} {
 		h, err := Of(t.Context(), Inputs{Dir: dir, Ignore: []string{ignore}})
 		if err != nil || h.Source != Git {
-			t.Errorf("ignoring %s: got %+v, %v", ignore, h, err)
+			t.Errorf("ignoring %s: got %+v, %v, want a name from git", ignore, h, err)
 		}
 	}
 	write(t, dir+"/out/other.json", "x")
@@ -281,7 +281,7 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := tr.sumPaths(ctx, []string{"x"}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 	if _, err := Of(ctx, Inputs{Dir: dir, Content: content}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the cancellation, not the content's hash", err)

@@ -102,7 +102,7 @@ func TestNothingOfTheRepositoryRuns(t *testing.T) {
 			}
 			must(t, os.Remove(mark))
 			if h, err := Of(t.Context(), Inputs{Dir: dir}); err != nil {
-				t.Errorf("got %+v, %v", h, err)
+				t.Errorf("got %+v, %v, want no error", h, err)
 			}
 			if ran(mark) {
 				t.Error("a program of the repository ran on the host")
@@ -138,7 +138,7 @@ func TestWorkTreeElsewhere(t *testing.T) {
 	run(t, dir, "config", "core.worktree", outside)
 	h, err := Of(t.Context(), Inputs{Dir: dir})
 	if err != nil || h.Source != Git || strings.Contains(h.Detail, "secret") {
-		t.Errorf("got %+v, %v", h, err)
+		t.Errorf("got %+v, %v, want a name from git without the secret", h, err)
 	}
 }
 
@@ -201,7 +201,7 @@ func TestFilteredFilesStayClean(t *testing.T) {
 		dir := t.TempDir()
 		run(t, dir, append(filter, "clone", "-q", origin, ".")...)
 		if text, err := os.ReadFile(dir + "/s.txt"); err != nil || string(text) != "hello\n" {
-			t.Fatalf("got %q, %v", text, err)
+			t.Fatalf("got %q, %v, want hello", text, err)
 		}
 		gitHash(t, dir, Git)
 		write(t, dir+"/s.txt", "hallo!\n")
@@ -240,7 +240,7 @@ func TestSettingsThatCompare(t *testing.T) {
 		must(t, os.Remove(dir+"/a.txt"))
 		run(t, dir, "checkout", "-q", "a.txt")
 		if text, err := os.ReadFile(dir + "/a.txt"); err != nil || string(text) != "a\r\n" {
-			t.Fatalf("got %q, %v", text, err)
+			t.Fatalf("got %q, %v, want a file with CRLF", text, err)
 		}
 		age(t, dir)
 		gitHash(t, dir, Git)

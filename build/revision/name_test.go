@@ -14,7 +14,7 @@ func TestValidate(t *testing.T) {
 		"latest2", "a..b", "v1.2-rc1", "a.", strings.Repeat("x", MaxName),
 	} {
 		if err := Validate(name); err != nil {
-			t.Errorf("%q: %v", name, err)
+			t.Errorf("Validate(%q) = %v, want no error", name, err)
 		}
 	}
 	for name, want := range map[string]string{
@@ -75,7 +75,7 @@ func TestVariant(t *testing.T) {
 		}
 	}
 	if got := Variant("a", 0); got != "a" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want a", got)
 	}
 }
 

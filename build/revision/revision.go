@@ -41,7 +41,7 @@ type Inputs struct {
 	Dir                   string // the directory git is asked in; empty: git is not asked
 
 	// Ignore lists absolute paths that Slipway writes. They never make a work
-	// tree dirty, nor does a temporary file that a killed run left beside one:
+	// tree dirty, nor does a temporary file that a killed run left next to one:
 	// "." + its base name + ".*.tmp".
 	Ignore []string
 
@@ -59,7 +59,7 @@ var (
 	sumHex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// ErrNoSource is what Of returns when none of the Inputs names the build.
+// ErrNoSource is the error of Of when none of the Inputs names the build.
 var ErrNoSource = errors.New("nothing names this build: no CodeBuild source version, no git commit, no build inputs")
 
 // Of returns the hash of the first input that has one. The name is never

@@ -64,7 +64,7 @@ func TestOfWithoutGitBinary(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	h, err := Of(t.Context(), Inputs{Dir: repo, Content: content})
 	if err != nil || h.Source != Content || !strings.Contains(h.Detail, "git is not installed") {
-		t.Errorf("got %+v, %v", h, err)
+		t.Errorf("got %+v, %v, want a name from the content, as git is not installed", h, err)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestOfErrors(t *testing.T) {
 	for _, flag := range []string{"latest", "deployed", "buildcache", "a b", "-x", ".x", "x.2", strings.Repeat("x", MaxName+1)} {
 		h, err := Of(t.Context(), Inputs{Flag: flag, Content: content})
 		if !errors.As(err, &bad) || bad.Name != flag || h != (Hash{}) {
-			t.Errorf("flag %q: got %+v, %v", flag, h, err)
+			t.Errorf("flag %q: got %+v, %v, want a NameError and no name", flag, h, err)
 		}
 	}
 	if _, err := Of(t.Context(), Inputs{Dir: t.TempDir()}); !errors.Is(err, ErrNoSource) {

@@ -163,8 +163,8 @@ func sorted(changes []change) []change {
 	return slices.CompactFunc(changes, func(a, b change) bool { return a.path == b.path })
 }
 
-// ignorer tells whether an absolute path is one of paths, or a temporary file
-// beside one.
+// ignorer returns a function that reports whether an absolute path is one of
+// paths, or a temporary file next to one.
 func ignorer(paths []string) func(string) bool {
 	type place struct{ dir, base string }
 	var places []place

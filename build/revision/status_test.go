@@ -25,11 +25,11 @@ func TestParseStatus(t *testing.T) {
 	head, changes, err := parseStatus(out)
 	want := []change{{"both", ""}, {"kept", ""}, {"moved", ""}, {"new dir", ""}, {"program", ""}, {"recorded", ""}, {"z file", "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"}}
 	if err != nil || head != id40 || !reflect.DeepEqual(changes, want) {
-		t.Errorf("got %q, %v, %v", head, changes, err)
+		t.Errorf("got %q, %v, %v, want %q, %v", head, changes, err, id40, want)
 	}
 	for _, bad := range []string{"x y", "1 .M", "1 .M N... 1 2 3 4 5 ", "u UU N... 100644" + ids + "p", "!"} {
 		if _, c, err := parseStatus(bad); err == nil {
-			t.Errorf("%q: got %v", bad, c)
+			t.Errorf("%q: got %v, want an error", bad, c)
 		}
 	}
 }

@@ -3,8 +3,6 @@ package solve_test
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,7 +11,6 @@ import (
 	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -22,33 +19,15 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
 	"slipway/internal/fault"
+	"slipway/internal/testkit"
 )
 
-// library is a registry that holds there:1, limits the pulls of limited, has none left of spent, and shows private
-// only to somebody.
-func library(t *testing.T) string {
+// startBaseRegistry starts a registry with the image there:1 and returns its
+// host:port. It refuses pulls of limited, has no pulls of spent left, and lets only
+// the user somebody pull private.
+func startBaseRegistry(t *testing.T) string {
 	t.Helper()
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, _, _ := r.BasicAuth()
-		switch {
-		case strings.HasPrefix(r.URL.Path, "/v2/limited/"):
-			w.WriteHeader(http.StatusTooManyRequests)
-		case strings.HasPrefix(r.URL.Path, "/v2/spent/"):
-			w.Header().Set("RateLimit-Remaining", "0;w=21600")
-			inner.ServeHTTP(w, r)
-		case strings.HasPrefix(r.URL.Path, "/v2/private/") && user != "somebody":
-			w.Header().Set("WWW-Authenticate", `Basic realm="library"`)
-			w.WriteHeader(http.StatusUnauthorized)
-		case r.URL.Path == "/v2/" && user == "":
-			w.Header().Set("WWW-Authenticate", `Basic realm="library"`)
-			w.WriteHeader(http.StatusUnauthorized)
-		default:
-			inner.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(server.Close)
-	host := strings.TrimPrefix(server.URL, "http://")
+	host := testkit.StartRegistry(t, restrictBases)
 	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
 	if err != nil {
 		t.Fatal(err)
@@ -65,13 +44,36 @@ func library(t *testing.T) string {
 	return host
 }
 
+// restrictBases restricts pulls as startBaseRegistry says. The registry inner answers
+// the other requests.
+func restrictBases(inner http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _, _ := r.BasicAuth()
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/v2/limited/"):
+			w.WriteHeader(http.StatusTooManyRequests)
+		case strings.HasPrefix(r.URL.Path, "/v2/spent/"):
+			w.Header().Set("RateLimit-Remaining", "0;w=21600")
+			inner.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/v2/private/") && user != "somebody":
+			w.Header().Set("WWW-Authenticate", `Basic realm="library"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/v2/" && user == "":
+			w.Header().Set("WWW-Authenticate", `Basic realm="library"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			inner.ServeHTTP(w, r)
+		}
+	})
+}
+
 func somebody(context.Context, string) (types.AuthConfig, error) {
 	return types.AuthConfig{Username: "somebody", Password: "x"}, nil
 }
 
 func TestHead(t *testing.T) {
 	t.Parallel()
-	host := library(t)
+	host := startBaseRegistry(t)
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	for _, c := range []struct {
@@ -94,18 +96,18 @@ func TestHead(t *testing.T) {
 		_, err := solve.Head(t.Context(), c.image, c.login)
 		if c.status == http.StatusOK {
 			if err != nil {
-				t.Errorf("%s: %v", c.image, err)
+				t.Errorf("Head(%s) = %v, want no error", c.image, err)
 			}
 			continue
 		}
 		var refused *solve.PullError
 		if !errors.As(err, &refused) || refused.Status != c.status || !strings.Contains(err.Error(), c.says) || refused.Hint() == "" {
-			t.Errorf("%s: %v", c.image, err)
+			t.Errorf("Head(%s) = %v, want a PullError with status %d, a hint and %q", c.image, err, c.status, c.says)
 		}
 	}
 	var input *fault.InputError
 	if _, err := solve.Head(t.Context(), "A b", somebody); !errors.As(err, &input) {
-		t.Errorf("%v", err)
+		t.Errorf("Head of a name with a space = %v, want an InputError", err)
 	}
 }
 
@@ -124,7 +126,7 @@ func TestLoginHost(t *testing.T) {
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
-	host := library(t)
+	host := startBaseRegistry(t)
 	bases := []solve.Base{{Image: host + "/there:1", Platform: "linux/amd64"}, {Image: host + "/there:2", Platform: "linux/amd64"}, {Image: host + "/private:1"}}
 	each, err := solve.Resolve(t.Context(), engine.Client(t), bases, somebody)
 	if err != nil {

@@ -74,21 +74,21 @@ func TestBasesOfAFile(t *testing.T) {
 	target := solve.Target{Service: "web", Context: solve.Context{Dir: dir}, Dockerfile: filepath.Join(dir, "Dockerfile"), Platforms: []string{"linux/arm64"}}
 	bases, err := solve.Bases(t.Context(), target)
 	if err != nil || listed(bases) != "alpine:3 linux/arm64" {
-		t.Errorf("%v, %v", bases, err)
+		t.Errorf("Bases = %v, %v, want alpine:3 for linux/arm64", bases, err)
 	}
 
 	target.DockerfileInline = "FROM alpine:3\n\nRUNN true\n"
 	_, err = solve.Bases(t.Context(), target)
 	var input *fault.InputError
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), "services.web.build: dockerfile_inline:3") {
-		t.Errorf("%v", err)
+		t.Errorf("Bases = %v, want an InputError at line 3 of dockerfile_inline", err)
 	}
 
 	// Another syntax may know what the frontend linked here does not.
 	target.DockerfileInline = "# syntax=my/own:1\n" + target.DockerfileInline
 	bases, err = solve.Bases(t.Context(), target)
 	if !errors.Is(err, solve.ErrUnreadable) || listed(bases) != "my/own:1 " {
-		t.Errorf("%v, %v", bases, err)
+		t.Errorf("Bases = %v, %v, want my/own:1 and ErrUnreadable", bases, err)
 	}
 
 	remote := solve.Target{
@@ -97,6 +97,6 @@ func TestBasesOfAFile(t *testing.T) {
 	}
 	bases, err = solve.Bases(t.Context(), remote)
 	if !errors.Is(err, solve.ErrUnreadable) || strings.Contains(err.Error(), "secret") || !slices.Equal(bases, []solve.Base{{Image: "mirror/base:1", Platform: "linux/amd64"}}) {
-		t.Errorf("%v, %v", bases, err)
+		t.Errorf("Bases = %v, %v, want mirror/base:1 for linux/amd64 and ErrUnreadable without the secret", bases, err)
 	}
 }

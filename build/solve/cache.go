@@ -160,4 +160,5 @@ func S3Credentials(keyID, secret, token string) map[string]string {
 const (
 	cacheRegistry = "registry"
 	cacheS3       = "s3"
+	cacheInline   = "inline"
 )

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 // based is a service of several stages on a base image, with steps in each.
@@ -29,10 +30,11 @@ RUN ["/probe","see","time","/later"]
 COPY compose.yaml /
 `
 
-// newBakeryOnBase has two services, one of them on a base image of three layers.
-func newBakeryOnBase(t *testing.T) *bakery {
+// newCacheFixtureOnBase returns a fixture with two services, one of them on a base
+// image of three layers.
+func newCacheFixtureOnBase(t *testing.T) *cacheFixture {
 	t.Helper()
-	b := newBakery(t, staged)
+	b := newCacheFixture(t, staged)
 	b.tree["compose.yaml"] = "services: {app: {build: .}, other: {build: {context: ., dockerfile: Based}}}"
 	b.tree["Based"] = strings.ReplaceAll(based, "HOST", b.host)
 	image, err := random.Image(100_000, 3)
@@ -59,9 +61,9 @@ func newBakeryOnBase(t *testing.T) *bakery {
 	return b
 }
 
-// moved lists the blobs that came and went since reset and are layers of an image or a
-// cache: what else is moved are configurations and lists of layers.
-func (b *bakery) moved(t *testing.T, of map[string]solve.Result) (down, up []string) {
+// movedLayers returns the layers of images and caches that were downloaded and uploaded
+// since reset. Other blobs are configurations and lists of layers.
+func (b *cacheFixture) movedLayers(t *testing.T, of map[string]solve.Result) (down, up []string) {
 	t.Helper()
 	layers := map[string]string{}
 	for service, r := range of {
@@ -74,14 +76,14 @@ func (b *bakery) moved(t *testing.T, of map[string]solve.Result) (down, up []str
 			}
 		}
 	}
-	b.larder.mu.Lock()
-	defer b.larder.mu.Unlock()
-	for d := range b.larder.down {
+	b.cacheRegistry.mu.Lock()
+	defer b.cacheRegistry.mu.Unlock()
+	for d := range b.cacheRegistry.down {
 		if whose := layers[d]; whose != "" {
 			down = append(down, whose+" "+d[:15])
 		}
 	}
-	for d, n := range b.larder.up {
+	for d, n := range b.cacheRegistry.up {
 		if n > 0 && layers[d] != "" {
 			up = append(up, layers[d]+" "+d[:15])
 		}
@@ -101,32 +103,32 @@ func TestNoLayerIsMovedTwice(t *testing.T) {
 		mediaType   types.MediaType
 	}{{solve.Gzip, types.OCILayer}, {solve.Zstd, types.OCILayerZStd}} {
 		t.Run(string(c.mediaType), func(t *testing.T) {
-			b := newBakeryOnBase(t)
+			b := newCacheFixtureOnBase(t)
 			compress := func(_ *solve.RunOptions, list []solve.Target) {
 				for i := range list {
 					list[i].Compression = c.compression
 				}
 			}
-			first := b.fresh(t, compress)
-			good(t, first)
+			first := b.buildFresh(t, compress)
+			wantBuilt(t, first)
 			b.reset()
-			second := b.fresh(t, compress)
-			good(t, second)
-			if down, up := b.moved(t, second); len(down)+len(up) > 0 {
+			second := b.buildFresh(t, compress)
+			wantBuilt(t, second)
+			if down, up := b.movedLayers(t, second); len(down)+len(up) > 0 {
 				t.Errorf("downloaded %q, uploaded %q", down, up)
 			}
 			if !maps.EqualFunc(first, second, func(a, b solve.Result) bool { return a.Digest == b.Digest }) {
 				t.Errorf("%+v became %+v", first, second)
 			}
 			for service, r := range second {
-				b.allOf(t, service, r.Digest, c.mediaType)
-				b.allOf(t, service, cacheTag, c.mediaType)
+				b.wantLayerTypes(t, service, r.Digest, c.mediaType)
+				b.wantLayerTypes(t, service, cacheTag, c.mediaType)
 			}
 			b.reset()
 			b.tree["Based"] += "COPY Based /\n"
-			third := b.fresh(t, compress)
-			good(t, third)
-			down, up := b.moved(t, third)
+			third := b.buildFresh(t, compress)
+			wantBuilt(t, third)
+			down, up := b.movedLayers(t, third)
 			// The new layer is of the image and of the cache, and goes up once. What it lies
 			// on comes down: only COPY --link needs nothing below it.
 			if len(up) != 1 || !strings.HasPrefix(up[0], "other's ") || len(down) == 0 {
@@ -136,8 +138,8 @@ func TestNoLayerIsMovedTwice(t *testing.T) {
 	}
 }
 
-// allOf checks the media type of every layer of an image or a cache.
-func (b *bakery) allOf(t *testing.T, service, reference string, want types.MediaType) {
+// wantLayerTypes checks the media type of every layer of an image or a cache.
+func (b *cacheFixture) wantLayerTypes(t *testing.T, service, reference string, want types.MediaType) {
 	t.Helper()
 	var m v1.Manifest
 	if err := json.Unmarshal(b.manifest(t, service, reference), &m); err != nil {
@@ -145,7 +147,7 @@ func (b *bakery) allOf(t *testing.T, service, reference string, want types.Media
 	}
 	for _, l := range m.Layers {
 		if l.MediaType != want {
-			t.Errorf("%s:%s has a layer of %s", service, reference, l.MediaType)
+			t.Errorf("%s:%s has a layer of %s, want %s", service, reference, l.MediaType, want)
 		}
 	}
 	if len(m.Layers) == 0 {
@@ -157,16 +159,16 @@ func (b *bakery) allOf(t *testing.T, service, reference string, want types.Media
 // zstd, the same bytes as on an engine that had none.
 func TestCompressionIsForced(t *testing.T) {
 	t.Parallel()
-	b := newBakery(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
-	list := plan(t, files(t, b.tree))
-	b.allOf(t, "app", b.loaves(t, list, solve.RunOptions{})["app"].Digest, types.OCILayer)
+	b := newCacheFixture(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+	list := plan(t, testkit.WriteTree(t, b.tree))
+	b.wantLayerTypes(t, "app", b.mustBuild(t, list, solve.RunOptions{})["app"].Digest, types.OCILayer)
 	list[0].Compression = solve.Zstd
-	second := b.loaves(t, list, solve.RunOptions{})["app"]
-	b.allOf(t, "app", second.Digest, types.OCILayerZStd)
+	second := b.mustBuild(t, list, solve.RunOptions{})["app"]
+	b.wantLayerTypes(t, "app", second.Digest, types.OCILayerZStd)
 	b.e.Empty(t)
 	b.engines[0].Client = b.e.Client(t)
 	// The images tell when they were made, and differ.
-	there, empty := b.layers(t, "app", second.Digest), b.layers(t, "app", b.loaves(t, list, solve.RunOptions{})["app"].Digest)
+	there, empty := b.layers(t, "app", second.Digest), b.layers(t, "app", b.mustBuild(t, list, solve.RunOptions{})["app"].Digest)
 	if !slices.Equal(there, empty) {
 		t.Errorf("%v on an engine with layers in gzip, %v on an empty one", there, empty)
 	}

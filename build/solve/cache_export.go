@@ -84,7 +84,7 @@ func (r *run) exportCache(ctx context.Context, p platformBuild) error {
 	if err != nil {
 		return err
 	}
-	_, cache := splitCache(p.target.SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
+	_, cache := splitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
 	if cache == nil {
 		return nil // no credentials for it, which is noted
 	}

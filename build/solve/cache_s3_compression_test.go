@@ -10,6 +10,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 // intermediate has a layer that is in the cache only: the image lacks it.
@@ -34,8 +35,8 @@ func TestS3CacheHasTheImagesCompression(t *testing.T) {
 	}
 	delete(to.Attrs, "ignore-error")
 
-	o := newOven(t)
-	list := plan(t, files(t, intermediate))
+	o := newBuildFixture(t)
+	list := plan(t, testkit.WriteTree(t, intermediate))
 	for _, c := range []struct {
 		compression solve.Compression
 		mediaType   types.MediaType
@@ -45,7 +46,7 @@ func TestS3CacheHasTheImagesCompression(t *testing.T) {
 		p := push["app"]
 		p.CacheTo = []solve.Cache{to}
 		push["app"] = p
-		o.loaves(t, list, solve.RunOptions{Push: push})
+		o.mustBuild(t, list, solve.RunOptions{Push: push})
 		for _, got := range s3Layers(t, backend) {
 			if got != c.mediaType {
 				t.Errorf("a layer of the cache is %s, want %s", got, c.mediaType)

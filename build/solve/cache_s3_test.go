@@ -24,7 +24,7 @@ func TestS3Cache(t *testing.T) {
 	}
 	maps.Copy(from.Attrs, solve.S3Credentials("hush-id", "hush-secret", "hush-token"))
 	if text := fmt.Sprint(from.Redacted()); strings.Contains(text, "hush") || !strings.Contains(text, "REDACTED") {
-		t.Errorf("%s", text)
+		t.Errorf("Redacted = %s, want REDACTED and no credentials", text)
 	}
 	if _, ok := solve.S3Credentials("id", "secret", "")["session_token"]; ok {
 		t.Error("an empty token is passed: BuildKit would sign with it")

@@ -18,7 +18,7 @@ func TestParseCache(t *testing.T) {
 	} {
 		got, err := solve.ParseCache(text)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%q: %+v, %v", text, got, err)
+			t.Errorf("ParseCache(%q) = %+v, %v, want %+v", text, got, err, want)
 		}
 	}
 	for text, want := range map[string]string{
@@ -50,7 +50,7 @@ func FuzzParseCache(f *testing.F) {
 			return
 		}
 		if c.Type == "" || (c.Type == "registry" && c.Attrs["ref"] == "") {
-			t.Fatalf("%q: %+v", text, c)
+			t.Fatalf("ParseCache(%q) = %+v, want a type, and a ref of a registry", text, c)
 		}
 		again, err := solve.ParseCache(c.String())
 		if err != nil || !reflect.DeepEqual(c, again) {

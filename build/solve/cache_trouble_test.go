@@ -21,10 +21,12 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
-// larder is a registry that can lose blobs, refuse requests, and counts the layers' bytes.
-type larder struct {
+// cacheRegistry is a registry that can lose blobs and refuse requests, and that counts the
+// bytes of layers.
+type cacheRegistry struct {
 	mu     sync.Mutex
 	gone   map[string]bool
 	answer func(http.ResponseWriter, *http.Request) bool
@@ -34,7 +36,7 @@ type larder struct {
 
 var blobPath = regexp.MustCompile(`/blobs/(sha256:[0-9a-f]{64})$`)
 
-func (l *larder) wrap(next http.Handler) http.Handler {
+func (l *cacheRegistry) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.refuses(w, r) {
 			return
@@ -47,7 +49,7 @@ func (l *larder) wrap(next http.Handler) http.Handler {
 	})
 }
 
-func (l *larder) refuses(w http.ResponseWriter, r *http.Request) bool {
+func (l *cacheRegistry) refuses(w http.ResponseWriter, r *http.Request) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.answer != nil && l.answer(w, r) {
@@ -60,7 +62,7 @@ func (l *larder) refuses(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-func (l *larder) count(r *http.Request, answer *countedAnswer, in int64) {
+func (l *cacheRegistry) count(r *http.Request, answer *countedAnswer, in int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down == nil {
@@ -77,8 +79,8 @@ func (l *larder) count(r *http.Request, answer *countedAnswer, in int64) {
 	}
 }
 
-// lose takes the layers of an image or cache from the registry.
-func (l *larder) lose(layers ...string) {
+// lose removes the layers of an image or cache from the registry.
+func (l *cacheRegistry) lose(layers ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = map[string]bool{}
@@ -87,14 +89,14 @@ func (l *larder) lose(layers ...string) {
 	}
 }
 
-func (l *larder) set(answer func(http.ResponseWriter, *http.Request) bool) {
+func (l *cacheRegistry) set(answer func(http.ResponseWriter, *http.Request) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.answer = answer
 }
 
 // reset forgets what was counted.
-func (l *larder) reset() {
+func (l *cacheRegistry) reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.down, l.up = nil, nil
@@ -128,26 +130,26 @@ func (c *countedAnswer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// bakery is an engine of its own with a larder, and a project that is built again and
-// again, each time on an engine without any cache.
-type bakery struct {
-	*oven
-	*larder
+// cacheFixture is an engine of its own with a cacheRegistry, and a project that is built
+// several times, each time on an engine without any cache.
+type cacheFixture struct {
+	*buildFixture
+	*cacheRegistry
 	e    *enginetest.Engine
 	tree map[string]string
 }
 
-func newBakery(t *testing.T, tree map[string]string) *bakery {
+func newCacheFixture(t *testing.T, tree map[string]string) *cacheFixture {
 	t.Helper()
 	e := enginetest.Start(t)
-	l := &larder{}
-	return &bakery{newOvenOn(t, e, l.wrap), l, e, withProbe(t, tree)}
+	l := &cacheRegistry{}
+	return &cacheFixture{newBuildFixtureOn(t, e, l.wrap), l, e, withProbe(t, tree)}
 }
 
 const cacheTag = "buildcache"
 
 // cached gives each service its cache in its own repository.
-func (b *bakery) cached(list []solve.Target) map[string]solve.Push {
+func (b *cacheFixture) cached(list []solve.Target) map[string]solve.Push {
 	push := b.pushes(list)
 	for name, p := range push {
 		from, to := solve.RegistryCache(p.Repository + ":" + cacheTag)
@@ -157,28 +159,28 @@ func (b *bakery) cached(list []solve.Target) map[string]solve.Push {
 	return push
 }
 
-// fresh builds on an emptied engine, from files with other times.
-func (b *bakery) fresh(t *testing.T, change ...func(*solve.RunOptions, []solve.Target)) map[string]solve.Result {
+// buildFresh builds on an emptied engine, from files with other times.
+func (b *cacheFixture) buildFresh(t *testing.T, change ...func(*solve.RunOptions, []solve.Target)) map[string]solve.Result {
 	t.Helper()
 	b.e.Empty(t)
 	b.engines[0].Client = b.e.Client(t)
-	list := plan(t, files(t, b.tree))
-	var count tries
+	list := plan(t, testkit.WriteTree(t, b.tree))
+	var count retryCounter
 	o := count.options(3)
 	o.Push = b.cached(list)
 	for _, c := range change {
 		c(&o, list)
 	}
-	return b.bake(t.Context(), t, list, o)
+	return b.build(t.Context(), t, list, o)
 }
 
-// good wants the builds to have gone well, with one such word in what was wrong with the
-// cache of each; without a word, with nothing wrong.
-func good(t *testing.T, got map[string]solve.Result, words ...string) {
+// wantBuilt checks that each build succeeded with one cache error for each of the words,
+// which say whether it was reading or writing; without words, with no cache error.
+func wantBuilt(t *testing.T, got map[string]solve.Result, words ...string) {
 	t.Helper()
 	for name, r := range got {
 		if r.Err != nil || r.Digest == "" {
-			t.Errorf("%s: %v", name, r.Err)
+			t.Errorf("building %s: %v, digest %q", name, r.Err, r.Digest)
 		}
 		if len(r.Cache) != len(words) {
 			t.Errorf("%s: caches: %+v, want %q", name, r.Cache, words)
@@ -199,7 +201,7 @@ var staged = map[string]string{
 }
 
 // layers are those of the manifest that a tag or digest names.
-func (b *bakery) layers(t *testing.T, service, reference string) []string {
+func (b *cacheFixture) layers(t *testing.T, service, reference string) []string {
 	t.Helper()
 	var m v1.Manifest
 	if err := json.Unmarshal(b.manifest(t, service, reference), &m); err != nil {
@@ -212,7 +214,7 @@ func (b *bakery) layers(t *testing.T, service, reference string) []string {
 	return out
 }
 
-func (b *bakery) manifest(t *testing.T, service, reference string) []byte {
+func (b *cacheFixture) manifest(t *testing.T, service, reference string) []byte {
 	t.Helper()
 	resp, err := http.Get("http://" + b.host + "/v2/" + service + "/manifests/" + reference)
 	if err != nil {
@@ -221,7 +223,7 @@ func (b *bakery) manifest(t *testing.T, service, reference string) []byte {
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s:%s: %s %v", service, reference, resp.Status, err)
+		t.Fatalf("GET of the manifest %s:%s: %s, %v", service, reference, resp.Status, err)
 	}
 	return data
 }
@@ -235,12 +237,12 @@ func cacheManifest(method string) func(*http.Request) bool {
 // A cache that is damaged, refused or missing layers fails no build, and is told once.
 func TestBrokenCache(t *testing.T) {
 	t.Parallel()
-	b := newBakery(t, staged)
-	b.fresh(t) // without a cache there yet
+	b := newCacheFixture(t, staged)
+	b.buildFresh(t) // without a cache there yet
 
 	// Twice the same: the cache works.
-	first := b.fresh(t)["app"]
-	if again := b.fresh(t)["app"]; again.Digest != first.Digest || len(again.Cache) > 0 {
+	first := b.buildFresh(t)["app"]
+	if again := b.buildFresh(t)["app"]; again.Digest != first.Digest || len(again.Cache) > 0 {
 		t.Fatalf("the cache does not work: %+v, then %+v", first, again)
 	}
 	answer := func(match func(*http.Request) bool, code int, body string) {
@@ -254,30 +256,30 @@ func TestBrokenCache(t *testing.T) {
 	}
 	for _, code := range []int{403, 500} {
 		answer(cacheManifest(http.MethodHead), code, denied)
-		good(t, b.fresh(t), "reading", "writing")
+		wantBuilt(t, b.buildFresh(t), "reading", "writing")
 	}
 	// What is exported anew is what has changed: an equal cache is left where it is.
 	answer(cacheManifest(http.MethodPut), 403, denied)
 	b.tree["Dockerfile"] += "LABEL one=1\nCOPY Dockerfile /\n"
-	good(t, b.fresh(t), "writing")
+	wantBuilt(t, b.buildFresh(t), "writing")
 	// ECR's answer where the tag is immutable.
 	answer(cacheManifest(http.MethodPut), 400, `{"errors":[{"code":"TAG_INVALID","message":"The image tag 'buildcache' already exists and cannot be overwritten because the repository is immutable."}]}`)
-	good(t, b.fresh(t), "writing")
+	wantBuilt(t, b.buildFresh(t), "writing")
 	b.set(nil)
-	good(t, b.fresh(t))
+	wantBuilt(t, b.buildFresh(t))
 
 	for _, code := range []int{403, 500} {
 		answer(func(r *http.Request) bool { return r.Method == http.MethodGet && blobPath.MatchString(r.URL.Path) }, code, denied)
-		good(t, b.fresh(t), "reading")
+		wantBuilt(t, b.buildFresh(t), "reading")
 	}
 	b.set(nil)
-	b.spoil(t, "app", []byte("{"))
-	good(t, b.fresh(t), "reading")
-	good(t, b.fresh(t)) // the cache was written anew
+	b.breakCache(t, "app", []byte("{"))
+	wantBuilt(t, b.buildFresh(t), "reading")
+	wantBuilt(t, b.buildFresh(t)) // the cache was written anew
 }
 
-// disableImport makes the cache one whose list of layers is that.
-func (b *bakery) spoil(t *testing.T, service string, config []byte) {
+// breakCache replaces the cache of a service by one whose list of layers is config.
+func (b *cacheFixture) breakCache(t *testing.T, service string, config []byte) {
 	t.Helper()
 	ref, err := name.NewTag(b.host + "/" + service + ":" + cacheTag)
 	if err != nil {
@@ -306,34 +308,34 @@ func (m rawManifest) MediaType() (types.MediaType, error) { return types.OCIMani
 // for a push, or for a step that runs on it.
 func TestCacheThatLostLayers(t *testing.T) {
 	t.Parallel()
-	b := newBakery(t, staged)
-	b.fresh(t)
-	first := b.fresh(t)["app"]
+	b := newCacheFixture(t, staged)
+	b.buildFresh(t)
+	first := b.buildFresh(t)["app"]
 	b.lose(b.layers(t, "app", cacheTag)...)
-	second := b.fresh(t)
-	good(t, second, "reading")
+	second := b.buildFresh(t)
+	wantBuilt(t, second, "reading")
 	if second["app"].Digest == first.Digest {
 		t.Error("the step that tells the time was not run again: this test proves nothing")
 	}
-	good(t, b.fresh(t)) // the cache was written anew
+	wantBuilt(t, b.buildFresh(t)) // the cache was written anew
 
-	b.lose(b.layers(t, "app", b.fresh(t)["app"].Digest)...)
-	good(t, b.fresh(t), "reading")
+	b.lose(b.layers(t, "app", b.buildFresh(t)["app"].Digest)...)
+	wantBuilt(t, b.buildFresh(t), "reading")
 
 	b.lose(b.layers(t, "app", cacheTag)...)
 	b.tree["Dockerfile"] = strings.Replace(staged["Dockerfile"], "FROM scratch\nCOPY", "RUN [\"/probe\",\"see\",\"time\",\"/more\"]\nFROM scratch\nCOPY --from=made /more /more\nCOPY", 1)
-	good(t, b.fresh(t), "reading")
+	wantBuilt(t, b.buildFresh(t), "reading")
 }
 
 // Failures that do not come of the cache are not tried without it.
 func TestFailureBesideTheCache(t *testing.T) {
 	t.Parallel()
-	b := newBakery(t, staged)
-	b.fresh(t)
+	b := newCacheFixture(t, staged)
+	b.buildFresh(t)
 	b.tree["Dockerfile"] += "COPY --from=made /probe /probe\nRUN [\"/probe\",\"fail\",\"by itself\"]\n"
 	var mu sync.Mutex
 	runs, imports := map[time.Time]bool{}, 0
-	got := b.fresh(t, func(o *solve.RunOptions, _ []solve.Target) {
+	got := b.buildFresh(t, func(o *solve.RunOptions, _ []solve.Target) {
 		o.Status = func(_ string, s *client.SolveStatus) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -360,8 +362,8 @@ func TestFailureBesideTheCache(t *testing.T) {
 		return manifestPut(r)
 	})
 	b.tree["Dockerfile"] += "COPY Dockerfile /\n"
-	if got := b.fresh(t)["app"]; !errors.As(got.Err, &failed) || !failed.Pushing || len(got.Cache) > 0 {
-		t.Errorf("%+v", got)
+	if got := b.buildFresh(t)["app"]; !errors.As(got.Err, &failed) || !failed.Pushing || len(got.Cache) > 0 {
+		t.Errorf("got %+v, want a refused push and no cache error", got)
 	}
 }
 
@@ -370,7 +372,7 @@ func TestFailureBesideTheCache(t *testing.T) {
 func TestComposeCachesKeepTheirMeaning(t *testing.T) {
 	t.Parallel()
 	tree := map[string]string{"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"}
-	b := newBakery(t, tree)
+	b := newCacheFixture(t, tree)
 	ref := func(service, more string) string {
 		return "type=registry,ref=" + b.host + "/" + service + ":own" + more
 	}
@@ -385,12 +387,12 @@ func TestComposeCachesKeepTheirMeaning(t *testing.T) {
 		}
 		return own
 	})
-	got := b.fresh(t)
+	got := b.buildFresh(t)
 	var failed *solve.FailedError
 	if r := got["strict"]; !errors.As(r.Err, &failed) || r.Digest != "" || len(r.Cache) > 0 {
-		t.Errorf("%+v", r)
+		t.Errorf("strict: got %+v, want a failed build and no cache error", r)
 	}
 	if r := got["lenient"]; r.Err != nil || r.Digest == "" || len(r.Cache) > 0 {
-		t.Errorf("%+v", r)
+		t.Errorf("lenient: got %+v, want an image and no cache error", r)
 	}
 }

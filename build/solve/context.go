@@ -191,8 +191,10 @@ func (t *translator) checkDockerfile(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) && filepath.Base(path) == defaultDockerfile {
 		// The frontend takes the lower-case name as well.
-		path = filepath.Join(filepath.Dir(path), strings.ToLower(defaultDockerfile))
-		info, err = os.Stat(path)
+		lower := filepath.Join(filepath.Dir(path), strings.ToLower(defaultDockerfile))
+		if other, lowerErr := os.Stat(lower); !errors.Is(lowerErr, os.ErrNotExist) {
+			path, info, err = lower, other, lowerErr
+		}
 	}
 	if err == nil && info.IsDir() {
 		err = fmt.Errorf("%s is a directory", path)

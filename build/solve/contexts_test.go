@@ -18,10 +18,11 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 func TestContextKinds(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	stored, err := crane.Image(map[string][]byte{"who": []byte("image")})
 	if err != nil {
@@ -38,7 +39,7 @@ COPY --from=base who /image
 COPY --from=layout who /layout
 COPY --from=layout2 who /layout2
 `
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"compose.yaml": `services:
   app:
     build:
@@ -52,7 +53,7 @@ COPY --from=layout2 who /layout2
 	})
 	writeLayout(t, filepath.Join(dir, "one"), "one", "v1")
 	writeLayout(t, filepath.Join(dir, "two"), "two", "latest")
-	got := o.loaves(t, plan(t, dir), solve.RunOptions{})
+	got := o.mustBuild(t, plan(t, dir), solve.RunOptions{})
 	o.want(t, got["app"], map[string]string{"main": "main", "dir": "dir", "image": "image", "layout": "one", "layout2": "two"})
 }
 
@@ -84,12 +85,12 @@ const linkedBuild = `services:
 // A linked service is built first, from the digest of this very run, also when only one
 // may be built at a time and the one that needs it comes first by name.
 func TestLinkedServices(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	for _, jobs := range []int{0, 1} {
 		leaf := fmt.Sprintf("leaf of %d", jobs)
-		dir := files(t, map[string]string{"compose.yaml": linkedBuild, "top": "T", "mid": "M", "leaf": leaf})
-		got := o.loaves(t, plan(t, dir), solve.RunOptions{Jobs: jobs})
+		dir := testkit.WriteTree(t, map[string]string{"compose.yaml": linkedBuild, "top": "T", "mid": "M", "leaf": leaf})
+		got := o.mustBuild(t, plan(t, dir), solve.RunOptions{Jobs: jobs})
 		want := map[string]string{"leaf": leaf, "mid": "M", "copy": leaf, "top": "T"}
 		if have := o.files(t, got["a-top"]); !maps.Equal(have, want) {
 			t.Errorf("jobs %d: files %v", jobs, have)
@@ -98,13 +99,13 @@ func TestLinkedServices(t *testing.T) {
 }
 
 func TestRemoteGitContexts(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	url := serveGit(t, map[string]string{
 		"Dockerfile": "FROM scratch\nCOPY who /\n", "who": "root",
 		"sub/Other": "FROM scratch\nCOPY who /\n", "sub/who": "sub",
 	})
-	got := o.project(t, map[string]string{"compose.yaml": `services:
+	got := o.buildProject(t, map[string]string{"compose.yaml": `services:
   whole: {build: "` + url + `#main"}
   part: {build: {context: "` + url + `#main:sub", dockerfile: Other}}
   inline: {build: {context: "` + url + `#main", dockerfile_inline: "FROM scratch\nCOPY who /inline"}}
@@ -128,7 +129,7 @@ func serveGit(t *testing.T, tree map[string]string) string {
 	if err != nil {
 		t.Skipf("LEFT OUT: git cannot serve over http here: %v", err)
 	}
-	work, bare := files(t, tree), t.TempDir()
+	work, bare := testkit.WriteTree(t, tree), t.TempDir()
 	for _, args := range [][]string{
 		{"init", "-q", "-b", "main"}, {"add", "."}, {"commit", "-q", "-m", "first"}, {"clone", "-q", "--bare", ".", filepath.Join(bare, "code.git")},
 	} {
@@ -178,7 +179,7 @@ func (c *transfers) total() (bytes int64) {
 // copy the same of it, and one after the other in any case. (BuildKit syncs what a
 // Dockerfile copies, and cannot share two syncs under way that differ.)
 func TestDirectoryIsSentOnce(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	const size = 3 << 20
 	blob := strings.Repeat("0123456789abcdef", size/16)
@@ -199,7 +200,7 @@ func TestDirectoryIsSentOnce(t *testing.T) {
 			tree["shared/"+n+".Dockerfile"], tree["other/"+n+".Dockerfile"] = dockerfile, dockerfile
 		}
 		var count transfers
-		o.loaves(t, plan(t, files(t, tree)), solve.RunOptions{Jobs: row.jobs, Status: count.status})
+		o.mustBuild(t, plan(t, testkit.WriteTree(t, tree)), solve.RunOptions{Jobs: row.jobs, Status: count.status})
 		if sent := count.total(); sent < size || sent > size+size/2 {
 			t.Errorf("%s: %d bytes sent of a directory of %d", row.kind, sent, size)
 		}
@@ -208,7 +209,7 @@ func TestDirectoryIsSentOnce(t *testing.T) {
 
 // Two main contexts have one name in BuildKit; each service must see its own.
 func TestMainContextsAreNotMixedUp(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	tree := map[string]string{"compose.yaml": "services:\n"}
 	for i := range 6 {
@@ -217,7 +218,7 @@ func TestMainContextsAreNotMixedUp(t *testing.T) {
 		tree[n+"/Dockerfile"] = "FROM scratch\nCOPY who /who\n"
 		tree[n+"/who"] = n
 	}
-	got := o.project(t, tree)
+	got := o.buildProject(t, tree)
 	for i := range 6 {
 		n := fmt.Sprint(i)
 		o.want(t, got["app"+n], map[string]string{"who": n})

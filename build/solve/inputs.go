@@ -107,7 +107,11 @@ func (t Target) dockerfileDir() (dir, file string) {
 // Tree is the local directory as the engine sees it, without the files that Slipway
 // itself writes: with them in a context, each build would change the next one's digest.
 func Tree(dir string, own []string) (fsutil.FS, error) {
-	return filtered(dir, ownPatterns(dir, own))
+	tree, err := newDirectory(dir, false)
+	if err != nil {
+		return nil, err
+	}
+	return filtered(tree, ownPatterns(dir, own))
 }
 
 // ContextTree is Tree without what the .dockerignore that goes with the Dockerfile
@@ -117,7 +121,7 @@ func ContextTree(t Target, own []string) (fsutil.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return filtered(t.Context.Dir, append(patterns, ownPatterns(t.Context.Dir, own)...))
+	return inputTree(t.Context.Dir, append(patterns, ownPatterns(t.Context.Dir, own)...))
 }
 
 // additionalTree is the same for an additional context, of which BuildKit reads the
@@ -127,14 +131,20 @@ func additionalTree(dir string, own []string) (fsutil.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return filtered(dir, append(patterns, ownPatterns(dir, own)...))
+	return inputTree(dir, append(patterns, ownPatterns(dir, own)...))
 }
 
-func filtered(dir string, exclude []string) (fsutil.FS, error) {
-	tree, err := fsutil.NewFS(dir)
+// inputTree is a directory to be hashed: what cannot be read in it is not an error.
+func inputTree(dir string, exclude []string) (fsutil.FS, error) {
+	tree, err := newDirectory(dir, true)
 	if err != nil {
 		return nil, err
 	}
+	walk, err := filtered(tree, exclude)
+	return unfiltered{walk, tree}, err
+}
+
+func filtered(tree fsutil.FS, exclude []string) (fsutil.FS, error) {
 	return fsutil.NewFilterFS(tree, &fsutil.FilterOpt{ExcludePatterns: exclude, Map: ownedByRoot})
 }
 
@@ -210,6 +220,20 @@ func dockerfileNames(file string) []string {
 	return names
 }
 
+// dockerfileTree is a directory without everything but the files that a Dockerfile's name
+// can mean.
+func dockerfileTree(dir, file string) (fsutil.FS, error) {
+	tree, err := newDirectory(dir, true)
+	if err != nil {
+		return nil, err
+	}
+	var patterns []string
+	for _, name := range dockerfileNames(file) {
+		patterns = append(patterns, literal(name))
+	}
+	return fsutil.NewFilterFS(tree, &fsutil.FilterOpt{IncludePatterns: patterns})
+}
+
 // Root is one part of what a build depends on: a tree of files under a label.
 type Root struct {
 	Label string
@@ -229,11 +253,7 @@ func Roots(ctx context.Context, root string, targets []Target, own []string) ([]
 			roots = append(roots, Root{t.Service + " context", tree})
 		}
 		if dir, file := t.dockerfileDir(); dir != "" {
-			tree, err := fsutil.NewFS(dir)
-			if err != nil {
-				return nil, err
-			}
-			one, err := fsutil.NewFilterFS(tree, &fsutil.FilterOpt{IncludePatterns: dockerfileNames(file)})
+			one, err := dockerfileTree(dir, file)
 			if err != nil {
 				return nil, err
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 const inputsFile = `services:
@@ -39,7 +40,7 @@ func inputsTree() map[string]string {
 // inputs plans the tree in a new directory.
 func inputs(t *testing.T, tree map[string]string, environ ...string) string {
 	t.Helper()
-	dir := files(t, tree)
+	dir := testkit.WriteTree(t, tree)
 	if len(environ) == 0 {
 		environ = []string{"TOKEN=a", "SSH_AUTH_SOCK=/run/one"}
 	}
@@ -69,7 +70,7 @@ func TestInputsDoNotDependOn(t *testing.T) {
 		tree := inputsTree()
 		tree["compose.yaml"] = replaced(t, tree["compose.yaml"], change)
 		if got := inputs(t, tree); got != want {
-			t.Error(what)
+			t.Errorf("%s: the inputs are %s, want %s as before", what, got, want)
 		}
 	}
 }
@@ -118,7 +119,7 @@ func replaced(t *testing.T, text string, change [2]string) string {
 }
 
 func TestDirs(t *testing.T) {
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"compose.yaml": `services:
   a: {build: {context: ./x, dockerfile: ../f/Dockerfile, additional_contexts: {m: ./m}}}
   b: {build: ./x}
@@ -165,7 +166,7 @@ func walk(t *testing.T, tree fsutil.FS) []string {
 }
 
 func TestRoots(t *testing.T) {
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"compose.yaml": `services:
   a: {build: {context: ./x, additional_contexts: {m: ./m}}}
   b: {build: {context: ./x, dockerfile: b.Dockerfile}}
@@ -197,7 +198,7 @@ func TestRoots(t *testing.T) {
 }
 
 func TestBrokenDockerignore(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": "services: {a: {build: .}}", "Dockerfile": "", ".dockerignore": "[\n"})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {a: {build: .}}", "Dockerfile": "", ".dockerignore": "[\n"})
 	list := targets(t, dir)
 	if _, err := solve.Roots(t.Context(), dir, list, nil); err == nil {
 		t.Error("a broken pattern is taken")

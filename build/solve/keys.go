@@ -10,6 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 
 	"slipway/internal/allow"
@@ -52,10 +53,13 @@ const (
 
 // translator turns one service's build section into a Target.
 type translator struct {
-	project  *types.Project
-	service  types.ServiceConfig
-	wanted   *allow.Wanted
-	warnings []string
+	project   *types.Project
+	service   types.ServiceConfig
+	wanted    *allow.Wanted
+	lookupEnv func(string) (string, bool)
+	warnings  []string
+	// inactive reports that the service is behind a profile that is not active.
+	inactive bool
 }
 
 func (t *translator) build() *types.BuildConfig { return t.service.Build }
@@ -86,6 +90,8 @@ func (t *translator) naming(out *Target) (err error) {
 	if out.Settings, err = compose.ReadServiceSettings(t.service); err != nil {
 		return err
 	}
+	// Nothing runs a service of an inactive profile.
+	out.Settings.Undeployed = out.Settings.Undeployed || t.inactive
 	out.Container = t.service.Name
 	if t.service.ContainerName != "" {
 		out.Container = t.service.ContainerName
@@ -93,10 +99,21 @@ func (t *translator) naming(out *Target) (err error) {
 	if out.Settings.Container != "" {
 		out.Container = out.Settings.Container
 	}
-	if name := t.service.ContainerName; name != "" && name == out.Container {
-		if err := awsname.CheckContainer(name); err != nil {
-			return badInput("services."+t.service.Name+".container_name", "write the name in the ECS task definition into x-slipway.container", "%v", err)
-		}
+	return t.checkContainer(out)
+}
+
+// checkContainer refuses a container's name that ECS would refuse, and names the field that
+// it comes from. That of x-slipway has been checked.
+func (t *translator) checkContainer(out *Target) error {
+	if out.Settings.Undeployed || out.Settings.Container != "" {
+		return nil
+	}
+	where := "services." + t.service.Name
+	if t.service.ContainerName != "" {
+		where += ".container_name"
+	}
+	if err := awsname.CheckContainer(out.Container); err != nil {
+		return badInput(where, "write the name in the ECS task definition into x-slipway.container", "%v", err)
 	}
 	return nil
 }
@@ -113,11 +130,29 @@ func (t *translator) contexts(out *Target) (err error) {
 		if err != nil {
 			return err
 		}
-		if out.Contexts == nil {
-			out.Contexts = map[string]Context{}
+		if err := t.addContext(out, name, c); err != nil {
+			return err
 		}
-		out.Contexts[name] = c
 	}
+	return nil
+}
+
+// addContext adds an additional context under the name that BuildKit looks for: without
+// docker.io, library and the tag latest (NamedContext in frontend/dockerui).
+func (t *translator) addContext(out *Target, name string, c Context) error {
+	key := "additional_contexts." + name
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return t.refuse(key, "use the name in FROM or --from, in lower case", "is not a name that a Dockerfile can ask for: %v", err)
+	}
+	short := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
+	if _, ok := out.Contexts[short]; ok {
+		return t.refuse(key, "keep one of the two", "is the same context as %s", short)
+	}
+	if out.Contexts == nil {
+		out.Contexts = map[string]Context{}
+	}
+	out.Contexts[short] = c
 	return nil
 }
 
@@ -143,6 +178,9 @@ func (t *translator) plain(out *Target) error {
 	if b.Isolation != "" && b.Isolation != "default" {
 		return t.refuse("isolation", "remove the key: it is for Windows engines, BuildKit has none", "%q cannot be carried out", b.Isolation)
 	}
+	for _, text := range compose.UnreadBake(b) {
+		t.warn("%s", t.field("x-bake."+text))
+	}
 	return nil
 }
 
@@ -156,7 +194,10 @@ func (t *translator) platforms(out *Target) error {
 		if err != nil {
 			return t.refuse("platforms", "write them as os/architecture, linux/arm64", "%q: %v", s, err)
 		}
-		out.Platforms = append(out.Platforms, platforms.Format(platforms.Normalize(p)))
+		// One that is named twice, or by a synonym, is built once.
+		if name := platforms.Format(platforms.Normalize(p)); !slices.Contains(out.Platforms, name) {
+			out.Platforms = append(out.Platforms, name)
+		}
 	}
 	return nil
 }
@@ -236,14 +277,18 @@ func (t *translator) caches(out *Target) (err error) {
 		if err != nil {
 			return t.refuse("cache_from", "write type=registry,ref=… or an image reference", "%q: %v", shownCache(s), err)
 		}
-		out.CacheFrom = append(out.CacheFrom, c)
+		if t.usable("cache_from", c) {
+			out.CacheFrom = append(out.CacheFrom, c)
+		}
 	}
 	for _, s := range t.build().CacheTo {
 		c, err := ParseCache(s)
 		if err != nil {
 			return t.refuse("cache_to", "write type=registry,ref=… or type=inline", "%q: %v", shownCache(s), err)
 		}
-		out.CacheTo = append(out.CacheTo, c)
+		if t.usable("cache_to", c) {
+			out.CacheTo = append(out.CacheTo, c)
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package solve_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"slipway/build/solve"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/internal/testkit"
 )
 
 // buildKeys says for every key below build how it reaches BuildKit: have is what
@@ -98,7 +100,7 @@ func keyProject(t *testing.T, lines ...string) string {
 		text += "      " + l + "\n"
 	}
 	text += "secrets:\n  token: {environment: TOKEN}\n  gone: {file: ./gone.txt}\n"
-	return files(t, map[string]string{
+	return testkit.WriteTree(t, map[string]string{
 		"compose.yaml": text, "Dockerfile": "FROM scratch\n", "other.Dockerfile": "FROM scratch\n",
 		"other/Dockerfile": "FROM scratch\n", "token.txt": "x",
 	})
@@ -169,7 +171,7 @@ func wantRefused(t *testing.T, line, message, hint string) {
 	dir := keyProject(t, line)
 	_, err := planKeys(t, dir)
 	var input *fault.InputError
-	if !asInput(err, &input) {
+	if !errors.As(err, &input) {
 		t.Fatalf("want an *fault.InputError, have %v", err)
 	}
 	if text := strings.ReplaceAll(err.Error(), dir, "DIR"); text != message && (!strings.HasSuffix(message, ":") || !strings.HasPrefix(text, message)) {
@@ -235,7 +237,7 @@ func TestEntitlementsAreNoted(t *testing.T) {
 }
 
 func TestExternalSecretIsRefused(t *testing.T) {
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"Dockerfile":   "FROM scratch\n",
 		"compose.yaml": "services:\n  app:\n    build: {context: ., secrets: [key]}\nsecrets:\n  key: {external: true}\n",
 	})

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
-	"slipway/internal/fault"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
 
@@ -26,22 +25,6 @@ func indented(t *testing.T, dir string, v any) []byte {
 		t.Fatal(err)
 	}
 	return append([]byte(strings.ReplaceAll(string(text), dir, "/project")), '\n')
-}
-
-// files writes a tree below a new directory and returns it.
-func files(t testing.TB, tree map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range tree {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // load reads the project in dir with the variables KEY=VALUE.
@@ -79,17 +62,9 @@ func byService(t testing.TB, list []solve.Target, name string) solve.Target {
 // wantInputError checks that err is an InputError with this text and a remedy.
 func wantInputError(t *testing.T, err error, want string) {
 	t.Helper()
-	var input *fault.InputError
-	if !asInput(err, &input) {
-		t.Fatalf("want an *fault.InputError, have %v", err)
-	}
-	if err.Error() != want {
-		t.Errorf("error\n have %s\n want %s", err, want)
-	}
+	input := testkit.WantInputError(t, err, want)
 	var platform *solve.PlatformError // whose hint cmd writes
 	if input.Hint() == "" && !errors.As(err, &platform) {
 		t.Errorf("no hint with %q", err)
 	}
 }
-
-func asInput(err error, input **fault.InputError) bool { return errors.As(err, input) }

@@ -18,9 +18,10 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
-const secretive = `services:
+const secretsProject = `services:
   one:
     build:
       context: .
@@ -39,23 +40,23 @@ secrets:
 
 // Each service gets its own value of an id that both use.
 func TestSecretsReachTheirOwnService(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	tree := map[string]string{
-		"compose.yaml": strings.ReplaceAll(secretive, "DOCKERFILE", inlined(probing("ARG SALT", "--mount=type=secret,id=token | see file /run/secrets/token /token"))),
+		"compose.yaml": strings.ReplaceAll(secretsProject, "DOCKERFILE", inlined(probing("ARG SALT", "--mount=type=secret,id=token | see file /run/secrets/token /token"))),
 		"one.txt":      "value one", "two.txt": "value two",
 	}
 	// The salt keeps the two steps apart in the cache, which does not hold secrets' values.
 	tree["compose.yaml"] = strings.Replace(tree["compose.yaml"], "      secrets: [{source: file-one", "      args: {SALT: one}\n      secrets: [{source: file-one", 1)
-	got := o.project(t, tree, "OTHER=value three")
+	got := o.buildProject(t, tree, "OTHER=value three")
 	o.want(t, got["one"], map[string]string{"token": "value one"})
 	o.want(t, got["two"], map[string]string{"token": "value two"})
 }
 
 func TestSecretFromTheEnvironment(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	got := o.project(t, map[string]string{
+	got := o.buildProject(t, map[string]string{
 		"compose.yaml": "services: {app: {build: {context: ., secrets: [env]}}}\nsecrets: {env: {environment: OTHER}}\n",
 		"Dockerfile":   probing("--mount=type=secret,id=env | see file /run/secrets/env /seen", "--mount=type=secret,id=env,env=NAMED | see env NAMED /named"),
 	}, "OTHER=value three")
@@ -64,16 +65,16 @@ func TestSecretFromTheEnvironment(t *testing.T) {
 
 // A secret that is only used leaves no trace in image, args, inputs or progress.
 func TestSecretsStayPut(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	const value = "a value that is nowhere else"
-	list := plan(t, files(t, withProbe(t, map[string]string{
+	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{
 		"compose.yaml": "services: {app: {build: {context: ., secrets: [file, env]}}}\nsecrets: {file: {file: ./s.txt}, env: {environment: OTHER}}\n",
 		"s.txt":        value,
 		"Dockerfile":   probing("--mount=type=secret,id=file --mount=type=secret,id=env,env=X | see time /when"),
 	})), "OTHER="+value)
 	var progress bytes.Buffer
-	got := o.loaves(t, list, solve.RunOptions{Status: func(_ string, s *client.SolveStatus) {
+	got := o.mustBuild(t, list, solve.RunOptions{Status: func(_ string, s *client.SolveStatus) {
 		text, err := json.Marshal(s)
 		if err != nil {
 			t.Error(err)
@@ -103,9 +104,9 @@ func TestSecretsStayPut(t *testing.T) {
 }
 
 func TestSecretFileErrors(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	dir := files(t, withProbe(t, map[string]string{
+	dir := testkit.WriteTree(t, withProbe(t, map[string]string{
 		"compose.yaml": "services: {gone: {build: {context: ., secrets: [gone]}}, large: {build: {context: ., secrets: [large]}}}\nsecrets: {gone: {file: ./gone}, large: {file: ./large}}\n",
 		"Dockerfile":   "FROM scratch\nCOPY Dockerfile /\n", "gone": "", "large": "",
 	}))
@@ -119,16 +120,16 @@ func TestSecretFileErrors(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "large"), make([]byte, 500<<10+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := o.bake(t.Context(), t, list, solve.RunOptions{})
+	got := o.build(t.Context(), t, list, solve.RunOptions{})
 	wantInputError(t, got["gone"].Err, "services.gone.build.secrets.gone: open "+dir+"/gone: no such file or directory")
 	wantInputError(t, got["large"].Err, "services.large.build.secrets.large: \""+dir+"/large\": is larger than the limit of 500 KiB")
 }
 
 func TestSSHAgent(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	one, two := serveAgent(t, 1), serveAgent(t, 2)
-	got := o.project(t, map[string]string{
+	got := o.buildProject(t, map[string]string{
 		"compose.yaml": `services:
   app: {build: {context: ., ssh: [default, "second=` + two + `"]}}
   bare: {build: {context: ., dockerfile: Bare}}
@@ -153,36 +154,17 @@ func serveAgent(t *testing.T, n int) string {
 			t.Fatal(err)
 		}
 	}
-	socket := filepath.Join(shortDir(t), "agent")
+	socket := filepath.Join(testkit.ShortDir(t), "agent")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if err := agent.ServeAgent(keys, conn); err != nil && !errors.Is(err, io.EOF) {
-					t.Log(err)
-				}
-			}()
+	go testkit.Accept(l, func(conn net.Conn) {
+		defer conn.Close()
+		if err := agent.ServeAgent(keys, conn); err != nil && !errors.Is(err, io.EOF) {
+			t.Log(err)
 		}
-	}()
+	})
 	return socket
-}
-
-// shortDir is a directory whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "slip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
 
 func TestProfilesOff(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": "services: {app: {image: a, profiles: [p]}, b: {build: {context: ., dockerfile_inline: FROM scratch}}}"})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {image: a, profiles: [p]}, b: {build: {context: ., dockerfile_inline: FROM scratch}}}"})
 	if got := names(targets(t, dir)); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("targets %v", got)
 	}
@@ -19,7 +20,7 @@ func TestProfilesOff(t *testing.T) {
 
 // A compose file of a parent directory is read as if slipway ran there.
 func TestPathsInAParentsFile(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": "services: {a: {build: ./ctx}}", "ctx/Dockerfile": "FROM scratch\n", "deep/er/x": ""})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {a: {build: ./ctx}}", "ctx/Dockerfile": "FROM scratch\n", "deep/er/x": ""})
 	list := targets(t, filepath.Join(dir, "deep", "er"))
 	if got := list[0].Context.Dir; got != filepath.Join(dir, "ctx") {
 		t.Errorf("context %s", got)
@@ -28,7 +29,7 @@ func TestPathsInAParentsFile(t *testing.T) {
 
 // Contexts of included and extended files are relative to those files.
 func TestPathsInIncludedFiles(t *testing.T) {
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"compose.yaml":       "include: [sub/compose.yaml]\nservices: {ext: {extends: {file: base/b.yaml, service: base}}}",
 		"sub/compose.yaml":   "services: {inc: {build: ./ctx}}",
 		"sub/ctx/Dockerfile": "FROM scratch\n", "base/b.yaml": "services: {base: {build: ./ctx}}", "base/ctx/Dockerfile": "FROM scratch\n",
@@ -44,7 +45,7 @@ func TestPathsInIncludedFiles(t *testing.T) {
 
 func TestLoneDockerfile(t *testing.T) {
 	for _, file := range []string{"Dockerfile", "dockerfile"} {
-		dir := files(t, map[string]string{"My App/" + file: "FROM scratch\n"})
+		dir := testkit.WriteTree(t, map[string]string{"My App/" + file: "FROM scratch\n"})
 		at := filepath.Join(dir, "My App")
 		p, err := compose.Load(t.Context(), compose.Options{Dir: at})
 		if err != nil {
@@ -59,7 +60,7 @@ func TestLoneDockerfile(t *testing.T) {
 		}
 		p, err = compose.Load(t.Context(), compose.Options{Dir: at, Lone: "web", Name: "given"})
 		if err != nil || p.Name != "given" || !slices.Equal(slices.Collect(maps.Keys(p.Services)), []string{"web"}) {
-			t.Errorf("%+v, %v", p, err)
+			t.Errorf("Load of a lone Dockerfile = %+v, %v, want the project given with the service web", p, err)
 		}
 	}
 }
@@ -72,7 +73,7 @@ func TestServiceSettingsErrors(t *testing.T) {
 		"{ecs: {name: x}}":     "services.a.x-slipway.ecs.name: unknown key",
 		"{ecs: {service: {}}}": "services.a.x-slipway.ecs.service: want a string, have a mapping",
 	} {
-		p := load(t, files(t, map[string]string{"compose.yaml": "services: {a: {build: {context: ., dockerfile_inline: FROM scratch}, x-slipway: " + text + "}}"}))
+		p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {a: {build: {context: ., dockerfile_inline: FROM scratch}, x-slipway: " + text + "}}"}))
 		_, _, err := solve.Targets(p, solve.Selection{})
 		wantInputError(t, err, want)
 		if _, err := solve.Unselected(p, nil); err == nil {
@@ -82,7 +83,7 @@ func TestServiceSettingsErrors(t *testing.T) {
 }
 
 func TestContainerName(t *testing.T) {
-	list := targets(t, files(t, map[string]string{"compose.yaml": `services:
+	list := targets(t, testkit.WriteTree(t, map[string]string{"compose.yaml": `services:
   plain: {build: {context: ., dockerfile_inline: FROM scratch}}
   named: {build: {context: ., dockerfile_inline: FROM scratch}, container_name: other}
   mapped: {build: {context: ., dockerfile_inline: FROM scratch}, container_name: other2, x-slipway: {container: third}}

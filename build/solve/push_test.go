@@ -14,14 +14,15 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
-// faults stands before a registry and spoils requests for as long as it is told to.
+// faults stands in front of a registry and answers requests in its place.
 type faults struct {
-	match func(*http.Request) bool
-	left  atomic.Int64 // how many more to spoil; negative means for ever
-	hits  atomic.Int64
-	spoil func(http.ResponseWriter)
+	match   func(*http.Request) bool
+	left    atomic.Int64 // how many more requests to answer; negative means all
+	hits    atomic.Int64
+	respond func(http.ResponseWriter)
 }
 
 func (f *faults) wrap(next http.Handler) http.Handler {
@@ -29,7 +30,7 @@ func (f *faults) wrap(next http.Handler) http.Handler {
 		if f.match(r) && f.left.Load() != 0 {
 			f.hits.Add(1)
 			f.left.Add(-1)
-			f.spoil(w)
+			f.respond(w)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -44,7 +45,7 @@ func status(code int, body string) func(http.ResponseWriter) {
 	}
 }
 
-func cut(http.ResponseWriter) { panic(http.ErrAbortHandler) }
+func hangUp(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 
 const denied = `{"errors":[{"code":"DENIED","message":"not authorized to perform: ecr:PutImage"}]}`
 
@@ -56,14 +57,14 @@ func blobUpload(r *http.Request) bool {
 	return strings.Contains(r.URL.Path, "/blobs/uploads/")
 }
 
-// tries counts what Run tells of its retries.
-type tries struct {
+// retryCounter counts the retries and renewals that Run reports.
+type retryCounter struct {
 	mu     sync.Mutex
 	causes []string
 	renews int
 }
 
-func (c *tries) options(attempts int) solve.RunOptions {
+func (c *retryCounter) options(attempts int) solve.RunOptions {
 	return solve.RunOptions{
 		Retry: solve.Backoff{Attempts: attempts, First: time.Millisecond, Max: 5 * time.Millisecond},
 		Renew: func(string) bool { c.mu.Lock(); defer c.mu.Unlock(); c.renews++; return true },
@@ -75,10 +76,10 @@ func (c *tries) options(attempts int) solve.RunOptions {
 	}
 }
 
-// one is a project of one small image that no other test pushes.
-func one(t *testing.T) []solve.Target {
+// oneService returns the target of a small image that no other test pushes.
+func oneService(t *testing.T) []solve.Target {
 	t.Helper()
-	return plan(t, files(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY who /\n", "who": t.Name()}))
+	return plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY who /\n", "who": t.Name()}))
 }
 
 // A registry that throttles, fails or hangs up until the engine's own tries are used up
@@ -86,12 +87,12 @@ func one(t *testing.T) []solve.Target {
 func TestPushIsTriedAgain(t *testing.T) {
 	const throttled = `{"errors":[{"code":"TOOMANYREQUESTS","message":"Rate exceeded"}]}`
 	all := map[string]*faults{
-		"throttled":      {match: manifestPut, spoil: status(429, throttled)},
-		"throttled-blob": {match: blobUpload, spoil: status(429, throttled)},
-		"broken":         {match: manifestPut, spoil: status(500, "")},
-		"busy-blob":      {match: blobUpload, spoil: status(503, "<html>busy</html>")},
-		"cut":            {match: manifestPut, spoil: cut},
-		"cut-blob":       {match: blobUpload, spoil: cut},
+		"throttled":      {match: manifestPut, respond: status(429, throttled)},
+		"throttled-blob": {match: blobUpload, respond: status(429, throttled)},
+		"broken":         {match: manifestPut, respond: status(500, "")},
+		"busy-blob":      {match: blobUpload, respond: status(503, "<html>busy</html>")},
+		"cut":            {match: manifestPut, respond: hangUp},
+		"cut-blob":       {match: blobUpload, respond: hangUp},
 	}
 	text := "services:\n"
 	var wraps []func(http.Handler) http.Handler
@@ -102,16 +103,16 @@ func TestPushIsTriedAgain(t *testing.T) {
 		wraps = append(wraps, f.wrap)
 		text += "  " + service + ": {build: {context: ., dockerfile_inline: \"FROM scratch\\nCOPY who /" + service + "\"}}\n"
 	}
-	o := newOven(t, wraps...)
+	o := newBuildFixture(t, wraps...)
 	t.Parallel()
-	var count tries
+	var count retryCounter
 	opts := count.options(12)
 	told := opts.Retrying
 	opts.Retrying = func(service string, attempt int, pause time.Duration, cause error) {
 		all[service].left.Store(0)
 		told(service, attempt, pause, cause)
 	}
-	got := o.loaves(t, plan(t, files(t, map[string]string{"compose.yaml": text, "who": t.Name()})), opts)
+	got := o.mustBuild(t, plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text, "who": t.Name()})), opts)
 	for service, f := range all {
 		o.want(t, got[service], map[string]string{service: t.Name()})
 		if f.hits.Load() == 0 {
@@ -125,15 +126,15 @@ func TestPushIsTriedAgain(t *testing.T) {
 
 // A refusal is tried once more, with a new login, and then believed.
 func TestRefusedPush(t *testing.T) {
-	f := &faults{match: manifestPut, spoil: status(403, denied)}
-	o := newOven(t, f.wrap)
+	f := &faults{match: manifestPut, respond: status(403, denied)}
+	o := newBuildFixture(t, f.wrap)
 	t.Parallel()
 	f.left.Store(-1)
-	var count tries
-	got := o.bake(t.Context(), t, one(t), count.options(12))["app"]
+	var count retryCounter
+	got := o.build(t.Context(), t, oneService(t), count.options(12))["app"]
 	var failed *solve.FailedError
 	if !errors.As(got.Err, &failed) || !failed.Pushing || !strings.HasPrefix(got.Err.Error(), "pushing app: ") || !strings.Contains(got.Err.Error(), "ecr:PutImage") {
-		t.Errorf("%v", got.Err)
+		t.Errorf("got error %v, want a FailedError of the push that names ecr:PutImage", got.Err)
 	}
 	if count.renews != 1 || len(count.causes) != 1 || f.hits.Load() != 2 {
 		t.Errorf("%d renewals, %d retries, %d requests", count.renews, len(count.causes), f.hits.Load())
@@ -142,16 +143,16 @@ func TestRefusedPush(t *testing.T) {
 
 // Where no login can be renewed, a refusal is the end.
 func TestRefusedPushWithoutRenewal(t *testing.T) {
-	f := &faults{match: manifestPut, spoil: status(403, denied)}
-	o := newOven(t, f.wrap)
+	f := &faults{match: manifestPut, respond: status(403, denied)}
+	o := newBuildFixture(t, f.wrap)
 	t.Parallel()
 	f.left.Store(-1)
 	for _, renew := range []func(string) bool{nil, func(string) bool { return false }} {
 		f.hits.Store(0)
-		var count tries
+		var count retryCounter
 		opts := count.options(12)
 		opts.Renew = renew
-		got := o.bake(t.Context(), t, one(t), opts)["app"]
+		got := o.build(t.Context(), t, oneService(t), opts)["app"]
 		if got.Err == nil || len(count.causes) != 0 || f.hits.Load() != 1 {
 			t.Errorf("%v, %d requests", got.Err, f.hits.Load())
 		}
@@ -160,12 +161,12 @@ func TestRefusedPushWithoutRenewal(t *testing.T) {
 
 // The attempts are counted: a registry that never recovers ends the build.
 func TestPushGivesUp(t *testing.T) {
-	f := &faults{match: manifestPut, spoil: status(429, "")}
-	o := newOven(t, f.wrap)
+	f := &faults{match: manifestPut, respond: status(429, "")}
+	o := newBuildFixture(t, f.wrap)
 	t.Parallel()
 	f.left.Store(-1)
-	var count tries
-	got := o.bake(t.Context(), t, one(t), count.options(3))["app"]
+	var count retryCounter
+	got := o.build(t.Context(), t, oneService(t), count.options(3))["app"]
 	var failed *solve.FailedError
 	if !errors.As(got.Err, &failed) || !failed.Pushing || len(count.causes) != 2 {
 		t.Errorf("%v after %q", got.Err, count.causes)
@@ -174,11 +175,11 @@ func TestPushGivesUp(t *testing.T) {
 
 // A build step that fails is no push: it is not tried again.
 func TestFailedStepIsNotTriedAgain(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	var count tries
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{"bad": {"fail exporting to image: 429"}}))))
-	got := o.bake(t.Context(), t, list, count.options(12))["bad"]
+	var count retryCounter
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{"bad": {"fail exporting to image: 429"}}))))
+	got := o.build(t.Context(), t, list, count.options(12))["bad"]
 	if got.Err == nil || len(count.causes) != 0 || count.renews != 0 {
 		t.Errorf("%v after %q", got.Err, count.causes)
 	}
@@ -186,8 +187,8 @@ func TestFailedStepIsNotTriedAgain(t *testing.T) {
 
 // Cancelling ends the pause before the next try.
 func TestCancelWhileWaiting(t *testing.T) {
-	f := &faults{match: manifestPut, spoil: status(429, "")}
-	o := newOven(t, f.wrap)
+	f := &faults{match: manifestPut, respond: status(429, "")}
+	o := newBuildFixture(t, f.wrap)
 	t.Parallel()
 	f.left.Store(-1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -195,8 +196,8 @@ func TestCancelWhileWaiting(t *testing.T) {
 		Retry:    solve.Backoff{Attempts: 2, First: time.Hour, Max: time.Hour},
 		Retrying: func(string, int, time.Duration, error) { cancel() },
 	}
-	if got := o.bake(ctx, t, one(t), opts)["app"]; !errors.Is(got.Err, context.Canceled) {
-		t.Errorf("%v", got.Err)
+	if got := o.build(ctx, t, oneService(t), opts)["app"]; !errors.Is(got.Err, context.Canceled) {
+		t.Errorf("got error %v, want context.Canceled", got.Err)
 	}
 }
 
@@ -215,11 +216,11 @@ func TestLoginIsUsedAndRenewed(t *testing.T) {
 			status(401, `{"errors":[{"code":"DENIED","message":"Your authorization token has expired. Reauthenticate and try again."}]}`)(w)
 		})
 	}
-	o := newOven(t, guard)
+	o := newBuildFixture(t, guard)
 	t.Parallel()
 	var password atomic.Value
 	password.Store("old")
-	var count tries
+	var count retryCounter
 	opts := count.options(12)
 	opts.Login = func(_ context.Context, host string) (docker.AuthConfig, error) {
 		if host != o.host {
@@ -228,7 +229,7 @@ func TestLoginIsUsedAndRenewed(t *testing.T) {
 		return docker.AuthConfig{Username: "AWS", Password: password.Load().(string)}, nil
 	}
 	opts.Renew = func(service string) bool { password.Store("new"); count.renews++; return service == "app" }
-	got := o.bake(t.Context(), t, one(t), opts)["app"]
+	got := o.build(t.Context(), t, oneService(t), opts)["app"]
 	if got.Err != nil || got.Digest == "" || asked.Load() == 0 || len(count.causes) != 1 || count.renews != 1 {
 		t.Errorf("%+v after %d refusals, %d renewals, retries %q", got, asked.Load(), count.renews, count.causes)
 	}
@@ -239,20 +240,20 @@ func TestLoginIsUsedAndRenewed(t *testing.T) {
 func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t)
-	o := newOvenOn(t, e)
+	o := newBuildFixtureOn(t, e)
 	// Several services at once, which share a context: each one's cache must hold what the
 	// shared directory contributes.
 	steps := []string{"see time /time", "COPY compose.yaml /"}
 	all := map[string][]string{"app": steps, "b": append([]string{"see time /b"}, steps...), "c": append([]string{"see time /c"}, steps...)}
 	build1 := func() (map[string]solve.Result, map[string]string) {
-		list := plan(t, files(t, withProbe(t, services(all))))
+		list := plan(t, testkit.WriteTree(t, withProbe(t, services(all))))
 		push := o.pushes(list)
 		for name, p := range push {
 			from, to := solve.RegistryCache(o.host + "/" + name + ":buildcache")
 			p.CacheFrom, p.CacheTo = []solve.Cache{from}, []solve.Cache{to}
 			push[name] = p
 		}
-		r := o.loaves(t, list, solve.RunOptions{Push: push})
+		r := o.mustBuild(t, list, solve.RunOptions{Push: push})
 		return r, o.files(t, r["app"])
 	}
 	first, saw := build1()
@@ -269,8 +270,8 @@ func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 	}
 	e.Empty(t)
 	o.engines[0].Client = e.Client(t)
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{"app": {"see time /time", "COPY compose.yaml /"}}))))
-	if third := o.loaves(t, list, solve.RunOptions{})["app"]; third.Digest == first["app"].Digest {
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{"app": {"see time /time", "COPY compose.yaml /"}}))))
+	if third := o.mustBuild(t, list, solve.RunOptions{})["app"]; third.Digest == first["app"].Digest {
 		t.Error("without the cache the digest is the same: this test proves nothing")
 	}
 }

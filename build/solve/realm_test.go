@@ -61,7 +61,7 @@ func TestHeadFollowsNoChallengeWithAToken(t *testing.T) {
 			t.Errorf("%s: the token server was sent a login: %v, want %v (%v)", user, got, want, err)
 		}
 		if !want && (err == nil || !strings.Contains(err.Error(), "ECR tokens are not sent there")) {
-			t.Errorf("%s: got %v", user, err)
+			t.Errorf("%s: got %v, want that ECR tokens are not sent there", user, err)
 		}
 	}
 }

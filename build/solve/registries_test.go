@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 func TestRegistry(t *testing.T) {
@@ -41,7 +42,7 @@ func TestRegistries(t *testing.T) {
 		{"a Dockerfile elsewhere", "build: {context: 'https://git.example/x.git', cache_from: [a.example/c]}", "", "[a.example]"},
 		{"nothing", "build: .", "FROM scratch\nCOPY Dockerfile /", "[]"},
 	} {
-		dir := files(t, map[string]string{"compose.yaml": "services: {app: {" + c.compose + "}}\n", "Dockerfile": c.dockerfile + "\n"})
+		dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {" + c.compose + "}}\n", "Dockerfile": c.dockerfile + "\n"})
 		if got := fmt.Sprint(solve.Registries(t.Context(), plan(t, dir))); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.what, got, c.want)
 		}

@@ -38,8 +38,8 @@ type RunOptions struct {
 	// Images are references, by digest, of the images of services that are not built
 	// and that targets are linked to.
 	Images map[string]string
-	// CacheLogin gives the attributes that hold the credentials for a cache of Push, anew
-	// for each request; nil means that no cache has any.
+	// CacheLogin gives the attributes that hold the credentials for a cache of Push or of
+	// the compose file, anew for each request; nil means that no cache has any.
 	CacheLogin func(ctx context.Context, c Cache) (map[string]string, error)
 	// Retry is the pause before a push is tried again.
 	Retry Backoff

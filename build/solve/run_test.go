@@ -15,62 +15,58 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
-// meeting is a place where RUN steps report and wait until they may go on.
-type meeting struct {
-	addr string
-	came chan *guest
+// checkpoint is an address at which RUN steps report and wait until they are released.
+type checkpoint struct {
+	addr    string
+	arrived chan *waitingStep
 }
 
-type guest struct {
+// waitingStep is a RUN step at a checkpoint.
+type waitingStep struct {
 	name string
 	conn net.Conn
 }
 
-// leave lets the guest go on; nobody is let go if nobody came.
-func (g *guest) leave() {
+// release lets the step go on. It does nothing if no step came.
+func (g *waitingStep) release() {
 	if g != nil {
 		g.conn.Write([]byte("!")) // if it is gone, its build has failed and says so
 	}
 }
 
-func newMeeting(t *testing.T) *meeting {
+func newCheckpoint(t *testing.T) *checkpoint {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &meeting{addr: l.Addr().String(), came: make(chan *guest, 16)}
+	m := &checkpoint{addr: l.Addr().String(), arrived: make(chan *waitingStep, 16)}
 	var open sync.Map
 	t.Cleanup(func() {
 		l.Close()
 		open.Range(func(conn, _ any) bool { conn.(net.Conn).Close(); return true })
 	})
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			open.Store(conn, true)
-			name, _ := bufio.NewReader(conn).ReadString('\n')
-			m.came <- &guest{strings.TrimSpace(name), conn}
-		}
-	}()
+	go testkit.Accept(l, func(conn net.Conn) {
+		open.Store(conn, true)
+		name, _ := bufio.NewReader(conn).ReadString('\n')
+		m.arrived <- &waitingStep{strings.TrimSpace(name), conn}
+	})
 	return m
 }
 
-// next waits for somebody to come.
-func (m *meeting) next(t *testing.T) *guest {
+// next waits for the next step to arrive.
+func (m *checkpoint) next(t *testing.T) *waitingStep {
 	t.Helper()
 	select {
-	case g := <-m.came:
+	case g := <-m.arrived:
 		return g
 	case <-t.Context().Done():
 		return nil
 	case <-time.After(limit):
-		t.Error("nobody came")
+		t.Error("no RUN step arrived")
 		return nil
 	}
 }
@@ -86,10 +82,10 @@ func services(lines map[string][]string) map[string]string {
 
 // A failing step is told with its lines, and the others, still building then, finish.
 func TestOneFailsOthersFinish(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{
+	m := newCheckpoint(t)
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{
 		"bad":  {"fail on purpose"},
 		"good": {"meet " + m.addr + " good", "see env X /done"},
 	}))))
@@ -97,10 +93,10 @@ func TestOneFailsOthersFinish(t *testing.T) {
 	go func() {
 		g := m.next(t)
 		<-failed
-		g.leave()
+		g.release()
 	}()
 	var once sync.Once
-	got := o.bake(t.Context(), t, list, solve.RunOptions{Status: func(service string, s *client.SolveStatus) {
+	got := o.build(t.Context(), t, list, solve.RunOptions{Status: func(service string, s *client.SolveStatus) {
 		for _, v := range s.Vertexes {
 			if service == "bad" && v.Error != "" {
 				once.Do(func() { close(failed) })
@@ -117,10 +113,10 @@ func wantFailed(t *testing.T, r solve.Result) {
 	t.Helper()
 	var failed *solve.FailedError
 	if !errors.As(r.Err, &failed) || failed.Pushing || r.Digest != "" {
-		t.Fatalf("%+v", r)
+		t.Fatalf("got %+v, want a FailedError of the build and no digest", r)
 	}
 	if failed.Service != "bad" || !strings.HasPrefix(r.Err.Error(), "building bad: ") || !strings.Contains(r.Err.Error(), "exit code: 7") {
-		t.Errorf("%v", r.Err)
+		t.Errorf("got error %v, want building bad, with exit code 7", r.Err)
 	}
 	for _, part := range []string{"Dockerfile:3", `3 | >>> RUN ["/probe","fail","on","purpose"]`} {
 		if !strings.Contains(failed.Lines, part) {
@@ -130,32 +126,32 @@ func wantFailed(t *testing.T, r solve.Result) {
 }
 
 func TestDockerfileErrorsShowTheirLines(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": "services: {bad: {build: .}}", "Dockerfile": "FROM scratch\nCOPY none /\n"}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {bad: {build: .}}", "Dockerfile": "FROM scratch\nCOPY none /\n"}))
 	var failed *solve.FailedError
-	if r := o.bake(t.Context(), t, list, solve.RunOptions{})["bad"]; !errors.As(r.Err, &failed) || !strings.Contains(failed.Lines, "2 | >>> COPY none /") {
-		t.Errorf("%+v", r)
+	if r := o.build(t.Context(), t, list, solve.RunOptions{})["bad"]; !errors.As(r.Err, &failed) || !strings.Contains(failed.Lines, "2 | >>> COPY none /") {
+		t.Errorf("got %+v, want a FailedError with line 2 of the Dockerfile", r)
 	}
 }
 
 func TestFailFastStopsTheOthers(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
+	m := newCheckpoint(t)
 	lines := services(map[string][]string{
 		"bad":  {"meet " + m.addr + " bad", "fail on purpose"},
 		"slow": {"meet " + m.addr + " slow"},
 	})
 	go func() { // only bad may go on, once both are there
 		a, b := m.next(t), m.next(t)
-		for _, g := range []*guest{a, b} {
+		for _, g := range []*waitingStep{a, b} {
 			if g != nil && g.name == "bad" {
-				g.leave()
+				g.release()
 			}
 		}
 	}()
-	got := o.bake(t.Context(), t, plan(t, files(t, withProbe(t, lines))), solve.RunOptions{FailFast: true})
+	got := o.build(t.Context(), t, plan(t, testkit.WriteTree(t, withProbe(t, lines))), solve.RunOptions{FailFast: true})
 	if err := got["slow"].Err; !errors.Is(err, solve.ErrStopped) || err.Error() != "not built: bad failed" {
 		t.Errorf("slow: %v", err)
 	}
@@ -167,45 +163,45 @@ func TestFailFastStopsTheOthers(t *testing.T) {
 
 // What needs a service that failed is not built, and says why.
 func TestFailedLink(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	list := plan(t, files(t, withProbe(t, map[string]string{"compose.yaml": `services:
+	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{"compose.yaml": `services:
   bad: {build: {context: ., dockerfile: Bad}}
   needs: {build: {context: ., dockerfile_inline: FROM bad, additional_contexts: {bad: "service:bad"}}}
 `, "Bad": probing("fail on purpose")})))
-	got := o.bake(t.Context(), t, list, solve.RunOptions{})
+	got := o.build(t.Context(), t, list, solve.RunOptions{})
 	if err := got["needs"].Err; !errors.Is(err, solve.ErrStopped) || !strings.Contains(err.Error(), "bad") {
-		t.Errorf("%v", err)
+		t.Errorf("needs: got error %v, want ErrStopped that names bad", err)
 	}
 	if !errors.As(got["bad"].Err, new(*solve.FailedError)) {
-		t.Errorf("%v", got["bad"].Err)
+		t.Errorf("bad: got error %v, want a FailedError", got["bad"].Err)
 	}
 }
 
 // With no limit all meet; with a limit of one, a service is done before the next begins.
 func TestJobs(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
+	m := newCheckpoint(t)
 	lines := map[string][]string{}
 	for _, name := range []string{"a", "b", "c"} {
 		lines[name] = []string{"meet " + m.addr + " " + name}
 	}
-	list := plan(t, files(t, withProbe(t, services(lines))))
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(lines))))
 	go func() {
-		guests := []*guest{m.next(t), m.next(t), m.next(t)}
-		for _, g := range guests {
-			g.leave()
+		steps := []*waitingStep{m.next(t), m.next(t), m.next(t)}
+		for _, g := range steps {
+			g.release()
 		}
 	}()
-	o.loaves(t, list, solve.RunOptions{})
+	o.mustBuild(t, list, solve.RunOptions{})
 
 	for i := range list { // other steps than before, so that they are not cached
 		list[i].DockerfileInline += "RUN [\"/probe\",\"see\",\"time\",\"/time\"]\n"
 	}
 	var order []string
 	var mu sync.Mutex
-	o.loaves(t, list, solve.RunOptions{Jobs: 1, Status: func(service string, _ *client.SolveStatus) {
+	o.mustBuild(t, list, solve.RunOptions{Jobs: 1, Status: func(service string, _ *client.SolveStatus) {
 		mu.Lock()
 		defer mu.Unlock()
 		order = append(order, service)
@@ -217,10 +213,10 @@ func TestJobs(t *testing.T) {
 
 // A cancelled build returns, with its results, while a step would run for ever.
 func TestCancel(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	m := newMeeting(t)
-	list := plan(t, files(t, withProbe(t, services(map[string][]string{
+	m := newCheckpoint(t)
+	list := plan(t, testkit.WriteTree(t, withProbe(t, services(map[string][]string{
 		"hangs": {"meet " + m.addr + " hangs"},
 		"waits": {"meet " + m.addr + " waits"},
 	}))))
@@ -230,12 +226,12 @@ func TestCancel(t *testing.T) {
 		cancel()
 	}()
 	done := make(chan map[string]solve.Result, 1)
-	go func() { done <- o.bake(ctx, t, list, solve.RunOptions{Jobs: 1}) }()
+	go func() { done <- o.build(ctx, t, list, solve.RunOptions{Jobs: 1}) }()
 	select {
 	case got := <-done:
 		for name, r := range got {
 			if !errors.Is(r.Err, context.Canceled) || r.Digest != "" {
-				t.Errorf("%s: %+v", name, r)
+				t.Errorf("%s: got %+v, want context.Canceled and no digest", name, r)
 			}
 		}
 	case <-time.After(limit):
@@ -245,19 +241,19 @@ func TestCancel(t *testing.T) {
 
 // A session that cannot be opened is nobody's failure in particular.
 func TestRunWithoutTheDirectory(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	_, err := solve.Run(t.Context(), o.engines, []solve.Target{{Service: "a", Context: solve.Context{Dir: "/no/such/directory"}}}, solve.RunOptions{Login: anonymous})
 	if err == nil || !strings.Contains(err.Error(), "/no/such/directory") {
-		t.Errorf("%v", err)
+		t.Errorf("Run = %v, want an error that names /no/such/directory", err)
 	}
 }
 
 // One that fails stops the others, but not what was pushed before.
 func TestFailFastKeepsWhatWasPushed(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"who": t.Name(), "compose.yaml": `services:
+	list := plan(t, testkit.WriteTree(t, map[string]string{"who": t.Name(), "compose.yaml": `services:
   good: {build: {context: ., dockerfile_inline: "FROM scratch\nCOPY who /who"}}
   bad: {build: {context: ., additional_contexts: {base: "service:good"}, dockerfile_inline: "FROM base\nCOPY missing /missing"}}
 `}))
@@ -267,9 +263,9 @@ func TestFailFastKeepsWhatWasPushed(t *testing.T) {
 		p.CacheTo = []solve.Cache{to}
 		push[name] = p
 	}
-	got := o.bake(t.Context(), t, list, solve.RunOptions{FailFast: true, Push: push})
+	got := o.build(t.Context(), t, list, solve.RunOptions{FailFast: true, Push: push})
 	if got["bad"].Err == nil || got["good"].Err != nil || got["good"].Digest == "" {
-		t.Fatalf("%+v", got)
+		t.Fatalf("got %+v, want an image of good and an error of bad", got)
 	}
 	o.want(t, got["good"], map[string]string{"who": t.Name()})
 }

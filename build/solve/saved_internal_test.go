@@ -40,7 +40,7 @@ func TestSavedIsCompressed(t *testing.T) {
 			sameLayers(t, s.image, image, want)
 		}
 		if digests[0] != digests[1] {
-			t.Errorf("%q: %v", c, digests)
+			t.Errorf("%q: the digests are %v, want equal ones", c, digests)
 		}
 	}
 }

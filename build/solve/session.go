@@ -26,6 +26,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	// BuildKit's codec, as its own clients register it. The one of gRPC refuses strings
+	// that are not UTF-8, which file names may be.
+	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
+
 	"slipway/internal/bounded"
 )
 

@@ -11,13 +11,14 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
-// twoEngines is an oven whose first engine is named for amd64, and the second for arm64.
-// Neither can run the other's programs here, so that the Dockerfiles copy only.
-func twoEngines(t *testing.T, wrap ...func(http.Handler) http.Handler) *oven {
+// twoEngines returns a fixture whose first engine is named for amd64, and the second for
+// arm64. Neither runs the other's programs here: the Dockerfiles only copy.
+func twoEngines(t *testing.T, wrap ...func(http.Handler) http.Handler) *buildFixture {
 	t.Helper()
-	o := newOvenOn(t, enginetest.Shared(t), wrap...)
+	o := newBuildFixtureOn(t, enginetest.Shared(t), wrap...)
 	second := enginetest.Start(t)
 	o.engines[0].Platform = "linux/amd64"
 	o.engines = append(o.engines, solve.Engine{Client: second.Client(t), Platform: "linux/arm64"})
@@ -25,11 +26,11 @@ func twoEngines(t *testing.T, wrap ...func(http.Handler) http.Handler) *oven {
 }
 
 // index reads what was pushed, which must be an index.
-func (o *oven) index(t *testing.T, r solve.Result) *v1.IndexManifest {
+func (o *buildFixture) index(t *testing.T, r solve.Result) *v1.IndexManifest {
 	t.Helper()
 	index, err := remote.Index(o.digest(t, r))
 	if err != nil {
-		t.Fatalf("%s: %v", r.Service, err)
+		t.Fatalf("reading the index of %s: %v", r.Service, err)
 	}
 	m, err := index.IndexManifest()
 	if err != nil {
@@ -64,12 +65,12 @@ const severalProject = `services:
 func TestSeveralEngines(t *testing.T) {
 	o := twoEngines(t)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
 	if err := solve.CheckPlatforms(list, []string{"linux/amd64", "linux/arm64"}); err != nil {
 		t.Fatal(err)
 	}
-	first := o.loaves(t, list, solve.RunOptions{})
-	second := o.loaves(t, list, solve.RunOptions{})
+	first := o.mustBuild(t, list, solve.RunOptions{})
+	second := o.mustBuild(t, list, solve.RunOptions{})
 	for name, r := range first {
 		if r.Digest == "" || second[name].Digest != r.Digest {
 			t.Errorf("%s: %s became %s", name, r.Digest, second[name].Digest)
@@ -93,7 +94,7 @@ func TestSeveralEngines(t *testing.T) {
 	o.want(t, first["any"], map[string]string{"arch": "an amd"}) // the first engine's
 }
 
-func (o *oven) wantArch(t *testing.T, r solve.Result, platform, want string) {
+func (o *buildFixture) wantArch(t *testing.T, r solve.Result, platform, want string) {
 	t.Helper()
 	p, err := v1.ParsePlatform(platform)
 	if err != nil {
@@ -120,11 +121,11 @@ func TestSeveralEnginesWithProvenance(t *testing.T) {
 	o := twoEngines(t)
 	t.Parallel()
 	text := strings.ReplaceAll(severalProject, "platforms: [linux/amd64, linux/arm64]", "provenance: true, platforms: [linux/amd64, linux/arm64]")
-	list := plan(t, files(t, map[string]string{"compose.yaml": text, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
 	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
-	r := o.loaves(t, list, solve.RunOptions{})["both"]
+	r := o.mustBuild(t, list, solve.RunOptions{})["both"]
 	if got := platformsOf(o.index(t, r)); !slices.Equal(got, []string{"linux/amd64", "unknown/unknown", "linux/arm64", "unknown/unknown"}) {
-		t.Errorf("%q", got)
+		t.Errorf("the index has the platforms %q, want each with an attestation", got)
 	}
 	o.wantArch(t, r, "linux/arm64", "an arm")
 }
@@ -134,23 +135,23 @@ func TestSeveralEnginesIndexRefused(t *testing.T) {
 	isIndex := func(r *http.Request) bool {
 		return manifestPut(r) && strings.Contains(r.Header.Get("Content-Type"), "image.index")
 	}
-	f := &faults{match: isIndex, spoil: status(503, "busy")}
+	f := &faults{match: isIndex, respond: status(503, "busy")}
 	f.left.Store(2)
 	o := twoEngines(t, f.wrap)
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
 	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
-	var count tries
-	o.wantArch(t, o.loaves(t, list, count.options(4))["both"], "linux/arm64", "an arm")
+	var count retryCounter
+	o.wantArch(t, o.mustBuild(t, list, count.options(4))["both"], "linux/arm64", "an arm")
 	if len(count.causes) != 2 || !strings.Contains(count.causes[0], "503") {
-		t.Errorf("%q", count.causes)
+		t.Errorf("the causes of retries are %q, want two, the first with 503", count.causes)
 	}
 
-	f.spoil = status(403, denied)
+	f.respond = status(403, denied)
 	f.left.Store(-1)
-	failed := o.bake(t.Context(), t, list, count.options(4))["both"]
+	failed := o.build(t.Context(), t, list, count.options(4))["both"]
 	if failed.Digest != "" || failed.Err == nil || !strings.Contains(failed.Err.Error(), "pushing both: ") || !strings.Contains(failed.Err.Error(), "not authorized") {
-		t.Errorf("%+v", failed)
+		t.Errorf("got %+v, want a refused push and no digest", failed)
 	}
 	if count.renews != 1 {
 		t.Errorf("%d logins renewed, want 1", count.renews)
@@ -159,7 +160,7 @@ func TestSeveralEnginesIndexRefused(t *testing.T) {
 
 func TestPlatformWithoutAnEngine(t *testing.T) {
 	t.Parallel()
-	list := plan(t, files(t, map[string]string{"compose.yaml": severalProject, "amd64": "", "arm64": "", "who": ""}))
+	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "", "arm64": "", "who": ""}))
 	wantInputError(t, solve.CheckPlatforms(list, []string{"linux/amd64"}), "services.arm.build.platforms: no engine is named for linux/arm64")
 	if err := solve.CheckPlatforms(list, nil); err != nil {
 		t.Errorf("one engine for all: %v", err)

@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
+	"slipway/internal/testkit"
 )
 
 func TestSolvePlainKeys(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	got := o.project(t, map[string]string{
+	got := o.buildProject(t, map[string]string{
 		"compose.yaml": `services:
   inline:
     build:
@@ -45,9 +46,9 @@ func TestSolvePlainKeys(t *testing.T) {
 }
 
 func TestSolveSandboxKeys(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	got := o.project(t, map[string]string{
+	got := o.buildProject(t, map[string]string{
 		"compose.yaml": `services:
   limited:
     build:
@@ -93,19 +94,19 @@ func hasAdmin(status string) bool {
 
 // Without the entitlement the engine refuses, whatever the Dockerfile says.
 func TestSolveWithoutEntitlement(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	list := plan(t, files(t, withProbe(t, map[string]string{"compose.yaml": `services:
+	list := plan(t, testkit.WriteTree(t, withProbe(t, map[string]string{"compose.yaml": `services:
   app: {build: .}
 `, "Dockerfile": probing("--security=insecure | see env X /x")})))
-	got := o.bake(t.Context(), t, list, solve.RunOptions{})["app"]
+	got := o.build(t.Context(), t, list, solve.RunOptions{})["app"]
 	if got.Err == nil || !strings.Contains(got.Err.Error(), "security.insecure is not allowed") {
-		t.Errorf("%v", got.Err)
+		t.Errorf("got error %v, want that security.insecure is not allowed", got.Err)
 	}
 }
 
 // annotations are those of the pushed manifest, and how many manifests an index has.
-func (o *oven) annotations(t *testing.T, r solve.Result) (annotations map[string]string, children int) {
+func (o *buildFixture) annotations(t *testing.T, r solve.Result) (annotations map[string]string, children int) {
 	t.Helper()
 	desc, err := remote.Get(o.digest(t, r))
 	if err != nil {
@@ -122,9 +123,9 @@ func (o *oven) annotations(t *testing.T, r solve.Result) (annotations map[string
 }
 
 func TestSolvePlatformsAndAnnotation(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	got := o.project(t, map[string]string{
+	got := o.buildProject(t, map[string]string{
 		"compose.yaml": `services:
   one: {build: .}
   arm: {build: ., platform: linux/arm64}
@@ -139,7 +140,7 @@ func TestSolvePlatformsAndAnnotation(t *testing.T) {
 	}
 	arm, err := o.image(t, got["arm"]).ConfigFile()
 	if err != nil || arm.Architecture != "arm64" {
-		t.Errorf("%+v, %v", arm, err)
+		t.Errorf("the image of arm has the configuration %+v, %v, want arm64", arm, err)
 	}
 	index, err := remote.Index(o.digest(t, got["two"]))
 	if err != nil {
@@ -160,9 +161,9 @@ func TestSolvePlatformsAndAnnotation(t *testing.T) {
 
 // Promise 1 begins here: whatever is pushed, no tag appears.
 func TestSolveMakesNoTag(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	o.project(t, map[string]string{"compose.yaml": "services: {app: {image: 'app:1', build: {context: ., tags: ['app:2']}}}", "Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+	o.buildProject(t, map[string]string{"compose.yaml": "services: {app: {image: 'app:1', build: {context: ., tags: ['app:2']}}}", "Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
 	repo, err := name.NewRepository(o.host + "/app")
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +176,7 @@ func TestSolveMakesNoTag(t *testing.T) {
 
 // no_cache_filter runs the stage named again and leaves the other alone; no_cache runs all.
 func TestSolveCacheSwitches(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
 	tree := func(keys string) map[string]string {
 		return withProbe(t, map[string]string{
@@ -189,7 +190,7 @@ RUN ["/probe", "see", "time", "/second"]
 		})
 	}
 	stamps := func(keys string) map[string]string {
-		return o.files(t, o.loaves(t, plan(t, files(t, tree(keys))), solve.RunOptions{})["app"])
+		return o.files(t, o.mustBuild(t, plan(t, testkit.WriteTree(t, tree(keys))), solve.RunOptions{})["app"])
 	}
 	before := stamps("")
 	if again := stamps(""); !maps.Equal(again, before) {
@@ -206,14 +207,14 @@ RUN ["/probe", "see", "time", "/second"]
 
 // What Slipway writes into the project must not change the next image.
 func TestOwnFilesStayOut(t *testing.T) {
-	o := newOven(t)
+	o := newBuildFixture(t)
 	t.Parallel()
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"compose.yaml": "services: {app: {build: ./sub}}", "sub/Dockerfile": "FROM scratch\nCOPY . /\n",
 		"sub/imagedefinitions.json": "mine", "sub/deep/imagedefinitions.json": "yours", "sub/a": "A",
 	})
 	own := []string{dir + "/sub/imagedefinitions.json", dir + "/elsewhere.json"}
-	got := o.loaves(t, plan(t, dir), solve.RunOptions{Own: own})["app"]
+	got := o.mustBuild(t, plan(t, dir), solve.RunOptions{Own: own})["app"]
 	want := map[string]string{"Dockerfile": "FROM scratch\nCOPY . /\n", "deep/imagedefinitions.json": "yours", "a": "A"}
 	if have := o.files(t, got); !maps.Equal(have, want) {
 		t.Errorf("files %v", have)

@@ -69,7 +69,7 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 		FrontendAttrs:       attrs,
 		Exports:             []client.ExportEntry{{Type: client.ExporterImage, Attrs: t.exportAttrs(push)}},
 		CacheImports:        cacheEntries(from, push.Insecure),
-		CacheExports:        cacheEntries(to, push.Insecure),
+		CacheExports:        cacheEntries(t.withInline(to), push.Insecure),
 		AllowedEntitlements: t.Entitlements,
 		SourcePolicy:        push.sourcePolicy(),
 	}
@@ -95,6 +95,20 @@ func (p Push) sourcePolicy() *policy.Policy {
 // compose file go before.
 func (t Target) ownImports() bool { return len(t.CacheFrom) == 0 }
 func (t Target) ownExports() bool { return len(t.CacheTo) == 0 }
+
+// inlineCacheArg is the build argument that adds an inline cache to the image, as with
+// docker build ("Pre-defined ARGs" in the Dockerfile reference).
+const inlineCacheArg = "BUILDKIT_INLINE_CACHE"
+
+// withInline adds the inline cache that the build arguments ask for.
+func (t Target) withInline(caches []Cache) []Cache {
+	asked, err := strconv.ParseBool(t.Args[inlineCacheArg])
+	inline := func(c Cache) bool { return c.Type == cacheInline }
+	if err != nil || !asked || slices.ContainsFunc(caches, inline) {
+		return caches
+	}
+	return append(slices.Clone(caches), Cache{Type: cacheInline})
+}
 
 // sourceAttrs says where the frontend finds the contexts and the Dockerfile. The name
 // of a local source is always the frontend's own; which directory it is, the session
@@ -265,7 +279,7 @@ func splitCache(opt client.SolveOpt) (push client.SolveOpt, cache *client.SolveO
 	push.CacheExports = nil
 	var after []client.CacheOptionsEntry
 	for _, e := range opt.CacheExports {
-		if e.Type == "inline" {
+		if e.Type == cacheInline {
 			push.CacheExports = append(push.CacheExports, e)
 		} else {
 			after = append(after, e)

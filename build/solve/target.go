@@ -9,6 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/project/compose"
 )
 
@@ -78,11 +79,13 @@ type Selection struct {
 	Services []string
 	// Wanted takes what the services ask for beyond the project's own; nil lets them.
 	Wanted *allow.Wanted
+	// LookupEnv reads this process's environment; nil means that it has no variables.
+	LookupEnv func(string) (string, bool)
 }
 
 // Targets turns the project's services with a build section into targets, sorted by
 // service name. A selection brings the services along that it is linked to by
-// additional_contexts. It reads the file system to check that contexts, Dockerfiles
+// additional_contexts, those of inactive profiles included. It reads the file system to check that contexts, Dockerfiles
 // and secrets are there, and nothing else. Warnings are sentences for the user; errors
 // are *InputError.
 func Targets(p *types.Project, sel Selection) (targets []Target, warnings []string, err error) {
@@ -91,7 +94,8 @@ func Targets(p *types.Project, sel Selection) (targets []Target, warnings []stri
 		return nil, nil, err
 	}
 	for _, name := range names {
-		t := translator{project: p, service: p.Services[name], wanted: sel.Wanted}
+		t := translator{project: p, wanted: sel.Wanted, lookupEnv: sel.LookupEnv}
+		t.service, t.inactive, _ = lookupService(p, name)
 		target, err := t.target()
 		if err != nil {
 			return nil, nil, err
@@ -110,7 +114,7 @@ func selectServices(p *types.Project, asked []string) ([]string, error) {
 			}
 		}
 		if len(asked) == 0 {
-			return nil, badInput(projectFile(p), "add a build section to a service; services with only an image are left to ECS", "no service has a build section")
+			return nil, nothingToBuild(p)
 		}
 	}
 	chosen := map[string]bool{}
@@ -122,14 +126,59 @@ func selectServices(p *types.Project, asked []string) ([]string, error) {
 	return slices.Sorted(maps.Keys(chosen)), nil
 }
 
+// nothingToBuild is the error for a project without a service to build. It names those
+// that are behind a profile.
+func nothingToBuild(p *types.Project) error {
+	var services, profiles []string
+	for _, name := range slices.Sorted(maps.Keys(p.DisabledServices)) {
+		s := p.DisabledServices[name]
+		if s.Build == nil || len(s.Profiles) == 0 {
+			continue
+		}
+		services = append(services, name+" ("+strings.Join(s.Profiles, ", ")+")")
+		if !slices.Contains(profiles, s.Profiles[0]) {
+			profiles = append(profiles, s.Profiles[0])
+		}
+	}
+	if len(services) == 0 {
+		return badInput(projectFile(p), "add a build section to a service; services with only an image are left to ECS", "no service has a build section")
+	}
+	return &fault.InputError{Where: projectFile(p), Err: &ProfilesError{services, profiles}}
+}
+
+// ProfilesError is a project whose services to build are all behind profiles that are not
+// active.
+type ProfilesError struct {
+	// Services are the services, each with its profiles.
+	Services []string
+	// Profiles make one after the other of the services active.
+	Profiles []string
+}
+
+// Error names the services.
+func (e *ProfilesError) Error() string {
+	return "no active service has a build section; these are behind profiles: " + strings.Join(e.Services, ", ")
+}
+
+// lookupService finds a service, also behind a profile that is not active.
+func lookupService(p *types.Project, name string) (s types.ServiceConfig, inactive, ok bool) {
+	if s, ok = p.Services[name]; ok {
+		return s, false, true
+	}
+	s, ok = p.DisabledServices[name]
+	return s, true, ok
+}
+
 // selectService adds a service and the ones its contexts link to.
 func selectService(p *types.Project, name, from string, chosen map[string]bool) error {
 	if chosen[name] {
 		return nil
 	}
-	s, ok := p.Services[name]
+	s, inactive, ok := lookupService(p, name)
 	where := projectFile(p)
-	if from != "" {
+	if from == "" {
+		ok = ok && !inactive
+	} else {
 		where = "services." + from + ".build.additional_contexts"
 	}
 	if !ok {

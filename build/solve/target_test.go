@@ -9,6 +9,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/allow"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
 
@@ -40,7 +41,7 @@ func names(list []solve.Target) []string {
 }
 
 func TestSelection(t *testing.T) {
-	p := load(t, files(t, map[string]string{"compose.yaml": linked}))
+	p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": linked}))
 	for _, row := range []struct{ ask, want, others []string }{
 		{nil, []string{"alone", "leaf", "mid", "top"}, nil},
 		{[]string{"leaf"}, []string{"leaf"}, []string{"alone", "mid", "top"}},
@@ -63,7 +64,7 @@ func TestSelection(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	list := targets(t, files(t, map[string]string{"compose.yaml": linked}))
+	list := targets(t, testkit.WriteTree(t, map[string]string{"compose.yaml": linked}))
 	if links := byService(t, list, "top").Links(); !slices.Equal(links, []string{"leaf", "mid"}) {
 		t.Errorf("top links to %v", links)
 	}
@@ -73,7 +74,7 @@ func TestLinks(t *testing.T) {
 }
 
 func TestOthersCarryTheirNames(t *testing.T) {
-	p := load(t, files(t, map[string]string{"compose.yaml": linked}))
+	p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": linked}))
 	list, _, err := solve.Targets(p, solve.Selection{Services: []string{"leaf"}})
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +90,7 @@ func TestOthersCarryTheirNames(t *testing.T) {
 }
 
 func TestSelectionErrors(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": linked})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": linked})
 	p := load(t, dir)
 	for _, row := range []struct{ ask, want string }{
 		{"nobody", filepath.Join(dir, "compose.yaml") + `: no service "nobody"`},
@@ -101,7 +102,7 @@ func TestSelectionErrors(t *testing.T) {
 }
 
 func TestNothingToBuild(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": "services: {a: {image: example.org/a}}"})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {a: {image: example.org/a}}"})
 	_, _, err := solve.Targets(load(t, dir), solve.Selection{})
 	wantInputError(t, err, filepath.Join(dir, "compose.yaml")+": no service has a build section")
 }
@@ -109,7 +110,7 @@ func TestNothingToBuild(t *testing.T) {
 // compose-go finds the first of these itself, in the file; a project put together in
 // another way must be refused as well.
 func TestLinkToAServiceWithoutBuild(t *testing.T) {
-	p := load(t, files(t, map[string]string{"compose.yaml": linked}))
+	p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": linked}))
 	p.Services["mid"].Build.AdditionalContexts["x"] = "service:bought"
 	_, _, err := solve.Targets(p, solve.Selection{})
 	wantInputError(t, err, "services.bought: the service has no build section")
@@ -131,14 +132,14 @@ func TestCircles(t *testing.T) {
 				from, to, _ := strings.Cut(l, " ")
 				text += "  " + from + ": {build: {context: ., dockerfile_inline: FROM scratch, additional_contexts: {x: 'service:" + to + "'}}}\n"
 			}
-			_, _, err := solve.Targets(load(t, files(t, map[string]string{"compose.yaml": text})), solve.Selection{})
+			_, _, err := solve.Targets(load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text})), solve.Selection{})
 			wantInputError(t, err, row.want)
 		})
 	}
 }
 
 func TestOrderIsStable(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": linked})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": linked})
 	for range 20 { // maps are walked in another order each time
 		if got := names(targets(t, dir)); !slices.IsSorted(got) || len(got) != 4 {
 			t.Fatalf("order %v", got)
@@ -149,7 +150,7 @@ func TestOrderIsStable(t *testing.T) {
 // What lies outside the project is noted, through links and in every field that reads or
 // writes files; what lies in it is not.
 func TestPathsOutsideTheProjectAreNoted(t *testing.T) {
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"app/compose.yaml": `services:
   a:
     build:
@@ -196,7 +197,7 @@ secrets: {s: {file: ../more/file}}
 
 // A directory beside the project is the project's own in the same clone.
 func TestTheCloneIsTheProject(t *testing.T) {
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"app/compose.yaml": "services: {a: {build: ../lib}}", "lib/Dockerfile": "FROM scratch\n", ".git/HEAD": "ref: refs/heads/main\n",
 	})
 	for home, want := range map[string]int{"": 0, dir: 1} {
@@ -212,7 +213,7 @@ func TestTheCloneIsTheProject(t *testing.T) {
 }
 
 func TestSecretModesWarn(t *testing.T) {
-	dir := files(t, map[string]string{"Dockerfile": "FROM scratch\n", "s": "x", "compose.yaml": `services:
+	dir := testkit.WriteTree(t, map[string]string{"Dockerfile": "FROM scratch\n", "s": "x", "compose.yaml": `services:
   a: {build: {context: ., secrets: [{source: s, uid: "7", mode: 0400}]}}
 secrets: {s: {file: ./s}}
 `})
@@ -223,7 +224,7 @@ secrets: {s: {file: ./s}}
 }
 
 func TestLowerCaseDockerfile(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": "services: {a: {build: .}}", "dockerfile": "FROM scratch\n"})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {a: {build: .}}", "dockerfile": "FROM scratch\n"})
 	if x := targets(t, dir)[0]; x.Dockerfile != filepath.Join(dir, "Dockerfile") {
 		t.Errorf("Dockerfile %s", x.Dockerfile)
 	}
@@ -241,7 +242,7 @@ func TestOCILayoutByTag(t *testing.T) {
 		"not a JSON": {`{`, ":v1", "", `services.a.build.additional_contexts.x: DIR/layout has no image "v1"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := files(t, map[string]string{
+			dir := testkit.WriteTree(t, map[string]string{
 				"layout/index.json": row.index,
 				"compose.yaml":      "services: {a: {build: {context: ., dockerfile_inline: FROM x, additional_contexts: {x: 'oci-layout://./layout" + row.ref + "'}}}}",
 			})
@@ -262,7 +263,7 @@ func TestOCILayoutByTag(t *testing.T) {
 
 // A tag that is not in the layout must not silently mean another image.
 func TestOCILayoutWithAnotherTag(t *testing.T) {
-	dir := files(t, map[string]string{
+	dir := testkit.WriteTree(t, map[string]string{
 		"layout/index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":"sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1","annotations":{"org.opencontainers.image.ref.name":"v1"}}]}`,
 		"compose.yaml":      "services: {a: {build: {context: ., dockerfile_inline: FROM x, additional_contexts: {x: 'oci-layout://./layout:v2'}}}}",
 	})

@@ -97,12 +97,12 @@ func TestPolicyRefused(t *testing.T) {
 		_, err := u.Policy()
 		var bad *UseError
 		if !errors.As(err, &bad) || bad.Field != field || bad.Hint() == "" {
-			t.Errorf("%s: got %v", field, err)
+			t.Errorf("%s: got %v, want a UseError of the field with a hint", field, err)
 		}
 	}
 	for _, ok := range []Use{{Commands: []string{"build"}}, {Commands: []string{"revisions"}}, {Commands: []string{"retention"}}} {
 		if _, err := ok.Policy(); err != nil {
-			t.Errorf("%+v: %v", ok, err)
+			t.Errorf("Policy of %+v = %v, want no error", ok, err)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func TestEveryARN(t *testing.T) {
 		got, condition := scope.on(n.on)
 		wild := len(got) == 1 && got[0] == "*"
 		if len(got) == 0 || wild && n.on != everything && condition == nil {
-			t.Errorf("%v: %s", n.actions, got)
+			t.Errorf("%v is allowed on %s, want named resources or a condition", n.actions, got)
 		}
 	}
 }

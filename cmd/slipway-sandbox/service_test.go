@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // rig is a sandbox in a hurry with an image shop/web:latest, and the means to
@@ -27,15 +28,7 @@ type rig struct {
 
 func newRig(t *testing.T) rig {
 	t.Helper()
-	s, err := sandbox.Start(t.Context(), sandbox.Options{ECSSpeed: 10_000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := testkit.StartSandbox(t, sandbox.Options{ECSSpeed: 10_000})
 	r := rig{T: t, addr: strings.TrimPrefix(s.URL(), "http://")}
 	r.clients = (&endpoint{r.addr, "us-east-1"}).clients()
 	if _, err := r.clients.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("shop/web")}); err != nil {
@@ -66,7 +59,7 @@ func (r rig) described() types.Service {
 	r.Helper()
 	out, err := r.clients.ecs.DescribeServices(r.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("shop"), Services: []string{"web"}})
 	if err != nil || len(out.Services) != 1 {
-		r.Fatalf("%v %+v", err, out)
+		r.Fatalf("DescribeServices = %+v, %v, want one service", out, err)
 	}
 	return out.Services[0]
 }

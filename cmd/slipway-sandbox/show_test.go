@@ -8,32 +8,17 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func TestShow(t *testing.T) {
-	s, err := sandbox.Start(t.Context(), sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	client := ecr.New(ecr.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(s.URL()),
-		Credentials:  credentials.NewStaticCredentialsProvider("sandbox", "sandbox", ""),
-	})
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	client := testkit.ECRClient(s.URL(), "us-east-1")
 	for _, repo := range []string{"shop/web", "shop/empty"} {
 		if _, err := client.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String(repo), ImageTagMutability: types.ImageTagMutabilityMutable}); err != nil {
 			t.Fatal(err)
@@ -43,10 +28,10 @@ func TestShow(t *testing.T) {
 	if _, err := client.PutLifecyclePolicy(t.Context(), &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String("shop/web"), LifecyclePolicyText: aws.String(policy)}); err != nil {
 		t.Fatal(err)
 	}
-	digest := pushTags(t, client, strings.TrimPrefix(s.URL(), "http://")+"/shop/web", "one", "latest")
+	addr := strings.TrimPrefix(s.URL(), "http://")
+	digest := pushTags(t, client, addr+"/shop/web", "one", "latest")
 
 	var out bytes.Buffer
-	addr := strings.TrimPrefix(s.URL(), "http://")
 	if code := run(t.Context(), []string{"show", "--addr", addr}, &out, io.Discard); code != exitDone {
 		t.Fatalf("exit code %d", code)
 	}
@@ -68,27 +53,9 @@ func TestShow(t *testing.T) {
 // pushTags pushes an image under the tags and returns its digest.
 func pushTags(t *testing.T, client *ecr.Client, repo string, tags ...string) string {
 	t.Helper()
-	token, err := client.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
+	repository, err := name.NewRepository(repo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := random.Image(100, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	auth := remote.WithAuth(authn.FromConfig(authn.AuthConfig{Auth: *token.AuthorizationData[0].AuthorizationToken}))
-	for _, tag := range tags {
-		ref, err := name.NewTag(repo+":"+tag, name.Insecure)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := remote.Write(ref, image, auth); err != nil {
-			t.Fatal(err)
-		}
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digest.String()
+	return testkit.PushImage(t, repository, testkit.ECRLogin(t, client), tags...)
 }

@@ -8,16 +8,13 @@ import (
 	"testing"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestUnwritten: a result that could not be written is not a success, and a closed pipe
 // ends no process by a signal.
 func TestUnwritten(t *testing.T) {
-	server, err := sandbox.Start(t.Context(), sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := testkit.StartSandbox(t, sandbox.Options{})
 	addr := strings.TrimPrefix(server.URL(), "http://")
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
 	"slipway/internal/awsname"
@@ -152,6 +153,24 @@ func (c *Clients) Registries() func(region string) *ecr.Client {
 		}
 		return client
 	}
+}
+
+// accountAttempts are few: a private network may have endpoints for ECR and none
+// for STS.
+const accountAttempts = 3
+
+// Account returns the id of the account that the credentials belong to. It makes
+// one request, GetCallerIdentity, which needs no permission.
+func (c *Clients) Account(ctx context.Context) (string, error) {
+	client := sts.NewFromConfig(c.Config, func(o *sts.Options) { o.RetryMaxAttempts = accountAttempts })
+	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err == nil && aws.ToString(out.Account) == "" {
+		err = Incomplete("STS", "GetCallerIdentity", "the account")
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking for the account of the credentials: %w", err)
+	}
+	return *out.Account, nil
 }
 
 // S3 returns a client of S3.

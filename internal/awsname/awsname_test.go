@@ -60,7 +60,7 @@ func TestChecks(t *testing.T) {
 	for what, c := range checks {
 		for _, name := range c.good {
 			if err := c.check(name); err != nil {
-				t.Errorf("%s %q: %v", what, name, err)
+				t.Errorf("%s %q: got error %v, want none", what, name, err)
 			}
 		}
 		for _, name := range append(append([]string{""}, c.bad...), hostile...) {

@@ -203,3 +203,14 @@ func Size(n int64) string {
 	}
 	return fmt.Sprintf("%d bytes", n)
 }
+
+// Exhausted reports whether err is about the process or the system, which have run out
+// of open files or memory, rather than about the file that was asked for.
+func Exhausted(err error) bool {
+	for _, number := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EINTR} {
+		if errors.Is(err, number) {
+			return true
+		}
+	}
+	return false
+}

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// The names that docker's and BuildKit's clients look for in a directory of certificates.
+// The names that docker's and BuildKit's clients look for in a directory of
+// certificates.
 const (
 	CAFile   = "ca.pem"
 	CertFile = "cert.pem"
@@ -23,8 +24,9 @@ const (
 )
 
 // WriteCerts makes an authority and, signed by it, a certificate for the client
-// and one for the daemon. Each is in a directory with the authority's certificate.
-func WriteCerts(clientDir, serverDir string) error {
+// and one for the daemon, at localhost and the other names. Each is in a
+// directory with the authority's certificate.
+func WriteCerts(clientDir, serverDir string, names ...string) error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -39,7 +41,7 @@ func WriteCerts(clientDir, serverDir string) error {
 	client.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	server := template("dockerd", 3)
 	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	server.IPAddresses, server.DNSNames = []net.IP{net.IPv4(127, 0, 0, 1)}, []string{"localhost"}
+	server.IPAddresses, server.DNSNames = []net.IP{net.IPv4(127, 0, 0, 1)}, append([]string{"localhost"}, names...)
 	return errors.Join(
 		writePair(clientDir, client, ca, caDER, caKey),
 		writePair(serverDir, server, ca, caDER, caKey))

@@ -46,7 +46,7 @@ func TestModuleRoot(t *testing.T) {
 	}
 	root, err := moduleRoot(workDir)
 	if err != nil || !strings.HasPrefix(workDir, root) {
-		t.Errorf("got %q, %v", root, err)
+		t.Errorf("got %q, %v, want a directory above %s", root, err, workDir)
 	}
 }
 

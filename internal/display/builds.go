@@ -21,11 +21,11 @@ type Builds interface {
 // Builds returns the display of a mode for the builds of some services: auto,
 // tty, plain or quiet.
 func (s *Screen) Builds(mode string, services []string) Builds {
-	if mode == "auto" {
+	switch {
+	case s.Structured && mode != "quiet":
 		mode = "plain"
-		if s.Terminal {
-			mode = "tty"
-		}
+	case mode == "auto" && s.Terminal:
+		mode = "tty"
 	}
 	switch mode {
 	case "quiet":

@@ -56,10 +56,18 @@ func (d *plainDisplay) Status(service string, s *client.SolveStatus) {
 	for _, l := range s.Logs {
 		d.output(service, l)
 	}
-	for _, warning := range s.Warnings {
-		d.line(service, "warning: "+string(warning.Short))
-		d.s.Log.Repeat(service + ": " + plain.Text(string(warning.Short)))
+	for _, w := range s.Warnings {
+		d.warning(service, string(w.Short))
 	}
+}
+
+func (d *plainDisplay) warning(service, text string) {
+	if d.s.Structured {
+		d.s.Log.Warn(service, service+": "+text)
+		return
+	}
+	d.line(service, "warning: "+text)
+	d.s.Log.Repeat(service + ": " + plain.Text(text))
 }
 
 func (d *plainDisplay) step(service string, id digest.Digest) *plainStep {

@@ -20,7 +20,7 @@ import (
 type Log interface {
 	// Warn receives a warning about a service.
 	Warn(service, text string)
-	// Progress receives progress of a service's deployment, in place of a line.
+	// Progress receives progress of a service's build or deployment, in place of a line.
 	Progress(service, kind, text string)
 	// Repeat receives a warning that was displayed and that scrolls away: it is
 	// to be repeated at the end.
@@ -37,7 +37,10 @@ type Screen struct {
 	// Lines reports that people read it and want more than warnings: progress
 	// is displayed in lines, not logged.
 	Lines bool
-	Log   Log
+	// Structured reports that machines read it: nothing is drawn or printed, all is
+	// logged.
+	Structured bool
+	Log        Log
 }
 
 // Live reports whether progress is redrawn in place.
@@ -46,9 +49,19 @@ func (s *Screen) Live() bool { return s.Terminal && s.Lines }
 // maxLine is the longest line of plain output, in characters.
 const maxLine = 200
 
+// maxMessage is the longest message of a log for machines, in characters.
+const maxMessage = 4096
+
+// buildKind is the kind of progress that the output of a build is.
+const buildKind = "build"
+
 // Line prints a line about something in the form "where | text", where has a
 // column of that width. It is cut last, so that no part of a secret is left.
 func (s *Screen) Line(width int, where, text string) {
+	if s.Structured {
+		s.Log.Progress(where, buildKind, cut(s.Secrets.Text(oneLine(text)), maxMessage))
+		return
+	}
 	s.row(width, where, cut(s.shown(oneLine(text)), maxLine))
 }
 

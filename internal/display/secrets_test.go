@@ -28,7 +28,7 @@ func TestPlainDisplaySecrets(t *testing.T) {
 	d.Close()
 	const want = "web | RUN x\nweb |   a REDACTED\nweb |   red REDACTED\n"
 	if !strings.HasPrefix(out.String(), want) || strings.Contains(out.String(), "hush") || !strings.HasSuffix(out.String(), "web |   no end REDACTED\n") {
-		t.Errorf("got:\n%s", out.String())
+		t.Errorf("got:\n%s\nwant redacted lines that begin with:\n%s", out.String(), want)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"slipway/internal/testkit"
 )
 
 func TestFind(t *testing.T) {
@@ -24,7 +26,7 @@ func TestFind(t *testing.T) {
 	}
 	for _, s := range steps {
 		if s.program != "" {
-			writeProgram(t, filepath.Join(dir, s.program))
+			testkit.WriteProgram(t, filepath.Join(dir, s.program), "")
 		}
 		for k, want := range map[Kind]string{Classic: s.classic, ContainerdStore: s.current, CurrentClassic: s.current} {
 			_, err := find(k)
@@ -40,7 +42,7 @@ func TestFindLibraries(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("SLIPWAY_TEST_DOCKER", dir)
 	for _, p := range []string{"usr/sbin/dockerd", "usr/bin/containerd", "usr/sbin/runc"} {
-		writeProgram(t, filepath.Join(dir, "docker-classic", p))
+		testkit.WriteProgram(t, filepath.Join(dir, "docker-classic", p), "")
 	}
 	libs := filepath.Join(dir, "docker-classic", "usr", "lib", "riscv64-linux-gnu")
 	if err := os.MkdirAll(libs, 0o755); err != nil {
@@ -77,7 +79,7 @@ func TestRequired(t *testing.T) {
 	} {
 		t.Setenv("SLIPWAY_REQUIRE_ENGINE", c.env)
 		if c.apt {
-			writeProgram(t, filepath.Join(bin, "apt-get"))
+			testkit.WriteProgram(t, filepath.Join(bin, "apt-get"), "")
 		}
 		if got := Required(Classic); got != c.classic {
 			t.Errorf("%+v: classic is required: %v", c, got)
@@ -135,21 +137,8 @@ func TestProbe(t *testing.T) {
 		return
 	}
 	broken := filepath.Join(t.TempDir(), "dockerd")
-	if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no lib >&2\nexit 1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteProgram(t, broken, "echo no lib >&2\nexit 1\n")
 	if err := probe(programs{dockerd: broken}); err == nil || !strings.Contains(err.Error(), "no lib") {
 		t.Errorf("of a broken dockerd it says %v", err)
-	}
-}
-
-func writeProgram(t *testing.T, path string) {
-	t.Helper()
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err == nil {
-		err = os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 }

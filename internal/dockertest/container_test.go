@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"slipway/internal/dockertest"
+	"slipway/internal/testkit"
 )
 
 // A container proves that the shim starts and that runc knows all that the
@@ -35,7 +36,7 @@ func TestContainer(t *testing.T) {
 // container starts a command of stepProject's image and returns its ID.
 func container(t *testing.T, e *dockertest.Engine, command ...string) string {
 	t.Helper()
-	solve(t, e, stepProject(t, "/step", "/result"), buildkit.ExportEntry{Type: "moby", Attrs: map[string]string{"name": "step:1"}})
+	solve(t, e, testkit.StepContext(t, "/step", "/result"), buildkit.ExportEntry{Type: "moby", Attrs: map[string]string{"name": "step:1"}})
 	docker := e.Docker(t)
 	made, err := docker.ContainerCreate(t.Context(), client.ContainerCreateOptions{
 		Config:     &api.Config{Image: "step:1", Cmd: command},
@@ -54,7 +55,7 @@ func container(t *testing.T, e *dockertest.Engine, command ...string) string {
 func TestStopAndRun(t *testing.T) {
 	each(t, func(t *testing.T, k dockertest.Kind) {
 		e := dockertest.Start(t, k)
-		solve(t, e, project(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /b\n", "a": "one\n"}),
+		solve(t, e, testkit.WriteTree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /b\n", "a": "one\n"}),
 			buildkit.ExportEntry{Type: "moby", Attrs: map[string]string{"name": "kept:1"}})
 		if err := e.Stop(); err != nil {
 			t.Fatal(err)

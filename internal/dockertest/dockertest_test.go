@@ -1,11 +1,9 @@
 package dockertest_test
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +16,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"slipway/internal/dockertest"
+	"slipway/internal/testkit"
 )
 
 func TestMain(m *testing.M) { os.Exit(dockertest.StopAfter(m).Run()) }
@@ -65,26 +64,6 @@ func solve(t *testing.T, e *dockertest.Engine, dir string, exports ...buildkit.E
 	return out
 }
 
-func project(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-func content(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // Each kind has the store of its name: tests of a store's limits would prove
 // nothing on another.
 func TestStores(t *testing.T) {
@@ -111,8 +90,8 @@ func TestStores(t *testing.T) {
 func TestBuildsCopy(t *testing.T) {
 	each(t, func(t *testing.T, k dockertest.Kind) {
 		e := dockertest.Shared(t, k)
-		out := solve(t, e, project(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /b\n", "a": "one\n"}))
-		if got := content(t, filepath.Join(out, "b")); got != "one\n" {
+		out := solve(t, e, testkit.WriteTree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /b\n", "a": "one\n"}))
+		if got := testkit.ReadFile(t, filepath.Join(out, "b")); got != "one\n" {
 			t.Errorf("/b holds %q", got)
 		}
 	})
@@ -122,47 +101,11 @@ func TestBuildsCopy(t *testing.T) {
 func TestRuns(t *testing.T) {
 	each(t, func(t *testing.T, k dockertest.Kind) {
 		e := dockertest.Shared(t, k)
-		out := solve(t, e, stepProject(t, "/step", "/result"))
-		if got := content(t, filepath.Join(out, "result")); got != "ran" {
+		out := solve(t, e, testkit.StepContext(t, "/step", "/result"))
+		if got := testkit.ReadFile(t, filepath.Join(out, "result")); got != "ran" {
 			t.Errorf("/result holds %q", got)
 		}
 	})
-}
-
-// stepProject is a Dockerfile with one RUN of a program that writes "ran" to
-// the file it is given, or waits.
-func stepProject(t *testing.T, command ...string) string {
-	t.Helper()
-	run, err := json.Marshal(command)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := project(t, map[string]string{
-		"Dockerfile": "FROM scratch\nCOPY step /step\nRUN " + string(run) + "\n",
-		"main.go": `package main
-
-import (
-	"os"
-	"time"
-)
-
-func main() {
-	if os.Args[1] == "wait" {
-		time.Sleep(time.Hour)
-	}
-	if err := os.WriteFile(os.Args[1], []byte("ran"), 0o644); err != nil {
-		os.Stderr.WriteString(err.Error())
-		os.Exit(1)
-	}
-}
-`,
-	})
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "step"), filepath.Join(dir, "main.go"))
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-	if b, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("compiling the step: %v\n%s", err, b)
-	}
-	return dir
 }
 
 // outside are the directories that daemons always write to.
@@ -205,7 +148,7 @@ func TestStartLeavesNothing(t *testing.T) {
 			if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s is still there: %v", dir, err)
 			}
-			if mounts := content(t, "/proc/self/mounts"); strings.Contains(mounts, dir) {
+			if mounts := testkit.ReadFile(t, "/proc/self/mounts"); strings.Contains(mounts, dir) {
 				t.Errorf("mounts under %s are left:\n%s", dir, mounts)
 			}
 			if after := present(outside); !slices.Equal(before, after) {

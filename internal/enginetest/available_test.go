@@ -1,10 +1,11 @@
 package enginetest
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"slipway/internal/testkit"
 )
 
 func TestBinariesMissing(t *testing.T) {
@@ -15,19 +16,12 @@ func TestBinariesMissing(t *testing.T) {
 	if _, err := binaries(); err == nil || !strings.Contains(err.Error(), daemon) {
 		t.Errorf("without a daemon: %v", err)
 	}
-	writeProgram(t, daemon)
+	testkit.WriteProgram(t, daemon, "")
 	if _, err := binaries(); err == nil || !strings.Contains(err.Error(), "no runc") {
 		t.Errorf("without runc: %v", err)
 	}
-	writeProgram(t, filepath.Join(dir, "runc"))
+	testkit.WriteProgram(t, filepath.Join(dir, "runc"), "")
 	if got, err := binaries(); err != nil || got != daemon {
-		t.Errorf("got %q, %v", got, err)
-	}
-}
-
-func writeProgram(t *testing.T, path string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
-		t.Fatal(err)
+		t.Errorf("got %q, %v, want %q", got, err, daemon)
 	}
 }

@@ -110,7 +110,7 @@ func TestNilRedactor(t *testing.T) {
 	r.Add("something")
 	r.AddLogin("user", "something")
 	if got := r.Text("something https://t@h/"); got != "something https://REDACTED@h/" {
-		t.Errorf("got %q", got)
+		t.Errorf("got %q, want something https://REDACTED@h/", got)
 	}
 	if redact.FromContext(t.Context()) != nil {
 		t.Error("a context without a redactor has one")

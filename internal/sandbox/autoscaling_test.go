@@ -9,16 +9,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func autoscalingClient(s *sandbox.Server) *applicationautoscaling.Client {
-	return applicationautoscaling.New(applicationautoscaling.Options{
-		BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}, HTTPClient: patient,
-	})
+	return applicationautoscaling.NewFromConfig(testkit.AWSConfig(s.URL()))
 }
 
 func TestScalableTargets(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := autoscalingClient(s)
 	register := func(resource string, low, high *int32, suspended *types.SuspendedState) error {
 		_, err := c.RegisterScalableTarget(t.Context(), &applicationautoscaling.RegisterScalableTargetInput{

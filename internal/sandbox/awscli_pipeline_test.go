@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestAWSCLIPipelines: the pipelines of examples/pipelines are what Amazon's models want,
@@ -14,7 +15,7 @@ import (
 func TestAWSCLIPipelines(t *testing.T) {
 	t.Parallel()
 	path := awsCLI(t)
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	dir := t.TempDir()
 	files, err := filepath.Glob("../../examples/pipelines/*/pipeline.json")
 	if err != nil || len(files) != 3 {
@@ -34,10 +35,10 @@ func TestAWSCLIPipelines(t *testing.T) {
 	s.Advance(time.Minute)
 	out := runAWS(t, path, s, dir, "codepipeline", "get-pipeline-execution", "--pipeline-name", "stores", "--pipeline-execution-id", id)
 	if got := fieldOf(t, out, "pipelineExecution", "status"); got != "Succeeded" {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want Succeeded", got)
 	}
 	out = runAWS(t, path, s, dir, "codepipeline", "list-action-executions", "--pipeline-name", "stores", "--filter", "pipelineExecutionId="+id)
 	if !strings.Contains(out, `"Succeeded"`) {
-		t.Errorf("got %s", out)
+		t.Errorf("got %s, want Succeeded", out)
 	}
 }

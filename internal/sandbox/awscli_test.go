@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 	"slipway/internal/testtools"
 )
 
@@ -76,7 +77,7 @@ func fieldOf(t *testing.T, text string, keys ...string) string {
 func TestWithTheAWSCLI(t *testing.T) {
 	t.Parallel() // each command takes about a second
 	path := awsCLI(t)
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	dir := t.TempDir()
 	aws := func(args ...string) string {
 		t.Helper()

@@ -16,6 +16,7 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // blueGreen is a service web in a cluster shop, behind a load balancer and
@@ -30,10 +31,10 @@ type blueGreen struct {
 
 func startBlueGreen(t *testing.T, events ...types.AutoRollbackEvent) blueGreen {
 	t.Helper()
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	b := blueGreen{t, s,
-		codedeploy.New(codedeploy.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}, HTTPClient: patient}),
-		ecs.New(ecs.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}, HTTPClient: patient}),
+		codedeploy.NewFromConfig(testkit.AWSConfig(s.URL())),
+		ecs.NewFromConfig(testkit.AWSConfig(s.URL())),
 	}
 	if _, err := b.ecs.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("shop")}); err != nil {
 		t.Fatal(err)

@@ -18,10 +18,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func TestRepositories(t *testing.T) {
-	s := start(t, sandbox.Options{Region: "eu-central-1", Account: "123456789012"})
+	s := testkit.StartSandbox(t, sandbox.Options{Region: "eu-central-1", Account: "123456789012"})
 	c := client(s, "eu-central-1")
 	ctx := t.Context()
 	out, err := c.CreateRepository(ctx, &ecr.CreateRepositoryInput{
@@ -85,7 +86,7 @@ func TestRepositories(t *testing.T) {
 }
 
 func TestDeleteRepositoryForgetsItsImages(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	create(t, c, "web/sub")
@@ -108,7 +109,7 @@ func TestDeleteRepositoryForgetsItsImages(t *testing.T) {
 
 func TestDownloadURL(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	img := randomImage(t)
 	push(t, create(t, c, "web")+":one", img, login(t, c))
@@ -125,11 +126,11 @@ func TestDownloadURL(t *testing.T) {
 	}
 	layer := m.Layers[0].Digest.String()
 	if got, err := url(layer); err != nil || got != s.URL()+"/v2/web/blobs/"+layer {
-		t.Errorf("%s, %v", got, err)
+		t.Errorf("the layer's URL is %s, %v, want %s/v2/web/blobs/%s", got, err, s.URL(), layer)
 	}
 	var none *types.LayersNotFoundException
 	if _, err := url("sha256:" + strings.Repeat("0", 64)); !errors.As(err, &none) {
-		t.Errorf("%v", err)
+		t.Errorf("a layer that is not there: got error %v, want LayersNotFoundException", err)
 	}
 }
 
@@ -152,7 +153,7 @@ func layers(t *testing.T, c *ecr.Client, repository string, img v1.Image) *ecr.B
 }
 
 func TestPagesOfRepositories(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	for i := range 101 {
 		create(t, c, fmt.Sprintf("web-%03d", i))
@@ -182,7 +183,7 @@ func TestPagesOfRepositories(t *testing.T) {
 }
 
 func TestResourceTags(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	ctx := t.Context()
 	create(t, c, "web")
@@ -216,7 +217,7 @@ func TestResourceTags(t *testing.T) {
 }
 
 func TestPutImage(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	img := randomImage(t)
@@ -265,7 +266,7 @@ func TestPutImage(t *testing.T) {
 }
 
 func TestImagesByIDs(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	digest := push(t, uri+":one", randomImage(t), auth)
@@ -311,7 +312,7 @@ func TestImagesByIDs(t *testing.T) {
 }
 
 func TestListsOfImages(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	first, second, third := randomImage(t), randomImage(t), randomImage(t)
@@ -369,7 +370,7 @@ func TestListsOfImages(t *testing.T) {
 }
 
 func TestDeleteByTagAndDigest(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	img := randomImage(t)
@@ -403,7 +404,7 @@ const keepLatest = `{"rules":[
  {"rulePriority":100,"selection":{"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":7},"action":{"type":"expire"}}]}`
 
 func TestLifecyclePolicy(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	ctx, web := t.Context(), aws.String("web")
 	uri, auth := create(t, c, "web"), login(t, c)
@@ -457,7 +458,7 @@ func oldImage(t *testing.T, ref string, auth remote.Option) v1.Image {
 }
 
 func TestLifecyclePreview(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	ctx, web := t.Context(), aws.String("web")
 	uri, auth := create(t, c, "web"), login(t, c)
@@ -494,7 +495,7 @@ func TestLifecyclePreview(t *testing.T) {
 }
 
 func TestOneTagFromManyWriters(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	out, err := c.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("web"), ImageTagMutability: types.ImageTagMutabilityImmutable})
 	if err != nil {
@@ -520,7 +521,7 @@ func TestOneTagFromManyWriters(t *testing.T) {
 }
 
 func TestProtocolErrors(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	_, err := c.DescribeRegistry(t.Context(), &ecr.DescribeRegistryInput{})
 	wantCode(t, err, "UnknownOperationException")
@@ -559,8 +560,8 @@ func TestProtocolErrors(t *testing.T) {
 }
 
 func TestCallerIdentity(t *testing.T) {
-	s := start(t, sandbox.Options{Account: "123456789012"})
-	c := sts.New(sts.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}})
+	s := testkit.StartSandbox(t, sandbox.Options{Account: "123456789012"})
+	c := sts.NewFromConfig(testkit.AWSConfig(s.URL()))
 	out, err := c.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil {
 		t.Fatal(err)
@@ -576,7 +577,7 @@ func TestCallerIdentity(t *testing.T) {
 }
 
 func TestControlPlane(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	create(t, client(s, "us-east-1"), "web")
 	for _, bad := range []string{"", "?advance=soon", "?advance=-1h"} {
 		post(t, s.URL()+"/_sandbox/clock"+bad, http.StatusBadRequest)

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // rawECS posts a request as it stands, for what the SDK would leave out.
@@ -37,13 +38,13 @@ func rawECS(t *testing.T, s *sandbox.Server, action, body string) map[string]any
 	}
 	var out map[string]any
 	if err := json.Unmarshal(raw, &out); err != nil {
-		t.Fatalf("%s: %v", raw, err)
+		t.Fatalf("the answer %s is not JSON: %v", raw, err)
 	}
 	return out
 }
 
 func TestTaskDefinitions(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c, ctx := ecsClient(s, "us-east-1"), t.Context()
 	rawECS(t, s, "RegisterTaskDefinition", `{"family":"web","future":{"on":true},"containerDefinitions":[
 		{"name":"web","image":"web:1","memory":64,"gizmo":[1,2.5]}],"tags":[{"key":"app","value":"shop"}]}`)
@@ -105,7 +106,7 @@ func TestTaskDefinitions(t *testing.T) {
 }
 
 func TestTaskDefinitionsThatECSRefuses(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	for _, test := range []struct{ body, message string }{
 		{`{}`, "Family should not be null"},
 		{`{"family":"a b"}`, "Family contains invalid characters"},
@@ -278,7 +279,7 @@ func TestECSRegions(t *testing.T) {
 	for _, id := range []string{"shop", "arn:aws:ecs:us-east-1:000000000000:cluster/shop"} {
 		out, err := c.ecs.DescribeClusters(t.Context(), &ecs.DescribeClustersInput{Clusters: []string{id}})
 		if err != nil || len(out.Clusters) != 1 || *out.Clusters[0].Status != "ACTIVE" {
-			t.Errorf("%s: %+v, %v", id, out, err)
+			t.Errorf("DescribeClusters(%s) = %+v, %v, want one active cluster", id, out, err)
 		}
 	}
 	list, err := c.ecs.ListClusters(t.Context(), &ecs.ListClustersInput{})

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func env(name, value string) func(*types.ContainerDefinition) {
@@ -303,7 +304,7 @@ func logsTo(group string) func(*types.ContainerDefinition) {
 func TestContainersWriteTheirLogs(t *testing.T) {
 	c := newECSFixture(t, sandbox.Options{})
 	c.push("one", "slipway.sandbox.log=from the image")
-	logs := cloudwatchlogs.New(cloudwatchlogs.Options{BaseEndpoint: aws.String(c.s.URL()), Region: "us-east-1", Credentials: static})
+	logs := cloudwatchlogs.NewFromConfig(testkit.AWSConfig(c.s.URL()))
 	if _, err := logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String("shop")}); err != nil {
 		t.Fatal(err)
 	}

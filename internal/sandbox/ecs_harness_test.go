@@ -14,16 +14,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func ecsClient(s *sandbox.Server, region string) *ecs.Client {
-	return ecs.New(ecs.Options{
-		BaseEndpoint: aws.String(s.URL()),
-		Region:       region,
-		Credentials:  static,
-		Retryer:      aws.NopRetryer{},
-		HTTPClient:   patient,
-	})
+	config := testkit.AWSConfig(s.URL())
+	config.Region = region
+	return ecs.NewFromConfig(config)
 }
 
 // ecsFixture is a sandbox with a cluster and a repository, both called shop. Time
@@ -39,7 +36,7 @@ type ecsFixture struct {
 
 func newECSFixture(t *testing.T, o sandbox.Options) *ecsFixture {
 	t.Helper()
-	s := start(t, o)
+	s := testkit.StartSandbox(t, o)
 	c := &ecsFixture{T: t, s: s, ecs: ecsClient(s, "us-east-1"), ecr: client(s, "us-east-1")}
 	c.uri, c.auth = create(t, c.ecr, "shop"), login(t, c.ecr)
 	if _, err := c.ecs.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("shop")}); err != nil {

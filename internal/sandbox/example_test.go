@@ -6,12 +6,15 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/sandbox"
 )
+
+var static = credentials.NewStaticCredentialsProvider("key", "secret", "")
 
 func ExampleStart() {
 	ctx := context.Background()

@@ -10,10 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func TestFaultsInTheirOrder(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	for _, f := range []sandbox.Fault{
 		{Service: "ecr", Action: "DescribeRepositories", Count: 2, Error: "ThrottlingException"},
@@ -44,7 +45,7 @@ func TestFaultsInTheirOrder(t *testing.T) {
 }
 
 func TestFaultTakenBack(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	for _, count := range []int{5, 0} {
 		if err := s.Fault(sandbox.Fault{Service: "ecr", Count: count, Error: "AccessDeniedException"}); err != nil {
 			t.Fatal(err)
@@ -57,7 +58,7 @@ func TestFaultTakenBack(t *testing.T) {
 
 // The answer to a call that was carried out can be lost.
 func TestFaultAfterTheWork(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	if err := s.Fault(sandbox.Fault{Action: "CreateRepository", Count: 2, Error: "ServiceUnavailable", CarriedOut: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestFaultAfterTheWork(t *testing.T) {
 }
 
 func TestDelayEndsWithTheCaller(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	if err := s.Fault(sandbox.Fault{Count: 1, Delay: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestDelayEndsWithTheCaller(t *testing.T) {
 // The clock is moved to fill the bucket; what passes in the test itself is too
 // little to matter at one call in a minute.
 func TestLimit(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	if err := s.Limit(sandbox.Limit{Service: "ecr", Action: "DescribeRepositories", Rate: 1.0 / 60, Burst: 2}); err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestLimit(t *testing.T) {
 }
 
 func TestTroubleThatMakesNoSense(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	for _, test := range []struct {
 		query  string
 		status int

@@ -1,13 +1,9 @@
 package sandbox_test
 
 import (
-	"encoding/base64"
 	"errors"
-	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -17,38 +13,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
-// start runs a sandbox for the length of a test.
-func start(t *testing.T, o sandbox.Options) *sandbox.Server {
-	t.Helper()
-	if o.Dir == "" {
-		o.Dir = t.TempDir()
-	}
-	s, err := sandbox.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("closing the sandbox: %v", err)
-		}
-	})
-	return s
-}
-
-var static = credentials.NewStaticCredentialsProvider("key", "secret", "")
-
-// client is an ECR client for a region that knows nothing of the machine's own
-// configuration and does not retry.
+// client returns an ECR client of the sandbox for a region.
 func client(s *sandbox.Server, region string) *ecr.Client {
-	return ecr.New(ecr.Options{
-		BaseEndpoint: aws.String(s.URL()),
-		Region:       region,
-		Credentials:  static,
-		Retryer:      aws.NopRetryer{},
-		HTTPClient:   patient,
-	})
+	return testkit.ECRClient(s.URL(), region)
 }
 
 func create(t *testing.T, c *ecr.Client, repository string) string {
@@ -63,16 +33,7 @@ func create(t *testing.T, c *ecr.Client, repository string) string {
 // login is what ECR's token stands for on the registry API.
 func login(t *testing.T, c *ecr.Client) remote.Option {
 	t.Helper()
-	out, err := c.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := base64.StdEncoding.DecodeString(*out.AuthorizationData[0].AuthorizationToken)
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, password, _ := strings.Cut(string(raw), ":")
-	return remote.WithAuth(&authn.Basic{Username: user, Password: password})
+	return remote.WithAuth(testkit.ECRLogin(t, c))
 }
 
 func randomImage(t *testing.T) v1.Image {

@@ -12,12 +12,13 @@ import (
 	"github.com/aws/smithy-go"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func TestIAM(t *testing.T) {
 	t.Parallel()
-	s := start(t, sandbox.Options{})
-	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: aws.String(s.URL()), Credentials: static}
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	cfg := testkit.AWSConfig(s.URL())
 	client := iam.NewFromConfig(cfg)
 
 	const (
@@ -27,15 +28,15 @@ func TestIAM(t *testing.T) {
 	s.SetCaller(session, role)
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil || *who.Arn != session {
-		t.Fatalf("%v, %v", who, err)
+		t.Fatalf("GetCallerIdentity = %+v, %v, want %s", who, err, session)
 	}
 	got, err := client.GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("build")})
 	if err != nil || *got.Role.Arn != role || *got.Role.Path != "/service-role/" {
-		t.Fatalf("%+v, %v", got, err)
+		t.Fatalf("GetRole(build) = %+v, %v, want %s", got, err, role)
 	}
 	var none *types.NoSuchEntityException
 	if _, err := client.GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("other")}); !errors.As(err, &none) {
-		t.Errorf("%v", err)
+		t.Errorf("GetRole(other) = %v, want NoSuchEntityException", err)
 	}
 
 	s.Deny("ecr:Put*")
@@ -62,11 +63,11 @@ func TestIAM(t *testing.T) {
 	var invalid *types.InvalidInputException
 	ask.PolicySourceArn = aws.String(session)
 	if _, err := client.SimulatePrincipalPolicy(t.Context(), ask); !errors.As(err, &invalid) {
-		t.Errorf("%v", err)
+		t.Errorf("simulating a session: got error %v, want %T", err, invalid)
 	}
 	ask.PolicySourceArn = aws.String("arn:aws:iam::000000000000:role/build")
 	if _, err := client.SimulatePrincipalPolicy(t.Context(), ask); !errors.As(err, &none) {
-		t.Errorf("%v", err)
+		t.Errorf("simulating an unknown role: got error %v, want %T", err, none)
 	}
 
 	// What is denied is refused, IAM's own actions as well.

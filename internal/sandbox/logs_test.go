@@ -12,12 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func logsClient(s *sandbox.Server) *cloudwatchlogs.Client {
-	return cloudwatchlogs.New(cloudwatchlogs.Options{
-		BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}, HTTPClient: patient,
-	})
+	return cloudwatchlogs.NewFromConfig(testkit.AWSConfig(s.URL()))
 }
 
 // logged makes a group /ecs/web and a stream web/one that hold lines a second
@@ -50,7 +49,7 @@ func messages(events []types.OutputLogEvent) (out []string) {
 }
 
 func TestGetLogEvents(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := logsClient(s)
 	logged(t, c, "a", "b", "c", "d", "e")
 	get := func(in cloudwatchlogs.GetLogEventsInput) *cloudwatchlogs.GetLogEventsOutput {
@@ -98,7 +97,7 @@ func TestGetLogEvents(t *testing.T) {
 
 // An answer of GetLogEvents holds 1 MB at most.
 func TestGetLogEventsBySize(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := logsClient(s)
 	big := strings.Repeat("x", 400<<10)
 	logged(t, c, "1"+big, "2"+big, "3"+big, "4"+big)
@@ -121,7 +120,7 @@ func TestGetLogEventsBySize(t *testing.T) {
 }
 
 func TestPutLogEventsOutOfTime(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := logsClient(s)
 	logged(t, c, "middle")
 	at := func(d time.Duration) *int64 { return aws.Int64(time.Now().Add(d).UnixMilli()) }
@@ -151,7 +150,7 @@ func TestPutLogEventsOutOfTime(t *testing.T) {
 }
 
 func TestDescribeLogs(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := logsClient(s)
 	logged(t, c, "one line")
 	for i := range 60 {
@@ -195,7 +194,7 @@ func TestDescribeLogs(t *testing.T) {
 }
 
 func TestLogErrors(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := logsClient(s)
 	logged(t, c, "x")
 	group, stream := aws.String("/ecs/web"), aws.String("web/one")

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 	"slipway/internal/testtools"
 )
 
@@ -89,9 +89,9 @@ type imitation struct {
 func newImitation(url, registry string) imitation {
 	return imitation{
 		url: url, registry: registry,
-		ecr: ecr.New(ecr.Options{BaseEndpoint: &url, Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}, HTTPClient: patient}),
-		ecs: ecs.New(ecs.Options{BaseEndpoint: &url, Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}, HTTPClient: patient}),
-		s3:  s3.New(s3.Options{BaseEndpoint: &url, Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{}, HTTPClient: patient, UsePathStyle: true}),
+		ecr: ecr.NewFromConfig(testkit.AWSConfig(url)),
+		ecs: ecs.NewFromConfig(testkit.AWSConfig(url)),
+		s3:  s3.NewFromConfig(testkit.AWSConfig(url), func(o *s3.Options) { o.UsePathStyle = true }),
 	}
 }
 
@@ -109,7 +109,7 @@ type step struct {
 func TestContractWithMoto(t *testing.T) {
 	t.Parallel() // moto starts slowly
 	url := motoServer(t)
-	s := start(t, sandbox.Options{Account: motoAccount})
+	s := testkit.StartSandbox(t, sandbox.Options{Account: motoAccount})
 	ours := newImitation(s.URL(), s.URL()[len("http://"):])
 	theirs := newImitation(url, motoAccount+".dkr.ecr.us-east-1.amazonaws.com")
 	for name, contract := range map[string]struct {

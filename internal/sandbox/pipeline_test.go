@@ -12,6 +12,7 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // shopPipeline is a pipeline of three stages on s3://source/shop.zip.
@@ -34,17 +35,17 @@ func shopPipeline() *codepipeline.CreatePipelineInput {
 }
 
 func TestPipeline(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(s.URL()))
 	ctx := t.Context()
 	name := aws.String("shop")
-	bucket := s3.New(s3.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", UsePathStyle: true, Credentials: static})
+	bucket := s3.NewFromConfig(testkit.AWSConfig(s.URL()))
 	done(bucket.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("source")}))(t)
 	done(bucket.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("source"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}))(t)
 	_, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: name})
 	var missing *types.PipelineNotFoundException
 	if !errors.As(err, &missing) {
-		t.Fatalf("got %v", err)
+		t.Fatalf("got %v, want PipelineNotFoundException", err)
 	}
 	done(client.CreatePipeline(ctx, shopPipeline()))(t)
 
@@ -54,7 +55,7 @@ func TestPipeline(t *testing.T) {
 	newest := func() types.PipelineExecutionSummary {
 		out, err := client.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: name})
 		if err != nil || len(out.PipelineExecutionSummaries) == 0 {
-			t.Fatalf("got %v, %v", out, err)
+			t.Fatalf("got %v, %v, want an execution", out, err)
 		}
 		return out.PipelineExecutionSummaries[0]
 	}
@@ -69,7 +70,7 @@ func TestPipeline(t *testing.T) {
 	s.Advance(2 * time.Hour)
 	one, err := client.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: name, PipelineExecutionId: first.PipelineExecutionId})
 	if err != nil || one.PipelineExecution.Status != types.PipelineExecutionStatusSucceeded || aws.ToString(one.PipelineExecution.ArtifactRevisions[0].RevisionId) != aws.ToString(put.VersionId) {
-		t.Fatalf("got %+v, %v", one, err)
+		t.Fatalf("got %+v, %v, want a succeeded execution of version %s", one, err, aws.ToString(put.VersionId))
 	}
 
 	// The next one fails, and the one after it is stopped.
@@ -78,7 +79,7 @@ func TestPipeline(t *testing.T) {
 	second := newest()
 	s.Advance(time.Hour)
 	if got := newest(); got.Status != types.PipelineExecutionStatusFailed {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want a failed execution", got)
 	}
 	var actions []types.ActionExecutionDetail
 	pages := codepipeline.NewListActionExecutionsPaginator(client, &codepipeline.ListActionExecutionsInput{
@@ -93,7 +94,7 @@ func TestPipeline(t *testing.T) {
 	}
 	if len(actions) != 2 || aws.ToString(actions[0].ActionName) != "Build" || actions[0].Status != types.ActionExecutionStatusFailed ||
 		aws.ToString(actions[0].Output.ExecutionResult.ErrorDetails.Message) != "COMMAND_EXECUTION_ERROR" || actions[1].Status != types.ActionExecutionStatusSucceeded {
-		t.Errorf("got %+v", actions)
+		t.Errorf("got %+v, want a failed build after a source that succeeded", actions)
 	}
 	done(bucket.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("source"), Key: aws.String("shop.zip")}))(t)
 	third := newest()
@@ -101,7 +102,7 @@ func TestPipeline(t *testing.T) {
 	done(client.StopPipelineExecution(ctx, stop))(t)
 	s.Advance(time.Hour)
 	if got := newest(); got.Status != types.PipelineExecutionStatusStopped {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want a stopped execution", got)
 	}
 	_, err = client.StopPipelineExecution(ctx, stop)
 	wantCode(t, err, "PipelineExecutionNotStoppableException")
@@ -110,9 +111,9 @@ func TestPipeline(t *testing.T) {
 // TestPipelineWork: actions that have work do it one after the other, and none behind one
 // that failed.
 func TestPipelineWork(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
-	bucket := s3.New(s3.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", UsePathStyle: true, Credentials: static})
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(s.URL()))
+	bucket := s3.NewFromConfig(testkit.AWSConfig(s.URL()))
 	ctx := t.Context()
 	done(bucket.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("source")}))(t)
 	done(bucket.PutBucketVersioning(ctx, &s3.PutBucketVersioningInput{Bucket: aws.String("source"), VersioningConfiguration: &s3types.VersioningConfiguration{Status: s3types.BucketVersioningStatusEnabled}}))(t)
@@ -135,36 +136,36 @@ func TestPipelineWork(t *testing.T) {
 	status() // it starts
 	s.Advance(time.Minute)
 	if got := status(); got.Status != types.PipelineExecutionStatusInProgress {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want an execution in progress", got)
 	}
 	if got, want := <-works, "build "+aws.ToString(put.VersionId); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	proceed <- nil
 	if got := <-works; got != "deploy "+aws.ToString(put.VersionId) { // nobody asked meanwhile
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want the deployment of the version", got)
 	}
 	if got := status(); got.Status != types.PipelineExecutionStatusInProgress {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want an execution in progress", got)
 	}
 	proceed <- errors.New("unstable")
 	for status().Status == types.PipelineExecutionStatusInProgress {
 		time.Sleep(time.Millisecond)
 	}
 	if got := status(); got.Status != types.PipelineExecutionStatusFailed {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want a failed execution", got)
 	}
 	actions := done(client.ListActionExecutions(ctx, &codepipeline.ListActionExecutionsInput{PipelineName: aws.String("shop")}))(t).ActionExecutionDetails
 	if len(actions) != 3 || aws.ToString(actions[0].Output.ExecutionResult.ErrorDetails.Message) != "unstable" {
-		t.Errorf("got %+v", actions)
+		t.Errorf("got %+v, want three actions, the last one unstable", actions)
 	}
 }
 
 // TestPipelineFromGit: a pipeline whose source is a repository starts when it is told of a
 // commit, and no other pipeline does.
 func TestPipelineFromGit(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	client := codepipeline.New(codepipeline.Options{BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static})
+	s := testkit.StartSandbox(t, sandbox.Options{})
+	client := codepipeline.NewFromConfig(testkit.AWSConfig(s.URL()))
 	ctx := t.Context()
 	in := shopPipeline()
 	source := &in.Pipeline.Stages[0].Actions[0]
@@ -176,7 +177,7 @@ func TestPipelineFromGit(t *testing.T) {
 	done(client.CreatePipeline(ctx, in))(t)
 	list := &codepipeline.ListPipelineExecutionsInput{PipelineName: aws.String("shop")}
 	if all := done(client.ListPipelineExecutions(ctx, list))(t).PipelineExecutionSummaries; len(all) != 0 {
-		t.Errorf("got %+v", all)
+		t.Errorf("got %+v, want no execution", all)
 	}
 	if err := s.Push("shop", "0123456789abcdef0123456789abcdef01234567"); err != nil {
 		t.Fatal(err)
@@ -184,7 +185,7 @@ func TestPipelineFromGit(t *testing.T) {
 	s.Advance(time.Minute)
 	all := done(client.ListPipelineExecutions(ctx, list))(t).PipelineExecutionSummaries
 	if len(all) != 1 || all[0].Status != types.PipelineExecutionStatusSucceeded || aws.ToString(all[0].SourceRevisions[0].RevisionId) != "0123456789abcdef0123456789abcdef01234567" {
-		t.Errorf("got %+v", all)
+		t.Errorf("got %+v, want a succeeded execution of the revision", all)
 	}
 	other := shopPipeline()
 	other.Pipeline.Name = aws.String("other")

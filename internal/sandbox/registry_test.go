@@ -25,10 +25,11 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 func TestPushedImageIsSeenByBothAPIs(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri := create(t, c, "shop/web")
 	auth := login(t, c)
@@ -87,7 +88,7 @@ func TestPushedImageIsSeenByBothAPIs(t *testing.T) {
 }
 
 func TestCallsAreRecorded(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri := create(t, c, "web")
 	auth := login(t, c)
@@ -121,7 +122,7 @@ func TestCallsAreRecorded(t *testing.T) {
 }
 
 func TestRegistryRefuses(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri := create(t, c, "web")
 	auth := login(t, c)
@@ -170,7 +171,7 @@ func wantRegistryError(t *testing.T, err error, status int, code transport.Error
 }
 
 func TestUnauthorizedNamesTheScheme(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	resp, err := http.Get(s.URL() + "/v2/")
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +191,7 @@ func TestUnauthorizedNamesTheScheme(t *testing.T) {
 }
 
 func TestImmutableTagsThroughTheRegistry(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	out, err := c.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
 		RepositoryName:     aws.String("web"),
@@ -223,7 +224,7 @@ func TestImmutableTagsThroughTheRegistry(t *testing.T) {
 }
 
 func TestIndexNeedsAndHoldsItsImages(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	index, err := random.Index(512, 1, 2)
@@ -273,7 +274,7 @@ func TestIndexNeedsAndHoldsItsImages(t *testing.T) {
 }
 
 func TestArchivedImageCannotBePulled(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	digest := push(t, uri+":one", randomImage(t), auth)
@@ -304,7 +305,7 @@ func TestArchivedImageCannotBePulled(t *testing.T) {
 }
 
 func TestAccountsAndRegionsAreApart(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	home, abroad := client(s, "us-east-1"), client(s, "eu-west-1")
 	homeURI, abroadURI := create(t, home, "web"), create(t, abroad, "web")
 	other, err := home.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{
@@ -338,7 +339,7 @@ func TestAccountsAndRegionsAreApart(t *testing.T) {
 }
 
 func TestPublicAddr(t *testing.T) {
-	s := start(t, sandbox.Options{PublicAddr: "127.0.0.1:9"})
+	s := testkit.StartSandbox(t, sandbox.Options{PublicAddr: "127.0.0.1:9"})
 	c := client(s, "us-east-1")
 	if uri := create(t, c, "web"); uri != "127.0.0.1:9/web" {
 		t.Errorf("uri is %s", uri)
@@ -353,7 +354,7 @@ func TestPublicAddr(t *testing.T) {
 }
 
 func TestListsOfTheRegistryAPI(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	create(t, c, "web/sub")
@@ -379,7 +380,7 @@ func TestListsOfTheRegistryAPI(t *testing.T) {
 }
 
 func TestMountNeedsTheAccountSetting(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	from, to, auth := create(t, c, "from"), create(t, c, "to"), login(t, c)
 	img := randomImage(t)
@@ -415,7 +416,7 @@ func TestServerKeepsQuiet(t *testing.T) {
 	var log bytes.Buffer
 	logrus.SetOutput(&log)
 	t.Cleanup(func() { logrus.SetOutput(os.Stderr) })
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	push(t, uri+":x", randomImage(t), auth)
@@ -491,7 +492,7 @@ func post(t *testing.T, url string, status int) string {
 }
 
 func TestReferrers(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := client(s, "us-east-1")
 	uri, auth := create(t, c, "web"), login(t, c)
 	img := randomImage(t)

@@ -14,17 +14,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // objects is an S3 client set up as a user's is: default checksums, path style
 // left to the SDK to find out.
 func objects(t *testing.T, s *sandbox.Server, bucket string) *s3.Client {
 	t.Helper()
-	c := s3.New(s3.Options{
-		BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: static, Retryer: aws.NopRetryer{},
-		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
-		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
-	})
+	config := testkit.AWSConfig(s.URL())
+	config.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
+	config.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenSupported
+	c := s3.NewFromConfig(config)
 	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func fetch(t *testing.T, c *s3.Client, in *s3.GetObjectInput) (string, *s3.GetOb
 }
 
 func TestObjectsKeepMetadataAndVersions(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	bucket, key := aws.String("artifacts"), aws.String("path/definitions.zip")
 	_, err := c.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
@@ -91,12 +91,12 @@ func TestObjectsKeepMetadataAndVersions(t *testing.T) {
 }
 
 func TestHeadOfNothing(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	_, err := c.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("artifacts"), Key: aws.String("none")})
 	var missing *types.NotFound
 	if !errors.As(err, &missing) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want NotFound", err)
 	}
 	_, err = c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("artifacts"), Key: aws.String("none")})
 	wantCode(t, err, "NoSuchKey")
@@ -105,7 +105,7 @@ func TestHeadOfNothing(t *testing.T) {
 }
 
 func TestChecksumsAreChecked(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	for _, algorithm := range []types.ChecksumAlgorithm{
 		types.ChecksumAlgorithmCrc32, types.ChecksumAlgorithmCrc32c, types.ChecksumAlgorithmCrc64nvme,
@@ -115,7 +115,7 @@ func TestChecksumsAreChecked(t *testing.T) {
 			Bucket: aws.String("artifacts"), Key: aws.String("a"), Body: strings.NewReader("text"), ChecksumAlgorithm: algorithm,
 		})
 		if err != nil {
-			t.Errorf("%s: %v", algorithm, err)
+			t.Errorf("putting an object with %s: %v", algorithm, err)
 		}
 	}
 	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{
@@ -130,7 +130,7 @@ func TestChecksumsAreChecked(t *testing.T) {
 // The encodings that SDKs choose for streams, written out by hand since the Go
 // SDK uses them over TLS only.
 func TestChunkedUploads(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	for _, test := range []struct {
 		name, kind, body string
@@ -170,7 +170,7 @@ func TestChunkedUploads(t *testing.T) {
 }
 
 func TestMultipartUpload(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	bucket, key := aws.String("artifacts"), aws.String("big")
 	up, err := c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key, Metadata: map[string]string{"a": "b"}})
@@ -202,7 +202,7 @@ func TestMultipartUpload(t *testing.T) {
 }
 
 func TestStreamOfUnknownContent(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	bucket, key := aws.String("artifacts"), aws.String("stream")
 	_, err := c.PutObject(t.Context(), &s3.PutObjectInput{
@@ -219,7 +219,7 @@ func TestStreamOfUnknownContent(t *testing.T) {
 }
 
 func TestDeleteAndList(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	bucket := aws.String("artifacts")
 	for _, key := range []string{"a/1", "a/2", "b/1"} {
@@ -247,7 +247,7 @@ func TestDeleteAndList(t *testing.T) {
 }
 
 func TestBucketLifecycle(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	bucket := aws.String("artifacts")
 	get := &s3.GetBucketLifecycleConfigurationInput{Bucket: bucket}
@@ -302,7 +302,7 @@ func TestBucketLifecycle(t *testing.T) {
 }
 
 func TestBucketTakesItsLifecycleAlong(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	bucket := aws.String("artifacts")
 	_, err := c.PutBucketLifecycleConfiguration(t.Context(), &s3.PutBucketLifecycleConfigurationInput{
@@ -325,7 +325,7 @@ func TestBucketTakesItsLifecycleAlong(t *testing.T) {
 }
 
 func TestUnknownSubresource(t *testing.T) {
-	s := start(t, sandbox.Options{})
+	s := testkit.StartSandbox(t, sandbox.Options{})
 	c := objects(t, s, "artifacts")
 	_, err := c.GetBucketPolicy(t.Context(), &s3.GetBucketPolicyInput{Bucket: aws.String("artifacts")})
 	wantStatus(t, err, "NotImplemented", 501)

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/consts"
@@ -62,27 +61,28 @@ func (b *boundary) own(o Options) cli.ProjectOptionsFn {
 	}
 }
 
-// set reports whether a variable is in an environment of KEY=VALUE lines.
-func set(environ []string, name string) bool {
-	return slices.ContainsFunc(environ, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
-}
-
-// envFiles is cli.WithEnvFiles, but leaves out a default .env that leads out of the
-// project. Files that the operator names are read wherever they are.
+// envFiles chooses the env files as cli.WithEnvFiles does, but leaves out a default
+// .env that leads out of the project. Files that the operator names are read wherever
+// they are.
 func (b *boundary) envFiles(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
-		if len(o.EnvFiles) > 0 {
-			return cli.WithEnvFiles(o.EnvFiles...)(p)
+		chosen, from := chosenEnvFiles(o)
+		if p.EnvFiles = chosen; len(chosen) > 0 {
+			return checkChosen(chosen, from)
+		}
+		disabled, err := withoutDotEnv(o)
+		if err != nil || disabled {
+			return err
 		}
 		dir, err := p.GetWorkingDir()
 		if err != nil {
 			return err
 		}
-		p.EnvFiles = nil
-		if path := filepath.Join(dir, dotEnv); !b.mayRead(path, dotEnv) {
-			return nil
+		path := filepath.Join(dir, dotEnv)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() && b.mayRead(path, dotEnv) {
+			p.EnvFiles = []string{path}
 		}
-		return cli.WithEnvFiles()(p)
+		return nil
 	}
 }
 
@@ -218,9 +218,10 @@ var (
 	// composeKey is a key at the top of a compose file, in YAML or JSON.
 	composeKey = regexp.MustCompile(`(?m)(?:^|[{,]\s*)["']?(?:services|include|networks|volumes|secrets|configs|models|name|version)["']?\s*:(?:\s|$)`)
 	lineNumber = regexp.MustCompile(`line (\d+)`)
-	// yamlKind and envKind are what the parsers call a mistake, without what they quote.
+	// yamlKind and envKind match the words of the parsers for a mistake,
+	// without what they quote.
 	yamlKind = regexp.MustCompile(`found [a-z ]*(?:character|escape|document|end of stream|directive|tab|tag)[a-z ]*|(?:did|could) not find expected [^\n'"` + "`" + `]*(?:'.'(?: or '.')?)?|mapping values are not allowed in this context|block (?:sequence|mapping) entries are not allowed in this context|cannot (?:unmarshal|construct) ![!a-z]+|exceeded max depth|excessive aliasing|unknown anchor|mapping key "[A-Za-z0-9_.-]{1,40}" already defined|permission denied|is a directory`)
-	envKind  = regexp.MustCompile(`unexpected character|key cannot contain a space|unterminated quoted value|permission denied|is a directory`)
+	envKind  = regexp.MustCompile(`required variable [A-Za-z0-9_]{1,40} is missing a value|unexpected character|key cannot contain a space|unterminated quoted value|permission denied|is a directory`)
 )
 
 // composeFile reports whether a file that parsed as YAML has a key of a compose file.

@@ -83,12 +83,13 @@ func checkDirectory(dir string) error {
 	return nil
 }
 
-// checkEnvFiles looks at the env files before compose-go reads them. given are those of
-// the operator, which may be pipes.
-func checkEnvFiles(given []string) cli.ProjectOptionsFn {
+// checkEnvFiles looks at the env files before compose-go reads them. Those of the
+// operator may be pipes.
+func checkEnvFiles(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
+		chosen, _ := chosenEnvFiles(o)
 		for _, path := range p.EnvFiles {
-			if len(given) > 0 && bounded.IsPipe(path) {
+			if len(chosen) > 0 && bounded.IsPipe(path) {
 				continue
 			}
 			if err := checkEnvFile(path); err != nil {
@@ -151,7 +152,8 @@ func checkComposeFile(ctx context.Context, path string) error {
 	return checkCompose(path, data)
 }
 
-// checkCompose measures the YAML of a compose file. What is no YAML compose-go refuses.
+// checkCompose measures the YAML of a compose file. compose-go refuses a file
+// that is not YAML.
 func checkCompose(path string, data []byte) error {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	m := measure{path: path}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/internal/fault"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
 
@@ -25,7 +26,7 @@ func TestLoadEndsInTime(t *testing.T) {
 		}
 		text.WriteString("]}\n")
 	}
-	o := below(files(t, map[string]string{"compose.yaml": text.String()}), compose.Options{Limit: 50 * time.Millisecond})
+	o := below(testkit.WriteTree(t, map[string]string{"compose.yaml": text.String()}), compose.Options{Limit: 50 * time.Millisecond})
 	_, err := compose.Load(t.Context(), o)
 	var input *fault.InputError
 	if !errors.As(err, &input) || err.Error() != "compose project: takes longer to load than the limit of 50ms" {

@@ -2,31 +2,13 @@ package compose_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/internal/fault"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
-
-// files writes a tree below a new directory and returns it.
-func files(t testing.TB, tree map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range tree {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 // load reads the project in dir with the variables KEY=VALUE.
 func load(t testing.TB, dir string, environ ...string) *types.Project {
@@ -41,17 +23,12 @@ func load(t testing.TB, dir string, environ ...string) *types.Project {
 // wantInputError checks that err is an InputError with this text and a remedy.
 func wantInputError(t *testing.T, err error, want string) {
 	t.Helper()
-	var input *fault.InputError
-	if !asInput(err, &input) {
-		t.Fatalf("want an *fault.InputError, have %v", err)
-	}
-	if err.Error() != want {
-		t.Errorf("error\n have %s\n want %s", err, want)
-	}
-	var outside *compose.OutsideError // cmd writes the hint of this cause, and of ErrNoProject
-	if input.Hint() == "" && !errors.As(err, &outside) && !errors.Is(err, compose.ErrNoProject) {
+	input := testkit.WantInputError(t, err, want)
+	// cmd writes the hints of these.
+	var outside *compose.OutsideError
+	var files *compose.FilesError
+	inCmd := errors.As(err, &outside) || errors.As(err, &files) || errors.Is(err, compose.ErrNoProject) || errors.Is(err, compose.ErrNoName)
+	if input.Hint() == "" && !inCmd {
 		t.Errorf("no hint with %q", err)
 	}
 }
-
-func asInput(err error, input **fault.InputError) bool { return errors.As(err, input) }

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -25,13 +27,25 @@ func inputError(where, remedy, format string, args ...any) error {
 // ErrNoProject is in the error of Load when there is neither a compose file nor a Dockerfile.
 var ErrNoProject = errors.New("no compose file and no Dockerfile here")
 
+// ErrNoName is in the error of Load when a name for the project cannot be derived.
+var ErrNoName = errors.New("the directory's name makes no project name")
+
+// FilesError says that the compose files cannot be found or opened.
+type FilesError struct{ Err error }
+
+// Error returns the text of the cause.
+func (e *FilesError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *FilesError) Unwrap() error { return e.Err }
+
 // Options say where the project is, in the words of docker compose.
 type Options struct {
 	// Files are the compose files, merged in order; empty means COMPOSE_FILE or the default names.
 	Files []string
-	// EnvFiles replace the project's .env file.
+	// EnvFiles replace the project's .env file; empty means COMPOSE_ENV_FILES.
 	EnvFiles []string
-	// Profiles are switched on beside those of COMPOSE_PROFILES.
+	// Profiles are switched on; empty means those of COMPOSE_PROFILES.
 	Profiles []string
 	// Dir is the project directory; empty means the first file's. Files are searched from
 	// there, or from the working directory.
@@ -42,12 +56,18 @@ type Options struct {
 	Environ []string
 	// Lone is the name of the single service when there is a Dockerfile but no compose file.
 	Lone string
-	// Home is the user's home directory: a clone that is all of it is no project's own.
+	// LoneFrom, EnvFilesFrom and NameFrom say where Lone, EnvFiles and Name were
+	// given, for messages.
+	LoneFrom, EnvFilesFrom, NameFrom string
+	// Home is the user's home directory: a clone that is all of it does not
+	// belong to a project alone.
 	Home string
 	// Limit is how long loading may take; 0 means 2 minutes.
 	Limit time.Duration
 	// Wanted takes what the project asks to read beyond its own files; nil lets it.
 	Wanted *allow.Wanted
+	// Warn receives sentences for the user; nil drops them.
+	Warn func(string)
 }
 
 // Load reads the compose project as docker compose would: default file names (parent
@@ -64,10 +84,24 @@ func load(ctx context.Context, o Options) (*types.Project, error) {
 		if input := (*fault.InputError)(nil); errors.As(err, &input) {
 			return nil, input
 		}
-		return nil, &fault.InputError{Where: "compose project", Err: unquoted(err), Remedy: "check the file names given with --file, --env-file and COMPOSE_FILE"}
+		err = unquoted(err)
+		return nil, &fault.InputError{Where: "compose project", Err: &FilesError{err}, Remedy: optionsRemedy(err)}
 	}
+	project, err := loadFiles(ctx, o, opts, guard)
+	if err != nil {
+		return nil, err
+	}
+	warnOfLate(o, opts)
+	if err := mergeBake(project); err != nil {
+		return nil, err
+	}
+	return project, applyVariables(project)
+}
+
+// loadFiles loads the compose files, or the Dockerfile if there are none.
+func loadFiles(ctx context.Context, o Options, opts *cli.ProjectOptions, guard *checked) (*types.Project, error) {
 	if len(opts.ConfigPaths) == 0 {
-		return lone(ctx, o)
+		return lone(ctx, o, opts.Environment)
 	}
 	if err := guard.begin(opts); err != nil {
 		return nil, err
@@ -86,21 +120,23 @@ func projectOptions(o Options, guard *checked) []cli.ProjectOptionsFn {
 		cli.WithEnv(o.Environ),
 		b.own(o),
 		b.envFiles(o),
-		checkEnvFiles(o.EnvFiles),
+		checkEnvFiles(o),
 		cli.WithDotEnv,
 		composeFileEnv,
 		cli.WithDefaultConfigPath,
 		projectDirectory(o),
 		b.own(o),
 		b.configFiles(o),
-		// Once more: the default .env lies beside the file that was only just found.
+		// Once more: the default .env is next to the file that was found just
+		// now.
 		b.envFiles(o),
-		checkEnvFiles(o.EnvFiles),
+		checkEnvFiles(o),
 		cli.WithDotEnv,
 		cli.WithDefaultProfiles(o.Profiles...),
+		checkName(o),
 		cli.WithName(o.Name),
-		// env_file and label_file belong to the run, not to the build: one that is
-		// missing on the build host is no error.
+		// env_file and label_file belong to the run, not to the build: a
+		// missing one on the build host is not an error.
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
 		cli.WithResourceLoader(guard),
@@ -124,7 +160,7 @@ func hasDockerfile(dir string) bool {
 var serviceName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
 
 // lone is the project of a directory that has a Dockerfile and no compose file.
-func lone(ctx context.Context, o Options) (*types.Project, error) {
+func lone(ctx context.Context, o Options, environment types.Mapping) (*types.Project, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("project directory: %w", err)
@@ -141,18 +177,18 @@ func lone(ctx context.Context, o Options) (*types.Project, error) {
 		service = "api"
 	}
 	if !serviceName.MatchString(service) {
-		return nil, inputError("--name", "use letters, digits and . _ -", "%q is not a valid service name", service)
+		return nil, inputError(o.LoneFrom, "use letters, digits and . _ -", "%q is not a valid service name", service)
 	}
-	name := o.Name
+	name := cmp.Or(o.Name, environment[consts.ComposeProjectName])
 	if name == "" {
 		name = loader.NormalizeProjectName(filepath.Base(dir))
 	}
 	if name == "" {
-		return nil, inputError(dir, "give it one with --project-name", "the directory's name makes no project name")
+		return nil, &fault.InputError{Where: dir, Err: ErrNoName}
 	}
 	return loader.LoadWithContext(ctx, types.ConfigDetails{
 		WorkingDir:  dir,
-		Environment: types.NewMapping(o.Environ),
+		Environment: environment,
 		ConfigFiles: []types.ConfigFile{{
 			Filename: filepath.Join(dir, "compose.yaml"),
 			Config: map[string]any{

@@ -1,12 +1,14 @@
 package compose_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"slipway/internal/fault"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
 
@@ -46,7 +48,7 @@ func TestLoad(t *testing.T) {
 		"missing env_file": {tree: map[string]string{"compose.yaml": "services: {app: {image: 'example.org/app:none', env_file: [no.env], label_file: [no.labels]}}"}, want: "none"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := files(t, row.tree)
+			dir := testkit.WriteTree(t, row.tree)
 			p, err := compose.Load(t.Context(), below(dir, row.opts))
 			if err != nil {
 				t.Fatal(err)
@@ -73,13 +75,13 @@ func below(dir string, o compose.Options) compose.Options {
 }
 
 func TestLoadNames(t *testing.T) {
-	dir := files(t, map[string]string{"My Shop/compose.yaml": app, "named/compose.yaml": "name: given\n" + app})
+	dir := testkit.WriteTree(t, map[string]string{"My Shop/compose.yaml": app, "named/compose.yaml": "name: given\n" + app})
 	for _, row := range []struct{ sub, name, want string }{
 		{"My Shop", "", "myshop"}, {"named", "", "given"}, {"named", "flag", "flag"},
 	} {
 		p, err := compose.Load(t.Context(), compose.Options{Dir: filepath.Join(dir, row.sub), Name: row.name})
 		if err != nil || p.Name != row.want || p.WorkingDir != filepath.Join(dir, row.sub) {
-			t.Errorf("%+v: %v, %v", row, p, err)
+			t.Errorf("Load in %s with the name %q = %+v, %v, want %s", row.sub, row.name, p, err, row.want)
 		}
 	}
 }
@@ -91,7 +93,7 @@ func TestNothingThere(t *testing.T) {
 }
 
 func TestDirectoryWithoutAName(t *testing.T) {
-	dir := files(t, map[string]string{"!!!/Dockerfile": "FROM scratch\n"})
+	dir := testkit.WriteTree(t, map[string]string{"!!!/Dockerfile": "FROM scratch\n"})
 	_, err := compose.Load(t.Context(), compose.Options{Dir: filepath.Join(dir, "!!!")})
 	wantInputError(t, err, filepath.Join(dir, "!!!")+": the directory's name makes no project name")
 }
@@ -128,7 +130,7 @@ func TestLoadErrors(t *testing.T) {
 		"unknown key include": {"include: [key.yaml]\n" + app, []string{"DIR/", "services.b.build", "wibble"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := files(t, map[string]string{"compose.yaml": row.text, "inc.yaml": "a: [", "key.yaml": "services: {b: {build: {context: ., wibble: 1}}}"})
+			dir := testkit.WriteTree(t, map[string]string{"compose.yaml": row.text, "inc.yaml": "a: [", "key.yaml": "services: {b: {build: {context: ., wibble: 1}}}"})
 			_, err := compose.Load(t.Context(), compose.Options{Dir: dir})
 			wantLoadError(t, dir, err, row.want)
 		})
@@ -138,7 +140,7 @@ func TestLoadErrors(t *testing.T) {
 func wantLoadError(t *testing.T, dir string, err error, want []string) {
 	t.Helper()
 	var input *fault.InputError
-	if !asInput(err, &input) || input.Hint() == "" && input.Err == nil {
+	if !errors.As(err, &input) || input.Hint() == "" && input.Err == nil {
 		t.Fatalf("want an *InputError with a hint, have %v", err)
 	}
 	text := strings.ReplaceAll(err.Error(), dir, "DIR")
@@ -151,7 +153,7 @@ func wantLoadError(t *testing.T, dir string, err error, want []string) {
 
 // With several files, a YAML error names the broken one, any other error all of them.
 func TestLoadErrorsInSeveralFiles(t *testing.T) {
-	dir := files(t, map[string]string{"a.yaml": app, "broken.yaml": "services: [", "field.yaml": "services: {app: {build: {context: ., no_cache: maybe}}}"})
+	dir := testkit.WriteTree(t, map[string]string{"a.yaml": app, "broken.yaml": "services: [", "field.yaml": "services: {app: {build: {context: ., no_cache: maybe}}}"})
 	_, err := compose.Load(t.Context(), below(dir, compose.Options{Files: []string{"a.yaml", "broken.yaml"}}))
 	wantLoadError(t, dir, err, []string{"DIR/broken.yaml: yaml"})
 	if strings.Contains(err.Error(), "a.yaml") {
@@ -162,7 +164,7 @@ func TestLoadErrorsInSeveralFiles(t *testing.T) {
 }
 
 func TestLoadErrorsOfFileNames(t *testing.T) {
-	dir := files(t, map[string]string{"compose.yaml": app})
+	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": app})
 	for name, o := range map[string]compose.Options{
 		"no file":     {Files: []string{"none.yaml"}},
 		"no env file": {EnvFiles: []string{"none.env"}},
@@ -171,7 +173,7 @@ func TestLoadErrorsOfFileNames(t *testing.T) {
 		_, err := compose.Load(t.Context(), below(dir, o))
 		wantLoadError(t, dir, err, []string{"DIR/none."})
 		if t.Failed() {
-			t.Fatal(name)
+			t.Fatalf("%s failed", name)
 		}
 	}
 }
@@ -192,7 +194,7 @@ func TestInputErrorText(t *testing.T) {
 // Interpolation sees the environment it is given, not this process's.
 func TestEnvironmentIsTheGivenOne(t *testing.T) {
 	t.Setenv("TAG", "process")
-	p := load(t, files(t, map[string]string{"compose.yaml": app}))
+	p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": app}))
 	if got := p.Services["app"].Image; got != "example.org/app:none" {
 		t.Errorf("image %s", got)
 	}

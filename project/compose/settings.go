@@ -43,6 +43,8 @@ type ServiceSettings struct {
 	Container string
 	// ECS is the service that runs this container, where each has its own.
 	ECS ECS
+	// Undeployed reports that no container runs the image (deploy: false).
+	Undeployed bool `json:",omitempty"`
 }
 
 // ReadSettings reads the x-slipway at the top of a project. Unknown keys and
@@ -62,10 +64,16 @@ func ReadSettings(p *types.Project) (Settings, error) {
 func ReadServiceSettings(s types.ServiceConfig) (ServiceSettings, error) {
 	r := reader{path: "services." + s.Name + "." + ExtensionKey, value: s.Extensions[ExtensionKey]}
 	var out ServiceSettings
-	m := r.object("repository", "container", "ecs")
+	m := r.object("repository", "container", "ecs", "deploy")
 	out.Repository = m.text("repository")
+	out.Undeployed = !m.boolean("deploy", true)
 	out.Container = m.name("container", awsname.CheckContainer, "write the container's name in the ECS task definition")
 	out.ECS = m.ecs("ecs")
+	for _, key := range []string{"container", "ecs"} {
+		if out.Undeployed && m.fields[key] != nil {
+			r.fail(r.path+"."+key, "remove it, or remove deploy: false", "has no effect with deploy: false, since no container runs the image")
+		}
+	}
 	return out, r.err
 }
 
@@ -131,6 +139,19 @@ func (o object) text(key string) string {
 	default:
 		o.r.fail(o.path+"."+key, "write it as a string", "want a string, have %s", kindOf(v))
 		return ""
+	}
+}
+
+// boolean is a boolean, or otherwise if the key is not there.
+func (o object) boolean(key string, otherwise bool) bool {
+	switch v := o.fields[key].(type) {
+	case nil:
+		return otherwise
+	case bool:
+		return v
+	default:
+		o.r.fail(o.path+"."+key, "write true or false", "want a boolean, have %s", kindOf(v))
+		return otherwise
 	}
 }
 

@@ -9,13 +9,14 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/fault"
+	"slipway/internal/testkit"
 	"slipway/project/compose"
 )
 
 // extension parses YAML the way a project file is, and returns the project.
 func extension(t *testing.T, text string) *types.Project {
 	t.Helper()
-	return load(t, files(t, map[string]string{"compose.yaml": text}))
+	return load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text}))
 }
 
 func TestProjectSettings(t *testing.T) {
@@ -28,7 +29,7 @@ services: {a: {image: example.org/a}}
 	got, err := compose.ReadSettings(p)
 	want := compose.Settings{ECS: compose.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock"}
 	if err != nil || got != want {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	got, err = compose.ReadSettings(&types.Project{})
 	if err != nil || got != (compose.Settings{}) {
@@ -73,7 +74,7 @@ func FuzzServiceSettings(f *testing.F) {
 		var input *fault.InputError
 		if err != nil {
 			if !errors.As(err, &input) || !strings.HasPrefix(err.Error(), "services.a.x-slipway") || input.Hint() == "" {
-				t.Errorf("%s: %v", text, err)
+				t.Errorf("%s: got error %v, want an InputError of x-slipway with a hint", text, err)
 			}
 			return
 		}

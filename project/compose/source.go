@@ -1,10 +1,8 @@
 package compose
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,31 +15,13 @@ import (
 	"slipway/internal/fault"
 )
 
-// composeFileEnv takes the relative paths in COMPOSE_FILE from the directory that the
-// search begins in, where compose-go would take this process's.
-func composeFileEnv(o *cli.ProjectOptions) error {
-	list := o.Environment[consts.ComposeFilePath]
-	if list == "" || o.WorkingDir == "" || len(o.ConfigPaths) > 0 {
-		return nil
-	}
-	sep := cmp.Or(o.Environment[consts.ComposePathSeparator], string(os.PathListSeparator))
-	for f := range strings.SplitSeq(list, sep) {
-		if !filepath.IsAbs(f) {
-			f = filepath.Join(o.WorkingDir, f)
-		}
-		if _, err := os.Stat(f); err != nil {
-			return inputError(consts.ComposeFilePath, "correct the variable", "%v", err)
-		}
-		o.ConfigPaths = append(o.ConfigPaths, f)
-	}
-	return nil
-}
-
-// projectDirectory makes the directory of files that were searched for the project's:
-// paths in a file that was found in a parent directory start there.
+// projectDirectory makes the directory of the first file the project's, where no flag
+// names the files: paths in a file that was found in a parent directory start there. A
+// directory that is given stays the project's for the files of COMPOSE_FILE.
 func projectDirectory(o Options) cli.ProjectOptionsFn {
 	return func(p *cli.ProjectOptions) error {
-		if len(o.Files) == 0 && len(p.ConfigPaths) > 0 {
+		given := o.Dir != "" && p.Environment[consts.ComposeFilePath] != ""
+		if len(o.Files) == 0 && len(p.ConfigPaths) > 0 && !given {
 			p.WorkingDir = filepath.Dir(p.ConfigPaths[0])
 		}
 		return nil
@@ -64,7 +44,8 @@ func loadError(ctx context.Context, files []string, err error) error {
 	return out
 }
 
-// guilty are the files that the error can come from: the one that is no YAML, else all.
+// guilty names the files that the error can come from: the one that is not
+// YAML, else all.
 func guilty(ctx context.Context, files []string) string {
 	for _, f := range files {
 		if broken := parse(ctx, f); broken != nil {
@@ -88,7 +69,8 @@ func parse(ctx context.Context, file string) error {
 // compose files to be fetched from elsewhere, which could name any build context.
 type noRemotes struct{}
 
-// Accept tells a remote resource by the forms that docker compose knows.
+// Accept reports whether a path is a remote resource, by the forms that docker
+// compose knows.
 func (noRemotes) Accept(path string) bool {
 	return strings.HasPrefix(path, "oci:") || strings.HasPrefix(path, "git@") || strings.HasPrefix(path, "github.com/") || strings.Contains(path, "://")
 }

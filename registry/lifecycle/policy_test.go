@@ -82,7 +82,7 @@ func TestMergeAlone(t *testing.T) {
 			}
 			got, err := Merge(existing, retention(7), false)
 			if err != nil || !got.Changed || got.Text != ours || len(got.Kept)+len(got.Dropped) != 0 {
-				t.Errorf("got %+v, %v", got, err)
+				t.Errorf("got %+v, %v, want a change to %s without others' rules", got, err, ours)
 			}
 		})
 	}
@@ -107,7 +107,7 @@ func TestMergeSeesWhatMakesNoDifference(t *testing.T) {
 			}
 			got, err := Merge(existing, retention(7), false)
 			if err != nil || got.Changed || got.Text != existing {
-				t.Errorf("got %+v, %v", got, err)
+				t.Errorf("got %+v, %v, want no change of %s", got, err, existing)
 			}
 		})
 	}
@@ -131,7 +131,7 @@ func TestMergeSeesWhatMakesADifference(t *testing.T) {
 		}
 		got, err := Merge(existing, retention(7), false)
 		if err != nil || !got.Changed || got.Text != ours {
-			t.Errorf("%q: got %+v, %v", change[1], got, err)
+			t.Errorf("%q: got %+v, %v, want a change to %s", change[1], got, err, ours)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestMergeBesides(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := Merge(tc.existing, retention(7), false)
 			if err != nil || !got.Changed {
-				t.Fatalf("got %+v, %v", got, err)
+				t.Fatalf("got %+v, %v, want a change", got, err)
 			}
 			checkMerged(t, tc.existing, got)
 			var numbers []int
@@ -210,7 +210,7 @@ func TestMergeConflicts(t *testing.T) {
 				t.Fatalf("got %v, want a conflict", err)
 			}
 			if len(conflict.Clashes) != len(tc.want) {
-				t.Fatalf("got %v", conflict)
+				t.Fatalf("got %v, want the clashes %v", conflict, tc.want)
 			}
 			for i, want := range tc.want {
 				if got := conflict.Clashes[i]; !strings.HasPrefix(got.Rule.String(), want) || got.Why == "" {
@@ -288,7 +288,7 @@ func TestMergeReplacesTheUnreadable(t *testing.T) {
 	for _, existing := range []string{"{", `{"rules":[null]}`, policyOf(rule(1, anyImage), rule(2, untagged))} {
 		got, err := Merge(existing, retention(7), true)
 		if err != nil || !got.Changed || got.Text != policyText(t, retention(7)) {
-			t.Errorf("%s: got %+v, %v", existing, got, err)
+			t.Errorf("%s: got %+v, %v, want a change to Slipway's policy alone", existing, got, err)
 		}
 	}
 }
@@ -298,7 +298,7 @@ func TestMergeReplaceLeavesOursAlone(t *testing.T) {
 	ours := policyText(t, retention(7))
 	got, err := Merge(ours, retention(7), true)
 	if err != nil || got.Changed || len(got.Dropped) != 0 {
-		t.Errorf("got %+v, %v", got, err)
+		t.Errorf("got %+v, %v, want no change", got, err)
 	}
 }
 

@@ -75,7 +75,7 @@ func TestHollowAnswersWhileReverting(t *testing.T) {
 		}))
 		var failed *PublishError
 		if !errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) == 0 {
-			t.Errorf("%s: got %v", action, err)
+			t.Errorf("%s: got %v, want a PublishError with tags that are left or unknown", action, err)
 		}
 		for at, digest := range u.tags() {
 			name, tag, _ := strings.Cut(at, ":")

@@ -84,7 +84,7 @@ func TestArchivedAndWanted(t *testing.T) {
 	}
 	p.Snapshot = snapshot
 	if _, err := Promote(t.Context(), s.clients, p); !errors.As(err, &archived) || len(archived.Images) != 1 || archived.Images[0].Image != h["one"][1] {
-		t.Errorf("promoting: got %v", err)
+		t.Errorf("promoting: got %v, want an ArchivedError of %s", err, h["one"][1])
 	}
 	var unreadable *UnreadableError
 	if _, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil); !errors.As(err, &unreadable) {
@@ -112,7 +112,7 @@ func TestArchivedStaysBehind(t *testing.T) {
 		s.transport.set(nil)
 		var failed *PublishError
 		if !errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) != 0 {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a PublishError after which all tags are reverted", err)
 		}
 	})
 	t.Run("reverted steps", func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestArchivedStaysBehind(t *testing.T) {
 		var failed *PublishError
 		line := "shop/a:latest points to " + h["one"][0] + ", pointed to " + h["three"][0] + " before, which is archived"
 		if !errors.As(err, &failed) || len(failed.Left) != 1 || len(failed.Unknown) != 0 || !strings.Contains(err.Error(), line) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a PublishError that leaves one tag: %s", err, line)
 		}
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
 	})
@@ -156,7 +156,7 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	s.move(0, registry.TagDeployed, byHand)
 	s.archive(0, byHand)
 	if got := s.reverted(p); len(got.NotReverted) != 1 || got.NotReverted[0].Digest != byHand || got.NotReverted[0].Reason != MovedSince {
-		t.Errorf("deployed: got %+v", got)
+		t.Errorf("deployed: got %+v, want one tag not reverted: %s, moved since", got, byHand)
 	}
 
 	s = newRegistryFixture(t, "shop/a")
@@ -168,7 +168,7 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	if !slices.ContainsFunc(got.NotReverted, func(k NotReverted) bool {
 		return k.Tag == registry.TagLatest && k.Digest == h["two"][0] && k.Reason == MovedSince
 	}) {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want that latest was moved since to %s", got, h["two"][0])
 	}
 }
 
@@ -194,7 +194,7 @@ func TestPublishPastTheArchive(t *testing.T) {
 	s.archive(1, four[1])
 	var archived *ArchivedError
 	if _, err := Publish(t.Context(), s.clients, s.publication("five", four)); !errors.As(err, &archived) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an ArchivedError", err)
 	}
 }
 
@@ -204,7 +204,7 @@ func TestUnreadableForAnotherReason(t *testing.T) {
 	t.Parallel()
 	u := &UnreadableError{Code: "KmsError", Image: registry.TagLatest}
 	if _, err := u.locate(t.Context(), nil); err != error(u) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want the error unchanged", err)
 	}
 	s := newRegistryFixture(t, "shop/a")
 	u = &UnreadableError{Repository: s.repos[0], Code: "ImageInaccessible", Image: "nowhere"}

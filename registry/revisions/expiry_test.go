@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 )
@@ -65,7 +66,7 @@ func TestLifecycleAgreesWithECR(t *testing.T) {
 			rules = append(rules, expireRule("untagged", nil, "sinceImagePushed", 1+random.IntN(9)))
 		}
 		rules = append(rules, expireRule("any", nil, "sinceImagePushed", 1+random.IntN(9)))
-		s.auth = freshAuth(t, s.direct(""))
+		s.auth = testkit.ECRLogin(t, s.direct(""))
 		for _, digest := range s.server.Digests("shop/a") {
 			s.delete(digest)
 		}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"slipway/internal/testkit"
+
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
@@ -64,7 +66,7 @@ func TestCheckExtra(t *testing.T) {
 	if _, err := CheckExtra(t.Context(), s.clients, []ExtraTags{{Repository: s.repos[0]}}, nil, madeBy); err != nil {
 		t.Error(err)
 	}
-	wantCalls(t, s.server, "BatchGetImage", 0)
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 0)
 }
 
 func TestLooksLikeHash(t *testing.T) {

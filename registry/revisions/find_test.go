@@ -12,6 +12,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/internal/golden"
+	"slipway/internal/testkit"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 )
@@ -59,7 +60,7 @@ func TestFindRevisionCalls(t *testing.T) {
 		if _, err := Find(t.Context(), s.clients, twice, text, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		got := actions(s.server)
+		got := testkit.ECRCalls(s.server)
 		if got["BatchGetImage"] != want[0] || got["DescribeImages"] != want[1] || len(s.server.Calls()) != want[0]+want[1] {
 			t.Errorf("%s: calls %v, want %v", text, got, want)
 		}
@@ -194,8 +195,8 @@ func TestFindDigests(t *testing.T) {
 		if len(found.Images) != n || found.Images[0].Digest != c.digests[0] || !found.Snapshot.contains(s.repos[0].Ref, h["three"][0]) {
 			t.Errorf("found %+v", found.Images)
 		}
-		wantCalls(t, s.server, "BatchGetImage", 2)
-		wantCalls(t, s.server, "DescribeImages", n)
+		testkit.WantECRCalls(t, s.server, "BatchGetImage", 2)
+		testkit.WantECRCalls(t, s.server, "DescribeImages", n)
 	}
 	if found, err := FindDigests(t.Context(), s.clients, s.repos, nil, nil, nil); err != nil || found.Name != "" || len(found.Images) != 0 {
 		t.Errorf("no digests: %+v, %v", found, err)
@@ -231,7 +232,7 @@ func TestFindDigestsRefuses(t *testing.T) {
 	_, err := FindDigests(t.Context(), s.clients, s.repos, s.running([]string{h["one"][0], gone}), nil, nil)
 	var missing *GoneError
 	if !errors.As(err, &missing) || !strings.Contains(errorText(err), "no longer in the registry: shop/b@"+gone) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a GoneError of shop/b@%s", err, gone)
 	}
 	if err := s.server.Archive("shop/a", h["one"][0]); err != nil {
 		t.Fatal(err)
@@ -239,6 +240,6 @@ func TestFindDigestsRefuses(t *testing.T) {
 	_, err = FindDigests(t.Context(), s.clients, s.repos, s.running(h["one"]), nil, nil)
 	var archived *ArchivedError
 	if !errors.As(err, &archived) || !strings.Contains(archived.Hint(), "--image-id imageDigest="+h["one"][0]) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an ArchivedError with the command that restores %s", err, h["one"][0])
 	}
 }

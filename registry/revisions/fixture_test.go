@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -41,7 +42,7 @@ type registryFixture struct {
 
 func newRegistryFixture(t *testing.T, names ...string) *registryFixture {
 	t.Helper()
-	server, direct := startSandbox(t)
+	server, direct := testkit.StartECR(t)
 	s := &registryFixture{t: t, server: server, direct: direct, transport: &flakyTransport{}}
 	s.clients = s.over(s.transport)
 	var refs []registry.Ref
@@ -52,7 +53,7 @@ func newRegistryFixture(t *testing.T, names ...string) *registryFixture {
 	for _, ref := range refs {
 		s.repos = append(s.repos, made[ref])
 	}
-	s.auth = freshAuth(t, direct(""))
+	s.auth = testkit.ECRLogin(t, direct(""))
 	return s
 }
 

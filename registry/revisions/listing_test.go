@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -73,7 +74,7 @@ func TestRevisions(t *testing.T) {
 	}
 	s.server.ResetCalls()
 	l := s.list()
-	wantCalls(t, s.server, "DescribeImages", 3)
+	testkit.WantECRCalls(t, s.server, "DescribeImages", 3)
 	skip := func(ref registry.Ref, tag string) bool { return ref.Name == "shop/a" && tag == "v1.0" }
 	// Every image of two but b's is latest's: what latest left is two.
 	want := []string{"partial -shop/a -shop/b", "three latest ready", "two deployed ready", "one archived:shop/b"}
@@ -156,7 +157,7 @@ func (p *pagedLister) DescribeImages(_ context.Context, in *ecr.DescribeImagesIn
 func TestListPages(t *testing.T) {
 	t.Parallel()
 	p := &pagedLister{digests: []string{"sha256:1", "sha256:2", "sha256:3"}}
-	images, _, err := listImages(t.Context(), p, registry.Repository{Ref: registry.Ref{Account: homeAccount, Name: "shop/a"}})
+	images, _, err := listImages(t.Context(), p, registry.Repository{Ref: registry.Ref{Account: testkit.HomeAccount, Name: "shop/a"}})
 	var got []string
 	for _, i := range images {
 		got = append(got, *i.ImageDigest)
@@ -165,7 +166,7 @@ func TestListPages(t *testing.T) {
 		t.Errorf("listed %v with %d calls, %v", got, len(p.asked), err)
 	}
 	for _, in := range p.asked {
-		if aws.ToInt32(in.MaxResults) != 1000 || *in.RepositoryName != "shop/a" || *in.RegistryId != homeAccount {
+		if aws.ToInt32(in.MaxResults) != 1000 || *in.RepositoryName != "shop/a" || *in.RegistryId != testkit.HomeAccount {
 			t.Errorf("asked for %+v", in)
 		}
 	}
@@ -190,11 +191,11 @@ func TestListReadsIndexes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantCalls(t, s.server, "BatchGetImage", 0)
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 0)
 	if err := l.ReadIndexes(t.Context(), s.clients, map[registry.Ref][]string{ref: {children[0]}, s.repos[1].Ref: {b}}); err != nil {
 		t.Fatal(err)
 	}
-	wantCalls(t, s.server, "BatchGetImage", 1)
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 1)
 	for digest, want := range map[string]string{children[0]: "next,old", children[1]: "old", nextChildren[1]: "next", old: "old"} {
 		if got := strings.Join(l.NamesOf(ref, digest), ","); got != want {
 			t.Errorf("names of %s: %s, want %s", digest, got, want)
@@ -226,10 +227,10 @@ func TestListFails(t *testing.T) {
 	_, err := List(t.Context(), s.clients, s.repos)
 	var missing *types.RepositoryNotFoundException
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "listing the images of shop/gone") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want RepositoryNotFoundException of shop/gone", err)
 	}
 	_, err = registry.ReadPolicies(t.Context(), s.clients, s.repos)
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "reading the lifecycle policy of shop/gone") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want RepositoryNotFoundException of shop/gone", err)
 	}
 }

@@ -198,7 +198,7 @@ func TestPromoteFailsAtEveryCall(t *testing.T) {
 				s.transport.set(nil)
 				var failed *PublishError
 				if !errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) > 0 {
-					t.Errorf("%s %s %d: got %v", f, action, n, err)
+					t.Errorf("%s %s %d: got %v, want a PublishError after which all tags are reverted", f, action, n, err)
 				}
 				s.wantState(before)
 			}
@@ -224,7 +224,7 @@ func TestPromoteInterrupted(t *testing.T) {
 	_, err := Promote(ctx, s.clients, p)
 	s.transport.set(nil)
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 	s.wantState(before)
 }

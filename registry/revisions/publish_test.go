@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -42,8 +43,8 @@ func TestPublishAgainPutsNothing(t *testing.T) {
 	if got.Name != "one" || len(got.Changes) != 0 {
 		t.Errorf("again: %q with changes %v", got.Name, got.Changes)
 	}
-	wantCalls(t, s.server, "PutImage", 0)
-	wantCalls(t, s.server, "BatchDeleteImage", 0)
+	testkit.WantECRCalls(t, s.server, "PutImage", 0)
+	testkit.WantECRCalls(t, s.server, "BatchDeleteImage", 0)
 	s.wantState(before)
 }
 
@@ -102,7 +103,7 @@ func TestPublishKeepsLatest(t *testing.T) {
 	s.server.ResetCalls()
 	s.published(p)
 	s.wantTags(map[string][]string{"one": one, "two": two, "latest": one})
-	wantCalls(t, s.server, "PutImage", 2)
+	testkit.WantECRCalls(t, s.server, "PutImage", 2)
 }
 
 // TestPublishNeverChangesARevision is promise 7: a name stands for one set of
@@ -139,7 +140,7 @@ func TestPublishCompletesARevision(t *testing.T) {
 		t.Errorf("named %q, want the name left incomplete", got.Name)
 	}
 	s.wantTags(map[string][]string{"one": one, "latest": one})
-	wantCalls(t, s.server, "PutImage", 5)
+	testkit.WantECRCalls(t, s.server, "PutImage", 5)
 }
 
 func TestPublishGivesUpOnNames(t *testing.T) {
@@ -165,7 +166,7 @@ func TestPublishWantsTheImages(t *testing.T) {
 	one[1] = "sha256:" + strings.Repeat("0", 64)
 	_, err := Publish(t.Context(), s.clients, s.publication("one", one))
 	if err == nil || !strings.Contains(err.Error(), "repository shop/b has no image "+one[1]) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want that shop/b has no image %s", err, one[1])
 	}
 	s.wantState(map[string]string{})
 }
@@ -188,7 +189,7 @@ func TestPublishExtraTags(t *testing.T) {
 	_, err := Publish(t.Context(), s.clients, p)
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &taken) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want ImageTagAlreadyExistsException", err)
 	}
 	s.wantState(before)
 }
@@ -286,7 +287,7 @@ func TestPublishFailsAtEveryCall(t *testing.T) {
 						}
 					case !errors.As(err, &failed) || len(failed.Left) != 0 || len(failed.Unknown) != 0,
 						!strings.HasSuffix(err.Error(), "all tags are where they were"):
-						t.Errorf("got %v", err)
+						t.Errorf("got %v, want a PublishError after which all tags are where they were", err)
 					}
 					u.wantState(u.before)
 				})
@@ -321,7 +322,7 @@ func TestPublishCancelledAtEveryCall(t *testing.T) {
 				})
 				var failed *PublishError
 				if !errors.As(err, &failed) || !errors.Is(err, context.Canceled) || len(failed.Left)+len(failed.Unknown) != 0 {
-					t.Errorf("got %v", err)
+					t.Errorf("got %v, want a cancelled PublishError after which all tags are reverted", err)
 				}
 				u.transport.deliver(t)
 				u.wantState(u.before)
@@ -346,7 +347,7 @@ func TestPublishMeetsATakenHash(t *testing.T) {
 	var failed *PublishError
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &failed) || !errors.As(err, &taken) || len(failed.Left) != 0 {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a PublishError of ImageTagAlreadyExistsException without tags left", err)
 	}
 	u.before["shop/c:next"] = theirs
 	u.wantState(u.before)
@@ -375,7 +376,7 @@ func TestPublishIntoImmutable(t *testing.T) {
 	err = u.try(t.Context(), nil)
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &taken) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want ImageTagAlreadyExistsException", err)
 	}
 	u.wantState(u.before)
 }

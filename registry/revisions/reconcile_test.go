@@ -109,7 +109,7 @@ func TestReconcileGivesUp(t *testing.T) {
 	})
 	var failed *PublishError
 	if !errors.As(err, &failed) || !strings.Contains(err.Error(), "other jobs keep moving latest") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a PublishError: other jobs keep moving latest", err)
 	}
 	for at := range u.tags() {
 		if strings.HasSuffix(at, ":next") || strings.HasSuffix(at, ":v2") {

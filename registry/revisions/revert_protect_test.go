@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -197,7 +198,7 @@ func TestRevertHoldsLatest(t *testing.T) {
 		if !errors.As(err, &failed) || len(failed.Left) != 2 || len(failed.Unknown) != 0 ||
 			!strings.Contains(err.Error(), "shop/a:latest points to "+h["one"][0]+", pointed to "+h["three"][0]+" before") ||
 			!strings.Contains(err.Error(), "shop/a:deployed points to "+h["three"][0]+", pointed to "+h["two"][0]+" before") {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want an error that lists latest and deployed of shop/a", err)
 		}
 		s.wantReverted(got, "shop/b:latest", "shop/b:deployed")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: {h["three"][0], h["two"][1]}})
@@ -229,7 +230,7 @@ func TestRevertHoldsLatest(t *testing.T) {
 		s.transport.set(nil)
 		var failed *RevertError
 		if !errors.As(err, &failed) || len(failed.Left) != 1 || failed.Left[0].Tag != registry.TagLatest {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a RevertError that leaves latest", err)
 		}
 		// latest protects what runs new, and deployed again what ran before.
 		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept ("+runsOld+")")
@@ -242,7 +243,7 @@ func TestRevertHoldsLatest(t *testing.T) {
 		p := s.promoted("one", s.running(h["two"]))
 		s.server.ResetCalls()
 		got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
-		wantCalls(t, s.server, "PutImage", 0)
+		testkit.WantECRCalls(t, s.server, "PutImage", 0)
 		s.wantReverted(got, "shop/a:latest kept (the image that it pointed to is archived)")
 		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["two"]})
 	})
@@ -278,7 +279,7 @@ func TestRevertWhatRunsFailsAtEveryCall(t *testing.T) {
 				}
 				var failed *RevertError
 				if err != nil && (!errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) == 0) {
-					t.Errorf("%s: got %v", what, err)
+					t.Errorf("%s: got %v, want none, or a RevertError with tags that are left or unknown", what, err)
 				}
 				if failed != nil {
 					for _, c := range failed.Left {

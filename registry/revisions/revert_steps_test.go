@@ -33,7 +33,7 @@ func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 	})
 	var failed *PublishError
 	if !errors.As(err, &failed) {
-		t.Fatalf("got %v", err)
+		t.Fatalf("got %v, want a PublishError", err)
 	}
 	var left []string
 	for _, c := range failed.Left {
@@ -90,7 +90,7 @@ func TestRevertStepsSeesWhatWasCarriedOut(t *testing.T) {
 	})
 	var failed *PublishError
 	if !errors.As(err, &failed) || len(failed.Left) != 0 || len(failed.Unknown) != 0 {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a PublishError after which all tags are reverted", err)
 	}
 	u.wantState(u.before)
 }
@@ -125,7 +125,7 @@ func TestRevertStepsNeverDeletesWhatRuns(t *testing.T) {
 		fresh.transport.set(nil)
 		var failed *PublishError
 		if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].Tag != registry.TagDeployed {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a PublishError that leaves deployed", err)
 		}
 		fresh.wantTags(map[string][]string{registry.TagDeployed: {freshRuns}})
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -63,7 +64,7 @@ func TestRevert(t *testing.T) {
 		s.wantReverted(got, all...)
 		s.wantState(before)
 		for action, want := range map[string]int{"BatchGetImage": 4, "PutImage": 4, "DescribeImages": 2, "BatchDeleteImage": 0} {
-			wantCalls(t, s.server, action, want)
+			testkit.WantECRCalls(t, s.server, action, want)
 		}
 		for _, c := range got.Changes {
 			if c.Tag == registry.TagLatest && (c.From == c.To || !strings.HasPrefix(c.From, "sha256:") || before[c.Repository.Name+":latest"] != c.To) {
@@ -94,7 +95,7 @@ func TestRevert(t *testing.T) {
 		p := s.promoted("three", s.running(h["three"]))
 		s.server.ResetCalls()
 		s.wantReverted(s.reverted(p))
-		wantCalls(t, s.server, "BatchGetImage", 0)
+		testkit.WantECRCalls(t, s.server, "BatchGetImage", 0)
 		s.wantReverted(s.reverted(Published{}))
 	})
 	t.Run("latest was kept", func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestRevertLeavesOthersAlone(t *testing.T) {
 		before := s.tags()
 		got := s.reverted(p)
 		if got.SupersededBy != "two" || len(got.Changes) != 0 || len(got.NotReverted) != 4 || got.NotReverted[0].Digest != h["two"][0] {
-			t.Errorf("got %+v", got)
+			t.Errorf("got %+v, want that two superseded it and no tag was reverted of four", got)
 		}
 		s.wantState(before)
 	})
@@ -275,7 +276,7 @@ func TestRevertTellsWhatIsLeft(t *testing.T) {
 	s.transport.set(nil)
 	var failed *RevertError
 	if !errors.As(err, &failed) || !slices.Equal(failed.Unknown, []string{"shop/c"}) || failed.Diverged != nil {
-		t.Fatalf("got %v", err)
+		t.Fatalf("got %v, want a RevertError with shop/c unknown", err)
 	}
 	for _, line := range []string{
 		"reverting tags: ", "refused by the test",
@@ -309,7 +310,7 @@ func TestRevertLooksTwice(t *testing.T) {
 	s.transport.set(nil)
 	var failed *RevertError
 	if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].To != h["one"][0] {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a RevertError that leaves a tag at %s", err, h["one"][0])
 	}
 	s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it keeps the running image from expiring)")
 }
@@ -335,7 +336,7 @@ func TestRevertFailsAtEveryCall(t *testing.T) {
 				}
 				var failed *RevertError
 				if err != nil && (!errors.As(err, &failed) || len(failed.Left)+len(failed.Unknown) == 0) {
-					t.Errorf("%s %s %d: got %v", f, action, n, err)
+					t.Errorf("%s %s %d: got %v, want none, or a RevertError with tags that are left or unknown", f, action, n, err)
 				}
 				if err == nil {
 					s.wantState(before)
@@ -365,6 +366,6 @@ func TestRevertIntoImmutable(t *testing.T) {
 	var failed *RevertError
 	var taken *types.ImageTagAlreadyExistsException
 	if !errors.As(err, &failed) || !errors.As(err, &taken) || len(failed.Left) != 1 {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want a RevertError of ImageTagAlreadyExistsException that leaves one tag", err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"slipway/internal/testkit"
 	"slipway/registry"
 )
 
@@ -34,7 +35,7 @@ func TestLook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCalls(t, s.server, "BatchGetImage", len(s.repos))
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", len(s.repos))
 	if got := snapshot.Complete(); !slices.Equal(got, []string{"one.10", "one.2", "one"}) {
 		t.Errorf("complete: %v", got)
 	}
@@ -78,7 +79,7 @@ func TestLookInPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantCalls(t, s.server, "BatchGetImage", 2)
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 2)
 	if at, _ := snapshot.ByTag(s.repos[0].Ref, "t99"); at.Digest != digest {
 		t.Errorf("the last tag is at %q", at.Digest)
 	}
@@ -86,14 +87,14 @@ func TestLookInPages(t *testing.T) {
 
 func TestLookInSeveralRegions(t *testing.T) {
 	t.Parallel()
-	server, clients := startSandbox(t)
-	refs := []registry.Ref{{Name: "shop/a"}, {Account: otherAccount, Region: otherRegion, Name: "shop/a"}}
+	server, clients := testkit.StartECR(t)
+	refs := []registry.Ref{{Name: "shop/a"}, {Account: testkit.OtherAccount, Region: testkit.OtherRegion, Name: "shop/a"}}
 	made := mustCreate(t, server, clients, refs...)
 	var repos []registry.Repository
 	var want []string
 	for _, ref := range refs {
 		repos = append(repos, made[ref])
-		want = append(want, push(t, made[ref], freshAuth(t, clients(ref.Region)), "one"))
+		want = append(want, testkit.PushImage(t, made[ref].URI, testkit.ECRLogin(t, clients(ref.Region)), "one"))
 	}
 	snapshot, err := ReadTags(t.Context(), clients, repos, variantOf("one"), nil)
 	if err != nil {
@@ -223,12 +224,12 @@ func TestNewBytes(t *testing.T) {
 	if err := after.ReadParts(t.Context(), s.clients); err != nil {
 		t.Fatal(err)
 	}
-	wantCalls(t, s.server, "BatchGetImage", 1)
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 1)
 	check("an index", indexHash.String(), Published{}, aws.Int64(size(t, child, 1)))
 	if err := before.ReadParts(t.Context(), s.clients); err != nil {
 		t.Fatal(err)
 	}
-	wantCalls(t, s.server, "BatchGetImage", 1)
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 1)
 }
 
 var unreadDigest = "sha256:" + strings.Repeat("0", 64)

@@ -22,14 +22,14 @@ func TestFindRevisionLeavesUntrustedAlone(t *testing.T) {
 		_, err := Find(t.Context(), s.clients, s.repos, text, nil, nil)
 		var bad *NameError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "an untrusted build made the revision") || !errors.Is(err, ErrUntrusted) {
-			t.Errorf("FindRevision(%q): got %v", text, err)
+			t.Errorf("FindRevision(%q): got %v, want a NameError of an untrusted build", text, err)
 		}
 	}
 	for _, text := range []string{"pr12", "unt"} {
 		_, err := Find(t.Context(), s.clients, s.repos, text, nil, nil)
 		var unknown *UnknownError
 		if !errors.As(err, &unknown) || strings.Contains(Lines(unknown.Newest, unknown.At), "pr12-") || strings.Contains(Lines(unknown.Newest, unknown.At), "untrusted-") {
-			t.Errorf("FindRevision(%q): got %v", text, err)
+			t.Errorf("FindRevision(%q): got %v, want an UnknownError that lists no untrusted revision", text, err)
 		}
 	}
 	// A prefix means the one revision that is trusted.

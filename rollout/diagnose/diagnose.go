@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Evidence is what was read about a deployment that failed.
+// Evidence is the information that was read about a failed deployment.
 type Evidence struct {
 	// Cluster and Service name the ECS service; Cluster is empty for the
 	// default one.

@@ -15,7 +15,7 @@ import (
 // ECS's reason for the end.
 type sign struct {
 	e Evidence
-	// text is what ECS says.
+	// text is the message of ECS.
 	text string
 	// task and the rest are set for stopped tasks only.
 	task      *types.Task

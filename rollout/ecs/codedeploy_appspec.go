@@ -45,7 +45,8 @@ type (
 
 // appSpec returns the AppSpec, as JSON, that deploys a task definition to a
 // service and keeps its load balancer, network and capacity as they are now.
-// The task set that serves tells these where there is one, else the service.
+// They are those of the serving task set where there is one, else of the
+// service.
 func appSpec(s Service, definition string) ([]byte, error) {
 	raw := s.Raw
 	balancers, network := raw.LoadBalancers, raw.NetworkConfiguration

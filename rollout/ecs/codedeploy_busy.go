@@ -92,8 +92,8 @@ var errUnderWay = errors.New("it deploys other images, or its images are not kno
 
 // deploymentDescription returns the description of a change's CodeDeploy
 // deployment. It is the same for the same images of the same containers, so
-// that a deployment can be told from its first second, when it has neither a
-// task set nor tasks yet.
+// that a deployment can be recognized from its first second, when it has
+// neither a task set nor tasks yet.
 func (c Change) deploymentDescription() string {
 	sum := sha256.New()
 	for _, container := range sortedKeys(c.Wants) {

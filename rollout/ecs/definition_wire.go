@@ -108,7 +108,7 @@ func keepBody(body *[]byte) func(*ecs.Options) {
 
 // sendBody returns a call's option that replaces the request's body. It does so
 // directly behind the serializer: length, payload hash and signature are made
-// later, of what is sent.
+// later, of the new body.
 func sendBody(payload []byte) func(*ecs.Options) {
 	send := func(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (middleware.SerializeOutput, middleware.Metadata, error) {
 		request, ok := in.Request.(*smithyhttp.Request)

@@ -92,14 +92,14 @@ func HistoryOf(s Service, successful []ServiceDeployment, containers ...string) 
 }
 
 // Previous goes back through the successful deployments of all services by
-// their time, newest first. After each step it yields what all services
-// together ran then: digests by container, for each service. Every container of
-// Present is in it; the digest is empty where ECS resolved none
-// (versionConsistency disabled), so that such a state is only a part of what
-// ran. What equals the present as far as it is known, or the state before, is
-// left out, and so is a state in which no digest of some service is known. It
-// ends where the history of a service ends, and yields nothing if a service has
-// no history.
+// their time, newest first. After each step it yields the images that all
+// services together ran then: digests by container, for each service. Every
+// container of Present is in it; the digest is empty where ECS resolved none
+// (versionConsistency disabled), so that such a state is only a part of the
+// running images. A state that equals the present one as far as it is known, or
+// the state before, is left out, and so is a state in which no digest of some
+// service is known. It ends where the history of a service ends, and yields
+// nothing if a service has no history.
 //
 // For one service this is first the last successful deployment whose images
 // differ from the present ones.

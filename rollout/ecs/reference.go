@@ -40,7 +40,7 @@ func pin(w DesiredImage, to reference.Named, withTag bool) string {
 	if digest == "" {
 		return w.Image
 	}
-	// What stands before the tag is kept as it was written: a normalized name
+	// The part before the tag is kept as it was written: a normalized name
 	// would gain docker.io.
 	repository, _, _ := strings.Cut(w.Image, "@")
 	if tag != "" {

@@ -43,7 +43,7 @@ const (
 )
 
 // reach is how far a deployment has come. Each part only grows while it
-// advances: a task that crashes and starts again is no progress.
+// advances: a task that crashes and starts again does not advance it.
 type reach struct {
 	phase, running int
 	traffic        float64
@@ -215,9 +215,9 @@ func (tr *tracker) drainsOldTasks() bool {
 	return !tr.notDraining && len(others) > 0 && !slices.ContainsFunc(others, func(e types.Deployment) bool { return e.DesiredCount > 0 })
 }
 
-// limit returns how long the deployment may make no progress; 0 is no limit.
-// What cannot be seen is added: how CodeDeploy moves the traffic, and all
-// stages where service deployments may not be read.
+// limit returns how long the deployment may make no progress; 0 for any time.
+// The time of steps that are not visible is added: how CodeDeploy moves the
+// traffic, and all stages where service deployments may not be read.
 func (f Follower) limit(tr *tracker) time.Duration {
 	if f.Limit <= 0 || !tr.byCodeDeploy() && !tr.withoutServiceDeployments {
 		return f.Limit

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"slipway/internal/testkit"
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
 )
@@ -121,14 +121,12 @@ func TestReadLog(t *testing.T) {
 // must sign for it.
 func TestLogRegion(t *testing.T) {
 	var authorization string
-	client := cloudwatchlogs.New(cloudwatchlogs.Options{
-		Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
-		BaseEndpoint: aws.String("http://logs.invalid"),
-		HTTPClient: roundTrip(func(r *http.Request) (*http.Response, error) {
+	client := cloudwatchlogs.NewFromConfig(testkit.AWSConfig("http://logs.invalid"), func(o *cloudwatchlogs.Options) {
+		o.Region = "eu-west-1"
+		o.HTTPClient = roundTrip(func(r *http.Request) (*http.Response, error) {
 			authorization = r.Header.Get("Authorization")
 			return nil, errors.New("enough seen")
-		}),
-		RetryMaxAttempts: 1,
+		})
 	})
 	_, err := Follower{Logs: client}.lastLines(t.Context(), diagnose.LogSource{Group: "g", Stream: "s", Region: "ap-southeast-2"})
 	if err == nil || !strings.Contains(authorization, "/ap-southeast-2/logs/") {

@@ -32,7 +32,7 @@ const (
 	callTime = 2 * time.Minute
 )
 
-// deploymentFinder is what finding a service deployment takes.
+// deploymentFinder is the part of ECS that finding a service deployment needs.
 type deploymentFinder interface {
 	listDeploymentsAPI
 	revisionsAPI

@@ -54,7 +54,7 @@ type Follower struct {
 	// minute.
 	Settle time.Duration
 	// Limit is how long a deployment may make no progress on its new tasks
-	// before it is TimedOut; 0 is no limit. The time does not count while a
+	// before it is TimedOut; 0 for any time. The time does not count while a
 	// lifecycle hook holds the deployment, during bake times, and while only
 	// old tasks are left to stop.
 	Limit time.Duration
@@ -167,8 +167,8 @@ func (f Follower) boundedRound(ctx context.Context, trackers []*tracker) {
 	}
 }
 
-// round reads once everything that has not ended, reports what is new and
-// finishes what has ended.
+// round reads once everything that has not ended, reports the progress and
+// finishes the deployments that have ended.
 func (f Follower) round(ctx context.Context, trackers []*tracker) {
 	f.locate(ctx, trackers)
 	f.refresh(ctx, trackers)

@@ -468,7 +468,7 @@ func TestPauses(t *testing.T) {
 	want := []time.Duration{500, 750, 1125, 1688, 2531, 3797, 5000, 5000, 5000}
 	for i := range want {
 		if got[i] != want[i]*time.Millisecond {
-			t.Fatalf("got %v", got)
+			t.Fatalf("got %v, want %v, in milliseconds", got, want)
 		}
 	}
 	if p := (Pauses{First: 10 * time.Second}); p.next(p.first()) != 10*time.Second {

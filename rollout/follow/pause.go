@@ -79,8 +79,8 @@ type deploymentContinuer interface {
 }
 
 // Continue lets a paused deployment go on to its next stage, or with the action
-// ROLLBACK has ECS take the service back to what ran before. It takes one call;
-// follow the deployment to see how it ends.
+// ROLLBACK has ECS roll the service back to the previous images. It takes one
+// call; follow the deployment to see how it ends.
 func (p Pause) Continue(ctx context.Context, client deploymentContinuer, action types.DeploymentLifecycleHookAction) error {
 	_, err := client.ContinueServiceDeployment(ctx, &awsecs.ContinueServiceDeploymentInput{
 		ServiceDeploymentArn: &p.Deployment, HookId: &p.Hook, Action: action,

@@ -1,7 +1,6 @@
 package follow
 
 import (
-	"encoding/base64"
 	"maps"
 	"slices"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	autoscalingtypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
@@ -18,10 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 	"slipway/rollout/ecs"
 	"slipway/rollout/internal/fakeaws"
 )
@@ -38,20 +35,8 @@ type ecsFixture struct {
 
 func startFixture(t *testing.T, o sandbox.Options) *ecsFixture {
 	t.Helper()
-	o.Dir = t.TempDir()
-	server, err := sandbox.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	h := &ecsFixture{t: t, server: server, config: aws.Config{
-		Region: "us-east-1", BaseEndpoint: aws.String(server.URL()), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
-	}}
+	server := testkit.StartSandbox(t, o)
+	h := &ecsFixture{t: t, server: server, config: testkit.AWSConfig(server.URL())}
 	h.ecs = awsecs.NewFromConfig(h.config)
 	h.must(h.ecs.CreateCluster(t.Context(), &awsecs.CreateClusterInput{ClusterName: aws.String("shop")}))
 	registry := ecr.NewFromConfig(h.config)
@@ -60,16 +45,7 @@ func startFixture(t *testing.T, o sandbox.Options) *ecsFixture {
 		t.Fatal(err)
 	}
 	h.repository = *made.Repository.RepositoryUri
-	token, err := registry.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	login, err := base64.StdEncoding.DecodeString(*token.AuthorizationData[0].AuthorizationToken)
-	if err != nil {
-		t.Fatal(err)
-	}
-	user, password, _ := strings.Cut(string(login), ":")
-	h.auth = &authn.Basic{Username: user, Password: password}
+	h.auth = testkit.ECRLogin(t, registry)
 	return h
 }
 
@@ -83,24 +59,12 @@ func (h *ecsFixture) must(_ any, err error) {
 // push pushes a new image under tags and returns it as a want.
 func (h *ecsFixture) push(tags ...string) ecs.DesiredImage {
 	h.t.Helper()
-	image, err := random.Image(256, 1)
+	repository, err := name.NewRepository(h.repository)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	digest, err := image.Digest()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for _, tag := range tags {
-		ref, err := name.ParseReference(h.repository + ":" + tag)
-		if err != nil {
-			h.t.Fatal(err)
-		}
-		if err := remote.Write(ref, image, remote.WithAuth(h.auth)); err != nil {
-			h.t.Fatal(err)
-		}
-	}
-	return ecs.DesiredImage{Image: h.repository + ":" + tags[0], Digests: []string{digest.String()}}
+	digest := testkit.PushImage(h.t, repository, h.auth, tags...)
+	return ecs.DesiredImage{Image: h.repository + ":" + tags[0], Digests: []string{digest}}
 }
 
 // create makes a service of two tasks with a container web, and one that is not

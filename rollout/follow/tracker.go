@@ -48,7 +48,7 @@ type tracker struct {
 	// lastListed is the deployment as DescribeServices listed it last.
 	lastListed *types.Deployment
 	// since is when ECS first reported the deployment as ended, and
-	// pendingReason is what is still missing.
+	// pendingReason names the missing part.
 	since         time.Time
 	pendingReason string
 	running       map[string]map[string]int

@@ -11,9 +11,9 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// orderNames puts the revisions in the order in which an image that has several should be
-// called: one that everything that runs belongs to, then the one that latest stands on,
-// then the newest; names of untrusted builds come last.
+// orderNames sorts the revisions by the order in which they name an image that
+// has several: first one to which all running images belong, then the one that
+// latest points to, then the newest. Names of untrusted builds come last.
 func (r *builder) orderNames() {
 	var latest, rest, untrusted []string
 	for _, rev := range r.listing.Revisions(r.services.IsExtraTag) {
@@ -43,12 +43,13 @@ func (r *builder) namesOf(ref registry.Ref, digest string) []string {
 	return append([]string{}, names...)
 }
 
-// image looks up what runs in its repository, and warns where tags and tasks disagree.
+// image finds a running image in its repository, and warns if tags and tasks
+// disagree.
 func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repository, i *Image) {
 	found, ok := r.listing.Image(repo.Ref, i.Digest)
 	if !ok {
 		i.Gone = true
-		r.warn("%s: container %s runs %s, which is no longer in %s: no new task of it can start; roll out another revision (slipway revisions lists them)", st.Ref, c.Name, phrase.ShortDigest(i.Digest), repo.Name)
+		r.problem(rollout.Gone, "", "%s: container %s runs %s, which is no longer in %s: no new task of it can start", st.Ref, c.Name, phrase.ShortDigest(i.Digest), repo.Name)
 		return
 	}
 	i.Revisions = r.namesOf(repo.Ref, i.Digest)
@@ -63,14 +64,14 @@ func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repo
 		name = i.Revisions[0]
 	}
 	if !i.Latest && st.State.UnderWay() == nil {
-		r.warn("%s: container %s runs %s, but latest of %s is %s: run `slipway rollout%[6]s` to deploy the last build, or `slipway rollback %[3]s%[6]s` to move the tags", st.Ref, c.Name, name, repo.Name, r.latest(repo), r.services.Flags())
+		r.problem(rollout.NotLatest, name, "%s: container %s runs %s, but latest of %s is %s", st.Ref, c.Name, name, repo.Name, r.latest(repo))
 	}
 	if fate == lifecycle.Expires || fate == lifecycle.Archives {
-		r.warn("%s: the image of container %s (%s) is gone from %s %s: run `slipway rollback %[3]s%[6]s` to let latest protect it", st.Ref, c.Name, name, repo.Name, ExpiryText(fate, i.Expires, r.listing.At), r.services.Flags())
+		r.problem(rollout.Expiring, name, "%s: the image of container %s (%s) is gone from %s %s", st.Ref, c.Name, name, repo.Name, ExpiryText(fate, i.Expires, r.listing.At))
 	}
 }
 
-// latest is the revision that latest stands on, for people.
+// latest returns the name of the revision that latest points to, for people.
 func (r *builder) latest(repo registry.Repository) string {
 	image, ok := r.listing.Tagged(repo.Ref, registry.TagLatest)
 	if !ok {
@@ -81,6 +82,12 @@ func (r *builder) latest(repo registry.Repository) string {
 		return phrase.ShortDigest(image.Digest)
 	}
 	return names[0]
+}
+
+// problem adds a warning with its hint.
+func (r *builder) problem(p rollout.Problem, revision, format string, args ...any) {
+	err := &rollout.Error{Problem: p, Services: r.services.Named(), Revision: revision, Err: fmt.Errorf(format, args...)}
+	r.warn("%v: %s", err, r.texts.Hint(err))
 }
 
 func (r *builder) warn(format string, args ...any) {

@@ -14,8 +14,9 @@ import (
 	"slipway/registry/revisions"
 )
 
-// ListImages reads all images of the repositories, and their policies. Where a policy may not
-// be read, when images expire is not known, and all else is told.
+// ListImages reads all images of the repositories, and their policies. If a
+// policy may not be read, it is not known when images expire; the rest is
+// returned.
 func ListImages(ctx context.Context, w *project.Host, c *awsclient.Clients, repos []registry.Repository) (listing *revisions.Listing, fates map[registry.Ref]lifecycle.Policy, err error) {
 	var unread error
 	g, ctx := errgroup.WithContext(ctx)
@@ -58,5 +59,6 @@ func ExpiryText(fate lifecycle.Disposition, at *time.Time, now time.Time) string
 	}
 }
 
-// unreadPolicy stands for a policy that could not be read: nothing can be told by it.
+// unreadPolicy stands for a policy that could not be read, from which nothing
+// follows.
 const unreadPolicy = "?"

@@ -39,7 +39,7 @@ func (r *builder) pauses(ctx context.Context, c *awsclient.Clients) {
 		g.Go(func() error {
 			p, ok, err := follow.FindPause(ctx, c.ECS(), st.State)
 			if errs[i] = err; ok {
-				found[i] = newPauseStatus(st.Ref, p)
+				found[i] = r.newPause(st.Ref, p)
 			}
 			return nil
 		})
@@ -57,10 +57,10 @@ func (r *builder) pauses(ctx context.Context, c *awsclient.Clients) {
 	}
 }
 
-func newPauseStatus(ref ecs.Ref, p follow.Pause) *Pause {
+func (r *builder) newPause(ref ecs.Ref, p follow.Pause) *Pause {
 	out := &Pause{
 		Hook: p.Hook, Stage: string(p.Stage), Then: string(p.Then),
-		Continue: rollout.ContinueCommand(ref), Abort: rollout.AbortCommand(ref), Text: p.String(),
+		Continue: r.texts.Continue(ref), Abort: r.texts.Abort(ref), Text: p.String(),
 	}
 	if !p.Until.IsZero() {
 		out.Until = aws.Time(p.Until)

@@ -25,7 +25,7 @@ import (
 	"slipway/rollout/follow"
 )
 
-// Report is what `status --output json` prints.
+// Report is the result of `status --output json`.
 type Report struct {
 	Services []Service `json:"services"`
 	Warnings []string  `json:"warnings"`
@@ -43,8 +43,9 @@ type Service struct {
 	Strategy       string      `json:"strategy"`
 	TaskDefinition string      `json:"taskDefinition"`
 	Deployment     *Deployment `json:"deployment"`
-	// Failure is the newest deployment that did not succeed, if it is the newest of all
-	// or under way; Diagnosis is what its stopped tasks tell.
+	// Failure is the newest deployment that did not succeed, if it is the
+	// newest of all or under way; Diagnosis is the cause that its stopped tasks
+	// show.
 	Failure    *Deployment `json:"failure,omitempty"`
 	Diagnosis  []string    `json:"diagnosis,omitempty"`
 	Containers []Container `json:"containers"`
@@ -54,8 +55,8 @@ type Service struct {
 }
 
 type Deployment struct {
-	// ID is the deployment's as roll-outs print it, ecs-svc/…, where ECS still tells it;
-	// else the last part of ARN.
+	// ID is the id of the deployment as rollouts print it, ecs-svc/…, if ECS
+	// still returns it; else the last part of ARN.
 	ID      string    `json:"id"`
 	ARN     string    `json:"arn"`
 	Status  string    `json:"status"`
@@ -76,8 +77,8 @@ type Container struct {
 type Image struct {
 	Digest string `json:"digest"`
 	Tasks  int    `json:"tasks"`
-	// Revisions name it, the likeliest first; empty for an image that is no revision's,
-	// and for one that is not in the repository any more.
+	// Revisions name it, the likeliest first; empty for an image without a
+	// revision, and for one that is no longer in the repository.
 	Revisions []string `json:"revisions"`
 	Latest    bool     `json:"latest"`
 	Deployed  bool     `json:"deployed"`
@@ -89,7 +90,7 @@ type Image struct {
 	Fate lifecycle.Disposition `json:"fate,omitempty"`
 }
 
-// builder is a status being made out.
+// builder makes a status.
 type builder struct {
 	services *rollout.Services
 	listing  *revisions.Listing
@@ -97,14 +98,23 @@ type builder struct {
 	// names are the revisions, the likeliest first.
 	names  []string
 	report Report
-	// explain renders a diagnosis line by line.
-	explain func(diagnose.Diagnosis) []string
+	texts  Texts
 }
 
-// Read reads what the services run, and compares it with the tags. explain renders
-// a diagnosis line by line.
-func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, explain func(diagnose.Diagnosis) []string) (Report, error) {
-	r := &builder{services: s, explain: explain, report: Report{Services: []Service{}, Warnings: []string{}}}
+// Texts render the parts of a report that only the command line can word.
+type Texts struct {
+	// Diagnosis returns the lines of a diagnosis.
+	Diagnosis func(diagnose.Diagnosis) []string
+	// Hint returns the hint of a warning.
+	Hint func(error) string
+	// Continue and Abort return the commands that answer the paused deployment of a
+	// service.
+	Continue, Abort func(ecs.Ref) string
+}
+
+// Read reads the images that the services run, and compares them with the tags.
+func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, texts Texts) (Report, error) {
+	r := &builder{services: s, texts: texts, report: Report{Services: []Service{}, Warnings: []string{}}}
 	var err error
 	if r.listing, r.policies, err = ListImages(ctx, host, aws, s.Repositories); err != nil {
 		return Report{}, fault.As(fault.AWS, err)
@@ -152,8 +162,8 @@ func past(s ecs.Service, p ecs.ServiceDeployment) *Deployment {
 	return out
 }
 
-// failedOrFailing tells whether the newest deployment did not bring what it should, or
-// has tasks that fail.
+// failedOrFailing reports whether the newest deployment did not succeed, or has
+// tasks that fail.
 func failedOrFailing(s ecs.Service) bool {
 	if s.UnderWay() == nil {
 		return s.Deployments[0].Status != types.ServiceDeploymentStatusSuccessful
@@ -161,7 +171,8 @@ func failedOrFailing(s ecs.Service) bool {
 	return slices.ContainsFunc(s.Raw.Deployments, func(d types.Deployment) bool { return d.FailedTasks > 0 })
 }
 
-// container tells what a container runs; where no task runs, what new tasks would.
+// container returns the images that a container runs; where no task runs, the
+// image of new tasks.
 func (r *builder) container(st *rollout.Service, c ecs.Container) Container {
 	out := Container{Container: c.Name, Image: c.Image, Images: []Image{}}
 	running := c.Running
@@ -182,7 +193,7 @@ func (r *builder) container(st *rollout.Service, c ecs.Container) Container {
 	if ours && len(running) > 1 && st.State.Settling(c) {
 		r.warn("%s: container %s still runs in tasks of an earlier deployment: ECS stops them", st.Ref, c.Name)
 	} else if ours && len(running) > 1 && st.State.UnderWay() == nil {
-		r.warn("%s: container %s runs %d images at once: slipway rollback REVISION%s makes them one", st.Ref, c.Name, len(running), r.services.Flags())
+		r.problem(rollout.Mixed, "", "%s: container %s runs %d images at once", st.Ref, c.Name, len(running))
 	}
 	return out
 }
@@ -203,7 +214,7 @@ func (r *builder) diagnose(ctx context.Context, c *awsclient.Clients) {
 				Reason:     p.Reason,
 				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
 			})
-			row.Diagnosis = r.explain(d)
+			row.Diagnosis = r.texts.Diagnosis(d)
 			return nil
 		})
 	}

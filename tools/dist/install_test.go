@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"debug/buildinfo"
-	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"slipway/internal/daemontest"
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 	"slipway/internal/testtools"
 	"slipway/internal/version"
 )
@@ -128,26 +128,14 @@ type job struct {
 // sandbox.
 func newJob(t *testing.T, server *httptest.Server) *job {
 	t.Helper()
-	aws, err := sandbox.Start(t.Context(), sandbox.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := aws.Close(); err != nil {
-			t.Errorf("closing the sandbox: %v", err)
-		}
-	})
+	aws := testkit.StartSandbox(t, sandbox.Options{})
 	dir := t.TempDir()
 	j := &job{t: t, dir: dir, bin: filepath.Join(dir, "bin")}
 	if err := os.Mkdir(j.bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	writeProject(t, filepath.Join(dir, "source"))
-	ca := filepath.Join(dir, "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(ca, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	ca := testkit.AuthorityFile(t, server)
 	j.env = append(aws.Env(), "PATH="+j.bin+":/usr/sbin:/usr/bin:/sbin:/bin", "HOME="+dir, "TMPDIR="+dir, "CURL_CA_BUNDLE="+ca)
 	return j
 }
@@ -158,7 +146,6 @@ func writeProject(t *testing.T, dir string) {
 	for name, text := range map[string]string{
 		"compose.yaml": "name: shop\nservices:\n  web:\n    build: .\n",
 		"Dockerfile":   "FROM scratch\nCOPY hello /\nRUN [\"/hello\"]\n",
-		"hello.go":     "package main\n\nfunc main() {}\n",
 	} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -167,11 +154,7 @@ func writeProject(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "hello"), filepath.Join(dir, "hello.go"))
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", build, err, text)
-	}
+	testkit.Compile(t, "package main\n\nfunc main() {}\n", filepath.Join(dir, "hello"))
 }
 
 // network returns bridge where the CNI plugins of the release can be used.
@@ -191,7 +174,7 @@ func (j *job) run(script string) string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		j.t.Fatalf("%v\n%s\n%s\n%s", err, script, out, &stderr)
+		j.t.Fatalf("the script failed: %v\n%s\n%s\n%s", err, script, out, &stderr)
 	}
 	return string(out)
 }

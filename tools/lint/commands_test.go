@@ -14,8 +14,10 @@ import (
 )
 
 // independent are the directories whose packages do not know the command line:
-// a hint that names a command or a flag of Slipway is written in cmd.
-var independent = []string{"registry", "artifact", "build/engine", "build/revision", "build/solve", "rollout/ecs", "rollout/diagnose", "rollout/follow"}
+// a hint that names a command or a flag of Slipway is written in cmd. Package
+// doctor is not among them: it checks `slipway build` with the flags that it was
+// given, and the remedies in its findings are the document that it returns.
+var independent = []string{"registry", "artifact", "build", "rollout", "project", "retention"}
 
 // shared are flags of other programs too, whose commands a stage may name or run.
 var shared = []string{"--region", "--cluster", "--addr", "--wait"}

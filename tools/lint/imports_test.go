@@ -15,6 +15,7 @@ const (
 	pure     = "reads nothing by itself"
 	values   = "reading compose files gives values"
 	apart    = "the flows do not import each other"
+	setup    = "neither cmd, a flow nor a stage"
 )
 
 var (
@@ -112,6 +113,19 @@ func offences() []offence {
 		{"cmd/tools.go", "slipway/internal/testtools", "for tests only"},
 		{"cmd/tools_test.go", "slipway/internal/testtools", ""},
 		{"internal/enginetest/cmd/leftout/tools.go", "slipway/internal/testtools", ""},
+		{"registry/testkit.go", "slipway/internal/testkit", "for tests only"},
+		{"registry/testkit_test.go", "slipway/internal/testkit", ""},
+		{"bench/testkit.go", "slipway/internal/testkit", "for tests only"},
+		{"internal/enginetest/testkit.go", "slipway/internal/testkit", "for tests only"},
+		{"internal/testkit/sandbox.go", "slipway/internal/sandbox", ""},
+		{"internal/testkit/daemon.go", "slipway/internal/daemontest", ""},
+		{"internal/testkit/fault.go", "slipway/internal/fault", ""},
+		{"internal/testkit/cmd.go", "slipway/cmd", setup},
+		{"internal/testkit/compose.go", "slipway/project/compose", setup},
+		{"internal/testkit/follow.go", "slipway/rollout/follow", setup},
+		{"internal/testkit/revisions.go", "slipway/registry/revisions", setup},
+		{"internal/testkit/retention.go", "slipway/retention", setup},
+		{"internal/testkit/doctor.go", "slipway/doctor", setup},
 		{"internal/awsclient/registry.go", "slipway/registry", "know none of them"},
 		{"rollout/diagnose/ecs.go", "slipway/rollout/ecs", pure},
 		{"rollout/diagnose/registry.go", "slipway/registry", pure},
@@ -176,11 +190,13 @@ func offences() []offence {
 		{"internal/awsclient/own_test.go", "slipway/internal/awsclient", ""},
 	}
 	for _, flow := range flows {
+		list = append(list, offence{"internal/testkit/flow-" + flow + ".go", "slipway/" + flow, setup})
 		list = append(list, offence{flow + "/cmd.go", "slipway/cmd", upwards}, offence{flow + "/project.go", "slipway/project", ""},
 			offence{flow + "/registry.go", "slipway/registry", ""}, offence{flow + "/doctor.go", "slipway/doctor", upwards})
 	}
 	for _, from := range stages {
 		list = append(list, offence{from + "/cmd.go", "slipway/cmd", upwards}, offence{from + "/project.go", "slipway/project", upwards})
+		list = append(list, offence{"internal/testkit/" + strings.ReplaceAll(from, "/", "-") + ".go", "slipway/" + from, setup})
 		for _, flow := range flows {
 			list = append(list, offence{from + "/flow-" + flow + ".go", "slipway/" + flow, upwards})
 		}
@@ -205,7 +221,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

@@ -24,7 +24,7 @@ func TestLessen(t *testing.T) {
 func TestLessenNamesTheField(t *testing.T) {
 	_, err := lessen([]byte(`{"linux":3}`))
 	if err == nil || !strings.Contains(err.Error(), "linux") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error of linux", err)
 	}
 }
 

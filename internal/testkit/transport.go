@@ -1,4 +1,4 @@
-package sandbox_test
+package testkit
 
 import (
 	"io"
@@ -6,10 +6,11 @@ import (
 )
 
 // patient is an HTTP client for SDK clients that do not retry. smithy-go closes
-// a request's body as soon as the answer begins; if net/http then looks once
-// more for the body's end, its WriteTo answers io.EOF as an error, and net/http
-// cuts the connection in the middle of a long answer. A server as near as the
-// sandbox is fast enough for that. Without WriteTo the end is just the end.
+// a request's body as soon as the answer begins. If net/http then reads the
+// body once more to find its end, the body's WriteTo returns io.EOF as an
+// error, and net/http closes the connection in the middle of a long answer. A
+// local server is fast enough for that. A body without WriteTo ends without an
+// error.
 var patient = &http.Client{Transport: withoutWriteTo{http.DefaultTransport}}
 
 type withoutWriteTo struct{ http.RoundTripper }

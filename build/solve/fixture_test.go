@@ -5,55 +5,44 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"maps"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	docker "github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
 	"slipway/internal/enginetest"
+	"slipway/internal/testkit"
 )
 
-// oven is a real engine with a registry to push to.
-type oven struct {
+// buildFixture is a real engine with a registry to push to.
+type buildFixture struct {
 	engines []solve.Engine
 	host    string
 }
 
-// newOven uses the engine that the tests share. wrap, if given, stands before the registry.
-func newOven(t *testing.T, wrap ...func(http.Handler) http.Handler) *oven {
+// newBuildFixture uses the engine that the tests share. Each of wrap stands in front of the
+// registry.
+func newBuildFixture(t *testing.T, wrap ...func(http.Handler) http.Handler) *buildFixture {
 	t.Helper()
-	return newOvenOn(t, enginetest.Shared(t), wrap...)
+	return newBuildFixtureOn(t, enginetest.Shared(t), wrap...)
 }
 
-func newOvenOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Handler) http.Handler) *oven {
+func newBuildFixtureOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Handler) http.Handler) *buildFixture {
 	t.Helper()
-	h := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	for _, w := range wrap {
-		h = w(h)
-	}
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return &oven{engines: []solve.Engine{{Client: e.Client(t)}}, host: strings.TrimPrefix(s.URL, "http://")}
+	return &buildFixture{engines: []solve.Engine{{Client: e.Client(t)}}, host: testkit.StartRegistry(t, wrap...)}
 }
 
 var anonymous = func(context.Context, string) (docker.AuthConfig, error) { return docker.AuthConfig{}, nil }
 
-func (o *oven) pushes(list []solve.Target) map[string]solve.Push {
+func (o *buildFixture) pushes(list []solve.Target) map[string]solve.Push {
 	out := map[string]solve.Push{}
 	for _, x := range list {
 		out[x.Service] = solve.Push{Repository: o.host + "/" + x.Service, Inputs: "inputs of " + x.Service}
@@ -74,8 +63,8 @@ func plan(t *testing.T, dir string, environ ...string) []solve.Target {
 // limit is how long a build that hangs holds a test up.
 const limit = time.Minute
 
-// bake builds the targets and returns the results by service.
-func (o *oven) bake(ctx context.Context, t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+// build builds the targets and returns the results by service.
+func (o *buildFixture) build(ctx context.Context, t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
 	t.Helper()
 	if opts.Push == nil {
 		opts.Push = o.pushes(list)
@@ -99,10 +88,10 @@ func (o *oven) bake(ctx context.Context, t *testing.T, list []solve.Target, opts
 	return out
 }
 
-// loaves bakes and wants every image.
-func (o *oven) loaves(t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+// mustBuild builds the targets and fails the test unless all of them succeed.
+func (o *buildFixture) mustBuild(t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
 	t.Helper()
-	out := o.bake(t.Context(), t, list, opts)
+	out := o.build(t.Context(), t, list, opts)
 	for _, r := range out {
 		if r.Err != nil {
 			lines := ""
@@ -110,22 +99,22 @@ func (o *oven) loaves(t *testing.T, list []solve.Target, opts solve.RunOptions) 
 			if errors.As(r.Err, &failed) {
 				lines = failed.Lines
 			}
-			t.Fatalf("%s: %v\n%s", r.Service, r.Err, lines)
+			t.Fatalf("building %s: %v\n%s", r.Service, r.Err, lines)
 		}
 	}
 	return out
 }
 
-// project builds a project given as files and returns the results.
-func (o *oven) project(t *testing.T, tree map[string]string, environ ...string) map[string]solve.Result {
+// buildProject builds a project given as files and returns the results.
+func (o *buildFixture) buildProject(t *testing.T, tree map[string]string, environ ...string) map[string]solve.Result {
 	t.Helper()
-	return o.loaves(t, plan(t, files(t, withProbe(t, tree)), environ...), solve.RunOptions{})
+	return o.mustBuild(t, plan(t, testkit.WriteTree(t, withProbe(t, tree)), environ...), solve.RunOptions{})
 }
 
-// withProbe adds the probe to the tree, once as ./probe and for each directory that wants it.
+// withProbe returns the tree with the probe added as ./probe.
 func withProbe(t *testing.T, tree map[string]string) map[string]string {
 	t.Helper()
-	data, err := probe()
+	data, err := testkit.Probe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,22 +122,6 @@ func withProbe(t *testing.T, tree map[string]string) map[string]string {
 	out["probe"] = data
 	return out
 }
-
-var probe = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "probe")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "probe")
-	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, "./testdata/probe")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.New(string(out))
-	}
-	data, err := os.ReadFile(file)
-	return string(data), err
-})
 
 // probing is a Dockerfile that has the probe run each of the lines; what stands before
 // "| " are flags of RUN. Other instructions are taken as they are.
@@ -173,7 +146,7 @@ func inlined(dockerfile string) string {
 	return "|\n" + strings.ReplaceAll("\n"+strings.TrimSpace(dockerfile), "\n", "\n        ")[1:] + "\n"
 }
 
-func (o *oven) digest(t *testing.T, r solve.Result) name.Digest {
+func (o *buildFixture) digest(t *testing.T, r solve.Result) name.Digest {
 	t.Helper()
 	ref, err := name.NewDigest(o.host + "/" + r.Service + "@" + r.Digest)
 	if err != nil {
@@ -182,7 +155,7 @@ func (o *oven) digest(t *testing.T, r solve.Result) name.Digest {
 	return ref
 }
 
-func (o *oven) image(t *testing.T, r solve.Result) v1.Image {
+func (o *buildFixture) image(t *testing.T, r solve.Result) v1.Image {
 	t.Helper()
 	img, err := remote.Image(o.digest(t, r))
 	if err != nil {
@@ -192,7 +165,7 @@ func (o *oven) image(t *testing.T, r solve.Result) v1.Image {
 }
 
 // files are the regular files of an image but the probe, by path.
-func (o *oven) files(t *testing.T, r solve.Result) map[string]string {
+func (o *buildFixture) files(t *testing.T, r solve.Result) map[string]string {
 	t.Helper()
 	return filesOf(t, o.image(t, r))
 }
@@ -221,7 +194,7 @@ func filesOf(t *testing.T, img v1.Image) map[string]string {
 }
 
 // want compares the image's files, those named, with what they should hold.
-func (o *oven) want(t *testing.T, r solve.Result, want map[string]string) {
+func (o *buildFixture) want(t *testing.T, r solve.Result, want map[string]string) {
 	t.Helper()
 	have := o.files(t, r)
 	for path, text := range want {

@@ -1,0 +1,86 @@
+package cmd
+
+import (
+	"strings"
+
+	"slipway/internal/shell"
+	"slipway/retention"
+	"slipway/rollout"
+	"slipway/rollout/ecs"
+)
+
+// rolloutHint returns the hints for errors of rollout, rollout/status and retention.
+func rolloutHint(err error) string {
+	switch e := err.(type) {
+	case *retention.Error:
+		return retentionHints[e.Problem]
+	case *rollout.Error:
+		hint := strings.ReplaceAll(rolloutHints[e.Problem], "FLAGS", serviceFlags(e.Services...))
+		return strings.ReplaceAll(hint, "REVISION", revisionOr(e.Revision))
+	default:
+		return ""
+	}
+}
+
+// revisionOr returns the name of a revision, and a placeholder if it is not known.
+func revisionOr(name string) string {
+	if name == "" {
+		return "REVISION"
+	}
+	return name
+}
+
+// serviceFlags returns the flags that name ECS services of one cluster, with a space
+// before each.
+func serviceFlags(refs ...ecs.Ref) string {
+	var out strings.Builder
+	for i, ref := range refs {
+		if i == 0 && ref.Cluster != "" {
+			out.WriteString(" --cluster " + shell.Word(ref.Cluster))
+		}
+		out.WriteString(" --ecs-service " + shell.Word(ref.Service))
+	}
+	return out.String()
+}
+
+// continueCommand and abortCommand are the commands that answer a paused deployment
+// of an ECS service, from any directory.
+func continueCommand(ref ecs.Ref) string { return "slipway rollout --continue" + serviceFlags(ref) }
+
+func abortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + serviceFlags(ref) }
+
+// rolloutHints are the hints for the problems of a rollout. FLAGS stands for the flags
+// that name the services, REVISION for the name of the revision.
+var rolloutHints = map[rollout.Problem]string{
+	rollout.NoPause:         "type `slipway status` to see the deployments of the services",
+	rollout.TagsLeft:        "run `slipway statusFLAGS` to see whether they agree",
+	rollout.NoFile:          "run slipway build, which writes it, name it with --definitions, or name a revision",
+	rollout.BadFile:         "let slipway build write it, or correct it",
+	rollout.TwoFiles:        "give one file for each service: --definitions ECS-SERVICE=FILE",
+	rollout.UnknownFile:     "write --definitions ECS-SERVICE=FILE",
+	rollout.NoImage:         "run `slipway revisions` to list the revisions, or `slipway build` to build it again",
+	rollout.UntrustedImage:  "build the commit where it is trusted, and deploy that revision: slipway build",
+	rollout.NoContainer:     "let x-slipway.repository name the repository of the task definition, or type `slipway rollout REVISION` to write the image into the task definition",
+	rollout.NoHistory:       "run `slipway revisions` and name one of the revisions",
+	rollout.Superseded:      "slipway status shows where things stand; then type the command again if it is still wanted",
+	rollout.SupersededBuild: "let one job at a time publish; `slipway status` shows the running images",
+	rollout.NotConfirmed:    "answer y, or give --yes",
+	rollout.Changed:         "type the command again to see what it is now",
+	rollout.NotResumed:      "run `slipway statusFLAGS` to compare them",
+	rollout.Uneven:          "run `slipway rollback REVISIONFLAGS` to deploy the same revision everywhere",
+	rollout.Unfollowed:      "run `slipway statusFLAGS` to see how it ends",
+	rollout.NoTasks:         "run `slipway start`",
+	rollout.Unlike:          "run `slipway statusFLAGS` to see the running images",
+	rollout.Gone:            "run `slipway revisions` to list the revisions, and roll out another one",
+	rollout.NotLatest:       "run `slipway rolloutFLAGS` to deploy the last build, or `slipway rollback REVISIONFLAGS` to move the tags",
+	rollout.Expiring:        "run `slipway rollback REVISIONFLAGS` to let latest protect it",
+	rollout.Mixed:           "run `slipway rollback REVISIONFLAGS` to make them one",
+}
+
+// retentionHints are the hints for policies that were not written.
+var retentionHints = map[retention.Problem]string{
+	retention.NotAgreed:   "type `slipway retention --apply` with the same arguments to let them expire",
+	retention.NoTerminal:  "give --yes to let the images and objects above expire",
+	retention.Declined:    "answer y, or give --yes",
+	retention.Unprotected: "protect it with `slipway build`, or with `slipway rollback` to the revision that runs, and type the command again",
+}

@@ -1,0 +1,95 @@
+package testkit
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// StartMirror starts a registry that stands in for Docker Hub and returns its
+// host:port. Its only image, base:1, has the file from-the-mirror, which holds
+// yes.
+func StartMirror(t testing.TB) string {
+	t.Helper()
+	host := StartRegistry(t)
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err = mutate.AppendLayers(image, static.NewLayer(tarOf(t, "from-the-mirror", "yes"), types.DockerUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := name.ParseReference(host + "/library/base:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(ref, image); err != nil {
+		t.Fatal(err)
+	}
+	return host
+}
+
+func tarOf(t testing.TB, file, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	err := w.WriteHeader(&tar.Header{Name: file, Mode: 0o644, Size: int64(len(text))})
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// step writes "ran" to the file that it is given. With the argument wait, it
+// prints "waiting" and waits for an hour.
+const step = `package main
+
+import (
+	"os"
+	"time"
+)
+
+func main() {
+	if os.Args[1] == "wait" {
+		os.Stdout.WriteString("waiting\n")
+		time.Sleep(time.Hour)
+	}
+	if err := os.WriteFile(os.Args[1], []byte("ran"), 0o644); err != nil {
+		os.Stderr.WriteString(err.Error())
+		os.Exit(1)
+	}
+}
+`
+
+// StepContext returns a directory with a Dockerfile that has one RUN step, with
+// the given command. The image has the program /step: with the path of a file
+// it writes "ran" to it; with wait it prints "waiting" and waits for an hour.
+func StepContext(t testing.TB, command ...string) string {
+	t.Helper()
+	run, err := json.Marshal(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := WriteTree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY step /step\nRUN " + string(run) + "\n"})
+	Compile(t, step, filepath.Join(dir, "step"))
+	return dir
+}
