@@ -223,8 +223,8 @@ func (j *job) same(c *Component, now inputs.Result) bool {
 	case now.Unknown != nil:
 		j.Debugf("%s is built again next time: %v", service, now.Unknown)
 		return false
-	case now.Reads != c.Inputs.Reads:
-		j.Debugf("%s is built each time: its base images say which files it reads", service)
+	case !within(now.Reads, c.Inputs.Reads):
+		j.Debugf("%s is built each time: its base images change the sources that it reads", service)
 		return false
 	case !sameContent(now.Inputs, c.Inputs.Inputs):
 		j.Warnf("%s changed while it was built; it is built again next time", service)
@@ -233,10 +233,26 @@ func (j *job) same(c *Component, now inputs.Result) bool {
 	return true
 }
 
+// within reports whether all sources are among others. An image without layers is
+// no source any more once its configuration is known.
+func within(sources, others []string) bool {
+	return !slices.ContainsFunc(sources, func(s string) bool { return !slices.Contains(others, s) })
+}
+
 // sameContent reports whether the same files and commits are read. The steps are
 // different where base images have a configuration.
-func sameContent(a, b *inputs.Inputs) bool {
-	return maps.Equal(a.Trees, b.Trees) && maps.Equal(a.Commits, b.Commits)
+func sameContent(now, before *inputs.Inputs) bool {
+	return covers(before.Trees, now.Trees) && covers(before.Commits, now.Commits)
+}
+
+// covers reports whether a map has all pairs of another one.
+func covers(all, some map[string]string) bool {
+	for k, v := range some {
+		if all[k] != v {
+			return false
+		}
+	}
+	return true
 }
 
 // configs reads the configurations of the images that the builds have read.

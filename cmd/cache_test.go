@@ -63,8 +63,12 @@ func (r *process) warns(texts ...string) {
 // CacheOnS3 builds with a cache on S3 and everything that can be said.
 func (s *buildFixture) onS3(url, hash string, more ...string) *process {
 	s.t.Helper()
-	args := slices.Concat(hush, more, []string{hash, "--cache", url, "--log-level", "debug"})
-	r := s.build(args...)
+	args := []string{hash, "--cache", url, "--log-level", "debug"}
+	if slices.Contains(more, "--rebuild") {
+		args = append(args, "--rebuild")
+		more = slices.DeleteFunc(slices.Clone(more), func(s string) bool { return s == "--rebuild" })
+	}
+	r := s.build(slices.Concat(hush, more, args)...)
 	r.silent()
 	return r
 }
@@ -113,7 +117,7 @@ func TestS3Cache(t *testing.T) {
 	}
 	e.Empty(t)
 	s.aws.ResetCalls()
-	r := s.onS3("s3://stock/layers/", "two").wait(exitDone)
+	r := s.onS3("s3://stock/layers/", "two", "--rebuild").wait(exitDone)
 	r.warns()
 	for _, component := range componentNames {
 		r.says(component + " | [1/1] COPY file /file (cached)")
@@ -253,17 +257,17 @@ func TestCacheOfEachPlatform(t *testing.T) {
 		r.says("COPY amd64 /file (cached)", "COPY arm64 /file (cached)")
 	}
 	e.Empty(t)
-	r := s.build("two", "--cache", "registry").wait(exitDone)
+	r := s.build("two", "--cache", "registry", "--rebuild").wait(exitDone)
 	r.warns()
 	cached(r)
-	s.onS3("s3://stock/", "three").wait(exitDone).warns()
+	s.onS3("s3://stock/", "three", "--rebuild").wait(exitDone).warns()
 	for _, key := range []string{"manifests/shop/a-linux-amd64", "manifests/shop/a-linux-arm64"} {
 		if keys := s.keys("stock"); !slices.Contains(keys, key) {
 			t.Errorf("no %s in %v", key, keys)
 		}
 	}
 	e.Empty(t)
-	r = s.onS3("s3://stock/", "four").wait(exitDone)
+	r = s.onS3("s3://stock/", "four", "--rebuild").wait(exitDone)
 	r.warns()
 	cached(r)
 }

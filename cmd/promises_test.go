@@ -108,7 +108,7 @@ func TestSameDigestOnAFreshHost(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.build(hash, "--cache", cache).wait(exitDone)
+		s.build(hash, "--cache", cache, "--rebuild").wait(exitDone)
 		return s.tags()
 	}
 	two := again("two", "registry", time.Date(2026, 11, 21, 6, 0, 0, 0, time.UTC))

@@ -52,9 +52,9 @@ type Result struct {
 	// Unknown is why they are not known: the component has to be built.
 	Unknown error
 	// Reads names the sources that the steps read, with what they select of them.
-	// It must be the same with the configurations of the base images as without:
-	// they can add steps (ONBUILD), and variables that are used in a path.
-	Reads string
+	// The configurations of the base images must add none: they can have steps
+	// (ONBUILD), and variables that are used in a path.
+	Reads []string
 	// Bases are the images whose configurations the frontend asked for.
 	Bases []solve.Base
 }
@@ -196,13 +196,13 @@ func (c *component) linkImages() map[string]string {
 }
 
 // read lets the frontend read the Dockerfile, and notes what it reads.
-func (c *component) read(ctx context.Context) (string, error) {
+func (c *component) read(ctx context.Context) ([]string, error) {
 	if err := c.syntax(ctx); err != nil {
-		return "", err
+		return nil, err
 	}
 	f, err := c.frontend(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
@@ -210,7 +210,7 @@ func (c *component) read(ctx context.Context) (string, error) {
 	// context there.
 	read, err := bounded.Do(ctx, func() (*read, error) { return f.run(ctx) })
 	if err != nil {
-		return "", fmt.Errorf("its Dockerfile cannot be read without an engine: %w", err)
+		return nil, fmt.Errorf("its Dockerfile cannot be read without an engine: %w", err)
 	}
 	for platform, config := range read.configs {
 		c.inputs.Steps[platform+" configuration"] = checksum(string(config))
@@ -219,18 +219,18 @@ func (c *component) read(ctx context.Context) (string, error) {
 	for platform, d := range read.definitions {
 		parsed, err := parse(d)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		c.inputs.Steps[platform] = parsed.digest
 		for _, s := range parsed.sources {
 			if err := c.source(ctx, f, platform, s); err != nil {
-				return "", err
+				return nil, err
 			}
 			reads = append(reads, platform+" "+s.String())
 		}
 	}
 	slices.Sort(reads)
-	return strings.Join(reads, "\n"), nil
+	return reads, nil
 }
 
 // readTime is how long reading one Dockerfile and its images may take.
