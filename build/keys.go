@@ -306,7 +306,7 @@ func (j *job) publishedInputs(c *Component) string {
 }
 
 // logUnchanged reports the components that are not built, with a revision that
-// has the same image. Calls: one DescribeImages for each.
+// has the same image. Calls: one DescribeImages for each unless the build moves no tag.
 func (j *job) logUnchanged(ctx context.Context) error {
 	var g errgroup.Group
 	g.SetLimit(registry.MaxCalls)
@@ -329,8 +329,12 @@ func (j *job) logUnchanged(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// since is the end of the sentence about an unchanged component.
+// since is the end of the sentence about an unchanged component. A build that moves
+// no tag has no permission to ask for it.
 func (j *job) since(ctx context.Context, c *Component) string {
+	if j.options.NoLatest {
+		return ""
+	}
 	names, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
 	if err != nil {
 		j.Debugf("the names of %s are not known: %v", c.Target.Service, err)

@@ -148,8 +148,8 @@ var policyCases = []policyCase{
 	{"build with a cache on S3", "build --cache s3://stock/layers", repositoriesFixture, func(h *policyRun) {
 		h.makeBucket("stock")
 		h.buildThrice("--cache", "s3://stock/layers")
-		h.does("build", "--cache", "registry", "--hash", "third")
-		h.does("build", "--cache", "registry", "--hash", "fourth")
+		h.does("build", "--cache", "registry", "--hash", "third", "--rebuild")
+		h.does("build", "--cache", "registry", "--hash", "fourth", "--rebuild")
 	}},
 	{"build that moves nothing", "build --no-latest", controllerFixture(""), func(h *policyRun) { h.buildThrice("--no-latest") }},
 	{"build for a pull request", "build --untrusted", controllerFixture(""), func(h *policyRun) {
@@ -160,8 +160,8 @@ var policyCases = []policyCase{
 		h.makeBucket("stock")
 		h.outside(exitDone, "build", "--cache", "s3://stock/layers", "--hash", "zero")
 		h.buildThrice("--untrusted", "--project-name", "shop", "--cache", "s3://stock/layers")
-		h.outside(exitDone, "build", "--cache", "registry", "--hash", "one")
-		h.does("build", "--untrusted", "--project-name", "shop", "--cache", "registry", "--hash", "third")
+		h.outside(exitDone, "build", "--cache", "registry", "--hash", "one", "--rebuild")
+		h.does("build", "--untrusted", "--project-name", "shop", "--cache", "registry", "--hash", "third", "--rebuild")
 	}},
 	{"build that deploys", "build --rollout --tags", controllerFixture(""), func(h *policyRun) { h.buildThrice("--rollout") }},
 	{"build that CodeDeploy deploys", "build --rollout --deployment-group shop/shop", controllerFixture(types.DeploymentControllerTypeCodeDeploy), func(h *policyRun) { h.buildThrice("--rollout") }},
