@@ -65,7 +65,8 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		j.Infof("engine%s: %s, since %s", forPlatform(e), e, e.Why)
 		j.warnOfNetwork(e)
 		if e.ClearText {
-			j.warn(ClearText, "the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text", e.Address)
+			j.warn(ClearText,
+				"the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text", e.Address)
 		}
 		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
 			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
