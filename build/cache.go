@@ -26,7 +26,8 @@ func (o Options) CheckCacheSecrets() error {
 	if !project.CacheOnS3(o.Cache) || address == "" {
 		return nil
 	}
-	return badInput(ClearTextCache, o.Engine.AddressFrom, "%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache)
+	return badInput(ClearTextCache, o.Engine.AddressFrom,
+		"%s is on another host and not reached by TLS: the credentials for the cache at %s would travel in clear text", address, o.Cache)
 }
 
 // cacheTagNames are the tags that caches in the repositories have: one for each of several

@@ -30,7 +30,8 @@ func (o Options) EngineSearch(w *project.Host, p *project.Plan) engine.Options {
 	return out
 }
 
-// needs are what the plan asks of an engine, or of each of several.
+// needs returns the capabilities that the plan needs of an engine, or of each
+// of several.
 func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 	var n engine.Requirements
 	for _, t := range o.Targets(p) {
@@ -64,7 +65,8 @@ func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 		j.Infof("engine%s: %s, since %s", forPlatform(e), e, e.Why)
 		j.warnOfNetwork(e)
 		if e.ClearText {
-			j.warn(ClearText, "the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text", e.Address)
+			j.warn(ClearText,
+				"the connection to the engine at %s is not encrypted; registry credentials and build secrets are sent in clear text", e.Address)
 		}
 		if e.Platform != "" && !slices.Contains(e.Platforms, e.Platform) {
 			j.Infof("the engine for %s runs programs for %s only: a RUN step would fail there", e.Platform, strings.Join(e.Platforms, ", "))
@@ -87,7 +89,8 @@ func (o Options) CheckState(w *project.Host, p *project.Plan) error {
 	return &Error{Problem: BadStateDir, Err: err, kind: fault.Usage}
 }
 
-// platformOf is what an engine builds services for that name no platform.
+// platformOf returns the platform for which an engine builds services that name
+// none.
 func platformOf(e *engine.Engine) string {
 	if e.Platform != "" || len(e.Platforms) == 0 {
 		return e.Platform
@@ -95,9 +98,10 @@ func platformOf(e *engine.Engine) string {
 	return e.Platforms[0]
 }
 
-// Platform is what platformOf will say, as far as it can be known before an engine is
-// found: the platform that is named first, else this host's. Where the engine turns out to
-// have another one, a revision that is there is built again, and found to be the same.
+// Platform returns the result of platformOf, as far as it can be known before
+// an engine is found: the platform that is named first, else that of this host.
+// If the engine turns out to have another one, an existing revision is built
+// again, and found to be the same.
 func (o Options) Platform() string {
 	if named := o.Engine.Platforms(); len(named) > 0 {
 		return named[0]
@@ -121,7 +125,7 @@ type UnprivilegedError struct{ *engine.NotFoundError }
 // Unwrap returns the result of the search.
 func (e *UnprivilegedError) Unwrap() error { return e.NotFoundError }
 
-// forPlatform tells several engines apart.
+// forPlatform returns words that distinguish several engines.
 func forPlatform(e *engine.Engine) string {
 	if e.Platform == "" {
 		return ""

@@ -78,9 +78,10 @@ func (j *job) note(p Problem, format string, args ...any) {
 // NotSelected returns the error of a service that is not built and has no latest
 // image in its repository, whose name may be empty.
 func NotSelected(service, repository string) error {
-	problem := "is not among the services to build, and has no latest image that could stand for it in the revision"
 	if repository != "" {
-		problem = "is not among the services to build, and " + repository + " has no latest image that could stand for it in the revision"
+		repository += " "
 	}
+	problem := "is not among the services to build, and " + repository +
+		"has no latest image that could stand for it in the revision"
 	return &fault.InputError{Where: "services." + service, Err: &Error{Problem: NotBuilt, Err: errors.New(problem)}}
 }

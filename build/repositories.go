@@ -70,7 +70,8 @@ func CheckMissing(ctx context.Context, aws *awsclient.Clients, p *project.Plan, 
 	account := ""
 	for i, c := range p.Components {
 		for _, other := range p.Components[:i] {
-			if c.Ref == other.Ref || !project.MayBeSame(c.Ref, other.Ref) || !slices.Contains(missing, c.Ref) || !slices.Contains(missing, other.Ref) {
+			if c.Ref == other.Ref || !project.MayBeSame(c.Ref, other.Ref) ||
+				!slices.Contains(missing, c.Ref) || !slices.Contains(missing, other.Ref) {
 				continue
 			}
 			if account == "" {
@@ -113,7 +114,8 @@ func (e *AliasError) Hint() string {
 
 // sameRepository refuses a service whose repository is another service's.
 func sameRepository(service, other string, repository fmt.Stringer) error {
-	return fault.NewInput("services."+service, fmt.Sprintf("resolves to the repository %s, like service %s", repository, other), "give one of them another with x-slipway.repository")
+	problem := fmt.Sprintf("resolves to the repository %s, like service %s", repository, other)
+	return fault.NewInput("services."+service, problem, "give one of them another with x-slipway.repository")
 }
 
 // distinct refuses two names of one repository, as a plain name and a full URI can be.

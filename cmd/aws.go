@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"slipway/cmd/hint"
 	"slipway/internal/awsclient"
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
@@ -19,11 +20,9 @@ func (o *awsOptions) flags(f *pflag.FlagSet) {
 	f.Var((*positiveDuration)(&o.Timeout), "aws-timeout", "`time` limit of a request to AWS; a second timeout is an error")
 }
 
-const regionHint = "write a region such as eu-west-1 into --region, AWS_REGION or the profile"
-
 // check refuses a region that does not follow AWS's grammar.
 func (o awsOptions) check() error {
-	return checkNamed("--region", o.Region, regionHint, awsname.CheckRegion)
+	return checkNamed("--region", o.Region, hint.Region, awsname.CheckRegion)
 }
 
 // logged returns the options with the log as the receiver of messages.

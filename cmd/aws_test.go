@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"slipway/cmd/hint"
 	"slipway/internal/fault"
 )
 
@@ -29,7 +30,7 @@ func TestAWSHint(t *testing.T) {
 		{errors.New("anything"), ""},
 		{&fault.InputError{Remedy: "its own"}, "its own"},
 	} {
-		got := hintOf(refused(fmt.Errorf("wrapped: %w", c.err)))
+		got := hint.Of(refused(fmt.Errorf("wrapped: %w", c.err)))
 		if !strings.Contains(got, c.want) || c.want == "" && got != "" {
 			t.Errorf("%v: %q, want %q", c.err, got, c.want)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/buildspec"
+	"slipway/cmd/hint"
 	"slipway/internal/bounded"
 	"slipway/internal/fault"
 	"slipway/project"
@@ -167,8 +168,8 @@ func parseBuild(args []string) (buildOptions, error) {
 	f := pflag.NewFlagSet("build", pflag.ContinueOnError)
 	f.Usage = func() {}
 	o.flags(f)
-	refuse := func(err error, hint string) (buildOptions, error) {
-		return o, fault.New(fault.Usage, fmt.Errorf("arguments of slipway build: %w", err), hint)
+	refuse := func(err error, advice string) (buildOptions, error) {
+		return o, fault.New(fault.Usage, fmt.Errorf("arguments of slipway build: %w", err), advice)
 	}
 	if err := f.Parse(args); err != nil {
 		return refuse(err, "`slipway build --help` lists the flags")
@@ -177,7 +178,7 @@ func parseBuild(args []string) (buildOptions, error) {
 		return refuse(errors.New("--output and --plan are not for a job: its buildspec reads --output env"), "leave them out")
 	}
 	if err := o.check(); err != nil {
-		return refuse(err, hintOf(err))
+		return refuse(err, hint.Of(err))
 	}
 	o.project.Services = f.Args()
 	return o, checkECS(o.project.ECS)

@@ -13,6 +13,7 @@ import (
 	"slipway/artifact"
 	"slipway/buildspec"
 	"slipway/buildspec/iam"
+	"slipway/cmd/hint"
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/project/compose"
@@ -108,7 +109,7 @@ func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 	policy, err := o.use.Policy()
 	var bad *iam.UseError
 	if errors.As(err, &bad) {
-		return fault.New(fault.Usage, o.whereIs(bad), hintOf(bad))
+		return fault.New(fault.Usage, o.whereIs(bad), hint.Of(bad))
 	}
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"slipway/cmd/hint"
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
 )
@@ -8,7 +9,7 @@ import (
 // nextCommand returns the command to type next: that of the diagnosis, else the
 // one of Slipway that shows the other revisions or the service's status.
 func nextCommand(d diagnose.Diagnosis) string {
-	flags := serviceFlags(ecs.Ref{Cluster: d.Cluster, Service: d.Service})
+	flags := hint.Flags(ecs.Ref{Cluster: d.Cluster, Service: d.Service})
 	switch {
 	case d.Next != "":
 		return d.Next

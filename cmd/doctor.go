@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway/build"
+	"slipway/cmd/hint"
 	"slipway/doctor"
 	"slipway/internal/fault"
 	"slipway/project"
@@ -112,7 +113,7 @@ func runDoctor(ctx context.Context, w *cli, o doctorFlags) error {
 // options are the flags as the checks take them.
 func (o doctorFlags) options(w *cli) doctor.Options {
 	return doctor.Options{
-		Build: o.Options, Project: o.places(w), Rollout: o.rollout, Limit: o.limit, Hint: hintOf,
+		Build: o.Options, Project: o.places(w), Rollout: o.rollout, Limit: o.limit, Hint: hint.Of,
 		AWS: o.aws.logged(w), AWSError: o.aws.check(),
 		Resolve: func(p *project.Plan, given build.Options, rollout bool) (build.Options, error) {
 			resolved := o.buildOptions

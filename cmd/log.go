@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/sirupsen/logrus"
 
+	"slipway/cmd/hint"
 	"slipway/internal/event"
 	"slipway/internal/plain"
 )
@@ -62,8 +63,8 @@ func (s logSink) Report(e event.Event) {
 	}
 	text := e.Text
 	if e.Err != nil {
-		if hint := hintOf(e.Err); hint != "" {
-			text += "\n" + hint
+		if advice := hint.Of(e.Err); advice != "" {
+			text += "\n" + advice
 		}
 	}
 	line.Msg(text)
@@ -75,8 +76,8 @@ func (s logSink) Revision(name string) { s.w.jobLog.about(name) }
 // report tells the error and what to do about it.
 func report(w *cli, err error) {
 	w.log.Error().Msg(err.Error())
-	if hint := hintOf(err); hint != "" {
-		w.log.Error().Msg("what to do: " + hint)
+	if advice := hint.Of(err); advice != "" {
+		w.log.Error().Msg("what to do: " + advice)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"slipway/cmd/hint"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
@@ -41,7 +42,7 @@ func printRetention(w *cli, r *retention.Applied, o retentionCommand) error {
 	for _, e := range results {
 		if e.Conflict != "" {
 			conflicts++
-			w.Warnf("%s: %s\n%s", e.Target, e.Conflict, conflictHint)
+			w.Warnf("%s: %s\n%s", e.Target, e.Conflict, hint.Conflict)
 		}
 	}
 	if o.output == "json" {

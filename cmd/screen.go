@@ -5,6 +5,7 @@ import (
 
 	"slipway/build"
 	"slipway/build/solve"
+	"slipway/cmd/hint"
 	"slipway/internal/display"
 	"slipway/internal/output"
 	"slipway/rollout/ecs"
@@ -32,7 +33,7 @@ func (w *cli) builds(mode string, targets []solve.Target) build.Display {
 
 // deployments returns the display of the deployments of some services.
 func (w *cli) deployments(refs []ecs.Ref) *display.Deployments {
-	return w.screen().Deployments(refs, display.Commands{Continue: continueCommand, Abort: abortCommand})
+	return w.screen().Deployments(refs, display.Commands{Continue: hint.ContinueCommand, Abort: hint.AbortCommand})
 }
 
 // screenLog writes what a display reports to the log.

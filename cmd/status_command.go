@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"slipway/cmd/hint"
 	"slipway/rollout/status"
 )
 
@@ -35,7 +36,7 @@ func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 	if err != nil {
 		return err
 	}
-	report, err := status.Read(ctx, &w.Host, aws, s, status.Texts{Diagnosis: w.screen().Diagnosis, Hint: hintOf, Continue: continueCommand, Abort: abortCommand})
+	report, err := status.Read(ctx, &w.Host, aws, s, status.Texts{Diagnosis: w.screen().Diagnosis, Hint: hint.Of, Continue: hint.ContinueCommand, Abort: hint.AbortCommand})
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// creator is what creating a repository needs of ECR.
+// creator is the part of ECR that creating a repository needs.
 type creator interface {
 	describer
 	CreateRepository(context.Context, *ecr.CreateRepositoryInput, ...func(*ecr.Options)) (*ecr.CreateRepositoryOutput, error)

@@ -11,7 +11,7 @@ import (
 // account, kind and region.
 var ecrLabels = regexp.MustCompile(`^([0-9]{12})\.(dkr\.ecr|dkr\.ecr-fips|dkr-ecr|dkr-ecr-fips)\.([a-z0-9-]+)\.(.+)$`)
 
-// Host is what the host name of an ECR registry says.
+// Host is the content of the host name of an ECR registry.
 type Host struct {
 	// Account is the registry's 12-digit AWS account id.
 	Account string

@@ -54,8 +54,8 @@ type token struct {
 	renew, expires time.Time
 }
 
-// NewLogins returns Logins that knows no host yet. now tells the time, and
-// is time.Now outside of tests.
+// NewLogins returns Logins that knows no host yet. now returns the time, and is
+// time.Now outside of tests.
 func NewLogins(clients Clients, now func() time.Time) *Logins {
 	return &Logins{
 		clients: clients,

@@ -18,7 +18,8 @@ import (
 )
 
 // ErrNotECR says that a reference names a registry that is not ECR, so that a
-// caller reading `image:` can tell a base image from a repository of its own.
+// caller reading `image:` can distinguish a base image from a repository of its
+// own.
 var ErrNotECR = errors.New("not an ECR registry")
 
 // Ref names a repository before AWS was asked. Empty Account and Region mean
@@ -32,8 +33,8 @@ type Ref struct {
 	Name string
 }
 
-// String tells people which repository is meant. It is not a URI: only AWS
-// knows a registry's host name.
+// String describes the repository for people. It is not a URI: only AWS knows a
+// registry's host name.
 func (r Ref) String() string {
 	var where []string
 	if r.Account != "" {
@@ -188,7 +189,7 @@ func notNameRune(r rune) bool {
 }
 
 // NormalizeName lower-cases a name, since ECR knows no upper case and compose
-// files do. It changes nothing else: ValidateName tells what is still wrong.
+// files do. It changes nothing else: ValidateName reports what is still wrong.
 func NormalizeName(s string) string { return strings.ToLower(s) }
 
 // The tags that Slipway moves itself; no build may be named by one of them.

@@ -30,7 +30,7 @@ const (
 // rates in "Amazon ECR service quotas".
 const MaxCalls = 8
 
-// describer is what finding repositories needs of ECR.
+// describer is the part of ECR that finding repositories needs.
 type describer interface {
 	DescribeRepositories(context.Context, *ecr.DescribeRepositoriesInput, ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error)
 }
@@ -107,7 +107,8 @@ func byRegistry(refs []Ref) [][]Ref {
 
 // describe asks for all refs of one registry at once. ECR answers for none of
 // them when one is missing, and names it only in the text of the error: then a
-// listing tells which are there. Who may not list is asked for one at a time.
+// listing shows which ones exist. Without the permission to list, it asks for
+// one at a time.
 func describe(ctx context.Context, client describer, refs []Ref) (map[Ref]Repository, error) {
 	found, err := describeNames(ctx, client, refs)
 	var unknown *types.RepositoryNotFoundException

@@ -19,13 +19,13 @@ type policyReader interface {
 	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
 }
 
-// policyClient is what applying a policy needs of ECR.
+// policyClient is the part of ECR that applying a policy needs.
 type policyClient interface {
 	policyReader
 	PutLifecyclePolicy(context.Context, *ecr.PutLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.PutLifecyclePolicyOutput, error)
 }
 
-// previewClient is what previewing a policy needs of ECR.
+// previewClient is the part of ECR that previewing a policy needs.
 type previewClient interface {
 	policyReader
 	StartLifecyclePolicyPreview(context.Context, *ecr.StartLifecyclePolicyPreviewInput, ...func(*ecr.Options)) (*ecr.StartLifecyclePolicyPreviewOutput, error)
@@ -117,8 +117,8 @@ func ApplyRetention(ctx context.Context, client policyClient, repo Repository, d
 	return result, nil
 }
 
-// ReadRetention tells what ApplyRetention would do, and writes nothing. Errors
-// are those of ApplyRetention.
+// ReadRetention returns the result that ApplyRetention would have, and writes
+// nothing. Errors are those of ApplyRetention.
 func ReadRetention(ctx context.Context, client policyReader, repo Repository, days int, replace bool) (RetentionResult, error) {
 	return mergeRetention(ctx, client, repo, days, replace)
 }
@@ -167,9 +167,9 @@ func (w Wait) withDefaults() Wait {
 	return w
 }
 
-// PreviewRetention asks ECR what the policy that ApplyRetention would write
-// expires now, and writes nothing. Errors are those of ApplyRetention, and one
-// that tells of a preview that failed or took longer than wait allows.
+// PreviewRetention asks ECR which images the policy that ApplyRetention would
+// write expires now, and writes nothing. Errors are those of ApplyRetention,
+// and one for a preview that failed or took longer than wait allows.
 func PreviewRetention(ctx context.Context, client previewClient, repo Repository, days int, replace bool, wait Wait) (RetentionResult, []Expiry, error) {
 	result, err := mergeRetention(ctx, client, repo, days, replace)
 	if err != nil {

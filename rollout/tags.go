@@ -18,7 +18,8 @@ func (d *job) adopt(ctx context.Context) error {
 		return nil
 	}
 	if p.SupersededBy != "" {
-		return &Error{Problem: SupersededBuild, Err: errors.New("nothing was deployed: another job has moved latest to " + p.SupersededBy), kind: fault.AWS}
+		err := errors.New("nothing was deployed: another job has moved latest to " + p.SupersededBy)
+		return &Error{Problem: SupersededBuild, Err: err, kind: fault.AWS}
 	}
 	d.revert = func(ctx context.Context, a revisions.RolloutResult) error { return d.revertAfter(ctx, *p, a) }
 	if err := d.services.Read(ctx, d.Host, d.aws); err != nil {
@@ -45,7 +46,8 @@ func (d *job) promote(ctx context.Context) error {
 		d.Warnf("%s: the running image (%s) is archived, so deployed cannot point to it and new tasks cannot start: restore it with `aws ecr update-image-storage-class --target-storage-class STANDARD`", ref.Name, phrase.ShortDigest(digest))
 	}
 	if done.SupersededBy != "" {
-		return &Error{Problem: Superseded, Err: fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy), kind: fault.AWS}
+		err := fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy)
+		return &Error{Problem: Superseded, Err: err, kind: fault.AWS}
 	}
 	if len(done.Changes) > 0 {
 		d.Infof("latest points to %s in %s", d.target.Revision(), phrase.Repositories(len(d.target.images)))

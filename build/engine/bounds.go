@@ -65,8 +65,8 @@ func within(ctx context.Context, limit time.Duration, err error) error {
 	return err
 }
 
-// stream is what an engine sends, given up when it pauses for too long. Time in
-// which the caller does not read does not count.
+// stream is the output of an engine, given up when it pauses for too long. Time
+// in which the caller does not read does not count.
 type stream struct {
 	io.ReadCloser
 	limit  time.Duration

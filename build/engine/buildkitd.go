@@ -78,8 +78,8 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	return e, nil
 }
 
-// allowed finds out what waiting does not mend, and what the client only hands on in
-// words: that this user may not write to the socket.
+// allowed returns the error for a socket that this user may not write to.
+// Waiting does not change that, and the client reports it as text only.
 func allowed(ctx context.Context, addr string) error {
 	path, ok := strings.CutPrefix(addr, "unix://")
 	if !ok {
@@ -113,7 +113,8 @@ func awaitWorkers(ctx context.Context, c *client.Client) ([]*client.WorkerInfo, 
 	}
 }
 
-// describe keeps what the worker tells that builds: the first one (BuildKit's default).
+// describe keeps the properties of the worker that builds: the first one, which
+// is BuildKit's default.
 func (e *Engine) describe(workers []*client.WorkerInfo) {
 	e.Snapshotter = workers[0].Labels[label.Snapshotter]
 	for _, p := range workers[0].Platforms {
@@ -138,7 +139,7 @@ func tlsOptions(addr, dir string) ([]client.ClientOpt, error) {
 	}, nil
 }
 
-// sameHost tells whether the address leads to this host for certain.
+// sameHost reports whether the address certainly leads to this host.
 func sameHost(addr string) bool {
 	u, err := url.Parse(addr)
 	if err != nil {

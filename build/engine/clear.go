@@ -7,8 +7,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ClearText is the first address on the way to which others can read what is sent: that of
-// another host, by tcp without TLS. It is empty where there is none.
+// ClearText returns the first address on the way to which others can read the
+// traffic: that of another host, by tcp without TLS. It is empty if there is
+// none.
 func (o Options) ClearText() string {
 	places, err := o.split()
 	if err != nil {
@@ -42,7 +43,8 @@ func (p candidate) clearText() bool {
 	}
 }
 
-// withContext is the environment in which the docker command has been told a context.
+// withContext returns the environment in which the docker command uses a given
+// context.
 func (p candidate) withContext(name string) func(string) (string, bool) {
 	return func(variable string) (string, bool) {
 		switch variable {
@@ -57,7 +59,7 @@ func (p candidate) withContext(name string) func(string) (string, bool) {
 	}
 }
 
-// clearHost tells whether others can read what is sent to a Docker engine.
+// clearHost reports whether others can read the traffic to a Docker engine.
 func clearHost(e docker.Endpoint) bool {
 	u, err := url.Parse(e.Host)
 	return err == nil && u.Scheme == "tcp" && !sameHost(e.Host) && e.TLSData == nil && !e.SkipTLSVerify

@@ -143,8 +143,8 @@ func (p candidate) awaitDocker(ctx context.Context, c *client.Client, host strin
 	}
 }
 
-// hopeless tells an answer that waiting does not change: TLS on one side only, or
-// certificates that do not fit.
+// hopeless reports whether waiting does not change an error: TLS on one side
+// only, or certificates that do not fit.
 func hopeless(err error) bool {
 	var verify *tls.CertificateVerificationError
 	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verify)

@@ -13,10 +13,10 @@ import (
 	"slipway/internal/fault"
 )
 
-// Kind is what an engine is.
+// Kind is the kind of an engine.
 type Kind string
 
-// The kinds of engines. Their words are what --engine takes, too.
+// The kinds of engines. --engine takes the same words.
 const (
 	Buildkitd Kind = "buildkitd" // a daemon that runs, or that an address leads to
 	Docker    Kind = "docker"    // a Docker engine, which has a BuildKit of its own
@@ -32,24 +32,27 @@ type Engine struct {
 	Client *client.Client
 	// Address is where it listens.
 	Address string
-	// Kind is what it is.
+	// Kind is its kind.
 	Kind Kind
 	// Why says in one sentence why this engine was taken.
 	Why string
-	// Version is what the engine says of itself; empty where it says nothing.
+	// Version is the version that the engine reports; empty where it reports
+	// none.
 	Version string
-	// Platform is what it was named for, where several engines share the work.
+	// Platform is the platform that it was named for, where several engines
+	// share the work.
 	Platform string
 	// Platforms are those whose programs it can run, in OCI's words.
 	Platforms []string
 	// Snapshotter is how its worker keeps layers ("overlayfs"); empty where it does not say.
 	Snapshotter string
-	// Fresh tells that the engine was started with an empty state: it has no cache yet.
+	// Fresh reports that the engine was started with an empty state: it has no
+	// cache yet.
 	Fresh bool
-	// SameHost tells that the engine runs on this host, by its address.
+	// SameHost reports that the engine runs on this host, by its address.
 	SameHost bool
-	// ClearText tells that others can read what is sent to it: it is on another host, and
-	// reached by tcp without TLS.
+	// ClearText reports that others can read the traffic to it: it is on
+	// another host, and reached by tcp without TLS.
 	ClearText bool
 	// Images is the store that images go to on an engine that cannot push: a Docker
 	// engine with the classic store. It is nil where the engine pushes by itself.
@@ -78,7 +81,8 @@ func (e *Engine) Store() string {
 	}
 }
 
-// String names the engine with what tells it from others.
+// String returns the name of the engine, with the properties that distinguish
+// it from others.
 func (e *Engine) String() string {
 	var what []string
 	if e.Version != "" {
@@ -104,8 +108,8 @@ func (e *Engine) SessionDialer() session.Dialer {
 	}
 }
 
-// Close hangs up and, where the engine was started for the job and nobody else uses it,
-// stops it.
+// Close closes the connection. If the engine was started for the job and no
+// other job uses it, Close stops it.
 func (e *Engine) Close(ctx context.Context) error {
 	err := e.Client.Close()
 	if e.docker != nil {

@@ -156,7 +156,7 @@ func cleanEnvironment() []string {
 	return []string{"PATH=" + strings.Join(slices.Concat(systemDirs, []string{"/usr/bin", "/bin"}), ":"), "LC_ALL=C"}
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of the text that is written to it.
 type tail struct{ data []byte }
 
 // tailSize is the number of bytes that a tail keeps.

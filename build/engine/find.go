@@ -34,11 +34,11 @@ func Find(ctx context.Context, o Options) ([]*Engine, error) {
 		})
 	}
 	err = g.Wait()
-	if errors.Is(ctx.Err(), context.Canceled) { // whatever was said of the engines, nobody waited for them
+	if errors.Is(ctx.Err(), context.Canceled) { // whatever the engines answered, the user no longer waits
 		err = fmt.Errorf("interrupted while looking for an engine: %w", ctx.Err())
 	}
 	if err != nil {
-		// What could not be closed is no news beside why.
+		// An engine that cannot be closed does not matter compared to err.
 		_ = closeAll(context.WithoutCancel(ctx), out)
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (p candidate) search(ctx context.Context) (*Engine, error) {
 	}
 	if ctx.Err() != nil {
 		if docker != nil {
-			_ = docker.Close(ctx) // nobody waits for it
+			_ = docker.Close(ctx) // the user no longer waits for it
 		}
 		return nil, ctx.Err()
 	}
@@ -148,13 +148,13 @@ type search struct {
 	causes []error
 }
 
-// takes tells whether the engine is there and can do what is needed; one that cannot is
-// left.
+// takes reports whether the engine exists and supports what is needed; one that
+// does not is closed.
 func (s *search) takes(ctx context.Context, e *Engine, err error, why string) bool {
 	if err == nil {
 		if lacks := e.missing(s.Requirements); len(lacks) > 0 {
 			err = &CannotError{e, lacks}
-			_ = e.Close(ctx) // what it was asked is all that was done with it
+			_ = e.Close(ctx) // nothing was built on it yet
 		}
 	}
 	if err != nil {
@@ -182,7 +182,8 @@ const (
 	explicitTime = 20 * time.Second
 )
 
-// noSocket tells that an address on this host leads to a socket that is not there.
+// noSocket reports whether an address on this host leads to a socket that does
+// not exist.
 func noSocket(address string) bool {
 	path, ok := strings.CutPrefix(address, "unix://")
 	return ok && !exists(path)

@@ -19,8 +19,8 @@ import (
 // it back.
 type Images struct{ client *client.Client }
 
-// imageName is what images are called in the store while they are built: nobody else's
-// are, and no registry is asked for it.
+// imageName is the name of images in the store while they are built. No other
+// images have it, and no registry is asked for it.
 const imageName = "slipway.invalid/build"
 
 // leftover is the age at which an image of a job that was killed is taken for one.
@@ -48,8 +48,9 @@ func (s *Images) Save(ctx context.Context, name string) (io.ReadCloser, error) {
 	return &stream{image, idleTime, cancel, ctx}, nil
 }
 
-// Remove takes the name from the image, and with its last name the image; what was built
-// stays in the engine's build cache. It also removes what jobs left behind that were killed.
+// Remove removes the name from the image, and with its last name the image; the
+// layers stay in the engine's build cache. It also removes the images of jobs
+// that were killed.
 func (s *Images) Remove(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -72,7 +73,8 @@ func (s *Images) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// old tells by the name that it was given longer ago than any build takes.
+// old reports whether an image was named longer ago than any build takes. The
+// name has the time.
 func old(name string, now time.Time) bool {
 	tag, ours := strings.CutPrefix(name, imageName+":")
 	seconds, _, _ := strings.Cut(tag, "-")

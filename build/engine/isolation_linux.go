@@ -25,7 +25,8 @@ func isolation() *syscall.SysProcAttr {
 
 func root() bool { return os.Geteuid() == 0 }
 
-// modeFlags are the daemon's flags that an ordinary user needs beside the configuration.
+// modeFlags returns the daemon's flags that an ordinary user needs in addition
+// to the configuration.
 func modeFlags() []string {
 	if root() {
 		return nil
@@ -46,8 +47,9 @@ func DefaultStateDir() string {
 	return filepath.Join(dir, "slipway", "engine")
 }
 
-// modeEnv keeps runc's own state beside the engine's: without it runc, seeing itself as
-// root of its namespace, would write to /run, which belongs to the real one.
+// modeEnv keeps runc's own state next to the engine's: without it runc, seeing
+// itself as root of its namespace, would write to /run, which belongs to the
+// real one.
 func modeEnv(dir string) []string {
 	if root() {
 		return nil

@@ -74,8 +74,8 @@ func startManaged(ctx context.Context, o Options) (*Engine, error) {
 	return e, w.unlockGate()
 }
 
-// findBuildkitd looks beside this program first, so that a release that carries both is
-// used whole, then in PATH.
+// findBuildkitd looks next to this program first, so that a release that has
+// both is used whole, then in PATH.
 func findBuildkitd(named string) (string, error) {
 	if named != "" {
 		return exec.LookPath(named)
@@ -95,8 +95,8 @@ func findBuildkitd(named string) (string, error) {
 // runcs are the names under which buildkitd looks for it, in order.
 var runcs = []string{"buildkit-runc", "runc"}
 
-// FindRunc finds the runc that a managed engine would take: beside its buildkitd, then
-// in PATH.
+// FindRunc finds the runc that a managed engine would take: next to its
+// buildkitd, then in PATH.
 func FindRunc(binary string) (string, error) {
 	var dir string
 	if buildkitd, err := findBuildkitd(binary); err == nil {
@@ -388,7 +388,8 @@ func (w *managed) leave(ctx context.Context) error {
 		}
 	}
 	var err error
-	// While the gate is held nobody can join: whoever gets users alone is the last.
+	// While the gate is held no job can join: the one that gets users alone is
+	// the last.
 	if unix.Flock(int(w.users.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
 		if err = w.stopDaemon(ctx); err == nil {
 			newBridge(w.dir).tearDown(ctx)
@@ -424,9 +425,9 @@ func (w *managed) stopDaemon(ctx context.Context) error {
 	return nil
 }
 
-// listener asks the kernel who listens on the socket (SO_PEERCRED, unix(7)); 0 when nobody
-// does. Unlike a pid file, the answer cannot be stale, nor lost by a kill between the
-// start and the writing.
+// listener asks the kernel which process listens on the socket (SO_PEERCRED,
+// unix(7)); 0 for none. Unlike a pid file, the answer cannot be stale, nor lost
+// by a kill between the start and the writing.
 func (w *managed) listener() int {
 	conn, err := net.Dial("unix", w.socket())
 	if err != nil {

@@ -6,19 +6,21 @@ import (
 	"slipway/internal/fault"
 )
 
-// Requirements are what a build asks of an engine, beyond what every engine can.
+// Requirements are the capabilities that a build needs, beyond those of every
+// engine.
 type Requirements struct {
-	// Platforms tells that a service is built for several platforms at once.
+	// Platforms reports that a service is built for several platforms at once.
 	Platforms bool
-	// Attestations tells that a service wants provenance or an SBOM.
+	// Attestations reports that a service wants provenance or an SBOM.
 	Attestations bool
-	// NamedContexts tells that a service has additional contexts.
+	// NamedContexts reports that a service has additional contexts.
 	NamedContexts bool
-	// Insecure tells that a step wants security.insecure.
+	// Insecure reports that a step wants security.insecure.
 	Insecure bool
-	// CacheExport tells that layer caches are to be exported, other than inline.
+	// CacheExport reports that layer caches are to be exported, other than
+	// inline.
 	CacheExport bool
-	// S3Cache tells that layer caches are kept on S3.
+	// S3Cache reports that layer caches are kept on S3.
 	S3Cache bool
 }
 
@@ -50,7 +52,7 @@ func (e *Engine) missing(n Requirements) []string {
 // CannotError is an engine that cannot do what a build needs. Nothing was built.
 type CannotError struct {
 	Engine *Engine
-	// Lacks are what it cannot do.
+	// Lacks are the missing capabilities.
 	Lacks []string
 }
 

@@ -21,8 +21,8 @@ import (
 
 // Options say where an engine may be.
 type Options struct {
-	// Address is what was asked for: an address, the word of a kind, or a list of
-	// PLATFORM=ADDRESS; empty means search.
+	// Address is the engine that was asked for: an address, the word of a kind,
+	// or a list of PLATFORM=ADDRESS; empty means search.
 	Address string
 	// AddressFrom names where Address was given, for messages.
 	AddressFrom string
@@ -34,17 +34,19 @@ type Options struct {
 	StateDir string
 	// Binary is the buildkitd of a managed engine; empty means next to this program, then PATH.
 	Binary string
-	// Network is what RUN steps of a managed engine get; empty is NetworkAuto.
+	// Network is the network of RUN steps on a managed engine; empty is
+	// NetworkAuto.
 	Network Network
-	// Requirements are what the build asks of the engine.
+	// Requirements are the capabilities that the build needs.
 	Requirements Requirements
 	// LookupEnv reads the environment, in which Docker's variables say where its engine
 	// is; nil means that there are none.
 	LookupEnv func(string) (string, bool)
-	// DockerStarts tells that a Docker engine may still be starting, as in CodeBuild, so
-	// that it is waited for where there is no other engine.
+	// DockerStarts reports that a Docker engine may still be starting, as in
+	// CodeBuild, so that Slipway waits for it where there is no other engine.
 	DockerStarts bool
-	// Waiting, if set, is told what is waited for.
+	// Waiting, if set, is called with the name of the engine that Slipway waits
+	// for.
 	Waiting func(what string)
 }
 
@@ -64,7 +66,8 @@ func (o Options) waiting(what string) {
 
 const addressRemedy = "write docker, buildkitd or managed, an address (unix:///run/buildkit/buildkitd.sock, tcp://host:port, docker-container://name, kube-pod://name, ssh://user@host), or a list of PLATFORM=ADDRESS"
 
-// Check tells whether the addresses can be ones, asking nobody. The error is an *AddressError.
+// Check returns an error if an address is not valid. It makes no requests. The
+// error is an *AddressError.
 func (o Options) Check() error {
 	several, err := o.split()
 	if err != nil {
@@ -81,7 +84,7 @@ func (o Options) Check() error {
 	return o.checkTLS()
 }
 
-// Several tells whether engines are named by platform.
+// Several reports whether engines are named by platform.
 func (o Options) Several() bool {
 	before, _, _ := strings.Cut(o.Address, "://")
 	return strings.Contains(before, "=")
@@ -205,7 +208,8 @@ func (o Options) checkAddress() error {
 	return nil
 }
 
-// tlsFiles are what the directory of TLS holds, as docker's and buildctl's do.
+// tlsFiles are the files in the directory of TLS, as those of docker and
+// buildctl.
 var tlsFiles = []string{"ca.pem", "cert.pem", "key.pem"}
 
 func (o Options) checkTLS() error {

@@ -19,7 +19,7 @@ const (
 	actionTransition  = "transition"
 )
 
-// maxDays is the longest age that can be told: more is beyond a time.Duration.
+// maxDays is the longest age that a time.Duration can hold.
 const maxDays = int(math.MaxInt64 / (24 * time.Hour))
 
 // Image is an image of a repository, as far as lifecycle rules look at it.
@@ -41,9 +41,9 @@ type Disposition string
 const (
 	// Stays: no rule takes the image as it is tagged now.
 	Stays Disposition = "stays"
-	// Expires: it is deleted at the time told.
+	// Expires: it is deleted at the given time.
 	Expires Disposition = "expires"
-	// Archives: it goes to the archive at the time told, and cannot be pulled
+	// Archives: it goes to the archive at the given time, and cannot be pulled
 	// then.
 	Archives Disposition = "archives"
 	// Unknown: that hangs on other images, on pulls, or on a rule of a kind not
@@ -51,8 +51,8 @@ const (
 	Unknown Disposition = "unknown"
 )
 
-// Parse reads the text of a policy; empty text is no policy. What cannot be
-// understood makes every disposition Unknown.
+// Parse reads the text of a policy; empty text means that there is no policy. A
+// policy that cannot be understood makes every disposition Unknown.
 func Parse(text string) Policy {
 	if text == "" {
 		return Policy{}
@@ -113,7 +113,7 @@ func (s Selection) selects(image Image) bool {
 	}
 }
 
-// at tells when a rule takes an image that it selects.
+// at returns when a rule takes an image that it selects, and how.
 func (r Rule) at(image Image) (time.Time, Disposition) {
 	disposition := map[string]Disposition{actionExpire: Expires, actionTransition: Archives}[r.Action.Type]
 	since := image.Pushed

@@ -124,10 +124,10 @@ func besides(foreign, ours []ruleText) ([]ruleText, error) {
 	return inOrder(merged), nil
 }
 
-// place numbers our rules: those for tags from the bottom, what is left above
+// place numbers our rules: those for tags from the bottom, the others above
 // everything. An image that a rule selects is out of reach of all rules with
 // higher numbers, so a tag is safe only before every rule that looks at tags;
-// rules for untagged images never see a tagged one and may stand anywhere.
+// rules for untagged images never see a tagged one and may have any number.
 // Source: "How lifecycle policies work" in the ECR user guide.
 func place(foreign, ours []ruleText) ([]ruleText, []Clash) {
 	taken, top := map[int]bool{}, 0

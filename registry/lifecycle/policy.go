@@ -81,7 +81,7 @@ type Selection struct {
 	CountNumber int `json:"countNumber"`
 }
 
-// Action is what a rule does to the images it catches.
+// Action is the effect of a rule on the images that it selects.
 type Action struct {
 	// Type is expire or transition.
 	Type string `json:"type"`

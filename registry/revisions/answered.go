@@ -18,7 +18,8 @@ func incomplete(operation, format string, args ...any) error {
 }
 
 // answered ensures that a BatchGetImage has every image that was asked for, or
-// says why not: what is missing without a word would be taken for not there.
+// says why not: an image that is left out without a word would be taken for one
+// that does not exist.
 func answered(repo registry.Repository, asked []types.ImageIdentifier, got *ecr.BatchGetImageOutput) error {
 	var seen []types.ImageIdentifier
 	for _, i := range got.Images {

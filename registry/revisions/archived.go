@@ -49,7 +49,7 @@ func (s *Snapshot) isArchived(ref registry.Ref, digest string) bool {
 
 // locate finds the digests of the archived images. The error is the
 // *UnreadableError of an image that cannot be read for another reason, or whose
-// digest ECR does not tell.
+// digest ECR does not return.
 func (a *answer) locate(ctx context.Context, client imageDescriber) error {
 	a.archived = map[string]string{}
 	for _, u := range a.unreadable {

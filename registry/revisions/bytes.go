@@ -72,7 +72,7 @@ func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) erro
 	return nil
 }
 
-// manifest is what matters here of an image manifest or an index.
+// manifest is the part of an image manifest or an index that matters here.
 type manifest struct {
 	Config    descriptor   `json:"config"`
 	Layers    []descriptor `json:"layers"`

@@ -87,7 +87,7 @@ func Lines(revisions []Revision, now time.Time) string {
 
 // age is how long ago something was, in its largest unit.
 func age(d time.Duration) string {
-	d = d.Round(time.Minute) // ECR's clock tells full seconds
+	d = d.Round(time.Minute) // ECR's clock has full seconds
 	switch {
 	case d >= 48*time.Hour:
 		return count(int(d/(24*time.Hour)), "day")
@@ -110,9 +110,9 @@ type IncompleteError struct {
 	Name string
 	// Have are the repositories that have it, Missing those that lack it.
 	Have, Missing []registry.Repository
-	// Expiry tells of each missing repository what its lifecycle policy does to
-	// images tagged so: Stays where it cannot have taken one, Unknown also
-	// where the policy could not be read.
+	// Expiry is, for each missing repository, the effect of its lifecycle
+	// policy on images tagged so: Stays where it cannot have taken one, Unknown
+	// also where the policy could not be read.
 	Expiry map[registry.Ref]lifecycle.Disposition
 	// Days is the least age in days at which one of these policies expires such
 	// an image, 0 where none does by age.

@@ -207,8 +207,8 @@ func (c *extraCheck) aliases(tag string) bool {
 	})
 }
 
-// hashLike is what commit ids look like, as git abbreviates them, and the names
-// that Slipway derives from them.
+// hashLike matches commit ids, as git abbreviates them, and the names that
+// Slipway derives from them.
 var hashLike = regexp.MustCompile(`^[0-9a-f]{7,64}(-dirty-[0-9a-f]{8})?(\.[0-9]+)?$`)
 
 // looksLikeHash reports whether a tag looks like the name that a build gets

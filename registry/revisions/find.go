@@ -16,7 +16,7 @@ type Found struct {
 	Name string
 	// Images are its images, in the order of the repositories.
 	Images []RevisionImage
-	// Snapshot is what stands where, for Promotion.Snapshot.
+	// Snapshot are the tags as they were read, for Promotion.Snapshot.
 	Snapshot *Snapshot
 }
 
@@ -24,12 +24,12 @@ type Found struct {
 // other begins with, and surveys the repositories for Promote: latest,
 // deployed, the revision, and what extra names, which should be the digests
 // that ECS runs. Where a hash and its variants (hash.2, hash.3) begin alike, it
-// is the hash. Tags that skip tells, such as the extra tags of a build, name no
-// revision; skip may be nil. It touches nothing.
+// is the hash. Tags for which skip is true, such as the extra tags of a build,
+// name no revision; skip may be nil. It writes nothing.
 //
 // Errors: *NameError for text that can name none, *UnknownError,
 // *AmbiguousError, *IncompleteError, *ArchivedError for images of the revision;
-// another archived image is in nobody's way.
+// another archived image does not matter.
 //
 // Calls for each repository: one BatchGetImage for a full name; for a prefix,
 // two and one DescribeImages for each thousand images. An error takes a few

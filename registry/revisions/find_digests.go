@@ -16,11 +16,10 @@ import (
 // The digests may be those of an index's manifests: the images found are the
 // indexes. The name is that of the revision whose images these are, the last in
 // order of name where there are several, and empty where there is none; tags
-// that skip tells name none. It touches nothing.
+// for which skip is true name none. It writes nothing.
 //
 // Errors: *GoneError for images that are there no more, *ArchivedError,
-// *UntrustedError; an archived image next to those asked for is in nobody's
-// way.
+// *UntrustedError; an archived image next to those asked for does not matter.
 //
 // Calls for each repository: one BatchGetImage and one DescribeImages, at the
 // same time. Where a digest bears no revision's tag, the repositories are

@@ -26,12 +26,12 @@ type ImageDetail struct {
 	Tags []string
 	// Pushed is when it was first pushed, from which its age counts.
 	Pushed time.Time
-	// Archived tells that it cannot be pulled: it is in the archive, or on its
-	// way back.
+	// Archived reports that it cannot be pulled: it is in the archive, or on
+	// its way back.
 	Archived bool
 	// ArchivedAt is when it last went to the archive, zero if never.
 	ArchivedAt time.Time
-	// Size is what it takes in the repository, in bytes.
+	// Size is its size in the repository, in bytes.
 	Size int64
 	// MediaType is the manifest's.
 	MediaType string
@@ -64,7 +64,7 @@ type Listing struct {
 	covers map[registry.Ref]map[string][]string    // indexes by the manifests that they refer to
 }
 
-// lister is what a listing needs of ECR.
+// lister is the part of ECR that a listing needs.
 type lister interface {
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
@@ -158,10 +158,10 @@ func (l *Listing) Tagged(ref registry.Ref, tag string) (ImageDetail, bool) {
 	return i, ok
 }
 
-// Image returns the image that a digest stands for, false where there is none:
-// after ReadIndexes, for a manifest of an index, the index, since that is what
-// expires. Where several refer to it, it is the one that latest points to, then
-// deployed, then the newest.
+// Image returns the image of a digest, false where there is none: after
+// ReadIndexes, for a manifest of an index, the index, since it is the index
+// that expires. Where several refer to it, it is the one that latest points to,
+// then deployed, then the newest.
 func (l *Listing) Image(ref registry.Ref, digest string) (ImageDetail, bool) {
 	indexes := l.covers[ref][digest]
 	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {

@@ -93,5 +93,5 @@ func put(ctx context.Context, client tagger, repo registry.Repository, tag strin
 	return fmt.Errorf("moving %s:%s to %s: %w", repo.Name, tag, image.Digest, err)
 }
 
-// revertTime is how long putting tags back may take, also after an interrupt.
+// revertTime is how long the revert of tags may take, also after an interrupt.
 const revertTime = time.Minute

@@ -9,28 +9,28 @@ import (
 
 // Promotion is a revision that is there already, about to become latest.
 type Promotion struct {
-	// Snapshot is what stands where, as Find, FindDigests or ReadTags read it:
-	// with the images, and with the digests that ECS runs. Read it anew where a
-	// person was asked in between.
+	// Snapshot are the tags as Find, FindDigests or ReadTags read them: with
+	// the images, and with the running digests. Read it again where a person
+	// was asked in between.
 	Snapshot *Snapshot
 	// Name is the revision's, empty where only its digests are known.
 	Name string
 	// Images are the revision's, one for each repository.
 	Images []RevisionImage
-	// Running are the digests that ECS runs, where they are known: deployed is
-	// put on them. Elsewhere what latest points to is taken for what runs, if
-	// latest moves.
+	// Running are the running digests, where they are known: deployed is moved
+	// to them. Elsewhere the image that latest points to is taken for the
+	// running one, if latest moves.
 	Running map[registry.Ref]string
 }
 
-// Promote lets latest point to a revision, all or nothing: deployed goes to
-// what runs, then latest to the revision, each step in parallel over the
-// repositories. When a step fails, every tag goes back to where it was, unless
-// the image there is archived, and the error is a *PublishError; other errors
-// come before anything is touched, among them an *ArchivedError for images of
-// the revision. Killed on the way, it leaves tags that the same call completes.
-// SupersededBy and Changes of the result mean what they mean for Publish;
-// Revert takes them back.
+// Promote moves latest to a revision, all or nothing: deployed goes to the
+// running images, then latest to the revision, each step in parallel over the
+// repositories. When a step fails, every tag is reverted, unless the image there
+// is archived, and the error is a *PublishError; other errors come before
+// anything is written, among them an *ArchivedError for images of the revision.
+// Killed on the way, it leaves tags that the same call completes. SupersededBy
+// and Changes of the result have the same meaning as those of Publish; Revert
+// reverts them.
 //
 // Calls for each repository, after the snapshot's BatchGetImage: at most two
 // PutImage and one DescribeImages, more only with another job at the same time.

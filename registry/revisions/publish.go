@@ -21,10 +21,10 @@ type RevisionImage struct {
 	// Extra are tags that the image gets next to the revision's. They name no
 	// revision, and Promote leaves them where they are.
 	Extra []string
-	// Inputs is the tag that names what the image was built from (InputsTag); empty
-	// for none. It names no revision.
+	// Inputs is the tag that names the inputs of the image (InputsTag); empty for
+	// none. It names no revision.
 	Inputs string
-	// skip tells further tags that name no revision; nil tells none.
+	// skip reports whether another tag than Extra names no revision; nil for none.
 	skip func(registry.Ref, string) bool
 }
 
@@ -39,9 +39,9 @@ type Publication struct {
 	Variant Variant
 	// Images are the revision's, one for each repository.
 	Images []RevisionImage
-	// Running are the digests that ECS runs, where they are known, be it the
-	// image's own or that of an index's manifest; elsewhere what latest points
-	// to is taken for what runs.
+	// Running are the running digests, where they are known, be it the image's
+	// own or that of an index's manifest. Elsewhere, the image that latest points
+	// to is taken for the running one.
 	Running map[registry.Ref]string
 	// KeepLatest leaves latest and deployed where they are.
 	KeepLatest bool
@@ -58,8 +58,8 @@ type Change struct {
 	// From is the digest before, empty for a tag that was not there; To the one
 	// after.
 	From, To string
-	// Archived tells that the image of From is archived: ECR does not hand out
-	// the manifest, so that the tag cannot go back to it.
+	// Archived reports that the image of From is archived: ECR does not return
+	// the manifest, so that the tag cannot be reverted to it.
 	Archived bool
 }
 
@@ -73,24 +73,24 @@ type Published struct {
 	// SupersededBy names the revision that another job moved latest to at the
 	// same time; empty when latest points to this one.
 	SupersededBy string
-	// Pushed tells when each image was first pushed, by ECR's clock; nil when
+	// Pushed is when each image was first pushed, by ECR's clock; nil when
 	// latest was not moved to this revision.
 	Pushed map[registry.Ref]time.Time
-	// Unprotected are the digests of what runs, or of what latest left where
-	// that is not known, on which deployed could not be put because they are
-	// archived; nil for none.
+	// Unprotected are the digests of the running images, or of those that
+	// latest left where these are not known, to which deployed could not be
+	// moved because they are archived; nil for none.
 	Unprotected map[registry.Ref]string
-	// Snapshot is what stood where before.
+	// Snapshot are the tags as they were before.
 	Snapshot *Snapshot
-	// job is what Revert takes back.
+	// job is the publication that Revert reverts.
 	job Publication
 }
 
-// PublishError says that tags could not be moved, and what stands where now.
+// PublishError says that tags could not be moved, and where they point now.
 type PublishError struct {
 	Err error
-	// Left are the changes that could not be taken back: To is what the tag
-	// points to.
+	// Left are the changes that could not be reverted: To is the image that the
+	// tag points to.
 	Left []Change
 	// Unknown are the repositories that could not be looked at afterwards.
 	Unknown []string
@@ -102,7 +102,7 @@ type PublishError struct {
 	Diverged error
 }
 
-// Error tells the cause and the state of the tags.
+// Error returns the cause and the state of the tags.
 func (e *PublishError) Error() string {
 	if e.Kept {
 		return fmt.Sprintf("tagging: %v; no tag was moved, and the same build completes the revision", e.Err)
@@ -117,7 +117,7 @@ func (e *PublishError) Error() string {
 // Kind returns fault.AWS.
 func (e *PublishError) Kind() fault.Kind { return fault.AWS }
 
-// describeState tells in a line each where tags stand that could not be
+// describeState returns, in a line each, where the tags point that could not be
 // reverted.
 func describeState(left []Change, unknown []string, diverged error) []string {
 	var lines []string
@@ -143,7 +143,7 @@ func describeState(left []Change, unknown []string, diverged error) []string {
 // Unwrap returns what stopped the tagging.
 func (e *PublishError) Unwrap() error { return e.Err }
 
-// tagger is what moving tags needs of ECR.
+// tagger is the part of ECR that moving tags needs.
 type tagger interface {
 	imageReader
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
@@ -271,7 +271,7 @@ func (p Publication) repositories() []registry.Repository {
 }
 
 // steps lists the tags to move, in the order of the promise: the hash, then the
-// extra tags, then deployed, then latest. What stands right already is in no
+// extra tags, then deployed, then latest. A tag that is right already is in no
 // step. An extra tag never points to an image before the hash does: that is how
 // CheckExtra knows it again.
 func (p Publication) steps(s *Snapshot, name string) [][]Change {
@@ -342,10 +342,11 @@ func (s *Snapshot) step(to []Change, repo registry.Repository, tag, digest strin
 	return append(to, Change{Repository: repo, Tag: tag, From: at, To: digest, Archived: s.isArchived(repo.Ref, at)})
 }
 
-// outgoing is the digest that deployed must protect, empty where it is to stay:
-// what ECS runs, unless that is the new image, which latest protects. Where
-// nothing is known of that, it is what latest is about to leave: run again, the
-// same job must not call deployed what it has itself just made latest.
+// outgoing returns the digest that deployed must protect, empty where deployed
+// is to stay: the running one, unless that is the new image, which latest
+// protects. Where the running image is not known, it is the image that latest
+// is about to leave: run again, the same job must not call deployed an image
+// that it has itself just made latest.
 func (p Publication) outgoing(s *Snapshot, i RevisionImage) string {
 	ref := i.Repository.Ref
 	if s.isArchived(ref, p.Running[ref]) {

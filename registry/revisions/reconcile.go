@@ -39,7 +39,7 @@ func (p Publication) reconcile(ctx context.Context, clients registry.Clients, ou
 	return err
 }
 
-// goal is what a job wants of latest.
+// goal is the state of latest that a job wants.
 type goal struct {
 	// name is the job's own revision, empty where it has none to offer.
 	name string
@@ -125,7 +125,8 @@ func (p Publication) describe(ctx context.Context, clients registry.Clients, id 
 	return out, g.Wait()
 }
 
-// imageDescriber is what reading an image without its manifest needs of ECR.
+// imageDescriber is the part of ECR that reading an image without its manifest
+// needs.
 type imageDescriber interface {
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }

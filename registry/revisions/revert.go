@@ -33,7 +33,7 @@ type Reverted struct {
 type NotReverted struct {
 	Repository registry.Repository
 	Tag        string
-	// Digest is what it points to, empty where it is gone.
+	// Digest is the image that it points to, empty where it is gone.
 	Digest string
 	Reason Reason
 }
@@ -47,8 +47,8 @@ const (
 	MovedSince Reason = "another job has moved it since"
 	// OnlyTag: its image would be deleted with it.
 	OnlyTag Reason = "it is the only tag of an image that may be running"
-	// Runs: latest does not point to what runs, so that deployed alone keeps it
-	// from expiring.
+	// Runs: latest does not point to the running image, so that deployed alone
+	// keeps it from expiring.
 	Runs Reason = "it keeps the running image from expiring"
 	// RunsNew: a service runs the image of the rollout, or goes on to it.
 	RunsNew Reason = "a service runs the new image or is about to"
@@ -56,16 +56,16 @@ const (
 	// snapshot.
 	RunsUnknown Reason = "the image that a service runs was not found in this repository"
 	// Archived: the tag pointed to an archived image, whose manifest ECR does
-	// not hand out.
+	// not return.
 	Archived Reason = "the image that it pointed to is archived"
 )
 
-// RevertError says that tags could not be reverted, and what stands where.
+// RevertError says that tags could not be reverted, and where they point.
 type RevertError struct {
-	// Err is what went wrong first.
+	// Err is the first failure.
 	Err error
-	// Left are the changes that could not be taken back: To is what the tag
-	// points to, From where it should go, empty for nowhere.
+	// Left are the changes that could not be reverted: To is the image that the
+	// tag points to, From where it should go, empty for nowhere.
 	Left []Change
 	// Unknown are the repositories that could not be looked at.
 	Unknown []string
@@ -74,7 +74,7 @@ type RevertError struct {
 	Diverged error
 }
 
-// Error tells the cause and the state of the tags.
+// Error returns the cause and the state of the tags.
 func (e *RevertError) Error() string {
 	lines := append([]string{fmt.Sprintf("reverting tags: %v", e.Err)}, describeState(e.Left, e.Unknown, e.Diverged)...)
 	return strings.Join(lines, "\n")
@@ -86,25 +86,26 @@ func (e *RevertError) Kind() fault.Kind { return fault.AWS }
 // Unwrap returns what went wrong first.
 func (e *RevertError) Unwrap() error { return e.Err }
 
-// Revert moves latest and deployed back after a rollout that failed: to where
-// they stood before Publish or Promote, whose result p is. Tags of revisions
-// stay. Where latest stood on the new image before, because an earlier run was
-// killed before its deployment, it goes to the image that ECS was running.
+// Revert reverts latest and deployed after a rollout that failed: to the images
+// that they pointed to before Publish or Promote, whose result p is. Tags of
+// revisions stay. Where latest pointed to the new image before, because an
+// earlier run was killed before its deployment, it goes to the image that ECS
+// was running.
 //
-// In the repositories of a.Runs, deployed goes to what runs now before latest
-// leaves it, and stays there; where it cannot, latest stays. Those of a.Keep
-// are left wholly alone.
+// In the repositories of a.Runs, deployed goes to the running image before
+// latest leaves it, and stays there; where it cannot, latest stays. Those of
+// a.Keep are not changed.
 //
-// Left alone, and listed in NotReverted, is what another job has moved since,
-// the only tag of an image, a tag that pointed to an archived image, and
-// deployed where it alone protects what runs. Where the other job and this one
+// Not reverted, and listed in NotReverted, are a tag that another job has moved
+// since, the only tag of an image, a tag that pointed to an archived image, and
+// deployed where it alone protects a running image. Where the other job and this one
 // leave a mixture of revisions under latest, they agree on one as in Publish,
 // and never on the revision that failed. It works on for up to a minute after
 // ctx has ended. The error is a *RevertError; the result is right as far as it
 // goes even then.
 //
 // Calls for each repository: one BatchGetImage and one PutImage or
-// BatchDeleteImage for each tag to reverted, and one DescribeImages, one more
+// BatchDeleteImage for each tag to revert, and one DescribeImages, one more
 // for each tag to remove; none where nothing was moved. In those of a.Runs one
 // BatchGetImage and one PutImage more.
 func Revert(ctx context.Context, clients registry.Clients, p Published, a RolloutResult) (Reverted, error) {
@@ -135,9 +136,9 @@ type reversion struct {
 	clients  registry.Clients
 	snapshot *Snapshot
 	rollout  RolloutResult
-	// protections are the moves of deployed to what runs now.
+	// protections are the moves of deployed to the running images.
 	protections map[registry.Ref]attempt
-	// latest and deployed are the changes to take back.
+	// latest and deployed are the changes to revert.
 	latest, deployed []Change
 	// now is where latest was last seen, in the order of Images; nil while
 	// unknown.
@@ -146,7 +147,7 @@ type reversion struct {
 	fail RevertError
 }
 
-// plan finds what to take back.
+// plan finds the changes to revert.
 func (r *reversion) plan(ctx context.Context, changes []Change) {
 	for _, c := range changes {
 		switch {
@@ -165,8 +166,8 @@ func (r *reversion) plan(ctx context.Context, changes []Change) {
 	}
 }
 
-// interruptedEarlier are the repositories where latest pointed to the new image
-// before, although something else ran, as changes to take back.
+// interruptedEarlier returns the repositories where latest pointed to the new
+// image before, although another one ran, as changes to revert.
 func (r *reversion) interruptedEarlier() []Change {
 	var out []Change
 	for _, i := range r.Images {
@@ -213,18 +214,18 @@ func (r *reversion) target(ref registry.Ref) string {
 	return r.snapshot.digestOf(ref, registry.TagLatest)
 }
 
-// attempt is what became of taking one change back.
+// attempt is the outcome of the revert of one change.
 type attempt struct {
 	Change
-	// found is where the tag stood at first, now where it stands; empty for
+	// found is where the tag pointed at first, now where it points; empty for
 	// nowhere.
 	found, now string
-	// seen tells that now was read after all was done.
+	// seen reports that now was read after all was done.
 	seen bool
 	err  error
 }
 
-// revertTag takes changes back in parallel.
+// revertAll reverts changes in parallel.
 func (r *reversion) revertAll(ctx context.Context, changes []Change) []attempt {
 	out := make([]attempt, len(changes))
 	var g errgroup.Group
@@ -243,8 +244,8 @@ func (r *reversion) revertAll(ctx context.Context, changes []Change) []attempt {
 	return out
 }
 
-// at is the attempt in the light of a later look, which tells more than an
-// error did.
+// at returns the attempt in the light of a later reading, which is more certain
+// than an error.
 func (t attempt) at(image *imageState) attempt {
 	if image == nil {
 		return t
@@ -256,7 +257,8 @@ func (t attempt) at(image *imageState) attempt {
 	return t
 }
 
-// state is what latest was last seen on in a repository, nil while unknown.
+// state returns the image that latest was last seen to point to in a
+// repository, nil while unknown.
 func (r *reversion) state(ref registry.Ref) *imageState {
 	n := slices.IndexFunc(r.Images, func(i RevisionImage) bool { return i.Repository.Ref == ref })
 	if n < 0 || r.now == nil {
@@ -295,8 +297,8 @@ func (r *reversion) failed(err error) {
 	}
 }
 
-// reconcile looks where latest stands now. Where another job has moved it to a
-// revision of its own, in some repositories after this one had put it back in
+// reconcile reads where latest points now. Where another job has moved it to a
+// revision of its own, in some repositories after this one had reverted it in
 // others, both agree; a tag moved by hand in one repository stays there.
 func (r *reversion) reconcile(ctx context.Context) {
 	now, err := r.Publication.latest(ctx, r.clients)
@@ -349,8 +351,8 @@ func (r *reversion) allows(found *Snapshot, name string) bool {
 	})
 }
 
-// unneeded are the moves of deployed that can be taken back: latest protects
-// again what they protect.
+// unneeded returns the moves of deployed that can be reverted: latest protects
+// their images again.
 func (r *reversion) unneeded() []Change {
 	var out []Change
 	for _, c := range r.deployed {
@@ -358,7 +360,7 @@ func (r *reversion) unneeded() []Change {
 		latest := r.state(ref)
 		_, isProtected := r.protections[ref]
 		switch {
-		case isProtected: // unprotect tells what becomes of it
+		case isProtected: // unprotect decides about it
 		case r.runsUnknown(ref):
 			r.leave(c, c.To, RunsUnknown)
 		case latest == nil:

@@ -15,10 +15,11 @@ type RolloutResult struct {
 	// Keep are the repositories whose tags are not to be touched, since another
 	// deployment took over there. It goes before Runs.
 	Keep map[registry.Ref]bool
-	// Runs are the digests that ECS runs or goes on to, where that is not what
-	// ran before: the new image of a service that succeeded while another
-	// failed, or whose deployment could not be stopped. Revert puts deployed on
-	// them; one that the snapshot does not know leaves deployed where it is.
+	// Runs are the digests that ECS runs or is about to run, where they are not
+	// the previous ones: the new image of a service that succeeded while
+	// another failed, or whose deployment could not be stopped. Revert moves
+	// deployed to them; one that the snapshot does not know leaves deployed
+	// where it is.
 	Runs map[registry.Ref]string
 }
 
@@ -35,9 +36,9 @@ func (r *reversion) runsUnknown(ref registry.Ref) bool {
 	return told && !known
 }
 
-// protectRunning puts deployed on what runs now, in the repositories where
-// latest is about to leave it. Where that cannot be done, latest stays, also
-// when others are to be agreed with.
+// protectRunning moves deployed to the running images, in the repositories
+// where latest is about to leave them. Where that cannot be done, latest stays,
+// also when others are to be agreed with.
 func (r *reversion) protectRunning(ctx context.Context) {
 	stuck := map[registry.Ref]bool{}
 	for _, t := range r.revertAll(ctx, r.protectionMoves()) {
@@ -54,8 +55,8 @@ func (r *reversion) protectRunning(ctx context.Context) {
 	r.leaveOut(stuck)
 }
 
-// protectionMoves are moves of deployed, as changes to take back: From is where
-// it should go, To where it is thought to stand.
+// protectionMoves returns moves of deployed, as changes to revert: From is
+// where it should go, To where it is thought to point.
 func (r *reversion) protectionMoves() []Change {
 	var out []Change
 	for _, c := range r.latest {
@@ -73,7 +74,7 @@ func (r *reversion) protectionMoves() []Change {
 	return out
 }
 
-// move is what the rollout did to deployed in a repository.
+// move returns the change that the rollout made to deployed in a repository.
 func (r *reversion) move(ref registry.Ref) (Change, bool) {
 	i := slices.IndexFunc(r.deployed, func(c Change) bool { return c.Repository.Ref == ref })
 	if i < 0 {
@@ -103,8 +104,9 @@ func (r *reversion) reportStuck(t attempt) {
 	}
 }
 
-// unprotect tells where the guards stay. Where latest did not leave what they
-// protect after all, they go back, to what nothing else may protect.
+// unprotect decides where the protecting tags stay. Where latest did not leave
+// their images after all, they are reverted, to images that nothing else may
+// protect.
 func (r *reversion) unprotect(ctx context.Context) {
 	var idle []Change
 	for _, ref := range r.protectedRefs() {

@@ -64,9 +64,9 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 	return out
 }
 
-// reconcileReverted ensures that latest stands where it did, or on one revision
-// of other jobs. That nobody else was at work cannot always be seen, and is
-// then taken as given.
+// reconcileReverted ensures that latest points to the image that it pointed to
+// before, or to one revision of other jobs. It cannot always be seen that no
+// other job was at work, which is then assumed.
 func (p Publication) reconcileReverted(ctx context.Context, clients registry.Clients, s *Snapshot) error {
 	mixed := false
 	_, err := p.awaitAgreement(ctx, clients, goal{satisfied: func(now []imageState) bool {
@@ -150,11 +150,11 @@ func (p Publication) mayRun(s *Snapshot, c Change) bool {
 	return c.Tag == registry.TagDeployed || running != "" && s.equivalent(c.Repository.Ref, c.To, running)
 }
 
-// removeTag takes away a tag that was not there before. Taking the last tag of
+// removeTag removes a tag that did not exist before. Removing the last tag of
 // an image deletes the image (BatchDeleteImage API reference): right for one
 // that this job has just pushed, never for one that may run. Such a tag stays,
-// which errOnlyTag says; it is harmless, since deployed on what runs is what
-// the next job would put there.
+// which errOnlyTag says; it is harmless, since the next job would move deployed
+// to the running image, too.
 func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error {
 	if mayRun {
 		last, err := lastTag(ctx, client, c)

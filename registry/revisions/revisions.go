@@ -29,13 +29,13 @@ type Revision struct {
 	Archived []registry.Repository
 	// Pushed is when the newest of the images was first pushed.
 	Pushed time.Time
-	// Size is what the images take together, in bytes; layers that they share
+	// Size is the size of the images together, in bytes; layers that they share
 	// count each time.
 	Size int64
-	// Latest tells that latest points to every one of the images.
+	// Latest reports that latest points to every one of the images.
 	Latest bool
-	// Deployed tells that this is what ran before latest moved: deployed points
-	// to its images, or, on those that the move left as they were, latest.
+	// Deployed reports that these images ran before latest moved: deployed
+	// points to them, or, on those that the move left as they were, latest.
 	Deployed bool
 }
 
@@ -46,10 +46,10 @@ func (r Revision) Complete() bool { return len(r.Missing) == 0 }
 // complete, and none of its images is archived.
 func (r Revision) Ready() bool { return r.Complete() && len(r.Archived) == 0 }
 
-// Expiry is when the first image of the revision goes, by the policies of its
-// repositories. Expires and Archives come with a time, the earliest of the
+// Expiry returns when the first image of the revision goes, by the policies of
+// its repositories. Expires and Archives come with a time, the earliest of the
 // images. With Unknown, the time is the latest possible, zero where even that
-// cannot be told.
+// is not known.
 func (r Revision) Expiry(policies map[registry.Ref]lifecycle.Policy) (time.Time, lifecycle.Disposition) {
 	var earliest time.Time
 	out, unknown := lifecycle.Stays, false
@@ -68,8 +68,8 @@ func (r Revision) Expiry(policies map[registry.Ref]lifecycle.Policy) (time.Time,
 
 // Revisions lists the revisions, newest push first, and in order of name where
 // they have their newest image in common. Every tag names one that can
-// (registry.IsRevisionName), but for those that skip tells, such as the extra tags of a build; skip may
-// be nil.
+// (registry.IsRevisionName), but for those for which skip is true, such as the
+// extra tags of a build; skip may be nil.
 func (l *Listing) Revisions(skip func(registry.Ref, string) bool) []Revision {
 	byName := map[string]*Revision{}
 	for _, repo := range l.repos {

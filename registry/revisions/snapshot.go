@@ -34,7 +34,7 @@ func (i Image) Annotation(key string) string {
 		Annotations map[string]string `json:"annotations"`
 	}
 	if json.Unmarshal([]byte(i.Manifest), &m) != nil {
-		return "" // what is no JSON has no annotations
+		return "" // text that is not JSON has no annotations
 	}
 	return m.Annotations[key]
 }
@@ -47,7 +47,7 @@ type Variant func(n int) string
 // tags and digests it stays below the 100 ids that one BatchGetImage takes.
 const maxVariants = 40
 
-// Snapshot is what the tags of several repositories point to.
+// Snapshot is the images that the tags of several repositories point to.
 type Snapshot struct {
 	names []string
 	repos []registry.Repository
@@ -59,7 +59,7 @@ type Snapshot struct {
 	archived map[registry.Ref]map[string]string
 }
 
-// imageReader is what a snapshot needs of ECR.
+// imageReader is the part of ECR that a snapshot needs.
 type imageReader interface {
 	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
 }
@@ -75,14 +75,13 @@ var manifestTypes = []string{
 }
 
 // ReadTags reads, with one call for each repository and all at once, where the
-// variants of a revision, latest and deployed stand, the extra tags named, and
+// variants of a revision, latest and deployed point, the extra tags named, and
 // the digests named.
 //
-// An image that is there and cannot be read is an *UnreadableError, unless it
-// is archived and asked for by digest or as one of the tags that move: ByTag
-// and ByDigest do not tell such a one, and moving a tag off it is a way that
-// ECR lets nobody go back. One DescribeImages more for each such tag tells the
-// digest.
+// An image that exists and cannot be read is an *UnreadableError, unless it is
+// archived and asked for by digest or as one of the tags that move: ByTag and
+// ByDigest do not return such an image, and a tag that is moved off it cannot
+// be reverted. One DescribeImages more for each such tag returns the digest.
 func ReadTags(ctx context.Context, clients registry.Clients, repos []registry.Repository, variant Variant, extra map[registry.Ref][]string) (*Snapshot, error) {
 	return readSnapshot(ctx, clients, repos, variant, extra, func(registry.Ref, string) bool { return false })
 }
@@ -107,7 +106,8 @@ func readSnapshot(ctx context.Context, clients registry.Clients, repos []registr
 	return s, nil
 }
 
-// readAll is ReadTags that goes on where images are archived, and tells which.
+// readAll is ReadTags that continues where images are archived, and returns
+// which ones.
 func readAll(ctx context.Context, clients registry.Clients, repos []registry.Repository, names []string, extra map[registry.Ref][]string) (*Snapshot, []*UnreadableError, error) {
 	s := &Snapshot{names: names, repos: repos, tags: map[registry.Ref]map[string]Image{}, known: map[registry.Ref]map[string]Image{}, read: map[registry.Ref]time.Time{}, archived: map[registry.Ref]map[string]string{}}
 	answers := make([]answer, len(repos))
@@ -242,14 +242,15 @@ func imageIDs(names []string) []types.ImageIdentifier {
 	return ids
 }
 
-// isDigest tells a digest from a tag, which can have no colon.
+// isDigest reports whether s is a digest and not a tag, which can have no
+// colon.
 func isDigest(s string) bool { return len(s) > len("sha256:") && s[:len("sha256:")] == "sha256:" }
 
-// answer is what one repository's images were at a time by ECR's clock.
+// answer is the images of one repository at a time by ECR's clock.
 type answer struct {
 	images     []types.Image
 	unreadable []*UnreadableError
-	archived   map[string]string // digests by what was asked for
+	archived   map[string]string // digests by the tag or digest that was asked for
 	at         time.Time
 }
 

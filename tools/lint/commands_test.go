@@ -14,7 +14,7 @@ import (
 )
 
 // independent are the directories whose packages do not know the command line:
-// a hint that names a command or a flag of Slipway is written in cmd. Package
+// a hint that names a command or a flag of Slipway is written in cmd/hint. Package
 // doctor is not among them: it checks `slipway build` with the flags that it was
 // given, and the remedies in its findings are the document that it returns.
 var independent = []string{"registry", "artifact", "build", "rollout", "project", "retention"}

@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import (
 	"errors"
@@ -8,11 +8,11 @@ import (
 	"slipway/registry/revisions"
 )
 
-// The hints that several errors share.
-const (
-	conflictHint = "change these rules, or overwrite the whole policy with `--replace-policy`"
-	trustedHint  = "build the commit with `slipway build` where it is trusted, and deploy that revision"
-)
+// Conflict is the hint for lifecycle rules of others that conflict with Slipway's.
+const Conflict = "change these rules, or overwrite the whole policy with `--replace-policy`"
+
+// trustedHint is for images of an untrusted build.
+const trustedHint = "build the commit with `slipway build` where it is trusted, and deploy that revision"
 
 // registryHint returns the hints for errors of registry and the packages below it.
 func registryHint(err error) string {
@@ -20,7 +20,7 @@ func registryHint(err error) string {
 	case *registry.MissingError:
 		return "check the names, the account and the region; `slipway build --create-repositories` creates the repositories of a new project"
 	case *lifecycle.ConflictError:
-		return conflictHint
+		return Conflict
 	case *lifecycle.UnreadableError:
 		return "correct the policy, or overwrite it with `--replace-policy`"
 	case *revisions.ExtraError:

@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import (
 	"errors"
@@ -29,10 +29,13 @@ func awsHint(err error) string {
 	}
 }
 
+// Region is the hint for a region that does not exist.
+const Region = "write a region such as eu-west-1 into --region, AWS_REGION or the profile"
+
 // clientHint returns the hints for errors of internal/awsclient.
 func clientHint(err error) string {
 	if _, ok := err.(*awsclient.RegionError); ok {
-		return regionHint
+		return Region
 	}
 	if err == awsclient.ErrNoRegion {
 		return "set AWS_REGION, or give --region"

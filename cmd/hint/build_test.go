@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import (
 	"errors"
@@ -39,8 +39,8 @@ func TestHintsOfTheStages(t *testing.T) {
 		"--create-repositories":            &iam.UseError{Reason: iam.UntrustedWrites},
 		"--ecs-service":                    &iam.UseError{Reason: iam.NoService},
 	} {
-		if got := hintOf(err); !strings.Contains(got, want) {
-			t.Errorf("hintOf(%T) = %q, want it to name %q", err, got, want)
+		if got := Of(err); !strings.Contains(got, want) {
+			t.Errorf("Of(%T) = %q, want it to name %q", err, got, want)
 		}
 	}
 }

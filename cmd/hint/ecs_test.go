@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import (
 	"errors"
@@ -31,12 +31,12 @@ func TestECSHints(t *testing.T) {
 		{&ecs.DeployError{Started: true, Err: busy}, fault.AWS, "--deployment-id d-1"},
 		{&ecs.DeployError{Err: failed}, fault.AWS, ""},
 	} {
-		err := refused(fmt.Errorf("wrapped: %w", test.err))
+		err := fault.As(fault.AWS, fmt.Errorf("wrapped: %w", test.err))
 		if kind := awsclient.KindOf(err); kind != test.kind {
 			t.Errorf("awsclient.KindOf(%T %+v) = %d, want %d", test.err, test.err, kind, test.kind)
 		}
-		if hint := hintOf(err); !strings.Contains(hint, test.hint) || test.hint == "" && hint != "" {
-			t.Errorf("hintOf(%T %+v) = %q, want %q in it", test.err, test.err, hint, test.hint)
+		if hint := Of(err); !strings.Contains(hint, test.hint) || test.hint == "" && hint != "" {
+			t.Errorf("Of(%T %+v) = %q, want %q in it", test.err, test.err, hint, test.hint)
 		}
 	}
 }

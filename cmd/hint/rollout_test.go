@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import (
 	"errors"
@@ -31,8 +31,8 @@ func TestEveryProblemHasAHint(t *testing.T) {
 		all = append(all, &rollout.Error{Problem: p, Err: cause})
 	}
 	for _, err := range all {
-		if hintOf(err) == "" {
-			t.Errorf("hintOf(%#v) is empty", err)
+		if Of(err) == "" {
+			t.Errorf("Of(%#v) is empty", err)
 		}
 	}
 }
@@ -50,8 +50,8 @@ func TestRolloutHints(t *testing.T) {
 		{&fault.InputError{Where: "imagedefinitions.json", Err: &rollout.Error{Problem: rollout.NoFile}}, "run slipway build, which writes it"},
 		{&project.Error{Problem: project.ForeignName, Project: "shop"}, "give --project-name shop "},
 	} {
-		if got := hintOf(tt.err); !strings.Contains(got, tt.want) {
-			t.Errorf("hintOf(%#v) = %q, want %q in it", tt.err, got, tt.want)
+		if got := Of(tt.err); !strings.Contains(got, tt.want) {
+			t.Errorf("Of(%#v) = %q, want %q in it", tt.err, got, tt.want)
 		}
 	}
 }

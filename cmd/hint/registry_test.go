@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import (
 	"errors"
@@ -46,8 +46,8 @@ func TestHintsOfRegistryAndArtifact(t *testing.T) {
 		{&source.Error{Cause: source.NoGit}, "install git"},
 		{&source.Error{Cause: source.GitFailed}, "repair the git repository"},
 	} {
-		if got := hintOf(fmt.Errorf("wrapped: %w", c.err)); !strings.Contains(got, c.want) {
-			t.Errorf("hintOf(%T) = %q, want %q in it", c.err, got, c.want)
+		if got := Of(fmt.Errorf("wrapped: %w", c.err)); !strings.Contains(got, c.want) {
+			t.Errorf("Of(%T) = %q, want %q in it", c.err, got, c.want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ func rolloutHint(err error) string {
 	case *retention.Error:
 		return retentionHints[e.Problem]
 	case *rollout.Error:
-		hint := strings.ReplaceAll(rolloutHints[e.Problem], "FLAGS", serviceFlags(e.Services...))
+		hint := strings.ReplaceAll(rolloutHints[e.Problem], "FLAGS", Flags(e.Services...))
 		return strings.ReplaceAll(hint, "REVISION", revisionOr(e.Revision))
 	default:
 		return ""
@@ -30,9 +30,9 @@ func revisionOr(name string) string {
 	return name
 }
 
-// serviceFlags returns the flags that name ECS services of one cluster, with a space
+// Flags returns the flags that name ECS services of one cluster, with a space
 // before each.
-func serviceFlags(refs ...ecs.Ref) string {
+func Flags(refs ...ecs.Ref) string {
 	var out strings.Builder
 	for i, ref := range refs {
 		if i == 0 && ref.Cluster != "" {
@@ -43,11 +43,11 @@ func serviceFlags(refs ...ecs.Ref) string {
 	return out.String()
 }
 
-// continueCommand and abortCommand are the commands that answer a paused deployment
+// ContinueCommand and AbortCommand are the commands that answer a paused deployment
 // of an ECS service, from any directory.
-func continueCommand(ref ecs.Ref) string { return "slipway rollout --continue" + serviceFlags(ref) }
+func ContinueCommand(ref ecs.Ref) string { return "slipway rollout --continue" + Flags(ref) }
 
-func abortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + serviceFlags(ref) }
+func AbortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + Flags(ref) }
 
 // rolloutHints are the hints for the problems of a rollout. FLAGS stands for the flags
 // that name the services, REVISION for the name of the revision.
