@@ -272,7 +272,7 @@ func TestEnginesByPlatform(t *testing.T) {
 		}
 	}
 	if got := s.holds("shop/b", "one", "file"); got != "b platforms" {
-		t.Errorf("b holds %q", got)
+		t.Errorf("b holds %q, want b platforms", got)
 	}
 	s.build("BUILDKIT_HOST=", "DOCKER_HOST="+second.Host, "one", "--engine", several).wait(exitDone).says("nothing to build")
 	s.build("BUILDKIT_HOST=", "two", "--engine", "linux/amd64="+first.Addr).wait(exitUsage).

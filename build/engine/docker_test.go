@@ -178,6 +178,6 @@ func TestDockerIsWaitedFor(t *testing.T) {
 		t.Errorf("Find = %v, want an interruption", err)
 	}
 	if waited != "the Docker engine at unix://"+socket {
-		t.Errorf("waited for %q", waited)
+		t.Errorf("waited for %q, want %v", waited, "the Docker engine at unix://"+socket)
 	}
 }

@@ -76,7 +76,7 @@ func (r serviceFixture) definition() *types.TaskDefinition {
 func TestServiceCreatedAndUpdated(t *testing.T) {
 	r := newServiceFixture(t)
 	if got := r.must("--desired", "2", "--wait", "1m", "--env", "web.COLOUR=red=ish", "--health-check", "web=true", "--log-group", "/ecs/shop"); got != "created shop/web with web:1\n" {
-		t.Errorf("said %q", got)
+		t.Errorf("said %q, want %q", got, "created shop/web with web:1\n")
 	}
 	if s := r.described(); s.RunningCount != 2 || !s.DeploymentConfiguration.DeploymentCircuitBreaker.Rollback {
 		t.Errorf("service is %+v", s)
@@ -90,7 +90,7 @@ func TestServiceCreatedAndUpdated(t *testing.T) {
 		t.Errorf("%v: groups are %+v, options %v", err, groups, c.LogConfiguration)
 	}
 	if got := r.must("--desired", "3", "--wait", "1m", "--log-group", "/ecs/shop", "--container", "side=registry.example.com/side:1", "--circuit-breaker", "off"); got != "updated shop/web with web:2\n" {
-		t.Errorf("said %q", got)
+		t.Errorf("said %q, want %q", got, "updated shop/web with web:2\n")
 	}
 	if s := r.described(); s.RunningCount != 3 || s.DeploymentConfiguration.DeploymentCircuitBreaker.Enable {
 		t.Errorf("service is %+v", s)
@@ -98,7 +98,7 @@ func TestServiceCreatedAndUpdated(t *testing.T) {
 
 	var shown bytes.Buffer
 	if code := run(t.Context(), []string{"show", "--addr", r.addr}, &shown, io.Discard); code != exitDone {
-		t.Fatalf("exit code %d", code)
+		t.Fatalf("exit code %d, want %v", code, exitDone)
 	}
 	_, services, _ := strings.Cut(shown.String(), "shop/web (ROLLING)")
 	lines := strings.Split(services, "\n")
@@ -139,7 +139,7 @@ func TestServiceControllers(t *testing.T) {
 			r := newServiceFixture(t)
 			r.must("--strategy", strategy, "--load-balancer", "web:80", "--wait", "1m")
 			if got := r.described().DeploymentConfiguration.Strategy; string(got) != strategy {
-				t.Errorf("strategy is %s", got)
+				t.Errorf("strategy is %s, want %v", got, strategy)
 			}
 			r.must("--strategy", strategy, "--load-balancer", "web:80", "--wait", "1m")
 		})
