@@ -76,7 +76,7 @@ func TestDefinitionsSize(t *testing.T) {
 		must(t, err)
 	}
 	if len(data) != MaxDefinitionsBytes {
-		t.Fatalf("at the limit: %d bytes", len(data))
+		t.Fatalf("at the limit: %d bytes, want %v", len(data), MaxDefinitionsBytes)
 	}
 	defs[0].ImageURI += "s"
 	_, err = Definitions(defs)

@@ -75,7 +75,7 @@ func TestRetentionErrors(t *testing.T) {
 		t.Errorf("got %v, want AccessDenied of the bucket", err)
 	}
 	if b.puts != 0 {
-		t.Errorf("%d puts", b.puts)
+		t.Errorf("%d puts, want 0", b.puts)
 	}
 }
 

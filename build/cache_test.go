@@ -61,7 +61,7 @@ func TestCredentialsForEngines(t *testing.T) {
 	}
 	login = cacheLogin(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errors.New("logged out") }), engines)
 	if _, err := login(t.Context(), solve.Cache{Type: "s3", Platform: "linux/arm64"}); err == nil || !strings.Contains(err.Error(), "logged out") {
-		t.Error(err)
+		t.Errorf("got error %v, want that it is logged out", err)
 	}
 }
 

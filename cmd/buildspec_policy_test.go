@@ -187,9 +187,9 @@ var policyCases = []policyCase{
 		h.define("one")
 		h.does("rollout")
 		h.does("rollout", "two")
-		h.outside(exitDone, "rollback", "one", "--no-wait", "--cluster", "quay", "--ecs-service", "paused")
-		h.awaitPause("quay", "paused")
-		h.does("rollout", "--continue", "--cluster", "quay", "--ecs-service", "paused")
+		h.outside(exitDone, "rollback", "one", "--no-wait", "--cluster", "prod", "--ecs-service", "paused")
+		h.awaitPause("prod", "paused")
+		h.does("rollout", "--continue", "--cluster", "prod", "--ecs-service", "paused")
 	}},
 	{"rollout by CodeDeploy", "rollout --code-deploy --tags", codeDeployFixture, func(h *policyRun) {
 		h.define("one")
@@ -204,9 +204,9 @@ var policyCases = []policyCase{
 		h.outside(exitDone, "rollout")
 		h.does("rollback", "two") // Describe a hash: registered
 		h.start("rollback", "bad").wait(exitRolledBack)
-		h.protect("quay", "shop", 2880)
+		h.protect("prod", "shop", 2880)
 		h.does("rollback", "one", "--timeout", "3s")
-		h.protect("quay", "shop", 0)
+		h.protect("prod", "shop", 0)
 		h.aws.Advance(49 * time.Hour)
 		h.speed(1) // so that the deployment does not end before it is stopped
 		h.start("rollback", "two", "--timeout", "1ms").wait(exitTimedOut)
@@ -221,8 +221,8 @@ var policyCases = []policyCase{
 		h.start("rollback", "one", "--timeout", "1ms").wait(exitTimedOut)
 	}},
 	{"revisions", "revisions", sharedServiceFixture, func(h *policyRun) { h.does("revisions") }},
-	{"revisions of named services", "revisions --cluster quay --ecs-service shop", sharedServiceFixture, func(h *policyRun) {
-		h.does("revisions", "--cluster", "quay", "--ecs-service", "shop")
+	{"revisions of named services", "revisions --cluster prod --ecs-service shop", sharedServiceFixture, func(h *policyRun) {
+		h.does("revisions", "--cluster", "prod", "--ecs-service", "shop")
 	}},
 	{"status", "status", platformDigestsFixture, func(h *policyRun) {
 		h.does("status")
@@ -349,7 +349,7 @@ func (c policyCase) resourceOf(call sandbox.Call) string {
 	case (call.Service == "ecr" || call.Service == "registry") && call.Repository != "":
 		return ":repository/" + call.Repository
 	case call.Service == "ecs" && call.Action == "UpdateService":
-		return ":service/quay/" + call.Reference
+		return ":service/prod/" + call.Reference
 	default:
 		return ""
 	}
@@ -413,13 +413,13 @@ func controllerFixture(controller types.DeploymentControllerType) func(t *testin
 // file.
 func (h *ecsFixture) createServiceOfAll(controller types.DeploymentControllerType) {
 	h.t.Helper()
-	compose := "name: shop\nx-slipway: {ecs: {cluster: quay, service: shop}}\nservices:\n"
+	compose := "name: shop\nx-slipway: {ecs: {cluster: prod, service: shop}}\nservices:\n"
 	var all []string
 	for _, component := range componentNames {
 		all = append(all, component+"=shop/"+component+":latest")
 		compose += fmt.Sprintf("  %s: {build: ./%[1]s}\n", component)
 	}
-	h.createService(ecsServiceFixture{cluster: "quay", service: "shop", containers: all, controller: controller})
+	h.createService(ecsServiceFixture{cluster: "prod", service: "shop", containers: all, controller: controller})
 	h.write("compose.yaml", compose)
 	h.aws.Advance(10 * time.Minute)
 }
@@ -445,7 +445,7 @@ func sharedServiceFixture(t *testing.T) *ecsFixture { return newECSFixture(t, fa
 func pausingServiceFixture(t *testing.T) *ecsFixture {
 	h := sharedServiceFixture(t)
 	h.createService(ecsServiceFixture{
-		cluster: "quay", service: "paused", containers: []string{"a=shop/a:latest"},
+		cluster: "prod", service: "paused", containers: []string{"a=shop/a:latest"},
 		strategy: types.DeploymentStrategyBlueGreen, hook: types.DeploymentLifecycleHookStagePostScaleUp,
 	})
 	h.aws.Advance(10 * time.Minute)
@@ -478,7 +478,7 @@ func assumedRoleFixture(t *testing.T) *ecsFixture {
 
 // platformDigestsFixture has tasks that report the digests of their platforms' manifests.
 func platformDigestsFixture(t *testing.T) *ecsFixture {
-	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: sandbox.ECSQuirks{PlatformDigests: true}}, "")}
+	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "ecs", sandbox.Options{ECSSpeed: 40, ECS: sandbox.ECSQuirks{PlatformDigests: true}}, "")}
 	h.sandbox = newECSSandbox(h.aws, h.proxy.host())
 	h.pushRevision("bad", map[string]string{"slipway.sandbox.exit": "1"})
 	h.pushRevision("two", nil)
@@ -491,7 +491,7 @@ func platformDigestsFixture(t *testing.T) *ecsFixture {
 
 // codeDeployFixture has a service that CodeDeploy deploys.
 func codeDeployFixture(t *testing.T) *ecsFixture {
-	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "harbour", sandbox.Options{ECSSpeed: 40}, "")}
+	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "ecs", sandbox.Options{ECSSpeed: 40}, "")}
 	h.sandbox = newECSSandbox(h.aws, h.proxy.host())
 	h.pushRevision("one", nil)
 	h.pushRevision("two", nil)
@@ -501,7 +501,7 @@ func codeDeployFixture(t *testing.T) *ecsFixture {
 
 // pipelineFixture has a bucket for its source and a pipeline that reads it.
 func pipelineFixture(t *testing.T) *ecsFixture {
-	s := newBuildFixtureOn(t, "harbour", sandbox.Options{}, "")
+	s := newBuildFixtureOn(t, "ecs", sandbox.Options{}, "")
 	if err := errors.Join(makeVersioned(s.aws, "stock"), makePipeline(t.Context(), s.aws, "shop", "stock", "shop/source.zip")); err != nil {
 		t.Fatal(err)
 	}

@@ -234,7 +234,7 @@ func (h *ecsFixture) protected() {
 	h.t.Helper()
 	tags := h.tags()
 	for container, service := range h.services() {
-		running, err := h.sandbox.runs(h.t.Context(), "quay", service)
+		running, err := h.sandbox.runs(h.t.Context(), "prod", service)
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -124,15 +124,7 @@ func TestInterruptedSearch(t *testing.T) {
 	}
 	defer l.Close()
 	came := make(chan net.Conn, 100)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			came <- conn // it gets no answer
-		}
-	}()
+	go testkit.Accept(l, func(conn net.Conn) { came <- conn }) // it gets no answer
 	for _, args := range [][]string{{"one"}, {"one", "--engine", "docker"}} {
 		s := newBuildFixtureOn(t, "interrupted", sandbox.Options{}, "")
 		r := s.startBuild(append(bare(t, "unix://"+socket), args...)...)
@@ -280,7 +272,7 @@ func TestEnginesByPlatform(t *testing.T) {
 		}
 	}
 	if got := s.holds("shop/b", "one", "file"); got != "b platforms" {
-		t.Errorf("b holds %q", got)
+		t.Errorf("b holds %q, want b platforms", got)
 	}
 	s.build("BUILDKIT_HOST=", "DOCKER_HOST="+second.Host, "one", "--engine", several).wait(exitDone).says("nothing to build")
 	s.build("BUILDKIT_HOST=", "two", "--engine", "linux/amd64="+first.Addr).wait(exitUsage).

@@ -50,7 +50,7 @@ func TestOwnEngineRootless(t *testing.T) {
 	run("one")
 	s.complete("one", true)
 	if got := s.holds("shop/b", "one", "greeting"); got != "hello" {
-		t.Errorf("the step saw %q", got)
+		t.Errorf("the step saw %q, want hello", got)
 	}
 	if pid := processOf(filepath.Join(home, "e")); pid != "" {
 		t.Errorf("the engine runs on: %s", pid)

@@ -194,7 +194,7 @@ func TestEveryEngine(t *testing.T) {
 			s.build(on.build("one")...).wait(exitDone).says(on.says)
 			s.complete("one", true)
 			if got := s.holds("shop/b", "one", "greeting"); got != "hello" {
-				t.Errorf("the step saw %q", got)
+				t.Errorf("the step saw %q, want hello", got)
 			}
 			if !on.old {
 				if got := s.holds("shop/d", "one", "from-a"); got != "a engine "+name {

@@ -105,7 +105,7 @@ func TestChangedWhileAsked(t *testing.T) {
 	if code := run(t.Context(), w, []string{"rollback", "one"}); code != exitUsage {
 		t.Errorf("exit code %d, want %d", code, exitUsage)
 	}
-	if !strings.Contains(stderr.String(), "quay/shop has changed since it was shown: nothing was touched") {
+	if !strings.Contains(stderr.String(), "prod/shop has changed since it was shown: nothing was touched") {
 		t.Errorf("said:\n%s", &stderr)
 	}
 	h.wantTag("latest", "three")

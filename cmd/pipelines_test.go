@@ -36,7 +36,7 @@ func TestPipelineBuildspecs(t *testing.T) {
 				var stdout, stderr bytes.Buffer
 				w := &cli{stdout: &stdout, stderr: &stderr, Host: project.Host{Dir: dir}}
 				if code := run(t.Context(), w, args); code != exitDone {
-					t.Fatalf("exit code %d, %s", code, stderr.String())
+					t.Fatalf("exit code %d, %s, want %v", code, stderr.String(), exitDone)
 				}
 				return stdout.String()
 			}

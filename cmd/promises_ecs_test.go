@@ -32,7 +32,7 @@ func newECSFixture(t *testing.T, apart bool) *ecsFixture {
 // newQuirkyECSFixture is newECSFixture with an ECS that differs from the documented one.
 func newQuirkyECSFixture(t *testing.T, apart bool, quirks sandbox.ECSQuirks) *ecsFixture {
 	t.Helper()
-	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "harbour", sandbox.Options{ECSSpeed: 40, ECS: quirks}, "")}
+	h := &ecsFixture{buildFixture: newBuildFixtureOn(t, "ecs", sandbox.Options{ECSSpeed: 40, ECS: quirks}, "")}
 	h.sandbox = newECSSandbox(h.aws, h.proxy.host())
 	h.pushRevision("one", nil)
 	h.pushRevision("bad", map[string]string{"slipway.sandbox.exit": "1"})
@@ -43,14 +43,14 @@ func newQuirkyECSFixture(t *testing.T, apart bool, quirks sandbox.ECSQuirks) *ec
 		all = append(all, component+"=shop/"+component+":latest")
 		compose += fmt.Sprintf("  %s: {build: ./%[1]s", component)
 		if apart {
-			h.createService(ecsServiceFixture{cluster: "quay", service: component, containers: all[len(all)-1:]})
-			compose += fmt.Sprintf(", x-slipway: {ecs: {cluster: quay, service: %s}}", component)
+			h.createService(ecsServiceFixture{cluster: "prod", service: component, containers: all[len(all)-1:]})
+			compose += fmt.Sprintf(", x-slipway: {ecs: {cluster: prod, service: %s}}", component)
 		}
 		compose += "}\n"
 	}
 	if !apart {
-		h.createService(ecsServiceFixture{cluster: "quay", service: "shop", containers: all})
-		compose += "x-slipway: {ecs: {cluster: quay, service: shop}}\n"
+		h.createService(ecsServiceFixture{cluster: "prod", service: "shop", containers: all})
+		compose += "x-slipway: {ecs: {cluster: prod, service: shop}}\n"
 	}
 	h.write("compose.yaml", compose)
 	h.aws.Advance(10 * time.Minute)
@@ -110,7 +110,7 @@ func (h *ecsFixture) services() map[string]string {
 	out := map[string]string{}
 	for _, component := range componentNames {
 		out[component] = "shop"
-		if _, err := h.sandbox.runs(h.t.Context(), "quay", component); err == nil {
+		if _, err := h.sandbox.runs(h.t.Context(), "prod", component); err == nil {
 			out[component] = component
 		}
 	}
@@ -127,7 +127,7 @@ func (h *ecsFixture) runsAll(revision string) {
 
 func (h *ecsFixture) runsOne(service, container, revision string) {
 	h.t.Helper()
-	running, err := h.sandbox.runs(h.t.Context(), "quay", service)
+	running, err := h.sandbox.runs(h.t.Context(), "prod", service)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestRefusedDeployment(t *testing.T) {
 		writeFault(w, q, 400, "AccessDeniedException", "")
 	}})
 	r := h.rollback("one").wait(exitAWS)
-	r.says("deploying ECS service quay/c", "latest and deployed are back where they were")
+	r.says("deploying ECS service prod/c", "latest and deployed are back where they were")
 	h.wantTag("latest", "two")
 	h.wantTag("deployed", "")
 	h.aws.Advance(10 * time.Minute)
@@ -283,7 +283,7 @@ func TestOneOfFourCrashes(t *testing.T) {
 		}
 	}
 	r := h.rollback("mixed").wait(exitRolledBack)
-	r.says("b exited with 7", "quay/a runs mixed, but latest was reverted")
+	r.says("b exited with 7", "prod/a runs mixed, but latest was reverted")
 	h.wantTag("latest", "two")
 	h.runsOne("b", "b", "two")
 	h.runsOne("a", "a", "mixed")
@@ -295,7 +295,7 @@ func TestOneOfFourCrashes(t *testing.T) {
 	if !slices.Contains(h.aws.Digests("shop/a"), mixed) {
 		t.Error("what runs has expired")
 	}
-	h.start("status").wait(exitDone).says("quay/a: container a runs mixed, but latest of shop/a is two")
+	h.start("status").wait(exitDone).says("prod/a: container a runs mixed, but latest of shop/a is two")
 }
 
 // TestStopRefused lets time run out while the deployment may not be stopped: it goes on
@@ -350,18 +350,18 @@ func TestSharedRepository(t *testing.T) {
 	h := &ecsFixture{buildFixture: s, sandbox: newECSSandbox(s.aws, s.proxy.host())}
 	h.write("compose.yaml", `name: shop
 services:
-  web: {build: ., x-slipway: {repository: shop/a, ecs: {cluster: quay, service: web}}}
+  web: {build: ., x-slipway: {repository: shop/a, ecs: {cluster: prod, service: web}}}
 `)
 	h.pushRevision("one", nil)
 	h.pushRevision("two", nil)
 	for _, service := range []string{"web", "worker"} {
-		h.createService(ecsServiceFixture{cluster: "quay", service: service, containers: []string{service + "=shop/a:latest"}})
+		h.createService(ecsServiceFixture{cluster: "prod", service: service, containers: []string{service + "=shop/a:latest"}})
 	}
 	h.aws.Advance(10 * time.Minute)
-	both := []string{"--cluster", "quay", "--ecs-service", "web", "--ecs-service", "worker"}
+	both := []string{"--cluster", "prod", "--ecs-service", "web", "--ecs-service", "worker"}
 	h.rollback(append(both, "one")...).wait(exitDone)
 	h.rollback(append(both, "--previous")...).wait(exitDone)
-	running, err := h.sandbox.runs(t.Context(), "quay", "worker")
+	running, err := h.sandbox.runs(t.Context(), "prod", "worker")
 	if err != nil || !slices.Equal(running["worker"], []string{h.tags()["shop/a:two"]}) {
 		t.Errorf("worker runs %v, %v", running, err)
 	}
@@ -495,13 +495,13 @@ func TestThirtyServices(t *testing.T) {
 	const services = 30
 	for i := range services {
 		name := fmt.Sprintf("s%02d", i)
-		compose += fmt.Sprintf("  %s: {build: ., x-slipway: {ecs: {cluster: quay, service: %[1]s}}}\n", name)
+		compose += fmt.Sprintf("  %s: {build: ., x-slipway: {ecs: {cluster: prod, service: %[1]s}}}\n", name)
 		for _, revision := range []string{"one", "two"} {
 			if err := h.sandbox.pushImage(t.Context(), "shop/"+name, revision, true, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		h.createService(ecsServiceFixture{cluster: "quay", service: name, containers: []string{name + "=shop/" + name + ":latest"}})
+		h.createService(ecsServiceFixture{cluster: "prod", service: name, containers: []string{name + "=shop/" + name + ":latest"}})
 	}
 	h.write("compose.yaml", compose)
 	h.aws.Advance(10 * time.Minute)
@@ -533,9 +533,9 @@ func TestThirtyServices(t *testing.T) {
 func TestManyTasks(t *testing.T) {
 	t.Parallel()
 	h := newECSFixture(t, false)
-	h.createService(ecsServiceFixture{cluster: "quay", service: "crowd", containers: []string{"a=shop/a:latest"}, desired: 130, healthy: 50})
+	h.createService(ecsServiceFixture{cluster: "prod", service: "crowd", containers: []string{"a=shop/a:latest"}, desired: 130, healthy: 50})
 	h.aws.Advance(30 * time.Minute)
-	h.rollback("one", "--cluster", "quay", "--ecs-service", "crowd").wait(exitDone)
+	h.rollback("one", "--cluster", "prod", "--ecs-service", "crowd").wait(exitDone)
 	h.runsOne("crowd", "a", "one")
 }
 
@@ -658,14 +658,14 @@ func TestDeployedIsProven(t *testing.T) {
 	for _, component := range componentNames {
 		containers = append(containers, component+"=shop/"+component+":latest")
 	}
-	h.createService(ecsServiceFixture{cluster: "quay", service: "pair", containers: containers, desired: 2})
+	h.createService(ecsServiceFixture{cluster: "prod", service: "pair", containers: containers, desired: 2})
 	h.aws.Advance(10 * time.Minute)
 	h.speed(1)
-	pair := []string{"--cluster", "quay", "--ecs-service", "pair"}
+	pair := []string{"--cluster", "prod", "--ecs-service", "pair"}
 	h.rollback(append(pair, "one", "--no-wait")...).wait(exitDone)
 	// As many new tasks as old ones, side by side.
 	for running := int32(0); running < 4; h.aws.Advance(time.Second) {
-		out, err := h.sandbox.ecs.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("quay"), Services: []string{"pair"}})
+		out, err := h.sandbox.ecs.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("prod"), Services: []string{"pair"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -84,11 +84,11 @@ func TestImmutableRepository(t *testing.T) {
 	s.build("one").wait(exitAWS).says("aws ecr put-image-tag-mutability", "--repository-name shop/b", "IMMUTABLE_WITH_EXCLUSION")
 	for _, action := range []string{"CreateRepository", "PutLifecyclePolicy", "PutImage"} {
 		if n := s.calls("ecr", action); n > 0 {
-			t.Errorf("%d calls of %s", n, action)
+			t.Errorf("%d calls of %s, want none", n, action)
 		}
 	}
 	if n := s.calls("registry", ""); n > 0 {
-		t.Errorf("%d calls of the registry", n)
+		t.Errorf("%d calls of the registry, want none", n)
 	}
 	same(t, s.state(), before)
 }
@@ -140,11 +140,11 @@ func TestSameHashAgain(t *testing.T) {
 	}
 	for _, action := range []string{"GetAuthorizationToken", "PutImage", "PutLifecyclePolicy", "BatchDeleteImage"} {
 		if n := s.calls("ecr", action); n > 0 {
-			t.Errorf("%d calls of %s", n, action)
+			t.Errorf("%d calls of %s, want none", n, action)
 		}
 	}
 	if n := s.calls("registry", ""); n > 0 {
-		t.Errorf("%d calls of the registry", n)
+		t.Errorf("%d calls of the registry, want none", n)
 	}
 
 	s.write("b/file", "something else")

@@ -167,7 +167,7 @@ func advance(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		ts.Fatalf("advance: %s", resp.Status)
+		ts.Fatalf("advance: %s, want %v", resp.Status, http.StatusOK)
 	}
 }
 
@@ -201,7 +201,7 @@ func bucket(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		ts.Fatalf("making bucket %s: %s", args[0], resp.Status)
+		ts.Fatalf("making bucket %s: %s, want %v", args[0], resp.Status, http.StatusOK)
 	}
 }
 
@@ -251,6 +251,6 @@ func putObject(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		ts.Fatalf("putting %s: %s", args[1], resp.Status)
+		ts.Fatalf("putting %s: %s, want %v", args[1], resp.Status, http.StatusOK)
 	}
 }

@@ -187,8 +187,8 @@ func TestDescribeListsPageByPage(t *testing.T) {
 	t.Parallel()
 	refs := []Ref{{Name: "a3", Region: testkit.HomeRegion}, {Name: "none"}, {Name: "a5"}}
 	for name, tc := range map[string]struct {
-		shelf *repositoryLister
-		calls int
+		lister *repositoryLister
+		calls  int
 	}{
 		"pages":         {&repositoryLister{page: 2}, 1 + 3},
 		"may not list":  {&repositoryLister{closed: true}, 1 + 1 + 3},
@@ -196,16 +196,16 @@ func TestDescribeListsPageByPage(t *testing.T) {
 		"pages of five": {&repositoryLister{page: 5}, 1 + 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.shelf.names = []string{"a1", "a2", "a3", "a4", "a5"}
-			found, err := describe(t.Context(), tc.shelf, refs)
+			tc.lister.names = []string{"a1", "a2", "a3", "a4", "a5"}
+			found, err := describe(t.Context(), tc.lister, refs)
 			if err != nil || len(found) != 2 || found[refs[0]].Name != "a3" || found[refs[2]].Name != "a5" {
 				t.Fatalf("found %v, %v", found, err)
 			}
 			if got := found[refs[0]]; got.Region != testkit.HomeRegion || got.Account != testkit.HomeAccount || got.URI.Scheme() != "https" {
 				t.Errorf("got %+v, want https and %s of %s", got, testkit.HomeRegion, testkit.HomeAccount)
 			}
-			if tc.shelf.calls != tc.calls {
-				t.Errorf("%d calls, want %d", tc.shelf.calls, tc.calls)
+			if tc.lister.calls != tc.calls {
+				t.Errorf("%d calls, want %d", tc.lister.calls, tc.calls)
 			}
 		})
 	}

@@ -22,7 +22,7 @@ func TestSecretNeverShows(t *testing.T) {
 	seen := []string{string(marshalled), log.String(), creds.Password.String(), fmt.Sprint(creds.Password.GoString())}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%t"} {
 		if got := fmt.Sprintf(verb, creds.Password); got != "REDACTED" {
-			t.Errorf("%s shows %q", verb, got)
+			t.Errorf("%s shows %q, want REDACTED", verb, got)
 		}
 		seen = append(seen, fmt.Sprintf(verb, creds.Password), fmt.Sprintf(verb, creds), fmt.Sprintf(verb, &creds), fmt.Sprintf(verb, outer))
 	}
@@ -37,7 +37,7 @@ func TestSecretNeverShows(t *testing.T) {
 		t.Errorf("JSON is %s, want REDACTED in it", marshalled)
 	}
 	if got := creds.Password.Reveal(); got != hidden {
-		t.Errorf("Reveal() = %q", got)
+		t.Errorf("Reveal() = %q, want %v", got, hidden)
 	}
 	if got := (Secret{}).Reveal(); got != "" {
 		t.Errorf("Reveal() of the zero secret = %q", got)

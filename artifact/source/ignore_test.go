@@ -98,7 +98,7 @@ func TestGitIgnore(t *testing.T) {
 	// A hook's variables name another repository.
 	t.Setenv("GIT_DIR", "/nowhere")
 	if got := sent(t, filepath.Join(dir, "sub")); got != ".gitignore deep/ deep/here" {
-		t.Errorf("below the top: got %s", got)
+		t.Errorf("below the top: got %s, want .gitignore deep/ deep/here", got)
 	}
 
 	inner := filepath.Join(dir, "inner")

@@ -18,19 +18,19 @@ import (
 	"slipway/internal/testkit"
 )
 
-// pipelineStand is a sandbox with the pipeline "shop" on s3://shop/source/shop.zip.
-type pipelineStand struct {
+// pipelineFixture is a sandbox with the pipeline "shop" on s3://shop/source/shop.zip.
+type pipelineFixture struct {
 	*sandbox.Server
 	s3       *s3.Client
 	pipeline *codepipeline.Client
 	follower source.PipelineFollower
 }
 
-func newPipelineStand(t *testing.T) *pipelineStand {
+func newPipelineFixture(t *testing.T) *pipelineFixture {
 	t.Helper()
 	server := testkit.StartSandbox(t, sandbox.Options{})
 	config := testkit.AWSConfig(server.URL())
-	p := &pipelineStand{Server: server, s3: s3.NewFromConfig(config), pipeline: codepipeline.NewFromConfig(config)}
+	p := &pipelineFixture{Server: server, s3: s3.NewFromConfig(config), pipeline: codepipeline.NewFromConfig(config)}
 	p.follower = source.PipelineFollower{API: p.pipeline, Name: "shop", First: time.Millisecond, Max: 20 * time.Millisecond}
 	stage := func(name string, category types.ActionCategory, provider string, configuration map[string]string) types.StageDeclaration {
 		return types.StageDeclaration{Name: aws.String(name), Actions: []types.ActionDeclaration{{
@@ -56,7 +56,7 @@ func newPipelineStand(t *testing.T) *pipelineStand {
 }
 
 // submit puts an archive there and returns its version.
-func (p *pipelineStand) submit(t *testing.T, seed uint64) string {
+func (p *pipelineFixture) submit(t *testing.T, seed uint64) string {
 	t.Helper()
 	done, err := source.Submit(t.Context(), p.s3, sourceZip, pack(t, 10, seed), nil)
 	if err != nil {
@@ -66,7 +66,7 @@ func (p *pipelineStand) submit(t *testing.T, seed uint64) string {
 }
 
 func TestFollowPipeline(t *testing.T) {
-	p := newPipelineStand(t)
+	p := newPipelineFixture(t)
 	if err := p.follower.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestFollowPipeline(t *testing.T) {
 
 // TestFollowPipelineTrouble has AWS throttle and break for a while, and then refuse.
 func TestFollowPipelineTrouble(t *testing.T) {
-	p := newPipelineStand(t)
+	p := newPipelineFixture(t)
 	version := p.submit(t, 1)
 	for _, f := range []sandbox.Fault{
 		{Service: "codepipeline", Action: "ListPipelineExecutions", Count: 3, Error: "ThrottlingException"},
@@ -142,7 +142,7 @@ func TestFollowPipelineTrouble(t *testing.T) {
 
 // TestFollowPipelineEnds has executions that never start, never end, or are stopped.
 func TestFollowPipelineEnds(t *testing.T) {
-	p := newPipelineStand(t)
+	p := newPipelineFixture(t)
 	var missing *types.PipelineNotFoundException
 	other := p.follower
 	other.Name = "other"

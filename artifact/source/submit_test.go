@@ -66,7 +66,7 @@ func there(t *testing.T, client *s3.Client) (version, digest string) {
 		t.Fatal(err)
 	}
 	if aws.ToString(out.ContentType) != "application/zip" {
-		t.Errorf("it is of type %q", aws.ToString(out.ContentType))
+		t.Errorf("it is of type %q, want application/zip", aws.ToString(out.ContentType))
 	}
 	sum := sha256.Sum256(body)
 	return aws.ToString(out.VersionId), hex.EncodeToString(sum[:])

@@ -23,7 +23,7 @@ func TestStreamThatStops(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	s := &stream{stuck{ctx}, time.Millisecond, cancel, ctx}
 	if _, err := io.ReadAll(s); err == nil || !strings.Contains(err.Error(), "has sent nothing for 1ms") {
-		t.Error(err)
+		t.Errorf("got error %v, want that nothing was sent for 1ms", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)

@@ -118,22 +118,16 @@ func TestCertPathAlone(t *testing.T) {
 	}
 	defer l.Close()
 	first := make(chan byte, 1)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
+	go testkit.Accept(l, func(conn net.Conn) {
+		defer conn.Close()
+		var b [1]byte
+		if _, err := conn.Read(b[:]); err == nil {
+			select {
+			case first <- b[0]:
+			default:
 			}
-			var b [1]byte
-			if _, err := conn.Read(b[:]); err == nil {
-				select {
-				case first <- b[0]:
-				default:
-				}
-			}
-			conn.Close()
 		}
-	}()
+	})
 	env := environment{"DOCKER_HOST": "tcp://" + l.Addr().String(), "DOCKER_CERT_PATH": t.TempDir()}
 	ctx, cancel := context.WithCancel(t.Context())
 	o := engine.Options{Address: "docker", AddressFrom: "--engine", LookupEnv: env.lookup, Waiting: func(string) { cancel() }}
@@ -184,6 +178,6 @@ func TestDockerIsWaitedFor(t *testing.T) {
 		t.Errorf("Find = %v, want an interruption", err)
 	}
 	if waited != "the Docker engine at unix://"+socket {
-		t.Errorf("waited for %q", waited)
+		t.Errorf("waited for %q, want %v", waited, "the Docker engine at unix://"+socket)
 	}
 }

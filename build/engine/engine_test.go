@@ -54,6 +54,6 @@ func TestEngineAddressWithoutAScheme(t *testing.T) {
 func TestNoEngineErrorListsWhatWasTried(t *testing.T) {
 	err := &engine.NotFoundError{Tried: []string{"a: refused", "managed engine: no binary"}}
 	if err.Error() != "no BuildKit engine: a: refused; managed engine: no binary" {
-		t.Errorf("%v", err)
+		t.Errorf("got error %v, want the engines that were tried", err)
 	}
 }

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -102,20 +101,10 @@ func (u user) startManaged(t *testing.T, bin string, n engine.Network) (job, *en
 	cmd.Env = append(os.Environ(), ordinaryUser+"="+string(text), "HOME="+u.dir, "TMPDIR="+u.dir, "PATH="+bin)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := startPiped(t, cmd)
 	end := func() { in.Close(); cmd.Wait() }
 	t.Cleanup(end)
-	line, _ := bufio.NewReader(out).ReadString('\n')
+	line, _ := out.ReadString('\n')
 	var j job
 	if err := json.Unmarshal([]byte(line), &j); err != nil {
 		t.Fatalf("the job printed %q: %v", line, err)

@@ -83,6 +83,23 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
+// startPiped starts a process and returns its stdin and stdout.
+func startPiped(t *testing.T, cmd *exec.Cmd) (io.WriteCloser, *bufio.Reader) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return in, bufio.NewReader(out)
+}
+
 func startManaged(t *testing.T, dir string) *engine.Engine {
 	t.Helper()
 	found, err := engine.Find(t.Context(), engine.Options{Address: string(engine.Managed), AddressFrom: "--engine", StateDir: dir, Binary: buildkitd()})
@@ -138,19 +155,9 @@ func TestManagedEngineLeftBehind(t *testing.T) {
 	dir := stateDir(t)
 	killed := exec.Command(os.Args[0])
 	killed.Env = append(os.Environ(), managedEngineUser+"="+dir)
-	hold, err := killed.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	hold, out := startPiped(t, killed)
 	defer hold.Close()
-	out, err := killed.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := killed.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, _ := bufio.NewReader(out).ReadString('\n')
+	line, _ := out.ReadString('\n')
 	killed.Process.Kill()
 	killed.Wait() // it was killed: that is its error
 	pid := pidIn(dir)

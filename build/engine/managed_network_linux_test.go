@@ -123,19 +123,8 @@ func cable(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), otherHosts+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, lines := startPiped(t, cmd)
 	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	lines := bufio.NewReader(out)
 	if line, _ := lines.ReadString('\n'); line != "ready\n" {
 		t.Fatalf("the other hosts: %s", line)
 	}

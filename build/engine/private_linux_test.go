@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -31,18 +30,8 @@ func TestManagedEngineIsPrivate(t *testing.T) {
 	}
 	job := exec.Command("sh", "-c", "umask 000; exec "+os.Args[0])
 	job.Env = append(os.Environ(), managedEngineUser+"="+dir, "AWS_SECRET_ACCESS_KEY=hush", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/hush", "AWS_PROFILE=kept")
-	hold, err := job.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := job.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := job.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if line, _ := bufio.NewReader(out).ReadString('\n'); !strings.HasPrefix(line, "ready at") {
+	hold, out := startPiped(t, job)
+	if line, _ := out.ReadString('\n'); !strings.HasPrefix(line, "ready at") {
 		t.Fatalf("the job printed %q, want ready at", line)
 	}
 	if err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {

@@ -119,7 +119,7 @@ func TestLoginHost(t *testing.T) {
 		return types.AuthConfig{}, errors.New("enough")
 	})
 	if asked != "registry-1.docker.io" {
-		t.Errorf("asked for a login of %q", asked)
+		t.Errorf("asked for a login of %q, want registry-1.docker.io", asked)
 	}
 }
 

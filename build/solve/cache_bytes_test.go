@@ -115,7 +115,7 @@ func TestNoLayerIsMovedTwice(t *testing.T) {
 			second := b.buildFresh(t, compress)
 			wantBuilt(t, second)
 			if down, up := b.movedLayers(t, second); len(down)+len(up) > 0 {
-				t.Errorf("downloaded %q, uploaded %q", down, up)
+				t.Errorf("downloaded %q, uploaded %q, want none", down, up)
 			}
 			if !maps.EqualFunc(first, second, func(a, b solve.Result) bool { return a.Digest == b.Digest }) {
 				t.Errorf("%+v became %+v", first, second)

@@ -62,9 +62,9 @@ func FuzzParseCache(f *testing.F) {
 func TestRegistryCacheSuitsECR(t *testing.T) {
 	from, to := solve.RegistryCache("r/x:buildcache")
 	if from.String() != "type=registry,ref=r/x:buildcache" {
-		t.Errorf("from %s", from)
+		t.Errorf("from %s, want type=registry,ref=r/x:buildcache", from)
 	}
 	if want := "type=registry,ignore-error=true,image-manifest=true,mode=max,oci-mediatypes=true,ref=r/x:buildcache"; to.String() != want {
-		t.Errorf("to %s", to)
+		t.Errorf("to %s, want %v", to, want)
 	}
 }

@@ -93,7 +93,7 @@ func TestLinkedServices(t *testing.T) {
 		got := o.mustBuild(t, plan(t, dir), solve.RunOptions{Jobs: jobs})
 		want := map[string]string{"leaf": leaf, "mid": "M", "copy": leaf, "top": "T"}
 		if have := o.files(t, got["a-top"]); !maps.Equal(have, want) {
-			t.Errorf("jobs %d: files %v", jobs, have)
+			t.Errorf("jobs %d: files %v, want %v", jobs, have, want)
 		}
 	}
 }

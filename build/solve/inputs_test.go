@@ -132,7 +132,7 @@ func TestDirs(t *testing.T) {
 		want = append(want, filepath.Join(dir, d))
 	}
 	if got := solve.Dirs(targets(t, dir)); !slices.Equal(got, want) {
-		t.Errorf("dirs %v", got)
+		t.Errorf("dirs %v, want %v", got, want)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func TestProfilesOff(t *testing.T) {
 	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {image: a, profiles: [p]}, b: {build: {context: ., dockerfile_inline: FROM scratch}}}"})
 	if got := names(targets(t, dir)); !slices.Equal(got, []string{"b"}) {
-		t.Errorf("targets %v", got)
+		t.Errorf("targets %v, want b", got)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestContainerName(t *testing.T) {
 `}))
 	for service, want := range map[string]string{"plain": "plain", "named": "other", "mapped": "third"} {
 		if got := byService(t, list, service).Container; got != want {
-			t.Errorf("%s is container %q", service, got)
+			t.Errorf("%s is container %q, want %v", service, got, want)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func TestSessionFetchesNoTokenElsewhere(t *testing.T) {
 			t.Errorf("%s: %d requests, want %d; %v", user, got, want, err)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Error(err)
+			t.Errorf("the error has the secret: %v", err)
 		}
 	}
 }

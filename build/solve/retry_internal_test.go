@@ -22,7 +22,7 @@ func TestPause(t *testing.T) {
 		t.Errorf("only %d different pauses: services come back together", len(spread))
 	}
 	if d := (Backoff{}).pause(1); d != 0 {
-		t.Errorf("the zero value waits %s", d)
+		t.Errorf("the zero value waits %s, want 0", d)
 	}
 	if d := (Backoff{First: 1, Max: 1}).pause(1); d != 1 {
 		t.Errorf("the shortest pause is %d ns", d)

@@ -78,13 +78,13 @@ func TestSeveralEngines(t *testing.T) {
 	}
 	both := o.index(t, first["both"])
 	if got := platformsOf(both); !slices.Equal(got, []string{"linux/amd64", "linux/arm64"}) {
-		t.Errorf("both: %q", got)
+		t.Errorf("both: %q, want linux/amd64, linux/arm64", got)
 	}
 	if both.Annotations[solve.InputsAnnotation] != "inputs of both" {
-		t.Errorf("both: annotations %q", both.Annotations)
+		t.Errorf("both: annotations %q, want inputs of both", both.Annotations)
 	}
 	if got := platformsOf(o.index(t, first["linked"])); !slices.Equal(got, []string{"linux/arm64", "linux/amd64"}) {
-		t.Errorf("linked: %q", got)
+		t.Errorf("linked: %q, want linux/arm64, linux/amd64", got)
 	}
 	o.wantArch(t, first["both"], "linux/amd64", "an amd")
 	o.wantArch(t, first["both"], "linux/arm64", "an arm")
@@ -112,7 +112,7 @@ func (o *buildFixture) wantArch(t *testing.T, r solve.Result, platform, want str
 		t.Errorf("%s for %s: the image is for %s", r.Service, platform, config.Architecture)
 	}
 	if got := filesOf(t, img)["arch"]; got != want {
-		t.Errorf("%s for %s holds %q", r.Service, platform, got)
+		t.Errorf("%s for %s holds %q, want %v", r.Service, platform, got, want)
 	}
 }
 

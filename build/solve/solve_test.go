@@ -41,7 +41,7 @@ func TestSolvePlainKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	if label := config.Config.Labels["org.example.note"]; label != "x,y" {
-		t.Errorf("label %q", label)
+		t.Errorf("label %q, want x,y", label)
 	}
 }
 
@@ -155,7 +155,7 @@ func TestSolvePlatformsAndAnnotation(t *testing.T) {
 		archs = append(archs, d.Platform.Architecture)
 	}
 	if slices.Sort(archs); !slices.Equal(archs, []string{"amd64", "arm64"}) {
-		t.Errorf("platforms %v", archs)
+		t.Errorf("platforms %v, want amd64, arm64", archs)
 	}
 }
 
@@ -217,6 +217,6 @@ func TestOwnFilesStayOut(t *testing.T) {
 	got := o.mustBuild(t, plan(t, dir), solve.RunOptions{Own: own})["app"]
 	want := map[string]string{"Dockerfile": "FROM scratch\nCOPY . /\n", "deep/imagedefinitions.json": "yours", "a": "A"}
 	if have := o.files(t, got); !maps.Equal(have, want) {
-		t.Errorf("files %v", have)
+		t.Errorf("files %v, want %v", have, want)
 	}
 }

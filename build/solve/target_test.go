@@ -66,7 +66,7 @@ func TestSelection(t *testing.T) {
 func TestLinks(t *testing.T) {
 	list := targets(t, testkit.WriteTree(t, map[string]string{"compose.yaml": linked}))
 	if links := byService(t, list, "top").Links(); !slices.Equal(links, []string{"leaf", "mid"}) {
-		t.Errorf("top links to %v", links)
+		t.Errorf("top links to %v, want leaf, mid", links)
 	}
 	if links := byService(t, list, "leaf").Links(); links != nil {
 		t.Errorf("leaf links to %v", links)

@@ -17,19 +17,19 @@ import (
 	"slipway/internal/testkit"
 )
 
-// rig is a sandbox in a hurry with an image shop/web:latest, and the means to
+// serviceFixture is a fast sandbox with an image shop/web:latest, and the means to
 // run the command on it.
-type rig struct {
+type serviceFixture struct {
 	*testing.T
 	addr    string
 	clients serviceClients
 	digest  string
 }
 
-func newRig(t *testing.T) rig {
+func newServiceFixture(t *testing.T) serviceFixture {
 	t.Helper()
 	s := testkit.StartSandbox(t, sandbox.Options{ECSSpeed: 10_000})
-	r := rig{T: t, addr: strings.TrimPrefix(s.URL(), "http://")}
+	r := serviceFixture{T: t, addr: strings.TrimPrefix(s.URL(), "http://")}
 	r.clients = (&endpoint{r.addr, "us-east-1"}).clients()
 	if _, err := r.clients.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("shop/web")}); err != nil {
 		t.Fatal(err)
@@ -39,14 +39,14 @@ func newRig(t *testing.T) rig {
 }
 
 // run runs the command service, and returns its exit code, stdout and stderr.
-func (r rig) run(args ...string) (int, string, string) {
+func (r serviceFixture) run(args ...string) (int, string, string) {
 	r.Helper()
 	var stdout, stderr bytes.Buffer
 	code := run(r.Context(), append([]string{"service", "--addr", r.addr, "--cluster", "shop", "--service", "web", "--container", "web=shop/web"}, args...), &stdout, &stderr)
 	return code, stdout.String(), stderr.String()
 }
 
-func (r rig) must(args ...string) string {
+func (r serviceFixture) must(args ...string) string {
 	r.Helper()
 	code, stdout, stderr := r.run(args...)
 	if code != exitDone {
@@ -55,7 +55,7 @@ func (r rig) must(args ...string) string {
 	return stdout
 }
 
-func (r rig) described() types.Service {
+func (r serviceFixture) described() types.Service {
 	r.Helper()
 	out, err := r.clients.ecs.DescribeServices(r.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("shop"), Services: []string{"web"}})
 	if err != nil || len(out.Services) != 1 {
@@ -64,7 +64,7 @@ func (r rig) described() types.Service {
 	return out.Services[0]
 }
 
-func (r rig) definition() *types.TaskDefinition {
+func (r serviceFixture) definition() *types.TaskDefinition {
 	r.Helper()
 	out, err := r.clients.ecs.DescribeTaskDefinition(r.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web")})
 	if err != nil {
@@ -74,9 +74,9 @@ func (r rig) definition() *types.TaskDefinition {
 }
 
 func TestServiceCreatedAndUpdated(t *testing.T) {
-	r := newRig(t)
+	r := newServiceFixture(t)
 	if got := r.must("--desired", "2", "--wait", "1m", "--env", "web.COLOUR=red=ish", "--health-check", "web=true", "--log-group", "/ecs/shop"); got != "created shop/web with web:1\n" {
-		t.Errorf("said %q", got)
+		t.Errorf("said %q, want %q", got, "created shop/web with web:1\n")
 	}
 	if s := r.described(); s.RunningCount != 2 || !s.DeploymentConfiguration.DeploymentCircuitBreaker.Rollback {
 		t.Errorf("service is %+v", s)
@@ -90,7 +90,7 @@ func TestServiceCreatedAndUpdated(t *testing.T) {
 		t.Errorf("%v: groups are %+v, options %v", err, groups, c.LogConfiguration)
 	}
 	if got := r.must("--desired", "3", "--wait", "1m", "--log-group", "/ecs/shop", "--container", "side=registry.example.com/side:1", "--circuit-breaker", "off"); got != "updated shop/web with web:2\n" {
-		t.Errorf("said %q", got)
+		t.Errorf("said %q, want %q", got, "updated shop/web with web:2\n")
 	}
 	if s := r.described(); s.RunningCount != 3 || s.DeploymentConfiguration.DeploymentCircuitBreaker.Enable {
 		t.Errorf("service is %+v", s)
@@ -98,7 +98,7 @@ func TestServiceCreatedAndUpdated(t *testing.T) {
 
 	var shown bytes.Buffer
 	if code := run(t.Context(), []string{"show", "--addr", r.addr}, &shown, io.Discard); code != exitDone {
-		t.Fatalf("exit code %d", code)
+		t.Fatalf("exit code %d, want %v", code, exitDone)
 	}
 	_, services, _ := strings.Cut(shown.String(), "shop/web (ROLLING)")
 	lines := strings.Split(services, "\n")
@@ -109,7 +109,7 @@ func TestServiceCreatedAndUpdated(t *testing.T) {
 
 func TestServiceControllers(t *testing.T) {
 	t.Run("CODE_DEPLOY", func(t *testing.T) {
-		r := newRig(t)
+		r := newServiceFixture(t)
 		r.must("--controller", "CODE_DEPLOY", "--load-balancer", "web:80", "--wait", "1m")
 		group, err := r.clients.codedeploy.GetDeploymentGroup(t.Context(), &codedeploy.GetDeploymentGroupInput{
 			ApplicationName: aws.String("AppECS-shop-web"), DeploymentGroupName: aws.String("DgpECS-shop-web"),
@@ -128,7 +128,7 @@ func TestServiceControllers(t *testing.T) {
 		}
 	})
 	t.Run("EXTERNAL", func(t *testing.T) {
-		r := newRig(t)
+		r := newServiceFixture(t)
 		r.must("--controller", "EXTERNAL", "--wait", "1m")
 		if s := r.described(); len(s.TaskSets) != 1 || aws.ToString(s.TaskSets[0].Status) != "PRIMARY" || s.RunningCount != 1 {
 			t.Errorf("service is %+v", s)
@@ -136,10 +136,10 @@ func TestServiceControllers(t *testing.T) {
 	})
 	for _, strategy := range []string{"BLUE_GREEN", "LINEAR", "CANARY"} {
 		t.Run(strategy, func(t *testing.T) {
-			r := newRig(t)
+			r := newServiceFixture(t)
 			r.must("--strategy", strategy, "--load-balancer", "web:80", "--wait", "1m")
 			if got := r.described().DeploymentConfiguration.Strategy; string(got) != strategy {
-				t.Errorf("strategy is %s", got)
+				t.Errorf("strategy is %s, want %v", got, strategy)
 			}
 			r.must("--strategy", strategy, "--load-balancer", "web:80", "--wait", "1m")
 		})
@@ -198,7 +198,7 @@ func TestServiceUsage(t *testing.T) {
 }
 
 func TestServiceOfAMissingRepository(t *testing.T) {
-	r := newRig(t)
+	r := newServiceFixture(t)
 	code, _, stderr := r.run("--container", "side=nginx:1")
 	if code != exitError || !strings.Contains(stderr, "docker.io/library/nginx") {
 		t.Errorf("exit code %d, %q", code, stderr)
@@ -217,7 +217,7 @@ func TestServiceThatDoesNotComeUp(t *testing.T) {
 		{"rollback", "the deployment of web:2 failed"},
 	} {
 		t.Run(test.breaker, func(t *testing.T) {
-			r := newRig(t)
+			r := newServiceFixture(t)
 			r.must("--wait", "1m")
 			wait := "1m"
 			if test.breaker == "off" {

@@ -33,7 +33,7 @@ func TestShow(t *testing.T) {
 
 	var out bytes.Buffer
 	if code := run(t.Context(), []string{"show", "--addr", addr}, &out, io.Discard); code != exitDone {
-		t.Fatalf("exit code %d", code)
+		t.Fatalf("exit code %d, want %v", code, exitDone)
 	}
 	want := addr + "/shop/empty (MUTABLE)\n  no lifecycle policy\n" +
 		addr + "/shop/web (MUTABLE)\n  " + digest[:19] + "  latest, one\n  rule 7    a week\n"
@@ -46,7 +46,7 @@ func TestShow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if code := run(ctx, []string{"show", "--addr", addr}, io.Discard, io.Discard); code != exitError {
-		t.Errorf("interrupted: exit code %d", code)
+		t.Errorf("interrupted: exit code %d, want %v", code, exitError)
 	}
 }
 

@@ -168,7 +168,7 @@ func TestWanted(t *testing.T) {
 	w.Own(filepath.Join(dir, "project"), "")
 	for path, want := range map[string]bool{"project/file": true, "project/new": true, "project/../project/file": true, "allowed/x": true, "project/link": false, "project/../outside/file": false, "other": false} {
 		if got := w.Read(filepath.Join(dir, path), path); got != want {
-			t.Errorf("Read(%s) = %v", path, got)
+			t.Errorf("Read(%s) = %v, want %v", path, got, want)
 		}
 	}
 	if got := missing(w); len(got) != 1 || !strings.Contains(got[0], "fs.read="+dir) {

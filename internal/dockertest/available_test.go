@@ -82,10 +82,10 @@ func TestRequired(t *testing.T) {
 			testkit.WriteProgram(t, filepath.Join(bin, "apt-get"), "")
 		}
 		if got := Required(Classic); got != c.classic {
-			t.Errorf("%+v: classic is required: %v", c, got)
+			t.Errorf("%+v: classic is required: %v, want %v", c, got, c.classic)
 		}
 		if got := Required(CurrentClassic); got != c.current {
-			t.Errorf("%+v: current is required: %v", c, got)
+			t.Errorf("%+v: current is required: %v, want %v", c, got, c.current)
 		}
 	}
 }

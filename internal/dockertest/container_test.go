@@ -25,7 +25,7 @@ func TestContainer(t *testing.T) {
 		select {
 		case got := <-end.Result:
 			if got.StatusCode != 0 {
-				t.Errorf("it ended with %d", got.StatusCode)
+				t.Errorf("it ended with %d, want 0", got.StatusCode)
 			}
 		case err := <-end.Error:
 			t.Error(err)

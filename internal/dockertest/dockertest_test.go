@@ -92,7 +92,7 @@ func TestBuildsCopy(t *testing.T) {
 		e := dockertest.Shared(t, k)
 		out := solve(t, e, testkit.WriteTree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /b\n", "a": "one\n"}))
 		if got := testkit.ReadFile(t, filepath.Join(out, "b")); got != "one\n" {
-			t.Errorf("/b holds %q", got)
+			t.Errorf("/b holds %q, want %q", got, "one\n")
 		}
 	})
 }
@@ -103,7 +103,7 @@ func TestRuns(t *testing.T) {
 		e := dockertest.Shared(t, k)
 		out := solve(t, e, testkit.StepContext(t, "/step", "/result"))
 		if got := testkit.ReadFile(t, filepath.Join(out, "result")); got != "ran" {
-			t.Errorf("/result holds %q", got)
+			t.Errorf("/result holds %q, want ran", got)
 		}
 	})
 }

@@ -22,7 +22,7 @@ func TestOptions(t *testing.T) {
 		t.Run("mirror", func(t *testing.T) {
 			out := solve(t, e, testkit.WriteTree(t, map[string]string{"Dockerfile": "FROM base:1\n"}))
 			if got := testkit.ReadFile(t, filepath.Join(out, "from-the-mirror")); got != "yes" {
-				t.Errorf("the base image holds %q", got)
+				t.Errorf("the base image holds %q, want yes", got)
 			}
 		})
 	})

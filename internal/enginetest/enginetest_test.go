@@ -50,7 +50,7 @@ func TestSharedBuildsCopy(t *testing.T) {
 		t.Fatalf("building: %v\n%s", err, e.Log())
 	}
 	if got := testkit.ReadFile(t, filepath.Join(out, "b")); got != "one\n" {
-		t.Errorf("/b holds %q", got)
+		t.Errorf("/b holds %q, want %q", got, "one\n")
 	}
 	if again := enginetest.Shared(t); again != e {
 		t.Error("the second call started another daemon")
@@ -66,7 +66,7 @@ func TestSharedRuns(t *testing.T) {
 		t.Fatalf("building: %v\n%s", err, e.Log())
 	}
 	if got := testkit.ReadFile(t, filepath.Join(out, "result")); got != "ran" {
-		t.Errorf("/result holds %q", got)
+		t.Errorf("/result holds %q, want ran", got)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestMirror(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := testkit.ReadFile(t, filepath.Join(out, "from-the-mirror")); got != "yes" {
-		t.Errorf("the base image holds %q", got)
+		t.Errorf("the base image holds %q, want yes", got)
 	}
 }
 

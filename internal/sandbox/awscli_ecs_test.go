@@ -94,6 +94,6 @@ func cliDeployments(t *testing.T, s *sandbox.Server, dir string) {
 	revision := fieldOf(t, list, "serviceDeployments", "targetServiceRevisionArn")
 	images := runAWS(t, path, s, dir, "ecs", "describe-service-revisions", "--service-revision-arns", revision)
 	if got := fieldOf(t, images, "serviceRevisions", "containerImages", "containerName"); got != "web" {
-		t.Errorf("the revision is %s", images)
+		t.Errorf("the revision is %s, want web", images)
 	}
 }

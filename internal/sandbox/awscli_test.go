@@ -89,11 +89,11 @@ func TestWithTheAWSCLI(t *testing.T) {
 	}
 
 	if got := field(aws("sts", "get-caller-identity"), "Account"); got != "000000000000" {
-		t.Errorf("account is %q", got)
+		t.Errorf("account is %q, want 000000000000", got)
 	}
 	simulated := aws("iam", "simulate-principal-policy", "--policy-source-arn", "arn:aws:iam::000000000000:user/sandbox", "--action-names", "ecr:PutImage")
 	if got := field(simulated, "EvaluationResults", "EvalDecision"); got != "allowed" {
-		t.Errorf("simulated: %q", got)
+		t.Errorf("simulated: %q, want allowed", got)
 	}
 	uri := field(aws("ecr", "create-repository", "--repository-name", "web", "--image-scanning-configuration", "scanOnPush=true"), "repository", "repositoryUri")
 	if password := strings.TrimSpace(aws("ecr", "get-login-password")); len(password) < 20 {
@@ -110,11 +110,11 @@ func TestWithTheAWSCLI(t *testing.T) {
 	manifest := field(aws("ecr", "batch-get-image", "--repository-name", "web", "--image-ids", "imageTag=one"), "images", "imageManifest")
 	aws("ecr", "put-image", "--repository-name", "web", "--image-tag", "two", "--image-manifest", manifest)
 	if s.Tags("web")["two"] != digest {
-		t.Errorf("tags are %v", s.Tags("web"))
+		t.Errorf("tags are %v, want %v", s.Tags("web"), digest)
 	}
 	aws("ecr", "start-lifecycle-policy-preview", "--repository-name", "web", "--lifecycle-policy-text", keepLatest)
 	if got := field(aws("ecr", "get-lifecycle-policy-preview", "--repository-name", "web"), "status"); got != "COMPLETE" {
-		t.Errorf("preview is %q", got)
+		t.Errorf("preview is %q, want COMPLETE", got)
 	}
 
 	objects := objects(t, s, "artifacts")
@@ -130,7 +130,7 @@ func TestWithTheAWSCLI(t *testing.T) {
 	aws("s3api", "put-bucket-lifecycle-configuration", "--bucket", "artifacts", "--lifecycle-configuration",
 		`{"Rules":[{"ID":"seven","Status":"Enabled","Filter":{"Prefix":""},"Expiration":{"Days":7}}]}`)
 	if got := field(aws("s3api", "get-bucket-lifecycle-configuration", "--bucket", "artifacts"), "Rules", "ID"); got != "seven" {
-		t.Errorf("rule is %q", got)
+		t.Errorf("rule is %q, want seven", got)
 	}
 }
 

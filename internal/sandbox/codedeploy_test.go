@@ -328,7 +328,7 @@ func TestOneBlueGreenAtATime(t *testing.T) {
 		t.Errorf("deployments are %v, want %s, %s", got, second, first)
 	}
 	if got := list(codedeploy.ListDeploymentsInput{ApplicationName: aws.String("web"), DeploymentGroupName: aws.String("web"), IncludeOnlyStatuses: []types.DeploymentStatus{types.DeploymentStatusFailed}}); len(got) != 0 {
-		t.Errorf("failed deployments are %v", got)
+		t.Errorf("failed deployments are %v, want none", got)
 	}
 	created := b.get(second).CreateTime
 	if got := list(codedeploy.ListDeploymentsInput{CreateTimeRange: &types.TimeRange{Start: created}}); !slices.Equal(got, []string{second}) {

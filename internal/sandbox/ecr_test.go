@@ -292,7 +292,7 @@ func TestImagesByIDs(t *testing.T) {
 		codes = append(codes, string(f.FailureCode))
 	}
 	if got := strings.Join(codes, " "); got != "ImageNotFound ImageNotFound ImageTagDoesNotMatchDigest MissingDigestAndTag InvalidImageDigest InvalidImageTag" {
-		t.Errorf("failures are %s", got)
+		t.Errorf("failures are %s, want ImageNotFound ImageNotFound ImageTagDoesNotMatchDigest MissingDigestAndTag InvalidImageDigest InvalidImageTag", got)
 	}
 	out, err = get([]string{"application/vnd.oci.image.index.v1+json"}, types.ImageIdentifier{ImageTag: aws.String("one")})
 	if err != nil {
@@ -539,23 +539,23 @@ func TestProtocolErrors(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode != http.StatusBadRequest {
-			t.Errorf("status is %d", resp.StatusCode)
+			t.Errorf("status is %d, want %v", resp.StatusCode, http.StatusBadRequest)
 		}
 		return resp.Header.Get("X-Amzn-Errortype")
 	}
 	const describe = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories"
 	signed := "AWS4-HMAC-SHA256 Credential=key/20261121/us-east-1/ecr/aws4_request, SignedHeaders=host, Signature=0"
 	if got := send(describe, "", "{}"); got != "MissingAuthenticationTokenException" {
-		t.Errorf("unsigned: %s", got)
+		t.Errorf("unsigned: %s, want MissingAuthenticationTokenException", got)
 	}
 	if got := send(describe, signed, "{"); got != "SerializationException" {
-		t.Errorf("bad JSON: %s", got)
+		t.Errorf("bad JSON: %s, want SerializationException", got)
 	}
 	if got := send("Nothing.Here", signed, "{}"); got != "UnknownOperationException" {
-		t.Errorf("unknown service: %s", got)
+		t.Errorf("unknown service: %s, want UnknownOperationException", got)
 	}
 	if got := send(describe, strings.Replace(signed, "us-east-1", "..", 1), "{}"); got != "InvalidSignatureException" {
-		t.Errorf("region that is none: %s", got)
+		t.Errorf("region that is none: %s, want InvalidSignatureException", got)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestTaskDefinitions(t *testing.T) {
 		t.Errorf("fields that nobody knows are lost: %v", d)
 	}
 	if fmt.Sprint(out["tags"]) != "[map[key:app value:shop]]" {
-		t.Errorf("tags are %v", out["tags"])
+		t.Errorf("tags are %v, want [map[key:app value:shop]]", out["tags"])
 	}
 	register := func() *types.TaskDefinition {
 		t.Helper()

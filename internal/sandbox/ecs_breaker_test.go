@@ -67,7 +67,7 @@ func TestCircuitBreakerShowsItsRollback(t *testing.T) {
 		t.Errorf("deployments are %+v", s.Deployments)
 	}
 	if *s.TaskDefinition != *s.Deployments[0].TaskDefinition {
-		t.Errorf("the service names %s", *s.TaskDefinition)
+		t.Errorf("the service names %s, want %v", *s.TaskDefinition, *s.Deployments[0].TaskDefinition)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestRollbackFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := c.wait(); d.Status != types.ServiceDeploymentStatusRollbackFailed {
-			t.Errorf("ended as %+v", d)
+			t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusRollbackFailed)
 		}
 	})
 	t.Run("the image is gone", func(t *testing.T) {

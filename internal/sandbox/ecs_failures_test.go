@@ -179,7 +179,7 @@ func TestTasksFail(t *testing.T) {
 			c.create(c.define(c.web(c.uri+":good", port)), 2, change...)
 			c.update(c.define(test.define(c)))
 			if d := c.wait(); d.Status != types.ServiceDeploymentStatusRollbackSuccessful {
-				t.Errorf("ended as %+v", d)
+				t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusRollbackSuccessful)
 			}
 			c.wantRunning(good, 2)
 			reason := strings.ReplaceAll(test.reason, "HOST", strings.TrimSuffix(c.uri, "/shop"))
@@ -255,7 +255,7 @@ func TestNoCapacity(t *testing.T) {
 			c.create(define("good"), 2, breaker(true), func(in *ecs.CreateServiceInput) { in.LaunchType = test.launch })
 			c.update(define("full"))
 			if d := c.wait(); d.Status != types.ServiceDeploymentStatusRollbackSuccessful {
-				t.Errorf("ended as %+v", d)
+				t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusRollbackSuccessful)
 			}
 			c.wantEvent(test.event)
 			c.wantRunning(good, 2)
@@ -286,7 +286,7 @@ func TestCapacityOfACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := c.wait(); d.Status != types.ServiceDeploymentStatusSuccessful {
-		t.Errorf("ended as %+v", d)
+		t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusSuccessful)
 	}
 	if p := c.service().Deployments[0]; p.FailedTasks != 0 {
 		t.Errorf("a healthy task leaves %d failures in a row", p.FailedTasks)

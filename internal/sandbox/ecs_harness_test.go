@@ -102,7 +102,7 @@ func (c *ecsFixture) create(definition string, desired int32, change ...func(*ec
 	}
 	if in.DeploymentController == nil {
 		if got := c.wait(); got.Status != types.ServiceDeploymentStatusSuccessful {
-			c.Fatalf("creating the service: %s: %s", got.Status, aws.ToString(got.StatusReason))
+			c.Fatalf("creating the service: %s: %s, want %v", got.Status, aws.ToString(got.StatusReason), types.ServiceDeploymentStatusSuccessful)
 		}
 	}
 }

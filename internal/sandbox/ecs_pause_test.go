@@ -60,7 +60,7 @@ func TestPauseHooks(t *testing.T) {
 		wantCode(t, c.answer(arn, *h.HookId, types.DeploymentLifecycleHookActionContinue), "InvalidParameterException")
 	}
 	if d := c.wait(); d.Status != types.ServiceDeploymentStatusSuccessful {
-		t.Errorf("ended as %+v", d)
+		t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusSuccessful)
 	}
 	c.wantRunning(green, 2)
 	wantCode(t, c.answer(arn+"x", "h", ""), "ServiceDeploymentNotFoundException")
@@ -169,7 +169,7 @@ func TestEarlySuccess(t *testing.T) {
 			c.update("")
 			d := c.waitFor(*c.service().CurrentServiceDeployment, func(d types.ServiceDeployment) bool { return d.FinishedAt != nil })
 			if d.Status != types.ServiceDeploymentStatusSuccessful {
-				t.Fatalf("ended as %+v", d)
+				t.Fatalf("ended as %+v, want %v", d, types.ServiceDeploymentStatusSuccessful)
 			}
 			left := strings.Count(strings.Join(c.s.RunningDigests("shop", "shop")["web"], " "), old) > 0
 			if want := cleanup == types.ServiceRevisionCleanupDeferred; left != want {
@@ -218,7 +218,7 @@ func TestPauseHookWithTheAWSCLI(t *testing.T) {
 	c.waitFor(arn, awaits)
 	described := runAWS(t, path, c.s, dir, "ecs", "describe-service-deployments", "--service-deployment-arns", arn)
 	if got := fieldOf(t, described, "serviceDeployments", "lifecycleHookDetails", "status"); got != "AWAITING_ACTION" {
-		t.Errorf("the hook is %q in %s", got, described)
+		t.Errorf("the hook is %q in %s, want AWAITING_ACTION", got, described)
 	}
 	if at := fieldOf(t, described, "serviceDeployments", "lifecycleHookDetails", "expiresAt"); !strings.Contains(at, "T") {
 		t.Errorf("it expires at %q, want a date", at)
@@ -226,7 +226,7 @@ func TestPauseHookWithTheAWSCLI(t *testing.T) {
 	id := fieldOf(t, described, "serviceDeployments", "lifecycleHookDetails", "hookId")
 	answered := runAWS(t, path, c.s, dir, "ecs", "continue-service-deployment", "--service-deployment-arn", arn, "--hook-id", id, "--action", "CONTINUE")
 	if got := fieldOf(t, answered, "serviceDeploymentArn"); got != arn {
-		t.Errorf("answered with %q", got)
+		t.Errorf("answered with %q, want %v", got, arn)
 	}
 	c.wait()
 }

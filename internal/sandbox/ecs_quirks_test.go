@@ -57,7 +57,7 @@ func TestECSQuirks(t *testing.T) {
 			}
 			c.s.Advance(time.Hour)
 			if n := len(c.service().Deployments); n != 1 {
-				c.Errorf("%d deployments in the end", n)
+				c.Errorf("%d deployments in the end, want 1", n)
 			}
 			return left
 		}},
@@ -108,7 +108,7 @@ func TestECSControlPlane(t *testing.T) {
 	}
 	for _, bad := range []string{"speed=0", "speed=fast", "list-delay=perhaps", "nonsense=1"} {
 		if status, body := post(bad); status != http.StatusBadRequest {
-			t.Errorf("%s: answered %d %s", bad, status, body)
+			t.Errorf("%s: answered %d %s, want %v", bad, status, body, http.StatusBadRequest)
 		}
 	}
 	// With the speed, a second brings a deployment to its end; by itself it

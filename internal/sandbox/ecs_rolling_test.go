@@ -146,7 +146,7 @@ func TestANewerDeploymentStopsTheOneUnderWay(t *testing.T) {
 	c.s.Advance(8 * time.Second)
 	c.update(c.define(c.web(c.uri + ":three")))
 	if d := c.wait(); d.Status != types.ServiceDeploymentStatusSuccessful {
-		t.Errorf("ended as %+v", d)
+		t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusSuccessful)
 	}
 	c.wantRunning(third, 2)
 	if d := c.deployments()[1]; d.Status != types.ServiceDeploymentStatusStopped || d.FinishedAt == nil {
@@ -208,7 +208,7 @@ func TestListTasksBeyondOnePage(t *testing.T) {
 		t.Errorf("the first page has %d tasks, %v", len(out.TaskArns), err)
 	}
 	if got := c.tasks(""); len(got) != 230 {
-		t.Errorf("%d tasks on all pages", len(got))
+		t.Errorf("%d tasks on all pages, want 230", len(got))
 	}
 	c.wantRunning(first, 230)
 	for _, in := range []ecs.ListTasksInput{

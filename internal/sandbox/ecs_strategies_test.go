@@ -107,7 +107,7 @@ func TestBlueGreenReconciles(t *testing.T) {
 		t.Errorf("the deployment begins as %+v", d)
 	}
 	if d := c.wait(); d.Status != types.ServiceDeploymentStatusSuccessful {
-		t.Errorf("ended as %+v", d)
+		t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusSuccessful)
 	}
 	c.wantRunning(third, 1)
 	if d := c.deployments()[1]; d.Status != types.ServiceDeploymentStatusStopped {
@@ -147,7 +147,7 @@ func TestControllersRefuse(t *testing.T) {
 		s := c.service()
 		if controller == types.DeploymentControllerTypeExternal {
 			if len(s.TaskSets) != 0 {
-				t.Errorf("task sets are %+v", s.TaskSets)
+				t.Errorf("task sets are %+v, want none", s.TaskSets)
 			}
 			continue
 		}

@@ -142,7 +142,7 @@ func TestPutLogEventsOutOfTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := messages(events.Events); !slices.Equal(got, []string{"early", "middle"}) {
-		t.Errorf("events are %q", got)
+		t.Errorf("events are %q, want early, middle", got)
 	}
 	slices.Reverse(in.LogEvents)
 	_, err = c.PutLogEvents(t.Context(), in)

@@ -157,7 +157,7 @@ func TestExcuses(t *testing.T) {
 		{"list services", "Services[3].Status", false},
 	} {
 		if got := e.excuse(test.step, test.field); got != test.want {
-			t.Errorf("%s, %s: excused %v", test.step, test.field, got)
+			t.Errorf("%s, %s: excused %v, want %v", test.step, test.field, got, test.want)
 		}
 	}
 	if !e.used[0] || e.used[1] {

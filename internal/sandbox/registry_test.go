@@ -342,14 +342,14 @@ func TestPublicAddr(t *testing.T) {
 	s := testkit.StartSandbox(t, sandbox.Options{PublicAddr: "127.0.0.1:9"})
 	c := client(s, "us-east-1")
 	if uri := create(t, c, "web"); uri != "127.0.0.1:9/web" {
-		t.Errorf("uri is %s", uri)
+		t.Errorf("uri is %s, want 127.0.0.1:9/web", uri)
 	}
 	out, err := c.GetAuthorizationToken(t.Context(), &ecr.GetAuthorizationTokenInput{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := *out.AuthorizationData[0].ProxyEndpoint; got != "http://127.0.0.1:9" {
-		t.Errorf("proxy endpoint is %s", got)
+		t.Errorf("proxy endpoint is %s, want http://127.0.0.1:9", got)
 	}
 }
 
@@ -368,14 +368,14 @@ func TestListsOfTheRegistryAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(tags, []string{"a", "b", "c"}) {
-		t.Errorf("tags are %v", tags)
+		t.Errorf("tags are %v, want a, b, c", tags)
 	}
 	names, err := remote.Catalog(t.Context(), repository.Registry, auth)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(names, []string{"web", "web/sub"}) {
-		t.Errorf("repositories are %v", names)
+		t.Errorf("repositories are %v, want web, web/sub", names)
 	}
 }
 

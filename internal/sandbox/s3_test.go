@@ -75,7 +75,7 @@ func TestObjectsKeepMetadataAndVersions(t *testing.T) {
 		t.Errorf("newest is %q, %+v", body, out)
 	}
 	if body, _ := fetch(t, c, &s3.GetObjectInput{Bucket: bucket, Key: key, VersionId: &first}); body != "one" {
-		t.Errorf("first version is %q", body)
+		t.Errorf("first version is %q, want one", body)
 	}
 	part := &s3.GetObjectInput{Bucket: bucket, Key: key, Range: aws.String("bytes=1-2"), ChecksumMode: types.ChecksumModeEnabled}
 	if body, out := fetch(t, c, part); body != "wo" || out.ChecksumCRC32 != nil {
@@ -214,7 +214,7 @@ func TestStreamOfUnknownContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if body, _ := fetch(t, c, &s3.GetObjectInput{Bucket: bucket, Key: key}); body != "abcde" {
-		t.Errorf("object is %q", body)
+		t.Errorf("object is %q, want abcde", body)
 	}
 }
 

@@ -16,6 +16,6 @@ func TestWord(t *testing.T) {
 		}
 	}
 	if got := shell.Word("s3://bucket/a_b@c%d+e=f:g,h.i-j"); got != "s3://bucket/a_b@c%d+e=f:g,h.i-j" {
-		t.Errorf("Word quotes a plain word: %s", got)
+		t.Errorf("Word quotes a plain word: %s, want %q", got, "s3://bucket/a_b@c%d+e=f:g,h.i-j")
 	}
 }

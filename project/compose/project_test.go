@@ -54,7 +54,7 @@ func TestLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := p.Services["app"].Image; got != "example.org/app:"+row.want {
-				t.Errorf("image %q", got)
+				t.Errorf("image %q, want %v", got, "example.org/app:"+row.want)
 			}
 		})
 	}
@@ -196,6 +196,6 @@ func TestEnvironmentIsTheGivenOne(t *testing.T) {
 	t.Setenv("TAG", "process")
 	p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": app}))
 	if got := p.Services["app"].Image; got != "example.org/app:none" {
-		t.Errorf("image %s", got)
+		t.Errorf("image %s, want example.org/app:none", got)
 	}
 }

@@ -91,11 +91,11 @@ func TestLifecycleAgreesWithECR(t *testing.T) {
 			now := s.list()
 			for digest := range left {
 				image, _ := listing.Image(ref, digest)
-				at, verdict := image.Expiry(policies[ref])
+				at, disposition := image.Expiry(policies[ref])
 				_, still := now.Image(ref, digest)
-				gone := verdict == lifecycle.Expires && now.At.After(at)
+				gone := disposition == lifecycle.Expires && now.At.After(at)
 				if still == gone {
-					t.Errorf("round %d, day %d: %v is there: %v, said %s at %v, now %v, policy %s", round, n, image.Tags, still, verdict, at, now.At, text)
+					t.Errorf("round %d, day %d: %v is there: %v, said %s at %v, now %v, policy %s", round, n, image.Tags, still, disposition, at, now.At, text)
 				}
 			}
 		}
@@ -132,10 +132,10 @@ func TestRevisionExpiry(t *testing.T) {
 	seven, three := lifecycle.Parse(mergedText(t, "", 7)), lifecycle.Parse(mergedText(t, "", 3))
 	pulled := lifecycle.Parse(policyText(t, expireRule("any", nil, "sinceImagePulled", 3)))
 	for name, c := range map[string]struct {
-		policies map[registry.Ref]lifecycle.Policy
-		tags     []string // of the image in b
-		want     time.Time
-		verdict  lifecycle.Disposition
+		policies    map[registry.Ref]lifecycle.Policy
+		tags        []string // of the image in b
+		want        time.Time
+		disposition lifecycle.Disposition
 	}{
 		"the earliest":        {map[registry.Ref]lifecycle.Policy{a: seven, b: three}, []string{"h"}, pushed.Add(3 * day), lifecycle.Expires},
 		"one protected":       {map[registry.Ref]lifecycle.Policy{a: seven, b: three}, []string{"h", registry.TagLatest}, pushed.Add(7 * day), lifecycle.Expires},
@@ -145,8 +145,8 @@ func TestRevisionExpiry(t *testing.T) {
 		"nothing but unknown": {map[registry.Ref]lifecycle.Policy{b: pulled}, []string{"h"}, time.Time{}, lifecycle.Unknown},
 	} {
 		r := Revision{Images: map[registry.Ref]ImageDetail{a: {Tags: []string{"h"}, Pushed: pushed}, b: {Tags: c.tags, Pushed: pushed}}}
-		if at, verdict := r.Expiry(c.policies); !at.Equal(c.want) || verdict != c.verdict {
-			t.Errorf("%s: %s at %v, want %s at %v", name, verdict, at, c.verdict, c.want)
+		if at, disposition := r.Expiry(c.policies); !at.Equal(c.want) || disposition != c.disposition {
+			t.Errorf("%s: %s at %v, want %s at %v", name, disposition, at, c.disposition, c.want)
 		}
 	}
 }

@@ -143,9 +143,9 @@ func TestIncompleteMayHaveExpired(t *testing.T) {
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	s.pushOne(1, image(t), "1a2b3c")
 	for policy, want := range map[string]struct {
-		cause   string
-		days    int
-		verdict lifecycle.Disposition
+		cause       string
+		days        int
+		disposition lifecycle.Disposition
 	}{
 		"": {"they have not expired:", 0, lifecycle.Stays},
 		policyText(t, retentionPolicy(9).Rules...):                                   {"they may have expired: images expire there 9 days after their push", 9, lifecycle.Expires},
@@ -154,7 +154,7 @@ func TestIncompleteMayHaveExpired(t *testing.T) {
 		s.policyOrNone(policy)
 		_, err := Find(t.Context(), s.clients, s.repos, "1a2b3c", nil, nil)
 		var incomplete *IncompleteError
-		if !errors.As(err, &incomplete) || !strings.HasPrefix(incomplete.Cause(), want.cause) || incomplete.Days != want.days || incomplete.Expiry[s.repos[0].Ref] != want.verdict {
+		if !errors.As(err, &incomplete) || !strings.HasPrefix(incomplete.Cause(), want.cause) || incomplete.Days != want.days || incomplete.Expiry[s.repos[0].Ref] != want.disposition {
 			t.Errorf("%v: %+v, want %+v", err, incomplete, want)
 		}
 	}

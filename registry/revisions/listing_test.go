@@ -100,7 +100,7 @@ func TestRevisions(t *testing.T) {
 		t.Error("b has no partial")
 	}
 	if got := l.NamesOf(s.repos[0].Ref, three[0]); !slices.Equal(got, []string{"three", "two", "v1.0"}) {
-		t.Errorf("names of a: %v", got)
+		t.Errorf("names of a: %v, want three, two, v1.0", got)
 	}
 	for _, c := range []struct{ digests, want []string }{
 		{h["two"], []string{"two"}},
@@ -216,7 +216,7 @@ func TestListReadsIndexes(t *testing.T) {
 		t.Errorf("image of %s is %s, want latest's %s", children[0], got.Digest, old)
 	}
 	if got := l.Common(s.running([]string{children[1], b})); !slices.Equal(got, []string{"old"}) {
-		t.Errorf("common names %v", got)
+		t.Errorf("common names %v, want old", got)
 	}
 }
 

@@ -216,7 +216,7 @@ func TestPublishBudget(t *testing.T) {
 			}
 		}
 		if len(perRepo) > 0 {
-			t.Errorf("%s: further calls %v", hash, perRepo)
+			t.Errorf("%s: further calls %v, want none", hash, perRepo)
 		}
 	}
 }

@@ -177,7 +177,7 @@ func TestRace(t *testing.T) {
 			}
 			for k, repo := range s.repos {
 				if got := s.server.Tags(repo.Name)[names[i]]; got != ps[i].Images[k].Digest {
-					t.Errorf("round %d: %s:%s stands on %q", round, repo.Name, names[i], got)
+					t.Errorf("round %d: %s:%s stands on %q, want %v", round, repo.Name, names[i], got, ps[i].Images[k].Digest)
 				}
 			}
 		}

@@ -163,7 +163,7 @@ func TestRevertKeepsAway(t *testing.T) {
 	s.server.ResetCalls()
 	s.wantReverted(s.revertedTo(p, RolloutResult{Keep: keep}))
 	if n := len(s.server.Calls()); n != 0 {
-		t.Errorf("%d calls", n)
+		t.Errorf("%d calls, want 0", n)
 	}
 }
 
@@ -317,6 +317,6 @@ func TestRevertWhatRunsWithOthers(t *testing.T) {
 	s.transport.set(nil)
 	s.wantOneLatest(s.publication("two", h["two"]), s.publication("three", h["three"]))
 	if at := s.server.Tags("shop/a")[registry.TagDeployed]; at != h["one"][0] {
-		t.Errorf("deployed is on %s: %s", at, got.brief())
+		t.Errorf("deployed is on %s: %s, want %v", at, got.brief(), h["one"][0])
 	}
 }

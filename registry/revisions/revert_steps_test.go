@@ -43,7 +43,7 @@ func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 		t.Errorf("left %v", left)
 	}
 	if !slices.Equal(failed.Unknown, []string{"shop/c"}) {
-		t.Errorf("unknown %v", failed.Unknown)
+		t.Errorf("unknown %v, want shop/c", failed.Unknown)
 	}
 	next := u.p.Images
 	for _, line := range []string{

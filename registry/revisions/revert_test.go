@@ -126,7 +126,7 @@ func TestRevertAfterAKill(t *testing.T) {
 		t.Errorf("shop/a: %v", a)
 	}
 	if b := s.server.Tags("shop/b"); b[registry.TagLatest] != h["three"][1] {
-		t.Errorf("shop/b: %v", b)
+		t.Errorf("shop/b: %v, want %v", b, h["three"][1])
 	}
 }
 

@@ -37,7 +37,7 @@ func TestLook(t *testing.T) {
 	}
 	testkit.WantECRCalls(t, s.server, "BatchGetImage", len(s.repos))
 	if got := snapshot.Complete(); !slices.Equal(got, []string{"one.10", "one.2", "one"}) {
-		t.Errorf("complete: %v", got)
+		t.Errorf("complete: %v, want one.10, one.2, one", got)
 	}
 	for _, c := range []struct {
 		repo      int

@@ -251,7 +251,7 @@ func TestCulprit(t *testing.T) {
 		e := evidenceOf()
 		for range 2 {
 			if c := e.failedContainer(types.Task{Containers: containers}); aws.ToString(c.Name) != "web" {
-				t.Errorf("%s: blames %s", name, aws.ToString(c.Name))
+				t.Errorf("%s: blames %s, want web", name, aws.ToString(c.Name))
 			}
 			slices.Reverse(containers)
 		}

@@ -25,7 +25,7 @@ func TestLoggedBehindBalancer(t *testing.T) {
 	}
 	e.LoadBalanced = []string{"web"}
 	if c := e.loggedContainer(task); *c.Name != "web" {
-		t.Errorf("behind the load balancer: %s", *c.Name)
+		t.Errorf("behind the load balancer: %s, want web", *c.Name)
 	}
 }
 

@@ -173,7 +173,7 @@ func TestDecideTellsWhatWillChange(t *testing.T) {
 		{Container: "api", From: "shop/api@" + digest(2), To: "shop/api@" + digest(3), FromDigest: digest(2), ToDigest: digest(3)},
 	}
 	if !reflect.DeepEqual(c.Lines, want) {
-		t.Errorf("lines %v", c.Lines)
+		t.Errorf("lines %v, want %v", c.Lines, want)
 	}
 	if got := c.Lines[0].String(); got != "web: shop/web:latest (sha256:000000000000) → shop/web:latest (sha256:000000000000)" {
 		t.Errorf("it reads %q", got)

@@ -75,7 +75,7 @@ func TestWithImagesNamesMissingContainers(t *testing.T) {
 		t.Errorf("error %+v, want %+v", missing, want)
 	}
 	if got := err.Error(); got != "task definition shop:7 has no container app, wbe; it has web, log, api" {
-		t.Errorf("it says %q", got)
+		t.Errorf("it says %q, want task definition shop:7 has no container app, wbe; it has web, log, api", got)
 	}
 }
 
@@ -107,7 +107,7 @@ func TestUnknownFieldsSurviveTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	if arn != "arn:x/shop:8" {
-		t.Errorf("registered %q", arn)
+		t.Errorf("registered %q, want arn:x/shop:8", arn)
 	}
 	if in := s.Of("DescribeTaskDefinition")[0].In; in["taskDefinition"] != "shop:7" || !slices.Equal(fakeaws.Strings(in, "include"), []string{"TAGS"}) {
 		t.Errorf("asked for %v", in)

@@ -71,7 +71,7 @@ func TestDeployRegisters(t *testing.T) {
 	}
 	registered := s.Of("RegisterTaskDefinition")[0].In["containerDefinitions"].([]any)[0].(fakeaws.Object)
 	if registered["image"] != "shop/web:a1" {
-		t.Errorf("registered %v", registered)
+		t.Errorf("registered %v, want shop/web:a1", registered)
 	}
 	s.WantCalls(map[string]int{"RegisterTaskDefinition": 1, "UpdateService": 1})
 }

@@ -82,7 +82,7 @@ func TestPreviousStopsWhenTold(t *testing.T) {
 	h := History{Ref: Ref{Service: "a"}, Present: map[string]string{"web": digest(3)}, Successful: []ServiceDeployment{went(3, 3), went(2, 2), went(1, 1)}}
 	for state := range Previous([]History{h}) {
 		if got := stateText(state); got != "a=2" {
-			t.Errorf("first %q", got)
+			t.Errorf("first %q, want a=2", got)
 		}
 		break
 	}

@@ -100,7 +100,7 @@ func TestRead(t *testing.T) {
 		{Name: "log", Image: "fluent", Running: map[string]int{"": 250}},
 	}
 	if !reflect.DeepEqual(got.Containers, wantContainers) {
-		t.Errorf("containers %+v", got.Containers)
+		t.Errorf("containers %+v, want %v", got.Containers, wantContainers)
 	}
 	if len(got.Deployments) != 2 || got.Deployments[0].ARN != fakeaws.DeploymentARN(3) || got.Deployments[0].Digests["web"] != digest(3) ||
 		got.Deployments[0].Reason != "reason 3" || !got.Deployments[0].Created.Equal(time.Unix(180, 0)) {

@@ -437,7 +437,7 @@ func TestFollowManyCalls(t *testing.T) {
 		outcomes, _ := followAll(t, w, ds...)
 		for i, o := range outcomes {
 			if o.Deployment.ID != ds[i].ID {
-				t.Errorf("outcome %d is of %s", i, o.Deployment.ID)
+				t.Errorf("outcome %d is of %s, want %v", i, o.Deployment.ID, ds[i].ID)
 			}
 			wantOutcome(t, o, Succeeded)
 		}

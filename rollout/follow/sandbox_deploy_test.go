@@ -228,7 +228,7 @@ func TestStopDeploymentOnTheSandbox(t *testing.T) {
 			h.wantRunning(ref, first)
 			s := h.read(ref)
 			if s.Deployments[0].Status != types.ServiceDeploymentStatusRollbackSuccessful {
-				t.Errorf("deployments %+v", s.Deployments)
+				t.Errorf("deployments %+v, want %v", s.Deployments, types.ServiceDeploymentStatusRollbackSuccessful)
 			}
 			if h := ecs.HistoryOf(s, nil, "web"); !second.Has(h.Present["web"]) {
 				t.Errorf("present %v, want the image that was stopped, %v", h.Present, second.Digests)
@@ -253,7 +253,7 @@ func TestScaleOnTheSandbox(t *testing.T) {
 		h.must(ecs.ScaleDown(t.Context(), h.ecs, h.read(ref)))
 	}
 	if got := settle(); got != "0 of 0 running, 0 pending" {
-		t.Errorf("stopped: %s", got)
+		t.Errorf("stopped: %s, want 0 of 0 running, 0 pending", got)
 	}
 	h.wantRunning(ref, image)
 	images, err := ecs.Images(t.Context(), h.ecs, []ecs.Ref{ref})
@@ -264,7 +264,7 @@ func TestScaleOnTheSandbox(t *testing.T) {
 		h.must(ecs.ScaleUp(t.Context(), h.ecs, h.read(ref), -1))
 	}
 	if got := settle(); got != "2 of 2 running, 0 pending" {
-		t.Errorf("started: %s", got)
+		t.Errorf("started: %s, want 2 of 2 running, 0 pending", got)
 	}
 	if tags := h.read(ref).Raw.Tags; slices.ContainsFunc(tags, func(tag types.Tag) bool { return *tag.Key == ecs.TagDesiredCount }) {
 		t.Errorf("the tags after the start are %v, want none that is %s", tags, ecs.TagDesiredCount)

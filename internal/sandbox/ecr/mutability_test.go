@@ -26,7 +26,7 @@ func TestMatchWildcard(t *testing.T) {
 		{"v?", "v1", false},
 	} {
 		if got := matchWildcard(test.pattern, test.s); got != test.want {
-			t.Errorf("%q on %q: %v", test.pattern, test.s, got)
+			t.Errorf("%q on %q: %v, want %v", test.pattern, test.s, got, test.want)
 		}
 	}
 }
