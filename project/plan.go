@@ -219,7 +219,7 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	}
 	if o.ImageDetail {
 		if len(p.Components) != 1 {
-			return fault.New(fault.Usage, fmt.Errorf("--image-detail is for one image, the project has %s", phrase.Count(len(p.Components), "image")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
+			return fault.New(fault.Usage, fmt.Errorf("--image-detail is for one image, the project has %s", phrase.Count(len(p.Components), "service")), "imageDetail.json names a single image (blue/green deployments); leave the flag out")
 		}
 		p.ImageDetail = filepath.Join(dir, imageDetailFile)
 		p.Outputs = append(p.Outputs, p.ImageDetail)
