@@ -186,6 +186,9 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	}
 	groups, order := map[compose.ECS][]string{}, []compose.ECS{}
 	all := p.containers()
+	if len(all) == 0 {
+		p.Warnings = append(p.Warnings, "no service has a container, since all have deploy: false: no definitions file is written")
+	}
 	own := slices.ContainsFunc(all, func(c deployed) bool { return c.ECS != (compose.ECS{}) })
 	for _, c := range all {
 		named := c.ECS
