@@ -188,7 +188,8 @@ func warnOfLinks(w *cli, tree *source.Source) {
 	if more := len(links) - most; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	w.Warnf("the files that these links lead to are not sent, since they lie outside %s: %s", project.Relative(w.Dir, tree.Dir), strings.Join(names, ", "))
+	w.Warnf("the files that these links lead to are not sent, since they lie outside %s: %s",
+		project.Relative(w.Dir, tree.Dir), strings.Join(names, ", "))
 }
 
 // submit packs and uploads.
