@@ -54,8 +54,8 @@ func (o Options) cachePlatforms() []string {
 
 // caches are those that each engine reads and writes for a service. base names a service
 // without a repository, whose caches lie next to those of the repository's own service;
-// otherwise it is empty. A cache that is not there yet is not asked for: BuildKit would look for it twice, with and without a login,
-// before each solve.
+// otherwise it is empty. A cache that is not there yet is not asked for: BuildKit would
+// look for it twice, with and without a login, before each solve.
 func (j *job) caches(repo registry.Repository, base string, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
 	for _, e := range engines {
 		read, write := j.cachesOn(e, repo, base, place)

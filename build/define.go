@@ -66,7 +66,7 @@ func (c *Component) ImageURI(name, form string) string {
 
 // upload puts the definitions on S3 as one zip, where CodePipeline's S3 source finds it.
 func (j *job) upload(ctx context.Context, files map[string][]byte) error {
-	if j.options.Artifact == "" {
+	if j.options.Artifact == "" || len(files) == 0 {
 		return nil
 	}
 	loc, err := artifact.ParseS3URL(j.options.Artifact)

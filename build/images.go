@@ -141,8 +141,7 @@ func (j *job) unchangedImages() map[string]string {
 // pushBases says where the images without a repository go: to that of a component.
 func (j *job) pushBases(out map[string]solve.Push, engines []*engine.Engine, place solve.S3Place) {
 	for _, b := range j.plan.Bases {
-		i := slices.IndexFunc(j.components, func(c *Component) bool { return c.Ref == b.Ref })
-		repo := j.components[i].Repository // the plan took it from there
+		repo := j.repositoryOf(b)
 		// With its inputs, retention knows the image for one of Slipway's.
 		p := solve.Push{Pins: pins(j.inputs[b.Target.Service]), Repository: repo.URI.Name(), Insecure: repo.URI.Scheme() == "http", Inputs: j.plan.Inputs(b.Target, platformOf(engines[0]))}
 		p.CacheFrom, p.CacheTo = j.caches(repo, b.Target.Service, engines, place)
@@ -158,7 +157,20 @@ func (j *job) renew(service string) bool {
 			return true
 		}
 	}
+	for _, b := range j.plan.Bases {
+		if b.Target.Service == service {
+			j.logins.Invalidate(j.repositoryOf(b).URI.RegistryStr())
+			return true
+		}
+	}
 	return false
+}
+
+// repositoryOf returns the repository that a base is pushed to. The plan took it from a
+// component.
+func (j *job) repositoryOf(b project.Base) registry.Repository {
+	i := slices.IndexFunc(j.components, func(c *Component) bool { return c.Ref == b.Ref })
+	return j.components[i].Repository
 }
 
 // login gives ECR tokens for the hosts that registry.Logins trusts, and the user's own

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -164,7 +165,19 @@ func (o retentionCommand) repositories(ctx context.Context, w *cli) (*types.Proj
 		}
 	}
 	for name := range asked {
+		if s, ok := composed.DisabledServices[name]; ok && len(s.Profiles) > 0 {
+			return nil, nil, fault.NewInput("services."+name, "is behind "+profilesOf(s), "give --profile "+s.Profiles[0]+", or set COMPOSE_PROFILES")
+		}
 		return nil, nil, fault.NewInput("services", fmt.Sprintf("no service %q with a build section", name), "name services of the compose file")
 	}
 	return composed, refs, nil
+}
+
+// profilesOf names the profiles of a service.
+func profilesOf(s types.ServiceConfig) string {
+	word := "the profile "
+	if len(s.Profiles) > 1 {
+		word = "the profiles "
+	}
+	return word + strings.Join(s.Profiles, ", ")
 }

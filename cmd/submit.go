@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
@@ -171,7 +173,26 @@ func (o submitOptions) read(ctx context.Context, w *cli) (*source.Source, error)
 	for _, s := range tree.Secrets {
 		w.Warnf("%q looks like a secret (%s) and is sent all the same", s.Name, s.Reason)
 	}
+	warnOfLinks(w, tree)
 	return tree, nil
+}
+
+// warnOfLinks warns of links that lead nowhere in the job that unpacks the archive.
+func warnOfLinks(w *cli, tree *source.Source) {
+	const most = 5
+	links := tree.OutwardLinks()
+	if len(links) == 0 {
+		return
+	}
+	var names []string
+	for _, name := range links[:min(most, len(links))] {
+		names = append(names, strconv.Quote(name))
+	}
+	if more := len(links) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	w.Warnf("the files that these links lead to are not sent, since they lie outside %s: %s",
+		project.Relative(w.Dir, tree.Dir), strings.Join(names, ", "))
 }
 
 // submit packs and uploads.

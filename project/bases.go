@@ -67,8 +67,10 @@ func (p *Plan) placeBases(project *types.Project) error {
 		name := p.Bases[i].Target.Service
 		ref, ok := p.repositoryAbove(name, users, map[string]bool{})
 		if !ok {
-			return fault.NewInput("services."+name, "no container runs the image, no service builds on it, and it has no repository",
-				"link to it with build.additional_contexts: {"+name+": \"service:"+name+"\"}, or name a repository with x-slipway.repository")
+			link := "{" + name + `: "service:` + name + `"}`
+			return fault.NewInput("services."+name,
+				"no container runs the image, no service builds on it, and it has no repository",
+				"link to it with build.additional_contexts: "+link+", or name a repository with x-slipway.repository")
 		}
 		p.Bases[i].Ref = ref
 	}
@@ -119,7 +121,8 @@ func (p *Plan) repositoryAbove(service string, users map[string][]string, seen m
 
 // stands reports whether the component's image is a service's.
 func (c *Component) stands(service string) bool {
-	return c.Target.Service == service || slices.ContainsFunc(c.Containers, func(x Container) bool { return x.Service == service })
+	runs := func(x Container) bool { return x.Service == service }
+	return c.Target.Service == service || slices.ContainsFunc(c.Containers, runs)
 }
 
 // Inputs returns the checksum of the settings that a target's image is built from:

@@ -66,7 +66,8 @@ func checkContainers(all []deployed, groups map[compose.ECS][]string) error {
 				continue
 			}
 			if other, ok := seen[c.Name]; ok {
-				return fault.NewInput("services."+c.Service, fmt.Sprintf("its container is called %q, like that of service %s in the same task definition", c.Name, other),
+				return fault.NewInput("services."+c.Service,
+					fmt.Sprintf("its container is called %q, like that of service %s in the same task definition", c.Name, other),
 					"give one of them another name with x-slipway.container")
 			}
 			seen[c.Name] = c.Service
@@ -91,8 +92,10 @@ func (p *Plan) merge(project *types.Project) error {
 		}
 		first := &out[i]
 		if !sameBuild(project, first.Target.Service, c.Target.Service) {
-			return fault.NewInput("services."+c.Target.Service, fmt.Sprintf("resolves to the repository %s, like service %s", c.Ref, first.Target.Service),
-				"give one of them another with x-slipway.repository, or give both the same build section to run one image in two containers")
+			return fault.NewInput("services."+c.Target.Service,
+				fmt.Sprintf("resolves to the repository %s, like service %s", c.Ref, first.Target.Service),
+				"give one of them another with x-slipway.repository, "+
+					"or give both the same build section to run one image in two containers")
 		}
 		first.Containers = append(first.Containers, c.Containers...)
 		aliases[c.Target.Service] = first.Target.Service

@@ -169,6 +169,9 @@ func (s *ECS) Refs() []ecs.Ref {
 // Without a compose file the flags must name them, for an operator may stand anywhere.
 func ReadECS(ctx context.Context, w *Host, o Options, given ECSOptions) (*ECS, error) {
 	p := &ECS{FromFlags: len(given.Services) > 0}
+	if _, err := o.granted(w); err != nil {
+		return nil, err // not an error of a compose file, which could be left out
+	}
 	composed, err := Load(ctx, w, o, nil)
 	switch {
 	case err == nil:

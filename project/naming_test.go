@@ -32,6 +32,8 @@ func TestRepositoryOf(t *testing.T) {
 		{"an ECR image before the variable", solve.Target{Service: "api", Container: "my-api", Image: "222222222222.dkr.ecr.us-east-1.amazonaws.com/x/y:1"}, registry.Ref{Account: "222222222222", Region: "us-east-1", Name: "x/y"}, false},
 		{"the variable, by container", solve.Target{Service: "api", Container: "my-api"}, amplify, false},
 		{"an image elsewhere is no name", solve.Target{Service: "api", Container: "my-api", Image: "ghcr.io/x/y:1"}, amplify, false},
+		{"an image on this host is no name", solve.Target{Service: "api", Container: "api", Image: "localhost:5000/other/app:1"}, registry.Ref{Name: "shop/api"}, false},
+		{"an image on this host by address is no name", solve.Target{Service: "api", Container: "my-api", Image: "127.0.0.1:5000/other/app"}, amplify, false},
 		{"a Docker Hub image is no name", solve.Target{Service: "api", Container: "api", Image: "shop-api"}, registry.Ref{Name: "shop/api"}, false},
 		{"an empty variable", solve.Target{Service: "api", Container: "empty"}, registry.Ref{Name: "shop/api"}, false},
 		{"a variable that is no ECR", solve.Target{Service: "api", Container: "other"}, registry.Ref{}, true},
@@ -44,6 +46,17 @@ func TestRepositoryOf(t *testing.T) {
 		}
 		if err != nil && fault.KindOf(err) != fault.Input {
 			t.Errorf("%s: %v is no bad input", c.what, err)
+		}
+	}
+}
+
+// The registry of a local stand-in for AWS is ECR.
+func TestRepositoryOfAnImageOnThisHost(t *testing.T) {
+	target := solve.Target{Service: "api", Container: "api", Image: "localhost:5000/other/app:1"}
+	for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR"} {
+		env := func(name string) (string, bool) { return "http://127.0.0.1:4566", name == variable }
+		if got, err := RepositoryOf(target, "shop", env); err != nil || got.Name != "other/app" {
+			t.Errorf("with %s: %+v, %v, want other/app", variable, got, err)
 		}
 	}
 }

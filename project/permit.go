@@ -22,9 +22,9 @@ type Places struct{ Engine, Cache, Artifact bool }
 // for it. What goes beyond the project's own and --allow does not cover is asked on the
 // terminal, all at once, and refused elsewhere.
 func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *allow.Wanted) error) (*types.Project, error) {
-	granted, err := allow.Parse(w.Dir, o.Allow)
+	granted, err := o.granted(w)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fmt.Errorf("%s: %w", o.From.Allow, err), "use one of "+allow.Known())
+		return nil, err
 	}
 	for {
 		wanted := allow.NewWanted(granted, w.Environ)
@@ -54,6 +54,15 @@ func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *all
 		}
 		granted = granted.With(missing...)
 	}
+}
+
+// granted reads --allow.
+func (o Options) granted(w *Host) (allow.Set, error) {
+	set, err := allow.Parse(w.Dir, o.Allow)
+	if err != nil {
+		return allow.Set{}, fault.New(fault.Usage, fmt.Errorf("--allow: %w", err), "use one of "+allow.Known())
+	}
+	return set, nil
 }
 
 // Permit asks whether the project may have what it asks for.

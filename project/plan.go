@@ -182,7 +182,8 @@ func (p *Plan) addService(t solve.Target, build bool, w *Host) error {
 	case build:
 		p.Bases = append(p.Bases, Base{Target: t})
 		if len(t.Tags) > 0 {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("services.%s.build.tags has no effect: the image has no repository of its own", t.Service))
+			p.Warnings = append(p.Warnings,
+				fmt.Sprintf("services.%s.build.tags has no effect: the image has no repository of its own", t.Service))
 		}
 	}
 	return nil
@@ -197,6 +198,10 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 	}
 	groups, order := map[compose.ECS][]string{}, []compose.ECS{}
 	all := p.containers()
+	if len(all) == 0 {
+		p.Warnings = append(p.Warnings,
+			"no service has a container, since all have deploy: false: no definitions file is written")
+	}
 	own := slices.ContainsFunc(all, func(c deployed) bool { return c.ECS != (compose.ECS{}) })
 	for _, c := range all {
 		named := c.ECS
@@ -204,7 +209,8 @@ func (p *Plan) addFiles(w *Host, o Options) error {
 			named = p.Settings.ECS
 		}
 		if own && named == (compose.ECS{}) {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: it is in no definitions file; write x-slipway: {deploy: false} if nothing runs it", c.Service))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("service %s is built but has no ECS service, as others have: "+
+				"it is in no definitions file; write x-slipway: {deploy: false} if nothing runs it", c.Service))
 			continue
 		}
 		if _, ok := groups[named]; !ok {

@@ -3,12 +3,15 @@ package registry
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"slipway/internal/testkit"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"slipway/registry/lifecycle"
 )
 
 func TestCacheTag(t *testing.T) {
@@ -34,6 +37,21 @@ func TestCacheTag(t *testing.T) {
 
 // The caches of eight platforms outlive the days that others have; what a newer
 // cache took the tag of does not, and of a ninth platform the oldest goes.
+// The tag of a base's cache begins as the rules and filters for platforms expect.
+func TestBaseCacheTag(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	for _, row := range []struct{ platform, service, want string }{
+		{"", "base", "buildcache-linux-base-base"},
+		{"linux/arm64", "my.base", "buildcache-linux-arm64-base-my.base"},
+		{"", long, ("buildcache-linux-base-" + long)[:128]},
+	} {
+		tag := BaseCacheTag(row.platform, row.service)
+		if tag != row.want || ValidateTag(tag) != nil || !IsProtected(tag) || !lifecycle.MatchTag(platformCaches, tag) {
+			t.Errorf("BaseCacheTag(%q, %q) = %q, want %q, which is legal and protected", row.platform, row.service, tag, row.want)
+		}
+	}
+}
+
 func TestRetentionKeepsCaches(t *testing.T) {
 	t.Parallel()
 	server, clients := testkit.StartECR(t)

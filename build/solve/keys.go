@@ -140,12 +140,12 @@ func (t *translator) contexts(out *Target) (err error) {
 // addContext adds an additional context under the name that BuildKit looks for: without
 // docker.io, library and the tag latest (NamedContext in frontend/dockerui).
 func (t *translator) addContext(out *Target, name string, c Context) error {
-	key := "additional_contexts." + name
-	named, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return t.refuse(key, "use the name in FROM or --from, in lower case", "is not a name that a Dockerfile can ask for: %v", err)
+	key, short := "additional_contexts."+name, name
+	if named, err := reference.ParseNormalizedNamed(name); err == nil {
+		short = strings.TrimSuffix(reference.FamiliarString(named), ":latest")
+	} else {
+		t.warn("%s has no effect, since a Dockerfile cannot use this name: %v", t.field(key), err)
 	}
-	short := strings.TrimSuffix(reference.FamiliarString(named), ":latest")
 	if _, ok := out.Contexts[short]; ok {
 		return t.refuse(key, "keep one of the two", "is the same context as %s", short)
 	}

@@ -86,9 +86,17 @@ func TestContextNamesAreNormalised(t *testing.T) {
 	}
 }
 
-func TestContextNamesAreRefused(t *testing.T) {
-	wantRefused(t, "additional_contexts: {'Upper Case': ./other}",
-		"services.app.build.additional_contexts.Upper Case: is not a name that a Dockerfile can ask for: invalid reference format:", "FROM or --from")
+func TestContextNamedTwiceIsRefused(t *testing.T) {
 	wantRefused(t, "additional_contexts: {busybox: ./other, 'docker.io/library/busybox:latest': .}",
 		"services.app.build.additional_contexts.docker.io/library/busybox:latest: is the same context as busybox", "keep one")
+}
+
+// BuildKit refuses FROM and --from with such a name, but not a context that has it.
+func TestContextThatNoDockerfileCanUseIsWarnedOf(t *testing.T) {
+	p := load(t, keyProject(t, "additional_contexts: {'Upper Case': ./other}"))
+	_, warnings, err := solve.Targets(p, solve.Selection{})
+	want := "services.app.build.additional_contexts.Upper Case has no effect, since a Dockerfile cannot use this name: invalid reference format"
+	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], want) {
+		t.Errorf("Targets() warns %q, %v, want %s", warnings, err, want)
+	}
 }

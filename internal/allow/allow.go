@@ -42,13 +42,17 @@ type form struct {
 	value string
 	// optional reports whether the kind alone allows every value.
 	optional bool
+	// legal matches the values that can be asked for; nil matches all.
+	legal *regexp.Regexp
 }
 
 var forms = []form{
 	{kind: NetworkHost}, {kind: SecurityInsecure}, {kind: Device, value: "NAME", optional: true},
-	{kind: FSRead, value: "PATH"}, {kind: FSWrite, value: "PATH"}, {kind: SSH}, {kind: Env, value: "NAME"},
-	{kind: Engine, value: "ADDRESS", optional: true}, {kind: Repository, value: "NAME"}, {kind: S3, value: "URL"},
-	{kind: ECS, value: "CLUSTER/SERVICE"},
+	{kind: FSRead, value: "PATH"}, {kind: FSWrite, value: "PATH"}, {kind: SSH},
+	{kind: Env, value: "NAME", legal: regexp.MustCompile(`^[^=\s]+$`)},
+	{kind: Engine, value: "ADDRESS", optional: true}, {kind: Repository, value: "NAME"},
+	{kind: S3, value: "URL", legal: regexp.MustCompile(`^[A-Za-z0-9+.-]+://`)},
+	{kind: ECS, value: "CLUSTER/SERVICE", legal: regexp.MustCompile(`[/*]`)},
 	{kind: Cache, value: "TYPE"},
 }
 
@@ -122,6 +126,8 @@ func parse(dir, text string) (Want, error) {
 	case f.value == "" && hasValue:
 		return Want{}, errors.New("takes no value")
 	case f.value != "" && value == "" && (hasValue || !f.optional):
+		return Want{}, fmt.Errorf("write %s=%s", f.kind, f.value)
+	case hasValue && f.legal != nil && !f.legal.MatchString(value):
 		return Want{}, fmt.Errorf("write %s=%s", f.kind, f.value)
 	}
 	w := Want{Kind: Kind(kind), Value: value}

@@ -30,6 +30,9 @@ func TestParseRefusesWhatItDoesNotKnow(t *testing.T) {
 		"env=":           `"env=": write env=NAME`,
 		"engine=":        `"engine=": write engine=ADDRESS`,
 		"s3":             `"s3": write s3=URL`,
+		"s3=bucket":      `"s3=bucket": write s3=URL`,
+		"ecs=shop":       `"ecs=shop": write ecs=CLUSTER/SERVICE`,
+		"env=A=B":        `"env=A=B": write env=NAME`,
 	} {
 		if _, err := allow.Parse("/", []string{"ssh", value}); err == nil || err.Error() != want {
 			t.Errorf("Parse(%q): error %v, want %s", value, err, want)

@@ -71,7 +71,8 @@ func mergeBake(p *types.Project) error {
 func (b *bake) merge() error {
 	fields, ok := b.build.Extensions[bakeKey].(map[string]any)
 	if !ok {
-		return inputError("services."+b.service+".build."+bakeKey, "write it as a mapping", "want a mapping, have %s", kindOf(b.build.Extensions[bakeKey]))
+		return inputError("services."+b.service+".build."+bakeKey, "write it as a mapping",
+			"want a mapping, have %s", kindOf(b.build.Extensions[bakeKey]))
 	}
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if add, ok := bakeKeys[key]; ok && fields[key] != nil {
@@ -84,7 +85,8 @@ func (b *bake) merge() error {
 }
 
 func (b *bake) refuse(key, format string, args ...any) error {
-	return inputError("services."+b.service+".build."+bakeKey+"."+key, "write it as docker buildx bake reads it", format, args...)
+	where := "services." + b.service + ".build." + bakeKey + "." + key
+	return inputError(where, "write it as docker buildx bake reads it", format, args...)
 }
 
 // texts reads a list of strings, or strings in one that are separated by spaces.
@@ -196,7 +198,8 @@ func (b *bake) secrets(v any) error {
 // id the same source share one.
 func (b *bake) declare(id string, secret types.SecretConfig) string {
 	source := bakeKey + "." + id
-	if other, ok := b.project.Secrets[source]; ok && (other.File != secret.File || other.Environment != secret.Environment) {
+	other, ok := b.project.Secrets[source]
+	if ok && (other.File != secret.File || other.Environment != secret.Environment) {
 		source += "." + b.service
 	}
 	if b.project.Secrets == nil {

@@ -113,7 +113,8 @@ func withoutDotEnv(o Options) (bool, error) {
 	}
 	disabled, err := strconv.ParseBool(text)
 	if err != nil {
-		return false, inputError(consts.ComposeDisableDefaultEnvFile, "set it to true or false", "%q is not a boolean", text)
+		return false, inputError(consts.ComposeDisableDefaultEnvFile, "set it to true or false",
+			"%q is not a boolean", text)
 	}
 	return disabled, nil
 }
