@@ -186,7 +186,7 @@ func stale(token string, now time.Time) bool {
 // FailedError says how many services could not be built.
 type FailedError struct {
 	Failed []string
-	// Refusal is what one of them was refused; nil if none was.
+	// Refusal is that of one of them; nil if there was none.
 	Refusal *solve.Refusal
 	stopped []string
 	// remedy is what to do about one of them, if that is known.

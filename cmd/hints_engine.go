@@ -20,6 +20,9 @@ func commandHint(e *engine.CommandError) string {
 	case engine.NoRemoteProgram:
 		return "install buildctl at the other end, in the PATH of a login without a terminal; `--engine docker` with DOCKER_HOST=ssh://… needs docker there instead"
 	case engine.NoDaemon:
+		if e.Program == "docker" {
+			return "start Docker, or correct DOCKER_HOST or the docker context"
+		}
 		return "start the engine at the other end; for a buildkitd with another socket, add its path to the address: ssh://USER@HOST/PATH"
 	case engine.RefusedSocket:
 		return "let the user at the other end write to the engine's socket: buildkitd's --group gives it to a group, Docker's group is docker"

@@ -93,12 +93,15 @@ func commandError(program string, err error) *CommandError {
 	return &CommandError{Program: program, Status: m[1], Said: lastWords(m[2])}
 }
 
+// libraryLog is a line that a library of kubectl logs (klog) before kubectl says the same.
+var libraryLog = regexp.MustCompile(`^[EWI]\d{4} \d\d:\d\d:`)
+
 // lastWords joins the last lines of a text: a login may write a greeting before them.
 func lastWords(text string) string {
 	const most = 3
 	var lines []string
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
+		if line = strings.TrimSpace(line); line != "" && !libraryLog.MatchString(line) {
 			lines = append(lines, line)
 		}
 	}
@@ -173,7 +176,7 @@ func (c *commandConn) Read(p []byte) (int, error) {
 }
 
 // Write writes what the command reads. A command that reads no more has ended or is about
-// to: how, only the end of its output tells, and the connection is closed after an error.
+// to. The end of its output has its status, and an error would close the connection.
 func (c *commandConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	if err != nil {

@@ -39,3 +39,16 @@ func TestCommandReason(t *testing.T) {
 		}
 	}
 }
+
+func TestLastWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                "",
+		"one\r\n\n two\n": "one; two",
+		"1\n2\n3\n4\n":    "2; 3; 4",
+		"E1127 04:26:38.055295    5053 memcache.go:265] \"Unhandled Error\" err=\"x\"\nThe connection was refused\n": "The connection was refused",
+	} {
+		if got := lastWords(text); got != want {
+			t.Errorf("lastWords(%q) = %q, want %q", text, got, want)
+		}
+	}
+}

@@ -100,7 +100,7 @@ func (e *entry) Info() (fs.FileInfo, error) {
 }
 
 // unfiltered is a filtered walk whose files are opened without the filter: that of
-// fsutil decides anew for each, and not always alike.
+// fsutil decides again for each, and not always alike.
 type unfiltered struct {
 	fsutil.FS
 	files fsutil.FS
