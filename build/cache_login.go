@@ -9,8 +9,8 @@ import (
 )
 
 // cacheLogin gives the engines the credentials for caches: AWS's for S3, and the runner's
-// token for those of GitHub Actions. Where others can read what is sent to an engine, it
-// gets none.
+// token for those of GitHub Actions. An engine whose connection is
+// not encrypted gets none.
 func (j *job) cacheLogin(engines []*engine.Engine) func(context.Context, solve.Cache) (map[string]string, error) {
 	onS3 := cacheLogin(j.cloud.Config.Credentials, engines)
 	return func(ctx context.Context, c solve.Cache) (map[string]string, error) {

@@ -235,7 +235,7 @@ func stale(token string, now time.Time) bool {
 // FailedError says how many services could not be built.
 type FailedError struct {
 	Failed []string
-	// Refusal is what one of them was refused; nil if none was.
+	// Refusal is that of one of them; nil if there was none.
 	Refusal *solve.Refusal
 	stopped []string
 	// remedy is the hint for one of them, if there is one.

@@ -60,7 +60,7 @@ func Load(ctx context.Context, w *Host, o Options, ask func(*types.Project, *all
 func (o Options) granted(w *Host) (allow.Set, error) {
 	set, err := allow.Parse(w.Dir, o.Allow)
 	if err != nil {
-		return allow.Set{}, fault.New(fault.Usage, fmt.Errorf("--allow: %w", err), "use one of "+allow.Known())
+		return allow.Set{}, fault.New(fault.Usage, fmt.Errorf("%s: %w", o.From.Allow, err), "use one of "+allow.Known())
 	}
 	return set, nil
 }

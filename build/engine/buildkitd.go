@@ -57,12 +57,13 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	if err != nil {
 		return nil, err
 	}
-	dialer, err := commandDialer(addr)
+	program, dialer, err := commandDialer(addr)
 	if err != nil {
 		return nil, err
 	}
+	watch := &commandWatch{program: program, end: cancel}
 	if dialer != nil {
-		opts = append(opts, client.WithContextDialer(dialer))
+		opts = append(opts, client.WithContextDialer(watch.dialer(dialer)))
 	}
 	c, err := client.New(ctx, addr, opts...)
 	if err != nil {
@@ -71,7 +72,7 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	e := &Engine{Client: c, Address: shown(addr), SameHost: sameHost(addr)}
 	workers, err := awaitWorkers(ctx, c)
 	if err != nil {
-		return nil, errors.Join(within(ctx, wait, err), c.Close())
+		return nil, errors.Join(watch.instead(within(ctx, wait, err)), c.Close())
 	}
 	e.Version = workers[0].BuildkitVersion.Version
 	e.describe(workers)

@@ -13,6 +13,7 @@ import (
 	"github.com/docker/cli/cli/connhelper/commandconn"
 	dockerssh "github.com/docker/cli/cli/connhelper/ssh"
 	"github.com/docker/cli/cli/context/docker"
+	bkconnhelper "github.com/moby/buildkit/client/connhelper"
 	"github.com/moby/buildkit/client/connhelper/dockercontainer"
 	"github.com/moby/buildkit/client/connhelper/ssh"
 	"github.com/moby/moby/client"
@@ -48,14 +49,14 @@ func stripped(command ...string) (string, []string) {
 	return env, append(args, command...)
 }
 
-// commandDialer connects through another program that needs no AWS credentials:
-// docker and ssh. It is nil for other addresses: kubectl asks AWS for its token
-// on EKS, and is started by BuildKit's own dialer. The commands are those of
-// BuildKit's dialers.
-func commandDialer(address string) (func(context.Context, string) (net.Conn, error), error) {
+// commandDialer connects through another program, which it names: docker and ssh
+// without AWS credentials, kubectl with them, since it asks AWS for its token on
+// EKS. The dialer is nil for other addresses. The commands are those of BuildKit's
+// dialers.
+func commandDialer(address string) (program string, dial dialFunc, err error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	var command []string
 	switch u.Scheme {
@@ -64,15 +65,19 @@ func commandDialer(address string) (func(context.Context, string) (net.Conn, err
 	case "ssh":
 		command, err = sshDial(u)
 	default:
-		return nil, nil
+		helper, err := bkconnhelper.GetConnectionHelper(address)
+		if err != nil || helper == nil {
+			return "", nil, err
+		}
+		return "kubectl", helper.ContextDialer, nil
 	}
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	program, args := stripped(command...)
-	return func(context.Context, string) (net.Conn, error) {
+	env, args := stripped(command...)
+	return command[0], func(context.Context, string) (net.Conn, error) {
 		// The command lives as long as the connection, not as the dialing.
-		return commandconn.New(context.Background(), program, args...)
+		return commandconn.New(context.Background(), env, args...)
 	}, nil
 }
 
@@ -108,8 +113,8 @@ func sshDial(u *url.URL) ([]string, error) {
 }
 
 // dockerOptions are how a Docker engine is reached: as the docker command does,
-// but ssh gets no AWS credentials.
-func dockerOptions(e docker.Endpoint) ([]client.Opt, error) {
+// but ssh gets no AWS credentials and is watched.
+func dockerOptions(e docker.Endpoint, watch *commandWatch) ([]client.Opt, error) {
 	if !strings.HasPrefix(e.Host, "ssh://") {
 		return e.ClientOpts()
 	}
@@ -135,5 +140,14 @@ func dockerOptions(e docker.Endpoint) ([]client.Opt, error) {
 		return nil, err
 	}
 	e.Host = helper.Host
-	return []client.Opt{client.WithHost(helper.Host), client.WithDialContext(helper.Dialer), client.WithAPIVersionFromEnv()}, nil
+	return []client.Opt{client.WithHost(helper.Host), client.WithDialContext(throughSSH(watch, helper.Dialer)), client.WithAPIVersionFromEnv()}, nil
+}
+
+// throughSSH watches the connections of a dialer that starts ssh.
+func throughSSH(watch *commandWatch, dial func(ctx context.Context, network, address string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return watch.dialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return dial(ctx, network, address)
+		})(ctx, address)
+	}
 }

@@ -45,7 +45,10 @@ func (p candidate) docker(ctx context.Context, wait time.Duration) (*Engine, err
 	if err != nil {
 		return nil, err
 	}
-	opts, err := dockerOptions(endpoint)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watch := &commandWatch{program: "ssh", end: cancel}
+	opts, err := dockerOptions(endpoint, watch)
 	if err != nil {
 		return nil, badAddress(from, "correct the address or the certificates", "%v", err)
 	}
@@ -63,7 +66,7 @@ func (p candidate) docker(ctx context.Context, wait time.Duration) (*Engine, err
 	e, err := p.dockerAt(ctx, c, endpoint.Host, wait)
 	if err != nil {
 		_ = c.Close() // it was only asked
-		return nil, &noDockerError{endpoint.Host, from, err}
+		return nil, &noDockerError{endpoint.Host, from, watch.instead(err)}
 	}
 	e.ClearText = clearHost(endpoint)
 	return e, nil

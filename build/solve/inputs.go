@@ -134,7 +134,7 @@ func additionalTree(dir string, own []string) (fsutil.FS, error) {
 	return inputTree(dir, append(patterns, ownPatterns(dir, own)...))
 }
 
-// inputTree is a directory to be hashed: what cannot be read in it is not an error.
+// inputTree is a directory to be hashed. Files that cannot be read are not an error.
 func inputTree(dir string, exclude []string) (fsutil.FS, error) {
 	tree, err := newDirectory(dir, true)
 	if err != nil {

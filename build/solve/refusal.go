@@ -6,7 +6,7 @@ import (
 	"regexp"
 )
 
-// Refusal is something that a step asks for and that nobody has granted it.
+// Refusal is something that a step asks for and that it was not granted.
 type Refusal struct {
 	Service string
 	// Grant is an entitlement, or GrantSSH or GrantSecret.

@@ -108,6 +108,8 @@ func engineHint(err error) string {
 			hint += ", and so could a Docker engine with the containerd store"
 		}
 		return hint
+	case *engine.CommandError:
+		return commandHint(e)
 	case *engine.SilentError:
 		return silentHint(e)
 	case *engine.NetworkError:
@@ -140,7 +142,10 @@ func notFoundHint(e *engine.NotFoundError) string {
 
 // silentHint finds the most frequent mistakes in an address.
 func silentHint(e *engine.SilentError) string {
+	var command *engine.CommandError
 	switch {
+	case errors.As(e, &command):
+		return commandHint(command)
 	case errors.Is(e, fs.ErrPermission):
 		return "let this user write to the socket: buildkitd's --group gives it to a group"
 	case strings.HasSuffix(e.Address, "docker.sock"):
