@@ -37,6 +37,7 @@ func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 		// Each of several engines builds one platform.
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
+		n.Reproducible = n.Reproducible || t.Reproducible
 		n.NamedContexts = n.NamedContexts || len(t.Contexts) > 0
 		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, solve.EntitlementSecurityInsecure)
 		for _, c := range t.CacheTo {

@@ -100,6 +100,10 @@ directory.
 repository), s3://BUCKET/PREFIX, inline (in the images) or none. auto is registry, which
 only CodeBuild and an empty engine write. The default is x-slipway.engine.cache, else auto.
 
+--reproducible gives files in the layers above the base image a time of at most 1980, or
+that of SOURCE_DATE_EPOCH. It leaves out attestations. A step must write the same bytes each
+time. The default is x-slipway.engine.reproducible.
+
 The result goes to stdout, one line for each service: its name, repository:hash, and the
 digest. --output env prints shell variables with the hash and the revision instead.
 Everything else goes to stderr.`,
@@ -136,6 +140,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
 	f.StringVar(&o.Cache, "cache", "", "layer cache: auto, registry, s3://BUCKET/PREFIX, inline or none (default: auto)")
 	f.StringVar(&o.project.Compression, "compression", "", "layer compression: gzip or zstd (default: x-slipway.engine.compression, gzip)")
+	addOptionalBool(f, &o.project.Reproducible, "reproducible", "leave the time of the build out of images: two cold builds give one digest")
 	f.StringVar(&o.Engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, or PLATFORM=ENGINE,…")
 	f.StringVar(&o.EngineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.EngineNet, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")

@@ -55,6 +55,7 @@ type plannedService struct {
 	Allow      []string                 `json:"entitlements,omitempty"`
 	Cache      plannedCache             `json:"cache"`
 	Compress   solve.Compression        `json:"compression,omitempty"`
+	Repro      bool                     `json:"reproducible,omitempty"`
 	Tags       []string                 `json:"tags"`
 	Definition string                   `json:"definition,omitempty"`
 	Inputs     string                   `json:"inputs"`
@@ -85,7 +86,7 @@ func plannedServices(p *project.Plan, o buildOptions, platform string) []planned
 			Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 			Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 			Cache: plannedCache{o.Cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
-			Tags:  []string{p.Hash.Name}, Compress: t.Compression,
+			Tags:  []string{p.Hash.Name}, Compress: t.Compression, Repro: t.Reproducible,
 			Inputs: t.Inputs(p.Root, platform), Untrusted: p.Untrusted.Why, Retention: retentionInWords(o.Options, p),
 		}
 		if t.DockerfileInline != "" {

@@ -19,7 +19,9 @@ type Options struct {
 	DefinitionsDir string
 	ImageDetail    bool
 	Compression    string
-	Trust          Trust
+	// Reproducible is nil where x-slipway.engine.reproducible decides.
+	Reproducible *bool
+	Trust        Trust
 	// ECS are set by build alone; the other commands find their site themselves.
 	ECS ECSOptions
 }
@@ -33,4 +35,13 @@ func (o Options) load(w *Host) compose.Options {
 		l.Dir = Absolute(w.Dir, o.Dir)
 	}
 	return l
+}
+
+// reproducible reports whether the images are to be reproducible: a flag goes
+// before the compose file.
+func (o Options) reproducible(s compose.Settings) bool {
+	if o.Reproducible != nil {
+		return *o.Reproducible
+	}
+	return s.Reproducible
 }

@@ -111,7 +111,7 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted})
+	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted, Reproducible: o.reproducible(p.Settings)})
 	if err != nil {
 		return err
 	}

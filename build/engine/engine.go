@@ -38,6 +38,8 @@ type Engine struct {
 	Why string
 	// Version is what the engine says of itself; empty where it says nothing.
 	Version string
+	// BuildKit is the version of its BuildKit ("v0.34.2"); empty where it says nothing.
+	BuildKit string
 	// Platform is what it was named for, where several engines share the work.
 	Platform string
 	// Platforms are those whose programs it can run, in OCI's words.

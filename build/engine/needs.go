@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 
+	"golang.org/x/mod/semver"
+
 	"slipway/internal/fault"
 )
 
@@ -20,22 +22,36 @@ type Requirements struct {
 	CacheExport bool
 	// S3Cache tells that layer caches are kept on S3.
 	S3Cache bool
+	// Reproducible tells that the times in an image are to be rewritten.
+	Reproducible bool
 }
 
 // Docker engines of API version 1.42 (Docker 23) are the first whose Dockerfile frontend
 // knows named contexts; older ones ignore them without a word.
 const namedContextsAPI = "1.42"
 
+// BuildKit v0.13 is the first whose exporter rewrites times; older ones ignore the
+// attribute (docs/build-repro.md of BuildKit).
+const rewritingBuildKit = "v0.13.0"
+
+// rewritesTimes reports whether the engine can rewrite the times in an image. An
+// engine without a version that can be compared is taken for a current one.
+func (e *Engine) rewritesTimes() bool {
+	old := semver.IsValid(e.BuildKit) && semver.Compare(e.BuildKit, rewritingBuildKit) < 0
+	return e.Images == nil && !old
+}
+
 // missing says what of the needs the engine cannot do.
 func (e *Engine) missing(n Requirements) []string {
-	if e.Kind != Docker {
-		return nil
-	}
 	var out []string
 	add := func(needed bool, what string) {
 		if needed {
 			out = append(out, what)
 		}
+	}
+	add(n.Reproducible && !e.rewritesTimes(), "make reproducible images")
+	if e.Kind != Docker {
+		return out
 	}
 	classic := e.Images != nil
 	add(classic && n.Platforms, "build for several platforms at once")
@@ -70,7 +86,7 @@ func (e *CannotError) ContainerdStore() bool {
 
 // supports reports whether an engine could do all of what another one lacks.
 func (e *Engine) supports(lacked []string) bool {
-	all := e.missing(Requirements{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true})
+	all := e.missing(Requirements{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true, Reproducible: true})
 	for _, one := range all {
 		for _, l := range lacked {
 			if one == l {

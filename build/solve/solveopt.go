@@ -59,7 +59,7 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	if t.ownExports() {
 		to = t.compressed(push.CacheTo)
 	}
-	return client.SolveOpt{
+	out := client.SolveOpt{
 		Frontend:            "dockerfile.v0",
 		FrontendAttrs:       attrs,
 		Exports:             []client.ExportEntry{{Type: client.ExporterImage, Attrs: t.exportAttrs(push)}},
@@ -67,6 +67,10 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 		CacheExports:        cacheEntries(to, push.Insecure),
 		AllowedEntitlements: t.Entitlements,
 	}
+	if t.Reproducible {
+		out.CompatibilityVersion = compatibilityVersion
+	}
+	return out
 }
 
 // ownImports and ownExports tell whether the caches are Slipway's own: those of the
@@ -170,6 +174,7 @@ func (t Target) exportAttrs(push Push) map[string]string {
 		"store": "false",
 	}
 	maps.Copy(attrs, t.compressionAttrs())
+	maps.Copy(attrs, t.reproducibleAttrs())
 	if push.Insecure {
 		attrs["registry.insecure"] = "true"
 	}

@@ -68,6 +68,9 @@ type Target struct {
 	// Compression is that of the layers; empty is gzip, which the inputs of images built so
 	// far stand for.
 	Compression Compression `json:",omitempty"`
+	// Reproducible makes the image independent of the time of the build (see
+	// AsReproducible).
+	Reproducible bool `json:",omitempty"`
 	// Provenance and SBOM are the attestations asked for, in BuildKit's own words.
 	Provenance, SBOM string
 }
@@ -78,6 +81,9 @@ type Selection struct {
 	Services []string
 	// Wanted takes what the services ask for beyond the project's own; nil lets them.
 	Wanted *allow.Wanted
+	// Reproducible makes the targets reproducible, as AsReproducible does with the
+	// environment's SOURCE_DATE_EPOCH.
+	Reproducible bool
 }
 
 // Targets turns the project's services with a build section into targets, sorted by
@@ -91,7 +97,7 @@ func Targets(p *types.Project, sel Selection) (targets []Target, warnings []stri
 		return nil, nil, err
 	}
 	for _, name := range names {
-		t := translator{project: p, service: p.Services[name], wanted: sel.Wanted}
+		t := translator{project: p, service: p.Services[name], wanted: sel.Wanted, reproducible: sel.Reproducible}
 		target, err := t.target()
 		if err != nil {
 			return nil, nil, err

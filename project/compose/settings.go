@@ -31,6 +31,8 @@ type Settings struct {
 	Cache string
 	// Compression is engine.compression: gzip or zstd.
 	Compression string
+	// Reproducible is engine.reproducible: images do not go by the time of the build.
+	Reproducible bool
 	// Engine is engine.address: where BuildKit listens.
 	Engine string
 }
@@ -53,8 +55,9 @@ func ReadSettings(p *types.Project) (Settings, error) {
 	m := r.object("ecs", "artifact", "engine")
 	s.ECS = m.ecs("ecs")
 	s.Artifact = m.text("artifact")
-	engine := m.object("engine", "cache", "address", "compression")
+	engine := m.object("engine", "cache", "address", "compression", "reproducible")
 	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
+	s.Reproducible = engine.boolean("reproducible")
 	return s, r.err
 }
 
@@ -131,6 +134,18 @@ func (o object) text(key string) string {
 	default:
 		o.r.fail(o.path+"."+key, "write it as a string", "want a string, have %s", kindOf(v))
 		return ""
+	}
+}
+
+func (o object) boolean(key string) bool {
+	switch v := o.fields[key].(type) {
+	case nil:
+		return false
+	case bool:
+		return v
+	default:
+		o.r.fail(o.path+"."+key, "write true or false", "want a boolean, have %s", kindOf(v))
+		return false
 	}
 }
 
