@@ -22,7 +22,7 @@ type Requirements struct {
 	CacheExport bool
 	// S3Cache tells that layer caches are kept on S3.
 	S3Cache bool
-	// Reproducible tells that the times in an image are to be rewritten.
+	// Reproducible requires that the engine rewrites the times in an image.
 	Reproducible bool
 }
 
