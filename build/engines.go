@@ -47,6 +47,7 @@ func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 			n.S3Cache = n.S3Cache || c.Type == "s3"
 		}
 	}
+	n.Mirrors = len(p.Mirrors) > 0
 	n.CacheExport = n.CacheExport || o.Cache == project.CacheRegistry && o.exportsCache(p)
 	n.S3Cache = n.S3Cache || project.CacheOnS3(o.Cache)
 	return n

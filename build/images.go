@@ -49,6 +49,8 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Login:      KnownLogins(j.Secrets, login),
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushes(engines, place),
+		Mirrors:    j.plan.Mirrors,
+		Unmirrored: j.warnOfMirrors,
 		CacheLogin: cacheLogin(j.cloud.Config.Credentials, engines),
 		Retry:      retry,
 		Renew:      j.renew,
@@ -135,7 +137,7 @@ func (j *job) login() (solve.AuthFunc, error) {
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
-	j.planned = &planned{targets: j.plan.Targets(), note: func(name string) {
+	j.planned = &planned{targets: j.plan.Targets(), mirrors: j.plan.Mirrors, note: func(name string) {
 		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))

@@ -1,6 +1,14 @@
 package project
 
-import "slipway/project/compose"
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"slipway/internal/fault"
+	"slipway/internal/mirror"
+	"slipway/project/compose"
+)
 
 // Options say which project and what of it; every command that reads the compose
 // file has them.
@@ -19,6 +27,9 @@ type Options struct {
 	DefinitionsDir string
 	ImageDetail    bool
 	Compression    string
+	// Mirrors are REGISTRY=HOST/PREFIX; if there are any, those of the compose file
+	// are not used.
+	Mirrors []string
 	// Reproducible is nil where x-slipway.engine.reproducible decides.
 	Reproducible *bool
 	Trust        Trust
@@ -44,4 +55,22 @@ func (o Options) reproducible(s compose.Settings) bool {
 		return *o.Reproducible
 	}
 	return s.Reproducible
+}
+
+const mirrorHint = "write docker.io=HOST or docker.io=HOST/PREFIX, in the compose file docker.io: HOST/PREFIX"
+
+// mirrors returns those of the flags, else those of the compose file.
+func (o Options) mirrors(s compose.Settings) (mirror.List, error) {
+	where, values := "--mirror", o.Mirrors
+	if len(values) == 0 {
+		where = "x-slipway.engine.mirrors"
+		for _, from := range slices.Sorted(maps.Keys(s.Mirrors)) {
+			values = append(values, from+"="+s.Mirrors[from])
+		}
+	}
+	out, err := mirror.Parse(values)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fmt.Errorf("%s: %w", where, err), mirrorHint)
+	}
+	return out, nil
 }

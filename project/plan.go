@@ -18,6 +18,7 @@ import (
 	"slipway/buildspec"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/internal/mirror"
 	"slipway/internal/phrase"
 	"slipway/project/compose"
 	"slipway/registry"
@@ -35,6 +36,8 @@ type Plan struct {
 	Files      []DefinitionsFile
 	// ImageDetail is the path of imageDetail.json, if it was asked for.
 	ImageDetail string
+	// Mirrors have copies of the images that the build pulls.
+	Mirrors mirror.List
 	// ECS is where the project runs, without any ECS service if none is named.
 	ECS *ECS
 	// Repositories are the absolute paths that the job writes.
@@ -78,6 +81,9 @@ func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
 	project, err := Load(ctx, w, o, func(project *types.Project, wanted *allow.Wanted) (err error) {
 		p = &Plan{Project: project.Name, Root: project.WorkingDir, Env: buildspec.FromEnv(w.LookupEnv)}
 		if p.Settings, err = compose.ReadSettings(project); err != nil {
+			return err
+		}
+		if p.Mirrors, err = o.mirrors(p.Settings); err != nil {
 			return err
 		}
 		if err := p.addServices(project, w, o, wanted); err != nil {

@@ -3,6 +3,7 @@ package compose_test
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -27,11 +28,11 @@ services: {a: {image: example.org/a}}
 `)
 	got, err := compose.ReadSettings(p)
 	want := compose.Settings{ECS: compose.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock"}
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	got, err = compose.ReadSettings(&types.Project{})
-	if err != nil || got != (compose.Settings{}) {
+	if err != nil || !reflect.DeepEqual(got, compose.Settings{}) {
 		t.Errorf("without the key: %+v, %v", got, err)
 	}
 }
