@@ -34,3 +34,27 @@ func TestWhichEnginesRewriteTimes(t *testing.T) {
 		}
 	}
 }
+
+// BuildKit before v0.11 and Docker before 24 ignore source policies.
+func TestWhichEnginesRewriteNames(t *testing.T) {
+	for _, c := range []struct {
+		about  string
+		engine Engine
+		can    bool
+	}{
+		{"current", Engine{Kind: Buildkitd, BuildKit: "v0.34.2"}, true},
+		{"the first", Engine{Kind: Buildkitd, BuildKit: "v0.11.0"}, true},
+		{"old", Engine{Kind: Buildkitd, BuildKit: "v0.10.6"}, false},
+		{"without a version", Engine{Kind: Buildkitd}, true},
+		{"Docker 23", Engine{Kind: Docker, docker: &dockerEngine{api: "1.42"}}, false},
+		{"Docker 24", Engine{Kind: Docker, docker: &dockerEngine{api: "1.43"}}, true},
+	} {
+		lacks := c.engine.missing(Requirements{Mirrors: true})
+		if can := len(lacks) == 0; can != c.can {
+			t.Errorf("%s: can pull from mirrors: %v, want %v", c.about, can, c.can)
+		}
+		if !c.can && !slices.Equal(lacks, []string{"pull images from mirrors"}) {
+			t.Errorf("%s: lacks %q", c.about, lacks)
+		}
+	}
+}

@@ -28,11 +28,11 @@ const imageSource = "docker-image://"
 // findCopies has each engine look for the copies of the images that the targets
 // pull, and makes it pull those that it finds in place of the images. A policy that
 // rewrites names has no way back, so the others are left as they are.
-func (r *run) findCopies(ctx context.Context, targets []Target) {
+func (r *run) findCopies(job context.Context, targets []Target) {
 	if len(r.options.Mirrors) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, mirrorTime)
+	ctx, cancel := context.WithTimeout(job, mirrorTime)
 	defer cancel()
 	images, copies := mirrored(ctx, r.options.Mirrors, targets)
 	if len(images) == 0 {
@@ -51,7 +51,7 @@ func (r *run) findCopies(ctx context.Context, targets []Target) {
 		}
 		r.workers[i].policy = copyPolicy(r.options.Mirrors, found)
 	}
-	if len(lost) > 0 && r.options.Unmirrored != nil {
+	if len(lost) > 0 && job.Err() == nil && r.options.Unmirrored != nil {
 		r.options.Unmirrored(lost)
 	}
 }

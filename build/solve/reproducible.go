@@ -10,8 +10,8 @@ import (
 // (https://reproducible-builds.org/specs/source-date-epoch/).
 const epochArg = "SOURCE_DATE_EPOCH"
 
-// reproducibleEpoch is the time in reproducible images if no other is given
-// one: 1 January 1980, the earliest that a zip archive can hold. Steps that read
+// reproducibleEpoch is the time in reproducible images if no other is given:
+// 1 January 1980, the earliest that a zip archive can hold. Steps that read
 // it may write zip archives.
 const reproducibleEpoch = "315532800"
 
