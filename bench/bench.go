@@ -45,7 +45,7 @@ func (b *bench) open(ctx context.Context, o options) error {
 		return err
 	}
 	if b.buildxBin != "" {
-		return bake{b}.createBuilder(ctx)
+		return bake{bench: b}.createBuilder(ctx)
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func (b *bench) others() []contestant {
 	if b.buildxBin == "" {
 		return []contestant{bare{b}}
 	}
-	return []contestant{bare{b}, bake{b}}
+	return []contestant{bare{b}, bake{bench: b}, bake{b, "bake " + deferOutput, []string{deferOutput}}}
 }
 
 func (b *bench) everyone() []contestant {

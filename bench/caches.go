@@ -59,10 +59,38 @@ func (b *bench) caches(ctx context.Context) ([]row, error) {
 
 // compression is a cold build in zstd, against the one in gzip.
 func (b *bench) compression(ctx context.Context) ([]row, error) {
-	who := []contestant{b.variant("zstd", "--compression", "zstd"), b.variant("gzip")}
+	r, err := b.coldWith(ctx, b.variant("zstd", "--compression", "zstd"), b.variant("gzip"))
+	r.what += ", --compression zstd"
+	return []row{r}, err
+}
+
+// reproducible is the cost of rewriting the times in layers: in a cold build, and
+// at each later export of layers that are in the engine.
+func (b *bench) reproducible(ctx context.Context) ([]row, error) {
+	who := []contestant{b.variant("reproducible", "--reproducible"), b.variant("without")}
+	cold, err := b.coldWith(ctx, who[0], who[1])
+	if err != nil {
+		return nil, err
+	}
+	cold.what += ", --reproducible"
+	seeds, err := b.seed(ctx, who, func(i int) job { return job{prefix: fmt.Sprintf("reproducible-%d", i), tag: "seed"} })
+	if err != nil {
+		return nil, err
+	}
+	samples, err := interleave(ctx, b.runs*shortRuns, b.againAs(who, seeds, newTag), b.tell("unchanged, reproducible"))
+	if err != nil {
+		return nil, err
+	}
+	again := ratioRow("nothing changed, a new hash, --reproducible", median(walls(samples[0])), who[1].name(), median(walls(samples[1])), 0)
+	return []row{cold, again}, nil
+}
+
+// coldWith builds on an emptied engine into empty repositories, with one variant
+// against another.
+func (b *bench) coldWith(ctx context.Context, ours, other contestant) (row, error) {
 	var entries []entry
-	for i, c := range who {
-		prefix := func(round int) string { return fmt.Sprintf("compress-%d-%d", round, i) }
+	for _, c := range []contestant{ours, other} {
+		prefix := func(round int) string { return fmt.Sprintf("cold-%s-%d", c.name(), round) }
 		entries = append(entries, entry{
 			contestant: c,
 			prepare: func(ctx context.Context, round int) error {
@@ -75,11 +103,11 @@ func (b *bench) compression(ctx context.Context) ([]row, error) {
 			},
 		})
 	}
-	samples, err := interleave(ctx, b.runs, entries, b.tell("cold, compression"))
+	samples, err := interleave(ctx, b.runs, entries, b.tell("cold, "+ours.name()))
 	if err != nil {
-		return nil, err
+		return row{}, err
 	}
-	return []row{ratioRow("cold build of eight services, --compression zstd", median(walls(samples[0])), "gzip", median(walls(samples[1])), 0)}, nil
+	return ratioRow("cold build of eight services", median(walls(samples[0])), other.name(), median(walls(samples[1])), 0), nil
 }
 
 func (s *stand) createBucket(ctx context.Context, name string) error {

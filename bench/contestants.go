@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,12 +37,19 @@ func (s slipway) build(ctx context.Context, j job) (usage, error) {
 	return usage{peak: peakMemory(cmd.ProcessState)}, err
 }
 
-// bake is buildx bake on the same daemon.
-type bake struct{ *bench }
+// bake is buildx bake on the same daemon, with more flags if there are any.
+type bake struct {
+	*bench
+	label string // "bake" if empty
+	flags []string
+}
 
-func (bake) name() string { return "bake" }
+func (b bake) name() string { return cmp.Or(b.label, "bake") }
 
 const builder = "bench"
+
+// deferOutput makes bake push nothing until all targets are built.
+const deferOutput = "--jobs=defer-output"
 
 func (b bake) environ() []string {
 	return b.stand.environ(
@@ -67,7 +75,8 @@ func (b bake) build(ctx context.Context, j job) (usage, error) {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return usage{}, err
 	}
-	cmd := exec.CommandContext(ctx, b.buildxBin, "bake", "--builder", builder, "--push", "--file", file)
+	args := append([]string{"bake", "--builder", builder, "--push", "--file", file}, b.flags...)
+	cmd := exec.CommandContext(ctx, b.buildxBin, args...)
 	cmd.Dir, cmd.Env = b.project.dir, b.environ()
 	err = quietly(cmd)
 	return usage{peak: peakMemory(cmd.ProcessState)}, err

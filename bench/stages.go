@@ -41,6 +41,7 @@ var stages = []stage{
 	{"cached", (*bench).cached},
 	{"caches", (*bench).caches},
 	{"compression", (*bench).compression},
+	{"reproducible", (*bench).reproducible},
 	{"rollback", (*bench).rollback},
 }
 
@@ -254,10 +255,11 @@ func (b *bench) againAs(who []contestant, seeds []seed, tag func(seed string, ro
 func (b *bench) compare(what string, samples [][]sample, bareBudget, bakeBudget float64) []row {
 	var rows []row
 	ours := median(walls(samples[0]))
+	budgets := []float64{bareBudget, bakeBudget}
 	for i, c := range b.others() {
-		budget := bareBudget
-		if i > 0 {
-			budget = bakeBudget
+		budget := 0.0
+		if i < len(budgets) {
+			budget = budgets[i]
 		}
 		rows = append(rows, ratioRow(what, ours, c.name(), median(walls(samples[i+1])), budget))
 	}

@@ -38,6 +38,7 @@ func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 		// Each of several engines builds one platform.
 		n.Platforms = n.Platforms || len(t.Platforms) > 1 && !several
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
+		n.Reproducible = n.Reproducible || t.Reproducible
 		n.NamedContexts = n.NamedContexts || len(t.Contexts) > 0
 		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, solve.EntitlementSecurityInsecure)
 		for _, c := range t.CacheTo {
@@ -47,6 +48,7 @@ func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 			n.S3Cache = n.S3Cache || c.Type == "s3"
 		}
 	}
+	n.Mirrors = len(p.Mirrors) > 0
 	n.CacheExport = n.CacheExport || o.Cache == project.CacheRegistry && o.exportsCache(p)
 	n.S3Cache = n.S3Cache || project.CacheOnS3(o.Cache)
 	return n

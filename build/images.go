@@ -50,6 +50,8 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushed,
 		Images:     j.unchangedImages(),
+		Mirrors:    j.plan.Mirrors,
+		Unmirrored: j.warnOfMirrors,
 		CacheLogin: j.cacheLogin(engines),
 		Retry:      retry,
 		Renew:      j.renew,
@@ -183,7 +185,7 @@ func (j *job) login() (solve.AuthFunc, error) {
 	if err != nil {
 		return nil, fault.NewInput("docker config", err.Error(), "correct the file, or name another directory with DOCKER_CONFIG")
 	}
-	j.planned = &planned{targets: j.options.Targets(j.plan), note: func(name string) {
+	j.planned = &planned{targets: j.options.Targets(j.plan), mirrors: j.plan.Mirrors, note: func(name string) {
 		j.Debugf("the engine asked for a login for %q, which no image of the plan is in: it gets none", name)
 	}}
 	docker := j.planned.only(dockerLogins(file))

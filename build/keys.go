@@ -31,6 +31,11 @@ func (j *job) readInputs(ctx context.Context, known <-chan struct{}) error {
 	ask := newMemo(func(ctx context.Context, image string) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, headTime)
 		defer cancel()
+		if copied := j.plan.Mirrors.Mirror(image); copied != image {
+			if digest, err := solve.Head(ctx, copied, login); err == nil {
+				return digest, nil
+			}
+		}
 		digest, err := solve.Head(ctx, image, login)
 		if err == nil {
 			return digest, nil
@@ -402,4 +407,3 @@ func (j *job) snapshot(ctx context.Context) (*revisions.Snapshot, error) {
 	before, err := revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, extra)
 	return before, fault.As(fault.AWS, err)
 }
-

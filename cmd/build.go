@@ -104,6 +104,15 @@ directory.
 repository), s3://BUCKET/PREFIX, inline (in the images) or none. auto is registry, which
 only CodeBuild and an empty engine write. The default is x-slipway.engine.cache, else auto.
 
+--reproducible gives files in the layers above the base image a time of at most 1980, or
+that of SOURCE_DATE_EPOCH. It leaves out attestations. A step must write the same bytes each
+time. The default is x-slipway.engine.reproducible.
+
+--mirror pulls base images from copies: with docker.io=HOST/PREFIX, alpine:3 comes from
+HOST/PREFIX/library/alpine:3. HOST may be ECR with a pull through cache rule; Slipway logs in.
+If a copy is missing, the image comes from its own registry, with a warning. The default is
+x-slipway.engine.mirrors.
+
 The result goes to stdout, one line for each service: its name, repository:hash, and the
 digest. --output env prints shell variables with the hash and the revision instead.
 Everything else goes to stderr.`,
@@ -140,6 +149,8 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.progress, "progress", "auto", "how to show the build: auto, tty, plain or quiet")
 	f.StringVar(&o.Cache, "cache", "", "layer cache: auto, registry, s3://BUCKET/PREFIX, inline or none (default: auto)")
 	f.StringVar(&o.project.Compression, "compression", "", "layer compression: gzip or zstd (default: x-slipway.engine.compression, gzip)")
+	addOptionalBool(f, &o.project.Reproducible, "reproducible", "leave the time of the build out of images: two cold builds give one digest")
+	f.StringSliceVar(&o.project.Mirrors, "mirror", nil, "pull images from a `REGISTRY=HOST/PREFIX`, such as docker.io=HOST; repeat for several")
 	f.StringVar(&o.engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, or PLATFORM=ENGINE,…")
 	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.engineNetwork, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")

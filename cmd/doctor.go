@@ -64,7 +64,7 @@ anything else, such as no engine or a base image that cannot be pulled.`,
 var buildFlags = []string{
 	"file", "env-file", "profile", "project-directory", "project-name", "name", "hash", "allow", "definitions-dir",
 	"region", "cluster", "ecs-service", "retention-days", "replace-policy",
-	"create-repositories", "no-latest", "untrusted", "rollout", "image-ref", "artifact", "cache", "compression", "engine", "engine-tls", "engine-network", "engine-state",
+	"create-repositories", "no-latest", "untrusted", "rollout", "image-ref", "artifact", "cache", "compression", "reproducible", "mirror", "engine", "engine-tls", "engine-network", "engine-state",
 }
 
 // flags takes over build's, so that they stay the same; the others keep build's defaults.

@@ -56,6 +56,7 @@ type plannedService struct {
 	Allow      []string                 `json:"entitlements,omitempty"`
 	Cache      plannedCache             `json:"cache"`
 	Compress   solve.Compression        `json:"compression,omitempty"`
+	Repro      bool                     `json:"reproducible,omitempty"`
 	Tags       []string                 `json:"tags"`
 	Definition string                   `json:"definition,omitempty"`
 	Inputs     string                   `json:"inputs"`

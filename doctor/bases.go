@@ -37,15 +37,26 @@ func (d *doctor) checkBases(ctx context.Context) []Finding {
 	if err != nil {
 		return append(out, broken(err))
 	}
+	bases, copied := d.copies(ctx, bases, login)
+	out = append(out, copied...)
+	out = append(out, d.lookFor(ctx, bases, login)...)
+	return append(out, d.checkDockerHub(ctx, bases, login)...)
+}
+
+// lookFor has the engine that build would use look for images, or this host.
+func (d *doctor) lookFor(ctx context.Context, bases []solve.Base, login solve.AuthFunc) []Finding {
+	if len(bases) == 0 {
+		return nil
+	}
 	engine, err := d.engine()
 	if err != nil || engine.own() {
-		return append(out, d.fromHere(ctx, bases, login)...)
+		return d.fromHere(ctx, bases, login)
 	}
 	each, err := solve.Resolve(ctx, engine.Client, bases, login)
 	if err != nil {
-		return append(out, broken(fmt.Errorf("asking the engine for the base images: %w", err)))
+		return []Finding{broken(fmt.Errorf("asking the engine for the base images: %w", err))}
 	}
-	return append(out, throughEngine(ctx, bases, each, login)...)
+	return throughEngine(ctx, bases, each, login)
 }
 
 // bases returns the base images of all targets, and findings about Dockerfiles

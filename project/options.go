@@ -1,6 +1,14 @@
 package project
 
-import "slipway/project/compose"
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"slipway/internal/fault"
+	"slipway/internal/mirror"
+	"slipway/project/compose"
+)
 
 // Options say which project and what of it; every command that reads the compose
 // file has them.
@@ -19,7 +27,12 @@ type Options struct {
 	DefinitionsDir string
 	ImageDetail    bool
 	Compression    string
-	Trust          Trust
+	// Mirrors are REGISTRY=HOST/PREFIX; if there are any, those of the compose file
+	// are not used.
+	Mirrors []string
+	// Reproducible is nil where x-slipway.engine.reproducible decides.
+	Reproducible *bool
+	Trust        Trust
 	// From names the options, for messages.
 	From From
 	// ECS are set by build alone; the other commands find their site themselves.
@@ -38,4 +51,31 @@ func (o Options) load(w *Host) compose.Options {
 		l.Dir = Absolute(w.Dir, o.Dir)
 	}
 	return l
+}
+
+// reproducible reports whether the images are to be reproducible: a flag goes
+// before the compose file.
+func (o Options) reproducible(s compose.Settings) bool {
+	if o.Reproducible != nil {
+		return *o.Reproducible
+	}
+	return s.Reproducible
+}
+
+const mirrorHint = "write docker.io=HOST or docker.io=HOST/PREFIX, in the compose file docker.io: HOST/PREFIX"
+
+// mirrors returns those of the flags, else those of the compose file.
+func (o Options) mirrors(s compose.Settings) (mirror.List, error) {
+	where, values := "--mirror", o.Mirrors
+	if len(values) == 0 {
+		where = "x-slipway.engine.mirrors"
+		for _, from := range slices.Sorted(maps.Keys(s.Mirrors)) {
+			values = append(values, from+"="+s.Mirrors[from])
+		}
+	}
+	out, err := mirror.Parse(values)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fmt.Errorf("%s: %w", where, err), mirrorHint)
+	}
+	return out, nil
 }

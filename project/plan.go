@@ -18,6 +18,7 @@ import (
 	"slipway/buildspec"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/internal/mirror"
 	"slipway/internal/phrase"
 	"slipway/project/compose"
 	"slipway/registry"
@@ -37,6 +38,8 @@ type Plan struct {
 	Files []DefinitionsFile
 	// ImageDetail is the path of imageDetail.json, if it was asked for.
 	ImageDetail string
+	// Mirrors have copies of the images that the build pulls.
+	Mirrors mirror.List
 	// ECS is where the project runs, without any ECS service if none is named.
 	ECS *ECS
 	// Outputs are the absolute paths that the job writes.
@@ -109,6 +112,9 @@ func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
 		if p.Settings, err = compose.ReadSettings(project); err != nil {
 			return err
 		}
+		if p.Mirrors, err = o.mirrors(p.Settings); err != nil {
+			return err
+		}
 		if err := p.addServices(project, w, o, wanted); err != nil {
 			return err
 		}
@@ -140,7 +146,7 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv})
+	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv, Reproducible: o.reproducible(p.Settings)})
 	if err != nil {
 		return err
 	}

@@ -74,8 +74,8 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	if err != nil {
 		return nil, errors.Join(watch.instead(within(ctx, wait, err)), c.Close())
 	}
-	e.Version = workers[0].BuildkitVersion.Version
 	e.describe(workers)
+	e.Version = e.BuildKit
 	return e, nil
 }
 
@@ -117,7 +117,7 @@ func awaitWorkers(ctx context.Context, c *client.Client) ([]*client.WorkerInfo, 
 // describe keeps the properties of the worker that builds: the first one, which
 // is BuildKit's default.
 func (e *Engine) describe(workers []*client.WorkerInfo) {
-	e.Snapshotter = workers[0].Labels[label.Snapshotter]
+	e.Snapshotter, e.BuildKit = workers[0].Labels[label.Snapshotter], workers[0].BuildkitVersion.Version
 	for _, p := range workers[0].Platforms {
 		e.Platforms = append(e.Platforms, platforms.Format(platforms.Normalize(p)))
 	}

@@ -39,6 +39,9 @@ type Engine struct {
 	// Version is the version that the engine reports; empty where it reports
 	// none.
 	Version string
+	// BuildKit is the version of its BuildKit ("v0.34.2"); empty where it reports
+	// none.
+	BuildKit string
 	// Platform is the platform that it was named for, where several engines
 	// share the work.
 	Platform string

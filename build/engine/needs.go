@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 
+	"golang.org/x/mod/semver"
+
 	"slipway/internal/fault"
 )
 
@@ -22,22 +24,57 @@ type Requirements struct {
 	CacheExport bool
 	// S3Cache reports that layer caches are kept on S3.
 	S3Cache bool
+	// Mirrors requires that the engine pulls images from mirrors.
+	Mirrors bool
+	// Reproducible requires that the engine rewrites the times in an image.
+	Reproducible bool
 }
 
 // Docker engines of API version 1.42 (Docker 23) are the first whose Dockerfile frontend
 // knows named contexts; older ones ignore them without a word.
 const namedContextsAPI = "1.42"
 
+// BuildKit v0.13 is the first whose exporter rewrites times; older ones ignore the
+// attribute (docs/build-repro.md of BuildKit).
+const rewritingBuildKit = "v0.13.0"
+
+// rewritesTimes reports whether the engine can rewrite the times in an image. An
+// engine without a version that can be compared is taken for a current one.
+func (e *Engine) rewritesTimes() bool {
+	old := semver.IsValid(e.BuildKit) && semver.Compare(e.BuildKit, rewritingBuildKit) < 0
+	return e.Images == nil && !old
+}
+
+// BuildKit v0.11 is the first with source policies, and Docker's API version 1.43
+// (Docker 24) the first whose BuildKit has them; older ones ignore a policy
+// (docs/build-repro.md of BuildKit).
+const (
+	policyBuildKit  = "v0.11.0"
+	policyDockerAPI = "1.43"
+)
+
+// rewritesNames reports whether the engine pulls images from other places than
+// their names say. An engine without a version that can be compared is taken for a
+// current one.
+func (e *Engine) rewritesNames() bool {
+	if e.Kind == Docker && e.docker != nil && e.docker.olderThan(policyDockerAPI) {
+		return false
+	}
+	return !semver.IsValid(e.BuildKit) || semver.Compare(e.BuildKit, policyBuildKit) >= 0
+}
+
 // missing says what of the needs the engine cannot do.
 func (e *Engine) missing(n Requirements) []string {
-	if e.Kind != Docker {
-		return nil
-	}
 	var out []string
 	add := func(needed bool, what string) {
 		if needed {
 			out = append(out, what)
 		}
+	}
+	add(n.Mirrors && !e.rewritesNames(), "pull images from mirrors")
+	add(n.Reproducible && !e.rewritesTimes(), "make reproducible images")
+	if e.Kind != Docker {
+		return out
 	}
 	classic := e.Images != nil
 	add(classic && n.Platforms, "build for several platforms at once")
@@ -72,7 +109,7 @@ func (e *CannotError) ContainerdStore() bool {
 
 // supports reports whether an engine could do all of what another one lacks.
 func (e *Engine) supports(lacked []string) bool {
-	all := e.missing(Requirements{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true})
+	all := e.missing(Requirements{Platforms: true, Attestations: true, NamedContexts: true, Insecure: true, CacheExport: true, S3Cache: true, Reproducible: true, Mirrors: true})
 	for _, one := range all {
 		for _, l := range lacked {
 			if one == l {

@@ -118,7 +118,7 @@ func (r *run) target(ctx context.Context, t solve.Target) Result {
 		return Result{Unknown: err}
 	}
 	c := &component{run: r, target: t, links: links, inputs: &Inputs{
-		Settings: checksum(string(t.Compression), t.Provenance, t.SBOM, strings.Join(t.Platforms, ",")),
+		Settings: checksum(string(t.Compression), t.Provenance, t.SBOM, strings.Join(t.Platforms, ","), fmt.Sprint(t.Reproducible)),
 		Steps:    map[string]string{}, Trees: map[string]string{}, Files: map[string]string{}, Images: map[string]string{},
 		Commits: map[string]string{}, Components: map[string]string{},
 	}}

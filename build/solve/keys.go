@@ -53,11 +53,12 @@ const (
 
 // translator turns one service's build section into a Target.
 type translator struct {
-	project   *types.Project
-	service   types.ServiceConfig
-	wanted    *allow.Wanted
-	lookupEnv func(string) (string, bool)
-	warnings  []string
+	project      *types.Project
+	service      types.ServiceConfig
+	wanted       *allow.Wanted
+	lookupEnv    func(string) (string, bool)
+	reproducible bool
+	warnings     []string
 	// inactive reports that the service is behind a profile that is not active.
 	inactive bool
 }
@@ -78,7 +79,7 @@ func (t *translator) warn(format string, args ...any) {
 
 func (t *translator) target() (Target, error) {
 	out := Target{Service: t.service.Name, Image: t.service.Image}
-	for _, step := range []func(*Target) error{t.naming, t.contexts, t.plain, t.platforms, t.secrets, t.ssh, t.caches, t.sandbox, t.entitlements, t.attestations, t.ask} {
+	for _, step := range []func(*Target) error{t.naming, t.contexts, t.plain, t.platforms, t.secrets, t.ssh, t.caches, t.sandbox, t.entitlements, t.attestations, t.times, t.ask} {
 		if err := step(&out); err != nil {
 			return Target{}, err
 		}
@@ -362,7 +363,7 @@ func (t *translator) attestations(out *Target) error {
 	default:
 		out.SBOM = s
 	}
-	if out.Provenance != "" {
+	if out.Provenance != "" && !t.reproducible {
 		t.warn("%s: provenance holds the time of the build, so the digest is a new one each time", t.field("provenance"))
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
+	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/fault"
@@ -35,6 +36,8 @@ func (e Engine) dialer() session.Dialer {
 type worker struct {
 	Engine
 	sources *sources
+	// policy rewrites the names of images that have copies; nil rewrites none.
+	policy *spb.Policy
 	// seen, if set, is told of a request's progress before the display is.
 	seen func(*client.SolveStatus)
 	// again tells that the request finds done what the display has shown already.

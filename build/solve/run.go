@@ -12,6 +12,8 @@ import (
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/solver/errdefs"
+
+	"slipway/internal/mirror"
 )
 
 // RunOptions say how targets are built.
@@ -41,6 +43,10 @@ type RunOptions struct {
 	// CacheLogin gives the attributes that hold the credentials for a cache of Push or of
 	// the compose file, anew for each request; nil means that no cache has any.
 	CacheLogin func(ctx context.Context, c Cache) (map[string]string, error)
+	// Mirrors have copies of images, which are pulled in place of them.
+	Mirrors mirror.List
+	// Unmirrored is called once, with the images whose copies are not there.
+	Unmirrored func([]Unmirrored)
 	// Retry is the pause before a push is tried again.
 	Retry Backoff
 	// Renew drops the login for the service's registry after a refusal; false means that
@@ -112,6 +118,7 @@ func Run(ctx context.Context, engines []Engine, targets []Target, o RunOptions) 
 	for _, t := range targets {
 		r.done[t.Service] = &outcome{ready: make(chan struct{})}
 	}
+	r.findCopies(ctx, targets)
 	var wait sync.WaitGroup
 	for _, t := range targets {
 		wait.Go(func() { r.build(ctx, t) })
@@ -214,6 +221,7 @@ func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) 
 	if opt.OCIStores, err = t.stores(); err != nil {
 		return "", err
 	}
+	opt.SourcePolicy = joined(opt.SourcePolicy, w.policy)
 	watch := &observer{service: t.Service, next: w.watching(r.options.Status)}
 	statuses := make(chan *client.SolveStatus)
 	drained := make(chan struct{})

@@ -1,6 +1,7 @@
 package solve
 
 import (
+	"cmp"
 	"encoding/csv"
 	"maps"
 	"slices"
@@ -64,7 +65,7 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	if t.ownExports() {
 		to = t.compressed(push.CacheTo)
 	}
-	return client.SolveOpt{
+	out := client.SolveOpt{
 		Frontend:            "dockerfile.v0",
 		FrontendAttrs:       attrs,
 		Exports:             []client.ExportEntry{{Type: client.ExporterImage, Attrs: t.exportAttrs(push)}},
@@ -73,6 +74,20 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 		AllowedEntitlements: t.Entitlements,
 		SourcePolicy:        push.sourcePolicy(),
 	}
+	if t.Reproducible {
+		out.CompatibilityVersion = compatibilityVersion
+	}
+	return out
+}
+
+// joined is the policy of the rules of two: the first rule that fits a name rewrites
+// it, and then all are tried on the new name (sourcepolicy, engine.go). Either may be
+// nil.
+func joined(first, second *policy.Policy) *policy.Policy {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return &policy.Policy{Version: first.Version, Rules: slices.Concat(first.Rules, second.Rules)}
 }
 
 // sourcePolicy pins images; engines before BuildKit 0.11 do not know it.
@@ -82,11 +97,7 @@ func (p Push) sourcePolicy() *policy.Policy {
 	}
 	out := &policy.Policy{Version: 1}
 	for _, ref := range slices.Sorted(maps.Keys(p.Pins)) {
-		out.Rules = append(out.Rules, &policy.Rule{
-			Action:   policy.PolicyAction_CONVERT,
-			Selector: &policy.Selector{Identifier: "docker-image://" + ref, MatchType: policy.MatchType_EXACT},
-			Updates:  &policy.Update{Identifier: "docker-image://" + ref + "@" + p.Pins[ref]},
-		})
+		out.Rules = append(out.Rules, convert(imageSource+ref, imageSource+ref+"@"+p.Pins[ref], policy.MatchType_EXACT))
 	}
 	return out
 }
@@ -206,6 +217,7 @@ func (t Target) exportAttrs(push Push) map[string]string {
 		"store": "false",
 	}
 	maps.Copy(attrs, t.compressionAttrs())
+	maps.Copy(attrs, t.reproducibleAttrs())
 	if push.Insecure {
 		attrs["registry.insecure"] = "true"
 	}

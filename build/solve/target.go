@@ -69,6 +69,9 @@ type Target struct {
 	// Compression is that of the layers; empty is gzip, which the inputs of images built so
 	// far stand for.
 	Compression Compression `json:",omitempty"`
+	// Reproducible makes the image independent of the time of the build (see
+	// AsReproducible).
+	Reproducible bool `json:",omitempty"`
 	// Provenance and SBOM are the attestations asked for, in BuildKit's own words.
 	Provenance, SBOM string
 }
@@ -81,6 +84,9 @@ type Selection struct {
 	Wanted *allow.Wanted
 	// LookupEnv reads this process's environment; nil means that it has no variables.
 	LookupEnv func(string) (string, bool)
+	// Reproducible makes the targets reproducible, as AsReproducible does with the
+	// environment's SOURCE_DATE_EPOCH.
+	Reproducible bool
 }
 
 // Targets turns the project's services with a build section into targets, sorted by
@@ -94,7 +100,7 @@ func Targets(p *types.Project, sel Selection) (targets []Target, warnings []stri
 		return nil, nil, err
 	}
 	for _, name := range names {
-		t := translator{project: p, wanted: sel.Wanted, lookupEnv: sel.LookupEnv}
+		t := translator{project: p, wanted: sel.Wanted, lookupEnv: sel.LookupEnv, reproducible: sel.Reproducible}
 		t.service, t.inactive, _ = lookupService(p, name)
 		target, err := t.target()
 		if err != nil {

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -31,6 +32,10 @@ type Settings struct {
 	Cache string
 	// Compression is engine.compression: gzip or zstd.
 	Compression string
+	// Reproducible is engine.reproducible: images do not go by the time of the build.
+	Reproducible bool
+	// Mirrors is engine.mirrors: where images are pulled from, by their registry.
+	Mirrors map[string]string
 	// Engine is engine.address: where BuildKit listens.
 	Engine string
 }
@@ -55,8 +60,9 @@ func ReadSettings(p *types.Project) (Settings, error) {
 	m := r.object("ecs", "artifact", "engine")
 	s.ECS = m.ecs("ecs")
 	s.Artifact = m.text("artifact")
-	engine := m.object("engine", "cache", "address", "compression")
+	engine := m.object("engine", "cache", "address", "compression", "reproducible", "mirrors")
 	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
+	s.Reproducible, s.Mirrors = engine.boolean("reproducible", false), engine.texts("mirrors")
 	return s, r.err
 }
 
@@ -140,6 +146,23 @@ func (o object) text(key string) string {
 		o.r.fail(o.path+"."+key, "write it as a string", "want a string, have %s", kindOf(v))
 		return ""
 	}
+}
+
+// texts reads a mapping of any keys to strings.
+func (o object) texts(key string) map[string]string {
+	fields, ok := o.fields[key].(map[string]any)
+	if o.fields[key] != nil && !ok {
+		o.r.fail(o.path+"."+key, "write it as a mapping", "want a mapping, have %s", kindOf(o.fields[key]))
+	}
+	var out map[string]string
+	within := object{r: o.r, path: o.path + "." + key, fields: fields}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[name] = within.text(name)
+	}
+	return out
 }
 
 // boolean is a boolean, or otherwise if the key is not there.

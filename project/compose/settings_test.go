@@ -3,6 +3,7 @@ package compose_test
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -23,36 +24,39 @@ func TestProjectSettings(t *testing.T) {
 	p := extension(t, `x-slipway:
   ecs: {cluster: shop, service: web}
   artifact: s3://bucket/x.zip
-  engine: {cache: registry, address: "unix:///run/b.sock"}
+  engine: {cache: registry, address: "unix:///run/b.sock", compression: zstd, reproducible: true, mirrors: {docker.io: mirror.example/hub}}
 services: {a: {image: example.org/a}}
 `)
 	got, err := compose.ReadSettings(p)
-	want := compose.Settings{ECS: compose.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock"}
-	if err != nil || got != want {
+	want := compose.Settings{ECS: compose.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock", Compression: "zstd", Reproducible: true, Mirrors: map[string]string{"docker.io": "mirror.example/hub"}}
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	got, err = compose.ReadSettings(&types.Project{})
-	if err != nil || got != (compose.Settings{}) {
+	if err != nil || !reflect.DeepEqual(got, compose.Settings{}) {
 		t.Errorf("without the key: %+v, %v", got, err)
 	}
 }
 
 func TestProjectSettingsErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"[a]":                     "x-slipway: want a mapping, have a list",
-		"text":                    "x-slipway: want a mapping, have a string",
-		"{artefact: x}":           "x-slipway.artefact: unknown key",
-		"{artifact: [x]}":         "x-slipway.artifact: want a string, have a list",
-		"{artifact: 7}":           "x-slipway.artifact: want a string, have a number",
-		"{artifact: 7.5}":         "x-slipway.artifact: want a string, have a number",
-		"{artifact: true}":        "x-slipway.artifact: want a string, have a boolean",
-		"{artifact: {a: b}}":      "x-slipway.artifact: want a string, have a mapping",
-		"{ecs: shop}":             "x-slipway.ecs: want a mapping, have a string",
-		"{ecs: {Cluster: shop}}":  "x-slipway.ecs.Cluster: unknown key",
-		"{ecs: {cluster: 1}}":     "x-slipway.ecs.cluster: want a string, have a number",
-		"{engine: auto}":          "x-slipway.engine: want a mapping, have a string",
-		"{engine: {cache: true}}": "x-slipway.engine.cache: want a string, have a boolean",
-		"{b: 1, a: 2}":            "x-slipway.a: unknown key",
+		"[a]":                                   "x-slipway: want a mapping, have a list",
+		"text":                                  "x-slipway: want a mapping, have a string",
+		"{artefact: x}":                         "x-slipway.artefact: unknown key",
+		"{artifact: [x]}":                       "x-slipway.artifact: want a string, have a list",
+		"{artifact: 7}":                         "x-slipway.artifact: want a string, have a number",
+		"{artifact: 7.5}":                       "x-slipway.artifact: want a string, have a number",
+		"{artifact: true}":                      "x-slipway.artifact: want a string, have a boolean",
+		"{artifact: {a: b}}":                    "x-slipway.artifact: want a string, have a mapping",
+		"{ecs: shop}":                           "x-slipway.ecs: want a mapping, have a string",
+		"{ecs: {Cluster: shop}}":                "x-slipway.ecs.Cluster: unknown key",
+		"{ecs: {cluster: 1}}":                   "x-slipway.ecs.cluster: want a string, have a number",
+		"{engine: auto}":                        "x-slipway.engine: want a mapping, have a string",
+		"{engine: {cache: true}}":               "x-slipway.engine.cache: want a string, have a boolean",
+		"{engine: {reproducible: 1}}":           "x-slipway.engine.reproducible: want a boolean, have a number",
+		"{engine: {mirrors: x}}":                "x-slipway.engine.mirrors: want a mapping, have a string",
+		"{engine: {mirrors: {b.example: [1]}}}": "x-slipway.engine.mirrors.b.example: want a string, have a list",
+		"{b: 1, a: 2}":                          "x-slipway.a: unknown key",
 	} {
 		_, err := compose.ReadSettings(extension(t, "x-slipway: "+text+"\nservices: {a: {image: example.org/a}}\n"))
 		wantInputError(t, err, want)

@@ -3,6 +3,7 @@
 //	probe see THING [ARGUMENT] FILE   write what is asked for into FILE
 //	probe meet ADDRESS NAME           say NAME there and wait for leave to go on
 //	probe print FILE...               write files to the output, a byte at a time
+//	probe stamp TIME FILE             write FILE as of the Unix time in the file TIME
 //	probe fail TEXT                   end with code 7
 package main
 
@@ -14,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -42,9 +44,31 @@ func run(args []string) error {
 		return meet(args[1], args[2])
 	case "print":
 		return printFiles(args[1:])
+	case "stamp":
+		return stamp(args[1], args[2])
 	default:
 		return errors.New(strings.Join(args, " "))
 	}
+}
+
+// stamp gives the file and its directory the time.
+func stamp(timeFile, file string) error {
+	text, err := os.ReadFile(timeFile)
+	if err != nil {
+		return err
+	}
+	seconds, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, []byte("stamped"), 0o644); err != nil {
+		return err
+	}
+	when := time.Unix(seconds, 0)
+	return errors.Join(os.Chtimes(file, when, when), os.Chtimes(filepath.Dir(file), when, when))
 }
 
 // printFiles writes small pieces, so that an engine cuts the output anywhere.

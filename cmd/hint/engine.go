@@ -1,4 +1,4 @@
-package cmd
+package hint
 
 import "slipway/build/engine"
 
