@@ -37,6 +37,8 @@ const (
 	// PolicyTakesImages is a lifecycle policy that was not written, because images
 	// of others would expire.
 	PolicyTakesImages
+	// Unmirrored is an image that a mirror does not give.
+	Unmirrored
 	// PolicyNotWritten is a lifecycle policy that could not be written.
 	PolicyNotWritten
 )

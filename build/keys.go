@@ -190,10 +190,11 @@ func (j *job) confirm(ctx context.Context, e *engine.Engine, results map[string]
 	for service, r := range results {
 		j.images[service] = j.pushed[service].Repository + "@" + r.Digest
 	}
-	digests := map[string]string{}
-	for _, in := range j.inputs {
+	digests, keys := map[string]string{}, map[string]string{}
+	for service, in := range j.inputs {
 		if in.Inputs != nil {
 			maps.Copy(digests, in.Inputs.Images)
+			keys[service] = in.Inputs.Key()
 		}
 	}
 	configs, err := j.configs(ctx, e, login, digests)
@@ -201,7 +202,7 @@ func (j *job) confirm(ctx context.Context, e *engine.Engine, results map[string]
 		return err
 	}
 	found := inputs.Of(ctx, j.plan.Targets(), inputs.Sources{
-		Platform: j.platform, Files: j.files, Commit: newPairMemo(inputs.Commit).get, Config: configs,
+		Platform: j.platform, Files: j.files, Commit: newPairMemo(inputs.Commit).get, Config: configs, Keys: keys,
 		Digest: func(_ context.Context, image string) (string, error) {
 			if d, ok := digests[image]; ok {
 				return d, nil

@@ -14,6 +14,6 @@ func (j *job) warnOfMirrors(lost []solve.Unmirrored) {
 	for _, u := range lost {
 		names = append(names, u.Image)
 	}
-	j.Warnf("%s not pulled from the mirror, but from the registry of its name: %s; looking for %s: %v; `slipway doctor` checks the mirrors",
+	j.warn(Unmirrored, "%s not pulled from the mirror, but from the registry of its name: %s; looking for %s: %w",
 		phrase.Count(len(lost), "image"), strings.Join(names, ", "), lost[0].Copy, lost[0].Err)
 }

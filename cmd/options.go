@@ -13,7 +13,7 @@ import (
 type projectFlags struct{ project.Options }
 
 func (o *projectFlags) flags(f *pflag.FlagSet) {
-	o.From = project.From{Allow: "--allow", DefinitionsDir: "--definitions-dir", EnvFiles: "--env-file", Name: "--project-name", ImageDetail: "--image-detail", Lone: "--name"}
+	o.From = project.From{Allow: "--allow", DefinitionsDir: "--definitions-dir", EnvFiles: "--env-file", Mirrors: "--mirror", Name: "--project-name", ImageDetail: "--image-detail", Lone: "--name"}
 	o.Trust.From = "--untrusted"
 	f.StringSliceVarP(&o.Files, "file", "f", nil, "compose `file`; repeat to merge several (default: COMPOSE_FILE, compose.yaml)")
 	f.StringSliceVar(&o.EnvFiles, "env-file", nil, "`file` with variables (default: COMPOSE_ENV_FILES, the project's .env)")

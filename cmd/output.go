@@ -135,7 +135,7 @@ func plannedTarget(p *project.Plan, o buildOptions, t solve.Target, repo registr
 		Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
 		Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
 		Cache: plannedCache{o.Cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
-		Tags:  []string{}, Compress: t.Compression,
+		Tags:  []string{}, Compress: t.Compression, Repro: t.Reproducible,
 		Inputs: p.Inputs(t, platform), Untrusted: p.Untrusted.Why, Retention: retentionInWords(o.Options, p),
 	}
 	if t.DockerfileInline != "" {

@@ -40,7 +40,7 @@ type Options struct {
 }
 
 // From names the options where they were given, such as the flag of each.
-type From struct{ Allow, DefinitionsDir, EnvFiles, ImageDetail, Lone, Name string }
+type From struct{ Allow, DefinitionsDir, EnvFiles, ImageDetail, Lone, Mirrors, Name string }
 
 func (o Options) load(w *Host) compose.Options {
 	l := compose.Options{EnvFiles: o.EnvFiles, Profiles: o.Profiles, Name: o.Name, Environ: w.Environ, Lone: o.Lone, LoneFrom: o.From.Lone, EnvFilesFrom: o.From.EnvFiles, NameFrom: o.From.Name}
@@ -66,7 +66,7 @@ const mirrorHint = "write docker.io=HOST or docker.io=HOST/PREFIX, in the compos
 
 // mirrors returns those of the flags, else those of the compose file.
 func (o Options) mirrors(s compose.Settings) (mirror.List, error) {
-	where, values := "--mirror", o.Mirrors
+	where, values := o.From.Mirrors, o.Mirrors
 	if len(values) == 0 {
 		where = "x-slipway.engine.mirrors"
 		for _, from := range slices.Sorted(maps.Keys(s.Mirrors)) {

@@ -43,6 +43,9 @@ type Sources struct {
 	// nothing: no pull is needed then, and [Reads] finds out whether it made a
 	// difference.
 	Config func(image, platform string) ([]byte, error)
+	// Keys are the keys by service that stand for linked components; nil for those
+	// that are found.
+	Keys map[string]string
 }
 
 // Result is what is known of a component's inputs.
@@ -158,6 +161,9 @@ func (r *run) links(ctx context.Context, t solve.Target) (map[string]string, err
 			return nil, fmt.Errorf("it is linked to %s: %w", name, p.result.Unknown)
 		}
 		out[name] = p.result.Inputs.Key()
+		if key, ok := r.sources.Keys[name]; ok {
+			out[name] = key
+		}
 	}
 	return out, nil
 }

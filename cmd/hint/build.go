@@ -62,6 +62,7 @@ var buildHints = map[build.Problem]string{
 	build.CacheNotWritten:   "`--no-latest` writes none but the one that `--cache` names",
 	build.PolicyUnknown:     "`slipway retention --preview` shows the images that they would let expire",
 	build.PolicyTakesImages: "`slipway retention --apply` shows the images, asks and writes it",
+	build.Unmirrored:        "`slipway doctor` checks the mirrors",
 	build.PolicyNotWritten:  "`slipway retention` writes it",
 }
 
