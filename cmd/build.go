@@ -150,7 +150,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.Cache, "cache", "", "layer cache: auto, registry, s3://BUCKET/PREFIX, inline or none (default: auto)")
 	f.StringVar(&o.project.Compression, "compression", "", "layer compression: gzip or zstd (default: x-slipway.engine.compression, gzip)")
 	addOptionalBool(f, &o.project.Reproducible, "reproducible", "leave the time of the build out of images: two cold builds give one digest")
-	f.StringSliceVar(&o.project.Mirrors, "mirror", nil, "pull images from a `REGISTRY=HOST/PREFIX`, such as docker.io=HOST; repeat for several")
+	f.StringSliceVar(&o.project.Mirrors, "mirror", nil, "pull images from copies, as `REGISTRY=HOST/PREFIX`; repeat for several registries")
 	f.StringVar(&o.engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, or PLATFORM=ENGINE,…")
 	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.engineNetwork, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")

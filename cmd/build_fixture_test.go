@@ -19,6 +19,7 @@ import (
 
 	"slipway/internal/enginetest"
 	"slipway/internal/sandbox"
+	"slipway/registry"
 )
 
 // buildFixture is a project of four services, a sandbox of its own behind a fault
@@ -185,12 +186,14 @@ func (s *buildFixture) startBuild(args ...string) *process {
 // quick keeps tries of what fails for ever few.
 var quick = []string{"AWS_MAX_ATTEMPTS=2", "SLIPWAY_PUSH_ATTEMPTS=1"}
 
-// tags is every tag with its digest.
+// tags is every tag with its digest, without those that name inputs.
 func (s *buildFixture) tags() map[string]string {
 	out := map[string]string{}
 	for _, repo := range s.aws.Repositories() {
 		for tag, digest := range s.aws.Tags(repo) {
-			out[repo+":"+tag] = digest
+			if !strings.HasPrefix(tag, registry.TagInputs) {
+				out[repo+":"+tag] = digest
+			}
 		}
 	}
 	return out
