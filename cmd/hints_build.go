@@ -22,6 +22,8 @@ func buildHint(err error) string {
 		return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + engineHint(e.NotFoundError)
 	case *compose.OutsideError:
 		return "allow it with --allow fs.read=" + e.Path
+	case *solve.InactiveError:
+		return "give --profile " + strings.Join(e.Profiles, " --profile ") + ", or set COMPOSE_PROFILES"
 	case *solve.PlatformError:
 		return "name one: --engine " + strings.Join(e.Engines, "=…,") + "=…," + e.Platform + "=…"
 	case *revision.GitError:

@@ -9,6 +9,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/allow"
+	"slipway/internal/fault"
+	"slipway/internal/plain"
 	"slipway/project/compose"
 )
 
@@ -126,22 +128,33 @@ func selectServices(p *types.Project, asked []string) ([]string, error) {
 // nothingToBuild is the error for a project without a service to build. It names those
 // that are behind a profile.
 func nothingToBuild(p *types.Project) error {
-	var services, flags []string
+	inactive := &InactiveError{}
 	for _, name := range slices.Sorted(maps.Keys(p.DisabledServices)) {
 		s := p.DisabledServices[name]
 		if s.Build == nil || len(s.Profiles) == 0 {
 			continue
 		}
-		services = append(services, name+" ("+strings.Join(s.Profiles, ", ")+")")
-		if flag := "--profile " + s.Profiles[0]; !slices.Contains(flags, flag) {
-			flags = append(flags, flag)
+		inactive.services = append(inactive.services, name+" ("+strings.Join(s.Profiles, ", ")+")")
+		if !slices.Contains(inactive.Profiles, s.Profiles[0]) {
+			inactive.Profiles = append(inactive.Profiles, s.Profiles[0])
 		}
 	}
-	if len(services) == 0 {
+	if len(inactive.services) == 0 {
 		return badInput(projectFile(p), "add a build section to a service; services with only an image are left to ECS", "no service has a build section")
 	}
-	return badInput(projectFile(p), "give "+strings.Join(flags, " ")+", or set COMPOSE_PROFILES",
-		"no active service has a build section; these are behind profiles: %s", strings.Join(services, ", "))
+	return &fault.InputError{Where: projectFile(p), Err: inactive}
+}
+
+// InactiveError is a project whose services to build are all behind inactive profiles.
+type InactiveError struct {
+	// Profiles activate all of the services.
+	Profiles []string
+	services []string
+}
+
+// Error names the services and their profiles.
+func (e *InactiveError) Error() string {
+	return plain.Text("no active service has a build section; these are behind profiles: " + strings.Join(e.services, ", "))
 }
 
 // lookupService finds a service, also behind a profile that is not active.
