@@ -10,6 +10,7 @@ import (
 
 	"slipway/internal/allow"
 	"slipway/internal/fault"
+	"slipway/internal/plain"
 	"slipway/project/compose"
 )
 
@@ -135,35 +136,33 @@ func selectServices(p *types.Project, asked []string) ([]string, error) {
 // nothingToBuild is the error for a project without a service to build. It names those
 // that are behind a profile.
 func nothingToBuild(p *types.Project) error {
-	var services, profiles []string
+	inactive := &InactiveError{}
 	for _, name := range slices.Sorted(maps.Keys(p.DisabledServices)) {
 		s := p.DisabledServices[name]
 		if s.Build == nil || len(s.Profiles) == 0 {
 			continue
 		}
-		services = append(services, name+" ("+strings.Join(s.Profiles, ", ")+")")
-		if !slices.Contains(profiles, s.Profiles[0]) {
-			profiles = append(profiles, s.Profiles[0])
+		inactive.services = append(inactive.services, name+" ("+strings.Join(s.Profiles, ", ")+")")
+		if !slices.Contains(inactive.Profiles, s.Profiles[0]) {
+			inactive.Profiles = append(inactive.Profiles, s.Profiles[0])
 		}
 	}
-	if len(services) == 0 {
+	if len(inactive.services) == 0 {
 		return badInput(projectFile(p), "add a build section to a service; services with only an image are left to ECS", "no service has a build section")
 	}
-	return &fault.InputError{Where: projectFile(p), Err: &ProfilesError{services, profiles}}
+	return &fault.InputError{Where: projectFile(p), Err: inactive}
 }
 
-// ProfilesError is a project whose services to build are all behind profiles that are not
-// active.
-type ProfilesError struct {
-	// Services are the services, each with its profiles.
-	Services []string
-	// Profiles make one after the other of the services active.
+// InactiveError is a project whose services to build are all behind inactive profiles.
+type InactiveError struct {
+	// Profiles activate all of the services.
 	Profiles []string
+	services []string
 }
 
-// Error names the services.
-func (e *ProfilesError) Error() string {
-	return "no active service has a build section; these are behind profiles: " + strings.Join(e.Services, ", ")
+// Error names the services and their profiles.
+func (e *InactiveError) Error() string {
+	return plain.Text("no active service has a build section; these are behind profiles: " + strings.Join(e.services, ", "))
 }
 
 // lookupService finds a service, also behind a profile that is not active.
