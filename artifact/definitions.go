@@ -111,7 +111,7 @@ func check(defs []Definition) error {
 	}
 	entries := map[string]int{}
 	for i, d := range defs {
-		if !containerName.MatchString(d.Name) {
+		if len(d.Name) > maxContainerName || !containerName.MatchString(d.Name) {
 			return &DefinitionError{i + 1, "name", fmt.Sprintf("%q is not an ECS container name: use up to 255 letters, digits, '-' and '_'", d.Name)}
 		}
 		if first := entries[d.Name]; first > 0 {
@@ -127,7 +127,10 @@ func check(defs []Definition) error {
 
 // containerName is the grammar of ContainerDefinition.name in the ECS API
 // reference.
-var containerName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`)
+var containerName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+// maxContainerName is the length of the longest name of a container.
+const maxContainerName = 255
 
 // badImage returns the error in an image reference, or "". The parser reads an
 // empty tag as no tag, but it is a variable that was not set.

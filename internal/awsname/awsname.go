@@ -27,7 +27,18 @@ func CheckAccount(id string) error {
 	return fmt.Errorf("%q is not an AWS account id of 12 digits", shorten(id))
 }
 
-var ecsName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+// pattern is a regular expression for text of ASCII characters with a longest
+// length. A bound in the expression itself would make a state of each character,
+// at each start of the program.
+type pattern struct {
+	*regexp.Regexp
+	most int
+}
+
+// MatchString reports whether the text matches and is not too long.
+func (p pattern) MatchString(s string) bool { return len(s) <= p.most && p.Regexp.MatchString(s) }
+
+var ecsName = pattern{regexp.MustCompile(`^[A-Za-z0-9_-]+$`), 255}
 
 // CheckContainer returns an error unless name can be an ECS container's name: up to 255
 // letters, digits, underscores and hyphens (ContainerDefinition in the ECS API
@@ -159,7 +170,7 @@ func checkIAM(name string, kinds ...string) error {
 	return bad
 }
 
-var pipeline = regexp.MustCompile(`^[A-Za-z0-9.@_-]{1,100}$`)
+var pipeline = pattern{regexp.MustCompile(`^[A-Za-z0-9.@_-]+$`), 100}
 
 // CheckPipeline returns an error unless name can be a pipeline's name
 // (PipelineDeclaration in the CodePipeline API reference).
@@ -170,7 +181,7 @@ func CheckPipeline(name string) error {
 	return fmt.Errorf("%q is not a pipeline's name of 1 to 100 letters, digits and . @ - _", shorten(name))
 }
 
-var logGroup = regexp.MustCompile(`^[A-Za-z0-9._/#-]{1,512}$`)
+var logGroup = pattern{regexp.MustCompile(`^[A-Za-z0-9._/#-]+$`), 512}
 
 // CheckLogGroup returns an error unless name can be a log group's name
 // (CreateLogGroup in the CloudWatch Logs API reference).
@@ -184,7 +195,7 @@ func CheckLogGroup(name string) error {
 // deployment is the name of an application or a deployment group. CodeDeploy's API
 // reference gives their length, 100, and no characters; these are the ones that the
 // CodeDeploy console and ECS give, and none that a policy reads in another way.
-var deployment = regexp.MustCompile(`^[\w+=,.@-]{1,100}$`)
+var deployment = pattern{regexp.MustCompile(`^[\w+=,.@-]+$`), 100}
 
 // CheckDeploymentGroup returns an error unless s is APPLICATION/GROUP.
 func CheckDeploymentGroup(s string) error {
