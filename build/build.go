@@ -40,6 +40,8 @@ type Component struct {
 	// Unchanged reports that an image with the same inputs was there: nothing was
 	// built.
 	Unchanged bool
+	// aged reports that the image is built again because of its age.
+	aged bool
 	// confirmed reports that the built image may be known by its inputs.
 	confirmed bool
 }
@@ -221,6 +223,7 @@ func (j *job) readTags(ctx context.Context) error {
 	}
 	j.before = before
 	j.reuse()
+	j.dropAged(ctx)
 	return j.checkExtra(ctx)
 }
 

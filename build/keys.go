@@ -88,7 +88,7 @@ func (j *job) inputTags() map[registry.Ref][]string {
 // their digests.
 func (j *job) reuse() {
 	for _, c := range j.components {
-		if c.Build && c.Digest == "" && !j.options.Rebuild {
+		if c.Build && c.Digest == "" && !c.aged && !j.options.Rebuild {
 			c.Digest = j.existing(c)
 			c.Unchanged = c.Digest != ""
 		}
@@ -102,7 +102,7 @@ func (j *job) existing(c *Component) string {
 		return ""
 	}
 	for _, tag := range j.inputTags()[c.Repository.Ref] {
-		if image, ok := j.before.ByTag(c.Repository.Ref, tag); ok {
+		if image, ok := j.before.ByInputs(c.Repository.Ref, tag); ok {
 			return image.Digest
 		}
 	}
@@ -129,6 +129,9 @@ func (j *job) changed() []solve.Target {
 		if c.Build {
 			need(c.Target.Service)
 		}
+	}
+	for i, t := range targets {
+		targets[i].NoCache = t.NoCache || j.aged(t.Service)
 	}
 	return slices.DeleteFunc(targets, func(t solve.Target) bool { return !needed[t.Service] })
 }
@@ -341,7 +344,7 @@ func (j *job) since(ctx context.Context, c *Component) string {
 	if j.options.NoLatest {
 		return ""
 	}
-	names, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
+	names, _, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
 	if err != nil {
 		j.Debugf("the names of %s are not known: %v", c.Target.Service, err)
 	}
@@ -403,7 +406,10 @@ func (m pairMemo[V]) get(ctx context.Context, a, b string) (V, error) {
 func (j *job) snapshot(ctx context.Context) (*revisions.Snapshot, error) {
 	extra := j.cacheTags()
 	for ref, tags := range j.inputTags() {
-		extra[ref] = append(slices.Clone(extra[ref]), tags...)
+		extra[ref] = slices.Clone(extra[ref])
+		for _, tag := range tags {
+			extra[ref] = append(extra[ref], revisions.InputsTags(tag)...)
+		}
 	}
 	before, err := revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, extra)
 	return before, fault.As(fault.AWS, err)

@@ -140,7 +140,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.project.ImageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for shell variables")
 	f.BoolVar(&o.plan, "plan", false, "print the build plan and stop, with no request to AWS or an engine")
-	f.BoolVar(&o.Rebuild, "rebuild", false, "build even if a complete revision from the same inputs is there")
+	f.BoolVar(&o.Rebuild, "rebuild", false, "build every service, though its image is there already")
 	f.BoolVar(&o.Create, "create-repositories", false, "create the missing repositories")
 	f.BoolVar(&o.NoLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
 	o.project.untrustedFlag(f)

@@ -3,9 +3,12 @@ package compose
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -38,6 +41,8 @@ type Settings struct {
 	Mirrors map[string]string
 	// Engine is engine.address: where BuildKit listens.
 	Engine string
+	// MaxAge is build.max-age for the services that have none.
+	MaxAge *time.Duration
 }
 
 // ServiceSettings are one service's x-slipway.
@@ -50,6 +55,9 @@ type ServiceSettings struct {
 	ECS ECS
 	// Undeployed reports that no container runs the image (deploy: false).
 	Undeployed bool `json:",omitempty"`
+	// MaxAge is build.max-age: an older image is built again though nothing has
+	// changed. It is nil for no such age.
+	MaxAge *time.Duration `json:",omitempty"`
 }
 
 // ReadSettings reads the x-slipway at the top of a project. Unknown keys and
@@ -57,8 +65,9 @@ type ServiceSettings struct {
 func ReadSettings(p *types.Project) (Settings, error) {
 	r := reader{path: ExtensionKey, value: p.Extensions[ExtensionKey]}
 	var s Settings
-	m := r.object("ecs", "artifact", "engine")
+	m := r.object("ecs", "artifact", "engine", "build")
 	s.ECS = m.ecs("ecs")
+	s.MaxAge = m.object("build", "max-age").age("max-age")
 	s.Artifact = m.text("artifact")
 	engine := m.object("engine", "cache", "address", "compression", "reproducible", "mirrors")
 	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
@@ -70,9 +79,10 @@ func ReadSettings(p *types.Project) (Settings, error) {
 func ReadServiceSettings(s types.ServiceConfig) (ServiceSettings, error) {
 	r := reader{path: "services." + s.Name + "." + ExtensionKey, value: s.Extensions[ExtensionKey]}
 	var out ServiceSettings
-	m := r.object("repository", "container", "ecs", "deploy")
+	m := r.object("repository", "container", "ecs", "deploy", "build")
 	out.Repository = m.text("repository")
 	out.Undeployed = !m.boolean("deploy", true)
+	out.MaxAge = m.object("build", "max-age").age("max-age")
 	out.Container = m.name("container", awsname.CheckContainer, "write the container's name in the ECS task definition")
 	out.ECS = m.ecs("ecs")
 	for _, key := range []string{"container", "ecs"} {
@@ -164,6 +174,26 @@ func (o object) texts(key string) map[string]string {
 	}
 	return out
 }
+
+// age is a time in whole days or hours, such as 7d or 12h; nil if the key is not
+// there.
+func (o object) age(key string) *time.Duration {
+	if o.fields[key] == nil {
+		return nil
+	}
+	text := fmt.Sprint(o.fields[key])
+	m := ageText.FindStringSubmatch(text)
+	if m == nil {
+		o.r.fail(o.path+"."+key, "write days or hours, such as 7d or 12h; 0h builds each time", "%q is not an age", text)
+		return nil
+	}
+	n, _ := strconv.Atoi(m[1]) // five digits at most
+	unit := map[string]time.Duration{"d": 24 * time.Hour, "h": time.Hour}[m[2]]
+	age := time.Duration(n) * unit
+	return &age
+}
+
+var ageText = regexp.MustCompile(`^([0-9]{1,5})([dh])$`)
 
 // boolean is a boolean, or otherwise if the key is not there.
 func (o object) boolean(key string, otherwise bool) bool {

@@ -2,7 +2,9 @@ package revisions
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
@@ -24,11 +26,53 @@ func InputsTag(key string) string { return inputsPrefix + key }
 // trusted one looks for.
 func UntrustedInputsTag(key string) string { return untrustedInputsPrefix + key }
 
-// NamesOf returns the names of the revisions that have an image, sorted. Calls:
-// one DescribeImages.
-func NamesOf(ctx context.Context, clients registry.Clients, repo registry.Repository, digest string) ([]string, error) {
+// InputsTags lists the tags that an image with some inputs can have: the tag of
+// the inputs itself, then those that take its place where a repository does not
+// let it move to an image that was built again.
+func InputsTags(tag string) []string {
+	tags := []string{tag}
+	for n := 2; n <= maxInputsTags; n++ {
+		tags = append(tags, fmt.Sprintf("%s.%d", tag, n))
+	}
+	return tags
+}
+
+const maxInputsTags = 20
+
+// ByInputs returns the image that was built last from some inputs; false where
+// there is none that can be pulled. The snapshot was asked for the InputsTags.
+func (s *Snapshot) ByInputs(ref registry.Ref, tag string) (Image, bool) {
+	for _, t := range slices.Backward(InputsTags(tag)) {
+		if image, ok := s.ByTag(ref, t); ok {
+			return image, true
+		}
+	}
+	return Image{}, false
+}
+
+// inputsTag is the tag that is put on an image for its inputs; empty where none
+// is, since the image has one or no tag is free.
+func (s *Snapshot) inputsTag(i RevisionImage) string {
+	ref := i.Repository.Ref
+	if i.Inputs == "" {
+		return ""
+	}
+	if at, ok := s.ByInputs(ref, i.Inputs); ok && at.Digest == i.Digest {
+		return ""
+	}
+	for _, tag := range InputsTags(i.Inputs) {
+		if s.digestOf(ref, tag) == "" || i.Repository.CheckMovable([]string{tag}) == nil {
+			return tag
+		}
+	}
+	return ""
+}
+
+// NamesOf returns the names of the revisions that have an image, sorted, and the
+// time when it was first pushed. Calls: one DescribeImages.
+func NamesOf(ctx context.Context, clients registry.Clients, repo registry.Repository, digest string) (names []string, pushed time.Time, err error) {
 	image, err := describeImage(ctx, clients(repo.Region), repo, types.ImageIdentifier{ImageDigest: aws.String(digest)})
-	names := slices.Clone(image.tags)
+	names = slices.Clone(image.tags)
 	slices.Sort(names)
-	return names, err
+	return names, image.pushed, err
 }

@@ -202,7 +202,10 @@ func (p Publication) revertSteps(ctx context.Context, clients registry.Clients, 
 func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients) (*Snapshot, error) {
 	extra := map[registry.Ref][]string{}
 	for _, i := range p.Images {
-		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Inputs, i.Digest, p.Running[i.Repository.Ref])
+		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
+		if i.Inputs != "" {
+			extra[i.Repository.Ref] = append(extra[i.Repository.Ref], InputsTags(i.Inputs)...)
+		}
 	}
 	return readSnapshot(ctx, clients, p.repositories(), p.Variant, extra, func(ref registry.Ref, tag string) bool {
 		return slices.ContainsFunc(p.Images, func(i RevisionImage) bool { return i.Repository.Ref == ref && i.extra(tag) })
@@ -278,8 +281,8 @@ func (p Publication) steps(s *Snapshot, name string) [][]Change {
 	var hash, extra []Change
 	for _, i := range p.Images {
 		hash = s.step(hash, i.Repository, name, i.Digest)
-		if p.movesInputs(s, i) {
-			extra = s.step(extra, i.Repository, i.Inputs, i.Digest)
+		if tag := s.inputsTag(i); tag != "" {
+			extra = s.step(extra, i.Repository, tag, i.Digest)
 		}
 		for _, tag := range i.Extra {
 			extra = s.step(extra, i.Repository, tag, i.Digest)
@@ -289,16 +292,6 @@ func (p Publication) steps(s *Snapshot, name string) [][]Change {
 		return [][]Change{hash, extra}
 	}
 	return append([][]Change{hash, extra}, p.latestSteps(s)...)
-}
-
-// movesInputs reports whether the tag of an image's inputs is put on it. Where
-// the repository does not let the tag move, the image that has it keeps it: it
-// was built from the same inputs.
-func (p Publication) movesInputs(s *Snapshot, i RevisionImage) bool {
-	if i.Inputs == "" || s.digestOf(i.Repository.Ref, i.Inputs) == "" {
-		return i.Inputs != ""
-	}
-	return i.Repository.CheckMovable([]string{i.Inputs}) == nil
 }
 
 // latestSteps lists where deployed must move, and then latest.

@@ -161,6 +161,15 @@ func (s *Snapshot) ByTag(ref registry.Ref, tag string) (Image, bool) {
 	return i, ok
 }
 
+// At returns the time, by ECR's clock, when a repository was read; this host's
+// where ECR did not say.
+func (s *Snapshot) At(ref registry.Ref) time.Time {
+	if at := s.read[ref]; !at.IsZero() {
+		return at
+	}
+	return time.Now()
+}
+
 // ByDigest returns an image that was read, by digest.
 func (s *Snapshot) ByDigest(ref registry.Ref, digest string) (Image, bool) {
 	i, ok := s.known[ref][digest]
