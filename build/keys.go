@@ -162,12 +162,25 @@ func (j *job) reuseFromEngine(ctx context.Context, e *engine.Engine) error {
 		}
 		return found[0].Digest, found[0].Err
 	})
+	if platformOf(e) != j.platform {
+		j.forget()
+	}
 	j.keyInputs(ctx, inputs.Sources{Platform: platformOf(e), Digest: ask.get})
 	if j.before, err = j.snapshot(ctx); err != nil {
 		return err
 	}
 	j.reuse()
 	return nil
+}
+
+// forget makes components be built that were found under the keys of another
+// platform than the engine's: a revision has no mixture.
+func (j *job) forget() {
+	for _, c := range j.components {
+		if c.Unchanged {
+			c.Digest, c.Unchanged = "", false
+		}
+	}
 }
 
 // pins are the digests of the images that a target is built from, so that its

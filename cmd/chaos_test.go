@@ -135,6 +135,7 @@ func TestChaosFourJobs(t *testing.T) {
 		shops, jobs := map[string]*buildFixture{}, map[string]*process{}
 		for _, hash := range hashes {
 			shops[hash] = c.secondCopy("chaos " + hash)
+			shops[hash].write("a/file", "a of all jobs")
 			jobs[hash] = shops[hash].startBuild(impatient, hash, "--cache", "none", "--push-attempts", "2")
 			if random.IntN(4) == 0 {
 				delay := time.Duration(random.IntN(1500)) * time.Millisecond
@@ -155,6 +156,11 @@ func TestChaosFourJobs(t *testing.T) {
 			shops[hash].build(hash, "--cache", "none").wait(exitDone)
 			shops[hash].defines(hash)
 			c.complete(hash, true)
+			shops[hash].ofFiles(hash)
+		}
+		for _, hash := range hashes {
+			shops[hash].reuses(hash + "-again")
+			shops[hash].ofFiles(hash + "-again")
 		}
 		c.pullable()
 		if t.Failed() {
@@ -325,6 +331,18 @@ func (c *randomBuildFixture) arrived(revision, former string) {
 			c.t.Errorf("%s has no lifecycle policy", repo)
 		}
 	}
+	c.ofFiles(revision)
 	c.pullable()
 	c.tidy()
+}
+
+// ofFiles checks that the images of a revision, built or reused, hold the files
+// of the project.
+func (s *buildFixture) ofFiles(revision string) {
+	s.t.Helper()
+	for _, component := range componentNames {
+		if got, want := s.holds("shop/"+component, revision, "file"), s.read(component+"/file"); got != want {
+			s.t.Errorf("shop/%s:%s holds %q, want %q", component, revision, got, want)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,7 +72,8 @@ func outlive(ctx context.Context, extra time.Duration) (context.Context, func())
 
 // put lets a tag point to an image by putting the image's manifest under it.
 // ImageAlreadyExistsException means that it does already (PutImage API
-// reference).
+// reference). ImageTagAlreadyExistsException means that the tag is immutable:
+// a tag of inputs stays on the image that another job built from the same ones.
 func put(ctx context.Context, client tagger, repo registry.Repository, tag string, image Image) error {
 	out, err := client.PutImage(ctx, &ecr.PutImageInput{
 		RegistryId:             repo.Ref.RegistryID(),
@@ -81,9 +83,14 @@ func put(ctx context.Context, client tagger, repo registry.Repository, tag strin
 		ImageManifest:          aws.String(image.Manifest),
 		ImageManifestMediaType: aws.String(image.MediaType),
 	})
-	var exists *types.ImageAlreadyExistsException
+	var (
+		exists *types.ImageAlreadyExistsException
+		taken  *types.ImageTagAlreadyExistsException
+	)
 	switch {
 	case errors.As(err, &exists):
+		return nil
+	case errors.As(err, &taken) && strings.HasPrefix(tag, inputsPrefix):
 		return nil
 	case err == nil && (out.Image == nil || out.Image.ImageId == nil || aws.ToString(out.Image.ImageId.ImageDigest) != image.Digest):
 		err = incomplete("PutImage", "the image")
