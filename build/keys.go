@@ -237,44 +237,14 @@ func (j *job) confirm(ctx context.Context, e *engine.Engine, results map[string]
 // same reports whether a component's inputs are what they were before it was
 // built.
 func (j *job) same(c *Component, now inputs.Result) bool {
-	service := c.Target.Service
+	err := c.Inputs.Confirm(now)
 	switch {
-	case c.Inputs.Inputs == nil:
-		j.Debugf("%s is built each time: %v", service, c.Inputs.Unknown)
-		return false
-	case now.Unknown != nil:
-		j.Debugf("%s is built again next time: %v", service, now.Unknown)
-		return false
-	case !within(now.Reads, c.Inputs.Reads):
-		j.Debugf("%s is built each time: its base images change the sources that it reads", service)
-		return false
-	case !sameContent(now.Inputs, c.Inputs.Inputs):
-		j.Warnf("%s changed while it was built; it is built again next time", service)
-		return false
+	case errors.Is(err, inputs.ErrChanged):
+		j.Warnf("%s %v while it was built; it is built again next time", c.Target.Service, err)
+	case err != nil:
+		j.Debugf("%s is built each time: %v", c.Target.Service, err)
 	}
-	return true
-}
-
-// within reports whether all sources are among others. An image without layers is
-// no source any more once its configuration is known.
-func within(sources, others []string) bool {
-	return !slices.ContainsFunc(sources, func(s string) bool { return !slices.Contains(others, s) })
-}
-
-// sameContent reports whether the same files and commits are read. The steps are
-// different where base images have a configuration.
-func sameContent(now, before *inputs.Inputs) bool {
-	return covers(before.Trees, now.Trees) && covers(before.Commits, now.Commits)
-}
-
-// covers reports whether a map has all pairs of another one.
-func covers(all, some map[string]string) bool {
-	for k, v := range some {
-		if all[k] != v {
-			return false
-		}
-	}
-	return true
+	return err == nil
 }
 
 // configs reads the configurations of the images that the builds have read.
