@@ -35,7 +35,7 @@ type Component struct {
 	Digest string
 	// Result is how the build went; zero where nothing was built.
 	Result solve.Result
-	// Inputs is what the image depends on.
+	// Inputs are the inputs of the image.
 	Inputs inputs.Result
 	// Unchanged reports that an image with the same inputs was there: nothing was
 	// built.

@@ -43,7 +43,7 @@ type fileSum struct {
 	err  error
 }
 
-// tree is what a source selects of a directory.
+// tree is the part of a directory that a source selects.
 type tree struct {
 	// sum is the checksum of it all.
 	sum string

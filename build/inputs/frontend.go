@@ -24,7 +24,7 @@ import (
 	"slipway/internal/bounded"
 )
 
-// read is what the frontend made of a Dockerfile: a definition and the image's
+// read is a Dockerfile as the frontend read it: a definition and the image's
 // configuration for each platform.
 type read struct {
 	definitions map[string]*pb.Definition

@@ -27,10 +27,10 @@ const (
 	dockerfileName  = "Dockerfile"
 )
 
-// Sources is what inputs are read from. Each function may be called by several
+// Sources are the places that inputs are read from. Each function may be called by several
 // goroutines.
 type Sources struct {
-	// Platform is what an engine builds for that is told no platform.
+	// Platform is the one for which an engine builds that is told none.
 	Platform string
 	// Files hashes local files.
 	Files *Files
@@ -48,7 +48,7 @@ type Sources struct {
 	Keys map[string]string
 }
 
-// Result is what is known of a component's inputs.
+// Result has a component's inputs, as far as they are known.
 type Result struct {
 	// Inputs is nil where they are not known.
 	Inputs *Inputs
@@ -242,7 +242,7 @@ func (c *component) read(ctx context.Context) ([]string, error) {
 // readTime is how long reading one Dockerfile and its images may take.
 const readTime = 30 * time.Second
 
-// frontend is what the frontend runs against.
+// frontend returns the answers that the frontend gets.
 func (c *component) frontend(ctx context.Context) (*frontend, error) {
 	platform, err := platforms.Parse(c.sources.Platform)
 	if err != nil {

@@ -68,8 +68,11 @@ func Find(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 }
 
 func checkRevisionName(text string, repos []registry.Repository, skip func(registry.Ref, string) bool) error {
-	if !registry.IsRevisionName(text) {
+	if registry.IsProtected(text) {
 		return &NameError{Text: text, Err: errProtected}
+	}
+	if !registry.IsRevisionName(text) {
+		return &NameError{Text: text, Err: errInputs}
 	}
 	if err := registry.ValidateTag(text); err != nil {
 		return &NameError{Text: text, Err: err}
@@ -163,6 +166,7 @@ func (l *Listing) match(prefix string, skip func(registry.Ref, string) bool) (st
 
 // What makes a tag no name of a revision.
 var (
+	errInputs    = errors.New("the tag names the inputs of an image")
 	errProtected = errors.New("the tag moves from revision to revision")
 	errExtra     = errors.New("the compose file gives this tag to every revision (build.tags)")
 )

@@ -12,8 +12,8 @@ import (
 	"slipway/registry"
 )
 
-// The beginnings of the tags that name what an image was built from. They are no
-// names of revisions.
+// The beginnings of the tags that name the inputs of an image. They do not name
+// revisions.
 const (
 	inputsPrefix          = registry.TagInputs
 	untrustedInputsPrefix = inputsPrefix + "pr-"
