@@ -72,7 +72,7 @@ func (p *project) known() *Inputs {
 	return r.Inputs
 }
 
-// TestKeyChanges checks which edits change the key, and what is said of them.
+// TestKeyChanges checks which edits change the key, and the words for each.
 func TestKeyChanges(t *testing.T) {
 	t.Parallel()
 	dockerfile := func(old, with string) func(*project) {
