@@ -54,7 +54,7 @@ func TestRandomEdits(t *testing.T) {
 	}
 }
 
-// tally counts the outcome to images.
+// tally counts images by outcome.
 type tally struct{ images, content, keys, known, failed, unknown int }
 
 // round builds all services and compares the images with those of the same key.
