@@ -68,13 +68,14 @@ func openSources(ctx context.Context, dial session.Dialer, targets []Target, o R
 	s := &sources{ids: map[string]string{}, trees: map[string]fsutil.FS{}, running: &errgroup.Group{}}
 	ctx = context.WithoutCancel(ctx)
 	for _, dir := range Dirs(targets) {
-		tree, err := Tree(dir, o.Own)
+		shared, err := newSharedTree(dir, o.Own)
 		if err != nil {
 			s.close()
 			return nil, fmt.Errorf("reading %s: %w", dir, err)
 		}
+		var tree fsutil.FS = shared
 		if o.Sum != nil {
-			tree = timed{tree, dir, o.Sum}
+			tree = timed{shared, dir, o.Sum}
 		}
 		if err := s.serve(ctx, dial, dir, sharedKey(o.Namespace, dir), tree); err != nil {
 			s.close()
