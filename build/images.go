@@ -68,7 +68,8 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		return nil, err
 	}
 	j.reached("images built")
-	return out, j.confirm(ctx, engines[0], out)
+	j.confirm(ctx, engines, out)
+	return out, ctx.Err()
 }
 
 // sortResults logs each failure, and returns the results by service if there is

@@ -7,9 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/moby/buildkit/util/flightcontrol"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/build/engine"
@@ -28,7 +28,7 @@ func (j *job) readInputs(ctx context.Context, known <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	ask := newMemo(func(ctx context.Context, image string) (string, error) {
+	ask := onceFor(func(ctx context.Context, image string) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, headTime)
 		defer cancel()
 		if copied := j.plan.Mirrors.Mirror(image); copied != image {
@@ -48,7 +48,7 @@ func (j *job) readInputs(ctx context.Context, known <-chan struct{}) error {
 			return "", err
 		}
 	})
-	j.keyInputs(ctx, inputs.Sources{Platform: j.options.Platform(), Digest: ask.get})
+	j.keyInputs(ctx, inputs.Sources{Platform: j.options.Platform(), Digest: ask})
 	return ctx.Err()
 }
 
@@ -57,7 +57,7 @@ const headTime = 10 * time.Second
 
 // keyInputs gives the components their inputs.
 func (j *job) keyInputs(ctx context.Context, s inputs.Sources) {
-	s.Files, s.Commit = j.files, newPairMemo(inputs.Commit).get
+	s.Files, s.Commit = j.files, commits()
 	j.platform = s.Platform
 	j.inputs = inputs.Of(ctx, j.plan.Targets(), s)
 	for _, c := range j.components {
@@ -155,7 +155,7 @@ func (j *job) reuseFromEngine(ctx context.Context, e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
-	ask := newMemo(func(ctx context.Context, image string) (string, error) {
+	ask := onceFor(func(ctx context.Context, image string) (string, error) {
 		found, err := solve.Resolve(ctx, e.Client, []solve.Base{{Image: image}}, login)
 		if err != nil {
 			return "", err
@@ -165,7 +165,7 @@ func (j *job) reuseFromEngine(ctx context.Context, e *engine.Engine) error {
 	if platformOf(e) != j.platform {
 		j.forget()
 	}
-	j.keyInputs(ctx, inputs.Sources{Platform: platformOf(e), Digest: ask.get})
+	j.keyInputs(ctx, inputs.Sources{Platform: platformOf(e), Digest: ask})
 	if j.before, err = j.snapshot(ctx); err != nil {
 		return err
 	}
@@ -192,97 +192,6 @@ func pins(r inputs.Result) map[string]string {
 	pins := maps.Clone(r.Inputs.Images)
 	maps.DeleteFunc(pins, func(ref, _ string) bool { return strings.Contains(ref, "@") })
 	return pins
-}
-
-// confirm finds out which of the built images may be known by their inputs from
-// now on: those whose inputs are still the same after the build, and are the
-// same with the base images' configurations.
-func (j *job) confirm(ctx context.Context, e *engine.Engine, results map[string]solve.Result) error {
-	login, err := j.login()
-	if err != nil {
-		return err
-	}
-	j.images = j.unchangedImages()
-	for service, r := range results {
-		j.images[service] = j.pushed[service].Repository + "@" + r.Digest
-	}
-	digests, keys := map[string]string{}, map[string]string{}
-	for service, in := range j.inputs {
-		if in.Inputs != nil {
-			maps.Copy(digests, in.Inputs.Images)
-			keys[service] = in.Inputs.Key()
-		}
-	}
-	configs, err := j.configs(ctx, e, login, digests)
-	if err != nil {
-		return err
-	}
-	found := inputs.Of(ctx, j.plan.Targets(), inputs.Sources{
-		Platform: j.platform, Files: j.files, Commit: newPairMemo(inputs.Commit).get, Config: configs, Keys: keys,
-		Digest: func(_ context.Context, image string) (string, error) {
-			if d, ok := digests[image]; ok {
-				return d, nil
-			}
-			return "", fmt.Errorf("%s was not among the images before", image)
-		},
-	})
-	for _, c := range j.components {
-		if c.Build && !c.Unchanged {
-			c.confirmed = j.same(c, found[c.Target.Service])
-		}
-	}
-	return ctx.Err()
-}
-
-// same reports whether a component's inputs are what they were before it was
-// built.
-func (j *job) same(c *Component, now inputs.Result) bool {
-	err := c.Inputs.Confirm(now)
-	switch {
-	case errors.Is(err, inputs.ErrChanged):
-		j.Warnf("%s %v while it was built; it is built again next time", c.Target.Service, err)
-	case err != nil:
-		j.Debugf("%s is built each time: %v", c.Target.Service, err)
-	}
-	return err == nil
-}
-
-// configs reads the configurations of the images that the builds have read.
-func (j *job) configs(ctx context.Context, e *engine.Engine, login solve.AuthFunc, digests map[string]string) (func(string, string) ([]byte, error), error) {
-	var asked, bases []solve.Base
-	for _, t := range j.changed() {
-		for _, b := range j.inputs[t.Service].Bases {
-			if !slices.Contains(asked, b) {
-				asked, bases = append(asked, b), append(bases, solve.Base{Image: j.pulled(b.Image, digests), Platform: b.Platform})
-			}
-		}
-	}
-	found, err := solve.Resolve(ctx, e.Client, bases, login)
-	if err != nil {
-		return nil, err
-	}
-	return func(image, platform string) ([]byte, error) {
-		i := slices.Index(asked, solve.Base{Image: image, Platform: platform})
-		if i < 0 {
-			return nil, fmt.Errorf("%s was not read before", image)
-		}
-		return found[i].Config, found[i].Err
-	}, nil
-}
-
-// pulled is the reference by digest of an image that a build has read.
-func (j *job) pulled(image string, digests map[string]string) string {
-	if service, ok := inputs.Link(image); ok {
-		for name, reference := range j.images {
-			if strings.EqualFold(name, service) {
-				return reference
-			}
-		}
-	}
-	if strings.Contains(image, "@") {
-		return image
-	}
-	return image + "@" + digests[image]
 }
 
 // publishedInputs is the tag that an image gets for its inputs; empty for none.
@@ -342,47 +251,21 @@ func (j *job) since(ctx context.Context, c *Component) string {
 	}
 }
 
-// memo asks for each thing once.
-type memo[V any] struct {
-	ask func(context.Context, string) (V, error)
-	mu  sync.Mutex
-	got map[string]*answer[V]
-}
-
-type answer[V any] struct {
-	once  sync.Once
-	value V
-	err   error
-}
-
-func newMemo[V any](ask func(context.Context, string) (V, error)) *memo[V] {
-	return &memo[V]{ask: ask, got: map[string]*answer[V]{}}
-}
-
-func (m *memo[V]) get(ctx context.Context, name string) (V, error) {
-	m.mu.Lock()
-	a := m.got[name]
-	if a == nil {
-		a = &answer[V]{}
-		m.got[name] = a
+// onceFor returns a function that asks another one once for each name.
+func onceFor[V any](ask func(context.Context, string) (V, error)) func(context.Context, string) (V, error) {
+	group := &flightcontrol.CachedGroup[V]{CacheError: true}
+	return func(ctx context.Context, name string) (V, error) {
+		return group.Do(ctx, name, func(ctx context.Context) (V, error) { return ask(ctx, name) })
 	}
-	m.mu.Unlock()
-	a.once.Do(func() { a.value, a.err = m.ask(ctx, name) })
-	return a.value, a.err
 }
 
-// pairMemo is a memo of what has two names.
-type pairMemo[V any] struct{ memo *memo[V] }
-
-func newPairMemo[V any](ask func(ctx context.Context, a, b string) (V, error)) pairMemo[V] {
-	return pairMemo[V]{newMemo(func(ctx context.Context, name string) (V, error) {
-		a, b, _ := strings.Cut(name, "\x00")
-		return ask(ctx, a, b)
-	})}
-}
-
-func (m pairMemo[V]) get(ctx context.Context, a, b string) (V, error) {
-	return m.memo.get(ctx, a+"\x00"+b)
+// commits asks git servers, for each reference once.
+func commits() func(ctx context.Context, remote, ref string) (string, error) {
+	ask := onceFor(func(ctx context.Context, both string) (string, error) {
+		remote, ref, _ := strings.Cut(both, "\x00")
+		return inputs.Commit(ctx, remote, ref)
+	})
+	return func(ctx context.Context, remote, ref string) (string, error) { return ask(ctx, remote+"\x00"+ref) }
 }
 
 // snapshot reads the tags that a build needs to know.

@@ -53,10 +53,10 @@ const (
 	policyDockerAPI = "1.43"
 )
 
-// rewritesNames reports whether the engine pulls images from other places than
+// RewritesNames reports whether the engine pulls images from other places than
 // their names say. An engine without a version that can be compared is taken for a
 // current one.
-func (e *Engine) rewritesNames() bool {
+func (e *Engine) RewritesNames() bool {
 	if e.Kind == Docker && e.docker != nil && e.docker.olderThan(policyDockerAPI) {
 		return false
 	}
@@ -71,7 +71,7 @@ func (e *Engine) missing(n Requirements) []string {
 			out = append(out, what)
 		}
 	}
-	add(n.Mirrors && !e.rewritesNames(), "pull images from mirrors")
+	add(n.Mirrors && !e.RewritesNames(), "pull images from mirrors")
 	add(n.Reproducible && !e.rewritesTimes(), "make reproducible images")
 	if e.Kind != Docker {
 		return out

@@ -187,22 +187,8 @@ func hashFile(ctx context.Context, path string) (string, error) {
 	}
 	defer file.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, untilDone{ctx, file}); err != nil {
+	if _, err := io.Copy(h, bounded.Reader(ctx, file)); err != nil {
 		return "", fmt.Errorf("%q: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// untilDone reads until its context ends: a file can be of any size.
-type untilDone struct {
-	ctx context.Context
-	io.Reader
-}
-
-// Read reads unless the context has ended.
-func (r untilDone) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
 }

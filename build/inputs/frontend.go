@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/containerd/containerd/v2/defaults"
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
@@ -177,8 +178,8 @@ func (r *result) ReadFile(ctx context.Context, req client.ReadRequest) ([]byte, 
 }
 
 // maxRead is the size in bytes of the largest file that the frontend reads
-// (frontend/dockerui, ReadFile).
-const maxRead = 16 << 20
+// (frontend/dockerui, maxFileSize).
+const maxRead = defaults.DefaultMaxRecvMsgSize
 
 // StatFile and ReadDir are not needed: a file is read without being described.
 func (r *result) StatFile(context.Context, client.StatRequest) (*fstypes.Stat, error) {

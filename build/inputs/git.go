@@ -2,7 +2,9 @@ package inputs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -31,11 +33,15 @@ func (c *component) git(ctx context.Context, s source) error {
 }
 
 // Commit asks a git server which commit a reference names, without a login; an
-// empty reference is HEAD. Where the reference has several objects, as an
+// empty reference is HEAD. An address with a login is refused: git would show it in
+// the list of processes. Where the reference has several objects, as an
 // annotated tag has, the result is a checksum of them.
 func Commit(ctx context.Context, remote, ref string) (string, error) {
 	if ref == "" {
 		ref = "HEAD"
+	}
+	if u, err := url.Parse(remote); err != nil || u.User != nil {
+		return "", errors.New("its address has a login, or cannot be read")
 	}
 	out, err := safegit.LsRemote(ctx, remote, ref)
 	if err != nil {

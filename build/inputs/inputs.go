@@ -35,8 +35,6 @@ type Inputs struct {
 	Images map[string]string `json:"images,omitempty"`
 	// Commits are those of git repositories by address.
 	Commits map[string]string `json:"commits,omitempty"`
-	// Downloads are the checksums of http(s) sources by address.
-	Downloads map[string]string `json:"downloads,omitempty"`
 	// Components are the keys of the components whose images are contexts.
 	Components map[string]string `json:"components,omitempty"`
 }
@@ -61,7 +59,6 @@ func (i *Inputs) Changes(old *Inputs) []string {
 	out = append(out, changed("", i.Files, old.Files)...)
 	out = append(out, changed("base image ", i.Images, old.Images)...)
 	out = append(out, changed("commit of ", i.Commits, old.Commits)...)
-	out = append(out, changed("", i.Downloads, old.Downloads)...)
 	out = append(out, changed("image of ", i.Components, old.Components)...)
 	if !maps.Equal(i.Steps, old.Steps) {
 		out = append(out, "the steps of the Dockerfile")

@@ -18,6 +18,7 @@ import (
 
 	"slipway/build/solve"
 	"slipway/internal/bounded"
+	"slipway/internal/redact"
 )
 
 // The frontend's names (frontend/dockerui).
@@ -27,8 +28,8 @@ const (
 	dockerfileName  = "Dockerfile"
 )
 
-// Sources are the places that inputs are read from. Each function may be called by several
-// goroutines.
+// Sources are the places that inputs are read from. Each function may be called
+// by several goroutines.
 type Sources struct {
 	// Platform is the one for which an engine builds that is told none.
 	Platform string
@@ -40,8 +41,8 @@ type Sources struct {
 	// empty one is HEAD.
 	Commit func(ctx context.Context, remote, ref string) (string, error)
 	// Config returns an image's configuration. Nil stands for one that says
-	// nothing: no pull is needed then, and [Reads] finds out whether it made a
-	// difference.
+	// nothing: no pull is needed then, and [Result.Confirm] finds out whether it
+	// made a difference.
 	Config func(image, platform string) ([]byte, error)
 	// Keys are the keys by service that stand for linked components; nil for those
 	// that are found.
@@ -314,7 +315,7 @@ func (c *component) source(ctx context.Context, f *frontend, platform string, s 
 		if s.attrs[pb.AttrHTTPChecksum] != "" {
 			return nil // the checksum is one of the steps
 		}
-		return fmt.Errorf("%s has no checksum (ADD --checksum)", s.scheme+"://"+s.name)
+		return fmt.Errorf("%s has no checksum (ADD --checksum)", redact.Patterns(s.scheme+"://"+s.name))
 	default:
 		return fmt.Errorf("a source of kind %s is not known", s.scheme)
 	}

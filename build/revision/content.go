@@ -193,23 +193,10 @@ func skippable(err error) bool {
 func fileSum(ctx context.Context, f io.ReadCloser) (string, error) {
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, whileIn{ctx, f}); err != nil {
+	if _, err := io.Copy(h, bounded.Reader(ctx, f)); err != nil {
 		return "", err
 	}
 	return string(h.Sum(nil)), nil
-}
-
-// whileIn reads until its context ends: a file can be of any size.
-type whileIn struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (w whileIn) Read(p []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return w.Reader.Read(p)
 }
 
 // frame writes parts so that no two lists of parts give the same bytes: their

@@ -214,3 +214,19 @@ func Exhausted(err error) bool {
 	}
 	return false
 }
+
+// Reader returns a reader of r that ends with ctx: a file can be of any size.
+func Reader(ctx context.Context, r io.Reader) io.Reader { return untilDone{ctx, r} }
+
+type untilDone struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read reads unless the context has ended.
+func (r untilDone) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
