@@ -196,14 +196,10 @@ func pins(r inputs.Result) map[string]string {
 
 // publishedInputs is the tag that an image gets for its inputs; empty for none.
 func (j *job) publishedInputs(c *Component) string {
-	switch {
-	case !c.confirmed:
+	if !c.confirmed {
 		return ""
-	case j.plan.Untrusted.Yes():
-		return revisions.UntrustedInputsTag(c.Inputs.Inputs.Key())
-	default:
-		return revisions.InputsTag(c.Inputs.Inputs.Key())
 	}
+	return j.inputsTag(c.Inputs.Inputs.Key())
 }
 
 // logUnchanged reports the components that are not built, with a revision that
@@ -230,17 +226,26 @@ func (j *job) logUnchanged(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// since is the end of the sentence about an unchanged component. A build that moves
-// no tag has no permission to ask for it.
+// since is the end of the sentence about an unchanged component.
 func (j *job) since(ctx context.Context, c *Component) string {
+	return sinceNames(j.namesOf(ctx, c))
+}
+
+// namesOf returns the names of the revisions that have the image of an unchanged
+// component. A build that moves no tag has no permission to ask for them.
+func (j *job) namesOf(ctx context.Context, c *Component) []string {
 	if j.options.NoLatest {
-		return ""
+		return nil
 	}
 	names, _, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
 	if err != nil {
 		j.Debugf("the names of %s are not known: %v", c.Target.Service, err)
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(c.ExtraTags, name) })
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(c.ExtraTags, name) })
+}
+
+// sinceNames returns the words for the revisions that have an unchanged image.
+func sinceNames(names []string) string {
 	switch len(names) {
 	case 0:
 		return ""

@@ -13,7 +13,7 @@ var (
 	slipwayBuild = regexp.MustCompile(`\bslipway\s+build\b`)
 	slipwayMoves = regexp.MustCompile(`\bslipway\s+(?:build|rollout|rollback)\b`)
 	deploys      = regexp.MustCompile(`\baws\s+ecs\s+(?:update-service|register-task-definition|deploy)\b|\baws\s+deploy\s+create-deployment\b`)
-	planOnly     = regexp.MustCompile(`--plan\b`)
+	planOnly     = regexp.MustCompile(`--(?:plan|dry-run)\b`)
 )
 
 const useBuild = "replace the commands by `slipway build`, which pushes by digest and tags all images or none; `slipway buildspec` prints the file"

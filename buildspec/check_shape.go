@@ -120,7 +120,7 @@ func unlistedDefinitions(s *spec) []int {
 
 var (
 	redirected   = regexp.MustCompile(`>\s*["']?([^"'\s]*image(?:definitions|Detail)[^"'\s]*\.json)`)
-	noDefinition = regexp.MustCompile(`--(?:plan|no-latest|untrusted|rollout|artifact|definitions-dir)\b`)
+	noDefinition = regexp.MustCompile(`--(?:plan|dry-run|no-latest|untrusted|rollout|artifact|definitions-dir)\b`)
 )
 
 func definitionsWritten(c command) []string {

@@ -80,6 +80,7 @@ func TestCheckRules(t *testing.T) {
 		{"push in post_build", pre + "  build: {commands: [make]}\n  post_build:\n    commands:\n      - " + push + ":1\n", "after-failure@6"},
 		{"slipway in post_build", pre + "  post_build:\n    commands:\n      - slipway build --rollout\n", "after-failure@5"},
 		{"rollout in finally", pre + "  build:\n    commands: [make]\n    finally: [slipway rollout]\n", "after-failure@5"},
+		{"dry run in post_build", pre + "  post_build: {commands: [slipway build --dry-run]}\n", ""},
 		{"plan in post_build", pre + "  post_build: {commands: [slipway build --plan]}\n", ""},
 		{"guarded post_build", pre + "  post_build:\n    commands:\n      - test \"$CODEBUILD_BUILD_SUCCEEDING\" = 1 || exit 1\n      - " + push + ":1\n", ""},
 		{"guarded too late", pre + "  post_build:\n    commands:\n      - " + push + ":1\n      - test \"$CODEBUILD_BUILD_SUCCEEDING\" = 1\n", "after-failure@5"},

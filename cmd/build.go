@@ -31,6 +31,7 @@ type buildOptions struct {
 	aws      awsOptions
 	output   string
 	plan     bool
+	dryRun   bool
 	progress string
 	rollout  bool
 	deploy   rollout.Options
@@ -113,10 +114,15 @@ HOST/PREFIX/library/alpine:3. HOST may be ECR with a pull through cache rule; Sl
 If a copy is missing, the image comes from its own registry, with a warning. The default is
 x-slipway.engine.mirrors.
 
+--dry-run asks AWS and the registries what a build asks, and prints on stdout which services
+would be built and why. It starts no engine and writes nothing. With --output json,
+pipelines can build the changed services in parallel.
+
 The result goes to stdout, one line for each service: its name, repository:hash, and the
 digest. --output env prints shell variables with the hash and the revision instead.
 Everything else goes to stderr.`,
 		Example: `  slipway build --plan
+  slipway build --dry-run
   slipway build --create-repositories
   slipway build --hash "$(git rev-parse --short=12 HEAD)" express`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -140,6 +146,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.project.ImageDetail, "image-detail", false, "write imageDetail.json too, for a blue/green deployment of one image")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text, json, or env for shell variables")
 	f.BoolVar(&o.plan, "plan", false, "print the build plan and stop, with no request to AWS or an engine")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print which services would be built and why; write nothing, start no engine")
 	f.BoolVar(&o.Rebuild, "rebuild", false, "build every service, though its image is there already")
 	f.BoolVar(&o.Create, "create-repositories", false, "create the missing repositories")
 	f.BoolVar(&o.NoLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
@@ -182,6 +189,9 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	}
 	if o.plan {
 		return printPlan(w, p, o)
+	}
+	if o.dryRun {
+		return runDry(ctx, w, o, p)
 	}
 	return runPlan(ctx, w, o, p)
 }
@@ -259,10 +269,32 @@ func (o buildOptions) check() error {
 	if o.plan && o.output == outputEnv {
 		return fault.New(fault.Usage, errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json")
 	}
+	if err := o.checkDryRun(); err != nil {
+		return err
+	}
 	if err := checkDeploy(o.deploy); err != nil {
 		return err
 	}
 	return checkRetention(o.Retention)
+}
+
+// checkDryRun refuses what a dry run does not do.
+func (o buildOptions) checkDryRun() error {
+	if !o.dryRun {
+		return nil
+	}
+	refuse := func(flag, advice string) error {
+		return fault.New(fault.Usage, errors.New("--dry-run and "+flag+" exclude each other"), advice)
+	}
+	switch {
+	case o.rollout:
+		return refuse("--rollout", "a dry run deploys nothing: leave --rollout out")
+	case o.plan:
+		return refuse("--plan", "--plan asks no registry; leave one of them out")
+	case o.output == outputEnv:
+		return refuse("--output env", "only a build knows its revision: leave --dry-run out, or use --output json")
+	}
+	return nil
 }
 
 // complete returns the options of a build: the flags, and what the plan and the

@@ -174,6 +174,9 @@ func parseBuild(args []string) (buildOptions, error) {
 	if err := f.Parse(args); err != nil {
 		return refuse(err, "`slipway build --help` lists the flags")
 	}
+	if o.dryRun {
+		return refuse(errors.New("--dry-run is not for a job: it builds nothing"), "leave it out")
+	}
 	if f.Changed("output") || o.plan {
 		return refuse(errors.New("--output and --plan are not for a job: its buildspec reads --output env"), "leave them out")
 	}
