@@ -280,7 +280,7 @@ type job struct {
 	images map[string]string
 	// pushed says for each target that is built where its image goes.
 	pushed map[string]solve.Push
-	// files hashes local files, and platform is what an engine was taken to build for.
+	// files hashes local files, and platform is the one that the engine was taken for.
 	files    *inputs.Files
 	platform string
 	// auth gives the logins for registries, once it was asked for.

@@ -94,8 +94,8 @@ const (
 	schemeLayout = "oci-layout"
 )
 
-// withoutResolved takes the digest off a reference that has a tag as well: it is
-// what the tag was resolved to.
+// withoutResolved takes the digest off a reference that has a tag as well: the tag
+// was resolved to it.
 func withoutResolved(ref string) string {
 	name, _, digested := strings.Cut(ref, "@")
 	if digested && strings.LastIndexByte(name, ':') > strings.LastIndexByte(name, '/') {

@@ -180,7 +180,7 @@ func newEdited(t *testing.T, p *proof, name string, r row) *edited {
 	return e
 }
 
-// state is what is known of an image: its content, and its key if it may be known
+// state is the content of an image, and its key if it may be known
 // by it.
 type state struct {
 	content map[string]string

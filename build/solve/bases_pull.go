@@ -124,7 +124,7 @@ func authenticator(c types.AuthConfig) authn.Authenticator {
 	})
 }
 
-// Resolved is what an engine found of an image.
+// Resolved has the answers of an engine about an image.
 type Resolved struct {
 	Digest string
 	// Config is the image's configuration.
