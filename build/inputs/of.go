@@ -31,7 +31,7 @@ const (
 // Sources are the places that inputs are read from. Each function may be called
 // by several goroutines.
 type Sources struct {
-	// Platform is the one for which an engine builds that is told none.
+	// Platform is the one for which an engine builds if the request names none.
 	Platform string
 	// Files hashes local files.
 	Files *Files
