@@ -218,3 +218,36 @@ func TestEachPage(t *testing.T) {
 		}
 	})
 }
+
+// TestBodyCannotFailAfterItsEnd checks the body that net/http gets: one with WriteTo
+// returns io.EOF as an error once the SDK has closed it, and breaks the connection of
+// an answer that is still read.
+func TestBodyCannotFailAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	c := config(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") })
+	awsclient.Bound(&c, time.Minute, nil)
+	sent := 0
+	c.HTTPClient = clientFunc(func(r *http.Request) (*http.Response, error) {
+		sent++
+		if _, ok := r.Body.(io.WriterTo); ok {
+			t.Errorf("%T has WriteTo, want Read alone", r.Body)
+		}
+		return http.DefaultClient.Do(r)
+	})
+	if _, err := ecr.NewFromConfig(c).DescribeRepositories(t.Context(), &ecr.DescribeRepositoriesInput{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s3.NewFromConfig(c).PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String("b"), Key: aws.String("k"), Body: strings.NewReader("content"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if sent != 2 {
+		t.Errorf("%d requests, want 2", sent)
+	}
+}
+
+// clientFunc is an HTTP client.
+type clientFunc func(*http.Request) (*http.Response, error)
+
+func (f clientFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }

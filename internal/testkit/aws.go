@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/sandbox"
 )
 
@@ -22,13 +24,14 @@ import (
 // east-1. It reads nothing of the host's configuration, and a call that fails
 // is not repeated.
 func AWSConfig(url string) aws.Config {
-	return aws.Config{
+	config := aws.Config{
 		Region:           "us-east-1",
 		BaseEndpoint:     aws.String(url),
 		RetryMaxAttempts: 1,
-		HTTPClient:       patient,
 		Credentials:      credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
+	awsclient.Bound(&config, time.Minute, nil)
+	return config
 }
 
 // ECRClient returns a client of the ECR at url for a region, with AWSConfig.
