@@ -60,7 +60,7 @@ func Bound(c *aws.Config, limit time.Duration, report func(*TimeoutError)) {
 			return err
 		}
 		return stack.Finalize.Insert(attempts{limit, report}, "Retry", middleware.After)
-	}, boundSize, plainBody)
+	}, boundSize, PlainBody)
 	if c.Credentials != nil {
 		c.Credentials = credentials{c.Credentials, limit}
 	}
