@@ -37,7 +37,7 @@ func (o *iamOptions) whereIs(bad *iam.UseError) error {
 	where := map[string]string{
 		"Partition": "--partition", "Region": cmp.Or(o.regionSrc, "--region"), "Account": cmp.Or(o.accountSrc, "--account"), "Pipeline": "--pipeline",
 		"Roles": "--role", "LogGroups": "--log-group", "Caller": "--caller", "DeploymentGroups": "--deployment-group",
-		"Services": "ECS service", "Repositories": "repository",
+		"Services": "ECS service", "Repositories": "repository", "Mirrors": "--mirror",
 	}[bad.Field]
 	if where == "" {
 		return bad
@@ -88,6 +88,7 @@ stderr names each one.`,
 	f.BoolVar(&o.use.Wait, "wait", false, "submit follows the pipeline")
 	f.StringVar(&o.use.Pipeline, "pipeline", "", "`name` of the pipeline that submit follows")
 	f.StringVar(&o.cache, "cache", "", "build's layer cache at s3://BUCKET/PREFIX (default: x-slipway.engine.cache)")
+	f.StringSliceVar(&o.project.Mirrors, "mirror", nil, "build's `REGISTRY=HOST/PREFIX` (default: x-slipway.engine.mirrors)")
 	f.StringSliceVar(&o.buckets, "bucket", nil, "s3:// `URL` of a bucket that retention sees to")
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
@@ -151,11 +152,23 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 		if o.cache == "" && !o.use.Untrusted {
 			o.cache = settings.Cache
 		}
+		copies, err := o.project.MirrorsInECR(settings)
+		if err != nil {
+			return err
+		}
+		for _, ref := range copies {
+			o.use.Mirrors = append(o.use.Mirrors, iam.Repository(ref))
+		}
 	}
 	o.use.Named = s.FromFlags
 	o.use.CodeDeploy = o.use.CodeDeploy || len(o.use.DeploymentGroups) > 0
 	o.use.Wait = o.use.Wait || o.use.Pipeline != ""
-	o.addSite(s)
+	for _, ref := range s.Repositories {
+		o.use.Repositories = append(o.use.Repositories, iam.Repository(ref))
+	}
+	for _, ref := range s.Refs() {
+		o.use.Services = append(o.use.Services, iam.Service(ref))
+	}
 	env := buildspec.FromEnv(w.LookupEnv)
 	if o.use.Region == "" && env.Region != "" {
 		o.use.Region, o.regionSrc = env.Region, "AWS_REGION, AWS_DEFAULT_REGION"
@@ -164,15 +177,6 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 		o.use.Account, o.accountSrc = id, "AWS_ACCOUNT_ID"
 	}
 	return o.addBuckets()
-}
-
-func (o *iamOptions) addSite(s *project.ECS) {
-	for _, ref := range s.Repositories {
-		o.use.Repositories = append(o.use.Repositories, iam.Repository(ref))
-	}
-	for _, ref := range s.Refs() {
-		o.use.Services = append(o.use.Services, iam.Service(ref))
-	}
 }
 
 func (o *iamOptions) addBuckets() error {
@@ -190,10 +194,8 @@ func (o *iamOptions) addBuckets() error {
 		}
 		o.use.Source = loc.Bucket + "/" + loc.Key
 	}
-	if o.cache != "" {
-		if err := project.CheckCache(o.cache); err != nil {
-			return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), project.CacheHint)
-		}
+	if err := project.CheckCache(o.cache); o.cache != "" && err != nil {
+		return fault.New(fault.Usage, fmt.Errorf("--cache: %w", err), project.CacheHint)
 	}
 	if project.CacheOnS3(o.cache) {
 		loc, err := project.CacheLocation(o.cache)

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"slipway/internal/fault"
 	"slipway/internal/mirror"
 	"slipway/project/compose"
+	"slipway/registry"
 )
 
 // Options say which project and what of it; every command that reads the compose
@@ -78,4 +80,19 @@ func (o Options) mirrors(s compose.Settings) (mirror.List, error) {
 		return nil, fault.New(fault.Usage, fmt.Errorf("%s: %w", where, err), mirrorHint)
 	}
 	return out, nil
+}
+
+// MirrorsInECR returns the mirrors that are registries of ECR: the name of each
+// is the prefix of its repositories, which may be empty. Errors are those of the
+// flags and of the compose file (fault.Usage).
+func (o Options) MirrorsInECR(s compose.Settings) ([]registry.Ref, error) {
+	mirrors, err := o.mirrors(s)
+	var out []registry.Ref
+	for _, m := range mirrors {
+		host, prefix, _ := strings.Cut(m.To, "/")
+		if h, ok := registry.ParseHost(host); ok {
+			out = append(out, registry.Ref{Account: h.Account, Region: h.Region, Name: prefix})
+		}
+	}
+	return out, err
 }

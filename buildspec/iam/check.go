@@ -47,6 +47,11 @@ func (s Scope) checkProject() error {
 			return bad("Services", err)
 		}
 	}
+	for _, r := range s.Mirrors {
+		if r.Name != "" && !repositoryName.MatchString(r.Name) {
+			return bad("Mirrors", fmt.Errorf("%q is not the prefix of a repository's name", r.Name))
+		}
+	}
 	for _, r := range s.Repositories {
 		switch {
 		case !repositoryName.MatchString(r.Name):

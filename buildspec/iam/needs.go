@@ -37,6 +37,7 @@ func onECS(u Use) bool      { return len(u.Services) > 0 && !u.NoLatest }
 func rollingOut(u Use) bool { return u.Rollout }
 func cacheOnS3(u Use) bool  { return u.Cache != "" }
 func trusted(u Use) bool    { return !u.Untrusted }
+func mirroring(u Use) bool  { return len(u.Mirrors) > 0 }
 func named(u Use) bool      { return u.Named }
 func rolling(u Use) bool    { return !u.CodeDeploy }
 func codeDeploy(u Use) bool { return u.CodeDeploy }
@@ -56,6 +57,11 @@ var needs = slices.Concat(
 		{commands: building, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy"}},
 		{commands: building, on: repositories, when: trusted, actions: []string{"ecr:BatchDeleteImage"}},
 		{commands: building, on: repositories, when: func(u Use) bool { return u.CreateRepositories }, actions: []string{"ecr:CreateRepository", "ecr:TagResource"}},
+		// A pull-through cache imports an image, and creates its repository, in the name
+		// of who pulls it first ("IAM permissions required to sync an upstream
+		// registry", ECR user guide). A pull request's images are not for all to pay.
+		{commands: building, on: mirrored, when: mirroring, actions: []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}},
+		{commands: building, on: mirrored, when: both(mirroring, trusted), actions: []string{"ecr:BatchImportUpstreamImage", "ecr:CreateRepository"}},
 		{commands: building, on: artifactObject, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:PutObject"}},
 		// Layer caches. Without s3:ListBucket, S3 answers 403 for a missing object.
 		{commands: building, on: cacheObjects, when: cacheOnS3, actions: []string{"s3:GetObject"}},

@@ -109,7 +109,9 @@ func TestPolicyRefused(t *testing.T) {
 
 func TestPolicyConditions(t *testing.T) {
 	actions := func(u Use) []string {
+		mirrors := u.Mirrors
 		u.Scope = shopScope
+		u.Mirrors = mirrors
 		p, err := u.Policy()
 		if err != nil {
 			t.Fatal(err)
@@ -129,6 +131,8 @@ func TestPolicyConditions(t *testing.T) {
 		{Use{Commands: []string{"build"}, NoLatest: true}, "ecr:PutImage ecr:BatchDeleteImage", "ecs:ListTasks ecr:DescribeImages ecr:GetLifecyclePolicy ecr:PutLifecyclePolicy"},
 		{Use{Commands: []string{"build"}, Untrusted: true}, "ecr:PutImage", "ecs:ListTasks ecr:DescribeImages ecr:GetLifecyclePolicy ecr:PutLifecyclePolicy ecr:BatchDeleteImage"},
 		{Use{Commands: []string{"build"}, CreateRepositories: true}, "ecr:CreateRepository ecr:TagResource", "ecs:UpdateService"},
+		{Use{Commands: []string{"build"}, Scope: Scope{Mirrors: []Repository{{Name: "hub"}}}}, "ecr:BatchImportUpstreamImage ecr:CreateRepository", "ecr:TagResource"},
+		{Use{Commands: []string{"build"}, Untrusted: true, Scope: Scope{Mirrors: []Repository{{Name: "hub"}}}}, "ecr:BatchGetImage", "ecr:BatchImportUpstreamImage ecr:CreateRepository"},
 		{Use{Commands: []string{"build"}, Rollout: true}, "iam:PassRole ecs:UpdateService", "ecs:TagResource codedeploy:CreateDeployment"},
 		{Use{Commands: []string{"rollback"}, Tags: true}, "ecs:TagResource", "ecs:UntagResource"},
 		{Use{Commands: []string{"rollback"}, CodeDeploy: true}, "codedeploy:CreateDeployment", "ecs:UpdateService ecs:ListServiceDeployments"},
@@ -168,6 +172,8 @@ func TestScope(t *testing.T) {
 	}{
 		{"repository", with(func(s *Scope) { s.Repositories = []Repository{{Name: "a/b"}} }), repositories, "arn:aws:ecr:eu-west-1:123456789012:repository/a/b"},
 		{"repository elsewhere", with(func(s *Scope) { s.Repositories = []Repository{{"210987654321", "cn-north-1", "b"}} }), repositories, "arn:aws-cn:ecr:cn-north-1:210987654321:repository/b"},
+		{"mirror", with(func(s *Scope) { s.Mirrors = []Repository{{"210987654321", "us-east-1", "hub"}} }), mirrored, "arn:aws:ecr:us-east-1:210987654321:repository/hub/*"},
+		{"mirror without a prefix", with(func(s *Scope) { s.Mirrors = []Repository{{}} }), mirrored, "arn:aws:ecr:eu-west-1:123456789012:repository/*"},
 		{"no repository", place, repositories, "arn:aws:ecr:eu-west-1:123456789012:repository/REPOSITORY"},
 		{"service", with(func(s *Scope) { s.Services = []Service{{"c", "s"}} }), services, "arn:aws:ecs:eu-west-1:123456789012:service/c/s"},
 		{"default cluster", with(func(s *Scope) { s.Services = []Service{{"", "s"}} }), tasks, "arn:aws:ecs:eu-west-1:123456789012:task/default/*"},
@@ -232,7 +238,7 @@ func TestListing(t *testing.T) {
 // TestEveryARN: all kinds of resource that a need names have ARNs of their own.
 func TestEveryARN(t *testing.T) {
 	scope := shopScope
-	scope.Artifact, scope.Buckets = "b/k", []string{"b"}
+	scope.Artifact, scope.Buckets, scope.Mirrors = "b/k", []string{"b"}, []Repository{{Name: "docker-hub"}}
 	for _, n := range needs {
 		got, condition := scope.on(n.on)
 		wild := len(got) == 1 && got[0] == "*"

@@ -33,6 +33,9 @@ type Scope struct {
 	Account   string // 12 digits
 	// Repositories are the project's in ECR.
 	Repositories []Repository
+	// Mirrors are the registries in ECR that build pulls base images through. The
+	// name is the prefix of their repositories, or empty.
+	Mirrors []Repository
 	// Services are the project's on ECS.
 	Services []Service
 	// Artifact is BUCKET/KEY of the definitions' zip, if one is uploaded.
@@ -73,6 +76,7 @@ type resource int
 const (
 	everything resource = iota
 	repositories
+	mirrored
 	services
 	tasks
 	listedTasks
@@ -108,6 +112,10 @@ func (s Scope) on(r resource) ([]string, Condition) {
 	switch r {
 	case repositories:
 		out = s.repositories()
+	case mirrored:
+		for _, m := range s.Mirrors {
+			out = append(out, s.arn("ecr", or(m.Region, s.Region), or(m.Account, s.Account), "repository/"+strings.TrimPrefix(m.Name+"/*", "/")))
+		}
 	case services:
 		out = s.each("service/", "")
 	case tasks:
