@@ -18,7 +18,6 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/entitlements"
 	"github.com/tonistiigi/fsutil"
-	"golang.org/x/sys/unix"
 
 	"slipway/build/engine"
 	"slipway/internal/daemontest"
@@ -403,28 +402,13 @@ func barePath(t *testing.T, programs map[string]string) string {
 	return dir
 }
 
-// hideDistributionPlugins hides the CNI plugins that the distribution may have
-// installed, in the test's own mount namespace.
-func hideDistributionPlugins(t *testing.T) {
-	t.Helper()
-	for _, dir := range []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"} {
-		if _, err := os.Stat(dir); err != nil {
-			continue
-		}
-		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	}
-}
-
 // Where no network of its own can be made, the engine says why, and refuses if
 // it was asked for one. Nothing half made is left.
 func TestManagedNetworkCannotBeMade(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	hideDistributionPlugins(t)
+	t.Setenv("CNI_PATH", t.TempDir()) // not the distribution's
 	good := "exit 0\n"
 	for want, programs := range map[string]map[string]string{
 		"the CNI plugin buildkit-cni-bridge is missing": {},

@@ -207,11 +207,17 @@ func forward(path string) error {
 // pluginNames are the CNI plugins that the network needs.
 var pluginNames = []string{"bridge", "host-local", "loopback"}
 
-// pluginDirs are where distributions put CNI plugins.
-var pluginDirs = []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
+// pluginDirs returns the directories of CNI_PATH (CNI specification, section 2),
+// or if it is not set, those where distributions put CNI plugins.
+func pluginDirs() []string {
+	if path := os.Getenv("CNI_PATH"); path != "" {
+		return filepath.SplitList(path)
+	}
+	return []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"}
+}
 
 // findPlugins looks for the plugins under the names that BuildKit's releases
-// give them, next to buildkitd and in PATH, then for the distribution's.
+// give them, next to buildkitd and in PATH, then for those in CNI_PATH or of the distribution.
 func findPlugins(dir string) (map[string]string, error) {
 	found := map[string]string{}
 	for _, name := range pluginNames {
@@ -232,7 +238,7 @@ func findPlugin(dir, name string) string {
 	if path := lookPath("buildkit-cni-" + name); path != "" {
 		return path
 	}
-	for _, d := range pluginDirs {
+	for _, d := range pluginDirs() {
 		if path := filepath.Join(d, name); isExecutable(path) {
 			return path
 		}
