@@ -17,6 +17,7 @@ type bench struct {
 
 	dir                   string
 	slipwayBin, buildxBin string // buildxBin is empty where there is none
+	sandboxBin            string
 	project               project
 	stand                 *stand
 }
@@ -27,7 +28,7 @@ func (b *bench) open(ctx context.Context, o options) error {
 	if b.slipwayBin, err = program(o.bin, "slipway", "make build"); err != nil {
 		return err
 	}
-	sandbox, err := program(o.bin, "slipway-sandbox", "make build")
+	b.sandboxBin, err = program(o.bin, "slipway-sandbox", "make build")
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (b *bench) open(ctx context.Context, o options) error {
 	if b.project, err = writeProject(ctx, filepath.Join(b.dir, "project")); err != nil {
 		return err
 	}
-	if b.stand, err = openStand(ctx, b.dir, sandbox); err != nil {
+	if b.stand, err = openStand(ctx, b.dir, b.sandboxBin); err != nil {
 		return err
 	}
 	if b.buildxBin != "" {

@@ -20,7 +20,7 @@ type variant struct {
 func (v variant) name() string { return v.label }
 
 func (b *bench) variant(label string, flags ...string) variant {
-	return variant{slipway{b, flags}, label}
+	return variant{slipway{bench: b, more: flags}, label}
 }
 
 // cacheBucket is where the caches on S3 lie.

@@ -21,10 +21,12 @@ import (
 const cacheTag = "buildcache"
 
 // slipway is the program as users call it, with nothing set but what names the
-// build, or what more says.
+// build, or what more says. engine is the address of another engine than the
+// others', if it is not empty.
 type slipway struct {
 	*bench
-	more []string
+	more   []string
+	engine string
 }
 
 func (slipway) name() string { return "slipway" }
@@ -32,7 +34,7 @@ func (slipway) name() string { return "slipway" }
 func (s slipway) build(ctx context.Context, j job) (usage, error) {
 	args := append([]string{"build", "--project-name", j.prefix, "--hash", j.tag}, s.more...)
 	cmd := exec.CommandContext(ctx, s.slipwayBin, args...)
-	cmd.Dir, cmd.Env = s.project.dir, s.stand.environ("BUILDKIT_HOST="+s.stand.engine.Addr)
+	cmd.Dir, cmd.Env = s.project.dir, s.stand.environ("BUILDKIT_HOST="+cmp.Or(s.engine, s.stand.engine.Addr))
 	err := quietly(cmd)
 	return usage{peak: peakMemory(cmd.ProcessState)}, err
 }
@@ -102,24 +104,25 @@ func (b bare) build(ctx context.Context, j job) (u usage, err error) {
 	return u, g.Wait()
 }
 
+// solve builds a service, whose Dockerfile copies from the context tool if the
+// project has one.
 func (b bare) solve(ctx context.Context, c *client.Client, service, ref, cache string) error {
 	dir, err := fsutil.NewFS(filepath.Join(b.project.dir, service))
 	if err != nil {
 		return err
 	}
-	tool, err := fsutil.NewFS(filepath.Join(b.project.dir, toolContext))
-	if err != nil {
-		return err
-	}
 	opt := client.SolveOpt{
 		Frontend:      "dockerfile.v0",
-		FrontendAttrs: map[string]string{"context:" + toolContext: "local:" + toolContext},
-		LocalMounts:   map[string]fsutil.FS{"context": dir, "dockerfile": dir, toolContext: tool},
+		FrontendAttrs: map[string]string{},
+		LocalMounts:   map[string]fsutil.FS{"context": dir, "dockerfile": dir},
 		SharedKey:     service, // send only what changed, as the others do
 		Session:       []session.Attachable{b.stand.auth()},
 		Exports: []client.ExportEntry{{Type: client.ExporterImage, Attrs: map[string]string{
 			"name": ref, "push": "true", "oci-mediatypes": "true", "registry.insecure": "true",
 		}}},
+	}
+	if tool, err := fsutil.NewFS(filepath.Join(b.project.dir, toolContext)); err == nil {
+		opt.FrontendAttrs["context:"+toolContext], opt.LocalMounts[toolContext] = "local:"+toolContext, tool
 	}
 	if cache != "" {
 		opt.CacheImports = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": cache, "registry.insecure": "true"}}}

@@ -59,10 +59,14 @@ func (s *stand) close() error {
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}
-	if s.sandbox != nil {
-		errs = append(errs, s.sandbox.Process.Signal(syscall.SIGTERM), s.sandbox.Wait())
+	return errors.Join(append(errs, s.closeSandbox())...)
+}
+
+func (s *stand) closeSandbox() error {
+	if s.sandbox == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	return errors.Join(s.sandbox.Process.Signal(syscall.SIGTERM), s.sandbox.Wait())
 }
 
 // environ is all that a program run here sees of the environment.
@@ -73,14 +77,14 @@ func (s *stand) environ(more ...string) []string {
 
 // startSandbox returns once the sandbox serves. It is a process of its own, so
 // that its work is nobody's time but its own.
-func (s *stand) startSandbox(ctx context.Context, bin, dir string) error {
+func (s *stand) startSandbox(ctx context.Context, bin, dir string, flags ...string) error {
 	exports, err := os.Create(filepath.Join(dir, "sandbox.env"))
 	if err != nil {
 		return err
 	}
 	defer exports.Close()
 	// Not under ctx: an interrupted contestant still talks to it.
-	cmd := exec.Command(bin, "serve", "--addr", "127.0.0.1:0", "--dir", dir)
+	cmd := exec.Command(bin, append([]string{"serve", "--addr", "127.0.0.1:0", "--dir", dir}, flags...)...)
 	cmd.Stdout = exports
 	cmd.SysProcAttr = ownGroup()
 	talk, err := cmd.StderrPipe()

@@ -20,7 +20,7 @@ const (
 	hashMB = 700
 	// sourceFiles is how many small files each service copies.
 	sourceFiles = 50
-	// planCount is how many services the project has that is only planned.
+	// planCount is how many services the large project has.
 	planCount = 200
 	// toolContext is the additional context with the program that RUN runs.
 	toolContext = "tool"
@@ -101,13 +101,22 @@ func (p project) bakeFile(tags map[string]string, cache map[string]string) ([]by
 	}, "", "  ")
 }
 
-// writeLargeProject writes a project of many services that is never built.
+// largeServices are the names of the services of the large project.
+func largeServices() []string {
+	var out []string
+	for i := range planCount {
+		out = append(out, fmt.Sprintf("s%03d", i+1))
+	}
+	return out
+}
+
+// writeLargeProject writes a project of many services that have next to nothing to
+// build.
 func writeLargeProject(dir string) error {
 	var compose strings.Builder
 	compose.WriteString("services:\n")
-	for i := 1; i <= planCount; i++ {
-		name := fmt.Sprintf("s%03d", i)
-		fmt.Fprintf(&compose, "  %s:\n    build:\n      context: ./%s\n      args: {NUMBER: %d}\n", name, name, i)
+	for i, name := range largeServices() {
+		fmt.Fprintf(&compose, "  %s:\n    build:\n      context: ./%s\n      args: {NUMBER: %d}\n", name, name, i+1)
 		if err := writeService(filepath.Join(dir, name), "FROM scratch\nARG NUMBER\nCOPY . /src\n", 5); err != nil {
 			return err
 		}
