@@ -20,6 +20,8 @@ import (
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
+
+	"slipway/internal/fault"
 )
 
 // PullError says that an image cannot be pulled.
@@ -66,7 +68,7 @@ func (e *PullError) Hint() string {
 func Head(ctx context.Context, image string, login AuthFunc) (digest string, err error) {
 	ref, err := name.ParseReference(image)
 	if err != nil {
-		return "", badInput("the Dockerfile", "correct the image's name", "%v", err)
+		return "", fault.NewInput("the Dockerfile", err.Error(), "correct the image's name")
 	}
 	auth, err := login(ctx, loginHost(ref.Context().RegistryStr()))
 	if err != nil {

@@ -107,7 +107,7 @@ func (r *run) ready(ctx context.Context, p platformBuild, writing bool, caches [
 // it needs them, and one that is gone or damaged then fails the build.
 func (r *run) solveWithCacheFallback(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
 	var watch cacheObserver
-	if p.target.ownImports() {
+	if p.target.ImportsPushCache() {
 		p.seen = watch.see
 	}
 	digest, err := r.solve(ctx, p, images)

@@ -2,13 +2,8 @@ package solve
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
-
-	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // Compression is how layers are compressed.
@@ -50,22 +45,6 @@ func (t Target) compressionAttrs() map[string]string {
 		return nil
 	}
 	return map[string]string{attrCompression: string(t.Compression), attrForceCompression: "true"}
-}
-
-// writer compresses for a push of our own. The same layer gives the same bytes: gzip's
-// header holds neither name nor time, and zstd's blocks do not go by who wrote when.
-func (c Compression) writer(to io.Writer) (io.WriteCloser, error) {
-	if c == Zstd {
-		return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
-	}
-	return gzip.NewWriter(to), nil
-}
-
-func (c Compression) mediaType() types.MediaType {
-	if c == Zstd {
-		return types.OCILayerZStd
-	}
-	return types.OCILayer
 }
 
 // compressed returns caches that get their layers as the image has them, so that

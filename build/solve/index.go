@@ -18,7 +18,7 @@ import (
 func (r *run) pushIndex(ctx context.Context, t Target, digests []string) (string, error) {
 	pushed, err := r.pushStep(t.Service, func() (string, error) {
 		push := r.options.Push[t.Service]
-		first, err := push.digest(digests[0])
+		first, err := digestIn(push, digests[0])
 		if err != nil {
 			return "", err
 		}
@@ -64,7 +64,7 @@ func pushIndex(push Push, wanted, digests []string, options []remote.Option) (st
 		return "", err
 	}
 	sum := digest.FromBytes(raw).String()
-	ref, err := push.digest(sum)
+	ref, err := digestIn(push, sum)
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +74,7 @@ func pushIndex(push Push, wanted, digests []string, options []remote.Option) (st
 // indexEntries are the image with its platform or, where the engine pushed an index, for
 // attestations, all that it lists.
 func indexEntries(push Push, platform, d string, options []remote.Option) ([]v1.Descriptor, error) {
-	ref, err := push.digest(d)
+	ref, err := digestIn(push, d)
 	if err != nil {
 		return nil, err
 	}

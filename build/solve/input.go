@@ -9,8 +9,6 @@ import (
 const (
 	// MaxDockerfile is the size of a Dockerfile in bytes.
 	MaxDockerfile = 1 << 20
-	// MaxIgnoreFile is the size of a .dockerignore in bytes.
-	MaxIgnoreFile = 1 << 20
 	// MaxLayoutIndex is the size of the index.json of an OCI layout in bytes.
 	MaxLayoutIndex = 4 << 20
 )

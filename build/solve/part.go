@@ -150,7 +150,7 @@ func (r *run) solveWithRetry(ctx context.Context, p platformBuild, images map[st
 // solve builds and pushes once.
 func (r *run) solve(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
 	t := p.target
-	push, _ := splitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
+	push, _ := SplitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
 	if p.Store != nil {
 		return r.solveIntoStore(ctx, p, push)
 	}

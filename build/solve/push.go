@@ -40,8 +40,8 @@ func (r *run) pushWithRetry(ctx context.Context, service string, push func() err
 	}
 }
 
-// digest is a manifest in the repository of the push.
-func (p Push) digest(digest string) (name.Digest, error) {
+// digestIn returns the reference of a manifest in the repository of a push.
+func digestIn(p Push, digest string) (name.Digest, error) {
 	var opts []name.Option
 	if p.Insecure {
 		opts = append(opts, name.Insecure)

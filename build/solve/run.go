@@ -28,7 +28,7 @@ type RunOptions struct {
 	// Own are absolute paths of files that Slipway writes, kept out of contexts.
 	Own []string
 	// Sum returns the sha256 of a file in hex; nil sends the files' own times
-	// (see timed).
+	// (see localfs.Timed).
 	Sum func(ctx context.Context, path string) (string, error)
 	// Login gives registry credentials.
 	Login AuthFunc
@@ -214,11 +214,11 @@ func (r *run) links(ctx context.Context, t Target) (map[string]string, error) {
 // the image, if there is one.
 func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) (string, error) {
 	var err error
-	if opt.Session, err = t.attachables(r.options.Login, r.options.Secret); err != nil {
+	if opt.Session, err = attachables(t, r.options.Login, r.options.Secret); err != nil {
 		return "", err
 	}
 	opt.Session = append(opt.Session, filesync.NewFSSyncProvider(w.sources.named(t)))
-	if opt.OCIStores, err = t.stores(); err != nil {
+	if opt.OCIStores, err = stores(t); err != nil {
 		return "", err
 	}
 	opt.SourcePolicy = joined(opt.SourcePolicy, w.policy)

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	digest "github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
 )
@@ -108,7 +110,7 @@ func compressLayer(layer v1.Layer, c Compression, path string) (fileLayer, error
 		return fileLayer{}, err
 	}
 	sum := digest.Canonical.Digester()
-	z, err := c.writer(io.MultiWriter(f, sum.Hash()))
+	z, err := compressor(c, io.MultiWriter(f, sum.Hash()))
 	if err != nil {
 		return fileLayer{}, errors.Join(err, f.Close())
 	}
@@ -121,7 +123,25 @@ func compressLayer(layer v1.Layer, c Compression, path string) (fileLayer, error
 		return fileLayer{}, err
 	}
 	hash, err := v1.NewHash(sum.Digest().String())
-	return fileLayer{path: path, hash: hash, size: info.Size(), mediaType: c.mediaType()}, err
+	return fileLayer{path: path, hash: hash, size: info.Size(), mediaType: layerType(c)}, err
+}
+
+// compressor returns a writer that compresses a layer. The same layer gives the
+// same bytes: gzip's header holds neither name nor time, and zstd's blocks do
+// not depend on the number of writers.
+func compressor(c Compression, to io.Writer) (io.WriteCloser, error) {
+	if c == Zstd {
+		return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
+	}
+	return gzip.NewWriter(to), nil
+}
+
+// layerType returns the media type of a layer with that compression.
+func layerType(c Compression) types.MediaType {
+	if c == Zstd {
+		return types.OCILayerZStd
+	}
+	return types.OCILayer
 }
 
 // fileLayer is a compressed layer in a file.

@@ -9,7 +9,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 )
 
-// sharedTree is a Tree that several requests may walk at the same time: the
+// sharedTree is a tree that several requests may walk at the same time: the
 // patterns of one are compiled when it is first walked (moby/patternmatcher), so
 // each walk has its own.
 type sharedTree struct {
@@ -20,15 +20,16 @@ type sharedTree struct {
 	files fsutil.FS // for Open, under mu
 }
 
-// newSharedTree returns the tree of a directory without the files of own.
-func newSharedTree(dir string, own []string) (*sharedTree, error) {
-	files, err := Tree(dir, own)
+// Shared returns what Whole does, in a form that several requests may walk at the same
+// time.
+func Shared(dir string, own []string) (fsutil.FS, error) {
+	files, err := Whole(dir, own)
 	return &sharedTree{dir: dir, own: own, files: files}, err
 }
 
 // Walk walks a tree of its own.
 func (t *sharedTree) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error {
-	tree, err := Tree(t.dir, t.own)
+	tree, err := Whole(t.dir, t.own)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package solve
 
 import (
-	"cmp"
 	"encoding/csv"
 	"maps"
 	"slices"
@@ -9,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/client"
-	policy "github.com/moby/buildkit/sourcepolicy/pb"
+	"github.com/moby/buildkit/util/staticfs"
+	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
 )
 
 // Push says where a target's image goes and what is written on it.
@@ -50,6 +51,24 @@ type Sources struct {
 // InlineKey is the key in Sources.Session of a target's inline Dockerfile.
 func (t Target) InlineKey() string { return "inline:" + t.Service }
 
+// SessionKeys returns the keys in Sources.Session of what the target reads from this host,
+// by the names that the frontend gives to it.
+func (t Target) SessionKeys() map[string]string {
+	keys := t.Locals()
+	if t.DockerfileInline != "" {
+		keys[localDockerfile] = t.InlineKey()
+	}
+	return keys
+}
+
+// InlineTree returns a directory that holds the inline Dockerfile alone, under the name
+// that the request gives it.
+func (t Target) InlineTree() fsutil.FS {
+	tree := staticfs.NewFS()
+	tree.Add(defaultDockerfile, &fstypes.Stat{Mode: 0o644}, []byte(t.DockerfileInline))
+	return tree
+}
+
 // SolveOpt is the BuildKit request for a target. It is pure: sessions, secrets and
 // credentials are for the caller to attach. Attribute names are those of BuildKit's
 // Dockerfile frontend (frontend/dockerui) and image exporter (docs/image-exporter).
@@ -59,10 +78,10 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	t.valueAttrs(attrs)
 	t.namespaceAttrs(attrs, push.Namespace)
 	from, to := t.CacheFrom, t.CacheTo
-	if t.ownImports() {
+	if t.ImportsPushCache() {
 		from = push.CacheFrom
 	}
-	if t.ownExports() {
+	if t.ExportsPushCache() {
 		to = t.compressed(push.CacheTo)
 	}
 	out := client.SolveOpt{
@@ -80,32 +99,12 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	return out
 }
 
-// joined is the policy of the rules of two: the first rule that fits a name rewrites
-// it, and then all are tried on the new name (sourcepolicy, engine.go). Either may be
-// nil.
-func joined(first, second *policy.Policy) *policy.Policy {
-	if first == nil || second == nil {
-		return cmp.Or(first, second)
-	}
-	return &policy.Policy{Version: first.Version, Rules: slices.Concat(first.Rules, second.Rules)}
-}
+// ImportsPushCache reports whether the target reads the caches of its Push: those of
+// the compose file take precedence.
+func (t Target) ImportsPushCache() bool { return len(t.CacheFrom) == 0 }
 
-// sourcePolicy pins images; engines before BuildKit 0.11 do not know it.
-func (p Push) sourcePolicy() *policy.Policy {
-	if len(p.Pins) == 0 {
-		return nil
-	}
-	out := &policy.Policy{Version: 1}
-	for _, ref := range slices.Sorted(maps.Keys(p.Pins)) {
-		out.Rules = append(out.Rules, convert(imageSource+ref, imageSource+ref+"@"+p.Pins[ref], policy.MatchType_EXACT))
-	}
-	return out
-}
-
-// ownImports and ownExports tell whether the caches are Slipway's own: those of the
-// compose file go before.
-func (t Target) ownImports() bool { return len(t.CacheFrom) == 0 }
-func (t Target) ownExports() bool { return len(t.CacheTo) == 0 }
+// ExportsPushCache reports whether the target writes the caches of its Push.
+func (t Target) ExportsPushCache() bool { return len(t.CacheTo) == 0 }
 
 // inlineCacheArg is the build argument that adds an inline cache to the image, as with
 // docker build ("Pre-defined ARGs" in the Dockerfile reference).
@@ -159,15 +158,16 @@ const (
 
 func localName(context string) string { return "context-" + context }
 
-// storeID names an OCI layout's content store in the session.
-func storeID(context string) string { return "layout-" + strings.ToLower(context) }
+// StoreID returns the id of the content store, in a session, for the OCI layout of a
+// context.
+func StoreID(context string) string { return "layout-" + strings.ToLower(context) }
 
 func (c Context) frontendValue(name string, src Sources) string {
 	switch {
 	case c.Dir != "":
 		return "local:" + localName(name)
 	case c.OCILayout != "":
-		return "oci-layout://" + storeID(name) + "@" + c.Digest
+		return "oci-layout://" + StoreID(name) + "@" + c.Digest
 	case c.Service != "":
 		return "docker-image://" + src.Images[c.Service]
 	default:
@@ -277,7 +277,7 @@ func kept(push client.ExportEntry) client.ExportEntry {
 	return client.ExportEntry{Type: client.ExporterImage, Attrs: attrs}
 }
 
-// splitCache takes the export of the layer cache out of a request, into one of its own
+// SplitCache takes the export of the layer cache out of a request, into one of its own
 // for after the pushes; nil when there is none. BuildKit exports both at the same time, and
 // where both lie in one repository its two pushes of a layer share one record of how far
 // they came: each can take the other's bytes for its own and wait for ever (the status
@@ -286,7 +286,7 @@ func kept(push client.ExportEntry) client.ExportEntry {
 //
 // The second request finds every step in the engine's cache, so it must not be told to
 // ignore that.
-func splitCache(opt client.SolveOpt) (push client.SolveOpt, cache *client.SolveOpt) {
+func SplitCache(opt client.SolveOpt) (push client.SolveOpt, cache *client.SolveOpt) {
 	push = opt
 	push.CacheExports = nil
 	var after []client.CacheOptionsEntry

@@ -13,7 +13,7 @@ func TestSplitCache(t *testing.T) {
 		CacheImports:  []client.CacheOptionsEntry{{Type: "registry"}},
 		CacheExports:  []client.CacheOptionsEntry{{Type: "registry"}, {Type: "inline"}, {Type: "s3"}},
 	}
-	push, cache := splitCache(opt)
+	push, cache := SplitCache(opt)
 	if len(push.Exports) != 1 || len(push.CacheExports) != 1 || push.CacheExports[0].Type != "inline" || len(push.CacheImports) != 1 || len(push.FrontendAttrs) != 3 {
 		t.Errorf("the push is %+v", push)
 	}
@@ -24,7 +24,7 @@ func TestSplitCache(t *testing.T) {
 		t.Errorf("its attributes are %v: it must find every step in the engine's cache", cache.FrontendAttrs)
 	}
 	opt.CacheExports = opt.CacheExports[1:2]
-	if _, cache := splitCache(opt); cache != nil {
+	if _, cache := SplitCache(opt); cache != nil {
 		t.Errorf("an inline cache alone needs no second request: %+v", cache)
 	}
 }

@@ -88,7 +88,7 @@ func (r *run) pushSaved(ctx context.Context, p platformBuild, image *saved) (str
 	if err != nil {
 		return "", err
 	}
-	ref, err := r.options.Push[p.target.Service].digest(hash.String())
+	ref, err := digestIn(r.options.Push[p.target.Service], hash.String())
 	if err != nil {
 		return "", err
 	}

@@ -26,6 +26,12 @@ type timed struct {
 	sum func(ctx context.Context, path string) (string, error)
 }
 
+// Timed returns the tree of a directory whose files have times that depend on their
+// content: sum returns the sha256 of a file in hex.
+func Timed(tree fsutil.FS, dir string, sum func(ctx context.Context, path string) (string, error)) fsutil.FS {
+	return timed{tree, dir, sum}
+}
+
 // Walk gives each regular file its time when it is asked for: what an outer
 // filter leaves out is not read.
 func (t timed) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error {

@@ -22,7 +22,7 @@ func TestTreeBelongsToRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tree, err := Tree(dir, nil)
+	tree, err := Whole(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

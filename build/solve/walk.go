@@ -3,7 +3,6 @@ package solve
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -98,13 +97,3 @@ func (e *entry) Info() (fs.FileInfo, error) {
 	}
 	return info, err
 }
-
-// unfiltered is a filtered walk whose files are opened without the filter: that of
-// fsutil decides again for each, and not always alike.
-type unfiltered struct {
-	fsutil.FS
-	files fsutil.FS
-}
-
-// Open opens the file at path.
-func (u unfiltered) Open(path string) (io.ReadCloser, error) { return u.files.Open(path) }

@@ -50,9 +50,9 @@ func manyFiles(t *testing.T) string {
 // what an engine receives and in what is hashed.
 func TestWalkWhileFilesVanish(t *testing.T) {
 	for what, open := range map[string]func(string) (fsutil.FS, error){
-		"sent":     func(dir string) (fsutil.FS, error) { return Tree(dir, nil) },
-		"filtered": func(dir string) (fsutil.FS, error) { return Tree(dir, []string{filepath.Join(dir, "own")}) },
-		"hashed":   func(dir string) (fsutil.FS, error) { return inputTree(dir, []string{"other"}) },
+		"sent":     func(dir string) (fsutil.FS, error) { return Whole(dir, nil) },
+		"filtered": func(dir string) (fsutil.FS, error) { return Whole(dir, []string{filepath.Join(dir, "own")}) },
+		"hashed":   func(dir string) (fsutil.FS, error) { return lenient(dir, []string{"other"}) },
 		"plain":    func(dir string) (fsutil.FS, error) { return newDirectory(dir, false) },
 	} {
 		dir := manyFiles(t)
@@ -76,7 +76,7 @@ func TestWalkWhileFilesVanish(t *testing.T) {
 	}
 }
 
-// TestDockerfileNamesAreNoPatterns hashes the Dockerfile of that name and no other.
+// TestDockerfileNamesAreNoPatterns checks that the name selects one Dockerfile alone.
 func TestDockerfileNamesAreNoPatterns(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"Dockerfile[1]", "Dockerfile1"} {
@@ -84,7 +84,7 @@ func TestDockerfileNamesAreNoPatterns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tree, err := dockerfileTree(dir, "Dockerfile[1]")
+	tree, err := Only(dir, []string{"Dockerfile[1]"})
 	if err != nil {
 		t.Fatal(err)
 	}
