@@ -158,16 +158,16 @@ func (r *random) targets() []solve.Target {
 	for i, steps := range r.steps {
 		file := filepath.Join(r.dir, fmt.Sprint("Dockerfile.", i))
 		base := "scratch"
-		target := solve.Target{Service: fmt.Sprint(r.name, "-", i), Context: solve.Context{Dir: r.dir}, Dockerfile: file,
+		x := solve.Target{Service: fmt.Sprint(r.name, "-", i), Context: solve.Context{Dir: r.dir}, Dockerfile: file,
 			Args: maps.Clone(r.args[i]), Platforms: []string{ownPlatform}}
 		if i == len(r.steps)-1 {
 			base = "base"
-			target.Contexts = map[string]solve.Context{base: {Service: fmt.Sprint(r.name, "-0")}}
+			x.Contexts = map[string]solve.Context{base: {Service: fmt.Sprint(r.name, "-0")}}
 		}
 		text := "FROM scratch AS other\nCOPY a /a\nFROM " + base + "\nARG ONE=1\nCOPY always /always\n" + strings.Join(steps, "\n") + "\n"
 		r.put("always", "always")
 		r.put(filepath.Base(file), text)
-		out = append(out, target)
+		out = append(out, x)
 	}
 	return out
 }

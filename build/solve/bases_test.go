@@ -71,22 +71,22 @@ func TestBasesOfAFile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "dockerfile"), []byte("FROM alpine:3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	target := solve.Target{Service: "web", Context: solve.Context{Dir: dir}, Dockerfile: filepath.Join(dir, "Dockerfile"), Platforms: []string{"linux/arm64"}}
-	bases, err := solve.Bases(t.Context(), target)
+	x := solve.Target{Service: "web", Context: solve.Context{Dir: dir}, Dockerfile: filepath.Join(dir, "Dockerfile"), Platforms: []string{"linux/arm64"}}
+	bases, err := solve.Bases(t.Context(), x)
 	if err != nil || listed(bases) != "alpine:3 linux/arm64" {
 		t.Errorf("Bases = %v, %v, want alpine:3 for linux/arm64", bases, err)
 	}
 
-	target.DockerfileInline = "FROM alpine:3\n\nRUNN true\n"
-	_, err = solve.Bases(t.Context(), target)
+	x.DockerfileInline = "FROM alpine:3\n\nRUNN true\n"
+	_, err = solve.Bases(t.Context(), x)
 	var input *fault.InputError
 	if !errors.As(err, &input) || !strings.Contains(err.Error(), "services.web.build: dockerfile_inline:3") {
 		t.Errorf("Bases = %v, want an InputError at line 3 of dockerfile_inline", err)
 	}
 
 	// Another syntax may know what the frontend linked here does not.
-	target.DockerfileInline = "# syntax=my/own:1\n" + target.DockerfileInline
-	bases, err = solve.Bases(t.Context(), target)
+	x.DockerfileInline = "# syntax=my/own:1\n" + x.DockerfileInline
+	bases, err = solve.Bases(t.Context(), x)
 	if !errors.Is(err, solve.ErrUnreadable) || listed(bases) != "my/own:1 " {
 		t.Errorf("Bases = %v, %v, want my/own:1 and ErrUnreadable", bases, err)
 	}

@@ -26,12 +26,12 @@ func TestInlineCacheArgument(t *testing.T) {
 		{[]string{`args: {BUILDKIT_INLINE_CACHE: "0"}`}, []solve.Cache{own}, "registry"},
 		{[]string{`args: {BUILDKIT_INLINE_CACHE: "perhaps"}`}, nil, ""},
 	} {
-		target, err := planKeys(t, keyProject(t, row.lines...))
+		x, err := planKeys(t, keyProject(t, row.lines...))
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, c := range target.SolveOpt(solve.Push{CacheTo: row.push}, solve.Sources{}).CacheExports {
+		for _, c := range x.SolveOpt(solve.Push{CacheTo: row.push}, solve.Sources{}).CacheExports {
 			got = append(got, c.Type)
 		}
 		if strings.Join(got, " ") != row.want {
@@ -51,12 +51,12 @@ func TestPlatformsCountOnce(t *testing.T) {
 		"[linux/amd64/v1, linux/amd64/v2, x86_64]":  "linux/amd64 linux/amd64/v2",
 		"[linux/i386, linux/386, linux/386/softfp]": "linux/386 linux/386/softfp",
 	} {
-		target, err := planKeys(t, keyProject(t, "platforms: "+written))
+		x, err := planKeys(t, keyProject(t, "platforms: "+written))
 		if err != nil {
 			t.Errorf("platforms: %s: %v", written, err)
 			continue
 		}
-		if got := strings.Join(target.Platforms, " "); got != want {
+		if got := strings.Join(x.Platforms, " "); got != want {
 			t.Errorf("platforms: %s are %q, want %q", written, got, want)
 		}
 	}
@@ -75,12 +75,12 @@ func TestContextNamesAreNormalised(t *testing.T) {
 		"public.ecr.aws/lambda/python:latest": "public.ecr.aws/lambda/python",
 		"localhost:5000/a:b":                  "localhost:5000/a:b",
 	} {
-		target, err := planKeys(t, keyProject(t, "additional_contexts: {'"+written+"': ./other}"))
+		x, err := planKeys(t, keyProject(t, "additional_contexts: {'"+written+"': ./other}"))
 		if err != nil {
 			t.Errorf("%s: %v", written, err)
 			continue
 		}
-		if got := slices.Collect(maps.Keys(target.Contexts)); len(got) != 1 || got[0] != want {
+		if got := slices.Collect(maps.Keys(x.Contexts)); len(got) != 1 || got[0] != want {
 			t.Errorf("the context %s is called %q, want %s", written, got, want)
 		}
 	}
