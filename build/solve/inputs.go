@@ -14,6 +14,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
 
+	"slipway/build/localfs"
 	"slipway/project/compose"
 )
 
@@ -129,14 +130,14 @@ func Roots(ctx context.Context, root string, targets []Target, own []string) ([]
 	var roots []Root
 	for _, t := range targets {
 		if t.Context.Dir != "" {
-			tree, err := Included(t.Context.Dir, t.ignoreFiles(), own)
+			tree, err := localfs.Included(t.Context.Dir, t.ignoreFiles(), own)
 			if err != nil {
 				return nil, err
 			}
 			roots = append(roots, Root{t.Service + " context", tree})
 		}
 		if dir, file := t.dockerfileDir(); dir != "" {
-			one, err := Only(dir, dockerfileNames(file))
+			one, err := localfs.Only(dir, dockerfileNames(file))
 			if err != nil {
 				return nil, err
 			}
@@ -144,7 +145,7 @@ func Roots(ctx context.Context, root string, targets []Target, own []string) ([]
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.Contexts)) {
 			if c := t.Contexts[name]; c.Dir != "" {
-				tree, err := Included(c.Dir, []string{filepath.Join(c.Dir, dockerignore)}, own)
+				tree, err := localfs.Included(c.Dir, []string{filepath.Join(c.Dir, dockerignore)}, own)
 				if err != nil {
 					return nil, err
 				}

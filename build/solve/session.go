@@ -28,6 +28,7 @@ import (
 	// that are not UTF-8, which file names may be.
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
 
+	"slipway/build/localfs"
 	"slipway/internal/fault"
 )
 
@@ -63,13 +64,13 @@ func openSources(ctx context.Context, dial session.Dialer, targets []Target, o R
 	s := &sources{ids: map[string]string{}, trees: map[string]fsutil.FS{}, running: &errgroup.Group{}}
 	ctx = context.WithoutCancel(ctx)
 	for _, dir := range Dirs(targets) {
-		tree, err := Shared(dir, o.Own)
+		tree, err := localfs.Shared(dir, o.Own)
 		if err != nil {
 			s.close()
 			return nil, fmt.Errorf("reading %s: %w", dir, err)
 		}
 		if o.Sum != nil {
-			tree = Timed(tree, dir, o.Sum)
+			tree = localfs.Timed(tree, dir, o.Sum)
 		}
 		if err := s.serve(ctx, dial, dir, sharedKey(o.Namespace, dir), tree); err != nil {
 			s.close()

@@ -1,4 +1,4 @@
-package solve
+package localfs
 
 import (
 	"io/fs"
