@@ -10,15 +10,17 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+
+	"slipway/build/target"
 )
 
 // exportCaches writes the layer caches of the targets that were pushed, when no push is
 // under way any more. The sessions are new ones: with those of the pushes, BuildKit would
 // know each local directory again by its session, and key the cache by that instead of by
 // the content.
-func (r *run) exportCaches(ctx context.Context, targets []Target) error {
-	exporting := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
-		_, cache := SplitCache(t.SolveOpt(r.options.Push[t.Service], Sources{}))
+func (r *run) exportCaches(ctx context.Context, targets []target.Target) error {
+	exporting := slices.DeleteFunc(slices.Clone(targets), func(t target.Target) bool {
+		_, cache := target.SplitCache(t.SolveOpt(r.options.Push[t.Service], target.Sources{}))
 		return cache == nil || r.done[t.Service].result.Err != nil
 	})
 	// A job that was stopped, by a failure or by its user, keeps what was pushed.
@@ -65,7 +67,7 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 
 // noExport is the end of all exports, which is none of the builds where the caches are
 // Slipway's own.
-func (r *run) noExport(exporting []Target, err error) error {
+func (r *run) noExport(exporting []target.Target, err error) error {
 	for _, t := range exporting {
 		if !t.ExportsPushCache() {
 			return err
@@ -84,7 +86,7 @@ func (r *run) exportCache(ctx context.Context, p platformBuild) error {
 	if err != nil {
 		return err
 	}
-	_, cache := SplitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
+	_, cache := target.SplitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), target.Sources{Session: p.sources.ids, Images: images}))
 	if cache == nil {
 		return nil // no credentials for it, which is noted
 	}

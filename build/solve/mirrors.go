@@ -8,6 +8,7 @@ import (
 
 	policy "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"slipway/build/target"
 	"slipway/internal/mirror"
 )
 
@@ -25,7 +26,7 @@ type Unmirrored struct {
 // findCopies has each engine look for the copies of the images that the targets
 // pull, and makes it pull those that it finds in place of the images. A policy that
 // rewrites names has no way back, so the others are left as they are.
-func (r *run) findCopies(job context.Context, targets []Target) {
+func (r *run) findCopies(job context.Context, targets []target.Target) {
 	if len(r.options.Mirrors) == 0 {
 		return
 	}
@@ -38,7 +39,7 @@ func (r *run) findCopies(job context.Context, targets []Target) {
 	var lost []Unmirrored
 	for i, w := range r.workers {
 		each, err := Resolve(ctx, w.Client, copies, r.options.Login)
-		var found []Base
+		var found []target.Base
 		for k, b := range images {
 			if e := firstError(err, each[k].Err); e == nil {
 				found = append(found, b)
@@ -46,7 +47,7 @@ func (r *run) findCopies(job context.Context, targets []Target) {
 				lost = append(lost, Unmirrored{b.Image, copies[k].Image, e})
 			}
 		}
-		r.workers[i].policy = CopyPolicy(r.options.Mirrors, found)
+		r.workers[i].policy = target.CopyPolicy(r.options.Mirrors, found)
 	}
 	if len(lost) > 0 && job.Err() == nil && r.options.Unmirrored != nil {
 		r.options.Unmirrored(lost)
@@ -64,12 +65,12 @@ func firstError(errs ...error) error {
 
 // mirrored returns the images that have a mirror, and their copies. Images of
 // Dockerfiles that cannot be read here are not known, and have none.
-func mirrored(ctx context.Context, mirrors mirror.List, targets []Target) (images, copies []Base) {
+func mirrored(ctx context.Context, mirrors mirror.List, targets []target.Target) (images, copies []target.Base) {
 	for _, t := range targets {
 		// The build itself says what is wrong with a Dockerfile.
-		bases, _ := Bases(ctx, t)
+		bases, _ := target.Bases(ctx, t)
 		for _, b := range bases {
-			copied := Base{mirrors.Mirror(b.Image), b.Platform}
+			copied := target.Base{Image: mirrors.Mirror(b.Image), Platform: b.Platform}
 			if copied.Image != b.Image && !slices.Contains(images, b) {
 				images, copies = append(images, b), append(copies, copied)
 			}

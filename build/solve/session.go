@@ -29,6 +29,7 @@ import (
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
 
 	"slipway/build/localfs"
+	"slipway/build/target"
 	"slipway/internal/fault"
 )
 
@@ -50,7 +51,7 @@ type sources struct {
 }
 
 // named are the target's sources by the names that the frontend gives them.
-func (s *sources) named(t Target) filesync.StaticDirSource {
+func (s *sources) named(t target.Target) filesync.StaticDirSource {
 	out := filesync.StaticDirSource{}
 	for name, key := range t.SessionKeys() {
 		out[name] = s.trees[key]
@@ -60,10 +61,10 @@ func (s *sources) named(t Target) filesync.StaticDirSource {
 
 // openSources starts the sessions. They run until close, even when ctx is cancelled,
 // since cancelled solves still want to end in order.
-func openSources(ctx context.Context, dial session.Dialer, targets []Target, o RunOptions) (*sources, error) {
+func openSources(ctx context.Context, dial session.Dialer, targets []target.Target, o RunOptions) (*sources, error) {
 	s := &sources{ids: map[string]string{}, trees: map[string]fsutil.FS{}, running: &errgroup.Group{}}
 	ctx = context.WithoutCancel(ctx)
-	for _, dir := range Dirs(targets) {
+	for _, dir := range target.Dirs(targets) {
 		tree, err := localfs.Shared(dir, o.Own)
 		if err != nil {
 			s.close()
@@ -130,7 +131,7 @@ type AuthFunc func(ctx context.Context, host string) (types.AuthConfig, error)
 
 // attachables returns the services of a target's own session: its secrets and agents,
 // which no other target can ask for, and the registry credentials.
-func attachables(t Target, login AuthFunc, known func(string)) ([]session.Attachable, error) {
+func attachables(t target.Target, login AuthFunc, known func(string)) ([]session.Attachable, error) {
 	out := []session.Attachable{newAuth(login)}
 	if len(t.Secrets) > 0 {
 		s, err := secretProvider(t, known)
@@ -154,7 +155,7 @@ func attachables(t Target, login AuthFunc, known func(string)) ([]session.Attach
 }
 
 // secretProvider serves the target's secrets. It calls known, if set, with each value.
-func secretProvider(t Target, known func(string)) (session.Attachable, error) {
+func secretProvider(t target.Target, known func(string)) (session.Attachable, error) {
 	values, err := t.SecretValues()
 	if err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func secretProvider(t Target, known func(string)) (session.Attachable, error) {
 }
 
 // stores opens the OCI layouts that the target's contexts read, by store id.
-func stores(t Target) (map[string]content.Store, error) {
+func stores(t target.Target) (map[string]content.Store, error) {
 	var out map[string]content.Store
 	for name, c := range t.Contexts {
 		if c.OCILayout == "" {
@@ -181,7 +182,7 @@ func stores(t Target) (map[string]content.Store, error) {
 		if out == nil {
 			out = map[string]content.Store{}
 		}
-		out[StoreID(name)] = store
+		out[target.StoreID(name)] = store
 	}
 	return out, nil
 }
