@@ -42,7 +42,7 @@ func plan(t *testing.T, dir string) []target.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets, _, err := target.Targets(project, target.Selection{})
+	targets, _, err := target.Select(project, target.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func (c *Component) stands(service string) bool {
 }
 
 // Inputs returns the checksum of the settings that a target's image is built from:
-// solve.Target.Inputs, with those of the bases that it builds on. Images of other
+// target.Target.Inputs, with those of the bases that it builds on. Images of other
 // services have checksums of their own.
 func (p *Plan) Inputs(t target.Target, platform string) string {
 	sums := []string{t.Inputs(p.Root, platform)}

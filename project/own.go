@@ -170,7 +170,7 @@ func (p *Plan) askCache(own Owner, service string, c target.Cache, wanted *allow
 	where := "services." + service + ".build.cache_to"
 	switch c.Type {
 	case "inline", "local", "s3":
-		return nil // the image itself; what solve.Targets notes
+		return nil // the image itself; what target.Select notes
 	case "registry":
 	default:
 		wanted.Add(allow.Want{Kind: allow.Cache, Value: c.Type, Where: where})

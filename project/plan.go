@@ -146,7 +146,7 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := target.Targets(project, target.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv, Reproducible: o.reproducible(p.Settings)})
+	targets, warnings, err := target.Select(project, target.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv, Reproducible: o.reproducible(p.Settings)})
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func plan(t *testing.T, dir string, environ ...string) []target.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, _, err := target.Targets(project, target.Selection{})
+	list, _, err := target.Select(project, target.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	targets, _, err := target.Targets(project, target.Selection{})
+	targets, _, err := target.Select(project, target.Selection{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func load(t testing.TB, dir string, environ ...string) *types.Project {
 // targets plans the project in dir and fails on errors and on warnings.
 func targets(t testing.TB, dir string, environ ...string) []target.Target {
 	t.Helper()
-	out, warnings, err := target.Targets(load(t, dir, environ...), target.Selection{})
+	out, warnings, err := target.Select(load(t, dir, environ...), target.Selection{})
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("%v, warnings %q", err, warnings)
 	}

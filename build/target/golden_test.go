@@ -40,7 +40,7 @@ func allKeys(t *testing.T) (dir string, list []target.Target) {
 		t.Fatal(err)
 	}
 	p := load(t, dir, "TAG=7", "FROM_HOST=yes", "API_TOKEN=s3cr3t-token", "SSH_AUTH_SOCK=/run/agent.sock")
-	list, warnings, err := target.Targets(p, target.Selection{})
+	list, warnings, err := target.Select(p, target.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}

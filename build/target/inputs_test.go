@@ -219,7 +219,7 @@ func TestTargetsComeAlikeEachTime(t *testing.T) {
 	dir, first := allKeys(t)
 	for range 60 {
 		p := load(t, dir, "TAG=7", "FROM_HOST=yes", "API_TOKEN=s3cr3t-token", "SSH_AUTH_SOCK=/run/agent.sock")
-		again, _, err := target.Targets(p, target.Selection{})
+		again, _, err := target.Select(p, target.Selection{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,9 +94,9 @@ func TestContextNamedTwiceIsRefused(t *testing.T) {
 // BuildKit refuses FROM and --from with such a name, but not a context that has it.
 func TestContextThatNoDockerfileCanUseIsWarnedOf(t *testing.T) {
 	p := load(t, keyProject(t, "additional_contexts: {'Upper Case': ./other}"))
-	_, warnings, err := target.Targets(p, target.Selection{})
+	_, warnings, err := target.Select(p, target.Selection{})
 	want := "services.app.build.additional_contexts.Upper Case has no effect, since a Dockerfile cannot use this name: invalid reference format"
 	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], want) {
-		t.Errorf("Targets() warns %q, %v, want %s", warnings, err, want)
+		t.Errorf("Select() warns %q, %v, want %s", warnings, err, want)
 	}
 }

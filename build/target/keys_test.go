@@ -108,7 +108,7 @@ func keyProject(t *testing.T, lines ...string) string {
 
 func planKeys(t *testing.T, dir string) (target.Target, error) {
 	t.Helper()
-	list, _, err := target.Targets(load(t, dir, "TOKEN=x", "SSH_AUTH_SOCK=/run/agent"),
+	list, _, err := target.Select(load(t, dir, "TOKEN=x", "SSH_AUTH_SOCK=/run/agent"),
 		target.Selection{})
 	if err != nil {
 		return target.Target{}, err
@@ -208,7 +208,7 @@ func TestRefusalsFromTheEnvironment(t *testing.T) {
 		{"secrets: [token]", "services.app.build.secrets.token: the environment variable TOKEN is not set"},
 		{"ssh: [default]", "services.app.build.ssh.default: SSH_AUTH_SOCK is not set"},
 	} {
-		_, _, err := target.Targets(load(t, keyProject(t, row.line)), target.Selection{})
+		_, _, err := target.Select(load(t, keyProject(t, row.line)), target.Selection{})
 		wantInputError(t, err, row.message)
 	}
 }
@@ -226,7 +226,7 @@ func TestEntitlementsAreNoted(t *testing.T) {
 		wanted := allow.NewWanted(allow.Set{}, nil)
 		p := load(t, keyProject(t, line), "SSH_AUTH_SOCK=/run/agent")
 		wanted.Own(p.WorkingDir, "")
-		if _, _, err := target.Targets(p, target.Selection{Wanted: wanted}); err != nil {
+		if _, _, err := target.Select(p, target.Selection{Wanted: wanted}); err != nil {
 			t.Fatal(err)
 		}
 		missing := wanted.Missing()
@@ -241,7 +241,7 @@ func TestExternalSecretIsRefused(t *testing.T) {
 		"Dockerfile":   "FROM scratch\n",
 		"compose.yaml": "services:\n  app:\n    build: {context: ., secrets: [key]}\nsecrets:\n  key: {external: true}\n",
 	})
-	_, _, err := target.Targets(load(t, dir), target.Selection{})
+	_, _, err := target.Select(load(t, dir), target.Selection{})
 	wantInputError(t, err, "services.app.build.secrets.key: an external secret cannot be read here")
 }
 

@@ -51,7 +51,7 @@ func TestLoneDockerfile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list, warnings, err := target.Targets(p, target.Selection{})
+		list, warnings, err := target.Select(p, target.Selection{})
 		if err != nil || len(warnings) != 0 || p.Name != "myapp" {
 			t.Fatalf("%v, %q, project %s", err, warnings, p.Name)
 		}
@@ -74,7 +74,7 @@ func TestServiceSettingsErrors(t *testing.T) {
 		"{ecs: {service: {}}}": "services.a.x-slipway.ecs.service: want a string, have a mapping",
 	} {
 		p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {a: {build: {context: ., dockerfile_inline: FROM scratch}, x-slipway: " + text + "}}"}))
-		_, _, err := target.Targets(p, target.Selection{})
+		_, _, err := target.Select(p, target.Selection{})
 		wantInputError(t, err, want)
 		if _, err := target.Unselected(p, nil); err == nil {
 			t.Errorf("Unselected takes %s, want an error", text)

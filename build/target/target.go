@@ -90,12 +90,12 @@ type Selection struct {
 	Reproducible bool
 }
 
-// Targets turns the project's services with a build section into targets, sorted by
+// Select turns the project's services with a build section into targets, sorted by
 // service name. A selection brings the services along that it is linked to by
 // additional_contexts, those of inactive profiles included. It reads the file system to
 // check that contexts, Dockerfiles and secrets are there, and nothing else. Warnings are
 // sentences for the user; errors are *InputError.
-func Targets(p *types.Project, sel Selection) (targets []Target, warnings []string, err error) {
+func Select(p *types.Project, sel Selection) (targets []Target, warnings []string, err error) {
 	names, err := selectServices(p, sel.Services)
 	if err != nil {
 		return nil, nil, err

@@ -49,7 +49,7 @@ func TestSelection(t *testing.T) {
 		{[]string{"top"}, []string{"leaf", "mid", "top"}, []string{"alone"}},
 		{[]string{"mid", "alone", "mid"}, []string{"alone", "leaf", "mid"}, []string{"top"}},
 	} {
-		list, _, err := target.Targets(p, target.Selection{Services: row.ask})
+		list, _, err := target.Select(p, target.Selection{Services: row.ask})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestLinks(t *testing.T) {
 
 func TestOthersCarryTheirNames(t *testing.T) {
 	p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": linked}))
-	list, _, err := target.Targets(p, target.Selection{Services: []string{"leaf"}})
+	list, _, err := target.Select(p, target.Selection{Services: []string{"leaf"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,14 +96,14 @@ func TestSelectionErrors(t *testing.T) {
 		{"nobody", filepath.Join(dir, "compose.yaml") + `: no service "nobody"`},
 		{"bought", "services.bought: the service has no build section"},
 	} {
-		_, _, err := target.Targets(p, target.Selection{Services: []string{row.ask}})
+		_, _, err := target.Select(p, target.Selection{Services: []string{row.ask}})
 		wantInputError(t, err, row.want)
 	}
 }
 
 func TestNothingToBuild(t *testing.T) {
 	dir := testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {a: {image: example.org/a}}"})
-	_, _, err := target.Targets(load(t, dir), target.Selection{})
+	_, _, err := target.Select(load(t, dir), target.Selection{})
 	wantInputError(t, err, filepath.Join(dir, "compose.yaml")+": no service has a build section")
 }
 
@@ -112,10 +112,10 @@ func TestNothingToBuild(t *testing.T) {
 func TestLinkToAServiceWithoutBuild(t *testing.T) {
 	p := load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": linked}))
 	p.Services["mid"].Build.AdditionalContexts["x"] = "service:bought"
-	_, _, err := target.Targets(p, target.Selection{})
+	_, _, err := target.Select(p, target.Selection{})
 	wantInputError(t, err, "services.bought: the service has no build section")
 	p.Services["mid"].Build.AdditionalContexts["x"] = "service:nobody"
-	_, _, err = target.Targets(p, target.Selection{})
+	_, _, err = target.Select(p, target.Selection{})
 	wantInputError(t, err, `services.mid.build.additional_contexts: no service "nobody"`)
 }
 
@@ -132,7 +132,7 @@ func TestCircles(t *testing.T) {
 				from, to, _ := strings.Cut(l, " ")
 				text += "  " + from + ": {build: {context: ., dockerfile_inline: FROM scratch, additional_contexts: {x: 'service:" + to + "'}}}\n"
 			}
-			_, _, err := target.Targets(load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text})), target.Selection{})
+			_, _, err := target.Select(load(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text})), target.Selection{})
 			wantInputError(t, err, row.want)
 		})
 	}
@@ -179,7 +179,7 @@ secrets: {s: {file: ../more/file}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := target.Targets(p, target.Selection{Wanted: wanted}); err != nil {
+	if _, _, err := target.Select(p, target.Selection{Wanted: wanted}); err != nil {
 		t.Fatal(err)
 	}
 	var have []string
@@ -206,7 +206,7 @@ func TestTheCloneIsTheProject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := target.Targets(p, target.Selection{Wanted: wanted}); err != nil || len(wanted.Missing()) != want {
+		if _, _, err := target.Select(p, target.Selection{Wanted: wanted}); err != nil || len(wanted.Missing()) != want {
 			t.Errorf("home %q: %v, Missing() = %v, want %d", home, err, wanted.Missing(), want)
 		}
 	}
@@ -217,7 +217,7 @@ func TestSecretModesWarn(t *testing.T) {
   a: {build: {context: ., secrets: [{source: s, uid: "7", mode: 0400}]}}
 secrets: {s: {file: ./s}}
 `})
-	_, warnings, err := target.Targets(load(t, dir), target.Selection{})
+	_, warnings, err := target.Select(load(t, dir), target.Selection{})
 	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "services.a.build.secrets.s: uid, gid and mode") {
 		t.Errorf("%v, warnings %q", err, warnings)
 	}
@@ -246,7 +246,7 @@ func TestOCILayoutByTag(t *testing.T) {
 				"layout/index.json": row.index,
 				"compose.yaml":      "services: {a: {build: {context: ., dockerfile_inline: FROM x, additional_contexts: {x: 'oci-layout://./layout" + row.ref + "'}}}}",
 			})
-			list, _, err := target.Targets(load(t, dir), target.Selection{})
+			list, _, err := target.Select(load(t, dir), target.Selection{})
 			if row.refused != "" {
 				wantInputError(t, err, strings.ReplaceAll(row.refused, "DIR", dir))
 				return
@@ -267,7 +267,7 @@ func TestOCILayoutWithAnotherTag(t *testing.T) {
 		"layout/index.json": `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":"sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1","annotations":{"org.opencontainers.image.ref.name":"v1"}}]}`,
 		"compose.yaml":      "services: {a: {build: {context: ., dockerfile_inline: FROM x, additional_contexts: {x: 'oci-layout://./layout:v2'}}}}",
 	})
-	_, _, err := target.Targets(load(t, dir), target.Selection{})
+	_, _, err := target.Select(load(t, dir), target.Selection{})
 	wantInputError(t, err, `services.a.build.additional_contexts.x: `+dir+`/layout has no image "v2"`)
 }
 
