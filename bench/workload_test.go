@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/golden"
 	"slipway/project/compose"
 )
@@ -36,17 +36,17 @@ func TestProject(t *testing.T) {
 	}
 }
 
-func plan(t *testing.T, dir string) []solve.Target {
+func plan(t *testing.T, dir string) []target.Target {
 	t.Helper()
 	project, err := compose.Load(t.Context(), compose.Options{Dir: dir, Files: []string{filepath.Join(dir, "compose.yaml")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets, _, err := solve.Targets(project, solve.Selection{})
+	targets, _, err := target.Select(project, target.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(targets, func(a, b solve.Target) int { return strings.Compare(a.Service, b.Service) })
+	slices.SortFunc(targets, func(a, b target.Target) int { return strings.Compare(a.Service, b.Service) })
 	return targets
 }
 

@@ -17,6 +17,7 @@ import (
 	"slipway/build/inputs"
 	"slipway/build/revision"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
@@ -68,7 +69,7 @@ type Display interface {
 // Hooks join a build with what others do.
 type Hooks struct {
 	// Display returns the display of the builds of some targets.
-	Display func(targets []solve.Target) Display
+	Display func(targets []target.Target) Display
 	// Check refuses the build, when its repositories are known and before anything
 	// is written; nil checks nothing.
 	Check func(context.Context) error
@@ -279,7 +280,7 @@ type job struct {
 	inputs map[string]inputs.Result
 	images map[string]string
 	// pushed says for each target that is built where its image goes.
-	pushed map[string]solve.Push
+	pushed map[string]target.Push
 	// files hashes local files, and platform is the one that the engine was taken for.
 	files    *inputs.Files
 	platform string

@@ -16,6 +16,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/project"
 	"slipway/registry"
 )
@@ -56,7 +57,7 @@ func (o Options) cachePlatforms() []string {
 // without a repository, whose caches lie next to those of the repository's own service;
 // otherwise it is empty. A cache that is not there yet is not asked for: BuildKit would
 // look for it twice, with and without a login, before each solve.
-func (j *job) caches(repo registry.Repository, base string, engines []*engine.Engine, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) caches(repo registry.Repository, base string, engines []*engine.Engine, place target.S3Place) (from, to []target.Cache) {
 	for _, e := range engines {
 		read, write := j.cachesOn(e, repo, base, place)
 		for _, cache := range read {
@@ -81,7 +82,7 @@ func (j *job) cacheMode(e *engine.Engine) string {
 	return j.options.Cache
 }
 
-func (j *job) cachesOn(e *engine.Engine, repo registry.Repository, base string, place solve.S3Place) (from, to []solve.Cache) {
+func (j *job) cachesOn(e *engine.Engine, repo registry.Repository, base string, place target.S3Place) (from, to []target.Cache) {
 	mode := j.cacheMode(e)
 	tag := registry.CacheTag(e.Platform)
 	if base != "" {
@@ -93,37 +94,37 @@ func (j *job) cachesOn(e *engine.Engine, repo registry.Repository, base string, 
 	case project.CacheOnS3(mode):
 		// The name is the repository's, with what the tag has in addition to
 		// TagCache.
-		read, write := solve.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
+		read, write := target.S3Cache(place, repo.Name+strings.TrimPrefix(tag, registry.TagCache))
 		if !j.options.exportsCache(j.plan) {
-			return []solve.Cache{read}, nil
+			return []target.Cache{read}, nil
 		}
-		return []solve.Cache{read}, []solve.Cache{write}
+		return []target.Cache{read}, []target.Cache{write}
 	case mode == project.CacheInline:
 		tag = registry.TagLatest // its cache is in the image itself
-		to = []solve.Cache{{Type: "inline"}}
+		to = []target.Cache{{Type: "inline"}}
 	}
-	read, write := solve.RegistryCache(repo.URI.Tag(tag).Name())
+	read, write := target.RegistryCache(repo.URI.Tag(tag).Name())
 	if _, ok := j.before.ByTag(repo.Ref, tag); ok {
-		from = []solve.Cache{read}
+		from = []target.Cache{read}
 	}
 	auto := mode == project.CacheAuto && e.Images == nil && (j.plan.Env.InCodeBuild || e.Fresh)
 	if (mode == project.CacheRegistry || auto) && j.options.exportsCache(j.plan) {
-		to = []solve.Cache{write}
+		to = []target.Cache{write}
 	}
 	return from, to
 }
 
 // s3Place is where the caches lie, if they do on S3.
-func (j *job) s3Place(ctx context.Context) (solve.S3Place, error) {
+func (j *job) s3Place(ctx context.Context) (target.S3Place, error) {
 	if !project.CacheOnS3(j.options.Cache) {
-		return solve.S3Place{}, nil
+		return target.S3Place{}, nil
 	}
 	loc, err := project.CacheLocation(j.options.Cache)
 	if err != nil {
-		return solve.S3Place{}, err
+		return target.S3Place{}, err
 	}
 	client := j.cloud.S3()
-	place := solve.S3Place{Bucket: loc.Bucket, Prefix: loc.Key, Region: bucketRegion(ctx, client, loc.Bucket), Endpoint: aws.ToString(client.Options().BaseEndpoint)}
+	place := target.S3Place{Bucket: loc.Bucket, Prefix: loc.Key, Region: bucketRegion(ctx, client, loc.Bucket), Endpoint: aws.ToString(client.Options().BaseEndpoint)}
 	if place.Region == "" {
 		place.Region = j.cloud.Config.Region
 	}
@@ -156,12 +157,12 @@ const lasting = 15 * time.Minute
 // but none to those that find the same by themselves, and renew them: engines on this host
 // if they are the role's that the host has. A managed engine does not have this process's
 // credentials in its environment.
-func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, solve.Cache) (map[string]string, error) {
+func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, target.Cache) (map[string]string, error) {
 	here, readable := map[string]bool{}, map[string]bool{}
 	for _, e := range engines {
 		here[e.Platform], readable[e.Platform] = e.SameHost, e.ClearText
 	}
-	return func(ctx context.Context, c solve.Cache) (map[string]string, error) {
+	return func(ctx context.Context, c target.Cache) (map[string]string, error) {
 		if c.Type != "s3" || readable[c.Platform] {
 			return nil, nil
 		}
@@ -172,7 +173,7 @@ func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(con
 		if here[c.Platform] && cred.Source == ec2rolecreds.ProviderName {
 			return nil, nil
 		}
-		return solve.S3Credentials(cred.AccessKeyID, cred.SecretAccessKey, cred.SessionToken), nil
+		return target.S3Credentials(cred.AccessKeyID, cred.SecretAccessKey, cred.SessionToken), nil
 	}
 }
 

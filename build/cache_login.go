@@ -5,16 +5,16 @@ import (
 	"slices"
 
 	"slipway/build/engine"
-	"slipway/build/solve"
+	"slipway/build/target"
 )
 
 // cacheLogin gives the engines the credentials for caches: AWS's for S3, and the runner's
 // token for those of GitHub Actions. An engine whose connection is
 // not encrypted gets none.
-func (j *job) cacheLogin(engines []*engine.Engine) func(context.Context, solve.Cache) (map[string]string, error) {
+func (j *job) cacheLogin(engines []*engine.Engine) func(context.Context, target.Cache) (map[string]string, error) {
 	onS3 := cacheLogin(j.cloud.Config.Credentials, engines)
-	return func(ctx context.Context, c solve.Cache) (map[string]string, error) {
-		attrs := solve.GitHubCacheLogin(c, j.LookupEnv)
+	return func(ctx context.Context, c target.Cache) (map[string]string, error) {
+		attrs := target.GitHubCacheLogin(c, j.LookupEnv)
 		if attrs == nil {
 			return onS3(ctx, c)
 		}

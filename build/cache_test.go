@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"slipway/build/engine"
-	"slipway/build/solve"
+	"slipway/build/target"
 )
 
 // TestCredentialsForEngines: those of the moment, for a managed engine as for any other.
@@ -28,7 +28,7 @@ func TestCredentialsForEngines(t *testing.T) {
 	})
 	engines := []*engine.Engine{{Kind: engine.Managed, Platform: "linux/amd64"}, {Kind: engine.Buildkitd, Platform: "linux/arm64"}, {Kind: engine.Buildkitd, Platform: "linux/arm/v7", SameHost: true}}
 	login := cacheLogin(aws.NewCredentialsCache(provider), engines)
-	ask := func(c solve.Cache) map[string]string {
+	ask := func(c target.Cache) map[string]string {
 		t.Helper()
 		got, err := login(t.Context(), c)
 		if err != nil {
@@ -36,31 +36,31 @@ func TestCredentialsForEngines(t *testing.T) {
 		}
 		return got
 	}
-	if got := ask(solve.Cache{Type: "registry", Platform: "linux/arm64"}); len(got) > 0 || n > 0 {
+	if got := ask(target.Cache{Type: "registry", Platform: "linux/arm64"}); len(got) > 0 || n > 0 {
 		t.Errorf("a registry gets %v", got)
 	}
-	if got := ask(solve.Cache{Type: "s3", Platform: "linux/amd64"}); got["access_key_id"] != "id" {
+	if got := ask(target.Cache{Type: "s3", Platform: "linux/amd64"}); got["access_key_id"] != "id" {
 		t.Errorf("a managed engine gets %v", got)
 	}
-	first, second := ask(solve.Cache{Type: "s3", Platform: "linux/arm64"}), ask(solve.Cache{Type: "s3", Platform: "linux/arm64"})
+	first, second := ask(target.Cache{Type: "s3", Platform: "linux/arm64"}), ask(target.Cache{Type: "s3", Platform: "linux/arm64"})
 	if first["access_key_id"] != "id" || first["session_token"] != "token" || first["secret_access_key"] == "" || maps.Equal(first, second) {
 		t.Errorf("%v, then %v", first, second)
 	}
-	if got := ask(solve.Cache{Type: "s3", Platform: "linux/arm/v7"}); len(got) == 0 {
+	if got := ask(target.Cache{Type: "s3", Platform: "linux/arm/v7"}); len(got) == 0 {
 		t.Error("an engine on this host gets none, though they are not the host's")
 	}
 	// The host's own role: whoever runs there has it.
 	login = cacheLogin(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "x", Source: "EC2RoleProvider"}, nil
 	}), engines)
-	if got := ask(solve.Cache{Type: "s3", Platform: "linux/arm/v7"}); len(got) > 0 {
+	if got := ask(target.Cache{Type: "s3", Platform: "linux/arm/v7"}); len(got) > 0 {
 		t.Errorf("an engine on this host gets %v, which its own chain finds", got)
 	}
-	if got := ask(solve.Cache{Type: "s3", Platform: "linux/arm64"}); len(got) == 0 {
+	if got := ask(target.Cache{Type: "s3", Platform: "linux/arm64"}); len(got) == 0 {
 		t.Error("an engine elsewhere gets none")
 	}
 	login = cacheLogin(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errors.New("logged out") }), engines)
-	if _, err := login(t.Context(), solve.Cache{Type: "s3", Platform: "linux/arm64"}); err == nil || !strings.Contains(err.Error(), "logged out") {
+	if _, err := login(t.Context(), target.Cache{Type: "s3", Platform: "linux/arm64"}); err == nil || !strings.Contains(err.Error(), "logged out") {
 		t.Errorf("got error %v, want that it is logged out", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/inputs"
 	"slipway/build/solve"
+	"slipway/build/target"
 )
 
 // confirm finds out which of the built images may be known by their inputs from
@@ -73,7 +74,7 @@ func (j *job) configs(ctx context.Context, engines []*engine.Engine, digests map
 	if !pinned && len(engines) > 1 {
 		return nil, errors.New("one of several engines chooses base images by itself")
 	}
-	var asked, bases []solve.Base
+	var asked, bases []target.Base
 	for _, t := range j.changed() {
 		for _, b := range j.inputs[t.Service].Bases {
 			if slices.Contains(asked, b) {
@@ -94,7 +95,7 @@ func (j *job) configs(ctx context.Context, engines []*engine.Engine, digests map
 		return nil, err
 	}
 	return func(image, platform string) ([]byte, error) {
-		i := slices.Index(asked, solve.Base{Image: image, Platform: platform})
+		i := slices.Index(asked, target.Base{Image: image, Platform: platform})
 		switch {
 		case i < 0:
 			return noConfig(image, platform)

@@ -11,6 +11,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/project"
 )
@@ -40,7 +41,7 @@ func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 		n.Attestations = n.Attestations || t.Provenance != "" || t.SBOM != ""
 		n.Reproducible = n.Reproducible || t.Reproducible
 		n.NamedContexts = n.NamedContexts || len(t.Contexts) > 0
-		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, solve.EntitlementSecurityInsecure)
+		n.Insecure = n.Insecure || slices.Contains(t.Entitlements, target.EntitlementSecurityInsecure)
 		for _, c := range t.CacheTo {
 			n.CacheExport = n.CacheExport || c.Type != project.CacheInline
 		}

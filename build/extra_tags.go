@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"slipway/build/revision"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
@@ -57,7 +57,7 @@ func ExtraFaults(ctx context.Context, clients registry.Clients, p *project.Plan,
 		extras = append(extras, revisions.ExtraTags{Repository: repos[i], Tags: s.ExtraTags, Digest: digests[s.Target.Service], Moves: like.Moves && s.Build, Kept: like.Kept})
 		services[repos[i].Ref] = s.Target.Service
 	}
-	found, err := revisions.CheckExtra(ctx, clients, extras, variantsOf(p.Hash.Name), solve.InputsAnnotation)
+	found, err := revisions.CheckExtra(ctx, clients, extras, variantsOf(p.Hash.Name), target.InputsAnnotation)
 	var faults []error
 	for _, f := range found {
 		faults = append(faults, &fault.InputError{Where: "services." + services[f.Repository.Ref] + ".build.tags", Err: f})

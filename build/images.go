@@ -18,6 +18,7 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/project"
@@ -110,8 +111,8 @@ func failureText(f *solve.FailedError) string {
 }
 
 // pushes says where each image goes and which caches its build uses.
-func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]solve.Push {
-	out := map[string]solve.Push{}
+func (j *job) pushes(engines []*engine.Engine, place target.S3Place) map[string]target.Push {
+	out := map[string]target.Push{}
 	for _, c := range j.components {
 		if !c.Build || c.Unchanged {
 			// Linked services are among the targets, so the others are not
@@ -119,9 +120,9 @@ func (j *job) pushes(engines []*engine.Engine, place solve.S3Place) map[string]s
 			continue
 		}
 		repo := c.Repository.URI
-		p := solve.Push{Pins: pins(c.Inputs), Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: j.plan.Inputs(c.Target, platformOf(engines[0]))}
+		p := target.Push{Pins: pins(c.Inputs), Repository: repo.Name(), Insecure: repo.Scheme() == "http", Inputs: j.plan.Inputs(c.Target, platformOf(engines[0]))}
 		if engines[0].Images != nil {
-			p.Built = j.before.ByConfig(c.Repository.Ref, solve.InputsAnnotation, p.Inputs)
+			p.Built = j.before.ByConfig(c.Repository.Ref, target.InputsAnnotation, p.Inputs)
 		}
 		p.CacheFrom, p.CacheTo = j.caches(c.Repository, "", engines, place)
 		out[c.Target.Service] = p
@@ -142,11 +143,11 @@ func (j *job) unchangedImages() map[string]string {
 }
 
 // pushBases says where the images without a repository go: to that of a component.
-func (j *job) pushBases(out map[string]solve.Push, engines []*engine.Engine, place solve.S3Place) {
+func (j *job) pushBases(out map[string]target.Push, engines []*engine.Engine, place target.S3Place) {
 	for _, b := range j.plan.Bases {
 		repo := j.repositoryOf(b)
 		// With its inputs, retention knows the image for one of Slipway's.
-		p := solve.Push{Pins: pins(j.inputs[b.Target.Service]), Repository: repo.URI.Name(), Insecure: repo.URI.Scheme() == "http", Inputs: j.plan.Inputs(b.Target, platformOf(engines[0]))}
+		p := target.Push{Pins: pins(j.inputs[b.Target.Service]), Repository: repo.URI.Name(), Insecure: repo.URI.Scheme() == "http", Inputs: j.plan.Inputs(b.Target, platformOf(engines[0]))}
 		p.CacheFrom, p.CacheTo = j.caches(repo, b.Target.Service, engines, place)
 		out[b.Target.Service] = p
 	}

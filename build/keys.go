@@ -15,6 +15,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/inputs"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/revisions"
@@ -111,12 +112,12 @@ func (j *job) existing(c *Component) string {
 
 // changed are the targets to build: components that are not there yet, and the bases
 // without a repository that they are built on.
-func (j *job) changed() []solve.Target {
+func (j *job) changed() []target.Target {
 	needed := map[string]bool{}
 	targets := j.options.Targets(j.plan)
 	var need func(name string)
 	need = func(name string) {
-		i := slices.IndexFunc(targets, func(t solve.Target) bool { return t.Service == name })
+		i := slices.IndexFunc(targets, func(t target.Target) bool { return t.Service == name })
 		if i < 0 || needed[name] || j.unchanged(name) {
 			return
 		}
@@ -133,7 +134,7 @@ func (j *job) changed() []solve.Target {
 	for i, t := range targets {
 		targets[i].NoCache = t.NoCache || j.aged(t.Service)
 	}
-	return slices.DeleteFunc(targets, func(t solve.Target) bool { return !needed[t.Service] })
+	return slices.DeleteFunc(targets, func(t target.Target) bool { return !needed[t.Service] })
 }
 
 // unchanged reports whether a service is a component that is not built.
@@ -156,7 +157,7 @@ func (j *job) reuseFromEngine(ctx context.Context, e *engine.Engine) error {
 		return err
 	}
 	ask := onceFor(func(ctx context.Context, image string) (string, error) {
-		found, err := solve.Resolve(ctx, e.Client, []solve.Base{{Image: image}}, login)
+		found, err := solve.Resolve(ctx, e.Client, []target.Base{{Image: image}}, login)
 		if err != nil {
 			return "", err
 		}

@@ -3,7 +3,7 @@ package build
 import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 )
 
@@ -23,7 +23,7 @@ func (j *job) checkOffers() (err error) {
 	return nil
 }
 
-func checkSSH(t solve.Target) error {
+func checkSSH(t target.Target) error {
 	for _, k := range t.SSH {
 		agent := sshprovider.AgentConfig{ID: k.ID, Paths: []string{k.Path}}
 		if _, err := sshprovider.NewSSHAgentProvider([]sshprovider.AgentConfig{agent}); err != nil {

@@ -9,13 +9,14 @@ import (
 	"github.com/docker/cli/cli/config/types"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/mirror"
 )
 
 // planned answers an engine that asks for logins: only the registries that the plan reads
 // or writes get one. Others are answered anonymously, and noted.
 type planned struct {
-	targets []solve.Target
+	targets []target.Target
 	mirrors mirror.List
 	// note is called once for each registry that got no login.
 	note func(registry string)
@@ -40,8 +41,8 @@ func (p *planned) only(login solve.AuthFunc) solve.AuthFunc {
 // has reports whether the plan needs the registry at a host. The Dockerfiles are read when
 // the first login is asked for.
 func (p *planned) has(ctx context.Context, host string) bool {
-	p.once.Do(func() { p.registries = solve.Registries(context.WithoutCancel(ctx), p.targets) })
-	name := solve.Registry(host)
+	p.once.Do(func() { p.registries = target.Registries(context.WithoutCancel(ctx), p.targets) })
+	name := target.Registry(host)
 	if slices.Contains(p.registries, name) || slices.Contains(p.mirrors.Hosts(), name) {
 		return true
 	}

@@ -8,12 +8,13 @@ import (
 	"github.com/docker/cli/cli/config/types"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/redact"
 )
 
 // LearnSecrets makes the credentials known that the plan's targets hold, so that no line shows
 // them: an engine, a registry or a RUN step may print each.
-func LearnSecrets(secrets *redact.Redactor, targets []solve.Target) {
+func LearnSecrets(secrets *redact.Redactor, targets []target.Target) {
 	for _, t := range targets {
 		for name, value := range t.Args {
 			if redact.Credential(name) {
@@ -23,7 +24,7 @@ func LearnSecrets(secrets *redact.Redactor, targets []solve.Target) {
 		for _, s := range t.Secrets {
 			secrets.Add(s.Value)
 		}
-		for _, c := range append(append([]solve.Cache{}, t.CacheFrom...), t.CacheTo...) {
+		for _, c := range append(append([]target.Cache{}, t.CacheFrom...), t.CacheTo...) {
 			secrets.Add(c.Secrets()...)
 		}
 		secrets.Add(urlSecrets(t.Context.Remote)...)

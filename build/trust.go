@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"slipway/build/engine"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/project"
 )
 
@@ -39,7 +39,7 @@ func (o Options) exportsCache(p *project.Plan) bool {
 // Targets returns the services to build, with the compose file's own layer caches
 // that the build may write. Where it may leave none, those that are part of the
 // image itself remain.
-func (o Options) Targets(p *project.Plan) []solve.Target {
+func (o Options) Targets(p *project.Plan) []target.Target {
 	targets := p.Targets()
 	if o.exportsCache(p) {
 		return targets
@@ -51,7 +51,7 @@ func (o Options) Targets(p *project.Plan) []solve.Target {
 }
 
 // leavesCache reports whether a layer cache is kept apart from the image.
-func leavesCache(c solve.Cache) bool { return c.Type != project.CacheInline }
+func leavesCache(c target.Cache) bool { return c.Type != project.CacheInline }
 
 // dropsCache reports whether the compose file asks for a layer cache that the build
 // may not write.
@@ -60,7 +60,7 @@ func (o Options) dropsCache(p *project.Plan) bool {
 		return false
 	}
 	return o.Cache == project.CacheRegistry || project.CacheOnS3(o.Cache) ||
-		slices.ContainsFunc(p.Targets(), func(t solve.Target) bool { return slices.ContainsFunc(t.CacheTo, leavesCache) })
+		slices.ContainsFunc(p.Targets(), func(t target.Target) bool { return slices.ContainsFunc(t.CacheTo, leavesCache) })
 }
 
 // logUntrusted logs why the build is untrusted and what follows from it.

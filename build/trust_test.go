@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"slipway/build/engine"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/project"
 )
 
@@ -53,21 +53,21 @@ func TestUntrustedNamespace(t *testing.T) {
 // are exported, and the plan does not change.
 func TestTargetsLeaveNoCache(t *testing.T) {
 	t.Parallel()
-	registry, inline := solve.Cache{Type: project.CacheRegistry}, solve.Cache{Type: project.CacheInline}
-	plan := func(caches ...solve.Cache) *project.Plan {
-		return &project.Plan{Components: []project.Component{{Build: true, Target: solve.Target{Service: "web", CacheTo: slices.Clone(caches)}}}}
+	registry, inline := target.Cache{Type: project.CacheRegistry}, target.Cache{Type: project.CacheInline}
+	plan := func(caches ...target.Cache) *project.Plan {
+		return &project.Plan{Components: []project.Component{{Build: true, Target: target.Target{Service: "web", CacheTo: slices.Clone(caches)}}}}
 	}
 	for name, tt := range map[string]struct {
 		o     Options
-		to    []solve.Cache
+		to    []target.Cache
 		want  int
 		drops bool
 	}{
-		"a trusted build":           {Options{}, []solve.Cache{registry, inline}, 2, false},
-		"no tag moves":              {Options{NoLatest: true}, []solve.Cache{registry, inline}, 1, true},
-		"only in the image":         {Options{NoLatest: true}, []solve.Cache{inline}, 1, false},
-		"in the settings":           {Options{NoLatest: true, Cache: "s3://layers/x"}, []solve.Cache{inline}, 1, true},
-		"named on the command line": {Options{NoLatest: true, Cache: project.CacheRegistry, CacheGiven: true}, []solve.Cache{registry}, 1, false},
+		"a trusted build":           {Options{}, []target.Cache{registry, inline}, 2, false},
+		"no tag moves":              {Options{NoLatest: true}, []target.Cache{registry, inline}, 1, true},
+		"only in the image":         {Options{NoLatest: true}, []target.Cache{inline}, 1, false},
+		"in the settings":           {Options{NoLatest: true, Cache: "s3://layers/x"}, []target.Cache{inline}, 1, true},
+		"named on the command line": {Options{NoLatest: true, Cache: project.CacheRegistry, CacheGiven: true}, []target.Cache{registry}, 1, false},
 	} {
 		p := plan(tt.to...)
 		if got := tt.o.Targets(p)[0].CacheTo; len(got) != tt.want {

@@ -16,6 +16,7 @@ import (
 	"slipway/build"
 	"slipway/build/engine"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/project"
@@ -210,7 +211,7 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error
 	}
 	r := &buildRollout{w: w, o: o, aws: aws, plan: p}
 	h := build.Hooks{
-		Display: func(targets []solve.Target) build.Display {
+		Display: func(targets []target.Target) build.Display {
 			return w.builds(o.progress, targets)
 		},
 		Running: func(ctx context.Context, components []*build.Component) map[registry.Ref]string {
@@ -247,7 +248,7 @@ func (o buildOptions) check() error {
 		{"output", o.output, []string{"text", "json", outputEnv}},
 		{"image-ref", o.ImageRef, []string{"hash", "digest", "latest"}},
 		{"progress", o.progress, []string{"auto", "tty", "plain", "quiet"}},
-		{"compression", o.project.Compression, append([]string{""}, solve.Compressions()...)},
+		{"compression", o.project.Compression, append([]string{""}, target.Compressions()...)},
 	}
 	for _, c := range choices {
 		if !slices.Contains(c.known, c.value) {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"slipway/build"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/awsclient"
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
@@ -38,28 +38,28 @@ func writeJSON(w io.Writer, v any) error {
 // plannedService is one element of the array that `build --plan --output json` prints.
 // docs/plan.md describes it.
 type plannedService struct {
-	Service    string                   `json:"service"`
-	Container  string                   `json:"container"`
-	Containers []plannedContainer       `json:"containers,omitempty"`
-	Repository string                   `json:"repository"`
-	Account    string                   `json:"account,omitempty"`
-	Region     string                   `json:"region,omitempty"`
-	Context    string                   `json:"context"`
-	Contexts   map[string]solve.Context `json:"contexts,omitempty"`
-	Dockerfile string                   `json:"dockerfile"`
-	Target     string                   `json:"target,omitempty"`
-	Args       map[string]string        `json:"args,omitempty"`
-	Platforms  []string                 `json:"platforms,omitempty"`
-	Labels     map[string]string        `json:"labels,omitempty"`
-	Secrets    []string                 `json:"secrets,omitempty"`
-	SSH        []string                 `json:"ssh,omitempty"`
-	Allow      []string                 `json:"entitlements,omitempty"`
-	Cache      plannedCache             `json:"cache"`
-	Compress   solve.Compression        `json:"compression,omitempty"`
-	Repro      bool                     `json:"reproducible,omitempty"`
-	Tags       []string                 `json:"tags"`
-	Definition string                   `json:"definition,omitempty"`
-	Inputs     string                   `json:"inputs"`
+	Service    string                    `json:"service"`
+	Container  string                    `json:"container"`
+	Containers []plannedContainer        `json:"containers,omitempty"`
+	Repository string                    `json:"repository"`
+	Account    string                    `json:"account,omitempty"`
+	Region     string                    `json:"region,omitempty"`
+	Context    string                    `json:"context"`
+	Contexts   map[string]target.Context `json:"contexts,omitempty"`
+	Dockerfile string                    `json:"dockerfile"`
+	Target     string                    `json:"target,omitempty"`
+	Args       map[string]string         `json:"args,omitempty"`
+	Platforms  []string                  `json:"platforms,omitempty"`
+	Labels     map[string]string         `json:"labels,omitempty"`
+	Secrets    []string                  `json:"secrets,omitempty"`
+	SSH        []string                  `json:"ssh,omitempty"`
+	Allow      []string                  `json:"entitlements,omitempty"`
+	Cache      plannedCache              `json:"cache"`
+	Compress   target.Compression        `json:"compression,omitempty"`
+	Repro      bool                      `json:"reproducible,omitempty"`
+	Tags       []string                  `json:"tags"`
+	Definition string                    `json:"definition,omitempty"`
+	Inputs     string                    `json:"inputs"`
 	// Untrusted is why the build is untrusted, as a phrase; left out for a trusted one.
 	Untrusted string `json:"untrusted,omitempty"`
 	Retention string `json:"retention"`
@@ -73,9 +73,9 @@ type plannedContainer struct {
 }
 
 type plannedCache struct {
-	Mode string        `json:"mode"`
-	From []solve.Cache `json:"from,omitempty"`
-	To   []solve.Cache `json:"to,omitempty"`
+	Mode string         `json:"mode"`
+	From []target.Cache `json:"from,omitempty"`
+	To   []target.Cache `json:"to,omitempty"`
 }
 
 // inlineDockerfile stands for a Dockerfile that the compose file holds.
@@ -83,7 +83,7 @@ const inlineDockerfile = "(inline)"
 
 func plannedServices(p *project.Plan, o buildOptions, platform string) []plannedService {
 	out := []plannedService{}
-	targets := map[string]solve.Target{}
+	targets := map[string]target.Target{}
 	for _, t := range o.Targets(p) {
 		targets[t.Service] = t
 	}
@@ -129,7 +129,7 @@ func (s *plannedService) addContainers(p *project.Plan, o buildOptions, containe
 }
 
 // plannedTarget is a service as it is built and pushed, without tags and containers.
-func plannedTarget(p *project.Plan, o buildOptions, t solve.Target, repo registry.Ref, platform string) plannedService {
+func plannedTarget(p *project.Plan, o buildOptions, t target.Target, repo registry.Ref, platform string) plannedService {
 	ps := plannedService{
 		Service: t.Service, Repository: repo.Name, Account: repo.Account, Region: repo.Region,
 		Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
@@ -143,7 +143,7 @@ func plannedTarget(p *project.Plan, o buildOptions, t solve.Target, repo registr
 	}
 	for name, c := range t.Contexts {
 		if ps.Contexts == nil {
-			ps.Contexts = map[string]solve.Context{}
+			ps.Contexts = map[string]target.Context{}
 		}
 		ps.Contexts[name] = c.Redacted()
 	}
@@ -168,8 +168,8 @@ func redactedArgs(args map[string]string) map[string]string {
 	return args
 }
 
-func redactedCaches(caches []solve.Cache) []solve.Cache {
-	var out []solve.Cache
+func redactedCaches(caches []target.Cache) []target.Cache {
+	var out []target.Cache
 	for _, c := range caches {
 		out = append(out, c.Redacted())
 	}

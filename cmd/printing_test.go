@@ -15,7 +15,7 @@ import (
 	"github.com/docker/cli/cli/config/types"
 
 	"slipway/build"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/redact"
@@ -81,12 +81,12 @@ func TestQuestionForeignText(t *testing.T) {
 // TestLearn makes the credentials of a plan known, and those that are fetched.
 func TestLearn(t *testing.T) {
 	w := printingWorld(io.Discard, "")
-	build.LearnSecrets(w.Secrets, []solve.Target{{
+	build.LearnSecrets(w.Secrets, []target.Target{{
 		Args:      map[string]string{"NPM_TOKEN": "hush-argument", "VERSION": "version-value"},
-		Secrets:   []solve.Secret{{ID: "s", Value: "hush-secret"}},
-		Context:   solve.Context{Remote: "https://ci:hush-context@h/x.git"},
-		Contexts:  map[string]solve.Context{"a": {Remote: "https://hush-token@h/?sig=hush-signature"}, "b": {Remote: "ssh://git-user@h/x"}},
-		CacheFrom: []solve.Cache{{Type: "gha", Attrs: map[string]string{"token": "hush-cache", "scope": "scope-value"}}},
+		Secrets:   []target.Secret{{ID: "s", Value: "hush-secret"}},
+		Context:   target.Context{Remote: "https://ci:hush-context@h/x.git"},
+		Contexts:  map[string]target.Context{"a": {Remote: "https://hush-token@h/?sig=hush-signature"}, "b": {Remote: "ssh://git-user@h/x"}},
+		CacheFrom: []target.Cache{{Type: "gha", Attrs: map[string]string{"token": "hush-cache", "scope": "scope-value"}}},
 	}})
 	login := build.KnownLogins(w.Secrets, func(context.Context, string) (types.AuthConfig, error) {
 		return types.AuthConfig{Username: "AWS", Password: "hush-password", IdentityToken: "hush-identity"}, nil

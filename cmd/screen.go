@@ -4,7 +4,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"slipway/build"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/cmd/hint"
 	"slipway/internal/display"
 	"slipway/internal/output"
@@ -23,7 +23,7 @@ func (w *cli) screen() *display.Screen {
 
 // builds returns the display of a mode (--progress) for the builds of some
 // targets.
-func (w *cli) builds(mode string, targets []solve.Target) build.Display {
+func (w *cli) builds(mode string, targets []target.Target) build.Display {
 	var services []string
 	for _, t := range targets {
 		services = append(services, t.Service)

@@ -13,6 +13,7 @@ import (
 
 	"slipway/build"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/project"
 	"slipway/registry"
 )
@@ -44,7 +45,7 @@ func (d *doctor) checkBases(ctx context.Context) []Finding {
 }
 
 // lookFor has the engine that build would use look for images, or this host.
-func (d *doctor) lookFor(ctx context.Context, bases []solve.Base, login solve.AuthFunc) []Finding {
+func (d *doctor) lookFor(ctx context.Context, bases []target.Base, login solve.AuthFunc) []Finding {
 	if len(bases) == 0 {
 		return nil
 	}
@@ -61,11 +62,11 @@ func (d *doctor) lookFor(ctx context.Context, bases []solve.Base, login solve.Au
 
 // bases returns the base images of all targets, and findings about Dockerfiles
 // whose base images are not known.
-func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []Finding) {
+func (d *doctor) bases(ctx context.Context) (all []target.Base, out []Finding) {
 	for _, t := range d.plan.Targets() {
-		bases, err := solve.Bases(ctx, t)
+		bases, err := target.Bases(ctx, t)
 		switch {
-		case errors.Is(err, solve.ErrUnreadable):
+		case errors.Is(err, target.ErrUnreadable):
 			out = append(out, Unchecked("", "not all are known: %v", err).of(t.Service))
 		case err != nil:
 			out = append(out, broken(err).of(t.Service))
@@ -76,12 +77,12 @@ func (d *doctor) bases(ctx context.Context) (all []solve.Base, out []Finding) {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b solve.Base) int { return strings.Compare(a.Image+" "+a.Platform, b.Image+" "+b.Platform) })
+	slices.SortFunc(all, func(a, b target.Base) int { return strings.Compare(a.Image+" "+a.Platform, b.Image+" "+b.Platform) })
 	return all, out
 }
 
 // withhold takes out the images in ECR where AWS gives no login for them.
-func (d *doctor) withhold(bases []solve.Base) (others []solve.Base, out []Finding) {
+func (d *doctor) withhold(bases []target.Base) (others []target.Base, out []Finding) {
 	why := d.missing(needsAccess)
 	if why == "" {
 		return bases, nil
@@ -117,7 +118,7 @@ func (d *doctor) login() (solve.AuthFunc, error) {
 }
 
 // fromHere asks for each image once, whatever its platforms.
-func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.AuthFunc) []Finding {
+func (d *doctor) fromHere(ctx context.Context, bases []target.Base, login solve.AuthFunc) []Finding {
 	images := imagesOf(bases)
 	out := make([]Finding, len(images))
 	g, ctx := errgroup.WithContext(ctx)
@@ -137,7 +138,7 @@ func (d *doctor) fromHere(ctx context.Context, bases []solve.Base, login solve.A
 
 // throughEngine reads the engine's answers. Its refusals are words; the registry itself is
 // asked what they mean.
-func throughEngine(ctx context.Context, bases []solve.Base, each []solve.Resolved, login solve.AuthFunc) []Finding {
+func throughEngine(ctx context.Context, bases []target.Base, each []solve.Resolved, login solve.AuthFunc) []Finding {
 	var out []Finding
 	for _, image := range imagesOf(bases) {
 		f := Fine("the engine finds it").of(image)
@@ -157,7 +158,7 @@ func throughEngine(ctx context.Context, bases []solve.Base, each []solve.Resolve
 	return out
 }
 
-func imagesOf(bases []solve.Base) []string {
+func imagesOf(bases []target.Base) []string {
 	var out []string
 	for _, b := range bases {
 		if !slices.Contains(out, b.Image) {

@@ -10,15 +10,16 @@ import (
 	docker "github.com/docker/cli/cli/config/types"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 )
 
 // copies looks for the copies of images on mirrors. It returns the images that build
 // would pull from their own registries.
-func (d *doctor) copies(ctx context.Context, bases []solve.Base, login solve.AuthFunc) (others []solve.Base, out []Finding) {
-	var copies []solve.Base
-	images := map[string][]solve.Base{} // by the name of the copy
+func (d *doctor) copies(ctx context.Context, bases []target.Base, login solve.AuthFunc) (others []target.Base, out []Finding) {
+	var copies []target.Base
+	images := map[string][]target.Base{} // by the name of the copy
 	for _, b := range bases {
-		c := solve.Base{Image: d.plan.Mirrors.Mirror(b.Image), Platform: b.Platform}
+		c := target.Base{Image: d.plan.Mirrors.Mirror(b.Image), Platform: b.Platform}
 		if c.Image == b.Image {
 			others = append(others, b)
 			continue
@@ -42,7 +43,7 @@ const dockerHub = "docker.io"
 // checkDockerHub warns of pulls from Docker Hub without a login in CodeBuild, whose
 // hosts share the limit of their address
 // (https://docs.docker.com/docker-hub/usage/).
-func (d *doctor) checkDockerHub(ctx context.Context, bases []solve.Base, login solve.AuthFunc) []Finding {
+func (d *doctor) checkDockerHub(ctx context.Context, bases []target.Base, login solve.AuthFunc) []Finding {
 	images := fromDockerHub(bases)
 	if !d.plan.Env.InCodeBuild || len(images) == 0 {
 		return nil
@@ -61,7 +62,7 @@ func (d *doctor) checkDockerHub(ctx context.Context, bases []solve.Base, login s
 }
 
 // fromDockerHub returns the names of the images on Docker Hub, each once.
-func fromDockerHub(bases []solve.Base) []string {
+func fromDockerHub(bases []target.Base) []string {
 	var out []string
 	for _, b := range bases {
 		named, err := reference.ParseNormalizedNamed(b.Image)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/registry"
 )
@@ -18,7 +18,7 @@ import (
 // Base is a service without a container and without a repository: other services build
 // on its image. The image is pushed by digest, without a tag.
 type Base struct {
-	Target solve.Target
+	Target target.Target
 	// Ref is the repository that the image is pushed to: that of the first service, by
 	// name, that builds on it.
 	Ref registry.Ref
@@ -26,14 +26,14 @@ type Base struct {
 
 // BuiltService is a service with a build section and the repository of its image.
 type BuiltService struct {
-	Target solve.Target
+	Target target.Target
 	Ref    registry.Ref
 }
 
 // BuiltServices returns the services of a project that have a repository, sorted by
 // name. Of their targets, only names and settings are set.
 func BuiltServices(project *types.Project, lookupenv func(string) (string, bool)) ([]BuiltService, error) {
-	targets, err := solve.Unselected(project, nil)
+	targets, err := target.Unselected(project, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func BuiltServices(project *types.Project, lookupenv func(string) (string, bool)
 
 // repositoryFor returns the repository of a service, and reports whether it has one:
 // without a container, only a repository that is named counts.
-func repositoryFor(t solve.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
+func repositoryFor(t target.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
 	if ref, ok, err := namedRepository(t, lookupenv); ok || err != nil || t.Settings.Undeployed {
 		return ref, ok, err
 	}
@@ -126,9 +126,9 @@ func (c *Component) stands(service string) bool {
 }
 
 // Inputs returns the checksum of the settings that a target's image is built from:
-// solve.Target.Inputs, with those of the bases that it builds on. Images of other
+// target.Target.Inputs, with those of the bases that it builds on. Images of other
 // services have checksums of their own.
-func (p *Plan) Inputs(t solve.Target, platform string) string {
+func (p *Plan) Inputs(t target.Target, platform string) string {
 	sums := []string{t.Inputs(p.Root, platform)}
 	for _, link := range t.Links() {
 		if i := slices.IndexFunc(p.Bases, func(b Base) bool { return b.Target.Service == link }); i >= 0 {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
@@ -26,7 +26,7 @@ type Container struct {
 }
 
 // containersOf returns the container of a service, or none if nothing runs its image.
-func containersOf(t solve.Target) []Container {
+func containersOf(t target.Target) []Container {
 	if t.Settings.Undeployed {
 		return nil
 	}
@@ -132,7 +132,7 @@ func buildOf(project *types.Project, service string) any {
 }
 
 // relink makes links to some services lead to those that stand for them.
-func relink(t *solve.Target, aliases map[string]string) {
+func relink(t *target.Target, aliases map[string]string) {
 	t.Contexts = maps.Clone(t.Contexts)
 	for name, c := range t.Contexts {
 		if other, ok := aliases[c.Service]; ok {

@@ -9,7 +9,7 @@ import (
 	"github.com/distribution/reference"
 
 	"slipway/build/revision"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/revisions"
@@ -18,7 +18,7 @@ import (
 // RepositoryOf derives a service's repository: x-slipway.repository, an image key that
 // lies in ECR, the variable <container>_REPOSITORY_URI that Amplify sets, else
 // <project>/<service>.
-func RepositoryOf(t solve.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
+func RepositoryOf(t target.Target, project string, lookupenv func(string) (string, bool)) (registry.Ref, error) {
 	if ref, ok, err := namedRepository(t, lookupenv); ok || err != nil {
 		return ref, err
 	}
@@ -28,7 +28,7 @@ func RepositoryOf(t solve.Target, project string, lookupenv func(string) (string
 
 // namedRepository returns the repository that the compose file or the environment names
 // for a service, and reports whether there is one.
-func namedRepository(t solve.Target, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
+func namedRepository(t target.Target, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
 	if name := t.Settings.Repository; name != "" {
 		ref, err := registry.ParseRef(name)
 		return ref, err == nil, named("services."+t.Service+".x-slipway.repository", err)
@@ -47,7 +47,7 @@ func namedRepository(t solve.Target, lookupenv func(string) (string, bool)) (reg
 // repositoryOfImage takes the repository of an image key in ECR; other registries'
 // images are names for docker compose and no concern of ours. A registry on this host is
 // another one too, unless AWS's own address is set, as it is for a local stand-in for AWS.
-func repositoryOfImage(t solve.Target, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
+func repositoryOfImage(t target.Target, lookupenv func(string) (string, bool)) (registry.Ref, bool, error) {
 	if t.Image == "" {
 		return registry.Ref{}, false, nil
 	}
@@ -85,7 +85,7 @@ func named(where string, err error) error {
 
 // ParseExtraTags turns the tags key into tags of the service's own repository. An entry may be
 // a bare tag, or a reference whose repository is the service's own or that of its image key.
-func ParseExtraTags(t solve.Target, repo registry.Ref, hash string) ([]string, error) {
+func ParseExtraTags(t target.Target, repo registry.Ref, hash string) ([]string, error) {
 	var out []string
 	for _, entry := range t.Tags {
 		tag, err := extraTag(entry, t, repo)
@@ -109,7 +109,7 @@ func ParseExtraTags(t solve.Target, repo registry.Ref, hash string) ([]string, e
 	return out, nil
 }
 
-func extraTag(entry string, t solve.Target, repo registry.Ref) (string, error) {
+func extraTag(entry string, t target.Target, repo registry.Ref) (string, error) {
 	if !strings.ContainsAny(entry, ":/") {
 		return entry, registry.ValidateTag(entry)
 	}
@@ -127,7 +127,7 @@ func extraTag(entry string, t solve.Target, repo registry.Ref) (string, error) {
 	return tagged.Tag(), nil
 }
 
-func sameRepository(parsed reference.Named, t solve.Target, repo registry.Ref) bool {
+func sameRepository(parsed reference.Named, t target.Target, repo registry.Ref) bool {
 	if reference.FamiliarName(parsed) == repo.Name {
 		return true
 	}

@@ -3,7 +3,7 @@ package project
 import (
 	"testing"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
@@ -23,22 +23,22 @@ func TestRepositoryOf(t *testing.T) {
 	amplify := registry.Ref{Account: "123456789012", Region: "eu-west-1", Name: "amplify/api"}
 	for _, c := range []struct {
 		what   string
-		target solve.Target
+		target target.Target
 		want   registry.Ref
 		fails  bool
 	}{
-		{"derived", solve.Target{Service: "Api", Container: "web"}, registry.Ref{Name: "shop/api"}, false},
-		{"x-slipway before all", solve.Target{Service: "api", Container: "my-api", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y", Settings: compose.ServiceSettings{Repository: "own/name"}}, registry.Ref{Name: "own/name"}, false},
-		{"an ECR image before the variable", solve.Target{Service: "api", Container: "my-api", Image: "222222222222.dkr.ecr.us-east-1.amazonaws.com/x/y:1"}, registry.Ref{Account: "222222222222", Region: "us-east-1", Name: "x/y"}, false},
-		{"the variable, by container", solve.Target{Service: "api", Container: "my-api"}, amplify, false},
-		{"an image elsewhere names nothing", solve.Target{Service: "api", Container: "my-api", Image: "ghcr.io/x/y:1"}, amplify, false},
-		{"an image on this host names nothing", solve.Target{Service: "api", Container: "api", Image: "localhost:5000/other/app:1"}, registry.Ref{Name: "shop/api"}, false},
-		{"an image on this host by address names nothing", solve.Target{Service: "api", Container: "my-api", Image: "127.0.0.1:5000/other/app"}, amplify, false},
-		{"a Docker Hub image names nothing", solve.Target{Service: "api", Container: "api", Image: "shop-api"}, registry.Ref{Name: "shop/api"}, false},
-		{"an empty variable", solve.Target{Service: "api", Container: "empty"}, registry.Ref{Name: "shop/api"}, false},
-		{"a variable that is no ECR", solve.Target{Service: "api", Container: "other"}, registry.Ref{}, true},
-		{"a broken image", solve.Target{Service: "api", Container: "api", Image: "foo:"}, registry.Ref{}, true},
-		{"a service that makes no name", solve.Target{Service: "a-", Container: "api"}, registry.Ref{}, true},
+		{"derived", target.Target{Service: "Api", Container: "web"}, registry.Ref{Name: "shop/api"}, false},
+		{"x-slipway before all", target.Target{Service: "api", Container: "my-api", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y", Settings: compose.ServiceSettings{Repository: "own/name"}}, registry.Ref{Name: "own/name"}, false},
+		{"an ECR image before the variable", target.Target{Service: "api", Container: "my-api", Image: "222222222222.dkr.ecr.us-east-1.amazonaws.com/x/y:1"}, registry.Ref{Account: "222222222222", Region: "us-east-1", Name: "x/y"}, false},
+		{"the variable, by container", target.Target{Service: "api", Container: "my-api"}, amplify, false},
+		{"an image elsewhere names nothing", target.Target{Service: "api", Container: "my-api", Image: "ghcr.io/x/y:1"}, amplify, false},
+		{"an image on this host names nothing", target.Target{Service: "api", Container: "api", Image: "localhost:5000/other/app:1"}, registry.Ref{Name: "shop/api"}, false},
+		{"an image on this host by address names nothing", target.Target{Service: "api", Container: "my-api", Image: "127.0.0.1:5000/other/app"}, amplify, false},
+		{"a Docker Hub image names nothing", target.Target{Service: "api", Container: "api", Image: "shop-api"}, registry.Ref{Name: "shop/api"}, false},
+		{"an empty variable", target.Target{Service: "api", Container: "empty"}, registry.Ref{Name: "shop/api"}, false},
+		{"a variable that is no ECR", target.Target{Service: "api", Container: "other"}, registry.Ref{}, true},
+		{"a broken image", target.Target{Service: "api", Container: "api", Image: "foo:"}, registry.Ref{}, true},
+		{"a service that makes no name", target.Target{Service: "a-", Container: "api"}, registry.Ref{}, true},
 	} {
 		got, err := RepositoryOf(c.target, "shop", env)
 		if (err != nil) != c.fails || !c.fails && got != c.want {
@@ -52,7 +52,7 @@ func TestRepositoryOf(t *testing.T) {
 
 // The registry of a local stand-in for AWS is ECR.
 func TestRepositoryOfAnImageOnThisHost(t *testing.T) {
-	target := solve.Target{Service: "api", Container: "api", Image: "localhost:5000/other/app:1"}
+	target := target.Target{Service: "api", Container: "api", Image: "localhost:5000/other/app:1"}
 	for _, variable := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR"} {
 		env := func(name string) (string, bool) { return "http://127.0.0.1:4566", name == variable }
 		if got, err := RepositoryOf(target, "shop", env); err != nil || got.Name != "other/app" {
@@ -82,7 +82,7 @@ func TestExtraTags(t *testing.T) {
 		{"-x", "", true},
 		{"shop/api:", "", true},
 	} {
-		target := solve.Target{Service: "api", Image: "example.com/image:x", Tags: []string{c.entry, c.entry}}
+		target := target.Target{Service: "api", Image: "example.com/image:x", Tags: []string{c.entry, c.entry}}
 		got, err := ParseExtraTags(target, repo, "the-hash")
 		want := 0
 		if c.want != "" {
@@ -101,7 +101,7 @@ func FuzzNaming(f *testing.F) {
 	f.Add("shop", "API", "foo:", "x/y", "v1")
 	f.Add("s", "a", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/x/y:1", "arn:aws:ecr:eu-west-1:123456789012:repository/x", "a/b:c")
 	f.Fuzz(func(t *testing.T, composed, name, image, repository, tag string) {
-		target := solve.Target{Service: name, Container: name, Image: image, Tags: []string{tag}, Settings: compose.ServiceSettings{Repository: repository}}
+		target := target.Target{Service: name, Container: name, Image: image, Tags: []string{tag}, Settings: compose.ServiceSettings{Repository: repository}}
 		ref, err := RepositoryOf(target, composed, none)
 		if err != nil {
 			if fault.KindOf(err) != fault.Input {

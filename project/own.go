@@ -13,7 +13,7 @@ import (
 	"github.com/distribution/reference"
 
 	"slipway/artifact"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/project/compose"
@@ -84,7 +84,7 @@ func (o Owner) Ask(wanted *allow.Wanted, ref registry.Ref, where string) {
 }
 
 // repositoryField names the field that a service's repository comes from.
-func repositoryField(t solve.Target) string {
+func repositoryField(t target.Target) string {
 	if t.Settings.Repository == "" && t.Image != "" {
 		return "services." + t.Service + ".image"
 	}
@@ -166,11 +166,11 @@ func askEngines(engines string, wanted *allow.Wanted) {
 
 // askCache notes where a cache of the compose file is written. checkCaches has refused
 // the tags of images.
-func (p *Plan) askCache(own Owner, service string, c solve.Cache, wanted *allow.Wanted) error {
+func (p *Plan) askCache(own Owner, service string, c target.Cache, wanted *allow.Wanted) error {
 	where := "services." + service + ".build.cache_to"
 	switch c.Type {
 	case "inline", "local", "s3":
-		return nil // the image itself; what solve.Targets notes
+		return nil // the image itself; what target.Select notes
 	case "registry":
 	default:
 		wanted.Add(allow.Want{Kind: allow.Cache, Value: c.Type, Where: where})

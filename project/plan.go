@@ -14,7 +14,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/build/revision"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/buildspec"
 	"slipway/internal/allow"
 	"slipway/internal/fault"
@@ -53,7 +53,7 @@ type Plan struct {
 type Component struct {
 	// Target is the service that it is built from: the first, by name, where several
 	// services have one image.
-	Target solve.Target
+	Target target.Target
 	// Build reports whether the job builds it; otherwise its latest image gets
 	// the hash, too.
 	Build     bool
@@ -70,17 +70,17 @@ type DefinitionsFile struct {
 }
 
 // Targets are the services to build, sorted by name.
-func (p *Plan) Targets() []solve.Target {
-	var out []solve.Target
+func (p *Plan) Targets() []target.Target {
+	var out []target.Target
 	for _, t := range p.BuiltTargets() {
 		out = append(out, *t)
 	}
-	slices.SortFunc(out, func(a, b solve.Target) int { return strings.Compare(a.Service, b.Service) })
+	slices.SortFunc(out, func(a, b target.Target) int { return strings.Compare(a.Service, b.Service) })
 	return out
 }
 
 // BuiltTargets are the services to build in the plan itself, so that they can be changed.
-func (p *Plan) BuiltTargets() (out []*solve.Target) {
+func (p *Plan) BuiltTargets() (out []*target.Target) {
 	for i := range p.Components {
 		if p.Components[i].Build {
 			out = append(out, &p.Components[i].Target)
@@ -146,16 +146,16 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := solve.Targets(project, solve.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv, Reproducible: o.reproducible(p.Settings)})
+	targets, warnings, err := target.Select(project, target.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv, Reproducible: o.reproducible(p.Settings)})
 	if err != nil {
 		return err
 	}
 	p.Warnings = warnings
-	compression, err := solve.ParseCompression(cmp.Or(o.Compression, p.Settings.Compression))
+	compression, err := target.ParseCompression(cmp.Or(o.Compression, p.Settings.Compression))
 	if err != nil {
-		return fault.NewInput("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(solve.Compressions(), ", "))
+		return fault.NewInput("x-slipway.engine.compression", err.Error(), "use one of "+strings.Join(target.Compressions(), ", "))
 	}
-	others, err := solve.Unselected(project, targets)
+	others, err := target.Unselected(project, targets)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 }
 
 // addService adds a service as a component, or as a base if it has no repository.
-func (p *Plan) addService(t solve.Target, build bool, w *Host) error {
+func (p *Plan) addService(t target.Target, build bool, w *Host) error {
 	ref, ok, err := repositoryFor(t, p.Project, w.LookupEnv)
 	switch {
 	case err != nil:
@@ -260,7 +260,7 @@ func (p *Plan) hashOf(ctx context.Context, o Options) (revision.Hash, error) {
 		Dir:                   p.Root,
 		Ignore:                p.Outputs,
 		Content: func(ctx context.Context) (string, error) {
-			roots, err := solve.Roots(ctx, p.Root, p.Targets(), p.Outputs)
+			roots, err := target.Roots(ctx, p.Root, p.Targets(), p.Outputs)
 			if err != nil {
 				return "", err
 			}

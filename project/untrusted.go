@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"slipway/build/revision"
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/buildspec"
 	"slipway/internal/fault"
 	"slipway/internal/trust"
@@ -115,7 +115,7 @@ func isCacheTag(tag string) bool { return strings.HasPrefix(tag, registry.TagCac
 // OwnTag is the tag or digest that a registry cache names in one of the project's
 // repositories, whatever the spelling of the host. An account or region that the
 // compose file leaves open fits any.
-func (p *Plan) OwnTag(c solve.Cache) (string, bool) {
+func (p *Plan) OwnTag(c target.Cache) (string, bool) {
 	if c.Type != CacheRegistry {
 		return "", false
 	}

@@ -3,7 +3,7 @@ package project
 import (
 	"testing"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/project/compose"
 )
 
@@ -12,7 +12,7 @@ func TestMayBeSame(t *testing.T) {
 	t.Parallel()
 	p := &Plan{}
 	for _, name := range []string{"shop/web", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api"} {
-		ref, err := RepositoryOf(solve.Target{Service: "s", Container: "s", Settings: compose.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
+		ref, err := RepositoryOf(target.Target{Service: "s", Container: "s", Settings: compose.ServiceSettings{Repository: name}}, "shop", func(string) (string, bool) { return "", false })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,12 +33,12 @@ func TestMayBeSame(t *testing.T) {
 		"ghcr.io/shop/web:x": "",
 		"shop/web:x":         "",
 	} {
-		tag, own := p.OwnTag(solve.Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
+		tag, own := p.OwnTag(target.Cache{Type: "registry", Attrs: map[string]string{"ref": ref}})
 		if tag != want || own != (want != "") {
 			t.Errorf("%s: tag %q, own %v, want %q", ref, tag, own, want)
 		}
 	}
-	if _, own := p.OwnTag(solve.Cache{Type: "gha"}); own {
+	if _, own := p.OwnTag(target.Cache{Type: "gha"}); own {
 		t.Error("a cache elsewhere lies in a repository of the project")
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
@@ -73,7 +73,7 @@ func FindLosses(ctx context.Context, clients registry.Clients, listing *revision
 			results = append(results, p.RetentionResult)
 		}
 	}
-	lost, err := listing.Losses(ctx, clients, results, revisions.Origin{Annotation: solve.InputsAnnotation, Protected: protected})
+	lost, err := listing.Losses(ctx, clients, results, revisions.Origin{Annotation: target.InputsAnnotation, Protected: protected})
 	for i := range policies {
 		policies[i].Losses = lost[policies[i].Repository.Ref]
 	}

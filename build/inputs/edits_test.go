@@ -13,7 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/testkit"
 )
 
@@ -21,7 +21,7 @@ import (
 type edited struct {
 	t         *testing.T
 	dir, base string
-	target    solve.Target
+	target    target.Target
 	config    v1.Config
 }
 
@@ -114,7 +114,7 @@ var rows = map[string]row{
 	"platforms-unread":    {dockerfile: "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /arch\n", setup: severalPlatforms, edit: write("lock", "2")},
 	"context":             {dockerfile: "FROM scratch\nCOPY --from=more app /\n", setup: moreContext, edit: write("src/app", "2"), built: true},
 	"context-unread":      {dockerfile: "FROM scratch\nCOPY --from=more app /\n", setup: moreContext, edit: write("src/sub/more", "2")},
-	"context-docker-file": {dockerfile: "FROM more\nCOPY lock /\n", setup: func(e *edited) { e.target.Contexts = map[string]solve.Context{"more": {Image: e.base}} }, edit: func(e *edited) { e.push("2") }, built: true},
+	"context-docker-file": {dockerfile: "FROM more\nCOPY lock /\n", setup: func(e *edited) { e.target.Contexts = map[string]target.Context{"more": {Image: e.base}} }, edit: func(e *edited) { e.push("2") }, built: true},
 }
 
 func severalPlatforms(e *edited) {
@@ -124,7 +124,7 @@ func severalPlatforms(e *edited) {
 }
 
 func moreContext(e *edited) {
-	e.target.Contexts = map[string]solve.Context{"more": {Dir: e.path("src")}}
+	e.target.Contexts = map[string]target.Context{"more": {Dir: e.path("src")}}
 }
 
 // TestEdits checks which edits lead to a build. An emptied engine decides whether
@@ -162,7 +162,7 @@ func TestEdits(t *testing.T) {
 func newEdited(t *testing.T, p *proof, name string, r row) *edited {
 	t.Helper()
 	e := &edited{t: t, dir: t.TempDir(), base: p.host + "/base-" + name + ":1"}
-	e.target = solve.Target{Service: name, Context: solve.Context{Dir: e.dir}, Dockerfile: e.path("Dockerfile"), Platforms: []string{ownPlatform}}
+	e.target = target.Target{Service: name, Context: target.Context{Dir: e.dir}, Dockerfile: e.path("Dockerfile"), Platforms: []string{ownPlatform}}
 	for file, text := range map[string]string{"src/app": "1", "src/sub/more": "1", "src/x.log": "1", "lock": "1", "docs/index.md": "1", ".dockerignore": "**/*.log\n"} {
 		e.write(file, text)
 	}
@@ -190,7 +190,7 @@ type state struct {
 // all builds all projects.
 func (p *proof) all(t *testing.T, all map[string]*edited) map[string]state {
 	t.Helper()
-	var targets []solve.Target
+	var targets []target.Target
 	for _, e := range all {
 		targets = append(targets, e.target)
 	}

@@ -19,7 +19,7 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build/solve"
+	"slipway/build/localfs"
 	"slipway/internal/bounded"
 )
 
@@ -96,7 +96,7 @@ func (f *Files) tree(ctx context.Context, dir string, s source) (*tree, error) {
 
 // selected is the part of a directory that a source selects.
 func (f *Files) selected(dir string, s source) (fsutil.FS, error) {
-	whole, err := solve.Tree(dir, f.own)
+	whole, err := localfs.Whole(dir, f.own)
 	if err != nil {
 		return nil, err
 	}

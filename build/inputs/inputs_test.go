@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 )
 
 // project is a context in a temporary directory.
 type project struct {
 	t      *testing.T
 	dir    string
-	target solve.Target
+	target target.Target
 	// digests are those of images by reference.
 	digests map[string]string
 }
@@ -34,7 +34,7 @@ func newProject(t *testing.T) *project {
 	p.write("lock", "v1")
 	p.write("docs/index.md", "docs")
 	p.write(".dockerignore", "**/*.log\n")
-	p.target = solve.Target{Service: "app", Context: solve.Context{Dir: p.dir}, Dockerfile: filepath.Join(p.dir, "Dockerfile"), Platforms: []string{"linux/amd64"}}
+	p.target = target.Target{Service: "app", Context: target.Context{Dir: p.dir}, Dockerfile: filepath.Join(p.dir, "Dockerfile"), Platforms: []string{"linux/amd64"}}
 	return p
 }
 
@@ -59,7 +59,7 @@ func (p *project) sources() Sources {
 	}
 }
 
-func (p *project) read(others ...solve.Target) Result {
+func (p *project) read(others ...target.Target) Result {
 	return Of(p.t.Context(), append(others, p.target), p.sources())[p.target.Service]
 }
 

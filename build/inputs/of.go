@@ -16,7 +16,7 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/bounded"
 	"slipway/internal/redact"
 )
@@ -60,7 +60,7 @@ type Result struct {
 	// (ONBUILD), and variables that are used in a path.
 	Reads []string
 	// Bases are the images whose configurations the frontend asked for.
-	Bases []solve.Base
+	Bases []target.Base
 }
 
 // ImageError is an image whose digest is not known.
@@ -78,7 +78,7 @@ func (e *ImageError) Unwrap() error { return e.Err }
 // Of returns the inputs of targets by service. A target that is linked to others
 // has their keys among its inputs. The targets are whole: each link of one leads
 // to another.
-func Of(ctx context.Context, targets []solve.Target, s Sources) map[string]Result {
+func Of(ctx context.Context, targets []target.Target, s Sources) map[string]Result {
 	run := &run{sources: s, out: map[string]*pending{}}
 	for _, t := range targets {
 		run.out[t.Service] = &pending{ready: make(chan struct{})}
@@ -113,7 +113,7 @@ type pending struct {
 }
 
 // target returns the inputs of one target.
-func (r *run) target(ctx context.Context, t solve.Target) Result {
+func (r *run) target(ctx context.Context, t target.Target) Result {
 	if err := alwaysBuilt(t); err != nil {
 		return Result{Unknown: err}
 	}
@@ -135,7 +135,7 @@ func (r *run) target(ctx context.Context, t solve.Target) Result {
 
 // alwaysBuilt is why a target is built whatever its inputs are; nil where they
 // decide.
-func alwaysBuilt(t solve.Target) error {
+func alwaysBuilt(t target.Target) error {
 	switch {
 	case t.NoCache || len(t.NoCacheFilter) > 0:
 		return errors.New("no_cache asks for it")
@@ -146,7 +146,7 @@ func alwaysBuilt(t solve.Target) error {
 }
 
 // links waits for the keys of the components that the target is linked to.
-func (r *run) links(ctx context.Context, t solve.Target) (map[string]string, error) {
+func (r *run) links(ctx context.Context, t target.Target) (map[string]string, error) {
 	out := map[string]string{}
 	for _, name := range t.Links() {
 		p, ok := r.out[name]
@@ -172,13 +172,13 @@ func (r *run) links(ctx context.Context, t solve.Target) (map[string]string, err
 // component is one target whose inputs are being read.
 type component struct {
 	*run
-	target solve.Target
+	target target.Target
 	// links are the keys of the linked components.
 	links map[string]string
 
 	mu     sync.Mutex
 	inputs *Inputs
-	bases  []solve.Base
+	bases  []target.Base
 }
 
 // linkHost is the registry in the references that stand for linked components.
@@ -251,7 +251,7 @@ func (c *component) frontend(ctx context.Context) (*frontend, error) {
 	}
 	t := c.target
 	t.Pull, t.CacheFrom, t.CacheTo = false, nil, nil
-	attrs := t.SolveOpt(solve.Push{}, solve.Sources{Images: c.linkImages()}).FrontendAttrs
+	attrs := t.SolveOpt(target.Push{}, target.Sources{Images: c.linkImages()}).FrontendAttrs
 	f := &frontend{attrs: attrs, platform: platform, dirs: map[string]string{}, image: c.image}
 	for name, dir := range t.Locals() {
 		f.dirs[name] = dir
@@ -278,7 +278,7 @@ func (c *component) image(ctx context.Context, ref string, p ocispecs.Platform) 
 		dgst = digest.Digest(got)
 	}
 	c.mu.Lock()
-	if b := (solve.Base{Image: ref, Platform: platforms.Format(p)}); !slices.Contains(c.bases, b) {
+	if b := (target.Base{Image: ref, Platform: platforms.Format(p)}); !slices.Contains(c.bases, b) {
 		c.bases = append(c.bases, b)
 	}
 	c.mu.Unlock()

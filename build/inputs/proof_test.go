@@ -24,6 +24,7 @@ import (
 
 	"slipway/build/inputs"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/enginetest"
 	"slipway/internal/testkit"
 )
@@ -47,7 +48,7 @@ func anonymous(context.Context, string) (docker.AuthConfig, error) { return dock
 
 // read returns the inputs of targets as a build reads them before it has an
 // engine.
-func (p *proof) read(t *testing.T, targets []solve.Target) map[string]inputs.Result {
+func (p *proof) read(t *testing.T, targets []target.Target) map[string]inputs.Result {
 	t.Helper()
 	return inputs.Of(t.Context(), targets, p.sources())
 }
@@ -62,12 +63,12 @@ func (p *proof) sources() inputs.Sources {
 }
 
 // build builds targets without any cache, in a namespace of their own.
-func (p *proof) build(t *testing.T, namespace string, targets []solve.Target) map[string]solve.Result {
+func (p *proof) build(t *testing.T, namespace string, targets []target.Target) map[string]solve.Result {
 	t.Helper()
-	fresh, push := slices.Clone(targets), map[string]solve.Push{}
+	fresh, push := slices.Clone(targets), map[string]target.Push{}
 	for i := range fresh {
 		fresh[i].NoCache = true
-		push[fresh[i].Service] = solve.Push{Repository: p.host + "/" + fresh[i].Service}
+		push[fresh[i].Service] = target.Push{Repository: p.host + "/" + fresh[i].Service}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -86,7 +87,7 @@ func (p *proof) build(t *testing.T, namespace string, targets []solve.Target) ma
 // confirm reads the inputs of targets again, with the configurations of the base
 // images, and returns the error of each target whose image must not be known by
 // its key.
-func (p *proof) confirm(t *testing.T, targets []solve.Target, before map[string]inputs.Result, built map[string]solve.Result) map[string]error {
+func (p *proof) confirm(t *testing.T, targets []target.Target, before map[string]inputs.Result, built map[string]solve.Result) map[string]error {
 	t.Helper()
 	s := p.sources()
 	s.Keys = map[string]string{}
@@ -100,7 +101,7 @@ func (p *proof) confirm(t *testing.T, targets []solve.Target, before map[string]
 		if service, ok := inputs.Link(image); ok {
 			image = p.host + "/" + service + "@" + built[service].Digest
 		}
-		found, err := solve.Resolve(t.Context(), client, []solve.Base{{Image: image, Platform: platform}}, anonymous)
+		found, err := solve.Resolve(t.Context(), client, []target.Base{{Image: image, Platform: platform}}, anonymous)
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"slipway/build/inputs"
 	"slipway/build/solve"
+	"slipway/build/target"
 )
 
 var (
@@ -60,7 +61,7 @@ type tally struct{ images, content, keys, known, failed, unknown int }
 // round builds all services and compares the images with those of the same key.
 func (p *proof) round(t *testing.T, round int, all []*random, count *tally) {
 	t.Helper()
-	var targets []solve.Target
+	var targets []target.Target
 	for _, r := range all {
 		targets = append(targets, r.targets()...)
 	}
@@ -153,21 +154,21 @@ func newRandom(t *testing.T, seed uint64, i int) *random {
 }
 
 // targets are the services of the project. The last is built on the first.
-func (r *random) targets() []solve.Target {
-	var out []solve.Target
+func (r *random) targets() []target.Target {
+	var out []target.Target
 	for i, steps := range r.steps {
 		file := filepath.Join(r.dir, fmt.Sprint("Dockerfile.", i))
 		base := "scratch"
-		target := solve.Target{Service: fmt.Sprint(r.name, "-", i), Context: solve.Context{Dir: r.dir}, Dockerfile: file,
+		x := target.Target{Service: fmt.Sprint(r.name, "-", i), Context: target.Context{Dir: r.dir}, Dockerfile: file,
 			Args: maps.Clone(r.args[i]), Platforms: []string{ownPlatform}}
 		if i == len(r.steps)-1 {
 			base = "base"
-			target.Contexts = map[string]solve.Context{base: {Service: fmt.Sprint(r.name, "-0")}}
+			x.Contexts = map[string]target.Context{base: {Service: fmt.Sprint(r.name, "-0")}}
 		}
 		text := "FROM scratch AS other\nCOPY a /a\nFROM " + base + "\nARG ONE=1\nCOPY always /always\n" + strings.Join(steps, "\n") + "\n"
 		r.put("always", "always")
 		r.put(filepath.Base(file), text)
-		out = append(out, target)
+		out = append(out, x)
 	}
 	return out
 }

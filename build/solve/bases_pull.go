@@ -20,6 +20,9 @@ import (
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/session"
+
+	"slipway/build/target"
+	"slipway/internal/fault"
 )
 
 // PullError says that an image cannot be pulled.
@@ -66,7 +69,7 @@ func (e *PullError) Hint() string {
 func Head(ctx context.Context, image string, login AuthFunc) (digest string, err error) {
 	ref, err := name.ParseReference(image)
 	if err != nil {
-		return "", badInput("the Dockerfile", "correct the image's name", "%v", err)
+		return "", fault.NewInput("the Dockerfile", err.Error(), "correct the image's name")
 	}
 	auth, err := login(ctx, loginHost(ref.Context().RegistryStr()))
 	if err != nil {
@@ -137,7 +140,7 @@ type Resolved struct {
 // its mirrors, with the logins given. It reads manifests and configurations and leaves no
 // record of a build. The results stand in the order of the images; err is for what went
 // wrong before any was asked for.
-func Resolve(ctx context.Context, c *client.Client, bases []Base, login AuthFunc) (each []Resolved, err error) {
+func Resolve(ctx context.Context, c *client.Client, bases []target.Base, login AuthFunc) (each []Resolved, err error) {
 	each = make([]Resolved, len(bases))
 	opt := client.SolveOpt{Session: []session.Attachable{newAuth(login)}, Internal: true}
 	_, err = c.Build(ctx, opt, "slipway", func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
@@ -151,7 +154,7 @@ func Resolve(ctx context.Context, c *client.Client, bases []Base, login AuthFunc
 	return each, err
 }
 
-func resolveOne(ctx context.Context, g gateway.Client, b Base) Resolved {
+func resolveOne(ctx context.Context, g gateway.Client, b target.Base) Resolved {
 	opt := sourceresolver.Opt{LogName: "load metadata for " + b.Image, ImageOpt: &sourceresolver.ResolveImageOpt{}}
 	if b.Platform != "" {
 		p, err := platforms.Parse(b.Platform)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/enginetest"
 	"slipway/internal/fault"
 	"slipway/internal/testkit"
@@ -127,7 +128,7 @@ func TestResolve(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
 	host := startBaseRegistry(t)
-	bases := []solve.Base{{Image: host + "/there:1", Platform: "linux/amd64"}, {Image: host + "/there:2", Platform: "linux/amd64"}, {Image: host + "/private:1"}}
+	bases := []target.Base{{Image: host + "/there:1", Platform: "linux/amd64"}, {Image: host + "/there:2", Platform: "linux/amd64"}, {Image: host + "/private:1"}}
 	each, err := solve.Resolve(t.Context(), engine.Client(t), bases, somebody)
 	if err != nil {
 		t.Fatal(err)

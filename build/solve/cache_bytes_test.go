@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/testkit"
 )
 
@@ -99,12 +100,12 @@ func (b *cacheFixture) movedLayers(t *testing.T, of map[string]solve.Result) (do
 // services again although the cache has it.
 func TestNoLayerIsMovedTwice(t *testing.T) {
 	for _, c := range []struct {
-		compression solve.Compression
+		compression target.Compression
 		mediaType   types.MediaType
-	}{{solve.Gzip, types.OCILayer}, {solve.Zstd, types.OCILayerZStd}} {
+	}{{target.Gzip, types.OCILayer}, {target.Zstd, types.OCILayerZStd}} {
 		t.Run(string(c.mediaType), func(t *testing.T) {
 			b := newCacheFixtureOnBase(t)
-			compress := func(_ *solve.RunOptions, list []solve.Target) {
+			compress := func(_ *solve.RunOptions, list []target.Target) {
 				for i := range list {
 					list[i].Compression = c.compression
 				}
@@ -162,7 +163,7 @@ func TestCompressionIsForced(t *testing.T) {
 	b := newCacheFixture(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
 	list := plan(t, testkit.WriteTree(t, b.tree))
 	b.wantLayerTypes(t, "app", b.mustBuild(t, list, solve.RunOptions{})["app"].Digest, types.OCILayer)
-	list[0].Compression = solve.Zstd
+	list[0].Compression = target.Zstd
 	second := b.mustBuild(t, list, solve.RunOptions{})["app"]
 	b.wantLayerTypes(t, "app", second.Digest, types.OCILayerZStd)
 	b.e.Empty(t)

@@ -10,15 +10,17 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/opencontainers/go-digest"
+
+	"slipway/build/target"
 )
 
 // exportCaches writes the layer caches of the targets that were pushed, when no push is
 // under way any more. The sessions are new ones: with those of the pushes, BuildKit would
 // know each local directory again by its session, and key the cache by that instead of by
 // the content.
-func (r *run) exportCaches(ctx context.Context, targets []Target) error {
-	exporting := slices.DeleteFunc(slices.Clone(targets), func(t Target) bool {
-		_, cache := splitCache(t.SolveOpt(r.options.Push[t.Service], Sources{}))
+func (r *run) exportCaches(ctx context.Context, targets []target.Target) error {
+	exporting := slices.DeleteFunc(slices.Clone(targets), func(t target.Target) bool {
+		_, cache := target.SplitCache(t.SolveOpt(r.options.Push[t.Service], target.Sources{}))
 		return cache == nil || r.done[t.Service].result.Err != nil
 	})
 	// A job that was stopped, by a failure or by its user, keeps what was pushed.
@@ -42,7 +44,7 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 			start := time.Now()
 			for _, p := range r.platformBuilds(t) {
 				err := r.exportCache(ctx, p)
-				if t.ownExports() && err != nil && ctx.Err() == nil {
+				if t.ExportsPushCache() && err != nil && ctx.Err() == nil {
 					r.caches.note(p, true, err)
 					continue
 				}
@@ -65,9 +67,9 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 
 // noExport is the end of all exports, which is none of the builds where the caches are
 // Slipway's own.
-func (r *run) noExport(exporting []Target, err error) error {
+func (r *run) noExport(exporting []target.Target, err error) error {
 	for _, t := range exporting {
-		if !t.ownExports() {
+		if !t.ExportsPushCache() {
 			return err
 		}
 		for _, p := range r.platformBuilds(t) {
@@ -84,14 +86,14 @@ func (r *run) exportCache(ctx context.Context, p platformBuild) error {
 	if err != nil {
 		return err
 	}
-	_, cache := splitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
+	_, cache := target.SplitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), target.Sources{Session: p.sources.ids, Images: images}))
 	if cache == nil {
 		return nil // no credentials for it, which is noted
 	}
 	var watch cacheObserver
 	p.seen, p.again = watch.see, true
 	_, err = r.ask(ctx, p.worker, p.target, *cache)
-	if watch.exporting != nil && p.target.ownExports() && err == nil {
+	if watch.exporting != nil && p.target.ExportsPushCache() && err == nil {
 		r.caches.note(p, true, watch.exporting)
 	}
 	return err

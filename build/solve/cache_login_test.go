@@ -4,24 +4,26 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"slipway/build/target"
 )
 
 // TestCacheLogins: caches of the compose file that have credentials keep them, and one
 // that gets none is asked for as it is.
 func TestCacheLogins(t *testing.T) {
-	own := Cache{Type: "s3", Attrs: map[string]string{"bucket": "a", "access_key_id": "mine"}}
-	bare := Cache{Type: "s3", Attrs: map[string]string{"bucket": "b"}}
-	none := Cache{Type: "registry", Attrs: map[string]string{"ref": "c"}}
-	p := platformBuild{target: Target{CacheFrom: []Cache{own, bare, none}, CacheTo: []Cache{bare}}}
+	own := target.Cache{Type: "s3", Attrs: map[string]string{"bucket": "a", "access_key_id": "mine"}}
+	bare := target.Cache{Type: "s3", Attrs: map[string]string{"bucket": "b"}}
+	none := target.Cache{Type: "registry", Attrs: map[string]string{"ref": "c"}}
+	p := platformBuild{target: target.Target{CacheFrom: []target.Cache{own, bare, none}, CacheTo: []target.Cache{bare}}}
 	p.Platform = "linux/arm64"
 	asked := ""
 	r := &run{}
-	r.options.CacheLogin = func(_ context.Context, c Cache) (map[string]string, error) {
+	r.options.CacheLogin = func(_ context.Context, c target.Cache) (map[string]string, error) {
 		asked += c.Type + " " + c.Platform + ";"
 		if c.Type != "s3" {
 			return nil, errors.New("no credentials")
 		}
-		return S3Credentials("id", "secret", ""), nil
+		return target.S3Credentials("id", "secret", ""), nil
 	}
 	got := r.withLogins(t.Context(), p)
 	for i, want := range []string{

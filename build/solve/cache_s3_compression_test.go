@@ -10,6 +10,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/testkit"
 )
 
@@ -29,8 +30,8 @@ func TestS3CacheHasTheImagesCompression(t *testing.T) {
 	}
 	server := httptest.NewServer(gofakes3.New(backend).Server())
 	t.Cleanup(server.Close)
-	_, to := solve.S3Cache(solve.S3Place{Bucket: "layers", Region: "eu-west-1", Endpoint: server.URL}, "app")
-	for k, v := range solve.S3Credentials("id", "secret", "") {
+	_, to := target.S3Cache(target.S3Place{Bucket: "layers", Region: "eu-west-1", Endpoint: server.URL}, "app")
+	for k, v := range target.S3Credentials("id", "secret", "") {
 		to.Attrs[k] = v
 	}
 	delete(to.Attrs, "ignore-error")
@@ -38,13 +39,13 @@ func TestS3CacheHasTheImagesCompression(t *testing.T) {
 	o := newBuildFixture(t)
 	list := plan(t, testkit.WriteTree(t, intermediate))
 	for _, c := range []struct {
-		compression solve.Compression
+		compression target.Compression
 		mediaType   types.MediaType
-	}{{solve.Gzip, types.OCILayer}, {solve.Zstd, types.OCILayerZStd}} {
+	}{{target.Gzip, types.OCILayer}, {target.Zstd, types.OCILayerZStd}} {
 		list[0].Compression = c.compression
 		push := o.pushes(list)
 		p := push["app"]
-		p.CacheTo = []solve.Cache{to}
+		p.CacheTo = []target.Cache{to}
 		push["app"] = p
 		o.mustBuild(t, list, solve.RunOptions{Push: push})
 		for _, got := range s3Layers(t, backend) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/moby/buildkit/client"
 	gateway "github.com/moby/buildkit/frontend/gateway/pb"
+
+	"slipway/build/target"
 )
 
 // CacheError is what was wrong with a layer cache of Slipway's own. It is no error: the
@@ -70,7 +72,7 @@ func (b *cacheState) importDisabled(p platformBuild) bool {
 
 // push says where a part's image goes, with the caches of its engine alone and the
 // credentials of this moment. A cache without credentials is left out, which is noted.
-func (r *run) push(ctx context.Context, p platformBuild) Push {
+func (r *run) push(ctx context.Context, p platformBuild) target.Push {
 	push := r.options.Push[p.target.Service]
 	push.Namespace = r.options.Namespace
 	push.CacheTo = r.ready(ctx, p, true, push.CacheTo)
@@ -82,8 +84,8 @@ func (r *run) push(ctx context.Context, p platformBuild) Push {
 	return push
 }
 
-func (r *run) ready(ctx context.Context, p platformBuild, writing bool, caches []Cache) []Cache {
-	var out []Cache
+func (r *run) ready(ctx context.Context, p platformBuild, writing bool, caches []target.Cache) []target.Cache {
+	var out []target.Cache
 	for _, c := range caches {
 		if c.Platform != "" && c.Platform != p.Platform {
 			continue
@@ -107,7 +109,7 @@ func (r *run) ready(ctx context.Context, p platformBuild, writing bool, caches [
 // it needs them, and one that is gone or damaged then fails the build.
 func (r *run) solveWithCacheFallback(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
 	var watch cacheObserver
-	if p.target.ownImports() {
+	if p.target.ImportsPushCache() {
 		p.seen = watch.see
 	}
 	digest, err := r.solve(ctx, p, images)

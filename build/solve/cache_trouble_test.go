@@ -20,6 +20,7 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/enginetest"
 	"slipway/internal/testkit"
 )
@@ -149,18 +150,18 @@ func newCacheFixture(t *testing.T, tree map[string]string) *cacheFixture {
 const cacheTag = "buildcache"
 
 // cached gives each service its cache in its own repository.
-func (b *cacheFixture) cached(list []solve.Target) map[string]solve.Push {
+func (b *cacheFixture) cached(list []target.Target) map[string]target.Push {
 	push := b.pushes(list)
 	for name, p := range push {
-		from, to := solve.RegistryCache(p.Repository + ":" + cacheTag)
-		p.CacheFrom, p.CacheTo = []solve.Cache{from}, []solve.Cache{to}
+		from, to := target.RegistryCache(p.Repository + ":" + cacheTag)
+		p.CacheFrom, p.CacheTo = []target.Cache{from}, []target.Cache{to}
 		push[name] = p
 	}
 	return push
 }
 
 // buildFresh builds on an emptied engine, from files with other times.
-func (b *cacheFixture) buildFresh(t *testing.T, change ...func(*solve.RunOptions, []solve.Target)) map[string]solve.Result {
+func (b *cacheFixture) buildFresh(t *testing.T, change ...func(*solve.RunOptions, []target.Target)) map[string]solve.Result {
 	t.Helper()
 	b.e.Empty(t)
 	b.engines[0].Client = b.e.Client(t)
@@ -335,7 +336,7 @@ func TestFailureBesideTheCache(t *testing.T) {
 	b.tree["Dockerfile"] += "COPY --from=made /probe /probe\nRUN [\"/probe\",\"fail\",\"by itself\"]\n"
 	var mu sync.Mutex
 	runs, imports := map[time.Time]bool{}, 0
-	got := b.buildFresh(t, func(o *solve.RunOptions, _ []solve.Target) {
+	got := b.buildFresh(t, func(o *solve.RunOptions, _ []target.Target) {
 		o.Status = func(_ string, s *client.SolveStatus) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -1,6 +1,6 @@
-// Package solve builds the images of a compose project.
+// Package solve builds the images of targets.
 //
-// Targets turns the services of a project into plain values, SolveOpt turns a
-// target into a BuildKit request, and Run has an engine solve the requests and
-// push each image by digest. It creates no tags.
+// Run has engines solve the requests of targets and push each image by digest,
+// with the caches, the retries and the sessions that this takes. It creates no
+// tags. Head and Resolve find the digests of base images.
 package solve

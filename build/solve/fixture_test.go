@@ -18,8 +18,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/enginetest"
 	"slipway/internal/testkit"
+	"slipway/project/compose"
 )
 
 // buildFixture is a real engine with a registry to push to.
@@ -42,18 +44,22 @@ func newBuildFixtureOn(t *testing.T, e *enginetest.Engine, wrap ...func(http.Han
 
 var anonymous = func(context.Context, string) (docker.AuthConfig, error) { return docker.AuthConfig{}, nil }
 
-func (o *buildFixture) pushes(list []solve.Target) map[string]solve.Push {
-	out := map[string]solve.Push{}
+func (o *buildFixture) pushes(list []target.Target) map[string]target.Push {
+	out := map[string]target.Push{}
 	for _, x := range list {
-		out[x.Service] = solve.Push{Repository: o.host + "/" + x.Service, Inputs: "inputs of " + x.Service}
+		out[x.Service] = target.Push{Repository: o.host + "/" + x.Service, Inputs: "inputs of " + x.Service}
 	}
 	return out
 }
 
 // plan reads the project in dir, with what the test's compose file needs.
-func plan(t *testing.T, dir string, environ ...string) []solve.Target {
+func plan(t *testing.T, dir string, environ ...string) []target.Target {
 	t.Helper()
-	list, _, err := solve.Targets(load(t, dir, environ...), solve.Selection{})
+	project, err := compose.Load(t.Context(), compose.Options{Dir: dir, Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := target.Select(project, target.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +70,7 @@ func plan(t *testing.T, dir string, environ ...string) []solve.Target {
 const limit = time.Minute
 
 // build builds the targets and returns the results by service.
-func (o *buildFixture) build(ctx context.Context, t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+func (o *buildFixture) build(ctx context.Context, t *testing.T, list []target.Target, opts solve.RunOptions) map[string]solve.Result {
 	t.Helper()
 	if opts.Push == nil {
 		opts.Push = o.pushes(list)
@@ -89,7 +95,7 @@ func (o *buildFixture) build(ctx context.Context, t *testing.T, list []solve.Tar
 }
 
 // mustBuild builds the targets and fails the test unless all of them succeed.
-func (o *buildFixture) mustBuild(t *testing.T, list []solve.Target, opts solve.RunOptions) map[string]solve.Result {
+func (o *buildFixture) mustBuild(t *testing.T, list []target.Target, opts solve.RunOptions) map[string]solve.Result {
 	t.Helper()
 	out := o.build(t.Context(), t, list, opts)
 	for _, r := range out {

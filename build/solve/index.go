@@ -12,13 +12,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	digest "github.com/opencontainers/go-digest"
+
+	"slipway/build/target"
 )
 
 // pushIndex pushes an index of what the engines pushed.
-func (r *run) pushIndex(ctx context.Context, t Target, digests []string) (string, error) {
+func (r *run) pushIndex(ctx context.Context, t target.Target, digests []string) (string, error) {
 	pushed, err := r.pushStep(t.Service, func() (string, error) {
 		push := r.options.Push[t.Service]
-		first, err := push.digest(digests[0])
+		first, err := digestIn(push, digests[0])
 		if err != nil {
 			return "", err
 		}
@@ -47,10 +49,10 @@ func (m manifest) MediaType() (types.MediaType, error) { return m.kind, nil }
 
 // pushIndex makes one index of images that are in the repository, one for each of the
 // platforms, and pushes it by digest. The same images give the same index.
-func pushIndex(push Push, wanted, digests []string, options []remote.Option) (string, error) {
+func pushIndex(push target.Push, wanted, digests []string, options []remote.Option) (string, error) {
 	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
 	if push.Inputs != "" {
-		index.Annotations = map[string]string{InputsAnnotation: push.Inputs}
+		index.Annotations = map[string]string{target.InputsAnnotation: push.Inputs}
 	}
 	for i, d := range digests {
 		entries, err := indexEntries(push, wanted[i], d, options)
@@ -64,7 +66,7 @@ func pushIndex(push Push, wanted, digests []string, options []remote.Option) (st
 		return "", err
 	}
 	sum := digest.FromBytes(raw).String()
-	ref, err := push.digest(sum)
+	ref, err := digestIn(push, sum)
 	if err != nil {
 		return "", err
 	}
@@ -73,8 +75,8 @@ func pushIndex(push Push, wanted, digests []string, options []remote.Option) (st
 
 // indexEntries are the image with its platform or, where the engine pushed an index, for
 // attestations, all that it lists.
-func indexEntries(push Push, platform, d string, options []remote.Option) ([]v1.Descriptor, error) {
-	ref, err := push.digest(d)
+func indexEntries(push target.Push, platform, d string, options []remote.Option) ([]v1.Descriptor, error) {
+	ref, err := digestIn(push, d)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,14 @@
 package solve
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
-	"github.com/distribution/reference"
-	spb "github.com/moby/buildkit/sourcepolicy/pb"
+	policy "github.com/moby/buildkit/sourcepolicy/pb"
 
+	"slipway/build/target"
 	"slipway/internal/mirror"
 )
 
@@ -22,13 +23,10 @@ type Unmirrored struct {
 	Err         error
 }
 
-// imageSource begins the names of images in BuildKit's source policies.
-const imageSource = "docker-image://"
-
 // findCopies has each engine look for the copies of the images that the targets
 // pull, and makes it pull those that it finds in place of the images. A policy that
 // rewrites names has no way back, so the others are left as they are.
-func (r *run) findCopies(job context.Context, targets []Target) {
+func (r *run) findCopies(job context.Context, targets []target.Target) {
 	if len(r.options.Mirrors) == 0 {
 		return
 	}
@@ -41,7 +39,7 @@ func (r *run) findCopies(job context.Context, targets []Target) {
 	var lost []Unmirrored
 	for i, w := range r.workers {
 		each, err := Resolve(ctx, w.Client, copies, r.options.Login)
-		var found []Base
+		var found []target.Base
 		for k, b := range images {
 			if e := firstError(err, each[k].Err); e == nil {
 				found = append(found, b)
@@ -49,7 +47,7 @@ func (r *run) findCopies(job context.Context, targets []Target) {
 				lost = append(lost, Unmirrored{b.Image, copies[k].Image, e})
 			}
 		}
-		r.workers[i].policy = copyPolicy(r.options.Mirrors, found)
+		r.workers[i].policy = target.CopyPolicy(r.options.Mirrors, found)
 	}
 	if len(lost) > 0 && job.Err() == nil && r.options.Unmirrored != nil {
 		r.options.Unmirrored(lost)
@@ -67,12 +65,12 @@ func firstError(errs ...error) error {
 
 // mirrored returns the images that have a mirror, and their copies. Images of
 // Dockerfiles that cannot be read here are not known, and have none.
-func mirrored(ctx context.Context, mirrors mirror.List, targets []Target) (images, copies []Base) {
+func mirrored(ctx context.Context, mirrors mirror.List, targets []target.Target) (images, copies []target.Base) {
 	for _, t := range targets {
 		// The build itself says what is wrong with a Dockerfile.
-		bases, _ := Bases(ctx, t)
+		bases, _ := target.Bases(ctx, t)
 		for _, b := range bases {
-			copied := Base{mirrors.Mirror(b.Image), b.Platform}
+			copied := target.Base{Image: mirrors.Mirror(b.Image), Platform: b.Platform}
 			if copied.Image != b.Image && !slices.Contains(images, b) {
 				images, copies = append(images, b), append(copies, copied)
 			}
@@ -81,31 +79,12 @@ func mirrored(ctx context.Context, mirrors mirror.List, targets []Target) (image
 	return images, copies
 }
 
-// copyPolicy makes an engine pull the copies of images, asked for by tag or by the
-// digest to which a tag was resolved. It is nil without images.
-func copyPolicy(mirrors mirror.List, images []Base) *spb.Policy {
-	var out *spb.Policy
-	for _, b := range images {
-		named, err := reference.ParseNormalizedNamed(b.Image)
-		if err != nil {
-			continue // the engine refuses it
-		}
-		from, to := imageSource+reference.TagNameOnly(named).String(), imageSource+mirrors.Mirror(b.Image)
-		if out == nil {
-			out = &spb.Policy{Version: 1}
-		}
-		out.Rules = append(out.Rules, convert(from, to, spb.MatchType_EXACT))
-		if _, pinned := named.(reference.Digested); !pinned {
-			out.Rules = append(out.Rules, convert(from+"@*", to+"@${1}", spb.MatchType_WILDCARD))
-		}
+// joined returns a policy with the rules of two: the first rule that fits a name
+// rewrites it, and then all are tried on the new name (sourcepolicy, engine.go).
+// Either may be nil.
+func joined(first, second *policy.Policy) *policy.Policy {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
 	}
-	return out
-}
-
-func convert(from, to string, match spb.MatchType) *spb.Rule {
-	return &spb.Rule{
-		Action:   spb.PolicyAction_CONVERT,
-		Selector: &spb.Selector{Identifier: from, MatchType: match},
-		Updates:  &spb.Update{Identifier: to},
-	}
+	return &policy.Policy{Version: first.Version, Rules: slices.Concat(first.Rules, second.Rules)}
 }

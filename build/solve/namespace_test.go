@@ -85,16 +85,3 @@ func TestNamespaceKeepsFilesApart(t *testing.T) {
 		t.Errorf("a build outside got the file of the namespace: %q", got)
 	}
 }
-
-// The hosts of the compose file stay next to that of the namespace.
-func TestNamespaceKeepsHosts(t *testing.T) {
-	t.Parallel()
-	target := solve.Target{Service: "app", ExtraHosts: []string{"db=10.0.0.1"}}
-	attrs := target.SolveOpt(solve.Push{Namespace: "pr12"}, solve.Sources{}).FrontendAttrs
-	if got, want := attrs["add-hosts"], "pr12.slipway.invalid=127.0.0.1,db=10.0.0.1"; got != want {
-		t.Errorf("add-hosts is %q, want %q", got, want)
-	}
-	if attrs := target.SolveOpt(solve.Push{}, solve.Sources{}).FrontendAttrs; attrs["add-hosts"] != "db=10.0.0.1" || attrs["build-arg:BUILDKIT_SANDBOX_HOSTNAME"] != "" {
-		t.Errorf("without a namespace: %v", attrs)
-	}
-}

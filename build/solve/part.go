@@ -10,6 +10,7 @@ import (
 	spb "github.com/moby/buildkit/sourcepolicy/pb"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/build/target"
 	"slipway/internal/fault"
 )
 
@@ -62,7 +63,7 @@ func (w worker) watching(next func(string, *client.SolveStatus)) func(string, *c
 
 // CheckPlatforms refuses targets that none of the engines named by platform builds. The
 // error is an *InputError.
-func CheckPlatforms(targets []Target, engines []string) error {
+func CheckPlatforms(targets []target.Target, engines []string) error {
 	if len(engines) == 0 {
 		return nil
 	}
@@ -89,12 +90,12 @@ func (e *PlatformError) Error() string { return "no engine is named for " + e.Pl
 // platformBuild is what one engine builds of a target.
 type platformBuild struct {
 	worker
-	target Target
+	target target.Target
 }
 
 // platformBuilds shares the target's platforms out to the engines. A target that names none is
 // built for the platform of the first.
-func (r *run) platformBuilds(t Target) []platformBuild {
+func (r *run) platformBuilds(t target.Target) []platformBuild {
 	if len(r.workers) == 1 && r.workers[0].Platform == "" {
 		return []platformBuild{{r.workers[0], t}}
 	}
@@ -116,7 +117,7 @@ func (r *run) platformBuilds(t Target) []platformBuild {
 }
 
 // image builds all parts of a target and makes them one image.
-func (r *run) image(ctx context.Context, t Target, images map[string]string) (string, error) {
+func (r *run) image(ctx context.Context, t target.Target, images map[string]string) (string, error) {
 	parts := r.platformBuilds(t)
 	digests := make([]string, len(parts))
 	g, gctx := errgroup.WithContext(ctx)
@@ -150,7 +151,7 @@ func (r *run) solveWithRetry(ctx context.Context, p platformBuild, images map[st
 // solve builds and pushes once.
 func (r *run) solve(ctx context.Context, p platformBuild, images map[string]string) (string, error) {
 	t := p.target
-	push, _ := splitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), Sources{Session: p.sources.ids, Images: images}))
+	push, _ := target.SplitCache(r.withLogins(ctx, p).SolveOpt(r.push(ctx, p), target.Sources{Session: p.sources.ids, Images: images}))
 	if p.Store != nil {
 		return r.solveIntoStore(ctx, p, push)
 	}

@@ -121,8 +121,16 @@ func TestSecretFileErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := o.build(t.Context(), t, list, solve.RunOptions{})
-	wantInputError(t, got["gone"].Err, "services.gone.build.secrets.gone: open "+dir+"/gone: no such file or directory")
-	wantInputError(t, got["large"].Err, "services.large.build.secrets.large: \""+dir+"/large\": is larger than the limit of 500 KiB")
+	wantRemedy(t, got["gone"].Err, "services.gone.build.secrets.gone: open "+dir+"/gone: no such file or directory")
+	wantRemedy(t, got["large"].Err, "services.large.build.secrets.large: \""+dir+"/large\": is larger than the limit of 500 KiB")
+}
+
+// wantRemedy checks that err is an InputError with this text and a remedy.
+func wantRemedy(t *testing.T, err error, want string) {
+	t.Helper()
+	if testkit.WantInputError(t, err, want).Hint() == "" {
+		t.Errorf("no hint with %q", err)
+	}
 }
 
 func TestSSHAgent(t *testing.T) {

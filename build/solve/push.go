@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/moby/buildkit/client"
 	digest "github.com/opencontainers/go-digest"
+
+	"slipway/build/target"
 )
 
 // pushWithRetry repeats what ends in a push, as long as it is the push that fails. The
@@ -40,8 +42,8 @@ func (r *run) pushWithRetry(ctx context.Context, service string, push func() err
 	}
 }
 
-// digest is a manifest in the repository of the push.
-func (p Push) digest(digest string) (name.Digest, error) {
+// digestIn returns the reference of a manifest in the repository of a push.
+func digestIn(p target.Push, digest string) (name.Digest, error) {
 	var opts []name.Option
 	if p.Insecure {
 		opts = append(opts, name.Insecure)

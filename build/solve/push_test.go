@@ -13,6 +13,7 @@ import (
 	docker "github.com/docker/cli/cli/config/types"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/enginetest"
 	"slipway/internal/testkit"
 )
@@ -77,7 +78,7 @@ func (c *retryCounter) options(attempts int) solve.RunOptions {
 }
 
 // oneService returns the target of a small image that no other test pushes.
-func oneService(t *testing.T) []solve.Target {
+func oneService(t *testing.T) []target.Target {
 	t.Helper()
 	return plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {build: .}}", "Dockerfile": "FROM scratch\nCOPY who /\n", "who": t.Name()}))
 }
@@ -249,8 +250,8 @@ func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 		list := plan(t, testkit.WriteTree(t, withProbe(t, services(all))))
 		push := o.pushes(list)
 		for name, p := range push {
-			from, to := solve.RegistryCache(o.host + "/" + name + ":buildcache")
-			p.CacheFrom, p.CacheTo = []solve.Cache{from}, []solve.Cache{to}
+			from, to := target.RegistryCache(o.host + "/" + name + ":buildcache")
+			p.CacheFrom, p.CacheTo = []target.Cache{from}, []target.Cache{to}
 			push[name] = p
 		}
 		r := o.mustBuild(t, list, solve.RunOptions{Push: push})

@@ -2,10 +2,10 @@ package solve_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/enginetest"
 	"slipway/internal/testkit"
 )
@@ -38,7 +38,7 @@ func TestReproducible(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t)
 	o := newBuildFixtureOn(t, e)
-	at := func(when string, change func(solve.Target) solve.Target) map[string]solve.Result {
+	at := func(when string, change func(target.Target) target.Target) map[string]solve.Result {
 		e.Empty(t)
 		o.engines[0].Client = e.Client(t)
 		list := plan(t, testkit.WriteTree(t, withProbe(t, stamping)), "WHEN="+when)
@@ -48,16 +48,16 @@ func TestReproducible(t *testing.T) {
 		return o.mustBuild(t, list, solve.RunOptions{})
 	}
 	for name, c := range map[string]struct {
-		change func(solve.Target) solve.Target
+		change func(target.Target) target.Target
 		same   bool
 	}{
-		"reproducible": {func(x solve.Target) solve.Target { return reproducible(t, x) }, true},
-		"reproducible, zstd": {func(x solve.Target) solve.Target {
-			x.Compression = solve.Zstd
+		"reproducible": {func(x target.Target) target.Target { return reproducible(t, x) }, true},
+		"reproducible, zstd": {func(x target.Target) target.Target {
+			x.Compression = target.Zstd
 			return reproducible(t, x)
 		}, true},
-		"not reproducible": {func(x solve.Target) solve.Target { return x }, false},
-		"of one epoch, times not rewritten": {func(x solve.Target) solve.Target {
+		"not reproducible": {func(x target.Target) target.Target { return x }, false},
+		"of one epoch, times not rewritten": {func(x target.Target) target.Target {
 			x = reproducible(t, x)
 			x.Reproducible = false
 			return x
@@ -72,7 +72,7 @@ func TestReproducible(t *testing.T) {
 	}
 }
 
-func reproducible(t *testing.T, x solve.Target) solve.Target {
+func reproducible(t *testing.T, x target.Target) target.Target {
 	t.Helper()
 	out, warnings, err := x.AsReproducible("")
 	if err != nil || len(warnings) > 0 {
@@ -85,7 +85,7 @@ func reproducible(t *testing.T, x solve.Target) solve.Target {
 func TestReproducibleKeepsTheBase(t *testing.T) {
 	t.Parallel()
 	b := newCacheFixtureOnBase(t)
-	got := b.buildFresh(t, func(_ *solve.RunOptions, list []solve.Target) {
+	got := b.buildFresh(t, func(_ *solve.RunOptions, list []target.Target) {
 		for i := range list {
 			list[i] = reproducible(t, list[i])
 		}
@@ -94,51 +94,5 @@ func TestReproducibleKeepsTheBase(t *testing.T) {
 	base := b.layers(t, "base", "latest")
 	if layers := b.layers(t, "other", got["other"].Digest); len(layers) <= len(base) || !slices.Equal(layers[:len(base)], base) {
 		t.Errorf("layers %q on a base of %q", layers, base)
-	}
-}
-
-func TestAsReproducible(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		about, args, epoch, want string
-	}{
-		{"no time given", "{}", "", "315532800"},
-		{"the environment's", "{A: b}", "1700000000", "1700000000"},
-		{"the service's", "{SOURCE_DATE_EPOCH: 1600000000}", "1700000000", "1600000000"},
-	} {
-		list := targets(t, testkit.WriteTree(t, map[string]string{"compose.yaml": "services: {app: {build: {context: ., args: " + c.args + "}}}", "Dockerfile": "FROM scratch\n"}))
-		got, warnings, err := list[0].AsReproducible(c.epoch)
-		if err != nil || len(warnings) > 0 {
-			t.Errorf("%s: %v, warnings %q", c.about, err, warnings)
-		}
-		if have := got.Args["SOURCE_DATE_EPOCH"]; have != c.want || !got.Reproducible {
-			t.Errorf("%s: the epoch is %q, want %q; reproducible: %v", c.about, have, c.want, got.Reproducible)
-		}
-		if before := list[0].Args["SOURCE_DATE_EPOCH"]; c.want == "315532800" && before != "" {
-			t.Errorf("%s: the target itself got the epoch %q", c.about, before)
-		}
-	}
-}
-
-func TestAsReproducibleRefusesOtherTimes(t *testing.T) {
-	t.Parallel()
-	for epoch, where := range map[string]string{"yesterday": "SOURCE_DATE_EPOCH: ", "-1": "SOURCE_DATE_EPOCH: ", "1.5": "SOURCE_DATE_EPOCH: "} {
-		_, _, err := solve.Target{Service: "app"}.AsReproducible(epoch)
-		wantInputError(t, err, where+`"`+epoch+`" is not a number of seconds`)
-		_, _, err = solve.Target{Service: "app", Args: map[string]string{"SOURCE_DATE_EPOCH": epoch}}.AsReproducible("")
-		wantInputError(t, err, "services.app.build.args."+where+`"`+epoch+`" is not a number of seconds`)
-	}
-}
-
-// Attestations contain the time of the build.
-func TestReproducibleLeavesAttestationsOut(t *testing.T) {
-	t.Parallel()
-	got, warnings, err := solve.Target{Service: "app", Provenance: "mode=max", SBOM: "true"}.AsReproducible("")
-	if err != nil || got.Provenance != "" || got.SBOM != "" {
-		t.Errorf("%v, provenance %q, sbom %q", err, got.Provenance, got.SBOM)
-	}
-	text := strings.Join(warnings, "\n")
-	if len(warnings) != 2 || !strings.Contains(text, "services.app.build.provenance is left out") || !strings.Contains(text, "services.app.build.sbom is left out") {
-		t.Errorf("warnings %q", warnings)
 	}
 }

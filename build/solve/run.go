@@ -13,6 +13,7 @@ import (
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/solver/errdefs"
 
+	"slipway/build/target"
 	"slipway/internal/mirror"
 )
 
@@ -28,7 +29,7 @@ type RunOptions struct {
 	// Own are absolute paths of files that Slipway writes, kept out of contexts.
 	Own []string
 	// Sum returns the sha256 of a file in hex; nil sends the files' own times
-	// (see timed).
+	// (see localfs.Timed).
 	Sum func(ctx context.Context, path string) (string, error)
 	// Login gives registry credentials.
 	Login AuthFunc
@@ -36,13 +37,13 @@ type RunOptions struct {
 	// it; nil does nothing.
 	Secret func(value string)
 	// Push says for each service where its image goes.
-	Push map[string]Push
+	Push map[string]target.Push
 	// Images are references, by digest, of the images of services that are not built
 	// and that targets are linked to.
 	Images map[string]string
 	// CacheLogin gives the attributes that hold the credentials for a cache of Push or of
 	// the compose file, anew for each request; nil means that no cache has any.
-	CacheLogin func(ctx context.Context, c Cache) (map[string]string, error)
+	CacheLogin func(ctx context.Context, c target.Cache) (map[string]string, error)
 	// Mirrors have copies of images, which are pulled in place of them.
 	Mirrors mirror.List
 	// Unmirrored is called once, with the images whose copies are not there.
@@ -103,7 +104,7 @@ func (e *FailedError) Unwrap() error { return e.Err }
 //
 // Where there are several engines, each builds the platform it was named for, and what
 // they pushed becomes one index (see CheckPlatforms).
-func Run(ctx context.Context, engines []Engine, targets []Target, o RunOptions) ([]Result, error) {
+func Run(ctx context.Context, engines []Engine, targets []target.Target, o RunOptions) ([]Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := &run{options: o, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
@@ -158,7 +159,7 @@ func slots(jobs, n int) chan struct{} {
 	return make(chan struct{}, jobs)
 }
 
-func (r *run) build(ctx context.Context, t Target) {
+func (r *run) build(ctx context.Context, t target.Target) {
 	out := r.done[t.Service]
 	defer close(out.ready)
 	out.result = r.result(ctx, t)
@@ -168,7 +169,7 @@ func (r *run) build(ctx context.Context, t Target) {
 	}
 }
 
-func (r *run) result(ctx context.Context, t Target) Result {
+func (r *run) result(ctx context.Context, t target.Target) Result {
 	res := Result{Service: t.Service}
 	images, err := r.links(ctx, t)
 	if err != nil {
@@ -189,7 +190,7 @@ func (r *run) result(ctx context.Context, t Target) Result {
 }
 
 // links waits for the services that the target needs and returns their images.
-func (r *run) links(ctx context.Context, t Target) (map[string]string, error) {
+func (r *run) links(ctx context.Context, t target.Target) (map[string]string, error) {
 	images := map[string]string{}
 	for _, name := range t.Links() {
 		if image, ok := r.options.Images[name]; ok {
@@ -212,13 +213,13 @@ func (r *run) links(ctx context.Context, t Target) (map[string]string, error) {
 
 // ask sends the engine one request, with a session of its own, and returns the digest of
 // the image, if there is one.
-func (r *run) ask(ctx context.Context, w worker, t Target, opt client.SolveOpt) (string, error) {
+func (r *run) ask(ctx context.Context, w worker, t target.Target, opt client.SolveOpt) (string, error) {
 	var err error
-	if opt.Session, err = t.attachables(r.options.Login, r.options.Secret); err != nil {
+	if opt.Session, err = attachables(t, r.options.Login, r.options.Secret); err != nil {
 		return "", err
 	}
 	opt.Session = append(opt.Session, filesync.NewFSSyncProvider(w.sources.named(t)))
-	if opt.OCIStores, err = t.stores(); err != nil {
+	if opt.OCIStores, err = stores(t); err != nil {
 		return "", err
 	}
 	opt.SourcePolicy = joined(opt.SourcePolicy, w.policy)

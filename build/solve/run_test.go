@@ -15,6 +15,7 @@ import (
 	"github.com/moby/buildkit/client"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/testkit"
 )
 
@@ -243,7 +244,7 @@ func TestCancel(t *testing.T) {
 func TestRunWithoutTheDirectory(t *testing.T) {
 	o := newBuildFixture(t)
 	t.Parallel()
-	_, err := solve.Run(t.Context(), o.engines, []solve.Target{{Service: "a", Context: solve.Context{Dir: "/no/such/directory"}}}, solve.RunOptions{Login: anonymous})
+	_, err := solve.Run(t.Context(), o.engines, []target.Target{{Service: "a", Context: target.Context{Dir: "/no/such/directory"}}}, solve.RunOptions{Login: anonymous})
 	if err == nil || !strings.Contains(err.Error(), "/no/such/directory") {
 		t.Errorf("Run = %v, want an error that names /no/such/directory", err)
 	}
@@ -259,8 +260,8 @@ func TestFailFastKeepsWhatWasPushed(t *testing.T) {
 `}))
 	push := o.pushes(list)
 	for name, p := range push {
-		_, to := solve.RegistryCache(o.host + "/" + name + ":buildcache")
-		p.CacheTo = []solve.Cache{to}
+		_, to := target.RegistryCache(o.host + "/" + name + ":buildcache")
+		p.CacheTo = []target.Cache{to}
 		push[name] = p
 	}
 	got := o.build(t.Context(), t, list, solve.RunOptions{FailFast: true, Push: push})

@@ -13,8 +13,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	digest "github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
+
+	"slipway/build/target"
 )
 
 // saved is an image that `docker save` wrote, made ready for a registry in a directory of
@@ -32,7 +36,7 @@ func (s *saved) close() {
 // unpack reads the stream and gives the image the form that engines which push give it:
 // an OCI manifest with the annotation of the inputs. The configuration is kept byte for
 // byte, for an inline cache lies in it.
-func unpack(ctx context.Context, stream io.Reader, c Compression, push Push) (*saved, error) {
+func unpack(ctx context.Context, stream io.Reader, c target.Compression, push target.Push) (*saved, error) {
 	dir, err := os.MkdirTemp("", "slipway-push-")
 	if err != nil {
 		return nil, err
@@ -45,7 +49,7 @@ func unpack(ctx context.Context, stream io.Reader, c Compression, push Push) (*s
 	return s, nil
 }
 
-func (s *saved) fill(ctx context.Context, stream io.Reader, c Compression, push Push) error {
+func (s *saved) fill(ctx context.Context, stream io.Reader, c target.Compression, push target.Push) error {
 	path := filepath.Join(s.dir, "image.tar")
 	if err := writeAll(path, stream); err != nil {
 		return err
@@ -76,7 +80,7 @@ func writeAll(path string, from io.Reader) error {
 }
 
 // compress writes the layers as compressed files, several at once.
-func (s *saved) compress(ctx context.Context, image v1.Image, c Compression) ([]fileLayer, error) {
+func (s *saved) compress(ctx context.Context, image v1.Image, c target.Compression) ([]fileLayer, error) {
 	layers, err := image.Layers()
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func (s *saved) compress(ctx context.Context, image v1.Image, c Compression) ([]
 }
 
 // compressLayer writes one layer.
-func compressLayer(layer v1.Layer, c Compression, path string) (fileLayer, error) {
+func compressLayer(layer v1.Layer, c target.Compression, path string) (fileLayer, error) {
 	from, err := layer.Uncompressed()
 	if err != nil {
 		return fileLayer{}, err
@@ -108,7 +112,7 @@ func compressLayer(layer v1.Layer, c Compression, path string) (fileLayer, error
 		return fileLayer{}, err
 	}
 	sum := digest.Canonical.Digester()
-	z, err := c.writer(io.MultiWriter(f, sum.Hash()))
+	z, err := compressor(c, io.MultiWriter(f, sum.Hash()))
 	if err != nil {
 		return fileLayer{}, errors.Join(err, f.Close())
 	}
@@ -121,7 +125,25 @@ func compressLayer(layer v1.Layer, c Compression, path string) (fileLayer, error
 		return fileLayer{}, err
 	}
 	hash, err := v1.NewHash(sum.Digest().String())
-	return fileLayer{path: path, hash: hash, size: info.Size(), mediaType: c.mediaType()}, err
+	return fileLayer{path: path, hash: hash, size: info.Size(), mediaType: layerType(c)}, err
+}
+
+// compressor returns a writer that compresses a layer. The same layer gives the
+// same bytes: gzip's header holds neither name nor time, and zstd's blocks do
+// not depend on the number of writers.
+func compressor(c target.Compression, to io.Writer) (io.WriteCloser, error) {
+	if c == target.Zstd {
+		return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
+	}
+	return gzip.NewWriter(to), nil
+}
+
+// layerType returns the media type of a layer with that compression.
+func layerType(c target.Compression) types.MediaType {
+	if c == target.Zstd {
+		return types.OCILayerZStd
+	}
+	return types.OCILayer
 }
 
 // fileLayer is a compressed layer in a file.
@@ -144,7 +166,7 @@ type oci struct {
 	layers   []fileLayer
 }
 
-func newOCI(config []byte, layers []fileLayer, push Push) oci {
+func newOCI(config []byte, layers []fileLayer, push target.Push) oci {
 	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1}
 	sum := digest.FromBytes(config)
 	m.Config = v1.Descriptor{MediaType: types.OCIConfigJSON, Size: int64(len(config)), Digest: v1.Hash{Algorithm: sum.Algorithm().String(), Hex: sum.Encoded()}}
@@ -153,7 +175,7 @@ func newOCI(config []byte, layers []fileLayer, push Push) oci {
 		m.Layers = append(m.Layers, v1.Descriptor{MediaType: l.mediaType, Size: l.size, Digest: l.hash})
 	}
 	if push.Inputs != "" {
-		m.Annotations = map[string]string{InputsAnnotation: push.Inputs}
+		m.Annotations = map[string]string{target.InputsAnnotation: push.Inputs}
 	}
 	raw, err := json.Marshal(m)
 	if err != nil {

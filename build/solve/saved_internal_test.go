@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"slipway/build/target"
 )
 
 // TestSavedIsCompressed: what an engine without a push saved gets the compression that was
@@ -24,10 +26,10 @@ func TestSavedIsCompressed(t *testing.T) {
 	if err := tarball.Write(name.MustParseReference("app:1"), image, &stream); err != nil {
 		t.Fatal(err)
 	}
-	for c, want := range map[Compression]types.MediaType{Gzip: types.OCILayer, Zstd: types.OCILayerZStd} {
+	for c, want := range map[target.Compression]types.MediaType{target.Gzip: types.OCILayer, target.Zstd: types.OCILayerZStd} {
 		var digests []v1.Hash
 		for range 2 {
-			s, err := unpack(t.Context(), bytes.NewReader(stream.Bytes()), c, Push{})
+			s, err := unpack(t.Context(), bytes.NewReader(stream.Bytes()), c, target.Push{})
 			if err != nil {
 				t.Fatal(err)
 			}

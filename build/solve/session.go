@@ -18,9 +18,7 @@ import (
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
-	"github.com/moby/buildkit/util/staticfs"
 	"github.com/tonistiigi/fsutil"
-	fstypes "github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -30,7 +28,9 @@ import (
 	// that are not UTF-8, which file names may be.
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto"
 
-	"slipway/internal/bounded"
+	"slipway/build/localfs"
+	"slipway/build/target"
+	"slipway/internal/fault"
 )
 
 // sources runs one session for each distinct local directory, shared by all solves.
@@ -51,31 +51,27 @@ type sources struct {
 }
 
 // named are the target's sources by the names that the frontend gives them.
-func (s *sources) named(t Target) filesync.StaticDirSource {
+func (s *sources) named(t target.Target) filesync.StaticDirSource {
 	out := filesync.StaticDirSource{}
-	for name, dir := range t.Locals() {
-		out[name] = s.trees[dir]
-	}
-	if tree, ok := s.trees[t.InlineKey()]; ok {
-		out[localDockerfile] = tree
+	for name, key := range t.SessionKeys() {
+		out[name] = s.trees[key]
 	}
 	return out
 }
 
 // openSources starts the sessions. They run until close, even when ctx is cancelled,
 // since cancelled solves still want to end in order.
-func openSources(ctx context.Context, dial session.Dialer, targets []Target, o RunOptions) (*sources, error) {
+func openSources(ctx context.Context, dial session.Dialer, targets []target.Target, o RunOptions) (*sources, error) {
 	s := &sources{ids: map[string]string{}, trees: map[string]fsutil.FS{}, running: &errgroup.Group{}}
 	ctx = context.WithoutCancel(ctx)
-	for _, dir := range Dirs(targets) {
-		shared, err := newSharedTree(dir, o.Own)
+	for _, dir := range target.Dirs(targets) {
+		tree, err := localfs.Shared(dir, o.Own)
 		if err != nil {
 			s.close()
 			return nil, fmt.Errorf("reading %s: %w", dir, err)
 		}
-		var tree fsutil.FS = shared
 		if o.Sum != nil {
-			tree = timed{shared, dir, o.Sum}
+			tree = localfs.Timed(tree, dir, o.Sum)
 		}
 		if err := s.serve(ctx, dial, dir, sharedKey(o.Namespace, dir), tree); err != nil {
 			s.close()
@@ -86,9 +82,7 @@ func openSources(ctx context.Context, dial session.Dialer, targets []Target, o R
 		if t.DockerfileInline == "" {
 			continue
 		}
-		tree := staticfs.NewFS()
-		tree.Add(defaultDockerfile, &fstypes.Stat{Mode: 0o644}, []byte(t.DockerfileInline))
-		if err := s.serve(ctx, dial, t.InlineKey(), sharedKey(o.Namespace, t.DockerfileInline), tree); err != nil {
+		if err := s.serve(ctx, dial, t.InlineKey(), sharedKey(o.Namespace, t.DockerfileInline), t.InlineTree()); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -135,12 +129,12 @@ func sharedKey(namespace, source string) string {
 // AuthFunc gives the credentials for a registry host; the zero value means anonymous.
 type AuthFunc func(ctx context.Context, host string) (types.AuthConfig, error)
 
-// attachables are what one target's own session offers: its secrets and agents, which no
-// other target can ask for, and the registry credentials.
-func (t Target) attachables(login AuthFunc, known func(string)) ([]session.Attachable, error) {
+// attachables returns the services of a target's own session: its secrets and agents,
+// which no other target can ask for, and the registry credentials.
+func attachables(t target.Target, login AuthFunc, known func(string)) ([]session.Attachable, error) {
 	out := []session.Attachable{newAuth(login)}
 	if len(t.Secrets) > 0 {
-		s, err := t.secretProvider(known)
+		s, err := secretProvider(t, known)
 		if err != nil {
 			return nil, err
 		}
@@ -153,28 +147,18 @@ func (t Target) attachables(login AuthFunc, known func(string)) ([]session.Attac
 		}
 		p, err := sshprovider.NewSSHAgentProvider(agents)
 		if err != nil {
-			return nil, badInput("services."+t.Service+".build.ssh", "check the agent's socket or the key file", "%v", err)
+			return nil, fault.NewInput("services."+t.Service+".build.ssh", err.Error(), "check the agent's socket or the key file")
 		}
 		out = append(out, p)
 	}
 	return out, nil
 }
 
-// secretRemedy is what to do about a secret that cannot be read.
-const secretRemedy = "name a regular, readable file of at most 500 KiB, BuildKit's limit for a secret"
-
-func (t Target) secretProvider(known func(string)) (session.Attachable, error) {
-	values := map[string][]byte{}
-	for _, s := range t.Secrets {
-		values[s.ID] = []byte(s.Value)
-		if s.File == "" {
-			continue
-		}
-		data, err := bounded.ReadFile(context.Background(), s.File, secretsprovider.MaxSecretSize)
-		if err != nil {
-			return nil, badInput("services."+t.Service+".build.secrets."+s.ID, secretRemedy, "%v", err)
-		}
-		values[s.ID] = data
+// secretProvider serves the target's secrets. It calls known, if set, with each value.
+func secretProvider(t target.Target, known func(string)) (session.Attachable, error) {
+	values, err := t.SecretValues()
+	if err != nil {
+		return nil, err
 	}
 	for _, value := range values {
 		if known != nil {
@@ -184,8 +168,8 @@ func (t Target) secretProvider(known func(string)) (session.Attachable, error) {
 	return secretsprovider.FromMap(values), nil
 }
 
-// stores are the OCI layouts that the target's contexts read, by store id.
-func (t Target) stores() (map[string]content.Store, error) {
+// stores opens the OCI layouts that the target's contexts read, by store id.
+func stores(t target.Target) (map[string]content.Store, error) {
 	var out map[string]content.Store
 	for name, c := range t.Contexts {
 		if c.OCILayout == "" {
@@ -193,12 +177,12 @@ func (t Target) stores() (map[string]content.Store, error) {
 		}
 		store, err := contentlocal.NewStore(filepath.Clean(c.OCILayout))
 		if err != nil {
-			return nil, badInput("services."+t.Service+".build.additional_contexts."+name, "name a directory in the OCI image layout", "%v", err)
+			return nil, fault.NewInput("services."+t.Service+".build.additional_contexts."+name, err.Error(), "name a directory in the OCI image layout")
 		}
 		if out == nil {
 			out = map[string]content.Store{}
 		}
-		out[storeID(name)] = store
+		out[target.StoreID(name)] = store
 	}
 	return out, nil
 }

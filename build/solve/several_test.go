@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/enginetest"
 	"slipway/internal/testkit"
 )
@@ -80,7 +81,7 @@ func TestSeveralEngines(t *testing.T) {
 	if got := platformsOf(both); !slices.Equal(got, []string{"linux/amd64", "linux/arm64"}) {
 		t.Errorf("both: %q, want linux/amd64, linux/arm64", got)
 	}
-	if both.Annotations[solve.InputsAnnotation] != "inputs of both" {
+	if both.Annotations[target.InputsAnnotation] != "inputs of both" {
 		t.Errorf("both: annotations %q, want inputs of both", both.Annotations)
 	}
 	if got := platformsOf(o.index(t, first["linked"])); !slices.Equal(got, []string{"linux/arm64", "linux/amd64"}) {
@@ -122,7 +123,7 @@ func TestSeveralEnginesWithProvenance(t *testing.T) {
 	t.Parallel()
 	text := strings.ReplaceAll(severalProject, "platforms: [linux/amd64, linux/arm64]", "provenance: true, platforms: [linux/amd64, linux/arm64]")
 	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": text, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
-	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
+	list = slices.DeleteFunc(list, func(x target.Target) bool { return x.Service != "both" })
 	r := o.mustBuild(t, list, solve.RunOptions{})["both"]
 	if got := platformsOf(o.index(t, r)); !slices.Equal(got, []string{"linux/amd64", "unknown/unknown", "linux/arm64", "unknown/unknown"}) {
 		t.Errorf("the index has the platforms %q, want each with an attestation", got)
@@ -140,7 +141,7 @@ func TestSeveralEnginesIndexRefused(t *testing.T) {
 	o := twoEngines(t, f.wrap)
 	t.Parallel()
 	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "an amd", "arm64": "an arm", "who": t.Name()}))
-	list = slices.DeleteFunc(list, func(x solve.Target) bool { return x.Service != "both" })
+	list = slices.DeleteFunc(list, func(x target.Target) bool { return x.Service != "both" })
 	var count retryCounter
 	o.wantArch(t, o.mustBuild(t, list, count.options(4))["both"], "linux/arm64", "an arm")
 	if len(count.causes) != 2 || !strings.Contains(count.causes[0], "503") {
@@ -161,7 +162,7 @@ func TestSeveralEnginesIndexRefused(t *testing.T) {
 func TestPlatformWithoutAnEngine(t *testing.T) {
 	t.Parallel()
 	list := plan(t, testkit.WriteTree(t, map[string]string{"compose.yaml": severalProject, "amd64": "", "arm64": "", "who": ""}))
-	wantInputError(t, solve.CheckPlatforms(list, []string{"linux/amd64"}), "services.arm.build.platforms: no engine is named for linux/arm64")
+	testkit.WantInputError(t, solve.CheckPlatforms(list, []string{"linux/amd64"}), "services.arm.build.platforms: no engine is named for linux/arm64")
 	if err := solve.CheckPlatforms(list, nil); err != nil {
 		t.Errorf("one engine for all: %v", err)
 	}

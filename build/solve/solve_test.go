@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/testkit"
 )
 
@@ -134,7 +135,7 @@ func TestSolvePlatformsAndAnnotation(t *testing.T) {
 	})
 	for service, children := range map[string]int{"one": 0, "arm": 0, "two": 2} {
 		have, n := o.annotations(t, got[service])
-		if n != children || have[solve.InputsAnnotation] != "inputs of "+service {
+		if n != children || have[target.InputsAnnotation] != "inputs of "+service {
 			t.Errorf("%s: %d manifests, annotations %v", service, n, have)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/moby/buildkit/client"
+
+	"slipway/build/target"
 )
 
 // ImageStore holds the images of an engine that has no registry client of its own.
@@ -58,7 +60,7 @@ func (r *run) solveIntoStore(ctx context.Context, p platformBuild, opt client.So
 }
 
 // failed is the error of what was done here rather than by the engine.
-func (r *run) failed(ctx context.Context, t Target, pushing bool, err error) error {
+func (r *run) failed(ctx context.Context, t target.Target, pushing bool, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -88,7 +90,7 @@ func (r *run) pushSaved(ctx context.Context, p platformBuild, image *saved) (str
 	if err != nil {
 		return "", err
 	}
-	ref, err := r.options.Push[p.target.Service].digest(hash.String())
+	ref, err := digestIn(r.options.Push[p.target.Service], hash.String())
 	if err != nil {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/revision"
 	"slipway/build/solve"
+	"slipway/build/target"
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/project/compose"
@@ -25,7 +26,7 @@ func buildHint(err error) string {
 		return projectHint(e)
 	case *compose.FilesError:
 		return "check the file names given with --file, --env-file, COMPOSE_FILE and COMPOSE_ENV_FILES"
-	case *solve.InactiveError:
+	case *target.InactiveError:
 		return "give --profile " + strings.Join(e.Profiles, " --profile ") + ", or set COMPOSE_PROFILES"
 	case *build.UnprivilegedError:
 		return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + engineHint(e.NotFoundError)

@@ -15,6 +15,8 @@ const (
 	pure     = "reads nothing by itself"
 	values   = "reading compose files gives values"
 	apart    = "the flows do not import each other"
+	request  = "targets and requests are values"
+	trees    = "know neither targets nor engines"
 	setup    = "neither cmd, a flow nor a stage"
 )
 
@@ -40,6 +42,36 @@ func offences() []offence {
 		{"build/inputs/solve.go", "slipway/build/solve", ""},
 		{"build/inputs/registry.go", "slipway/registry", siblings},
 		{"build/inputs/aws.go", "github.com/aws/sdk", "makes no AWS request"},
+		{"build/inputs/target.go", "slipway/build/target", ""},
+		{"build/inputs/localfs.go", "slipway/build/localfs", ""},
+		{"build/target/solve.go", "slipway/build/solve", request},
+		{"build/target/engine.go", "slipway/build/engine", request},
+		{"build/target/inputs.go", "slipway/build/inputs", request},
+		{"build/target/registry.go", "slipway/registry", request},
+		{"build/target/project.go", "slipway/project", request},
+		{"build/target/flow.go", "slipway/build", request},
+		{"build/target/revision.go", "slipway/build/revision", request},
+		{"build/target/artifact.go", "slipway/artifact", request},
+		{"build/target/rollout.go", "slipway/rollout", request},
+		{"build/target/doctor.go", "slipway/doctor", request},
+		{"build/target/cmd.go", "slipway/cmd", request},
+		{"build/target/remote.go", "github.com/google/go-containerregistry/pkg/v1/remote", request},
+		{"build/target/aws.go", "github.com/aws/sdk", request},
+		{"build/target/buildkit.go", "github.com/moby/buildkit/client", ""},
+		{"build/target/localfs.go", "slipway/build/localfs", ""},
+		{"build/localfs/target.go", "slipway/build/target", trees},
+		{"build/localfs/solve.go", "slipway/build/solve", trees},
+		{"build/localfs/buildkit.go", "github.com/moby/buildkit/client", trees},
+		{"build/localfs/compose.go", "slipway/project/compose", ""},
+		{"build/localfs/fault.go", "slipway/internal/fault", ""},
+		{"build/localfs/own_test.go", "slipway/build/localfs", ""},
+		{"build/solve/target.go", "slipway/build/target", ""},
+		{"build/solve/localfs.go", "slipway/build/localfs", ""},
+		{"build/engine/target.go", "slipway/build/target", siblings},
+		{"build/revision/target.go", "slipway/build/target", siblings},
+		{"build/revision/localfs.go", "slipway/build/localfs", siblings},
+		{"registry/target.go", "slipway/build/target", siblings},
+		{"registry/localfs.go", "slipway/build/localfs", siblings},
 		{"artifact/exec.go", "os/exec", "through internal/safegit"},
 		{"build/revision/exec_test.go", "os/exec", ""},
 		{"registry/aws.go", "github.com/aws/sdk", ""},
@@ -155,7 +187,8 @@ func offences() []offence {
 		{"buildspec/iam/buildspec.go", "slipway/buildspec", "not from a buildspec"},
 		{"buildspec/iam/aws.go", "github.com/aws/sdk", "works with no account"},
 		{"artifact/source/artifact.go", "slipway/artifact", ""},
-		{"project/solve.go", "slipway/build/solve", ""},
+		{"project/target.go", "slipway/build/target", ""},
+		{"project/solve.go", "slipway/build/solve", "without an engine"},
 		{"project/compose.go", "slipway/project/compose", ""},
 		{"project/compose/project.go", "slipway/project", values},
 		{"project/compose/solve.go", "slipway/build/solve", values},
@@ -167,7 +200,7 @@ func offences() []offence {
 		{"project/compose/cmd.go", "slipway/cmd", "flags end at cmd"},
 		{"project/compose/aws.go", "github.com/aws/sdk", "without an account"},
 		{"project/compose/buildkit.go", "github.com/moby/buildkit/client", "without BuildKit"},
-		{"build/solve/compose.go", "slipway/project/compose", ""},
+		{"build/target/compose.go", "slipway/project/compose", ""},
 		{"build/engine/compose.go", "slipway/project/compose", upwards},
 		{"project/engine.go", "slipway/build/engine", "without an engine"},
 		{"project/build.go", "slipway/build", "it knows none"},
@@ -224,7 +257,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "build/inputs", "build/localfs", "build/target", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
@@ -247,7 +280,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-var outside = []string{"github.com/aws/sdk", "github.com/aws/aws-sdk-go-v2/service/ecr", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog", "github.com/moby/buildkit/client"}
+var outside = []string{"github.com/aws/sdk", "github.com/aws/aws-sdk-go-v2/service/ecr", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/rs/zerolog", "github.com/moby/buildkit/client", "github.com/google/go-containerregistry/pkg/v1/remote"}
 
 // place gives every offence a directory of its own below its package, so that
 // imports which go round in a circle do not stop the go command.
