@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// oneChangedExtra is what a build with one service changed may take beside that
-	// service's own build.
+	// oneChangedExtra is the time that a build with one changed service may take more
+	// than that service's own build.
 	oneChangedExtra = 2 * time.Second
 	// hashFiles files of hashFileMB each are hashed.
 	hashFiles  = 64
@@ -25,7 +25,7 @@ const (
 )
 
 // oneChanged builds a project of many services of which one has changed since the
-// last build, beside a bare solve of a service that has changed likewise.
+// last build, and compares it with a bare solve of a service that has changed too.
 func (b *bench) oneChanged(ctx context.Context) ([]row, error) {
 	many := *b
 	many.project = project{dir: filepath.Join(b.dir, "many"), services: largeServices()}
@@ -86,7 +86,7 @@ func (b *bench) solveChanged(ctx context.Context, service, tag string) (took tim
 }
 
 // hashing plans, without building, a service with a large build context: its files
-// are hashed for what has changed. The time without the files is left out.
+// are hashed for what has changed. The time without the files is subtracted.
 func (b *bench) hashing(ctx context.Context) ([]row, error) {
 	dir := filepath.Join(b.dir, "hashing")
 	if err := b.stand.createRepositories(ctx, "hashing", []string{"data"}); err != nil {
@@ -118,7 +118,7 @@ func (b *bench) hashing(ctx context.Context) ([]row, error) {
 	}}, nil
 }
 
-// writeNoise writes files that nobody can leave out: no two are alike.
+// writeNoise writes files with random content: no two are alike.
 func writeNoise(dir string) error {
 	noise := rand.NewChaCha8([32]byte([]byte(strings.Repeat("n", 32))))
 	for i := range hashFiles {

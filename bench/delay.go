@@ -28,7 +28,7 @@ func (p delayProxy) connect(near *net.TCPConn) {
 	defer near.Close()
 	conn, err := net.Dial("tcp", p.target)
 	if err != nil {
-		return // near is closed, which is what a client sees of a dead host
+		return // near is closed, as by a host that is down
 	}
 	far := conn.(*net.TCPConn)
 	defer far.Close()
@@ -41,7 +41,7 @@ func (p delayProxy) connect(near *net.TCPConn) {
 	<-done
 }
 
-// piece is what one Read returned, and when it arrives.
+// piece is the result of one Read, and the time at which it arrives.
 type piece struct {
 	data []byte
 	due  time.Time

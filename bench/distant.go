@@ -21,7 +21,7 @@ const (
 )
 
 // distant measures the builds where AWS and the registry are 30 ms away, there and
-// back: what is asked one after the other takes its time there.
+// back: requests in series take their time there.
 func (b *bench) distant(ctx context.Context) (rows []row, err error) {
 	far := *b
 	proxy, err := net.Listen("tcp", "127.0.0.1:0")

@@ -153,7 +153,7 @@ func (b *bench) coldSamples(ctx context.Context) ([][]sample, error) {
 	return interleave(ctx, b.runs, entries, b.tell("cold"))
 }
 
-// unchanged builds again what is in the repositories: under the same tag, and under
+// unchanged builds the images of the repositories again: under the same tag, and under
 // a new one as a commit does that changes no image. For a new tag the others have
 // an engine with everything in it, and Slipway has none, as on a fresh host.
 func (b *bench) unchanged(ctx context.Context) ([]row, error) {
