@@ -9,49 +9,6 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// lifecycleHook is a hook of a deployment configuration. Only PAUSE hooks have
-// an effect: the functions of AWS_LAMBDA hooks count as successful.
-type lifecycleHook struct {
-	TargetType string   `json:"targetType"`
-	Stages     []string `json:"lifecycleStages"`
-	Timeout    struct {
-		Action  string `json:"action"`
-		Minutes *int   `json:"timeoutInMinutes"`
-	} `json:"timeoutConfiguration"`
-}
-
-// pauses reports whether a deployment waits at a stage for
-// ContinueServiceDeployment.
-func (h lifecycleHook) pauses(stage string) bool {
-	return h.TargetType == "PAUSE" && slices.Contains(h.Stages, stage)
-}
-
-// limit returns the time that ECS waits: 1,440 minutes by default (reference of
-// DeploymentLifecycleHookTimeoutConfiguration).
-func (h lifecycleHook) limit() time.Duration {
-	minutes := 1440
-	return time.Duration(*cmp.Or(h.Timeout.Minutes, &minutes)) * time.Minute
-}
-
-// check follows the reference of DeploymentLifecycleHook.
-func (h lifecycleHook) check() error {
-	if h.TargetType != "PAUSE" {
-		return nil
-	}
-	if len(h.Stages) == 0 {
-		return parameterError("A lifecycle hook must have at least one lifecycle stage.")
-	}
-	for _, stage := range []string{"TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"} {
-		if slices.Contains(h.Stages, stage) {
-			return parameterError("PAUSE hooks cannot be configured at the %s stage.", stage)
-		}
-	}
-	if !slices.Contains([]string{"", "CONTINUE", "ROLLBACK"}, h.Timeout.Action) {
-		return parameterError("Invalid timeout action: %s", h.Timeout.Action)
-	}
-	return nil
-}
-
 // hookRecord is a hook that a deployment has reached, at one stage.
 type hookRecord struct {
 	id, status, action string

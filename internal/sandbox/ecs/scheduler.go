@@ -70,7 +70,7 @@ func (e *region) schedule(s *service) bool {
 // then continues as before.
 func (e *region) succeedEarly(sd *serviceDeployment) bool {
 	_, others := sd.service.totals(sd.target)
-	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.early(sd.service.counts(sd.target), others, sd.service.desired) {
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.succeedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) {
 		return false
 	}
 	e.succeed(sd)

@@ -76,10 +76,10 @@ func (s *service) deploymentConfiguration() object {
 	if err != nil {
 		return object{}
 	}
-	return settings.fill(s.settings["deploymentConfiguration"], s.controller() == "ECS")
+	return filled(settings, s.settings["deploymentConfiguration"], s.controller() == "ECS")
 }
 
-func (d deploymentSettings) fill(raw json.RawMessage, deploys bool) object {
+func filled(d deploymentSettings, raw json.RawMessage, deploys bool) object {
 	out := object{"maximumPercent": *d.MaximumPercent, "minimumHealthyPercent": *d.MinimumHealthyPercent}
 	if deploys {
 		out["strategy"] = "ROLLING"

@@ -66,7 +66,7 @@ func (e *region) describeServiceDeployment(sd *serviceDeployment) object {
 		"serviceDeploymentArn": sd.arn, "serviceArn": s.arn, "clusterArn": s.cluster.arn, "status": sd.status,
 		"createdAt": awsapi.Stamp(sd.created), "updatedAt": awsapi.Stamp(sd.updated),
 		"targetServiceRevision": e.revisionSummary(sd.target, "target"), "sourceServiceRevisions": sources,
-		"deploymentConfiguration":  sd.settings.fill(sd.raw, true),
+		"deploymentConfiguration":  filled(sd.settings, sd.raw, true),
 		"deploymentCircuitBreaker": sd.breaker(), "alarms": object{"status": "DISABLED", "alarmNames": []any{}, "triggeredAlarmNames": []any{}},
 	}
 	sd.times(out)

@@ -86,11 +86,11 @@ func parseDeploymentSettings(raw json.RawMessage, daemon bool) (d deploymentSett
 func (d deploymentSettings) check() error {
 	switch {
 	case *d.MinimumHealthyPercent < 0 || *d.MaximumPercent < 0:
-		return parameterError("Deployment configuration percentages must not be negative.")
+		return invalid("Deployment configuration percentages must not be negative.")
 	case *d.MaximumPercent <= *d.MinimumHealthyPercent && d.rolling():
-		return parameterError("maximumPercent must be greater than minimumHealthyPercent.")
+		return invalid("maximumPercent must be greater than minimumHealthyPercent.")
 	case !slices.Contains([]string{"", "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}, d.Strategy):
-		return parameterError("Invalid deployment strategy: %s", d.Strategy)
+		return invalid("Invalid deployment strategy: %s", d.Strategy)
 	}
 	for _, h := range d.Hooks {
 		if err := h.check(); err != nil {
@@ -106,21 +106,25 @@ func (d deploymentSettings) checkEarly() error {
 	case !early.Enable:
 		return nil
 	case !d.rolling():
-		return parameterError("earlySuccessCriteria is only supported for the ROLLING deployment strategy.")
+		return invalid("earlySuccessCriteria is only supported for the ROLLING deployment strategy.")
 	case early.Percent == nil || early.Cleanup == "":
-		return parameterError("earlySuccessCriteria must specify healthyPercent and sourceServiceRevisionCleanup.")
+		return invalid("earlySuccessCriteria must specify healthyPercent and sourceServiceRevisionCleanup.")
 	case *early.Percent < *d.MinimumHealthyPercent || *early.Percent > 100:
-		return parameterError("healthyPercent must be between minimumHealthyPercent and 100.")
+		return invalid("healthyPercent must be between minimumHealthyPercent and 100.")
 	case early.Cleanup != "BLOCKING" && early.Cleanup != "DEFERRED":
-		return parameterError("Invalid sourceServiceRevisionCleanup: %s", early.Cleanup)
+		return invalid("Invalid sourceServiceRevisionCleanup: %s", early.Cleanup)
 	}
 	return nil
 }
 
-// early reports whether a rolling deployment succeeds before it is complete:
-// when a part of its tasks is healthy and, with BLOCKING, the previous ones are
-// gone.
-func (d deploymentSettings) early(mine, others taskCounts, desired int) bool {
-	return d.Early.Enable && mine.healthy*100 >= desired**d.Early.Percent &&
-		(d.Early.Cleanup == "DEFERRED" || others.left == 0)
+// succeedsEarly reports whether a rolling deployment succeeds before it is
+// complete: when a part of its tasks is healthy and, with BLOCKING, none of the
+// previous ones is left.
+func (d deploymentSettings) succeedsEarly(healthy, previous, desired int) bool {
+	return d.Early.Enable && healthy*100 >= desired**d.Early.Percent &&
+		(d.Early.Cleanup == "DEFERRED" || previous == 0)
+}
+
+func invalid(format string, args ...any) error {
+	return awsapi.Errorf("InvalidParameterException", format, args...)
 }
