@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/deployconfig"
 )
 
 // hookRecord is a hook that a deployment has reached, at one stage.
@@ -28,7 +29,7 @@ func (sd *serviceDeployment) pausedAt() *hookRecord {
 
 // pauseAt calls then when a deployment's hooks at a stage allow it.
 func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
-	i := slices.IndexFunc(sd.settings.Hooks, func(h lifecycleHook) bool { return h.pauses(stage) })
+	i := slices.IndexFunc(sd.settings.Hooks, func(h deployconfig.Hook) bool { return h.Pauses(stage) })
 	if i < 0 {
 		then()
 		return
@@ -36,10 +37,10 @@ func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
 	hook := sd.settings.Hooks[i]
 	r := &hookRecord{
 		id: "ecs-pause-" + rand.Text()[:4], status: "AWAITING_ACTION", action: cmp.Or(hook.Timeout.Action, "ROLLBACK"),
-		expires: e.now().Add(e.timeline.ClockDuration(hook.limit())), resume: then,
+		expires: e.now().Add(e.timeline.ClockDuration(hook.Limit())), resume: then,
 	}
 	sd.hooks = append(sd.hooks, r)
-	e.after(hook.limit(), func() {
+	e.after(hook.Limit(), func() {
 		if sd.pausedAt() == r {
 			r.status = "TIMED_OUT"
 			e.answerHook(sd, r, r.action)

@@ -1,5 +1,7 @@
 package ecs
 
+import "slipway/internal/sandbox/ecs/deployconfig"
+
 // shifting reports whether a service deployment moves traffic from a blue
 // revision to a green one, which scales up fully first. The first deployment of
 // a service has no blue revision; a rollback only has to stop the green tasks.
@@ -31,7 +33,7 @@ func (e *region) shift(sd *serviceDeployment) bool {
 		return e.stopTasks(s, surplus, "Scaling activity initiated by (deployment "+green.id+")", blue) > 0
 	}
 	if sd.stage == "SCALE_UP" && mine.healthy == s.desired && mine.alive == s.desired {
-		e.walk(sd, sd.settings.stages())
+		e.walk(sd, sd.settings.Stages())
 		return true
 	}
 	return false
@@ -59,7 +61,7 @@ func (e *region) reconcile(sd *serviceDeployment, blue *deployment) bool {
 func (e *region) preScaleUp(sd *serviceDeployment) {
 	e.enterStage(sd, "PRE_SCALE_UP")
 	e.pauseAt(sd, "PRE_SCALE_UP", func() {
-		e.after(timeStage, func() {
+		e.after(deployconfig.TimeStage, func() {
 			if sd.status == "IN_PROGRESS" {
 				e.enterStage(sd, "SCALE_UP")
 			}
@@ -72,15 +74,15 @@ func (e *region) enterStage(sd *serviceDeployment, stage string) {
 }
 
 // walk moves through stages that wait for nothing but their duration.
-func (e *region) walk(sd *serviceDeployment, stages []stageOf) {
+func (e *region) walk(sd *serviceDeployment, stages []deployconfig.Stage) {
 	if sd.status != "IN_PROGRESS" || len(stages) == 0 {
 		return
 	}
 	now := stages[0]
-	e.enterStage(sd, now.name)
-	sd.testShift, sd.shifted = now.test, now.shifted
-	e.pauseAt(sd, now.name, func() {
-		e.after(now.lasts, func() { e.walk(sd, stages[1:]) })
+	e.enterStage(sd, now.Name)
+	sd.testShift, sd.shifted = now.Test, now.Shifted
+	e.pauseAt(sd, now.Name, func() {
+		e.after(now.Lasts, func() { e.walk(sd, stages[1:]) })
 	})
 }
 

@@ -118,7 +118,7 @@ func (sd *serviceDeployment) breaker() object {
 	default:
 		status = "MONITORING_COMPLETE"
 	}
-	return object{"status": status, "failureCount": sd.target.failed, "threshold": sd.settings.threshold(sd.service.desired)}
+	return object{"status": status, "failureCount": sd.target.failed, "threshold": sd.settings.Threshold(sd.service.desired)}
 }
 
 func (e *region) describeRevision(s *service, r *serviceRevision) object {

@@ -1,4 +1,4 @@
-package ecs
+package deployconfig
 
 import (
 	"cmp"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// lifecycleHook is a hook of a deployment configuration. Only PAUSE hooks have
-// an effect: the functions of AWS_LAMBDA hooks count as successful.
-type lifecycleHook struct {
+// Hook is a lifecycle hook of a deployment configuration. Only PAUSE hooks have an
+// effect: the functions of AWS_LAMBDA hooks count as successful.
+type Hook struct {
 	TargetType string   `json:"targetType"`
 	Stages     []string `json:"lifecycleStages"`
 	Timeout    struct {
@@ -17,21 +17,21 @@ type lifecycleHook struct {
 	} `json:"timeoutConfiguration"`
 }
 
-// pauses reports whether a deployment waits at a stage for
+// Pauses reports whether a deployment waits at a stage for
 // ContinueServiceDeployment.
-func (h lifecycleHook) pauses(stage string) bool {
+func (h Hook) Pauses(stage string) bool {
 	return h.TargetType == "PAUSE" && slices.Contains(h.Stages, stage)
 }
 
-// limit returns the time that ECS waits: 1,440 minutes by default (reference of
+// Limit returns the time that ECS waits: 1,440 minutes by default (reference of
 // DeploymentLifecycleHookTimeoutConfiguration).
-func (h lifecycleHook) limit() time.Duration {
+func (h Hook) Limit() time.Duration {
 	minutes := 1440
 	return time.Duration(*cmp.Or(h.Timeout.Minutes, &minutes)) * time.Minute
 }
 
 // check follows the reference of DeploymentLifecycleHook.
-func (h lifecycleHook) check() error {
+func (h Hook) check() error {
 	if h.TargetType != "PAUSE" {
 		return nil
 	}
