@@ -11,7 +11,7 @@ func (e *region) taskFailed(d *deployment) {
 		return
 	}
 	sd := s.current()
-	if d.failed < sd.settings.threshold(s.desired) {
+	if d.failed < sd.settings.Threshold(s.desired) {
 		return
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/sandbox/ecs/deployconfig"
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
@@ -58,7 +59,7 @@ type serviceDeployment struct {
 	stopped   time.Time
 	updated   time.Time
 	visible   timeline.Time // when ECS lists it
-	settings  deploymentSettings
+	settings  deployconfig.Settings
 	raw       json.RawMessage
 	rollback  *rollbackRecord
 	tripped   bool
@@ -102,7 +103,7 @@ func digits() string {
 
 // deploy begins a deployment of a task definition with the service's settings.
 func (e *region) deploy(s *service, d *taskDefinition) error {
-	settings, err := parseDeploymentSettings(s.settings["deploymentConfiguration"], s.daemon())
+	settings, err := deployconfig.Parse(s.settings["deploymentConfiguration"], s.daemon())
 	if err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func (e *region) pin(d *taskDefinition) map[string]string {
 }
 
 // record begins a service deployment, which is PENDING at first.
-func (e *region) record(s *service, target *deployment, sources []*serviceRevision, settings deploymentSettings) {
+func (e *region) record(s *service, target *deployment, sources []*serviceRevision, settings deployconfig.Settings) {
 	now := e.now()
 	sd := &serviceDeployment{
 		arn:     e.arn("service-deployment", s.cluster.name, s.name, strings.ToLower(rand.Text()[:21])),
@@ -170,7 +171,7 @@ func (e *region) record(s *service, target *deployment, sources []*serviceRevisi
 	if e.quirks.ListDelay {
 		sd.visible += timeline.Time(2 * time.Second)
 	}
-	if !settings.rolling() && len(s.deployments) > 1 {
+	if !settings.Rolling() && len(s.deployments) > 1 {
 		sd.stage = "PRE_SCALE_UP"
 		if len(sources) > 1 {
 			sd.stage = "RECONCILE_SERVICE"

@@ -7,50 +7,8 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/deployconfig"
 )
-
-// lifecycleHook is a hook of a deployment configuration. Only PAUSE hooks have
-// an effect: the functions of AWS_LAMBDA hooks count as successful.
-type lifecycleHook struct {
-	TargetType string   `json:"targetType"`
-	Stages     []string `json:"lifecycleStages"`
-	Timeout    struct {
-		Action  string `json:"action"`
-		Minutes *int   `json:"timeoutInMinutes"`
-	} `json:"timeoutConfiguration"`
-}
-
-// pauses reports whether a deployment waits at a stage for
-// ContinueServiceDeployment.
-func (h lifecycleHook) pauses(stage string) bool {
-	return h.TargetType == "PAUSE" && slices.Contains(h.Stages, stage)
-}
-
-// limit returns the time that ECS waits: 1,440 minutes by default (reference of
-// DeploymentLifecycleHookTimeoutConfiguration).
-func (h lifecycleHook) limit() time.Duration {
-	minutes := 1440
-	return time.Duration(*cmp.Or(h.Timeout.Minutes, &minutes)) * time.Minute
-}
-
-// check follows the reference of DeploymentLifecycleHook.
-func (h lifecycleHook) check() error {
-	if h.TargetType != "PAUSE" {
-		return nil
-	}
-	if len(h.Stages) == 0 {
-		return parameterError("A lifecycle hook must have at least one lifecycle stage.")
-	}
-	for _, stage := range []string{"TEST_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"} {
-		if slices.Contains(h.Stages, stage) {
-			return parameterError("PAUSE hooks cannot be configured at the %s stage.", stage)
-		}
-	}
-	if !slices.Contains([]string{"", "CONTINUE", "ROLLBACK"}, h.Timeout.Action) {
-		return parameterError("Invalid timeout action: %s", h.Timeout.Action)
-	}
-	return nil
-}
 
 // hookRecord is a hook that a deployment has reached, at one stage.
 type hookRecord struct {
@@ -71,7 +29,7 @@ func (sd *serviceDeployment) pausedAt() *hookRecord {
 
 // pauseAt calls then when a deployment's hooks at a stage allow it.
 func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
-	i := slices.IndexFunc(sd.settings.Hooks, func(h lifecycleHook) bool { return h.pauses(stage) })
+	i := slices.IndexFunc(sd.settings.Hooks, func(h deployconfig.Hook) bool { return h.Pauses(stage) })
 	if i < 0 {
 		then()
 		return
@@ -79,10 +37,10 @@ func (e *region) pauseAt(sd *serviceDeployment, stage string, then func()) {
 	hook := sd.settings.Hooks[i]
 	r := &hookRecord{
 		id: "ecs-pause-" + rand.Text()[:4], status: "AWAITING_ACTION", action: cmp.Or(hook.Timeout.Action, "ROLLBACK"),
-		expires: e.now().Add(e.timeline.ClockDuration(hook.limit())), resume: then,
+		expires: e.now().Add(e.timeline.ClockDuration(hook.Limit())), resume: then,
 	}
 	sd.hooks = append(sd.hooks, r)
-	e.after(hook.limit(), func() {
+	e.after(hook.Limit(), func() {
 		if sd.pausedAt() == r {
 			r.status = "TIMED_OUT"
 			e.answerHook(sd, r, r.action)

@@ -70,7 +70,7 @@ func (e *region) schedule(s *service) bool {
 // then continues as before.
 func (e *region) succeedEarly(sd *serviceDeployment) bool {
 	_, others := sd.service.totals(sd.target)
-	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.early(sd.service.counts(sd.target), others, sd.service.desired) {
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.SucceedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) {
 		return false
 	}
 	e.succeed(sd)
@@ -100,8 +100,8 @@ func (e *region) drain(s *service) bool {
 // run than the maximum allows.
 func (e *region) rollingUpdate(s *service) bool {
 	p, settings := s.primary(), s.current().settings
-	maximum := settings.maximum(s.desired)
-	minimum := settings.minimum(s.desired)
+	maximum := settings.Maximum(s.desired)
+	minimum := settings.Minimum(s.desired)
 	mine := s.counts(p)
 	all, others := s.totals(p)
 	room := min(s.desired-mine.alive, maximum-all.alive)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/deployconfig"
 )
 
 type updateServiceIn struct {
@@ -73,7 +74,7 @@ func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]js
 	if err := awsapi.DecodeFields(u.settings, &u.parsed); err != nil {
 		return u, err
 	}
-	if _, err := parseDeploymentSettings(u.settings["deploymentConfiguration"], s.daemon()); err != nil {
+	if _, err := deployconfig.Parse(u.settings["deploymentConfiguration"], s.daemon()); err != nil {
 		return u, err
 	}
 	if in.DesiredCount != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/deployconfig"
 )
 
 // describeService returns a service as DescribeServices shows it.
@@ -72,14 +73,15 @@ func (s *service) platformVersion() string {
 // deploymentConfiguration returns the request's configuration with the defaults
 // filled in.
 func (s *service) deploymentConfiguration() object {
-	settings, err := parseDeploymentSettings(s.settings["deploymentConfiguration"], s.daemon())
+	settings, err := deployconfig.Parse(s.settings["deploymentConfiguration"], s.daemon())
 	if err != nil {
 		return object{}
 	}
-	return settings.fill(s.settings["deploymentConfiguration"], s.controller() == "ECS")
+	return filled(settings, s.settings["deploymentConfiguration"], s.controller() == "ECS")
 }
 
-func (d deploymentSettings) fill(raw json.RawMessage, deploys bool) object {
+// filled adds the defaults to a deploymentConfiguration.
+func filled(d deployconfig.Settings, raw json.RawMessage, deploys bool) object {
 	out := object{"maximumPercent": *d.MaximumPercent, "minimumHealthyPercent": *d.MinimumHealthyPercent}
 	if deploys {
 		out["strategy"] = "ROLLING"

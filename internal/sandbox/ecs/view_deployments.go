@@ -66,7 +66,7 @@ func (e *region) describeServiceDeployment(sd *serviceDeployment) object {
 		"serviceDeploymentArn": sd.arn, "serviceArn": s.arn, "clusterArn": s.cluster.arn, "status": sd.status,
 		"createdAt": awsapi.Stamp(sd.created), "updatedAt": awsapi.Stamp(sd.updated),
 		"targetServiceRevision": e.revisionSummary(sd.target, "target"), "sourceServiceRevisions": sources,
-		"deploymentConfiguration":  sd.settings.fill(sd.raw, true),
+		"deploymentConfiguration":  filled(sd.settings, sd.raw, true),
 		"deploymentCircuitBreaker": sd.breaker(), "alarms": object{"status": "DISABLED", "alarmNames": []any{}, "triggeredAlarmNames": []any{}},
 	}
 	sd.times(out)
@@ -118,7 +118,7 @@ func (sd *serviceDeployment) breaker() object {
 	default:
 		status = "MONITORING_COMPLETE"
 	}
-	return object{"status": status, "failureCount": sd.target.failed, "threshold": sd.settings.threshold(sd.service.desired)}
+	return object{"status": status, "failureCount": sd.target.failed, "threshold": sd.settings.Threshold(sd.service.desired)}
 }
 
 func (e *region) describeRevision(s *service, r *serviceRevision) object {

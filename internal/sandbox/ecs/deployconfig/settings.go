@@ -1,4 +1,4 @@
-package ecs
+package deployconfig
 
 import (
 	"cmp"
@@ -8,9 +8,8 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// deploymentSettings are the fields of a deploymentConfiguration that the
-// sandbox acts on.
-type deploymentSettings struct {
+// Settings are the fields of a deploymentConfiguration that the sandbox acts on.
+type Settings struct {
 	MaximumPercent        *int   `json:"maximumPercent"`
 	MinimumHealthyPercent *int   `json:"minimumHealthyPercent"`
 	Strategy              string `json:"strategy"`
@@ -23,7 +22,7 @@ type deploymentSettings struct {
 		Percent  float64 `json:"stepPercent"`
 		BakeTime int     `json:"stepBakeTimeInMinutes"`
 	} `json:"linearConfiguration"`
-	Hooks []lifecycleHook `json:"lifecycleHooks"`
+	Hooks []Hook `json:"lifecycleHooks"`
 	Early struct {
 		Enable  bool   `json:"enable"`
 		Percent *int   `json:"healthyPercent"`
@@ -40,20 +39,23 @@ type deploymentSettings struct {
 	} `json:"deploymentCircuitBreaker"`
 }
 
-func (d deploymentSettings) rolling() bool { return d.Strategy == "" || d.Strategy == "ROLLING" }
+// Rolling reports whether the strategy is ROLLING, the default.
+func (d Settings) Rolling() bool { return d.Strategy == "" || d.Strategy == "ROLLING" }
 
-// minimum and maximum are counts of tasks: "rounded up" and "rounded down" by
-// the reference of DeploymentConfiguration.
-func (d deploymentSettings) minimum(desired int) int {
+// Minimum returns the number of healthy tasks that a deployment keeps, "rounded
+// up" by the reference of DeploymentConfiguration.
+func (d Settings) Minimum(desired int) int {
 	return (desired**d.MinimumHealthyPercent + 99) / 100
 }
 
-func (d deploymentSettings) maximum(desired int) int { return desired * *d.MaximumPercent / 100 }
+// Maximum returns the number of tasks that a deployment may run, "rounded down"
+// by the same reference.
+func (d Settings) Maximum(desired int) int { return desired * *d.MaximumPercent / 100 }
 
-// threshold returns the number of failures that trip the circuit breaker: half
+// Threshold returns the number of failures that trip the circuit breaker: half
 // the desired count, at least 3 and at most 200, unless ThresholdConfiguration
 // has another.
-func (d deploymentSettings) threshold(desired int) int {
+func (d Settings) Threshold(desired int) int {
 	if t := d.Breaker.Threshold; t != nil {
 		percent := max(1, (desired*t.Value+99)/100)
 		switch t.Type {
@@ -68,7 +70,10 @@ func (d deploymentSettings) threshold(desired int) int {
 	return min(max((desired+1)/2, 3), 200)
 }
 
-func parseDeploymentSettings(raw json.RawMessage, daemon bool) (d deploymentSettings, err error) {
+// Parse reads a deploymentConfiguration, which may be nil, fills in the defaults
+// of the service's scheduling strategy and checks the result. Errors are those
+// of the API.
+func Parse(raw json.RawMessage, daemon bool) (d Settings, err error) {
 	if raw != nil {
 		if err := json.Unmarshal(raw, &d); err != nil {
 			return d, awsapi.NewError("SerializationException", err.Error())
@@ -83,14 +88,14 @@ func parseDeploymentSettings(raw json.RawMessage, daemon bool) (d deploymentSett
 	return d, d.check()
 }
 
-func (d deploymentSettings) check() error {
+func (d Settings) check() error {
 	switch {
 	case *d.MinimumHealthyPercent < 0 || *d.MaximumPercent < 0:
-		return parameterError("Deployment configuration percentages must not be negative.")
-	case *d.MaximumPercent <= *d.MinimumHealthyPercent && d.rolling():
-		return parameterError("maximumPercent must be greater than minimumHealthyPercent.")
+		return invalid("Deployment configuration percentages must not be negative.")
+	case *d.MaximumPercent <= *d.MinimumHealthyPercent && d.Rolling():
+		return invalid("maximumPercent must be greater than minimumHealthyPercent.")
 	case !slices.Contains([]string{"", "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}, d.Strategy):
-		return parameterError("Invalid deployment strategy: %s", d.Strategy)
+		return invalid("Invalid deployment strategy: %s", d.Strategy)
 	}
 	for _, h := range d.Hooks {
 		if err := h.check(); err != nil {
@@ -101,26 +106,31 @@ func (d deploymentSettings) check() error {
 }
 
 // checkEarly follows the reference of DeploymentEarlySuccessCriteria.
-func (d deploymentSettings) checkEarly() error {
+func (d Settings) checkEarly() error {
 	switch early := d.Early; {
 	case !early.Enable:
 		return nil
-	case !d.rolling():
-		return parameterError("earlySuccessCriteria is only supported for the ROLLING deployment strategy.")
+	case !d.Rolling():
+		return invalid("earlySuccessCriteria is only supported for the ROLLING deployment strategy.")
 	case early.Percent == nil || early.Cleanup == "":
-		return parameterError("earlySuccessCriteria must specify healthyPercent and sourceServiceRevisionCleanup.")
+		return invalid("earlySuccessCriteria must specify healthyPercent and sourceServiceRevisionCleanup.")
 	case *early.Percent < *d.MinimumHealthyPercent || *early.Percent > 100:
-		return parameterError("healthyPercent must be between minimumHealthyPercent and 100.")
+		return invalid("healthyPercent must be between minimumHealthyPercent and 100.")
 	case early.Cleanup != "BLOCKING" && early.Cleanup != "DEFERRED":
-		return parameterError("Invalid sourceServiceRevisionCleanup: %s", early.Cleanup)
+		return invalid("Invalid sourceServiceRevisionCleanup: %s", early.Cleanup)
 	}
 	return nil
 }
 
-// early reports whether a rolling deployment succeeds before it is complete:
-// when a part of its tasks is healthy and, with BLOCKING, the previous ones are
-// gone.
-func (d deploymentSettings) early(mine, others taskCounts, desired int) bool {
-	return d.Early.Enable && mine.healthy*100 >= desired**d.Early.Percent &&
-		(d.Early.Cleanup == "DEFERRED" || others.left == 0)
+// SucceedsEarly reports whether a rolling deployment succeeds before it is
+// complete: when a part of its tasks is healthy and, with BLOCKING, none of the
+// previous ones is left.
+func (d Settings) SucceedsEarly(healthy, previous, desired int) bool {
+	return d.Early.Enable && healthy*100 >= desired**d.Early.Percent &&
+		(d.Early.Cleanup == "DEFERRED" || previous == 0)
+}
+
+// invalid returns the error of ECS for a wrong parameter.
+func invalid(format string, args ...any) error {
+	return awsapi.Errorf("InvalidParameterException", format, args...)
 }
