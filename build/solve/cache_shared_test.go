@@ -42,6 +42,27 @@ func TestCacheHoldsSharedSteps(t *testing.T) {
 	wantSame(t, first, second)
 }
 
+// The cache of an image for several platforms holds the steps of each of them.
+func TestCacheHoldsSharedStepsOfPlatforms(t *testing.T) {
+	t.Parallel()
+	const build = "    build:\n      context: .\n      platforms: [linux/amd64, linux/arm64]\n"
+	b := newCacheFixture(t, map[string]string{
+		"compose.yaml": "services:\n  app:\n" + build + "  last:\n" + build + "      additional_contexts: {first: \"service:app\"}\n",
+		"Dockerfile":   "FROM scratch\nCOPY compose.yaml /\nCOPY Dockerfile /\n",
+	})
+	first := b.buildFresh(t)
+	wantBuilt(t, first)
+	for service := range first {
+		if n := len(b.layers(t, service, cacheTag)); n != 2 {
+			t.Errorf("the cache of %s has %d layers, want 2", service, n)
+		}
+	}
+	// The files have other times now, and a step that ran again would show it.
+	second := b.buildFresh(t)
+	wantBuilt(t, second)
+	wantSame(t, first, second)
+}
+
 // An inline cache holds the shared steps, too.
 func TestInlineCacheHoldsSharedSteps(t *testing.T) {
 	t.Parallel()
