@@ -143,7 +143,7 @@ type Resolved struct {
 func Resolve(ctx context.Context, c *client.Client, bases []target.Base, login AuthFunc) (each []Resolved, err error) {
 	each = make([]Resolved, len(bases))
 	opt := client.SolveOpt{Session: []session.Attachable{newAuth(login)}, Internal: true}
-	_, err = c.Build(ctx, opt, "slipway", func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
+	_, err = c.Build(ctx, opt, product, func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
 		var all sync.WaitGroup
 		for i, b := range bases {
 			all.Go(func() { each[i] = resolveOne(ctx, g, b) })

@@ -96,8 +96,7 @@ func (b *cacheFixture) movedLayers(t *testing.T, of map[string]solve.Result) (do
 
 // On a fresh host where nothing has changed, no layer is downloaded or uploaded that the
 // registry has, and the digests are the same; with a change in the last step, one layer
-// goes up. It does not run in parallel: on a busy host BuildKit sometimes builds one of two
-// services again although the cache has it.
+// goes up.
 func TestNoLayerIsMovedTwice(t *testing.T) {
 	for _, c := range []struct {
 		compression target.Compression

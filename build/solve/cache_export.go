@@ -15,25 +15,15 @@ import (
 )
 
 // exportCaches writes the layer caches of the targets that were pushed, when no push is
-// under way any more. The sessions are new ones: with those of the pushes, BuildKit would
-// know each local directory again by its session, and key the cache by that instead of by
-// the content.
-func (r *run) exportCaches(ctx context.Context, targets []target.Target) error {
+// under way any more.
+func (r *run) exportCaches(ctx context.Context, targets []target.Target) {
 	exporting := slices.DeleteFunc(slices.Clone(targets), func(t target.Target) bool {
 		_, cache := target.SplitCache(t.SolveOpt(r.options.Push[t.Service], target.Sources{}))
 		return cache == nil || r.done[t.Service].result.Err != nil
 	})
 	// A job that was stopped, by a failure or by its user, keeps what was pushed.
 	if len(exporting) == 0 || ctx.Err() != nil {
-		return nil
-	}
-	for i, w := range r.workers {
-		src, err := openSources(ctx, w.dialer(), exporting, r.options)
-		if err != nil {
-			return r.noExport(exporting, err)
-		}
-		defer src.close()
-		r.workers[i].sources = src
+		return
 	}
 	took, errs := make([]time.Duration, len(exporting)), make([]error, len(exporting))
 	var wait sync.WaitGroup
@@ -62,21 +52,6 @@ func (r *run) exportCaches(ctx context.Context, targets []target.Target) error {
 			res.Digest, res.Err = "", errs[i]
 		}
 	}
-	return nil
-}
-
-// noExport is the end of all exports, which is none of the builds where the caches are
-// Slipway's own.
-func (r *run) noExport(exporting []target.Target, err error) error {
-	for _, t := range exporting {
-		if !t.ExportsPushCache() {
-			return err
-		}
-		for _, p := range r.platformBuilds(t) {
-			r.caches.note(p, true, err)
-		}
-	}
-	return nil
 }
 
 // exportCache writes the cache of what one engine built. A cache that the engine may
@@ -93,8 +68,8 @@ func (r *run) exportCache(ctx context.Context, p platformBuild) error {
 	var watch cacheObserver
 	p.seen, p.again = watch.see, true
 	_, err = r.ask(ctx, p.worker, p.target, *cache)
-	if watch.exporting != nil && p.target.ExportsPushCache() && err == nil {
-		r.caches.note(p, true, watch.exporting)
+	if watched := watch.notWritten(); watched != nil && p.target.ExportsPushCache() && err == nil {
+		r.caches.note(p, true, watched)
 	}
 	return err
 }

@@ -133,6 +133,9 @@ type cacheObserver struct {
 	imported  bool
 	importing error
 	exporting error
+	// steps reports that the build has steps besides its base images, and empty that the
+	// engine found no layers to write.
+	steps, empty bool
 }
 
 // How BuildKit names the steps that read the list of a cache's layers (solver/llbsolver)
@@ -142,8 +145,27 @@ const (
 	cacheExportVertex = "exporting cache to "
 )
 
+// emptyExport is the status of BuildKit's exporter of registry caches when it finds no
+// layers. It returns no error then (cache/remotecache/export.go).
+const emptyExport = "skipping cache export for empty result"
+
+var errEmptyExport = errors.New("the engine found no layers for it")
+
+// notWritten returns why the cache was not written; nil if it was, or if there is nothing
+// to write.
+func (w *cacheObserver) notWritten() error {
+	if w.exporting == nil && w.steps && w.empty {
+		return errEmptyExport
+	}
+	return w.exporting
+}
+
 func (w *cacheObserver) see(s *client.SolveStatus) {
+	for _, status := range s.Statuses {
+		w.empty = w.empty || status.ID == emptyExport
+	}
 	for _, v := range s.Vertexes {
+		w.steps = w.steps || len(v.Inputs) > 0
 		switch {
 		case strings.HasPrefix(v.Name, importVertex) && notThere(v.Error):
 		case strings.HasPrefix(v.Name, importVertex) && v.Error != "":

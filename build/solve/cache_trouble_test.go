@@ -142,7 +142,7 @@ type cacheFixture struct {
 
 func newCacheFixture(t *testing.T, tree map[string]string) *cacheFixture {
 	t.Helper()
-	e := enginetest.Start(t)
+	e := enginetest.Start(t, enginetest.Debug())
 	l := &cacheRegistry{}
 	return &cacheFixture{newBuildFixtureOn(t, e, l.wrap), l, e, withProbe(t, tree)}
 }

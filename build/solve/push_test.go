@@ -240,7 +240,7 @@ func TestLoginIsUsedAndRenewed(t *testing.T) {
 // have other times there.
 func TestSameDigestFromAnEmptiedEngine(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t)
+	e := enginetest.Start(t, enginetest.Debug())
 	o := newBuildFixtureOn(t, e)
 	// Several services at once, which share a context: each one's cache must hold what the
 	// shared directory contributes.

@@ -125,9 +125,7 @@ func Run(ctx context.Context, engines []Engine, targets []target.Target, o RunOp
 		wait.Go(func() { r.build(ctx, t) })
 	}
 	wait.Wait()
-	if err := r.exportCaches(ctx, targets); err != nil {
-		return nil, err
-	}
+	r.exportCaches(ctx, targets)
 	results := make([]Result, len(targets))
 	for i, t := range targets {
 		results[i] = r.done[t.Service].result
@@ -233,7 +231,7 @@ func (r *run) ask(ctx context.Context, w worker, t target.Target, opt client.Sol
 			watch.see(s)
 		}
 	}()
-	resp, err := w.Client.Solve(ctx, nil, opt, statuses)
+	resp, err := w.send(ctx, opt, statuses)
 	<-drained
 	if err == nil {
 		return resp.ExporterResponse[exptypes.ExporterImageDigestKey], nil

@@ -160,5 +160,6 @@ func S3Credentials(keyID, secret, token string) map[string]string {
 const (
 	cacheRegistry = "registry"
 	cacheS3       = "s3"
-	cacheInline   = "inline"
+	// CacheInline is the type of a cache that lies in the image itself.
+	CacheInline = "inline"
 )

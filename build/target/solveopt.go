@@ -113,11 +113,11 @@ const inlineCacheArg = "BUILDKIT_INLINE_CACHE"
 // withInline adds the inline cache that the build arguments ask for.
 func (t Target) withInline(caches []Cache) []Cache {
 	asked, err := strconv.ParseBool(t.Args[inlineCacheArg])
-	inline := func(c Cache) bool { return c.Type == cacheInline }
+	inline := func(c Cache) bool { return c.Type == CacheInline }
 	if err != nil || !asked || slices.ContainsFunc(caches, inline) {
 		return caches
 	}
-	return append(slices.Clone(caches), Cache{Type: cacheInline})
+	return append(slices.Clone(caches), Cache{Type: CacheInline})
 }
 
 // sourceAttrs says where the frontend finds the contexts and the Dockerfile. The name
@@ -291,7 +291,7 @@ func SplitCache(opt client.SolveOpt) (push client.SolveOpt, cache *client.SolveO
 	push.CacheExports = nil
 	var after []client.CacheOptionsEntry
 	for _, e := range opt.CacheExports {
-		if e.Type == cacheInline {
+		if e.Type == CacheInline {
 			push.CacheExports = append(push.CacheExports, e)
 		} else {
 			after = append(after, e)

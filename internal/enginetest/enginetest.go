@@ -38,6 +38,8 @@ type Engine struct {
 	root    string
 	options options
 	daemon  *daemontest.Daemon
+	// ended is the log of the daemons before this one.
+	ended string
 }
 
 // Start starts a daemon for this test alone and stops it when the test ends.
@@ -94,8 +96,8 @@ func (e *Engine) Renew(ctx context.Context) error {
 	return e.again(ctx, func() error { return daemontest.RemoveAll(e.root) })
 }
 
-// Log returns the daemon's log since its last start.
-func (e *Engine) Log() string { return e.daemon.Log() }
+// Log returns the daemon's log since Start. Restart and Empty continue it.
+func (e *Engine) Log() string { return e.ended + e.daemon.Log() }
 
 // PID returns the daemon's process ID, for tests that kill it.
 func (e *Engine) PID() int { return e.daemon.PID() }
@@ -104,10 +106,15 @@ func (e *Engine) again(ctx context.Context, between func() error) error {
 	if err := e.daemon.Stop(stopLimit); err != nil {
 		return err
 	}
+	log := e.Log()
 	if err := between(); err != nil {
 		return err
 	}
-	return e.run(ctx)
+	if err := e.run(ctx); err != nil {
+		return err
+	}
+	e.ended = log
+	return nil
 }
 
 // Launch starts a daemon without a test, for benchmarks. They call Available first

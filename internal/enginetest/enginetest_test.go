@@ -101,7 +101,7 @@ func cached(t *testing.T, e *enginetest.Engine) bool {
 
 func TestRestartKeepsAndEmptyForgets(t *testing.T) {
 	root := t.TempDir()
-	e := enginetest.Start(t, enginetest.KeepRoot(root))
+	e := enginetest.Start(t, enginetest.KeepRoot(root), enginetest.Debug())
 	addr := e.Addr
 	dir := testkit.WriteTree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /b\n", "a": "one\n"})
 	if _, err := solve(t, e, dir); err != nil {
@@ -114,6 +114,9 @@ func TestRestartKeepsAndEmptyForgets(t *testing.T) {
 	e.Empty(t)
 	if cached(t, e) {
 		t.Error("an emptied daemon still has the cache")
+	}
+	if n := strings.Count(e.Log(), "running server on"); n != 3 || !strings.Contains(e.Log(), "level=debug") {
+		t.Errorf("the log has %d starts, want 3, at the debug level:\n%s", n, e.Log())
 	}
 	if e.Addr != addr {
 		t.Errorf("the address changed from %s to %s", addr, e.Addr)

@@ -18,11 +18,16 @@ type options struct {
 	// tcp is a second address, and certs are the server's certificates for it.
 	tls        bool
 	tcp, certs string
+	debug      bool
 }
 
 // TLS makes the daemon listen on a port of the loopback device too, with TLS and
 // client certificates: Engine.TLSAddr and Engine.CertDir.
 func TLS() Option { return func(o *options) { o.tls = true } }
+
+// Debug makes the daemon log at the debug level. Only there it names the blobs
+// that it fetches and pushes, and the caches that it cannot read.
+func Debug() Option { return func(o *options) { o.debug = true } }
 
 // KeepRoot makes the daemon work in dir, which may hold another daemon's cache
 // and is kept at the end. Empty still empties it.
@@ -50,11 +55,17 @@ func (o options) toml(root, addr string) string {
 		listen = fmt.Sprintf("[%q, %q]\n[grpc.tls]\n  ca = %q\n  cert = %q\n  key = %q", addr, o.tcp,
 			filepath.Join(o.certs, daemontest.CAFile), filepath.Join(o.certs, daemontest.CertFile), filepath.Join(o.certs, daemontest.KeyFile))
 	}
+	level := "info"
+	if o.debug {
+		level = "debug"
+	}
 	head := fmt.Sprintf(`root = %q
 insecure-entitlements = ["network.host", "security.insecure"]
 
 [grpc]
   address = %s
+[log]
+  level = %q
 [otel]
   socketPath = %q
 [cdi]
@@ -65,7 +76,7 @@ insecure-entitlements = ["network.host", "security.insecure"]
   enabled = true
   networkMode = "host"
   gc = false
-`, root, listen, strings.TrimPrefix(addr, "unix://")+".otel")
+`, root, listen, level, strings.TrimPrefix(addr, "unix://")+".otel")
 	var done []string
 	for _, l := range o.lines {
 		if !slices.Contains(done, l) { // a table may stand in TOML only once
