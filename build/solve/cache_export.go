@@ -65,8 +65,8 @@ func (r *run) exportCaches(ctx context.Context, targets []target.Target) error {
 	return nil
 }
 
-// noExport is the end of all exports, which is none of the builds where the caches are
-// Slipway's own.
+// noExport ends all exports after an error. It returns the error only if a cache is
+// the compose file's: one of Slipway's own fails no build.
 func (r *run) noExport(exporting []target.Target, err error) error {
 	for _, t := range exporting {
 		if !t.ExportsPushCache() {
@@ -79,8 +79,8 @@ func (r *run) noExport(exporting []target.Target, err error) error {
 	return nil
 }
 
-// exportCache writes the cache of what one engine built. A cache that the engine may
-// ignore the failure of, as it may with Slipway's own, is no error, but noted.
+// exportCache writes the cache of the part that one engine built. The engine may
+// ignore the failure of a cache, as with Slipway's own: it is noted and not returned.
 func (r *run) exportCache(ctx context.Context, p platformBuild) error {
 	images, err := r.links(ctx, p.target) // all there: the target itself was pushed
 	if err != nil {
