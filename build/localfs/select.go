@@ -24,9 +24,9 @@ import (
 // MaxIgnoreFile is the size of a .dockerignore in bytes; docs/limits.md lists it.
 const MaxIgnoreFile = 1 << 20
 
-// Whole returns a directory as the engine sees it, without the files that Slipway itself
-// writes: with them in a context, each build would change the next one's digest. Own
-// lists their absolute paths.
+// Whole returns a directory as the engine sees it, without the files that Slipway
+// itself writes, whose absolute paths are own: with them in a context, each build
+// would change the next one's digest.
 func Whole(dir string, own []string) (fsutil.FS, error) {
 	tree, err := newDirectory(dir, false)
 	if err != nil {
@@ -35,8 +35,9 @@ func Whole(dir string, own []string) (fsutil.FS, error) {
 	return filtered(tree, ownPatterns(dir, own))
 }
 
-// Included returns Whole without the files that the first of the ignore files that exists
-// excludes: what a build can depend on. Files that cannot be read are not an error.
+// Included returns Whole without the files that the first existing ignore file
+// excludes: the files that a build can depend on. Files that cannot be read are not
+// an error.
 func Included(dir string, ignoreFiles, own []string) (fsutil.FS, error) {
 	patterns, err := firstIgnoreFile(ignoreFiles)
 	if err != nil {
@@ -45,7 +46,7 @@ func Included(dir string, ignoreFiles, own []string) (fsutil.FS, error) {
 	return lenient(dir, append(patterns, ownPatterns(dir, own)...))
 }
 
-// Only returns a directory without everything but the files of these names.
+// Only returns a directory with the files of these names alone.
 func Only(dir string, names []string) (fsutil.FS, error) {
 	tree, err := newDirectory(dir, true)
 	if err != nil {
@@ -81,7 +82,7 @@ func ownedByRoot(_ string, s *fstypes.Stat) fsutil.MapResult {
 }
 
 // unfiltered is a filtered walk whose files are opened without the filter: that of
-// fsutil decides again for each, and not always alike.
+// fsutil decides again for each file, and not always the same.
 type unfiltered struct {
 	fsutil.FS
 	files fsutil.FS

@@ -20,8 +20,8 @@ type sharedTree struct {
 	files fsutil.FS // for Open, under mu
 }
 
-// Shared returns what Whole does, in a form that several requests may walk at the same
-// time.
+// Shared returns the tree that Whole returns, for several requests that walk it at
+// the same time.
 func Shared(dir string, own []string) (fsutil.FS, error) {
 	files, err := Whole(dir, own)
 	return &sharedTree{dir: dir, own: own, files: files}, err

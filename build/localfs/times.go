@@ -18,8 +18,8 @@ import (
 // the same size and time with other bytes would stay as it was. So the fraction
 // of a second comes from the content; layers hold whole seconds, so that it is
 // in no image. Files that a zip archive gave its first day, as `submit` makes
-// all of them, have seconds from the content too: a web server tells versions
-// of a file apart by its size and its time in seconds.
+// all of them, have seconds from the content too: a web server distinguishes
+// versions of a file by its size and its time in seconds.
 type timed struct {
 	fsutil.FS
 	dir string

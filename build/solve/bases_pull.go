@@ -64,8 +64,9 @@ func (e *PullError) Hint() string {
 	}
 }
 
-// Head asks an image's registry from this host for the image's digest, without what
-// counts as a pull. The error is a *PullError, or an *fault.InputError for a name that is none.
+// Head asks an image's registry from this host for the image's digest, by a request
+// that does not count as a pull. The error is a *PullError, or an *fault.InputError
+// for a name that is not valid.
 func Head(ctx context.Context, image string, login AuthFunc) (digest string, err error) {
 	ref, err := name.ParseReference(image)
 	if err != nil {

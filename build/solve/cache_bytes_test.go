@@ -167,7 +167,7 @@ func TestCompressionIsForced(t *testing.T) {
 	b.wantLayerTypes(t, "app", second.Digest, types.OCILayerZStd)
 	b.e.Empty(t)
 	b.engines[0].Client = b.e.Client(t)
-	// The images tell when they were made, and differ.
+	// The images hold the time at which they were made, and differ.
 	there, empty := b.layers(t, "app", second.Digest), b.layers(t, "app", b.mustBuild(t, list, solve.RunOptions{})["app"].Digest)
 	if !slices.Equal(there, empty) {
 		t.Errorf("%v on an engine with layers in gzip, %v on an empty one", there, empty)

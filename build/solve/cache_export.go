@@ -54,8 +54,8 @@ func (r *run) exportCaches(ctx context.Context, targets []target.Target) {
 	}
 }
 
-// exportCache writes the cache of what one engine built. A cache that the engine may
-// ignore the failure of, as it may with Slipway's own, is no error, but noted.
+// exportCache writes the cache of the part that one engine built. The engine may
+// ignore the failure of a cache, as with Slipway's own: it is noted and not returned.
 func (r *run) exportCache(ctx context.Context, p platformBuild) error {
 	images, err := r.links(ctx, p.target) // all there: the target itself was pushed
 	if err != nil {

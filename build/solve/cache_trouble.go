@@ -13,10 +13,11 @@ import (
 	"slipway/build/target"
 )
 
-// CacheError is what was wrong with a layer cache of Slipway's own. It is no error: the
-// build went on without.
+// CacheError is the failure of a layer cache of Slipway's own. It does not fail
+// the build, which continues without the cache.
 type CacheError struct {
-	// Writing tells that it could not be written; otherwise it could not be read.
+	// Writing reports that the cache could not be written, and not that it could
+	// not be read.
 	Writing bool
 	Err     error
 }
@@ -27,9 +28,9 @@ type cacheState struct {
 	errs map[string][]CacheError // by service
 	// spoiled are the parts whose builds only went without reading the cache.
 	spoiled map[string]bool
-	// told are those that could not read it, so that a push that is tried again, and the
-	// cache with it, is noted once.
-	told map[string]bool
+	// noted are the parts that could not read it: a push that is tried again, and
+	// the cache with it, is noted once.
+	noted map[string]bool
 }
 
 func (b *cacheState) note(p platformBuild, writing bool, err error) {
@@ -43,15 +44,15 @@ func (b *cacheState) note(p platformBuild, writing bool, err error) {
 
 func (p platformBuild) key() string { return p.target.Service + " " + p.Platform }
 
-// firstFailure tells whether it is asked for the first time.
+// firstFailure reports whether this is the first call for a part.
 func (b *cacheState) firstFailure(p platformBuild) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.told == nil {
-		b.told = map[string]bool{}
+	if b.noted == nil {
+		b.noted = map[string]bool{}
 	}
-	before := b.told[p.key()]
-	b.told[p.key()] = true
+	before := b.noted[p.key()]
+	b.noted[p.key()] = true
 	return !before
 }
 
@@ -178,13 +179,14 @@ func (w *cacheObserver) see(s *client.SolveStatus) {
 	}
 }
 
-// notThere tells whether a cache could not be read because there is none yet.
+// notThere reports whether a cache could not be read because there is none yet.
 func notThere(text string) bool {
 	return strings.HasPrefix(text, "failed to configure ") && strings.HasSuffix(text, ": not found")
 }
 
-// mayHaveCaused tells whether a failure may come of a cache that was read. A step that ran
-// and failed, and a push that was refused, do not; nor does what ended the job.
+// mayHaveCaused reports whether a cache that was read may be the cause of a
+// failure. It is not the cause if a step ran and failed, if a push was refused,
+// or if the job was ended.
 func (w *cacheObserver) mayHaveCaused(err error) bool {
 	var failed *FailedError
 	var exit *gateway.ExitError
@@ -198,9 +200,9 @@ func (w *cacheObserver) mayHaveCaused(err error) bool {
 	}
 }
 
-// reads are the words of errors that come of reading a layer, of which a push is made:
-// containerd's reader of registries, and the SDK's of S3. There is nothing else to tell
-// them by.
+// reads are the words of errors in reading a layer that is to be pushed: those of
+// containerd's reader of registries, and of the SDK's of S3. The errors have no
+// type.
 var reads = []string{"httpReadSeeker", "S3: GetObject"}
 
 func unreadable(err error) bool {

@@ -235,7 +235,8 @@ func cacheManifest(method string) func(*http.Request) bool {
 	}
 }
 
-// A cache that is damaged, refused or missing layers fails no build, and is told once.
+// A cache that is damaged, refused or missing layers fails no build, and is reported
+// once.
 func TestBrokenCache(t *testing.T) {
 	t.Parallel()
 	b := newCacheFixture(t, staged)
@@ -259,7 +260,7 @@ func TestBrokenCache(t *testing.T) {
 		answer(cacheManifest(http.MethodHead), code, denied)
 		wantBuilt(t, b.buildFresh(t), "reading", "writing")
 	}
-	// What is exported anew is what has changed: an equal cache is left where it is.
+	// Only a cache that has changed is exported: an equal one is left where it is.
 	answer(cacheManifest(http.MethodPut), 403, denied)
 	b.tree["Dockerfile"] += "LABEL one=1\nCOPY Dockerfile /\n"
 	wantBuilt(t, b.buildFresh(t), "writing")
@@ -276,7 +277,7 @@ func TestBrokenCache(t *testing.T) {
 	b.set(nil)
 	b.breakCache(t, "app", []byte("{"))
 	wantBuilt(t, b.buildFresh(t), "reading")
-	wantBuilt(t, b.buildFresh(t)) // the cache was written anew
+	wantBuilt(t, b.buildFresh(t)) // the cache was written again
 }
 
 // breakCache replaces the cache of a service by one whose list of layers is config.
@@ -316,9 +317,9 @@ func TestCacheThatLostLayers(t *testing.T) {
 	second := b.buildFresh(t)
 	wantBuilt(t, second, "reading")
 	if second["app"].Digest == first.Digest {
-		t.Error("the step that tells the time was not run again: this test proves nothing")
+		t.Error("the step that prints the time was not run again: this test proves nothing")
 	}
-	wantBuilt(t, b.buildFresh(t)) // the cache was written anew
+	wantBuilt(t, b.buildFresh(t)) // the cache was written again
 
 	b.lose(b.layers(t, "app", b.buildFresh(t)["app"].Digest)...)
 	wantBuilt(t, b.buildFresh(t), "reading")

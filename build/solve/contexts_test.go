@@ -117,8 +117,8 @@ func TestRemoteGitContexts(t *testing.T) {
 	o.want(t, got["extra"], map[string]string{"extra": "sub"})
 }
 
-// serveGit commits the tree and serves it over http; the test is left out aloud where
-// git's server side is missing.
+// serveGit commits the tree and serves it over HTTP. The test is skipped with a
+// message where git's server side is missing.
 func serveGit(t *testing.T, tree map[string]string) string {
 	t.Helper()
 	libexec, err := exec.Command("git", "--exec-path").Output()

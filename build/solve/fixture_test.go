@@ -129,8 +129,8 @@ func withProbe(t *testing.T, tree map[string]string) map[string]string {
 	return out
 }
 
-// probing is a Dockerfile that has the probe run each of the lines; what stands before
-// "| " are flags of RUN. Other instructions are taken as they are.
+// probing returns a Dockerfile that has the probe run each of the lines. The words
+// before "| " are flags of RUN. Other instructions are taken as they are.
 func probing(lines ...string) string {
 	text := "FROM scratch\nCOPY --chmod=755 probe /probe\n"
 	for _, line := range lines {

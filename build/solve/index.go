@@ -38,7 +38,7 @@ func (r *run) pushIndex(ctx context.Context, t target.Target, digests []string) 
 	return pushed, nil
 }
 
-// manifest is what a registry stores under a digest.
+// manifest is a document that a registry stores under its digest.
 type manifest struct {
 	raw  []byte
 	kind types.MediaType

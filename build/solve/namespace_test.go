@@ -11,7 +11,8 @@ import (
 	"slipway/internal/testkit"
 )
 
-// A step that ran in a namespace is no other build's, whatever the project says of it.
+// A step that ran in a namespace is not used by other builds, whatever the project
+// says of it.
 func TestNamespaceKeepsStepsApart(t *testing.T) {
 	o := newBuildFixture(t)
 	t.Parallel()

@@ -39,13 +39,13 @@ type worker struct {
 	sources *sources
 	// policy rewrites the names of images that have copies; nil rewrites none.
 	policy *spb.Policy
-	// seen, if set, is told of a request's progress before the display is.
+	// seen, if set, is called with a request's progress before the display is.
 	seen func(*client.SolveStatus)
-	// again tells that the request finds done what the display has shown already.
+	// again reports that the display has shown the steps of the request already.
 	again bool
 }
 
-// watching tells seen as well.
+// watching returns a function that calls seen, and then next.
 func (w worker) watching(next func(string, *client.SolveStatus)) func(string, *client.SolveStatus) {
 	if w.seen == nil {
 		return next
@@ -87,7 +87,7 @@ type PlatformError struct {
 // Error names the platform.
 func (e *PlatformError) Error() string { return "no engine is named for " + e.Platform }
 
-// platformBuild is what one engine builds of a target.
+// platformBuild is the part of a target that one engine builds.
 type platformBuild struct {
 	worker
 	target target.Target
@@ -138,8 +138,8 @@ func (r *run) image(ctx context.Context, t target.Target, images map[string]stri
 	return digest, err
 }
 
-// solveWithRetry tries a failed push again: what was built is in the engine's cache, so
-// only the push is repeated.
+// solveWithRetry tries a failed push again. The image is in the engine's cache, so
+// that only the push is repeated.
 func (r *run) solveWithRetry(ctx context.Context, p platformBuild, images map[string]string) (digest string, err error) {
 	err = r.pushWithRetry(ctx, p.target.Service, func() (err error) {
 		digest, err = r.solveWithCacheFallback(ctx, p, images)

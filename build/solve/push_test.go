@@ -174,7 +174,7 @@ func TestPushGivesUp(t *testing.T) {
 	}
 }
 
-// A build step that fails is no push: it is not tried again.
+// A build step that fails is not a push: it is not tried again.
 func TestFailedStepIsNotTriedAgain(t *testing.T) {
 	o := newBuildFixture(t)
 	t.Parallel()

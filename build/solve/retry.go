@@ -45,9 +45,9 @@ var refusals = []string{
 	"401 Unauthorized", "403 Forbidden",
 }
 
-// refused tells whether the registry said no, rather than not now. The engine hands on
-// the registry's words without a type or a status, so that these words are all there is;
-// of a push of our own the status is known.
+// refused reports whether the registry refused for good, rather than for now. The
+// engine passes on the registry's words without a type or a status, so that only the
+// words can be compared; of a push from this host the status is known.
 func refused(err error) bool {
 	var answer *transport.Error
 	if errors.As(err, &answer) {

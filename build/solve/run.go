@@ -41,8 +41,9 @@ type RunOptions struct {
 	// Images are references, by digest, of the images of services that are not built
 	// and that targets are linked to.
 	Images map[string]string
-	// CacheLogin gives the attributes that hold the credentials for a cache of Push or of
-	// the compose file, anew for each request; nil means that no cache has any.
+	// CacheLogin returns the attributes that hold the credentials for a cache of Push
+	// or of the compose file. It is called for each request; nil means that no cache
+	// has any.
 	CacheLogin func(ctx context.Context, c target.Cache) (map[string]string, error)
 	// Mirrors have copies of images, which are pulled in place of them.
 	Mirrors mirror.List
@@ -55,7 +56,7 @@ type RunOptions struct {
 	Renew func(service string) bool
 	// Status receives each service's progress; it is called from several goroutines.
 	Status func(service string, s *client.SolveStatus)
-	// Retrying is told of each push that is tried again.
+	// Retrying is called before a push is tried again.
 	Retrying func(service string, attempt int, pause time.Duration, cause error)
 }
 
@@ -68,7 +69,7 @@ type Result struct {
 	Duration time.Duration
 	// Err is *FailedError for a build that failed, ErrStopped for one that was not carried through.
 	Err error
-	// Cache is what was wrong with the caches of Push. It failed nothing.
+	// Cache are the failures of the caches of Push. They fail no build.
 	Cache []CacheError
 }
 
@@ -81,7 +82,7 @@ type FailedError struct {
 	// Lines are the lines of the Dockerfile that failed, with their numbers; empty where
 	// the failure has none.
 	Lines string
-	// Pushing tells that the image was built and its push failed.
+	// Pushing reports that the image was built and its push failed.
 	Pushing bool
 	Err     error
 }

@@ -81,7 +81,8 @@ func services(lines map[string][]string) map[string]string {
 	return map[string]string{"compose.yaml": text}
 }
 
-// A failing step is told with its lines, and the others, still building then, finish.
+// A failing step is reported with its lines, and the others, still building then,
+// finish.
 func TestOneFailsOthersFinish(t *testing.T) {
 	o := newBuildFixture(t)
 	t.Parallel()
@@ -212,7 +213,7 @@ func TestJobs(t *testing.T) {
 	}
 }
 
-// A cancelled build returns, with its results, while a step would run for ever.
+// A cancelled build returns, with its results, while a step would run forever.
 func TestCancel(t *testing.T) {
 	o := newBuildFixture(t)
 	t.Parallel()
@@ -240,7 +241,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A session that cannot be opened is nobody's failure in particular.
+// A session that cannot be opened is not the failure of one target.
 func TestRunWithoutTheDirectory(t *testing.T) {
 	o := newBuildFixture(t)
 	t.Parallel()

@@ -170,7 +170,7 @@ func newOCI(config []byte, layers []fileLayer, push target.Push) oci {
 	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1}
 	sum := digest.FromBytes(config)
 	m.Config = v1.Descriptor{MediaType: types.OCIConfigJSON, Size: int64(len(config)), Digest: v1.Hash{Algorithm: sum.Algorithm().String(), Hex: sum.Encoded()}}
-	m.Layers = []v1.Descriptor{} // null would be no list
+	m.Layers = []v1.Descriptor{} // JSON would hold null for nil
 	for _, l := range layers {
 		m.Layers = append(m.Layers, v1.Descriptor{MediaType: l.mediaType, Size: l.size, Digest: l.hash})
 	}

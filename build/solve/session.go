@@ -129,8 +129,8 @@ func sharedKey(namespace, source string) string {
 // AuthFunc gives the credentials for a registry host; the zero value means anonymous.
 type AuthFunc func(ctx context.Context, host string) (types.AuthConfig, error)
 
-// attachables returns the services of a target's own session: its secrets and agents,
-// which no other target can ask for, and the registry credentials.
+// attachables returns the services of a target's own session: its secrets and
+// agents, which no other target can ask for, and the registry credentials.
 func attachables(t target.Target, login AuthFunc, known func(string)) ([]session.Attachable, error) {
 	out := []session.Attachable{newAuth(login)}
 	if len(t.Secrets) > 0 {

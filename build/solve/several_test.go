@@ -131,7 +131,7 @@ func TestSeveralEnginesWithProvenance(t *testing.T) {
 	o.wantArch(t, r, "linux/arm64", "an arm")
 }
 
-// A refused index is a failed push: it is tried again, and its words are told.
+// A refused index is a failed push: it is tried again, and the error has its words.
 func TestSeveralEnginesIndexRefused(t *testing.T) {
 	isIndex := func(r *http.Request) bool {
 		return manifestPut(r) && strings.Contains(r.Header.Get("Content-Type"), "image.index")

@@ -31,8 +31,8 @@ const exporterMoby = "moby"
 func (r *run) solveIntoStore(ctx context.Context, p platformBuild, opt client.SolveOpt) (string, error) {
 	image := p.Store.Name()
 	opt.Exports = []client.ExportEntry{{Type: exporterMoby, Attrs: map[string]string{"name": image}}}
-	// Also when ctx has ended: nobody else knows the name, and an interrupted engine may
-	// have given it already.
+	// Also when ctx has ended: no other process knows the name, and an interrupted
+	// engine may have given it already.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 		defer cancel()

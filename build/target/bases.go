@@ -226,7 +226,7 @@ func (a *asking) ResolveImageConfig(_ context.Context, ref string, opt sourceres
 		p.OS, p.Architecture, p.Variant, digest.FromString("a layer")), nil
 }
 
-// replaced tells whether a context stands in for the image: it may be named with or
+// replaced reports whether a context replaces the image: it may be named with or
 // without latest, as the frontend takes it (frontend/dockerui, NamedContext).
 func (a *asking) replaced(ref string) bool {
 	named, err := reference.ParseNormalizedNamed(ref)

@@ -37,9 +37,9 @@ const (
 	attrForceCompression = "force-compression"
 )
 
-// compressionAttrs are none for gzip. Any other one is forced: left to choose, BuildKit
-// takes the layers as its cache has them, which another build may have left in gzip, and
-// the digest would go by that.
+// compressionAttrs returns nil for gzip. Any other compression is forced: otherwise
+// BuildKit takes the layers as its cache has them. Another build may have left them
+// in gzip, and the digest would depend on that.
 func (t Target) compressionAttrs() map[string]string {
 	if t.Compression == Gzip {
 		return nil

@@ -57,8 +57,8 @@ func (c Context) Redacted() Context {
 	return c
 }
 
-// remotePrefixes are what BuildKit's Dockerfile frontend takes for a git or HTTP
-// context (frontend/dockerui, DetectGitContext and DetectHTTPContext).
+// remotePrefixes begin the contexts that BuildKit's Dockerfile frontend fetches by
+// git or HTTP (frontend/dockerui, DetectGitContext and DetectHTTPContext).
 var remotePrefixes = []string{"https://", "http://", "git://", "ssh://", "github.com/", "git@"}
 
 func isRemote(s string) bool {

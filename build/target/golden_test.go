@@ -12,7 +12,7 @@ import (
 	"slipway/internal/golden"
 )
 
-// request is what a target asks of BuildKit, as far as it is plain data.
+// request is the part of a BuildKit request that is plain data.
 type request struct {
 	Service      string
 	Frontend     string

@@ -99,8 +99,8 @@ func (t Target) dockerfileDir() (dir, file string) {
 // dockerignore ends the names of the files that exclude others from a context.
 const dockerignore = ".dockerignore"
 
-// ignoreFiles returns the paths of Dockerfile.dockerignore next to the Dockerfile and of
-// the context's .dockerignore: BuildKit reads the first that exists.
+// ignoreFiles returns the paths of Dockerfile.dockerignore next to the Dockerfile
+// and of the context's .dockerignore: BuildKit reads the first that exists.
 func (t Target) ignoreFiles() []string {
 	files := []string{filepath.Join(t.Context.Dir, dockerignore)}
 	if t.Dockerfile != "" {

@@ -22,7 +22,7 @@ import (
 
 // Secret is one build secret. A file is read when the target is built.
 type Secret struct {
-	// ID is what RUN --mount=type=secret,id= names.
+	// ID is the id in RUN --mount=type=secret,id=ID.
 	ID string
 	// File or Env say where the value is.
 	File, Env string
@@ -39,7 +39,7 @@ func (s Secret) GoString() string { return s.String() }
 
 // SSH is one forwarded agent socket or set of keys.
 type SSH struct {
-	// ID is what RUN --mount=type=ssh,id= names.
+	// ID is the id in RUN --mount=type=ssh,id=ID.
 	ID string
 	// Path is a socket or a key file.
 	Path string
@@ -254,7 +254,7 @@ func (t *translator) secret(ref types.ServiceSecretConfig) (Secret, error) {
 }
 
 func (t *translator) ssh(out *Target) error {
-	// compose-go hands the list on in any order, and Inputs must not depend on it.
+	// compose-go returns the list in any order, and Inputs must not depend on it.
 	defer func() { slices.SortFunc(out.SSH, func(a, b SSH) int { return strings.Compare(a.ID, b.ID) }) }()
 	for _, k := range t.build().SSH {
 		path := t.project.Environment["SSH_AUTH_SOCK"]

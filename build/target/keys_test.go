@@ -16,9 +16,9 @@ import (
 	"slipway/internal/testkit"
 )
 
-// buildKeys says for every key below build how it reaches BuildKit: have is what
-// the request or the plan holds with the key and does not hold without it. A key that
-// is carried by what is absent has a refusal only.
+// buildKeys lists for every key below build how it reaches BuildKit: have is a text
+// that the request or the plan holds with the key and does not hold without it. A
+// key that only leaves something out has a refusal alone.
 var buildKeys = map[string]struct {
 	yaml    string // the value
 	have    string // in the request, or in the plan for what is attached to it

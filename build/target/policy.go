@@ -25,8 +25,9 @@ func (p Push) sourcePolicy() *policy.Policy {
 	return out
 }
 
-// CopyPolicy returns the policy that makes an engine pull the copies of images, asked
-// for by tag or by the digest to which a tag was resolved. It is nil without images.
+// CopyPolicy returns the policy that makes an engine pull the copies of images,
+// asked for by tag or by the digest to which a tag was resolved. It is nil without
+// images.
 func CopyPolicy(mirrors mirror.List, images []Base) *policy.Policy {
 	var out *policy.Policy
 	for _, b := range images {

@@ -8,11 +8,11 @@ import (
 	"slipway/internal/bounded"
 )
 
-// secretRemedy is what to do about a secret that cannot be read.
+// secretRemedy is the remedy for a secret that cannot be read.
 const secretRemedy = "name a regular, readable file of at most 500 KiB, BuildKit's limit for a secret"
 
-// SecretValues returns the values of the build secrets by id, and reads the files among
-// them. The error is an *fault.InputError.
+// SecretValues returns the values of the build secrets by id, and reads the files
+// among them. The error is an *fault.InputError.
 func (t Target) SecretValues() (map[string][]byte, error) {
 	values := map[string][]byte{}
 	for _, s := range t.Secrets {

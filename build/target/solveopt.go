@@ -13,7 +13,8 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 )
 
-// Push says where a target's image goes and what is written on it.
+// Push is the destination of a target's image, with the image's annotations and
+// caches.
 type Push struct {
 	// Repository is host/name, without a tag.
 	Repository string
@@ -35,11 +36,11 @@ type Push struct {
 }
 
 // InputsAnnotation is the manifest annotation that holds the sha256 of a service's
-// resolved build settings, so that a later job can tell whether an image was built from
-// the same ones.
+// resolved build settings. A later job compares it with its own.
 const InputsAnnotation = "build.slipway.inputs"
 
-// Sources are what a request takes from this host and from the builds before it.
+// Sources are the directories and images that a request takes from this host and
+// from the builds before it.
 type Sources struct {
 	// Session gives the id of the session that serves a local directory, or the one
 	// that serves an inline Dockerfile for the key InlineKey gives.
@@ -51,8 +52,8 @@ type Sources struct {
 // InlineKey is the key in Sources.Session of a target's inline Dockerfile.
 func (t Target) InlineKey() string { return "inline:" + t.Service }
 
-// SessionKeys returns the keys in Sources.Session of what the target reads from this host,
-// by the names that the frontend gives to it.
+// SessionKeys returns the keys in Sources.Session of the directories that the
+// target reads from this host, by the names that the frontend gives to them.
 func (t Target) SessionKeys() map[string]string {
 	keys := t.Locals()
 	if t.DockerfileInline != "" {
@@ -61,8 +62,8 @@ func (t Target) SessionKeys() map[string]string {
 	return keys
 }
 
-// InlineTree returns a directory that holds the inline Dockerfile alone, under the name
-// that the request gives it.
+// InlineTree returns a directory that holds the inline Dockerfile alone, under the
+// name that the request gives it.
 func (t Target) InlineTree() fsutil.FS {
 	tree := staticfs.NewFS()
 	tree.Add(defaultDockerfile, &fstypes.Stat{Mode: 0o644}, []byte(t.DockerfileInline))
@@ -99,8 +100,8 @@ func (t Target) SolveOpt(push Push, src Sources) client.SolveOpt {
 	return out
 }
 
-// ImportsPushCache reports whether the target reads the caches of its Push: those of
-// the compose file take precedence.
+// ImportsPushCache reports whether the target reads the caches of its Push: those
+// of the compose file take precedence.
 func (t Target) ImportsPushCache() bool { return len(t.CacheFrom) == 0 }
 
 // ExportsPushCache reports whether the target writes the caches of its Push.
@@ -120,9 +121,9 @@ func (t Target) withInline(caches []Cache) []Cache {
 	return append(slices.Clone(caches), Cache{Type: CacheInline})
 }
 
-// sourceAttrs says where the frontend finds the contexts and the Dockerfile. The name
-// of a local source is always the frontend's own; which directory it is, the session
-// behind it tells.
+// sourceAttrs sets where the frontend finds the contexts and the Dockerfile. The
+// name of a local source is always the frontend's own; its session determines the
+// directory.
 func (t Target) sourceAttrs(attrs map[string]string, src Sources) {
 	if t.Context.Dir != "" {
 		attrs["local-sessionid:"+localContext] = src.Session[t.Context.Dir]
@@ -158,8 +159,8 @@ const (
 
 func localName(context string) string { return "context-" + context }
 
-// StoreID returns the id of the content store, in a session, for the OCI layout of a
-// context.
+// StoreID returns the id of the content store, in a session, for the OCI layout of
+// a context.
 func StoreID(context string) string { return "layout-" + strings.ToLower(context) }
 
 func (c Context) frontendValue(name string, src Sources) string {
@@ -231,7 +232,7 @@ func (t Target) exportAttrs(push Push) map[string]string {
 	return attrs
 }
 
-// index tells whether the result is an image index rather than one manifest.
+// index reports whether the result is an image index rather than one manifest.
 func (t Target) index() bool {
 	return len(t.Platforms) > 1 || t.Provenance != "" || t.SBOM != ""
 }
@@ -280,7 +281,7 @@ func kept(push client.ExportEntry) client.ExportEntry {
 // SplitCache takes the export of the layer cache out of a request, into one of its own
 // for after the pushes; nil when there is none. BuildKit exports both at the same time, and
 // where both lie in one repository its two pushes of a layer share one record of how far
-// they came: each can take the other's bytes for its own and wait for ever (the status
+// they came: each can take the other's bytes for its own and wait forever (the status
 // watch of the resolver that util/resolver's pool hands to both). An inline cache is
 // part of the image and stays.
 //

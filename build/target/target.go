@@ -65,7 +65,7 @@ type Target struct {
 	ShmSize int64
 	// Ulimits are name=soft:hard lines.
 	Ulimits []string
-	// Entitlements are what the build asks to be allowed.
+	// Entitlements are the entitlements that the build asks for.
 	Entitlements []string
 	// Compression is that of the layers; empty is gzip, which the inputs of images built so
 	// far stand for.

@@ -195,7 +195,7 @@ secrets: {s: {file: ../more/file}}
 	}
 }
 
-// A directory beside the project is the project's own in the same clone.
+// A directory next to the project is the project's own in the same clone.
 func TestTheCloneIsTheProject(t *testing.T) {
 	dir := testkit.WriteTree(t, map[string]string{
 		"app/compose.yaml": "services: {a: {build: ../lib}}", "lib/Dockerfile": "FROM scratch\n", ".git/HEAD": "ref: refs/heads/main\n",

@@ -10,8 +10,8 @@ import (
 	"slipway/internal/testkit"
 )
 
-// TestAWSCLIPipelines: the pipelines of examples/pipelines are what Amazon's models want,
-// and so is what the sandbox answers about their executions.
+// TestAWSCLIPipelines: the pipelines of examples/pipelines fit Amazon's models, and so
+// do the sandbox's answers about their executions.
 func TestAWSCLIPipelines(t *testing.T) {
 	t.Parallel()
 	path := awsCLI(t)

@@ -232,7 +232,7 @@ func TestBlueGreenThatCrashes(t *testing.T) {
 		if sets := b.sets(); len(sets) != 2 {
 			t.Errorf("task sets are %q, want the failing one still there", sets)
 		}
-		// The next deployment clears away what was left.
+		// The next deployment removes the failing task set.
 		next := b.deploy(b.register("v3"))
 		b.pass(50 * time.Minute)
 		b.wantStatus(next, types.DeploymentStatusSucceeded)
@@ -401,7 +401,7 @@ func TestCodeDeployErrors(t *testing.T) {
 	}
 }
 
-// The record of calls tells what each was about.
+// The record of calls names the object of each.
 func TestCallsAreNamed(t *testing.T) {
 	b := startBlueGreen(t)
 	id := b.deploy(b.register("v2"))

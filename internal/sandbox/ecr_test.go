@@ -555,7 +555,7 @@ func TestProtocolErrors(t *testing.T) {
 		t.Errorf("unknown service: %s, want UnknownOperationException", got)
 	}
 	if got := send(describe, strings.Replace(signed, "us-east-1", "..", 1), "{}"); got != "InvalidSignatureException" {
-		t.Errorf("region that is none: %s, want InvalidSignatureException", got)
+		t.Errorf("region that is not valid: %s, want InvalidSignatureException", got)
 	}
 }
 

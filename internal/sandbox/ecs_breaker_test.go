@@ -86,7 +86,7 @@ func TestCircuitBreakerWithoutRollback(t *testing.T) {
 	if p := c.service().Deployments[0]; p.RolloutState != types.DeploymentRolloutStateFailed || p.RunningCount != 0 {
 		t.Errorf("the primary is %+v", p)
 	}
-	// What was wrong is put right: the next deployment works.
+	// The cause is removed: the next deployment succeeds.
 	better := c.push("latest")
 	c.update("")
 	if d := c.wait(); d.Status != types.ServiceDeploymentStatusSuccessful {
@@ -131,7 +131,7 @@ func TestRollbackFails(t *testing.T) {
 			found = found || strings.HasPrefix(reason, "CannotPullContainerError") && strings.Contains(reason, good+": not found")
 		}
 		if !found {
-			t.Errorf("no task tells of the image that is gone, of %d", len(stopped))
+			t.Errorf("no task of %d names the image that is gone", len(stopped))
 		}
 	})
 }

@@ -47,7 +47,7 @@ func (c *ecsFixture) pushIndex(tag string, architectures ...string) (index strin
 	return digestOf(c.T, idx), platforms
 }
 
-// What is wrong with a task is told by the task, in ECS's words.
+// A task that fails has the reason, in ECS's words.
 func TestTasksFail(t *testing.T) {
 	const group = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/web/0123456789abcdef"
 	balanced := func(in *ecs.CreateServiceInput) {
@@ -200,7 +200,7 @@ func TestTasksFail(t *testing.T) {
 				for _, task := range c.tasks(types.DesiredStatusStopped) {
 					t.Log(*task.StoppedReason)
 				}
-				t.Errorf("%d tasks tell %q, want 3 at least", failed, reason)
+				t.Errorf("%d tasks have the reason %q, want 3 at least", failed, reason)
 			}
 		})
 	}
@@ -224,10 +224,10 @@ func TestRoleMissing(t *testing.T) {
 			return
 		}
 	}
-	t.Error("no task tells of the role")
+	t.Error("no task names the role")
 }
 
-// Without room there is no task to tell anything, only events and failures.
+// Without room there is no task with a reason, only events and failures.
 func TestNoCapacity(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -266,7 +266,7 @@ func TestNoCapacity(t *testing.T) {
 	}
 }
 
-// A cluster without room is told by its tag, and room can come back.
+// A tag makes a cluster one without room, and room can come back.
 func TestCapacityOfACluster(t *testing.T) {
 	c := newECSFixture(t, sandbox.Options{})
 	c.push("one")

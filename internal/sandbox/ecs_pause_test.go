@@ -67,8 +67,8 @@ func TestPauseHooks(t *testing.T) {
 	wantCode(t, c.answer(arn, "h", "STOP"), "InvalidParameterException")
 }
 
-// A hook that is answered with ROLLBACK, or not in time, takes the service back, or
-// on, as it says.
+// A hook that is answered with ROLLBACK rolls the service back. One that is not
+// answered in time rolls it back or continues, by its timeout action.
 func TestPauseHooksEnd(t *testing.T) {
 	for name, test := range map[string]struct {
 		timeout *types.DeploymentLifecycleHookTimeoutConfiguration
@@ -91,7 +91,7 @@ func TestPauseHooksEnd(t *testing.T) {
 			c.s.Advance(2 * time.Hour)
 			return nil
 		}, types.ServiceDeploymentStatusRollbackSuccessful, types.DeploymentLifecycleHookStatusTimedOut},
-		"told to go on": {&types.DeploymentLifecycleHookTimeoutConfiguration{Action: types.DeploymentLifecycleHookActionContinue, TimeoutInMinutes: aws.Int32(30)},
+		"timed out, CONTINUE": {&types.DeploymentLifecycleHookTimeoutConfiguration{Action: types.DeploymentLifecycleHookActionContinue, TimeoutInMinutes: aws.Int32(30)},
 			func(c *ecsFixture, _, _ string) error { c.s.Advance(31 * time.Minute); return nil },
 			types.ServiceDeploymentStatusSuccessful, types.DeploymentLifecycleHookStatusTimedOut},
 	} {

@@ -30,7 +30,7 @@ func create(t *testing.T, c *ecr.Client, repository string) string {
 	return *out.Repository.RepositoryUri
 }
 
-// login is what ECR's token stands for on the registry API.
+// login returns the login on the registry API that ECR's token holds.
 func login(t *testing.T, c *ecr.Client) remote.Option {
 	t.Helper()
 	return remote.WithAuth(testkit.ECRLogin(t, c))

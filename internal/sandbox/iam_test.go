@@ -59,7 +59,7 @@ func TestIAM(t *testing.T) {
 		t.Errorf("%d pages: %v", pages, decisions)
 	}
 
-	// A session is no entity, and others' entities are not there.
+	// A session is not an entity, and an unknown role is not there.
 	var invalid *types.InvalidInputException
 	ask.PolicySourceArn = aws.String(session)
 	if _, err := client.SimulatePrincipalPolicy(t.Context(), ask); !errors.As(err, &invalid) {

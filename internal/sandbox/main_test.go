@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestMain lets the tests that wait for a Python process run beside each other, more of
-// them than there are processors. What the command line says comes after this and wins.
+// TestMain lets the tests that wait for a Python process run in parallel, more of them
+// than there are processors. A flag of the command line takes precedence.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// fetched is what matters of an object that came back.
+// fetched are the parts of a returned object that are compared.
 type fetched struct {
 	Body, ContentType, ETag string
 	Metadata                map[string]string

@@ -41,8 +41,8 @@ func seen(t *testing.T, side imitation, s step) view {
 	return out
 }
 
-// add flattens a JSON value. What is null or empty counts as left out, which is
-// what the SDK makes of both.
+// add flattens a JSON value. A value that is null or empty counts as left out: the
+// SDK makes no difference.
 func (v view) add(at string, value any, side imitation) {
 	switch value := value.(type) {
 	case nil:

@@ -142,7 +142,7 @@ func TestPipelineWork(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	proceed <- nil
-	if got := <-works; got != "deploy "+aws.ToString(put.VersionId) { // nobody asked meanwhile
+	if got := <-works; got != "deploy "+aws.ToString(put.VersionId) { // no request was made meanwhile
 		t.Errorf("got %s, want the deployment of the version", got)
 	}
 	if got := status(); got.Status != types.PipelineExecutionStatusInProgress {
@@ -161,8 +161,8 @@ func TestPipelineWork(t *testing.T) {
 	}
 }
 
-// TestPipelineFromGit: a pipeline whose source is a repository starts when it is told of a
-// commit, and no other pipeline does.
+// TestPipelineFromGit: a pipeline whose source is a repository starts when a commit is
+// reported to it, and no other pipeline does.
 func TestPipelineFromGit(t *testing.T) {
 	s := testkit.StartSandbox(t, sandbox.Options{})
 	client := codepipeline.NewFromConfig(testkit.AWSConfig(s.URL()))

@@ -211,7 +211,7 @@ func TestImmutableTagsThroughTheRegistry(t *testing.T) {
 	}
 	push(t, uri+":latest", second, auth)
 	push(t, uri+":dev-1", second, auth)
-	push(t, uri+":abc", first, auth) // the same again is no move
+	push(t, uri+":abc", first, auth) // the same again does not move the tag
 
 	err = remote.Write(reference(t, uri+":abc"), second, auth)
 	wantRegistryError(t, err, 400, transport.TagInvalidErrorCode)

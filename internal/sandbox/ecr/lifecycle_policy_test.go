@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// rule writes a rule's JSON; selection is what goes between its braces.
+// rule returns a rule's JSON; selection is the text between its braces.
 func rule(priority int, selection string) string {
 	return fmt.Sprintf(`{"rulePriority":%d,"selection":{%s},"action":{"type":"expire"}}`, priority, selection)
 }

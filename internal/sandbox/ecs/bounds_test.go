@@ -90,7 +90,7 @@ func checkBounds(t *testing.T, desired, minimum, maximum int, crash, twice bool)
 	} else {
 		bareDefinition(t, e)
 	}
-	for range 1 + count(twice) { // the second one while the first is half way
+	for range 1 + count(twice) { // the second one while the first is halfway
 		if _, err := updateService(e, fields(t, `{"service":"web","taskDefinition":"web","forceNewDeployment":true}`)); err != nil {
 			t.Fatal(err)
 		}

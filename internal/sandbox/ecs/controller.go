@@ -106,7 +106,7 @@ func (t TaskSets) Create(in TaskSetInput) (TaskSet, error) {
 	return TaskSet{t.e, set}, nil
 }
 
-// TaskSet is a task set of a service. The zero value is no task set.
+// TaskSet is a task set of a service. The zero value stands for none.
 type TaskSet struct {
 	e *region
 	d *deployment

@@ -14,7 +14,7 @@ type Quirks struct {
 	// for an image that is an index; otherwise the index's own.
 	PlatformDigests bool `json:"platform-digests"`
 	// EarlySuccess ends a deployment when its tasks are up and the old ones
-	// were told to stop; otherwise when the old ones have stopped.
+	// are stopping; otherwise when the old ones have stopped.
 	EarlySuccess bool `json:"early-success"`
 	// LateCurrent has UpdateService's own answer still name the service
 	// deployment and revision before.

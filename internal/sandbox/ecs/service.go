@@ -172,7 +172,7 @@ func (s *service) check(in createServiceIn) error {
 	case s.daemon() && s.fargate():
 		return parameterError("The daemon scheduling strategy is not supported on Fargate.")
 	}
-	// One container instance is what a DAEMON service has here.
+	// A DAEMON service has one container instance here.
 	s.desired = 1
 	if in.DesiredCount != nil {
 		s.desired = *in.DesiredCount

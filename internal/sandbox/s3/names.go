@@ -17,7 +17,7 @@ func Key(r *http.Request) string {
 	return key
 }
 
-// actions are told apart by the method, by whether there is a key, and by a
+// actions are distinguished by the method, by whether there is a key, and by a
 // query parameter; the first match counts.
 var actions = []struct {
 	method, level, query, action string

@@ -196,7 +196,7 @@ func (a *objectAnswer) Write(p []byte) (int, error) {
 	return a.ResponseWriter.Write(p)
 }
 
-// bodiless answers a HEAD with what was written for a GET.
+// bodiless answers a HEAD with the answer to a GET, without its body.
 type bodiless struct{ http.ResponseWriter }
 
 func (b bodiless) Write(p []byte) (int, error) { return len(p), nil }

@@ -29,8 +29,8 @@ type deployment struct {
 	// failure and message are errorInformation.
 	failure, message string
 	previous         *revision // deployed before the last successful deployment
-	// rollback goes back from this one; trigger is what this one goes back
-	// from.
+	// rollback is the deployment that rolls this one back; trigger is the
+	// deployment that this one rolls back.
 	rollback, trigger *deployment
 	terminationWait   bool
 	run               run

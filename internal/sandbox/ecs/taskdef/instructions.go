@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// InstructionPrefix begins the labels of an image that tell its container how to
-// behave. A variable of the environment in the task definition does the same and
+// InstructionPrefix begins the labels of an image that instruct its container how
+// to behave. A variable of the environment in the task definition does the same and
 // takes precedence:
 //
 //	slipway.sandbox.exit=1         SLIPWAY_SANDBOX_EXIT=1          exits with code 1; "oom" is killed for its memory
