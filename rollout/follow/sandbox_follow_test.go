@@ -125,8 +125,10 @@ func TestFollowOnTheSandbox(t *testing.T) {
 			if reported != len(n.texts(Stopped)) || reported == 0 || d.Groups[0].Count < 3 {
 				t.Errorf("groups %+v, reported %q", d.Groups, n.texts(Stopped))
 			}
-			if len(n.texts(Event)) == 0 || len(n.texts(Counts)) < 3 {
-				t.Errorf("reported %+v, want events and at least 3 changes of the counts", n.list)
+			// On a busy host the whole deployment may pass between two polls. That each
+			// change of the counts is reported is for TestFollowSuccess to see.
+			if len(n.texts(Event)) == 0 || len(n.texts(Counts)) == 0 {
+				t.Errorf("reported %+v, want events and counts", n.list)
 			}
 			// Explain finds the same when it is asked afterwards.
 			if again := h.follower().Explain(t.Context(), outcomes[1]); again.Cause != d.Cause || len(again.Groups) != len(d.Groups) {
