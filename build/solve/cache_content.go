@@ -2,7 +2,6 @@ package solve
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strings"
 
@@ -51,32 +50,21 @@ func (w worker) send(ctx context.Context, opt client.SolveOpt, statuses chan *cl
 // solved both at the same time. Local sources that ignore the cache match no key of a
 // session.
 func byContent(opt client.SolveOpt) gateway.BuildFunc {
+	imports := make([]gateway.CacheOptionsEntry, len(opt.CacheImports))
+	for i, c := range opt.CacheImports {
+		imports[i] = gateway.CacheOptionsEntry{Type: c.Type, Attrs: c.Attrs}
+	}
 	return func(ctx context.Context, g gateway.Client) (*gateway.Result, error) {
-		imports := make([]gateway.CacheOptionsEntry, len(opt.CacheImports))
-		for i, c := range opt.CacheImports {
-			imports[i] = gateway.CacheOptionsEntry{Type: c.Type, Attrs: c.Attrs}
-		}
 		frontend := gateway.SolveRequest{Frontend: opt.Frontend, FrontendOpt: maps.Clone(opt.FrontendAttrs), CacheImports: imports}
 		res, err := g.Solve(ctx, frontend)
 		if err != nil {
 			return nil, err
 		}
-		resolve := func(ref gateway.Reference) (gateway.Reference, error) {
-			def, err := uncachedSources(ctx, ref)
-			if err != nil || def == nil {
-				return ref, err
-			}
-			r, err := g.Solve(ctx, gateway.SolveRequest{Definition: def, CacheImports: imports})
-			if err != nil {
-				return nil, err
-			}
-			return r.SingleRef()
-		}
-		if res.Ref, err = resolve(res.Ref); err != nil {
+		if res.Ref, err = withoutSessionKeys(ctx, g, res.Ref, imports); err != nil {
 			return nil, err
 		}
 		for platform, ref := range res.Refs {
-			if res.Refs[platform], err = resolve(ref); err != nil {
+			if res.Refs[platform], err = withoutSessionKeys(ctx, g, ref, imports); err != nil {
 				return nil, err
 			}
 		}
@@ -84,36 +72,48 @@ func byContent(opt client.SolveOpt) gateway.BuildFunc {
 	}
 }
 
-// uncachedSources returns the definition of a reference, with local sources that ignore
-// the engine's cache; nil for an empty image.
-func uncachedSources(ctx context.Context, ref gateway.Reference) (*pb.Definition, error) {
+// withoutSessionKeys returns a reference to the same result, whose local sources ignore
+// the engine's cache. It returns an empty image as it is, and the result of an engine too
+// old to return definitions.
+func withoutSessionKeys(ctx context.Context, g gateway.Client, ref gateway.Reference, imports []gateway.CacheOptionsEntry) (gateway.Reference, error) {
 	if ref == nil {
 		return nil, nil
 	}
 	state, err := ref.ToState()
-	if err != nil {
-		return nil, fmt.Errorf("reading the build's definition: %w", err)
-	}
-	if state.Output() == nil {
-		return nil, nil
+	if err != nil || state.Output() == nil {
+		return ref, nil
 	}
 	marshaled, err := state.Marshal(ctx)
 	if err != nil {
 		return nil, err
 	}
 	def := marshaled.ToPB()
+	if err := ignoreCacheOfLocals(def); err != nil {
+		return nil, err
+	}
+	res, err := g.Solve(ctx, gateway.SolveRequest{Definition: def, CacheImports: imports})
+	if err != nil {
+		return nil, err
+	}
+	return res.SingleRef()
+}
+
+// ignoreCacheOfLocals marks the local sources of a definition. The digests of its
+// steps stay the same.
+func ignoreCacheOfLocals(def *pb.Definition) error {
 	for _, text := range def.Def {
 		var op pb.Op
 		if err := proto.Unmarshal(text, &op); err != nil {
-			return nil, err
+			return err
 		}
-		if strings.HasPrefix(op.GetSource().GetIdentifier(), "local://") {
-			id := string(digest.FromBytes(text))
-			if def.Metadata[id] == nil {
-				def.Metadata[id] = &pb.OpMetadata{}
-			}
-			def.Metadata[id].IgnoreCache = true
+		if !strings.HasPrefix(op.GetSource().GetIdentifier(), "local://") {
+			continue
 		}
+		id := string(digest.FromBytes(text))
+		if def.Metadata[id] == nil {
+			def.Metadata[id] = &pb.OpMetadata{}
+		}
+		def.Metadata[id].IgnoreCache = true
 	}
-	return def, nil
+	return nil
 }
