@@ -62,7 +62,7 @@ func TestRecordOfManyFiles(t *testing.T) {
 		}
 		return i
 	}
-	few, large := many(100_000), many(300_000)
+	few, large := many(40_000), many(240_000)
 	for _, i := range []*Inputs{few, large} {
 		data, err := i.Record().Encode()
 		must(t, err)
@@ -70,7 +70,7 @@ func TestRecordOfManyFiles(t *testing.T) {
 			t.Errorf("the record has %d bytes, want at most %d", len(data), maxRecord)
 		}
 	}
-	if r := kept(t, few); len(r.Files) != 100_000 || r.FilesLeftOut {
+	if r := kept(t, few); len(r.Files) != 40_000 || r.FilesLeftOut {
 		t.Errorf("the record has %d files, left out: %v; want all", len(r.Files), r.FilesLeftOut)
 	}
 	r := kept(t, large)
@@ -89,14 +89,14 @@ func TestRecordOfManyFiles(t *testing.T) {
 func TestChangesOfManyFiles(t *testing.T) {
 	t.Parallel()
 	before, after := &Inputs{Files: map[string]string{}}, &Inputs{Files: map[string]string{}}
-	for d := range 20_000 {
+	for d := range 10_000 {
 		dir := fmt.Sprintf("d%d/", d)
 		for _, name := range []string{dir, dir + "a", dir + "b"} {
 			before.Files[name], after.Files[name] = "1", "2"
 		}
 	}
-	if got := after.Record().Changes(before.Record()); len(got) != 40_000 || got[0] != "d0/a" {
-		t.Errorf("%d changes, the first %q; want the 40000 files without their directories", len(got), got[0])
+	if got := after.Record().Changes(before.Record()); len(got) != 20_000 || got[0] != "d0/a" {
+		t.Errorf("%d changes, the first %q; want the 20000 files without their directories", len(got), got[0])
 	}
 }
 
