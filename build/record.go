@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -19,6 +21,17 @@ import (
 // recorded.
 const recordTime = 10 * time.Second
 
+// recordAttempts is how often a call for recorded inputs is tried.
+const recordAttempts = 3
+
+// recordClient returns a client for recorded inputs. When AWS throttles it, the
+// calls of the build itself do not slow down.
+func (j *job) recordClient(c *Component) *ecr.Client {
+	return ecr.New(j.clients(c.Repository.Region).Options(), func(o *ecr.Options) {
+		o.Retryer, o.RetryMaxAttempts = retry.NewStandard(), min(o.RetryMaxAttempts, recordAttempts)
+	})
+}
+
 // changesOf returns the inputs of a component that differ from those of the image
 // that latest points to, in words; nil if these are not recorded. It only explains:
 // an error changes nothing. Calls: one ListImageReferrers, then one
@@ -27,7 +40,7 @@ func (j *job) changesOf(ctx context.Context, c *Component) []string {
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
 	latest, _ := j.before.ByTag(c.Repository.Ref, registry.TagLatest)
-	client := j.clients(c.Repository.Region)
+	client := j.recordClient(c)
 	recorded, err := referrers.List(ctx, client, c.Repository, latest.Digest)
 	if err != nil || len(recorded) == 0 {
 		j.Debugf("the inputs of the image before of %s are not recorded: %v", c.Target.Service, err)
@@ -80,7 +93,7 @@ func (j *job) recordOne(ctx context.Context, c *Component, image revisions.Image
 	if err != nil {
 		return err
 	}
-	client := j.clients(c.Repository.Region)
+	client := j.recordClient(c)
 	written, err := referrers.Write(ctx, client, c.Repository, ocispecs.Descriptor{
 		MediaType: image.MediaType, Digest: digest.Digest(image.Digest), Size: int64(len(image.Manifest)),
 	}, document)
