@@ -35,8 +35,8 @@ type Inputs struct {
 	// Components are the keys of the components whose images are contexts.
 	Components map[string]string `json:"components,omitempty"`
 
-	// What explains a change of the steps, and is no part of the key: the build
-	// arguments, and the name and the checksum of the Dockerfile.
+	// The build arguments, and the name and the checksum of the Dockerfile. They
+	// explain a change of the steps. The key does not have them.
 	arguments                 map[string]string
 	dockerfile, dockerfileSum string
 }

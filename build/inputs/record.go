@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Record is what is kept of the inputs of an image, to name the inputs that have
+// Record is a summary of the inputs of an image, to name the inputs that have
 // changed since. It has names and checksums, and no value. The checksums are
 // short: two inputs may have the same one, and then a change has no name.
 type Record struct {
@@ -39,7 +39,7 @@ const (
 	argumentSum = 4
 )
 
-// Record returns what is kept of the inputs.
+// Record returns the summary of the inputs.
 func (i *Inputs) Record() *Record {
 	return &Record{
 		Settings: i.Settings,

@@ -111,8 +111,8 @@ type deleter interface {
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 }
 
-// Delete deletes artifacts, at most a hundred. Those that are gone already are
-// no error. Calls: one BatchDeleteImage.
+// Delete deletes artifacts, at most a hundred. Those that are gone already
+// are not reported. Calls: one BatchDeleteImage.
 func Delete(ctx context.Context, client deleter, repo registry.Repository, artifacts []Artifact) error {
 	var ids []types.ImageIdentifier
 	for _, a := range artifacts {
