@@ -42,21 +42,28 @@ func (j *job) changesOf(ctx context.Context, c *Component) []string {
 	latest, _ := j.before.ByTag(c.Repository.Ref, registry.TagLatest)
 	client := j.recordClient(c)
 	recorded, err := referrers.List(ctx, client, c.Repository, latest.Digest)
-	if err != nil || len(recorded) == 0 {
-		j.Debugf("the inputs of the image before of %s are not recorded: %v", c.Target.Service, err)
+	if err == nil && len(recorded) == 0 {
 		return nil
 	}
-	c.recorded = recorded
 	var old *inputs.Record
-	document, err := referrers.Read(ctx, client, c.Repository, recorded[0])
 	if err == nil {
-		old, err = inputs.DecodeRecord(document)
+		c.recorded = recorded
+		old, err = readRecord(ctx, client, c.Repository, recorded[0])
 	}
 	if err != nil {
-		j.Debugf("the inputs of the image before of %s are not known: %v", c.Target.Service, err)
+		j.Debugf("%s: the inputs of the image before are not known: %v", c.Target.Service, err)
 		return nil
 	}
 	return append([]string{}, c.Inputs.Inputs.Record().Changes(old)...)
+}
+
+// readRecord returns the inputs that an artifact has.
+func readRecord(ctx context.Context, client *ecr.Client, repo registry.Repository, a referrers.Artifact) (*inputs.Record, error) {
+	document, err := referrers.Read(ctx, client, repo, a)
+	if err != nil {
+		return nil, err
+	}
+	return inputs.DecodeRecord(document)
 }
 
 // record keeps the inputs of the images that were built, for the builds to come to
