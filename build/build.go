@@ -22,6 +22,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/referrers"
 	"slipway/registry/revisions"
 	"slipway/retention"
 )
@@ -45,6 +46,9 @@ type Component struct {
 	aged bool
 	// confirmed reports that the built image may be known by its inputs.
 	confirmed bool
+	// recorded are the artifacts with the inputs of the image that latest pointed to,
+	// as far as they were looked for.
+	recorded []referrers.Artifact
 }
 
 // Image returns the component's image in the revision.
@@ -93,7 +97,8 @@ type Release struct {
 // Retain writes the lifecycle policies that differ, when all else has succeeded.
 func (r *Release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 
-// Close waits for the engines to stop. A rollout need not wait for that.
+// Close waits for the engines to stop and for the inputs to be recorded. A rollout need
+// not wait for that.
 func (r *Release) Close() { r.job.closing.Wait() }
 
 // Run is the flow of a build behind its plan:
@@ -134,6 +139,7 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	j.reached("tags moved")
 	j.Revision(published.Name)
 	j.logRevision(published)
+	j.closing.Go(func() { j.record(ctx, published.Snapshot) })
 	if err := j.define(ctx, published.Name); err != nil {
 		return nil, err
 	}
@@ -290,7 +296,7 @@ type job struct {
 	running map[registry.Ref]string
 	// found are the engines, until they are closed.
 	found []*engine.Engine
-	// closing are engines being stopped.
+	// closing are engines being stopped, and inputs being recorded.
 	closing sync.WaitGroup
 	// policies are the lifecycle policies as they were read; none with --no-latest.
 	policies []retention.State
@@ -343,7 +349,7 @@ func (j *job) build(ctx context.Context) error {
 		return fault.As(fault.AWS, err)
 	})
 	g.Go(func() error { return j.resolveImages(ctx) })
-	g.Go(func() error { return j.logUnchanged(ctx) })
+	g.Go(func() error { return j.logDecisions(ctx) })
 	g.Go(func() error {
 		if j.hooks.Running != nil && !j.options.NoLatest {
 			j.running = j.hooks.Running(ctx, j.components)

@@ -3,14 +3,12 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/moby/buildkit/util/flightcontrol"
-	"golang.org/x/sync/errgroup"
 
 	"slipway/build/engine"
 	"slipway/build/inputs"
@@ -203,35 +201,6 @@ func (j *job) publishedInputs(c *Component) string {
 	return j.inputsTag(c.Inputs.Inputs.Key())
 }
 
-// logUnchanged reports the components that are not built, with a revision that
-// has the same image. Calls: one DescribeImages for each unless the build moves no tag.
-func (j *job) logUnchanged(ctx context.Context) error {
-	var g errgroup.Group
-	g.SetLimit(registry.MaxCalls)
-	since := make([]string, len(j.components))
-	for i, c := range j.components {
-		if !c.Unchanged {
-			continue
-		}
-		g.Go(func() error {
-			since[i] = j.since(ctx, c)
-			return nil
-		})
-	}
-	_ = g.Wait() // no function returns an error
-	for i, c := range j.components {
-		if c.Unchanged {
-			j.Infof("%s: unchanged%s", c.Target.Service, since[i])
-		}
-	}
-	return ctx.Err()
-}
-
-// since is the end of the sentence about an unchanged component.
-func (j *job) since(ctx context.Context, c *Component) string {
-	return sinceNames(j.namesOf(ctx, c))
-}
-
 // namesOf returns the names of the revisions that have the image of an unchanged
 // component. A build that moves no tag has no permission to ask for them.
 func (j *job) namesOf(ctx context.Context, c *Component) []string {
@@ -243,18 +212,6 @@ func (j *job) namesOf(ctx context.Context, c *Component) []string {
 		j.Debugf("the names of %s are not known: %v", c.Target.Service, err)
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(c.ExtraTags, name) })
-}
-
-// sinceNames returns the words for the revisions that have an unchanged image.
-func sinceNames(names []string) string {
-	switch len(names) {
-	case 0:
-		return ""
-	case 1:
-		return " since " + names[0]
-	default:
-		return fmt.Sprintf(" since %s and %d more", names[0], len(names)-1)
-	}
 }
 
 // onceFor returns a function that asks another one once for each name.

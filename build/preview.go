@@ -3,6 +3,8 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,6 +40,9 @@ type Decision struct {
 	// Since are the names of the revisions that have the image of an unchanged
 	// component, sorted; nil where they may not be asked for.
 	Since []string
+	// Changed are the inputs that differ from those of the image that latest points
+	// to, in words; nil where these are not recorded.
+	Changed []string
 	// Reason is why the component is built, where that is not a change.
 	Reason string
 	// Resolvable reports that the inputs are unknown because of an image that an
@@ -61,9 +66,36 @@ func (d Decision) String() string {
 		return "built each time: " + d.Reason
 	case d.Reason != "":
 		return "built again: " + d.Reason
-	default:
+	case d.Changed == nil:
+		return "changed; the inputs of the image before are not recorded"
+	case len(d.Changed) == 0:
 		return "changed"
+	default:
+		return "changed: " + changedNames(d.Changed)
 	}
+}
+
+// sinceNames returns the words for the revisions that have an unchanged image.
+func sinceNames(names []string) string {
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return " since " + names[0]
+	default:
+		return fmt.Sprintf(" since %s and %d more", names[0], len(names)-1)
+	}
+}
+
+// shownChanges is the number of changes that are named in a line.
+const shownChanges = 5
+
+// changedNames returns the words for the changes of inputs.
+func changedNames(changes []string) string {
+	if more := len(changes) - shownChanges; more > 1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(changes[:shownChanges], ", "), more)
+	}
+	return strings.Join(changes, ", ")
 }
 
 // Preview returns what Run would build, by the order of the plan, and writes
@@ -83,9 +115,26 @@ func Preview(ctx context.Context, host *project.Host, aws *awsclient.Clients, o 
 	return j.decisions(ctx)
 }
 
+// logDecisions reports what the build does with each component, and why. What the
+// user asked for, and what was reported before, is left out.
+func (j *job) logDecisions(ctx context.Context) error {
+	decisions, err := j.decisions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range decisions {
+		if d.State == StateChanged && d.Reason != "" {
+			continue
+		}
+		d.Resolvable = false // the engine was asked
+		j.Infof("%s: %s", d.Service, d)
+	}
+	return nil
+}
+
 // decisions returns what the build would do with each component that it is to
 // build. Calls: one DescribeImages for each unchanged component, unless the build
-// moves no tag.
+// moves no tag, and three for each changed one.
 func (j *job) decisions(ctx context.Context) ([]Decision, error) {
 	var out []Decision
 	var listed []*Component
@@ -97,12 +146,15 @@ func (j *job) decisions(ctx context.Context) ([]Decision, error) {
 	var g errgroup.Group
 	g.SetLimit(registry.MaxCalls)
 	for i, c := range listed {
-		if c.Unchanged {
-			g.Go(func() error {
+		g.Go(func() error {
+			switch {
+			case c.Unchanged:
 				out[i].Since = j.namesOf(ctx, c)
-				return nil
-			})
-		}
+			case out[i].State == StateChanged && out[i].Reason == "":
+				out[i].Changed = j.changesOf(ctx, c)
+			}
+			return nil
+		})
 	}
 	_ = g.Wait() // no function returns an error
 	return out, ctx.Err()

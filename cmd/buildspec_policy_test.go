@@ -81,6 +81,10 @@ func permissionFor(c sandbox.Call) string {
 		if p, ok := registryActions[c.Action]; ok {
 			return p
 		}
+	case "ecr":
+		if c.Action == "ListImageReferrers" {
+			return "ecr:BatchGetImage" // its page in the API reference
+		}
 	case "sts":
 		return "" // who calls may always ask who calls
 	case "s3":

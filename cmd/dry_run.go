@@ -13,11 +13,11 @@ import (
 type decidedService struct {
 	Service string      `json:"service"`
 	State   build.State `json:"state"`
-	// Since are the revisions with the image of an unchanged service.
-	Since  []string `json:"since"`
-	Reason string   `json:"reason"`
-	Key    string   `json:"key"`
-	Tag    string   `json:"tag"`
+	Since   []string    `json:"since"`
+	Changed []string    `json:"changed"`
+	Reason  string      `json:"reason"`
+	Key     string      `json:"key"`
+	Tag     string      `json:"tag"`
 }
 
 // runDry prints what a build would build, and why.
@@ -33,7 +33,7 @@ func runDry(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error 
 	if o.output == "json" {
 		out := []decidedService{}
 		for _, d := range decisions {
-			out = append(out, decidedService{d.Service, d.State, append([]string{}, d.Since...), d.Reason, d.Key, d.Tag})
+			out = append(out, decidedService{d.Service, d.State, append([]string{}, d.Since...), append([]string{}, d.Changed...), d.Reason, d.Key, d.Tag})
 		}
 		return writeJSON(w.stdout, out)
 	}

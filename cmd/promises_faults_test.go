@@ -91,6 +91,12 @@ func (f *firsts) wantAll(t *testing.T) {
 		for _, tag := range tags {
 			want = append(want, request{"PutImage", repo, tag, true})
 		}
+		for _, action := range []string{"InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload", "PutImage"} {
+			want = append(want, request{action, repo, "", true}) // the recorded inputs
+		}
+		if component != "d" {
+			want = append(want, request{"ListImageReferrers", repo, "", true}, request{"GetDownloadUrlForLayer", repo, "", true})
+		}
 		for _, action := range []string{"HEAD blob", "POST upload", "PUT upload", "PUT manifest"} {
 			want = append(want, request{action, repo, "", false})
 		}

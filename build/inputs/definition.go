@@ -83,6 +83,9 @@ func parseSource(op *pb.SourceOp) (source, error) {
 	if scheme == schemeImage {
 		name = withoutResolved(name)
 	}
+	if strings.HasPrefix(name, linkHost) {
+		name, _, _ = strings.Cut(name, "@") // the key of the component counts
+	}
 	return source{scheme: scheme, name: name, attrs: without(op.Attrs, volatile)}, nil
 }
 

@@ -12,9 +12,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
-	"slices"
-	"strings"
 )
 
 // Inputs is all that the image of a component depends on.
@@ -37,6 +34,11 @@ type Inputs struct {
 	Commits map[string]string `json:"commits,omitempty"`
 	// Components are the keys of the components whose images are contexts.
 	Components map[string]string `json:"components,omitempty"`
+
+	// The build arguments, and the name and the checksum of the Dockerfile. They
+	// explain a change of the steps. The key does not have them.
+	arguments                 map[string]string
+	dockerfile, dockerfileSum string
 }
 
 // keyLength is the length of a key in hex digits.
@@ -50,57 +52,4 @@ func (i *Inputs) Key() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])[:keyLength]
-}
-
-// Changes lists what differs from older inputs, in words: files first, then
-// images, commits, components and steps. It is empty if the keys are equal.
-func (i *Inputs) Changes(old *Inputs) []string {
-	var out []string
-	out = append(out, changed("", i.Files, old.Files)...)
-	out = append(out, changed("base image ", i.Images, old.Images)...)
-	out = append(out, changed("commit of ", i.Commits, old.Commits)...)
-	out = append(out, changed("image of ", i.Components, old.Components)...)
-	if !maps.Equal(i.Steps, old.Steps) {
-		out = append(out, "the steps of the Dockerfile")
-	}
-	if i.Settings != old.Settings {
-		out = append(out, "the build settings")
-	}
-	return out
-}
-
-// changed lists the names under which two maps differ, sorted.
-func changed(prefix string, a, b map[string]string) []string {
-	names := map[string]bool{}
-	for name, value := range a {
-		if b[name] != value {
-			names[name] = true
-		}
-	}
-	for name := range b {
-		if _, ok := a[name]; !ok {
-			names[name] = true
-		}
-	}
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !explained(name, names) {
-			out = append(out, prefix+name)
-		}
-	}
-	return out
-}
-
-// explained reports whether a name is that of a directory in which something is
-// named as well.
-func explained(name string, names map[string]bool) bool {
-	if !strings.HasSuffix(name, "/") {
-		return false
-	}
-	for other := range names {
-		if other != name && strings.HasPrefix(other, name) {
-			return true
-		}
-	}
-	return false
 }

@@ -107,15 +107,22 @@ func TestKeyChanges(t *testing.T) {
 		"ignore comment": {func(p *project) { p.write(".dockerignore", "# none\n**/*.log\n") }, ""},
 		"comment":        {dockerfile("FROM $BASE", "# the image\nFROM $BASE"), ""},
 		"unused stage":   {dockerfile("/docs\n", "/other\n"), ""},
-		"step":           {dockerfile("RUN echo", "RUN echo more"), "the steps of the Dockerfile"},
-		"entry point":    {dockerfile("RUN echo", "ENTRYPOINT [\"x\"]\nRUN echo"), "the steps of the Dockerfile"},
-		"argument":       {func(p *project) { p.target.Args = map[string]string{"LEVEL": "2"} }, "the steps of the Dockerfile"},
+		"step":           {dockerfile("RUN echo", "RUN echo more"), "Dockerfile"},
+		"entry point":    {dockerfile("RUN echo", "ENTRYPOINT [\"x\"]\nRUN echo"), "Dockerfile"},
+		"argument":       {func(p *project) { p.target.Args = map[string]string{"LEVEL": "2"} }, "argument LEVEL"},
 		"same argument":  {func(p *project) { p.target.Args = map[string]string{"LEVEL": "1"} }, ""},
 		"label":          {func(p *project) { p.target.Labels = map[string]string{"a": "b"} }, "the steps of the Dockerfile"},
-		"stage":          {func(p *project) { p.target.Target = "unused" }, "docs/index.md, lock, src/app.py, src/sub/more.py, base image docker.io/library/busybox:latest, base image docker.io/library/python:3.12, the steps of the Dockerfile"},
-		"base":           {func(p *project) { p.digests["docker.io/library/python:3.12"] = secondDigest }, "base image docker.io/library/python:3.12"},
+		"stage":          {func(p *project) { p.target.Target = "unused" }, "docs/index.md, lock, src/app.py, src/sub/more.py, base image busybox:latest, base image python:3.12, the steps of the Dockerfile"},
+		"base":           {func(p *project) { p.digests["docker.io/library/python:3.12"] = secondDigest }, "base image python:3.12"},
 		"unused base":    {func(p *project) { p.digests["docker.io/library/busybox:latest"] = secondDigest }, ""},
-		"compression":    {func(p *project) { p.target.Compression = "zstd" }, "the build settings"},
+		"inline":         {func(p *project) { p.target.Dockerfile, p.target.DockerfileInline = "", "FROM python:3.12\n" }, "lock, src/app.py, src/sub/more.py, the inline Dockerfile"},
+		"platform":       {func(p *project) { p.target.Platforms = []string{"linux/arm64"} }, "the build settings"},
+		"platforms":      {func(p *project) { p.target.Platforms = append(p.target.Platforms, "linux/arm64") }, "the platforms, the build settings"},
+		"copied Dockerfile": {func(p *project) {
+			p.write("src/Dockerfile", "FROM python:3.12\nCOPY src/ /src/\nCOPY lock /lock\nRUN echo 1\n")
+			p.target.Dockerfile = filepath.Join(p.dir, "src/Dockerfile")
+		}, "src/Dockerfile"},
+		"compression": {func(p *project) { p.target.Compression = "zstd" }, "the build settings"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,12 +130,22 @@ func TestKeyChanges(t *testing.T) {
 			before := p.known()
 			test.edit(p)
 			after := p.known()
-			changes := strings.Join(after.Changes(before), ", ")
+			changes := strings.Join(after.Record().Changes(kept(t, before)), ", ")
 			if changes != test.want || (before.Key() == after.Key()) != (test.want == "") {
 				t.Errorf("changes %q, keys %s and %s; want %q", changes, before.Key(), after.Key(), test.want)
 			}
 		})
 	}
+}
+
+// kept is the record of inputs as it comes back from where it is kept.
+func kept(t *testing.T, i *Inputs) *Record {
+	t.Helper()
+	data, err := i.Record().Encode()
+	must(t, err)
+	r, err := DecodeRecord(data)
+	must(t, err)
+	return r
 }
 
 var epoch = time.Unix(1, 0)

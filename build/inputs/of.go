@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -125,7 +126,9 @@ func (r *run) target(ctx context.Context, t target.Target) Result {
 		Settings: checksum(string(t.Compression), t.Provenance, t.SBOM, strings.Join(t.Platforms, ","), fmt.Sprint(t.Reproducible)),
 		Steps:    map[string]string{}, Trees: map[string]string{}, Files: map[string]string{}, Images: map[string]string{},
 		Commits: map[string]string{}, Components: map[string]string{},
+		arguments: t.Args,
 	}}
+	c.nameDockerfile(ctx)
 	reads, err := c.read(ctx)
 	if err != nil {
 		return Result{Unknown: err}
@@ -240,6 +243,24 @@ func (c *component) read(ctx context.Context) ([]string, error) {
 	return reads, nil
 }
 
+// nameDockerfile notes the name of the Dockerfile and the checksum of its text.
+func (c *component) nameDockerfile(ctx context.Context) {
+	t := c.target
+	if t.DockerfileInline != "" {
+		c.inputs.dockerfile, c.inputs.dockerfileSum = "the inline Dockerfile", checksum(t.DockerfileInline)
+		return
+	}
+	sum, err := c.sources.Files.Sum(ctx, t.Dockerfile)
+	if err != nil {
+		return // reading it to build will fail, too
+	}
+	name, err := filepath.Rel(t.Context.Dir, t.Dockerfile)
+	if err != nil || !filepath.IsLocal(name) {
+		name = filepath.Base(t.Dockerfile)
+	}
+	c.inputs.dockerfile, c.inputs.dockerfileSum = filepath.ToSlash(name), sum
+}
+
 // readTime is how long reading one Dockerfile and its images may take.
 const readTime = 30 * time.Second
 
@@ -267,6 +288,7 @@ func (c *component) image(ctx context.Context, ref string, p ocispecs.Platform) 
 	var dgst digest.Digest
 	switch {
 	case strings.HasPrefix(ref, linkHost):
+		c.noteLink(ref)
 	case strings.Contains(ref, "@"):
 		c.note(c.inputs.Images, ref, ref[strings.Index(ref, "@")+1:])
 	default:
@@ -287,6 +309,15 @@ func (c *component) image(ctx context.Context, ref string, p ocispecs.Platform) 
 	}
 	config, err := c.sources.Config(ref, platforms.Format(p))
 	return dgst, config, err
+}
+
+// noteLink notes the key of the component that a reference stands for.
+func (c *component) noteLink(ref string) {
+	for name, image := range c.linkImages() {
+		if image == ref {
+			c.note(c.inputs.Components, name, c.links[name])
+		}
+	}
 }
 
 // emptyConfig is the least of a configuration: an image with a layer, and an

@@ -124,9 +124,27 @@ func TestDownloadURL(t *testing.T) {
 		}
 		return *out.DownloadUrl, nil
 	}
-	layer := m.Layers[0].Digest.String()
-	if got, err := url(layer); err != nil || got != s.URL()+"/v2/web/blobs/"+layer {
-		t.Errorf("the layer's URL is %s, %v, want %s/v2/web/blobs/%s", got, err, s.URL(), layer)
+	layer := m.Layers[0].Digest
+	got, err := url(layer.String())
+	if want := s.URL() + "/v2/web/blobs/" + layer.String() + "?X-Amz-Signature="; err != nil || !strings.HasPrefix(got, want) {
+		t.Fatalf("the layer's URL is %s, %v, want %s…", got, err, want)
+	}
+	for address, status := range map[string]int{
+		got:       http.StatusOK,
+		got + "0": http.StatusUnauthorized,
+		strings.Replace(got, layer.String(), m.Config.Digest.String(), 1): http.StatusUnauthorized,
+	} {
+		resp, err := http.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, _, err := v1.SHA256(resp.Body)
+		if err := errors.Join(err, resp.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != status || (status == http.StatusOK) != (sum == layer) {
+			t.Errorf("GET %s: status %d, body %s; want %d", address, resp.StatusCode, sum, status)
+		}
 	}
 	var none *types.LayersNotFoundException
 	if _, err := url("sha256:" + strings.Repeat("0", 64)); !errors.As(err, &none) {

@@ -14,14 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	ggcr "github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/sirupsen/logrus"
 
 	"slipway/internal/sandbox"
@@ -489,32 +484,4 @@ func post(t *testing.T, url string, status int) string {
 		t.Fatalf("POST %s: %d, want %d: %s", url, resp.StatusCode, status, body)
 	}
 	return string(body)
-}
-
-func TestReferrers(t *testing.T) {
-	s := testkit.StartSandbox(t, sandbox.Options{})
-	c := client(s, "us-east-1")
-	uri, auth := create(t, c, "web"), login(t, c)
-	img := randomImage(t)
-	digest := push(t, uri+":one", img, auth)
-	subject, err := partial.Descriptor(img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signature, ok := mutate.Subject(mutate.MediaType(randomImage(t), ggcr.OCIManifestSchema1), *subject).(v1.Image)
-	if !ok {
-		t.Fatal("no image")
-	}
-	want := push(t, uri+":sig", signature, auth)
-	index, err := remote.Referrers(reference(t, uri+"@"+digest).(name.Digest), auth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(m.Manifests) != 1 || m.Manifests[0].Digest.String() != want {
-		t.Errorf("referrers are %+v, want %s", m.Manifests, want)
-	}
 }

@@ -77,6 +77,8 @@ type manifest struct {
 	Config    descriptor   `json:"config"`
 	Layers    []descriptor `json:"layers"`
 	Manifests []descriptor `json:"manifests"`
+	// ArtifactType is the type of an artifact; empty for most images.
+	ArtifactType string `json:"artifactType"`
 }
 
 type descriptor struct {

@@ -10,6 +10,7 @@ import (
 
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/referrers"
 )
 
 // Origin says how to know the images that Slipway has made.
@@ -25,9 +26,10 @@ type Origin struct {
 // Losses lists, for each result that would change a policy which is not
 // Slipway's yet, the images that the new policy takes, newest push first: those
 // that the policy found lets stay, or stay longer. Images with a protecting tag
-// are not among them, nor layer caches, nor images that Slipway has made,
-// unless they have a tag and are due by now or may be running. The listing must
-// hold the repositories, with the tags as they are when the policy is written.
+// are not among them, nor layer caches, nor recorded inputs, nor images that
+// Slipway has made, unless they have a tag and are due by now or may be running.
+// The listing must hold the repositories, with the tags as they are when the
+// policy is written.
 //
 // It takes one BatchGetImage for each hundred images in question, of maxJudged
 // at most: the others count as lost.
@@ -106,7 +108,7 @@ func (l *Listing) foreign(ctx context.Context, client imageReader, repo registry
 			return true // it goes with its index, which is judged itself
 		case !ok:
 			return false
-		case manifest.isCache():
+		case manifest.isCache(), manifest.parsed().ArtifactType == referrers.ArtifactType:
 			return true
 		case manifest.Annotation(origin.Annotation) == "":
 			return false

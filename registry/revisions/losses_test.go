@@ -9,8 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"slipway/registry"
+	"slipway/registry/referrers"
 )
 
 const madeBy = "build.test.made"
@@ -57,6 +60,7 @@ func TestLosses(t *testing.T) {
 	s.pushOne(0, image(t), "buildcache-linux-arm64")
 	s.pushOne(0, made(t), "mine")
 	s.pushOne(0, made(t)) // a build that failed
+	s.recordInputs(0, s.pushOne(0, made(t)))
 	if got := s.lost(true); got != nil {
 		t.Errorf("protected images and Slipway's own are lost: %v", got)
 	}
@@ -83,6 +87,15 @@ func TestLosses(t *testing.T) {
 	}
 	if got := s.lost(true); got != nil {
 		t.Errorf("a repository with Slipway's policy loses %v", got)
+	}
+}
+
+// recordInputs writes an artifact with the inputs of an image.
+func (s *registryFixture) recordInputs(repo int, subject string) {
+	s.t.Helper()
+	d := ocispecs.Descriptor{MediaType: ocispecs.MediaTypeImageManifest, Digest: digest.Digest(subject), Size: 1}
+	if _, err := referrers.Write(s.t.Context(), s.direct(""), s.repos[repo], d, []byte("inputs")); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

@@ -140,7 +140,7 @@ func (g *Registry) notFound(r *repository, f *imageFailure) error {
 }
 
 func (g *Registry) detail(r *repository, i *image) imageDetail {
-	d := imageDetail{
+	return imageDetail{
 		target:                 target{g.Account, r.name},
 		ImageDigest:            i.digest,
 		ImageTags:              r.tagsOf(i.digest),
@@ -152,11 +152,8 @@ func (g *Registry) detail(r *repository, i *image) imageDetail {
 		LastRecordedPullTime:   awsapi.Stamp(i.pulledAt),
 		LastArchivedAt:         awsapi.Stamp(i.archivedAt),
 		LastActivatedAt:        awsapi.Stamp(i.activatedAt),
+		SubjectManifestDigest:  i.subject(),
 	}
-	if i.content.Subject != nil {
-		d.SubjectManifestDigest = i.content.Subject.Digest.String()
-	}
-	return d
 }
 
 type listImagesIn struct {

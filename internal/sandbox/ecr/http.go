@@ -57,7 +57,7 @@ func (g *Registry) Serve(w http.ResponseWriter, r *http.Request, name func(actio
 	}
 	name(r.Method+" "+q.kind, q.name, q.ref)
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
-	if !g.authorized(w, r) {
+	if !g.signed(r) && !g.authorized(w, r) {
 		return
 	}
 	if q.name != "" && !g.has(q.name) {
@@ -73,7 +73,7 @@ func (g *Registry) Serve(w http.ResponseWriter, r *http.Request, name func(actio
 	case "tags":
 		g.serveTags(w, r, q)
 	case "referrers":
-		g.serveReferrers(w, q)
+		g.serveReferrers(w, r, q)
 	case "manifest":
 		g.serveManifest(w, r, q)
 	default:

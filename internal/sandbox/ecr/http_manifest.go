@@ -79,6 +79,9 @@ func (g *Registry) putManifest(w http.ResponseWriter, r *http.Request, q registr
 		writePutError(w, err)
 		return
 	}
+	if content, err := parseManifest(body); err == nil && content.Subject != nil {
+		w.Header().Set("OCI-Subject", content.Subject.Digest.String())
+	}
 	digest = digestOf(body)
 	w.Header().Set("Location", "/v2/"+q.name+"/manifests/"+digest)
 	w.Header().Set("Docker-Content-Digest", digest)
@@ -122,35 +125,6 @@ func writePutError(w http.ResponseWriter, err error) {
 		}
 	}
 	writeOCIError(w, http.StatusInternalServerError, "UNKNOWN", err.Error())
-}
-
-// serveReferrers lists the manifests that name another as their subject, as
-// the distribution specification's referrers API has it.
-func (g *Registry) serveReferrers(w http.ResponseWriter, q registryRequest) {
-	manifests := []map[string]any{}
-	for _, i := range g.referrers(q.name, q.ref) {
-		manifests = append(manifests, map[string]any{
-			"mediaType": i.mediaType, "digest": i.digest, "size": len(i.manifest),
-			"artifactType": i.content.artifactMediaType(), "annotations": i.content.Annotations,
-		})
-	}
-	const index = "application/vnd.oci.image.index.v1+json"
-	w.Header().Set("Content-Type", index)
-	writeRegistryJSON(w, http.StatusOK, map[string]any{"schemaVersion": 2, "mediaType": index, "manifests": manifests})
-}
-
-func (g *Registry) referrers(name, digest string) []image {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var out []image
-	if r := g.repositories[name]; r != nil {
-		for _, i := range r.sortedImages() {
-			if s := i.content.Subject; s != nil && s.Digest.String() == digest {
-				out = append(out, *i)
-			}
-		}
-	}
-	return out
 }
 
 func (g *Registry) tagNames(name string) []string {

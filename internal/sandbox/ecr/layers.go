@@ -1,6 +1,13 @@
 package ecr
 
-import "slipway/internal/sandbox/awsapi"
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+
+	"slipway/internal/sandbox/awsapi"
+)
 
 type batchCheckLayersIn struct {
 	target
@@ -72,8 +79,8 @@ type downloadURLOut struct {
 	DownloadURL string `json:"downloadUrl"`
 }
 
-// getDownloadURLForLayer returns the layer's URL on the registry, which needs a
-// login. ECR returns a signed URL, which needs none.
+// getDownloadURLForLayer returns the layer's URL on the registry, with a
+// signature: as ECR's, it needs no login.
 func (s *Registries) getDownloadURLForLayer(c awsapi.Call, in downloadURLIn) (downloadURLOut, error) {
 	if !digestPattern.MatchString(in.LayerDigest) {
 		return downloadURLOut{}, awsapi.InvalidParameter("layerDigest", "must satisfy the pattern of a digest")
@@ -94,5 +101,22 @@ func (s *Registries) getDownloadURLForLayer(c awsapi.Call, in downloadURLIn) (do
 		return downloadURLOut{}, awsapi.Errorf("LayersNotFoundException",
 			"The layer with digest '%s' does not exist in the repository with name '%s'", in.LayerDigest, in.RepositoryName)
 	}
-	return downloadURLOut{in.LayerDigest, "http://" + g.host + "/v2/" + in.RepositoryName + "/blobs/" + in.LayerDigest}, nil
+	path := "/v2/" + in.RepositoryName + "/blobs/" + in.LayerDigest
+	return downloadURLOut{in.LayerDigest, "http://" + g.host + path + "?" + signatureParameter + "=" + g.signature(path)}, nil
+}
+
+// signatureParameter is the parameter of a signed URL of S3 that has the
+// signature.
+const signatureParameter = "X-Amz-Signature"
+
+func (g *Registry) signature(path string) string {
+	h := hmac.New(sha256.New, g.key)
+	h.Write([]byte(path))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// signed reports whether a request is for a URL of getDownloadURLForLayer.
+func (g *Registry) signed(r *http.Request) bool {
+	given := r.URL.Query().Get(signatureParameter)
+	return r.Method == http.MethodGet && hmac.Equal([]byte(given), []byte(g.signature(r.URL.Path)))
 }

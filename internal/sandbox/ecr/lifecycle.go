@@ -249,6 +249,7 @@ func (g *Registry) applyPolicies() {
 		for results := r.evaluatePolicy(r.policy, now); len(results) > 0; results = r.evaluatePolicy(r.policy, now) {
 			r.carryOut(results, now)
 		}
+		r.followSubjects(now)
 		r.evaluatedAt = now
 	}
 }

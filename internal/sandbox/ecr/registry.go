@@ -3,6 +3,7 @@ package ecr
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -22,10 +23,12 @@ type Registry struct {
 	clock  *awsapi.Clock
 	blobs  *blobStore
 	tokens *tokenIssuer
+	key    []byte // of the signatures of download URLs
 
 	mu           sync.Mutex
 	repositories map[string]*repository
 	settings     map[string]string // account settings by name
+	uploads      map[string]*layerUpload
 }
 
 // repository, its images included, is guarded by mu of its registry.
@@ -62,6 +65,8 @@ func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *t
 		clock:         c,
 		blobs:         newBlobStore(dir),
 		tokens:        t,
+		key:           []byte(rand.Text()),
+		uploads:       map[string]*layerUpload{},
 		repositories:  map[string]*repository{},
 		settings:      map[string]string{},
 	}
