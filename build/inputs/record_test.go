@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/build/solve"
+	"slipway/build/target"
 )
 
 // TestRecordHasNoValues reads the text of a record: it confirms no value of an
@@ -107,7 +107,7 @@ func TestLinkChanges(t *testing.T) {
 	base := p.target
 	base.Service = "Base"
 	p.target.DockerfileInline, p.target.Dockerfile = "FROM base\nCOPY lock /lock\n", ""
-	p.target.Contexts = map[string]solve.Context{"base": {Service: "Base"}, "other": {Service: "Base"}}
+	p.target.Contexts = map[string]target.Context{"base": {Service: "Base"}, "other": {Service: "Base"}}
 	before := p.read(base).Inputs
 	p.write("src/app.py", "changed")
 	after := p.read(base).Inputs
