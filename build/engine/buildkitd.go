@@ -29,7 +29,7 @@ func running(ctx context.Context) (*Engine, error) {
 		if _, err := os.Stat(strings.TrimPrefix(addr, "unix://")); err != nil {
 			continue
 		}
-		e, err := dial(ctx, addr, "", probeTime)
+		e, err := dial(ctx, addr, "", probeTime, nil)
 		if err == nil {
 			e.Kind = Buildkitd
 			return e, nil
@@ -46,8 +46,9 @@ func running(ctx context.Context) (*Engine, error) {
 	}
 }
 
-// dial connects and waits until the engine lists a worker.
-func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, error) {
+// dial connects and waits until the engine lists a worker. The guard, which may be nil, then
+// watches the engine.
+func dial(ctx context.Context, addr, tls string, wait time.Duration, guard *Watch) (*Engine, error) {
 	if err := allowed(ctx, addr); err != nil {
 		return nil, err
 	}
@@ -65,6 +66,9 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	if dialer != nil {
 		opts = append(opts, client.WithContextDialer(watch.dialer(dialer)))
 	}
+	if guard != nil {
+		opts = append(opts, guard.option())
+	}
 	c, err := client.New(ctx, addr, opts...)
 	if err != nil {
 		return nil, err
@@ -76,6 +80,9 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	}
 	e.describe(workers)
 	e.Version = e.BuildKit
+	if guard != nil {
+		e.Watch, e.stop = guard, guard.start(ctx, c, watch)
+	}
 	return e, nil
 }
 

@@ -45,6 +45,8 @@ type Engine struct {
 	// Platform is the platform that it was named for, where several engines
 	// share the work.
 	Platform string
+	// Watch notices that the engine is lost; nil for one that is not of a pool.
+	Watch *Watch
 	// Platforms are those whose programs it can run, in OCI's words.
 	Platforms []string
 	// Snapshotter is how its worker keeps layers ("overlayfs"); empty where it does not say.

@@ -26,7 +26,7 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 		return nil
 	}
 	for i, w := range r.workers {
-		src, err := openSources(ctx, w.dialer(), exporting, r.options)
+		src, err := openSources(ctx, w.dialer(), r.on(i, exporting), r.options)
 		if err != nil {
 			return r.noExport(exporting, err)
 		}
@@ -41,7 +41,7 @@ func (r *run) exportCaches(ctx context.Context, targets []Target) error {
 			defer func() { <-r.slots }()
 			start := time.Now()
 			for _, p := range r.platformBuilds(t) {
-				err := r.exportCache(ctx, p)
+				err := r.exportOnEngine(ctx, p)
 				if t.ownExports() && err != nil && ctx.Err() == nil {
 					r.caches.note(p, true, err)
 					continue
@@ -75,6 +75,18 @@ func (r *run) noExport(exporting []Target, err error) error {
 		}
 	}
 	return nil
+}
+
+// exportOnEngine writes the cache on the engine that built the part. If that is lost, another
+// one would have to build the part again, which it does only for a cache of the compose file.
+func (r *run) exportOnEngine(ctx context.Context, p platformBuild) error {
+	export := func(p platformBuild) (string, error) { return "", r.exportCache(ctx, p) }
+	if p.target.ownExports() {
+		_, err := r.attempt(ctx, p, export)
+		return err
+	}
+	_, err := r.onEngine(ctx, p, export)
+	return err
 }
 
 // exportCache writes the cache of what one engine built. A cache that the engine may

@@ -62,6 +62,17 @@ func (s *sources) named(t Target) filesync.StaticDirSource {
 	return out
 }
 
+// covers reports whether there are sessions for all that a target reads.
+func (s *sources) covers(t Target) bool {
+	for _, dir := range t.Locals() {
+		if _, ok := s.ids[dir]; !ok {
+			return false
+		}
+	}
+	_, inline := s.ids[t.InlineKey()]
+	return inline || t.DockerfileInline == ""
+}
+
 // openSources starts the sessions. They run until close, even when ctx is cancelled,
 // since cancelled solves still want to end in order.
 func openSources(ctx context.Context, dial session.Dialer, targets []Target, o RunOptions) (*sources, error) {
