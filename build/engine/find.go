@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +25,7 @@ func Find(ctx context.Context, o Options) ([]*Engine, error) {
 		return nil, err
 	}
 	pools := pools(places)
-	found := make([][]*Engine, len(pools))
+	found := make([]answers, len(pools))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, p := range pools {
 		g.Go(func() (err error) {
@@ -35,7 +34,10 @@ func Find(ctx context.Context, o Options) ([]*Engine, error) {
 		})
 	}
 	err = g.Wait()
-	out := slices.Concat(found...)
+	var out []*Engine
+	for _, a := range found {
+		out = append(out, a.found...)
+	}
 	if errors.Is(ctx.Err(), context.Canceled) { // whatever the engines answered, the user no longer waits
 		err = fmt.Errorf("interrupted while looking for an engine: %w", ctx.Err())
 	}
@@ -43,6 +45,11 @@ func Find(ctx context.Context, o Options) ([]*Engine, error) {
 		// An engine that cannot be closed does not matter compared to err.
 		_ = closeAll(context.WithoutCancel(ctx), out)
 		return nil, err
+	}
+	for _, a := range found {
+		for _, s := range a.silent {
+			o.silent(s)
+		}
 	}
 	return out, nil
 }

@@ -49,8 +49,8 @@ type Options struct {
 	// Waiting, if set, is called with the name of the engine that Slipway waits
 	// for.
 	Waiting func(what string)
-	// Silent, if set, is called with each engine of a pool that does not answer,
-	// if another one does.
+	// Silent, if set, is called with each engine of a pool that does not answer, if
+	// another one does, one after the other before Find returns.
 	Silent func(*SilentError)
 }
 
@@ -65,6 +65,12 @@ func (o Options) getenv(name string) string {
 func (o Options) waiting(what string) {
 	if o.Waiting != nil {
 		o.Waiting(what)
+	}
+}
+
+func (o Options) silent(err *SilentError) {
+	if o.Silent != nil {
+		o.Silent(err)
 	}
 }
 

@@ -81,23 +81,29 @@ const poolGrace = 2 * time.Second
 // errGrace is the cause if that time is over.
 var errGrace = fmt.Errorf("no answer within %s after another engine of the pool", poolGrace)
 
+// answers are the engines of a pool that answered, and the errors of the others.
+type answers struct {
+	found  []*Engine
+	silent []*SilentError
+}
+
 // find returns the engines that answer, which are all asked at the same time.
-func (p pool) find(ctx context.Context) ([]*Engine, error) {
+func (p pool) find(ctx context.Context) (answers, error) {
 	if len(p) == 1 {
 		e, err := p[0].find(ctx)
 		if err != nil {
-			return nil, err
+			return answers{}, err
 		}
-		return []*Engine{e}, nil
+		return answers{found: []*Engine{e}}, nil
 	}
 	all, errs := p.ask(ctx)
-	found := slices.DeleteFunc(all, func(e *Engine) bool { return e == nil })
-	err := p.judge(found, errs)
-	if err != nil {
-		_ = closeAll(context.WithoutCancel(ctx), found) // they were asked, and that is all
-		return nil, err
+	out := answers{found: slices.DeleteFunc(all, func(e *Engine) bool { return e == nil })}
+	var err error
+	if out.silent, err = judge(out.found, errs); err != nil {
+		_ = closeAll(context.WithoutCancel(ctx), out.found) // they were asked, and that is all
+		return answers{}, err
 	}
-	return found, nil
+	return out, nil
 }
 
 // ask asks all engines, until each has answered or the first one's answer is poolGrace
@@ -106,17 +112,17 @@ func (p pool) ask(ctx context.Context) ([]*Engine, []error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	engines, errs := make([]*Engine, len(p)), make([]error, len(p))
-	answers := make(chan int)
+	done := make(chan int)
 	for i, one := range p {
 		go func() {
 			engines[i], errs[i] = one.find(ctx)
-			answers <- i
+			done <- i
 		}()
 	}
 	var grace <-chan time.Time
 	for left := len(p); left > 0; {
 		select {
-		case i := <-answers:
+		case i := <-done:
 			left--
 			if engines[i] != nil && grace == nil {
 				grace = time.After(poolGrace)
@@ -128,9 +134,9 @@ func (p pool) ask(ctx context.Context) ([]*Engine, []error) {
 	return engines, errs
 }
 
-// judge returns an error if the engines that were found cannot do the build, or if there
-// are none. It reports those that did not answer.
-func (p pool) judge(found []*Engine, errs []error) error {
+// judge returns the errors of the engines that did not answer. It returns an error if the
+// others cannot do the build, or if there are none.
+func judge(found []*Engine, errs []error) ([]*SilentError, error) {
 	none := &NotFoundError{}
 	for _, err := range errs {
 		var silent *NotFoundError
@@ -139,19 +145,20 @@ func (p pool) judge(found []*Engine, errs []error) error {
 		case errors.As(err, &silent):
 			none.Tried, none.Causes = append(none.Tried, silent.Tried...), append(none.Causes, silent.Causes...)
 		default:
-			return err
+			return nil, err
 		}
 	}
 	if len(found) == 0 {
-		return none
+		return nil, none
 	}
+	var out []*SilentError
 	for _, cause := range none.Causes {
 		var silent *SilentError
-		if errors.As(cause, &silent) && p[0].Silent != nil {
-			p[0].Silent(silent)
+		if errors.As(cause, &silent) {
+			out = append(out, silent)
 		}
 	}
-	return checkAlike(found)
+	return out, checkAlike(found)
 }
 
 // checkAlike refuses a pool whose engines build for different platforms, unless the
