@@ -6,7 +6,6 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/solve"
-	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
 )
@@ -71,8 +70,8 @@ func (j *job) warnOfSilent(e *engine.SilentError) {
 
 // warnOfLost reports an engine of a pool that was lost.
 func (j *job) warnOfLost(address string, services []string, why error) {
-	j.Warnf("the engine at %s was lost (%v); other engines of the pool build %s again: %s",
-		address, why, phrase.Count(len(services), "service"), strings.Join(services, ", "))
+	j.Warnf("the engine at %s was lost (%v); other engines of the pool build its services: %s",
+		address, why, strings.Join(services, ", "))
 }
 
 // onePerPlatform returns the first engine of each platform: those of a pool are alike.

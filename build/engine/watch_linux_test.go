@@ -87,20 +87,3 @@ func TestWatchNoticesSilence(t *testing.T) {
 		t.Errorf("Lost = %v, want for how long there was no answer", why)
 	}
 }
-
-// A pool for no platform builds services without a platform for that of its engines, which
-// must be one.
-func TestEnginesOfAPoolAreAlike(t *testing.T) {
-	t.Parallel()
-	amd := &Engine{Address: "tcp://a:1", Platforms: []string{"linux/amd64", "linux/arm64"}}
-	arm := &Engine{Address: "tcp://b:1", Platforms: []string{"linux/arm64"}}
-	err := checkAlike([]*Engine{amd, amd, arm})
-	if want := "the engines of a pool build for different platforms: tcp://a:1 for linux/amd64, tcp://b:1 for linux/arm64"; err == nil || err.Error() != want {
-		t.Errorf("checkAlike = %v, want %s", err, want)
-	}
-	named := *arm
-	named.Platform = "linux/arm64"
-	if err := checkAlike([]*Engine{&named, &named}); err != nil {
-		t.Errorf("checkAlike of engines named for a platform = %v, want nil", err)
-	}
-}
