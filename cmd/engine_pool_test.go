@@ -152,7 +152,7 @@ func (s *buildFixture) digests(tag string) map[string]string {
 	return out
 }
 
-// An engine that is killed in mid-build hands its services on, and every image is that of a
+// The services of an engine that is killed in mid-build move, and every image is that of a
 // build on one engine. A service finds its layers on its engine the next time.
 func TestPoolLosesAnEngine(t *testing.T) {
 	t.Parallel()

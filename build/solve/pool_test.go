@@ -63,8 +63,8 @@ func (l *losses) note(address string, services []string, why error) {
 	}
 }
 
-// A pool for one platform, and an engine for another: what is built of the first platform
-// moves to the pool's other engine.
+// A pool for one platform, and an engine for another: the images of the first
+// platform are built by the pool's other engine.
 func TestPoolOfAPlatform(t *testing.T) {
 	o := newBuildFixtureOn(t, enginetest.Shared(t))
 	t.Parallel()
@@ -106,7 +106,7 @@ type suspicious struct{}
 func (suspicious) Gone() <-chan struct{}                       { return nil }
 func (suspicious) Lost(_ context.Context, failure error) error { return failure }
 
-// A step that fails is no sign of a lost engine: it runs once.
+// A step that fails is not a sign of a lost engine: it runs once.
 func TestPoolRepeatsNoFailedStep(t *testing.T) {
 	o := newBuildFixtureOn(t, enginetest.Shared(t))
 	t.Parallel()
