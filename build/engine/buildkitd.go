@@ -16,6 +16,8 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/appdefaults"
 	"github.com/moby/buildkit/worker/label"
+
+	"slipway/build/engine/loss"
 )
 
 // running is a buildkitd at one of the default sockets, the system's and a user's.
@@ -48,7 +50,7 @@ func running(ctx context.Context) (*Engine, error) {
 
 // dial connects and waits until the engine lists a worker. The guard, which may be nil, then
 // watches the engine.
-func dial(ctx context.Context, addr, tls string, wait time.Duration, guard *Watch) (*Engine, error) {
+func dial(ctx context.Context, addr, tls string, wait time.Duration, guard *loss.Watch) (*Engine, error) {
 	if err := allowed(ctx, addr); err != nil {
 		return nil, err
 	}
@@ -67,7 +69,7 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration, guard *Watc
 		opts = append(opts, client.WithContextDialer(watch.dialer(dialer)))
 	}
 	if guard != nil {
-		opts = append(opts, guard.option())
+		opts = append(opts, guard.Option())
 	}
 	c, err := client.New(ctx, addr, opts...)
 	if err != nil {
@@ -81,7 +83,8 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration, guard *Watc
 	e.describe(workers)
 	e.Version = e.BuildKit
 	if guard != nil {
-		e.Watch, e.stop = guard, guard.start(ctx, c, watch)
+		end := guard.Start(ctx, c, watch.instead)
+		e.Watch, e.stop = guard, func(context.Context) error { end(); return nil }
 	}
 	return e, nil
 }

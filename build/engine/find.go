@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"slipway/build/engine/loss"
 )
 
 // Find takes the first engine that answers and can do what the build needs: the one that
@@ -208,9 +210,9 @@ func (p candidate) address(ctx context.Context) (*Engine, error) {
 	if noSocket(p.Address) {
 		wait = probeTime
 	}
-	var guard *Watch
+	var guard *loss.Watch
 	if p.pooled {
-		guard = &Watch{gone: make(chan struct{})}
+		guard = loss.New()
 	}
 	e, err := dial(ctx, p.Address, p.TLS, wait, guard)
 	if err != nil {

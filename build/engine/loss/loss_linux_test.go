@@ -1,26 +1,35 @@
-package engine
+package loss
 
 import (
-	"context"
 	"errors"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/moby/buildkit/client"
+
 	"slipway/internal/enginetest"
 )
 
-// watched returns an engine of a pool, and the daemon behind it.
-func watched(t *testing.T) (*Engine, *enginetest.Engine) {
+func TestMain(m *testing.M) { os.Exit(enginetest.StopAfter(m).Run()) }
+
+// watched returns the watch of an engine, and the daemon behind it.
+func watched(t *testing.T) (*Watch, *enginetest.Engine) {
 	t.Helper()
 	daemon := enginetest.Start(t)
-	e, err := candidate{Options: Options{Address: daemon.Addr, AddressFrom: "--engine"}, pooled: true}.address(t.Context())
+	w := New()
+	c, err := client.New(t.Context(), daemon.Addr, w.Option())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.Close(context.WithoutCancel(t.Context())) })
-	return e, daemon
+	t.Cleanup(func() { c.Close() })
+	if err := c.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Start(t.Context(), c, func(err error) error { return err }))
+	return w, daemon
 }
 
 // awaitLoss waits until the watch has noticed the loss.
@@ -35,12 +44,12 @@ func awaitLoss(t *testing.T, w *Watch) {
 
 func TestWatchLeavesAnEngineThatAnswers(t *testing.T) {
 	t.Parallel()
-	e, _ := watched(t)
-	if why := e.Watch.Lost(t.Context(), errors.New("a build failed")); why != nil {
+	w, _ := watched(t)
+	if why := w.Lost(t.Context(), errors.New("a build failed")); why != nil {
 		t.Errorf("Lost = %v, want nil of an engine that answers", why)
 	}
 	select {
-	case <-e.Watch.Gone():
+	case <-w.Gone():
 		t.Error("the engine is gone")
 	default:
 	}
@@ -49,10 +58,10 @@ func TestWatchLeavesAnEngineThatAnswers(t *testing.T) {
 // The builds on an engine that was started again have ended.
 func TestWatchNoticesARestart(t *testing.T) {
 	t.Parallel()
-	e, daemon := watched(t)
+	w, daemon := watched(t)
 	daemon.Restart(t)
-	awaitLoss(t, e.Watch)
-	if why := e.Watch.Lost(t.Context(), errors.New("a request failed")); why == nil || why.Error() != "the connection has ended" {
+	awaitLoss(t, w)
+	if why := w.Lost(t.Context(), errors.New("a request failed")); why == nil || why.Error() != "the connection has ended" {
 		t.Errorf("Lost = %v, want that the connection has ended", why)
 	}
 }
@@ -60,13 +69,13 @@ func TestWatchNoticesARestart(t *testing.T) {
 // An engine that answers no new connection is lost, with what its last request said.
 func TestWatchAsksAnEngineAfterAFailure(t *testing.T) {
 	t.Parallel()
-	e, daemon := watched(t)
-	e.Watch.found.Store(false) // as if gRPC had not reported the end yet
+	w, daemon := watched(t)
+	w.found.Store(false) // as if gRPC had not reported the end yet
 	if err := syscall.Kill(daemon.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	for why := error(nil); why == nil; {
-		why = e.Watch.Lost(t.Context(), errors.New("a request failed"))
+		why = w.Lost(t.Context(), errors.New("a request failed"))
 		if why != nil && why.Error() != "a request failed" {
 			t.Errorf("Lost = %v, want the failure of the request", why)
 		}
@@ -76,14 +85,14 @@ func TestWatchAsksAnEngineAfterAFailure(t *testing.T) {
 // An engine whose connection stays open and that answers nothing is lost after a while.
 func TestWatchNoticesSilence(t *testing.T) {
 	t.Parallel()
-	e, daemon := watched(t)
+	w, daemon := watched(t)
 	if err := syscall.Kill(daemon.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { syscall.Kill(daemon.PID(), syscall.SIGCONT) })
-	go e.Watch.listen(t.Context(), 20*time.Millisecond, 100*time.Millisecond)
-	awaitLoss(t, e.Watch)
-	if why := e.Watch.Lost(t.Context(), errors.New("a request failed")); why == nil || !strings.HasPrefix(why.Error(), "no answer for ") {
+	go w.listen(t.Context(), 20*time.Millisecond, 100*time.Millisecond)
+	awaitLoss(t, w)
+	if why := w.Lost(t.Context(), errors.New("a request failed")); why == nil || !strings.HasPrefix(why.Error(), "no answer for ") {
 		t.Errorf("Lost = %v, want for how long there was no answer", why)
 	}
 }

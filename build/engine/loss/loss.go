@@ -1,4 +1,5 @@
-package engine
+// Package loss notices that an engine of a pool is lost during a build.
+package loss
 
 import (
 	"context"
@@ -17,9 +18,9 @@ import (
 // answer any more. An engine that comes back stays lost, since its builds have ended.
 type Watch struct {
 	client *client.Client
-	// command is the program that the engine is reached through; without one, it has no
-	// failure.
-	command *commandWatch
+	// instead returns the failure behind an error, such as that of a program through
+	// which the engine is reached.
+	instead func(error) error
 	// found is true once the engine has answered: before that, connections may end.
 	found atomic.Bool
 	gone  chan struct{}
@@ -27,16 +28,17 @@ type Watch struct {
 	why   error // once gone is closed
 }
 
-// start begins to watch an engine that has answered, and returns what ends that.
-func (w *Watch) start(ctx context.Context, c *client.Client, command *commandWatch) func(context.Context) error {
-	w.client, w.command = c, command
+// New returns a watch for an engine that is not there yet.
+func New() *Watch { return &Watch{gone: make(chan struct{})} }
+
+// Start begins to watch an engine that has answered, and returns a function that ends it.
+// Start takes the failure behind an error from instead.
+func (w *Watch) Start(ctx context.Context, c *client.Client, instead func(error) error) context.CancelFunc {
+	w.client, w.instead = c, instead
 	w.found.Store(true)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go w.listen(ctx, beat, silence)
-	return func(context.Context) error {
-		cancel()
-		return nil
-	}
+	return cancel
 }
 
 // Gone is closed when the engine is lost.
@@ -45,7 +47,7 @@ func (w *Watch) Gone() <-chan struct{} { return w.gone }
 // Lost returns why the engine is lost, now that a request to it has failed; nil if it is not.
 // It asks the engine.
 func (w *Watch) Lost(ctx context.Context, failure error) error {
-	asking, cancel := context.WithTimeout(ctx, probeTime)
+	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	if _, err := w.client.ListWorkers(asking); err != nil && ctx.Err() == nil {
 		w.lose(failure)
@@ -60,12 +62,15 @@ func (w *Watch) Lost(ctx context.Context, failure error) error {
 	}
 }
 
+// askTime is how long an engine may take to answer a question after a failure.
+const askTime = 2 * time.Second
+
 // endTime is how long gRPC may take to report the end of a connection.
 const endTime = time.Second
 
 func (w *Watch) lose(why error) {
 	w.once.Do(func() {
-		w.why = w.command.instead(why)
+		w.why = w.instead(why)
 		close(w.gone)
 	})
 }
@@ -101,8 +106,8 @@ func (w *Watch) listen(ctx context.Context, beat, silence time.Duration) {
 	}
 }
 
-// option makes gRPC report the end of connections.
-func (w *Watch) option() client.ClientOpt {
+// Option makes gRPC report the end of connections to the watch.
+func (w *Watch) Option() client.ClientOpt {
 	return client.WithGRPCDialOption(grpc.WithStatsHandler(connections{w}))
 }
 
