@@ -48,6 +48,7 @@ var stages = []stage{
 	{"compression", (*bench).compression},
 	{"reproducible", (*bench).reproducible},
 	{"rollback", (*bench).rollback},
+	{"pool", (*bench).pool},
 }
 
 func stageNames() []string {

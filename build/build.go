@@ -181,7 +181,7 @@ func (j *job) prepare(ctx context.Context) error {
 			return err
 		}
 		j.reached("engine found")
-		if err := j.reuseFromEngine(ctx, j.found[0]); err != nil {
+		if err := j.reuseFromEngine(ctx, stillThere(j.found)); err != nil {
 			return err
 		}
 	}

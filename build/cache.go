@@ -58,7 +58,7 @@ func (o Options) cachePlatforms() []string {
 // otherwise it is empty. A cache that is not there yet is not asked for: BuildKit would
 // look for it twice, with and without a login, before each solve.
 func (j *job) caches(repo registry.Repository, base string, engines []*engine.Engine, place target.S3Place) (from, to []target.Cache) {
-	for _, e := range engines {
+	for _, e := range onePerPlatform(engines) {
 		read, write := j.cachesOn(e, repo, base, place)
 		for _, cache := range read {
 			cache.Platform = e.Platform
@@ -160,7 +160,9 @@ const lasting = 15 * time.Minute
 func cacheLogin(from aws.CredentialsProvider, engines []*engine.Engine) func(context.Context, target.Cache) (map[string]string, error) {
 	here, readable := map[string]bool{}, map[string]bool{}
 	for _, e := range engines {
-		here[e.Platform], readable[e.Platform] = e.SameHost, e.ClearText
+		before, known := here[e.Platform] // another engine of the pool
+		here[e.Platform] = e.SameHost && (before || !known)
+		readable[e.Platform] = e.ClearText || readable[e.Platform]
 	}
 	return func(ctx context.Context, c target.Cache) (map[string]string, error) {
 		if c.Type != "s3" || readable[c.Platform] {

@@ -65,6 +65,34 @@ func TestCredentialsForEngines(t *testing.T) {
 	}
 }
 
+// A pool gets credentials as far as each of its engines may have them.
+func TestCacheLoginOfAPool(t *testing.T) {
+	t.Parallel()
+	provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "x", Source: "EC2RoleProvider"}, nil
+	})
+	here, there, readable := engine.Engine{SameHost: true}, engine.Engine{}, engine.Engine{ClearText: true}
+	for name, c := range map[string]struct {
+		engines []engine.Engine
+		given   bool
+	}{
+		"all here":            {[]engine.Engine{here, here}, false},
+		"one here, one there": {[]engine.Engine{here, there}, true},
+		"one there, one here": {[]engine.Engine{there, here}, true},
+		"one readable":        {[]engine.Engine{readable, there}, false},
+		"the last readable":   {[]engine.Engine{there, readable}, false},
+	} {
+		var engines []*engine.Engine
+		for i := range c.engines {
+			engines = append(engines, &c.engines[i])
+		}
+		got, err := cacheLogin(provider, engines)(t.Context(), target.Cache{Type: "s3"})
+		if err != nil || len(got) > 0 != c.given {
+			t.Errorf("%s: cacheLogin gives %v, %v, want credentials: %t", name, got, err, c.given)
+		}
+	}
+}
+
 // TestBucketRegion: S3 names the region also when it refuses.
 func TestBucketRegion(t *testing.T) {
 	t.Parallel()
@@ -91,6 +119,8 @@ func TestCacheTags(t *testing.T) {
 		{"auto", "", "[buildcache]"},
 		{"registry", "unix:///x", "[buildcache]"},
 		{"registry", "linux/amd64=own,linux/arm64=tcp://arm:1", "[buildcache-linux-amd64 buildcache-linux-arm64]"},
+		{"registry", "tcp://a:1|tcp://b:1", "[buildcache]"},
+		{"registry", "linux/amd64=tcp://a:1|tcp://b:1,linux/arm64=own", "[buildcache-linux-amd64 buildcache-linux-arm64]"},
 		{"none", "linux/amd64=own", "[]"},
 		{"inline", "", "[]"},
 		{"s3://layers/x", "", "[]"},

@@ -90,7 +90,7 @@ func (j *job) configs(ctx context.Context, engines []*engine.Engine, digests map
 	if len(bases) == 0 {
 		return noConfig, nil
 	}
-	found, err := solve.Resolve(ctx, engines[0].Client, bases, j.auth)
+	found, err := solve.Resolve(ctx, stillThere(engines).Client, bases, j.auth)
 	if err != nil {
 		return nil, err
 	}

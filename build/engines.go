@@ -55,12 +55,14 @@ func (o Options) needs(p *project.Plan, several bool) engine.Requirements {
 	return n
 }
 
-// engines finds the engine, or one for each platform, once, and says which it took and why.
+// engines finds the engine, or those for each platform, once, and says which it took and why.
 func (j *job) engines(ctx context.Context) ([]*engine.Engine, error) {
 	if j.found != nil {
 		return j.found, nil
 	}
-	engines, err := FindEngines(ctx, j.options.EngineSearch(j.Host, j.plan))
+	search := j.options.EngineSearch(j.Host, j.plan)
+	search.Silent = j.warnOfSilent
+	engines, err := FindEngines(ctx, search)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +151,10 @@ func (j *job) logInlineCache(engines []*engine.Engine) {
 func builders(engines []*engine.Engine) []solve.Engine {
 	var out []solve.Engine
 	for _, e := range engines {
-		b := solve.Engine{Client: e.Client, Session: e.SessionDialer(), Platform: e.Platform}
+		b := solve.Engine{Client: e.Client, Session: e.SessionDialer(), Address: e.Address, Platform: e.Platform}
+		if e.Watch != nil {
+			b.Watch = e.Watch
+		}
 		if e.Images != nil {
 			b.Store = e.Images
 		}

@@ -54,6 +54,8 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Mirrors:    j.plan.Mirrors,
 		Unmirrored: j.warnOfMirrors,
 		CacheLogin: j.cacheLogin(engines),
+		Order:      j.engineOrder,
+		Lost:       j.warnOfLost,
 		Retry:      retry,
 		Renew:      j.renew,
 		Status:     display.Status,

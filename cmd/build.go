@@ -95,12 +95,12 @@ In the other repositories, the image that latest points to gets the hash as well
 every revision is complete.
 
 --engine names the BuildKit engine: an address of BuildKit, docker, buildkitd, or managed
-for one that slipway starts for the job. A list of PLATFORM=ENGINE gives each platform its
-own. The default is BUILDKIT_HOST. Without it, slipway uses the first engine that it finds:
-a buildkitd, a Docker engine with the containerd image store, a managed engine, or another
-Docker engine. --engine-state is the directory with the cache of a managed engine. Its
-default is /var/lib/slipway/engine for root, else slipway/engine in the user's cache
-directory.
+for one that slipway starts for the job. ADDRESS|ADDRESS is a pool: a service always goes to
+the same engine, and to another one if that does not answer. PLATFORM=ENGINE,… gives each
+platform an engine or a pool. The default is BUILDKIT_HOST, else the first engine of these:
+a buildkitd, a Docker engine with the containerd image store, a managed engine, another
+Docker engine. --engine-state is the directory with the cache of a managed engine, by default
+/var/lib/slipway/engine for root, else slipway/engine in the user's cache directory.
 
 --cache is the place of the layers for engines that keep none: registry (in each
 repository), s3://BUCKET/PREFIX, inline (in the images) or none. auto is registry, which
@@ -159,7 +159,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.project.Compression, "compression", "", "layer compression: gzip or zstd (default: x-slipway.engine.compression, gzip)")
 	addOptionalBool(f, &o.project.Reproducible, "reproducible", "leave the time of the build out of images: two cold builds give one digest")
 	f.StringSliceVar(&o.project.Mirrors, "mirror", nil, "pull images from copies, as `REGISTRY=HOST/PREFIX`; repeat for several registries")
-	f.StringVar(&o.engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, or PLATFORM=ENGINE,…")
+	f.StringVar(&o.engine, "engine", "", "BuildKit `engine`: an address, docker, buildkitd, managed, A|B, PLATFORM=ENGINE")
 	f.StringVar(&o.engineTLS, "engine-tls", "", "`directory` with ca.pem, cert.pem and key.pem for an engine at tcp://")
 	f.StringVar(&o.engineNetwork, "engine-network", string(engine.NetworkAuto), "`network` of RUN steps on a managed engine: auto, bridge or host")
 	f.StringVar(&o.engineState, "engine-state", "", "`directory` with the cache of the managed engine")
@@ -325,10 +325,7 @@ func (o buildOptions) complete(w *cli, p *project.Plan) (build.Options, error) {
 	if err := solve.CheckPlatforms(p.Targets(), out.Engine.Platforms()); err != nil {
 		return out, err
 	}
-	if err := o.checkUntrusted(p); err != nil {
-		return out, err
-	}
-	return out, o.checkServices(p)
+	return out, cmp.Or(o.checkUntrusted(p), o.checkServices(p))
 }
 
 // engineOptions say where the engine may be: a flag, the environment or the compose

@@ -68,6 +68,20 @@ var engineCases = map[string]func(*testing.T) engineCase{
 		path := wayOut(t, "ssh", "-l builder -p 2222 -- far.example buildctl --addr unix:///run/b.sock dial-stdio")
 		return engineCase{env: []string{path}, flags: []string{"--engine", "ssh://builder@far.example:2222/run/b.sock"}, says: "at ssh://builder@far.example:2222"}
 	},
+	"pool": func(t *testing.T) engineCase {
+		kubectl := wayOut(t, "kubectl", "--context=prod --namespace=ci exec --container=engine -i buildkitd-0 -- buildctl dial-stdio")
+		ssh := wayOut(t, "ssh", "-- far.example buildctl dial-stdio")
+		docker := wayOut(t, "docker", "exec -i builder buildctl dial-stdio")
+		path := strings.Join([]string{directory(ssh), directory(docker), strings.TrimPrefix(kubectl, "PATH=")}, ":")
+		pool := strings.Join([]string{enginetest.Shared(t).Addr, "kube-pod://buildkitd-0?context=prod&namespace=ci&container=engine", "ssh://far.example", "docker-container://builder"}, "|")
+		return engineCase{env: []string{"PATH=" + path}, flags: []string{"--engine", pool}, says: "at kube-pod://buildkitd-0?context=prod&namespace=ci&container=engine, since named by --engine"}
+	},
+}
+
+// directory is the first one of a PATH.
+func directory(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "PATH="), ":")
+	return first
 }
 
 func dockerEngineCase(t *testing.T, kind dockertest.Kind) engineCase {

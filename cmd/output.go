@@ -50,6 +50,7 @@ type plannedService struct {
 	Target     string                    `json:"target,omitempty"`
 	Args       map[string]string         `json:"args,omitempty"`
 	Platforms  []string                  `json:"platforms,omitempty"`
+	Engines    []string                  `json:"engines,omitempty"`
 	Labels     map[string]string         `json:"labels,omitempty"`
 	Secrets    []string                  `json:"secrets,omitempty"`
 	SSH        []string                  `json:"ssh,omitempty"`
@@ -133,7 +134,7 @@ func plannedTarget(p *project.Plan, o buildOptions, t target.Target, repo regist
 	ps := plannedService{
 		Service: t.Service, Repository: repo.Name, Account: repo.Account, Region: repo.Region,
 		Context: t.Context.Redacted().String(), Dockerfile: t.Dockerfile, Target: t.Target,
-		Args: redactedArgs(t.Args), Platforms: t.Platforms, Labels: t.Labels, Allow: t.Entitlements,
+		Args: redactedArgs(t.Args), Platforms: t.Platforms, Engines: o.EngineOrder(repo, t), Labels: t.Labels, Allow: t.Entitlements,
 		Cache: plannedCache{o.Cache, redactedCaches(t.CacheFrom), redactedCaches(t.CacheTo)},
 		Tags:  []string{}, Compress: t.Compression, Repro: t.Reproducible,
 		Inputs: p.Inputs(t, platform), Untrusted: p.Untrusted.Why, Retention: retentionInWords(o.Options, p),
@@ -251,6 +252,7 @@ func (s plannedService) fields() [][2]string {
 		{"target", s.Target},
 		{"args", pairs(s.Args)},
 		{"platforms", strings.Join(s.Platforms, ", ")},
+		{"engines", strings.Join(s.Engines, ", ")},
 		{"labels", pairs(s.Labels)},
 		{"secrets", strings.Join(s.Secrets, ", ")},
 		{"ssh", strings.Join(s.SSH, ", ")},

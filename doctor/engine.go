@@ -21,6 +21,8 @@ import (
 type foundEngine struct {
 	*engine.Engine
 	all []*engine.Engine
+	// silent are those of a pool that do not answer.
+	silent []*engine.SilentError
 	// scratch is the state of a managed engine that was started for the doctor; empty
 	// where the engine's own was used.
 	scratch string
@@ -57,6 +59,7 @@ func (e *foundEngine) own() bool {
 func (d *doctor) startEngine(ctx context.Context) (*foundEngine, error) {
 	found := &foundEngine{}
 	options := d.build.EngineSearch(d.Host, d.plan)
+	options.Silent = func(err *engine.SilentError) { found.silent = append(found.silent, err) }
 	if dir := stateDir(options); dir != "" && !exists(filepath.Join(dir, "root")) {
 		scratch, err := os.MkdirTemp(socketTemp(), "slipway-doctor-")
 		if err != nil {
@@ -130,6 +133,9 @@ func (d *doctor) checkEngine(context.Context) []Finding {
 			detail += "; store " + store
 		}
 		out = append(out, Fine("%s", detail).of(e.Platform))
+	}
+	for _, err := range found.silent {
+		out = append(out, warnedOf(err, "%v; other engines of the pool build its services", err))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 
 	"slipway/build/engine"
 )
@@ -15,7 +16,11 @@ func (d *doctor) checkNetwork(context.Context) []Finding {
 	}
 	var out []Finding
 	for _, e := range found.all {
-		out = append(out, networkOf(e).of(e.Platform))
+		f := networkOf(e).of(e.Platform)
+		same := func(o Finding) bool { return o.Subject == f.Subject && o.Detail == f.Detail }
+		if !slices.ContainsFunc(out, same) { // those of a pool are alike
+			out = append(out, f)
+		}
 	}
 	return out
 }

@@ -152,14 +152,17 @@ func (p *Plan) checkName(w *Host, o Options, project *types.Project, own Owner) 
 // foundEngines are the names of engines that the environment and the host decide.
 var foundEngines = []string{"", "managed", "own", "docker", "buildkitd"}
 
-// askEngines notes the addresses in an engine or a list of PLATFORM=ENGINE.
+// askEngines notes the addresses in an engine, a pool ENGINE|ENGINE, or a list of
+// PLATFORM=ENGINE and PLATFORM=POOL.
 func askEngines(engines string, wanted *allow.Wanted) {
-	for address := range strings.SplitSeq(engines, ",") {
-		if platform, rest, ok := strings.Cut(address, "="); ok && !strings.Contains(platform, ":") {
-			address = rest
+	for pool := range strings.SplitSeq(engines, ",") {
+		if platform, rest, ok := strings.Cut(pool, "="); ok && !strings.Contains(platform, ":") {
+			pool = rest
 		}
-		if address = strings.TrimSpace(address); !slices.Contains(foundEngines, address) {
-			wanted.Add(allow.Want{Kind: allow.Engine, Value: address, Where: "x-slipway.engine.address"})
+		for address := range strings.SplitSeq(pool, "|") {
+			if address = strings.TrimSpace(address); !slices.Contains(foundEngines, address) {
+				wanted.Add(allow.Want{Kind: allow.Engine, Value: address, Where: "x-slipway.engine.address"})
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 func main() {
@@ -18,7 +19,9 @@ func main() {
 	dir := flag.String("dir", "/data", "where to write")
 	files := flag.Int("files", 20, "how many files of one MB to write")
 	work := flag.Int("work", 500, "how many MB to hash")
+	pause := flag.Duration("pause", 0, "how long to wait first, as for a download")
 	flag.Parse()
+	time.Sleep(*pause)
 	if err := run(*seed, *dir, *files, *work); err != nil {
 		fmt.Fprintln(os.Stderr, "tool:", err)
 		os.Exit(1)

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/moby/moby/client"
+	"google.golang.org/grpc/codes"
 
 	"slipway/internal/bounded"
 )
@@ -59,10 +61,16 @@ func get(ctx context.Context, c *client.Client, path string, answer any) error {
 
 // within names the time that an engine had, where it was up.
 func within(ctx context.Context, limit time.Duration, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("no answer within %s: %w", limit, err)
+	case errors.Is(context.Cause(ctx), errGrace) && grpcerrors.Code(err) == codes.Canceled:
+		return errGrace
+	case errors.Is(context.Cause(ctx), errGrace):
+		return fmt.Errorf("%w: %w", errGrace, err)
+	default:
+		return err
 	}
-	return err
 }
 
 // stream is the output of an engine, given up when it pauses for too long. Time

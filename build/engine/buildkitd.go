@@ -16,6 +16,8 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/appdefaults"
 	"github.com/moby/buildkit/worker/label"
+
+	"slipway/build/engine/loss"
 )
 
 // running is a buildkitd at one of the default sockets, the system's and a user's.
@@ -29,7 +31,7 @@ func running(ctx context.Context) (*Engine, error) {
 		if _, err := os.Stat(strings.TrimPrefix(addr, "unix://")); err != nil {
 			continue
 		}
-		e, err := dial(ctx, addr, "", probeTime)
+		e, err := dial(ctx, addr, "", probeTime, nil)
 		if err == nil {
 			e.Kind = Buildkitd
 			return e, nil
@@ -46,8 +48,9 @@ func running(ctx context.Context) (*Engine, error) {
 	}
 }
 
-// dial connects and waits until the engine lists a worker.
-func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, error) {
+// dial connects and waits until the engine lists a worker. The guard, which may be nil, then
+// watches the engine.
+func dial(ctx context.Context, addr, tls string, wait time.Duration, guard *loss.Watch) (*Engine, error) {
 	if err := allowed(ctx, addr); err != nil {
 		return nil, err
 	}
@@ -65,6 +68,9 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	if dialer != nil {
 		opts = append(opts, client.WithContextDialer(watch.dialer(dialer)))
 	}
+	if guard != nil {
+		opts = append(opts, guard.Option())
+	}
 	c, err := client.New(ctx, addr, opts...)
 	if err != nil {
 		return nil, err
@@ -76,6 +82,10 @@ func dial(ctx context.Context, addr, tls string, wait time.Duration) (*Engine, e
 	}
 	e.describe(workers)
 	e.Version = e.BuildKit
+	if guard != nil {
+		end := guard.Start(ctx, c, watch.instead)
+		e.Watch, e.stop = guard, func(context.Context) error { end(); return nil }
+	}
 	return e, nil
 }
 

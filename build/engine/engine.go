@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
 
+	"slipway/build/engine/loss"
 	"slipway/internal/fault"
 )
 
@@ -45,6 +46,8 @@ type Engine struct {
 	// Platform is the platform that it was named for, where several engines
 	// share the work.
 	Platform string
+	// Watch notices that the engine is lost; nil for one that is not of a pool.
+	Watch *loss.Watch
 	// Platforms are those whose programs it can run, in OCI's words.
 	Platforms []string
 	// Snapshotter is how its worker keeps layers ("overlayfs"); empty where it does not say.

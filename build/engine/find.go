@@ -8,13 +8,16 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"slipway/build/engine/loss"
 )
 
 // Find takes the first engine that answers and can do what the build needs: the one that
 // was asked for; else a buildkitd at its default socket, a Docker engine with the
 // containerd store, a managed buildkitd, a Docker engine with the classic store.
-// Where engines are named by platform, there is one for each, in the order named.
-// Errors: *NotFoundError, *CannotError, or the *AddressError of Check.
+// Where engines are named by platform, there is one for each, in the order named. Of a
+// pool, Find returns each engine that answers, in the order named.
+// Errors: *NotFoundError, *CannotError, *MixedError, or the *AddressError of Check.
 func Find(ctx context.Context, o Options) ([]*Engine, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -23,17 +26,20 @@ func Find(ctx context.Context, o Options) ([]*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*Engine, len(places))
+	pools := pools(places)
+	found := make([]answers, len(pools))
 	g, gctx := errgroup.WithContext(ctx)
-	for i, p := range places {
+	for i, p := range pools {
 		g.Go(func() (err error) {
-			if out[i], err = p.find(gctx); err == nil {
-				out[i].Platform = p.platform
-			}
+			found[i], err = p.find(gctx)
 			return err
 		})
 	}
 	err = g.Wait()
+	var out []*Engine
+	for _, a := range found {
+		out = append(out, a.found...)
+	}
 	if errors.Is(ctx.Err(), context.Canceled) { // whatever the engines answered, the user no longer waits
 		err = fmt.Errorf("interrupted while looking for an engine: %w", ctx.Err())
 	}
@@ -41,6 +47,11 @@ func Find(ctx context.Context, o Options) ([]*Engine, error) {
 		// An engine that cannot be closed does not matter compared to err.
 		_ = closeAll(context.WithoutCancel(ctx), out)
 		return nil, err
+	}
+	for _, a := range found {
+		for _, s := range a.silent {
+			o.silent(s)
+		}
 	}
 	return out, nil
 }
@@ -55,8 +66,12 @@ func closeAll(ctx context.Context, engines []*Engine) error {
 	return errors.Join(errs...)
 }
 
+// find is the engine of one address, or the result of a search.
 func (p candidate) find(ctx context.Context) (*Engine, error) {
 	e, err := p.named(ctx)
+	if e != nil {
+		e.Platform = p.platform
+	}
 	if e == nil && err == nil {
 		return p.search(ctx)
 	}
@@ -195,7 +210,11 @@ func (p candidate) address(ctx context.Context) (*Engine, error) {
 	if noSocket(p.Address) {
 		wait = probeTime
 	}
-	e, err := dial(ctx, p.Address, p.TLS, wait)
+	var guard *loss.Watch
+	if p.pooled {
+		guard = loss.New()
+	}
+	e, err := dial(ctx, p.Address, p.TLS, wait, guard)
 	if err != nil {
 		return nil, &SilentError{From: p.AddressFrom, Address: p.Address, TLS: p.TLS != "", Err: err}
 	}

@@ -181,7 +181,7 @@ func (w *managed) logFile() string     { return filepath.Join(w.dir, "buildkitd.
 // attach uses the daemon that is there, or starts one. The gate is held.
 func (w *managed) attach(ctx context.Context, binary string, wanted Network) (*Engine, error) {
 	if _, err := os.Stat(w.socket()); err == nil {
-		if e, err := dial(ctx, "unix://"+w.socket(), "", probeTime); err == nil {
+		if e, err := dial(ctx, "unix://"+w.socket(), "", probeTime, nil); err == nil {
 			return w.join(e, wanted)
 		}
 	}
@@ -327,7 +327,7 @@ func (w *managed) await(ctx context.Context, exited <-chan error) (*Engine, erro
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		e, err := dial(ctx, "unix://"+w.socket(), "", explicitTime)
+		e, err := dial(ctx, "unix://"+w.socket(), "", explicitTime, nil)
 		answers <- answer{e, err}
 	}()
 	select {

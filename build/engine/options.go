@@ -22,7 +22,8 @@ import (
 // Options say where an engine may be.
 type Options struct {
 	// Address is the engine that was asked for: an address, the word of a kind,
-	// or a list of PLATFORM=ADDRESS; empty means search.
+	// a pool of addresses (ADDRESS|ADDRESS), or a list of PLATFORM=ADDRESS or
+	// PLATFORM=POOL; empty means search.
 	Address string
 	// AddressFrom names where Address was given, for messages.
 	AddressFrom string
@@ -48,6 +49,9 @@ type Options struct {
 	// Waiting, if set, is called with the name of the engine that Slipway waits
 	// for.
 	Waiting func(what string)
+	// Silent, if set, is called with each engine of a pool that does not answer, if
+	// another one does, one after the other before Find returns.
+	Silent func(*SilentError)
 }
 
 func (o Options) getenv(name string) string {
@@ -64,7 +68,13 @@ func (o Options) waiting(what string) {
 	}
 }
 
-const addressRemedy = "write docker, buildkitd or managed, an address (unix:///run/buildkit/buildkitd.sock, tcp://host:port, docker-container://name, kube-pod://name, ssh://user@host), or a list of PLATFORM=ADDRESS"
+func (o Options) silent(err *SilentError) {
+	if o.Silent != nil {
+		o.Silent(err)
+	}
+}
+
+const addressRemedy = "write docker, buildkitd or managed, an address (unix:///run/buildkit/buildkitd.sock, tcp://host:port, docker-container://name, kube-pod://name, ssh://user@host), a pool of addresses (tcp://a:1234|tcp://b:1234), or a list of PLATFORM=ADDRESS"
 
 // Check returns an error if an address is not valid. It makes no requests. The
 // error is an *AddressError.
@@ -100,7 +110,7 @@ func (o Options) Platforms() []string {
 	for _, one := range several {
 		out = append(out, one.platform)
 	}
-	return out
+	return slices.Compact(out) // those of a pool stand together
 }
 
 // MayBeManaged reports whether a managed engine may be started.
@@ -123,13 +133,14 @@ func (o Options) CheckState() error {
 type candidate struct {
 	Options
 	platform string
+	// pooled reports that the address is one of a pool.
+	pooled bool
 }
 
-// split takes a list of PLATFORM=ADDRESS apart.
+// split takes a list of PLATFORM=ADDRESS and its pools apart.
 func (o Options) split() ([]candidate, error) {
 	if !o.Several() {
-		o.Address = resolveAlias(o.Address)
-		return []candidate{{Options: o}}, nil
+		return candidate{Options: o}.members()
 	}
 	var out []candidate
 	seen := map[string]bool{}
@@ -140,15 +151,19 @@ func (o Options) split() ([]candidate, error) {
 			return nil, badAddress(o.AddressFrom, "write linux/amd64=ADDRESS,linux/arm64=ADDRESS", "%q names no platform: %v", shown(part), err)
 		}
 		one := candidate{Options: o, platform: platforms.Format(platforms.Normalize(p))}
-		one.Address = resolveAlias(strings.TrimSpace(address))
+		one.Address = strings.TrimSpace(address)
 		if one.Address == "" {
 			return nil, badAddress(o.AddressFrom, "write "+one.platform+"=ADDRESS", "%s has no address", one.platform)
 		}
 		if seen[one.platform] {
-			return nil, badAddress(o.AddressFrom, "name one engine for each platform", "%s is named twice", one.platform)
+			return nil, badAddress(o.AddressFrom, "name one engine for each platform, or a pool of them: "+one.platform+"=ADDRESS|ADDRESS", "%s is named twice", one.platform)
 		}
 		seen[one.platform] = true
-		out = append(out, one)
+		members, err := one.members()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, members...)
 	}
 	return out, nil
 }

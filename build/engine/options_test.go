@@ -19,6 +19,8 @@ func TestAddresses(t *testing.T) {
 		"docker-container://buildkitd", "docker-container://buildkitd?context=remote",
 		"kube-pod://buildkitd-0?context=prod&namespace=build&container=buildkitd", "ssh://user@host:2222", "ssh://host/run/buildkit/buildkitd.sock",
 		"linux/amd64=tcp://amd:1234,linux/arm64=docker", "linux/amd64=managed", "linux/amd64=own", "linux/arm64=kube-pod://arm?namespace=build",
+		"tcp://a:1|tcp://b:1", "unix:///a.sock | ssh://me@b|docker-container://c", "linux/amd64=tcp://a:1|kube-pod://b?namespace=x,linux/arm64=docker",
+		"linux/amd64=tcp://a:1|tcp://b:1,linux/arm64=tcp://a:1|tcp://b:1",
 	} {
 		if err := (engine.Options{Address: good, AddressFrom: "--engine"}).Check(); err != nil {
 			t.Errorf("Check of %s = %v, want no error", good, err)
@@ -43,6 +45,15 @@ func TestBadAddresses(t *testing.T) {
 		"linux/amd64=own,not a platform=docker":    `names no platform`,
 		"linux/amd64=own,linux/arm64=http://x:1":   `an engine is not reached by http://`,
 		"linux/amd64=own,linux/arm64=nowhere:1234": `"nowhere:1234" is not an engine address`,
+		"tcp://a:1||tcp://b:1":                     `the pool "tcp://a:1||tcp://b:1" has an empty address`,
+		"tcp://a:1|":                               `has an empty address`,
+		"linux/amd64=|tcp://a:1":                   `the pool "|tcp://a:1" has an empty address`,
+		"tcp://a:1|tcp://b:1|tcp://a:1":            `tcp://a:1 is twice in one pool`,
+		"tcp://u:x@a:1|tcp://u:y@a:1":              `tcp://u:REDACTED@a:1 is twice in one pool`,
+		"docker|tcp://a:1":                         `docker cannot be in a pool`,
+		"tcp://a:1|own":                            `managed cannot be in a pool`,
+		"linux/amd64=tcp://a:1|buildkitd":          `buildkitd cannot be in a pool`,
+		"tcp://a:1|tcp://b":                        `"tcp://b" names no port`,
 	} {
 		err := engine.Options{Address: bad, AddressFrom: "SLIPWAY_ENGINE"}.Check()
 		var address *engine.AddressError
@@ -77,6 +88,8 @@ func TestPlatforms(t *testing.T) {
 		"kube-pod://pod?context=a": nil,
 		"linux/x86_64=own,linux/arm64/v8=tcp://a:1": {"linux/amd64", "linux/arm64"},
 		"linux/arm/v7=own":                          {"linux/arm/v7"},
+		"tcp://a:1|tcp://b:1":                       nil,
+		"linux/amd64=tcp://a:1|tcp://b:1,linux/arm64=tcp://a:1|tcp://c:1": {"linux/amd64", "linux/arm64"},
 	} {
 		if got := (engine.Options{Address: address}).Platforms(); !slices.Equal(got, want) {
 			t.Errorf("Platforms of %s = %q, want %q", address, got, want)
@@ -103,7 +116,7 @@ func TestOwnMeansManaged(t *testing.T) {
 }
 
 func FuzzAddress(f *testing.F) {
-	for _, s := range []string{"own", "tcp://a:1", "linux/amd64=own,linux/arm64=docker", "a=b=c,,=", "unix:///x?=://"} {
+	for _, s := range []string{"own", "tcp://a:1", "linux/amd64=own,linux/arm64=docker", "a=b=c,,=", "unix:///x?=://", "tcp://a:1|tcp://b:1", "a=b|c=d||"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, address string) {

@@ -33,7 +33,7 @@ func (r *run) exportCaches(ctx context.Context, targets []target.Target) {
 			defer func() { <-r.slots }()
 			start := time.Now()
 			for _, p := range r.platformBuilds(t) {
-				err := r.exportCache(ctx, p)
+				err := r.exportOnEngine(ctx, p)
 				if t.ExportsPushCache() && err != nil && ctx.Err() == nil {
 					r.caches.note(p, true, err)
 					continue
@@ -52,6 +52,18 @@ func (r *run) exportCaches(ctx context.Context, targets []target.Target) {
 			res.Digest, res.Err = "", errs[i]
 		}
 	}
+}
+
+// exportOnEngine writes the cache on the engine that built the part. If that is lost, another
+// one would have to build the part again, which it does only for a cache of the compose file.
+func (r *run) exportOnEngine(ctx context.Context, p platformBuild) error {
+	export := func(p platformBuild) (string, error) { return "", r.exportCache(ctx, p) }
+	if p.target.ExportsPushCache() {
+		_, err := r.attempt(ctx, p, export)
+		return err
+	}
+	_, err := r.onEngine(ctx, p, export)
+	return err
 }
 
 // exportCache writes the cache of the part that one engine built. The engine may

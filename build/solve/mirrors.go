@@ -39,6 +39,10 @@ func (r *run) findCopies(job context.Context, targets []target.Target) {
 	var lost []Unmirrored
 	for i, w := range r.workers {
 		each, err := Resolve(ctx, w.Client, copies, r.options.Login)
+		if why := w.lost(ctx, err); err != nil && why != nil {
+			r.lose(i, why)
+			continue
+		}
 		var found []target.Base
 		for k, b := range images {
 			if e := firstError(err, each[k].Err); e == nil {

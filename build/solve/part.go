@@ -20,8 +20,14 @@ type Engine struct {
 	Client *client.Client
 	// Session opens the connections of sessions; nil means through Client.
 	Session session.Dialer
-	// Platform is the one that it builds, where several engines share the work.
+	// Address names it in messages, and to RunOptions.Order.
+	Address string
+	// Platform is the one that it builds, where several engines share the work. Those of
+	// the same platform are a pool: if one is lost, another builds its targets.
 	Platform string
+	// Watch notices that an engine of a pool is lost; nil for one that no other engine
+	// stands in for.
+	Watch Watch
 	// Store is where the images of an engine go that cannot push; nil where it can.
 	Store ImageStore
 }
@@ -36,7 +42,10 @@ func (e Engine) dialer() session.Dialer {
 // worker is an engine with the sessions that serve it the sources.
 type worker struct {
 	Engine
+	index   int // among the workers of the run
 	sources *sources
+	// slots has room for the parts that the engine builds at once.
+	slots chan struct{}
 	// policy rewrites the names of images that have copies; nil rewrites none.
 	policy *spb.Policy
 	// seen, if set, is called with a request's progress before the display is.
@@ -96,8 +105,8 @@ type platformBuild struct {
 // platformBuilds shares the target's platforms out to the engines. A target that names none is
 // built for the platform of the first.
 func (r *run) platformBuilds(t target.Target) []platformBuild {
-	if len(r.workers) == 1 && r.workers[0].Platform == "" {
-		return []platformBuild{{r.workers[0], t}}
+	if r.workers[0].Platform == "" {
+		return []platformBuild{r.assigned(t, "")}
 	}
 	wanted := t.Platforms
 	if len(wanted) == 0 {
@@ -105,25 +114,27 @@ func (r *run) platformBuilds(t target.Target) []platformBuild {
 	}
 	var out []platformBuild
 	for _, p := range wanted {
-		for _, w := range r.workers {
-			if w.Platform == p {
-				one := t
-				one.Platforms = []string{p}
-				out = append(out, platformBuild{w, one})
-			}
+		if slices.ContainsFunc(r.workers, func(w worker) bool { return w.Platform == p }) {
+			one := t
+			one.Platforms = []string{p}
+			out = append(out, r.assigned(one, p))
 		}
 	}
 	return out
 }
 
-// image builds all parts of a target and makes them one image.
-func (r *run) image(ctx context.Context, t target.Target, images map[string]string) (string, error) {
+// image builds all parts of a target and makes them one image. It calls begun when the
+// first engine begins.
+func (r *run) image(ctx context.Context, t target.Target, images map[string]string, begun func()) (string, error) {
 	parts := r.platformBuilds(t)
 	digests := make([]string, len(parts))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, p := range parts {
 		g.Go(func() (err error) {
-			digests[i], err = r.solveWithRetry(gctx, p, images)
+			digests[i], err = r.onEngine(gctx, p, func(p platformBuild) (string, error) {
+				begun()
+				return r.solveWithRetry(gctx, p, images)
+			})
 			return err
 		})
 	}

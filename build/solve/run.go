@@ -19,7 +19,8 @@ import (
 
 // RunOptions say how targets are built.
 type RunOptions struct {
-	// Jobs limits how many targets are built at once; 0 means all.
+	// Jobs limits how many targets are built at once, on each engine of a pool; 0 means
+	// all.
 	Jobs int
 	// FailFast stops the others when one fails.
 	FailFast bool
@@ -54,6 +55,13 @@ type RunOptions struct {
 	// Renew drops the login for the service's registry after a refusal; false means that
 	// there is none to renew.
 	Renew func(service string) bool
+	// Order sorts the addresses of a pool for a service and a platform, which is empty
+	// where the engines are named for none. The first engine that is not lost builds it.
+	// Nil leaves them as they are.
+	Order func(service, platform string, addresses []string) []string
+	// Lost is called once for each engine that is lost, with the services that other
+	// engines of its pool build in its place.
+	Lost func(address string, services []string, why error)
 	// Status receives each service's progress; it is called from several goroutines.
 	Status func(service string, s *client.SolveStatus)
 	// Retrying is called before a push is tried again.
@@ -104,18 +112,20 @@ func (e *FailedError) Unwrap() error { return e.Err }
 // the others from ending. The error is for what concerns no single target.
 //
 // Where there are several engines, each builds the platform it was named for, and what
-// they pushed becomes one index (see CheckPlatforms).
+// they pushed becomes one index (see CheckPlatforms). Those of the same platform are a pool,
+// whose engines share the targets.
 func Run(ctx context.Context, engines []Engine, targets []target.Target, o RunOptions) ([]Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &run{options: o, cancel: cancel, slots: slots(o.Jobs, len(targets)), done: map[string]*outcome{}}
-	for _, e := range engines {
-		src, err := openSources(ctx, e.dialer(), targets, o)
+	r := newRun(engines, targets, o)
+	r.cancel = cancel
+	for i, w := range r.workers {
+		src, err := openSources(ctx, w.dialer(), r.on(i, targets), o)
 		if err != nil {
 			return nil, err
 		}
 		defer src.close()
-		r.workers = append(r.workers, worker{Engine: e, sources: src})
+		r.workers[i].sources = src
 	}
 	for _, t := range targets {
 		r.done[t.Service] = &outcome{ready: make(chan struct{})}
@@ -143,6 +153,21 @@ type run struct {
 	slots   chan struct{}
 	done    map[string]*outcome
 	caches  cacheState
+	pool    *pool
+}
+
+// newRun returns a run whose engines have no sources yet. Engines of a pool have limits
+// of their own; otherwise one limit holds for all.
+func newRun(engines []Engine, targets []target.Target, o RunOptions) *run {
+	all, each := o.Jobs, 0
+	if pooled(engines) {
+		all, each = each, all
+	}
+	r := &run{options: o, slots: slots(all, len(targets)), done: map[string]*outcome{}, pool: newPool()}
+	for i, e := range engines {
+		r.workers = append(r.workers, worker{Engine: e, index: i, slots: slots(each, len(targets))})
+	}
+	return r
 }
 
 // outcome is a result that others can wait for.
@@ -183,7 +208,8 @@ func (r *run) result(ctx context.Context, t target.Target) Result {
 		return res
 	}
 	start := time.Now()
-	res.Digest, res.Err = r.image(ctx, t, images)
+	begun := sync.OnceFunc(func() { start = time.Now() })
+	res.Digest, res.Err = r.image(ctx, t, images, begun)
 	res.Duration = time.Since(start)
 	return res
 }
@@ -232,13 +258,18 @@ func (r *run) ask(ctx context.Context, w worker, t target.Target, opt client.Sol
 			watch.see(s)
 		}
 	}()
-	resp, err := w.send(ctx, opt, statuses)
+	there, stop := w.whileThere(ctx)
+	defer stop()
+	resp, err := w.send(there, opt, statuses)
 	<-drained
 	if err == nil {
 		return resp.ExporterResponse[exptypes.ExporterImageDigestKey], nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		return "", cause
+	}
+	if why := w.lost(ctx, err); why != nil {
+		return "", &lostRequest{why}
 	}
 	return "", &FailedError{Service: t.Service, Lines: sourceLines(err), Pushing: watch.exportFailed && w.Store == nil, Err: err}
 }

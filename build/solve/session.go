@@ -59,6 +59,16 @@ func (s *sources) named(t target.Target) filesync.StaticDirSource {
 	return out
 }
 
+// covers reports whether there are sessions for all that a target reads.
+func (s *sources) covers(t target.Target) bool {
+	for _, key := range t.SessionKeys() {
+		if _, ok := s.ids[key]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // openSources starts the sessions. They run until close, even when ctx is cancelled,
 // since cancelled solves still want to end in order.
 func openSources(ctx context.Context, dial session.Dialer, targets []target.Target, o RunOptions) (*sources, error) {

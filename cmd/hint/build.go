@@ -110,6 +110,8 @@ func engineHint(err error) string {
 			hint += ", and so could a Docker engine with the containerd store"
 		}
 		return hint
+	case *engine.MixedError:
+		return "name the platform of each with --engine PLATFORM=ADDRESS|ADDRESS"
 	case *engine.CommandError:
 		return commandHint(e)
 	case *engine.SilentError:
