@@ -109,8 +109,8 @@ func TestBaseMoves(t *testing.T) {
 	s.reuses("three")
 }
 
-// TestBaseMovesUnpinned does the same with an engine that cannot be told a digest:
-// the image that it built is not known by the key.
+// TestBaseMovesUnpinned does the same with an engine that ignores pinned digests: the
+// image that it built is not known by the key.
 func TestBaseMovesUnpinned(t *testing.T) {
 	t.Parallel()
 	s := newBaseFixture(t, "base moves unpinned", "")

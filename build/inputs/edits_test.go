@@ -65,8 +65,8 @@ type row struct {
 	built      bool
 	// why is the reason to build an image that has the same content.
 	why string
-	// fails is set if nothing can be built after the edit, and the image from before
-	// is what the Dockerfile asks for.
+	// fails is set if nothing can be built after the edit, and the Dockerfile asks for
+	// the image from before.
 	fails bool
 }
 
