@@ -159,7 +159,7 @@ func TestEdits(t *testing.T) {
 			reused := old.key != "" && old.key == now.key
 			switch {
 			case old.failed() || now.failed() != r.fails:
-				t.Errorf("the builds ended with %q and %q", old.content[failure], now.content[failure])
+				t.Errorf("the builds failed: %v before the edit, %v after it", old.failed(), now.failed())
 			case r.fails && !reused:
 				t.Error("the key is another one, or not known")
 			case r.fails:

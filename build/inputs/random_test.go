@@ -94,7 +94,8 @@ func (p *proof) outcome(t *testing.T, r solve.Result) map[string]string {
 	case r.Err == nil:
 		return p.content(t, r)
 	case errors.As(r.Err, &failed), errors.Is(r.Err, solve.ErrStopped):
-		return map[string]string{failure: r.Err.Error()}
+		t.Logf("%s: %v", r.Service, r.Err)
+		return map[string]string{failure: "yes"}
 	}
 	t.Fatal(r.Err)
 	return nil
