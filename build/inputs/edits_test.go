@@ -1,11 +1,9 @@
 package inputs_test
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,10 +17,14 @@ import (
 
 // edited is a project of the table.
 type edited struct {
-	t         *testing.T
-	dir, base string
-	target    target.Target
-	config    v1.Config
+	t               *testing.T
+	dir, host, base string
+	target          target.Target
+	// others are services that the target is linked to.
+	others []target.Target
+	config v1.Config
+	git    *testkit.GitServer
+	web    *web
 }
 
 func (e *edited) must(err error) {
@@ -54,18 +56,24 @@ const twoStages = "FROM scratch AS unused\nCOPY docs /docs\nFROM scratch AS imag
 
 // row is one edit of the table.
 type row struct {
-	// dockerfile replaces the one of two stages; BASE stands for the base image.
+	// dockerfile replaces the one of two stages. BASE stands for the base image, GIT
+	// and WEB for the addresses of a repository and a file, COMMIT and SUM for what
+	// they are at first.
 	dockerfile string
 	setup      func(*edited)
 	edit       func(*edited)
 	built      bool
 	// why is the reason to build an image that has the same content.
 	why string
+	// fails is set if nothing can be built after the edit, and the Dockerfile asks for
+	// the image from before.
+	fails bool
 }
 
 func write(name, text string) func(*edited) { return func(e *edited) { e.write(name, text) } }
 
-var rows = map[string]row{
+// fileRows are edits of local files, settings and base images.
+var fileRows = map[string]row{
 	"nothing":     {edit: func(*edited) {}},
 	"file":        {edit: write("src/app", "2"), built: true},
 	"new-file":    {edit: write("src/new", ""), built: true},
@@ -133,6 +141,8 @@ func TestEdits(t *testing.T) {
 	t.Parallel()
 	p := newProof(t)
 	all := map[string]*edited{}
+	rows := maps.Clone(fileRows)
+	maps.Copy(rows, sourceRows)
 	for name, r := range rows {
 		all[name] = newEdited(t, p, name, r)
 	}
@@ -148,6 +158,11 @@ func TestEdits(t *testing.T) {
 			same := maps.Equal(old.content, now.content)
 			reused := old.key != "" && old.key == now.key
 			switch {
+			case old.failed() || now.failed() != r.fails:
+				t.Errorf("the builds failed: %v before the edit, %v after it", old.failed(), now.failed())
+			case r.fails && !reused:
+				t.Error("the key is another one, or not known")
+			case r.fails:
 			case reused && !same:
 				t.Errorf("the key is the same, the content is not:\n%s", different(old.content, now.content))
 			case reused == r.built:
@@ -161,7 +176,7 @@ func TestEdits(t *testing.T) {
 
 func newEdited(t *testing.T, p *proof, name string, r row) *edited {
 	t.Helper()
-	e := &edited{t: t, dir: t.TempDir(), base: p.host + "/base-" + name + ":1"}
+	e := &edited{t: t, dir: t.TempDir(), host: p.host, base: p.host + "/base-" + name + ":1"}
 	e.target = target.Target{Service: name, Context: target.Context{Dir: e.dir}, Dockerfile: e.path("Dockerfile"), Platforms: []string{ownPlatform}}
 	for file, text := range map[string]string{"src/app": "1", "src/sub/more": "1", "src/x.log": "1", "lock": "1", "docs/index.md": "1", ".dockerignore": "**/*.log\n"} {
 		e.write(file, text)
@@ -172,7 +187,7 @@ func newEdited(t *testing.T, p *proof, name string, r row) *edited {
 	e.push("1")
 	e.write("Dockerfile", twoStages)
 	if r.dockerfile != "" {
-		e.write("Dockerfile", replaceBase(r.dockerfile, e.base))
+		e.write("Dockerfile", e.filled(r.dockerfile))
 	}
 	probe, err := testkit.Probe()
 	e.must(err)
@@ -187,32 +202,28 @@ type state struct {
 	key     string
 }
 
+// failed reports whether there is no image, since the build fails.
+func (s state) failed() bool { return s.content[failure] != "" }
+
 // all builds all projects.
 func (p *proof) all(t *testing.T, all map[string]*edited) map[string]state {
 	t.Helper()
 	var targets []target.Target
 	for _, e := range all {
-		targets = append(targets, e.target)
+		targets = append(append(targets, e.target), e.others...)
 	}
 	before := p.read(t, targets)
 	built := p.build(t, "", targets)
 	confirmed := p.confirm(t, targets, before, built)
 	out := map[string]state{}
-	for name, r := range built {
-		if r.Err != nil {
-			t.Fatal(fmt.Errorf("%s: %w", name, r.Err))
-		}
-		s := state{content: p.content(t, r)}
+	for name := range all {
+		s := state{content: p.outcome(t, built[name])}
 		if in := before[name]; in.Inputs != nil && confirmed[name] == nil {
 			s.key = in.Inputs.Key()
 		}
 		out[name] = s
 	}
 	return out
-}
-
-func replaceBase(dockerfile, base string) string {
-	return strings.ReplaceAll(dockerfile, "BASE", base)
 }
 
 var epoch = time.Unix(1, 0)

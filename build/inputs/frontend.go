@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/containerd/containerd/v2/defaults"
 	"github.com/containerd/platforms"
@@ -44,6 +45,8 @@ type frontend struct {
 	dirs map[string]string
 	// inline is the Dockerfile's text where the compose file has it.
 	inline []byte
+	// layouts are the OCI layouts by the ids of their stores.
+	layouts map[string]layout
 	// image resolves an image: its digest and its configuration.
 	image func(ctx context.Context, ref string, platform ocispecs.Platform) (digest.Digest, []byte, error)
 }
@@ -110,17 +113,33 @@ func (f *frontend) Solve(_ context.Context, req client.SolveRequest) (*client.Re
 }
 
 // ResolveImageConfig returns the digest of an image and its configuration, or
-// the least of one.
+// the least of one. That of an image in an OCI layout is always the real one.
 func (f *frontend) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
 	p := f.platform
 	switch {
 	case opt.ImageOpt != nil && opt.ImageOpt.Platform != nil:
 		p = *opt.ImageOpt.Platform
-	case opt.OCILayoutOpt != nil && opt.OCILayoutOpt.Platform != nil:
-		p = *opt.OCILayoutOpt.Platform
+	case opt.OCILayoutOpt != nil:
+		return f.resolveLayout(ctx, ref, *opt.OCILayoutOpt)
 	}
 	dgst, config, err := f.image(ctx, ref, p)
 	return ref, dgst, config, err
+}
+
+// resolveLayout returns the digest that a reference names, and the configuration
+// of the image in an OCI layout.
+func (f *frontend) resolveLayout(ctx context.Context, ref string, opt sourceresolver.ResolveOCILayoutOpt) (string, digest.Digest, []byte, error) {
+	dir, ok := f.layouts[opt.Store.StoreID]
+	if !ok {
+		return "", "", nil, fmt.Errorf("%w: no directory for %s", errUnsupported, opt.Store.StoreID)
+	}
+	p := f.platform
+	if opt.Platform != nil {
+		p = *opt.Platform
+	}
+	_, dgst, _ := strings.Cut(ref, "@")
+	config, err := dir.config(ctx, digest.Digest(dgst), p)
+	return ref, digest.Digest(dgst), config, err
 }
 
 // ResolveSourceMetadata is asked for what Slipway does not read.

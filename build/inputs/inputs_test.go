@@ -46,11 +46,14 @@ func (p *project) write(name, text string) {
 	}
 }
 
-func (p *project) sources() Sources {
+func (p *project) sources() Sources { return fixedSources(p.digests) }
+
+// fixedSources are sources with the digests of images by reference.
+func fixedSources(digests map[string]string) Sources {
 	return Sources{
 		Platform: "linux/amd64", Files: NewFiles(nil),
 		Digest: func(_ context.Context, ref string) (string, error) {
-			if d, ok := p.digests[ref]; ok {
+			if d, ok := digests[ref]; ok {
 				return d, nil
 			}
 			return "", errors.New("no image " + ref)

@@ -273,9 +273,14 @@ func (c *component) frontend(ctx context.Context) (*frontend, error) {
 	t := c.target
 	t.Pull, t.CacheFrom, t.CacheTo = false, nil, nil
 	attrs := t.SolveOpt(target.Push{}, target.Sources{Images: c.linkImages()}).FrontendAttrs
-	f := &frontend{attrs: attrs, platform: platform, dirs: map[string]string{}, image: c.image}
+	f := &frontend{attrs: attrs, platform: platform, dirs: map[string]string{}, layouts: map[string]layout{}, image: c.image}
 	for name, dir := range t.Locals() {
 		f.dirs[name] = dir
+	}
+	for name, x := range t.Contexts {
+		if x.OCILayout != "" {
+			f.layouts[target.StoreID(name)] = layout(x.OCILayout)
+		}
 	}
 	if t.DockerfileInline != "" {
 		f.inline = []byte(t.DockerfileInline)
@@ -339,7 +344,7 @@ func (c *component) source(ctx context.Context, f *frontend, platform string, s 
 	case schemeLocal:
 		return c.local(ctx, f, platform, s)
 	case schemeImage, schemeLayout:
-		return nil // noted when it was resolved; a layout's digest is in its name
+		return nil // noted when it was resolved; a layout's digest is one of the steps
 	case schemeGit:
 		return c.git(ctx, s)
 	case "http", "https":

@@ -41,8 +41,13 @@ type proof struct {
 
 func newProof(t *testing.T) *proof {
 	t.Helper()
-	return &proof{engine: enginetest.Start(t), host: testkit.StartRegistry(t), files: inputs.NewFiles(nil)}
+	host := testkit.StartRegistry(t)
+	return &proof{engine: enginetest.Start(t, enginetest.Mirror("docker.io", host)), host: host, files: inputs.NewFiles(nil)}
 }
+
+// dockerHub begins the names of images on Docker Hub, for which the registry of
+// the proof stands in.
+const dockerHub = "docker.io/"
 
 func anonymous(context.Context, string) (docker.AuthConfig, error) { return docker.AuthConfig{}, nil }
 
@@ -57,6 +62,9 @@ func (p *proof) sources() inputs.Sources {
 	return inputs.Sources{
 		Platform: ownPlatform, Files: p.files, Commit: inputs.Commit,
 		Digest: func(ctx context.Context, image string) (string, error) {
+			if name, ok := strings.CutPrefix(image, dockerHub); ok {
+				image = p.host + "/" + name
+			}
 			return solve.Head(ctx, image, anonymous)
 		},
 	}

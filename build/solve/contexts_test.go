@@ -3,10 +3,6 @@ package solve_test
 import (
 	"fmt"
 	"maps"
-	"net/http/cgi"
-	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -101,10 +97,10 @@ func TestLinkedServices(t *testing.T) {
 func TestRemoteGitContexts(t *testing.T) {
 	o := newBuildFixture(t)
 	t.Parallel()
-	url := serveGit(t, map[string]string{
+	url := testkit.ServeGit(t, map[string]string{
 		"Dockerfile": "FROM scratch\nCOPY who /\n", "who": "root",
 		"sub/Other": "FROM scratch\nCOPY who /\n", "sub/who": "sub",
-	})
+	}).URL
 	got := o.buildProject(t, map[string]string{"compose.yaml": `services:
   whole: {build: "` + url + `#main"}
   part: {build: {context: "` + url + `#main:sub", dockerfile: Other}}
@@ -115,35 +111,6 @@ func TestRemoteGitContexts(t *testing.T) {
 	o.want(t, got["part"], map[string]string{"who": "sub"})
 	o.want(t, got["inline"], map[string]string{"inline": "root"})
 	o.want(t, got["extra"], map[string]string{"extra": "sub"})
-}
-
-// serveGit commits the tree and serves it over HTTP. The test is skipped with a
-// message where git's server side is missing.
-func serveGit(t *testing.T, tree map[string]string) string {
-	t.Helper()
-	libexec, err := exec.Command("git", "--exec-path").Output()
-	backend := filepath.Join(strings.TrimSpace(string(libexec)), "git-http-backend")
-	if err == nil {
-		_, err = os.Stat(backend)
-	}
-	if err != nil {
-		t.Skipf("LEFT OUT: git cannot serve over http here: %v", err)
-	}
-	work, bare := testkit.WriteTree(t, tree), t.TempDir()
-	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"}, {"add", "."}, {"commit", "-q", "-m", "first"}, {"clone", "-q", "--bare", ".", filepath.Join(bare, "code.git")},
-	} {
-		cmd := exec.Command("git", args...)
-		cmd.Dir = work
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
-			"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-	}
-	s := httptest.NewServer(&cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + bare, "GIT_HTTP_EXPORT_ALL=1"}, Stderr: os.Stderr})
-	t.Cleanup(s.Close)
-	return s.URL + "/code.git"
 }
 
 // transfers counts what the engine received of local directories: bytes by vertex name,

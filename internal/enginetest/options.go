@@ -19,6 +19,7 @@ type options struct {
 	tls        bool
 	tcp, certs string
 	debug      bool
+	platforms  []string
 }
 
 // TLS makes the daemon listen on a port of the loopback device too, with TLS and
@@ -28,6 +29,12 @@ func TLS() Option { return func(o *options) { o.tls = true } }
 // Debug makes the daemon log at the debug level. Only there it names the blobs
 // that it fetches and pushes, and the caches that it cannot read.
 func Debug() Option { return func(o *options) { o.debug = true } }
+
+// Platform makes the daemon say that the platform is its own, in place of the
+// host's. Without programs for it, only steps that run nothing succeed.
+func Platform(platform string) Option {
+	return func(o *options) { o.platforms = []string{platform} }
+}
 
 // KeepRoot makes the daemon work in dir, which may hold another daemon's cache
 // and is kept at the end. Empty still empties it.
@@ -76,7 +83,8 @@ insecure-entitlements = ["network.host", "security.insecure"]
   enabled = true
   networkMode = "host"
   gc = false
-`, root, listen, level, strings.TrimPrefix(addr, "unix://")+".otel")
+  platforms = [%s]
+`, root, listen, level, strings.TrimPrefix(addr, "unix://")+".otel", quoted(o.platforms))
 	var done []string
 	for _, l := range o.lines {
 		if !slices.Contains(done, l) { // a table may stand in TOML only once
@@ -84,4 +92,13 @@ insecure-entitlements = ["network.host", "security.insecure"]
 		}
 	}
 	return head + strings.Join(done, "\n") + "\n"
+}
+
+// quoted returns strings as the elements of an array in TOML.
+func quoted(list []string) string {
+	var out []string
+	for _, s := range list {
+		out = append(out, fmt.Sprintf("%q", s))
+	}
+	return strings.Join(out, ", ")
 }

@@ -28,25 +28,47 @@ func StartMirror(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err = mutate.AppendLayers(image, static.NewLayer(tarOf(t, "from-the-mirror", "yes"), types.DockerUncompressedLayer))
+	push(t, host+"/library/base:1", image, tarOf(t, "from-the-mirror", "yes", 0o644))
+	return host
+}
+
+// PushFrontend pushes an image with BuildKit's Dockerfile frontend, as a "# syntax"
+// line names one. Different labels make different images.
+func PushFrontend(t testing.TB, tag, label string) {
+	t.Helper()
+	program, err := DockerfileFrontend()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref, err := name.ParseReference(host + "/library/base:1")
+	config := v1.Config{Entrypoint: []string{"/frontend"}, Labels: map[string]string{"label": label}}
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	push(t, tag, image, tarOf(t, "frontend", program, 0o755))
+}
+
+// push adds a layer to an image and points a tag to it.
+func push(t testing.TB, tag string, image v1.Image, layer []byte) {
+	t.Helper()
+	image, err := mutate.AppendLayers(image, static.NewLayer(layer, types.DockerUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := name.ParseReference(tag)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := remote.Write(ref, image); err != nil {
 		t.Fatal(err)
 	}
-	return host
 }
 
-func tarOf(t testing.TB, file, text string) []byte {
+func tarOf(t testing.TB, file, text string, mode int64) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	err := w.WriteHeader(&tar.Header{Name: file, Mode: 0o644, Size: int64(len(text))})
+	err := w.WriteHeader(&tar.Header{Name: file, Mode: mode, Size: int64(len(text))})
 	if err == nil {
 		_, err = io.WriteString(w, text)
 	}

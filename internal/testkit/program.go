@@ -24,19 +24,28 @@ func Compile(t testing.TB, source, file string) {
 
 // Probe returns the executable of testdata/probe, which in a step of a build
 // reports what it can see and reach. It is compiled once for all tests.
-var Probe = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "probe")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "probe")
-	if err := compile("slipway/internal/testkit/testdata/probe", file); err != nil {
-		return "", err
-	}
-	data, err := os.ReadFile(file)
-	return string(data), err
-})
+var Probe = program("slipway/internal/testkit/testdata/probe")
+
+// DockerfileFrontend returns the executable of BuildKit's Dockerfile frontend, the
+// only file of the images docker/dockerfile. It is compiled once for all tests.
+var DockerfileFrontend = program("github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend")
+
+// program returns a function that returns the executable of a package.
+func program(source string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		dir, err := os.MkdirTemp("", "program")
+		if err != nil {
+			return "", err
+		}
+		defer os.RemoveAll(dir)
+		file := filepath.Join(dir, "program")
+		if err := compile(source, file); err != nil {
+			return "", err
+		}
+		data, err := os.ReadFile(file)
+		return string(data), err
+	})
+}
 
 func compile(source, file string, environ ...string) error {
 	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", file, source)
