@@ -26,16 +26,16 @@ func (b *bench) variant(label string, flags ...string) variant {
 // cacheBucket is where the caches on S3 lie.
 const cacheBucket = "bench-layers"
 
-// caches builds on an emptied engine from each kind of cache. They are measured against
+// caches builds on an emptied engine from each kind of cache, with --rebuild. They are measured against
 // the one in the repositories.
 func (b *bench) caches(ctx context.Context) ([]row, error) {
 	if err := b.stand.createBucket(ctx, cacheBucket); err != nil {
 		return nil, err
 	}
 	who := []contestant{
-		b.variant("in the repositories", "--cache", "registry"),
-		b.variant("on S3", "--cache", "s3://"+cacheBucket+"/layers"),
-		b.variant("inline", "--cache", "inline"),
+		b.variant("in the repositories", "--cache", "registry", "--rebuild"),
+		b.variant("on S3", "--cache", "s3://"+cacheBucket+"/layers", "--rebuild"),
+		b.variant("inline", "--cache", "inline", "--rebuild"),
 	}
 	seeds, err := b.seed(ctx, who, func(i int) job { return job{prefix: fmt.Sprintf("caches-%d", i), tag: "seed"} })
 	if err != nil {
@@ -67,7 +67,7 @@ func (b *bench) compression(ctx context.Context) ([]row, error) {
 // reproducible is the cost of rewriting the times in layers: in a cold build, and
 // at each later export of layers that are in the engine.
 func (b *bench) reproducible(ctx context.Context) ([]row, error) {
-	who := []contestant{b.variant("reproducible", "--reproducible"), b.variant("without")}
+	who := []contestant{b.variant("reproducible", "--reproducible", "--rebuild"), b.variant("without", "--rebuild")}
 	cold, err := b.coldWith(ctx, who[0], who[1])
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (b *bench) reproducible(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	again := ratioRow("nothing changed, a new hash, --reproducible", median(walls(samples[0])), who[1].name(), median(walls(samples[1])), 0)
+	again := ratioRow("nothing changed, --rebuild, --reproducible", median(walls(samples[0])), who[1].name(), median(walls(samples[1])), 0)
 	return []row{cold, again}, nil
 }
 

@@ -189,15 +189,16 @@ func (b *bench) newTagSamples(ctx context.Context, seeds []seed) ([][]sample, er
 }
 
 // cached builds on an emptied engine what the repositories keep a cache of. All
-// work in the same repositories and import the cache that Slipway exported.
+// work in the same repositories and import the cache that Slipway exported. Slipway
+// would build nothing without --rebuild.
 func (b *bench) cached(ctx context.Context) ([]row, error) {
 	who := b.everyone()
-	who[0] = slipway{bench: b, more: []string{"--cache", "registry"}}
+	who[0] = slipway{bench: b, more: []string{"--cache", "registry", "--rebuild"}}
 	seeds, err := b.seed(ctx, who, func(i int) job { return job{prefix: "cached", tag: fmt.Sprintf("seed-%d", i), cached: true} })
 	if err != nil {
 		return nil, err
 	}
-	entries := b.again(seeds, newTag)
+	entries := b.againAs(who, seeds, newTag)
 	for i := range entries {
 		entries[i].prepare = func(ctx context.Context, _ int) error { return b.stand.engine.Renew(ctx) }
 	}

@@ -90,6 +90,8 @@ func (j *job) configs(ctx context.Context, engines []*engine.Engine, digests map
 	if len(bases) == 0 {
 		return noConfig, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, resolveTime)
+	defer cancel()
 	found, err := solve.Resolve(ctx, stillThere(engines).Client, bases, j.auth)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,10 @@ func (j *job) readInputs(ctx context.Context, known <-chan struct{}) error {
 // headTime is how long a registry may take to name an image's digest.
 const headTime = 10 * time.Second
 
+// resolveTime is how long an engine may take to find base images in registries. An
+// image that it does not find in that time has no key: it is built.
+const resolveTime = time.Minute
+
 // keyInputs gives the components their inputs.
 func (j *job) keyInputs(ctx context.Context, s inputs.Sources) {
 	s.Files, s.Commit = j.files, commits()
@@ -155,6 +159,8 @@ func (j *job) reuseFromEngine(ctx context.Context, e *engine.Engine) error {
 		return err
 	}
 	ask := onceFor(func(ctx context.Context, image string) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, resolveTime)
+		defer cancel()
 		found, err := solve.Resolve(ctx, e.Client, []target.Base{{Image: image}}, login)
 		if err != nil {
 			return "", err
