@@ -96,13 +96,8 @@ test: tools $(BUILDCTL) ## run all tests, those against real BuildKit daemons an
 	$(GO) run ./internal/enginetest/cmd/leftout || status=1; \
 	exit $$status
 
-# BuildKit's frontend, which slipway runs in its own process, sets one field to true
-# in several goroutines (withResolveCache.ResolveImageConfig, v0.34). The race
-# detector leaves that package out, and no other.
-RACE = -race -gcflags=github.com/moby/buildkit/frontend/dockerfile/builder=-race=false
-
 race: tools $(BUILDCTL) ## run all tests under the race detector (slow)
-	CGO_ENABLED=1 $(GO) test $(RACE) -timeout 60m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./...
 
 lint: fmt vet staticcheck imports tidy docs-unchanged ## check format, code, imports, English, modules, command docs (under a minute)
 	@echo "lint: all good"
@@ -173,7 +168,7 @@ vulnerabilities: $(TOOLS)/govulncheck
 # make test runs all tests once. The race detector runs those that need no
 # daemon: with the daemons it takes longer than CI has. make race does that.
 race-without-engine:
-	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd SLIPWAY_TEST_DOCKER=/nowhere $(GO) test $(RACE) -timeout 60m ./...
+	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd SLIPWAY_TEST_DOCKER=/nowhere $(GO) test -race -timeout 60m ./...
 
 # The pinned programs, built anew only when their module changes. go build may
 # leave an unchanged file alone, so touch tells make that it is current.
