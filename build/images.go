@@ -90,6 +90,7 @@ func (j *job) sortResults(ctx context.Context, results []solve.Result) (map[stri
 			j.ServiceErrorf(r.Service, "%s", failureText(f))
 			failed.remedy = cmp.Or(failed.remedy, j.planned.hint(f.Error()))
 			failed.Refusal = cmp.Or(failed.Refusal, solve.RefusalOf(f))
+			failed.Lost = failed.Lost || errors.As(f, new(*solve.LostError))
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("interrupted while building: %w", ctx.Err())
 		case errors.Is(r.Err, solve.ErrStopped):
@@ -243,6 +244,8 @@ type FailedError struct {
 	Failed []string
 	// Refusal is that of one of them; nil if there was none.
 	Refusal *solve.Refusal
+	// Lost reports that all engines were lost that could build one of them.
+	Lost    bool
 	stopped []string
 	// remedy is the hint for one of them, if there is one.
 	remedy string

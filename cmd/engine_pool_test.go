@@ -232,7 +232,7 @@ func TestPoolWithoutEngines(t *testing.T) {
 	kill(t, engines[0])
 	kill(t, engines[1])
 	r.wait(exitBuild)
-	r.says("building s01: no engine of the pool is left: ", engines[0].Addr+": ", engines[1].Addr+": ", "12 services failed to build: ", "no tag was moved")
+	r.says("building s01: no engine of the pool is left: ", engines[0].Addr+": ", engines[1].Addr+": ", "12 services failed to build: ", "no tag was moved", "what to do: `slipway doctor` asks each engine")
 	if got := s.tags(); len(got) > 0 {
 		t.Errorf("there are tags: %v", got)
 	}

@@ -31,6 +31,9 @@ func buildHint(err error) string {
 	case *build.UnprivilegedError:
 		return "switch on privileged mode in the CodeBuild project's environment, without which no engine runs there; else: " + engineHint(e.NotFoundError)
 	case *build.FailedError:
+		if e.Lost {
+			return "`slipway doctor` asks each engine; when they answer, type the command again"
+		}
 		return refusalHint(e.Refusal)
 	case *compose.OutsideError:
 		return "allow it with --allow fs.read=" + e.Path

@@ -35,6 +35,7 @@ func TestHintsOfTheStages(t *testing.T) {
 		"wait for the other job":           &engine.SharedError{},
 		"shorter path with --engine-state": &engine.StateError{Err: down, TooLong: true},
 		"remove this one":                  &engine.StateError{Err: down},
+		"slipway doctor":                   &build.FailedError{Lost: true},
 		"--allow-insecure-entitlement x":   &build.FailedError{Refusal: &solve.Refusal{Grant: "x", ByEngine: true}},
 		"--create-repositories":            &iam.UseError{Reason: iam.UntrustedWrites},
 		"--ecs-service":                    &iam.UseError{Reason: iam.NoService},

@@ -1,7 +1,8 @@
 // Package awsclient limits the requests of the AWS SDK: the time of each attempt of
 // a call, the time that credentials take, the size of an answer and the pages of a
 // list. The SDK itself waits for an answer, and reads it, without any limit. It also
-// has the error of an answer that lacks a requested item.
+// has the error of an answer that lacks a requested item, and keeps a request that was
+// answered from failing (PlainBody).
 package awsclient
 
 import (
