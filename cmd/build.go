@@ -174,7 +174,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := checkECS(o.project.ECS); err != nil {
+	if err := o.project.ECS.Check(); err != nil {
 		return err
 	}
 	p, err := project.NewPlan(ctx, &w.Host, o.places(w))

@@ -184,7 +184,7 @@ func parseBuild(args []string) (buildOptions, error) {
 		return refuse(err, hint.Of(err))
 	}
 	o.project.Services = f.Args()
-	return o, checkECS(o.project.ECS)
+	return o, o.project.ECS.Check()
 }
 
 // write puts the buildspec into a file, but not over what somebody wrote there.

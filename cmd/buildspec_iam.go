@@ -125,7 +125,7 @@ func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 
 // complete adds what the project and the environment say.
 func (o *iamOptions) complete(ctx context.Context, w *cli) error {
-	if err := checkECS(o.ecs); err != nil {
+	if err := o.ecs.Check(); err != nil {
 		return err
 	}
 	composed, err := project.Load(ctx, &w.Host, o.project.Options, nil)

@@ -92,7 +92,7 @@ func (o doctorFlags) check() error {
 	if err := o.buildOptions.check(); err != nil {
 		return err
 	}
-	return checkECS(o.project.ECS)
+	return o.project.ECS.Check()
 }
 
 // runDoctor prints the findings, and ends with an error if build could not run.

@@ -40,7 +40,7 @@ func (o *siteOptions) flags(f *pflag.FlagSet) {
 }
 
 func (o siteOptions) check() error {
-	if err := checkECS(o.ecs); err != nil {
+	if err := o.ecs.Check(); err != nil {
 		return err
 	}
 	return checkOutput(o.output)

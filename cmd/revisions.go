@@ -34,6 +34,7 @@ rolled back to. Nor can one of an untrusted build, which is marked so.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return runRevisions(c.Context(), w, o) },
 	}
 	o.flags(c.Flags())
+	addContainerFlags(c.Flags(), &o.ecs)
 	return c
 }
 

@@ -55,6 +55,7 @@ without one from the task definition of --ecs-service.`,
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
+	addContainerFlags(f, &o.ecs)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
@@ -79,7 +80,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err := refuseUntrusted(w, o.project.Trust, "rollback"); err != nil {
 		return err
 	}
-	s, cloud, err := openSite(ctx, w, o.siteOptions, nil)
+	s, cloud, err := openSite(ctx, w, o.siteOptions, func(s *rollout.Services) error { s.Wanted = o.revision; return nil })
 	if err != nil {
 		return err
 	}

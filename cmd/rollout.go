@@ -58,6 +58,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
+	addContainerFlags(f, &o.ecs)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
@@ -91,7 +92,7 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	}
 	var files map[ecs.Ref][]artifact.Definition
 	s, cloud, err := openSite(ctx, w, o.siteOptions, func(s *rollout.Services) (err error) {
-		if o.revision != "" {
+		if s.Wanted = o.revision; o.revision != "" {
 			return nil
 		}
 		if files, err = s.ReadFiles(ctx, &w.Host, o.project.Options, o.definitions); err == nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"slipway/internal/allow"
+	"slipway/internal/awsname"
+	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -21,6 +23,53 @@ import (
 type ECSOptions struct {
 	Cluster  string
 	Services []string
+	// Containers and Repositories are the containers to work on, by name or by the
+	// repository of their image; none for those of the compose file.
+	Containers, Repositories []string
+}
+
+// Check refuses a cluster without a service, and names that ECS does not take.
+func (o ECSOptions) Check() error {
+	if err := awsname.CheckCluster(o.Cluster); o.Cluster != "" && err != nil {
+		return fault.New(fault.Usage, fmt.Errorf("--cluster: %w", err), "write the cluster's name or its ARN")
+	}
+	for _, name := range o.Services {
+		if err := awsname.CheckService(name); err != nil {
+			return fault.New(fault.Usage, fmt.Errorf("--ecs-service: %w", err), "write the ECS service's name or its ARN")
+		}
+	}
+	if o.Cluster != "" && len(o.Services) == 0 {
+		return fault.New(fault.Usage, errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE")
+	}
+	return nil
+}
+
+// Selection is the containers that flags name. The zero value names none.
+type Selection struct {
+	Containers   []string
+	Repositories []registry.Ref
+}
+
+// Given reports whether the flags name any.
+func (s Selection) Given() bool { return len(s.Containers)+len(s.Repositories) > 0 }
+
+// Has reports whether the flags name a container, or the repository of its image.
+func (s Selection) Has(container string, ref registry.Ref) bool {
+	return slices.Contains(s.Containers, container) ||
+		slices.ContainsFunc(s.Repositories, func(named registry.Ref) bool { return MayBeSame(named, ref) })
+}
+
+// selection reads the flags that name containers.
+func (o ECSOptions) selection() (Selection, error) {
+	out := Selection{Containers: o.Containers}
+	for _, text := range o.Repositories {
+		ref, err := registry.ParseRef(text)
+		if err != nil {
+			return out, fault.New(fault.Usage, fmt.Errorf("--repository: %w", err), "give the repository's name, URI or ARN")
+		}
+		out.Repositories = append(out.Repositories, ref)
+	}
+	return out, nil
 }
 
 // Refs are the services that the flags name, each once. cluster is for those that are
@@ -59,6 +108,8 @@ type ECS struct {
 	Repositories []registry.Ref
 	// Configured are the ECS services that the compose file names.
 	Configured []ecs.Ref
+	// Only are the containers that the flags name.
+	Only Selection
 	// FromFlags reports that the flags named the services.
 	FromFlags bool
 	// Dir is the directory of the compose file.
@@ -168,7 +219,11 @@ func (s *ECS) Refs() []ecs.Ref {
 // ReadECS reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
 // Without a compose file the flags must name them, for an operator may stand anywhere.
 func ReadECS(ctx context.Context, w *Host, o Options, given ECSOptions) (*ECS, error) {
-	p := &ECS{FromFlags: len(given.Services) > 0}
+	only, err := given.selection()
+	if err != nil {
+		return nil, err
+	}
+	p := &ECS{FromFlags: len(given.Services) > 0, Only: only}
 	if _, err := o.granted(w); err != nil {
 		return nil, err // not an error of a compose file, which could be left out
 	}
