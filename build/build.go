@@ -79,7 +79,7 @@ type Hooks struct {
 	Check func(context.Context) error
 	// Running returns the running digests by repository, as far as they can be
 	// read; nil if the plan names no ECS service.
-	Running func(context.Context, []*Component) map[registry.Ref]string
+	Running func(context.Context, []*Component) (map[registry.Ref]string, revisions.Live)
 }
 
 // Release is a published revision.
@@ -254,7 +254,7 @@ func (j *job) publish(ctx context.Context) (revisions.Published, error) {
 		images = append(images, image)
 	}
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
-		Variant: j.variant, Images: images, Running: j.running,
+		Variant: j.variant, Images: images, Running: j.running, Live: j.live,
 		KeepLatest: j.options.NoLatest, KeepNames: j.plan.Untrusted.Yes(),
 	})
 	return published, fault.As(fault.AWS, err)
@@ -294,6 +294,8 @@ type job struct {
 	auth solve.AuthFunc
 	// running are the running digests by repository, where ECS may be asked.
 	running map[registry.Ref]string
+	// live are the same by ECS service.
+	live revisions.Live
 	// found are the engines, until they are closed.
 	found []*engine.Engine
 	// closing are engines being stopped, and inputs being recorded.
@@ -352,7 +354,7 @@ func (j *job) build(ctx context.Context) error {
 	g.Go(func() error { return j.logDecisions(ctx) })
 	g.Go(func() error {
 		if j.hooks.Running != nil && !j.options.NoLatest {
-			j.running = j.hooks.Running(ctx, j.components)
+			j.running, j.live = j.hooks.Running(ctx, j.components)
 		}
 		return nil
 	})

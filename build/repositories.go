@@ -134,14 +134,15 @@ func (j *job) distinct() error {
 	return nil
 }
 
-// MovingTags are the tags that a build moves in each repository.
+// MovingTags are the tags that a build moves in each repository, but for the
+// protecting ones: those can be removed and put again where no tag can move.
 func (o Options) MovingTags(p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
 		tags = o.cacheTagNames()
 	}
 	if !o.NoLatest {
-		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
+		tags = append([]string{registry.TagLatest}, tags...)
 	}
 	return tags
 }

@@ -21,6 +21,7 @@ import (
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/retention"
 	"slipway/rollout"
 )
@@ -214,7 +215,7 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error
 		Display: func(targets []target.Target) build.Display {
 			return w.builds(o.progress, targets)
 		},
-		Running: func(ctx context.Context, components []*build.Component) map[registry.Ref]string {
+		Running: func(ctx context.Context, components []*build.Component) (map[registry.Ref]string, revisions.Live) {
 			return runningImages(ctx, &w.Host, aws, p, components)
 		},
 	}

@@ -15,6 +15,11 @@ func addDeployFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.BoolVar(&o.NoWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
 }
 
+// addTagFlags adds the flag of the commands that can deploy without moving tags.
+func addTagFlags(f *pflag.FlagSet, o *rollout.Options) {
+	f.BoolVar(&o.NoLatest, "no-latest", false, "move no tag: write the images into the task definitions")
+}
+
 // checkDeploy refuses a time limit that is none.
 func checkDeploy(o rollout.Options) error {
 	if o.Timeout < 0 {

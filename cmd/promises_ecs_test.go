@@ -168,8 +168,8 @@ func TestRollbackKilled(t *testing.T) {
 		pass              int
 		after, arrives    bool
 	}{
-		{"before the first tag", "PutImage", "deployed", 0, false, false},
-		{"between two deployed", "PutImage", "deployed", 2, false, true},
+		{"before the first tag", "PutImage", "previous-latest", 0, false, false},
+		{"between two deployed", "PutImage", "previous-latest", 2, false, true},
 		{"between two latest", "PutImage", "latest", 2, false, false},
 		{"between retagging and deploying", "UpdateService", "", 0, false, false},
 		{"when the deployments have begun", "UpdateService", "", 0, true, true},
@@ -191,7 +191,7 @@ func TestRollbackKilled(t *testing.T) {
 			h.rollback("one").wait(exitDone)
 			h.runsAll("one")
 			h.wantTag("latest", "one")
-			h.wantTag("deployed", "two")
+			h.wantTag("previous-latest", "two")
 		})
 	}
 }
@@ -246,7 +246,7 @@ func TestRollbackFaults(t *testing.T) {
 			h.rollback("one").wait(exitDone)
 			h.runsAll("one")
 			h.wantTag("latest", "one")
-			h.wantTag("deployed", "two")
+			h.wantTag("previous-latest", "two")
 		})
 	}
 }
@@ -262,7 +262,7 @@ func TestRefusedDeployment(t *testing.T) {
 	r := h.rollback("one").wait(exitAWS)
 	r.says("deploying ECS service prod/c", "latest and deployed are back where they were")
 	h.wantTag("latest", "two")
-	h.wantTag("deployed", "")
+	h.wantTag("previous-latest", "")
 	h.aws.Advance(10 * time.Minute)
 	h.runsAll("two")
 }
@@ -288,8 +288,8 @@ func TestOneOfFourCrashes(t *testing.T) {
 	h.runsOne("b", "b", "two")
 	h.runsOne("a", "a", "mixed")
 	mixed := h.tags()["shop/a:mixed"]
-	if got := h.tags()["shop/a:deployed"]; got != mixed {
-		t.Errorf("shop/a:deployed stands on %s, want what runs, %s", got, mixed)
+	if got := h.tags()["shop/a:previous-latest"]; got != mixed {
+		t.Errorf("shop/a:previous-latest stands on %s, want what runs, %s", got, mixed)
 	}
 	h.aws.Advance(9 * 24 * time.Hour)
 	if !slices.Contains(h.aws.Digests("shop/a"), mixed) {
@@ -310,7 +310,7 @@ func TestStopRefused(t *testing.T) {
 	}})
 	h.rollback("one", "--timeout", "1s").wait(exitTimedOut).says("could not be stopped and goes on")
 	h.wantTag("latest", "two")
-	h.wantTag("deployed", "one")
+	h.wantTag("previous-latest", "one")
 	h.aws.Advance(9 * 24 * time.Hour)
 	h.runsAll("one")
 }
@@ -465,7 +465,7 @@ func TestInterruptedBefore(t *testing.T) {
 	r.wait(exitInterrupted)
 	g.release(false)
 	h.wantTag("latest", "two")
-	h.wantTag("deployed", "")
+	h.wantTag("previous-latest", "")
 	if n := h.calls("ecs", "UpdateService"); n != 0 {
 		t.Errorf("%d deployments after an interrupt", n)
 	}
@@ -564,11 +564,11 @@ func TestDoubtfulAnswers(t *testing.T) {
 			}
 			h.rollback("many").wait(exitDone)
 			h.wantTag("latest", "many")
-			h.wantTag("deployed", "two")
+			h.wantTag("previous-latest", "two")
 			h.rollback("more").wait(exitDone)
 			h.wantTag("latest", "more")
 			// What runs is known by its platform's digest; deployed marks the index.
-			h.wantTag("deployed", "many")
+			h.wantTag("previous-latest", "many")
 			h.rollback("more").wait(exitDone).says("is left alone")
 			h.rollback("bad").wait(exitRolledBack)
 			h.wantTag("latest", "more")
@@ -673,5 +673,5 @@ func TestDeployedIsProven(t *testing.T) {
 	}
 	h.pushRevision("three", nil)
 	h.rollback(append(pair, "three", "--no-wait")...).wait(exitDone)
-	h.wantTag("deployed", "two")
+	h.wantTag("previous-latest", "two")
 }

@@ -196,7 +196,7 @@ func TestReuseInImmutable(t *testing.T) {
 func (s *buildFixture) createImmutable() {
 	s.t.Helper()
 	var filters []types.ImageTagMutabilityExclusionFilter
-	for _, tag := range []string{"latest", "deployed", "buildcache*"} {
+	for _, tag := range []string{"latest", "previous-latest", "buildcache*"} {
 		filters = append(filters, types.ImageTagMutabilityExclusionFilter{
 			Filter: aws.String(tag), FilterType: types.ImageTagMutabilityExclusionFilterTypeWildcard,
 		})

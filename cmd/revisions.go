@@ -52,6 +52,8 @@ type listedRevision struct {
 	Fate     lifecycle.Disposition `json:"fate"`
 	Latest   bool                  `json:"latest"`
 	Deployed bool                  `json:"deployed"`
+	// Services are the protecting tags of ECS services.
+	Services []string `json:"services,omitempty"`
 	// Untrusted reports that an untrusted build made it: it cannot be rolled back to.
 	Untrusted bool          `json:"untrusted,omitempty"`
 	Bytes     int64         `json:"bytes"`
@@ -92,7 +94,7 @@ func runRevisions(ctx context.Context, w *cli, o siteOptions) error {
 }
 
 func listed(r revisions.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) listedRevision {
-	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Untrusted: r.Untrusted(), Bytes: r.Size, Images: []listedImage{}}
+	row := listedRevision{Revision: r.Name, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed, Untrusted: r.Untrusted(), Services: r.Services(), Bytes: r.Size, Images: []listedImage{}}
 	at, fate := r.Expiry(fates)
 	row.Fate = fate
 	if !at.IsZero() {
@@ -132,8 +134,9 @@ func printRevisions(w *cli, rows []listedRevision, repos int, now time.Time) err
 			tags = append(tags, registry.TagLatest)
 		}
 		if r.Deployed {
-			tags = append(tags, registry.TagDeployed)
+			tags = append(tags, registry.TagPrevious)
 		}
+		tags = append(tags, r.Services...)
 		if r.Untrusted {
 			tags = append(tags, "(untrusted)")
 		}

@@ -56,6 +56,7 @@ without one from the task definition of --ecs-service.`,
 	f := c.Flags()
 	o.siteOptions.flags(f)
 	addContainerFlags(f, &o.ecs)
+	addTagFlags(f, &o.deploy)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")

@@ -59,6 +59,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	f := c.Flags()
 	o.siteOptions.flags(f)
 	addContainerFlags(f, &o.ecs)
+	addTagFlags(f, &o.deploy)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")

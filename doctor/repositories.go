@@ -208,7 +208,7 @@ func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found fo
 			runs = latest
 		}
 		if runs.Digest != "" {
-			listing.Point(repo.Ref, registry.TagDeployed, runs.Digest)
+			listing.Point(repo.Ref, registry.TagPrevious, runs.Digest)
 		}
 		listing.Point(repo.Ref, registry.TagLatest, "")
 	}
@@ -225,7 +225,7 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 		return nil, err
 	}
 	// checkECS says what is wrong with the services.
-	out, _ := rollout.RunningImages(ctx, c, d.plan.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
+	out, _, _ := rollout.RunningImages(ctx, c, d.plan.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
 		for _, planned := range d.plan.Components {
 			if planned.Runs(container) && planned.Ref == service.Containers[container] {
 				return found.found[planned.Ref].Ref, true

@@ -11,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"slipway/build/target"
 	"slipway/internal/allow"
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
@@ -108,6 +109,8 @@ type ECS struct {
 	Repositories []registry.Ref
 	// Configured are the ECS services that the compose file names.
 	Configured []ecs.Ref
+	// LatestByBuild reports that only builds move latest.
+	LatestByBuild bool
 	// Only are the containers that the flags name.
 	Only Selection
 	// FromFlags reports that the flags named the services.
@@ -136,6 +139,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	if err != nil {
 		return err
 	}
+	s.LatestByBuild = settings.Latest == compose.LatestByBuild
 	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err
@@ -150,21 +154,14 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 		for _, tag := range project.Services[t.Service].Build.Tags {
 			s.ExtraTags[repo.Name] = append(s.ExtraTags[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
-		if t.Settings.Undeployed {
-			continue
-		}
-		all[t.Container] = repo
-		named := t.Settings.ECS
-		if named == (compose.ECS{}) {
-			named = settings.ECS
-		}
-		ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})
-		if named.Service != "" && !slices.Contains(s.Configured, ref) {
-			s.Configured = append(s.Configured, ref)
-		}
-		if named.Service != "" && (!s.FromFlags || o.names(ref)) {
-			s.Add(ref, map[string]registry.Ref{t.Container: repo})
-		}
+		s.addContainer(t, repo, settings, o, all)
+	}
+	sharers, err := sharersOf(project, services)
+	if err != nil {
+		return err
+	}
+	for _, shared := range sharers {
+		s.addContainer(shared.target, shared.of.Ref, settings, o, all)
 	}
 	// A service that only the flags know may run any of the containers.
 	for _, ref := range o.Refs(settings.ECS.Cluster) {
@@ -173,6 +170,26 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 		}
 	}
 	return nil
+}
+
+// addContainer adds the container of a service to the ECS service that runs it, and to
+// all containers.
+func (s *ECS) addContainer(t target.Target, repo registry.Ref, settings compose.Settings, o ECSOptions, all map[string]registry.Ref) {
+	if t.Settings.Undeployed {
+		return
+	}
+	all[t.Container] = repo
+	named := t.Settings.ECS
+	if named == (compose.ECS{}) {
+		named = settings.ECS
+	}
+	ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})
+	if named.Service != "" && !slices.Contains(s.Configured, ref) {
+		s.Configured = append(s.Configured, ref)
+	}
+	if named.Service != "" && (!s.FromFlags || o.names(ref)) {
+		s.Add(ref, map[string]registry.Ref{t.Container: repo})
+	}
 }
 
 // Add lets the containers be run by a service.

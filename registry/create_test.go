@@ -23,7 +23,7 @@ func TestCreate(t *testing.T) {
 		t.Errorf("made %v, want %v", got, refs[1])
 	}
 	for _, repo := range made {
-		if err := repo.CheckMovable(Protected()); err != nil {
+		if err := repo.CheckMovable(append(Protected(), LiveTag("", "web"), PreviousTag("", "web"), CacheTag("linux/arm64"))); err != nil {
 			t.Error(err)
 		}
 		if err := repo.CheckMovable([]string{"1a2b3c4d5e6f"}); err == nil {

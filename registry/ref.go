@@ -194,19 +194,24 @@ func NormalizeName(s string) string { return strings.ToLower(s) }
 
 // The tags that Slipway moves itself; no build may be named by one of them.
 const (
-	TagLatest   = "latest"     // what should run
-	TagDeployed = "deployed"   // what ECS was running before latest moved
-	TagCache    = "buildcache" // the remote build cache
+	TagLatest   = "latest"          // the revision that should run
+	TagPrevious = "previous-latest" // the running image when latest moved
+	TagCache    = "buildcache"      // the remote build cache
 )
 
-// Protected returns the tags that Slipway itself owns and moves, which
-// retention never takes, but for those that CacheTag makes of TagCache.
-func Protected() []string { return []string{TagLatest, TagDeployed, TagCache} }
+// TagDeployed is TagPrevious as earlier versions called it. It is read and still
+// protected, and no longer moved.
+const TagDeployed = "deployed"
 
-// IsProtected reports whether Slipway itself owns and moves a tag: one of
-// Protected, or one that begins like TagCache.
+// Protected returns the tags that Slipway itself owns and that retention never
+// takes, but for those of ECS services and of caches, which have prefixes.
+func Protected() []string { return []string{TagLatest, TagPrevious, TagCache} }
+
+// IsProtected reports whether Slipway itself owns a tag that retention never
+// takes: one of Protected, one of an ECS service, TagDeployed, or one that begins
+// like TagCache.
 func IsProtected(tag string) bool {
-	return slices.Contains(Protected(), tag) || strings.HasPrefix(tag, TagCache)
+	return slices.Contains(Protected(), tag) || tag == TagDeployed || IsServiceTag(tag) || strings.HasPrefix(tag, TagCache)
 }
 
 // TagInputs begins the tags that name what an image was built from. Retention
@@ -244,13 +249,14 @@ func BaseCacheTag(platform, service string) string {
 	return tag[:min(len(tag), maxTag)]
 }
 
-// platformCaches stands, in rules and filters, for the caches of all platforms,
-// and for no tag that other tools give.
-const platformCaches = TagCache + "-linux-*"
+// cachePattern stands, in rules and filters, for all caches.
+const cachePattern = TagCache + "*"
 
-// protectedPatterns are Protected as the patterns of rules and filters, and the
-// caches of all platforms.
-func protectedPatterns() []string { return append(Protected(), platformCaches) }
+// movingPatterns are the tags that Slipway moves, as the patterns of rules and
+// filters.
+func movingPatterns() []string {
+	return []string{TagLatest, livePrefix + "*", previousPrefix + "*", cachePattern}
+}
 
 // maxTag is the length of the longest tag ("Pulling manifests" in the OCI distribution
 // specification).

@@ -31,6 +31,9 @@ func (s *Services) claim(w *project.Host, st *Service) (claim, error) {
 		return s.claimNamed(st)
 	}
 	named := s.claimByName(st)
+	if s.ImagesGiven {
+		return claim{repositories: named}, nil
+	}
 	out := claim{repositories: maps.Clone(named)}
 	ownRepository := s.claimByRepository(st, out.repositories)
 	if _, absent := st.uncovered(named); len(absent) > 0 && len(out.repositories) > len(named) && slices.Contains(s.Configured, st.Ref) {
@@ -39,9 +42,6 @@ func (s *Services) claim(w *project.Host, st *Service) (claim, error) {
 	}
 	others, absent := st.uncovered(out.repositories)
 	switch {
-	case s.ImagesGiven:
-		out.repositories = named
-		return out, nil
 	case st.Containers == nil:
 		return claim{st.inECR(), true}, st.checkClaim(st.inECR(), absent)
 	case len(others) == 0 && len(out.repositories) > 0:

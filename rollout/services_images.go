@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // described are a task definition's containers for people.
@@ -25,29 +26,52 @@ const maxTasks = 1 << 20
 func (s *Services) Running() map[registry.Ref]string {
 	counts := map[registry.Ref]map[string]int{}
 	for _, st := range s.List {
-		for _, c := range st.State.Containers {
-			repo, ok := st.Repositories[c.Name]
-			if !ok {
-				continue
-			}
-			if counts[repo.Ref] == nil {
-				counts[repo.Ref] = map[string]int{}
-			}
-			for digest, n := range c.Running {
-				counts[repo.Ref][digest] += 1 + n
-				if digest == st.lastGood[c.Name] {
-					// Of two that run side by side, the one that is known to be good.
-					counts[repo.Ref][digest] += maxTasks
-				}
-			}
-			if st.State.Settling(c) {
-				counts[repo.Ref][c.Resolved] += maxTasks
-			}
-			if len(c.Running) == 0 && c.Resolved != "" {
-				counts[repo.Ref][c.Resolved]++
-			}
+		st.count(counts)
+	}
+	return mostOf(counts)
+}
+
+// Live are the digests that each ECS service runs.
+func (s *Services) Live() revisions.Live {
+	out := revisions.Live{}
+	for _, st := range s.List {
+		counts := map[registry.Ref]map[string]int{}
+		st.count(counts)
+		for ref, digest := range mostOf(counts) {
+			out.Set(ref, registry.LiveTag(st.Ref.Cluster, st.Ref.Service), digest)
 		}
 	}
+	return out
+}
+
+// count adds the running digests of a service.
+func (st *Service) count(counts map[registry.Ref]map[string]int) {
+	for _, c := range st.State.Containers {
+		repo, ok := st.Repositories[c.Name]
+		if !ok {
+			continue
+		}
+		if counts[repo.Ref] == nil {
+			counts[repo.Ref] = map[string]int{}
+		}
+		for digest, n := range c.Running {
+			counts[repo.Ref][digest] += 1 + n
+			if digest == st.lastGood[c.Name] {
+				// Of two that run side by side, the one that is known to be good.
+				counts[repo.Ref][digest] += maxTasks
+			}
+		}
+		if st.State.Settling(c) {
+			counts[repo.Ref][c.Resolved] += maxTasks
+		}
+		if len(c.Running) == 0 && c.Resolved != "" {
+			counts[repo.Ref][c.Resolved]++
+		}
+	}
+}
+
+// mostOf returns the digest of the highest count in each repository.
+func mostOf(counts map[registry.Ref]map[string]int) map[registry.Ref]string {
 	out := map[registry.Ref]string{}
 	for ref, digests := range counts {
 		// Equal counts, as halfway through a deployment, must not depend on the

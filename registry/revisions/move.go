@@ -75,14 +75,7 @@ func outlive(ctx context.Context, extra time.Duration) (context.Context, func())
 // reference). ImageTagAlreadyExistsException means that the tag is immutable:
 // a tag of inputs stays on the image that another job built from the same ones.
 func put(ctx context.Context, client tagger, repo registry.Repository, tag string, image Image) error {
-	out, err := client.PutImage(ctx, &ecr.PutImageInput{
-		RegistryId:             repo.Ref.RegistryID(),
-		RepositoryName:         aws.String(repo.Name),
-		ImageTag:               aws.String(tag),
-		ImageDigest:            aws.String(image.Digest),
-		ImageManifest:          aws.String(image.Manifest),
-		ImageManifestMediaType: aws.String(image.MediaType),
-	})
+	out, err := client.PutImage(ctx, putInput(repo, tag, image))
 	var (
 		exists *types.ImageAlreadyExistsException
 		taken  *types.ImageTagAlreadyExistsException
@@ -92,12 +85,45 @@ func put(ctx context.Context, client tagger, repo registry.Repository, tag strin
 		return nil
 	case errors.As(err, &taken) && strings.HasPrefix(tag, inputsPrefix):
 		return nil
+	case errors.As(err, &taken) && protects(tag):
+		return putAgain(ctx, client, repo, tag, image)
 	case err == nil && (out.Image == nil || out.Image.ImageId == nil || aws.ToString(out.Image.ImageId.ImageDigest) != image.Digest):
 		err = incomplete("PutImage", "the image")
 	case err == nil:
 		return nil
 	}
 	return fmt.Errorf("moving %s:%s to %s: %w", repo.Name, tag, image.Digest, err)
+}
+
+func putInput(repo registry.Repository, tag string, image Image) *ecr.PutImageInput {
+	return &ecr.PutImageInput{
+		RegistryId:             repo.Ref.RegistryID(),
+		RepositoryName:         aws.String(repo.Name),
+		ImageTag:               aws.String(tag),
+		ImageDigest:            aws.String(image.Digest),
+		ImageManifest:          aws.String(image.Manifest),
+		ImageManifestMediaType: aws.String(image.MediaType),
+	}
+}
+
+// protects reports whether a tag protects a running image or the one before it.
+func protects(tag string) bool { return tag == registry.TagPrevious || registry.IsServiceTag(tag) }
+
+// putAgain moves a protecting tag in a repository whose tags cannot move, such
+// as one that an earlier version created: it removes the tag and puts it again.
+func putAgain(ctx context.Context, client tagger, repo registry.Repository, tag string, image Image) error {
+	at := Change{Repository: repo, Tag: tag}
+	found, err := at.read(ctx, client)
+	if err != nil {
+		return err
+	}
+	if at.To = found; found != "" {
+		if err := removeTag(ctx, client, at, true); err != nil {
+			return fmt.Errorf("moving %s:%s, which cannot move: %w", repo.Name, tag, err)
+		}
+	}
+	_, err = client.PutImage(ctx, putInput(repo, tag, image))
+	return err
 }
 
 // revertTime is how long the revert of tags may take, also after an interrupt.

@@ -43,7 +43,9 @@ type Publication struct {
 	// own or that of an index's manifest. Elsewhere, the image that latest points
 	// to is taken for the running one.
 	Running map[registry.Ref]string
-	// KeepLatest leaves latest and deployed where they are.
+	// Live are the running digests by ECS service, where they are known.
+	Live Live
+	// KeepLatest leaves latest and the protecting tags where they are.
 	KeepLatest bool
 	// KeepNames leaves the revision's name where it was written when the rest
 	// fails, instead of removing it: for a build that may remove nothing. The
@@ -202,7 +204,7 @@ func (p Publication) revertSteps(ctx context.Context, clients registry.Clients, 
 func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients) (*Snapshot, error) {
 	extra := map[registry.Ref][]string{}
 	for _, i := range p.Images {
-		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
+		extra[i.Repository.Ref] = slices.Concat(i.Extra, []string{i.Digest, p.Running[i.Repository.Ref]}, p.Live.Names(i.Repository.Ref))
 		if i.Inputs != "" {
 			extra[i.Repository.Ref] = append(extra[i.Repository.Ref], InputsTags(i.Inputs)...)
 		}
@@ -296,14 +298,15 @@ func (p Publication) steps(s *Snapshot, name string) [][]Change {
 
 // latestSteps lists where deployed must move, and then latest.
 func (p Publication) latestSteps(s *Snapshot) [][]Change {
-	var deployed, latest []Change
+	var previous, latest []Change
 	for _, i := range p.Images {
-		if out := p.outgoing(s, i); !s.isArchived(i.Repository.Ref, out) {
-			deployed = s.step(deployed, i.Repository, registry.TagDeployed, out)
+		previous = append(previous, p.Live.changes(s, i.Repository)...)
+		if out := p.protected(s, i); !s.isArchived(i.Repository.Ref, out) {
+			previous = s.step(previous, i.Repository, registry.TagPrevious, out)
 		}
 		latest = s.step(latest, i.Repository, registry.TagLatest, i.Digest)
 	}
-	return [][]Change{deployed, latest}
+	return [][]Change{previous, latest}
 }
 
 // unprotected are the archived images that deployed should point to and does
@@ -315,7 +318,7 @@ func (p Publication) unprotected(s *Snapshot) map[registry.Ref]string {
 	var out map[registry.Ref]string
 	for _, i := range p.Images {
 		ref := i.Repository.Ref
-		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.digestOf(ref, registry.TagDeployed) != d {
+		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.digestOf(ref, registry.TagPrevious) != d {
 			if out == nil {
 				out = map[registry.Ref]string{}
 			}
@@ -356,6 +359,16 @@ func (p Publication) outgoing(s *Snapshot, i RevisionImage) string {
 		return ""
 	}
 	return at
+}
+
+// protected is outgoing, or else, where an earlier version protected an image
+// under another tag, that image.
+func (p Publication) protected(s *Snapshot, i RevisionImage) string {
+	ref := i.Repository.Ref
+	if out := p.outgoing(s, i); out != "" || s.digestOf(ref, registry.TagPrevious) != "" {
+		return out
+	}
+	return s.digestOf(ref, registry.TagDeployed)
 }
 
 // running is the image that ECS runs, where it is known and still there.

@@ -154,7 +154,7 @@ func (r *reversion) plan(ctx context.Context, changes []Change) {
 		case r.rollout.Keep[c.Repository.Ref]:
 		case c.Tag == registry.TagLatest:
 			r.latest = append(r.latest, c)
-		case c.Tag == registry.TagDeployed:
+		case c.Tag == registry.TagPrevious:
 			r.deployed = append(r.deployed, c)
 		}
 	}

@@ -65,11 +65,11 @@ func (r *reversion) protectionMoves() []Change {
 		if !ok || image.Digest == c.From || c.From != "" && !r.snapshot.contains(ref, c.From) {
 			continue // latest will protect it, or cannot leave it
 		}
-		at := r.snapshot.digestOf(ref, registry.TagDeployed)
+		at := r.snapshot.digestOf(ref, registry.TagPrevious)
 		if moved, ok := r.move(ref); ok {
 			at = moved.To
 		}
-		out = append(out, Change{Repository: c.Repository, Tag: registry.TagDeployed, From: image.Digest, To: at})
+		out = append(out, Change{Repository: c.Repository, Tag: registry.TagPrevious, From: image.Digest, To: at})
 	}
 	return out
 }

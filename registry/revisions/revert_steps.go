@@ -34,7 +34,7 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 		var g errgroup.Group
 		g.SetLimit(registry.MaxCalls)
 		for i, c := range step {
-			if err := stuck[c.Repository.Ref]; err != nil && c.Tag == registry.TagDeployed {
+			if err := stuck[c.Repository.Ref]; err != nil && c.Tag == registry.TagPrevious {
 				results[i] = err
 				continue
 			}
@@ -147,7 +147,7 @@ func (c Change) read(ctx context.Context, client tagger) (string, error) {
 // on.
 func (p Publication) mayRun(s *Snapshot, c Change) bool {
 	running := p.Running[c.Repository.Ref]
-	return c.Tag == registry.TagDeployed || running != "" && s.equivalent(c.Repository.Ref, c.To, running)
+	return c.Tag == registry.TagPrevious || registry.IsServiceTag(c.Tag) || running != "" && s.equivalent(c.Repository.Ref, c.To, running)
 }
 
 // removeTag removes a tag that did not exist before. Removing the last tag of

@@ -114,7 +114,7 @@ func readAll(ctx context.Context, clients registry.Clients, repos []registry.Rep
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(registry.MaxCalls)
 	for i, repo := range repos {
-		ids := imageIDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagDeployed}), extra[repo.Ref]...))
+		ids := imageIDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagPrevious, registry.TagDeployed}), extra[repo.Ref]...))
 		g.Go(func() (err error) {
 			client := clients(repo.Region)
 			if answers[i], err = batchGet(ctx, client, repo, ids); err != nil {
@@ -202,7 +202,7 @@ func (s *Snapshot) ByConfig(ref registry.Ref, annotation, value string) map[stri
 // refers to it, since a task may report either. Where several do, it is the one
 // that latest points to, then deployed.
 func (s *Snapshot) TaggedParent(ref registry.Ref, digest string) (Image, bool) {
-	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {
+	for _, tag := range []string{registry.TagLatest, registry.TagPrevious, registry.TagDeployed} {
 		if i, ok := s.ByTag(ref, tag); ok && slices.Contains(Platforms(i), digest) {
 			return i, true
 		}
