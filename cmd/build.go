@@ -83,7 +83,7 @@ func newBuildCommand(w *cli) *cobra.Command {
 		Short: "Build the services, push them by digest, tag them all or nothing, write the definitions",
 		Long: `Builds the services of the compose file that have a build section, pushes each image
 to its ECR repository by digest, and when all are there tags them with the hash, moves
-deployed and latest, and writes imagedefinitions.json. If anything fails before that, no
+protecting tags and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere.
 
 A build of a pull request is untrusted. Slipway recognizes one in CodeBuild; elsewhere,

@@ -25,7 +25,8 @@ func newRevisionsCommand(w *cli) *cobra.Command {
 		Short: "List what can be rolled back to",
 		Long: `Lists the revisions in the project's repositories, the newest first: how old each is, in
 how many of the repositories it has an image, when the first of its images expires by
-the repositories' lifecycle policies, and whether latest or deployed points to it.
+the repositories' lifecycle policies, and which of latest and the protecting tags of ECS
+services point to it.
 
 A revision that is not in every repository, or of which an image is archived, cannot be
 rolled back to. Nor can one of an untrusted build, which is marked so.`,

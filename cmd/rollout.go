@@ -41,7 +41,7 @@ back with --abort, from any directory and whoever started it. It is followed to 
 Only the command that started it moves tags.
 
 Slipway moves latest to the images, waits for the end of each deployment and verifies it.
-If one fails, latest and deployed are reverted to the images that ran before.
+If one fails, the tags are reverted to the images that ran before.
 
 Without --definitions, slipway reads the files that build writes to this directory.`,
 		Example: `  slipway build && slipway rollout

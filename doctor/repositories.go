@@ -179,7 +179,7 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
 }
 
 // foresee finds the images that the policies would let expire after a build. By
-// then, deployed points to the running image, or to that of latest if it is not
+// then, previous-latest points to the running image, or to that of latest if it is not
 // known, and latest to an image that does not exist yet.
 func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention.State) error {
 	repos := retention.Unmanaged(policies)

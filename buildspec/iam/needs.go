@@ -79,7 +79,8 @@ var needs = slices.Concat(
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
 		// Tags that a deployment moves.
-		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage"}},
+		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage"}},
+		{commands: deploying, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:PutImage", "ecr:BatchDeleteImage"}},
 		// Deployments that wait at a lifecycle hook.
 		{commands: []string{"rollout"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:ContinueServiceDeployment"}},
 		// Counts.
