@@ -17,6 +17,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/build/target"
+	"slipway/cmd/check"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/project"
@@ -175,7 +176,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := o.project.ECS.Check(); err != nil {
+	if err := check.ECS(o.project.ECS); err != nil {
 		return err
 	}
 	p, err := project.NewPlan(ctx, &w.Host, o.places(w))

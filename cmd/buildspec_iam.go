@@ -13,6 +13,7 @@ import (
 	"slipway/artifact"
 	"slipway/buildspec"
 	"slipway/buildspec/iam"
+	"slipway/cmd/check"
 	"slipway/cmd/hint"
 	"slipway/internal/fault"
 	"slipway/project"
@@ -125,7 +126,7 @@ func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 
 // complete adds what the project and the environment say.
 func (o *iamOptions) complete(ctx context.Context, w *cli) error {
-	if err := o.ecs.Check(); err != nil {
+	if err := check.ECS(o.ecs); err != nil {
 		return err
 	}
 	composed, err := project.Load(ctx, &w.Host, o.project.Options, nil)

@@ -13,7 +13,6 @@ import (
 
 	"slipway/build/target"
 	"slipway/internal/allow"
-	"slipway/internal/awsname"
 	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
@@ -27,22 +26,6 @@ type ECSOptions struct {
 	// Containers and Repositories are the containers to work on, by name or by the
 	// repository of their image; none for those of the compose file.
 	Containers, Repositories []string
-}
-
-// Check refuses a cluster without a service, and names that ECS does not take.
-func (o ECSOptions) Check() error {
-	if err := awsname.CheckCluster(o.Cluster); o.Cluster != "" && err != nil {
-		return fault.New(fault.Usage, fmt.Errorf("--cluster: %w", err), "write the cluster's name or its ARN")
-	}
-	for _, name := range o.Services {
-		if err := awsname.CheckService(name); err != nil {
-			return fault.New(fault.Usage, fmt.Errorf("--ecs-service: %w", err), "write the ECS service's name or its ARN")
-		}
-	}
-	if o.Cluster != "" && len(o.Services) == 0 {
-		return fault.New(fault.Usage, errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE")
-	}
-	return nil
 }
 
 // Selection is the containers that flags name. The zero value names none.
@@ -66,7 +49,7 @@ func (o ECSOptions) selection() (Selection, error) {
 	for _, text := range o.Repositories {
 		ref, err := registry.ParseRef(text)
 		if err != nil {
-			return out, fault.New(fault.Usage, fmt.Errorf("--repository: %w", err), "give the repository's name, URI or ARN")
+			return out, fault.New(fault.Usage, err, "give the repository's name, URI or ARN")
 		}
 		out.Repositories = append(out.Repositories, ref)
 	}
