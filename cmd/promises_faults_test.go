@@ -232,7 +232,7 @@ func TestRerunAfterAPartialUndo(t *testing.T) {
 	s.build("three").wait(exitDone)
 	s.complete("three", true)
 	for _, component := range componentNames {
-		if got, want := s.tags()["shop/"+component+":deployed"], before["shop/"+component+":latest"]; got != want {
+		if got, want := s.tags()["shop/"+component+":previous-latest"], before["shop/"+component+":latest"]; got != want {
 			t.Errorf("%s: deployed points to %s, want what latest left, %s", component, got, want)
 		}
 	}

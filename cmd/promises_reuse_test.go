@@ -125,7 +125,7 @@ func TestReuseWithoutLatest(t *testing.T) {
 	moving := func() map[string]string {
 		out := s.tags()
 		maps.DeleteFunc(out, func(tag, _ string) bool {
-			return !strings.HasSuffix(tag, ":latest") && !strings.HasSuffix(tag, ":deployed")
+			return !strings.HasSuffix(tag, ":latest") && !strings.HasSuffix(tag, ":previous-latest")
 		})
 		return out
 	}
@@ -154,7 +154,7 @@ func TestRevertedCommit(t *testing.T) {
 	tags := s.tags()
 	for _, component := range componentNames {
 		repo := "shop/" + component
-		if tags[repo+":three"] != tags[repo+":one"] || tags[repo+":deployed"] != tags[repo+":two"] {
+		if tags[repo+":three"] != tags[repo+":one"] || tags[repo+":previous-latest"] != tags[repo+":two"] {
 			t.Errorf("%s: want three on the image of one, and deployed on that of two: %v", repo, tags)
 		}
 	}
