@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
@@ -149,6 +150,10 @@ func (o Options) MovingTags(p *project.Plan) []string {
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 	tags := j.options.MovingTags(j.plan)
+	if j.options.Cache == project.CacheAuto {
+		// Where the tag of the cache cannot move, no cache is written.
+		tags = slices.DeleteFunc(tags, func(tag string) bool { return strings.HasPrefix(tag, registry.TagCache) })
+	}
 	var errs []error
 	for _, c := range j.components {
 		if repo, ok := found[c.Ref]; ok {
