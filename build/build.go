@@ -97,9 +97,18 @@ type Release struct {
 // Retain writes the lifecycle policies that differ, when all else has succeeded.
 func (r *Release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 
-// Close waits for the engines to stop and for the inputs to be recorded. A rollout need
-// not wait for that.
-func (r *Release) Close() { r.job.closing.Wait() }
+// Close waits for the caches to be written, the engines to stop and the inputs to be
+// recorded. A rollout need not wait for that.
+func (r *Release) Close() {
+	if caching := r.job.caching; caching != nil {
+		select {
+		case <-caching:
+		default:
+			r.job.Infof("the layer caches are still being written")
+		}
+	}
+	r.job.closing.Wait()
+}
 
 // Run is the flow of a build behind its plan:
 //
@@ -128,6 +137,8 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	if err := j.prepare(ctx); err != nil {
 		return nil, err
 	}
+	explained := j.explain(ctx)
+	defer explained(false)
 	if err := j.build(ctx); err != nil {
 		return nil, err
 	}
@@ -137,6 +148,7 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 		return nil, err
 	}
 	j.reached("tags moved")
+	explained(true)
 	j.Revision(published.Name)
 	j.logRevision(published)
 	j.closing.Go(func() { j.record(ctx, published.Snapshot) })
@@ -168,7 +180,10 @@ func (j *job) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := j.readTags(ctx); err != nil {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return j.readTags(gctx) })
+	g.Go(func() error { return j.readPolicies(gctx) })
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	j.reached("tags read")
@@ -191,8 +206,18 @@ func (j *job) prepare(ctx context.Context) error {
 	if err := j.createRepositories(ctx, missing); err != nil {
 		return err
 	}
-	j.before, err = j.snapshot(ctx)
-	return err
+	if j.before, err = j.snapshot(ctx); err != nil {
+		return err
+	}
+	return j.readPolicies(ctx)
+}
+
+// readPolicies reads the lifecycle policies of the repositories that are there.
+func (j *job) readPolicies(ctx context.Context) (err error) {
+	if !j.options.NoLatest {
+		j.policies, err = retention.Read(ctx, j.clients, j.repositories(), j.options.Retention)
+	}
+	return fault.As(fault.AWS, err)
 }
 
 // find finds the repositories, and at the same time what the components depend on.
@@ -256,8 +281,18 @@ func (j *job) publish(ctx context.Context) (revisions.Published, error) {
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
 		Variant: j.variant, Images: images, Running: j.running,
 		KeepLatest: j.options.NoLatest, KeepNames: j.plan.Untrusted.Yes(),
+		Snapshot: j.fresh(),
 	})
 	return published, fault.As(fault.AWS, err)
+}
+
+// fresh returns the tags as they were before the build, if no time has passed since in
+// which something was built.
+func (j *job) fresh() *revisions.Snapshot {
+	if len(j.changed()) > 0 {
+		return nil
+	}
+	return j.before
 }
 
 // reached reports how far the job came and when, for those who look for lost time.
@@ -296,8 +331,10 @@ type job struct {
 	running map[registry.Ref]string
 	// found are the engines, until they are closed.
 	found []*engine.Engine
-	// closing are engines being stopped, and inputs being recorded.
+	// closing are caches being written, engines being stopped, and inputs being recorded.
 	closing sync.WaitGroup
+	// caching is closed when the caches are written; nil where nothing is built.
+	caching chan struct{}
 	// policies are the lifecycle policies as they were read; none with --no-latest.
 	policies []retention.State
 	// pending are the definitions, by path.
@@ -339,24 +376,22 @@ func (j *job) checkOthers(before *revisions.Snapshot) error {
 }
 
 // build reads, while the images are built, what must be known before a tag moves: the
-// running digests and the lifecycle policies.
+// running digests.
 func (j *job) build(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		if !j.options.NoLatest {
-			j.policies, err = retention.Read(ctx, j.clients, j.repositories(), j.options.Retention)
-		}
-		return fault.As(fault.AWS, err)
-	})
-	g.Go(func() error { return j.resolveImages(ctx) })
-	g.Go(func() error { return j.logDecisions(ctx) })
-	g.Go(func() error {
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	running.Go(func() {
 		if j.hooks.Running != nil && !j.options.NoLatest {
-			j.running = j.hooks.Running(ctx, j.components)
+			j.running = j.hooks.Running(asking, j.components)
 		}
-		return nil
 	})
-	return g.Wait()
+	err := j.resolveImages(ctx)
+	if err != nil {
+		cancel()
+	}
+	running.Wait()
+	return err
 }
 
 // resolveImages finds the digest of each component that has none yet: by building; for

@@ -207,8 +207,9 @@ func (j *job) publishedInputs(c *Component) string {
 	return j.inputsTag(c.Inputs.Inputs.Key())
 }
 
-// namesOf returns the names of the revisions that have the image of an unchanged
-// component. A build that moves no tag has no permission to ask for them.
+// namesOf returns the names of the revisions that had the image of an unchanged
+// component before the build. A build that moves no tag has no permission to ask for
+// them.
 func (j *job) namesOf(ctx context.Context, c *Component) []string {
 	if j.options.NoLatest {
 		return nil
@@ -217,7 +218,9 @@ func (j *job) namesOf(ctx context.Context, c *Component) []string {
 	if err != nil {
 		j.Debugf("the names of %s are not known: %v", c.Target.Service, err)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(c.ExtraTags, name) })
+	return slices.DeleteFunc(names, func(name string) bool {
+		return slices.Contains(c.ExtraTags, name) || j.before.Lacks(c.Repository.Ref, name)
+	})
 }
 
 // onceFor returns a function that asks another one once for each name.

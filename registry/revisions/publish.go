@@ -49,6 +49,10 @@ type Publication struct {
 	// fails, instead of removing it: for a build that may remove nothing. The
 	// same build completes the revision. It is for use with KeepLatest.
 	KeepNames bool
+	// Snapshot are the tags as they were read a moment ago with the same Variant;
+	// nil reads them. They are read again if they lack something that this
+	// publication must know.
+	Snapshot *Snapshot
 }
 
 // Change is one tag that moved.
@@ -159,8 +163,9 @@ type tagger interface {
 // them back there; an image of the revision that is archived is an
 // *ArchivedError before anything is touched.
 //
-// Calls for each repository: one BatchGetImage, at most three PutImage and one
-// DescribeImages, more only with extra tags or another job at the same time.
+// Calls for each repository: one BatchGetImage, unless the publication has a snapshot,
+// at most four PutImage and one DescribeImages, more only with extra tags or another job
+// at the same time.
 func Publish(ctx context.Context, clients registry.Clients, p Publication) (Published, error) {
 	snapshot, err := p.readSnapshot(ctx, clients)
 	if err != nil {
@@ -177,18 +182,51 @@ func Publish(ctx context.Context, clients registry.Clients, p Publication) (Publ
 // latest stands.
 func (p Publication) carryOut(ctx context.Context, clients registry.Clients, snapshot *Snapshot, name string, steps [][]Change) (Published, error) {
 	out := Published{Name: name, Snapshot: snapshot, Unprotected: p.unprotected(snapshot), job: p}
+	latest := p.lookAhead(ctx, clients, steps)
+	err := applyAll(ctx, clients, snapshot, steps, &out)
+	now := latest()
+	if err != nil {
+		return out, p.revertSteps(ctx, clients, snapshot, steps, err)
+	}
+	if p.KeepLatest || now != nil && p.settled(now, &out) {
+		return out, nil
+	}
+	if err := p.reconcile(ctx, clients, &out); err != nil {
+		return out, p.revert(ctx, clients, snapshot, steps, err)
+	}
+	return out, nil
+}
+
+// applyAll moves the tags of the steps, one step after the other, and notes the moves.
+func applyAll(ctx context.Context, clients registry.Clients, s *Snapshot, steps [][]Change, out *Published) error {
 	for _, step := range steps {
-		if err := apply(ctx, clients, snapshot, step); err != nil {
-			return out, p.revertSteps(ctx, clients, snapshot, steps, err)
+		if err := apply(ctx, clients, s, step); err != nil {
+			return err
 		}
 		out.Changes = append(out.Changes, step...)
 	}
-	if !p.KeepLatest {
-		if err := p.reconcile(ctx, clients, &out); err != nil {
-			return out, p.revert(ctx, clients, snapshot, steps, err)
-		}
+	return nil
+}
+
+// lookAhead reads where latest stands while the tags move, if they are others: a job
+// that does not move latest need not look after its moves. The function that it returns
+// waits for the answer; nil is none.
+func (p Publication) lookAhead(ctx context.Context, clients registry.Clients, steps [][]Change) func() []imageState {
+	moves := func(step []Change) bool {
+		return slices.ContainsFunc(step, func(c Change) bool { return c.Tag == registry.TagLatest })
 	}
-	return out, nil
+	if p.KeepLatest || slices.ContainsFunc(steps, moves) {
+		return func() []imageState { return nil }
+	}
+	answer := make(chan []imageState, 1)
+	go func() {
+		now, err := p.latest(ctx, clients)
+		if err != nil {
+			now = nil // reconcile asks again
+		}
+		answer <- now
+	}()
+	return func() []imageState { return <-answer }
 }
 
 // revertSteps undoes the steps unless names are kept.
@@ -199,7 +237,11 @@ func (p Publication) revertSteps(ctx context.Context, clients registry.Clients, 
 	return p.revert(ctx, clients, s, steps, cause)
 }
 
+// readSnapshot returns Snapshot if that suffices, else it reads the tags.
 func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients) (*Snapshot, error) {
+	if p.Snapshot != nil && !slices.ContainsFunc(p.Images, p.unread) {
+		return p.Snapshot, nil
+	}
 	extra := map[registry.Ref][]string{}
 	for _, i := range p.Images {
 		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
@@ -210,6 +252,16 @@ func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients)
 	return readSnapshot(ctx, clients, p.repositories(), p.Variant, extra, func(ref registry.Ref, tag string) bool {
 		return slices.ContainsFunc(p.Images, func(i RevisionImage) bool { return i.Repository.Ref == ref && i.extra(tag) })
 	})
+}
+
+// unread reports whether Snapshot does not say all that must be known of an image.
+func (p Publication) unread(i RevisionImage) bool {
+	_, there := p.Snapshot.ByDigest(i.Repository.Ref, i.Digest)
+	if running := p.Running[i.Repository.Ref]; running != "" {
+		_, known := p.Snapshot.TaggedParent(i.Repository.Ref, running)
+		there = there && known
+	}
+	return !there || len(i.Extra) > 0 || i.Inputs != ""
 }
 
 // choose takes the first variant under which no repository has another digest:
@@ -273,8 +325,8 @@ func (p Publication) repositories() []registry.Repository {
 	return repos
 }
 
-// steps lists the tags to move, in the order of the promise: the hash, then the
-// extra tags, then deployed, then latest. A tag that is right already is in no
+// steps lists the tags to move, in the order of the promise: the hash and the tags of
+// inputs, then the extra tags, then deployed, then latest. A tag that is right already is in no
 // step. An extra tag never points to an image before the hash does: that is how
 // CheckExtra knows it again.
 func (p Publication) steps(s *Snapshot, name string) [][]Change {
@@ -282,7 +334,7 @@ func (p Publication) steps(s *Snapshot, name string) [][]Change {
 	for _, i := range p.Images {
 		hash = s.step(hash, i.Repository, name, i.Digest)
 		if tag := s.inputsTag(i); tag != "" {
-			extra = s.step(extra, i.Repository, tag, i.Digest)
+			hash = s.step(hash, i.Repository, tag, i.Digest)
 		}
 		for _, tag := range i.Extra {
 			extra = s.step(extra, i.Repository, tag, i.Digest)

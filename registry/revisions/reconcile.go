@@ -27,16 +27,21 @@ import (
 // latest ended on that.
 func (p Publication) reconcile(ctx context.Context, clients registry.Clients, out *Published) (err error) {
 	out.SupersededBy, err = p.awaitAgreement(ctx, clients, goal{name: out.Name, satisfied: func(now []imageState) bool {
-		if !p.isOurs(now) {
-			return false
-		}
-		out.Pushed = map[registry.Ref]time.Time{}
-		for i, image := range now {
-			out.Pushed[p.Images[i].Repository.Ref] = image.pushed
-		}
-		return true
+		return p.settled(now, out)
 	}})
 	return err
+}
+
+// settled reports whether latest points to our images, and notes when these were pushed.
+func (p Publication) settled(now []imageState, out *Published) bool {
+	if !p.isOurs(now) {
+		return false
+	}
+	out.Pushed = map[registry.Ref]time.Time{}
+	for i, image := range now {
+		out.Pushed[p.Images[i].Repository.Ref] = image.pushed
+	}
+	return true
 }
 
 // goal is the state of latest that a job wants.

@@ -161,6 +161,13 @@ func (s *Snapshot) ByTag(ref registry.Ref, tag string) (Image, bool) {
 	return i, ok
 }
 
+// Lacks reports whether a variant of the revision did not name an image of the
+// repository.
+func (s *Snapshot) Lacks(ref registry.Ref, variant string) bool {
+	_, there := s.ByTag(ref, variant)
+	return !there && slices.Contains(s.names, variant)
+}
+
 // At returns the time, by ECR's clock, when a repository was read; this host's
 // where ECR did not say.
 func (s *Snapshot) At(ref registry.Ref) time.Time {
