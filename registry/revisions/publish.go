@@ -210,7 +210,7 @@ func applyAll(ctx context.Context, clients registry.Clients, s *Snapshot, steps 
 
 // lookAhead reads where latest stands while the tags move, if they are others: a job
 // that does not move latest need not look after its moves. The function that it returns
-// waits for the answer; nil is none.
+// waits for the answer; it returns nil if there is no answer.
 func (p Publication) lookAhead(ctx context.Context, clients registry.Clients, steps [][]Change) func() []imageState {
 	moves := func(step []Change) bool {
 		return slices.ContainsFunc(step, func(c Change) bool { return c.Tag == registry.TagLatest })
