@@ -111,7 +111,7 @@ func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []summary
 // delivered is what build --rollout --output json prints.
 type delivered struct {
 	Services []summary.Service `json:"services"`
-	Rollouts []rolloutRow    `json:"rollouts"`
+	Rollouts []rolloutRow      `json:"rollouts"`
 }
 
 // print adds the rollout to the result of the build.

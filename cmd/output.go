@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"slipway/build"
-	"slipway/cmd/summary"
 	"slipway/cmd/planned"
+	"slipway/cmd/summary"
 	"slipway/internal/awsclient"
 	"slipway/internal/phrase"
 	"slipway/project"
