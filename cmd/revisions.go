@@ -136,7 +136,7 @@ func printRevisions(w *cli, rows []listedRevision, repos int, now time.Time) err
 		if r.Untrusted {
 			tags = append(tags, "(untrusted)")
 		}
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(now, r.Pushed), complete, status.ExpiryText(r.Fate, r.Expires, now), byteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(now, r.Pushed), complete, status.ExpiryText(r.Fate, r.Expires, now), phrase.ByteCount(&r.Bytes), orDash(strings.Join(tags, ", ")))
 	}
 	return t.Flush()
 }
