@@ -253,7 +253,7 @@ func (f Follower) endTimedOut(tr *tracker, limit time.Duration) {
 		return
 	}
 	if tr.pendingFor(f.settle()) {
-		tr.end(Differs, join(tr.pendingReason, "AWS did not answer in time"))
+		tr.end(Unverified, join(tr.pendingReason, "AWS did not answer in time"))
 		tr.outcome.Err = errors.New(tr.outcome.Reason)
 	}
 }

@@ -385,7 +385,7 @@ func TestFollowLimitOfVerifying(t *testing.T) {
 			return nil
 		}
 		outcome := limited(t, w, d)
-		wantOutcome(t, outcome, Differs, "it is SUCCESSFUL, but its images are not verified yet")
+		wantOutcome(t, outcome, Unverified, "it is SUCCESSFUL, but its images are not verified yet")
 		if outcome.Err == nil {
 			t.Error("no error says that it was not verified")
 		}

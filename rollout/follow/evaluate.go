@@ -124,7 +124,7 @@ func (f Follower) onSuccess(ctx context.Context, tr *tracker) {
 	case deleted(err):
 		tr.failWith(err)
 	case err != nil:
-		tr.end(Differs, is+", but the running images could not be verified: "+err.Error())
+		tr.end(Unverified, is+", but the running images could not be verified: "+err.Error())
 		tr.outcome.Err = err
 	case v.matches:
 		tr.end(Succeeded, join(v.reason, tr.remainingWork()))

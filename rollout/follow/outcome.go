@@ -28,6 +28,10 @@ const (
 	// Differs: SUCCESSFUL, but tasks of the deployment run other digests than
 	// desired, or none runs.
 	Differs Status = "differs"
+	// Unverified: AWS refused requests, or did not answer them, so it is not
+	// known how the deployment ends, or whether its tasks run the desired
+	// digests. Outcome.Err is the reason.
+	Unverified Status = "unverified"
 )
 
 // Outcome is how a followed deployment ended, and why.

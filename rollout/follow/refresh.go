@@ -158,7 +158,7 @@ func (tr *tracker) failWith(err error) {
 	if deleted(err) {
 		tr.end(Failed, "the service was deleted during the deployment")
 	} else {
-		tr.end(Failed, err.Error())
+		tr.end(Unverified, err.Error())
 	}
 	tr.outcome.Err = err
 }
