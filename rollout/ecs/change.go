@@ -170,7 +170,7 @@ func (c *Change) chooseAction() {
 // alreadyRuns reports whether the service runs all desired images and continues
 // to. An image whose digest is not known counts by its reference.
 func (c *Change) alreadyRuns(exact bool) bool {
-	if c.Service.deploysOtherImages(c.Wants) || len(c.toVerify()) == 0 {
+	if c.Service.Stalled() || c.Service.deploysOtherImages(c.Wants) || len(c.toVerify()) == 0 {
 		return false
 	}
 	for _, container := range c.Service.Containers {

@@ -126,7 +126,7 @@ func (f Follower) describeDeployments(ctx context.Context, batch []*tracker) {
 // on without them. Any other error ends the tracking.
 func (tr *tracker) handleErrors(ctx context.Context) {
 	errs := []error{tr.serviceErr, tr.deploymentErr, tr.taskErr}
-	refused := tr.deploymentErr != nil && awsclient.Denied(tr.deploymentErr) && !tr.byCodeDeploy()
+	refused := tr.deploymentErr != nil && ecs.HistoryUnavailable(tr.deploymentErr) && !tr.byCodeDeploy()
 	tr.serviceErr, tr.deploymentErr, tr.taskErr = nil, nil, nil
 	if ctx.Err() != nil || tr.ended {
 		return

@@ -154,6 +154,10 @@ func (r *builder) make() {
 
 func past(s ecs.Service, p ecs.ServiceDeployment) *Deployment {
 	out := &Deployment{ID: path.Base(p.ARN), ARN: p.ARN, Status: string(p.Status), Reason: p.Reason, Created: p.Created}
+	primary := ecs.PrimaryDeployment(s.Raw)
+	if s.Unread != nil && primary != nil {
+		out.ID = aws.ToString(primary.Id)
+	}
 	for _, d := range s.Raw.Deployments {
 		if id := aws.ToString(d.Id); path.Base(id) == path.Base(p.Revision) {
 			out.ID = id
@@ -208,11 +212,14 @@ func (r *builder) diagnose(ctx context.Context, c *awsclient.Clients) {
 			continue
 		}
 		g.Go(func() error {
-			p := s.Deployments[0]
+			p, id := s.Deployments[0], row.Deployment.ID
+			if p.Revision != "" {
+				id = "ecs-svc/" + path.Base(p.Revision)
+			}
 			follower := follow.Follower{ECS: c.ECS(), CodeDeploy: c.CodeDeploy(), Logs: c.Logs()}
 			d := follower.Explain(ctx, follow.Outcome{
 				Reason:     p.Reason,
-				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
+				Deployment: ecs.Deployment{Service: s, ID: id, ARN: p.ARN, Created: p.Created},
 			})
 			row.Diagnosis = r.texts.Diagnosis(d)
 			return nil
