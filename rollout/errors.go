@@ -60,6 +60,8 @@ const (
 	Expiring
 	// Mixed is a container that runs several images.
 	Mixed
+	// Stalled is a service that ECS has not rolled back after a failure.
+	Stalled
 )
 
 // Error is a failure of a rollout, or a warning about one that goes on. The command

@@ -75,6 +75,7 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.NotLatest:       "run `slipway rolloutFLAGS` to deploy the last build, or `slipway rollback REVISIONFLAGS` to move the tags",
 	rollout.Expiring:        "run `slipway rollback REVISIONFLAGS` to let latest protect it",
 	rollout.Mixed:           "run `slipway rollback REVISIONFLAGS` to make them one",
+	rollout.Stalled:         "run `slipway rollback REVISIONFLAGS` to deploy it again",
 }
 
 // retentionHints are the hints for policies that were not written.

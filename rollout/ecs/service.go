@@ -75,6 +75,15 @@ func (s Service) Stalled() bool {
 	return p != nil && p.RolloutState == types.DeploymentRolloutStateFailed && s.UnderWay() == nil
 }
 
+// ResetsBreaker reports whether a healthy task resets the failures that the
+// circuit breaker has counted, so that it may never end a deployment whose
+// tasks become healthy and crash. That is the default (API reference,
+// DeploymentCircuitBreaker).
+func ResetsBreaker(c *types.DeploymentConfiguration) bool {
+	b := c.DeploymentCircuitBreaker
+	return b != nil && b.Enable && (b.ResetOnHealthyTask == nil || *b.ResetOnHealthyTask)
+}
+
 // Settling reports whether tasks of a container that run other images are being
 // stopped: the last deployment was SUCCESSFUL and its tasks run, and ECS still
 // lists an earlier one, whose tasks it stops.

@@ -251,6 +251,8 @@ func (f Follower) collectEvidence(ctx context.Context, tr *tracker) {
 		d := diagnose.Diagnose(tr.evidence())
 		tr.outcome.Diagnosis = &d
 	default:
+		p := tr.primary()
+		tr.outcome.Stalled = tr.outcome.Status == Failed && p != nil && p.RolloutState == types.DeploymentRolloutStateFailed
 		_ = f.readStopped(ctx, tr, true)
 		d := f.explain(ctx, tr.evidence())
 		tr.outcome.Diagnosis = &d

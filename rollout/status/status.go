@@ -148,8 +148,24 @@ func (r *builder) make() {
 		for _, c := range s.Containers {
 			row.Containers = append(row.Containers, r.container(st, c))
 		}
+		if s.Stalled() {
+			r.warnOf(rollout.StalledError(s, runningRevision(row)))
+		}
 		r.report.Services = append(r.report.Services, row)
 	}
+}
+
+// runningRevision returns the name of the revision that a service runs; empty if
+// it is not known.
+func runningRevision(s Service) string {
+	for _, c := range s.Containers {
+		for _, i := range c.Images {
+			if i.Tasks > 0 && len(i.Revisions) > 0 {
+				return i.Revisions[0]
+			}
+		}
+	}
+	return ""
 }
 
 func past(s ecs.Service, p ecs.ServiceDeployment) *Deployment {
