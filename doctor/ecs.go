@@ -18,6 +18,7 @@ import (
 
 const (
 	checkBreaker  = "circuit breaker"
+	checkSteps    = "deployment limits"
 	checkImageURI = "imageUri"
 )
 
@@ -60,6 +61,10 @@ func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []Finding {
 	if s.Controller == types.DeploymentControllerTypeEcs {
 		out = append(out, breakerFinding(s.Raw.DeploymentConfiguration))
 		out[len(out)-1].Check = checkBreaker
+	}
+	if why := ecs.Blocks(s.Raw); why != "" {
+		out = append(out, Warned("aws ecs update-service --deployment-configuration maximumPercent=200 with the service's --cluster and --service", "%s", why))
+		out[len(out)-1].Check = checkSteps
 	}
 	for i := range out {
 		out[i].Subject = s.Ref.String()

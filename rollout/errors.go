@@ -62,6 +62,8 @@ const (
 	Mixed
 	// Stalled is a service that ECS has not rolled back after a failure.
 	Stalled
+	// Blocked is a service whose deployment configuration leaves no step.
+	Blocked
 )
 
 // Error is a failure of a rollout, or a warning about one that goes on. The command

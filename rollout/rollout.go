@@ -195,6 +195,9 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: %s", c.Service.Ref, line)
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
+		if why := ecs.Blocks(c.Service.Raw); why != "" {
+			d.warn(Blocked, []ecs.Ref{c.Service.Ref}, "%s: the deployment cannot begin: %s", c.Service.Ref, why)
+		}
 		if c.Replaces != nil {
 			d.replaced = true
 			d.Warnf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, phrase.Ago(time.Now(), c.Replaces.Created), c.Replaces.Status)
