@@ -62,6 +62,8 @@ const (
 	Mixed
 	// Stalled is a service that ECS has not rolled back after a failure.
 	Stalled
+	// Endless is a deployment that the circuit breaker may never end.
+	Endless
 	// Blocked is a service whose deployment configuration leaves no step.
 	Blocked
 )

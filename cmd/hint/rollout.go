@@ -78,6 +78,7 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.NotLatest:       "run `slipway rolloutFLAGS` to deploy the last build, or `slipway rollback REVISIONFLAGS` to move the tags",
 	rollout.Expiring:        "run `slipway rollback REVISIONFLAGS` to let latest protect it",
 	rollout.Mixed:           "run `slipway rollback REVISIONFLAGS` to make them one",
+	rollout.Endless:         "run `slipway rollback --previousFLAGS` to replace it",
 	rollout.Blocked:         "raise maximumPercent: `aws ecs update-serviceAWSFLAGS --deployment-configuration maximumPercent=200`",
 	rollout.Stalled:         "run `slipway rollback REVISIONFLAGS` to deploy it again",
 }

@@ -148,11 +148,27 @@ func (r *builder) make() {
 		for _, c := range s.Containers {
 			row.Containers = append(row.Containers, r.container(st, c))
 		}
+		if mayNeverEnd(s, r.listing.At) {
+			r.problem(rollout.Endless, "", "%s: its deployment may go on forever: a task that becomes healthy resets the count of the circuit breaker (resetOnHealthyTask), however often it crashes later", st.Ref)
+		}
 		if s.Stalled() {
 			r.warnOf(rollout.StalledError(s, runningRevision(row)))
 		}
 		r.report.Services = append(r.report.Services, row)
 	}
+}
+
+// mayNeverEnd reports whether a deployment under way has tasks that fail, or has
+// made no end within the time limit, and the circuit breaker counts from zero
+// again and again.
+func mayNeverEnd(s ecs.Service, now time.Time) bool {
+	p, c := s.UnderWay(), s.Raw.DeploymentConfiguration
+	if p == nil || c == nil || !ecs.ResetsBreaker(c) {
+		return false
+	}
+	primary := ecs.PrimaryDeployment(s.Raw)
+	missing := primary != nil && primary.RunningCount < primary.DesiredCount
+	return missing && (primary.FailedTasks > 0 || now.Sub(p.Created) > rollout.DefaultTimeout)
 }
 
 // runningRevision returns the name of the revision that a service runs; empty if
