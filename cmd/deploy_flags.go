@@ -1,11 +1,8 @@
 package cmd
 
 import (
-	"fmt"
-
 	"github.com/spf13/pflag"
 
-	"slipway/internal/fault"
 	"slipway/rollout"
 )
 
@@ -13,12 +10,5 @@ import (
 func addDeployFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.DurationVar(&o.Timeout, "timeout", 0, "how long a deployment may make no progress before it is stopped (default 15m)")
 	f.BoolVar(&o.NoWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
-}
-
-// checkDeploy refuses a time limit that is none.
-func checkDeploy(o rollout.Options) error {
-	if o.Timeout < 0 {
-		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.Timeout), "leave the flag out for 15m")
-	}
-	return nil
+	f.BoolVar(&o.RollbackOnFailure, "rollback-on-failure", false, "deploy what ran before if ECS does not roll a failed deployment back")
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -122,7 +123,8 @@ type ecsServiceFixture struct {
 	breaker    string
 	controller types.DeploymentControllerType
 	strategy   types.DeploymentStrategy
-	healthy    int32
+	// healthy and most are the minimum healthy and the maximum percent.
+	healthy, most int32
 	// environment is for every container.
 	environment map[string]string
 	// hook is the lifecycle stage of a PAUSE hook; early is the percentage of healthy
@@ -150,7 +152,7 @@ func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) err
 		NetworkConfiguration: &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}},
 		DeploymentConfiguration: &types.DeploymentConfiguration{
 			MinimumHealthyPercent:    aws.Int32(b.healthy),
-			MaximumPercent:           aws.Int32(200),
+			MaximumPercent:           aws.Int32(cmp.Or(b.most, 200)),
 			DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: b.breaker != "off", Rollback: b.breaker == "rollback"},
 			Strategy:                 b.strategy,
 		},

@@ -80,7 +80,7 @@ func pushImage(ts *testscript.TestScript, _ bool, args []string) {
 // service [-KEY=VALUE...] CLUSTER SERVICE CONTAINER=IMAGE... makes an ECS service and
 // waits until it runs.
 func openService(ts *testscript.TestScript, _ bool, args []string) {
-	b := ecsServiceFixture{desired: 1, breaker: "rollback", healthy: 100, environment: map[string]string{}}
+	b := ecsServiceFixture{desired: 1, breaker: "rollback", healthy: 100, most: 200, environment: map[string]string{}}
 	for strings.HasPrefix(args[0], "-") {
 		k, v, _ := strings.Cut(args[0][1:], "=")
 		n, _ := strconv.Atoi(v)
@@ -91,6 +91,8 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.breaker = v
 		case "healthy":
 			b.healthy = int32(n)
+		case "most":
+			b.most = int32(n)
 		case "logged":
 			b.logged = true
 		case "balanced":

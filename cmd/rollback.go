@@ -69,7 +69,7 @@ func (o rollbackOptions) check() error {
 	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
-	return checkDeploy(o.deploy)
+	return o.deploy.Check()
 }
 
 func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {

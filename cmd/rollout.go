@@ -76,7 +76,7 @@ func (o rolloutOptions) check() error {
 	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
-	return checkDeploy(o.deploy)
+	return o.deploy.Check()
 }
 
 func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {

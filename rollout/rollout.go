@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,10 +31,25 @@ type Options struct {
 	Timeout time.Duration
 	// NoWait starts the deployments and does not follow them.
 	NoWait bool
+	// RollbackOnFailure deploys again what a service ran if its deployment fails
+	// and ECS does not roll it back.
+	RollbackOnFailure bool
 	// Exact writes the images into the task definitions as the target has them.
 	Exact bool
 	// Question is asked on a terminal before anything changes; empty asks nothing.
 	Question string
+}
+
+// Check returns an error for options that do not fit together.
+func (o Options) Check() error {
+	switch {
+	case o.Timeout < 0:
+		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.Timeout), "leave the flag out for 15m")
+	case o.NoWait && o.RollbackOnFailure:
+		return fault.New(fault.Usage, errors.New("--no-wait and --rollback-on-failure are mutually exclusive"), "leave out --no-wait: a failure is only seen while slipway waits")
+	default:
+		return nil
+	}
 }
 
 // DefaultTimeout is how long a deployment may make no progress (follow.Follower.Limit).
@@ -179,6 +195,9 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: %s", c.Service.Ref, line)
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
+		if why := ecs.Blocks(c.Service.Raw); why != "" {
+			d.warn(Blocked, []ecs.Ref{c.Service.Ref}, "%s: the deployment cannot begin: %s", c.Service.Ref, why)
+		}
 		if c.Replaces != nil {
 			d.replaced = true
 			d.Warnf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, phrase.Ago(time.Now(), c.Replaces.Created), c.Replaces.Status)

@@ -59,6 +59,8 @@ type tracker struct {
 	clock       clock
 	notDraining bool
 	hookSince   time.Time
+	// blockedSince is since when ECS can take no step.
+	blockedSince time.Time
 	// protection is the state of old tasks that ECS keeps.
 	protection protection
 

@@ -63,6 +63,7 @@ type serviceDeployment struct {
 	raw       json.RawMessage
 	rollback  *rollbackRecord
 	tripped   bool
+	noStep    bool // its event was written
 	hooks     []*hookRecord
 	stage     string  // of strategies other than ROLLING
 	shifted   float64 // percent of the traffic that the target has

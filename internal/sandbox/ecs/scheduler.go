@@ -122,7 +122,23 @@ func (e *region) rollingUpdate(s *service) bool {
 	if mine.alive < s.desired && all.alive >= maximum {
 		keep = max(0, minimum-mine.healthy)
 	}
-	return e.stopTasks(s, others.alive-keep, reason, p) > 0
+	if e.stopTasks(s, others.alive-keep, reason, p) > 0 {
+		return true
+	}
+	return e.reportNoStep(s, mine, others, maximum, minimum)
+}
+
+// reportNoStep writes once the event of a deployment that can neither start a
+// task nor stop one ("Amazon ECS service event messages" in the guide).
+func (e *region) reportNoStep(s *service, mine, others taskCounts, maximum, minimum int) bool {
+	sd := s.current()
+	if sd.noStep || mine.alive > 0 || others.alive < s.desired || maximum > s.desired || minimum < s.desired {
+		return false
+	}
+	sd.noStep = true
+	e.event(s, " was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
+		"Update the minimumHealthyPercent or maximumPercent value and try again.")
+	return true
 }
 
 // launchAll starts up to n tasks of a deployment, unless it is throttled or
