@@ -1,8 +1,11 @@
 package cmd
 
 import (
+	"strings"
+
 	"github.com/spf13/pflag"
 
+	"slipway/registry/admission"
 	"slipway/rollout"
 )
 
@@ -11,4 +14,18 @@ func addDeployFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.DurationVar(&o.Timeout, "timeout", 0, "how long a deployment may make no progress before it is stopped (default 15m)")
 	f.BoolVar(&o.NoWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
 	f.BoolVar(&o.RollbackOnFailure, "rollback-on-failure", false, "deploy what ran before if ECS does not roll a failed deployment back")
+	f.Var((*levelValue)(&o.RequireScan), "require-scan", "deploy only images in which ECR's scan has found nothing of `LEVEL` or above: "+strings.Join(admission.Levels(), ", "))
+	f.BoolVar(&o.RequireSignature, "require-signature", false, "deploy only images that ECR's managed signing has signed")
+}
+
+// levelValue is a flag with the level of findings.
+type levelValue admission.Level
+
+func (v *levelValue) String() string { return string(*v) }
+func (v *levelValue) Type() string   { return "LEVEL" }
+
+func (v *levelValue) Set(text string) error {
+	level, err := admission.ParseLevel(text)
+	*v = levelValue(level)
+	return err
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"slipway/internal/sandbox"
 	"slipway/internal/testkit"
 )
 
@@ -47,6 +46,9 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["autoscale"] = autoscale
 	out["expand"] = expand
 	out["archive"] = archive
+	out["scan"] = scanImage
+	out["scan-on-push"] = scanOnPush
+	out["sign"] = signImage
 	out["repository"] = makeRepository
 	return out
 }
@@ -148,12 +150,24 @@ func protectTasks(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(ecsSandboxOf(ts).protect(context.Background(), args[0], args[1], int32(minutes)))
 }
 
-// called SERVICE ACTION waits until AWS has been asked for an action.
+// called SERVICE ACTION [N] waits until AWS has been asked for an action, N times.
 func awaitCall(ts *testscript.TestScript, _ bool, args []string) {
+	want := 1
+	if len(args) > 2 {
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		want = n
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	await(ctx, ts, func() bool {
-		return slices.ContainsFunc(sandboxOf(ts).Calls(), func(c sandbox.Call) bool { return c.Service == args[0] && c.Action == args[1] })
+		n := 0
+		for _, c := range sandboxOf(ts).Calls() {
+			if c.Service == args[0] && c.Action == args[1] {
+				n++
+			}
+		}
+		return n >= want
 	})
 }
 

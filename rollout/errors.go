@@ -64,6 +64,8 @@ const (
 	Stalled
 	// Endless is a deployment that the circuit breaker may never end.
 	Endless
+	// NotAdmitted is an image that cannot be checked before it is deployed.
+	NotAdmitted
 	// Blocked is a service whose deployment configuration leaves no step.
 	Blocked
 )

@@ -18,6 +18,7 @@ import (
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/admission"
 	"slipway/registry/revisions"
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
@@ -34,6 +35,11 @@ type Options struct {
 	// RollbackOnFailure deploys again what a service ran if its deployment fails
 	// and ECS does not roll it back.
 	RollbackOnFailure bool
+	// RequireScan is the level of findings from which ECR's scan of an image keeps it
+	// from being deployed; empty asks for no scan. RequireSignature asks for a
+	// signature of ECR's managed signing.
+	RequireScan      admission.Level
+	RequireSignature bool
 	// Exact writes the images into the task definitions as the target has them.
 	Exact bool
 	// Question is asked on a terminal before anything changes; empty asks nothing.
@@ -137,6 +143,9 @@ func (d *job) run(ctx context.Context) error {
 		}
 	}
 	if err := d.checkBusy(ctx, changes); err != nil {
+		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
+	}
+	if err := d.admit(ctx, changes); err != nil {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	if len(d.target.images) > 0 {

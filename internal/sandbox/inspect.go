@@ -1,6 +1,9 @@
 package sandbox
 
-import "slipway/internal/sandbox/codepipeline"
+import (
+	"slipway/internal/sandbox/codepipeline"
+	"slipway/internal/sandbox/ecr"
+)
 
 // Tags returns the digest of each tag of a repository in the default account
 // and region, nil if there is no such repository.
@@ -29,6 +32,24 @@ func (s *Server) Policy(repository string) string {
 // no such image.
 func (s *Server) Archive(repository, digest string) error {
 	return s.ecr.Default().Archive(repository, digest)
+}
+
+// SetScan says what ECR's scan has found in an image of the default account and region.
+// The error says that there is no such image.
+func (s *Server) SetScan(repository, digest string, scan ecr.Scan) error {
+	return s.ecr.Default().SetScan(repository, digest, scan)
+}
+
+// SetScanOnPush has images of a repository of the default account and region scanned
+// when they are pushed. Nothing is found until SetScan says so.
+func (s *Server) SetScanOnPush(repository string, on bool) error {
+	return s.ecr.Default().SetScanOnPush(repository, on)
+}
+
+// SetSigning says how far ECR's managed signing of an image of the default account and
+// region is. The error says that there is no such image.
+func (s *Server) SetSigning(repository, digest string, signings ...ecr.Signing) error {
+	return s.ecr.Default().SetSigning(repository, digest, signings...)
 }
 
 // RunningDigests returns the digests that the running tasks of a service in the

@@ -56,6 +56,8 @@ type image struct {
 	archivedAt  time.Time // when last archived, zero if never
 	activatedAt time.Time // when last restored, zero if never
 	archived    bool
+	scan        *Scan     // nil if never scanned
+	signings    []Signing // one for each profile
 }
 
 func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *tokenIssuer) *Registry {
