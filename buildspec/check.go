@@ -74,7 +74,7 @@ func Check(data []byte) (Report, error) {
 		return Report{}, err
 	}
 	r := Report{Findings: slices.Clone(s.faults)}
-	for _, rule := range slices.Concat(shapeRules, imageRules, shellRules) {
+	for _, rule := range slices.Concat(shapeRules, artifactRules, imageRules, shellRules) {
 		lines := rule.find(s)
 		if len(lines) == 0 {
 			continue

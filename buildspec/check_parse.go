@@ -2,7 +2,6 @@ package buildspec
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,9 +32,8 @@ type spec struct {
 	version *yaml.Node
 	// commands are the shell's lines of all phases, in the order in which
 	// CodeBuild runs them.
-	commands []command
-	// files are the patterns below artifacts, and artifactsLine where they begin.
-	files []string
+	commands  []command
+	artifacts []artifact
 	// variables are the plain ones of env.
 	variables []pair
 	runtimes  []pair
@@ -80,9 +78,7 @@ func parse(data []byte) (*spec, error) {
 	s.version = at(s.top, "version")
 	s.variables = pairs(at(at(s.top, "env"), "variables"))
 	s.faults = append(s.faults, unknownBelow(s.top)...)
-	for _, f := range items(at(at(s.top, "artifacts"), "files")) {
-		s.files = append(s.files, path.Clean(f.Value))
-	}
+	s.readArtifacts()
 	s.readPhases()
 	return s, nil
 }
