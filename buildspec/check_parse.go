@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"slipway/internal/textmark"
 )
 
 // SyntaxError is a file that is not a buildspec in YAML.
@@ -61,6 +63,9 @@ type pair struct {
 var phases = []string{"install", "pre_build", "build", "post_build"}
 
 func parse(data []byte) (*spec, error) {
+	if mark := textmark.Of(data); mark != "" && mark != "UTF-8" {
+		return nil, &SyntaxError{1, "is " + mark + ", not UTF-8"}
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return nil, syntaxError(err)

@@ -52,6 +52,7 @@ func TestCheckRules(t *testing.T) {
 		{"list in one line", "version: 0.2 # privileged\nphases: {build: {commands: [slipway build]}}\nartifacts: {files: [imagedefinitions.json]}", ""},
 		{"folded command", pre + "  build:\n    commands:\n      - >\n        slipway\n        build --plan\n", ""},
 
+		{"byte order mark", "\ufeff" + inBuild("slipway build"), "byte-order-mark@1"},
 		{"version 0.1", "version: 0.1\nphases: {build: {commands: [make]}}", "version@1"},
 		{"no version", "phases: {build: {commands: [make]}}", "version@1"},
 		{"nothing to do", "version: 0.2\nphases: {build: {commands: []}}", "no-commands@1"},
@@ -214,6 +215,7 @@ func TestCheckSyntax(t *testing.T) {
 		{"version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n", 5, "already defined"},
 		{"version: 0.2\nphases: *none\n", 1, "unknown anchor"},
 		{"\x00", 1, "control characters"},
+		{"\xff\xfev\x00", 1, "is UTF-16, not UTF-8"},
 	} {
 		_, err := Check([]byte(tt.file))
 		var syntax *SyntaxError
