@@ -48,6 +48,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["expand"] = expand
 	out["archive"] = archive
 	out["repository"] = makeRepository
+	out["socket"] = socket
 	return out
 }
 
