@@ -79,9 +79,10 @@ const (
 )
 
 // definitionsIn returns the lines that write definitions which the artifacts have
-// in a place. If a command moves files, it is not known where they end.
+// in a place. If a command moves files, or a variable names their directory, it is
+// not known where they end.
 func (s *spec) definitionsIn(want place) []int {
-	moved := len(s.matching(movesFiles)) > 0
+	moved := len(s.matching(movesFiles)) > 0 || slices.ContainsFunc(s.variables, func(v pair) bool { return v.key == directoryVariable })
 	var out []int
 	for _, step := range s.steps() {
 		for _, file := range definitionsWritten(step) {
@@ -101,8 +102,11 @@ var (
 	redirected   = regexp.MustCompile(`>\s*["']?([^"'\s]*(?i:image[-_]?(?:definition|detail)s?)[^"'\s]*\.json)`)
 	noDefinition = regexp.MustCompile(`--(?:plan|dry-run|no-latest|untrusted|rollout|artifact)\b`)
 	inDirectory  = regexp.MustCompile(`--definitions-dir(?:=|\s+)(\S+)`)
-	movesFiles   = regexp.MustCompile(`\b(?:cp|mv|ln|install|rsync|tar|zip|unzip)\s`)
+	movesFiles   = regexp.MustCompile(`\b(?:cp|mv|ln|install|rsync|tar|zip|unzip)\s|\b` + directoryVariable + `=`)
 )
+
+// directoryVariable is the variable of the flag --definitions-dir.
+const directoryVariable = "SLIPWAY_DEFINITIONS_DIR"
 
 // written is a definitions file, with the directory that has it, or "".
 type written struct{ dir, name string }

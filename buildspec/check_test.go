@@ -86,6 +86,8 @@ func TestCheckRules(t *testing.T) {
 		{"files are copied", inBuild("cd apps", "slipway build", "cp imagedefinitions.json .."), ""},
 		{"definitions directory", inBuild(`cd apps && slipway build --definitions-dir "$CODEBUILD_SRC_DIR"`), ""},
 		{"another definitions directory", inBuild("slipway build --definitions-dir=out"), "artifact-elsewhere@6"},
+		{"definitions directory in a variable", inBuild("cd apps && SLIPWAY_DEFINITIONS_DIR=.. slipway build"), ""},
+		{"definitions directory in env", pre + "  build: {commands: [cd apps && slipway build]}\nenv: {variables: {SLIPWAY_DEFINITIONS_DIR: /tmp}}\nartifacts: {files: [imagedefinitions.json]}", ""},
 		{"base directory", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {base-directory: apps/shop, files: [imagedefinitions.json]}", ""},
 		{"base directory of another", pre + "  build: {commands: [slipway build]}\nartifacts: {base-directory: apps, files: [imagedefinitions.json]}", "artifact-elsewhere@3"},
 		{"base directory by a pattern", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {base-directory: 'apps/*', files: [imagedefinitions.json]}", ""},
