@@ -50,6 +50,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["scan-on-push"] = scanOnPush
 	out["sign"] = signImage
 	out["repository"] = makeRepository
+	out["socket"] = socket
 	return out
 }
 

@@ -104,8 +104,13 @@ func Configure(ctx context.Context, o Options) (*Clients, error) {
 	if o.Region != "" {
 		opts = append(opts, config.WithRegion(o.Region))
 	}
+	opts = append(opts, config.WithHTTPClient(throughProxies()))
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
-	if err != nil {
+	var token config.AssumeRoleTokenProviderNotSetError
+	switch {
+	case errors.As(err, &token):
+		return nil, &MFAError{}
+	case err != nil:
 		return nil, fault.New(fault.Usage, fmt.Errorf("AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config")
 	}
 	if cfg.Region == "" {
