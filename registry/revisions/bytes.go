@@ -74,6 +74,7 @@ func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) erro
 
 // manifest is the part of an image manifest or an index that matters here.
 type manifest struct {
+	MediaType string       `json:"mediaType"`
 	Config    descriptor   `json:"config"`
 	Layers    []descriptor `json:"layers"`
 	Manifests []descriptor `json:"manifests"`

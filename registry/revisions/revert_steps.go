@@ -29,7 +29,7 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 	defer cancel()
 	out := &PublishError{Err: cause}
 	stuck := map[registry.Ref]error{} // why latest of a repository is not known to be reverted
-	for _, step := range slices.Backward(steps) {
+	for _, step := range slices.Backward(recordsLast(steps)) {
 		results := make([]error, len(step))
 		var g errgroup.Group
 		g.SetLimit(registry.MaxCalls)

@@ -57,6 +57,13 @@ type Snapshot struct {
 	// archived are the digests of images that are there and cannot be read, by
 	// the tag or digest that was asked for.
 	archived map[registry.Ref]map[string]string
+	// records are those of revisions, by digest. They are no images: known has
+	// none of them.
+	records map[registry.Ref]map[string]Image
+	// flat are the records to put where a registry refuses those of a digest.
+	flat map[string]Image
+	// restored are the revisions whose index only their record has.
+	restored map[registry.Ref][]string
 }
 
 // imageReader is the part of ECR that a snapshot needs.
@@ -75,8 +82,8 @@ var manifestTypes = []string{
 }
 
 // ReadTags reads, with one call for each repository and all at once, where the
-// variants of a revision, latest and deployed point, the extra tags named, and
-// the digests named.
+// variants of a revision, latest and deployed point, the extra tags named, the
+// digests named, and the records of these revisions.
 //
 // An image that exists and cannot be read is an *UnreadableError, unless it is
 // archived and asked for by digest or as one of the tags that move: ByTag and
@@ -109,12 +116,12 @@ func readSnapshot(ctx context.Context, clients registry.Clients, repos []registr
 // readAll is ReadTags that continues where images are archived, and returns
 // which ones.
 func readAll(ctx context.Context, clients registry.Clients, repos []registry.Repository, names []string, extra map[registry.Ref][]string) (*Snapshot, []*UnreadableError, error) {
-	s := &Snapshot{names: names, repos: repos, tags: map[registry.Ref]map[string]Image{}, known: map[registry.Ref]map[string]Image{}, read: map[registry.Ref]time.Time{}, archived: map[registry.Ref]map[string]string{}}
+	s := newSnapshot(names, repos)
 	answers := make([]answer, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(registry.MaxCalls)
 	for i, repo := range repos {
-		ids := imageIDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagDeployed}), extra[repo.Ref]...))
+		ids := imageIDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagDeployed}, recordTags(names)), extra[repo.Ref]...))
 		g.Go(func() (err error) {
 			client := clients(repo.Region)
 			if answers[i], err = batchGet(ctx, client, repo, ids); err != nil {
@@ -132,18 +139,32 @@ func readAll(ctx context.Context, clients registry.Clients, repos []registry.Rep
 		s.read[repo.Ref] = answers[i].at
 		s.archived[repo.Ref] = answers[i].archived
 		archived = append(archived, answers[i].unreadable...)
+		s.restore(repo.Ref, names)
 	}
 	return s, archived, nil
 }
 
+func newSnapshot(names []string, repos []registry.Repository) *Snapshot {
+	return &Snapshot{
+		names: names, repos: repos,
+		tags: map[registry.Ref]map[string]Image{}, known: map[registry.Ref]map[string]Image{}, read: map[registry.Ref]time.Time{},
+		archived: map[registry.Ref]map[string]string{}, records: map[registry.Ref]map[string]Image{},
+		flat: map[string]Image{}, restored: map[registry.Ref][]string{},
+	}
+}
+
 func (s *Snapshot) add(ref registry.Ref, images []types.Image) {
 	if s.tags[ref] == nil {
-		s.tags[ref], s.known[ref] = map[string]Image{}, map[string]Image{}
+		s.tags[ref], s.known[ref], s.records[ref] = map[string]Image{}, map[string]Image{}, map[string]Image{}
 	}
-	tags, known := s.tags[ref], s.known[ref]
+	tags := s.tags[ref]
 	for _, i := range images {
 		image := newImage(i)
-		known[image.Digest] = image
+		if image.isRecord() {
+			s.records[ref][image.Digest] = image
+		} else {
+			s.known[ref][image.Digest] = image
+		}
 		if tag := aws.ToString(i.ImageId.ImageTag); tag != "" {
 			tags[tag] = image
 		}
@@ -170,9 +191,12 @@ func (s *Snapshot) At(ref registry.Ref) time.Time {
 	return time.Now()
 }
 
-// ByDigest returns an image that was read, by digest.
+// ByDigest returns an image that was read, or a record, by digest.
 func (s *Snapshot) ByDigest(ref registry.Ref, digest string) (Image, bool) {
 	i, ok := s.known[ref][digest]
+	if !ok {
+		i, ok = s.records[ref][digest]
+	}
 	return i, ok
 }
 
@@ -273,32 +297,54 @@ func readImages(ctx context.Context, client imageReader, repo registry.Repositor
 	return out.images, err
 }
 
-// batchGet reads images; those that are not there are left out.
+// batchGet reads images, each hundred of them at the same time; those that are not
+// there are left out.
 func batchGet(ctx context.Context, client imageReader, repo registry.Repository, ids []types.ImageIdentifier) (answer, error) {
-	var out answer
-	for chunk := range slices.Chunk(ids, maxIDs) {
-		got, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{
-			RegistryId:         repo.Ref.RegistryID(),
-			RepositoryName:     aws.String(repo.Name),
-			ImageIds:           chunk,
-			AcceptedMediaTypes: manifestTypes,
+	chunks := slices.Collect(slices.Chunk(ids, maxIDs))
+	answers := make([]answer, len(chunks))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(registry.MaxCalls)
+	for i, chunk := range chunks {
+		g.Go(func() (err error) {
+			answers[i], err = batchGetSome(ctx, client, repo, chunk)
+			return err
 		})
-		if err != nil {
-			return answer{}, fmt.Errorf("reading images of %s: %w", repo.Name, err)
-		}
-		for _, f := range got.Failures {
-			if f.FailureCode != types.ImageFailureCodeImageNotFound {
-				out.unreadable = append(out.unreadable, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)})
-			}
-		}
-		if err := answered(repo, chunk, got); err != nil {
-			return answer{}, err
-		}
-		out.images = append(out.images, got.Images...)
-		if at, ok := middleware.GetServerTime(got.ResultMetadata); ok && out.at.IsZero() {
-			out.at = at
+	}
+	if err := g.Wait(); err != nil {
+		return answer{}, err
+	}
+	var out answer
+	for i, a := range answers {
+		out.images = append(out.images, a.images...)
+		out.unreadable = append(out.unreadable, a.unreadable...)
+		if i == 0 {
+			out.at = a.at
 		}
 	}
+	return out, nil
+}
+
+// batchGetSome is batchGet of at most maxIDs images.
+func batchGetSome(ctx context.Context, client imageReader, repo registry.Repository, ids []types.ImageIdentifier) (answer, error) {
+	got, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{
+		RegistryId:         repo.Ref.RegistryID(),
+		RepositoryName:     aws.String(repo.Name),
+		ImageIds:           ids,
+		AcceptedMediaTypes: manifestTypes,
+	})
+	if err != nil {
+		return answer{}, fmt.Errorf("reading images of %s: %w", repo.Name, err)
+	}
+	out := answer{images: got.Images}
+	for _, f := range got.Failures {
+		if f.FailureCode != types.ImageFailureCodeImageNotFound {
+			out.unreadable = append(out.unreadable, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)})
+		}
+	}
+	if err := answered(repo, ids, got); err != nil {
+		return answer{}, err
+	}
+	out.at, _ = middleware.GetServerTime(got.ResultMetadata)
 	return out, nil
 }
 
