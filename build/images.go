@@ -36,6 +36,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.engine = namesOfEngines(engines)
 	targets := j.changed()
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.PushAttempts

@@ -90,6 +90,9 @@ give --untrusted. Its revision is called prN-HASH or untrusted-HASH. It moves no
 exists, and writes no lifecycle policy and no layer cache that others read. No trusted
 build uses its images. --untrusted=false declares the source trusted.
 
+If another job has made a revision meanwhile whose commit contains this one's, this build
+keeps its hash, leaves latest and deploys nothing. --force moves latest all the same.
+
 With SERVICE arguments, slipway builds those services and the services they are linked to.
 In the other repositories, the image that latest points to gets the hash as well, so that
 every revision is complete.
@@ -149,6 +152,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.plan, "plan", false, "print the build plan and stop, with no request to AWS or an engine")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print which services would be built and why; write nothing, start no engine")
 	f.BoolVar(&o.Rebuild, "rebuild", false, "build every service, though its image is there already")
+	f.BoolVar(&o.Force, "force", false, "move latest although another job made a revision of a later commit meanwhile")
 	f.BoolVar(&o.Create, "create-repositories", false, "create the missing repositories")
 	f.BoolVar(&o.NoLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
 	o.project.untrustedFlag(f)

@@ -336,8 +336,8 @@ func builtServices(r *build.Release, c *build.Component, p *project.Plan) []buil
 // whereLatest says what the tag latest points to.
 func whereLatest(r *build.Release, o buildOptions) string {
 	switch {
-	case r.Published.SupersededBy != "":
-		return "latest points to " + r.Published.SupersededBy
+	case r.LatestRevision() != "":
+		return "latest points to " + r.LatestRevision()
 	case o.NoLatest:
 		return "latest was not moved"
 	default:
@@ -382,7 +382,7 @@ func printTable(w io.Writer, rows []builtService) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nSERVICE\tDIGEST\tSTATE\tPUSHED\tSECONDS")
 	for _, r := range rows {
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\n", r.Service, phrase.ShortDigest(r.Digest), r.State, byteCount(r.BytesPushed), r.Seconds)
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%.1f\n", r.Service, phrase.ShortDigest(r.Digest), r.State, phrase.Bytes(r.BytesPushed), r.Seconds)
 	}
 	// What cannot be written to stderr cannot be told there either.
 	_ = t.Flush()
@@ -396,22 +396,7 @@ func logRows(w *cli, rows []builtService) {
 		if r.BytesPushed != nil {
 			line = line.Int64("pushed", *r.BytesPushed)
 		}
-		line.Float64("seconds", r.Seconds).Msgf("%s is built: %s, %s pushed", r.Service, r.State, byteCount(r.BytesPushed))
-	}
-}
-
-func byteCount(n *int64) string {
-	switch {
-	case n == nil:
-		return "?"
-	case *n < 1000:
-		return fmt.Sprintf("%d B", *n)
-	case *n < 1000*1000:
-		return fmt.Sprintf("%.1f kB", float64(*n)/1e3)
-	case *n < 1000*1000*1000:
-		return fmt.Sprintf("%.1f MB", float64(*n)/1e6)
-	default:
-		return fmt.Sprintf("%.2f GB", float64(*n)/1e9)
+		line.Float64("seconds", r.Seconds).Msgf("%s is built: %s, %s pushed", r.Service, r.State, phrase.Bytes(r.BytesPushed))
 	}
 }
 

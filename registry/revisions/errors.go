@@ -52,7 +52,7 @@ func (e *UnknownError) Kind() fault.Kind { return fault.Usage }
 // AmbiguousError says that a prefix fits several revisions.
 type AmbiguousError struct {
 	Text string
-	// Matches are the revisions, newest first.
+	// Matches are the revisions, newest first: complete ones where there are any.
 	Matches []Revision
 	// At is when they were listed.
 	At time.Time
@@ -70,11 +70,11 @@ func (e *AmbiguousError) Kind() fault.Kind { return fault.Usage }
 func (e *AmbiguousError) Hint() string { return "give more of the hash" }
 
 // Lines describes revisions for people: each on a line of its own, after a line
-// break, with the time since its push.
+// break, with its age.
 func Lines(revisions []Revision, now time.Time) string {
 	var b strings.Builder
 	for _, r := range revisions {
-		fmt.Fprintf(&b, "\n  %s  pushed %s ago", r.Name, age(now.Sub(r.Pushed)))
+		fmt.Fprintf(&b, "\n  %s  made %s ago", r.Name, age(now.Sub(r.Made)))
 		if !r.Complete() {
 			b.WriteString(", not complete")
 		}

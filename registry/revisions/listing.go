@@ -35,6 +35,8 @@ type ImageDetail struct {
 	Size int64
 	// MediaType is the manifest's.
 	MediaType string
+	// records are those of the revisions that the image belongs to.
+	records []lifecycle.Image
 }
 
 // index reports whether the image is one of several platforms.
@@ -44,11 +46,11 @@ func (i ImageDetail) index() bool {
 
 // aging returns the image as lifecycle rules look at it.
 func (i ImageDetail) aging() lifecycle.Image {
-	return lifecycle.Image{Tags: i.Tags, Pushed: i.Pushed, Archived: i.Archived, ArchivedAt: i.ArchivedAt}
+	return lifecycle.Image{Tags: i.Tags, Pushed: i.Pushed, Archived: i.Archived, ArchivedAt: i.ArchivedAt, Indexes: i.records}
 }
 
 // Expiry returns when a lifecycle policy deletes or archives the image, as
-// lifecycle.Policy.Expiry does.
+// lifecycle.Policy.Expiry does. The records of its revisions keep it.
 func (i ImageDetail) Expiry(policy lifecycle.Policy) (time.Time, lifecycle.Disposition) {
 	return policy.Expiry(i.aging())
 }
@@ -137,6 +139,20 @@ func (l *Listing) add(ref registry.Ref, images []types.ImageDetail) {
 			l.tags[ref][tag] = image.Digest
 		}
 	}
+	for digest, image := range l.images[ref] {
+		for _, tag := range image.Tags {
+			if r, ok := l.Record(ref, tag); ok && registry.IsRevisionName(tag) {
+				image.records = append(image.records, r.aging())
+			}
+		}
+		l.images[ref][digest] = image
+	}
+}
+
+// Record returns the record of a revision as an image, false where the
+// repository has none.
+func (l *Listing) Record(ref registry.Ref, name string) (ImageDetail, bool) {
+	return l.Tagged(ref, registry.RecordTag(name))
 }
 
 func newImageDetail(d types.ImageDetail) ImageDetail {
@@ -233,6 +249,9 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 	for i, repo := range l.repos {
 		for _, a := range answers[i] {
 			image := newImage(a)
+			if image.isRecord() {
+				continue // its child is the image itself
+			}
 			for _, child := range image.children() {
 				l.covers[repo.Ref][child] = append(l.covers[repo.Ref][child], image.Digest)
 			}

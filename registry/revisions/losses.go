@@ -26,7 +26,7 @@ type Origin struct {
 // Losses lists, for each result that would change a policy which is not
 // Slipway's yet, the images that the new policy takes, newest push first: those
 // that the policy found lets stay, or stay longer. Images with a protecting tag
-// are not among them, nor layer caches, nor recorded inputs, nor images that
+// are not among them, nor layer caches, records and recorded inputs, nor images that
 // Slipway has made, unless they have a tag and are due by now or may be running.
 // The listing must hold the repositories, with the tags as they are when the
 // policy is written.
@@ -97,6 +97,9 @@ func (l *Listing) foreign(ctx context.Context, client imageReader, repo registry
 	for _, i := range read.images {
 		image := newImage(i)
 		known[image.Digest] = image
+		if image.isRecord() {
+			continue // it refers to images that have names of their own
+		}
 		for _, child := range image.children() {
 			children[child] = true
 		}
@@ -108,7 +111,7 @@ func (l *Listing) foreign(ctx context.Context, client imageReader, repo registry
 			return true // it goes with its index, which is judged itself
 		case !ok:
 			return false
-		case manifest.isCache(), manifest.parsed().ArtifactType == referrers.ArtifactType:
+		case manifest.isCache(), manifest.isRecord(), manifest.parsed().ArtifactType == referrers.ArtifactType:
 			return true
 		case manifest.Annotation(origin.Annotation) == "":
 			return false

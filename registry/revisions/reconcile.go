@@ -95,7 +95,9 @@ const (
 // imageState is an image as DescribeImages shows it.
 type imageState struct {
 	digest string
+	names  []string // the tags that name revisions
 	tags   []string // those that name trusted revisions
+	count  int      // of all tags
 	pushed time.Time
 	// untrusted reports that every tag is one of an untrusted build.
 	untrusted bool
@@ -153,11 +155,13 @@ func describeImage(ctx context.Context, client imageDescriber, repo registry.Rep
 	}
 	d := got.ImageDetails[0]
 	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
+	out.count = len(d.ImageTags)
 	for _, tag := range d.ImageTags {
-		if registry.IsRevisionName(tag) && !IsUntrusted(tag) {
-			out.tags = append(out.tags, tag)
+		if registry.IsRevisionName(tag) {
+			out.names = append(out.names, tag)
 		}
 	}
+	out.tags = slices.DeleteFunc(slices.Clone(out.names), IsUntrusted)
 	out.untrusted = onlyUntrusted(d.ImageTags)
 	return out, nil
 }
