@@ -87,11 +87,20 @@ func TestRecordIsNoImage(t *testing.T) {
 	if got := s.server.Tags("shop/a"); got[registry.TagDeployed] != one[0] || got[registry.TagLatest] != two[0] {
 		t.Errorf("the tags are %v, want deployed on %s and latest on %s", got, one[0], two[0])
 	}
+	s.move(0, registry.TagLatest, one[0]) // by hand: the newest record is still that of two
+	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: two})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := snapshot.TaggedParent(s.repos[0].Ref, two[0]); !ok || got.Digest != two[0] {
+		t.Errorf("TaggedParent(%s) = %s, want itself", two[0], got.Digest)
+	}
+	untagged := s.pushOne(0, image(t)) // may be a manifest of an index, so indexes are read
 	listing, err := List(t.Context(), s.clients, s.repos)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := listing.ReadIndexes(t.Context(), s.clients, map[registry.Ref][]string{s.repos[0].Ref: {one[0]}}); err != nil {
+	if err := listing.ReadIndexes(t.Context(), s.clients, map[registry.Ref][]string{s.repos[0].Ref: {one[0], untagged}}); err != nil {
 		t.Fatal(err)
 	}
 	if got, ok := listing.Image(s.repos[0].Ref, one[0]); !ok || got.Digest != one[0] {
