@@ -158,7 +158,8 @@ func (p Publication) newest(s *Snapshot, name string, made []Change) []Change {
 const maxNames = 1000
 
 // earlier lists the names of earlier revisions that had a record, by the records
-// that are there.
+// that are there. What the record of an untrusted build says of others does not
+// count.
 func (p Publication) earlier(s *Snapshot, name string) []string {
 	seen := map[string]bool{name: true}
 	var out []string
@@ -171,14 +172,29 @@ func (p Publication) earlier(s *Snapshot, name string) []string {
 		}
 	}
 	for _, i := range p.Images {
-		for _, tag := range append([]string{registry.TagNewest}, recordsOf(i.Names)...) {
-			if r, _, ok := s.recordAt(i.Repository.Ref, tag); ok {
+		ref := i.Repository.Ref
+		if r, ok := s.newestRecord(ref); ok {
+			add(r.Names...)
+			add(r.Revision)
+		}
+		for _, n := range i.Names {
+			r, _, ok := s.Record(ref, n)
+			if ok && !IsUntrusted(n) {
 				add(r.Names...)
-				add(r.Revision)
+			}
+			if ok {
+				add(n)
 			}
 		}
 	}
 	return out[max(0, len(out)-maxNames):]
+}
+
+// newestRecord returns the record that TagNewest points to.
+func (s *Snapshot) newestRecord(ref registry.Ref) (record.Record, bool) {
+	r, _, ok := s.recordAt(ref, registry.TagNewest)
+	named := registry.ValidateTag(r.Revision) == nil && registry.IsRevisionName(r.Revision) && !IsUntrusted(r.Revision)
+	return r, ok && named
 }
 
 // recordsOf are the tags of the records of revisions.
@@ -201,7 +217,7 @@ func (p Publication) newer(s *Snapshot) (record.Record, bool) {
 		if s.digestOf(ref, registry.TagNewest) == p.Before.digestOf(ref, registry.TagNewest) {
 			continue
 		}
-		r, _, ok := s.recordAt(ref, registry.TagNewest)
+		r, ok := s.newestRecord(ref)
 		if ok && r.Project == p.Record.Project && p.Yields(r) {
 			return r, true
 		}

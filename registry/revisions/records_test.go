@@ -334,3 +334,59 @@ func TestYields(t *testing.T) {
 		}
 	}
 }
+
+// TestUntrustedRecordNamesNoOthers: the record of an untrusted build lists names of
+// others in vain, and its own name is dead when it has expired.
+func TestUntrustedRecordNamesNoOthers(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a")
+	s.retain()
+	quiet := s.pushOne(0, image(t), "foreign")
+	p := s.recorded("pr12-one", []string{quiet})
+	p.KeepLatest, p.KeepNames = true, true
+	forged := s.recorded("pr12-two", []string{quiet})
+	forged.KeepLatest, forged.KeepNames = true, true
+	forged.Images[0].Names = []string{"foreign"}
+	snapshot, err := forged.readSnapshot(t.Context(), s.clients)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := *forged.Record
+	r.Revision, r.Names = "pr12-two", []string{"foreign"}
+	made, err := snapshot.makeRecord(s.repos[0].Ref, r, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := snapshot.step(snapshot.step(nil, s.repos[0], "pr12-two", quiet), s.repos[0], "revision-pr12-two", made)
+	if err := apply(t.Context(), s.clients, snapshot, step); err != nil {
+		t.Fatal(err)
+	}
+	s.published(p)
+	names := []string{"foreign", "pr12-one", "pr12-two"}
+	for _, c := range []struct {
+		name string
+		dead []string
+	}{{"first", nil}, {"second", []string{"pr12-one", "pr12-two", "first"}}} {
+		own := s.recorded(c.name, []string{quiet})
+		own.Images[0].Names = names
+		out := s.published(own)
+		var dead []string
+		for _, d := range out.Dead {
+			dead = append(dead, d.Names...)
+		}
+		if !slices.Equal(dead, c.dead) {
+			t.Errorf("%v are dead with %s, want %v", dead, c.name, c.dead)
+		}
+		s.server.Advance(4 * day)
+		names = append(names, c.name)
+		if c.name == "first" {
+			s.server.Advance(2 * day)
+			// The newest record is expired after seven days, so a job in between renews the list.
+			between := s.recorded("between", []string{quiet})
+			between.Images[0].Names = names
+			s.published(between)
+			names = append(names, "between")
+			s.server.Advance(2 * day)
+		}
+	}
+}
