@@ -73,7 +73,7 @@ type List struct {
 // Read returns the revisions in the repositories of services: the complete ones,
 // or all. Calls: one DescribeImages for each thousand images and one
 // GetLifecyclePolicy for each repository, then one BatchGetImage for each hundred
-// records.
+// records. Without permission for the last, records count as missing.
 func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, all bool) (List, error) {
 	listing, fates, err := status.ListImages(ctx, host, aws, s.Repositories)
 	if err != nil {
@@ -86,6 +86,10 @@ func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *ro
 		out.Incomplete = len(listing.Revisions(s.IsExtraTag)) - len(found)
 	}
 	records, err := revisions.ReadRecords(ctx, aws.Registries(), found)
+	if awsclient.Denied(err) {
+		host.Warnf("commits and builders are not known: %v", err)
+		err = nil
+	}
 	if err != nil {
 		return List{}, err
 	}
