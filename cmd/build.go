@@ -75,12 +75,8 @@ func checkRetention(o retention.Options) error {
 // 32 bits.
 const maxRetention = 36500
 
-func newBuildCommand(w *cli) *cobra.Command {
-	var o buildOptions
-	c := &cobra.Command{
-		Use:   "build [SERVICE...]",
-		Short: "Build the services, push them by digest, tag them all or nothing, write the definitions",
-		Long: `Builds the services of the compose file that have a build section, pushes each image
+// buildHelp is the long help of build.
+const buildHelp = `Builds the services of the compose file that have a build section, pushes each image
 to its ECR repository by digest, and when all are there tags them with the hash, moves
 deployed and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere.
@@ -124,7 +120,14 @@ pipelines can build the changed services in parallel.
 
 The result goes to stdout, one line for each service: its name, repository:hash, and the
 digest. --output env prints shell variables with the hash and the revision instead.
-Everything else goes to stderr.`,
+Everything else goes to stderr.`
+
+func newBuildCommand(w *cli) *cobra.Command {
+	var o buildOptions
+	c := &cobra.Command{
+		Use:   "build [SERVICE...]",
+		Short: "Build the services, push them by digest, tag them all or nothing, write the definitions",
+		Long:  buildHelp,
 		Example: `  slipway build --plan
   slipway build --dry-run
   slipway build --create-repositories

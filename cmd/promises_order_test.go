@@ -42,8 +42,8 @@ func (s *buildFixture) clone() *buildFixture {
 
 // TestOlderCommitYields: the job of an older commit begins first and ends last. It
 // leaves latest and the definitions to the newer one, unless that is forced or the newer
-// revision does not contain its commit. A commit that takes the older one back makes the
-// images that were there before.
+// revision does not contain its commit. A commit that undoes the older one makes
+// the images that were there before.
 func TestOlderCommitYields(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -53,7 +53,7 @@ func TestOlderCommitYields(t *testing.T) {
 		yields      bool
 	}{
 		{"contained", "order, newer", false, nil, true},
-		{"taken back", "order", false, nil, true},
+		{"undone", "order", false, nil, true},
 		{"forced", "order, newer", false, []string{"--force"}, false},
 		{"another branch", "order, newer", true, nil, false},
 	} {

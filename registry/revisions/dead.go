@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // DeadNames are tags of an image that name expired revisions: a record of each
@@ -69,9 +70,9 @@ func RemoveDead(ctx context.Context, clients registry.Clients, dead []DeadNames)
 }
 
 func (d DeadNames) remove(ctx context.Context, client tagger) error {
-	for names := range slices.Chunk(d.Names, maxIDs) {
+	for names := range slices.Chunk(d.Names, manifests.MaxIDs) {
 		_, err := client.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{
-			RegistryId: d.Repository.RegistryID(), RepositoryName: aws.String(d.Repository.Name), ImageIds: imageIDs(names),
+			RegistryId: d.Repository.RegistryID(), RepositoryName: aws.String(d.Repository.Name), ImageIds: manifests.IDs(names),
 		})
 		if err != nil {
 			return fmt.Errorf("removing names of expired revisions from %s: %w", imageOf(d.Repository, d.Digest), err)
@@ -83,12 +84,12 @@ func (d DeadNames) remove(ctx context.Context, client tagger) error {
 // revive gives the names back whose revision has a record.
 func (d DeadNames) revive(ctx context.Context, client tagger) error {
 	ids := append(recordsOf(d.Names), d.Digest)
-	read, err := batchGet(ctx, client, d.Repository, imageIDs(ids))
+	read, err := manifests.Get(ctx, client, d.Repository, manifests.IDs(ids))
 	if err != nil {
 		return err
 	}
 	s := newSnapshot(nil, nil)
-	s.add(d.Repository.Ref, read.images)
+	s.add(d.Repository.Ref, read.Images)
 	image, ok := s.ByDigest(d.Repository.Ref, d.Digest)
 	for _, n := range d.Names {
 		if _, of, recorded := s.Record(d.Repository.Ref, n); ok && recorded && of == d.Digest {

@@ -9,6 +9,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/manifests"
 )
 
 // shownRevisions is how many revisions an error offers instead.
@@ -218,7 +219,7 @@ func (e *ArchivedError) Hint() string {
 	lines := []string{"restore what is archived, which takes ECR up to 20 minutes, and run again:"}
 	for _, a := range e.Images {
 		id := "imageTag=" + a.Image
-		if isDigest(a.Image) {
+		if manifests.IsDigest(a.Image) {
 			id = "imageDigest=" + a.Image
 		}
 		command := append(a.Repository.Command("update-image-storage-class"), "--image-id "+id, "--target-storage-class STANDARD")
@@ -250,7 +251,7 @@ func (e *GoneError) Kind() fault.Kind { return fault.Usage }
 
 // imageOf is an image as people write it.
 func imageOf(repo registry.Repository, image string) string {
-	if isDigest(image) {
+	if manifests.IsDigest(image) {
 		return repo.Name + "@" + image
 	}
 	return repo.Name + ":" + image

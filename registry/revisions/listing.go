@@ -16,6 +16,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/manifests"
 )
 
 // ImageDetail is an image as a listing of its repository shows it.
@@ -239,7 +240,7 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 			continue
 		}
 		g.Go(func() (err error) {
-			answers[i], err = readImages(ctx, clients(repo.Region), repo, imageIDs(l.indexes(repo.Ref)))
+			answers[i], err = manifests.Read(ctx, clients(repo.Region), repo, manifests.IDs(l.indexes(repo.Ref)))
 			return err
 		})
 	}
@@ -248,11 +249,11 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 	}
 	for i, repo := range l.repos {
 		for _, a := range answers[i] {
-			image := newImage(a)
-			if image.isRecord() {
+			image := manifests.New(a)
+			if image.IsRecord() {
 				continue // its child is the image itself
 			}
-			for _, child := range image.children() {
+			for _, child := range image.Children() {
 				l.covers[repo.Ref][child] = append(l.covers[repo.Ref][child], image.Digest)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // apply moves the tags of one step in parallel. The first error, or an
@@ -98,7 +99,7 @@ func put(ctx context.Context, client tagger, repo registry.Repository, tag strin
 	case errors.As(err, &taken) && (strings.HasPrefix(tag, inputsPrefix) || strings.HasPrefix(tag, registry.TagRecord)):
 		return nil
 	case err == nil && (out.Image == nil || out.Image.ImageId == nil || aws.ToString(out.Image.ImageId.ImageDigest) != image.Digest):
-		err = incomplete("PutImage", "the image")
+		err = manifests.Incomplete("PutImage", "the image")
 	case err == nil:
 		return nil
 	}

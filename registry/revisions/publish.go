@@ -11,6 +11,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/manifests"
 	"slipway/registry/record"
 )
 
@@ -53,8 +54,8 @@ type Publication struct {
 	// fails, instead of removing it: for a build that may remove nothing. The
 	// same build completes the revision. It is for use with KeepLatest.
 	KeepNames bool
-	// Record is what the records of the revision say. Its name and the names
-	// before it are filled in. It is nil for none.
+	// Record has the text of the revision's records. Publish fills in its name and
+	// the names before it. It is nil for none.
 	Record *record.Record
 	// Before are the tags as the job found them, and Yields reports whether a
 	// revision that was made since goes before this one: latest then stays. Either
@@ -162,7 +163,7 @@ func (e *PublishError) Unwrap() error { return e.Err }
 
 // tagger is the part of ECR that moving tags needs.
 type tagger interface {
-	imageReader
+	manifests.Reader
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 	"slipway/registry/record"
 )
 
@@ -25,12 +26,12 @@ func ReadRecords(ctx context.Context, clients registry.Clients, list []Revision)
 		}
 		names[repo.Ref] = append(names[repo.Ref], r.Name)
 	}
-	answers := make([]answer, len(repos))
+	answers := make([]manifests.Answer, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(registry.MaxCalls)
 	for i, repo := range repos {
 		g.Go(func() (err error) {
-			answers[i], err = batchGet(ctx, clients(repo.Region), repo, imageIDs(recordsOf(names[repo.Ref])))
+			answers[i], err = manifests.Get(ctx, clients(repo.Region), repo, manifests.IDs(recordsOf(names[repo.Ref])))
 			return err
 		})
 	}
@@ -40,7 +41,7 @@ func ReadRecords(ctx context.Context, clients registry.Clients, list []Revision)
 	out := map[string]record.Record{}
 	s := newSnapshot(nil, repos)
 	for i, repo := range repos {
-		s.add(repo.Ref, answers[i].images)
+		s.add(repo.Ref, answers[i].Images)
 		for _, name := range names[repo.Ref] {
 			if r, _, ok := s.Record(repo.Ref, name); ok {
 				out[name] = r

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // reconcile ensures that latest points to one revision everywhere, although ECR
@@ -148,10 +149,10 @@ func describeImage(ctx context.Context, client imageDescriber, repo registry.Rep
 		return imageState{}, nil
 	}
 	if err != nil {
-		return imageState{}, fmt.Errorf("reading %s of %s: %w", imageName(&id), repo.Name, err)
+		return imageState{}, fmt.Errorf("reading %s of %s: %w", manifests.Name(&id), repo.Name, err)
 	}
 	if len(got.ImageDetails) == 0 {
-		return imageState{}, incomplete("DescribeImages", "image %s of %s", imageName(&id), repo.Name)
+		return imageState{}, manifests.Incomplete("DescribeImages", "image %s of %s", manifests.Name(&id), repo.Name)
 	}
 	d := got.ImageDetails[0]
 	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}

@@ -26,9 +26,6 @@ func recordTags(names []string) []string {
 	return out
 }
 
-// isRecord reports whether a manifest is the record of a revision.
-func (i Image) isRecord() bool { return record.Is([]byte(i.Manifest)) }
-
 // Record returns the record of a revision in a repository, and the digest of the
 // image that it refers to; false where there is none that can be read.
 func (s *Snapshot) Record(ref registry.Ref, name string) (record.Record, string, bool) {
@@ -54,7 +51,7 @@ func (s *Snapshot) restore(ref registry.Ref, names []string) {
 			continue
 		}
 		index := Image{Digest: of.Digest, MediaType: ocispecs.MediaTypeImageIndex, Manifest: string(of.Index)}
-		if at := index.parsed().MediaType; at != "" {
+		if at := index.Content().MediaType; at != "" {
 			index.MediaType = at
 		}
 		s.known[ref][index.Digest], s.tags[ref][name] = index, index
@@ -105,7 +102,7 @@ func (s *Snapshot) makeRecord(ref registry.Ref, r record.Record, of string) (str
 	}
 	made := recordImage(manifest)
 	s.records[ref][made.Digest] = made
-	if len(image.children()) == 0 {
+	if len(image.Children()) == 0 {
 		return made.Digest, nil
 	}
 	if manifest, err = r.EncodeFlat([]byte(image.Manifest)); err != nil {
@@ -129,8 +126,8 @@ func (s *Snapshot) flatFor(refused string, err error) (Image, bool) {
 	return flat, ok && errors.As(err, &api) && (api.ErrorCode() == "InvalidParameterException" || api.ErrorCode() == "UnsupportedImageTypeException")
 }
 
-// newest is the step of TagNewest, in the first repository that lets it move.
-// It follows what the records step made, or what is there already.
+// newest is the step of TagNewest, in the first repository that lets it move: to
+// the record that is about to be made, or to the one of an earlier run.
 func (p Publication) newest(s *Snapshot, name string, made []Change) []Change {
 	if p.Record == nil || p.KeepLatest {
 		return nil

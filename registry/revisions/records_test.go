@@ -13,6 +13,7 @@ import (
 	"slipway/internal/sandbox"
 	"slipway/internal/testkit"
 	"slipway/registry"
+	"slipway/registry/manifests"
 	"slipway/registry/record"
 )
 
@@ -205,7 +206,7 @@ func TestNestedRefused(t *testing.T) {
 			if !refuses {
 				return
 			}
-			ids := imageIDs([]string{index})
+			ids := manifests.IDs([]string{index})
 			if _, err := s.direct("").BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String("shop/a"), ImageIds: ids}); err != nil {
 				t.Fatal(err)
 			}

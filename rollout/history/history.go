@@ -31,8 +31,8 @@ type Revision struct {
 	Made     time.Time `json:"made"`
 	Pushed   time.Time `json:"pushed"`
 	Complete bool      `json:"complete"`
-	// Commit, Committed, Source, Builder, Version and Engine are what the record
-	// says; empty for a revision without one.
+	// Commit, Committed, Source, Builder, Version and Engine come from the record;
+	// empty for a revision without one.
 	Commit    string     `json:"commit,omitempty"`
 	Committed *time.Time `json:"committed,omitempty"`
 	Source    string     `json:"source,omitempty"`
