@@ -4,6 +4,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -42,6 +43,9 @@ type Component struct {
 	// Unchanged reports that an image with the same inputs was there: nothing was
 	// built.
 	Unchanged bool
+	// names are the names of revisions that the image of an unchanged component has,
+	// as far as they were asked for.
+	names []string
 	// aged reports that the image is built again because of its age.
 	aged bool
 	// confirmed reports that the built image may be known by its inputs.
@@ -97,6 +101,12 @@ type Release struct {
 // Retain writes the lifecycle policies that differ, when all else has succeeded.
 func (r *Release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 
+// LatestRevision returns the revision of another job that latest points to in place
+// of this one; empty where latest was moved, or was not to move.
+func (r *Release) LatestRevision() string {
+	return cmp.Or(r.Published.Newer.Revision, r.Published.SupersededBy)
+}
+
 // Close waits for the caches to be written, the engines to stop and the inputs to be
 // recorded. A rollout need not wait for that.
 func (r *Release) Close() {
@@ -143,6 +153,9 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 		return nil, err
 	}
 	j.reached("images pushed")
+	if j.fresh() == nil {
+		explained(true) // as long as the build took, this took no time
+	}
 	published, err := j.publish(ctx)
 	if err != nil {
 		return nil, err
@@ -152,7 +165,8 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	j.Revision(published.Name)
 	j.logRevision(published)
 	j.closing.Go(func() { j.record(ctx, published.Snapshot) })
-	if err := j.define(ctx, published.Name); err != nil {
+	j.closing.Go(func() { j.removeDead(ctx, published) })
+	if err := j.define(ctx, published); err != nil {
 		return nil, err
 	}
 	return &Release{
@@ -234,6 +248,10 @@ func (j *job) find(ctx context.Context) (missing []registry.Ref, err error) {
 		defer j.reached("inputs read")
 		return j.readInputs(gctx, known)
 	})
+	g.Go(func() error {
+		j.commit = revision.CommitOf(gctx, j.plan.Root, j.plan.Env.ResolvedSourceVersion)
+		return gctx.Err()
+	})
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
@@ -253,7 +271,7 @@ func (j *job) readTags(ctx context.Context) error {
 	if err := j.checkOthers(before); err != nil {
 		return err
 	}
-	j.before = before
+	j.before, j.first = before, before
 	j.reuse()
 	j.dropAged(ctx)
 	return j.checkExtra(ctx)
@@ -272,16 +290,21 @@ func (j *job) repositories() []registry.Repository {
 
 // publish moves the tags to the images.
 func (j *job) publish(ctx context.Context) (revisions.Published, error) {
+	fresh := j.fresh()
 	var images []revisions.RevisionImage
 	for _, c := range j.components {
 		image := c.Image(!j.options.NoLatest)
 		image.Inputs = j.publishedInputs(c)
+		if fresh == nil {
+			image.Names = c.names
+		}
 		images = append(images, image)
 	}
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
 		Variant: j.variant, Images: images, Running: j.running,
 		KeepLatest: j.options.NoLatest, KeepNames: j.plan.Untrusted.Yes(),
-		Snapshot: j.fresh(),
+		Snapshot: fresh,
+		Record:   j.revisionRecord(), Before: j.first, Yields: j.yields(ctx),
 	})
 	return published, fault.As(fault.AWS, err)
 }
@@ -314,8 +337,8 @@ type job struct {
 	started time.Time
 	// components are those of the plan, in its order.
 	components []*Component
-	// before are the tags before the build.
-	before *revisions.Snapshot
+	// before are the tags before the build, and first those that were read first.
+	before, first *revisions.Snapshot
 	// inputs are those of all targets, by service, and images the references by digest
 	// of those that were built or are there.
 	inputs map[string]inputs.Result
@@ -325,6 +348,10 @@ type job struct {
 	// files hashes local files, and platform is the one that the engine was taken for.
 	files    *inputs.Files
 	platform string
+	// engine is the engine that built; empty where nothing was built.
+	engine string
+	// commit is that of the source; empty where there is none.
+	commit revision.Commit
 	// auth gives the logins for registries, once it was asked for.
 	auth solve.AuthFunc
 	// running are the running digests by repository, where ECS may be asked.
@@ -428,6 +455,9 @@ func (j *job) takeTagged(tag string) {
 func (j *job) logRevision(p revisions.Published) {
 	if p.Name != j.plan.Hash.Name {
 		j.Warnf("%s names other images already, and a revision never changes: this one is %s", j.plan.Hash.Name, p.Name)
+	}
+	if newer := p.Newer.Revision; newer != "" {
+		j.warn(NewerRevision, "another job has made the revision %s of a later commit meanwhile: latest stays on it, and %s is not deployed", newer, p.Name)
 	}
 	if p.SupersededBy != "" {
 		j.Warnf("another job published %s at the same time: latest points to it in every repository", p.SupersededBy)

@@ -46,6 +46,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.engine = namesOfEngines(engines)
 	j.pushed = j.pushes(engines, place)
 	results, err := j.solve(ctx, engines, &using)
 	if err != nil {

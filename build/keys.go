@@ -214,13 +214,17 @@ func (j *job) namesOf(ctx context.Context, c *Component) []string {
 	if j.options.NoLatest {
 		return nil
 	}
-	names, _, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
+	names, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
 	if err != nil {
 		j.Debugf("the names of %s are not known: %v", c.Target.Service, err)
 	}
-	return slices.DeleteFunc(names, func(name string) bool {
+	if names.Tags > revisions.ManyTags {
+		j.warn(ManyTags, "%s: its image %s has %d tags, and ECR allows %d: later builds will fail", c.Target.Service, c.Digest, names.Tags, revisions.MaxTags)
+	}
+	c.names = slices.DeleteFunc(names.Revisions, func(name string) bool {
 		return slices.Contains(c.ExtraTags, name) || j.before.Lacks(c.Repository.Ref, name)
 	})
+	return slices.DeleteFunc(slices.Clone(c.names), revisions.IsUntrusted)
 }
 
 // onceFor returns a function that asks another one once for each name.

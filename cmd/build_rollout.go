@@ -97,6 +97,9 @@ func (b *buildRollout) desired(components []*build.Component, image func(*build.
 // run deploys the published images, as the definitions name them.
 func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []summary.Service) error {
 	published := r.Published
+	if published.Newer.Revision != "" {
+		return b.print(nil, rows) // the other job deploys its own
+	}
 	images := b.desired(r.Components, func(c *build.Component) ecs.DesiredImage {
 		image, _ := published.Snapshot.ByDigest(c.Repository.Ref, c.Digest)
 		return ecs.DesiredImage{Image: c.ImageURI(published.Name, b.o.ImageRef), Digests: revisions.Platforms(image)}

@@ -58,8 +58,8 @@ func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, 
 // whereLatest says what the tag latest points to.
 func whereLatest(r *build.Release, o buildOptions) string {
 	switch {
-	case r.Published.SupersededBy != "":
-		return "latest points to " + r.Published.SupersededBy
+	case r.LatestRevision() != "":
+		return "latest points to " + r.LatestRevision()
 	case o.NoLatest:
 		return "latest was not moved"
 	default:

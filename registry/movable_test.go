@@ -27,7 +27,7 @@ func TestCheckMovable(t *testing.T) {
 	}{
 		"mutable":                {mutability: mu},
 		"unknown":                {mutability: "SOME_DAY"},
-		"as created":             {mutability: ix, exclusions: protectedPatterns()},
+		"as created":             {mutability: ix, exclusions: movingPatterns()},
 		"by wildcard":            {mutability: ix, exclusions: []string{"l*t", "*ed", "build*"}},
 		"all by one":             {mutability: ix, exclusions: []string{"*"}},
 		"other tags are fixed":   {mutability: mx, exclusions: []string{"v*", "late"}},

@@ -5,6 +5,8 @@ package registry
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -213,9 +215,30 @@ func IsProtected(tag string) bool {
 // takes such an image like any other.
 const TagInputs = "in-"
 
+// TagRecord begins the tags of the records of revisions. TagNewest is the record
+// of the revision that a build last moved latest to, in one repository of the
+// project. Retention takes a record like any image.
+const (
+	TagRecord = "revision-"
+	TagNewest = TagRecord + TagLatest
+)
+
+// RecordTag returns the tag of a revision's record. A name that is too long for
+// it is shortened, with a checksum.
+func RecordTag(name string) string {
+	if most := maxTag - len(TagRecord); len(name) > most {
+		sum := sha256.Sum256([]byte(name))
+		suffix := "-" + hex.EncodeToString(sum[:6])
+		name = name[:most-len(suffix)] + suffix
+	}
+	return TagRecord + name
+}
+
 // IsRevisionName reports whether a tag can be the name of a revision: it is
-// neither protected nor one of those that begin with TagInputs.
-func IsRevisionName(tag string) bool { return !IsProtected(tag) && !strings.HasPrefix(tag, TagInputs) }
+// neither protected nor one of those that begin with TagInputs or TagRecord.
+func IsRevisionName(tag string) bool {
+	return !IsProtected(tag) && !strings.HasPrefix(tag, TagInputs) && !strings.HasPrefix(tag, TagRecord)
+}
 
 // CacheTag is the tag of the build cache of one platform, where several engines
 // share the work: in one tag, each would overwrite what another one wrote. An
@@ -248,9 +271,15 @@ func BaseCacheTag(platform, service string) string {
 // and for no tag that other tools give.
 const platformCaches = TagCache + "-linux-*"
 
-// protectedPatterns are Protected as the patterns of rules and filters, and the
+// protectedPatterns are Protected as the patterns of lifecycle rules, and the
 // caches of all platforms.
 func protectedPatterns() []string { return append(Protected(), platformCaches) }
+
+// movingPatterns are the filters of the tags that may move in a repository that
+// Slipway creates. ECR takes maxFilters of them.
+func movingPatterns() []string {
+	return []string{TagLatest, TagDeployed, TagCache + "*", TagInputs + "*", TagNewest}
+}
 
 // maxTag is the length of the longest tag ("Pulling manifests" in the OCI distribution
 // specification).

@@ -82,8 +82,7 @@ var needs = slices.Concat(
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration", "s3:ListBucketVersions"}},
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 && !u.Preview }, actions: []string{"s3:PutLifecycleConfiguration"}},
 		// Revisions and services.
-		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetLifecyclePolicy"}},
-		{commands: []string{"status"}, on: repositories, actions: []string{"ecr:BatchGetImage"}},
+		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy"}},
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
 		// Tags that a deployment moves.

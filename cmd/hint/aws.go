@@ -25,8 +25,10 @@ func awsHint(err error) string {
 		return "allow the action that the message names in the role's or user's policy"
 	case "ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidSignatureException", "InvalidClientTokenId":
 		return "log in to AWS again: the credentials are expired or wrong (aws sts get-caller-identity shows whose they are)"
-	case "ThrottlingException", "TooManyRequestsException", "LimitExceededException":
+	case "ThrottlingException", "TooManyRequestsException":
 		return "run the same command again: it goes on from where it stopped"
+	case "LimitExceededException":
+		return "a quota of AWS is reached: remove what is not needed, or have the quota raised (ECR: 1,000 tags an image, 100,000 images a repository)"
 	default:
 		return ""
 	}

@@ -90,6 +90,8 @@ A control plane for scripts:
   curl -X POST  'URL/_sandbox/limit?service=ecs&action=DescribeServices&rate=20'
                 calls beyond 20 a second get ThrottlingException; rate=0 lifts it, and
                 burst=N lets N through at once
+  curl -X POST  'URL/_sandbox/ecr?refuse-nested=true'   refuse an index in an index; further
+                limits of ECR: tags-per-image=N, images-per-repository=N
   curl -X POST  'URL/_sandbox/deny?action=ecr:PutImage'   refuse an action, to IAM's simulation
                 too; without action: allow all again
   curl -X POST  'URL/_sandbox/caller?arn=ARN&entity=ARN'   change who calls, and the role behind

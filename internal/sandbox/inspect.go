@@ -17,6 +17,22 @@ func (s *Server) Digests(repository string) []string {
 	return s.ecr.Default().Digests(repository)
 }
 
+// Children returns the digests that the index of a tag refers to, in its order, in
+// the default account and region; nil if there is no such index.
+func (s *Server) Children(repository, tag string) []string {
+	return s.ecr.Default().Children(repository, tag)
+}
+
+// ECRLimits are the quotas of ECR for images, and what its documentation leaves
+// open.
+type ECRLimits = ecr.Limits
+
+// ECRLimits returns the limits of all registries.
+func (s *Server) ECRLimits() ECRLimits { return s.ecr.Limits() }
+
+// SetECRLimits sets the limits of all registries from now on.
+func (s *Server) SetECRLimits(l ECRLimits) { s.ecr.SetLimits(l) }
+
 // Repositories returns the names of the repositories of the default account and
 // region in order.
 func (s *Server) Repositories() []string { return s.ecr.Default().Repositories() }

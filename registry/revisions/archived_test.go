@@ -203,12 +203,12 @@ func TestPublishPastTheArchive(t *testing.T) {
 func TestUnreadableForAnotherReason(t *testing.T) {
 	t.Parallel()
 	u := &UnreadableError{Code: "KmsError", Image: registry.TagLatest}
-	if _, err := u.locate(t.Context(), nil); err != error(u) {
+	if _, err := locate(t.Context(), nil, u); err != error(u) {
 		t.Errorf("got %v, want the error unchanged", err)
 	}
 	s := newRegistryFixture(t, "shop/a")
 	u = &UnreadableError{Repository: s.repos[0], Code: "ImageInaccessible", Image: "nowhere"}
-	if _, err := u.locate(t.Context(), s.clients("")); err != error(u) {
+	if _, err := locate(t.Context(), s.clients(""), u); err != error(u) {
 		t.Errorf("a digest that is not told: got %v", err)
 	}
 }

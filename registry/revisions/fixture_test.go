@@ -25,6 +25,7 @@ import (
 	"slipway/internal/sandbox"
 	"slipway/internal/testkit"
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // registryFixture is a sandbox with some repositories, and a wire to it that
@@ -207,7 +208,7 @@ func (s *registryFixture) wantState(want map[string]string) {
 func (s *registryFixture) move(repo int, tag, digest string) {
 	s.t.Helper()
 	ids := []types.ImageIdentifier{{ImageDigest: aws.String(digest)}}
-	found, err := readImages(s.t.Context(), s.direct(""), s.repos[repo], ids)
+	found, err := manifests.Read(s.t.Context(), s.direct(""), s.repos[repo], ids)
 	if err != nil || len(found) != 1 {
 		s.t.Fatalf("reading %s: %v, %v", digest, found, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/manifests"
 )
 
 // ImageDetail is an image as a listing of its repository shows it.
@@ -35,6 +36,8 @@ type ImageDetail struct {
 	Size int64
 	// MediaType is the manifest's.
 	MediaType string
+	// records are those of the revisions that the image belongs to.
+	records []lifecycle.Image
 }
 
 // index reports whether the image is one of several platforms.
@@ -44,11 +47,11 @@ func (i ImageDetail) index() bool {
 
 // aging returns the image as lifecycle rules look at it.
 func (i ImageDetail) aging() lifecycle.Image {
-	return lifecycle.Image{Tags: i.Tags, Pushed: i.Pushed, Archived: i.Archived, ArchivedAt: i.ArchivedAt}
+	return lifecycle.Image{Tags: i.Tags, Pushed: i.Pushed, Archived: i.Archived, ArchivedAt: i.ArchivedAt, Indexes: i.records}
 }
 
 // Expiry returns when a lifecycle policy deletes or archives the image, as
-// lifecycle.Policy.Expiry does.
+// lifecycle.Policy.Expiry does. The records of its revisions keep it.
 func (i ImageDetail) Expiry(policy lifecycle.Policy) (time.Time, lifecycle.Disposition) {
 	return policy.Expiry(i.aging())
 }
@@ -137,6 +140,20 @@ func (l *Listing) add(ref registry.Ref, images []types.ImageDetail) {
 			l.tags[ref][tag] = image.Digest
 		}
 	}
+	for digest, image := range l.images[ref] {
+		for _, tag := range image.Tags {
+			if r, ok := l.Record(ref, tag); ok && registry.IsRevisionName(tag) {
+				image.records = append(image.records, r.aging())
+			}
+		}
+		l.images[ref][digest] = image
+	}
+}
+
+// Record returns the record of a revision as an image, false where the
+// repository has none.
+func (l *Listing) Record(ref registry.Ref, name string) (ImageDetail, bool) {
+	return l.Tagged(ref, registry.RecordTag(name))
 }
 
 func newImageDetail(d types.ImageDetail) ImageDetail {
@@ -223,7 +240,7 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 			continue
 		}
 		g.Go(func() (err error) {
-			answers[i], err = readImages(ctx, clients(repo.Region), repo, imageIDs(l.indexes(repo.Ref)))
+			answers[i], err = manifests.Read(ctx, clients(repo.Region), repo, manifests.IDs(l.indexes(repo.Ref)))
 			return err
 		})
 	}
@@ -232,8 +249,11 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 	}
 	for i, repo := range l.repos {
 		for _, a := range answers[i] {
-			image := newImage(a)
-			for _, child := range image.children() {
+			image := manifests.New(a)
+			if image.IsRecord() {
+				continue // its child is the image itself
+			}
+			for _, child := range image.Children() {
 				l.covers[repo.Ref][child] = append(l.covers[repo.Ref][child], image.Digest)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // apply moves the tags of one step in parallel. The first error, or an
@@ -28,7 +29,7 @@ func apply(ctx context.Context, clients registry.Clients, s *Snapshot, step []Ch
 	lasting, done := outlive(ctx, lastCall)
 	defer done()
 	g.SetLimit(registry.MaxCalls)
-	for _, c := range step {
+	for i, c := range step {
 		g.Go(func() error {
 			mu.Lock()
 			stop := failed != nil || ctx.Err() != nil
@@ -38,6 +39,10 @@ func apply(ctx context.Context, clients registry.Clients, s *Snapshot, step []Ch
 			}
 			image, _ := s.ByDigest(c.Repository.Ref, c.To)
 			err := put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, image)
+			if flat, ok := s.flatFor(c.To, err); ok {
+				step[i].To = flat.Digest
+				err = put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, flat)
+			}
 			if err != nil {
 				mu.Lock()
 				failed = errors.Join(failed, err)
@@ -73,7 +78,8 @@ func outlive(ctx context.Context, extra time.Duration) (context.Context, func())
 // put lets a tag point to an image by putting the image's manifest under it.
 // ImageAlreadyExistsException means that it does already (PutImage API
 // reference). ImageTagAlreadyExistsException means that the tag is immutable:
-// a tag of inputs stays on the image that another job built from the same ones.
+// a tag of inputs stays on the image that another job built from the same ones,
+// and a record on the one that another job made of the same revision.
 func put(ctx context.Context, client tagger, repo registry.Repository, tag string, image Image) error {
 	out, err := client.PutImage(ctx, &ecr.PutImageInput{
 		RegistryId:             repo.Ref.RegistryID(),
@@ -90,10 +96,10 @@ func put(ctx context.Context, client tagger, repo registry.Repository, tag strin
 	switch {
 	case errors.As(err, &exists):
 		return nil
-	case errors.As(err, &taken) && strings.HasPrefix(tag, inputsPrefix):
+	case errors.As(err, &taken) && (strings.HasPrefix(tag, inputsPrefix) || strings.HasPrefix(tag, registry.TagRecord)):
 		return nil
 	case err == nil && (out.Image == nil || out.Image.ImageId == nil || aws.ToString(out.Image.ImageId.ImageDigest) != image.Digest):
-		err = incomplete("PutImage", "the image")
+		err = manifests.Incomplete("PutImage", "the image")
 	case err == nil:
 		return nil
 	}

@@ -39,7 +39,7 @@ func Promote(ctx context.Context, clients registry.Clients, p Promotion) (Publis
 	if err := p.check(job); err != nil {
 		return Published{}, err
 	}
-	return job.carryOut(ctx, clients, p.Snapshot, p.Name, job.latestSteps(p.Snapshot))
+	return job.carryOut(ctx, clients, p.Snapshot, p.Name, append([][]Change{p.restoreStep()}, job.latestSteps(p.Snapshot)...))
 }
 
 // check keeps a caller's mistake from reaching the tags.

@@ -11,6 +11,8 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/manifests"
+	"slipway/registry/record"
 )
 
 // RevisionImage is the image that a revision has in one repository. It is there
@@ -24,6 +26,9 @@ type RevisionImage struct {
 	// Inputs is the tag that names the inputs of the image (InputsTag); empty for
 	// none. It names no revision.
 	Inputs string
+	// Names are the names of revisions that the image is known to have: those
+	// whose record has expired are found out.
+	Names []string
 	// skip reports whether another tag than Extra names no revision; nil for none.
 	skip func(registry.Ref, string) bool
 }
@@ -53,6 +58,14 @@ type Publication struct {
 	// nil reads them. They are read again if they lack something that this
 	// publication must know.
 	Snapshot *Snapshot
+	// Record has the text of the revision's records. Publish fills in its name and
+	// the names before it. It is nil for none.
+	Record *record.Record
+	// Before are the tags as the job found them, and Yields reports whether a
+	// revision that was made since goes before this one: latest then stays. Either
+	// may be nil.
+	Before *Snapshot
+	Yields func(record.Record) bool
 }
 
 // Change is one tag that moved.
@@ -84,6 +97,11 @@ type Published struct {
 	// latest left where these are not known, to which deployed could not be
 	// moved because they are archived; nil for none.
 	Unprotected map[registry.Ref]string
+	// Newer is the revision that this one yielded to: latest stays on it. Its
+	// Revision is empty elsewhere.
+	Newer record.Record
+	// Dead are the names of expired revisions that images of this one have.
+	Dead []DeadNames
 	// Snapshot are the tags as they were before.
 	Snapshot *Snapshot
 	// job is the publication that Revert reverts.
@@ -149,23 +167,23 @@ func (e *PublishError) Unwrap() error { return e.Err }
 
 // tagger is the part of ECR that moving tags needs.
 type tagger interface {
-	imageReader
+	manifests.Reader
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
 
-// Publish gives a revision its tags, all or nothing: the hash everywhere, then
-// the extra tags, then deployed, then latest, each step in parallel over the
-// repositories. When a step fails, every tag goes back to where it was and the
+// Publish gives a revision its tags, all or nothing: the hash and the record
+// everywhere, then the extra tags, then deployed, then latest, each step in
+// parallel over the repositories. When a step fails, every tag goes back to where it was and the
 // error is a *PublishError. A job that is killed on the way leaves tags that
 // the same call completes. Tags can leave archived images, and nothing brings
 // them back there; an image of the revision that is archived is an
 // *ArchivedError before anything is touched.
 //
 // Calls for each repository: one BatchGetImage, unless the publication has a snapshot,
-// at most four PutImage and one DescribeImages, more only with extra tags or another job
-// at the same time.
+// at most five PutImage and one DescribeImages, and one PutImage more in one repository;
+// more only with extra tags or another job at the same time.
 func Publish(ctx context.Context, clients registry.Clients, p Publication) (Published, error) {
 	snapshot, err := p.readSnapshot(ctx, clients)
 	if err != nil {
@@ -175,7 +193,17 @@ func Publish(ctx context.Context, clients registry.Clients, p Publication) (Publ
 	if err != nil {
 		return Published{}, err
 	}
-	return p.carryOut(ctx, clients, snapshot, name, p.steps(snapshot, name))
+	newer, yields := p.newer(snapshot)
+	if yields {
+		p = p.yielding()
+	}
+	steps, err := p.steps(snapshot, name)
+	if err != nil {
+		return Published{}, err
+	}
+	out, err := p.carryOut(ctx, clients, snapshot, name, steps)
+	out.Newer, out.Dead = newer, p.dead(snapshot, name)
+	return out, err
 }
 
 // carryOut moves the tags of the steps, all or nothing, and settles where
@@ -244,7 +272,7 @@ func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients)
 	}
 	extra := map[registry.Ref][]string{}
 	for _, i := range p.Images {
-		extra[i.Repository.Ref] = append(slices.Clone(i.Extra), i.Digest, p.Running[i.Repository.Ref])
+		extra[i.Repository.Ref] = slices.Concat(i.Extra, []string{i.Digest, p.Running[i.Repository.Ref]}, recordsOf(i.Names))
 		if i.Inputs != "" {
 			extra[i.Repository.Ref] = append(extra[i.Repository.Ref], InputsTags(i.Inputs)...)
 		}
@@ -272,11 +300,7 @@ func (p Publication) choose(s *Snapshot) (string, error) {
 		return "", err
 	}
 	for _, name := range s.names {
-		taken := slices.ContainsFunc(p.Images, func(i RevisionImage) bool {
-			at, ok := s.ByTag(i.Repository.Ref, name)
-			return ok && at.Digest != i.Digest
-		})
-		if !taken {
+		if !slices.ContainsFunc(p.Images, func(i RevisionImage) bool { return s.taken(i, name) }) {
 			return name, nil
 		}
 	}
@@ -325,11 +349,11 @@ func (p Publication) repositories() []registry.Repository {
 	return repos
 }
 
-// steps lists the tags to move, in the order of the promise: the hash and the tags of
-// inputs, then the extra tags, then deployed, then latest. A tag that is right already is in no
+// steps lists the tags to move, in the order of the promise: the hash, the record and the
+// tags of inputs, then the extra tags, then deployed, then latest. A tag that is right already is in no
 // step. An extra tag never points to an image before the hash does: that is how
 // CheckExtra knows it again.
-func (p Publication) steps(s *Snapshot, name string) [][]Change {
+func (p Publication) steps(s *Snapshot, name string) ([][]Change, error) {
 	var hash, extra []Change
 	for _, i := range p.Images {
 		hash = s.step(hash, i.Repository, name, i.Digest)
@@ -340,10 +364,18 @@ func (p Publication) steps(s *Snapshot, name string) [][]Change {
 			extra = s.step(extra, i.Repository, tag, i.Digest)
 		}
 	}
+	records, err := p.records(s, name)
+	out := [][]Change{append(hash, records...), extra}
 	if p.KeepLatest {
-		return [][]Change{hash, extra}
+		return out, err
 	}
-	return append([][]Change{hash, extra}, p.latestSteps(s)...)
+	latest, newest := p.latestSteps(s), p.newest(s, name, records)
+	if len(latest[1]) == 0 {
+		out[0] = append(out[0], newest...) // no latest moves that it must wait for
+	} else {
+		latest[1] = append(latest[1], newest...)
+	}
+	return append(out, latest...), err
 }
 
 // latestSteps lists where deployed must move, and then latest.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // reconcile ensures that latest points to one revision everywhere, although ECR
@@ -100,7 +101,9 @@ const (
 // imageState is an image as DescribeImages shows it.
 type imageState struct {
 	digest string
+	names  []string // the tags that name revisions
 	tags   []string // those that name trusted revisions
+	count  int      // of all tags
 	pushed time.Time
 	// untrusted reports that every tag is one of an untrusted build.
 	untrusted bool
@@ -151,18 +154,20 @@ func describeImage(ctx context.Context, client imageDescriber, repo registry.Rep
 		return imageState{}, nil
 	}
 	if err != nil {
-		return imageState{}, fmt.Errorf("reading %s of %s: %w", imageName(&id), repo.Name, err)
+		return imageState{}, fmt.Errorf("reading %s of %s: %w", manifests.Name(&id), repo.Name, err)
 	}
 	if len(got.ImageDetails) == 0 {
-		return imageState{}, incomplete("DescribeImages", "image %s of %s", imageName(&id), repo.Name)
+		return imageState{}, manifests.Incomplete("DescribeImages", "image %s of %s", manifests.Name(&id), repo.Name)
 	}
 	d := got.ImageDetails[0]
 	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
+	out.count = len(d.ImageTags)
 	for _, tag := range d.ImageTags {
-		if registry.IsRevisionName(tag) && !IsUntrusted(tag) {
-			out.tags = append(out.tags, tag)
+		if registry.IsRevisionName(tag) {
+			out.names = append(out.names, tag)
 		}
 	}
+	out.tags = slices.DeleteFunc(slices.Clone(out.names), IsUntrusted)
 	out.untrusted = onlyUntrusted(d.ImageTags)
 	return out, nil
 }

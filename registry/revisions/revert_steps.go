@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // revert puts every tag of the steps back to where the snapshot saw it, last
@@ -29,7 +30,7 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 	defer cancel()
 	out := &PublishError{Err: cause}
 	stuck := map[registry.Ref]error{} // why latest of a repository is not known to be reverted
-	for _, step := range slices.Backward(steps) {
+	for _, step := range slices.Backward(recordsLast(steps)) {
 		results := make([]error, len(step))
 		var g errgroup.Group
 		g.SetLimit(registry.MaxCalls)
@@ -129,17 +130,18 @@ func revertTag(ctx context.Context, client tagger, s *Snapshot, c Change, mayRun
 // read returns the digest on which the change's tag stands now, empty for none.
 // The error wraps errUnread.
 func (c Change) read(ctx context.Context, client tagger) (string, error) {
-	now, err := batchGet(ctx, client, c.Repository, imageIDs([]string{c.Tag}))
+	now, err := manifests.Get(ctx, client, c.Repository, manifests.IDs([]string{c.Tag}))
+	archived := map[string]string{}
 	if err == nil {
-		err = now.locate(ctx, client)
+		archived, err = locateAll(ctx, client, now)
 	}
 	switch {
 	case err != nil:
 		return "", errors.Join(errUnread, err)
-	case len(now.images) > 0:
-		return aws.ToString(now.images[0].ImageId.ImageDigest), nil
+	case len(now.Images) > 0:
+		return aws.ToString(now.Images[0].ImageId.ImageDigest), nil
 	default:
-		return now.archived[c.Tag], nil
+		return archived[c.Tag], nil
 	}
 }
 
@@ -173,7 +175,7 @@ func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error 
 	if err != nil {
 		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
 	}
-	if err := accounted("BatchDeleteImage", c.Repository, []types.ImageIdentifier{{ImageTag: aws.String(c.Tag)}}, out.ImageIds, out.Failures); err != nil {
+	if err := manifests.Accounted("BatchDeleteImage", c.Repository, []types.ImageIdentifier{{ImageTag: aws.String(c.Tag)}}, out.ImageIds, out.Failures); err != nil {
 		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
 	}
 	for _, f := range out.Failures {
@@ -195,7 +197,7 @@ func lastTag(ctx context.Context, client tagger, c Change) (bool, error) {
 		return false, fmt.Errorf("reading the tags of %s@%s: %w", c.Repository.Name, c.To, err)
 	}
 	if len(out.ImageDetails) == 0 {
-		return false, incomplete("DescribeImages", "image %s of %s", c.To, c.Repository.Name)
+		return false, manifests.Incomplete("DescribeImages", "image %s of %s", c.To, c.Repository.Name)
 	}
 	return len(out.ImageDetails) != 1 || len(out.ImageDetails[0].ImageTags) < 2, nil
 }
