@@ -78,7 +78,7 @@ func Contains(ctx context.Context, dir, commit, other string) (contains, known b
 			return false, false
 		}
 	}
-	base, err := t.git(ctx, "", "merge-base", "--all", commit, other)
+	base, err := t.git(ctx, "", "merge-base", "-a", commit, other)
 	if err != nil {
 		// Unrelated commits have no base. So it is in a shallow clone, too.
 		shallow, failed := t.git(ctx, "", "rev-parse", "--is-shallow-repository")

@@ -94,3 +94,10 @@ func NamesOf(ctx context.Context, clients registry.Clients, repo registry.Reposi
 	slices.Sort(out.Revisions)
 	return out, err
 }
+
+// CountTags returns the number of tags of the image that a tag points to, 0 for
+// none. Calls: one DescribeImages.
+func CountTags(ctx context.Context, clients registry.Clients, repo registry.Repository, tag string) (int, error) {
+	image, err := describeImage(ctx, clients(repo.Region), repo, types.ImageIdentifier{ImageTag: aws.String(tag)})
+	return image.count, err
+}

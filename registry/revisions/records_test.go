@@ -391,3 +391,21 @@ func TestUntrustedRecordNamesNoOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestTagsAreCounted: all tags of an image count, those that name no revision included.
+func TestTagsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a")
+	digest := s.pushOne(0, image(t), "one", "two", registry.TagLatest, "in-0123")
+	n, err := CountTags(t.Context(), s.clients, s.repos[0], registry.TagLatest)
+	if err != nil || n != 4 {
+		t.Errorf("CountTags(latest) = %d, %v, want 4", n, err)
+	}
+	names, err := NamesOf(t.Context(), s.clients, s.repos[0], digest)
+	if err != nil || names.Tags != 4 || !slices.Equal(names.Revisions, []string{"one", "two"}) {
+		t.Errorf("NamesOf = %+v, %v, want 4 tags, one and two", names, err)
+	}
+	if n, err := CountTags(t.Context(), s.clients, s.repos[0], "none"); err != nil || n != 0 {
+		t.Errorf("CountTags(none) = %d, %v, want 0", n, err)
+	}
+}
