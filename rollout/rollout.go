@@ -195,6 +195,9 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: %s", c.Service.Ref, line)
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
+		if c.Service.Express() {
+			d.Warnf("%s: ECS Express Mode owns the service: its next update may overwrite the change", c.Service.Ref)
+		}
 		if why := ecs.Blocks(c.Service.Raw); why != "" {
 			d.warn(Blocked, []ecs.Ref{c.Service.Ref}, "%s: the deployment cannot begin: %s", c.Service.Ref, why)
 		}
