@@ -63,6 +63,9 @@ func (e *region) schedule(s *service) bool {
 	if sd.shifting() {
 		return e.shift(sd)
 	}
+	if did, waits := e.rebalance(s); did || waits {
+		return did
+	}
 	return e.succeedEarly(sd) || e.rollingUpdate(s) || e.finishDeployment(s)
 }
 
@@ -70,7 +73,7 @@ func (e *region) schedule(s *service) bool {
 // then continues as before.
 func (e *region) succeedEarly(sd *serviceDeployment) bool {
 	_, others := sd.service.totals(sd.target)
-	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.SucceedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) {
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.SucceedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) || !e.baked(sd) {
 		return false
 	}
 	e.succeed(sd)
@@ -121,6 +124,9 @@ func (e *region) rollingUpdate(s *service) bool {
 	keep := max(0, s.desired-mine.healthy)
 	if mine.alive < s.desired && all.alive >= maximum {
 		keep = max(0, minimum-mine.healthy)
+	}
+	if settings.StopsPrevious(mine.healthy, s.desired) {
+		keep = 0
 	}
 	if e.stopTasks(s, others.alive-keep, reason, p) > 0 {
 		return true
@@ -236,6 +242,9 @@ func (e *region) finishDeployment(s *service) bool {
 	}
 	if others.left > 0 && !e.quirks.EarlySuccess {
 		return false
+	}
+	if sd.underWay() && !e.baked(sd) {
+		return false // the old deployment stays, to be rolled back to
 	}
 	changed := e.dropOld(s)
 	if sd.underWay() {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/deployconfig"
 	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
 )
@@ -31,6 +32,7 @@ type service struct {
 	tasks       []*task              // oldest first
 	events      []serviceEvent       // newest first
 	steady      bool
+	moving      *task         // started for a better balance of the zones
 	cleansAt    timeline.Time // when tasks go that an early success left
 	clientToken string
 }
@@ -42,6 +44,7 @@ type serviceSettings struct {
 	PropagateTags      string `json:"propagateTags"`
 	Grace              int    `json:"healthCheckGracePeriodSeconds"`
 	PlatformVersion    string `json:"platformVersion"`
+	Rebalancing        string `json:"availabilityZoneRebalancing"`
 	Controller         struct {
 		Type string `json:"type"`
 	} `json:"deploymentController"`
@@ -177,7 +180,21 @@ func (s *service) check(in createServiceIn) error {
 	if in.DesiredCount != nil {
 		s.desired = *in.DesiredCount
 	}
+	if err := s.parsed.checkDeployments(s.settings["deploymentConfiguration"], s.daemon()); err != nil {
+		return err
+	}
 	return in.Tags.check()
+}
+
+// checkDeployments checks a deploymentConfiguration with the settings around
+// it. Availability Zone rebalancing starts a task before it stops one, so that
+// the maximum "must be greater than 100%" (guide).
+func (p serviceSettings) checkDeployments(raw json.RawMessage, daemon bool) error {
+	d, err := deployconfig.Parse(raw, daemon)
+	if err == nil && p.rebalances() && *d.MaximumPercent <= 100 {
+		err = parameterError("maximumPercent must be greater than 100 with availabilityZoneRebalancing.")
+	}
+	return err
 }
 
 // begins starts the first deployment of a service, as its controller does.

@@ -95,7 +95,7 @@ func (e *region) launch(d *deployment) *task {
 	t := &task{
 		id: awsapi.HexID(16), service: s, owner: d, definition: d.revision.definition,
 		desired: "RUNNING", last: "PROVISIONING", version: 1, created: e.now(), attachment: awsapi.UUID(),
-		zone: e.Region + string("abc"[len(s.tasks)%3]),
+		zone: e.zoneFor(d),
 	}
 	t.arn = e.arn("task", s.cluster.name, t.id)
 	switch s.parsed.PropagateTags {
@@ -195,6 +195,7 @@ func (e *region) exited(t *task, c *container, x taskdef.Exit) {
 func (e *region) counted(t *task) {
 	t.healthy = true
 	t.owner.crashed = 0
+	e.watchAlarm(t)
 	if t.service.resets() {
 		t.owner.failed = 0
 	}

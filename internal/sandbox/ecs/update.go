@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
-	"slipway/internal/sandbox/ecs/deployconfig"
 )
 
 type updateServiceIn struct {
@@ -74,7 +73,7 @@ func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]js
 	if err := awsapi.DecodeFields(u.settings, &u.parsed); err != nil {
 		return u, err
 	}
-	if _, err := deployconfig.Parse(u.settings["deploymentConfiguration"], s.daemon()); err != nil {
+	if err := u.parsed.checkDeployments(u.settings["deploymentConfiguration"], s.daemon()); err != nil {
 		return u, err
 	}
 	if in.DesiredCount != nil {
