@@ -96,7 +96,7 @@ A control plane for scripts:
   curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
   curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
   curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves
-                open: separate-ids, list-delay, platform-digests, early-success, late-current
+                open: separate-ids, list-delay, platform-digests, early-success, late-current, no-new-fields
 
 ECS deploys as the real one does, in time: images are resolved to digests when a
 deployment begins, tasks take seconds to start and to stop. Nothing runs in them.

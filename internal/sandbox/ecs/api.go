@@ -60,7 +60,9 @@ func action[In, Out any](s *Regions, f func(*region, In) (Out, error)) awsapi.Ac
 			return out, err
 		}
 		err = e.do(func() error {
-			out, err = f(e, in)
+			if out, err = f(e, in); err == nil && e.quirks.NoNewFields {
+				out, err = withoutNewFields(out)
+			}
 			return err
 		})
 		return out, err
