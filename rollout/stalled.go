@@ -121,7 +121,7 @@ func (d *job) warnStalled(r recovery) {
 // StalledError returns the warning about a service whose deployment failed and
 // was not rolled back. The revision is the one that runs, if it is known.
 func StalledError(s ecs.Service, revision string) *Error {
-	return &Error{Problem: Stalled, Services: []ecs.Ref{s.Ref}, Revision: cmp.Or(revision, "--previous"), Err: fmt.Errorf(
+	return &Error{Problem: Stalled, Services: []ecs.Ref{s.Ref}, Revision: revision, Err: fmt.Errorf(
 		"%s: its deployment failed and ECS does not roll it back: ECS replaces no lost task (%d of %d run) until the service is deployed again", s.Ref, s.Running, s.Desired)}
 }
 

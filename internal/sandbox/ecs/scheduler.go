@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"slipway/internal/sandbox/ecs/deployconfig"
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
@@ -181,7 +182,7 @@ func (e *region) noCapacity(d *deployment) {
 			"Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.")
 	}
 	e.taskFailed(d)
-	e.delayLaunches(d, max(timeUnplaced, throttle(d.crashed)))
+	e.delayLaunches(d, max(timeUnplaced, deployconfig.Throttle(d.crashed)))
 }
 
 // delayLaunches keeps a deployment from starting tasks for a time.
@@ -189,22 +190,6 @@ func (e *region) delayLaunches(d *deployment, wait time.Duration) {
 	if until := e.timeline.Now() + timeline.Time(wait); wait > 0 && until > d.notBefore {
 		d.notBefore = until
 		e.after(wait, func() {})
-	}
-}
-
-// throttle returns the scheduler's pause after a number of failures: it grows
-// up to 27 minutes, the guide's "service throttle logic". Where it begins is
-// not documented. Here it is after ten failures, so that no circuit breaker of
-// the usual kind waits for it.
-func throttle(failures int) time.Duration {
-	const first, most = 10 * time.Second, 27 * time.Minute
-	switch n := failures - 10; {
-	case n <= 0:
-		return 0
-	case n > 7:
-		return most
-	default:
-		return min(first<<n, most)
 	}
 }
 

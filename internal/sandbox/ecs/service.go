@@ -10,6 +10,7 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/deployconfig"
+	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
 )
@@ -24,7 +25,7 @@ type service struct {
 	desired    int
 	settings   map[string]json.RawMessage // of the requests, answered as they came
 	parsed     serviceSettings
-	tags       tagList
+	tags       taglist.List
 
 	deployments []*deployment        // the primary first, then newest first
 	history     []*serviceDeployment // oldest first
@@ -82,8 +83,9 @@ var serviceFields = map[string]bool{
 	"volumeConfigurations": true, "vpcLatticeConfigurations": true,
 }
 
-// createFields can only be set when a service is created.
-var createFields = []string{"launchType", "schedulingStrategy", "deploymentController"}
+// createFields can only be set when a service is created, the last one by
+// Express Mode.
+var createFields = []string{"launchType", "schedulingStrategy", "deploymentController", "resourceManagementType"}
 
 // service returns a service that is not INACTIVE, by name or ARN.
 func (e *region) service(cluster, nameOrARN string) (*service, error) {
@@ -116,12 +118,12 @@ type serviceOut struct {
 }
 
 type createServiceIn struct {
-	Cluster        string  `json:"cluster"`
-	ServiceName    string  `json:"serviceName"`
-	TaskDefinition string  `json:"taskDefinition"`
-	DesiredCount   *int    `json:"desiredCount"`
-	ClientToken    string  `json:"clientToken"`
-	Tags           tagList `json:"tags"`
+	Cluster        string       `json:"cluster"`
+	ServiceName    string       `json:"serviceName"`
+	TaskDefinition string       `json:"taskDefinition"`
+	DesiredCount   *int         `json:"desiredCount"`
+	ClientToken    string       `json:"clientToken"`
+	Tags           taglist.List `json:"tags"`
 }
 
 func createService(e *region, fields map[string]json.RawMessage) (out serviceOut, err error) {
@@ -183,7 +185,7 @@ func (s *service) check(in createServiceIn) error {
 	if err := s.parsed.checkDeployments(s.settings["deploymentConfiguration"], s.daemon()); err != nil {
 		return err
 	}
-	return in.Tags.check()
+	return in.Tags.Check()
 }
 
 // checkDeployments checks a deploymentConfiguration with the settings around

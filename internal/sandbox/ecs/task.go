@@ -6,6 +6,7 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
 )
@@ -39,7 +40,7 @@ type task struct {
 	owner      *deployment
 	definition *taskDefinition
 	containers []*container
-	tags       tagList
+	tags       taglist.List
 	attachment string
 	zone       string
 

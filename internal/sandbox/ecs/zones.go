@@ -9,7 +9,7 @@ import (
 // zonesOf returns the Availability Zones in which a cluster's tasks can start:
 // three, or the one that the cluster's tag slipway.sandbox.zone names.
 func (e *region) zonesOf(c *cluster) []string {
-	if only := c.tags.value(taskdef.InstructionPrefix + "zone"); only != "" {
+	if only := c.tags.Value(taskdef.InstructionPrefix + "zone"); only != "" {
 		return []string{only}
 	}
 	return []string{e.Region + "a", e.Region + "b", e.Region + "c"}

@@ -1,8 +1,11 @@
-package ecs
+// Package plain is an ECS without its newest fields, as where an account or a
+// region lacks them.
+package plain
 
 import (
 	"encoding/json"
-	"fmt"
+
+	"slipway/internal/sandbox/awsapi"
 )
 
 // newFields are the fields of answers that ECS has since the end of 2024, about
@@ -14,23 +17,24 @@ var newFields = map[string]bool{
 	"availabilityZoneRebalancing": true, "requestedProductionTrafficWeight": true, "requestedTestTrafficWeight": true,
 }
 
-// withoutNewFields returns an answer without the new fields.
-func withoutNewFields[Out any](out Out) (plain Out, err error) {
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return out, err
+// When returns an action whose answers lack the new fields while on reports
+// true.
+func When(on func() bool, action awsapi.Action) awsapi.Action {
+	return func(c awsapi.Call, body []byte) (any, error) {
+		out, err := action(c, body)
+		if err != nil || !on() {
+			return out, err
+		}
+		raw, err := json.Marshal(out)
+		if err != nil {
+			return nil, err
+		}
+		var tree any
+		if err := json.Unmarshal(raw, &tree); err != nil {
+			return nil, err
+		}
+		return strip(tree), nil
 	}
-	var tree any
-	if err := json.Unmarshal(raw, &tree); err != nil {
-		return out, err
-	}
-	if raw, err = json.Marshal(strip(tree)); err != nil {
-		return out, err
-	}
-	if err := json.Unmarshal(raw, &plain); err != nil {
-		return out, fmt.Errorf("an answer without new fields: %w", err)
-	}
-	return plain, nil
 }
 
 func strip(v any) any {
