@@ -107,6 +107,7 @@ which wins:
   slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never   passes no health check, its own
                                                                 or the load balancer's
   slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none  finds no room
+  slipway.sandbox.alarm=NAME     SLIPWAY_SANDBOX_ALARM=NAME     sets off this alarm
   slipway.sandbox.log=text       SLIPWAY_SANDBOX_LOG=text       writes this, with awslogs to
                                                                 CloudWatch Logs
 Tasks also fail for what is really so: an image that is missing, archived or for
