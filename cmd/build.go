@@ -280,7 +280,7 @@ func (o buildOptions) check() error {
 	if err := o.checkDryRun(); err != nil {
 		return err
 	}
-	if err := o.deploy.Check(); err != nil {
+	if err := checkDeploy(o.deploy); err != nil {
 		return err
 	}
 	return checkRetention(o.Retention)

@@ -133,6 +133,8 @@ type ecsServiceFixture struct {
 	early int32
 	// balanced puts the first container behind a load balancer.
 	balanced bool
+	// express has Express Mode make the service, whose container is Main.
+	express bool
 	// logged has the containers log to CloudWatch.
 	logged bool
 }
@@ -140,6 +142,15 @@ type ecsServiceFixture struct {
 // createService makes the service and its cluster.
 func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) error {
 	if _, err := f.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(b.cluster)}); err != nil {
+		return err
+	}
+	if b.express {
+		_, image, _ := strings.Cut(b.containers[0], "=")
+		_, err := f.ecs.CreateExpressGatewayService(ctx, &ecs.CreateExpressGatewayServiceInput{
+			Cluster: &b.cluster, ServiceName: &b.service, PrimaryContainer: &types.ExpressGatewayContainer{Image: aws.String(f.image(image))},
+			ExecutionRoleArn:      aws.String("arn:aws:iam::000000000000:role/ecsTaskExecutionRole"),
+			InfrastructureRoleArn: aws.String("arn:aws:iam::000000000000:role/ecsInfrastructureRoleForExpressServices"),
+		})
 		return err
 	}
 	def, err := f.ecs.RegisterTaskDefinition(ctx, f.definition(b))

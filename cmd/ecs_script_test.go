@@ -94,6 +94,8 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.breaker = v
 		case "healthy":
 			b.healthy = int32(n)
+		case "express":
+			b.express = true
 		case "most":
 			b.most = int32(n)
 		case "logged":

@@ -550,6 +550,7 @@ func TestDoubtfulAnswers(t *testing.T) {
 		"digests of the platform":         {PlatformDigests: true},
 		"success before the last is gone": {EarlySuccess: true},
 		"the answer shows the old one":    {LateCurrent: true},
+		"fields missing":                  {NoNewFields: true},
 		"all at once":                     {SeparateIDs: true, ListDelay: true, PlatformDigests: true, EarlySuccess: true, LateCurrent: true},
 	} {
 		t.Run(name, func(t *testing.T) {

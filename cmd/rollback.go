@@ -69,7 +69,7 @@ func (o rollbackOptions) check() error {
 	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
-	return o.deploy.Check()
+	return checkDeploy(o.deploy)
 }
 
 func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {

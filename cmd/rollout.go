@@ -76,7 +76,7 @@ func (o rolloutOptions) check() error {
 	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
-	return o.deploy.Check()
+	return checkDeploy(o.deploy)
 }
 
 func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {

@@ -86,6 +86,9 @@ func (d *doctor) driven(s ecs.Service) Finding {
 	if p := s.UnderWay(); p != nil {
 		detail += ", a deployment is under way"
 	}
+	if s.Express() {
+		detail += ", owned by ECS Express Mode, whose updates may overwrite a rollout"
+	}
 	if s.Stalled() {
 		return Warned("slipway rollback --previous, or with the revision that runs", "%s; its deployment failed and ECS does not roll it back: a lost task is not replaced", detail)
 	}

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -44,18 +43,6 @@ type Options struct {
 	Exact bool
 	// Question is asked on a terminal before anything changes; empty asks nothing.
 	Question string
-}
-
-// Check returns an error for options that do not fit together.
-func (o Options) Check() error {
-	switch {
-	case o.Timeout < 0:
-		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.Timeout), "leave the flag out for 15m")
-	case o.NoWait && o.RollbackOnFailure:
-		return fault.New(fault.Usage, errors.New("--no-wait and --rollback-on-failure are mutually exclusive"), "leave out --no-wait: a failure is only seen while slipway waits")
-	default:
-		return nil
-	}
 }
 
 // DefaultTimeout is how long a deployment may make no progress (follow.Follower.Limit).
@@ -204,6 +191,9 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: %s", c.Service.Ref, line)
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
+		if c.Service.Express() {
+			d.Warnf("%s: ECS Express Mode owns the service: its next update may overwrite the change", c.Service.Ref)
+		}
 		if why := ecs.Blocks(c.Service.Raw); why != "" {
 			d.warn(Blocked, []ecs.Ref{c.Service.Ref}, "%s: the deployment cannot begin: %s", c.Service.Ref, why)
 		}

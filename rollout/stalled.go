@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,59 +21,98 @@ func (d *job) recover(ctx context.Context, bad []follow.Outcome) ([]follow.Outco
 	if len(stalled.List) == 0 || ctx.Err() != nil {
 		return bad, nil
 	}
-	target, err := stalled.findRunning(ctx, d.Host, d.aws)
-	if !d.options.RollbackOnFailure || err != nil {
-		d.warnStalled(stalled, target)
-		return bad, err
+	var errs []error
+	for _, r := range stalled.recoveries(ctx, d.Host, d.aws) {
+		if !d.options.RollbackOnFailure || r.err != nil {
+			d.warnStalled(r)
+			errs = append(errs, r.err)
+			continue
+		}
+		d.Infof("%s: rolling back to %s", r.services.Describe(), r.target.Revision())
+		again := newJob(d.Host, d.aws, Options{Timeout: d.options.Timeout}, r.services, r.target, d.hooks)
+		if err := again.run(ctx); err != nil {
+			d.warnStalled(r)
+			errs = append(errs, fmt.Errorf("rolling back: %w", err))
+			continue
+		}
+		bad = d.markRolledBack(bad, again.results)
 	}
-	d.Infof("%s: rolling back to %s", stalled.Describe(), target.Revision())
-	again := newJob(d.Host, d.aws, Options{Timeout: d.options.Timeout}, stalled, target, d.hooks)
-	if err := again.run(ctx); err != nil {
-		d.warnStalled(stalled, target)
-		return bad, fmt.Errorf("rolling back: %w", err)
+	if !d.options.RollbackOnFailure {
+		return bad, nil
 	}
-	return d.markRolledBack(bad, again.results), nil
+	return bad, errors.Join(errs...)
+}
+
+// recovery is services and the images that they ran, or why those are not known.
+type recovery struct {
+	services *Services
+	target   *Target
+	err      error
+}
+
+// recoveries finds the images that the services ran when they were read last:
+// one revision for all of them, else one for each.
+func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsclient.Clients) []recovery {
+	ran := s.ran()
+	if err := s.Read(ctx, host, aws); err != nil {
+		return []recovery{{services: s, err: err}}
+	}
+	t, err := findState(ctx, host, aws, s, []map[ecs.Ref]map[string]string{ran})
+	if err == nil || len(s.List) == 1 {
+		return []recovery{{s, t, err}}
+	}
+	var out []recovery
+	for _, st := range s.List {
+		one := s.only(st)
+		t, err := findState(ctx, host, aws, one, []map[ecs.Ref]map[string]string{ran})
+		out = append(out, recovery{one, t, err})
+	}
+	return out
+}
+
+// ran returns the digests that the services ran when they were read last.
+func (s *Services) ran() map[ecs.Ref]map[string]string {
+	out := map[ecs.Ref]map[string]string{}
+	for _, st := range s.List {
+		out[st.Ref] = map[string]string{}
+		for _, c := range st.State.Containers {
+			out[st.Ref][c.Name] = cmp.Or(st.lastGood[c.Name], c.Digest())
+		}
+	}
+	return out
 }
 
 // stalled returns the services of outcomes that start no tasks until they are
 // deployed again.
 func (d *job) stalled(bad []follow.Outcome) *Services {
-	out := *d.services
-	out.List, out.Repositories = nil, nil
+	var list []*Service
 	for _, st := range d.services.List {
 		if slices.ContainsFunc(bad, func(o follow.Outcome) bool { return o.Stalled && o.Deployment.Service.Ref == st.Ref }) {
-			out.List = append(out.List, st)
-			for _, repo := range st.Repositories {
-				out.addRepository(repo)
-			}
+			list = append(list, st)
+		}
+	}
+	return d.services.only(list...)
+}
+
+// only returns some of the services, with their repositories.
+func (s *Services) only(list ...*Service) *Services {
+	out := *s
+	out.List, out.Repositories = list, nil
+	for _, st := range list {
+		for _, repo := range st.Repositories {
+			out.addRepository(repo)
 		}
 	}
 	return &out
 }
 
-// findRunning returns the images that the services ran when they were read last,
-// and reads the services again.
-func (s *Services) findRunning(ctx context.Context, host *project.Host, aws *awsclient.Clients) (*Target, error) {
-	state := map[ecs.Ref]map[string]string{}
-	for _, st := range s.List {
-		state[st.Ref] = map[string]string{}
-		for _, c := range st.State.Containers {
-			state[st.Ref][c.Name] = cmp.Or(st.lastGood[c.Name], c.Digest())
-		}
-	}
-	if err := s.Read(ctx, host, aws); err != nil {
-		return nil, err
-	}
-	return findState(ctx, host, aws, s, []map[ecs.Ref]map[string]string{state})
-}
-
 // warnStalled says of each service that it cannot replace a lost task.
-func (d *job) warnStalled(s *Services, t *Target) {
+func (d *job) warnStalled(r recovery) {
 	revision := ""
-	if t != nil {
-		revision = t.Name
+	if r.target != nil {
+		revision = r.target.Name
 	}
-	for _, st := range s.List {
+	for _, st := range r.services.List {
 		err := StalledError(st.State, revision)
 		d.WarnError(err, err.Error())
 	}
@@ -81,7 +121,7 @@ func (d *job) warnStalled(s *Services, t *Target) {
 // StalledError returns the warning about a service whose deployment failed and
 // was not rolled back. The revision is the one that runs, if it is known.
 func StalledError(s ecs.Service, revision string) *Error {
-	return &Error{Problem: Stalled, Services: []ecs.Ref{s.Ref}, Revision: cmp.Or(revision, "--previous"), Err: fmt.Errorf(
+	return &Error{Problem: Stalled, Services: []ecs.Ref{s.Ref}, Revision: revision, Err: fmt.Errorf(
 		"%s: its deployment failed and ECS does not roll it back: ECS replaces no lost task (%d of %d run) until the service is deployed again", s.Ref, s.Running, s.Desired)}
 }
 

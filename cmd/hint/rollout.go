@@ -18,18 +18,23 @@ func rolloutHint(err error) string {
 		flags := Flags(e.Services...)
 		hint := strings.ReplaceAll(rolloutHints[e.Problem], "AWSFLAGS", strings.ReplaceAll(flags, "--ecs-service", "--service"))
 		hint = strings.ReplaceAll(hint, "FLAGS", flags)
-		return strings.ReplaceAll(hint, "REVISION", revisionOr(e.Revision))
+		return strings.ReplaceAll(hint, "REVISION", revisionOr(e.Problem, e.Revision))
 	default:
 		return ""
 	}
 }
 
-// revisionOr returns the name of a revision, and a placeholder if it is not known.
-func revisionOr(name string) string {
-	if name == "" {
+// revisionOr returns the name of a revision. If it is not known, it returns a
+// placeholder, or the flag for the images before the deployment that failed.
+func revisionOr(p rollout.Problem, name string) string {
+	switch {
+	case name != "":
+		return name
+	case p == rollout.Stalled:
+		return "--previous"
+	default:
 		return "REVISION"
 	}
-	return name
 }
 
 // Flags returns the flags that name ECS services of one cluster, with a space

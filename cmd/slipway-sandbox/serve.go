@@ -98,7 +98,7 @@ A control plane for scripts:
   curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
   curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
   curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves
-                open: separate-ids, list-delay, platform-digests, early-success, late-current
+                open: separate-ids, list-delay, platform-digests, early-success, late-current, no-new-fields
 
 ECS deploys as the real one does, in time: images are resolved to digests when a
 deployment begins, tasks take seconds to start and to stop. Nothing runs in them.
@@ -109,6 +109,7 @@ which wins:
   slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never   passes no health check, its own
                                                                 or the load balancer's
   slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none  finds no room
+  slipway.sandbox.alarm=NAME     SLIPWAY_SANDBOX_ALARM=NAME     sets off this alarm
   slipway.sandbox.log=text       SLIPWAY_SANDBOX_LOG=text       writes this, with awslogs to
                                                                 CloudWatch Logs
 Tasks also fail for what is really so: an image that is missing, archived or for

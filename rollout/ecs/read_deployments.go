@@ -16,7 +16,7 @@ import (
 	"slipway/internal/awsclient"
 )
 
-// deploymentHistory is what ECS tells of a service's deployments.
+// deploymentHistory is the deployments of a service as far as ECS returns them.
 type deploymentHistory struct {
 	// deployments are a page of the latest ones, newest first. The newest and
 	// those of present revisions have their digests.

@@ -175,7 +175,7 @@ func (tr *tracker) isBaking(sd types.ServiceDeployment) bool {
 	case types.ServiceDeploymentLifecycleStageProductionTrafficShift, types.ServiceDeploymentLifecycleStageTestTrafficShift:
 		return tr.inSteps(sd)
 	case "":
-		return sd.Alarms != nil && sd.Alarms.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring && len(tr.otherDeployments()) == 0
+		return sd.Alarms != nil && sd.Alarms.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring && (tr.drained || len(tr.otherDeployments()) == 0)
 	}
 	return false
 }
@@ -307,6 +307,7 @@ func (f Follower) endDraining(ctx context.Context, tr *tracker) {
 		tr.handleErrors(ctx)
 		return
 	}
+	tr.drained = left == ""
 	if left == "" && guarded {
 		tr.protection.protectsAll = false // ECS stops them now, or keeps them for another reason
 		return

@@ -174,6 +174,12 @@ func TestFollowLimit(t *testing.T) {
 			w.change(w.alone)
 			w.succeedAfter(40 * time.Minute)
 		}, Succeeded, "", 40 * time.Minute},
+		"alarms are watched, and ECS lists the old deployment": {1, func(w *fakeECS, _ *ecs.Deployment) {
+			w.underWay(1, 0, func(sd *types.ServiceDeployment) {
+				sd.Alarms = &types.ServiceDeploymentAlarms{Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring}
+			})
+			w.succeedAfter(2 * time.Hour)
+		}, Succeeded, "", 2 * time.Hour},
 		"old tasks drain, and are gone in time": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(1, 0, nil)
 			w.change(func() { w.stopping("old") })

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"slipway/internal/sandbox/ecs/deployconfig"
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
@@ -63,6 +64,9 @@ func (e *region) schedule(s *service) bool {
 	if sd.shifting() {
 		return e.shift(sd)
 	}
+	if did, waits := e.rebalance(s); did || waits {
+		return did
+	}
 	return e.succeedEarly(sd) || e.rollingUpdate(s) || e.finishDeployment(s)
 }
 
@@ -70,7 +74,7 @@ func (e *region) schedule(s *service) bool {
 // then continues as before.
 func (e *region) succeedEarly(sd *serviceDeployment) bool {
 	_, others := sd.service.totals(sd.target)
-	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.SucceedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) {
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.SucceedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) || !e.baked(sd) {
 		return false
 	}
 	e.succeed(sd)
@@ -121,6 +125,9 @@ func (e *region) rollingUpdate(s *service) bool {
 	keep := max(0, s.desired-mine.healthy)
 	if mine.alive < s.desired && all.alive >= maximum {
 		keep = max(0, minimum-mine.healthy)
+	}
+	if settings.StopsPrevious(mine.healthy, s.desired) {
+		keep = 0
 	}
 	if e.stopTasks(s, others.alive-keep, reason, p) > 0 {
 		return true
@@ -175,7 +182,7 @@ func (e *region) noCapacity(d *deployment) {
 			"Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.")
 	}
 	e.taskFailed(d)
-	e.delayLaunches(d, max(timeUnplaced, throttle(d.crashed)))
+	e.delayLaunches(d, max(timeUnplaced, deployconfig.Throttle(d.crashed)))
 }
 
 // delayLaunches keeps a deployment from starting tasks for a time.
@@ -183,22 +190,6 @@ func (e *region) delayLaunches(d *deployment, wait time.Duration) {
 	if until := e.timeline.Now() + timeline.Time(wait); wait > 0 && until > d.notBefore {
 		d.notBefore = until
 		e.after(wait, func() {})
-	}
-}
-
-// throttle returns the scheduler's pause after a number of failures: it grows
-// up to 27 minutes, the guide's "service throttle logic". Where it begins is
-// not documented. Here it is after ten failures, so that no circuit breaker of
-// the usual kind waits for it.
-func throttle(failures int) time.Duration {
-	const first, most = 10 * time.Second, 27 * time.Minute
-	switch n := failures - 10; {
-	case n <= 0:
-		return 0
-	case n > 7:
-		return most
-	default:
-		return min(first<<n, most)
 	}
 }
 
@@ -236,6 +227,9 @@ func (e *region) finishDeployment(s *service) bool {
 	}
 	if others.left > 0 && !e.quirks.EarlySuccess {
 		return false
+	}
+	if sd.underWay() && !e.baked(sd) {
+		return false // the old deployment stays, to be rolled back to
 	}
 	changed := e.dropOld(s)
 	if sd.underWay() {
