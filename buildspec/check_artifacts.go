@@ -177,18 +177,23 @@ func segments(dir, last string) []string {
 }
 
 // matchesDirectory reports whether a pattern's directory includes another; ** stands
-// for any number of parts.
+// for any number of parts. The time grows with the product of their lengths.
 func matchesDirectory(pattern, dir []string) bool {
-	switch {
-	case len(pattern) == 0:
-		return len(dir) == 0
-	case pattern[0] == "**":
-		return matchesDirectory(pattern[1:], dir) || len(dir) > 0 && matchesDirectory(pattern, dir[1:])
-	case len(dir) == 0:
-		return false
+	// reached has, for each number of the first parts, whether they match so far.
+	reached := make([]bool, len(dir)+1)
+	reached[0] = true
+	for _, p := range pattern {
+		next := make([]bool, len(dir)+1)
+		for i := range reached {
+			if p == "**" {
+				next[i] = reached[i] || i > 0 && next[i-1]
+			} else if i > 0 && reached[i-1] {
+				next[i], _ = path.Match(p, dir[i-1])
+			}
+		}
+		reached = next
 	}
-	matched, _ := path.Match(pattern[0], dir[0])
-	return matched && matchesDirectory(pattern[1:], dir[1:])
+	return reached[len(dir)]
 }
 
 var (
