@@ -20,7 +20,7 @@ import (
 type Level string
 
 // levels are the severities from the lowest to the highest. ECR's UNDEFINED and
-// UNTRIAGED, which say that nobody has judged a finding, are below all.
+// UNTRIAGED, which mark findings without a judgement, are below all.
 var levels = []Level{"informational", "low", "medium", "high", "critical"}
 
 // ParseLevel returns the level of a name.
@@ -49,7 +49,7 @@ func (l Level) includes(severity string) bool {
 // Image is an image to deploy.
 type Image struct {
 	Repository registry.Ref
-	// Digest is what is deployed: an image or an index.
+	// Digest names the image or the index that is deployed.
 	Digest string
 	// Platforms are the digests of the images of an index; none for an image.
 	Platforms []string

@@ -121,7 +121,7 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// TestStatuses: each status of a scan that is no result refuses the image; two wait.
+// TestStatuses: each status of a scan without a result refuses the image; two wait.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

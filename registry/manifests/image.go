@@ -4,6 +4,7 @@ package manifests
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,4 +103,28 @@ func (i Image) IsCache() bool {
 // New returns an image of an answer.
 func New(i types.Image) Image {
 	return Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
+}
+
+// Parts returns the sizes of an image's layers and configuration by digest, for an index
+// those of all its images; false if a manifest is not known.
+func Parts(digest string, known func(digest string) (Image, bool)) (map[string]int64, bool) {
+	image, ok := known(digest)
+	if !ok {
+		return nil, false
+	}
+	m := image.Content()
+	out := map[string]int64{}
+	for _, d := range append(m.Layers, m.Config) {
+		if d.Digest != "" {
+			out[d.Digest] = d.Size
+		}
+	}
+	for _, d := range m.Manifests {
+		child, ok := Parts(d.Digest, known)
+		if !ok {
+			return nil, false
+		}
+		maps.Copy(out, child)
+	}
+	return out, true
 }

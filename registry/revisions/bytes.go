@@ -28,12 +28,12 @@ func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
 	if _, ok := s.ByDigest(ref, i.Digest); ok {
 		return new(int64) // a tag pointed to it
 	}
-	parts, ok := p.Snapshot.parts(ref, i.Digest)
+	parts, ok := manifests.Parts(i.Digest, p.Snapshot.in(ref))
 	if !ok {
 		return nil
 	}
 	for digest := range s.known[ref] {
-		had, _ := s.parts(ref, digest)
+		had, _ := manifests.Parts(digest, s.in(ref))
 		maps.DeleteFunc(parts, func(part string, _ int64) bool { _, ok := had[part]; return ok })
 	}
 	total := new(int64)
@@ -77,26 +77,7 @@ func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) erro
 // refers to.
 func Platforms(i Image) []string { return append([]string{i.Digest}, i.Children()...) }
 
-// parts are the sizes of an image's layers and configuration by digest, for an
-// index those of all its images; false when a manifest is not known.
-func (s *Snapshot) parts(ref registry.Ref, digest string) (map[string]int64, bool) {
-	image, ok := s.ByDigest(ref, digest)
-	if !ok {
-		return nil, false
-	}
-	m := image.Content()
-	out := map[string]int64{}
-	for _, d := range append(m.Layers, m.Config) {
-		if d.Digest != "" {
-			out[d.Digest] = d.Size
-		}
-	}
-	for _, d := range m.Manifests {
-		child, ok := s.parts(ref, d.Digest)
-		if !ok {
-			return nil, false
-		}
-		maps.Copy(out, child)
-	}
-	return out, true
+// in returns the function that finds images of a repository by digest.
+func (s *Snapshot) in(ref registry.Ref) func(string) (Image, bool) {
+	return func(digest string) (Image, bool) { return s.ByDigest(ref, digest) }
 }

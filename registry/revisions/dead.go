@@ -60,9 +60,6 @@ func (p Published) FindDead(ctx context.Context, clients registry.Clients, names
 			again.Images = append(again.Images, i)
 		}
 	}
-	if len(again.Images) == 0 {
-		return nil, nil
-	}
 	s, err := again.readSnapshot(ctx, clients)
 	if err != nil {
 		return nil, err

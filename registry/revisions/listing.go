@@ -2,18 +2,14 @@ package revisions
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/internal/awsclient"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
 	"slipway/registry/manifests"
@@ -67,11 +63,6 @@ type Listing struct {
 	covers map[registry.Ref]map[string][]string    // indexes by the manifests that they refer to
 }
 
-// lister is the part of ECR that a listing needs.
-type lister interface {
-	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
-}
-
 // List reads all images of the repositories, archived and untagged ones
 // included: one DescribeImages for each thousand images of a repository, all
 // repositories at once.
@@ -86,7 +77,7 @@ func List(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 	g.SetLimit(registry.MaxCalls)
 	for i, repo := range l.repos {
 		g.Go(func() (err error) {
-			found[i], at[i], err = listImages(ctx, clients(repo.Region), repo)
+			found[i], at[i], err = manifests.List(ctx, clients(repo.Region), repo)
 			return err
 		})
 	}
@@ -100,35 +91,6 @@ func List(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 		}
 	}
 	return l, nil
-}
-
-// maxImages is how many images one page of a listing holds (maxResults in
-// DescribeImages' API reference).
-const maxImages = 1000
-
-func listImages(ctx context.Context, client lister, repo registry.Repository) (images []types.ImageDetail, at time.Time, err error) {
-	in := &ecr.DescribeImagesInput{
-		RegistryId:     repo.Ref.RegistryID(),
-		RepositoryName: aws.String(repo.Name),
-		MaxResults:     aws.Int32(maxImages),
-		Filter:         &types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny},
-	}
-	err = awsclient.EachPage("ECR DescribeImages", func(token *string) (*string, error) {
-		in.NextToken = token
-		page, err := client.DescribeImages(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, page.ImageDetails...)
-		if t, ok := middleware.GetServerTime(page.ResultMetadata); ok {
-			at = t
-		}
-		return page.NextToken, nil
-	})
-	if err != nil {
-		return nil, at, fmt.Errorf("listing the images of %s: %w", repo.Name, err)
-	}
-	return images, at, nil
 }
 
 func (l *Listing) add(ref registry.Ref, images []types.ImageDetail) {

@@ -248,11 +248,10 @@ func (p Publication) lookAhead(ctx context.Context, clients registry.Clients, st
 	}
 	answer := make(chan []imageState, 1)
 	go func() {
-		now, err := p.latest(ctx, clients)
-		if err != nil {
-			now = nil // reconcile asks again
+		defer close(answer)
+		if now, err := p.latest(ctx, clients); err == nil {
+			answer <- now // else reconcile asks again
 		}
-		answer <- now
 	}()
 	return func() []imageState { return <-answer }
 }

@@ -6,7 +6,7 @@ import (
 	"slipway/internal/sandbox/awsapi"
 )
 
-// Scan is what ECR's scan has found in an image. Nothing is scanned here: SetScan
+// Scan is the result of ECR's scan of an image. Nothing is scanned here: SetScan
 // says what it finds.
 type Scan struct {
 	// Status is one of those of ImageScanStatus, such as COMPLETE.
