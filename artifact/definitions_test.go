@@ -123,7 +123,8 @@ func TestParseDefinitionsErrors(t *testing.T) {
 		`[{"name":"a","imageUri":["b"]}]`:                          "expected a string",
 		`[{"name":"a","imageUri":"b"},{"name":"a","imageUri":""}]`: "entry 2, name",
 		"[{\"name\":\"a\xff\",\"imageUri\":\"b\"}]":                "not UTF-8",
-		"\ufeff[]": "invalid character",
+		"\ufeff[]":      "byte order mark of UTF-8: want UTF-8 without one",
+		"\xff\xfe[\x00": "byte order mark of UTF-16",
 	} {
 		if defs, err := ParseDefinitions([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, %v, want %q", in, defs, err, want)

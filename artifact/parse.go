@@ -7,15 +7,21 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"slipway/internal/textmark"
 )
 
-// ParseDefinitions reads an image definitions file: UTF-8, one array of
+// ParseDefinitions reads an image definitions file: UTF-8 without a byte
+// order mark (RFC 8259, section 8.1), one array of
 // objects that have exactly the fields name and imageUri, each once. An error in
 // an entry is a *DefinitionError, a file over MaxDefinitionsBytes a
 // *TooLargeError, and an empty array ErrNoDefinitions.
 func ParseDefinitions(data []byte) ([]Definition, error) {
 	if len(data) > MaxDefinitionsBytes {
 		return nil, &TooLargeError{len(data), MaxDefinitionsBytes}
+	}
+	if mark := textmark.Of(data); mark != "" {
+		return nil, fmt.Errorf("image definitions begin with the byte order mark of %s: want UTF-8 without one", mark)
 	}
 	if !utf8.Valid(data) {
 		return nil, errors.New("image definitions are not UTF-8")

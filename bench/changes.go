@@ -81,7 +81,7 @@ func (b *bench) solveChanged(ctx context.Context, service, tag string) (took tim
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	start := time.Now()
-	err = bare{b}.solve(ctx, c, service, b.refs("many", "bare-"+tag)[service], "")
+	err = bare{b}.solve(ctx, c, service, b.refs("many", "bare-"+tag)[service], caches{})
 	return time.Since(start), err
 }
 

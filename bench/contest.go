@@ -12,7 +12,7 @@ type job struct {
 	prefix string
 	tag    string
 	// cached makes a contestant that does not do so of itself import the cache
-	// that the repositories keep.
+	// that the repositories keep, and write one for the next build.
 	cached bool
 }
 

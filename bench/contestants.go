@@ -70,7 +70,7 @@ func (b bake) createBuilder(ctx context.Context) error {
 
 func (b bake) build(ctx context.Context, j job) (usage, error) {
 	file := filepath.Join(b.dir, "bake.json")
-	data, err := b.project.bakeFile(b.refs(j.prefix, j.tag), b.cacheRefs(j))
+	data, err := b.project.bakeFile(b.refs(j.prefix, j.tag), b.cachesOf(j, "bake"))
 	if err != nil {
 		return usage{}, err
 	}
@@ -96,17 +96,17 @@ func (b bare) build(ctx context.Context, j job) (u usage, err error) {
 		return u, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	refs, caches := b.refs(j.prefix, j.tag), b.cacheRefs(j)
+	refs, saved := b.refs(j.prefix, j.tag), b.cachesOf(j, "bare")
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range b.project.services {
-		g.Go(func() error { return b.solve(ctx, c, s, refs[s], caches[s]) })
+		g.Go(func() error { return b.solve(ctx, c, s, refs[s], saved[s]) })
 	}
 	return u, g.Wait()
 }
 
 // solve builds a service, whose Dockerfile copies from the context tool if the
 // project has one.
-func (b bare) solve(ctx context.Context, c *client.Client, service, ref, cache string) error {
+func (b bare) solve(ctx context.Context, c *client.Client, service, ref string, cache caches) error {
 	dir, err := fsutil.NewFS(filepath.Join(b.project.dir, service))
 	if err != nil {
 		return err
@@ -124,8 +124,11 @@ func (b bare) solve(ctx context.Context, c *client.Client, service, ref, cache s
 	if tool, err := fsutil.NewFS(filepath.Join(b.project.dir, toolContext)); err == nil {
 		opt.FrontendAttrs["context:"+toolContext], opt.LocalMounts[toolContext] = "local:"+toolContext, tool
 	}
-	if cache != "" {
-		opt.CacheImports = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": cache, "registry.insecure": "true"}}}
+	if cache.from != "" {
+		opt.CacheImports = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": cache.from, "registry.insecure": "true"}}}
+		opt.CacheExports = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{
+			"ref": cache.to, "registry.insecure": "true", "mode": "max", "image-manifest": "true", "oci-mediatypes": "true",
+		}}}
 	}
 	if _, err := c.Solve(ctx, nil, opt, nil); err != nil {
 		return fmt.Errorf("%s: %w", service, err)
@@ -151,11 +154,21 @@ func (b *bench) refs(prefix, tag string) map[string]string {
 	return out
 }
 
-func (b *bench) cacheRefs(j job) map[string]string {
+// caches are the references of a service's cache: the one to import and the one to write.
+type caches struct{ from, to string }
+
+// cachesOf returns the caches of a contestant by service. Each writes one of its own: all
+// import the one that Slipway wrote.
+func (b *bench) cachesOf(j job, contestant string) map[string]caches {
 	if !j.cached {
 		return nil
 	}
-	return b.refs(j.prefix, cacheTag)
+	out := map[string]caches{}
+	to := b.refs(j.prefix, cacheTag+"-"+contestant)
+	for service, from := range b.refs(j.prefix, cacheTag) {
+		out[service] = caches{from, to[service]}
+	}
+	return out
 }
 
 // quietly runs a command and tells what it said only when it fails.

@@ -80,18 +80,20 @@ func compileTool(ctx context.Context, path string) error {
 }
 
 // bakeFile is the same project for buildx bake, under the given tags.
-func (p project) bakeFile(tags map[string]string, cache map[string]string) ([]byte, error) {
+func (p project) bakeFile(tags map[string]string, cache map[string]caches) ([]byte, error) {
 	type target struct {
 		Context   string            `json:"context"`
 		Contexts  map[string]string `json:"contexts"`
 		Tags      []string          `json:"tags"`
 		CacheFrom []string          `json:"cache-from,omitempty"`
+		CacheTo   []string          `json:"cache-to,omitempty"`
 	}
 	targets := map[string]target{}
 	for _, s := range p.services {
 		t := target{Context: s, Contexts: map[string]string{toolContext: toolContext}, Tags: []string{tags[s]}}
 		if ref, ok := cache[s]; ok {
-			t.CacheFrom = []string{"type=registry,ref=" + ref}
+			t.CacheFrom = []string{"type=registry,ref=" + ref.from}
+			t.CacheTo = []string{"type=registry,mode=max,image-manifest=true,ref=" + ref.to}
 		}
 		targets[s] = t
 	}

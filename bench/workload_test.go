@@ -69,7 +69,7 @@ func TestLargeProject(t *testing.T) {
 func TestBakeFile(t *testing.T) {
 	p := project{services: []string{"s1", "s2"}}
 	tags := map[string]string{"s1": "host/p/s1:one", "s2": "host/p/s2:one"}
-	data, err := p.bakeFile(tags, map[string]string{"s2": "host/p/s2:buildcache"})
+	data, err := p.bakeFile(tags, map[string]caches{"s2": {"host/p/s2:buildcache", "host/p/s2:buildcache-bake"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,12 +44,12 @@ func (j *job) dropAged(ctx context.Context) {
 
 // age is the time since an image was first pushed, and whether that is known.
 func (j *job) age(ctx context.Context, c *Component) (age time.Duration, known bool) {
-	_, pushed, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
-	if err != nil || pushed.IsZero() {
+	names, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
+	if err != nil || names.Pushed.IsZero() {
 		j.Debugf("the age of %s is not known: %v", c.Target.Service, err)
 		return 0, false
 	}
-	return j.before.At(c.Repository.Ref).Sub(pushed), true
+	return j.before.At(c.Repository.Ref).Sub(names.Pushed), true
 }
 
 // aged reports whether a service is built again because of the age of its image.

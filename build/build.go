@@ -4,6 +4,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -42,6 +43,9 @@ type Component struct {
 	// Unchanged reports that an image with the same inputs was there: nothing was
 	// built.
 	Unchanged bool
+	// names are the names of revisions that the image of an unchanged component has,
+	// as far as they were asked for.
+	names []string
 	// aged reports that the image is built again because of its age.
 	aged bool
 	// confirmed reports that the built image may be known by its inputs.
@@ -97,9 +101,24 @@ type Release struct {
 // Retain writes the lifecycle policies that differ, when all else has succeeded.
 func (r *Release) Retain(ctx context.Context) { r.job.retain(ctx, r.running) }
 
-// Close waits for the engines to stop and for the inputs to be recorded. A rollout need
-// not wait for that.
-func (r *Release) Close() { r.job.closing.Wait() }
+// LatestRevision returns the revision of another job that latest points to in place
+// of this one; empty where latest was moved, or was not to move.
+func (r *Release) LatestRevision() string {
+	return cmp.Or(r.Published.Newer.Revision, r.Published.SupersededBy)
+}
+
+// Close waits for the caches to be written, the engines to stop and the inputs to be
+// recorded. A rollout need not wait for that.
+func (r *Release) Close() {
+	if caching := r.job.caching; caching != nil {
+		select {
+		case <-caching:
+		default:
+			r.job.Infof("the layer caches are still being written")
+		}
+	}
+	r.job.closing.Wait()
+}
 
 // Run is the flow of a build behind its plan:
 //
@@ -128,19 +147,26 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	if err := j.prepare(ctx); err != nil {
 		return nil, err
 	}
+	explained := j.explain(ctx)
+	defer explained(false)
 	if err := j.build(ctx); err != nil {
 		return nil, err
 	}
 	j.reached("images pushed")
+	if j.fresh() == nil {
+		explained(true) // as long as the build took, this took no time
+	}
 	published, err := j.publish(ctx)
 	if err != nil {
 		return nil, err
 	}
 	j.reached("tags moved")
+	explained(true)
 	j.Revision(published.Name)
 	j.logRevision(published)
 	j.closing.Go(func() { j.record(ctx, published.Snapshot) })
-	if err := j.define(ctx, published.Name); err != nil {
+	j.closing.Go(func() { j.removeDead(ctx, published) })
+	if err := j.define(ctx, published); err != nil {
 		return nil, err
 	}
 	return &Release{
@@ -168,7 +194,10 @@ func (j *job) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := j.readTags(ctx); err != nil {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return j.readTags(gctx) })
+	g.Go(func() error { return j.readPolicies(gctx) })
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	j.reached("tags read")
@@ -191,8 +220,18 @@ func (j *job) prepare(ctx context.Context) error {
 	if err := j.createRepositories(ctx, missing); err != nil {
 		return err
 	}
-	j.before, err = j.snapshot(ctx)
-	return err
+	if j.before, err = j.snapshot(ctx); err != nil {
+		return err
+	}
+	return j.readPolicies(ctx)
+}
+
+// readPolicies reads the lifecycle policies of the repositories that are there.
+func (j *job) readPolicies(ctx context.Context) (err error) {
+	if !j.options.NoLatest {
+		j.policies, err = retention.Read(ctx, j.clients, j.repositories(), j.options.Retention)
+	}
+	return fault.As(fault.AWS, err)
 }
 
 // find finds the repositories, and at the same time what the components depend on.
@@ -208,6 +247,10 @@ func (j *job) find(ctx context.Context) (missing []registry.Ref, err error) {
 	g.Go(func() error {
 		defer j.reached("inputs read")
 		return j.readInputs(gctx, known)
+	})
+	g.Go(func() error {
+		j.commit = revision.CommitOf(gctx, j.plan.Root, j.plan.Env.ResolvedSourceVersion)
+		return gctx.Err()
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -228,7 +271,7 @@ func (j *job) readTags(ctx context.Context) error {
 	if err := j.checkOthers(before); err != nil {
 		return err
 	}
-	j.before = before
+	j.before, j.first = before, before
 	j.reuse()
 	j.dropAged(ctx)
 	return j.checkExtra(ctx)
@@ -247,17 +290,32 @@ func (j *job) repositories() []registry.Repository {
 
 // publish moves the tags to the images.
 func (j *job) publish(ctx context.Context) (revisions.Published, error) {
+	fresh := j.fresh()
 	var images []revisions.RevisionImage
 	for _, c := range j.components {
 		image := c.Image(!j.options.NoLatest)
 		image.Inputs = j.publishedInputs(c)
+		if fresh == nil {
+			image.Names = c.names
+		}
 		images = append(images, image)
 	}
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
 		Variant: j.variant, Images: images, Running: j.running, Live: j.live,
 		KeepLatest: j.options.NoLatest, KeepNames: j.plan.Untrusted.Yes(),
+		Snapshot: fresh,
+		Record:   j.revisionRecord(), Before: j.first, Yields: j.yields(ctx),
 	})
 	return published, fault.As(fault.AWS, err)
+}
+
+// fresh returns the tags as they were before the build, if no time has passed since in
+// which something was built.
+func (j *job) fresh() *revisions.Snapshot {
+	if len(j.changed()) > 0 {
+		return nil
+	}
+	return j.before
 }
 
 // reached reports how far the job came and when, for those who look for lost time.
@@ -279,8 +337,8 @@ type job struct {
 	started time.Time
 	// components are those of the plan, in its order.
 	components []*Component
-	// before are the tags before the build.
-	before *revisions.Snapshot
+	// before are the tags before the build, and first those that were read first.
+	before, first *revisions.Snapshot
 	// inputs are those of all targets, by service, and images the references by digest
 	// of those that were built or are there.
 	inputs map[string]inputs.Result
@@ -290,6 +348,10 @@ type job struct {
 	// files hashes local files, and platform is the one that the engine was taken for.
 	files    *inputs.Files
 	platform string
+	// engine is the engine that built; empty where nothing was built.
+	engine string
+	// commit is that of the source; empty where there is none.
+	commit revision.Commit
 	// auth gives the logins for registries, once it was asked for.
 	auth solve.AuthFunc
 	// running are the running digests by repository, where ECS may be asked.
@@ -298,8 +360,10 @@ type job struct {
 	live revisions.Live
 	// found are the engines, until they are closed.
 	found []*engine.Engine
-	// closing are engines being stopped, and inputs being recorded.
+	// closing are caches being written, engines being stopped, and inputs being recorded.
 	closing sync.WaitGroup
+	// caching is closed when the caches are written; nil where nothing is built.
+	caching chan struct{}
 	// policies are the lifecycle policies as they were read; none with --no-latest.
 	policies []retention.State
 	// pending are the definitions, by path.
@@ -341,24 +405,22 @@ func (j *job) checkOthers(before *revisions.Snapshot) error {
 }
 
 // build reads, while the images are built, what must be known before a tag moves: the
-// running digests and the lifecycle policies.
+// running digests.
 func (j *job) build(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		if !j.options.NoLatest {
-			j.policies, err = retention.Read(ctx, j.clients, j.repositories(), j.options.Retention)
-		}
-		return fault.As(fault.AWS, err)
-	})
-	g.Go(func() error { return j.resolveImages(ctx) })
-	g.Go(func() error { return j.logDecisions(ctx) })
-	g.Go(func() error {
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var running sync.WaitGroup
+	running.Go(func() {
 		if j.hooks.Running != nil && !j.options.NoLatest {
-			j.running, j.live = j.hooks.Running(ctx, j.components)
+			j.running, j.live = j.hooks.Running(asking, j.components)
 		}
-		return nil
 	})
-	return g.Wait()
+	err := j.resolveImages(ctx)
+	if err != nil {
+		cancel()
+	}
+	running.Wait()
+	return err
 }
 
 // resolveImages finds the digest of each component that has none yet: by building; for
@@ -395,6 +457,9 @@ func (j *job) takeTagged(tag string) {
 func (j *job) logRevision(p revisions.Published) {
 	if p.Name != j.plan.Hash.Name {
 		j.Warnf("%s names other images already, and a revision never changes: this one is %s", j.plan.Hash.Name, p.Name)
+	}
+	if newer := p.Newer.Revision; newer != "" {
+		j.warn(NewerRevision, "another job has made the revision %s of a later commit meanwhile: latest stays on it, and %s is not deployed", newer, p.Name)
 	}
 	if p.SupersededBy != "" {
 		j.Warnf("another job published %s at the same time: latest points to it in every repository", p.SupersededBy)

@@ -191,7 +191,10 @@ func freshCredentials(ctx context.Context, from aws.CredentialsProvider, now tim
 }
 
 // tellCaches says once, for all services, what was wrong with the layer caches.
-func (j *job) tellCaches(results []solve.Result) {
+func (j *job) tellCaches(ctx context.Context, results []solve.Result) {
+	if ctx.Err() != nil {
+		return // an interrupted build says so itself
+	}
 	var parts []string
 	for _, writing := range []bool{false, true} {
 		if p := cacheTrouble(results, writing); p != "" {

@@ -9,15 +9,21 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 )
 
 // define writes the definitions, last of all that the job leaves behind, and uploads them.
-func (j *job) define(ctx context.Context, name string) error {
+// They name the images of the revision that is to run.
+func (j *job) define(ctx context.Context, p revisions.Published) error {
 	if j.options.NoLatest {
 		return nil
 	}
 	images := map[string]string{}
 	for _, c := range j.components {
+		name, c := p.Name, *c
+		if newer, ok := imageOf(p.Newer, c); ok {
+			name, c.Digest = p.Newer.Revision, newer
+		}
 		images[c.Target.Service] = c.ImageURI(name, j.options.ImageRef)
 	}
 	uri := func(c project.Component) string { return images[c.Target.Service] }

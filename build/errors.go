@@ -41,6 +41,10 @@ const (
 	Unmirrored
 	// PolicyNotWritten is a lifecycle policy that could not be written.
 	PolicyNotWritten
+	// NewerRevision is a revision of a later commit that another job made meanwhile.
+	NewerRevision
+	// ManyTags is an image that has nearly as many tags as ECR allows.
+	ManyTags
 )
 
 // Error is a failure of a build, or a note of one that goes on. The command line

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/cli/cli/config"
@@ -27,21 +28,78 @@ import (
 
 // buildAll builds and pushes every target of the plan on the engines that were found, and
 // returns the results by service. If any failed, each is reported and the error is a
-// *FailedError.
+// *FailedError. The layer caches are written in the background, and then the engines
+// closed.
 func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	engines := j.found
-	j.found = nil // closed here, as soon as the images are pushed
-	defer j.closeEngines(ctx, engines)
+	j.found = nil // closed here, as soon as the caches are written
+	var using sync.WaitGroup
+	using.Add(1)
+	defer func() {
+		using.Done()
+		j.closing.Go(func() {
+			using.Wait()
+			j.closeEngines(ctx, engines)
+		})
+	}()
 	place, err := j.s3Place(ctx)
 	if err != nil {
 		return nil, err
 	}
+	j.engine = namesOfEngines(engines)
+	j.pushed = j.pushes(engines, place)
+	results, err := j.solve(ctx, engines, &using)
+	if err != nil {
+		return nil, err
+	}
+	out, err := j.sortResults(ctx, results)
+	if err != nil {
+		return nil, err
+	}
+	j.reached("images built")
+	j.confirm(ctx, engines, out)
+	return out, ctx.Err()
+}
+
+// solve builds and pushes every target and returns the results. The caches are written
+// after that, and the engines are in use until then.
+func (j *job) solve(ctx context.Context, engines []*engine.Engine, using *sync.WaitGroup) ([]solve.Result, error) {
 	targets := j.changed()
+	display := &shown{Display: j.hooks.Display(targets)}
+	built, failed := make(chan []solve.Result, 1), make(chan error, 1)
+	o := j.solveOptions(engines, display)
+	o.Built = func(results []solve.Result) {
+		display.Close()
+		built <- results
+	}
+	j.caching = make(chan struct{})
+	using.Go(func() {
+		defer close(j.caching)
+		results, err := solve.Run(ctx, builders(engines), targets, o)
+		if display.Close(); err != nil {
+			failed <- err
+			return
+		}
+		j.tellCaches(ctx, results)
+		j.reached("caches written")
+		select {
+		case built <- results:
+		default: // they were there before the caches
+		}
+	})
+	select {
+	case results := <-built:
+		return results, nil
+	case err := <-failed:
+		return nil, err
+	}
+}
+
+// solveOptions say how the targets are built.
+func (j *job) solveOptions(engines []*engine.Engine, display Display) solve.RunOptions {
 	retry := solve.DefaultBackoff
 	retry.Attempts = j.options.PushAttempts
-	j.pushed = j.pushes(engines, place)
-	display := j.hooks.Display(targets)
-	results, err := solve.Run(ctx, builders(engines), targets, solve.RunOptions{
+	return solve.RunOptions{
 		Jobs:       j.options.Jobs,
 		FailFast:   j.options.FailFast,
 		Own:        j.plan.Outputs,
@@ -60,19 +118,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 		Renew:      j.renew,
 		Status:     display.Status,
 		Retrying:   display.Retrying,
-	})
-	display.Close()
-	if err != nil {
-		return nil, err
 	}
-	j.tellCaches(results)
-	out, err := j.sortResults(ctx, results)
-	if err != nil {
-		return nil, err
-	}
-	j.reached("images built")
-	j.confirm(ctx, engines, out)
-	return out, ctx.Err()
 }
 
 // sortResults logs each failure, and returns the results by service if there is

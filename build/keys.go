@@ -207,17 +207,24 @@ func (j *job) publishedInputs(c *Component) string {
 	return j.inputsTag(c.Inputs.Inputs.Key())
 }
 
-// namesOf returns the names of the revisions that have the image of an unchanged
-// component. A build that moves no tag has no permission to ask for them.
+// namesOf returns the names of the revisions that had the image of an unchanged
+// component before the build. A build that moves no tag has no permission to ask for
+// them.
 func (j *job) namesOf(ctx context.Context, c *Component) []string {
 	if j.options.NoLatest {
 		return nil
 	}
-	names, _, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
+	names, err := revisions.NamesOf(ctx, j.clients, c.Repository, c.Digest)
 	if err != nil {
 		j.Debugf("the names of %s are not known: %v", c.Target.Service, err)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(c.ExtraTags, name) })
+	if names.Tags > revisions.ManyTags {
+		j.warn(ManyTags, "%s: its image %s has %d tags, and ECR allows %d: later builds will fail", c.Target.Service, c.Digest, names.Tags, revisions.MaxTags)
+	}
+	c.names = slices.DeleteFunc(names.Revisions, func(name string) bool {
+		return slices.Contains(c.ExtraTags, name) || j.before.Lacks(c.Repository.Ref, name)
+	})
+	return slices.DeleteFunc(slices.Clone(c.names), revisions.IsUntrusted)
 }
 
 // onceFor returns a function that asks another one once for each name.
@@ -246,6 +253,22 @@ func (j *job) snapshot(ctx context.Context) (*revisions.Snapshot, error) {
 			extra[ref] = append(extra[ref], revisions.InputsTags(tag)...)
 		}
 	}
+	protecting := j.protectingTags()
+	for _, repo := range j.repositories() {
+		extra[repo.Ref] = slices.Concat(extra[repo.Ref], protecting)
+	}
 	before, err := revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, extra)
 	return before, fault.As(fault.AWS, err)
+}
+
+// protectingTags are those of the ECS services, if the build moves them.
+func (j *job) protectingTags() []string {
+	var out []string
+	if j.options.NoLatest || j.hooks.Running == nil {
+		return nil
+	}
+	for _, s := range j.plan.ECS.Services {
+		out = append(out, registry.LiveTag(s.Ref.Cluster, s.Ref.Service), registry.PreviousTag(s.Ref.Cluster, s.Ref.Service))
+	}
+	return out
 }

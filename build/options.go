@@ -12,6 +12,9 @@ type Options struct {
 	Rebuild bool
 	// NoLatest moves no tag but the revision's own, and writes no definitions.
 	NoLatest bool
+	// Force moves latest although another job made a revision of a later commit
+	// meanwhile.
+	Force bool
 	// Create creates missing repositories.
 	Create bool
 	// ImageRef is the form of the images in definitions: hash, digest or

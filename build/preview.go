@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -115,12 +116,27 @@ func Preview(ctx context.Context, host *project.Host, aws *awsclient.Clients, o 
 	return j.decisions(ctx)
 }
 
+// explain reports, while the build goes on, what it does with each component, and why.
+// The function that it returns waits for that; where the build has failed, it ends it.
+func (j *job) explain(ctx context.Context) func(succeeded bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	var told sync.WaitGroup
+	told.Go(func() { j.logDecisions(ctx) })
+	return func(succeeded bool) {
+		if !succeeded {
+			cancel()
+		}
+		told.Wait()
+		cancel()
+	}
+}
+
 // logDecisions reports what the build does with each component, and why. What the
 // user asked for, and what was reported before, is left out.
-func (j *job) logDecisions(ctx context.Context) error {
+func (j *job) logDecisions(ctx context.Context) {
 	decisions, err := j.decisions(ctx)
 	if err != nil {
-		return err
+		return // the build has ended
 	}
 	for _, d := range decisions {
 		if d.State == StateChanged && d.Reason != "" {
@@ -129,7 +145,6 @@ func (j *job) logDecisions(ctx context.Context) error {
 		d.Resolvable = false // the engine was asked
 		j.Infof("%s: %s", d.Service, d)
 	}
-	return nil
 }
 
 // decisions returns what the build would do with each component that it is to

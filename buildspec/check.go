@@ -3,6 +3,8 @@ package buildspec
 import (
 	"cmp"
 	"slices"
+
+	"slipway/internal/textmark"
 )
 
 // Severity is the effect of a finding on a build.
@@ -65,6 +67,11 @@ type rule struct {
 	find     func(*spec) []int
 }
 
+// marked is the finding of a file that begins with a byte order mark.
+var marked = Finding{[]int{1}, Danger, "byte-order-mark",
+	"the file begins with a byte order mark: a reader that does not skip it takes it for a part of the first key",
+	"save the file as UTF-8 without a byte order mark"}
+
 // Check reads a buildspec and returns the parts that would break a build or are
 // dangerous. It reads the text of the commands, not the scripts that they call.
 // The error is a *SyntaxError if data is not a buildspec in YAML.
@@ -74,7 +81,10 @@ func Check(data []byte) (Report, error) {
 		return Report{}, err
 	}
 	r := Report{Findings: slices.Clone(s.faults)}
-	for _, rule := range slices.Concat(shapeRules, imageRules, shellRules) {
+	if textmark.Of(data) != "" {
+		r.Findings = append(r.Findings, marked)
+	}
+	for _, rule := range slices.Concat(shapeRules, artifactRules, imageRules, shellRules) {
 		lines := rule.find(s)
 		if len(lines) == 0 {
 			continue

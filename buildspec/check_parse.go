@@ -2,13 +2,14 @@ package buildspec
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"slipway/internal/textmark"
 )
 
 // SyntaxError is a file that is not a buildspec in YAML.
@@ -33,9 +34,8 @@ type spec struct {
 	version *yaml.Node
 	// commands are the shell's lines of all phases, in the order in which
 	// CodeBuild runs them.
-	commands []command
-	// files are the patterns below artifacts, and artifactsLine where they begin.
-	files []string
+	commands  []command
+	artifacts []artifact
 	// variables are the plain ones of env.
 	variables []pair
 	runtimes  []pair
@@ -63,6 +63,9 @@ type pair struct {
 var phases = []string{"install", "pre_build", "build", "post_build"}
 
 func parse(data []byte) (*spec, error) {
+	if mark := textmark.Of(data); mark != "" && mark != "UTF-8" {
+		return nil, &SyntaxError{1, "is " + mark + ", not UTF-8"}
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return nil, syntaxError(err)
@@ -80,9 +83,7 @@ func parse(data []byte) (*spec, error) {
 	s.version = at(s.top, "version")
 	s.variables = pairs(at(at(s.top, "env"), "variables"))
 	s.faults = append(s.faults, unknownBelow(s.top)...)
-	for _, f := range items(at(at(s.top, "artifacts"), "files")) {
-		s.files = append(s.files, path.Clean(f.Value))
-	}
+	s.readArtifacts()
 	s.readPhases()
 	return s, nil
 }

@@ -1,7 +1,6 @@
 package buildspec
 
 import (
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -57,12 +56,6 @@ var shapeRules = []rule{
 		find:    unsupportedRuntimes,
 	},
 	{
-		name: "no-artifacts", severity: Breaks,
-		problem: "the build writes definitions and the artifacts do not list them: CodePipeline's deploy action finds no file",
-		remedy:  "list them: artifacts: {files: [imagedefinitions.json]}",
-		find:    unlistedDefinitions,
-	},
-	{
 		name: "privileged", severity: Note,
 		problem: "images are built here, which needs the CodeBuild project in privileged mode; the file does not say so",
 		remedy:  "switch privileged mode on in the project's environment, and say so in a comment",
@@ -101,49 +94,6 @@ func unsupportedRuntimes(s *spec) []int {
 		}
 	}
 	return out
-}
-
-// unlistedDefinitions returns the commands that write definitions which no
-// artifact pattern includes.
-func unlistedDefinitions(s *spec) []int {
-	var out []int
-	for _, c := range s.commands {
-		names := definitionsWritten(c)
-		for _, name := range names {
-			if !s.listed(name) {
-				out = append(out, c.line)
-			}
-		}
-	}
-	return out
-}
-
-var (
-	redirected   = regexp.MustCompile(`>\s*["']?([^"'\s]*image(?:definitions|Detail)[^"'\s]*\.json)`)
-	noDefinition = regexp.MustCompile(`--(?:plan|dry-run|no-latest|untrusted|rollout|artifact|definitions-dir)\b`)
-)
-
-func definitionsWritten(c command) []string {
-	var out []string
-	for _, m := range redirected.FindAllStringSubmatch(c.text, -1) {
-		out = append(out, m[1])
-	}
-	if slipwayBuild.MatchString(c.text) && !noDefinition.MatchString(c.text) {
-		out = append(out, "imagedefinitions*.json")
-	}
-	return out
-}
-
-// listed reports whether the artifacts include a file. For a name with a `*`, one
-// matching file is enough.
-func (s *spec) listed(name string) bool {
-	base := path.Base(name)
-	prefix, _, open := strings.Cut(base, "*")
-	return slices.ContainsFunc(s.files, func(pattern string) bool {
-		last := path.Base(pattern)
-		matched, _ := path.Match(last, base)
-		return last == "**" || matched || open && strings.HasPrefix(last, prefix)
-	})
 }
 
 // matching returns the lines of commands that match one of the expressions.

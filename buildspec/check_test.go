@@ -52,6 +52,7 @@ func TestCheckRules(t *testing.T) {
 		{"list in one line", "version: 0.2 # privileged\nphases: {build: {commands: [slipway build]}}\nartifacts: {files: [imagedefinitions.json]}", ""},
 		{"folded command", pre + "  build:\n    commands:\n      - >\n        slipway\n        build --plan\n", ""},
 
+		{"byte order mark", "\ufeff" + inBuild("slipway build"), "byte-order-mark@1"},
 		{"version 0.1", "version: 0.1\nphases: {build: {commands: [make]}}", "version@1"},
 		{"no version", "phases: {build: {commands: [make]}}", "version@1"},
 		{"nothing to do", "version: 0.2\nphases: {build: {commands: []}}", "no-commands@1"},
@@ -65,8 +66,42 @@ func TestCheckRules(t *testing.T) {
 		{"definitions not listed", "version: 0.2 # privileged\nphases: {build: {commands: [slipway build]}}", "no-artifacts@2"},
 		{"definitions rolled out", "version: 0.2 # privileged\nphases: {build: {commands: [slipway build --rollout]}}", ""},
 		{"other file listed", pre + "  build:\n    commands: ['echo x > out/imagedefinitions.json']\nartifacts: {files: [appspec.yml]}", "no-artifacts@4"},
-		{"everything listed", pre + "  build:\n    commands: ['echo x > out/imagedefinitions.json']\nartifacts: {files: ['**/*']}", ""},
+		{"everything listed", pre + "  build:\n    commands: ['echo x > out/imagedefinitions.json']\nartifacts: {files: ['**/*']}", "artifact-nested@4"},
 		{"definitions of services listed", pre + "  build: {commands: [slipway build]}\nartifacts:\n  files:\n    - imagedefinitions-web.json", ""},
+		{"built in a directory", inBuild("cd apps/shop && slipway build"), "artifact-elsewhere@6"},
+		{"built in a directory in two commands", inBuild("cd apps/shop", "slipway build"), "artifact-elsewhere@7"},
+		{"directory of an earlier phase", pre + "  pre_build: {commands: [cd apps]}\n  build:\n    commands: [slipway build]\nartifacts: {files: [imagedefinitions.json]}", "artifact-elsewhere@5"},
+		{"directory and back", inBuild("cd apps/shop", "make", "cd ../..", "slipway build"), ""},
+		{"directory of the source", inBuild("cd apps/shop", `cd "$CODEBUILD_SRC_DIR"`, "slipway build"), ""},
+		{"directory below the source", inBuild("cd ${CODEBUILD_SRC_DIR}/apps", "slipway build"), "artifact-elsewhere@7"},
+		{"directory of another source", inBuild("cd $CODEBUILD_SRC_DIR_web", "slipway build"), ""},
+		{"directory in a subshell", inBuild("(cd apps; slipway build)", "slipway build"), "artifact-elsewhere@6"},
+		{"directory of a substitution", inBuild("v=$(cd apps && make version)", "slipway build --hash $v"), ""},
+		{"directory in quotes", inBuild(`bash -c "cd apps && slipway build"`, "echo 'a; cd b'", "slipway build"), ""},
+		{"directory in a condition", inBuild("if test -d apps; then cd apps; fi", "slipway build"), ""},
+		{"directory after a test", inBuild("[ -d apps ] && cd apps", "slipway build"), ""},
+		{"directory or an end", inBuild("cd apps || exit 1", "slipway build"), "artifact-elsewhere@7"},
+		{"directory of a variable", inBuild("cd $APP", "slipway build"), ""},
+		{"directory that was left", inBuild("pushd apps", "popd", "slipway build"), ""},
+		{"files are copied", inBuild("cd apps", "slipway build", "cp imagedefinitions.json .."), ""},
+		{"definitions directory", inBuild(`cd apps && slipway build --definitions-dir "$CODEBUILD_SRC_DIR"`), ""},
+		{"another definitions directory", inBuild("slipway build --definitions-dir=out"), "artifact-elsewhere@6"},
+		{"definitions directory in a variable", inBuild("cd apps && SLIPWAY_DEFINITIONS_DIR=.. slipway build"), ""},
+		{"definitions directory in env", pre + "  build: {commands: [cd apps && slipway build]}\nenv: {variables: {SLIPWAY_DEFINITIONS_DIR: /tmp}}\nartifacts: {files: [imagedefinitions.json]}", ""},
+		{"base directory", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {base-directory: apps/shop, files: [imagedefinitions.json]}", ""},
+		{"base directory of another", pre + "  build: {commands: [slipway build]}\nartifacts: {base-directory: apps, files: [imagedefinitions.json]}", "artifact-elsewhere@3"},
+		{"base directory by a pattern", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {base-directory: 'apps/*', files: [imagedefinitions.json]}", ""},
+		{"in a directory of the artifact", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {files: [./apps/shop/imagedefinitions.json]}", "artifact-nested@3"},
+		{"in a directory of all files", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {files: ['**/*']}", "artifact-nested@3"},
+		{"in no directory of all files", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {files: ['**']}", "artifact-nested@3"},
+		{"paths are discarded", pre + "  build: {commands: [cd apps/shop && slipway build]}\nartifacts: {discard-paths: yes, files: [apps/*/imagedefinitions.json]}", ""},
+		{"directories between others", pre + "  build: {commands: [cd a/b/c/d && slipway build]}\nartifacts: {discard-paths: yes, files: ['a/**/d/**/*.json', '**/x/*.json']}", ""},
+		{"other directories between others", pre + "  build: {commands: [cd a/b/c/d && slipway build]}\nartifacts: {discard-paths: yes, files: ['a/**/c/*.json', '**/d/*/*.json', b/**/*.json]}", "artifact-elsewhere@3"},
+		{"many directories", pre + "  build: {commands: [cd " + strings.Repeat("a/", 60) + " && slipway build]}\nartifacts: {files: ['" + strings.Repeat("**/a/", 30) + "b/*.json']}", "artifact-elsewhere@3"},
+		{"a secondary artifact", pre + "  build: {commands: [cd apps && slipway build]}\nartifacts:\n  files: [appspec.yml]\n  secondary-artifacts:\n    web: {base-directory: apps, files: [imagedefinitions.json]}", ""},
+		{"definitions by a wrong name", pre + "  build:\n    commands:\n      - echo x > imagedefinition.json\nartifacts: {files: imagedefinition.json}", "definitions-name@5,6"},
+		{"definitions in other letters", pre + "  build: {commands: [./build.sh]}\nartifacts:\n  files: [imageDefinitions.json, image-definitions.yaml, imagedetail.json]", "definitions-name@5"},
+		{"definitions by a right name", pre + "  build: {commands: [./build.sh]}\nartifacts: {files: [imageDetail.json, imagedefinitions-web.json, imagedefinitions.json]}", ""},
 		{"privileged mode not mentioned", "version: 0.2\nphases: {build: {commands: [slipway build --no-latest]}}", "privileged@2"},
 
 		{"two pushes", inBuild("docker build -t $REPO:1 .", push+":1", push+":2"), "pushed-in-turn@6,7,8"},
@@ -160,7 +195,7 @@ func TestEveryRuleIsTested(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, r := range slices.Concat(shapeRules, imageRules, shellRules) {
+	for _, r := range slices.Concat(shapeRules, artifactRules, imageRules, shellRules) {
 		if seen[r.name] {
 			t.Errorf("two rules are called %s", r.name)
 		}
@@ -185,6 +220,7 @@ func TestCheckSyntax(t *testing.T) {
 		{"version: 0.2\nphases:\n  build:\n    commands: [a]\n    commands: [b]\n", 5, "already defined"},
 		{"version: 0.2\nphases: *none\n", 1, "unknown anchor"},
 		{"\x00", 1, "control characters"},
+		{"\xff\xfev\x00", 1, "is UTF-16, not UTF-8"},
 	} {
 		_, err := Check([]byte(tt.file))
 		var syntax *SyntaxError

@@ -77,12 +77,8 @@ func checkRetention(o retention.Options) error {
 // 32 bits.
 const maxRetention = 36500
 
-func newBuildCommand(w *cli) *cobra.Command {
-	var o buildOptions
-	c := &cobra.Command{
-		Use:   "build [SERVICE...]",
-		Short: "Build the services, push them by digest, tag them all or nothing, write the definitions",
-		Long: `Builds the services of the compose file that have a build section, pushes each image
+// buildHelp is the long help of build.
+const buildHelp = `Builds the services of the compose file that have a build section, pushes each image
 to its ECR repository by digest, and when all are there tags them with the hash, moves
 protecting tags and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere.
@@ -91,6 +87,9 @@ A build of a pull request is untrusted. Slipway recognizes one in CodeBuild; els
 give --untrusted. Its revision is called prN-HASH or untrusted-HASH. It moves no tag that
 exists, and writes no lifecycle policy and no layer cache that others read. No trusted
 build uses its images. --untrusted=false declares the source trusted.
+
+If another job has made a revision meanwhile whose commit contains this one's, this build
+keeps its hash, leaves latest and deploys nothing. --force moves latest all the same.
 
 With SERVICE arguments, slipway builds those services and the services they are linked to.
 In the other repositories, the image that latest points to gets the hash as well, so that
@@ -123,7 +122,14 @@ pipelines can build the changed services in parallel.
 
 The result goes to stdout, one line for each service: its name, repository:hash, and the
 digest. --output env prints shell variables with the hash and the revision instead.
-Everything else goes to stderr.`,
+Everything else goes to stderr.`
+
+func newBuildCommand(w *cli) *cobra.Command {
+	var o buildOptions
+	c := &cobra.Command{
+		Use:   "build [SERVICE...]",
+		Short: "Build the services, push them by digest, tag them all or nothing, write the definitions",
+		Long:  buildHelp,
 		Example: `  slipway build --plan
   slipway build --dry-run
   slipway build --create-repositories
@@ -151,6 +157,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.plan, "plan", false, "print the build plan and stop, with no request to AWS or an engine")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print which services would be built and why; write nothing, start no engine")
 	f.BoolVar(&o.Rebuild, "rebuild", false, "build every service, though its image is there already")
+	f.BoolVar(&o.Force, "force", false, "move latest although another job made a revision of a later commit meanwhile")
 	f.BoolVar(&o.Create, "create-repositories", false, "create the missing repositories")
 	f.BoolVar(&o.NoLatest, "no-latest", false, "push and tag with the hash alone: move no other tag, write no definitions")
 	o.project.untrustedFlag(f)

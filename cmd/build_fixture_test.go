@@ -186,12 +186,13 @@ func (s *buildFixture) startBuild(args ...string) *process {
 // quick keeps tries of what fails for ever few.
 var quick = []string{"AWS_MAX_ATTEMPTS=2", "SLIPWAY_PUSH_ATTEMPTS=1"}
 
-// tags is every tag with its digest, without those that name inputs.
+// tags is every tag with its digest, without those that name inputs, and without
+// records.
 func (s *buildFixture) tags() map[string]string {
 	out := map[string]string{}
 	for _, repo := range s.aws.Repositories() {
 		for tag, digest := range s.aws.Tags(repo) {
-			if !strings.HasPrefix(tag, registry.TagInputs) {
+			if !strings.HasPrefix(tag, registry.TagInputs) && !registry.IsRecordTag(tag) {
 				out[repo+":"+tag] = digest
 			}
 		}
@@ -199,13 +200,18 @@ func (s *buildFixture) tags() map[string]string {
 	return out
 }
 
-// state is all that a job leaves behind: tags, policies, and the files beside
-// the project's. The registry's address is left out.
+// state is all that a job leaves behind: tags, the images of records, policies, and
+// the files beside the project's. The registry's address is left out.
 func (s *buildFixture) state() map[string]string {
 	s.t.Helper()
 	out := s.tags()
 	for _, repo := range s.aws.Repositories() {
 		out["policy of "+repo] = s.aws.Policy(repo)
+		for tag := range s.aws.Tags(repo) {
+			if registry.IsRecordTag(tag) {
+				out["record "+repo+":"+tag] = strings.Join(s.aws.Children(repo, tag), " ")
+			}
+		}
 	}
 	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway/build"
+	"slipway/cmd/summary"
 	"slipway/internal/awsclient"
 	"slipway/project"
 	"slipway/registry"
@@ -94,8 +95,11 @@ func (b *buildRollout) desired(components []*build.Component, image func(*build.
 }
 
 // run deploys the published images, as the definitions name them.
-func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []builtService) error {
+func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []summary.Service) error {
 	published := r.Published
+	if published.Newer.Revision != "" {
+		return b.print(nil, rows) // the other job deploys its own
+	}
 	images := b.desired(r.Components, func(c *build.Component) ecs.DesiredImage {
 		image, _ := published.Snapshot.ByDigest(c.Repository.Ref, c.Digest)
 		return ecs.DesiredImage{Image: c.ImageURI(published.Name, b.o.ImageRef), Digests: revisions.Platforms(image)}
@@ -109,12 +113,12 @@ func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []builtSe
 
 // delivered is what build --rollout --output json prints.
 type delivered struct {
-	Services []builtService `json:"services"`
-	Rollouts []rolloutRow   `json:"rollouts"`
+	Services []summary.Service `json:"services"`
+	Rollouts []rolloutRow      `json:"rollouts"`
 }
 
 // print adds the rollout to the result of the build.
-func (b *buildRollout) print(results []rollout.Result, rows []builtService) error {
+func (b *buildRollout) print(results []rollout.Result, rows []summary.Service) error {
 	switch {
 	case b.o.output == outputEnv && b.w.structured:
 		logRollouts(b.w, results)

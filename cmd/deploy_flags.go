@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"slipway/internal/fault"
+	"slipway/registry/admission"
 	"slipway/rollout"
 )
 
@@ -13,6 +15,9 @@ import (
 func addDeployFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.DurationVar(&o.Timeout, "timeout", 0, "how long a deployment may make no progress before it is stopped (default 15m)")
 	f.BoolVar(&o.NoWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
+	f.BoolVar(&o.RollbackOnFailure, "rollback-on-failure", false, "deploy the previous images if ECS does not roll a failed deployment back")
+	f.Var((*levelValue)(&o.RequireScan), "require-scan", "deploy only images in which ECR's scan has found nothing of `LEVEL` or above: "+strings.Join(admission.Levels(), ", "))
+	f.BoolVar(&o.RequireSignature, "require-signature", false, "deploy only images that ECR's managed signing has signed")
 }
 
 // addTagFlags adds the flag of the commands that can deploy without moving tags.
@@ -20,10 +25,25 @@ func addTagFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.BoolVar(&o.NoLatest, "no-latest", false, "move no tag: write the images into the task definitions")
 }
 
-// checkDeploy refuses a time limit that is none.
+// checkDeploy refuses a time limit that is none, and options that exclude each other.
 func checkDeploy(o rollout.Options) error {
 	if o.Timeout < 0 {
 		return fault.New(fault.Usage, fmt.Errorf("--timeout: want a positive duration, have %s", o.Timeout), "leave the flag out for 15m")
 	}
+	if o.NoWait && o.RollbackOnFailure {
+		return fault.New(fault.Usage, fmt.Errorf("--no-wait and --rollback-on-failure are mutually exclusive"), "leave out --no-wait: a failure is only seen while slipway waits")
+	}
 	return nil
+}
+
+// levelValue is a flag with the level of findings.
+type levelValue admission.Level
+
+func (v *levelValue) String() string { return string(*v) }
+func (v *levelValue) Type() string   { return "LEVEL" }
+
+func (v *levelValue) Set(text string) error {
+	level, err := admission.ParseLevel(text)
+	*v = levelValue(level)
+	return err
 }

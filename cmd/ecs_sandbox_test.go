@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -122,7 +123,8 @@ type ecsServiceFixture struct {
 	breaker    string
 	controller types.DeploymentControllerType
 	strategy   types.DeploymentStrategy
-	healthy    int32
+	// healthy and most are the minimum healthy and the maximum percent.
+	healthy, most int32
 	// environment is for every container.
 	environment map[string]string
 	// hook is the lifecycle stage of a PAUSE hook; early is the percentage of healthy
@@ -131,6 +133,8 @@ type ecsServiceFixture struct {
 	early int32
 	// balanced puts the first container behind a load balancer.
 	balanced bool
+	// express has Express Mode make the service, whose container is Main.
+	express bool
 	// logged has the containers log to CloudWatch.
 	logged bool
 }
@@ -138,6 +142,15 @@ type ecsServiceFixture struct {
 // createService makes the service and its cluster.
 func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) error {
 	if _, err := f.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(b.cluster)}); err != nil {
+		return err
+	}
+	if b.express {
+		_, image, _ := strings.Cut(b.containers[0], "=")
+		_, err := f.ecs.CreateExpressGatewayService(ctx, &ecs.CreateExpressGatewayServiceInput{
+			Cluster: &b.cluster, ServiceName: &b.service, PrimaryContainer: &types.ExpressGatewayContainer{Image: aws.String(f.image(image))},
+			ExecutionRoleArn:      aws.String("arn:aws:iam::000000000000:role/ecsTaskExecutionRole"),
+			InfrastructureRoleArn: aws.String("arn:aws:iam::000000000000:role/ecsInfrastructureRoleForExpressServices"),
+		})
 		return err
 	}
 	def, err := f.ecs.RegisterTaskDefinition(ctx, f.definition(b))
@@ -150,7 +163,7 @@ func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) err
 		NetworkConfiguration: &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}},
 		DeploymentConfiguration: &types.DeploymentConfiguration{
 			MinimumHealthyPercent:    aws.Int32(b.healthy),
-			MaximumPercent:           aws.Int32(200),
+			MaximumPercent:           aws.Int32(cmp.Or(b.most, 200)),
 			DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: b.breaker != "off", Rollback: b.breaker == "rollback"},
 			Strategy:                 b.strategy,
 		},

@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"slipway/internal/sandbox"
 	"slipway/internal/testkit"
 )
 
@@ -47,7 +46,11 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["autoscale"] = autoscale
 	out["expand"] = expand
 	out["archive"] = archive
+	out["scan"] = scanImage
+	out["scan-on-push"] = scanOnPush
+	out["sign"] = signImage
 	out["repository"] = makeRepository
+	out["socket"] = socket
 	return out
 }
 
@@ -80,7 +83,7 @@ func pushImage(ts *testscript.TestScript, _ bool, args []string) {
 // service [-KEY=VALUE...] CLUSTER SERVICE CONTAINER=IMAGE... makes an ECS service and
 // waits until it runs.
 func openService(ts *testscript.TestScript, _ bool, args []string) {
-	b := ecsServiceFixture{desired: 1, breaker: "rollback", healthy: 100, environment: map[string]string{}}
+	b := ecsServiceFixture{desired: 1, breaker: "rollback", healthy: 100, most: 200, environment: map[string]string{}}
 	for strings.HasPrefix(args[0], "-") {
 		k, v, _ := strings.Cut(args[0][1:], "=")
 		n, _ := strconv.Atoi(v)
@@ -91,6 +94,10 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.breaker = v
 		case "healthy":
 			b.healthy = int32(n)
+		case "express":
+			b.express = true
+		case "most":
+			b.most = int32(n)
 		case "logged":
 			b.logged = true
 		case "balanced":
@@ -146,12 +153,24 @@ func protectTasks(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(ecsSandboxOf(ts).protect(context.Background(), args[0], args[1], int32(minutes)))
 }
 
-// called SERVICE ACTION waits until AWS has been asked for an action.
+// called SERVICE ACTION [N] waits until AWS has been asked for an action, N times.
 func awaitCall(ts *testscript.TestScript, _ bool, args []string) {
+	want := 1
+	if len(args) > 2 {
+		n, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		want = n
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	await(ctx, ts, func() bool {
-		return slices.ContainsFunc(sandboxOf(ts).Calls(), func(c sandbox.Call) bool { return c.Service == args[0] && c.Action == args[1] })
+		n := 0
+		for _, c := range sandboxOf(ts).Calls() {
+			if c.Service == args[0] && c.Action == args[1] {
+				n++
+			}
+		}
+		return n >= want
 	})
 }
 

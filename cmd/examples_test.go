@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"slipway/cmd/planned"
 	"slipway/project"
 )
 
@@ -47,7 +48,7 @@ func TestExamples(t *testing.T) {
 			if code := run(t.Context(), w, []string{"build", "--plan", "--output", "json", "--hash", "h", "--allow", "s3=s3://my-definitions/blog"}); code != exitDone || stderr.Len() > 0 {
 				t.Fatalf("exit code %d, %s", code, stderr.String())
 			}
-			var plan []plannedService
+			var plan []planned.Service
 			if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil {
 				t.Fatal(err)
 			}

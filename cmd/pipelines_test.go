@@ -313,7 +313,9 @@ func TestPullRequest(t *testing.T) {
 	if after[own] == "" || deployment() != deployed {
 		t.Errorf("before %v, after %v", before, after)
 	}
-	maps.DeleteFunc(after, func(tag, _ string) bool { return tag == own || strings.HasPrefix(tag, "in-pr-") })
+	maps.DeleteFunc(after, func(tag, _ string) bool {
+		return tag == own || tag == "revision-"+own || strings.HasPrefix(tag, "in-pr-")
+	})
 	if !maps.Equal(before, after) {
 		t.Errorf("before %v, after without %s %v", before, own, after)
 	}

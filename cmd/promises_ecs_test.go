@@ -550,6 +550,7 @@ func TestDoubtfulAnswers(t *testing.T) {
 		"digests of the platform":         {PlatformDigests: true},
 		"success before the last is gone": {EarlySuccess: true},
 		"the answer shows the old one":    {LateCurrent: true},
+		"fields missing":                  {NoNewFields: true},
 		"all at once":                     {SeparateIDs: true, ListDelay: true, PlatformDigests: true, EarlySuccess: true, LateCurrent: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -608,7 +609,11 @@ func TestNotAllowedToLook(t *testing.T) {
 			writeFault(w, q, http.StatusBadRequest, "AccessDeniedException", "")
 		},
 	})
-	h.rollback("one").wait(exitAWS).says("could not be followed: nothing is verified, and the tags stay on one")
+	r := h.rollback("one").wait(exitAWS)
+	r.says("could not be followed: nothing is verified, and the tags stay on one")
+	if out := r.stdout.String(); !strings.Contains(out, "  unverified  ") || strings.Contains(out, "failed") {
+		t.Errorf("the result is\n%s\nwant the status unverified", out)
+	}
 	h.proxy.set()
 	h.wantTag("latest", "one")
 	h.aws.Advance(10 * time.Minute)

@@ -281,17 +281,40 @@ func TestInputsGone(t *testing.T) {
 	s := newBuildFixture(t, "gone", sandbox.Options{})
 	s.build("one").wait(exitDone)
 	before := s.tags()["shop/a:latest"]
-	var once sync.Once
-	s.proxy.set(&rule{match: on("BatchGetImage", "shop/a", ""), skip: 1, treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
-		once.Do(func() { s.removeTags("shop/a", slices.Collect(maps.Keys(s.aws.Tags("shop/a")))...) })
-		forward(w)
-	}})
-	s.build(noEngine, "two").wait(exitAWS).says("repository shop/a has no image " + before + " to tag")
+	s.write("b/file", "b changed")
+	s.removeAt(on("BatchGetImage", "shop/a", ""), 1)
+	s.build("two").wait(exitAWS).says("repository shop/a has no image " + before + " to tag")
 	s.proxy.set()
-	s.build("two").wait(exitDone).says("b: unchanged")
+	s.build("two").wait(exitDone).says("a: new")
+	s.complete("two", true)
+	s.content("two", map[string]string{"a": "a gone", "b": "b changed"})
+	s.reuses("three")
+}
+
+// TestInputsGoneUnread removes it where nothing is built, when the tags are not read
+// again: its manifest is put again with the revision's name, and the next build puts
+// latest where it belongs.
+func TestInputsGoneUnread(t *testing.T) {
+	t.Parallel()
+	s := newBuildFixture(t, "gone", sandbox.Options{})
+	s.build("one").wait(exitDone)
+	s.removeAt(on("PutImage", "shop/a", "two"), 0)
+	s.build(noEngine, "two").wait(exitDone)
+	s.proxy.set()
+	s.build("two").wait(exitDone)
 	s.complete("two", true)
 	s.content("two", map[string]string{"a": "a gone"})
 	s.reuses("three")
+}
+
+// removeAt removes all tags of shop/a, and with them its images, before a call is carried
+// out for the first time after as many as skip.
+func (s *buildFixture) removeAt(match func(request) bool, skip int) {
+	var once sync.Once
+	s.proxy.set(&rule{match: match, skip: skip, treat: func(w http.ResponseWriter, _ request, forward func(http.ResponseWriter)) {
+		once.Do(func() { s.removeTags("shop/a", slices.Collect(maps.Keys(s.aws.Tags("shop/a")))...) })
+		forward(w)
+	}})
 }
 
 // TestChangedWhileBuilt gives no tag of inputs to an image whose files changed

@@ -206,7 +206,7 @@ func (o submitOptions) submit(ctx context.Context, w *cli, c *awsclient.Clients,
 	if dir.LeftOut > 0 {
 		left = fmt.Sprintf(", %d left out by ignore files", dir.LeftOut)
 	}
-	w.Infof("packed %s of %s as %s%s", phrase.Count(dir.Files(), "file"), project.Relative(w.Dir, dir.Dir), byteCount(&archive.Size), left)
+	w.Infof("packed %s of %s as %s%s", phrase.Count(dir.Files(), "file"), project.Relative(w.Dir, dir.Dir), phrase.ByteCount(&archive.Size), left)
 	shown := newUploadProgress(w, archive.Size)
 	done, err := source.Submit(ctx, c.S3(), loc, archive, shown.report)
 	shown.close()

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"slipway/artifact/source"
+	"slipway/internal/phrase"
 )
 
 // submitted is what `submit --output json` prints.
@@ -79,7 +80,7 @@ func (p *uploadProgress) report(done int64) {
 	if done >= p.total && p.step == 0 && !p.drawn {
 		return // it arrived at once: the line about the end says as much
 	}
-	line := fmt.Sprintf("uploaded %s of %s (%d %%)", byteCount(&done), byteCount(&p.total), 100*done/p.total)
+	line := fmt.Sprintf("uploaded %s of %s (%d %%)", phrase.ByteCount(&done), phrase.ByteCount(&p.total), 100*done/p.total)
 	if screen := p.w.screen(); screen.Live() {
 		p.drawn = true
 		screen.Redraw(line)

@@ -18,6 +18,7 @@ import (
 
 const (
 	checkBreaker  = "circuit breaker"
+	checkSteps    = "deployment limits"
 	checkImageURI = "imageUri"
 )
 
@@ -61,6 +62,10 @@ func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []Finding {
 		out = append(out, breakerFinding(s.Raw.DeploymentConfiguration))
 		out[len(out)-1].Check = checkBreaker
 	}
+	if why := ecs.Blocks(s.Raw); why != "" {
+		out = append(out, Warned("aws ecs update-service --deployment-configuration maximumPercent=200 with the service's --cluster and --service", "%s", why))
+		out[len(out)-1].Check = checkSteps
+	}
 	for i := range out {
 		out[i].Subject = s.Ref.String()
 	}
@@ -81,6 +86,12 @@ func (d *doctor) driven(s ecs.Service) Finding {
 	if p := s.UnderWay(); p != nil {
 		detail += ", a deployment is under way"
 	}
+	if s.Express() {
+		detail += ", owned by ECS Express Mode, whose updates may overwrite a rollout"
+	}
+	if s.Stalled() {
+		return Warned("slipway rollback --previous, or with the revision that runs", "%s; its deployment failed and ECS does not roll it back: a lost task is not replaced", detail)
+	}
 	if s.Controller != types.DeploymentControllerTypeEcs {
 		return Fine("%s, deployed by %s", detail, s.Controller)
 	}
@@ -93,7 +104,9 @@ func breakerFinding(c *types.DeploymentConfiguration) Finding {
 	case c == nil || c.DeploymentCircuitBreaker == nil || !c.DeploymentCircuitBreaker.Enable:
 		return Warned(remedy, "is off: failing tasks are restarted until slipway's timeout stops the deployment")
 	case !c.DeploymentCircuitBreaker.Rollback:
-		return Warned(remedy, "is on and does not roll back: a deployment that fails leaves the service without a good one")
+		return Warned(remedy+", or --rollback-on-failure", "is on and does not roll back: after a deployment that fails, a lost task is not replaced until the service is deployed again")
+	case ecs.ResetsBreaker(c):
+		return Fine("is on and rolls back; a healthy task resets its count, so a deployment whose tasks crash later goes on until slipway's timeout")
 	default:
 		return Fine("is on and rolls back")
 	}

@@ -104,7 +104,7 @@ func (d *doctor) checkTags(ctx context.Context) []Finding {
 	if err != nil {
 		return []Finding{broken(err)}
 	}
-	out := d.checkExtra(ctx, repos)
+	out := append(d.checkExtra(ctx, repos), d.checkManyTags(ctx, repos)...)
 	tags := d.build.MovingTags(d.plan)
 	for _, s := range d.plan.Components {
 		repo, ok := repos.found[s.Ref]
@@ -122,6 +122,24 @@ func (d *doctor) checkTags(ctx context.Context) []Finding {
 			out = append(out, Fine("the hash can be put").of(repo.Name))
 		default:
 			out = append(out, Fine("%s can move, the hash can be put", strings.Join(tags, ", ")).of(repo.Name))
+		}
+	}
+	return out
+}
+
+// checkManyTags finds images of latest that have nearly as many tags as ECR allows. A
+// build that moves no tag has no permission to ask.
+func (d *doctor) checkManyTags(ctx context.Context, found foundRepositories) []Finding {
+	clients, err := d.clients()
+	if err != nil || d.build.NoLatest {
+		return nil
+	}
+	var out []Finding
+	for _, repo := range found.list(d.plan) {
+		n, err := revisions.CountTags(ctx, clients, repo, registry.TagLatest)
+		if err == nil && n > revisions.ManyTags {
+			out = append(out, Warned("remove tags that others put on it: `aws ecr batch-delete-image`",
+				"the image of latest has %d tags, and ECR allows %d: later builds will fail", n, revisions.MaxTags).of(repo.Name))
 		}
 	}
 	return out

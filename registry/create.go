@@ -82,7 +82,7 @@ func createInput(ref Ref, tags map[string]string) *ecr.CreateRepositoryInput {
 		RegistryId:                         ref.RegistryID(),
 		RepositoryName:                     aws.String(ref.Name),
 		ImageTagMutability:                 types.ImageTagMutabilityImmutableWithExclusion,
-		ImageTagMutabilityExclusionFilters: wildcards(append(movingPatterns(), TagInputs+"*")),
+		ImageTagMutabilityExclusionFilters: wildcards(movingPatterns()),
 		ImageScanningConfiguration:         &types.ImageScanningConfiguration{ScanOnPush: true},
 		EncryptionConfiguration:            &types.EncryptionConfiguration{EncryptionType: types.EncryptionTypeAes256},
 	}

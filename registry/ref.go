@@ -5,6 +5,8 @@ package registry
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -218,9 +220,34 @@ func IsProtected(tag string) bool {
 // takes such an image like any other.
 const TagInputs = "in-"
 
+// TagRecord begins the tags of the records of revisions. TagNewest is the record
+// of the revision that a build last moved latest to, in one repository of the
+// project. Retention takes a record like any image.
+const (
+	TagRecord = "revision-"
+	TagNewest = TagLatest + "-revision"
+)
+
+// IsRecordTag reports whether a tag is that of a record: TagNewest, or one that
+// begins with TagRecord.
+func IsRecordTag(tag string) bool { return tag == TagNewest || strings.HasPrefix(tag, TagRecord) }
+
+// RecordTag returns the tag of a revision's record. A name that is too long for
+// it is shortened, with a checksum.
+func RecordTag(name string) string {
+	if most := maxTag - len(TagRecord); len(name) > most {
+		sum := sha256.Sum256([]byte(name))
+		suffix := "-" + hex.EncodeToString(sum[:6])
+		name = name[:most-len(suffix)] + suffix
+	}
+	return TagRecord + name
+}
+
 // IsRevisionName reports whether a tag can be the name of a revision: it is
-// neither protected nor one of those that begin with TagInputs.
-func IsRevisionName(tag string) bool { return !IsProtected(tag) && !strings.HasPrefix(tag, TagInputs) }
+// neither protected nor that of a record, and does not begin with TagInputs.
+func IsRevisionName(tag string) bool {
+	return !IsProtected(tag) && !strings.HasPrefix(tag, TagInputs) && !IsRecordTag(tag)
+}
 
 // CacheTag is the tag of the build cache of one platform, where several engines
 // share the work: in one tag, each would overwrite what another one wrote. An
@@ -252,10 +279,16 @@ func BaseCacheTag(platform, service string) string {
 // cachePattern stands, in rules and filters, for all caches.
 const cachePattern = TagCache + "*"
 
-// movingPatterns are the tags that Slipway moves, as the patterns of rules and
-// filters.
-func movingPatterns() []string {
+// protectedPatterns are the protected tags as the patterns of lifecycle rules.
+func protectedPatterns() []string {
 	return []string{TagLatest, livePrefix + "*", previousPrefix + "*", cachePattern}
+}
+
+// movingPatterns are the filters of the tags that may move in a repository that
+// Slipway creates. ECR takes maxFilters of them, so that one is for TagLatest and
+// TagNewest.
+func movingPatterns() []string {
+	return []string{TagLatest + "*", livePrefix + "*", previousPrefix + "*", cachePattern, TagInputs + "*"}
 }
 
 // maxTag is the length of the longest tag ("Pulling manifests" in the OCI distribution

@@ -38,7 +38,7 @@ type previewClient interface {
 // it keeps those of several platforms and no more. further are patterns of more
 // tags to keep.
 func retentionPolicy(days int, further ...string) lifecycle.Policy {
-	policy := lifecycle.New(days, append(movingPatterns(), further...)...)
+	policy := lifecycle.New(days, append(protectedPatterns(), further...)...)
 	for i, rule := range policy.Rules {
 		if slices.Equal(rule.Selection.TagPatterns, []string{cachePattern}) {
 			policy.Rules[i].Selection.CountNumber = cacheImages

@@ -91,6 +91,7 @@ func (d *job) answer(ctx context.Context, waiting []Paused, abort bool) error {
 // started one may follow it too.
 func (d *job) followAnswered(ctx context.Context, deployments []ecs.Deployment, abort bool) error {
 	var bad []follow.Outcome
+	var unseen []error
 	var interrupted bool
 	for _, o := range d.follow(ctx, deployments) {
 		d.addOutcome(o)
@@ -98,6 +99,9 @@ func (d *job) followAnswered(ctx context.Context, deployments []ecs.Deployment, 
 		case o.Status == follow.Succeeded, abort && o.Status == follow.RolledBack:
 		case o.Status == follow.Interrupted:
 			interrupted = true
+		case o.Status == follow.Unverified:
+			d.explain(o)
+			unseen = append(unseen, fmt.Errorf("%s: deployment %s could not be followed, so nothing is verified: %w", o.Deployment.Service.Ref, o.Deployment.ID, o.Err))
 		default:
 			d.explain(o)
 			bad = append(bad, o)
@@ -110,6 +114,8 @@ func (d *job) followAnswered(ctx context.Context, deployments []ecs.Deployment, 
 	switch {
 	case len(bad) > 0:
 		return &FailedError{Outcomes: bad}
+	case len(unseen) > 0:
+		return fault.As(fault.AWS, errors.Join(unseen...))
 	case interrupted:
 		return &fault.InterruptedError{State: "interrupted: the deployment goes on"}
 	}

@@ -60,6 +60,14 @@ const (
 	Expiring
 	// Mixed is a container that runs several images.
 	Mixed
+	// Stalled is a service that ECS has not rolled back after a failure.
+	Stalled
+	// Endless is a deployment that the circuit breaker may never end.
+	Endless
+	// NotAdmitted is an image that cannot be checked before it is deployed.
+	NotAdmitted
+	// Blocked is a service whose deployment configuration leaves no step.
+	Blocked
 )
 
 // Error is a failure of a rollout, or a warning about one that goes on. The command

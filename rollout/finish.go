@@ -140,10 +140,12 @@ func (d *job) stopAndRevert(ctx context.Context, outcomes []follow.Outcome) erro
 	return err
 }
 
-// failed reverts the tags, and returns an error that names the failed
-// deployments.
+// failed reverts the tags, sees to services that ECS does not roll back, and
+// returns an error that names the failed deployments.
 func (d *job) failed(ctx context.Context, outcomes, bad []follow.Outcome) error {
-	return errors.Join(&FailedError{name: d.target.Name, Outcomes: bad}, d.stopAndRevert(ctx, outcomes))
+	reverted := d.stopAndRevert(ctx, outcomes)
+	bad, err := d.recover(ctx, bad)
+	return errors.Join(&FailedError{name: d.target.Name, Outcomes: bad}, reverted, err)
 }
 
 // interrupt asks whether the deployments go on. Either way, tags and deployments agree.

@@ -16,7 +16,8 @@ type Result struct {
 	Service  ecs.Ref
 	Revision string
 	// Status is unchanged (left alone), started (not followed), or how the deployment
-	// ended: succeeded, failed, rolled back, timed out, interrupted, superseded, differs.
+	// ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
+	// differs, unverified.
 	Status, Reason string
 	// Diagnosis is the cause of a failure, as far as it is known.
 	Diagnosis *diagnose.Diagnosis

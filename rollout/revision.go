@@ -82,13 +82,13 @@ func FindPrevious(ctx context.Context, host *project.Host, aws *awsclient.Client
 	if err := g.Wait(); err != nil {
 		return nil, fault.As(fault.AWS, err)
 	}
-	return findState(ctx, host, aws, s, histories)
+	return findState(ctx, host, aws, s, slices.Collect(ecs.Previous(histories)))
 }
 
 // findState goes back to the first state of all services together that is one revision,
-// or, with one service, that has images still there.
-func findState(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *Services, histories []ecs.History) (*Target, error) {
-	states := slices.Collect(ecs.Previous(histories))
+// or, with one service, that has images still there. A state is the digests by service and
+// container.
+func findState(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *Services, states []map[ecs.Ref]map[string]string) (*Target, error) {
 	listing, err := revisions.List(ctx, aws.Registries(), s.Repositories)
 	if err != nil {
 		return nil, fault.As(fault.AWS, err)

@@ -17,6 +17,7 @@ import (
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/admission"
 	"slipway/registry/revisions"
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
@@ -30,6 +31,14 @@ type Options struct {
 	Timeout time.Duration
 	// NoWait starts the deployments and does not follow them.
 	NoWait bool
+	// RollbackOnFailure deploys again what a service ran if its deployment fails
+	// and ECS does not roll it back.
+	RollbackOnFailure bool
+	// RequireScan is the level of findings from which ECR's scan of an image keeps it
+	// from being deployed; empty asks for no scan. RequireSignature asks for a
+	// signature of ECR's managed signing.
+	RequireScan      admission.Level
+	RequireSignature bool
 	// Exact writes the images into the task definitions as the target has them.
 	Exact bool
 	// NoLatest moves no tag: the task definitions name the images.
@@ -132,6 +141,9 @@ func (d *job) run(ctx context.Context) error {
 	if err := d.checkBusy(ctx, changes); err != nil {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
+	if err := d.admit(ctx, changes); err != nil {
+		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
+	}
 	if len(d.target.images) > 0 && !d.options.NoLatest {
 		if err := d.promote(ctx); err != nil {
 			return err
@@ -188,6 +200,12 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: %s", c.Service.Ref, line)
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
+		if c.Service.Express() {
+			d.Warnf("%s: ECS Express Mode owns the service: its next update may overwrite the change", c.Service.Ref)
+		}
+		if why := ecs.Blocks(c.Service.Raw); why != "" {
+			d.warn(Blocked, []ecs.Ref{c.Service.Ref}, "%s: the deployment cannot begin: %s", c.Service.Ref, why)
+		}
 		if c.Replaces != nil {
 			d.replaced = true
 			d.Warnf("%s: a deployment has been under way for %s (%s) and will be replaced", c.Service.Ref, phrase.Ago(time.Now(), c.Replaces.Created), c.Replaces.Status)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -71,6 +72,7 @@ func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clien
 	if err != nil {
 		return err
 	}
+	warnUnread(w, services)
 	if err := s.readLastGood(ctx, c, services); err != nil {
 		return fault.As(fault.AWS, err)
 	}
@@ -103,6 +105,16 @@ func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clien
 	return nil
 }
 
+// warnUnread warns of services whose deployments the caller may not read. All
+// else works without them.
+func warnUnread(w *project.Host, services []ecs.Service) {
+	for _, s := range services {
+		if s.Unread != nil {
+			w.WarnError(s.Unread, fmt.Sprintf("%s: its deployments are known from DescribeServices alone: %v", s.Ref, s.Unread))
+		}
+	}
+}
+
 // readLastGood reads the images from before the deployments under way, during
 // which new and old tasks run at the same time.
 func (s *Services) readLastGood(ctx context.Context, c *awsclient.Clients, services []ecs.Service) error {
@@ -110,7 +122,7 @@ func (s *Services) readLastGood(ctx context.Context, c *awsclient.Clients, servi
 	g.SetLimit(MaxCalls)
 	for i, st := range s.List {
 		st.lastGood = nil
-		if services[i].UnderWay() == nil {
+		if services[i].UnderWay() == nil || services[i].Unread != nil {
 			continue
 		}
 		g.Go(func() error {

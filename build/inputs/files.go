@@ -160,12 +160,19 @@ func list(ctx context.Context, tree fsutil.FS) ([]node, error) {
 	return nodes, err
 }
 
+// checksumOfNothing stands for a socket, which an engine gets as an empty file:
+// fsutil clears its kind, and sends nothing of a file that cannot be opened.
+var checksumOfNothing = hex.EncodeToString(sha256.New().Sum(nil))
+
 // Sum is the sha256 of a file's bytes in hex. A file is read once as long as its
 // size and its times stay.
 func (f *Files) Sum(ctx context.Context, path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return "", err
+	}
+	if info.Mode()&fs.ModeSocket != 0 {
+		return checksumOfNothing, nil
 	}
 	key := fmt.Sprintf("%s\x00%d\x00%d\x00%s", path, info.Size(), info.ModTime().UnixNano(), changeTime(info))
 	f.mu.Lock()

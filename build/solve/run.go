@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,9 @@ type RunOptions struct {
 	Lost func(address string, services []string, why error)
 	// Status receives each service's progress; it is called from several goroutines.
 	Status func(service string, s *client.SolveStatus)
+	// Built is called once with the results when all images are pushed and only caches of
+	// Push are left to write, which fail no build; nil does nothing.
+	Built func([]Result)
 	// Retrying is called before a push is tried again.
 	Retrying func(service string, attempt int, pause time.Duration, cause error)
 }
@@ -136,13 +140,22 @@ func Run(ctx context.Context, engines []Engine, targets []target.Target, o RunOp
 		wait.Go(func() { r.build(ctx, t) })
 	}
 	wait.Wait()
-	r.exportCaches(ctx, targets)
-	results := make([]Result, len(targets))
-	for i, t := range targets {
-		results[i] = r.done[t.Service].result
-		results[i].Cache = r.caches.errs[t.Service]
+	ownCache := func(t target.Target) bool { return !t.ExportsPushCache() }
+	if o.Built != nil && !slices.ContainsFunc(targets, ownCache) {
+		o.Built(r.results(targets))
 	}
-	return results, nil
+	r.exportCaches(ctx, targets)
+	return r.results(targets), nil
+}
+
+// results are those of the targets, as they are by now.
+func (r *run) results(targets []target.Target) []Result {
+	out := make([]Result, len(targets))
+	for i, t := range targets {
+		out[i] = r.done[t.Service].result
+		out[i].Cache = r.caches.errs[t.Service]
+	}
+	return out
 }
 
 // run is the state of one Run.

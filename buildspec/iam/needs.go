@@ -38,12 +38,20 @@ func rollingOut(u Use) bool { return u.Rollout }
 func cacheOnS3(u Use) bool  { return u.Cache != "" }
 func trusted(u Use) bool    { return !u.Untrusted }
 func mirroring(u Use) bool  { return len(u.Mirrors) > 0 }
+func scanning(u Use) bool   { return u.RequireScan }
+func signing(u Use) bool    { return u.RequireSignature }
 func named(u Use) bool      { return u.Named }
 func rolling(u Use) bool    { return !u.CodeDeploy }
 func codeDeploy(u Use) bool { return u.CodeDeploy }
 func both(a, b func(Use) bool) func(Use) bool {
 	return func(u Use) bool { return a(u) && b(u) }
 }
+
+// Actions of the checks before a deployment.
+var (
+	scanActions = []string{"ecr:DescribeImageScanFindings", "ecr:BatchGetRepositoryScanningConfiguration"}
+	signActions = []string{"ecr:DescribeImageSigningStatus"}
+)
 
 // needs are all actions that slipway uses.
 var needs = slices.Concat(
@@ -74,13 +82,17 @@ var needs = slices.Concat(
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration", "s3:ListBucketVersions"}},
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 && !u.Preview }, actions: []string{"s3:PutLifecycleConfiguration"}},
 		// Revisions and services.
-		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:GetLifecyclePolicy"}},
-		{commands: []string{"status"}, on: repositories, actions: []string{"ecr:BatchGetImage"}},
+		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy"}},
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
 		// Tags that a deployment moves.
 		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage"}},
 		{commands: deploying, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:PutImage", "ecr:BatchDeleteImage"}},
+		// What images must pass before.
+		{commands: deploying, on: repositories, when: scanning, actions: scanActions},
+		{commands: building, on: repositories, when: both(rollingOut, scanning), actions: scanActions},
+		{commands: deploying, on: repositories, when: signing, actions: signActions},
+		{commands: building, on: repositories, when: both(rollingOut, signing), actions: signActions},
 		// Deployments that wait at a lifecycle hook.
 		{commands: []string{"rollout"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:ContinueServiceDeployment"}},
 		// Counts.

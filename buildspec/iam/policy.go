@@ -42,6 +42,9 @@ type Use struct {
 	// Tags reports whether the task definitions have tags, which each new revision
 	// gets.
 	Tags bool
+	// RequireScan and RequireSignature report whether images are deployed only with a
+	// scan, and only with a signature.
+	RequireScan, RequireSignature bool
 	// Wait reports whether submit waits for the pipeline.
 	Wait bool
 	// Named reports whether flags name the ECS services, not the compose file.

@@ -136,6 +136,9 @@ func TestPolicyConditions(t *testing.T) {
 		{Use{Commands: []string{"build"}, Rollout: true}, "iam:PassRole ecs:UpdateService", "ecs:TagResource codedeploy:CreateDeployment"},
 		{Use{Commands: []string{"rollback"}, Tags: true}, "ecs:TagResource", "ecs:UntagResource"},
 		{Use{Commands: []string{"rollback"}, CodeDeploy: true}, "codedeploy:CreateDeployment", "ecs:UpdateService ecs:ListServiceDeployments"},
+		{Use{Commands: []string{"rollback"}, RequireScan: true}, "ecr:DescribeImageScanFindings ecr:BatchGetRepositoryScanningConfiguration", "ecr:DescribeImageSigningStatus"},
+		{Use{Commands: []string{"build"}, Rollout: true, RequireSignature: true}, "ecr:DescribeImageSigningStatus", "ecr:DescribeImageScanFindings"},
+		{Use{Commands: []string{"build"}, RequireScan: true}, "ecr:PutImage", "ecr:DescribeImageScanFindings"},
 		// Another command's flag changes nothing.
 		{Use{Commands: []string{"status"}, Rollout: true, CreateRepositories: true, Tags: true}, "ecs:ListTasks", "ecs:UpdateService ecr:CreateRepository ecs:TagResource"},
 		{Use{Commands: []string{"submit"}}, "s3:GetObject s3:PutObject", "codepipeline:GetPipelineExecution ecr:GetAuthorizationToken"},

@@ -68,6 +68,8 @@ var buildHints = map[build.Problem]string{
 	build.PolicyTakesImages: "`slipway retention --apply` shows the images, asks and writes it",
 	build.Unmirrored:        "`slipway doctor` checks the mirrors",
 	build.PolicyNotWritten:  "`slipway retention` writes it",
+	build.NewerRevision:     "`slipway build --force` moves latest and deploys",
+	build.ManyTags:          "remove tags that others put on it: `aws ecr batch-delete-image`",
 }
 
 // projectHint returns the hint for a problem of a project.

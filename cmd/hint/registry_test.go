@@ -20,7 +20,7 @@ import (
 func TestHintsOfRegistryAndArtifact(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	newest := []revisions.Revision{{Name: "1a2b3c", Pushed: at.Add(-3 * time.Hour)}}
+	newest := []revisions.Revision{{Name: "1a2b3c", Made: at.Add(-3 * time.Hour)}}
 	archived := &revisions.UnreadableError{Code: types.ImageFailureCodeImageInaccessible}
 	for _, c := range []struct {
 		err  error
@@ -37,7 +37,7 @@ func TestHintsOfRegistryAndArtifact(t *testing.T) {
 		{&revisions.NameError{Err: revisions.ErrUntrusted}, "build the commit with `slipway build` where it is trusted"},
 		{&revisions.UntrustedError{}, "build the commit with `slipway build` where it is trusted"},
 		{&revisions.UnknownError{}, "no complete revision: create one with `slipway build`"},
-		{&revisions.UnknownError{Newest: newest, At: at}, "(`slipway revisions` lists all):\n  1a2b3c  pushed 3 hours ago"},
+		{&revisions.UnknownError{Newest: newest, At: at}, "(`slipway revisions` lists all):\n  1a2b3c  made 3 hours ago"},
 		{&revisions.IncompleteError{Days: 7}, "images expire there 7 days after their push; `slipway revisions` lists the complete"},
 		{&revisions.GoneError{}, "have expired or were deleted; `slipway revisions` lists"},
 		{&source.SecretsError{}, "add `--respect-ignore`, or add `--allow-secrets`"},

@@ -15,19 +15,26 @@ func rolloutHint(err error) string {
 	case *retention.Error:
 		return retentionHints[e.Problem]
 	case *rollout.Error:
-		hint := strings.ReplaceAll(rolloutHints[e.Problem], "FLAGS", Flags(e.Services...))
-		return strings.ReplaceAll(hint, "REVISION", revisionOr(e.Revision))
+		flags := Flags(e.Services...)
+		hint := strings.ReplaceAll(rolloutHints[e.Problem], "AWSFLAGS", strings.ReplaceAll(flags, "--ecs-service", "--service"))
+		hint = strings.ReplaceAll(hint, "FLAGS", flags)
+		return strings.ReplaceAll(hint, "REVISION", revisionOr(e.Problem, e.Revision))
 	default:
 		return ""
 	}
 }
 
-// revisionOr returns the name of a revision, and a placeholder if it is not known.
-func revisionOr(name string) string {
-	if name == "" {
+// revisionOr returns the name of a revision. If it is not known, it returns a
+// placeholder, or the flag for the images before the deployment that failed.
+func revisionOr(p rollout.Problem, name string) string {
+	switch {
+	case name != "":
+		return name
+	case p == rollout.Stalled:
+		return "--previous"
+	default:
 		return "REVISION"
 	}
-	return name
 }
 
 // Flags returns the flags that name ECS services of one cluster, with a space
@@ -50,7 +57,8 @@ func ContinueCommand(ref ecs.Ref) string { return "slipway rollout --continue" +
 func AbortCommand(ref ecs.Ref) string { return "slipway rollout --abort" + Flags(ref) }
 
 // rolloutHints are the hints for the problems of a rollout. FLAGS stands for the flags
-// that name the services, REVISION for the name of the revision.
+// that name the services, AWSFLAGS for those of the AWS CLI, REVISION for the name of the
+// revision.
 var rolloutHints = map[rollout.Problem]string{
 	rollout.NoPause:         "type `slipway status` to see the deployments of the services",
 	rollout.TagsLeft:        "run `slipway statusFLAGS` to see whether they agree",
@@ -75,6 +83,9 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.NotLatest:       "run `slipway rolloutFLAGS` to deploy the last build, or `slipway rollback REVISIONFLAGS` to move the tags",
 	rollout.Expiring:        "run `slipway rollback REVISIONFLAGS` to let latest protect it",
 	rollout.Mixed:           "run `slipway rollback REVISIONFLAGS` to make them one",
+	rollout.Endless:         "run `slipway rollback --previousFLAGS` to replace it",
+	rollout.Blocked:         "raise maximumPercent: `aws ecs update-serviceAWSFLAGS --deployment-configuration maximumPercent=200`",
+	rollout.Stalled:         "run `slipway rollback REVISIONFLAGS` to deploy it again",
 }
 
 // retentionHints are the hints for policies that were not written.

@@ -27,7 +27,7 @@ func TestEveryProblemHasAHint(t *testing.T) {
 	for p := retention.NotAgreed; p <= retention.Unprotected; p++ {
 		all = append(all, &retention.Error{Problem: p, Err: cause})
 	}
-	for p := rollout.NoPause; p <= rollout.Mixed; p++ {
+	for p := rollout.NoPause; p <= rollout.Blocked; p++ {
 		all = append(all, &rollout.Error{Problem: p, Err: cause})
 	}
 	for _, err := range all {
@@ -46,6 +46,7 @@ func TestRolloutHints(t *testing.T) {
 	}{
 		{&rollout.Error{Problem: rollout.Mixed}, "run `slipway rollback REVISION` to make"},
 		{&rollout.Error{Problem: rollout.Expiring, Revision: "two", Services: services[:1]}, "`slipway rollback two --cluster shop --ecs-service web`"},
+		{rollout.StalledError(ecs.Service{Ref: services[0]}, ""), "`slipway rollback --previous --cluster shop --ecs-service web`"},
 		{&rollout.Error{Problem: rollout.NotResumed, Services: services}, "`slipway status --cluster shop --ecs-service web --ecs-service 'a b'`"},
 		{&fault.InputError{Where: "imagedefinitions.json", Err: &rollout.Error{Problem: rollout.NoFile}}, "run slipway build, which writes it"},
 		{&project.Error{Problem: project.ForeignName, Project: "shop"}, "give --project-name shop "},

@@ -90,13 +90,15 @@ A control plane for scripts:
   curl -X POST  'URL/_sandbox/limit?service=ecs&action=DescribeServices&rate=20'
                 calls beyond 20 a second get ThrottlingException; rate=0 lifts it, and
                 burst=N lets N through at once
+  curl -X POST  'URL/_sandbox/ecr?refuse-nested=true'   refuse an index in an index; further
+                limits of ECR: tags-per-image=N, images-per-repository=N
   curl -X POST  'URL/_sandbox/deny?action=ecr:PutImage'   refuse an action, to IAM's simulation
                 too; without action: allow all again
   curl -X POST  'URL/_sandbox/caller?arn=ARN&entity=ARN'   change who calls, and the role behind
   curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
   curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
   curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves
-                open: separate-ids, list-delay, platform-digests, early-success, late-current
+                open: separate-ids, list-delay, platform-digests, early-success, late-current, no-new-fields
 
 ECS deploys as the real one does, in time: images are resolved to digests when a
 deployment begins, tasks take seconds to start and to stop. Nothing runs in them.
@@ -107,6 +109,7 @@ which wins:
   slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never   passes no health check, its own
                                                                 or the load balancer's
   slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none  finds no room
+  slipway.sandbox.alarm=NAME     SLIPWAY_SANDBOX_ALARM=NAME     sets off this alarm
   slipway.sandbox.log=text       SLIPWAY_SANDBOX_LOG=text       writes this, with awslogs to
                                                                 CloudWatch Logs
 Tasks also fail for what is really so: an image that is missing, archived or for

@@ -23,6 +23,9 @@ func CheckList[T any](service, operation, what string, list []T) error {
 // throttling, faults of the service, no connection. The SDK decides.
 func Retryable(err error) bool {
 	var quota ratelimit.QuotaExceededError
+	if (quotaReached{}).IsErrorRetryable(err) == aws.FalseTernary {
+		return false
+	}
 	return errors.As(err, &quota) || retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
 	"slipway/internal/awsname"
@@ -40,8 +41,23 @@ func newRetryer() aws.Retryer {
 	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
 			o.MaxBackoff, o.RateLimiter = maxBackoff, ratelimit.None
+			o.Retryables = append([]retry.IsErrorRetryable{quotaReached{}}, o.Retryables...)
 		})
 	})
+}
+
+// quotaReached keeps an error from being retried that says that a quota is
+// reached, such as that of the tags of an image ("PutImage" in the ECR API
+// reference). The SDK takes it for throttling.
+type quotaReached struct{}
+
+// IsErrorRetryable returns aws.FalseTernary for such an error.
+func (quotaReached) IsErrorRetryable(err error) aws.Ternary {
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "LimitExceededException" {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 // Options say how AWS is reached.
@@ -104,8 +120,13 @@ func Configure(ctx context.Context, o Options) (*Clients, error) {
 	if o.Region != "" {
 		opts = append(opts, config.WithRegion(o.Region))
 	}
+	opts = append(opts, config.WithHTTPClient(throughProxies()))
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
-	if err != nil {
+	var token config.AssumeRoleTokenProviderNotSetError
+	switch {
+	case errors.As(err, &token):
+		return nil, &MFAError{}
+	case err != nil:
 		return nil, fault.New(fault.Usage, fmt.Errorf("AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config")
 	}
 	if cfg.Region == "" {

@@ -41,3 +41,19 @@ func Ago(now, then time.Time) string {
 		return Count(int((d+12*time.Hour).Hours()/24), "day")
 	}
 }
+
+// ByteCount returns a number of bytes in decimal units, and ? for an unknown number.
+func ByteCount(n *int64) string {
+	switch {
+	case n == nil:
+		return "?"
+	case *n < 1000:
+		return fmt.Sprintf("%d B", *n)
+	case *n < 1000*1000:
+		return fmt.Sprintf("%.1f kB", float64(*n)/1e3)
+	case *n < 1000*1000*1000:
+		return fmt.Sprintf("%.1f MB", float64(*n)/1e6)
+	default:
+		return fmt.Sprintf("%.2f GB", float64(*n)/1e9)
+	}
+}

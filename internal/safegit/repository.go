@@ -94,22 +94,24 @@ func withoutHome(env []string) []string {
 	})
 }
 
-// fill copies what of the repository says which files count.
+// fill copies the files of the repository that say which files count, and where
+// the history of a shallow clone ends.
 func (r *Repository) fill(ctx context.Context, f *found) error {
 	if f.head != "" {
 		if err := os.WriteFile(filepath.Join(r.dir, "HEAD"), []byte(f.head+"\n"), 0o600); err != nil {
 			return err
 		}
 	}
-	for _, from := range []string{
-		filepath.Join(f.common, "info", "exclude"), filepath.Join(f.common, "info", "attributes"), filepath.Join(f.dir, "info", "sparse-checkout"),
+	for from, to := range map[string]string{
+		filepath.Join(f.common, "info", "exclude"): "info", filepath.Join(f.common, "info", "attributes"): "info",
+		filepath.Join(f.dir, "info", "sparse-checkout"): "info", filepath.Join(f.common, "shallow"): "",
 	} {
 		data, err := bounded.ReadFile(ctx, from, maxInfo)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err == nil {
-			err = os.WriteFile(filepath.Join(r.dir, "info", filepath.Base(from)), data, 0o600)
+			err = os.WriteFile(filepath.Join(r.dir, to, filepath.Base(from)), data, 0o600)
 		}
 		if err != nil {
 			return err

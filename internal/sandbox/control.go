@@ -17,6 +17,9 @@ const controlPrefix = "/_sandbox/"
 //	GET    /_sandbox/calls                               the requests so far
 //	DELETE /_sandbox/calls                               forgets them
 //	POST   /_sandbox/archive?repository=R&digest=D       archives an image
+//	GET    /_sandbox/ecr                                 the limits of ECR
+//	POST   /_sandbox/ecr?tags-per-image=5                changes one: tags-per-image, images-per-repository,
+//	                                                     refuse-nested
 //	POST   /_sandbox/deny?action=ecr:PutImage            denies an action; without one, allows all again
 //	POST   /_sandbox/caller?arn=ARN&entity=ARN           changes the caller, and the role behind
 func (s *Server) controlPlane() http.Handler {
@@ -61,6 +64,7 @@ func (s *Server) controlPlane() http.Handler {
 		s.SetCaller(q.Get("arn"), q.Get("entity"))
 		w.WriteHeader(http.StatusNoContent)
 	})
+	s.ecrPlane(mux)
 	s.faultPlane(mux)
 	s.ecsPlane(mux)
 	return mux

@@ -37,7 +37,8 @@ func (s *Server) SetECSQuirks(q ECSQuirks) {
 //	GET  /_sandbox/ecs                     speed and quirks
 //	POST /_sandbox/ecs?speed=50            changes the speed
 //	POST /_sandbox/ecs?list-delay=true     changes a quirk: separate-ids, list-delay,
-//	                                       platform-digests, early-success, late-current
+//	                                       platform-digests, early-success, late-current,
+//	                                       no-new-fields
 func (s *Server) ecsPlane(mux *http.ServeMux) {
 	show := func(w http.ResponseWriter) {
 		speed, quirks := s.ecs.Settings()
@@ -60,7 +61,7 @@ func (s *Server) setECS(q url.Values) error {
 	_, quirks := s.ecs.Settings()
 	known := map[string]*bool{
 		"separate-ids": &quirks.SeparateIDs, "list-delay": &quirks.ListDelay, "platform-digests": &quirks.PlatformDigests,
-		"early-success": &quirks.EarlySuccess, "late-current": &quirks.LateCurrent,
+		"early-success": &quirks.EarlySuccess, "late-current": &quirks.LateCurrent, "no-new-fields": &quirks.NoNewFields,
 	}
 	speed := 0.0
 	for name := range q {

@@ -37,11 +37,14 @@ func TestPauseHooks(t *testing.T) {
 	c := newECSFixture(t, sandbox.Options{})
 	c.push("latest")
 	c.create(c.define(c.web(c.uri+":latest")), 2, withHook(types.DeploymentLifecycleHook{},
-		types.DeploymentLifecycleHookStagePreScaleUp, types.DeploymentLifecycleHookStagePostTestTrafficShift, "PRE_PRODUCTION_TRAFFIC_SHIFT"))
+		types.DeploymentLifecycleHookStagePreScaleUp, types.DeploymentLifecycleHookStagePostScaleUp, types.DeploymentLifecycleHookStagePostTestTrafficShift,
+		"PRE_PRODUCTION_TRAFFIC_SHIFT", types.DeploymentLifecycleHookStagePostProductionTrafficShift))
 	green := c.push("latest")
 	c.update("")
 	arn := *c.service().CurrentServiceDeployment
-	for i, stage := range []types.ServiceDeploymentLifecycleStage{"PRE_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT"} {
+	for i, stage := range []types.ServiceDeploymentLifecycleStage{
+		"PRE_SCALE_UP", "POST_SCALE_UP", "POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT",
+	} {
 		d := c.waitFor(arn, awaits)
 		c.s.Advance(6 * time.Hour)
 		if d = c.deployment(arn); d.LifecycleStage != stage || d.Status != types.ServiceDeploymentStatusInProgress || len(d.LifecycleHookDetails) != i+1 {

@@ -87,6 +87,24 @@ func TestECSQuirks(t *testing.T) {
 	}
 }
 
+// NoNewFields leaves fields out of answers, and nothing else.
+func TestNoNewFields(t *testing.T) {
+	c := newECSFixture(t, sandbox.Options{})
+	c.push("latest")
+	c.create(c.define(c.web(c.uri+":latest")), 1)
+	if s := c.service(); s.CurrentServiceDeployment == nil || len(s.CurrentServiceRevisions) == 0 || s.DeploymentConfiguration.Strategy == "" {
+		t.Errorf("without the quirk: %+v", s)
+	}
+	c.s.SetECSQuirks(sandbox.ECSQuirks{NoNewFields: true})
+	s := c.service()
+	if s.CurrentServiceDeployment != nil || len(s.CurrentServiceRevisions) > 0 || s.DeploymentConfiguration.Strategy != "" {
+		t.Errorf("with the quirk: %+v", s)
+	}
+	if s.RunningCount != 1 || len(s.Deployments) != 1 || s.DeploymentConfiguration.MaximumPercent == nil || s.CreatedAt == nil {
+		t.Errorf("fields are missing that ECS always had: %+v", s)
+	}
+}
+
 func TestECSControlPlane(t *testing.T) {
 	c := newECSFixture(t, sandbox.Options{})
 	post := func(query string) (int, string) {

@@ -1,6 +1,9 @@
 package sandbox
 
-import "slipway/internal/sandbox/codepipeline"
+import (
+	"slipway/internal/sandbox/codepipeline"
+	"slipway/internal/sandbox/ecr"
+)
 
 // Tags returns the digest of each tag of a repository in the default account
 // and region, nil if there is no such repository.
@@ -13,6 +16,22 @@ func (s *Server) Tags(repository string) map[string]string {
 func (s *Server) Digests(repository string) []string {
 	return s.ecr.Default().Digests(repository)
 }
+
+// Children returns the digests that the index of a tag refers to, in its order, in
+// the default account and region; nil if there is no such index.
+func (s *Server) Children(repository, tag string) []string {
+	return s.ecr.Default().Children(repository, tag)
+}
+
+// ECRLimits are the quotas of ECR for images, and what its documentation leaves
+// open.
+type ECRLimits = ecr.Limits
+
+// ECRLimits returns the limits of all registries.
+func (s *Server) ECRLimits() ECRLimits { return s.ecr.Limits() }
+
+// SetECRLimits sets the limits of all registries from now on.
+func (s *Server) SetECRLimits(l ECRLimits) { s.ecr.SetLimits(l) }
 
 // Repositories returns the names of the repositories of the default account and
 // region in order.
@@ -29,6 +48,24 @@ func (s *Server) Policy(repository string) string {
 // no such image.
 func (s *Server) Archive(repository, digest string) error {
 	return s.ecr.Default().Archive(repository, digest)
+}
+
+// SetScan says what ECR's scan has found in an image of the default account and region.
+// The error says that there is no such image.
+func (s *Server) SetScan(repository, digest string, scan ecr.Scan) error {
+	return s.ecr.Default().SetScan(repository, digest, scan)
+}
+
+// SetScanOnPush has images of a repository of the default account and region scanned
+// when they are pushed. Nothing is found until SetScan says so.
+func (s *Server) SetScanOnPush(repository string, on bool) error {
+	return s.ecr.Default().SetScanOnPush(repository, on)
+}
+
+// SetSigning says how far ECR's managed signing of an image of the default account and
+// region is. The error says that there is no such image.
+func (s *Server) SetSigning(repository, digest string, signings ...ecr.Signing) error {
+	return s.ecr.Default().SetSigning(repository, digest, signings...)
 }
 
 // RunningDigests returns the digests that the running tasks of a service in the

@@ -3,7 +3,9 @@ package compose
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,12 +38,29 @@ func loadError(ctx context.Context, files []string, err error) error {
 		return input
 	}
 	err = unquoted(err)
-	out := &fault.InputError{Err: err, Remedy: "`docker compose config` checks a compose file by the same rules"}
+	if text := err.Error(); noKey.MatchString(text) {
+		err = errors.New(noKey.ReplaceAllString(text, "$1 is not a key of compose files"))
+	}
+	out := &fault.InputError{Err: err, Remedy: loadRemedy(err)}
 	named := func(file string) bool { return strings.Contains(err.Error(), file) }
 	if !slices.ContainsFunc(files, named) {
 		out.Where = guilty(ctx, files)
 	}
 	return out
+}
+
+// noKey is how the loader's schema refuses a key below services.
+var noKey = regexp.MustCompile(`(\S+) false schema`)
+
+// loadRemedy returns the remedy for an error of the loader.
+func loadRemedy(err error) string {
+	if m := missingVariable.FindStringSubmatch(err.Error()); m != nil {
+		return "set " + m[1] + " in the environment or in .env"
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "create the file or correct the path"
+	}
+	return "`docker compose config` checks a compose file by the same rules"
 }
 
 // guilty names the files that the error can come from: the one that is not

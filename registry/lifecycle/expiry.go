@@ -32,6 +32,9 @@ type Image struct {
 	Archived bool
 	// ArchivedAt is when the image last went to the archive, zero if never.
 	ArchivedAt time.Time
+	// Indexes are the indexes that refer to the image. It stays as long as one of
+	// them does.
+	Indexes []Image
 }
 
 // Disposition says what becomes of an image.
@@ -75,9 +78,27 @@ func Parse(text string) Policy {
 // image only the one with the lowest number counts, since those with higher
 // numbers cannot take what it selects ("How lifecycle policies work" in the ECR
 // user guide); whether it is its turn yet makes no difference. The time is zero
-// but with Expires and Archives. That an index holds an image, which then stays
-// as long as the index, is for the caller to know.
+// but with Expires and Archives. An image neither expires nor goes to the archive
+// while an index refers to it ("Lifecycle policy evaluation rules" there), so the
+// last of them decides.
 func (p Policy) Expiry(image Image) (time.Time, Disposition) {
+	at, disposition := p.expiry(image)
+	for _, index := range image.Indexes {
+		held, of := p.expiry(index)
+		switch {
+		case disposition == Stays || of == Stays:
+			return time.Time{}, Stays
+		case disposition == Unknown || of == Unknown:
+			at, disposition = time.Time{}, Unknown
+		case held.After(at):
+			at = held
+		}
+	}
+	return at, disposition
+}
+
+// expiry is Expiry of an image to which no index refers.
+func (p Policy) expiry(image Image) (time.Time, Disposition) {
 	if p.err != nil {
 		return time.Time{}, Unknown
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // archive moves images to where ECR does not hand them out.
@@ -203,12 +204,16 @@ func TestPublishPastTheArchive(t *testing.T) {
 func TestUnreadableForAnotherReason(t *testing.T) {
 	t.Parallel()
 	u := &UnreadableError{Code: "KmsError", Image: registry.TagLatest}
-	if _, err := u.locate(t.Context(), nil); err != error(u) {
+	locate := func(client manifests.Lister) error {
+		_, err := manifests.Answer{Unreadable: []*UnreadableError{u}}.Locate(t.Context(), client)
+		return err
+	}
+	if err := locate(nil); err != error(u) {
 		t.Errorf("got %v, want the error unchanged", err)
 	}
 	s := newRegistryFixture(t, "shop/a")
 	u = &UnreadableError{Repository: s.repos[0], Code: "ImageInaccessible", Image: "nowhere"}
-	if _, err := u.locate(t.Context(), s.clients("")); err != error(u) {
+	if err := locate(s.clients("")); err != error(u) {
 		t.Errorf("a digest that is not told: got %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package revisions
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // NewBytes counts the bytes that pushing a revision's image took: none where
@@ -28,12 +28,12 @@ func (s *Snapshot) NewBytes(p Published, i RevisionImage) *int64 {
 	if _, ok := s.ByDigest(ref, i.Digest); ok {
 		return new(int64) // a tag pointed to it
 	}
-	parts, ok := p.Snapshot.parts(ref, i.Digest)
+	parts, ok := manifests.Parts(i.Digest, p.Snapshot.in(ref))
 	if !ok {
 		return nil
 	}
 	for digest := range s.known[ref] {
-		had, _ := s.parts(ref, digest)
+		had, _ := manifests.Parts(digest, s.in(ref))
 		maps.DeleteFunc(parts, func(part string, _ int64) bool { _, ok := had[part]; return ok })
 	}
 	total := new(int64)
@@ -52,14 +52,14 @@ func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) erro
 	for i, repo := range s.repos {
 		var children []string
 		for _, image := range s.known[repo.Ref] {
-			children = append(children, image.children()...)
+			children = append(children, image.Children()...)
 		}
 		if len(children) == 0 {
 			continue
 		}
 		slices.Sort(children)
 		g.Go(func() (err error) {
-			answers[i], err = readImages(ctx, clients(repo.Region), repo, imageIDs(children))
+			answers[i], err = manifests.Read(ctx, clients(repo.Region), repo, manifests.IDs(children))
 			return err
 		})
 	}
@@ -72,62 +72,12 @@ func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) erro
 	return nil
 }
 
-// manifest is the part of an image manifest or an index that matters here.
-type manifest struct {
-	Config    descriptor   `json:"config"`
-	Layers    []descriptor `json:"layers"`
-	Manifests []descriptor `json:"manifests"`
-	// ArtifactType is the type of an artifact; empty for most images.
-	ArtifactType string `json:"artifactType"`
-}
-
-type descriptor struct {
-	Digest string `json:"digest"`
-	Size   int64  `json:"size"`
-}
-
-func (i Image) parsed() manifest {
-	var m manifest
-	if json.Unmarshal([]byte(i.Manifest), &m) != nil {
-		return manifest{} // what is not JSON has no parts
-	}
-	return m
-}
-
-// children are the manifests that an index refers to.
-func (i Image) children() []string {
-	var out []string
-	for _, d := range i.parsed().Manifests {
-		out = append(out, d.Digest)
-	}
-	return out
-}
-
 // Platforms lists the digests that count as an image, since a task of ECS may
 // report any of them: its own first, then those of the manifests that an index
 // refers to.
-func Platforms(i Image) []string { return append([]string{i.Digest}, i.children()...) }
+func Platforms(i Image) []string { return append([]string{i.Digest}, i.Children()...) }
 
-// parts are the sizes of an image's layers and configuration by digest, for an
-// index those of all its images; false when a manifest is not known.
-func (s *Snapshot) parts(ref registry.Ref, digest string) (map[string]int64, bool) {
-	image, ok := s.ByDigest(ref, digest)
-	if !ok {
-		return nil, false
-	}
-	m := image.parsed()
-	out := map[string]int64{}
-	for _, d := range append(m.Layers, m.Config) {
-		if d.Digest != "" {
-			out[d.Digest] = d.Size
-		}
-	}
-	for _, d := range m.Manifests {
-		child, ok := s.parts(ref, d.Digest)
-		if !ok {
-			return nil, false
-		}
-		maps.Copy(out, child)
-	}
-	return out, true
+// in returns the function that finds images of a repository by digest.
+func (s *Snapshot) in(ref registry.Ref) func(string) (Image, bool) {
+	return func(digest string) (Image, bool) { return s.ByDigest(ref, digest) }
 }

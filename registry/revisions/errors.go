@@ -9,6 +9,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/manifests"
 )
 
 // shownRevisions is how many revisions an error offers instead.
@@ -52,7 +53,7 @@ func (e *UnknownError) Kind() fault.Kind { return fault.Usage }
 // AmbiguousError says that a prefix fits several revisions.
 type AmbiguousError struct {
 	Text string
-	// Matches are the revisions, newest first.
+	// Matches are the revisions, newest first: complete ones where there are any.
 	Matches []Revision
 	// At is when they were listed.
 	At time.Time
@@ -70,11 +71,11 @@ func (e *AmbiguousError) Kind() fault.Kind { return fault.Usage }
 func (e *AmbiguousError) Hint() string { return "give more of the hash" }
 
 // Lines describes revisions for people: each on a line of its own, after a line
-// break, with the time since its push.
+// break, with its age.
 func Lines(revisions []Revision, now time.Time) string {
 	var b strings.Builder
 	for _, r := range revisions {
-		fmt.Fprintf(&b, "\n  %s  pushed %s ago", r.Name, age(now.Sub(r.Pushed)))
+		fmt.Fprintf(&b, "\n  %s  made %s ago", r.Name, age(now.Sub(r.Made)))
 		if !r.Complete() {
 			b.WriteString(", not complete")
 		}
@@ -218,7 +219,7 @@ func (e *ArchivedError) Hint() string {
 	lines := []string{"restore what is archived, which takes ECR up to 20 minutes, and run again:"}
 	for _, a := range e.Images {
 		id := "imageTag=" + a.Image
-		if isDigest(a.Image) {
+		if manifests.IsDigest(a.Image) {
 			id = "imageDigest=" + a.Image
 		}
 		command := append(a.Repository.Command("update-image-storage-class"), "--image-id "+id, "--target-storage-class STANDARD")
@@ -250,7 +251,7 @@ func (e *GoneError) Kind() fault.Kind { return fault.Usage }
 
 // imageOf is an image as people write it.
 func imageOf(repo registry.Repository, image string) string {
-	if isDigest(image) {
+	if manifests.IsDigest(image) {
 		return repo.Name + "@" + image
 	}
 	return repo.Name + ":" + image

@@ -12,6 +12,7 @@ import (
 	"slipway/internal/testkit"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/manifests"
 )
 
 const day = 24 * time.Hour
@@ -119,7 +120,7 @@ func (s *registryFixture) policy(text string) {
 
 func (s *registryFixture) delete(digest string) {
 	s.t.Helper()
-	_, err := s.direct("").BatchDeleteImage(s.t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String(s.repos[0].Name), ImageIds: imageIDs([]string{digest})})
+	_, err := s.direct("").BatchDeleteImage(s.t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String(s.repos[0].Name), ImageIds: manifests.IDs([]string{digest})})
 	if err != nil {
 		s.t.Fatal(err)
 	}

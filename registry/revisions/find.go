@@ -21,7 +21,7 @@ type Found struct {
 }
 
 // Find finds the one revision that text names, in full or by a prefix that no
-// other begins with, and surveys the repositories for Promote: latest,
+// other complete one begins with, and surveys the repositories for Promote: latest,
 // deployed, the revision, and what extra names, which should be the digests
 // that ECS runs. Where a hash and its variants (hash.2, hash.3) begin alike, it
 // is the hash. Tags for which skip is true, such as the extra tags of a build,
@@ -136,7 +136,8 @@ func (s lookupResult) check(ctx context.Context, clients registry.Clients, name 
 	return nil
 }
 
-// match finds the one revision whose name begins with a prefix.
+// match finds the one revision whose name begins with a prefix, among those that
+// can be rolled back to, and among all only if none of these does.
 func (l *Listing) match(prefix string, skip func(registry.Ref, string) bool) (string, error) {
 	var matches, ready []Revision
 	for _, r := range l.Revisions(skip) {
@@ -152,6 +153,10 @@ func (l *Listing) match(prefix string, skip func(registry.Ref, string) bool) (st
 	}
 	if len(matches) == 0 {
 		return "", &UnknownError{Text: prefix, Newest: ready[:min(len(ready), shownRevisions)], At: l.At}
+	}
+	usable := slices.DeleteFunc(slices.Clone(matches), func(r Revision) bool { return !r.Ready() })
+	if len(usable) > 0 {
+		matches = usable
 	}
 	for _, hash := range matches {
 		others := slices.ContainsFunc(matches, func(r Revision) bool {

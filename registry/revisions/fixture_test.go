@@ -25,6 +25,8 @@ import (
 	"slipway/internal/sandbox"
 	"slipway/internal/testkit"
 	"slipway/registry"
+	"slipway/registry/manifests"
+	"slipway/registry/tags"
 )
 
 // registryFixture is a sandbox with some repositories, and a wire to it that
@@ -207,12 +209,12 @@ func (s *registryFixture) wantState(want map[string]string) {
 func (s *registryFixture) move(repo int, tag, digest string) {
 	s.t.Helper()
 	ids := []types.ImageIdentifier{{ImageDigest: aws.String(digest)}}
-	found, err := readImages(s.t.Context(), s.direct(""), s.repos[repo], ids)
+	found, err := manifests.Read(s.t.Context(), s.direct(""), s.repos[repo], ids)
 	if err != nil || len(found) != 1 {
 		s.t.Fatalf("reading %s: %v, %v", digest, found, err)
 	}
 	img := Image{Digest: digest, MediaType: *found[0].ImageManifestMediaType, Manifest: *found[0].ImageManifest}
-	if err := put(s.t.Context(), s.direct(""), s.repos[repo], tag, img); err != nil {
+	if err := tags.Put(s.t.Context(), s.direct(""), s.repos[repo], tag, img); err != nil {
 		s.t.Fatal(err)
 	}
 }

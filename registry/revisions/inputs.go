@@ -68,11 +68,36 @@ func (s *Snapshot) inputsTag(i RevisionImage) string {
 	return ""
 }
 
-// NamesOf returns the names of the revisions that have an image, sorted, and the
-// time when it was first pushed. Calls: one DescribeImages.
-func NamesOf(ctx context.Context, clients registry.Clients, repo registry.Repository, digest string) (names []string, pushed time.Time, err error) {
+// ImageNames are the names that an image has.
+type ImageNames struct {
+	// Revisions are the names of revisions, sorted, those of untrusted builds
+	// included.
+	Revisions []string
+	// Tags is the number of all tags.
+	Tags int
+	// Pushed is when the image was first pushed.
+	Pushed time.Time
+}
+
+// An image has at most MaxTags tags ("Amazon ECR service quotas" in the ECR user
+// guide). Others have put tags on one that has more than ManyTags: names of
+// expired revisions are removed.
+const (
+	MaxTags  = 1000
+	ManyTags = 800
+)
+
+// NamesOf returns the names of an image. Calls: one DescribeImages.
+func NamesOf(ctx context.Context, clients registry.Clients, repo registry.Repository, digest string) (ImageNames, error) {
 	image, err := describeImage(ctx, clients(repo.Region), repo, types.ImageIdentifier{ImageDigest: aws.String(digest)})
-	names = slices.Clone(image.tags)
-	slices.Sort(names)
-	return names, image.pushed, err
+	out := ImageNames{Revisions: slices.Clone(image.names), Tags: image.count, Pushed: image.pushed}
+	slices.Sort(out.Revisions)
+	return out, err
+}
+
+// CountTags returns the number of tags of the image that a tag points to, 0 for
+// none. Calls: one DescribeImages.
+func CountTags(ctx context.Context, clients registry.Clients, repo registry.Repository, tag string) (int, error) {
+	image, err := describeImage(ctx, clients(repo.Region), repo, types.ImageIdentifier{ImageTag: aws.String(tag)})
+	return image.count, err
 }

@@ -2,20 +2,17 @@ package revisions
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
-	"slipway/internal/awsclient"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/manifests"
 )
 
 // ImageDetail is an image as a listing of its repository shows it.
@@ -35,6 +32,8 @@ type ImageDetail struct {
 	Size int64
 	// MediaType is the manifest's.
 	MediaType string
+	// records are those of the revisions that the image belongs to.
+	records []lifecycle.Image
 }
 
 // index reports whether the image is one of several platforms.
@@ -44,11 +43,11 @@ func (i ImageDetail) index() bool {
 
 // aging returns the image as lifecycle rules look at it.
 func (i ImageDetail) aging() lifecycle.Image {
-	return lifecycle.Image{Tags: i.Tags, Pushed: i.Pushed, Archived: i.Archived, ArchivedAt: i.ArchivedAt}
+	return lifecycle.Image{Tags: i.Tags, Pushed: i.Pushed, Archived: i.Archived, ArchivedAt: i.ArchivedAt, Indexes: i.records}
 }
 
 // Expiry returns when a lifecycle policy deletes or archives the image, as
-// lifecycle.Policy.Expiry does.
+// lifecycle.Policy.Expiry does. The records of its revisions keep it.
 func (i ImageDetail) Expiry(policy lifecycle.Policy) (time.Time, lifecycle.Disposition) {
 	return policy.Expiry(i.aging())
 }
@@ -62,11 +61,6 @@ type Listing struct {
 	images map[registry.Ref]map[string]ImageDetail // by digest
 	tags   map[registry.Ref]map[string]string      // digests by tag
 	covers map[registry.Ref]map[string][]string    // indexes by the manifests that they refer to
-}
-
-// lister is the part of ECR that a listing needs.
-type lister interface {
-	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
 }
 
 // List reads all images of the repositories, archived and untagged ones
@@ -83,7 +77,7 @@ func List(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 	g.SetLimit(registry.MaxCalls)
 	for i, repo := range l.repos {
 		g.Go(func() (err error) {
-			found[i], at[i], err = listImages(ctx, clients(repo.Region), repo)
+			found[i], at[i], err = manifests.List(ctx, clients(repo.Region), repo)
 			return err
 		})
 	}
@@ -99,35 +93,6 @@ func List(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 	return l, nil
 }
 
-// maxImages is how many images one page of a listing holds (maxResults in
-// DescribeImages' API reference).
-const maxImages = 1000
-
-func listImages(ctx context.Context, client lister, repo registry.Repository) (images []types.ImageDetail, at time.Time, err error) {
-	in := &ecr.DescribeImagesInput{
-		RegistryId:     repo.Ref.RegistryID(),
-		RepositoryName: aws.String(repo.Name),
-		MaxResults:     aws.Int32(maxImages),
-		Filter:         &types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny},
-	}
-	err = awsclient.EachPage("ECR DescribeImages", func(token *string) (*string, error) {
-		in.NextToken = token
-		page, err := client.DescribeImages(ctx, in)
-		if err != nil {
-			return nil, err
-		}
-		images = append(images, page.ImageDetails...)
-		if t, ok := middleware.GetServerTime(page.ResultMetadata); ok {
-			at = t
-		}
-		return page.NextToken, nil
-	})
-	if err != nil {
-		return nil, at, fmt.Errorf("listing the images of %s: %w", repo.Name, err)
-	}
-	return images, at, nil
-}
-
 func (l *Listing) add(ref registry.Ref, images []types.ImageDetail) {
 	l.images[ref], l.tags[ref], l.covers[ref] = map[string]ImageDetail{}, map[string]string{}, map[string][]string{}
 	for _, d := range images {
@@ -137,6 +102,20 @@ func (l *Listing) add(ref registry.Ref, images []types.ImageDetail) {
 			l.tags[ref][tag] = image.Digest
 		}
 	}
+	for digest, image := range l.images[ref] {
+		for _, tag := range image.Tags {
+			if r, ok := l.Record(ref, tag); ok && registry.IsRevisionName(tag) {
+				image.records = append(image.records, r.aging())
+			}
+		}
+		l.images[ref][digest] = image
+	}
+}
+
+// Record returns the record of a revision as an image, false where the
+// repository has none.
+func (l *Listing) Record(ref registry.Ref, name string) (ImageDetail, bool) {
+	return l.Tagged(ref, registry.RecordTag(name))
 }
 
 func newImageDetail(d types.ImageDetail) ImageDetail {
@@ -223,7 +202,7 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 			continue
 		}
 		g.Go(func() (err error) {
-			answers[i], err = readImages(ctx, clients(repo.Region), repo, imageIDs(l.indexes(repo.Ref)))
+			answers[i], err = manifests.Read(ctx, clients(repo.Region), repo, manifests.IDs(l.indexes(repo.Ref)))
 			return err
 		})
 	}
@@ -232,8 +211,11 @@ func (l *Listing) ReadIndexes(ctx context.Context, clients registry.Clients, dig
 	}
 	for i, repo := range l.repos {
 		for _, a := range answers[i] {
-			image := newImage(a)
-			for _, child := range image.children() {
+			image := manifests.New(a)
+			if image.IsRecord() {
+				continue // its child is the image itself
+			}
+			for _, child := range image.Children() {
 				l.covers[repo.Ref][child] = append(l.covers[repo.Ref][child], image.Digest)
 			}
 		}

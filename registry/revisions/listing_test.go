@@ -15,6 +15,7 @@ import (
 
 	"slipway/internal/testkit"
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 func (s *registryFixture) list() *Listing {
@@ -157,7 +158,7 @@ func (p *pagedLister) DescribeImages(_ context.Context, in *ecr.DescribeImagesIn
 func TestListPages(t *testing.T) {
 	t.Parallel()
 	p := &pagedLister{digests: []string{"sha256:1", "sha256:2", "sha256:3"}}
-	images, _, err := listImages(t.Context(), p, registry.Repository{Ref: registry.Ref{Account: testkit.HomeAccount, Name: "shop/a"}})
+	images, _, err := manifests.List(t.Context(), p, registry.Repository{Ref: registry.Ref{Account: testkit.HomeAccount, Name: "shop/a"}})
 	var got []string
 	for _, i := range images {
 		got = append(got, *i.ImageDigest)

@@ -30,6 +30,18 @@ func (l Live) Names(ref registry.Ref) []string {
 	return out
 }
 
+// read reports whether a snapshot has the tags of a repository's services, and
+// their images.
+func (l Live) read(s *Snapshot, ref registry.Ref) bool {
+	for tag, digest := range l[ref] {
+		_, known := s.TaggedParent(ref, digest)
+		if !known || !slices.Contains(s.asked[ref], tag) || !slices.Contains(s.asked[ref], registry.PreviousOf(tag)) {
+			return false
+		}
+	}
+	return true
+}
+
 // changes returns the moves of the tags of a repository's services: the live
 // tag to the running image, the previous one to the image that the live tag
 // leaves. An image that was not read, or is archived, moves none.

@@ -10,6 +10,7 @@ import (
 
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/manifests"
 	"slipway/registry/referrers"
 )
 
@@ -26,7 +27,7 @@ type Origin struct {
 // Losses lists, for each result that would change a policy which is not
 // Slipway's yet, the images that the new policy takes, newest push first: those
 // that the policy found lets stay, or stay longer. Images with a protecting tag
-// are not among them, nor layer caches, nor recorded inputs, nor images that
+// are not among them, nor layer caches, records and recorded inputs, nor images that
 // Slipway has made, unless they have a tag and are due by now or may be running.
 // The listing must hold the repositories, with the tags as they are when the
 // policy is written.
@@ -61,7 +62,7 @@ func (l *Listing) Losses(ctx context.Context, clients registry.Clients, results 
 // maxJudged is how many images of a repository are read to see who made them.
 const maxJudged = 500
 
-func (l *Listing) losses(ctx context.Context, client imageReader, r registry.RetentionResult, origin Origin) ([]ImageDetail, error) {
+func (l *Listing) losses(ctx context.Context, client manifests.Reader, r registry.RetentionResult, origin Origin) ([]ImageDetail, error) {
 	before, after := lifecycle.Parse(r.Before), lifecycle.Parse(r.Outcome.Text)
 	var taken []ImageDetail
 	for _, image := range l.images[r.Repository.Ref] {
@@ -82,22 +83,25 @@ func (l *Listing) losses(ctx context.Context, client imageReader, r registry.Ret
 }
 
 // foreign leaves of the images taken those that are to be asked about.
-func (l *Listing) foreign(ctx context.Context, client imageReader, repo registry.Repository, policy lifecycle.Policy, taken []ImageDetail, origin Origin) ([]ImageDetail, error) {
+func (l *Listing) foreign(ctx context.Context, client manifests.Reader, repo registry.Repository, policy lifecycle.Policy, taken []ImageDetail, origin Origin) ([]ImageDetail, error) {
 	ids := l.indexes(repo.Ref)
 	for _, image := range taken[:min(len(taken), maxJudged)] {
 		if !image.Archived {
 			ids = append(ids, image.Digest)
 		}
 	}
-	read, err := batchGet(ctx, client, repo, imageIDs(ids))
+	read, err := manifests.Get(ctx, client, repo, manifests.IDs(ids))
 	if err != nil {
 		return nil, err
 	}
 	known, children := map[string]Image{}, map[string]bool{}
-	for _, i := range read.images {
-		image := newImage(i)
+	for _, i := range read.Images {
+		image := manifests.New(i)
 		known[image.Digest] = image
-		for _, child := range image.children() {
+		if image.IsRecord() {
+			continue // it refers to images that have names of their own
+		}
+		for _, child := range image.Children() {
 			children[child] = true
 		}
 	}
@@ -108,7 +112,7 @@ func (l *Listing) foreign(ctx context.Context, client imageReader, repo registry
 			return true // it goes with its index, which is judged itself
 		case !ok:
 			return false
-		case manifest.isCache(), manifest.parsed().ArtifactType == referrers.ArtifactType:
+		case manifest.IsCache(), manifest.IsRecord(), manifest.Content().ArtifactType == referrers.ArtifactType:
 			return true
 		case manifest.Annotation(origin.Annotation) == "":
 			return false
@@ -126,13 +130,6 @@ func (l *Listing) now() time.Time {
 		return time.Now()
 	}
 	return l.At
-}
-
-// isCache reports whether a manifest is that of a layer cache: BuildKit marks
-// its configuration ("application/vnd.buildkit.cacheconfig.v0" in its remote
-// cache package).
-func (i Image) isCache() bool {
-	return strings.Contains(i.Manifest, `"application/vnd.buildkit.cacheconfig.`)
 }
 
 // Point lets a tag of the listing point to another image, or with an empty

@@ -3,17 +3,13 @@ package revisions
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/tags"
 )
 
 // apply moves the tags of one step in parallel. The first error, or an
@@ -28,7 +24,7 @@ func apply(ctx context.Context, clients registry.Clients, s *Snapshot, step []Ch
 	lasting, done := outlive(ctx, lastCall)
 	defer done()
 	g.SetLimit(registry.MaxCalls)
-	for _, c := range step {
+	for i, c := range step {
 		g.Go(func() error {
 			mu.Lock()
 			stop := failed != nil || ctx.Err() != nil
@@ -37,7 +33,11 @@ func apply(ctx context.Context, clients registry.Clients, s *Snapshot, step []Ch
 				return ctx.Err()
 			}
 			image, _ := s.ByDigest(c.Repository.Ref, c.To)
-			err := put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, image)
+			err := tags.Put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, image)
+			if flat, ok := s.flatFor(c.To, err); ok {
+				step[i].To = flat.Digest
+				err = tags.Put(lasting, clients(c.Repository.Region), c.Repository, c.Tag, flat)
+			}
 			if err != nil {
 				mu.Lock()
 				failed = errors.Join(failed, err)
@@ -68,62 +68,6 @@ func outlive(ctx context.Context, extra time.Duration) (context.Context, func())
 		}
 	})
 	return lasting, func() { stop(); cancel() }
-}
-
-// put lets a tag point to an image by putting the image's manifest under it.
-// ImageAlreadyExistsException means that it does already (PutImage API
-// reference). ImageTagAlreadyExistsException means that the tag is immutable:
-// a tag of inputs stays on the image that another job built from the same ones.
-func put(ctx context.Context, client tagger, repo registry.Repository, tag string, image Image) error {
-	out, err := client.PutImage(ctx, putInput(repo, tag, image))
-	var (
-		exists *types.ImageAlreadyExistsException
-		taken  *types.ImageTagAlreadyExistsException
-	)
-	switch {
-	case errors.As(err, &exists):
-		return nil
-	case errors.As(err, &taken) && strings.HasPrefix(tag, inputsPrefix):
-		return nil
-	case errors.As(err, &taken) && protects(tag):
-		return putAgain(ctx, client, repo, tag, image)
-	case err == nil && (out.Image == nil || out.Image.ImageId == nil || aws.ToString(out.Image.ImageId.ImageDigest) != image.Digest):
-		err = incomplete("PutImage", "the image")
-	case err == nil:
-		return nil
-	}
-	return fmt.Errorf("moving %s:%s to %s: %w", repo.Name, tag, image.Digest, err)
-}
-
-func putInput(repo registry.Repository, tag string, image Image) *ecr.PutImageInput {
-	return &ecr.PutImageInput{
-		RegistryId:             repo.Ref.RegistryID(),
-		RepositoryName:         aws.String(repo.Name),
-		ImageTag:               aws.String(tag),
-		ImageDigest:            aws.String(image.Digest),
-		ImageManifest:          aws.String(image.Manifest),
-		ImageManifestMediaType: aws.String(image.MediaType),
-	}
-}
-
-// protects reports whether a tag protects a running image or the one before it.
-func protects(tag string) bool { return tag == registry.TagPrevious || registry.IsServiceTag(tag) }
-
-// putAgain moves a protecting tag in a repository whose tags cannot move, such
-// as one that an earlier version created: it removes the tag and puts it again.
-func putAgain(ctx context.Context, client tagger, repo registry.Repository, tag string, image Image) error {
-	at := Change{Repository: repo, Tag: tag}
-	found, err := at.read(ctx, client)
-	if err != nil {
-		return err
-	}
-	if at.To = found; found != "" {
-		if err := removeTag(ctx, client, at, true); err != nil {
-			return fmt.Errorf("moving %s:%s, which cannot move: %w", repo.Name, tag, err)
-		}
-	}
-	_, err = client.PutImage(ctx, putInput(repo, tag, image))
-	return err
 }
 
 // revertTime is how long the revert of tags may take, also after an interrupt.

@@ -47,7 +47,7 @@ func Promote(ctx context.Context, clients registry.Clients, p Promotion) (Publis
 	if p.KeepLatest {
 		steps = [][]Change{job.liveStep(p.Snapshot)}
 	}
-	return job.carryOut(ctx, clients, p.Snapshot, p.Name, steps)
+	return job.carryOut(ctx, clients, p.Snapshot, p.Name, append([][]Change{p.restoreStep()}, steps...))
 }
 
 // check keeps a caller's mistake from reaching the tags.

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/record"
 )
 
 // RevisionImage is the image that a revision has in one repository. It is there
@@ -24,6 +23,9 @@ type RevisionImage struct {
 	// Inputs is the tag that names the inputs of the image (InputsTag); empty for
 	// none. It names no revision.
 	Inputs string
+	// Names are the names of revisions that the image is known to have: those
+	// whose record has expired are found out.
+	Names []string
 	// skip reports whether another tag than Extra names no revision; nil for none.
 	skip func(registry.Ref, string) bool
 }
@@ -51,6 +53,18 @@ type Publication struct {
 	// fails, instead of removing it: for a build that may remove nothing. The
 	// same build completes the revision. It is for use with KeepLatest.
 	KeepNames bool
+	// Snapshot are the tags as they were read a moment ago with the same Variant;
+	// nil reads them. They are read again if they lack something that this
+	// publication must know.
+	Snapshot *Snapshot
+	// Record has the text of the revision's records. Publish fills in its name and
+	// the names before it. It is nil for none.
+	Record *record.Record
+	// Before are the tags as the job found them, and Yields reports whether a
+	// revision that was made since goes before this one: latest then stays. Either
+	// may be nil.
+	Before *Snapshot
+	Yields func(record.Record) bool
 }
 
 // Change is one tag that moved.
@@ -82,6 +96,11 @@ type Published struct {
 	// latest left where these are not known, to which deployed could not be
 	// moved because they are archived; nil for none.
 	Unprotected map[registry.Ref]string
+	// Newer is the revision that this one yielded to: latest stays on it. Its
+	// Revision is empty elsewhere.
+	Newer record.Record
+	// Dead are the names of expired revisions that images of this one have.
+	Dead []DeadNames
 	// Snapshot are the tags as they were before.
 	Snapshot *Snapshot
 	// job is the publication that Revert reverts.
@@ -145,24 +164,18 @@ func describeState(left []Change, unknown []string, diverged error) []string {
 // Unwrap returns what stopped the tagging.
 func (e *PublishError) Unwrap() error { return e.Err }
 
-// tagger is the part of ECR that moving tags needs.
-type tagger interface {
-	imageReader
-	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
-	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
-	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
-}
-
-// Publish gives a revision its tags, all or nothing: the hash everywhere, then
-// the extra tags, then deployed, then latest, each step in parallel over the
-// repositories. When a step fails, every tag goes back to where it was and the
+// Publish gives a revision its tags, all or nothing: the hash and the record
+// everywhere, then the extra tags, then the protecting tags, then latest, each step in
+// parallel over the repositories. When a step fails, every tag goes back to where it was and the
 // error is a *PublishError. A job that is killed on the way leaves tags that
 // the same call completes. Tags can leave archived images, and nothing brings
 // them back there; an image of the revision that is archived is an
 // *ArchivedError before anything is touched.
 //
-// Calls for each repository: one BatchGetImage, at most three PutImage and one
-// DescribeImages, more only with extra tags or another job at the same time.
+// Calls for each repository: one BatchGetImage, unless the publication has a snapshot,
+// at most five PutImage, two more for each ECS service, and one DescribeImages, and one
+// PutImage more in one repository; more only with extra tags or another job at the same
+// time.
 func Publish(ctx context.Context, clients registry.Clients, p Publication) (Published, error) {
 	snapshot, err := p.readSnapshot(ctx, clients)
 	if err != nil {
@@ -172,25 +185,67 @@ func Publish(ctx context.Context, clients registry.Clients, p Publication) (Publ
 	if err != nil {
 		return Published{}, err
 	}
-	return p.carryOut(ctx, clients, snapshot, name, p.steps(snapshot, name))
+	newer, yields := p.newer(snapshot)
+	if yields {
+		p = p.yielding()
+	}
+	steps, err := p.steps(snapshot, name)
+	if err != nil {
+		return Published{}, err
+	}
+	out, err := p.carryOut(ctx, clients, snapshot, name, steps)
+	out.Newer, out.Dead = newer, p.dead(snapshot, name)
+	return out, err
 }
 
 // carryOut moves the tags of the steps, all or nothing, and settles where
 // latest stands.
 func (p Publication) carryOut(ctx context.Context, clients registry.Clients, snapshot *Snapshot, name string, steps [][]Change) (Published, error) {
 	out := Published{Name: name, Snapshot: snapshot, Unprotected: p.unprotected(snapshot), job: p}
+	latest := p.lookAhead(ctx, clients, steps)
+	err := applyAll(ctx, clients, snapshot, steps, &out)
+	now := latest()
+	if err != nil {
+		return out, p.revertSteps(ctx, clients, snapshot, steps, err)
+	}
+	if p.KeepLatest || now != nil && p.settled(now, &out) {
+		return out, nil
+	}
+	if err := p.reconcile(ctx, clients, &out); err != nil {
+		return out, p.revert(ctx, clients, snapshot, steps, err)
+	}
+	return out, nil
+}
+
+// applyAll moves the tags of the steps, one step after the other, and notes the moves.
+func applyAll(ctx context.Context, clients registry.Clients, s *Snapshot, steps [][]Change, out *Published) error {
 	for _, step := range steps {
-		if err := apply(ctx, clients, snapshot, step); err != nil {
-			return out, p.revertSteps(ctx, clients, snapshot, steps, err)
+		if err := apply(ctx, clients, s, step); err != nil {
+			return err
 		}
 		out.Changes = append(out.Changes, step...)
 	}
-	if !p.KeepLatest {
-		if err := p.reconcile(ctx, clients, &out); err != nil {
-			return out, p.revert(ctx, clients, snapshot, steps, err)
-		}
+	return nil
+}
+
+// lookAhead reads where latest stands while the tags move, if they are others: a job
+// that does not move latest need not look after its moves. The function that it returns
+// waits for the answer; it returns nil if there is no answer.
+func (p Publication) lookAhead(ctx context.Context, clients registry.Clients, steps [][]Change) func() []imageState {
+	moves := func(step []Change) bool {
+		return slices.ContainsFunc(step, func(c Change) bool { return c.Tag == registry.TagLatest })
 	}
-	return out, nil
+	if p.KeepLatest || slices.ContainsFunc(steps, moves) {
+		return func() []imageState { return nil }
+	}
+	answer := make(chan []imageState, 1)
+	go func() {
+		defer close(answer)
+		if now, err := p.latest(ctx, clients); err == nil {
+			answer <- now // else reconcile asks again
+		}
+	}()
+	return func() []imageState { return <-answer }
 }
 
 // revertSteps undoes the steps unless names are kept.
@@ -201,10 +256,14 @@ func (p Publication) revertSteps(ctx context.Context, clients registry.Clients, 
 	return p.revert(ctx, clients, s, steps, cause)
 }
 
+// readSnapshot returns Snapshot if that suffices, else it reads the tags.
 func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients) (*Snapshot, error) {
+	if p.Snapshot != nil && !slices.ContainsFunc(p.Images, p.unread) {
+		return p.Snapshot, nil
+	}
 	extra := map[registry.Ref][]string{}
 	for _, i := range p.Images {
-		extra[i.Repository.Ref] = slices.Concat(i.Extra, []string{i.Digest, p.Running[i.Repository.Ref]}, p.Live.Names(i.Repository.Ref))
+		extra[i.Repository.Ref] = slices.Concat(i.Extra, []string{i.Digest, p.Running[i.Repository.Ref]}, p.Live.Names(i.Repository.Ref), recordsOf(i.Names))
 		if i.Inputs != "" {
 			extra[i.Repository.Ref] = append(extra[i.Repository.Ref], InputsTags(i.Inputs)...)
 		}
@@ -212,6 +271,16 @@ func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients)
 	return readSnapshot(ctx, clients, p.repositories(), p.Variant, extra, func(ref registry.Ref, tag string) bool {
 		return slices.ContainsFunc(p.Images, func(i RevisionImage) bool { return i.Repository.Ref == ref && i.extra(tag) })
 	})
+}
+
+// unread reports whether Snapshot does not say all that must be known of an image.
+func (p Publication) unread(i RevisionImage) bool {
+	_, there := p.Snapshot.ByDigest(i.Repository.Ref, i.Digest)
+	if running := p.Running[i.Repository.Ref]; running != "" {
+		_, known := p.Snapshot.TaggedParent(i.Repository.Ref, running)
+		there = there && known
+	}
+	return !there || !p.Live.read(p.Snapshot, i.Repository.Ref) || len(i.Extra) > 0 || i.Inputs != ""
 }
 
 // choose takes the first variant under which no repository has another digest:
@@ -222,11 +291,7 @@ func (p Publication) choose(s *Snapshot) (string, error) {
 		return "", err
 	}
 	for _, name := range s.names {
-		taken := slices.ContainsFunc(p.Images, func(i RevisionImage) bool {
-			at, ok := s.ByTag(i.Repository.Ref, name)
-			return ok && at.Digest != i.Digest
-		})
-		if !taken {
+		if !slices.ContainsFunc(p.Images, func(i RevisionImage) bool { return s.taken(i, name) }) {
 			return name, nil
 		}
 	}
@@ -275,25 +340,33 @@ func (p Publication) repositories() []registry.Repository {
 	return repos
 }
 
-// steps lists the tags to move, in the order of the promise: the hash, then the
-// extra tags, then deployed, then latest. A tag that is right already is in no
+// steps lists the tags to move, in the order of the promise: the hash, the record and the
+// tags of inputs, then the extra tags, then deployed, then latest. A tag that is right already is in no
 // step. An extra tag never points to an image before the hash does: that is how
 // CheckExtra knows it again.
-func (p Publication) steps(s *Snapshot, name string) [][]Change {
+func (p Publication) steps(s *Snapshot, name string) ([][]Change, error) {
 	var hash, extra []Change
 	for _, i := range p.Images {
 		hash = s.step(hash, i.Repository, name, i.Digest)
 		if tag := s.inputsTag(i); tag != "" {
-			extra = s.step(extra, i.Repository, tag, i.Digest)
+			hash = s.step(hash, i.Repository, tag, i.Digest)
 		}
 		for _, tag := range i.Extra {
 			extra = s.step(extra, i.Repository, tag, i.Digest)
 		}
 	}
+	records, err := p.records(s, name)
+	out := [][]Change{append(hash, records...), extra}
 	if p.KeepLatest {
-		return [][]Change{hash, extra}
+		return out, err
 	}
-	return append([][]Change{hash, extra}, p.latestSteps(s)...)
+	latest, newest := p.latestSteps(s), p.newest(s, name, records)
+	if len(latest[1]) == 0 {
+		out[0] = append(out[0], newest...) // no latest moves that it must wait for
+	} else {
+		latest[1] = append(latest[1], newest...)
+	}
+	return append(out, latest...), err
 }
 
 // latestSteps lists where deployed must move, and then latest.

@@ -236,21 +236,21 @@ func newFailingPublication(t *testing.T) *failingPublication {
 	t.Helper()
 	u := &failingPublication{registryFixture: newRegistryFixture(t, "shop/a", "shop/b", "shop/c")}
 	u.old, u.next = u.images(), u.images()
-	u.published(u.publication("older", u.push(u.images())))
-	u.published(u.publication("old", u.push(u.old)))
+	u.published(u.recorded("older", u.push(u.images())))
+	u.published(u.recorded("old", u.push(u.old)))
 	u.before = u.tags()
-	u.p = u.publication("next", u.push(u.next))
+	u.p = u.recorded("next", u.push(u.next))
 	u.p.Images[1].Extra = []string{"v2"}
 
 	calm := newRegistryFixture(t, "shop/a", "shop/b", "shop/c")
-	calm.published(calm.publication("older", calm.push(calm.images())))
-	calm.published(calm.publication("old", calm.push(u.old)))
-	p := calm.publication("next", calm.push(u.next))
+	calm.published(calm.recorded("older", calm.push(calm.images())))
+	calm.published(calm.recorded("old", calm.push(u.old)))
+	p := calm.recorded("next", calm.push(u.next))
 	p.Images[1].Extra = []string{"v2"}
 	calm.transport.set(nil)
 	calm.published(p)
 	u.calls = calm.transport.seen()
-	if u.calls["PutImage"] != 10 {
+	if u.calls["PutImage"] != 14 {
 		t.Fatalf("an undisturbed run takes %v", u.calls)
 	}
 	return u

@@ -2,18 +2,16 @@ package revisions
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // reconcile ensures that latest points to one revision everywhere, although ECR
@@ -27,16 +25,21 @@ import (
 // latest ended on that.
 func (p Publication) reconcile(ctx context.Context, clients registry.Clients, out *Published) (err error) {
 	out.SupersededBy, err = p.awaitAgreement(ctx, clients, goal{name: out.Name, satisfied: func(now []imageState) bool {
-		if !p.isOurs(now) {
-			return false
-		}
-		out.Pushed = map[registry.Ref]time.Time{}
-		for i, image := range now {
-			out.Pushed[p.Images[i].Repository.Ref] = image.pushed
-		}
-		return true
+		return p.settled(now, out)
 	}})
 	return err
+}
+
+// settled reports whether latest points to our images, and notes when these were pushed.
+func (p Publication) settled(now []imageState, out *Published) bool {
+	if !p.isOurs(now) {
+		return false
+	}
+	out.Pushed = map[registry.Ref]time.Time{}
+	for i, image := range now {
+		out.Pushed[p.Images[i].Repository.Ref] = image.pushed
+	}
+	return true
 }
 
 // goal is the state of latest that a job wants.
@@ -95,7 +98,9 @@ const (
 // imageState is an image as DescribeImages shows it.
 type imageState struct {
 	digest string
+	names  []string // the tags that name revisions
 	tags   []string // those that name trusted revisions
+	count  int      // of all tags
 	pushed time.Time
 	// untrusted reports that every tag is one of an untrusted build.
 	untrusted bool
@@ -125,41 +130,18 @@ func (p Publication) describe(ctx context.Context, clients registry.Clients, id 
 	return out, g.Wait()
 }
 
-// imageDescriber is the part of ECR that reading an image without its manifest
-// needs.
-type imageDescriber interface {
-	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
-}
-
 // describeImage reads one image; one that is not there is the zero value.
-// Archived ones have to be asked for (DescribeImagesFilter in ECR's API
-// reference).
-func describeImage(ctx context.Context, client imageDescriber, repo registry.Repository, id types.ImageIdentifier) (imageState, error) {
-	got, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{
-		RegistryId:     repo.Ref.RegistryID(),
-		RepositoryName: aws.String(repo.Name),
-		ImageIds:       []types.ImageIdentifier{id},
-		Filter:         &types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny},
-	})
-	var missing *types.ImageNotFoundException
-	if errors.As(err, &missing) {
-		return imageState{}, nil
-	}
-	if err != nil {
-		return imageState{}, fmt.Errorf("reading %s of %s: %w", imageName(&id), repo.Name, err)
-	}
-	if len(got.ImageDetails) == 0 {
-		return imageState{}, incomplete("DescribeImages", "image %s of %s", imageName(&id), repo.Name)
-	}
-	d := got.ImageDetails[0]
-	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
+func describeImage(ctx context.Context, client manifests.Lister, repo registry.Repository, id types.ImageIdentifier) (imageState, error) {
+	d, err := manifests.Describe(ctx, client, repo, id)
+	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt), count: len(d.ImageTags)}
 	for _, tag := range d.ImageTags {
-		if registry.IsRevisionName(tag) && !IsUntrusted(tag) {
-			out.tags = append(out.tags, tag)
+		if registry.IsRevisionName(tag) {
+			out.names = append(out.names, tag)
 		}
 	}
+	out.tags = slices.DeleteFunc(slices.Clone(out.names), IsUntrusted)
 	out.untrusted = onlyUntrusted(d.ImageTags)
-	return out, nil
+	return out, err
 }
 
 func (p Publication) isOurs(now []imageState) bool {

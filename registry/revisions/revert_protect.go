@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"slipway/registry"
+	"slipway/registry/tags"
 )
 
 // RolloutResult is how a rollout of several ECS services ended, as far as it
@@ -92,7 +93,7 @@ func (r *reversion) reportStuck(t attempt) {
 	case t.err == nil:
 		r.leave(t.Change, t.now, MovedSince)
 		r.leave(latest, latest.To, RunsNew)
-	case errors.Is(t.err, errUnread):
+	case errors.Is(t.err, tags.ErrUnread):
 		r.failed(t.err)
 		r.fail.Unknown = append(r.fail.Unknown, t.Repository.Name)
 	default:

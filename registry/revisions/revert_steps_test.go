@@ -66,6 +66,8 @@ func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 		want["shop/c:"+tag] = next[2].Digest
 	}
 	want["shop/c:previous-latest"] = u.before["shop/c:old"]
+	u.wantRecord(2, "next", next[2].Digest)
+	want["shop/c:revision-next"] = u.tags()["shop/c:revision-next"]
 	u.wantState(want)
 }
 

@@ -29,6 +29,11 @@ type Revision struct {
 	Archived []registry.Repository
 	// Pushed is when the newest of the images was first pushed.
 	Pushed time.Time
+	// Made is when the revision was made: when its first record was pushed. Without
+	// a record it is Pushed.
+	Made time.Time
+	// Recorded are the repositories with its record.
+	Recorded []registry.Repository
 	// Size is the size of the images together, in bytes; layers that they share
 	// count each time.
 	Size int64
@@ -66,8 +71,8 @@ func (r Revision) Expiry(policies map[registry.Ref]lifecycle.Policy) (time.Time,
 	return earliest, out
 }
 
-// Revisions lists the revisions, newest push first, and in order of name where
-// they have their newest image in common. Every tag names one that can
+// Revisions lists the revisions, the newest first, and in order of name where
+// they were made at the same time. Every tag names one that can
 // (registry.IsRevisionName), but for those for which skip is true, such as the
 // extra tags of a build; skip may be nil.
 func (l *Listing) Revisions(skip func(registry.Ref, string) bool) []Revision {
@@ -89,7 +94,7 @@ func (l *Listing) Revisions(skip func(registry.Ref, string) bool) []Revision {
 		out = append(out, *r)
 	}
 	slices.SortFunc(out, func(a, b Revision) int {
-		return cmp.Or(b.Pushed.Compare(a.Pushed), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(b.Made.Compare(a.Made), cmp.Compare(a.Name, b.Name))
 	})
 	return out
 }
@@ -104,6 +109,12 @@ func (l *Listing) complete(r *Revision) {
 		case image.Archived:
 			r.Archived = append(r.Archived, repo)
 		}
+		if at, ok := l.Record(repo.Ref, r.Name); ok {
+			r.Recorded = append(r.Recorded, repo)
+			if r.Made.IsZero() || at.Pushed.Before(r.Made) {
+				r.Made = at.Pushed
+			}
+		}
 	}
 	var latest, deployed, both int
 	for image := range maps.Values(r.Images) {
@@ -115,6 +126,9 @@ func (l *Listing) complete(r *Revision) {
 		latest += number(isLatest)
 		deployed += number(isDeployed)
 		both += number(isLatest && isDeployed)
+	}
+	if r.Made.IsZero() {
+		r.Made = r.Pushed
 	}
 	all := len(r.Images)
 	r.Latest = latest == all

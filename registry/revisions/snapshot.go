@@ -2,42 +2,20 @@ package revisions
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // Image is an image of a repository, with the very bytes of its manifest.
-type Image struct {
-	// Digest is the manifest's, sha256:….
-	Digest string
-	// MediaType is the manifest's.
-	MediaType string
-	// Manifest is the manifest as ECR stores it: moving a tag puts these bytes
-	// again.
-	Manifest string
-}
-
-// Annotation is the value of a manifest annotation, empty when there is none.
-func (i Image) Annotation(key string) string {
-	var m struct {
-		Annotations map[string]string `json:"annotations"`
-	}
-	if json.Unmarshal([]byte(i.Manifest), &m) != nil {
-		return "" // text that is not JSON has no annotations
-	}
-	return m.Annotations[key]
-}
+type Image = manifests.Image
 
 // Variant gives the n-th name of a revision, from 1: the hash itself, then what
 // it is called when the same hash was built again with another result.
@@ -54,29 +32,22 @@ type Snapshot struct {
 	tags  map[registry.Ref]map[string]Image
 	known map[registry.Ref]map[string]Image // by digest
 	read  map[registry.Ref]time.Time        // by ECR's clock
+	// asked are the further tags and digests that were asked for.
+	asked map[registry.Ref][]string
 	// archived are the digests of images that are there and cannot be read, by
 	// the tag or digest that was asked for.
 	archived map[registry.Ref]map[string]string
-}
-
-// imageReader is the part of ECR that a snapshot needs.
-type imageReader interface {
-	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
-}
-
-// manifestTypes are the media types that are read as they are stored. Without
-// naming them, ECR may translate a manifest to another type, and the digest
-// with it (BatchGetImage API reference, acceptedMediaTypes).
-var manifestTypes = []string{
-	"application/vnd.oci.image.index.v1+json",
-	"application/vnd.oci.image.manifest.v1+json",
-	"application/vnd.docker.distribution.manifest.list.v2+json",
-	"application/vnd.docker.distribution.manifest.v2+json",
+	// records are those of revisions, by digest; known has none of them.
+	records map[registry.Ref]map[string]Image
+	// flat are the records to put where a registry refuses those of a digest.
+	flat map[string]Image
+	// restored are the revisions whose index only their record has.
+	restored map[registry.Ref][]string
 }
 
 // ReadTags reads, with one call for each repository and all at once, where the
-// variants of a revision, latest and deployed point, the extra tags named, and
-// the digests named.
+// variants of a revision, latest and deployed point, the extra tags named, the
+// digests named, and the records of these revisions.
 //
 // An image that exists and cannot be read is an *UnreadableError, unless it is
 // archived and asked for by digest or as one of the tags that move: ByTag and
@@ -99,7 +70,7 @@ func readSnapshot(ctx context.Context, clients registry.Clients, repos []registr
 		return nil, err
 	}
 	for _, u := range archived {
-		if !isDigest(u.Image) && registry.IsRevisionName(u.Image) && !moves(u.Repository.Ref, u.Image) {
+		if !manifests.IsDigest(u.Image) && registry.IsRevisionName(u.Image) && !moves(u.Repository.Ref, u.Image) {
 			return nil, u
 		}
 	}
@@ -109,49 +80,61 @@ func readSnapshot(ctx context.Context, clients registry.Clients, repos []registr
 // readAll is ReadTags that continues where images are archived, and returns
 // which ones.
 func readAll(ctx context.Context, clients registry.Clients, repos []registry.Repository, names []string, extra map[registry.Ref][]string) (*Snapshot, []*UnreadableError, error) {
-	s := &Snapshot{names: names, repos: repos, tags: map[registry.Ref]map[string]Image{}, known: map[registry.Ref]map[string]Image{}, read: map[registry.Ref]time.Time{}, archived: map[registry.Ref]map[string]string{}}
-	answers := make([]answer, len(repos))
+	s := newSnapshot(names, repos)
+	s.asked = extra
+	answers, archived := make([]manifests.Answer, len(repos)), make([]map[string]string, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(registry.MaxCalls)
 	for i, repo := range repos {
-		ids := imageIDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagPrevious, registry.TagDeployed}), extra[repo.Ref]...))
+		ids := manifests.IDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagPrevious, registry.TagDeployed}, recordTags(names)), extra[repo.Ref]...))
 		g.Go(func() (err error) {
 			client := clients(repo.Region)
-			if answers[i], err = batchGet(ctx, client, repo, ids); err != nil {
+			if answers[i], err = manifests.Get(ctx, client, repo, ids); err != nil {
 				return err
 			}
-			return answers[i].locate(ctx, client)
+			archived[i], err = answers[i].Locate(ctx, client)
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
-	var archived []*UnreadableError
+	var unreadable []*UnreadableError
 	for i, repo := range repos {
-		s.add(repo.Ref, answers[i].images)
-		s.read[repo.Ref] = answers[i].at
-		s.archived[repo.Ref] = answers[i].archived
-		archived = append(archived, answers[i].unreadable...)
+		s.add(repo.Ref, answers[i].Images)
+		s.read[repo.Ref] = answers[i].At
+		s.archived[repo.Ref] = archived[i]
+		unreadable = append(unreadable, answers[i].Unreadable...)
+		s.restore(repo.Ref, names)
 	}
-	return s, archived, nil
+	return s, unreadable, nil
+}
+
+func newSnapshot(names []string, repos []registry.Repository) *Snapshot {
+	return &Snapshot{
+		names: names, repos: repos,
+		tags: map[registry.Ref]map[string]Image{}, known: map[registry.Ref]map[string]Image{}, read: map[registry.Ref]time.Time{},
+		archived: map[registry.Ref]map[string]string{}, records: map[registry.Ref]map[string]Image{},
+		flat: map[string]Image{}, restored: map[registry.Ref][]string{},
+	}
 }
 
 func (s *Snapshot) add(ref registry.Ref, images []types.Image) {
 	if s.tags[ref] == nil {
-		s.tags[ref], s.known[ref] = map[string]Image{}, map[string]Image{}
+		s.tags[ref], s.known[ref], s.records[ref] = map[string]Image{}, map[string]Image{}, map[string]Image{}
 	}
-	tags, known := s.tags[ref], s.known[ref]
+	tags := s.tags[ref]
 	for _, i := range images {
-		image := newImage(i)
-		known[image.Digest] = image
+		image := manifests.New(i)
+		if image.IsRecord() {
+			s.records[ref][image.Digest] = image
+		} else {
+			s.known[ref][image.Digest] = image
+		}
 		if tag := aws.ToString(i.ImageId.ImageTag); tag != "" {
 			tags[tag] = image
 		}
 	}
-}
-
-func newImage(i types.Image) Image {
-	return Image{Digest: aws.ToString(i.ImageId.ImageDigest), MediaType: aws.ToString(i.ImageManifestMediaType), Manifest: aws.ToString(i.ImageManifest)}
 }
 
 // ByTag returns the image that a tag points to; false when the repository lacks
@@ -159,6 +142,13 @@ func newImage(i types.Image) Image {
 func (s *Snapshot) ByTag(ref registry.Ref, tag string) (Image, bool) {
 	i, ok := s.tags[ref][tag]
 	return i, ok
+}
+
+// Lacks reports whether a variant of the revision did not name an image of the
+// repository.
+func (s *Snapshot) Lacks(ref registry.Ref, variant string) bool {
+	_, there := s.ByTag(ref, variant)
+	return !there && slices.Contains(s.names, variant)
 }
 
 // At returns the time, by ECR's clock, when a repository was read; this host's
@@ -170,9 +160,12 @@ func (s *Snapshot) At(ref registry.Ref) time.Time {
 	return time.Now()
 }
 
-// ByDigest returns an image that was read, by digest.
+// ByDigest returns an image that was read, or a record, by digest.
 func (s *Snapshot) ByDigest(ref registry.Ref, digest string) (Image, bool) {
 	i, ok := s.known[ref][digest]
+	if !ok {
+		i, ok = s.records[ref][digest]
+	}
 	return i, ok
 }
 
@@ -186,7 +179,7 @@ func (s *Snapshot) ByConfig(ref registry.Ref, annotation, value string) map[stri
 	out := map[string]string{}
 	for _, digest := range slices.Sorted(maps.Keys(s.known[ref])) {
 		image := s.known[ref][digest]
-		config := image.parsed().Config.Digest
+		config := image.Content().Config.Digest
 		if config == "" || image.Annotation(annotation) != value || s.foreign(ref, digest) {
 			continue
 		}
@@ -208,7 +201,7 @@ func (s *Snapshot) TaggedParent(ref registry.Ref, digest string) (Image, bool) {
 		}
 	}
 	for _, d := range slices.Sorted(maps.Keys(s.known[ref])) {
-		if i := s.known[ref][d]; slices.Contains(i.children(), digest) {
+		if i := s.known[ref][d]; slices.Contains(i.Children(), digest) {
 			return i, true
 		}
 	}
@@ -231,87 +224,4 @@ func (s *Snapshot) Complete() []string {
 		}
 	}
 	return out
-}
-
-// imageIDs turns tags and digests into ids, each once.
-func imageIDs(names []string) []types.ImageIdentifier {
-	var ids []types.ImageIdentifier
-	seen := map[string]bool{}
-	for _, n := range names {
-		if n == "" || seen[n] {
-			continue
-		}
-		seen[n] = true
-		if isDigest(n) {
-			ids = append(ids, types.ImageIdentifier{ImageDigest: aws.String(n)})
-			continue
-		}
-		ids = append(ids, types.ImageIdentifier{ImageTag: aws.String(n)})
-	}
-	return ids
-}
-
-// isDigest reports whether s is a digest and not a tag, which can have no
-// colon.
-func isDigest(s string) bool { return len(s) > len("sha256:") && s[:len("sha256:")] == "sha256:" }
-
-// answer is the images of one repository at a time by ECR's clock.
-type answer struct {
-	images     []types.Image
-	unreadable []*UnreadableError
-	archived   map[string]string // digests by the tag or digest that was asked for
-	at         time.Time
-}
-
-// readImages reads images with their manifests; those that are not there are
-// left out.
-func readImages(ctx context.Context, client imageReader, repo registry.Repository, ids []types.ImageIdentifier) ([]types.Image, error) {
-	out, err := batchGet(ctx, client, repo, ids)
-	if err == nil && len(out.unreadable) > 0 {
-		err = out.unreadable[0]
-	}
-	return out.images, err
-}
-
-// batchGet reads images; those that are not there are left out.
-func batchGet(ctx context.Context, client imageReader, repo registry.Repository, ids []types.ImageIdentifier) (answer, error) {
-	var out answer
-	for chunk := range slices.Chunk(ids, maxIDs) {
-		got, err := client.BatchGetImage(ctx, &ecr.BatchGetImageInput{
-			RegistryId:         repo.Ref.RegistryID(),
-			RepositoryName:     aws.String(repo.Name),
-			ImageIds:           chunk,
-			AcceptedMediaTypes: manifestTypes,
-		})
-		if err != nil {
-			return answer{}, fmt.Errorf("reading images of %s: %w", repo.Name, err)
-		}
-		for _, f := range got.Failures {
-			if f.FailureCode != types.ImageFailureCodeImageNotFound {
-				out.unreadable = append(out.unreadable, &UnreadableError{Repository: repo, Image: imageName(f.ImageId), Code: f.FailureCode, Reason: aws.ToString(f.FailureReason)})
-			}
-		}
-		if err := answered(repo, chunk, got); err != nil {
-			return answer{}, err
-		}
-		out.images = append(out.images, got.Images...)
-		if at, ok := middleware.GetServerTime(got.ResultMetadata); ok && out.at.IsZero() {
-			out.at = at
-		}
-	}
-	return out, nil
-}
-
-// maxIDs is how many image ids one BatchGetImage takes (its API reference,
-// imageIds).
-const maxIDs = 100
-
-func imageName(id *types.ImageIdentifier) string {
-	if id == nil {
-		return "?"
-	}
-	if id.ImageTag != nil {
-		return *id.ImageTag
-	}
-	return aws.ToString(id.ImageDigest)
 }

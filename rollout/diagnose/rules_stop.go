@@ -45,6 +45,15 @@ var alarmRules = []rule{
 // could not be placed.
 var runRules = []rule{
 	{
+		words: words(`unable to stop or start tasks during a deployment because of the service deployment configuration|maximumPercent [0-9]+ leave no step`),
+		cause: func(s sign) string {
+			return "minimumHealthyPercent and maximumPercent of the service leave ECS no step with so few tasks: raise maximumPercent"
+		},
+		next: func(s sign) string {
+			return "aws ecs update-service" + s.e.clusterFlag("--cluster") + " --service " + shell.Word(s.e.Service) + " --deployment-configuration maximumPercent=200"
+		},
+	},
+	{
 		words: words(`OutOfMemory|due to memory usage`),
 		cause: func(s sign) string {
 			return s.theContainer() + " exceeded its memory limit: raise memory in the task definition, or find what uses it"

@@ -140,7 +140,7 @@ func (c *Change) describe(after map[string]string) {
 		if !ok {
 			continue
 		}
-		line := ImageChange{Container: container.Name, From: container.Image, FromDigest: container.digest(), To: after[container.Name]}
+		line := ImageChange{Container: container.Name, From: container.Image, FromDigest: container.Digest(), To: after[container.Name]}
 		if len(w.Digests) > 0 {
 			line.ToDigest = w.Digests[0]
 		}
@@ -170,7 +170,7 @@ func (c *Change) chooseAction() {
 // alreadyRuns reports whether the service runs all desired images and continues
 // to. An image whose digest is not known counts by its reference.
 func (c *Change) alreadyRuns(exact bool) bool {
-	if c.Service.deploysOtherImages(c.Wants) || len(c.toVerify()) == 0 {
+	if c.Service.Stalled() || c.Service.deploysOtherImages(c.Wants) || len(c.toVerify()) == 0 {
 		return false
 	}
 	for _, container := range c.Service.Containers {
@@ -240,9 +240,9 @@ func (c Container) runsOnly(w DesiredImage, desired int) bool {
 	return len(c.Running) > 0 || desired == 0 && c.Resolved != ""
 }
 
-// digest returns the digest that most tasks run, else the one that new tasks
+// Digest returns the digest that most tasks run, else the one that new tasks
 // get.
-func (c Container) digest() string {
+func (c Container) Digest() string {
 	if d := mostRun(c.Running); d != "" {
 		return d
 	}

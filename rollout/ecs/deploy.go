@@ -22,6 +22,7 @@ type serviceUpdater interface {
 type deployer interface {
 	definitionWriter
 	serviceUpdater
+	expressUpdater
 	taskSetReader // with CodeDeploy only
 }
 
@@ -32,6 +33,9 @@ var ErrNothingToDeploy = errors.New("the service runs the desired images: there 
 // task definition needs a new revision. A revision that was registered and then
 // not deployed stays: it costs nothing, and a deregistered one could never be
 // deployed.
+//
+// A new revision for a service of Express Mode is deployed with
+// UpdateExpressGatewayService, whose deployment takes one more call to find.
 //
 // With the controller CODE_DEPLOY, two or three calls find the deployment group
 // and a deployment under way. CodeDeploy then starts the deployment, and two
@@ -51,6 +55,9 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	arn, err := c.registerDefinition(ctx, client)
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
+	}
+	if c.Action == Register && c.Service.Express() {
+		return deployByExpress(ctx, client, c, arn)
 	}
 	in := &ecs.UpdateServiceInput{Cluster: c.Service.ClusterID(), Service: c.Service.ServiceID(), ForceNewDeployment: true}
 	if c.Action == Register {

@@ -52,7 +52,8 @@ type serviceReader interface {
 // cluster, then for each service, several at a time: one for the task
 // definition, one for its deployments and one for its revisions (both not with
 // other controllers than ECS), one for each page of its tasks and one for each
-// 100 tasks.
+// 100 tasks. Where the caller may not read deployments or revisions, a service
+// has what DescribeServices says of them, and Service.Unread.
 //
 // Errors: a *MissingError for each service that does not exist, joined.
 func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, error) {
@@ -93,11 +94,10 @@ func readDetails(ctx context.Context, client serviceReader, s Service) (Service,
 		}
 		return err
 	})
-	var deployments []ServiceDeployment
-	resolved := map[string]string{}
+	var history deploymentHistory
 	if s.Controller == types.DeploymentControllerTypeEcs {
 		g.Go(func() (err error) {
-			deployments, resolved, err = readDeployments(ctx, client, s)
+			history, err = readHistory(ctx, client, s)
 			return err
 		})
 	}
@@ -108,10 +108,10 @@ func readDetails(ctx context.Context, client serviceReader, s Service) (Service,
 	if err := g.Wait(); err != nil {
 		return Service{}, err
 	}
-	s.Definition, s.Deployments = definition, deployments
+	s.Definition, s.Deployments, s.Unread = definition, history.deployments, history.unread
 	for _, c := range definition.containers() {
 		name := stringField(c, "name")
-		s.Containers = append(s.Containers, Container{Name: name, Image: stringField(c, "image"), Resolved: resolved[name], Running: running[name]})
+		s.Containers = append(s.Containers, Container{Name: name, Image: stringField(c, "image"), Resolved: history.resolved[name], Running: running[name]})
 	}
 	return s, nil
 }

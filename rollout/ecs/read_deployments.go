@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,35 +16,66 @@ import (
 	"slipway/internal/awsclient"
 )
 
-// readDeployments reads a page of a service's latest deployments, newest first,
-// and the digests of its present revision by container. The newest deployment
-// and those of present revisions have their digests.
-func readDeployments(ctx context.Context, client deploymentReader, s Service) ([]ServiceDeployment, map[string]string, error) {
+// deploymentHistory is the deployments of a service as far as ECS returns them.
+type deploymentHistory struct {
+	// deployments are a page of the latest ones, newest first. The newest and
+	// those of present revisions have their digests.
+	deployments []ServiceDeployment
+	// resolved are the digests of the present revision by container.
+	resolved map[string]string
+	// unread is Service.Unread.
+	unread error
+}
+
+// readHistory reads a service's latest deployments and the digests of its
+// present revision. Where the deployments cannot be read, the primary one of
+// DescribeServices stands for them; digests that cannot be read are left out.
+func readHistory(ctx context.Context, client deploymentReader, s Service) (h deploymentHistory, err error) {
+	h.deployments, err = listDeployments(ctx, client, s)
+	if HistoryUnavailable(err) {
+		h.unread = err
+		if p, ok := primaryDeployment(s.Raw); ok {
+			h.deployments = []ServiceDeployment{p}
+		}
+	} else if err != nil {
+		return h, err
+	}
+	present := presentRevision(s.Raw, h.deployments)
+	digests, err := RevisionDigests(ctx, client, revisionsOf(s.Raw, present, h.deployments))
+	if HistoryUnavailable(err) {
+		h.unread = errors.Join(h.unread, err)
+		return h, nil
+	}
+	for i := range h.deployments {
+		h.deployments[i].Digests = digests[h.deployments[i].Revision]
+	}
+	h.resolved = digests[present]
+	return h, err
+}
+
+// listDeployments reads a page of a service's latest deployments.
+func listDeployments(ctx context.Context, client deploymentReader, s Service) ([]ServiceDeployment, error) {
 	out, err := client.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: s.ClusterID(), Service: s.ServiceID()})
 	if err == nil {
 		err = awsclient.CheckList("ECS", "ListServiceDeployments", "deployments", out.ServiceDeployments)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("listing its deployments: %w", err)
+		return nil, fmt.Errorf("listing its deployments: %w", err)
 	}
-	deployments := serviceDeployments(out.ServiceDeployments)
-	present := presentRevision(s.Raw, deployments)
-	var arns []string
-	for _, r := range s.Raw.CurrentServiceRevisions {
+	return serviceDeployments(out.ServiceDeployments), nil
+}
+
+// revisionsOf returns the revisions whose digests matter: those with tasks, the
+// present one and that of the newest deployment.
+func revisionsOf(raw types.Service, present string, deployments []ServiceDeployment) []string {
+	arns := []string{present}
+	for _, r := range raw.CurrentServiceRevisions {
 		arns = append(arns, aws.ToString(r.Arn))
 	}
-	arns = append(arns, present)
 	if len(deployments) > 0 {
 		arns = append(arns, deployments[0].Revision)
 	}
-	digests, err := RevisionDigests(ctx, client, arns)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range deployments {
-		deployments[i].Digests = digests[deployments[i].Revision]
-	}
-	return deployments, digests[present], nil
+	return arns
 }
 
 // presentRevision returns the revision whose images ECS gives to every new

@@ -208,6 +208,9 @@ func TestReadTellsWhatFailed(t *testing.T) {
 		"DescribeTasks":            tasksRunning(digest),
 	}
 	for action := range working {
+		if action == "ListServiceDeployments" || action == "DescribeServiceRevisions" {
+			continue // TestReadWithoutHistory
+		}
 		t.Run(action, func(t *testing.T) {
 			actions := map[string]func(fakeaws.Object) any{}
 			for a, answer := range working {
@@ -221,6 +224,54 @@ func TestReadTellsWhatFailed(t *testing.T) {
 				t.Errorf("services %v, error %v", services, err)
 			}
 		})
+	}
+}
+
+// TestReadWithoutHistory reads a service whose deployments or revisions are
+// refused: what DescribeServices says stands for them.
+func TestReadWithoutHistory(t *testing.T) {
+	revision := fakeaws.RevisionARN(2)
+	number := revision[strings.LastIndex(revision, "/")+1:]
+	states := map[types.DeploymentRolloutState]types.ServiceDeploymentStatus{
+		"COMPLETED": "SUCCESSFUL", "IN_PROGRESS": "IN_PROGRESS", "FAILED": "STOPPED", "": "SUCCESSFUL",
+	}
+	for state, want := range states {
+		for _, code := range []string{"AccessDeniedException", "UnsupportedFeatureException"} {
+			actions := map[string]func(fakeaws.Object) any{
+				"DescribeServices": fakeaws.AnswerServices(fakeaws.DescribedService("shop", "web", fakeaws.Object{
+					"currentServiceRevisions":  []fakeaws.Object{{"arn": revision}},
+					"currentServiceDeployment": fakeaws.DeploymentARN(2),
+					"deployments":              []fakeaws.Object{{"id": "ecs-svc/" + number, "status": "PRIMARY", "rolloutState": state, "rolloutStateReason": "why"}},
+				})),
+				"DescribeTaskDefinition":   shopDefinition,
+				"ListServiceDeployments":   fakeaws.Fixed(fakeaws.Refusal{Code: code}),
+				"DescribeServiceRevisions": revisionsRunning,
+				"ListTasks":                taskList(1),
+				"DescribeTasks":            tasksRunning(digest),
+			}
+			read := func() Service {
+				s := fakeaws.Start(t, actions)
+				services, err := Read(t.Context(), s.ECS(), []Ref{{"shop", "web"}})
+				if err != nil {
+					t.Fatalf("%s %s: %v", state, code, err)
+				}
+				return services[0]
+			}
+			s := read()
+			if s.Unread == nil || len(s.Deployments) != 1 {
+				t.Fatalf("%s: unread %v, deployments %+v", state, s.Unread, s.Deployments)
+			}
+			if d := s.Deployments[0]; d.Status != want || d.Reason != "why" || d.Revision != revision || d.ARN != fakeaws.DeploymentARN(2) || len(d.Digests) == 0 {
+				t.Errorf("%s: deployment %+v, want %s", state, d, want)
+			}
+			if s.Stalled() != (state == "FAILED") || s.Containers[0].Resolved == "" {
+				t.Errorf("%s: stalled %t, containers %+v", state, s.Stalled(), s.Containers)
+			}
+			actions["DescribeServiceRevisions"] = fakeaws.Fixed(fakeaws.Refusal{Code: code})
+			if s = read(); s.Containers[0].Resolved != "" || s.Deployments[0].Status != want {
+				t.Errorf("%s: without revisions: containers %+v, deployments %+v", state, s.Containers, s.Deployments)
+			}
+		}
 	}
 }
 

@@ -49,6 +49,10 @@ type Service struct {
 	// Deployments are the latest service deployments, newest first; those of
 	// CODE_DEPLOY services are in CodeDeploy and not listed.
 	Deployments []ServiceDeployment
+	// Unread is why Deployments has only the primary deployment, as
+	// DescribeServices describes it, or why digests of revisions are not
+	// known: a missing permission. It is nil where all was read.
+	Unread error
 	// Raw is ECS's description.
 	Raw types.Service
 }
@@ -60,6 +64,24 @@ func (s Service) UnderWay() *ServiceDeployment {
 		return &s.Deployments[0]
 	}
 	return nil
+}
+
+// Stalled reports whether the service starts no tasks until it is deployed
+// again: its primary deployment has failed and was not rolled back, as after a
+// circuit breaker without rollback. Tasks of the deployment before go on, and
+// one that is lost is not replaced.
+func (s Service) Stalled() bool {
+	p := PrimaryDeployment(s.Raw)
+	return p != nil && p.RolloutState == types.DeploymentRolloutStateFailed && s.UnderWay() == nil
+}
+
+// ResetsBreaker reports whether a healthy task resets the failures that the
+// circuit breaker has counted, so that it may never end a deployment whose
+// tasks become healthy and crash. That is the default (API reference,
+// DeploymentCircuitBreaker).
+func ResetsBreaker(c *types.DeploymentConfiguration) bool {
+	b := c.DeploymentCircuitBreaker
+	return b != nil && b.Enable && (b.ResetOnHealthyTask == nil || *b.ResetOnHealthyTask)
 }
 
 // Settling reports whether tasks of a container that run other images are being

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsclient"
+	"slipway/rollout/ecs"
 )
 
 // clock counts the time in which the new tasks of a deployment made no
@@ -174,7 +175,7 @@ func (tr *tracker) isBaking(sd types.ServiceDeployment) bool {
 	case types.ServiceDeploymentLifecycleStageProductionTrafficShift, types.ServiceDeploymentLifecycleStageTestTrafficShift:
 		return tr.inSteps(sd)
 	case "":
-		return sd.Alarms != nil && sd.Alarms.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring && len(tr.otherDeployments()) == 0
+		return sd.Alarms != nil && sd.Alarms.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring && (tr.drained || len(tr.otherDeployments()) == 0)
 	}
 	return false
 }
@@ -234,6 +235,12 @@ func (f Follower) expire(ctx context.Context, trackers []*tracker) {
 		if limit <= 0 || ctx.Err() != nil {
 			continue
 		}
+		if why := tr.blocked(); why == "" {
+			tr.blockedSince = time.Time{}
+		} else if tr.blockedFor(now) >= min(limit, f.settle()) {
+			tr.end(TimedOut, why)
+			continue
+		}
 		if tr.clock.state == clockDraining && tr.clock.drained >= limit {
 			f.endDraining(ctx, tr)
 		}
@@ -242,6 +249,35 @@ func (f Follower) expire(ctx context.Context, trackers []*tracker) {
 		}
 	}
 	f.finish(ctx, trackers, explainTime)
+}
+
+// blocked says why ECS can take no step of the deployment: it has no task yet,
+// and all old ones are desired. Those that are not healthy may still be stopped
+// for a while. Empty if it can, or is being rolled back.
+func (tr *tracker) blocked() string {
+	running, pending, _, ok := tr.count()
+	if end, _ := tr.stateNow(); end != stateInProgress || tr.service == nil || !ok || running+pending > 0 {
+		return ""
+	}
+	if sd := tr.deployment; sd != nil && sd.Status != types.ServiceDeploymentStatusInProgress {
+		return ""
+	}
+	old := 0
+	for _, e := range tr.otherDeployments() {
+		old += int(e.RunningCount)
+	}
+	if old < int(tr.service.DesiredCount) {
+		return ""
+	}
+	return ecs.Blocks(*tr.service)
+}
+
+// blockedFor returns how long the deployment has been blocked.
+func (tr *tracker) blockedFor(now time.Time) time.Duration {
+	if tr.blockedSince.IsZero() {
+		tr.blockedSince = now
+	}
+	return now.Sub(tr.blockedSince)
 }
 
 // endTimedOut ends a deployment that makes no progress. One that ECS calls
@@ -253,7 +289,7 @@ func (f Follower) endTimedOut(tr *tracker, limit time.Duration) {
 		return
 	}
 	if tr.pendingFor(f.settle()) {
-		tr.end(Differs, join(tr.pendingReason, "AWS did not answer in time"))
+		tr.end(Unverified, join(tr.pendingReason, "AWS did not answer in time"))
 		tr.outcome.Err = errors.New(tr.outcome.Reason)
 	}
 }
@@ -271,6 +307,7 @@ func (f Follower) endDraining(ctx context.Context, tr *tracker) {
 		tr.handleErrors(ctx)
 		return
 	}
+	tr.drained = left == ""
 	if left == "" && guarded {
 		tr.protection.protectsAll = false // ECS stops them now, or keeps them for another reason
 		return

@@ -47,6 +47,16 @@ func (w *fakeECS) oldWanted(n int32) {
 	w.services["web"].Deployments[1].DesiredCount = n
 }
 
+// blocks gives service web limits that leave no step while all old tasks run.
+func (w *fakeECS) blocks(old int32) {
+	s := w.services["web"]
+	s.DeploymentConfiguration = &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(51), MaximumPercent: aws.Int32(199)}
+	s.DesiredCount = 1
+	s.Deployments = slices.Clone(s.Deployments)
+	s.Deployments[1].RunningCount = old
+	w.services["web"] = s
+}
+
 // refuse has an operation refused for want of a permission.
 func (w *fakeECS) refuse(operation string) {
 	w.fail = func(called string, _ int) error {
@@ -164,6 +174,12 @@ func TestFollowLimit(t *testing.T) {
 			w.change(w.alone)
 			w.succeedAfter(40 * time.Minute)
 		}, Succeeded, "", 40 * time.Minute},
+		"alarms are watched, and ECS lists the old deployment": {1, func(w *fakeECS, _ *ecs.Deployment) {
+			w.underWay(1, 0, func(sd *types.ServiceDeployment) {
+				sd.Alarms = &types.ServiceDeploymentAlarms{Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring}
+			})
+			w.succeedAfter(2 * time.Hour)
+		}, Succeeded, "", 2 * time.Hour},
 		"old tasks drain, and are gone in time": {1, func(w *fakeECS, _ *ecs.Deployment) {
 			w.underWay(1, 0, nil)
 			w.change(func() { w.stopping("old") })
@@ -185,6 +201,17 @@ func TestFollowLimit(t *testing.T) {
 			})
 		}, TimedOut, "", 2 * limit},
 		"no old task is left": {1, func(w *fakeECS, _ *ecs.Deployment) { w.underWay(1, 0, nil) }, TimedOut, "", 2 * limit},
+		"ECS can take no step": {1, func(w *fakeECS, _ *ecs.Deployment) {
+			w.underWay(0, 1, nil)
+			w.change(func() { w.blocks(1) })
+		}, TimedOut, "minimumHealthyPercent 51 and maximumPercent 199 leave no step", time.Minute},
+		"a step becomes possible in time": {1, func(w *fakeECS, _ *ecs.Deployment) {
+			w.underWay(0, 1, nil)
+			w.change(func() { w.blocks(1) })
+			w.after(50*time.Second, func() { w.blocks(0) })
+			w.succeedAfter(10 * time.Minute)
+			w.after(10*time.Minute, func() { w.run("web", "new", "ecs-svc/9", digestA) })
+		}, Succeeded, "", 10 * time.Minute},
 		"old tasks are kept": {1, func(w *fakeECS, _ *ecs.Deployment) { w.underWay(1, 1, nil) },
 			TimedOut, "its new tasks made no progress for 15m0s; under way", limit},
 		"old tasks are kept by task protection": {2, func(w *fakeECS, _ *ecs.Deployment) {
@@ -385,7 +412,7 @@ func TestFollowLimitOfVerifying(t *testing.T) {
 			return nil
 		}
 		outcome := limited(t, w, d)
-		wantOutcome(t, outcome, Differs, "it is SUCCESSFUL, but its images are not verified yet")
+		wantOutcome(t, outcome, Unverified, "it is SUCCESSFUL, but its images are not verified yet")
 		if outcome.Err == nil {
 			t.Error("no error says that it was not verified")
 		}

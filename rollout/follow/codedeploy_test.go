@@ -173,7 +173,7 @@ func TestFollowCodeDeployEnds(t *testing.T) {
 			w.codeStatus("d-NEW", codetypes.DeploymentStatusFailed, undo)
 			w.codeStatus("d-BACK", codetypes.DeploymentStatusFailed, nil)
 		}, Failed, "rollback deployment d-BACK is Failed", 6 * time.Second},
-		"gone": {func(w *fakeECS) { clear(w.code) }, Failed, "reading CodeDeploy deployment d-NEW", 6 * time.Second},
+		"gone": {func(w *fakeECS) { clear(w.code) }, Unverified, "reading CodeDeploy deployment d-NEW", 6 * time.Second},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -197,6 +197,6 @@ func TestFollowCodeDeployNoClient(t *testing.T) {
 		w := newFakeECS()
 		d := w.blueGreen()
 		o := Follower{ECS: w}.Follow(t.Context(), []ecs.Deployment{d}, nil)[0]
-		wantOutcome(t, o, Failed, "no CodeDeploy client")
+		wantOutcome(t, o, Unverified, "no CodeDeploy client")
 	})
 }

@@ -124,7 +124,7 @@ func (f Follower) onSuccess(ctx context.Context, tr *tracker) {
 	case deleted(err):
 		tr.failWith(err)
 	case err != nil:
-		tr.end(Differs, is+", but the running images could not be verified: "+err.Error())
+		tr.end(Unverified, is+", but the running images could not be verified: "+err.Error())
 		tr.outcome.Err = err
 	case v.matches:
 		tr.end(Succeeded, join(v.reason, tr.remainingWork()))
@@ -251,6 +251,8 @@ func (f Follower) collectEvidence(ctx context.Context, tr *tracker) {
 		d := diagnose.Diagnose(tr.evidence())
 		tr.outcome.Diagnosis = &d
 	default:
+		p := tr.primary()
+		tr.outcome.Stalled = tr.outcome.Status == Failed && p != nil && p.RolloutState == types.DeploymentRolloutStateFailed
 		_ = f.readStopped(ctx, tr, true)
 		d := f.explain(ctx, tr.evidence())
 		tr.outcome.Diagnosis = &d

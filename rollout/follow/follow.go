@@ -124,7 +124,8 @@ func (f Follower) settle() time.Duration {
 // progress for Limit is TimedOut; one whose new tasks all run when only old
 // ones have been stopping for Limit has Succeeded. When ctx's deadline passes,
 // what has not ended is TimedOut; when ctx is cancelled, Interrupted. An error
-// that a repetition does not change is in Outcome.Err, with the status Failed.
+// that a repetition does not change is in Outcome.Err, with the status
+// Unverified.
 func (f Follower) Follow(ctx context.Context, deployments []ecs.Deployment, report func(Progress)) []Outcome {
 	if report == nil {
 		report = func(Progress) {}

@@ -306,7 +306,7 @@ func TestFollowRefused(t *testing.T) {
 			d := w.deployment("web", "9", 1)
 			w.fail = deny("DescribeServices")
 			outcomes, _ := followAll(t, w, d)
-			wantOutcome(t, outcomes[0], Failed, "describing shop/web", "AccessDenied")
+			wantOutcome(t, outcomes[0], Unverified, "describing shop/web", "AccessDenied")
 			if outcomes[0].Err == nil {
 				t.Error("no Err")
 			}
@@ -319,7 +319,7 @@ func TestFollowRefused(t *testing.T) {
 			w.succeedWith(digestA)
 			w.fail = deny("DescribeTasks", "ListTasks STOPPED")
 			outcomes, n := followAll(t, w, d)
-			wantOutcome(t, outcomes[0], Differs, "it is SUCCESSFUL, but the running images could not be verified")
+			wantOutcome(t, outcomes[0], Unverified, "it is SUCCESSFUL, but the running images could not be verified")
 			if outcomes[0].Err == nil || len(n.texts(Event)) != 4 {
 				t.Errorf("err %v, events %q", outcomes[0].Err, n.texts(Event))
 			}

@@ -28,6 +28,10 @@ const (
 	// Differs: SUCCESSFUL, but tasks of the deployment run other digests than
 	// desired, or none runs.
 	Differs Status = "differs"
+	// Unverified: AWS refused requests, or did not answer them, so it is not
+	// known how the deployment ends, or whether its tasks run the desired
+	// digests. Outcome.Err is the reason.
+	Unverified Status = "unverified"
 )
 
 // Outcome is how a followed deployment ended, and why.
@@ -42,6 +46,9 @@ type Outcome struct {
 	// the digests that ECS resolved for it, with a count of 0. It is set where
 	// its tasks were verified.
 	Own map[string]map[string]int
+	// Stalled reports that ECS starts no tasks for the service until it is
+	// deployed again (ecs.Service.Stalled).
+	Stalled bool
 	// Diagnosis is set for what did not succeed.
 	Diagnosis *diagnose.Diagnosis
 	// Err is the error of AWS that ended the following or the verification

@@ -56,7 +56,7 @@ func pauseOf(sd types.ServiceDeployment) (Pause, bool) {
 // else none.
 func FindPause(ctx context.Context, client deploymentsAPI, s ecs.Service) (Pause, bool, error) {
 	p := s.UnderWay()
-	if p == nil {
+	if p == nil || p.ARN == "" {
 		return Pause{}, false, nil
 	}
 	out, err := client.DescribeServiceDeployments(ctx, &awsecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{p.ARN}})

@@ -126,7 +126,7 @@ func (f Follower) describeDeployments(ctx context.Context, batch []*tracker) {
 // on without them. Any other error ends the tracking.
 func (tr *tracker) handleErrors(ctx context.Context) {
 	errs := []error{tr.serviceErr, tr.deploymentErr, tr.taskErr}
-	refused := tr.deploymentErr != nil && awsclient.Denied(tr.deploymentErr) && !tr.byCodeDeploy()
+	refused := tr.deploymentErr != nil && ecs.HistoryUnavailable(tr.deploymentErr) && !tr.byCodeDeploy()
 	tr.serviceErr, tr.deploymentErr, tr.taskErr = nil, nil, nil
 	if ctx.Err() != nil || tr.ended {
 		return
@@ -158,7 +158,7 @@ func (tr *tracker) failWith(err error) {
 	if deleted(err) {
 		tr.end(Failed, "the service was deleted during the deployment")
 	} else {
-		tr.end(Failed, err.Error())
+		tr.end(Unverified, err.Error())
 	}
 	tr.outcome.Err = err
 }

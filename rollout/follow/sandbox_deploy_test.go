@@ -146,10 +146,12 @@ func (h *ecsFixture) wantRunning(ref ecs.Ref, w ecs.DesiredImage) {
 	}
 }
 
-// quirks are the two extremes of what ECS does not document.
+// quirks are the two extremes of what ECS does not document, and an ECS without
+// the newest fields.
 var quirks = map[string]sandbox.ECSQuirks{
-	"as seen":   {},
-	"otherwise": {SeparateIDs: true, ListDelay: true, PlatformDigests: true, EarlySuccess: true, LateCurrent: true},
+	"as seen":        {},
+	"otherwise":      {SeparateIDs: true, ListDelay: true, PlatformDigests: true, EarlySuccess: true, LateCurrent: true},
+	"fields missing": {NoNewFields: true},
 }
 
 func TestDeployOnTheSandbox(t *testing.T) {

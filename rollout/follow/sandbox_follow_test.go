@@ -192,6 +192,31 @@ func TestFollowProtectedOnTheSandbox(t *testing.T) {
 	}
 }
 
+// The bake time of alarms does not count, and an alarm rolls back.
+func TestFollowAlarmsOnTheSandbox(t *testing.T) {
+	for name, q := range quirks {
+		t.Run(name, func(t *testing.T) {
+			h := startFixture(t, sandbox.Options{ECS: q})
+			first := h.push("a1")
+			ref := h.create("web", first.Image, func(in *awsecs.CreateServiceInput) {
+				in.DeploymentConfiguration = &types.DeploymentConfiguration{Alarms: &types.DeploymentAlarms{Enable: true, Rollback: true, AlarmNames: []string{"errors"}}}
+			})
+			second, third := h.push("b2"), h.pushWithLabels("c3", map[string]string{"slipway.sandbox.alarm": "errors"})
+			f := h.follower()
+			f.Limit = 500 * time.Millisecond
+			h.must(nil, h.server.SetECSSpeed(400)) // a bake time of 1.5 s
+			d := h.deploy(ref, second, ecs.Register)
+			wantOutcome(t, f.Follow(t.Context(), []ecs.Deployment{d}, nil)[0], Succeeded)
+			outcome := f.Follow(t.Context(), []ecs.Deployment{h.deploy(ref, third, ecs.Register)}, nil)[0]
+			wantOutcome(t, outcome, RolledBack, "alarms triggered: errors")
+			if !strings.Contains(outcome.Diagnosis.Cause, "CloudWatch alarms ended the deployment") {
+				t.Errorf("cause %q", outcome.Diagnosis.Cause)
+			}
+			h.wantRunning(ref, second)
+		})
+	}
+}
+
 // Without the permission to read service deployments the ends are the same.
 func TestFollowPlainOnTheSandbox(t *testing.T) {
 	for name, q := range quirks {

@@ -54,11 +54,14 @@ type tracker struct {
 	running       map[string]map[string]int
 
 	// clock counts the time without progress; notDraining says that no old task
-	// is stopping, although ECS still lists their deployment. hookSince is when
-	// a hook was seen first.
+	// is stopping, although ECS still lists their deployment, and drained that
+	// none is left. hookSince is when a hook was seen first.
 	clock       clock
 	notDraining bool
+	drained     bool
 	hookSince   time.Time
+	// blockedSince is since when ECS can take no step.
+	blockedSince time.Time
 	// protection is the state of old tasks that ECS keeps.
 	protection protection
 

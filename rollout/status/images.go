@@ -94,9 +94,10 @@ func (r *builder) otherRunsLatest(st *rollout.Service, repo registry.Repository)
 
 // problem adds a warning with its hint.
 func (r *builder) problem(p rollout.Problem, revision, format string, args ...any) {
-	err := &rollout.Error{Problem: p, Services: r.services.Named(), Revision: revision, Err: fmt.Errorf(format, args...)}
-	r.warn("%v: %s", err, r.texts.Hint(err))
+	r.warnOf(&rollout.Error{Problem: p, Services: r.services.Named(), Revision: revision, Err: fmt.Errorf(format, args...)})
 }
+
+func (r *builder) warnOf(err error) { r.warn("%v: %s", err, r.texts.Hint(err)) }
 
 func (r *builder) warn(format string, args ...any) {
 	r.report.Warnings = append(r.report.Warnings, fmt.Sprintf(format, args...))

@@ -149,12 +149,48 @@ func (r *builder) make() {
 		for _, c := range s.Containers {
 			row.Containers = append(row.Containers, r.container(st, c))
 		}
+		if mayNeverEnd(s, r.listing.At) {
+			r.problem(rollout.Endless, "", "%s: its deployment may go on forever: a task that becomes healthy resets the count of the circuit breaker (resetOnHealthyTask), however often it crashes later", st.Ref)
+		}
+		if s.Stalled() {
+			r.warnOf(rollout.StalledError(s, runningRevision(row)))
+		}
 		r.report.Services = append(r.report.Services, row)
 	}
 }
 
+// mayNeverEnd reports whether a deployment under way has tasks that fail, or has
+// made no end within the time limit, and the circuit breaker counts from zero
+// again and again.
+func mayNeverEnd(s ecs.Service, now time.Time) bool {
+	p, c := s.UnderWay(), s.Raw.DeploymentConfiguration
+	if p == nil || c == nil || !ecs.ResetsBreaker(c) {
+		return false
+	}
+	primary := ecs.PrimaryDeployment(s.Raw)
+	missing := primary != nil && primary.RunningCount < primary.DesiredCount
+	return missing && (primary.FailedTasks > 0 || now.Sub(p.Created) > rollout.DefaultTimeout)
+}
+
+// runningRevision returns the name of the revision that a service runs; empty if
+// it is not known.
+func runningRevision(s Service) string {
+	for _, c := range s.Containers {
+		for _, i := range c.Images {
+			if i.Tasks > 0 && len(i.Revisions) > 0 {
+				return i.Revisions[0]
+			}
+		}
+	}
+	return ""
+}
+
 func past(s ecs.Service, p ecs.ServiceDeployment) *Deployment {
 	out := &Deployment{ID: path.Base(p.ARN), ARN: p.ARN, Status: string(p.Status), Reason: p.Reason, Created: p.Created}
+	primary := ecs.PrimaryDeployment(s.Raw)
+	if s.Unread != nil && primary != nil {
+		out.ID = aws.ToString(primary.Id)
+	}
 	for _, d := range s.Raw.Deployments {
 		if id := aws.ToString(d.Id); path.Base(id) == path.Base(p.Revision) {
 			out.ID = id
@@ -209,11 +245,14 @@ func (r *builder) diagnose(ctx context.Context, c *awsclient.Clients) {
 			continue
 		}
 		g.Go(func() error {
-			p := s.Deployments[0]
+			p, id := s.Deployments[0], row.Deployment.ID
+			if p.Revision != "" {
+				id = "ecs-svc/" + path.Base(p.Revision)
+			}
 			follower := follow.Follower{ECS: c.ECS(), CodeDeploy: c.CodeDeploy(), Logs: c.Logs()}
 			d := follower.Explain(ctx, follow.Outcome{
 				Reason:     p.Reason,
-				Deployment: ecs.Deployment{Service: s, ID: "ecs-svc/" + path.Base(p.Revision), ARN: p.ARN, Created: p.Created},
+				Deployment: ecs.Deployment{Service: s, ID: id, ARN: p.ARN, Created: p.Created},
 			})
 			row.Diagnosis = r.texts.Diagnosis(d)
 			return nil

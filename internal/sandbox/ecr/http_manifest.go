@@ -113,6 +113,7 @@ var ociErrors = map[string]struct {
 	"ImageTagAlreadyExistsException":    {http.StatusBadRequest, "TAG_INVALID"},
 	"LayersNotFoundException":           {http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN"},
 	"ReferencedImagesNotFoundException": {http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN"},
+	"LimitExceededException":            {http.StatusForbidden, "DENIED"},
 	"InvalidParameterException":         {http.StatusBadRequest, "MANIFEST_INVALID"},
 }
 

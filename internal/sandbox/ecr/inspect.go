@@ -35,6 +35,19 @@ func (g *Registry) Digests(repository string) []string {
 	return out
 }
 
+// Children returns the digests that the index of a tag refers to, in its order;
+// nil if there is no such index.
+func (g *Registry) Children(repository, tag string) []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r, ok := g.repositories[repository]; ok {
+		if i := r.find("", tag); i != nil {
+			return i.content.children()
+		}
+	}
+	return nil
+}
+
 // Policy returns the text of a repository's lifecycle policy, "" if it has
 // none.
 func (g *Registry) Policy(repository string) string {

@@ -219,6 +219,7 @@ func (r *repository) evaluatePolicy(text string, now time.Time) []policyResult {
 		images = append(images, lifecycleImage{
 			digest: i.digest, tags: r.tagsOf(i.digest), pushedAt: i.pushedAt, usedAt: i.usedAt(),
 			archived: i.archived, archivedAt: i.archivedAt, referenced: r.parentsOf(i.digest) != nil,
+			active: slices.ContainsFunc(r.parentsOf(i.digest), func(d string) bool { return !r.images[d].archived }),
 		})
 	}
 	return policy.evaluate(images, now)

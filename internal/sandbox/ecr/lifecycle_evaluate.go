@@ -16,6 +16,15 @@ type lifecycleImage struct {
 	archivedAt time.Time
 	archived   bool
 	referenced bool // an index refers to it
+	active     bool // an index refers to it that is not archived
+}
+
+// held reports whether an index keeps an image from an action.
+func (i lifecycleImage) held(a lifecycleAction) bool {
+	if a.Type == actionTransition {
+		return i.active
+	}
+	return i.referenced
 }
 
 // policyResult is the action of a policy on an image.
@@ -28,8 +37,8 @@ type policyResult struct {
 // evaluate applies the rules as the ECR user guide describes them: each
 // considers all images that its selection matches, as if no other rule had
 // marked any, but an image that matches the selection of a rule cannot be
-// marked by a later one. Images that an index refers to stay. The results are
-// in order of priority, then digest.
+// marked by a later one. An image stays while an index refers to it, and goes to
+// the archive after its index. The results are in order of priority, then digest.
 func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []policyResult {
 	var out []policyResult
 	claimed := map[string]bool{}
@@ -42,7 +51,7 @@ func (p lifecyclePolicy) evaluate(images []lifecycleImage, now time.Time) []poli
 		}
 		var marked []policyResult
 		for _, i := range rule.Selection.surplus(matching, now) {
-			if !claimed[i.digest] && !i.referenced {
+			if !claimed[i.digest] && !i.held(rule.Action) {
 				marked = append(marked, policyResult{i.digest, rule.RulePriority, rule.Action})
 			}
 		}

@@ -38,6 +38,7 @@ type Registries struct {
 	options         Options
 	tokens          *tokenIssuer
 	defaultRegistry *Registry
+	limits          *limits
 
 	mu  sync.Mutex
 	all map[awsapi.AccountRegion]*Registry
@@ -48,6 +49,7 @@ func New(o Options) *Registries {
 	s := &Registries{
 		options: o,
 		tokens:  &tokenIssuer{clock: o.Clock, lifetime: o.TokenLifetime, issued: map[string]token{}},
+		limits:  &limits{Limits: DefaultLimits()},
 	}
 	s.defaultRegistry = s.open(awsapi.AccountRegion{Account: o.Account, Region: o.Region}, o.Host)
 	s.all = map[awsapi.AccountRegion]*Registry{s.defaultRegistry.AccountRegion: s.defaultRegistry}
@@ -58,7 +60,7 @@ func New(o Options) *Registries {
 func (s *Registries) Default() *Registry { return s.defaultRegistry }
 
 func (s *Registries) open(at awsapi.AccountRegion, host string) *Registry {
-	return newRegistry(at, host, filepath.Join(s.options.Dir, at.Account, at.Region), s.options.Clock, s.tokens)
+	return newRegistry(at, host, filepath.Join(s.options.Dir, at.Account, at.Region), s.options.Clock, s.tokens, s.limits)
 }
 
 // at returns the registry of an account and region. Any but the default one is

@@ -24,6 +24,7 @@ type Registry struct {
 	blobs  *blobStore
 	tokens *tokenIssuer
 	key    []byte // of the signatures of download URLs
+	limits *limits
 
 	mu           sync.Mutex
 	repositories map[string]*repository
@@ -56,9 +57,11 @@ type image struct {
 	archivedAt  time.Time // when last archived, zero if never
 	activatedAt time.Time // when last restored, zero if never
 	archived    bool
+	scan        *Scan     // nil if never scanned
+	signings    []Signing // one for each profile
 }
 
-func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *tokenIssuer) *Registry {
+func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *tokenIssuer, l *limits) *Registry {
 	return &Registry{
 		AccountRegion: p,
 		host:          host,
@@ -66,6 +69,7 @@ func newRegistry(p awsapi.AccountRegion, host, dir string, c *awsapi.Clock, t *t
 		blobs:         newBlobStore(dir),
 		tokens:        t,
 		key:           []byte(rand.Text()),
+		limits:        l,
 		uploads:       map[string]*layerUpload{},
 		repositories:  map[string]*repository{},
 		settings:      map[string]string{},
@@ -158,8 +162,9 @@ func digestOf(manifest []byte) string {
 // put stores a manifest and moves the tag to it. Its errors are of the type
 // awsapi.Error: RepositoryNotFoundException, ImageTagAlreadyExistsException if
 // the tag is immutable, ImageAlreadyExistsException if nothing would change,
-// LayersNotFoundException, ReferencedImagesNotFoundException, or
-// InvalidParameterException with the registry's reason.
+// LayersNotFoundException, ReferencedImagesNotFoundException,
+// LimitExceededException for a quota, or InvalidParameterException with the
+// registry's reason.
 func (g *Registry) put(ctx context.Context, p putRequest) (*image, error) {
 	content, err := parseManifest(p.manifest)
 	if err != nil {
@@ -200,7 +205,7 @@ func (g *Registry) mayPut(p putRequest, digest string, content manifestContent) 
 				child, r.name, g.Account)
 		}
 	}
-	return nil
+	return g.checkLimits(r, p.tag, digest, content)
 }
 
 // mayTag returns an error for a put that would change nothing and for an
@@ -249,7 +254,7 @@ func (g *Registry) record(p putRequest, digest string, content manifestContent) 
 	if err != nil {
 		return nil, err
 	}
-	if err := g.mayTag(r, p.tag, digest); err != nil {
+	if err := cmp.Or(g.mayTag(r, p.tag, digest), g.checkLimits(r, p.tag, digest, content)); err != nil {
 		return nil, err
 	}
 	i, ok := r.images[digest]

@@ -2,6 +2,9 @@ package ecs
 
 import (
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/express"
+	"slipway/internal/sandbox/ecs/plain"
+	"slipway/internal/sandbox/ecs/reference"
 )
 
 // Service returns the ECS API. Names of fields, limits and errors are those of
@@ -11,8 +14,8 @@ func (s *Regions) Service() awsapi.Service {
 	return awsapi.Service{
 		Name:      "ecs",
 		Prefix:    "AmazonEC2ContainerServiceV20141113",
-		Reference: referenceOf,
-		Actions: map[string]awsapi.Action{
+		Reference: reference.Of,
+		Actions: s.withoutNewFields(express.Actions(map[string]awsapi.Action{
 			"CreateCluster":               action(s, createCluster),
 			"DescribeClusters":            action(s, describeClusters),
 			"ListClusters":                action(s, listClusters),
@@ -44,8 +47,16 @@ func (s *Regions) Service() awsapi.Service {
 			"TagResource":                 action(s, tagResource),
 			"UntagResource":               action(s, untagResource),
 			"ListTagsForResource":         action(s, listTagsForResource),
-		},
+		})),
 	}
+}
+
+// withoutNewFields returns actions that heed the quirk NoNewFields.
+func (s *Regions) withoutNewFields(actions map[string]awsapi.Action) map[string]awsapi.Action {
+	for name, do := range actions {
+		actions[name] = plain.When(func() bool { _, q := s.Settings(); return q.NoNewFields }, do)
+	}
+	return actions
 }
 
 // action returns an action that calls f with the ECS of the request's region,

@@ -1,11 +1,13 @@
 package ecs
 
+import "slipway/internal/sandbox/ecs/deployconfig"
+
 // taskFailed counts a task that failed to start or to become healthy. It ends a
 // deployment that has too many.
 func (e *region) taskFailed(d *deployment) {
 	d.failed++
 	d.crashed++
-	e.delayLaunches(d, throttle(d.crashed))
+	e.delayLaunches(d, deployconfig.Throttle(d.crashed))
 	s := d.service
 	if d.set != nil || d != s.primary() {
 		return

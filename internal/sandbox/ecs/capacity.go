@@ -10,7 +10,7 @@ import (
 // revision. It reads the labels of images by their digests, before a task pulls
 // them.
 func (e *region) lacksCapacity(s *service, r *serviceRevision) bool {
-	if s.cluster.tags.value(taskdef.InstructionPrefix+"capacity") == "none" {
+	if s.cluster.tags.Value(taskdef.InstructionPrefix+"capacity") == "none" {
 		return true
 	}
 	return slices.ContainsFunc(r.definition.Containers, func(c taskdef.Container) bool {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/taglist"
 )
 
 // object is a JSON object of an answer.
@@ -25,7 +26,7 @@ type cluster struct {
 	name, arn string
 	active    bool
 	settings  map[string]json.RawMessage // of the request, answered as they came
-	tags      tagList
+	tags      taglist.List
 	services  []*service // oldest first, INACTIVE ones included
 	tasks     []*task    // oldest first
 }
@@ -62,8 +63,8 @@ type clusterOut struct {
 // createCluster returns the existing cluster if there is one.
 func createCluster(e *region, in map[string]json.RawMessage) (out clusterOut, err error) {
 	var named struct {
-		ClusterName string  `json:"clusterName"`
-		Tags        tagList `json:"tags"`
+		ClusterName string       `json:"clusterName"`
+		Tags        taglist.List `json:"tags"`
 	}
 	if err := awsapi.DecodeFields(in, &named); err != nil {
 		return out, err
@@ -74,7 +75,7 @@ func createCluster(e *region, in map[string]json.RawMessage) (out clusterOut, er
 	}
 	c := e.clusters[name]
 	if c == nil || !c.active {
-		if err := named.Tags.check(); err != nil {
+		if err := named.Tags.Check(); err != nil {
 			return out, err
 		}
 		c = &cluster{name: name, arn: e.arn("cluster", name), active: true, tags: named.Tags}
@@ -97,7 +98,7 @@ func (c *cluster) describe(tags bool) object {
 		"clusterArn": c.arn, "clusterName": c.name, "status": "ACTIVE",
 		"runningTasksCount": running, "pendingTasksCount": pending, "activeServicesCount": services,
 		"registeredContainerInstancesCount": 0, "statistics": []any{},
-		"capacityProviders": []any{}, "defaultCapacityProviderStrategy": []any{}, "settings": []any{}, "tags": tagList{},
+		"capacityProviders": []any{}, "defaultCapacityProviderStrategy": []any{}, "settings": []any{}, "tags": taglist.List{},
 	}
 	if !c.active {
 		out["status"] = "INACTIVE"
@@ -106,7 +107,7 @@ func (c *cluster) describe(tags bool) object {
 		out[k] = v
 	}
 	if tags {
-		out["tags"] = c.tags.list()
+		out["tags"] = c.tags.All()
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 )
 
@@ -20,7 +21,7 @@ type taskDefinition struct {
 	revision     int
 	arn          string
 	fields       map[string]json.RawMessage
-	tags         tagList
+	tags         taglist.List
 	registered   time.Time
 	deregistered time.Time // zero while ACTIVE
 	taskdef.Settings

@@ -10,12 +10,13 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 )
 
 type taskDefinitionOut struct {
-	TaskDefinition object  `json:"taskDefinition"`
-	Tags           tagList `json:"tags,omitempty"`
+	TaskDefinition object       `json:"taskDefinition"`
+	Tags           taglist.List `json:"tags,omitempty"`
 }
 
 func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskDefinitionOut, err error) {
@@ -24,7 +25,7 @@ func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskD
 		return out, err
 	}
 	var tagged struct {
-		Tags tagList `json:"tags"`
+		Tags taglist.List `json:"tags"`
 	}
 	if err := awsapi.DecodeFields(in, &tagged); err != nil {
 		return out, err
@@ -32,7 +33,7 @@ func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskD
 	if err := d.Check(); err != nil {
 		return out, err
 	}
-	if err := tagged.Tags.check(); err != nil {
+	if err := tagged.Tags.Check(); err != nil {
 		return out, err
 	}
 	for name, v := range in {
@@ -150,7 +151,7 @@ func describeTaskDefinition(e *region, in taskDefinitionIn) (out taskDefinitionO
 	}
 	out.TaskDefinition = d.describe(e)
 	if slices.Contains(in.Include, "TAGS") {
-		out.Tags = d.tags.list()
+		out.Tags = d.tags.All()
 	}
 	return out, nil
 }

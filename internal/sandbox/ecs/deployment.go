@@ -46,27 +46,30 @@ type deployment struct {
 
 // serviceDeployment is the record of the deployment of a revision.
 type serviceDeployment struct {
-	arn       string
-	order     int // in the service's history
-	service   *service
-	target    *deployment
-	sources   []*serviceRevision
-	status    string
-	reason    string
-	created   time.Time
-	started   time.Time
-	finished  time.Time
-	stopped   time.Time
-	updated   time.Time
-	visible   timeline.Time // when ECS lists it
-	settings  deployconfig.Settings
-	raw       json.RawMessage
-	rollback  *rollbackRecord
-	tripped   bool
-	hooks     []*hookRecord
-	stage     string  // of strategies other than ROLLING
-	shifted   float64 // percent of the traffic that the target has
-	testShift float64
+	arn        string
+	order      int // in the service's history
+	service    *service
+	target     *deployment
+	sources    []*serviceRevision
+	status     string
+	reason     string
+	created    time.Time
+	started    time.Time
+	finished   time.Time
+	stopped    time.Time
+	updated    time.Time
+	visible    timeline.Time // when ECS lists it
+	settings   deployconfig.Settings
+	raw        json.RawMessage
+	rollback   *rollbackRecord
+	tripped    bool
+	noStep     bool          // its event was written
+	triggered  []string      // alarms
+	bakesUntil timeline.Time // with alarms
+	hooks      []*hookRecord
+	stage      string  // of strategies other than ROLLING
+	shifted    float64 // percent of the traffic that the target has
+	testShift  float64
 }
 
 type rollbackRecord struct {

@@ -19,4 +19,7 @@ type Quirks struct {
 	// LateCurrent has UpdateService's own answer still name the service
 	// deployment and revision before.
 	LateCurrent bool `json:"late-current"`
+	// NoNewFields leaves out of all answers the fields that ECS has since the
+	// end of 2024, as where an account or a region lacks them.
+	NoNewFields bool `json:"no-new-fields"`
 }

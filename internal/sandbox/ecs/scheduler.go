@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"slipway/internal/sandbox/ecs/deployconfig"
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
@@ -63,6 +64,9 @@ func (e *region) schedule(s *service) bool {
 	if sd.shifting() {
 		return e.shift(sd)
 	}
+	if did, waits := e.rebalance(s); did || waits {
+		return did
+	}
 	return e.succeedEarly(sd) || e.rollingUpdate(s) || e.finishDeployment(s)
 }
 
@@ -70,7 +74,7 @@ func (e *region) schedule(s *service) bool {
 // then continues as before.
 func (e *region) succeedEarly(sd *serviceDeployment) bool {
 	_, others := sd.service.totals(sd.target)
-	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.SucceedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) {
+	if sd.status != "IN_PROGRESS" || sd.target.halted || !sd.settings.SucceedsEarly(sd.service.counts(sd.target).healthy, others.left, sd.service.desired) || !e.baked(sd) {
 		return false
 	}
 	e.succeed(sd)
@@ -122,7 +126,26 @@ func (e *region) rollingUpdate(s *service) bool {
 	if mine.alive < s.desired && all.alive >= maximum {
 		keep = max(0, minimum-mine.healthy)
 	}
-	return e.stopTasks(s, others.alive-keep, reason, p) > 0
+	if settings.StopsPrevious(mine.healthy, s.desired) {
+		keep = 0
+	}
+	if e.stopTasks(s, others.alive-keep, reason, p) > 0 {
+		return true
+	}
+	return e.reportNoStep(s, mine, others, maximum, minimum)
+}
+
+// reportNoStep writes once the event of a deployment that can neither start a
+// task nor stop one ("Amazon ECS service event messages" in the guide).
+func (e *region) reportNoStep(s *service, mine, others taskCounts, maximum, minimum int) bool {
+	sd := s.current()
+	if sd.noStep || mine.alive > 0 || others.alive < s.desired || maximum > s.desired || minimum < s.desired {
+		return false
+	}
+	sd.noStep = true
+	e.event(s, " was unable to stop or start tasks during a deployment because of the service deployment configuration. "+
+		"Update the minimumHealthyPercent or maximumPercent value and try again.")
+	return true
 }
 
 // launchAll starts up to n tasks of a deployment, unless it is throttled or
@@ -159,7 +182,7 @@ func (e *region) noCapacity(d *deployment) {
 			"Reason: No Container Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.")
 	}
 	e.taskFailed(d)
-	e.delayLaunches(d, max(timeUnplaced, throttle(d.crashed)))
+	e.delayLaunches(d, max(timeUnplaced, deployconfig.Throttle(d.crashed)))
 }
 
 // delayLaunches keeps a deployment from starting tasks for a time.
@@ -167,22 +190,6 @@ func (e *region) delayLaunches(d *deployment, wait time.Duration) {
 	if until := e.timeline.Now() + timeline.Time(wait); wait > 0 && until > d.notBefore {
 		d.notBefore = until
 		e.after(wait, func() {})
-	}
-}
-
-// throttle returns the scheduler's pause after a number of failures: it grows
-// up to 27 minutes, the guide's "service throttle logic". Where it begins is
-// not documented. Here it is after ten failures, so that no circuit breaker of
-// the usual kind waits for it.
-func throttle(failures int) time.Duration {
-	const first, most = 10 * time.Second, 27 * time.Minute
-	switch n := failures - 10; {
-	case n <= 0:
-		return 0
-	case n > 7:
-		return most
-	default:
-		return min(first<<n, most)
 	}
 }
 
@@ -220,6 +227,9 @@ func (e *region) finishDeployment(s *service) bool {
 	}
 	if others.left > 0 && !e.quirks.EarlySuccess {
 		return false
+	}
+	if sd.underWay() && !e.baked(sd) {
+		return false // the old deployment stays, to be rolled back to
 	}
 	changed := e.dropOld(s)
 	if sd.underWay() {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/deployconfig"
+	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
 )
@@ -23,7 +25,7 @@ type service struct {
 	desired    int
 	settings   map[string]json.RawMessage // of the requests, answered as they came
 	parsed     serviceSettings
-	tags       tagList
+	tags       taglist.List
 
 	deployments []*deployment        // the primary first, then newest first
 	history     []*serviceDeployment // oldest first
@@ -31,6 +33,7 @@ type service struct {
 	tasks       []*task              // oldest first
 	events      []serviceEvent       // newest first
 	steady      bool
+	moving      *task         // started for a better balance of the zones
 	cleansAt    timeline.Time // when tasks go that an early success left
 	clientToken string
 }
@@ -42,6 +45,7 @@ type serviceSettings struct {
 	PropagateTags      string `json:"propagateTags"`
 	Grace              int    `json:"healthCheckGracePeriodSeconds"`
 	PlatformVersion    string `json:"platformVersion"`
+	Rebalancing        string `json:"availabilityZoneRebalancing"`
 	Controller         struct {
 		Type string `json:"type"`
 	} `json:"deploymentController"`
@@ -79,8 +83,9 @@ var serviceFields = map[string]bool{
 	"volumeConfigurations": true, "vpcLatticeConfigurations": true,
 }
 
-// createFields can only be set when a service is created.
-var createFields = []string{"launchType", "schedulingStrategy", "deploymentController"}
+// createFields can only be set when a service is created, the last one by
+// Express Mode.
+var createFields = []string{"launchType", "schedulingStrategy", "deploymentController", "resourceManagementType"}
 
 // service returns a service that is not INACTIVE, by name or ARN.
 func (e *region) service(cluster, nameOrARN string) (*service, error) {
@@ -113,12 +118,12 @@ type serviceOut struct {
 }
 
 type createServiceIn struct {
-	Cluster        string  `json:"cluster"`
-	ServiceName    string  `json:"serviceName"`
-	TaskDefinition string  `json:"taskDefinition"`
-	DesiredCount   *int    `json:"desiredCount"`
-	ClientToken    string  `json:"clientToken"`
-	Tags           tagList `json:"tags"`
+	Cluster        string       `json:"cluster"`
+	ServiceName    string       `json:"serviceName"`
+	TaskDefinition string       `json:"taskDefinition"`
+	DesiredCount   *int         `json:"desiredCount"`
+	ClientToken    string       `json:"clientToken"`
+	Tags           taglist.List `json:"tags"`
 }
 
 func createService(e *region, fields map[string]json.RawMessage) (out serviceOut, err error) {
@@ -177,7 +182,21 @@ func (s *service) check(in createServiceIn) error {
 	if in.DesiredCount != nil {
 		s.desired = *in.DesiredCount
 	}
-	return in.Tags.check()
+	if err := s.parsed.checkDeployments(s.settings["deploymentConfiguration"], s.daemon()); err != nil {
+		return err
+	}
+	return in.Tags.Check()
+}
+
+// checkDeployments checks a deploymentConfiguration with the settings around
+// it. Availability Zone rebalancing starts a task before it stops one, so that
+// the maximum "must be greater than 100%" (guide).
+func (p serviceSettings) checkDeployments(raw json.RawMessage, daemon bool) error {
+	d, err := deployconfig.Parse(raw, daemon)
+	if err == nil && p.rebalances() && *d.MaximumPercent <= 100 {
+		err = parameterError("maximumPercent must be greater than 100 with availabilityZoneRebalancing.")
+	}
+	return err
 }
 
 // begins starts the first deployment of a service, as its controller does.

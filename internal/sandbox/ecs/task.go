@@ -6,6 +6,7 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
 )
@@ -39,7 +40,7 @@ type task struct {
 	owner      *deployment
 	definition *taskDefinition
 	containers []*container
-	tags       tagList
+	tags       taglist.List
 	attachment string
 	zone       string
 
@@ -95,7 +96,7 @@ func (e *region) launch(d *deployment) *task {
 	t := &task{
 		id: awsapi.HexID(16), service: s, owner: d, definition: d.revision.definition,
 		desired: "RUNNING", last: "PROVISIONING", version: 1, created: e.now(), attachment: awsapi.UUID(),
-		zone: e.Region + string("abc"[len(s.tasks)%3]),
+		zone: e.zoneFor(d),
 	}
 	t.arn = e.arn("task", s.cluster.name, t.id)
 	switch s.parsed.PropagateTags {
@@ -195,6 +196,7 @@ func (e *region) exited(t *task, c *container, x taskdef.Exit) {
 func (e *region) counted(t *task) {
 	t.healthy = true
 	t.owner.crashed = 0
+	e.watchAlarm(t)
 	if t.service.resets() {
 		t.owner.failed = 0
 	}

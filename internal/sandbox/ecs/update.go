@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/deployconfig"
@@ -74,7 +73,7 @@ func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]js
 	if err := awsapi.DecodeFields(u.settings, &u.parsed); err != nil {
 		return u, err
 	}
-	if _, err := deployconfig.Parse(u.settings["deploymentConfiguration"], s.daemon()); err != nil {
+	if err := u.parsed.checkDeployments(u.settings["deploymentConfiguration"], s.daemon()); err != nil {
 		return u, err
 	}
 	if in.DesiredCount != nil {
@@ -96,13 +95,7 @@ func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]js
 	return u, after.fits(u.definition)
 }
 
-// mayChange returns an error for changes that a service's deployment controller
-// does not accept: with CODE_DEPLOY "only the desired count, deployment
-// configuration, task placement constraints and strategies, enable ECS managed
-// tags option, propagate tags, and health check grace period can be updated
-// using this API", with EXTERNAL only "the desired count, task placement
-// constraints and strategies, health check grace period, enable ECS managed
-// tags option, and propagate tags option" (reference of UpdateService).
+// mayChange returns an error for changes that a service does not accept.
 func (s *service) mayChange(in updateServiceIn, changes map[string]json.RawMessage) error {
 	if s.daemon() && in.DesiredCount != nil {
 		return parameterError("The daemon scheduling strategy does not support a desired count.")
@@ -110,47 +103,7 @@ func (s *service) mayChange(in updateServiceIn, changes map[string]json.RawMessa
 	if in.DesiredCount != nil && *in.DesiredCount < 0 {
 		return parameterError("Desired count must not be negative.")
 	}
-	if s.controller() == "ECS" {
-		return nil
-	}
-	var refused []string
-	if in.TaskDefinition != "" {
-		refused = append(refused, "task definition")
-	}
-	if in.ForceNewDeployment {
-		refused = append(refused, "force new deployment")
-	}
-	for _, name := range []string{"networkConfiguration", "platformVersion", "loadBalancers", "serviceRegistries", "capacityProviderStrategy"} {
-		if changes[name] != nil {
-			refused = append(refused, spaced(name))
-		}
-	}
-	if s.controller() == "EXTERNAL" && changes["deploymentConfiguration"] != nil {
-		refused = append(refused, spaced("deploymentConfiguration"))
-	}
-	if refused == nil {
-		return nil
-	}
-	if s.controller() == "CODE_DEPLOY" {
-		return parameterError("Unable to update %s on services with a CODE_DEPLOY deployment controller. "+
-			"Use AWS CodeDeploy to trigger a new deployment.", strings.Join(refused, ", "))
-	}
-	return parameterError("Unable to update %s on services with an EXTERNAL deployment controller.",
-		strings.Join(refused, ", "))
-}
-
-// spaced returns a field's name in words: networkConfiguration becomes network
-// configuration.
-func spaced(name string) string {
-	var out strings.Builder
-	for _, r := range name {
-		if r >= 'A' && r <= 'Z' {
-			out.WriteByte(' ')
-			r += 'a' - 'A'
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
+	return deployconfig.Refuse(s.controller(), in.TaskDefinition != "", in.ForceNewDeployment, changes)
 }
 
 func (e *region) apply(s *service, u serviceUpdate) error {

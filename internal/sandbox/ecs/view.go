@@ -33,7 +33,7 @@ func (e *region) describeService(s *service, tags bool) object {
 		out["taskDefinition"] = s.definition.arn
 	}
 	if tags {
-		out["tags"] = s.tags.list()
+		out["tags"] = s.tags.All()
 	}
 	out["deploymentConfiguration"] = s.deploymentConfiguration()
 	e.describeProgress(s, out)

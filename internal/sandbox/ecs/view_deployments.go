@@ -67,7 +67,7 @@ func (e *region) describeServiceDeployment(sd *serviceDeployment) object {
 		"createdAt": awsapi.Stamp(sd.created), "updatedAt": awsapi.Stamp(sd.updated),
 		"targetServiceRevision": e.revisionSummary(sd.target, "target"), "sourceServiceRevisions": sources,
 		"deploymentConfiguration":  filled(sd.settings, sd.raw, true),
-		"deploymentCircuitBreaker": sd.breaker(), "alarms": object{"status": "DISABLED", "alarmNames": []any{}, "triggeredAlarmNames": []any{}},
+		"deploymentCircuitBreaker": sd.breaker(), "alarms": sd.alarms(),
 	}
 	sd.times(out)
 	if sd.stage != "" {

@@ -14,7 +14,7 @@ func (e *region) describeTask(t *task, tags bool) object {
 		"cpu": orNone(t.definition.CPU), "memory": orNone(t.definition.Memory),
 	}
 	if tags {
-		out["tags"] = t.tags.list()
+		out["tags"] = t.tags.All()
 	}
 	if s.fargate() {
 		out["platformFamily"], out["platformVersion"] = "Linux", s.platformVersion()

@@ -28,6 +28,11 @@ type Settings struct {
 		Percent *int   `json:"healthyPercent"`
 		Cleanup string `json:"sourceServiceRevisionCleanup"`
 	} `json:"earlySuccessCriteria"`
+	Alarms struct {
+		Enable   bool     `json:"enable"`
+		Rollback bool     `json:"rollback"`
+		Names    []string `json:"alarmNames"`
+	} `json:"alarms"`
 	Breaker struct {
 		Enable    bool  `json:"enable"`
 		Rollback  bool  `json:"rollback"`
@@ -97,6 +102,9 @@ func (d Settings) check() error {
 	case !slices.Contains([]string{"", "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}, d.Strategy):
 		return invalid("Invalid deployment strategy: %s", d.Strategy)
 	}
+	if d.Alarms.Enable && len(d.Alarms.Names) == 0 {
+		return invalid("At least one alarm name is required.")
+	}
 	for _, h := range d.Hooks {
 		if err := h.check(); err != nil {
 			return err
@@ -126,8 +134,17 @@ func (d Settings) checkEarly() error {
 // complete: when a part of its tasks is healthy and, with BLOCKING, none of the
 // previous ones is left.
 func (d Settings) SucceedsEarly(healthy, previous, desired int) bool {
-	return d.Early.Enable && healthy*100 >= desired**d.Early.Percent &&
-		(d.Early.Cleanup == "DEFERRED" || previous == 0)
+	return d.reachesEarly(healthy, desired) && (d.Early.Cleanup == "DEFERRED" || previous == 0)
+}
+
+// StopsPrevious reports whether the previous tasks are removed although not all
+// new ones are healthy: with BLOCKING, before the deployment succeeds early.
+func (d Settings) StopsPrevious(healthy, desired int) bool {
+	return d.reachesEarly(healthy, desired) && d.Early.Cleanup == "BLOCKING"
+}
+
+func (d Settings) reachesEarly(healthy, desired int) bool {
+	return d.Early.Enable && healthy*100 >= desired**d.Early.Percent
 }
 
 // invalid returns the error of ECS for a wrong parameter.

@@ -16,7 +16,11 @@ import (
 //	slipway.sandbox.stop-after=9m  SLIPWAY_SANDBOX_STOP_AFTER=9m   takes that long to stop after SIGTERM
 //	slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never    passes no health check, its own or a load balancer's
 //	slipway.sandbox.capacity=none  SLIPWAY_SANDBOX_CAPACITY=none   finds no capacity (also as a tag of the cluster)
+//	slipway.sandbox.alarm=NAME     SLIPWAY_SANDBOX_ALARM=NAME      sets off this CloudWatch alarm a minute after it is healthy
 //	slipway.sandbox.log=text       SLIPWAY_SANDBOX_LOG=text        writes these lines, to CloudWatch Logs with awslogs
+//
+// The tag slipway.sandbox.zone=us-east-1a of a cluster leaves that zone alone for
+// new tasks.
 //
 // Besides, a task fails for a real reason: an image that is missing, archived or
 // built for another architecture, or a missing log group. It also fails for a

@@ -1,4 +1,5 @@
-package ecs
+// Package reference finds out which resource of ECS a request is about.
+package reference
 
 import (
 	"encoding/json"
@@ -6,9 +7,9 @@ import (
 	"strings"
 )
 
-// referenceOf returns the names of the services that a request is about, else
+// Of returns the names of the services that a request is about, else
 // of the task definition or the cluster.
-func referenceOf(body []byte) string {
+func Of(body []byte) string {
 	var in struct {
 		Service               string
 		Services              []string
@@ -33,12 +34,12 @@ func referenceOf(body []byte) string {
 		names = append(names, of(arn))
 	}
 	for _, name := range slices.Concat([]string{in.Service, in.ServiceName, in.ResourceArn}, in.Services) {
-		names = append(names, lastPart(name))
+		names = append(names, last(name))
 	}
 	for _, more := range [][]string{{in.TaskDefinition}, {in.Family}, in.Clusters, {in.ClusterName}, {in.Cluster}} {
 		if strings.Join(names, "") == "" {
 			for _, name := range more {
-				names = append(names, lastPart(name))
+				names = append(names, last(name))
 			}
 		}
 	}
@@ -46,3 +47,5 @@ func referenceOf(body []byte) string {
 	slices.Sort(names)
 	return strings.Join(slices.Compact(names), ",")
 }
+
+func last(nameOrARN string) string { return nameOrARN[strings.LastIndexByte(nameOrARN, '/')+1:] }

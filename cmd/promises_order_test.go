@@ -1,0 +1,116 @@
+package cmd
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"slipway/internal/sandbox"
+)
+
+// git runs git in the project of the fixture.
+func (s *buildFixture) git(args ...string) string {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), "git", append([]string{"-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"}, args...)...)
+	cmd.Dir = s.dir
+	cmd.Env = append(cmd.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// commit commits the files of the project, and returns the name of its revision.
+func (s *buildFixture) commit(seed string) string {
+	s.t.Helper()
+	s.writeProject(seed)
+	s.git("add", "-A")
+	s.git("commit", "-qm", seed)
+	return s.git("rev-parse", "--short=12", "HEAD")
+}
+
+// clone returns a second working copy with the commits that there are now.
+func (s *buildFixture) clone() *buildFixture {
+	s.t.Helper()
+	out := *s
+	out.dir = filepath.Join(s.t.TempDir(), "clone")
+	s.git("clone", "-q", ".", out.dir)
+	return &out
+}
+
+// TestOlderCommitYields: the job of an older commit begins first and ends last. It
+// leaves latest and the definitions to the newer one, unless that is forced or the newer
+// revision does not contain its commit. A commit that undoes the older one makes
+// the images that were there before.
+func TestOlderCommitYields(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what, newer string
+		branch      bool
+		flags       []string
+		yields      bool
+	}{
+		{"contained", "order, newer", false, nil, true},
+		{"undone", "order", false, nil, true},
+		{"forced", "order, newer", false, []string{"--force"}, false},
+		{"another branch", "order, newer", true, nil, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			s := newBuildFixture(t, "order", sandbox.Options{})
+			s.git("init", "-q", "-b", "main")
+			s.write(".gitignore", "imagedefinitions.json\n")
+			zero := s.commit("order")
+			s.start("build", "--create-repositories").wait(exitDone)
+			older := s.commit("order, older")
+			job := s.clone()
+			if c.branch {
+				s.git("checkout", "-q", "-b", "other", zero)
+				s.write("README", "other")
+			}
+			newer := s.commit(c.newer)
+			if c.branch {
+				job.git("fetch", "-q", s.dir, "other")
+			}
+			g := newGate(t, false)
+			s.proxy.set(&rule{match: on("PUT manifest", "", ""), treat: g.treat})
+			r := job.start(append([]string{"build", "--progress", "plain"}, c.flags...)...)
+			for range componentNames {
+				r.meets(g)
+			}
+			s.proxy.set()
+			s.start("build").wait(exitDone)
+			s.complete(newer, true)
+			g.release(true)
+			r.wait(exitDone)
+			s.complete(older, !c.yields)
+			if !c.yields {
+				job.defines(older)
+				return
+			}
+			s.complete(newer, true)
+			r.says("another job has made the revision "+newer, older+" is not deployed", "latest points to "+newer, "slipway build --force")
+			job.defines(newer)
+		})
+	}
+}
+
+// TestDeadNamesLeave: builds of services that do not change leave no more tags on their
+// images than the revisions of a week have.
+func TestDeadNamesLeave(t *testing.T) {
+	t.Parallel()
+	s := newBuildFixture(t, "dead", sandbox.Options{})
+	for _, name := range []string{"r1", "r2", "r3", "r4"} {
+		s.build(name).wait(exitDone)
+		s.aws.Advance(3 * 24 * 3600e9)
+	}
+	for _, component := range componentNames {
+		tags := s.aws.Tags("shop/" + component)
+		if tags["r1"] != "" || tags["r2"] == "" || tags["r3"] == "" || tags["r4"] == "" {
+			t.Errorf("the tags of %s are %v, want r1 removed alone", component, tags)
+		}
+	}
+	s.complete("r4", true)
+}

@@ -1,0 +1,100 @@
+package revisions
+
+import (
+	"slices"
+	"sync"
+	"testing"
+
+	"slipway/internal/testkit"
+)
+
+// unchanged is a revision whose images are those that latest points to, with the tags
+// as they were read before.
+func unchanged(t *testing.T, s *registryFixture, hash string, digests []string) Publication {
+	t.Helper()
+	p := s.publication(hash, digests)
+	before, err := ReadTags(t.Context(), s.clients, s.repos, p.Variant, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Snapshot = before
+	return p
+}
+
+// TestPublishUnchanged publishes images that latest points to already. The tags are not
+// read again, and latest is looked at while the new tag is put: each repository's
+// PutImage is answered only after all DescribeImages have been sent.
+func TestPublishUnchanged(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a", "shop/b")
+	digests := s.push(s.images())
+	s.published(s.publication("one", digests))
+	p := unchanged(t, s, "two", digests)
+
+	var looked sync.WaitGroup
+	looked.Add(len(s.repos))
+	s.server.ResetCalls()
+	s.transport.set(func(c ecrCall) failure {
+		switch c.action {
+		case "DescribeImages":
+			looked.Done()
+		case "PutImage":
+			looked.Wait()
+		}
+		return fine
+	})
+	got := s.published(p)
+	if got.Name != "two" || got.SupersededBy != "" || len(got.Changes) != 2 || len(got.Pushed) != 2 {
+		t.Errorf("published %q, superseded by %q, changes %v, pushed %v", got.Name, got.SupersededBy, got.Changes, got.Pushed)
+	}
+	s.wantTags(map[string][]string{"one": digests, "two": digests, "latest": digests})
+	for action, want := range map[string]int{"BatchGetImage": 0, "PutImage": 2, "DescribeImages": 2} {
+		testkit.WantECRCalls(t, s.server, action, want)
+	}
+}
+
+// TestPublishUnchangedBesideAnother moves latest after the tags were read: another job
+// has published meanwhile, and the revision says so.
+func TestPublishUnchangedBesideAnother(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a", "shop/b")
+	digests := s.push(s.images())
+	s.published(s.publication("one", digests))
+	p := unchanged(t, s, "two", digests)
+	other := s.push(s.images())
+	s.published(s.publication("three", other))
+	if got := s.published(p); got.Name != "two" || got.SupersededBy != "three" {
+		t.Errorf("published %q, superseded by %q, want two, three", got.Name, got.SupersededBy)
+	}
+	s.wantTags(map[string][]string{"one": digests, "two": digests, "three": other, "latest": other, "previous-latest": digests})
+}
+
+// TestPublishReadsAgain gives a publication tags that do not say all that it must know.
+func TestPublishReadsAgain(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*registryFixture, *Publication){
+		"an image pushed since": func(s *registryFixture, p *Publication) {
+			p.Images[0].Digest = s.pushOne(0, image(s.t))
+		},
+		"a running image that was not read": func(s *registryFixture, p *Publication) {
+			p.Running = s.running(s.push(s.images(), "other"))
+		},
+		"an extra tag":     func(_ *registryFixture, p *Publication) { p.Images[0].Extra = []string{"v2"} },
+		"a tag for inputs": func(_ *registryFixture, p *Publication) { p.Images[0].Inputs = InputsTag("1234") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newRegistryFixture(t, "shop/a", "shop/b")
+			digests := s.push(s.images())
+			s.published(s.publication("one", digests))
+			p := unchanged(t, s, "two", digests)
+			change(s, &p)
+			s.server.ResetCalls()
+			got := s.published(p)
+			testkit.WantECRCalls(t, s.server, "BatchGetImage", len(s.repos))
+			if got.Snapshot == p.Snapshot || !slices.ContainsFunc(got.Changes, func(c Change) bool { return c.Tag == "two" }) {
+				t.Errorf("published %v from the tags of before", got.Changes)
+			}
+		})
+	}
+}

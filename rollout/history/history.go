@@ -1,0 +1,185 @@
+// Package history lists the revisions in the repositories of a project, with
+// what their records say.
+package history
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"slipway/internal/awsclient"
+	"slipway/internal/phrase"
+	"slipway/internal/plain"
+	"slipway/project"
+	"slipway/registry"
+	"slipway/registry/lifecycle"
+	"slipway/registry/record"
+	"slipway/registry/revisions"
+	"slipway/rollout"
+	"slipway/rollout/status"
+)
+
+// Revision is one element of the array that `revisions --output json` prints.
+type Revision struct {
+	Revision string `json:"revision"`
+	// Made is when the revision was made, and Pushed when the newest of its images
+	// was first pushed.
+	Made     time.Time `json:"made"`
+	Pushed   time.Time `json:"pushed"`
+	Complete bool      `json:"complete"`
+	// Commit, Committed, Source, Builder, Version and Engine come from the record;
+	// empty for a revision without one.
+	Commit    string     `json:"commit,omitempty"`
+	Committed *time.Time `json:"committed,omitempty"`
+	Source    string     `json:"source,omitempty"`
+	Builder   string     `json:"builder,omitempty"`
+	Version   string     `json:"slipway,omitempty"`
+	Engine    string     `json:"engine,omitempty"`
+	// Missing and Archived are repositories.
+	Missing  []string `json:"missing,omitempty"`
+	Archived []string `json:"archived,omitempty"`
+	// Expires is when the first of its images goes; null for never and for unknown.
+	Expires *time.Time `json:"expires"`
+	// Fate is stays, expires, archives or unknown.
+	Fate     lifecycle.Disposition `json:"fate"`
+	Latest   bool                  `json:"latest"`
+	Deployed bool                  `json:"deployed"`
+	// Services are the protecting tags of ECS services.
+	Services []string `json:"services,omitempty"`
+	// Untrusted reports that an untrusted build made it: it cannot be rolled back to.
+	Untrusted bool    `json:"untrusted,omitempty"`
+	Bytes     int64   `json:"bytes"`
+	Images    []Image `json:"images"`
+}
+
+// Image is an image of a revision.
+type Image struct {
+	Repository string `json:"repository"`
+	Digest     string `json:"digest"`
+}
+
+// List is the revisions of some repositories, the newest first.
+type List struct {
+	Revisions []Revision
+	// Incomplete is the number of revisions that were left out.
+	Incomplete int
+	// Repositories is the number of repositories, and At when they were read.
+	Repositories int
+	At           time.Time
+}
+
+// Read returns the revisions in the repositories of services: the complete ones,
+// or all. Calls: one DescribeImages for each thousand images and one
+// GetLifecyclePolicy for each repository, then one BatchGetImage for each hundred
+// records. Without permission for the last, records count as missing.
+func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, all bool) (List, error) {
+	listing, fates, err := status.ListImages(ctx, host, aws, s.Repositories)
+	if err != nil {
+		return List{}, err
+	}
+	out := List{Revisions: []Revision{}, Repositories: len(s.Repositories), At: listing.At}
+	found := listing.Revisions(s.IsExtraTag)
+	if !all {
+		found = slices.DeleteFunc(found, func(r revisions.Revision) bool { return !r.Complete() })
+		out.Incomplete = len(listing.Revisions(s.IsExtraTag)) - len(found)
+	}
+	records, err := revisions.ReadRecords(ctx, aws.Registries(), found)
+	if awsclient.Denied(err) {
+		host.Warnf("commits and builders are not known: %v", err)
+		err = nil
+	}
+	if err != nil {
+		return List{}, err
+	}
+	for _, r := range found {
+		row := newRevision(r, s.Repositories, fates)
+		row.describe(records[r.Name])
+		out.Revisions = append(out.Revisions, row)
+	}
+	return out, nil
+}
+
+func newRevision(r revisions.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) Revision {
+	row := Revision{
+		Revision: r.Name, Made: r.Made, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed,
+		Untrusted: r.Untrusted(), Services: r.Services(), Bytes: r.Size, Images: []Image{},
+	}
+	at, fate := r.Expiry(fates)
+	row.Fate = fate
+	if !at.IsZero() {
+		row.Expires = &at
+	}
+	for _, repo := range repos {
+		if image, ok := r.Images[repo.Ref]; ok {
+			row.Images = append(row.Images, Image{repo.URI.Name(), image.Digest})
+		}
+	}
+	for _, repo := range r.Missing {
+		row.Missing = append(row.Missing, repo.Name)
+	}
+	for _, repo := range r.Archived {
+		row.Archived = append(row.Archived, repo.Name)
+	}
+	return row
+}
+
+// describe adds what the record of a revision says.
+func (r *Revision) describe(of record.Record) {
+	r.Commit, r.Source, r.Builder, r.Version, r.Engine = of.Commit, of.Source, of.Builder, of.Version, of.Engine
+	if !of.Committed.IsZero() {
+		r.Committed = &of.Committed
+	}
+}
+
+// Print writes the revisions as a table.
+func (l List) Print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "REVISION\tAGE\tCOMPLETE\tEXPIRES\tSIZE\tTAGS\tCOMMIT\tBUILDER")
+	for _, r := range l.Revisions {
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(l.At, r.Made), l.completeness(r),
+			status.ExpiryText(r.Fate, r.Expires, l.At), phrase.ByteCount(&r.Bytes), orDash(r.tags()), orDash(short(r.Commit)), orDash(r.Builder))
+	}
+	return t.Flush()
+}
+
+// completeness says in how many repositories a revision is, and where it is not.
+func (l List) completeness(r Revision) string {
+	s := fmt.Sprintf("%d of %d", len(r.Images), l.Repositories)
+	if len(r.Missing) > 0 {
+		s += ", not in " + strings.Join(r.Missing, ", ")
+	}
+	if len(r.Archived) > 0 {
+		s += ", archived in " + strings.Join(r.Archived, ", ")
+	}
+	return s
+}
+
+// tags names the tags that point to a revision.
+func (r Revision) tags() string {
+	var tags []string
+	if r.Latest {
+		tags = append(tags, registry.TagLatest)
+	}
+	if r.Deployed {
+		tags = append(tags, registry.TagPrevious)
+	}
+	tags = append(tags, r.Services...)
+	if r.Untrusted {
+		tags = append(tags, "(untrusted)")
+	}
+	return strings.Join(tags, ", ")
+}
+
+// short returns a commit id as people write it.
+func short(id string) string { return id[:min(len(id), 12)] }
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
