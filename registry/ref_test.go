@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"slipway/internal/awsname"
+	"slipway/registry/lifecycle"
 )
 
 func TestParseRef(t *testing.T) {
@@ -190,6 +191,27 @@ func TestValidateTag(t *testing.T) {
 	} {
 		if err := ValidateTag(tag); (err == nil) != ok {
 			t.Errorf("ValidateTag(%q) = %v, want ok %v", tag, err, ok)
+		}
+	}
+}
+
+// TestRecordTags: no record names a revision, and none is protected, so that the
+// lifecycle policy has no rule about it.
+func TestRecordTags(t *testing.T) {
+	t.Parallel()
+	for _, tag := range []string{TagNewest, RecordTag("1a2b3c4d5e6f")} {
+		if !IsRecordTag(tag) || IsRevisionName(tag) || IsProtected(tag) || ValidateTag(tag) != nil {
+			t.Errorf("%s is not a legal tag of a record alone", tag)
+		}
+		for _, pattern := range protectedPatterns() {
+			if lifecycle.MatchTag(pattern, tag) {
+				t.Errorf("the rule for %s keeps %s", pattern, tag)
+			}
+		}
+	}
+	for _, tag := range []string{TagLatest, "1a2b3c4d5e6f", "latest-2"} {
+		if IsRecordTag(tag) {
+			t.Errorf("%s is taken for the tag of a record", tag)
 		}
 	}
 }
