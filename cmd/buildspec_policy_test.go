@@ -14,10 +14,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/opencontainers/go-digest"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"slipway/buildspec/iam"
 	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
+	"slipway/registry"
+	"slipway/registry/record"
 )
 
 // unseen are the actions that a policy may have although the runs of its case do not ask
@@ -224,8 +230,12 @@ var policyCases = []policyCase{
 		h.speed(1) // so that the deployment does not end before it is stopped
 		h.start("rollback", "one", "--timeout", "1ms").wait(exitTimedOut)
 	}},
-	{"revisions", "revisions", sharedServiceFixture, func(h *policyRun) { h.does("revisions") }},
+	{"revisions", "revisions", sharedServiceFixture, func(h *policyRun) {
+		h.recordRevision("shop/a", "one")
+		h.does("revisions")
+	}},
 	{"revisions of named services", "revisions --cluster prod --ecs-service shop", sharedServiceFixture, func(h *policyRun) {
+		h.recordRevision("shop/a", "one")
 		h.does("revisions", "--cluster", "prod", "--ecs-service", "shop")
 	}},
 	{"status", "status", platformDigestsFixture, func(h *policyRun) {
@@ -523,6 +533,34 @@ func (h *ecsFixture) define(revision string) {
 }
 
 // makeBucket makes a bucket as others would.
+// recordRevision puts the record of a revision that is in a repository, as a build does.
+func (h *policyRun) recordRevision(repository, name string) {
+	h.t.Helper()
+	h.calls = append(h.calls, h.aws.Calls()...)
+	defer h.aws.ResetCalls()
+	client := testkit.ECRClient(h.aws.URL(), "us-east-1")
+	found, err := client.BatchGetImage(h.t.Context(), &ecr.BatchGetImageInput{
+		RepositoryName: &repository, ImageIds: []ecrtypes.ImageIdentifier{{ImageTag: &name}},
+	})
+	if err != nil || len(found.Images) != 1 {
+		h.t.Fatalf("reading %s:%s: %+v, %v", repository, name, found, err)
+	}
+	image := found.Images[0]
+	r := record.Record{Revision: name, Project: "shop", Made: time.Now()}
+	text, err := r.Encode(ocispecs.Descriptor{
+		MediaType: *image.ImageManifestMediaType, Digest: digest.Digest(*image.ImageId.ImageDigest), Size: int64(len(*image.ImageManifest)),
+	})
+	if err == nil {
+		_, err = client.PutImage(h.t.Context(), &ecr.PutImageInput{
+			RepositoryName: &repository, ImageTag: aws.String(registry.RecordTag(name)),
+			ImageManifest: aws.String(string(text)), ImageManifestMediaType: aws.String(record.MediaType),
+		})
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 func (h *ecsFixture) makeBucket(name string) {
 	h.t.Helper()
 	h.buildFixture.makeBucket(name)

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -16,7 +15,7 @@ func addDeployFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.DurationVar(&o.Timeout, "timeout", 0, "how long a deployment may make no progress before it is stopped (default 15m)")
 	f.BoolVar(&o.NoWait, "no-wait", false, "start the deployments and do not follow them: nothing is verified")
 	f.BoolVar(&o.RollbackOnFailure, "rollback-on-failure", false, "deploy the previous images if ECS does not roll a failed deployment back")
-	f.Var((*levelValue)(&o.RequireScan), "require-scan", "deploy only images in which ECR's scan has found nothing of `LEVEL` or above: "+strings.Join(admission.Levels(), ", "))
+	f.Var((*levelValue)(&o.RequireScan), "require-scan", "deploy no image in which ECR's scan has found something of `LEVEL` or above")
 	f.BoolVar(&o.RequireSignature, "require-signature", false, "deploy only images that ECR's managed signing has signed")
 }
 

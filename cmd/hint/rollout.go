@@ -85,6 +85,7 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.Mixed:           "run `slipway rollback REVISIONFLAGS` to make them one",
 	rollout.Endless:         "run `slipway rollback --previousFLAGS` to replace it",
 	rollout.Blocked:         "raise maximumPercent: `aws ecs update-serviceAWSFLAGS --deployment-configuration maximumPercent=200`",
+	rollout.NotAdmitted:     "push the image to ECR, or leave out --require-scan and --require-signature",
 	rollout.Stalled:         "run `slipway rollback REVISIONFLAGS` to deploy it again",
 }
 

@@ -28,7 +28,7 @@ func ParseLevel(name string) (Level, error) {
 	if level := Level(strings.ToLower(name)); slices.Contains(levels, level) {
 		return level, nil
 	}
-	return "", fmt.Errorf("%q is not a level", name)
+	return "", fmt.Errorf("%q is not a level: want one of %s", name, strings.Join(Levels(), ", "))
 }
 
 // Levels returns the names of the levels, the lowest first.

@@ -290,6 +290,38 @@ func TestDeadNames(t *testing.T) {
 	}
 }
 
+// TestFindDead finds the names that were not known yet when the revision was published
+// with the tags that its build had read before.
+func TestFindDead(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a", "shop/b")
+	s.retain()
+	digests := s.push(s.images(), "foreign")
+	s.published(s.recorded("one", digests))
+	s.server.Advance(5 * day)
+	s.published(s.recorded("two", digests))
+	s.server.Advance(5 * day)
+	p := s.recorded("three", digests)
+	before, err := ReadTags(t.Context(), s.clients, s.repos, p.Variant, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Snapshot = before
+	out := s.published(p)
+	if len(out.Dead) != 0 {
+		t.Errorf("%v are dead before the names are known", out.Dead)
+	}
+	s.server.ResetCalls()
+	dead, err := out.FindDead(t.Context(), s.clients, map[registry.Ref][]string{s.repos[0].Ref: {"foreign", "one", "two", "three"}})
+	if err != nil || len(dead) != 1 || dead[0].Repository.Ref != s.repos[0].Ref || !slices.Equal(dead[0].Names, []string{"one"}) {
+		t.Errorf("%v are dead, %v, want one in %s", dead, err, s.repos[0].Name)
+	}
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 1)
+	if dead, err := out.FindDead(t.Context(), s.clients, nil); err != nil || dead != nil {
+		t.Errorf("without names, %v are dead, %v", dead, err)
+	}
+}
+
 // TestYields: a job leaves latest to a revision that another job made meanwhile, if
 // that goes before its own, and gives its images their hash alone.
 func TestYields(t *testing.T) {

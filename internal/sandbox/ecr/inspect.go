@@ -1,7 +1,6 @@
 package ecr
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -62,18 +61,7 @@ func (g *Registry) Policy(repository string) string {
 // Archive moves an image to the archive storage class, from where it cannot be
 // pulled. The error says that there is no such image.
 func (g *Registry) Archive(repository, digest string) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	r, err := g.repository(repository)
-	if err != nil {
-		return err
-	}
-	i := r.images[digest]
-	if i == nil {
-		return fmt.Errorf("archiving: repository %q has no image %s", repository, digest)
-	}
-	i.setArchived(true, g.clock.Now())
-	return nil
+	return g.change(repository, digest, func(i *image) { i.setArchived(true, g.clock.Now()) })
 }
 
 // setArchived archives or restores; doing it again changes nothing.
