@@ -316,7 +316,7 @@ func (s *buildFixture) removeAt(match func(request) bool, skip int) {
 		once.Do(func() {
 			records, others := []string{}, []string{}
 			for tag := range s.aws.Tags("shop/a") {
-				if strings.HasPrefix(tag, "revision-") {
+				if registry.IsRecordTag(tag) {
 					records = append(records, tag)
 				} else {
 					others = append(others, tag)
