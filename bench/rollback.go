@@ -78,7 +78,8 @@ func countRow(what string, n, most int) row {
 func (b *bench) openFleet(ctx context.Context, project string, size int) (string, error) {
 	dir := filepath.Join(b.dir, project)
 	compose := "name: " + project + "\nservices:\n"
-	client := ecs.NewFromConfig(aws.Config{Region: b.stand.ecr.Options().Region, Credentials: b.stand.ecr.Options().Credentials, BaseEndpoint: b.stand.ecr.Options().BaseEndpoint})
+	same := b.stand.ecr.Options()
+	client := ecs.New(ecs.Options{Region: same.Region, Credentials: same.Credentials, BaseEndpoint: same.BaseEndpoint, APIOptions: same.APIOptions})
 	if _, err := client.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &project}); err != nil {
 		return "", err
 	}

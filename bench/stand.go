@@ -18,10 +18,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/types"
 	"golang.org/x/sync/errgroup"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/enginetest"
 )
 
@@ -128,6 +130,7 @@ func (s *stand) logIn(ctx context.Context) error {
 		BaseEndpoint: aws.String(vars["AWS_ENDPOINT_URL"]),
 		Region:       vars["AWS_REGION"],
 		Credentials:  credentials.NewStaticCredentialsProvider(vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], ""),
+		APIOptions:   []func(*middleware.Stack) error{awsclient.PlainBody},
 	})
 	out, err := s.ecr.GetAuthorizationToken(ctx, &ecr.GetAuthorizationTokenInput{})
 	if err != nil {

@@ -154,7 +154,7 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	}
 	j.reached("images pushed")
 	if j.fresh() == nil {
-		explained(true) // as long as the build took, this took no time
+		explained(true) // it took no longer than the build; the names are known now
 	}
 	published, err := j.publish(ctx)
 	if err != nil {

@@ -112,6 +112,7 @@ func (j *job) removeDead(ctx context.Context, published revisions.Published) {
 	}
 	if err := revisions.RemoveDead(ctx, j.clients, dead); err != nil {
 		j.Debugf("names of expired revisions were not removed: %v", err)
+		return
 	}
 	for _, d := range dead {
 		j.Debugf("%s: removed the names of expired revisions: %v", d.Repository.Name, d.Names)

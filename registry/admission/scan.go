@@ -54,7 +54,7 @@ func (s scan) look(ctx context.Context) (bool, error) {
 	case err != nil:
 		return false, fmt.Errorf("reading the scan of %s: %w", s.repo.Name, err)
 	case out.ImageScanStatus == nil:
-		return false, s.refuse("has a scan without a status", "")
+		return false, s.refuse("has a scan without a status", "run the command again")
 	}
 	switch status := out.ImageScanStatus; status.Status {
 	case types.ScanStatusInProgress, types.ScanStatusPending:
@@ -89,7 +89,7 @@ func (s scan) begins(ctx context.Context) (bool, error) {
 // judge refuses findings of the level or above.
 func (s scan) judge(found *types.ImageScanFindings) error {
 	if found == nil {
-		return s.refuse("has a scan without findings", "")
+		return s.refuse("has a scan without findings", "run the command again, or look at the scan in the ECR console")
 	}
 	severities := slices.SortedFunc(maps.Keys(found.FindingSeverityCounts), func(a, b string) int {
 		return cmp.Or(rank(b)-rank(a), strings.Compare(a, b))

@@ -18,6 +18,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/smithy-go/middleware"
+
+	"slipway/internal/awsclient"
 )
 
 // Object is a JSON object.
@@ -140,6 +143,7 @@ func (s *Server) Config() aws.Config {
 	return aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &s.url, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+		APIOptions:  []func(*middleware.Stack) error{awsclient.PlainBody},
 	}
 }
 
