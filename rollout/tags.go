@@ -9,6 +9,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/registry"
+	"slipway/registry/migration"
 	"slipway/registry/revisions"
 	"slipway/rollout/follow"
 )
@@ -120,5 +121,9 @@ func (d *job) protectNew(ctx context.Context, outcomes []follow.Outcome) {
 	}
 	if _, err := revisions.Protect(ctx, d.clients, d.snapshot, live, d.moved); err != nil {
 		d.Warnf("the tags that protect the running images could not be moved, and the next command tries again: %v", err)
+		return
+	}
+	if _, err := migration.RemoveDeployed(ctx, d.clients, d.snapshot, d.services.Repositories); err != nil {
+		d.Debugf("the tag %s of an earlier version was not removed: %v", registry.TagDeployed, err)
 	}
 }
