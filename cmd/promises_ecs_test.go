@@ -196,6 +196,59 @@ func TestRollbackKilled(t *testing.T) {
 	}
 }
 
+// TestRollbackKilledAtEachWrite ends rollbacks with SIGKILL at one request that writes
+// after the other, every second time when it has been carried out. The same command again
+// ends as an undisturbed one: the services run the revision, latest and their live tags
+// are on it, and the previous ones on the other.
+func TestRollbackKilledAtEachWrite(t *testing.T) {
+	t.Parallel()
+	h := newECSFixture(t, true)
+	h.speed(400)
+	writes := func(q request) bool {
+		return q.api && !strings.HasPrefix(q.action, "Describe") && !strings.HasPrefix(q.action, "List") && !strings.HasPrefix(q.action, "BatchGet")
+	}
+	h.rollback("one").wait(exitDone)
+	from, to, killed := "one", "two", true
+	for k := 0; killed; k++ {
+		h.aws.Advance(10 * time.Minute)
+		g := newGate(t, k%2 == 1)
+		h.proxy.set(&rule{match: writes, skip: k, treat: g.treat})
+		r := h.start("rollback", to)
+		select {
+		case q := <-g.arrived:
+			t.Logf("killed at request %d: %s %s", k, q.action, q.tag)
+			r.signal(syscall.SIGKILL)
+		case <-r.ended:
+			killed = false
+		}
+		<-r.ended
+		g.release(false)
+		h.proxy.set()
+		h.rollback(to).wait(exitDone)
+		h.runsAll(to)
+		h.wantTag("latest", to)
+		for _, service := range componentNames {
+			h.wantServiceTags("prod."+service, service, to, from)
+		}
+		if t.Failed() {
+			return
+		}
+		from, to = to, from
+	}
+}
+
+// wantServiceTags compares the tags of an ECS service in a component's repository with
+// the revisions that it runs and ran before.
+func (h *ecsFixture) wantServiceTags(service, component, live, previous string) {
+	h.t.Helper()
+	tags := h.tags()
+	for tag, revision := range map[string]string{"live-" + service: live, "previous-" + service: previous} {
+		if got, want := tags["shop/"+component+":"+tag], tags["shop/"+component+":"+revision]; got != want {
+			h.t.Errorf("shop/%s:%s stands on %s, want %s's %q", component, tag, got, revision, want)
+		}
+	}
+}
+
 // TestKilledThenFailing kills a rollback between its tags and its deployment; when the
 // same command then fails, latest goes back to what runs, not to what the first run made
 // of it.

@@ -42,29 +42,30 @@ func (l Live) read(s *Snapshot, ref registry.Ref) bool {
 	return true
 }
 
-// changes returns the moves of the tags of a repository's services: the live
-// tag to the running image, the previous one to the image that the live tag
-// leaves. An image that was not read, or is archived, moves none.
-func (l Live) changes(s *Snapshot, repo registry.Repository) []Change {
-	var out []Change
+// changes returns the moves of the tags of a repository's services: the
+// previous tag to the image that the live tag leaves, then the live tag to the
+// running image. Killed in between, the same moves complete both. An image that
+// was not read, or is archived, moves none.
+func (l Live) changes(s *Snapshot, repo registry.Repository) (previous, live []Change) {
 	for _, tag := range slices.Sorted(maps.Keys(l[repo.Ref])) {
 		image, ok := s.TaggedParent(repo.Ref, l[repo.Ref][tag])
 		if !ok {
 			continue
 		}
 		if at, there := s.ByTag(repo.Ref, tag); there && at.Digest != image.Digest {
-			out = s.step(out, repo, registry.PreviousOf(tag), at.Digest)
+			previous = s.step(previous, repo, registry.PreviousOf(tag), at.Digest)
 		}
-		out = s.step(out, repo, tag, image.Digest)
+		live = s.step(live, repo, tag, image.Digest)
 	}
-	return out
+	return previous, live
 }
 
-// liveStep lists the moves of the tags of ECS services.
-func (p Publication) liveStep(s *Snapshot) []Change {
-	var out []Change
-	for _, i := range p.Images {
-		out = append(out, p.Live.changes(s, i.Repository)...)
+// steps lists the moves of the tags of ECS services.
+func (l Live) steps(s *Snapshot, repos []registry.Repository) [][]Change {
+	out := make([][]Change, 2)
+	for _, repo := range registry.DistinctRepositories(repos) {
+		previous, live := l.changes(s, repo)
+		out[0], out[1] = append(out[0], previous...), append(out[1], live...)
 	}
 	return out
 }
@@ -79,11 +80,9 @@ func (p Publication) liveStep(s *Snapshot) []Change {
 // Calls for each repository: one PutImage for each tag that moves.
 func Protect(ctx context.Context, clients registry.Clients, s *Snapshot, live Live, before []Change) ([]Change, error) {
 	s = s.after(before)
-	var step []Change
-	for _, repo := range registry.DistinctRepositories(s.repos) {
-		step = append(step, live.changes(s, repo)...)
-	}
-	return step, apply(ctx, clients, s, step)
+	var out Published
+	err := applyAll(ctx, clients, s, live.steps(s, s.repos), &out)
+	return out.Changes, err
 }
 
 // after returns the snapshot with the tags where changes have put them.

@@ -45,7 +45,7 @@ func Promote(ctx context.Context, clients registry.Clients, p Promotion) (Publis
 	}
 	steps := job.latestSteps(p.Snapshot)
 	if p.KeepLatest {
-		steps = [][]Change{job.liveStep(p.Snapshot)}
+		steps = p.Live.steps(p.Snapshot, job.repositories())
 	}
 	return job.carryOut(ctx, clients, p.Snapshot, p.Name, append([][]Change{p.restoreStep()}, steps...))
 }

@@ -361,25 +361,25 @@ func (p Publication) steps(s *Snapshot, name string) ([][]Change, error) {
 		return out, err
 	}
 	latest, newest := p.latestSteps(s), p.newest(s, name, records)
-	if len(latest[1]) == 0 {
+	if last := &latest[len(latest)-1]; len(*last) == 0 {
 		out[0] = append(out[0], newest...) // no latest moves that it must wait for
 	} else {
-		latest[1] = append(latest[1], newest...)
+		*last = append(*last, newest...)
 	}
 	return append(out, latest...), err
 }
 
-// latestSteps lists where deployed must move, and then latest.
+// latestSteps lists where the protecting tags must move, and then latest.
 func (p Publication) latestSteps(s *Snapshot) [][]Change {
-	var previous, latest []Change
+	steps := append(p.Live.steps(s, p.repositories()), nil)
+	previous, latest := &steps[1], &steps[2]
 	for _, i := range p.Images {
-		previous = append(previous, p.Live.changes(s, i.Repository)...)
 		if out := p.protected(s, i); !s.isArchived(i.Repository.Ref, out) {
-			previous = s.step(previous, i.Repository, registry.TagPrevious, out)
+			*previous = s.step(*previous, i.Repository, registry.TagPrevious, out)
 		}
-		latest = s.step(latest, i.Repository, registry.TagLatest, i.Digest)
+		*latest = s.step(*latest, i.Repository, registry.TagLatest, i.Digest)
 	}
-	return [][]Change{previous, latest}
+	return steps
 }
 
 // unprotected are the archived images that deployed should point to and does
