@@ -146,7 +146,7 @@ func (h *ecsFixture) wantTag(tag, revision string) {
 	tags := h.tags()
 	for _, component := range componentNames {
 		if got, want := tags["shop/"+component+":"+tag], tags["shop/"+component+":"+revision]; got != want {
-			h.t.Errorf("shop/%s:%s stands on %s, want %s's %q", component, tag, got, revision, want)
+			h.t.Errorf("shop/%s:%s points to %s, want %s's %q", component, tag, got, revision, want)
 		}
 	}
 }
@@ -244,7 +244,7 @@ func (h *ecsFixture) wantServiceTags(service, component, live, previous string) 
 	tags := h.tags()
 	for tag, revision := range map[string]string{"live-" + service: live, "previous-" + service: previous} {
 		if got, want := tags["shop/"+component+":"+tag], tags["shop/"+component+":"+revision]; got != want {
-			h.t.Errorf("shop/%s:%s stands on %s, want %s's %q", component, tag, got, revision, want)
+			h.t.Errorf("shop/%s:%s points to %s, want %s's %q", component, tag, got, revision, want)
 		}
 	}
 }
