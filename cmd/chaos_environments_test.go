@@ -68,7 +68,7 @@ func newEnvironments(t *testing.T, random *rand.Rand) *environments {
 		e.createService(ecsServiceFixture{cluster: cluster, service: "shop", containers: containers})
 	}
 	e.pass(10 * time.Minute)
-	// Slipway protects the images of the services that it was told of.
+	// Slipway protects the images of the services that a command has named.
 	for cluster := range e.runs {
 		e.run("rollout", "r0", "--cluster", cluster, "--ecs-service", "shop")
 	}
@@ -121,7 +121,9 @@ func (e *environments) step() {
 // previous one: a command may be refused.
 func (e *environments) run(args ...string) {
 	e.t.Helper()
-	i := slices.IndexFunc(args, func(a string) bool { return slices.Contains([]string{"build", "rollout", "rollback", "stop", "start"}, a) })
+	i := slices.IndexFunc(args, func(a string) bool {
+		return slices.Contains([]string{"build", "rollout", "rollback", "stop", "start"}, a)
+	})
 	args = slices.Concat(args[i:], args[:i])
 	r := e.start(args...)
 	r.end()
