@@ -55,9 +55,9 @@ func (b *bench) rollback(ctx context.Context) ([]row, error) {
 		if err != nil {
 			return nil, err
 		}
-		most = most.most(made)
-		if round > 0 { // the first one reads the program from the disk
+		if round > 0 { // the first one reads the program from the disk and gives the services their tags
 			alone, together = append(alone, wallOne), append(together, wallAll)
+			most = most.most(made)
 		}
 	}
 	what := fmt.Sprintf("rollback of %d ECS services, before the wait", fleetSize)
@@ -139,9 +139,15 @@ func (b *bench) openService(ctx context.Context, client *ecs.Client, project, se
 }
 
 // rollBack measures one rollback up to the wait, and counts its calls. ECS has come to
-// rest before it and comes to rest after it.
+// rest before it and comes to rest after it, and the tags of the services are on the
+// images that run, as after a rollback that was waited for.
 func (b *bench) rollBack(ctx context.Context, dir, revision string) (time.Duration, calls, error) {
 	if err := b.stand.control(ctx, http.MethodPost, "clock?advance=30m", nil); err != nil {
+		return 0, calls{}, err
+	}
+	look := exec.CommandContext(ctx, b.slipwayBin, "status")
+	look.Dir, look.Env = dir, b.stand.environ()
+	if err := quietly(look); err != nil {
 		return 0, calls{}, err
 	}
 	if err := b.stand.control(ctx, http.MethodDelete, "calls", nil); err != nil {

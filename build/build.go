@@ -83,7 +83,7 @@ type Hooks struct {
 	Check func(context.Context) error
 	// Running returns the running digests by repository, as far as they can be
 	// read; nil if the plan names no ECS service.
-	Running func(context.Context, []*Component) map[registry.Ref]string
+	Running func(context.Context, []*Component) (map[registry.Ref]string, revisions.Live)
 }
 
 // Release is a published revision.
@@ -301,7 +301,7 @@ func (j *job) publish(ctx context.Context) (revisions.Published, error) {
 		images = append(images, image)
 	}
 	published, err := revisions.Publish(ctx, j.clients, revisions.Publication{
-		Variant: j.variant, Images: images, Running: j.running,
+		Variant: j.variant, Images: images, Running: j.running, Live: j.live,
 		KeepLatest: j.options.NoLatest, KeepNames: j.plan.Untrusted.Yes(),
 		Snapshot: fresh,
 		Record:   j.revisionRecord(), Before: j.first, Yields: j.yields(ctx),
@@ -356,6 +356,8 @@ type job struct {
 	auth solve.AuthFunc
 	// running are the running digests by repository, where ECS may be asked.
 	running map[registry.Ref]string
+	// live are the same by ECS service.
+	live revisions.Live
 	// found are the engines, until they are closed.
 	found []*engine.Engine
 	// closing are caches being written, engines being stopped, and inputs being recorded.
@@ -410,7 +412,7 @@ func (j *job) build(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() {
 		if j.hooks.Running != nil && !j.options.NoLatest {
-			j.running = j.hooks.Running(asking, j.components)
+			j.running, j.live = j.hooks.Running(asking, j.components)
 		}
 	})
 	err := j.resolveImages(ctx)

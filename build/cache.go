@@ -107,7 +107,7 @@ func (j *job) cachesOn(e *engine.Engine, repo registry.Repository, base string, 
 	if _, ok := j.before.ByTag(repo.Ref, tag); ok {
 		from = []target.Cache{read}
 	}
-	auto := mode == project.CacheAuto && e.Images == nil && (j.plan.Env.InCodeBuild || e.Fresh)
+	auto := mode == project.CacheAuto && e.Images == nil && (j.plan.Env.InCodeBuild || e.Fresh) && repo.CheckMovable([]string{tag}) == nil
 	if (mode == project.CacheRegistry || auto) && j.options.exportsCache(j.plan) {
 		to = []target.Cache{write}
 	}

@@ -253,6 +253,22 @@ func (j *job) snapshot(ctx context.Context) (*revisions.Snapshot, error) {
 			extra[ref] = append(extra[ref], revisions.InputsTags(tag)...)
 		}
 	}
+	protecting := j.protectingTags()
+	for _, repo := range j.repositories() {
+		extra[repo.Ref] = slices.Concat(extra[repo.Ref], protecting)
+	}
 	before, err := revisions.ReadTags(ctx, j.clients, j.repositories(), j.variant, extra)
 	return before, fault.As(fault.AWS, err)
+}
+
+// protectingTags are those of the ECS services, if the build moves them.
+func (j *job) protectingTags() []string {
+	var out []string
+	if j.options.NoLatest || j.hooks.Running == nil {
+		return nil
+	}
+	for _, s := range j.plan.ECS.Services {
+		out = append(out, registry.LiveTag(s.Ref.Cluster, s.Ref.Service), registry.PreviousTag(s.Ref.Cluster, s.Ref.Service))
+	}
+	return out
 }

@@ -12,8 +12,10 @@ import (
 
 	"slipway/build/engine"
 	"slipway/build/revision"
+	"slipway/internal/phrase"
 	"slipway/internal/version"
 	"slipway/registry"
+	"slipway/registry/migration"
 	"slipway/registry/record"
 	"slipway/registry/revisions"
 )
@@ -95,6 +97,7 @@ func (j *job) removeDead(ctx context.Context, published revisions.Published) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
+	j.removeDeployed(ctx, published.Snapshot)
 	dead := published.Dead
 	if j.fresh() != nil {
 		// The names were not known yet when the tags moved.
@@ -116,6 +119,22 @@ func (j *job) removeDead(ctx context.Context, published revisions.Published) {
 	}
 	for _, d := range dead {
 		j.Debugf("%s: removed the names of expired revisions: %v", d.Repository.Name, d.Names)
+	}
+}
+
+// removeDeployed removes the tag of an earlier version where another protects its
+// image. An error changes nothing: the next build tries again.
+func (j *job) removeDeployed(ctx context.Context, s *revisions.Snapshot) {
+	var repos []registry.Repository
+	for _, c := range j.components {
+		repos = append(repos, c.Repository)
+	}
+	removed, err := migration.RemoveDeployed(ctx, j.clients, s, repos)
+	if err != nil {
+		j.Debugf("the tag %s of an earlier version was not removed: %v", registry.TagDeployed, err)
+	}
+	if len(removed) > 0 {
+		j.Infof("removed the tag %s of an earlier version from %s: %s protects the image", registry.TagDeployed, phrase.Repositories(len(removed)), registry.TagPrevious)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
@@ -134,20 +135,25 @@ func (j *job) distinct() error {
 	return nil
 }
 
-// MovingTags are the tags that a build moves in each repository.
+// MovingTags are the tags that a build moves in each repository, but for the
+// protecting ones: those can be removed and put again where no tag can move.
 func (o Options) MovingTags(p *project.Plan) []string {
 	var tags []string
 	if o.exportsCache(p) {
 		tags = o.cacheTagNames()
 	}
 	if !o.NoLatest {
-		tags = append([]string{registry.TagLatest, registry.TagDeployed}, tags...)
+		tags = append([]string{registry.TagLatest}, tags...)
 	}
 	return tags
 }
 
 func (j *job) checkMovable(found map[registry.Ref]registry.Repository) error {
 	tags := j.options.MovingTags(j.plan)
+	if j.options.Cache == project.CacheAuto {
+		// Where the tag of the cache cannot move, no cache is written.
+		tags = slices.DeleteFunc(tags, func(tag string) bool { return strings.HasPrefix(tag, registry.TagCache) })
+	}
 	var errs []error
 	for _, c := range j.components {
 		if repo, ok := found[c.Ref]; ok {

@@ -17,10 +17,12 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/build/target"
+	"slipway/cmd/check"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/project"
 	"slipway/registry"
+	"slipway/registry/revisions"
 	"slipway/retention"
 	"slipway/rollout"
 )
@@ -78,7 +80,7 @@ const maxRetention = 36500
 // buildHelp is the long help of build.
 const buildHelp = `Builds the services of the compose file that have a build section, pushes each image
 to its ECR repository by digest, and when all are there tags them with the hash, moves
-deployed and latest, and writes imagedefinitions.json. If anything fails before that, no
+protecting tags and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere.
 
 A build of a pull request is untrusted. Slipway recognizes one in CodeBuild; elsewhere,
@@ -181,7 +183,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	if err := checkECS(o.project.ECS); err != nil {
+	if err := check.ECS(o.project.ECS); err != nil {
 		return err
 	}
 	p, err := project.NewPlan(ctx, &w.Host, o.places(w))
@@ -221,7 +223,7 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error
 		Display: func(targets []target.Target) build.Display {
 			return w.builds(o.progress, targets)
 		},
-		Running: func(ctx context.Context, components []*build.Component) map[registry.Ref]string {
+		Running: func(ctx context.Context, components []*build.Component) (map[registry.Ref]string, revisions.Live) {
 			return runningImages(ctx, &w.Host, aws, p, components)
 		},
 	}

@@ -192,7 +192,7 @@ func (s *buildFixture) tags() map[string]string {
 	out := map[string]string{}
 	for _, repo := range s.aws.Repositories() {
 		for tag, digest := range s.aws.Tags(repo) {
-			if !strings.HasPrefix(tag, registry.TagInputs) && !strings.HasPrefix(tag, registry.TagRecord) {
+			if !strings.HasPrefix(tag, registry.TagInputs) && !registry.IsRecordTag(tag) {
 				out[repo+":"+tag] = digest
 			}
 		}
@@ -208,7 +208,7 @@ func (s *buildFixture) state() map[string]string {
 	for _, repo := range s.aws.Repositories() {
 		out["policy of "+repo] = s.aws.Policy(repo)
 		for tag := range s.aws.Tags(repo) {
-			if strings.HasPrefix(tag, registry.TagRecord) {
+			if registry.IsRecordTag(tag) {
 				out["record "+repo+":"+tag] = strings.Join(s.aws.Children(repo, tag), " ")
 			}
 		}

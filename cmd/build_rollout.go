@@ -16,13 +16,13 @@ import (
 	"slipway/rollout/ecs"
 )
 
-// runningImages asks ECS which digests it runs, so that deployed protects those. Where it
+// runningImages asks ECS which digests it runs, so that tags protect those. Where it
 // cannot be asked, the build goes on: what latest points to is then taken for what runs.
-func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clients, p *project.Plan, components []*build.Component) map[registry.Ref]string {
+func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clients, p *project.Plan, components []*build.Component) (map[registry.Ref]string, revisions.Live) {
 	if len(p.ECS.Services) == 0 {
-		return nil
+		return nil, nil
 	}
-	out, err := rollout.RunningImages(ctx, aws, p.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
+	out, live, err := rollout.RunningImages(ctx, aws, p.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
 		if c := componentOf(components, service, container); c != nil {
 			return c.Repository.Ref, true
 		}
@@ -31,11 +31,11 @@ func runningImages(ctx context.Context, host *project.Host, aws *awsclient.Clien
 	var missing *ecs.MissingError
 	switch {
 	case errors.As(err, &missing):
-		host.Infof("%s: deployed will mark the images that latest points to", strings.ReplaceAll(err.Error(), "\n", "; "))
+		host.Infof("%s: the images that latest points to will be protected", strings.ReplaceAll(err.Error(), "\n", "; "))
 	case err != nil && ctx.Err() == nil:
-		host.Warnf("the running images cannot be read, so deployed will mark the images that latest points to: %v", err)
+		host.Warnf("the running images cannot be read, so the images that latest points to will be protected: %v", err)
 	}
-	return out
+	return out, live
 }
 
 // componentOf is the component whose image a container of an ECS service runs, or nil.

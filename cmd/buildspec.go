@@ -14,6 +14,7 @@ import (
 
 	"slipway/artifact"
 	"slipway/buildspec"
+	"slipway/cmd/check"
 	"slipway/cmd/hint"
 	"slipway/internal/bounded"
 	"slipway/internal/fault"
@@ -184,7 +185,7 @@ func parseBuild(args []string) (buildOptions, error) {
 		return refuse(err, hint.Of(err))
 	}
 	o.project.Services = f.Args()
-	return o, checkECS(o.project.ECS)
+	return o, check.ECS(o.project.ECS)
 }
 
 // write puts the buildspec into a file, but not over what somebody wrote there.

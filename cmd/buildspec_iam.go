@@ -13,6 +13,7 @@ import (
 	"slipway/artifact"
 	"slipway/buildspec"
 	"slipway/buildspec/iam"
+	"slipway/cmd/check"
 	"slipway/cmd/hint"
 	"slipway/internal/fault"
 	"slipway/project"
@@ -81,7 +82,7 @@ stderr names each one.`,
 	f.StringVar(&o.use.Partition, "partition", "", "AWS `partition`: aws, aws-cn, aws-us-gov … (default: the region's)")
 	f.BoolVar(&o.use.CreateRepositories, "create-repositories", false, "build creates repositories")
 	f.BoolVar(&o.use.Rollout, "rollout", false, "build deploys to ECS")
-	f.BoolVar(&o.use.NoLatest, "no-latest", false, "build moves neither latest nor deployed")
+	f.BoolVar(&o.use.NoLatest, "no-latest", false, "build moves no tag but its own, rollout and rollback none")
 	f.BoolVar(&o.use.Untrusted, "untrusted", false, "build is untrusted, as one of a pull request is")
 	f.StringVar(&o.artifact, "artifact", "", "s3:// `URL` that build puts the definitions at (default: x-slipway.artifact)")
 	f.StringVar(&o.source, "source", "", "s3:// `URL` that submit puts the source at")
@@ -127,7 +128,7 @@ func runIAM(ctx context.Context, w *cli, o iamOptions) error {
 
 // complete adds what the project and the environment say.
 func (o *iamOptions) complete(ctx context.Context, w *cli) error {
-	if err := checkECS(o.ecs); err != nil {
+	if err := check.ECS(o.ecs); err != nil {
 		return err
 	}
 	composed, err := project.Load(ctx, &w.Host, o.project.Options, nil)

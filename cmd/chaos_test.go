@@ -227,12 +227,32 @@ func (h *ecsFixture) deploysAgain(command []string) {
 		h.start(command...).wait(exitRolledBack)
 		h.wantTag("latest", "two")
 		h.runsAll("two")
+		h.live()
 		return
 	}
 	h.start(command...).wait(exitDone)
 	h.wantTag("latest", "one")
 	h.runsAll("one")
 	h.protected()
+	h.live()
+}
+
+// live checks that the tag of each service points to the image that it runs.
+func (h *ecsFixture) live() {
+	h.t.Helper()
+	tags := h.tags()
+	for container, service := range h.services() {
+		running, err := h.sandbox.runs(h.t.Context(), "prod", service)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		tag := "shop/" + container + ":live-prod." + service
+		for _, digest := range running[container] {
+			if digest != tags[tag] {
+				h.t.Errorf("%s runs %s, and %s points to %q", service, digest, tag, tags[tag])
+			}
+		}
+	}
 }
 
 // protected checks that each running image has a tag that retention spares.
@@ -246,8 +266,8 @@ func (h *ecsFixture) protected() {
 		}
 		for _, digest := range running[container] {
 			// A task that has not pulled its image yet has no digest.
-			if digest != "" && digest != tags["shop/"+container+":latest"] && digest != tags["shop/"+container+":deployed"] {
-				h.t.Errorf("%s runs %s, and neither latest nor deployed of shop/%s points to it", service, digest, container)
+			if digest != "" && digest != tags["shop/"+container+":latest"] && digest != tags["shop/"+container+":previous-latest"] {
+				h.t.Errorf("%s runs %s, and neither latest nor previous-latest of shop/%s points to it", service, digest, container)
 			}
 		}
 	}
@@ -292,8 +312,8 @@ func (c *randomBuildFixture) undisturbed(revisions ...string) {
 			if tags[repo+":"+revision] != digest {
 				c.t.Errorf("%s:%s points to %s, and pointed to %s before", repo, revision, tags[repo+":"+revision], digest)
 			}
-			if tags[repo+":latest"] != digest && tags[repo+":deployed"] != digest {
-				c.t.Errorf("neither latest nor deployed of %s points to %s of revision %s", repo, digest, revision)
+			if tags[repo+":latest"] != digest && tags[repo+":previous-latest"] != digest {
+				c.t.Errorf("neither latest nor previous-latest of %s points to %s of revision %s", repo, digest, revision)
 			}
 		}
 	}
@@ -321,8 +341,8 @@ func (c *randomBuildFixture) arrived(revision, former string) {
 	tags := c.tags()
 	for _, component := range componentNames {
 		repo := "shop/" + component
-		if got, want := tags[repo+":deployed"], c.before[repo+":"+former]; got != want {
-			c.t.Errorf("%s:deployed points to %s, want %s of %s", repo, got, want, former)
+		if got, want := tags[repo+":previous-latest"], c.before[repo+":"+former]; got != want {
+			c.t.Errorf("%s:previous-latest points to %s, want %s of %s", repo, got, want, former)
 		}
 		if _, ok := tags[repo+":"+revision+".2"]; ok {
 			c.t.Errorf("%s has a tag %s.2", repo, revision)

@@ -19,6 +19,11 @@ func addDeployFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.BoolVar(&o.RequireSignature, "require-signature", false, "deploy only images that ECR's managed signing has signed")
 }
 
+// addTagFlags adds the flag of the commands that can deploy without moving tags.
+func addTagFlags(f *pflag.FlagSet, o *rollout.Options) {
+	f.BoolVar(&o.NoLatest, "no-latest", false, "move no tag: write the images into the task definitions")
+}
+
 // checkDeploy refuses a time limit that is none, and options that exclude each other.
 func checkDeploy(o rollout.Options) error {
 	if o.Timeout < 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"slipway/build"
+	"slipway/cmd/check"
 	"slipway/cmd/hint"
 	"slipway/doctor"
 	"slipway/internal/fault"
@@ -92,7 +93,7 @@ func (o doctorFlags) check() error {
 	if err := o.buildOptions.check(); err != nil {
 		return err
 	}
-	return checkECS(o.project.ECS)
+	return check.ECS(o.project.ECS)
 }
 
 // runDoctor prints the findings, and ends with an error if build could not run.

@@ -1,11 +1,8 @@
 package cmd
 
 import (
-	"errors"
-
 	"github.com/spf13/pflag"
 
-	"slipway/internal/fault"
 	"slipway/project"
 )
 
@@ -15,13 +12,9 @@ func addECSFlags(f *pflag.FlagSet, o *project.ECSOptions) {
 	f.StringSliceVar(&o.Services, "ecs-service", nil, "ECS `service` to work on, repeated for several (default: x-slipway.ecs)")
 }
 
-// checkECS refuses a cluster without a service, and names that ECS does not take.
-func checkECS(o project.ECSOptions) error {
-	if err := checkECSNames(o); err != nil {
-		return err
-	}
-	if o.Cluster != "" && len(o.Services) == 0 {
-		return fault.New(fault.Usage, errors.New("--cluster is given without --ecs-service"), "name the service too: --cluster CLUSTER --ecs-service SERVICE")
-	}
-	return nil
+// addContainerFlags adds the flags that say which containers of the ECS services a
+// command works on.
+func addContainerFlags(f *pflag.FlagSet, o *project.ECSOptions) {
+	f.StringSliceVar(&o.Containers, "container", nil, "`name` of a container to work on, repeated for several (default: the project's)")
+	f.StringSliceVar(&o.Repositories, "repository", nil, "`repository` whose containers to work on, repeated for several")
 }

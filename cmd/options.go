@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"slipway/cmd/check"
 	"slipway/internal/fault"
 	"slipway/project"
 )
@@ -40,7 +41,7 @@ func (o *siteOptions) flags(f *pflag.FlagSet) {
 }
 
 func (o siteOptions) check() error {
-	if err := checkECS(o.ecs); err != nil {
+	if err := check.ECS(o.ecs); err != nil {
 		return err
 	}
 	return checkOutput(o.output)

@@ -75,7 +75,7 @@ func TestPipelineFromS3(t *testing.T) {
 	})
 	for _, repository := range []string{"shop/web", "shop/api"} {
 		y.wantTagOf(repository, "latest", first)
-		y.wantTagOf(repository, "deployed", "zero")
+		y.wantTagOf(repository, "previous-latest", "zero")
 	}
 
 	// Nothing changed: nothing is sent, and nothing starts.
@@ -271,7 +271,7 @@ func TestPipelineFromALaptop(t *testing.T) {
 	y.start("build").wait(exitDone)
 	y.last(2, nil)
 	y.runs(second)
-	y.wantTagOf("blog/web", "deployed", first)
+	y.wantTagOf("blog/web", "previous-latest", first)
 
 	y.start("rollback", "--previous", "--yes").wait(exitDone)
 	y.runs(first)

@@ -146,7 +146,7 @@ func (h *ecsFixture) wantTag(tag, revision string) {
 	tags := h.tags()
 	for _, component := range componentNames {
 		if got, want := tags["shop/"+component+":"+tag], tags["shop/"+component+":"+revision]; got != want {
-			h.t.Errorf("shop/%s:%s stands on %s, want %s's %q", component, tag, got, revision, want)
+			h.t.Errorf("shop/%s:%s points to %s, want %s's %q", component, tag, got, revision, want)
 		}
 	}
 }
@@ -168,8 +168,8 @@ func TestRollbackKilled(t *testing.T) {
 		pass              int
 		after, arrives    bool
 	}{
-		{"before the first tag", "PutImage", "deployed", 0, false, false},
-		{"between two deployed", "PutImage", "deployed", 2, false, true},
+		{"before the first tag", "PutImage", "previous-latest", 0, false, false},
+		{"between two deployed", "PutImage", "previous-latest", 2, false, true},
 		{"between two latest", "PutImage", "latest", 2, false, false},
 		{"between retagging and deploying", "UpdateService", "", 0, false, false},
 		{"when the deployments have begun", "UpdateService", "", 0, true, true},
@@ -191,8 +191,61 @@ func TestRollbackKilled(t *testing.T) {
 			h.rollback("one").wait(exitDone)
 			h.runsAll("one")
 			h.wantTag("latest", "one")
-			h.wantTag("deployed", "two")
+			h.wantTag("previous-latest", "two")
 		})
+	}
+}
+
+// TestRollbackKilledAtEachWrite ends rollbacks with SIGKILL at one request that writes
+// after the other, every second time when it has been carried out. The same command again
+// ends as an undisturbed one: the services run the revision, latest and their live tags
+// are on it, and the previous ones on the other.
+func TestRollbackKilledAtEachWrite(t *testing.T) {
+	t.Parallel()
+	h := newECSFixture(t, true)
+	h.speed(400)
+	writes := func(q request) bool {
+		return q.api && !strings.HasPrefix(q.action, "Describe") && !strings.HasPrefix(q.action, "List") && !strings.HasPrefix(q.action, "BatchGet")
+	}
+	h.rollback("one").wait(exitDone)
+	from, to, killed := "one", "two", true
+	for k := 0; killed; k++ {
+		h.aws.Advance(10 * time.Minute)
+		g := newGate(t, k%2 == 1)
+		h.proxy.set(&rule{match: writes, skip: k, treat: g.treat})
+		r := h.start("rollback", to)
+		select {
+		case q := <-g.arrived:
+			t.Logf("killed at request %d: %s %s", k, q.action, q.tag)
+			r.signal(syscall.SIGKILL)
+		case <-r.ended:
+			killed = false
+		}
+		<-r.ended
+		g.release(false)
+		h.proxy.set()
+		h.rollback(to).wait(exitDone)
+		h.runsAll(to)
+		h.wantTag("latest", to)
+		for _, service := range componentNames {
+			h.wantServiceTags("prod."+service, service, to, from)
+		}
+		if t.Failed() {
+			return
+		}
+		from, to = to, from
+	}
+}
+
+// wantServiceTags compares the tags of an ECS service in a component's repository with
+// the revisions that it runs and ran before.
+func (h *ecsFixture) wantServiceTags(service, component, live, previous string) {
+	h.t.Helper()
+	tags := h.tags()
+	for tag, revision := range map[string]string{"live-" + service: live, "previous-" + service: previous} {
+		if got, want := tags["shop/"+component+":"+tag], tags["shop/"+component+":"+revision]; got != want {
+			h.t.Errorf("shop/%s:%s points to %s, want %s's %q", component, tag, got, revision, want)
+		}
 	}
 }
 
@@ -246,7 +299,7 @@ func TestRollbackFaults(t *testing.T) {
 			h.rollback("one").wait(exitDone)
 			h.runsAll("one")
 			h.wantTag("latest", "one")
-			h.wantTag("deployed", "two")
+			h.wantTag("previous-latest", "two")
 		})
 	}
 }
@@ -260,9 +313,9 @@ func TestRefusedDeployment(t *testing.T) {
 		writeFault(w, q, 400, "AccessDeniedException", "")
 	}})
 	r := h.rollback("one").wait(exitAWS)
-	r.says("deploying ECS service prod/c", "latest and deployed are back where they were")
+	r.says("deploying ECS service prod/c", "the tags are back where they were")
 	h.wantTag("latest", "two")
-	h.wantTag("deployed", "")
+	h.wantTag("previous-latest", "")
 	h.aws.Advance(10 * time.Minute)
 	h.runsAll("two")
 }
@@ -288,8 +341,8 @@ func TestOneOfFourCrashes(t *testing.T) {
 	h.runsOne("b", "b", "two")
 	h.runsOne("a", "a", "mixed")
 	mixed := h.tags()["shop/a:mixed"]
-	if got := h.tags()["shop/a:deployed"]; got != mixed {
-		t.Errorf("shop/a:deployed stands on %s, want what runs, %s", got, mixed)
+	if got := h.tags()["shop/a:previous-latest"]; got != mixed {
+		t.Errorf("shop/a:previous-latest stands on %s, want what runs, %s", got, mixed)
 	}
 	h.aws.Advance(9 * 24 * time.Hour)
 	if !slices.Contains(h.aws.Digests("shop/a"), mixed) {
@@ -310,7 +363,7 @@ func TestStopRefused(t *testing.T) {
 	}})
 	h.rollback("one", "--timeout", "1s").wait(exitTimedOut).says("could not be stopped and goes on")
 	h.wantTag("latest", "two")
-	h.wantTag("deployed", "one")
+	h.wantTag("previous-latest", "one")
 	h.aws.Advance(9 * 24 * time.Hour)
 	h.runsAll("one")
 }
@@ -465,7 +518,7 @@ func TestInterruptedBefore(t *testing.T) {
 	r.wait(exitInterrupted)
 	g.release(false)
 	h.wantTag("latest", "two")
-	h.wantTag("deployed", "")
+	h.wantTag("previous-latest", "")
 	if n := h.calls("ecs", "UpdateService"); n != 0 {
 		t.Errorf("%d deployments after an interrupt", n)
 	}
@@ -486,7 +539,8 @@ func TestExpired(t *testing.T) {
 }
 
 // TestThirtyServices rolls thirty services back at once, within the budget of calls:
-// four for each repository and two writes for each service before the wait.
+// four for each repository before the deployments and two after them, and two writes for
+// each service.
 func TestThirtyServices(t *testing.T) {
 	t.Parallel()
 	s := newBuildFixtureOn(t, "thirty", sandbox.Options{ECSSpeed: 40}, "")
@@ -505,27 +559,35 @@ func TestThirtyServices(t *testing.T) {
 	}
 	h.write("compose.yaml", compose)
 	h.aws.Advance(10 * time.Minute)
+	// The first rollback gives the services their tags.
+	h.rollback("one").wait(exitDone)
+	h.aws.Advance(10 * time.Minute)
 	h.aws.ResetCalls()
-	r := h.rollback("one").wait(exitDone)
+	r := h.rollback("two").wait(exitDone)
 	if n := strings.Count(r.stdout.String(), "  succeeded  "); n != services {
 		t.Errorf("%d services succeeded, want %d:\n%s", n, services, &r.stdout)
 	}
-	perRepository, writes := map[string]int{}, map[string]int{}
+	before, after, writes := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, c := range h.aws.Calls() {
-		if c.Service == "ecr" && c.Repository != "" {
-			perRepository[c.Repository]++
-		}
-		if c.Service == "ecs" && (c.Action == "UpdateService" || c.Action == "RegisterTaskDefinition") {
+		service := strings.TrimPrefix(c.Repository, "shop/")
+		switch {
+		case c.Service == "ecr" && service != "" && writes[service] == 0:
+			before[service]++
+		case c.Service == "ecr" && service != "":
+			after[service]++
+		case c.Service == "ecs" && (c.Action == "UpdateService" || c.Action == "RegisterTaskDefinition"):
 			writes[c.Reference]++
 		}
 	}
-	for repository, n := range perRepository {
-		if n > 4 {
-			t.Errorf("%d calls for %s, want 4 at most", n, repository)
+	for service := range writes {
+		// One to read the tags, one for each of previous-latest and latest, one to look at
+		// latest again; after the deployment one for each of the service's tags.
+		if before[service] > 4 || after[service] > 2 {
+			t.Errorf("%d calls for the repository of %s before its deployment and %d after it, want 4 and 2 at most", before[service], service, after[service])
 		}
 	}
-	if len(perRepository) != services || len(writes) != services || slices.Max(slices.Collect(maps.Values(writes))) > 2 {
-		t.Errorf("calls for %d repositories, writes %v", len(perRepository), writes)
+	if len(before) != services || len(after) != services || len(writes) != services || slices.Max(slices.Collect(maps.Values(writes))) > 2 {
+		t.Errorf("calls for %d repositories before and %d after, writes %v", len(before), len(after), writes)
 	}
 }
 
@@ -565,11 +627,11 @@ func TestDoubtfulAnswers(t *testing.T) {
 			}
 			h.rollback("many").wait(exitDone)
 			h.wantTag("latest", "many")
-			h.wantTag("deployed", "two")
+			h.wantTag("previous-latest", "two")
 			h.rollback("more").wait(exitDone)
 			h.wantTag("latest", "more")
 			// What runs is known by its platform's digest; deployed marks the index.
-			h.wantTag("deployed", "many")
+			h.wantTag("previous-latest", "many")
 			h.rollback("more").wait(exitDone).says("is left alone")
 			h.rollback("bad").wait(exitRolledBack)
 			h.wantTag("latest", "more")
@@ -678,5 +740,5 @@ func TestDeployedIsProven(t *testing.T) {
 	}
 	h.pushRevision("three", nil)
 	h.rollback(append(pair, "three", "--no-wait")...).wait(exitDone)
-	h.wantTag("deployed", "two")
+	h.wantTag("previous-latest", "two")
 }

@@ -84,7 +84,7 @@ func (f *firsts) wantAll(t *testing.T) {
 		for _, action := range []string{"GetLifecyclePolicy", "BatchGetImage", "DescribeImages"} {
 			want = append(want, request{action, repo, "", true})
 		}
-		tags := []string{"two", "latest", "deployed"}
+		tags := []string{"two", "latest", "previous-latest"}
 		if component == "d" {
 			tags = tags[:2] // nothing of it ran
 		}
@@ -123,7 +123,7 @@ var (
 		{action: "BatchGetImage", repository: "shop/c", codes: []int{exitAWS}},
 		{action: "GetAuthorizationToken", codes: []int{exitBuild, exitAWS}},
 		{action: "PutImage", repository: "shop/c", tag: "two", codes: []int{exitAWS}},
-		{action: "PutImage", repository: "shop/c", tag: "deployed", codes: []int{exitAWS}},
+		{action: "PutImage", repository: "shop/c", tag: "previous-latest", codes: []int{exitAWS}},
 		{action: "PutImage", repository: "shop/c", tag: "latest", codes: []int{exitAWS}},
 		{action: "DescribeImages", repository: "shop/c", codes: []int{exitAWS}},
 	}
@@ -227,12 +227,12 @@ func TestRerunAfterAPartialUndo(t *testing.T) {
 			serverError.treat(w, q, forward)
 		}},
 	)
-	s.build(append(slices.Clone(quick), "three")...).wait(exitAWS).says("not all tags could be reverted:", "shop/b:latest points to", "shop/b:deployed points to")
+	s.build(append(slices.Clone(quick), "three")...).wait(exitAWS).says("not all tags could be reverted:", "shop/b:latest points to", "shop/b:previous-latest points to")
 	s.proxy.set()
 	s.build("three").wait(exitDone)
 	s.complete("three", true)
 	for _, component := range componentNames {
-		if got, want := s.tags()["shop/"+component+":deployed"], before["shop/"+component+":latest"]; got != want {
+		if got, want := s.tags()["shop/"+component+":previous-latest"], before["shop/"+component+":latest"]; got != want {
 			t.Errorf("%s: deployed points to %s, want what latest left, %s", component, got, want)
 		}
 	}
@@ -263,12 +263,12 @@ func TestUndoFails(t *testing.T) {
 	r := s.build(append(slices.Clone(quick), "two")...).wait(exitAWS)
 	after := s.tags()
 	r.says("not all tags could be reverted:", "shop/b:latest points to "+after["shop/b:latest"]+", pointed to "+before["shop/b:latest"]+" before",
-		"shop/b:deployed points to "+before["shop/b:latest"])
+		"shop/b:previous-latest points to "+before["shop/b:latest"])
 	if strings.Contains(r.stderr.String(), "shop/a:latest points") {
 		t.Error("more is said to be left than is")
 	}
 	// A job run again must find there what latest pointed to.
-	before["shop/b:deployed"] = before["shop/b:latest"]
+	before["shop/b:previous-latest"] = before["shop/b:latest"]
 	before["shop/b:latest"] = after["shop/b:latest"]
 	same(t, after, before)
 }

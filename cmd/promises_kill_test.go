@@ -32,7 +32,7 @@ func TestKilled(t *testing.T) {
 		{"before the first record", "PutImage", "revision-two", 0, false, true},
 		{"between two records", "PutImage", "revision-two", 2, false, false},
 		{"between two records, and the rest arrive", "PutImage", "revision-two", 1, false, true},
-		{"between two deployed", "PutImage", "deployed", 1, false, false},
+		{"between two deployed", "PutImage", "previous-latest", 1, false, false},
 		{"between two latest", "PutImage", "latest", 2, false, false},
 		{"between two latest, and the rest arrive", "PutImage", "latest", 1, false, true},
 		{"before the definitions", "DescribeImages", "", 3, true, true},
@@ -74,7 +74,7 @@ func TestInterrupted(t *testing.T) {
 		{"POST upload", "", 1},
 		{"PUT manifest", "", 2},
 		{"PutImage", "two", 2},
-		{"PutImage", "deployed", 2},
+		{"PutImage", "previous-latest", 2},
 		{"PutImage", "latest", 2},
 		{"DescribeImages", "", 3},
 	} {

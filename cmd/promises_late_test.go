@@ -18,7 +18,7 @@ func TestStopOfEnded(t *testing.T) {
 	}})
 	h.rollback("one", "--timeout", "1s").wait(exitDone).says("had ended before it could be stopped")
 	h.wantTag("latest", "one")
-	h.wantTag("deployed", "two")
+	h.wantTag("previous-latest", "two")
 	h.runsAll("one")
 }
 

@@ -125,7 +125,7 @@ func TestReuseWithoutLatest(t *testing.T) {
 	moving := func() map[string]string {
 		out := s.tags()
 		maps.DeleteFunc(out, func(tag, _ string) bool {
-			return !strings.HasSuffix(tag, ":latest") && !strings.HasSuffix(tag, ":deployed")
+			return !strings.HasSuffix(tag, ":latest") && !strings.HasSuffix(tag, ":previous-latest")
 		})
 		return out
 	}
@@ -154,7 +154,7 @@ func TestRevertedCommit(t *testing.T) {
 	tags := s.tags()
 	for _, component := range componentNames {
 		repo := "shop/" + component
-		if tags[repo+":three"] != tags[repo+":one"] || tags[repo+":deployed"] != tags[repo+":two"] {
+		if tags[repo+":three"] != tags[repo+":one"] || tags[repo+":previous-latest"] != tags[repo+":two"] {
 			t.Errorf("%s: want three on the image of one, and deployed on that of two: %v", repo, tags)
 		}
 	}
@@ -196,7 +196,7 @@ func TestReuseInImmutable(t *testing.T) {
 func (s *buildFixture) createImmutable() {
 	s.t.Helper()
 	var filters []types.ImageTagMutabilityExclusionFilter
-	for _, tag := range []string{"latest", "deployed", "buildcache*"} {
+	for _, tag := range []string{"latest", "previous-latest", "buildcache*"} {
 		filters = append(filters, types.ImageTagMutabilityExclusionFilter{
 			Filter: aws.String(tag), FilterType: types.ImageTagMutabilityExclusionFilterTypeWildcard,
 		})
@@ -316,7 +316,7 @@ func (s *buildFixture) removeAt(match func(request) bool, skip int) {
 		once.Do(func() {
 			records, others := []string{}, []string{}
 			for tag := range s.aws.Tags("shop/a") {
-				if strings.HasPrefix(tag, "revision-") {
+				if registry.IsRecordTag(tag) {
 					records = append(records, tag)
 				} else {
 					others = append(others, tag)

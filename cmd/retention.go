@@ -38,7 +38,7 @@ func newRetentionCommand(w *cli) *cobra.Command {
 		Use:   "retention [SERVICE...]",
 		Short: "Apply or preview the 7-day policies of the repositories and of S3 prefixes",
 		Long: `Writes the lifecycle policy of the project's repositories where it differs: the images
-that latest, deployed and buildcache point to are kept, any other expires 7 days after its
+that latest, live-*, previous-* and buildcache* point to are kept, any other expires 7 days after its
 push. Rules that others put there are kept; where the two cannot live together nothing is
 written and the rules are named, unless --replace-policy says otherwise.
 

@@ -18,8 +18,9 @@ func newRevisionsCommand(w *cli) *cobra.Command {
 		Short: "List what can be rolled back to",
 		Long: `Lists the complete revisions in the project's repositories, the newest first: how old each
 is, in how many of the repositories it has an image, when the first of its images expires
-by the repositories' lifecycle policies, whether latest or deployed points to it, and the
-commit and the builder. With --all, those that are not in every repository are listed, too.
+by the repositories' lifecycle policies, which of latest and the protecting tags of ECS
+services point to it, and the commit and the builder. With --all, those that are not in
+every repository are listed, too.
 
 A revision that is not in every repository, or of which an image is archived, cannot be
 rolled back to. Nor can one of an untrusted build, which is marked so. A revision that an
@@ -29,6 +30,7 @@ older version of slipway made has no commit and no builder.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return runRevisions(c.Context(), w, o, all) },
 	}
 	o.flags(c.Flags())
+	addContainerFlags(c.Flags(), &o.ecs)
 	c.Flags().BoolVar(&all, "all", false, "list the revisions that are not complete, too")
 	return c
 }

@@ -28,7 +28,7 @@ func newRollbackCommand(w *cli) *cobra.Command {
 		Long: `Rolls the project's ECS services back to a revision that is in the repositories.
 
 Slipway first checks that the revision is complete in every repository and not archived,
-and that each service can be deployed. Then it tags the running images deployed, and moves
+and that each service can be deployed. Then it tags the running images live-CLUSTER.SERVICE, and moves
 latest to the revision in all repositories or in none. It starts a deployment of each
 service: a forced one if the task definition names latest, or one of a new task definition
 revision if it names a hash or a digest. Services that already run the images are not
@@ -36,7 +36,7 @@ touched.
 
 Slipway waits for the end of each deployment. A deployment succeeds when ECS reports it
 SUCCESSFUL and every task runs the revision's digests. If it fails or takes too long,
-latest and deployed are reverted, and slipway prints the cause.
+the tags are reverted, and slipway prints the cause.
 
 REVISION is a name that "slipway revisions" lists, or a unique prefix of one. --previous
 rolls back to the images that ran before the most recent deployment. Running it twice
@@ -55,6 +55,8 @@ without one from the task definition of --ecs-service.`,
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
+	addContainerFlags(f, &o.ecs)
+	addTagFlags(f, &o.deploy)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
@@ -79,7 +81,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if err := refuseUntrusted(w, o.project.Trust, "rollback"); err != nil {
 		return err
 	}
-	s, cloud, err := openSite(ctx, w, o.siteOptions, nil)
+	s, cloud, err := openSite(ctx, w, o.siteOptions, func(s *rollout.Services) error { s.Wanted = o.revision; return nil })
 	if err != nil {
 		return err
 	}

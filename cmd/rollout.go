@@ -41,7 +41,7 @@ back with --abort, from any directory and whoever started it. It is followed to 
 Only the command that started it moves tags.
 
 Slipway moves latest to the images, waits for the end of each deployment and verifies it.
-If one fails, latest and deployed are reverted to the images that ran before.
+If one fails, the tags are reverted to the images that ran before.
 
 Without --definitions, slipway reads the files that build writes to this directory.`,
 		Example: `  slipway build && slipway rollout
@@ -58,6 +58,8 @@ Without --definitions, slipway reads the files that build writes to this directo
 	}
 	f := c.Flags()
 	o.siteOptions.flags(f)
+	addContainerFlags(f, &o.ecs)
+	addTagFlags(f, &o.deploy)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
@@ -91,7 +93,7 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	}
 	var files map[ecs.Ref][]artifact.Definition
 	s, cloud, err := openSite(ctx, w, o.siteOptions, func(s *rollout.Services) (err error) {
-		if o.revision != "" {
+		if s.Wanted = o.revision; o.revision != "" {
 			return nil
 		}
 		if files, err = s.ReadFiles(ctx, &w.Host, o.project.Options, o.definitions); err == nil {

@@ -28,6 +28,7 @@ Each warning has the command to type.`,
 		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), w, o) },
 	}
 	o.flags(c.Flags())
+	addContainerFlags(c.Flags(), &o.ecs)
 	return c
 }
 

@@ -177,7 +177,7 @@ func (d *doctor) without(action string) string {
 		return "the layer cache is not used, or not wholly"
 	case d.options.Rollout && !strings.HasPrefix(action, "ecr:"):
 	case strings.HasPrefix(action, "ecs:"):
-		return "build will tag the images that latest points to as deployed, not the running images"
+		return "build will protect the images that latest points to, not the running images"
 	case action == "ecr:BatchDeleteImage":
 		return "tags could not be reverted if tagging failed halfway"
 	case action == "ecr:PutLifecyclePolicy" && !d.writesPolicies():

@@ -197,7 +197,7 @@ func (d *doctor) readPolicies(ctx context.Context) ([]retention.State, error) {
 }
 
 // foresee finds the images that the policies would let expire after a build. By
-// then, deployed points to the running image, or to that of latest if it is not
+// then, previous-latest points to the running image, or to that of latest if it is not
 // known, and latest to an image that does not exist yet.
 func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found foundRepositories, policies []retention.State) error {
 	repos := retention.Unmanaged(policies)
@@ -226,7 +226,7 @@ func (d *doctor) foresee(ctx context.Context, clients registry.Clients, found fo
 			runs = latest
 		}
 		if runs.Digest != "" {
-			listing.Point(repo.Ref, registry.TagDeployed, runs.Digest)
+			listing.Point(repo.Ref, registry.TagPrevious, runs.Digest)
 		}
 		listing.Point(repo.Ref, registry.TagLatest, "")
 	}
@@ -243,7 +243,7 @@ func (d *doctor) running(ctx context.Context, found foundRepositories) (map[regi
 		return nil, err
 	}
 	// checkECS says what is wrong with the services.
-	out, _ := rollout.RunningImages(ctx, c, d.plan.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
+	out, _, _ := rollout.RunningImages(ctx, c, d.plan.ECS, func(service *project.ECSService, container string) (registry.Ref, bool) {
 		for _, planned := range d.plan.Components {
 			if planned.Runs(container) && planned.Ref == service.Containers[container] {
 				return found.found[planned.Ref].Ref, true

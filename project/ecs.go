@@ -11,7 +11,9 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"slipway/build/target"
 	"slipway/internal/allow"
+	"slipway/internal/fault"
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
@@ -21,6 +23,37 @@ import (
 type ECSOptions struct {
 	Cluster  string
 	Services []string
+	// Containers and Repositories are the containers to work on, by name or by the
+	// repository of their image; none for those of the compose file.
+	Containers, Repositories []string
+}
+
+// Selection is the containers that flags name. The zero value names none.
+type Selection struct {
+	Containers   []string
+	Repositories []registry.Ref
+}
+
+// Given reports whether the flags name any.
+func (s Selection) Given() bool { return len(s.Containers)+len(s.Repositories) > 0 }
+
+// Has reports whether the flags name a container, or the repository of its image.
+func (s Selection) Has(container string, ref registry.Ref) bool {
+	return slices.Contains(s.Containers, container) ||
+		slices.ContainsFunc(s.Repositories, func(named registry.Ref) bool { return MayBeSame(named, ref) })
+}
+
+// selection reads the flags that name containers.
+func (o ECSOptions) selection() (Selection, error) {
+	out := Selection{Containers: o.Containers}
+	for _, text := range o.Repositories {
+		ref, err := registry.ParseRef(text)
+		if err != nil {
+			return out, fault.New(fault.Usage, err, "give the repository's name, URI or ARN")
+		}
+		out.Repositories = append(out.Repositories, ref)
+	}
+	return out, nil
 }
 
 // Refs are the services that the flags name, each once. cluster is for those that are
@@ -59,6 +92,10 @@ type ECS struct {
 	Repositories []registry.Ref
 	// Configured are the ECS services that the compose file names.
 	Configured []ecs.Ref
+	// LatestByBuild reports that only builds move latest.
+	LatestByBuild bool
+	// Only are the containers that the flags name.
+	Only Selection
 	// FromFlags reports that the flags named the services.
 	FromFlags bool
 	// Dir is the directory of the compose file.
@@ -85,6 +122,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	if err != nil {
 		return err
 	}
+	s.LatestByBuild = settings.Latest == compose.LatestByBuild
 	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err
@@ -99,21 +137,14 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 		for _, tag := range project.Services[t.Service].Build.Tags {
 			s.ExtraTags[repo.Name] = append(s.ExtraTags[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
-		if t.Settings.Undeployed {
-			continue
-		}
-		all[t.Container] = repo
-		named := t.Settings.ECS
-		if named == (compose.ECS{}) {
-			named = settings.ECS
-		}
-		ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})
-		if named.Service != "" && !slices.Contains(s.Configured, ref) {
-			s.Configured = append(s.Configured, ref)
-		}
-		if named.Service != "" && (!s.FromFlags || o.names(ref)) {
-			s.Add(ref, map[string]registry.Ref{t.Container: repo})
-		}
+		s.addContainer(t, repo, settings, o, all)
+	}
+	sharers, err := sharersOf(project, services)
+	if err != nil {
+		return err
+	}
+	for _, shared := range sharers {
+		s.addContainer(shared.target, shared.of.Ref, settings, o, all)
 	}
 	// A service that only the flags know may run any of the containers.
 	for _, ref := range o.Refs(settings.ECS.Cluster) {
@@ -122,6 +153,26 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 		}
 	}
 	return nil
+}
+
+// addContainer adds the container of a service to the ECS service that runs it, and to
+// all containers.
+func (s *ECS) addContainer(t target.Target, repo registry.Ref, settings compose.Settings, o ECSOptions, all map[string]registry.Ref) {
+	if t.Settings.Undeployed {
+		return
+	}
+	all[t.Container] = repo
+	named := t.Settings.ECS
+	if named == (compose.ECS{}) {
+		named = settings.ECS
+	}
+	ref := plainRef(ecs.Ref{Cluster: named.Cluster, Service: named.Service})
+	if named.Service != "" && !slices.Contains(s.Configured, ref) {
+		s.Configured = append(s.Configured, ref)
+	}
+	if named.Service != "" && (!s.FromFlags || o.names(ref)) {
+		s.Add(ref, map[string]registry.Ref{t.Container: repo})
+	}
 }
 
 // Add lets the containers be run by a service.
@@ -168,7 +219,11 @@ func (s *ECS) Refs() []ecs.Ref {
 // ReadECS reads which ECS services the project has: --ecs-service, else x-slipway.ecs.
 // Without a compose file the flags must name them, for an operator may stand anywhere.
 func ReadECS(ctx context.Context, w *Host, o Options, given ECSOptions) (*ECS, error) {
-	p := &ECS{FromFlags: len(given.Services) > 0}
+	only, err := given.selection()
+	if err != nil {
+		return nil, err
+	}
+	p := &ECS{FromFlags: len(given.Services) > 0, Only: only}
 	if _, err := o.granted(w); err != nil {
 		return nil, err // not an error of a compose file, which could be left out
 	}

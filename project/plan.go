@@ -170,6 +170,9 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 			return err
 		}
 	}
+	if err := p.addSharers(project); err != nil {
+		return err
+	}
 	slices.SortFunc(p.Components, func(a, b Component) int { return strings.Compare(a.Target.Service, b.Target.Service) })
 	if err := p.merge(project); err != nil {
 		return err

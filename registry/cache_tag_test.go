@@ -46,7 +46,7 @@ func TestBaseCacheTag(t *testing.T) {
 		{"", long, ("buildcache-linux-base-" + long)[:128]},
 	} {
 		tag := BaseCacheTag(row.platform, row.service)
-		if tag != row.want || ValidateTag(tag) != nil || !IsProtected(tag) || !lifecycle.MatchTag(platformCaches, tag) {
+		if tag != row.want || ValidateTag(tag) != nil || !IsProtected(tag) || !lifecycle.MatchTag(cachePattern, tag) {
 			t.Errorf("BaseCacheTag(%q, %q) = %q, want %q, which is legal and protected", row.platform, row.service, tag, row.want)
 		}
 	}

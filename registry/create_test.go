@@ -23,11 +23,13 @@ func TestCreate(t *testing.T) {
 		t.Errorf("made %v, want %v", got, refs[1])
 	}
 	for _, repo := range made {
-		if err := repo.CheckMovable(Protected()); err != nil {
+		if err := repo.CheckMovable(append(Protected(), LiveTag("", "web"), PreviousTag("", "web"), CacheTag("linux/arm64"), TagInputs+"1a2b", TagNewest)); err != nil {
 			t.Error(err)
 		}
-		if err := repo.CheckMovable([]string{"1a2b3c4d5e6f"}); err == nil {
-			t.Errorf("%v lets a hash move", repo.Ref)
+		for _, tag := range []string{"1a2b3c4d5e6f", RecordTag("1a2b3c4d5e6f")} {
+			if err := repo.CheckMovable([]string{tag}); err == nil {
+				t.Errorf("%v lets %s move", repo.Ref, tag)
+			}
 		}
 		in := &ecr.DescribeRepositoriesInput{RegistryId: aws.String(repo.Account), RepositoryNames: []string{repo.Name}}
 		out, err := clients(repo.Region).DescribeRepositories(t.Context(), in)

@@ -196,19 +196,24 @@ func NormalizeName(s string) string { return strings.ToLower(s) }
 
 // The tags that Slipway moves itself; no build may be named by one of them.
 const (
-	TagLatest   = "latest"     // what should run
-	TagDeployed = "deployed"   // what ECS was running before latest moved
-	TagCache    = "buildcache" // the remote build cache
+	TagLatest   = "latest"          // the revision that should run
+	TagPrevious = "previous-latest" // the running image when latest moved
+	TagCache    = "buildcache"      // the remote build cache
 )
 
-// Protected returns the tags that Slipway itself owns and moves, which
-// retention never takes, but for those that CacheTag makes of TagCache.
-func Protected() []string { return []string{TagLatest, TagDeployed, TagCache} }
+// TagDeployed is TagPrevious as earlier versions called it. It is read and still
+// protected, and no longer moved.
+const TagDeployed = "deployed"
 
-// IsProtected reports whether Slipway itself owns and moves a tag: one of
-// Protected, or one that begins like TagCache.
+// Protected returns the tags that Slipway itself owns and that retention never
+// takes, but for those of ECS services and of caches, which have prefixes.
+func Protected() []string { return []string{TagLatest, TagPrevious, TagCache} }
+
+// IsProtected reports whether Slipway itself owns a tag that retention never
+// takes: one of Protected, one of an ECS service, TagDeployed, or one that begins
+// like TagCache.
 func IsProtected(tag string) bool {
-	return slices.Contains(Protected(), tag) || strings.HasPrefix(tag, TagCache)
+	return slices.Contains(Protected(), tag) || tag == TagDeployed || IsServiceTag(tag) || strings.HasPrefix(tag, TagCache)
 }
 
 // TagInputs begins the tags that name what an image was built from. Retention
@@ -220,8 +225,12 @@ const TagInputs = "in-"
 // project. Retention takes a record like any image.
 const (
 	TagRecord = "revision-"
-	TagNewest = TagRecord + TagLatest
+	TagNewest = TagLatest + "-revision"
 )
+
+// IsRecordTag reports whether a tag is that of a record: TagNewest, or one that
+// begins with TagRecord.
+func IsRecordTag(tag string) bool { return tag == TagNewest || strings.HasPrefix(tag, TagRecord) }
 
 // RecordTag returns the tag of a revision's record. A name that is too long for
 // it is shortened, with a checksum.
@@ -235,9 +244,9 @@ func RecordTag(name string) string {
 }
 
 // IsRevisionName reports whether a tag can be the name of a revision: it is
-// neither protected nor one of those that begin with TagInputs or TagRecord.
+// neither protected nor that of a record, and does not begin with TagInputs.
 func IsRevisionName(tag string) bool {
-	return !IsProtected(tag) && !strings.HasPrefix(tag, TagInputs) && !strings.HasPrefix(tag, TagRecord)
+	return !IsProtected(tag) && !strings.HasPrefix(tag, TagInputs) && !IsRecordTag(tag)
 }
 
 // CacheTag is the tag of the build cache of one platform, where several engines
@@ -267,18 +276,19 @@ func BaseCacheTag(platform, service string) string {
 	return tag[:min(len(tag), maxTag)]
 }
 
-// platformCaches stands, in rules and filters, for the caches of all platforms,
-// and for no tag that other tools give.
-const platformCaches = TagCache + "-linux-*"
+// cachePattern stands, in rules and filters, for all caches.
+const cachePattern = TagCache + "*"
 
-// protectedPatterns are Protected as the patterns of lifecycle rules, and the
-// caches of all platforms.
-func protectedPatterns() []string { return append(Protected(), platformCaches) }
+// protectedPatterns are the protected tags as the patterns of lifecycle rules.
+func protectedPatterns() []string {
+	return []string{TagLatest, livePrefix + "*", previousPrefix + "*", cachePattern}
+}
 
 // movingPatterns are the filters of the tags that may move in a repository that
-// Slipway creates. ECR takes maxFilters of them.
+// Slipway creates. ECR takes maxFilters of them, so that one is for TagLatest and
+// TagNewest.
 func movingPatterns() []string {
-	return []string{TagLatest, TagDeployed, TagCache + "*", TagInputs + "*", TagNewest}
+	return []string{TagLatest + "*", livePrefix + "*", previousPrefix + "*", cachePattern, TagInputs + "*"}
 }
 
 // maxTag is the length of the longest tag ("Pulling manifests" in the OCI distribution

@@ -3,10 +3,12 @@ package registry
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"slipway/internal/awsname"
+	"slipway/registry/lifecycle"
 )
 
 func TestParseRef(t *testing.T) {
@@ -193,10 +195,31 @@ func TestValidateTag(t *testing.T) {
 	}
 }
 
+// TestRecordTags: no record names a revision, and none is protected, so that the
+// lifecycle policy has no rule about it.
+func TestRecordTags(t *testing.T) {
+	t.Parallel()
+	for _, tag := range []string{TagNewest, RecordTag("1a2b3c4d5e6f")} {
+		if !IsRecordTag(tag) || IsRevisionName(tag) || IsProtected(tag) || ValidateTag(tag) != nil {
+			t.Errorf("%s is not a legal tag of a record alone", tag)
+		}
+		for _, pattern := range protectedPatterns() {
+			if lifecycle.MatchTag(pattern, tag) {
+				t.Errorf("the rule for %s keeps %s", pattern, tag)
+			}
+		}
+	}
+	for _, tag := range []string{TagLatest, "1a2b3c4d5e6f", "latest-2"} {
+		if IsRecordTag(tag) {
+			t.Errorf("%s is taken for the tag of a record", tag)
+		}
+	}
+}
+
 func TestProtectedIsACopy(t *testing.T) {
 	t.Parallel()
 	Protected()[0] = "x"
-	if got := Protected(); len(got) != 3 || got[0] != "latest" || got[1] != "deployed" || got[2] != "buildcache" {
+	if got := Protected(); !slices.Equal(got, []string{"latest", "previous-latest", "buildcache"}) {
 		t.Errorf("Protected() = %q", got)
 	}
 }

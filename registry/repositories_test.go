@@ -40,7 +40,7 @@ func TestFindAsksOnce(t *testing.T) {
 		if want := "arn:aws:ecr:" + testkit.HomeRegion + ":" + testkit.HomeAccount + ":repository/" + ref.Name; repo.ARN != want {
 			t.Errorf("ARN %s, want %s", repo.ARN, want)
 		}
-		if repo.Mutability != types.ImageTagMutabilityImmutableWithExclusion || !slices.Equal(repo.Exclusions, []string{"latest", "deployed", "buildcache*", "in-*", "revision-latest"}) {
+		if repo.Mutability != types.ImageTagMutabilityImmutableWithExclusion || !slices.Equal(repo.Exclusions, []string{"latest*", "live-*", "previous-*", "buildcache*", "in-*"}) {
 			t.Errorf("%v is %s %v", ref, repo.Mutability, repo.Exclusions)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,8 +34,32 @@ type previewClient interface {
 }
 
 // retentionPolicy returns the policy that keeps the images of the protected
-// tags and expires all others a number of days after their push.
-func retentionPolicy(days int) lifecycle.Policy { return lifecycle.New(days, protectedPatterns()...) }
+// tags and expires all others a number of days after their push. Of the caches
+// it keeps those of several platforms and no more. further are patterns of more
+// tags to keep.
+func retentionPolicy(days int, further ...string) lifecycle.Policy {
+	policy := lifecycle.New(days, append(protectedPatterns(), further...)...)
+	for i, rule := range policy.Rules {
+		if slices.Equal(rule.Selection.TagPatterns, []string{cachePattern}) {
+			policy.Rules[i].Selection.CountNumber = cacheImages
+		}
+	}
+	return policy
+}
+
+// cacheImages is how many images of caches a repository keeps. Of more, the
+// oldest expire.
+const cacheImages = 8
+
+// merge returns a repository's policy with Slipway's rules. The tag that earlier
+// versions protected keeps its rule where rules of others leave room for it.
+func merge(before string, days int, replace bool) (lifecycle.Outcome, error) {
+	out, err := lifecycle.Merge(before, retentionPolicy(days, TagDeployed), replace)
+	if err == nil {
+		return out, nil
+	}
+	return lifecycle.Merge(before, retentionPolicy(days), replace)
+}
 
 // ReadPolicies reads the lifecycle policy of each repository, with one
 // GetLifecyclePolicy each, all at once. A policy that cannot be understood is
@@ -130,7 +155,7 @@ func mergeRetention(ctx context.Context, client policyReader, repo Repository, d
 		return result, err
 	}
 	result.Managed = lifecycle.Managed(result.Before)
-	if result.Outcome, err = lifecycle.Merge(result.Before, retentionPolicy(days), replace); err != nil {
+	if result.Outcome, err = merge(result.Before, days, replace); err != nil {
 		return result, fmt.Errorf("repository %s: %w", repo.Ref, err)
 	}
 	return result, nil

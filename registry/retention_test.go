@@ -153,7 +153,7 @@ func TestRetentionKeepsWhatRuns(t *testing.T) {
 
 	kept := []string{
 		testkit.PushImage(t, repo.URI, auth, "latest", "release-1", "aaaaaaaaaaaa"),
-		testkit.PushImage(t, repo.URI, auth, "deployed", "release-2"),
+		testkit.PushImage(t, repo.URI, auth, "previous-latest", "release-2"),
 		testkit.PushImage(t, repo.URI, auth, "buildcache"),
 		testkit.PushImage(t, repo.URI, auth, "release-3"), // by the rule of somebody else
 	}
@@ -287,7 +287,7 @@ func TestPreviewRetentionStopsWithItsContext(t *testing.T) {
 
 func TestPolicyGolden(t *testing.T) {
 	t.Parallel()
-	text, err := json.MarshalIndent(retentionPolicy(7), "", "  ")
+	text, err := json.MarshalIndent(retentionPolicy(7, TagDeployed), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}

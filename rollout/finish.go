@@ -76,6 +76,7 @@ func (d *job) finish(ctx context.Context, outcomes []follow.Outcome) error {
 	for _, o := range slices.Concat(bad, unseen) {
 		d.explain(o)
 	}
+	defer d.protectNew(context.WithoutCancel(ctx), outcomes)
 	switch {
 	case len(bad) > 0:
 		return d.failed(ctx, outcomes, bad)

@@ -26,12 +26,12 @@ func (s *Services) Describe() string {
 	return strings.Join(out, ", ")
 }
 
-// runningNames returns the running digests by repository, to read their tags: deployed
-// can be moved to them.
+// runningNames returns the running digests by repository and the tags that protect
+// them, to read them: the tags can be moved to the digests.
 func (s *Services) runningNames() map[registry.Ref][]string {
-	out := map[registry.Ref][]string{}
+	out, live := map[registry.Ref][]string{}, s.Live()
 	for ref, digest := range s.Running() {
-		out[ref] = append(out[ref], digest)
+		out[ref] = append(live.Names(ref), digest)
 	}
 	return out
 }

@@ -41,6 +41,10 @@ type Options struct {
 	RequireSignature bool
 	// Exact writes the images into the task definitions as the target has them.
 	Exact bool
+	// NoLatest moves no tag: the task definitions name the images.
+	NoLatest bool
+	// KeepLatest moves the tags of the ECS services and leaves latest where it is.
+	KeepLatest bool
 	// Question is asked on a terminal before anything changes; empty asks nothing.
 	Question string
 }
@@ -75,6 +79,9 @@ type Hooks struct {
 // every service is decided. The services have been read. The results are those of all
 // services, also with an error.
 func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Options, s *Services, t *Target, h Hooks) ([]Result, error) {
+	o.KeepLatest = o.KeepLatest || s.LatestByBuild && t.published == nil
+	// A task definition that names latest would not get the images.
+	o.Exact = o.Exact || o.NoLatest || o.KeepLatest
 	d := newJob(host, aws, o, s, t, h)
 	d.Host.Revision(t.Name)
 	err := d.run(ctx)
@@ -92,6 +99,8 @@ type job struct {
 	target   *Target
 	// snapshot are the tags as they were read last.
 	snapshot *revisions.Snapshot
+	// moved are the tags that were moved since.
+	moved []revisions.Change
 	// revert reverts the tags after a failed deployment and logs that; nil while no
 	// tag has been moved.
 	revert func(context.Context, revisions.RolloutResult) error
@@ -135,7 +144,7 @@ func (d *job) run(ctx context.Context) error {
 	if err := d.admit(ctx, changes); err != nil {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
-	if len(d.target.images) > 0 {
+	if len(d.target.images) > 0 && !d.options.NoLatest {
 		if err := d.promote(ctx); err != nil {
 			return err
 		}

@@ -39,6 +39,9 @@ type Services struct {
 	// repositories, which then have priority over those of the task
 	// definitions.
 	ImagesGiven bool
+	// Wanted is the revision that is asked for, or the begin of its name; empty
+	// for none.
+	Wanted string
 	// AllowMissing leaves out repositories that do not exist yet: the build creates them.
 	AllowMissing bool
 }
@@ -74,28 +77,23 @@ func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clien
 		return fault.As(fault.AWS, err)
 	}
 	s.Repositories = nil
-	var refs []registry.Ref
-	asked := make([]map[string]registry.Ref, len(s.List))
+	claims := make([]claim, len(s.List))
 	for i, st := range s.List {
 		st.State = services[i]
 		if len(st.State.Containers) == 0 {
 			continue // an external controller has given it no task set yet
 		}
-		if asked[i], err = s.repositories(w, st); err != nil {
+		if claims[i], err = s.claim(w, st); err != nil {
 			return err
 		}
-		refs = append(refs, slices.Collect(maps.Values(asked[i]))...)
 	}
-	found, missing, err := registry.Find(ctx, c.Registries(), refs)
+	found, err := s.findClaimed(ctx, w, c, claims)
 	if err != nil {
-		return fault.As(fault.AWS, err)
-	}
-	if len(missing) > 0 && !s.AllowMissing {
-		return &registry.MissingError{Refs: missing}
+		return err
 	}
 	for i, st := range s.List {
 		st.Repositories = map[string]registry.Repository{}
-		for container, ref := range asked[i] {
+		for container, ref := range claims[i].repositories {
 			repo, ok := found[ref]
 			if !ok {
 				continue
@@ -177,7 +175,7 @@ func (s *Services) IsExtraTag(ref registry.Ref, tag string) bool {
 // ReadRepositories finds the repositories that the compose file names; where it names
 // none, or some that are not there, ECS is asked what its task definitions name.
 func (s *Services) ReadRepositories(ctx context.Context, host *project.Host, c *awsclient.Clients) error {
-	if s.FromFlags {
+	if s.FromFlags || s.Only.Given() {
 		return s.Read(ctx, host, c)
 	}
 	found, missing, err := registry.Find(ctx, c.Registries(), s.ECS.Repositories)

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
+	"slipway/registry"
+	"slipway/registry/migration"
 	"slipway/registry/revisions"
+	"slipway/rollout/follow"
 )
 
 // adopt takes over the tags that a build has moved. Building took its time, so the
@@ -22,6 +26,7 @@ func (d *job) adopt(ctx context.Context) error {
 		return &Error{Problem: SupersededBuild, Err: err, kind: fault.AWS}
 	}
 	d.revert = func(ctx context.Context, a revisions.RolloutResult) error { return d.revertAfter(ctx, *p, a) }
+	d.snapshot, d.moved = p.Snapshot, p.Changes
 	if err := d.services.Read(ctx, d.Host, d.aws); err != nil {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
@@ -38,18 +43,22 @@ func (d *job) promote(ctx context.Context) error {
 			return err
 		}
 	}
-	done, err := revisions.Promote(ctx, d.clients, revisions.Promotion{Snapshot: d.snapshot, Name: d.target.Name, Images: d.target.images, Running: d.services.Running()})
+	done, err := revisions.Promote(ctx, d.clients, revisions.Promotion{
+		Snapshot: d.snapshot, Name: d.target.Name, Images: d.target.images,
+		Running: d.services.Running(), Live: d.services.Live(), KeepLatest: d.options.KeepLatest,
+	})
 	if err != nil {
 		return fault.As(fault.AWS, err)
 	}
 	for ref, digest := range done.Unprotected {
-		d.Warnf("%s: the running image (%s) is archived, so deployed cannot point to it and new tasks cannot start: restore it with `aws ecr update-image-storage-class --target-storage-class STANDARD`", ref.Name, phrase.ShortDigest(digest))
+		d.Warnf("%s: the running image (%s) is archived, so no tag can protect it and new tasks cannot start: restore it with `aws ecr update-image-storage-class --target-storage-class STANDARD`", ref.Name, phrase.ShortDigest(digest))
 	}
 	if done.SupersededBy != "" {
 		err := fmt.Errorf("nothing was deployed: another job moved latest to %s at the same time", done.SupersededBy)
 		return &Error{Problem: Superseded, Err: err, kind: fault.AWS}
 	}
-	if len(done.Changes) > 0 {
+	d.moved = done.Changes
+	if slices.ContainsFunc(done.Changes, func(c revisions.Change) bool { return c.Tag == registry.TagLatest }) {
 		d.Infof("latest points to %s in %s", d.target.Revision(), phrase.Repositories(len(d.target.images)))
 	}
 	d.revert = func(ctx context.Context, a revisions.RolloutResult) error { return d.revertAfter(ctx, done, a) }
@@ -83,10 +92,38 @@ func (d *job) revertAfter(ctx context.Context, p revisions.Published, a revision
 	case restored.SupersededBy != "":
 		d.Warnf("another job has moved latest to %s: it was left there", restored.SupersededBy)
 	case err == nil && len(restored.NotReverted) == 0 && len(restored.Changes) > 0:
-		d.Infof("latest and deployed are back where they were")
+		d.Infof("the tags are back where they were")
 	}
 	if err != nil {
 		return fault.As(fault.AWS, err)
 	}
 	return nil
+}
+
+// protectNew moves the tags of the ECS services to the images that they run now, after
+// their deployments ended. Without that, latest and the earlier tags still protect the
+// running images, so it fails no rollout that has succeeded.
+func (d *job) protectNew(ctx context.Context, outcomes []follow.Outcome) {
+	if d.options.NoLatest || d.snapshot == nil {
+		return
+	}
+	live := revisions.Live{}
+	for _, o := range outcomes {
+		if o.Status != follow.Succeeded {
+			continue
+		}
+		ref := o.Deployment.Service.Ref
+		for container, repo := range d.reposOf(ref) {
+			if want := o.Deployment.Wants[container]; len(want.Digests) > 0 {
+				live.Set(repo.Ref, registry.LiveTag(ref.Cluster, ref.Service), want.Digests[0])
+			}
+		}
+	}
+	if _, err := revisions.Protect(ctx, d.clients, d.snapshot, live, d.moved); err != nil {
+		d.Warnf("the tags that protect the running images could not be moved, and the next command tries again: %v", err)
+		return
+	}
+	if _, err := migration.RemoveDeployed(ctx, d.clients, d.snapshot, d.services.Repositories); err != nil {
+		d.Debugf("the tag %s of an earlier version was not removed: %v", registry.TagDeployed, err)
+	}
 }

@@ -24,6 +24,7 @@ func TestValidate(t *testing.T) {
 		"buildcache":                     "tag that moves",
 		"buildcache-linux-arm64":         "tag that moves",
 		"revision-1":                     "keeps for itself",
+		"latest-revision":                "keeps for itself",
 		"live-shop.web":                  "keeps for itself",
 		"previous-shop.web":              "keeps for itself",
 		"in-1a2b3c":                      "keeps for itself",

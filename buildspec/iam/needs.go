@@ -86,7 +86,8 @@ var needs = slices.Concat(
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
 		// Tags that a deployment moves.
-		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage"}},
+		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage"}},
+		{commands: deploying, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:PutImage", "ecr:BatchDeleteImage"}},
 		// What images must pass before.
 		{commands: deploying, on: repositories, when: scanning, actions: scanActions},
 		{commands: building, on: repositories, when: both(rollingOut, scanning), actions: scanActions},

@@ -9,7 +9,9 @@ import (
 
 // Prefixes returns the prefixes of the tags that Slipway reserves, including those
 // that it does not use yet.
-func Prefixes() []string { return []string{"revision-", "in-", "live-", "previous-"} }
+func Prefixes() []string {
+	return []string{"revision-", "latest-revision", "in-", "live-", "previous-"}
+}
 
 // Kept reports whether a tag begins with one of Prefixes.
 func Kept(tag string) bool {

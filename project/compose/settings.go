@@ -43,6 +43,8 @@ type Settings struct {
 	Engine string
 	// MaxAge is build.max-age for the services that have none.
 	MaxAge *time.Duration
+	// Latest is LatestByBuild, or empty.
+	Latest string `json:",omitempty"`
 }
 
 // ServiceSettings are one service's x-slipway.
@@ -53,6 +55,9 @@ type ServiceSettings struct {
 	Container string
 	// ECS is the service that runs this container, where each has its own.
 	ECS ECS
+	// ImageOf is the service whose image the container runs, in one without a build
+	// section.
+	ImageOf string `json:",omitempty"`
 	// Undeployed reports that no container runs the image (deploy: false).
 	Undeployed bool `json:",omitempty"`
 	// MaxAge is build.max-age: an older image is built again though nothing has
@@ -65,26 +70,33 @@ type ServiceSettings struct {
 func ReadSettings(p *types.Project) (Settings, error) {
 	r := reader{path: ExtensionKey, value: p.Extensions[ExtensionKey]}
 	var s Settings
-	m := r.object("ecs", "artifact", "engine", "build")
+	m := r.object("ecs", "artifact", "engine", "build", "latest")
 	s.ECS = m.ecs("ecs")
 	s.MaxAge = m.object("build", "max-age").age("max-age")
 	s.Artifact = m.text("artifact")
+	if s.Latest = m.text("latest"); s.Latest != "" && s.Latest != LatestByBuild {
+		r.fail(r.path+".latest", "write latest: build, or leave it out", "%q is unknown", s.Latest)
+	}
 	engine := m.object("engine", "cache", "address", "compression", "reproducible", "mirrors")
 	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
 	s.Reproducible, s.Mirrors = engine.boolean("reproducible", false), engine.texts("mirrors")
 	return s, r.err
 }
 
+// LatestByBuild is the value of x-slipway.latest with which only builds move latest.
+const LatestByBuild = "build"
+
 // ReadServiceSettings reads the x-slipway of one service, with errors as in ReadSettings.
 func ReadServiceSettings(s types.ServiceConfig) (ServiceSettings, error) {
 	r := reader{path: "services." + s.Name + "." + ExtensionKey, value: s.Extensions[ExtensionKey]}
 	var out ServiceSettings
-	m := r.object("repository", "container", "ecs", "deploy", "build")
+	m := r.object("repository", "container", "ecs", "deploy", "build", "image-of")
 	out.Repository = m.text("repository")
 	out.Undeployed = !m.boolean("deploy", true)
 	out.MaxAge = m.object("build", "max-age").age("max-age")
 	out.Container = m.name("container", awsname.CheckContainer, "write the container's name in the ECS task definition")
 	out.ECS = m.ecs("ecs")
+	out.ImageOf = m.text("image-of")
 	for _, key := range []string{"container", "ecs"} {
 		if out.Undeployed && m.fields[key] != nil {
 			r.fail(r.path+"."+key, "remove it, or remove deploy: false", "has no effect with deploy: false, since no container runs the image")

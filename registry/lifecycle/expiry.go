@@ -141,7 +141,7 @@ func (r Rule) at(image Image) (time.Time, Disposition) {
 	switch {
 	case disposition == "":
 		return time.Time{}, Unknown
-	case r.Selection.CountType == countMoreThan && r.Selection.oneAtMost():
+	case r.Selection.CountType == countMoreThan && (r.Selection.oneAtMost() || r.Selection.CountNumber >= wildcardImages):
 		return time.Time{}, Stays
 	case r.Selection.CountType == countTransitioned:
 		since = image.ArchivedAt

@@ -88,9 +88,9 @@ type Action struct {
 }
 
 // wildcardImages is how many images may have tags that match a pattern with a
-// wildcard at once, such as the build caches of all platforms. Of more, the
-// oldest expire.
-const wildcardImages = 8
+// wildcard at once, such as those of all ECS services: more than have any. Each
+// such tag points to one image, so no image with one expires.
+const wildcardImages = 1000
 
 // New returns the policy that keeps the images whose tags match one of the
 // patterns, and expires all others a number of days after their push. Each

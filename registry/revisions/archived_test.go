@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"slipway/registry"
+	"slipway/registry/manifests"
 )
 
 // archive moves images to where ECR does not hand them out.
@@ -47,8 +48,8 @@ func TestArchivedIsInNobodysWay(t *testing.T) {
 			s.archive(0, h[c.archive][0])
 			out := s.promoted("one", running)
 			a := s.server.Tags("shop/a")
-			if a[registry.TagLatest] != h["one"][0] || a[registry.TagDeployed] != h[c.deployed][0] {
-				t.Errorf("latest is on %s, deployed on %s, want %s and %s", a[registry.TagLatest], a[registry.TagDeployed], h["one"][0], h[c.deployed][0])
+			if a[registry.TagLatest] != h["one"][0] || a[registry.TagPrevious] != h[c.deployed][0] {
+				t.Errorf("latest is on %s, deployed on %s, want %s and %s", a[registry.TagLatest], a[registry.TagPrevious], h["one"][0], h[c.deployed][0])
 			}
 			want := map[registry.Ref]string{}
 			if c.unprotected {
@@ -124,15 +125,15 @@ func TestArchivedStaysBehind(t *testing.T) {
 		if !errors.As(err, &failed) || len(failed.Left) != 1 || len(failed.Unknown) != 0 || !strings.Contains(err.Error(), line) {
 			t.Errorf("got %v, want a PublishError that leaves one tag: %s", err, line)
 		}
-		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagPrevious: h["two"]})
 	})
 	t.Run("reverted", func(t *testing.T) {
 		s := newRegistryFixture(t, "shop/a", "shop/b")
 		h := s.history("one", "two", "three")
 		s.archive(0, h["three"][0], h["two"][0]) // latest and deployed
 		got := s.reverted(s.promoted("one", s.running(h["three"])))
-		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:latest kept (the image that it pointed to is archived)")
-		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
+		s.wantReverted(got, "shop/b:latest", "shop/b:previous-latest", "shop/a:latest kept (the image that it pointed to is archived)")
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagPrevious: h["two"]})
 	})
 	t.Run("another moved it since", func(t *testing.T) {
 		s := newRegistryFixture(t, "shop/a")
@@ -153,7 +154,7 @@ func TestArchivedMovesAreSeen(t *testing.T) {
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
 	byHand := s.pushOne(0, image(t), "by-hand")
-	s.move(0, registry.TagDeployed, byHand)
+	s.move(0, registry.TagPrevious, byHand)
 	s.archive(0, byHand)
 	if got := s.reverted(p); len(got.NotReverted) != 1 || got.NotReverted[0].Digest != byHand || got.NotReverted[0].Reason != MovedSince {
 		t.Errorf("deployed: got %+v, want one tag not reverted: %s, moved since", got, byHand)
@@ -188,7 +189,7 @@ func TestPublishPastTheArchive(t *testing.T) {
 	if want := (map[registry.Ref]string{s.repos[0].Ref: h["three"][0]}); !maps.Equal(out.Unprotected, want) {
 		t.Errorf("unprotected %v, want %v", out.Unprotected, want)
 	}
-	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], "four": four, "stable": four, registry.TagLatest: four, registry.TagDeployed: {h["two"][0], h["three"][1]}})
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], "four": four, "stable": four, registry.TagLatest: four, registry.TagPrevious: {h["two"][0], h["three"][1]}})
 
 	// An image of the revision itself has to be there.
 	s.archive(1, four[1])
@@ -203,12 +204,16 @@ func TestPublishPastTheArchive(t *testing.T) {
 func TestUnreadableForAnotherReason(t *testing.T) {
 	t.Parallel()
 	u := &UnreadableError{Code: "KmsError", Image: registry.TagLatest}
-	if _, err := locate(t.Context(), nil, u); err != error(u) {
+	locate := func(client manifests.Lister) error {
+		_, err := manifests.Answer{Unreadable: []*UnreadableError{u}}.Locate(t.Context(), client)
+		return err
+	}
+	if err := locate(nil); err != error(u) {
 		t.Errorf("got %v, want the error unchanged", err)
 	}
 	s := newRegistryFixture(t, "shop/a")
 	u = &UnreadableError{Repository: s.repos[0], Code: "ImageInaccessible", Image: "nowhere"}
-	if _, err := locate(t.Context(), s.clients(""), u); err != error(u) {
+	if err := locate(s.clients("")); err != error(u) {
 		t.Errorf("a digest that is not told: got %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"slipway/registry"
 	"slipway/registry/manifests"
+	"slipway/registry/tags"
 )
 
 // DeadNames are tags of an image that name expired revisions: a record of each
@@ -88,7 +89,7 @@ func RemoveDead(ctx context.Context, clients registry.Clients, dead []DeadNames)
 	return errors.Join(errs...)
 }
 
-func (d DeadNames) remove(ctx context.Context, client tagger) error {
+func (d DeadNames) remove(ctx context.Context, client tags.Client) error {
 	for names := range slices.Chunk(d.Names, manifests.MaxIDs) {
 		_, err := client.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{
 			RegistryId: d.Repository.RegistryID(), RepositoryName: aws.String(d.Repository.Name), ImageIds: manifests.IDs(names),
@@ -101,7 +102,7 @@ func (d DeadNames) remove(ctx context.Context, client tagger) error {
 }
 
 // revive gives the names back whose revision has a record.
-func (d DeadNames) revive(ctx context.Context, client tagger) error {
+func (d DeadNames) revive(ctx context.Context, client tags.Client) error {
 	ids := append(recordsOf(d.Names), d.Digest)
 	read, err := manifests.Get(ctx, client, d.Repository, manifests.IDs(ids))
 	if err != nil {
@@ -112,7 +113,7 @@ func (d DeadNames) revive(ctx context.Context, client tagger) error {
 	image, ok := s.ByDigest(d.Repository.Ref, d.Digest)
 	for _, n := range d.Names {
 		if _, of, recorded := s.Record(d.Repository.Ref, n); ok && recorded && of == d.Digest {
-			err = errors.Join(err, put(ctx, client, d.Repository, n, image))
+			err = errors.Join(err, tags.Put(ctx, client, d.Repository, n, image))
 		}
 	}
 	return err

@@ -15,6 +15,7 @@ import (
 	"slipway/internal/testkit"
 	"slipway/registry"
 	"slipway/registry/lifecycle"
+	"slipway/registry/tags"
 )
 
 func TestFindRevision(t *testing.T) {
@@ -133,7 +134,7 @@ func TestFindRevisionRefuses(t *testing.T) {
 func (s *registryFixture) deleteTag(repo int, tag string) {
 	s.t.Helper()
 	c := Change{Repository: s.repos[repo], Tag: tag}
-	if err := removeTag(s.t.Context(), s.direct(""), c, false); err != nil {
+	if err := tags.Remove(s.t.Context(), s.direct(""), c.Repository, c.Tag, c.To, false); err != nil {
 		s.t.Fatal(err)
 	}
 }

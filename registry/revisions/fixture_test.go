@@ -26,6 +26,7 @@ import (
 	"slipway/internal/testkit"
 	"slipway/registry"
 	"slipway/registry/manifests"
+	"slipway/registry/tags"
 )
 
 // registryFixture is a sandbox with some repositories, and a wire to it that
@@ -213,7 +214,7 @@ func (s *registryFixture) move(repo int, tag, digest string) {
 		s.t.Fatalf("reading %s: %v, %v", digest, found, err)
 	}
 	img := Image{Digest: digest, MediaType: *found[0].ImageManifestMediaType, Manifest: *found[0].ImageManifest}
-	if err := put(s.t.Context(), s.direct(""), s.repos[repo], tag, img); err != nil {
+	if err := tags.Put(s.t.Context(), s.direct(""), s.repos[repo], tag, img); err != nil {
 		s.t.Fatal(err)
 	}
 }

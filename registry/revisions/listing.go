@@ -143,7 +143,7 @@ func (l *Listing) Tagged(ref registry.Ref, tag string) (ImageDetail, bool) {
 // then deployed, then the newest.
 func (l *Listing) Image(ref registry.Ref, digest string) (ImageDetail, bool) {
 	indexes := l.covers[ref][digest]
-	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {
+	for _, tag := range []string{registry.TagLatest, registry.TagPrevious, registry.TagDeployed} {
 		if at := l.tags[ref][tag]; at != "" && slices.Contains(indexes, at) {
 			return l.images[ref][at], true
 		}

@@ -127,12 +127,12 @@ func TestRevisionsAfterARollback(t *testing.T) {
 		t.Errorf("revisions %q, want %q", got, want)
 	}
 	// What one did not change in a does not make it what ran before.
-	s.move(0, registry.TagDeployed, h["one"][0])
+	s.move(0, registry.TagPrevious, h["one"][0])
 	want = []string{"two ready", "one latest ready"}
 	if got := briefs(s.list().Revisions(nil)); !slices.Equal(got, want) {
 		t.Errorf("revisions %q, want %q", got, want)
 	}
-	s.move(1, registry.TagDeployed, h["one"][1])
+	s.move(1, registry.TagPrevious, h["one"][1])
 	want = []string{"two ready", "one latest deployed ready"}
 	if got := briefs(s.list().Revisions(nil)); !slices.Equal(got, want) {
 		t.Errorf("revisions %q, want %q", got, want)

@@ -56,7 +56,7 @@ func TestLosses(t *testing.T) {
 		t.Errorf("an empty repository loses %v", got)
 	}
 	s.pushOne(0, image(t), registry.TagLatest, "old")
-	s.pushOne(0, image(t), registry.TagDeployed)
+	s.pushOne(0, image(t), registry.TagPrevious)
 	s.pushOne(0, image(t), "buildcache-linux-arm64")
 	s.pushOne(0, made(t), "mine")
 	s.pushOne(0, made(t)) // a build that failed

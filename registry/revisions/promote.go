@@ -21,6 +21,10 @@ type Promotion struct {
 	// to them. Elsewhere the image that latest points to is taken for the
 	// running one, if latest moves.
 	Running map[registry.Ref]string
+	// Live are the running digests by ECS service, where they are known.
+	Live Live
+	// KeepLatest moves only the tags of the ECS services.
+	KeepLatest bool
 }
 
 // Promote moves latest to a revision, all or nothing: deployed goes to the
@@ -35,11 +39,15 @@ type Promotion struct {
 // Calls for each repository, after the snapshot's BatchGetImage: at most two
 // PutImage and one DescribeImages, more only with another job at the same time.
 func Promote(ctx context.Context, clients registry.Clients, p Promotion) (Published, error) {
-	job := Publication{Images: p.Images, Running: p.Running}
+	job := Publication{Images: p.Images, Running: p.Running, Live: p.Live, KeepLatest: p.KeepLatest}
 	if err := p.check(job); err != nil {
 		return Published{}, err
 	}
-	return job.carryOut(ctx, clients, p.Snapshot, p.Name, append([][]Change{p.restoreStep()}, job.latestSteps(p.Snapshot)...))
+	steps := job.latestSteps(p.Snapshot)
+	if p.KeepLatest {
+		steps = p.Live.steps(p.Snapshot, job.repositories())
+	}
+	return job.carryOut(ctx, clients, p.Snapshot, p.Name, append([][]Change{p.restoreStep()}, steps...))
 }
 
 // check keeps a caller's mistake from reaching the tags.

@@ -94,12 +94,12 @@ func TestPromote(t *testing.T) {
 	h := s.history("one", "two", "three")
 	s.server.ResetCalls()
 	got := s.promoted("one", s.running(h["three"]))
-	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["three"]})
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagPrevious: h["three"]})
 	var moved []string
 	for _, c := range got.Changes {
 		moved = append(moved, c.Repository.Name+":"+c.Tag)
 	}
-	want := []string{"shop/a:deployed", "shop/b:deployed", "shop/c:deployed", "shop/a:latest", "shop/b:latest", "shop/c:latest"}
+	want := []string{"shop/a:previous-latest", "shop/b:previous-latest", "shop/c:previous-latest", "shop/a:latest", "shop/b:latest", "shop/c:latest"}
 	if got.Name != "one" || got.SupersededBy != "" || !slices.Equal(moved, want) {
 		t.Errorf("promoted %q, overtaken by %q, moved %v", got.Name, got.SupersededBy, moved)
 	}
@@ -137,7 +137,7 @@ func TestPromoteCallsDeployedWhatRuns(t *testing.T) {
 	s.promoted("one", s.running([]string{h["two"][0], h["one"][1], gone, "", h["three"][4]}))
 	for i, want := range []string{h["two"][0], h["two"][1], h["three"][2], h["three"][3], h["three"][4]} {
 		// In shop/wanted, latest now protects what runs, and deployed stays.
-		if got := s.server.Tags(s.repos[i].Name)[registry.TagDeployed]; got != want {
+		if got := s.server.Tags(s.repos[i].Name)[registry.TagPrevious]; got != want {
 			t.Errorf("%s: deployed is on %s, want %s", s.repos[i].Name, got, want)
 		}
 	}
@@ -177,7 +177,7 @@ func TestPromoteConvergesAfterAKill(t *testing.T) {
 				}
 				s.transport.set(nil)
 				s.promoted("one", running)
-				s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["three"]})
+				s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagPrevious: h["three"]})
 			})
 		}
 	}
@@ -244,7 +244,7 @@ func TestPromoteWithoutAName(t *testing.T) {
 	if err != nil || got.Name != "" || got.SupersededBy != "" {
 		t.Errorf("promoted %q, overtaken by %q, %v", got.Name, got.SupersededBy, err)
 	}
-	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: mixed, registry.TagDeployed: h["three"]})
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: mixed, registry.TagPrevious: h["three"]})
 }
 
 func TestPromoteRefusesMistakes(t *testing.T) {
@@ -361,16 +361,16 @@ func TestPlatformsCount(t *testing.T) {
 	}
 
 	s.promoted("next", s.running(oldChildren[1:]))
-	s.wantTags(map[string][]string{"old": {old}, "next": {next}, registry.TagLatest: {next}, registry.TagDeployed: {old}})
+	s.wantTags(map[string][]string{"old": {old}, "next": {next}, registry.TagLatest: {next}, registry.TagPrevious: {old}})
 	// Now a platform of next runs, and next is wanted: nothing to protect but
 	// by latest.
 	s.promoted("next", s.running(nextChildren[:1]))
-	s.wantTags(map[string][]string{"old": {old}, "next": {next}, registry.TagLatest: {next}, registry.TagDeployed: {old}})
+	s.wantTags(map[string][]string{"old": {old}, "next": {next}, registry.TagLatest: {next}, registry.TagPrevious: {old}})
 
 	p := s.publication("third", s.push(s.images()))
 	p.Running = s.running(nextChildren[1:])
 	s.published(p)
-	if got := s.server.Tags("shop/a")[registry.TagDeployed]; got != next {
+	if got := s.server.Tags("shop/a")[registry.TagPrevious]; got != next {
 		t.Errorf("publishing calls %s deployed, want the index %s", got, next)
 	}
 }
@@ -384,7 +384,7 @@ func TestCoveringPrefersLatest(t *testing.T) {
 	one, children := s.pushIndexOf(0, []v1.Image{shared, image(t)}, "one")
 	two, _ := s.pushIndexOf(0, []v1.Image{shared, image(t)}, "two")
 	other := s.pushOne(0, image(t))
-	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {
+	for _, tag := range []string{registry.TagLatest, registry.TagPrevious} {
 		for _, want := range []string{one, two} {
 			s.move(0, registry.TagLatest, other)
 			s.move(0, tag, want)

@@ -7,11 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-
 	"slipway/internal/fault"
 	"slipway/registry"
-	"slipway/registry/manifests"
 	"slipway/registry/record"
 )
 
@@ -48,7 +45,9 @@ type Publication struct {
 	// own or that of an index's manifest. Elsewhere, the image that latest points
 	// to is taken for the running one.
 	Running map[registry.Ref]string
-	// KeepLatest leaves latest and deployed where they are.
+	// Live are the running digests by ECS service, where they are known.
+	Live Live
+	// KeepLatest leaves latest and the protecting tags where they are.
 	KeepLatest bool
 	// KeepNames leaves the revision's name where it was written when the rest
 	// fails, instead of removing it: for a build that may remove nothing. The
@@ -165,16 +164,8 @@ func describeState(left []Change, unknown []string, diverged error) []string {
 // Unwrap returns what stopped the tagging.
 func (e *PublishError) Unwrap() error { return e.Err }
 
-// tagger is the part of ECR that moving tags needs.
-type tagger interface {
-	manifests.Reader
-	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
-	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
-	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
-}
-
 // Publish gives a revision its tags, all or nothing: the hash and the record
-// everywhere, then the extra tags, then deployed, then latest, each step in
+// everywhere, then the extra tags, then the protecting tags, then latest, each step in
 // parallel over the repositories. When a step fails, every tag goes back to where it was and the
 // error is a *PublishError. A job that is killed on the way leaves tags that
 // the same call completes. Tags can leave archived images, and nothing brings
@@ -182,8 +173,9 @@ type tagger interface {
 // *ArchivedError before anything is touched.
 //
 // Calls for each repository: one BatchGetImage, unless the publication has a snapshot,
-// at most five PutImage and one DescribeImages, and one PutImage more in one repository;
-// more only with extra tags or another job at the same time.
+// at most five PutImage, two more for each ECS service, and one DescribeImages, and one
+// PutImage more in one repository; more only with extra tags or another job at the same
+// time.
 func Publish(ctx context.Context, clients registry.Clients, p Publication) (Published, error) {
 	snapshot, err := p.readSnapshot(ctx, clients)
 	if err != nil {
@@ -271,7 +263,7 @@ func (p Publication) readSnapshot(ctx context.Context, clients registry.Clients)
 	}
 	extra := map[registry.Ref][]string{}
 	for _, i := range p.Images {
-		extra[i.Repository.Ref] = slices.Concat(i.Extra, []string{i.Digest, p.Running[i.Repository.Ref]}, recordsOf(i.Names))
+		extra[i.Repository.Ref] = slices.Concat(i.Extra, []string{i.Digest, p.Running[i.Repository.Ref]}, p.Live.Names(i.Repository.Ref), recordsOf(i.Names))
 		if i.Inputs != "" {
 			extra[i.Repository.Ref] = append(extra[i.Repository.Ref], InputsTags(i.Inputs)...)
 		}
@@ -288,7 +280,7 @@ func (p Publication) unread(i RevisionImage) bool {
 		_, known := p.Snapshot.TaggedParent(i.Repository.Ref, running)
 		there = there && known
 	}
-	return !there || len(i.Extra) > 0 || i.Inputs != ""
+	return !there || !p.Live.read(p.Snapshot, i.Repository.Ref) || len(i.Extra) > 0 || i.Inputs != ""
 }
 
 // choose takes the first variant under which no repository has another digest:
@@ -369,24 +361,25 @@ func (p Publication) steps(s *Snapshot, name string) ([][]Change, error) {
 		return out, err
 	}
 	latest, newest := p.latestSteps(s), p.newest(s, name, records)
-	if len(latest[1]) == 0 {
+	if last := &latest[len(latest)-1]; len(*last) == 0 {
 		out[0] = append(out[0], newest...) // no latest moves that it must wait for
 	} else {
-		latest[1] = append(latest[1], newest...)
+		*last = append(*last, newest...)
 	}
 	return append(out, latest...), err
 }
 
-// latestSteps lists where deployed must move, and then latest.
+// latestSteps lists where the protecting tags must move, and then latest.
 func (p Publication) latestSteps(s *Snapshot) [][]Change {
-	var deployed, latest []Change
+	steps := append(p.Live.steps(s, p.repositories()), nil)
+	previous, latest := &steps[1], &steps[2]
 	for _, i := range p.Images {
-		if out := p.outgoing(s, i); !s.isArchived(i.Repository.Ref, out) {
-			deployed = s.step(deployed, i.Repository, registry.TagDeployed, out)
+		if out := p.protected(s, i); !s.isArchived(i.Repository.Ref, out) {
+			*previous = s.step(*previous, i.Repository, registry.TagPrevious, out)
 		}
-		latest = s.step(latest, i.Repository, registry.TagLatest, i.Digest)
+		*latest = s.step(*latest, i.Repository, registry.TagLatest, i.Digest)
 	}
-	return [][]Change{deployed, latest}
+	return steps
 }
 
 // unprotected are the archived images that deployed should point to and does
@@ -398,7 +391,7 @@ func (p Publication) unprotected(s *Snapshot) map[registry.Ref]string {
 	var out map[registry.Ref]string
 	for _, i := range p.Images {
 		ref := i.Repository.Ref
-		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.digestOf(ref, registry.TagDeployed) != d {
+		if d := p.outgoing(s, i); s.isArchived(ref, d) && s.digestOf(ref, registry.TagPrevious) != d {
 			if out == nil {
 				out = map[registry.Ref]string{}
 			}
@@ -439,6 +432,16 @@ func (p Publication) outgoing(s *Snapshot, i RevisionImage) string {
 		return ""
 	}
 	return at
+}
+
+// protected is outgoing, or else, where an earlier version protected an image
+// under another tag, that image.
+func (p Publication) protected(s *Snapshot, i RevisionImage) string {
+	ref := i.Repository.Ref
+	if out := p.outgoing(s, i); out != "" || s.digestOf(ref, registry.TagPrevious) != "" {
+		return out
+	}
+	return s.digestOf(ref, registry.TagDeployed)
 }
 
 // running is the image that ECS runs, where it is known and still there.

@@ -58,8 +58,8 @@ func TestPublishMovesLatestAndDeployed(t *testing.T) {
 	two := slices.Clone(one)
 	two[1] = s.pushOne(1, image(t))
 	got := s.published(s.publication("two", two))
-	s.wantTags(map[string][]string{"one": one, "two": two, "latest": two, "deployed": {"", one[1], ""}})
-	want := []string{"shop/a:two", "shop/b:two", "shop/c:two", "shop/b:deployed", "shop/b:latest"}
+	s.wantTags(map[string][]string{"one": one, "two": two, "latest": two, "previous-latest": {"", one[1], ""}})
+	want := []string{"shop/a:two", "shop/b:two", "shop/c:two", "shop/b:previous-latest", "shop/b:latest"}
 	var changed []string
 	for _, c := range got.Changes {
 		changed = append(changed, c.Repository.Name+":"+c.Tag)
@@ -87,7 +87,7 @@ func TestPublishCallsDeployedWhatRuns(t *testing.T) {
 	// known.
 	want := []string{one[0], two[1], two[2]}
 	for i, repo := range s.repos {
-		if got := s.server.Tags(repo.Name)[registry.TagDeployed]; got != want[i] {
+		if got := s.server.Tags(repo.Name)[registry.TagPrevious]; got != want[i] {
 			t.Errorf("%s: deployed is on %s, want %s", repo.Name, got, want[i])
 		}
 	}
@@ -367,7 +367,7 @@ func TestPublishIntoImmutable(t *testing.T) {
 	_, err := u.direct("").PutImageTagMutability(t.Context(), &ecr.PutImageTagMutabilityInput{
 		RepositoryName: aws.String("shop/b"), ImageTagMutability: types.ImageTagMutabilityImmutableWithExclusion,
 		ImageTagMutabilityExclusionFilters: []types.ImageTagMutabilityExclusionFilter{{
-			Filter: aws.String(registry.TagDeployed), FilterType: types.ImageTagMutabilityExclusionFilterTypeWildcard,
+			Filter: aws.String(registry.TagPrevious), FilterType: types.ImageTagMutabilityExclusionFilterTypeWildcard,
 		}},
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"slipway/internal/testkit"
+	"slipway/registry"
 )
 
 // unchanged is a revision whose images are those that latest points to, with the tags
@@ -53,6 +54,31 @@ func TestPublishUnchanged(t *testing.T) {
 	}
 }
 
+// TestPublishUnchangedKnowsServices moves the tags of a service by the tags that were
+// read before, these among them.
+func TestPublishUnchangedKnowsServices(t *testing.T) {
+	t.Parallel()
+	s := newRegistryFixture(t, "shop/a")
+	digests, old := s.push(s.images()), s.push(s.images())
+	s.published(s.publication("old", old))
+	s.published(s.publication("one", digests))
+	ref, live := s.repos[0].Ref, registry.LiveTag("shop", "web")
+	s.move(0, live, old[0])
+	p := s.publication("two", digests)
+	before, err := ReadTags(t.Context(), s.clients, s.repos, p.Variant, map[registry.Ref][]string{ref: {live, registry.PreviousOf(live)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Snapshot, p.Live = before, Live{}
+	p.Live.Set(ref, live, digests[0])
+	s.server.ResetCalls()
+	s.published(p)
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 0)
+	if got := s.server.Tags("shop/a"); got[live] != digests[0] || got[registry.PreviousOf(live)] != old[0] || got["two"] != digests[0] {
+		t.Errorf("the tags are %v, want %s on %s, and the one before on %s", got, live, digests[0], old[0])
+	}
+}
+
 // TestPublishUnchangedBesideAnother moves latest after the tags were read: another job
 // has published meanwhile, and the revision says so.
 func TestPublishUnchangedBesideAnother(t *testing.T) {
@@ -66,7 +92,7 @@ func TestPublishUnchangedBesideAnother(t *testing.T) {
 	if got := s.published(p); got.Name != "two" || got.SupersededBy != "three" {
 		t.Errorf("published %q, superseded by %q, want two, three", got.Name, got.SupersededBy)
 	}
-	s.wantTags(map[string][]string{"one": digests, "two": digests, "three": other, "latest": other, "deployed": digests})
+	s.wantTags(map[string][]string{"one": digests, "two": digests, "three": other, "latest": other, "previous-latest": digests})
 }
 
 // TestPublishReadsAgain gives a publication tags that do not say all that it must know.
@@ -78,6 +104,10 @@ func TestPublishReadsAgain(t *testing.T) {
 		},
 		"a running image that was not read": func(s *registryFixture, p *Publication) {
 			p.Running = s.running(s.push(s.images(), "other"))
+		},
+		"tags of a service that were not read": func(s *registryFixture, p *Publication) {
+			p.Live = Live{}
+			p.Live.Set(s.repos[0].Ref, registry.LiveTag("shop", "web"), p.Images[0].Digest)
 		},
 		"an extra tag":     func(_ *registryFixture, p *Publication) { p.Images[0].Extra = []string{"v2"} },
 		"a tag for inputs": func(_ *registryFixture, p *Publication) { p.Images[0].Inputs = InputsTag("1234") },

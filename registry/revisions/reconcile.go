@@ -2,14 +2,11 @@ package revisions
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
@@ -133,35 +130,10 @@ func (p Publication) describe(ctx context.Context, clients registry.Clients, id 
 	return out, g.Wait()
 }
 
-// imageDescriber is the part of ECR that reading an image without its manifest
-// needs.
-type imageDescriber interface {
-	DescribeImages(context.Context, *ecr.DescribeImagesInput, ...func(*ecr.Options)) (*ecr.DescribeImagesOutput, error)
-}
-
 // describeImage reads one image; one that is not there is the zero value.
-// Archived ones have to be asked for (DescribeImagesFilter in ECR's API
-// reference).
-func describeImage(ctx context.Context, client imageDescriber, repo registry.Repository, id types.ImageIdentifier) (imageState, error) {
-	got, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{
-		RegistryId:     repo.Ref.RegistryID(),
-		RepositoryName: aws.String(repo.Name),
-		ImageIds:       []types.ImageIdentifier{id},
-		Filter:         &types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny},
-	})
-	var missing *types.ImageNotFoundException
-	if errors.As(err, &missing) {
-		return imageState{}, nil
-	}
-	if err != nil {
-		return imageState{}, fmt.Errorf("reading %s of %s: %w", manifests.Name(&id), repo.Name, err)
-	}
-	if len(got.ImageDetails) == 0 {
-		return imageState{}, manifests.Incomplete("DescribeImages", "image %s of %s", manifests.Name(&id), repo.Name)
-	}
-	d := got.ImageDetails[0]
-	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt)}
-	out.count = len(d.ImageTags)
+func describeImage(ctx context.Context, client manifests.Lister, repo registry.Repository, id types.ImageIdentifier) (imageState, error) {
+	d, err := manifests.Describe(ctx, client, repo, id)
+	out := imageState{digest: aws.ToString(d.ImageDigest), pushed: aws.ToTime(d.ImagePushedAt), count: len(d.ImageTags)}
 	for _, tag := range d.ImageTags {
 		if registry.IsRevisionName(tag) {
 			out.names = append(out.names, tag)
@@ -169,7 +141,7 @@ func describeImage(ctx context.Context, client imageDescriber, repo registry.Rep
 	}
 	out.tags = slices.DeleteFunc(slices.Clone(out.names), IsUntrusted)
 	out.untrusted = onlyUntrusted(d.ImageTags)
-	return out, nil
+	return out, err
 }
 
 func (p Publication) isOurs(now []imageState) bool {

@@ -238,7 +238,7 @@ func TestRaceWithAFailure(t *testing.T) {
 		good := s.publication(fmt.Sprintf("good-%d", round), s.push(s.images()))
 		bad := s.publication(fmt.Sprintf("bad-%d", round), s.push(s.images()))
 		victim := s.repos[round%len(s.repos)].Name
-		tag := []string{bad.Variant(1), registry.TagDeployed, registry.TagLatest}[round%7%3]
+		tag := []string{bad.Variant(1), registry.TagPrevious, registry.TagLatest}[round%7%3]
 		calm, broken := &flakyTransport{}, &flakyTransport{}
 		var failed atomic.Bool
 		slow := func() { <-time.After(rand.N(4 * time.Millisecond)) }

@@ -3,7 +3,6 @@ package revisions
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/aws/smithy-go"
 	"github.com/opencontainers/go-digest"
@@ -240,7 +239,7 @@ func recordsLast(steps [][]Change) [][]Change {
 	for _, step := range steps {
 		var records, others []Change
 		for _, c := range step {
-			if strings.HasPrefix(c.Tag, registry.TagRecord) {
+			if registry.IsRecordTag(c.Tag) {
 				records = append(records, c)
 			} else {
 				others = append(others, c)

@@ -57,7 +57,7 @@ func TestPublishMakesRecords(t *testing.T) {
 	for i := range s.repos {
 		s.wantRecord(i, "one", one[i])
 	}
-	if before["shop/a:revision-latest"] != before["shop/a:revision-one"] || before["shop/b:revision-latest"] != "" {
+	if before["shop/a:latest-revision"] != before["shop/a:revision-one"] || before["shop/b:latest-revision"] != "" {
 		t.Errorf("the tags are %v, want the newest record in shop/a alone", before)
 	}
 	p := s.recorded("one", one)
@@ -85,8 +85,8 @@ func TestRecordIsNoImage(t *testing.T) {
 	p := s.recorded("two", two)
 	p.Running = map[registry.Ref]string{s.repos[0].Ref: one[0]}
 	s.published(p)
-	if got := s.server.Tags("shop/a"); got[registry.TagDeployed] != one[0] || got[registry.TagLatest] != two[0] {
-		t.Errorf("the tags are %v, want deployed on %s and latest on %s", got, one[0], two[0])
+	if got := s.server.Tags("shop/a"); got[registry.TagPrevious] != one[0] || got[registry.TagLatest] != two[0] {
+		t.Errorf("the tags are %v, want previous-latest on %s and latest on %s", got, one[0], two[0])
 	}
 	s.move(0, registry.TagLatest, one[0]) // by hand: the newest record is still that of two
 	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, nil, map[registry.Ref][]string{s.repos[0].Ref: two})
@@ -162,10 +162,10 @@ func TestRevertRemovesRecords(t *testing.T) {
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	s.published(s.recorded("one", s.push(s.images())))
 	before := s.tags()
-	for _, tag := range []string{"revision-two", "two", "latest", "revision-latest"} {
+	for _, tag := range []string{"revision-two", "two", "latest", "latest-revision"} {
 		for _, f := range []failure{refused, cut, lost} {
 			s.transport.set(func(c ecrCall) failure {
-				if c.action == "PutImage" && c.tag == tag && (tag == "revision-latest" || c.repository == "shop/b") {
+				if c.action == "PutImage" && c.tag == tag && (tag == "latest-revision" || c.repository == "shop/b") {
 					return f
 				}
 				return fine

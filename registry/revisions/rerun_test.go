@@ -42,7 +42,7 @@ func TestRerunAfterAPartialRevert(t *testing.T) {
 	u.push(u.next)
 	u.published(u.p)
 	for _, repo := range u.repos {
-		if got, want := u.server.Tags(repo.Name)[registry.TagDeployed], u.before[repo.Name+":latest"]; got != want {
+		if got, want := u.server.Tags(repo.Name)[registry.TagPrevious], u.before[repo.Name+":latest"]; got != want {
 			t.Errorf("%s:deployed points to %s, want what latest left, %s", repo.Name, got, want)
 		}
 	}
@@ -237,19 +237,19 @@ func TestRerunConverges(t *testing.T) {
 				return err
 			}
 			d := &rerun{registryFixture: s, before: s.tags(), run: publish, again: publish, afresh: func() { s.pushMissing(images, p) }}
-			d.tryAll("next", "prod", registry.TagDeployed, registry.TagLatest)
+			d.tryAll("next", "prod", registry.TagPrevious, registry.TagLatest)
 		})
 		t.Run("promote, what runs is "+runs, func(t *testing.T) {
 			t.Parallel()
 			d := rollingBack(t, runs == "known")
 			d.run = d.again
-			d.tryAll(registry.TagDeployed, registry.TagLatest)
+			d.tryAll(registry.TagPrevious, registry.TagLatest)
 		})
 		t.Run("revert, what runs is "+runs, func(t *testing.T) {
 			t.Parallel()
 			d := rollingBack(t, runs == "known")
 			want := d.withoutFailures()
-			for _, back := range d.backs(registry.TagDeployed, registry.TagLatest) {
+			for _, back := range d.backs(registry.TagPrevious, registry.TagLatest) {
 				d.reset()
 				d.tryRevert(back(), want)
 			}

@@ -14,6 +14,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/registry"
+	"slipway/registry/tags"
 )
 
 // Reverted says what Revert did.
@@ -154,7 +155,7 @@ func (r *reversion) plan(ctx context.Context, changes []Change) {
 		case r.rollout.Keep[c.Repository.Ref]:
 		case c.Tag == registry.TagLatest:
 			r.latest = append(r.latest, c)
-		case c.Tag == registry.TagDeployed:
+		case c.Tag == registry.TagPrevious:
 			r.deployed = append(r.deployed, c)
 		}
 	}
@@ -251,7 +252,7 @@ func (t attempt) at(image *imageState) attempt {
 		return t
 	}
 	t.now, t.seen = image.digest, true
-	if t.now != t.To && !errors.Is(t.err, errOnlyTag) {
+	if t.now != t.To && !errors.Is(t.err, tags.ErrOnlyTag) {
 		t.err = nil
 	}
 	return t
@@ -270,11 +271,11 @@ func (r *reversion) state(ref registry.Ref) *imageState {
 // note files what became of one change.
 func (r *reversion) note(t attempt) {
 	switch {
-	case errors.Is(t.err, errOnlyTag):
+	case errors.Is(t.err, tags.ErrOnlyTag):
 		r.leave(t.Change, t.now, OnlyTag)
 	case errors.Is(t.err, errArchived):
 		r.leave(t.Change, t.now, Archived)
-	case errors.Is(t.err, errUnread) && !t.seen:
+	case errors.Is(t.err, tags.ErrUnread) && !t.seen:
 		r.failed(t.err)
 		r.fail.Unknown = append(r.fail.Unknown, t.Repository.Name)
 	case t.err != nil:

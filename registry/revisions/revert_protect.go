@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"slipway/registry"
+	"slipway/registry/tags"
 )
 
 // RolloutResult is how a rollout of several ECS services ended, as far as it
@@ -65,11 +66,11 @@ func (r *reversion) protectionMoves() []Change {
 		if !ok || image.Digest == c.From || c.From != "" && !r.snapshot.contains(ref, c.From) {
 			continue // latest will protect it, or cannot leave it
 		}
-		at := r.snapshot.digestOf(ref, registry.TagDeployed)
+		at := r.snapshot.digestOf(ref, registry.TagPrevious)
 		if moved, ok := r.move(ref); ok {
 			at = moved.To
 		}
-		out = append(out, Change{Repository: c.Repository, Tag: registry.TagDeployed, From: image.Digest, To: at})
+		out = append(out, Change{Repository: c.Repository, Tag: registry.TagPrevious, From: image.Digest, To: at})
 	}
 	return out
 }
@@ -92,7 +93,7 @@ func (r *reversion) reportStuck(t attempt) {
 	case t.err == nil:
 		r.leave(t.Change, t.now, MovedSince)
 		r.leave(latest, latest.To, RunsNew)
-	case errors.Is(t.err, errUnread):
+	case errors.Is(t.err, tags.ErrUnread):
 		r.failed(t.err)
 		r.fail.Unknown = append(r.fail.Unknown, t.Repository.Name)
 	default:

@@ -31,7 +31,7 @@ func (s *registryFixture) revertedTo(p Published, a RolloutResult) Reverted {
 // points to a digest.
 func (s *registryFixture) protectsRunning(repo int, digest string, f func(ecrCall) failure) func(ecrCall) failure {
 	return func(c ecrCall) failure {
-		if at := s.server.Tags(s.repos[repo].Name); at[registry.TagLatest] != digest && at[registry.TagDeployed] != digest {
+		if at := s.server.Tags(s.repos[repo].Name); at[registry.TagLatest] != digest && at[registry.TagPrevious] != digest {
 			s.t.Errorf("before %s of %s: neither latest nor deployed stands on what runs in %s", c.action, c.repository, s.repos[repo].Name)
 		}
 		return f(c)
@@ -51,13 +51,13 @@ func TestRevertWhatRunsNew(t *testing.T) {
 		deployed string // in shop/a
 		puts     int
 	}{
-		"latest ran":         {"three", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest", "shop/b:deployed"}, "one", 4},
-		"what deployed was":  {"three", "two", []string{"shop/a:latest", "shop/a:deployed", "shop/b:latest", "shop/b:deployed"}, "two", 4},
-		"deployed ran":       {"two", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "one", 3},
-		"deployed is there":  {"two", "two", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "two", 2},
-		"nobody knew":        {"", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest", "shop/b:deployed"}, "one", 4},
-		"the new one ran":    {"one", "one", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "one", 3},
-		"another killed run": {"two", "three", []string{"shop/a:latest", "shop/a:deployed kept (" + runsNew + ")", "shop/b:latest"}, "three", 3},
+		"latest ran":         {"three", "one", []string{"shop/a:latest", "shop/a:previous-latest kept (" + runsNew + ")", "shop/b:latest", "shop/b:previous-latest"}, "one", 4},
+		"what deployed was":  {"three", "two", []string{"shop/a:latest", "shop/a:previous-latest", "shop/b:latest", "shop/b:previous-latest"}, "two", 4},
+		"deployed ran":       {"two", "one", []string{"shop/a:latest", "shop/a:previous-latest kept (" + runsNew + ")", "shop/b:latest"}, "one", 3},
+		"deployed is there":  {"two", "two", []string{"shop/a:latest", "shop/a:previous-latest kept (" + runsNew + ")", "shop/b:latest"}, "two", 2},
+		"nobody knew":        {"", "one", []string{"shop/a:latest", "shop/a:previous-latest kept (" + runsNew + ")", "shop/b:latest", "shop/b:previous-latest"}, "one", 4},
+		"the new one ran":    {"one", "one", []string{"shop/a:latest", "shop/a:previous-latest kept (" + runsNew + ")", "shop/b:latest"}, "one", 3},
+		"another killed run": {"two", "three", []string{"shop/a:latest", "shop/a:previous-latest kept (" + runsNew + ")", "shop/b:latest"}, "three", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newRegistryFixture(t, "shop/a", "shop/b")
@@ -77,7 +77,7 @@ func TestRevertWhatRunsNew(t *testing.T) {
 			counts := s.transport.seen()
 			s.transport.set(nil)
 			s.wantReverted(got, c.want...)
-			after := map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h[back], registry.TagDeployed: {h[c.deployed][0], h["two"][1]}}
+			after := map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h[back], registry.TagPrevious: {h[c.deployed][0], h["two"][1]}}
 			s.wantTags(after)
 			if counts["PutImage"] != c.puts || counts["BatchGetImage"] > 4 || counts["DescribeImages"] != 2 {
 				t.Errorf("calls %v", counts)
@@ -103,8 +103,8 @@ func TestRevertWhatRunsNewAtFirst(t *testing.T) {
 	s.transport.set(s.protectsRunning(0, one[0], allFine))
 	got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: one[0]}})
 	s.transport.set(nil)
-	s.wantReverted(got, "shop/a:latest removed", "shop/b:latest removed", "shop/a:deployed kept ("+runsNew+")")
-	s.wantTags(map[string][]string{"one": one, registry.TagDeployed: {one[0], ""}})
+	s.wantReverted(got, "shop/a:latest removed", "shop/b:latest removed", "shop/a:previous-latest kept ("+runsNew+")")
+	s.wantTags(map[string][]string{"one": one, registry.TagPrevious: {one[0], ""}})
 }
 
 // TestRevertWhatRunsIsAPlatform tells the manifest of one platform: the index
@@ -115,8 +115,8 @@ func TestRevertWhatRunsIsAPlatform(t *testing.T) {
 	old := s.pushOne(0, image(t), "old", registry.TagLatest)
 	index, children := s.pushIndex(0, "new")
 	got := s.revertedTo(s.promoted("new", nil), RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: children[1]}})
-	s.wantReverted(got, "shop/a:latest", "shop/a:deployed kept ("+runsNew+")")
-	s.wantTags(map[string][]string{"old": {old}, "new": {index}, registry.TagLatest: {old}, registry.TagDeployed: {index}})
+	s.wantReverted(got, "shop/a:latest", "shop/a:previous-latest kept ("+runsNew+")")
+	s.wantTags(map[string][]string{"old": {old}, "new": {index}, registry.TagLatest: {old}, registry.TagPrevious: {index}})
 }
 
 // TestRevertOtherDigests tells digests that need no protecting tag: one
@@ -127,8 +127,8 @@ func TestRevertOtherDigests(t *testing.T) {
 	h := s.history("one", "two", "three")
 	p := s.promoted("one", s.running(h["three"]))
 	got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: "sha256:" + strings.Repeat("0", 64), s.repos[1].Ref: h["three"][1]}})
-	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (the image that a service runs was not found in this repository)")
-	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["three"][0], h["two"][1]}})
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:previous-latest", "shop/a:previous-latest kept (the image that a service runs was not found in this repository)")
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagPrevious: {h["three"][0], h["two"][1]}})
 }
 
 // TestRevertKeepsAway touches nothing where another deployment took over, not
@@ -148,7 +148,7 @@ func TestRevertKeepsAway(t *testing.T) {
 			t.Errorf("%s of shop/a", c.Action)
 		}
 	}
-	if at := s.server.Tags("shop/a"); at[registry.TagLatest] != h["two"][0] || at[registry.TagDeployed] != h["three"][0] {
+	if at := s.server.Tags("shop/a"); at[registry.TagLatest] != h["two"][0] || at[registry.TagPrevious] != h["three"][0] {
 		t.Errorf("shop/a: %v", at)
 	}
 	if slices.ContainsFunc(got.Changes, func(c Change) bool { return c.Repository.Ref == ref }) || strings.Contains(got.brief(), "shop/a") {
@@ -179,15 +179,15 @@ func TestRevertHoldsLatest(t *testing.T) {
 	}
 	t.Run("another job moved deployed", func(t *testing.T) {
 		s, h, p, a := start(t)
-		s.move(0, registry.TagDeployed, h["two"][0])
+		s.move(0, registry.TagPrevious, h["two"][0])
 		got := s.revertedTo(p, a)
-		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept ("+moved+")", "shop/a:latest kept ("+runsNew+")")
-		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: h["two"]})
+		s.wantReverted(got, "shop/b:latest", "shop/b:previous-latest", "shop/a:previous-latest kept ("+moved+")", "shop/a:latest kept ("+runsNew+")")
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagPrevious: h["two"]})
 	})
 	t.Run("refused", func(t *testing.T) {
 		s, h, p, a := start(t)
 		s.transport.set(func(c ecrCall) failure {
-			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagDeployed {
+			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagPrevious {
 				return refused
 			}
 			return fine
@@ -197,17 +197,17 @@ func TestRevertHoldsLatest(t *testing.T) {
 		var failed *RevertError
 		if !errors.As(err, &failed) || len(failed.Left) != 2 || len(failed.Unknown) != 0 ||
 			!strings.Contains(err.Error(), "shop/a:latest points to "+h["one"][0]+", pointed to "+h["three"][0]+" before") ||
-			!strings.Contains(err.Error(), "shop/a:deployed points to "+h["three"][0]+", pointed to "+h["two"][0]+" before") {
+			!strings.Contains(err.Error(), "shop/a:previous-latest points to "+h["three"][0]+", pointed to "+h["two"][0]+" before") {
 			t.Errorf("got %v, want an error that lists latest and deployed of shop/a", err)
 		}
-		s.wantReverted(got, "shop/b:latest", "shop/b:deployed")
-		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: {h["three"][0], h["two"][1]}})
+		s.wantReverted(got, "shop/b:latest", "shop/b:previous-latest")
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagPrevious: {h["three"][0], h["two"][1]}})
 	})
 	t.Run("refused, and others are at work", func(t *testing.T) {
 		s, h, p, a := start(t)
 		s.move(1, registry.TagLatest, h["two"][1])
 		s.transport.set(s.protectsRunning(0, h["one"][0], func(c ecrCall) failure {
-			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagDeployed {
+			if c.action == "PutImage" && c.repository == "shop/a" && c.tag == registry.TagPrevious {
 				return refused
 			}
 			return fine
@@ -233,8 +233,8 @@ func TestRevertHoldsLatest(t *testing.T) {
 			t.Errorf("got %v, want a RevertError that leaves latest", err)
 		}
 		// latest protects what runs new, and deployed again what ran before.
-		s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept ("+runsOld+")")
-		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagDeployed: {h["three"][0], h["two"][1]}})
+		s.wantReverted(got, "shop/b:latest", "shop/b:previous-latest", "shop/a:previous-latest kept ("+runsOld+")")
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: {h["one"][0], h["three"][1]}, registry.TagPrevious: {h["three"][0], h["two"][1]}})
 	})
 	t.Run("latest stood on an archived image", func(t *testing.T) {
 		s := newRegistryFixture(t, "shop/a")
@@ -245,7 +245,7 @@ func TestRevertHoldsLatest(t *testing.T) {
 		got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
 		testkit.WantECRCalls(t, s.server, "PutImage", 0)
 		s.wantReverted(got, "shop/a:latest kept (the image that it pointed to is archived)")
-		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagDeployed: h["two"]})
+		s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["one"], registry.TagPrevious: h["two"]})
 	})
 }
 
@@ -261,7 +261,7 @@ func TestRevertWhatRunsFailsAtEveryCall(t *testing.T) {
 		for action, calls := range map[string]int{"BatchGetImage": 4, "PutImage": 4, "DescribeImages": 2} {
 			for n := 1; n <= calls; n++ {
 				what := fmt.Sprintf("%s %s %d", f, action, n)
-				s.move(0, registry.TagDeployed, h["two"][0])
+				s.move(0, registry.TagPrevious, h["two"][0])
 				p := s.promoted("one", s.running(h["three"]))
 				s.transport.set(s.protectsRunning(0, h["one"][0], nth(action, n, f)))
 				got, err := Revert(t.Context(), s.clients, p, a)
@@ -289,7 +289,7 @@ func TestRevertWhatRunsFailsAtEveryCall(t *testing.T) {
 					}
 				}
 				s.revertedTo(p, a)
-				s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["one"][0], h["two"][1]}})
+				s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagPrevious: {h["one"][0], h["two"][1]}})
 			}
 		}
 	}
@@ -316,7 +316,7 @@ func TestRevertWhatRunsWithOthers(t *testing.T) {
 	got := s.revertedTo(p, RolloutResult{Runs: map[registry.Ref]string{s.repos[0].Ref: h["one"][0]}})
 	s.transport.set(nil)
 	s.wantOneLatest(s.publication("two", h["two"]), s.publication("three", h["three"]))
-	if at := s.server.Tags("shop/a")[registry.TagDeployed]; at != h["one"][0] {
+	if at := s.server.Tags("shop/a")[registry.TagPrevious]; at != h["one"][0] {
 		t.Errorf("deployed is on %s: %s, want %v", at, got.brief(), h["one"][0])
 	}
 }

@@ -3,16 +3,12 @@ package revisions
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
 	"slipway/registry"
-	"slipway/registry/manifests"
+	"slipway/registry/tags"
 )
 
 // revert puts every tag of the steps back to where the snapshot saw it, last
@@ -35,7 +31,7 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 		var g errgroup.Group
 		g.SetLimit(registry.MaxCalls)
 		for i, c := range step {
-			if err := stuck[c.Repository.Ref]; err != nil && c.Tag == registry.TagDeployed {
+			if err := stuck[c.Repository.Ref]; err != nil && c.Tag == registry.TagPrevious {
 				results[i] = err
 				continue
 			}
@@ -50,7 +46,7 @@ func (p Publication) revert(ctx context.Context, clients registry.Clients, s *Sn
 				stuck[step[i].Repository.Ref] = err
 			}
 			switch {
-			case errors.Is(err, errUnread):
+			case errors.Is(err, tags.ErrUnread):
 				out.Unknown = append(out.Unknown, step[i].Repository.Name)
 			case err != nil:
 				out.Left = append(out.Left, step[i])
@@ -90,20 +86,14 @@ func (p Publication) before(s *Snapshot, now []imageState) bool {
 	return true
 }
 
-// errUnread says that a repository could not be looked at.
-var errUnread = errors.New("tags could not be read")
-
-// errOnlyTag says that a tag stays because its image would go with it.
-var errOnlyTag = errors.New("it is the only tag of an image that may be running")
-
 // errArchived says that a tag cannot go back because the image there is
 // archived.
 var errArchived = errors.New("the image that it pointed to is archived")
 
 // revertTag undoes one change, if it was made and still stands. It returns the
 // digest on which it found the tag, empty for none.
-func revertTag(ctx context.Context, client tagger, s *Snapshot, c Change, mayRun bool) (string, error) {
-	found, err := c.read(ctx, client)
+func revertTag(ctx context.Context, client tags.Client, s *Snapshot, c Change, mayRun bool) (string, error) {
+	found, err := tags.Read(ctx, client, c.Repository, c.Tag)
 	if err != nil || found != c.To || c.From == c.To {
 		return found, err
 	}
@@ -112,92 +102,24 @@ func revertTag(ctx context.Context, client tagger, s *Snapshot, c Change, mayRun
 		if !ok {
 			return found, errArchived
 		}
-		err = put(ctx, client, c.Repository, c.Tag, before)
+		err = tags.Put(ctx, client, c.Repository, c.Tag, before)
 	} else {
-		err = removeTag(ctx, client, c, mayRun)
+		err = tags.Remove(ctx, client, c.Repository, c.Tag, c.To, mayRun)
 	}
 	if err == nil {
 		return found, nil
 	}
 	// The answer may have been lost on the way back.
-	now, unread := c.read(ctx, client)
+	now, unread := tags.Read(ctx, client, c.Repository, c.Tag)
 	if unread != nil || now == c.To {
 		return found, errors.Join(err, unread)
 	}
 	return found, nil
 }
 
-// read returns the digest on which the change's tag stands now, empty for none.
-// The error wraps errUnread.
-func (c Change) read(ctx context.Context, client tagger) (string, error) {
-	now, err := manifests.Get(ctx, client, c.Repository, manifests.IDs([]string{c.Tag}))
-	archived := map[string]string{}
-	if err == nil {
-		archived, err = locateAll(ctx, client, now)
-	}
-	switch {
-	case err != nil:
-		return "", errors.Join(errUnread, err)
-	case len(now.Images) > 0:
-		return aws.ToString(now.Images[0].ImageId.ImageDigest), nil
-	default:
-		return archived[c.Tag], nil
-	}
-}
-
 // mayRun reports whether ECS may be running the image that a change put a tag
 // on.
 func (p Publication) mayRun(s *Snapshot, c Change) bool {
 	running := p.Running[c.Repository.Ref]
-	return c.Tag == registry.TagDeployed || running != "" && s.equivalent(c.Repository.Ref, c.To, running)
-}
-
-// removeTag removes a tag that did not exist before. Removing the last tag of
-// an image deletes the image (BatchDeleteImage API reference): right for one
-// that this job has just pushed, never for one that may run. Such a tag stays,
-// which errOnlyTag says; it is harmless, since the next job would move deployed
-// to the running image, too.
-func removeTag(ctx context.Context, client tagger, c Change, mayRun bool) error {
-	if mayRun {
-		last, err := lastTag(ctx, client, c)
-		if err != nil {
-			return errors.Join(errUnread, err)
-		}
-		if last {
-			return errOnlyTag
-		}
-	}
-	out, err := client.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{
-		RegistryId:     c.Repository.Ref.RegistryID(),
-		RepositoryName: aws.String(c.Repository.Name),
-		ImageIds:       []types.ImageIdentifier{{ImageTag: aws.String(c.Tag)}},
-	})
-	if err != nil {
-		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
-	}
-	if err := manifests.Accounted("BatchDeleteImage", c.Repository, []types.ImageIdentifier{{ImageTag: aws.String(c.Tag)}}, out.ImageIds, out.Failures); err != nil {
-		return fmt.Errorf("removing %s:%s: %w", c.Repository.Name, c.Tag, err)
-	}
-	for _, f := range out.Failures {
-		if f.FailureCode != types.ImageFailureCodeImageNotFound {
-			return fmt.Errorf("removing %s:%s: %s", c.Repository.Name, c.Tag, aws.ToString(f.FailureReason))
-		}
-	}
-	return nil
-}
-
-// lastTag reports whether the change's tag is the only one of its image.
-func lastTag(ctx context.Context, client tagger, c Change) (bool, error) {
-	out, err := client.DescribeImages(ctx, &ecr.DescribeImagesInput{
-		RegistryId:     c.Repository.Ref.RegistryID(),
-		RepositoryName: aws.String(c.Repository.Name),
-		ImageIds:       []types.ImageIdentifier{{ImageDigest: aws.String(c.To)}},
-	})
-	if err != nil {
-		return false, fmt.Errorf("reading the tags of %s@%s: %w", c.Repository.Name, c.To, err)
-	}
-	if len(out.ImageDetails) == 0 {
-		return false, manifests.Incomplete("DescribeImages", "image %s of %s", c.To, c.Repository.Name)
-	}
-	return len(out.ImageDetails) != 1 || len(out.ImageDetails[0].ImageTags) < 2, nil
+	return c.Tag == registry.TagPrevious || registry.IsServiceTag(c.Tag) || running != "" && s.equivalent(c.Repository.Ref, c.To, running)
 }

@@ -39,7 +39,7 @@ func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 	for _, c := range failed.Left {
 		left = append(left, c.Repository.Name+":"+c.Tag)
 	}
-	if slices.Sort(left); !slices.Equal(left, []string{"shop/a:deployed", "shop/a:latest", "shop/b:next"}) {
+	if slices.Sort(left); !slices.Equal(left, []string{"shop/a:latest", "shop/a:previous-latest", "shop/b:next"}) {
 		t.Errorf("left %v", left)
 	}
 	if !slices.Equal(failed.Unknown, []string{"shop/c"}) {
@@ -59,13 +59,13 @@ func TestRevertStepsTellsWhatIsLeft(t *testing.T) {
 	// What the error says is so, and the rest went back.
 	want := u.before
 	want["shop/a:latest"], want["shop/a:next"] = next[0].Digest, ""
-	want["shop/a:deployed"] = u.before["shop/a:old"] // a job run again must find it there
+	want["shop/a:previous-latest"] = u.before["shop/a:old"] // a job run again must find it there
 	want["shop/b:next"] = next[1].Digest
 	delete(want, "shop/a:next")
 	for _, tag := range []string{"latest", "next"} {
 		want["shop/c:"+tag] = next[2].Digest
 	}
-	want["shop/c:deployed"] = u.before["shop/c:old"]
+	want["shop/c:previous-latest"] = u.before["shop/c:old"]
 	u.wantRecord(2, "next", next[2].Digest)
 	want["shop/c:revision-next"] = u.tags()["shop/c:revision-next"]
 	u.wantState(want)
@@ -126,10 +126,10 @@ func TestRevertStepsNeverDeletesWhatRuns(t *testing.T) {
 		_, err := Publish(t.Context(), fresh.clients, p)
 		fresh.transport.set(nil)
 		var failed *PublishError
-		if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].Tag != registry.TagDeployed {
+		if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].Tag != registry.TagPrevious {
 			t.Errorf("got %v, want a PublishError that leaves deployed", err)
 		}
-		fresh.wantTags(map[string][]string{registry.TagDeployed: {freshRuns}})
+		fresh.wantTags(map[string][]string{registry.TagPrevious: {freshRuns}})
 	})
 	t.Run("the hash is its only tag", func(t *testing.T) {
 		s := newRegistryFixture(t, "shop/a")

@@ -56,7 +56,7 @@ func TestRevert(t *testing.T) {
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	before := s.tags()
-	all := []string{"shop/a:latest", "shop/b:latest", "shop/a:deployed", "shop/b:deployed"}
+	all := []string{"shop/a:latest", "shop/b:latest", "shop/a:previous-latest", "shop/b:previous-latest"}
 	t.Run("promoted", func(t *testing.T) {
 		p := s.promoted("one", s.running(h["three"]))
 		s.server.ResetCalls()
@@ -113,7 +113,7 @@ func TestRevertAfterAKill(t *testing.T) {
 	h := s.history("one", "two", "three")
 	s.promoted("one", s.running(h["three"])) // killed before it deployed
 	s.wantReverted(s.reverted(s.promoted("one", s.running(h["three"]))), "shop/a:latest", "shop/b:latest")
-	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: h["three"]})
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagPrevious: h["three"]})
 
 	// Killed between the repositories; and the other one ran the wanted image
 	// already.
@@ -121,8 +121,8 @@ func TestRevertAfterAKill(t *testing.T) {
 	running := s.running([]string{h["two"][0], h["one"][1]})
 	got := s.reverted(s.promoted("one", running))
 	// What runs in shop/a now has latest as well, but that is not what it left.
-	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/a:deployed")
-	if a := s.server.Tags("shop/a"); a[registry.TagLatest] != h["two"][0] || a[registry.TagDeployed] != h["three"][0] {
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/a:previous-latest")
+	if a := s.server.Tags("shop/a"); a[registry.TagLatest] != h["two"][0] || a[registry.TagPrevious] != h["three"][0] {
 		t.Errorf("shop/a: %v", a)
 	}
 	if b := s.server.Tags("shop/b"); b[registry.TagLatest] != h["three"][1] {
@@ -137,8 +137,8 @@ func TestRevertKeepsWhatRuns(t *testing.T) {
 	s := newRegistryFixture(t, "shop/a", "shop/b")
 	h := s.history("one", "two", "three")
 	got := s.reverted(s.promoted("two", s.running([]string{h["one"][0], h["three"][1]})))
-	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it keeps the running image from expiring)")
-	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: {h["one"][0], h["two"][1]}})
+	s.wantReverted(got, "shop/a:latest", "shop/b:latest", "shop/b:previous-latest", "shop/a:previous-latest kept (it keeps the running image from expiring)")
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagPrevious: {h["one"][0], h["two"][1]}})
 }
 
 // TestRevertTheFirst has nothing to go back to: the tags go, but never with an
@@ -162,8 +162,8 @@ func TestRevertTheFirst(t *testing.T) {
 	}
 	got = s.reverted(p)
 	s.wantReverted(got, "shop/a:latest kept (it is the only tag of an image that may be running)", "shop/b:latest kept (it is the only tag of an image that may be running)",
-		"shop/a:deployed kept (it keeps the running image from expiring)", "shop/b:deployed kept (it keeps the running image from expiring)")
-	s.wantTags(map[string][]string{"one": one, registry.TagDeployed: one, registry.TagLatest: bare})
+		"shop/a:previous-latest kept (it keeps the running image from expiring)", "shop/b:previous-latest kept (it keeps the running image from expiring)")
+	s.wantTags(map[string][]string{"one": one, registry.TagPrevious: one, registry.TagLatest: bare})
 }
 
 // TestRevertLeavesOthersAlone lets others move latest before the revert.
@@ -188,8 +188,8 @@ func TestRevertLeavesOthersAlone(t *testing.T) {
 		byHand := s.pushOne(1, image(t), "by-hand")
 		s.move(1, registry.TagLatest, byHand)
 		got := s.reverted(p)
-		s.wantReverted(got, "shop/a:latest", "shop/a:deployed", "shop/b:latest kept (another job has moved it since)",
-			"shop/b:deployed kept (it keeps the running image from expiring)")
+		s.wantReverted(got, "shop/a:latest", "shop/a:previous-latest", "shop/b:latest kept (another job has moved it since)",
+			"shop/b:previous-latest kept (it keeps the running image from expiring)")
 		if a, b := s.server.Tags("shop/a")[registry.TagLatest], s.server.Tags("shop/b")[registry.TagLatest]; a != h["three"][0] || b != byHand {
 			t.Errorf("latest is on %s and %s", a, b)
 		}
@@ -226,7 +226,7 @@ func TestRevertLeavesNoMixture(t *testing.T) {
 	s.transport.set(nil)
 	// two is newer than one: both jobs converge on it.
 	s.wantReverted(got, "shop/a:latest kept (another job has moved it since)", "shop/b:latest kept (another job has moved it since)",
-		"shop/a:deployed kept (it keeps the running image from expiring)", "shop/b:deployed kept (it keeps the running image from expiring)")
+		"shop/a:previous-latest kept (it keeps the running image from expiring)", "shop/b:previous-latest kept (it keeps the running image from expiring)")
 	if got.SupersededBy != "two" {
 		t.Errorf("overtaken by %q, want two", got.SupersededBy)
 	}
@@ -281,7 +281,7 @@ func TestRevertTellsWhatIsLeft(t *testing.T) {
 	for _, line := range []string{
 		"reverting tags: ", "refused by the test",
 		"\n  shop/a:latest points to " + h["one"][0] + ", pointed to " + h["three"][0] + " before",
-		"\n  shop/b:deployed points to " + h["three"][1] + ", pointed to " + h["two"][1] + " before",
+		"\n  shop/b:previous-latest points to " + h["three"][1] + ", pointed to " + h["two"][1] + " before",
 		"\n  shop/c: its tags could not be read",
 	} {
 		if !strings.Contains(err.Error(), line) {
@@ -289,8 +289,8 @@ func TestRevertTellsWhatIsLeft(t *testing.T) {
 		}
 	}
 	s.wantReverted(got, "shop/b:latest")
-	s.wantReverted(s.reverted(p), "shop/a:latest", "shop/c:latest", "shop/a:deployed", "shop/b:deployed", "shop/c:deployed")
-	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagDeployed: h["two"]})
+	s.wantReverted(s.reverted(p), "shop/a:latest", "shop/c:latest", "shop/a:previous-latest", "shop/b:previous-latest", "shop/c:previous-latest")
+	s.wantTags(map[string][]string{"one": h["one"], "two": h["two"], "three": h["three"], registry.TagLatest: h["three"], registry.TagPrevious: h["two"]})
 }
 
 // TestRevertLooksTwice cannot read a tag at first, and sees later where it
@@ -312,7 +312,7 @@ func TestRevertLooksTwice(t *testing.T) {
 	if !errors.As(err, &failed) || len(failed.Unknown) != 0 || len(failed.Left) != 1 || failed.Left[0].To != h["one"][0] {
 		t.Errorf("got %v, want a RevertError that leaves a tag at %s", err, h["one"][0])
 	}
-	s.wantReverted(got, "shop/b:latest", "shop/b:deployed", "shop/a:deployed kept (it keeps the running image from expiring)")
+	s.wantReverted(got, "shop/b:latest", "shop/b:previous-latest", "shop/a:previous-latest kept (it keeps the running image from expiring)")
 }
 
 // TestRevertFailsAtEveryCall breaks each call in each way: what the error or

@@ -122,7 +122,7 @@ func (l *Listing) complete(r *Revision) {
 		if image.Pushed.After(r.Pushed) {
 			r.Pushed = image.Pushed
 		}
-		isLatest, isDeployed := slices.Contains(image.Tags, registry.TagLatest), slices.Contains(image.Tags, registry.TagDeployed)
+		isLatest, isDeployed := slices.Contains(image.Tags, registry.TagLatest), slices.ContainsFunc(image.Tags, wasDeployed)
 		latest += number(isLatest)
 		deployed += number(isDeployed)
 		both += number(isLatest && isDeployed)
@@ -140,4 +140,23 @@ func number(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// wasDeployed reports whether a tag points to the image that ran before latest
+// moved. TagDeployed is that of earlier versions.
+func wasDeployed(tag string) bool { return tag == registry.TagPrevious || tag == registry.TagDeployed }
+
+// Services returns the tags of ECS services that point to images of the
+// revision, in order.
+func (r Revision) Services() []string {
+	var out []string
+	for _, image := range r.Images {
+		for _, tag := range image.Tags {
+			if registry.IsServiceTag(tag) && !slices.Contains(out, tag) {
+				out = append(out, tag)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }

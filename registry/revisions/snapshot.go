@@ -32,6 +32,8 @@ type Snapshot struct {
 	tags  map[registry.Ref]map[string]Image
 	known map[registry.Ref]map[string]Image // by digest
 	read  map[registry.Ref]time.Time        // by ECR's clock
+	// asked are the further tags and digests that were asked for.
+	asked map[registry.Ref][]string
 	// archived are the digests of images that are there and cannot be read, by
 	// the tag or digest that was asked for.
 	archived map[registry.Ref]map[string]string
@@ -79,17 +81,18 @@ func readSnapshot(ctx context.Context, clients registry.Clients, repos []registr
 // which ones.
 func readAll(ctx context.Context, clients registry.Clients, repos []registry.Repository, names []string, extra map[registry.Ref][]string) (*Snapshot, []*UnreadableError, error) {
 	s := newSnapshot(names, repos)
+	s.asked = extra
 	answers, archived := make([]manifests.Answer, len(repos)), make([]map[string]string, len(repos))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(registry.MaxCalls)
 	for i, repo := range repos {
-		ids := manifests.IDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagDeployed}, recordTags(names)), extra[repo.Ref]...))
+		ids := manifests.IDs(append(slices.Concat(names, []string{registry.TagLatest, registry.TagPrevious, registry.TagDeployed}, recordTags(names)), extra[repo.Ref]...))
 		g.Go(func() (err error) {
 			client := clients(repo.Region)
 			if answers[i], err = manifests.Get(ctx, client, repo, ids); err != nil {
 				return err
 			}
-			archived[i], err = locateAll(ctx, client, answers[i])
+			archived[i], err = answers[i].Locate(ctx, client)
 			return err
 		})
 	}
@@ -192,7 +195,7 @@ func (s *Snapshot) ByConfig(ref registry.Ref, annotation, value string) map[stri
 // refers to it, since a task may report either. Where several do, it is the one
 // that latest points to, then deployed.
 func (s *Snapshot) TaggedParent(ref registry.Ref, digest string) (Image, bool) {
-	for _, tag := range []string{registry.TagLatest, registry.TagDeployed} {
+	for _, tag := range []string{registry.TagLatest, registry.TagPrevious, registry.TagDeployed} {
 		if i, ok := s.ByTag(ref, tag); ok && slices.Contains(Platforms(i), digest) {
 			return i, true
 		}

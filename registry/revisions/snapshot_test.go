@@ -44,7 +44,7 @@ func TestLook(t *testing.T) {
 		tag, want string
 	}{
 		{0, "one", one[0]}, {1, "one", one[1]}, {0, "one.3", partial}, {1, "one.3", ""}, {0, "v1", partial},
-		{0, registry.TagLatest, one[0]}, {0, registry.TagDeployed, ""}, {1, "nothing", ""},
+		{0, registry.TagLatest, one[0]}, {0, registry.TagPrevious, ""}, {1, "nothing", ""},
 	} {
 		at, ok := snapshot.ByTag(s.repos[c.repo].Ref, c.tag)
 		if at.Digest != c.want || ok != (c.want != "") {
@@ -259,7 +259,7 @@ func TestByConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.pushOne(0, annotated(img, key, "wanted", "by", "one"), registry.TagDeployed)
+	s.pushOne(0, annotated(img, key, "wanted", "by", "one"), registry.TagPrevious)
 	latest := s.pushOne(0, annotated(img, key, "wanted", "by", "another"), registry.TagLatest)
 	s.pushOne(0, annotated(other, key, "not wanted"), "one")
 	snapshot, err := ReadTags(t.Context(), s.clients, s.repos, variantOf("one"), nil)

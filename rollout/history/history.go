@@ -48,6 +48,8 @@ type Revision struct {
 	Fate     lifecycle.Disposition `json:"fate"`
 	Latest   bool                  `json:"latest"`
 	Deployed bool                  `json:"deployed"`
+	// Services are the protecting tags of ECS services.
+	Services []string `json:"services,omitempty"`
 	// Untrusted reports that an untrusted build made it: it cannot be rolled back to.
 	Untrusted bool    `json:"untrusted,omitempty"`
 	Bytes     int64   `json:"bytes"`
@@ -104,7 +106,7 @@ func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *ro
 func newRevision(r revisions.Revision, repos []registry.Repository, fates map[registry.Ref]lifecycle.Policy) Revision {
 	row := Revision{
 		Revision: r.Name, Made: r.Made, Pushed: r.Pushed, Complete: r.Complete(), Latest: r.Latest, Deployed: r.Deployed,
-		Untrusted: r.Untrusted(), Bytes: r.Size, Images: []Image{},
+		Untrusted: r.Untrusted(), Services: r.Services(), Bytes: r.Size, Images: []Image{},
 	}
 	at, fate := r.Expiry(fates)
 	row.Fate = fate
@@ -163,8 +165,9 @@ func (r Revision) tags() string {
 		tags = append(tags, registry.TagLatest)
 	}
 	if r.Deployed {
-		tags = append(tags, registry.TagDeployed)
+		tags = append(tags, registry.TagPrevious)
 	}
+	tags = append(tags, r.Services...)
 	if r.Untrusted {
 		tags = append(tags, "(untrusted)")
 	}

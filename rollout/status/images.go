@@ -53,7 +53,7 @@ func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repo
 		return
 	}
 	i.Revisions = r.namesOf(repo.Ref, i.Digest)
-	i.Latest, i.Deployed = slices.Contains(found.Tags, registry.TagLatest), slices.Contains(found.Tags, registry.TagDeployed)
+	i.Latest, i.Deployed = slices.Contains(found.Tags, registry.TagLatest), slices.Contains(found.Tags, registry.TagPrevious) || slices.Contains(found.Tags, registry.TagDeployed)
 	at, fate := found.Expiry(r.policies[repo.Ref])
 	i.Fate = fate
 	if !at.IsZero() {
@@ -63,7 +63,7 @@ func (r *builder) image(st *rollout.Service, c ecs.Container, repo registry.Repo
 	if len(i.Revisions) > 0 {
 		name = i.Revisions[0]
 	}
-	if !i.Latest && st.State.UnderWay() == nil {
+	if !i.Latest && st.State.UnderWay() == nil && !r.otherRunsLatest(st, repo) {
 		r.problem(rollout.NotLatest, name, "%s: container %s runs %s, but latest of %s is %s", st.Ref, c.Name, name, repo.Name, r.latest(repo))
 	}
 	if fate == lifecycle.Expires || fate == lifecycle.Archives {
@@ -82,6 +82,14 @@ func (r *builder) latest(repo registry.Repository) string {
 		return phrase.ShortDigest(image.Digest)
 	}
 	return names[0]
+}
+
+// otherRunsLatest reports whether the image of latest is that of another ECS service:
+// then this one is an environment of its own.
+func (r *builder) otherRunsLatest(st *rollout.Service, repo registry.Repository) bool {
+	image, _ := r.listing.Tagged(repo.Ref, registry.TagLatest)
+	own := registry.LiveTag(st.Ref.Cluster, st.Ref.Service)
+	return slices.ContainsFunc(image.Tags, func(tag string) bool { return registry.IsLiveTag(tag) && tag != own })
 }
 
 // problem adds a warning with its hint.

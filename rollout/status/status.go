@@ -122,6 +122,7 @@ func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *ro
 	if err := r.listing.ReadIndexes(ctx, aws.Registries(), s.RunningDigests()); err != nil {
 		return Report{}, fault.As(fault.AWS, err)
 	}
+	r.protect(ctx, host, aws)
 	r.make()
 	r.pauses(ctx, aws)
 	r.diagnose(ctx, aws)
