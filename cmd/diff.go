@@ -31,7 +31,7 @@ exit code is 0 if all images are the same, and 1 if some differ.`,
 }
 
 func runDiff(ctx context.Context, w *cli, o siteOptions, from, to string) error {
-	source, cloud, err := openRevisions(ctx, w, o)
+	source, cloud, err := openRevisions(ctx, w, o, false)
 	if err != nil {
 		return err
 	}

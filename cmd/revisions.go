@@ -55,8 +55,8 @@ What the caller may not read is unknown, with a warning.`,
 	return c
 }
 
-// openRevisions reads the repositories of the project.
-func openRevisions(ctx context.Context, w *cli, o siteOptions) (*history.Source, *awsclient.Clients, error) {
+// openRevisions reads the repositories of the project, and if asked, their policies.
+func openRevisions(ctx context.Context, w *cli, o siteOptions, policies bool) (*history.Source, *awsclient.Clients, error) {
 	// A compose file without ECS services says enough here.
 	p, err := readECS(ctx, w, o)
 	if err != nil {
@@ -70,12 +70,12 @@ func openRevisions(ctx context.Context, w *cli, o siteOptions) (*history.Source,
 	if err := s.ReadRepositories(ctx, &w.Host, cloud); err != nil {
 		return nil, nil, err
 	}
-	source, err := history.Open(ctx, &w.Host, cloud, s)
+	source, err := history.Open(ctx, &w.Host, cloud, s, policies)
 	return source, cloud, refused(err)
 }
 
 func listRevisions(ctx context.Context, w *cli, o siteOptions, all bool) error {
-	source, _, err := openRevisions(ctx, w, o)
+	source, _, err := openRevisions(ctx, w, o, true)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func listRevisions(ctx context.Context, w *cli, o siteOptions, all bool) error {
 }
 
 func showRevision(ctx context.Context, w *cli, o siteOptions, text string) error {
-	source, cloud, err := openRevisions(ctx, w, o)
+	source, cloud, err := openRevisions(ctx, w, o, true)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func newRevision(row history.Revision, r revisions.Revision, source *history.Sou
 
 // componentsOf returns the components of a record with their images, and then the
 // images that the record does not name. With a record or without one, an image of
-// the listing is what the revision's tag points to.
+// the listing is the one that the revision's tag points to.
 func componentsOf(of *record.Record, r revisions.Revision, source *history.Source) []Component {
 	var out []Component
 	repos := slices.Clone(source.Repositories())

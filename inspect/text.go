@@ -92,7 +92,11 @@ func (d Details) baseImages() string {
 	if d.BaseImages == nil {
 		return admission.StatusUnknown
 	}
-	return list(d.BaseImages)
+	var out []string
+	for _, image := range d.BaseImages {
+		out = append(out, image.String())
+	}
+	return cmp.Or(strings.Join(out, ", "), "none")
 }
 
 // scan returns the state of the scan, for an index that of each platform.
@@ -112,16 +116,14 @@ func (d Details) signature() string {
 	if d.Signatures == nil {
 		return admission.StatusUnknown
 	}
-	return list(d.Signatures)
-}
-
-// list returns values in words, "none" for no value.
-func list[T fmt.Stringer](values []T) string {
-	var out []string
-	for _, v := range values {
-		out = append(out, v.String())
+	if len(d.Signatures) == 1 {
+		return d.Signatures[0].String()
 	}
-	return cmp.Or(strings.Join(out, ", "), "none")
+	var out []string
+	for _, s := range d.Signatures {
+		out = append(out, s.Profile+" "+s.String())
+	}
+	return cmp.Or(strings.Join(out, "; "), "none")
 }
 
 // stamp returns a time in RFC 3339, empty for none.

@@ -76,7 +76,7 @@ type List struct {
 
 // Source is the repositories of some services as they were read.
 type Source struct {
-	// Listing has the images, and Policies what lifecycle policies say of them.
+	// Listing has the images, and Policies the lifecycle policies, if they were read.
 	Listing  *revisions.Listing
 	Policies map[registry.Ref]lifecycle.Policy
 
@@ -85,14 +85,18 @@ type Source struct {
 	services *rollout.Services
 }
 
-// Open reads the repositories of services. Calls: one DescribeImages for each
-// thousand images and one GetLifecyclePolicy for each repository.
-func Open(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services) (*Source, error) {
-	listing, policies, err := status.ListImages(ctx, host, aws, s.Repositories)
-	if err != nil {
-		return nil, err
+// Open reads the repositories of services, and if asked, their policies. Calls: one
+// DescribeImages for each thousand images and one GetLifecyclePolicy for each
+// repository.
+func Open(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, policies bool) (*Source, error) {
+	out := &Source{host: host, aws: aws, services: s}
+	var err error
+	if policies {
+		out.Listing, out.Policies, err = status.ListImages(ctx, host, aws, s.Repositories)
+	} else {
+		out.Listing, err = revisions.List(ctx, aws.Registries(), s.Repositories)
 	}
-	return &Source{Listing: listing, Policies: policies, host: host, aws: aws, services: s}, nil
+	return out, err
 }
 
 // Repositories are those that were read, in order of name.
