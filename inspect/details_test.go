@@ -143,7 +143,7 @@ func (f *fixture) recordInputs(c Component, record *inputs.Record) {
 	}
 }
 
-// TestImageDetails reads images that are no index: the platform is in the
+// TestImageDetails reads images that are not an index: the platform is in the
 // configuration, or nowhere.
 func TestImageDetails(t *testing.T) {
 	t.Parallel()
