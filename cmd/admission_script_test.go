@@ -9,7 +9,8 @@ import (
 	"slipway/internal/sandbox/ecr"
 )
 
-// scanImage REPOSITORY TAG STATUS SEVERITY=N... says what ECR's scan has found.
+// scanImage REPOSITORY TAG STATUS SEVERITY=N... says what ECR's scan has found, for an
+// index in the image of each platform.
 func scanImage(ts *testscript.TestScript, _ bool, args []string) {
 	s := sandboxOf(ts)
 	found := ecr.Scan{Status: args[2], Counts: map[string]int32{}}
@@ -19,7 +20,9 @@ func scanImage(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		found.Counts[severity] = int32(n)
 	}
-	ts.Check(s.SetScan(args[0], s.Tags(args[0])[args[1]], found))
+	for _, digest := range platformDigests(ts, args[0], args[1]) {
+		ts.Check(s.SetScan(args[0], digest, found))
+	}
 }
 
 // scanOnPush REPOSITORY has images of a repository scanned when they are pushed.

@@ -233,10 +233,16 @@ var policyCases = []policyCase{
 	{"revisions", "revisions", sharedServiceFixture, func(h *policyRun) {
 		h.recordRevision("shop/a", "one")
 		h.does("revisions")
+		h.does("revisions", "one")
 	}},
 	{"revisions of named services", "revisions --cluster prod --ecs-service shop", sharedServiceFixture, func(h *policyRun) {
 		h.recordRevision("shop/a", "one")
 		h.does("revisions", "--cluster", "prod", "--ecs-service", "shop")
+		h.does("revisions", "one", "--cluster", "prod", "--ecs-service", "shop")
+	}},
+	{"diff", "diff", controllerFixture(""), func(h *policyRun) { h.diff() }},
+	{"diff of named services", "diff --cluster prod --ecs-service shop", controllerFixture(""), func(h *policyRun) {
+		h.diff("--cluster", "prod", "--ecs-service", "shop")
 	}},
 	{"status", "status", platformDigestsFixture, func(h *policyRun) {
 		h.does("status")
@@ -450,6 +456,15 @@ func (h *policyRun) buildThrice(flags ...string) {
 	h.write("a/file", "changed")
 	build("second")
 	build("second")
+}
+
+// diff compares two revisions that others built.
+func (h *policyRun) diff(flags ...string) {
+	h.t.Helper()
+	h.outside(exitDone, "build", "--hash", "first")
+	h.write("a/file", "changed")
+	h.outside(exitDone, "build", "--hash", "second")
+	h.start(append([]string{"diff", "first", "second"}, flags...)...).wait(exitOther)
 }
 
 func sharedServiceFixture(t *testing.T) *ecsFixture { return newECSFixture(t, false) }

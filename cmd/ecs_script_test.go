@@ -46,6 +46,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["autoscale"] = autoscale
 	out["expand"] = expand
 	out["archive"] = archive
+	out["attested"] = attested
 	out["scan"] = scanImage
 	out["scan-on-push"] = scanOnPush
 	out["sign"] = signImage

@@ -146,7 +146,10 @@ func (p *Plan) addServices(project *types.Project, w *Host, o Options, wanted *a
 	if err != nil {
 		return fault.NewInput(p.Root, err.Error(), "name services of the compose file")
 	}
-	targets, warnings, err := target.Select(project, target.Selection{Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv, Reproducible: o.reproducible(p.Settings)})
+	targets, warnings, err := target.Select(project, target.Selection{
+		Services: o.Services, Wanted: wanted, LookupEnv: w.LookupEnv,
+		Reproducible: o.reproducible(p.Settings), Attestations: p.Settings.Attestations,
+	})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -47,8 +48,9 @@ func (r *Record) changedSteps(old *Record, named []string) []string {
 		return out
 	}
 	why := changed("argument ", r.Arguments, old.Arguments)
-	if r.Dockerfile != old.Dockerfile && r.dockerfile != "" && !slices.Contains(named, r.dockerfile) {
-		why = append(why, r.dockerfile)
+	dockerfile := cmp.Or(r.DockerfileName, "the Dockerfile")
+	if r.Dockerfile != old.Dockerfile && r.Dockerfile != "" && !slices.Contains(named, dockerfile) {
+		why = append(why, dockerfile)
 	}
 	if len(why) == 0 && r.Dockerfile == old.Dockerfile && r.Settings == old.Settings {
 		why = []string{"the steps of the Dockerfile"}
@@ -72,13 +74,20 @@ func agree(a, b map[string]string) bool {
 func byImage(images map[string]string) map[string]string {
 	out := map[string]string{}
 	for _, ref := range slices.Sorted(maps.Keys(images)) {
-		name, pinned, _ := strings.Cut(ref, "@")
-		if named, err := reference.ParseNormalizedNamed(name); err == nil {
-			name = reference.FamiliarString(named)
-		}
+		name, pinned := familiar(ref)
 		out[name] += pinned + images[ref]
 	}
 	return out
+}
+
+// familiar returns the name by which users know an image, and the digest of a
+// reference that has one.
+func familiar(ref string) (name, pinned string) {
+	name, pinned, _ = strings.Cut(ref, "@")
+	if named, err := reference.ParseNormalizedNamed(name); err == nil {
+		name = reference.FamiliarString(named)
+	}
+	return name, pinned
 }
 
 // changed lists the names under which two maps differ, sorted.

@@ -142,9 +142,19 @@ func (f *frontend) resolveLayout(ctx context.Context, ref string, opt sourcereso
 	return ref, digest.Digest(dgst), config, err
 }
 
-// ResolveSourceMetadata is asked for what Slipway does not read.
-func (f *frontend) ResolveSourceMetadata(context.Context, *pb.SourceOp, sourceresolver.Opt) (*sourceresolver.MetaResponse, error) {
-	return nil, errUnsupported
+// ResolveSourceMetadata returns the digest of an image and its configuration, as
+// ResolveImageConfig does: the frontend asks so for the scanner of an SBOM. Only an
+// engine can describe other sources.
+func (f *frontend) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp, opt sourceresolver.Opt) (*sourceresolver.MetaResponse, error) {
+	ref, ok := strings.CutPrefix(op.Identifier, schemeImage+"://")
+	if !ok {
+		return nil, errUnsupported
+	}
+	_, dgst, config, err := f.ResolveImageConfig(ctx, ref, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &sourceresolver.MetaResponse{Op: op, Image: &sourceresolver.ResolveImageResponse{Digest: dgst, Config: config}}, nil
 }
 
 // Inputs returns none: Slipway sends none.

@@ -159,3 +159,26 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestScanner reads a Dockerfile whose image gets an SBOM: the scanner is an image
+// that it is built from.
+func TestScanner(t *testing.T) {
+	t.Parallel()
+	const scanner = "docker.io/library/scanner:1"
+	p := newProject(t)
+	p.digests[scanner], p.target.SBOM = firstDigest, "generator=scanner:1"
+	before := p.known()
+	if before.Images[scanner] != firstDigest {
+		t.Errorf("the images are %v, want the scanner among them", before.Images)
+	}
+	p.digests[scanner] = secondDigest
+	after := p.known()
+	if got := strings.Join(after.Record().Changes(kept(t, before)), ", "); got != "base image scanner:1" || before.Key() == after.Key() {
+		t.Errorf("changes %q, want base image scanner:1", got)
+	}
+	delete(p.digests, scanner)
+	var unresolved *ImageError
+	if r := p.read(); !errors.As(r.Unknown, &unresolved) {
+		t.Errorf("without the scanner's digest, the inputs are unknown because of %v, want an ImageError", r.Unknown)
+	}
+}

@@ -2,16 +2,20 @@ package inputs
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // Record is a summary of the inputs of an image, to name the inputs that have
-// changed since. It has names and checksums, and no value. The checksums are
-// short: two inputs may have the same one, and then a change has no name.
+// changed since. It has names, digests of images and checksums, and no value. The
+// checksums are short: two inputs may have the same one, and then a change has no
+// name.
 type Record struct {
 	Settings string `json:"settings"`
 	// Steps, Trees, Images, Commits and Components are as in Inputs.
@@ -20,16 +24,17 @@ type Record struct {
 	Images     map[string]string `json:"images,omitempty"`
 	Commits    map[string]string `json:"commits,omitempty"`
 	Components map[string]string `json:"components,omitempty"`
-	// Dockerfile is the checksum of the file's text, comments included.
-	Dockerfile string `json:"dockerfile,omitempty"`
+	// Digests are those of the images by reference. Older records have none.
+	Digests map[string]string `json:"digests,omitempty"`
+	// Dockerfile is the checksum of the file's text, comments included, and
+	// DockerfileName the name of the file. Older records have no name.
+	Dockerfile     string `json:"dockerfile,omitempty"`
+	DockerfileName string `json:"dockerfileName,omitempty"`
 	// Arguments are the build arguments that the build gives, used or not.
 	Arguments map[string]string `json:"arguments,omitempty"`
 	// Files are as in Inputs, and FilesLeftOut reports that they are too many.
 	Files        map[string]string `json:"files,omitempty"`
 	FilesLeftOut bool              `json:"filesLeftOut,omitempty"`
-
-	// dockerfile is the name of the Dockerfile.
-	dockerfile string
 }
 
 // The lengths of the checksums in hex digits. Those of arguments do not confirm
@@ -47,8 +52,34 @@ func (i *Inputs) Record() *Record {
 		Images: shortened(i.Images, recordSum), Commits: shortened(i.Commits, recordSum),
 		Components: shortened(i.Components, recordSum), Files: shortened(i.Files, recordSum),
 		Dockerfile: i.dockerfileSum, Arguments: shortened(i.arguments, argumentSum),
-		dockerfile: i.dockerfile,
+		DockerfileName: i.dockerfile, Digests: maps.Clone(i.Images),
 	}
+}
+
+// BaseImage is an image from which an image was built.
+type BaseImage struct {
+	// Name is the name by which users know the image, with its tag.
+	Name string `json:"name"`
+	// Digest is sha256:…, empty where the record does not have it.
+	Digest string `json:"digest,omitempty"`
+}
+
+// String returns NAME@DIGEST, or the name alone.
+func (b BaseImage) String() string {
+	if b.Digest == "" {
+		return b.Name
+	}
+	return b.Name + "@" + b.Digest
+}
+
+// BaseImages returns the images of the record, in order of name.
+func (r *Record) BaseImages() []BaseImage {
+	out := []BaseImage{}
+	for _, ref := range slices.Sorted(maps.Keys(r.Images)) {
+		name, pinned := familiar(ref)
+		out = append(out, BaseImage{Name: name, Digest: cmp.Or(r.Digests[ref], pinned)})
+	}
+	return out
 }
 
 // shortened returns a checksum of each value. Names become valid UTF-8, as JSON

@@ -44,7 +44,7 @@ func allKeys(t *testing.T) (dir string, list []target.Target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "services.web.build.provenance: provenance holds the time of the build, so the digest is a new one each time"
+	want := "services.web.build.provenance: provenance holds the time of the build, so the digest is a new one each time the image is built"
 	if !slices.Equal(warnings, []string{want}) {
 		t.Errorf("warnings %q", warnings)
 	}

@@ -1,11 +1,13 @@
 package target
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -58,7 +60,9 @@ type translator struct {
 	wanted       *allow.Wanted
 	lookupEnv    func(string) (string, bool)
 	reproducible bool
-	warnings     []string
+	// attested are the attestations that a build section does not decide.
+	attested []string
+	warnings []string
 	// inactive reports that the service is behind a profile that is not active.
 	inactive bool
 }
@@ -346,17 +350,18 @@ func (t *translator) entitlements(out *Target) error {
 	return nil
 }
 
-// attestations carries provenance and sbom: a boolean or BuildKit's attributes.
+// attestations carries provenance and sbom: a boolean or BuildKit's attributes. Where
+// the build section has none, the project's settings decide.
 func (t *translator) attestations(out *Target) error {
 	b := t.build()
-	switch p := b.Provenance; p {
+	switch p := cmp.Or(b.Provenance, t.byDefault("provenance")); p {
 	case "", "false":
 	case "true":
 		out.Provenance = "mode=min"
 	default:
 		out.Provenance = p
 	}
-	switch s := b.SBOM; s {
+	switch s := cmp.Or(b.SBOM, t.byDefault("sbom")); s {
 	case "", "false":
 	case "true":
 		out.SBOM = "generator=" + defaultScanner
@@ -364,9 +369,14 @@ func (t *translator) attestations(out *Target) error {
 		out.SBOM = s
 	}
 	if out.Provenance != "" && !t.reproducible {
-		t.warn("%s: provenance holds the time of the build, so the digest is a new one each time", t.field("provenance"))
+		t.warn("%s: provenance holds the time of the build, so the digest is a new one each time the image is built", t.field("provenance"))
 	}
 	return nil
+}
+
+// byDefault returns the value of an attestation that the build section does not decide.
+func (t *translator) byDefault(attestation string) string {
+	return strconv.FormatBool(slices.Contains(t.attested, attestation))
 }
 
 // defaultScanner is the SBOM scanner that buildx documents as its default.

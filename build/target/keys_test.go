@@ -257,3 +257,24 @@ func TestSecretNeverPrints(t *testing.T) {
 		}
 	}
 }
+
+// TestAttestations: the project's settings decide where the build section does not.
+func TestAttestations(t *testing.T) {
+	t.Parallel()
+	for build, want := range map[string][2]string{
+		"":                                  {"mode=min", "generator=docker/buildkit-syft-scanner:stable-1"},
+		"provenance: false, sbom: false":    {"", ""},
+		"provenance: mode=max, sbom: false": {"mode=max", ""},
+	} {
+		dir := testkit.WriteTree(t, map[string]string{
+			"compose.yaml": "services: {app: {build: {context: ., " + build + "}}}\n", "Dockerfile": "FROM scratch\n",
+		})
+		targets, _, err := target.Select(load(t, dir), target.Selection{Attestations: []string{"provenance", "sbom"}})
+		if err != nil || len(targets) != 1 {
+			t.Fatalf("%s: %v, %v", build, targets, err)
+		}
+		if got := [2]string{targets[0].Provenance, targets[0].SBOM}; got != want {
+			t.Errorf("%s: provenance and SBOM %q, want %q", build, got, want)
+		}
+	}
+}

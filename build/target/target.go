@@ -88,6 +88,9 @@ type Selection struct {
 	// Reproducible makes the targets reproducible, as AsReproducible does with the
 	// environment's SOURCE_DATE_EPOCH.
 	Reproducible bool
+	// Attestations are those of provenance and sbom that images get whose build
+	// section does not decide.
+	Attestations []string
 }
 
 // Select turns the project's services with a build section into targets, sorted by
@@ -101,7 +104,7 @@ func Select(p *types.Project, sel Selection) (targets []Target, warnings []strin
 		return nil, nil, err
 	}
 	for _, name := range names {
-		t := translator{project: p, wanted: sel.Wanted, lookupEnv: sel.LookupEnv, reproducible: sel.Reproducible}
+		t := translator{project: p, wanted: sel.Wanted, lookupEnv: sel.LookupEnv, reproducible: sel.Reproducible, attested: sel.Attestations}
 		t.service, t.inactive, _ = lookupService(p, name)
 		target, err := t.target()
 		if err != nil {

@@ -82,7 +82,11 @@ var needs = slices.Concat(
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 }, actions: []string{"s3:GetLifecycleConfiguration", "s3:ListBucketVersions"}},
 		{commands: []string{"retention"}, on: lifecycleBuckets, when: func(u Use) bool { return len(u.Buckets) > 0 && !u.Preview }, actions: []string{"s3:PutLifecycleConfiguration"}},
 		// Revisions and services.
-		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy"}},
+		{commands: []string{"revisions", "diff", "status"}, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage"}},
+		{commands: []string{"revisions", "status"}, on: repositories, actions: []string{"ecr:GetLifecyclePolicy"}},
+		// The recorded inputs of images.
+		{commands: []string{"revisions", "diff"}, on: repositories, actions: []string{"ecr:GetDownloadUrlForLayer"}},
+		{commands: []string{"revisions"}, on: repositories, actions: []string{"ecr:DescribeImageScanFindings", "ecr:DescribeImageSigningStatus"}},
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
 		// Tags that a deployment moves.
@@ -121,7 +125,7 @@ var needs = slices.Concat(
 	images([]string{"retention"}, both(onECS, func(u Use) bool { return !u.Preview })),
 	reading(building, both(onECS, rollingOut)),
 	reading(slices.Concat(deploying, scaling, []string{"status"}), always),
-	reading([]string{"revisions"}, named),
+	reading([]string{"revisions", "diff"}, named),
 	deployment(deploying, always),
 	deployment(building, rollingOut),
 )

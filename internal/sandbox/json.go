@@ -34,7 +34,7 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 		awsapi.WriteError(w, awsapi.NewError("MissingAuthenticationTokenException", "Missing Authentication Token"))
 		return
 	}
-	if action := service.Name + ":" + name; !s.iam.Allows(action) {
+	if action := permissionOf(service.Name, name); !s.iam.Allows(action) {
 		awsapi.WriteError(w, awsapi.NewError("AccessDeniedException", s.iam.Refusal(action)))
 		return
 	}
@@ -46,6 +46,15 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 		return
 	}
 	awsapi.WriteJSON(w, http.StatusOK, out)
+}
+
+// permissionOf returns the name of the permission for an action.
+// Source: ListImageReferrers in the ECR API reference.
+func permissionOf(service, action string) string {
+	if service == "ecr" && action == "ListImageReferrers" {
+		action = "BatchGetImage"
+	}
+	return service + ":" + action
 }
 
 // serviceOf returns the service of a prefix. If the sandbox has none, it is

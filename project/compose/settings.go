@@ -37,6 +37,9 @@ type Settings struct {
 	Compression string
 	// Reproducible is engine.reproducible: images do not go by the time of the build.
 	Reproducible bool
+	// Attestations is engine.attestations: which of provenance and sbom the images
+	// get whose build section does not decide.
+	Attestations []string `json:",omitempty"`
 	// Mirrors is engine.mirrors: where images are pulled from, by their registry.
 	Mirrors map[string]string
 	// Engine is engine.address: where BuildKit listens.
@@ -77,9 +80,10 @@ func ReadSettings(p *types.Project) (Settings, error) {
 	if s.Latest = m.text("latest"); s.Latest != "" && s.Latest != LatestByBuild {
 		r.fail(r.path+".latest", "write latest: build, or leave it out", "%q is unknown", s.Latest)
 	}
-	engine := m.object("engine", "cache", "address", "compression", "reproducible", "mirrors")
+	engine := m.object("engine", "cache", "address", "compression", "reproducible", "mirrors", "attestations")
 	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
 	s.Reproducible, s.Mirrors = engine.boolean("reproducible", false), engine.texts("mirrors")
+	s.Attestations = engine.words("attestations", "provenance", "sbom")
 	return s, r.err
 }
 
@@ -183,6 +187,36 @@ func (o object) texts(key string) map[string]string {
 			out = map[string]string{}
 		}
 		out[name] = within.text(name)
+	}
+	return out
+}
+
+// words reads known words from a list, or from a string with commas between them.
+func (o object) words(key string, known ...string) []string {
+	path := o.path + "." + key
+	var items []any
+	switch v := o.fields[key].(type) {
+	case nil:
+	case []any:
+		items = v
+	case string:
+		for word := range strings.SplitSeq(v, ",") {
+			items = append(items, strings.TrimSpace(word))
+		}
+	default:
+		o.r.fail(path, "write one or several of "+strings.Join(known, ", "), "want a string or a list, have %s", kindOf(v))
+	}
+	var out []string
+	for _, item := range items {
+		word, ok := item.(string)
+		switch {
+		case !ok:
+			o.r.fail(path, "write one or several of "+strings.Join(known, ", "), "want a string, have %s", kindOf(item))
+		case !slices.Contains(known, word):
+			o.r.fail(path, "write one or several of "+strings.Join(known, ", "), "%q is unknown", word)
+		default:
+			out = append(out, word)
+		}
 	}
 	return out
 }

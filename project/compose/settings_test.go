@@ -24,11 +24,11 @@ func TestProjectSettings(t *testing.T) {
 	p := extension(t, `x-slipway:
   ecs: {cluster: shop, service: web}
   artifact: s3://bucket/x.zip
-  engine: {cache: registry, address: "unix:///run/b.sock", compression: zstd, reproducible: true, mirrors: {docker.io: mirror.example/hub}}
+  engine: {cache: registry, address: "unix:///run/b.sock", compression: zstd, reproducible: true, mirrors: {docker.io: mirror.example/hub}, attestations: "provenance, sbom"}
 services: {a: {image: example.org/a}}
 `)
 	got, err := compose.ReadSettings(p)
-	want := compose.Settings{ECS: compose.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock", Compression: "zstd", Reproducible: true, Mirrors: map[string]string{"docker.io": "mirror.example/hub"}}
+	want := compose.Settings{ECS: compose.ECS{Cluster: "shop", Service: "web"}, Artifact: "s3://bucket/x.zip", Cache: "registry", Engine: "unix:///run/b.sock", Compression: "zstd", Reproducible: true, Mirrors: map[string]string{"docker.io": "mirror.example/hub"}, Attestations: []string{"provenance", "sbom"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
@@ -54,6 +54,9 @@ func TestProjectSettingsErrors(t *testing.T) {
 		"{engine: auto}":                        "x-slipway.engine: want a mapping, have a string",
 		"{engine: {cache: true}}":               "x-slipway.engine.cache: want a string, have a boolean",
 		"{engine: {reproducible: 1}}":           "x-slipway.engine.reproducible: want a boolean, have a number",
+		"{engine: {attestations: signature}}":   "x-slipway.engine.attestations: \"signature\" is unknown",
+		"{engine: {attestations: [sbom, 1]}}":   "x-slipway.engine.attestations: want a string, have a number",
+		"{engine: {attestations: true}}":        "x-slipway.engine.attestations: want a string or a list, have a boolean",
 		"{engine: {mirrors: x}}":                "x-slipway.engine.mirrors: want a mapping, have a string",
 		"{engine: {mirrors: {b.example: [1]}}}": "x-slipway.engine.mirrors.b.example: want a string, have a list",
 		"{b: 1, a: 2}":                          "x-slipway.a: unknown key",

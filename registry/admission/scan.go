@@ -43,16 +43,12 @@ func (s scan) pass(ctx context.Context) error {
 
 // look asks for the findings; false while the scan is under way.
 func (s scan) look(ctx context.Context) (bool, error) {
-	out, err := s.client.DescribeImageScanFindings(ctx, &ecr.DescribeImageScanFindingsInput{
-		RegistryId: s.repo.RegistryID(), RepositoryName: &s.repo.Name, MaxResults: aws.Int32(1), // the counts are of all
-		ImageId: &types.ImageIdentifier{ImageDigest: &s.digest},
-	})
-	var none *types.ScanNotFoundException
+	out, err := findings(ctx, s.client, s.repo, s.digest)
 	switch {
-	case errors.As(err, &none):
-		return s.begins(ctx)
 	case err != nil:
-		return false, fmt.Errorf("reading the scan of %s: %w", s.repo.Name, err)
+		return false, err
+	case out == nil:
+		return s.begins(ctx)
 	case out.ImageScanStatus == nil:
 		return false, s.refuse("has a scan without a status", "run the command again")
 	}
@@ -68,6 +64,22 @@ func (s scan) look(ctx context.Context) (bool, error) {
 		}
 		return false, s.refuse(fmt.Sprintf("was not scanned (%s%s)", status.Status, why), "see which images ECR scans, or leave out the requirement")
 	}
+}
+
+// findings asks for the findings of an image; nil if it was not scanned.
+func findings(ctx context.Context, client scanner, repo registry.Ref, digest string) (*ecr.DescribeImageScanFindingsOutput, error) {
+	out, err := client.DescribeImageScanFindings(ctx, &ecr.DescribeImageScanFindingsInput{
+		RegistryId: repo.RegistryID(), RepositoryName: &repo.Name, MaxResults: aws.Int32(1), // the counts are of all
+		ImageId: &types.ImageIdentifier{ImageDigest: &digest},
+	})
+	var none *types.ScanNotFoundException
+	if errors.As(err, &none) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the scan of %s: %w", repo.Name, err)
+	}
+	return out, nil
 }
 
 // begins returns no error if a scan of a pushed image is still to begin.
@@ -91,20 +103,26 @@ func (s scan) judge(found *types.ImageScanFindings) error {
 	if found == nil {
 		return s.refuse("has a scan without findings", "run the command again, or look at the scan in the ECR console")
 	}
-	severities := slices.SortedFunc(maps.Keys(found.FindingSeverityCounts), func(a, b string) int {
-		return cmp.Or(rank(b)-rank(a), strings.Compare(a, b))
-	})
-	var counts []string
-	for _, severity := range severities {
-		if n := found.FindingSeverityCounts[severity]; n > 0 && s.checks.Scan.includes(severity) {
-			counts = append(counts, fmt.Sprintf("%d %s", n, plain.Text(strings.ToLower(severity))))
-		}
-	}
+	counts := phrases(found.FindingSeverityCounts, s.checks.Scan.includes)
 	if len(counts) == 0 {
 		return nil
 	}
 	return s.refuse("has findings of level "+string(s.checks.Scan)+" or above: "+strings.Join(counts, ", "), fmt.Sprintf(
 		"`aws ecr describe-image-scan-findings --repository-name %s --image-id imageDigest=%s` lists them", shell.Word(s.repo.Name), s.digest))
+}
+
+// phrases returns the numbers of findings that are asked for, the worst first.
+func phrases(numbers map[string]int32, wanted func(severity string) bool) []string {
+	severities := slices.SortedFunc(maps.Keys(numbers), func(a, b string) int {
+		return cmp.Or(rank(b)-rank(a), strings.Compare(a, b))
+	})
+	var counts []string
+	for _, severity := range severities {
+		if n := numbers[severity]; n > 0 && wanted(severity) {
+			counts = append(counts, fmt.Sprintf("%d %s", n, plain.Text(strings.ToLower(severity))))
+		}
+	}
+	return counts
 }
 
 func rank(severity string) int { return slices.Index(levels, Level(strings.ToLower(severity))) }

@@ -38,17 +38,15 @@ func (s signing) pass(ctx context.Context) error {
 // look asks for the signatures, one for each signing profile that a rule of the registry
 // names; false while one is being made.
 func (s signing) look(ctx context.Context) (bool, error) {
-	out, err := s.client.DescribeImageSigningStatus(ctx, &ecr.DescribeImageSigningStatusInput{
-		RegistryId: s.repo.RegistryID(), RepositoryName: &s.repo.Name, ImageId: &types.ImageIdentifier{ImageDigest: &s.digest},
-	})
+	signings, err := signings(ctx, s.client, s.repo, s.digest)
 	if err != nil {
-		return false, fmt.Errorf("reading the signature of %s: %w", s.repo.Name, err)
+		return false, err
 	}
-	if len(out.SigningStatuses) == 0 {
+	if len(signings) == 0 {
 		return false, s.refuse("is not signed: no rule of ECR's managed signing is for it", "add a rule to the registry's signing configuration, and push the image again")
 	}
 	done := true
-	for _, status := range out.SigningStatuses {
+	for _, status := range signings {
 		switch status.Status {
 		case types.SigningStatusComplete:
 		case types.SigningStatusInProgress:
@@ -59,6 +57,17 @@ func (s signing) look(ctx context.Context) (bool, error) {
 		}
 	}
 	return done, nil
+}
+
+// signings asks for the signatures of an image.
+func signings(ctx context.Context, client signer, repo registry.Ref, digest string) ([]types.ImageSigningStatus, error) {
+	out, err := client.DescribeImageSigningStatus(ctx, &ecr.DescribeImageSigningStatusInput{
+		RegistryId: repo.RegistryID(), RepositoryName: &repo.Name, ImageId: &types.ImageIdentifier{ImageDigest: &digest},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the signature of %s: %w", repo.Name, err)
+	}
+	return out.SigningStatuses, nil
 }
 
 // cause returns why an image was not signed, as far as ECR says so.

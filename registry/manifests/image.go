@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"slipway/registry"
 	"slipway/registry/record"
@@ -68,8 +70,17 @@ type Content struct {
 
 // Descriptor is a reference of a manifest.
 type Descriptor struct {
-	Digest string `json:"digest"`
-	Size   int64  `json:"size"`
+	MediaType   string             `json:"mediaType"`
+	Digest      string             `json:"digest"`
+	Size        int64              `json:"size"`
+	Platform    *ocispecs.Platform `json:"platform"`
+	Annotations map[string]string  `json:"annotations"`
+}
+
+// IsAttestation reports whether a manifest of an index is an attestation of
+// another one ("Image attestation storage" in the BuildKit documentation).
+func (d Descriptor) IsAttestation() bool {
+	return d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
 }
 
 // Content returns the content of the manifest, empty for one that is not JSON.
@@ -85,6 +96,22 @@ func (i Image) Content() Content {
 func (i Image) Children() []string {
 	var out []string
 	for _, d := range i.Content().Manifests {
+		out = append(out, d.Digest)
+	}
+	return out
+}
+
+// Platforms returns the images of an index, one for each platform, without their
+// attestations; none for a manifest that is not an index.
+func (i Image) Platforms() []Descriptor {
+	return slices.DeleteFunc(i.Content().Manifests, Descriptor.IsAttestation)
+}
+
+// Digests returns the digests by which a task of ECS may report the image: its
+// own first, then those of an index's platforms.
+func (i Image) Digests() []string {
+	out := []string{i.Digest}
+	for _, d := range i.Platforms() {
 		out = append(out, d.Digest)
 	}
 	return out

@@ -2,19 +2,15 @@ package referrers
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/opencontainers/go-digest"
 
-	"slipway/internal/awsclient"
 	"slipway/registry"
+	"slipway/registry/blobs"
 )
 
 // Artifact is an artifact that refers to an image.
@@ -24,10 +20,9 @@ type Artifact struct {
 	layer  digest.Digest
 }
 
-// reader is the part of ECR that List and Read need.
-type reader interface {
+// lister is the part of ECR that List needs.
+type lister interface {
 	ListImageReferrers(context.Context, *ecr.ListImageReferrersInput, ...func(*ecr.Options)) (*ecr.ListImageReferrersOutput, error)
-	GetDownloadUrlForLayer(context.Context, *ecr.GetDownloadUrlForLayerInput, ...func(*ecr.Options)) (*ecr.GetDownloadUrlForLayerOutput, error)
 }
 
 // maxReferrers is the number of artifacts on one page (maxResults of
@@ -37,7 +32,7 @@ const maxReferrers = 50
 // List returns the artifacts with recorded inputs of an image, the first fifty
 // if there are more. Calls: one ListImageReferrers, for which IAM asks for
 // ecr:BatchGetImage.
-func List(ctx context.Context, client reader, repo registry.Repository, subject string) ([]Artifact, error) {
+func List(ctx context.Context, client lister, repo registry.Repository, subject string) ([]Artifact, error) {
 	out, err := client.ListImageReferrers(ctx, &ecr.ListImageReferrersInput{
 		RegistryId: repo.RegistryID(), RepositoryName: aws.String(repo.Name), MaxResults: aws.Int32(maxReferrers),
 		SubjectId: &types.SubjectIdentifier{ImageDigest: aws.String(subject)},
@@ -59,51 +54,13 @@ func List(ctx context.Context, client reader, repo registry.Repository, subject 
 // maxDocument is the size of the largest document that Read returns, in bytes.
 const maxDocument = 8 << 20
 
-// Read returns the document of an artifact. Calls: one GetDownloadUrlForLayer,
-// and one GET of the address that it returns.
-func Read(ctx context.Context, client reader, repo registry.Repository, a Artifact) ([]byte, error) {
-	out, err := client.GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{
-		RegistryId: repo.RegistryID(), RepositoryName: aws.String(repo.Name), LayerDigest: aws.String(a.layer.String()),
-	})
-	if err == nil && aws.ToString(out.DownloadUrl) == "" {
-		err = awsclient.Incomplete("ECR", "GetDownloadUrlForLayer", "the address")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading an artifact in %s: %w", repo.Name, err)
-	}
-	data, err := download(ctx, *out.DownloadUrl)
-	if err == nil && a.layer.Algorithm().FromBytes(data) != a.layer {
-		err = errors.New("its content does not have the digest")
-	}
+// Read returns the document of an artifact. Calls: those of blobs.Read.
+func Read(ctx context.Context, client blobs.Reader, repo registry.Repository, a Artifact) ([]byte, error) {
+	data, err := blobs.Read(ctx, client, repo, a.layer, maxDocument)
 	if err != nil {
 		return nil, fmt.Errorf("reading an artifact in %s: %w", repo.Name, err)
 	}
 	return data, nil
-}
-
-// download returns what is at a signed address, which stays out of errors.
-func download(ctx context.Context, address string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return nil, errors.New("the address is not valid")
-	}
-	resp, err := http.DefaultClient.Do(r)
-	var failed *url.Error
-	if errors.As(err, &failed) {
-		return nil, failed.Err
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer has status %s", resp.Status)
-	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
-	if err == nil && len(data) > maxDocument {
-		err = fmt.Errorf("it has more than %d MiB", maxDocument>>20)
-	}
-	return data, err
 }
 
 // deleter is the part of ECR that Delete needs.

@@ -73,9 +73,8 @@ func (s *Snapshot) ReadParts(ctx context.Context, clients registry.Clients) erro
 }
 
 // Platforms lists the digests that count as an image, since a task of ECS may
-// report any of them: its own first, then those of the manifests that an index
-// refers to.
-func Platforms(i Image) []string { return append([]string{i.Digest}, i.Children()...) }
+// report any of them: its own first, then those of the images of an index.
+func Platforms(i Image) []string { return i.Digests() }
 
 // in returns the function that finds images of a repository by digest.
 func (s *Snapshot) in(ref registry.Ref) func(string) (Image, bool) {

@@ -36,7 +36,7 @@ type Found struct {
 // more, to say why, and a latest or deployed on an archived image one
 // DescribeImages.
 func Find(ctx context.Context, clients registry.Clients, repos []registry.Repository, text string, extra map[registry.Ref][]string, skip func(registry.Ref, string) bool) (Found, error) {
-	if err := checkRevisionName(text, repos, skip); err != nil {
+	if err := CheckName(text, repos, skip); err != nil {
 		return Found{}, err
 	}
 	repos, name := registry.DistinctRepositories(repos), text
@@ -49,7 +49,7 @@ func Find(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 		if err != nil {
 			return Found{}, err
 		}
-		if name, err = listing.match(text, skip); err != nil {
+		if name, err = listing.Match(text, skip); err != nil {
 			return Found{}, err
 		}
 		if found, err = lookup(ctx, clients, repos, name, extra); err != nil {
@@ -67,7 +67,8 @@ func Find(ctx context.Context, clients registry.Clients, repos []registry.Reposi
 	return out, nil
 }
 
-func checkRevisionName(text string, repos []registry.Repository, skip func(registry.Ref, string) bool) error {
+// CheckName returns a *NameError for text that can name no revision.
+func CheckName(text string, repos []registry.Repository, skip func(registry.Ref, string) bool) error {
 	if registry.IsProtected(text) {
 		return &NameError{Text: text, Err: errProtected}
 	}
@@ -136,9 +137,9 @@ func (s lookupResult) check(ctx context.Context, clients registry.Clients, name 
 	return nil
 }
 
-// match finds the one revision whose name begins with a prefix, among those that
-// can be rolled back to, and among all only if none of these does.
-func (l *Listing) match(prefix string, skip func(registry.Ref, string) bool) (string, error) {
+// Match returns the name of the one revision that begins with a prefix, among those
+// that can be rolled back to, and among all only if none of these does.
+func (l *Listing) Match(prefix string, skip func(registry.Ref, string) bool) (string, error) {
 	var matches, ready []Revision
 	for _, r := range l.Revisions(skip) {
 		if r.Untrusted() {

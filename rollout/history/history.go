@@ -54,6 +54,8 @@ type Revision struct {
 	Untrusted bool    `json:"untrusted,omitempty"`
 	Bytes     int64   `json:"bytes"`
 	Images    []Image `json:"images"`
+	// Record is the record of the revision, nil where it has none that can be read.
+	Record *record.Record `json:"-"`
 }
 
 // Image is an image of a revision.
@@ -72,33 +74,88 @@ type List struct {
 	At           time.Time
 }
 
-// Read returns the revisions in the repositories of services: the complete ones,
-// or all. Calls: one DescribeImages for each thousand images and one
-// GetLifecyclePolicy for each repository, then one BatchGetImage for each hundred
-// records. Without permission for the last, records count as missing.
-func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, all bool) (List, error) {
-	listing, fates, err := status.ListImages(ctx, host, aws, s.Repositories)
-	if err != nil {
-		return List{}, err
+// Source is the repositories of some services as they were read.
+type Source struct {
+	// Listing has the images, and Policies the lifecycle policies, if they were read.
+	Listing  *revisions.Listing
+	Policies map[registry.Ref]lifecycle.Policy
+
+	host     *project.Host
+	aws      *awsclient.Clients
+	services *rollout.Services
+}
+
+// Open reads the repositories of services, and if asked, their policies. Calls: one
+// DescribeImages for each thousand images and one GetLifecyclePolicy for each
+// repository.
+func Open(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *rollout.Services, policies bool) (*Source, error) {
+	out := &Source{host: host, aws: aws, services: s}
+	var err error
+	if policies {
+		out.Listing, out.Policies, err = status.ListImages(ctx, host, aws, s.Repositories)
+	} else {
+		out.Listing, err = revisions.List(ctx, aws.Registries(), s.Repositories)
 	}
-	out := List{Revisions: []Revision{}, Repositories: len(s.Repositories), At: listing.At}
-	found := listing.Revisions(s.IsExtraTag)
+	return out, err
+}
+
+// Repositories are those that were read, in order of name.
+func (s *Source) Repositories() []registry.Repository { return s.services.Repositories }
+
+// List returns the revisions: the complete ones, or all. Calls: those of Describe.
+func (s *Source) List(ctx context.Context, all bool) (List, error) {
+	out := List{Repositories: len(s.services.Repositories), At: s.Listing.At}
+	found := s.Listing.Revisions(s.services.IsExtraTag)
 	if !all {
-		found = slices.DeleteFunc(found, func(r revisions.Revision) bool { return !r.Complete() })
-		out.Incomplete = len(listing.Revisions(s.IsExtraTag)) - len(found)
+		complete := slices.DeleteFunc(slices.Clone(found), func(r revisions.Revision) bool { return !r.Complete() })
+		out.Incomplete = len(found) - len(complete)
+		found = complete
 	}
-	records, err := revisions.ReadRecords(ctx, aws.Registries(), found)
+	var err error
+	out.Revisions, err = s.Describe(ctx, found)
+	return out, err
+}
+
+// Find returns the revision that text names: in full, or by a prefix as a rollback
+// takes it. Errors are those of revisions.CheckName and revisions.Listing.Match.
+func (s *Source) Find(text string) (revisions.Revision, error) {
+	all := s.Listing.Revisions(s.services.IsExtraTag)
+	named := func(name string) int {
+		return slices.IndexFunc(all, func(r revisions.Revision) bool { return r.Name == name })
+	}
+	if i := named(text); i >= 0 {
+		return all[i], nil
+	}
+	if err := revisions.CheckName(text, s.services.Repositories, s.services.IsExtraTag); err != nil {
+		return revisions.Revision{}, err
+	}
+	name, err := s.Listing.Match(text, s.services.IsExtraTag)
+	if err != nil {
+		return revisions.Revision{}, err
+	}
+	s.host.Infof("%s is short for %s", text, name)
+	return all[named(name)], nil
+}
+
+// Describe returns what the listing, the policies and the records say of
+// revisions. Calls: one BatchGetImage for each hundred records. Without
+// permission for it, records count as missing.
+func (s *Source) Describe(ctx context.Context, found []revisions.Revision) ([]Revision, error) {
+	records, err := revisions.ReadRecords(ctx, s.aws.Registries(), found)
 	if awsclient.Denied(err) {
-		host.Warnf("commits and builders are not known: %v", err)
+		s.host.Warnf("commits and builders are not known: %v", err)
 		err = nil
 	}
 	if err != nil {
-		return List{}, err
+		return nil, err
 	}
+	out := make([]Revision, 0, len(found))
 	for _, r := range found {
-		row := newRevision(r, s.Repositories, fates)
-		row.describe(records[r.Name])
-		out.Revisions = append(out.Revisions, row)
+		row := newRevision(r, s.services.Repositories, s.Policies)
+		if of, ok := records[r.Name]; ok {
+			row.describe(of)
+		}
+		out = append(out, row)
 	}
 	return out, nil
 }
@@ -129,26 +186,17 @@ func newRevision(r revisions.Revision, repos []registry.Repository, fates map[re
 
 // describe adds what the record of a revision says.
 func (r *Revision) describe(of record.Record) {
+	r.Record = &of
 	r.Commit, r.Source, r.Builder, r.Version, r.Engine = of.Commit, of.Source, of.Builder, of.Version, of.Engine
 	if !of.Committed.IsZero() {
 		r.Committed = &of.Committed
 	}
 }
 
-// Print writes the revisions as a table.
-func (l List) Print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "REVISION\tAGE\tCOMPLETE\tEXPIRES\tSIZE\tTAGS\tCOMMIT\tBUILDER")
-	for _, r := range l.Revisions {
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(l.At, r.Made), l.completeness(r),
-			status.ExpiryText(r.Fate, r.Expires, l.At), phrase.ByteCount(&r.Bytes), orDash(r.tags()), orDash(short(r.Commit)), orDash(r.Builder))
-	}
-	return t.Flush()
-}
-
-// completeness says in how many repositories a revision is, and where it is not.
-func (l List) completeness(r Revision) string {
-	s := fmt.Sprintf("%d of %d", len(r.Images), l.Repositories)
+// Completeness says in how many of the repositories the revision is, and where it
+// is not.
+func (r Revision) Completeness(repositories int) string {
+	s := fmt.Sprintf("%d of %d", len(r.Images), repositories)
 	if len(r.Missing) > 0 {
 		s += ", not in " + strings.Join(r.Missing, ", ")
 	}
@@ -158,8 +206,19 @@ func (l List) completeness(r Revision) string {
 	return s
 }
 
-// tags names the tags that point to a revision.
-func (r Revision) tags() string {
+// Print writes the revisions as a table.
+func (l List) Print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "REVISION\tAGE\tCOMPLETE\tEXPIRES\tSIZE\tTAGS\tCOMMIT\tBUILDER")
+	for _, r := range l.Revisions {
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(l.At, r.Made), r.Completeness(l.Repositories),
+			status.ExpiryText(r.Fate, r.Expires, l.At), phrase.ByteCount(&r.Bytes), orDash(r.Tags()), orDash(short(r.Commit)), orDash(r.Builder))
+	}
+	return t.Flush()
+}
+
+// Tags names the tags that point to the revision, and marks an untrusted one.
+func (r Revision) Tags() string {
 	var tags []string
 	if r.Latest {
 		tags = append(tags, registry.TagLatest)

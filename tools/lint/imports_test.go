@@ -220,6 +220,13 @@ func offences() []offence {
 		{"rollout/build.go", "slipway/build", apart},
 		{"rollout/solve.go", "slipway/build/solve", apart},
 		{"doctor/cmd.go", "slipway/cmd", "know nothing of it"},
+		{"inspect/build.go", "slipway/build", "no flow runs for it"},
+		{"inspect/engine.go", "slipway/build/engine", "no flow runs for it"},
+		{"inspect/solve.go", "slipway/build/solve", "no flow runs for it"},
+		{"inspect/doctor.go", "slipway/doctor", "no flow runs for it"},
+		{"inspect/cmd.go", "slipway/cmd", "no flow runs for it"},
+		{"inspect/inputs.go", "slipway/build/inputs", ""},
+		{"inspect/history.go", "slipway/rollout/history", ""},
 		{"retention/build.go", "slipway/build", "know none of them"},
 		{"retention/rollout.go", "slipway/rollout", "know none of them"},
 		{"retention/cmd.go", "slipway/cmd", "know none of them"},
@@ -265,7 +272,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "build/inputs", "build/localfs", "build/target", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "inspect", "retention", "project", "project/compose", "doctor", "build", "build/inputs", "build/localfs", "build/target", "rollout", "rollout/diagnose", "rollout/follow", "rollout/history", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

@@ -4,6 +4,7 @@
 //	probe meet ADDRESS NAME           say NAME there and wait for leave to go on
 //	probe print FILE...               write files to the output, a byte at a time
 //	probe stamp TIME FILE             write FILE as of the Unix time in the file TIME
+//	probe scan                        write the SBOM that BuildKit asks its scanner for
 //	probe fail TEXT                   end with code 7
 package main
 
@@ -46,10 +47,15 @@ func run(args []string) error {
 		return printFiles(args[1:])
 	case "stamp":
 		return stamp(args[1], args[2])
+	case "scan":
+		return os.WriteFile(filepath.Join(os.Getenv("BUILDKIT_SCAN_DESTINATION"), "probe.spdx.json"), []byte(sbom), 0o644)
 	default:
 		return errors.New(strings.Join(args, " "))
 	}
 }
+
+// sbom is an SBOM without packages ("SBOM protocol" in the BuildKit documentation).
+const sbom = `{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","predicate":{"spdxVersion":"SPDX-2.3","packages":[]}}`
 
 // stamp gives the file and its directory the time.
 func stamp(timeFile, file string) error {
