@@ -143,6 +143,18 @@ func (h *policyRun) protect(cluster, service string, minutes int32) {
 	h.aws.ResetCalls()
 }
 
+// schedule makes a rule and a schedule that start tasks.
+func (h *policyRun) schedule() {
+	h.t.Helper()
+	for _, rule := range []bool{true, false} {
+		task := scheduledTask{name: "nightly", rule: rule, definition: "arn:aws:ecs:us-east-1:000000000000:task-definition/shop:1"}
+		if err := task.create(h.t.Context(), testkit.AWSConfig(h.aws.URL())); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	h.aws.ResetCalls()
+}
+
 var policyCases = []policyCase{
 	{"build", "build", repositoriesFixture, func(h *policyRun) { h.buildThrice() }},
 	{"build on ECS", "build", controllerFixture(""), func(h *policyRun) {
@@ -243,8 +255,15 @@ var policyCases = []policyCase{
 		h.outside(exitRolledBack, "rollback", "bad")
 		h.does("status")
 	}},
+	{"status with scheduled tasks", "status --schedules", platformDigestsFixture, func(h *policyRun) {
+		h.schedule()
+		h.does("status", "--schedules")
+		h.outside(exitRolledBack, "rollback", "bad")
+		h.does("status")
+	}},
 	{"doctor", "doctor --caller service-role/build --artifact s3://stock/path/definitions.zip", assumedRoleFixture, func(h *policyRun) {
 		h.makeBucket("stock")
+		h.schedule()
 		h.start("doctor", "--artifact", "s3://stock/path/definitions.zip").wait(exitOther) // no engine
 	}},
 	{"stop", "stop", sharedServiceFixture, func(h *policyRun) { h.does("stop") }},

@@ -51,6 +51,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["sign"] = signImage
 	out["repository"] = makeRepository
 	out["socket"] = socket
+	out["scheduled"] = scheduleTask
 	return out
 }
 
