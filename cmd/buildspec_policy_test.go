@@ -30,6 +30,7 @@ import (
 // for them, each with the reason. One that no case needs fails the test.
 var unseen = map[string]string{
 	"ecr:BatchDeleteImage":          "takes back tags when tagging fails half way",
+	"ecs:DescribeCapacityProviders": "of a service whose strategy names a provider of an Auto Scaling group",
 	"ecs:GetTaskProtection":         "of old tasks that ECS keeps for long, as one below does for rollback",
 	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",

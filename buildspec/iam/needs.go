@@ -118,6 +118,7 @@ var needs = slices.Concat(
 			"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
 		}},
 		{commands: checking, on: everything, actions: append([]string{"ecs:DescribeTaskDefinition"}, scheduleActions...)},
+		{commands: checking, on: everything, when: onECS, actions: []string{"ecs:DescribeCapacityProviders"}},
 		{commands: checking, on: principals, actions: []string{"iam:GetRole", "iam:SimulatePrincipalPolicy"}},
 		{commands: checking, on: artifactBucket, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:GetBucketVersioning"}},
 	},
