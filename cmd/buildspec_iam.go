@@ -98,6 +98,7 @@ stderr names each one.`,
 	f.BoolVar(&o.use.Tags, "tags", false, "the task definitions have tags, which each revision of them gets")
 	f.BoolVar(&o.use.RequireScan, "require-scan", false, "a deployment requires ECR's scan of the images")
 	f.BoolVar(&o.use.RequireSignature, "require-signature", false, "a deployment requires a signature of ECR's managed signing")
+	f.BoolVar(&o.use.Schedules, "schedules", false, "status reports scheduled tasks, too")
 	f.StringSliceVar(&o.use.Roles, "role", nil, "`name` or ARN of an execution or task role of the task definitions")
 	f.StringSliceVar(&o.use.LogGroups, "log-group", nil, "`name` of a container log group, read when a rollout fails (default: /ecs/*)")
 	return c

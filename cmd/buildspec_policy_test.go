@@ -30,6 +30,7 @@ import (
 // for them, each with the reason. One that no case needs fails the test.
 var unseen = map[string]string{
 	"ecr:BatchDeleteImage":          "takes back tags when tagging fails half way",
+	"ecs:DescribeCapacityProviders": "of a service whose strategy names a provider of an Auto Scaling group",
 	"ecs:GetTaskProtection":         "of old tasks that ECS keeps for long, as one below does for rollback",
 	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
 	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
@@ -143,6 +144,18 @@ func (h *policyRun) protect(cluster, service string, minutes int32) {
 	h.aws.ResetCalls()
 }
 
+// schedule makes a rule and a schedule that start tasks.
+func (h *policyRun) schedule() {
+	h.t.Helper()
+	for _, rule := range []bool{true, false} {
+		task := scheduledTask{name: "nightly", rule: rule, definition: "arn:aws:ecs:us-east-1:000000000000:task-definition/shop:1"}
+		if err := task.create(h.t.Context(), testkit.AWSConfig(h.aws.URL())); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	h.aws.ResetCalls()
+}
+
 var policyCases = []policyCase{
 	{"build", "build", repositoriesFixture, func(h *policyRun) { h.buildThrice() }},
 	{"build on ECS", "build", controllerFixture(""), func(h *policyRun) {
@@ -249,8 +262,15 @@ var policyCases = []policyCase{
 		h.outside(exitRolledBack, "rollback", "bad")
 		h.does("status")
 	}},
+	{"status with scheduled tasks", "status --schedules", platformDigestsFixture, func(h *policyRun) {
+		h.schedule()
+		h.does("status", "--schedules")
+		h.outside(exitRolledBack, "rollback", "bad")
+		h.does("status")
+	}},
 	{"doctor", "doctor --caller service-role/build --artifact s3://stock/path/definitions.zip", assumedRoleFixture, func(h *policyRun) {
 		h.makeBucket("stock")
+		h.schedule()
 		h.start("doctor", "--artifact", "s3://stock/path/definitions.zip").wait(exitOther) // no engine
 	}},
 	{"stop", "stop", sharedServiceFixture, func(h *policyRun) { h.does("stop") }},

@@ -137,11 +137,14 @@ type ecsServiceFixture struct {
 	express bool
 	// logged has the containers log to CloudWatch.
 	logged bool
+	// providers are those of the capacity provider strategy, each with the same weight;
+	// none for the launch type FARGATE.
+	providers []string
 }
 
 // createService makes the service and its cluster.
 func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) error {
-	if _, err := f.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(b.cluster)}); err != nil {
+	if _, err := f.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(b.cluster), CapacityProviders: b.providers}); err != nil {
 		return err
 	}
 	if b.express {
@@ -167,6 +170,9 @@ func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) err
 			DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: b.breaker != "off", Rollback: b.breaker == "rollback"},
 			Strategy:                 b.strategy,
 		},
+	}
+	if len(b.providers) > 0 {
+		in.LaunchType, in.CapacityProviderStrategy = "", strategyOf(b.providers)
 	}
 	if b.hook != "" {
 		in.DeploymentConfiguration.LifecycleHooks = []types.DeploymentLifecycleHook{{

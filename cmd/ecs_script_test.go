@@ -52,6 +52,10 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["sign"] = signImage
 	out["repository"] = makeRepository
 	out["socket"] = socket
+	out["scheduled"] = scheduleTask
+	out["provider"] = makeProvider
+	out["room"] = setRoom
+	out["desired"] = setDesired
 	return out
 }
 
@@ -111,6 +115,8 @@ func openService(ts *testscript.TestScript, _ bool, args []string) {
 			b.hook = types.DeploymentLifecycleHookStage(v)
 		case "early":
 			b.early = int32(n)
+		case "providers":
+			b.providers = strings.Split(v, ",")
 		case "env":
 			name, value, _ := strings.Cut(v, "=")
 			b.environment[name] = value

@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/cmd/hint"
+	"slipway/rollout/schedules"
 	"slipway/rollout/status"
 )
 
 func newStatusCommand(w *cli) *cobra.Command {
-	var o siteOptions
+	var o statusOptions
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Report the images that the ECS services run, and whether the tags agree",
@@ -22,18 +23,36 @@ lifecycle hook, and why the last deployment failed.
 
 Slipway warns, on stderr and in the JSON, if latest does not point to the running image,
 if a container runs several images, or if the running image has expired or will expire.
-Each warning has the command to type.`,
-		Example: "  slipway status\n  slipway status --cluster shop --ecs-service shop --output json",
+Each warning has the command to type.
+
+With --schedules it also prints the rules of EventBridge and the schedules of EventBridge
+Scheduler whose tasks run images of the project, and warns of those whose image has
+expired or will expire.`,
+		Example: "  slipway status\n  slipway status --schedules\n  slipway status --cluster shop --ecs-service shop --output json",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runStatus(c.Context(), w, o) },
 	}
 	o.flags(c.Flags())
 	addContainerFlags(c.Flags(), &o.ecs)
+	c.Flags().BoolVar(&o.schedules, "schedules", false, "report scheduled tasks that run images of the project, too")
 	return c
 }
 
-func runStatus(ctx context.Context, w *cli, o siteOptions) error {
-	s, aws, err := openSite(ctx, w, o, nil)
+// statusOptions are the flags of `slipway status`.
+type statusOptions struct {
+	siteOptions
+	schedules bool
+}
+
+// statusResult is the JSON document of `slipway status`.
+type statusResult struct {
+	status.Report
+	// Schedules is left out without --schedules.
+	Schedules []schedules.Use `json:"schedules,omitzero"`
+}
+
+func runStatus(ctx context.Context, w *cli, o statusOptions) error {
+	s, aws, err := openSite(ctx, w, o.siteOptions, nil)
 	if err != nil {
 		return err
 	}
@@ -41,22 +60,34 @@ func runStatus(ctx context.Context, w *cli, o siteOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range report.Warnings {
+	result := statusResult{Report: report}
+	var scheduled schedules.Report
+	if o.schedules {
+		if scheduled, err = schedules.OfServices(ctx, &w.Host, aws, s); err != nil {
+			return err
+		}
+		result.Schedules = scheduled.Uses
+		result.Warnings = append(result.Warnings, scheduled.Warnings()...)
+	}
+	for _, warning := range result.Warnings {
 		w.Warnf("%s", warning)
 	}
 	if o.output == "json" {
-		return writeJSON(w.stdout, report)
+		return writeJSON(w.stdout, result)
 	}
-	return printStatus(w, report)
+	return printStatus(w, report, o.schedules, scheduled)
 }
 
-func printStatus(w *cli, report status.Report) error {
+func printStatus(w *cli, report status.Report, withSchedules bool, scheduled schedules.Report) error {
 	var b strings.Builder
 	for n, s := range report.Services {
 		if n > 0 {
 			b.WriteString("\n")
 		}
 		printService(&b, s, report.At)
+	}
+	if withSchedules {
+		printSchedules(&b, scheduled)
 	}
 	_, err := fmt.Fprint(w.stdout, b.String())
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
+	"slipway/rollout/schedules"
 	"slipway/rollout/status"
 )
 
@@ -80,4 +81,19 @@ func imageNames(i status.Image) string {
 	default:
 		return name
 	}
+}
+
+// printSchedules writes the scheduled tasks for people.
+func printSchedules(b *strings.Builder, r schedules.Report) {
+	b.WriteString("\n")
+	if len(r.Uses) == 0 {
+		b.WriteString("scheduled tasks: none runs an image of the project\n")
+		return
+	}
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SCHEDULED TASK\tSTATE\tTASK DEFINITION\tCONTAINER\tIMAGE\tEXPIRES")
+	for _, u := range r.Uses {
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", u.Task, u.State, u.Definition, u.Container, u.Image, u.ExpiryText(r.At))
+	}
+	_ = t.Flush() // a Builder takes everything
 }

@@ -39,7 +39,7 @@ func (d *doctor) checkECS(ctx context.Context) []Finding {
 				each[i] = []Finding{d.onECS(broken(err)).of(st.Ref.String())}
 				return nil
 			}
-			each[i] = d.judgeService(st, services[0])
+			each[i] = d.judgeService(st, services[0], checkProviders(ctx, c, services[0]))
 			return nil
 		})
 	}
@@ -56,7 +56,7 @@ func (d *doctor) onECS(f Finding) Finding {
 	return f.Softened()
 }
 
-func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []Finding {
+func (d *doctor) judgeService(st *rollout.Service, s ecs.Service, capacity []Finding) []Finding {
 	out := []Finding{d.driven(s)}
 	if s.Controller == types.DeploymentControllerTypeEcs {
 		out = append(out, breakerFinding(s.Raw.DeploymentConfiguration))
@@ -66,6 +66,7 @@ func (d *doctor) judgeService(st *rollout.Service, s ecs.Service) []Finding {
 		out = append(out, Warned("aws ecs update-service --deployment-configuration maximumPercent=200 with the service's --cluster and --service", "%s", why))
 		out[len(out)-1].Check = checkSteps
 	}
+	out = append(out, capacity...)
 	for i := range out {
 		out[i].Subject = s.Ref.String()
 	}

@@ -152,6 +152,16 @@ func RepositoryOfImage(image string) (registry.Ref, bool) {
 	return ref, err == nil
 }
 
+// RepositoryName returns the repository that a reference names, with its host and
+// without tag and digest.
+func RepositoryName(image string) (string, bool) {
+	parsed, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return "", false
+	}
+	return parsed.Name(), true
+}
+
 // TagOrDigest returns the tag or digest that a reference names in its
 // repository.
 func TagOrDigest(image string) string {

@@ -53,6 +53,9 @@ var (
 	signActions = []string{"ecr:DescribeImageSigningStatus"}
 )
 
+// scheduleActions read the tasks that EventBridge starts.
+var scheduleActions = []string{"events:ListRules", "events:ListTargetsByRule", "scheduler:GetSchedule", "scheduler:ListSchedules"}
+
 // needs are all actions that slipway uses.
 var needs = slices.Concat(
 	[]need{
@@ -87,6 +90,7 @@ var needs = slices.Concat(
 		// The recorded inputs of images.
 		{commands: []string{"revisions", "diff"}, on: repositories, actions: []string{"ecr:GetDownloadUrlForLayer"}},
 		{commands: []string{"revisions"}, on: repositories, actions: []string{"ecr:DescribeImageScanFindings", "ecr:DescribeImageSigningStatus"}},
+		{commands: []string{"status"}, on: everything, when: func(u Use) bool { return u.Schedules }, actions: scheduleActions},
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
 		// Tags that a deployment moves.
@@ -117,6 +121,8 @@ var needs = slices.Concat(
 		{commands: checking, on: repositories, actions: []string{
 			"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage", "ecr:GetLifecyclePolicy", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer",
 		}},
+		{commands: checking, on: everything, actions: append([]string{"ecs:DescribeTaskDefinition"}, scheduleActions...)},
+		{commands: checking, on: everything, when: onECS, actions: []string{"ecs:DescribeCapacityProviders"}},
 		{commands: checking, on: principals, actions: []string{"iam:GetRole", "iam:SimulatePrincipalPolicy"}},
 		{commands: checking, on: artifactBucket, when: func(u Use) bool { return u.Artifact != "" }, actions: []string{"s3:GetBucketVersioning"}},
 	},

@@ -45,6 +45,8 @@ type Use struct {
 	// RequireScan and RequireSignature report whether images are deployed only with a
 	// scan, and only with a signature.
 	RequireScan, RequireSignature bool
+	// Schedules reports whether status reads scheduled tasks.
+	Schedules bool
 	// Wait reports whether submit waits for the pipeline.
 	Wait bool
 	// Named reports whether flags name the ECS services, not the compose file.

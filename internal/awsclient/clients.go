@@ -16,7 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
@@ -176,14 +178,14 @@ func (c *Clients) Registries() func(region string) *ecr.Client {
 	}
 }
 
-// accountAttempts are few: a private network may have endpoints for ECR and none
-// for STS.
-const accountAttempts = 3
+// fewAttempts is for services of which a private network may have no endpoints
+// although it has those of ECR, such as STS.
+const fewAttempts = 3
 
 // Account returns the id of the account that the credentials belong to. It makes
 // one request, GetCallerIdentity, which needs no permission.
 func (c *Clients) Account(ctx context.Context) (string, error) {
-	client := sts.NewFromConfig(c.Config, func(o *sts.Options) { o.RetryMaxAttempts = accountAttempts })
+	client := sts.NewFromConfig(c.Config, func(o *sts.Options) { o.RetryMaxAttempts = fewAttempts })
 	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err == nil && aws.ToString(out.Account) == "" {
 		err = Incomplete("STS", "GetCallerIdentity", "the account")
@@ -210,3 +212,13 @@ func (c *Clients) Scaling() *applicationautoscaling.Client {
 
 // Logs returns a client of CloudWatch Logs.
 func (c *Clients) Logs() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(c.Config) }
+
+// Events returns a client of EventBridge.
+func (c *Clients) Events() *eventbridge.Client {
+	return eventbridge.NewFromConfig(c.Config, func(o *eventbridge.Options) { o.RetryMaxAttempts = min(o.RetryMaxAttempts, fewAttempts) })
+}
+
+// Scheduler returns a client of EventBridge Scheduler.
+func (c *Clients) Scheduler() *scheduler.Client {
+	return scheduler.NewFromConfig(c.Config, func(o *scheduler.Options) { o.RetryMaxAttempts = min(o.RetryMaxAttempts, fewAttempts) })
+}

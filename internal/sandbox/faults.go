@@ -22,8 +22,8 @@ var ErrNoSuchAction = errors.New("no such action")
 // Fault makes the next calls that match it fail or wait. It applies to the
 // services that speak JSON: all but S3, STS, IAM and the registry.
 type Fault struct {
-	// Service is "ecr", "ecs", "codedeploy", "logs" or
-	// "application-autoscaling"; empty is all of them.
+	// Service is "ecr", "ecs", "codedeploy", "codepipeline", "logs",
+	// "application-autoscaling", "events" or "scheduler"; empty is all of them.
 	Service string
 	// Action is the API's action, such as "UpdateService"; empty is all.
 	Action string

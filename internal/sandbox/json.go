@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/scheduler"
 )
 
 // maxJSONBody is above ECR's largest request, a manifest of 4 MiB.
@@ -16,17 +18,39 @@ func (s *Server) serveJSON(w *watched, r *http.Request) {
 	prefix, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	service := s.serviceOf(prefix)
 	w.name(service.Name, name, "", "")
+	if body, ok := readBody(w, r); ok {
+		s.act(w, r, service, name, body)
+	}
+}
+
+// serveScheduler answers a request of EventBridge Scheduler, whose actions are in
+// the path.
+func (s *Server) serveScheduler(w *watched, r *http.Request) {
+	service := s.schedules.Service()
+	w.name(service.Name, r.Method+" "+r.URL.Path, "", "")
+	if body, ok := readBody(w, r); ok {
+		name, whole := scheduler.Request(r, body)
+		s.act(w, r, service, cmp.Or(name, r.Method+" "+r.URL.Path), whole)
+	}
+}
+
+// readBody reads the body of a request, or answers with an error.
+func readBody(w *watched, r *http.Request) (body []byte, ok bool) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSONBody))
 	if err != nil {
 		awsapi.WriteError(w, awsapi.NewError("SerializationException",
 			"the request body could not be read: "+err.Error()))
-		return
 	}
+	return body, err == nil
+}
+
+// act answers a request for an action of a service.
+func (s *Server) act(w *watched, r *http.Request, service awsapi.Service, name string, body []byte) {
 	w.name(service.Name, name, repositoryOf(body), referenceOf(service, body))
 	act := service.Actions[name]
 	if act == nil {
-		awsapi.WriteError(w, awsapi.Errorf("UnknownOperationException", "the sandbox does not know %s.%s", prefix,
-			name))
+		awsapi.WriteError(w, awsapi.Errorf("UnknownOperationException", "the sandbox does not know %s.%s",
+			cmp.Or(service.Prefix, service.Name), name))
 		return
 	}
 	region := awsapi.SignedRegion(r)

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"strings"
 
+	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/s3"
+	"slipway/internal/sandbox/scheduler"
 )
 
 // handler routes requests by the features of AWS's protocols. It records all
@@ -32,6 +34,8 @@ func (s *Server) handler(g *ecr.Registry) http.Handler {
 			s.serveJSON(rec, r)
 		case r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/"):
 			g.Serve(rec, r, func(action, repository, reference string) { rec.name("registry", action, repository, reference) })
+		case awsapi.SignedService(r) == scheduler.Name:
+			s.serveScheduler(rec, r)
 		case isQueryProtocol(r):
 			s.iam.Serve(rec, r, func(service, action, role string) { rec.name(service, action, "", role) })
 		default:

@@ -1,7 +1,7 @@
 // Package sandbox is a stand-in for the part of AWS that Slipway uses, on one
 // listener: ECR with a real OCI registry, ECS with deployments that take time,
-// CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline, IAM and
-// STS. It serves the program slipway-sandbox and tests; no other package of
+// CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline,
+// EventBridge and its Scheduler, IAM and STS. It serves the program slipway-sandbox and tests; no other package of
 // Slipway may import it.
 //
 // Each service is a package of its own. This package starts them, routes requests,
@@ -28,9 +28,11 @@ import (
 	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/ecs"
 	"slipway/internal/sandbox/ecs/codedeploy"
+	"slipway/internal/sandbox/eventbridge"
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/logs"
 	"slipway/internal/sandbox/s3"
+	"slipway/internal/sandbox/scheduler"
 )
 
 // Options are the settings of a Server. The zero value is a server on a free
@@ -138,6 +140,7 @@ type Server struct {
 	s3        *s3.Store
 	iam       *iam.Permissions
 	pipelines *codepipeline.Pipelines
+	schedules *scheduler.Schedules
 	json      []awsapi.Service
 
 	mu      sync.Mutex
@@ -185,9 +188,10 @@ func (s *Server) startServices() {
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
+	s.schedules = scheduler.New(o.Account, s.clock)
 	s.json = []awsapi.Service{
 		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
-		codedeploy.New(s.ecs).Service(), s.pipelines.Service(),
+		codedeploy.New(s.ecs).Service(), s.pipelines.Service(), eventbridge.New(o.Account).Service(), s.schedules.Service(),
 	}
 }
 

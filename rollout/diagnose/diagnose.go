@@ -23,6 +23,10 @@ type Evidence struct {
 	// LoadBalanced are the names of the containers that receive requests from
 	// a load balancer.
 	LoadBalanced []string
+	// Providers are the names of the capacity providers in the service's strategy.
+	Providers []string
+	// Pending are the deployment's tasks that do not run yet.
+	Pending []types.Task
 	// Stopped are the deployment's stopped tasks, in any order.
 	Stopped []types.Task
 	// Events are the service's events since the deployment began, the oldest
@@ -87,8 +91,8 @@ type StoppedTaskGroup struct {
 
 // Diagnose groups the stopped tasks and finds the likely cause and the next
 // command. It makes no requests. The cause comes from the first group that has
-// one, else from the newest event that has one, else from ECS's reason. Cause
-// is empty where none is known.
+// one, else from tasks that wait for an instance, else from the newest event that
+// has one, else from ECS's reason. Cause is empty where none is known.
 func Diagnose(e Evidence) Diagnosis {
 	groups, newest := e.group()
 	d := Diagnosis{Cluster: e.Cluster, Service: e.Service, Groups: groups, Log: e.Log, LogOf: e.LogOf}
@@ -116,6 +120,9 @@ func (e Evidence) signs(newest []types.Task) []sign {
 		if !stoppedByScaling(t) {
 			signs = append(signs, e.signOf(t))
 		}
+	}
+	if text := e.waitingText(); text != "" {
+		signs = append(signs, sign{e: e, text: text})
 	}
 	for _, event := range slices.Backward(e.Events) {
 		signs = append(signs, sign{e: e, text: event})

@@ -60,4 +60,4 @@ func words(patterns ...string) []*regexp.Regexp {
 }
 
 // rules are tried in order, the narrow ones before the wide ones.
-var rules = slices.Concat(alarmRules, pullRules, startRules, runRules)
+var rules = slices.Concat(alarmRules, pullRules, startRules, runRules, placeRules, stopRules)

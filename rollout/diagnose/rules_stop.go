@@ -16,7 +16,6 @@ var (
 	targetGroup = regexp.MustCompile(`target-group (arn:[^\s)]+)`)
 	balancer    = regexp.MustCompile(`\((elb [^)]+|target-group [^)]+)\)`)
 	unhealthy   = regexp.MustCompile(`due to \(reason ([^)]+)\)`)
-	shortOf     = regexp.MustCompile(`(?i)RESOURCE:[A-Z]+|insufficient [a-z]+[a-z ]*|doesn't have enough [A-Za-z]+[a-z ]*|Capacity is unavailable|limit on the number of [a-zA-Z]+`)
 )
 
 // alarmRules find deployments that CloudWatch alarms ended.
@@ -41,8 +40,7 @@ var alarmRules = []rule{
 	},
 }
 
-// runRules find why a task stopped or was stopped after it had started, or
-// could not be placed.
+// runRules find why a task stopped or was stopped after it had started.
 var runRules = []rule{
 	{
 		words: words(`unable to stop or start tasks during a deployment because of the service deployment configuration|maximumPercent [0-9]+ leave no step`),
@@ -85,19 +83,10 @@ var runRules = []rule{
 			return "the service's minimumHealthyPercent and maximumPercent do not allow ECS to start or stop a task: raise maximumPercent or lower minimumHealthyPercent"
 		},
 	},
-	{
-		words: words(`unable to place a task|RESOURCE:|Capacity is unavailable|no container instance|No Container Instances were found|limit on the number of|network interface|ephemeral ?storage provisioning`),
-		cause: func(s sign) string {
-			what := s.find(shortOf)
-			if what != "" {
-				what = " (" + what + ")"
-			}
-			return "there is not enough capacity for the task" + what + ": check the cluster's instances or capacity providers, the account's quotas and the subnets' free addresses"
-		},
-		next: func(s sign) string {
-			return "aws ecs describe-clusters" + s.e.clusterFlag("--clusters")
-		},
-	},
+}
+
+// stopRules find why a task stopped that no other rule explains.
+var stopRules = []rule{
 	{
 		code: func(s sign) bool {
 			return s.task != nil && (s.task.StopCode == types.TaskStopCodeSpotInterruption || s.task.StopCode == types.TaskStopCodeTerminationNotice)

@@ -6,8 +6,9 @@ import (
 	"slipway/rollout/diagnose"
 )
 
-// Evidence returns what a diagnosis needs to know of the service: its names,
-// its containers, and those that receive requests from a load balancer.
+// Evidence returns what a diagnosis needs to know of the service: its names, its
+// containers, those that receive requests from a load balancer, and its capacity
+// providers.
 func (s Service) Evidence() diagnose.Evidence {
 	e := diagnose.Evidence{Cluster: s.cluster(), Service: s.Service, TaskDefinition: s.Definition.ARN}
 	for _, c := range s.Definition.containers() {
@@ -15,6 +16,9 @@ func (s Service) Evidence() diagnose.Evidence {
 	}
 	for _, lb := range s.Raw.LoadBalancers {
 		e.LoadBalanced = append(e.LoadBalanced, aws.ToString(lb.ContainerName))
+	}
+	for _, item := range s.Raw.CapacityProviderStrategy {
+		e.Providers = append(e.Providers, aws.ToString(item.CapacityProvider))
 	}
 	return e
 }

@@ -3,6 +3,7 @@ package follow
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -254,6 +255,7 @@ func (f Follower) collectEvidence(ctx context.Context, tr *tracker) {
 		p := tr.primary()
 		tr.outcome.Stalled = tr.outcome.Status == Failed && p != nil && p.RolloutState == types.DeploymentRolloutStateFailed
 		_ = f.readStopped(ctx, tr, true)
+		tr.pending = slices.DeleteFunc(f.Pending(ctx, tr.d.Service), func(t types.Task) bool { return !tr.isOwn(aws.ToString(t.StartedBy)) })
 		d := f.explain(ctx, tr.evidence())
 		tr.outcome.Diagnosis = &d
 	}
@@ -262,6 +264,7 @@ func (f Follower) collectEvidence(ctx context.Context, tr *tracker) {
 func (tr *tracker) evidence() diagnose.Evidence {
 	e := tr.d.Service.Evidence()
 	e.Stopped, e.Events, e.Reason = tr.stopped.tasks, tr.events, tr.outcome.Reason
+	e.Pending = tr.pending
 	return e
 }
 

@@ -43,6 +43,7 @@ type tracker struct {
 	reported    map[string]bool
 
 	events  []string
+	pending []types.Task // read for the diagnosis alone
 	stopped stoppedTasks
 
 	// lastListed is the deployment as DescribeServices listed it last.

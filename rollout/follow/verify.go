@@ -124,6 +124,21 @@ func (f Follower) runningTasks(ctx context.Context, s ecs.Service) ([]types.Task
 	return slices.DeleteFunc(tasks, func(t types.Task) bool { return aws.ToString(t.LastStatus) != "RUNNING" }), err
 }
 
+// Pending returns the tasks of a service that do not run yet, if it has a capacity
+// provider whose managed scaling they may wait for. It returns none where they
+// cannot be read. It takes ListTasks and DescribeTasks by the hundred.
+func (f Follower) Pending(ctx context.Context, s ecs.Service) []types.Task {
+	if len(s.Evidence().OwnProviders()) == 0 {
+		return nil
+	}
+	arns, err := f.listTasks(ctx, s, types.DesiredStatusRunning)
+	if err != nil {
+		return nil
+	}
+	tasks, _ := f.describeTasks(ctx, s, arns) // what was read helps
+	return slices.DeleteFunc(tasks, func(t types.Task) bool { return aws.ToString(t.LastStatus) == "RUNNING" })
+}
+
 // resolved returns the digests that ECS gave to the deployment's service
 // revision, by container; empty where the revision is not known.
 func (f Follower) resolved(ctx context.Context, tr *tracker) (map[string]string, error) {

@@ -126,6 +126,7 @@ func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, s *ro
 	r.make()
 	r.pauses(ctx, aws)
 	r.diagnose(ctx, aws)
+	r.lacking(ctx, aws)
 	r.report.At = r.listing.At
 	return r.report, nil
 }

@@ -20,7 +20,7 @@ import (
 var independent = []string{"registry", "artifact", "build", "rollout", "project", "retention"}
 
 // shared are flags of other programs too, whose commands a stage may name or run.
-var shared = []string{"--region", "--cluster", "--service", "--addr", "--wait"}
+var shared = []string{"--region", "--cluster", "--service", "--addr", "--wait", "--name"}
 
 var (
 	slipwayCommand = regexp.MustCompile(`\bslipway (build|rollout|rollback|status|revisions|retention|stop|start|submit|buildspec|doctor)\b`)

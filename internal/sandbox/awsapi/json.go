@@ -11,10 +11,12 @@ import (
 	"net/http"
 )
 
-// Service is a service that speaks AWS's JSON 1.1 protocol. Requests find
-// it by the prefix of their X-Amz-Target header, "<prefix>.<Action>".
+// Service is a service that speaks AWS's JSON 1.1 protocol, or JSON with the
+// action in the path. Requests find the former by the prefix of their
+// X-Amz-Target header, "<prefix>.<Action>".
 type Service struct {
-	Name    string
+	Name string
+	// Prefix is empty for a service whose actions are in the path.
 	Prefix  string
 	Actions map[string]Action
 	// Reference returns the name of the resource that a request is about, for

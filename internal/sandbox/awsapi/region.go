@@ -42,8 +42,8 @@ func Partition(region string) string {
 }
 
 // credentialScope is the part of a SigV4 Authorization header that names the
-// region: Credential=KEY/date/REGION/service/aws4_request.
-var credentialScope = regexp.MustCompile(`Credential=[^/,\s]+/[0-9]{8}/([^/,\s]+)/[^/,\s]+/aws4_request`)
+// region and the service: Credential=KEY/date/REGION/SERVICE/aws4_request.
+var credentialScope = regexp.MustCompile(`Credential=[^/,\s]+/[0-9]{8}/([^/,\s]+)/([^/,\s]+)/aws4_request`)
 
 // SignedRegion returns the region that a request is signed for, "" if it is not
 // signed. It does not check the signature.
@@ -53,4 +53,14 @@ func SignedRegion(r *http.Request) string {
 		return ""
 	}
 	return m[1]
+}
+
+// SignedService returns the service that a request is signed for, "" if it is not
+// signed.
+func SignedService(r *http.Request) string {
+	m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization"))
+	if m == nil {
+		return ""
+	}
+	return m[2]
 }

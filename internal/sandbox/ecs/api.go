@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/capacity"
 	"slipway/internal/sandbox/ecs/express"
 	"slipway/internal/sandbox/ecs/plain"
 	"slipway/internal/sandbox/ecs/reference"
@@ -15,7 +16,7 @@ func (s *Regions) Service() awsapi.Service {
 		Name:      "ecs",
 		Prefix:    "AmazonEC2ContainerServiceV20141113",
 		Reference: reference.Of,
-		Actions: s.withoutNewFields(express.Actions(map[string]awsapi.Action{
+		Actions: s.withoutNewFields(capacity.Actions(s.options.Account, express.Actions(map[string]awsapi.Action{
 			"CreateCluster":               action(s, createCluster),
 			"DescribeClusters":            action(s, describeClusters),
 			"ListClusters":                action(s, listClusters),
@@ -47,7 +48,7 @@ func (s *Regions) Service() awsapi.Service {
 			"TagResource":                 action(s, tagResource),
 			"UntagResource":               action(s, untagResource),
 			"ListTagsForResource":         action(s, listTagsForResource),
-		})),
+		}))),
 	}
 }
 

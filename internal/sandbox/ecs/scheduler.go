@@ -154,7 +154,7 @@ func (e *region) launchAll(d *deployment, n int) bool {
 	if n <= 0 || d.halted || e.timeline.Now() < d.notBefore {
 		return false
 	}
-	if e.lacksCapacity(d.service, d.revision) {
+	if !d.service.scalesOut() && e.lacksCapacity(d.service, d.revision) {
 		e.noCapacity(d)
 		return true
 	}

@@ -70,6 +70,11 @@ func (s *service) fargate() bool {
 	return s.parsed.LaunchType == "FARGATE"
 }
 
+// scalesOut reports whether tasks without room wait in PROVISIONING for the managed
+// scaling of an Auto Scaling group's capacity provider ("Amazon ECS cluster auto
+// scaling", guide).
+func (s *service) scalesOut() bool { return len(s.parsed.Capacity) > 0 && !s.fargate() }
+
 func (s *service) balanced() bool { return len(s.parsed.LoadBalancers) > 0 }
 
 // serviceFields are the settings of CreateService and UpdateService that

@@ -111,8 +111,17 @@ func (e *region) launch(d *deployment) *task {
 	s.tasks = append(s.tasks, t)
 	s.cluster.tasks = append(s.cluster.tasks, t)
 	d.updated = e.now()
-	e.then(t, timeProvisioning, func() { e.prepare(t) })
+	e.then(t, timeProvisioning, func() { e.provision(t) })
 	return t
+}
+
+// provision makes a task PENDING once there is an instance for it.
+func (e *region) provision(t *task) {
+	if t.service.scalesOut() && e.lacksCapacity(t.service, t.owner.revision) {
+		e.then(t, timeUnplaced, func() { e.provision(t) })
+		return
+	}
+	e.prepare(t)
 }
 
 // prepare makes a task PENDING: roles, secrets and images are fetched.

@@ -18,8 +18,11 @@ func (e *region) describeTask(t *task, tags bool) object {
 	}
 	if s.fargate() {
 		out["platformFamily"], out["platformVersion"] = "Linux", s.platformVersion()
-	} else {
+	} else if t.last != "PROVISIONING" {
 		out["containerInstanceArn"] = e.arn("container-instance", s.cluster.name, "0123456789abcdef0123456789abcdef")
+	}
+	if len(s.parsed.Capacity) > 0 {
+		out["capacityProviderName"] = s.parsed.Capacity[0].Provider
 	}
 	if t.definition.NetworkMode == "awsvpc" {
 		out["attachments"] = []object{t.networkInterface()}
