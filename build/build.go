@@ -156,6 +156,11 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	if j.fresh() == nil {
 		explained(true) // it took no longer than the build; the names are known now
 	}
+	uploaded := make(chan struct{})
+	j.closing.Go(func() {
+		defer close(uploaded)
+		j.uploadInputs(ctx)
+	})
 	published, err := j.publish(ctx)
 	if err != nil {
 		return nil, err
@@ -164,7 +169,10 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 	explained(true)
 	j.Revision(published.Name)
 	j.logRevision(published)
-	j.closing.Go(func() { j.record(ctx, published.Snapshot) })
+	j.closing.Go(func() {
+		<-uploaded
+		j.record(ctx, published.Snapshot)
+	})
 	j.closing.Go(func() { j.removeDead(ctx, published) })
 	if err := j.define(ctx, published); err != nil {
 		return nil, err

@@ -48,6 +48,7 @@ func (j *job) buildAll(ctx context.Context) (map[string]solve.Result, error) {
 	}
 	j.engine = namesOfEngines(engines)
 	j.pushed = j.pushes(engines, place)
+	j.closing.Go(func() { j.logInEarly(ctx) })
 	results, err := j.solve(ctx, engines, &using)
 	if err != nil {
 		return nil, err
@@ -251,6 +252,22 @@ func (j *job) login() (solve.AuthFunc, error) {
 		return docker(ctx, host)
 	})
 	return j.auth, nil
+}
+
+// logInEarly asks for the logins for the registries that images are pushed to: they are
+// there when the first image is built. An engine asks again for one that is not.
+func (j *job) logInEarly(ctx context.Context) {
+	hosts := map[string]bool{}
+	for _, c := range j.components {
+		if _, ok := j.pushed[c.Target.Service]; ok {
+			hosts[c.Repository.URI.RegistryStr()] = true
+		}
+	}
+	for host := range hosts {
+		if _, err := j.auth(ctx, host); err != nil {
+			j.Debugf("there is no login yet: %v", err)
+		}
+	}
 }
 
 // publicECR is the registry that anybody may pull from, but that refuses even public

@@ -66,18 +66,44 @@ func readRecord(ctx context.Context, client *ecr.Client, repo registry.Repositor
 	return inputs.DecodeRecord(document)
 }
 
-// record keeps the inputs of the images that were built, for the builds to come to
-// name what has changed. An untrusted build keeps none: it must not explain
-// trusted ones. An error changes nothing.
-func (j *job) record(ctx context.Context, published *revisions.Snapshot) {
-	if j.plan.Untrusted.Yes() {
-		return
+// recordable reports whether the inputs of a component are recorded: those of the
+// images that were built. An untrusted build records none: it must not explain
+// trusted ones.
+func (j *job) recordable(c *Component) bool { return c.confirmed && !j.plan.Untrusted.Yes() }
+
+// uploadInputs uploads the inputs that will be recorded, while the tags move. An error
+// changes nothing: what is missing is uploaded when it is recorded.
+func (j *job) uploadInputs(ctx context.Context) {
+	var g errgroup.Group
+	g.SetLimit(registry.MaxCalls)
+	for _, c := range j.components {
+		if !j.recordable(c) {
+			continue
+		}
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, recordTime)
+			defer cancel()
+			document, err := c.Inputs.Inputs.Record().Encode()
+			if err == nil {
+				err = referrers.Upload(ctx, j.recordClient(c), c.Repository, document, len(c.recorded) == 0)
+			}
+			if err != nil {
+				j.Debugf("the inputs of %s are not uploaded: %v", c.Target.Service, err)
+			}
+			return nil
+		})
 	}
+	_ = g.Wait() // no function returns an error
+}
+
+// record keeps the inputs of the images that were built, for the builds to come to
+// name what has changed. An error changes nothing.
+func (j *job) record(ctx context.Context, published *revisions.Snapshot) {
 	var g errgroup.Group
 	g.SetLimit(registry.MaxCalls)
 	for _, c := range j.components {
 		image, ok := published.ByDigest(c.Repository.Ref, c.Digest)
-		if !c.confirmed || !ok {
+		if !j.recordable(c) || !ok {
 			continue
 		}
 		g.Go(func() error {

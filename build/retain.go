@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"slipway/internal/phrase"
 	"slipway/registry"
 	"slipway/registry/revisions"
@@ -27,30 +29,50 @@ func (j *job) retain(ctx context.Context, running map[registry.Ref]string) {
 			return
 		}
 	}
-	for _, p := range j.policies {
-		j.retainOne(ctx, p)
+	written := j.writePolicies(ctx)
+	for i, p := range j.policies {
+		j.logPolicy(p, written[i])
 	}
 }
 
-// retainOne writes one policy, read once more since it was read before the build.
-func (j *job) retainOne(ctx context.Context, p retention.State) {
+// writtenPolicy is the result of a policy that was to be written.
+type writtenPolicy struct {
+	registry.RetentionResult
+	err error
+}
+
+// writePolicies writes the policies that differ, all at once, each read once more
+// since it was read before the build.
+func (j *job) writePolicies(ctx context.Context) []writtenPolicy {
+	out := make([]writtenPolicy, len(j.policies))
+	var g errgroup.Group
+	g.SetLimit(retention.MaxCalls)
+	for i, p := range j.policies {
+		if p.Clash != nil || len(p.Losses) > 0 || !p.Outcome.Changed {
+			continue
+		}
+		g.Go(func() error {
+			o := j.options.Retention
+			out[i].RetentionResult, out[i].err = registry.ApplyRetention(ctx, j.clients(p.Repository.Region), p.Repository, o.Days, o.Replace)
+			return nil
+		})
+	}
+	_ = g.Wait() // the goroutines keep their errors in out
+	return out
+}
+
+// logPolicy reports what became of a policy.
+func (j *job) logPolicy(p retention.State, written writtenPolicy) {
 	switch {
 	case p.Clash != nil:
 		j.WarnError(p.Clash, "the lifecycle policy was not changed: "+p.Clash.Error())
-		return
 	case len(p.Losses) > 0:
 		j.warn(PolicyTakesImages, "the lifecycle policy of %s was not written: %s would expire that no protecting tag keeps (%s)",
 			p.Repository.Name, phrase.Count(len(p.Losses), "image"), retention.Newest(p.Losses))
-		return
-	case !p.Outcome.Changed:
-		return
-	}
-	done, err := registry.ApplyRetention(ctx, j.clients(p.Repository.Region), p.Repository, j.options.Retention.Days, j.options.Retention.Replace)
-	switch {
-	case err != nil:
-		j.warn(PolicyNotWritten, "the lifecycle policy was not written, so images do not expire: %w", err)
-	case done.Outcome.Changed:
+	case written.err != nil:
+		j.warn(PolicyNotWritten, "the lifecycle policy was not written, so images do not expire: %w", written.err)
+	case written.Outcome.Changed:
 		j.Infof("retention of %s set to %s", p.Repository.Name, phrase.Count(j.options.Retention.Days, "day"))
-		retention.LogDropped(j.Host, p.Repository, done.Outcome)
+		retention.LogDropped(j.Host, p.Repository, written.Outcome)
 	}
 }

@@ -41,5 +41,27 @@ func openAWS(ctx context.Context, w *cli, o awsOptions) (*awsclient.Clients, err
 	return awsclient.Open(ctx, o.logged(w))
 }
 
+// openEarly opens AWS clients in the background, as openAWS does: credentials may
+// come from an endpoint, which takes its time. The first function that it returns
+// waits for the clients, and the second one gives up.
+func openEarly(ctx context.Context, w *cli, o awsOptions) (opened func() (*awsclient.Clients, error), stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var clients *awsclient.Clients
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		clients, err = openAWS(ctx, w, o)
+	}()
+	opened = func() (*awsclient.Clients, error) {
+		<-done
+		return clients, err
+	}
+	return opened, func() {
+		cancel()
+		<-done
+	}
+}
+
 // refused gives an error of AWS its kind.
 func refused(err error) error { return fault.As(fault.AWS, err) }

@@ -18,6 +18,7 @@ import (
 	"slipway/build/solve"
 	"slipway/build/target"
 	"slipway/cmd/check"
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/project"
@@ -186,6 +187,12 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 	if err := check.ECS(o.project.ECS); err != nil {
 		return err
 	}
+	var aws func() (*awsclient.Clients, error)
+	if !o.plan {
+		var stop func()
+		aws, stop = openEarly(ctx, w, o.aws)
+		defer stop()
+	}
 	p, err := project.NewPlan(ctx, &w.Host, o.places(w))
 	if err != nil {
 		return err
@@ -201,20 +208,20 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 		return printPlan(w, p, o)
 	}
 	if o.dryRun {
-		return runDry(ctx, w, o, p)
+		return runDry(ctx, w, o, p, aws)
 	}
-	return runPlan(ctx, w, o, p)
+	return runPlan(ctx, w, o, p, aws)
 }
 
 // runPlan builds what was planned, prints the result, and deploys it if it was asked to.
 // Retention is seen to last, when all of that has succeeded.
-func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error {
+func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan, opened func() (*awsclient.Clients, error)) error {
 	w.jobLog.about(p.Hash.Name)
 	w.Infof("%s: %s to build as %s (%s)", p.Project, phrase.Count(len(p.Targets()), "service"), p.Hash.Name, p.Hash.Detail)
 	if err := o.CheckState(&w.Host, p); err != nil {
 		return err
 	}
-	aws, err := openAWS(ctx, w, o.aws)
+	aws, err := opened()
 	if err != nil {
 		return err
 	}

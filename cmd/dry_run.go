@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"slipway/build"
+	"slipway/internal/awsclient"
 	"slipway/internal/plain"
 	"slipway/project"
 )
@@ -21,8 +22,8 @@ type decidedService struct {
 }
 
 // runDry prints what a build would build, and why.
-func runDry(ctx context.Context, w *cli, o buildOptions, p *project.Plan) error {
-	aws, err := openAWS(ctx, w, o.aws)
+func runDry(ctx context.Context, w *cli, o buildOptions, p *project.Plan, opened func() (*awsclient.Clients, error)) error {
+	aws, err := opened()
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,11 @@ const (
 // rates in "Amazon ECR service quotas".
 const MaxCalls = 8
 
+// MaxPuts is how many PutImage are under way at once: those of a step of eight
+// services. A project of more services may exceed the rate of ECR. It is slowed down
+// once ECR throttles a call (package awsclient).
+const MaxPuts = 24
+
 // describer is the part of ECR that finding repositories needs.
 type describer interface {
 	DescribeRepositories(context.Context, *ecr.DescribeRepositoriesInput, ...func(*ecr.Options)) (*ecr.DescribeRepositoriesOutput, error)

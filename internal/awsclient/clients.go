@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -26,27 +24,6 @@ import (
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
 )
-
-// How often the SDK tries a call that was throttled or cut off, and the longest
-// pause between two tries: some fifteen seconds in all.
-const (
-	maxAttempts = 8
-	maxBackoff  = 5 * time.Second
-)
-
-// newRetryer slows down once AWS throttles: ECR allows ten PutImage a second for
-// an account, and a project of many services moves many tags. Sixty services at
-// three a second took 45 s this way and 68 s by backing off alone, refused 22
-// times, not 126. The SDK's budget of retries is left out: it would end a large
-// project in the middle.
-func newRetryer() aws.Retryer {
-	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
-			o.MaxBackoff, o.RateLimiter = maxBackoff, ratelimit.None
-			o.Retryables = append([]retry.IsErrorRetryable{quotaReached{}}, o.Retryables...)
-		})
-	})
-}
 
 // quotaReached keeps an error from being retried that says that a quota is
 // reached, such as that of the tags of an image ("PutImage" in the ECR API
@@ -122,7 +99,7 @@ func Configure(ctx context.Context, o Options) (*Clients, error) {
 	if o.Region != "" {
 		opts = append(opts, config.WithRegion(o.Region))
 	}
-	opts = append(opts, config.WithHTTPClient(throughProxies()))
+	opts = append(opts, config.WithHTTPClient(newHTTPClient()))
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	var token config.AssumeRoleTokenProviderNotSetError
 	switch {

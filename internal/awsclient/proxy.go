@@ -1,14 +1,9 @@
 package awsclient
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/url"
-
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // ProxyError is a proxy that refuses to connect to AWS. It is not asked again.
@@ -30,17 +25,4 @@ func ProxyFailed(err error) bool {
 	var refused *ProxyError
 	var dial *net.OpError
 	return errors.As(err, &refused) || errors.As(err, &dial) && dial.Op == "proxyconnect"
-}
-
-// throughProxies returns the SDK's own client. Go leaves the number of a proxy's
-// answer out of its error.
-func throughProxies() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.OnProxyConnectResponse = func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
-			return &ProxyError{proxy.Host, answer.Status}
-		}
-	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
 	"slipway/registry"
@@ -43,26 +44,40 @@ type writer interface {
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
 }
 
-// Write stores a document, at most 20 MB, as an artifact of an image that is in
-// the repository, and returns the digest of the artifact. The same document for
-// the same image has the same digest, and may be written again.
+// Upload stores a document, at most 20 MB, for an artifact that Write makes later. The
+// configuration is the same empty one in each artifact: first says that the
+// repository may have none yet.
 //
-// Calls, one after the other: InitiateLayerUpload, UploadLayerPart,
-// CompleteLayerUpload and PutImage; the first time in a repository, all four
-// once more, since each artifact has the same empty configuration.
+// Calls, one after the other: InitiateLayerUpload, UploadLayerPart and
+// CompleteLayerUpload; if first, all three once more at the same time.
+func Upload(ctx context.Context, client writer, repo registry.Repository, document []byte, first bool) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return upload(ctx, client, repo, document) })
+	if first {
+		g.Go(func() error { return upload(ctx, client, repo, ocispecs.DescriptorEmptyJSON.Data) })
+	}
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("uploading to %s: %w", repo.Name, err)
+	}
+	return nil
+}
+
+// Write stores a document as an artifact of an image that is in the repository, and
+// returns the digest of the artifact. The same document for the same image has the
+// same digest, and may be written again.
+//
+// Calls: PutImage; if the document or the configuration is not there, the calls of
+// Upload and another PutImage.
 func Write(ctx context.Context, client writer, repo registry.Repository, subject ocispecs.Descriptor, document []byte) (string, error) {
 	manifest, err := json.Marshal(manifestOf(subject, document))
 	if err != nil {
 		return "", err
 	}
-	if err := upload(ctx, client, repo, document); err != nil {
-		return "", fmt.Errorf("uploading to %s: %w", repo.Name, err)
-	}
 	err = put(ctx, client, repo, manifest)
 	var missing *types.LayersNotFoundException
 	if errors.As(err, &missing) {
-		if err := upload(ctx, client, repo, ocispecs.DescriptorEmptyJSON.Data); err != nil {
-			return "", fmt.Errorf("uploading to %s: %w", repo.Name, err)
+		if err := Upload(ctx, client, repo, document, true); err != nil {
+			return "", err
 		}
 		err = put(ctx, client, repo, manifest)
 	}

@@ -23,7 +23,7 @@ func apply(ctx context.Context, clients registry.Clients, s *Snapshot, step []Ch
 	)
 	lasting, done := outlive(ctx, lastCall)
 	defer done()
-	g.SetLimit(registry.MaxCalls)
+	g.SetLimit(registry.MaxPuts)
 	for i, c := range step {
 		g.Go(func() error {
 			mu.Lock()

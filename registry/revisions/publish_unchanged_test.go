@@ -1,6 +1,7 @@
 package revisions
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -126,5 +127,38 @@ func TestPublishReadsAgain(t *testing.T) {
 				t.Errorf("published %v from the tags of before", got.Changes)
 			}
 		})
+	}
+}
+
+// TestPublishPutsAtOnce gives the images of eight services a new name: the names and
+// records go out together, each answered only when all have been sent.
+func TestPublishPutsAtOnce(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for i := range 8 {
+		names = append(names, fmt.Sprintf("shop/s%d", i))
+	}
+	s := newRegistryFixture(t, names...)
+	digests := s.push(s.images())
+	s.published(s.recorded("one", digests))
+	p := s.recorded("two", digests)
+	p.Snapshot = unchanged(t, s, "two", digests).Snapshot
+
+	var sent sync.WaitGroup
+	sent.Add(2*len(names) + 1) // the newest record is one of them
+	s.server.ResetCalls()
+	s.transport.set(func(c ecrCall) failure {
+		if c.action == "PutImage" {
+			sent.Done()
+			sent.Wait()
+		}
+		return fine
+	})
+	if got := s.published(p); len(got.Changes) != 2*len(names)+1 {
+		t.Errorf("published %d changes, want %d", len(got.Changes), 2*len(names)+1)
+	}
+	testkit.WantECRCalls(t, s.server, "PutImage", 2*len(names)+1)
+	for i, digest := range digests {
+		s.wantRecord(i, "two", digest)
 	}
 }
