@@ -180,7 +180,7 @@ func (r *reader) note(what string, err error) bool {
 	return true
 }
 
-// report warns of what could not be read.
+// report warns of fields that could not be read.
 func (r *reader) report(host *project.Host) {
 	for _, what := range []string{platformsOf, inputsOf, scansOf, signaturesOf} {
 		if err := r.unread[what]; err != nil {

@@ -45,7 +45,7 @@ func Read(ctx context.Context, client Reader, repo registry.Repository, blob dig
 	return data, nil
 }
 
-// download returns what is at a signed address, which stays out of errors.
+// download returns the content at a signed address, which stays out of errors.
 func download(ctx context.Context, address string, limit int64) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
