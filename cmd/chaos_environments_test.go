@@ -140,7 +140,7 @@ func (e *environments) pass(d time.Duration) {
 	e.aws.Advance(d)
 }
 
-// observe notes what the environments run.
+// observe notes the digests that the environments run.
 func (e *environments) observe() {
 	e.t.Helper()
 	for cluster, runs := range e.runs {
@@ -158,7 +158,7 @@ func (e *environments) observe() {
 	}
 }
 
-// check compares what the environments run with what ECR has.
+// check compares these digests with the images in ECR.
 func (e *environments) check() {
 	e.t.Helper()
 	for cluster, runs := range e.runs {

@@ -88,7 +88,7 @@ func knownDiff() Diff {
 	}
 }
 
-// TestDocuments keeps what is printed of a revision and of a difference.
+// TestDocuments prints a revision and a difference.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	revision, diff := knownRevision(), knownDiff()
