@@ -81,13 +81,15 @@ func Compare(ctx context.Context, host *project.Host, aws *awsclient.Clients, so
 	for side := range 2 {
 		read.each(ctx, differing(pairs, side), func(ctx context.Context, c *Component) { c.inputs = read.inputs(ctx, c) })
 	}
-	read.report(host)
+	if err := read.end(ctx, host); err != nil {
+		return Diff{}, err
+	}
 	for _, p := range pairs {
 		d := p.difference(from.Name, to.Name)
 		out.Equal = out.Equal && d.State == Same
 		out.Components = append(out.Components, d)
 	}
-	return out, ctx.Err()
+	return out, nil
 }
 
 func newSide(r Revision) Side {

@@ -87,8 +87,7 @@ func Read(ctx context.Context, host *project.Host, aws *awsclient.Clients, sourc
 	read.each(ctx, pointers(out.Components), func(ctx context.Context, c *Component) {
 		c.Details = read.details(ctx, c)
 	})
-	read.report(host)
-	return out, ctx.Err()
+	return out, read.end(ctx, host)
 }
 
 // newRevision returns a revision without the details of its images.
@@ -112,8 +111,7 @@ func componentsOf(of *record.Record, r revisions.Revision, source *history.Sourc
 	if of != nil {
 		for _, recorded := range of.Components {
 			c := Component{Service: recorded.Service, Repository: recorded.Repository, Digest: recorded.Digest, Missing: true, Fate: lifecycle.Unknown}
-			i := slices.IndexFunc(repos, func(repo registry.Repository) bool { return repo.Name == recorded.Repository })
-			if i >= 0 {
+			if i := recordedIn(repos, r, recorded); i >= 0 {
 				c.complete(repos[i], r, source)
 				repos = slices.Delete(repos, i, i+1)
 			}
@@ -127,6 +125,19 @@ func componentsOf(of *record.Record, r revisions.Revision, source *history.Sourc
 		}
 	}
 	return out
+}
+
+// recordedIn returns the index of the repository of a recorded component, -1 where it
+// is not among them. Of several with its name, in other accounts or regions, it is the
+// one that has its image.
+func recordedIn(repos []registry.Repository, r revisions.Revision, recorded record.Component) int {
+	i := slices.IndexFunc(repos, func(repo registry.Repository) bool {
+		return repo.Name == recorded.Repository && r.Images[repo.Ref].Digest == recorded.Digest
+	})
+	if i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(repos, func(repo registry.Repository) bool { return repo.Name == recorded.Repository })
 }
 
 // complete adds what the listing says of the image in a repository.
@@ -144,6 +155,9 @@ func (c *Component) complete(repo registry.Repository, r revisions.Revision, sou
 	}
 }
 
+// detailsTime is how long the details of one image may take to be read.
+const detailsTime = time.Minute
+
 // each calls f for all components at once whose images can be read.
 func (r *reader) each(ctx context.Context, components []*Component, f func(context.Context, *Component)) {
 	var g errgroup.Group
@@ -151,6 +165,8 @@ func (r *reader) each(ctx context.Context, components []*Component, f func(conte
 	for _, c := range components {
 		if !c.Missing && !c.Archived {
 			g.Go(func() error {
+				ctx, cancel := context.WithTimeout(ctx, detailsTime)
+				defer cancel()
 				f(ctx, c)
 				return nil
 			})
@@ -180,13 +196,18 @@ func (r *reader) note(what string, err error) bool {
 	return true
 }
 
-// report warns of fields that could not be read.
-func (r *reader) report(host *project.Host) {
+// end warns of what could not be read, unless the command was interrupted: it
+// returns the error of the context.
+func (r *reader) end(ctx context.Context, host *project.Host) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for _, what := range []string{platformsOf, inputsOf, scansOf, signaturesOf} {
 		if err := r.unread[what]; err != nil {
 			host.WarnError(err, fmt.Sprintf("the %s are not known: %v", what, err))
 		}
 	}
+	return nil
 }
 
 // The kinds of details, for warnings.
