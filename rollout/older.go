@@ -11,7 +11,7 @@ import (
 
 // WarnOlder warns of a rollout to a revision that is older than the newest build: a
 // revision of a later commit that was made since. A pipeline whose older run ends last
-// would otherwise take the services back without a word.
+// would otherwise deploy the older revision without a word.
 func WarnOlder(host *project.Host, s *Services, t *Target) {
 	for _, repo := range s.Repositories {
 		own, _, known := t.snapshot.Record(repo.Ref, t.Name)
