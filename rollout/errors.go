@@ -68,6 +68,8 @@ const (
 	NotAdmitted
 	// Blocked is a service whose deployment configuration leaves no step.
 	Blocked
+	// TagsRefused is a rollout that may not move tags.
+	TagsRefused
 	// Older is a rollout to a revision that is older than the last build.
 	Older
 )
