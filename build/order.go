@@ -65,17 +65,10 @@ func (j *job) yields(ctx context.Context) func(record.Record) bool {
 // so in this job's repository or in that of the other job. Where neither knows both
 // commits, the times of the commits decide, and of equal ones those of the jobs.
 func follows(other record.Record, own revision.Commit, contains, known bool, started time.Time) bool {
-	switch {
-	case other.Commit == own.ID:
-		return false
-	case known:
+	if known && other.Commit != own.ID {
 		return contains
-	case slices.Contains(other.Ancestors, own.ID):
-		return true
-	case other.Committed.IsZero() || own.Time.IsZero():
-		return false
 	}
-	return cmp.Or(other.Committed.Compare(own.Time), other.Started.Compare(started)) > 0
+	return other.Follows(own.ID, own.Time, started)
 }
 
 // imageOf returns the digest of a component's image in a revision.

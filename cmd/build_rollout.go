@@ -97,7 +97,7 @@ func (b *buildRollout) desired(components []*build.Component, image func(*build.
 // run deploys the published images, as the definitions name them.
 func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []summary.Service) error {
 	published := r.Published
-	if published.Newer.Revision != "" {
+	if published.Newer.Revision != "" || published.SupersededBy != "" && r.Overtaken(ctx) {
 		return b.print(nil, rows) // the other job deploys its own
 	}
 	images := b.desired(r.Components, func(c *build.Component) ecs.DesiredImage {
@@ -106,7 +106,7 @@ func (b *buildRollout) run(ctx context.Context, r *build.Release, rows []summary
 	})
 	b.site.AllowMissing = false
 	options := b.o.deploy
-	options.Exact = true
+	options.Exact, options.Overtaken = true, r.Overtaken
 	results, err := rollout.Run(ctx, &b.w.Host, b.aws, options, b.site, rollout.Published(published, images), rolloutHooksOf(b.w))
 	return errors.Join(err, b.print(results, rows))
 }

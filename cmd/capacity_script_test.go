@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,16 +32,6 @@ func setRoom(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := ecsSandboxOf(ts).ecs.TagResource(context.Background(), &ecs.TagResourceInput{
 		ResourceArn: aws.String("arn:aws:ecs:us-east-1:000000000000:cluster/" + args[0]),
 		Tags:        []types.Tag{{Key: aws.String("slipway.sandbox.capacity"), Value: &args[1]}},
-	})
-	ts.Check(err)
-}
-
-// desired CLUSTER SERVICE N sets a desired count as others do.
-func setDesired(ts *testscript.TestScript, _ bool, args []string) {
-	n, err := strconv.ParseInt(args[2], 10, 32)
-	ts.Check(err)
-	_, err = ecsSandboxOf(ts).ecs.UpdateService(context.Background(), &ecs.UpdateServiceInput{
-		Cluster: &args[0], Service: &args[1], DesiredCount: aws.Int32(int32(n)),
 	})
 	ts.Check(err)
 }

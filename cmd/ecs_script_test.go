@@ -56,6 +56,8 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["provider"] = makeProvider
 	out["room"] = setRoom
 	out["desired"] = setDesired
+	out["redeploy"] = redeploy
+	out["define"] = define
 	return out
 }
 

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"slipway/internal/sandbox"
 )
@@ -93,6 +94,72 @@ func TestOlderCommitYields(t *testing.T) {
 			s.complete(newer, true)
 			r.says("another job has made the revision "+newer, older+" is not deployed", "latest points to "+newer, "slipway build --force")
 			job.defines(newer)
+		})
+	}
+}
+
+// TestOlderCommitIsNotDeployed: the newer job publishes and deploys while the older one,
+// which has moved latest before, waits for an answer: to its last tag, and to the first
+// question of its rollout. ECS stays on the newer commit.
+func TestOlderCommitIsNotDeployed(t *testing.T) {
+	t.Parallel()
+	for _, until := range []string{"PutImage", "DescribeServices"} {
+		t.Run(until, func(t *testing.T) {
+			t.Parallel()
+			s := newBuildFixture(t, "deployed", sandbox.Options{ECSSpeed: 40})
+			s.git("init", "-q", "-b", "main")
+			s.write(".gitignore", "imagedefinitions.json\n")
+			s.commit("deployed")
+			s.start("build", "--create-repositories").wait(exitDone)
+			var containers []string
+			for _, component := range componentNames {
+				containers = append(containers, component+"=shop/"+component)
+			}
+			ecs := newECSSandbox(s.aws, s.proxy.host())
+			if err := ecs.createService(t.Context(), ecsServiceFixture{cluster: "prod", service: "shop", containers: containers, desired: 1, breaker: "rollback", healthy: 100}); err != nil {
+				t.Fatal(err)
+			}
+			s.aws.Advance(10 * time.Minute)
+			flags := []string{"build", "--rollout", "--cluster", "prod", "--ecs-service", "shop"}
+			older := s.commit("deployed, older")
+			job := s.clone()
+			newer := s.commit("deployed, newer")
+
+			tagged := newGate(t, true)
+			s.proxy.set(&rule{match: on("PutImage", "", "latest"), treat: tagged.treat})
+			r := job.start(flags...)
+			for range componentNames {
+				r.meets(tagged)
+			}
+			g := tagged
+			if until == "DescribeServices" {
+				g = newGate(t, false)
+				s.proxy.set(&rule{match: on(until, "", ""), treat: g.treat})
+				tagged.release(true)
+				r.meets(g)
+			}
+			s.proxy.set()
+			s.start(flags...).wait(exitDone)
+			g.release(true)
+			r.wait(exitDone)
+			r.says("another job has made the revision "+newer, older+" is not deployed", "slipway build --force")
+			s.complete(newer, true)
+			running, err := ecs.runs(t.Context(), "prod", "shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, component := range componentNames {
+				if want := s.aws.Tags("shop/" + component)[newer]; len(running[component]) != 1 || running[component][0] != want {
+					t.Errorf("%s runs %v, want %s of %s", component, running[component], want, newer)
+				}
+			}
+
+			// Later, the older revision is deployed with a warning only, the newer without.
+			warning := older + " is older than the last build: " + newer + " of a later commit was made since"
+			s.start(append([]string{"rollout", older}, flags[2:]...)...).wait(exitDone).says(warning, "slipway rollout "+newer)
+			if r := s.start(append([]string{"rollout", newer}, flags[2:]...)...).wait(exitDone); strings.Contains(r.stderr.String(), "is older") {
+				t.Errorf("rollout %s warns:\n%s", newer, r.stderr.String())
+			}
 		})
 	}
 }

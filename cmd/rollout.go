@@ -122,6 +122,9 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 	if err := s.PermitImages(ctx, &w.Host, o.project.Options); err != nil {
 		return err
 	}
+	if !o.deploy.NoLatest && !s.LatestByBuild {
+		rollout.WarnOlder(&w.Host, s, target)
+	}
 	options := o.deploy
 	options.Exact = true
 	results, err := rollout.Run(ctx, &w.Host, cloud, options, s, target, rolloutHooksOf(w))

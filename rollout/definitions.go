@@ -140,7 +140,11 @@ func FindDefinitions(ctx context.Context, aws *awsclient.Clients, s *Services, f
 	for _, st := range s.List {
 		for _, def := range files[st.Ref] {
 			if repo, ok := st.Repositories[def.Name]; ok {
-				names[repo.Ref] = append(names[repo.Ref], project.TagOrDigest(def.ImageURI))
+				name := project.TagOrDigest(def.ImageURI)
+				names[repo.Ref] = append(names[repo.Ref], name)
+				if revisionTag(name) != "" {
+					names[repo.Ref] = append(names[repo.Ref], registry.RecordTag(name))
+				}
 			}
 		}
 	}

@@ -68,6 +68,10 @@ const (
 	NotAdmitted
 	// Blocked is a service whose deployment configuration leaves no step.
 	Blocked
+	// TagsRefused is a rollout that may not move tags.
+	TagsRefused
+	// Older is a rollout to a revision that is older than the last build.
+	Older
 )
 
 // Error is a failure of a rollout, or a warning about one that goes on. The command

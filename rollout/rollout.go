@@ -45,6 +45,9 @@ type Options struct {
 	NoLatest bool
 	// KeepLatest moves the tags of the ECS services and leaves latest where it is.
 	KeepLatest bool
+	// Overtaken reports just before the deployments whether another job will deploy a
+	// later revision; nothing is deployed then. It may be nil.
+	Overtaken func(context.Context) bool
 	// Question is asked on a terminal before anything changes; empty asks nothing.
 	Question string
 }
@@ -148,6 +151,9 @@ func (d *job) run(ctx context.Context) error {
 		if err := d.promote(ctx); err != nil {
 			return err
 		}
+	}
+	if d.options.Overtaken != nil && d.options.Overtaken(ctx) {
+		return nil
 	}
 	deployments, err := d.deploy(ctx, changes)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/registry"
@@ -47,6 +48,9 @@ func (d *job) promote(ctx context.Context) error {
 		Snapshot: d.snapshot, Name: d.target.Name, Images: d.target.images,
 		Running: d.services.Running(), Live: d.services.Live(), KeepLatest: d.options.KeepLatest,
 	})
+	if awsclient.Denied(err) {
+		return &Error{Problem: TagsRefused, Err: err, kind: fault.AWS}
+	}
 	if err != nil {
 		return fault.As(fault.AWS, err)
 	}

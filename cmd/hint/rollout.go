@@ -86,6 +86,8 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.Endless:         "run `slipway rollback --previousFLAGS` to replace it",
 	rollout.Blocked:         "raise maximumPercent: `aws ecs update-serviceAWSFLAGS --deployment-configuration maximumPercent=200`",
 	rollout.NotAdmitted:     "push the image to ECR, or leave out --require-scan and --require-signature",
+	rollout.TagsRefused:     "allow the action that the message names, or give --no-latest, which deploys without tags",
+	rollout.Older:           "run `slipway rollout REVISIONFLAGS` to deploy the last build; `slipway rollback` goes back without a warning",
 	rollout.Stalled:         "run `slipway rollback REVISIONFLAGS` to deploy it again",
 }
 

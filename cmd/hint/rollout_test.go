@@ -27,7 +27,7 @@ func TestEveryProblemHasAHint(t *testing.T) {
 	for p := retention.NotAgreed; p <= retention.Unprotected; p++ {
 		all = append(all, &retention.Error{Problem: p, Err: cause})
 	}
-	for p := rollout.NoPause; p <= rollout.Blocked; p++ {
+	for p := rollout.NoPause; p <= rollout.Older; p++ {
 		all = append(all, &rollout.Error{Problem: p, Err: cause})
 	}
 	for _, err := range all {
