@@ -186,6 +186,10 @@ func (f *Files) Sum(ctx context.Context, path string) (string, error) {
 	return s.sum, s.err
 }
 
+// buffers are for reading files: one for each of many small files would be more than
+// all else that a build without changes allocates.
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
 // hashFile hashes a regular file.
 func hashFile(ctx context.Context, path string) (string, error) {
 	file, err := bounded.Open(ctx, path, math.MaxInt64)
@@ -194,7 +198,9 @@ func hashFile(ctx context.Context, path string) (string, error) {
 	}
 	defer file.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, bounded.Reader(ctx, file)); err != nil {
+	buffer := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(buffer)
+	if _, err := io.CopyBuffer(h, bounded.Reader(ctx, file), buffer[:]); err != nil {
 		return "", fmt.Errorf("%q: %w", path, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -52,12 +52,13 @@ func (p Publication) dead(s *Snapshot, name string) []DeadNames {
 // FindDead finds the names of expired revisions among names that images of the revision
 // are known to have since it was published, by repository.
 //
-// Calls for each repository: one BatchGetImage, if there are names.
+// Calls for each repository: one BatchGetImage, if there are names of others.
 func (p Published) FindDead(ctx context.Context, clients registry.Clients, names map[registry.Ref][]string) ([]DeadNames, error) {
 	again := p.job
 	again.Snapshot, again.Images = nil, nil
 	for _, i := range p.job.Images {
-		if i.Names = names[i.Repository.Ref]; len(i.Names) > 0 {
+		// A revision that is published again has its record.
+		if i.Names = names[i.Repository.Ref]; slices.ContainsFunc(i.Names, func(n string) bool { return n != p.Name }) {
 			again.Images = append(again.Images, i)
 		}
 	}

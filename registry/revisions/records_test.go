@@ -317,9 +317,13 @@ func TestFindDead(t *testing.T) {
 		t.Errorf("%v are dead, %v, want one in %s", dead, err, s.repos[0].Name)
 	}
 	testkit.WantECRCalls(t, s.server, "BatchGetImage", 1)
-	if dead, err := out.FindDead(t.Context(), s.clients, nil); err != nil || dead != nil {
-		t.Errorf("without names, %v are dead, %v", dead, err)
+	s.server.ResetCalls()
+	for _, names := range [][]string{nil, {"three"}} {
+		if dead, err := out.FindDead(t.Context(), s.clients, map[registry.Ref][]string{s.repos[0].Ref: names}); err != nil || dead != nil {
+			t.Errorf("of %q, %v are dead, %v", names, dead, err)
+		}
 	}
+	testkit.WantECRCalls(t, s.server, "BatchGetImage", 0)
 }
 
 // TestYields: a job leaves latest to a revision that another job made meanwhile, if
