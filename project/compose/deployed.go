@@ -3,20 +3,41 @@ package compose
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/cli/pkg/kvfile"
 
 	"slipway/internal/allow"
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
 )
+
+// docker compose has the format raw, in which a value is taken as it is; compose-go
+// lets its user add it.
+func init() {
+	dotenv.RegisterFormat("raw", func(r io.Reader, path string, vars map[string]string, lookup func(string) (string, bool)) error {
+		lines, err := kvfile.ParseFromReader(r, lookup)
+		if err != nil { // it quotes the file
+			return fmt.Errorf("failed to read %s: a line is not NAME=VALUE", path)
+		}
+		for _, line := range lines {
+			name, value, _ := strings.Cut(line, "=")
+			vars[name] = value
+		}
+		return nil
+	})
+}
 
 // Deployed returns the project as it runs on ECS: without the services and the keys
 // that x-slipway.local keeps for docker compose, and with the variables and labels of
@@ -47,7 +68,10 @@ func Deployed(ctx context.Context, p *types.Project, wanted *allow.Wanted) (*typ
 func fileField(p *types.Project, err error) string {
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		s := p.Services[name]
-		if slices.ContainsFunc(s.EnvFiles, func(f types.EnvFile) bool { return strings.Contains(err.Error(), f.Path) }) {
+		named := func(f types.EnvFile) bool {
+			return strings.Contains(err.Error(), f.Path) || f.Format != "" && strings.Contains(err.Error(), "format "+strconv.Quote(f.Format))
+		}
+		if slices.ContainsFunc(s.EnvFiles, named) {
 			return "services." + name + ".env_file"
 		}
 		if slices.ContainsFunc(s.LabelFiles, func(path string) bool { return strings.Contains(err.Error(), path) }) {

@@ -74,11 +74,13 @@ func TestDeployedLeavesOutLocal(t *testing.T) {
 
 func TestDeployedErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"env_file: missing.env":             "services.web.env_file: stat ",
-		"label_file: missing.labels":        "services.web.label_file: stat ",
-		"env_file: broken.env":              "services.web.env_file: failed to read ",
-		"x-slipway: {local: [ports, port]}": `services.web.x-slipway.local: "port" is not a key of a service`,
-		"env_file: growing.env":             "the values are larger than the limit of 1 MiB",
+		"env_file: missing.env":                       "services.web.env_file: stat ",
+		"label_file: missing.labels":                  "services.web.label_file: stat ",
+		"env_file: broken.env":                        "services.web.env_file: failed to read ",
+		"x-slipway: {local: [ports, port]}":           `services.web.x-slipway.local: "port" is not a key of a service`,
+		"env_file: [{path: broken.env, format: odd}]": `services.web.env_file: unsupported env_file format "odd"`,
+		"env_file: [{path: broken.env, format: raw}]": "services.web.env_file: failed to read ",
+		"env_file: growing.env":                       "the values are larger than the limit of 1 MiB",
 	} {
 		_, err := deployed(t, map[string]string{
 			"compose.yaml": "services: {web: {image: example.org/web, " + text + "}}\n",
