@@ -99,7 +99,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 		for _, tag := range project.Services[t.Service].Build.Tags {
 			s.ExtraTags[repo.Name] = append(s.ExtraTags[repo.Name], tag[strings.LastIndexByte(tag, ':')+1:])
 		}
-		if t.Settings.Undeployed {
+		if t.Settings.Undeployed || settings.RunsBefore(t.Service) {
 			continue
 		}
 		all[t.Container] = repo
