@@ -81,11 +81,7 @@ var logDrivers = []string{"awslogs", "splunk", "awsfirelens"}
 // group. The defaults of awslogs keep a container from waiting for its log
 // ("Send Amazon ECS logs to CloudWatch" in the ECS developer guide).
 func (t *translator) logging() error {
-	group := t.around.LogGroup
-	if group == "" {
-		group = "LOG_GROUP"
-	}
-	options := map[string]string{"awslogs-group": group, "awslogs-region": t.around.region(), "awslogs-stream-prefix": "ecs"}
+	options := map[string]string{logGroupOption: logGroup, logRegionOption: region, "awslogs-stream-prefix": "ecs"}
 	log := Log{"awslogs", options}
 	t.out.LogConfiguration = &log
 	switch driver := t.driver(); {
