@@ -190,7 +190,7 @@ func (p *Plan) addService(t target.Target, build bool, w *Host) error {
 	case err != nil:
 		return err
 	case ok:
-		p.Components = append(p.Components, Component{Target: t, Build: build, Ref: ref, Containers: containersOf(t)})
+		p.Components = append(p.Components, Component{Target: t, Build: build, Ref: ref, Containers: p.containersOf(t)})
 	case build:
 		p.Bases = append(p.Bases, Base{Target: t})
 		if len(t.Tags) > 0 {
