@@ -271,7 +271,7 @@ func TestAttestations(t *testing.T) {
 		})
 		targets, _, err := target.Select(load(t, dir), target.Selection{Attestations: []string{"provenance", "sbom"}})
 		if err != nil || len(targets) != 1 {
-			t.Fatalf("%s: %v, error %v, want one target", build, targets, err)
+			t.Fatalf("Select with %q returned %v, %v, want one target", build, targets, err)
 		}
 		if got := [2]string{targets[0].Provenance, targets[0].SBOM}; got != want {
 			t.Errorf("%s: provenance and SBOM %q, want %q", build, got, want)
