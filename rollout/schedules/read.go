@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/phrase"
 )
 
 // parallel is how many calls are made at once.
@@ -48,17 +49,19 @@ func (r *reader) note(action string, err error) {
 	}
 }
 
-// unread returns the reasons, each once: the refused actions together first.
+// unread returns the reasons: the refused actions, and the first of the other errors
+// with the number of those that are like it.
 func (r *reader) unread() []error {
 	var out []error
 	if len(r.denied) > 0 {
 		slices.Sort(r.denied)
 		out = append(out, errors.New("denied: "+strings.Join(slices.Compact(r.denied), ", ")))
 	}
-	for _, err := range r.failed {
-		if !slices.ContainsFunc(out, func(o error) bool { return o.Error() == err.Error() }) {
-			out = append(out, err)
-		}
+	switch n := len(r.failed); {
+	case n == 1:
+		out = append(out, r.failed[0])
+	case n > 1:
+		out = append(out, fmt.Errorf("%w (and %s more)", r.failed[0], phrase.Count(n-1, "error")))
 	}
 	return out
 }

@@ -7,6 +7,7 @@ package schedules
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,8 +52,8 @@ type Use struct {
 type Report struct {
 	// Uses are in order of kind, name and container.
 	Uses []Use
-	// Unread are the reasons for which Uses may not be all: a refused action, or an
-	// answer that did not come.
+	// Unread are the reasons for which Uses may not be all: the refused actions, and
+	// the answers that did not come.
 	Unread []error
 	// At is when the images were listed.
 	At time.Time
@@ -71,6 +72,9 @@ func Find(ctx context.Context, host *project.Host, c *awsclient.Clients, repos [
 	r := reader{events: c.Events(), scheduler: c.Scheduler(), ecs: c.ECS()}
 	tasks := r.tasks(ctx)
 	containers := r.containers(ctx, tasks)
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		return Report{}, err
+	}
 	out := Report{Uses: uses(tasks, containers, repos), Unread: r.unread()}
 	if len(out.Uses) == 0 {
 		return out, nil

@@ -1,12 +1,15 @@
 package schedules
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	scheduled "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/smithy-go"
 )
 
 const (
@@ -67,5 +70,22 @@ func TestRemedy(t *testing.T) {
 		if got := c.use.Remedy(); got != c.want {
 			t.Errorf("%s:\n%s, want\n%s", name, got, c.want)
 		}
+	}
+}
+
+// TestUnread puts what could not be read into one line.
+func TestUnread(t *testing.T) {
+	var r reader
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException"}
+	r.note("events:ListRules", nil)
+	r.note("scheduler:GetSchedule", denied)
+	r.note("scheduler:GetSchedule", denied)
+	r.note("events:ListRules", fmt.Errorf("reading the rules: %w", denied))
+	for _, name := range []string{"a", "b", "c"} {
+		r.note("ecs:DescribeTaskDefinition", errors.New("reading "+name))
+	}
+	const want = "denied: events:ListRules, scheduler:GetSchedule; reading a (and 2 errors more)"
+	if got := (Report{Unread: r.unread()}).Incomplete(); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
