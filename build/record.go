@@ -72,7 +72,7 @@ func readRecord(ctx context.Context, client *ecr.Client, repo registry.Repositor
 func (j *job) recordable(c *Component) bool { return c.confirmed && !j.plan.Untrusted.Yes() }
 
 // uploadInputs uploads the inputs that will be recorded, while the tags move. An error
-// changes nothing: missing parts are uploaded when they are recorded.
+// changes nothing: missing inputs are uploaded when they are recorded.
 func (j *job) uploadInputs(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(registry.MaxCalls)
