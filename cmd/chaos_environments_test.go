@@ -14,8 +14,9 @@ import (
 
 // TestChaosEnvironments lets the operators of two environments, whose ECS services run
 // images of the same repositories, build, roll out, roll back, stop and start at random,
-// while days pass and images expire. At every moment, and for thirty days after the last
-// command, ECR has the images that each environment runs.
+// one after the other or both at once, while days pass and images expire, also in the
+// middle of a command. After each command, and for thirty days after the last one, ECR has
+// the images that each environment runs.
 func TestChaosEnvironments(t *testing.T) {
 	chaos(t, func(t *testing.T, random *rand.Rand) {
 		e := newEnvironments(t, random)
@@ -43,8 +44,11 @@ var environmentComponents = componentNames[:2]
 // environments are two ECS services, in two clusters, of one project.
 type environments struct {
 	*ecsFixture
-	random    *rand.Rand
+	random *rand.Rand
+	// revisions are the names of the builds so far; some may have failed.
 	revisions []string
+	// hurry is how much time passes in the middle of each command.
+	hurry time.Duration
 	// runs are the digests that an environment runs, or ran when it was stopped, by
 	// cluster and component.
 	runs map[string]map[string]string
@@ -59,7 +63,7 @@ func newEnvironments(t *testing.T, random *rand.Rand) *environments {
 		ecsFixture: &ecsFixture{buildFixture: s, sandbox: newECSSandbox(s.aws, s.proxy.host())}, random: random,
 		runs: map[string]map[string]string{"prod": {}, "staging": {}},
 	}
-	e.buildNext()
+	e.run(e.nextBuild())
 	var containers []string
 	for _, c := range environmentComponents {
 		containers = append(containers, c+"=shop/"+c+":latest")
@@ -70,14 +74,14 @@ func newEnvironments(t *testing.T, random *rand.Rand) *environments {
 	e.pass(10 * time.Minute)
 	// Slipway protects the images of the services that a command has named.
 	for cluster := range e.runs {
-		e.run("rollout", "r0", "--cluster", cluster, "--ecs-service", "shop")
+		e.run([]string{"rollout", "r0", "--cluster", cluster, "--ecs-service", "shop"})
 	}
 	e.observe()
 	return e
 }
 
-// buildNext builds a new revision of one component or of both.
-func (e *environments) buildNext(args ...string) {
+// nextBuild changes one component or both and returns the command that builds them.
+func (e *environments) nextBuild(flags ...string) []string {
 	name := fmt.Sprintf("r%d", len(e.revisions))
 	seed := fmt.Sprint(e.random.Uint64())
 	if len(e.revisions) == 0 {
@@ -86,50 +90,65 @@ func (e *environments) buildNext(args ...string) {
 	for _, c := range environmentComponents[e.random.IntN(len(environmentComponents)):] {
 		e.write(c+"/file", seed)
 	}
-	e.run(append([]string{"build", "--create-repositories", "--progress", "plain", "--cache", "none", "--hash", name}, args...)...)
 	e.revisions = append(e.revisions, name)
+	return append([]string{"build", "--create-repositories", "--progress", "plain", "--cache", "none", "--hash", name}, flags...)
 }
 
-// step does something that an operator does, or lets days pass.
+// step lets an operator do something, or both at once, or lets days pass.
 func (e *environments) step() {
-	cluster := []string{"prod", "staging"}[e.random.IntN(2)]
-	of := []string{"--cluster", cluster, "--ecs-service", "shop"}
-	revision := e.revisions[e.random.IntN(len(e.revisions))]
-	switch e.random.IntN(9) {
+	switch e.random.IntN(6) {
 	case 0:
-		e.buildNext()
-	case 1:
-		e.buildNext(append(of, "--rollout")...)
-	case 2:
-		e.run(append(of, "rollout", revision)...)
-	case 3:
-		e.run(append(of, "rollback", revision)...)
-	case 4:
-		e.run(append(of, "rollback", "--previous")...)
-	case 5:
-		e.run(append(of, "stop")...)
-	case 6:
-		e.run(append(of, "start")...)
-	default:
 		e.pass(time.Duration(12+e.random.IntN(108)) * time.Hour)
+	case 1:
+		e.run(e.command("prod"), e.command("staging"))
+	case 2:
+		e.hurry = time.Duration(1+e.random.IntN(30)) * time.Hour
+		e.run(e.command([]string{"prod", "staging"}[e.random.IntN(2)]))
+		e.hurry = 0
+	default:
+		e.run(e.command([]string{"prod", "staging"}[e.random.IntN(2)]))
 	}
 	e.pass(10 * time.Minute)
 	e.observe()
 }
 
-// run runs slipway to its end. A revision may have expired, and no revision may be the
-// previous one: a command may be refused.
-func (e *environments) run(args ...string) {
+// command returns what an operator of a cluster does.
+func (e *environments) command(cluster string) []string {
+	revision := e.revisions[e.random.IntN(len(e.revisions))]
+	return append([][]string{
+		e.nextBuild("--rollout"), {"rollout", revision}, {"rollback", revision}, {"rollback", "--previous"}, {"stop"}, {"start"},
+	}[e.random.IntN(6)], "--cluster", cluster, "--ecs-service", "shop")
+}
+
+// run runs commands at the same time. One may be refused, since its revision has expired
+// or there is no previous one. One may lose against the other, or find that an image has
+// expired meanwhile: it is run again.
+func (e *environments) run(commands ...[]string) {
 	e.t.Helper()
-	i := slices.IndexFunc(args, func(a string) bool {
-		return slices.Contains([]string{"build", "rollout", "rollback", "stop", "start"}, a)
-	})
-	args = slices.Concat(args[i:], args[:i])
-	r := e.start(args...)
-	r.end()
-	e.done = append(e.done, fmt.Sprintf("slipway %s: %d", strings.Join(args, " "), r.code))
-	if r.code != exitDone && r.code != exitUsage {
-		e.t.Errorf("slipway %s ended with %d:\n%s", strings.Join(args, " "), r.code, &r.stderr)
+	var running []*process
+	for _, args := range commands {
+		running = append(running, e.start(args...))
+	}
+	if e.hurry > 0 {
+		e.pass(e.hurry)
+	}
+	for i, r := range running {
+		r.end()
+		e.done = append(e.done, fmt.Sprintf("slipway %s: %d", strings.Join(commands[i], " "), r.code))
+	}
+	for i, r := range running {
+		if r.code == exitDone || r.code == exitUsage {
+			continue
+		}
+		if alone := len(commands) == 1 && e.hurry == 0; !alone {
+			again := e.start(commands[i]...)
+			again.end()
+			r = again
+			e.done = append(e.done, fmt.Sprintf("again, slipway %s: %d", strings.Join(commands[i], " "), r.code))
+		}
+		if r.code != exitDone && r.code != exitUsage {
+			e.t.Errorf("slipway %s ended with %d:\n%s", strings.Join(commands[i], " "), r.code, &r.stderr)
+		}
 	}
 }
 
