@@ -72,24 +72,6 @@ func (j *job) caches(repo registry.Repository, base string, engines []*engine.En
 	return from, to
 }
 
-// cached reports whether the caches in a component's repository have the layers of its
-// image: latest points to the same image, built from the same inputs, and its build
-// wrote caches. Objects on S3 may expire, so that caches there are always written.
-func (j *job) cached(service, digest string) bool {
-	i := slices.IndexFunc(j.components, func(c *Component) bool { return c.Target.Service == service })
-	if i < 0 {
-		return false
-	}
-	c := j.components[i]
-	tags := append(j.options.cacheTagNames(), registry.TagLatest)
-	missing := slices.ContainsFunc(tags, func(tag string) bool { _, ok := j.before.ByTag(c.Repository.Ref, tag); return !ok })
-	if len(tags) == 1 || missing {
-		return false
-	}
-	latest, _ := j.before.ByTag(c.Repository.Ref, registry.TagLatest)
-	return latest.Digest == digest && j.existing(c) == digest
-}
-
 // cacheMode is the mode of the cache on an engine. A Docker engine with the classic store
 // exports no cache but an inline one, and the fresh host of a CodeBuild job needs one: what
 // it does not find in a cache has new times, and with them a new digest.

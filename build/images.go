@@ -110,7 +110,6 @@ func (j *job) solveOptions(engines []*engine.Engine, display Display) solve.RunO
 		Secret:     func(value string) { j.Secrets.Add(value) },
 		Push:       j.pushed,
 		Images:     j.unchangedImages(),
-		Cached:     j.cached,
 		Mirrors:    j.plan.Mirrors,
 		Unmirrored: j.warnOfMirrors,
 		CacheLogin: j.cacheLogin(engines),

@@ -271,39 +271,3 @@ func TestCacheOfEachPlatform(t *testing.T) {
 	r.warns()
 	cached(r)
 }
-
-// TestCacheIsNotWrittenAgain: the cache of an image that is the same is left alone. That of
-// a changed image is written, and one that is not there. Tags that are removed while the
-// token is asked for show which ones are written: an equal cache is put nowhere else.
-func TestCacheIsNotWrittenAgain(t *testing.T) {
-	t.Parallel()
-	s := newBuildFixture(t, "not again", sandbox.Options{})
-	s.build("one", "--cache", "registry").wait(exitDone).warns()
-	builds := func(hash string, want ...string) {
-		t.Helper()
-		g := newGate(t, false)
-		s.proxy.set(&rule{match: on("GetAuthorizationToken", "", ""), treat: g.treat})
-		r := s.startBuild(hash, "--cache", "registry", "--rebuild")
-		r.meets(g)
-		for _, component := range componentNames {
-			s.removeTags("shop/"+component, "buildcache")
-		}
-		g.release(true)
-		r.wait(exitDone)
-		var got []string
-		for _, component := range componentNames {
-			if s.tags()["shop/"+component+":buildcache"] != "" {
-				got = append(got, component)
-			}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("build %s wrote the caches of %v, want %v", hash, got, want)
-		}
-	}
-	builds("two")
-	s.proxy.set()
-	s.build("three", "--cache", "registry", "--rebuild").wait(exitDone).warns()
-	s.write("b/file", "b changed")
-	builds("four", "b")
-	builds("five", "a", "c", "d")
-}

@@ -19,7 +19,7 @@ import (
 func (r *run) exportCaches(ctx context.Context, targets []target.Target) {
 	exporting := slices.DeleteFunc(slices.Clone(targets), func(t target.Target) bool {
 		_, cache := target.SplitCache(t.SolveOpt(r.options.Push[t.Service], target.Sources{}))
-		return cache == nil || r.done[t.Service].result.Err != nil || r.cached(t)
+		return cache == nil || r.done[t.Service].result.Err != nil
 	})
 	// A job that was stopped, by a failure or by its user, keeps what was pushed.
 	if len(exporting) == 0 || ctx.Err() != nil {
@@ -52,12 +52,6 @@ func (r *run) exportCaches(ctx context.Context, targets []target.Target) {
 			res.Digest, res.Err = "", errs[i]
 		}
 	}
-}
-
-// cached reports whether the caches of a target need not be written again.
-func (r *run) cached(t target.Target) bool {
-	return r.options.Cached != nil && t.ExportsPushCache() && len(r.caches.errs[t.Service]) == 0 &&
-		r.options.Cached(t.Service, r.done[t.Service].result.Digest)
 }
 
 // exportOnEngine writes the cache on the engine that built the part. If that is lost, another

@@ -47,10 +47,6 @@ type RunOptions struct {
 	// or of the compose file. It is called for each request; nil means that no cache
 	// has any.
 	CacheLogin func(ctx context.Context, c target.Cache) (map[string]string, error)
-	// Cached reports whether the caches of Push that are there have the layers of an image
-	// that a service was built to. They are not written again, unless one could not be
-	// read. Nil writes all.
-	Cached func(service, digest string) bool
 	// Mirrors have copies of images, which are pulled in place of them.
 	Mirrors mirror.List
 	// Unmirrored is called once, with the images whose copies are not there.
