@@ -45,7 +45,7 @@ func TestExamples(t *testing.T) {
 			}
 			got, err := s.Derive(p, services)
 			if err != nil {
-				t.Errorf("%s: %s: %v", file, s.Name, err)
+				t.Errorf("%s: Derive for %s: %v", file, s.Name, err)
 			}
 			for _, v := range got.Values {
 				derived++
@@ -53,12 +53,12 @@ func TestExamples(t *testing.T) {
 				if i < 0 {
 					t.Errorf("%s: %s has no parameter %s", file, s.Name, v.Name)
 				} else if err := s.Parameters[i].Check(v.Value); err != nil || strings.ContainsAny(v.Value, " \t\n") {
-					t.Errorf("%s: %s: %v", file, s.Name, err)
+					t.Errorf("%s: %s refuses %q: %v", file, s.Name, v.Value, err)
 				}
 			}
 			for _, m := range got.Missing {
 				if m.Err != nil {
-					t.Errorf("%s: %s: %v", file, s.Name, m.Err)
+					t.Errorf("%s: %s refuses a value: %v", file, s.Name, m.Err)
 				}
 			}
 		}

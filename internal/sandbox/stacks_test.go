@@ -67,7 +67,7 @@ func TestStackControl(t *testing.T) {
 		return out.StatusCode, string(text)
 	}
 	if status, text := post("name=shop&status=CREATE_FAILED&output=" + url.QueryEscape("Url=http://shop/?a=b")); status != http.StatusNoContent {
-		t.Fatalf("%d: %s", status, text)
+		t.Fatalf("planting a stack: status %d: %s", status, text)
 	}
 	client := cloudformation.NewFromConfig(testkit.AWSConfig(s.URL()))
 	out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("shop")})
@@ -76,7 +76,7 @@ func TestStackControl(t *testing.T) {
 	}
 	for query, want := range map[string]string{"": "name must be", "name=shop&output=Url": "NAME=VALUE"} {
 		if status, text := post(query); status != http.StatusBadRequest || !strings.Contains(text, want) {
-			t.Errorf("%q: %d: %s, want %s", query, status, text, want)
+			t.Errorf("POST %q = %d: %s, want %s", query, status, text, want)
 		}
 	}
 }

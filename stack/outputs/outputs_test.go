@@ -84,7 +84,7 @@ func TestReadRefuses(t *testing.T) {
 		s.SetStack("shop", sandbox.Stack{Status: status, Outputs: site})
 		_, err := read(t, s, "shop")
 		if ok && err != nil {
-			t.Errorf("%s: %v", status, err)
+			t.Errorf("Read of a stack that is %s: %v", status, err)
 		} else if !ok {
 			wantUsage(t, err, "stack shop is "+status, "wait")
 		}
