@@ -173,4 +173,4 @@ var digits = regexp.MustCompile(`^[0-9]+$`)
 // killed process leaves it.
 func IsTemporary(name string) bool { return temporary.MatchString(name) }
 
-var temporary = regexp.MustCompile(`^\.(imagedefinitions.*|imageDetail)\.json\.[0-9]+\.tmp$`)
+var temporary = regexp.MustCompile(`^\.(imagedefinitions.*|imageDetail|taskdefinition.*)\.json\.[0-9]+\.tmp$`)

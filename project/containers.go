@@ -25,9 +25,10 @@ type Container struct {
 	ECS compose.ECS
 }
 
-// containersOf returns the container of a service, or none if nothing runs its image.
-func containersOf(t target.Target) []Container {
-	if t.Settings.Undeployed {
+// containersOf returns the container of a service, or none if no ECS service runs its
+// image.
+func (p *Plan) containersOf(t target.Target) []Container {
+	if t.Settings.Undeployed || p.Settings.RunsBefore(t.Service) {
 		return nil
 	}
 	return []Container{{Service: t.Service, Name: t.Container, ECS: t.Settings.ECS}}

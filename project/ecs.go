@@ -158,7 +158,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 // addContainer adds the container of a service to the ECS service that runs it, and to
 // all containers.
 func (s *ECS) addContainer(t target.Target, repo registry.Ref, settings compose.Settings, o ECSOptions, all map[string]registry.Ref) {
-	if t.Settings.Undeployed {
+	if t.Settings.Undeployed || settings.RunsBefore(t.Service) {
 		return
 	}
 	all[t.Container] = repo

@@ -36,6 +36,11 @@ type Plan struct {
 	// Bases are the services that others build on, and that have no repository.
 	Bases []Base
 	Files []DefinitionsFile
+	// TaskFiles are the files of task definitions, none if the compose file does not own
+	// them.
+	TaskFiles []TaskFile
+	// repositories are those of the services with a build section.
+	repositories map[string]registry.Ref
 	// ImageDetail is the path of imageDetail.json, if it was asked for.
 	ImageDetail string
 	// Mirrors have copies of the images that the build pulls.
@@ -121,6 +126,9 @@ func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
 		if err := p.addFiles(w, o); err != nil {
 			return err
 		}
+		if err := p.addTasks(ctx, w, o, project, wanted); err != nil {
+			return err
+		}
 		p.distrust(o.Trust)
 		if err := p.checkCaches(); err != nil {
 			return err
@@ -187,7 +195,7 @@ func (p *Plan) addService(t target.Target, build bool, w *Host) error {
 	case err != nil:
 		return err
 	case ok:
-		p.Components = append(p.Components, Component{Target: t, Build: build, Ref: ref, Containers: containersOf(t)})
+		p.Components = append(p.Components, Component{Target: t, Build: build, Ref: ref, Containers: p.containersOf(t)})
 	case build:
 		p.Bases = append(p.Bases, Base{Target: t})
 		if len(t.Tags) > 0 {
@@ -332,7 +340,7 @@ const maxEntry = 512
 
 // RoomFor is the most that the file at path can take.
 func (p *Plan) RoomFor(path string) int {
-	room := maxEntry
+	room := maxEntry + p.roomForTasks(path)
 	for _, f := range p.Files {
 		if f.Path != path {
 			continue

@@ -71,7 +71,7 @@ func (p *Plan) addSharers(project *types.Project) error {
 	}
 	for _, s := range all {
 		c := p.Component(s.of.Target.Service)
-		c.Containers = append(c.Containers, containersOf(s.target)...)
+		c.Containers = append(c.Containers, p.containersOf(s.target)...)
 	}
 	return nil
 }

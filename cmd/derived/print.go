@@ -8,13 +8,19 @@ import (
 	"io"
 	"strings"
 
-	"slipway/internal/allow"
 	"slipway/internal/plain"
+	"slipway/internal/redact"
 	"slipway/rollout/task"
 )
 
+// row is a line of a field: indent, key and value.
+const row = "%s%-23s  %s\n"
+
+// credentials replaces the values behind names such as API_TOKEN.
+var credentials redact.Redactor
+
 // Print writes the definitions as text: a line for each, and below it a block for each
-// container with a line for each field. It hides values of variables whose names look
+// container with a line for each field. It hides the values of variables whose names are
 // like those of credentials.
 func Print(w io.Writer, definitions []task.Definition) error {
 	var out strings.Builder
@@ -36,7 +42,7 @@ func Print(w io.Writer, definitions []task.Definition) error {
 				return err
 			}
 			for _, v := range variables {
-				fmt.Fprintf(&out, "    %-22s  %s=%s\n", "environment", plain.Text(v.Name), shown(v))
+				fmt.Fprintf(&out, row, "    ", "environment", plain.Text(credentials.Text(v.Name+"="+v.Value)))
 			}
 		}
 	}
@@ -56,13 +62,6 @@ func purpose(d task.Definition) string {
 		return "ECS service " + d.ECS.Service
 	}
 	return "ECS service " + d.ECS.Cluster + "/" + d.ECS.Service
-}
-
-func shown(v task.Variable) string {
-	if v.Value != "" && allow.Secret(v.Name) {
-		return "REDACTED"
-	}
-	return plain.Text(v.Value)
 }
 
 // fields writes the fields of a value by their keys in JSON, apart from some: a text as
@@ -87,7 +86,7 @@ func fields(out *strings.Builder, indent string, v any, except ...string) error 
 		}
 		name, _ := key.(string)
 		if !strings.Contains(" "+strings.Join(except, " ")+" ", " "+name+" ") {
-			fmt.Fprintf(out, "%s%-22s  %s\n", indent, name, oneLine(value))
+			fmt.Fprintf(out, row, indent, name, oneLine(value))
 		}
 	}
 	return nil

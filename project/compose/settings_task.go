@@ -25,6 +25,12 @@ type Task struct {
 	Before []string
 }
 
+// RunsBefore reports whether a service is a one-off task that runs before a rollout, and
+// so no container of an ECS service.
+func (s Settings) RunsBefore(service string) bool {
+	return s.Task != nil && slices.Contains(s.Task.Before, service)
+}
+
 // Local says which keys of a service are for docker compose only.
 type Local struct {
 	// All leaves the whole service out.

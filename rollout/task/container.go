@@ -49,7 +49,9 @@ func (t *translator) warn(key, format string, args ...any) {
 func (t *translator) image() error {
 	t.out.Essential, t.out.Image = true, t.Image
 	if t.Build != nil {
-		t.out.Image = t.images[t.Name].Ref
+		if t.out.Image = t.images[t.Name].Ref; t.out.Image == "" {
+			return t.refuse("x-slipway", "name one with x-slipway.repository, or remove deploy: false", "its image has no repository, and a task is to run it")
+		}
 		return nil
 	}
 	if _, err := reference.ParseNormalizedNamed(t.Image); err != nil {
@@ -81,11 +83,7 @@ var logDrivers = []string{"awslogs", "splunk", "awsfirelens"}
 // group. The defaults of awslogs keep a container from waiting for its log
 // ("Send Amazon ECS logs to CloudWatch" in the ECS developer guide).
 func (t *translator) logging() error {
-	group := t.around.LogGroup
-	if group == "" {
-		group = "LOG_GROUP"
-	}
-	options := map[string]string{"awslogs-group": group, "awslogs-region": t.around.region(), "awslogs-stream-prefix": "ecs"}
+	options := map[string]string{logGroupOption: logGroup, logRegionOption: region, "awslogs-stream-prefix": "ecs"}
 	log := Log{"awslogs", options}
 	t.out.LogConfiguration = &log
 	switch driver := t.driver(); {

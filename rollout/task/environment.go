@@ -23,7 +23,7 @@ func (t *translator) environment() error {
 		}
 	}
 	for name, output := range t.settings.Outputs {
-		values[name] = t.around.output(output)
+		values[name] = "OUTPUT_" + strings.ToUpper(output)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if strings.Contains(values[name], secretsDir) {
@@ -61,7 +61,7 @@ func (t *translator) secrets() error {
 		case slices.ContainsFunc(t.out.Secrets, func(v Secret) bool { return v.Name == name }):
 			return t.refuse(key, "give one of them another target", "two secrets are the variable %s", name)
 		}
-		from, err := t.secretFrom(key, s.Source)
+		from, err := t.secretFrom(key, s.Source, name)
 		if err != nil {
 			return err
 		}
@@ -71,15 +71,17 @@ func (t *translator) secrets() error {
 	return nil
 }
 
-// secretFrom returns the place that ECS reads a secret from. A bare name is a parameter
-// of the Parameter Store to ECS.
-func (t *translator) secretFrom(key, source string) (string, error) {
+// secretFrom returns the place that ECS reads the secret of a variable from. A bare name
+// is a parameter of the Parameter Store to ECS. Secrets Manager ends the ARN of a secret
+// with six characters of its own.
+func (t *translator) secretFrom(key, source, variable string) (string, error) {
 	def, ok := t.project.Secrets[source]
 	switch {
 	case !ok:
 		return "", t.refuse(key, "declare it under secrets: at the top of the file", "there is no such secret")
 	case !bool(def.External):
-		return t.around.secret(t.project.Name, source), nil
+		put(&t.ownSecrets, variable, source, 1)
+		return "arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + t.project.Name + "/" + source + "-SUFFIX", nil
 	case !secretARN.MatchString(def.Name) && !parameterName.MatchString(def.Name):
 		return "", t.refuse(key, "write the secret's full ARN, or the name or the ARN of a parameter, as its name",
 			"%q is neither the ARN of a secret nor a parameter", def.Name)

@@ -95,12 +95,12 @@ func (u *unit) given(keys map[string]note) (out []string) {
 
 // keys refuses the keys that cannot be carried, and warns of those that are left out.
 func (t *translator) keys() error {
-	for _, key := range t.given(refused) {
-		n := refused[key]
+	if given := t.given(refused); len(given) > 0 {
+		n := refused[given[0]]
 		if n.remedy == "" {
-			n.remedy = localRemedy(key)
+			n.remedy = localRemedy(given[0])
 		}
-		return t.refuse(key, n.remedy, "cannot be carried out: %s", n.problem)
+		return t.refuse(given[0], n.remedy, "cannot be carried out: %s", n.problem)
 	}
 	if err := t.network(); err != nil {
 		return err

@@ -319,8 +319,8 @@ func writeService(t *testing.T, service string) string {
 networks: {back: {}}
 configs: {site: {file: site.conf}}
 models: {llm: {model: ai/llm}}
-secrets: {token: {file: token.txt}}
-volumes: {data: {x-slipway: {efs: fs-0123/fsap-9}}}
+secrets: {token: {file: token.txt}, other: {file: token.txt}, bad: {external: true, name: "a secret"}}
+volumes: {data: {x-slipway: {efs: fs-0123/fsap-9}}, local: {}}
 `,
 		"Dockerfile": "FROM scratch\n",
 		"web.env":    "A='b'\n", "web.labels": "a=b\n", "token.txt": "token", "site.conf": "a",

@@ -62,11 +62,14 @@ func (t *translator) linux() error {
 func (t *translator) parameters() (err error) {
 	out := Linux{InitProcessEnabled: t.Init != nil && *t.Init}
 	caps := Capabilities{}
-	if caps.Add, err = t.capabilities("cap_add", t.CapAdd, []string{fargateCapability}); err != nil {
+	if caps.Add, err = t.capabilities("cap_add", t.CapAdd); err != nil {
 		return err
 	}
-	if caps.Drop, err = t.capabilities("cap_drop", t.CapDrop, capabilities); err != nil {
+	if caps.Drop, err = t.capabilities("cap_drop", t.CapDrop); err != nil {
 		return err
+	}
+	if i := slices.IndexFunc(caps.Add, func(name string) bool { return name != fargateCapability }); i >= 0 {
+		return t.refuse("cap_add", localRemedy("cap_add"), "%q cannot be carried out: a container on Fargate can add %s only", caps.Add[i], fargateCapability)
 	}
 	if len(caps.Add)+len(caps.Drop) > 0 {
 		out.Capabilities = &caps
@@ -91,11 +94,11 @@ func (t *translator) parameters() (err error) {
 }
 
 // capabilities returns the names of capabilities as ECS writes them, sorted.
-func (t *translator) capabilities(key string, list, known []string) (out []string, err error) {
+func (t *translator) capabilities(key string, list []string) (out []string, err error) {
 	for _, name := range list {
 		short := strings.TrimPrefix(strings.ToUpper(name), "CAP_")
-		if !slices.Contains(known, short) {
-			return nil, t.refuse(key, localRemedy(key), "%q cannot be carried out: Fargate knows %s", name, strings.Join(known, ", "))
+		if !slices.Contains(capabilities, short) {
+			return nil, t.refuse(key, localRemedy(key), "%q is not a capability that ECS has", name)
 		}
 		out = append(out, short)
 	}
@@ -141,7 +144,7 @@ func (t *translator) addTmpfs(out *Linux, key, containerPath, options string) er
 		case slices.Contains(mountOptions, name):
 			f.MountOptions = append(f.MountOptions, option)
 		default:
-			return t.refuse(key, "use one of "+strings.Join(mountOptions, ", "), "%q is not a mount option on ECS", option)
+			return t.refuse(key, "remove the option", "%q is not a mount option on ECS", option)
 		}
 	}
 	if f.Size == 0 {

@@ -11,10 +11,11 @@ import (
 // afterwards.
 type Create struct {
 	// DesiredCount is the number of tasks.
-	DesiredCount int
+	DesiredCount int `json:"desiredCount"`
 	// MinimumHealthyPercent and MaximumPercent bound the tasks during a deployment
 	// (DeploymentConfiguration in the API reference).
-	MinimumHealthyPercent, MaximumPercent int
+	MinimumHealthyPercent int `json:"minimumHealthyPercent"`
+	MaximumPercent        int `json:"maximumPercent"`
 }
 
 // deployment warns of the parts of deploy that ECS services do not have.

@@ -1,8 +1,8 @@
 package task
 
 import (
+	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
@@ -66,9 +66,16 @@ func (t *translator) resources() (err error) {
 		t.warn("deploy.resources.reservations.cpus", "has no effect next to a limit, which ECS reserves: remove one of the two")
 	}
 	if !(cpus >= 0 && cpus <= 1<<20) { // which NaN is not either
-		return t.refuse("deploy.resources", "write a number of CPUs, such as 0.5", "%v is not a number of CPUs", cpus)
+		key := "deploy.resources"
+		if t.CPUS != 0 {
+			key = "cpus"
+		}
+		return t.refuse(key, "write a number of CPUs, such as 0.5", "%v is not a number of CPUs", cpus)
 	}
-	t.out.CPU = int(math.Ceil(cpus * unitsPerCPU))
+	// Rounded down, the containers of a whole vCPU fit into one.
+	if t.out.CPU = int(cpus * unitsPerCPU); cpus > 0 {
+		t.out.CPU = max(t.out.CPU, 1)
+	}
 	if t.out.Memory, err = t.memory("limits", limits.MemoryBytes, "mem_limit", t.MemLimit); err != nil {
 		return err
 	}
@@ -146,9 +153,16 @@ func (d *deriver) size(g *group, out *Definition) error {
 			return nil
 		}
 	}
-	return fault.NewInput("services."+g.services[0].Name+".deploy.resources",
+	largest := slices.MaxFunc(g.services, func(a, b *unit) int { return cmp.Compare(a.share(), b.share()) })
+	return fault.NewInput("services."+largest.Name+".deploy.resources",
 		fmt.Sprintf("its task needs %d CPU units and %d MiB, more than Fargate's 32 vCPU and 244 GB", cpu, memory),
 		"lower the limits, or run some services in an ECS service of their own with x-slipway.ecs")
+}
+
+// share returns the part of Fargate's largest task that a container takes.
+func (u *unit) share() float64 {
+	most := fargate[len(fargate)-1]
+	return max(float64(u.out.CPU)/float64(most.cpu), float64(max(u.out.Memory, u.out.MemoryReservation))/float64(most.memory[len(most.memory)-1]))
 }
 
 // platform finds the platform of a task, which all its containers have.

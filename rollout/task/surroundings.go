@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"slipway/internal/awsname"
@@ -26,22 +28,67 @@ type Surroundings struct {
 	Secrets map[string]string
 }
 
-func (a Surroundings) region() string { return cmp.Or(a.Region, "REGION") }
+// The names that stand for surroundings.
+const (
+	executionRole = "EXECUTION_ROLE_ARN"
+	taskRole      = "TASK_ROLE_ARN"
+	logGroup      = "LOG_GROUP"
+	region        = "REGION"
+	account       = "ACCOUNT"
+)
 
-// output returns the value of an output of the stack.
-func (a Surroundings) output(name string) string {
-	return cmp.Or(a.Outputs[name], "OUTPUT_"+strings.ToUpper(name))
+// The options of the log driver awslogs that come from the surroundings.
+const (
+	logGroupOption  = "awslogs-group"
+	logRegionOption = "awslogs-region"
+)
+
+// In returns the definition in its surroundings. Names in capitals stay where the
+// surroundings do not say more. d is not changed.
+func (d Definition) In(around Surroundings) Definition {
+	fill := func(field *string, name, value string) {
+		if *field == name {
+			*field = cmp.Or(value, name)
+		}
+	}
+	fill(&d.Input.ExecutionRoleARN, executionRole, around.ExecutionRole)
+	fill(&d.Input.TaskRoleARN, taskRole, around.TaskRole)
+	d.Input.Containers = slices.Clone(d.Input.Containers)
+	for i := range d.Input.Containers {
+		c := &d.Input.Containers[i]
+		c.Environment, c.Secrets = slices.Clone(c.Environment), slices.Clone(c.Secrets)
+		for j, v := range c.Environment {
+			if output := d.Outputs[c.Name][v.Name]; output != "" {
+				c.Environment[j].Value = cmp.Or(around.Outputs[output], v.Value)
+			}
+		}
+		for j, s := range c.Secrets {
+			if secret := d.Secrets[c.Name][s.Name]; secret != "" {
+				c.Secrets[j].ValueFrom = cmp.Or(around.Secrets[secret], around.inARN(s.ValueFrom))
+			}
+		}
+		if c.LogConfiguration != nil && c.LogConfiguration.LogDriver == "awslogs" {
+			log := Log{"awslogs", maps.Clone(c.LogConfiguration.Options)}
+			for option, value := range map[string]string{logGroupOption: around.LogGroup, logRegionOption: around.Region} {
+				if name := log.Options[option]; value != "" && (name == logGroup || name == region) {
+					log.Options[option] = value
+				}
+			}
+			c.LogConfiguration = &log
+		}
+	}
+	return d
 }
 
-// secret returns the ARN of a secret of the project. Secrets Manager ends it with six
-// characters of its own.
-func (a Surroundings) secret(project, name string) string {
-	partition := "aws"
-	if p, ok := awsname.PartitionOf(a.Region); ok {
-		partition = p.ID
+// inARN fills the region and the account of an ARN whose secret is not known.
+func (a Surroundings) inARN(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if p, ok := awsname.PartitionOf(a.Region); ok && len(parts) == 6 {
+		parts[1] = p.ID
 	}
-	arn := "arn:" + partition + ":secretsmanager:" + a.region() + ":" + cmp.Or(a.Account, "ACCOUNT") + ":secret:" + project + "/" + name + "-SUFFIX"
-	return cmp.Or(a.Secrets[name], arn)
+	arn = strings.Join(parts, ":")
+	arn = strings.Replace(arn, ":"+region+":", ":"+cmp.Or(a.Region, region)+":", 1)
+	return strings.Replace(arn, ":"+account+":", ":"+cmp.Or(a.Account, account)+":", 1)
 }
 
 // JSON returns a value as an indented document, in which & < and > are themselves.

@@ -24,26 +24,32 @@ import (
 type Definition struct {
 	// ECS is the ECS service that runs the task. A one-off task has its network and its
 	// launch settings. It is zero where the compose file names none.
-	ECS compose.ECS
+	ECS compose.ECS `json:"ecs"`
 	// Before is the service of a one-off task that runs before a rollout; empty for the
 	// task of an ECS service.
-	Before string
+	Before string `json:"before,omitempty"`
 	// Services are the services of the containers, in the order of Input.Containers.
-	Services []string
+	Services []string `json:"services"`
 	// Entry is the port that receives requests; nil if no container has a port.
-	Entry *Entry
+	Entry *Entry `json:"entry,omitempty"`
 	// Create are the settings of the ECS service, for its creation only.
-	Create Create
+	Create Create `json:"create,omitzero"`
 	// Keep are the variables that others add to a container, by its name.
-	Keep map[string][]string
+	Keep map[string][]string `json:"keep,omitempty"`
+	// Stack is the stack whose outputs are the surroundings; empty if none is named.
+	Stack string `json:"stack,omitempty"`
+	// Outputs are the outputs that give the values of variables, and Secrets the names in
+	// the compose file of the project's own secrets: by container and variable.
+	Outputs map[string]map[string]string `json:"outputs,omitempty"`
+	Secrets map[string]map[string]string `json:"secrets,omitempty"`
 	// Input registers the definition.
-	Input Input
+	Input Input `json:"input"`
 }
 
 // Entry is a port of a container.
 type Entry struct {
-	Container string
-	Port      int
+	Container string `json:"container"`
+	Port      int    `json:"port"`
 }
 
 // Image is the image of a service with a build section.
@@ -74,7 +80,7 @@ func Derive(project *types.Project, images map[string]Image, around Surroundings
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &deriver{project: project, images: images, around: around, ecs: settings.ECS, task: compose.Task{}}
+	d := &deriver{project: project, images: images, ecs: settings.ECS, task: compose.Task{}}
 	if settings.Task != nil {
 		d.task = *settings.Task
 	}
@@ -91,7 +97,7 @@ func Derive(project *types.Project, images map[string]Image, around Surroundings
 		if err != nil {
 			return nil, nil, err
 		}
-		out = append(out, definition)
+		out = append(out, definition.In(around))
 	}
 	return out, d.warnings, checkFamilies(out)
 }
@@ -99,7 +105,6 @@ func Derive(project *types.Project, images map[string]Image, around Surroundings
 type deriver struct {
 	project *types.Project
 	images  map[string]Image
-	around  Surroundings
 	// ecs is the ECS service of the services that name none.
 	ecs      compose.ECS
 	task     compose.Task
@@ -132,6 +137,8 @@ type unit struct {
 	out Container
 	// exposed reports that the ports come from EXPOSE.
 	exposed bool
+	// ownSecrets are the project's own secrets by the variables that they are.
+	ownSecrets map[string]string
 }
 
 // groups sorts the services by name into tasks. One-off tasks come last.
@@ -184,18 +191,13 @@ func (d *deriver) unknown(where, service string) error {
 
 // define derives the definition of one task.
 func (d *deriver) define(g *group) (Definition, error) {
-	out := Definition{ECS: g.ecs, Before: g.before}
+	out := Definition{ECS: g.ecs, Before: g.before, Stack: d.task.Stack}
 	for _, u := range g.services {
 		if err := (&translator{deriver: d, unit: u, group: g}).translate(); err != nil {
 			return out, err
 		}
 		out.Services = append(out.Services, u.Name)
-		if len(u.settings.Keep) > 0 {
-			if out.Keep == nil {
-				out.Keep = map[string][]string{}
-			}
-			out.Keep[u.out.Name] = u.settings.Keep
-		}
+		u.record(&out)
 	}
 	for _, step := range []func(*group, *Definition) error{
 		d.checkNames, d.ports, d.depend, d.localHosts, d.size, d.platform, d.volumes, d.entry, d.create, d.complete,
@@ -205,6 +207,24 @@ func (d *deriver) define(g *group) (Definition, error) {
 		}
 	}
 	return out, nil
+}
+
+// record adds the settings of a container that are not in its definition.
+func (u *unit) record(d *Definition) {
+	put(&d.Keep, u.out.Name, u.settings.Keep, len(u.settings.Keep))
+	put(&d.Outputs, u.out.Name, u.settings.Outputs, len(u.settings.Outputs))
+	put(&d.Secrets, u.out.Name, u.ownSecrets, len(u.ownSecrets))
+}
+
+// put adds a value to a map, which may be nil, unless the value is empty.
+func put[V any](to *map[string]V, key string, value V, size int) {
+	if size == 0 {
+		return
+	}
+	if *to == nil {
+		*to = map[string]V{}
+	}
+	(*to)[key] = value
 }
 
 // maxContainers is the quota "Containers in a task definition" ("Amazon ECS service
@@ -235,8 +255,7 @@ const maxDefinition = 64 << 10
 func (d *deriver) complete(g *group, out *Definition) error {
 	out.Input.Family = d.family(g)
 	out.Input.NetworkMode, out.Input.RequiresCompatibilities = "awsvpc", []string{"FARGATE"}
-	out.Input.ExecutionRoleARN = cmp.Or(d.around.ExecutionRole, "EXECUTION_ROLE_ARN")
-	out.Input.TaskRoleARN = cmp.Or(d.around.TaskRole, "TASK_ROLE_ARN")
+	out.Input.ExecutionRoleARN, out.Input.TaskRoleARN = executionRole, taskRole
 	for _, u := range g.services {
 		out.Input.Containers = append(out.Input.Containers, u.out)
 	}

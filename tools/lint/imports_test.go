@@ -17,6 +17,7 @@ const (
 	apart    = "the flows do not import each other"
 	request  = "targets and requests are values"
 	trees    = "know neither targets nor engines"
+	mapped   = "are derived from a project"
 	setup    = "neither cmd, a flow nor a stage"
 )
 
@@ -49,7 +50,7 @@ func offences() []offence {
 		{"stack/outputs/project.go", "slipway/project", "read for a flow"},
 		{"stack/outputs/doctor.go", "slipway/doctor", "read for a flow"},
 		{"stack/outputs/cmd.go", "slipway/cmd", "read for a flow"},
-		{"stack/awsname.go", "slipway/internal/awsname", ""},
+		{"stack/task.go", "slipway/rollout/task", ""},
 		{"stack/outputs/sdk.go", "github.com/aws/sdk", ""},
 		{"stack/outputs/stack.go", "slipway/stack", ""},
 		{"project/stack.go", "slipway/stack", ""},
@@ -144,6 +145,10 @@ func offences() []offence {
 		{"cmd/planned/aws.go", "github.com/aws/sdk", "from values"},
 		{"cmd/planned/build.go", "slipway/build", ""},
 		{"cmd/planned/project.go", "slipway/project", ""},
+		{"cmd/derived/cobra.go", "github.com/spf13/cobra", "from values"},
+		{"cmd/derived/aws.go", "github.com/aws/sdk", "from values"},
+		{"cmd/derived/project.go", "slipway/project", "from values"},
+		{"cmd/derived/task.go", "slipway/rollout/task", ""},
 		{"cmd/summary/cobra.go", "github.com/spf13/cobra", "from values"},
 		{"cmd/summary/rollout.go", "slipway/rollout", "from values"},
 		{"cmd/summary/build.go", "slipway/build", ""},
@@ -195,6 +200,17 @@ func offences() []offence {
 		{"rollout/diagnose/ecs.go", "slipway/rollout/ecs", pure},
 		{"rollout/diagnose/registry.go", "slipway/registry", pure},
 		{"rollout/diagnose/http.go", "net/http", pure},
+		{"rollout/task/registry.go", "slipway/registry", mapped},
+		{"rollout/task/artifact.go", "slipway/artifact", mapped},
+		{"rollout/task/ecs.go", "slipway/rollout/ecs", mapped},
+		{"rollout/task/project.go", "slipway/project", mapped},
+		{"rollout/task/aws.go", "github.com/aws/sdk", mapped},
+		{"rollout/task/http.go", "net/http", mapped},
+		{"rollout/task/os.go", "os", mapped},
+		{"rollout/task/compose.go", "slipway/project/compose", ""},
+		{"rollout/task/os_test.go", "os", ""},
+		{"project/task.go", "slipway/rollout/task", ""},
+		{"build/task.go", "slipway/rollout/task", apart},
 		{"rollout/ecs/diagnose.go", "slipway/rollout/diagnose", ""},
 		{"rollout/ecs/follow.go", "slipway/rollout/follow", "follow imports ecs"},
 		{"rollout/ecs/fakeaws.go", "slipway/rollout/internal/fakeaws", "for tests only"},
@@ -287,7 +303,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "build/inputs", "build/localfs", "build/target", "rollout", "rollout/diagnose", "rollout/follow", "rollout/internal/fakeaws", "registry/lifecycle", "stack", "stack/outputs", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "retention", "project", "project/compose", "doctor", "build", "build/inputs", "build/localfs", "build/target", "rollout", "rollout/diagnose", "rollout/follow", "rollout/task", "rollout/internal/fakeaws", "registry/lifecycle", "stack", "stack/outputs", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {
