@@ -27,11 +27,13 @@ func StackProject(ctx context.Context, w *Host, o Options) (stack.Project, error
 		if err != nil {
 			return err
 		}
+		refs := map[string]string{}
 		for _, s := range services {
 			out.Repositories = append(out.Repositories, s.Ref.Name)
+			refs[s.Target.Service] = likelyURI(s.Ref) + ":HASH"
 		}
 		// The warnings are those of `slipway task`, and of no use here.
-		out.Definitions, _, err = DeriveTasks(ctx, composed, nil, task.Surroundings{}, wanted)
+		out.Definitions, _, err = DeriveTasks(ctx, composed, refs, task.Surroundings{}, wanted)
 		return err
 	})
 	return out, err
