@@ -55,8 +55,8 @@ func newRoot() *cobra.Command {
 		Short: "A local stand-in for ECR, ECS, S3 and what goes with them",
 		Long: `slipway-sandbox stands in for the part of AWS that Slipway uses: ECR with a
 real image registry behind it, ECS with deployments that take time, CodeDeploy for
-ECS, CloudWatch Logs, Application Auto Scaling, S3, STS and IAM's policy
-simulation, all on one address. Nothing survives its end.`,
+ECS, CloudWatch Logs, Application Auto Scaling, S3, outputs of CloudFormation, STS
+and IAM's policy simulation, all on one address. Nothing survives its end.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q", args[0])}
@@ -95,6 +95,8 @@ A control plane for scripts:
   curl -X POST  'URL/_sandbox/deny?action=ecr:PutImage'   refuse an action, to IAM's simulation
                 too; without action: allow all again
   curl -X POST  'URL/_sandbox/caller?arn=ARN&entity=ARN'   change who calls, and the role behind
+  curl -X POST  'URL/_sandbox/stack?name=shop&output=LogGroup%3D/ecs/shop'   make a stack of
+                CloudFormation with these outputs, or replace it; status=CREATE_FAILED
   curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
   curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
   curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves
@@ -165,7 +167,7 @@ func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) 
 	if _, err := io.WriteString(stdout, out.String()); err != nil {
 		return errors.Join(fmt.Errorf("printing the environment: %w", err), s.Close())
 	}
-	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3, STS and IAM on %s until interrupted\n", s.URL())
+	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, CloudFormation, S3, STS and IAM on %s until interrupted\n", s.URL())
 	<-ctx.Done()
 	return s.Close()
 }

@@ -67,6 +67,7 @@ func (s *Server) controlPlane() http.Handler {
 	s.ecrPlane(mux)
 	s.faultPlane(mux)
 	s.ecsPlane(mux)
+	s.stackPlane(mux)
 	return mux
 }
 

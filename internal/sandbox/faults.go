@@ -20,7 +20,8 @@ import (
 var ErrNoSuchAction = errors.New("no such action")
 
 // Fault makes the next calls that match it fail or wait. It applies to the
-// services that speak JSON: all but S3, STS, IAM and the registry.
+// services that speak JSON: all but S3, STS, IAM, CloudFormation
+// and the registry.
 type Fault struct {
 	// Service is "ecr", "ecs", "codedeploy", "codepipeline", "logs",
 	// "application-autoscaling", "events" or "scheduler"; empty is all of them.

@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/cloudformation"
 	"slipway/internal/sandbox/ecr"
+	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/s3"
 	"slipway/internal/sandbox/scheduler"
 )
@@ -37,12 +39,27 @@ func (s *Server) handler(g *ecr.Registry) http.Handler {
 		case awsapi.SignedService(r) == scheduler.Name:
 			s.serveScheduler(rec, r)
 		case isQueryProtocol(r):
-			s.iam.Serve(rec, r, func(service, action, role string) { rec.name(service, action, "", role) })
+			s.serveQuery(rec, r)
 		default:
 			rec.name("s3", s3.Action(r), s3.Bucket(r), s3.Key(r))
 			s.s3.ServeHTTP(rec, r)
 		}
 	})
+}
+
+// serveQuery answers the services that speak AWS's query protocol. The version of the
+// API tells them apart.
+func (s *Server) serveQuery(rec *watched, r *http.Request) {
+	err := r.ParseForm()
+	switch {
+	case err != nil:
+		rec.name("sts", "", "", "")
+		iam.Malformed(rec, err)
+	case r.Form.Get("Version") == cloudformation.Version:
+		s.stacks.Serve(rec, r, func(action, stack string) { rec.name("cloudformation", action, "", stack) })
+	default:
+		s.iam.Serve(rec, r, func(service, action, role string) { rec.name(service, action, "", role) })
+	}
 }
 
 func (s *Server) isClosed() bool {

@@ -1,7 +1,8 @@
 // Package sandbox is a stand-in for the part of AWS that Slipway uses, on one
 // listener: ECR with a real OCI registry, ECS with deployments that take time,
 // CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline,
-// EventBridge and its Scheduler, IAM and STS. It serves the program slipway-sandbox and tests; no other package of
+// EventBridge and its Scheduler, outputs of CloudFormation, IAM and STS. It serves
+// the program slipway-sandbox and tests; no other package of
 // Slipway may import it.
 //
 // Each service is a package of its own. This package starts them, routes requests,
@@ -24,6 +25,7 @@ import (
 
 	"slipway/internal/sandbox/autoscaling"
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/cloudformation"
 	"slipway/internal/sandbox/codepipeline"
 	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/ecs"
@@ -141,6 +143,7 @@ type Server struct {
 	iam       *iam.Permissions
 	pipelines *codepipeline.Pipelines
 	schedules *scheduler.Schedules
+	stacks    *cloudformation.Stacks
 	json      []awsapi.Service
 
 	mu      sync.Mutex
@@ -187,6 +190,7 @@ func (s *Server) startServices() {
 	})
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
+	s.stacks = cloudformation.New(o.Account, s.clock, s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.schedules = scheduler.New(o.Account, s.clock)
 	s.json = []awsapi.Service{

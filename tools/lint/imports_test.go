@@ -32,6 +32,28 @@ type offence struct{ file, imports, reason string }
 
 func offences() []offence {
 	list := []offence{
+		{"stack/registry.go", "slipway/registry", "makes no request"},
+		{"stack/artifact.go", "slipway/artifact", "makes no request"},
+		{"stack/build.go", "slipway/build", "makes no request"},
+		{"stack/rollout.go", "slipway/rollout", "makes no request"},
+		{"stack/ecs.go", "slipway/rollout/ecs", "makes no request"},
+		{"stack/project.go", "slipway/project", "makes no request"},
+		{"stack/doctor.go", "slipway/doctor", "makes no request"},
+		{"stack/cmd.go", "slipway/cmd", "makes no request"},
+		{"stack/sdk.go", "github.com/aws/sdk", "makes no request"},
+		{"stack/http.go", "net/http", "makes no request"},
+		{"stack/outputs/registry.go", "slipway/registry", "read for a flow"},
+		{"stack/outputs/artifact.go", "slipway/artifact", "read for a flow"},
+		{"stack/outputs/build.go", "slipway/build", "read for a flow"},
+		{"stack/outputs/rollout.go", "slipway/rollout", "read for a flow"},
+		{"stack/outputs/ecs.go", "slipway/rollout/ecs", "read for a flow"},
+		{"stack/outputs/project.go", "slipway/project", "read for a flow"},
+		{"stack/outputs/doctor.go", "slipway/doctor", "read for a flow"},
+		{"stack/outputs/cmd.go", "slipway/cmd", "read for a flow"},
+		{"stack/task.go", "slipway/rollout/task", ""},
+		{"stack/outputs/sdk.go", "github.com/aws/sdk", ""},
+		{"stack/outputs/stack.go", "slipway/stack", ""},
+		{"project/stack.go", "slipway/stack", ""},
 		{"buildspec/aws.go", "github.com/aws/sdk", "works with no account"},
 		{"build/revision/aws.go", "github.com/aws/sdk", "makes no AWS request"},
 		{"build/engine/aws.go", "github.com/aws/sdk", "without an account"},
@@ -288,7 +310,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, root, ".depguard.toml", strings.ReplaceAll(string(rules), "ROOT", root))
-	for _, p := range append([]string{"cmd", "inspect", "retention", "project", "project/compose", "doctor", "build", "build/inputs", "build/localfs", "build/target", "rollout", "rollout/diagnose", "rollout/follow", "rollout/task", "rollout/history", "rollout/internal/fakeaws", "registry/lifecycle", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
+	for _, p := range append([]string{"cmd", "inspect", "retention", "project", "project/compose", "doctor", "build", "build/inputs", "build/localfs", "build/target", "rollout", "rollout/diagnose", "rollout/follow", "rollout/task", "rollout/history", "rollout/internal/fakeaws", "registry/lifecycle", "stack", "stack/outputs", "registry/revisions", "buildspec/iam", "artifact/source", "internal/allow", "internal/awsclient", "internal/awsname", "internal/display", "internal/fault", "internal/output", "internal/plain", "internal/shell", "internal/sandbox", "internal/sandbox/awsapi", "internal/sandbox/ecr", "internal/sandbox/ecs", "internal/sandbox/ecs/codedeploy", "internal/enginetest", "internal/dockertest", "internal/daemontest", "internal/testkit", "internal/testtools"}, stages...) {
 		write(t, root, p+"/doc.go", "package p\n")
 	}
 	for _, m := range outside {

@@ -16,15 +16,15 @@ const (
 // API; all others are STS's.
 const versionIAM = "2010-05-08"
 
-// Serve answers the services that speak AWS's query protocol: STS and IAM. It
-// calls name with the service, the action and the role of the request before it
+// Malformed answers a request of the query protocol whose form cannot be parsed.
+func Malformed(w http.ResponseWriter, err error) {
+	awsapi.WriteQueryError(w, http.StatusBadRequest, stsNamespace, "MalformedQueryString", err.Error())
+}
+
+// Serve answers requests of STS and of IAM. The request's form must have been parsed.
+// It calls name with the service, the action and the role of the request before it
 // answers.
 func (i *Permissions) Serve(w http.ResponseWriter, r *http.Request, name func(service, action, role string)) {
-	if err := r.ParseForm(); err != nil {
-		name("sts", "", "")
-		awsapi.WriteQueryError(w, http.StatusBadRequest, stsNamespace, "MalformedQueryString", err.Error())
-		return
-	}
 	if r.Form.Get("Version") == versionIAM {
 		name("iam", r.Form.Get("Action"), r.Form.Get("RoleName"))
 		i.serveIAM(w, r)
