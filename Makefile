@@ -62,9 +62,9 @@ packet-filter:
 	for p in iptables ip slirp4netns pasta; do command -v $$p >/dev/null || missing=$$p; done; [ -z "$$missing" ] || \
 	$(call install,$(FILTER_PACKAGES))
 
-# The tests compare the sandbox with AWS CLIs and with moto. The distribution
-# has version 2 of the AWS CLI; PyPI has version 1, which knows the newest
-# operations.
+# The tests compare the sandbox with AWS CLIs and with moto, and let cfn-lint check
+# task definitions. The distribution has version 2 of the AWS CLI; PyPI has version
+# 1, which knows the newest operations.
 test-tools: $(PYTHON)/contract/installed
 	@for aws in /usr/bin/aws aws; do $$aws --version 2>/dev/null | grep -q '^aws-cli/2' && found=$$aws; done; \
 	[ -n "$$found" ] || $(call install,awscli)
@@ -167,7 +167,7 @@ vulnerabilities: $(TOOLS)/govulncheck
 
 # make test runs all tests once. The race detector runs those that need no
 # daemon: with the daemons it takes longer than CI has. make race does that.
-race-without-engine:
+race-without-engine: $(PYTHON)/contract/installed
 	CGO_ENABLED=1 SLIPWAY_REQUIRE_ENGINE=0 SLIPWAY_TEST_BUILDKITD=/nowhere/buildkitd SLIPWAY_TEST_DOCKER=/nowhere $(GO) test -race -timeout 60m ./...
 
 # The pinned programs, built anew only when their module changes. go build may

@@ -64,19 +64,23 @@ func Bases(ctx context.Context, t Target) ([]Base, error) {
 	if err := t.checkGrowth(text, name); err != nil {
 		return found.list(), err
 	}
-	syntax, custom := t.syntax(text)
-	if custom {
+	if syntax, custom := t.syntax(text); custom {
 		found.add(syntax, "")
 	}
 	for _, p := range t.platforms() {
-		if err := t.resolve(ctx, text, p, &found); err != nil {
-			if custom {
-				return found.list(), fmt.Errorf("%w: its syntax is that of %s (%w)", ErrUnreadable, syntax, err)
-			}
-			return found.list(), &fault.InputError{Where: "services." + t.Service + ".build", Problem: name + lineOf(err), Err: err, Remedy: "correct the Dockerfile"}
+		if _, err := t.resolve(ctx, text, p, &found); err != nil {
+			return found.list(), t.unresolved(text, name, err)
 		}
 	}
 	return found.list(), nil
+}
+
+// unresolved is the error for a Dockerfile that the frontend refuses.
+func (t Target) unresolved(text []byte, name string, err error) error {
+	if syntax, custom := t.syntax(text); custom {
+		return fmt.Errorf("%w: its syntax is that of %s (%w)", ErrUnreadable, syntax, err)
+	}
+	return &fault.InputError{Where: "services." + t.Service + ".build", Problem: name + lineOf(err), Err: err, Remedy: "correct the Dockerfile"}
 }
 
 // platforms are those to build for; the host's where the engine is to choose.
@@ -126,22 +130,21 @@ func (t Target) syntax(text []byte) (image string, custom bool) {
 }
 
 // resolve lets the frontend read the Dockerfile for one platform.
-func (t Target) resolve(ctx context.Context, text []byte, platform string, found *recorder) error {
+func (t Target) resolve(ctx context.Context, text []byte, platform string, found *recorder) (*dockerfile2llb.Result, error) {
 	text, err := t.withoutReplaced(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, err := platforms.Parse(platform)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	asked := &asking{recorder: found, contexts: t.Contexts, platform: p}
-	_, err = dockerfile2llb.Dockerfile2LLB(ctx, text, dockerfile2llb.ConvertOpt{
+	return dockerfile2llb.Dockerfile2LLB(ctx, text, dockerfile2llb.ConvertOpt{
 		Config:         dockerui.Config{BuildArgs: maps.Clone(t.Args), Target: t.Target},
 		TargetPlatform: &p,
 		MetaResolver:   asked,
 	})
-	return err
 }
 
 // withoutReplaced empties the stages that a context of the same name stands in for, whose

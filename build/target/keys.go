@@ -14,7 +14,6 @@ import (
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 
 	"slipway/internal/allow"
-	"slipway/internal/awsname"
 	"slipway/internal/bounded"
 	"slipway/internal/plain"
 	"slipway/project/compose"
@@ -91,32 +90,13 @@ func (t *translator) naming(out *Target) (err error) {
 	if out.Settings, err = compose.ReadServiceSettings(t.service); err != nil {
 		return err
 	}
-	// Nothing runs a service of an inactive profile.
-	out.Settings.Undeployed = out.Settings.Undeployed || t.inactive
-	out.Container = t.service.Name
-	if t.service.ContainerName != "" {
-		out.Container = t.service.ContainerName
+	// Nothing runs a service of an inactive profile, or one for docker compose only.
+	out.Settings.Undeployed = out.Settings.Undeployed || t.inactive || out.Settings.Local.All
+	out.Container, err = compose.ContainerOf(t.service, out.Settings)
+	if out.Settings.Undeployed {
+		return nil // no container has the name
 	}
-	if out.Settings.Container != "" {
-		out.Container = out.Settings.Container
-	}
-	return t.checkContainer(out)
-}
-
-// checkContainer refuses a container's name that ECS would refuse, and names the field that
-// it comes from. That of x-slipway has been checked.
-func (t *translator) checkContainer(out *Target) error {
-	if out.Settings.Undeployed || out.Settings.Container != "" {
-		return nil
-	}
-	where := "services." + t.service.Name
-	if t.service.ContainerName != "" {
-		where += ".container_name"
-	}
-	if err := awsname.CheckContainer(out.Container); err != nil {
-		return badInput(where, "write the name in the ECS task definition into x-slipway.container", "%v", err)
-	}
-	return nil
+	return err
 }
 
 func (t *translator) contexts(out *Target) (err error) {

@@ -115,12 +115,7 @@ func Select(p *types.Project, sel Selection) (targets []Target, warnings []strin
 
 func selectServices(p *types.Project, asked []string) ([]string, error) {
 	if len(asked) == 0 {
-		for name, s := range p.Services {
-			if s.Build != nil {
-				asked = append(asked, name)
-			}
-		}
-		if len(asked) == 0 {
+		if asked = buildable(p); len(asked) == 0 {
 			return nil, nothingToBuild(p)
 		}
 	}
@@ -203,10 +198,13 @@ func selectService(p *types.Project, name, from string, chosen map[string]bool) 
 	return nil
 }
 
+// buildable are the services with a build section, sorted. Those for docker compose
+// only are left out.
 func buildable(p *types.Project) []string {
 	var names []string
 	for name, s := range p.Services {
-		if s.Build != nil {
+		// What is wrong with the settings is an error where the service is read.
+		if settings, _ := compose.ReadServiceSettings(s); s.Build != nil && !settings.Local.All {
 			names = append(names, name)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package testtools finds the programs that tests run and that no Go module
-// brings: AWS CLIs, moto, curl and git's HTTP server. `make test-tools` installs
+// brings: AWS CLIs, moto, cfn-lint, curl and git's HTTP server. `make test-tools` installs
 // them.
 package testtools
 
@@ -59,6 +59,16 @@ var Moto = sync.OnceValues(func() (string, error) {
 		}
 	}
 	return "", errors.New("no moto_server in .tools or PATH (make test-tools)")
+})
+
+// CFNLint returns the path of cfn-lint, the pinned one or the one in PATH.
+var CFNLint = sync.OnceValues(func() (string, error) {
+	for _, name := range []string{pinned("cfn-lint"), "cfn-lint"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("no cfn-lint in .tools or PATH (make test-tools)")
 })
 
 // pinned returns the path at which `make test-tools` installs a Python program.

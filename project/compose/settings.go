@@ -45,6 +45,8 @@ type Settings struct {
 	MaxAge *time.Duration
 	// Latest is LatestByBuild, or empty.
 	Latest string `json:",omitempty"`
+	// Task is nil where the compose file does not own the task definitions.
+	Task *Task
 }
 
 // ServiceSettings are one service's x-slipway.
@@ -63,6 +65,13 @@ type ServiceSettings struct {
 	// MaxAge is build.max-age: an older image is built again though nothing has
 	// changed. It is nil for no such age.
 	MaxAge *time.Duration `json:",omitempty"`
+	// Local are the keys that do not count on ECS.
+	Local Local `json:"-"`
+	// Outputs are outputs of the stack, by the environment variable that has the value.
+	Outputs map[string]string `json:"-"`
+	// Keep are the variables that others add to the container: names, or beginnings of
+	// names that end in a *.
+	Keep []string `json:"-"`
 }
 
 // ReadSettings reads the x-slipway at the top of a project. Unknown keys and
@@ -70,7 +79,7 @@ type ServiceSettings struct {
 func ReadSettings(p *types.Project) (Settings, error) {
 	r := reader{path: ExtensionKey, value: p.Extensions[ExtensionKey]}
 	var s Settings
-	m := r.object("ecs", "artifact", "engine", "build", "latest")
+	m := r.object("ecs", "artifact", "engine", "build", "latest", "task")
 	s.ECS = m.ecs("ecs")
 	s.MaxAge = m.object("build", "max-age").age("max-age")
 	s.Artifact = m.text("artifact")
@@ -80,6 +89,7 @@ func ReadSettings(p *types.Project) (Settings, error) {
 	engine := m.object("engine", "cache", "address", "compression", "reproducible", "mirrors")
 	s.Cache, s.Engine, s.Compression = engine.text("cache"), engine.text("address"), engine.text("compression")
 	s.Reproducible, s.Mirrors = engine.boolean("reproducible", false), engine.texts("mirrors")
+	s.Task = m.task()
 	return s, r.err
 }
 
@@ -90,13 +100,14 @@ const LatestByBuild = "build"
 func ReadServiceSettings(s types.ServiceConfig) (ServiceSettings, error) {
 	r := reader{path: "services." + s.Name + "." + ExtensionKey, value: s.Extensions[ExtensionKey]}
 	var out ServiceSettings
-	m := r.object("repository", "container", "ecs", "deploy", "build", "image-of")
+	m := r.object("repository", "container", "ecs", "deploy", "build", "image-of", "local", "outputs", "keep")
 	out.Repository = m.text("repository")
 	out.Undeployed = !m.boolean("deploy", true)
 	out.MaxAge = m.object("build", "max-age").age("max-age")
 	out.Container = m.name("container", awsname.CheckContainer, "write the container's name in the ECS task definition")
 	out.ECS = m.ecs("ecs")
 	out.ImageOf = m.text("image-of")
+	out.Local, out.Outputs, out.Keep = m.local(), m.outputs(), m.keep()
 	for _, key := range []string{"container", "ecs"} {
 		if out.Undeployed && m.fields[key] != nil {
 			r.fail(r.path+"."+key, "remove it, or remove deploy: false", "has no effect with deploy: false, since no container runs the image")

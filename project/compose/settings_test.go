@@ -3,7 +3,9 @@ package compose_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +59,15 @@ func TestProjectSettingsErrors(t *testing.T) {
 		"{engine: {mirrors: x}}":                "x-slipway.engine.mirrors: want a mapping, have a string",
 		"{engine: {mirrors: {b.example: [1]}}}": "x-slipway.engine.mirrors.b.example: want a string, have a list",
 		"{b: 1, a: 2}":                          "x-slipway.a: unknown key",
+		"{task: true}":                          "x-slipway.task: want a mapping, have a boolean",
+		"{task: {stacks: a}}":                   "x-slipway.task.stacks: unknown key",
+		"{task: {stack: 1a}}":                   `x-slipway.task.stack: "1a" is not the name of a CloudFormation stack`,
+		"{task: {cpu: '512'}}":                  "x-slipway.task.cpu: want a whole number, have a string",
+		"{task: {cpu: 0}}":                      "x-slipway.task.cpu: 0 is not a size of a task in CPU units",
+		"{task: {cpu: 32769}}":                  "x-slipway.task.cpu: 32769 is not a size of a task in CPU units",
+		"{task: {entry: 1}}":                    "x-slipway.task.entry: want a string, have a number",
+		"{task: {before: [a, 1]}}":              "x-slipway.task.before[1]: want a string, have a number",
+		"{task: {before: [a, a]}}":              `x-slipway.task.before[1]: "a" is empty or there twice`,
 	} {
 		_, err := compose.ReadSettings(extension(t, "x-slipway: "+text+"\nservices: {a: {image: example.org/a}}\n"))
 		wantInputError(t, err, want)
@@ -65,7 +76,7 @@ func TestProjectSettingsErrors(t *testing.T) {
 
 // What the reader takes, it takes whole: every text of the input is in the settings.
 func FuzzServiceSettings(f *testing.F) {
-	for _, s := range []string{`{}`, `null`, `{"repository":"a","container":"b","ecs":{"cluster":"c","service":"d"}}`, `{"ecs":[]}`, `{"ecs":{"x":1}}`, `[1]`, `"a"`, `{"container":1e9}`} {
+	for _, s := range []string{`{}`, `null`, `{"repository":"a","container":"b","ecs":{"cluster":"c","service":"d"}}`, `{"ecs":[]}`, `{"local":["volumes"],"keep":["DD_*"],"outputs":{"A":"B"}}`, `{"keep":"DD_*","local":true}`, `{"ecs":{"x":1}}`, `[1]`, `"a"`, `{"container":1e9}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -83,7 +94,11 @@ func FuzzServiceSettings(f *testing.F) {
 			return
 		}
 		want := texts(v)
-		for _, part := range []string{got.Repository, got.Container, got.ECS.Cluster, got.ECS.Service} {
+		parts := []string{got.Repository, got.Container, got.ECS.Cluster, got.ECS.Service}
+		for _, list := range [][]string{got.Local.Keys, got.Keep, slices.Collect(maps.Values(got.Outputs))} {
+			parts = append(parts, list...)
+		}
+		for _, part := range parts {
 			if part != "" {
 				want[part]--
 			}
@@ -105,6 +120,10 @@ func texts(v any) map[string]int {
 		case string:
 			if v != "" {
 				out[v]++
+			}
+		case []any:
+			for _, x := range v {
+				walk(x)
 			}
 		case map[string]any:
 			for _, x := range v {

@@ -39,6 +39,7 @@ func gaps() []gap {
 		program("the sandbox's answers checked by the AWS CLI, against Amazon's own models", testtools.AWSCLI),
 		program("the sandbox's service deployments, service revisions and pause hooks checked by the AWS CLI", testtools.CurrentAWSCLI),
 		program("the sandbox compared with moto, which imitates the same services", testtools.Moto),
+		program("the derived task definitions checked by cfn-lint", testtools.CFNLint),
 		program("builds from a remote git context", testtools.GitHTTPBackend),
 		program("the programs that a buildspec installs, fetched with curl", testtools.Curl),
 		{"the order in which engines are searched for", otherBuildkitd(), testtools.Required()},
