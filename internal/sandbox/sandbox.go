@@ -1,7 +1,7 @@
 // Package sandbox is a stand-in for the part of AWS that Slipway uses, on one
 // listener: ECR with a real OCI registry, ECS with deployments that take time,
-// CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline, IAM and
-// STS. It serves the program slipway-sandbox and tests; no other package of
+// CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline, Secrets
+// Manager, the Parameter Store, IAM and STS. It serves the program slipway-sandbox and tests; no other package of
 // Slipway may import it.
 //
 // Each service is a package of its own. This package starts them, routes requests,
@@ -31,6 +31,8 @@ import (
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/logs"
 	"slipway/internal/sandbox/s3"
+	"slipway/internal/sandbox/secretsmanager"
+	"slipway/internal/sandbox/ssm"
 )
 
 // Options are the settings of a Server. The zero value is a server on a free
@@ -138,6 +140,7 @@ type Server struct {
 	s3        *s3.Store
 	iam       *iam.Permissions
 	pipelines *codepipeline.Pipelines
+	secrets   *secretsmanager.Secrets
 	json      []awsapi.Service
 
 	mu      sync.Mutex
@@ -185,9 +188,11 @@ func (s *Server) startServices() {
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
+	s.secrets = secretsmanager.New(o.Account, s.clock)
 	s.json = []awsapi.Service{
 		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
 		codedeploy.New(s.ecs).Service(), s.pipelines.Service(),
+		s.secrets.Service(), ssm.New(o.Account, s.clock).Service(),
 	}
 }
 
