@@ -51,6 +51,9 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["sign"] = signImage
 	out["repository"] = makeRepository
 	out["socket"] = socket
+	out["secret"] = scriptSecret
+	out["parameter"] = scriptParameter
+	out["keeps"] = keepsSecret
 	return out
 }
 
