@@ -120,3 +120,15 @@ func refuseSentSecrets(composed *types.Project, secrets []secret.Secret) error {
 	}
 	return nil
 }
+
+// addSecrets adds the secrets of the containers where the compose file owns the task
+// definitions. Elsewhere, secrets of services are for docker compose alone.
+func (p *Plan) addSecrets(composed *types.Project) (err error) {
+	if p.Settings.Task == nil {
+		return nil
+	}
+	if p.Secrets, err = secret.Of(composed); err != nil {
+		return err
+	}
+	return refuseSentSecrets(composed, p.Secrets)
+}
