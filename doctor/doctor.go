@@ -107,6 +107,9 @@ func (d *doctor) checks() []check {
 	if d.build.Artifact != "" {
 		all = append(all, check{name: "artifact", needs: needsProject | needsAccess, run: d.checkArtifact})
 	}
+	if d.plan != nil && len(d.plan.Secrets) > 0 {
+		all = append(all, check{name: "secret", needs: needsProject | needsAccess, run: d.checkSecrets})
+	}
 	if d.plan != nil && len(d.plan.ECS.Services) > 0 && !d.build.NoLatest {
 		all = append(all, check{name: "ECS service", needs: needsProject | needsAccess, run: d.checkECS})
 	}

@@ -4,6 +4,7 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"slipway/internal/awsname"
 	"slipway/internal/fault"
 	"slipway/project/compose"
 )
@@ -130,6 +132,9 @@ func external(key, id string) (Secret, error) {
 			return out, refused
 		}
 		return out, nil
+	}
+	if err := errors.Join(awsname.CheckPartition(parsed.Partition), awsname.CheckRegion(parsed.Region), awsname.CheckAccount(parsed.AccountID)); err != nil {
+		return out, refused
 	}
 	out.Region = parsed.Region
 	switch kind, rest := cutResource(parsed.Resource); {
