@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
@@ -18,6 +19,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/project/compose"
+	"slipway/rollout/secret"
 )
 
 // iamOptions are the flags of `slipway buildspec iam`.
@@ -38,7 +40,7 @@ func (o *iamOptions) whereIs(bad *iam.UseError) error {
 	where := map[string]string{
 		"Partition": "--partition", "Region": cmp.Or(o.regionSrc, "--region"), "Account": cmp.Or(o.accountSrc, "--account"), "Pipeline": "--pipeline",
 		"Roles": "--role", "LogGroups": "--log-group", "Caller": "--caller", "DeploymentGroups": "--deployment-group",
-		"Services": "ECS service", "Repositories": "repository", "Mirrors": "--mirror",
+		"Services": "ECS service", "Repositories": "repository", "Mirrors": "--mirror", "Secrets": "secret",
 	}[bad.Field]
 	if where == "" {
 		return bad
@@ -94,6 +96,7 @@ stderr names each one.`,
 	f.BoolVar(&o.use.Preview, "preview", false, "retention only previews")
 	f.BoolVar(&o.use.CodeDeploy, "code-deploy", false, "CodeDeploy deploys the ECS services, not ECS itself")
 	f.StringSliceVar(&o.use.DeploymentGroups, "deployment-group", nil, "CodeDeploy `APPLICATION/GROUP` of an ECS service; implies --code-deploy")
+	f.BoolVar(&o.use.Push, "push", false, "secrets are pushed, not only listed")
 	f.StringVar(&o.use.Caller, "caller", "", "`name` or ARN of the role, or ARN of the user, that runs doctor")
 	f.BoolVar(&o.use.Tags, "tags", false, "the task definitions have tags, which each revision of them gets")
 	f.BoolVar(&o.use.RequireScan, "require-scan", false, "a deployment requires ECR's scan of the images")
@@ -156,6 +159,9 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 		if o.cache == "" && !o.use.Untrusted {
 			o.cache = settings.Cache
 		}
+		if err := o.addSecrets(composed, settings); err != nil {
+			return err
+		}
 		copies, err := o.project.MirrorsInECR(settings)
 		if err != nil {
 			return err
@@ -181,6 +187,25 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 		o.use.Account, o.accountSrc = id, "AWS_ACCOUNT_ID"
 	}
 	return o.addBuckets()
+}
+
+// addSecrets adds the secrets of the project, as the commands read them.
+func (o *iamOptions) addSecrets(composed *types.Project, settings compose.Settings) error {
+	if settings.Task == nil && !slices.Contains(o.use.Commands, "secrets") {
+		return nil
+	}
+	all, err := secret.Of(composed)
+	for _, s := range all {
+		switch {
+		case s.Store == secret.Parameter:
+			o.use.Parameters = append(o.use.Parameters, s.ID)
+		case s.External:
+			o.use.SecretARNs = append(o.use.SecretARNs, s.ID)
+		default:
+			o.use.Secrets = append(o.use.Secrets, s.ID)
+		}
+	}
+	return err
 }
 
 func (o *iamOptions) addBuckets() error {
@@ -220,7 +245,7 @@ func (o *iamOptions) addBuckets() error {
 
 // tellOpen names the placeholders that are left, and says when the policy is too long.
 func tellOpen(w *cli, p iam.Policy, text string) {
-	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline", "CALLER": "--caller", "APPLICATION": "--deployment-group APPLICATION/GROUP", "DEPLOYMENT_GROUP": "--deployment-group APPLICATION/GROUP"}
+	flags := map[string]string{"REGION": "--region", "ACCOUNT": "--account", "REPOSITORY": "run it in the project's directory", "ROLE": "--role, for each role of the task definitions", "BUCKET": "--source s3://BUCKET/KEY", "PIPELINE": "--pipeline", "CALLER": "--caller", "APPLICATION": "--deployment-group APPLICATION/GROUP", "DEPLOYMENT_GROUP": "--deployment-group APPLICATION/GROUP", "SECRET": "run it in the project's directory"}
 	for _, word := range iam.Placeholders() {
 		if strings.Contains(text, ":"+word) || strings.Contains(text, "/"+word+`"`) {
 			w.Warnf("%s stands for what is not known here: %s", word, flags[word])

@@ -279,6 +279,20 @@ var policyCases = []policyCase{
 		h.outside(exitDone, "stop")
 		h.does("start")
 	}},
+	{"secrets", "secrets", secretsFixture, func(h *policyRun) {
+		h.outside(exitDone, "secrets", "push")
+		h.does("secrets")
+	}},
+	{"secrets that are pushed", "secrets --push", secretsFixture, func(h *policyRun) {
+		h.does("secrets", "push")
+		h.outside(exitDone, "secrets")
+		h.write("db", "hush-other-password")
+		h.does("secrets", "push")
+		h.does("secrets")
+	}},
+	{"doctor with secrets", "doctor --caller service-role/build", secretsFixture, func(h *policyRun) {
+		h.start("doctor").wait(exitOther) // no engine
+	}},
 	{"submit", "submit --source s3://stock/shop/source.zip", pipelineFixture, func(h *policyRun) {
 		h.does("submit", "s3://stock/shop/source.zip")
 		h.does("submit", "s3://stock/shop/source.zip") // nothing changed
@@ -384,6 +398,13 @@ func (c policyCase) resourceOf(call sandbox.Call) string {
 		return ":::" + call.Repository + "/" + call.Reference
 	case call.Service == "s3":
 		return ":::" + call.Repository
+	case call.Service == "secretsmanager":
+		if strings.HasPrefix(call.Reference, "shop/") {
+			return ":secret:" + call.Reference + "-??????" // the project's own, by its name
+		}
+		return ":secret:" + call.Reference
+	case call.Service == "ssm":
+		return ":parameter" + call.Reference
 	case call.Service == "codepipeline":
 		return ":" + call.Reference
 	case (call.Service == "ecr" || call.Service == "registry") && call.Repository != "":
@@ -522,6 +543,23 @@ func assumedRoleFixture(t *testing.T) *ecsFixture {
 	h.aws.Advance(-10 * time.Minute) // the way back from when its service started: the clocks agree
 	h.aws.SetCaller("arn:aws:sts::000000000000:assumed-role/build/job", "arn:aws:iam::000000000000:role/service-role/build")
 	h.env = append(h.env, "BUILDKIT_HOST=unix:///nowhere.sock")
+	return h
+}
+
+// secretsFixture is an assumedRoleFixture whose compose file has a secret of its own, one
+// of somebody else and a parameter.
+func secretsFixture(t *testing.T) *ecsFixture {
+	h := assumedRoleFixture(t)
+	h.write("compose.yaml", `name: shop
+x-slipway: {ecs: {cluster: prod, service: shop}, task: {}}
+services:
+  a: {build: ./a, secrets: [db, partner, flag]}
+secrets:
+  db: {file: db}
+  partner: {external: true, name: "arn:aws:secretsmanager:us-east-1:000000000000:secret:partner/token-AbCdEf"}
+  flag: {external: true, name: /shop/flag}
+`)
+	h.write("db", "hush-db-password")
 	return h
 }
 

@@ -58,7 +58,8 @@ docker-compose.yml or docker-compose.yaml in this directory or a parent director
 		return fault.New(fault.Usage, err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath()))
 	})
 	root.AddCommand(newBuildCommand(w), newRolloutCommand(w), newRollbackCommand(w), newRevisionsCommand(w), newDiffCommand(w), newStatusCommand(w),
-		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newBuildspecCommand(w), newTaskCommand(w), newStackCommand(w), newSubmitCommand(w), newDoctorCommand(w), newVersionCommand(w))
+		newStopCommand(w), newStartCommand(w), newRetentionCommand(w), newBuildspecCommand(w), newTaskCommand(w), newStackCommand(w),
+		newSecretsCommand(w), newSubmitCommand(w), newDoctorCommand(w), newVersionCommand(w))
 	usageErrors(root)
 	return root
 }

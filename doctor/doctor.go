@@ -110,6 +110,9 @@ func (d *doctor) checks() []check {
 	if d.plan != nil && !d.build.NoLatest {
 		all = append(all, check{name: "scheduled task", needs: needsRepositories, run: d.checkSchedules})
 	}
+	if d.plan != nil && len(d.plan.Secrets) > 0 {
+		all = append(all, check{name: "secret", needs: needsProject | needsAccess, run: d.checkSecrets})
+	}
 	if d.plan != nil && len(d.plan.ECS.Services) > 0 && !d.build.NoLatest {
 		all = append(all, check{name: "ECS service", needs: needsProject | needsAccess, run: d.checkECS})
 	}

@@ -23,6 +23,7 @@ import (
 	"slipway/project/compose"
 	"slipway/registry"
 	"slipway/rollout/ecs"
+	"slipway/rollout/secret"
 )
 
 // Plan is all that can be known without asking AWS or an engine.
@@ -50,6 +51,8 @@ type Plan struct {
 	// Outputs are the absolute paths that the job writes.
 	Outputs  []string
 	Warnings []string
+	// Secrets are those that containers read, where x-slipway.task is there.
+	Secrets []secret.Secret
 	// Untrusted is why the build may write only names of its own.
 	Untrusted Untrusted
 }
@@ -127,6 +130,9 @@ func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
 			return err
 		}
 		if err := p.addTasks(ctx, w, o, project, wanted); err != nil {
+			return err
+		}
+		if err := p.addSecrets(project); err != nil {
 			return err
 		}
 		p.distrust(o.Trust)

@@ -113,6 +113,20 @@ func literal(path string) string {
 // special are the characters that have a meaning in patterns.
 var special = regexp.MustCompile(`[^A-Za-z0-9/_ -]`)
 
+// Excluded reports whether the first existing ignore file excludes a path below its
+// directory, as Included decides. name has slashes.
+func Excluded(ignoreFiles []string, name string) (bool, error) {
+	patterns, err := firstIgnoreFile(ignoreFiles)
+	if err != nil {
+		return false, err
+	}
+	matcher, err := patternmatcher.New(patterns)
+	if err != nil {
+		return false, err
+	}
+	return matcher.MatchesOrParentMatches(filepath.FromSlash(name))
+}
+
 // firstIgnoreFile reads the patterns of the first of the files that exists.
 func firstIgnoreFile(files []string) ([]string, error) {
 	for _, path := range files {

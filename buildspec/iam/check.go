@@ -3,6 +3,7 @@ package iam
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"slipway/internal/awsname"
@@ -52,6 +53,11 @@ func (s Scope) checkProject() error {
 			return bad("Mirrors", fmt.Errorf("%q is not the prefix of a repository's name", r.Name))
 		}
 	}
+	for _, name := range slices.Concat(s.Secrets, s.SecretARNs, s.Parameters) {
+		if !secretName.MatchString(name) {
+			return bad("Secrets", fmt.Errorf("%q is not the name or the ARN of a secret or a parameter", name))
+		}
+	}
 	for _, r := range s.Repositories {
 		switch {
 		case !repositoryName.MatchString(r.Name):
@@ -68,6 +74,11 @@ func (s Scope) checkProject() error {
 // repositoryName has the characters of a repository's name (RepositoryName in the ECR
 // API reference). Package registry knows the whole grammar.
 var repositoryName = regexp.MustCompile(`^[a-z0-9._/-]{2,256}$`)
+
+// secretName has the characters of the names of secrets and parameters (CreateSecret in
+// the Secrets Manager API reference, PutParameter in that of Systems Manager), and of
+// their ARNs.
+var secretName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@:-]+$`)
 
 // literal keeps the characters of an S3 key that an ARN or a condition would read as a
 // wildcard or the start of a variable ("IAM policy elements: Variables and tags" in the

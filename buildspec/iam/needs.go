@@ -29,6 +29,7 @@ var (
 	building   = []string{"build"}
 	submitting = []string{"submit"}
 	checking   = []string{"doctor"}
+	secrets    = []string{"secrets"}
 )
 
 // Circumstances.
@@ -41,6 +42,9 @@ func mirroring(u Use) bool  { return len(u.Mirrors) > 0 }
 func scanning(u Use) bool   { return u.RequireScan }
 func signing(u Use) bool    { return u.RequireSignature }
 func named(u Use) bool      { return u.Named }
+func pushing(u Use) bool    { return u.Push }
+func managed(u Use) bool    { return len(u.Secrets)+len(u.SecretARNs) > 0 }
+func external(u Use) bool   { return len(u.Parameters) > 0 }
 func rolling(u Use) bool    { return !u.CodeDeploy }
 func codeDeploy(u Use) bool { return u.CodeDeploy }
 func both(a, b func(Use) bool) func(Use) bool {
@@ -116,6 +120,13 @@ var needs = slices.Concat(
 		}},
 	},
 	[]need{
+		// Secrets. Values are read to compare them; an external secret is described
+		// alone.
+		{commands: secrets, on: ownSecrets, actions: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}},
+		{commands: secrets, on: ownSecrets, when: pushing, actions: []string{"secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"}},
+		{commands: secrets, on: foreignSecrets, when: func(u Use) bool { return len(u.SecretARNs) > 0 }, actions: []string{"secretsmanager:DescribeSecret"}},
+		{commands: slices.Concat(secrets, checking), on: parameters, when: external, actions: []string{"ssm:GetParameters"}},
+		{commands: checking, on: allSecrets, when: managed, actions: []string{"secretsmanager:DescribeSecret"}},
 		// The checks of doctor.
 		{commands: checking, on: everything, actions: []string{"ecr:GetAuthorizationToken"}},
 		{commands: checking, on: repositories, actions: []string{

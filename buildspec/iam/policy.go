@@ -49,6 +49,8 @@ type Use struct {
 	Schedules bool
 	// Wait reports whether submit waits for the pipeline.
 	Wait bool
+	// Push reports whether secrets are written, not only listed.
+	Push bool
 	// Named reports whether flags name the ECS services, not the compose file.
 	Named bool
 	Scope

@@ -19,11 +19,12 @@ const (
 	unknownCaller     = "CALLER"
 	unknownApp        = "APPLICATION"
 	unknownGroup      = "DEPLOYMENT_GROUP"
+	unknownSecret     = "SECRET"
 )
 
 // Placeholders are the words for the values that a Scope leaves open.
 func Placeholders() []string {
-	return []string{unknownRegion, unknownAccount, unknownRepository, unknownRole, unknownBucket, unknownPipeline, unknownCaller, unknownApp, unknownGroup}
+	return []string{unknownRegion, unknownAccount, unknownRepository, unknownRole, unknownBucket, unknownPipeline, unknownCaller, unknownApp, unknownGroup, unknownSecret}
 }
 
 // Scope holds the resources that commands use. Empty fields become placeholders.
@@ -61,6 +62,9 @@ type Scope struct {
 	// LogGroups are those of the containers. If empty, /ecs/* of the ECS console is
 	// used.
 	LogGroups []string
+	// Secrets are the names of the project's own secrets in Secrets Manager,
+	// SecretARNs those of others, and Parameters the names or ARNs of parameters.
+	Secrets, SecretARNs, Parameters []string
 }
 
 // Repository is a repository in ECR. Empty Account and Region are the scope's.
@@ -97,6 +101,10 @@ const (
 	deploymentGroups
 	applications
 	deploymentConfigs
+	ownSecrets
+	foreignSecrets
+	allSecrets
+	parameters
 )
 
 // ecs reports whether a resource is named after ECS services.
@@ -156,6 +164,8 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentconfig:*")}
 	case everything:
 		out = []string{"*"}
+	case ownSecrets, foreignSecrets, allSecrets, parameters:
+		out = s.secrets(r)
 	default:
 		out, condition = s.onS3(r)
 	}
@@ -190,6 +200,33 @@ func (s Scope) onS3(r resource) (out []string, condition Condition) {
 		condition = listing(literal(prefix) + "*")
 	}
 	return out, condition
+}
+
+// secrets returns the ARNs of secrets and parameters. Secrets Manager ends an ARN with a
+// hyphen and six characters ("Permissions policy examples" in its user guide).
+func (s Scope) secrets(r resource) (out []string) {
+	if r == parameters {
+		for _, p := range s.Parameters {
+			if !strings.HasPrefix(p, "arn:") {
+				p = s.arn("ssm", s.Region, s.Account, "parameter/"+strings.TrimPrefix(p, "/"))
+			}
+			out = append(out, p)
+		}
+		return out
+	}
+	if r != foreignSecrets {
+		names := s.Secrets
+		if r == ownSecrets {
+			names = orElse(names, unknownSecret)
+		}
+		for _, name := range names {
+			out = append(out, s.arn("secretsmanager", s.Region, s.Account, "secret:"+name+"-??????"))
+		}
+	}
+	if r != ownSecrets {
+		out = append(out, s.SecretARNs...)
+	}
+	return out
 }
 
 func (s Scope) arn(service, region, account, rest string) string {

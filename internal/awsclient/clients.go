@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
@@ -198,4 +200,24 @@ func (c *Clients) Events() *eventbridge.Client {
 // Scheduler returns a client of EventBridge Scheduler.
 func (c *Clients) Scheduler() *scheduler.Client {
 	return scheduler.NewFromConfig(c.Config, func(o *scheduler.Options) { o.RetryMaxAttempts = min(o.RetryMaxAttempts, fewAttempts) })
+}
+
+// SecretsManager returns a client of Secrets Manager in a region; an empty one is
+// the configured region.
+func (c *Clients) SecretsManager(region string) *secretsmanager.Client {
+	return secretsmanager.NewFromConfig(c.Config, func(o *secretsmanager.Options) {
+		if region != "" {
+			o.Region = region
+		}
+	})
+}
+
+// Parameters returns a client of Systems Manager's Parameter Store in a region; an
+// empty one is the configured region.
+func (c *Clients) Parameters(region string) *ssm.Client {
+	return ssm.NewFromConfig(c.Config, func(o *ssm.Options) {
+		if region != "" {
+			o.Region = region
+		}
+	})
 }

@@ -9,8 +9,8 @@ import (
 // Call is a request as the server received it.
 type Call struct {
 	// Service is "ecr", "ecs", "codedeploy", "codepipeline", "logs",
-	// "application-autoscaling", "events", "scheduler", "cloudformation", "s3",
-	// "sts", "iam" or "registry".
+	// "application-autoscaling", "events", "scheduler", "cloudformation",
+	// "secretsmanager", "ssm", "s3", "sts", "iam" or "registry".
 	Service string `json:"service"`
 	// Action is the API's action ("PutImage", "PutObject"), or the method and
 	// what it was for on the registry: "PUT manifest", "POST upload",
@@ -23,8 +23,8 @@ type Call struct {
 	// the names of the ECS services or the task definition that a call to ECS
 	// names, clusters and ARNs left off, several with a comma in between; with
 	// the other services the deployment or its group, the log stream or its
-	// group, the resources that scale, the pipeline, the rule, the schedule, and
-	// the stack.
+	// group, the resources that scale, the pipeline, the rule, the schedule, the
+	// stack, the secret and the parameters.
 	Reference string `json:"reference,omitempty"`
 	// BytesIn and BytesOut count the bodies of request and answer.
 	BytesIn  int64 `json:"bytesIn"`

@@ -112,3 +112,12 @@ func (s *Server) SetPipelineAction(pipeline, action string, a PipelineAction) {
 func (s *Server) Push(pipeline, commit string) error {
 	return s.pipelines.Push(s.options.Region, pipeline, commit)
 }
+
+// SecretValue returns the current value of a secret of Secrets Manager in the
+// default region, and the number of its versions; "" and 0 if there is none.
+func (s *Server) SecretValue(name string) (value string, versions int) {
+	return s.secrets.Value(s.options.Region, name)
+}
+
+// SecretNames returns the names of the secrets in the default region, in order.
+func (s *Server) SecretNames() []string { return s.secrets.Names(s.options.Region) }

@@ -1,8 +1,9 @@
 // Package sandbox is a stand-in for the part of AWS that Slipway uses, on one
 // listener: ECR with a real OCI registry, ECS with deployments that take time,
 // CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline,
-// EventBridge and its Scheduler, outputs of CloudFormation, IAM and STS. It serves
-// the program slipway-sandbox and tests; no other package of
+// EventBridge and its Scheduler, outputs of CloudFormation, Secrets Manager, the
+// Parameter Store, IAM and STS. It serves the program slipway-sandbox and tests; no
+// other package of
 // Slipway may import it.
 //
 // Each service is a package of its own. This package starts them, routes requests,
@@ -35,6 +36,8 @@ import (
 	"slipway/internal/sandbox/logs"
 	"slipway/internal/sandbox/s3"
 	"slipway/internal/sandbox/scheduler"
+	"slipway/internal/sandbox/secretsmanager"
+	"slipway/internal/sandbox/ssm"
 )
 
 // Options are the settings of a Server. The zero value is a server on a free
@@ -144,6 +147,7 @@ type Server struct {
 	pipelines *codepipeline.Pipelines
 	schedules *scheduler.Schedules
 	stacks    *cloudformation.Stacks
+	secrets   *secretsmanager.Secrets
 	json      []awsapi.Service
 
 	mu      sync.Mutex
@@ -192,10 +196,11 @@ func (s *Server) startServices() {
 	s.iam = iam.New(o.Account, o.Region)
 	s.stacks = cloudformation.New(o.Account, s.clock, s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
-	s.schedules = scheduler.New(o.Account, s.clock)
+	s.schedules, s.secrets = scheduler.New(o.Account, s.clock), secretsmanager.New(o.Account, s.clock)
 	s.json = []awsapi.Service{
 		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
 		codedeploy.New(s.ecs).Service(), s.pipelines.Service(), eventbridge.New(o.Account).Service(), s.schedules.Service(),
+		s.secrets.Service(), ssm.New(o.Account, s.clock).Service(),
 	}
 }
 
