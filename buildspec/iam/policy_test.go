@@ -205,6 +205,12 @@ func TestScope(t *testing.T) {
 		{"object with wildcards", with(func(s *Scope) { s.Artifact = "b/*/${aws:username}?" }), artifactObject, "arn:aws:s3:::b/${*}/${$}{aws:username}${?}"},
 		{"source with wildcards", with(func(s *Scope) { s.Source = "b/*" }), sourceObject, "arn:aws:s3:::b/${*}"},
 		{"cache with wildcards", with(func(s *Scope) { s.Cache = "b/*/" }), cacheObjects, "arn:aws:s3:::b/${*}/*"},
+		{"own secret", with(func(s *Scope) { s.Secrets = []string{"shop/db"} }), ownSecrets, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-??????"},
+		{"unknown secret", with(func(*Scope) {}), ownSecrets, "arn:aws:secretsmanager:eu-west-1:123456789012:secret:SECRET-??????"},
+		{"parameters", with(func(s *Scope) {
+			s.Parameters = []string{"/shop/flag", "arn:aws:ssm:eu-west-3:123456789012:parameter/x"}
+		}), parameters,
+			"arn:aws:ssm:eu-west-1:123456789012:parameter/shop/flag arn:aws:ssm:eu-west-3:123456789012:parameter/x"},
 		{"log group", with(func(s *Scope) { s.LogGroups = []string{"g"} }), logStreams, "arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:*"},
 	} {
 		got, _ := tt.scope.on(tt.on)
@@ -242,6 +248,8 @@ func TestListing(t *testing.T) {
 func TestEveryARN(t *testing.T) {
 	scope := shopScope
 	scope.Artifact, scope.Buckets, scope.Mirrors = "b/k", []string{"b"}, []Repository{{Name: "docker-hub"}}
+	scope.Secrets, scope.Parameters = []string{"shop/db"}, []string{"/shop/flag"}
+	scope.SecretARNs = []string{"arn:aws:secretsmanager:eu-west-1:123456789012:secret:partner-AbCdEf"}
 	for _, n := range needs {
 		got, condition := scope.on(n.on)
 		wild := len(got) == 1 && got[0] == "*"

@@ -40,7 +40,7 @@ type Secret struct {
 	ID    string
 	// Region is that of an ARN; empty for the configured one.
 	Region string
-	// Stage and Version are what an ARN names behind the secret.
+	// Stage and Version are the parts of an ARN behind the secret.
 	Stage, Version string
 	// External reports that somebody else writes it.
 	External bool

@@ -59,7 +59,7 @@ func compare(ctx context.Context, c *secretsmanager.Client, v secret.Local) (equ
 	return out.SecretString != nil && *out.SecretString == v.Value.Reveal(), true, nil
 }
 
-// Outcome is what became of a secret.
+// Outcome is the result of a push for one secret.
 type Outcome string
 
 // The outcomes of Push.
