@@ -74,7 +74,7 @@ func local(context string) bool {
 func (c sentContext) sends(file string) (bool, error) {
 	name, err := filepath.Rel(allow.Real(c.dir), allow.Real(file))
 	if err != nil || !filepath.IsLocal(name) {
-		return false, nil //nolint:nilerr // paths without a common root
+		return false, nil // elsewhere, or without a common root
 	}
 	excluded, err := localfs.Excluded(c.ignoreFiles, filepath.ToSlash(name))
 	return !excluded, err

@@ -118,6 +118,3 @@ func (s *Server) Push(pipeline, commit string) error {
 func (s *Server) SecretValue(name string) (value string, versions int) {
 	return s.secrets.Value(s.options.Region, name)
 }
-
-// SecretNames returns the names of the secrets in the default region, in order.
-func (s *Server) SecretNames() []string { return s.secrets.Names(s.options.Region) }

@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"slipway/internal/testkit"
+	"slipway/internal/fault"
 	"slipway/rollout/secret"
 )
 
@@ -21,6 +22,15 @@ func external(name string) *types.Project {
 		Name:     "shop",
 		Services: types.Services{"web": web},
 		Secrets:  types.Secrets{"key": {Name: name, External: true}},
+	}
+}
+
+// wantRefused fails the test unless an error is bad input with a remedy.
+func wantRefused(t *testing.T, err error, problem string) {
+	t.Helper()
+	var bad *fault.InputError
+	if !errors.As(err, &bad) || !strings.Contains(err.Error(), problem) || bad.Remedy == "" {
+		t.Errorf("error %v, want bad input: %s", err, problem)
 	}
 }
 
@@ -47,7 +57,7 @@ func TestExternal(t *testing.T) {
 		"arn:aws:secretsmanager:eu-west-1:*:secret:x", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:*", parameter + "*", "/shop/${x}",
 	} {
 		_, err := secret.Of(external(name))
-		testkit.WantInputError(t, err, "is neither the ARN of a secret nor a parameter")
+		wantRefused(t, err, "is neither the ARN of a secret nor a parameter")
 	}
 }
 
@@ -73,11 +83,11 @@ func TestLocalValues(t *testing.T) {
 		}
 		got := secret.ReadLocal(t.Context(), secret.Secret{Key: "db", File: path}, nil)
 		if len(c.text) > secret.MaxValue+2 {
-			testkit.WantInputError(t, got.Err, "bytes")
+			wantRefused(t, got.Err, "bytes")
 			continue
 		}
 		if c.problem != "" {
-			testkit.WantInputError(t, got.Err, c.problem)
+			wantRefused(t, got.Err, c.problem)
 			if strings.Contains(got.Err.Error(), "hush") {
 				t.Errorf("the error %q has the value", got.Err)
 			}

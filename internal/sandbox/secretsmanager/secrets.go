@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -176,15 +175,4 @@ func (s *Secrets) Value(region, name string) (value string, versions int) {
 		}
 	}
 	return value, len(x.versions)
-}
-
-// Names returns the names of the secrets in a region, in order.
-func (s *Secrets) Names(region string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	names := map[string]bool{}
-	for _, x := range s.held[region] {
-		names[x.name] = true
-	}
-	return slices.Sorted(maps.Keys(names))
 }
