@@ -217,7 +217,7 @@ func runBuild(ctx context.Context, w *cli, o buildOptions) error {
 // runPlan builds what was planned, prints the result, and deploys it if it was asked to.
 // Retention is seen to last, when all of that has succeeded.
 func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan, opened func() (*awsclient.Clients, error)) error {
-	w.jobLog.about(p.Hash.Name)
+	w.jobLog.About(p.Hash.Name)
 	w.Infof("%s: %s to build as %s (%s)", p.Project, phrase.Count(len(p.Targets()), "service"), p.Hash.Name, p.Hash.Detail)
 	if err := o.CheckState(&w.Host, p); err != nil {
 		return err

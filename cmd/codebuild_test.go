@@ -23,12 +23,12 @@ func TestInCodeBuild(t *testing.T) {
 	}
 	w.log.Info().Msg("news")
 	out.Reset()
-	w.jobLog.repeat()
-	w.jobLog.repeat()
+	w.jobLog.Repeat()
+	w.jobLog.Repeat()
 	w.log.Warn().Msg("another")
-	w.jobLog.repeat()
-	w.jobLog.about("1a2b")
-	w.jobLog.end(exitAWS)
+	w.jobLog.Repeat()
+	w.jobLog.About("1a2b")
+	w.jobLog.End(exitAWS)
 	want := `
 ---- 1 warning ` + strings.Repeat("-", 57) + `
 WARNING: a warning
@@ -50,10 +50,10 @@ WARNING: another
 func TestOutsideCodeBuild(t *testing.T) {
 	w := &cli{terminal: true}
 	w.inCodeBuild("slipway build")
-	w.jobLog.warn("a warning")
-	w.jobLog.about("1a2b")
-	w.jobLog.repeat()
-	w.jobLog.end(exitOther)
+	w.jobLog.Warn("a warning")
+	w.jobLog.About("1a2b")
+	w.jobLog.Repeat()
+	w.jobLog.End(exitOther)
 	if !w.terminal || w.jobLog != nil {
 		t.Errorf("got %+v, want a terminal and no job log", w)
 	}

@@ -71,7 +71,7 @@ func (s logSink) Report(e event.Event) {
 }
 
 // Revision notes the revision for the end of a CodeBuild job's log.
-func (s logSink) Revision(name string) { s.w.jobLog.about(name) }
+func (s logSink) Revision(name string) { s.w.jobLog.About(name) }
 
 // report tells the error and what to do about it.
 func report(w *cli, err error) {

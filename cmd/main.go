@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
+	"slipway/cmd/joblog"
 	"slipway/internal/output"
 	"slipway/internal/redact"
 	"slipway/project"
@@ -29,7 +30,7 @@ type cli struct {
 	structured bool
 	log        zerolog.Logger
 	// jobLog is repeated at the end of a CodeBuild job; nil elsewhere.
-	jobLog *codeBuildLog
+	jobLog *joblog.Log
 }
 
 // Main runs the command line of this process and returns its exit code. The first
@@ -62,7 +63,7 @@ func run(ctx context.Context, w *cli, args []string) int {
 	root := newRootCommand(w)
 	root.SetArgs(args)
 	err := root.ExecuteContext(redact.WithContext(ctx, w.Secrets))
-	w.jobLog.repeat()
+	w.jobLog.Repeat()
 	code := exitDone
 	if err != nil {
 		code = exitCode(ctx, err)
@@ -72,6 +73,6 @@ func run(ctx context.Context, w *cli, args []string) int {
 		}
 	}
 	code = w.checkWritten(code)
-	w.jobLog.end(code)
+	w.jobLog.End(code)
 	return code
 }

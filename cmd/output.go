@@ -45,7 +45,7 @@ func printRelease(ctx context.Context, w *cli, o buildOptions, p *project.Plan, 
 		}
 	}
 	rows := summary.Services(r, p)
-	w.jobLog.repeat()
+	w.jobLog.Repeat()
 	if w.structured {
 		logRows(w, rows)
 	} else {

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"io"
 	"text/tabwriter"
 
@@ -54,13 +55,13 @@ func rolloutRows(w *cli, results []rollout.Result) []rolloutRow {
 
 // printRollouts writes the results of a rollout.
 func printRollouts(w *cli, to io.Writer, results []rollout.Result, output string) error {
-	w.jobLog.repeat()
+	w.jobLog.Repeat()
 	if output == "json" {
 		return writeJSON(to, rolloutRows(w, results))
 	}
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, r := range results {
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Service, orDash(r.Revision), r.Status, orDash(r.Deployment))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Service, cmp.Or(r.Revision, "-"), r.Status, cmp.Or(r.Deployment, "-"))
 	}
 	return t.Flush()
 }
@@ -71,13 +72,6 @@ func logRollouts(w *cli, results []rollout.Result) {
 		w.log.Info().Str(serviceField, r.Service.String()).Str("revision", r.Revision).Str("status", r.Status).
 			Str("deployment", r.Deployment).Msgf("%s: %s", r.Service, r.Status)
 	}
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 // explanation returns the lines of a diagnosis and the command to type next.

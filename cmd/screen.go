@@ -47,4 +47,4 @@ func (l screenLog) Progress(service, kind, text string) {
 	l.w.log.Info().Str(serviceField, service).Str("kind", kind).Msg(text)
 }
 
-func (l screenLog) Repeat(warning string) { l.w.jobLog.warn(warning) }
+func (l screenLog) Repeat(warning string) { l.w.jobLog.Warn(warning) }

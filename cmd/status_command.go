@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/cmd/hint"
+	"slipway/cmd/statuslist"
 	"slipway/rollout/schedules"
 	"slipway/rollout/status"
 )
@@ -84,10 +85,10 @@ func printStatus(w *cli, report status.Report, withSchedules bool, scheduled sch
 		if n > 0 {
 			b.WriteString("\n")
 		}
-		printService(&b, s, report.At)
+		statuslist.Service(&b, s, report.At)
 	}
 	if withSchedules {
-		printSchedules(&b, scheduled)
+		statuslist.Schedules(&b, scheduled)
 	}
 	_, err := fmt.Fprint(w.stdout, b.String())
 	return err

@@ -3,6 +3,7 @@
 package secretlist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func (r Rows) Print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tSECRET\tCHANGED\tVALUE HERE\tSERVICES\tPROBLEM")
 	for _, row := range r {
-		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, row.ID, row.changed(), row.difference(), strings.Join(row.Services, ", "), orDash(row.Problem))
+		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, row.ID, row.changed(), row.difference(), strings.Join(row.Services, ", "), cmp.Or(row.Problem, "-"))
 	}
 	return t.Flush()
 }
@@ -145,11 +146,4 @@ func (r Row) difference() string {
 	default:
 		return "equal"
 	}
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }

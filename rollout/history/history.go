@@ -3,6 +3,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -212,7 +213,7 @@ func (l List) Print(w io.Writer) error {
 	fmt.Fprintln(t, "REVISION\tAGE\tCOMPLETE\tEXPIRES\tSIZE\tTAGS\tCOMMIT\tBUILDER")
 	for _, r := range l.Revisions {
 		plain.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Revision, phrase.Ago(l.At, r.Made), r.Completeness(l.Repositories),
-			status.ExpiryText(r.Fate, r.Expires, l.At), phrase.ByteCount(&r.Bytes), orDash(r.Tags()), orDash(short(r.Commit)), orDash(r.Builder))
+			status.ExpiryText(r.Fate, r.Expires, l.At), phrase.ByteCount(&r.Bytes), cmp.Or(r.Tags(), "-"), cmp.Or(short(r.Commit), "-"), cmp.Or(r.Builder, "-"))
 	}
 	return t.Flush()
 }
@@ -235,10 +236,3 @@ func (r Revision) Tags() string {
 
 // short returns a commit id as people write it.
 func short(id string) string { return id[:min(len(id), 12)] }
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}

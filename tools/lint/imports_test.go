@@ -149,6 +149,8 @@ func offences() []offence {
 		{"cmd/derived/aws.go", "github.com/aws/sdk", "from values"},
 		{"cmd/derived/project.go", "slipway/project", "from values"},
 		{"cmd/derived/task.go", "slipway/rollout/task", ""},
+		{"cmd/statuslist/cobra.go", "github.com/spf13/cobra", "from values"},
+		{"cmd/statuslist/diagnose.go", "slipway/rollout/diagnose", ""},
 		{"cmd/summary/cobra.go", "github.com/spf13/cobra", "from values"},
 		{"cmd/summary/rollout.go", "slipway/rollout", "from values"},
 		{"cmd/summary/build.go", "slipway/build", ""},

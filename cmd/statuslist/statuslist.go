@@ -1,6 +1,8 @@
-package cmd
+// Package statuslist prints the state of ECS services and scheduled tasks for people.
+package statuslist
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -13,8 +15,8 @@ import (
 	"slipway/rollout/status"
 )
 
-// printService writes a service for people.
-func printService(b *strings.Builder, s status.Service, now time.Time) {
+// Service writes a service. Times are relative to now.
+func Service(b *strings.Builder, s status.Service, now time.Time) {
 	plain.Fprintf(b, "%s  %d of %d running", s.Ref, s.Running, s.Desired)
 	if s.Pending > 0 {
 		plain.Fprintf(b, ", %d pending", s.Pending)
@@ -60,7 +62,7 @@ func printContainer(t *tabwriter.Writer, c status.Container, now time.Time) {
 		default:
 			expires = status.ExpiryText(i.Fate, i.Expires, now)
 		}
-		plain.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, orDash(phrase.ShortDigest(i.Digest)), imageNames(i), i.Tasks, expires, c.Image)
+		plain.Fprintf(t, "  %s\t%s\t%s\t%d\t%s\t%s\n", c.Container, cmp.Or(phrase.ShortDigest(i.Digest), "-"), imageNames(i), i.Tasks, expires, c.Image)
 	}
 }
 
@@ -83,8 +85,8 @@ func imageNames(i status.Image) string {
 	}
 }
 
-// printSchedules writes the scheduled tasks for people.
-func printSchedules(b *strings.Builder, r schedules.Report) {
+// Schedules writes the scheduled tasks.
+func Schedules(b *strings.Builder, r schedules.Report) {
 	b.WriteString("\n")
 	if len(r.Uses) == 0 {
 		b.WriteString("scheduled tasks: none runs an image of the project\n")
