@@ -11,6 +11,7 @@ import (
 
 	"slipway/internal/phrase"
 	"slipway/internal/plain"
+	"slipway/registry"
 	"slipway/rollout/schedules"
 	"slipway/rollout/status"
 )
@@ -79,7 +80,7 @@ func imageNames(i status.Image) string {
 	case i.Latest:
 		return name + " (latest)"
 	case i.Deployed:
-		return name + " (deployed)"
+		return name + " (" + registry.TagPrevious + ")"
 	default:
 		return name
 	}
