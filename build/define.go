@@ -35,6 +35,13 @@ func (j *job) define(ctx context.Context, p revisions.Published) error {
 		}
 		files[f.Path] = data
 	}
+	for _, f := range j.plan.TaskFiles {
+		data, err := j.plan.TaskDefinitions(f, uri)
+		if err != nil {
+			return err
+		}
+		files[f.Path] = data
+	}
 	if j.plan.ImageDetail != "" {
 		data, err := artifact.ImageDetail(uri(j.plan.Components[0]))
 		if err != nil {

@@ -82,7 +82,8 @@ const maxRetention = 36500
 const buildHelp = `Builds the services of the compose file that have a build section, pushes each image
 to its ECR repository by digest, and when all are there tags them with the hash, moves
 protecting tags and latest, and writes imagedefinitions.json. If anything fails before that, no
-tag moves anywhere.
+tag moves anywhere. With x-slipway.task in the compose file, it writes the task
+definitions too, to taskdefinition.json; see slipway task.
 
 A build of a pull request is untrusted. Slipway recognizes one in CodeBuild; elsewhere,
 give --untrusted. Its revision is called prN-HASH or untrusted-HASH. It moves no tag that

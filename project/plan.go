@@ -36,6 +36,11 @@ type Plan struct {
 	// Bases are the services that others build on, and that have no repository.
 	Bases []Base
 	Files []DefinitionsFile
+	// TaskFiles are the files of task definitions, none if the compose file does not own
+	// them.
+	TaskFiles []TaskFile
+	// repositories are those of the services with a build section.
+	repositories map[string]registry.Ref
 	// ImageDetail is the path of imageDetail.json, if it was asked for.
 	ImageDetail string
 	// Mirrors have copies of the images that the build pulls.
@@ -119,6 +124,9 @@ func NewPlan(ctx context.Context, w *Host, o Options) (*Plan, error) {
 			return err
 		}
 		if err := p.addFiles(w, o); err != nil {
+			return err
+		}
+		if err := p.addTasks(ctx, w, o, project, wanted); err != nil {
 			return err
 		}
 		p.distrust(o.Trust)
@@ -335,7 +343,7 @@ const maxEntry = 512
 
 // RoomFor is the most that the file at path can take.
 func (p *Plan) RoomFor(path string) int {
-	room := maxEntry
+	room := maxEntry + p.roomForTasks(path)
 	for _, f := range p.Files {
 		if f.Path != path {
 			continue

@@ -49,7 +49,9 @@ func (t *translator) warn(key, format string, args ...any) {
 func (t *translator) image() error {
 	t.out.Essential, t.out.Image = true, t.Image
 	if t.Build != nil {
-		t.out.Image = t.images[t.Name].Ref
+		if t.out.Image = t.images[t.Name].Ref; t.out.Image == "" {
+			return t.refuse("x-slipway", "name one with x-slipway.repository, or remove deploy: false", "its image has no repository, and a task is to run it")
+		}
 		return nil
 	}
 	if _, err := reference.ParseNormalizedNamed(t.Image); err != nil {

@@ -32,6 +32,9 @@ func TestDefinitionsPassLint(t *testing.T) {
 	for _, path := range rows(t) {
 		add("row"+filepath.Base(path), writeProject(t, read(t, path)))
 	}
+	for _, dir := range []string{"express-flask", "hermetic", "lone-dockerfile", "two-services"} {
+		add("example"+dir, filepath.Join("..", "..", "examples", dir))
+	}
 	for key, s := range keys {
 		if s.treatment == carried || s.treatment == changed {
 			add("key"+key, writeService(t, s.with))

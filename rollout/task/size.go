@@ -3,7 +3,6 @@ package task
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
@@ -73,7 +72,10 @@ func (t *translator) resources() (err error) {
 		}
 		return t.refuse(key, "write a number of CPUs, such as 0.5", "%v is not a number of CPUs", cpus)
 	}
-	t.out.CPU = int(math.Ceil(cpus * unitsPerCPU))
+	// Rounded down, the containers of a whole vCPU fit into one.
+	if t.out.CPU = int(cpus * unitsPerCPU); cpus > 0 {
+		t.out.CPU = max(t.out.CPU, 1)
+	}
 	if t.out.Memory, err = t.memory("limits", limits.MemoryBytes, "mem_limit", t.MemLimit); err != nil {
 		return err
 	}

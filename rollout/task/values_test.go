@@ -79,3 +79,11 @@ func TestValues(t *testing.T) {
 	}
 	golden.Check(t, "values.golden", []byte(out.String()))
 }
+
+func TestDefinitionThatIsTooLarge(t *testing.T) {
+	got := result(t, "environment: {A: '"+strings.Repeat("a", 64<<10)+"'}")
+	want := "its task definition has "
+	if got.err == nil || !strings.Contains(got.err.Error(), want) || fault.KindOf(got.err) != fault.Input {
+		t.Errorf("got error %v, want one that says %q", got.err, want)
+	}
+}
