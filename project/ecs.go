@@ -188,6 +188,9 @@ func (s *ECS) Add(ref ecs.Ref, containers map[string]registry.Ref) {
 	maps.Copy(s.Services[i].Containers, containers)
 }
 
+// ServiceRef returns the ECS service that a compose file names.
+func ServiceRef(named compose.ECS) ecs.Ref { return plainRef(ecs.Ref(named)) }
+
 // plainRef names a service by plain names where it was named by ARNs, so that each is
 // there once: arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE, or without the cluster in
 // the old format.

@@ -36,6 +36,29 @@ type Change struct {
 	New any `json:"new,omitempty"`
 }
 
+// Where returns the field with its container, such as web.environment.LOG_LEVEL, or
+// container web for a whole one.
+func (c Change) Where() string {
+	switch {
+	case c.Field == "":
+		return "container " + c.Container
+	case c.Container == "":
+		return c.Field
+	}
+	return c.Container + "." + c.Field
+}
+
+// Name returns the name of the variable, the label or the option that differs; empty for
+// any other field.
+func (c Change) Name() string {
+	for _, list := range []string{"environment.", "dockerLabels.", "logConfiguration.options."} {
+		if name, ok := strings.CutPrefix(c.Field, list); ok {
+			return name
+		}
+	}
+	return ""
+}
+
 // Result is the difference of two definitions, and the definition to register.
 type Result struct {
 	// Fields and Tags are those of the running definition with the settings of the
@@ -52,10 +75,10 @@ type Result struct {
 	Unknown []task.Place
 }
 
-// Compare returns the difference between a derived definition and the running one. The
-// images of the containers called built are not compared. Values that stand for unknown
-// surroundings are taken from the running definition.
-func Compare(derived task.Definition, running Running, built []string) (Result, error) {
+// Compare returns the difference between a derived definition and the running one. Images
+// that the project builds are not compared. Values that stand for unknown surroundings are
+// taken from the running definition.
+func Compare(derived task.Definition, running Running) (Result, error) {
 	have := names(running.Fields)
 	filled, unknown := derived.Fill(finder{running.Fields}.find)
 	out := Result{Written: running.written(derived.Keep)}
@@ -73,7 +96,7 @@ func Compare(derived task.Definition, running Running, built []string) (Result, 
 			delete(want, p.Field)
 		}
 	}
-	m := merger{want: want, have: running.Fields, built: built, keep: derived.Keep, owned: names(want)}
+	m := merger{want: want, have: running.Fields, built: derived.Built, keep: derived.Keep, owned: names(want)}
 	m.removed = slices.DeleteFunc(running.containers(), func(name string) bool {
 		return slices.Contains(m.owned, name) || !slices.Contains(have, name)
 	})
