@@ -70,6 +70,10 @@ const (
 	Blocked
 	// TagsRefused is a rollout that may not move tags.
 	TagsRefused
+	// NotAdopted is a task definition that something else wrote.
+	NotAdopted
+	// UnknownSettings are settings with values that are not known.
+	UnknownSettings
 	// Older is a rollout to a revision that is older than the last build.
 	Older
 )

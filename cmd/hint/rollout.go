@@ -77,6 +77,8 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.NotResumed:      "run `slipway statusFLAGS` to compare them",
 	rollout.Uneven:          "run `slipway rollback REVISIONFLAGS` to deploy the same revision everywhere",
 	rollout.Unfollowed:      "run `slipway statusFLAGS` to see how it ends",
+	rollout.NotAdopted:      "give --adopt to replace these settings by those of the compose file; `slipway task --diff` shows the values",
+	rollout.UnknownSettings: "write the values into the running task definition once, where slipway finds them, or remove the keys",
 	rollout.NoTasks:         "run `slipway start`",
 	rollout.Unlike:          "run `slipway statusFLAGS` to see the running images",
 	rollout.Gone:            "run `slipway revisions` to list the revisions, and roll out another one",
