@@ -94,6 +94,8 @@ type ECS struct {
 	Configured []ecs.Ref
 	// LatestByBuild reports that only builds move latest.
 	LatestByBuild bool
+	// OwnsTasks reports that the compose file owns the settings of the tasks.
+	OwnsTasks bool
 	// Only are the containers that the flags name.
 	Only Selection
 	// FromFlags reports that the flags named the services.
@@ -122,7 +124,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	if err != nil {
 		return err
 	}
-	s.LatestByBuild = settings.Latest == compose.LatestByBuild
+	s.LatestByBuild, s.OwnsTasks = settings.Latest == compose.LatestByBuild, settings.Task != nil
 	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err

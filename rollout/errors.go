@@ -72,6 +72,8 @@ const (
 	TagsRefused
 	// NotAdopted is a task definition that something else wrote.
 	NotAdopted
+	// OtherSettings is a service that does not run the settings of the compose file.
+	OtherSettings
 	// UnknownSettings are settings with values that are not known.
 	UnknownSettings
 	// Older is a rollout to a revision that is older than the last build.

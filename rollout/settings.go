@@ -168,6 +168,19 @@ func ofBuild(d task.Definition, definitions []artifact.Definition) bool {
 	return true
 }
 
+// Derive derives the settings from the compose file, if it owns them. It makes no
+// request and reports no warning: build does.
+func (s *Services) Derive(ctx context.Context, w *project.Host, o project.Options) error {
+	if !s.OwnsTasks {
+		return nil
+	}
+	quiet := *w
+	quiet.Events = nil
+	definitions, err := project.TaskDefinitions(ctx, &quiet, o)
+	s.Settings = SettingsOf([]project.TaskFile{{Definitions: definitions}})
+	return err
+}
+
 // SettingsOf returns the task definitions of ECS services by service, without those of
 // one-off tasks.
 func SettingsOf(files []project.TaskFile) map[ecs.Ref]task.Definition {
