@@ -74,6 +74,8 @@ const (
 	NotAdopted
 	// OtherSettings is a service that does not run the settings of the compose file.
 	OtherSettings
+	// OtherBuild is a file of task definitions of another build.
+	OtherBuild
 	// UnknownSettings are settings with values that are not known.
 	UnknownSettings
 	// Older is a rollout to a revision that is older than the last build.

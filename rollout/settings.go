@@ -109,7 +109,8 @@ func (s *Services) ReadSettings(ctx context.Context, w *project.Host, o project.
 			continue
 		}
 		if !ofBuild(d, files[ref]) {
-			w.Warnf("%s is left out: it is of another build than the definitions; to deploy its settings, run slipway build again", path)
+			other := &Error{Problem: OtherBuild, Err: fmt.Errorf("%s is left out: its images are not those of the definitions", path)}
+			w.WarnError(other, other.Error())
 			continue
 		}
 		out[ref] = d

@@ -78,6 +78,7 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.Uneven:          "run `slipway rollback REVISIONFLAGS` to deploy the same revision everywhere",
 	rollout.Unfollowed:      "run `slipway statusFLAGS` to see how it ends",
 	rollout.OtherSettings:   "type `slipway task --diff` to see the values, or `slipway build --rollout` to deploy them",
+	rollout.OtherBuild:      "run `slipway build`, which writes both files",
 	rollout.NotAdopted:      "give --adopt to replace these settings by those of the compose file; `slipway task --diff` shows the values",
 	rollout.UnknownSettings: "write the values into the running task definition once, where slipway finds them, or remove the keys",
 	rollout.NoTasks:         "run `slipway start`",
