@@ -211,7 +211,7 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: %s", c.Service.Ref, line)
 		}
 		if c.Service.Settings != nil && len(c.Service.Settings.Fields) > 0 {
-			d.Infof("%s: the settings change in %s", c.Service.Ref, strings.Join(c.Service.Settings.Fields, ", "))
+			d.Infof("%s: settings that change: %s", c.Service.Ref, strings.Join(c.Service.Settings.Fields, ", "))
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
 		if c.Service.Express() {

@@ -48,6 +48,8 @@ type Services struct {
 	// something else wrote.
 	Settings map[ecs.Ref]task.Definition
 	Adopt    bool
+	// restore are the task definitions from before a deployment of settings that failed.
+	restore map[ecs.Ref]ecs.Definition
 	// AllowMissing leaves out repositories that do not exist yet: the build creates them.
 	AllowMissing bool
 }

@@ -23,6 +23,9 @@ import (
 // withSettings returns a service with the settings to deploy. A task definition that
 // something else wrote is refused if it differs, unless it is adopted.
 func (s *Services) withSettings(running ecs.Service) (ecs.Service, error) {
+	if before, ok := s.restore[running.Ref]; ok {
+		return running.With(ecs.Settings{Definition: before, Fields: []string{"all, back to those of task definition " + before.Name()}}), nil
+	}
 	d, ok := s.Settings[running.Ref]
 	if !ok {
 		return running, nil
