@@ -37,6 +37,7 @@ type buildOptions struct {
 	plan     bool
 	dryRun   bool
 	progress string
+	adopt    bool
 	rollout  bool
 	deploy   rollout.Options
 	// engine, engineTLS, engineNetwork and engineState are the flags from which
@@ -151,6 +152,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	addRetentionFlags(f, &o.Retention)
 	addECSFlags(f, &o.project.ECS)
 	addDeployFlags(f, &o.deploy)
+	addAdoptFlag(f, &o.adopt)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS, wait for the deployments and verify them")
 	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
 	f.StringVar(&o.project.DefinitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")

@@ -153,6 +153,7 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 		if err != nil {
 			return err
 		}
+		o.use.Tags = o.use.Tags || settings.Task != nil // those of the settings
 		if o.artifact == "" && !o.use.Untrusted {
 			o.artifact = settings.Artifact
 		}

@@ -262,6 +262,9 @@ var policyCases = []policyCase{
 		h.outside(exitRolledBack, "rollback", "bad")
 		h.does("status")
 	}},
+	{"task", "task", controllerFixture(""), func(h *policyRun) {
+		h.start("task", "--diff").wait(exitOther) // the settings differ
+	}},
 	{"status with scheduled tasks", "status --schedules", platformDigestsFixture, func(h *policyRun) {
 		h.schedule()
 		h.does("status", "--schedules")

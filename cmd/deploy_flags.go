@@ -24,6 +24,11 @@ func addTagFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.BoolVar(&o.NoLatest, "no-latest", false, "move no tag: write the images into the task definitions")
 }
 
+// addAdoptFlag adds the flag of the commands that deploy settings.
+func addAdoptFlag(f *pflag.FlagSet, adopt *bool) {
+	f.BoolVar(adopt, "adopt", false, "take over the settings of a task definition that something else wrote")
+}
+
 // checkDeploy refuses a time limit that is none, and options that exclude each other.
 func checkDeploy(o rollout.Options) error {
 	if o.Timeout < 0 {

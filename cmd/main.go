@@ -26,6 +26,8 @@ type cli struct {
 	stdout, stderr io.Writer
 	// terminal reports that stderr is one, so that a live display can be drawn.
 	terminal bool
+	// values reports that stdout is a terminal, where values of settings may be shown.
+	values bool
 	// structured reports that logs are for machines, and so is all on stderr.
 	structured bool
 	log        zerolog.Logger
@@ -47,6 +49,7 @@ func Main() int {
 	w := &cli{
 		stdout: os.Stdout, stderr: os.Stderr,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		values:   term.IsTerminal(int(os.Stdout.Fd())),
 		Host:     project.Host{Environ: os.Environ(), Dir: dir},
 	}
 	if p := newPrompter(os.Stdin, os.Stderr); p != nil {

@@ -17,6 +17,8 @@ type rolloutOptions struct {
 	siteOptions
 	deploy      rollout.Options
 	definitions []string
+	// adopt takes over task definitions that something else wrote.
+	adopt bool
 	// goOn and abort answer the lifecycle hooks of deployments under way.
 	goOn, abort bool
 	// revision is the name or prefix on the command line.
@@ -31,6 +33,11 @@ func newRolloutCommand(w *cli) *cobra.Command {
 		Long: `Registers a new revision of each service's task definition with the images of
 imagedefinitions.json and every other field unchanged, and deploys it, as CodePipeline's
 deploy action does. With REVISION, the images of that revision are deployed instead.
+
+If build has written taskdefinition.json next to it, the new revision has the settings of
+the compose file, too. Slipway logs the names of the fields that change. Fields that the
+compose file has no word for stay, and so do other containers. A task definition that
+something else wrote is refused if it has other settings; --adopt takes it over.
 
 Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
@@ -62,6 +69,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	addTagFlags(f, &o.deploy)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
+	addAdoptFlag(f, &o.adopt)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
 	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
@@ -96,9 +104,12 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 		if s.Wanted = o.revision; o.revision != "" {
 			return nil
 		}
-		if files, err = s.ReadFiles(ctx, &w.Host, o.project.Options, o.definitions); err == nil {
-			s.KeepWithFiles(files)
+		if files, err = s.ReadFiles(ctx, &w.Host, o.project.Options, o.definitions); err != nil {
+			return err
 		}
+		s.KeepWithFiles(files)
+		s.Adopt = o.adopt
+		s.Settings, err = s.ReadSettings(ctx, &w.Host, o.project.Options, o.definitions, files)
 		return err
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"slipway/cmd/hint"
 	"slipway/cmd/statuslist"
+	"slipway/rollout"
 	"slipway/rollout/schedules"
 	"slipway/rollout/status"
 )
@@ -24,6 +25,7 @@ lifecycle hook, and why the last deployment failed.
 
 Slipway warns, on stderr and in the JSON, if latest does not point to the running image,
 if a container runs several images, or if the running image has expired or will expire.
+With x-slipway.task in the compose file, it warns of services that run other settings.
 Each warning has the command to type.
 
 With --schedules it also prints the rules of EventBridge and the schedules of EventBridge
@@ -53,7 +55,7 @@ type statusResult struct {
 }
 
 func runStatus(ctx context.Context, w *cli, o statusOptions) error {
-	s, aws, err := openSite(ctx, w, o.siteOptions, nil)
+	s, aws, err := openSite(ctx, w, o.siteOptions, func(s *rollout.Services) error { return s.Derive(ctx, &w.Host, o.project.Options) })
 	if err != nil {
 		return err
 	}

@@ -2,18 +2,23 @@ package cmd
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"slipway/cmd/derived"
 	"slipway/project"
+	"slipway/rollout/settings"
 	"slipway/rollout/task"
 )
 
 // taskCommand are the flags of `slipway task`.
 type taskCommand struct {
 	project projectFlags
+	aws     awsOptions
 	output  string
+	diff    bool
 }
 
 func newTaskCommand(w *cli) *cobra.Command {
@@ -30,15 +35,24 @@ Each key of a service is carried, changed with a warning, or refused by name wit
 code 2. x-slipway: {local: true} keeps a service for docker compose, and x-slipway:
 {local: [volumes]} some of its keys. docs/task-definition.md lists all keys.
 
+With --diff, it compares them with the task definitions that the ECS services run, with
+one request for each ten services and one for each. The exit code is 0 if the settings are
+equal and 1 if they differ. Images of the project are not compared, and neither are values
+that only the stack knows. Values are shown on a terminal only, and never those of
+variables with names of credentials.
+
 With --output json, the result is an array of inputs of RegisterTaskDefinition, with the
 keys of ECS's API.`,
 		Example: `  slipway task
-  slipway task --output json`,
+  slipway task --output json
+  slipway task --diff`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runTask(c.Context(), w, o) },
 	}
 	f := c.Flags()
 	o.project.flags(f)
+	o.aws.flags(f)
+	f.BoolVar(&o.diff, "diff", false, "compare them with the running task definitions: exit code 0 equal, 1 different")
 	f.StringVar(&o.output, "output", "text", "form of the result on stdout: text or json")
 	return c
 }
@@ -51,6 +65,9 @@ func runTask(ctx context.Context, w *cli, o taskCommand) error {
 	if err != nil {
 		return err
 	}
+	if o.diff {
+		return runTaskDiff(ctx, w, o, definitions)
+	}
 	if o.output == "text" {
 		return derived.Print(w.stdout, definitions)
 	}
@@ -59,4 +76,25 @@ func runTask(ctx context.Context, w *cli, o taskCommand) error {
 		inputs = append(inputs, d.Input)
 	}
 	return writeJSON(w.stdout, inputs)
+}
+
+// runTaskDiff prints the differences to the running task definitions.
+func runTaskDiff(ctx context.Context, w *cli, o taskCommand, definitions []task.Definition) error {
+	aws, err := openAWS(ctx, w, o.aws)
+	if err != nil {
+		return err
+	}
+	found, err := settings.Read(ctx, aws, definitions)
+	if err != nil {
+		return err
+	}
+	if o.output == "json" {
+		err = writeJSON(w.stdout, derived.Differences(found, w.values))
+	} else {
+		err = derived.PrintDifferences(w.stdout, found, w.values)
+	}
+	if err == nil && slices.ContainsFunc(found, func(d settings.Difference) bool { return len(d.Changes) > 0 }) {
+		return &reportedError{errors.New("the settings differ")}
+	}
+	return err
 }

@@ -94,6 +94,8 @@ type ECS struct {
 	Configured []ecs.Ref
 	// LatestByBuild reports that only builds move latest.
 	LatestByBuild bool
+	// OwnsTasks reports that the compose file owns the settings of the tasks.
+	OwnsTasks bool
 	// Only are the containers that the flags name.
 	Only Selection
 	// FromFlags reports that the flags named the services.
@@ -122,7 +124,7 @@ func (s *ECS) AddProject(w *Host, project *types.Project, o ECSOptions) error {
 	if err != nil {
 		return err
 	}
-	s.LatestByBuild = settings.Latest == compose.LatestByBuild
+	s.LatestByBuild, s.OwnsTasks = settings.Latest == compose.LatestByBuild, settings.Task != nil
 	services, err := BuiltServices(project, w.LookupEnv)
 	if err != nil {
 		return err
@@ -187,6 +189,9 @@ func (s *ECS) Add(ref ecs.Ref, containers map[string]registry.Ref) {
 	}
 	maps.Copy(s.Services[i].Containers, containers)
 }
+
+// ServiceRef returns the ECS service that a compose file names.
+func ServiceRef(named compose.ECS) ecs.Ref { return plainRef(ecs.Ref(named)) }
 
 // plainRef names a service by plain names where it was named by ARNs, so that each is
 // there once: arn:aws:ecs:REGION:ACCOUNT:service/CLUSTER/SERVICE, or without the cluster in

@@ -40,7 +40,7 @@ type Plan struct {
 	// TaskFiles are the files of task definitions, none if the compose file does not own
 	// them.
 	TaskFiles []TaskFile
-	// repositories are those of the services with a build section.
+	// repositories are those of the services that run images of the project.
 	repositories map[string]registry.Ref
 	// ImageDetail is the path of imageDetail.json, if it was asked for.
 	ImageDetail string

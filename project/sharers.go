@@ -30,7 +30,7 @@ func sharersOf(project *types.Project, built []BuiltService) ([]sharer, error) {
 	var out []sharer
 	for _, t := range targets {
 		settings := t.Settings
-		if settings.ECS == (compose.ECS{}) && settings.ImageOf == "" && settings.Container == "" {
+		if !mayShare(t) {
 			continue
 		}
 		i := slices.IndexFunc(built, func(b BuiltService) bool { return runsImageOf(t, b) })
@@ -40,6 +40,12 @@ func sharersOf(project *types.Project, built []BuiltService) ([]sharer, error) {
 		out = append(out, sharer{t, built[i]})
 	}
 	return out, nil
+}
+
+// mayShare reports whether the settings of a service without a build section say that its
+// container runs an image of the project.
+func mayShare(t target.Target) bool {
+	return t.Settings.ECS != (compose.ECS{}) || t.Settings.ImageOf != "" || t.Settings.Container != ""
 }
 
 func noImage(s compose.ServiceSettings) string {

@@ -27,13 +27,13 @@ func TaskDefinitions(ctx context.Context, w *Host, o Options) ([]task.Definition
 	var out []task.Definition
 	var warnings []task.Warning
 	_, err := Load(ctx, w, o, func(composed *types.Project, wanted *allow.Wanted) error {
-		services, err := BuiltServices(composed, w.LookupEnv)
+		repositories, err := taskRepositories(composed, w)
 		if err != nil {
 			return err
 		}
 		refs := map[string]string{}
-		for _, s := range services {
-			refs[s.Target.Service] = likelyURI(s.Ref.In(around.Account, around.Region)) + ":HASH"
+		for service, ref := range repositories {
+			refs[service] = likelyURI(ref.In(around.Account, around.Region)) + ":HASH"
 		}
 		out, warnings, err = DeriveTasks(ctx, composed, refs, around, wanted)
 		return err
@@ -47,8 +47,31 @@ func TaskDefinitions(ctx context.Context, w *Host, o Options) ([]task.Definition
 	return out, nil
 }
 
-// DeriveTasks derives the task definitions of a project. refs are the images of its
-// services with a build section. wanted takes what the project asks for beyond its own.
+// taskRepositories returns the repositories of the services that run images of the
+// project.
+func taskRepositories(composed *types.Project, w *Host) (map[string]registry.Ref, error) {
+	built, err := BuiltServices(composed, w.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
+	others, err := target.WithoutBuild(composed)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]registry.Ref{}
+	for _, s := range built {
+		out[s.Target.Service] = s.Ref
+		for _, t := range others {
+			if mayShare(t) && runsImageOf(t, s) {
+				out[t.Service] = s.Ref
+			}
+		}
+	}
+	return out, nil
+}
+
+// DeriveTasks derives the task definitions of a project. refs are the images that it
+// builds, by service. wanted takes what the project asks for beyond its own.
 func DeriveTasks(ctx context.Context, composed *types.Project, refs map[string]string, around task.Surroundings, wanted *allow.Wanted) ([]task.Definition, []task.Warning, error) {
 	deployed, err := compose.Deployed(ctx, composed, wanted)
 	if err != nil {

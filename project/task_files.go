@@ -11,8 +11,6 @@ import (
 	"slipway/internal/allow"
 	"slipway/internal/fault"
 	"slipway/project/compose"
-	"slipway/registry"
-	"slipway/rollout/ecs"
 	"slipway/rollout/task"
 )
 
@@ -29,15 +27,13 @@ func (p *Plan) addTasks(ctx context.Context, w *Host, o Options, composed *types
 	if p.Settings.Task == nil {
 		return nil
 	}
-	built, err := BuiltServices(composed, w.LookupEnv)
-	if err != nil {
+	var err error
+	if p.repositories, err = taskRepositories(composed, w); err != nil {
 		return err
 	}
-	p.repositories = map[string]registry.Ref{}
 	refs := map[string]string{}
-	for _, s := range built {
-		p.repositories[s.Target.Service] = s.Ref
-		refs[s.Target.Service] = likelyURI(s.Ref) + ":HASH"
+	for service, ref := range p.repositories {
+		refs[service] = likelyURI(ref) + ":HASH"
 	}
 	definitions, warnings, err := DeriveTasks(ctx, composed, refs, task.Surroundings{}, wanted)
 	if err != nil {
@@ -61,7 +57,7 @@ func (p *Plan) addTaskFiles(dir string, definitions []task.Definition) error {
 	for _, named := range order {
 		name := "taskdefinition.json"
 		if len(order) > 1 {
-			name = "taskdefinition-" + plainRef(ecs.Ref(named)).Service + ".json"
+			name = "taskdefinition-" + ServiceRef(named).Service + ".json"
 		}
 		path := filepath.Join(dir, name)
 		if slices.Contains(p.Outputs, path) {

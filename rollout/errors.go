@@ -70,6 +70,14 @@ const (
 	Blocked
 	// TagsRefused is a rollout that may not move tags.
 	TagsRefused
+	// NotAdopted is a task definition that something else wrote.
+	NotAdopted
+	// OtherSettings is a service that does not run the settings of the compose file.
+	OtherSettings
+	// OtherBuild is a file of task definitions of another build.
+	OtherBuild
+	// UnknownSettings are settings with values that are not known.
+	UnknownSettings
 	// Older is a rollout to a revision that is older than the last build.
 	Older
 )

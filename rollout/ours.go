@@ -94,6 +94,12 @@ func (s *Services) claimByName(st *Service) map[string]registry.Ref {
 			out[c.Name] = ref
 		}
 	}
+	for _, name := range s.Settings[st.Ref].Built {
+		// The settings may add containers.
+		if own := st.Containers[name]; own != (registry.Ref{}) && s.ImagesGiven {
+			out[name] = own
+		}
+	}
 	return out
 }
 

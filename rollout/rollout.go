@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -183,7 +184,11 @@ func (d *job) checkBusy(ctx context.Context, changes []ecs.Change) error {
 func Decide(s *Services, t *Target, exact bool) ([]ecs.Change, error) {
 	var changes []ecs.Change
 	for _, st := range s.List {
-		c, err := ecs.Decide(st.State, st.keepHosts(t.Desired[st.Ref]), exact)
+		state, err := s.withSettings(st.State)
+		if err != nil {
+			return nil, err
+		}
+		c, err := ecs.Decide(state, st.keepHosts(t.Desired[st.Ref]), exact)
 		if err != nil {
 			return nil, err
 		}
@@ -204,6 +209,9 @@ func (d *job) logChanges(changes []ecs.Change) {
 		}
 		for _, line := range c.Lines {
 			d.Infof("%s: %s", c.Service.Ref, line)
+		}
+		if c.Service.Settings != nil && len(c.Service.Settings.Fields) > 0 {
+			d.Infof("%s: settings that change: %s", c.Service.Ref, strings.Join(c.Service.Settings.Fields, ", "))
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
 		if c.Service.Express() {

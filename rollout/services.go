@@ -15,6 +15,7 @@ import (
 	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
+	"slipway/rollout/task"
 )
 
 // Service is one ECS service and what of it is the project's.
@@ -42,6 +43,13 @@ type Services struct {
 	// Wanted is the revision that is asked for, or the begin of its name; empty
 	// for none.
 	Wanted string
+	// Settings are the task definitions whose settings are deployed with the images; a
+	// service without one keeps its settings. Adopt takes over task definitions that
+	// something else wrote.
+	Settings map[ecs.Ref]task.Definition
+	Adopt    bool
+	// restore are the task definitions from before a deployment of settings that failed.
+	restore map[ecs.Ref]ecs.Definition
 	// AllowMissing leaves out repositories that do not exist yet: the build creates them.
 	AllowMissing bool
 }

@@ -54,6 +54,7 @@ type recovery struct {
 // one revision for all of them, else one for each.
 func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsclient.Clients) []recovery {
 	ran := s.ran()
+	s.restoreSettings()
 	if err := s.Read(ctx, host, aws); err != nil {
 		return []recovery{{services: s, err: err}}
 	}
@@ -68,6 +69,17 @@ func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsc
 		out = append(out, recovery{one, t, err})
 	}
 	return out
+}
+
+// restoreSettings lets the next decision restore the settings that the services ran when
+// they were read last, where others were deployed since.
+func (s *Services) restoreSettings() {
+	s.restore = map[ecs.Ref]ecs.Definition{}
+	for _, st := range s.List {
+		if _, ok := s.Settings[st.Ref]; ok {
+			s.restore[st.Ref] = st.State.Definition
+		}
+	}
 }
 
 // ran returns the digests that the services ran when they were read last.

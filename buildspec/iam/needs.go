@@ -97,6 +97,9 @@ var needs = slices.Concat(
 		{commands: []string{"status"}, on: everything, when: func(u Use) bool { return u.Schedules }, actions: scheduleActions},
 		{commands: []string{"status"}, on: logStreams, actions: []string{"logs:GetLogEvents"}},
 		{commands: []string{"status"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:DescribeServiceDeployments"}},
+		// Running task definitions, which task --diff reads.
+		{commands: []string{"task"}, on: services, actions: []string{"ecs:DescribeServices"}},
+		{commands: []string{"task"}, on: everything, actions: []string{"ecs:DescribeTaskDefinition"}},
 		// Tags that a deployment moves.
 		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage"}},
 		{commands: deploying, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:PutImage", "ecr:BatchDeleteImage"}},

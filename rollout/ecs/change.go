@@ -89,15 +89,17 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	default:
 		return c, &ControllerError{Ref: s.Ref, Controller: s.Controller}
 	}
-	if missing := s.Definition.without(sortedKeys(wants)); len(missing) > 0 {
+	if missing := s.next().without(sortedKeys(wants)); len(missing) > 0 {
 		if exact {
-			return c, &ContainerError{Definition: s.Definition.Name(), Missing: missing, Have: s.Definition.containerNames()}
+			return c, &ContainerError{Definition: s.Definition.Name(), Missing: missing, Have: s.next().containerNames()}
 		}
 		c.note("its task definition has no container %s", strings.Join(missing, ", "))
 	}
 	after := c.setImages(wants, exact)
 	c.describe(after)
 	switch {
+	case s.changesSettings():
+		c.chooseAction()
 	case len(c.Wants) == 0:
 		c.Why = "it has no container with one of the images"
 	case c.alreadyRuns(exact):
@@ -154,6 +156,9 @@ func (c *Change) chooseAction() {
 		c.Replaces = c.Service.UnderWay()
 	}
 	switch status := c.Service.Definition.status(); {
+	case c.Service.changesSettings():
+		c.Action = Register
+		c.Why = "its settings change, which needs a new task definition revision"
 	case len(c.Images) > 0:
 		c.Action = Register
 		c.Why = fmt.Sprintf("container %s gets a new image reference, which needs a new task definition revision", strings.Join(sortedKeys(c.Images), ", "))

@@ -105,7 +105,7 @@ func (c Change) registerDefinition(ctx context.Context, client definitionWriter)
 	if c.Action != Register {
 		return c.Service.Definition.ARN, nil
 	}
-	next, err := c.Service.Definition.WithImages(c.Images)
+	next, err := c.Service.next().WithImages(c.Images)
 	if err != nil {
 		return "", err
 	}

@@ -80,6 +80,32 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	return services, nil
 }
 
+// ReadDefinitions reads the task definitions that services will run now, in the order of
+// refs: one call for each ten services of a cluster, and one for each service.
+//
+// Errors: a *MissingError for each service that does not exist, joined.
+func ReadDefinitions(ctx context.Context, client interface {
+	serviceDescriber
+	definitionReader
+}, refs []Ref) ([]Definition, error) {
+	described, err := describeServices(ctx, client, refs, false)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Definition, len(refs))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, ref := range refs {
+		if arn := definitionOf(described[ref]); arn != "" {
+			g.Go(func() (err error) {
+				out[i], err = describe(ctx, client, arn)
+				return err
+			})
+		}
+	}
+	return out, g.Wait()
+}
+
 // readDetails reads what DescribeServices does not return: task definition,
 // deployments and tasks, all at once.
 func readDetails(ctx context.Context, client serviceReader, s Service) (Service, error) {

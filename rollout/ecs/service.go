@@ -44,6 +44,8 @@ type Service struct {
 	Desired, Running, Pending int
 	// Definition is the task definition that the service will run now.
 	Definition Definition
+	// Settings are the settings to deploy, nil for the running ones.
+	Settings *Settings
 	// Containers are those of Definition, in its order.
 	Containers []Container
 	// Deployments are the latest service deployments, newest first; those of

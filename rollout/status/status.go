@@ -153,6 +153,7 @@ func (r *builder) make() {
 		if mayNeverEnd(s, r.listing.At) {
 			r.problem(rollout.Endless, "", "%s: its deployment may go on forever: a task that becomes healthy resets the count of the circuit breaker (resetOnHealthyTask), however often it crashes later", st.Ref)
 		}
+		r.settings(st)
 		if s.Stalled() {
 			r.warnOf(rollout.StalledError(s, runningRevision(row)))
 		}

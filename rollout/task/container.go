@@ -45,11 +45,11 @@ func (t *translator) warn(key, format string, args ...any) {
 	t.deriver.warn(t.field(key), format, args...)
 }
 
-// image takes the image that was built, else the one that the compose file names.
+// image takes the image that the project builds, else the one that the compose file names.
 func (t *translator) image() error {
 	t.out.Essential, t.out.Image = true, t.Image
-	if t.Build != nil {
-		if t.out.Image = t.images[t.Name].Ref; t.out.Image == "" {
+	if ref := t.images[t.Name].Ref; t.Build != nil || ref != "" {
+		if t.out.Image, t.built = ref, true; ref == "" {
 			return t.refuse("x-slipway", "name one with x-slipway.repository, or remove deploy: false", "its image has no repository, and a task is to run it")
 		}
 		return nil

@@ -81,7 +81,7 @@ func (t *translator) secretFrom(key, source, variable string) (string, error) {
 		return "", t.refuse(key, "declare it under secrets: at the top of the file", "there is no such secret")
 	case !bool(def.External):
 		put(&t.ownSecrets, variable, source, 1)
-		return "arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + t.project.Name + "/" + source + "-SUFFIX", nil
+		return "arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + t.project.Name + "/" + source + secretSuffix, nil
 	case !secretARN.MatchString(def.Name) && !parameterName.MatchString(def.Name):
 		return "", t.refuse(key, "write the secret's full ARN, or the name or the ARN of a parameter, as its name",
 			"%q is neither the ARN of a secret nor a parameter", def.Name)

@@ -34,6 +34,8 @@ type Definition struct {
 	Entry *Entry `json:"entry,omitempty"`
 	// Create are the settings of the ECS service, for its creation only.
 	Create Create `json:"create,omitzero"`
+	// Built are the containers whose images the project builds.
+	Built []string `json:"built,omitempty"`
 	// Keep are the variables that others add to a container, by its name.
 	Keep map[string][]string `json:"keep,omitempty"`
 	// Stack is the stack whose outputs are the surroundings; empty if none is named.
@@ -52,7 +54,8 @@ type Entry struct {
 	Port      int    `json:"port"`
 }
 
-// Image is the image of a service with a build section.
+// Image is the image of a service that runs an image of the project: with a build section,
+// or one of another service.
 type Image struct {
 	// Ref is the reference in the task definition.
 	Ref string
@@ -73,7 +76,7 @@ func (w Warning) String() string { return plain.Text(w.Where) + " " + w.Text }
 
 // Derive returns the task definitions of a project: one for each ECS service, and one
 // for each one-off task. The project is as compose.Deployed returns it; images are
-// those of services with a build section. Errors are *fault.InputError that name the
+// those that the project builds, by service. Errors are *fault.InputError that name the
 // field.
 func Derive(project *types.Project, images map[string]Image, around Surroundings) ([]Definition, []Warning, error) {
 	settings, err := compose.ReadSettings(project)
@@ -137,6 +140,8 @@ type unit struct {
 	out Container
 	// exposed reports that the ports come from EXPOSE.
 	exposed bool
+	// built reports that the project builds the image.
+	built bool
 	// ownSecrets are the project's own secrets by the variables that they are.
 	ownSecrets map[string]string
 }
@@ -211,6 +216,9 @@ func (d *deriver) define(g *group) (Definition, error) {
 
 // record adds the settings of a container that are not in its definition.
 func (u *unit) record(d *Definition) {
+	if u.built {
+		d.Built = append(d.Built, u.out.Name)
+	}
 	put(&d.Keep, u.out.Name, u.settings.Keep, len(u.settings.Keep))
 	put(&d.Outputs, u.out.Name, u.settings.Outputs, len(u.settings.Outputs))
 	put(&d.Secrets, u.out.Name, u.ownSecrets, len(u.ownSecrets))

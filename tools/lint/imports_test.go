@@ -210,6 +210,8 @@ func offences() []offence {
 		{"rollout/task/http.go", "net/http", mapped},
 		{"rollout/task/os.go", "os", mapped},
 		{"rollout/task/compose.go", "slipway/project/compose", ""},
+		{"rollout/task/diff/task.go", "slipway/rollout/task", ""},
+		{"rollout/task/diff/ecs.go", "slipway/rollout/ecs", mapped},
 		{"rollout/task/os_test.go", "os", ""},
 		{"project/task.go", "slipway/rollout/task", ""},
 		{"build/task.go", "slipway/rollout/task", apart},
