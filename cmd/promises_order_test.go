@@ -3,6 +3,7 @@ package cmd
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,4 +181,46 @@ func TestDeadNamesLeave(t *testing.T) {
 		}
 	}
 	s.complete("r4", true)
+}
+
+// TestFourCommitsAtOnce: the jobs of four commits run at the same time. Each revision is
+// complete, and latest is one of them everywhere. A job that looks before the newer one has
+// tagged its images may still win, since ECR cannot compare and swap: the newest job, run
+// again, gets latest.
+func TestFourCommitsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newBuildFixture(t, "four", sandbox.Options{})
+	s.git("init", "-q", "-b", "main")
+	s.write(".gitignore", "imagedefinitions.json\n")
+	s.commit("four")
+	s.start("build", "--create-repositories").wait(exitDone)
+	var names []string
+	var jobs []*buildFixture
+	for _, seed := range []string{"four, first", "four, second", "four, third", "four, fourth"} {
+		names = append(names, s.commit(seed))
+		jobs = append(jobs, s.clone())
+	}
+	var running []*process
+	for _, job := range jobs {
+		running = append(running, job.start("build", "--progress", "plain"))
+	}
+	for _, r := range running {
+		r.wait(exitDone)
+	}
+	tags, latest := s.tags(), map[string]bool{}
+	for _, name := range names {
+		s.complete(name, false)
+		won := true
+		for _, component := range componentNames {
+			won = won && tags["shop/"+component+":latest"] == tags["shop/"+component+":"+name]
+		}
+		latest[name] = won
+	}
+	if won := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !latest[name] }); len(won) != 1 {
+		t.Errorf("latest points to %v everywhere, want one revision", won)
+	}
+	newest := len(names) - 1
+	jobs[newest].start("build").wait(exitDone)
+	s.complete(names[newest], true)
+	jobs[newest].defines(names[newest])
 }
