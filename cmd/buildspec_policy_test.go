@@ -294,6 +294,7 @@ var policyCases = []policyCase{
 		h.does("secrets")
 	}},
 	{"doctor with secrets", "doctor --caller service-role/build", secretsFixture, func(h *policyRun) {
+		h.schedule()
 		h.start("doctor").wait(exitOther) // no engine
 	}},
 	{"submit", "submit --source s3://stock/shop/source.zip", pipelineFixture, func(h *policyRun) {
