@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -223,14 +224,19 @@ func TestLostAnswers(t *testing.T) {
 // losing loses the answer of the first request of an action.
 type losing struct {
 	action string
-	lost   bool
+	once   sync.Once
 }
 
 func (l *losing) Do(r *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultClient.Do(r)
-	if err == nil && !l.lost && strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+l.action) {
-		l.lost = true
-		return nil, errors.Join(errors.New("read: connection reset by peer"), resp.Body.Close())
+	if err != nil || !strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+l.action) {
+		return resp, err
 	}
-	return resp, err
+	l.once.Do(func() {
+		err = errors.Join(errors.New("read: connection reset by peer"), resp.Body.Close())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
 }
