@@ -80,7 +80,7 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.OtherSettings:   "type `slipway task --diff` to see the values, or `slipway build --rollout` to deploy them",
 	rollout.OtherBuild:      "run `slipway build`, which writes both files",
 	rollout.NotAdopted:      "give --adopt to replace these settings by those of the compose file; `slipway task --diff` shows the values",
-	rollout.UnknownSettings: "write the values into the running task definition once, where slipway finds them, or remove the keys",
+	rollout.UnknownSettings: "register a revision of the task definition with these ARNs and outputs, never with the value of a secret: slipway takes them from there. Or remove the keys from the compose file",
 	rollout.NoTasks:         "run `slipway start`",
 	rollout.Unlike:          "run `slipway statusFLAGS` to see the running images",
 	rollout.Gone:            "run `slipway revisions` to list the revisions, and roll out another one",

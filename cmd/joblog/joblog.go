@@ -86,7 +86,7 @@ func (j *Log) Repeat() {
 		fmt.Fprintf(&b, "WARNING: %s\n", plain.Message(text))
 	}
 	b.WriteString(strings.Repeat("-", frame) + "\n")
-	// What cannot be written to stderr cannot be told there either.
+	// An error of stderr cannot be reported on stderr.
 	_, _ = io.WriteString(j.out, b.String())
 	j.told += len(j.warnings)
 	j.warnings = nil
