@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 
 	"slipway/build"
 	"slipway/cmd/check"
+	"slipway/cmd/findings"
 	"slipway/cmd/hint"
 	"slipway/doctor"
 	"slipway/internal/fault"
@@ -101,14 +103,27 @@ func runDoctor(ctx context.Context, w *cli, o doctorFlags) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	findings, err := doctor.Run(ctx, &w.Host, o.options(w))
-	if findings == nil {
+	found, err := doctor.Run(ctx, &w.Host, o.options(w))
+	if found == nil {
 		return err
 	}
-	if err := printFindings(w, findings, o.output); err != nil {
+	if err := printFindings(w, found, o.output); err != nil {
 		return err
 	}
-	return errors.Join(verdict(w, findings), err)
+	text, failed := findings.Verdict(found)
+	if failed == nil {
+		w.Infof("%s", text)
+	}
+	return errors.Join(failed, err)
+}
+
+// printFindings writes the checklist to stdout.
+func printFindings(w *cli, found []doctor.Finding, output string) error {
+	if output == "json" {
+		return writeJSON(w.stdout, found)
+	}
+	_, err := io.WriteString(w.stdout, findings.Checklist(found))
+	return err
 }
 
 // options are the flags as the checks take them.

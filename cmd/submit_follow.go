@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
@@ -41,7 +40,7 @@ func (o submitOptions) follow(ctx context.Context, w *cli, f source.PipelineFoll
 		w.Infof("pipeline %s: execution %s succeeded", o.pipeline, run.ExecutionID)
 		return nil
 	}
-	return &pipelineFailed{o.pipeline, run}
+	return &source.PipelineFailedError{Pipeline: o.pipeline, Run: run}
 }
 
 func tellPipeline(w *cli, pipeline string, n source.PipelineNews) {
@@ -68,54 +67,4 @@ func pipelineRefused(err error) error {
 		return fault.New(fault.AWS, err, "correct --pipeline or --region; `aws codepipeline list-pipelines` lists the pipelines")
 	}
 	return refused(err)
-}
-
-// pipelineFailed is an execution that did not succeed.
-type pipelineFailed struct {
-	pipeline string
-	run      source.PipelineRun
-}
-
-// Error names the actions that failed, with their own words.
-func (e *pipelineFailed) Error() string {
-	s := fmt.Sprintf("pipeline %q: execution %s ended %s", e.pipeline, e.run.ExecutionID, e.run.Status)
-	if e.run.Summary != "" {
-		s += " (" + e.run.Summary + ")"
-	}
-	for _, a := range e.run.Failed {
-		s += fmt.Sprintf("; %s/%s failed", a.Stage, a.Name)
-		if a.Message != "" {
-			s += ": " + a.Message
-		}
-	}
-	return s
-}
-
-// Hint says where more is to be read.
-func (e *pipelineFailed) Hint() string {
-	var links []string
-	for _, a := range e.run.Failed {
-		if a.URL != "" {
-			links = append(links, a.URL)
-		}
-	}
-	switch {
-	case len(links) > 0:
-		return "read " + strings.Join(links, ", ")
-	case e.run.Status == types.PipelineExecutionStatusSuperseded:
-		return "a later change overtook this one in the pipeline: follow that"
-	default:
-		return ""
-	}
-}
-
-// Kind returns fault.Build if only actions that build failed, else fault.Rollout.
-func (e *pipelineFailed) Kind() fault.Kind {
-	built := func(a source.PipelineAction) bool {
-		return a.Category == types.ActionCategoryBuild || a.Category == types.ActionCategoryTest
-	}
-	if len(e.run.Failed) > 0 && !slices.ContainsFunc(e.run.Failed, func(a source.PipelineAction) bool { return !built(a) }) {
-		return fault.Build
-	}
-	return fault.Rollout
 }

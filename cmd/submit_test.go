@@ -263,7 +263,7 @@ func TestPipelineFailed(t *testing.T) {
 		{types.PipelineExecutionStatusFailed, nil, exitRollout, `pipeline "shop": execution x ended Failed`},
 		{types.PipelineExecutionStatusSuperseded, nil, exitRollout, `pipeline "shop": execution x ended Superseded`},
 	} {
-		err := &pipelineFailed{"shop", source.PipelineRun{ExecutionID: "x", Status: c.status, Failed: c.failed}}
+		err := &source.PipelineFailedError{Pipeline: "shop", Run: source.PipelineRun{ExecutionID: "x", Status: c.status, Failed: c.failed}}
 		if code := exitCode(t.Context(), err); code != c.code || err.Error() != c.text {
 			t.Errorf("got %d %s, want %d %s", code, err, c.code, c.text)
 		}

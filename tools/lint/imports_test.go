@@ -151,6 +151,8 @@ func offences() []offence {
 		{"cmd/derived/task.go", "slipway/rollout/task", ""},
 		{"cmd/statuslist/cobra.go", "github.com/spf13/cobra", "from values"},
 		{"cmd/statuslist/diagnose.go", "slipway/rollout/diagnose", ""},
+		{"cmd/findings/cobra.go", "github.com/spf13/cobra", "from values"},
+		{"cmd/findings/doctor.go", "slipway/doctor", ""},
 		{"cmd/summary/cobra.go", "github.com/spf13/cobra", "from values"},
 		{"cmd/summary/rollout.go", "slipway/rollout", "from values"},
 		{"cmd/summary/build.go", "slipway/build", ""},

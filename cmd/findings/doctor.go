@@ -1,4 +1,6 @@
-package cmd
+// Package findings prints what doctor and buildspec --check found, for people, and says
+// with which error a command ends for it.
+package findings
 
 import (
 	"fmt"
@@ -12,17 +14,9 @@ import (
 	"slipway/internal/plain"
 )
 
-// printFindings writes the checklist to stdout.
-func printFindings(w *cli, findings []doctor.Finding, output string) error {
-	if output == "json" {
-		return writeJSON(w.stdout, findings)
-	}
-	_, err := w.stdout.Write([]byte(checklist(findings)))
-	return err
-}
-
-// checklist is the findings for people: a line each, in columns, with what to do below.
-func checklist(findings []doctor.Finding) string {
+// Checklist returns the findings of doctor: a line each, in columns, with the remedy
+// below.
+func Checklist(findings []doctor.Finding) string {
 	var widths [3]int
 	for _, f := range findings {
 		for i, text := range columnsOf(f) {
@@ -48,12 +42,12 @@ func checklist(findings []doctor.Finding) string {
 
 const remedyIndent = "    "
 
-// columnsOf are what stands before the detail.
+// columnsOf returns what stands before the detail.
 func columnsOf(f doctor.Finding) [3]string {
 	return [3]string{string(f.Status), plain.Text(f.Check), plain.Text(f.Subject)}
 }
 
-// unwell says that build could not run. Why has been told.
+// unwell is the error for a build that could not run. The findings say why.
 type unwell struct {
 	kind fault.Kind
 	text string
@@ -62,9 +56,10 @@ type unwell struct {
 func (e *unwell) Error() string    { return e.text }
 func (e *unwell) Kind() fault.Kind { return e.kind }
 
-// verdict is an error if anything failed. Wrong input alone has its own code, since nothing
-// but a file needs to be touched; otherwise AWS's goes before.
-func verdict(w *cli, findings []doctor.Finding) error {
+// Verdict returns the line that sums the findings of doctor up, and an error if a check
+// failed. If only input is at fault, the error has the kind fault.Input, else an error of
+// AWS counts before others.
+func Verdict(findings []doctor.Finding) (string, error) {
 	count := map[doctor.Status]int{}
 	var kinds []fault.Kind
 	for _, f := range findings {
@@ -73,16 +68,16 @@ func verdict(w *cli, findings []doctor.Finding) error {
 			kinds = append(kinds, f.Kind)
 		}
 	}
+	others := fmt.Sprintf("%s, %d not checked", phrase.Count(count[doctor.StatusWarning], "warning"), count[doctor.StatusUnchecked])
 	if len(kinds) == 0 {
-		w.Infof("build would be able to run: %d ok, %s, %d not checked", count[doctor.StatusOK], phrase.Count(count[doctor.StatusWarning], "warning"), count[doctor.StatusUnchecked])
-		return nil
+		return fmt.Sprintf("build would be able to run: %d ok, %s", count[doctor.StatusOK], others), nil
 	}
-	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s, %d not checked", len(kinds), phrase.Count(count[doctor.StatusWarning], "warning"), count[doctor.StatusUnchecked])}
+	e := &unwell{kind: fault.Other, text: fmt.Sprintf("build would not be able to run: %d failed, %s", len(kinds), others)}
 	switch {
 	case !slices.ContainsFunc(kinds, func(k fault.Kind) bool { return k != fault.Input }):
 		e.kind = fault.Input
 	case slices.Contains(kinds, fault.AWS):
 		e.kind = fault.AWS
 	}
-	return e
+	return "", e
 }

@@ -1,18 +1,17 @@
-package cmd
+package findings_test
 
 import (
-	"io"
+	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
-
+	"slipway/cmd/findings"
 	"slipway/doctor"
 	"slipway/internal/fault"
 )
 
 func TestChecklist(t *testing.T) {
 	t.Parallel()
-	got := checklist([]doctor.Finding{
+	got := findings.Checklist([]doctor.Finding{
 		{Check: "compose file", Subject: "shop", Status: doctor.StatusOK, Detail: "fine"},
 		{Check: "tags", Subject: "shop/ä", Status: doctor.StatusFailed, Detail: "one\ntwo", Remedy: "do this\nand that"},
 		{Check: "runc", Status: doctor.StatusUnchecked, Detail: "why"},
@@ -31,27 +30,27 @@ not checked  runc                  why
 
 func TestVerdict(t *testing.T) {
 	t.Parallel()
-	w := &cli{log: zerolog.New(io.Discard)}
+	const none = fault.Kind(-1)
 	failed := func(kind fault.Kind) doctor.Finding { return doctor.Finding{Status: doctor.StatusFailed, Kind: kind} }
 	for _, c := range []struct {
 		findings []doctor.Finding
-		want     int
+		want     fault.Kind
 	}{
-		{nil, exitDone},
-		{[]doctor.Finding{doctor.Fine("x"), doctor.Warned("", "y"), doctor.Unchecked("", "z")}, exitDone},
-		{[]doctor.Finding{doctor.Fine("x"), failed(fault.Input)}, exitUsage},
-		{[]doctor.Finding{failed(fault.Input), failed(fault.AWS)}, exitAWS},
-		{[]doctor.Finding{failed(fault.AWS), failed(fault.Other)}, exitAWS},
-		{[]doctor.Finding{failed(fault.Input), failed(fault.Other)}, exitOther},
-		{[]doctor.Finding{failed(fault.Input).Softened()}, exitDone},
+		{nil, none},
+		{[]doctor.Finding{doctor.Fine("x"), doctor.Warned("", "y"), doctor.Unchecked("", "z")}, none},
+		{[]doctor.Finding{doctor.Fine("x"), failed(fault.Input)}, fault.Input},
+		{[]doctor.Finding{failed(fault.Input), failed(fault.AWS)}, fault.AWS},
+		{[]doctor.Finding{failed(fault.AWS), failed(fault.Other)}, fault.AWS},
+		{[]doctor.Finding{failed(fault.Input), failed(fault.Other)}, fault.Other},
+		{[]doctor.Finding{failed(fault.Input).Softened()}, none},
 	} {
-		err := verdict(w, c.findings)
-		got := exitDone
+		text, err := findings.Verdict(c.findings)
+		got := none
 		if err != nil {
-			got = exitCode(t.Context(), err)
+			got = fault.KindOf(err)
 		}
-		if got != c.want {
-			t.Errorf("%v: %d, want %d", c.findings, got, c.want)
+		if got != c.want || (err == nil) != strings.HasPrefix(text, "build would be able to run: ") {
+			t.Errorf("%v: %v and %q, want %v", c.findings, got, text, c.want)
 		}
 	}
 }
