@@ -19,19 +19,14 @@ import (
 // stack, a secret of the project's own, one of somebody else and a parameter.
 func settingsFixture(t *testing.T) *ecsFixture {
 	h := controllerFixture("")(t)
-	h.aws.SetStack("site", sandbox.Stack{Outputs: map[string]string{
-		"ExecutionRole": "arn:aws:iam::000000000000:role/execution", "TaskRole": "arn:aws:iam::000000000000:role/task", "LogGroup": "/ecs/shop",
-	}})
+	h.surround()
 	for _, name := range []string{"shop/db", "partner/token"} {
 		if err := writeSecret(t.Context(), h.aws.URL(), name, "hush"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	config, group, flag := testkit.AWSConfig(h.aws.URL()), "/ecs/shop", "/shop/flag"
-	_, err := cloudwatchlogs.NewFromConfig(config).CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &group})
-	if err == nil {
-		_, err = ssm.NewFromConfig(config).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &flag, Value: &flag, Type: ssmtypes.ParameterTypeString})
-	}
+	flag := "/shop/flag"
+	_, err := ssm.NewFromConfig(testkit.AWSConfig(h.aws.URL())).PutParameter(t.Context(), &ssm.PutParameterInput{Name: &flag, Value: &flag, Type: ssmtypes.ParameterTypeString})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +43,19 @@ secrets:
   flag: {external: true, name: /shop/flag}
 `)
 	return h
+}
+
+// surround makes the stack site, and the log group that it names.
+func (h *ecsFixture) surround() {
+	h.t.Helper()
+	group := "/ecs/shop"
+	h.aws.SetStack("site", sandbox.Stack{Outputs: map[string]string{
+		"ExecutionRole": "arn:aws:iam::000000000000:role/execution", "TaskRole": "arn:aws:iam::000000000000:role/task", "LogGroup": group,
+	}})
+	_, err := cloudwatchlogs.NewFromConfig(testkit.AWSConfig(h.aws.URL())).CreateLogGroup(h.t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &group})
+	if err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func pausingSettingsFixture(t *testing.T) *ecsFixture { return withPausing(settingsFixture(t)) }
