@@ -22,20 +22,23 @@ func TestDocs(t *testing.T) {
 	withArtifact.Artifact = "BUCKET/shop/imagedefinitions.zip"
 	withBucket.Buckets = []string{"BUCKET"}
 	withSource.Source, withSource.Pipeline = "BUCKET/shop/source.zip", "shop"
+	withSettings := shopScope
+	withSettings.Stack, withSettings.Secrets = "shop", []string{"shop/db_password"}
 	withCache := shopScope
 	withCache.Cache = "BUCKET/shop/"
 	for name, use := range map[string]Use{
-		"build":           {Commands: []string{"build"}, Scope: shopScope},
-		"build-first":     {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
-		"build-s3-cache":  {Commands: []string{"build"}, Scope: withCache},
-		"build-rollout":   {Commands: []string{"build"}, Rollout: true, Scope: shopScope},
-		"pull-request":    {Commands: []string{"build"}, Untrusted: true, Scope: shopScope},
-		"operator":        {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},
-		"operator-deploy": {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
-		"reader":          {Commands: []string{"revisions", "status"}, Scope: shopScope},
-		"doctor":          {Commands: []string{"doctor"}, Scope: withArtifact},
-		"retention":       {Commands: []string{"retention"}, Scope: withBucket},
-		"submit":          {Commands: []string{"submit"}, Wait: true, Scope: withSource},
+		"build":                  {Commands: []string{"build"}, Scope: shopScope},
+		"build-first":            {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
+		"build-s3-cache":         {Commands: []string{"build"}, Scope: withCache},
+		"build-rollout":          {Commands: []string{"build"}, Rollout: true, Scope: shopScope},
+		"build-rollout-settings": {Commands: []string{"build"}, Rollout: true, Tags: true, Scope: withSettings},
+		"pull-request":           {Commands: []string{"build"}, Untrusted: true, Scope: shopScope},
+		"operator":               {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},
+		"operator-deploy":        {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
+		"reader":                 {Commands: []string{"revisions", "status"}, Scope: shopScope},
+		"doctor":                 {Commands: []string{"doctor"}, Scope: withArtifact},
+		"retention":              {Commands: []string{"retention"}, Scope: withBucket},
+		"submit":                 {Commands: []string{"submit"}, Wait: true, Scope: withSource},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := use.Policy()
