@@ -20,6 +20,7 @@ import (
 // meeting holds back requests until all of some actions have arrived, and refuses them.
 type meeting struct {
 	mu      sync.Mutex
+	ended   <-chan struct{}
 	wanted  []string
 	arrived []string
 	all     chan struct{}
@@ -39,7 +40,7 @@ func (m *meeting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mu.Unlock()
 	select {
 	case <-m.all:
-	case <-r.Context().Done():
+	case <-m.ended:
 	}
 	w.WriteHeader(http.StatusBadRequest)
 }
@@ -47,10 +48,10 @@ func (m *meeting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestSurroundingsTogether: the stack, the secrets and the ECS services are asked for at
 // the same time.
 func TestSurroundingsTogether(t *testing.T) {
-	m := &meeting{wanted: []string{"DescribeSecret", "DescribeSecret", "DescribeServices", "DescribeStacks"}, all: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	m := &meeting{ended: ctx.Done(), wanted: []string{"DescribeSecret", "DescribeSecret", "DescribeServices", "DescribeStacks"}, all: make(chan struct{})}
 	server := httptest.NewServer(m)
-	t.Cleanup(server.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer server.Close()
 	defer cancel()
 	ref := ecs.Ref{Cluster: "shop", Service: "shop"}
 	place := "arn:aws:secretsmanager:REGION:ACCOUNT:secret:shop/"
@@ -61,6 +62,8 @@ func TestSurroundingsTogether(t *testing.T) {
 		}}},
 	}}}
 	_, err := s.readWithSurroundings(ctx, &project.Host{}, &awsclient.Clients{Config: testkit.AWSConfig(server.URL)})
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if err == nil || ctx.Err() != nil {
 		t.Errorf("%v arrived together before %v, want %v", m.arrived, ctx.Err(), m.wanted)
 	}
