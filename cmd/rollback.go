@@ -104,6 +104,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 		return err
 	}
 	options := o.deploy
+	options.Return = true
 	if !o.yes {
 		options.Question = "take " + s.Describe() + " to " + target.Revision() + "?"
 	}

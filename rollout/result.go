@@ -23,8 +23,11 @@ type Result struct {
 	Diagnosis *diagnose.Diagnosis
 	// Deployment is the deployment's id, TaskDefinition the ARN of the task definition.
 	Deployment, TaskDefinition string
-	Containers                 []ContainerImage
-	Duration                   time.Duration
+	// SettingsOf is the ARN of the earlier task definition whose settings the service
+	// has returned to; empty for none.
+	SettingsOf string
+	Containers []ContainerImage
+	Duration   time.Duration
 }
 
 // ContainerImage is a container and the image that it was to run.
@@ -36,6 +39,9 @@ type ContainerImage struct {
 
 func (d *job) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
 	row := Result{Service: s.Ref, Revision: d.target.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started)}
+	if earlier, ok := s.Earlier(); ok {
+		row.SettingsOf = earlier.ARN
+	}
 	for _, name := range slices.Sorted(maps.Keys(wants)) {
 		c := ContainerImage{Container: name, Image: wants[name].Image}
 		if len(wants[name].Digests) > 0 {

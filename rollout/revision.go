@@ -75,6 +75,7 @@ func FindPrevious(ctx context.Context, host *project.Host, aws *awsclient.Client
 	for i, st := range s.List {
 		g.Go(func() error {
 			past, err := ecs.Successful(gctx, aws.ECS(), st.Ref, maxHistory)
+			st.past = past
 			histories[i] = ecs.HistoryOf(st.State, past, slices.Sorted(maps.Keys(st.Repositories))...)
 			return err
 		})

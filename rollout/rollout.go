@@ -40,6 +40,9 @@ type Options struct {
 	// signature of ECR's managed signing.
 	RequireScan      admission.Level
 	RequireSignature bool
+	// Return returns each service to the task definition that ran the images, if
+	// Slipway wrote its settings.
+	Return bool
 	// Exact writes the images into the task definitions as the target has them.
 	Exact bool
 	// NoLatest moves no tag: the task definitions name the images.
@@ -127,6 +130,9 @@ func newJob(host *project.Host, aws *awsclient.Clients, o Options, s *Services, 
 
 func (d *job) run(ctx context.Context) error {
 	if err := d.adopt(ctx); err != nil {
+		return err
+	}
+	if err := d.findEarlier(ctx); err != nil {
 		return err
 	}
 	changes, err := Decide(d.services, d.target, d.options.Exact)

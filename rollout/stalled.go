@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
@@ -54,7 +55,9 @@ type recovery struct {
 // one revision for all of them, else one for each.
 func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsclient.Clients) []recovery {
 	ran := s.ran()
-	s.restoreSettings()
+	if err := s.restoreSettings(ctx, aws); err != nil {
+		return []recovery{{services: s, err: err}}
+	}
 	if err := s.Read(ctx, host, aws); err != nil {
 		return []recovery{{services: s, err: err}}
 	}
@@ -71,15 +74,27 @@ func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsc
 	return out
 }
 
-// restoreSettings lets the next decision restore the settings that the services ran when
-// they were read last, where others were deployed since.
-func (s *Services) restoreSettings() {
-	s.restore = map[ecs.Ref]ecs.Definition{}
+// restoreSettings lets the next decision return services to the task definitions that
+// they ran when they were read last, where other settings were deployed since. It takes
+// one call for each service of which another deployment was under way.
+func (s *Services) restoreSettings(ctx context.Context, aws *awsclient.Clients) error {
+	deployed := s.restore
+	s.restore = map[ecs.Ref]ecs.Settings{}
 	for _, st := range s.List {
-		if _, ok := s.Settings[st.Ref]; ok {
-			s.restore[st.Ref] = st.State.Definition
+		_, settings := s.Settings[st.Ref]
+		if _, returned := deployed[st.Ref]; !settings && !returned {
+			continue
 		}
+		ran := st.State.Definition
+		if arn := st.lastGood.TaskDefinition; arn != "" && arn != ran.ARN {
+			var err error
+			if ran, err = ecs.ReadDefinition(ctx, aws.ECS(), arn); err != nil {
+				return fault.As(fault.AWS, err)
+			}
+		}
+		s.restore[st.Ref] = ecs.Settings{Definition: ran, Earlier: true}
 	}
+	return nil
 }
 
 // ran returns the digests that the services ran when they were read last.
@@ -88,7 +103,7 @@ func (s *Services) ran() map[ecs.Ref]map[string]string {
 	for _, st := range s.List {
 		out[st.Ref] = map[string]string{}
 		for _, c := range st.State.Containers {
-			out[st.Ref][c.Name] = cmp.Or(st.lastGood[c.Name], c.Digest())
+			out[st.Ref][c.Name] = cmp.Or(st.lastGood.Digests[c.Name], c.Digest())
 		}
 	}
 	return out
