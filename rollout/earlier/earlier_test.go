@@ -115,6 +115,7 @@ func TestFind(t *testing.T) {
 		{"an older one with the tags", history{deployments: []deployed{two, {definition: "shop:8", web: "one", api: "one"}, {definition: "shop:7", web: "one", api: "one"}}, tagged: []string{"shop:7"}}, "shop:9", "shop:7", 0, 1, 2},
 		{"one that was deleted", history{deployments: []deployed{two, {definition: "shop:8", web: "one", api: "one"}, {definition: "shop:7", web: "one", api: "one"}}, tagged: []string{"shop:7", "shop:8"}, gone: []string{"shop:8"}}, "shop:9", "shop:7", 0, 1, 2},
 		{"the same definition with moved tags", history{deployments: []deployed{two, {definition: "shop:9", web: "one", api: "one"}, {definition: "shop:7", web: "one", api: "one"}}, tagged: []string{"shop:7"}}, "shop:9", "shop:9", 0, 1, 0},
+		{"the running one without the tags, after another", history{deployments: []deployed{two, {definition: "shop:8", web: "one", api: "one"}, {definition: "shop:9", web: "one", api: "one"}, {definition: "shop:7", web: "one", api: "one"}}, tagged: []string{"shop:7"}}, "shop:9", "shop:7", 0, 1, 2},
 		{"images that never ran", history{deployments: []deployed{two, {definition: "shop:8", web: "zero", api: "zero"}}, tagged: []string{"shop:8"}}, "shop:9", "", 0, 1, 0},
 		{"each definition once", history{deployments: append([]deployed{two}, many(deployed{definition: "shop:8", web: "one", api: "one"}, 18)...)}, "shop:9", "", 0, 1, 1},
 		{"older than a page", history{deployments: append(many(two, 25), deployed{definition: "shop:8", web: "one", api: "one"}), tagged: []string{"shop:8"}}, "shop:9", "shop:8", 1, 3, 1},
