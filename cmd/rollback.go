@@ -92,7 +92,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if o.previous {
 		target, err = rollout.FindPrevious(ctx, &w.Host, cloud, s)
 	} else {
-		target, err = rollout.FindRevision(ctx, &w.Host, cloud, s, o.revision)
+		target, err = rollout.FindRollback(ctx, &w.Host, cloud, s, o.revision)
 	}
 	if err != nil {
 		return err

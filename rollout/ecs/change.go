@@ -98,6 +98,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 		c.note("its task definition has no container %s", strings.Join(missing, ", "))
 	}
 	after := c.setImages(wants, exact)
+	c.noteLeaving()
 	c.describe(after)
 	switch {
 	case s.changesSettings():
@@ -140,6 +141,18 @@ func (c *Change) setImages(wants map[string]DesiredImage, exact bool) map[string
 		}
 	}
 	return after
+}
+
+// noteLeaving names the containers that an earlier task definition lacks.
+func (c *Change) noteLeaving() {
+	if !c.Service.returns() {
+		return
+	}
+	for _, name := range c.Service.Definition.containerNames() {
+		if !c.Service.Settings.Definition.Has(name) {
+			c.note("container %s leaves the service: task definition %s does not have it", name, c.Service.Settings.Definition.Name())
+		}
+	}
 }
 
 // setOther keeps the running image of a container of others where the service

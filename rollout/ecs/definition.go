@@ -105,6 +105,9 @@ func (d Definition) tags() map[string]string {
 	return out
 }
 
+// Has reports whether the definition has a container.
+func (d Definition) Has(container string) bool { return slices.Contains(d.containerNames(), container) }
+
 // image returns the image reference of a container; empty where it has none.
 func (d Definition) image(container string) string {
 	for _, c := range d.containers() {
