@@ -34,6 +34,10 @@ service: a forced one if the task definition names latest, or one of a new task 
 revision if it names a hash or a digest. Services that already run the images are not
 touched.
 
+If Slipway wrote its settings (x-slipway.task), a service goes back to the task
+definition that ran the images, with the settings of then. Secrets have their present
+values.
+
 Slipway waits for the end of each deployment. A deployment succeeds when ECS reports it
 SUCCESSFUL and every task runs the revision's digests. If it fails or takes too long,
 the tags are reverted, and slipway prints the cause.
