@@ -75,8 +75,7 @@ func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsc
 }
 
 // restoreSettings lets the next decision return services to the task definitions that
-// they ran when they were read last, where other settings were deployed since. It takes
-// one call for each service of which another deployment was under way.
+// they ran when they were read last, where other settings were deployed since.
 func (s *Services) restoreSettings(ctx context.Context, aws *awsclient.Clients) error {
 	deployed := s.restore
 	s.restore = map[ecs.Ref]ecs.Settings{}
@@ -85,16 +84,33 @@ func (s *Services) restoreSettings(ctx context.Context, aws *awsclient.Clients) 
 		if _, returned := deployed[st.Ref]; !settings && !returned {
 			continue
 		}
-		ran := st.State.Definition
-		if arn := st.lastGood.TaskDefinition; arn != "" && arn != ran.ARN {
-			var err error
-			if ran, err = ecs.ReadDefinition(ctx, aws.ECS(), arn); err != nil {
-				return fault.As(fault.AWS, err)
-			}
+		ran, err := st.ranDefinition(ctx, aws)
+		if err != nil {
+			return fault.As(fault.AWS, err)
 		}
 		s.restore[st.Ref] = ecs.Settings{Definition: ran, Earlier: true}
 	}
 	return nil
+}
+
+// ranDefinition returns the task definition that a service ran when it was read last. It
+// takes up to three calls if the service was to run another one then, which was under way
+// or had failed.
+func (st *Service) ranDefinition(ctx context.Context, aws *awsclient.Clients) (ecs.Definition, error) {
+	ran := st.lastGood.TaskDefinition
+	if ran == "" && st.State.Stalled() {
+		past, err := ecs.Successful(ctx, aws.ECS(), st.Ref, 1)
+		if err != nil && !ecs.HistoryUnavailable(err) {
+			return ecs.Definition{}, err
+		}
+		if len(past) > 0 {
+			ran = past[0].TaskDefinition
+		}
+	}
+	if ran == "" || ran == st.State.Definition.ARN {
+		return st.State.Definition, nil
+	}
+	return ecs.ReadDefinition(ctx, aws.ECS(), ran)
 }
 
 // ran returns the digests that the services ran when they were read last.
