@@ -48,6 +48,7 @@ returns to the current state. Services and repositories come from the compose fi
 without one from the task definition of --ecs-service.`,
 		Example: `  slipway rollback 1a2b3c4d5e6f
   slipway rollback 1a2b --yes
+  slipway rollback 1a2b --dry-run
   slipway rollback --previous --cluster shop --ecs-service shop`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -64,6 +65,7 @@ without one from the task definition of --ecs-service.`,
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
+	f.BoolVar(&o.deploy.DryRun, "dry-run", false, "print the changes; move no tag and start no deployment")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask (without a terminal nothing is asked)")
 	return c
 }

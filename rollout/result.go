@@ -15,8 +15,8 @@ import (
 type Result struct {
 	Service  ecs.Ref
 	Revision string
-	// Status is unchanged (left alone), started (not followed), or how the deployment
-	// ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
+	// Status is unchanged (left alone), planned (a dry run), started (not followed), or how
+	// the deployment ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
 	// differs, unverified.
 	Status, Reason string
 	// Diagnosis is the cause of a failure, as far as it is known.
@@ -57,6 +57,26 @@ func (d *job) addLeft(c ecs.Change) {
 	row := d.row(c.Service, d.target.Desired[c.Service.Ref])
 	row.Status = "unchanged"
 	d.results = append(d.results, row)
+}
+
+// addPlanned notes the changes of a dry run. The task definition is empty if it is to be
+// registered.
+func (d *job) addPlanned(changes []ecs.Change) {
+	for _, c := range changes {
+		if c.Action == ecs.Leave {
+			d.addLeft(c)
+			continue
+		}
+		row := d.row(c.Service, c.Wants)
+		row.Status = "planned"
+		switch earlier, _ := c.Service.Earlier(); c.Action {
+		case ecs.Register:
+			row.TaskDefinition = ""
+		case ecs.Return:
+			row.TaskDefinition = earlier.ARN
+		}
+		d.results = append(d.results, row)
+	}
 }
 
 // add notes how a deployment ended.

@@ -52,6 +52,8 @@ type Options struct {
 	// Overtaken reports just before the deployments whether another job will deploy a
 	// later revision; nothing is deployed then. It may be nil.
 	Overtaken func(context.Context) bool
+	// DryRun decides and reports the changes, and makes none.
+	DryRun bool
 	// Question is asked on a terminal before anything changes; empty asks nothing.
 	Question string
 }
@@ -140,6 +142,10 @@ func (d *job) run(ctx context.Context) error {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	d.logChanges(changes)
+	if d.options.DryRun {
+		d.addPlanned(changes)
+		return d.checkBusy(ctx, changes)
+	}
 	if err := d.confirm(ctx, changes); err != nil {
 		return err
 	}
