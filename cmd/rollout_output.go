@@ -23,6 +23,7 @@ type rolloutRow struct {
 	Diagnosis      []string       `json:"diagnosis,omitempty"`
 	Deployment     string         `json:"deployment,omitempty"`
 	TaskDefinition string         `json:"taskDefinition"`
+	SettingsOf     string         `json:"settingsOf,omitempty"`
 	Containers     []containerRow `json:"containers"`
 	Seconds        float64        `json:"seconds"`
 }
@@ -40,7 +41,7 @@ func rolloutRows(w *cli, results []rollout.Result) []rolloutRow {
 	for _, r := range results {
 		row := rolloutRow{
 			Cluster: r.Service.Cluster, Service: r.Service.Service, Revision: r.Revision, Status: r.Status, Reason: r.Reason,
-			Deployment: r.Deployment, TaskDefinition: r.TaskDefinition, Containers: []containerRow{}, Seconds: round(r.Duration),
+			Deployment: r.Deployment, TaskDefinition: r.TaskDefinition, SettingsOf: r.SettingsOf, Containers: []containerRow{}, Seconds: round(r.Duration),
 		}
 		for _, c := range r.Containers {
 			row.Containers = append(row.Containers, containerRow(c))
