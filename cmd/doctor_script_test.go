@@ -12,11 +12,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"slipway/internal/enginetest"
+	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestDoctorScripts runs the doctor against a sandbox of its own, which has nothing in it
@@ -48,6 +51,9 @@ func doctorCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["silent"] = silent
 	out["index"] = pushIndex
 	out["unwritten"] = unwritten
+	out["role"] = makeRole
+	out["stack"] = makeStack
+	out["log-group"] = makeLogGroup
 	return out
 }
 
@@ -81,6 +87,21 @@ func caller(ts *testscript.TestScript, _ bool, args []string) {
 	sandboxOf(ts).SetCaller(args[0], strings.Join(args[1:], ""))
 }
 
+// role ARN SERVICE [DENIED...] makes a role that a service may assume.
+func makeRole(ts *testscript.TestScript, _ bool, args []string) {
+	sandboxOf(ts).SetRole(sandbox.Role{ARN: args[0], Trusts: args[1], Denied: args[2:]})
+}
+
+// stack NAME OUTPUT=VALUE... makes a stack of CloudFormation.
+func makeStack(ts *testscript.TestScript, _ bool, args []string) {
+	outputs := map[string]string{}
+	for _, a := range args[1:] {
+		name, value, _ := strings.Cut(a, "=")
+		outputs[name] = value
+	}
+	sandboxOf(ts).SetStack(args[0], sandbox.Stack{Outputs: outputs})
+}
+
 // silent VARIABLE sets it to an address that takes connections and never answers.
 func silent(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -100,4 +121,11 @@ func unwritten(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Fatalf("%s %s was called", c.Service, c.Action)
 		}
 	}
+}
+
+// log-group NAME makes a log group.
+func makeLogGroup(ts *testscript.TestScript, _ bool, args []string) {
+	client := cloudwatchlogs.NewFromConfig(testkit.AWSConfig(sandboxOf(ts).URL()))
+	_, err := client.CreateLogGroup(context.Background(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &args[0]})
+	ts.Check(err)
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"slipway/internal/sandbox/codepipeline"
 	"slipway/internal/sandbox/ecr"
+	"slipway/internal/sandbox/iam"
 )
 
 // Tags returns the digest of each tag of a repository in the default account
@@ -84,6 +85,12 @@ func (s *Server) ECSServices() []string { return s.ecs.ActiveServices(s.options.
 func (s *Server) LogStreams(group string) []string {
 	return s.logs.Streams(s.options.Region, group)
 }
+
+// SetRole makes a role of IAM, or replaces the one of that name.
+func (s *Server) SetRole(r Role) { s.iam.SetRole(r) }
+
+// Role is a role of IAM.
+type Role = iam.Role
 
 // SetCaller changes the caller of all requests. arn is the one that STS
 // returns, such as that of an assumed role; entity is the user or role behind
