@@ -54,6 +54,7 @@ func doctorCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["role"] = makeRole
 	out["stack"] = makeStack
 	out["log-group"] = makeLogGroup
+	out["target-group"] = makeTargetGroup
 	return out
 }
 
@@ -128,4 +129,27 @@ func makeLogGroup(ts *testscript.TestScript, _ bool, args []string) {
 	client := cloudwatchlogs.NewFromConfig(testkit.AWSConfig(sandboxOf(ts).URL()))
 	_, err := client.CreateLogGroup(context.Background(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &args[0]})
 	ts.Check(err)
+}
+
+// target-group ARN [KEY=VALUE...] makes a target group; the keys are type, path, port,
+// unattached, and unhealthy with the reason of its one target.
+func makeTargetGroup(ts *testscript.TestScript, _ bool, args []string) {
+	var g sandbox.TargetGroup
+	for _, a := range args[1:] {
+		switch key, value, _ := strings.Cut(a, "="); key {
+		case "type":
+			g.Type = value
+		case "path":
+			g.HealthPath = value
+		case "port":
+			g.HealthPort = value
+		case "unattached":
+			g.Unattached = true
+		case "unhealthy":
+			g.Targets = []sandbox.Target{{ID: "10.0.0.1", Port: 8080, State: "unhealthy", Reason: "Target.ResponseCodeMismatch", Description: value}}
+		default:
+			ts.Fatalf("no such key: %s", key)
+		}
+	}
+	sandboxOf(ts).SetTargetGroup(args[0], g)
 }

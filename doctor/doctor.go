@@ -67,6 +67,7 @@ type doctor struct {
 	policies     func() ([]retention.State, error)
 	engine       func() (*foundEngine, error)
 	secretStates func() ([]stored.State, error)
+	services     func() ([]readService, error)
 	tasks        func() (foundTasks, error)
 }
 
@@ -79,6 +80,7 @@ func newDoctor(ctx context.Context, host *project.Host, o Options) *doctor {
 	d.policies = asked(ctx, o.Limit, d.readPolicies)
 	d.engine = asked(ctx, o.Limit+d.dockerTime(), d.startEngine)
 	d.secretStates = asked(ctx, o.Limit, d.readSecrets)
+	d.services = asked(ctx, o.Limit, d.readServices)
 	d.tasks = asked(ctx, 2*o.Limit, d.findTasks)
 	return d
 }
@@ -135,6 +137,7 @@ func (d *doctor) taskChecks() []check {
 		{name: "stack", needs: needs, first: tasks, run: d.checkStacks},
 		{name: "role", needs: needs, first: tasks, run: d.checkRoles},
 		{name: "log group", needs: needs, first: tasks, run: d.checkLogGroups},
+		{name: "target group", needs: needs, first: tasks, run: d.checkTargetGroups},
 		{name: "architecture", needs: needs, first: func() { tasks(); _, _ = d.engine() }, run: d.checkArchitecture},
 	}
 }

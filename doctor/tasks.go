@@ -3,17 +3,19 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
-	"slipway/rollout"
 	"slipway/rollout/ecs"
 	"slipway/rollout/secret/stored"
 	"slipway/rollout/task"
+	"slipway/stack"
 	"slipway/stack/outputs"
 )
 
@@ -29,8 +31,9 @@ type taskUse struct {
 // foundTasks are the task definitions of the project, and the stacks and secrets around
 // them.
 type foundTasks struct {
-	uses   []taskUse
-	stacks []foundStack
+	uses    []taskUse
+	stacks  []foundStack
+	targets []targetGroup
 }
 
 // foundStack is a stack that the compose file names.
@@ -58,7 +61,7 @@ func (d *doctor) findTasks(ctx context.Context) (foundTasks, error) {
 	for _, s := range states {
 		secrets[s.Key] = s.ARN
 	}
-	derived := map[string]bool{}
+	derived := map[string]task.Definition{}
 	for _, f := range d.plan.TaskFiles {
 		for _, definition := range f.Definitions {
 			if definition.Stack == "" {
@@ -74,7 +77,7 @@ func (d *doctor) findTasks(ctx context.Context) (foundTasks, error) {
 			if definition.Before != "" {
 				use.Subject = definition.Input.Family
 			} else {
-				derived[use.Subject] = true
+				derived[use.Subject] = definition
 			}
 			for i, c := range definition.Input.Containers {
 				if component, ok := d.plan.ComponentOf(definition.Services[i]); ok {
@@ -84,7 +87,7 @@ func (d *doctor) findTasks(ctx context.Context) (foundTasks, error) {
 			out.uses = append(out.uses, use)
 		}
 	}
-	return out, d.addRunning(ctx, c, &out, derived)
+	return out, d.addServices(&out, derived)
 }
 
 // stack returns a stack, which is read once.
@@ -112,34 +115,62 @@ func (s *foundStack) addLacking(d task.Definition, missing error) {
 	}
 }
 
-// addRunning adds the task definitions that run, of the ECS services that are not derived.
-func (d *doctor) addRunning(ctx context.Context, c *awsclient.Clients, out *foundTasks, derived map[string]bool) error {
-	for _, st := range rollout.NewServices(d.plan.ECS, true).List {
-		if derived[st.Ref.String()] {
+// addServices adds the task definitions that run, of the ECS services that are not derived,
+// and the target groups of all. One that does not exist yet gets that of its stack.
+func (d *doctor) addServices(out *foundTasks, derived map[string]task.Definition) error {
+	services, err := d.services()
+	if err != nil {
+		return err
+	}
+	for _, read := range services {
+		definition, ok := derived[read.Ref.String()]
+		use := taskUse{Subject: read.Ref.String(), Input: definition.Input, Built: map[string]project.Component{}}
+		if read.err != nil {
+			out.addFirst(read, definition) // else the check of the service says why
 			continue
 		}
-		services, err := rollout.ReadServices(ctx, c, []ecs.Ref{st.Ref})
-		if err != nil {
-			continue // the check of the service says why
-		}
-		use := taskUse{Subject: st.Ref.String(), Built: map[string]project.Component{}}
-		text, err := json.Marshal(services[0].Definition.Fields)
-		if err == nil {
-			err = json.Unmarshal(text, &use.Input)
-		}
-		if err != nil {
-			return err
-		}
-		for container, ref := range st.Containers {
-			for _, component := range d.plan.Components {
-				if component.Ref == ref {
-					use.Built[container] = component
+		if !ok {
+			if err := readInput(read.state.Definition, &use.Input); err != nil {
+				return err
+			}
+			for container, ref := range read.Containers {
+				for _, component := range d.plan.Components {
+					if component.Ref == ref {
+						use.Built[container] = component
+					}
 				}
 			}
+			out.uses = append(out.uses, use)
 		}
-		out.uses = append(out.uses, use)
+		for _, lb := range read.state.Raw.LoadBalancers {
+			if lb.TargetGroupArn != nil {
+				entry := task.Entry{Container: aws.ToString(lb.ContainerName), Port: int(aws.ToInt32(lb.ContainerPort))}
+				out.targets = append(out.targets, targetGroup{use.Subject, *lb.TargetGroupArn, entry, stack.HealthPath(use.Input, entry)})
+			}
+		}
 	}
 	return nil
+}
+
+// addFirst adds the target group of a service that does not exist yet.
+func (t *foundTasks) addFirst(read readService, d task.Definition) {
+	i := slices.IndexFunc(t.stacks, func(s foundStack) bool { return s.name == d.Stack && s.err == nil })
+	var missing *ecs.MissingError
+	if i < 0 || d.Entry == nil || !errors.As(read.err, &missing) {
+		return
+	}
+	if at, err := t.stacks[i].outputs.Endpoint(read.Ref.Service); err == nil && at.TargetGroup != "" {
+		t.targets = append(t.targets, targetGroup{read.Ref.String(), at.TargetGroup, *d.Entry, stack.HealthPath(d.Input, *d.Entry)})
+	}
+}
+
+// readInput reads a task definition as the compose file's are written.
+func readInput(d ecs.Definition, in *task.Input) error {
+	text, err := json.Marshal(d.Fields)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, in)
 }
 
 // readSecrets describes the secrets that the containers read.
