@@ -91,6 +91,7 @@ func TestPolicyRefused(t *testing.T) {
 		"DeploymentGroups": func(s *Scope) { s.DeploymentGroups = []string{"shop/*"} },
 		"Services":         func(s *Scope) { s.Services = []Service{{"shop*", "sh?p"}} },
 		"Repositories":     func(s *Scope) { s.Repositories = []Repository{{Name: "shop/*"}} },
+		"Stack":            func(s *Scope) { s.Stack = "shop*" },
 	} {
 		u := Use{Commands: []string{"build"}, Scope: shopScope}
 		change(&u.Scope)
@@ -211,6 +212,8 @@ func TestScope(t *testing.T) {
 			s.Parameters = []string{"/shop/flag", "arn:aws:ssm:eu-west-3:123456789012:parameter/x"}
 		}), parameters,
 			"arn:aws:ssm:eu-west-1:123456789012:parameter/shop/flag arn:aws:ssm:eu-west-3:123456789012:parameter/x"},
+		{"stack", with(func(s *Scope) { s.Stack = "site" }), stacks, "arn:aws:cloudformation:eu-west-1:123456789012:stack/site/*"},
+		{"stack by ARN", with(func(s *Scope) { s.Stack = "arn:aws:cloudformation:eu-west-3:123456789012:stack/site/1-2" }), stacks, "arn:aws:cloudformation:eu-west-3:123456789012:stack/site/1-2"},
 		{"log group", with(func(s *Scope) { s.LogGroups = []string{"g"} }), logStreams, "arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:*"},
 	} {
 		got, _ := tt.scope.on(tt.on)
@@ -248,6 +251,7 @@ func TestListing(t *testing.T) {
 func TestEveryARN(t *testing.T) {
 	scope := shopScope
 	scope.Artifact, scope.Buckets, scope.Mirrors = "b/k", []string{"b"}, []Repository{{Name: "docker-hub"}}
+	scope.Stack = "site"
 	scope.Secrets, scope.Parameters = []string{"shop/db"}, []string{"/shop/flag"}
 	scope.SecretARNs = []string{"arn:aws:secretsmanager:eu-west-1:123456789012:secret:partner-AbCdEf"}
 	for _, n := range needs {
