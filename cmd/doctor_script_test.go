@@ -52,7 +52,6 @@ func doctorCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["index"] = pushIndex
 	out["unwritten"] = unwritten
 	out["role"] = makeRole
-	out["stack"] = makeStack
 	out["log-group"] = makeLogGroup
 	out["target-group"] = makeTargetGroup
 	return out
@@ -91,16 +90,6 @@ func caller(ts *testscript.TestScript, _ bool, args []string) {
 // role ARN SERVICE [DENIED...] makes a role that a service may assume.
 func makeRole(ts *testscript.TestScript, _ bool, args []string) {
 	sandboxOf(ts).SetRole(sandbox.Role{ARN: args[0], Trusts: args[1], Denied: args[2:]})
-}
-
-// stack NAME OUTPUT=VALUE... makes a stack of CloudFormation.
-func makeStack(ts *testscript.TestScript, _ bool, args []string) {
-	outputs := map[string]string{}
-	for _, a := range args[1:] {
-		name, value, _ := strings.Cut(a, "=")
-		outputs[name] = value
-	}
-	sandboxOf(ts).SetStack(args[0], sandbox.Stack{Outputs: outputs})
 }
 
 // silent VARIABLE sets it to an address that takes connections and never answers.

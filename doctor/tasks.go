@@ -7,10 +7,8 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 
 	"slipway/internal/awsclient"
-	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/rollout/ecs"
 	"slipway/rollout/secret/stored"
@@ -41,7 +39,7 @@ type foundStack struct {
 	name    string
 	outputs outputs.Outputs
 	err     error
-	// lacking are the outputs that it does not have, with their readers.
+	// lacking name the outputs that it does not have.
 	lacking []error
 }
 
@@ -68,10 +66,10 @@ func (d *doctor) findTasks(ctx context.Context) (foundTasks, error) {
 				continue
 			}
 			found := out.stack(ctx, c, definition.Stack)
-			around, err := found.outputs.Surroundings()
+			around, err := found.outputs.Surroundings(definition)
 			around.Secrets = secrets
 			if found.err == nil {
-				found.addLacking(definition, err)
+				found.lacking = append(found.lacking, each(err)...)
 			}
 			use := taskUse{Subject: project.ServiceRef(definition.ECS).String(), Input: definition.In(around).Input, Built: map[string]project.Component{}}
 			if definition.Before != "" {
@@ -94,25 +92,21 @@ func (d *doctor) findTasks(ctx context.Context) (foundTasks, error) {
 func (t *foundTasks) stack(ctx context.Context, c *awsclient.Clients, name string) *foundStack {
 	i := slices.IndexFunc(t.stacks, func(s foundStack) bool { return s.name == name })
 	if i < 0 {
-		read, err := outputs.Read(ctx, cloudformation.NewFromConfig(c.Config), name)
+		read, err := outputs.Read(ctx, c.CloudFormation(), name)
 		i, t.stacks = len(t.stacks), append(t.stacks, foundStack{name: name, outputs: read, err: err})
 	}
 	return &t.stacks[i]
 }
 
-// addLacking notes the outputs that a task definition reads and the stack does not have.
-func (s *foundStack) addLacking(d task.Definition, missing error) {
-	if missing != nil && len(s.lacking) == 0 {
-		s.lacking = append(s.lacking, missing)
+// each returns the errors that are joined in one, none for nil.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
 	}
-	for i, c := range d.Input.Containers {
-		for _, v := range c.Environment {
-			if output := d.Outputs[c.Name][v.Name]; output != "" && s.outputs.Values[output] == "" {
-				s.lacking = append(s.lacking, fault.NewInput("services."+d.Services[i]+".x-slipway.outputs."+v.Name,
-					"stack "+s.name+" has no output "+output, "correct the name, or add the output to the stack's template"))
-			}
-		}
+	if err == nil {
+		return nil
 	}
+	return []error{err}
 }
 
 // addServices adds the task definitions that run, of the ECS services that are not derived,

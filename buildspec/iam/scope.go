@@ -91,6 +91,7 @@ const (
 	serviceRevisions
 	taskDefinitionTags
 	roles
+	taskRoles
 	logStreams
 	artifactObject
 	artifactBucket
@@ -147,6 +148,8 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		condition = Condition{"StringEquals": {"ecs:CreateAction": {"RegisterTaskDefinition"}}}
 	case roles:
 		out, condition = s.roles(), Condition{"StringEquals": {"iam:PassedToService": {"ecs-tasks.amazonaws.com"}}}
+	case taskRoles:
+		out = s.roles()
 	case logStreams:
 		for _, g := range orElse(s.LogGroups, "/ecs/*") {
 			out = append(out, s.arn("logs", s.Region, s.Account, "log-group:"+g+":log-stream:*"))
