@@ -76,14 +76,23 @@ func (p *Plan) TaskDefinitions(f TaskFile, image func(Component) string) ([]byte
 		d := &definitions[i]
 		d.Input.Containers = slices.Clone(d.Input.Containers)
 		for j, service := range d.Services {
-			ref, built := p.repositories[service]
-			at := slices.IndexFunc(p.Components, func(c Component) bool { return c.Ref == ref })
-			if built && at >= 0 {
-				d.Input.Containers[j].Image = image(p.Components[at])
+			if component, ok := p.ComponentOf(service); ok {
+				d.Input.Containers[j].Image = image(component)
 			}
 		}
 	}
 	return task.JSON(definitions)
+}
+
+// ComponentOf returns the image of the project that a service runs on ECS. Only a plan
+// with task definitions knows it.
+func (p *Plan) ComponentOf(service string) (Component, bool) {
+	ref, ok := p.repositories[service]
+	i := slices.IndexFunc(p.Components, func(c Component) bool { return c.Ref == ref })
+	if !ok || i < 0 {
+		return Component{}, false
+	}
+	return p.Components[i], true
 }
 
 // roomForTasks is the most that the file of task definitions at path can take, 0 if
