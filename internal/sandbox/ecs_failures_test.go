@@ -245,7 +245,7 @@ func TestNoCapacity(t *testing.T) {
 				out, err := c.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
 					Family: aws.String("shop"), ContainerDefinitions: []types.ContainerDefinition{c.web(c.uri + ":" + tag)},
 					RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate}, NetworkMode: types.NetworkModeAwsvpc,
-					Cpu: aws.String("256"), Memory: aws.String("512"),
+					Cpu: aws.String("256"), Memory: aws.String("512"), ExecutionRoleArn: aws.String("arn:aws:iam::000000000000:role/execution"),
 				})
 				if err != nil {
 					t.Fatal(err)
