@@ -172,6 +172,7 @@ func TestTasksFail(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := newECSFixture(t, sandbox.Options{})
 			good := c.push("good")
+			c.s.SetTargetGroup(group, sandbox.TargetGroup{Type: "instance"})
 			change := []func(*ecs.CreateServiceInput){breaker(true)}
 			if test.service != nil {
 				change = append(change, test.service)
@@ -252,7 +253,10 @@ func TestNoCapacity(t *testing.T) {
 				}
 				return *out.TaskDefinition.TaskDefinitionArn
 			}
-			c.create(define("good"), 2, breaker(true), func(in *ecs.CreateServiceInput) { in.LaunchType = test.launch })
+			c.create(define("good"), 2, breaker(true), func(in *ecs.CreateServiceInput) {
+				in.LaunchType = test.launch
+				in.NetworkConfiguration = &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}}
+			})
 			c.update(define("full"))
 			if d := c.wait(); d.Status != types.ServiceDeploymentStatusRollbackSuccessful {
 				t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusRollbackSuccessful)

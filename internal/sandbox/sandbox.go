@@ -31,6 +31,7 @@ import (
 	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/ecs"
 	"slipway/internal/sandbox/ecs/codedeploy"
+	"slipway/internal/sandbox/ecs/serviceconfig"
 	"slipway/internal/sandbox/eventbridge"
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/logs"
@@ -148,6 +149,7 @@ type Server struct {
 	schedules *scheduler.Schedules
 	stacks    *cloudformation.Stacks
 	secrets   *secretsmanager.Secrets
+	endpoints *serviceconfig.Endpoints
 	json      []awsapi.Service
 
 	mu      sync.Mutex
@@ -197,8 +199,9 @@ func (s *Server) startServices() {
 	s.stacks = cloudformation.New(o.Account, s.clock, s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.schedules, s.secrets = scheduler.New(o.Account, s.clock), secretsmanager.New(o.Account, s.clock)
+	s.endpoints = serviceconfig.NewEndpoints()
 	s.json = []awsapi.Service{
-		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
+		s.ecr.Service(), serviceconfig.Checked(s.ecs.Service(), s.endpoints), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
 		codedeploy.New(s.ecs).Service(), s.pipelines.Service(), eventbridge.New(o.Account).Service(), s.schedules.Service(),
 		s.secrets.Service(), ssm.New(o.Account, s.clock).Service(),
 	}
