@@ -19,6 +19,8 @@ type rolloutOptions struct {
 	definitions []string
 	// adopt takes over task definitions that something else wrote.
 	adopt bool
+	// createService creates ECS services that do not exist.
+	createService bool
 	// goOn and abort answer the lifecycle hooks of deployments under way.
 	goOn, abort bool
 	// revision is the name or prefix on the command line.
@@ -69,7 +71,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	addTagFlags(f, &o.deploy)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
-	addAdoptFlag(f, &o.adopt)
+	addSettingsFlags(f, &o.adopt, &o.createService)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
 	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
@@ -79,6 +81,9 @@ Without --definitions, slipway reads the files that build writes to this directo
 func (o rolloutOptions) check() error {
 	if o.revision != "" && len(o.definitions) > 0 {
 		return fault.New(fault.Usage, errors.New("a REVISION argument and --definitions are mutually exclusive"), "give one of them")
+	}
+	if o.revision != "" && o.createService {
+		return fault.New(fault.Usage, errors.New("a REVISION argument and --create-service are mutually exclusive"), "leave the revision out: a service is created from the files that build writes")
 	}
 	if (o.goOn || o.abort) && (o.revision != "" || len(o.definitions) > 0 || o.goOn == o.abort) {
 		return fault.New(fault.Usage, errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services")
@@ -108,7 +113,7 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 			return err
 		}
 		s.KeepWithFiles(files)
-		s.Adopt = o.adopt
+		s.Adopt, s.Create = o.adopt, o.createService
 		s.Settings, err = s.ReadSettings(ctx, &w.Host, o.project.Options, o.definitions, files)
 		return err
 	})
