@@ -48,7 +48,9 @@ func deleteService(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := client.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: &args[0], Service: &args[1], Force: &force})
 	ts.Check(err)
 	if !draining {
-		soon := func(o *ecs.ServicesInactiveWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, 100*time.Millisecond }
+		soon := func(o *ecs.ServicesInactiveWaiterOptions) {
+			o.MinDelay, o.MaxDelay = time.Millisecond, 100*time.Millisecond
+		}
 		ts.Check(ecs.NewServicesInactiveWaiter(client, soon).Wait(ctx, &ecs.DescribeServicesInput{Cluster: &args[0], Services: []string{args[1]}}, time.Minute))
 	}
 }
