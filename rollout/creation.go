@@ -73,7 +73,7 @@ func (s *Services) newService(m *ecs.MissingError) (ecs.Service, error) {
 	case m.NoCluster:
 		return ecs.Service{}, s.noCluster(m, d)
 	case !ok:
-		return ecs.Service{}, refuse(NoTaskDefinition, "%s cannot be created: the build has no task definition for it", m.Ref)
+		return ecs.Service{}, refuse(NoDefinition, "%s cannot be created: the build has no task definition for it", m.Ref)
 	case d.Stack == "":
 		return ecs.Service{}, refuse(NoStack, "%s cannot be created: x-slipway.task names no stack", m.Ref)
 	}

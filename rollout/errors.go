@@ -84,9 +84,9 @@ const (
 	NoService
 	// Draining is a service that cannot be created yet: one of its name is being deleted.
 	Draining
-	// NoTaskDefinition and NoStack are services that cannot be created, and
+	// NoDefinition and NoStack are services that cannot be created, and
 	// OneTargetGroup is one for which there is no target group.
-	NoTaskDefinition
+	NoDefinition
 	NoStack
 	OneTargetGroup
 	// FirstFailed is a service whose first deployment failed.
