@@ -86,7 +86,8 @@ const buildHelp = `Builds the services of the compose file that have a build sec
 to its ECR repository by digest, and when all are there tags them with the hash, moves
 protecting tags and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere. With x-slipway.task in the compose file, it writes the task
-definitions too, to taskdefinition.json; see slipway task.
+definitions too, to taskdefinition.json; see slipway task. With --rollout, --create-service
+creates ECS services that do not exist; see slipway rollout.
 
 A build of a pull request is untrusted. Slipway recognizes one in CodeBuild; elsewhere,
 give --untrusted. Its revision is called prN-HASH or untrusted-HASH. It moves no tag that
@@ -138,6 +139,7 @@ func newBuildCommand(w *cli) *cobra.Command {
 		Example: `  slipway build --plan
   slipway build --dry-run
   slipway build --create-repositories
+  slipway build --create-repositories --rollout --create-service
   slipway build --hash "$(git rev-parse --short=12 HEAD)" express`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.project.Services = args

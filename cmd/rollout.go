@@ -43,6 +43,11 @@ something else wrote is refused if it has other settings; --adopt takes it over.
 outputs of the stack and the versions of secrets are read first: a rotated secret is
 deployed, and a missing one ends the command before anything is touched.
 
+--create-service creates an ECS service that does not exist, from that task definition and
+the outputs of the stack in x-slipway.task: network, target group or Cloud Map. Desired count
+and deployment configuration come from deploy in the compose file. Slipway does not change
+these settings afterwards.
+
 Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
 the images already is left alone.
@@ -57,6 +62,7 @@ If one fails, the tags are reverted to the images that ran before.
 Without --definitions, slipway reads the files that build writes to this directory.`,
 		Example: `  slipway build && slipway rollout
   slipway rollout --definitions imagedefinitions.json --cluster shop --ecs-service shop
+  slipway rollout --create-service
   slipway rollout 1a2b3c4d5e6f
   slipway rollout --continue --cluster shop --ecs-service shop`,
 		Args: cobra.MaximumNArgs(1),

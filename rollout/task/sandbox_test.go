@@ -23,13 +23,13 @@ func TestSandboxAcceptsDefinitions(t *testing.T) {
 	}
 	for name, d := range all {
 		if refusal := register(t, s, d.Input); refusal != "" {
-			t.Errorf("%s: %s", name, refusal)
+			t.Errorf("%s: RegisterTaskDefinition refuses it, want it accepted: %s", name, refusal)
 		}
 	}
 	spoilt := all["row two_containers.txtar 0"].Input
 	spoilt.CPU = "300"
 	if refusal := register(t, s, spoilt); !strings.Contains(refusal, "No Fargate configuration") {
-		t.Errorf("a size that Fargate does not have: %q", refusal)
+		t.Errorf("RegisterTaskDefinition of a size that Fargate does not have: got %q, want a refusal", refusal)
 	}
 }
 
