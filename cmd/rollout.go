@@ -46,7 +46,7 @@ deployed, and a missing one ends the command before anything is touched.
 --create-service creates an ECS service that does not exist, from that task definition and
 the outputs of the stack in x-slipway.task: network, target group or Cloud Map. Desired count
 and deployment configuration come from deploy in the compose file. Slipway does not change
-these settings afterwards.
+these settings afterwards. --dry-run prints what would be created and deployed.
 
 Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
@@ -81,6 +81,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	addDeployFlags(f, &o.deploy)
 	addSettingsFlags(f, &o.adopt, &o.createService)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
+	f.BoolVar(&o.deploy.DryRun, "dry-run", false, "print what would be deployed and created; change nothing")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
 	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
 	return c
@@ -92,6 +93,9 @@ func (o rolloutOptions) check() error {
 	}
 	if o.revision != "" && o.createService {
 		return fault.New(fault.Usage, errors.New("a REVISION argument and --create-service are mutually exclusive"), "leave the revision out: a service is created from the files that build writes")
+	}
+	if o.deploy.DryRun && (o.goOn || o.abort) {
+		return fault.New(fault.Usage, errors.New("--dry-run excludes --continue and --abort"), "leave one of them out")
 	}
 	if (o.goOn || o.abort) && (o.revision != "" || len(o.definitions) > 0 || o.goOn == o.abort) {
 		return fault.New(fault.Usage, errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services")

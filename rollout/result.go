@@ -15,8 +15,8 @@ import (
 type Result struct {
 	Service  ecs.Ref
 	Revision string
-	// Status is unchanged (left alone), started (not followed), or how the deployment
-	// ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
+	// Status is unchanged (left alone), started (not followed), to deploy or to create
+	// (a dry run), or how the deployment ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
 	// differs, unverified.
 	Status, Reason string
 	// Diagnosis is the cause of a failure, as far as it is known.
@@ -51,6 +51,21 @@ func (d *job) addLeft(c ecs.Change) {
 	row := d.row(c.Service, d.target.Desired[c.Service.Ref])
 	row.Status = "unchanged"
 	d.results = append(d.results, row)
+}
+
+// planned notes what a rollout would do.
+func (d *job) planned(changes []ecs.Change) {
+	for _, c := range changes {
+		d.addLeft(c)
+		row := &d.results[len(d.results)-1]
+		switch c.Action {
+		case ecs.Leave:
+		case ecs.Create:
+			row.Status = "to create"
+		default:
+			row.Status = "to deploy"
+		}
+	}
 }
 
 // add notes how a deployment ended.

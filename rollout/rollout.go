@@ -30,6 +30,8 @@ import (
 type Options struct {
 	// Timeout is how long a deployment may make no progress; 0 for DefaultTimeout.
 	Timeout time.Duration
+	// DryRun logs what would change, and changes nothing.
+	DryRun bool
 	// NoWait starts the deployments and does not follow them.
 	NoWait bool
 	// RollbackOnFailure deploys again what a service ran if its deployment fails
@@ -134,6 +136,10 @@ func (d *job) run(ctx context.Context) error {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	d.logChanges(changes)
+	if d.options.DryRun {
+		d.planned(changes)
+		return nil
+	}
 	if err := d.confirm(ctx, changes); err != nil {
 		return err
 	}

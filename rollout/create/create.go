@@ -24,6 +24,9 @@ import (
 // of a load balancer.
 const grace = 60
 
+// unsaid are the settings if the compose file says nothing of them.
+var unsaid = task.Create{DesiredCount: 1, MinimumHealthyPercent: 100, MaximumPercent: 200}
+
 // Request returns the request that creates an ECS service in a cluster, without its task
 // definition and client token. Both names may be ARNs. An error of the kind fault.Usage
 // names the missing output.
@@ -34,7 +37,7 @@ func Request(cluster, service string, d task.Definition, o outputs.Outputs) (*ec
 	}
 	bounds := d.Create
 	if bounds == (task.Create{}) { // of an earlier version's file
-		bounds = task.Create{DesiredCount: 1, MinimumHealthyPercent: 100, MaximumPercent: 200}
+		bounds = unsaid
 	}
 	in := &ecs.CreateServiceInput{
 		ServiceName: aws.String(awsname.LastPart(service)), DesiredCount: aws.Int32(int32(bounds.DesiredCount)),
@@ -108,6 +111,26 @@ func Lines(in *ecs.CreateServiceInput) []string {
 	}
 	for _, r := range in.ServiceRegistries {
 		out = append(out, fmt.Sprintf("container %s, port %d, in Cloud Map service %s", aws.ToString(r.ContainerName), aws.ToInt32(r.ContainerPort), aws.ToString(r.RegistryArn)))
+	}
+	return out
+}
+
+// Notes are the settings of an ECS service that are others than those of the compose file,
+// for people. There are none if the compose file says nothing of them.
+func Notes(want task.Create, have types.Service) []string {
+	if want == (task.Create{}) || want == unsaid {
+		return nil
+	}
+	var out []string
+	note := func(name string, want, have int) {
+		if want != have {
+			out = append(out, fmt.Sprintf("%s %d, in the compose file %d: it is set when the service is created", name, have, want))
+		}
+	}
+	note("desired count", want.DesiredCount, int(have.DesiredCount))
+	if d := have.DeploymentConfiguration; d != nil {
+		note("minimumHealthyPercent", want.MinimumHealthyPercent, int(aws.ToInt32(d.MinimumHealthyPercent)))
+		note("maximumPercent", want.MaximumPercent, int(aws.ToInt32(d.MaximumPercent)))
 	}
 	return out
 }

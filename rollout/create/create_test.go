@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/fault"
 	"slipway/internal/golden"
@@ -128,6 +129,25 @@ func TestWith(t *testing.T) {
 	} {
 		if other == first {
 			t.Errorf("%s: the token is %q again", name, other)
+		}
+	}
+}
+
+// TestNotes compares the settings of services with those of the compose file.
+func TestNotes(t *testing.T) {
+	have := types.Service{DesiredCount: 3, DeploymentConfiguration: &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(100), MaximumPercent: aws.Int32(150)}}
+	for _, test := range []struct {
+		want  task.Create
+		notes string
+	}{
+		{task.Create{}, ""},
+		{task.Create{DesiredCount: 1, MinimumHealthyPercent: 100, MaximumPercent: 200}, ""},
+		{task.Create{DesiredCount: 3, MinimumHealthyPercent: 100, MaximumPercent: 150}, ""},
+		{task.Create{DesiredCount: 2, MinimumHealthyPercent: 100, MaximumPercent: 150}, "desired count 3, in the compose file 2: it is set when the service is created"},
+		{task.Create{DesiredCount: 3, MinimumHealthyPercent: 50, MaximumPercent: 150}, "minimumHealthyPercent 100, in the compose file 50: it is set when the service is created"},
+	} {
+		if got := strings.Join(create.Notes(test.want, have), "; "); got != test.notes {
+			t.Errorf("Notes(%+v) = %q, want %q", test.want, got, test.notes)
 		}
 	}
 }

@@ -64,25 +64,26 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	return readAll(ctx, client, refs, described)
 }
 
-// ReadDefinitions reads the task definitions that services will run now, in the order of
-// refs: one call for each ten services of a cluster, and one for each service.
+// ReadDefinitions reads services with the task definitions that they will run now, in the
+// order of refs: one call for each ten services of a cluster, and one for each service.
 //
 // Errors: a *MissingError for each service that does not exist, joined.
 func ReadDefinitions(ctx context.Context, client interface {
 	serviceDescriber
 	definitionReader
-}, refs []Ref) ([]Definition, error) {
+}, refs []Ref) ([]Service, error) {
 	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Definition, len(refs))
+	out := make([]Service, len(refs))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, ref := range refs {
+		out[i] = newService(ref, described[ref])
 		if arn := definitionOf(described[ref]); arn != "" {
 			g.Go(func() (err error) {
-				out[i], err = describe(ctx, client, arn)
+				out[i].Definition, err = describe(ctx, client, arn)
 				return err
 			})
 		}

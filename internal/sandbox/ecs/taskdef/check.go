@@ -81,7 +81,7 @@ func Check(fields map[string]json.RawMessage, ofECR func(image string) bool) err
 	if raw, err := json.Marshal(fields); err == nil && len(raw) > maxBytes {
 		return clientError("Actual length: '%d'. Max allowed length is '%d' bytes.", len(raw), maxBytes)
 	}
-	for _, rule := range []func(Settings) error{checkNames, r.checkContainers, r.checkNetwork, r.checkDependencies, r.checkVolumes, r.checkFargate} {
+	for _, rule := range []func(Settings) error{checkNames, checkExecutionRole, r.checkContainers, r.checkNetwork, r.checkDependencies, r.checkVolumes, r.checkFargate} {
 		if err := rule(s); err != nil {
 			return err
 		}
@@ -112,6 +112,16 @@ func checkNames(s Settings) error {
 	}
 	if !slices.ContainsFunc(s.Containers, Container.IsEssential) {
 		return clientError("At least one container must be marked as essential.")
+	}
+	return nil
+}
+
+// roleARN is the ARN of a role.
+var roleARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$`)
+
+func checkExecutionRole(s Settings) error {
+	if s.ExecutionRoleArn != "" && !roleARN.MatchString(s.ExecutionRoleArn) {
+		return clientError("Role is not valid")
 	}
 	return nil
 }

@@ -141,6 +141,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"must be marked as essential", "", `{"essential":false}`, nil},
 		{"cannot have more than 10 entries", "", "", strings.Split(strings.Repeat(side+" ", 9)+side, " ")},
 		{"requires options: awslogs-region, awslogs-group, awslogs-stream-prefix", "", `{"logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"a","awslogs-region":"b"}}}`, nil},
+		{"Role is not valid", `{"executionRoleArn":"EXECUTION_ROLE_ARN"}`, "", nil},
 		{"execution role ARN to support ECR images", `{"executionRoleArn":null}`, `{"image":"123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop:1"}`, nil},
 		{"execution role ARN to support log driver awslogs", `{"executionRoleArn":null}`, `{"logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"a","awslogs-region":"b","awslogs-stream-prefix":"c"}}}`, nil},
 		{"must also specify a value for 'executionRoleArn'", `{"executionRoleArn":null}`, `{"secrets":[{"name":"B","valueFrom":"b"}]}`, nil},
