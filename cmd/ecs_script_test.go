@@ -64,6 +64,11 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["keeps"] = keepsSecret
 	out["stack"] = scriptStack
 	out["definition"] = scriptDefinition
+	out["cluster"] = makeCluster
+	out["lose"] = loseAnswer
+	out["unattached"] = makeUnattached
+	out["described"] = describeService
+	out["delete"] = deleteService
 	return out
 }
 

@@ -196,7 +196,7 @@ func (d *job) checkBusy(ctx context.Context, changes []ecs.Change) error {
 func Decide(s *Services, t *Target, exact bool) ([]ecs.Change, error) {
 	var changes []ecs.Change
 	for _, st := range s.List {
-		state, err := s.withSettings(st.State)
+		state, err := s.withSettings(st)
 		if err != nil {
 			return nil, err
 		}
@@ -226,6 +226,7 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: settings that change: %s", c.Service.Ref, strings.Join(c.Service.Settings.Fields, ", "))
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
+		d.logNew(c)
 		if c.Service.Express() {
 			d.Warnf("%s: ECS Express Mode owns the service: its next update may overwrite the change", c.Service.Ref)
 		}

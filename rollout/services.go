@@ -31,6 +31,9 @@ type Service struct {
 	lastGood ecs.ServiceDeployment
 	// past are the deployments that succeeded, newest first; nil if they were not read.
 	past []ecs.ServiceDeployment
+	// registered is the newest task definition of a service that is to be created; zero if
+	// there is none.
+	registered ecs.Definition
 }
 
 // Services is where a project runs: its ECS services and their repositories.
@@ -51,6 +54,8 @@ type Services struct {
 	// something else wrote.
 	Settings map[ecs.Ref]task.Definition
 	Adopt    bool
+	// Create creates services that do not exist, with their Settings.
+	Create bool
 	// Derived are the task definitions that running ones are compared with.
 	Derived map[ecs.Ref]task.Definition
 	// Around are the surroundings of the settings; nil until they have been read.
@@ -96,7 +101,7 @@ func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clien
 	claims := make([]claim, len(s.List))
 	for i, st := range s.List {
 		st.State = services[i]
-		if len(st.State.Containers) == 0 {
+		if len(st.State.Containers) == 0 && st.State.New == nil {
 			continue // an external controller has given it no task set yet
 		}
 		if claims[i], err = s.claim(w, st); err != nil {

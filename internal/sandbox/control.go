@@ -77,6 +77,7 @@ func (s *Server) controlPlane() http.Handler {
 	s.faultPlane(mux)
 	s.ecsPlane(mux)
 	s.stackPlane(mux)
+	s.endpointPlane(mux)
 	return mux
 }
 
