@@ -61,6 +61,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["secret"] = scriptSecret
 	out["parameter"] = scriptParameter
 	out["keeps"] = keepsSecret
+	out["example"] = copyExample
 	return out
 }
 
