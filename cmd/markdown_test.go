@@ -33,7 +33,7 @@ func TestMarkdownNamesFlags(t *testing.T) {
 			}
 			commands++
 			if fault := wrongFlag(words[1:]); fault != "" {
-				t.Errorf("%s: %s: %s", path, strings.Join(words, " "), fault)
+				t.Errorf("%s names `%s`: %s", path, strings.Join(words, " "), fault)
 			}
 		}
 		return nil

@@ -39,7 +39,7 @@ func (a *account) run(words []string) {
 	case strings.HasPrefix(line, "slipway stack ") && len(words) == 5 && words[3] == ">":
 		template, err := stack.Find(words[2])
 		if err != nil {
-			a.t.Errorf("%s: %v", line, err)
+			a.t.Errorf("%s: Find() = %v", line, err)
 		}
 		a.files[words[4]] = template
 	case strings.HasPrefix(line, "aws cloudformation deploy "):
@@ -72,7 +72,7 @@ func (a *account) deploy(line string, words []string) {
 		return
 	}
 	if needs := strings.Contains(template.Text, "Type: AWS::IAM::"); needs != slices.Contains(options["--capabilities"], "CAPABILITY_IAM") {
-		a.t.Errorf("%s: that the template makes roles or policies is %v", line, needs)
+		a.t.Errorf("%s: the template makes roles or policies: %v, want CAPABILITY_IAM for those that do alone", line, needs)
 	}
 	if _, ok := a.stacks[name]; !ok {
 		a.stacks[name] = deployed{template, defaults(template)}
@@ -106,7 +106,7 @@ func (a *account) override(line string, d deployed, word string) {
 	if word == "$(slipway stack "+d.Name+" --parameters)" {
 		derived, err := d.Derive(a.project, nil)
 		if err != nil {
-			a.t.Errorf("%s: %v", line, err)
+			a.t.Errorf("%s: Derive() = %v", line, err)
 		}
 		for _, v := range derived.Values {
 			d.values[v.Name] = v.Value
@@ -116,7 +116,7 @@ func (a *account) override(line string, d deployed, word string) {
 	name, value, _ := strings.Cut(word, "=")
 	// The output of a command is known at the time of the deployment only.
 	if err := check(d.Template, stack.Value{Name: name, Value: value}); err != nil && !(strings.HasPrefix(value, "$(") && !errors.Is(err, errUnknown)) {
-		a.t.Errorf("%s: %s: %v", line, word, err)
+		a.t.Errorf("%s: CloudFormation refuses %s: %v", line, word, err)
 	}
 	d.values[name] = value
 }
