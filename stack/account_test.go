@@ -13,7 +13,8 @@ import (
 
 var errUnknown = errors.New("the template has no such parameter")
 
-// account is what the commands of a README have made.
+// account has the stacks, the ECS services and the secrets that the commands of a README
+// make.
 type account struct {
 	t       testing.TB
 	project stack.Project
