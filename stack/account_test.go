@@ -21,6 +21,8 @@ type account struct {
 	// files are the templates by the files that have them.
 	files  map[string]stack.Template
 	stacks map[string]deployed
+	// deployments are the templates in the order of the commands.
+	deployments []string
 	// pushed says that secrets were written, created that ECS services were made.
 	pushed, created bool
 	// gone are the arguments of commands that delete.
@@ -72,11 +74,16 @@ func (a *account) deploy(line string, words []string) {
 		a.t.Errorf("%s: no command before it has written %s", line, file)
 		return
 	}
+	a.deployments = append(a.deployments, template.Name)
 	if needs := strings.Contains(template.Text, "Type: AWS::IAM::"); needs != slices.Contains(options["--capabilities"], "CAPABILITY_IAM") {
 		a.t.Errorf("%s: the template makes roles or policies: %v, want CAPABILITY_IAM for those that do alone", line, needs)
 	}
 	if _, ok := a.stacks[name]; !ok {
 		a.stacks[name] = deployed{template, defaults(template)}
+	}
+	if was := a.stacks[name].Name; was != template.Name {
+		a.t.Errorf("%s: the stack %s is of the template %s, want another name", line, name, was)
+		return
 	}
 	for _, w := range options["--parameter-overrides"] {
 		a.override(line, a.stacks[name], w)
