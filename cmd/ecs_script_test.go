@@ -45,6 +45,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["ecs-calls"] = ecsCalls
 	out["autoscale"] = autoscale
 	out["expand"] = expand
+	out["example"] = copyExample
 	out["archive"] = archive
 	out["attested"] = attested
 	out["scan"] = scanImage
@@ -61,7 +62,6 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["secret"] = scriptSecret
 	out["parameter"] = scriptParameter
 	out["keeps"] = keepsSecret
-	out["example"] = copyExample
 	return out
 }
 
