@@ -45,6 +45,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["ecs-calls"] = ecsCalls
 	out["autoscale"] = autoscale
 	out["expand"] = expand
+	out["example"] = copyExample
 	out["archive"] = archive
 	out["attested"] = attested
 	out["scan"] = scanImage

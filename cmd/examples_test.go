@@ -24,16 +24,20 @@ func TestExamples(t *testing.T) {
 		"pipelines/git-source":   {"foodstore", "petstore"},
 		"pipelines/laptop":       {"web"},
 		"pipelines/pull-request": {"web"},
+
+		"stacks/posts":  {"express", "flask"},
+		"stacks/site":   {"web"},
+		"stacks/stores": {"foodstore", "petstore"},
 	}
 	found := 0
-	for _, pattern := range []string{"../examples/*/README.md", "../examples/pipelines/*/README.md"} {
+	for _, pattern := range []string{"../examples/*/README.md", "../examples/*/*/README.md"} {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
 		found += len(dirs)
 	}
-	if found--; found != len(want) { // pipelines itself is not an example
+	if found -= 2; found != len(want) { // pipelines and stacks themselves are not examples
 		t.Fatalf("%d examples, want %d", found, len(want))
 	}
 	for name, services := range want {

@@ -1,82 +1,15 @@
 package stack_test
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"slipway/internal/fault"
-	"slipway/project"
 	"slipway/project/compose"
 	"slipway/rollout/task"
 	"slipway/stack"
 )
-
-// load reads a compose project.
-func load(t *testing.T, dir string) stack.Project {
-	t.Helper()
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := project.StackProject(t.Context(), &project.Host{Dir: dir}, project.Options{Dir: dir})
-	if err != nil {
-		t.Fatalf("%s: %v", dir, err)
-	}
-	return p
-}
-
-// TestExamples: CloudFormation takes the parameters that follow from each example.
-func TestExamples(t *testing.T) {
-	files, err := filepath.Glob("../examples/*/compose.yaml")
-	more, _ := filepath.Glob("../examples/pipelines/*/compose.yaml")
-	files = append(files, more...)
-	if err != nil || len(files) < 7 {
-		t.Fatalf("%d examples, %v", len(files), err)
-	}
-	derived := 0
-	for _, file := range append(files, "../examples/lone-dockerfile/Dockerfile") {
-		p := load(t, filepath.Dir(file))
-		for _, s := range templates(t) {
-			var services []string
-			if n := entries(p); s.Name == "site-alb" || s.Name == "scaling" {
-				services = n[:min(1, len(n))]
-			}
-			got, err := s.Derive(p, services)
-			if err != nil {
-				t.Errorf("%s: Derive for %s: %v", file, s.Name, err)
-			}
-			for _, v := range got.Values {
-				derived++
-				i := slices.IndexFunc(s.Parameters, func(p stack.Parameter) bool { return p.Name == v.Name })
-				if i < 0 {
-					t.Errorf("%s: %s has no parameter %s", file, s.Name, v.Name)
-				} else if err := s.Parameters[i].Check(v.Value); err != nil || strings.ContainsAny(v.Value, " \t\n") {
-					t.Errorf("%s: %s refuses %q: %v", file, s.Name, v.Value, err)
-				}
-			}
-			for _, m := range got.Missing {
-				if m.Err != nil {
-					t.Errorf("%s: %s refuses a value: %v", file, s.Name, m.Err)
-				}
-			}
-		}
-	}
-	if derived < 60 {
-		t.Errorf("%d parameters were derived, want some for each example", derived)
-	}
-}
-
-// entries are the names of the ECS services that receive requests.
-func entries(p stack.Project) (out []string) {
-	for _, d := range p.Definitions {
-		if d.Entry != nil && d.ECS.Service != "" {
-			out = append(out, d.ECS.Service)
-		}
-	}
-	return out
-}
 
 // shop is a project with one ECS service that receives requests.
 func shop() stack.Project {
