@@ -46,6 +46,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["autoscale"] = autoscale
 	out["expand"] = expand
 	out["example"] = copyExample
+	out["log-group"] = makeLogGroup
 	out["archive"] = archive
 	out["attested"] = attested
 	out["scan"] = scanImage

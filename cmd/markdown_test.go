@@ -13,9 +13,6 @@ import (
 	"slipway/internal/testkit"
 )
 
-// comingFlags are flags that the documentation of a part describes before they are there.
-var comingFlags = []string{"create-service"}
-
 // TestMarkdownNamesFlags: the commands in all Markdown files have only commands and flags
 // that exist.
 func TestMarkdownNamesFlags(t *testing.T) {
@@ -95,7 +92,7 @@ func hasFlag(c *cobra.Command, arg string) bool {
 	c.InitDefaultHelpFlag()
 	switch long, isLong := strings.CutPrefix(name, "--"); {
 	case isLong:
-		return c.Flags().Lookup(long) != nil || c.InheritedFlags().Lookup(long) != nil || slices.Contains(comingFlags, long)
+		return c.Flags().Lookup(long) != nil || c.InheritedFlags().Lookup(long) != nil
 	case len(name) == 2:
 		return c.Flags().ShorthandLookup(name[1:]) != nil
 	}
