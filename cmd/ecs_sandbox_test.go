@@ -237,7 +237,7 @@ func (f *ecsSandbox) createDeploymentGroup(ctx context.Context, b ecsServiceFixt
 func (f *ecsSandbox) definition(b ecsServiceFixture) *ecs.RegisterTaskDefinitionInput {
 	def := &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(b.service), NetworkMode: types.NetworkModeAwsvpc, Cpu: aws.String("256"), Memory: aws.String("512"),
-		ExecutionRoleArn:        aws.String("arn:aws:iam::000000000000:role/execution"),
+		ExecutionRoleArn:        aws.String("arn:aws:iam::000000000000:role/ecsTaskExecutionRole"),
 		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
 	}
 	for _, c := range b.containers {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Create: the service does not exist, and is created.
+// Create is the action for a service that does not exist: it is created.
 const Create Action = "create"
 
 // Creation is the creation of a service that does not exist.
