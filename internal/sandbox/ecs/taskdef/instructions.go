@@ -65,6 +65,16 @@ func (c Container) Exit(labels map[string]string) (Exit, bool) {
 	return out, true
 }
 
+// StopAfter returns the time that a container takes to stop after SIGTERM, given
+// the labels of its image.
+func (c Container) StopAfter(labels map[string]string) time.Duration {
+	d, err := time.ParseDuration(c.Instruction("stop-after", labels))
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
 // stopReason is an error in ECS's words, which a task shows when it has stopped.
 type stopReason string
 
