@@ -1,8 +1,6 @@
 package sandbox_test
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -17,10 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	staticlayer "github.com/google/go-containerregistry/pkg/v1/static"
-	imagetypes "github.com/google/go-containerregistry/pkg/v1/types"
 
 	"slipway/internal/daemontest"
 	"slipway/internal/sandbox"
@@ -48,45 +42,12 @@ func newRunFixture(t *testing.T) runFixture {
 // pushApp pushes an image with the program /app, which testkit.App describes.
 func (c runFixture) pushApp(tag string, change ...func(*v1.Config)) string {
 	c.Helper()
-	program, err := testkit.App()
-	if err != nil {
-		c.Fatal(err)
-	}
 	config := v1.Config{Entrypoint: []string{"/app"}}
 	for _, f := range change {
 		f(&config)
 	}
-	layer := staticlayer.NewLayer(tarOf(c.T, map[string]string{
-		"app": program, "etc/passwd": "app:x:1234:99::/home:/app\n", "etc/group": "extra:x:77:app\n",
-	}), imagetypes.DockerUncompressedLayer)
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: config})
-	if err == nil {
-		image, err = mutate.AppendLayers(image, layer)
-	}
-	if err != nil {
-		c.Fatal(err)
-	}
-	push(c.T, c.uri+":"+tag, image, c.auth)
+	push(c.T, c.uri+":"+tag, testkit.AppImage(c.T, config), c.auth)
 	return c.uri + ":" + tag
-}
-
-// tarOf returns an archive of programs.
-func tarOf(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for name, text := range files {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(text))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 // app is a definition of the container web that listens on port 8080, is checked
