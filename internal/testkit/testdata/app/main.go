@@ -7,6 +7,7 @@
 //	app eat                 takes memory until it is killed
 //	app show                writes its arguments, environment, user and directory
 //	app touch FILE          makes a file
+//	app find FILE           fails unless there is a file
 //	app wait                waits for SIGTERM
 package main
 
@@ -52,6 +53,11 @@ func main() {
 		}
 	case "show":
 		show()
+	case "find":
+		if _, err := os.Stat(os.Args[2]); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 	case "touch":
 		if err := os.WriteFile(os.Args[2], nil, 0o644); err != nil {
 			fmt.Println(err)
