@@ -90,15 +90,20 @@ func listen(port int) (net.Listener, error) {
 	return l, err
 }
 
-// Remove takes a task away from all keys. The listener stays: its service may
-// start another task.
+// Remove takes a task away from all keys. The last one of a key closes its
+// listener.
 func (f *Front) Remove(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, p := range f.ports {
+	for k, p := range f.ports {
 		p.mu.Lock()
 		p.tasks = slices.DeleteFunc(p.tasks, func(b backend) bool { return b.id == id })
+		none := len(p.tasks) == 0
 		p.mu.Unlock()
+		if none {
+			p.listener.Close() // it has no other use
+			delete(f.ports, k)
+		}
 	}
 }
 

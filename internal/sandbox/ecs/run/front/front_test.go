@@ -75,10 +75,18 @@ func TestFront(t *testing.T) {
 	}
 	f.Remove("two")
 	if got := answers(t, opened[0]); len(got) != 1 || !got["error"] {
-		t.Errorf("without tasks, answers are %v", got)
+		t.Errorf("without a task that listens, answers are %v", got)
 	}
 	if got := f.Listeners(); len(got) != 1 || got[0] != (Listener{key, opened[0], 1}) {
 		t.Errorf("listeners are %+v", got)
+	}
+	f.Remove("starting")
+	if c, err := net.Dial("tcp4", opened[0]); err == nil {
+		c.Close()
+		t.Error("without tasks, the address is open")
+	}
+	if got := f.Listeners(); len(got) != 0 {
+		t.Errorf("without tasks, listeners are %+v", got)
 	}
 	if err := taken.Close(); err != nil {
 		t.Fatal(err)
