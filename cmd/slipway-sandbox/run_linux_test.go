@@ -127,7 +127,7 @@ func (f servedFixture) name() string {
 	return ""
 }
 
-// traces returns what there is of a sandbox on this host: files, mounts, cgroups
+// traces returns the traces of a sandbox on this host: files, mounts, cgroups
 // and processes.
 func (f servedFixture) traces(name string) (out []string) {
 	f.Helper()
@@ -202,7 +202,7 @@ func TestServeRunEndsItsTasks(t *testing.T) {
 	}
 }
 
-// The next sandbox removes what a killed one has left, and nothing of one that
+// The next sandbox removes the leftovers of a killed one, and nothing of one that
 // runs.
 func TestServeRunAfterSIGKILL(t *testing.T) {
 	killed, other := serveRun(t, t.TempDir()), serveRun(t, t.TempDir())

@@ -124,9 +124,11 @@ environment, secrets of the sandbox, user, health check, dependencies, restart
 policy, limits and stop timeout are those of the task definition; exit codes and log
 lines are the processes' own. Each task has a network namespace without a way out, so
 that two tasks may listen on the same port. Connections to 127.0.0.1 at a container's
-TCP port, or at a free one if that is taken, go to the healthy tasks of its service;
-a line on stderr has the address, and:
+TCP port, or at a free one if that is taken, go to the healthy tasks of its service.
+A line on stderr has the address, and so has this list:
   curl          URL/_sandbox/tasks                addresses that lead to tasks, as JSON
+With --host-network, tasks reach what this host reaches and listen on its ports. Then
+a deployment must stop the old task first: minimum 0, maximum 100 percent.
 The labels exit, exit-after, stop-after and log have no effect then. The interval
 between health checks is ECS's time, start periods and timeouts are the clock's.
 Where no container can run, a line on stderr has the reason, and all is as without
@@ -165,6 +167,7 @@ func newServe() *cobra.Command {
 	f.DurationVar(&o.TokenLifetime, "token-lifetime", 0, "how long an ECR token is good for (default 12h)")
 	f.Float64Var(&o.ECSSpeed, "ecs-speed", 1, "how much faster than the clock the time of ECS runs")
 	f.BoolVar(&o.Run, "run", false, "run the containers of tasks, as root on Linux with runc")
+	f.BoolVar(&o.HostNetwork, "host-network", false, "with --run, have all tasks share the network of this host")
 	f.StringVar(&o.Dir, "dir", "", "directory for a temporary directory with the blobs (default the system's)")
 	return c
 }

@@ -33,8 +33,8 @@ func (s *Server) startRunning() {
 	runner, err := run.New(run.Options{
 		Registry: s.registryServing,
 		Secret:   s.secretValue,
-		Dir:      s.dir,
-		Opened:   func(k front.Key, address string) { opened(TaskPort{Key: k, Address: address}) },
+		Dir:      s.dir, HostNetwork: s.options.HostNetwork,
+		Opened: func(k front.Key, address string) { opened(TaskPort{Key: k, Address: address}) },
 	})
 	if err != nil {
 		s.notRunning = err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,12 +13,15 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"slipway/internal/daemontest"
 	"slipway/internal/sandbox"
@@ -28,9 +32,13 @@ import (
 // the clock.
 type runFixture struct{ *ecsFixture }
 
-func newRunFixture(t *testing.T) runFixture {
+func newRunFixture(t *testing.T, change ...func(*sandbox.Options)) runFixture {
 	t.Helper()
-	c := runFixture{newECSFixture(t, sandbox.Options{Run: true, ECSSpeed: 60})}
+	o := sandbox.Options{Run: true, ECSSpeed: 60}
+	for _, f := range change {
+		f(&o)
+	}
+	c := runFixture{newECSFixture(t, o)}
 	daemontest.Require(t, c.s.NotRunning(), daemontest.Required())
 	return c
 }
@@ -133,6 +141,10 @@ func (c runFixture) lines(container string) (out []string) {
 	c.Helper()
 	client := logsClient(c.s)
 	streams, err := client.DescribeLogStreams(c.Context(), &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: aws.String("/ecs/shop")})
+	var none *logtypes.ResourceNotFoundException
+	if errors.As(err, &none) {
+		return nil // nothing has been logged
+	}
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -404,5 +416,55 @@ func TestRunningDependencies(t *testing.T) {
 	c.start(definition)
 	if task := c.stopped(definition); aws.ToString(task.StoppedReason) != "Task failed to start" || task.StopCode != types.TaskStopCodeTaskFailedToStart {
 		t.Errorf("after a dependency failed, the task stopped for %s: %s", task.StopCode, aws.ToString(task.StoppedReason))
+	}
+}
+
+// With the host's network, a task listens on a port of this host, and reaches it.
+func TestRunningOnTheHostNetwork(t *testing.T) {
+	c := newRunFixture(t, func(o *sandbox.Options) { o.HostNetwork = true })
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	image, no := c.pushApp("one"), aws.Bool(false)
+	c.start(c.define(
+		c.web(image, app("serve", address), variable("ANSWER", "here")),
+		c.web(image, app("check", c.s.URL()+"/_sandbox/clock"), func(d *types.ContainerDefinition) { d.Name, d.Essential = aws.String("client"), no }),
+	))
+	c.until("the service answers", func() bool {
+		resp, err := http.Get("http://" + address)
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		return err == nil && string(text) == "here"
+	})
+	c.until("the client has ended", func() bool {
+		tasks := c.tasks(types.DesiredStatusRunning)
+		return len(tasks) == 1 && c.containerOf(tasks[0], "client").ExitCode != nil
+	})
+	if code := *c.containerOf(c.tasks(types.DesiredStatusRunning)[0], "client").ExitCode; code != 0 {
+		t.Errorf("the client ended with %d: it does not reach the sandbox", code)
+	}
+}
+
+// An image of another registry is pulled. A container that its restart policy
+// covers runs again.
+func TestRunningImageFromElsewhere(t *testing.T) {
+	// A minute of ECS's time, the least attempt period, is a millisecond.
+	c := newRunFixture(t, func(o *sandbox.Options) { o.ECSSpeed = 60_000 })
+	host := testkit.StartRegistry(t)
+	push(t, host+"/tools/app:1", testkit.AppImage(t, v1.Config{Entrypoint: []string{"/app"}}), remote.WithAuth(authn.Anonymous))
+	c.start(c.define(c.web(host+"/tools/app:1", app("exit", "1", "again"), func(d *types.ContainerDefinition) {
+		d.RestartPolicy = &types.ContainerRestartPolicy{Enabled: aws.Bool(true), RestartAttemptPeriod: aws.Int32(60)}
+	})))
+	c.until("the container has run three times", func() bool { return len(c.lines("web")) >= 3 })
+	if running := c.tasks(types.DesiredStatusRunning); len(running) != 1 {
+		t.Errorf("%d tasks are to run, want one", len(running))
 	}
 }

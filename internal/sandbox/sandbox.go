@@ -69,6 +69,10 @@ type Options struct {
 	// Run has tasks run the processes of their images. Where they cannot run,
 	// Server.NotRunning returns the reason and containers are played.
 	Run bool
+	// HostNetwork has tasks that run share the network of this host: they reach
+	// what it reaches, and two of them cannot listen on the same port. Otherwise
+	// each has a network of its own, without a way out.
+	HostNetwork bool
 	// Opened is called when connections to an address of this host reach a port of
 	// a service whose tasks run. It may be nil.
 	Opened func(TaskPort)

@@ -166,7 +166,7 @@ func (c *container) start(root, bundle string, out *output) (*runc.Container, er
 	}
 	spec, err := ocispec.New(ocispec.Input{
 		Definition: c.definition, Image: c.image, Secrets: c.secrets, User: user, Rootfs: root, Hostname: t.hostname(),
-		Network: t.network.Path(), CgroupsPath: "/" + c.id(), Memory: t.memory(c.definition), MaxFiles: t.runner.maxFiles, Mounts: mounts,
+		Network: t.networkPath(), CgroupsPath: "/" + c.id(), Memory: t.memory(c.definition), MaxFiles: t.runner.maxFiles, Mounts: mounts,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("CannotCreateContainerError: %w", err)

@@ -28,7 +28,11 @@ func (t *task) makeFiles() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	hosts := fmt.Sprintf("127.0.0.1\tlocalhost\n%s\t%s\n", netns.Address, t.hostname())
+	own := netns.Address
+	if t.runner.options.HostNetwork {
+		own = "127.0.0.1"
+	}
+	hosts := fmt.Sprintf("127.0.0.1\tlocalhost\n%s\t%s\n", own, t.hostname())
 	return errors.Join(
 		os.WriteFile(filepath.Join(t.dir, "hosts"), []byte(hosts), 0o644),
 		os.WriteFile(filepath.Join(t.dir, "resolv.conf"), resolver, 0o644),

@@ -106,7 +106,7 @@ func (c *container) becomes(status string) {
 func (c *container) open() {
 	t := c.task
 	for _, m := range c.definition.PortMappings {
-		if m.ContainerPort == nil || m.Protocol == types.TransportProtocolUdp || isClosed(t.stopping) {
+		if t.network == nil || m.ContainerPort == nil || m.Protocol == types.TransportProtocolUdp || isClosed(t.stopping) {
 			continue
 		}
 		key := front.Key{Region: t.Region, Cluster: t.Cluster, Service: t.Service, Container: c.name, Port: int(*m.ContainerPort)}

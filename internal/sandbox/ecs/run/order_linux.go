@@ -11,11 +11,15 @@ import (
 	"slipway/internal/sandbox/ecs/run/runc"
 )
 
-var (
-	errStopping = errors.New("the task is being stopped")
-	// errDependency is the reason of a task with a container that can never start.
-	errDependency = errors.New("Task failed to start")
-)
+var errStopping = errors.New("the task is being stopped")
+
+// stopReason is the reason of a stopped task, in ECS's words.
+type stopReason string
+
+func (r stopReason) Error() string { return string(r) }
+
+// errDependency is the reason of a task with a container that can never start.
+const errDependency = stopReason("Task failed to start")
 
 // defaultStartTimeout is that of Fargate (reference of ContainerDefinition,
 // startTimeout).

@@ -10,7 +10,7 @@ import (
 // longestLine is the length at which a line is split, as Docker does.
 const longestLine = 16 << 10
 
-// output reads what a process writes, line by line.
+// output reads the output of a process, line by line.
 type output struct {
 	stdout, stderr *os.File // the process's ends
 	readers        []*os.File
@@ -38,8 +38,8 @@ func (o *output) close() {
 	}
 }
 
-// started begins to read, after runc has been started. What runc itself writes
-// about a process that did not start is left out.
+// started begins to read, after runc has been started. The message of runc about
+// a process that did not start is left out.
 func (o *output) started(ok bool) {
 	o.stdout.Close()
 	o.stderr.Close()

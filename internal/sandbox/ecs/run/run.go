@@ -1,6 +1,6 @@
 // Package run runs the containers of ECS tasks as processes of this host, with
 // runc. Each task has a network namespace of its own, to whose ports connections
-// are forwarded from the loopback interface of this host.
+// are forwarded from the loopback interface of this host, or all share the host's.
 package run
 
 import (
@@ -20,9 +20,12 @@ type Options struct {
 	Dir string
 	// Runc is the path of runc, which is looked for if empty.
 	Runc string
-	// State is the directory that lists what each sandbox has made on this host;
+	// State is the directory with a record of each sandbox that runs on this host;
 	// /run/slipway-sandbox if empty.
 	State string
+	// HostNetwork has all tasks share the network of this host, and nothing is
+	// forwarded to them.
+	HostNetwork bool
 	// Opened is called when a port of a service can be reached at an address.
 	Opened func(k front.Key, address string)
 }

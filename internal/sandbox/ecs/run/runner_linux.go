@@ -33,7 +33,7 @@ type Runner struct {
 }
 
 // New returns a runner, or the reason why this host cannot run containers. It
-// first removes what killed sandboxes have left behind.
+// first removes the leftovers of killed sandboxes.
 func New(o Options) (*Runner, error) {
 	if os.Getuid() != 0 {
 		return nil, errors.New("only root can run containers")
@@ -112,7 +112,7 @@ func (r *Runner) Start(t process.Task, report func(process.State)) process.Proce
 	return out
 }
 
-// Close kills all containers and removes what has been made on this host, apart
+// Close kills all containers and removes all that was made on this host, apart
 // from the directory Dir. It is called once.
 func (r *Runner) Close() error {
 	r.mu.Lock()

@@ -135,8 +135,10 @@ func (t *task) prepare() error {
 	if err := t.makeFiles(); err != nil {
 		return err
 	}
-	if t.network, err = netns.New(); err != nil {
-		return fmt.Errorf("ResourceInitializationError: %w", err)
+	if !t.runner.options.HostNetwork {
+		if t.network, err = netns.New(); err != nil {
+			return fmt.Errorf("ResourceInitializationError: %w", err)
+		}
 	}
 	for _, d := range t.definition.Containers {
 		c, err := t.prepareContainer(d)
@@ -146,6 +148,14 @@ func (t *task) prepare() error {
 		t.containers[c.name] = c
 	}
 	return nil
+}
+
+// networkPath returns the path of the task's network namespace, "" for the host's.
+func (t *task) networkPath() string {
+	if t.network == nil {
+		return ""
+	}
+	return t.network.Path()
 }
 
 // prepareContainer reads the image and the secrets of a container.

@@ -24,9 +24,11 @@ type Input struct {
 	User    specs.User
 	// Rootfs is the container's root directory.
 	Rootfs string
-	// Hostname is the task's; Network is the path of its network namespace.
-	Hostname, Network string
-	CgroupsPath       string
+	// Hostname is the task's.
+	Hostname string
+	// Network is the path of the task's network namespace, "" for the host's.
+	Network     string
+	CgroupsPath string
 	// Memory is the container's limit in bytes, 0 for none.
 	Memory int64
 	// MaxFiles is the largest number of open files that can be granted.
@@ -58,13 +60,27 @@ func New(in Input) (*specs.Spec, error) {
 		Mounts: slices.Concat(systemMounts(in.Definition), tmpfs(in.Definition), in.Mounts),
 		Linux: &specs.Linux{
 			CgroupsPath: in.CgroupsPath, Resources: resources(in),
-			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
-				{Type: specs.NetworkNamespace, Path: in.Network},
-			},
+			Namespaces: namespaces(in.Network), Sysctl: sysctls(in.Definition),
 			MaskedPaths: maskedPaths, ReadonlyPaths: readonlyPaths,
 		},
 	}, nil
+}
+
+func namespaces(network string) []specs.LinuxNamespace {
+	out := []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.MountNamespace}}
+	if network != "" {
+		out = append(out, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: network})
+	}
+	return out
+}
+
+// sysctls returns the kernel parameters of a definition.
+func sysctls(d types.ContainerDefinition) map[string]string {
+	out := map[string]string{}
+	for _, c := range d.SystemControls {
+		out[aws.ToString(c.Namespace)] = aws.ToString(c.Value)
+	}
+	return out
 }
 
 // Args returns the command of a container: an entry point of the definition

@@ -27,6 +27,7 @@ func whole() Input {
 			Ulimits: []types.Ulimit{
 				{Name: types.UlimitNameNofile, SoftLimit: 2000, HardLimit: 100_000}, {Name: types.UlimitNameCore, SoftLimit: 0, HardLimit: 1},
 			},
+			SystemControls: []types.SystemControl{{Namespace: aws.String("net.core.somaxconn"), Value: aws.String("99")}},
 			LinuxParameters: &types.LinuxParameters{
 				Capabilities: &types.KernelCapabilities{Add: []string{"SYS_PTRACE"}, Drop: []string{"NET_RAW", "CAP_MKNOD"}},
 				Tmpfs:        []types.Tmpfs{{ContainerPath: aws.String("/scratch"), Size: 32, MountOptions: []string{"noexec"}}}, SharedMemorySize: aws.Int32(128),
@@ -45,7 +46,7 @@ func whole() Input {
 func TestNew(t *testing.T) {
 	for name, in := range map[string]Input{
 		"whole": whole(),
-		"least": {Image: v1.Config{Cmd: []string{"/app"}}, Rootfs: "/data/rootfs", Hostname: "ip-1", Network: "/proc/1/fd/9", CgroupsPath: "/web"},
+		"least": {Image: v1.Config{Cmd: []string{"/app"}}, Rootfs: "/data/rootfs", Hostname: "ip-1", CgroupsPath: "/web"},
 	} {
 		spec, err := New(in)
 		if err != nil {

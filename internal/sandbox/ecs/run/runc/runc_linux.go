@@ -160,7 +160,7 @@ func lastError(log string) string {
 func (c *Container) Wait() (code int, outOfMemory bool) {
 	<-c.ended
 	outOfMemory = ranOutOfMemory(c.cgroup)
-	_ = c.runtime.Delete(c.id) // what is left is found when the sandbox ends
+	_ = c.runtime.Delete(c.id) // Close deletes it otherwise
 	return c.command.ProcessState.ExitCode(), outOfMemory
 }
 

@@ -1,5 +1,5 @@
-// Package statedir keeps a record of what a sandbox has made on this host, so that
-// the next one removes what a killed one has left behind.
+// Package statedir keeps a record of a sandbox on this host, so that
+// the next one removes the leftovers of one that was killed.
 package statedir
 
 import (
@@ -72,7 +72,7 @@ func lock(path string, how int) (*os.File, error) {
 	return f, nil
 }
 
-// Sweep removes what sandboxes below root have left behind that have not ended by
+// Sweep removes the leftovers of sandboxes below root that have not ended by
 // themselves. clean is called with the path of a record to stop its containers.
 func Sweep(root string, clean func(path string) error) error {
 	gate, err := lock(filepath.Join(root, lockFile), unix.LOCK_EX)
