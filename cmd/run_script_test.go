@@ -21,7 +21,7 @@ import (
 func TestRunScripts(t *testing.T) {
 	t.Parallel()
 	engine := enginetest.Shared(t)
-	options := sandbox.Options{ECSSpeed: 40, Run: true}
+	options := sandbox.Options{ECSSpeed: 40, Run: true, Runc: testkit.PinnedRunc()}
 	daemontest.Require(t, testkit.StartSandbox(t, options).NotRunning(), daemontest.Required())
 	runScripts(t, "run", runCommands(), func(env *testscript.Env) error {
 		env.Setenv("BUILDKIT_HOST", engine.Addr)

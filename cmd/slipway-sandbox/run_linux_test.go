@@ -37,7 +37,9 @@ func serveRun(t *testing.T, dir string) servedFixture {
 	t.Helper()
 	s := testkit.StartSandbox(t, sandbox.Options{Run: true})
 	daemontest.Require(t, s.NotRunning(), daemontest.Required())
-	f := startServe(t, exec.Command(os.Args[0], "serve", "--run", "--ecs-speed", "60", "--addr", "127.0.0.1:0", "--dir", dir))
+	c := exec.Command(os.Args[0], "serve", "--run", "--ecs-speed", "60", "--addr", "127.0.0.1:0", "--dir", dir)
+	c.Env = []string{"PATH=" + filepath.Dir(testkit.PinnedRunc()) + ":" + os.Getenv("PATH")}
+	f := startServe(t, c)
 	f.dir = dir
 	return f
 }
@@ -231,7 +233,7 @@ func TestServeRunWithoutRunc(t *testing.T) {
 		reason string
 		user   uint32
 	}{
-		"no runc":          {"no runc next to this program, next to buildkitd or in PATH", 0},
+		"no runc":          {"no runc next to this program, in .tools/bin, next to buildkitd or in PATH", 0},
 		"an ordinary user": {"only root can run containers", 65534},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -193,6 +193,9 @@ func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) 
 	if err := s.NotRunning(); err != nil {
 		fmt.Fprintf(stderr, "tasks do not run here, their containers are played: %v\n", err)
 	}
+	if err := s.Leftover(); err != nil {
+		fmt.Fprintf(stderr, "some leftovers of a killed sandbox stay on this host: %v\n", err)
+	}
 	<-ctx.Done()
 	return s.Close()
 }

@@ -33,6 +33,7 @@ func (s *Server) startRunning() {
 	runner, err := run.New(run.Options{
 		Registry: s.registryServing,
 		Secret:   s.secretValue,
+		Runc:     s.options.Runc,
 		Dir:      s.dir, HostNetwork: s.options.HostNetwork,
 		Opened: func(k front.Key, address string) { opened(TaskPort{Key: k, Address: address}) },
 	})
@@ -46,6 +47,15 @@ func (s *Server) startRunning() {
 // NotRunning returns the reason why tasks do not run although the options say so;
 // nil if they do.
 func (s *Server) NotRunning() error { return s.notRunning }
+
+// Leftover returns the reason why leftovers of sandboxes that were killed are still
+// on this host; nil if there are none.
+func (s *Server) Leftover() error {
+	if s.tasks == nil {
+		return nil
+	}
+	return s.tasks.runner.Leftover()
+}
 
 func (r *running) runnerOrNil() process.Runner {
 	if r == nil {

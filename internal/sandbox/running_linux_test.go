@@ -335,11 +335,16 @@ func (c *ecsFixture) in(t *testing.T) *ecsFixture {
 // remove deletes the service shop and waits until its tasks have stopped.
 func (c runFixture) remove() {
 	c.Helper()
+	c.delete()
+	c.until("the service is deleted", func() bool { return aws.ToString(c.service().Status) == "INACTIVE" })
+}
+
+func (c runFixture) delete() {
+	c.Helper()
 	_, err := c.ecs.DeleteService(c.Context(), &ecs.DeleteServiceInput{Cluster: aws.String("shop"), Service: aws.String("shop"), Force: aws.Bool(true)})
 	if err != nil {
 		c.Fatal(err)
 	}
-	c.until("the service is deleted", func() bool { return aws.ToString(c.service().Status) == "INACTIVE" })
 }
 
 // A process ends by its image's signal, or by SIGKILL after the stop timeout.
@@ -348,7 +353,7 @@ func TestRunningTasksStop(t *testing.T) {
 	polite := c.pushApp("polite", func(config *v1.Config) { config.StopSignal = "SIGQUIT" })
 	definition := c.define(
 		c.web(polite, app("wait")),
-		c.web(c.pushApp("rude"), app("ignore-term", ":8081"), func(d *types.ContainerDefinition) {
+		c.web(c.pushApp("rude"), app("ignore-term", ":8080"), func(d *types.ContainerDefinition) {
 			d.Name, d.StopTimeout = aws.String("rude"), aws.Int32(2)
 		}),
 	)
@@ -357,7 +362,12 @@ func TestRunningTasksStop(t *testing.T) {
 		return len(c.tasks(types.DesiredStatusRunning)) == 1 && len(c.s.TaskPorts()) > 0 && len(c.lines("rude")) > 0
 	})
 	c.until("web waits", func() bool { return len(c.lines("web")) > 0 })
-	c.remove()
+	c.delete()
+	// No connection goes to a task that is being stopped, though one process runs on.
+	c.until("no port leads to the task", func() bool { return len(c.s.TaskPorts()) == 0 })
+	if got := c.containerOf(c.tasks(types.DesiredStatusStopped)[0], "rude"); *got.LastStatus != "RUNNING" {
+		t.Errorf("when its port was closed, the container was %s already", *got.LastStatus)
+	}
 	task := c.stopped(definition)
 	if code := c.containerOf(task, "web").ExitCode; code == nil || *code != 0 {
 		t.Errorf("web ended with %v, want 0", code)

@@ -69,6 +69,9 @@ type Options struct {
 	// Run has tasks run the processes of their images. Where they cannot run,
 	// Server.NotRunning returns the reason and containers are played.
 	Run bool
+	// Runc is the path of runc, with which tasks run. If empty, it is looked for next
+	// to this program, in .tools/bin, next to buildkitd and in PATH.
+	Runc string
 	// HostNetwork has tasks that run share the network of this host: they reach
 	// what it reaches, and two of them cannot listen on the same port. Otherwise
 	// each has a network of its own, without a way out.

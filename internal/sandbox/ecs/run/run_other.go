@@ -21,5 +21,8 @@ func (*Runner) Start(process.Task, func(process.State)) process.Process { return
 // Listeners returns none.
 func (*Runner) Listeners() []front.Listener { return nil }
 
+// Leftover returns nil.
+func (*Runner) Leftover() error { return nil }
+
 // Close does nothing.
 func (*Runner) Close() error { return nil }

@@ -24,6 +24,7 @@ type Runner struct {
 	state    *statedir.Dir
 	images   *rootfs.Store
 	front    *front.Front
+	leftover error  // of killed sandboxes, which could not be removed
 	memory   bool   // a cgroup can limit it
 	maxFiles uint64 // that a container may open
 
@@ -46,15 +47,13 @@ func New(o Options) (*Runner, error) {
 		return nil, err
 	}
 	root := cmp.Or(o.State, "/run/slipway-sandbox")
-	if err := statedir.Sweep(root, func(path string) error { return deleteAll(runtimeIn(program, path)) }); err != nil {
-		return nil, err
-	}
+	leftover := statedir.Sweep(root, func(path string) error { return deleteAll(runtimeIn(program, path)) })
 	state, err := statedir.Open(root, o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	r := &Runner{
-		options: o, runtime: runtimeIn(program, state.Path), state: state, front: front.New(o.Opened),
+		options: o, leftover: leftover, runtime: runtimeIn(program, state.Path), state: state, front: front.New(o.Opened),
 		images: rootfs.NewStore(filepath.Join(o.Dir, "run", "images")), closed: make(chan struct{}),
 	}
 	if err := r.try(); err != nil {
@@ -95,6 +94,10 @@ func (r *Runner) try() error {
 	}
 	return nil
 }
+
+// Leftover returns the reason why leftovers of killed sandboxes are still on this
+// host; nil if there are none.
+func (r *Runner) Leftover() error { return r.leftover }
 
 // Listeners returns the ports of this host that lead to tasks.
 func (r *Runner) Listeners() []front.Listener { return r.front.Listeners() }

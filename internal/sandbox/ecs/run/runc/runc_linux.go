@@ -19,12 +19,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Find returns the path of runc: next to this program, next to the buildkitd in
-// PATH, or in PATH.
+// Find returns the path of runc: next to this program, in .tools/bin of the checkout
+// whose bin/ has this program, next to the buildkitd in PATH, or in PATH.
 func Find() (string, error) {
 	var dirs []string
 	if self, err := os.Executable(); err == nil {
-		dirs = append(dirs, filepath.Dir(self))
+		dirs = append(dirs, filepath.Dir(self), filepath.Join(filepath.Dir(self), "..", ".tools", "bin"))
 	}
 	if daemon, err := exec.LookPath("buildkitd"); err == nil {
 		dirs = append(dirs, filepath.Dir(daemon))
@@ -39,7 +39,7 @@ func Find() (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("no runc next to this program, next to buildkitd or in PATH")
+	return "", errors.New("no runc next to this program, in .tools/bin, next to buildkitd or in PATH")
 }
 
 // Runtime is runc with a directory for the states of its containers.

@@ -32,7 +32,7 @@ func Open(root, data string) (*Dir, error) {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, err
 	}
-	gate, err := lock(filepath.Join(root, lockFile), unix.LOCK_EX)
+	gate, err := lock(filepath.Join(root, lockFile), unix.O_CREAT, unix.LOCK_EX)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func Open(root, data string) (*Dir, error) {
 		return nil, err
 	}
 	d := &Dir{Path: path}
-	if d.lock, err = lock(filepath.Join(path, lockFile), unix.LOCK_EX); err == nil {
+	if d.lock, err = lock(filepath.Join(path, lockFile), unix.O_CREAT, unix.LOCK_EX); err == nil {
 		err = os.Symlink(data, filepath.Join(path, dataLink))
 	}
 	if err != nil {
@@ -60,8 +60,8 @@ func (d *Dir) Close() error {
 	return err
 }
 
-func lock(path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+func lock(path string, create, how int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|create, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func lock(path string, how int) (*os.File, error) {
 // Sweep removes the leftovers of sandboxes below root that have not ended by
 // themselves. clean is called with the path of a record to stop its containers.
 func Sweep(root string, clean func(path string) error) error {
-	gate, err := lock(filepath.Join(root, lockFile), unix.LOCK_EX)
+	gate, err := lock(filepath.Join(root, lockFile), 0, unix.LOCK_EX)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -94,9 +94,9 @@ func Sweep(root string, clean func(path string) error) error {
 }
 
 func sweep(path string, clean func(string) error) error {
-	held, err := lock(filepath.Join(path, lockFile), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil // it runs
+	held, err := lock(filepath.Join(path, lockFile), 0, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
+		return nil // it runs, or has just ended by itself
 	}
 	if err != nil {
 		return err
@@ -104,16 +104,13 @@ func sweep(path string, clean func(string) error) error {
 	defer held.Close()
 	data, linked := os.Readlink(filepath.Join(path, dataLink))
 	err = clean(path)
-	if linked == nil {
-		err = errors.Join(err, Unmount(data))
+	if err == nil && linked == nil {
+		err = errors.Join(Unmount(data), os.RemoveAll(data))
 	}
 	if err != nil {
-		return fmt.Errorf("removing what an ended sandbox left in %s: %w", path, err)
+		return fmt.Errorf("the leftovers of %s: %w", path, err) // the record stays for another attempt
 	}
-	if linked == nil {
-		err = os.RemoveAll(data)
-	}
-	return errors.Join(err, os.RemoveAll(path))
+	return os.RemoveAll(path)
 }
 
 // Unmount unmounts all that is mounted below a directory.
