@@ -52,7 +52,6 @@ func doctorCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["index"] = pushIndex
 	out["unwritten"] = unwritten
 	out["role"] = makeRole
-	out["log-group"] = makeLogGroup
 	out["target-group"] = makeTargetGroup
 	return out
 }

@@ -1,17 +1,13 @@
 package cmd
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"slipway/internal/testkit"
 )
 
 // baseImage matches the image of a FROM line. The instructions of needsBase run programs
@@ -43,14 +39,4 @@ func copyExample(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return os.WriteFile(path, []byte(changed), 0o644)
 	}))
-}
-
-// makeLogGroup is log-group NAME: it makes a log group of CloudWatch Logs.
-func makeLogGroup(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: log-group NAME")
-	}
-	c := cloudwatchlogs.NewFromConfig(testkit.AWSConfig(sandboxOf(ts).URL()))
-	_, err := c.CreateLogGroup(context.Background(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &args[0]})
-	ts.Check(err)
 }

@@ -56,10 +56,14 @@ func TestEngineScripts(t *testing.T) {
 
 // sandboxEnvironment starts a sandbox for a script.
 func sandboxEnvironment(t *testing.T, env *testscript.Env) error {
+	return sandboxEnvironmentWith(t, env, sandbox.Options{ECSSpeed: 40})
+}
+
+func sandboxEnvironmentWith(t *testing.T, env *testscript.Env, options sandbox.Options) error {
 	if err := bareEnvironment(env); err != nil {
 		return err
 	}
-	server, err := startSandbox(t, env, sandbox.Options{ECSSpeed: 40})
+	server, err := startSandbox(t, env, options)
 	if err != nil {
 		return err
 	}

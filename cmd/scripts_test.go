@@ -87,6 +87,7 @@ func TestScriptCommandsDescribed(t *testing.T) {
 	registered := ecsCommands()
 	maps.Copy(registered, doctorCommands())
 	maps.Copy(registered, submitCommands())
+	maps.Copy(registered, runCommands())
 	want := slices.Sorted(maps.Keys(registered))
 	for program := range scriptPrograms {
 		want = append(want, program)

@@ -68,6 +68,19 @@ type Options struct {
 	ECSSpeed float64
 	// ECS chooses behaviours that the documentation of ECS leaves open.
 	ECS ECSQuirks
+	// Run has tasks run the processes of their images. Where they cannot run,
+	// Server.NotRunning returns the reason and containers are played.
+	Run bool
+	// Runc is the path of runc, with which tasks run. If empty, it is looked for next
+	// to this program, in .tools/bin, next to buildkitd and in PATH.
+	Runc string
+	// HostNetwork has tasks that run share the network of this host: they reach
+	// what it reaches, and two of them cannot listen on the same port. Otherwise
+	// each has a network of its own, without a way out.
+	HostNetwork bool
+	// Opened is called when connections to an address of this host reach a port of
+	// a service whose tasks run. It may be nil.
+	Opened func(TaskPort)
 }
 
 // ECSQuirks are behaviours of ECS that its documentation leaves open.
@@ -141,18 +154,21 @@ type Server struct {
 	calls   *recorder
 	faults  *faults
 
-	ecr       *ecr.Registries
-	ecs       *ecs.Regions
-	logs      *logs.Groups
-	s3        *s3.Store
-	iam       *iam.Permissions
-	pipelines *codepipeline.Pipelines
-	schedules *scheduler.Schedules
-	stacks    *cloudformation.Stacks
-	groups    *elb.Groups
-	secrets   *secretsmanager.Secrets
-	endpoints *serviceconfig.Endpoints
-	json      []awsapi.Service
+	ecr        *ecr.Registries
+	ecs        *ecs.Regions
+	logs       *logs.Groups
+	s3         *s3.Store
+	iam        *iam.Permissions
+	pipelines  *codepipeline.Pipelines
+	schedules  *scheduler.Schedules
+	stacks     *cloudformation.Stacks
+	groups     *elb.Groups
+	secrets    *secretsmanager.Secrets
+	endpoints  *serviceconfig.Endpoints
+	parameters *ssm.Parameters
+	json       []awsapi.Service
+	tasks      *running // nil if containers are played
+	notRunning error
 
 	mu      sync.Mutex
 	closed  bool
@@ -183,6 +199,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.faults = newFaults(s.clock)
 	s.startServices()
 	s.serve(listener, s.ecr.Default())
+	s.tasks.follow(s.ecs)
 	return s, nil
 }
 
@@ -193,19 +210,22 @@ func (s *Server) startServices() {
 		Dir: s.dir, Clock: s.clock, TokenLifetime: o.TokenLifetime, Listen: s.listen,
 	})
 	s.logs = logs.New(o.Account, s.clock)
+	s.secrets, s.parameters = secretsmanager.New(o.Account, s.clock), ssm.New(o.Account, s.clock)
+	s.startRunning()
 	s.ecs = ecs.New(ecs.Options{
 		Account: o.Account, Clock: s.clock, Registry: s.registryServing, Logs: s.logs, Speed: o.ECSSpeed, Quirks: o.ECS,
+		Runner: s.tasks.runnerOrNil(),
 	})
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
 	s.stacks, s.groups = cloudformation.New(o.Account, s.clock, s.iam), elb.New(s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
-	s.schedules, s.secrets = scheduler.New(o.Account, s.clock), secretsmanager.New(o.Account, s.clock)
+	s.schedules = scheduler.New(o.Account, s.clock)
 	s.endpoints = serviceconfig.NewEndpoints(s.groups)
 	s.json = []awsapi.Service{
 		s.ecr.Service(), serviceconfig.Checked(s.ecs.Service(), s.endpoints), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
 		codedeploy.New(s.ecs).Service(), s.pipelines.Service(), eventbridge.New(o.Account).Service(), s.schedules.Service(),
-		s.secrets.Service(), ssm.New(o.Account, s.clock).Service(),
+		s.secrets.Service(), s.parameters.Service(),
 	}
 }
 
@@ -315,5 +335,5 @@ func (s *Server) close() error {
 	// writes would leave files behind.
 	s.serving.Lock()
 	defer s.serving.Unlock()
-	return errors.Join(append(errs, s.ecr.Close(), os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, s.tasks.close(), s.ecr.Close(), os.RemoveAll(s.dir))...)
 }

@@ -1,10 +1,13 @@
 package testkit
 
 import (
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"slipway/internal/daemontest"
 	"slipway/internal/sandbox"
 )
 
@@ -17,11 +20,15 @@ const (
 )
 
 // StartSandbox starts a sandbox that is closed when the test ends. Its files
-// are in a temporary directory of the test unless o names one.
+// are in a temporary directory of the test unless o names one. Its tasks run with
+// the pinned runc if that is there.
 func StartSandbox(t testing.TB, o sandbox.Options) *sandbox.Server {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
+	}
+	if o.Run {
+		o.Runc = PinnedRunc()
 	}
 	server, err := sandbox.Start(t.Context(), o)
 	if err != nil {
@@ -67,4 +74,18 @@ func WantECRCalls(t testing.TB, server *sandbox.Server, action string, want int)
 	if got := ECRCalls(server); got[action] != want {
 		t.Errorf("%d calls of %s, want %d, in %v", got[action], action, want, got)
 	}
+}
+
+// PinnedRunc returns the path of the runc that `make tools` builds, "" if it is not
+// there.
+func PinnedRunc() string {
+	tools, err := daemontest.Tools()
+	if err != nil {
+		return ""
+	}
+	path, err := exec.LookPath(filepath.Join(tools, "bin", "runc"))
+	if err != nil {
+		return ""
+	}
+	return path
 }

@@ -47,7 +47,7 @@ func everyDefinition(t *testing.T) map[string]task.Definition {
 	for _, path := range rows(t) {
 		add("row "+filepath.Base(path), writeProject(t, read(t, path)))
 	}
-	for _, dir := range []string{"express-flask", "hermetic", "lone-dockerfile", "two-services", "stacks/posts", "stacks/site", "stacks/stores"} {
+	for _, dir := range []string{"express-flask", "greeter", "hermetic", "lone-dockerfile", "two-services", "stacks/posts", "stacks/site", "stacks/stores"} {
 		add("example "+dir, filepath.Join("..", "..", "examples", dir))
 	}
 	for key, s := range keys {

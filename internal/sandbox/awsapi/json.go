@@ -58,6 +58,17 @@ func DecodeFields(fields map[string]json.RawMessage, into any) error {
 	return nil
 }
 
+// Present returns those of the named fields that are present.
+func Present(fields map[string]json.RawMessage, names ...string) map[string]json.RawMessage {
+	out := map[string]json.RawMessage{}
+	for _, name := range names {
+		if v, ok := fields[name]; ok && string(v) != "null" {
+			out[name] = v
+		}
+	}
+	return out
+}
+
 // Error is an error of a service that speaks JSON.
 type Error struct {
 	// Code is the error's type, such as "ClusterNotFoundException".

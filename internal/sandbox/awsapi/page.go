@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 )
@@ -41,4 +42,21 @@ func Page[T any](p Paging, limit int, sorted []T, key func(T) string) (part []T,
 	}
 	part = part[:size]
 	return part, base64.RawURLEncoding.EncodeToString([]byte(key(part[size-1]))), nil
+}
+
+// Descending returns a key that sorts in the reverse order. Keys that begin
+// alike but differ in length need an end mark above every letter, which it
+// adds.
+func Descending(key string) string {
+	out := []byte(key)
+	for i, b := range out {
+		out[i] = ^b
+	}
+	return string(append(out, 0xff))
+}
+
+// PageOfARNs is Page with a limit of 100 and the default of an action.
+func PageOfARNs(p Paging, size int, arns []string) ([]string, string, error) {
+	p.MaxResults = cmp.Or(p.MaxResults, &size)
+	return Page(p, 100, arns, func(arn string) string { return arn })
 }

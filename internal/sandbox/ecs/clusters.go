@@ -79,7 +79,7 @@ func createCluster(e *region, in map[string]json.RawMessage) (out clusterOut, er
 			return out, err
 		}
 		c = &cluster{name: name, arn: e.arn("cluster", name), active: true, tags: named.Tags}
-		c.settings = keep(in, "capacityProviders", "configuration", "defaultCapacityProviderStrategy", "serviceConnectDefaults", "settings")
+		c.settings = awsapi.Present(in, "capacityProviders", "configuration", "defaultCapacityProviderStrategy", "serviceConnectDefaults", "settings")
 		e.clusters[name] = c
 	}
 	return clusterOut{c.describe(true)}, nil
@@ -161,15 +161,8 @@ func listClusters(e *region, in awsapi.Paging) (out listClustersOut, err error) 
 		}
 	}
 	slices.Sort(arns)
-	out.ClusterArns, out.NextToken, err = pageOfARNs(in, 100, arns)
+	out.ClusterArns, out.NextToken, err = awsapi.PageOfARNs(in, 100, arns)
 	return out, err
-}
-
-// pageOfARNs is awsapi.Page with ECS's limit of 100 and the default of an
-// action.
-func pageOfARNs(p awsapi.Paging, size int, arns []string) ([]string, string, error) {
-	p.MaxResults = cmp.Or(p.MaxResults, &size)
-	return awsapi.Page(p, 100, arns, func(arn string) string { return arn })
 }
 
 type clusterIn struct {
@@ -195,15 +188,4 @@ func deleteCluster(e *region, in clusterIn) (out clusterOut, err error) {
 	}
 	c.active = false
 	return clusterOut{c.describe(true)}, nil
-}
-
-// keep returns those of the named fields that are present.
-func keep(fields map[string]json.RawMessage, names ...string) map[string]json.RawMessage {
-	out := map[string]json.RawMessage{}
-	for _, name := range names {
-		if v, ok := fields[name]; ok && string(v) != "null" {
-			out[name] = v
-		}
-	}
-	return out
 }

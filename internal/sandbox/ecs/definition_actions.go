@@ -72,26 +72,13 @@ func (d *taskDefinition) describe(e *region) object {
 	out["status"] = d.status()
 	out["registeredAt"] = awsapi.Stamp(d.registered)
 	out["registeredBy"] = fmt.Sprintf("arn:%s:iam::%s:user/sandbox", awsapi.Partition(e.Region), e.Account)
-	out["requiresAttributes"] = d.attributes()
+	out["requiresAttributes"] = d.Attributes()
 	out["compatibilities"] = []string{"EXTERNAL", "EC2"}
 	if d.NetworkMode == "awsvpc" {
 		out["compatibilities"] = []string{"EC2", "FARGATE"}
 	}
 	if !d.deregistered.IsZero() {
 		out["deregisteredAt"] = awsapi.Stamp(d.deregistered)
-	}
-	return out
-}
-
-// attributes returns the attributes that a container instance needs for a task
-// definition.
-func (d *taskDefinition) attributes() []object {
-	out := []object{{"name": "com.amazonaws.ecs.capability.docker-remote-api.1.18"}}
-	if d.NetworkMode == "awsvpc" {
-		out = append(out, object{"name": "ecs.capability.task-eni"})
-	}
-	if slices.ContainsFunc(d.Containers, func(c taskdef.Container) bool { return c.LogConfiguration.LogDriver == "awslogs" }) {
-		out = append(out, object{"name": "com.amazonaws.ecs.capability.logging-driver.awslogs"})
 	}
 	return out
 }
@@ -197,7 +184,7 @@ func listTaskDefinitions(e *region, in listTaskDefinitionsIn) (listTaskDefinitio
 	}
 	key := func(d *taskDefinition) string { return fmt.Sprintf("%s:%09d", d.family, d.revision) }
 	if in.Sort == "DESC" {
-		key = func(d *taskDefinition) string { return invertBytes(fmt.Sprintf("%s:%09d", d.family, d.revision)) }
+		key = func(d *taskDefinition) string { return awsapi.Descending(fmt.Sprintf("%s:%09d", d.family, d.revision)) }
 	}
 	slices.SortFunc(found, func(a, b *taskDefinition) int { return cmp.Compare(key(a), key(b)) })
 	found, next, err := awsapi.Page(in.Paging, 100, found, key)
@@ -206,15 +193,4 @@ func listTaskDefinitions(e *region, in listTaskDefinitionsIn) (listTaskDefinitio
 	}
 	out.NextToken = next
 	return out, err
-}
-
-// invertBytes returns a key that sorts in the reverse order. Keys that begin
-// alike but differ in length need an end mark above every letter, which it
-// adds.
-func invertBytes(key string) string {
-	out := []byte(key)
-	for i, b := range out {
-		out[i] = ^b
-	}
-	return string(append(out, 0xff))
 }

@@ -3,12 +3,11 @@ package ecs
 import (
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"maps"
-	"math/big"
 	"strings"
 	"time"
 
+	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/deployconfig"
 	"slipway/internal/sandbox/ecs/timeline"
 )
@@ -94,16 +93,6 @@ func (sd *serviceDeployment) end(status, reason string, now time.Time) {
 	sd.status, sd.reason, sd.finished, sd.updated = status, reason, now, now
 }
 
-// digits returns a random number of 19 digits, as in
-// ecs-svc/3655491201181722786.
-func digits() string {
-	n, err := rand.Int(rand.Reader, big.NewInt(8e18))
-	if err != nil {
-		panic(err) // crypto/rand never fails
-	}
-	return fmt.Sprint(n.Int64() + 1e18)
-}
-
 // deploy begins a deployment of a task definition with the service's settings.
 func (e *region) deploy(s *service, d *taskDefinition) error {
 	settings, err := deployconfig.Parse(s.settings["deploymentConfiguration"], s.daemon())
@@ -113,7 +102,7 @@ func (e *region) deploy(s *service, d *taskDefinition) error {
 	now := e.now()
 	e.supersede(s, now)
 	sources := s.sources()
-	number := digits()
+	number := awsapi.Digits()
 	s.definition, s.cleansAt = d, 0
 	target := e.newDeployment(s, d, number)
 	for _, old := range s.deployments {
@@ -134,29 +123,14 @@ func (e *region) newDeployment(s *service, d *taskDefinition, number string) *de
 	}
 	out.reason = "ECS deployment " + out.id + " in progress."
 	if e.quirks.SeparateIDs {
-		number = digits()
+		number = awsapi.Digits()
 	}
 	out.revision = &serviceRevision{
 		arn:        e.arn("service-revision", s.cluster.name, s.name, number),
 		created:    e.now(),
 		definition: d,
 		settings:   maps.Clone(s.settings),
-		pinned:     e.pin(d),
-	}
-	return out
-}
-
-// pin resolves the images of a task definition. It leaves out an image that
-// does not exist: the first task will fail for it.
-func (e *region) pin(d *taskDefinition) map[string]string {
-	out := map[string]string{}
-	for _, c := range d.Containers {
-		if c.VersionConsistency == "disabled" {
-			continue
-		}
-		if digest, err := e.images.Resolve(c.Image); err == nil {
-			out[c.Name] = digest
-		}
+		pinned:     e.images.Pin(d.Containers),
 	}
 	return out
 }

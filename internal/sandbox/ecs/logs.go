@@ -3,31 +3,28 @@ package ecs
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
-// writeLogs writes a container's lines as its log driver does. The error is the
-// reason of a stopped task.
+// writeLogs writes the lines that a container is instructed to write. The error
+// is the reason of a stopped task.
 func (e *region) writeLogs(t *task, c *container) error {
-	log := c.definition.LogConfiguration
-	if log.LogDriver != "awslogs" {
-		return nil
-	}
-	o := log.Options
-	region, stream := o["awslogs-region"], c.definition.Name+"/"+t.id
-	if region == "" {
-		region = e.Region
-	}
-	if prefix := o["awslogs-stream-prefix"]; prefix != "" {
-		stream = prefix + "/" + stream
-	}
 	var lines []string
-	if text := c.definition.Instruction("log", c.image.Labels); text != "" {
+	if text := c.definition.Instruction("log", c.image.Labels); text != "" && e.runner == nil {
 		lines = strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
-	err := e.logs.Write(region, o["awslogs-group"], stream, o["awslogs-create-group"] == "true", e.now(), lines)
-	if err != nil {
+	if err := e.write(t, c, e.now(), lines); err != nil {
 		return fmt.Errorf("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: "+
 			"failed to create Cloudwatch log stream: %v", err)
 	}
 	return nil
+}
+
+// write writes lines of a container as its log driver does.
+func (e *region) write(t *task, c *container, at time.Time, lines []string) error {
+	s, ok := c.definition.LogStream(e.Region, t.id)
+	if !ok {
+		return nil
+	}
+	return e.logs.Write(s.Region, s.Group, s.Name, s.CreateGroup, at, lines)
 }

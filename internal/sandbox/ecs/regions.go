@@ -14,6 +14,8 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/process"
+	"slipway/internal/sandbox/ecs/quirks"
 	"slipway/internal/sandbox/ecs/timeline"
 )
 
@@ -27,7 +29,10 @@ type logWriter interface {
 	Write(region, group, stream string, createGroup bool, at time.Time, lines []string) error
 }
 
-// Options are the settings of ECS. All fields are needed.
+// Quirks are behaviours of ECS that its documentation leaves open.
+type Quirks = quirks.Set
+
+// Options are the settings of ECS. All fields but Runner are needed.
 type Options struct {
 	Account string
 	Clock   *awsapi.Clock
@@ -37,6 +42,8 @@ type Options struct {
 	// Speed is how much faster than the clock the time of ECS runs.
 	Speed  float64
 	Quirks Quirks
+	// Runner runs the containers of tasks. Without it they are played.
+	Runner process.Runner
 }
 
 // Regions are ECS and CodeDeploy of an account in all regions.
@@ -66,13 +73,15 @@ func (s *Regions) at(name string) (*region, error) {
 	return e, nil
 }
 
-// region is ECS in one region. It has no goroutines: every request first
-// carries out the events of the timeline that have become due.
+// region is ECS in one region. It has no goroutines: every request and every
+// report of a runner first carries out the events of the timeline that have
+// become due.
 type region struct {
 	awsapi.AccountRegion
 	clock  *awsapi.Clock
 	images *image.Puller
 	logs   logWriter
+	runner process.Runner // nil if containers are played
 
 	mu       sync.Mutex
 	quirks   Quirks
@@ -90,6 +99,7 @@ func newRegion(o Options, name string) *region {
 		clock:         o.Clock,
 		images:        image.New(o.Registry),
 		logs:          o.Logs,
+		runner:        o.Runner,
 		quirks:        o.Quirks,
 		timeline:      timeline.New(o.Speed, o.Clock.Now()),
 		clusters:      map[string]*cluster{},

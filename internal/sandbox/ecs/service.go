@@ -146,7 +146,7 @@ func createService(e *region, fields map[string]json.RawMessage) (out serviceOut
 	s := &service{
 		name: in.ServiceName, arn: e.arn("service", c.name, in.ServiceName), cluster: c,
 		status: "ACTIVE", created: e.now(), tags: in.Tags, clientToken: in.ClientToken,
-		settings: keep(fields, append(slices.Collect(maps.Keys(serviceFields)), createFields...)...),
+		settings: awsapi.Present(fields, append(slices.Collect(maps.Keys(serviceFields)), createFields...)...),
 	}
 	if err := s.check(in); err != nil {
 		return out, err

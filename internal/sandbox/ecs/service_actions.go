@@ -86,7 +86,7 @@ func listServices(e *region, in listServicesIn) (out listServicesOut, err error)
 		}
 	}
 	slices.Sort(arns)
-	out.ServiceArns, out.NextToken, err = pageOfARNs(in.Paging, 10, arns)
+	out.ServiceArns, out.NextToken, err = awsapi.PageOfARNs(in.Paging, 10, arns)
 	return out, err
 }
 

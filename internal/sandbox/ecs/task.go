@@ -6,6 +6,7 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/image"
+	"slipway/internal/sandbox/ecs/process"
 	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
@@ -52,6 +53,11 @@ type task struct {
 	plan    int  // what was planned under an earlier number is void
 
 	protected timeline.Time // the scheduler may not stop it before
+
+	process   process.Process // nil where its containers are played
+	ended     bool            // its containers have ended
+	graceEnds timeline.Time
+	awaited   bool // it counts as healthy once its containers are
 
 	created, pullStarted, pullStopped, started time.Time
 	stopping, executionStopped, stopped        time.Time
@@ -170,14 +176,18 @@ func (e *region) failToStart(t *task, c *container, err error) {
 	e.stop(t, "TaskFailedToStart", err.Error())
 }
 
-// run makes a task RUNNING: its containers start, write their logs and follow
-// their instructions.
+// run starts the containers of a task, or plays that they start, write their
+// logs and follow their instructions.
 func (e *region) run(t *task) {
 	for _, c := range t.containers {
 		if err := e.writeLogs(t, c); err != nil {
 			e.failToStart(t, c, err)
 			return
 		}
+	}
+	if e.runner != nil {
+		e.start(t)
+		return
 	}
 	t.move("RUNNING")
 	t.started = e.now()
@@ -238,28 +248,25 @@ func (e *region) stop(t *task, code, reason string) {
 	e.then(t, wait, func() { e.stopContainers(t, ran) })
 }
 
-// stopAfter returns the time that the slowest container takes to stop after
-// SIGTERM.
-func (t *task) stopAfter() (longest time.Duration) {
-	for _, c := range t.containers {
-		if d, err := time.ParseDuration(c.definition.Instruction("stop-after", c.image.Labels)); err == nil {
-			longest = max(longest, d)
-		}
-	}
-	return longest
-}
-
-// stopContainers stops the containers of a task; those that ran end by SIGTERM.
+// stopContainers stops the containers of a task; those played end by SIGTERM.
 func (e *region) stopContainers(t *task, ran bool) {
 	t.move("STOPPING")
+	if t.process != nil {
+		t.process.Stop()
+		if t.ended {
+			e.deprovision(t)
+		}
+		return
+	}
 	wait := timeStopping
 	if !ran || t.stopCode == "EssentialContainerExited" {
 		wait = timeDeprovisioning
 	} else {
-		wait = max(wait, t.stopAfter())
+		for _, c := range t.containers {
+			wait = max(wait, c.definition.StopAfter(c.image.Labels))
+		}
 	}
 	e.then(t, wait, func() {
-		t.executionStopped = e.now()
 		for _, c := range t.containers {
 			if c.last == "RUNNING" {
 				terminated := 143
@@ -267,9 +274,15 @@ func (e *region) stopContainers(t *task, ran bool) {
 			}
 			c.last = "STOPPED"
 		}
-		t.move("DEPROVISIONING")
-		e.then(t, timeDeprovisioning, func() { e.gone(t) })
+		e.deprovision(t)
 	})
+}
+
+// deprovision removes the network interface of a task whose containers stopped.
+func (e *region) deprovision(t *task) {
+	t.executionStopped = e.now()
+	t.move("DEPROVISIONING")
+	e.then(t, timeDeprovisioning, func() { e.gone(t) })
 }
 
 func (e *region) gone(t *task) {

@@ -46,7 +46,7 @@ func listTasks(e *region, in listTasksIn) (out listTasksOut, err error) {
 		}
 	}
 	slices.Sort(arns)
-	out.TaskArns, out.NextToken, err = pageOfARNs(in.Paging, 100, arns)
+	out.TaskArns, out.NextToken, err = awsapi.PageOfARNs(in.Paging, 100, arns)
 	return out, err
 }
 

@@ -21,7 +21,7 @@ type taskSet struct {
 // images are resolved now, like a deployment's. It is ACTIVE and gets no
 // traffic before promoteTaskSet. The caller has ECS locked.
 func (e *region) newTaskSet(s *service, d *taskDefinition, externalID string) *deployment {
-	out := e.newDeployment(s, d, digits())
+	out := e.newDeployment(s, d, awsapi.Digits())
 	out.status = "ACTIVE"
 	out.set = &taskSet{externalID: externalID, percent: 100, settings: object{}}
 	if s.controller() == "CODE_DEPLOY" {

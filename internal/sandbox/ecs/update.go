@@ -58,7 +58,7 @@ type serviceUpdate struct {
 }
 
 func (e *region) planUpdate(s *service, in updateServiceIn, fields map[string]json.RawMessage) (u serviceUpdate, err error) {
-	changes := keep(fields, slices.Collect(maps.Keys(serviceFields))...)
+	changes := awsapi.Present(fields, slices.Collect(maps.Keys(serviceFields))...)
 	if err := s.mayChange(in, changes); err != nil {
 		return u, err
 	}

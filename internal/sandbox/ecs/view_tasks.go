@@ -1,6 +1,10 @@
 package ecs
 
-import "slipway/internal/sandbox/awsapi"
+import (
+	"cmp"
+
+	"slipway/internal/sandbox/awsapi"
+)
 
 func (e *region) describeTask(t *task, tags bool) object {
 	s := t.service
@@ -11,7 +15,7 @@ func (e *region) describeTask(t *task, tags bool) object {
 		"overrides":            object{"containerOverrides": []any{}, "inferenceAcceleratorOverrides": []any{}},
 		"enableExecuteCommand": false, "attributes": []object{{"name": "ecs.cpu-architecture", "value": t.architecture()}},
 		"attachments": []any{}, "tags": []any{}, "createdAt": awsapi.Stamp(t.created),
-		"cpu": orNone(t.definition.CPU), "memory": orNone(t.definition.Memory),
+		"cpu": cmp.Or(t.definition.CPU, "0"), "memory": cmp.Or(t.definition.Memory, "0"),
 	}
 	if tags {
 		out["tags"] = t.tags.All()
@@ -34,13 +38,6 @@ func (e *region) describeTask(t *task, tags bool) object {
 	}
 	out["containers"] = containers
 	return out
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "0"
-	}
-	return s
 }
 
 func (e *region) describeTaskTimes(t *task, out object) {

@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/distribution/reference"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"slipway/internal/sandbox/ecs/taskdef"
 )
 
 // Registry is a registry of ECR as ECS needs it. A digest, a tag or both name
@@ -40,6 +43,7 @@ type Image struct {
 	Digest   string // that the reference stands for
 	Platform string // of the platform's manifest; the same unless digest is an index
 	Labels   map[string]string
+	Local    bool // a registry of the sandbox has it
 }
 
 // Puller resolves and pulls images. Images from elsewhere than the registries
@@ -114,6 +118,35 @@ func (p *Puller) Resolve(text string) (string, error) {
 	return found, nil
 }
 
+// Pin returns the digests that the images of containers stand for at present,
+// by container. It leaves out those that opted out, and an image that does not
+// exist: the first task will fail for it.
+func (p *Puller) Pin(containers []taskdef.Container) map[string]string {
+	out := map[string]string{}
+	for _, c := range containers {
+		if c.VersionConsistency == "disabled" {
+			continue
+		}
+		if digest, err := p.Resolve(c.Image); err == nil {
+			out[c.Name] = digest
+		}
+	}
+	return out
+}
+
+// LacksCapacity reports whether a container is instructed to find no capacity.
+// It reads the labels of images by their digests, before a task pulls them.
+func (p *Puller) LacksCapacity(d taskdef.Settings, pinned map[string]string) bool {
+	return slices.ContainsFunc(d.Containers, func(c taskdef.Container) bool {
+		image, err := p.Pull(c.Image, pinned[c.Name], d.Architecture())
+		labels := image.Labels
+		if err != nil {
+			labels = nil
+		}
+		return c.Instruction("capacity", labels) == "none"
+	})
+}
+
 func (r ref) notFound() error {
 	return pullError("pull image manifest has been retried 7 time(s): failed to resolve ref %s: %s: not found",
 		r.text, r.text)
@@ -154,7 +187,7 @@ func (p *Puller) pullFrom(ref ref, architecture string) (out Image, err error) {
 	if err != nil {
 		return out, err
 	}
-	return Image{digest, platform, config.Config.Labels}, nil
+	return Image{digest, platform, config.Config.Labels, true}, nil
 }
 
 // platformOf finds the manifest of an image for an architecture, by its index

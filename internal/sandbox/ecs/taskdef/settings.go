@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
@@ -76,6 +77,11 @@ func (h HealthCheck) UnhealthyAfter() time.Duration {
 
 // IsEssential reports whether the exit of a container stops its task.
 func (c Container) IsEssential() bool { return c.Essential == nil || *c.Essential }
+
+// IsChecked reports whether an essential container has a health check.
+func (s *Settings) IsChecked() bool {
+	return slices.ContainsFunc(s.Containers, func(c Container) bool { return c.IsEssential() && c.HealthCheck != nil })
+}
 
 // Container returns a container by name, nil if there is none.
 func (s *Settings) Container(name string) *Container {

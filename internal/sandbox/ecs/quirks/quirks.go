@@ -1,9 +1,10 @@
-package ecs
+// Package quirks has the behaviours of ECS that its documentation leaves open.
+package quirks
 
-// Quirks are behaviours of ECS that its documentation leaves open. Code that
+// Set are behaviours of ECS that its documentation leaves open. Code that
 // works with ECS is tested with both values of each. The zero value has been
 // observed most.
-type Quirks struct {
+type Set struct {
 	// SeparateIDs gives a deployment another number than its service revision;
 	// otherwise ecs-svc/N deploys the revision …/N.
 	SeparateIDs bool `json:"separate-ids"`
