@@ -61,6 +61,8 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["secret"] = scriptSecret
 	out["parameter"] = scriptParameter
 	out["keeps"] = keepsSecret
+	out["stack"] = scriptStack
+	out["definition"] = scriptDefinition
 	return out
 }
 

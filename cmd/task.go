@@ -9,6 +9,7 @@ import (
 
 	"slipway/cmd/derived"
 	"slipway/project"
+	"slipway/rollout"
 	"slipway/rollout/settings"
 	"slipway/rollout/task"
 )
@@ -84,10 +85,11 @@ func runTaskDiff(ctx context.Context, w *cli, o taskCommand, definitions []task.
 	if err != nil {
 		return err
 	}
-	found, err := settings.Read(ctx, aws, definitions)
+	found, denied, err := settings.Read(ctx, aws, definitions)
 	if err != nil {
 		return err
 	}
+	rollout.WarnDenied(&w.Host, denied)
 	if o.output == "json" {
 		err = writeJSON(w.stdout, derived.Differences(found, w.values))
 	} else {

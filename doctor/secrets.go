@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"slipway/internal/fault"
-	"slipway/rollout/secret"
 	"slipway/rollout/secret/stored"
 )
 
@@ -27,31 +26,13 @@ func (d *doctor) checkSecrets(ctx context.Context) []Finding {
 func (d *doctor) secretFinding(s stored.State) Finding {
 	switch problem := s.Problem(); {
 	case stored.Denied(s.Err):
-		action := "secretsmanager:DescribeSecret"
-		if s.Store == secret.Parameter {
-			action = "ssm:GetParameters"
-		}
-		return Unchecked("allow "+action+" on it", "%s: %v", s.ID, s.Err)
+		return Unchecked("allow "+s.Action()+" on it", "%s: %v", s.ID, s.Err)
 	case s.Err != nil:
 		return d.onECS(broken(s.Err))
 	case problem != "":
-		f := Finding{Status: StatusFailed, Detail: s.ID + " " + problem + ": no task can start with it", Remedy: secretRemedy(s), Kind: fault.Input}
+		f := Finding{Status: StatusFailed, Detail: s.ID + " " + problem + ": no task can start with it", Remedy: s.Remedy(), Kind: fault.Input}
 		return d.onECS(f)
 	default:
 		return Fine("%s exists", s.ID)
-	}
-}
-
-// secretRemedy returns the remedy for a secret that containers cannot read.
-func secretRemedy(s stored.State) string {
-	switch {
-	case !s.Deleted.IsZero():
-		return "aws secretsmanager restore-secret --secret-id " + s.ID
-	case !s.External:
-		return "slipway secrets push " + s.Key
-	case s.ARN != "":
-		return "correct the stage or the version in secrets." + s.Key + ".name"
-	default:
-		return "create it, or correct secrets." + s.Key + ".name"
 	}
 }

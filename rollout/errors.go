@@ -78,6 +78,8 @@ const (
 	OtherBuild
 	// UnknownSettings are settings with values that are not known.
 	UnknownSettings
+	// Unreadable are settings with values that the caller may not read.
+	Unreadable
 	// Older is a rollout to a revision that is older than the last build.
 	Older
 )

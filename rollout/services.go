@@ -15,6 +15,7 @@ import (
 	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
+	"slipway/rollout/surroundings"
 	"slipway/rollout/task"
 )
 
@@ -48,6 +49,10 @@ type Services struct {
 	// something else wrote.
 	Settings map[ecs.Ref]task.Definition
 	Adopt    bool
+	// Derived are the task definitions that running ones are compared with.
+	Derived map[ecs.Ref]task.Definition
+	// Around are the surroundings of the settings; nil until they have been read.
+	Around *surroundings.Surroundings
 	// restore are the task definitions from before a deployment of settings that failed.
 	restore map[ecs.Ref]ecs.Definition
 	// AllowMissing leaves out repositories that do not exist yet: the build creates them.
@@ -72,11 +77,12 @@ func (s *Services) Refs() []ecs.Ref {
 	return out
 }
 
-// Read asks ECS for the services and ECR for their repositories. Which repository a
+// Read asks ECS for the services and ECR for their repositories, and the first time, while
+// ECS answers, for what only AWS knows of the settings to deploy. Which repository a
 // container has, its task definition says first: that is where the images that run came
 // from, also for an operator without the build's environment.
 func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clients) error {
-	services, err := ReadServices(ctx, c, s.Refs())
+	services, err := s.readWithSurroundings(ctx, w, c)
 	if err != nil {
 		return err
 	}

@@ -35,34 +35,20 @@ func (s *Services) withSettings(running ecs.Service) (ecs.Service, error) {
 		return running, err
 	}
 	var fields []string
+	ours := true
 	for _, c := range found.Changes {
 		fields = append(fields, c.Where())
+		ours = ours && c.Rotated
 	}
 	switch {
 	case len(found.Unknown) > 0:
-		return running, unknownSettings(running.Ref, d, found.Unknown)
-	case len(fields) > 0 && found.Written != diff.Proven && !s.Adopt:
+		return running, s.unknownSettings(running.Ref, d, found.Unknown)
+	case !ours && found.Written != diff.Proven && !s.Adopt:
 		return running, notAdopted(running, d, found, fields)
 	}
 	next := running.Definition
 	next.Fields, next.Tags = found.Fields, found.Tags
 	return running.With(ecs.Settings{Definition: next, Fields: fields}), nil
-}
-
-// unknownSettings is the error for values that only the stack or Secrets Manager knows.
-func unknownSettings(ref ecs.Ref, d task.Definition, unknown []task.Place) error {
-	var lines []string
-	for _, p := range unknown {
-		switch {
-		case p.From != "" && p.Field == "environment":
-			lines = append(lines, fmt.Sprintf("%s (output %s of stack %s)", p, p.From, d.Stack))
-		case p.From != "":
-			lines = append(lines, fmt.Sprintf("%s (secret %s)", p, p.From))
-		default:
-			lines = append(lines, p.String())
-		}
-	}
-	return refuse(UnknownSettings, "%s: these values are neither in the build nor in the running task definition: %s", ref, plain.Text(strings.Join(lines, ", ")))
 }
 
 // notAdopted is the error for a task definition that something else wrote.
@@ -172,8 +158,8 @@ func ofBuild(d task.Definition, definitions []artifact.Definition) bool {
 	return true
 }
 
-// Derive derives the settings from the compose file, if it owns them. It makes no
-// request and reports no warning: build does.
+// Derive derives the settings from the compose file, if it owns them, to compare running
+// ones with. It makes no request and reports no warning: build does.
 func (s *Services) Derive(ctx context.Context, w *project.Host, o project.Options) error {
 	if !s.OwnsTasks {
 		return nil
@@ -181,7 +167,7 @@ func (s *Services) Derive(ctx context.Context, w *project.Host, o project.Option
 	quiet := *w
 	quiet.Events = nil
 	definitions, err := project.TaskDefinitions(ctx, &quiet, o)
-	s.Settings = SettingsOf([]project.TaskFile{{Definitions: definitions}})
+	s.Derived = SettingsOf([]project.TaskFile{{Definitions: definitions}})
 	return err
 }
 

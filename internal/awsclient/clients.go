@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -200,6 +201,11 @@ func (c *Clients) Events() *eventbridge.Client {
 // Scheduler returns a client of EventBridge Scheduler.
 func (c *Clients) Scheduler() *scheduler.Client {
 	return scheduler.NewFromConfig(c.Config, func(o *scheduler.Options) { o.RetryMaxAttempts = min(o.RetryMaxAttempts, fewAttempts) })
+}
+
+// CloudFormation returns a client of CloudFormation in the configured region.
+func (c *Clients) CloudFormation() *cloudformation.Client {
+	return cloudformation.NewFromConfig(c.Config)
 }
 
 // SecretsManager returns a client of Secrets Manager in a region; an empty one is

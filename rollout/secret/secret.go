@@ -100,7 +100,7 @@ func read(p *types.Project, key string) (Secret, error) {
 		return Secret{}, fault.NewInput("secrets."+key, "there is no such secret", "declare it under secrets: at the top of the file")
 	}
 	if def.External {
-		return external(key, def.Name)
+		return External(key, def.Name)
 	}
 	s := Secret{Key: key, Store: Manager, ID: p.Name + "/" + key, File: def.File, Variable: def.Environment}
 	if !name.MatchString(s.ID) {
@@ -118,11 +118,11 @@ var (
 	parameterName = regexp.MustCompile(`^[a-zA-Z0-9_./-]+$`)
 )
 
-// external reads the place of a secret that somebody else writes: the ARN of a
+// External returns the secret that somebody else writes at a place: the ARN of a
 // secret, with a JSON key, a stage and a version if they are given, or the name or
 // the ARN of a parameter ("Pass sensitive data to an Amazon ECS container" in the
-// ECS developer guide).
-func external(key, id string) (Secret, error) {
+// ECS developer guide). The error is an *fault.InputError.
+func External(key, id string) (Secret, error) {
 	out := Secret{Key: key, External: true, Store: Parameter, ID: id}
 	refused := fault.NewInput("secrets."+key, fmt.Sprintf("%q is neither the ARN of a secret nor a parameter", id),
 		"write the secret's full ARN, or the name or the ARN of a parameter, as its name")

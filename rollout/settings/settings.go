@@ -3,12 +3,16 @@
 package settings
 
 import (
+	"cmp"
 	"context"
+
+	"golang.org/x/sync/errgroup"
 
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/rollout/ecs"
+	"slipway/rollout/surroundings"
 	"slipway/rollout/task"
 	"slipway/rollout/task/diff"
 )
@@ -24,8 +28,10 @@ type Difference struct {
 
 // Read compares task definitions with those that their ECS services will run now. It
 // leaves out one-off tasks, which no service runs. It takes one call for each ten
-// services of a cluster, and one for each service.
-func Read(ctx context.Context, clients *awsclient.Clients, definitions []task.Definition) ([]Difference, error) {
+// services of a cluster and one for each service, and at the same time those of
+// surroundings.Read. denied are the surroundings that the caller may not read: their
+// values are taken from the running definitions.
+func Read(ctx context.Context, clients *awsclient.Clients, definitions []task.Definition) (found []Difference, denied []surroundings.Denied, err error) {
 	var refs []ecs.Ref
 	var compared []task.Definition
 	for _, d := range definitions {
@@ -34,21 +40,26 @@ func Read(ctx context.Context, clients *awsclient.Clients, definitions []task.De
 		}
 	}
 	if len(refs) == 0 {
-		return nil, fault.NewInput("x-slipway.ecs", "names no ECS service, so there is no running task definition", "add ecs: {cluster: NAME, service: NAME}")
+		return nil, nil, fault.NewInput("x-slipway.ecs", "names no ECS service, so there is no running task definition", "add ecs: {cluster: NAME, service: NAME}")
 	}
-	running, err := ecs.ReadDefinitions(ctx, clients.ECS(), refs)
-	if err != nil {
-		return nil, fault.As(fault.AWS, err)
+	var running []ecs.Definition
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		running, err = ecs.ReadDefinitions(ctx, clients.ECS(), refs)
+		return fault.As(fault.AWS, err)
+	})
+	around, err := surroundings.Read(ctx, clients, compared)
+	if err := cmp.Or(g.Wait(), err); err != nil {
+		return nil, nil, err
 	}
-	var out []Difference
-	for i, d := range compared {
-		found, err := Compare(refs[i], running[i], d)
+	for i, d := range around.Definitions {
+		difference, err := Compare(refs[i], running[i], d)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, found)
+		found = append(found, difference)
 	}
-	return out, nil
+	return found, around.Denied, nil
 }
 
 // Compare compares a task definition with that of an ECS service. It makes no request.

@@ -9,7 +9,7 @@ import (
 
 // settings warns if a service does not run the settings of the compose file.
 func (r *builder) settings(st *rollout.Service) {
-	d, ok := r.services.Settings[st.Ref]
+	d, ok := r.services.Derived[st.Ref]
 	if !ok {
 		return
 	}

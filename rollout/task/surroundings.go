@@ -26,6 +26,9 @@ type Surroundings struct {
 	// Secrets are the ARNs of the project's own secrets by their names in the compose
 	// file.
 	Secrets map[string]string
+	// Versions are the ids of the versions of secrets that new tasks get, by the secret's
+	// place as a definition writes it; none for those that are not known.
+	Versions map[string]string
 }
 
 // The names that stand for surroundings.
@@ -53,6 +56,7 @@ func (d Definition) In(around Surroundings) Definition {
 	}
 	fill(&d.Input.ExecutionRoleARN, executionRole, around.ExecutionRole)
 	fill(&d.Input.TaskRoleARN, taskRole, around.TaskRole)
+	d.Versions = around.Versions
 	d.Input.Containers = slices.Clone(d.Input.Containers)
 	for i := range d.Input.Containers {
 		c := &d.Input.Containers[i]

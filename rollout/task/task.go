@@ -44,6 +44,9 @@ type Definition struct {
 	// the compose file of the project's own secrets: by container and variable.
 	Outputs map[string]map[string]string `json:"outputs,omitempty"`
 	Secrets map[string]map[string]string `json:"secrets,omitempty"`
+	// Versions are the ids of the versions of secrets that new tasks get, by the values of
+	// valueFrom. It is empty until the definition is in its surroundings.
+	Versions map[string]string `json:"-"`
 	// Input registers the definition.
 	Input Input `json:"input"`
 }

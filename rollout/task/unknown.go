@@ -28,6 +28,22 @@ func (p Place) String() string {
 // secretSuffix stands for the characters at the end of a secret's ARN.
 const secretSuffix = "-SUFFIX"
 
+// Unknown returns the places where a name in capitals stands for an unknown value.
+func (d Definition) Unknown() []Place {
+	_, unknown := d.Fill(func(Place, string) string { return "" })
+	return unknown
+}
+
+// Own returns the name in Secrets Manager of the project's own secret, of which valueFrom
+// has a name in capitals for what is not known; "" for any other value.
+func Own(valueFrom string) string {
+	parts := strings.SplitN(valueFrom, ":", 7)
+	if name, ok := strings.CutSuffix(parts[len(parts)-1], secretSuffix); ok && len(parts) == 7 {
+		return name
+	}
+	return ""
+}
+
 // Fill returns the definition with the values that value gives for the places where a
 // name in capitals stands for an unknown one. It returns the places for which value
 // gives none, too: there the name in capitals stays. d is not changed.

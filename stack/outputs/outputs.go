@@ -11,12 +11,24 @@ import (
 	"slipway/stack"
 )
 
-// Surroundings returns the surroundings of tasks. An error of the kind fault.Usage
-// names the missing output.
-func (o Outputs) Surroundings() (task.Surroundings, error) {
+// Surroundings returns the surroundings of a task, as far as its definition has names in
+// capitals for them. An error of the kind fault.Usage names the missing output.
+func (o Outputs) Surroundings(d task.Definition) (task.Surroundings, error) {
 	out := task.Surroundings{Region: o.Region, Account: o.Account, Outputs: o.Values}
-	err := o.fill(map[string]*string{"ExecutionRole": &out.ExecutionRole, "TaskRole": &out.TaskRole, "LogGroup": &out.LogGroup})
-	return out, err
+	fields := map[string]*string{}
+	for _, p := range d.Unknown() {
+		switch {
+		case p.Field == "executionRoleArn":
+			fields["ExecutionRole"] = &out.ExecutionRole
+		case p.Field == "taskRoleArn":
+			fields["TaskRole"] = &out.TaskRole
+		case p.Name == "awslogs-group":
+			fields["LogGroup"] = &out.LogGroup
+		case p.Field == "environment" && fields[p.From] == nil:
+			fields[p.From] = new(string)
+		}
+	}
+	return out, o.fill(fields)
 }
 
 // Network is the network of tasks.
@@ -125,6 +137,10 @@ func (o Outputs) missing(any ...string) error {
 		templates = append(templates, with...)
 	}
 	slices.Sort(templates)
-	return fault.New(fault.Usage, fmt.Errorf("stack %s has no output %s", o.Stack, strings.Join(any, " or ")),
+	problem := fmt.Errorf("stack %s has no output %s", o.Stack, strings.Join(any, " or "))
+	if len(templates) == 0 {
+		return fault.New(fault.Usage, problem, "add it to the template of the stack, or correct x-slipway.outputs, which names it")
+	}
+	return fault.New(fault.Usage, problem,
 		fmt.Sprintf("deploy a template of `slipway stack` that has it (%s), or add it to your own template", strings.Join(slices.Compact(templates), ", ")))
 }

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/sandbox"
 	"slipway/internal/testkit"
+	"slipway/rollout/task"
 	"slipway/stack/outputs"
 )
 
@@ -33,6 +34,18 @@ func without(removed string, added ...string) map[string]string {
 	return out
 }
 
+// definition returns a definition that knows nothing of its surroundings, with a variable
+// from an output.
+func definition(output string) task.Definition {
+	return task.Definition{
+		Outputs: map[string]map[string]string{"web": {"VALUE": output}},
+		Input: task.Input{ExecutionRoleARN: "EXECUTION_ROLE_ARN", TaskRoleARN: "TASK_ROLE_ARN", Containers: []task.Container{{
+			Name: "web", Environment: []task.Variable{{Name: "VALUE", Value: "OUTPUT_" + strings.ToUpper(output)}},
+			LogConfiguration: &task.Log{LogDriver: "awslogs", Options: map[string]string{"awslogs-group": "LOG_GROUP", "awslogs-region": "REGION"}},
+		}}},
+	}
+}
+
 func read(t *testing.T, s *sandbox.Server, stack string) (outputs.Outputs, error) {
 	t.Helper()
 	return outputs.Read(t.Context(), cloudformation.NewFromConfig(testkit.AWSConfig(s.URL())), stack)
@@ -53,7 +66,7 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	around, err := got.Surroundings()
+	around, err := got.Surroundings(definition("PostsTable"))
 	if err != nil || around.ExecutionRole != site["ExecutionRole"] || around.TaskRole != site["TaskRole"] || around.LogGroup != "/ecs/shop" ||
 		around.Region != "us-east-1" || around.Account != "000000000000" || around.Outputs["PostsTable"] != "posts" {
 		t.Errorf("Surroundings() = %+v, %v", around, err)
@@ -98,14 +111,24 @@ func TestReadRefuses(t *testing.T) {
 // TestMissing: each missing output is named, with the templates that have it.
 func TestMissing(t *testing.T) {
 	for _, name := range []string{"ExecutionRole", "TaskRole", "LogGroup"} {
-		_, err := outputs.Outputs{Stack: "shop", Values: without(name)}.Surroundings()
+		_, err := outputs.Outputs{Stack: "shop", Values: without(name)}.Surroundings(definition(name))
 		wantUsage(t, err, "stack shop has no output "+name, "site-alb, site-api")
+	}
+	_, err := outputs.Outputs{Stack: "shop", Values: site}.Surroundings(definition("Queue"))
+	wantUsage(t, err, "stack shop has no output Queue", "x-slipway.outputs")
+	_, err = outputs.Outputs{Stack: "shop", Values: site}.Surroundings(definition("Table"))
+	wantUsage(t, err, "stack shop has no output Table", ", table)")
+	// A definition that has a value of its own needs no output.
+	known := definition("ExecutionRole")
+	known.Input.TaskRoleARN, known.Input.Containers[0].LogConfiguration = "arn:own", nil
+	if around, err := (outputs.Outputs{Stack: "shop", Values: without("TaskRole LogGroup")}).Surroundings(known); err != nil || around.ExecutionRole != site["ExecutionRole"] {
+		t.Errorf("Surroundings() = %+v, %v, want those without a task role", around, err)
 	}
 	for _, name := range []string{"Subnets", "SecurityGroup"} {
 		_, err := outputs.Outputs{Stack: "shop", Values: without(name)}.Network()
 		wantUsage(t, err, "stack shop has no output "+name, "site-alb, site-api")
 	}
-	_, err := outputs.Outputs{Stack: "shop", Values: without("TargetGroup")}.Endpoint("web")
+	_, err = outputs.Outputs{Stack: "shop", Values: without("TargetGroup")}.Endpoint("web")
 	wantUsage(t, err, "stack shop has no output TargetGroup or Registry", "site-alb, site-api")
 	_, err = outputs.Outputs{Stack: "shop", Values: without("", "Registry", "arn:r")}.Endpoint("web")
 	wantUsage(t, err, "stack shop has both outputs TargetGroup and Registry", "remove one")

@@ -3,6 +3,7 @@
 package stored
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -31,9 +32,9 @@ type State struct {
 	Changed time.Time
 	// Deleted is when it was scheduled for deletion; zero if it was not.
 	Deleted time.Time
-	// Current is the id of the current version, or the version of a parameter.
-	// Missing is the stage or the version that containers ask for and it does not
-	// have.
+	// Current is the id of the version that containers get, or the version of a
+	// parameter. Missing is the stage or the version that containers ask for and it
+	// does not have.
 	Current, Missing string
 	// Err is the reason for which AWS does not say more.
 	Err error
@@ -43,21 +44,29 @@ type State struct {
 const current = "AWSCURRENT"
 
 // Read describes secrets, in their order: one DescribeSecret for each, and one
-// GetParameters for up to ten parameters of a region. Of a secret that cannot be
-// described, the state has the error.
+// GetParameters for up to ten parameters of a region. Two references to one secret take
+// one request. Of a secret that cannot be described, the state has the error.
 func Read(ctx context.Context, c *awsclient.Clients, secrets []secret.Secret) []State {
+	type id struct{ region, id string }
 	out := make([]State, len(secrets))
-	parameters := map[string][]int{}
-	var g errgroup.Group
-	g.SetLimit(maxCalls)
+	managed, parameters := map[id][]*State{}, map[string][]int{}
 	for i, s := range secrets {
 		out[i] = State{Secret: s}
 		if s.Store == secret.Parameter {
 			parameters[s.Region] = append(parameters[s.Region], i)
 			continue
 		}
+		same := id{s.Region, s.ID}
+		managed[same] = append(managed[same], &out[i])
+	}
+	var g errgroup.Group
+	g.SetLimit(maxCalls)
+	for s, states := range managed {
 		g.Go(func() error {
-			out[i].describe(ctx, c.SecretsManager(s.Region))
+			got, err := describe(ctx, c.SecretsManager(s.region), s.id)
+			for _, state := range states {
+				state.take(got, err)
+			}
 			return nil
 		})
 	}
@@ -73,31 +82,33 @@ func Read(ctx context.Context, c *awsclient.Clients, secrets []secret.Secret) []
 	return out
 }
 
-func (s *State) describe(ctx context.Context, c *secretsmanager.Client) {
-	got, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &s.ID})
-	if notFound(err) {
-		return
+// describe describes a secret. There is no description if the secret does not exist.
+func describe(ctx context.Context, c *secretsmanager.Client, id string) (*secretsmanager.DescribeSecretOutput, error) {
+	got, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &id})
+	switch {
+	case notFound(err):
+		return nil, nil
+	case err == nil && aws.ToString(got.ARN) == "":
+		return nil, awsclient.Incomplete("Secrets Manager", "DescribeSecret", "the ARN")
+	default:
+		return got, err
 	}
-	if err == nil && aws.ToString(got.ARN) == "" {
-		err = awsclient.Incomplete("Secrets Manager", "DescribeSecret", "the ARN")
-	}
-	if err != nil {
-		s.Err = err
+}
+
+// take takes the description of a secret, or the reason why there is none.
+func (s *State) take(got *secretsmanager.DescribeSecretOutput, err error) {
+	if s.Err = err; err != nil || got == nil {
 		return
 	}
 	s.ARN, s.Changed, s.Deleted = *got.ARN, aws.ToTime(got.LastChangedDate), aws.ToTime(got.DeletedDate)
-	s.Missing = current
+	stage := cmp.Or(s.Stage, current)
+	s.Missing = stage
 	if s.Version != "" {
 		s.Missing = "version " + s.Version
-	} else if s.Stage != "" {
-		s.Missing = s.Stage
 	}
 	for id, stages := range got.VersionIdsToStages {
-		if slices.Contains(stages, current) {
-			s.Current = id
-		}
-		if id == s.Version || s.Version == "" && slices.Contains(stages, s.Missing) {
-			s.Missing = ""
+		if id == s.Version || s.Version == "" && slices.Contains(stages, stage) {
+			s.Current, s.Missing = id, ""
 		}
 	}
 }
@@ -141,6 +152,33 @@ func (s *State) find(got *ssm.GetParametersOutput) {
 	if !slices.Contains(got.InvalidParameters, s.ID) {
 		s.Err = awsclient.Incomplete("Systems Manager", "GetParameters", s.ID)
 	}
+}
+
+// Remedy returns the sentence that says how to make the secret one that containers can
+// read, if Problem names a reason.
+func (s State) Remedy() string {
+	field := "secrets." + s.Key + ".name"
+	if s.Key == "" {
+		field = "its name in the compose file"
+	}
+	switch {
+	case !s.Deleted.IsZero():
+		return "run `aws secretsmanager restore-secret --secret-id " + s.ID + "`"
+	case !s.External:
+		return "run `slipway secrets push " + s.Key + "`"
+	case s.ARN != "":
+		return "correct the stage or the version in " + field
+	default:
+		return "create it, or correct " + field
+	}
+}
+
+// Action is the action of IAM that describes the secret.
+func (s State) Action() string {
+	if s.Store == secret.Parameter {
+		return "ssm:GetParameters"
+	}
+	return "secretsmanager:DescribeSecret"
 }
 
 // Problem returns the reason for which containers cannot read the secret; empty if

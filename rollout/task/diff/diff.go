@@ -34,12 +34,16 @@ type Change struct {
 	// Old and New are the values in JSON; nil where there is none.
 	Old any `json:"old,omitempty"`
 	New any `json:"new,omitempty"`
+	// Rotated reports that the variable has the same secret, which has a new version.
+	Rotated bool `json:"rotated,omitempty"`
 }
 
 // Where returns the field with its container, such as web.environment.LOG_LEVEL, or
 // container web for a whole one.
 func (c Change) Where() string {
 	switch {
+	case c.Rotated:
+		return c.Container + "." + c.Field + " (new version)"
 	case c.Field == "":
 		return "container " + c.Container
 	case c.Container == "":
@@ -66,7 +70,7 @@ type Result struct {
 	Fields map[string]any
 	Tags   []any
 	// Changes are the differences in the settings, those of the task first, then by
-	// container in the order of Fields.
+	// container in the order of Fields. Rotated secrets come last.
 	Changes []Change
 	// Written is how far the tags prove that Slipway wrote the running definition.
 	Written Written
@@ -101,7 +105,9 @@ func Compare(derived task.Definition, running Running) (Result, error) {
 		return slices.Contains(m.owned, name) || !slices.Contains(have, name)
 	})
 	out.Fields, out.Changes = m.merge()
-	out.Tags = tagged(running.Tags, out.Fields, m.owned, derived.Keep)
+	var current versions
+	out.Changes, current = running.rotate(filled, out.Changes)
+	out.Tags = current.tagged(tagged(running.Tags, out.Fields, m.owned, derived.Keep))
 	return out, nil
 }
 
@@ -288,13 +294,13 @@ func asJSON(v any) (object, error) {
 func Keep(changes []Change) map[string][]string {
 	out, stays := map[string][]string{}, map[string][]string{}
 	for _, c := range changes {
-		if _, name, ok := variable(c); ok && c.New != nil {
+		if _, name, ok := variable(c); ok && (c.New != nil || c.Rotated) {
 			stays[c.Container] = append(stays[c.Container], name)
 		}
 	}
 	for _, c := range changes {
 		_, name, ok := variable(c)
-		if !ok || c.New != nil {
+		if !ok || c.New != nil || c.Rotated {
 			continue
 		}
 		pattern := name

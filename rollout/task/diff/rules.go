@@ -37,7 +37,7 @@ type scope struct {
 }
 
 func (s *scope) note(path string, from, to any) {
-	s.changes = append(s.changes, Change{s.container, path, from, to})
+	s.changes = append(s.changes, Change{Container: s.container, Field: path, Old: from, New: to})
 }
 
 // keeps reports whether others own a name.

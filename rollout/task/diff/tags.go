@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -57,19 +56,12 @@ func (r Running) Tagged() bool {
 func (r Running) containers() []string {
 	var out []string
 	for n := 1; ; n++ {
-		names, ok := r.tag(containersKey(n))
+		names, ok := r.tag(numbered(ContainersTag, n))
 		if !ok {
 			return out
 		}
 		out = append(out, strings.Fields(names)...)
 	}
-}
-
-func containersKey(n int) string {
-	if n == 1 {
-		return ContainersTag
-	}
-	return fmt.Sprintf("%s-%d", ContainersTag, n)
 }
 
 // written compares the tags with the content. Names that keep has in the meantime count
@@ -124,13 +116,10 @@ func settingsOf(fields object, containers []string, keep map[string][]string) st
 
 // tagged returns tags with those of the settings.
 func tagged(tags []any, fields object, containers []string, keep map[string][]string) []any {
-	out := slices.DeleteFunc(slices.Clone(tags), func(t any) bool {
-		key := text(asObject(t), "key")
-		return key == SettingsTag || key == ContainersTag || strings.HasPrefix(key, ContainersTag+"-")
-	})
+	out := slices.DeleteFunc(withoutTag(tags, ContainersTag), func(t any) bool { return text(asObject(t), "key") == SettingsTag })
 	out = append(out, object{"key": SettingsTag, "value": settingsOf(fields, containers, keep)})
 	for n, names := range lines(slices.Sorted(slices.Values(containers))) {
-		out = append(out, object{"key": containersKey(n + 1), "value": names})
+		out = append(out, object{"key": numbered(ContainersTag, n+1), "value": names})
 	}
 	return out
 }
