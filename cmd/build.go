@@ -153,6 +153,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	addECSFlags(f, &o.project.ECS)
 	addDeployFlags(f, &o.deploy)
 	addAdoptFlag(f, &o.adopt)
+	addBeforeFlag(f, &o.deploy)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS, wait for the deployments and verify them")
 	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
 	f.StringVar(&o.project.DefinitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
@@ -239,6 +240,9 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan, opene
 	}
 	if o.rollout {
 		h.Check = r.check
+		if len(rollout.BeforeOf(p.TaskFiles)) > 0 {
+			h.Pushed = r.before
+		}
 	}
 	released, err := build.Run(ctx, &w.Host, aws, o.Options, p, h)
 	if err != nil {
@@ -290,6 +294,9 @@ func (o buildOptions) check() error {
 		return fault.New(fault.Usage, errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json")
 	}
 	if err := o.checkDryRun(); err != nil {
+		return err
+	}
+	if err := checkBefore(o.deploy); err != nil {
 		return err
 	}
 	if err := checkDeploy(o.deploy); err != nil {

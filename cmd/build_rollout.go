@@ -63,7 +63,8 @@ type buildRollout struct {
 func (b *buildRollout) check(ctx context.Context) error {
 	b.site = rollout.NewServices(b.plan.ECS, true)
 	b.site.AllowMissing = b.o.Create
-	b.site.Settings, b.site.Adopt = rollout.SettingsOf(b.plan.TaskFiles), b.o.adopt
+	b.site.Settings, b.site.Before = rollout.SettingsOf(b.plan.TaskFiles), rollout.BeforeOf(b.plan.TaskFiles)
+	b.site.Adopt = b.o.adopt
 	if err := b.site.Read(ctx, &b.w.Host, b.aws); err != nil {
 		return err
 	}

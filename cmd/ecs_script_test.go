@@ -63,6 +63,8 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["keeps"] = keepsSecret
 	out["stack"] = scriptStack
 	out["definition"] = scriptDefinition
+	out["started"] = startTask
+	out["fault"] = nextFault
 	return out
 }
 

@@ -70,6 +70,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	addAdoptFlag(f, &o.adopt)
+	addBeforeFlag(f, &o.deploy)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
 	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
@@ -84,6 +85,9 @@ func (o rolloutOptions) check() error {
 		return fault.New(fault.Usage, errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services")
 	}
 	if err := o.siteOptions.check(); err != nil {
+		return err
+	}
+	if err := checkBefore(o.deploy); err != nil {
 		return err
 	}
 	return checkDeploy(o.deploy)
@@ -125,6 +129,9 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 		target, err = rollout.FindDefinitions(ctx, cloud, s, files)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.PinBefore(ctx, cloud); err != nil {
 		return err
 	}
 	if err := s.PermitServices(ctx, &w.Host, o.project.Options, s.States(), false); err != nil {

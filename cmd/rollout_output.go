@@ -23,6 +23,7 @@ type rolloutRow struct {
 	Diagnosis      []string       `json:"diagnosis,omitempty"`
 	Deployment     string         `json:"deployment,omitempty"`
 	TaskDefinition string         `json:"taskDefinition"`
+	Before         []beforeRow    `json:"before,omitempty"`
 	Containers     []containerRow `json:"containers"`
 	Seconds        float64        `json:"seconds"`
 }
@@ -41,6 +42,7 @@ func rolloutRows(w *cli, results []rollout.Result) []rolloutRow {
 		row := rolloutRow{
 			Cluster: r.Service.Cluster, Service: r.Service.Service, Revision: r.Revision, Status: r.Status, Reason: r.Reason,
 			Deployment: r.Deployment, TaskDefinition: r.TaskDefinition, Containers: []containerRow{}, Seconds: round(r.Duration),
+			Before: beforeRows(w, r.Before),
 		}
 		for _, c := range r.Containers {
 			row.Containers = append(row.Containers, containerRow(c))

@@ -76,14 +76,23 @@ func (p *Plan) TaskDefinitions(f TaskFile, image func(Component) string) ([]byte
 		d := &definitions[i]
 		d.Input.Containers = slices.Clone(d.Input.Containers)
 		for j, service := range d.Services {
-			ref, built := p.repositories[service]
-			at := slices.IndexFunc(p.Components, func(c Component) bool { return c.Ref == ref })
-			if built && at >= 0 {
-				d.Input.Containers[j].Image = image(p.Components[at])
+			if c, ok := p.ComponentOf(service); ok {
+				d.Input.Containers[j].Image = image(c)
 			}
 		}
 	}
 	return task.JSON(definitions)
+}
+
+// ComponentOf returns the component whose image a service of the task definitions runs. It
+// reports false if the project does not build the image.
+func (p *Plan) ComponentOf(service string) (Component, bool) {
+	ref, built := p.repositories[service]
+	at := slices.IndexFunc(p.Components, func(c Component) bool { return c.Ref == ref })
+	if !built || at < 0 {
+		return Component{}, false
+	}
+	return p.Components[at], true
 }
 
 // roomForTasks is the most that the file of task definitions at path can take, 0 if

@@ -9,22 +9,25 @@ import (
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
+	"slipway/rollout/oneoff"
 )
 
 // Result is the outcome of a rollout for one ECS service.
 type Result struct {
 	Service  ecs.Ref
 	Revision string
-	// Status is unchanged (left alone), started (not followed), or how the deployment
-	// ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
+	// Status is unchanged (left alone), started (not followed), not deployed (a one-off
+	// task did not succeed), or how the deployment ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
 	// differs, unverified.
 	Status, Reason string
 	// Diagnosis is the cause of a failure, as far as it is known.
 	Diagnosis *diagnose.Diagnosis
 	// Deployment is the deployment's id, TaskDefinition the ARN of the task definition.
 	Deployment, TaskDefinition string
-	Containers                 []ContainerImage
-	Duration                   time.Duration
+	// Before are the one-off tasks that ran, or were to run, before the deployment.
+	Before     []oneoff.Outcome
+	Containers []ContainerImage
+	Duration   time.Duration
 }
 
 // ContainerImage is a container and the image that it was to run.
@@ -35,7 +38,7 @@ type ContainerImage struct {
 }
 
 func (d *job) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
-	row := Result{Service: s.Ref, Revision: d.target.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started)}
+	row := Result{Service: s.Ref, Revision: d.target.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started), Before: d.services.oneOff[s.Ref]}
 	for _, name := range slices.Sorted(maps.Keys(wants)) {
 		c := ContainerImage{Container: name, Image: wants[name].Image}
 		if len(wants[name].Digests) > 0 {

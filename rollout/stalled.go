@@ -55,6 +55,7 @@ type recovery struct {
 func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsclient.Clients) []recovery {
 	ran := s.ran()
 	s.restoreSettings()
+	s.Before = nil // no migration goes back
 	if err := s.Read(ctx, host, aws); err != nil {
 		return []recovery{{services: s, err: err}}
 	}
