@@ -20,7 +20,7 @@ func addBeforeFlag(f *pflag.FlagSet, o *rollout.Options) {
 	f.DurationVar(&o.BeforeTimeout, "before-timeout", oneoff.DefaultTimeout, "how long a one-off task may take before it is stopped")
 }
 
-// checkBefore refuses a time limit that is none.
+// checkBefore refuses a time limit that is not positive.
 func checkBefore(o rollout.Options) error {
 	if o.BeforeTimeout <= 0 {
 		return fault.New(fault.Usage, fmt.Errorf("--before-timeout: want a positive duration, have %s", o.BeforeTimeout), "leave the flag out for 15m")

@@ -144,7 +144,7 @@ func (j *job) failed(status Status, reason string, t types.Task, log *tail) erro
 	return &FailedError{j.out}
 }
 
-// evidence is what a diagnosis needs to know before the task is looked at.
+// evidence returns the facts for a diagnosis that are known without the task.
 func (j *job) evidence() diagnose.Evidence {
 	e := ecs.Service{Ref: j.Service, Definition: ecs.Definition{ARN: j.arn, Fields: j.fields}}.Evidence()
 	for _, p := range j.Launch.Providers {
