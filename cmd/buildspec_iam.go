@@ -40,7 +40,7 @@ func (o *iamOptions) whereIs(bad *iam.UseError) error {
 	where := map[string]string{
 		"Partition": "--partition", "Region": cmp.Or(o.regionSrc, "--region"), "Account": cmp.Or(o.accountSrc, "--account"), "Pipeline": "--pipeline",
 		"Roles": "--role", "LogGroups": "--log-group", "Caller": "--caller", "DeploymentGroups": "--deployment-group",
-		"Services": "ECS service", "Repositories": "repository", "Mirrors": "--mirror", "Secrets": "secret",
+		"Services": "ECS service", "Repositories": "repository", "Mirrors": "--mirror", "Secrets": "secret", "Stack": "x-slipway.task.stack",
 	}[bad.Field]
 	if where == "" {
 		return bad
@@ -190,10 +190,13 @@ func (o *iamOptions) complete(ctx context.Context, w *cli) error {
 	return o.addBuckets()
 }
 
-// addSecrets adds the secrets of the project, as the commands read them.
+// addSecrets adds the secrets and the stack of the project, as the commands read them.
 func (o *iamOptions) addSecrets(composed *types.Project, settings compose.Settings) error {
 	if settings.Task == nil && !slices.Contains(o.use.Commands, "secrets") {
 		return nil
+	}
+	if settings.Task != nil {
+		o.use.Stack = settings.Task.Stack
 	}
 	all, err := secret.Of(composed)
 	for _, s := range all {

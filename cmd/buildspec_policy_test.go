@@ -134,6 +134,14 @@ func (h *policyRun) outside(code int, args ...string) {
 	h.aws.ResetCalls()
 }
 
+// goOn lets others deploy a revision to the paused service, and continues that.
+func (h *policyRun) goOn(revision string) {
+	h.t.Helper()
+	h.outside(exitDone, "rollback", revision, "--no-wait", "--cluster", "prod", "--ecs-service", "paused")
+	h.awaitPause("prod", "paused")
+	h.does("rollout", "--continue", "--cluster", "prod", "--ecs-service", "paused")
+}
+
 // protect protects what runs of a service, as its tasks would.
 func (h *policyRun) protect(cluster, service string, minutes int32) {
 	h.t.Helper()
@@ -210,9 +218,7 @@ var policyCases = []policyCase{
 		h.define("one")
 		h.does("rollout")
 		h.does("rollout", "two")
-		h.outside(exitDone, "rollback", "one", "--no-wait", "--cluster", "prod", "--ecs-service", "paused")
-		h.awaitPause("prod", "paused")
-		h.does("rollout", "--continue", "--cluster", "prod", "--ecs-service", "paused")
+		h.goOn("one")
 	}},
 	{"rollout by CodeDeploy", "rollout --code-deploy --tags", codeDeployFixture, func(h *policyRun) {
 		h.define("one")
@@ -318,7 +324,7 @@ func TestPolicies(t *testing.T) {
 	needed := map[string]bool{}
 	covered := map[string]bool{}
 	t.Run("cases", func(t *testing.T) {
-		for _, c := range policyCases {
+		for _, c := range slices.Concat(policyCases, settingsCases) {
 			for command := range strings.FieldsSeq(c.iam) {
 				if slices.Contains(iam.Commands(), command) {
 					covered[command] = true
@@ -407,6 +413,8 @@ func (c policyCase) resourceOf(call sandbox.Call) string {
 			return ":secret:" + call.Reference + "-??????" // the project's own, by its name
 		}
 		return ":secret:" + call.Reference
+	case call.Service == "cloudformation":
+		return ":stack/" + call.Reference + "/*"
 	case call.Service == "ssm":
 		return ":parameter" + call.Reference
 	case call.Service == "codepipeline":
@@ -517,7 +525,10 @@ func sharedServiceFixture(t *testing.T) *ecsFixture { return newECSFixture(t, fa
 // pausingServiceFixture is a sharedServiceFixture with another service, whose
 // deployments wait at a lifecycle hook.
 func pausingServiceFixture(t *testing.T) *ecsFixture {
-	h := sharedServiceFixture(t)
+	return withPausing(sharedServiceFixture(t))
+}
+
+func withPausing(h *ecsFixture) *ecsFixture {
 	h.createService(ecsServiceFixture{
 		cluster: "prod", service: "paused", containers: []string{"a=shop/a:latest"},
 		strategy: types.DeploymentStrategyBlueGreen, hook: types.DeploymentLifecycleHookStagePostScaleUp,

@@ -37,7 +37,9 @@ deploy action does. With REVISION, the images of that revision are deployed inst
 If build has written taskdefinition.json next to it, the new revision has the settings of
 the compose file, too. Slipway logs the names of the fields that change. Fields that the
 compose file has no word for stay, and so do other containers. A task definition that
-something else wrote is refused if it has other settings; --adopt takes it over.
+something else wrote is refused if it has other settings; --adopt takes it over. The
+outputs of the stack and the versions of secrets are read first: a rotated secret is
+deployed, and a missing one ends the command before anything is touched.
 
 Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run

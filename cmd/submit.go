@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
@@ -20,6 +22,7 @@ import (
 	"slipway/internal/fault"
 	"slipway/internal/phrase"
 	"slipway/project"
+	"slipway/project/compose"
 )
 
 // submitOptions are the flags of `slipway submit`.
@@ -51,7 +54,8 @@ always has the same bytes; permissions and symbolic links are kept.
 
 Files that look like secrets are refused by name, and nothing is sent: .env and .env.*
 (but for .env.example and its kin), .secret-*, keys and key stores, .aws/credentials, an
-.npmrc with a token, and whatever begins as a private key does. With --respect-ignore,
+.npmrc with a token, whatever begins as a private key does, and the files of secrets in the
+compose file: a job does not need the values. With --respect-ignore,
 what .dockerignore and .gitignore name is neither sent nor looked at; Dockerfiles, compose
 files and buildspecs go along whatever .dockerignore says, for the pipeline needs them.
 
@@ -153,16 +157,16 @@ func submitLocation(url string) (artifact.S3Location, error) {
 
 // read finds what will be sent, and refuses what must not be.
 func (o submitOptions) read(ctx context.Context, w *cli) (*source.Source, error) {
+	composed, err := o.compose(ctx, w)
+	if err != nil {
+		return nil, err
+	}
 	dir := o.dir
 	if dir == "" {
-		project, err := project.Load(ctx, &w.Host, o.project.Options, nil)
-		if err != nil {
-			return nil, err
-		}
-		dir = project.WorkingDir
+		dir = composed.WorkingDir
 	}
 	tree, err := source.Read(ctx, source.Options{
-		Dir: project.Absolute(w.Dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets,
+		Dir: project.Absolute(w.Dir, dir), RespectIgnore: o.respectIgnore, AllowSecrets: o.allowSecrets, SecretFiles: compose.SecretFiles(composed),
 	})
 	if err != nil {
 		return nil, err
@@ -175,6 +179,23 @@ func (o submitOptions) read(ctx context.Context, w *cli) (*source.Source, error)
 	}
 	warnOfLinks(w, tree)
 	return tree, nil
+}
+
+// compose reads the compose file of the directory, whose secrets are not sent. A named
+// directory needs none, and may have any if secrets may be sent.
+func (o submitOptions) compose(ctx context.Context, w *cli) (*types.Project, error) {
+	options := o.project.Options
+	if o.dir != "" && len(options.Files) == 0 {
+		options.Dir = project.Absolute(w.Dir, o.dir)
+		if info, err := os.Stat(options.Dir); err != nil || !info.IsDir() {
+			return &types.Project{}, nil // source.Read refuses the directory
+		}
+	}
+	composed, err := project.Load(ctx, &w.Host, options, nil)
+	if err != nil && o.dir != "" && (o.allowSecrets || errors.Is(err, compose.ErrNoProject)) {
+		return &types.Project{}, nil
+	}
+	return composed, err
 }
 
 // warnOfLinks warns of links that lead nowhere in the job that unpacks the archive.

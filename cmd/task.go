@@ -8,8 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/cmd/derived"
+	"slipway/cmd/hint"
+	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/rollout"
+	"slipway/rollout/ecs"
 	"slipway/rollout/settings"
 	"slipway/rollout/task"
 )
@@ -37,10 +40,10 @@ code 2. x-slipway: {local: true} keeps a service for docker compose, and x-slipw
 {local: [volumes]} some of its keys. docs/task-definition.md lists all keys.
 
 With --diff, it compares them with the task definitions that the ECS services run, with
-one request for each ten services and one for each. The exit code is 0 if the settings are
-equal and 1 if they differ. Images of the project are not compared, and neither are values
-that only the stack knows. Values are shown on a terminal only, and never those of
-variables with names of credentials.
+one request for each ten services and one for each. The outputs of the stack and the
+versions of secrets are read, too. The exit code is 0 if the settings are equal and 1 if
+they differ. Images of the project are not compared. Values are shown on a terminal only,
+and never those of variables with names of credentials.
 
 With --output json, the result is an array of inputs of RegisterTaskDefinition, with the
 keys of ECS's API.`,
@@ -86,6 +89,9 @@ func runTaskDiff(ctx context.Context, w *cli, o taskCommand, definitions []task.
 		return err
 	}
 	found, denied, err := settings.Read(ctx, aws, definitions)
+	if missing := (*ecs.MissingError)(nil); errors.As(err, &missing) {
+		return fault.New(fault.KindOf(err), err, hint.ComposeService)
+	}
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,9 @@ func DeriveTasks(ctx context.Context, composed *types.Project, refs map[string]s
 	}
 	out, warnings, err := task.Derive(deployed, images, around)
 	for _, d := range out {
+		if err := refuseSecretValues(composed, d); err != nil {
+			return nil, nil, err
+		}
 		if err := scanTask(d, wanted); err != nil {
 			return nil, nil, err
 		}

@@ -89,6 +89,9 @@ func (t Template) Derive(p Project, services []string) (Derived, error) {
 			chosen = deployed(p.Definitions)
 		}
 		addPipeline(facts, chosen)
+		if slices.ContainsFunc(p.Definitions, func(d task.Definition) bool { return len(d.Secrets) > 0 }) {
+			facts["Secrets"] = p.Name + "/*"
+		}
 	}
 	if err != nil {
 		return Derived{}, err

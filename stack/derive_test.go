@@ -200,3 +200,15 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestPipelineSecrets: the job may describe the project's secrets if it has some.
+func TestPipelineSecrets(t *testing.T) {
+	p := shop()
+	if got := get(t, "pipeline", p, "Secrets"); got != "" {
+		t.Errorf("Secrets of a project without secrets is %q", got)
+	}
+	p.Definitions[0].Secrets = map[string]map[string]string{"web": {"DB": "db"}}
+	if got := get(t, "pipeline", p, "Secrets"); got != "shop/*" {
+		t.Errorf("Secrets is %q, want shop/*", got)
+	}
+}

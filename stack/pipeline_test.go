@@ -15,7 +15,9 @@ func job(t *testing.T) resolver {
 		values: map[string]string{
 			"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012",
 			"Repositories": "shop/web", "Cluster": "main", "Service": "web",
+			"SiteStack": "site", "Secrets": "shop/db",
 		},
+		conditions: map[string]bool{"HasSecrets": true},
 		imports: map[string]string{
 			"ExecutionRole": "arn:aws:iam::123456789012:role/execution", "TaskRole": "arn:aws:iam::123456789012:role/task", "LogGroup": "/ecs/shop",
 		},
@@ -26,11 +28,12 @@ func job(t *testing.T) resolver {
 // statement by statement.
 func TestBuildRole(t *testing.T) {
 	use := iam.Use{
-		Commands: []string{"build"}, CreateRepositories: true, Rollout: true,
+		Commands: []string{"build"}, CreateRepositories: true, Rollout: true, Tags: true,
 		Scope: iam.Scope{
 			Region: "eu-west-1", Account: "123456789012",
 			Repositories: []iam.Repository{{Name: "shop/web"}}, Services: []iam.Service{{Cluster: "main", Service: "web"}},
 			Roles: []string{"execution", "task"}, LogGroups: []string{"/ecs/shop"},
+			Stack: "site", Secrets: []string{"shop/db"},
 		},
 	}
 	want, err := use.Policy()

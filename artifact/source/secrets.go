@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,6 +95,36 @@ func findSecrets(ctx context.Context, tree fs.FS, entries []Entry) (*searched, e
 	}
 	slices.SortFunc(found.secrets, func(a, b Secret) int { return strings.Compare(a.Name, b.Name) })
 	return found, nil
+}
+
+// named adds the files of named secrets to those that look like secrets.
+func named(found []Secret, dir string, entries []Entry, files map[string]string) []Secret {
+	for _, key := range slices.Sorted(maps.Keys(files)) {
+		for _, name := range places(dir, files[key]) {
+			isEntry := slices.ContainsFunc(entries, func(e Entry) bool { return e.Name == name && !e.Mode.IsDir() })
+			if isEntry && !slices.ContainsFunc(found, func(s Secret) bool { return s.Name == name }) {
+				found = append(found, Secret{name, "the file of secret " + key + " in the compose file"})
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b Secret) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}
+
+// places returns the names below a directory by which a file may be sent: its own, and
+// that of the file to which links on its path lead.
+func places(dir, path string) []string {
+	var out []string
+	resolved, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		resolved = path // it is not there, and not sent
+	}
+	for _, p := range []string{path, resolved} {
+		if name, err := filepath.Rel(dir, p); err == nil && filepath.IsLocal(name) && !slices.Contains(out, filepath.ToSlash(name)) {
+			out = append(out, filepath.ToSlash(name))
+		}
+	}
+	return out
 }
 
 // secretIn returns the reason why a file looks like a secret, or "". A link is

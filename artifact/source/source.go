@@ -28,6 +28,9 @@ type Options struct {
 	RespectIgnore bool
 	// AllowSecrets lets files through that look like secrets.
 	AllowSecrets bool
+	// SecretFiles are the absolute paths of files with the values of secrets, by the
+	// names of the secrets.
+	SecretFiles map[string]string
 }
 
 // Source is the part of a directory that will be sent, read but not packed.
@@ -187,7 +190,7 @@ func readTree(ctx context.Context, dir string, tree fs.FS, o Options) (*Source, 
 		return nil, err
 	}
 	s.Entries = slices.DeleteFunc(s.Entries, func(e Entry) bool { return found.gone[e.Name] })
-	secrets, unreadable := found.secrets, found.problems
+	secrets, unreadable := named(found.secrets, dir, s.Entries, o.SecretFiles), found.problems
 	if problems := slices.Concat(w.problems, unreadable); len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Name, b.Name) })
 		return nil, &Error{Dir: dir, Problems: problems, Cause: Unsendable}

@@ -58,6 +58,9 @@ func (s Scope) checkProject() error {
 			return bad("Secrets", fmt.Errorf("%q is not the name or the ARN of a secret or a parameter", name))
 		}
 	}
+	if s.Stack != "" && !stackName.MatchString(s.Stack) {
+		return bad("Stack", fmt.Errorf("%q is not the name or the ARN of a stack", s.Stack))
+	}
 	for _, r := range s.Repositories {
 		switch {
 		case !repositoryName.MatchString(r.Name):
@@ -79,6 +82,10 @@ var repositoryName = regexp.MustCompile(`^[a-z0-9._/-]{2,256}$`)
 // the Secrets Manager API reference, PutParameter in that of Systems Manager), and of
 // their ARNs.
 var secretName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@:-]+$`)
+
+// stackName has the characters of the name of a stack (CreateStack in the CloudFormation
+// API reference), and of its ARN.
+var stackName = regexp.MustCompile(`^([a-zA-Z][a-zA-Z0-9-]*|arn:[a-z-]+:cloudformation:[a-z0-9-]+:\d{12}:stack/[a-zA-Z0-9/-]+)$`)
 
 // literal keeps the characters of an S3 key that an ARN or a condition would read as a
 // wildcard or the start of a variable ("IAM policy elements: Variables and tags" in the

@@ -30,6 +30,7 @@ var (
 	submitting = []string{"submit"}
 	checking   = []string{"doctor"}
 	secrets    = []string{"secrets"}
+	settling   = []string{"rollout", "task"}
 )
 
 // Circumstances.
@@ -43,6 +44,7 @@ func scanning(u Use) bool   { return u.RequireScan }
 func signing(u Use) bool    { return u.RequireSignature }
 func named(u Use) bool      { return u.Named }
 func pushing(u Use) bool    { return u.Push }
+func stacked(u Use) bool    { return u.Stack != "" }
 func managed(u Use) bool    { return len(u.Secrets)+len(u.SecretARNs) > 0 }
 func external(u Use) bool   { return len(u.Parameters) > 0 }
 func rolling(u Use) bool    { return !u.CodeDeploy }
@@ -55,6 +57,13 @@ func both(a, b func(Use) bool) func(Use) bool {
 var (
 	scanActions = []string{"ecr:DescribeImageScanFindings", "ecr:BatchGetRepositoryScanningConfiguration"}
 	signActions = []string{"ecr:DescribeImageSigningStatus"}
+)
+
+// Actions that read the surroundings of task definitions. Values of secrets are left to
+// the execution role.
+var (
+	stackActions  = []string{"cloudformation:DescribeStacks"}
+	secretActions = []string{"secretsmanager:DescribeSecret"}
 )
 
 // scheduleActions read the tasks that EventBridge starts.
@@ -100,6 +109,11 @@ var needs = slices.Concat(
 		// Running task definitions, which task --diff reads.
 		{commands: []string{"task"}, on: services, actions: []string{"ecs:DescribeServices"}},
 		{commands: []string{"task"}, on: everything, actions: []string{"ecs:DescribeTaskDefinition"}},
+		// What the compose file's settings take from their surroundings.
+		{commands: settling, on: stacks, when: stacked, actions: stackActions},
+		{commands: building, on: stacks, when: both(rollingOut, stacked), actions: stackActions},
+		{commands: settling, on: allSecrets, when: managed, actions: secretActions},
+		{commands: building, on: allSecrets, when: both(rollingOut, managed), actions: secretActions},
 		// Tags that a deployment moves.
 		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage"}},
 		{commands: deploying, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:PutImage", "ecr:BatchDeleteImage"}},

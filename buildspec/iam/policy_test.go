@@ -22,20 +22,23 @@ func TestDocs(t *testing.T) {
 	withArtifact.Artifact = "BUCKET/shop/imagedefinitions.zip"
 	withBucket.Buckets = []string{"BUCKET"}
 	withSource.Source, withSource.Pipeline = "BUCKET/shop/source.zip", "shop"
+	withSettings := shopScope
+	withSettings.Stack, withSettings.Secrets = "shop", []string{"shop/db_password"}
 	withCache := shopScope
 	withCache.Cache = "BUCKET/shop/"
 	for name, use := range map[string]Use{
-		"build":           {Commands: []string{"build"}, Scope: shopScope},
-		"build-first":     {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
-		"build-s3-cache":  {Commands: []string{"build"}, Scope: withCache},
-		"build-rollout":   {Commands: []string{"build"}, Rollout: true, Scope: shopScope},
-		"pull-request":    {Commands: []string{"build"}, Untrusted: true, Scope: shopScope},
-		"operator":        {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},
-		"operator-deploy": {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
-		"reader":          {Commands: []string{"revisions", "status"}, Scope: shopScope},
-		"doctor":          {Commands: []string{"doctor"}, Scope: withArtifact},
-		"retention":       {Commands: []string{"retention"}, Scope: withBucket},
-		"submit":          {Commands: []string{"submit"}, Wait: true, Scope: withSource},
+		"build":                  {Commands: []string{"build"}, Scope: shopScope},
+		"build-first":            {Commands: []string{"build"}, CreateRepositories: true, Scope: withArtifact},
+		"build-s3-cache":         {Commands: []string{"build"}, Scope: withCache},
+		"build-rollout":          {Commands: []string{"build"}, Rollout: true, Scope: shopScope},
+		"build-rollout-settings": {Commands: []string{"build"}, Rollout: true, Tags: true, Scope: withSettings},
+		"pull-request":           {Commands: []string{"build"}, Untrusted: true, Scope: shopScope},
+		"operator":               {Commands: []string{"rollback", "rollout", "revisions", "status", "stop", "start"}, Scope: shopScope},
+		"operator-deploy":        {Commands: []string{"rollback", "rollout", "revisions", "status"}, CodeDeploy: true, Tags: true, Scope: shopScope},
+		"reader":                 {Commands: []string{"revisions", "status"}, Scope: shopScope},
+		"doctor":                 {Commands: []string{"doctor"}, Scope: withArtifact},
+		"retention":              {Commands: []string{"retention"}, Scope: withBucket},
+		"submit":                 {Commands: []string{"submit"}, Wait: true, Scope: withSource},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := use.Policy()
@@ -91,6 +94,7 @@ func TestPolicyRefused(t *testing.T) {
 		"DeploymentGroups": func(s *Scope) { s.DeploymentGroups = []string{"shop/*"} },
 		"Services":         func(s *Scope) { s.Services = []Service{{"shop*", "sh?p"}} },
 		"Repositories":     func(s *Scope) { s.Repositories = []Repository{{Name: "shop/*"}} },
+		"Stack":            func(s *Scope) { s.Stack = "shop*" },
 	} {
 		u := Use{Commands: []string{"build"}, Scope: shopScope}
 		change(&u.Scope)
@@ -211,6 +215,8 @@ func TestScope(t *testing.T) {
 			s.Parameters = []string{"/shop/flag", "arn:aws:ssm:eu-west-3:123456789012:parameter/x"}
 		}), parameters,
 			"arn:aws:ssm:eu-west-1:123456789012:parameter/shop/flag arn:aws:ssm:eu-west-3:123456789012:parameter/x"},
+		{"stack", with(func(s *Scope) { s.Stack = "site" }), stacks, "arn:aws:cloudformation:eu-west-1:123456789012:stack/site/*"},
+		{"stack by ARN", with(func(s *Scope) { s.Stack = "arn:aws:cloudformation:eu-west-3:123456789012:stack/site/1-2" }), stacks, "arn:aws:cloudformation:eu-west-3:123456789012:stack/site/1-2"},
 		{"log group", with(func(s *Scope) { s.LogGroups = []string{"g"} }), logStreams, "arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:*"},
 	} {
 		got, _ := tt.scope.on(tt.on)
@@ -248,6 +254,7 @@ func TestListing(t *testing.T) {
 func TestEveryARN(t *testing.T) {
 	scope := shopScope
 	scope.Artifact, scope.Buckets, scope.Mirrors = "b/k", []string{"b"}, []Repository{{Name: "docker-hub"}}
+	scope.Stack = "site"
 	scope.Secrets, scope.Parameters = []string{"shop/db"}, []string{"/shop/flag"}
 	scope.SecretARNs = []string{"arn:aws:secretsmanager:eu-west-1:123456789012:secret:partner-AbCdEf"}
 	for _, n := range needs {

@@ -65,6 +65,9 @@ type Scope struct {
 	// Secrets are the names of the project's own secrets in Secrets Manager,
 	// SecretARNs those of others, and Parameters the names or ARNs of parameters.
 	Secrets, SecretARNs, Parameters []string
+	// Stack is the name or the ARN of the stack that the task definitions take outputs
+	// from, if there is one.
+	Stack string
 }
 
 // Repository is a repository in ECR. Empty Account and Region are the scope's.
@@ -105,6 +108,7 @@ const (
 	foreignSecrets
 	allSecrets
 	parameters
+	stacks
 )
 
 // ecs reports whether a resource is named after ECS services.
@@ -164,6 +168,8 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentconfig:*")}
 	case everything:
 		out = []string{"*"}
+	case stacks:
+		out = []string{s.stack()}
 	case ownSecrets, foreignSecrets, allSecrets, parameters:
 		out = s.secrets(r)
 	default:
@@ -278,6 +284,15 @@ func (s Scope) cluster(svc Service) (region, account, name string) {
 		name = path[1] // arn:…:service/CLUSTER/SERVICE
 	}
 	return region, account, name
+}
+
+// stack returns the ARN of the stack. Without its unique id, an ARN ends in a wildcard
+// ("Controlling CloudFormation access with IAM" in the CloudFormation user guide).
+func (s Scope) stack() string {
+	if strings.HasPrefix(s.Stack, "arn:") {
+		return s.Stack
+	}
+	return s.arn("cloudformation", s.Region, s.Account, "stack/"+s.Stack+"/*")
 }
 
 func (s Scope) roles() []string {

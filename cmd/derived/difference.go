@@ -26,7 +26,7 @@ func PrintDifferences(w io.Writer, found []settings.Difference, terminal bool) e
 		fmt.Fprintf(&out, "%s  differs from task definition %s\n", plain.Text(d.Service.String()), plain.Text(d.Running.Name()))
 		for _, c := range d.Changes {
 			line := c.Where()
-			if terminal {
+			if terminal && !c.Rotated {
 				line += ": " + shown(c, c.Old) + " → " + shown(c, c.New)
 			}
 			fmt.Fprintf(&out, "  %s\n", plain.Text(line))
@@ -95,6 +95,8 @@ type fieldDifference struct {
 	Field     string `json:"field,omitempty"`
 	Old       string `json:"old,omitempty"`
 	New       string `json:"new,omitempty"`
+	// NewVersion reports a secret that has a new version.
+	NewVersion bool `json:"newVersion,omitempty"`
 }
 
 // Differences returns the differences for machines.
@@ -103,8 +105,8 @@ func Differences(found []settings.Difference, terminal bool) any {
 	for _, d := range found {
 		row := difference{d.Service.Cluster, d.Service.Service, d.Running.ARN, len(d.Changes) == 0, []fieldDifference{}}
 		for _, c := range d.Changes {
-			field := fieldDifference{Container: c.Container, Field: c.Field}
-			if terminal {
+			field := fieldDifference{Container: c.Container, Field: c.Field, NewVersion: c.Rotated}
+			if terminal && !c.Rotated {
 				field.Old, field.New = shown(c, c.Old), shown(c, c.New)
 			}
 			row.Differences = append(row.Differences, field)

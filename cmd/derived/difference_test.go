@@ -20,6 +20,7 @@ func found() []settings.Difference {
 		{Container: "web", Field: "dockerLabels.password", New: "hush4"},
 		{Container: "web", Field: "logConfiguration.options.splunk-token", Old: "hush5"},
 		{Container: "web", Field: "command", Old: []any{"a"}, New: []any{"b", "<c>"}},
+		{Container: "web", Field: "secrets.DB_PASSWORD", Rotated: true},
 		{Container: "new", New: map[string]any{
 			"name": "new", "environment": []any{map[string]any{"name": "DB_PASSWORD", "value": "hush6"}, map[string]any{"name": "A", "value": "plain"}},
 			"dockerLabels": map[string]any{"secret": "hush7"},
@@ -50,6 +51,7 @@ func TestPrintDifferences(t *testing.T) {
   web.dockerLabels.password: none → REDACTED
   web.logConfiguration.options.splunk-token: REDACTED → none
   web.command: ["a"] → ["b","<c>"]
+  web.secrets.DB_PASSWORD (new version)
   container new: none → {"dockerLabels":{"secret":"REDACTED"},"environment":[{"name":"DB_PASSWORD","value":"REDACTED"},{"name":"A","value":"plain"}],"name":"new"}
 api  has the settings of task definition shop:7
 `
@@ -68,6 +70,7 @@ func TestPrintDifferencesWithoutValues(t *testing.T) {
   web.dockerLabels.password
   web.logConfiguration.options.splunk-token
   web.command
+  web.secrets.DB_PASSWORD (new version)
   container new
 api  has the settings of task definition shop:7
 `
@@ -86,7 +89,7 @@ func TestDifferences(t *testing.T) {
 		if strings.Contains(text, "hush") || strings.Contains(text, "debug") != terminal {
 			t.Errorf("terminal %t: %s", terminal, text)
 		}
-		for _, part := range []string{`"field": "environment.LOG_LEVEL"`, `"equal": true`, `"container": "new"`} {
+		for _, part := range []string{`"field": "environment.LOG_LEVEL"`, `"equal": true`, `"container": "new"`, `"newVersion": true`} {
 			if !strings.Contains(text, part) {
 				t.Errorf("%s lacks %s", text, part)
 			}

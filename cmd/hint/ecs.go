@@ -5,6 +5,10 @@ import (
 	"slipway/rollout/ecs"
 )
 
+// ComposeService is the hint for a missing ECS service where only the compose file names
+// services.
+const ComposeService = "correct x-slipway.ecs {cluster, service} in the compose file, or the region, which is --region's, AWS_REGION's or the profile's"
+
 // ecsHint returns the hints for errors of rollout/ecs.
 func ecsHint(err error) string {
 	switch e := err.(type) {

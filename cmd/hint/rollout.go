@@ -98,7 +98,7 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.OtherBuild:      "run `slipway build`, which writes both files",
 	rollout.NotAdopted:      "give --adopt to replace these settings by those of the compose file; `slipway task --diff` shows the values",
 	rollout.UnknownSettings: "name the stack that has them with x-slipway.task.stack: `slipway stack` lists templates",
-	rollout.Unreadable:      "allow the action that the message names: `slipway buildspec iam` prints the policy",
+	rollout.Unreadable:      "allow the action that the message names: `slipway buildspec iam` prints the policy. AWS may answer so for a secret that does not exist, too: `slipway secrets` lists them",
 	rollout.NoTasks:         "run `slipway start`",
 	rollout.Unlike:          "run `slipway statusFLAGS` to see the running images",
 	rollout.Gone:            "run `slipway revisions` to list the revisions, and roll out another one",

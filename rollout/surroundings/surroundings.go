@@ -23,7 +23,7 @@ import (
 // maxStacks is the number of requests to CloudFormation at once.
 const maxStacks = 4
 
-// Surroundings are what AWS says of the surroundings of task definitions.
+// Surroundings are the surroundings of task definitions, as AWS describes them.
 type Surroundings struct {
 	// Definitions are the definitions with the values that were read, in their order.
 	// Names in capitals stay where the caller may not read.

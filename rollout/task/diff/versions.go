@@ -59,8 +59,9 @@ func (r Running) recorded() versions {
 }
 
 // rotate adds a change for each variable whose secret has another version than the running
-// tasks started with, and returns the versions to record. A version that was not recorded,
-// as before this tag was written, is no change, and one that AWS has not named stays.
+// tasks started with, and returns the versions to record. A secret without a recorded
+// version, as from before there was this tag, counts as the same. A version that AWS has
+// not named stays.
 func (r Running) rotate(d task.Definition, changes []Change) ([]Change, versions) {
 	was, now := r.recorded(), versions{}
 	for _, c := range d.Input.Containers {
