@@ -19,6 +19,7 @@ func TestExamples(t *testing.T) {
 		"two-services":    {"foodstore", "petstore"},
 		"lone-dockerfile": {"api"},
 		"hermetic":        {"brand", "handbook", "prices", "shop"},
+		"greeter":         {"web"},
 
 		"pipelines/s3-source":    {"api", "web"},
 		"pipelines/git-source":   {"foodstore", "petstore"},

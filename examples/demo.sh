@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds examples/hermetic into a sandbox, changes one service and builds again, rolls
-# out, rolls back, and shows a rollout that crashes.
+# out, rolls back, and shows a rollout that crashes. Then it runs examples/greeter, if
+# this host can run containers.
 # Called by `make demo`, which has built the programs in bin/ and .tools/bin/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -8,11 +9,15 @@ export PATH="$root/bin:$root/.tools/bin:$PATH"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/slipway-demo.XXXXXX")
 sandbox=
-cleanup() {
+stop_sandbox() {
 	if [ -n "$sandbox" ]; then
 		kill "$sandbox" 2>/dev/null || true
 		wait "$sandbox" 2>/dev/null || true
 	fi
+	sandbox=
+}
+cleanup() {
+	stop_sandbox
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -25,18 +30,23 @@ run() {
 }
 revision() { slipway build --plan | awk '/^hash/ { print $2 }'; }
 
+# start_sandbox starts a sandbox with more arguments for serve.
+start_sandbox() {
+	slipway-sandbox serve --addr 127.0.0.1:0 --ecs-speed 20 "$@" >"$work/env" 2>"$work/sandbox.log" &
+	sandbox=$!
+	for _ in $(seq 100); do
+		[ -s "$work/env" ] && grep -q ^serving "$work/sandbox.log" && break
+		kill -0 "$sandbox" 2>/dev/null || { cat "$work/sandbox.log" >&2; exit 1; }
+		sleep 0.1
+	done
+	cat "$work/env"
+	# shellcheck disable=SC1091
+	. "$work/env"
+	addr=${AWS_ENDPOINT_URL#http://}
+}
+
 say "A local AWS: ECR on a real registry, ECS, S3, STS"
-slipway-sandbox serve --addr 127.0.0.1:0 --ecs-speed 20 >"$work/env" 2>"$work/sandbox.log" &
-sandbox=$!
-for _ in $(seq 100); do
-	[ -s "$work/env" ] && break
-	kill -0 "$sandbox" 2>/dev/null || { cat "$work/sandbox.log" >&2; exit 1; }
-	sleep 0.1
-done
-cat "$work/env"
-# shellcheck disable=SC1091
-. "$work/env"
-addr=${AWS_ENDPOINT_URL#http://}
+start_sandbox
 
 # The project must not change the checkout, and the engine's cache must not outlive
 # the demo.
@@ -97,3 +107,43 @@ cp "$work/Dockerfile" prices/Dockerfile
 run slipway build --rollout
 run slipway status
 run slipway revisions
+
+say "A second sandbox, whose tasks run the processes of their images"
+stop_sandbox
+start_sandbox --run
+if grep '^tasks do not run here' "$work/sandbox.log"; then
+	echo "so the rest of the demo is left out"
+	exit 0
+fi
+cp -R "$root/examples/greeter" "$work/greeter"
+(cd "$root" && CGO_ENABLED=0 "${GO:-go}" build -o "$work/greeter/greeter" ./examples/greeter)
+cd "$work/greeter"
+
+# get prints what the service answers at the address that the sandbox has given it.
+get() {
+	run curl --silent --show-error --fail "http://$(sed -n 's/^web of greeter\/greeter answers at //p' "$work/sandbox.log" | tail -n 1)/"
+}
+# greet changes the greeting, which is a setting of the compose file.
+greet() { sed -i.bak "s/GREETING: .*/GREETING: \"$1\"/" compose.yaml && rm compose.yaml.bak; }
+
+say "An image with a web server, its ECS service, and its answer"
+run slipway build --create-repositories
+run slipway-sandbox service --addr "$addr" --cluster greeter --service greeter --container web=greeter/web \
+	--env "web.GREETING=Good morning" --port web:8080 --log-group /ecs/greeter --wait 1m
+get
+
+say "The compose file takes its settings over: the health check, the stop timeout"
+run slipway rollout --adopt
+
+say "A new greeting, rolled out"
+greet "Good evening"
+run slipway build --rollout
+get
+
+say "Without a greeting the server ends: a real crash, its log, and ECS rolls it back"
+greet ""
+run slipway build --rollout && exit 1 || code=$?
+echo "exit code $code"
+[ "$code" -eq 6 ]
+get
+run slipway status

@@ -55,8 +55,9 @@ func newRoot() *cobra.Command {
 		Short: "A local stand-in for ECR, ECS, S3 and what goes with them",
 		Long: `slipway-sandbox stands in for the part of AWS that Slipway uses: ECR with a
 real image registry behind it, ECS with deployments that take time, CodeDeploy for
-ECS, CloudWatch Logs, Application Auto Scaling, S3, outputs of CloudFormation, STS
-and IAM's policy simulation, all on one address. Nothing survives its end.`,
+ECS, CloudWatch Logs, Application Auto Scaling, S3, CodePipeline, EventBridge and its
+Scheduler, outputs of CloudFormation, Secrets Manager, the Parameter Store, STS and
+IAM's policy simulation, all on one address. Nothing survives its end.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("unknown command %q", args[0])}
@@ -103,9 +104,9 @@ A control plane for scripts:
                 open: separate-ids, list-delay, platform-digests, early-success, late-current, no-new-fields
 
 ECS deploys as the real one does, in time: images are resolved to digests when a
-deployment begins, tasks take seconds to start and to stop. Nothing runs in them.
-A container does as a label of its image says, or a variable of its environment,
-which wins:
+deployment begins, tasks take seconds to start and to stop. Without --run, nothing
+runs in them. A container does as a label of its image says, or a variable of its
+environment, which wins:
   slipway.sandbox.exit=1         SLIPWAY_SANDBOX_EXIT=1         exits with 1; oom: out of memory
   slipway.sandbox.exit-after=3s  SLIPWAY_SANDBOX_EXIT_AFTER=3s  … after that time (default 1s)
   slipway.sandbox.health=never   SLIPWAY_SANDBOX_HEALTH=never   passes no health check, its own
@@ -117,6 +118,19 @@ which wins:
 Tasks also fail for what is really so: an image that is missing, archived or for
 another architecture, a log group that is not there; and for a secret whose
 valueFrom, or an execution role whose ARN, contains "missing".
+
+With --run, tasks run the processes of their images, as root with runc. Command,
+environment, secrets of the sandbox, user, health check, dependencies, restart
+policy, limits and stop timeout are those of the task definition; exit codes and log
+lines are the processes' own. Each task has a network namespace without a way out, so
+that two tasks may listen on the same port. Connections to 127.0.0.1 at a container's
+TCP port, or at a free one if that is taken, go to the healthy tasks of its service;
+a line on stderr has the address, and:
+  curl          URL/_sandbox/tasks                addresses that lead to tasks, as JSON
+The labels exit, exit-after, stop-after and log have no effect then. The interval
+between health checks is ECS's time, start periods and timeouts are the clock's.
+Where no container can run, a line on stderr has the reason, and all is as without
+--run.
 
 CodeDeploy deploys to ECS services with that controller; as the real one, it waits
 an hour of ECS's time for tasks that do not come up.
@@ -150,12 +164,16 @@ func newServe() *cobra.Command {
 	f.StringVar(&o.Region, "region", "us-east-1", "region the main address serves")
 	f.DurationVar(&o.TokenLifetime, "token-lifetime", 0, "how long an ECR token is good for (default 12h)")
 	f.Float64Var(&o.ECSSpeed, "ecs-speed", 1, "how much faster than the clock the time of ECS runs")
+	f.BoolVar(&o.Run, "run", false, "run the containers of tasks, as root on Linux with runc")
 	f.StringVar(&o.Dir, "dir", "", "directory for a temporary directory with the blobs (default the system's)")
 	return c
 }
 
 // runServe serves until the context ends.
 func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) error {
+	o.Opened = func(p sandbox.TaskPort) {
+		fmt.Fprintf(stderr, "%s of %s/%s answers at %s\n", p.Container, p.Cluster, p.Service, p.Address)
+	}
 	s, err := sandbox.Start(ctx, o)
 	if err != nil {
 		return err
@@ -167,7 +185,11 @@ func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) 
 	if _, err := io.WriteString(stdout, out.String()); err != nil {
 		return errors.Join(fmt.Errorf("printing the environment: %w", err), s.Close())
 	}
-	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, CloudFormation, S3, STS and IAM on %s until interrupted\n", s.URL())
+	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3, CodePipeline, EventBridge, Scheduler, "+
+		"CloudFormation, Secrets Manager, Parameter Store, STS and IAM on %s until interrupted\n", s.URL())
+	if err := s.NotRunning(); err != nil {
+		fmt.Fprintf(stderr, "tasks do not run here, their containers are played: %v\n", err)
+	}
 	<-ctx.Done()
 	return s.Close()
 }

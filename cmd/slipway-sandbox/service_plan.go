@@ -15,7 +15,7 @@ import (
 // serviceFlags is what was typed.
 type serviceFlags struct {
 	cluster, service, controller, strategy, breaker, loadBalancer, logGroup string
-	containers, env, healthChecks                                           []string
+	containers, env, healthChecks, ports                                    []string
 	desired                                                                 int32
 	wait                                                                    time.Duration
 }
@@ -31,6 +31,7 @@ func (f *serviceFlags) flags(c *cobra.Command) {
 	s.StringVar(&f.breaker, "circuit-breaker", "rollback", "rollback, stop or off")
 	s.StringArrayVar(&f.env, "env", nil, "`container.NAME=VALUE`; may be given several times")
 	s.StringArrayVar(&f.healthChecks, "health-check", nil, "`container=command`; may be given several times")
+	s.StringArrayVar(&f.ports, "port", nil, "`container:port` that a container listens on; may be given several times")
 	s.StringVar(&f.loadBalancer, "load-balancer", "", "`container:port` behind a made-up load balancer")
 	s.StringVar(&f.logGroup, "log-group", "", "log group, made if it is missing, for the awslogs driver")
 	s.DurationVar(&f.wait, "wait", 0, "how long to wait until the service is stable (default not at all)")
@@ -53,6 +54,7 @@ type plannedContainer struct {
 	image       image
 	env         []types.KeyValuePair
 	healthCheck string
+	ports       []types.PortMapping
 }
 
 type balancedPort struct {
@@ -102,7 +104,7 @@ func (f serviceFlags) plan(region string) (p servicePlan, err error) {
 		}
 		p.containers = append(p.containers, plannedContainer{name: name, image: parseImage(ref)})
 	}
-	for _, step := range []func(serviceFlags) error{p.readEnv, p.readHealthChecks, p.readLoadBalancer, p.readDeployment} {
+	for _, step := range []func(serviceFlags) error{p.readEnv, p.readHealthChecks, p.readPorts, p.readLoadBalancer, p.readDeployment} {
 		if err := step(f); err != nil {
 			return p, err
 		}
@@ -144,16 +146,47 @@ func (p *servicePlan) readHealthChecks(f serviceFlags) error {
 	return nil
 }
 
+func (p *servicePlan) readPorts(f serviceFlags) error {
+	for _, text := range f.ports {
+		c, port := p.port(text)
+		if c == nil {
+			return fmt.Errorf("--port %q must be container:port with one of the containers", text)
+		}
+		c.listen(port)
+	}
+	return nil
+}
+
+// port parses container:port. The container is nil if it is neither.
+func (p *servicePlan) port(text string) (*plannedContainer, int32) {
+	name, number, _ := strings.Cut(text, ":")
+	port, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || port == 0 {
+		return nil, 0
+	}
+	return p.container(name), int32(port)
+}
+
+// listen adds a port that a container listens on.
+func (c *plannedContainer) listen(port int32) {
+	for _, m := range c.ports {
+		if *m.ContainerPort == port {
+			return
+		}
+	}
+	c.ports = append(c.ports, types.PortMapping{ContainerPort: &port, HostPort: &port, Protocol: types.TransportProtocolTcp})
+}
+
 func (p *servicePlan) readLoadBalancer(f serviceFlags) error {
 	if f.loadBalancer == "" {
 		return nil
 	}
-	name, text, _ := strings.Cut(f.loadBalancer, ":")
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || port == 0 || p.container(name) == nil {
+	c, port := p.port(f.loadBalancer)
+	if c == nil {
 		return fmt.Errorf("--load-balancer %q must be container:port with one of the containers", f.loadBalancer)
 	}
-	p.balanced = &balancedPort{name, int32(port)}
+	c.listen(port)
+	p.balanced = &balancedPort{c.name, port}
 	return nil
 }
 

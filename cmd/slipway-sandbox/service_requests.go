@@ -42,15 +42,12 @@ func (p servicePlan) definition() *ecs.RegisterTaskDefinitionInput {
 
 func (p servicePlan) containerDefinition(c plannedContainer) types.ContainerDefinition {
 	out := types.ContainerDefinition{
-		Name: &c.name, Image: aws.String(c.image.name + c.image.suffix), Essential: aws.Bool(true), Environment: c.env,
+		Name: &c.name, Image: aws.String(c.image.name + c.image.suffix), Essential: aws.Bool(true), Environment: c.env, PortMappings: c.ports,
 	}
 	if c.healthCheck != "" {
 		out.HealthCheck = &types.HealthCheck{
 			Command: []string{"CMD-SHELL", c.healthCheck}, Interval: aws.Int32(5), Timeout: aws.Int32(2), Retries: aws.Int32(3),
 		}
-	}
-	if b := p.balanced; b != nil && b.container == c.name {
-		out.PortMappings = []types.PortMapping{{ContainerPort: &b.port, HostPort: &b.port, Protocol: types.TransportProtocolTcp}}
 	}
 	if p.logGroup != "" {
 		out.LogConfiguration = &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{

@@ -178,6 +178,8 @@ func TestServiceUsage(t *testing.T) {
 		`--env "A=b" must be`:              append(one, "--env", "A=b"),
 		`--env "no.A=b" must be`:           append(one, "--env", "no.A=b"),
 		`--health-check "web" must be`:     append(one, "--health-check", "web"),
+		`--port "web" must be`:             append(one, "--port", "web"),
+		`--port "no:80" must be`:           append(one, "--port", "no:80"),
 		`--load-balancer "web" must be`:    append(one, "--load-balancer", "web"),
 		`--load-balancer "no:80" must be`:  append(one, "--load-balancer", "no:80"),
 		`--circuit-breaker "on" must be`:   append(one, "--circuit-breaker", "on"),

@@ -68,6 +68,7 @@ func (s *Server) controlPlane() http.Handler {
 	s.faultPlane(mux)
 	s.ecsPlane(mux)
 	s.stackPlane(mux)
+	s.tasksPlane(mux)
 	return mux
 }
 

@@ -66,6 +66,12 @@ type Options struct {
 	ECSSpeed float64
 	// ECS chooses behaviours that the documentation of ECS leaves open.
 	ECS ECSQuirks
+	// Run has tasks run the processes of their images. Where they cannot run,
+	// Server.NotRunning returns the reason and containers are played.
+	Run bool
+	// Opened is called when connections to an address of this host reach a port of
+	// a service whose tasks run. It may be nil.
+	Opened func(TaskPort)
 }
 
 // ECSQuirks are behaviours of ECS that its documentation leaves open.
@@ -139,16 +145,19 @@ type Server struct {
 	calls   *recorder
 	faults  *faults
 
-	ecr       *ecr.Registries
-	ecs       *ecs.Regions
-	logs      *logs.Groups
-	s3        *s3.Store
-	iam       *iam.Permissions
-	pipelines *codepipeline.Pipelines
-	schedules *scheduler.Schedules
-	stacks    *cloudformation.Stacks
-	secrets   *secretsmanager.Secrets
-	json      []awsapi.Service
+	ecr        *ecr.Registries
+	ecs        *ecs.Regions
+	logs       *logs.Groups
+	s3         *s3.Store
+	iam        *iam.Permissions
+	pipelines  *codepipeline.Pipelines
+	schedules  *scheduler.Schedules
+	stacks     *cloudformation.Stacks
+	secrets    *secretsmanager.Secrets
+	parameters *ssm.Parameters
+	json       []awsapi.Service
+	tasks      *running // nil if containers are played
+	notRunning error
 
 	mu      sync.Mutex
 	closed  bool
@@ -179,6 +188,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.faults = newFaults(s.clock)
 	s.startServices()
 	s.serve(listener, s.ecr.Default())
+	s.tasks.follow(s.ecs)
 	return s, nil
 }
 
@@ -189,18 +199,21 @@ func (s *Server) startServices() {
 		Dir: s.dir, Clock: s.clock, TokenLifetime: o.TokenLifetime, Listen: s.listen,
 	})
 	s.logs = logs.New(o.Account, s.clock)
+	s.secrets, s.parameters = secretsmanager.New(o.Account, s.clock), ssm.New(o.Account, s.clock)
+	s.startRunning()
 	s.ecs = ecs.New(ecs.Options{
 		Account: o.Account, Clock: s.clock, Registry: s.registryServing, Logs: s.logs, Speed: o.ECSSpeed, Quirks: o.ECS,
+		Runner: s.tasks.runnerOrNil(),
 	})
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
 	s.stacks = cloudformation.New(o.Account, s.clock, s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
-	s.schedules, s.secrets = scheduler.New(o.Account, s.clock), secretsmanager.New(o.Account, s.clock)
+	s.schedules = scheduler.New(o.Account, s.clock)
 	s.json = []awsapi.Service{
 		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
 		codedeploy.New(s.ecs).Service(), s.pipelines.Service(), eventbridge.New(o.Account).Service(), s.schedules.Service(),
-		s.secrets.Service(), ssm.New(o.Account, s.clock).Service(),
+		s.secrets.Service(), s.parameters.Service(),
 	}
 }
 
@@ -310,5 +323,5 @@ func (s *Server) close() error {
 	// writes would leave files behind.
 	s.serving.Lock()
 	defer s.serving.Unlock()
-	return errors.Join(append(errs, s.ecr.Close(), os.RemoveAll(s.dir))...)
+	return errors.Join(append(errs, s.tasks.close(), s.ecr.Close(), os.RemoveAll(s.dir))...)
 }

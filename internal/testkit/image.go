@@ -48,6 +48,29 @@ func PushFrontend(t testing.TB, tag, label string) {
 	push(t, tag, image, tarOf(t, "frontend", program, 0o755))
 }
 
+// AppImage returns an image whose program /app is testdata/app. It has the user
+// app, whose number is 1234, and the groups app and extra, 99 and 77.
+func AppImage(t testing.TB, config v1.Config) v1.Image {
+	t.Helper()
+	program, err := App()
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []struct{ name, text string }{
+		{"app", program}, {"etc/passwd", "app:x:1234:99::/home:/app\n"}, {"etc/group", "app:x:99:\nextra:x:77:app\n"},
+	} {
+		layer := static.NewLayer(tarOf(t, f.name, f.text, 0o755), types.DockerUncompressedLayer)
+		if image, err = mutate.AppendLayers(image, layer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return image
+}
+
 // push adds a layer to an image and points a tag to it.
 func push(t testing.TB, tag string, image v1.Image, layer []byte) {
 	t.Helper()

@@ -26,6 +26,10 @@ func Compile(t testing.TB, source, file string) {
 // reports what it can see and reach. It is compiled once for all tests.
 var Probe = program("slipway/internal/testkit/testdata/probe")
 
+// App returns the executable of testdata/app, the program of images whose
+// containers run in tests. It is compiled once for all tests.
+var App = program("slipway/internal/testkit/testdata/app")
+
 // DockerfileFrontend returns the executable of BuildKit's Dockerfile frontend, the
 // only file of the images docker/dockerfile. It is compiled once for all tests.
 var DockerfileFrontend = program("github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend")

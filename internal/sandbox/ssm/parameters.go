@@ -132,6 +132,18 @@ func (p *Parameters) find(region, name string) *parameter {
 	return nil
 }
 
+// Value returns the value of a parameter in a region by its name or ARN; false if
+// there is none.
+func (p *Parameters) Value(region, name string) (string, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := p.find(region, name)
+	if found == nil {
+		return "", false
+	}
+	return found.Value, true
+}
+
 // reference returns the names of the parameters that a request names.
 func reference(body []byte) string {
 	var in struct {

@@ -9,9 +9,9 @@ import (
 
 // Runner runs tasks.
 type Runner interface {
-	// Start starts the containers of a task and returns at once. It calls report
-	// for each change, one call at a time and never before it has returned. After
-	// the last call, whose state has Ended set, nothing of the task is left.
+	// Start starts the containers of a task and returns at once. report is called
+	// for each change, one call at a time and from another goroutine. After the
+	// last call, whose state has Ended set, nothing of the task is left.
 	Start(t Task, report func(State)) Process
 }
 

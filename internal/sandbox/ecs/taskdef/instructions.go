@@ -92,14 +92,22 @@ func (s Settings) SetupError() error {
 	for _, c := range s.Containers {
 		for _, secret := range c.Secrets {
 			if strings.Contains(secret.ValueFrom, "missing") {
-				return secretError(secret.ValueFrom)
+				return SecretError(secret.ValueFrom)
 			}
 		}
 	}
 	return nil
 }
 
-func secretError(from string) error {
+// SecretKeyError returns the reason of a stopped task whose secret lacks a key.
+func SecretKeyError(key string) error {
+	return stopReasonf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "+
+		"unable to retrieve secret from asm: service call has been retried 1 time(s): "+
+		"retrieved secret from Secrets Manager did not contain json key %s", key)
+}
+
+// SecretError returns the reason of a stopped task whose secret is missing.
+func SecretError(from string) error {
 	if strings.Contains(from, ":secretsmanager:") {
 		return stopReasonf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "+
 			"unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret %s from secrets manager: "+
