@@ -17,6 +17,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/build/target"
+	"slipway/cmd/before"
 	"slipway/cmd/check"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
@@ -153,7 +154,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	addECSFlags(f, &o.project.ECS)
 	addDeployFlags(f, &o.deploy)
 	addAdoptFlag(f, &o.adopt)
-	addBeforeFlag(f, &o.deploy)
+	before.AddFlag(f, &o.deploy)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS, wait for the deployments and verify them")
 	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
 	f.StringVar(&o.project.DefinitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
@@ -296,7 +297,7 @@ func (o buildOptions) check() error {
 	if err := o.checkDryRun(); err != nil {
 		return err
 	}
-	if err := checkBefore(o.deploy); err != nil {
+	if err := before.Check(o.deploy); err != nil {
 		return err
 	}
 	if err := checkDeploy(o.deploy); err != nil {

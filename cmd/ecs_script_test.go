@@ -64,6 +64,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["stack"] = scriptStack
 	out["definition"] = scriptDefinition
 	out["started"] = startTask
+	out["family"] = writeFamily
 	out["fault"] = nextFault
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
+	"slipway/cmd/before"
 	"slipway/internal/fault"
 	"slipway/rollout"
 	"slipway/rollout/ecs"
@@ -72,7 +73,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	addAdoptFlag(f, &o.adopt)
-	addBeforeFlag(f, &o.deploy)
+	before.AddFlag(f, &o.deploy)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
 	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
@@ -89,7 +90,7 @@ func (o rolloutOptions) check() error {
 	if err := o.siteOptions.check(); err != nil {
 		return err
 	}
-	if err := checkBefore(o.deploy); err != nil {
+	if err := before.Check(o.deploy); err != nil {
 		return err
 	}
 	return checkDeploy(o.deploy)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"slipway/cmd/before"
 	"slipway/internal/plain"
 	"slipway/rollout"
 	"slipway/rollout/diagnose"
@@ -23,7 +24,7 @@ type rolloutRow struct {
 	Diagnosis      []string       `json:"diagnosis,omitempty"`
 	Deployment     string         `json:"deployment,omitempty"`
 	TaskDefinition string         `json:"taskDefinition"`
-	Before         []beforeRow    `json:"before,omitempty"`
+	Before         []before.Row   `json:"before,omitempty"`
 	Containers     []containerRow `json:"containers"`
 	Seconds        float64        `json:"seconds"`
 }
@@ -42,7 +43,7 @@ func rolloutRows(w *cli, results []rollout.Result) []rolloutRow {
 		row := rolloutRow{
 			Cluster: r.Service.Cluster, Service: r.Service.Service, Revision: r.Revision, Status: r.Status, Reason: r.Reason,
 			Deployment: r.Deployment, TaskDefinition: r.TaskDefinition, Containers: []containerRow{}, Seconds: round(r.Duration),
-			Before: beforeRows(w, r.Before),
+			Before: before.Rows(r.Before, w.explanation),
 		}
 		for _, c := range r.Containers {
 			row.Containers = append(row.Containers, containerRow(c))

@@ -192,18 +192,32 @@ func (s *Services) PinBefore(ctx context.Context, aws *awsclient.Clients) error 
 	if err != nil {
 		return fault.As(fault.AWS, err)
 	}
-	return s.SetImagesBefore(func(d task.Definition, i int) (string, error) {
-		image := d.Input.Containers[i].Image
-		ref, ok := project.RepositoryOfImage(image)
-		if !ok || !builds(d, i) {
-			return image, nil
+	return s.pinBefore(tags, found)
+}
+
+// pinBefore is PinBefore with the images and the repositories that were found.
+func (s *Services) pinBefore(tags *revisions.Snapshot, found map[registry.Ref]registry.Repository) error {
+	pinned := map[string]string{}
+	for _, definitions := range s.Before {
+		for _, d := range definitions {
+			for i, c := range d.Input.Containers {
+				ref, ok := project.RepositoryOfImage(c.Image)
+				if !ok || !builds(d, i) {
+					continue
+				}
+				image, ok := imageOf(tags, found[ref].Ref, c.Image)
+				if !ok {
+					return badInput(NoImage, "image "+c.Image, "is not in its repository: it was never pushed, or has expired")
+				}
+				pinned[d.Services[i]] = found[ref].URI.Name() + "@" + image.Digest
+			}
 		}
-		pinned, ok := imageOf(tags, found[ref].Ref, image)
-		if !ok {
-			return "", badInput(NoImage, "image "+image, "is not in its repository: it was never pushed, or has expired")
-		}
-		return found[ref].URI.Name() + "@" + pinned.Digest, nil
+	}
+	s.SetImagesBefore(func(service string) (string, bool) {
+		image, ok := pinned[service]
+		return image, ok
 	})
+	return nil
 }
 
 // imagesBefore returns the repositories of the images that the project builds for one-off
@@ -234,22 +248,19 @@ func builds(d task.Definition, container int) bool {
 }
 
 // SetImagesBefore sets the images in the definitions of one-off tasks. image returns that
-// of a container, by its index.
-func (s *Services) SetImagesBefore(image func(d task.Definition, container int) (string, error)) error {
+// of a service, and false for one that stays.
+func (s *Services) SetImagesBefore(image func(service string) (string, bool)) {
 	out := map[ecs.Ref][]task.Definition{}
 	for ref, definitions := range s.Before {
 		for _, d := range definitions {
 			d.Input.Containers = slices.Clone(d.Input.Containers)
-			for i := range d.Input.Containers {
-				text, err := image(d, i)
-				if err != nil {
-					return err
+			for i, service := range d.Services {
+				if text, ok := image(service); ok {
+					d.Input.Containers[i].Image = text
 				}
-				d.Input.Containers[i].Image = text
 			}
 			out[ref] = append(out[ref], d)
 		}
 	}
 	s.Before = out
-	return nil
 }
