@@ -42,6 +42,9 @@ something else wrote is refused if it has other settings; --adopt takes it over.
 outputs of the stack and the versions of secrets are read first: a rotated secret is
 deployed, and a missing one ends the command before anything is touched.
 
+One-off tasks in x-slipway.task.before run first, such as the migration of a database. If
+one does not succeed, nothing is deployed and no tag moves.
+
 Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
 the images already is left alone.

@@ -71,6 +71,8 @@ services:
 	return h
 }
 
+func pausingBeforeFixture(t *testing.T) *ecsFixture { return withPausing(beforeFixture(t)) }
+
 func pausingSettingsFixture(t *testing.T) *ecsFixture { return withPausing(settingsFixture(t)) }
 
 func secretARN(ctx context.Context, t *testing.T, h *ecsFixture, name string) string {
@@ -105,12 +107,14 @@ var settingsCases = []policyCase{
 		h.write("a/file", "changed again")
 		h.start(append([]string{"MIGRATE_EXIT=", "build", "--cache", "registry", "--hash", "third", "--rollout", "--before-timeout", "1s"}, files...)...).wait(exitRollout)
 	}},
-	{"rollout with one-off tasks", "-f compose.yaml -f before.yaml rollout --tags --role execution --role task", beforeFixture, func(h *policyRun) {
+	{"rollout with one-off tasks", "-f compose.yaml -f before.yaml rollout --tags --role execution --role task", pausingBeforeFixture, func(h *policyRun) {
 		files := []string{"-f", "compose.yaml", "-f", "before.yaml"}
 		h.outside(exitDone, append([]string{"build", "--hash", "first"}, files...)...)
 		h.does(append([]string{"rollout", "--adopt"}, files...)...)
+		h.write("a/file", "changed")
 		h.outside(exitDone, append([]string{"MIGRATE_EXIT=", "build", "--hash", "second"}, files...)...)
 		h.start(append([]string{"rollout", "--before-timeout", "1s"}, files...)...).wait(exitRollout)
+		h.goOn("first")
 	}},
 	{"task with settings", "task", settingsFixture, func(h *policyRun) { h.start("task", "--diff").wait(exitOther) }},
 }
