@@ -29,15 +29,18 @@ import (
 // unseen are the actions that a policy may have although the runs of its case do not ask
 // for them, each with the reason. One that no case needs fails the test.
 var unseen = map[string]string{
-	"ecr:BatchDeleteImage":          "takes back tags when tagging fails half way",
-	"ecs:DescribeCapacityProviders": "of a service whose strategy names a provider of an Auto Scaling group",
-	"ecs:GetTaskProtection":         "of old tasks that ECS keeps for long, as one below does for rollback",
-	"ecs:StopServiceDeployment":     "stops a deployment that took too long, as one below does for rollback",
-	"codedeploy:StopDeployment":     "stops a deployment that took too long, as one below does for rollback",
-	"codedeploy:GetDeploymentGroup": "of a service whose task sets name no deployment any more",
-	"logs:GetLogEvents":             "shows the last lines of a container that crashed",
-	"s3:ListBucket":                 "without it S3 calls an object that is not there forbidden",
-	"s3:AbortMultipartUpload":       "gives up a source's upload, or a large layer's, that failed or was interrupted",
+	"ecr:BatchDeleteImage":                      "takes back tags when tagging fails half way",
+	"ecs:DescribeCapacityProviders":             "of a service whose strategy names a provider of an Auto Scaling group",
+	"ecs:GetTaskProtection":                     "of old tasks that ECS keeps for long, as one below does for rollback",
+	"ecs:StopServiceDeployment":                 "stops a deployment that took too long, as one below does for rollback",
+	"codedeploy:StopDeployment":                 "stops a deployment that took too long, as one below does for rollback",
+	"codedeploy:GetDeploymentGroup":             "of a service whose task sets name no deployment any more",
+	"logs:GetLogEvents":                         "shows the last lines of a container that crashed",
+	"logs:DescribeLogGroups":                    "of containers that log to CloudWatch",
+	"s3:ListBucket":                             "without it S3 calls an object that is not there forbidden",
+	"elasticloadbalancing:DescribeTargetGroups": "of a service behind a load balancer",
+	"elasticloadbalancing:DescribeTargetHealth": "of a service behind a load balancer",
+	"s3:AbortMultipartUpload":                   "gives up a source's upload, or a large layer's, that failed or was interrupted",
 }
 
 // asksToo are actions that IAM asks for beside the one that is called, by action. Sources:
@@ -554,8 +557,10 @@ func (h *ecsFixture) awaitPause(cluster, service string) {
 }
 
 // assumedRoleFixture is a sharedServiceFixture whose caller has assumed a role.
-func assumedRoleFixture(t *testing.T) *ecsFixture {
-	h := sharedServiceFixture(t)
+func assumedRoleFixture(t *testing.T) *ecsFixture { return assumeRole(sharedServiceFixture(t)) }
+
+// assumeRole lets a role be the caller, on a host without an engine.
+func assumeRole(h *ecsFixture) *ecsFixture {
 	h.aws.Advance(-10 * time.Minute) // the way back from when its service started: the clocks agree
 	h.aws.SetCaller("arn:aws:sts::000000000000:assumed-role/build/job", "arn:aws:iam::000000000000:role/service-role/build")
 	h.env = append(h.env, "BUILDKIT_HOST=unix:///nowhere.sock")

@@ -12,11 +12,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"slipway/internal/enginetest"
+	"slipway/internal/sandbox"
+	"slipway/internal/testkit"
 )
 
 // TestDoctorScripts runs the doctor against a sandbox of its own, which has nothing in it
@@ -48,6 +51,9 @@ func doctorCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["silent"] = silent
 	out["index"] = pushIndex
 	out["unwritten"] = unwritten
+	out["role"] = makeRole
+	out["log-group"] = makeLogGroup
+	out["target-group"] = makeTargetGroup
 	return out
 }
 
@@ -81,6 +87,11 @@ func caller(ts *testscript.TestScript, _ bool, args []string) {
 	sandboxOf(ts).SetCaller(args[0], strings.Join(args[1:], ""))
 }
 
+// role ARN SERVICE [DENIED...] makes a role that a service may assume.
+func makeRole(ts *testscript.TestScript, _ bool, args []string) {
+	sandboxOf(ts).SetRole(sandbox.Role{ARN: args[0], Trusts: args[1], Denied: args[2:]})
+}
+
 // silent VARIABLE sets it to an address that takes connections and never answers.
 func silent(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -100,4 +111,34 @@ func unwritten(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Fatalf("%s %s was called", c.Service, c.Action)
 		}
 	}
+}
+
+// log-group NAME makes a log group.
+func makeLogGroup(ts *testscript.TestScript, _ bool, args []string) {
+	client := cloudwatchlogs.NewFromConfig(testkit.AWSConfig(sandboxOf(ts).URL()))
+	_, err := client.CreateLogGroup(context.Background(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &args[0]})
+	ts.Check(err)
+}
+
+// target-group ARN [KEY=VALUE...] makes a target group; the keys are type, path, port,
+// unattached, and unhealthy with the reason of its one target.
+func makeTargetGroup(ts *testscript.TestScript, _ bool, args []string) {
+	var g sandbox.TargetGroup
+	for _, a := range args[1:] {
+		switch key, value, _ := strings.Cut(a, "="); key {
+		case "type":
+			g.Type = value
+		case "path":
+			g.HealthPath = value
+		case "port":
+			g.HealthPort = value
+		case "unattached":
+			g.Unattached = true
+		case "unhealthy":
+			g.Targets = []sandbox.Target{{ID: "10.0.0.1", Port: 8080, State: "unhealthy", Reason: "Target.ResponseCodeMismatch", Description: value}}
+		default:
+			ts.Fatalf("no such key: %s", key)
+		}
+	}
+	sandboxOf(ts).SetTargetGroup(args[0], g)
 }

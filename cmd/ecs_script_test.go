@@ -58,6 +58,7 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["desired"] = setDesired
 	out["redeploy"] = redeploy
 	out["define"] = define
+	out["deregister"] = deregister
 	out["secret"] = scriptSecret
 	out["parameter"] = scriptParameter
 	out["keeps"] = keepsSecret

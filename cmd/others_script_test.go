@@ -37,3 +37,11 @@ func define(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := s.ecs.RegisterTaskDefinition(context.Background(), s.definition(ecsServiceFixture{service: args[0], containers: args[1:]}))
 	ts.Check(err)
 }
+
+// deregister FAMILY:REVISION... deregisters task definitions.
+func deregister(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		_, err := ecsSandboxOf(ts).ecs.DeregisterTaskDefinition(context.Background(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &name})
+		ts.Check(err)
+	}
+}

@@ -204,13 +204,29 @@ func TestRollbackKilledAtEachWrite(t *testing.T) {
 	t.Parallel()
 	h := newECSFixture(t, true)
 	h.speed(400)
+	h.rollback("one").wait(exitDone)
+	h.killAtEachWrite("one", "two", func(string) {}, func(to, from string) {
+		h.runsAll(to)
+		h.wantTag("latest", to)
+		for _, service := range componentNames {
+			h.wantServiceTags("prod."+service, service, to, from)
+		}
+	})
+}
+
+// killAtEachWrite rolls back from one revision to another and back again, with SIGKILL at
+// one request that writes after the other, every second time when it has been carried
+// out. Each time the same command runs again, and check looks at its end. prepare is
+// called with the revision before each rollback.
+func (h *ecsFixture) killAtEachWrite(from, to string, prepare func(to string), check func(to, from string)) {
+	t := h.t
 	writes := func(q request) bool {
 		return q.api && !strings.HasPrefix(q.action, "Describe") && !strings.HasPrefix(q.action, "List") && !strings.HasPrefix(q.action, "BatchGet")
 	}
-	h.rollback("one").wait(exitDone)
-	from, to, killed := "one", "two", true
+	killed := true
 	for k := 0; killed; k++ {
 		h.aws.Advance(10 * time.Minute)
+		prepare(to)
 		g := newGate(t, k%2 == 1)
 		h.proxy.set(&rule{match: writes, skip: k, treat: g.treat})
 		r := h.start("rollback", to)
@@ -225,11 +241,7 @@ func TestRollbackKilledAtEachWrite(t *testing.T) {
 		g.release(false)
 		h.proxy.set()
 		h.rollback(to).wait(exitDone)
-		h.runsAll(to)
-		h.wantTag("latest", to)
-		for _, service := range componentNames {
-			h.wantServiceTags("prod."+service, service, to, from)
-		}
+		check(to, from)
 		if t.Failed() {
 			return
 		}

@@ -34,6 +34,10 @@ service: a forced one if the task definition names latest, or one of a new task 
 revision if it names a hash or a digest. Services that already run the images are not
 touched.
 
+If Slipway wrote its settings (x-slipway.task), a service goes back to the task
+definition that ran the images, with the settings of then. Secrets have their present
+values.
+
 Slipway waits for the end of each deployment. A deployment succeeds when ECS reports it
 SUCCESSFUL and every task runs the revision's digests. If it fails or takes too long,
 the tags are reverted, and slipway prints the cause.
@@ -44,6 +48,7 @@ returns to the current state. Services and repositories come from the compose fi
 without one from the task definition of --ecs-service.`,
 		Example: `  slipway rollback 1a2b3c4d5e6f
   slipway rollback 1a2b --yes
+  slipway rollback 1a2b --dry-run
   slipway rollback --previous --cluster shop --ecs-service shop`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -60,6 +65,7 @@ without one from the task definition of --ecs-service.`,
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	f.BoolVar(&o.previous, "previous", false, "take the images of the last successful deployment before the present one")
+	f.BoolVar(&o.deploy.DryRun, "dry-run", false, "print the changes; move no tag and start no deployment")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask (without a terminal nothing is asked)")
 	return c
 }
@@ -92,7 +98,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 	if o.previous {
 		target, err = rollout.FindPrevious(ctx, &w.Host, cloud, s)
 	} else {
-		target, err = rollout.FindRevision(ctx, &w.Host, cloud, s, o.revision)
+		target, err = rollout.FindRollback(ctx, &w.Host, cloud, s, o.revision)
 	}
 	if err != nil {
 		return err
@@ -104,6 +110,7 @@ func runRollback(ctx context.Context, w *cli, o rollbackOptions) error {
 		return err
 	}
 	options := o.deploy
+	options.Return = true
 	if !o.yes {
 		options.Question = "take " + s.Describe() + " to " + target.Revision() + "?"
 	}

@@ -25,6 +25,7 @@ type rolloutRow struct {
 	Deployment     string         `json:"deployment,omitempty"`
 	TaskDefinition string         `json:"taskDefinition"`
 	Before         []before.Row   `json:"before,omitempty"`
+	SettingsOf     string         `json:"settingsOf,omitempty"`
 	Containers     []containerRow `json:"containers"`
 	Seconds        float64        `json:"seconds"`
 }
@@ -42,7 +43,7 @@ func rolloutRows(w *cli, results []rollout.Result) []rolloutRow {
 	for _, r := range results {
 		row := rolloutRow{
 			Cluster: r.Service.Cluster, Service: r.Service.Service, Revision: r.Revision, Status: r.Status, Reason: r.Reason,
-			Deployment: r.Deployment, TaskDefinition: r.TaskDefinition, Containers: []containerRow{}, Seconds: round(r.Duration),
+			Deployment: r.Deployment, TaskDefinition: r.TaskDefinition, SettingsOf: r.SettingsOf, Containers: []containerRow{}, Seconds: round(r.Duration),
 			Before: before.Rows(r.Before, w.explanation),
 		}
 		for _, c := range r.Containers {

@@ -75,6 +75,19 @@ func pausingBeforeFixture(t *testing.T) *ecsFixture { return withPausing(beforeF
 
 func pausingSettingsFixture(t *testing.T) *ecsFixture { return withPausing(settingsFixture(t)) }
 
+// judgedFixture is a settingsFixture with all that doctor looks at: roles, and a service
+// behind a load balancer.
+func judgedFixture(t *testing.T) *ecsFixture {
+	h := assumeRole(settingsFixture(t))
+	h.createService(ecsServiceFixture{cluster: "prod", service: "balanced", containers: []string{"b=shop/b:latest"}, balanced: true})
+	h.write("compose.yaml", strings.Replace(h.read("compose.yaml"), "b: {build: ./b}", "b: {build: ./b, x-slipway: {ecs: {cluster: prod, service: balanced}}}", 1))
+	h.aws.SetTargetGroup("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/balanced-blue/1", sandbox.TargetGroup{})
+	for _, name := range []string{"execution", "task"} {
+		h.aws.SetRole(sandbox.Role{ARN: "arn:aws:iam::000000000000:role/" + name, Trusts: "ecs-tasks.amazonaws.com"})
+	}
+	return h
+}
+
 func secretARN(ctx context.Context, t *testing.T, h *ecsFixture, name string) string {
 	t.Helper()
 	c := secretsmanager.NewFromConfig(testkit.AWSConfig(h.aws.URL()))
@@ -115,6 +128,10 @@ var settingsCases = []policyCase{
 		h.outside(exitDone, append([]string{"MIGRATE_EXIT=", "build", "--hash", "second"}, files...)...)
 		h.start(append([]string{"rollout", "--before-timeout", "1s"}, files...)...).wait(exitRollout)
 		h.goOn("first")
+	}},
+	{"doctor with settings", "doctor --caller service-role/build --role execution --role task", judgedFixture, func(h *policyRun) {
+		h.schedule()
+		h.start("doctor").wait(exitOther) // no engine
 	}},
 	{"task with settings", "task", settingsFixture, func(h *policyRun) { h.start("task", "--diff").wait(exitOther) }},
 }

@@ -12,6 +12,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/project"
 	"slipway/retention"
+	"slipway/rollout/secret/stored"
 )
 
 // Options say what is checked.
@@ -65,6 +66,9 @@ type doctor struct {
 	repositories func() (foundRepositories, error)
 	policies     func() ([]retention.State, error)
 	engine       func() (*foundEngine, error)
+	secretStates func() ([]stored.State, error)
+	services     func() ([]readService, error)
+	tasks        func() (foundTasks, error)
 }
 
 func newDoctor(ctx context.Context, host *project.Host, o Options) *doctor {
@@ -75,6 +79,9 @@ func newDoctor(ctx context.Context, host *project.Host, o Options) *doctor {
 	d.repositories = asked(ctx, o.Limit, d.findRepositories)
 	d.policies = asked(ctx, o.Limit, d.readPolicies)
 	d.engine = asked(ctx, o.Limit+d.dockerTime(), d.startEngine)
+	d.secretStates = asked(ctx, o.Limit, d.readSecrets)
+	d.services = asked(ctx, o.Limit, d.readServices)
+	d.tasks = asked(ctx, 2*o.Limit, d.findTasks)
 	return d
 }
 
@@ -116,5 +123,21 @@ func (d *doctor) checks() []check {
 	if d.plan != nil && len(d.plan.ECS.Services) > 0 && !d.build.NoLatest {
 		all = append(all, check{name: "ECS service", needs: needsProject | needsAccess, run: d.checkECS})
 	}
+	if d.plan != nil && !d.build.NoLatest && len(d.plan.TaskFiles)+len(d.plan.ECS.Services) > 0 {
+		all = append(all, d.taskChecks()...)
+	}
 	return all
+}
+
+// taskChecks returns the checks of what tasks need to start.
+func (d *doctor) taskChecks() []check {
+	const needs = needsProject | needsAccess
+	tasks := func() { _, _ = d.tasks() }
+	return []check{
+		{name: "stack", needs: needs, first: tasks, run: d.checkStacks},
+		{name: "role", needs: needs, first: tasks, run: d.checkRoles},
+		{name: "log group", needs: needs, first: tasks, run: d.checkLogGroups},
+		{name: "target group", needs: needs, first: tasks, run: d.checkTargetGroups},
+		{name: "architecture", needs: needs, first: func() { tasks(); _, _ = d.engine() }, run: d.checkArchitecture},
+	}
 }

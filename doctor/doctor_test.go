@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ import (
 	"slipway/registry/lifecycle"
 	"slipway/registry/revisions"
 	"slipway/retention"
+	"slipway/rollout/task"
 )
 
 func TestBrokenCodes(t *testing.T) {
@@ -207,5 +210,64 @@ func TestBytesText(t *testing.T) {
 		if got := bytesText(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
+	}
+}
+
+func TestTrusts(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]bool{
+		`{"Statement":{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}}`:                                            true,
+		`{"Statement":[{"Effect":"Allow","Principal":{"Service":["ec2.amazonaws.com","ecs-tasks.amazonaws.com"]},"Action":["sts:TagSession","sts:AssumeRole"]}]}`: true,
+		`{"Statement":[{"Effect":"Deny","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`:                                           false,
+		`{"Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:TagSession"}]}`:                                          false,
+		`{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:root"},"Action":"sts:AssumeRole"}]}`:                                       false,
+		`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}`:                                                                            true, // not judged
+		`not JSON`: true,
+	} {
+		if got := trusts(url.PathEscape(document)); got != want {
+			t.Errorf("trusts(%s) = %v, want %v", document, got, want)
+		}
+	}
+}
+
+func TestTaskPlatform(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in   task.Input
+		want string
+	}{
+		{task.Input{RequiresCompatibilities: []string{"FARGATE"}}, "linux/amd64"},
+		{task.Input{RequiresCompatibilities: []string{"EC2"}}, ""},
+		{task.Input{RuntimePlatform: &task.Platform{CPUArchitecture: "ARM64", OperatingSystemFamily: "LINUX"}}, "linux/arm64"},
+		{task.Input{RuntimePlatform: &task.Platform{CPUArchitecture: "X86_64", OperatingSystemFamily: "WINDOWS_SERVER_2022_CORE"}}, ""},
+	} {
+		if got := platformOf(c.in); got != c.want {
+			t.Errorf("platformOf(%+v) = %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+// TestExecutionActions: the resources of containers that share an execution role are put
+// together, and names of the Parameter Store become ARNs.
+func TestExecutionActions(t *testing.T) {
+	t.Parallel()
+	const role = "arn:aws-cn:iam::000000000000:role/execution"
+	log := &task.Log{LogDriver: "awslogs", Options: map[string]string{"awslogs-group": "/ecs/shop", "awslogs-region": "cn-north-1", "awslogs-create-group": "true"}}
+	found := foundTasks{uses: []taskUse{{Input: task.Input{ExecutionRoleARN: role, Containers: []task.Container{
+		{Name: "web", Image: "111111111111.dkr.ecr.cn-north-1.amazonaws.com.cn/base:1", LogConfiguration: log, Secrets: []task.Secret{
+			{Name: "A", ValueFrom: "arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:a-AbCdEf:key::"}, {Name: "B", ValueFrom: "/shop/b"},
+		}},
+		{Name: "proxy", Image: "nginx", LogConfiguration: log},
+	}}}, {Input: task.Input{ExecutionRoleARN: "EXECUTION_ROLE_ARN"}}}}
+	want := map[string]iam.Policy{role: {Statement: []iam.Statement{
+		{Effect: "Allow", Action: []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, Resource: []string{"arn:aws-cn:ecr:cn-north-1:111111111111:repository/base"}},
+		{Effect: "Allow", Action: []string{"ecr:GetAuthorizationToken"}, Resource: []string{"*"}},
+		{Effect: "Allow", Action: []string{"logs:CreateLogGroup"}, Resource: []string{"arn:aws-cn:logs:cn-north-1:000000000000:log-group:/ecs/shop"}},
+		{Effect: "Allow", Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: []string{"arn:aws-cn:logs:cn-north-1:000000000000:log-group:/ecs/shop:log-stream:*"}},
+		{Effect: "Allow", Action: []string{"secretsmanager:GetSecretValue"}, Resource: []string{"arn:aws-cn:secretsmanager:cn-north-1:000000000000:secret:a-AbCdEf"}},
+		{Effect: "Allow", Action: []string{"ssm:GetParameters"}, Resource: []string{"arn:aws-cn:ssm:cn-north-1:000000000000:parameter/shop/b"}},
+	}}}
+	if got := found.executionActions("cn-north-1"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }

@@ -22,24 +22,58 @@ const (
 	checkImageURI = "imageUri"
 )
 
-// checkECS reads the services that the project's flags or compose file name.
+// readService is an ECS service of the project as ECS describes it, or the reason why it
+// does not.
+type readService struct {
+	*rollout.Service
+	state ecs.Service
+	err   error
+}
+
+// readServices reads the services that the project's flags or compose file name. One that
+// cannot be read keeps no other back.
+func (d *doctor) readServices(ctx context.Context) ([]readService, error) {
+	c, err := d.cloud()
+	if err != nil {
+		return nil, err
+	}
+	list := rollout.NewServices(d.plan.ECS, true).List
+	out := make([]readService, len(list))
+	var g errgroup.Group
+	g.SetLimit(rollout.MaxCalls)
+	for i, st := range list {
+		out[i].Service = st
+		g.Go(func() error {
+			services, err := rollout.ReadServices(ctx, c, []ecs.Ref{st.Ref})
+			if out[i].err = err; err == nil {
+				out[i].state = services[0]
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
+}
+
+// checkECS judges the ECS services.
 func (d *doctor) checkECS(ctx context.Context) []Finding {
 	c, err := d.cloud()
 	if err != nil {
 		return []Finding{broken(err)}
 	}
-	stations := rollout.NewServices(d.plan.ECS, true).List
-	each := make([][]Finding, len(stations))
-	g, ctx := errgroup.WithContext(ctx)
+	read, err := d.services()
+	if err != nil {
+		return []Finding{broken(err)}
+	}
+	each := make([][]Finding, len(read))
+	var g errgroup.Group
 	g.SetLimit(rollout.MaxCalls)
-	for i, st := range stations {
+	for i, s := range read {
+		if s.err != nil {
+			each[i] = []Finding{d.onECS(broken(s.err)).of(s.Ref.String())}
+			continue
+		}
 		g.Go(func() error {
-			services, err := rollout.ReadServices(ctx, c, []ecs.Ref{st.Ref})
-			if err != nil {
-				each[i] = []Finding{d.onECS(broken(err)).of(st.Ref.String())}
-				return nil
-			}
-			each[i] = d.judgeService(st, services[0], checkProviders(ctx, c, services[0]))
+			each[i] = d.judgeService(s.Service, s.state, checkProviders(ctx, c, s.state))
 			return nil
 		})
 	}

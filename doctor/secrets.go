@@ -9,13 +9,13 @@ import (
 
 // checkSecrets looks whether AWS has the secrets that the containers read. It reads no
 // value.
-func (d *doctor) checkSecrets(ctx context.Context) []Finding {
-	c, err := d.cloud()
+func (d *doctor) checkSecrets(context.Context) []Finding {
+	states, err := d.secretStates()
 	if err != nil {
 		return []Finding{broken(err)}
 	}
 	var out []Finding
-	for _, s := range stored.Read(ctx, c, d.plan.Secrets) {
+	for _, s := range states {
 		out = append(out, d.secretFinding(s).of(s.Key))
 	}
 	return out

@@ -76,23 +76,23 @@ func (p *Plan) TaskDefinitions(f TaskFile, image func(Component) string) ([]byte
 		d := &definitions[i]
 		d.Input.Containers = slices.Clone(d.Input.Containers)
 		for j, service := range d.Services {
-			if c, ok := p.ComponentOf(service); ok {
-				d.Input.Containers[j].Image = image(c)
+			if component, ok := p.ComponentOf(service); ok {
+				d.Input.Containers[j].Image = image(component)
 			}
 		}
 	}
 	return task.JSON(definitions)
 }
 
-// ComponentOf returns the component whose image a service of the task definitions runs. It
-// reports false if the project does not build the image.
+// ComponentOf returns the image of the project that a service runs on ECS. Only a plan
+// with task definitions knows it.
 func (p *Plan) ComponentOf(service string) (Component, bool) {
-	ref, built := p.repositories[service]
-	at := slices.IndexFunc(p.Components, func(c Component) bool { return c.Ref == ref })
-	if !built || at < 0 {
+	ref, ok := p.repositories[service]
+	i := slices.IndexFunc(p.Components, func(c Component) bool { return c.Ref == ref })
+	if !ok || i < 0 {
 		return Component{}, false
 	}
-	return p.Components[at], true
+	return p.Components[i], true
 }
 
 // roomForTasks is the most that the file of task definitions at path can take, 0 if

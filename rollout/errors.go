@@ -76,6 +76,8 @@ const (
 	OtherSettings
 	// OtherBuild is a file of task definitions of another build.
 	OtherBuild
+	// RunningSettings are settings that stay because those of the images are not known.
+	RunningSettings
 	// UnknownSettings are settings with values that are not known.
 	UnknownSettings
 	// Unreadable are settings with values that the caller may not read.

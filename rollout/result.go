@@ -16,8 +16,9 @@ import (
 type Result struct {
 	Service  ecs.Ref
 	Revision string
-	// Status is unchanged (left alone), started (not followed), not deployed (a one-off
-	// task did not succeed), or how the deployment ended: succeeded, failed, rolled back, timed out, interrupted, superseded,
+	// Status is unchanged (left alone), planned (a dry run), not deployed (a one-off task
+	// did not succeed), started (not followed), or how the deployment ended: succeeded,
+	// failed, rolled back, timed out, interrupted, superseded,
 	// differs, unverified.
 	Status, Reason string
 	// Diagnosis is the cause of a failure, as far as it is known.
@@ -25,7 +26,10 @@ type Result struct {
 	// Deployment is the deployment's id, TaskDefinition the ARN of the task definition.
 	Deployment, TaskDefinition string
 	// Before are the one-off tasks that ran, or were to run, before the deployment.
-	Before     []oneoff.Outcome
+	Before []oneoff.Outcome
+	// SettingsOf is the ARN of the earlier task definition whose settings the service
+	// has returned to; empty for none.
+	SettingsOf string
 	Containers []ContainerImage
 	Duration   time.Duration
 }
@@ -39,6 +43,9 @@ type ContainerImage struct {
 
 func (d *job) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
 	row := Result{Service: s.Ref, Revision: d.target.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started), Before: d.services.oneOff[s.Ref]}
+	if earlier, ok := s.Earlier(); ok {
+		row.SettingsOf = earlier.ARN
+	}
 	for _, name := range slices.Sorted(maps.Keys(wants)) {
 		c := ContainerImage{Container: name, Image: wants[name].Image}
 		if len(wants[name].Digests) > 0 {
@@ -54,6 +61,26 @@ func (d *job) addLeft(c ecs.Change) {
 	row := d.row(c.Service, d.target.Desired[c.Service.Ref])
 	row.Status = "unchanged"
 	d.results = append(d.results, row)
+}
+
+// addPlanned notes the changes of a dry run. The task definition is empty if it is to be
+// registered.
+func (d *job) addPlanned(changes []ecs.Change) {
+	for _, c := range changes {
+		if c.Action == ecs.Leave {
+			d.addLeft(c)
+			continue
+		}
+		row := d.row(c.Service, c.Wants)
+		row.Status = "planned"
+		switch earlier, _ := c.Service.Earlier(); c.Action {
+		case ecs.Register:
+			row.TaskDefinition = ""
+		case ecs.Return:
+			row.TaskDefinition = earlier.ARN
+		}
+		d.results = append(d.results, row)
+	}
 }
 
 // add notes how a deployment ended.

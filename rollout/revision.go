@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -69,18 +70,29 @@ func FindPrevious(ctx context.Context, host *project.Host, aws *awsclient.Client
 			return nil, refuse(NoHistory, "ECS keeps no history of %s, which %s deploys: the previous images are not known", st.Ref, st.State.Controller)
 		}
 	}
-	histories := make([]ecs.History, len(s.List))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(MaxCalls)
-	for i, st := range s.List {
-		g.Go(func() error {
-			past, err := ecs.Successful(gctx, aws.ECS(), st.Ref, maxHistory)
-			histories[i] = ecs.HistoryOf(st.State, past, slices.Sorted(maps.Keys(st.Repositories))...)
+	for _, st := range s.List {
+		g.Go(func() (err error) {
+			st.past, err = ecs.Successful(gctx, aws.ECS(), st.Ref, maxHistory)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, fault.As(fault.AWS, err)
+	}
+	t, err := s.findPrevious(ctx, host, aws)
+	if no := new(Error); errors.As(err, &no) && no.Problem == NoHistory {
+		return s.findBeforeAdded(ctx, host, aws, err)
+	}
+	return t, err
+}
+
+// findPrevious is FindPrevious once the successful deployments have been read.
+func (s *Services) findPrevious(ctx context.Context, host *project.Host, aws *awsclient.Clients) (*Target, error) {
+	var histories []ecs.History
+	for _, st := range s.List {
+		histories = append(histories, ecs.HistoryOf(st.State, st.past, slices.Sorted(maps.Keys(st.Repositories))...))
 	}
 	return findState(ctx, host, aws, s, slices.Collect(ecs.Previous(histories)))
 }

@@ -42,6 +42,9 @@ type Options struct {
 	// signature of ECR's managed signing.
 	RequireScan      admission.Level
 	RequireSignature bool
+	// Return returns each service to the task definition that ran the images, if
+	// Slipway wrote its settings.
+	Return bool
 	// Exact writes the images into the task definitions as the target has them.
 	Exact bool
 	// NoLatest moves no tag: the task definitions name the images.
@@ -51,6 +54,8 @@ type Options struct {
 	// Overtaken reports just before the deployments whether another job will deploy a
 	// later revision; nothing is deployed then. It may be nil.
 	Overtaken func(context.Context) bool
+	// DryRun decides and reports the changes, and makes none.
+	DryRun bool
 	// Question is asked on a terminal before anything changes; empty asks nothing.
 	Question string
 }
@@ -131,11 +136,18 @@ func (d *job) run(ctx context.Context) error {
 	if err := d.adopt(ctx); err != nil {
 		return err
 	}
+	if err := d.findEarlier(ctx); err != nil {
+		return err
+	}
 	changes, err := Decide(d.services, d.target, d.options.Exact)
 	if err != nil {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	d.logChanges(changes)
+	if d.options.DryRun {
+		d.addPlanned(changes)
+		return d.checkBusy(ctx, changes)
+	}
 	if err := d.confirm(ctx, changes); err != nil {
 		return err
 	}

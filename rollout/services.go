@@ -27,9 +27,11 @@ type Service struct {
 	State ecs.Service
 	// Repositories are the repositories of the project's containers, as AWS described them.
 	Repositories map[string]registry.Repository
-	// lastGood are the digests of the last deployment that succeeded, by container, read
-	// only while another one is under way.
-	lastGood map[string]string
+	// lastGood is the last deployment that succeeded, read only while another one is
+	// under way.
+	lastGood ecs.ServiceDeployment
+	// past are the deployments that succeeded, newest first; nil if they were not read.
+	past []ecs.ServiceDeployment
 }
 
 // Services is where a project runs: its ECS services and their repositories.
@@ -58,8 +60,8 @@ type Services struct {
 	Derived map[ecs.Ref]task.Definition
 	// Around are the surroundings of the settings; nil until they have been read.
 	Around *surroundings.Surroundings
-	// restore are the task definitions from before a deployment of settings that failed.
-	restore map[ecs.Ref]ecs.Definition
+	// restore are the earlier task definitions to which services return.
+	restore map[ecs.Ref]ecs.Settings
 	// AllowMissing leaves out repositories that do not exist yet: the build creates them.
 	AllowMissing bool
 }
@@ -140,14 +142,14 @@ func (s *Services) readLastGood(ctx context.Context, c *awsclient.Clients, servi
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(MaxCalls)
 	for i, st := range s.List {
-		st.lastGood = nil
+		st.lastGood = ecs.ServiceDeployment{}
 		if services[i].UnderWay() == nil || services[i].Unread != nil {
 			continue
 		}
 		g.Go(func() error {
 			past, err := ecs.Successful(ctx, c.ECS(), st.Ref, 1)
 			if err == nil && len(past) > 0 {
-				st.lastGood = past[0].Digests
+				st.lastGood = past[0]
 			}
 			return err
 		})

@@ -56,7 +56,7 @@ func (st *Service) count(counts map[registry.Ref]map[string]int) {
 		}
 		for digest, n := range c.Running {
 			counts[repo.Ref][digest] += 1 + n
-			if digest == st.lastGood[c.Name] {
+			if digest == st.lastGood.Digests[c.Name] {
 				// Of two that run side by side, the one that is known to be good.
 				counts[repo.Ref][digest] += maxTasks
 			}

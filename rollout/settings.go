@@ -24,7 +24,10 @@ import (
 // something else wrote is refused if it differs, unless it is adopted.
 func (s *Services) withSettings(running ecs.Service) (ecs.Service, error) {
 	if before, ok := s.restore[running.Ref]; ok {
-		return running.With(ecs.Settings{Definition: before, Fields: []string{"all, back to those of task definition " + before.Name()}}), nil
+		if before.Definition.ARN == running.Definition.ARN {
+			return running, nil
+		}
+		return running.With(before), nil
 	}
 	d, ok := s.Settings[running.Ref]
 	if !ok {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"slipway/internal/awsclient"
+	"slipway/internal/fault"
 	"slipway/project"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
@@ -54,7 +55,9 @@ type recovery struct {
 // one revision for all of them, else one for each.
 func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsclient.Clients) []recovery {
 	ran := s.ran()
-	s.restoreSettings()
+	if err := s.restoreSettings(ctx, aws); err != nil {
+		return []recovery{{services: s, err: err}}
+	}
 	s.Before = nil // no migration goes back
 	if err := s.Read(ctx, host, aws); err != nil {
 		return []recovery{{services: s, err: err}}
@@ -72,15 +75,43 @@ func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsc
 	return out
 }
 
-// restoreSettings lets the next decision restore the settings that the services ran when
-// they were read last, where others were deployed since.
-func (s *Services) restoreSettings() {
-	s.restore = map[ecs.Ref]ecs.Definition{}
+// restoreSettings lets the next decision return services to the task definitions that
+// they ran when they were read last, where other settings were deployed since.
+func (s *Services) restoreSettings(ctx context.Context, aws *awsclient.Clients) error {
+	deployed := s.restore
+	s.restore = map[ecs.Ref]ecs.Settings{}
 	for _, st := range s.List {
-		if _, ok := s.Settings[st.Ref]; ok {
-			s.restore[st.Ref] = st.State.Definition
+		_, settings := s.Settings[st.Ref]
+		if _, returned := deployed[st.Ref]; !settings && !returned {
+			continue
+		}
+		ran, err := st.ranDefinition(ctx, aws)
+		if err != nil {
+			return fault.As(fault.AWS, err)
+		}
+		s.restore[st.Ref] = ecs.Settings{Definition: ran, Earlier: true}
+	}
+	return nil
+}
+
+// ranDefinition returns the task definition that a service ran when it was read last. It
+// takes up to three calls if the service was to run another one then, which was under way
+// or had failed.
+func (st *Service) ranDefinition(ctx context.Context, aws *awsclient.Clients) (ecs.Definition, error) {
+	ran := st.lastGood.TaskDefinition
+	if ran == "" && st.State.Stalled() {
+		past, err := ecs.Successful(ctx, aws.ECS(), st.Ref, 1)
+		if err != nil && !ecs.HistoryUnavailable(err) {
+			return ecs.Definition{}, err
+		}
+		if len(past) > 0 {
+			ran = past[0].TaskDefinition
 		}
 	}
+	if ran == "" || ran == st.State.Definition.ARN {
+		return st.State.Definition, nil
+	}
+	return ecs.ReadDefinition(ctx, aws.ECS(), ran)
 }
 
 // ran returns the digests that the services ran when they were read last.
@@ -89,7 +120,7 @@ func (s *Services) ran() map[ecs.Ref]map[string]string {
 	for _, st := range s.List {
 		out[st.Ref] = map[string]string{}
 		for _, c := range st.State.Containers {
-			out[st.Ref][c.Name] = cmp.Or(st.lastGood[c.Name], c.Digest())
+			out[st.Ref][c.Name] = cmp.Or(st.lastGood.Digests[c.Name], c.Digest())
 		}
 	}
 	return out

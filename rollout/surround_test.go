@@ -15,6 +15,7 @@ import (
 	"slipway/project"
 	"slipway/rollout/ecs"
 	"slipway/rollout/task"
+	"slipway/rollout/task/diff"
 )
 
 // meeting holds back requests until all of some actions have arrived, and refuses them.
@@ -66,5 +67,36 @@ func TestSurroundingsTogether(t *testing.T) {
 	defer m.mu.Unlock()
 	if err == nil || ctx.Err() != nil {
 		t.Errorf("%v arrived together before %v, want %v", m.arrived, ctx.Err(), m.wanted)
+	}
+}
+
+// TestRotationNeedsNoAdoption: a new version of a secret replaces no setting of others.
+func TestRotationNeedsNoAdoption(t *testing.T) {
+	ref := ecs.Ref{Cluster: "shop", Service: "shop"}
+	const place = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shop/a-AbCdEf"
+	d := task.Definition{Versions: map[string]string{place: "v1"}, Services: []string{"web"}, Input: task.Input{
+		ExecutionRoleARN: "arn:execution", TaskRoleARN: "arn:task", CPU: "256", Memory: "512",
+		Containers: []task.Container{{Name: "web", Image: "web:1", Essential: true, Secrets: []task.Secret{{Name: "A", ValueFrom: place}}}},
+	}}
+	written, err := diff.Compare(d, diff.Running{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	altered := slices.DeleteFunc(slices.Clone(written.Tags), func(tag any) bool { return tag.(map[string]any)["key"] == diff.SettingsTag })
+	running := ecs.Service{Ref: ref, Definition: ecs.Definition{Fields: written.Fields, Tags: altered}}
+	s := &Services{Settings: map[ecs.Ref]task.Definition{ref: d}}
+	next, err := s.withSettings(running)
+	if err != nil || len(next.Settings.Fields) != 0 {
+		t.Errorf("the same versions: %+v, %v, want no difference", next.Settings, err)
+	}
+	d.Versions = map[string]string{place: "v2"}
+	s.Settings[ref] = d
+	if next, err = s.withSettings(running); err != nil || !slices.Equal(next.Settings.Fields, []string{"web.secrets.A (new version)"}) {
+		t.Errorf("a new version: %+v, %v, want it as the difference", next.Settings, err)
+	}
+	d.Input.CPU = "512"
+	s.Settings[ref] = d
+	if _, err = s.withSettings(running); err == nil {
+		t.Error("another size replaces that of others without --adopt")
 	}
 }

@@ -221,7 +221,7 @@ func (t Template) addOne(facts map[string]string, chosen []task.Definition) erro
 		facts["MinTasks"] = strconv.Itoa(d.Create.DesiredCount)
 		if d.Entry != nil {
 			facts["ContainerPort"] = strconv.Itoa(d.Entry.Port)
-			facts["HealthCheckPath"] = healthPath(d)
+			facts["HealthCheckPath"] = HealthPath(d.Input, *d.Entry)
 		}
 	}
 	return nil

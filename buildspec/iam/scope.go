@@ -93,6 +93,7 @@ const (
 	serviceRevisions
 	taskDefinitionTags
 	roles
+	taskRoles
 	logStreams
 	artifactObject
 	artifactBucket
@@ -166,17 +167,10 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		out = []string{s.caller()}
 	case pipelines:
 		out = []string{s.arn("codepipeline", s.Region, s.Account, or(s.Pipeline, unknownPipeline))}
-	case deploymentGroups:
-		for _, g := range orElse(s.DeploymentGroups, unknownApp+"/"+unknownGroup) {
-			out = append(out, s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:"+g))
-		}
-	case applications:
-		for _, g := range orElse(s.DeploymentGroups, unknownApp+"/"+unknownGroup) {
-			application, _, _ := strings.Cut(g, "/")
-			out = append(out, s.arn("codedeploy", s.Region, s.Account, "application:"+application))
-		}
-	case deploymentConfigs:
-		out = []string{s.arn("codedeploy", s.Region, s.Account, "deploymentconfig:*")}
+	case deploymentGroups, applications, deploymentConfigs:
+		out = s.onCodeDeploy(r)
+	case taskRoles:
+		out = s.roles()
 	case everything:
 		out = []string{"*"}
 	case stacks:
@@ -188,6 +182,22 @@ func (s Scope) on(r resource) ([]string, Condition) {
 	}
 	slices.Sort(out)
 	return slices.Compact(out), condition
+}
+
+// onCodeDeploy returns the ARNs of resources of CodeDeploy.
+func (s Scope) onCodeDeploy(r resource) (out []string) {
+	if r == deploymentConfigs {
+		return []string{s.arn("codedeploy", s.Region, s.Account, "deploymentconfig:*")}
+	}
+	for _, g := range orElse(s.DeploymentGroups, unknownApp+"/"+unknownGroup) {
+		if r == applications {
+			g, _, _ = strings.Cut(g, "/")
+			out = append(out, s.arn("codedeploy", s.Region, s.Account, "application:"+g))
+			continue
+		}
+		out = append(out, s.arn("codedeploy", s.Region, s.Account, "deploymentgroup:"+g))
+	}
+	return out
 }
 
 // onS3 returns the ARNs of buckets and objects, and none for other resources.

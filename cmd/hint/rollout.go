@@ -94,6 +94,7 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.NotResumed:      "run `slipway statusFLAGS` to compare them",
 	rollout.Uneven:          "run `slipway rollback REVISIONFLAGS` to deploy the same revision everywhere",
 	rollout.Unfollowed:      "run `slipway statusFLAGS` to see how it ends",
+	rollout.RunningSettings: "check out the commit of the images and type `slipway build --rollout` to deploy its settings, too",
 	rollout.OtherSettings:   "type `slipway task --diff` to see the values, or `slipway build --rollout` to deploy them",
 	rollout.OtherBuild:      "run `slipway build`, which writes both files",
 	rollout.NotAdopted:      "give --adopt to replace these settings by those of the compose file; `slipway task --diff` shows the values",

@@ -64,6 +64,15 @@ func (s *Server) controlPlane() http.Handler {
 		s.SetCaller(q.Get("arn"), q.Get("entity"))
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("POST /_sandbox/role", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if !strings.HasPrefix(q.Get("arn"), "arn:") {
+			http.Error(w, "arn must be the role's ARN", http.StatusBadRequest)
+			return
+		}
+		s.SetRole(Role{ARN: q.Get("arn"), Trusts: q.Get("trusts"), Denied: q["denied"]})
+		w.WriteHeader(http.StatusNoContent)
+	})
 	s.ecrPlane(mux)
 	s.faultPlane(mux)
 	s.ecsPlane(mux)

@@ -7,6 +7,7 @@ import (
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/cloudformation"
 	"slipway/internal/sandbox/ecr"
+	"slipway/internal/sandbox/elb"
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/s3"
 	"slipway/internal/sandbox/scheduler"
@@ -57,6 +58,8 @@ func (s *Server) serveQuery(rec *watched, r *http.Request) {
 		iam.Malformed(rec, err)
 	case r.Form.Get("Version") == cloudformation.Version:
 		s.stacks.Serve(rec, r, func(action, stack string) { rec.name("cloudformation", action, "", stack) })
+	case r.Form.Get("Version") == elb.Version:
+		s.groups.Serve(rec, r, func(action, group string) { rec.name("elasticloadbalancing", action, "", group) })
 	default:
 		s.iam.Serve(rec, r, func(service, action, role string) { rec.name(service, action, "", role) })
 	}

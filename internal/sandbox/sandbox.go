@@ -31,6 +31,7 @@ import (
 	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/ecs"
 	"slipway/internal/sandbox/ecs/codedeploy"
+	"slipway/internal/sandbox/elb"
 	"slipway/internal/sandbox/eventbridge"
 	"slipway/internal/sandbox/iam"
 	"slipway/internal/sandbox/logs"
@@ -153,6 +154,7 @@ type Server struct {
 	pipelines  *codepipeline.Pipelines
 	schedules  *scheduler.Schedules
 	stacks     *cloudformation.Stacks
+	groups     *elb.Groups
 	secrets    *secretsmanager.Secrets
 	parameters *ssm.Parameters
 	json       []awsapi.Service
@@ -207,7 +209,7 @@ func (s *Server) startServices() {
 	})
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
-	s.stacks = cloudformation.New(o.Account, s.clock, s.iam)
+	s.stacks, s.groups = cloudformation.New(o.Account, s.clock, s.iam), elb.New(s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.schedules = scheduler.New(o.Account, s.clock)
 	s.json = []awsapi.Service{

@@ -24,6 +24,8 @@ const (
 	Force Action = "force"
 	// Register: a new revision of the task definition, and a deployment of it.
 	Register Action = "register"
+	// Return: a deployment of an earlier revision of the task definition.
+	Return Action = "return"
 )
 
 // Change is the change to one service that Decide has found. Nothing has been
@@ -40,8 +42,8 @@ type Change struct {
 	// Wants are the images that the tasks must run in the end: those of the
 	// desired images that are for the service.
 	Wants map[string]DesiredImage
-	// Lines are the changes of the containers in Wants, in the order of the
-	// task definition.
+	// Lines are the changes of the containers in Wants, and of others that change
+	// with the task definition, in the order of the task definition.
 	Lines []ImageChange
 	// Notes are sentences about desired images that the service does not get.
 	Notes []string
@@ -96,6 +98,7 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 		c.note("its task definition has no container %s", strings.Join(missing, ", "))
 	}
 	after := c.setImages(wants, exact)
+	c.noteLeaving()
 	c.describe(after)
 	switch {
 	case s.changesSettings():
@@ -118,28 +121,55 @@ func (c *Change) setImages(wants map[string]DesiredImage, exact bool) map[string
 	for _, container := range c.Service.Containers {
 		w, ok := wants[container.Name]
 		if !ok {
+			c.setOther(container)
 			continue
 		}
-		image := w.Image
+		image, present := w.Image, c.Service.reference(container)
 		if !exact {
-			var same bool
-			if image, same = restyle(container.Image, w); !same {
+			styled, same := restyle(present, w)
+			switch {
+			case same:
+				image = styled
+			case !c.Service.returns():
 				c.note("container %s runs %s, an image of another repository, and stays unchanged", container.Name, container.Image)
 				continue
 			}
 		}
 		c.Wants[container.Name], after[container.Name] = w, image
-		if image != container.Image {
+		if image != present {
 			c.Images[container.Name] = image
 		}
 	}
 	return after
 }
 
+// noteLeaving names the containers that an earlier task definition lacks.
+func (c *Change) noteLeaving() {
+	if !c.Service.returns() {
+		return
+	}
+	for _, name := range c.Service.Definition.containerNames() {
+		if !c.Service.Settings.Definition.Has(name) {
+			c.note("container %s leaves the service: task definition %s does not have it", name, c.Service.Settings.Definition.Name())
+		}
+	}
+}
+
+// setOther keeps the running image of a container of others where the service
+// returns to an earlier task definition.
+func (c *Change) setOther(container Container) {
+	if c.Service.returns() && slices.Contains(c.Service.Settings.Others, container.Name) && container.Image != c.Service.reference(container) {
+		c.Images[container.Name] = container.Image
+	}
+}
+
 func (c *Change) describe(after map[string]string) {
 	for _, container := range c.Service.Containers {
 		w, ok := c.Wants[container.Name]
 		if !ok {
+			if to := c.Service.reference(container); to != container.Image && c.Images[container.Name] == "" {
+				c.Lines = append(c.Lines, ImageChange{Container: container.Name, From: container.Image, To: to})
+			}
 			continue
 		}
 		line := ImageChange{Container: container.Name, From: container.Image, FromDigest: container.Digest(), To: after[container.Name]}
@@ -150,26 +180,43 @@ func (c *Change) describe(after map[string]string) {
 	}
 }
 
-// chooseAction decides between the two ways of deploying.
+// chooseAction decides between the ways of deploying.
 func (c *Change) chooseAction() {
 	if c.Service.Controller == types.DeploymentControllerTypeEcs {
 		c.Replaces = c.Service.UnderWay()
 	}
-	switch status := c.Service.Definition.status(); {
+	switch next := c.Service.next(); {
+	case c.Service.returns() && len(c.Images) == 0 && next.active():
+		c.Action = Return
+		c.Why = "back to task definition " + next.Name()
+	case c.Service.returns() && c.Service.Definition.active() && next.equal(c.Service.Definition, c.Images):
+		// An equal revision was registered before, as by a command that was killed.
+		c.Action, c.Images = Force, nil
+		c.Why = "back to the settings of task definition " + next.Name() + ", which its task definition has"
+	case c.Service.returns():
+		c.Action = Register
+		c.Why = fmt.Sprintf("back to the settings of task definition %s, which needs a new revision: %s", next.Name(), c.whyNew(next))
 	case c.Service.changesSettings():
 		c.Action = Register
 		c.Why = "its settings change, which needs a new task definition revision"
 	case len(c.Images) > 0:
 		c.Action = Register
 		c.Why = fmt.Sprintf("container %s gets a new image reference, which needs a new task definition revision", strings.Join(sortedKeys(c.Images), ", "))
-	case status != "" && status != string(types.TaskDefinitionStatusActive):
-		// ECS deploys no task definition that was deregistered.
+	case !next.active():
 		c.Action = Register
-		c.Why = fmt.Sprintf("its task definition is %s, so an equal revision is registered", status)
+		c.Why = fmt.Sprintf("its task definition is %s, so an equal revision is registered", next.status())
 	default:
 		c.Action, c.Images = Force, nil
 		c.Why = "its task definition already has the desired references, and a new deployment resolves them again"
 	}
+}
+
+// whyNew says why an earlier task definition cannot be deployed as it is.
+func (c *Change) whyNew(earlier Definition) string {
+	if !earlier.active() {
+		return "it is " + earlier.status()
+	}
+	return fmt.Sprintf("container %s gets a new image reference", strings.Join(sortedKeys(c.Images), ", "))
 }
 
 // alreadyRuns reports whether the service runs all desired images and continues

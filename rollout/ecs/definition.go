@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"slipway/internal/awsname"
 	"slipway/internal/fault"
@@ -76,6 +79,43 @@ func (d Definition) request() ([]byte, error) {
 		return nil, fmt.Errorf("writing task definition %s as JSON: %w", d.Name(), err)
 	}
 	return payload, nil
+}
+
+// active reports whether ECS deploys the definition: it does not if it was
+// deregistered.
+func (d Definition) active() bool {
+	status := d.status()
+	return status == "" || status == string(types.TaskDefinitionStatusActive)
+}
+
+// equal reports whether d with other images would be registered as other is.
+func (d Definition) equal(other Definition, images map[string]string) bool {
+	a, errA := d.WithImages(images)
+	b, errB := other.WithImages(nil)
+	return errA == nil && errB == nil && a.Family == b.Family && reflect.DeepEqual(a.Fields, b.Fields) && reflect.DeepEqual(a.tags(), b.tags())
+}
+
+// tags returns the values of the tags by key.
+func (d Definition) tags() map[string]string {
+	out := map[string]string{}
+	for _, t := range d.Tags {
+		tag, _ := t.(map[string]any)
+		out[stringField(tag, "key")] = stringField(tag, "value")
+	}
+	return out
+}
+
+// Has reports whether the definition has a container.
+func (d Definition) Has(container string) bool { return slices.Contains(d.containerNames(), container) }
+
+// image returns the image reference of a container; empty where it has none.
+func (d Definition) image(container string) string {
+	for _, c := range d.containers() {
+		if stringField(c, "name") == container {
+			return stringField(c, "image")
+		}
+	}
+	return ""
 }
 
 // status returns ACTIVE, INACTIVE or DELETE_IN_PROGRESS; empty where ECS

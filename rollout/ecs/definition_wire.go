@@ -28,6 +28,11 @@ type definitionWriter interface {
 	RegisterTaskDefinition(context.Context, *ecs.RegisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.RegisterTaskDefinitionOutput, error)
 }
 
+// ReadDefinition reads a task definition by ARN, tags included, with one call.
+func ReadDefinition(ctx context.Context, client definitionReader, arn string) (Definition, error) {
+	return describe(ctx, client, arn)
+}
+
 // describe reads a task definition, tags included, with one call.
 func describe(ctx context.Context, client definitionReader, arn string) (Definition, error) {
 	var body []byte

@@ -34,7 +34,7 @@ var ErrNothingToDeploy = errors.New("the service runs the desired images: there 
 // not deployed stays: it costs nothing, and a deregistered one could never be
 // deployed.
 //
-// A new revision for a service of Express Mode is deployed with
+// Another revision for a service of Express Mode is deployed with
 // UpdateExpressGatewayService, whose deployment takes one more call to find.
 //
 // With the controller CODE_DEPLOY, two or three calls find the deployment group
@@ -56,11 +56,11 @@ func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Cha
 	if err != nil {
 		return Deployment{}, &DeployError{Ref: c.Service.Ref, Err: err}
 	}
-	if c.Action == Register && c.Service.Express() {
+	if c.Action != Force && c.Service.Express() {
 		return deployByExpress(ctx, client, c, arn)
 	}
 	in := &ecs.UpdateServiceInput{Cluster: c.Service.ClusterID(), Service: c.Service.ServiceID(), ForceNewDeployment: true}
-	if c.Action == Register {
+	if c.Action != Force {
 		in.TaskDefinition = &arn
 	}
 	out, err := client.UpdateService(ctx, in)
@@ -102,7 +102,10 @@ func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, 
 // registerDefinition returns the ARN of the task definition to deploy, after
 // registering it where the change asks for that.
 func (c Change) registerDefinition(ctx context.Context, client definitionWriter) (string, error) {
-	if c.Action != Register {
+	switch c.Action {
+	case Return:
+		return c.Service.next().ARN, nil
+	case Force:
 		return c.Service.Definition.ARN, nil
 	}
 	next, err := c.Service.next().WithImages(c.Images)

@@ -16,8 +16,8 @@ import (
 )
 
 // Successful reads a service's latest deployments that ECS calls SUCCESSFUL, at
-// most limit of them, newest first, with the digests of their images where ECS
-// still knows them. ECS keeps them for 90 days. It takes one call for each 100
+// most limit of them, newest first, with their task definitions and the digests
+// of their images where ECS still knows them. ECS keeps them for 90 days. It takes one call for each 100
 // deployments and one for each 20 different revisions.
 func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int) ([]ServiceDeployment, error) {
 	in := &ecs.ListServiceDeploymentsInput{
@@ -44,17 +44,9 @@ func Successful(ctx context.Context, client deploymentReader, ref Ref, limit int
 		return nil, fmt.Errorf("listing the deployments of ECS service %s: %w", ref, err)
 	}
 	all := serviceDeployments(briefs)
-	all = all[:min(len(all), max(limit, 0))]
-	var arns []string
-	for _, p := range all {
-		arns = append(arns, p.Revision)
-	}
-	digests, err := RevisionDigests(ctx, client, arns)
+	all, err = WithRevisions(ctx, client, all[:min(len(all), max(limit, 0))])
 	if err != nil {
 		return nil, fmt.Errorf("reading the deployments of ECS service %s: %w", ref, err)
-	}
-	for i := range all {
-		all[i].Digests = digests[all[i].Revision]
 	}
 	return all, nil
 }

@@ -41,15 +41,15 @@ func readHistory(ctx context.Context, client deploymentReader, s Service) (h dep
 		return h, err
 	}
 	present := presentRevision(s.Raw, h.deployments)
-	digests, err := RevisionDigests(ctx, client, revisionsOf(s.Raw, present, h.deployments))
+	revisions, err := Revisions(ctx, client, revisionsOf(s.Raw, present, h.deployments))
 	if HistoryUnavailable(err) {
 		h.unread = errors.Join(h.unread, err)
 		return h, nil
 	}
 	for i := range h.deployments {
-		h.deployments[i].Digests = digests[h.deployments[i].Revision]
+		h.deployments[i].describe(revisions)
 	}
-	h.resolved = digests[present]
+	h.resolved = revisions[present].Digests
 	return h, err
 }
 
@@ -123,15 +123,56 @@ func serviceDeployments(briefs []types.ServiceDeploymentBrief) []ServiceDeployme
 	return all
 }
 
-// RevisionDigests reads the digests of service revisions, by ARN and container,
-// with one call for each 20 of them (API reference, DescribeServiceRevisions).
-// Empty and equal ARNs are left out.
+// ServiceRevision is a revision of a service: what a deployment deploys.
+type ServiceRevision struct {
+	// TaskDefinition is the ARN of its task definition.
+	TaskDefinition string
+	// Digests are the images that it resolved to, by container.
+	Digests map[string]string
+}
+
+// describe fills in what is known of the deployment's revision.
+func (p *ServiceDeployment) describe(revisions map[string]ServiceRevision) {
+	if r, ok := revisions[p.Revision]; ok {
+		p.Digests, p.TaskDefinition = r.Digests, r.TaskDefinition
+	}
+}
+
+// WithRevisions returns deployments with their images and task definitions. It
+// reads those that are not known, with one call for each 20 different revisions.
+func WithRevisions(ctx context.Context, client revisionReader, deployments []ServiceDeployment) ([]ServiceDeployment, error) {
+	var arns []string
+	for _, p := range deployments {
+		if p.TaskDefinition == "" {
+			arns = append(arns, p.Revision)
+		}
+	}
+	revisions, err := Revisions(ctx, client, arns)
+	deployments = slices.Clone(deployments)
+	for i := range deployments {
+		deployments[i].describe(revisions)
+	}
+	return deployments, err
+}
+
+// RevisionDigests returns the digests of Revisions, by ARN and container.
 func RevisionDigests(ctx context.Context, client revisionReader, arns []string) (map[string]map[string]string, error) {
+	revisions, err := Revisions(ctx, client, arns)
+	digests := map[string]map[string]string{}
+	for arn, r := range revisions {
+		digests[arn] = r.Digests
+	}
+	return digests, err
+}
+
+// Revisions reads service revisions by ARN, with one call for each 20 of them
+// (API reference, DescribeServiceRevisions). Empty and equal ARNs are left out.
+func Revisions(ctx context.Context, client revisionReader, arns []string) (map[string]ServiceRevision, error) {
 	arns = slices.Clone(arns)
 	slices.Sort(arns)
 	arns = slices.DeleteFunc(slices.Compact(arns), func(arn string) bool { return arn == "" })
 	chunks := slices.Collect(slices.Chunk(arns, 20))
-	answers := make([]map[string]map[string]string, len(chunks))
+	answers := make([]map[string]ServiceRevision, len(chunks))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, some := range chunks {
@@ -140,9 +181,9 @@ func RevisionDigests(ctx context.Context, client revisionReader, arns []string) 
 			if err != nil {
 				return fmt.Errorf("reading its service revisions: %w", err)
 			}
-			answers[i] = map[string]map[string]string{}
+			answers[i] = map[string]ServiceRevision{}
 			for _, r := range out.ServiceRevisions {
-				answers[i][aws.ToString(r.ServiceRevisionArn)] = ImageDigests(r.ContainerImages)
+				answers[i][aws.ToString(r.ServiceRevisionArn)] = ServiceRevision{aws.ToString(r.TaskDefinition), ImageDigests(r.ContainerImages)}
 			}
 			return CheckRevisions(some, out.ServiceRevisions, out.Failures)
 		})
@@ -150,7 +191,7 @@ func RevisionDigests(ctx context.Context, client revisionReader, arns []string) 
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	all := map[string]map[string]string{}
+	all := map[string]ServiceRevision{}
 	for _, a := range answers {
 		maps.Copy(all, a)
 	}

@@ -119,9 +119,11 @@ type ServiceDeployment struct {
 	Created, Finished time.Time
 	// Revision is the ARN of the service revision that it deploys.
 	Revision string
-	// Digests are the images that the revision resolved to, by container; nil
-	// unless they were read.
-	Digests map[string]string
+	// Digests are the images that the revision resolved to, by container, and
+	// TaskDefinition is the ARN of its task definition; nil and empty unless they
+	// were read.
+	Digests        map[string]string
+	TaskDefinition string
 }
 
 // Ended reports whether the deployment has ended.

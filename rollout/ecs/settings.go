@@ -7,6 +7,11 @@ import "slices"
 type Settings struct {
 	// Definition is the task definition. Its ARN is that of the running one.
 	Definition Definition
+	// Earlier reports that Definition is an earlier one of the service, with its
+	// own ARN and images, to which the service returns as a whole.
+	Earlier bool
+	// Others are containers that keep their running images then.
+	Others []string
 	// Fields are the names of the fields that differ from the running definition; none if
 	// at most the tags do.
 	Fields []string
@@ -37,4 +42,26 @@ func (s Service) next() Definition {
 }
 
 // changesSettings reports whether settings are to be deployed that do not run.
-func (s Service) changesSettings() bool { return s.Settings != nil && len(s.Settings.Fields) > 0 }
+func (s Service) changesSettings() bool {
+	return s.returns() || s.Settings != nil && len(s.Settings.Fields) > 0
+}
+
+// returns reports whether the service returns to an earlier task definition.
+func (s Service) returns() bool { return s.Settings != nil && s.Settings.Earlier }
+
+// Earlier returns the task definition to which the service returns, if it does.
+func (s Service) Earlier() (Definition, bool) {
+	if !s.returns() {
+		return Definition{}, false
+	}
+	return s.Settings.Definition, true
+}
+
+// reference returns the image reference of a container in the definition to
+// change.
+func (s Service) reference(c Container) string {
+	if s.returns() {
+		return s.Settings.Definition.image(c.Name)
+	}
+	return c.Image
+}

@@ -5,6 +5,7 @@ import (
 
 	"slipway/rollout"
 	"slipway/rollout/settings"
+	"slipway/rollout/task/diff"
 )
 
 // settings warns if a service does not run the settings of the compose file.
@@ -22,7 +23,11 @@ func (r *builder) settings(st *rollout.Service) {
 	for _, c := range found.Changes {
 		fields = append(fields, c.Where())
 	}
-	if len(fields) > 0 {
+	switch {
+	case len(fields) == 0:
+	case found.Written == diff.Proven:
+		r.problem(rollout.OtherSettings, "", "%s: it runs settings that slipway wrote and the compose file does not have, as after a rollback or a change of the file: %s", st.Ref, strings.Join(fields, ", "))
+	default:
 		r.problem(rollout.OtherSettings, "", "%s: its settings are not those of the compose file: %s", st.Ref, strings.Join(fields, ", "))
 	}
 }

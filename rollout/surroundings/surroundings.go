@@ -137,7 +137,7 @@ func (s *Surroundings) take(to *found, refs []reference, states []stored.State) 
 		case awsclient.Denied(state.Err):
 			s.Denied = append(s.Denied, Denied{state.Action(), state.ID, state.Err})
 		case state.Err != nil:
-			errs = append(errs, fault.As(fault.AWS, fmt.Errorf("Secrets Manager DescribeSecret %s: %w", state.ID, state.Err)))
+			errs = append(errs, fault.As(fault.AWS, fmt.Errorf("describing secret %s: %w", state.ID, state.Err)))
 		case problem != "":
 			errs = append(errs, fault.NewInput(refs[i].where, state.ID+" "+problem+": no task can start with it", state.Remedy()))
 		case !state.External:

@@ -35,10 +35,13 @@ type Surroundings struct {
 const (
 	executionRole = "EXECUTION_ROLE_ARN"
 	taskRole      = "TASK_ROLE_ARN"
-	logGroup      = "LOG_GROUP"
+	logGroup      = UnknownLogGroup
 	region        = "REGION"
 	account       = "ACCOUNT"
 )
+
+// UnknownLogGroup stands for the log group where no stack says which.
+const UnknownLogGroup = "LOG_GROUP"
 
 // The options of the log driver awslogs that come from the surroundings.
 const (

@@ -2,6 +2,7 @@ package outputs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,11 +119,12 @@ func (o Outputs) fill(fields map[string]*string) error {
 			missing = append(missing, name)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
-	}
 	slices.Sort(missing)
-	return o.missing(missing[0])
+	var errs []error
+	for _, name := range missing {
+		errs = append(errs, o.missing(name))
+	}
+	return errors.Join(errs...)
 }
 
 // missing is the error for an output that is not there, or for several of which one

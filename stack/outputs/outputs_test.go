@@ -114,7 +114,11 @@ func TestMissing(t *testing.T) {
 		_, err := outputs.Outputs{Stack: "shop", Values: without(name)}.Surroundings(definition(name))
 		wantUsage(t, err, "stack shop has no output "+name, "site-alb, site-api")
 	}
-	_, err := outputs.Outputs{Stack: "shop", Values: site}.Surroundings(definition("Queue"))
+	_, err := outputs.Outputs{Stack: "shop", Values: without("LogGroup TaskRole")}.Surroundings(definition("Queue"))
+	for _, name := range []string{"LogGroup", "TaskRole", "Queue"} {
+		wantUsage(t, err, "stack shop has no output "+name, "site-alb, site-api")
+	}
+	_, err = outputs.Outputs{Stack: "shop", Values: site}.Surroundings(definition("Queue"))
 	wantUsage(t, err, "stack shop has no output Queue", "x-slipway.outputs")
 	_, err = outputs.Outputs{Stack: "shop", Values: site}.Surroundings(definition("Table"))
 	wantUsage(t, err, "stack shop has no output Table", ", table)")

@@ -25,12 +25,13 @@ type Permissions struct {
 	caller string // ARN, as STS returns it
 	entity string // ARN of the user or role behind it
 	denied map[string]bool
+	roles  map[string]Role // by their names
 }
 
 // New returns the permissions of a user called sandbox, with nothing denied.
 func New(account, region string) *Permissions {
 	user := "arn:" + awsapi.Partition(region) + ":iam::" + account + ":user/sandbox"
-	return &Permissions{account: account, caller: user, entity: user, denied: map[string]bool{}}
+	return &Permissions{account: account, caller: user, entity: user, denied: map[string]bool{}, roles: map[string]Role{}}
 }
 
 // SetCaller changes the caller. arn is the one that STS returns, such as that
@@ -68,7 +69,12 @@ func (i *Permissions) identity() (caller, entity string) {
 func (i *Permissions) Allows(action string) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return !slices.ContainsFunc(slices.Collect(maps.Keys(i.denied)), func(pattern string) bool {
+	return !matches(slices.Collect(maps.Keys(i.denied)), action)
+}
+
+// matches reports whether one of the patterns stands for an action.
+func matches(patterns []string, action string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		ok, err := path.Match(pattern, action)
 		return err == nil && ok
 	})
@@ -124,7 +130,8 @@ func (i *Permissions) simulate(w http.ResponseWriter, r *http.Request) {
 			"Invalid Entity Arn: "+source+" does not clearly define entity type and name.")
 		return
 	}
-	if _, entity := i.identity(); source != entity {
+	allows, ok := i.permissionsOf(source)
+	if !ok {
 		writeIAMError(w, http.StatusNotFound, "NoSuchEntity", "The entity "+source+" cannot be found.")
 		return
 	}
@@ -135,7 +142,7 @@ func (i *Permissions) simulate(w http.ResponseWriter, r *http.Request) {
 	var all []evaluation
 	for _, action := range awsapi.Members(r, "ActionNames") {
 		decision := "allowed"
-		if !i.Allows(action) {
+		if !allows(action) {
 			decision = "implicitDeny"
 		}
 		for _, resource := range resources {
@@ -165,32 +172,4 @@ func evaluationPage(all []evaluation, r *http.Request) (page []evaluation, next 
 		next = strconv.Itoa(end)
 	}
 	return all[first:end], next
-}
-
-// roleAnswer is the answer of GetRole.
-type roleAnswer struct {
-	XMLName xml.Name `xml:"https://iam.amazonaws.com/doc/2010-05-08/ GetRoleResponse"`
-	Role    struct {
-		Path       string
-		RoleName   string
-		RoleID     string `xml:"RoleId"`
-		Arn        string
-		CreateDate string
-	} `xml:"GetRoleResult>Role"`
-	RequestID string `xml:"ResponseMetadata>RequestId"`
-}
-
-func (i *Permissions) getRole(w http.ResponseWriter, r *http.Request) {
-	_, entity := i.identity()
-	name := r.Form.Get("RoleName")
-	_, resource, isRole := strings.Cut(entity, ":role")
-	if !isRole || path.Base(resource) != name {
-		writeIAMError(w, http.StatusNotFound, "NoSuchEntity", "The role with name "+name+" cannot be found.")
-		return
-	}
-	var answer roleAnswer
-	answer.Role.Path, answer.Role.RoleName, answer.Role.Arn = strings.TrimSuffix(resource, name), name, entity
-	answer.Role.RoleID, answer.Role.CreateDate = "AROASANDBOXSANDBOX000", "2026-01-01T00:00:00Z"
-	answer.RequestID = awsapi.RequestID
-	awsapi.WriteXML(w, http.StatusOK, answer)
 }

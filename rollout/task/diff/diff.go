@@ -101,7 +101,7 @@ func Compare(derived task.Definition, running Running) (Result, error) {
 		}
 	}
 	m := merger{want: want, have: running.Fields, built: derived.Built, keep: derived.Keep, owned: names(want)}
-	m.removed = slices.DeleteFunc(running.containers(), func(name string) bool {
+	m.removed = slices.DeleteFunc(running.Containers(), func(name string) bool {
 		return slices.Contains(m.owned, name) || !slices.Contains(have, name)
 	})
 	out.Fields, out.Changes = m.merge()

@@ -52,8 +52,8 @@ func (r Running) Tagged() bool {
 	return settings && containers
 }
 
-// containers returns the containers that the tags name.
-func (r Running) containers() []string {
+// Containers returns the containers that the tags name: those of the compose file.
+func (r Running) Containers() []string {
 	var out []string
 	for n := 1; ; n++ {
 		names, ok := r.tag(numbered(ContainersTag, n))
@@ -68,7 +68,7 @@ func (r Running) containers() []string {
 // as those that it has not: others may have added them.
 func (r Running) written(keep map[string][]string) Written {
 	have, _ := r.tag(SettingsTag)
-	containers := r.containers()
+	containers := r.Containers()
 	switch {
 	case !r.Tagged():
 		return Untagged
