@@ -114,7 +114,7 @@ func (j *job) stop(ctx context.Context, log *tail) error {
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	_, err := j.ECS.StopTask(ctx, &awsecs.StopTaskInput{
-		Cluster: j.cluster(), Task: &j.out.Task, Reason: aws.String("slipway: the task did not end within " + j.Timeout.String() + " (--before-timeout)"),
+		Cluster: j.cluster(), Task: &j.out.Task, Reason: aws.String("slipway: " + reason),
 	})
 	if err != nil {
 		return j.failed(TimedOut, reason+" and could not be stopped, so that it goes on: "+plain.Line(err.Error()), types.Task{}, log)
