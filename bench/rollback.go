@@ -125,6 +125,7 @@ func (b *bench) openService(ctx context.Context, client *ecs.Client, project, se
 	}
 	def, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(project + "-" + service), NetworkMode: types.NetworkModeAwsvpc, Cpu: aws.String("256"), Memory: aws.String("512"),
+		ExecutionRoleArn:        aws.String("arn:aws:iam::000000000000:role/execution"),
 		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
 		ContainerDefinitions:    []types.ContainerDefinition{{Name: &service, Image: aws.String(repository + ":latest")}},
 	})

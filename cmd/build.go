@@ -39,8 +39,10 @@ type buildOptions struct {
 	dryRun   bool
 	progress string
 	adopt    bool
-	rollout  bool
-	deploy   rollout.Options
+	// createService creates ECS services that do not exist.
+	createService bool
+	rollout       bool
+	deploy        rollout.Options
 	// engine, engineTLS, engineNetwork and engineState are the flags from which
 	// Options.Engine is made.
 	engine, engineTLS, engineNetwork, engineState string
@@ -85,7 +87,8 @@ const buildHelp = `Builds the services of the compose file that have a build sec
 to its ECR repository by digest, and when all are there tags them with the hash, moves
 protecting tags and latest, and writes imagedefinitions.json. If anything fails before that, no
 tag moves anywhere. With x-slipway.task in the compose file, it writes the task
-definitions too, to taskdefinition.json; see slipway task.
+definitions too, to taskdefinition.json; see slipway task. With --rollout, --create-service
+creates ECS services that do not exist; see slipway rollout.
 
 A build of a pull request is untrusted. Slipway recognizes one in CodeBuild; elsewhere,
 give --untrusted. Its revision is called prN-HASH or untrusted-HASH. It moves no tag that
@@ -137,6 +140,7 @@ func newBuildCommand(w *cli) *cobra.Command {
 		Example: `  slipway build --plan
   slipway build --dry-run
   slipway build --create-repositories
+  slipway build --create-repositories --rollout --create-service
   slipway build --hash "$(git rev-parse --short=12 HEAD)" express`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.project.Services = args
@@ -153,7 +157,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	addRetentionFlags(f, &o.Retention)
 	addECSFlags(f, &o.project.ECS)
 	addDeployFlags(f, &o.deploy)
-	addAdoptFlag(f, &o.adopt)
+	addSettingsFlags(f, &o.adopt, &o.createService)
 	before.AddFlag(f, &o.deploy)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS, wait for the deployments and verify them")
 	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
@@ -287,6 +291,9 @@ func (o buildOptions) check() error {
 	}
 	if o.Jobs < 0 {
 		return fault.New(fault.Usage, fmt.Errorf("--jobs: want 0 or more, have %d", o.Jobs), "leave the flag out to build all at once")
+	}
+	if o.createService && !o.rollout {
+		return fault.New(fault.Usage, errors.New("--create-service goes with --rollout"), "give --rollout, too: the service is created with the images of the build")
 	}
 	if o.rollout && o.NoLatest {
 		return fault.New(fault.Usage, errors.New("--rollout and --no-latest exclude each other"), "images that latest does not point to are not deployed: leave --rollout out")

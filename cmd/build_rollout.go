@@ -64,7 +64,7 @@ func (b *buildRollout) check(ctx context.Context) error {
 	b.site = rollout.NewServices(b.plan.ECS, true)
 	b.site.AllowMissing = b.o.Create
 	b.site.Settings, b.site.Before = rollout.SettingsOf(b.plan.TaskFiles), rollout.BeforeOf(b.plan.TaskFiles)
-	b.site.Adopt = b.o.adopt
+	b.site.Adopt, b.site.Create = b.o.adopt, b.o.createService
 	if err := b.site.Read(ctx, &b.w.Host, b.aws); err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ stderr names each one.`,
 	f.StringVar(&o.use.Region, "region", "", "AWS `region` (default: AWS_REGION, AWS_DEFAULT_REGION)")
 	f.StringVar(&o.use.Partition, "partition", "", "AWS `partition`: aws, aws-cn, aws-us-gov … (default: the region's)")
 	f.BoolVar(&o.use.CreateRepositories, "create-repositories", false, "build creates repositories")
+	f.BoolVar(&o.use.CreateService, "create-service", false, "build --rollout and rollout create ECS services")
 	f.BoolVar(&o.use.Rollout, "rollout", false, "build deploys to ECS")
 	f.BoolVar(&o.use.NoLatest, "no-latest", false, "build moves no tag but its own, rollout and rollback none")
 	f.BoolVar(&o.use.Untrusted, "untrusted", false, "build is untrusted, as one of a pull request is")

@@ -328,7 +328,7 @@ func TestPolicies(t *testing.T) {
 	needed := map[string]bool{}
 	covered := map[string]bool{}
 	t.Run("cases", func(t *testing.T) {
-		for _, c := range slices.Concat(policyCases, settingsCases) {
+		for _, c := range slices.Concat(policyCases, settingsCases, creationCases) {
 			for command := range strings.FieldsSeq(c.iam) {
 				if slices.Contains(iam.Commands(), command) {
 					covered[command] = true
@@ -425,7 +425,7 @@ func (c policyCase) resourceOf(call sandbox.Call) string {
 		return ":" + call.Reference
 	case (call.Service == "ecr" || call.Service == "registry") && call.Repository != "":
 		return ":repository/" + call.Repository
-	case call.Service == "ecs" && call.Action == "UpdateService":
+	case call.Service == "ecs" && (call.Action == "UpdateService" || call.Action == "CreateService"):
 		return ":service/prod/" + call.Reference
 	default:
 		return ""

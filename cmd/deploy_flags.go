@@ -24,9 +24,10 @@ func addTagFlags(f *pflag.FlagSet, o *rollout.Options) {
 	f.BoolVar(&o.NoLatest, "no-latest", false, "move no tag: write the images into the task definitions")
 }
 
-// addAdoptFlag adds the flag of the commands that deploy settings.
-func addAdoptFlag(f *pflag.FlagSet, adopt *bool) {
+// addSettingsFlags adds the flags of the commands that deploy settings.
+func addSettingsFlags(f *pflag.FlagSet, adopt, create *bool) {
 	f.BoolVar(adopt, "adopt", false, "take over the settings of a task definition that something else wrote")
+	f.BoolVar(create, "create-service", false, "create an ECS service that does not exist, from x-slipway.task and its stack")
 }
 
 // checkDeploy refuses a time limit that is none, and options that exclude each other.

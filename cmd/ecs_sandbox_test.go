@@ -190,8 +190,10 @@ func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) err
 	}
 	if b.balanced || b.controller == types.DeploymentControllerTypeCodeDeploy {
 		container, _, _ := strings.Cut(b.containers[0], "=")
+		group := "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/" + b.service + "-blue/1"
+		f.aws.SetTargetGroup(group, sandbox.TargetGroup{})
 		in.LoadBalancers = []types.LoadBalancer{{
-			TargetGroupArn: aws.String("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/" + b.service + "-blue/1"),
+			TargetGroupArn: &group,
 			ContainerName:  &container, ContainerPort: aws.Int32(80),
 		}}
 	}
@@ -235,6 +237,7 @@ func (f *ecsSandbox) createDeploymentGroup(ctx context.Context, b ecsServiceFixt
 func (f *ecsSandbox) definition(b ecsServiceFixture) *ecs.RegisterTaskDefinitionInput {
 	def := &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(b.service), NetworkMode: types.NetworkModeAwsvpc, Cpu: aws.String("256"), Memory: aws.String("512"),
+		ExecutionRoleArn:        aws.String("arn:aws:iam::000000000000:role/execution"),
 		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
 	}
 	for _, c := range b.containers {

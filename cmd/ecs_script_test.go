@@ -67,6 +67,11 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["started"] = startTask
 	out["family"] = writeFamily
 	out["fault"] = nextFault
+	out["cluster"] = makeCluster
+	out["lose"] = loseAnswer
+	out["unattached"] = makeUnattached
+	out["described"] = describeService
+	out["delete"] = deleteService
 	return out
 }
 

@@ -40,7 +40,7 @@ func deployAction(ctx context.Context, f *ecsSandbox, configuration map[string]s
 	}
 	registered, err := f.ecs.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: def.Family, ContainerDefinitions: def.ContainerDefinitions, NetworkMode: def.NetworkMode,
-		Cpu: def.Cpu, Memory: def.Memory, RequiresCompatibilities: def.RequiresCompatibilities,
+		Cpu: def.Cpu, Memory: def.Memory, ExecutionRoleArn: def.ExecutionRoleArn, RequiresCompatibilities: def.RequiresCompatibilities,
 	})
 	if err != nil {
 		return err

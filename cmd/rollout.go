@@ -20,6 +20,8 @@ type rolloutOptions struct {
 	definitions []string
 	// adopt takes over task definitions that something else wrote.
 	adopt bool
+	// createService creates ECS services that do not exist.
+	createService bool
 	// goOn and abort answer the lifecycle hooks of deployments under way.
 	goOn, abort bool
 	// revision is the name or prefix on the command line.
@@ -45,6 +47,11 @@ deployed, and a missing one ends the command before anything is touched.
 One-off tasks in x-slipway.task.before run first, such as the migration of a database. If
 one does not succeed, nothing is deployed and no tag moves.
 
+--create-service creates an ECS service that does not exist, from that task definition and
+the outputs of the stack in x-slipway.task: network, target group or Cloud Map. Desired count
+and deployment configuration come from deploy in the compose file. Slipway does not change
+these settings afterwards. --dry-run prints what would be created and deployed.
+
 Where several ECS services are configured, each has a file of its own,
 imagedefinitions-<ecs-service>.json. All are deployed at once. A service whose tasks run
 the images already is left alone.
@@ -59,6 +66,7 @@ If one fails, the tags are reverted to the images that ran before.
 Without --definitions, slipway reads the files that build writes to this directory.`,
 		Example: `  slipway build && slipway rollout
   slipway rollout --definitions imagedefinitions.json --cluster shop --ecs-service shop
+  slipway rollout --create-service
   slipway rollout 1a2b3c4d5e6f
   slipway rollout --continue --cluster shop --ecs-service shop`,
 		Args: cobra.MaximumNArgs(1),
@@ -75,9 +83,10 @@ Without --definitions, slipway reads the files that build writes to this directo
 	addTagFlags(f, &o.deploy)
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
-	addAdoptFlag(f, &o.adopt)
+	addSettingsFlags(f, &o.adopt, &o.createService)
 	before.AddFlag(f, &o.deploy)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
+	f.BoolVar(&o.deploy.DryRun, "dry-run", false, "print what would be deployed and created; change nothing")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
 	f.BoolVar(&o.abort, "abort", false, "roll back deployments that wait at a PAUSE lifecycle hook")
 	return c
@@ -86,6 +95,12 @@ Without --definitions, slipway reads the files that build writes to this directo
 func (o rolloutOptions) check() error {
 	if o.revision != "" && len(o.definitions) > 0 {
 		return fault.New(fault.Usage, errors.New("a REVISION argument and --definitions are mutually exclusive"), "give one of them")
+	}
+	if o.revision != "" && o.createService {
+		return fault.New(fault.Usage, errors.New("a REVISION argument and --create-service are mutually exclusive"), "leave the revision out: a service is created from the files that build writes")
+	}
+	if o.deploy.DryRun && (o.goOn || o.abort) {
+		return fault.New(fault.Usage, errors.New("--dry-run excludes --continue and --abort"), "leave one of them out")
 	}
 	if (o.goOn || o.abort) && (o.revision != "" || len(o.definitions) > 0 || o.goOn == o.abort) {
 		return fault.New(fault.Usage, errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services")
@@ -118,7 +133,7 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 			return err
 		}
 		s.KeepWithFiles(files)
-		s.Adopt = o.adopt
+		s.Adopt, s.Create = o.adopt, o.createService
 		s.Settings, err = s.ReadSettings(ctx, &w.Host, o.project.Options, o.definitions, files)
 		return err
 	})

@@ -92,10 +92,14 @@ func (d *job) runOneOff(ctx context.Context, c ecs.Change, definition task.Defin
 	if c.Service.Settings != nil {
 		running = c.Service.Settings.Definition.Fields
 	}
+	launch, err := c.Service.Launch()
+	if err != nil {
+		return oneoff.Outcome{Service: definition.Before, Status: oneoff.Failed, Reason: err.Error()}, err
+	}
 	runner := oneoff.Runner{ECS: d.aws.ECS(), Logs: d.aws.Logs(), Host: d.Host, Timeout: d.options.BeforeTimeout}
 	return runner.Run(ctx, oneoff.Task{
 		Definition: definition, Service: c.Service.Ref, Running: running,
-		Launch: c.Service.Launch(), Deploys: deployedBy(c),
+		Launch: launch, Deploys: deployedBy(c),
 	})
 }
 

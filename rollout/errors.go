@@ -82,6 +82,17 @@ const (
 	UnknownSettings
 	// Unreadable are settings with values that the caller may not read.
 	Unreadable
+	// NoService is a service that does not exist and could be created.
+	NoService
+	// Draining is a service that cannot be created yet: one of its name is being deleted.
+	Draining
+	// NoDefinition and NoStack are services that cannot be created, and
+	// OneTargetGroup is one for which there is no target group.
+	NoDefinition
+	NoStack
+	OneTargetGroup
+	// FirstFailed is a service whose first deployment failed.
+	FirstFailed
 	// Older is a rollout to a revision that is older than the last build.
 	Older
 )

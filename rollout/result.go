@@ -16,9 +16,9 @@ import (
 type Result struct {
 	Service  ecs.Ref
 	Revision string
-	// Status is unchanged (left alone), planned (a dry run), not deployed (a one-off task
-	// did not succeed), started (not followed), or how the deployment ended: succeeded,
-	// failed, rolled back, timed out, interrupted, superseded,
+	// Status is unchanged (left alone), to deploy or to create (a dry run), not deployed (a
+	// one-off task did not succeed), started (not followed), or how the deployment ended:
+	// succeeded, failed, rolled back, timed out, interrupted, superseded,
 	// differs, unverified.
 	Status, Reason string
 	// Diagnosis is the cause of a failure, as far as it is known.
@@ -72,8 +72,10 @@ func (d *job) addPlanned(changes []ecs.Change) {
 			continue
 		}
 		row := d.row(c.Service, c.Wants)
-		row.Status = "planned"
+		row.Status = "to deploy"
 		switch earlier, _ := c.Service.Earlier(); c.Action {
+		case ecs.Create:
+			row.Status, row.TaskDefinition = "to create", ""
 		case ecs.Register:
 			row.TaskDefinition = ""
 		case ecs.Return:

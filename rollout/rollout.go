@@ -201,7 +201,7 @@ func (d *job) checkBusy(ctx context.Context, changes []ecs.Change) error {
 func Decide(s *Services, t *Target, exact bool) ([]ecs.Change, error) {
 	var changes []ecs.Change
 	for _, st := range s.List {
-		state, err := s.withSettings(st.State)
+		state, err := s.withSettings(st)
 		if err != nil {
 			return nil, err
 		}
@@ -231,6 +231,7 @@ func (d *job) logChanges(changes []ecs.Change) {
 			d.Infof("%s: settings that change: %s", c.Service.Ref, strings.Join(c.Service.Settings.Fields, ", "))
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
+		d.logNew(c)
 		if before := d.services.Before[c.Service.Ref]; len(before) > 0 && d.services.oneOff[c.Service.Ref] == nil {
 			d.Infof("%s: one-off tasks that run first: %s", c.Service.Ref, namesOf(before))
 		}

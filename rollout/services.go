@@ -32,6 +32,9 @@ type Service struct {
 	lastGood ecs.ServiceDeployment
 	// past are the deployments that succeeded, newest first; nil if they were not read.
 	past []ecs.ServiceDeployment
+	// registered is the newest task definition of a service that is to be created; zero if
+	// there is none.
+	registered ecs.Definition
 }
 
 // Services is where a project runs: its ECS services and their repositories.
@@ -56,6 +59,8 @@ type Services struct {
 	Before map[ecs.Ref][]task.Definition
 	// oneOff are those that have run, and how they ended.
 	oneOff map[ecs.Ref][]oneoff.Outcome
+	// Create creates services that do not exist, with their Settings.
+	Create bool
 	// Derived are the task definitions that running ones are compared with.
 	Derived map[ecs.Ref]task.Definition
 	// Around are the surroundings of the settings; nil until they have been read.
@@ -101,7 +106,7 @@ func (s *Services) Read(ctx context.Context, w *project.Host, c *awsclient.Clien
 	claims := make([]claim, len(s.List))
 	for i, st := range s.List {
 		st.State = services[i]
-		if len(st.State.Containers) == 0 {
+		if len(st.State.Containers) == 0 && st.State.New == nil {
 			continue // an external controller has given it no task set yet
 		}
 		if claims[i], err = s.claim(w, st); err != nil {

@@ -22,7 +22,11 @@ import (
 
 // withSettings returns a service with the settings to deploy. A task definition that
 // something else wrote is refused if it differs, unless it is adopted.
-func (s *Services) withSettings(running ecs.Service) (ecs.Service, error) {
+func (s *Services) withSettings(st *Service) (ecs.Service, error) {
+	running := st.State
+	if running.New != nil {
+		return s.withNewSettings(st)
+	}
 	if before, ok := s.restore[running.Ref]; ok {
 		if before.Definition.ARN == running.Definition.ARN {
 			return running, nil

@@ -19,6 +19,8 @@ import (
 // which a service that was rolled back is RolledBack. Tags have been reverted.
 func (d *job) recover(ctx context.Context, bad []follow.Outcome) ([]follow.Outcome, error) {
 	stalled := d.stalled(bad)
+	d.warnNew(stalled)
+	stalled = stalled.withoutNew()
 	if len(stalled.List) == 0 || ctx.Err() != nil {
 		return bad, nil
 	}

@@ -22,10 +22,11 @@ import (
 // the settings. They are read once: the settings that were shown are those to deploy.
 func (s *Services) readWithSurroundings(ctx context.Context, w *project.Host, c *awsclient.Clients) ([]ecs.Service, error) {
 	var services []ecs.Service
+	var missing []*ecs.MissingError
 	var servicesErr error
 	var g errgroup.Group
 	g.Go(func() error {
-		services, servicesErr = ReadServices(ctx, c, s.Refs())
+		services, missing, servicesErr = s.readPresent(ctx, c)
 		return nil
 	})
 	err := s.surround(ctx, w, c)
@@ -33,7 +34,10 @@ func (s *Services) readWithSurroundings(ctx context.Context, w *project.Host, c 
 	if servicesErr != nil {
 		return nil, servicesErr
 	}
-	return services, err
+	if err != nil {
+		return nil, err
+	}
+	return services, s.addMissing(ctx, c, services, missing)
 }
 
 // surround reads the surroundings of the settings.

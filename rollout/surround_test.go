@@ -85,18 +85,18 @@ func TestRotationNeedsNoAdoption(t *testing.T) {
 	altered := slices.DeleteFunc(slices.Clone(written.Tags), func(tag any) bool { return tag.(map[string]any)["key"] == diff.SettingsTag })
 	running := ecs.Service{Ref: ref, Definition: ecs.Definition{Fields: written.Fields, Tags: altered}}
 	s := &Services{Settings: map[ecs.Ref]task.Definition{ref: d}}
-	next, err := s.withSettings(running)
+	next, err := s.withSettings(&Service{State: running})
 	if err != nil || len(next.Settings.Fields) != 0 {
 		t.Errorf("the same versions: %+v, %v, want no difference", next.Settings, err)
 	}
 	d.Versions = map[string]string{place: "v2"}
 	s.Settings[ref] = d
-	if next, err = s.withSettings(running); err != nil || !slices.Equal(next.Settings.Fields, []string{"web.secrets.A (new version)"}) {
+	if next, err = s.withSettings(&Service{State: running}); err != nil || !slices.Equal(next.Settings.Fields, []string{"web.secrets.A (new version)"}) {
 		t.Errorf("a new version: %+v, %v, want it as the difference", next.Settings, err)
 	}
 	d.Input.CPU = "512"
 	s.Settings[ref] = d
-	if _, err = s.withSettings(running); err == nil {
+	if _, err = s.withSettings(&Service{State: running}); err == nil {
 		t.Error("another size replaces that of others without --adopt")
 	}
 }

@@ -28,7 +28,7 @@ func job(t *testing.T) resolver {
 // statement by statement.
 func TestBuildRole(t *testing.T) {
 	use := iam.Use{
-		Commands: []string{"build"}, CreateRepositories: true, Rollout: true, Tags: true,
+		Commands: []string{"build"}, CreateRepositories: true, CreateService: true, Rollout: true, Tags: true,
 		Scope: iam.Scope{
 			Region: "eu-west-1", Account: "123456789012",
 			Repositories: []iam.Repository{{Name: "shop/web"}}, Services: []iam.Service{{Cluster: "main", Service: "web"}},
@@ -71,7 +71,7 @@ func TestPipeline(t *testing.T) {
 	text := find(t, "pipeline").Text
 	for _, want := range []string{
 		`PollForSourceChanges: "false"`, "EventBridgeEnabled: true", "PrivilegedMode: true", "NoncurrentVersionExpiration: {NoncurrentDays: 7}",
-		`{Name: SLIPWAY_ROLLOUT, Value: "true"}`,
+		`{Name: SLIPWAY_ROLLOUT, Value: "true"}`, `{Name: SLIPWAY_CREATE_SERVICE, Value: "true"}`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the template lacks %s", want)

@@ -37,6 +37,7 @@ var (
 func always(Use) bool       { return true }
 func onECS(u Use) bool      { return len(u.Services) > 0 && !u.NoLatest }
 func rollingOut(u Use) bool { return u.Rollout }
+func creating(u Use) bool   { return u.CreateService }
 func cacheOnS3(u Use) bool  { return u.Cache != "" }
 func trusted(u Use) bool    { return !u.Untrusted }
 func mirroring(u Use) bool  { return len(u.Mirrors) > 0 }
@@ -128,6 +129,11 @@ var needs = slices.Concat(
 		{commands: building, on: repositories, when: both(rollingOut, scanning), actions: scanActions},
 		{commands: deploying, on: repositories, when: signing, actions: signActions},
 		{commands: building, on: repositories, when: both(rollingOut, signing), actions: signActions},
+		// Services that do not exist. ECS asks for the load balancer and Cloud Map with
+		// its service-linked role ("Using service-linked roles for Amazon ECS" in the
+		// developer guide), which the creation of the cluster has made.
+		{commands: []string{"rollout"}, on: services, when: creating, actions: []string{"ecs:CreateService"}},
+		{commands: building, on: services, when: both(rollingOut, creating), actions: []string{"ecs:CreateService"}},
 		// Deployments that wait at a lifecycle hook.
 		{commands: []string{"rollout"}, on: serviceDeployments, when: rolling, actions: []string{"ecs:ContinueServiceDeployment"}},
 		// Counts.

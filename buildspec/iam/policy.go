@@ -31,9 +31,9 @@ type Condition map[string]map[string][]string
 type Use struct {
 	// Commands are subcommands of slipway, as Commands lists them.
 	Commands []string
-	// CreateRepositories, Rollout, NoLatest, Preview and Previous are the flags of
+	// CreateRepositories, CreateService, Rollout, NoLatest and Preview are the flags of
 	// that name.
-	CreateRepositories, Rollout, NoLatest, Preview bool
+	CreateRepositories, CreateService, Rollout, NoLatest, Preview bool
 	// Untrusted is the flag of that name. Such a build moves no tag, removes none, and
 	// neither reads nor writes a lifecycle policy.
 	Untrusted bool

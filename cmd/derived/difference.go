@@ -19,11 +19,14 @@ import (
 func PrintDifferences(w io.Writer, found []settings.Difference, terminal bool) error {
 	var out strings.Builder
 	for _, d := range found {
+		state := "differs from"
 		if len(d.Changes) == 0 {
-			fmt.Fprintf(&out, "%s  has the settings of task definition %s\n", plain.Text(d.Service.String()), plain.Text(d.Running.Name()))
-			continue
+			state = "has the settings of"
 		}
-		fmt.Fprintf(&out, "%s  differs from task definition %s\n", plain.Text(d.Service.String()), plain.Text(d.Running.Name()))
+		fmt.Fprintf(&out, "%s  %s task definition %s\n", plain.Text(d.Service.String()), state, plain.Text(d.Running.Name()))
+		for _, note := range d.Notes {
+			fmt.Fprintf(&out, "  note: %s\n", plain.Text(note))
+		}
 		for _, c := range d.Changes {
 			line := c.Where()
 			if terminal && !c.Rotated {
@@ -87,6 +90,7 @@ type difference struct {
 	TaskDefinition string            `json:"taskDefinition"`
 	Equal          bool              `json:"equal"`
 	Differences    []fieldDifference `json:"differences"`
+	Notes          []string          `json:"notes,omitempty"`
 }
 
 // fieldDifference is a field that differs. The values are left out except on a terminal.
@@ -103,7 +107,7 @@ type fieldDifference struct {
 func Differences(found []settings.Difference, terminal bool) any {
 	out := []difference{}
 	for _, d := range found {
-		row := difference{d.Service.Cluster, d.Service.Service, d.Running.ARN, len(d.Changes) == 0, []fieldDifference{}}
+		row := difference{d.Service.Cluster, d.Service.Service, d.Running.ARN, len(d.Changes) == 0, []fieldDifference{}, d.Notes}
 		for _, c := range d.Changes {
 			field := fieldDifference{Container: c.Container, Field: c.Field, NewVersion: c.Rotated}
 			if terminal && !c.Rotated {

@@ -1,6 +1,8 @@
 package hint
 
 import (
+	"strings"
+
 	"slipway/internal/fault"
 	"slipway/rollout/ecs"
 )
@@ -19,6 +21,9 @@ func ecsHint(err error) string {
 	case *ecs.CountError:
 		return "give the number of tasks to start with `--count`"
 	case *ecs.DeployError:
+		if strings.Contains(e.Err.Error(), "does not have an associated load balancer") {
+			return "let a listener of the load balancer forward to it, as that of `slipway stack site-alb` does"
+		}
 		if hint := fault.HintOf(e.Err, ecsHint); hint != "" || !e.Started {
 			return hint
 		}

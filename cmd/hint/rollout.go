@@ -111,6 +111,12 @@ var rolloutHints = map[rollout.Problem]string{
 	rollout.NotAdmitted:     "push the image to ECR, or leave out --require-scan and --require-signature",
 	rollout.TagsRefused:     "allow the action that the message names, or give --no-latest, which deploys without tags",
 	rollout.Older:           "run `slipway rollout REVISIONFLAGS` to deploy the last build; `slipway rollback` goes back without a warning",
+	rollout.NoService:       "give --create-service to create it from the compose file and its stack, or correct the name in x-slipway.ecs",
+	rollout.Draining:        "wait until it is INACTIVE, and type the command again",
+	rollout.NoDefinition:    "let the compose file own its settings with x-slipway: {task: {stack: NAME}}, and run `slipway build`, which writes taskdefinition.json",
+	rollout.NoStack:         "name the stack with its network and endpoint in x-slipway.task.stack: `slipway stack` lists templates",
+	rollout.OneTargetGroup:  "deploy the template site-api, which has an endpoint for each service, or give each a stack and a compose file of its own",
+	rollout.FirstFailed:     "correct the cause and type the command again: it updates the service",
 	rollout.Stalled:         "run `slipway rollback REVISIONFLAGS` to deploy it again",
 }
 

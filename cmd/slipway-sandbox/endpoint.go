@@ -24,6 +24,7 @@ func (e *endpoint) clients() serviceClients {
 	url := aws.String("http://" + e.addr)
 	made := credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")
 	return serviceClients{
+		control:    *url,
 		ecr:        ecr.New(ecr.Options{Region: e.region, BaseEndpoint: url, Credentials: made}),
 		ecs:        ecs.New(ecs.Options{Region: e.region, BaseEndpoint: url, Credentials: made}),
 		logs:       cloudwatchlogs.New(cloudwatchlogs.Options{Region: e.region, BaseEndpoint: url, Credentials: made}),

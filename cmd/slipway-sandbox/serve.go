@@ -97,7 +97,10 @@ A control plane for scripts:
                 too; without action: allow all again
   curl -X POST  'URL/_sandbox/caller?arn=ARN&entity=ARN'   change who calls, and the role behind
   curl -X POST  'URL/_sandbox/stack?name=shop&output=LogGroup%3D/ecs/shop'   make a stack of
-                CloudFormation with these outputs, or replace it; status=CREATE_FAILED
+                CloudFormation with these outputs, or replace it; status=CREATE_FAILED;
+                target groups and Cloud Map services among the outputs are there, too
+  curl -X POST  'URL/_sandbox/target-group?arn=ARN&type=instance&attached=false'   make a target
+                group, or replace it; registry?arn=ARN&record=A a service of Cloud Map
   curl          URL/_sandbox/ecs                  the speed of ECS and its quirks
   curl -X POST  'URL/_sandbox/ecs?speed=50'       change the speed
   curl -X POST  'URL/_sandbox/ecs?list-delay=true'   change what ECS's documentation leaves

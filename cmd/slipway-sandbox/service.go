@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,6 +63,7 @@ type serviceClients struct {
 	ecs        *ecs.Client
 	logs       *cloudwatchlogs.Client
 	codedeploy *codedeploy.Client
+	control    string // the URL of the control plane's host
 }
 
 func runService(ctx context.Context, c serviceClients, p servicePlan, out io.Writer) error {
@@ -145,6 +148,9 @@ func (c serviceClients) find(ctx context.Context, p servicePlan) (*types.Service
 }
 
 func (c serviceClients) create(ctx context.Context, p servicePlan, definition string) error {
+	if err := c.targetGroups(ctx, p); err != nil {
+		return err
+	}
 	if _, err := c.ecs.CreateService(ctx, p.create(definition)); err != nil {
 		return err
 	}
@@ -156,6 +162,26 @@ func (c serviceClients) create(ctx context.Context, p servicePlan, definition st
 	default:
 		return nil
 	}
+}
+
+// targetGroups makes the target groups of a service behind a load balancer.
+func (c serviceClients) targetGroups(ctx context.Context, p servicePlan) error {
+	for _, lb := range p.loadBalancers() {
+		query := url.Values{"arn": {aws.ToString(lb.TargetGroupArn)}}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.control+"/_sandbox/target-group?"+query.Encode(), nil)
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return fmt.Errorf("target group: %w", err)
+		}
+		_ = answer.Body.Close() // it is empty
+		if answer.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("target group: %s", answer.Status)
+		}
+	}
+	return nil
 }
 
 // primaryTaskSet does what the tool behind an EXTERNAL controller would.

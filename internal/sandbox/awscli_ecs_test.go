@@ -33,7 +33,7 @@ func TestECSWithTheAWSCLI(t *testing.T) {
 	want(aws("list-clusters"), cluster+"cli", "clusterArns")
 
 	want(aws("register-task-definition", "--family", "cli", "--requires-compatibilities", "FARGATE", "--network-mode", "awsvpc",
-		"--cpu", "256", "--memory", "512", "--container-definitions",
+		"--cpu", "256", "--memory", "512", "--execution-role-arn", "arn:aws:iam::000000000000:role/execution", "--container-definitions",
 		`[{"name":"web","image":"`+c.uri+`:latest","portMappings":[{"containerPort":80}],"healthCheck":{"command":["CMD","true"]}}]`),
 		"ACTIVE", "taskDefinition", "status")
 	want(aws("describe-task-definition", "--task-definition", "cli"), c.uri+":latest", "taskDefinition", "containerDefinitions", "image")

@@ -67,12 +67,14 @@ func group(events ...types.AutoRollbackEvent) *codedeploy.CreateDeploymentGroupI
 // service makes a service of two tasks.
 func (b blueGreen) service(name string, controller ecstypes.DeploymentControllerType) {
 	b.Helper()
+	group := "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1"
+	b.s.SetTargetGroup(group, sandbox.TargetGroup{})
 	_, err := b.ecs.CreateService(b.Context(), &ecs.CreateServiceInput{
 		Cluster: aws.String("shop"), ServiceName: &name, DesiredCount: aws.Int32(2), TaskDefinition: aws.String(b.register("v1")),
 		LaunchType: ecstypes.LaunchTypeFargate, DeploymentController: &ecstypes.DeploymentController{Type: controller},
 		NetworkConfiguration: &ecstypes.NetworkConfiguration{AwsvpcConfiguration: &ecstypes.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}},
 		LoadBalancers: []ecstypes.LoadBalancer{{
-			ContainerName: aws.String("web"), ContainerPort: aws.Int32(80), TargetGroupArn: aws.String("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1"),
+			ContainerName: aws.String("web"), ContainerPort: aws.Int32(80), TargetGroupArn: &group,
 		}},
 	})
 	if err != nil {

@@ -78,6 +78,7 @@ func (s *Server) controlPlane() http.Handler {
 	s.ecsPlane(mux)
 	s.stackPlane(mux)
 	s.tasksPlane(mux)
+	s.endpointPlane(mux)
 	return mux
 }
 

@@ -119,7 +119,7 @@ func TestTaskDefinitionsThatECSRefuses(t *testing.T) {
 		{`{"family":"web","containerDefinitions":[{"name":"a","image":"x","memory":1,"essential":false}]}`, "must be marked as essential"},
 		{`{"family":"web","requiresCompatibilities":["FARGATE"],"memory":"512","containerDefinitions":[{"name":"a","image":"x"}]}`, "'cpu' be defined at the task level"},
 		{`{"family":"web","requiresCompatibilities":["FARGATE"],"cpu":"256","memory":"512","containerDefinitions":[{"name":"a","image":"x"}]}`, "network mode"},
-		{`{"family":"web","containerDefinitions":[{"name":"a","image":"x","memory":1}],"tags":[{"key":"aws:x","value":"y"}]}`, "must not begin with aws:"},
+		{`{"family":"web","containerDefinitions":[{"name":"a","image":"x","memory":6}],"tags":[{"key":"aws:x","value":"y"}]}`, "must not begin with aws:"},
 	} {
 		out := rawECS(t, s, "RegisterTaskDefinition", test.body)
 		if message, _ := out["message"].(string); !strings.Contains(message, test.message) {

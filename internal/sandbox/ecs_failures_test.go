@@ -172,6 +172,7 @@ func TestTasksFail(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := newECSFixture(t, sandbox.Options{})
 			good := c.push("good")
+			c.s.SetTargetGroup(group, sandbox.TargetGroup{Type: "instance"})
 			change := []func(*ecs.CreateServiceInput){breaker(true)}
 			if test.service != nil {
 				change = append(change, test.service)
@@ -245,14 +246,17 @@ func TestNoCapacity(t *testing.T) {
 				out, err := c.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
 					Family: aws.String("shop"), ContainerDefinitions: []types.ContainerDefinition{c.web(c.uri + ":" + tag)},
 					RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate}, NetworkMode: types.NetworkModeAwsvpc,
-					Cpu: aws.String("256"), Memory: aws.String("512"),
+					Cpu: aws.String("256"), Memory: aws.String("512"), ExecutionRoleArn: aws.String("arn:aws:iam::000000000000:role/execution"),
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
 				return *out.TaskDefinition.TaskDefinitionArn
 			}
-			c.create(define("good"), 2, breaker(true), func(in *ecs.CreateServiceInput) { in.LaunchType = test.launch })
+			c.create(define("good"), 2, breaker(true), func(in *ecs.CreateServiceInput) {
+				in.LaunchType = test.launch
+				in.NetworkConfiguration = &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"subnet-1"}}}
+			})
 			c.update(define("full"))
 			if d := c.wait(); d.Status != types.ServiceDeploymentStatusRollbackSuccessful {
 				t.Errorf("ended as %+v, want %v", d, types.ServiceDeploymentStatusRollbackSuccessful)

@@ -82,7 +82,7 @@ func (c *ecsFixture) web(image string, change ...func(*types.ContainerDefinition
 func (c *ecsFixture) define(containers ...types.ContainerDefinition) string {
 	c.Helper()
 	out, err := c.ecs.RegisterTaskDefinition(c.Context(), &ecs.RegisterTaskDefinitionInput{
-		Family: aws.String("shop"), ContainerDefinitions: containers,
+		Family: aws.String("shop"), ContainerDefinitions: containers, ExecutionRoleArn: aws.String("arn:aws:iam::000000000000:role/execution"),
 	})
 	if err != nil {
 		c.Fatal(err)

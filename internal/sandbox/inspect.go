@@ -3,7 +3,6 @@ package sandbox
 import (
 	"slipway/internal/sandbox/codepipeline"
 	"slipway/internal/sandbox/ecr"
-	"slipway/internal/sandbox/elb"
 	"slipway/internal/sandbox/iam"
 )
 
@@ -92,15 +91,6 @@ func (s *Server) SetRole(r Role) { s.iam.SetRole(r) }
 
 // Role is a role of IAM.
 type Role = iam.Role
-
-// TargetGroup is a target group of Elastic Load Balancing, Target one of its targets.
-type (
-	TargetGroup = elb.TargetGroup
-	Target      = elb.Target
-)
-
-// SetTargetGroup makes a target group by its ARN, or replaces it.
-func (s *Server) SetTargetGroup(arn string, g TargetGroup) { s.groups.Set(arn, g) }
 
 // SetCaller changes the caller of all requests. arn is the one that STS
 // returns, such as that of an assumed role; entity is the user or role behind

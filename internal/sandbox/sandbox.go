@@ -31,6 +31,7 @@ import (
 	"slipway/internal/sandbox/ecr"
 	"slipway/internal/sandbox/ecs"
 	"slipway/internal/sandbox/ecs/codedeploy"
+	"slipway/internal/sandbox/ecs/serviceconfig"
 	"slipway/internal/sandbox/elb"
 	"slipway/internal/sandbox/eventbridge"
 	"slipway/internal/sandbox/iam"
@@ -157,6 +158,7 @@ type Server struct {
 	groups     *elb.Groups
 	secrets    *secretsmanager.Secrets
 	parameters *ssm.Parameters
+	endpoints  *serviceconfig.Endpoints
 	json       []awsapi.Service
 	tasks      *running // nil if containers are played
 	notRunning error
@@ -212,8 +214,9 @@ func (s *Server) startServices() {
 	s.stacks, s.groups = cloudformation.New(o.Account, s.clock, s.iam), elb.New(s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.schedules = scheduler.New(o.Account, s.clock)
+	s.endpoints = serviceconfig.NewEndpoints(s.groups)
 	s.json = []awsapi.Service{
-		s.ecr.Service(), s.ecs.Service(), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
+		s.ecr.Service(), serviceconfig.Checked(s.ecs.Service(), s.endpoints), s.logs.Service(), autoscaling.New(o.Account, s.clock).Service(),
 		codedeploy.New(s.ecs).Service(), s.pipelines.Service(), eventbridge.New(o.Account).Service(), s.schedules.Service(),
 		s.secrets.Service(), s.parameters.Service(),
 	}

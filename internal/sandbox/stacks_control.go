@@ -13,8 +13,13 @@ import (
 type Stack = cloudformation.Stack
 
 // SetStack makes a CloudFormation stack in the default region, or replaces the one of
-// that name.
-func (s *Server) SetStack(name string, stack Stack) { s.stacks.Set(s.options.Region, name, stack) }
+// that name. The target groups and Cloud Map services among its outputs are there, too.
+func (s *Server) SetStack(name string, stack Stack) {
+	s.stacks.Set(s.options.Region, name, stack)
+	for _, value := range stack.Outputs {
+		s.endpoints.Learn(value)
+	}
+}
 
 // stackPlane is the part of the control plane for CloudFormation:
 //

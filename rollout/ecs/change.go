@@ -65,6 +65,9 @@ type ImageChange struct {
 // String returns a line like "web: shop/web:latest (sha256:aaaa…) →
 // shop/web:latest (sha256:bbbb…)", digests cut to 12 digits.
 func (l ImageChange) String() string {
+	if l.From == "" {
+		return l.Container + ": " + withDigest(l.To, l.ToDigest)
+	}
 	return fmt.Sprintf("%s: %s → %s", l.Container, withDigest(l.From, l.FromDigest), withDigest(l.To, l.ToDigest))
 }
 
@@ -101,6 +104,8 @@ func Decide(s Service, wants map[string]DesiredImage, exact bool) (Change, error
 	c.noteLeaving()
 	c.describe(after)
 	switch {
+	case s.New != nil:
+		c.Action, c.Why = Create, "it does not exist, and will be created"
 	case s.changesSettings():
 		c.chooseAction()
 	case len(c.Wants) == 0:
@@ -173,6 +178,9 @@ func (c *Change) describe(after map[string]string) {
 			continue
 		}
 		line := ImageChange{Container: container.Name, From: container.Image, FromDigest: container.Digest(), To: after[container.Name]}
+		if c.Service.New != nil {
+			line.From = ""
+		}
 		if len(w.Digests) > 0 {
 			line.ToDigest = w.Digests[0]
 		}

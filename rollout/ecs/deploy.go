@@ -23,6 +23,7 @@ type deployer interface {
 	definitionWriter
 	serviceUpdater
 	expressUpdater
+	serviceCreator
 	taskSetReader // with CodeDeploy only
 }
 
@@ -37,6 +38,9 @@ var ErrNothingToDeploy = errors.New("the service runs the desired images: there 
 // Another revision for a service of Express Mode is deployed with
 // UpdateExpressGatewayService, whose deployment takes one more call to find.
 //
+// A service that does not exist is created: its first deployment is that of the
+// creation.
+//
 // With the controller CODE_DEPLOY, two or three calls find the deployment group
 // and a deployment under way. CodeDeploy then starts the deployment, and two
 // more calls find how long it waits by itself. If a deployment under way
@@ -48,6 +52,9 @@ var ErrNothingToDeploy = errors.New("the service runs the desired images: there 
 func Deploy(ctx context.Context, client deployer, codeDeploy codeDeployer, c Change) (Deployment, error) {
 	if c.Action == Leave {
 		return Deployment{}, ErrNothingToDeploy
+	}
+	if c.Action == Create {
+		return create(ctx, client, c)
 	}
 	if c.Service.Controller == types.DeploymentControllerTypeCodeDeploy {
 		return deployByCodeDeploy(ctx, client, codeDeploy, c)
@@ -89,6 +96,10 @@ func Begun(ctx context.Context, client serviceDescriber, c Change) (Deployment, 
 		return Deployment{}, false, err
 	}
 	now := described[c.Service.Ref]
+	if c.Action == Create {
+		d, ok := c.created(&now)
+		return d, ok, nil
+	}
 	d, ok := newDeployment(c.Service.Raw, &now)
 	if !ok || slices.ContainsFunc(c.Service.Raw.Deployments, func(b types.Deployment) bool { return aws.ToString(b.Id) == aws.ToString(d.Id) }) {
 		return Deployment{}, false, nil

@@ -18,8 +18,19 @@ type Launch struct {
 }
 
 // Launch returns where and how the tasks of a service run. With CODE_DEPLOY and EXTERNAL,
-// the task set that serves has the settings.
-func (s Service) Launch() Launch {
+// the task set that serves has the settings; a service that does not exist has those with
+// which it will be created.
+func (s Service) Launch() (Launch, error) {
+	if s.New != nil {
+		in, err := s.New.Request("")
+		if err != nil {
+			return Launch{}, err
+		}
+		return Launch{
+			Cluster: aws.ToString(in.Cluster), Type: in.LaunchType, Providers: in.CapacityProviderStrategy,
+			Platform: aws.ToString(in.PlatformVersion), Network: in.NetworkConfiguration,
+		}, nil
+	}
 	l := Launch{
 		Cluster: aws.ToString(s.ClusterID()), Type: s.Raw.LaunchType, Providers: s.Raw.CapacityProviderStrategy,
 		Platform: aws.ToString(s.Raw.PlatformVersion), Network: s.Raw.NetworkConfiguration,
@@ -33,5 +44,5 @@ func (s Service) Launch() Launch {
 	if len(l.Providers) > 0 {
 		l.Type = ""
 	}
-	return l
+	return l, nil
 }

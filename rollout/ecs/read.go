@@ -61,44 +61,29 @@ func Read(ctx context.Context, client serviceReader, refs []Ref) ([]Service, err
 	if err != nil {
 		return nil, err
 	}
-	services := make([]Service, len(refs))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	for i, ref := range refs {
-		g.Go(func() error {
-			s, err := readDetails(ctx, client, newService(ref, described[ref]))
-			if err != nil {
-				return fmt.Errorf("reading ECS service %s: %w", ref, err)
-			}
-			services[i] = s
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return services, nil
+	return readAll(ctx, client, refs, described)
 }
 
-// ReadDefinitions reads the task definitions that services will run now, in the order of
-// refs: one call for each ten services of a cluster, and one for each service.
+// ReadDefinitions reads services with the task definitions that they will run now, in the
+// order of refs: one call for each ten services of a cluster, and one for each service.
 //
 // Errors: a *MissingError for each service that does not exist, joined.
 func ReadDefinitions(ctx context.Context, client interface {
 	serviceDescriber
 	definitionReader
-}, refs []Ref) ([]Definition, error) {
+}, refs []Ref) ([]Service, error) {
 	described, err := describeServices(ctx, client, refs, false)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Definition, len(refs))
+	out := make([]Service, len(refs))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, ref := range refs {
+		out[i] = newService(ref, described[ref])
 		if arn := definitionOf(described[ref]); arn != "" {
 			g.Go(func() (err error) {
-				out[i], err = describe(ctx, client, arn)
+				out[i].Definition, err = describe(ctx, client, arn)
 				return err
 			})
 		}
@@ -167,10 +152,26 @@ func DescribeServices(ctx context.Context, client serviceDescriber, refs []Ref) 
 	return describeServices(ctx, client, refs, true)
 }
 
-// describeServices describes each of refs with one call for ten services of a
+// describeServices is findServices for services of which none may be missing.
+func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, vanished bool) (map[Ref]types.Service, error) {
+	found, missing, err := findServices(ctx, client, refs, vanished)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, m := range missing {
+		errs = append(errs, m)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return found, nil
+}
+
+// findServices describes each of refs with one call for ten services of a
 // cluster, the most that it takes (API reference, DescribeServices). vanished
 // is that of the errors.
-func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, vanished bool) (map[Ref]types.Service, error) {
+func findServices(ctx context.Context, client serviceDescriber, refs []Ref, vanished bool) (map[Ref]types.Service, []*MissingError, error) {
 	batches := batchByCluster(refs)
 	answers := make([]*ecs.DescribeServicesOutput, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
@@ -182,10 +183,10 @@ func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, 
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	found := make(map[Ref]types.Service, len(refs))
-	var missing []error
+	var missing []*MissingError
 	for i, batch := range batches {
 		for _, ref := range batch {
 			s, err := pick(ref, answers[i])
@@ -197,10 +198,7 @@ func describeServices(ctx context.Context, client serviceDescriber, refs []Ref, 
 			found[ref] = s
 		}
 	}
-	if len(missing) > 0 {
-		return nil, errors.Join(missing...)
-	}
-	return found, nil
+	return found, missing, nil
 }
 
 // batchByCluster splits references into batches of at most ten, each within one
@@ -245,14 +243,14 @@ func describeTen(ctx context.Context, client serviceDescriber, refs []Ref) (*ecs
 // pick finds a service in the answer to describeTen.
 func pick(ref Ref, out *ecs.DescribeServicesOutput) (types.Service, *MissingError) {
 	if out == nil {
-		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster does not exist"}
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the cluster does not exist", NoCluster: true}
 	}
 	i := slices.IndexFunc(out.Services, ref.Names)
 	if i < 0 {
 		return types.Service{}, &MissingError{Ref: ref, Reason: "the service does not exist"}
 	}
 	if status := aws.ToString(out.Services[i].Status); status != "ACTIVE" {
-		return types.Service{}, &MissingError{Ref: ref, Reason: "the service is " + status}
+		return types.Service{}, &MissingError{Ref: ref, Reason: "the service is " + status, Raw: out.Services[i]}
 	}
 	return out.Services[i], nil
 }
@@ -273,6 +271,10 @@ type MissingError struct {
 	Region string
 	// Reason is why the service counts as missing.
 	Reason string
+	// NoCluster reports that the cluster does not exist.
+	NoCluster bool
+	// Raw is ECS's description of a deleted service; zero if it has none.
+	Raw types.Service
 	// Vanished reports that the service existed when it was read before.
 	Vanished bool
 }

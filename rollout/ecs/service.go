@@ -46,6 +46,8 @@ type Service struct {
 	Definition Definition
 	// Settings are the settings to deploy, nil for the running ones.
 	Settings *Settings
+	// New is the creation of a service that does not exist; nil for one that does.
+	New *Creation
 	// Containers are those of Definition, in its order.
 	Containers []Container
 	// Deployments are the latest service deployments, newest first; those of

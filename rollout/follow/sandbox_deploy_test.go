@@ -73,7 +73,8 @@ func (h *ecsFixture) create(service, image string, more func(*awsecs.CreateServi
 	h.t.Helper()
 	h.must(h.ecs.RegisterTaskDefinition(h.t.Context(), &awsecs.RegisterTaskDefinitionInput{
 		Family: &service, NetworkMode: types.NetworkModeAwsvpc, RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
-		Cpu: aws.String("256"), Memory: aws.String("512"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}},
+		Cpu: aws.String("256"), Memory: aws.String("512"), ExecutionRoleArn: aws.String("arn:aws:iam::000000000000:role/execution"),
+		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}},
 		ContainerDefinitions: []types.ContainerDefinition{
 			{Name: aws.String("web"), Image: &image, Essential: aws.Bool(true), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80)}}},
 			{Name: aws.String("log"), Image: aws.String("public.ecr.aws/fluent:1"), Essential: aws.Bool(false)},

@@ -273,20 +273,22 @@ func TestFollowCodeDeployOnTheSandbox(t *testing.T) {
 // as a deployment configuration says.
 func (h *ecsFixture) createForCodeDeploy(service, image, config string) ecs.Ref {
 	h.t.Helper()
+	group := "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1"
+	h.server.SetTargetGroup(group, sandbox.TargetGroup{})
 	ref := h.create(service, image, func(in *awsecs.CreateServiceInput) {
 		in.DeploymentController = &types.DeploymentController{Type: types.DeploymentControllerTypeCodeDeploy}
 		in.LoadBalancers = []types.LoadBalancer{{ContainerName: aws.String("web"), ContainerPort: aws.Int32(80),
-			TargetGroupArn: aws.String("arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/blue/1")}}
+			TargetGroupArn: &group}}
 	})
 	deployer := codedeploy.NewFromConfig(h.config)
-	application, group := "AppECS-shop-"+service, "DgpECS-shop-"+service
+	application, deploymentGroup := "AppECS-shop-"+service, "DgpECS-shop-"+service
 	h.must(deployer.CreateApplication(h.t.Context(), &codedeploy.CreateApplicationInput{ApplicationName: &application, ComputePlatform: codedeploytypes.ComputePlatformEcs}))
 	var configName *string
 	if config != "" {
 		configName = &config
 	}
 	h.must(deployer.CreateDeploymentGroup(h.t.Context(), &codedeploy.CreateDeploymentGroupInput{
-		ApplicationName: &application, DeploymentGroupName: &group, ServiceRoleArn: aws.String("arn:aws:iam::000000000000:role/deploy"),
+		ApplicationName: &application, DeploymentGroupName: &deploymentGroup, ServiceRoleArn: aws.String("arn:aws:iam::000000000000:role/deploy"),
 		DeploymentConfigName:      configName,
 		EcsServices:               []codedeploytypes.ECSService{{ClusterName: aws.String("shop"), ServiceName: &service}},
 		DeploymentStyle:           &codedeploytypes.DeploymentStyle{DeploymentType: codedeploytypes.DeploymentTypeBlueGreen, DeploymentOption: codedeploytypes.DeploymentOptionWithTrafficControl},

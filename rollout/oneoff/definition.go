@@ -16,7 +16,7 @@ import (
 // its family differs.
 func (j *job) register(ctx context.Context) error {
 	family := j.Definition.Input.Family
-	newest, _, err := ecs.Newest(ctx, j.ECS, family)
+	newest, _, err := ecs.ReadFamily(ctx, j.ECS, family)
 	if err != nil {
 		return fmt.Errorf("one-off task %s: %w", j.name, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
 	"slipway/project"
+	"slipway/rollout/create"
 	"slipway/rollout/ecs"
 	"slipway/rollout/surroundings"
 	"slipway/rollout/task"
@@ -24,6 +25,9 @@ type Difference struct {
 	// Running is the task definition of the service.
 	Running ecs.Definition
 	diff.Result
+	// Notes are the settings of the ECS service that differ. They are for its creation
+	// only, and no difference of the task definition.
+	Notes []string
 }
 
 // Read compares task definitions with those that their ECS services will run now. It
@@ -42,7 +46,7 @@ func Read(ctx context.Context, clients *awsclient.Clients, definitions []task.De
 	if len(refs) == 0 {
 		return nil, nil, fault.NewInput("x-slipway.ecs", "names no ECS service, so there is no running task definition", "add ecs: {cluster: NAME, service: NAME}")
 	}
-	var running []ecs.Definition
+	var running []ecs.Service
 	var g errgroup.Group
 	g.Go(func() (err error) {
 		running, err = ecs.ReadDefinitions(ctx, clients.ECS(), refs)
@@ -53,10 +57,11 @@ func Read(ctx context.Context, clients *awsclient.Clients, definitions []task.De
 		return nil, nil, err
 	}
 	for i, d := range around.Definitions {
-		difference, err := Compare(refs[i], running[i], d)
+		difference, err := Compare(refs[i], running[i].Definition, d)
 		if err != nil {
 			return nil, nil, err
 		}
+		difference.Notes = create.Notes(d.Create, running[i].Raw)
 		found = append(found, difference)
 	}
 	return found, around.Denied, nil
@@ -65,5 +70,5 @@ func Read(ctx context.Context, clients *awsclient.Clients, definitions []task.De
 // Compare compares a task definition with that of an ECS service. It makes no request.
 func Compare(ref ecs.Ref, running ecs.Definition, d task.Definition) (Difference, error) {
 	found, err := diff.Compare(d, diff.Running{Fields: running.Fields, Tags: running.Tags})
-	return Difference{ref, running, found}, err
+	return Difference{Service: ref, Running: running, Result: found}, err
 }

@@ -23,22 +23,8 @@ import (
 func TestDefinitionsPassLint(t *testing.T) {
 	lint := testtools.Require(t, testtools.CFNLint)
 	resources := map[string]any{}
-	add := func(name, dir string) {
-		for i, d := range surrounded(t, dir) {
-			id := notAlphanumeric.ReplaceAllString(name, "")
-			resources[fmt.Sprintf("%s%d", id, i)] = map[string]any{"Type": "AWS::ECS::TaskDefinition", "Properties": properties(t, d.Input)}
-		}
-	}
-	for _, path := range rows(t) {
-		add("row"+filepath.Base(path), writeProject(t, read(t, path)))
-	}
-	for _, dir := range []string{"express-flask", "greeter", "hermetic", "lone-dockerfile", "two-services"} {
-		add("example"+dir, filepath.Join("..", "..", "examples", dir))
-	}
-	for key, s := range keys {
-		if s.treatment == carried || s.treatment == changed {
-			add("key"+key, writeService(t, s.with))
-		}
+	for name, d := range everyDefinition(t) {
+		resources[notAlphanumeric.ReplaceAllString(name, "")] = map[string]any{"Type": "AWS::ECS::TaskDefinition", "Properties": properties(t, d.Input)}
 	}
 	if len(resources) < 100 {
 		t.Fatalf("%d definitions, want those of all rows and keys", len(resources))
@@ -46,6 +32,30 @@ func TestDefinitionsPassLint(t *testing.T) {
 	if out, err := runLint(t, lint, resources); err != nil {
 		t.Errorf("cfn-lint: %v\n%s", err, out)
 	}
+}
+
+// everyDefinition returns the definitions of all rows, examples and keys by different
+// names.
+func everyDefinition(t *testing.T) map[string]task.Definition {
+	t.Helper()
+	out := map[string]task.Definition{}
+	add := func(name, dir string) {
+		for i, d := range surrounded(t, dir) {
+			out[fmt.Sprintf("%s %d", name, i)] = d
+		}
+	}
+	for _, path := range rows(t) {
+		add("row "+filepath.Base(path), writeProject(t, read(t, path)))
+	}
+	for _, dir := range []string{"express-flask", "greeter", "hermetic", "lone-dockerfile", "two-services"} {
+		add("example "+dir, filepath.Join("..", "..", "examples", dir))
+	}
+	for key, s := range keys {
+		if s.treatment == carried || s.treatment == changed {
+			add("key "+key, writeService(t, s.with))
+		}
+	}
+	return out
 }
 
 // TestLintFindsFaults shows that cfn-lint sees into the definitions.

@@ -30,7 +30,7 @@ func registerTaskDefinition(e *region, in map[string]json.RawMessage) (out taskD
 	if err := awsapi.DecodeFields(in, &tagged); err != nil {
 		return out, err
 	}
-	if err := d.Check(); err != nil {
+	if err := taskdef.Check(in, e.images.OfECR); err != nil {
 		return out, err
 	}
 	if err := tagged.Tags.Check(); err != nil {

@@ -68,6 +68,14 @@ func (g *Groups) Set(arn string, group TargetGroup) {
 	g.groups[arn] = group
 }
 
+// Get returns a target group, and reports whether it exists.
+func (g *Groups) Get(arn string) (TargetGroup, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	group, ok := g.groups[arn]
+	return group, ok
+}
+
 // Serve answers DescribeTargetGroups and DescribeTargetHealth. The request's form must
 // have been parsed. It calls name with the action and the target group before it answers.
 func (g *Groups) Serve(w http.ResponseWriter, r *http.Request, name func(action, group string)) {

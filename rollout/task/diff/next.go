@@ -1,10 +1,6 @@
 package diff
 
-import (
-	"fmt"
-
-	"slipway/rollout/task"
-)
+import "slipway/rollout/task"
 
 // Next returns the definition to register for a derived one, images included. It is the
 // newest revision of the family with the derived settings. It reports whether the two
@@ -16,24 +12,18 @@ func Next(derived task.Definition, newest Running, others ...map[string]any) (Re
 		derived, unknown = derived.Fill(finder{fields}.find)
 	}
 	derived.Built = nil // their images are compared, too
-	isNew := newest.Fields == nil
-	if isNew {
-		var err error
-		if newest.Fields, err = asJSON(derived.Input); err != nil {
-			return Result{}, false, fmt.Errorf("writing task definition %s as JSON: %w", derived.Input.Family, err)
-		}
+	if newest.Fields != nil {
+		found, err := Compare(derived, newest)
+		return found, len(found.Changes) > 0, err
 	}
-	found, err := Compare(derived, newest)
-	if err != nil {
-		return Result{}, false, err
-	}
+	found, err := New(derived)
 	found.Unknown = nil
 	for _, p := range unknown {
 		if p.Container != "" {
 			found.Unknown = append(found.Unknown, p)
-		} else if isNew {
+		} else {
 			delete(found.Fields, p.Field)
 		}
 	}
-	return found, isNew || len(found.Changes) > 0, nil
+	return found, true, err
 }

@@ -64,6 +64,7 @@ type service struct {
 type definition struct {
 	ARN        string   `json:"taskDefinitionArn"`
 	Requires   []string `json:"requiresCompatibilities"`
+	Role       string   `json:"executionRoleArn"`
 	Containers []struct {
 		Name         string `json:"name"`
 		Image        string `json:"image"`
@@ -114,6 +115,13 @@ func (m mode) update(c awsapi.Call, in request) (out answer, err error) {
 	}
 	d := definition{ARN: s.TaskDefinition}
 	if in.TaskDefinitionArn != "" || in.Primary != nil {
+		if in.ExecutionRole == "" { // it stays
+			running, err := m.read(c, s.TaskDefinition)
+			if err != nil {
+				return out, err
+			}
+			in.ExecutionRole = running.Role
+		}
 		if d, err = m.definition(c, in, s.ServiceName); err != nil {
 			return out, err
 		}

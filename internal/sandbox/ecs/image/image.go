@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/distribution/reference"
@@ -81,6 +82,15 @@ func (p *Puller) parseImage(text string) (ref, error) {
 		ref.tag = t.Tag()
 	}
 	return ref, nil
+}
+
+// hostECR is the host of a registry of ECR.
+var hostECR = regexp.MustCompile(`^[0-9]{12}\.dkr[.-]ecr(-fips)?\.`)
+
+// OfECR reports whether an image is in a registry of ECR, of the sandbox or not.
+func (p *Puller) OfECR(text string) bool {
+	ref, err := p.parseImage(text)
+	return err == nil && (ref.registry != nil || hostECR.MatchString(text))
 }
 
 // pullError returns the reason of a stopped task, in the words of "Stopped

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"time"
 
@@ -101,70 +100,6 @@ func (s Settings) Architecture() string {
 		return "arm64"
 	}
 	return "amd64"
-}
-
-// Check applies the rules of RegisterTaskDefinition. Its errors are those of
-// ECS.
-func (s Settings) Check() error {
-	switch {
-	case s.Family == "":
-		return clientError("Family should not be null or blank.")
-	case !namePattern.MatchString(s.Family):
-		return clientError("Family contains invalid characters.")
-	case len(s.Containers) == 0:
-		return clientError("Container list cannot be empty.")
-	}
-	seen := map[string]bool{}
-	for _, c := range s.Containers {
-		if err := c.check(s); err != nil {
-			return err
-		}
-		if seen[c.Name] {
-			return clientError("Duplicate container name: %s", c.Name)
-		}
-		seen[c.Name] = true
-	}
-	if !slices.ContainsFunc(s.Containers, Container.IsEssential) {
-		return clientError("At least one container must be marked as essential.")
-	}
-	return s.checkFargate()
-}
-
-func (c Container) check(s Settings) error {
-	switch {
-	case c.Name == "":
-		return clientError("Container.name should not be null or empty.")
-	case !namePattern.MatchString(c.Name):
-		return clientError("Invalid container name '%s': it must be of up to 255 letters, digits, hyphens and underscores.", c.Name)
-	case c.Image == "":
-		return clientError("Container.image should not be null or empty.")
-	case c.Memory == 0 && c.MemoryReservation == 0 && s.Memory == "":
-		return clientError("Invalid setting for container '%s'. At least one of 'memory' or 'memoryReservation' must be specified.", c.Name)
-	case c.VersionConsistency != "" && c.VersionConsistency != "enabled" && c.VersionConsistency != "disabled":
-		return clientError("Invalid setting for container '%s': versionConsistency must be enabled or disabled.",
-			c.Name)
-	}
-	return nil
-}
-
-func (s Settings) checkFargate() error {
-	switch {
-	case !slices.Contains(s.Requires, "FARGATE"):
-		return nil
-	case s.CPU == "":
-		return clientError("Fargate requires that 'cpu' be defined at the task level.")
-	case s.Memory == "":
-		return clientError("Fargate requires that 'memory' be defined at the task level.")
-	case s.NetworkMode != "awsvpc":
-		return clientError("Fargate only supports network mode ‘awsvpc’.")
-	}
-	return nil
-}
-
-var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`)
-
-func clientError(format string, args ...any) *awsapi.Error {
-	return awsapi.Errorf("ClientException", format, args...)
 }
 
 // containerDefaults are the fields that answers of ECS always have for a
