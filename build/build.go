@@ -81,6 +81,9 @@ type Hooks struct {
 	// Check refuses the build, when its repositories are known and before anything
 	// is written; nil checks nothing.
 	Check func(context.Context) error
+	// Pushed is called when all images are pushed and no tag has moved; nil for nothing.
+	// The snapshot has the tags from before the build. An error ends the build.
+	Pushed func(context.Context, []*Component, *revisions.Snapshot) error
 	// Running returns the running digests by repository, as far as they can be
 	// read; nil if the plan names no ECS service.
 	Running func(context.Context, []*Component) (map[registry.Ref]string, revisions.Live)
@@ -161,6 +164,9 @@ func Run(ctx context.Context, host *project.Host, aws *awsclient.Clients, o Opti
 		defer close(uploaded)
 		j.uploadInputs(ctx)
 	})
+	if err := j.callPushed(ctx); err != nil {
+		return nil, err
+	}
 	published, err := j.publish(ctx)
 	if err != nil {
 		return nil, err
@@ -318,9 +324,9 @@ func (j *job) publish(ctx context.Context) (revisions.Published, error) {
 }
 
 // fresh returns the tags as they were before the build, if no time has passed since in
-// which something was built.
+// which something was built, or a hook was called.
 func (j *job) fresh() *revisions.Snapshot {
-	if len(j.changed()) > 0 {
+	if len(j.changed()) > 0 || j.paused {
 		return nil
 	}
 	return j.before
@@ -374,6 +380,8 @@ type job struct {
 	caching chan struct{}
 	// policies are the lifecycle policies as they were read; none with --no-latest.
 	policies []retention.State
+	// paused reports that the hook Pushed was called.
+	paused bool
 	// pending are the definitions, by path.
 	pending map[string]*artifact.Pending
 }

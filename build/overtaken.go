@@ -17,19 +17,43 @@ import (
 // Calls: one BatchGetImage.
 func (r *Release) Overtaken(ctx context.Context) bool {
 	j := r.job
-	yields := j.yields(ctx)
-	if yields == nil || r.Published.Newer.Revision != "" {
+	if r.Published.Newer.Revision != "" {
 		return false
+	}
+	newest, overtaken := j.overtakenBy(ctx, r.Published.Name)
+	if !overtaken {
+		return false
+	}
+	j.warn(NewerRevision, "another job has made the revision %s of a later commit meanwhile: %s is not deployed", newest.Revision, r.Published.Name)
+	return true
+}
+
+// overtakenBy returns the newest revision, and reports whether another job has made it of
+// a later commit than the revision of a name.
+func (j *job) overtakenBy(ctx context.Context, name string) (record.Record, bool) {
+	yields := j.yields(ctx)
+	if yields == nil {
+		return record.Record{}, false
 	}
 	newest, ok, err := j.newestRecord(ctx)
 	if err != nil {
 		j.Debugf("the newest revision is not known: %v", err)
 	}
-	if !ok || newest.Revision == r.Published.Name || newest.Project != j.plan.Project || !yields(newest) {
-		return false
+	return newest, ok && newest.Revision != name && newest.Project == j.plan.Project && yields(newest)
+}
+
+// callPushed calls the hook Pushed, unless another job deploys a revision of a later
+// commit: that this one is not deployed is reported when its tags move.
+func (j *job) callPushed(ctx context.Context) error {
+	if j.hooks.Pushed == nil {
+		return nil
 	}
-	j.warn(NewerRevision, "another job has made the revision %s of a later commit meanwhile: %s is not deployed", newest.Revision, r.Published.Name)
-	return true
+	if newest, overtaken := j.overtakenBy(ctx, j.plan.Hash.Name); overtaken {
+		j.Debugf("the revision %s is of a later commit: nothing runs before the tags move", newest.Revision)
+		return nil
+	}
+	j.paused = true
+	return j.hooks.Pushed(ctx, j.components, j.before)
 }
 
 // newestRecord reads the record that registry.TagNewest points to, in the first

@@ -17,6 +17,7 @@ import (
 	"slipway/build/engine"
 	"slipway/build/solve"
 	"slipway/build/target"
+	"slipway/cmd/before"
 	"slipway/cmd/check"
 	"slipway/internal/awsclient"
 	"slipway/internal/fault"
@@ -157,6 +158,7 @@ func (o *buildOptions) flags(f *pflag.FlagSet) {
 	addECSFlags(f, &o.project.ECS)
 	addDeployFlags(f, &o.deploy)
 	addSettingsFlags(f, &o.adopt, &o.createService)
+	before.AddFlag(f, &o.deploy)
 	f.BoolVar(&o.rollout, "rollout", false, "deploy the images to ECS, wait for the deployments and verify them")
 	f.StringVar(&o.project.Hash, "hash", "", "the `tag` that names this build (default: from CodeBuild, git, or the content)")
 	f.StringVar(&o.project.DefinitionsDir, "definitions-dir", "", "`directory` to write imagedefinitions.json to (default: here)")
@@ -243,6 +245,9 @@ func runPlan(ctx context.Context, w *cli, o buildOptions, p *project.Plan, opene
 	}
 	if o.rollout {
 		h.Check = r.check
+		if len(rollout.BeforeOf(p.TaskFiles)) > 0 {
+			h.Pushed = r.before
+		}
 	}
 	released, err := build.Run(ctx, &w.Host, aws, o.Options, p, h)
 	if err != nil {
@@ -297,6 +302,9 @@ func (o buildOptions) check() error {
 		return fault.New(fault.Usage, errors.New("--plan and --output env exclude each other"), "only a build knows its revision: leave --plan out, or take --output json")
 	}
 	if err := o.checkDryRun(); err != nil {
+		return err
+	}
+	if err := before.Check(o.deploy); err != nil {
 		return err
 	}
 	if err := checkDeploy(o.deploy); err != nil {

@@ -63,7 +63,8 @@ type buildRollout struct {
 func (b *buildRollout) check(ctx context.Context) error {
 	b.site = rollout.NewServices(b.plan.ECS, true)
 	b.site.AllowMissing = b.o.Create
-	b.site.Settings, b.site.Adopt, b.site.Create = rollout.SettingsOf(b.plan.TaskFiles), b.o.adopt, b.o.createService
+	b.site.Settings, b.site.Before = rollout.SettingsOf(b.plan.TaskFiles), rollout.BeforeOf(b.plan.TaskFiles)
+	b.site.Adopt, b.site.Create = b.o.adopt, b.o.createService
 	if err := b.site.Read(ctx, &b.w.Host, b.aws); err != nil {
 		return err
 	}
@@ -93,6 +94,32 @@ func (b *buildRollout) desired(components []*build.Component, image func(*build.
 		}
 	}
 	return out
+}
+
+// before runs the one-off tasks of a build that deploys: its images are pushed, and no tag
+// has moved.
+func (b *buildRollout) before(ctx context.Context, components []*build.Component, known *revisions.Snapshot) error {
+	b.site.AllowMissing = false
+	if err := b.site.Read(ctx, &b.w.Host, b.aws); err != nil {
+		return err
+	}
+	byDigest := func(c *build.Component) string { return c.ImageURI("", "digest") }
+	b.site.SetImagesBefore(func(service string) (string, bool) {
+		planned, ok := b.plan.ComponentOf(service)
+		i := slices.IndexFunc(components, func(c *build.Component) bool { return ok && c.Ref == planned.Ref })
+		if i < 0 {
+			return "", false
+		}
+		return byDigest(components[i]), true
+	})
+	images := b.desired(components, func(c *build.Component) ecs.DesiredImage {
+		image := ecs.DesiredImage{Image: byDigest(c), Digests: []string{c.Digest}}
+		if there, ok := known.ByDigest(c.Repository.Ref, c.Digest); ok {
+			image.Digests = revisions.Platforms(there)
+		}
+		return image
+	})
+	return rollout.RunBefore(ctx, &b.w.Host, b.aws, b.o.deploy, b.site, &rollout.Target{Desired: images}, rolloutHooksOf(b.w))
 }
 
 // run deploys the published images, as the definitions name them.

@@ -20,6 +20,7 @@ import (
 	"slipway/project"
 	"slipway/project/compose"
 	"slipway/rollout/secret"
+	"slipway/rollout/task"
 )
 
 // iamOptions are the flags of `slipway buildspec iam`.
@@ -40,7 +41,7 @@ func (o *iamOptions) whereIs(bad *iam.UseError) error {
 	where := map[string]string{
 		"Partition": "--partition", "Region": cmp.Or(o.regionSrc, "--region"), "Account": cmp.Or(o.accountSrc, "--account"), "Pipeline": "--pipeline",
 		"Roles": "--role", "LogGroups": "--log-group", "Caller": "--caller", "DeploymentGroups": "--deployment-group",
-		"Services": "ECS service", "Repositories": "repository", "Mirrors": "--mirror", "Secrets": "secret", "Stack": "x-slipway.task.stack",
+		"Services": "ECS service", "Repositories": "repository", "Mirrors": "--mirror", "Secrets": "secret", "Stack": "x-slipway.task.stack", "Before": "x-slipway.task.before",
 	}[bad.Field]
 	if where == "" {
 		return bad
@@ -198,6 +199,9 @@ func (o *iamOptions) addSecrets(composed *types.Project, settings compose.Settin
 	}
 	if settings.Task != nil {
 		o.use.Stack = settings.Task.Stack
+		for _, name := range settings.Task.Before {
+			o.use.Before = append(o.use.Before, task.BeforeFamily(composed.Name, name))
+		}
 	}
 	all, err := secret.Of(composed)
 	for _, s := range all {

@@ -49,6 +49,7 @@ var unseen = map[string]string{
 var asksToo = map[string][]string{
 	"ecr:CreateRepository":        {"ecr:TagResource"},
 	"ecs:RegisterTaskDefinition":  {"iam:PassRole"},
+	"ecs:RunTask":                 {"iam:PassRole"},
 	"codedeploy:CreateDeployment": {"codedeploy:GetDeploymentConfig", "codedeploy:RegisterApplicationRevision"},
 	// BuildKit sends a layer with the request that completes it.
 	"ecr:CompleteLayerUpload": {"ecr:UploadLayerPart"},

@@ -66,6 +66,9 @@ func ecsCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["keeps"] = keepsSecret
 	out["stack"] = scriptStack
 	out["definition"] = scriptDefinition
+	out["started"] = startTask
+	out["family"] = writeFamily
+	out["fault"] = nextFault
 	out["cluster"] = makeCluster
 	out["lose"] = loseAnswer
 	out["unattached"] = makeUnattached

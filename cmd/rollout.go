@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"slipway/artifact"
+	"slipway/cmd/before"
 	"slipway/internal/fault"
 	"slipway/rollout"
 	"slipway/rollout/ecs"
@@ -27,12 +28,7 @@ type rolloutOptions struct {
 	revision string
 }
 
-func newRolloutCommand(w *cli) *cobra.Command {
-	var o rolloutOptions
-	c := &cobra.Command{
-		Use:   "rollout [REVISION]",
-		Short: "Deploy the definitions that build wrote, or a revision, and verify it",
-		Long: `Registers a new revision of each service's task definition with the images of
+const rolloutHelp = `Registers a new revision of each service's task definition with the images of
 imagedefinitions.json and every other field unchanged, and deploys it, as CodePipeline's
 deploy action does. With REVISION, the images of that revision are deployed instead.
 
@@ -42,6 +38,9 @@ compose file has no word for stay, and so do other containers. A task definition
 something else wrote is refused if it has other settings; --adopt takes it over. The
 outputs of the stack and the versions of secrets are read first: a rotated secret is
 deployed, and a missing one ends the command before anything is touched.
+
+One-off tasks in x-slipway.task.before run first, such as the migration of a database. If
+one does not succeed, nothing is deployed and no tag moves.
 
 --create-service creates an ECS service that does not exist, from that task definition and
 the outputs of the stack in x-slipway.task: network, target group or Cloud Map. Desired count
@@ -59,7 +58,14 @@ Only the command that started it moves tags.
 Slipway moves latest to the images, waits for the end of each deployment and verifies it.
 If one fails, the tags are reverted to the images that ran before.
 
-Without --definitions, slipway reads the files that build writes to this directory.`,
+Without --definitions, slipway reads the files that build writes to this directory.`
+
+func newRolloutCommand(w *cli) *cobra.Command {
+	var o rolloutOptions
+	c := &cobra.Command{
+		Use:   "rollout [REVISION]",
+		Short: "Deploy the definitions that build wrote, or a revision, and verify it",
+		Long: rolloutHelp,
 		Example: `  slipway build && slipway rollout
   slipway rollout --definitions imagedefinitions.json --cluster shop --ecs-service shop
   slipway rollout --create-service
@@ -80,6 +86,7 @@ Without --definitions, slipway reads the files that build writes to this directo
 	o.project.onlyTrusted(f)
 	addDeployFlags(f, &o.deploy)
 	addSettingsFlags(f, &o.adopt, &o.createService)
+	before.AddFlag(f, &o.deploy)
 	f.StringSliceVar(&o.definitions, "definitions", nil, "`file` to deploy, or ECS-SERVICE=FILE; repeat for several")
 	f.BoolVar(&o.deploy.DryRun, "dry-run", false, "print what would be deployed and created; change nothing")
 	f.BoolVar(&o.goOn, "continue", false, "continue deployments that wait at a PAUSE lifecycle hook")
@@ -101,6 +108,9 @@ func (o rolloutOptions) check() error {
 		return fault.New(fault.Usage, errors.New("--continue and --abort exclude each other, a revision and --definitions"), "give one of them, with --cluster and --ecs-service to name services")
 	}
 	if err := o.siteOptions.check(); err != nil {
+		return err
+	}
+	if err := before.Check(o.deploy); err != nil {
 		return err
 	}
 	return checkDeploy(o.deploy)
@@ -142,6 +152,9 @@ func runRollout(ctx context.Context, w *cli, o rolloutOptions) error {
 		target, err = rollout.FindDefinitions(ctx, cloud, s, files)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.PinBefore(ctx, cloud); err != nil {
 		return err
 	}
 	if err := s.PermitServices(ctx, &w.Host, o.project.Options, s.States(), false); err != nil {

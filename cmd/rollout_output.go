@@ -5,6 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
+	"slipway/cmd/before"
 	"slipway/internal/plain"
 	"slipway/rollout"
 	"slipway/rollout/diagnose"
@@ -23,6 +24,7 @@ type rolloutRow struct {
 	Diagnosis      []string       `json:"diagnosis,omitempty"`
 	Deployment     string         `json:"deployment,omitempty"`
 	TaskDefinition string         `json:"taskDefinition"`
+	Before         []before.Row   `json:"before,omitempty"`
 	SettingsOf     string         `json:"settingsOf,omitempty"`
 	Containers     []containerRow `json:"containers"`
 	Seconds        float64        `json:"seconds"`
@@ -42,6 +44,7 @@ func rolloutRows(w *cli, results []rollout.Result) []rolloutRow {
 		row := rolloutRow{
 			Cluster: r.Service.Cluster, Service: r.Service.Service, Revision: r.Revision, Status: r.Status, Reason: r.Reason,
 			Deployment: r.Deployment, TaskDefinition: r.TaskDefinition, SettingsOf: r.SettingsOf, Containers: []containerRow{}, Seconds: round(r.Duration),
+			Before: before.Rows(r.Before, w.explanation),
 		}
 		for _, c := range r.Containers {
 			row.Containers = append(row.Containers, containerRow(c))

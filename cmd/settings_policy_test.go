@@ -58,6 +58,21 @@ func (h *ecsFixture) surround() {
 	}
 }
 
+// beforeFixture is a settingsFixture with a one-off task, which ends with MIGRATE_EXIT.
+func beforeFixture(t *testing.T) *ecsFixture {
+	h := settingsFixture(t)
+	if err := h.sandbox.pushImage(t.Context(), "shop/migrate", "zero", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.write("before.yaml", `x-slipway: {task: {before: [migrate]}}
+services:
+  migrate: {build: ./a, environment: {SLIPWAY_SANDBOX_EXIT: "${MIGRATE_EXIT-0}"}}
+`)
+	return h
+}
+
+func pausingBeforeFixture(t *testing.T) *ecsFixture { return withPausing(beforeFixture(t)) }
+
 func pausingSettingsFixture(t *testing.T) *ecsFixture { return withPausing(settingsFixture(t)) }
 
 // judgedFixture is a settingsFixture with all that doctor looks at: roles, and a service
@@ -97,6 +112,21 @@ var settingsCases = []policyCase{
 		h.outside(exitDone, "build", "--hash", "first")
 		h.does("rollout", "--adopt")
 		h.does("rollout", "zero")
+		h.goOn("first")
+	}},
+	{"build with one-off tasks", "-f compose.yaml -f before.yaml build --rollout --tags --role execution --role task", beforeFixture, func(h *policyRun) {
+		files := []string{"-f", "compose.yaml", "-f", "before.yaml"}
+		h.buildThrice(append(files, "--rollout", "--adopt")...)
+		h.write("a/file", "changed again")
+		h.start(append([]string{"MIGRATE_EXIT=", "build", "--cache", "registry", "--hash", "third", "--rollout", "--before-timeout", "1s"}, files...)...).wait(exitRollout)
+	}},
+	{"rollout with one-off tasks", "-f compose.yaml -f before.yaml rollout --tags --role execution --role task", pausingBeforeFixture, func(h *policyRun) {
+		files := []string{"-f", "compose.yaml", "-f", "before.yaml"}
+		h.outside(exitDone, append([]string{"build", "--hash", "first"}, files...)...)
+		h.does(append([]string{"rollout", "--adopt"}, files...)...)
+		h.write("a/file", "changed")
+		h.outside(exitDone, append([]string{"MIGRATE_EXIT=", "build", "--hash", "second"}, files...)...)
+		h.start(append([]string{"rollout", "--before-timeout", "1s"}, files...)...).wait(exitRollout)
 		h.goOn("first")
 	}},
 	{"doctor with settings", "doctor --caller service-role/build --role execution --role task", judgedFixture, func(h *policyRun) {

@@ -50,7 +50,7 @@ func submitCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	out["versioned"] = versioned
 	out["pipeline"] = pipeline
 	out["action"] = pipelineAction
-	out["fault"] = pipelineFault
+	out["fault"] = nextFault
 	out["zipped"] = zipped
 	out["noise"] = noise
 	out["socket"] = socket
@@ -105,7 +105,7 @@ func pipelineAction(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // fault SERVICE ACTION ERROR lets the next call end so.
-func pipelineFault(ts *testscript.TestScript, _ bool, args []string) {
+func nextFault(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(sandboxOf(ts).Fault(sandbox.Fault{Service: args[0], Action: args[1], Count: 1, Error: args[2]}))
 }
 

@@ -9,21 +9,24 @@ import (
 	"slipway/rollout/diagnose"
 	"slipway/rollout/ecs"
 	"slipway/rollout/follow"
+	"slipway/rollout/oneoff"
 )
 
 // Result is the outcome of a rollout for one ECS service.
 type Result struct {
 	Service  ecs.Ref
 	Revision string
-	// Status is unchanged (left alone), to deploy or to create (a dry run), started (not
-	// followed), or how the deployment ended: succeeded, failed, rolled back, timed out,
-	// interrupted, superseded,
+	// Status is unchanged (left alone), to deploy or to create (a dry run), not deployed (a
+	// one-off task did not succeed), started (not followed), or how the deployment ended:
+	// succeeded, failed, rolled back, timed out, interrupted, superseded,
 	// differs, unverified.
 	Status, Reason string
 	// Diagnosis is the cause of a failure, as far as it is known.
 	Diagnosis *diagnose.Diagnosis
 	// Deployment is the deployment's id, TaskDefinition the ARN of the task definition.
 	Deployment, TaskDefinition string
+	// Before are the one-off tasks that ran, or were to run, before the deployment.
+	Before []oneoff.Outcome
 	// SettingsOf is the ARN of the earlier task definition whose settings the service
 	// has returned to; empty for none.
 	SettingsOf string
@@ -39,7 +42,7 @@ type ContainerImage struct {
 }
 
 func (d *job) row(s ecs.Service, wants map[string]ecs.DesiredImage) Result {
-	row := Result{Service: s.Ref, Revision: d.target.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started)}
+	row := Result{Service: s.Ref, Revision: d.target.Name, TaskDefinition: s.Definition.ARN, Duration: time.Since(d.started), Before: d.services.oneOff[s.Ref]}
 	if earlier, ok := s.Earlier(); ok {
 		row.SettingsOf = earlier.ARN
 	}

@@ -32,6 +32,8 @@ type Options struct {
 	Timeout time.Duration
 	// NoWait starts the deployments and does not follow them.
 	NoWait bool
+	// BeforeTimeout is how long a one-off task may take; 0 for oneoff.DefaultTimeout.
+	BeforeTimeout time.Duration
 	// RollbackOnFailure deploys again what a service ran if its deployment fails
 	// and ECS does not roll it back.
 	RollbackOnFailure bool
@@ -113,7 +115,7 @@ type job struct {
 	// revert reverts the tags after a failed deployment and logs that; nil while no
 	// tag has been moved.
 	revert func(context.Context, revisions.RolloutResult) error
-	// asked reports that a question was asked.
+	// asked reports that a question was asked, or one-off tasks have run: time has passed.
 	asked bool
 	// replaced reports that deployments under way were replaced: they are not resumed.
 	replaced bool
@@ -158,6 +160,9 @@ func (d *job) run(ctx context.Context) error {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	if err := d.admit(ctx, changes); err != nil {
+		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
+	}
+	if changes, err = d.before(ctx, changes); err != nil {
 		return errors.Join(err, d.revertTags(ctx, revisions.RolloutResult{}))
 	}
 	if len(d.target.images) > 0 && !d.options.NoLatest {
@@ -227,6 +232,9 @@ func (d *job) logChanges(changes []ecs.Change) {
 		}
 		d.Infof("%s: %s", c.Service.Ref, c.Why)
 		d.logNew(c)
+		if before := d.services.Before[c.Service.Ref]; len(before) > 0 && d.services.oneOff[c.Service.Ref] == nil {
+			d.Infof("%s: one-off tasks that run first: %s", c.Service.Ref, namesOf(before))
+		}
 		if c.Service.Express() {
 			d.Warnf("%s: ECS Express Mode owns the service: its next update may overwrite the change", c.Service.Ref)
 		}

@@ -15,6 +15,7 @@ import (
 	"slipway/project"
 	"slipway/registry"
 	"slipway/rollout/ecs"
+	"slipway/rollout/oneoff"
 	"slipway/rollout/surroundings"
 	"slipway/rollout/task"
 )
@@ -54,6 +55,10 @@ type Services struct {
 	// something else wrote.
 	Settings map[ecs.Ref]task.Definition
 	Adopt    bool
+	// Before are the one-off tasks that run before a service is deployed, in their order.
+	Before map[ecs.Ref][]task.Definition
+	// oneOff are those that have run, and how they ended.
+	oneOff map[ecs.Ref][]oneoff.Outcome
 	// Create creates services that do not exist, with their Settings.
 	Create bool
 	// Derived are the task definitions that running ones are compared with.

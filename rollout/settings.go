@@ -81,7 +81,8 @@ func notAdopted(s ecs.Service, d task.Definition, found diff.Result, fields []st
 const maxTaskFile = 4 << 20
 
 // ReadSettings reads the files of task definitions that build writes next to the
-// definitions files. A service without one keeps its settings.
+// definitions files, and keeps their one-off tasks in Before. A service without a file
+// keeps its settings.
 func (s *Services) ReadSettings(ctx context.Context, w *project.Host, o project.Options, named []string, files map[ecs.Ref][]artifact.Definition) (map[ecs.Ref]task.Definition, error) {
 	paths, err := s.paths(named)
 	if err != nil {
@@ -97,19 +98,27 @@ func (s *Services) ReadSettings(ctx context.Context, w *project.Host, o project.
 	}
 	out := map[ecs.Ref]task.Definition{}
 	for ref, path := range paths {
-		d, ok, err := readSettings(ctx, w, ref, path)
+		all, err := readSettings(ctx, w, path)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
+		i := slices.IndexFunc(all, func(d task.Definition) bool { return d.Before == "" && project.ServiceRef(d.ECS) == ref })
+		if i < 0 {
 			continue
 		}
+		d := all[i]
 		if !ofBuild(d, files[ref]) {
 			other := &Error{Problem: OtherBuild, Err: fmt.Errorf("%s is left out: its images are not those of the definitions", path)}
 			w.WarnError(other, other.Error())
 			continue
 		}
 		out[ref] = d
+		if before := BeforeOf([]project.TaskFile{{Definitions: all}})[ref]; len(before) > 0 {
+			if s.Before == nil {
+				s.Before = map[ecs.Ref][]task.Definition{}
+			}
+			s.Before[ref] = before
+		}
 	}
 	return out, nil
 }
@@ -124,33 +133,30 @@ func settingsPath(definitions string) string {
 	return filepath.Join(filepath.Dir(definitions), "taskdefinition"+rest)
 }
 
-// readSettings reads the task definition of an ECS service. It reports false if there is
-// no file.
-func readSettings(ctx context.Context, w *project.Host, ref ecs.Ref, path string) (task.Definition, bool, error) {
+// readSettings reads the task definitions in a file; none if there is no file.
+func readSettings(ctx context.Context, w *project.Host, path string) ([]task.Definition, error) {
 	data, err := bounded.ReadFile(ctx, project.Absolute(w.Dir, path), maxTaskFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return task.Definition{}, false, nil
+		return nil, nil
 	}
 	var all []task.Definition
 	if err == nil {
 		err = json.Unmarshal(data, &all)
 	}
 	if err != nil {
-		return task.Definition{}, false, badInput(BadFile, path, "%s", plain.Text(err.Error()))
+		return nil, badInput(BadFile, path, "%s", plain.Text(err.Error()))
 	}
-	i := slices.IndexFunc(all, func(d task.Definition) bool { return d.Before == "" && project.ServiceRef(d.ECS) == ref })
-	if i < 0 {
-		return task.Definition{}, false, nil
-	}
-	if len(all[i].Services) != len(all[i].Input.Containers) {
-		return task.Definition{}, false, badInput(BadFile, path, "has %d services and %d containers", len(all[i].Services), len(all[i].Input.Containers))
-	}
-	for _, c := range all[i].Input.Containers {
-		if err := checkDefinitionTrusted(path, c.Image); err != nil {
-			return task.Definition{}, false, err
+	for _, d := range all {
+		if len(d.Services) != len(d.Input.Containers) {
+			return nil, badInput(BadFile, path, "has %d services and %d containers", len(d.Services), len(d.Input.Containers))
+		}
+		for _, c := range d.Input.Containers {
+			if err := checkDefinitionTrusted(path, c.Image); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return all[i], true, nil
+	return all, nil
 }
 
 // ofBuild reports whether a task definition has the images of the definitions: those that

@@ -60,6 +60,7 @@ func (s *Services) recoveries(ctx context.Context, host *project.Host, aws *awsc
 	if err := s.restoreSettings(ctx, aws); err != nil {
 		return []recovery{{services: s, err: err}}
 	}
+	s.Before = nil // no migration goes back
 	if err := s.Read(ctx, host, aws); err != nil {
 		return []recovery{{services: s, err: err}}
 	}

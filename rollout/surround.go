@@ -42,13 +42,17 @@ func (s *Services) readWithSurroundings(ctx context.Context, w *project.Host, c 
 
 // surround reads the surroundings of the settings.
 func (s *Services) surround(ctx context.Context, w *project.Host, c *awsclient.Clients) error {
-	if s.Around != nil || len(s.Settings) == 0 {
+	if s.Around != nil || len(s.Settings)+len(s.Before) == 0 {
 		return nil
 	}
 	refs := slices.SortedFunc(maps.Keys(s.Settings), func(a, b ecs.Ref) int { return strings.Compare(a.String(), b.String()) })
 	var definitions []task.Definition
 	for _, ref := range refs {
 		definitions = append(definitions, s.Settings[ref])
+	}
+	oneOff := slices.SortedFunc(maps.Keys(s.Before), func(a, b ecs.Ref) int { return strings.Compare(a.String(), b.String()) })
+	for _, ref := range oneOff {
+		definitions = append(definitions, s.Before[ref]...)
 	}
 	around, err := surroundings.Read(ctx, c, definitions)
 	if err != nil {
@@ -58,6 +62,11 @@ func (s *Services) surround(ctx context.Context, w *project.Host, c *awsclient.C
 	s.Around, s.Settings = &around, map[ecs.Ref]task.Definition{}
 	for i, ref := range refs {
 		s.Settings[ref] = around.Definitions[i]
+	}
+	filled := around.Definitions[len(refs):]
+	for _, ref := range oneOff {
+		n := len(s.Before[ref])
+		s.Before[ref], filled = filled[:n], filled[n:]
 	}
 	return nil
 }

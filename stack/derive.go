@@ -92,6 +92,7 @@ func (t Template) Derive(p Project, services []string) (Derived, error) {
 		if slices.ContainsFunc(p.Definitions, func(d task.Definition) bool { return len(d.Secrets) > 0 }) {
 			facts["Secrets"] = p.Name + "/*"
 		}
+		facts["Before"] = oneOffFamilies(p)
 	}
 	if err != nil {
 		return Derived{}, err
@@ -129,6 +130,22 @@ var keys = map[string]string{
 	"Service":       "write x-slipway.ecs.service",
 	"Service1":      "write x-slipway.ecs.service",
 	"SiteStack":     "write x-slipway.task.stack",
+}
+
+// oneOffFamilies returns one name or pattern for the families of all one-off tasks; empty
+// if there are none.
+func oneOffFamilies(p Project) string {
+	out := ""
+	for _, d := range p.Definitions {
+		switch {
+		case d.Before == "":
+		case out == "":
+			out = d.Input.Family
+		default:
+			out = p.Name + "-*"
+		}
+	}
+	return out
 }
 
 // repositories returns one pattern for all repositories of a project.

@@ -134,6 +134,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestPipelineBefore: the job may run the project's one-off tasks if it has some.
+func TestPipelineBefore(t *testing.T) {
+	p := shop()
+	if got := get(t, "pipeline", p, "Before"); got != "" {
+		t.Errorf("Before of a project without one-off tasks is %q", got)
+	}
+	for _, x := range []struct{ service, want string }{{"migrate", "shop-migrate"}, {"seed", "shop-*"}} {
+		p.Definitions = append(p.Definitions, task.Definition{Before: x.service, Input: task.Input{Family: "shop-" + x.service}})
+		if got := get(t, "pipeline", p, "Before"); got != x.want {
+			t.Errorf("Before is %q with %s, want %s", got, x.service, x.want)
+		}
+	}
+}
+
 // TestPipelineSecrets: the job may describe the project's secrets if it has some.
 func TestPipelineSecrets(t *testing.T) {
 	p := shop()

@@ -15,9 +15,9 @@ func job(t *testing.T) resolver {
 		values: map[string]string{
 			"AWS::Partition": "aws", "AWS::Region": "eu-west-1", "AWS::AccountId": "123456789012",
 			"Repositories": "shop/web", "Cluster": "main", "Service": "web",
-			"SiteStack": "site", "Secrets": "shop/db",
+			"SiteStack": "site", "Secrets": "shop/db", "Before": "shop-migrate",
 		},
-		conditions: map[string]bool{"HasSecrets": true},
+		conditions: map[string]bool{"HasSecrets": true, "HasBefore": true},
 		imports: map[string]string{
 			"ExecutionRole": "arn:aws:iam::123456789012:role/execution", "TaskRole": "arn:aws:iam::123456789012:role/task", "LogGroup": "/ecs/shop",
 		},
@@ -33,7 +33,7 @@ func TestBuildRole(t *testing.T) {
 			Region: "eu-west-1", Account: "123456789012",
 			Repositories: []iam.Repository{{Name: "shop/web"}}, Services: []iam.Service{{Cluster: "main", Service: "web"}},
 			Roles: []string{"execution", "task"}, LogGroups: []string{"/ecs/shop"},
-			Stack: "site", Secrets: []string{"shop/db"},
+			Stack: "site", Secrets: []string{"shop/db"}, Before: []string{"shop-migrate"},
 		},
 	}
 	want, err := use.Policy()

@@ -58,6 +58,11 @@ func (s Scope) checkProject() error {
 			return bad("Secrets", fmt.Errorf("%q is not the name or the ARN of a secret or a parameter", name))
 		}
 	}
+	for _, family := range s.Before {
+		if err := awsname.CheckContainer(family); err != nil { // the same letters
+			return bad("Before", fmt.Errorf("%q is not a family of task definitions", family))
+		}
+	}
 	if s.Stack != "" && !stackName.MatchString(s.Stack) {
 		return bad("Stack", fmt.Errorf("%q is not the name or the ARN of a stack", s.Stack))
 	}

@@ -47,6 +47,7 @@ func named(u Use) bool      { return u.Named }
 func pushing(u Use) bool    { return u.Push }
 func stacked(u Use) bool    { return u.Stack != "" }
 func managed(u Use) bool    { return len(u.Secrets)+len(u.SecretARNs) > 0 }
+func preparing(u Use) bool  { return len(u.Before) > 0 }
 func external(u Use) bool   { return len(u.Parameters) > 0 }
 func rolling(u Use) bool    { return !u.CodeDeploy }
 func codeDeploy(u Use) bool { return u.CodeDeploy }
@@ -115,6 +116,11 @@ var needs = slices.Concat(
 		{commands: building, on: stacks, when: both(rollingOut, stacked), actions: stackActions},
 		{commands: settling, on: allSecrets, when: managed, actions: secretActions},
 		{commands: building, on: allSecrets, when: both(rollingOut, managed), actions: secretActions},
+		// One-off tasks.
+		{commands: []string{"rollout"}, on: oneOffDefinitions, when: preparing, actions: []string{"ecs:RunTask"}},
+		{commands: building, on: oneOffDefinitions, when: both(rollingOut, preparing), actions: []string{"ecs:RunTask"}},
+		{commands: []string{"rollout"}, on: oneOffTasks, when: preparing, actions: []string{"ecs:StopTask"}},
+		{commands: building, on: oneOffTasks, when: both(rollingOut, preparing), actions: []string{"ecs:StopTask"}},
 		// Tags that a deployment moves.
 		{commands: deploying, on: repositories, actions: []string{"ecr:DescribeRepositories", "ecr:DescribeImages", "ecr:BatchGetImage"}},
 		{commands: deploying, on: repositories, when: func(u Use) bool { return !u.NoLatest }, actions: []string{"ecr:PutImage", "ecr:BatchDeleteImage"}},

@@ -23,7 +23,7 @@ func TestDocs(t *testing.T) {
 	withBucket.Buckets = []string{"BUCKET"}
 	withSource.Source, withSource.Pipeline = "BUCKET/shop/source.zip", "shop"
 	withSettings := shopScope
-	withSettings.Stack, withSettings.Secrets = "shop", []string{"shop/db_password"}
+	withSettings.Stack, withSettings.Secrets, withSettings.Before = "shop", []string{"shop/db_password"}, []string{"shop-migrate"}
 	withCache := shopScope
 	withCache.Cache = "BUCKET/shop/"
 	for name, use := range map[string]Use{
@@ -96,6 +96,7 @@ func TestPolicyRefused(t *testing.T) {
 		"Services":         func(s *Scope) { s.Services = []Service{{"shop*", "sh?p"}} },
 		"Repositories":     func(s *Scope) { s.Repositories = []Repository{{Name: "shop/*"}} },
 		"Stack":            func(s *Scope) { s.Stack = "shop*" },
+		"Before":           func(s *Scope) { s.Before = []string{"shop-*"} },
 	} {
 		u := Use{Commands: []string{"build"}, Scope: shopScope}
 		change(&u.Scope)
@@ -221,6 +222,8 @@ func TestScope(t *testing.T) {
 			"arn:aws:ssm:eu-west-1:123456789012:parameter/shop/flag arn:aws:ssm:eu-west-3:123456789012:parameter/x"},
 		{"stack", with(func(s *Scope) { s.Stack = "site" }), stacks, "arn:aws:cloudformation:eu-west-1:123456789012:stack/site/*"},
 		{"stack by ARN", with(func(s *Scope) { s.Stack = "arn:aws:cloudformation:eu-west-3:123456789012:stack/site/1-2" }), stacks, "arn:aws:cloudformation:eu-west-3:123456789012:stack/site/1-2"},
+		{"one-off tasks", with(func(s *Scope) { s.Before = []string{"shop-migrate", "shop-seed"} }), oneOffDefinitions,
+			"arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-migrate:* arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-seed:*"},
 		{"log group", with(func(s *Scope) { s.LogGroups = []string{"g"} }), logStreams, "arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:*"},
 	} {
 		got, _ := tt.scope.on(tt.on)
@@ -258,7 +261,7 @@ func TestListing(t *testing.T) {
 func TestEveryARN(t *testing.T) {
 	scope := shopScope
 	scope.Artifact, scope.Buckets, scope.Mirrors = "b/k", []string{"b"}, []Repository{{Name: "docker-hub"}}
-	scope.Stack = "site"
+	scope.Stack, scope.Before = "site", []string{"shop-migrate"}
 	scope.Secrets, scope.Parameters = []string{"shop/db"}, []string{"/shop/flag"}
 	scope.SecretARNs = []string{"arn:aws:secretsmanager:eu-west-1:123456789012:secret:partner-AbCdEf"}
 	for _, n := range needs {

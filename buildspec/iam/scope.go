@@ -65,6 +65,8 @@ type Scope struct {
 	// Secrets are the names of the project's own secrets in Secrets Manager,
 	// SecretARNs those of others, and Parameters the names or ARNs of parameters.
 	Secrets, SecretARNs, Parameters []string
+	// Before are the families of the one-off tasks that run before a rollout.
+	Before []string
 	// Stack is the name or the ARN of the stack that the task definitions take outputs
 	// from, if there is one.
 	Stack string
@@ -110,11 +112,13 @@ const (
 	allSecrets
 	parameters
 	stacks
+	oneOffTasks
+	oneOffDefinitions
 )
 
 // ecs reports whether a resource is named after ECS services.
 func (r resource) ecs() bool {
-	return slices.Contains([]resource{services, tasks, listedTasks, serviceDeployments, serviceRevisions, deploymentGroups, applications}, r)
+	return slices.Contains([]resource{services, tasks, listedTasks, serviceDeployments, serviceRevisions, deploymentGroups, applications, oneOffTasks}, r)
 }
 
 // on returns the ARNs of a kind of resource, sorted, and the condition that
@@ -137,6 +141,13 @@ func (s Scope) on(r resource) ([]string, Condition) {
 		// ListTasks knows container instances as its resources, which Fargate has
 		// none of; the cluster is a condition.
 		out, condition = []string{"*"}, Condition{"ArnEquals": {"ecs:cluster": s.clusters("cluster/", "")}}
+	case oneOffTasks:
+		out, condition = s.clusters("task/", "/*"), Condition{"ArnEquals": {"ecs:cluster": s.clusters("cluster/", "")}}
+	case oneOffDefinitions:
+		for _, family := range s.Before {
+			out = append(out, s.arn("ecs", s.Region, s.Account, "task-definition/"+family+":*"))
+		}
+		condition = Condition{"ArnEquals": {"ecs:cluster": s.clusters("cluster/", "")}}
 	case serviceDeployments:
 		// AWS's documents disagree whether these are authorized by the service or
 		// by its parts: both are allowed.

@@ -3,10 +3,12 @@ package hint
 import (
 	"strings"
 
+	"slipway/internal/awsname"
 	"slipway/internal/shell"
 	"slipway/retention"
 	"slipway/rollout"
 	"slipway/rollout/ecs"
+	"slipway/rollout/oneoff"
 )
 
 // rolloutHint returns the hints for errors of rollout, rollout/status and retention.
@@ -14,6 +16,13 @@ func rolloutHint(err error) string {
 	switch e := err.(type) {
 	case *retention.Error:
 		return retentionHints[e.Problem]
+	case *oneoff.BusyError:
+		return "wait for its end, or stop it with `aws ecs stop-task" + clusterFlag(e.Cluster) + " --task " + shell.Word(e.Task) + "`"
+	case *oneoff.FailedError:
+		if e.Status == oneoff.TimedOut {
+			return "find in its log why it does not end, or give it more time with --before-timeout"
+		}
+		return ""
 	case *rollout.Error:
 		flags := Flags(e.Services...)
 		hint := strings.ReplaceAll(rolloutHints[e.Problem], "AWSFLAGS", strings.ReplaceAll(flags, "--ecs-service", "--service"))
@@ -48,6 +57,14 @@ func Flags(refs ...ecs.Ref) string {
 		out.WriteString(" --ecs-service " + shell.Word(ref.Service))
 	}
 	return out.String()
+}
+
+// clusterFlag returns the flag that names a cluster to the AWS CLI, with a space before it.
+func clusterFlag(cluster string) string {
+	if cluster == "" {
+		return ""
+	}
+	return " --cluster " + shell.Word(awsname.LastPart(cluster))
 }
 
 // ContinueCommand and AbortCommand are the commands that answer a paused deployment

@@ -281,11 +281,21 @@ func (d *deriver) complete(g *group, out *Definition) error {
 // family returns the family of a task definition: the project's name, with that of the
 // ECS service or the one-off task where it differs.
 func (d *deriver) family(g *group) string {
-	name := cmp.Or(g.before, awsname.LastPart(g.ecs.Service))
-	if name == "" || g.before == "" && name == d.project.Name {
+	if g.before != "" {
+		return BeforeFamily(d.project.Name, g.before)
+	}
+	name := awsname.LastPart(g.ecs.Service)
+	if name == "" || name == d.project.Name {
 		return d.project.Name
 	}
-	return d.project.Name + "-" + strings.ReplaceAll(name, ".", "-")
+	return familyOf(d.project.Name, name)
+}
+
+// BeforeFamily returns the family of the task definition of a one-off task.
+func BeforeFamily(project, service string) string { return familyOf(project, service) }
+
+func familyOf(project, name string) string {
+	return project + "-" + strings.ReplaceAll(name, ".", "-")
 }
 
 // checkFamilies refuses two definitions of one family, and families that ECS refuses.

@@ -32,6 +32,7 @@ func (s *Regions) Service() awsapi.Service {
 			"DeleteService":               action(s, deleteService),
 			"ListTasks":                   action(s, listTasks),
 			"DescribeTasks":               action(s, describeTasks),
+			"RunTask":                     action(s, runTask),
 			"StopTask":                    action(s, stopTask),
 			"UpdateTaskProtection":        action(s, updateTaskProtection),
 			"GetTaskProtection":           action(s, getTaskProtection),

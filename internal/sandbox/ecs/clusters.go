@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/standalone"
 	"slipway/internal/sandbox/ecs/taglist"
 )
 
@@ -29,6 +30,7 @@ type cluster struct {
 	tags      taglist.List
 	services  []*service // oldest first, INACTIVE ones included
 	tasks     []*task    // oldest first
+	tokens    standalone.Tokens[*task]
 }
 
 var namePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`)

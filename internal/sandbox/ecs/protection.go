@@ -2,27 +2,11 @@ package ecs
 
 import (
 	"slices"
-	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/ecs/protection"
 	"slipway/internal/sandbox/ecs/timeline"
 )
-
-// Bounds of task scale-in protection (reference of UpdateTaskProtection and
-// GetTaskProtection).
-const (
-	protectionTasks   = 10
-	protectionLooks   = 100
-	protectionDefault = 120 // minutes
-	protectionLongest = 2880
-)
-
-type protectionIn struct {
-	Cluster           string   `json:"cluster"`
-	Tasks             []string `json:"tasks"`
-	ProtectionEnabled *bool    `json:"protectionEnabled"`
-	ExpiresInMinutes  *int     `json:"expiresInMinutes"`
-}
 
 type protectionOut struct {
 	ProtectedTasks []object  `json:"protectedTasks"`
@@ -31,41 +15,29 @@ type protectionOut struct {
 
 // updateTaskProtection protects tasks from being stopped by a deployment or a
 // lower desired count, or ends their protection. Every call sets a new time.
-func updateTaskProtection(e *region, in protectionIn) (out protectionOut, err error) {
-	minutes := protectionDefault
-	if in.ExpiresInMinutes != nil {
-		minutes = *in.ExpiresInMinutes
+func updateTaskProtection(e *region, in protection.Request) (out protectionOut, err error) {
+	lasts, err := in.Lasts()
+	if err != nil {
+		return out, err
 	}
-	switch {
-	case in.ProtectionEnabled == nil:
-		return out, parameterError("protectionEnabled is required.")
-	case minutes < 1 || minutes > protectionLongest:
-		return out, parameterError("expiresInMinutes must be between 1 and %d.", protectionLongest)
-	}
-	return e.protections(in, protectionTasks, func(t *task) {
+	return e.protections(in, protection.Changes, func(t *task) {
 		t.protected = 0
-		if *in.ProtectionEnabled {
-			lasts := time.Duration(minutes) * time.Minute
+		if lasts > 0 {
 			t.protected = e.timeline.Now() + timeline.Time(lasts)
 			e.after(lasts, func() {}) // then the scheduler looks again
 		}
 	})
 }
 
-func getTaskProtection(e *region, in protectionIn) (protectionOut, error) {
-	return e.protections(in, protectionLooks, func(*task) {})
+func getTaskProtection(e *region, in protection.Request) (protectionOut, error) {
+	return e.protections(in, protection.Looks, func(*task) {})
 }
 
 // protections calls do with each task and describes the tasks' protection.
-func (e *region) protections(in protectionIn, most int, do func(*task)) (protectionOut, error) {
+func (e *region) protections(in protection.Request, most int, do func(*task)) (protectionOut, error) {
 	out := protectionOut{ProtectedTasks: []object{}, Failures: []failure{}}
-	switch {
-	case in.Cluster == "":
-		return out, parameterError("Cluster cannot be empty.")
-	case len(in.Tasks) == 0:
-		return out, parameterError("Tasks cannot be empty.")
-	case len(in.Tasks) > most:
-		return out, parameterError("Tasks cannot have more than %d entries.", most)
+	if err := in.Check(most); err != nil {
+		return out, err
 	}
 	c, err := e.cluster(in.Cluster)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/deployconfig"
+	"slipway/internal/sandbox/ecs/eventlog"
 	"slipway/internal/sandbox/ecs/taglist"
 	"slipway/internal/sandbox/ecs/taskdef"
 	"slipway/internal/sandbox/ecs/timeline"
@@ -31,7 +32,7 @@ type service struct {
 	history     []*serviceDeployment // oldest first
 	sets        []*deployment        // task sets, newest first
 	tasks       []*task              // oldest first
-	events      []serviceEvent       // newest first
+	events      eventlog.Log         // newest first
 	steady      bool
 	moving      *task         // started for a better balance of the zones
 	cleansAt    timeline.Time // when tasks go that an early success left

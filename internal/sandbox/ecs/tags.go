@@ -1,10 +1,6 @@
 package ecs
 
-import (
-	"slices"
-
-	"slipway/internal/sandbox/ecs/taglist"
-)
+import "slipway/internal/sandbox/ecs/taglist"
 
 // taggable returns the tags of the resource of an ARN.
 func (e *region) taggable(arn string) (*taglist.List, error) {
@@ -44,15 +40,7 @@ func tagResource(e *region, in tagIn) (out struct{}, err error) {
 	if err != nil {
 		return out, err
 	}
-	if err := in.Tags.Check(); err != nil {
-		return out, err
-	}
-	merged := tags.Merged(in.Tags)
-	if err := merged.Check(); err != nil {
-		return out, err
-	}
-	*tags = merged
-	return out, nil
+	return out, tags.Add(in.Tags)
 }
 
 func untagResource(e *region, in tagIn) (out struct{}, err error) {
@@ -60,7 +48,7 @@ func untagResource(e *region, in tagIn) (out struct{}, err error) {
 	if err != nil {
 		return out, err
 	}
-	*tags = slices.DeleteFunc(slices.Clone(*tags), func(t taglist.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+	tags.Remove(in.TagKeys)
 	return out, nil
 }
 

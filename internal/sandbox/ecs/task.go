@@ -34,7 +34,7 @@ const (
 // hour" (guide).
 const stoppedVisible = time.Hour
 
-// task is a task of a service.
+// task is a task of a service, or a standalone one.
 type task struct {
 	id, arn    string
 	service    *service
@@ -44,6 +44,7 @@ type task struct {
 	tags       taglist.List
 	attachment string
 	zone       string
+	group      string
 
 	desired string // RUNNING, STOPPED
 	last    string
@@ -102,7 +103,7 @@ func (e *region) launch(d *deployment) *task {
 	t := &task{
 		id: awsapi.HexID(16), service: s, owner: d, definition: d.revision.definition,
 		desired: "RUNNING", last: "PROVISIONING", version: 1, created: e.now(), attachment: awsapi.UUID(),
-		zone: e.zoneFor(d),
+		zone: e.zoneFor(d), group: "service:" + s.name,
 	}
 	t.arn = e.arn("task", s.cluster.name, t.id)
 	switch s.parsed.PropagateTags {

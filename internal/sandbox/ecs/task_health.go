@@ -75,7 +75,11 @@ func (e *region) register(t *task, grace time.Duration) bool {
 	return true
 }
 
+// unhealthy stops a task of a service. A standalone task goes on.
 func (e *region) unhealthy(t *task) {
+	if t.service.name == "" {
+		return
+	}
 	e.event(t.service, " (task %s) failed container health checks.", t.id)
 	t.failing = true
 	e.stop(t, "ServiceSchedulerInitiated", "Task failed container health checks")

@@ -6,6 +6,7 @@ import (
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/ecs/deployconfig"
+	"slipway/internal/sandbox/ecs/eventlog"
 )
 
 // describeService returns a service as DescribeServices shows it.
@@ -18,7 +19,7 @@ func (e *region) describeService(s *service, tags bool) object {
 		"schedulingStrategy": s.strategy(), "deploymentController": object{"type": s.controller()},
 		"loadBalancers": []any{}, "serviceRegistries": []any{}, "placementConstraints": []any{}, "placementStrategy": []any{},
 		"enableECSManagedTags": false, "enableExecuteCommand": false, "propagateTags": "NONE",
-		"events": append([]serviceEvent{}, s.events...), "deployments": []object{},
+		"events": append(eventlog.Log{}, s.events...), "deployments": []object{},
 	}
 	for name, v := range s.settings {
 		out[name] = v

@@ -10,10 +10,10 @@ func (e *region) describeTask(t *task, tags bool) object {
 	s := t.service
 	out := object{
 		"taskArn": t.arn, "clusterArn": s.cluster.arn, "taskDefinitionArn": t.definition.arn,
-		"group": "service:" + s.name, "startedBy": t.owner.id, "desiredStatus": t.desired, "lastStatus": t.last,
+		"group": t.group, "startedBy": t.owner.id, "desiredStatus": t.desired, "lastStatus": t.last,
 		"healthStatus": t.healthStatus(), "launchType": s.launchType(), "version": t.version, "availabilityZone": t.zone,
 		"overrides":            object{"containerOverrides": []any{}, "inferenceAcceleratorOverrides": []any{}},
-		"enableExecuteCommand": false, "attributes": []object{{"name": "ecs.cpu-architecture", "value": t.architecture()}},
+		"enableExecuteCommand": false, "attributes": []object{{"name": "ecs.cpu-architecture", "value": t.definition.CPUArchitecture()}},
 		"attachments": []any{}, "tags": []any{}, "createdAt": awsapi.Stamp(t.created),
 		"cpu": cmp.Or(t.definition.CPU, "0"), "memory": cmp.Or(t.definition.Memory, "0"),
 	}
@@ -55,13 +55,6 @@ func (e *region) describeTaskTimes(t *task, out object) {
 	if t.stopReason != "" {
 		out["stopCode"], out["stoppedReason"] = t.stopCode, t.stopReason
 	}
-}
-
-func (t *task) architecture() string {
-	if t.definition.Architecture() == "arm64" {
-		return "arm64"
-	}
-	return "x86_64"
 }
 
 func (t *task) networkInterface() object {

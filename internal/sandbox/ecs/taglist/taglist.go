@@ -67,6 +67,24 @@ func (t List) Merged(over List) List {
 	return out
 }
 
+// Add sets other tags, unless the result breaks a rule.
+func (t *List) Add(tags List) error {
+	if err := tags.Check(); err != nil {
+		return err
+	}
+	merged := t.Merged(tags)
+	if err := merged.Check(); err != nil {
+		return err
+	}
+	*t = merged
+	return nil
+}
+
+// Remove removes the tags of some keys.
+func (t *List) Remove(keys []string) {
+	*t = slices.DeleteFunc(slices.Clone(*t), func(tag Tag) bool { return slices.Contains(keys, tag.Key) })
+}
+
 func invalid(format string, args ...any) error {
 	return awsapi.Errorf("InvalidParameterException", format, args...)
 }

@@ -19,3 +19,11 @@ func (s Settings) Attributes() []Attribute {
 	}
 	return out
 }
+
+// CPUArchitecture returns the value of a task's attribute ecs.cpu-architecture.
+func (s Settings) CPUArchitecture() string {
+	if s.Architecture() == "arm64" {
+		return "arm64"
+	}
+	return "x86_64"
+}
