@@ -62,7 +62,10 @@ func readAll(ctx context.Context, client serviceReader, refs []Ref, described ma
 			return nil
 		})
 	}
-	return services, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return services, nil
 }
 
 // ReadFamily reads the newest ACTIVE revision of a family with one call. It reports false
