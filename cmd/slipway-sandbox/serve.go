@@ -191,14 +191,22 @@ func runServe(ctx context.Context, o sandbox.Options, stdout, stderr io.Writer) 
 	if _, err := io.WriteString(stdout, out.String()); err != nil {
 		return errors.Join(fmt.Errorf("printing the environment: %w", err), s.Close())
 	}
-	fmt.Fprintf(stderr, "serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3, CodePipeline, EventBridge, Scheduler, "+
-		"CloudFormation, Secrets Manager, Parameter Store, STS and IAM on %s until interrupted\n", s.URL())
-	if err := s.NotRunning(); err != nil {
-		fmt.Fprintf(stderr, "tasks do not run here, their containers are played: %v\n", err)
-	}
-	if err := s.Leftover(); err != nil {
-		fmt.Fprintf(stderr, "some leftovers of a killed sandbox stay on this host: %v\n", err)
+	if _, err := io.WriteString(stderr, announcement(s)); err != nil {
+		return errors.Join(fmt.Errorf("printing the address: %w", err), s.Close())
 	}
 	<-ctx.Done()
 	return s.Close()
+}
+
+// announcement returns the lines on stderr at the start.
+func announcement(s *sandbox.Server) string {
+	out := fmt.Sprintf("serving ECR, ECS, CodeDeploy, CloudWatch Logs, Application Auto Scaling, S3, CodePipeline, EventBridge, Scheduler, "+
+		"CloudFormation, Secrets Manager, Parameter Store, STS and IAM on %s until interrupted\n", s.URL())
+	if err := s.NotRunning(); err != nil {
+		out += fmt.Sprintf("tasks do not run here, their containers are played: %v\n", err)
+	}
+	if err := s.Leftover(); err != nil {
+		out += fmt.Sprintf("some leftovers of a killed sandbox stay on this host: %v\n", err)
+	}
+	return out
 }
