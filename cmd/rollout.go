@@ -65,7 +65,7 @@ func newRolloutCommand(w *cli) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rollout [REVISION]",
 		Short: "Deploy the definitions that build wrote, or a revision, and verify it",
-		Long: rolloutHelp,
+		Long:  rolloutHelp,
 		Example: `  slipway build && slipway rollout
   slipway rollout --definitions imagedefinitions.json --cluster shop --ecs-service shop
   slipway rollout --create-service

@@ -42,6 +42,10 @@ secrets:
   partner: {external: true, name: "`+secretARN(t.Context(), t, h, "partner/token")+`"}
   flag: {external: true, name: /shop/flag}
 `)
+	h.write("before.yaml", `x-slipway: {task: {before: [migrate]}}
+services:
+  migrate: {build: ./a, environment: {SLIPWAY_SANDBOX_EXIT: "${MIGRATE_EXIT-0}"}}
+`)
 	return h
 }
 
@@ -58,16 +62,13 @@ func (h *ecsFixture) surround() {
 	}
 }
 
-// beforeFixture is a settingsFixture with a one-off task, which ends with MIGRATE_EXIT.
+// beforeFixture is a settingsFixture with the repository of the one-off task in before.yaml,
+// which ends with MIGRATE_EXIT.
 func beforeFixture(t *testing.T) *ecsFixture {
 	h := settingsFixture(t)
 	if err := h.sandbox.pushImage(t.Context(), "shop/migrate", "zero", false, nil); err != nil {
 		t.Fatal(err)
 	}
-	h.write("before.yaml", `x-slipway: {task: {before: [migrate]}}
-services:
-  migrate: {build: ./a, environment: {SLIPWAY_SANDBOX_EXIT: "${MIGRATE_EXIT-0}"}}
-`)
 	return h
 }
 

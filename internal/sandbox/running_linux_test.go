@@ -478,3 +478,25 @@ func TestRunningImageFromElsewhere(t *testing.T) {
 		t.Errorf("%d tasks are to run, want one", len(running))
 	}
 }
+
+// TestRunningStandaloneTask: RunTask runs a process, whose exit code and lines it has.
+func TestRunningStandaloneTask(t *testing.T) {
+	c := newRunFixture(t)
+	definition := c.defineFargate(c.pushApp("one"), app("exit", "3", "no database"))
+	arn := c.run(runTask(definition)).Tasks[0].TaskArn
+	var got types.Task
+	c.until("the task has stopped", func() bool {
+		out, err := c.ecs.DescribeTasks(t.Context(), &ecs.DescribeTasksInput{Cluster: aws.String("shop"), Tasks: []string{*arn}})
+		if err != nil || len(out.Tasks) != 1 {
+			t.Fatalf("DescribeTasks: %+v, %v", out, err)
+		}
+		got = out.Tasks[0]
+		return aws.ToString(got.LastStatus) == "STOPPED"
+	})
+	if got.StopCode != types.TaskStopCodeEssentialContainerExited || aws.ToInt32(got.Containers[0].ExitCode) != 3 {
+		t.Errorf("the task ended with %s and %v, want EssentialContainerExited and 3", got.StopCode, got.Containers[0].ExitCode)
+	}
+	if lines := c.lines("web"); !slices.Contains(lines, "no database") {
+		t.Errorf("the lines are %q, want no database among them", lines)
+	}
+}

@@ -137,7 +137,7 @@ func (j *job) run(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, j.Timeout)
 	defer cancel()
-	done, err := j.begin(limited)
+	done, err := j.begin(ctx, limited)
 	if err != nil {
 		return j.broken(ctx, err)
 	}

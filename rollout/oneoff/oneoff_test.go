@@ -1,6 +1,7 @@
 package oneoff
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,10 +77,11 @@ func (f *fakeECS) DescribeTasks(_ context.Context, in *awsecs.DescribeTasksInput
 	return out, nil
 }
 
-func (f *fakeECS) RunTask(_ context.Context, in *awsecs.RunTaskInput, _ ...func(*awsecs.Options)) (*awsecs.RunTaskOutput, error) {
+func (f *fakeECS) RunTask(ctx context.Context, in *awsecs.RunTaskInput, _ ...func(*awsecs.Options)) (*awsecs.RunTaskOutput, error) {
 	f.requests = append(f.requests, in)
 	if f.runs != nil {
-		return f.runs(in)
+		out, err := f.runs(in)
+		return out, cmp.Or(ctx.Err(), err)
 	}
 	return &awsecs.RunTaskOutput{Tasks: []types.Task{*f.start(in)}}, nil
 }
@@ -300,6 +302,22 @@ func TestRunAnswerLost(t *testing.T) {
 		f.ends(4, types.TaskStopCodeEssentialContainerExited, 0)
 		out, err := f.run(migrate())
 		f.want(out, err, Succeeded, fault.Other)
+	})
+}
+
+// TestRunSlowAnswer: an answer that comes after the time limit has started the task, which
+// is stopped.
+func TestRunSlowAnswer(t *testing.T) {
+	in(t, func(f *fixture) {
+		f.ecs.runs = func(in *awsecs.RunTaskInput) (*awsecs.RunTaskOutput, error) {
+			time.Sleep(2 * DefaultTimeout)
+			return &awsecs.RunTaskOutput{Tasks: []types.Task{*f.ecs.start(in)}}, nil
+		}
+		out, err := f.run(migrate())
+		f.want(out, err, TimedOut, fault.Rollout)
+		if f.ecs.stopped != 1 {
+			t.Errorf("%d StopTask, want one", f.ecs.stopped)
+		}
 	})
 }
 

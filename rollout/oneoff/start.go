@@ -24,8 +24,9 @@ const (
 )
 
 // begin finds the task that runs for this rollout already, or starts it. It reports true
-// if one has succeeded before. While another task of the family runs, it waits.
-func (j *job) begin(ctx context.Context) (bool, error) {
+// if one has succeeded before. While another task of the family runs, it waits until
+// limited ends, which cuts no request: the task might start without being followed.
+func (j *job) begin(ctx, limited context.Context) (bool, error) {
 	waiting := false
 	for pause := firstPause; ; pause = longer(pause, maxPause) {
 		found, err := j.look(ctx)
@@ -41,20 +42,20 @@ func (j *job) begin(ctx context.Context) (bool, error) {
 			j.Host.Infof("%s: task %s has succeeded for the same images and settings already", j.name, id(*found.last))
 			return true, nil
 		case found.other == nil:
-			return false, j.start(ctx, found.ended)
+			return false, j.start(ctx, limited, found.ended)
 		}
 		if !waiting {
 			waiting = true
 			j.Host.Infof("%s: waiting for the end of task %s, of another rollout", j.name, id(*found.other))
 		}
-		if !sleep(ctx, pause) {
-			return false, &BusyError{j.name, j.Launch.Cluster, aws.ToString(found.other.TaskArn), ctx.Err()}
+		if !sleep(limited, pause) {
+			return false, &BusyError{j.name, j.Launch.Cluster, aws.ToString(found.other.TaskArn), limited.Err()}
 		}
 	}
 }
 
-// start starts the task. Without capacity it tries again until ctx ends.
-func (j *job) start(ctx context.Context, ended []string) error {
+// start starts the task. Without capacity it tries again until limited ends.
+func (j *job) start(ctx, limited context.Context, ended []string) error {
 	in, err := j.request(ended)
 	if err != nil {
 		return err
@@ -77,8 +78,8 @@ func (j *job) start(ctx context.Context, ended []string) error {
 			said = true
 			j.Host.Warnf("%s: the task cannot be started yet, trying again: %s", j.name, plain.Line(reason))
 		}
-		if !sleep(ctx, pause) {
-			return &startError{reason}
+		if !sleep(limited, pause) {
+			return j.startedAnyway(ctx, &startError{reason})
 		}
 	}
 }
