@@ -59,25 +59,25 @@ services: {web: {build: .}, migrate: {build: .}}
 
 // ranOnce checks that one task has run of one task definition, and that the service runs
 // the new image.
-func (f *ecsFixture) ranOnce() {
-	f.t.Helper()
-	ctx, family := f.t.Context(), aws.String("shop-migrate")
+func (h *ecsFixture) ranOnce() {
+	h.t.Helper()
+	ctx, family := h.t.Context(), aws.String("shop-migrate")
 	var tasks []string
 	for _, status := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
-		out, err := f.sandbox.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String("prod"), Family: family, DesiredStatus: status})
+		out, err := h.sandbox.ecs.ListTasks(ctx, &ecs.ListTasksInput{Cluster: aws.String("prod"), Family: family, DesiredStatus: status})
 		if err != nil {
-			f.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 		tasks = append(tasks, out.TaskArns...)
 	}
-	definitions, err := f.sandbox.ecs.ListTaskDefinitions(ctx, &ecs.ListTaskDefinitionsInput{FamilyPrefix: family})
+	definitions, err := h.sandbox.ecs.ListTaskDefinitions(ctx, &ecs.ListTaskDefinitionsInput{FamilyPrefix: family})
 	if err != nil {
-		f.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if len(tasks) != 1 || len(definitions.TaskDefinitionArns) != 1 {
-		f.t.Errorf("the tasks %v of the definitions %v have run, want one of one", tasks, definitions.TaskDefinitionArns)
+		h.t.Errorf("the tasks %v of the definitions %v have run, want one of one", tasks, definitions.TaskDefinitionArns)
 	}
-	f.runsOne("shop", "web", "two")
+	h.runsOne("shop", "web", "two")
 }
 
 // TestBeforeKilled ends a rollout with one-off tasks with SIGKILL, before and after a

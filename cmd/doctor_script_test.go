@@ -120,7 +120,7 @@ func makeLogGroup(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // target-group ARN [KEY=VALUE...] makes a target group; the keys are type, path, port,
-// unattached, and unhealthy with the reason of its one target.
+// unattached, gone to remove it, and unhealthy with the reason of its one target.
 func makeTargetGroup(ts *testscript.TestScript, _ bool, args []string) {
 	var g sandbox.TargetGroup
 	for _, a := range args[1:] {
@@ -131,6 +131,9 @@ func makeTargetGroup(ts *testscript.TestScript, _ bool, args []string) {
 			g.HealthPath = value
 		case "port":
 			g.HealthPort = value
+		case "gone":
+			sandboxOf(ts).DeleteTargetGroup(args[0])
+			return
 		case "unattached":
 			g.Unattached = true
 		case "unhealthy":

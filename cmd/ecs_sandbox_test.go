@@ -142,8 +142,12 @@ type ecsServiceFixture struct {
 	providers []string
 }
 
-// createService makes the service and its cluster.
+// executionRole is the role with which tasks of the fixtures start.
+const executionRole = "arn:aws:iam::000000000000:role/ecsTaskExecutionRole"
+
+// createService makes the service, its cluster and its execution role.
 func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) error {
+	f.aws.SetRole(sandbox.Role{ARN: executionRole, Trusts: "ecs-tasks.amazonaws.com"})
 	if _, err := f.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(b.cluster), CapacityProviders: b.providers}); err != nil {
 		return err
 	}
@@ -151,7 +155,7 @@ func (f *ecsSandbox) createService(ctx context.Context, b ecsServiceFixture) err
 		_, image, _ := strings.Cut(b.containers[0], "=")
 		_, err := f.ecs.CreateExpressGatewayService(ctx, &ecs.CreateExpressGatewayServiceInput{
 			Cluster: &b.cluster, ServiceName: &b.service, PrimaryContainer: &types.ExpressGatewayContainer{Image: aws.String(f.image(image))},
-			ExecutionRoleArn:      aws.String("arn:aws:iam::000000000000:role/ecsTaskExecutionRole"),
+			ExecutionRoleArn:      aws.String(executionRole),
 			InfrastructureRoleArn: aws.String("arn:aws:iam::000000000000:role/ecsInfrastructureRoleForExpressServices"),
 		})
 		return err
@@ -237,7 +241,7 @@ func (f *ecsSandbox) createDeploymentGroup(ctx context.Context, b ecsServiceFixt
 func (f *ecsSandbox) definition(b ecsServiceFixture) *ecs.RegisterTaskDefinitionInput {
 	def := &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(b.service), NetworkMode: types.NetworkModeAwsvpc, Cpu: aws.String("256"), Memory: aws.String("512"),
-		ExecutionRoleArn:        aws.String("arn:aws:iam::000000000000:role/ecsTaskExecutionRole"),
+		ExecutionRoleArn:        aws.String(executionRole),
 		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
 	}
 	for _, c := range b.containers {

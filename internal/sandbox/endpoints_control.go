@@ -22,6 +22,9 @@ type Registry = serviceconfig.Registry
 // of a stack is made with the stack.
 func (s *Server) SetTargetGroup(arn string, g TargetGroup) { s.groups.Set(arn, g) }
 
+// DeleteTargetGroup removes a target group.
+func (s *Server) DeleteTargetGroup(arn string) { s.groups.Delete(arn) }
+
 // SetRegistry makes a service of Cloud Map, or replaces it. One among the outputs of a
 // stack is made with the stack.
 func (s *Server) SetRegistry(arn string, r Registry) { s.endpoints.SetRegistry(arn, r) }

@@ -68,6 +68,13 @@ func (g *Groups) Set(arn string, group TargetGroup) {
 	g.groups[arn] = group
 }
 
+// Delete removes a target group.
+func (g *Groups) Delete(arn string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.groups, arn)
+}
+
 // Get returns a target group, and reports whether it exists.
 func (g *Groups) Get(arn string) (TargetGroup, bool) {
 	g.mu.Lock()
