@@ -75,13 +75,17 @@ func (g *Groups) Delete(arn string) {
 	delete(g.groups, arn)
 }
 
-// Get returns a target group, and reports whether it exists.
-func (g *Groups) Get(arn string) (TargetGroup, bool) {
+// Get returns the target type of a target group, and reports whether a listener forwards
+// to it, and whether it exists.
+func (g *Groups) Get(arn string) (kind string, attached, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	group, ok := g.groups[arn]
-	return group, ok
+	return group.Type, !group.Unattached, ok
 }
+
+// Make makes a target group for addresses, with a listener.
+func (g *Groups) Make(arn string) { g.Set(arn, TargetGroup{}) }
 
 // Serve answers DescribeTargetGroups and DescribeTargetHealth. The request's form must
 // have been parsed. It calls name with the action and the target group before it answers.

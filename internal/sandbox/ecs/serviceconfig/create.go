@@ -204,15 +204,15 @@ func (c *checker) balancers(in request) func(definition) error {
 			if lb.TargetGroup == "" { // a classic load balancer, which the sandbox does not have
 				continue
 			}
-			group, known := c.endpoints.groups.Get(lb.TargetGroup)
+			kind, attached, known := c.endpoints.groups.Get(lb.TargetGroup)
 			switch {
 			case !known:
 				return invalid("The target group with targetGroupArn %s does not exist.", lb.TargetGroup)
-			case group.Unattached:
+			case !attached:
 				return invalid("The target group with targetGroupArn %s does not have an associated load balancer.", lb.TargetGroup)
-			case group.Type != wants:
+			case kind != wants:
 				return invalid("The provided target group %s has target type %s, which is incompatible with the %s network mode specified in the task definition.",
-					lb.TargetGroup, group.Type, mode)
+					lb.TargetGroup, kind, mode)
 			}
 			if err := lb.target.check(d); err != nil {
 				return err

@@ -7,9 +7,16 @@ import (
 	"cmp"
 	"strings"
 	"sync"
-
-	"slipway/internal/sandbox/elb"
 )
+
+// TargetGroups are the target groups of an account.
+type TargetGroups interface {
+	// Get returns the target type of a target group, and reports whether a listener of a
+	// load balancer forwards to it, and whether it exists.
+	Get(arn string) (kind string, attached, ok bool)
+	// Make makes a target group for addresses, with a listener.
+	Make(arn string)
+}
 
 // Registry is a service of Cloud Map.
 type Registry struct {
@@ -19,14 +26,14 @@ type Registry struct {
 
 // Endpoints are the target groups and Cloud Map services of an account, by their ARNs.
 type Endpoints struct {
-	groups *elb.Groups
+	groups TargetGroups
 
 	mu         sync.Mutex
 	registries map[string]Registry
 }
 
 // NewEndpoints returns an account without Cloud Map services.
-func NewEndpoints(groups *elb.Groups) *Endpoints {
+func NewEndpoints(groups TargetGroups) *Endpoints {
 	return &Endpoints{groups: groups, registries: map[string]Registry{}}
 }
 
@@ -43,8 +50,8 @@ func (e *Endpoints) SetRegistry(arn string, r Registry) {
 func (e *Endpoints) Learn(arn string) {
 	switch {
 	case strings.Contains(arn, ":targetgroup/"):
-		if _, known := e.groups.Get(arn); !known {
-			e.groups.Set(arn, elb.TargetGroup{})
+		if _, _, known := e.groups.Get(arn); !known {
+			e.groups.Make(arn)
 		}
 	case strings.Contains(arn, ":servicediscovery:"):
 		if _, known := e.registry(arn); !known {
