@@ -12,13 +12,16 @@ import (
 	"strings"
 )
 
+// version is set by the build: go build -ldflags "-X main.version=2".
+var version = "1"
+
 func main() {
 	switch args := os.Args[1:]; {
 	case len(args) == 0:
 		fmt.Fprintln(os.Stderr, serve(os.Getenv("GREETING"), code()))
 		os.Exit(1)
 	case args[0] == "migrate":
-		fmt.Println("nothing to migrate: greetings are not stored")
+		fmt.Printf("version %s has nothing to migrate: greetings are not stored\n", version)
 	case args[0] == "check" && len(args) == 2 && isHealthy(args[1]):
 	default:
 		os.Exit(1)
@@ -45,7 +48,7 @@ func serve(greeting, code string) error {
 			http.Error(w, "the code is missing or wrong", http.StatusForbidden)
 			return
 		}
-		fmt.Fprintln(w, greeting)
+		fmt.Fprintf(w, "%s, from version %s\n", greeting, version)
 	})
 	fmt.Println("listening on port 8080")
 	return http.ListenAndServe(":8080", nil)
