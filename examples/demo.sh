@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds examples/hermetic into a sandbox, changes one service and builds again, rolls
-# out, rolls back, and shows a rollout that crashes. Then it runs examples/greeter, if
-# this host can run containers.
+# out, rolls back, and shows a rollout that crashes. Then it goes the whole way of
+# examples/greeter, from an account without resources to a verified service. What needs
+# running containers is left out if this host cannot run them.
 # Called by `make demo`, which has built the programs in bin/ and .tools/bin/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -111,39 +112,78 @@ run slipway revisions
 say "A second sandbox, whose tasks run the processes of their images"
 stop_sandbox
 start_sandbox --run
+cp -R "$root/examples/greeter" "$work/greeter"
+cd "$work/greeter"
+# compile writes the program of a version.
+compile() { (cd "$root" && CGO_ENABLED=0 "${GO:-go}" build -ldflags "-X main.version=$1" -o "$work/greeter/greeter" ./examples/greeter); }
+
+say "An account without resources: two CloudFormation stacks, and no image yet"
+echo '$ slipway stack network > network.yaml'
+slipway stack network >network.yaml
+run slipway-sandbox deploy --addr "$addr" --stack-name network --template-file network.yaml
+echo '$ slipway stack site-alb > site.yaml'
+slipway stack site-alb >site.yaml
+# The parameters are words without spaces and patterns.
+set -f
+# shellcheck disable=SC2046
+run slipway-sandbox deploy --addr "$addr" --stack-name greeter --template-file site.yaml \
+	--capabilities CAPABILITY_IAM --parameter-overrides $(slipway stack site-alb --parameters)
+set +f
+
+say "A secret goes to Secrets Manager, and nowhere else"
+GREETER_CODE=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+export GREETER_CODE
+run slipway secrets push
+run slipway secrets
+
 if grep '^tasks do not run here' "$work/sandbox.log"; then
 	echo "so the rest of the demo is left out"
 	exit 0
 fi
-cp -R "$root/examples/greeter" "$work/greeter"
-(cd "$root" && CGO_ENABLED=0 "${GO:-go}" build -o "$work/greeter/greeter" ./examples/greeter)
-cd "$work/greeter"
 
-# get prints what the service answers at the address that the sandbox has given it.
-get() {
-	run curl --silent --show-error --fail "http://$(sed -n 's/^web of greeter\/greeter answers at //p' "$work/sandbox.log" | tail -n 1)/"
+# service prints the address that the sandbox has given the service.
+service() { sed -n 's/^web of greeter\/greeter answers at //p' "$work/sandbox.log" | tail -n 1; }
+# ask prints what the service answers to a request with the code.
+ask() {
+	printf '$ curl "http://%s/?code=$GREETER_CODE"\n' "$(service)"
+	curl --silent --show-error --fail "http://$(service)/?code=$GREETER_CODE" | tee "$work/answer"
 }
 # greet changes the greeting, which is a setting of the compose file.
 greet() { sed -i.bak "s/GREETING: .*/GREETING: \"$1\"/" compose.yaml && rm compose.yaml.bak; }
+# expect ends the demo unless the last answer is the greeting.
+expect() { [ "$(cat "$work/answer")" = "$1" ]; }
 
-say "An image with a web server, its ECS service, and its answer"
-run slipway build --create-repositories
-run slipway-sandbox service --addr "$addr" --cluster greeter --service greeter --container web=greeter/web \
-	--env "web.GREETING=Good morning" --port web:8080 --log-group /ecs/greeter --wait 1m
-get
+compile 1
+say "One command: the repository, the image, a one-off task, and the ECS service"
+run slipway build --create-repositories --rollout --create-service
 
-say "The compose file takes its settings over: the health check, the stop timeout"
-run slipway rollout --adopt
+say "The service answers those who have the code"
+run curl --silent --show-error --output /dev/null --write-out '%{http_code}\n' "http://$(service)/" | tee "$work/refused"
+[ "$(tail -n 1 "$work/refused")" = 403 ]
+ask
+expect "Good morning, from version 1"
+run slipway status
 
-say "A new greeting, rolled out"
+say "Everything that a rollout needs is in order"
+run slipway doctor --rollout
+
+say "Another version with another greeting, rolled out after the one-off task"
+compile 2
 greet "Good evening"
 run slipway build --rollout
-get
+ask
+expect "Good evening, from version 2"
 
 say "Without a greeting the server ends: a real crash, its log, and ECS rolls it back"
 greet ""
 run slipway build --rollout && exit 1 || code=$?
 echo "exit code $code"
 [ "$code" -eq 6 ]
-get
+ask
+expect "Good evening, from version 2"
+
+say "Roll back to the version before, with its settings"
+run slipway rollback --previous
+ask
+expect "Good morning, from version 1"
 run slipway status

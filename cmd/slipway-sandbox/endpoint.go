@@ -10,6 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// madeUp are credentials, of which the sandbox takes any.
+var madeUp = credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")
+
 // endpoint is where a running sandbox is.
 type endpoint struct{ addr, region string }
 
@@ -22,12 +25,11 @@ func (e *endpoint) flags(c *cobra.Command) {
 // reach AWS by mistake.
 func (e *endpoint) clients() serviceClients {
 	url := aws.String("http://" + e.addr)
-	made := credentials.NewStaticCredentialsProvider("sandbox", "sandbox", "")
 	return serviceClients{
 		control:    *url,
-		ecr:        ecr.New(ecr.Options{Region: e.region, BaseEndpoint: url, Credentials: made}),
-		ecs:        ecs.New(ecs.Options{Region: e.region, BaseEndpoint: url, Credentials: made}),
-		logs:       cloudwatchlogs.New(cloudwatchlogs.Options{Region: e.region, BaseEndpoint: url, Credentials: made}),
-		codedeploy: codedeploy.New(codedeploy.Options{Region: e.region, BaseEndpoint: url, Credentials: made}),
+		ecr:        ecr.New(ecr.Options{Region: e.region, BaseEndpoint: url, Credentials: madeUp}),
+		ecs:        ecs.New(ecs.Options{Region: e.region, BaseEndpoint: url, Credentials: madeUp}),
+		logs:       cloudwatchlogs.New(cloudwatchlogs.Options{Region: e.region, BaseEndpoint: url, Credentials: madeUp}),
+		codedeploy: codedeploy.New(codedeploy.Options{Region: e.region, BaseEndpoint: url, Credentials: madeUp}),
 	}
 }

@@ -56,7 +56,7 @@ func newRoot() *cobra.Command {
 		Long: `slipway-sandbox stands in for the part of AWS that Slipway uses: ECR with a
 real image registry behind it, ECS with deployments that take time, CodeDeploy for
 ECS, CloudWatch Logs, Application Auto Scaling, S3, CodePipeline, EventBridge and its
-Scheduler, outputs of CloudFormation, Secrets Manager, the Parameter Store, STS and
+Scheduler, stacks of CloudFormation, Secrets Manager, the Parameter Store, STS and
 IAM's policy simulation, all on one address. Nothing survives its end.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -70,7 +70,7 @@ IAM's policy simulation, all on one address. Nothing survives its end.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newService(), newShow())
+	root.AddCommand(newServe(), newDeploy(), newService(), newShow())
 	return root
 }
 

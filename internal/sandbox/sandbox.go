@@ -1,7 +1,7 @@
 // Package sandbox is a stand-in for the part of AWS that Slipway uses, on one
 // listener: ECR with a real OCI registry, ECS with deployments that take time,
 // CodeDeploy, S3, CloudWatch Logs, Application Auto Scaling, CodePipeline,
-// EventBridge and its Scheduler, outputs of CloudFormation, Secrets Manager, the
+// EventBridge and its Scheduler, stacks of CloudFormation, Secrets Manager, the
 // Parameter Store, IAM and STS. It serves the program slipway-sandbox and tests; no
 // other package of
 // Slipway may import it.
@@ -218,7 +218,7 @@ func (s *Server) startServices() {
 	})
 	s.s3 = s3.New(s.clock)
 	s.iam = iam.New(o.Account, o.Region)
-	s.stacks, s.groups = cloudformation.New(o.Account, s.clock, s.iam), elb.New(s.iam)
+	s.stacks, s.groups = cloudformation.New(o.Account, s.clock, s.iam, s.createResource), elb.New(s.iam)
 	s.pipelines = codepipeline.New(o.Account, s.clock, s.s3)
 	s.schedules = scheduler.New(o.Account, s.clock)
 	s.endpoints = serviceconfig.NewEndpoints(s.groups)

@@ -1,5 +1,6 @@
-// Package cloudformation is a stand-in for AWS CloudFormation, as far as outputs go: it
-// describes stacks that a test planted, and makes no resources.
+// Package cloudformation is a stand-in for AWS CloudFormation: it describes stacks that a
+// test planted, and deploys templates by change sets. Another package makes the
+// resources.
 package cloudformation
 
 import (
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"slipway/internal/sandbox/awsapi"
+	"slipway/internal/sandbox/cloudformation/template"
 )
 
 // Version is the version by which requests of the query protocol name CloudFormation's
@@ -42,22 +44,34 @@ type Stacks struct {
 	account     string
 	clock       *awsapi.Clock
 	permissions Permissions
+	make        func(region string, r template.Resource) error
 
-	mu     sync.Mutex
-	stacks map[key]*planted
+	mu         sync.Mutex
+	stacks     map[key]*planted
+	changeSets []*changeSet
 }
 
 type key struct{ region, name string }
 
+// planted is a stack with what a template adds: its text, the values of the parameters,
+// and the names of the exports by those of the outputs.
 type planted struct {
 	Stack
-	id      string
-	created time.Time
+	id, reason             string
+	created                time.Time
+	text                   string
+	values, shown, exports map[string]string
 }
 
-// New returns an account without stacks.
-func New(account string, c *awsapi.Clock, p Permissions) *Stacks {
-	return &Stacks{account: account, clock: c, permissions: p, stacks: map[key]*planted{}}
+// sameAs reports whether a stack has the template and the parameters of another.
+func (p *planted) sameAs(other planted) bool {
+	return p.text == other.text && maps.Equal(p.values, other.values)
+}
+
+// New returns an account without stacks. It calls create with each resource of a change
+// set that is executed. A resource may exist already.
+func New(account string, c *awsapi.Clock, p Permissions, create func(region string, r template.Resource) error) *Stacks {
+	return &Stacks{account: account, clock: c, permissions: p, make: create, stacks: map[key]*planted{}}
 }
 
 // Set makes a stack, or replaces the one of that name.
@@ -66,14 +80,18 @@ func (s *Stacks) Set(region, name string, stack Stack) {
 	defer s.mu.Unlock()
 	stack.Status = cmp.Or(stack.Status, "CREATE_COMPLETE")
 	stack.Outputs = maps.Clone(stack.Outputs)
-	sum := sha256.Sum256([]byte(region + "/" + name))
-	id := fmt.Sprintf("arn:%s:cloudformation:%s:%s:stack/%s/%x-%x-%x-%x-%x", awsapi.Partition(region), region, s.account, name,
-		sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
-	s.stacks[key{region, name}] = &planted{stack, id, s.clock.Now()}
+	s.stacks[key{region, name}] = &planted{Stack: stack, id: s.arn(region, "stack", name, ""), created: s.clock.Now()}
 }
 
-// Serve answers DescribeStacks. The request's form must have been parsed. It calls name
-// with the action and the stack before it answers.
+// arn returns the ARN of a stack or a change set. Those of different salts differ.
+func (s *Stacks) arn(region, kind, name, salt string) string {
+	sum := sha256.Sum256([]byte(region + "/" + name + salt))
+	return fmt.Sprintf("arn:%s:cloudformation:%s:%s:%s/%s/%x-%x-%x-%x-%x", awsapi.Partition(region), region, s.account, kind, name,
+		sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+// Serve answers DescribeStacks, GetTemplateSummary and the actions of change sets. The
+// request's form must have been parsed. It calls name with the action and the stack before it answers.
 func (s *Stacks) Serve(w http.ResponseWriter, r *http.Request, name func(action, stack string)) {
 	action, stack := r.Form.Get("Action"), r.Form.Get("StackName")
 	name(action, stack)
@@ -83,10 +101,12 @@ func (s *Stacks) Serve(w http.ResponseWriter, r *http.Request, name func(action,
 		refuse(w, http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
 	case !s.permissions.Allows("cloudformation:" + action):
 		refuse(w, http.StatusForbidden, "AccessDenied", s.permissions.Refusal("cloudformation:"+action))
-	case action != "DescribeStacks":
-		refuse(w, http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+Version)
-	default:
+	case action == "DescribeStacks":
 		s.describe(w, region, stack)
+	case slices.Contains([]string{"CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "GetTemplateSummary"}, action):
+		s.change(w, r, region)
+	default:
+		refuse(w, http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+Version)
 	}
 }
 
@@ -102,14 +122,21 @@ type described struct {
 }
 
 type view struct {
-	StackID      string   `xml:"StackId"`
-	StackName    string   `xml:"StackName"`
-	CreationTime string   `xml:"CreationTime"`
-	StackStatus  string   `xml:"StackStatus"`
-	Outputs      []output `xml:"Outputs>member"`
+	StackID           string           `xml:"StackId"`
+	StackName         string           `xml:"StackName"`
+	CreationTime      string           `xml:"CreationTime"`
+	StackStatus       string           `xml:"StackStatus"`
+	StackStatusReason string           `xml:"StackStatusReason,omitempty"`
+	Parameters        []shownParameter `xml:"Parameters>member"`
+	Outputs           []output         `xml:"Outputs>member"`
 }
 
-type output struct{ OutputKey, OutputValue string }
+type shownParameter struct{ ParameterKey, ParameterValue string }
+
+type output struct {
+	OutputKey, OutputValue string
+	ExportName             string `xml:"ExportName,omitempty"`
+}
 
 // describe answers with one stack, by its name or its ARN, or with all of a region.
 func (s *Stacks) describe(w http.ResponseWriter, region, stack string) {
@@ -130,9 +157,12 @@ func (s *Stacks) describe(w http.ResponseWriter, region, stack string) {
 }
 
 func (p *planted) view(name string) view {
-	out := view{StackID: p.id, StackName: name, CreationTime: p.created.UTC().Format(time.RFC3339), StackStatus: p.Status}
+	out := view{StackID: p.id, StackName: name, CreationTime: p.created.UTC().Format(time.RFC3339), StackStatus: p.Status, StackStatusReason: p.reason}
+	for _, key := range slices.Sorted(maps.Keys(p.shown)) {
+		out.Parameters = append(out.Parameters, shownParameter{key, p.shown[key]})
+	}
 	for _, key := range slices.Sorted(maps.Keys(p.Outputs)) {
-		out.Outputs = append(out.Outputs, output{key, p.Outputs[key]})
+		out.Outputs = append(out.Outputs, output{key, p.Outputs[key], p.exports[key]})
 	}
 	return out
 }
