@@ -295,6 +295,9 @@ func (o buildOptions) check() error {
 	if o.createService && !o.rollout {
 		return fault.New(fault.Usage, errors.New("--create-service goes with --rollout"), "give --rollout, too: the service is created with the images of the build")
 	}
+	if o.adopt && !o.rollout {
+		return fault.New(fault.Usage, errors.New("--adopt goes with --rollout"), "give --rollout, too, or give --adopt to `slipway rollout`: a build alone takes no task definition over")
+	}
 	if o.rollout && o.NoLatest {
 		return fault.New(fault.Usage, errors.New("--rollout and --no-latest exclude each other"), "images that latest does not point to are not deployed: leave --rollout out")
 	}

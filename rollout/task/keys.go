@@ -113,9 +113,6 @@ func (t *translator) keys() error {
 			t.warn("links", "has no effect on ECS: the containers of a task reach each other at localhost, not at %s; pass the host as a variable", alias)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(t.Extensions)) {
-		t.warnAmazon(t.field(key), key)
-	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -94,9 +95,7 @@ func Derive(project *types.Project, images map[string]Image, around Surroundings
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(project.Extensions)) {
-		d.warnAmazon(key, key)
-	}
+	d.warnAmazon("", reflect.ValueOf(project))
 	var out []Definition
 	for _, g := range groups {
 		definition, err := d.define(g)
@@ -119,13 +118,6 @@ type deriver struct {
 
 func (d *deriver) warn(where, format string, args ...any) {
 	d.warnings = append(d.warnings, Warning{where, plain.Sprintf(format, args...)})
-}
-
-// warnAmazon warns of the keys of compose's former integration with ECS.
-func (d *deriver) warnAmazon(where, key string) {
-	if strings.HasPrefix(key, "x-aws-") {
-		d.warn(where, "has no effect: write the setting under x-slipway, or into the stack")
-	}
 }
 
 // group are the services whose containers are one task.
