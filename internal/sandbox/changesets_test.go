@@ -148,8 +148,11 @@ func (d deployment) checkHealthPath(s *sandbox.Server, group, want string) {
 	d.t.Helper()
 	client := elasticloadbalancingv2.NewFromConfig(testkit.AWSConfig(s.URL()))
 	out, err := client.DescribeTargetGroups(d.t.Context(), &elasticloadbalancingv2.DescribeTargetGroupsInput{TargetGroupArns: []string{group}})
-	if err != nil || *out.TargetGroups[0].HealthCheckPath != want {
-		d.t.Errorf("the target group is %+v, %v, want health checks of %s", out, err, want)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if got := *out.TargetGroups[0].HealthCheckPath; got != want {
+		d.t.Errorf("the health check of the target group is %s, want %s", got, want)
 	}
 }
 
