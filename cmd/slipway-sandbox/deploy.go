@@ -171,7 +171,8 @@ func (d deployment) change(ctx context.Context, c *cloudformation.Client, in *cl
 	if err != nil {
 		return err
 	}
-	if s := after.Stacks[0]; !strings.HasSuffix(string(s.StackStatus), "_COMPLETE") {
+	s := after.Stacks[0]
+	if s.StackStatus != types.StackStatusCreateComplete && s.StackStatus != types.StackStatusUpdateComplete {
 		return fmt.Errorf("stack %s: %s: %s", d.stack, s.StackStatus, aws.ToString(s.StackStatusReason))
 	}
 	fmt.Fprintf(out, "Successfully created/updated stack - %s\n", d.stack)

@@ -86,6 +86,8 @@ func TestDeploy(t *testing.T) {
 func TestDeployRefuses(t *testing.T) {
 	d := newDeployFixture(t)
 	d.write("bad", "a: [")
+	d.write("refused", `{"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "a b"}}}}`)
+	d.want(exitError, "stack logs: ROLLBACK_COMPLETE: Logs: InvalidParameterException", "logs", "refused")
 	d.want(exitError, "bad.yaml", "shop", "bad")
 	d.want(exitError, "none.yaml", "shop", "none")
 	d.want(exitUsage, "--stack-name is needed", "", "network")

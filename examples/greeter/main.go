@@ -40,7 +40,7 @@ func serve(greeting, code string) error {
 		return fmt.Errorf("GREETING is not set: there is nothing to answer")
 	}
 	if code == "" {
-		return fmt.Errorf("GREETER_CODE is not set: nobody could get an answer")
+		return fmt.Errorf("GREETER_CODE is not set: no request could be answered")
 	}
 	http.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "healthy") })
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

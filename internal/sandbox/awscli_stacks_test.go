@@ -51,4 +51,11 @@ func TestAWSCLIDeploysStacks(t *testing.T) {
 	if got := fieldOf(t, described, "Stacks", "StackStatus"); got != "UPDATE_COMPLETE" {
 		t.Errorf("the stack is in %s, want UPDATE_COMPLETE", got)
 	}
+	if _, stderr, err := tryAWS(t, path, s, dir, "cloudformation", "delete-stack", "--stack-name", "network"); err == nil || !strings.Contains(stderr, "in use by site") {
+		t.Errorf("deleting network before site: %v, %s, want that it is refused", err, stderr)
+	}
+	for _, name := range []string{"site", "network"} {
+		runAWS(t, path, s, dir, "cloudformation", "delete-stack", "--stack-name", name)
+		runAWS(t, path, s, dir, "cloudformation", "wait", "stack-delete-complete", "--stack-name", name)
+	}
 }

@@ -148,8 +148,11 @@ func (d deployment) checkHealthPath(s *sandbox.Server, group, want string) {
 	d.t.Helper()
 	client := elasticloadbalancingv2.NewFromConfig(testkit.AWSConfig(s.URL()))
 	out, err := client.DescribeTargetGroups(d.t.Context(), &elasticloadbalancingv2.DescribeTargetGroupsInput{TargetGroupArns: []string{group}})
-	if err != nil || *out.TargetGroups[0].HealthCheckPath != want {
-		d.t.Errorf("the target group is %+v, %v, want health checks of %s", out, err, want)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if got := *out.TargetGroups[0].HealthCheckPath; got != want {
+		d.t.Errorf("the health check of the target group is %s, want %s", got, want)
 	}
 }
 
@@ -179,6 +182,59 @@ func TestChangeSetsFail(t *testing.T) {
 	}
 	d.deploy(types.ChangeSetTypeCreate, "site", small, "Token=a")
 	d.deploy(types.ChangeSetTypeCreate, "other", importing)
+}
+
+// run executes a change set and returns the stack, whatever its status.
+func (d deployment) run(kind types.ChangeSetType, stack, template string) types.Stack {
+	d.t.Helper()
+	change, err := d.create(kind, stack, template)
+	if err == nil {
+		_, err = d.client.ExecuteChangeSet(d.t.Context(), &cloudformation.ExecuteChangeSetInput{ChangeSetName: change.ChangeSetId})
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return d.stack(stack)
+}
+
+// logsNamed is a template with a log group and an export.
+func logsNamed(name, export string) string {
+	return `{"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "` + name + `"}}},
+		"Outputs": {"Logs": {"Value": {"Ref": "Logs"}, "Export": {"Name": "` + export + `"}}}}`
+}
+
+// TestStacksRollBack: a stack is rolled back if a service refuses a resource, or if it
+// changes an export in use.
+func TestStacksRollBack(t *testing.T) {
+	t.Parallel()
+	_, d := startDeployment(t)
+	importing := `{"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Fn::ImportValue": "Logs"}}}}}`
+	want := func(got types.Stack, status types.StackStatus, reason string) {
+		t.Helper()
+		if got.StackStatus != status || !strings.Contains(aws.ToString(got.StackStatusReason), reason) {
+			t.Errorf("the stack is in %s, %q, want %s, %q", got.StackStatus, aws.ToString(got.StackStatusReason), status, reason)
+		}
+	}
+	want(d.run(types.ChangeSetTypeCreate, "bad", logsNamed("a b", "Bad")), types.StackStatusRollbackComplete, "Logs: InvalidParameterException")
+	want(d.run(types.ChangeSetTypeCreate, "logs", logsNamed("a", "Logs")), types.StackStatusCreateComplete, "")
+	want(d.run(types.ChangeSetTypeCreate, "twice", logsNamed("b", "Logs")), types.StackStatusRollbackComplete, "Logs is already exported")
+	want(d.run(types.ChangeSetTypeCreate, "user", importing), types.StackStatusCreateComplete, "")
+	want(d.run(types.ChangeSetTypeUpdate, "logs", logsNamed("b", "Logs")), types.StackStatusUpdateRollbackComplete, "Logs cannot be updated as it is in use by user")
+	want(d.run(types.ChangeSetTypeUpdate, "logs", logsNamed("a", "Other")), types.StackStatusUpdateRollbackComplete, "Logs cannot be deleted as it is in use by user")
+	if got := outputsOf(d.stack("logs"))["Logs"]; got != "a" {
+		t.Errorf("after two rollbacks the output is %s, want a", got)
+	}
+	remove := func(name string) error {
+		_, err := d.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: &name})
+		return err
+	}
+	wantCode(t, remove("logs"), "ValidationError")
+	for _, name := range []string{"user", "logs", "bad", "none"} {
+		if err := remove(name); err != nil {
+			t.Errorf("deleting %s: %v", name, err)
+		}
+	}
+	want(d.run(types.ChangeSetTypeCreate, "logs", logsNamed("b", "Logs")), types.StackStatusCreateComplete, "")
 }
 
 // TestChangeSetsRefused: CloudFormation refuses requests with its own texts.

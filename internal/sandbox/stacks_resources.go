@@ -35,7 +35,7 @@ func (s *Server) createResource(region string, r template.Resource) error {
 	return nil
 }
 
-// createWith carries out an action of a service. A resource that exists already is no error.
+// createWith carries out an action of a service. Resources may exist already.
 func (s *Server) createWith(region, service, action string, in map[string]string) error {
 	body, err := json.Marshal(in)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestStacks(t *testing.T) {
 	elsewhere.Region = "eu-west-1"
 	_, err = cloudformation.NewFromConfig(elsewhere).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("shop")})
 	wantCode(t, err, "ValidationError")
-	_, err = client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("shop")})
+	_, err = client.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: aws.String("shop")})
 	wantCode(t, err, "InvalidAction")
 	s.Deny("cloudformation:*")
 	_, err = client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{})

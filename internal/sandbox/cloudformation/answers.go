@@ -25,6 +25,12 @@ type executed struct {
 	RequestID string   `xml:"ResponseMetadata>RequestId"`
 }
 
+// deleted is the answer of DeleteStack.
+type deleted struct {
+	XMLName   xml.Name `xml:"http://cloudformation.amazonaws.com/doc/2010-05-15/ DeleteStackResponse"`
+	RequestID string   `xml:"ResponseMetadata>RequestId"`
+}
+
 // describedChange is the answer of DescribeChangeSet.
 type describedChange struct {
 	XMLName   xml.Name   `xml:"http://cloudformation.amazonaws.com/doc/2010-05-15/ DescribeChangeSetResponse"`
@@ -64,7 +70,7 @@ func (s *Stacks) summarize(region, stack string) (any, error) {
 	return out, nil
 }
 
-// change answers the actions of change sets, and GetTemplateSummary.
+// change answers the actions that change stacks, and GetTemplateSummary.
 func (s *Stacks) change(w http.ResponseWriter, r *http.Request, region string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,6 +96,8 @@ func (s *Stacks) changed(r *http.Request, region string) (any, error) {
 			return nil, err
 		}
 		return created{ID: c.id, StackID: c.next.id, RequestID: awsapi.RequestID}, nil
+	case "DeleteStack":
+		return deleted{RequestID: awsapi.RequestID}, s.remove(region, stack)
 	case "GetTemplateSummary":
 		return s.summarize(region, stack)
 	case "ExecuteChangeSet":

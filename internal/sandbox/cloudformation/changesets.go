@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"slipway/internal/sandbox/awsapi"
 	"slipway/internal/sandbox/cloudformation/resource"
@@ -140,9 +139,13 @@ func (q request) given(now *planted) (map[string]string, error) {
 // evaluate gives a change set its resources and outputs. Imports that no stack exports
 // make it fail.
 func (s *Stacks) evaluate(q request, t *template.Template, c *changeSet) error {
+	c.next.imports = nil
 	result, err := t.Evaluate(template.Scope{
 		Stack: resource.Stack{Account: s.account, Region: q.region, Name: q.stack}, StackID: c.next.id, Parameters: c.next.values,
-		Export: func(name string) (string, bool) { return s.export(q.region, q.stack, name) },
+		Export: func(name string) (string, bool) {
+			c.next.imports = append(c.next.imports, name)
+			return s.export(q.region, q.stack, name)
+		},
 	})
 	var missing template.ErrNoExport
 	switch {
@@ -163,21 +166,6 @@ func (s *Stacks) evaluate(q request, t *template.Template, c *changeSet) error {
 	return nil
 }
 
-// export returns an export of another stack of a region.
-func (s *Stacks) export(region, stack, name string) (string, bool) {
-	for k, p := range s.stacks {
-		if k.region != region || k.name == stack {
-			continue
-		}
-		for output, export := range p.exports {
-			if export == name {
-				return p.Outputs[output], true
-			}
-		}
-	}
-	return "", false
-}
-
 // find returns a change set by its ARN, or by its name and its stack. The last one counts.
 func (s *Stacks) find(name, stack string) (*changeSet, error) {
 	for _, c := range slices.Backward(s.changeSets) {
@@ -188,7 +176,8 @@ func (s *Stacks) find(name, stack string) (*changeSet, error) {
 	return nil, &refusal{"ChangeSetNotFound", fmt.Sprintf("ChangeSet [%s] does not exist", name)}
 }
 
-// execute makes the resources of a change set and changes the stack.
+// execute makes the resources of a change set and changes the stack. A failure of these
+// rolls the stack back.
 func (s *Stacks) execute(region, name, stack string) error {
 	c, err := s.find(name, stack)
 	if err != nil {
@@ -198,18 +187,31 @@ func (s *Stacks) execute(region, name, stack string) error {
 		return &refusal{"InvalidChangeSetStatus", fmt.Sprintf("ChangeSet [%s] cannot be executed in its current status of [%s]", c.id, c.status)}
 	}
 	c.executed = true
-	next := c.next
-	done := "UPDATE_COMPLETE"
-	if next.Status == "REVIEW_IN_PROGRESS" {
-		done = "CREATE_COMPLETE"
-	}
-	next.Status = done
+	now := s.stacks[key{region, c.stack}]
+	next, failed := c.next, s.checkExports(region, c.stack, c.next)
 	for _, r := range c.resources {
-		if err := s.make(region, r); err != nil {
-			next.Status = strings.Replace(done, "COMPLETE", "FAILED", 1)
-			next.reason = fmt.Sprintf("%s: %v", r.LogicalID, err)
+		if failed != nil {
 			break
 		}
+		if err := s.make(region, r); err != nil {
+			failed = fmt.Errorf("%s: %w", r.LogicalID, err)
+		}
+	}
+	isNew := next.Status == "REVIEW_IN_PROGRESS"
+	switch {
+	case failed == nil && isNew:
+		next.Status = "CREATE_COMPLETE"
+	case failed == nil:
+		next.Status = "UPDATE_COMPLETE"
+	case isNew:
+		next.Status, next.Outputs, next.exports = "ROLLBACK_COMPLETE", nil, nil
+	default:
+		next = *now
+		next.Status = "UPDATE_ROLLBACK_COMPLETE"
+	}
+	next.reason = ""
+	if failed != nil {
+		next.reason = failed.Error()
 	}
 	s.stacks[key{region, c.stack}] = &next
 	return nil

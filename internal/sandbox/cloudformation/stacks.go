@@ -61,6 +61,7 @@ type planted struct {
 	created                time.Time
 	text                   string
 	values, shown, exports map[string]string
+	imports                []string // names of exports of other stacks
 }
 
 // sameAs reports whether a stack has the template and the parameters of another.
@@ -90,8 +91,8 @@ func (s *Stacks) arn(region, kind, name, salt string) string {
 		sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// Serve answers DescribeStacks, GetTemplateSummary and the actions of change sets. The
-// request's form must have been parsed. It calls name with the action and the stack before it answers.
+// Serve answers DescribeStacks, DeleteStack, GetTemplateSummary and the actions of change
+// sets. The request's form must have been parsed. It calls name with the action and the stack before it answers.
 func (s *Stacks) Serve(w http.ResponseWriter, r *http.Request, name func(action, stack string)) {
 	action, stack := r.Form.Get("Action"), r.Form.Get("StackName")
 	name(action, stack)
@@ -103,7 +104,7 @@ func (s *Stacks) Serve(w http.ResponseWriter, r *http.Request, name func(action,
 		refuse(w, http.StatusForbidden, "AccessDenied", s.permissions.Refusal("cloudformation:"+action))
 	case action == "DescribeStacks":
 		s.describe(w, region, stack)
-	case slices.Contains([]string{"CreateChangeSet", "DescribeChangeSet", "ExecuteChangeSet", "GetTemplateSummary"}, action):
+	case slices.Contains([]string{"CreateChangeSet", "DeleteStack", "DescribeChangeSet", "ExecuteChangeSet", "GetTemplateSummary"}, action):
 		s.change(w, r, region)
 	default:
 		refuse(w, http.StatusBadRequest, "InvalidAction", "Could not find operation "+action+" for version "+Version)

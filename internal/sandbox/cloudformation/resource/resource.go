@@ -20,7 +20,7 @@ type Stack struct{ Account, Region, Name string }
 type Identity struct {
 	// ID is the physical id, which Ref returns.
 	ID string
-	// Attributes are what Fn::GetAtt returns, by their names.
+	// Attributes are the values of Fn::GetAtt, by their names.
 	Attributes map[string]string
 }
 

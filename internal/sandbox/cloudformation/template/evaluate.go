@@ -34,7 +34,7 @@ type Resource struct {
 // without one.
 type Output struct{ Name, Value, Export string }
 
-// Result is what a stack of a template has, sorted by names.
+// Result has the resources and the outputs of a stack, sorted by names.
 type Result struct {
 	Resources []Resource
 	Outputs   []Output
