@@ -52,7 +52,10 @@ func newBuildFixtureOn(t *testing.T, seed string, options sandbox.Options, engin
 	t.Cleanup(func() { _ = aws.Close() }) // engines keep connections open for a while
 	proxy.start(t, aws.URL())
 	s := &buildFixture{t: t, dir: t.TempDir(), home: t.TempDir(), aws: aws, proxy: proxy}
-	s.env = append(s.env, "PATH="+os.Getenv("PATH"), "HOME="+s.home, "BUILDKIT_HOST="+engine, "GIT_CEILING_DIRECTORIES="+filepath.Dir(s.dir))
+	s.env = append(s.env, "PATH="+os.Getenv("PATH"), "HOME="+s.home, "BUILDKIT_HOST="+engine, "GIT_CEILING_DIRECTORIES="+filepath.Dir(s.dir),
+		// A request that a test holds is not given up while other commands run, however
+		// busy the host is.
+		"SLIPWAY_AWS_TIMEOUT=5m")
 	for _, line := range aws.Env() {
 		s.env = append(s.env, strings.ReplaceAll(line, aws.URL(), "http://"+proxy.host()))
 	}
