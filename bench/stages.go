@@ -19,6 +19,7 @@ const (
 	cachedBudget  = 1.1  // of the bare solves
 	planBudget    = 150 * time.Millisecond
 	startUpBudget = 30 * time.Millisecond
+	taskBudget    = 100 * time.Millisecond
 	memoryBudget  = int64(100 << 20) // bytes
 )
 
@@ -38,6 +39,7 @@ type stage struct {
 var stages = []stage{
 	{"start-up", (*bench).startUp},
 	{"plan", (*bench).plan},
+	{"task", (*bench).task},
 	{"cold", (*bench).cold},
 	{"unchanged", (*bench).unchanged},
 	{"one changed", (*bench).oneChanged},
@@ -100,6 +102,20 @@ func (b *bench) plan(ctx context.Context) ([]row, error) {
 		limitRow(what+", in git", fmt.Sprintf("%s (user %s)", seconds(git), seconds(gitUser)), git, planBudget, seconds(planBudget)),
 		{what: what + ", hash from the content", slipway: fmt.Sprintf("%s (user %s)", seconds(plain), seconds(plainUser))},
 	}, nil
+}
+
+// task derives the task definitions of many services.
+func (b *bench) task(ctx context.Context) ([]row, error) {
+	dir := filepath.Join(b.dir, "tasks")
+	if err := writeTaskProject(dir); err != nil {
+		return nil, err
+	}
+	wall, user, err := b.times(ctx, dir, "task", "--output", "json")
+	if err != nil {
+		return nil, err
+	}
+	what := fmt.Sprintf("task definitions of %d services", taskCount)
+	return []row{limitRow(what, fmt.Sprintf("%s (user %s)", seconds(wall), seconds(user)), wall, taskBudget, seconds(taskBudget))}, nil
 }
 
 // times is how long Slipway takes for a command, and how much of a core's time,

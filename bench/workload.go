@@ -22,6 +22,8 @@ const (
 	sourceFiles = 50
 	// planCount is how many services the large project has.
 	planCount = 200
+	// taskCount is how many ECS services the project with task definitions has.
+	taskCount = 50
 	// toolContext is the additional context with the program that RUN runs.
 	toolContext = "tool"
 )
@@ -120,6 +122,21 @@ func writeLargeProject(dir string) error {
 	for i, name := range largeServices() {
 		fmt.Fprintf(&compose, "  %s:\n    build:\n      context: ./%s\n      args: {NUMBER: %d}\n", name, name, i+1)
 		if err := writeService(filepath.Join(dir, name), "FROM scratch\nARG NUMBER\nCOPY . /src\n", 5); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(compose.String()), 0o644)
+}
+
+// writeTaskProject writes a project of many ECS services, each of one container.
+func writeTaskProject(dir string) error {
+	var compose strings.Builder
+	compose.WriteString("name: many\nx-slipway: {task: {stack: site}}\nservices:\n")
+	for i := range taskCount {
+		name := fmt.Sprintf("s%02d", i+1)
+		fmt.Fprintf(&compose, "  %s:\n    build: ./%s\n    ports: [\"%d\"]\n    environment: {NUMBER: %d, MODE: production}\n", name, name, 8001+i, i+1)
+		fmt.Fprintf(&compose, "    healthcheck: {test: curl -f http://localhost:%d/}\n    x-slipway: {ecs: {cluster: many, service: %s}}\n", 8001+i, name)
+		if err := writeService(filepath.Join(dir, name), "FROM scratch\nCOPY . /src\n", 1); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"slipway/build/target"
 	"slipway/internal/golden"
+	plans "slipway/project"
 	"slipway/project/compose"
 )
 
@@ -38,11 +39,11 @@ func TestProject(t *testing.T) {
 
 func plan(t *testing.T, dir string) []target.Target {
 	t.Helper()
-	project, err := compose.Load(t.Context(), compose.Options{Dir: dir, Files: []string{filepath.Join(dir, "compose.yaml")}})
+	loaded, err := compose.Load(t.Context(), compose.Options{Dir: dir, Files: []string{filepath.Join(dir, "compose.yaml")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets, _, err := target.Select(project, target.Selection{})
+	targets, _, err := target.Select(loaded, target.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,4 +75,15 @@ func TestBakeFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.Check(t, "bake.golden", append(data, '\n'))
+}
+
+func TestTaskProject(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeTaskProject(dir); err != nil {
+		t.Fatal(err)
+	}
+	definitions, err := plans.TaskDefinitions(t.Context(), &plans.Host{Dir: dir}, plans.Options{Files: []string{"compose.yaml"}})
+	if err != nil || len(definitions) != taskCount {
+		t.Errorf("%d task definitions, %v, want %d", len(definitions), err, taskCount)
+	}
 }
