@@ -113,3 +113,17 @@ func FuzzExternal(f *testing.F) {
 		}
 	})
 }
+
+// TestOfLongName: a name of Secrets Manager has at most 512 characters.
+func TestOfLongName(t *testing.T) {
+	const others = len("shop/")
+	for length, want := range map[int]bool{512: true, 513: false} {
+		key := strings.Repeat("k", length-others)
+		p := external("")
+		p.Secrets = types.Secrets{key: {File: "value"}}
+		p.Services["web"].Secrets[0].Source = key
+		if _, err := secret.Of(p); (err == nil) != want {
+			t.Errorf("a name of %d characters: %v, accepted %v, want %v", length, err, err == nil, want)
+		}
+	}
+}
