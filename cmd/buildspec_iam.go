@@ -204,16 +204,7 @@ func (o *iamOptions) addSecrets(composed *types.Project, settings compose.Settin
 		}
 	}
 	all, err := secret.Of(composed)
-	for _, s := range all {
-		switch {
-		case s.Store == secret.Parameter:
-			o.use.Parameters = append(o.use.Parameters, s.ID)
-		case s.External:
-			o.use.SecretARNs = append(o.use.SecretARNs, s.ID)
-		default:
-			o.use.Secrets = append(o.use.Secrets, s.ID)
-		}
-	}
+	o.use.Secrets, o.use.SecretARNs, o.use.Parameters = secret.IDs(all)
 	return err
 }
 

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -69,7 +70,7 @@ func (d *doctor) checkECS(ctx context.Context) []Finding {
 	g.SetLimit(rollout.MaxCalls)
 	for i, s := range read {
 		if s.err != nil {
-			each[i] = []Finding{d.onECS(broken(s.err)).of(s.Ref.String())}
+			each[i] = []Finding{d.onECS(d.unread(s)).of(s.Ref.String())}
 			continue
 		}
 		g.Go(func() error {
@@ -79,6 +80,18 @@ func (d *doctor) checkECS(ctx context.Context) []Finding {
 	}
 	_ = g.Wait() // each finding has its error
 	return slices.Concat(each...)
+}
+
+// unread returns the finding for a service that cannot be read. The compose file may have
+// all that a missing one takes.
+func (d *doctor) unread(s readService) Finding {
+	f := broken(s.err)
+	var missing *ecs.MissingError
+	settings := d.plan.Settings.Task
+	if errors.As(s.err, &missing) && !missing.NoCluster && settings != nil && settings.Stack != "" {
+		f.Remedy = "`slipway build --rollout --create-service` creates it; or correct x-slipway.ecs"
+	}
+	return f
 }
 
 // onECS turns a failure that only a rollout has into a warning, if build is not

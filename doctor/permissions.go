@@ -22,6 +22,8 @@ import (
 	"slipway/registry"
 	"slipway/retention"
 	"slipway/rollout/ecs"
+	"slipway/rollout/secret"
+	"slipway/rollout/task"
 )
 
 // checkPermissions asks IAM what it would say to the least policy of build, and tries out
@@ -92,8 +94,22 @@ func (d *doctor) use(ctx context.Context, account string, c *awsclient.Clients) 
 	}
 	if u.Rollout {
 		d.addDeployment(ctx, c, &u)
+		d.addSettings(&u)
 	}
 	return u
+}
+
+// addSettings adds what the compose file's settings take.
+func (d *doctor) addSettings(u *iam.Use) {
+	settings := d.plan.Settings.Task
+	if settings == nil {
+		return
+	}
+	u.Tags, u.Stack = true, settings.Stack
+	u.Secrets, u.SecretARNs, u.Parameters = secret.IDs(d.plan.Secrets)
+	for _, name := range settings.Before {
+		u.Before = append(u.Before, task.BeforeFamily(d.plan.Project, name))
+	}
 }
 
 // addDeployment adds what only the services themselves show. A value that is
@@ -171,6 +187,8 @@ func (d *doctor) without(action string) string {
 	switch {
 	case strings.HasPrefix(action, "logs:"):
 		return "a rollout that fails does not print the last log lines of its containers"
+	case action == "cloudformation:DescribeStacks", action == "secretsmanager:DescribeSecret":
+		return "a rollout keeps the values of the running task definition"
 	case action == "ecs:StopServiceDeployment", action == "codedeploy:StopDeployment":
 		return "a deployment that takes too long is not stopped"
 	case strings.HasPrefix(action, "s3:") && !strings.HasPrefix(d.build.Artifact, "s3:"), action == "s3:GetObject", action == "s3:ListBucket", action == "s3:AbortMultipartUpload":

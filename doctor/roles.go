@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"path"
@@ -84,6 +85,9 @@ func (d *doctor) roleFinding(ctx context.Context, client *awsiam.Client, arn str
 		return d.onECS(broken(awsclient.Incomplete("IAM", "GetRole", "role "+name)))
 	case err != nil:
 		return d.onECS(broken(fault.As(fault.AWS, err)))
+	case aws.ToString(out.Role.Arn) != arn:
+		return d.onECS(Finding{Status: StatusFailed, Kind: fault.Input, Detail: fmt.Sprintf("%s does not exist: no task can start with it. The role of this name is %s", arn, aws.ToString(out.Role.Arn)),
+			Remedy: "write the ARN with the path of the role"})
 	case !trusts(aws.ToString(out.Role.AssumeRolePolicyDocument)):
 		return d.onECS(Finding{Status: StatusFailed, Detail: "tasks may not assume it: no task can start with it", Kind: fault.AWS,
 			Remedy: "allow sts:AssumeRole to the service " + taskService + " in its trust policy: aws iam update-assume-role-policy --role-name " + shell.Word(name) + " --policy-document …"})

@@ -48,6 +48,22 @@ type Secret struct {
 	File, Variable string
 }
 
+// IDs returns where secrets are: the names of the project's own and the ARNs of others in
+// Secrets Manager, and the names or ARNs of parameters.
+func IDs(secrets []Secret) (own, others, parameters []string) {
+	for _, s := range secrets {
+		switch {
+		case s.Store == Parameter:
+			parameters = append(parameters, s.ID)
+		case s.External:
+			others = append(others, s.ID)
+		default:
+			own = append(own, s.ID)
+		}
+	}
+	return own, others, parameters
+}
+
 // Field returns the name of the field that has the value on this host, or of the
 // secret.
 func (s Secret) Field() string {
