@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/rand"
 	"io"
 	"net/http"
 	"os"
@@ -30,6 +31,7 @@ type servedFixture struct {
 	dir     string
 	addr    string
 	stderr  *bufio.Scanner
+	answer  string // of the service; no other service on this host has it
 }
 
 // serveRun starts the program. The test is left out where tasks cannot run.
@@ -61,7 +63,7 @@ func startServe(t *testing.T, c *exec.Cmd) servedFixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill() }) // it may have ended
-	f := servedFixture{T: t, process: c, stderr: bufio.NewScanner(stderr)}
+	f := servedFixture{T: t, process: c, stderr: bufio.NewScanner(stderr), answer: rand.Text()}
 	f.addr = strings.TrimPrefix(readEnv(t, stdout)["AWS_ENDPOINT_URL"], "http://")
 	f.line("serving ")
 	return f
@@ -79,7 +81,7 @@ func (f servedFixture) line(prefix string) string {
 // deploy makes a service of two tasks and returns the address at which it answers.
 func (f servedFixture) deploy() string {
 	f.Helper()
-	f.push(testkit.AppImage(f.T, v1.Config{Cmd: []string{"/app", "serve", ":8080"}, Env: []string{"ANSWER=yes"}}))
+	f.push(testkit.AppImage(f.T, v1.Config{Cmd: []string{"/app", "serve", ":8080"}, Env: []string{"ANSWER=" + f.answer}}))
 	serviceFixture{T: f.T, addr: f.addr, clients: (&endpoint{f.addr, "us-east-1"}).clients()}.must("--port", "web:8080", "--desired", "2", "--wait", "1m")
 	return strings.TrimPrefix(f.line("web of shop/web answers at 127.0.0.1:"), "web of shop/web answers at ")
 }
@@ -103,14 +105,20 @@ func (f servedFixture) push(image v1.Image) {
 // wantAnswer fails unless the service answers at an address.
 func (f servedFixture) wantAnswer(address string) {
 	f.Helper()
+	if got, err := f.get(address); err != nil || got != f.answer {
+		f.Errorf("the service answers %q, %v, want %s", got, err, f.answer)
+	}
+}
+
+// get returns what an address answers.
+func (f servedFixture) get(address string) (string, error) {
 	resp, err := http.Get("http://" + address)
 	if err != nil {
-		f.Fatal(err)
+		return "", err
 	}
 	defer resp.Body.Close()
-	if text, err := io.ReadAll(resp.Body); string(text) != "yes" || err != nil {
-		f.Errorf("the service answers %q, %v, want yes", text, err)
-	}
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err
 }
 
 // name returns the name under which the sandbox is recorded on this host.
@@ -196,8 +204,8 @@ func TestServeRunEndsItsTasks(t *testing.T) {
 			if left := f.traces(name); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
 			}
-			if resp, err := http.Get("http://" + address); err == nil {
-				resp.Body.Close()
+			// Another program may have got the port by now.
+			if got, err := f.get(address); err == nil && got == f.answer {
 				t.Error("the service still answers")
 			}
 		})

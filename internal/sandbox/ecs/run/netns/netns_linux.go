@@ -4,6 +4,7 @@
 package netns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +24,10 @@ const Address = "169.254.172.2"
 
 // Namespace is a network namespace. It lasts until it is closed and the processes
 // in it have ended.
-type Namespace struct{ file *os.File }
+type Namespace struct {
+	file *os.File
+	conn syscall.RawConn // of file; holds it open while its descriptor is used
+}
 
 // New makes a namespace.
 func New() (*Namespace, error) {
@@ -42,7 +47,11 @@ func New() (*Namespace, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("network namespace: %w", r.err)
 	}
-	return &Namespace{r.file}, nil
+	conn, err := r.file.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("network namespace: %w", errors.Join(err, r.file.Close()))
+	}
+	return &Namespace{r.file, conn}, nil
 }
 
 func unshare() (*os.File, error) {
@@ -94,8 +103,7 @@ func (n *Namespace) Dial(ctx context.Context, port int) (net.Conn, error) {
 	go func() {
 		runtime.LockOSThread() // and not unlocked, as in New
 		var r result
-		r.err = unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET)
-		if r.err == nil {
+		if r.err = n.enter(); r.err == nil {
 			r.conn, r.err = (&net.Dialer{}).DialContext(ctx, "tcp4", net.JoinHostPort(Address, strconv.Itoa(port)))
 		}
 		done <- r
@@ -104,5 +112,12 @@ func (n *Namespace) Dial(ctx context.Context, port int) (net.Conn, error) {
 	return r.conn, r.err
 }
 
-// Close forgets the namespace.
+// enter moves this thread into the namespace. It fails once that is closed, even
+// if the number of its descriptor belongs to another file by then.
+func (n *Namespace) enter() (err error) {
+	closed := n.conn.Control(func(fd uintptr) { err = unix.Setns(int(fd), unix.CLONE_NEWNET) })
+	return cmp.Or(closed, err)
+}
+
+// Close forgets the namespace. It may be called while Dial runs.
 func (n *Namespace) Close() error { return n.file.Close() }

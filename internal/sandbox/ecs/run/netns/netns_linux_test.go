@@ -1,10 +1,12 @@
 package netns
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -45,13 +47,19 @@ func listen(t *testing.T, n *Namespace, address, text string) {
 	}()
 }
 
-// Two tasks listen on the same port, and each is reached by itself.
-func TestNamespaces(t *testing.T) {
+// requireRoot leaves the test out for ordinary users.
+func requireRoot(t *testing.T) {
+	t.Helper()
 	var err error
 	if os.Getuid() != 0 {
 		err = os.ErrPermission
 	}
 	daemontest.Require(t, err, daemontest.Required())
+}
+
+// Two tasks listen on the same port, and each is reached by itself.
+func TestNamespaces(t *testing.T) {
+	requireRoot(t)
 	var both []*Namespace
 	for _, name := range []string{"first", "second"} {
 		n, err := New()
@@ -77,5 +85,31 @@ func TestNamespaces(t *testing.T) {
 			c.Close()
 			t.Error("a port of 127.0.0.1 alone is reached")
 		}
+	}
+}
+
+// A proxy may still connect to a task that ends. The race detector sees a
+// descriptor that is used while the namespace is closed.
+func TestDialWhileClosed(t *testing.T) {
+	requireRoot(t)
+	n, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dials sync.WaitGroup
+	for range 20 {
+		dials.Go(func() {
+			if c, err := n.Dial(t.Context(), 8080); err == nil {
+				c.Close()
+				t.Error("connected although nothing listens")
+			}
+		})
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+	dials.Wait()
+	if _, err := n.Dial(t.Context(), 8080); err == nil || errors.Is(err, unix.EBADF) {
+		t.Errorf("connecting after the end gives %v: the descriptor is used although it was closed", err)
 	}
 }
