@@ -295,13 +295,13 @@ func movingPatterns() []string {
 // specification).
 const maxTag = 128
 
-var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
 // ValidateTag reports whether tag is a legal tag: 1 to 128 of the characters
 // A-Z, a-z, 0-9, '_', '.' and '-', not starting with '.' or '-'.
 // Source: "Pulling manifests" in the OCI distribution specification.
 func ValidateTag(tag string) error {
-	if tagPattern.MatchString(tag) {
+	if len(tag) <= maxTag && tagPattern.MatchString(tag) {
 		return nil
 	}
 	return fmt.Errorf("tag %q: want 1 to 128 of A-Z, a-z, 0-9, '_', '.' and '-', not starting with '.' or '-'", tag)

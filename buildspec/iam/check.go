@@ -49,7 +49,7 @@ func (s Scope) checkProject() error {
 		}
 	}
 	for _, r := range s.Mirrors {
-		if r.Name != "" && !repositoryName.MatchString(r.Name) {
+		if r.Name != "" && !isRepository(r.Name) {
 			return bad("Mirrors", fmt.Errorf("%q is not the prefix of a repository's name", r.Name))
 		}
 	}
@@ -68,7 +68,7 @@ func (s Scope) checkProject() error {
 	}
 	for _, r := range s.Repositories {
 		switch {
-		case !repositoryName.MatchString(r.Name):
+		case !isRepository(r.Name):
 			return bad("Repositories", fmt.Errorf("%q is not a repository's name", r.Name))
 		case r.Region != "" && awsname.CheckRegion(r.Region) != nil:
 			return bad("Repositories", awsname.CheckRegion(r.Region))
@@ -79,9 +79,15 @@ func (s Scope) checkProject() error {
 	return nil
 }
 
-// repositoryName has the characters of a repository's name (RepositoryName in the ECR
-// API reference). Package registry knows the whole grammar.
-var repositoryName = regexp.MustCompile(`^[a-z0-9._/-]{2,256}$`)
+// isRepository reports whether a name has the length and the characters of a
+// repository's name (RepositoryName in the ECR API reference). Package registry knows
+// the whole grammar.
+func isRepository(name string) bool {
+	const shortest, longest = 2, 256
+	return len(name) >= shortest && len(name) <= longest && repositoryName.MatchString(name)
+}
+
+var repositoryName = regexp.MustCompile(`^[a-z0-9._/-]+$`)
 
 // secretName has the characters of the names of secrets and parameters (CreateSecret in
 // the Secrets Manager API reference, PutParameter in that of Systems Manager), and of

@@ -49,16 +49,25 @@ type EFS struct {
 }
 
 var (
-	// stackName is the grammar of CreateStack's reference, StackName.
-	stackName = regexp.MustCompile(`^(arn:[a-z0-9-]+:cloudformation:\S+|[a-zA-Z][a-zA-Z0-9-]{0,127})$`)
+	// stackName and stackARN are the grammar of CreateStack's reference, StackName.
+	stackName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]*$`)
+	stackARN  = regexp.MustCompile(`^arn:[a-z0-9-]+:cloudformation:\S+$`)
 	// outputName is the grammar of a template's logical ids ("Outputs" in the
 	// CloudFormation template reference).
-	outputName = regexp.MustCompile(`^[a-zA-Z0-9]{1,255}$`)
+	outputName = regexp.MustCompile(`^[a-zA-Z0-9]+$`)
 	// keptName is the name of an environment variable, or the start of one and a *.
 	keptName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*\*?$`)
 	// efsName has the ids of EFS's API reference, FileSystemId and AccessPointId.
 	efsName = regexp.MustCompile(`^(fs-[0-9a-f]{1,40})(?:/(fsap-[0-9a-f]{1,40}))?$`)
 )
+
+// The lengths of the names of stacks and outputs, in characters. An expression that
+// counts them takes a millisecond to compile at each start.
+const maxStack, maxOutput = 128, 255
+
+func isStack(name string) bool {
+	return stackARN.MatchString(name) || len(name) <= maxStack && stackName.MatchString(name)
+}
 
 // task reads x-slipway.task; nil if the key is not there.
 func (o object) task() *Task {
@@ -67,7 +76,7 @@ func (o object) task() *Task {
 	}
 	m := o.object("task", "stack", "entry", "cpu", "before")
 	out := Task{Stack: m.text("stack"), Entry: m.list("entry"), CPU: m.units("cpu"), Before: m.list("before")}
-	if out.Stack != "" && !stackName.MatchString(out.Stack) {
+	if out.Stack != "" && !isStack(out.Stack) {
 		o.r.fail(m.path+".stack", "write the stack's name or its ARN", "%q is not the name of a CloudFormation stack", out.Stack)
 	}
 	return &out
@@ -100,7 +109,7 @@ func (o object) local() Local {
 func (o object) outputs() map[string]string {
 	out := o.texts("outputs")
 	for name, output := range out {
-		if !outputName.MatchString(output) {
+		if len(output) > maxOutput || !outputName.MatchString(output) {
 			o.r.fail(o.path+".outputs."+name, "write the name of an output of the stack", "%q is not the name of an output", output)
 		}
 	}

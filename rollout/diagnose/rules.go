@@ -3,6 +3,7 @@ package diagnose
 import (
 	"regexp"
 	"slices"
+	"sync"
 )
 
 // rule reads a cause from a sign. The texts are those of "Amazon ECS stopped
@@ -43,9 +44,10 @@ func (r rule) matches(s sign) bool {
 
 // ruleFor returns the first rule that matches the sign, or nil.
 func ruleFor(s sign) *rule {
-	for i := range rules {
-		if rules[i].matches(s) {
-			return &rules[i]
+	all := rules()
+	for i := range all {
+		if all[i].matches(s) {
+			return &all[i]
 		}
 	}
 	return nil
@@ -59,5 +61,8 @@ func words(patterns ...string) []*regexp.Regexp {
 	return all
 }
 
-// rules are tried in order, the narrow ones before the wide ones.
-var rules = slices.Concat(alarmRules, pullRules, startRules, runRules, placeRules, stopRules)
+// rules are tried in order, the narrow ones before the wide ones. Their expressions are
+// compiled when a deployment has failed.
+var rules = sync.OnceValue(func() []rule {
+	return slices.Concat(alarmRules(), pullRules(), startRules(), runRules(), placeRules(), stopRules())
+})

@@ -25,24 +25,26 @@ var (
 func Unplaced(event string) bool { return unplacedText.MatchString(event) }
 
 // placeRules find why a task could not be placed.
-var placeRules = []rule{
-	{
-		words: words(inProvisioning),
-		cause: func(s sign) string {
-			return s.text + ": check the maximum size of the Auto Scaling group, and whether its instances start and join the cluster"
+func placeRules() []rule {
+	return []rule{
+		{
+			words: words(inProvisioning),
+			cause: func(s sign) string {
+				return s.text + ": check the maximum size of the Auto Scaling group, and whether its instances start and join the cluster"
+			},
+			next: providersCommand,
 		},
-		next: providersCommand,
-	},
-	{
-		words: words(unplaced),
-		cause: placeCause,
-		next: func(s sign) string {
-			if command := providersCommand(s); command != "" {
-				return command
-			}
-			return "aws ecs describe-clusters" + s.e.clusterFlag("--clusters")
+		{
+			words: words(unplaced),
+			cause: placeCause,
+			next: func(s sign) string {
+				if command := providersCommand(s); command != "" {
+					return command
+				}
+				return "aws ecs describe-clusters" + s.e.clusterFlag("--clusters")
+			},
 		},
-	},
+	}
 }
 
 func placeCause(s sign) string {

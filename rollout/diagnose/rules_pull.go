@@ -12,57 +12,59 @@ const (
 )
 
 // pullRules find why an image could not be pulled.
-var pullRules = []rule{
-	{
-		words: words(`descriptor (matching|for) platform|no match(ing manifest)? for .*(platform|linux|windows)|exec format error|operating system .* cannot be used`),
-		logs:  regexp.MustCompile(`exec format error`),
-		cause: func(s sign) string {
-			return s.theImage() + " is built for another processor architecture or system than the task's: compare the platforms of the build with runtimePlatform in the task definition"
+func pullRules() []rule {
+	return []rule{
+		{
+			words: words(`descriptor (matching|for) platform|no match(ing manifest)? for .*(platform|linux|windows)|exec format error|operating system .* cannot be used`),
+			logs:  regexp.MustCompile(`exec format error`),
+			cause: func(s sign) string {
+				return s.theImage() + " is built for another processor architecture or system than the task's: compare the platforms of the build with runtimePlatform in the task definition"
+			},
+			next: func(s sign) string { return s.definitionCommand("taskDefinition.runtimePlatform") },
 		},
-		next: func(s sign) string { return s.definitionCommand("taskDefinition.runtimePlatform") },
-	},
-	{
-		words: words(`toomanyrequests|pull rate limit|too many requests`),
-		cause: func(s sign) string {
-			return "the registry refused " + s.theImage() + " after too many pulls: use a copy in ECR, such as a pull-through cache, or log in to that registry with repositoryCredentials"
+		{
+			words: words(`toomanyrequests|pull rate limit|too many requests`),
+			cause: func(s sign) string {
+				return "the registry refused " + s.theImage() + " after too many pulls: use a copy in ECR, such as a pull-through cache, or log in to that registry with repositoryCredentials"
+			},
+			next: sign.taskCommand,
 		},
-		next: sign.taskCommand,
-	},
-	{
-		words: words(startText, networkText),
-		cause: func(s sign) string {
-			return "the task cannot reach " + unreachableService(s.text) + ": check its subnets' routes, its public IP or the NAT gateway, the VPC endpoints and the security groups"
+		{
+			words: words(startText, networkText),
+			cause: func(s sign) string {
+				return "the task cannot reach " + unreachableService(s.text) + ": check its subnets' routes, its public IP or the NAT gateway, the VPC endpoints and the security groups"
+			},
+			next: sign.taskCommand,
 		},
-		next: sign.taskCommand,
-	},
-	{
-		words: words(`no space left on device`),
-		cause: func(s sign) string {
-			return "the disk is full: give the task more ephemeral storage, or free the container instance's disk"
+		{
+			words: words(`no space left on device`),
+			cause: func(s sign) string {
+				return "the disk is full: give the task more ephemeral storage, or free the container instance's disk"
+			},
+			next: sign.taskCommand,
 		},
-		next: sign.taskCommand,
-	},
-	{
-		words: words(`CannotPull|ecr registry auth|registry auth from`, refusedText),
-		cause: func(s sign) string {
-			return "the registry refused " + s.theImage() + ": check the ECR permissions of the execution role (on EC2 of the instance's role), at the repository's policy, and that the image exists"
+		{
+			words: words(`CannotPull|ecr registry auth|registry auth from`, refusedText),
+			cause: func(s sign) string {
+				return "the registry refused " + s.theImage() + ": check the ECR permissions of the execution role (on EC2 of the instance's role), at the repository's policy, and that the image exists"
+			},
+			next: func(s sign) string { return s.definitionCommand("taskDefinition.executionRoleArn") },
 		},
-		next: func(s sign) string { return s.definitionCommand("taskDefinition.executionRoleArn") },
-	},
-	{
-		words: words(`CannotPull`, `not found|manifest unknown|does not exist|name unknown|failed to resolve ref|whether the image exists|\b404\b`),
-		cause: func(s sign) string {
-			return s.theImage() + " is not in the registry (expired, deleted or never pushed): deploy a complete revision"
+		{
+			words: words(`CannotPull`, `not found|manifest unknown|does not exist|name unknown|failed to resolve ref|whether the image exists|\b404\b`),
+			cause: func(s sign) string {
+				return s.theImage() + " is not in the registry (expired, deleted or never pushed): deploy a complete revision"
+			},
+			missingImage: true,
 		},
-		missingImage: true,
-	},
-	{
-		words: words(`CannotPull`),
-		cause: func(s sign) string {
-			return s.theImage() + " could not be pulled: see the reason of the stopped tasks"
+		{
+			words: words(`CannotPull`),
+			cause: func(s sign) string {
+				return s.theImage() + " could not be pulled: see the reason of the stopped tasks"
+			},
+			next: sign.taskCommand,
 		},
-		next: sign.taskCommand,
-	},
+	}
 }
 
 func unreachableService(text string) string {

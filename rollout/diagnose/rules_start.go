@@ -15,60 +15,62 @@ var (
 )
 
 // startRules find why a task or a container did not start.
-var startRules = []rule{
-	{
-		words: words(`unable to assume (the |a )?(service linked )?role|is not authorized to perform: sts:AssumeRole|proper trust relationship`),
-		cause: func(s sign) string {
-			return "ECS could not assume " + roleIn(s) + ": it does not exist, or its trust policy does not allow ecs-tasks.amazonaws.com"
+func startRules() []rule {
+	return []rule{
+		{
+			words: words(`unable to assume (the |a )?(service linked )?role|is not authorized to perform: sts:AssumeRole|proper trust relationship`),
+			cause: func(s sign) string {
+				return "ECS could not assume " + roleIn(s) + ": it does not exist, or its trust policy does not allow ecs-tasks.amazonaws.com"
+			},
+			next: func(s sign) string {
+				if name := s.find(roleARN); name != "" {
+					return "aws iam get-role --role-name " + shell.Word(awsname.LastPart(name))
+				}
+				return s.definitionCommand("taskDefinition.[executionRoleArn,taskRoleArn]")
+			},
 		},
-		next: func(s sign) string {
-			if name := s.find(roleARN); name != "" {
-				return "aws iam get-role --role-name " + shell.Word(awsname.LastPart(name))
-			}
-			return s.definitionCommand("taskDefinition.[executionRoleArn,taskRoleArn]")
+		{
+			words: words(`log ?group|log ?stream|logging driver|logger args|\blogs:[A-Z]`, startText+`|CannotInspect|failed to`),
+			cause: logCause,
+			next:  logGroupCommand,
 		},
-	},
-	{
-		words: words(`log ?group|log ?stream|logging driver|logger args|\blogs:[A-Z]`, startText+`|CannotInspect|failed to`),
-		cause: logCause,
-		next:  logGroupCommand,
-	},
-	{
-		words: words(`secret|\bssm\b|parameter store|invalid (ssm )?parameters`, startText+`|unable to (pull|retrieve|fetch)`),
-		cause: secretCause,
-		next:  secretCommand,
-	},
-	{
-		words: words(`port is already allocated|address already in use|already using a port|RESOURCE:PORTS`),
-		logs:  regexp.MustCompile(`(?i)address already in use|EADDRINUSE`),
-		cause: func(s sign) string {
-			return "a port that " + s.theContainer() + " needs is in use: check the host ports in the task definition, and at other containers of the task that listen on the same one"
+		{
+			words: words(`secret|\bssm\b|parameter store|invalid (ssm )?parameters`, startText+`|unable to (pull|retrieve|fetch)`),
+			cause: secretCause,
+			next:  secretCommand,
 		},
-		next: func(s sign) string {
-			return s.definitionCommand("taskDefinition.containerDefinitions[].[name,portMappings]")
+		{
+			words: words(`port is already allocated|address already in use|already using a port|RESOURCE:PORTS`),
+			logs:  regexp.MustCompile(`(?i)address already in use|EADDRINUSE`),
+			cause: func(s sign) string {
+				return "a port that " + s.theContainer() + " needs is in use: check the host ports in the task definition, and at other containers of the task that listen on the same one"
+			},
+			next: func(s sign) string {
+				return s.definitionCommand("taskDefinition.containerDefinitions[].[name,portMappings]")
+			},
 		},
-	},
-	{
-		words: words(`executable file not found|exec: .*(no such file|permission denied|is a directory)|stat .*no such file`),
-		logs:  regexp.MustCompile(`executable file not found`),
-		cause: func(s sign) string {
-			command := s.find(executable)
-			if command != "" {
-				command = " (" + command + ")"
-			}
-			return s.theContainer() + " has no such command" + command + ": check command and entryPoint in the task definition and at the image's own"
+		{
+			words: words(`executable file not found|exec: .*(no such file|permission denied|is a directory)|stat .*no such file`),
+			logs:  regexp.MustCompile(`executable file not found`),
+			cause: func(s sign) string {
+				command := s.find(executable)
+				if command != "" {
+					command = " (" + command + ")"
+				}
+				return s.theContainer() + " has no such command" + command + ": check command and entryPoint in the task definition and at the image's own"
+			},
+			next: func(s sign) string {
+				return s.definitionCommand("taskDefinition.containerDefinitions[].[name,entryPoint,command]")
+			},
 		},
-		next: func(s sign) string {
-			return s.definitionCommand("taskDefinition.containerDefinitions[].[name,entryPoint,command]")
+		{
+			words: words(`\bEFS\b|CannotCreateVolumeError|mount`, startText+`|CannotCreateVolume`),
+			cause: func(s sign) string {
+				return "a volume could not be mounted: check the file system, its mount targets and security groups, and the task role"
+			},
+			next: func(s sign) string { return s.definitionCommand("taskDefinition.volumes") },
 		},
-	},
-	{
-		words: words(`\bEFS\b|CannotCreateVolumeError|mount`, startText+`|CannotCreateVolume`),
-		cause: func(s sign) string {
-			return "a volume could not be mounted: check the file system, its mount targets and security groups, and the task role"
-		},
-		next: func(s sign) string { return s.definitionCommand("taskDefinition.volumes") },
-	},
+	}
 }
 
 func roleIn(s sign) string {

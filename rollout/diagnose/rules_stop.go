@@ -19,93 +19,99 @@ var (
 )
 
 // alarmRules find deployments that CloudWatch alarms ended.
-var alarmRules = []rule{
-	{
-		// Only ECS's reason speaks of alarms this way; log lines and commands
-		// do not count.
-		code: func(s sign) bool { return s.task == nil && s.text == s.e.Reason && alarms.MatchString(s.text) },
-		cause: func(s sign) string {
-			return "CloudWatch alarms ended the deployment: check what they measure and whether the new tasks caused it"
-		},
-		next: func(s sign) string {
-			command := "aws cloudwatch describe-alarms --state-value ALARM"
-			if list := s.find(alarmNames); list != "" {
-				command = "aws cloudwatch describe-alarms --alarm-names"
-				for name := range strings.SplitSeq(list, ",") {
-					command += " " + shell.Word(strings.TrimSpace(name))
+func alarmRules() []rule {
+	return []rule{
+		{
+			// Only ECS's reason speaks of alarms this way; log lines and commands
+			// do not count.
+			code: func(s sign) bool { return s.task == nil && s.text == s.e.Reason && alarms.MatchString(s.text) },
+			cause: func(s sign) string {
+				return "CloudWatch alarms ended the deployment: check what they measure and whether the new tasks caused it"
+			},
+			next: func(s sign) string {
+				command := "aws cloudwatch describe-alarms --state-value ALARM"
+				if list := s.find(alarmNames); list != "" {
+					command = "aws cloudwatch describe-alarms --alarm-names"
+					for name := range strings.SplitSeq(list, ",") {
+						command += " " + shell.Word(strings.TrimSpace(name))
+					}
 				}
-			}
-			return command
+				return command
+			},
 		},
-	},
+	}
 }
 
 // runRules find why a task stopped or was stopped after it had started.
-var runRules = []rule{
-	{
-		words: words(`unable to stop or start tasks during a deployment because of the service deployment configuration|maximumPercent [0-9]+ leave no step`),
-		cause: func(s sign) string {
-			return "minimumHealthyPercent and maximumPercent of the service leave ECS no step with so few tasks: raise maximumPercent"
+func runRules() []rule {
+	return []rule{
+		{
+			words: words(`unable to stop or start tasks during a deployment because of the service deployment configuration|maximumPercent [0-9]+ leave no step`),
+			cause: func(s sign) string {
+				return "minimumHealthyPercent and maximumPercent of the service leave ECS no step with so few tasks: raise maximumPercent"
+			},
+			next: func(s sign) string {
+				return "aws ecs update-service" + s.e.clusterFlag("--cluster") + " --service " + shell.Word(s.e.Service) + " --deployment-configuration maximumPercent=200"
+			},
 		},
-		next: func(s sign) string {
-			return "aws ecs update-service" + s.e.clusterFlag("--cluster") + " --service " + shell.Word(s.e.Service) + " --deployment-configuration maximumPercent=200"
+		{
+			words: words(`OutOfMemory|due to memory usage`),
+			cause: func(s sign) string {
+				return s.theContainer() + " exceeded its memory limit: raise memory in the task definition, or find what uses it"
+			},
+			next: func(s sign) string {
+				return s.definitionCommand("taskDefinition.[memory,containerDefinitions[].[name,memory]]")
+			},
 		},
-	},
-	{
-		words: words(`OutOfMemory|due to memory usage`),
-		cause: func(s sign) string {
-			return s.theContainer() + " exceeded its memory limit: raise memory in the task definition, or find what uses it"
+		{
+			words: words(`failed container health checks`),
+			cause: func(s sign) string {
+				return "the health check of " + s.theContainer() + " in the task definition fails: run its command in the image, and check that startPeriod is long enough"
+			},
+			next: sign.logCommand,
 		},
-		next: func(s sign) string {
-			return s.definitionCommand("taskDefinition.[memory,containerDefinitions[].[name,memory]]")
+		{
+			words: words(`failed (ELB|load balancer) health checks|is unhealthy in \(?(target-group|elb)`),
+			cause: balancerCause,
+			next: func(s sign) string {
+				if arn := s.find(targetGroup); arn != "" {
+					return "aws elbv2 describe-target-health --target-group-arn " + shell.Word(arn)
+				}
+				return s.taskCommand()
+			},
 		},
-	},
-	{
-		words: words(`failed container health checks`),
-		cause: func(s sign) string {
-			return "the health check of " + s.theContainer() + " in the task definition fails: run its command in the image, and check that startPeriod is long enough"
+		{
+			words: words(`minimumHealthyPercent or maximumPercent`),
+			cause: func(s sign) string {
+				return "the service's minimumHealthyPercent and maximumPercent do not allow ECS to start or stop a task: raise maximumPercent or lower minimumHealthyPercent"
+			},
 		},
-		next: sign.logCommand,
-	},
-	{
-		words: words(`failed (ELB|load balancer) health checks|is unhealthy in \(?(target-group|elb)`),
-		cause: balancerCause,
-		next: func(s sign) string {
-			if arn := s.find(targetGroup); arn != "" {
-				return "aws elbv2 describe-target-health --target-group-arn " + shell.Word(arn)
-			}
-			return s.taskCommand()
-		},
-	},
-	{
-		words: words(`minimumHealthyPercent or maximumPercent`),
-		cause: func(s sign) string {
-			return "the service's minimumHealthyPercent and maximumPercent do not allow ECS to start or stop a task: raise maximumPercent or lower minimumHealthyPercent"
-		},
-	},
+	}
 }
 
 // stopRules find why a task stopped that no other rule explains.
-var stopRules = []rule{
-	{
-		code: func(s sign) bool {
-			return s.task != nil && (s.task.StopCode == types.TaskStopCodeSpotInterruption || s.task.StopCode == types.TaskStopCodeTerminationNotice)
+func stopRules() []rule {
+	return []rule{
+		{
+			code: func(s sign) bool {
+				return s.task != nil && (s.task.StopCode == types.TaskStopCodeSpotInterruption || s.task.StopCode == types.TaskStopCodeTerminationNotice)
+			},
+			cause: func(s sign) string {
+				return "the capacity was reclaimed (Spot interruption or a terminated instance): deploy again, with some of the tasks on other capacity"
+			},
 		},
-		cause: func(s sign) string {
-			return "the capacity was reclaimed (Spot interruption or a terminated instance): deploy again, with some of the tasks on other capacity"
+		{
+			code: func(s sign) bool { return s.task != nil && s.task.StopCode == types.TaskStopCodeUserInitiated },
+			cause: func(s sign) string {
+				return "a user or a program stopped the tasks with StopTask: find the caller in CloudTrail"
+			},
 		},
-	},
-	{
-		code: func(s sign) bool { return s.task != nil && s.task.StopCode == types.TaskStopCodeUserInitiated },
-		cause: func(s sign) string {
-			return "a user or a program stopped the tasks with StopTask: find the caller in CloudTrail"
+		{
+			code:  func(s sign) bool { return s.exit != nil },
+			cause: exitCause,
+			next:  sign.logCommand,
 		},
-	},
-	{
-		code:  func(s sign) bool { return s.exit != nil },
-		cause: exitCause,
-		next:  sign.logCommand,
-	},
+	}
 }
 
 func balancerCause(s sign) string {
