@@ -175,17 +175,32 @@ func (g *Registry) put(ctx context.Context, p putRequest) (*image, error) {
 	if err := g.mayPut(p, digest, content); err != nil {
 		return nil, err
 	}
-	if err := g.needLayers(ctx, p.repository, content); err != nil {
-		return nil, err
-	}
-	a, err := g.blobs.putManifest(ctx, p.repository, digest, p.mediaType, p.manifest)
-	if err != nil {
-		return nil, err
-	}
-	if a.status != http.StatusCreated {
-		return nil, awsapi.InvalidParameter("imageManifest", "must be a valid manifest: "+a.body.String())
+	if !g.hasImage(p.repository, digest) { // otherwise just the tag is new
+		if err := g.store(ctx, p, digest, content); err != nil {
+			return nil, err
+		}
 	}
 	return g.record(p, digest, content)
+}
+
+// hasImage reports whether a repository has an image.
+func (g *Registry) hasImage(repository, digest string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r, err := g.repository(repository)
+	return err == nil && r.images[digest] != nil
+}
+
+// store stores a manifest whose layers are there.
+func (g *Registry) store(ctx context.Context, p putRequest, digest string, content manifestContent) error {
+	if err := g.needLayers(ctx, p.repository, content); err != nil {
+		return err
+	}
+	a, err := g.blobs.putManifest(ctx, p.repository, digest, p.mediaType, p.manifest)
+	if err == nil && a.status != http.StatusCreated {
+		err = awsapi.InvalidParameter("imageManifest", "must be a valid manifest: "+a.body.String())
+	}
+	return err
 }
 
 func (g *Registry) mayPut(p putRequest, digest string, content manifestContent) error {
