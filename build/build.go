@@ -53,6 +53,8 @@ type Component struct {
 	// recorded are the artifacts with the inputs of the image that latest pointed to,
 	// as far as they were looked for.
 	recorded []referrers.Artifact
+	// document holds the inputs as they are recorded; empty where they are not.
+	document []byte
 }
 
 // Image returns the component's image in the revision.

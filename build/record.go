@@ -83,9 +83,9 @@ func (j *job) uploadInputs(ctx context.Context) {
 		g.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, recordTime)
 			defer cancel()
-			document, err := c.Inputs.Inputs.Record().Encode()
-			if err == nil {
-				err = referrers.Upload(ctx, j.recordClient(c), c.Repository, document, len(c.recorded) == 0)
+			var err error
+			if c.document, err = c.Inputs.Inputs.Record().Encode(); err == nil {
+				err = referrers.Upload(ctx, j.recordClient(c), c.Repository, c.document, len(c.recorded) == 0)
 			}
 			if err != nil {
 				j.Debugf("the inputs of %s are not uploaded: %v", c.Target.Service, err)
@@ -96,14 +96,14 @@ func (j *job) uploadInputs(ctx context.Context) {
 	_ = g.Wait() // no function returns an error
 }
 
-// record keeps the inputs of the images that were built, for the builds to come to
-// name what has changed. An error changes nothing.
+// record keeps the inputs that uploadInputs has prepared, for the builds to come to name
+// what has changed. An error changes nothing.
 func (j *job) record(ctx context.Context, published *revisions.Snapshot) {
 	var g errgroup.Group
 	g.SetLimit(registry.MaxCalls)
 	for _, c := range j.components {
 		image, ok := published.ByDigest(c.Repository.Ref, c.Digest)
-		if !j.recordable(c) || !ok {
+		if len(c.document) == 0 || !ok {
 			continue
 		}
 		g.Go(func() error {
@@ -122,14 +122,10 @@ func (j *job) record(ctx context.Context, published *revisions.Snapshot) {
 // recordOne keeps the inputs of one image. If the image is the one before, built
 // from other inputs, theirs are deleted: an image has the newest.
 func (j *job) recordOne(ctx context.Context, c *Component, image revisions.Image) error {
-	document, err := c.Inputs.Inputs.Record().Encode()
-	if err != nil {
-		return err
-	}
 	client := j.recordClient(c)
 	written, err := referrers.Write(ctx, client, c.Repository, ocispecs.Descriptor{
 		MediaType: image.MediaType, Digest: digest.Digest(image.Digest), Size: int64(len(image.Manifest)),
-	}, document)
+	}, c.document)
 	latest, _ := j.before.ByTag(c.Repository.Ref, registry.TagLatest)
 	if err != nil || latest.Digest != image.Digest {
 		return err

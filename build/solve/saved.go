@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/google/go-containerregistry/pkg/v1"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -135,7 +135,7 @@ func compressor(c target.Compression, to io.Writer) (io.WriteCloser, error) {
 	if c == target.Zstd {
 		return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1))
 	}
-	return gzip.NewWriter(to), nil
+	return gzip.NewWriterLevel(to, target.GzipLevel)
 }
 
 // layerType returns the media type of a layer with that compression.

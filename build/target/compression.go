@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 )
 
 // Compression is how layers are compressed.
@@ -31,18 +32,24 @@ func ParseCompression(s string) (Compression, error) {
 	}
 }
 
+// GzipLevel is the level of gzip. BuildKit's own is 6, which takes nearly twice the
+// processor time for layers that are 2.5 percent smaller.
+const GzipLevel = 4
+
 // The attributes of BuildKit's exporters (util/compression).
 const (
 	attrCompression      = "compression"
 	attrForceCompression = "force-compression"
+	attrCompressionLevel = "compression-level"
 )
 
-// compressionAttrs returns nil for gzip. Any other compression is forced: otherwise
-// BuildKit takes the layers as its cache has them. Another build may have left them
-// in gzip, and the digest would depend on that.
+// compressionAttrs are those of images and caches. Any other compression than gzip is
+// forced: otherwise BuildKit takes the layers as its cache has them. Another build may
+// have left them in gzip, and the digest would depend on that. Layers in gzip stay as
+// they are, of whatever level: BuildKit compresses none from gzip to gzip.
 func (t Target) compressionAttrs() map[string]string {
 	if t.Compression == Gzip {
-		return nil
+		return map[string]string{attrCompressionLevel: strconv.Itoa(GzipLevel)}
 	}
 	return map[string]string{attrCompression: string(t.Compression), attrForceCompression: "true"}
 }
@@ -53,7 +60,7 @@ func (t Target) compressionAttrs() map[string]string {
 func (t Target) compressed(caches []Cache) []Cache {
 	out := slices.Clone(caches)
 	for i, c := range out {
-		if (c.Type == cacheRegistry || c.Type == cacheS3) && t.Compression != Gzip {
+		if c.Type == cacheRegistry || c.Type == cacheS3 {
 			out[i].Attrs = maps.Clone(c.Attrs)
 			maps.Copy(out[i].Attrs, t.compressionAttrs())
 		}
