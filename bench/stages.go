@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -206,24 +207,48 @@ func (b *bench) newTagSamples(ctx context.Context, seeds []seed) ([][]sample, er
 
 // cached builds on an emptied engine what the repositories keep a cache of, as a job on
 // a fresh host does: each reads the cache and writes one for the next job. All work in
-// the same repositories and import the cache that Slipway exported. Slipway would build
-// nothing without --rebuild.
+// the same repositories and import the cache that Slipway exported. First one service
+// has changed, then none: Slipway would build nothing without --rebuild.
 func (b *bench) cached(ctx context.Context) ([]row, error) {
 	who := b.everyone()
-	who[0] = slipway{bench: b, more: []string{"--cache", "registry", "--rebuild"}}
+	who[0] = slipway{bench: b, more: []string{"--cache", "registry"}}
 	seeds, err := b.seed(ctx, who, func(i int) job { return job{prefix: "cached", tag: fmt.Sprintf("seed-%d", i), cached: true} })
 	if err != nil {
 		return nil, err
 	}
-	entries := b.againAs(who, seeds, newTag)
-	for i := range entries {
-		entries[i].prepare = func(ctx context.Context, _ int) error { return b.stand.engine.Renew(ctx) }
+	const unchanged, oneChanged = "emptied engine, remote cache read and written", "emptied engine, remote cache, one service changed"
+	who[0] = slipway{bench: b, more: []string{"--cache", "registry", "--rebuild"}}
+	all := b.againAs(who, seeds, newTag)
+	for i := range all {
+		all[i].prepare = func(ctx context.Context, _ int) error { return b.stand.engine.Renew(ctx) }
 	}
-	samples, err := interleave(ctx, b.runs*shortRuns, entries, b.tell("emptied engine, remote cache read and written"))
+	rebuilt, err := interleave(ctx, b.runs*shortRuns, all, b.tell(unchanged))
 	if err != nil {
 		return nil, err
 	}
-	return b.compare("emptied engine, remote cache read and written", samples, cachedBudget, 0), nil
+	who[0] = slipway{bench: b, more: []string{"--cache", "registry"}}
+	one := b.againAs(who, seeds, func(seed string, round int) string { return fmt.Sprintf("%s-changed-%d", seed, round) })
+	for i := range one {
+		one[i].prepare = func(ctx context.Context, round int) error {
+			// Nobody finds the change of another in the cache.
+			return errors.Join(b.stand.engine.Renew(ctx), b.change(b.project.services[0], fmt.Sprintf("%d of %d", round, i)))
+		}
+		one[i].check = func(ctx context.Context, j job) error {
+			digests, err := b.pushed(ctx, j)
+			if err == nil && digests == seeds[i].digests {
+				err = fmt.Errorf("%s: the change was not built", j.tag)
+			}
+			return err
+		}
+	}
+	changed, err := interleave(ctx, b.runs*shortRuns, one, b.tell(oneChanged))
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(
+		b.compare(oneChanged, changed, cachedBudget, 0),
+		b.compare(unchanged+", --rebuild", rebuilt, 0, 0),
+	), nil
 }
 
 // seed is a contestant's first build, which the later ones repeat.
