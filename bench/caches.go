@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"slipway/build/target"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -57,11 +59,16 @@ func (b *bench) caches(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
-// compression is a cold build in zstd, against the one in gzip.
+// compression is a cold build in zstd, against the one in gzip, and that against bake at
+// the level of gzip that Slipway uses.
 func (b *bench) compression(ctx context.Context) ([]row, error) {
 	r, err := b.coldWith(ctx, b.variant("zstd", "--compression", "zstd"), b.variant("gzip"))
-	r.what += ", --compression zstd"
-	return []row{r}, err
+	if r.what += ", --compression zstd"; err != nil || b.buildxBin == "" {
+		return []row{r}, err
+	}
+	same := bake{b, fmt.Sprintf("bake with gzip level %d", target.GzipLevel), []string{"--set", fmt.Sprintf("*.output=type=registry,compression-level=%d", target.GzipLevel)}}
+	level, err := b.coldWith(ctx, slipway{bench: b}, same)
+	return []row{r, level}, err
 }
 
 // reproducible is the cost of rewriting the times in layers: in a cold build, and
@@ -90,7 +97,9 @@ func (b *bench) reproducible(ctx context.Context) ([]row, error) {
 func (b *bench) coldWith(ctx context.Context, ours, other contestant) (row, error) {
 	var entries []entry
 	for _, c := range []contestant{ours, other} {
-		prefix := func(round int) string { return fmt.Sprintf("cold-%s-%d", c.name(), round) }
+		prefix := func(round int) string {
+			return fmt.Sprintf("cold-%s-%d", strings.ReplaceAll(c.name(), " ", "-"), round)
+		}
 		entries = append(entries, entry{
 			contestant: c,
 			prepare: func(ctx context.Context, round int) error {

@@ -230,7 +230,7 @@ func (b *bench) cached(ctx context.Context) ([]row, error) {
 	one := b.againAs(who, seeds, func(seed string, round int) string { return fmt.Sprintf("%s-changed-%d", seed, round) })
 	for i := range one {
 		one[i].prepare = func(ctx context.Context, round int) error {
-			// Nobody finds the change of another in the cache.
+			// No contestant finds the change of another in the cache.
 			return errors.Join(b.stand.engine.Renew(ctx), b.change(b.project.services[0], fmt.Sprintf("%d of %d", round, i)))
 		}
 		one[i].check = func(ctx context.Context, j job) error {
