@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"strings"
 
-	"slipway/build/target"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"slipway/build/target"
 )
 
 // variant is Slipway with certain flags, measured against Slipway with others.
