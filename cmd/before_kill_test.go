@@ -15,8 +15,8 @@ import (
 )
 
 // newBeforeFixture is an ECS service that runs shop/web:one, and what a build of two has
-// written: settings, and a one-off task that ends by itself.
-func newBeforeFixture(t *testing.T) *ecsFixture {
+// written: settings, and a one-off task that ends by itself after some of ECS's time.
+func newBeforeFixture(t *testing.T, taskTime time.Duration) *ecsFixture {
 	t.Helper()
 	f := &ecsFixture{buildFixture: newBuildFixtureOn(t, "ecs", sandbox.Options{ECSSpeed: 40}, "")}
 	f.sandbox = newECSSandbox(f.aws, f.proxy.host())
@@ -28,7 +28,7 @@ func newBeforeFixture(t *testing.T) *ecsFixture {
 	}{
 		{"shop/web", "one", true, nil},
 		{"shop/web", "two", false, nil},
-		{"shop/migrate", "two", false, map[string]string{"slipway.sandbox.exit": "0", "slipway.sandbox.exit-after": "1m", "slipway.sandbox.log": "applied"}},
+		{"shop/migrate", "two", false, map[string]string{"slipway.sandbox.exit": "0", "slipway.sandbox.exit-after": taskTime.String(), "slipway.sandbox.log": "applied"}},
 	} {
 		if err := f.sandbox.pushImage(ctx, image.repository, image.tag, image.latest, image.labels); err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestBeforeKilled(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, carried out: %v", action, after), func(t *testing.T) {
 				t.Parallel()
-				f := newBeforeFixture(t)
+				f := newBeforeFixture(t, time.Minute)
 				g := newGate(t, after)
 				f.proxy.set(&rule{match: on(action, "", ""), treat: g.treat})
 				run := f.start("rollout", "--adopt")
@@ -107,7 +107,7 @@ func TestBeforeKilled(t *testing.T) {
 // TestBeforeInterrupted: an interrupt leaves the task to the next command.
 func TestBeforeInterrupted(t *testing.T) {
 	t.Parallel()
-	f := newBeforeFixture(t)
+	f := newBeforeFixture(t, 50*time.Minute) // ECS forgets tasks an hour after their end
 	g := newGate(t, false)
 	f.proxy.set(&rule{match: on("GetLogEvents", "", ""), treat: g.treat})
 	run := f.start("rollout", "--adopt")
@@ -117,6 +117,7 @@ func TestBeforeInterrupted(t *testing.T) {
 	g.release(false)
 	f.proxy.set()
 	run.says("interrupted: one-off task migrate goes on as task ", "which the same command follows; nothing was deployed")
+	f.aws.Advance(50 * time.Minute)
 	f.start("rollout", "--adopt").wait(exitDone)
 	f.ranOnce()
 }
@@ -128,7 +129,7 @@ func TestBeforeFaults(t *testing.T) {
 		for _, fails := range []proxyFault{serverError, throttled, cutOff, answerLost} {
 			t.Run(action+", "+fails.name, func(t *testing.T) {
 				t.Parallel()
-				f := newBeforeFixture(t)
+				f := newBeforeFixture(t, time.Minute)
 				f.proxy.set(&rule{match: on(action, "", ""), times: 2, treat: fails.treat})
 				f.start("rollout", "--adopt").wait(exitDone)
 				f.ranOnce()

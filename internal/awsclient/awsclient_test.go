@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/middleware"
 
 	"slipway/internal/awsclient"
 )
@@ -63,9 +64,13 @@ func TestBoundEndsCalls(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{"no answer": silent, "one byte after the other": drip} {
 		t.Run(name, func(t *testing.T) {
 			var calls atomic.Int32
-			c := config(t, func(w http.ResponseWriter, r *http.Request) {
-				calls.Add(1)
-				handler(w, r)
+			c := config(t, handler)
+			// Counted here: a request need not arrive in that time.
+			c.APIOptions = append(c.APIOptions, func(s *middleware.Stack) error {
+				return s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("count", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+					calls.Add(1)
+					return next.HandleFinalize(ctx, in)
+				}), "Retry", middleware.After)
 			})
 			var reported []string
 			awsclient.Bound(&c, 100*time.Millisecond, func(e *awsclient.TimeoutError) { reported = append(reported, e.Error()) })

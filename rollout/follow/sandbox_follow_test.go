@@ -81,10 +81,15 @@ func (h *ecsFixture) follow(ds ...ecs.Deployment) ([]Outcome, *progressRecorder)
 func (h *ecsFixture) followAt(speed float64, ds ...ecs.Deployment) ([]Outcome, *progressRecorder) {
 	h.t.Helper()
 	h.must(nil, h.server.SetECSSpeed(speed))
+	n := &progressRecorder{}
+	return h.followAs(n.report, ds...), n
+}
+
+func (h *ecsFixture) followAs(report func(Progress), ds ...ecs.Deployment) []Outcome {
+	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
-	n := &progressRecorder{}
-	return h.follower().Follow(ctx, ds, n.report), n
+	return h.follower().Follow(ctx, ds, report)
 }
 
 func (h *ecsFixture) follower() Follower {
@@ -252,7 +257,13 @@ func TestFollowCodeDeployOnTheSandbox(t *testing.T) {
 	first := h.push("a1")
 	ref := h.createForCodeDeploy("web", first.Image, "")
 	second := h.push("b2")
-	outcomes, n := h.followAt(3000, h.deploy(ref, second, ecs.Register))
+	h.must(nil, h.server.SetECSSpeed(1)) // until a stage was seen
+	n := &progressRecorder{}
+	outcomes := h.followAs(func(p Progress) {
+		if n.report(p); p.Kind == Stage {
+			h.must(nil, h.server.SetECSSpeed(3000))
+		}
+	}, h.deploy(ref, second, ecs.Register))
 	wantOutcome(t, outcomes[0], Succeeded)
 	if outcomes[0].Running["web"][second.Digests[0]] != 2 || len(n.texts(Stage)) == 0 {
 		t.Errorf("running %v, reported stages %q; want 2 tasks with %s and a stage", outcomes[0].Running, n.texts(Stage), second.Digests[0])
