@@ -75,16 +75,24 @@ func (j *job) keyInputs(ctx context.Context, s inputs.Sources) {
 func (j *job) inputTags() map[registry.Ref][]string {
 	out := map[registry.Ref][]string{}
 	for _, c := range j.components {
-		if c.Inputs.Inputs == nil || c.Repository.Name == "" {
-			continue
-		}
-		ref := c.Repository.Ref
-		out[ref] = append(out[ref], revisions.InputsTag(c.Inputs.Inputs.Key()))
-		if j.plan.Untrusted.Yes() {
-			out[ref] = append(out[ref], revisions.UntrustedInputsTag(c.Inputs.Inputs.Key()))
+		if c.Repository.Name != "" {
+			out[c.Repository.Ref] = append(out[c.Repository.Ref], j.inputTagsOf(c)...)
 		}
 	}
 	return out
+}
+
+// inputTagsOf are the tags that images with the component's inputs have.
+func (j *job) inputTagsOf(c *Component) []string {
+	if c.Inputs.Inputs == nil {
+		return nil
+	}
+	key := c.Inputs.Inputs.Key()
+	tags := []string{revisions.InputsTag(key)}
+	if j.plan.Untrusted.Yes() {
+		tags = append(tags, revisions.UntrustedInputsTag(key))
+	}
+	return tags
 }
 
 // reuse gives the components that are there already, built from the same inputs,
@@ -101,10 +109,7 @@ func (j *job) reuse() {
 // existing is the digest of the image with the component's inputs, empty where
 // there is none that can be pulled.
 func (j *job) existing(c *Component) string {
-	if c.Inputs.Inputs == nil {
-		return ""
-	}
-	for _, tag := range j.inputTags()[c.Repository.Ref] {
+	for _, tag := range j.inputTagsOf(c) {
 		if image, ok := j.before.ByInputs(c.Repository.Ref, tag); ok {
 			return image.Digest
 		}

@@ -126,6 +126,9 @@ func (r Record) encode(children []ocispecs.Descriptor, index []byte) ([]byte, er
 
 // Is reports whether a manifest is that of a record.
 func Is(manifest []byte) bool {
+	if !bytes.Contains(manifest, []byte(ArtifactType)) {
+		return false // most are not, and need not be read
+	}
 	var m struct {
 		ArtifactType string `json:"artifactType"`
 	}

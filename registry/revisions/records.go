@@ -155,9 +155,9 @@ const maxNames = 1000
 
 // earlier lists the names of earlier revisions that had a record, by the records
 // that are there. What the record of an untrusted build says of others does not
-// count.
+// count. The records of a revision say the same in each repository: one is read.
 func (p Publication) earlier(s *Snapshot, name string) []string {
-	seen := map[string]bool{name: true}
+	seen, read := map[string]bool{name: true}, map[string]bool{}
 	var out []string
 	add := func(names ...string) {
 		for _, n := range names {
@@ -174,11 +174,14 @@ func (p Publication) earlier(s *Snapshot, name string) []string {
 			add(r.Revision)
 		}
 		for _, n := range i.Names {
+			if read[n] {
+				continue
+			}
 			r, _, ok := s.Record(ref, n)
 			if ok && !IsUntrusted(n) {
 				add(r.Names...)
 			}
-			if ok {
+			if read[n] = ok; ok {
 				add(n)
 			}
 		}
