@@ -207,8 +207,8 @@ func (b *bench) newTagSamples(ctx context.Context, seeds []seed) ([][]sample, er
 
 // cached builds on an emptied engine what the repositories keep a cache of, as a job on
 // a fresh host does: each reads the cache and writes one for the next job. All work in
-// the same repositories and import the cache that Slipway exported. First one service
-// has changed, then none: Slipway would build nothing without --rebuild.
+// the same repositories and import the cache that Slipway exported. First nothing has
+// changed, where Slipway would build nothing without --rebuild; then one service has.
 func (b *bench) cached(ctx context.Context) ([]row, error) {
 	who := b.everyone()
 	who[0] = slipway{bench: b, more: []string{"--cache", "registry"}}
